@@ -1,0 +1,1 @@
+"""archive: the files. Layout, journal, sealed segments, ledger, manifest, merge, verify, recover, read."""

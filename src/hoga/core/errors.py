@@ -1,0 +1,194 @@
+"""core.errors: every exception hoga raises on purpose.
+
+    HogaError                      typed fields, text built from them, `transient`, `hint`
+    ├─ ConfigError                 the user's configuration or command line (exit status 2)
+    ├─ LinkError                   one connection
+    │  ├─ ConnectFailed · HandshakeRefused · LinkLost · LinkStale
+    ├─ VenueError                  their fault
+    │  ├─ RateLimited · Refused · WireFault
+    ├─ ProtocolMisuse              our fault
+    └─ ArchiveError                files
+       ├─ SegmentCorrupt · ManifestMismatch · DiskFull · ArchiveBusy
+
+The market's faults (gaps, silences, bad frames) are data and never raise; see `core.ledger`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = [
+    "ArchiveBusy",
+    "ArchiveError",
+    "ConfigError",
+    "ConfigMistake",
+    "ConnectFailed",
+    "DiskFull",
+    "HandshakeRefused",
+    "HogaError",
+    "LinkError",
+    "LinkLost",
+    "LinkStale",
+    "ManifestMismatch",
+    "ProtocolMisuse",
+    "RateLimited",
+    "Refused",
+    "SegmentCorrupt",
+    "VenueError",
+    "WireFault",
+]
+
+
+class HogaError(Exception):
+    """Root of the tree.
+
+    `transient`: trying again later may work. `hint`: the operator's next step, or None.
+    """
+
+    transient: bool = False
+
+    def __init__(self, text: str, *, hint: str | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.hint})" if self.hint else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigMistake:
+    """One mistake in the configuration: where it is, what was found, what was expected.
+
+    `line` is None for values that come from the environment or the command line.
+    """
+
+    where: str
+    line: int | None
+    key: str
+    found: str
+    expected: str
+    nearest: str | None = None
+
+    def __str__(self) -> str:
+        place = self.where if self.line is None else f"{self.where}:{self.line}"
+        nearest = f"; did you mean {self.nearest}?" if self.nearest else ""
+        return f"{place}: {self.key}: found {self.found}, expected {self.expected}{nearest}"
+
+
+class ConfigError(HogaError):
+    """The configuration cannot be used; `mistakes` names every mistake at once."""
+
+    def __init__(self, mistakes: list[ConfigMistake]) -> None:
+        super().__init__("\n".join(map(str, mistakes)))
+        self.mistakes = mistakes
+
+
+class LinkError(HogaError):
+    """Trouble of one connection."""
+
+    transient = True
+
+    def __init__(self, connection: str, why: str, *, epoch: int = 0, hint: str | None = None) -> None:
+        super().__init__(f"{connection} epoch {epoch}: {why}", hint=hint)
+        self.connection = connection
+        self.epoch = epoch
+        self.why = why
+
+
+class ConnectFailed(LinkError):
+    """No TCP or TLS connection could be made."""
+
+
+class HandshakeRefused(LinkError):
+    """The server answered the WebSocket handshake with `status` instead of 101.
+
+    `retry_after_s` is the server's own wish, None when it named none.
+    """
+
+    def __init__(self, connection: str, status: int, *, epoch: int = 0, retry_after_s: float | None = None) -> None:
+        super().__init__(connection, f"handshake refused with HTTP {status}", epoch=epoch)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class LinkLost(LinkError):
+    """An established connection ended; `code` is the close code, 1006 when none was sent."""
+
+    def __init__(self, connection: str, code: int, reason: str, *, epoch: int = 0) -> None:
+        super().__init__(connection, f"closed {code} {reason}".rstrip(), epoch=epoch)
+        self.code = code
+        self.reason = reason
+
+
+class LinkStale(LinkError):
+    """The connection is open but nothing arrives on it any more."""
+
+
+class VenueError(HogaError):
+    """The venue answered, and the answer is a fault."""
+
+    def __init__(self, venue: str, why: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{venue}: {why}", hint=hint)
+        self.venue = venue
+
+
+class RateLimited(VenueError):
+    """HTTP 429 or 418: wait `retry_after_s` before the next request."""
+
+    transient = True
+
+    def __init__(self, venue: str, *, status: int, retry_after_s: float) -> None:
+        super().__init__(venue, f"rate limited (HTTP {status}), retry after {retry_after_s:g} s")
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class Refused(VenueError):
+    """The venue refused a request with its own `code` and `reason`."""
+
+    def __init__(self, venue: str, *, code: int, reason: str, status: int = 400) -> None:
+        super().__init__(venue, f"refused with {code}: {reason}")
+        self.code = code
+        self.reason = reason
+        self.status = status
+
+
+class WireFault(VenueError):
+    """Bytes that are not what the venue's protocol promises."""
+
+
+class ProtocolMisuse(HogaError):
+    """A caller inside hoga broke a calling contract."""
+
+
+class ArchiveError(HogaError):
+    """Trouble with a file of the archive."""
+
+    def __init__(self, path: Path | str, why: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{path}: {why}", hint=hint)
+        self.path = Path(path)
+        self.why = why
+
+
+class SegmentCorrupt(ArchiveError):
+    """The bytes of a sealed file are not what was sealed; `offset` is where, None when unknown."""
+
+    def __init__(self, path: Path | str, why: str, *, offset: int | None = None) -> None:
+        super().__init__(path, why if offset is None else f"{why} at offset {offset}")
+        self.offset = offset
+
+
+class ManifestMismatch(ArchiveError):
+    """A recomputed figure differs from the manifest's."""
+
+
+class DiskFull(ArchiveError):
+    """No space above the reserve."""
+
+    transient = True
+
+
+class ArchiveBusy(ArchiveError):
+    """Another hoga is working on the same folder."""
