@@ -1,0 +1,135 @@
+"""archive.ledger: the append-only file that says what a series' day holds and lacks, until the manifest takes it over.
+
+One JSON object a line in `<stem>.ledger.jsonl`, beside the segments. The sealer appends to it, after the segment's
+own file is in place; `journal` + `at` name where an entry came from, so that sealing the same journal twice (a crash
+in between) writes nothing twice. Entry types, by `type`:
+
+    segment     a sealed file: what is in it, and how many frames arrived for it
+    live        the stream was being recorded in this span (and may have been silent)
+    gap         core.ledger.Gap
+    connection  one life of one connection that fed the series
+    clock       the clock's measured offset
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from hoga.archive.layout import day_stem, temporary_dir
+from hoga.core.ledger import Gap
+
+__all__ = [
+    "ClockEntry",
+    "ConnectionEntry",
+    "GapEntry",
+    "LedgerEntry",
+    "LiveEntry",
+    "SegmentEntry",
+    "decode_entry",
+    "encode_entries",
+    "ledger_path",
+    "read_ledger",
+]
+
+
+class _Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="type", kw_only=True):
+    """`journal` is the journal file's name, `at` the running number of the entry within it (and this series)."""
+
+    journal: str = ""
+    at: int = 0
+
+
+class SegmentEntry(_Entry, tag="segment"):
+    """One sealed segment. `crc32` and `bytes` are of the JSONL; `archive_bytes` of the file; `state` sealed|recovered|quarantined.
+
+    `received` counts frames that arrived in the segment's span, written or not; None when a crash took the count.
+    `duplicates` were received and not written because the same frame already was; `reordered` were written in
+    arrival order, which is not id order. `first_id`/`last_id` are the smallest and largest venue id, None when
+    the stream has none.
+    """
+
+    file: str
+    minute: str
+    part: int
+    records: int
+    bytes: int
+    crc32: int
+    archive_bytes: int
+    first_recv_ns: int
+    last_recv_ns: int
+    received: int | None = None
+    duplicates: int = 0
+    reordered: int = 0
+    first_id: int | None = None
+    last_id: int | None = None
+    state: str = "sealed"
+    streams: list[str] = []
+
+
+class LiveEntry(_Entry, tag="live"):
+    """The series was being recorded from `from_ns` to `to_ns`; gaps inside say where it was not."""
+
+    from_ns: int
+    to_ns: int
+
+
+class GapEntry(_Entry, tag="gap"):
+    """A gap, as `core.ledger.Gap`."""
+
+    gap: Gap
+
+
+class ConnectionEntry(_Entry, tag="connection"):
+    """One epoch of one connection. `to_ns` is None while it lives; `close` says how it ended."""
+
+    conn: str
+    epoch: int
+    from_ns: int
+    to_ns: int | None = None
+    close: str | None = None
+
+
+class ClockEntry(_Entry, tag="clock"):
+    """The machine's clock against `source`, at `ns`: positive `offset_ms` means our clock is ahead."""
+
+    ns: int
+    offset_ms: float | None
+    source: str
+
+
+LedgerEntry = SegmentEntry | LiveEntry | GapEntry | ConnectionEntry | ClockEntry
+
+_decoder = msgspec.json.Decoder(LedgerEntry)
+_encoder = msgspec.json.Encoder()
+
+
+def ledger_path(directory: Path, symbol: str, kind: str, day: str) -> Path:
+    """Where the ledger of one series and day is."""
+    return temporary_dir(directory, symbol, kind, day) / f"{day_stem(symbol, kind, day)}.ledger.jsonl"
+
+
+def encode_entries(entries: Iterable[LedgerEntry]) -> bytes:
+    """The lines of `entries`, ready to append."""
+    return b"".join(_encoder.encode(entry) + b"\n" for entry in entries)
+
+
+def decode_entry(line: bytes) -> LedgerEntry:
+    """One line. Raises msgspec.ValidationError or msgspec.DecodeError when it is none."""
+    return _decoder.decode(line)
+
+
+def read_ledger(path: Path) -> Iterator[LedgerEntry]:
+    """The entries of a ledger file, in order; a torn last line (a crash while appending) is left out.
+
+    Raises msgspec.DecodeError for a broken line that is not the last. A missing file is empty.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return
+    *lines, _torn = data.split(b"\n")
+    for line in lines:
+        yield decode_entry(line)
