@@ -42,7 +42,7 @@ class _Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_fiel
     at: int = 0
 
 
-class SegmentEntry(_Entry, tag="segment"):
+class SegmentEntry(_Entry, frozen=True, tag="segment"):
     """One sealed segment. `crc32` and `bytes` are of the JSONL; `archive_bytes` of the file; `state` sealed|recovered|quarantined.
 
     `received` counts frames that arrived in the segment's span, written or not; None when a crash took the count.
@@ -69,20 +69,20 @@ class SegmentEntry(_Entry, tag="segment"):
     streams: list[str] = []
 
 
-class LiveEntry(_Entry, tag="live"):
+class LiveEntry(_Entry, frozen=True, tag="live"):
     """The series was being recorded from `from_ns` to `to_ns`; gaps inside say where it was not."""
 
     from_ns: int
     to_ns: int
 
 
-class GapEntry(_Entry, tag="gap"):
+class GapEntry(_Entry, frozen=True, tag="gap"):
     """A gap, as `core.ledger.Gap`."""
 
     gap: Gap
 
 
-class ConnectionEntry(_Entry, tag="connection"):
+class ConnectionEntry(_Entry, frozen=True, tag="connection"):
     """One epoch of one connection. `to_ns` is None while it lives; `close` says how it ended."""
 
     conn: str
@@ -92,7 +92,7 @@ class ConnectionEntry(_Entry, tag="connection"):
     close: str | None = None
 
 
-class ClockEntry(_Entry, tag="clock"):
+class ClockEntry(_Entry, frozen=True, tag="clock"):
     """The machine's clock against `source`, at `ns`: positive `offset_ms` means our clock is ahead."""
 
     ns: int
@@ -118,7 +118,8 @@ def encode_entries(entries: Iterable[LedgerEntry]) -> bytes:
 
 def decode_entry(line: bytes) -> LedgerEntry:
     """One line. Raises msgspec.ValidationError or msgspec.DecodeError when it is none."""
-    return _decoder.decode(line)
+    entry: LedgerEntry = _decoder.decode(line)
+    return entry
 
 
 def read_ledger(path: Path) -> Iterator[LedgerEntry]:

@@ -1,0 +1,201 @@
+"""archive.segment: making and reading one sealed file: a minute, part of a minute, or a day.
+
+`SegmentBuilder` makes a file in memory, ready to write. `read_blocks` streams the text of any file of the archive,
+also of those made by other tools, in constant memory. Byte offsets are in docs/archive-format.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import zstandard
+
+from hoga.archive.container import skippable_note, wrap_note, zip_head, zip_tail
+from hoga.archive.deflate import BLOCK_BYTES, DEFAULT_LEVEL, DeflateFault, Deflater, Inflater, crc32
+from hoga.archive.locate import Located, locate
+from hoga.core.errors import SegmentCorrupt
+
+__all__ = ["BodyWriter", "SegmentBuilder", "SegmentFacts", "inflate_range", "read_blocks", "read_located", "read_note"]
+
+_READ_BYTES = 64 * 1024
+_ZSTD_READ_BYTES = 16 * 1024
+
+
+class SegmentFacts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What is in a file: `bytes` and `crc32` are of the JSONL text, `archive_bytes` of the whole file."""
+
+    records: int
+    bytes: int
+    crc32: int
+    archive_bytes: int
+
+
+class BodyWriter:
+    """Compresses whole lines into a joinable body: deflate blocks (`zip`) or zstd frames (`zst`).
+
+    `write` returns the compressed bytes that are ready, possibly none; `finish` the rest. The counters are of what
+    was written so far.
+    """
+
+    def __init__(self, archive_format: str, *, level: int = DEFAULT_LEVEL) -> None:
+        if archive_format not in ("zip", "zst"):
+            raise ValueError(f"no archive format {archive_format!r}; there are zip and zst")
+        self._deflater = Deflater(level=level) if archive_format == "zip" else None
+        self._zstd = zstandard.ZstdCompressor(level=level, write_checksum=True)
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self.text_bytes = 0
+        self.crc32 = 0
+        self.body_bytes = 0
+        self.body_crc32 = 0
+
+    def write(self, lines: bytes) -> bytes:
+        """Take whole lines."""
+        self.text_bytes += len(lines)
+        self.crc32 = crc32(lines, self.crc32)
+        self._pending_bytes += len(lines)
+        if self._deflater is None:
+            self._pending.append(lines)
+            return self.finish() if self._pending_bytes >= BLOCK_BYTES else b""
+        ready = self._deflater.write(lines)
+        return self._count(ready + self._flush() if self._pending_bytes >= BLOCK_BYTES else ready)
+
+    def finish(self) -> bytes:
+        """End the open block. More may be written after it."""
+        return self._count(self._flush()) if self._pending_bytes else b""
+
+    def _flush(self) -> bytes:
+        self._pending_bytes = 0
+        if self._deflater is not None:
+            return self._deflater.flush()
+        frame = self._zstd.compress(b"".join(self._pending))
+        self._pending.clear()
+        return frame
+
+    def _count(self, packed: bytes) -> bytes:
+        self.body_bytes += len(packed)
+        self.body_crc32 = crc32(packed, self.body_crc32)
+        return packed
+
+
+class SegmentBuilder:
+    """Makes one sealed file in memory: `add` lines, then `build` once.
+
+    `archive_format` is `zip` or `zst`; `level` 1 is the fast default, up to 9 smaller and slower (`archive.deflate`
+    and docs/decisions/0001-minute-files.md have the figures).
+    """
+
+    def __init__(self, archive_format: str, *, level: int = DEFAULT_LEVEL) -> None:
+        self._format = archive_format
+        self._body = BodyWriter(archive_format, level=level)
+        self._pieces: list[bytes] = []
+        self._records = 0
+
+    def add(self, lines: bytes, records: int) -> None:
+        """Add `records` whole lines. Blocks of 16 to 256 KiB are best."""
+        self._records += records
+        self._keep(self._body.write(lines))
+
+    def build(self, member: str, note: bytes, modified_ns: int) -> tuple[list[bytes], SegmentFacts]:
+        """The complete file as pieces to write one after another, and what is in it.
+
+        Args:
+            member: the name inside a zip, `BTCUSDT_orderbook_2026-11-20_13-15.jsonl`.
+            note: kept with the file, at most 60,000 bytes; `read_note` gives it back.
+            modified_ns: the member's time stamp.
+        """
+        body = self._body
+        self._keep(body.finish())
+        wrapped = wrap_note(note, body_crc32=body.body_crc32)
+        if self._format == "zst":
+            pieces = [*self._pieces, skippable_note(wrapped)]
+        else:
+            figures = {"crc": body.crc32, "text_bytes": body.text_bytes, "body_bytes": body.body_bytes, "modified_ns": modified_ns}
+            pieces = [zip_head(member, **figures), *self._pieces, zip_tail(member, comment=wrapped, **figures)]
+        facts = SegmentFacts(records=self._records, bytes=body.text_bytes, crc32=body.crc32, archive_bytes=sum(map(len, pieces)))
+        return pieces, facts
+
+    def _keep(self, piece: bytes) -> None:
+        if piece:
+            self._pieces.append(piece)
+
+
+def read_note(path: Path) -> bytes | None:
+    """The note of a file made here, None when the file has none. Raises SegmentCorrupt."""
+    return locate(path).note
+
+
+def read_blocks(path: Path) -> Iterator[bytes]:
+    """The JSONL text of a `.zip`, `.jsonl.zst` or `.jsonl`, in blocks that may end inside a line; the CRC is checked at the end.
+
+    Raises SegmentCorrupt, with the offset in the file, as soon as damage is met: what came before it is sound only
+    as far as the caller can tell.
+    """
+    return read_located(locate(path))
+
+
+def read_located(located: Located) -> Iterator[bytes]:
+    """The text of a file that was located."""
+    crc, count = 0, 0
+    for block in inflate_range(located, located.body_at, located.body_bytes):
+        crc, count = crc32(block, crc), count + len(block)
+        yield block
+    if located.text_bytes is not None and count != located.text_bytes:
+        raise SegmentCorrupt(located.path, f"{count} bytes of text where {located.text_bytes} were sealed", offset=located.body_at)
+    if located.crc32 is not None and crc != located.crc32:
+        raise SegmentCorrupt(located.path, "the text's CRC-32 differs", offset=located.body_at)
+
+
+def inflate_range(located: Located, at: int, length: int) -> Iterator[bytes]:
+    """The text of `length` compressed bytes at file offset `at`, which is a block boundary. Raises SegmentCorrupt."""
+    if located.archive_format == "text" or located.method == 0:
+        return (piece for _, piece in _pieces(located.path, at, length, _READ_BYTES))
+    if located.archive_format == "zst":
+        return _unzstd(located.path, at, length)
+    return _inflate(located, at, length)
+
+
+def _inflate(located: Located, at: int, length: int) -> Iterator[bytes]:
+    inflater = Inflater()
+    try:
+        for _, piece in _pieces(located.path, at, length, _READ_BYTES):
+            yield from inflater.feed(piece)
+    except DeflateFault as fault:
+        raise SegmentCorrupt(located.path, f"the compressed text is damaged ({fault})", offset=at + fault.consumed) from fault
+    if inflater.unused_bytes or inflater.ended == located.ours:
+        raise SegmentCorrupt(located.path, "the compressed text ends at the wrong place", offset=at + length - inflater.unused_bytes)
+
+
+def _unzstd(path: Path, at: int, length: int) -> Iterator[bytes]:
+    decompressor = zstandard.ZstdDecompressor()
+    frame = decompressor.decompressobj()
+    inside = False
+    for offset, piece in _pieces(path, at, length, _ZSTD_READ_BYTES):
+        rest = piece
+        while rest:
+            try:
+                text = frame.decompress(rest)
+            except zstandard.ZstdError as fault:
+                raise SegmentCorrupt(path, f"the compressed text is damaged ({fault})", offset=offset) from fault
+            inside = not frame.eof
+            rest = frame.unused_data if frame.eof else b""
+            if frame.eof:
+                frame = decompressor.decompressobj()
+            if text:
+                yield text
+    if inside:
+        raise SegmentCorrupt(path, "the file stops inside a frame", offset=at + length)
+
+
+def _pieces(path: Path, at: int, length: int, size: int) -> Iterator[tuple[int, bytes]]:
+    with path.open("rb", buffering=0) as file:
+        file.seek(at)
+        left = length
+        while left:
+            piece = file.read(min(size, left))
+            if not piece:
+                raise SegmentCorrupt(path, "the file is shorter than its parts say", offset=at + length - left)
+            yield at + length - left, piece
+            left -= len(piece)
