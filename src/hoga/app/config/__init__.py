@@ -1,0 +1,7 @@
+"""app.config: the configuration. `load_config` gives it, `Config.venue` says what holds for a venue."""
+
+from hoga.app.config.load import find_config, load_config
+from hoga.app.config.model import Config, ProgramConfig, Setting, VenueConfig
+from hoga.app.config.values import Secret
+
+__all__ = ["Config", "ProgramConfig", "Secret", "Setting", "VenueConfig", "find_config", "load_config"]

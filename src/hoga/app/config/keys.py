@@ -1,0 +1,272 @@
+"""app.config.keys: every configuration key, once. Pure.
+
+From this table come the defaults, the checks, the texts of error messages, `hoga config init|show` and
+`docs/configuration.md`. A key that is not here does not exist.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+__all__ = ["BY_NAME", "GROUPS", "KEYS", "Key", "Kind", "Scope", "expectation"]
+
+
+class Kind(StrEnum):
+    """What a value is, which decides how its text is read."""
+
+    INT = "whole number"
+    FLOAT = "number"
+    SWITCH = "switch"
+    CHOICE = "choice"
+    WORDS = "list"
+    PORTS = "ports"
+    FOLDER = "folder"
+    FILE = "file"
+    WS_URL = "WebSocket URL"
+    HTTP_URL = "HTTP URL"
+    HOST = "host"
+    SECRET = "secret"
+
+
+class Scope(StrEnum):
+    """`VENUE` keys may differ per venue section, `PROGRAM` keys hold for the whole process."""
+
+    VENUE = "per venue"
+    PROGRAM = "whole program"
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """One configuration key.
+
+    `default` is what a user would write; None means the venue has its own (`venues.endpoints`), "" means not set.
+    `low`..`high` bound numbers, both included. `divides`: the number must divide this one.
+    `private` keys are exchange credentials: only the environment or a file with mode 0600 may set them.
+    """
+
+    name: str
+    kind: Kind
+    default: str | None
+    text: str
+    group: str
+    scope: Scope = Scope.VENUE
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    divides: int | None = None
+    choices: tuple[str, ...] = ()
+    private: bool = False
+
+    @property
+    def field(self) -> str:
+        """The name of the attribute that holds the value."""
+        return self.name.lower()
+
+
+GROUPS: dict[str, str] = {
+    "what": "What is recorded, and where to",
+    "files": "Files",
+    "queues": "Queues",
+    "latency": "Latency and its gate",
+    "reconnect": "Connections",
+    "endpoints": "Endpoints",
+    "credentials": "Credentials",
+    "dashboard": "Dashboard",
+    "limits": "Limits",
+    "logs": "Logs",
+}
+"""Group → its heading, in the order of the default file."""
+
+_DAY_S = 86_400.0
+
+
+def _what() -> list[Key]:
+    return [
+        Key(name="SYMBOLS", kind=Kind.WORDS, default=None, group="what", text="Symbols to record, in the venue's own words."),
+        Key(name="STREAMS", kind=Kind.WORDS, default=None, group="what", text="Streams to record of each symbol, in the venue's own words."),
+        Key(name="LOB_DIR", kind=Kind.FOLDER, default="./data/<venue>/orderbook/", group="what", text="Folder of the order books."),
+        Key(name="CHART_DIR", kind=Kind.FOLDER, default="./data/<venue>/execution/", group="what", text="Folder of the public trades."),
+    ]
+
+
+def _files() -> list[Key]:
+    return [
+        Key(name="SAVE_INTERVAL_MIN", kind=Kind.INT, default="1", unit="minutes", low=1, high=1440, divides=1440, group="files",
+            text="Length of one segment file."),
+        Key(name="PURGE_ON_DATE_CHANGE", kind=Kind.SWITCH, default="1", group="files",
+            text="Remove a day's segments once the day file was read back and matched."),
+        Key(name="ARCHIVE_FORMAT", kind=Kind.CHOICE, default="zip", choices=("zip", "zst"), group="files", text="Form of sealed files."),
+        Key(name="FSYNC_INTERVAL_MS", kind=Kind.INT, default="1000", unit="ms", low=1, high=60_000, scope=Scope.PROGRAM, group="files",
+            text="The most that a crash or a power cut can take."),
+        Key(name="DISK_RESERVE_MB", kind=Kind.INT, default="1024", unit="MB", low=0, high=10_000_000, scope=Scope.PROGRAM, group="files",
+            text="Free space that recording leaves alone; below it recording pauses, and resumes by itself."),
+    ]  # fmt: skip
+
+
+def _queues() -> list[Key]:
+    return [
+        Key(name="SNAPSHOTS_QUEUE_MAX", kind=Kind.INT, default="6000", unit="frames", low=1, high=100_000_000, group="queues",
+            text="Order-book frames of one symbol that may wait for the disk; more are shed and accounted."),
+        Key(name="EXECUTIONS_QUEUE_MAX", kind=Kind.INT, default="20000", unit="frames", low=1, high=100_000_000, group="queues",
+            text="Trade frames of one symbol that may wait for the disk; more are shed and accounted."),
+        Key(name="RECORDS_MAX", kind=Kind.INT, default="200000", unit="frames", low=1, high=1_000_000_000, group="queues",
+            text="Frames of all symbols together that may wait for the disk."),
+    ]  # fmt: skip
+
+
+def _latency() -> list[Key]:
+    return [
+        Key(name="LATENCY_DEQUE_SIZE", kind=Kind.INT, default="100", unit="samples", low=1, high=1_000_000, group="latency",
+            text="Newest latency samples of a symbol that the median is taken of."),
+        Key(name="LATENCY_SAMPLE_MIN", kind=Kind.INT, default="10", unit="samples", low=1, high=1_000_000, group="latency",
+            text="Samples needed before a median counts."),
+        Key(name="LATENCY_THRESHOLD_MS", kind=Kind.FLOAT, default="1000", unit="ms", low=0, high=3_600_000, group="latency",
+            text="Median latency above which the gate acts."),
+        Key(name="LATENCY_ROUTINE_SLEEP_SEC", kind=Kind.FLOAT, default="0.2", unit="s", low=0.01, high=3600, group="latency",
+            text="How often medians are taken and the gate decides."),
+        Key(name="LATENCY_GATE", kind=Kind.CHOICE, default="pause", choices=("pause", "mark", "off"), group="latency",
+            text="What the gate does with a late stream: pause it, mark it in the ledger, nothing."),
+    ]  # fmt: skip
+
+
+def _reconnect() -> list[Key]:
+    return [
+        Key(name="BASE_BACKOFF", kind=Kind.FLOAT, default="2", unit="s", low=0.01, high=3600, group="reconnect",
+            text="First pause before connecting again; it doubles with each failure."),
+        Key(name="MAX_BACKOFF", kind=Kind.FLOAT, default="30", unit="s", low=0.01, high=_DAY_S, group="reconnect",
+            text="Longest pause before connecting again."),
+        Key(name="RESET_CYCLE_AFTER", kind=Kind.INT, default="7", unit="attempts", low=1, high=1_000_000, group="reconnect",
+            text="Failures after which the pause falls back to RESET_BACKOFF_LEVEL."),
+        Key(name="RESET_BACKOFF_LEVEL", kind=Kind.INT, default="5", unit="level", low=0, high=1_000_000, group="reconnect",
+            text="The level (number of doublings) that RESET_CYCLE_AFTER falls back to."),
+        Key(name="WS_PING_INTERVAL", kind=Kind.FLOAT, default="20", unit="s", low=0.1, high=3600, group="reconnect",
+            text="How often the venue is expected to ping; on venues that do not, how often hoga does."),
+        Key(name="WS_PING_TIMEOUT", kind=Kind.FLOAT, default="20", unit="s", low=0.1, high=3600, group="reconnect",
+            text="Silence beyond the ping interval after which a connection is given up."),
+        Key(name="PORTS", kind=Kind.PORTS, default="9443,443", group="reconnect",
+            text="Ports that {port} in a URL takes in turn, one further at each connect."),
+        Key(name="PORT_CYCLING_PERIOD_HRS", kind=Kind.FLOAT, default="12", unit="hours", low=0.001, high=23.9, group="reconnect",
+            text="Age at which a connection is replaced by a fresh one, before the venue cuts it at 24 h."),
+        Key(name="BACK_UP_READY_AHEAD_SEC", kind=Kind.FLOAT, default="60", unit="s", low=0, high=3600, group="reconnect",
+            text="How long before that age its successor is opened."),
+        Key(name="REDUNDANCY", kind=Kind.INT, default="1", unit="legs", low=1, high=2, group="reconnect",
+            text="2 records every stream over two connections at once; the first arrival of a frame is kept."),
+    ]  # fmt: skip
+
+
+def _endpoints() -> list[Key]:
+    return [
+        Key(name="WS_URL", kind=Kind.WS_URL, default=None, group="endpoints", text="Public streams."),
+        Key(name="REST_URL", kind=Kind.HTTP_URL, default=None, group="endpoints", text="REST."),
+        Key(name="HISTORY_URL", kind=Kind.HTTP_URL, default=None, group="endpoints", text="Historical archives."),
+        Key(name="WS_API_URL", kind=Kind.WS_URL, default=None, group="endpoints", text="WebSocket API (requests and orders)."),
+        Key(name="WS_PRIVATE_URL", kind=Kind.WS_URL, default=None, group="endpoints", text="Private (account) streams."),
+        Key(name="TLS_CA", kind=Kind.FILE, default="", group="endpoints", text="PEM file of certificates trusted besides the system's."),
+    ]
+
+
+def _credentials() -> list[Key]:
+    return [
+        Key(name="API_KEY", kind=Kind.SECRET, default="", group="credentials", private=True, text="API key (Upbit: access key)."),
+        Key(name="API_SECRET", kind=Kind.SECRET, default="", group="credentials", private=True, text="API secret (Upbit: secret key)."),
+        Key(name="PRIVATE_KEY_FILE", kind=Kind.FILE, default="", group="credentials", private=True, text="PEM file of an Ed25519 key."),
+    ]
+
+
+def _dashboard() -> list[Key]:
+    program = Scope.PROGRAM
+    return [
+        Key(name="DASHBOARD_HOST", kind=Kind.HOST, default="127.0.0.1", scope=program, group="dashboard",
+            text="Address the dashboard listens on; any but a loopback address needs DASHBOARD_TOKEN."),
+        Key(name="DASHBOARD_PORT_NUMBER", kind=Kind.INT, default="8000", low=0, high=65_535, scope=program, group="dashboard",
+            text="Port of the dashboard; 0 lets the system choose."),
+        Key(name="DASHBOARD_STREAM_INTERVAL", kind=Kind.FLOAT, default="0.1", unit="s", low=0.01, high=60, scope=program,
+            group="dashboard", text="How often viewers are sent news."),
+        Key(name="MAX_DASHBOARD_CONNECTIONS", kind=Kind.INT, default="16", low=1, high=100_000, scope=program, group="dashboard",
+            text="Viewers at one time."),
+        Key(name="MAX_DASHBOARD_SESSION_SEC", kind=Kind.FLOAT, default="0", unit="s", low=0, high=31_536_000, scope=program,
+            group="dashboard", text="Longest session of a viewer; 0 is unlimited."),
+        Key(name="DASHBOARD_TOKEN", kind=Kind.SECRET, default="", scope=program, group="dashboard", text="What a viewer must present."),
+        Key(name="HARDWARE_MONITORING_INTERVAL", kind=Kind.FLOAT, default="1.0", unit="s", low=0.1, high=3600, scope=program,
+            group="dashboard", text="How often CPU, memory, disk and network are read."),
+        Key(name="CPU_PERCENT_DURATION", kind=Kind.FLOAT, default="0.2", unit="s", low=0.01, high=60, scope=program,
+            group="dashboard", text="Span that a CPU percentage is taken over."),
+        Key(name="DASHBOARD_RESTART_TIMEOUT", kind=Kind.FLOAT, default="10", unit="s", low=0.1, high=3600, scope=program,
+            group="dashboard", text="How long a restarted dashboard may take to answer."),
+        Key(name="DASHBOARD_CHECK_INTERVAL", kind=Kind.FLOAT, default="2", unit="s", low=0.1, high=3600, scope=program,
+            group="dashboard", text="How often the dashboard's process is looked after."),
+    ]  # fmt: skip
+
+
+def _limits() -> list[Key]:
+    program = Scope.PROGRAM
+    return [
+        Key(name="DESIRED_MAX_SYS_MEM_LOAD", kind=Kind.FLOAT, default="90.0", unit="%", low=1, high=100, scope=program, group="limits",
+            text="Memory in use on the machine above which a warning is given."),
+        Key(name="TIMEOUT", kind=Kind.FLOAT, default="100", unit="s", low=0.1, high=_DAY_S, scope=program, group="limits",
+            text="Longest that one REST request or download may take."),
+        Key(name="MAX_WORKERS", kind=Kind.INT, default="8", low=1, high=1024, scope=program, group="limits",
+            text="Worker processes and parallel downloads at most; never more workers than processors."),
+    ]  # fmt: skip
+
+
+def _logs() -> list[Key]:
+    program = Scope.PROGRAM
+    return [
+        Key(name="LOG_DIR", kind=Kind.FOLDER, default="./logs/", scope=program, group="logs", text="Folder of the log files."),
+        Key(name="LOG_LEVEL", kind=Kind.CHOICE, default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"), scope=program, group="logs",
+            text="Least level that is logged."),
+        Key(name="LOG_MAX_MB", kind=Kind.INT, default="16", unit="MB", low=1, high=100_000, scope=program, group="logs",
+            text="Size at which a new log file is begun."),
+        Key(name="LOG_BACKUPS", kind=Kind.INT, default="5", unit="files", low=0, high=10_000, scope=program, group="logs",
+            text="Full log files that are kept."),
+        Key(name="LOG_FORMAT", kind=Kind.CHOICE, default="text", choices=("text", "json"), scope=program, group="logs",
+            text="key=value text, or one JSON object a line."),
+    ]  # fmt: skip
+
+
+KEYS: tuple[Key, ...] = (
+    *_what(),
+    *_files(),
+    *_queues(),
+    *_latency(),
+    *_reconnect(),
+    *_endpoints(),
+    *_credentials(),
+    *_dashboard(),
+    *_limits(),
+    *_logs(),
+)
+"""Every key, in the order of the default file."""
+
+BY_NAME: dict[str, Key] = {key.name: key for key in KEYS}
+
+
+def expectation(key: Key) -> str:
+    """What a value of `key` must be, in words: `a whole number from 1 to 1440 (minutes) that divides 1440`."""
+    match key.kind:
+        case Kind.INT | Kind.FLOAT:
+            unit = f" ({key.unit})" if key.unit else ""
+            divides = f" that divides {key.divides}" if key.divides else ""
+            return f"a {key.kind.value} from {key.low:.12g} to {key.high:.12g}{unit}{divides}"
+        case Kind.CHOICE:
+            return f"one of {', '.join(key.choices)}"
+        case Kind.SWITCH:
+            return "1 or 0"
+        case Kind.WORDS:
+            return "names separated by commas"
+        case Kind.PORTS:
+            return "ports from 1 to 65535, separated by commas"
+        case Kind.FOLDER:
+            return "a folder"
+        case Kind.FILE:
+            return "a file that exists"
+        case Kind.WS_URL:
+            return "ws:// or wss:// with a host, perhaps a port or {port}, and no path"
+        case Kind.HTTP_URL:
+            return "http:// or https:// with a host, perhaps a port or {port}, and no path"
+        case Kind.HOST:
+            return "a host name or an IP address"
+        case Kind.SECRET:
+            return "text without spaces"

@@ -1,0 +1,259 @@
+"""app.config.load: read the four sources, resolve, check.
+
+Precedence: `--set` > environment > file > default; within one source a venue's own value beats the global one.
+A key of the whole program holds for the whole program wherever it stands. All mistakes are gathered and raised as
+one ConfigError.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hoga.app.config.keys import BY_NAME, KEYS, Key, Kind, Scope, expectation
+from hoga.app.config.model import Config, ProgramConfig, Setting, VenueConfig
+from hoga.app.config.parse import Assignment, Origin, nearest_name, parse_environment, parse_file, parse_overrides
+from hoga.app.config.values import Secret, Value, is_loopback, read_value
+from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.venues.endpoints import CLASSIC_VENUE, VENUES, VenueDefaults
+
+__all__ = ["DEFAULT_FILE", "find_config", "load_config"]
+
+DEFAULT_FILE = Path("hoga.conf")
+"""What is read when no `-c` is given and it exists."""
+
+_DATA_ROOT = Path("data")
+_DEFAULT = Origin(0, "default")
+
+_Resolved = dict[str, tuple[Value, Origin]]
+"""Key name → its value and where that came from, for one venue."""
+
+
+def find_config(option: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The file to read: `-c`, else `HOGA_CONFIG`, else `hoga.conf` in the working folder where there is one, else None."""
+    if option is not None:
+        return option
+    if environ.get("HOGA_CONFIG"):
+        return Path(environ["HOGA_CONFIG"])
+    return DEFAULT_FILE if DEFAULT_FILE.exists() else None
+
+
+def load_config(
+    path: Path | None,
+    *,
+    overrides: list[str],
+    environ: Mapping[str, str],
+    data_dir: Path | None = None,
+    venues: Mapping[str, VenueDefaults] = VENUES,
+    classic_venue: str = CLASSIC_VENUE,
+) -> Config:
+    """Read, resolve and check the configuration.
+
+    Args:
+        path: the file; None for none.
+        overrides: texts of `--set`, `KEY=VALUE` or `VENUE.KEY=VALUE`.
+        environ: the environment; only `HOGA_…` is read.
+        data_dir: `--data`. Relative folders then lie in it, a leading `./data/` being the folder itself.
+        venues: known venues and their defaults.
+        classic_venue: what a file without sections, and no configuration at all, is about.
+
+    Raises:
+        ConfigError: with every mistake at once.
+    """
+    text, mistakes = _read(path)
+    from_file, sections, more = parse_file(text, where=str(path), venues=venues, classic_venue=classic_venue)
+    mistakes += more
+    from_environment, more = parse_environment(environ, venues=venues)
+    mistakes += more
+    from_overrides, more = parse_overrides(overrides, venues=venues)
+    mistakes += more
+    assignments = [*from_overrides, *from_environment, *from_file]
+    values, more = _read_values(assignments)
+    mistakes += more + _exposed(assignments, path) + _divided(assignments)
+    active = _active(assignments, sections, venues, classic_venue)
+    if mistakes:
+        raise _error(mistakes)
+    resolved = {name: _resolve(name, values, defaults, data_dir) for name, defaults in venues.items()}
+    mistakes = _contradictions({name: resolved[name] for name in active})
+    if mistakes:
+        raise _error(mistakes)
+    return _build(path, resolved, active, data_dir)
+
+
+def _read(path: Path | None) -> tuple[str, list[ConfigMistake]]:
+    if path is None:
+        return "", []
+    try:
+        return path.read_text(encoding="utf-8"), []
+    except UnicodeDecodeError as error:
+        return "", [ConfigMistake(str(path), None, "file", f"bytes that are not UTF-8 at {error.start}", "UTF-8 text")]
+    except OSError as error:
+        return "", [ConfigMistake(str(path), None, "file", error.strerror or str(error), "a file that can be read")]
+
+
+def _read_values(assignments: list[Assignment]) -> tuple[list[tuple[Assignment, Value]], list[ConfigMistake]]:
+    values: list[tuple[Assignment, Value]] = []
+    mistakes: list[ConfigMistake] = []
+    for entry in assignments:
+        key = BY_NAME[entry.key]
+        try:
+            values.append((entry, read_value(key, entry.text)))
+        except ValueError:
+            mistakes.append(_mistake(entry, _shown(key, entry.text), expectation(key), nearest_name(entry.text, key.choices)))
+    return values, mistakes
+
+
+def _exposed(assignments: list[Assignment], path: Path | None) -> list[ConfigMistake]:
+    readable = path is not None and path.exists() and os.name == "posix" and bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+    mistakes = []
+    for entry in assignments:
+        if not BY_NAME[entry.key].private:
+            continue
+        if entry.venue is None:
+            mistakes.append(_mistake(entry, "a credential for every venue", f"one venue's: HOGA_VENUE__{entry.key} or its section"))
+        elif entry.origin.rank == 3:
+            mistakes.append(_mistake(entry, "a credential on the command line", "the environment or a file with mode 0600"))
+        elif entry.origin.rank == 1 and readable:
+            mistakes.append(_mistake(entry, "a credential in a file others can read", f"mode 0600 (chmod 600 {path})"))
+    return mistakes
+
+
+def _divided(assignments: list[Assignment]) -> list[ConfigMistake]:
+    """A key of the whole program with two values from one source."""
+    first: dict[tuple[str, int], Assignment] = {}
+    mistakes = []
+    for entry in assignments:
+        if BY_NAME[entry.key].scope is Scope.PROGRAM:
+            earlier = first.setdefault((entry.key, entry.origin.rank), entry)
+            if earlier.text != entry.text and earlier.venue != entry.venue:
+                mistakes.append(_mistake(entry, f"a second value (the first: {earlier.origin})", "one value for the whole program"))
+    return mistakes
+
+
+def _active(assignments: list[Assignment], sections: set[str], venues: Mapping[str, VenueDefaults], classic: str) -> tuple[str, ...]:
+    named = {entry.venue for entry in assignments if not BY_NAME[entry.key].private} | sections
+    return tuple(name for name in venues if name in named) or (classic,)
+
+
+def _resolve(venue: str, values: list[tuple[Assignment, Value]], defaults: VenueDefaults, data_dir: Path | None) -> _Resolved:
+    resolved: _Resolved = {}
+    for key in KEYS:
+        value, origin = _winner(venue, key, values) or (_default(key, defaults), _DEFAULT)
+        if key.kind is Kind.FOLDER:
+            value = _folder(Path(str(value)), venue, data_dir)
+        elif key.name == "SYMBOLS" and defaults.upper_case and isinstance(value, tuple):
+            value = tuple(dict.fromkeys(str(symbol).upper() for symbol in value))
+        resolved[key.name] = value, origin
+    return resolved
+
+
+def _winner(venue: str, key: Key, values: list[tuple[Assignment, Value]]) -> tuple[Value, Origin] | None:
+    whole_program = key.scope is Scope.PROGRAM
+    hits = [(entry, value) for entry, value in values if entry.key == key.name and (whole_program or entry.venue in (venue, None))]
+    if not hits:
+        return None
+    entry, value = max(hits, key=lambda hit: (hit[0].origin.rank, hit[0].venue is not None))
+    return value, entry.origin
+
+
+def _default(key: Key, defaults: VenueDefaults) -> Value:
+    if key.default is not None:
+        return read_value(key, key.default)
+    value: Value = getattr(defaults, key.field)
+    return value
+
+
+def _folder(folder: Path, venue: str, data_dir: Path | None) -> Path:
+    folder = Path(str(folder).replace("<venue>", venue))
+    if data_dir is None or folder.is_absolute():
+        return folder
+    inside = folder.relative_to(_DATA_ROOT) if folder.is_relative_to(_DATA_ROOT) else folder
+    return data_dir / inside
+
+
+def _contradictions(resolved: Mapping[str, _Resolved]) -> list[ConfigMistake]:
+    """Values that are each right and do not go together."""
+    mistakes = []
+    folders: dict[tuple[str, Path], str] = {}
+    for venue, keys in resolved.items():
+        for smaller, larger, factor in (
+            ("BASE_BACKOFF", "MAX_BACKOFF", 1.0),
+            ("LATENCY_SAMPLE_MIN", "LATENCY_DEQUE_SIZE", 1.0),
+            ("BACK_UP_READY_AHEAD_SEC", "PORT_CYCLING_PERIOD_HRS", 3600.0),
+        ):
+            low, high = _float(keys, smaller), _float(keys, larger) * factor
+            if low > high:
+                mistakes.append(_conflict(keys, smaller, f"{low:g}", f"at most {larger} ({high:g})"))
+        for name in ("LOB_DIR", "CHART_DIR"):
+            folder = Path(str(keys[name][0]))
+            other = folders.setdefault((name, folder), venue)
+            if other != venue:
+                found = f"{folder} for {other} and {venue}"
+                mistakes.append(_conflict(keys, name, found, "a folder of its own for each venue: use <venue>"))
+    first = next(iter(resolved.values()))
+    if not is_loopback(str(first["DASHBOARD_HOST"][0])) and not first["DASHBOARD_TOKEN"][0]:
+        host = str(first["DASHBOARD_HOST"][0])
+        mistakes.append(_conflict(first, "DASHBOARD_HOST", f"{host} without a DASHBOARD_TOKEN", "a loopback address, or a token as well"))
+    return mistakes
+
+
+def _float(keys: _Resolved, name: str) -> float:
+    value = keys[name][0]
+    assert isinstance(value, int | float), "the table says it is a number"
+    return float(value)
+
+
+def _conflict(keys: _Resolved, name: str, found: str, expected: str) -> ConfigMistake:
+    origin = keys[name][1]
+    return ConfigMistake(origin.where, origin.line, name, found, expected)
+
+
+def _build(path: Path | None, resolved: Mapping[str, _Resolved], active: tuple[str, ...], data_dir: Path | None) -> Config:
+    root = data_dir or _DATA_ROOT
+    configs = {}
+    for venue, keys in resolved.items():
+        fields: dict[str, Any] = {BY_NAME[name].field: value for name, (value, _origin) in keys.items()}
+        configs[venue] = VenueConfig(venue=venue, data_dir=root, **fields)
+    program = {field: getattr(configs[active[0]], field) for field in ProgramConfig.__struct_fields__}
+    settings = [_setting(key, None, resolved[active[0]]) for key in KEYS if key.scope is Scope.PROGRAM]
+    settings += [_setting(key, venue, resolved[venue]) for venue in active for key in KEYS if key.scope is Scope.VENUE]
+    return Config(path=path, program=ProgramConfig(**program), venues=configs, active=active, settings=tuple(settings))
+
+
+def _setting(key: Key, venue: str | None, keys: _Resolved) -> Setting:
+    value, origin = keys[key.name]
+    return Setting(venue=venue, key=key.name, value=_text(value), origin=str(origin))
+
+
+def _text(value: Value) -> str:
+    match value:
+        case None | "":
+            return "(not set)"
+        case bool():
+            return "1" if value else "0"
+        case tuple():
+            return ",".join(map(str, value))
+        case float():
+            return f"{value:g}"
+        case Secret():
+            return repr(value)
+        case _:
+            return str(value)
+
+
+def _shown(key: Key, text: str) -> str:
+    if key.kind is Kind.SECRET:
+        return "(hidden)"
+    return repr(text) if len(text) <= 60 else repr(f"{text[:57]}...")
+
+
+def _mistake(entry: Assignment, found: str, expected: str, nearest: str | None = None) -> ConfigMistake:
+    return ConfigMistake(entry.origin.where, entry.origin.line, entry.label, found, expected, nearest)
+
+
+def _error(mistakes: list[ConfigMistake]) -> ConfigError:
+    unique = dict.fromkeys(mistakes)
+    return ConfigError(sorted(unique, key=lambda mistake: (mistake.where, mistake.line or 0)))

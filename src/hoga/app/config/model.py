@@ -1,0 +1,122 @@
+"""app.config.model: the resolved configuration, as frozen values. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from hoga.app.config.values import Secret
+
+__all__ = ["Config", "ProgramConfig", "Setting", "VenueConfig"]
+
+
+class ProgramConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys that hold for the whole process; `keys.KEYS` says what each means, in which unit and range.
+
+    `data_dir` is the data root: `--data`, else `./data`.
+    """
+
+    data_dir: Path
+    fsync_interval_ms: int
+    disk_reserve_mb: int
+    dashboard_host: str
+    dashboard_port_number: int
+    dashboard_stream_interval: float
+    max_dashboard_connections: int
+    max_dashboard_session_sec: float
+    dashboard_token: Secret
+    hardware_monitoring_interval: float
+    cpu_percent_duration: float
+    dashboard_restart_timeout: float
+    dashboard_check_interval: float
+    desired_max_sys_mem_load: float
+    timeout: float
+    max_workers: int
+    log_dir: Path
+    log_level: str
+    log_max_mb: int
+    log_backups: int
+    log_format: str
+
+
+class VenueConfig(ProgramConfig, frozen=True, kw_only=True):
+    """Every key as it holds for `venue`: its own value, else the global one, else the default.
+
+    URLs keep their `{port}`; None where the venue has no such service. Folders have their `<venue>` filled in.
+    """
+
+    venue: str
+    symbols: tuple[str, ...]
+    streams: tuple[str, ...]
+    lob_dir: Path
+    chart_dir: Path
+    save_interval_min: int
+    purge_on_date_change: bool
+    archive_format: str
+    snapshots_queue_max: int
+    executions_queue_max: int
+    records_max: int
+    latency_deque_size: int
+    latency_sample_min: int
+    latency_threshold_ms: float
+    latency_routine_sleep_sec: float
+    latency_gate: str
+    base_backoff: float
+    max_backoff: float
+    reset_cycle_after: int
+    reset_backoff_level: int
+    ws_ping_interval: float
+    ws_ping_timeout: float
+    ports: tuple[int, ...]
+    port_cycling_period_hrs: float
+    back_up_ready_ahead_sec: float
+    redundancy: int
+    ws_url: str
+    rest_url: str
+    history_url: str | None
+    ws_api_url: str | None
+    ws_private_url: str | None
+    tls_ca: Path | None
+    api_key: Secret
+    api_secret: Secret
+    private_key_file: Path | None
+
+    def directory(self, kind: str) -> Path:
+        """The archive folder of a kind: `LOB_DIR` for order books, `CHART_DIR` for executions, else `data/<venue>/<kind>`."""
+        if kind == "orderbook":
+            return self.lob_dir
+        return self.chart_dir if kind == "execution" else self.data_dir / self.venue / kind
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """One resolved value, for people: `venue` is None for a key of the whole program, `origin` says where it came from."""
+
+    venue: str | None
+    key: str
+    value: str
+    origin: str
+
+
+class Config:
+    """The configuration of a process. Immutable.
+
+    `active_venues` are those that something configures, or the classic one when nothing does. `path` is the file
+    that was read, None when there was none.
+    """
+
+    def __init__(self, *, path: Path | None, program: ProgramConfig, venues: Mapping[str, VenueConfig], active: tuple[str, ...],
+                 settings: tuple[Setting, ...]) -> None:  # fmt: skip
+        self.path = path
+        self.program = program
+        self.active_venues = active
+        self.settings = settings
+        self._venues = dict(venues)
+
+    def venue(self, name: str) -> VenueConfig:
+        """Every key as it holds for the venue `name`, active or not. Raises KeyError for an unknown venue."""
+        return self._venues[name]
+
+    def __repr__(self) -> str:
+        return f"<Config {self.path or 'defaults'} {','.join(self.active_venues)}>"

@@ -1,0 +1,98 @@
+"""app.config.render: the key table as texts for people. Pure.
+
+The commented default file of `hoga config init`, and `docs/configuration.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hoga.app.config.keys import GROUPS, KEYS, Key, Kind, Scope, expectation
+from hoga.venues.endpoints import CLASSIC_VENUE, VENUES, VenueDefaults
+
+__all__ = ["default_file", "reference"]
+
+_FILE_HEAD = """\
+# hoga.conf: what hoga records, and how. Every key is shown with its default; take the # away to change it.
+#
+# KEY = VALUE, `#` begins a comment. Keys above the first [section] hold for every venue; a section
+# ({sections}) holds for its venue only. A file without sections is about {classic}.
+# `hoga config check` finds mistakes, `hoga config show` prints what holds and where it came from.
+"""
+
+_REFERENCE_HEAD = """\
+# Configuration
+
+hoga reads `hoga.conf` in the working folder, or the file named with `-c`, or by the environment variable `HOGA_CONFIG`.
+This page is made from the table in `src/hoga/app/config/keys.py` by `make docs`.
+
+- A line is `KEY = VALUE`; `#` begins a comment, at the start of a line or after a space. Values may be quoted.
+- Keys above the first section are global. A section, {sections}, holds for its venue only.
+- A file without sections is the classic recorder's file; it configures `{classic}` and works unchanged.
+- Precedence: `--set KEY=VALUE` (or `--set VENUE.KEY=VALUE`), then the environment (`HOGA_KEY`, or `HOGA_VENUE__KEY` with the
+  dashes of the venue's name as underscores), then the file, then the default. Within one of these, a venue's own value beats the global one.
+- Keys marked *whole program* hold for the whole program wherever they stand.
+- A venue is recorded when anything but a credential configures it; when nothing does, `{classic}` is.
+- With `--data DIR`, relative folders lie in `DIR`, and a leading `./data/` is `DIR` itself: `LOB_DIR` becomes `DIR/<venue>/orderbook/`.
+- In folders `<venue>` is replaced by the venue's name.
+- URLs are scheme and host, perhaps a port, and no path; `{{port}}` takes the ports of `PORTS` in turn.
+- Credentials come from the environment (`HOGA_{variable}__API_KEY`) or a file with mode 0600, never from the command line.
+  They are never shown.
+- Every mistake is named at once, with file, line, key, what was found, what was expected, and the nearest key. The exit status is 2.
+"""
+
+
+def default_file(venues: Mapping[str, VenueDefaults] = VENUES, classic: str = CLASSIC_VENUE) -> str:
+    """The text of a configuration file that changes nothing: every key, commented out, with its default."""
+    parts = [_FILE_HEAD.format(sections=", ".join(f"[{name}]" for name in venues), classic=classic)]
+    for group, heading in GROUPS.items():
+        if group != "credentials":
+            parts.append(f"\n# --- {heading} ---\n")
+            parts += [_file_entry(key, venues[classic]) for key in KEYS if key.group == group]
+    parts.append("\n# --- Venues of their own ---\n")
+    for name, defaults in venues.items():
+        if name != classic:
+            symbols, streams = ",".join(defaults.symbols), ",".join(defaults.streams)
+            parts.append(f"\n# [{name}]\n# SYMBOLS = {symbols}\n# STREAMS = {streams}\n")
+    return "".join(parts)
+
+
+def reference(venues: Mapping[str, VenueDefaults] = VENUES, classic: str = CLASSIC_VENUE) -> str:
+    """The text of `docs/configuration.md`."""
+    sections = ", ".join(f"`[{name}]`" for name in venues)
+    parts = [_REFERENCE_HEAD.format(sections=sections, classic=classic, variable=classic.upper())]
+    for group, heading in GROUPS.items():
+        parts.append(f"\n## {heading}\n\n| key | default | must be | meaning |\n|---|---|---|---|\n")
+        parts += [_row(key) for key in KEYS if key.group == group]
+    parts.append("\n## Defaults of the venues\n\n| key | " + " | ".join(f"`{name}`" for name in venues) + " |\n")
+    parts.append("|---|" + "---|" * len(venues) + "\n")
+    for key in KEYS:
+        if key.default is None:
+            cells = " | ".join(_cell(_venue_default(key, defaults)) for defaults in venues.values())
+            parts.append(f"| `{key.name}` | {cells} |\n")
+    return "".join(parts)
+
+
+def _file_entry(key: Key, defaults: VenueDefaults) -> str:
+    default = _venue_default(key, defaults) if key.default is None else key.default
+    return f"# {key.text}\n#   {_capital(expectation(key))}.\n# {key.name} = {default}\n"
+
+
+def _row(key: Key) -> str:
+    default = "the venue's" if key.default is None else _cell(key.default)
+    scope = " *Whole program.*" if key.scope is Scope.PROGRAM else ""
+    shown = "text" if key.kind is Kind.SECRET else expectation(key).replace("|", "\\|")
+    return f"| `{key.name}` | {default} | {shown} | {key.text}{scope} |\n"
+
+
+def _cell(text: str) -> str:
+    return f"`{text}`" if text else "not set"
+
+
+def _venue_default(key: Key, defaults: VenueDefaults) -> str:
+    value = getattr(defaults, key.field)
+    return ",".join(value) if isinstance(value, tuple) else value or ""
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

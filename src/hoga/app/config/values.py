@@ -1,0 +1,163 @@
+"""app.config.values: from the text of a value to the value. Pure, except that a named file must exist.
+
+Every reader raises ValueError when the text is none of its kind; what was expected is said by `keys.expectation`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hoga.app.config.keys import Key, Kind
+
+__all__ = ["Secret", "Value", "is_loopback", "read_value"]
+
+_HOST = re.compile(r"^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$")
+_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+class Secret:
+    """A text that never shows: not in a repr, a log line, an error or `config show`. `reveal()` gives it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the one place that signs with it or compares it."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __repr__(self) -> str:
+        return "***" if self._text else "(not set)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+Value = int | float | bool | str | Path | Secret | tuple[str, ...] | tuple[int, ...] | None
+"""What a key can hold. None: not set."""
+
+
+def read_value(key: Key, text: str) -> Value:
+    """The value of `key` that `text` stands for. Raises ValueError when it is none.
+
+    An empty text is "not set" for files, URLs and secrets, and a mistake for everything else.
+    """
+    match key.kind:
+        case Kind.INT | Kind.FLOAT:
+            return _number(key, text)
+        case Kind.SWITCH:
+            return _switch(text)
+        case Kind.CHOICE:
+            return _choice(key, text)
+        case Kind.WORDS:
+            return _words(text)
+        case Kind.PORTS:
+            return tuple(_port(part) for part in _words(text))
+        case Kind.FOLDER:
+            return _folder(text)
+        case Kind.FILE:
+            return _file(text)
+        case Kind.WS_URL:
+            return _url(text, ("ws", "wss"))
+        case Kind.HTTP_URL:
+            return _url(text, ("http", "https"))
+        case Kind.HOST:
+            return _host(text)
+        case Kind.SECRET:
+            return _secret(text)
+
+
+def is_loopback(host: str) -> bool:
+    """True when a server listening on `host` can only be reached from this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _number(key: Key, text: str) -> int | float:
+    number = int(text) if key.kind is Kind.INT else float(text)
+    assert key.low is not None and key.high is not None, "every number in the table has a range"
+    if not key.low <= number <= key.high or (key.divides and key.divides % number):
+        raise ValueError(text)
+    return number
+
+
+def _switch(text: str) -> bool:
+    try:
+        return _SWITCH[text.lower()]
+    except KeyError:
+        raise ValueError(text) from None
+
+
+def _choice(key: Key, text: str) -> str:
+    for choice in key.choices:
+        if choice.lower() == text.lower():
+            return choice
+    raise ValueError(text)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(word for part in text.split(",") if (word := part.strip())))
+    if not words or any(any(char.isspace() for char in word) for word in words):
+        raise ValueError(text)
+    return words
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= 65_535:
+        raise ValueError(text)
+    return port
+
+
+def _folder(text: str) -> Path:
+    if not text or "\0" in text:
+        raise ValueError(text)
+    return Path(text).expanduser()
+
+
+def _file(text: str) -> Path | None:
+    if not text:
+        return None
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise ValueError(text)
+    return path
+
+
+def _url(text: str, schemes: tuple[str, ...]) -> str | None:
+    if not text:
+        return None
+    parts = urlsplit(text.replace("{port}", "1", 1))
+    bare = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username or parts.password)
+    if parts.scheme not in schemes or not parts.hostname or not bare or parts.port == 0 or "{" in parts.netloc:
+        raise ValueError(text)
+    return text.rstrip("/")
+
+
+def _host(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text.strip("[]")))
+    except ValueError:
+        if not _HOST.match(text):
+            raise
+    return text
+
+
+def _secret(text: str) -> Secret:
+    if any(char.isspace() for char in text):
+        raise ValueError(text)
+    return Secret(text)

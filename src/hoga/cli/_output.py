@@ -1,0 +1,93 @@
+"""cli._output: how commands print. Results on stdout, everything else on stderr.
+
+`print_json` is the one document of `--json`. `Progress` is a bar on a terminal and a plain line now and then otherwise.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+__all__ = ["Progress", "error_line", "note", "print_json", "print_table", "print_text"]
+
+_PLAIN_EVERY_S = 5.0
+
+
+def print_text(text: str) -> None:
+    """One piece of a result, for people, on stdout."""
+    sys.stdout.write(f"{text}\n")
+
+
+def print_json(value: Any) -> None:
+    """The result as one JSON document on one line of stdout, flushed so that a reader of a pipe has it now."""
+    import msgspec
+
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """A remark beside the result, on stderr."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def error_line(text: str) -> None:
+    """`hoga: text` on stderr."""
+    note(f"hoga: {text}")
+
+
+def print_table(headings: list[str], rows: list[list[str]], *, right: frozenset[int] = frozenset()) -> None:
+    """A table on stdout; the columns in `right` are aligned right. Plain text, so that it can be cut and pasted."""
+    widths = [max(len(cell) for cell in column) for column in zip(headings, *rows, strict=True)]
+    for row in [headings, *rows]:
+        cells = [cell.rjust(width) if at in right else cell.ljust(width) for at, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        print_text("  ".join(cells).rstrip())
+
+
+class Progress:
+    """Progress of a long job on stderr: a bar on a terminal, plain lines at most every five seconds otherwise.
+
+    `with Progress("verify", total=n) as progress: progress.advance(k)`. `total` None: unknown.
+    """
+
+    def __init__(self, what: str, *, total: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._what = what
+        self._total = total
+        self._done = 0
+        self._clock = clock
+        self._next_line = 0.0
+        self._bar: RichProgress | None = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as RichProgress
+
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = RichProgress(*columns, console=Console(stderr=True), transient=True)
+            self._bar.add_task(self._what, total=self._total)
+            self._bar.start()
+        self._next_line = self._clock() + _PLAIN_EVERY_S
+        return self
+
+    def advance(self, count: int = 1, *, total: int | None = None) -> None:
+        """`count` more are done; `total` corrects the total."""
+        self._done += count
+        self._total = self._total if total is None else total
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=self._done, total=self._total)
+        elif self._clock() >= self._next_line:
+            self._next_line = self._clock() + _PLAIN_EVERY_S
+            note(f"{self._what}: {self._done}" + (f" of {self._total}" if self._total is not None else ""))
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()

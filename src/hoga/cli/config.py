@@ -1,0 +1,91 @@
+"""cli.config: `hoga config init|check|show`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hoga.cli._output import note, print_json, print_table, print_text
+from hoga.core.errors import ConfigError, ConfigMistake
+
+__all__ = ["ConfigOption", "DataOption", "JsonOption", "SetOption", "register"]
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("-c", "--config", metavar="FILE", help="Configuration file [default: hoga.conf where there is one].")
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set one key (VENUE.KEY=VALUE for one venue); repeatable.")
+]
+DataOption = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder for everything recorded [default: ./data].")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `hoga config` and its sub-commands to `app`."""
+    group = typer.Typer(help="Write a default configuration, check one, show what holds.", no_args_is_help=True, rich_markup_mode=None)
+    group.command("init")(init)
+    group.command("check")(check)
+    group.command("show")(show)
+    app.add_typer(group, name="config")
+
+
+def init(
+    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="File to write.")] = Path("hoga.conf"),
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a configuration file with every key, its default and what it means.
+
+    Example: hoga config init
+    """
+    from hoga.app.config.render import default_file
+
+    if file.exists() and not force:
+        raise ConfigError([ConfigMistake(str(file), None, "FILE", "a file that exists", "a new file, or --force")])
+    try:
+        file.write_text(default_file(), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError([ConfigMistake(str(file), None, "FILE", error.strerror or str(error), "a file that can be written")]) from error
+    if as_json:
+        print_json({"ok": True, "file": str(file)})
+    else:
+        note(f"wrote {file}; next: edit it, `hoga config check -c {file}`, `hoga run -c {file}`")
+
+
+def check(config: ConfigOption = None, settings: SetOption = None, as_json: JsonOption = False) -> int:
+    """Name every mistake of a configuration at once: file, line, key, what was found, what was expected.
+
+    Example: hoga config check -c hoga.conf
+    """
+    from hoga.app.config import find_config, load_config
+
+    try:
+        loaded = load_config(find_config(config, os.environ), overrides=settings or [], environ=os.environ)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        print_json({"ok": False, "mistakes": error.mistakes})
+        return 2
+    if as_json:
+        print_json({"ok": True, "mistakes": [], "venues": loaded.active_venues})
+    else:
+        print_text(f"{loaded.path or 'defaults'}: good; records {', '.join(loaded.active_venues)}")
+    return 0
+
+
+def show(config: ConfigOption = None, settings: SetOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Print every value that holds, and where it came from. Secrets are masked.
+
+    Example: hoga config show --set SYMBOLS=BTCUSDT
+    """
+    from hoga.app.config import find_config, load_config
+
+    loaded = load_config(find_config(config, os.environ), overrides=settings or [], environ=os.environ, data_dir=data)
+    if as_json:
+        print_json(list(loaded.settings))
+        return
+    rows = [[setting.venue or "", setting.key, setting.value, setting.origin] for setting in loaded.settings]
+    print_table(["venue", "key", "value", "origin"], rows)

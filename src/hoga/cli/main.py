@@ -1,0 +1,104 @@
+"""cli.main: the `hoga` command. Finds the sub-commands, runs one, and turns every outcome into an exit status.
+
+    0  done and good          1  ran and found a problem
+    2  usage or configuration error: one line with what, where, what was expected, the nearest valid name
+    130  Ctrl-C
+
+A command module has `register(app)`, which adds its commands; it imports nothing heavy until one of them runs, so
+that `hoga --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from hoga._version import __version__
+from hoga.cli._output import error_line, print_text
+from hoga.core.errors import ConfigError, HogaError
+
+__all__ = ["build_app", "main"]
+
+MODULES = ("demo", "run", "sim", "archive", "config", "doctor", "bench")
+"""The command modules in `hoga.cli`, in the order of `hoga --help`."""
+
+_HELP = """\
+Record crypto order books around the clock: nothing lost in silence.
+
+First contact: `hoga demo`. For real: `hoga config init`, then `hoga run`.
+"""
+
+
+def build_app() -> typer.Typer:
+    """The whole command line, without running anything."""
+    app = typer.Typer(
+        name="hoga",
+        help=_HELP,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name in MODULES:
+        if find_spec(f"hoga.cli.{name}") is not None:
+            import_module(f"hoga.cli.{name}").register(app)
+    return app
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status. `arguments` defaults to those of the process."""
+    try:
+        status = build_app()(args=arguments, prog_name="hoga", standalone_mode=False)
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            error_line(str(mistake))
+        return 2
+    except HogaError as error:
+        error_line(str(error))
+        return 1
+    except typer.TyperException as error:
+        _usage_line(error)
+        return error.exit_code
+    except typer.Abort:
+        return 130
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        _forget_stdout()
+        return 0
+    return status if isinstance(status, int) else 0
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print_text(f"hoga {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)] = False,
+) -> None:
+    """Options of `hoga` itself; `_print_version` acts on the only one."""
+
+
+def _usage_line(error: typer.TyperException) -> None:
+    text = " ".join(error.format_message().split())
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "hoga"
+    error_line(f"{text} (see: {command} --help)")
+
+
+def _forget_stdout() -> None:
+    """A reader that left (`hoga cat … | head`) is no error; without this the interpreter's last flush would say it is."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""venues.endpoints: where each venue is reached, and what is recorded there unless told otherwise. Pure.
+
+`{port}` in a URL is replaced from `PORTS` in turn; a URL without it has one fixed port. Deleting a venue removes
+its line here.
+
+Source: Binance spot-docs "web-socket-streams" and "rest-api", USD-M docs "websocket-market-streams", Upbit docs
+"websocket" and "rest", read 2026-11-20.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["CLASSIC_VENUE", "VENUES", "VenueDefaults"]
+
+
+class VenueDefaults(msgspec.Struct, frozen=True, kw_only=True):
+    """Defaults of one venue. URLs are scheme and host (and port) without a path; None means the venue has no such service.
+
+    `symbols` and `streams` are in the venue's own words. `upper_case`: symbols are written in capitals.
+    """
+
+    symbols: tuple[str, ...]
+    streams: tuple[str, ...]
+    ws_url: str
+    rest_url: str
+    history_url: str | None
+    ws_api_url: str | None
+    ws_private_url: str
+    upper_case: bool = True
+
+
+CLASSIC_VENUE = "binance"
+"""The venue that a configuration file without sections is about."""
+
+VENUES: dict[str, VenueDefaults] = {
+    "binance": VenueDefaults(
+        symbols=("BTCUSDT", "ETHUSDT"),
+        streams=("depth20@100ms", "aggTrade"),
+        ws_url="wss://stream.binance.com:{port}",
+        rest_url="https://api.binance.com",
+        history_url="https://data.binance.vision",
+        ws_api_url="wss://ws-api.binance.com:{port}",
+        ws_private_url="wss://ws-api.binance.com:{port}",
+    ),
+    "binance-usdm": VenueDefaults(
+        symbols=("BTCUSDT", "ETHUSDT"),
+        streams=("depth20@100ms", "aggTrade"),
+        ws_url="wss://fstream.binance.com",
+        rest_url="https://fapi.binance.com",
+        history_url="https://data.binance.vision",
+        ws_api_url="wss://ws-fapi.binance.com",
+        ws_private_url="wss://fstream.binance.com",
+    ),
+    "upbit": VenueDefaults(
+        symbols=("KRW-BTC", "KRW-ETH"),
+        streams=("orderbook", "trade"),
+        ws_url="wss://api.upbit.com",
+        rest_url="https://api.upbit.com",
+        history_url=None,
+        ws_api_url=None,
+        ws_private_url="wss://api.upbit.com",
+    ),
+}
+"""Venue name → its defaults. The names are those of configuration sections and archive folders."""
