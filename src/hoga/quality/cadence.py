@@ -1,0 +1,68 @@
+"""quality.cadence: has a stream gone silent, judged by its own pace? Pure.
+
+A stream's pace is learnt from its counts. It is silent when nothing came for `FACTOR` mean intervals, never sooner
+than `floor_s`, never judged before `LEARN_FRAMES` frames: a symbol that trades twice an hour is quiet, not silent.
+"""
+
+from __future__ import annotations
+
+from hoga.core.times import SECOND_NS
+
+__all__ = ["FACTOR", "LEARN_FRAMES", "Cadence"]
+
+FACTOR = 30.0
+"""Exponential gaps: the chance of one this long by accident is e^-30."""
+LEARN_FRAMES = 8
+_MEMORY = 0.98
+
+
+class Cadence:
+    """The pace of one stream; `tick` about once a second with the running count of its frames.
+
+    Only ticks with frames, or with the stream alive, teach: `pause()` while it is not subscribed.
+    """
+
+    __slots__ = ("_count", "_frames", "_last_change_ns", "_seconds", "_tick_ns", "_total", "floor_ns")
+
+    def __init__(self, *, floor_s: float) -> None:
+        self.floor_ns = int(floor_s * SECOND_NS)
+        self._count = 0
+        self._frames = 0.0
+        self._seconds = 0.0
+        self._total = 0
+        self._tick_ns = 0
+        self._last_change_ns = 0
+
+    def tick(self, count: int, mono_ns: int) -> None:
+        """`count` frames have come in all, now at monotonic `mono_ns`."""
+        fresh = count - self._count
+        if self._tick_ns:
+            self._frames = self._frames * _MEMORY + fresh
+            self._seconds = self._seconds * _MEMORY + (mono_ns - self._tick_ns) / SECOND_NS
+        if fresh or not self._last_change_ns:
+            self._last_change_ns = mono_ns
+        self._total += fresh
+        self._count, self._tick_ns = count, mono_ns
+
+    def pause(self, mono_ns: int) -> None:
+        """The stream is not subscribed (or being restored): silence counts from `mono_ns` on."""
+        self._tick_ns = 0
+        self._last_change_ns = mono_ns
+
+    @property
+    def interval_s(self) -> float | None:
+        """The mean interval between frames, None before enough came."""
+        if self._total < LEARN_FRAMES or self._frames <= 0:
+            return None
+        return self._seconds / self._frames
+
+    def silent_for_s(self, mono_ns: int) -> float:
+        """Seconds since the last tick that brought a frame."""
+        return (mono_ns - self._last_change_ns) / SECOND_NS if self._last_change_ns else 0.0
+
+    def is_silent(self, mono_ns: int) -> bool:
+        """Whether the silence is longer than the stream's own pace explains."""
+        interval = self.interval_s
+        if interval is None:
+            return False
+        return mono_ns - self._last_change_ns > max(self.floor_ns, int(interval * FACTOR * SECOND_NS))

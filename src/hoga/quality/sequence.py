@@ -1,0 +1,131 @@
+"""quality.sequence: tell from a stream's ids whether a frame is new, late, a duplicate, or follows a hole. Pure.
+
+Two families of ids:
+
+    contiguous   `aggTrade.a`, `trade.t`, diff depth `U..u`: every id comes once, so holes are proven
+    increasing   `lastUpdateId`, `bookTicker.u`: ids only grow; nothing can be said of what lies between two of them
+
+The calling contract: `receive` for every frame, in arrival order; `drain_holes` now and then.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+from typing import NamedTuple
+
+__all__ = ["RESTART_AFTER", "Hole", "Sequence", "Verdict"]
+
+RESTART_AFTER = 6_000
+"""So many stale frames in a row, and the venue has begun to number anew (ten minutes of a 100 ms stream)."""
+
+
+class Verdict(Enum):
+    """What the ids say of one frame."""
+
+    NEW = "new"
+    """Record it. It may have left a hole behind it."""
+    LATE = "late"
+    """Record it: it was missing, and arrives out of order."""
+    DUPLICATE = "duplicate"
+    """It was received before."""
+    STALE = "stale"
+    """Older than anything that can still be compared: a replay, or a new numbering."""
+
+
+class Hole(NamedTuple):
+    """Ids `first..last` that never came, noticed between two receipts."""
+
+    first: int
+    last: int
+    from_ns: int
+    to_ns: int
+
+    @property
+    def missed(self) -> int:
+        """How many ids."""
+        return self.last - self.first + 1
+
+
+class Sequence:
+    """The ids of one stream across epochs and legs.
+
+    `memory`: how many recent ids of an increasing stream are compared against (a late frame older than that is STALE).
+    """
+
+    __slots__ = ("_holes", "_recent", "_stale_run", "contiguous", "last", "last_ns")
+
+    def __init__(self, *, contiguous: bool, memory: int = 256) -> None:
+        self.contiguous = contiguous
+        self.last: int | None = None
+        self.last_ns = 0
+        self._recent: deque[int] = deque(maxlen=memory)
+        self._holes: list[Hole] = []
+        self._stale_run = 0
+
+    def resume(self, last: int | None, last_ns: int) -> None:
+        """Continue after `last`, received at `last_ns` by an earlier life of this program."""
+        self.last, self.last_ns = last, last_ns
+
+    def receive(self, first: int, last: int, now_ns: int) -> Verdict:
+        """Judge the frame that carries ids `first..last` (equal for single ids).
+
+        Impossible ids (`last < first`) are STALE.
+        """
+        known = self.last
+        if last < first:
+            return Verdict.STALE
+        if known is None or last > known:
+            if self.contiguous and known is not None and first > known + 1:
+                self._holes.append(Hole(known + 1, first - 1, self.last_ns, now_ns))
+            self._accept(last, now_ns)
+            return Verdict.NEW
+        verdict = self._judge_old(first, last)
+        if verdict is not Verdict.STALE:
+            self._stale_run = 0
+            return verdict
+        self._stale_run += 1
+        if self._stale_run > RESTART_AFTER:
+            self._holes.clear()
+            self._recent.clear()
+            self._accept(last, now_ns)
+            return Verdict.NEW
+        return Verdict.STALE
+
+    def drain_holes(self, *, older_than_ns: int) -> list[Hole]:
+        """Holes noticed before `older_than_ns`: nothing late can fill them any more. Each is returned once."""
+        old = [hole for hole in self._holes if hole.to_ns < older_than_ns]
+        if old:
+            self._holes = [hole for hole in self._holes if hole.to_ns >= older_than_ns]
+        return old
+
+    def take_hole(self, to_ns: int) -> Hole | None:
+        """The hole that the frame received at `to_ns` left behind it, taken out; None when it left none."""
+        if self._holes and self._holes[-1].to_ns == to_ns:
+            return self._holes.pop()
+        return None
+
+    def _accept(self, last: int, now_ns: int) -> None:
+        self.last, self.last_ns = last, now_ns
+        self._stale_run = 0
+        if not self.contiguous:
+            self._recent.append(last)
+
+    def _judge_old(self, first: int, last: int) -> Verdict:
+        if self.contiguous:
+            return Verdict.LATE if self._fill(first, last) else Verdict.DUPLICATE
+        if last in self._recent:
+            return Verdict.DUPLICATE
+        if self._recent and last > min(self._recent):
+            self._recent.append(last)
+            return Verdict.LATE
+        return Verdict.STALE
+
+    def _fill(self, first: int, last: int) -> bool:
+        for at, hole in enumerate(self._holes):
+            if hole.first <= first and last <= hole.last:
+                left = hole._replace(last=first - 1)
+                right = hole._replace(first=last + 1)
+                self._holes[at : at + 1] = [part for part in (left, right) if part.first <= part.last]
+                return True
+        return False
