@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from hoga._version import __version__
-from hoga.cli._output import error_line, print_text
+from hoga.cli._output import error_line, note, print_text
 from hoga.core.errors import ConfigError, HogaError
 
 __all__ = ["build_app", "main"]
@@ -87,7 +87,11 @@ def _root(
 
 
 def _usage_line(error: typer.TyperException) -> None:
-    text = " ".join(error.format_message().split())
+    message = error.format_message()
+    if message.startswith("Usage:"):  # a command group without a command: its help
+        note(message)
+        return
+    text = " ".join(message.split())
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "hoga"
     error_line(f"{text} (see: {command} --help)")

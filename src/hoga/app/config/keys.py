@@ -83,8 +83,8 @@ _DAY_S = 86_400.0
 
 def _what() -> list[Key]:
     return [
-        Key(name="SYMBOLS", kind=Kind.WORDS, default=None, group="what", text="Symbols to record, in the venue's own words."),
-        Key(name="STREAMS", kind=Kind.WORDS, default=None, group="what", text="Streams to record of each symbol, in the venue's own words."),
+        Key(name="SYMBOLS", kind=Kind.WORDS, default=None, group="what", text="Symbols to record, in the venue's words."),
+        Key(name="STREAMS", kind=Kind.WORDS, default=None, group="what", text="Streams to record of each symbol, in the venue's words."),
         Key(name="LOB_DIR", kind=Kind.FOLDER, default="./data/<venue>/orderbook/", group="what", text="Folder of the order books."),
         Key(name="CHART_DIR", kind=Kind.FOLDER, default="./data/<venue>/execution/", group="what", text="Folder of the public trades."),
     ]

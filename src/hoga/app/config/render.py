@@ -30,7 +30,8 @@ This page is made from the table in `src/hoga/app/config/keys.py` by `make docs`
 - Keys above the first section are global. A section, {sections}, holds for its venue only.
 - A file without sections is the classic recorder's file; it configures `{classic}` and works unchanged.
 - Precedence: `--set KEY=VALUE` (or `--set VENUE.KEY=VALUE`), then the environment (`HOGA_KEY`, or `HOGA_VENUE__KEY` with the
-  dashes of the venue's name as underscores), then the file, then the default. Within one of these, a venue's own value beats the global one.
+  dashes of the venue's name as underscores), then the file, then the default. Within one of these, a venue's own value
+  beats the global one.
 - Keys marked *whole program* hold for the whole program wherever they stand.
 - A venue is recorded when anything but a credential configures it; when nothing does, `{classic}` is.
 - With `--data DIR`, relative folders lie in `DIR`, and a leading `./data/` is `DIR` itself: `LOB_DIR` becomes `DIR/<venue>/orderbook/`.
