@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 __all__ = [
     "FORMATS",
+    "PARTS_DIR",
     "DayName",
     "SegmentName",
     "day_stem",
@@ -32,6 +33,8 @@ __all__ = [
 
 FORMATS = {"zip": ".zip", "zst": ".jsonl.zst"}
 """Archive format → file suffix."""
+PARTS_DIR = "parts"
+"""Where the minutes of a longer segment wait to be joined, in the day's temporary folder."""
 
 _UNSAFE = re.compile(r'[\x00-\x20/\\:*?"<>|%]')
 _DAY = re.compile(r"^(?P<symbol>.+)_(?P<kind>[a-z0-9-]+)_(?P<day>\d{4}-\d\d-\d\d)(?P<suffix>\.zip|\.jsonl\.zst|\.manifest\.json|\.jsonl)?$")

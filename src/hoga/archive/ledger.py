@@ -13,11 +13,13 @@ in between) writes nothing twice. Entry types, by `type`:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from hoga.archive.durable import write_all
 from hoga.archive.layout import day_stem, temporary_dir
 from hoga.core.ledger import Gap
 
@@ -28,6 +30,7 @@ __all__ = [
     "LedgerEntry",
     "LiveEntry",
     "SegmentEntry",
+    "append_entries",
     "decode_entry",
     "encode_entries",
     "ledger_path",
@@ -134,3 +137,39 @@ def read_ledger(path: Path) -> Iterator[LedgerEntry]:
     *lines, _torn = data.split(b"\n")
     for line in lines:
         yield decode_entry(line)
+
+
+def append_entries(path: Path, entries: Iterable[LedgerEntry], *, again: bool = False, durable: bool = True) -> None:
+    """Append entries to a ledger file; a torn last line is cut off first.
+
+    `again`: an earlier try may have appended some of them; those are left out. `durable`: fsync before returning.
+    Raises OSError.
+    """
+    wanted = list(entries)
+    if again:
+        there = {_identity(entry) for entry in read_ledger(path)}
+        wanted = [entry for entry in wanted if _identity(entry) not in there]
+    if not wanted:
+        return
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        _cut_torn_line(fd)
+        write_all(fd, encode_entries(wanted))
+        if durable:
+            os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _identity(entry: LedgerEntry) -> tuple[str, str | int]:
+    if isinstance(entry, SegmentEntry):
+        return "segment", entry.file
+    return entry.journal, entry.at
+
+
+def _cut_torn_line(fd: int) -> None:
+    size = os.fstat(fd).st_size
+    if not size or os.pread(fd, 1, size - 1) == b"\n":
+        return
+    keep = os.pread(fd, size, 0).rfind(b"\n") + 1
+    os.ftruncate(fd, keep)

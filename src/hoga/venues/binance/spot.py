@@ -99,7 +99,7 @@ def split(frame: bytes) -> tuple[str, bytes] | None:
     """(wire name, payload exactly as sent) of a combined frame in any spelling, None when it is no data frame."""
     if frame.startswith(b'{"stream":"') and frame.endswith(b"}"):
         end = frame.find(b'"', 11)
-        if frame[end : end + 9] == b'","data":'[: 9] and b"\\" not in frame[11:end]:
+        if frame[end : end + 9] == b'","data":' and b"\\" not in frame[11:end]:
             payload = frame[end + 9 : -1]
             if payload[:1] == b"{" and payload[-1:] == b"}":
                 return frame[11:end].decode("utf-8", "replace"), payload
