@@ -1,0 +1,13 @@
+"""simulator: a wire-compatible exchange that misbehaves on command.
+
+`async with Simulator(SimulatorConfig(...)) as sim:` gives `sim.ws_url`, `sim.rest_url`, `sim.status()` and
+`sim.inject(Fault(...))`. The market comes from a seeded matching engine or from replayed captures. Nothing here is
+shared with the client side: a mistake made on both ends could hide.
+"""
+
+from hoga.simulator.binance.session import Limits
+from hoga.simulator.config import RestLimits, SimulatorConfig
+from hoga.simulator.faults import Fault, FaultKind
+from hoga.simulator.simulator import Simulator
+
+__all__ = ["Fault", "FaultKind", "Limits", "RestLimits", "Simulator", "SimulatorConfig"]

@@ -1,0 +1,47 @@
+"""simulator.admin: the operator's HTTP door beside the venue's REST API.
+
+    GET    /sim/status   the truth: counts per stream and connection, faults, replay
+    POST   /sim/fault    one fault as a JSON object
+    DELETE /sim/faults   end every fault
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from hoga.simulator.faults import ActiveFault, Fault
+
+__all__ = ["add_admin_routes"]
+
+
+def add_admin_routes(
+    app: web.Application, *, status: Callable[[], dict[str, Any]], inject: Callable[[Fault], ActiveFault | None], clear: Callable[[], None]
+) -> None:
+    """Serve the operator's paths."""
+
+    async def get_status(request: web.Request) -> web.Response:
+        return _json(status())
+
+    async def post_fault(request: web.Request) -> web.Response:
+        try:
+            fault = msgspec.json.decode(await request.read(), type=Fault)
+        except msgspec.MsgspecError as mistake:
+            return _json({"ok": False, "why": str(mistake)}, status=400)
+        active = inject(fault)
+        return _json({"ok": True, "number": active.number if active else None})
+
+    async def delete_faults(request: web.Request) -> web.Response:
+        clear()
+        return _json({"ok": True})
+
+    app.router.add_get("/sim/status", get_status)
+    app.router.add_post("/sim/fault", post_fault)
+    app.router.add_delete("/sim/faults", delete_faults)
+
+
+def _json(value: Any, *, status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")

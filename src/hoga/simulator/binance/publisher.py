@@ -1,0 +1,228 @@
+"""simulator.binance.publisher: which frames the engine's events become. Synchronous; time is an argument.
+
+`advance(now)` runs the markets up to `now`, publishing as it goes: events at once, depth at every 100 ms boundary of
+simulated time, statistics at every second. Only what somebody is subscribed to is printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hoga.simulator.binance import payloads
+from hoga.simulator.binance.names import ROLLING_WINDOWS, Channel, channel_of, symbol_part
+from hoga.simulator.clock import SimClock
+from hoga.simulator.engine import AggTrade, Cut, Engine, Market, RollingStats, Trade
+from hoga.simulator.engine.tape import UTC8_MS
+from hoga.simulator.switchboard import Switchboard
+
+__all__ = ["CUT_NS", "Publisher"]
+
+CUT_NS = 100_000_000
+_CUTS_A_SECOND = 10
+_DAY_MS = 86_400_000
+_MOST_BEHIND_NS = 20 * CUT_NS
+_ALL_MINI = "!miniTicker@arr"
+
+
+class Publisher:
+    """Prints an engine's markets for a switchboard."""
+
+    def __init__(self, engine: Engine, board: Switchboard, clock: SimClock) -> None:
+        self.skipped_ns = 0
+        self._engine = engine
+        self._board = board
+        self._clock = clock
+        self._next_cut_ns = clock.now_ns() // CUT_NS * CUT_NS + CUT_NS
+        self._names: dict[str, str] = {}
+        self._bar_streams: dict[str, dict[str, Channel]] = {}
+        self._bars_sent: dict[str, tuple[int, int]] = {}
+        self._last_mini: dict[str, int] = {}
+        self._delisted: set[str] = set()
+
+    @property
+    def next_cut_ns(self) -> int:
+        """When the next depth interval ends."""
+        return self._next_cut_ns
+
+    def wake(self, names: list[str]) -> None:
+        """Somebody subscribed: open the markets these streams need."""
+        for name in names:
+            symbol, channel = symbol_part(name).upper(), channel_of(name)
+            if symbol in self._engine.instruments and channel is not None:
+                self._names.setdefault(symbol, symbol_part(name))
+                self._engine.market(symbol)
+                if channel.kind == "kline":
+                    self._bar_streams.setdefault(symbol_part(name), {})[name] = channel
+            elif name == _ALL_MINI:
+                for known in self._engine.instruments:
+                    self._names.setdefault(known, known.lower())
+                    self._engine.market(known)
+
+    def delist(self, symbol: str) -> None:
+        """Let a symbol's streams fall silent for good."""
+        self._delisted.add(symbol)
+        if symbol in self._engine.instruments:
+            self._engine.market(symbol).frozen = True
+
+    @property
+    def delisted(self) -> set[str]:
+        """Symbols that left trading."""
+        return self._delisted
+
+    def advance(self, now_ns: int) -> None:
+        """Publish everything up to `now_ns`. What lies further back than two seconds of real time is left out."""
+        behind = now_ns - self._next_cut_ns
+        if behind > _MOST_BEHIND_NS * max(1.0, self._clock.speed):
+            self.skipped_ns += behind
+            self._next_cut_ns = now_ns // CUT_NS * CUT_NS
+            self._engine.skip_to(self._next_cut_ns)
+        while self._next_cut_ns <= now_ns:
+            self._engine.run_until(self._next_cut_ns)
+            self._publish_events(self._next_cut_ns)
+            self._publish_cut(self._next_cut_ns)
+            self._next_cut_ns += CUT_NS
+        self._engine.run_until(now_ns)
+        self._publish_events(now_ns)
+
+    def _live(self) -> list[tuple[str, Market]]:
+        markets, delisted = self._engine.markets, self._delisted
+        return [(name, markets[symbol]) for symbol, name in self._names.items() if symbol not in delisted]
+
+    def _publish_events(self, now_ns: int) -> None:
+        subscribers = self._board.subscribers
+        for name, market in self._live():
+            events = market.drain()
+            if not events:
+                continue
+            trades = f"{name}@trade" in subscribers
+            aggregates = f"{name}@aggTrade" in subscribers
+            tops = f"{name}@bookTicker" in subscribers
+            for event in events:
+                if isinstance(event, Trade):
+                    if trades:
+                        self._publish_trade(f"{name}@trade", market, event, now_ns)
+                elif isinstance(event, AggTrade):
+                    if aggregates:
+                        self._publish_agg_trade(f"{name}@aggTrade", market, event, now_ns)
+                elif tops:
+                    text = payloads.book_ticker(event, market.instrument)
+                    self._publish(f"{name}@bookTicker", lambda unit, text=text: text, event.update_id)  # type: ignore[misc]
+
+    def _publish_trade(self, stream: str, market: Market, event: Trade, now_ns: int) -> None:
+        sent, time = self._clock.stamp_ns(now_ns), self._clock.stamp_ns(event.time_ns)
+        self._publish(stream, lambda unit: payloads.trade(event, sent // unit, time // unit, market.instrument), event.trade_id)
+
+    def _publish_agg_trade(self, stream: str, market: Market, event: AggTrade, now_ns: int) -> None:
+        sent, time = self._clock.stamp_ns(now_ns), self._clock.stamp_ns(event.time_ns)
+        self._publish(stream, lambda unit: payloads.agg_trade(event, sent // unit, time // unit, market.instrument), event.agg_id)
+
+    def _publish_cut(self, now_ns: int) -> None:
+        slow = now_ns // CUT_NS % _CUTS_A_SECOND == 0
+        for name, market in self._live():
+            fast_cut, slow_cut = market.cut(slow=slow)
+            if fast_cut is not None:
+                self._publish_depth(name, "@100ms", market, fast_cut, now_ns)
+            if slow_cut is not None:
+                self._publish_depth(name, "", market, slow_cut, now_ns)
+                self._publish_depth(name, "@1000ms", market, slow_cut, now_ns)
+            self._publish_bars(name, market, now_ns, every_second=slow)
+            if slow:
+                self._publish_statistics(name, market, now_ns)
+        if slow and _ALL_MINI in self._board.subscribers:
+            self._publish_all_mini(now_ns)
+
+    def _publish_depth(self, name: str, speed: str, market: Market, cut: Cut, now_ns: int) -> None:
+        subscribers, book = self._board.subscribers, market.book
+        if (stream := f"{name}@depth{speed}") in subscribers:
+            event = self._clock.stamp_ns(now_ns)
+            self._publish(stream, lambda unit: payloads.diff_depth(cut, event // unit, market.instrument), cut.final_id)
+        for levels in (5, 10, 20):
+            if (stream := f"{name}@depth{levels}{speed}") in subscribers:
+                text = payloads.partial_depth(cut.final_id, book.bids.top(levels), book.asks.top(levels), market.instrument)
+                self._publish(stream, lambda unit, text=text: text, cut.final_id)  # type: ignore[misc]
+
+    def _publish_bars(self, name: str, market: Market, now_ns: int, *, every_second: bool) -> None:
+        for stream, channel in self._bar_streams.get(name, {}).items():
+            if stream in self._board.subscribers:
+                due = every_second and (channel.argument == "1s" or now_ns // (10 * CUT_NS) % 2 == 0)
+                self._publish_bar(stream, channel.argument, UTC8_MS if channel.utc8 else 0, market, now_ns, due=due)
+            else:
+                self._bars_sent.pop(stream, None)
+
+    def _publish_bar(self, stream: str, interval: str, offset_ms: int, market: Market, now_ns: int, *, due: bool) -> None:
+        series = market.tape.series[interval, offset_ms]
+        series.advance(now_ns // 1_000_000)
+        opened, count = self._bars_sent.get(stream, (series.current.open_ms, -1))
+        event = self._clock.stamp_ns(now_ns)
+        for bar in series.since(opened):
+            final = bar is not series.current
+            if not final and not (due and bar.count != count):
+                continue
+            self._publish(
+                stream,
+                lambda unit, bar=bar, final=final: payloads.kline(  # type: ignore[misc]
+                    bar,
+                    interval,
+                    sent=event // unit,
+                    opened=bar.open_ms * 1_000_000 // unit,
+                    closes=(bar.close_ms * 1_000_000 + (999_999 if unit == 1_000 else 0)) // unit,
+                    final=final,
+                    instrument=market.instrument,
+                ),
+                bar.last_id,
+            )
+            count = bar.count
+        self._bars_sent[stream] = (series.current.open_ms, count if series.current.open_ms == opened else -1)
+
+    def _publish_statistics(self, name: str, market: Market, now_ns: int) -> None:
+        subscribers, instrument = self._board.subscribers, market.instrument
+        event, now_ms = self._clock.stamp_ns(now_ns), now_ns // 1_000_000
+        if (stream := f"{name}@miniTicker") in subscribers:
+            stats = market.tape.rolling(_DAY_MS, now_ms)
+            self._publish(stream, lambda unit: payloads.mini_ticker(stats, event // unit, instrument))
+        if (stream := f"{name}@ticker") in subscribers:
+            self._publish(stream, _ticker(market, market.tape.rolling(_DAY_MS, now_ms), event))
+        for window, length_ms in ROLLING_WINDOWS.items():
+            if (stream := f"{name}@ticker_{window}") in subscribers:
+                self._publish(stream, _rolling(market, market.tape.rolling(length_ms, now_ms), window, event))
+        if (stream := f"{name}@avgPrice") in subscribers:
+            quote, lots = market.tape.average(5, now_ms)
+            last_ns = market.tape.last_trade_ms * 1_000_000
+            self._publish(stream, lambda unit: payloads.average_price(quote, lots, event // unit, last_ns // unit, instrument))
+        if (stream := f"{name}@referencePrice") in subscribers:
+            average = market.tape.average(5, now_ms)
+            self._publish(stream, lambda unit: payloads.reference_price(*average, event // unit, instrument))
+
+    def _publish_all_mini(self, now_ns: int) -> None:
+        event, now_ms = self._clock.stamp_ns(now_ns), now_ns // 1_000_000
+        changed: list[tuple[RollingStats, Market]] = []
+        for _, market in self._live():
+            stats = market.tape.rolling(_DAY_MS, now_ms)
+            symbol = market.instrument.symbol
+            if stats.last_id != self._last_mini.get(symbol):
+                self._last_mini[symbol] = stats.last_id
+                changed.append((stats, market))
+        if changed:
+            self._publish(
+                _ALL_MINI, lambda unit: f"[{','.join([payloads.mini_ticker(stats, event // unit, market.instrument) for stats, market in changed])}]"
+            )
+
+    def _publish(self, stream: str, encode: Callable[[int], str], last_id: int | None = None) -> None:
+        """`encode` prints the payload with times in units of so many nanoseconds."""
+        self._board.publish(stream, lambda micros: encode(1_000 if micros else 1_000_000).encode(), last_id=last_id)
+
+
+def _ticker(market: Market, stats: RollingStats, event: int) -> Callable[[int], str]:
+    def encode(unit: int) -> str:
+        opened, closed = stats.open_ms * 1_000_000 // unit, stats.close_ms * 1_000_000 // unit
+        return payloads.ticker(stats, market.top, event // unit, opened=opened, closed=closed, instrument=market.instrument)
+
+    return encode
+
+
+def _rolling(market: Market, stats: RollingStats, window: str, event: int) -> Callable[[int], str]:
+    def encode(unit: int) -> str:
+        opened, closed = stats.open_ms * 1_000_000 // unit, stats.close_ms * 1_000_000 // unit
+        return payloads.rolling_ticker(stats, window, event // unit, opened=opened, closed=closed, instrument=market.instrument)
+
+    return encode

@@ -1,0 +1,351 @@
+"""simulator.binance.server: the market-stream socket of Binance spot, on picows. A thin shell around `Session`.
+
+Frames of one loop turn leave in one write. Everything that must be byte-exact or rude (torn frames, resets, silence)
+goes straight to the transport.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+from collections import deque
+from collections.abc import Callable
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener, ws_create_server
+
+from hoga.simulator.binance.session import Action, Close, Limits, Ping, Pong, Session, Subscribed, Text, Unsubscribed
+from hoga.simulator.clock import SimClock
+from hoga.simulator.switchboard import CLOSE, PING, PONG, TEXT, Switchboard, ws_frame
+from hoga.simulator.truth import ConnectionTruth, Truth
+
+__all__ = ["MAX_URI_CHARS", "Connection", "StreamServer"]
+
+MAX_URI_CHARS = 8_000
+"""Longer request lines were seen to fail (unicorn-binance-websocket-api issue 38)."""
+
+_CLOSE_GRACE_S = 1.0
+_HIGH_WATER_BYTES = 4 * 1024 * 1024
+_SLOWEST_READER_BYTES = 256 * 1024 * 1024
+
+
+class Connection(WSListener):  # type: ignore[misc]
+    """One client's socket: carries out what its session decides and what the switchboard pushes."""
+
+    def __init__(self, name: str, server: StreamServer, session: Session, names: list[str]) -> None:
+        self.name = name
+        self.session = session
+        self.truth: ConnectionTruth
+        self.dead = False
+        self.writable = asyncio.Event()
+        self.writable.set()
+        self._server = server
+        self._names = names
+        self._transport: WSTransport | None = None
+        self._outbox: list[bytes] = []
+        self._delayed: dict[str, deque[tuple[float, bytes]]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._ending = False
+
+    @property
+    def combined(self) -> bool:
+        """Frames carry the stream's name."""
+        return self.session.combined
+
+    @property
+    def micros(self) -> bool:
+        """Times are printed in microseconds."""
+        return self.session.micros
+
+    # -- what picows calls -------------------------------------------------
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """The handshake is done."""
+        self._transport = transport
+        transport.underlying_transport.set_write_buffer_limits(high=_HIGH_WATER_BYTES)
+        self._server.opened(self)
+        self._perform(self.session.open(self._names))
+        self._arm()
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """A frame arrived."""
+        if self.dead or self.session.closed:
+            if frame.msg_type == WSMsgType.CLOSE:
+                transport.disconnect()
+            return
+        now_ns, payload = self._server.clock.now_ns(), frame.get_payload_as_bytes()
+        if frame.msg_type == WSMsgType.TEXT:
+            self._perform(self.session.text(payload, now_ns))
+        elif frame.msg_type == WSMsgType.PONG:
+            self._perform(self.session.pong(payload, now_ns))
+        elif frame.msg_type == WSMsgType.PING:
+            self._perform(self.session.ping(payload, now_ns))
+        elif frame.msg_type == WSMsgType.CLOSE:
+            self._answer_close(payload)
+        else:
+            self._perform(self.session.binary(now_ns))
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """The TCP connection is gone."""
+        self._ending = True
+        self.writable.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._server.closed(self)
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we write."""
+        self.writable.clear()
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self.writable.set()
+
+    # -- what the switchboard and the faults call --------------------------
+
+    def push(self, wire: bytes) -> None:
+        """Put bytes on the wire, together with the others of this loop turn."""
+        if self._ending or self.dead:
+            return
+        if not self._outbox:
+            self._server.loop.call_soon(self._flush)
+        self._outbox.append(wire)
+
+    def push_later(self, stream: str, wire: bytes, delay_ns: int) -> None:
+        """Put bytes on the wire after a delay; order within the stream is kept."""
+        queue = self._delayed.setdefault(stream, deque())
+        due = self._server.loop.time() + self._server.clock.wall_s(delay_ns)
+        if queue:
+            due = max(due, queue[-1][0])
+        queue.append((due, wire))
+        self._server.loop.call_at(due, self._push_due, stream)
+
+    def is_delaying(self, stream: str) -> bool:
+        """Delayed frames of this stream are still waiting."""
+        return bool(self._delayed) and bool(self._delayed.get(stream))
+
+    def tear(self, wire: bytes) -> None:
+        """Put half of the bytes on the wire and cut the connection."""
+        self._flush()
+        self._write(wire[: len(wire) // 2])
+        self._end("1006 torn frame")
+        self._server.loop.call_later(0.05, self._hang_up)
+
+    def end(self, code: int, reason: str) -> None:
+        """Close with a code, or reset the TCP connection when it is 1006."""
+        if self._ending or self.dead:
+            return
+        self.session.closed = Close(code, reason)
+        if code == 1006:
+            self._flush()
+            self.reset(reason)
+            return
+        self.push(ws_frame(CLOSE, code.to_bytes(2, "big") + reason.encode()[:123]))
+        self._flush()
+        self._end(f"{code} {reason}".rstrip())
+        self._server.loop.call_later(_CLOSE_GRACE_S, self._hang_up)
+
+    def reset(self, reason: str = "") -> None:
+        """Reset the TCP connection: no close frame, no FIN."""
+        self._end(f"1006 {reason}".rstrip())
+        if self._transport is not None:
+            raw = self._transport.underlying_transport
+            raw.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raw.abort()
+
+    def play_dead(self) -> None:
+        """Read nothing, send nothing, close nothing: what a vanished peer looks like."""
+        self._flush()
+        self.dead = True
+        if self._transport is not None:
+            self._transport.underlying_transport.pause_reading()
+
+    # -- inside ------------------------------------------------------------
+
+    def _perform(self, actions: list[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Text):
+                self._control(TEXT, action.text.encode())
+            elif isinstance(action, Ping):
+                self._control(PING, action.payload)
+            elif isinstance(action, Pong):
+                self._control(PONG, action.payload)
+            elif isinstance(action, Subscribed):
+                self._server.subscribe(self, action.names)
+            elif isinstance(action, Unsubscribed):
+                self._server.board.unsubscribe(self, action.names)
+            else:
+                self.end(action.code, action.reason)
+
+    def send_control(self, text: str) -> None:
+        """Send a text frame that is no market data."""
+        self._control(TEXT, text.encode())
+
+    def _control(self, opcode: int, data: bytes) -> None:
+        self.truth.control += 1
+        self.push(ws_frame(opcode, data))
+
+    def _answer_close(self, payload: bytes) -> None:
+        self.session.closed = Close(int.from_bytes(payload[:2], "big") if payload else 1005, "by the client")
+        self.push(ws_frame(CLOSE, payload[:2]))
+        self._flush()
+        self._end(f"{self.session.closed.code} by the client")
+        self._hang_up()
+
+    def _end(self, how: str) -> None:
+        self._ending = True
+        self._outbox.clear()
+        if self.truth.close is None:
+            self.truth.close = how
+        self._server.board.leave(self)
+
+    def _hang_up(self) -> None:
+        if self._transport is not None:
+            self._transport.disconnect()
+
+    def _flush(self) -> None:
+        if self._outbox:
+            data, self._outbox = b"".join(self._outbox), []
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is None or self.dead:
+            return
+        self.truth.bytes += len(data)
+        raw = self._transport.underlying_transport
+        raw.write(data)
+        if raw.get_write_buffer_size() > _SLOWEST_READER_BYTES:
+            self.reset("slow reader")
+
+    def _push_due(self, stream: str) -> None:
+        queue = self._delayed.get(stream)
+        if queue:
+            self.push(queue.popleft()[1])
+        if not queue:
+            self._delayed.pop(stream, None)
+
+    def _arm(self) -> None:
+        clock = self._server.clock
+        wait_s = clock.wall_s(self.session.deadline_ns() - clock.now_ns())
+        self._timer = self._server.loop.call_later(wait_s + 0.001, self._tick)
+
+    def _tick(self) -> None:
+        if self._ending or self.dead:
+            return
+        self._perform(self.session.tick(self._server.clock.now_ns()))
+        self._arm()
+
+
+class StreamServer:
+    """Accepts market-stream connections. `admit` may refuse a handshake by returning the HTTP answer."""
+
+    def __init__(
+        self,
+        *,
+        clock: SimClock,
+        board: Switchboard,
+        truth: Truth,
+        limits: Limits,
+        admit: Callable[[str], WSUpgradeResponse | None],
+        on_subscribe: Callable[[list[str]], None],
+    ) -> None:
+        self.clock = clock
+        self.board = board
+        self.loop = asyncio.get_running_loop()
+        self.connections: dict[str, Connection] = {}
+        self._truth = truth
+        self._limits = limits
+        self._admit = admit
+        self._on_subscribe = on_subscribe
+        self._count = 0
+        self._server: asyncio.Server | None = None
+        self._address = ("", 0)
+        self._tls: ssl.SSLContext | None = None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._address[1]
+
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        """Listen. Raises OSError when the port is taken."""
+        self._tls = tls
+        self._server = await ws_create_server(
+            self._route, host, port, enable_auto_pong=False, ssl=tls, backlog=1024, reuse_address=True, disconnect_on_exception=False
+        )
+        self._address = (host, self._server.sockets[0].getsockname()[1])
+
+    def stop_listening(self) -> None:
+        """Refuse TCP connections; open connections live on."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    async def listen_again(self) -> None:
+        """Listen on the same port as before."""
+        if self._server is None:
+            await self.start(*self._address, self._tls)
+
+    async def stop(self) -> None:
+        """Close every connection with 1001 and stop listening."""
+        self.stop_listening()
+        for connection in list(self.connections.values()):
+            if connection.dead:
+                connection.dead = False
+                connection.reset()
+            else:
+                connection.end(1001, "")
+                connection._hang_up()
+        await asyncio.sleep(0)
+
+    def opened(self, connection: Connection) -> None:
+        """A handshake was completed."""
+        self.connections[connection.name] = connection
+        connection.truth = self._truth.connect(connection.name, self.clock.now_ns())
+        self.board.join(connection)
+
+    def closed(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self.connections.pop(connection.name, None)
+        connection.truth.closed_ns = self.clock.now_ns()
+        if connection.truth.close is None:
+            connection.truth.close = "1006 by the client"
+        self.board.leave(connection)
+
+    def subscribe(self, connection: Connection, names: list[str]) -> None:
+        """A connection wants these streams."""
+        self.board.subscribe(connection, names)
+        self._on_subscribe(names)
+
+    def _route(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener | None:
+        uri = request.path.decode("utf-8", "replace")
+        if len(uri) > MAX_URI_CHARS:
+            return _refusal(WSUpgradeResponse.create_error_response(414))
+        parts = urlsplit(uri)
+        refusal = self._admit(parts.path)
+        if refusal is not None:
+            return _refusal(refusal)
+        wanted = _wanted(parts.path, parts.query)
+        if wanted is None:
+            return None
+        combined, names = wanted
+        micros = "MICROSECOND" in [value.upper() for value in parse_qs(parts.query).get("timeUnit", [])]
+        self._count += 1
+        session = Session(combined=combined, micros=micros, limits=self._limits, now_ns=self.clock.now_ns())
+        return Connection(f"binance-{self._count}", self, session, names)
+
+
+def _refusal(response: WSUpgradeResponse) -> WSUpgradeResponseWithListener:
+    return WSUpgradeResponseWithListener(response, None)
+
+
+def _wanted(path: str, query: str) -> tuple[bool, list[str]] | None:
+    """(combined, stream names) of a request, None for a path that does not exist."""
+    if path.rstrip("/") == "/stream":
+        raw = next((part[len("streams=") :] for part in query.split("&") if part.startswith("streams=")), "")
+        return True, [unquote(name) for name in unquote(raw).split("/") if name]
+    if path == "/ws" or path.startswith("/ws/"):
+        return False, [name for name in unquote(path[len("/ws") :]).split("/") if name]
+    return None

@@ -1,0 +1,277 @@
+"""simulator.binance.session: one WebSocket connection's protocol state, as Binance spot keeps it. Pure.
+
+Calling contract: feed `text`, `ping`, `pong` as they arrive and `tick` when `deadline_ns` has come; carry out the
+returned actions in order. After a `Close` the session is over and further input is ignored.
+
+Source: protocol sheet 1.1 to 1.4 and 9 (spot-docs; live probes of 2026).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from hoga.simulator.binance.names import is_well_formed
+
+__all__ = ["Action", "Close", "Limits", "Ping", "Pong", "Session", "Subscribed", "Text", "Unsubscribed"]
+
+S_NS = 1_000_000_000
+_METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
+_TEXT_ID = re.compile(r"^[A-Za-z0-9]{1,36}$")
+_POLICY = 1008
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The venue's figures; tests and demos may tighten them. Times are simulated seconds."""
+
+    frames_per_s: int = 5
+    streams: int = 1024
+    ping_every_s: float = 20.0
+    first_ping_s: float = 7.4
+    pong_within_s: float = 60.0
+    lifetime_s: float = 86_400.0
+
+
+class Text(NamedTuple):
+    """Send a text frame."""
+
+    text: str
+
+
+class Ping(NamedTuple):
+    """Send a ping frame."""
+
+    payload: bytes
+
+
+class Pong(NamedTuple):
+    """Send a pong frame."""
+
+    payload: bytes
+
+
+class Close(NamedTuple):
+    """Close the connection; `code` 1006 means cut it without a close frame."""
+
+    code: int
+    reason: str
+
+
+class Subscribed(NamedTuple):
+    """These streams were added (not those that were there already)."""
+
+    names: list[str]
+
+
+class Unsubscribed(NamedTuple):
+    """These streams were removed."""
+
+    names: list[str]
+
+
+Action = Text | Ping | Pong | Close | Subscribed | Unsubscribed
+
+
+class _Refused(Exception):
+    def __init__(self, code: int, text: str, *, close: bool = False) -> None:
+        self.code, self.text, self.close = code, text, close
+
+
+class Session:
+    """Subscriptions, the `combined` property, the frame budget and the heartbeat of one connection."""
+
+    def __init__(self, *, combined: bool, micros: bool, limits: Limits, now_ns: int) -> None:
+        self.combined = combined
+        self.micros = micros
+        self.subscriptions: dict[str, None] = {}
+        self.closed: Close | None = None
+        self._limits = limits
+        self._arrivals: deque[int] = deque(maxlen=limits.frames_per_s)
+        self._ends_ns = now_ns + int(limits.lifetime_s * S_NS)
+        self._next_ping_ns = now_ns + int(limits.first_ping_s * S_NS)
+        self._unanswered: deque[tuple[int, bytes]] = deque()
+
+    def open(self, names: list[str]) -> list[Action]:
+        """Subscribe to the streams named in the URL."""
+        return self._guarded(None, lambda: self._subscribe(names))
+
+    def text(self, payload: bytes, now_ns: int) -> list[Action]:
+        """A text frame arrived."""
+        over = self._spend(now_ns)
+        if over:
+            return over
+        try:
+            request = json.loads(payload)
+        except ValueError as fault:
+            return self._not_json(payload, fault)
+        request_id = request.get("id") if isinstance(request, dict) else None
+        return self._guarded(request_id, lambda: self._answer(request))
+
+    def binary(self, now_ns: int) -> list[Action]:
+        """A binary frame arrived: no request is binary."""
+        return self._spend(now_ns) or self._close(_POLICY, "Invalid request")
+
+    def ping(self, payload: bytes, now_ns: int) -> list[Action]:
+        """A ping arrived: answered, and paid from the frame budget."""
+        return self._spend(now_ns) or [Pong(payload)]
+
+    def pong(self, payload: bytes, now_ns: int) -> list[Action]:
+        """A pong arrived. Only one that echoes a ping's payload keeps the connection alive; it answers the older ones too."""
+        over = self._spend(now_ns)
+        if over:
+            return over
+        if any(payload == sent for _, sent in self._unanswered):
+            while self._unanswered.popleft()[1] != payload:
+                pass
+        return []
+
+    def tick(self, now_ns: int) -> list[Action]:
+        """Time has passed: send the ping that is due, or end the connection."""
+        if self.closed:
+            return []
+        if now_ns >= self._ends_ns:
+            return self._close(1006, "24 h")
+        if self._unanswered and now_ns >= self._pong_deadline_ns():
+            return self._close(_POLICY, "Pong timeout")
+        if now_ns < self._next_ping_ns:
+            return []
+        payload = str(now_ns // 1_000_000).encode()
+        self._unanswered.append((now_ns, payload))
+        self._next_ping_ns += int(self._limits.ping_every_s * S_NS)
+        return [Ping(payload)]
+
+    def deadline_ns(self) -> int:
+        """When `tick` has something to do next."""
+        due = min(self._ends_ns, self._next_ping_ns)
+        return min(due, self._pong_deadline_ns()) if self._unanswered else due
+
+    def end_now(self) -> list[Action]:
+        """The 24 h cut, ahead of its time."""
+        return self._close(1006, "24 h")
+
+    def _pong_deadline_ns(self) -> int:
+        return self._unanswered[0][0] + int(self._limits.pong_within_s * S_NS)
+
+    def _spend(self, now_ns: int) -> list[Action]:
+        arrivals = self._arrivals
+        if len(arrivals) == arrivals.maxlen and now_ns - arrivals[0] < S_NS:
+            return self._close(_POLICY, "Too many requests")
+        arrivals.append(now_ns)
+        return []
+
+    def _close(self, code: int, reason: str) -> list[Action]:
+        self.closed = Close(code, reason)
+        return [self.closed]
+
+    def _not_json(self, payload: bytes, fault: ValueError) -> list[Action]:
+        if payload.lstrip()[:1] not in (b"{", b"["):
+            return self._close(_POLICY, "Invalid request")
+        line, column = (fault.lineno, fault.colno) if isinstance(fault, json.JSONDecodeError) else (1, 1)
+        return [_error(3, f"Invalid JSON: expected value at line {line} column {column}", None)]
+
+    def _guarded(self, request_id: Any, work: Any) -> list[Action]:
+        try:
+            actions: list[Action] = work()
+        except _Refused as refused:
+            reply: list[Action] = [_error(refused.code, refused.text, request_id if _id_ok(request_id) else None)]
+            return reply + self._close(_POLICY, "Invalid request") if refused.close else reply
+        return actions
+
+    def _answer(self, request: Any) -> list[Action]:
+        if not isinstance(request, dict):
+            raise _Refused(2, "Invalid request: invalid type: expected a request object at line 1 column 1")
+        method, params, request_id = request.get("method"), request.get("params"), request.get("id")
+        if not _id_ok(request_id):
+            raise _Refused(2, "Invalid request: request ID must be a signed 64-bit integer, an alphanumeric string up to 36 characters, or null")
+        if method is None:
+            raise _Refused(2, "Invalid request: missing field `method` at line 1 column 1")
+        if method not in _METHODS:
+            names = ", ".join(f"`{name}`" for name in _METHODS)
+            raise _Refused(2, f"Invalid request: unknown variant `{method}`, expected one of {names}")
+        if params is not None and not isinstance(params, list):
+            raise _Refused(2, "Invalid request: invalid type: expected a sequence for `params`")
+        return self._perform(method, params or [], request_id)
+
+    def _perform(self, method: str, params: list[Any], request_id: Any) -> list[Action]:
+        if method == "SUBSCRIBE":
+            return [*self._subscribe(params), _result(None, request_id)]
+        if method == "UNSUBSCRIBE":
+            return [*self._unsubscribe(params), _result(None, request_id)]
+        if method == "LIST_SUBSCRIPTIONS":
+            if params:
+                raise _Refused(2, "Invalid request: too many parameters")
+            return [_result(list(self.subscriptions), request_id)]
+        if method == "SET_PROPERTY":
+            return [self._set_property(params, request_id)]
+        return [self._get_property(params, request_id)]
+
+    def _subscribe(self, names: list[Any]) -> list[Action]:
+        _check_names(names)
+        added = [name for name in dict.fromkeys(names) if name not in self.subscriptions]
+        if len(self.subscriptions) + len(added) > self._limits.streams:
+            raise _Refused(4, "Too many subscriptions", close=True)
+        self.subscriptions.update(dict.fromkeys(added))
+        return [Subscribed(added)] if added else []
+
+    def _unsubscribe(self, names: list[Any]) -> list[Action]:
+        _check_names(names)
+        removed = [name for name in dict.fromkeys(names) if name in self.subscriptions]
+        for name in removed:
+            del self.subscriptions[name]
+        return [Unsubscribed(removed)] if removed else []
+
+    def _set_property(self, params: list[Any], request_id: Any) -> Action:
+        if len(params) > 2:
+            raise _Refused(2, "Invalid request: too many parameters")
+        _check_property(params)
+        if len(params) < 2 or not isinstance(params[1], bool):
+            raise _Refused(1, "Invalid value type: expected Boolean")
+        self.combined = params[1]
+        return _result(None, request_id)
+
+    def _get_property(self, params: list[Any], request_id: Any) -> Action:
+        if len(params) > 1:
+            raise _Refused(2, "Invalid request: too many parameters")
+        _check_property(params)
+        return _result(self.combined, request_id)
+
+
+def _check_names(names: list[Any]) -> None:
+    for name in names:
+        if not isinstance(name, str):
+            raise _Refused(2, "Invalid request: invalid type: expected a string in `params`")
+        if not is_well_formed(name):
+            raise _Refused(2, "Invalid request: invalid stream", close=True)
+
+
+def _check_property(params: list[Any]) -> None:
+    if not params or not isinstance(params[0], str):
+        raise _Refused(2, "Invalid request: property name must be a string")
+    if params[0] != "combined":
+        raise _Refused(0, "Unknown property")
+
+
+def _id_ok(request_id: Any) -> bool:
+    if request_id is None:
+        return True
+    if isinstance(request_id, bool):
+        return False
+    if isinstance(request_id, int):
+        return -(2**63) <= request_id < 2**63
+    return isinstance(request_id, str) and _TEXT_ID.match(request_id) is not None
+
+
+def _result(result: Any, request_id: Any) -> Text:
+    return Text(_dump({"result": result, "id": request_id}))
+
+
+def _error(code: int, text: str, request_id: Any) -> Text:
+    return Text(_dump({"error": {"code": code, "msg": text}, "id": request_id}))
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

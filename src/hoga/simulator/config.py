@@ -1,0 +1,49 @@
+"""simulator.config: what a simulator is told when it is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from hoga.simulator.binance.session import Limits
+from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
+
+__all__ = ["RestLimits", "SimulatorConfig"]
+
+
+class RestLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """REST and connection budgets per address. Times are simulated seconds.
+
+    After `refusals_before_ban` refusals within one window the address is banned (HTTP 418) for `ban_s`, doubled each time.
+    """
+
+    weight_per_minute: int = 6_000
+    connects: int = 300
+    connects_window_s: float = 300.0
+    refusals_before_ban: int = 20
+    ban_s: float = 120.0
+
+
+class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a simulator can be told. `port` 0 lets the system choose both ports; else REST is on `port` + 1.
+
+    `speed` scales every timer (and the pace of a replay); `replay_max` sends a replay as fast as clients take it.
+    `start_ns` is where the simulated clock starts, None for now.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    symbols: tuple[str, ...] = KNOWN_SYMBOLS
+    seed: int = 1
+    speed: float = 1.0
+    start_ns: int | None = None
+    limits: Limits = Limits()
+    rest_limits: RestLimits = RestLimits()
+    faults: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    replay: tuple[Path, ...] = ()
+    replay_max: bool = False
+    replay_start_delay_s: float = 1.0
+    replay_loop: bool = False

@@ -1,0 +1,116 @@
+"""simulator.engine.flow: the seeded random crowd that keeps a market moving. Pure: all chance comes from `random.Random(seed)`.
+
+An event is a limit order (drawn by distance from the other side's best, so that a wide spread fills itself), a cancel
+near the touch, or a market order. The share of limit orders falls as the book grows, which keeps its size steady.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import NamedTuple
+
+from hoga.simulator.engine.book import Book, Order, Side
+from hoga.simulator.engine.instruments import Instrument
+
+__all__ = ["Cancel", "Flow", "Limit", "Market"]
+
+LEVELS_A_SIDE = 1_500
+_MARKET_SHARE = 0.09
+_THIN_SIDE = 400
+
+
+class Limit(NamedTuple):
+    """A limit order the crowd wants to place."""
+
+    side: Side
+    price: int
+    lots: int
+
+
+class Market(NamedTuple):
+    """A market order the crowd wants to send."""
+
+    side: Side
+    lots: int
+
+
+class Cancel(NamedTuple):
+    """A resting order the crowd wants to take back."""
+
+    order: Order
+
+
+class Flow:
+    """Draws what the crowd does next. The caller carries it out on the book."""
+
+    def __init__(self, instrument: Instrument, seed: str) -> None:
+        self._random = Random(seed)
+        self._instrument = instrument
+        self._mean_distance = max(8, instrument.start_ticks // 8_000)
+        self._sweep = 25 if self._mean_distance > 100 else 6
+
+    def wait_ns(self) -> int:
+        """Nanoseconds until the crowd's next event."""
+        return int(self._random.expovariate(self._instrument.events_per_s) * 1e9) + 1
+
+    def opening(self) -> list[Limit]:
+        """Limit orders that make a full book: at least a thousand levels a side where prices allow."""
+        start = self._instrument.start_ticks
+        gap = max(1, min(6, start // (6 * LEVELS_A_SIDE)))
+        orders: list[Limit] = []
+        for side in (Side.BUY, Side.SELL):
+            price = start if side is Side.BUY else start + 1
+            for _ in range(LEVELS_A_SIDE):
+                if price < 1:
+                    break
+                orders.append(Limit(side, price, self._lots()))
+                price -= side * (1 + int(self._random.random() * gap * 2) // 2)
+        return orders
+
+    def next(self, book: Book) -> Limit | Market | Cancel:
+        """The crowd's next event for this book."""
+        draw = self._random.random()
+        if draw < _MARKET_SHARE:
+            return self._market(book)
+        crowding = (len(book.orders) - 2 * LEVELS_A_SIDE) / (4 * LEVELS_A_SIDE)
+        if draw < _MARKET_SHARE + 0.5 - max(-0.3, min(0.3, crowding)):
+            return self._limit(book)
+        return self._cancel(book) or self._limit(book)
+
+    def _limit(self, book: Book) -> Limit:
+        side = self._side(book)
+        best = book.side(side.opposite).best()
+        own = book.side(side).best()
+        anchor = best.price if best else (own.price + side if own else self._instrument.start_ticks + (side is Side.SELL))
+        near = self._random.random() < 0.25
+        distance = int(self._random.random() * 3) if near else int(self._random.expovariate(1 / self._mean_distance))
+        return Limit(side, max(1, anchor - side * (1 + distance)), self._lots())
+
+    def _side(self, book: Book) -> Side:
+        bids, asks = len(book.bids.keys), len(book.asks.keys)
+        if min(bids, asks) < _THIN_SIDE and bids != asks:
+            return Side.BUY if bids < asks else Side.SELL
+        return Side.BUY if self._random.random() < 0.5 else Side.SELL
+
+    def _market(self, book: Book) -> Market:
+        lots = self._lots()
+        if self._random.random() < 0.08:
+            lots *= self._sweep
+        start = self._instrument.start_ticks
+        pull = (start - self._last(book)) / start * 10  # 1 % away from the opening price shifts the odds by 10 %
+        return Market(Side.BUY if self._random.random() < 0.5 + max(-0.3, min(0.3, pull)) else Side.SELL, lots)
+
+    def _last(self, book: Book) -> int:
+        bid = book.bids.best()
+        return bid.price if bid else self._instrument.start_ticks
+
+    def _cancel(self, book: Book) -> Cancel | None:
+        half = book.bids if self._random.random() < 0.5 else book.asks
+        rank = int(self._random.expovariate(1 / 40)) if self._random.random() < 0.8 else int(self._random.random() * len(half.keys))
+        if rank >= len(half.keys) or len(half.keys) < 50:
+            return None
+        order = next(reversed(half.at(rank).orders.values()))
+        return None if order.owner else Cancel(order)
+
+    def _lots(self) -> int:
+        return 1 + int(self._instrument.typical_lots * self._random.lognormvariate(-0.5, 1.1))

@@ -1,0 +1,305 @@
+"""simulator.engine.market: one symbol's market, and the engine that holds many. Pure.
+
+Calling contract: `run_until(ns)` lets the crowd act up to that moment; `submit`/`cancel` are other traders' orders;
+after either, `drain()` hands out what the world saw, in order. `cut()` closes a depth interval.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from hoga.simulator.engine.book import Book, Level, Match, Order, Side
+from hoga.simulator.engine.flow import Cancel, Flow, Limit
+from hoga.simulator.engine.instruments import Instrument, instrument_of
+from hoga.simulator.engine.tape import Tape
+
+__all__ = ["AggTrade", "Cut", "Engine", "Market", "MarketEvent", "NewOrder", "OrderReport", "Top", "Trade"]
+
+MS_NS = 1_000_000
+KEPT_TRADES = 5_000
+WARM_UP_NS = 5_000_000_000
+"""The crowd's head start before a market opens, so that it opens with trades behind it."""
+
+
+class Trade(NamedTuple):
+    """One match. `buyer_is_maker`: the taker sold."""
+
+    trade_id: int
+    price: int
+    lots: int
+    time_ns: int
+    buyer_is_maker: bool
+
+
+class AggTrade(NamedTuple):
+    """All matches of one taker at one price."""
+
+    agg_id: int
+    price: int
+    lots: int
+    first_id: int
+    last_id: int
+    time_ns: int
+    buyer_is_maker: bool
+
+
+class Top(NamedTuple):
+    """The best level of each side after a change of either; price and lots are 0 where a side is empty."""
+
+    update_id: int
+    bid: int
+    bid_lots: int
+    ask: int
+    ask_lots: int
+
+
+MarketEvent = Trade | AggTrade | Top
+
+
+class NewOrder(NamedTuple):
+    """An order to submit. `price` None means at market. `rest` False cancels what does not match at once;
+    `post_only` refuses an order that would match; `whole` refuses one that cannot match completely (fill or kill)."""
+
+    side: Side
+    lots: int
+    price: int | None
+    owner: str = ""
+    rest: bool = True
+    post_only: bool = False
+    whole: bool = False
+
+
+class OrderReport(NamedTuple):
+    """What became of an order. `resting` is the order left in the book, None when nothing rests; `refused` says why."""
+
+    order_id: int
+    matches: list[Match]
+    resting: Order | None
+    refused: str | None = None
+
+
+class Cut(NamedTuple):
+    """What changed since the last cut of the same speed: absolute lots per price, 0 = gone; bids and asks best first."""
+
+    first_id: int
+    final_id: int
+    bids: list[tuple[int, int]]
+    asks: list[tuple[int, int]]
+
+
+class _Changes:
+    """The prices changed since the last cut of one speed."""
+
+    __slots__ = ("asks", "bids", "final_id")
+
+    def __init__(self, final_id: int) -> None:
+        self.final_id = final_id
+        self.bids: set[int] = set()
+        self.asks: set[int] = set()
+
+
+class Market:
+    """One symbol: book, crowd, tape."""
+
+    def __init__(self, instrument: Instrument, *, seed: int, now_ns: int) -> None:
+        self.instrument = instrument
+        draw = zlib.crc32(f"{seed}/{instrument.symbol}".encode())
+        self.book = Book(update_id=40_000_000_000 + draw * 7)
+        self.tape = Tape(price=instrument.start_ticks, now_ms=(now_ns - WARM_UP_NS) // MS_NS)
+        self.trades: deque[Trade] = deque(maxlen=KEPT_TRADES)
+        self.agg_trades: deque[AggTrade] = deque(maxlen=KEPT_TRADES)
+        self.frozen = False
+        self._flow = Flow(instrument, f"{seed}/{instrument.symbol}")
+        self._next_order_id = 10_000_000_000 + draw
+        self._next_trade_id = 1_000_000_000 + draw
+        self._next_agg_id = 500_000_000 + draw // 2
+        self._events: list[MarketEvent] = []
+        self._top = Top(0, 0, 0, 0, 0)
+        self._open(now_ns)
+
+    def run_until(self, until_ns: int) -> None:
+        """Let the crowd act up to `until_ns`."""
+        while self._next_event_ns <= until_ns:
+            now_ns = self._next_event_ns
+            self._next_event_ns = now_ns + self._flow.wait_ns()
+            if not self.frozen:
+                self._act(now_ns)
+
+    def skip_to(self, now_ns: int) -> None:
+        """Leave out the crowd's events before `now_ns` (the machine was too slow or was suspended)."""
+        self._next_event_ns = max(self._next_event_ns, now_ns)
+
+    def submit(self, order: NewOrder, now_ns: int) -> OrderReport:
+        """Match an order and rest what is left, by the order's own terms."""
+        order_id = self._take_order_id()
+        refused = self._refusal(order)
+        if refused:
+            return OrderReport(order_id, [], None, refused)
+        matches = self.book.take(order.side, order.lots, limit=order.price)
+        if matches:
+            self._print(matches, order.side, now_ns)
+        left = order.lots - sum(match.lots for match in matches)
+        resting = None
+        if left and order.rest and order.price is not None:
+            resting = Order(order_id, order.side, order.price, left, order.owner)
+            self.book.rest(resting)
+        self._note_top()
+        return OrderReport(order_id, matches, resting)
+
+    def cancel(self, order_id: int) -> Order | None:
+        """Take a resting order out; None when it does not rest (any more)."""
+        order = self.book.orders.get(order_id)
+        if order is not None:
+            self.book.remove(order)
+            self._note_top()
+        return order
+
+    def drain(self) -> list[MarketEvent]:
+        """What happened since the last call, in order."""
+        events, self._events = self._events, []
+        return events
+
+    def cut(self, *, slow: bool) -> tuple[Cut | None, Cut | None]:
+        """Close the 100 ms interval, and the 1000 ms interval when `slow`. (fast, slow) cuts, None for no change."""
+        book, fast = self.book, self._fast
+        fast_cut = self._cut_of(fast, book.bids.changed, book.asks.changed)
+        if fast_cut is not None:
+            self._slow.bids |= book.bids.changed
+            self._slow.asks |= book.asks.changed
+            book.bids.changed.clear()
+            book.asks.changed.clear()
+        if not slow:
+            return fast_cut, None
+        slow_cut = self._cut_of(self._slow, self._slow.bids, self._slow.asks)
+        self._slow.bids.clear()
+        self._slow.asks.clear()
+        return fast_cut, slow_cut
+
+    @property
+    def top(self) -> Top:
+        """The best of both sides now."""
+        return self._top
+
+    def _open(self, now_ns: int) -> None:
+        for side, price, lots in self._flow.opening():
+            self.book.rest(Order(self._take_order_id(), side, price, lots))
+        self._next_event_ns = now_ns - WARM_UP_NS + self._flow.wait_ns()
+        self.run_until(now_ns)
+        self._note_top()
+        self.drain()
+        self.book.bids.changed.clear()
+        self.book.asks.changed.clear()
+        self._fast, self._slow = _Changes(self.book.update_id), _Changes(self.book.update_id)
+
+    def _take_order_id(self) -> int:
+        order_id, self._next_order_id = self._next_order_id, self._next_order_id + 1
+        return order_id
+
+    def _act(self, now_ns: int) -> None:
+        wish = self._flow.next(self.book)
+        if isinstance(wish, Cancel):
+            self.book.remove(wish.order)
+            self._note_top()
+        elif isinstance(wish, Limit):
+            self.submit(NewOrder(wish.side, wish.lots, wish.price), now_ns)
+        else:
+            self.submit(NewOrder(wish.side, wish.lots, None, rest=False), now_ns)
+
+    def _refusal(self, order: NewOrder) -> str | None:
+        if not (order.post_only or order.whole):
+            return None
+        takeable = self.book.takeable(order.side, limit=order.price)
+        if order.post_only and takeable:
+            return "would match"
+        return "cannot match completely" if order.whole and takeable < order.lots else None
+
+    def _print(self, matches: list[Match], side: Side, now_ns: int) -> None:
+        buyer_is_maker = side is Side.SELL
+        for match in matches:
+            trade = Trade(self._next_trade_id, match.price, match.lots, now_ns, buyer_is_maker)
+            self._next_trade_id += 1
+            self.trades.append(trade)
+            self._events.append(trade)
+            self.tape.add(trade.trade_id, trade.price, trade.lots, now_ns // MS_NS, taker_buys=not buyer_is_maker)
+        self._print_aggregates(len(matches))
+
+    def _print_aggregates(self, count: int) -> None:
+        batch = [self.trades[i] for i in range(-count, 0)]
+        start = 0
+        for end in range(1, count + 1):
+            if end < count and batch[end].price == batch[start].price:
+                continue
+            first, lots = batch[start], sum(trade.lots for trade in batch[start:end])
+            agg = AggTrade(self._next_agg_id, first.price, lots, first.trade_id, batch[end - 1].trade_id, first.time_ns, first.buyer_is_maker)
+            self._next_agg_id += 1
+            self.agg_trades.append(agg)
+            self._events.append(agg)
+            start = end
+
+    def _note_top(self) -> None:
+        book, top = self.book, self._top
+        bid, ask = book.bids.best(), book.asks.best()
+        bid_price, bid_lots = (bid.price, bid.lots) if bid else (0, 0)
+        ask_price, ask_lots = (ask.price, ask.lots) if ask else (0, 0)
+        if bid_price != top.bid or bid_lots != top.bid_lots or ask_price != top.ask or ask_lots != top.ask_lots:
+            self._top = Top(book.update_id, bid_price, bid_lots, ask_price, ask_lots)
+            self._events.append(self._top)
+
+    def _cut_of(self, changes: _Changes, bids: Iterable[int], asks: Iterable[int]) -> Cut | None:
+        book = self.book
+        if book.update_id == changes.final_id:
+            return None
+        cut = Cut(
+            changes.final_id + 1,
+            book.update_id,
+            [(price, _lots(book.bids.levels, price)) for price in sorted(bids, reverse=True)],
+            [(price, _lots(book.asks.levels, price)) for price in sorted(asks)],
+        )
+        changes.final_id = book.update_id
+        return cut
+
+
+def _lots(levels: dict[int, Level], price: int) -> int:
+    level = levels.get(price)
+    return level.lots if level is not None else 0
+
+
+class Engine:
+    """Every symbol's market, opened when it is first asked for: a dormant symbol costs nothing."""
+
+    def __init__(self, symbols: Iterable[str], *, seed: int, now_ns: int) -> None:
+        self.instruments: dict[str, Instrument] = {symbol: instrument_of(symbol) for symbol in symbols}
+        self.markets: dict[str, Market] = {}
+        self._seed = seed
+        self._now_ns = now_ns
+
+    def market(self, symbol: str) -> Market:
+        """The market of a symbol, opened now if it was dormant. Raises KeyError for an unknown symbol."""
+        market = self.markets.get(symbol)
+        if market is None:
+            market = self.markets[symbol] = Market(self.instruments[symbol], seed=self._seed, now_ns=self._now_ns)
+        return market
+
+    def run_until(self, until_ns: int) -> None:
+        """Let every open market's crowd act up to `until_ns`, and close the bars that ended."""
+        self._now_ns = until_ns
+        for market in self.markets.values():
+            market.run_until(until_ns)
+            market.tape.advance(until_ns // MS_NS)
+
+    def skip_to(self, now_ns: int) -> None:
+        """Leave out the crowds' events before `now_ns`."""
+        self._now_ns = now_ns
+        for market in self.markets.values():
+            market.skip_to(now_ns)
+
+    def submit(self, symbol: str, order: NewOrder) -> OrderReport:
+        """Submit an outside trader's order now. Raises KeyError for an unknown symbol."""
+        return self.market(symbol).submit(order, self._now_ns)
+
+    def cancel(self, symbol: str, order_id: int) -> Order | None:
+        """Cancel an outside trader's order; None when it does not rest."""
+        return self.market(symbol).cancel(order_id)

@@ -1,0 +1,421 @@
+"""simulator.faults: what can go wrong on command, and the desk that decides it per frame. Pure: chance is seeded, time an argument.
+
+A `Fault` is a wish: what, when, to whom, for how long. `FaultDesk` keeps the active ones and is asked for every market
+frame (`route`); it answers with what to put on the wire instead, and counts every frame it touched. Faults of
+connections, of the handshake, of REST and of the clock are carried out by the shell, which asks `started` for them.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from fnmatch import translate
+from pathlib import Path
+from random import Random
+from typing import Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from hoga.core.errors import ConfigError, ConfigMistake
+
+__all__ = ["FRAME_FAULTS", "ActiveFault", "Fault", "FaultDesk", "FaultKind", "Out", "read_script"]
+
+S_NS = 1_000_000_000
+TEXT, BINARY = 1, 2
+
+T = TypeVar("T")
+
+
+class FaultKind(StrEnum):
+    """Every fault by name, as scripts and the admin API spell it."""
+
+    DELAY = "delay"
+    DROP = "drop"
+    DUPLICATE = "duplicate"
+    REORDER = "reorder"
+    SILENT = "silent"
+    FREEZE = "freeze"
+    GARBAGE = "garbage"
+    BINARY_GARBAGE = "binary-garbage"
+    TRUNCATED_JSON = "truncated-json"
+    TRUNCATED_FRAME = "truncated-frame"
+    OVERSIZED = "oversized"
+    NO_STREAM = "no-stream"
+    UNKNOWN_STREAM = "unknown-stream"
+    EMPTY_SIDE = "empty-side"
+    HALF_OPEN = "half-open"
+    CLOSE = "close"
+    LIFETIME = "lifetime"
+    SERVER_SHUTDOWN = "server-shutdown"
+    REFUSE = "refuse"
+    REFUSE_TCP = "refuse-tcp"
+    REST_ERROR = "rest-error"
+    REST_SLOW = "rest-slow"
+    CLOCK_STEP = "clock-step"
+    CLOCK_SKEW = "clock-skew"
+    DELIST = "delist"
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One fault to inject.
+
+    `at_s` is seconds of simulated time after the start (scripts) or from now (live). `duration_s` None means for ever
+    for faults that last. `count` ends the fault after that many affected frames (or refusals, or REST replies); a
+    `count` of frames is the exact way to do something once. `probability` and `every` thin out per matching frame.
+    `streams` and `connections` are globs. What a parameter means depends on the fault:
+
+    - delay: `ms` plus up to `jitter_ms`, order within a stream kept.
+    - garbage, binary-garbage, oversized (`size_bytes`), no-stream, unknown-stream: `mode` "inject" (default) sends the odd
+      frame before the real one, "replace" instead of it. truncated-json, empty-side: "replace" is the default.
+    - close: `code`, `reason`; code 1006 resets the TCP connection. lifetime: the 24 h cut, now.
+    - half-open: nothing is read, sent or closed any more.
+    - server-shutdown: announces, and closes with `code` (1001) after `after_s`.
+    - refuse: handshakes get HTTP `status` with `retry_after_s`. refuse-tcp: the port does not answer.
+    - rest-error: `status` (with `retry_after_s` where it has one) on REST `paths`. rest-slow: `ms` later.
+    - clock-step: printed times move by `ms`. clock-skew: they run `ppm` fast.
+    - delist: `symbol` leaves trading; its streams fall silent.
+    """
+
+    fault: FaultKind
+    at_s: float = 0.0
+    duration_s: float | None = None
+    count: int | None = None
+    probability: float = 1.0
+    every: int = 1
+    streams: str = "*"
+    connections: str = "*"
+    paths: str = "*"
+    mode: Literal["inject", "replace"] | None = None
+    ms: float = 0.0
+    jitter_ms: float = 0.0
+    code: int | None = None
+    reason: str = ""
+    status: int = 503
+    retry_after_s: int | None = None
+    after_s: float = 5.0
+    size_bytes: int = 10 * 1024 * 1024
+    symbol: str = ""
+    ppm: float = 0.0
+
+
+class Out(NamedTuple):
+    """One frame for the wire. `role`: "real", "copy" (a duplicate) or "odd" (made by a fault).
+    `torn`: send only half of the frame, then cut the connection."""
+
+    opcode: int
+    data: bytes
+    delay_ns: int = 0
+    role: str = "real"
+    torn: bool = False
+
+
+class ActiveFault:
+    """A fault that has begun. `affected` counts per stream (per path for REST faults, "" where neither applies)."""
+
+    def __init__(self, number: int, fault: Fault, now_ns: int) -> None:
+        self.number = number
+        self.fault = fault
+        self.began_ns = now_ns
+        self.ends_ns = None if fault.duration_s is None else now_ns + int(fault.duration_s * S_NS)
+        self.affected: Counter[str] = Counter()
+        self.done = False
+        self.held: dict[tuple[str, str], Out] = {}
+        self.hit_connections: set[str] = set()
+        self._seen = 0
+        self._left = fault.count
+        self._streams = re.compile(translate(fault.streams))
+        self._connections = re.compile(translate(fault.connections))
+        self._paths = re.compile(translate(fault.paths))
+        self._matches: dict[tuple[str, str], bool] = {}
+
+    def matches(self, connection: str, stream: str) -> bool:
+        """Tell whether the fault is meant for this stream on this connection."""
+        found = self._matches.get((connection, stream))
+        if found is None:
+            found = self.matches_connection(connection) and self._streams.match(stream) is not None
+            self._matches[connection, stream] = found
+        return found
+
+    def matches_connection(self, connection: str) -> bool:
+        """Tell whether the fault is meant for this connection."""
+        return self._connections.match(connection) is not None
+
+    def matches_path(self, path: str) -> bool:
+        """Tell whether the fault is meant for this REST path."""
+        return self._paths.match(path) is not None
+
+    def takes(self, random: Random) -> bool:
+        """Tell whether the fault takes the next matching frame: `every`, `probability` and `count`."""
+        if self._left == 0:
+            return False
+        self._seen += 1
+        if (self._seen - 1) % self.fault.every:
+            return False
+        return self.fault.probability >= 1.0 or random.random() < self.fault.probability
+
+    def note(self, what: str) -> None:
+        """Count one affected frame."""
+        self.affected[what] += 1
+        if self._left is not None:
+            self._left -= 1
+
+    def is_over(self, now_ns: int) -> bool:
+        """Tell whether the fault has run out, by time or by count."""
+        return self._left == 0 or (self.ends_ns is not None and now_ns >= self.ends_ns)
+
+
+class _Frame(NamedTuple):
+    connection: str
+    stream: str
+    payload: bytes
+    text: bytes
+
+
+_Handler = Callable[[ActiveFault, _Frame, list[Out], Random], list[Out]]
+
+
+class FaultDesk:
+    """Keeps waiting and active faults.
+
+    Calling contract: `advance(now)` often; then carry out `started()` and send `released()`. `route` only when `busy`.
+    """
+
+    def __init__(self, *, seed: int = 0) -> None:
+        self.busy = False
+        self.history: list[ActiveFault] = []
+        self._waiting: list[tuple[int, Fault]] = []
+        self._active: list[ActiveFault] = []
+        self._started: list[ActiveFault] = []
+        self._ended: list[ActiveFault] = []
+        self._released: list[tuple[str, str, Out]] = []
+        self._random = Random(f"faults/{seed}")
+
+    def schedule(self, fault: Fault, now_ns: int) -> None:
+        """Let a fault begin `fault.at_s` after `now_ns`."""
+        self._waiting.append((now_ns + int(fault.at_s * S_NS), fault))
+        self._waiting.sort(key=lambda entry: entry[0])
+
+    def advance(self, now_ns: int) -> None:
+        """Begin what is due and end what is over."""
+        while self._waiting and self._waiting[0][0] <= now_ns:
+            _, fault = self._waiting.pop(0)
+            active = ActiveFault(len(self.history) + 1, fault, now_ns)
+            self.history.append(active)
+            self._active.append(active)
+            self._started.append(active)
+        for active in [active for active in self._active if active.is_over(now_ns)]:
+            self.finish(active)
+        self.busy = any(active.fault.fault in FRAME_FAULTS for active in self._active)
+
+    def finish(self, active: ActiveFault) -> None:
+        """End a fault now; frames it holds are released."""
+        if active.done:
+            return
+        active.done = True
+        self._active.remove(active)
+        self._ended.append(active)
+        self._released += [(connection, stream, out) for (connection, stream), out in active.held.items()]
+        active.held.clear()
+        self.busy = any(other.fault.fault in FRAME_FAULTS for other in self._active)
+
+    def clear(self) -> None:
+        """End every active fault and forget the waiting ones."""
+        self._waiting.clear()
+        for active in list(self._active):
+            self.finish(active)
+
+    def started(self) -> list[ActiveFault]:
+        """Faults begun since the last call."""
+        started, self._started = self._started, []
+        return started
+
+    def ended(self) -> list[ActiveFault]:
+        """Faults ended since the last call."""
+        ended, self._ended = self._ended, []
+        return ended
+
+    def released(self) -> list[tuple[str, str, Out]]:
+        """(connection, stream, frame) that ended faults held back, to be sent now."""
+        released, self._released = self._released, []
+        return released
+
+    def active(self, kind: FaultKind) -> list[ActiveFault]:
+        """The active faults of one kind, oldest first."""
+        return [active for active in self._active if active.fault.fault is kind]
+
+    def take_one(self, kind: FaultKind, path: str) -> Fault | None:
+        """The fault of `kind` that takes a request to `path` (or a handshake), counted; None when none does."""
+        for active in self.active(kind):
+            if active.matches_path(path) and active.takes(self._random):
+                active.note(path)
+                return active.fault
+        return None
+
+    def forget_connection(self, connection: str) -> None:
+        """A connection is gone: frames held for it can never be sent."""
+        for active in self._active:
+            for key in [key for key in active.held if key[0] == connection]:
+                del active.held[key]
+
+    def route(self, connection: str, stream: str, payload: bytes, text: bytes) -> list[Out]:
+        """What to send instead of the frame `text` (which carries `payload`): often just itself."""
+        outs = [Out(TEXT, text)]
+        frame = _Frame(connection, stream, payload, text)
+        for active in self._active:
+            handler = _HANDLERS.get(active.fault.fault)
+            if handler is None or not outs or not active.matches(connection, stream):
+                continue
+            if active.fault.fault is FaultKind.REORDER and (connection, stream) in active.held:
+                outs = [*outs, active.held.pop((connection, stream))]
+            elif active.takes(self._random):
+                outs = handler(active, frame, outs, self._random)
+                active.note(stream)
+        return outs
+
+    def status(self) -> list[dict[str, object]]:
+        """Every fault that ever began, with exact counts, ready for JSON."""
+        return [_status(active) for active in self.history]
+
+
+def _status(active: ActiveFault) -> dict[str, object]:
+    return {
+        "number": active.number,
+        "fault": active.fault.fault.value,
+        "parameters": msgspec.to_builtins(active.fault),
+        "began_ns": active.began_ns,
+        "state": "done" if active.done else "active",
+        "affected": dict(active.affected),
+        "affected_total": active.affected.total(),
+        "connections": sorted(active.hit_connections),
+    }
+
+
+def _swallow(active: ActiveFault, frame: _Frame, outs: list[Out], random: Random) -> list[Out]:
+    return []
+
+
+def _half_open(active: ActiveFault, frame: _Frame, outs: list[Out], random: Random) -> list[Out]:
+    active.hit_connections.add(frame.connection)
+    return []
+
+
+def _delay(active: ActiveFault, frame: _Frame, outs: list[Out], random: Random) -> list[Out]:
+    delay_ns = int((active.fault.ms + random.random() * active.fault.jitter_ms) * 1e6)
+    return [out._replace(delay_ns=out.delay_ns + delay_ns) for out in outs]
+
+
+def _duplicate(active: ActiveFault, frame: _Frame, outs: list[Out], random: Random) -> list[Out]:
+    return [*outs, outs[-1]._replace(role="copy")]
+
+
+def _reorder(active: ActiveFault, frame: _Frame, outs: list[Out], random: Random) -> list[Out]:
+    active.held[frame.connection, frame.stream] = outs[-1]
+    return outs[:-1]
+
+
+def _truncated_frame(active: ActiveFault, frame: _Frame, outs: list[Out], random: Random) -> list[Out]:
+    return [outs[0]._replace(role="odd", torn=True)]
+
+
+def _odd(make: Callable[[ActiveFault, _Frame, Random], tuple[int, bytes]], default_mode: str) -> _Handler:
+    def handle(active: ActiveFault, frame: _Frame, outs: list[Out], random: Random) -> list[Out]:
+        opcode, data = make(active, frame, random)
+        odd = Out(opcode, data, role="odd")
+        return [odd] if (active.fault.mode or default_mode) == "replace" else [odd, *outs]
+
+    return handle
+
+
+def _garbage(active: ActiveFault, frame: _Frame, random: Random) -> tuple[int, bytes]:
+    return TEXT, b"}{ not json " + bytes(random.choices(b"abcdefghijklmnopqrstuvwxyz{}[]\",:0123456789", k=random.randint(1, 200)))
+
+
+def _binary_garbage(active: ActiveFault, frame: _Frame, random: Random) -> tuple[int, bytes]:
+    return BINARY, random.randbytes(random.randint(1, 300))
+
+
+def _truncated_json(active: ActiveFault, frame: _Frame, random: Random) -> tuple[int, bytes]:
+    return TEXT, frame.text[: max(1, len(frame.text) * 2 // 3)].decode(errors="ignore").encode()
+
+
+def _oversized(active: ActiveFault, frame: _Frame, random: Random) -> tuple[int, bytes]:
+    head, tail = b'{"stream":"' + frame.stream.encode() + b'","data":{"filler":"', b'"}}'
+    return TEXT, head + b"x" * max(0, active.fault.size_bytes - len(head) - len(tail)) + tail
+
+
+def _no_stream(active: ActiveFault, frame: _Frame, random: Random) -> tuple[int, bytes]:
+    return TEXT, b'{"data":' + frame.payload + b"}"
+
+
+def _unknown_stream(active: ActiveFault, frame: _Frame, random: Random) -> tuple[int, bytes]:
+    return TEXT, b'{"stream":"nosuchsymbol@nosuchchannel","data":' + frame.payload + b"}"
+
+
+_SIDE = re.compile(rb'("bids"|"b")\s*:\s*\[(?:\s*\[[^\]]*\]\s*,?)*\s*\]')
+
+
+def _empty_side(active: ActiveFault, frame: _Frame, random: Random) -> tuple[int, bytes]:
+    return TEXT, _SIDE.sub(rb"\1:[]", frame.text, count=1)
+
+
+_HANDLERS: dict[FaultKind, _Handler] = {
+    FaultKind.DELAY: _delay,
+    FaultKind.DROP: _swallow,
+    FaultKind.SILENT: _swallow,
+    FaultKind.FREEZE: _swallow,
+    FaultKind.HALF_OPEN: _half_open,
+    FaultKind.DUPLICATE: _duplicate,
+    FaultKind.REORDER: _reorder,
+    FaultKind.GARBAGE: _odd(_garbage, "inject"),
+    FaultKind.BINARY_GARBAGE: _odd(_binary_garbage, "inject"),
+    FaultKind.OVERSIZED: _odd(_oversized, "inject"),
+    FaultKind.NO_STREAM: _odd(_no_stream, "inject"),
+    FaultKind.UNKNOWN_STREAM: _odd(_unknown_stream, "inject"),
+    FaultKind.TRUNCATED_JSON: _odd(_truncated_json, "replace"),
+    FaultKind.EMPTY_SIDE: _odd(_empty_side, "replace"),
+    FaultKind.TRUNCATED_FRAME: _truncated_frame,
+}
+
+FRAME_FAULTS = frozenset(_HANDLERS)
+"""Faults decided frame by frame, in `FaultDesk.route`."""
+
+
+def read_script(path: Path) -> list[Fault]:
+    """The faults of a script: TOML (`[[fault]]` tables) or JSON lines, `#` lines are comments.
+
+    Raises ConfigError naming every mistake by file and line (by table number for TOML).
+    """
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise ConfigError([ConfigMistake(str(path), None, "faults", "no readable file", "a fault script")]) from fault
+    return _read_toml(path, text) if path.suffix == ".toml" else _read_lines(path, text)
+
+
+def _read_lines(path: Path, text: str) -> list[Fault]:
+    numbered = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and not line.lstrip().startswith("#")]
+    return _collect(path, numbered, lambda line: msgspec.json.decode(line, type=Fault))
+
+
+def _read_toml(path: Path, text: str) -> list[Fault]:
+    try:
+        tables = tomllib.loads(text).get("fault", [])
+    except tomllib.TOMLDecodeError as fault:
+        raise ConfigError([ConfigMistake(str(path), None, "faults", str(fault), "TOML with [[fault]] tables")]) from fault
+    return _collect(path, list(enumerate(tables, 1)), lambda table: msgspec.convert(table, Fault))
+
+
+def _collect(path: Path, numbered: Iterable[tuple[int, T]], decode: Callable[[T], Fault]) -> list[Fault]:
+    faults: list[Fault] = []
+    mistakes: list[ConfigMistake] = []
+    for number, raw in numbered:
+        try:
+            faults.append(decode(raw))
+        except msgspec.MsgspecError as fault:
+            mistakes.append(ConfigMistake(str(path), number, "fault", str(fault), "a known fault with its own parameters"))
+    if mistakes:
+        raise ConfigError(mistakes)
+    return faults

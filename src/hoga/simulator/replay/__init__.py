@@ -1,0 +1,1 @@
+"""simulator.replay: captures of real traffic instead of the engine's market."""

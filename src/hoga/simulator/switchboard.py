@@ -1,0 +1,145 @@
+"""simulator.switchboard: from a produced payload to the frames of every subscribed connection, faults included.
+
+Knows no venue: a stream is a name, a payload is bytes, a connection is anything that can `push` frames. Synchronous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from hoga.simulator.faults import FaultDesk, Out
+from hoga.simulator.truth import ConnectionTruth, Truth
+
+__all__ = ["BINARY", "TEXT", "Subscriber", "Switchboard", "ws_frame"]
+
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+
+
+def ws_frame(opcode: int, data: bytes) -> bytes:
+    """One final, unmasked WebSocket frame (RFC 6455 section 5.2)."""
+    size = len(data)
+    if size < 126:
+        return bytes((0x80 | opcode, size)) + data
+    if size < 65_536:
+        return bytes((0x80 | opcode, 126)) + size.to_bytes(2, "big") + data
+    return bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big") + data
+
+
+class Subscriber(Protocol):
+    """What the switchboard needs of a connection."""
+
+    name: str
+    truth: ConnectionTruth
+
+    @property
+    def combined(self) -> bool:
+        """Frames carry the stream's name."""
+
+    @property
+    def micros(self) -> bool:
+        """Times are printed in microseconds."""
+
+    def push(self, wire: bytes) -> None:
+        """Put bytes on the wire, in order."""
+
+    def push_later(self, stream: str, wire: bytes, delay_ns: int) -> None:
+        """Put bytes on the wire after a delay, never before earlier delayed ones of the same stream."""
+
+    def is_delaying(self, stream: str) -> bool:
+        """Delayed frames of this stream are still waiting."""
+
+    def tear(self, wire: bytes) -> None:
+        """Put half of the bytes on the wire and cut the connection."""
+
+
+class Switchboard:
+    """Who is subscribed to what, and how frames get there."""
+
+    def __init__(self, truth: Truth, desk: FaultDesk) -> None:
+        self.subscribers: dict[str, dict[Subscriber, None]] = {}
+        self.tap: Callable[[str, str, bytes], None] | None = None
+        """Called with (connection, stream, frame text) for every frame sent that no fault made up."""
+        self._truth = truth
+        self._desk = desk
+        self._by_name: dict[str, Subscriber] = {}
+
+    def join(self, connection: Subscriber) -> None:
+        """A connection is open."""
+        self._by_name[connection.name] = connection
+
+    def leave(self, connection: Subscriber) -> None:
+        """A connection is gone, with all its subscriptions."""
+        self._by_name.pop(connection.name, None)
+        self._desk.forget_connection(connection.name)
+        for name in [name for name, connections in self.subscribers.items() if connection in connections]:
+            self.unsubscribe(connection, [name])
+
+    def subscribe(self, connection: Subscriber, names: list[str]) -> None:
+        """Frames of these streams go to this connection from now on."""
+        for name in names:
+            self.subscribers.setdefault(name, {})[connection] = None
+
+    def unsubscribe(self, connection: Subscriber, names: list[str]) -> None:
+        """And no longer."""
+        for name in names:
+            connections = self.subscribers.get(name, {})
+            connections.pop(connection, None)
+            if not connections:
+                self.subscribers.pop(name, None)
+
+    def publish(self, stream: str, encode: Callable[[bool], bytes], *, last_id: int | None = None, whole: bytes | None = None) -> None:
+        """Send one payload to every subscriber of its stream.
+
+        `encode(micros)` gives the payload in the connection's time unit. `whole` is the combined frame to send as it
+        is, None to build it from the payload.
+        """
+        connections = self.subscribers.get(stream)
+        if not connections:
+            return
+        self._truth.produced[stream] += 1
+        if last_id is not None:
+            self._truth.last_ids[stream] = last_id
+        made: dict[tuple[bool, bool], tuple[bytes, bytes, bytes]] = {}
+        for connection in list(connections):
+            form = (connection.combined, connection.micros)
+            entry = made.get(form)
+            if entry is None:
+                payload = encode(connection.micros)
+                text = (whole or _combined(stream, payload)) if connection.combined else payload
+                entry = made[form] = (payload, text, ws_frame(TEXT, text))
+            self._deliver(connection, stream, *entry)
+
+    def release(self) -> None:
+        """Send what ended faults had held back."""
+        for name, stream, out in self._desk.released():
+            connection = self._by_name.get(name)
+            if connection is not None:
+                self._send(connection, stream, out, ws_frame(out.opcode, out.data))
+
+    def _deliver(self, connection: Subscriber, stream: str, payload: bytes, text: bytes, wire: bytes) -> None:
+        if not self._desk.busy and not connection.is_delaying(stream):
+            connection.push(wire)
+            connection.truth.sent[stream] += 1
+            if self.tap is not None:
+                self.tap(connection.name, stream, text)
+            return
+        for out in self._desk.route(connection.name, stream, payload, text):
+            self._send(connection, stream, out, wire if out.data is text else ws_frame(out.opcode, out.data))
+
+    def _send(self, connection: Subscriber, stream: str, out: Out, wire: bytes) -> None:
+        truth = connection.truth
+        counter = truth.sent if out.role == "real" else truth.copies if out.role == "copy" else truth.odd
+        counter[stream] += 1
+        if self.tap is not None and out.role != "odd":
+            self.tap(connection.name, stream, out.data)
+        if out.torn:
+            connection.tear(wire)
+        elif out.delay_ns or connection.is_delaying(stream):
+            connection.push_later(stream, wire, out.delay_ns)
+        else:
+            connection.push(wire)
+
+
+def _combined(stream: str, payload: bytes) -> bytes:
+    return b'{"stream":"' + stream.encode() + b'","data":' + payload + b"}"
