@@ -1,0 +1,273 @@
+"""runtime.pool: worker processes for heavy jobs, supervised.
+
+A job is a function of a module and arguments that can be pickled, and it is **idempotent**: when a worker dies, the
+pool is rebuilt and the jobs that were running are run again. They are suspects then, and run one at a time, so that
+the job that kills its worker is told from those that only stood beside it; after `ATTEMPTS` it gives up its secret as
+`BrokenProcessPool`.
+
+Workers are started fresh (spawn), are nicer than their parent, send their log lines to it, and end with it, however
+it ends. They sit in sessions of their own, where a signal to the parent's group (Ctrl-C, `timeout`) does not reach them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from typing import Any, ParamSpec, TypeVar
+
+import msgspec
+
+from hoga.runtime.log_inlet import LogAddress, join_logs
+from hoga.runtime.logs import get_log
+
+__all__ = ["ATTEMPTS", "PoolStats", "WorkerPool", "default_workers"]
+
+ATTEMPTS = 3
+"""How often a job is started at most when its worker dies."""
+
+_NICE = 10
+_KILL_WAIT_S = 1.0
+
+_log = get_log("pool")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class PoolStats(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of a pool: jobs `running` and `waiting` now, `done` and `failed` in all, `rebuilt` after dead workers."""
+
+    workers: int
+    running: int
+    waiting: int
+    done: int
+    failed: int
+    rebuilt: int
+
+
+class _Job:
+    __slots__ = ("args", "attempts", "function", "result")
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], result: asyncio.Future[Any]) -> None:
+        self.function = function
+        self.args = args
+        self.result = result
+        self.attempts = 0
+
+
+def default_workers(limit: int) -> int:
+    """Workers to use: `limit` (`MAX_WORKERS`), but no more than processors."""
+    return max(1, min(limit, os.cpu_count() or 1))
+
+
+class WorkerPool:
+    """See the module. All methods belong to the event loop that `submit` is first called in.
+
+    Args:
+        workers: processes; each takes one job at a time.
+        logs: where the workers' log lines go; None leaves them to stderr.
+        max_waiting: jobs that may wait; policy when full: `submit` refuses.
+    """
+
+    def __init__(self, *, workers: int, logs: LogAddress | None = None, max_waiting: int = 100_000) -> None:
+        self._workers = workers
+        self._logs = logs
+        self._max_waiting = max_waiting
+        self._executor: ProcessPoolExecutor | None = None
+        self._waiting: deque[_Job] = deque()
+        self._suspects: deque[_Job] = deque()
+        self._running: set[_Job] = set()
+        self._idle: asyncio.Event | None = None
+        self._closed = False
+        self._done = 0
+        self._failed = 0
+        self._rebuilt = 0
+
+    def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """Run `function(*args)` in a worker; keyword arguments are not passed on.
+
+        Returns:
+            A future with its result or exception. Cancelling it takes a waiting job out of the line; a running one runs on.
+
+        Raises:
+            asyncio.QueueFull: `max_waiting` jobs wait already.
+            RuntimeError: the pool is closed.
+        """
+        assert not kwargs, "jobs take positional arguments"
+        if self._closed:
+            raise RuntimeError("the pool is closed")
+        if len(self._waiting) >= self._max_waiting:
+            raise asyncio.QueueFull
+        result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Job(function, args, result))
+        self._start_jobs()
+        return result
+
+    async def drain(self) -> None:
+        """Wait until no job runs or waits."""
+        while self._running or self._waiting or self._suspects:
+            self._idle = self._idle or asyncio.Event()
+            self._idle.clear()
+            await self._idle.wait()
+
+    def kill(self) -> None:
+        """End the workers at once and cancel every job. May be called twice, and from a signal handler."""
+        self._closed = True
+        for job in (*self._suspects, *self._waiting, *self._running):
+            _call_in(job.result.get_loop(), job.result.cancel)
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            _kill_workers(executor)
+            executor.shutdown(wait=False, cancel_futures=True)
+
+    async def close(self) -> None:
+        """Finish every job, then end the workers. Cancel it to `kill` instead. No job is taken from now on."""
+        self._closed = True
+        try:
+            await self.drain()
+        finally:
+            executor = self._executor
+            if self._running or self._waiting or self._suspects:
+                self.kill()
+            elif executor is not None:
+                self._executor = None
+                await asyncio.to_thread(executor.shutdown)
+
+    def stats(self) -> PoolStats:
+        """The counts now."""
+        return PoolStats(
+            workers=self._workers,
+            running=len(self._running),
+            waiting=len(self._waiting) + len(self._suspects),
+            done=self._done,
+            failed=self._failed,
+            rebuilt=self._rebuilt,
+        )
+
+    def __repr__(self) -> str:
+        return f"<WorkerPool {'closed' if self._closed else 'open'} {self.stats()}>"
+
+    def _start_jobs(self) -> None:
+        while (job := self._next_job()) is not None:
+            if job.result.done():
+                continue
+            job.attempts += 1
+            self._running.add(job)
+            executor = self._pool()
+            try:
+                future = executor.submit(job.function, *job.args)
+            except BrokenProcessPool as error:
+                job.result.get_loop().call_soon(self._settle, job, None, error)
+            else:
+                future.add_done_callback(partial(self._arrived, job, executor))
+
+    def _next_job(self) -> _Job | None:
+        if self._suspects:
+            return None if self._running else self._suspects.popleft()
+        if self._waiting and len(self._running) < self._workers and not any(job.attempts > 1 for job in self._running):
+            return self._waiting.popleft()
+        return None
+
+    def _pool(self) -> ProcessPoolExecutor:
+        if self._executor is None:
+            context = get_context("spawn")
+            self._executor = ProcessPoolExecutor(self._workers, context, initializer=_prepare_worker, initargs=(self._logs,))
+        return self._executor
+
+    def _arrived(self, job: _Job, executor: ProcessPoolExecutor, done: Future[Any]) -> None:
+        """Runs in the executor's thread. The workers beside a dead one are gone before their jobs are run again."""
+        if not done.cancelled() and isinstance(done.exception(), BrokenProcessPool):
+            _kill_workers(executor)
+        _call_in(job.result.get_loop(), self._finish, job, done)
+
+    def _finish(self, job: _Job, done: Future[Any]) -> None:
+        if done.cancelled():
+            self._settle(job, None, asyncio.CancelledError())
+        elif (error := done.exception()) is not None:
+            self._settle(job, None, error)
+        else:
+            self._settle(job, done.result(), None)
+
+    def _settle(self, job: _Job, value: object, error: BaseException | None) -> None:
+        self._running.discard(job)
+        if isinstance(error, BrokenProcessPool) and not self._closed_by_force():
+            self._rebuild(job)
+        elif not job.result.done():
+            self._count(job, value, error)
+        if not self._closed_by_force():
+            self._start_jobs()
+        if self._idle is not None and not (self._running or self._waiting or self._suspects):
+            self._idle.set()
+
+    def _count(self, job: _Job, value: object, error: BaseException | None) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            job.result.cancel()
+        elif error is not None:
+            self._failed += 1
+            job.result.set_exception(error)
+        else:
+            self._done += 1
+            job.result.set_result(value)
+
+    def _closed_by_force(self) -> bool:
+        return self._closed and self._executor is None
+
+    def _rebuild(self, job: _Job) -> None:
+        """A worker died under `job` or beside it: a fresh pool for what comes, and the job again, alone."""
+        name = getattr(job.function, "__qualname__", repr(job.function))
+        if self._executor is not None and not self._running:
+            self._executor.shutdown(wait=False)
+            self._executor = None
+            self._rebuilt += 1
+        if job.attempts < ATTEMPTS:
+            _log.warning("worker died", job=name, attempt=job.attempts, next="again")
+            self._suspects.append(job)
+        else:
+            _log.error("worker died", job=name, attempt=job.attempts, next="given up")
+            self._failed += 1
+            if not job.result.done():
+                job.result.set_exception(BrokenProcessPool(f"{name} ended its worker {ATTEMPTS} times"))
+
+
+def _call_in(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *args: object) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits for the result
+        loop.call_soon_threadsafe(function, *args)
+
+
+def _kill_workers(executor: ProcessPoolExecutor) -> None:
+    processes = list((executor._processes or {}).values())
+    for process in processes:
+        with contextlib.suppress(ValueError):  # its handle is closed: it is gone
+            process.kill()
+    wait([process.sentinel for process in processes], timeout=_KILL_WAIT_S)
+
+
+def _prepare_worker(logs: LogAddress | None) -> None:
+    """Runs first in every worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setsid"):
+        os.setsid()
+    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
+    if logs is not None:
+        with contextlib.suppress(OSError):  # a worker without a log still works
+            join_logs(logs)
+
+
+def _end_with_parent() -> None:
+    """A worker that outlived a killed parent would go on writing where its successor starts."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,170 @@
+"""The pool: jobs survive their workers, and workers do not survive their parent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import pytest
+
+from hoga.runtime.log_inlet import LogInlet
+from hoga.runtime.logs import get_log, setup_logging
+from hoga.runtime.pool import ATTEMPTS, WorkerPool, default_workers
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def refuse(text: str) -> None:
+    raise ValueError(text)
+
+
+def note_run(path: str) -> int:
+    with open(path, "a") as file:
+        file.write("x")
+    return os.path.getsize(path)
+
+
+def die_first(path: str) -> int:
+    if note_run(path) == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.path.getsize(path)
+
+
+def die_always(path: str) -> None:
+    note_run(path)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def wait_for(path: str) -> str:
+    while not os.path.exists(path):
+        time.sleep(0.01)
+    return "done"
+
+
+def speak(text: str) -> int:
+    get_log("seal").warning(text, child=True)
+    return os.getpriority(os.PRIO_PROCESS, 0)
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[WorkerPool]:
+    pool = WorkerPool(workers=2)
+    yield pool
+    await asyncio.wait_for(pool.close(), 20)
+
+
+async def test_results_and_exceptions_come_back(pool: WorkerPool) -> None:
+    results = await asyncio.gather(*(pool.submit(double, n) for n in range(20)))
+    assert results == [2 * n for n in range(20)]
+    with pytest.raises(ValueError, match="no"):
+        await pool.submit(refuse, "no")
+    stats = pool.stats()
+    assert (stats.done, stats.failed, stats.running, stats.waiting, stats.rebuilt) == (20, 1, 0, 0, 0)
+
+
+async def test_a_job_whose_worker_was_killed_runs_again(pool: WorkerPool, tmp_path: Path) -> None:
+    assert await pool.submit(die_first, str(tmp_path / "runs")) == 2
+    assert pool.stats().rebuilt == 1
+    assert await pool.submit(double, 4) == 8
+
+
+async def test_a_deadly_job_is_given_up_and_its_neighbours_are_not(pool: WorkerPool, tmp_path: Path) -> None:
+    deadly = pool.submit(die_always, str(tmp_path / "runs"))
+    neighbours = [pool.submit(double, n) for n in range(10)]
+    with pytest.raises(BrokenProcessPool, match="die_always"):
+        await deadly
+    assert await asyncio.gather(*neighbours) == [2 * n for n in range(10)]
+    assert (tmp_path / "runs").stat().st_size == ATTEMPTS
+
+
+async def test_a_waiting_job_can_be_cancelled_and_the_line_is_bounded(tmp_path: Path) -> None:
+    pool = WorkerPool(workers=1, max_waiting=1)
+    first = pool.submit(wait_for, str(tmp_path / "go"))
+    second = pool.submit(note_run, str(tmp_path / "second"))
+    with pytest.raises(asyncio.QueueFull):
+        pool.submit(double, 1)
+    second.cancel()
+    (tmp_path / "go").touch()
+    assert await first == "done"
+    await asyncio.wait_for(pool.close(), 20)
+    assert not (tmp_path / "second").exists()
+    with pytest.raises(RuntimeError, match="closed"):
+        pool.submit(double, 1)
+
+
+async def test_kill_ends_what_would_never_end(tmp_path: Path) -> None:
+    pool = WorkerPool(workers=1)
+    endless = pool.submit(wait_for, str(tmp_path / "never"))
+    waiting = pool.submit(double, 1)
+    assert pool.stats().running == 1
+    pool.kill()
+    for future in (endless, waiting):
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(future, 10)
+
+
+async def test_workers_are_nice_and_their_log_lines_arrive() -> None:
+    system = setup_logging(directory=None, console=False)
+    inlet = LogInlet(system)
+    inlet.start()
+    pool = WorkerPool(workers=1, logs=inlet.address)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert await pool.submit(speak, "sealed") >= min(own + 10, 19)
+    await pool.close()
+    for _ in range(200):
+        if system.recent:
+            break
+        await asyncio.sleep(0.01)
+    inlet.close()
+    system.close()
+    assert [line.split(" ", 1)[1] for line in system.recent] == ["WARNING seal sealed child=True"]
+
+
+PARENT = """
+import asyncio, os, sys
+from hoga.runtime.pool import WorkerPool
+
+async def main():
+    pool = WorkerPool(workers=1)
+    print(await pool.submit(os.getpid), flush=True)
+    await asyncio.sleep(60)
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.communicate()
+    deadline = time.monotonic() + 10
+    while _alive(worker) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _alive(worker)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def test_never_more_workers_than_processors_and_never_none() -> None:
+    assert default_workers(1) == 1
+    assert default_workers(10_000) == (os.cpu_count() or 1)
+    assert default_workers(0) == 1
