@@ -16,6 +16,7 @@ import msgspec
 
 from hoga.archive.container import NOTE_LIMIT, SKIPPABLE_FOOTER_BYTES, open_note, zip_head, zip_tail
 from hoga.archive.deflate import FINAL
+from hoga.archive.durable import TEMPORARY_SUFFIX
 from hoga.core.errors import SegmentCorrupt
 
 __all__ = ["Located", "locate"]
@@ -45,11 +46,12 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
 
 def locate(path: Path) -> Located:
     """Find the text in `path`. Raises SegmentCorrupt when the file is not whole, FileNotFoundError when it is not there."""
+    name = path.name.removesuffix(TEMPORARY_SUFFIX)
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        if path.name.endswith(".zip"):
+        if name.endswith(".zip"):
             return _locate_zip(path, file.fileno(), size)
-        if path.name.endswith(".zst"):
+        if name.endswith(".zst"):
             return _locate_zst(path, file.fileno(), size)
     return Located(path=path, archive_format="text", ours=False, file_bytes=size, body_at=0, body_bytes=size, method=0)
 
@@ -84,7 +86,8 @@ def _our_zip(path: Path, fd: int, size: int, head: bytes) -> Located | None:
     note = _opened(path, comment, size)
     if note is None and not whole:
         return None
-    _require(path, whole, "the zip's frame is damaged", offset=_first_difference(head + rest, expected_head))
+    if not whole:
+        raise SegmentCorrupt(path, "the zip's frame is damaged", offset=_first_difference(head + rest, expected_head))
     _require(path, note is not None, "the note is damaged", offset=size - len(comment))
     assert note is not None
     return Located(

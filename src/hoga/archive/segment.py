@@ -19,7 +19,7 @@ from hoga.core.errors import SegmentCorrupt
 
 __all__ = ["BodyWriter", "SegmentBuilder", "SegmentFacts", "inflate_range", "read_blocks", "read_located", "read_note"]
 
-_READ_BYTES = 64 * 1024
+_READ_BYTES = 32 * 1024
 _ZSTD_READ_BYTES = 16 * 1024
 
 

@@ -1,0 +1,315 @@
+"""archive.semantics: what the records of one series say about themselves. Pure.
+
+`SeriesScan` reads the JSONL text of a day, block by block, and keeps: counts, first and last receive time and id of
+each segment, runs of ids, and remarks about lines. Which id proves continuity depends on the payload's own shape:
+
+    kind       payload              record id        follows when
+    orderbook  lastUpdateId | u     that             (no chain: frames are snapshots)
+    delta      U, u                 u                U == previous u + 1
+    delta      U, u, pu             u                pu == previous u
+    execution  e = aggTrade         a                a == previous a + 1
+    execution  e = trade            t                t == previous t + 1
+    quote      u                    u                (no chain)
+    others     none
+
+Source: Binance spot and USD-M stream documentation, read 2026-11.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from itertools import pairwise
+
+import msgspec
+
+from hoga.archive.bookcheck import BookCheck
+from hoga.archive.idruns import IdRuns
+
+__all__ = ["Remark", "ScanFacts", "SeriesScan", "StampedId"]
+
+_ID_LIMIT = 2**63
+
+
+class Remark(msgspec.Struct, frozen=True, gc=False):
+    """Something about the line at `offset` of the text. `recv_ns` is 0 where the line has none."""
+
+    kind: str
+    offset: int
+    detail: str
+    recv_ns: int = 0
+    other_ns: int = 0
+
+
+class ScanFacts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One segment, or a whole series: ids are the smallest and largest, times those of the first and last line."""
+
+    records: int = 0
+    bytes: int = 0
+    first_recv_ns: int | None = None
+    last_recv_ns: int | None = None
+    first_id: int | None = None
+    last_id: int | None = None
+
+
+class StampedId(msgspec.Struct, frozen=True):
+    """Ids of a series beside their receive times, as arrays of 64-bit integers of one length."""
+
+    ids: array[int]
+    recv_ns: array[int]
+
+
+class _Line(msgspec.Struct, gc=False):
+    recvNs: int | None = None
+
+
+class _Book(_Line, gc=False):
+    lastUpdateId: int | None = None
+    u: int | None = None
+    bids: msgspec.Raw = msgspec.Raw(b"")
+    asks: msgspec.Raw = msgspec.Raw(b"")
+    b: msgspec.Raw = msgspec.Raw(b"")
+    a: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Delta(_Line, gc=False):
+    U: int | None = None
+    u: int | None = None
+    pu: int | None = None
+
+
+class _Trade(_Line, gc=False):
+    e: str | None = None
+    a: int | None = None
+    t: int | None = None
+
+
+class _Quote(_Line, gc=False):
+    u: int | None = None
+
+
+_SHAPES: dict[str, type[_Line]] = {"orderbook": _Book, "delta": _Delta, "execution": _Trade, "quote": _Quote}
+_line = msgspec.json.Decoder(_Line)
+
+
+class SeriesScan:
+    """Reads one series. Call `begin` for each segment, `feed` its text in any pieces, `end` for its facts.
+
+    Afterwards `remarks` holds what was noticed about lines (at most `remark_limit` of each kind, all of them counted
+    in `counts`), `runs` the ids of each chain by name, and `stamped` ids with times when `keep_ids` was set.
+    """
+
+    def __init__(self, kind: str, *, keep_ids: bool = False, check_books: bool = True, remark_limit: int = 100) -> None:
+        shape = _SHAPES.get(kind, _Line)
+        self._decoder = msgspec.json.Decoder(shape)
+        self._look = {_Book: self._look_books, _Delta: self._look_deltas, _Trade: self._look_trades, _Quote: self._look_quotes}.get(shape)
+        self._check = BookCheck() if check_books and kind == "orderbook" else None
+        self._keep_ids = keep_ids
+        self._limit = remark_limit
+        self.remarks: list[Remark] = []
+        self.counts: dict[str, int] = {}
+        self.runs: dict[str, IdRuns] = {}
+        self.stamped = StampedId(array("q"), array("q"))
+        self.bytes = 0
+        self._carry = b""
+        self._last_line = b""
+        self._last_recv: int | None = None
+        self._window = (0, _ID_LIMIT)
+        self._reset()
+
+    def begin(self, window: tuple[int, int]) -> None:
+        """The next segment's records belong into `window` (from, to before), nanoseconds."""
+        self._window = window
+        self._reset()
+
+    def feed(self, block: bytes) -> None:
+        """Take the next piece of the segment's text."""
+        cut = block.rfind(b"\n") + 1
+        if not cut:
+            self._carry += block
+            return
+        lines = self._carry + block[:cut] if self._carry or cut < len(block) else block
+        self._carry = block[cut:]
+        self._take(lines)
+
+    def end(self) -> ScanFacts:
+        """The segment is complete: its facts."""
+        if self._carry:
+            self._remark("torn", self.bytes, f"the last line ends after {len(self._carry)} bytes without a newline")
+            self.bytes += len(self._carry)
+            self._segment_bytes += len(self._carry)
+            self._carry = b""
+        return ScanFacts(
+            records=self._records,
+            bytes=self._segment_bytes,
+            first_recv_ns=self._first_recv,
+            last_recv_ns=self._segment_last_recv,
+            first_id=self._low_id,
+            last_id=self._high_id,
+        )
+
+    def _reset(self) -> None:
+        self._records = self._segment_bytes = 0
+        self._first_recv: int | None = None
+        self._segment_last_recv: int | None = None
+        self._low_id: int | None = None
+        self._high_id: int | None = None
+
+    def _take(self, lines: bytes) -> None:
+        try:
+            records = self._decoder.decode_lines(lines)
+            regular = len(records) == lines.count(b"\n") and lines.startswith(b"{") and b"\n\n" not in lines
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            regular = False
+        if not regular:
+            records = list(self._decode_singly(lines))
+        self._look_times(records, lines)
+        if self._look is not None and records:
+            self._look(records, lines)
+        self._records += len(records)
+        self._segment_bytes += len(lines)
+        self.bytes += len(lines)
+
+    def _decode_singly(self, lines: bytes) -> Iterator[_Line]:
+        """A record for every line, also for those that are odd; what is no JSON object is remarked upon."""
+        at = self.bytes
+        for line in lines.splitlines(keepends=True):
+            try:
+                yield self._decoder.decode(line)
+            except msgspec.ValidationError:
+                yield self._odd(line, at)
+            except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+                self._remark("malformed", at, f"the line is no JSON object ({fault})")
+                yield _Line()
+            at += len(line)
+
+    def _odd(self, line: bytes, at: int) -> _Line:
+        try:
+            return _line.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+            self._remark("malformed", at, f"the line has no readable envelope ({fault})")
+            return _Line()
+
+    def _look_times(self, records: list[_Line], lines: bytes) -> None:
+        times = [record.recvNs for record in records if record.recvNs is not None]
+        if len(times) < len(records):
+            for at, record in self._placed(records, lines):
+                if record.recvNs is None:
+                    self._remark("no-envelope", at, "the line has no recvNs")
+        if not times:
+            return
+        low, high = self._window
+        if min(times) < low or max(times) >= high:
+            self._remark_strays(records, lines)
+        ordered = sorted(times)
+        if ordered != times or (self._last_recv is not None and times[0] < self._last_recv):
+            self._remark_backwards(records, lines)
+        if times[0] == self._last_recv or any(one == other for one, other in pairwise(ordered)):
+            self._remark_doubled(lines)
+        self._last_line = lines[lines.rfind(b"\n", 0, -1) + 1 :]
+        self._first_recv = times[0] if self._first_recv is None else self._first_recv
+        self._last_recv = self._segment_last_recv = times[-1]
+
+    def _remark_strays(self, records: list[_Line], lines: bytes) -> None:
+        low, high = self._window
+        for at, record in self._placed(records, lines):
+            if record.recvNs is not None and not low <= record.recvNs < high:
+                self._remark("wrong-minute", at, f"recvNs {record.recvNs} is not between {low} and {high}", record.recvNs)
+
+    def _remark_backwards(self, records: list[_Line], lines: bytes) -> None:
+        before = self._last_recv
+        for at, record in self._placed(records, lines):
+            if record.recvNs is None:
+                continue
+            if before is not None and record.recvNs < before:
+                self._remark("backwards", at, f"recvNs goes back from {before} to {record.recvNs}", record.recvNs, before)
+            before = record.recvNs
+
+    def _remark_doubled(self, lines: bytes) -> None:
+        at, before = self.bytes, self._last_line
+        for line in lines.splitlines(keepends=True):
+            if line == before:
+                self._remark("doubled", at, "the line is the same as the one before it")
+            at, before = at + len(line), line
+
+    def _look_books(self, records: list[_Book], lines: bytes) -> None:
+        ids = [record.u if record.lastUpdateId is None else record.lastUpdateId for record in records if isinstance(record, _Book)]
+        self._note_ids([value for value in ids if value is not None])
+        if self._keep_ids and len(ids) == len(records):
+            self._keep([record.recvNs for record in records], ids)
+        if self._check is None:
+            return
+        for index, record in enumerate(records):
+            if isinstance(record, _Book):
+                for kind, detail in self._look_book(record):
+                    self._remark(kind, self._offset(lines, index), detail, record.recvNs or 0)
+
+    def _look_book(self, record: _Book) -> Iterator[tuple[str, str]]:
+        assert self._check is not None
+        try:
+            yield from self._check.look(bytes(record.bids or record.b), bytes(record.asks or record.a))
+        except (ValueError, msgspec.MsgspecError) as fault:
+            yield "unreadable", f"the book's levels cannot be read ({fault})"
+
+    def _look_deltas(self, records: list[_Delta], lines: bytes) -> None:
+        found = [record for record in records if isinstance(record, _Delta) and record.U is not None and record.u is not None]
+        self._note_ids([record.u for record in found if record.u is not None])
+        if self._keep_ids:
+            self._keep([record.recvNs for record in found], [record.u for record in found])
+        spans = [(record.U if record.pu is None else record.pu + 1, record.u) for record in found]
+        self._chain("delta", found, spans, records, lines)
+
+    def _look_trades(self, records: list[_Trade], lines: bytes) -> None:
+        trades = [record for record in records if isinstance(record, _Trade)]
+        for chain, key in (("aggTrade", "a"), ("trade", "t")):
+            found = [record for record in trades if record.e == chain and getattr(record, key) is not None]
+            ids = [getattr(record, key) for record in found]
+            self._note_ids(ids)
+            self._chain(chain, found, [(value, value) for value in ids], records, lines)
+
+    def _look_quotes(self, records: list[_Quote], lines: bytes) -> None:
+        self._note_ids([record.u for record in records if isinstance(record, _Quote) and record.u is not None])
+
+    def _chain(self, name: str, found: list[_Line], spans: list[tuple[int, int]], records: list[_Line], lines: bytes) -> None:
+        """Enter the id spans of `found` into the runs of chain `name`."""
+        if not found:
+            return
+        runs = self.runs.setdefault(name, IdRuns())
+        if all(other[0] == one[1] + 1 for one, other in pairwise(spans)) and found[0].recvNs and found[-1].recvNs:
+            at = self.bytes if found[0] is records[0] else self._offset(lines, records.index(found[0]))
+            runs.add(spans[0][0], spans[-1][1], from_ns=found[0].recvNs, to_ns=found[-1].recvNs, offset=at)
+            return
+        wanted = {id(record): span for record, span in zip(found, spans, strict=True)}
+        for at, record in self._placed(records, lines):
+            span = wanted.get(id(record))
+            if span is not None and record.recvNs is not None:
+                runs.add(*span, from_ns=record.recvNs, to_ns=record.recvNs, offset=at)
+
+    def _note_ids(self, ids: list[int]) -> None:
+        if ids:
+            low, high = min(ids), max(ids)
+            self._low_id = low if self._low_id is None else min(low, self._low_id)
+            self._high_id = high if self._high_id is None else max(high, self._high_id)
+
+    def _keep(self, times: list[int | None], ids: list[int | None]) -> None:
+        for recv_ns, value in zip(times, ids, strict=True):
+            if recv_ns is not None and value is not None and 0 <= value < _ID_LIMIT and 0 <= recv_ns < _ID_LIMIT:
+                self.stamped.ids.append(value)
+                self.stamped.recv_ns.append(recv_ns)
+
+    def _placed(self, records: list[_Line], lines: bytes) -> Iterator[tuple[int, _Line]]:
+        at = self.bytes
+        for record, line in zip(records, lines.splitlines(keepends=True), strict=False):
+            yield at, record
+            at += len(line)
+
+    def _offset(self, lines: bytes, index: int) -> int:
+        at = 0
+        for _ in range(index):
+            at = lines.index(b"\n", at) + 1
+        return self.bytes + at
+
+    def _remark(self, kind: str, offset: int, detail: str, recv_ns: int = 0, other_ns: int = 0) -> None:
+        seen = self.counts[kind] = self.counts.get(kind, 0) + 1
+        if seen <= self._limit:
+            self.remarks.append(Remark(kind, offset, detail, recv_ns, other_ns))
