@@ -12,6 +12,7 @@ Levels: ERROR a human must act, WARNING data quality was touched, INFO life cycl
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
 import math
@@ -285,6 +286,10 @@ class _LogFile(logging.handlers.RotatingFileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:
         self.lost += 1
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # what was buffered is lost, and was counted when it was written
+            super().close()
 
 
 class _Console(logging.StreamHandler[TextIO]):
