@@ -14,7 +14,17 @@ from pathlib import Path
 
 from hoga.core.errors import ArchiveError, DiskFull
 
-__all__ = ["TEMPORARY_SUFFIX", "copy_range", "fsync_folder", "install", "sync_filesystem", "temporary_for", "write_all", "write_fault", "write_file"]
+__all__ = [
+    "TEMPORARY_SUFFIX",
+    "copy_range",
+    "fsync_folder",
+    "install",
+    "sync_filesystem",
+    "temporary_for",
+    "write_all",
+    "write_fault",
+    "write_file",
+]
 
 TEMPORARY_SUFFIX = ".merging"
 

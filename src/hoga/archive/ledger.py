@@ -50,8 +50,11 @@ class SegmentEntry(_Entry, frozen=True, tag="segment"):
 
     `received` counts frames that arrived in the segment's span, written or not; None when a crash took the count.
     `duplicates` were received and not written because the same frame already was; `reordered` were written in
-    arrival order, which is not id order. `first_id`/`last_id` are the smallest and largest venue id, None when
-    the stream has none.
+    arrival order, which is not id order. `first_recv_ns`/`last_recv_ns` are of the first and last line, None when lines
+    have no receive time (classic archives). `first_id`/`last_id` are the smallest and largest venue id, None when the
+    stream has none. A segment holds `span_min` minutes from `minute` on.
+
+    A span in which frames arrived and none was written has no file: `file` is empty and `records` 0.
     """
 
     file: str
@@ -61,8 +64,8 @@ class SegmentEntry(_Entry, frozen=True, tag="segment"):
     bytes: int
     crc32: int
     archive_bytes: int
-    first_recv_ns: int
-    last_recv_ns: int
+    first_recv_ns: int | None
+    last_recv_ns: int | None
     received: int | None = None
     duplicates: int = 0
     reordered: int = 0
@@ -70,6 +73,7 @@ class SegmentEntry(_Entry, frozen=True, tag="segment"):
     last_id: int | None = None
     state: str = "sealed"
     streams: list[str] = []
+    span_min: int = 1
 
 
 class LiveEntry(_Entry, frozen=True, tag="live"):
