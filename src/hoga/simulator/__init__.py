@@ -7,7 +7,8 @@ shared with the client side: a mistake made on both ends could hide.
 
 from hoga.simulator.binance.session import Limits
 from hoga.simulator.config import RestLimits, SimulatorConfig
+from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
 from hoga.simulator.faults import Fault, FaultKind
 from hoga.simulator.simulator import Simulator
 
-__all__ = ["Fault", "FaultKind", "Limits", "RestLimits", "Simulator", "SimulatorConfig"]
+__all__ = ["KNOWN_SYMBOLS", "Fault", "FaultKind", "Limits", "RestLimits", "Simulator", "SimulatorConfig"]

@@ -1,8 +1,8 @@
 """simulator.admin: the operator's HTTP door beside the venue's REST API.
 
-    GET    /sim/status   the truth: counts per stream and connection, faults, replay
-    POST   /sim/fault    one fault as a JSON object
-    DELETE /sim/faults   end every fault
+GET    /sim/status   the truth: counts per stream and connection, faults, replay
+POST   /sim/fault    one fault as a JSON object
+DELETE /sim/faults   end every fault
 """
 
 from __future__ import annotations

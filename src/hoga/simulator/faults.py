@@ -330,7 +330,7 @@ def _odd(make: Callable[[ActiveFault, _Frame, Random], tuple[int, bytes]], defau
 
 
 def _garbage(active: ActiveFault, frame: _Frame, random: Random) -> tuple[int, bytes]:
-    return TEXT, b"}{ not json " + bytes(random.choices(b"abcdefghijklmnopqrstuvwxyz{}[]\",:0123456789", k=random.randint(1, 200)))
+    return TEXT, b"}{ not json " + bytes(random.choices(b'abcdefghijklmnopqrstuvwxyz{}[]",:0123456789', k=random.randint(1, 200)))
 
 
 def _binary_garbage(active: ActiveFault, frame: _Frame, random: Random) -> tuple[int, bytes]:

@@ -7,8 +7,8 @@ task that drives them; nothing here decides anything about the wire.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
+from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any
 
@@ -24,6 +24,8 @@ from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.engine import Engine
 from hoga.simulator.faults import ActiveFault, Fault, FaultDesk, FaultKind, read_script
+from hoga.simulator.replay.capture import Capture, survey
+from hoga.simulator.replay.player import Player
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.truth import Truth
 
@@ -45,6 +47,7 @@ class Simulator:
         self.board = Switchboard(self.truth, self.desk)
         self.engine = Engine(config.symbols, seed=config.seed, now_ns=self.clock.now_ns())
         self.publisher = Publisher(self.engine, self.board, self.clock)
+        self.player: Player | None = None
         self.ws_url = self.rest_url = ""
         self._streams: StreamServer
         self._rest: RestApi
@@ -52,9 +55,9 @@ class Simulator:
         self._driver: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         limits = config.rest_limits
-        bans = {"refusals_before_ban": limits.refusals_before_ban, "ban_s": limits.ban_s}
-        self._connects = Budget(limit=limits.connects, window_s=limits.connects_window_s, **bans)
-        self._weights = Budget(limit=limits.weight_per_minute, window_s=60.0, **bans)
+        patience, ban_s = limits.refusals_before_ban, limits.ban_s
+        self._connects = Budget(limit=limits.connects, window_s=limits.connects_window_s, refusals_before_ban=patience, ban_s=ban_s)
+        self._weights = Budget(limit=limits.weight_per_minute, window_s=60.0, refusals_before_ban=patience, ban_s=ban_s)
 
     async def __aenter__(self) -> Simulator:
         await self.start()
@@ -68,15 +71,21 @@ class Simulator:
         config = self.config
         script = read_script(config.faults) if config.faults else []
         tls = _tls(config)
+        capture = await asyncio.to_thread(survey, config.replay) if config.replay else None
+        if capture is not None:
+            self.engine = Engine(capture.symbols, seed=config.seed, now_ns=self.clock.now_ns())
+            self.publisher = Publisher(self.engine, self.board, self.clock)
         self._streams = StreamServer(
             clock=self.clock,
             board=self.board,
             truth=self.truth,
             limits=config.limits,
             admit=self._admit,
-            on_subscribe=self.publisher.wake,
+            on_subscribe=self._wake,
         )
         await self._streams.start(config.host, config.port, tls)
+        if capture is not None:
+            self.player = self._player_of(capture)
         try:
             rest_port = await self._start_rest(tls)
         except OSError:
@@ -87,13 +96,13 @@ class Simulator:
         for fault in script:
             self.desk.schedule(fault, self.clock.start_ns)
         self._driver = asyncio.create_task(self._drive(), name="simulator")
+        if self.player is not None:
+            self._spawn(self.player.run())
 
     async def stop(self) -> None:
         """Close every connection and stop. Safe to call twice."""
         if self._driver is not None:
-            self._driver.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._driver
+            await _ended(self._driver, *self._tasks)
             self._driver = None
             await self._streams.stop()
         if self._runner is not None:
@@ -121,6 +130,7 @@ class Simulator:
             "skipped_ns": self.publisher.skipped_ns,
             "faults": self.desk.status(),
             "rest": {"requests": self._rest.requests},
+            "replay": self.player.status() if self.player else None,
             "delisted": sorted(self.publisher.delisted),
         }
 
@@ -213,7 +223,24 @@ class Simulator:
         self.truth.refused[str(verdict.status)] += 1
         return _refusal(verdict.status, verdict.retry_after_s)
 
-    def _spawn(self, work: Any) -> None:
+    def _wake(self, names: list[str]) -> None:
+        if self.player is not None:
+            self.player.wake(names)
+        else:
+            self.publisher.wake(names)
+
+    def _player_of(self, capture: Capture) -> Player:
+        return Player(
+            capture,
+            board=self.board,
+            clock=self.clock,
+            drained=self._streams.drained,
+            flat_out=self.config.replay_max,
+            start_delay_s=self.config.replay_start_delay_s,
+            loop=self.config.replay_loop,
+        )
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name="simulator-fault")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -227,6 +254,7 @@ class Simulator:
             budget=self._weights,
             weight_limit=self.config.rest_limits.weight_per_minute,
         )
+        self._rest.player = self.player
         app = web.Application()
         add_admin_routes(app, status=self.status, inject=self.inject, clear=self.clear_faults)
         self._rest.add_routes(app)
@@ -249,9 +277,17 @@ _BEGIN = {
 }
 
 
+async def _ended(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def _refusal(status: int, retry_after_s: int | None) -> WSUpgradeResponse:
-    headers = {"Retry-After": str(60 if retry_after_s is None else retry_after_s)} if status in (418, 429) or retry_after_s is not None else None
-    return WSUpgradeResponse.create_error_response(status, b"", headers)
+    waits = status in (418, 429) or retry_after_s is not None
+    headers = {"Retry-After": str(60 if retry_after_s is None else retry_after_s)} if waits else None
+    response: WSUpgradeResponse = WSUpgradeResponse.create_error_response(status, b"", headers)
+    return response
 
 
 def _tls(config: SimulatorConfig) -> ssl.SSLContext | None:

@@ -88,15 +88,15 @@ class Switchboard:
             if not connections:
                 self.subscribers.pop(name, None)
 
-    def publish(self, stream: str, encode: Callable[[bool], bytes], *, last_id: int | None = None, whole: bytes | None = None) -> None:
-        """Send one payload to every subscriber of its stream.
+    def publish(self, stream: str, encode: Callable[[bool], bytes], *, last_id: int | None = None, whole: bytes | None = None) -> bool:
+        """Send one payload to every subscriber of its stream. Tells whether there was one.
 
         `encode(micros)` gives the payload in the connection's time unit. `whole` is the combined frame to send as it
         is, None to build it from the payload.
         """
         connections = self.subscribers.get(stream)
         if not connections:
-            return
+            return False
         self._truth.produced[stream] += 1
         if last_id is not None:
             self._truth.last_ids[stream] = last_id
@@ -109,6 +109,7 @@ class Switchboard:
                 text = (whole or _combined(stream, payload)) if connection.combined else payload
                 entry = made[form] = (payload, text, ws_frame(TEXT, text))
             self._deliver(connection, stream, *entry)
+        return True
 
     def release(self) -> None:
         """Send what ended faults had held back."""

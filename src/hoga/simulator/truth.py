@@ -65,9 +65,10 @@ class Truth:
             sent += connection.sent
             copies += connection.copies
             odd += connection.odd
+        counts: dict[str, Counter[str]] = {"produced": self.produced, "sent": sent, "copies": copies, "odd": odd}
         streams = {
-            name: {"produced": self.produced[name], "sent": sent[name], "copies": copies[name], "odd": odd[name], "last_id": self.last_ids.get(name)}
-            for name in sorted(self.produced.keys() | odd.keys())
+            name: {"last_id": self.last_ids.get(name), **{word: counter[name] for word, counter in counts.items()}}
+            for name in sorted(self.produced)
         }
         return {
             "sent": sent.total(),

@@ -5,12 +5,13 @@ Source: protocol sheet 4.2 (spot-docs; live figures of 2026-10-04).
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hoga.simulator.binance.payloads import e8_text
 from hoga.simulator.engine import Instrument
 
-__all__ = ["exchange_info", "symbol_info"]
+__all__ = ["exchange_info", "symbol_info", "with_captured"]
 
 
 def exchange_info(instruments: list[Instrument], delisted: set[str], *, server_time: int, weight_per_minute: int) -> dict[str, Any]:
@@ -27,6 +28,17 @@ def exchange_info(instruments: list[Instrument], delisted: set[str], *, server_t
         "exchangeFilters": [],
         "symbols": [symbol_info(instrument, trading=instrument.symbol not in delisted) for instrument in instruments],
     }
+
+
+def with_captured(info: dict[str, Any], captured: bytes) -> bytes | dict[str, Any]:
+    """A captured exchangeInfo, as it is when it knows every symbol of `info`, else with the missing symbols added."""
+    try:
+        body = json.loads(captured)
+        known = {entry["symbol"] for entry in body["symbols"]}
+    except (ValueError, KeyError, TypeError):
+        return info
+    missing = [entry for entry in info["symbols"] if entry["symbol"] not in known]
+    return body | {"symbols": body["symbols"] + missing} if missing else captured
 
 
 def symbol_info(instrument: Instrument, *, trading: bool = True) -> dict[str, Any]:
@@ -65,7 +77,12 @@ def _filters(instrument: Instrument) -> list[dict[str, Any]]:
     tick, lot = e8_text(instrument.tick_e8), e8_text(instrument.lot_e8)
     largest = e8_text(instrument.lot_e8 * max(9_000_000, instrument.typical_lots * 10_000))
     return [
-        {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": e8_text(instrument.start_ticks * instrument.tick_e8 * 100), "tickSize": tick},
+        {
+            "filterType": "PRICE_FILTER",
+            "minPrice": tick,
+            "maxPrice": e8_text(instrument.start_ticks * instrument.tick_e8 * 100),
+            "tickSize": tick,
+        },
         {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": largest, "stepSize": lot},
         {"filterType": "ICEBERG_PARTS", "limit": 100},
         {"filterType": "MARKET_LOT_SIZE", "minQty": "0.00000000", "maxQty": largest, "stepSize": "0.00000000"},

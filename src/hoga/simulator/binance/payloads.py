@@ -120,7 +120,8 @@ def mini_ticker(stats: RollingStats, sent: int, instrument: Instrument) -> str:
     """24 h statistics, short."""
     tick = instrument.tick_e8
     return (
-        f'{{"e":"24hrMiniTicker","E":{sent},"s":"{instrument.symbol}","c":"{e8_text(stats.close * tick)}","o":"{e8_text(stats.open * tick)}",'
+        f'{{"e":"24hrMiniTicker","E":{sent},"s":"{instrument.symbol}",'
+        f'"c":"{e8_text(stats.close * tick)}","o":"{e8_text(stats.open * tick)}",'
         f'"h":"{e8_text(stats.high * tick)}","l":"{e8_text(stats.low * tick)}","v":"{e8_text(stats.lots * instrument.lot_e8)}",'
         f'"q":"{quote_text(stats.quote, instrument)}"}}'
     )
@@ -132,10 +133,11 @@ def ticker(stats: RollingStats, top: Top, sent: int, *, opened: int, closed: int
     return (
         f'{{"e":"24hrTicker","E":{sent},"s":"{instrument.symbol}",{_change(stats, instrument)},"x":"{e8_text(stats.previous * tick)}",'
         f'"c":"{e8_text(stats.close * tick)}","Q":"{e8_text(stats.last_lots * lot)}",'
-        f'"b":"{e8_text(top.bid * tick)}","B":"{e8_text(top.bid_lots * lot)}","a":"{e8_text(top.ask * tick)}","A":"{e8_text(top.ask_lots * lot)}",'
+        f'"b":"{e8_text(top.bid * tick)}","B":"{e8_text(top.bid_lots * lot)}",'
+        f'"a":"{e8_text(top.ask * tick)}","A":"{e8_text(top.ask_lots * lot)}",'
         f'"o":"{e8_text(stats.open * tick)}","h":"{e8_text(stats.high * tick)}","l":"{e8_text(stats.low * tick)}",'
         f'"v":"{e8_text(stats.lots * lot)}","q":"{quote_text(stats.quote, instrument)}","O":{opened},"C":{closed},'
-        f'"F":{stats.first_id},"L":{stats.last_id},"n":{stats.count}}}'
+        f'"F":{stats.first_id},"L":{stats.last_id},"n":{stats.trades}}}'
     )
 
 
@@ -145,17 +147,17 @@ def rolling_ticker(stats: RollingStats, window: str, sent: int, *, opened: int, 
     change = e8_text((stats.close - stats.open) * tick)
     return (
         f'{{"e":"{window}Ticker","E":{sent},"s":"{instrument.symbol}","p":"{change}","P":"{percent_text(stats)}",'
-        f'"o":"{e8_text(stats.open * tick)}","h":"{e8_text(stats.high * tick)}","l":"{e8_text(stats.low * tick)}","c":"{e8_text(stats.close * tick)}",'
+        f'"o":"{e8_text(stats.open * tick)}","h":"{e8_text(stats.high * tick)}",'
+        f'"l":"{e8_text(stats.low * tick)}","c":"{e8_text(stats.close * tick)}",'
         f'"w":"{weighted_text(stats, instrument)}","v":"{e8_text(stats.lots * lot)}","q":"{quote_text(stats.quote, instrument)}",'
-        f'"O":{opened},"C":{closed},"F":{stats.first_id},"L":{stats.last_id},"n":{stats.count}}}'
+        f'"O":{opened},"C":{closed},"F":{stats.first_id},"L":{stats.last_id},"n":{stats.trades}}}'
     )
 
 
 def average_price(quote: int, lots: int, sent: int, last_trade: int, instrument: Instrument) -> str:
     """Average price of the last five minutes."""
-    return (
-        f'{{"e":"avgPrice","E":{sent},"s":"{instrument.symbol}","i":"5m","w":"{e8_text(quote * instrument.tick_e8 // lots)}","T":{last_trade}}}'
-    )
+    price = e8_text(quote * instrument.tick_e8 // lots)
+    return f'{{"e":"avgPrice","E":{sent},"s":"{instrument.symbol}","i":"5m","w":"{price}","T":{last_trade}}}'
 
 
 def reference_price(quote: int, lots: int, time: int, instrument: Instrument) -> str:

@@ -204,7 +204,8 @@ class Publisher:
                 changed.append((stats, market))
         if changed:
             self._publish(
-                _ALL_MINI, lambda unit: f"[{','.join([payloads.mini_ticker(stats, event // unit, market.instrument) for stats, market in changed])}]"
+                _ALL_MINI,
+                lambda unit: f"[{','.join([payloads.mini_ticker(stats, event // unit, market.instrument) for stats, market in changed])}]",
             )
 
     def _publish(self, stream: str, encode: Callable[[int], str], last_id: int | None = None) -> None:

@@ -17,15 +17,18 @@ from multidict import CIMultiDict
 
 from hoga.simulator.binance import payloads
 from hoga.simulator.binance.budget import Budget, Verdict
-from hoga.simulator.binance.exchange_info import exchange_info
+from hoga.simulator.binance.exchange_info import exchange_info, with_captured
 from hoga.simulator.binance.payloads import e8_text, quote_text
 from hoga.simulator.binance.publisher import Publisher
 from hoga.simulator.clock import SimClock
 from hoga.simulator.engine import INTERVALS, AggTrade, Bar, Engine, Instrument, Market, RollingStats, Trade
 from hoga.simulator.faults import FaultDesk, FaultKind
+from hoga.simulator.replay.player import Player
 
-__all__ = ["ApiError", "RestApi", "RestSource"]
+__all__ = ["ApiError", "RestApi"]
 
+_SYMBOL_RANGE = r"^[\w\-._&&[^a-z]]{1,50}$"
+_SYMBOLS_RANGE = r'^\[("[\w\-._&&[^a-z]]{1,50}"(,"[\w\-._&&[^a-z]]{1,50}"){0,}){0,1}\]$'
 _SYMBOL = re.compile(r"^[\w\-.]{1,40}$")
 _DAY_MS = 86_400_000
 _MS_NS, _US_NS = 1_000_000, 1_000
@@ -40,13 +43,6 @@ class ApiError(Exception):
 
 
 _INVALID_SYMBOL = (-1121, "Invalid symbol.")
-
-
-class RestSource(NamedTuple):
-    """Answers that do not come from the engine (a capture's): each returns the body, or None to fall through."""
-
-    depth: Callable[[str, int], bytes | None]
-    exchange_info: Callable[[], bytes | None]
 
 
 class _Query:
@@ -98,7 +94,10 @@ class _Query:
         except ValueError:
             names = None
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise ApiError(-1100, "Illegal characters found in parameter 'symbols'; legal range is '^\\[(\"[\\w\\-._&&[^a-z]]{1,50}\"(,\"[\\w\\-._&&[^a-z]]{1,50}\"){0,}){0,1}\\]$'.")
+            raise ApiError(
+                -1100,
+                f"Illegal characters found in parameter 'symbols'; legal range is '{_SYMBOLS_RANGE}'.",
+            )
         return names
 
 
@@ -109,11 +108,13 @@ _Handler = Callable[["RestApi", _Query], Answer]
 class RestApi:
     """The endpoints, over an engine."""
 
-    def __init__(self, *, engine: Engine, publisher: Publisher, clock: SimClock, desk: FaultDesk, budget: Budget, weight_limit: int) -> None:
+    def __init__(
+        self, *, engine: Engine, publisher: Publisher, clock: SimClock, desk: FaultDesk, budget: Budget, weight_limit: int
+    ) -> None:
         self.engine = engine
         self.publisher = publisher
         self.clock = clock
-        self.source: RestSource | None = None
+        self.player: Player | None = None
         self.requests = 0
         self._desk = desk
         self._budget = budget
@@ -128,7 +129,7 @@ class RestApi:
     def instrument(self, symbol: str) -> Instrument:
         """The instrument of a symbol a client named. Raises ApiError as the venue would."""
         if not _SYMBOL.match(symbol) or symbol != symbol.upper():
-            raise ApiError(-1100, "Illegal characters found in parameter 'symbol'; legal range is '^[\\w\\-._&&[^a-z]]{1,50}$'.")
+            raise ApiError(-1100, f"Illegal characters found in parameter 'symbol'; legal range is '{_SYMBOL_RANGE}'.")
         instrument = self.engine.instruments.get(symbol)
         if instrument is None:
             raise ApiError(*_INVALID_SYMBOL)
@@ -137,6 +138,8 @@ class RestApi:
     def market(self, symbol: str) -> Market:
         """The market of a symbol a client named."""
         self.instrument(symbol)
+        if self.player is not None:
+            raise ApiError(-1000, "The capture that is being replayed has no such data.")
         self.publisher.advance(self.clock.now_ns())
         return self.engine.market(symbol)
 
@@ -200,16 +203,20 @@ def _reply(status: int, answer: Answer, verdict: Verdict) -> web.Response:
 
 
 def _limited(verdict: Verdict) -> web.Response:
-    text = "Too much request weight used; current limit is exceeded. Please use WebSocket Streams for live updates to avoid polling the API."
+    text = (
+        "Too much request weight used; current limit is exceeded. Please use WebSocket Streams for live updates to avoid polling the API."
+    )
     if verdict.status == 418:
-        text = f"Way too much request weight used; IP banned until {verdict.until_ms}. Please use WebSocket Streams for live updates to avoid bans."
+        text = f"Way too much request weight used; IP banned until {verdict.until_ms}. Please use WebSocket Streams to avoid bans."
     response = _reply(verdict.status, {"code": -1003, "msg": text}, verdict)
     response.headers["Retry-After"] = str(verdict.retry_after_s)
     return response
 
 
 def _failure(status: int, retry_after_s: int | None, reason: str) -> web.Response:
-    code, text = (-1003, "Too many requests.") if status in (418, 429) else (-1000, "An unknown error occurred while processing the request.")
+    code, text = (
+        (-1003, "Too many requests.") if status in (418, 429) else (-1000, "An unknown error occurred while processing the request.")
+    )
     headers: CIMultiDict[str] = CIMultiDict()
     if retry_after_s is not None or status in (418, 429):
         headers["Retry-After"] = str(60 if retry_after_s is None else retry_after_s)
@@ -258,13 +265,14 @@ def _exchange_info(api: RestApi, query: _Query) -> Answer:
     wanted = [symbol] if symbol is not None else symbols
     if wanted is not None:
         return api.info([api.instrument(name) for name in wanted], query)
-    given = api.source.exchange_info() if api.source else None
-    return given if given is not None else api.info(list(api.engine.instruments.values()), query)
+    body = api.info(list(api.engine.instruments.values()), query)
+    captured = api.player.capture.exchange_info if api.player else None
+    return with_captured(body, captured.body) if captured else body
 
 
 def _depth(api: RestApi, query: _Query) -> Answer:
     symbol, limit = query.required("symbol"), query.limit(100, 5_000)
-    given = api.source.depth(symbol, limit) if api.source else None
+    given = api.player.depth(symbol, limit) if api.player else None
     if given is not None:
         return given
     market = api.market(symbol)
@@ -292,7 +300,9 @@ def _agg_trades(api: RestApi, query: _Query) -> Answer:
     rows = [
         row
         for row in market.agg_trades
-        if (first is None or row.agg_id >= first) and (start is None or row.time_ns >= start) and (end is None or row.time_ns < end + query.unit)
+        if (first is None or row.agg_id >= first)
+        and (start is None or row.time_ns >= start)
+        and (end is None or row.time_ns < end + query.unit)
     ]
     rows = rows[-limit:] if first is None and start is None else rows[:limit]
     return f"[{','.join([_agg_row(row, market.instrument, query.unit) for row in rows])}]"
@@ -360,7 +370,8 @@ def _trade_row(trade: Trade, instrument: Instrument, unit: int) -> str:
 def _agg_row(row: AggTrade, instrument: Instrument, unit: int) -> str:
     price, size = e8_text(row.price * instrument.tick_e8), e8_text(row.lots * instrument.lot_e8)
     maker = "true" if row.buyer_is_maker else "false"
-    return f'{{"a":{row.agg_id},"p":"{price}","q":"{size}","f":{row.first_id},"l":{row.last_id},"T":{row.time_ns // unit},"m":{maker},"M":true}}'
+    ids = f'"f":{row.first_id},"l":{row.last_id}'
+    return f'{{"a":{row.agg_id},"p":"{price}","q":"{size}",{ids},"T":{row.time_ns // unit},"m":{maker},"M":true}}'
 
 
 def _kline_row(bar: Bar, instrument: Instrument, micros: bool) -> str:
@@ -414,7 +425,7 @@ def _day_row(market: Market, api: RestApi, query: _Query) -> dict[str, Any]:
         "closeTime": stats.close_ms * factor,
         "firstId": stats.first_id,
         "lastId": stats.last_id,
-        "count": stats.count,
+        "count": stats.trades,
     }
 
 

@@ -14,7 +14,16 @@ from collections import deque
 from collections.abc import Callable
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener, ws_create_server
+from picows import (
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+    ws_create_server,
+)
 
 from hoga.simulator.binance.session import Action, Close, Limits, Ping, Pong, Session, Subscribed, Text, Unsubscribed
 from hoga.simulator.clock import SimClock
@@ -31,7 +40,7 @@ _HIGH_WATER_BYTES = 4 * 1024 * 1024
 _SLOWEST_READER_BYTES = 256 * 1024 * 1024
 
 
-class Connection(WSListener):  # type: ignore[misc]
+class Connection(WSListener):
     """One client's socket: carries out what its session decides and what the switchboard pushes."""
 
     def __init__(self, name: str, server: StreamServer, session: Session, names: list[str]) -> None:
@@ -159,6 +168,7 @@ class Connection(WSListener):  # type: ignore[misc]
         """Read nothing, send nothing, close nothing: what a vanished peer looks like."""
         self._flush()
         self.dead = True
+        self.writable.set()
         if self._transport is not None:
             self._transport.underlying_transport.pause_reading()
 
@@ -287,6 +297,13 @@ class StreamServer:
         """Listen on the same port as before."""
         if self._server is None:
             await self.start(*self._address, self._tls)
+
+    async def drained(self) -> None:
+        """Wait until no client is far behind."""
+        await asyncio.sleep(0)
+        for connection in list(self.connections.values()):
+            if not connection.dead:
+                await connection.writable.wait()
 
     async def stop(self) -> None:
         """Close every connection with 1001 and stop listening."""

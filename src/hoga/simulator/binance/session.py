@@ -186,7 +186,9 @@ class Session:
             raise _Refused(2, "Invalid request: invalid type: expected a request object at line 1 column 1")
         method, params, request_id = request.get("method"), request.get("params"), request.get("id")
         if not _id_ok(request_id):
-            raise _Refused(2, "Invalid request: request ID must be a signed 64-bit integer, an alphanumeric string up to 36 characters, or null")
+            raise _Refused(
+                2, "Invalid request: request ID must be a signed 64-bit integer, an alphanumeric string up to 36 characters, or null"
+            )
         if method is None:
             raise _Refused(2, "Invalid request: missing field `method` at line 1 column 1")
         if method not in _METHODS:

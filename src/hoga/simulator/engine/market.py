@@ -116,6 +116,7 @@ class Market:
         self._next_order_id = 10_000_000_000 + draw
         self._next_trade_id = 1_000_000_000 + draw
         self._next_agg_id = 500_000_000 + draw // 2
+        self._next_event_ns = now_ns - WARM_UP_NS + self._flow.wait_ns()
         self._events: list[MarketEvent] = []
         self._top = Top(0, 0, 0, 0, 0)
         self._open(now_ns)
@@ -186,7 +187,6 @@ class Market:
     def _open(self, now_ns: int) -> None:
         for side, price, lots in self._flow.opening():
             self.book.rest(Order(self._take_order_id(), side, price, lots))
-        self._next_event_ns = now_ns - WARM_UP_NS + self._flow.wait_ns()
         self.run_until(now_ns)
         self._note_top()
         self.drain()
@@ -233,7 +233,9 @@ class Market:
             if end < count and batch[end].price == batch[start].price:
                 continue
             first, lots = batch[start], sum(trade.lots for trade in batch[start:end])
-            agg = AggTrade(self._next_agg_id, first.price, lots, first.trade_id, batch[end - 1].trade_id, first.time_ns, first.buyer_is_maker)
+            agg = AggTrade(
+                self._next_agg_id, first.price, lots, first.trade_id, batch[end - 1].trade_id, first.time_ns, first.buyer_is_maker
+            )
             self._next_agg_id += 1
             self.agg_trades.append(agg)
             self._events.append(agg)

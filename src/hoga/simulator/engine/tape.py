@@ -44,7 +44,21 @@ _MONDAY = 4 * _DAY  # 1970-01-05
 class Bar:
     """One candle. `first_id`/`last_id` are trade ids, -1 while there was no trade."""
 
-    __slots__ = ("close", "close_ms", "count", "first_id", "high", "last_id", "lots", "low", "open", "open_ms", "quote", "taker_lots", "taker_quote")
+    __slots__ = (
+        "close",
+        "close_ms",
+        "count",
+        "first_id",
+        "high",
+        "last_id",
+        "lots",
+        "low",
+        "open",
+        "open_ms",
+        "quote",
+        "taker_lots",
+        "taker_quote",
+    )
 
     def __init__(self, open_ms: int, close_ms: int, price: int) -> None:
         self.open_ms = open_ms
@@ -122,7 +136,7 @@ class RollingStats(NamedTuple):
     quote: int
     first_id: int
     last_id: int
-    count: int
+    trades: int
 
 
 class Tape:
@@ -173,7 +187,7 @@ class Tape:
             quote=sum(bar.quote for bar in traded),
             first_id=first.first_id if first else -1,
             last_id=last.last_id if last else -1,
-            count=sum(bar.count for bar in traded),
+            trades=sum(bar.count for bar in traded),
         )
 
     def average(self, minutes: int, now_ms: int) -> tuple[int, int]:

@@ -1,0 +1,141 @@
+"""cli.sim: `hoga sim`, the exchange simulator as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hoga.cli._output import note, print_json, print_text
+from hoga.core.errors import ConfigError, ConfigMistake
+
+if TYPE_CHECKING:
+    from hoga.simulator import SimulatorConfig
+
+__all__ = ["register"]
+
+_VENUES = ("binance",)
+_FASTEST = 100_000.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add `hoga sim` to `app`."""
+    app.command("sim")(sim)
+
+
+def sim(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65_534, help="Port of the streams; REST is on the next one. 0: the system chooses both.")
+    ] = 0,
+    venues: Annotated[str, typer.Option(help="Venues to simulate, comma-separated.")] = "binance",
+    symbols: Annotated[str, typer.Option(help="Symbols to trade, comma-separated [default: some twenty well-known ones].")] = "",
+    replay: Annotated[list[Path] | None, typer.Option(metavar="PATH", help="Serve captures instead of a live market; repeatable.")] = None,
+    replay_start_delay: Annotated[
+        float, typer.Option(min=0, metavar="S", help="Seconds between the first subscription and the replay.")
+    ] = 1.0,
+    replay_loop: Annotated[bool, typer.Option("--replay-loop", help="Begin again when the replay is over.")] = False,
+    more_captures: Annotated[list[Path] | None, typer.Argument(metavar="[PATH]...", help="More captures for --replay.")] = None,
+    speed: Annotated[str, typer.Option(metavar="X", help="Run the clock X times as fast; `max` replays as fast as clients read.")] = "1",
+    seed: Annotated[int, typer.Option(help="The market is a function of this number.")] = 1,
+    faults: Annotated[Path | None, typer.Option(metavar="FILE", help="Fault script: JSON lines, or TOML with [[fault]] tables.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Serve wss and https with this certificate (PEM).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key [default: in the certificate's file].")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0, metavar="N", help="Stop after N seconds.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready.")] = False,
+) -> int:
+    """Simulate an exchange on loopback: streams, REST, and every fault on command.
+
+    Example: hoga sim --port 9443 --symbols BTCUSDT,ETHUSDT
+    """
+    from hoga.runtime.loop import run
+    from hoga.simulator import KNOWN_SYMBOLS, SimulatorConfig
+
+    _check_venues(venues)
+    captures = _captures(replay, more_captures)
+    pace = _pace(speed, replaying=bool(captures))
+    names = tuple(name.strip().upper() for name in symbols.split(",") if name.strip())
+    config = SimulatorConfig(
+        host=host,
+        port=port,
+        seed=seed,
+        speed=pace or 1.0,
+        faults=faults,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        replay=captures,
+        replay_max=pace is None,
+        replay_start_delay_s=replay_start_delay,
+        replay_loop=replay_loop,
+        symbols=names or KNOWN_SYMBOLS,
+    )
+    return run(_serve(config, seconds=seconds, as_json=as_json))
+
+
+def _check_venues(venues: str) -> None:
+    for venue in venues.split(","):
+        if venue.strip() not in _VENUES:
+            raise _mistake("--venues", venue.strip() or "nothing", " or ".join(_VENUES), _VENUES[0])
+
+
+def _captures(replay: list[Path] | None, more: list[Path] | None) -> tuple[Path, ...]:
+    if more and not replay:
+        raise _mistake("PATH", str(more[0]), "captures after --replay only")
+    paths = (*(replay or ()), *(more or ()))
+    for path in paths:
+        if not path.exists():
+            raise _mistake("--replay", str(path), "a capture file or a folder of them")
+    return paths
+
+
+def _pace(speed: str, *, replaying: bool) -> float | None:
+    """The clock's factor; None for `max`."""
+    if speed == "max" and replaying:
+        return None
+    try:
+        factor = float(speed)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor <= _FASTEST:
+        raise _mistake("--speed", speed, f"a number above 0, at most {_FASTEST:g}" + (", or max" if replaying else ""))
+    return factor
+
+
+def _mistake(key: str, found: str, expected: str, nearest: str | None = None) -> ConfigError:
+    return ConfigError([ConfigMistake("command line", None, key, found, expected, nearest)])
+
+
+async def _serve(config: SimulatorConfig, *, seconds: float | None, as_json: bool) -> int:
+    from hoga.runtime.shutdown import Phase, ShutdownManager
+    from hoga.simulator import Simulator
+
+    simulator = Simulator(config)
+    async with ShutdownManager() as shutdown:
+        try:
+            await simulator.start()
+        except OSError as error:
+            raise _unusable(config, error) from error
+        shutdown.add(Phase.INTAKE, "simulator", simulator.stop)
+        _announce(simulator.ws_url, simulator.rest_url, as_json=as_json)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(shutdown.requested(), seconds)
+    return shutdown.exit_status
+
+
+def _unusable(config: SimulatorConfig, error: OSError) -> ConfigError:
+    if error.errno == errno.EADDRINUSE:
+        return _mistake("--port", f"{config.port} (it or {config.port + 1} is in use)", "two free ports in a row, or 0")
+    return _mistake("sim", str(error), "readable files and an address of this machine")
+
+
+def _announce(ws_url: str, rest_url: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"ready": True, "venues": {"binance": {"ws": ws_url, "rest": rest_url}}})
+        return
+    print_text(f"binance streams  {ws_url}")
+    print_text(f"binance REST     {rest_url}   truth and faults: {rest_url}/sim/status")
+    note("ready; Ctrl-C to stop")

@@ -1,0 +1,188 @@
+"""simulator.replay.capture: files and folders of captures as one timeline.
+
+Files whose times overlap (or follow within ten seconds) are one recording and are merged by time; recordings follow
+one another without the years between them. Files are read twice, first to learn what is in them; neither time is more
+than one line of each file in memory.
+"""
+
+from __future__ import annotations
+
+import gzip
+import heapq
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+from hoga.simulator.replay.frames import Frame, Item, Reply, parser_for, read_csv, read_whole
+
+__all__ = ["Capture", "Due", "SurveyedFile", "survey"]
+
+_TOGETHER_NS = 10_000_000_000
+_PAUSE_NS = 100_000_000
+_WHOLE_FILE_BYTES = 64 * 1024 * 1024
+
+
+class Due(NamedTuple):
+    """A frame and when it is due: nanoseconds after the start of the replay."""
+
+    offset_ns: int
+    frame: Frame
+
+
+@dataclass(slots=True)
+class SurveyedFile:
+    """What a file holds. Times are None when none of its frames has one."""
+
+    path: Path
+    frames: int = 0
+    first_ns: int | None = None
+    last_ns: int | None = None
+    streams: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Capture:
+    """Everything found: files in playing order, REST replies by symbol, and what was left out."""
+
+    files: list[SurveyedFile] = field(default_factory=list)
+    depths: dict[str, list[Reply]] = field(default_factory=dict)
+    exchange_info: Reply | None = None
+    skipped: list[str] = field(default_factory=list)
+
+    @property
+    def streams(self) -> dict[str, int]:
+        """Stream name → frames in all files."""
+        counts: dict[str, int] = {}
+        for file in self.files:
+            for name, count in file.streams.items():
+                counts[name] = counts.get(name, 0) + count
+        return counts
+
+    @property
+    def symbols(self) -> list[str]:
+        """Upper-case symbols of all streams."""
+        return sorted({name.partition("@")[0].upper() for name in self.streams if not name.startswith("!")})
+
+    def timeline(self) -> Iterator[Due]:
+        """Every frame with its due time, in order."""
+        elapsed = 0
+        for recording in _recordings(self.files):
+            start = recording[0].first_ns or 0
+            offset = elapsed
+            for time_ns, frame in heapq.merge(*(_timed(file) for file in recording), key=lambda entry: entry[0]):
+                offset = elapsed + max(0, time_ns - start)
+                yield Due(offset, frame)
+            elapsed = offset + _PAUSE_NS
+
+
+def survey(paths: Iterable[Path]) -> Capture:
+    """Look through files and folders (recursively). Raises OSError for a path that cannot be read."""
+    capture = Capture()
+    for path in _files(paths):
+        _survey_file(path, capture)
+    capture.files.sort(key=lambda file: (file.first_ns or 0, str(file.path)))
+    return capture
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(entry for entry in path.rglob("*") if entry.is_file())
+        else:
+            yield path
+
+
+def _survey_file(path: Path, capture: Capture) -> None:
+    file = SurveyedFile(path)
+    replies: list[Reply] = []
+    try:
+        for item in _items(path):
+            if isinstance(item, Reply):
+                replies.append(item)
+            else:
+                _count(file, item)
+    except (EOFError, UnicodeDecodeError, gzip.BadGzipFile) as fault:
+        capture.skipped.append(f"{path}: {fault}")
+        return
+    symbol = next(iter(file.streams), "").partition("@")[0].upper()
+    for reply in replies:
+        _keep(capture, reply, symbol)
+    if file.frames:
+        capture.files.append(file)
+    elif not replies:
+        capture.skipped.append(f"{path}: no market frames in a known format")
+
+
+def _count(file: SurveyedFile, frame: Frame) -> None:
+    file.frames += 1
+    file.streams[frame.stream] = file.streams.get(frame.stream, 0) + 1
+    if frame.time_ns is not None:
+        file.first_ns = frame.time_ns if file.first_ns is None else min(file.first_ns, frame.time_ns)
+        file.last_ns = frame.time_ns if file.last_ns is None else max(file.last_ns, frame.time_ns)
+
+
+def _keep(capture: Capture, reply: Reply, symbol: str) -> None:
+    if reply.path == "exchangeInfo":
+        capture.exchange_info = reply
+    elif reply.symbol or symbol:
+        capture.depths.setdefault(reply.symbol or symbol, []).append(reply)
+
+
+def _items(path: Path) -> Iterator[Item]:
+    with _opened(path) as stream:
+        head = stream.readline(_WHOLE_FILE_BYTES)
+        while head and not head.strip():
+            head = stream.readline(_WHOLE_FILE_BYTES)
+        if path.name.removesuffix(".gz").endswith(".csv"):
+            yield from read_csv(io.TextIOWrapper(_joined(head, stream), encoding="utf-8", newline=""))
+            return
+        parse = parser_for(head)
+        if parse is None:
+            whole = read_whole(head + stream.read(_WHOLE_FILE_BYTES))
+            if whole is not None:
+                yield whole
+            return
+        for line in _chain(head, stream):
+            item = parse(line)
+            if item is not None:
+                yield item
+
+
+def _opened(path: Path) -> IO[bytes]:
+    raw = path.open("rb")
+    return cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if path.suffix == ".gz" else raw
+
+
+def _chain(head: bytes, stream: IO[bytes]) -> Iterator[bytes]:
+    yield head
+    yield from stream
+
+
+def _joined(head: bytes, stream: IO[bytes]) -> io.BytesIO:
+    return io.BytesIO(head + stream.read())
+
+
+def _timed(file: SurveyedFile) -> Iterator[tuple[int, Frame]]:
+    """Frames with times that never go backwards: a frame without a time, or earlier than its neighbour, takes the neighbour's."""
+    now_ns = file.first_ns or 0
+    for item in _items(file.path):
+        if isinstance(item, Frame):
+            if item.time_ns is not None and item.time_ns > now_ns:
+                now_ns = item.time_ns
+            yield now_ns, item
+
+
+def _recordings(files: list[SurveyedFile]) -> list[list[SurveyedFile]]:
+    recordings: list[list[SurveyedFile]] = []
+    last_ns = 0
+    for file in files:
+        first_ns, file_last_ns = file.first_ns or 0, file.last_ns or 0
+        if recordings and first_ns <= last_ns + _TOGETHER_NS:
+            recordings[-1].append(file)
+            last_ns = max(last_ns, file_last_ns)
+        else:
+            recordings.append([file])
+            last_ns = file_last_ns
+    return recordings
