@@ -83,7 +83,7 @@ def get_log(room: str) -> Log:
 
 def format_text(record: logging.LogRecord) -> str:
     """A record as one line, `TIME LEVEL ROOM EVENT key=value …`; control characters cannot break out of it."""
-    parts = [iso_of(round(record.created * 1e9)), record.levelname, _room(record), _clean(record.getMessage())]
+    parts = [iso_of(_created_ns(record)), record.levelname, _room(record), _clean(record.getMessage())]
     parts += [f"{name}={_value(value)}" for name, value in _fields(record).items()]
     return " ".join(parts)
 
@@ -92,7 +92,7 @@ def format_json(record: logging.LogRecord) -> str:
     """A record as one JSON object: time, level, room, event, then its fields."""
     from structlog.processors import JSONRenderer
 
-    head = {"time": iso_of(round(record.created * 1e9)), "level": record.levelname, "room": _room(record), "event": record.getMessage()}
+    head = {"time": iso_of(_created_ns(record)), "level": record.levelname, "room": _room(record), "event": record.getMessage()}
     rendered = JSONRenderer(ensure_ascii=False)(None, "", {**head, **_fields(record)})
     return rendered if isinstance(rendered, str) else rendered.decode()
 
@@ -309,6 +309,10 @@ class _Ring(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(self._render(record))
+
+
+def _created_ns(record: logging.LogRecord) -> int:
+    return round(record.created * 1e6) * 1_000  # a float of seconds holds microseconds, no more
 
 
 def _room(record: logging.LogRecord) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["CLASSIC_VENUE", "VENUES", "VenueDefaults"]
+__all__ = ["CLASSIC_VENUE", "VENUE_DEFAULTS", "VenueDefaults"]
 
 
 class VenueDefaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ class VenueDefaults(msgspec.Struct, frozen=True, kw_only=True):
 CLASSIC_VENUE = "binance"
 """The venue that a configuration file without sections is about."""
 
-VENUES: dict[str, VenueDefaults] = {
+VENUE_DEFAULTS: dict[str, VenueDefaults] = {
     "binance": VenueDefaults(
         symbols=("BTCUSDT", "ETHUSDT"),
         streams=("depth20@100ms", "aggTrade"),

@@ -18,7 +18,8 @@ from hoga.app.config.model import Config, ProgramConfig, Setting, VenueConfig
 from hoga.app.config.parse import Assignment, Origin, nearest_name, parse_environment, parse_file, parse_overrides
 from hoga.app.config.values import Secret, Value, is_loopback, read_value
 from hoga.core.errors import ConfigError, ConfigMistake
-from hoga.venues.endpoints import CLASSIC_VENUE, VENUES, VenueDefaults
+from hoga.venues.endpoints import CLASSIC_VENUE, VENUE_DEFAULTS, VenueDefaults
+from hoga.venues.registry import VENUES
 
 __all__ = ["DEFAULT_FILE", "find_config", "load_config"]
 
@@ -47,7 +48,7 @@ def load_config(
     overrides: list[str],
     environ: Mapping[str, str],
     data_dir: Path | None = None,
-    venues: Mapping[str, VenueDefaults] = VENUES,
+    venues: Mapping[str, VenueDefaults] = VENUE_DEFAULTS,
     classic_venue: str = CLASSIC_VENUE,
 ) -> Config:
     """Read, resolve and check the configuration.
@@ -77,7 +78,8 @@ def load_config(
     if mistakes:
         raise _error(mistakes)
     resolved = {name: _resolve(name, values, defaults, data_dir) for name, defaults in venues.items()}
-    mistakes = _contradictions({name: resolved[name] for name in active})
+    recorded = {name: resolved[name] for name in active}
+    mistakes = _contradictions(recorded) + _unknown_streams(recorded, venues)
     if mistakes:
         raise _error(mistakes)
     return _build(path, resolved, active, data_dir)
@@ -200,6 +202,24 @@ def _contradictions(resolved: Mapping[str, _Resolved]) -> list[ConfigMistake]:
     return mistakes
 
 
+def _unknown_streams(resolved: Mapping[str, _Resolved], venues: Mapping[str, VenueDefaults]) -> list[ConfigMistake]:
+    """Streams and symbols that the venue's own words have no room for. A venue without a specification is not judged."""
+    mistakes = []
+    for venue, keys in resolved.items():
+        spec, symbols, streams = VENUES.get(venue), keys["SYMBOLS"][0], keys["STREAMS"][0]
+        if spec is None or not isinstance(symbols, tuple) or not isinstance(streams, tuple):
+            continue
+        good_symbol, good_stream = venues[venue].symbols[0], venues[venue].streams[0]
+        pairs = [("STREAMS", stream, good_symbol, str(stream)) for stream in streams]
+        pairs += [("SYMBOLS", symbol, str(symbol), good_stream) for symbol in symbols]
+        for name, judged, symbol, stream in pairs:
+            try:
+                spec.parse_stream(symbol, stream)
+            except ValueError as error:
+                mistakes.append(_conflict(keys, name, repr(judged), f"words of {venue}: {error}"))
+    return mistakes
+
+
 def _float(keys: _Resolved, name: str) -> float:
     value = keys[name][0]
     assert isinstance(value, int | float), "the table says it is a number"
@@ -247,7 +267,9 @@ def _text(value: Value) -> str:
 def _shown(key: Key, text: str) -> str:
     if key.kind is Kind.SECRET:
         return "(hidden)"
-    return repr(text) if len(text) <= 60 else repr(f"{text[:57]}...")
+    shown = repr(text) if len(text) <= 60 else repr(f"{text[:57]}...")
+    path = text.partition("://")[2].partition("/")[2]
+    return f"{shown} with the path /{path}" if path and key.kind in (Kind.WS_URL, Kind.HTTP_URL) else shown
 
 
 def _mistake(entry: Assignment, found: str, expected: str, nearest: str | None = None) -> ConfigMistake:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hoga.app.config.keys import GROUPS, KEYS, Key, Kind, Scope, expectation
-from hoga.venues.endpoints import CLASSIC_VENUE, VENUES, VenueDefaults
+from hoga.venues.endpoints import CLASSIC_VENUE, VENUE_DEFAULTS, VenueDefaults
 
 __all__ = ["default_file", "reference"]
 
@@ -43,7 +43,7 @@ This page is made from the table in `src/hoga/app/config/keys.py` by `make docs`
 """
 
 
-def default_file(venues: Mapping[str, VenueDefaults] = VENUES, classic: str = CLASSIC_VENUE) -> str:
+def default_file(venues: Mapping[str, VenueDefaults] = VENUE_DEFAULTS, classic: str = CLASSIC_VENUE) -> str:
     """The text of a configuration file that changes nothing: every key, commented out, with its default."""
     parts = [_FILE_HEAD.format(sections=", ".join(f"[{name}]" for name in venues), classic=classic)]
     for group, heading in GROUPS.items():
@@ -58,7 +58,7 @@ def default_file(venues: Mapping[str, VenueDefaults] = VENUES, classic: str = CL
     return "".join(parts)
 
 
-def reference(venues: Mapping[str, VenueDefaults] = VENUES, classic: str = CLASSIC_VENUE) -> str:
+def reference(venues: Mapping[str, VenueDefaults] = VENUE_DEFAULTS, classic: str = CLASSIC_VENUE) -> str:
     """The text of `docs/configuration.md`."""
     sections = ", ".join(f"`[{name}]`" for name in venues)
     parts = [_REFERENCE_HEAD.format(sections=sections, classic=classic, variable=classic.upper())]
