@@ -25,6 +25,7 @@ __all__ = [
     "VenueTime",
     "measure_clock",
     "parse_chrony",
+    "read_timex",
     "reading_of_timex",
     "reading_of_venue",
 ]

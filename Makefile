@@ -1,0 +1,38 @@
+# For contributors. Users need ./hoga only.
+
+PYTHON = .venv/bin/python
+FAST = -m "not slow and not faults and not soak"
+
+.PHONY: help check test bench faults soak docs
+
+help:
+	@echo "make check    ruff, mypy, import rules, fast tests: about a minute"
+	@echo "make test     every test (the same as ./hoga test)"
+	@echo "make bench    the benchmarks on this machine"
+	@echo "make faults   kills, full disks, clock steps"
+	@echo "make soak     long runs at a fast clock"
+	@echo "make docs     the pages that are made from tables"
+
+.venv/.ready-test:
+	./hoga test --collect-only -q >/dev/null
+
+check: .venv/.ready-test
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
+	$(PYTHON) -m pytest -n logical --dist loadfile -q $(FAST)
+
+test:
+	./hoga test
+
+bench: .venv/.ready-test
+	.venv/bin/hoga bench
+
+faults: .venv/.ready-test
+	$(PYTHON) -m pytest -m faults
+
+soak: .venv/.ready-test
+	$(PYTHON) -m pytest -m soak --timeout 7200
+
+docs: .venv/.ready-test
+	$(PYTHON) -c "from hoga.app.config.render import reference; print(reference(), end='')" > docs/configuration.md

@@ -1,0 +1,55 @@
+"""The house rules that no linter knows. (Which room may import which is checked by import-linter in `make check`.)"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parent.parent / "src" / "hoga"
+MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
+
+VENUE_WORDS = ("binance", "upbit")
+MAY_NAME_VENUES = ("venues/", "simulator/", "cli/", "bench/")
+
+
+def tree_of(module: str) -> ast.Module:
+    return ast.parse((SOURCE / module).read_text(encoding="utf-8"))
+
+
+def docstrings(tree: ast.Module) -> set[int]:
+    """Ids of the nodes that are documentation: texts that stand as statements."""
+    return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if not name.endswith("__main__.py")])
+def test_a_module_says_what_it_is_and_what_is_public(module: str) -> None:
+    tree = tree_of(module)
+    assert ast.get_docstring(tree), "a docstring names the room, the purpose and the rules"
+    if module.endswith("__init__.py") and len(tree.body) == 1:
+        return
+    names = [target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets if isinstance(target, ast.Name)]
+    assert "__all__" in names or module == "_version.py"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith(MAY_NAME_VENUES)])
+def test_no_venue_is_named_outside_its_folder(module: str) -> None:
+    tree = tree_of(module)
+    documentation = docstrings(tree)
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in documentation]
+    assert not [text for text in texts if isinstance(text, str) and any(word in text.lower() for word in VENUE_WORDS)]
+
+
+def test_picows_stays_behind_one_file() -> None:
+    users = {module for module in MODULES if "picows" in imported(tree_of(module))}
+    assert {module for module in users if not module.startswith(("simulator/", "bench/"))} <= {"net/ws.py"}
