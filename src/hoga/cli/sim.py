@@ -39,7 +39,7 @@ def sim(
         float, typer.Option(min=0, metavar="S", help="Seconds between the first subscription and the replay.")
     ] = 1.0,
     replay_loop: Annotated[bool, typer.Option("--replay-loop", help="Begin again when the replay is over.")] = False,
-    more_captures: Annotated[list[Path] | None, typer.Argument(metavar="[PATH]...", help="More captures for --replay.")] = None,
+    more_captures: Annotated[list[Path] | None, typer.Argument(metavar="PATH", help="More captures for --replay.")] = None,
     speed: Annotated[str, typer.Option(metavar="X", help="Run the clock X times as fast; `max` replays as fast as clients read.")] = "1",
     seed: Annotated[int, typer.Option(help="The market is a function of this number.")] = 1,
     faults: Annotated[Path | None, typer.Option(metavar="FILE", help="Fault script: JSON lines, or TOML with [[fault]] tables.")] = None,

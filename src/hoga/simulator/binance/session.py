@@ -96,8 +96,8 @@ class Session:
         self._unanswered: deque[tuple[int, bytes]] = deque()
 
     def open(self, names: list[str]) -> list[Action]:
-        """Subscribe to the streams named in the URL."""
-        return self._guarded(None, lambda: self._subscribe(names))
+        """Subscribe to the streams named in the URL. Their syntax is not checked there (ccxt connects to `/ws/0`)."""
+        return self._guarded(None, lambda: self._add(names))
 
     def text(self, payload: bytes, now_ns: int) -> list[Action]:
         """A text frame arrived."""
@@ -213,6 +213,9 @@ class Session:
 
     def _subscribe(self, names: list[Any]) -> list[Action]:
         _check_names(names)
+        return self._add(names)
+
+    def _add(self, names: list[str]) -> list[Action]:
         added = [name for name in dict.fromkeys(names) if name not in self.subscriptions]
         if len(self.subscriptions) + len(added) > self._limits.streams:
             raise _Refused(4, "Too many subscriptions", close=True)
