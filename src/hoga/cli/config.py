@@ -25,7 +25,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 def register(app: typer.Typer) -> None:
     """Add `hoga config` and its sub-commands to `app`."""
-    group = typer.Typer(help="Write a default configuration, check one, show what holds.", no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(help="Write, check and show the configuration.", no_args_is_help=True, rich_markup_mode=None)
     group.command("init")(init)
     group.command("check")(check)
     group.command("show")(show)

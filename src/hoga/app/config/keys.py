@@ -168,7 +168,7 @@ def _endpoints() -> list[Key]:
 
 def _credentials() -> list[Key]:
     return [
-        Key(name="API_KEY", kind=Kind.SECRET, default="", group="credentials", private=True, text="API key (on some venues called access key)."),
+        Key(name="API_KEY", kind=Kind.SECRET, default="", group="credentials", private=True, text="API key (or access key)."),
         Key(name="API_SECRET", kind=Kind.SECRET, default="", group="credentials", private=True, text="API secret (or secret key)."),
         Key(name="PRIVATE_KEY_FILE", kind=Kind.FILE, default="", group="credentials", private=True, text="PEM file of an Ed25519 key."),
     ]

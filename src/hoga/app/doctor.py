@@ -1,0 +1,288 @@
+"""app.doctor: is this machine, with this configuration, fit to record?
+
+Each check gives one `Check`: what was found, and what to do where it is not good. Checks never raise; a machine
+without a network is reported, not crashed on. The judges (`judge_…`) are pure, the probes around them are thin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import ssl
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from hoga.app.config import Config, VenueConfig, load_config
+from hoga.archive.journal import JOURNAL_DIR
+from hoga.core.errors import ConfigError, HogaError, WireFault
+from hoga.recorder.recorder import LOCK_FILE
+from hoga.runtime.clock import ClockReading, measure_clock
+from hoga.runtime.loop import loop_name
+from hoga.venues.registry import VENUES
+
+__all__ = ["Check", "State", "examine", "judge_clock", "judge_disk_speed", "judge_open_files", "judge_python", "judge_space"]
+
+_CONNECT_TIMEOUT_S = 5.0
+_CLOCK_GOOD_MS = 50.0
+_CLOCK_BAD_MS = 500.0
+_FILES_WANTED = 1024
+_SPACE_COMFORT_MB = 5_000
+_PROBE_BYTES = 64 * 1024
+_PROBE_WRITES = 32
+_HTTP_OK = 200
+
+
+class State(StrEnum):
+    """`warning` is worth reading; only `failed` makes the exit status 1."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the report. `advice` is None where nothing is to be done."""
+
+    name: str
+    state: State
+    found: str
+    advice: str | None = None
+
+
+async def examine(path: Path | None, *, overrides: list[str], environ: Mapping[str, str], data_dir: Path | None) -> list[Check]:
+    """Make every check, in the order of the report. Takes as long as the slowest endpoint, ten seconds at most."""
+    config, checks = _examine_config(path, overrides, environ, data_dir)
+    checks.insert(0, judge_python(sys.version_info[:3], loop_name()))
+    checks.append(_examine_open_files())
+    venues = [config.venue(name) for name in config.active_venues]
+    for folder in dict.fromkeys(folder for venue in venues for folder in (venue.lob_dir, venue.chart_dir, venue.log_dir)):
+        checks.append(_examine_folder(folder))
+    for venue in venues:
+        checks += [_examine_lock(venue), _examine_space(venue), _examine_speed(venue)]
+    endpoints = await asyncio.gather(*(_examine_endpoints(venue) for venue in venues))
+    checks.append(judge_clock(await _measure(venues)))
+    return checks + [check for venue_checks in endpoints for check in venue_checks]
+
+
+def judge_python(version: tuple[int, ...], loop: str) -> Check:
+    """Is the interpreter new enough, and the event loop the fast one?"""
+    found = f"Python {'.'.join(map(str, version))}, {loop}"
+    if version < (3, 11):
+        return Check(name="python", state=State.FAILED, found=found, advice="use Python 3.11 or newer")
+    if loop != "uvloop" and sys.platform != "win32":
+        return Check(name="python", state=State.WARNING, found=found, advice="install uvloop: it halves the cost of a frame")
+    return Check(name="python", state=State.OK, found=found)
+
+
+def judge_clock(reading: ClockReading) -> Check:
+    """Is the clock right, and does somebody keep it right?"""
+    if reading.offset_ms is None:
+        advice = "install chrony (Debian, Ubuntu: apt-get install chrony) so that receive times mean something"
+        return Check(name="clock", state=State.FAILED, found="nobody can tell how far the clock is off", advice=advice)
+    error = "" if reading.error_ms is None else f", known to {reading.error_ms:.3g} ms"
+    found = f"{reading.offset_ms:+.3f} ms against {reading.source}{error}"
+    if abs(reading.offset_ms) > _CLOCK_BAD_MS + (reading.error_ms or 0):
+        return Check(name="clock", state=State.FAILED, found=found, advice="set the clock: `chronyc makestep`, and see `chronyc tracking`")
+    if reading.source.startswith(("venue", "ntp")):
+        advice = "nothing keeps the clock right: install chrony (Debian, Ubuntu: apt-get install chrony)"
+        return Check(name="clock", state=State.WARNING, found=found, advice=advice)
+    if abs(reading.offset_ms) > _CLOCK_GOOD_MS:
+        return Check(name="clock", state=State.WARNING, found=found, advice="wait for chrony to settle: `chronyc tracking`")
+    return Check(name="clock", state=State.OK, found=found)
+
+
+def judge_space(folder: Path, free_mb: float, reserve_mb: int) -> Check:
+    """Is there room above the reserve?"""
+    found = f"{free_mb:,.0f} MB free at {folder}, reserve {reserve_mb:,} MB"
+    if free_mb <= reserve_mb:
+        advice = "free some space, or lower DISK_RESERVE_MB; recording would pause"
+        return Check(name="disk space", state=State.FAILED, found=found, advice=advice)
+    if free_mb < reserve_mb + _SPACE_COMFORT_MB:
+        return Check(name="disk space", state=State.WARNING, found=found, advice="free some space before long")
+    return Check(name="disk space", state=State.OK, found=found)
+
+
+def judge_disk_speed(folder: Path, fsync_ms: list[float], interval_ms: int) -> Check:
+    """Does an fsync of 64 KiB come back well within `FSYNC_INTERVAL_MS`? `fsync_ms`: samples, at least one."""
+    median, worst = statistics.median(fsync_ms), max(fsync_ms)
+    rate = _PROBE_BYTES / max(median, 0.001) / 1000
+    found = f"write and fsync of 64 KiB at {folder}: median {median:.1f} ms, worst {worst:.1f} ms ({rate:,.0f} MB/s)"
+    if median > interval_ms:
+        advice = "the disk is slower than FSYNC_INTERVAL_MS: record to another disk, or raise the interval"
+        return Check(name="disk speed", state=State.FAILED, found=found, advice=advice)
+    if worst > interval_ms:
+        advice = "a busy disk: the loss after a crash can exceed FSYNC_INTERVAL_MS"
+        return Check(name="disk speed", state=State.WARNING, found=found, advice=advice)
+    return Check(name="disk speed", state=State.OK, found=found)
+
+
+def judge_open_files(limit: int) -> Check:
+    """May the process open enough files and sockets? `limit` -1 is unlimited."""
+    if 0 <= limit < _FILES_WANTED:
+        return Check(
+            name="open files",
+            state=State.WARNING,
+            found=f"limit {limit}",
+            advice=f"raise it to {_FILES_WANTED} or more: `ulimit -n 65536`, or LimitNOFILE= in the systemd unit",
+        )
+    return Check(name="open files", state=State.OK, found="no limit" if limit < 0 else f"limit {limit}")
+
+
+def _examine_config(
+    path: Path | None, overrides: list[str], environ: Mapping[str, str], data_dir: Path | None
+) -> tuple[Config, list[Check]]:
+    try:
+        config = load_config(path, overrides=overrides, environ=environ, data_dir=data_dir)
+    except ConfigError as error:
+        checks = [
+            Check(name="config", state=State.FAILED, found=str(mistake), advice="mend it; `hoga config check` looks again")
+            for mistake in error.mistakes
+        ]
+        return load_config(None, overrides=[], environ={}, data_dir=data_dir), checks
+    found = f"{config.path or 'defaults'}: good; records {', '.join(config.active_venues)}"
+    return config, [Check(name="config", state=State.OK, found=found)]
+
+
+def _examine_open_files() -> Check:
+    try:
+        import resource
+    except ImportError:
+        return judge_open_files(-1)
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return judge_open_files(-1 if soft == resource.RLIM_INFINITY else soft)
+
+
+def _existing(folder: Path) -> Path:
+    return next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+
+
+def _examine_folder(folder: Path) -> Check:
+    existing = _existing(folder)
+    if not existing.is_dir():
+        found, advice = f"{existing} is a file", f"{folder} must be a folder: move the file away"
+        return Check(name="folder", state=State.FAILED, found=found, advice=advice)
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        found, user = f"{existing}: {error.strerror or error}", os.environ.get("USER", "the user hoga runs as")
+        return Check(name="folder", state=State.FAILED, found=found, advice=f"give {user} the right to write there, or use --data")
+    return Check(name="folder", state=State.OK, found=f"{folder} can be {'written' if existing == folder.absolute() else 'made'}")
+
+
+def _examine_lock(venue: VenueConfig) -> Check:
+    lock = venue.lob_dir / "temporary" / JOURNAL_DIR / LOCK_FILE
+    try:
+        if lock.exists():
+            with FileLock(lock, timeout=0):
+                pass
+    except Timeout:
+        advice = "a second one on this folder will be refused: stop the first, or give the second its own --data"
+        return Check(name="recorder", state=State.WARNING, found=f"one is recording to {venue.lob_dir} now", advice=advice)
+    except OSError as error:
+        return Check(name="recorder", state=State.FAILED, found=f"{lock}: {error.strerror or error}", advice="look at the permissions")
+    return Check(name="recorder", state=State.OK, found=f"none other is recording to {venue.lob_dir}")
+
+
+def _examine_space(venue: VenueConfig) -> Check:
+    folder = _existing(venue.lob_dir)
+    return judge_space(folder, shutil.disk_usage(folder).free / 1e6, venue.disk_reserve_mb)
+
+
+def _examine_speed(venue: VenueConfig) -> Check:
+    folder, block, samples = _existing(venue.lob_dir), os.urandom(_PROBE_BYTES), []
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            for _ in range(_PROBE_WRITES):
+                began = time.perf_counter()
+                file.write(block)
+                os.fsync(file.fileno())
+                samples.append((time.perf_counter() - began) * 1e3)
+    except OSError as error:
+        advice = "the disk does not take what is written: look at its health and its space"
+        return Check(name="disk speed", state=State.FAILED, found=f"{folder}: {error.strerror or error}", advice=advice)
+    return judge_disk_speed(folder, samples, venue.fsync_interval_ms)
+
+
+async def _measure(venues: list[VenueConfig]) -> ClockReading:
+    for venue in venues:
+        if venue.venue in VENUES:
+            return await measure_clock(venue=venue.venue, venue_time=lambda venue=venue: _venue_time_ns(venue))  # type: ignore[misc]
+    return await measure_clock()
+
+
+async def _examine_endpoints(venue: VenueConfig) -> list[Check]:
+    urls = dict.fromkeys(venue.ws_url.replace("{port}", str(port)) for port in venue.ports)
+    return [await _examine_rest(venue), *await asyncio.gather(*(_examine_ws(venue, url) for url in urls))]
+
+
+async def _examine_rest(venue: VenueConfig) -> Check:
+    name, began = f"{venue.venue} REST", time.perf_counter()
+    try:
+        if venue.venue in VENUES:
+            await _venue_time_ns(venue)
+        else:
+            await _connect(venue, venue.rest_url)
+    except (OSError, TimeoutError, HogaError) as error:
+        return _unreachable(name, venue.rest_url, error, "REST_URL")
+    return Check(name=name, state=State.OK, found=f"{venue.rest_url} answers in {(time.perf_counter() - began) * 1e3:.0f} ms")
+
+
+async def _examine_ws(venue: VenueConfig, url: str) -> Check:
+    name, began = f"{venue.venue} streams", time.perf_counter()
+    try:
+        await _connect(venue, url)
+    except (OSError, TimeoutError) as error:
+        return _unreachable(name, url, error, "WS_URL")
+    return Check(name=name, state=State.OK, found=f"{url} connects in {(time.perf_counter() - began) * 1e3:.0f} ms")
+
+
+def _unreachable(name: str, url: str, error: Exception, key: str) -> Check:
+    why = f"no answer within {_CONNECT_TIMEOUT_S:g} s" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+    return Check(name=name, state=State.FAILED, found=f"{url}: {why}", advice=f"look at the network, the firewall, and {key}")
+
+
+def _tls(venue: VenueConfig, url: str) -> ssl.SSLContext | None:
+    if urlsplit(url).scheme not in ("wss", "https"):
+        return None
+    context = ssl.create_default_context()
+    if venue.tls_ca is not None:
+        context.load_verify_locations(venue.tls_ca)
+    return context
+
+
+async def _connect(venue: VenueConfig, url: str) -> None:
+    parts, context = urlsplit(url), _tls(venue, url)
+    port = parts.port or (443 if context else 80)
+    async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+        _, writer = await asyncio.open_connection(parts.hostname, port, ssl=context)
+        writer.close()
+
+
+async def _venue_time_ns(venue: VenueConfig) -> int:
+    import aiohttp
+
+    spec, url = VENUES[venue.venue], venue.rest_url.replace("{port}", str(venue.ports[0]))
+    timeout = aiohttp.ClientTimeout(total=_CONNECT_TIMEOUT_S)
+    try:
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            answer = await session.get(f"{url}{spec.rest.time}", ssl=_tls(venue, url) or True)
+            body = await answer.read()
+            if answer.status != _HTTP_OK:
+                raise WireFault(venue.venue, f"HTTP {answer.status}")
+            return spec.server_time_ms(body) * 1_000_000
+    except aiohttp.ClientError as error:
+        why = getattr(error, "os_error", error)
+        raise WireFault(venue.venue, str(why) or type(error).__name__) from error
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise WireFault(venue.venue, "an answer that is no server time") from error

@@ -1,0 +1,191 @@
+"""The command line as a user meets it: outputs, exit statuses, one line for every mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from hoga._version import __version__
+from hoga.cli import main as cli
+from hoga.core.errors import ArchiveBusy, ConfigError, ConfigMistake
+
+HEAVY = ("aiohttp", "fastapi", "numpy", "picows", "psutil", "rich.console", "uvloop", "zstandard")
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = cli.main(list(arguments))
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def commands(app: typer.Typer) -> list[tuple[str, str]]:
+    """(name, docstring) of every command, with those of groups as `group command`."""
+    found = [(str(info.name), info.callback.__doc__ or "") for info in app.registered_commands if info.callback is not None]
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        found += [(f"{group.name} {name}", doc) for name, doc in commands(group.typer_instance)]
+    return found
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "--version") == (0, f"hoga {__version__}\n", "")
+
+
+def test_help_names_every_command_and_imports_nothing_heavy() -> None:
+    probe = f"import sys; from hoga.cli.main import main; main(['--help']); print([name for name in {HEAVY} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=60)
+    assert result.stdout.endswith("[]\n")
+    for name, _ in commands(cli.build_app()):
+        assert f"  {name.split()[0]}  " in result.stdout
+
+
+@pytest.mark.parametrize(("name", "documentation"), commands(cli.build_app()))
+def test_every_command_has_an_example_and_its_help_works(capsys: pytest.CaptureFixture[str], name: str, documentation: str) -> None:
+    assert f"Example: hoga {name}" in documentation
+    status, out, _ = run(capsys, *name.split(), "--help")
+    assert status == 0
+    assert f"Example: hoga {name}" in out
+
+
+def test_every_command_module_is_there() -> None:
+    assert {name for name, _ in commands(cli.build_app())} >= {"config init", "config check", "config show", "doctor"}
+
+
+def test_no_command_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys)
+    assert (status, out) == (2, "")
+    assert err.startswith("Usage: hoga")
+    assert "Commands:" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["confg"], "No such command 'confg'. Did you mean 'config'?"),
+        (["doctor", "--jsn"], "No such option: --jsn (Possible options: --json"),
+        (["config", "shw"], "Did you mean 'show'?"),
+        (["config", "show", "stray"], "unexpected extra argument"),
+        (["config", "show", "--set"], "requires an argument"),
+    ],
+)
+def test_a_usage_mistake_is_one_line_with_the_nearest_name(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+    assert err.startswith("hoga: ")
+    assert said in err
+
+
+def outcome(monkeypatch: pytest.MonkeyPatch, act: object) -> int:
+    app = typer.Typer()
+    app.command()(act)  # type: ignore[type-var]
+    monkeypatch.setattr(cli, "build_app", lambda: app)
+    return cli.main([])
+
+
+def test_errors_become_lines_and_statuses(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def config_error() -> None:
+        raise ConfigError([ConfigMistake("f", 1, "A", "x", "y"), ConfigMistake("f", 2, "B", "x", "y", "C")])
+
+    def busy() -> None:
+        raise ArchiveBusy("/rec", "another hoga is recording here", hint="stop it first")
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    def found_a_problem() -> int:
+        return 1
+
+    def leave() -> None:
+        raise typer.Exit(3)
+
+    assert outcome(monkeypatch, config_error) == 2
+    assert capsys.readouterr().err == "hoga: f:1: A: found x, expected y\nhoga: f:2: B: found x, expected y; did you mean C?\n"
+    assert outcome(monkeypatch, busy) == 1
+    assert capsys.readouterr().err == "hoga: /rec: another hoga is recording here (stop it first)\n"
+    assert outcome(monkeypatch, interrupted) == 130
+    assert outcome(monkeypatch, found_a_problem) == 1
+    assert outcome(monkeypatch, leave) == 3
+
+
+def test_a_reader_that_leaves_is_no_error(repository: Path) -> None:
+    script = f"'{sys.executable}' -m hoga config show | head -n 1; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, cwd=repository, check=False)
+    assert result.stdout.startswith("venue")
+    assert result.stderr == ""
+
+
+def test_shell_completion_offers_commands() -> None:
+    environ = {**os.environ, "_HOGA_COMPLETE": "complete_bash", "COMP_WORDS": "hoga conf", "COMP_CWORD": "1"}
+    command = [sys.executable, "-c", "from hoga.cli.main import main; main([])"]
+    result = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert result.stdout.split() == ["config"]
+
+
+class TestConfig:
+    def test_init_writes_a_file_that_check_accepts(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        path = str(tmp_path / "hoga.conf")
+        assert run(capsys, "config", "init", path)[0] == 0
+        status, _, err = run(capsys, "config", "init", path)
+        assert status == 2
+        assert "--force" in err
+        assert json.loads(run(capsys, "config", "init", path, "--force", "--json")[1]) == {"ok": True, "file": path}
+        assert run(capsys, "config", "check", "-c", path)[0] == 0
+        assert run(capsys, "config", "init", str(tmp_path / "no" / "folder"))[0] == 2
+
+    def test_check_names_every_mistake(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        path = tmp_path / "hoga.conf"
+        path.write_text("TIMEOT = 1\nREDUNDANCY = 3\n")
+        status, out, err = run(capsys, "config", "check", "-c", str(path))
+        assert (status, out) == (2, "")
+        assert [line.split(": ")[1:3] for line in err.splitlines()] == [[f"{path}:1", "TIMEOT"], [f"{path}:2", "REDUNDANCY"]]
+        status, out, err = run(capsys, "config", "check", "-c", str(path), "--json")
+        document = json.loads(out)
+        assert (status, document["ok"], err) == (2, False, "")
+        assert [(m["line"], m["nearest"]) for m in document["mistakes"]] == [(1, "TIMEOUT"), (2, None)]
+
+    def test_show_tells_value_and_origin_and_masks(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "hoga.conf").write_text("REDUNDANCY = 2\n")
+        monkeypatch.setenv("HOGA_DASHBOARD_TOKEN", "hush")
+        status, out, _ = run(capsys, "config", "show", "--set", "TIMEOUT=9", "--data", "elsewhere")
+        assert status == 0
+        assert re.search(r"^binance +REDUNDANCY +2 +hoga.conf:1$", out, re.MULTILINE)
+        assert re.search(r"^ +TIMEOUT +9 +--set$", out, re.MULTILINE)
+        assert re.search(r"^ +DASHBOARD_TOKEN +\*\*\* +environment$", out, re.MULTILINE)
+        assert re.search(r"^binance +LOB_DIR +elsewhere/binance/orderbook +default$", out, re.MULTILINE)
+        assert "hush" not in out
+        rows = json.loads(run(capsys, "config", "show", "--json")[1])
+        assert {"venue": None, "key": "DASHBOARD_TOKEN", "value": "***", "origin": "environment"} in rows
+
+    def test_check_says_what_is_recorded(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert run(capsys, "config", "check")[1] == "defaults: good; records binance\n"
+        assert json.loads(run(capsys, "config", "check", "--json")[1]) == {"ok": True, "mistakes": [], "venues": ["binance"]}
+
+
+class TestDoctor:
+    def test_the_report_and_its_status(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        from hoga.app.doctor import Check, State
+
+        checks = [Check(name="clock", state=State.OK, found="good"), Check(name="disk", state=State.FAILED, found="full", advice="tidy up")]
+
+        async def examine(*_arguments: object, **_settings: object) -> list[Check]:
+            return checks
+
+        monkeypatch.setattr("hoga.app.doctor.examine", examine)
+        status, out, _ = run(capsys, "doctor")
+        assert (status, out) == (1, "✓ clock: good\n✗ disk: full\n    → tidy up\n2 checks, 1 failed\n")
+        document = json.loads(run(capsys, "doctor", "--json")[1])
+        assert (document["ok"], document["checks"][1]["advice"]) == (False, "tidy up")
+        del checks[1]
+        assert run(capsys, "doctor", "--json")[0] == 0
