@@ -133,13 +133,13 @@ def _latency() -> list[Key]:
 def _reconnect() -> list[Key]:
     return [
         Key(name="BASE_BACKOFF", kind=Kind.FLOAT, default="2", unit="s", low=0.01, high=3600, group="reconnect",
-            text="First pause before connecting again; it doubles with each failure."),
+            text="Pause before connecting again: this to the power of the failures so far (after the first, short one)."),
         Key(name="MAX_BACKOFF", kind=Kind.FLOAT, default="30", unit="s", low=0.01, high=_DAY_S, group="reconnect",
             text="Longest pause before connecting again."),
         Key(name="RESET_CYCLE_AFTER", kind=Kind.INT, default="7", unit="attempts", low=1, high=1_000_000, group="reconnect",
-            text="Failures after which the pause falls back to RESET_BACKOFF_LEVEL."),
-        Key(name="RESET_BACKOFF_LEVEL", kind=Kind.INT, default="5", unit="level", low=0, high=1_000_000, group="reconnect",
-            text="The level (number of doublings) that RESET_CYCLE_AFTER falls back to."),
+            text="Failures after which the power falls back to RESET_BACKOFF_LEVEL."),
+        Key(name="RESET_BACKOFF_LEVEL", kind=Kind.INT, default="5", unit="power", low=0, high=1_000_000, group="reconnect",
+            text="The power of BASE_BACKOFF to go on with then."),
         Key(name="WS_PING_INTERVAL", kind=Kind.FLOAT, default="20", unit="s", low=0.1, high=3600, group="reconnect",
             text="How often the venue is expected to ping; on venues that do not, how often hoga does."),
         Key(name="WS_PING_TIMEOUT", kind=Kind.FLOAT, default="20", unit="s", low=0.1, high=3600, group="reconnect",
