@@ -24,8 +24,8 @@ from filelock import FileLock, Timeout
 
 from hoga.app.config import Config, VenueConfig, load_config
 from hoga.archive.journal import JOURNAL_DIR
+from hoga.archive.life import LOCK_FILE
 from hoga.core.errors import ConfigError, HogaError, WireFault
-from hoga.recorder.recorder import LOCK_FILE
 from hoga.runtime.clock import ClockReading, measure_clock
 from hoga.runtime.loop import loop_name
 from hoga.venues.registry import VENUES

@@ -66,13 +66,10 @@ class Log:
         """A human must act."""
         self._put(logging.ERROR, event, fields)
 
-    def exception(self, event: str, error: BaseException | None = None, **fields: object) -> None:
-        """An ERROR line with `error` (default: the one being handled) and where it came from.
-
-        For the supervised places that catch everything.
-        """
+    def failure(self, event: str, error: BaseException, **fields: object) -> None:
+        """An ERROR line with `error` and where it came from, for the supervised places that catch everything."""
         if self._logger.isEnabledFor(logging.ERROR):
-            self._logger.error(event, exc_info=error or True, extra={FIELDS: fields})
+            self._logger.error(event, exc_info=error, extra={FIELDS: fields})
 
     def _put(self, level: int, event: str, fields: dict[str, object]) -> None:
         if self._logger.isEnabledFor(level):

@@ -265,7 +265,7 @@ async def _perform(entry: _Entry, left_s: float) -> StepResult:
         outcome, why = "failed", "cancelled"
     elif (error := task.exception()) is not None:
         outcome, why = "failed", f"{type(error).__name__}: {error}"
-        _log.exception("shutdown step failed", error, phase=entry.phase.name.lower(), step=entry.name)
+        _log.failure("shutdown step failed", error, phase=entry.phase.name.lower(), step=entry.name)
     seconds = time.monotonic() - began
     if outcome == "overran":
         _log.error("shutdown step overran", phase=entry.phase.name.lower(), step=entry.name, seconds=seconds)
