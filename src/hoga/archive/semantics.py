@@ -18,13 +18,15 @@ Source: Binance spot and USD-M stream documentation, read 2026-11.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 
 from hoga.archive.bookcheck import BookCheck
 from hoga.archive.idruns import IdRuns
+from hoga.archive.text import count_lines, split_lines
 
 __all__ = ["Remark", "ScanFacts", "SeriesScan", "StampedId"]
 
@@ -88,8 +90,29 @@ class _Quote(_Line, gc=False):
     u: int | None = None
 
 
-_SHAPES: dict[str, type[_Line]] = {"orderbook": _Book, "delta": _Delta, "execution": _Trade, "quote": _Quote}
-_line = msgspec.json.Decoder(_Line)
+class _Numbered(_Line, gc=False):
+    t: int | None = None
+
+
+_SHAPES: dict[str, type[_Line]] = {
+    "orderbook": _Book,
+    "orderbook5": _Book,
+    "orderbook10": _Book,
+    "delta": _Delta,
+    "execution": _Trade,
+    "quote": _Quote,
+    "block": _Numbered,
+}
+_INTEGERS: dict[type[_Line], tuple[str, ...]] = {
+    _Line: (),
+    _Book: ("lastUpdateId", "u"),
+    _Delta: ("U", "u", "pu"),
+    _Trade: ("e", "a", "t"),
+    _Quote: ("u",),
+    _Numbered: ("t",),
+}
+_CHAINS = (("aggTrade", "a"), ("trade", "t"))
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class SeriesScan:
@@ -100,10 +123,9 @@ class SeriesScan:
     """
 
     def __init__(self, kind: str, *, keep_ids: bool = False, check_books: bool = True, remark_limit: int = 100) -> None:
-        shape = _SHAPES.get(kind, _Line)
-        self._decoder = msgspec.json.Decoder(shape)
-        self._look = {_Book: self._look_books, _Delta: self._look_deltas, _Trade: self._look_trades, _Quote: self._look_quotes}.get(shape)
-        self._check = BookCheck() if check_books and kind == "orderbook" else None
+        self._shape = _SHAPES.get(kind, _Line)
+        self._decoder = msgspec.json.Decoder(self._shape)
+        self._check = BookCheck() if check_books and _SHAPES.get(kind) is _Book else None
         self._keep_ids = keep_ids
         self._limit = remark_limit
         self.remarks: list[Remark] = []
@@ -121,6 +143,11 @@ class SeriesScan:
         """The next segment's records belong into `window` (from, to before), nanoseconds."""
         self._window = window
         self._reset()
+
+    def restart(self) -> None:
+        """What follows was received independently of what came before: times may start anew."""
+        self._last_recv = None
+        self._last_line = b""
 
     def feed(self, block: bytes) -> None:
         """Take the next piece of the segment's text."""
@@ -156,24 +183,35 @@ class SeriesScan:
         self._high_id: int | None = None
 
     def _take(self, lines: bytes) -> None:
-        try:
-            records = self._decoder.decode_lines(lines)
-            regular = len(records) == lines.count(b"\n") and lines.startswith(b"{") and b"\n\n" not in lines
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            regular = False
-        if not regular:
-            records = list(self._decode_singly(lines))
+        records = self._decode(lines)
         self._look_times(records, lines)
-        if self._look is not None and records:
-            self._look(records, lines)
+        if self._shape is _Book:
+            self._look_books([record for record in records if isinstance(record, _Book)], records, lines)
+        elif self._shape is _Delta:
+            self._look_deltas([record for record in records if isinstance(record, _Delta)], records, lines)
+        elif self._shape is _Trade:
+            self._look_trades([record for record in records if isinstance(record, _Trade)], records, lines)
+        elif self._shape is _Quote:
+            self._note_ids([record.u for record in records if isinstance(record, _Quote) and record.u is not None])
+        elif self._shape is _Numbered:
+            self._note_ids([record.t for record in records if isinstance(record, _Numbered) and record.t is not None])
         self._records += len(records)
         self._segment_bytes += len(lines)
         self.bytes += len(lines)
 
+    def _decode(self, lines: bytes) -> list[_Line]:
+        """One record for every line. All lines at once where they are regular, one by one where one of them is not."""
+        try:
+            records: list[_Line] = self._decoder.decode_lines(lines)
+            if len(records) == count_lines(lines) and lines.startswith(b"{") and b"\n\n" not in lines:
+                return records
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass
+        return list(self._decode_singly(lines))
+
     def _decode_singly(self, lines: bytes) -> Iterator[_Line]:
-        """A record for every line, also for those that are odd; what is no JSON object is remarked upon."""
         at = self.bytes
-        for line in lines.splitlines(keepends=True):
+        for line in split_lines(lines):
             try:
                 yield self._decoder.decode(line)
             except msgspec.ValidationError:
@@ -184,11 +222,13 @@ class SeriesScan:
             at += len(line)
 
     def _odd(self, line: bytes, at: int) -> _Line:
+        """A line whose fields have other types than usual: its integers are taken, the rest is left."""
         try:
-            return _line.decode(line)
+            fields = _fields.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-            self._remark("malformed", at, f"the line has no readable envelope ({fault})")
+            self._remark("malformed", at, f"the line is no JSON object ({fault})")
             return _Line()
+        return self._shape(**{name: _plain(fields.get(name)) for name in ("recvNs", *_INTEGERS[self._shape])})
 
     def _look_times(self, records: list[_Line], lines: bytes) -> None:
         times = [record.recvNs for record in records if record.recvNs is not None]
@@ -227,48 +267,47 @@ class SeriesScan:
 
     def _remark_doubled(self, lines: bytes) -> None:
         at, before = self.bytes, self._last_line
-        for line in lines.splitlines(keepends=True):
+        for line in split_lines(lines):
             if line == before:
                 self._remark("doubled", at, "the line is the same as the one before it")
             at, before = at + len(line), line
 
-    def _look_books(self, records: list[_Book], lines: bytes) -> None:
-        ids = [record.u if record.lastUpdateId is None else record.lastUpdateId for record in records if isinstance(record, _Book)]
+    def _look_books(self, books: list[_Book], records: list[_Line], lines: bytes) -> None:
+        ids = [record.u if record.lastUpdateId is None else record.lastUpdateId for record in books]
         self._note_ids([value for value in ids if value is not None])
-        if self._keep_ids and len(ids) == len(records):
-            self._keep([record.recvNs for record in records], ids)
+        if self._keep_ids:
+            self._keep([record.recvNs for record in books], ids)
         if self._check is None:
             return
-        for index, record in enumerate(records):
-            if isinstance(record, _Book):
-                for kind, detail in self._look_book(record):
-                    self._remark(kind, self._offset(lines, index), detail, record.recvNs or 0)
+        for record in books:
+            for kind, detail in self._look_book(self._check, record):
+                index = next(index for index, each in enumerate(records) if each is record)
+                self._remark(kind, self._offset(lines, index), detail, record.recvNs or 0)
 
-    def _look_book(self, record: _Book) -> Iterator[tuple[str, str]]:
-        assert self._check is not None
+    def _look_book(self, check: BookCheck, record: _Book) -> Sequence[tuple[str, str]]:
         try:
-            yield from self._check.look(bytes(record.bids or record.b), bytes(record.asks or record.a))
+            return check.look(bytes(record.bids or record.b), bytes(record.asks or record.a))
         except (ValueError, msgspec.MsgspecError) as fault:
-            yield "unreadable", f"the book's levels cannot be read ({fault})"
+            return (("unreadable", f"the book's levels cannot be read ({fault})"),)
 
-    def _look_deltas(self, records: list[_Delta], lines: bytes) -> None:
-        found = [record for record in records if isinstance(record, _Delta) and record.U is not None and record.u is not None]
-        self._note_ids([record.u for record in found if record.u is not None])
+    def _look_deltas(self, deltas: list[_Delta], records: list[_Line], lines: bytes) -> None:
+        found: list[_Line] = []
+        spans: list[tuple[int, int]] = []
+        for record in deltas:
+            if record.U is not None and record.u is not None:
+                found.append(record)
+                spans.append((record.U if record.pu is None else record.pu + 1, record.u))
+        self._note_ids([value for record in deltas for value in (record.U, record.u) if value is not None])
         if self._keep_ids:
-            self._keep([record.recvNs for record in found], [record.u for record in found])
-        spans = [(record.U if record.pu is None else record.pu + 1, record.u) for record in found]
+            self._keep([record.recvNs for record in deltas], [record.u for record in deltas])
         self._chain("delta", found, spans, records, lines)
 
-    def _look_trades(self, records: list[_Trade], lines: bytes) -> None:
-        trades = [record for record in records if isinstance(record, _Trade)]
-        for chain, key in (("aggTrade", "a"), ("trade", "t")):
-            found = [record for record in trades if record.e == chain and getattr(record, key) is not None]
+    def _look_trades(self, trades: list[_Trade], records: list[_Line], lines: bytes) -> None:
+        for chain, key in _CHAINS:
+            found: list[_Line] = [record for record in trades if record.e == chain and getattr(record, key) is not None]
             ids = [getattr(record, key) for record in found]
             self._note_ids(ids)
             self._chain(chain, found, [(value, value) for value in ids], records, lines)
-
-    def _look_quotes(self, records: list[_Quote], lines: bytes) -> None:
-        self._note_ids([record.u for record in records if isinstance(record, _Quote) and record.u is not None])
 
     def _chain(self, name: str, found: list[_Line], spans: list[tuple[int, int]], records: list[_Line], lines: bytes) -> None:
         """Enter the id spans of `found` into the runs of chain `name`."""
@@ -299,7 +338,7 @@ class SeriesScan:
 
     def _placed(self, records: list[_Line], lines: bytes) -> Iterator[tuple[int, _Line]]:
         at = self.bytes
-        for record, line in zip(records, lines.splitlines(keepends=True), strict=False):
+        for record, line in zip(records, split_lines(lines), strict=False):
             yield at, record
             at += len(line)
 
@@ -313,3 +352,9 @@ class SeriesScan:
         seen = self.counts[kind] = self.counts.get(kind, 0) + 1
         if seen <= self._limit:
             self.remarks.append(Remark(kind, offset, detail, recv_ns, other_ns))
+
+
+def _plain(value: msgspec.Raw | None) -> Any:
+    """An integer or a word as it is, None for anything else."""
+    found = None if value is None else msgspec.json.decode(value)
+    return found if isinstance(found, int | str) and not isinstance(found, bool) else None

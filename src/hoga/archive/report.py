@@ -1,0 +1,70 @@
+"""archive.report: what `hoga verify` says. Pure.
+
+A **problem** is something wrong with the archive: bytes, ledger or manifest do not agree, or something is missing
+that nobody accounted for. A **finding** is a fact about the market, the venue or an unfinished state; it never makes
+an untouched archive fail.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Finding", "Outcome", "Problem", "VerifyReport"]
+
+
+class Problem(msgspec.Struct, frozen=True, gc=False):
+    """`offset`: a byte of `file` for damage, of its JSONL text for lines (`detail` says which), None when there is no place."""
+
+    file: str
+    kind: str
+    offset: int | None
+    detail: str
+
+
+Finding = Problem
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """Part of a report: what came of one day, or of many."""
+
+    archives: int = 0
+    segments: int = 0
+    records: int = 0
+    bytes: int = 0
+    gaps: int = 0
+    missed: int = 0
+    problems: list[Problem] = []
+    findings: list[Finding] = []
+
+    def add(self, other: Outcome) -> None:
+        """Take another part in."""
+        self.archives += other.archives
+        self.segments += other.segments
+        self.records += other.records
+        self.bytes += other.bytes
+        self.gaps += other.gaps
+        self.missed += other.missed
+        self.problems += other.problems
+        self.findings += other.findings
+
+    def problem(self, file: object, kind: str, detail: str, *, offset: int | None = None) -> None:
+        """Note a problem."""
+        self.problems.append(Problem(str(file), kind, offset, detail))
+
+    def finding(self, file: object, kind: str, detail: str, *, offset: int | None = None) -> None:
+        """Note a finding."""
+        self.findings.append(Finding(str(file), kind, offset, detail))
+
+
+class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole report. `gaps` counts ledger entries, `missed` sums what is known of them; `bytes` is JSONL text read."""
+
+    ok: bool
+    archives: int
+    segments: int
+    records: int
+    bytes: int
+    gaps: int
+    missed: int
+    problems: list[Problem]
+    findings: list[Finding]

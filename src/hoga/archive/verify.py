@@ -1,0 +1,136 @@
+"""archive.verify: recompute every number of the archive from its bytes, and name what does not agree.
+
+For each day of each series: the manifest's own signature, the day file's SHA-256 and frame, every segment's position,
+CRC and count, the text's SHA-256, first and last time and id, the holes that ids prove against the ledger, received =
+records + duplicates + what was counted as missed, coverage. Days that are not merged yet: the same against the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from hoga.archive.crosscheck import cross_check
+from hoga.archive.discover import SeriesDay, discover, venue_of
+from hoga.archive.manifest import read_manifest
+from hoga.archive.report import Outcome, VerifyReport
+from hoga.archive.verify_day import DayCheck
+from hoga.core.errors import ManifestMismatch
+
+__all__ = ["Progress", "verify"]
+
+Progress = Callable[[int, int], None]
+"""Called with (bytes done, bytes in all) of the files on disk."""
+
+
+class _Group(msgspec.Struct, frozen=True):
+    """Days that are checked together: the order book and the delta of one symbol and day prove one another."""
+
+    days: list[SeriesDay]
+    size: int
+    live: bool
+
+
+def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None) -> VerifyReport:
+    """Check everything under `paths` with `jobs` processes.
+
+    Raises ArchiveError for a path that is not there or is no archive.
+    """
+    found = discover(paths)
+    total = Outcome()
+    running = _journals(found.journals, total)
+    groups = _groups(found.days, live=running)
+    whole = sum(group.size for group in groups)
+    done = 0
+    for size, outcome in _run(groups, jobs):
+        total.add(outcome)
+        done += size
+        if progress is not None:
+            progress(done, whole)
+    return VerifyReport(
+        ok=not total.problems,
+        archives=total.archives,
+        segments=total.segments,
+        records=total.records,
+        bytes=total.bytes,
+        gaps=total.gaps,
+        missed=total.missed,
+        problems=sorted(total.problems, key=lambda item: (item.file, item.offset or 0, item.kind)),
+        findings=sorted(total.findings, key=lambda item: (item.file, item.offset or 0, item.kind)),
+    )
+
+
+def _run(groups: list[_Group], jobs: int) -> Iterator[tuple[int, Outcome]]:
+    if jobs <= 1 or len(groups) <= 1:
+        for group in groups:
+            yield group.size, _check(group)
+        return
+    with ProcessPoolExecutor(min(jobs, len(groups)), mp_context=get_context("spawn")) as pool:
+        running = {pool.submit(_check, group): group for group in sorted(groups, key=lambda group: -group.size)}
+        for future in as_completed(running):
+            yield running[future].size, future.result()
+
+
+def _check(group: _Group) -> Outcome:
+    """Check the days of one group; runs in a worker process."""
+    outcome = Outcome()
+    paired = len(group.days) > 1
+    checks = [DayCheck(day, live=group.live, keep_ids=paired) for day in group.days]
+    for check in checks:
+        outcome.add(check.run())
+    by_kind = {check.day.kind: check for check in checks}
+    if "orderbook" in by_kind and "delta" in by_kind:
+        outcome.add(cross_check(by_kind["orderbook"].evidence(), by_kind["delta"].evidence()))
+    return outcome
+
+
+def _groups(days: Iterable[SeriesDay], *, live: bool) -> list[_Group]:
+    together: dict[tuple[str, ...], list[SeriesDay]] = {}
+    for day in days:
+        paired = day.kind in ("orderbook", "delta") and not day.only
+        key = (_venue(day), day.symbol, day.day) if paired else (day.directory, day.symbol, day.kind, day.day, day.only)
+        together.setdefault(key, []).append(day)
+    return [_Group(group, sum(map(_size, group)), live) for group in together.values()]
+
+
+def _venue(day: SeriesDay) -> str:
+    try:
+        manifest = read_manifest(day.manifest_path)
+    except ManifestMismatch:
+        manifest = None
+    return manifest.venue if manifest is not None else venue_of(day.directory)
+
+
+def _size(day: SeriesDay) -> int:
+    files = [Path(day.only)] if day.only else day.archive_paths
+    if not day.only and day.folder.is_dir():
+        files += [path for path in day.folder.iterdir() if path.is_file()]
+    return sum(path.stat().st_size for path in files if path.exists())
+
+
+def _journals(journals: list[Path], total: Outcome) -> bool:
+    """Name the open minutes; whether a recorder is running on them."""
+    held = {folder: _is_held(folder / ".lock") for folder in {path.parent for path in journals}}
+    for path in journals:
+        if held[path.parent]:
+            total.finding(path, "open", "a recorder is writing this minute")
+        else:
+            total.problem(path, "unrecovered", f"no recorder is running and this minute was never sealed: hoga recover {path.parent}")
+    return any(held.values())
+
+
+def _is_held(lock: Path) -> bool:
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False

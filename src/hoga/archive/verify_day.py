@@ -1,0 +1,551 @@
+"""archive.verify_day: check one day of one series against its manifest and its ledger.
+
+The text is read once. While it is read, bytes are compared with what was sealed; afterwards what the lines say about
+themselves (`archive.semantics`) is held against the ledger of the whole day, because a late segment may fill a hole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from hoga.archive.crosscheck import Evidence
+from hoga.archive.deflate import crc32
+from hoga.archive.discover import SeriesDay
+from hoga.archive.durable import temporary_for
+from hoga.archive.idruns import Hole
+from hoga.archive.layout import parse_segment
+from hoga.archive.ledger import LedgerEntry, SegmentEntry, decode_entry
+from hoga.archive.locate import Located, locate
+from hoga.archive.manifest import DayAccount, Manifest, SegmentRow, counted_missed, coverage_of, decode_manifest, gaps_per_million
+from hoga.archive.report import Outcome
+from hoga.archive.segment import inflate_range, read_located
+from hoga.archive.semantics import Remark, ScanFacts, SeriesScan
+from hoga.archive.splice import file_sha256
+from hoga.core.errors import SegmentCorrupt
+from hoga.core.ledger import Gap, Reason
+from hoga.core.times import MINUTE_NS, SECOND_NS, day_start_ns, iso_of
+
+__all__ = ["DayCheck"]
+
+_OURS = frozenset({"malformed", "torn", "backwards", "wrong-minute", "no-envelope"})
+"""Remarks about lines that are our fault, unless a clock step explains them. The others are findings."""
+
+_STEP_SLACK_NS = SECOND_NS
+_PIECE_BYTES = 1024 * 1024
+
+
+class _Place(NamedTuple):
+    """Text from `start` on (in the order read) is in `file`, where it begins at `base`."""
+
+    start: int
+    file: Path
+    base: int
+    minute: str
+
+
+class _Changed(NamedTuple):
+    """The text `start`..`end` (in the order read) is not what was sealed."""
+
+    place: _Place
+    end: int
+    why: str
+
+
+class _Sealed(msgspec.Struct, frozen=True):
+    """What was written down of a segment."""
+
+    records: int
+    bytes: int
+    crc32: int
+    first_recv_ns: int | None
+    last_recv_ns: int | None
+    ids: tuple[int | None, int | None] | None
+
+
+class DayCheck:
+    """One day of one series. Call `run` once; `evidence` afterwards gives what other series can be held against.
+
+    `live`: a recorder is at work, so the newest files may be ahead of the ledger. `keep_ids`: collect ids for `evidence`.
+    """
+
+    def __init__(self, day: SeriesDay, *, live: bool = False, keep_ids: bool = False) -> None:
+        self.day = day
+        self._live = live
+        self._out = Outcome()
+        self._scan = SeriesScan(day.kind, keep_ids=keep_ids)
+        self._places: list[_Place] = []
+        self._changed: list[_Changed] = []
+        self._account = DayAccount()
+
+    def run(self) -> Outcome:
+        """Check everything there is of the day."""
+        if self.day.only:
+            self._check_lone(Path(self.day.only))
+        else:
+            manifest = self._manifest()
+            if manifest is not None:
+                self._check_merged(manifest)
+            elif not self.day.manifest_path.exists():
+                self._check_orphans(self.day.archive_paths)
+            if self.day.folder.is_dir():
+                self._check_open(manifest)
+        self._judge()
+        gaps = self._account.gaps()
+        self._out.gaps += len(gaps)
+        self._out.missed += sum(gap.missed or 0 for gap in gaps)
+        return self._out
+
+    def evidence(self) -> Evidence:
+        """Ids with times, live spans and gaps of the day."""
+        file = self._places[0].file if self._places else self.day.manifest_path
+        return Evidence(
+            file=str(file),
+            streams=self._account.streams(),
+            stamped=self._scan.stamped,
+            live=self._account.live(),
+            gaps=self._account.gaps(),
+        )
+
+    # the merged day
+
+    def _manifest(self) -> Manifest | None:
+        path = self.day.manifest_path
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            return decode_manifest(data)
+        except (ValueError, msgspec.MsgspecError) as fault:
+            self._out.problem(path, "manifest", str(fault))
+        try:
+            return decode_manifest(data, signed=False)
+        except (ValueError, msgspec.MsgspecError):
+            return None
+
+    def _check_merged(self, manifest: Manifest) -> None:
+        self._account.add_earlier(manifest)
+        self._check_figures(manifest)
+        path = self.day.manifest_path.with_name(manifest.archive.file)
+        self._out.archives += 1
+        self._out.segments += len(manifest.segments)
+        if not path.exists():
+            cut_short = "; a merge was cut short: hoga consolidate" if temporary_for(path).exists() else ""
+            self._out.problem(path, "missing", f"the day file is not there{cut_short}")
+            return
+        for other in self.day.archive_paths:
+            if other != path:
+                self._out.problem(other, "unaccounted", f"the manifest names {path.name}")
+        whole = self._check_file(path, manifest)
+        located = self._frame(path)
+        if located is not None and not located.ours:
+            self._check_repacked(path, located, manifest)
+            return
+        self._check_rows(path, located, manifest, whole=whole)
+
+    def _check_file(self, path: Path, manifest: Manifest) -> bool:
+        size, written = path.stat().st_size, manifest.archive.bytes
+        if size != written:
+            kind = "truncated" if size < written else "corrupt"
+            self._out.problem(path, kind, f"the file has {size} bytes where {written} were written", offset=min(size, written))
+        elif file_sha256(path) != manifest.archive.sha256:
+            self._out.problem(path, "corrupt", "the file's SHA-256 is not the manifest's")
+        else:
+            return True
+        return False
+
+    def _frame(self, path: Path) -> Located | None:
+        try:
+            return locate(path)
+        except SegmentCorrupt as fault:
+            self._out.problem(path, "corrupt", fault.why, offset=fault.offset)
+            return None
+
+    def _check_rows(self, path: Path, located: Located | None, manifest: Manifest, *, whole: bool) -> None:
+        if located is None:
+            archive_format = "zip" if path.name.endswith(".zip") else "zst"
+            located = Located(path=path, archive_format=archive_format, ours=True, file_bytes=path.stat().st_size, body_at=0, body_bytes=0)
+        sha256 = hashlib.sha256()
+        ids: list[int] = []
+        rows = manifest.segments
+        for row in rows:
+            facts = self._check_row(located, row, sha256, whole=whole)
+            ids += [value for value in (facts.first_id, facts.last_id) if value is not None]
+        self._check_places(path, located, rows)
+        self._compare(
+            path,
+            [
+                ("sha256", sha256.hexdigest(), manifest.sha256),
+                ("first_id", min(ids, default=None), manifest.first_id),
+                ("last_id", max(ids, default=None), manifest.last_id),
+            ],
+        )
+
+    def _check_row(self, located: Located, row: SegmentRow, sha256: hashlib._Hash, *, whole: bool) -> ScanFacts:
+        sealed = _Sealed(row.records, row.bytes, row.crc32, row.first_recv_ns, row.last_recv_ns, None)
+        place = _Place(self._scan.bytes, located.path, row.offset, row.minute)
+        if not whole:
+            self._check_body(located, row.archive_offset, row.archive_bytes, row.archive_crc32, row.minute)
+        blocks = _tee(inflate_range(located, row.archive_offset, row.archive_bytes), sha256)
+        return self._read(place, blocks, sealed, span_min=row.span_min, label=f"segment {row.minute}")
+
+    def _check_places(self, path: Path, located: Located, rows: list[SegmentRow]) -> None:
+        """The segments follow one another without a hole, in the text and in the file."""
+        offset, at = 0, rows[0].archive_offset if rows else 0
+        figures: list[tuple[str, object, object]] = []
+        for row in rows:
+            figures += [(f"offset of {row.minute}", row.offset, offset), (f"archive_offset of {row.minute}", row.archive_offset, at)]
+            offset, at = row.offset + row.bytes, row.archive_offset + row.archive_bytes
+        if located.body_bytes and rows:
+            figures.append(("begin of the first segment", located.body_at, rows[0].archive_offset))
+            figures.append(("end of the last segment", located.body_at + located.body_bytes, at))
+        self._compare(path, figures)
+
+    def _check_repacked(self, path: Path, located: Located, manifest: Manifest) -> None:
+        """Someone packed the day anew: read the text as one and say where it first leaves what was sealed."""
+        self._out.problem(path, "repacked", "the file was not made by hoga")
+        place = _Place(self._scan.bytes, path, 0, "")
+        start = day_start_ns(self.day.day)
+        self._scan.begin((start, start + 24 * 60 * MINUTE_NS))
+        try:
+            first = _first_difference(self._fed(read_located(located)), manifest.segments)
+        except SegmentCorrupt as fault:
+            self._out.problem(path, "corrupt", fault.why, offset=fault.offset)
+            first = None
+        facts = self._scan.end()
+        self._places.append(place)
+        self._out.records += facts.records
+        self._out.bytes += facts.bytes
+        if first is not None:
+            why = f"the text differs from segment {first.minute} on; {facts.records} records where {manifest.records} were sealed"
+            change = place._replace(start=place.start + first.offset, base=first.offset, minute=first.minute)
+            self._changed.append(_Changed(change, place.start + facts.bytes, why))
+
+    def _check_figures(self, manifest: Manifest) -> None:
+        """What the manifest says of itself: sums, balance, coverage."""
+        first = [row.first_recv_ns for row in manifest.segments if row.first_recv_ns is not None]
+        last = [row.last_recv_ns for row in manifest.segments if row.last_recv_ns is not None]
+        self._compare(
+            self.day.manifest_path,
+            [
+                ("symbol", manifest.symbol, self.day.symbol),
+                ("kind", manifest.kind, self.day.kind),
+                ("day", manifest.day, self.day.day),
+                ("records", sum(row.records for row in manifest.segments), manifest.records),
+                ("bytes", sum(row.bytes for row in manifest.segments), manifest.bytes),
+                ("coverage", coverage_of(manifest.live, manifest.gaps, manifest.day), manifest.coverage),
+                ("gaps_per_million", gaps_per_million(len(manifest.gaps), manifest.records), manifest.gaps_per_million),
+                ("first_recv_ns", next(iter(first), None), manifest.first_recv_ns),
+                ("last_recv_ns", next(reversed(last), None), manifest.last_recv_ns),
+            ],
+        )
+        self._check_balance(self.day.manifest_path, manifest.received, manifest.records, manifest.duplicates, manifest.gaps)
+
+    def _check_balance(self, file: Path, received: int | None, records: int, duplicates: int, gaps: list[Gap]) -> None:
+        counted = counted_missed(gaps)
+        if received is not None and received != records + duplicates + counted:
+            parts = f"{records} records + {duplicates} duplicates + {counted} accounted as not written"
+            self._out.problem(file, "unbalanced", f"{received} frames were received, but {parts} make {records + duplicates + counted}")
+
+    def _check_orphans(self, archives: list[Path]) -> None:
+        for path in archives:
+            self._out.archives += 1
+            self._out.problem(path, "orphan", "there is no manifest beside the day file, so nothing says what it should hold")
+            self._check_segment(path, None, minute="")
+
+    # the open day
+
+    def _check_open(self, manifest: Manifest | None) -> None:
+        entries = self._ledger_entries()
+        folded = manifest.ledger.bytes if manifest is not None else 0
+        fresh = [entry for at, entry in entries if at >= folded]
+        account = DayAccount()
+        account.add(fresh)
+        self._account.add(fresh)
+        rows = {(row.minute, row.bytes, row.crc32) for row in manifest.segments} if manifest is not None else set()
+        told = {entry.file: entry for _, entry in entries if isinstance(entry, SegmentEntry) and entry.file}
+        present = self._segment_files()
+        self._scan.restart()
+        for file in sorted({*told, *present}, key=_file_order):
+            self._check_told(file, told.get(file), rows, present=file in present)
+        if account.segments and not self._live:
+            records = sum(entry.records for entry in account.segments.values())
+            self._check_balance(self.day.ledger, account.received(), records, account.duplicates(), account.gaps())
+
+    def _check_told(self, file: str, entry: SegmentEntry | None, rows: set[tuple[str, int, int]], *, present: bool) -> None:
+        path = self.day.folder / file
+        merged = entry is not None and (entry.minute, entry.bytes, entry.crc32) in rows
+        if not present:
+            if not merged:
+                self._out.segments += 1
+                self._out.problem(path, "missing", "the ledger names this segment and it is not there")
+            return
+        if entry is None and self._is_in_rows(path, rows):
+            return
+        self._out.segments += 1
+        if entry is None and not self._was_told_meanwhile(file):
+            self._out.problem(path, "unaccounted", "the ledger does not name this segment")
+        self._check_segment(path, entry, minute=_minute_of_file(file), merged=merged)
+
+    def _ledger_entries(self) -> list[tuple[int, LedgerEntry]]:
+        """The ledger's entries with their offsets; broken lines are problems."""
+        path, at = self.day.ledger, 0
+        data = path.read_bytes() if path.exists() else b""
+        entries: list[tuple[int, LedgerEntry]] = []
+        for line in data.split(b"\n")[:-1]:
+            try:
+                entries.append((at, decode_entry(line)))
+            except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+                self._out.problem(path, "ledger", f"the line is no ledger entry ({fault})", offset=at)
+            at += len(line) + 1
+        if at < len(data):
+            self._out.finding(path, "torn", "the last line was cut short by a crash and does not count", offset=at)
+        return entries
+
+    def _segment_files(self) -> set[str]:
+        with os.scandir(self.day.folder) as scan:
+            return {item.name for item in scan if item.is_file() and parse_segment(item.name) is not None}
+
+    def _was_told_meanwhile(self, file: str) -> bool:
+        """A running recorder seals first and writes the ledger then."""
+        return any(isinstance(entry, SegmentEntry) and entry.file == file for _, entry in self._ledger_entries()) if self._live else False
+
+    def _is_in_rows(self, path: Path, rows: set[tuple[str, int, int]]) -> bool:
+        try:
+            located = locate(path)
+        except SegmentCorrupt:
+            return False
+        return located.ours and (_minute_of_file(path.name), located.text_bytes, located.crc32) in rows
+
+    def _check_lone(self, path: Path) -> None:
+        """One segment file on its own, with its ledger entry where there is one."""
+        entries = self._ledger_entries() if path.parent == self.day.folder else []
+        told = {entry.file: entry for _, entry in entries if isinstance(entry, SegmentEntry)}
+        self._account.add(entry for _, entry in entries if not isinstance(entry, SegmentEntry))
+        if not path.exists():
+            self._out.problem(path, "missing", "the file is not there")
+            return
+        self._out.segments += 1
+        if entries and path.name not in told:
+            self._out.problem(path, "unaccounted", "the ledger does not name this segment")
+        self._check_segment(path, told.get(path.name), minute=_minute_of_file(path.name))
+
+    def _check_segment(self, path: Path, entry: SegmentEntry | None, *, minute: str, merged: bool = False) -> None:
+        size = path.stat().st_size
+        if entry is not None and entry.archive_bytes and size != entry.archive_bytes:
+            kind = "truncated" if size < entry.archive_bytes else "corrupt"
+            self._out.problem(
+                path, kind, f"the file has {size} bytes where {entry.archive_bytes} were sealed", offset=min(size, entry.archive_bytes)
+            )
+        located = self._frame(path)
+        if located is None:
+            return
+        if not located.ours and ((entry is not None and entry.archive_bytes) or located.archive_format == "zst"):
+            self._out.problem(path, "repacked", "the file was not made by hoga")
+        if located.ours and located.body_crc32 is not None:
+            self._check_body(located, located.body_at, located.body_bytes, located.body_crc32, minute)
+        sealed = None
+        if entry is not None:
+            sealed = _Sealed(
+                entry.records, entry.bytes, entry.crc32, entry.first_recv_ns, entry.last_recv_ns, (entry.first_id, entry.last_id)
+            )
+        place = _Place(self._scan.bytes, path, 0, minute)
+        if merged and sealed is not None:
+            self._read_again(place, located, sealed)
+        else:
+            self._read(place, read_located(located), sealed, span_min=entry.span_min if entry else 1, label="the segment")
+
+    # reading
+
+    def _read(self, place: _Place, blocks: Iterable[bytes], sealed: _Sealed | None, *, span_min: int, label: str) -> ScanFacts:
+        """Read a segment's text through the scan and compare it with what was sealed."""
+        self._places.append(place)
+        self._scan.begin(_window(self.day.day, place.minute, span_min))
+        crc, whole = 0, True
+        try:
+            for block in blocks:
+                crc = crc32(block, crc)
+                self._scan.feed(block)
+        except SegmentCorrupt as fault:
+            self._out.problem(place.file, "corrupt", f"{label}: {fault.why}", offset=fault.offset)
+            whole = False
+        facts = self._scan.end()
+        self._out.records += facts.records
+        self._out.bytes += facts.bytes
+        if whole and sealed is not None:
+            self._hold_against(place, sealed, facts, crc, label)
+        return facts
+
+    def _hold_against(self, place: _Place, sealed: _Sealed, facts: ScanFacts, crc: int, label: str) -> None:
+        if (facts.records, facts.bytes, crc) != (sealed.records, sealed.bytes, sealed.crc32):
+            why = f"{label} has {facts.records} records in {facts.bytes} bytes where {sealed.records} in {sealed.bytes} were sealed"
+            if (facts.records, facts.bytes) == (sealed.records, sealed.bytes):
+                why = f"{label}: the text's CRC-32 is not what was sealed"
+            self._changed.append(_Changed(place, place.start + facts.bytes, why))
+            return
+        expected = [("first_recv_ns", facts.first_recv_ns, sealed.first_recv_ns), ("last_recv_ns", facts.last_recv_ns, sealed.last_recv_ns)]
+        if sealed.ids is not None:
+            expected += [("first_id", facts.first_id, sealed.ids[0]), ("last_id", facts.last_id, sealed.ids[1])]
+        self._compare(place.file, expected)
+
+    def _read_again(self, place: _Place, located: Located, sealed: _Sealed) -> None:
+        """A segment that is in the day file too: its bytes only."""
+        crc = count = 0
+        try:
+            for block in read_located(located):
+                crc, count = crc32(block, crc), count + len(block)
+        except SegmentCorrupt as fault:
+            self._out.problem(place.file, "corrupt", fault.why, offset=fault.offset)
+            return
+        if (count, crc) != (sealed.bytes, sealed.crc32):
+            self._changed.append(_Changed(place, place.start, "the segment's text is not what was sealed"))
+
+    def _fed(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            self._scan.feed(block)
+            yield block
+
+    def _check_body(self, located: Located, at: int, length: int, expected: int, minute: str) -> None:
+        """The compressed bytes themselves: some bits of deflate can change without the text changing."""
+        crc = 0
+        with located.path.open("rb", buffering=0) as file:
+            file.seek(at)
+            left = length
+            while left and (piece := file.read(min(left, _PIECE_BYTES))):
+                crc = crc32(piece, crc)
+                left -= len(piece)
+        if left or crc != expected:
+            self._out.problem(
+                located.path, "corrupt", f"the compressed bytes of segment {minute or 'day'} are not what was sealed", offset=at
+            )
+
+    def _compare(self, file: Path, figures: Iterable[tuple[str, object, object]]) -> None:
+        for name, found, said in figures:
+            if found != said:
+                self._out.problem(file, "mismatch", f"{name}: found {found}, written down {said}")
+
+    # judging what was read
+
+    def _judge(self) -> None:
+        gaps = self._account.gaps()
+        holes = [(chain, hole) for chain, runs in self._scan.runs.items() for hole in runs.holes()]
+        for changed in self._changed:
+            offset, detail = self._where(changed, holes)
+            self._out.problem(changed.place.file, "changed", detail, offset=offset)
+        for remark in self._scan.remarks:
+            self._judge_remark(remark, gaps)
+        for chain, hole in holes:
+            if not _explained(hole, gaps):
+                file, offset = self._in_file(hole.offset)
+                span = f"{iso_of(hole.from_ns)} and {iso_of(hole.to_ns)}"
+                detail = f"{chain} ids {hole.first}..{hole.last} are missing between {span} and no gap says so (offset in the text)"
+                self._out.problem(file, "gap", detail, offset=offset)
+        self._judge_missed(gaps)
+
+    def _judge_remark(self, remark: Remark, gaps: list[Gap]) -> None:
+        file, offset = self._in_file(remark.offset)
+        recorded = self.day.manifest_path.exists() or self.day.ledger.exists()
+        if remark.kind in _OURS and not _stepped(remark, gaps) and (recorded or remark.kind != "no-envelope"):
+            self._out.problem(file, remark.kind, f"{remark.detail} (offset in the text)", offset=offset)
+        else:
+            self._out.finding(file, remark.kind, f"{remark.detail} (offset in the text)", offset=offset)
+
+    def _judge_missed(self, gaps: list[Gap]) -> None:
+        """A gap proven by single ids says how many there were: the ids that are in the archive after all are not missing."""
+        if self.day.kind != "execution":
+            return
+        for gap in gaps:
+            if gap.reason is not Reason.SEQUENCE_GAP or gap.from_id is None or gap.to_id is None or gap.missed is None:
+                continue
+            absent = [runs.missing_within(gap.from_id, gap.to_id) for runs in self._scan.runs.values()]
+            if absent and gap.missed not in absent:
+                say = self._out.problem if gap.missed < min(absent) else self._out.finding
+                say(
+                    self.day.manifest_path,
+                    "gap-mismatch",
+                    f"ids {gap.from_id}..{gap.to_id}: {gap.missed} said to be missing, {min(absent)} are",
+                )
+
+    def _where(self, changed: _Changed, holes: list[tuple[str, Hole]]) -> tuple[int, str]:
+        """The line where a changed text first shows the change, else its beginning."""
+        place, end, why = changed
+        for chain, hole in holes:
+            if place.start <= hole.offset <= end:
+                return hole.offset - place.start + place.base, f"{why}; {chain} ids {hole.first}..{hole.last} are gone (offset in the text)"
+        for remark in self._scan.remarks:
+            if place.start <= remark.offset <= end and remark.kind in ("doubled", "malformed", "torn", "backwards"):
+                return remark.offset - place.start + place.base, f"{why}; {remark.detail} (offset in the text)"
+        return place.base, f"{why} (offset in the text)"
+
+    def _in_file(self, offset: int) -> tuple[Path, int]:
+        """The file and the offset in its text of something at `offset` of all that was read."""
+        found = self._places[0]
+        for place in self._places:
+            if place.start > offset:
+                break
+            found = place
+        return found.file, offset - found.start + found.base
+
+
+def _tee(blocks: Iterable[bytes], sha256: hashlib._Hash) -> Iterator[bytes]:
+    for block in blocks:
+        sha256.update(block)
+        yield block
+
+
+def _window(day: str, minute: str, span_min: int) -> tuple[int, int]:
+    start = day_start_ns(day)
+    if not minute:
+        return start, start + 24 * 60 * MINUTE_NS
+    start += (int(minute[:2]) * 60 + int(minute[3:])) * MINUTE_NS
+    return start, start + span_min * MINUTE_NS
+
+
+def _file_order(file: str) -> tuple[str, int]:
+    name = parse_segment(file)
+    return (name.minute, name.part) if name is not None else (file, 0)
+
+
+def _minute_of_file(file: str) -> str:
+    name = parse_segment(file)
+    return name.minute if name is not None else ""
+
+
+def _explained(hole: Hole, gaps: list[Gap]) -> bool:
+    """Some gap of the ledger lies where the hole is, by time or by ids."""
+    for gap in gaps:
+        if gap.from_id is not None and gap.to_id is not None and gap.from_id <= hole.last and gap.to_id >= hole.first:
+            return True
+        if gap.from_ns <= hole.to_ns and gap.to_ns >= hole.from_ns and gap.reason is not Reason.CLOCK_STEP:
+            return True
+    return False
+
+
+def _stepped(remark: Remark, gaps: list[Gap]) -> bool:
+    times = (remark.recv_ns, remark.other_ns)
+    steps = [gap for gap in gaps if gap.reason is Reason.CLOCK_STEP]
+    return any(gap.from_ns - _STEP_SLACK_NS <= time <= gap.to_ns + _STEP_SLACK_NS for gap in steps for time in times if time)
+
+
+def _first_difference(blocks: Iterable[bytes], rows: list[SegmentRow]) -> SegmentRow | None:
+    """The first segment whose stretch of the text is not what was sealed; None when all are and nothing follows."""
+    pending = bytearray()
+    blocks = iter(blocks)
+    differing: SegmentRow | None = None
+    for row in rows:
+        while len(pending) < row.bytes and (block := next(blocks, None)) is not None:
+            pending += block
+        if crc32(bytes(pending[: row.bytes])) != row.crc32:
+            differing = row
+            break
+        del pending[: row.bytes]
+    more = sum(map(len, blocks))
+    if differing is None and (pending or more) and rows:
+        return rows[-1]
+    return differing
