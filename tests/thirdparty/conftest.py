@@ -38,8 +38,10 @@ def until() -> Callable[[Callable[[], bool]], object]:
     """Wait until a condition holds, at most eight seconds."""
 
     async def wait(condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(8):
-            while not condition():
-                await asyncio.sleep(0.02)
+        for _ in range(400):
+            if condition():
+                return
+            await asyncio.sleep(0.02)
+        raise TimeoutError
 
     return wait

@@ -54,5 +54,6 @@ async def test_ccxt_fetches_candles_and_trades_over_rest(exchange) -> None:
     candles = await exchange.fetch_ohlcv("BTC/USDT", "1m")
     trades = await exchange.fetch_trades("BTC/USDT", limit=5)
     ticker = await exchange.fetch_ticker("BTC/USDT")
-    assert candles and len(trades) == 5
+    assert candles
+    assert len(trades) == 5
     assert ticker["bid"] < ticker["ask"]

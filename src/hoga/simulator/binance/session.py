@@ -149,10 +149,6 @@ class Session:
         due = min(self._ends_ns, self._next_ping_ns)
         return min(due, self._pong_deadline_ns()) if self._unanswered else due
 
-    def end_now(self) -> list[Action]:
-        """The 24 h cut, ahead of its time."""
-        return self._close(1006, "24 h")
-
     def _pong_deadline_ns(self) -> int:
         return self._unanswered[0][0] + int(self._limits.pong_within_s * S_NS)
 
