@@ -25,7 +25,7 @@ from typing import Any, BinaryIO, NamedTuple
 import msgspec
 import zstandard
 
-from hoga.core.ledger import Gap
+from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 
 __all__ = [
@@ -72,11 +72,13 @@ class StreamEntry(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     `directory`: where its series lives, relative to the journal's own folder when that is possible. `last_id`: the
     largest id recorded before this journal, None when unknown.
+    `down`: why no leg brought the stream when this journal began, None when one did (or none ever had).
     """
 
     stream: Stream
     directory: str
     last_id: int | None = None
+    down: Reason | None = None
 
 
 class JournalHeader(msgspec.Struct, frozen=True, kw_only=True):

@@ -60,7 +60,7 @@ from hoga.core.streams import Series
 from hoga.core.times import day_of, minute_of
 from hoga.venues.registry import VENUES
 
-__all__ = ["ASIDE_KIND", "ASIDE_SYMBOL", "SealJob", "SealResult", "SegmentNote", "seal"]
+__all__ = ["ASIDE_KIND", "ASIDE_SYMBOL", "SealJob", "SealResult", "SegmentNote", "facts_of", "seal"]
 
 ASIDE_KIND = "aside"
 ASIDE_SYMBOL = "ODD"
@@ -86,7 +86,8 @@ class SealJob(msgspec.Struct, frozen=True, kw_only=True):
 class SealResult(msgspec.Struct, kw_only=True):
     """What came of it. `failed`: (what, why) per series that could not be sealed; its journals stay.
 
-    `last_ids`: wire name → largest id, of streams that have ids. `last_ns`: the latest receipt.
+    `last_ids`: wire name → largest id, of streams that have ids. `last_ns`: the latest receipt. `streams`: all wire
+    names of the lane. `crashed`: a session ended without closing its journal.
     """
 
     segments: list[str] = []
@@ -98,7 +99,8 @@ class SealResult(msgspec.Struct, kw_only=True):
     failed: list[tuple[str, str]] = []
     last_ids: dict[str, int] = {}
     last_ns: int = 0
-    live: list[str] = []
+    streams: list[str] = []
+    crashed: bool = False
 
 
 class SegmentNote(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +122,7 @@ class _SeriesMinute:
         self.streams: set[str] = set()
         self.records = self.duplicates = self.reordered = 0
         self.received: int | None = None
+        self.uncounted = False
         self.first_recv_ns = self.last_recv_ns = 0
         self.first_id: int | None = None
         self.last_id: int | None = None
@@ -169,7 +172,11 @@ class _Minute:
         self.series: dict[Series, _SeriesMinute] = {}
         self.result = SealResult()
         self.legs: dict[int, _Leg] = {}
-        self.open_streams: set[int] = set()
+        self._open: dict[int, int] = {}
+        self._legs_of: dict[int, set[int]] = {}
+        self._down: dict[int, tuple[Reason, int]] = {}
+        self._seen: set[int] = set()
+        self._session = ""
         self._latency: dict[int, tuple[int | None, int]] = {}
         self._makers: dict[int, tuple[LineMaker, _SeriesMinute, StreamEntry] | None] = {}
         self._lived = False
@@ -178,35 +185,57 @@ class _Minute:
 
     def read(self, path: Path, header: JournalHeader) -> None:
         """One journal."""
-        self.header = header
-        self._journal = path.name
-        self._entry_at = 0
-        self._makers.clear()
-        self._latency.clear()
-        self.legs.clear()
-        self.open_streams.clear()
+        if header.session != self._session:
+            self._seen.clear()
+            self.legs.clear()
+            self._latency.clear()
+            self._session, self.header = header.session, header
+        self._journal, self._entry_at = path.name, 0
         self._lived = False
-        self._first_ns = header.from_ns
-        seen: set[int] = set()
+        self._makers.clear()
+        self._open.clear()
+        self._legs_of.clear()
+        self._down = {index: (entry.down, header.from_ns) for index, entry in enumerate(header.streams) if entry.down is not None}
+        damaged = 0
         for chunk in read_chunks(path):
             if isinstance(chunk, int):
-                self.result.damaged_bytes += chunk
-            elif chunk.seq not in seen:
-                seen.add(chunk.seq)
+                damaged += chunk
+                continue
+            if damaged:
+                self._damaged(damaged, chunk)
+                damaged = 0
+            if chunk.seq not in self._seen:
+                self._seen.add(chunk.seq)
                 self._read_chunk(chunk)
+        self.result.damaged_bytes += damaged
 
     def end(self, *, crash_to_ns: int | None) -> None:
         """After the last journal: what a crash left unsaid."""
-        if crash_to_ns is None:
+        if crash_to_ns is None or self._lived:
             return
         last = max(self.result.last_ns, self.header.from_ns)
-        for index in sorted(self.open_streams):
-            entry = self.header.streams[index]
+        for index, entry in enumerate(self.header.streams):
             minute = self._of(entry)
-            if not self._lived and last > self.header.from_ns:
-                self._note(minute, LiveEntry(from_ns=self.header.from_ns, to_ns=last))
-            gap = Gap(last, max(last, crash_to_ns), Reason.CRASH, None, detail="the recorder ended without closing its journal")
-            self._note(minute, GapEntry(gap=gap))
+            if index in self._open:
+                self.result.crashed = True
+                minute.received = None
+                self._note(minute, LiveEntry(from_ns=self._open[index], to_ns=last))
+                gap = Gap(last, max(last, crash_to_ns), Reason.CRASH, None, detail="the recorder ended without closing its journal")
+                self._note(minute, GapEntry(gap=gap))
+            elif index in self._down:
+                reason, since_ns = self._down[index]
+                self.result.crashed = True
+                self._note(minute, GapEntry(gap=Gap(since_ns, max(since_ns, crash_to_ns), reason, None)))
+
+    def _damaged(self, count: int, chunk: Chunk) -> None:
+        """Bytes in the middle of the journal cannot be read: nobody can say whose frames they were."""
+        self.result.damaged_bytes += count
+        from_ns = max(self.result.last_ns, self.header.from_ns)
+        to_ns = max([from_ns, *chunk.recv_ns[:1]])
+        for entry in self.header.streams:
+            minute = self._of(entry)
+            minute.uncounted = True
+            self._note(minute, GapEntry(gap=Gap(from_ns, to_ns, Reason.CRASH, None, detail=f"{count} damaged bytes in the open minute")))
 
     def _read_chunk(self, chunk: Chunk) -> None:
         at = 0
@@ -299,14 +328,23 @@ class _Minute:
 
     def _leg(self, note: LegNote) -> None:
         self.legs[note.leg] = _Leg(note.conn, note.epoch)
-        if note.to_ns is None:
-            self.open_streams.update(note.streams)
-        else:
-            self.open_streams.difference_update(note.streams)
         for index in note.streams:
+            if note.to_ns is None:
+                self._open.setdefault(index, max(note.from_ns, self.header.from_ns))
+                self._legs_of.setdefault(index, set()).add(note.leg)
+                self._down.pop(index, None)
+            else:
+                self._leg_closed(index, note)
             entry = ConnectionEntry(conn=note.conn, epoch=note.epoch, from_ns=note.from_ns, to_ns=note.to_ns, close=note.close)
             self._note(self._of(self.header.streams[index]), entry)
         self._forget(None)
+
+    def _leg_closed(self, index: int, note: LegNote) -> None:
+        legs = self._legs_of.setdefault(index, set())
+        legs.discard(note.leg)
+        if not legs and note.to_ns is not None:
+            self._open.pop(index, None)
+            self._down[index] = (Reason.DISCONNECT, note.to_ns)
 
     def _forget(self, indices: set[int] | None) -> None:
         """Leg or latency changed: lines are rendered anew from here on."""
@@ -332,7 +370,7 @@ def seal(job: SealJob) -> SealResult:
         minute.read(path, header)
     minute.end(crash_to_ns=job.crash_to_ns)
     result = minute.result
-    result.live = sorted({entry.stream.name for entry in minute.header.streams})
+    result.streams = sorted({entry.stream.name for entry in minute.header.streams})
     _Sealer(minute, [path.name for path, _ in headed], again=job.again, recovered=job.crash_to_ns is not None).run()
     if not result.failed:
         _remove(paths)
@@ -418,7 +456,7 @@ class _Sealer:
             archive_bytes=0,
             first_recv_ns=part.first_recv_ns,
             last_recv_ns=part.last_recv_ns,
-            received=part.received,
+            received=None if part.uncounted else part.received,
             duplicates=part.duplicates,
             reordered=part.reordered,
             first_id=part.first_id,
@@ -442,7 +480,7 @@ class _Sealer:
                 continue
             said = _note_decoder.decode(note)
             if self._sources[0] in said.sources:
-                facts = _facts(path)
+                facts = facts_of(path)
                 return msgspec.structs.replace(said.entry, bytes=facts.bytes, crc32=facts.crc32, archive_bytes=facts.archive_bytes)
         return None
 
@@ -477,7 +515,7 @@ class _Sealer:
         result.duplicates += entry.duplicates
 
 
-def _facts(path: Path) -> SegmentFacts:
+def facts_of(path: Path) -> SegmentFacts:
     """The figures of a segment that is in place already."""
     text_bytes = crc = records = 0
     for block in read_blocks(path):

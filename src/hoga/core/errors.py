@@ -56,6 +56,10 @@ class HogaError(Exception):
     def __str__(self) -> str:
         return f"{self.text} ({self.hint})" if self.hint else self.text
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Errors come back from worker processes with all their fields."""
+        return _revive, (type(self), self.args, self.__dict__)
+
 
 @dataclass(frozen=True, slots=True)
 class ConfigMistake:
@@ -192,3 +196,10 @@ class DiskFull(ArchiveError):
 
 class ArchiveBusy(ArchiveError):
     """Another hoga is working on the same folder."""
+
+
+def _revive(kind: type[HogaError], args: tuple[object, ...], fields: dict[str, object]) -> HogaError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(fields)
+    return error

@@ -11,6 +11,7 @@ The calling contract: `receive` for every frame, in arrival order; `drain_holes`
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
@@ -53,19 +54,23 @@ class Sequence:
     `memory`: how many recent ids of an increasing stream are compared against (a late frame older than that is STALE).
     """
 
-    __slots__ = ("_holes", "_recent", "_stale_run", "contiguous", "last", "last_ns")
+    __slots__ = ("_holes", "_order", "_recent", "_stale_run", "contiguous", "last", "last_ns", "memory")
 
     def __init__(self, *, contiguous: bool, memory: int = 256) -> None:
         self.contiguous = contiguous
         self.last: int | None = None
         self.last_ns = 0
-        self._recent: deque[int] = deque(maxlen=memory)
+        self.memory = memory
+        self._order: deque[int] = deque()
+        self._recent: set[int] = set()
         self._holes: list[Hole] = []
         self._stale_run = 0
 
-    def resume(self, last: int | None, last_ns: int) -> None:
-        """Continue after `last`, received at `last_ns` by an earlier life of this program."""
+    def resume(self, last: int | None, last_ns: int, recent: Iterable[int] = ()) -> None:
+        """Continue after `last`, received at `last_ns` by whoever judged the frames so far; `recent` ids, oldest first."""
         self.last, self.last_ns = last, last_ns
+        for number in recent:
+            self._remember(number)
 
     def receive(self, first: int, last: int, now_ns: int) -> Verdict:
         """Judge the frame that carries ids `first..last` (equal for single ids).
@@ -88,6 +93,7 @@ class Sequence:
         if self._stale_run > RESTART_AFTER:
             self._holes.clear()
             self._recent.clear()
+            self._order.clear()
             self._accept(last, now_ns)
             return Verdict.NEW
         return Verdict.STALE
@@ -109,7 +115,13 @@ class Sequence:
         self.last, self.last_ns = last, now_ns
         self._stale_run = 0
         if not self.contiguous:
-            self._recent.append(last)
+            self._remember(last)
+
+    def _remember(self, number: int) -> None:
+        self._order.append(number)
+        self._recent.add(number)
+        if len(self._order) > self.memory:
+            self._recent.discard(self._order.popleft())
 
     def _judge_old(self, first: int, last: int) -> Verdict:
         if self.contiguous:
@@ -117,7 +129,7 @@ class Sequence:
         if last in self._recent:
             return Verdict.DUPLICATE
         if self._recent and last > min(self._recent):
-            self._recent.append(last)
+            self._remember(last)
             return Verdict.LATE
         return Verdict.STALE
 

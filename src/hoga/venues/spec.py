@@ -60,6 +60,7 @@ class VenueSpec:
     a connection with these streams (possibly none). `subscribe(names, request_id)` / `unsubscribe(...)` are the
     control frames. `frame_key(stream)` is how a data frame of the stream begins, up to its payload's `{`.
     `split(frame)` gives (wire name, payload bytes) of any data frame, None when it is none.
+    `reply(frame)`: None when the frame is no answer to a control request, else what the venue complains of ("" for none).
     `server_time_ms(body)` and `symbols(body)` read the REST replies.
     """
 
@@ -76,5 +77,6 @@ class VenueSpec:
     frame_key: Callable[[Stream], bytes]
     split: Callable[[bytes], tuple[str, bytes] | None]
     is_shutdown_notice: Callable[[bytes], bool]
+    reply: Callable[[bytes], str | None]
     server_time_ms: Callable[[bytes], int]
     symbols: Callable[[bytes], dict[str, str]]

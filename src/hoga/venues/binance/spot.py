@@ -68,6 +68,17 @@ class _Instruments(msgspec.Struct):
     symbols: list[_Instrument]
 
 
+class _Reply(msgspec.Struct):
+    """An answer to a control request. Errors come nested on the wire and flat in the documentation."""
+
+    id: int | str | None | msgspec.UnsetType = msgspec.UNSET
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    code: int | msgspec.UnsetType = msgspec.UNSET
+    msg: str | msgspec.UnsetType = msgspec.UNSET
+
+
+_reply = msgspec.json.Decoder(_Reply)
 _envelope = msgspec.json.Decoder(_Envelope)
 _time = msgspec.json.Decoder(_Time)
 _instruments = msgspec.json.Decoder(_Instruments)
@@ -110,6 +121,21 @@ def split(frame: bytes) -> tuple[str, bytes] | None:
     return envelope.stream, bytes(envelope.data)
 
 
+def reply(frame: bytes) -> str | None:
+    """What an answer to a control request complains of: "" for an ack, None when the frame is no answer."""
+    if len(frame) > 100_000:
+        return None
+    try:
+        answer = _reply.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if isinstance(answer.error, msgspec.Raw):
+        return bytes(answer.error).decode("utf-8", "replace")
+    if isinstance(answer.code, int) and isinstance(answer.msg, str):
+        return f"{answer.code} {answer.msg}"
+    return "" if isinstance(answer.result, msgspec.Raw) and answer.id is not msgspec.UNSET else None
+
+
 def _control(method: str, names: list[str], request_id: int) -> bytes:
     return msgspec.json.encode({"method": method, "params": names, "id": request_id})
 
@@ -136,6 +162,7 @@ SPOT = VenueSpec(
     frame_key=lambda stream: f'{{"stream":"{stream.name}","data":'.encode(),
     split=split,
     is_shutdown_notice=lambda frame: len(frame) < 256 and b'"serverShutdown"' in frame,
+    reply=reply,
     server_time_ms=lambda body: _time.decode(body).serverTime,
     symbols=lambda body: {each.symbol: each.status for each in _instruments.decode(body).symbols},
 )

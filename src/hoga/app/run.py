@@ -1,0 +1,119 @@
+"""app.run: the main job: record every configured venue until told to stop, and stop in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable
+
+from hoga.app.config import Config
+from hoga.app.venue_run import VenueRun, VenueStatus
+from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.runtime.log_inlet import LogAddress
+from hoga.runtime.logs import get_log
+from hoga.runtime.pool import WorkerPool, default_workers
+from hoga.runtime.shutdown import Phase, ShutdownManager
+from hoga.runtime.watchdog import Watchdog
+from hoga.venues.registry import VENUES
+
+__all__ = ["Run", "describe", "run_until_stopped"]
+
+_log = get_log("run")
+
+_STOP_S = 5.0
+_SEAL_S = 2.2
+_TELL_EVERY_S = 60.0
+
+
+class Run:
+    """Every configured venue."""
+
+    def __init__(self, config: Config, pool: WorkerPool) -> None:
+        unknown = [name for name in config.active_venues if name not in VENUES]
+        if unknown:
+            known = ", ".join(VENUES)
+            raise ConfigError([ConfigMistake(str(config.path or "defaults"), None, f"[{name}]", name, f"one of {known}") for name in unknown])
+        self.venues = [VenueRun(config.venue(name), pool) for name in config.active_venues]
+
+    async def start(self) -> None:
+        """Begin to record everywhere. Raises ArchiveBusy, ArchiveError."""
+        for venue in self.venues:
+            await venue.start()
+
+    def status(self) -> list[VenueStatus]:
+        """One per venue."""
+        return [venue.status() for venue in self.venues]
+
+    def register(self, shutdown: ShutdownManager) -> None:
+        """Say how to stop: intake, then disk, then seal, then give the folders back."""
+        for venue in self.venues:
+            name = venue.config.venue
+            shutdown.add(Phase.INTAKE, f"{name} connections", venue.stop_intake)
+            shutdown.add(Phase.DRAIN, f"{name} journals", venue.drain)
+            shutdown.add(Phase.SEAL, f"{name} segments", _bound(venue.seal))
+            shutdown.add(Phase.RESOURCES, f"{name} lock", venue.release)
+
+
+def _bound(seal: Callable[..., Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    async def run() -> None:
+        await seal(timeout_s=_SEAL_S)
+
+    return run
+
+
+async def run_until_stopped(
+    config: Config,
+    logs: LogAddress | None,
+    *,
+    seconds: float | None,
+    on_ready: Callable[[Run, ShutdownManager], None] = lambda run, shutdown: None,
+) -> int:
+    """Record until a signal, or for `seconds`. Returns the exit status."""
+    async with ShutdownManager(deadline_s=_STOP_S, on_force=lambda: None) as shutdown:
+        pool = WorkerPool(workers=default_workers(config.program.max_workers), logs=logs)
+        shutdown.add(Phase.RESOURCES, "workers", pool.close)
+        run = Run(config, pool)
+        await run.start()
+        run.register(shutdown)
+        watchdog = Watchdog()
+        teller = asyncio.create_task(_tell(run, watchdog), name="status")
+        shutdown.own_task(teller)
+        if seconds is not None:
+            asyncio.get_running_loop().call_later(seconds, shutdown.request, f"{seconds:g} s are over")
+        gc.collect()
+        gc.freeze()
+        watchdog.ready()
+        on_ready(run, shutdown)
+        reason = await shutdown.requested()
+        watchdog.stopping()
+        _log.info("stopping", why=reason)
+    for status in run.status():
+        _log.info("stopped", **describe(status))
+    return shutdown.exit_status
+
+
+async def _tell(run: Run, watchdog: Watchdog) -> None:
+    """A line a minute, and a sign of life to the service manager as long as something comes."""
+    waited = 0.0
+    while True:
+        await asyncio.sleep(5.0)
+        waited += 5.0
+        statuses = run.status() if waited >= _TELL_EVERY_S else []
+        watchdog.alive()
+        if statuses:
+            waited = 0.0
+            for status in statuses:
+                _log.info("recording", **describe(status))
+
+
+def describe(status: VenueStatus) -> dict[str, object]:
+    """The fields of a status line."""
+    return {
+        "venue": status.venue,
+        "live": f"{status.live}/{status.streams}",
+        "records": status.records,
+        "gaps": status.gaps,
+        "median_ms": None if status.median_ms is None else round(status.median_ms, 1),
+        "sealed": status.sealed,
+        "odd": status.odd,
+    }

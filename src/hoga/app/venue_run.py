@@ -1,0 +1,319 @@
+"""app.venue_run: one venue being recorded: feed, recorder and sealing wired together, with the timers that drive them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from time import monotonic, monotonic_ns, time_ns
+
+import msgspec
+
+from hoga.app.config import VenueConfig
+from hoga.app.streams import plan_streams
+from hoga.archive.durable import write_file
+from hoga.archive.life import LAST_FILE, read_last_life
+from hoga.archive.recover import Recovered, recover_folder
+from hoga.core.errors import ConfigError, ConfigMistake, VenueError
+from hoga.core.times import SECOND_NS, day_of
+from hoga.feed.feed import Feed
+from hoga.feed.sink import FeedConfig
+from hoga.net.backoff import BackoffRules
+from hoga.net.rest import RestClient
+from hoga.recorder.lateness import LatencyRules
+from hoga.recorder.recorder import Recorder, RecorderConfig, directories_for
+from hoga.recorder.sealing import Sealing, SealingConfig
+from hoga.runtime.clock import ClockReading, ClockWatch, measure_clock
+from hoga.runtime.logs import get_log
+from hoga.runtime.pool import WorkerPool
+from hoga.venues.registry import VENUES
+
+__all__ = ["VenueRun", "VenueStatus"]
+
+_log = get_log("run")
+
+_CLOCK_EVERY_S = 600.0
+_STALL_S = 3.0
+
+
+class VenueStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What a venue's recording looks like now. `records` were recorded, of `received` frames; `lag_ms` is the 99th
+    percentile of receipt → handed to the operating system since the last look."""
+
+    venue: str
+    streams: int
+    live: int
+    connections: int
+    connected: int
+    received: int
+    records: int
+    duplicates: int
+    gaps: int
+    odd: int
+    sealed: int
+    days: int
+    waiting: int
+    median_ms: float | None
+    lag_ms: float | None
+    clock_offset_ms: float | None
+    clock_source: str
+    skewed: bool
+    gated: list[str]
+    disk_full: bool
+    fault: str | None
+
+
+class VenueRun:
+    """Records one venue from `start` to `stop`."""
+
+    def __init__(self, config: VenueConfig, pool: WorkerPool) -> None:
+        self.config = config
+        self.spec = VENUES[config.venue]
+        self._pool = pool
+        self._loop = asyncio.get_running_loop()
+        self.streams = plan_streams(self.spec, config.symbols, config.streams, where=f"[{config.venue}]")
+        self._tls = _tls(config)
+        directories = directories_for(self.streams, config.directory)
+        self.recorder = Recorder(
+            self.spec,
+            _recorder_config(config, directories),
+            self.streams,
+            on_closed=lambda path: self._from_thread(self.sealing.journal_closed, path),
+            on_fault=lambda fault: self._from_thread(self._writer_fault, fault),
+        )
+        self.sealing = Sealing(
+            SealingConfig(
+                venue=config.venue,
+                directories=sorted(set(directories.values())),
+                interval_min=config.save_interval_min,
+                archive_format=config.archive_format,
+                purge=config.purge_on_date_change,
+            ),
+            pool,
+        )
+        self.feed = Feed(self.spec, _feed_config(config), self.recorder.wanted, sink=self.recorder, tls=self._tls, jitter=random.random)
+        self.clock = ClockReading(None, "none")
+        self._watch = ClockWatch()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._last_tick = monotonic()
+
+    def _from_thread(self, call: Callable[..., object], *args: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(call, *args)
+        except RuntimeError:
+            _log.warning("event loop is closed already", note="the next start goes on with what is left")
+
+    # -- life ---------------------------------------------------------------------------------------------------
+
+    async def start(self) -> Recovered:
+        """Take the folder, recover what an earlier life left, begin to record. Raises ArchiveBusy, ArchiveError."""
+        self.recorder.acquire()
+        folder = self.recorder.config.journal_folder
+        recovered = await self._pool.submit(_recover_job, folder, time_ns())
+        if recovered.journals:
+            _log.warning("recovered", venue=self.config.venue, journals=recovered.journals, records=recovered.records, crashed=recovered.crashed)
+        for what, why in recovered.failed:
+            _log.error("cannot recover", what=what, why=why)
+        self.sealing.merge_pending(before_day=day_of(time_ns()))
+        await asyncio.to_thread(self.recorder.check_disk)
+        self.recorder.start(read_last_life(folder))
+        self.feed.start()
+        for name, work in self._timers():
+            self._tasks.append(asyncio.create_task(work, name=f"{self.config.venue} {name}"))
+        return recovered
+
+    def _timers(self) -> list[tuple[str, Coroutine[object, object, None]]]:
+        return [
+            ("tick", self._every(1.0, self._tick)),
+            ("latency", self._every(self.config.latency_routine_sleep_sec, self._latency_tick)),
+            ("disk", self._every(1.0, self._check_disk)),
+            ("clock", self._every(_CLOCK_EVERY_S, self._measure_clock)),
+            ("symbols", self._check_symbols()),
+        ]
+
+    async def stop_intake(self) -> None:
+        """Close the connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.feed.stop()
+
+    async def drain(self) -> None:
+        """Everything received reaches the disk; the journals are closed."""
+        life = self.recorder.end_lanes()
+        complete = await asyncio.to_thread(self.recorder.stop, timeout_s=1.5)
+        if not complete:
+            _log.error("not everything could be written", records=self.recorder.writer.lost_records)
+        await asyncio.to_thread(write_file, self.recorder.config.journal_folder / LAST_FILE, [msgspec.json.encode(life)])
+
+    async def seal(self, *, timeout_s: float) -> None:
+        """The last minutes become segments."""
+        await self.sealing.finish(timeout_s=timeout_s)
+
+    def release(self) -> None:
+        """Give the folder back."""
+        self.recorder.release()
+
+    # -- timers -------------------------------------------------------------------------------------------------
+
+    async def _every(self, seconds: float, act: Callable[[], Awaitable[None] | None]) -> None:
+        """Do it now and then, whatever happened the time before."""
+        while True:
+            try:
+                doing = act()
+                if doing is not None:
+                    await doing
+            except Exception as fault:  # the supervised place of all timers: logged, done again
+                _log.failure("timer failed", fault, timer=getattr(act, "__name__", "?"))
+            await asyncio.sleep(seconds)
+
+    def _tick(self) -> None:
+        now = time_ns()
+        late = monotonic() - self._last_tick
+        self._last_tick = monotonic()
+        if late > _STALL_S:
+            _log.warning("the process stood still", seconds=round(late, 1), hint="suspended, swapped out or starved of CPU")
+        step = self._watch.feed(now, monotonic_ns())
+        if step is not None:
+            _log.warning("clock stepped", delta_s=round(step.delta_ns / SECOND_NS, 3))
+            self.recorder.clock_stepped(step.at_ns, step.delta_ns)
+        self.recorder.tick(now)
+        self.feed.tick()
+
+    def _latency_tick(self) -> None:
+        for move in self.recorder.latency_tick():
+            event = "latency gate closed" if move.closed else "latency gate open again"
+            _log.warning(event, symbol=move.symbol, median_ms=round(move.median_ns / 1e6, 1), mode=self.config.latency_gate)
+
+    async def _check_disk(self) -> None:
+        was = self.recorder.disk_full
+        spare = await asyncio.to_thread(self.recorder.check_disk)
+        if self.recorder.disk_full is not was:
+            if was:
+                _log.warning("disk has room again", spare_mb=spare >> 20)
+            else:
+                _log.error("disk reserve reached, recording stopped", reserve_mb=self.config.disk_reserve_mb, hint="free space; it resumes by itself")
+
+    async def _measure_clock(self) -> None:
+        async def venue_time() -> int:
+            async with RestClient(self.spec.name, self.config.rest_url, tls=self._tls, timeout_s=5.0) as rest:
+                return self.spec.server_time_ms(await rest.get(self.spec.rest.time)) * 1_000_000
+
+        self.clock = await measure_clock(venue=self.spec.name, venue_time=venue_time)
+        self.recorder.clock_measured(offset_ms=self.clock.offset_ms, source=self.clock.source)
+
+    async def _check_symbols(self) -> None:
+        """Tell of symbols that the venue does not know: their streams are acked and stay silent for ever."""
+        try:
+            async with RestClient(self.spec.name, self.config.rest_url, tls=self._tls, timeout_s=20.0) as rest:
+                known = self.spec.symbols(await rest.get(self.spec.rest.instruments))
+        except (VenueError, msgspec.DecodeError) as fault:
+            _log.info("symbols not checked", venue=self.spec.name, why=str(fault))
+            return
+        for symbol in sorted({stream.symbol for stream in self.streams}):
+            status = known.get(symbol)
+            if status is None:
+                _log.error("the venue knows no such symbol", symbol=symbol, hint="its streams will stay silent; check SYMBOLS")
+            elif status != "TRADING":
+                _log.warning("symbol is not trading", symbol=symbol, status=status)
+
+    def _writer_fault(self, fault: str | None) -> None:
+        self.recorder.set_writer_fault(fault)
+        if fault is None:
+            _log.warning("writing goes on")
+        else:
+            _log.error("cannot write the journal", why=fault, hint="records wait in memory, then are shed and counted; it is tried again")
+
+    # -- state --------------------------------------------------------------------------------------------------
+
+    def status(self) -> VenueStatus:
+        """What it looks like now."""
+        recorder, sealing = self.recorder, self.sealing.stats
+        intakes = recorder.intakes.values()
+        connections = self.feed.stats()
+        writer = recorder.writer.stats()
+        medians = sorted(median for symbol, median in recorder.lateness.medians() if median is not None)
+        lags = sorted(writer.lag_ns)
+        return VenueStatus(
+            venue=self.config.venue,
+            streams=len(recorder.intakes),
+            live=sum(1 for intake in intakes if intake.legs),
+            connections=len(connections),
+            connected=sum(1 for each in connections if each.state in ("live", "handover")),
+            received=sum(intake.n for intake in intakes),
+            records=sum(intake.recorded for intake in intakes),
+            duplicates=sum(intake.duplicates for intake in intakes),
+            gaps=sum(intake.gap_count for intake in intakes),
+            odd=recorder.odd_frames,
+            sealed=sealing.segments,
+            days=sealing.days,
+            waiting=sealing.waiting,
+            median_ms=medians[len(medians) // 2] / 1e6 if medians else None,
+            lag_ms=lags[int(len(lags) * 0.99)] / 1e6 if lags else None,
+            clock_offset_ms=self.clock.offset_ms,
+            clock_source=self.clock.source,
+            skewed=recorder.lateness.skewed(),
+            gated=sorted({intake.stream.symbol for intake in intakes if recorder.lateness.is_closed(intake.stream.symbol)}),
+            disk_full=recorder.disk_full,
+            fault=writer.fault,
+        )
+
+
+def _recover_job(folder: Path, now_ns: int) -> Recovered:
+    """`recover_folder` as a pool job; the folder's lock is held by the run that asks."""
+    return recover_folder(folder, now_ns=now_ns)
+
+
+def _recorder_config(config: VenueConfig, directories: dict[str, Path]) -> RecorderConfig:
+    return RecorderConfig(
+        home=config.lob_dir,
+        directories=directories,
+        aside_directory=config.directory("aside"),
+        interval_min=config.save_interval_min,
+        archive_format=config.archive_format,
+        fsync_interval_s=config.fsync_interval_ms / 1000,
+        disk_reserve_bytes=config.disk_reserve_mb << 20,
+        snapshots_queue_max=config.snapshots_queue_max,
+        executions_queue_max=config.executions_queue_max,
+        records_max=config.records_max,
+        latency=LatencyRules(
+            deque_size=config.latency_deque_size,
+            sample_min=config.latency_sample_min,
+            threshold_ms=config.latency_threshold_ms,
+            gate=config.latency_gate,
+        ),
+    )
+
+
+def _feed_config(config: VenueConfig) -> FeedConfig:
+    return FeedConfig(
+        ws_url=config.ws_url,
+        ports=config.ports,
+        backoff=BackoffRules(
+            base_s=config.base_backoff,
+            max_s=config.max_backoff,
+            reset_cycle_after=config.reset_cycle_after,
+            reset_level=config.reset_backoff_level,
+        ),
+        rollover_s=config.port_cycling_period_hrs * 3600,
+        ready_ahead_s=config.back_up_ready_ahead_sec,
+        ping_interval_s=config.ws_ping_interval,
+        ping_timeout_s=config.ws_ping_timeout,
+        redundancy=config.redundancy,
+    )
+
+
+def _tls(config: VenueConfig) -> ssl.SSLContext | None:
+    """Trust the system's authorities, and the configured one beside them."""
+    if not config.ws_url.startswith("wss") and not config.rest_url.startswith("https"):
+        return None
+    context = ssl.create_default_context()
+    if config.tls_ca is not None:
+        try:
+            context.load_verify_locations(config.tls_ca)
+        except (OSError, ssl.SSLError) as fault:
+            mistake = ConfigMistake(f"[{config.venue}]", None, "TLS_CA", str(config.tls_ca), f"a PEM file of certificates: {fault}")
+            raise ConfigError([mistake]) from fault
+    return context

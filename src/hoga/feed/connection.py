@@ -1,0 +1,428 @@
+"""feed.connection: one connection kept up for ever: connect, watch, roll over, reconnect.
+
+    CONNECTING ──open──▶ LIVE ──rollover due, serverShutdown──▶ HANDOVER ──all streams on the new leg──▶ LIVE
+        ▲                  │lost, stale, silent                    │old one lost first
+        └──── backoff ─────┴───────────────────────────────────────┘
+
+A new leg is made before the old one is broken whenever there is warning; both feed the sink meanwhile, which takes
+each frame once. `epoch` counts the connects of this connection; frames of a closed leg go nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from enum import StrEnum
+from time import monotonic, monotonic_ns, time_ns
+
+import msgspec
+
+from hoga.core.errors import HandshakeRefused, LinkError
+from hoga.core.ledger import Reason
+from hoga.core.streams import Stream
+from hoga.core.times import SECOND_NS
+from hoga.feed.sink import FeedConfig, Sink
+from hoga.net.backoff import Backoff
+from hoga.net.plan import plan_opening
+from hoga.net.ratelimit import Budget
+from hoga.net.ws import CloseInfo, Link, open_link
+from hoga.quality.cadence import Cadence
+from hoga.runtime.logs import get_log
+from hoga.venues.spec import VenueSpec
+
+__all__ = ["Connection", "ConnectionStats", "State"]
+
+_log = get_log("feed")
+
+_SUSPECT_S = 3.0
+"""A connection that brings data and then nothing for so long (or 30 of its mean intervals) is pinged."""
+_ANSWER_S = 5.0
+_SILENT_MIN_S, _SILENT_MAX_S, _SILENT_INTERVALS = 10.0, 600.0, 300.0
+"""Pings are answered but nothing comes: given up after 300 mean intervals, within these bounds."""
+_OVERLAP_MIN_S = 2.0
+
+
+class State(StrEnum):
+    """What a connection is doing."""
+
+    IDLE = "idle"
+    CONNECTING = "connecting"
+    LIVE = "live"
+    HANDOVER = "handover"
+    WAITING = "waiting"
+    STOPPED = "stopped"
+
+
+class ConnectionStats(msgspec.Struct, frozen=True, kw_only=True):
+    """State of one connection, for people and metrics. `uptime_s` is of the current leg."""
+
+    name: str
+    state: State
+    epoch: int
+    url: str
+    streams: int
+    uptime_s: float
+    reconnects: int
+    failures: int
+    last_close: str
+    won: int
+    late: int
+
+
+class _Leg:
+    """One life of the connection."""
+
+    __slots__ = ("epoch", "link", "number", "opened_at", "pinged_at", "url")
+
+    def __init__(self, number: int, epoch: int, link: Link, url: str) -> None:
+        self.number = number
+        self.epoch = epoch
+        self.link = link
+        self.url = url
+        self.opened_at = monotonic()
+        self.pinged_at: float | None = None
+
+
+class Connection:
+    """Keeps `streams` coming. `run` never returns by itself; cancel it, or `stop` it first to end in good order.
+
+    `connect_budget` is shared by all connections of the venue. `jitter()` gives 0..1.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        spec: VenueSpec,
+        config: FeedConfig,
+        streams: list[Stream],
+        *,
+        sink: Sink,
+        connect_budget: Budget,
+        tls: ssl.SSLContext | None,
+        jitter: Callable[[], float],
+        first_rollover_s: float,
+        first_port: int,
+    ) -> None:
+        self.name = name
+        self.streams = streams
+        self.state = State.IDLE
+        self.epoch = 0
+        self.reconnects = 0
+        self.last_close = ""
+        self._spec = spec
+        self._config = config
+        self._sink = sink
+        self._connects = connect_budget
+        self._tls = tls
+        self._jitter = jitter
+        self._backoff = Backoff(config.backoff)
+        self._port = first_port
+        self._rollover_at = monotonic() + first_rollover_s
+        self._leg: _Leg | None = None
+        self._wake = asyncio.Event()
+        self._notice = False
+        self._silence: CloseInfo | None = None
+        self._not_before = 0.0
+        self._fruitless = 0
+        self._request_id = 0
+        self._pace = Cadence(floor_s=_SUSPECT_S)
+        self._paces = {stream.name: Cadence(floor_s=spec.channel_of(stream.channel).silence_floor_s) for stream in streams}
+        self._suspect: dict[str, tuple[float, float]] = {}
+        self._stopping = False
+
+    # -- the life -------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Keep the connection up until `stop`."""
+        leg: _Leg | None = None
+        while not self._stopping:
+            if leg is None:
+                await asyncio.sleep(max(0.0, self._not_before - monotonic()))
+                leg = await self._connect_for_ever()
+                continue
+            self._leg, self.state = leg, State.LIVE
+            if await self._watch(leg):
+                leg = await self._roll_over(leg)
+            else:
+                self._lost(leg)
+                leg = None
+        self.state = State.STOPPED
+
+    async def stop(self) -> None:
+        """Say goodbye and be done: frames that are on their way are still taken."""
+        self._stopping = True
+        self._wake.set()
+        leg = self._leg
+        if leg is not None and not leg.link.closed.done():
+            await leg.link.close(timeout_s=0.5)
+            leg.link.mute()
+
+    async def _connect_for_ever(self) -> _Leg:
+        while True:
+            try:
+                return await self._connect()
+            except LinkError as fault:
+                await self._pause_after(fault)
+
+    async def _pause_after(self, fault: LinkError) -> None:
+        self.state = State.WAITING
+        self._backoff.failed()
+        delay = self._backoff.delay_s(self._jitter())
+        if isinstance(fault, HandshakeRefused) and fault.retry_after_s is not None:
+            delay = max(delay, fault.retry_after_s)
+        _log.warning("connect failed", conn=self.name, why=fault.why, attempt=self._backoff.failures, retry_in_s=round(delay, 1))
+        await asyncio.sleep(delay)
+
+    async def _connect(self) -> _Leg:
+        """One attempt, within the venue's limit of attempts. Raises LinkError."""
+        self.state = State.CONNECTING if self._leg is None else State.HANDOVER
+        await self._within(self._connects)
+        base = self._next_url()
+        names = [stream.name for stream in self.streams]
+        limits = self._spec.limits
+        opening = plan_opening(names, path_of=self._spec.connect_path, url_max_chars=limits.url_max_chars, batch=limits.subscribe_batch)
+        epoch = self.epoch + 1
+        number, table = self._sink.open_leg(self.name, epoch, self.streams)
+        try:
+            link = await open_link(
+                base + opening.path,
+                name=self.name,
+                epoch=epoch,
+                table=table,
+                on_odd=lambda now, data: self._odd(number, now, data),
+                on_open=lambda now: self._sink.leg_live(number, now),
+                tls=self._tls,
+                timeout_s=self._config.connect_timeout_s,
+            )
+        except BaseException:
+            self._sink.close_leg(number, time_ns(), alive_ns=0, reason=Reason.DISCONNECT, close="not opened")
+            raise
+        self.epoch = epoch
+        leg = _Leg(number, epoch, link, base)
+        await self._subscribe(link, opening.batches)
+        now = monotonic_ns()
+        for pace in (self._pace, *self._paces.values()):
+            pace.pause(now)
+        _log.info("connected", conn=self.name, epoch=epoch, url=base, streams=len(names))
+        return leg
+
+    async def _subscribe(self, link: Link, batches: list[list[str]]) -> None:
+        budget = Budget(limit=max(1, self._spec.limits.control_frames_per_s - 1), window_s=1.0)
+        for batch in batches:
+            await self._within(budget)
+            self._request_id += 1
+            link.send(self._spec.subscribe(batch, self._request_id))
+
+    @staticmethod
+    async def _within(budget: Budget) -> None:
+        while (wait := budget.wait_s(monotonic())) > 0:
+            await asyncio.sleep(wait)
+        budget.take(monotonic())
+
+    def _next_url(self) -> str:
+        ports = self._config.ports
+        url = self._config.ws_url.replace("{port}", str(ports[self._port % len(ports)])).rstrip("/")
+        self._port += 1
+        return url
+
+    # -- watching ---------------------------------------------------------------------------------------------------
+
+    async def _watch(self, leg: _Leg) -> bool:
+        """Until something must be done. True: a new leg is wanted while this one lives; False: this one is over."""
+        while True:
+            due = self._rollover_at - monotonic()
+            if leg.link.closed.done() or self._silence is not None or self._stopping:
+                return False
+            if self._notice or due <= 0:
+                return True
+            waker: asyncio.Future[object] = asyncio.ensure_future(self._wake.wait())
+            gone: asyncio.Future[object] = leg.link.closed  # type: ignore[assignment]  # only waited for
+            await asyncio.wait({gone, waker}, timeout=min(due, 3600.0), return_when=asyncio.FIRST_COMPLETED)
+            waker.cancel()
+            self._wake.clear()
+
+    def tick(self) -> None:
+        """Once a second: is it alive, and is every stream?"""
+        leg = self._leg
+        if leg is None or leg.link.closed.done() or self.state not in (State.LIVE, State.HANDOVER):
+            return
+        now, now_ns = monotonic_ns(), time_ns()
+        total = newest = 0
+        for stream in self.streams:
+            count, recv_ns = self._sink.received(stream.name)
+            total += count
+            newest = max(newest, recv_ns)
+            self._paces[stream.name].tick(count, now)
+        self._pace.tick(total, now)
+        self._judge_link(leg, now)
+        if not self._pace.is_silent(now):
+            self._judge_streams(leg, now, now_ns)
+
+    def _judge_link(self, leg: _Leg, now: int) -> None:
+        quiet_s = self._pace.silent_for_s(now)
+        if quiet_s < _SUSPECT_S and _control_quiet_s(leg.link) < self._config.ping_interval_s:
+            leg.pinged_at = None
+            return
+        if not self._pace.is_silent(now) and _control_quiet_s(leg.link) < self._config.ping_interval_s and leg.pinged_at is None:
+            return
+        at = monotonic()
+        if leg.pinged_at is None or (leg.link.last_pong_ns and at - leg.pinged_at > self._config.ping_interval_s and self._answered(leg)):
+            leg.pinged_at = at
+            leg.link.last_pong_ns = 0
+            leg.link.ping()
+            return
+        waited = at - leg.pinged_at
+        patience = min(self._config.ping_timeout_s, _ANSWER_S) if self._pace.is_silent(now) else self._config.ping_timeout_s
+        if not self._answered(leg) and waited > patience and quiet_s > patience:
+            self._give_up(leg, f"no answer to a ping for {waited:.0f} s")
+        elif self._answered(leg) and self._pace.is_silent(now) and quiet_s > self._silence_limit_s():
+            self._fruitless += 1
+            self._give_up(leg, f"pings are answered, but no data for {quiet_s:.0f} s")
+
+    @staticmethod
+    def _answered(leg: _Leg) -> bool:
+        return leg.link.last_pong_ns > 0
+
+    def _silence_limit_s(self) -> float:
+        """Grows with every reconnect that brought nothing: a venue that is down is not stormed."""
+        interval = self._pace.interval_s or 1.0
+        limit = min(_SILENT_MAX_S, max(_SILENT_MIN_S, _SILENT_INTERVALS * interval))
+        return min(_SILENT_MAX_S, limit * 2.0 ** min(self._fruitless, 6))
+
+    def _give_up(self, leg: _Leg, why: str) -> None:
+        self._silence = CloseInfo(1006, why, time_ns())
+        self._wake.set()
+
+    def _judge_streams(self, leg: _Leg, now: int, now_ns: int) -> None:
+        """A single silent stream is subscribed again, ever more rarely; its neighbours notice nothing."""
+        for stream in self.streams:
+            pace = self._paces[stream.name]
+            quiet_s = pace.silent_for_s(now)
+            first_s = self._spec.channel_of(stream.channel).first_frame_s
+            count, last_ns = self._sink.received(stream.name)
+            silent = pace.is_silent(now)
+            late = first_s is not None and not count and monotonic() - leg.opened_at > first_s
+            if not silent and not late:
+                self._suspect.pop(stream.name, None)
+                continue
+            again_at, pause = self._suspect.get(stream.name, (0.0, 30.0))
+            if monotonic() < again_at:
+                continue
+            self._suspect[stream.name] = (monotonic() + pause, min(pause * 2, 3600.0))
+            if silent and last_ns:
+                self._sink.stream_silent(stream.name, last_ns)
+            _log.warning("stream silent", conn=self.name, stream=stream.name, quiet_s=round(quiet_s, 1), ever=count)
+            self._request_id += 2
+            leg.link.send(self._spec.unsubscribe([stream.name], self._request_id - 1))
+            leg.link.send(self._spec.subscribe([stream.name], self._request_id))
+            return
+
+    def _odd(self, number: int, now: int, data: bytes) -> None:
+        if self._spec.is_shutdown_notice(data):
+            _log.warning("the venue announces a shutdown", conn=self.name, epoch=self.epoch)
+            self._notice = True
+            self._wake.set()
+            return
+        answer = self._spec.reply(data)
+        if answer is None:
+            self._sink.odd(number, now, data)
+        elif answer:
+            _log.warning("the venue refused a request", conn=self.name, answer=answer)
+
+    # -- the ends -----------------------------------------------------------------------------------------------------
+
+    def _lost(self, leg: _Leg) -> None:
+        """The leg is over: account for it, and set the pace of what follows."""
+        silence, self._silence = self._silence, None
+        info = silence or (leg.link.closed.result() if leg.link.closed.done() else CloseInfo(1000, "stopped", time_ns()))
+        leg.link.mute()
+        leg.link.cut()
+        newest = max((self._sink.received(stream.name)[1] for stream in self.streams), default=0)
+        brought = newest > leg.link.opened_ns
+        alive = max(newest if brought else 0, leg.link.last_control_ns if silence is None else leg.link.opened_ns)
+        reason = Reason.SILENCE if silence is not None else Reason.SHUTDOWN if self._stopping else Reason.DISCONNECT
+        self.last_close = f"{info.code} {info.reason}".strip()
+        self._sink.close_leg(leg.number, info.at_ns, alive_ns=min(alive, info.at_ns), reason=reason, close=self.last_close)
+        self._leg = None
+        self._notice = False
+        if self._stopping:
+            return
+        if brought and silence is None:
+            self._fruitless = 0
+        self.reconnects += 1
+        lived = monotonic() - leg.opened_at
+        self._backoff.ended(lived_s=lived, brought_data=brought)
+        delay = self._backoff.delay_s(self._jitter())
+        self._not_before = monotonic() + delay
+        _log.warning("connection lost", conn=self.name, epoch=leg.epoch, close=self.last_close, lived_s=round(lived, 1), retry_in_s=round(delay, 1))
+
+    async def _roll_over(self, old: _Leg) -> _Leg | None:
+        """Make a new leg, let both run until the new one has brought every stream, then end the old one."""
+        self._rollover_at = monotonic() + self._config.rollover_s
+        self._notice = False
+        self.state = State.HANDOVER
+        deadline = monotonic() + self._config.ready_ahead_s
+        new: _Leg | None = None
+        while new is None:
+            try:
+                new = await self._connect()
+            except LinkError as fault:
+                if old.link.closed.done():
+                    self._lost(old)
+                    return None
+                await self._pause_after(fault)
+                deadline = max(deadline, monotonic() + 1.0)
+        self._backoff.level = 0
+        began = monotonic()
+        while monotonic() < deadline and not old.link.closed.done() and not new.link.closed.done():
+            if monotonic() - began > _OVERLAP_MIN_S and self._sink.leg_stats(new.number).streams >= self._coming():
+                break
+            await asyncio.sleep(0.1)
+        if new.link.closed.done() and not old.link.closed.done():
+            info = new.link.closed.result()
+            self._sink.close_leg(new.number, info.at_ns, alive_ns=info.at_ns, reason=Reason.DISCONNECT, close=str(info.code))
+            self._rollover_at = monotonic() + 60.0
+            return old
+        await old.link.close()
+        old.link.mute()
+        self.last_close = "rolled over"
+        self._sink.close_leg(old.number, time_ns(), alive_ns=time_ns(), reason=Reason.DISCONNECT, close=self.last_close)
+        _log.info("rolled over", conn=self.name, epoch=new.epoch, overlap_s=round(monotonic() - began, 1))
+        return new
+
+    def _coming(self) -> int:
+        """How many of the streams were bringing frames lately: those the new leg must have brought."""
+        now = time_ns()
+        return sum(1 for stream in self.streams if now - self._sink.received(stream.name)[1] < 2 * SECOND_NS)
+
+    def abandon(self) -> None:
+        """After a fault of our own: drop what there is, begin anew."""
+        if self._leg is not None:
+            self._lost(self._leg)
+
+    def stats(self) -> ConnectionStats:
+        """Figures of now."""
+        leg = self._leg
+        side = self._sink.leg_stats(leg.number) if leg else None
+        return ConnectionStats(
+            name=self.name,
+            state=self.state,
+            epoch=self.epoch,
+            url=leg.url if leg else "",
+            streams=len(self.streams),
+            uptime_s=monotonic() - leg.opened_at if leg else 0.0,
+            reconnects=self.reconnects,
+            failures=self._backoff.failures,
+            last_close=self.last_close,
+            won=side.won if side else 0,
+            late=side.late if side else 0,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.name} #{self.epoch} {self.state} {len(self.streams)} streams>"
+
+
+def _control_quiet_s(link: Link) -> float:
+    """Seconds since the last control frame (server ping, pong, odd frame) of the link."""
+    return (time_ns() - link.last_control_ns) / SECOND_NS

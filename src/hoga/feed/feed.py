@@ -1,0 +1,91 @@
+"""feed.feed: all connections of one venue: sharded, staggered, doubled where wanted, supervised."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+
+from hoga.core.streams import Stream
+from hoga.feed.connection import Connection, ConnectionStats
+from hoga.feed.sink import FeedConfig, Sink
+from hoga.net.plan import shards
+from hoga.net.ratelimit import Budget
+from hoga.runtime.logs import get_log
+from hoga.venues.spec import VenueSpec
+
+__all__ = ["Feed"]
+
+_log = get_log("feed")
+
+_CONNECT_SHARE = 0.8
+"""Of the venue's limit of connects, so much is used: others may share the address."""
+
+
+class Feed:
+    """Connections that bring `streams` to `sink`. `start`, then `tick` once a second; `stop` ends in good order."""
+
+    def __init__(
+        self, spec: VenueSpec, config: FeedConfig, streams: list[Stream], *, sink: Sink, tls: ssl.SSLContext | None, jitter: Callable[[], float]
+    ) -> None:
+        limits = spec.limits
+        budget = Budget(limit=max(1, int(limits.connects_per_window * _CONNECT_SHARE)), window_s=limits.connect_window_s)
+        parts = shards(streams, min(config.streams_per_connection, limits.streams_per_connection))
+        self.connections: list[Connection] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        total = len(parts) * config.redundancy
+        for number, part in enumerate(parts, 1):
+            for copy in range(config.redundancy):
+                place = len(self.connections)
+                self.connections.append(
+                    Connection(
+                        f"{spec.name}-{number}{'' if copy == 0 else chr(ord('a') + copy)}",
+                        spec,
+                        config,
+                        part,
+                        sink=sink,
+                        connect_budget=budget,
+                        tls=tls,
+                        jitter=jitter,
+                        first_rollover_s=_first_rollover_s(config, place, total),
+                        first_port=copy,
+                    )
+                )
+
+    def start(self) -> None:
+        """Begin to connect."""
+        for connection in self.connections:
+            self._tasks.append(asyncio.create_task(self._supervise(connection), name=f"feed {connection.name}"))
+
+    async def _supervise(self, connection: Connection) -> None:
+        """A fault of our own in one connection is logged and costs that connection a pause, nobody else anything."""
+        while True:
+            try:
+                await connection.run()
+                return
+            except Exception as fault:  # the supervised place: counted by the log, restarted
+                _log.failure("connection task failed", fault, conn=connection.name)
+                connection.abandon()
+                await asyncio.sleep(5.0)
+
+    def tick(self) -> None:
+        """Once a second."""
+        for connection in self.connections:
+            connection.tick()
+
+    async def stop(self) -> None:
+        """Close every connection; frames on their way are still taken."""
+        await asyncio.gather(*(connection.stop() for connection in self.connections), return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def stats(self) -> list[ConnectionStats]:
+        """Figures of every connection."""
+        return [connection.stats() for connection in self.connections]
+
+
+def _first_rollover_s(config: FeedConfig, place: int, total: int) -> float:
+    """Connections roll over one after the other: spread over a tenth of the period, none in the first half."""
+    full = max(config.rollover_s - config.ready_ahead_s, config.rollover_s / 2)
+    return full * (1.0 - 0.1 * place / max(1, total))

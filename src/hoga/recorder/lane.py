@@ -1,0 +1,206 @@
+"""recorder.lane: the frames of up to 256 streams, batched into chunks; one journal file a minute.
+
+A batch is flushed when it holds 48 records, or 1.5 ms after its first: compressed while it is still in cache, then
+queued for the writer. The minute ends between two records, by receipt: `Bookkeeping` is asked for what is to be
+said at the end of the old journal and at the beginning of the new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections import Counter, deque
+from pathlib import Path
+from time import time_ns
+from typing import Any, Protocol
+
+import zstandard
+
+from hoga.archive.journal import CONTROL, GapNote, JournalHeader, JournalName, Note, OddNote, encode_chunk, encode_header, encode_note, journal_name
+from hoga.core.ledger import Gap, Reason
+from hoga.core.times import MINUTE_NS, SECOND_NS, day_of, minute_floor_ns, minute_of
+from hoga.recorder.writer import JournalWriter
+
+__all__ = ["Bookkeeping", "Lane"]
+
+_FLUSH_S = 0.0015
+_STEP_BACK_NS = 60 * SECOND_NS
+_ODD_KEPT = 65_536
+
+
+class Bookkeeping(Protocol):
+    """Who knows the streams of a lane."""
+
+    def end_minute(self, lane: Lane, boundary_ns: int, later: Counter[int]) -> list[Note]:
+        """What the ending journal still has to say. `later`: records per stream index that belong to the next."""
+        ...
+
+    def begin_minute(self, lane: Lane, from_ns: int) -> tuple[JournalHeader, list[Note]]:
+        """The next journal's header and opening notes."""
+        ...
+
+    def shed(self, lane: Lane, index: int, reason: Reason, from_ns: int, to_ns: int, frames: int) -> None:
+        """Records of a stream were let go because the recorder as a whole was full."""
+        ...
+
+
+class Lane:
+    """One lane. `records` is the open batch, flat: recv_ns, tag, frame, …; intakes extend it directly."""
+
+    def __init__(
+        self, number: int, *, folder: Path, session: str, writer: JournalWriter, keeper: Bookkeeping, records_max: int, flush_s: float = _FLUSH_S
+    ) -> None:
+        self.number = number
+        self.records: list[Any] = []
+        self.folder = folder
+        self.session = session
+        self.journals = 0
+        self._writer = writer
+        self._keeper = keeper
+        self._records_max = records_max
+        self._flush_s = flush_s
+        self._compressor = zstandard.ZstdCompressor(level=1)
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._seq = 0
+        self._queued: deque[tuple[int, array[int]]] = deque()
+        self._minute_ns = self._end_ns = 0
+        self.from_ns = 0
+        self._open = False
+        self.shed_reason = Reason.BACKPRESSURE
+
+    def begin(self, now: int) -> None:
+        """Open the first journal."""
+        self._rotate_to(now)
+
+    def arm(self) -> None:
+        """A batch begins: flush it soon."""
+        self._timer = self._loop.call_later(self._flush_s, self.flush)
+
+    def flush(self) -> None:
+        """Send the batch on its way, ending the minute where it falls."""
+        records = self.records
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not records:
+            return
+        last: int = records[-3]
+        if last >= self._end_ns or last < self._minute_ns - _STEP_BACK_NS:
+            self._flush_across()
+        else:
+            batch = records[:]
+            records.clear()
+            self._send(batch)
+
+    def tick(self, now: int) -> None:
+        """Time passes: flush, and end the minute of a lane on which nothing arrives."""
+        self.flush()
+        if self._open and now >= self._end_ns:
+            self._end_minute(self._end_ns, Counter())
+            self._rotate_to(now)
+
+    def end(self, now: int) -> None:
+        """Close the journal; nothing comes after it."""
+        self.flush()
+        if self._open:
+            self._end_minute(min(max(now, self._minute_ns), self._end_ns), Counter())
+            self._writer.rotate(self.number, None, b"")
+            self._open = False
+
+    def note(self, now: int, note: Note) -> None:
+        """Write a note among the records, at this place."""
+        if not self.records:
+            self.arm()
+        self.records.extend((now, CONTROL, encode_note(note)))
+
+    def gap(self, index: int, gap: Gap) -> None:
+        """Write down a gap of one stream."""
+        self.note(time_ns(), GapNote(index, gap))
+
+    def odd(self, now_ns: int, leg: int, why: str, raw: bytes) -> None:
+        """Keep a frame aside."""
+        self.note(now_ns, OddNote(leg, why, len(raw), raw[:_ODD_KEPT]))
+
+    def pending_of(self, index: int) -> int:
+        """How many records of stream `index` wait for the disk."""
+        self._forget_written()
+        here = sum(1 for tag in self.records[1::3] if tag & CONTROL == index)
+        return here + sum(sum(1 for tag in tags if tag & CONTROL == index) for _, tags in self._queued)
+
+    @property
+    def minute_ns(self) -> int:
+        """The start of the minute being written."""
+        return self._minute_ns
+
+    def _forget_written(self) -> None:
+        queued, total = self._queued, self._writer.written_records
+        while queued and queued[0][0] <= total:
+            queued.popleft()
+
+    def _send(self, records: list[Any]) -> None:
+        count = len(records) // 3
+        writer = self._writer
+        if writer.pending_records + count > self._records_max:
+            self._shed(records)
+            return
+        self._forget_written()
+        self._queued.append((writer.queued_records + count, array("I", records[1::3])))
+        self._seq += 1
+        chunk = encode_chunk(records, self._seq, self._compressor)
+        writer.put(self.number, chunk, records=count, oldest_ns=records[0])
+
+    def _shed(self, records: list[Any]) -> None:
+        """Too much waits already: keep the notes, count the frames."""
+        notes = [item for at in range(0, len(records), 3) if records[at + 1] == CONTROL for item in records[at : at + 3]]
+        spans: dict[int, list[int]] = {}
+        for at in range(0, len(records), 3):
+            if records[at + 1] != CONTROL:
+                spans.setdefault(records[at + 1] & CONTROL, []).append(records[at])
+        records.clear()
+        for index, times in spans.items():
+            self._keeper.shed(self, index, self.shed_reason, times[0], times[-1], len(times))
+        if notes:
+            self._seq += 1
+            chunk = encode_chunk(notes, self._seq, self._compressor)
+            self._writer.put(self.number, chunk, records=len(notes) // 3, oldest_ns=notes[0])
+
+    def _flush_across(self) -> None:
+        """The batch holds a minute's end (or the clock was set back by more than a minute)."""
+        batch = self.records[:]
+        self.records.clear()
+        stamps: list[int] = batch[0::3]
+        last = self._minute_ns - _STEP_BACK_NS
+        cut = next((at for at, stamp in enumerate(stamps) if stamp >= self._end_ns or stamp < last), len(stamps))
+        if cut:
+            self._send(batch[: 3 * cut])
+        rest = batch[3 * cut :]
+        if not rest:
+            return
+        later = Counter(tag & CONTROL for tag in rest[1::3] if tag != CONTROL)
+        boundary = self._end_ns if stamps[cut] >= self._end_ns else self._minute_ns
+        self._end_minute(boundary, later)
+        self._rotate_to(stamps[cut])
+        self.records[:0] = rest
+        self.flush()
+
+    def _end_minute(self, boundary_ns: int, later: Counter[int]) -> None:
+        notes = self._keeper.end_minute(self, boundary_ns, later)
+        closing = [item for note in notes for item in (boundary_ns, CONTROL, encode_note(note))]
+        closing = self.records + closing
+        self.records.clear()
+        if closing:
+            self._send(closing)
+
+    def _rotate_to(self, now: int) -> None:
+        self._minute_ns = minute_floor_ns(now)
+        from_ns = self._end_ns if self._open and self._end_ns == self._minute_ns else now
+        self._end_ns = self._minute_ns + MINUTE_NS
+        self.journals += 1
+        self._open = True
+        self.from_ns = from_ns
+        header, notes = self._keeper.begin_minute(self, from_ns)
+        name = JournalName(self.number, day_of(self._minute_ns), minute_of(self._minute_ns), self.session, self.journals)
+        self._writer.rotate(self.number, self.folder / journal_name(name), encode_header(header))
+        for note in notes:
+            self.records.extend((from_ns, CONTROL, encode_note(note)))

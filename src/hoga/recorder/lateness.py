@@ -1,0 +1,156 @@
+"""recorder.lateness: one-way latency per symbol, the gate that follows from it, and the estimated event time's lead.
+
+Sampled on a timer from each timed stream's newest frame, never in the frame's own path. A symbol none of whose
+recorded streams carries an event time is measured on a probe stream.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable
+from statistics import median
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from hoga.core.times import MS_NS
+from hoga.quality.gate import Gate, GateMode
+from hoga.quality.latency import LatencyWindow
+
+__all__ = ["GateMove", "LatencyRules", "Lateness", "Timed"]
+
+_REPORT_NS = 100_000
+"""A median is told anew when it moved by a tenth of a millisecond, or by one part in a hundred."""
+_SKEWED_NS = -5 * MS_NS
+
+
+class LatencyRules(msgspec.Struct, frozen=True, kw_only=True):
+    """`LATENCY_*` as configured."""
+
+    deque_size: int = 100
+    sample_min: int = 10
+    threshold_ms: float = 1000.0
+    gate: str = "pause"
+
+
+class Timed(Protocol):
+    """A stream whose frames carry the venue's time."""
+
+    def newest(self) -> tuple[int, bytes]:
+        """(recv_ns, frame) of the newest."""
+        ...
+
+
+class GateMove(NamedTuple):
+    """The gate of `symbol` opened or closed."""
+
+    symbol: str
+    closed: bool
+    median_ns: int
+
+
+class _Symbol:
+    __slots__ = ("gate", "median_ns", "p99_ns", "sources", "told_ns", "window")
+
+    def __init__(self, rules: LatencyRules) -> None:
+        self.window = LatencyWindow(size=rules.deque_size, minimum=rules.sample_min)
+        self.gate = Gate(threshold_ns=int(rules.threshold_ms * MS_NS), mode=GateMode(rules.gate))
+        self.sources: list[tuple[Timed, re.Pattern[bytes], list[int]]] = []
+        self.median_ns: int | None = None
+        self.p99_ns: int | None = None
+        self.told_ns: int | None = None
+
+
+class Lateness:
+    """Latency of all symbols of a venue.
+
+    `told(symbols' new medians)` is called from `tick` for each symbol whose median moved enough to be written down.
+    """
+
+    def __init__(self, rules: LatencyRules, *, told: Callable[[str, int | None, int], None]) -> None:
+        self._rules = rules
+        self._told = told
+        self._symbols: dict[str, _Symbol] = {}
+        self._overheads: deque[int] = deque([2_000], maxlen=64)
+
+    def watch(self, symbol: str, source: Timed, event_key: str) -> None:
+        """Measure `symbol` on `source`, whose payload has the event time in ms at `event_key`."""
+        pattern = re.compile(rb'"%b"\s*:\s*(\d+)' % re.escape(event_key.encode()))
+        self._of(symbol).sources.append((source, pattern, [0]))
+
+    def _of(self, symbol: str) -> _Symbol:
+        if symbol not in self._symbols:
+            self._symbols[symbol] = _Symbol(self._rules)
+        return self._symbols[symbol]
+
+    @property
+    def overhead_ns(self) -> int:
+        """The median time from a frame's stamp to its place in the batch: our own share of a receipt's lateness."""
+        return int(median(self._overheads))
+
+    def add_overhead(self, ns: int) -> None:
+        """One measured passage through our own code."""
+        self._overheads.append(ns)
+
+    def forget(self) -> None:
+        """The clock was stepped: all samples are void."""
+        for state in self._symbols.values():
+            state.window.clear()
+
+    def tick(self) -> list[GateMove]:
+        """Sample every source that brought something new, judge every gate. Returns the gates that moved."""
+        moves = []
+        for symbol, state in self._symbols.items():
+            if not _sample(state):
+                continue
+            state.median_ns = state.window.median_ns()
+            if state.gate.judge(state.median_ns) and state.median_ns is not None:
+                moves.append(GateMove(symbol, state.gate.closed, state.median_ns))
+            self._tell(symbol, state)
+        return moves
+
+    def _tell(self, symbol: str, state: _Symbol) -> None:
+        now, told = state.median_ns, state.told_ns
+        if now is None or (told is not None and abs(now - told) < max(_REPORT_NS, abs(told) // 100)):
+            return
+        state.told_ns = now
+        self._told(symbol, now, self.overhead_ns)
+
+    def medians(self) -> Iterable[tuple[str, int | None]]:
+        """(symbol, median as last told) of every symbol."""
+        return ((symbol, state.told_ns) for symbol, state in self._symbols.items())
+
+    def median_ns(self, symbol: str) -> int | None:
+        """The current median, None when unknown."""
+        state = self._symbols.get(symbol)
+        return state.median_ns if state else None
+
+    def p99_ns(self, symbol: str) -> int | None:
+        """The current 99th percentile, None when unknown."""
+        state = self._symbols.get(symbol)
+        return state.window.quantile_ns(0.99) if state else None
+
+    def is_closed(self, symbol: str) -> bool:
+        """Whether the symbol's gate keeps its streams from being recorded now."""
+        state = self._symbols.get(symbol)
+        return state is not None and not state.gate.stream_enabled
+
+    def skewed(self) -> bool:
+        """Whether our clock is behind the venue's by more than the way takes: a latency below -5 ms."""
+        known = [state.median_ns for state in self._symbols.values() if state.median_ns is not None]
+        return bool(known) and median(known) < _SKEWED_NS
+
+
+def _sample(state: _Symbol) -> bool:
+    fresh = False
+    for source, pattern, seen in state.sources:
+        recv_ns, frame = source.newest()
+        if recv_ns == seen[0]:
+            continue
+        seen[0] = recv_ns
+        hit = pattern.search(frame)
+        if hit is not None:
+            state.window.add(recv_ns - int(hit[1]) * MS_NS)
+            fresh = True
+    return fresh

@@ -1,0 +1,492 @@
+"""recorder.recorder: one venue's recorder: its streams, lanes, legs and latency, behind one small door.
+
+    feed ──open_leg/leg_live/close_leg──▶ Recorder ──takes──▶ Intake ──▶ Lane ──▶ JournalWriter ──on_closed──▶ sealing
+
+Everything here runs on the event loop and never waits: files belong to the writer's threads. `start` takes the
+folder's lock; `tick` once a second and `latency_tick` ten times keep the accounts; `stop` ends the journals.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from time import time_ns
+from typing import NamedTuple
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from hoga._version import __version__
+from hoga.archive.journal import JOURNAL_DIR, ClockNote, CountsNote, JournalHeader, LatencyNote, LegNote, LiveNote, Note, StreamEntry
+from hoga.archive.life import LOCK_FILE, LastLife
+from hoga.archive.seal import ASIDE_KIND
+from hoga.core.errors import ArchiveBusy, ArchiveError
+from hoga.core.ledger import Gap, Reason
+from hoga.core.streams import Stream
+from hoga.core.times import SECOND_NS, minute_floor_ns
+from hoga.net.plan import shards
+from hoga.net.ws import Take
+from hoga.recorder.intake import DISK_FULL, GATED, Intake, make_intake
+from hoga.recorder.lane import Lane
+from hoga.recorder.lateness import GateMove, Lateness, LatencyRules
+from hoga.recorder.writer import JournalWriter
+from hoga.venues.spec import VenueSpec
+
+__all__ = ["LegStats", "Probe", "Recorder", "RecorderConfig", "directories_for"]
+
+_LANE_STREAMS = 256
+_REORDER_NS = 2 * SECOND_NS
+_MANY_STREAMS = 200
+
+
+class RecorderConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a recorder needs to know. `directories`: archive folder by kind; `book_kinds` have `snapshots_queue_max`."""
+
+    home: Path
+    directories: dict[str, Path]
+    aside_directory: Path
+    interval_min: int = 1
+    archive_format: str = "zip"
+    fsync_interval_s: float = 1.0
+    disk_reserve_bytes: int = 1 << 30
+    snapshots_queue_max: int = 6_000
+    executions_queue_max: int = 20_000
+    records_max: int = 200_000
+    latency: LatencyRules = LatencyRules()
+
+    @property
+    def journal_folder(self) -> Path:
+        """Where open minutes are."""
+        return self.home / "temporary" / JOURNAL_DIR
+
+
+class LegStats(msgspec.Struct):
+    """How a leg did where two ran side by side: frames it brought first, frames the other had brought already, and
+    how many of its streams have come on it while there were two."""
+
+    won: int = 0
+    late: int = 0
+    streams: int = 0
+
+
+class Probe:
+    """A stream received for its event time only."""
+
+    __slots__ = ("frame_key", "n", "newest_frame", "stream")
+
+    def __init__(self, spec: VenueSpec, stream: Stream) -> None:
+        self.stream = stream
+        self.frame_key = spec.frame_key(stream)
+        self.newest_frame: tuple[int, bytes] = (0, b"")
+        self.n = 0
+
+    def take(self, now: int, data: bytes) -> object:
+        """Remember it."""
+        self.newest_frame = (now, data)
+        self.n += 1
+        return None
+
+    def newest(self) -> tuple[int, bytes]:
+        """(recv_ns, frame) of the newest."""
+        return self.newest_frame
+
+
+class _Leg(NamedTuple):
+    number: int
+    conn: str
+    epoch: int
+    streams: list[Stream]
+    table: dict[bytes, Take]
+    opened_ns: list[int]
+    stats: LegStats
+    seen: set[str]
+
+
+class Recorder:
+    """Records `streams` of one venue. Times are wall-clock ns.
+
+    `on_closed(path)`: a journal is complete (called from a thread). `on_fault(text)`: writing is stuck, or goes on
+    (None); from a thread too.
+    """
+
+    def __init__(
+        self,
+        spec: VenueSpec,
+        config: RecorderConfig,
+        streams: list[Stream],
+        *,
+        on_closed: Callable[[Path], None],
+        on_fault: Callable[[str | None], None],
+    ) -> None:
+        self.spec = spec
+        self.config = config
+        self.session = f"{time_ns():x}"
+        self._lock = FileLock(config.journal_folder / LOCK_FILE)
+        self.writer = JournalWriter(fsync_interval_s=config.fsync_interval_s, on_closed=on_closed, on_fault=on_fault)
+        self.lateness = Lateness(config.latency, told=self._tell_latency)
+        self.lanes: list[Lane] = []
+        self.intakes: dict[str, Intake] = {}
+        self.probes: dict[str, Probe] = {}
+        self._lane_of: dict[str, Lane] = {}
+        self._members: dict[int, list[Intake]] = {}
+        self._bases: dict[str, tuple[int, int, int]] = {}
+        self._legs: dict[int, _Leg] = {}
+        self._next_leg = 1
+        self._clock: ClockNote | None = None
+        self._disk_full = False
+        self._started = False
+        self.odd_frames = 0
+        self.unrecorded_odd = 0
+        self._build(streams)
+
+    def _build(self, streams: list[Stream]) -> None:
+        memory = 512 if len(streams) <= _MANY_STREAMS else 128
+        config = self.config
+        for number, members in enumerate(shards(streams, _LANE_STREAMS)):
+            lane = Lane(
+                number,
+                folder=config.journal_folder,
+                session=self.session,
+                writer=self.writer,
+                keeper=self,
+                records_max=config.records_max,
+            )
+            self.lanes.append(lane)
+            self._members[number] = []
+            for index, stream in enumerate(members):
+                queue_max = config.executions_queue_max if stream.kind == "execution" else config.snapshots_queue_max
+                intake = make_intake(self.spec, stream, index=index, lane=lane, queue_max=queue_max, memory=memory)
+                self.intakes[stream.name] = intake
+                self._lane_of[stream.name] = lane
+                self._members[number].append(intake)
+                self._bases[stream.name] = (0, 0, 0)
+        self._watch_latency(streams)
+
+    def _watch_latency(self, streams: list[Stream]) -> None:
+        timed = set()
+        for stream in streams:
+            key = self.spec.channel_of(stream.channel).event_key
+            if key is not None:
+                timed.add(stream.symbol)
+                self.lateness.watch(stream.symbol, self.intakes[stream.name], key)
+        if self.spec.probe_channel is None:
+            return
+        key = self.spec.channel_of(self.spec.probe_channel).event_key
+        for symbol in sorted({stream.symbol for stream in streams} - timed):
+            probe = Probe(self.spec, self.spec.parse_stream(symbol, self.spec.probe_channel))
+            self.probes[probe.stream.name] = probe
+            if key is not None:
+                self.lateness.watch(symbol, probe, key)
+
+    # -- life ---------------------------------------------------------------------------------------------------
+
+    def acquire(self) -> None:
+        """Take the folder. Raises ArchiveBusy when another recorder has it, ArchiveError when it cannot be written."""
+        folder = self.config.journal_folder
+        try:
+            for directory in {folder, *self.config.directories.values()}:
+                directory.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout as fault:
+            raise ArchiveBusy(folder, "another hoga is recording here", hint="stop it first, or give this one its own --data") from fault
+        except OSError as fault:
+            raise ArchiveError(folder, f"cannot be written: {fault.strerror}", hint="check the folder's owner and permissions") from fault
+
+    def start(self, last_life: LastLife | None) -> None:
+        """Begin to record. `last_life`: how it ended before; the time since is a gap."""
+        if last_life is not None:
+            for name, intake in self.intakes.items():
+                if name in last_life.streams:
+                    intake.resume(ended_ns=last_life.ns, reason=last_life.reason, last_id=last_life.streams[name])
+        self.writer.start()
+        self._started = True
+        now = time_ns()
+        for lane in self.lanes:
+            lane.begin(now)
+
+    def stop(self, *, timeout_s: float) -> bool:
+        """End the journals and wait for the disk. Blocks (call it in a thread after `end_lanes`)."""
+        return self.writer.stop(timeout_s=timeout_s)
+
+    def end_lanes(self) -> LastLife:
+        """The last words of every lane. After this nothing is recorded any more."""
+        now = time_ns()
+        for leg in list(self._legs.values()):
+            self._end_leg(leg, now, "stopped")
+        for lane in self.lanes:
+            lane.end(now)
+        streams = {name: intake.last_id() for name, intake in self.intakes.items() if intake.live_from_ns is not None}
+        return LastLife(ns=now, reason=Reason.SHUTDOWN, streams=streams)
+
+    def release(self) -> None:
+        """Give the folder back."""
+        self._lock.release()
+
+    # -- legs ---------------------------------------------------------------------------------------------------
+
+    @property
+    def wanted(self) -> list[Stream]:
+        """Every stream to subscribe, probes included."""
+        return [*(intake.stream for intake in self.intakes.values()), *(probe.stream for probe in self.probes.values())]
+
+    def open_leg(self, conn: str, epoch: int, streams: list[Stream]) -> tuple[int, dict[bytes, Take]]:
+        """A connection is about to be made: its number, and who takes its frames."""
+        number = self._next_leg
+        self._next_leg = number % 0xFFFE + 1
+        leg = _Leg(number, conn, epoch, streams, {}, [], LegStats(), set())
+        self._legs[number] = leg
+        for stream in streams:
+            if stream.name in self.probes:
+                probe = self.probes[stream.name]
+                leg.table[probe.frame_key] = probe.take
+        return number, leg.table
+
+    def leg_live(self, number: int, now: int) -> None:
+        """The connection is open and its streams are coming."""
+        leg = self._legs[number]
+        leg.opened_ns.append(now)
+        for lane, members in self._lanes_of(leg).items():
+            lane.note(now, LegNote(number, leg.conn, leg.epoch, now, [intake.index for intake in members]))
+            for intake in members:
+                intake.connected(number, now)
+                self._set_takes(intake)
+
+    def close_leg(self, number: int, now: int, *, alive_ns: int, reason: Reason, close: str) -> None:
+        """The connection is gone; its last sign of life was at `alive_ns`."""
+        leg = self._legs.get(number)
+        if leg is None:
+            return
+        self._end_leg(leg, now, close)
+        for members in self._lanes_of(leg).values():
+            for intake in members:
+                intake.disconnected(number, alive_ns=alive_ns, reason=reason)
+                self._set_takes(intake)
+
+    def received(self, stream: str) -> tuple[int, int]:
+        """(frames received in all, receipt of the newest) of a stream, by wire name."""
+        if stream in self.probes:
+            return self.probes[stream].n, self.probes[stream].newest_frame[0]
+        intake = self.intakes[stream]
+        return intake.n, max(intake.last_recv_ns, intake.seen_ns)
+
+    def stream_silent(self, stream: str, since_ns: int) -> None:
+        """The stream is judged silent, though its connection lives."""
+        if stream in self.intakes:
+            self.intakes[stream].silent(since_ns)
+
+    def leg_stats(self, number: int) -> LegStats:
+        """How the leg does against its twin."""
+        leg = self._legs.get(number)
+        return leg.stats if leg else LegStats()
+
+    def _end_leg(self, leg: _Leg, now: int, close: str) -> None:
+        self._legs.pop(leg.number, None)
+        if not leg.opened_ns:
+            return
+        for lane, members in self._lanes_of(leg).items():
+            indices = [intake.index for intake in members]
+            lane.note(now, LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], indices, now, close))
+
+    def _lanes_of(self, leg: _Leg) -> dict[Lane, list[Intake]]:
+        lanes: dict[Lane, list[Intake]] = {}
+        for stream in leg.streams:
+            if stream.name in self.intakes:
+                lanes.setdefault(self._lane_of[stream.name], []).append(self.intakes[stream.name])
+        return lanes
+
+    def _set_takes(self, intake: Intake) -> None:
+        """One leg: the intake itself takes the frames. More: each leg says first whose frame it is."""
+        alone = intake.legs <= 1
+        for leg in self._legs.values():
+            if not leg.opened_ns or not any(stream.name == intake.stream.name for stream in leg.streams):
+                continue
+            leg.table[intake.frame_key] = intake.take if alone else _leg_take(intake, leg)
+
+    def odd(self, number: int, now: int, data: bytes) -> None:
+        """A frame that nobody takes as it stands: unusual spelling, unknown stream, broken, or no market data at all."""
+        leg = self._legs.get(number)
+        if leg is None or not self._started:
+            self.unrecorded_odd += 1
+            return
+        parts = self.spec.split(data)
+        if parts is not None and parts[0] in self.intakes:
+            take = leg.table.get(self.intakes[parts[0]].frame_key, self.intakes[parts[0]].take)
+            take(now, data)
+            return
+        if parts is not None and parts[0] in self.probes:
+            self.probes[parts[0]].take(now, data)
+            return
+        self.odd_frames += 1
+        if parts is None:
+            for intake in self.intakes.values():
+                if data.startswith(intake.frame_key):
+                    intake.malformed(now, number, data)
+                    return
+        why = "not a data frame" if parts is None else f"unknown stream {parts[0]}"
+        self.lanes[0].odd(now, number, why, data)
+
+    # -- time ---------------------------------------------------------------------------------------------------
+
+    def tick(self, now: int) -> None:
+        """Once a second."""
+        for intake in self.intakes.values():
+            intake.end_counting()
+            intake.drain_holes(older_than_ns=now - _REORDER_NS)
+        for lane in self.lanes:
+            lane.tick(now)
+
+    def latency_tick(self) -> list[GateMove]:
+        """Sample latencies, move gates. Returns the gates that moved."""
+        moves = self.lateness.tick()
+        for move in moves:
+            for intake in self.intakes.values():
+                if intake.stream.symbol == move.symbol:
+                    intake.mode = intake.mode | GATED if self.lateness.is_closed(move.symbol) else intake.mode & ~GATED
+        return moves
+
+    def check_disk(self) -> int:
+        """Free bytes above the reserve; below it recording stops cleanly, and resumes 5 % above. May block."""
+        reserve = self.config.disk_reserve_bytes
+        spare = shutil.disk_usage(self.config.journal_folder).free - reserve
+        if self._disk_full:
+            self.set_disk_full(spare < reserve // 20)
+        else:
+            self.set_disk_full(spare < 0)
+        return spare
+
+    @property
+    def disk_full(self) -> bool:
+        """Whether recording is stopped for want of space."""
+        return self._disk_full
+
+    def set_disk_full(self, full: bool) -> None:
+        """Stop or resume all streams for want of space."""
+        if full is self._disk_full:
+            return
+        self._disk_full = full
+        for intake in self.intakes.values():
+            intake.mode = intake.mode | DISK_FULL if full else intake.mode & ~DISK_FULL
+
+    def set_writer_fault(self, fault: str | None) -> None:
+        """Why writing is stuck: what is shed from now on is shed for that reason."""
+        for lane in self.lanes:
+            lane.shed_reason = Reason.DISK_FULL if fault is not None else Reason.BACKPRESSURE
+
+    def clock_stepped(self, at_ns: int, delta_ns: int) -> None:
+        """The wall clock jumped by `delta_ns` and shows `at_ns` now."""
+        self.lateness.forget()
+        before = at_ns - delta_ns
+        gap = Gap(min(before, at_ns), max(before, at_ns), Reason.CLOCK_STEP, 0, detail=f"the clock was set by {delta_ns / 1e9:+.3f} s")
+        for lane in self.lanes:
+            for intake in self._members[lane.number]:
+                lane.gap(intake.index, gap)
+
+    def clock_measured(self, *, offset_ms: float | None, source: str) -> None:
+        """The clock's offset was measured: it goes into the manifests."""
+        self._clock = ClockNote(time_ns(), offset_ms, source)
+        for lane in self.lanes:
+            lane.note(self._clock.ns, self._clock)
+
+    # -- what the lanes ask (lane.Bookkeeping) --------------------------------------------------------------------
+
+    def end_minute(self, lane: Lane, boundary_ns: int, later: Counter[int]) -> list[Note]:
+        """The ending journal's last notes: what each stream was, and how many frames it had."""
+        notes: list[Note] = []
+        spans: dict[int, list[int]] = {}
+        for intake in self._members[lane.number]:
+            intake.close_minute(boundary_ns)
+            name = intake.stream.name
+            base = self._bases[name]
+            now = (intake.n - later[intake.index], intake.duplicates, intake.reordered)
+            self._bases[name] = now
+            if now != base:
+                notes.append(CountsNote(intake.index, now[0] - base[0], now[1] - base[1], now[2] - base[2]))
+            if intake.live_from_ns is not None and intake.live_from_ns < boundary_ns:
+                spans.setdefault(max(intake.live_from_ns, lane.from_ns), []).append(intake.index)
+        notes.extend(LiveNote(streams, from_ns, boundary_ns) for from_ns, streams in spans.items())
+        return notes
+
+    def begin_minute(self, lane: Lane, from_ns: int) -> tuple[JournalHeader, list[Note]]:
+        """The next journal: its streams, the legs that are open, the latencies in force."""
+        config = self.config
+        members = self._members[lane.number]
+        header = JournalHeader(
+            venue=self.spec.name,
+            session=self.session,
+            number=lane.journals,
+            lane=lane.number,
+            from_ns=from_ns,
+            minute_ns=minute_floor_ns(from_ns),
+            interval_min=config.interval_min,
+            archive_format=config.archive_format,
+            aside_directory=_relative(config.aside_directory, config.journal_folder),
+            streams=[
+                StreamEntry(
+                    stream=intake.stream,
+                    directory=_relative(config.directories[intake.stream.kind], config.journal_folder),
+                    last_id=intake.last_id(),
+                    down=intake.down_reason,
+                )
+                for intake in members
+            ],
+            hoga=__version__,
+        )
+        notes: list[Note] = []
+        for leg in self._legs.values():
+            if leg.opened_ns and (mine := self._lanes_of(leg).get(lane)):
+                notes.append(LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], [intake.index for intake in mine]))
+        by_symbol: dict[str, list[int]] = {}
+        for intake in members:
+            by_symbol.setdefault(intake.stream.symbol, []).append(intake.index)
+        for symbol, median_ns in self.lateness.medians():
+            if median_ns is not None and symbol in by_symbol:
+                notes.append(LatencyNote(by_symbol[symbol], median_ns, self.lateness.overhead_ns))
+        return header, notes
+
+    def shed(self, lane: Lane, index: int, reason: Reason, from_ns: int, to_ns: int, frames: int) -> None:
+        """The lane had to let records of a stream go."""
+        self._members[lane.number][index].count_lost(reason, from_ns, to_ns, frames)
+
+    def _tell_latency(self, symbol: str, median_ns: int | None, overhead_ns: int) -> None:
+        now = time_ns()
+        for lane in self.lanes:
+            mine = [intake.index for intake in self._members[lane.number] if intake.stream.symbol == symbol]
+            if mine:
+                lane.note(now, LatencyNote(mine, median_ns, overhead_ns))
+
+
+def _leg_take(intake: Intake, leg: _Leg) -> Take:
+    tag = intake.index | leg.number << 16
+    stats, seen, name = leg.stats, leg.seen, intake.stream.name
+
+    def take(now: int, data: bytes) -> object:
+        intake.tag = tag
+        before = intake.recorded
+        answer = intake.take(now, data)
+        if answer is None:
+            if name not in seen:
+                seen.add(name)
+                stats.streams += 1
+            if intake.recorded > before:
+                stats.won += 1
+            else:
+                stats.late += 1
+        return answer
+
+    return take
+
+
+def _relative(path: Path, base: Path) -> str:
+    """`path` as seen from `base`, so that a moved archive still finds itself; absolute when they share nothing."""
+    try:
+        return os.path.relpath(path.resolve(), base.resolve())
+    except ValueError:
+        return str(path.resolve())
+
+
+def directories_for(streams: list[Stream], directory_of: Callable[[str], Path]) -> dict[str, Path]:
+    """Archive folder by kind, for the kinds these streams feed."""
+    return {kind: directory_of(kind) for kind in {stream.kind for stream in streams} | {ASIDE_KIND}}

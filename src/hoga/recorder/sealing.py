@@ -1,0 +1,228 @@
+"""recorder.sealing: closed journals become segments, segments days, in pool processes, one step after the other.
+
+    journal closed ──seal──▶ segments ──(interval over) join──▶ segments ──(day over) merge──▶ day file + manifest
+
+One lane's minutes are sealed in order. A day is merged when the first minute of the next one is sealed, each series by
+itself, one at a time and each day exactly once. What fails is tried again, later and later, and never holds up another
+lane or series.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from time import monotonic
+
+import msgspec
+
+from hoga.archive.join import join_parts, waiting_parts
+from hoga.archive.journal import JournalName, parse_journal_name
+from hoga.archive.merge import MergeResult, merge_day, pending_days
+from hoga.archive.seal import SealJob, SealResult, seal
+from hoga.core.errors import ArchiveBusy, ArchiveError
+from hoga.runtime.logs import get_log
+from hoga.runtime.pool import WorkerPool
+
+__all__ = ["Sealing", "SealingConfig", "SealingStats"]
+
+_log = get_log("seal")
+
+_RETRY_MAX_S = 300.0
+
+
+class SealingConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What is made of journals. `directories`: every archive folder of the venue."""
+
+    venue: str
+    directories: list[Path]
+    interval_min: int
+    archive_format: str
+    purge: bool
+
+
+class SealingStats(msgspec.Struct, kw_only=True):
+    """Figures since the start. `seal_s`: how long the last minute took; `waiting`: journals not yet sealed."""
+
+    segments: int = 0
+    records: int = 0
+    bytes: int = 0
+    archive_bytes: int = 0
+    duplicates: int = 0
+    days: int = 0
+    waiting: int = 0
+    failures: int = 0
+    seal_s: float = 0.0
+
+
+class Sealing:
+    """The way from journals to the archive. All methods belong to the event loop.
+
+    `on_sealed(result)` is told of every minute. `merge_slots`: merges at the same time; seals go first.
+    """
+
+    def __init__(self, config: SealingConfig, pool: WorkerPool, *, on_sealed: Callable[[SealResult], None] = lambda result: None) -> None:
+        self.stats = SealingStats()
+        self._config = config
+        self._pool = pool
+        self._on_sealed = on_sealed
+        self._queues: dict[int, asyncio.Queue[Path]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._days: dict[int, str] = {}
+        self._merging = asyncio.Lock()
+        self._merges: set[tuple[Path, str, str, str]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._ending = False
+
+    def journal_closed(self, path: Path) -> None:
+        """A journal is complete: seal it after those of its lane that came before."""
+        name = parse_journal_name(path.name)
+        assert name is not None, "journals are named by the lane that made them"
+        if name.lane not in self._queues:
+            self._queues[name.lane] = asyncio.Queue()
+            self._spawn(self._serve(self._queues[name.lane]), f"seal lane {name.lane}")
+        self.stats.waiting += 1
+        self._idle.clear()
+        self._queues[name.lane].put_nowait(path)
+
+    def merge_pending(self, *, before_day: str) -> None:
+        """Merge every day before `before_day` that is still in minutes (what an earlier life left)."""
+        for directory in self._config.directories:
+            for symbol, kind, day in pending_days(directory):
+                if day < before_day:
+                    self._want_merge(directory, symbol, kind, day)
+
+    async def finish(self, *, timeout_s: float) -> bool:
+        """Seal what is closed and join what is waiting; no merges any more. Returns whether all was done in time."""
+        self._ending = True
+        end = monotonic() + timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._idle.wait()
+                if self._config.interval_min > 1:
+                    await self._join_all()
+        except TimeoutError:
+            _log.warning("sealing not finished in time", waiting=self.stats.waiting, note="the next start goes on with it")
+            return False
+        finally:
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=max(0.1, end - monotonic())) if self._tasks else None
+        return True
+
+    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, queue: asyncio.Queue[Path]) -> None:
+        while True:
+            path = await queue.get()
+            await self._seal_until_done(path)
+            self.stats.waiting -= 1
+            if self.stats.waiting == 0:
+                self._idle.set()
+
+    async def _seal_until_done(self, path: Path) -> None:
+        pause, again = 2.0, False
+        while True:
+            began = monotonic()
+            try:
+                result = await self._pool.submit(seal, SealJob(journals=[str(path)], again=again))
+                failed = result.failed
+            except (ArchiveError, OSError) as fault:
+                result, failed = None, [(path.name, str(fault))]
+            if result is not None and not failed:
+                self._sealed(path, result, monotonic() - began)
+                return
+            self.stats.failures += 1
+            for what, why in failed[:3]:
+                _log.error("cannot seal", what=what, why=why, more=max(0, len(failed) - 3), retry_in_s=round(pause))
+            again = True
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _RETRY_MAX_S)
+
+    def _sealed(self, path: Path, result: SealResult, seconds: float) -> None:
+        stats = self.stats
+        stats.segments += len(result.segments)
+        stats.records += result.records
+        stats.bytes += result.bytes
+        stats.archive_bytes += result.archive_bytes
+        stats.duplicates += result.duplicates
+        stats.seal_s = seconds
+        if result.damaged_bytes:
+            _log.warning("damaged bytes in a journal", journal=path.name, bytes=result.damaged_bytes)
+        self._on_sealed(result)
+        name = parse_journal_name(path.name)
+        assert name is not None, "checked when it was queued"
+        if not self._ending:
+            self._after(name)
+
+    def _after(self, name: JournalName) -> None:
+        """A minute is sealed: is an interval over, is a day?"""
+        hours, minutes = name.minute.split("-")
+        minute = int(hours) * 60 + int(minutes)
+        if self._config.interval_min > 1 and (minute + 1) % self._config.interval_min == 0:
+            self._spawn(self._join_all(), "join")
+        earlier = self._days.get(name.lane)
+        self._days[name.lane] = name.day
+        if earlier is not None and earlier < name.day:
+            self._spawn(self._merge_days(name.day), "merge days")
+
+    async def _merge_days(self, today: str) -> None:
+        if self._config.interval_min > 1:
+            await self._join_all(before_day=today)
+        if all(day >= today for day in self._days.values()):
+            self.merge_pending(before_day=today)
+
+    async def _join_all(self, *, before_day: str | None = None) -> None:
+        config = self._config
+        for directory in config.directories:
+            for symbol, kind, day in waiting_parts(directory):
+                if before_day is not None and day >= before_day:
+                    continue
+                try:
+                    await self._pool.submit(_join_job, config, directory, symbol, kind, day)
+                except (ArchiveError, OSError) as fault:
+                    self.stats.failures += 1
+                    _log.error("cannot join", what=f"{symbol} {kind} {day}", why=str(fault))
+
+    def _want_merge(self, directory: Path, symbol: str, kind: str, day: str) -> None:
+        key = (directory, symbol, kind, day)
+        if key not in self._merges:
+            self._merges.add(key)
+            self._spawn(self._merge(*key), f"merge {symbol} {kind} {day}")
+
+    async def _merge(self, directory: Path, symbol: str, kind: str, day: str) -> None:
+        """One day of one series, once. Merges wait for one another: sealing must always find a free worker."""
+        config, pause = self._config, 5.0
+        while True:
+            try:
+                async with self._merging:
+                    merged = await self._pool.submit(_merge_job, config, directory, symbol, kind, day)
+                self._merged(merged, symbol, kind, day)
+                break
+            except ArchiveBusy:
+                pass
+            except (ArchiveError, OSError) as fault:
+                self.stats.failures += 1
+                _log.error("cannot merge", what=f"{symbol} {kind} {day}", why=str(fault), retry_in_s=round(pause))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 3600.0)
+        self._merges.discard((directory, symbol, kind, day))
+
+    def _merged(self, merged: MergeResult, symbol: str, kind: str, day: str) -> None:
+        if merged.state == "merged":
+            self.stats.days += 1
+            _log.info("day merged", symbol=symbol, kind=kind, day=day, segments=merged.segments, records=merged.records, bytes=merged.bytes)
+
+
+def _join_job(config: SealingConfig, directory: Path, symbol: str, kind: str, day: str) -> list[str]:
+    """`join_parts` as a pool job."""
+    return join_parts(directory, symbol, kind, day, interval_min=config.interval_min, archive_format=config.archive_format)
+
+
+def _merge_job(config: SealingConfig, directory: Path, symbol: str, kind: str, day: str) -> MergeResult:
+    """`merge_day` as a pool job."""
+    return merge_day(directory, symbol, kind, day, venue=config.venue, archive_format=config.archive_format, purge=config.purge)
