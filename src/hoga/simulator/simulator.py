@@ -258,10 +258,10 @@ class Simulator:
         app = web.Application()
         add_admin_routes(app, status=self.status, inject=self.inject, clear=self.clear_faults)
         self._rest.add_routes(app)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
         port = self.config.port + 1 if self.config.port else 0
-        await web.TCPSite(self._runner, self.config.host, port, ssl_context=tls, shutdown_timeout=1.0).start()
+        await web.TCPSite(self._runner, self.config.host, port, ssl_context=tls).start()
         return int(self._runner.addresses[0][1])
 
 
