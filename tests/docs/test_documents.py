@@ -1,0 +1,119 @@
+"""The documents keep up with the program."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from hoga.app.config.keys import BY_NAME
+from hoga.app.config.render import reference
+from hoga.cli.main import build_app
+from hoga.core.ledger import Reason
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def commands(app: typer.Typer, prefix: str = "hoga") -> list[str]:
+    found = [f"{prefix} {info.name}" for info in app.registered_commands]
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        found += commands(group.typer_instance, f"{prefix} {group.name}")
+    return found
+
+
+@pytest.mark.parametrize("command", commands(build_app()))
+@pytest.mark.parametrize("page", ["README.md", "README.ko.md"])
+def test_every_command_is_on_the_front_page(page: str, command: str) -> None:
+    assert f"`{command}`" in text(page)
+
+
+def test_the_configuration_page_is_the_table() -> None:
+    assert text("docs/configuration.md") == reference(), "run `make docs`"
+
+
+def test_no_document_names_a_key_that_is_not() -> None:
+    for page in PAGES:
+        for name in re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?: = [^`]*)?`", page.read_text(encoding="utf-8")):
+            assert name in BY_NAME or name.startswith("HOGA_"), f"{page.name}: {name}"
+
+
+def shape(page: str) -> list[str]:
+    """Headings by level, code blocks and tables in order: what two languages of one page have in common."""
+    lines, shape, inside = text(page).splitlines(), [], False
+    for line in lines:
+        if line.startswith("```"):
+            inside = not inside
+            if inside:
+                shape.append(line)
+        elif not inside and line.startswith("#"):
+            shape.append(line.split()[0])
+        elif not inside and line.startswith("| `"):
+            shape.append(line.split("|")[1].strip())
+    return shape
+
+
+def code(page: str) -> list[str]:
+    """The commands in the shell blocks, comments aside."""
+    blocks = re.findall(r"```(?:sh|python|json)\n(.*?)```", text(page), re.DOTALL)
+    return [line.split("#")[0].rstrip() for block in blocks for line in block.splitlines()]
+
+
+def test_english_and_korean_say_the_same_things_in_the_same_order() -> None:
+    assert shape("README.md") == shape("README.ko.md")
+    assert code("README.md") == code("README.ko.md")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://")):
+            assert (page.parent / target).exists(), target
+
+
+def test_every_reason_of_the_ledger_is_explained() -> None:
+    page = text("docs/architecture.md")
+    assert not [reason for reason in Reason if f"`{reason}`" not in page]
+
+
+def texts(node: ast.expr, tree: ast.Module) -> list[str]:
+    """The texts that an event can be: itself, or what its variable is given in this module."""
+    if isinstance(node, ast.Name):
+        given = [entry.value for entry in ast.walk(tree) if isinstance(entry, ast.Assign) and ast.unparse(entry.targets[0]) == node.id]
+        return [text for value in given for text in texts(value, tree)]
+    if isinstance(node, ast.IfExp):
+        return texts(node.body, tree) + texts(node.orelse, tree)
+    assert isinstance(node, ast.Constant), f"{ast.unparse(node)}: an event is a fixed text, what varies goes into fields"
+    return [str(node.value)]
+
+
+def log_events() -> set[str]:
+    """Every event the program can log."""
+    found: set[str] = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and re.fullmatch(r"_log\.(info|warning|error|failure)", ast.unparse(node.func)):
+                found.update(texts(node.args[0], tree))
+    return found
+
+
+def test_every_log_line_is_explained() -> None:
+    events = log_events()
+    assert len(events) > 5
+    page = text("docs/operations.md")
+    assert not sorted(event for event in events if f"| {event} |" not in page)
+
+
+def test_the_words_of_the_archive_are_in_the_glossary() -> None:
+    page = text("docs/glossary.md")
+    for word in ("venue", "stream", "epoch", "segment", "seal", "ledger", "manifest", "gap", "hole", "coverage"):
+        assert re.search(rf"^\| {word} \|", page, re.MULTILINE)
