@@ -1,0 +1,259 @@
+"""cli.archive: `hoga verify`, `consolidate`, `ls` and `cat`: what is on disk, whether it is sound, and what it says."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hoga.cli._output import Progress, note, print_json, print_table, print_text
+from hoga.core.errors import ConfigError, ConfigMistake, HogaError
+from hoga.core.times import parse_time_ns
+
+if TYPE_CHECKING:
+    from hoga.archive.discover import SeriesDay
+    from hoga.archive.report import Problem, VerifyReport
+
+__all__ = ["register"]
+
+_JSON = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
+_SHOWN = 200
+_FLUSH_BYTES = 256 * 1024
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command("verify")(verify)
+    app.command("consolidate")(consolidate)
+    app.command("ls")(ls)
+    app.command("cat")(cat)
+
+
+def verify(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Data folders, LOB_DIRs, temporary folders or single files.")],
+    jobs: Annotated[int, typer.Option("-j", "--jobs", min=0, help="Processes at once. 0: one per processor.")] = 0,
+    as_json: _JSON = False,
+) -> int:
+    """Recompute every number of the archive from its bytes and name what does not agree.
+
+    Exit status 1 when there is a problem. Findings (a crossed book, an open minute) are no problems.
+
+    Example: hoga verify data -j 4
+    """
+    from hoga.archive import verify as archive
+
+    _require_present(paths)
+    with Progress("verify, MB") as progress:
+        shown = 0
+
+        def show(done: int, whole: int) -> None:
+            nonlocal shown
+            progress.advance(done // 1_000_000 - shown, total=whole // 1_000_000)
+            shown = done // 1_000_000
+
+        report = archive.verify(paths, jobs=jobs or os.cpu_count() or 1, progress=show)
+    if as_json:
+        print_json(report)
+    else:
+        _print_report(report)
+    return 0 if report.ok else 1
+
+
+def consolidate(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A data folder, a LOB_DIR or a temporary folder.")],
+    day: Annotated[str | None, typer.Option(metavar="D", help="Only this day, YYYY-MM-DD; today is left alone unless named here.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the minutes after the day was read back.")] = False,
+    as_json: _JSON = False,
+) -> int:
+    """Merge the minutes of finished days into their day files.
+
+    Each day is written beside its place, read back, compared, and only then are its minutes removed. Exit status 1
+    when a day could not be merged; its minutes are untouched then.
+
+    Example: hoga consolidate data --day 2026-11-20
+    """
+    from hoga.archive.discover import discover, venue_of
+    from hoga.archive.merge import merge_day
+
+    _require_present([path])
+    _require_day(day)
+    today = datetime.now(UTC).date().isoformat()
+    days = [each for each in discover([path]).days if each.folder.is_dir() and (each.day == day if day else each.day < today)]
+    done: list[dict[str, object]] = []
+    failed: list[dict[str, str]] = []
+    with Progress("consolidate", total=len(days)) as progress:
+        for each in days:
+            try:
+                result = merge_day(
+                    Path(each.directory),
+                    each.symbol,
+                    each.kind,
+                    each.day,
+                    venue=venue_of(each.directory),
+                    archive_format=_format_of(each),
+                    purge=not keep,
+                )
+                done.append({"what": each.stem, "state": result.state, "segments": result.segments, "records": result.records})
+            except HogaError as error:
+                failed.append({"what": each.stem, "why": str(error)})
+            progress.advance()
+    if as_json:
+        print_json({"ok": not failed, "done": done, "failed": failed})
+    else:
+        for item in done:
+            print_text(f"{item['what']}: {item['state']}, {item['segments']} segments, {item['records']} records")
+        for trouble in failed:
+            print_text(f"{trouble['what']}: failed: {trouble['why']}")
+        print_text(f"{len(done)} days done, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+def ls(
+    path: Annotated[Path, typer.Argument(metavar="[PATH]", help="A data folder, a LOB_DIR or a file.")] = Path("data"),
+    as_json: _JSON = False,
+) -> int:
+    """List what is recorded: one line per series and day.
+
+    Example: hoga ls data
+    """
+    from hoga.archive.catalog import catalog
+
+    _require_present([path])
+    rows = catalog([path])
+    if as_json:
+        print_json(rows)
+        return 0
+    headings = ["venue", "symbol", "kind", "day", "records", "MB", "coverage", "gaps", "state"]
+    print_table(
+        headings,
+        [
+            [
+                row.venue,
+                row.symbol,
+                row.kind,
+                row.day,
+                "?" if row.records is None else str(row.records),
+                "?" if row.bytes is None else f"{row.bytes / 1e6:.1f}",
+                "?" if row.coverage is None else f"{row.coverage:.2%}",
+                "?" if row.gaps is None else str(row.gaps),
+                row.state,
+            ]
+            for row in rows
+        ],
+        right=frozenset({4, 5, 6, 7}),
+    )
+    return 0
+
+
+def cat(
+    target: Annotated[str, typer.Argument(metavar="PATH|VENUE:SYMBOL", help="A file or folder of the archive, or a series by name.")],
+    kind: Annotated[str | None, typer.Option(metavar="K", help="orderbook, execution, delta, quote, … [default: all].")] = None,
+    start: Annotated[str | None, typer.Option(metavar="T", help="Received at or after this time (UTC).")] = None,
+    end: Annotated[str | None, typer.Option(metavar="T", help="Received before this time (UTC).")] = None,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="The data folder of VENUE:SYMBOL.")] = Path("data"),
+) -> int:
+    """Print records as JSONL, exactly as they are in the archive.
+
+    Times are ISO-8601, a day, or a number of seconds, milliseconds, microseconds or nanoseconds.
+
+    Example: hoga cat binance:BTCUSDT --kind orderbook --start 2026-11-20T13:15 --end 2026-11-20T13:20
+    """
+    from hoga.archive.reader import read_records
+
+    days = _days_of(target, data)
+    lines = read_records(days, kind=kind, start_ns=_time("--start", start), end_ns=_time("--end", end))
+    for chunk in _chunks(lines):
+        sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def _days_of(target: str, data: Path) -> list[SeriesDay]:
+    from hoga.archive.discover import discover
+
+    if Path(target).exists():
+        return discover([Path(target)]).days
+    venue, colon, symbol = target.partition(":")
+    if not colon:
+        raise _mistake("PATH", target, "a file or folder that exists, or VENUE:SYMBOL")
+    folder = data / venue
+    venues = sorted(path.name for path in data.iterdir() if path.is_dir()) if data.is_dir() else []
+    if not folder.is_dir():
+        raise _mistake("VENUE", venue, f"a venue recorded in {data}", nearest=_nearest(venue, venues))
+    days = discover([folder]).days
+    symbols = sorted({day.symbol for day in days})
+    if symbol not in symbols:
+        raise _mistake("SYMBOL", symbol, f"a symbol recorded in {folder}", nearest=_nearest(symbol, symbols))
+    return [day for day in days if day.symbol == symbol]
+
+
+def _chunks(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines in pieces worth a write."""
+    waiting: list[bytes] = []
+    size = 0
+    for line in lines:
+        waiting.append(line)
+        size += len(line)
+        if size >= _FLUSH_BYTES:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)
+
+
+def _format_of(day: SeriesDay) -> str:
+    """The archive format the day's minutes are in."""
+    return "zst" if any(path.name.endswith(".zst") for path in day.folder.iterdir()) else "zip"
+
+
+def _print_report(report: VerifyReport) -> None:
+    for kind, items in (("problem", report.problems), ("finding", report.findings)):
+        for item in items[:_SHOWN]:
+            print_text(f"{kind}: {_line_of(item)}")
+        if len(items) > _SHOWN:
+            print_text(f"… and {len(items) - _SHOWN} more {kind}s; --json lists all")
+    verdict = "good" if report.ok else f"{len(report.problems)} problems"
+    counts = f"{report.archives} archives, {report.segments} segments, {report.records} records"
+    print_text(f"{verdict}: {counts}, {report.gaps} gaps in the ledger ({report.missed} records known to be missed)")
+    if not report.archives and not report.segments:
+        note("there is nothing to verify here")
+
+
+def _line_of(item: Problem) -> str:
+    at = "" if item.offset is None else f" at {item.offset}"
+    return f"{item.file}: {item.kind}{at}: {item.detail}"
+
+
+def _require_present(paths: list[Path]) -> None:
+    for path in paths:
+        if not path.exists():
+            raise _mistake("PATH", str(path), "a file or folder that exists")
+
+
+def _require_day(day: str | None) -> None:
+    if day is None:
+        return
+    try:
+        datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise _mistake("--day", day, "a day as YYYY-MM-DD") from None
+
+
+def _time(key: str, text: str | None) -> int | None:
+    try:
+        return None if text is None else parse_time_ns(text)
+    except ValueError:
+        raise _mistake(key, str(text), "a time such as 2026-11-20T13:15:00 or 1795180500") from None
+
+
+def _nearest(word: str, words: list[str]) -> str | None:
+    return next(iter(get_close_matches(word, words, 1, 0.5)), None)
+
+
+def _mistake(key: str, found: str, expected: str, *, nearest: str | None = None) -> ConfigError:
+    return ConfigError([ConfigMistake(where="command line", line=None, key=key, found=found, expected=expected, nearest=nearest)])
