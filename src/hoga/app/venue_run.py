@@ -179,6 +179,7 @@ class VenueRun:
         if step is not None:
             _log.warning("clock stepped", delta_s=round(step.delta_ns / SECOND_NS, 3))
             self.recorder.clock_stepped(step.at_ns, step.delta_ns)
+            self._tasks.append(asyncio.create_task(self._measure_clock(), name="clock again"))
         self.recorder.tick(now)
         self.feed.tick()
 

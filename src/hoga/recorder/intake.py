@@ -272,7 +272,7 @@ class Intake:
         if self._healed is not None:
             self._emit(self._healed)
             self._healed = None
-        if self.down_since is not None and self.down_since < boundary_ns:
+        if self.down_since is not None and self.down_since < boundary_ns and self._down_reason is not Reason.SHUTDOWN:
             self._emit(Gap(self.down_since, boundary_ns, self._down_reason, None))
             self.down_since = boundary_ns
 

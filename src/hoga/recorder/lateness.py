@@ -15,14 +15,13 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from hoga.core.times import MS_NS
-from hoga.quality.gate import Gate, GateMode
+from hoga.quality.gate import Gate, GateMode, is_skewed
 from hoga.quality.latency import LatencyWindow
 
 __all__ = ["GateMove", "LatencyRules", "Lateness", "Timed"]
 
 _REPORT_NS = 100_000
 """A median is told anew when it moved by a tenth of a millisecond, or by one part in a hundred."""
-_SKEWED_NS = -5 * MS_NS
 
 
 class LatencyRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +64,8 @@ class _Symbol:
 class Lateness:
     """Latency of all symbols of a venue.
 
-    `told(symbols' new medians)` is called from `tick` for each symbol whose median moved enough to be written down.
+    `told(symbol, median_ns, overhead_ns)` is called from `tick` for each symbol whose median moved enough to be written
+    down. `offset_ns`: how far our clock is known to be ahead; the gate judges the latency without it, the data keep it.
     """
 
     def __init__(self, rules: LatencyRules, *, told: Callable[[str, int | None, int], None]) -> None:
@@ -73,6 +73,7 @@ class Lateness:
         self._told = told
         self._symbols: dict[str, _Symbol] = {}
         self._overheads: deque[int] = deque([2_000], maxlen=64)
+        self.offset_ns = 0
 
     def watch(self, symbol: str, source: Timed, event_key: str) -> None:
         """Measure `symbol` on `source`, whose payload has the event time in ms at `event_key`."""
@@ -105,8 +106,9 @@ class Lateness:
             if not _sample(state):
                 continue
             state.median_ns = state.window.median_ns()
-            if state.gate.judge(state.median_ns) and state.median_ns is not None:
-                moves.append(GateMove(symbol, state.gate.closed, state.median_ns))
+            median_ns = None if state.median_ns is None else state.median_ns - self.offset_ns
+            if state.gate.judge(median_ns) and median_ns is not None:
+                moves.append(GateMove(symbol, state.gate.closed, median_ns))
             self._tell(symbol, state)
         return moves
 
@@ -137,9 +139,9 @@ class Lateness:
         return state is not None and not state.gate.stream_enabled
 
     def skewed(self) -> bool:
-        """Whether our clock is behind the venue's by more than the way takes: a latency below -5 ms."""
+        """Whether the latencies can only come from clocks that differ."""
         known = [state.median_ns for state in self._symbols.values() if state.median_ns is not None]
-        return bool(known) and median(known) < _SKEWED_NS
+        return bool(known) and is_skewed(int(median(known)))
 
 
 def _sample(state: _Symbol) -> bool:

@@ -216,10 +216,11 @@ class Recorder:
         now = time_ns()
         for leg in list(self._legs.values()):
             self._end_leg(leg, now, "stopped")
+        ended = [intake.down_since for intake in self.intakes.values() if intake.down_since is not None]
         for lane in self.lanes:
             lane.end(now)
         streams = {name: intake.last_id() for name, intake in self.intakes.items() if intake.live_from_ns is not None}
-        return LastLife(ns=now, reason=Reason.SHUTDOWN, streams=streams)
+        return LastLife(ns=max(ended, default=now), reason=Reason.SHUTDOWN, streams=streams)
 
     def release(self) -> None:
         """Give the folder back."""
@@ -387,6 +388,7 @@ class Recorder:
     def clock_measured(self, *, offset_ms: float | None, source: str) -> None:
         """The clock's offset was measured: it goes into the manifests."""
         self._clock = ClockNote(time_ns(), offset_ms, source)
+        self.lateness.offset_ns = int((offset_ms or 0.0) * 1e6)
         for lane in self.lanes:
             lane.note(self._clock.ns, self._clock)
 
