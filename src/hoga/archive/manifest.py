@@ -302,12 +302,15 @@ def encode_manifest(manifest: Manifest) -> bytes:
     return text + _signature(text)
 
 
-def decode_manifest(data: bytes, *, signed: bool = True) -> Manifest:
-    """The manifest in `data`. Raises ValueError when it is none or, unless `signed` is False, not as it was signed."""
+def decode_manifest(data: bytes) -> Manifest:
+    """The manifest in `data`. Raises ValueError (msgspec's errors are such) when it is none, or not as it was signed."""
     at = data.rfind(b'  "checksum": "')
-    if signed and (at < 0 or data[at:] != _signature(data[:at])):
+    if at < 0 or data[at:] != _signature(data[:at]):
         raise ValueError("the manifest is not as it was signed")
-    return _decoder.decode(data)
+    manifest = _decoder.decode(data)
+    if manifest.format != FORMAT or Path(manifest.archive.file).name != manifest.archive.file:
+        raise ValueError(f"no manifest of format {FORMAT}")
+    return manifest
 
 
 def read_manifest(path: Path) -> Manifest | None:
@@ -316,7 +319,7 @@ def read_manifest(path: Path) -> Manifest | None:
         return decode_manifest(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (ValueError, msgspec.MsgspecError) as fault:
+    except ValueError as fault:
         raise ManifestMismatch(path, str(fault)) from fault
 
 

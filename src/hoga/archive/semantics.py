@@ -134,6 +134,7 @@ class SeriesScan:
         self.stamped = StampedId(array("q"), array("q"))
         self.bytes = 0
         self._carry = b""
+        self._malformed: set[int] = set()
         self._last_line = b""
         self._last_recv: int | None = None
         self._window = (0, _ID_LIMIT)
@@ -217,16 +218,20 @@ class SeriesScan:
             except msgspec.ValidationError:
                 yield self._odd(line, at)
             except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-                self._remark("malformed", at, f"the line is no JSON object ({fault})")
+                self._note_malformed(at, fault)
                 yield _Line()
             at += len(line)
+
+    def _note_malformed(self, at: int, fault: Exception) -> None:
+        self._malformed.add(at)
+        self._remark("malformed", at, f"the line is no JSON object ({fault})")
 
     def _odd(self, line: bytes, at: int) -> _Line:
         """A line whose fields have other types than usual: its integers are taken, the rest is left."""
         try:
             fields = _fields.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-            self._remark("malformed", at, f"the line is no JSON object ({fault})")
+            self._note_malformed(at, fault)
             return _Line()
         return self._shape(**{name: _plain(fields.get(name)) for name in ("recvNs", *_INTEGERS[self._shape])})
 
@@ -234,7 +239,7 @@ class SeriesScan:
         times = [record.recvNs for record in records if record.recvNs is not None]
         if len(times) < len(records):
             for at, record in self._placed(records, lines):
-                if record.recvNs is None:
+                if record.recvNs is None and at not in self._malformed:
                     self._remark("no-envelope", at, "the line has no recvNs")
         if not times:
             return

@@ -22,12 +22,12 @@ from hoga.archive.idruns import Hole
 from hoga.archive.layout import parse_segment
 from hoga.archive.ledger import LedgerEntry, SegmentEntry, decode_entry
 from hoga.archive.locate import Located, locate
-from hoga.archive.manifest import DayAccount, Manifest, SegmentRow, counted_missed, coverage_of, decode_manifest, gaps_per_million
+from hoga.archive.manifest import DayAccount, Manifest, SegmentRow, counted_missed, coverage_of, gaps_per_million, read_manifest
 from hoga.archive.report import Outcome
 from hoga.archive.segment import inflate_range, read_located
 from hoga.archive.semantics import Remark, ScanFacts, SeriesScan
 from hoga.archive.splice import file_sha256
-from hoga.core.errors import SegmentCorrupt
+from hoga.core.errors import ManifestMismatch, SegmentCorrupt
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_start_ns, iso_of
 
@@ -91,8 +91,8 @@ class DayCheck:
             manifest = self._manifest()
             if manifest is not None:
                 self._check_merged(manifest)
-            elif not self.day.manifest_path.exists():
-                self._check_orphans(self.day.archive_paths)
+            else:
+                self._check_alone(self.day.archive_paths)
             if self.day.folder.is_dir():
                 self._check_open(manifest)
         self._judge()
@@ -115,18 +115,10 @@ class DayCheck:
     # the merged day
 
     def _manifest(self) -> Manifest | None:
-        path = self.day.manifest_path
         try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            return None
-        try:
-            return decode_manifest(data)
-        except (ValueError, msgspec.MsgspecError) as fault:
-            self._out.problem(path, "manifest", str(fault))
-        try:
-            return decode_manifest(data, signed=False)
-        except (ValueError, msgspec.MsgspecError):
+            return read_manifest(self.day.manifest_path)
+        except ManifestMismatch as fault:
+            self._out.problem(fault.path, "manifest", fault.why)
             return None
 
     def _check_merged(self, manifest: Manifest) -> None:
@@ -253,10 +245,12 @@ class DayCheck:
             parts = f"{records} records + {duplicates} duplicates + {counted} accounted as not written"
             self._out.problem(file, "unbalanced", f"{received} frames were received, but {parts} make {records + duplicates + counted}")
 
-    def _check_orphans(self, archives: list[Path]) -> None:
+    def _check_alone(self, archives: list[Path]) -> None:
+        """Day files whose manifest is not there or not to be trusted: what they say about themselves."""
         for path in archives:
             self._out.archives += 1
-            self._out.problem(path, "orphan", "there is no manifest beside the day file, so nothing says what it should hold")
+            if not self.day.manifest_path.exists():
+                self._out.problem(path, "orphan", "there is no manifest beside the day file, so nothing says what it should hold")
             self._check_segment(path, None, minute="")
 
     # the open day
