@@ -10,6 +10,7 @@ takes 8 to 12 µs a record, this takes 2. The order of all levels is looked at i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import msgspec
 
@@ -39,7 +40,7 @@ class BookCheck:
     def look(self, bids: bytes, asks: bytes) -> Sequence[Fault]:
         """Faults of the next book as (kind, detail). Sides are JSON arrays of [price, size, …], empty when there is none.
 
-        Raises msgspec.MsgspecError or ValueError when a side is no such array.
+        Raises ValueError or ArithmeticError when a side is no such array, or a price no number.
         """
         bids_moved, asks_moved = bids != self._bids, asks != self._asks
         if not bids_moved and not asks_moved:
@@ -96,5 +97,7 @@ def _prices(side: bytes) -> list[bytes]:
 
 
 def _less(one: bytes, other: bytes) -> bool:
-    """Text of one length compares like the numbers it spells."""
-    return one < other if len(one) == len(other) else float(one) < float(other)
+    """Texts of one length with the point at one place compare like the numbers they spell."""
+    if len(one) == len(other) and one.find(b".") == other.find(b"."):
+        return one < other
+    return Decimal(one.decode()) < Decimal(other.decode())

@@ -103,7 +103,7 @@ _SHAPES: dict[str, type[_Line]] = {
     "quote": _Quote,
     "block": _Numbered,
 }
-_INTEGERS: dict[type[_Line], tuple[str, ...]] = {
+_FIELDS: dict[type[_Line], tuple[str, ...]] = {
     _Line: (),
     _Book: ("lastUpdateId", "u"),
     _Delta: ("U", "u", "pu"),
@@ -233,7 +233,8 @@ class SeriesScan:
         except (msgspec.DecodeError, UnicodeDecodeError) as fault:
             self._note_malformed(at, fault)
             return _Line()
-        return self._shape(**{name: _plain(fields.get(name)) for name in ("recvNs", *_INTEGERS[self._shape])})
+        wanted = ("recvNs", *_FIELDS[self._shape])
+        return self._shape(**{name: _plain(fields.get(name), str if name == "e" else int) for name in wanted})
 
     def _look_times(self, records: list[_Line], lines: bytes) -> None:
         times = [record.recvNs for record in records if record.recvNs is not None]
@@ -292,7 +293,7 @@ class SeriesScan:
     def _look_book(self, check: BookCheck, record: _Book) -> Sequence[tuple[str, str]]:
         try:
             return check.look(bytes(record.bids or record.b), bytes(record.asks or record.a))
-        except (ValueError, msgspec.MsgspecError) as fault:
+        except (ValueError, ArithmeticError) as fault:
             return (("unreadable", f"the book's levels cannot be read ({fault})"),)
 
     def _look_deltas(self, deltas: list[_Delta], records: list[_Line], lines: bytes) -> None:
@@ -359,7 +360,7 @@ class SeriesScan:
             self.remarks.append(Remark(kind, offset, detail, recv_ns, other_ns))
 
 
-def _plain(value: msgspec.Raw | None) -> Any:
-    """An integer or a word as it is, None for anything else."""
+def _plain(value: msgspec.Raw | None, wanted: type) -> Any:
+    """The value when it is of the wanted type, None for anything else."""
     found = None if value is None else msgspec.json.decode(value)
-    return found if isinstance(found, int | str) and not isinstance(found, bool) else None
+    return found if type(found) is wanted else None
