@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hoga.app.config.keys import BY_NAME, KEYS, Key, Kind, Scope, expectation
 from hoga.app.config.model import Config, ProgramConfig, Setting, VenueConfig
 from hoga.app.config.parse import Assignment, Origin, nearest_name, parse_environment, parse_file, parse_overrides
 from hoga.app.config.values import Secret, Value, is_loopback, read_value
+from hoga.app.streams import plan_streams
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.venues.endpoints import CLASSIC_VENUE, VENUE_DEFAULTS, VenueDefaults
 from hoga.venues.registry import VENUES
@@ -79,7 +81,7 @@ def load_config(
         raise _error(mistakes)
     resolved = {name: _resolve(name, values, defaults, data_dir) for name, defaults in venues.items()}
     recorded = {name: resolved[name] for name in active}
-    mistakes = _contradictions(recorded) + _unknown_streams(recorded, venues)
+    mistakes = _contradictions(recorded) + _unknown_streams(recorded)
     if mistakes:
         raise _error(mistakes)
     return _build(path, resolved, active, data_dir)
@@ -202,21 +204,18 @@ def _contradictions(resolved: Mapping[str, _Resolved]) -> list[ConfigMistake]:
     return mistakes
 
 
-def _unknown_streams(resolved: Mapping[str, _Resolved], venues: Mapping[str, VenueDefaults]) -> list[ConfigMistake]:
-    """Streams and symbols that the venue's own words have no room for. A venue without a specification is not judged."""
-    mistakes = []
+def _unknown_streams(resolved: Mapping[str, _Resolved]) -> list[ConfigMistake]:
+    """Streams and symbols that the venue has no words for. A venue without a specification is not judged."""
+    mistakes: list[ConfigMistake] = []
     for venue, keys in resolved.items():
         spec, symbols, streams = VENUES.get(venue), keys["SYMBOLS"][0], keys["STREAMS"][0]
         if spec is None or not isinstance(symbols, tuple) or not isinstance(streams, tuple):
             continue
-        good_symbol, good_stream = venues[venue].symbols[0], venues[venue].streams[0]
-        pairs = [("STREAMS", stream, good_symbol, str(stream)) for stream in streams]
-        pairs += [("SYMBOLS", symbol, str(symbol), good_stream) for symbol in symbols]
-        for name, judged, symbol, stream in pairs:
-            try:
-                spec.parse_stream(symbol, stream)
-            except ValueError as error:
-                mistakes.append(_conflict(keys, name, repr(judged), f"words of {venue}: {error}"))
+        try:
+            plan_streams(spec, tuple(map(str, symbols)), tuple(map(str, streams)), where=venue)
+        except ConfigError as error:
+            origins = [(keys[mistake.key][1], mistake) for mistake in error.mistakes]
+            mistakes += [replace(mistake, where=origin.where, line=origin.line) for origin, mistake in origins]
     return mistakes
 
 

@@ -20,8 +20,8 @@ from hoga.core.errors import ConfigMistake
 
 __all__ = ["RESERVED_ENVIRONMENT", "Assignment", "Origin", "nearest_name", "parse_environment", "parse_file", "parse_overrides"]
 
-RESERVED_ENVIRONMENT = frozenset({"HOGA_PYTHON", "HOGA_CONFIG", "HOGA_DATA"})
-"""Names that begin like configuration and are not: the bootstrap's interpreter, and the defaults of `-c` and `--data`."""
+RESERVED_ENVIRONMENT = frozenset({"HOGA_PYTHON", "HOGA_CONFIG"})
+"""Names that begin like configuration and are not: the interpreter of the bootstrap, and the default of `-c`."""
 
 _PREFIX = "HOGA_"
 _QUOTES = "\"'"
