@@ -28,12 +28,14 @@ _TELL_EVERY_S = 60.0
 class Run:
     """Every configured venue."""
 
-    def __init__(self, config: Config, pool: WorkerPool) -> None:
+    def __init__(self, config: Config, pool: WorkerPool, *, label: str = "") -> None:
         unknown = [name for name in config.active_venues if name not in VENUES]
         if unknown:
             known = ", ".join(VENUES)
-            raise ConfigError([ConfigMistake(str(config.path or "defaults"), None, f"[{name}]", name, f"one of {known}") for name in unknown])
-        self.venues = [VenueRun(config.venue(name), pool) for name in config.active_venues]
+            raise ConfigError(
+                [ConfigMistake(str(config.path or "defaults"), None, f"[{name}]", name, f"one of {known}") for name in unknown]
+            )
+        self.venues = [VenueRun(config.venue(name), pool, label=label) for name in config.active_venues]
 
     async def start(self) -> None:
         """Begin to record everywhere. Raises ArchiveBusy, ArchiveError."""
@@ -66,13 +68,14 @@ async def run_until_stopped(
     logs: LogAddress | None,
     *,
     seconds: float | None,
+    label: str = "",
     on_ready: Callable[[Run, ShutdownManager], None] = lambda run, shutdown: None,
 ) -> int:
-    """Record until a signal, or for `seconds`. Returns the exit status."""
+    """Record until a signal, or for `seconds`. `label` goes before every connection's name. Returns the exit status."""
     async with ShutdownManager(deadline_s=_STOP_S, on_force=lambda: None) as shutdown:
         pool = WorkerPool(workers=default_workers(config.program.max_workers), logs=logs)
         shutdown.add(Phase.RESOURCES, "workers", pool.close)
-        run = Run(config, pool)
+        run = Run(config, pool, label=label)
         await run.start()
         run.register(shutdown)
         watchdog = Watchdog()

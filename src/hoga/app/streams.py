@@ -35,7 +35,11 @@ def plan_streams(spec: VenueSpec, symbols: tuple[str, ...], channels: tuple[str,
     for channel in good:
         kind = spec.channel_of(channel).kind
         if kind in owners and kind not in _TELLABLE:
-            mistakes.append(ConfigMistake(where, None, "STREAMS", repr(channel), f"only one of {owners[kind]} and {channel}: both are the {kind} series"))
+            mistakes.append(
+                ConfigMistake(
+                    where, None, "STREAMS", repr(channel), f"only one of {owners[kind]} and {channel}: both are the {kind} series"
+                )
+            )
         owners.setdefault(kind, channel)
     streams: list[Stream] = []
     for symbol in dict.fromkeys(symbols):

@@ -66,9 +66,9 @@ class VenueStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VenueRun:
-    """Records one venue from `start` to `stop`."""
+    """Records one venue. `label` goes before the connections' names (`simulated-` in the demo)."""
 
-    def __init__(self, config: VenueConfig, pool: WorkerPool) -> None:
+    def __init__(self, config: VenueConfig, pool: WorkerPool, *, label: str = "") -> None:
         self.config = config
         self.spec = VENUES[config.venue]
         self._pool = pool
@@ -93,7 +93,9 @@ class VenueRun:
             ),
             pool,
         )
-        self.feed = Feed(self.spec, _feed_config(config), self.recorder.wanted, sink=self.recorder, tls=self._tls, jitter=random.random)
+        self.feed = Feed(
+            self.spec, _feed_config(config, label), self.recorder.wanted, sink=self.recorder, tls=self._tls, jitter=random.random
+        )
         self.clock = ClockReading(None, "none")
         self._watch = ClockWatch()
         self._tasks: list[asyncio.Task[None]] = []
@@ -113,7 +115,9 @@ class VenueRun:
         folder = self.recorder.config.journal_folder
         recovered = await self._pool.submit(_recover_job, folder, time_ns())
         if recovered.journals:
-            _log.warning("recovered", venue=self.config.venue, journals=recovered.journals, records=recovered.records, crashed=recovered.crashed)
+            _log.warning(
+                "recovered", venue=self.config.venue, journals=recovered.journals, records=recovered.records, crashed=recovered.crashed
+            )
         for what, why in recovered.failed:
             _log.error("cannot recover", what=what, why=why)
         self.sealing.merge_pending(before_day=day_of(time_ns()))
@@ -165,7 +169,7 @@ class VenueRun:
                 doing = act()
                 if doing is not None:
                     await doing
-            except Exception as fault:  # the supervised place of all timers: logged, done again
+            except Exception as fault:  # noqa: BLE001  # the supervised place of all timers: logged, done again
                 _log.failure("timer failed", fault, timer=getattr(act, "__name__", "?"))
             await asyncio.sleep(seconds)
 
@@ -195,7 +199,11 @@ class VenueRun:
             if was:
                 _log.warning("disk has room again", spare_mb=spare >> 20)
             else:
-                _log.error("disk reserve reached, recording stopped", reserve_mb=self.config.disk_reserve_mb, hint="free space; it resumes by itself")
+                _log.error(
+                    "disk reserve reached, recording stopped",
+                    reserve_mb=self.config.disk_reserve_mb,
+                    hint="free space; it resumes by itself",
+                )
 
     async def _measure_clock(self) -> None:
         async def venue_time() -> int:
@@ -288,7 +296,7 @@ def _recorder_config(config: VenueConfig, directories: dict[str, Path]) -> Recor
     )
 
 
-def _feed_config(config: VenueConfig) -> FeedConfig:
+def _feed_config(config: VenueConfig, label: str) -> FeedConfig:
     return FeedConfig(
         ws_url=config.ws_url,
         ports=config.ports,
@@ -303,6 +311,7 @@ def _feed_config(config: VenueConfig) -> FeedConfig:
         ping_interval_s=config.ws_ping_interval,
         ping_timeout_s=config.ws_ping_timeout,
         redundancy=config.redundancy,
+        label=label,
     )
 
 

@@ -125,5 +125,3 @@ def _join_all(report: Recovered, directories: set[Path], interval_min: int, arch
                 report.done += join_parts(directory, symbol, kind, day, interval_min=interval_min, archive_format=archive_format)
             except ArchiveError as fault:
                 report.failed.append((f"{symbol} {kind} {day}", str(fault)))
-
-

@@ -355,7 +355,9 @@ class Connection:
         self._backoff.ended(lived_s=lived, brought_data=brought)
         delay = self._backoff.delay_s(self._jitter())
         self._not_before = monotonic() + delay
-        _log.warning("connection lost", conn=self.name, epoch=leg.epoch, close=self.last_close, lived_s=round(lived, 1), retry_in_s=round(delay, 1))
+        _log.warning(
+            "connection lost", conn=self.name, epoch=leg.epoch, close=self.last_close, lived_s=round(lived, 1), retry_in_s=round(delay, 1)
+        )
 
     async def _roll_over(self, old: _Leg) -> _Leg | None:
         """Make a new leg, let both run until the new one has brought every stream, then end the old one."""

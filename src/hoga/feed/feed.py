@@ -26,7 +26,14 @@ class Feed:
     """Connections that bring `streams` to `sink`. `start`, then `tick` once a second; `stop` ends in good order."""
 
     def __init__(
-        self, spec: VenueSpec, config: FeedConfig, streams: list[Stream], *, sink: Sink, tls: ssl.SSLContext | None, jitter: Callable[[], float]
+        self,
+        spec: VenueSpec,
+        config: FeedConfig,
+        streams: list[Stream],
+        *,
+        sink: Sink,
+        tls: ssl.SSLContext | None,
+        jitter: Callable[[], float],
     ) -> None:
         limits = spec.limits
         budget = Budget(limit=max(1, int(limits.connects_per_window * _CONNECT_SHARE)), window_s=limits.connect_window_s)
@@ -39,7 +46,7 @@ class Feed:
                 place = len(self.connections)
                 self.connections.append(
                     Connection(
-                        f"{spec.name}-{number}{'' if copy == 0 else chr(ord('a') + copy)}",
+                        f"{config.label}{spec.name}-{number}{'' if copy == 0 else chr(ord('a') + copy)}",
                         spec,
                         config,
                         part,
@@ -63,7 +70,7 @@ class Feed:
             try:
                 await connection.run()
                 return
-            except Exception as fault:  # the supervised place: counted by the log, restarted
+            except Exception as fault:  # noqa: BLE001  # the supervised place: counted by the log, restarted
                 _log.failure("connection task failed", fault, conn=connection.name)
                 connection.abandon()
                 await asyncio.sleep(5.0)

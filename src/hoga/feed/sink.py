@@ -35,7 +35,8 @@ class Sink(Protocol):
 
 
 class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How connections are kept. `ws_url` may hold `{port}`, which is replaced from `ports` in turn."""
+    """How connections are kept. `label` goes before every connection's name. `ws_url` may
+    hold `{port}`, which is replaced from `ports` in turn."""
 
     ws_url: str
     ports: tuple[int, ...]
@@ -47,4 +48,4 @@ class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout_s: float = 10.0
     redundancy: int = 1
     streams_per_connection: int = 1024
-
+    label: str = ""

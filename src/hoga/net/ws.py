@@ -39,8 +39,8 @@ class Link(WSListener):
     """An open connection.
 
     `table`: how a frame begins, up to its payload's `{` → who takes it. Filled by the owner, at any time.
-    `on_open(now_ns)` comes before the first frame. `on_odd(recv_ns, frame)`: every other text or binary frame. Frames that arrive after `mute` are counted in
-    `late_frames` and go nowhere. `closed` is done when the socket is gone.
+    `on_open(now_ns)` comes before the first frame. `on_odd(recv_ns, frame)`: every other text or binary frame. Frames
+    that arrive after `mute` are counted in `late_frames` and go nowhere. `closed` is done when the socket is gone.
     """
 
     def __init__(self, table: dict[bytes, Take], on_odd: Take, on_open: Callable[[int], object]) -> None:

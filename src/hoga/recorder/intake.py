@@ -20,7 +20,19 @@ from hoga.net.ws import Take
 from hoga.quality.sequence import Sequence, Verdict
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["CHUNK_ITEMS", "DISK_FULL", "FRESH", "GATED", "OVERLAP", "ContiguousIntake", "IncreasingIntake", "Intake", "IntakeLane", "PlainIntake", "make_intake"]
+__all__ = [
+    "CHUNK_ITEMS",
+    "DISK_FULL",
+    "FRESH",
+    "GATED",
+    "OVERLAP",
+    "ContiguousIntake",
+    "IncreasingIntake",
+    "Intake",
+    "IntakeLane",
+    "PlainIntake",
+    "make_intake",
+]
 
 GATED = 1
 """The latency gate is closed: frames are counted, not recorded."""
@@ -64,8 +76,8 @@ class Intake:
     """One stream's way in; this base takes every frame the slow way. Times are wall-clock ns.
 
     `n`: frames received. `tag`: index of the stream and leg of the frames now coming. `last`: the latest recorded
-    frame, as received (`newest()`: recorded or not). `queue_max`: how many records of this stream may wait for the disk. `route(recv_ns, frame)`:
-    who gets each recorded frame at once, in process; it must not block or raise.
+    frame, as received (`newest()`: recorded or not). `queue_max`: how many records
+    of this stream may wait for the disk. `route(recv_ns, frame)`: who gets each recorded frame at once, in process; it must not block or raise.
     """
 
     __slots__ = (

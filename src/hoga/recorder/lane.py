@@ -16,7 +16,18 @@ from typing import Any, Protocol
 
 import zstandard
 
-from hoga.archive.journal import CONTROL, GapNote, JournalHeader, JournalName, Note, OddNote, encode_chunk, encode_header, encode_note, journal_name
+from hoga.archive.journal import (
+    CONTROL,
+    GapNote,
+    JournalHeader,
+    JournalName,
+    Note,
+    OddNote,
+    encode_chunk,
+    encode_header,
+    encode_note,
+    journal_name,
+)
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_of, minute_floor_ns, minute_of
 from hoga.recorder.writer import JournalWriter
@@ -48,7 +59,15 @@ class Lane:
     """One lane. `records` is the open batch, flat: recv_ns, tag, frame, …; intakes extend it directly."""
 
     def __init__(
-        self, number: int, *, folder: Path, session: str, writer: JournalWriter, keeper: Bookkeeping, records_max: int, flush_s: float = _FLUSH_S
+        self,
+        number: int,
+        *,
+        folder: Path,
+        session: str,
+        writer: JournalWriter,
+        keeper: Bookkeeping,
+        records_max: int,
+        flush_s: float = _FLUSH_S,
     ) -> None:
         self.number = number
         self.records: list[Any] = []

@@ -31,7 +31,7 @@ from hoga.net.plan import shards
 from hoga.net.ws import Take
 from hoga.recorder.intake import DISK_FULL, GATED, Intake, make_intake
 from hoga.recorder.lane import Lane
-from hoga.recorder.lateness import GateMove, Lateness, LatencyRules
+from hoga.recorder.lateness import GateMove, LatencyRules, Lateness
 from hoga.recorder.writer import JournalWriter
 from hoga.venues.spec import VenueSpec
 

@@ -71,7 +71,7 @@ class _Instruments(msgspec.Struct):
 class _Reply(msgspec.Struct):
     """An answer to a control request. Errors come nested on the wire and flat in the documentation."""
 
-    id: int | str | None | msgspec.UnsetType = msgspec.UNSET
+    id: int | str | msgspec.UnsetType | None = msgspec.UNSET
     result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     code: int | msgspec.UnsetType = msgspec.UNSET

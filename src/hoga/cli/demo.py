@@ -1,0 +1,103 @@
+"""cli.demo: `hoga demo`, the first thing anybody runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hoga.cli._output import error_line, note, print_json, print_text
+from hoga.cli.config import JsonOption
+
+__all__ = ["register"]
+
+_PLAIN_EVERY = 5
+
+
+def register(app: typer.Typer) -> None:
+    """Add `hoga demo` to `app`."""
+    app.command("demo")(demo)
+
+
+def demo(
+    seconds: Annotated[float | None, typer.Option(min=5, metavar="N", help="Stop by itself after N seconds [default: Ctrl-C].")] = None,
+    symbols: Annotated[str, typer.Option(help="Symbols to simulate and record, comma-separated.")] = "BTCUSDT,ETHUSDT",
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the demo's own.")] = Path("demo-data"),
+    port: Annotated[int, typer.Option(min=1024, max=65_000, help="First port to try; the next free ones are taken.")] = 18_443,
+    speed: Annotated[float, typer.Option(min=0.1, max=100, metavar="X", help="Run the simulated market X times as fast.")] = 1.0,
+    as_json: JsonOption = False,
+) -> int:
+    """See it work: simulator, recorder, a cut that heals, and a verdict. No keys, no internet.
+
+    Example: hoga demo --seconds 60
+    """
+    from hoga.app.demo import Demo, DemoOptions, prepare_folder
+    from hoga.runtime.log_inlet import LogInlet
+    from hoga.runtime.logs import setup_logging
+    from hoga.runtime.loop import run as run_loop
+
+    wanted = tuple(symbol.strip().upper() for symbol in symbols.split(",") if symbol.strip())
+    options = DemoOptions(seconds=seconds, symbols=wanted, data=data.resolve(), port=port, speed=speed)
+    prepare_folder(options.data)
+    screen = _Screen()
+    logs = setup_logging(directory=options.data / "logs", console=False)
+    inlet = LogInlet(logs)
+    inlet.start()
+    try:
+        result = run_loop(Demo(options, say=screen.say, live=screen.live).run(inlet.address, dict(os.environ)))
+    finally:
+        inlet.close()
+        logs.close()
+        screen.close()
+    if as_json:
+        print_json({"ok": result.ok, "records": result.records, "gaps": result.gaps, "verify": result.verify, "data": result.data})
+    else:
+        _verdict(result.ok, result.records, result.gaps, len(result.verify.problems), Path(result.data))
+    for problem in result.verify.problems[:10]:
+        error_line(f"{problem.file}: {problem.kind}: {problem.detail}")
+    return 0 if result.ok else 1
+
+
+def _verdict(ok: bool, records: int, gaps: int, problems: int, data: Path) -> None:
+    shown = os.path.relpath(data)
+    print_text("")
+    print_text(f"{records:,} records on disk, {gaps} gaps in the ledger, verify: {'good' if ok else f'{problems} problems'}")
+    print_text(f"files: {shown} (any unzip reads them)")
+    print_text("try next:")
+    print_text(f"  hoga ls {shown}")
+    print_text(f"  hoga cat {shown} --kind orderbook | head -3")
+    print_text(f"  hoga verify {shown}")
+    print_text("  hoga config init && hoga run        # the real thing")
+
+
+class _Screen:
+    """Lines for people on stderr: a live one that stays in place on a terminal, a plain one now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._shown = False
+        self._count = 0
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self.close()
+        note(text)
+
+    def live(self, text: str) -> None:
+        """The live line."""
+        self._count += 1
+        if self._terminal:
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+            self._shown = True
+        elif self._count % _PLAIN_EVERY == 0:
+            note(text)
+
+    def close(self) -> None:
+        """Leave the live line as it is."""
+        if self._shown:
+            sys.stderr.write("\n")
+            self._shown = False
