@@ -30,7 +30,8 @@ def plan_streams(spec: VenueSpec, symbols: tuple[str, ...], channels: tuple[str,
             good.append(channel)
         except ValueError as fault:
             near = get_close_matches(channel, known, n=1)
-            mistakes.append(ConfigMistake(where, None, "STREAMS", repr(channel), str(fault), near[0] if near else None))
+            expected = str(fault).partition("expected ")[2] or str(fault)
+            mistakes.append(ConfigMistake(where, None, "STREAMS", repr(channel), expected, near[0] if near else None))
     owners: dict[str, str] = {}
     for channel in good:
         kind = spec.channel_of(channel).kind
@@ -47,7 +48,7 @@ def plan_streams(spec: VenueSpec, symbols: tuple[str, ...], channels: tuple[str,
             try:
                 streams.append(spec.parse_stream(symbol, channel))
             except ValueError as fault:
-                mistakes.append(ConfigMistake(where, None, "SYMBOLS", repr(symbol), str(fault)))
+                mistakes.append(ConfigMistake(where, None, "SYMBOLS", str(fault), "the venue's own words, like BTCUSDT"))
                 break
     if mistakes:
         raise ConfigError(mistakes)

@@ -166,7 +166,7 @@ def test_all_mistakes_are_named_at_once_with_line_and_nearest_key(load: Load) ->
         ("SYMBOLS =", "separated by commas"),
         ("SYMBOLS = BTC USDT", "separated by commas"),
         ("STREAMS = depth21@100ms", "one like depth20@100ms"),
-        ("SYMBOLS = A@B", "cannot be a symbol"),
+        ("SYMBOLS = A@B", "own words"),
         ("TLS_CA = /no/such/file.pem", "a file that exists"),
         ("DASHBOARD_HOST = not a host", "host name"),
         ("WS_URL = wss://stream.example.com/stream", "no path"),
