@@ -47,7 +47,8 @@ def join_parts(directory: Path, symbol: str, kind: str, day: str, *, interval_mi
         )
         made = []
         for start, group in groupby(parts, key=lambda item: _interval(item[0].minute, interval_min)):
-            made.append(_join(folder, [*group], start, ledger_path(directory, symbol, kind, day), suffix_of(archive_format)))
+            ledger = ledger_path(directory, symbol, kind, day)
+            made.append(_join(folder, [*group], start, ledger, suffix_of(archive_format), interval_min=interval_min))
         return made
 
 
@@ -58,7 +59,7 @@ def _interval(minute: str, interval_min: int) -> str:
     return f"{start // 60:02d}-{start % 60:02d}"
 
 
-def _join(folder: Path, parts: list[tuple[SegmentName, Path]], start: str, ledger: Path, suffix: str) -> str:
+def _join(folder: Path, parts: list[tuple[SegmentName, Path]], start: str, ledger: Path, suffix: str, *, interval_min: int) -> str:
     sources = [path.name for _, path in parts]
     first = parts[0][0]
     taken = {name.part: folder / path.name for path in folder.iterdir() if (name := parse_segment(path.name)) and name.minute == start}
@@ -67,7 +68,7 @@ def _join(folder: Path, parts: list[tuple[SegmentName, Path]], start: str, ledge
         number = max(taken, default=0) + 1
         stem = segment_stem(first.symbol, first.kind, first.day, start, part=number)
         target = folder / f"{stem}{suffix}"
-        entry = _sum([_decode(path) for _, path in parts], start, number, target.name)
+        entry = _sum([_decode(path) for _, path in parts], start, number, target.name, interval_min=interval_min)
         note = msgspec.json.encode(SegmentNote(sources=sources, entry=entry))
         facts = splice_segments([path for _, path in parts], target, f"{stem}.jsonl", note)
     else:
@@ -92,7 +93,7 @@ def _decode(path: Path) -> SegmentEntry:
     return _note_decoder.decode(note).entry
 
 
-def _sum(entries: list[SegmentEntry], minute: str, number: int, file: str) -> SegmentEntry:
+def _sum(entries: list[SegmentEntry], minute: str, number: int, file: str, *, interval_min: int) -> SegmentEntry:
     """One entry for all."""
     first_ids = [entry.first_id for entry in entries if entry.first_id is not None]
     last_ids = [entry.last_id for entry in entries if entry.last_id is not None]
@@ -116,4 +117,5 @@ def _sum(entries: list[SegmentEntry], minute: str, number: int, file: str) -> Se
         last_id=max(last_ids, default=None),
         state="recovered" if any(entry.state != "sealed" for entry in entries) else "sealed",
         streams=sorted({stream for entry in entries for stream in entry.streams}),
+        span_min=interval_min,
     )

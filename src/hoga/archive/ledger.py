@@ -167,7 +167,7 @@ def append_entries(path: Path, entries: Iterable[LedgerEntry], *, again: bool = 
 
 def _identity(entry: LedgerEntry) -> tuple[str, str | int]:
     if isinstance(entry, SegmentEntry):
-        return "segment", entry.file
+        return "segment", entry.file or f"nothing of {entry.journal}"
     return entry.journal, entry.at
 
 

@@ -429,7 +429,7 @@ class _Sealer:
         folder.mkdir(parents=True, exist_ok=True)
         part.flush()
         if not part.records:
-            return _Staged(part, None, None, None)
+            return _Staged(part, None, None, self._nothing_written(part))
         taken = self._taken(folder, part.series)
         if self._again and (done := self._done(taken)) is not None:
             return _Staged(part, None, None, done)
@@ -465,6 +465,12 @@ class _Sealer:
             streams=sorted(part.streams),
         )
 
+    def _nothing_written(self, part: _SeriesMinute) -> SegmentEntry | None:
+        """Frames that arrived and were all shed have no segment, but they were received."""
+        if not part.received and not part.duplicates:
+            return None
+        return msgspec.structs.replace(self._entry(part, 0, ""), first_recv_ns=None, last_recv_ns=None)
+
     def _taken(self, folder: Path, series: Series) -> dict[int, Path]:
         """The minute's segments that exist already, by part."""
         prefix = f"{encode_symbol(series.symbol)}_{series.kind}_{self._day}_{self._clock}"
@@ -499,7 +505,7 @@ class _Sealer:
             temporary.rename(target)
             if not self._many:
                 fsync_folder(target.parent)
-        keep = entry is not None and self._header.interval_min == 1
+        keep = entry is not None and (self._header.interval_min == 1 or not entry.file)
         entries: list[LedgerEntry] = [*([entry] if keep and entry else []), *part.entries]
         path = ledger_path(part.directory, part.series.symbol, part.series.kind, self._day)
         append_entries(path, entries, again=self._again, durable=not self._many)
@@ -508,7 +514,8 @@ class _Sealer:
 
     def _tell(self, entry: SegmentEntry) -> None:
         result = self._minute.result
-        result.segments.append(entry.file)
+        if entry.file:
+            result.segments.append(entry.file)
         result.records += entry.records
         result.bytes += entry.bytes
         result.archive_bytes += entry.archive_bytes
