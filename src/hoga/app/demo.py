@@ -26,6 +26,7 @@ from hoga.archive.verify import verify
 from hoga.core.errors import ConfigError, ConfigMistake, HogaError
 from hoga.runtime.log_inlet import LogAddress
 from hoga.runtime.shutdown import ShutdownManager
+from hoga.venues.endpoints import CLASSIC_VENUE
 
 __all__ = ["MARKER", "Demo", "DemoOptions", "DemoResult", "prepare_folder"]
 
@@ -125,7 +126,7 @@ class Demo:
         assert simulator.stdout is not None and simulator.stderr is not None, "both are pipes"
         try:
             line = await asyncio.wait_for(simulator.stdout.readline(), _START_S)
-            urls: dict[str, str] = msgspec.json.decode(line)["venues"]["binance"]
+            urls: dict[str, str] = msgspec.json.decode(line)["venues"][CLASSIC_VENUE]
         except (TimeoutError, msgspec.DecodeError, KeyError) as fault:
             simulator.terminate()
             said = (await simulator.stderr.read()).decode("utf-8", "replace").strip()
