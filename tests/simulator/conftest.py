@@ -30,19 +30,21 @@ class Client:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
         self.pings: list[bytes] = []
+        self.received = 0
 
     async def send(self, method: str, params: list[Any] | None = None, **more: Any) -> None:
         await self.socket.send_str(json.dumps({"method": method, **({} if params is None else {"params": params}), **more}))
 
-    async def message(self, timeout: float = 5.0) -> aiohttp.WSMessage:
+    async def message(self, within_s: float = 5.0) -> aiohttp.WSMessage:
         while True:
-            message = await self.socket.receive(timeout)
+            message = await self.socket.receive(within_s)
             if message.type is not aiohttp.WSMsgType.PING:
+                self.received += message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY)
                 return message
             self.pings.append(message.data)
 
-    async def frame(self, timeout: float = 5.0) -> Any:
-        message = await self.message(timeout)
+    async def frame(self, within_s: float = 5.0) -> Any:
+        message = await self.message(within_s)
         assert message.type is aiohttp.WSMsgType.TEXT, message
         return json.loads(message.data)
 
@@ -56,15 +58,22 @@ class Client:
     async def frames(self, count: int) -> list[Any]:
         return [await self.frame() for _ in range(count)]
 
+    async def caught_up(self, simulator: Simulator) -> None:
+        """Read what was sent before now; only for a test's first connection without control messages."""
+        truth = simulator.truth.connections[0]
+        sent = truth.sent.total() + truth.copies.total() + truth.odd.total()
+        while self.received < sent:
+            await self.message()
+
     async def until(self, enough: Callable[[list[Any]], bool]) -> list[Any]:
         seen: list[Any] = []
         while not enough(seen):
             seen.append(await self.frame())
         return seen
 
-    async def end(self, timeout: float = 5.0) -> tuple[int | None, str]:
+    async def end(self, within_s: float = 5.0) -> tuple[int | None, str]:
         while True:
-            message = await self.message(timeout)
+            message = await self.message(within_s)
             if message.type is aiohttp.WSMsgType.CLOSE:
                 return message.data, message.extra
             if message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR):

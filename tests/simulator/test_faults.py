@@ -104,6 +104,7 @@ def test_duplicate_sends_the_same_frame_as_a_copy() -> None:
 def test_reorder_swaps_neighbours_of_one_stream() -> None:
     made = desk(Fault(fault=FaultKind.REORDER, count=1))
     assert send(made, text=b"first") == []
+    made.advance(S)
     assert texts(send(made, stream="ethusdt@trade", text=b"other")) == [b"other"]
     assert texts(send(made, text=b"second")) == [b"second", b"first"]
     assert texts(send(made, text=b"third")) == [b"third"]

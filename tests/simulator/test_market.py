@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,7 +90,7 @@ def test_bars_follow_one_another_without_a_hole_even_when_nothing_trades() -> No
     market.tape.advance(START_NS // 1_000_000 + 300_000)
     for (interval, _), series in market.tape.series.items():
         bars = list(series.bars)
-        assert all(later.open_ms == earlier.close_ms + 1 for earlier, later in zip(bars, bars[1:], strict=False)), interval
+        assert all(later.open_ms == earlier.close_ms + 1 for earlier, later in pairwise(bars)), interval
     last = market.tape.series["1s", 0].bars[-1]
     assert (last.count, last.first_id, last.open) == (0, -1, market.tape.last_price)
 

@@ -35,7 +35,9 @@ def test_subscribe_acks_lists_and_unsubscribes() -> None:
     assert list(made.subscriptions) == ["ethusdt@trade"]
 
 
-@pytest.mark.parametrize("name", ["nosuch@depth", "BTCUSDT@depth@100ms", "btcusdt@depth@50ms", "btcusdt@depth30", "btcusdt@markPrice", "币@trade"])
+@pytest.mark.parametrize(
+    "name", ["nosuch@depth", "BTCUSDT@depth@100ms", "btcusdt@depth@50ms", "btcusdt@depth30", "btcusdt@markPrice", "币@trade"]
+)
 def test_an_ack_proves_syntax_only(name: str) -> None:
     made = session()
     assert reply(ask(made, {"method": "SUBSCRIBE", "params": [name], "id": 11})) == {"result": None, "id": 11}
@@ -81,7 +83,9 @@ def test_bad_requests_are_answered_with_nested_errors(request_: dict, code: int,
     assert made.closed is None
 
 
-@pytest.mark.parametrize("request_id, fine", [(1, True), (-(2**63), True), (2**63, False), ("abc9", True), ("a" * 37, False), ("a-b", False)])
+@pytest.mark.parametrize(
+    "request_id, fine", [(1, True), (-(2**63), True), (2**63, False), ("abc9", True), ("a" * 37, False), ("a-b", False)]
+)
 def test_ids_are_signed_64_bit_or_short_alphanumeric(request_id: object, fine: bool) -> None:
     answer = reply(ask(session(), {"method": "LIST_SUBSCRIPTIONS", "id": request_id}))
     assert ("result" in answer) is fine
@@ -182,7 +186,9 @@ def test_garbage_never_raises(payload: bytes) -> None:
     assert session().text(payload, START)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+)
 def test_any_json_gets_an_answer(value: object) -> None:
     actions = ask(session(), json.dumps(value))
     assert isinstance(actions[-1], Text | Close)

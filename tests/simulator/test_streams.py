@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ async def test_each_speed_has_its_own_chain_and_starts_where_the_other_was(simul
     frames = await client.until(lambda seen: len(stream(seen, "btcusdt@depth")) >= 4)
     for name in ("btcusdt@depth", "btcusdt@depth@100ms"):
         chain = stream(frames, name)
-        assert all(later["U"] == earlier["u"] + 1 for earlier, later in zip(chain, chain[1:], strict=False)), name
+        assert all(later["U"] == earlier["u"] + 1 for earlier, later in pairwise(chain)), name
     slow = {data["u"] for data in stream(frames, "btcusdt@depth")}
     assert slow <= {data["u"] for data in stream(frames, "btcusdt@depth@100ms")}
 
@@ -94,7 +95,7 @@ async def test_candles_equal_the_trades_and_close_with_a_final_frame(simulate, c
     frames = await client.until(lambda seen: len([b for b in stream(seen, "btcusdt@kline_1s") if b["k"]["x"]]) >= 4)
     trades = stream(frames, "btcusdt@trade")
     finals = [data["k"] for data in stream(frames, "btcusdt@kline_1s") if data["k"]["x"]]
-    assert all(later["t"] == earlier["t"] + 1_000 for earlier, later in zip(finals, finals[1:], strict=False))
+    assert all(later["t"] == earlier["t"] + 1_000 for earlier, later in pairwise(finals))
     for bar in finals[1:]:
         members = [trade for trade in trades if bar["t"] <= trade["T"] <= bar["T"]]
         assert bar["n"] == len(members)
@@ -108,8 +109,8 @@ async def test_aggregates_cover_every_trade_once(simulate, connect) -> None:
     client = await connect(sim, "/stream?streams=btcusdt@aggTrade/btcusdt@trade")
     frames = await client.until(lambda seen: len(stream(seen, "btcusdt@aggTrade")) >= 30)
     trades, aggregates = stream(frames, "btcusdt@trade"), stream(frames, "btcusdt@aggTrade")
-    assert all(later["a"] == earlier["a"] + 1 for earlier, later in zip(aggregates, aggregates[1:], strict=False))
-    assert all(later["f"] == earlier["l"] + 1 for earlier, later in zip(aggregates, aggregates[1:], strict=False))
+    assert all(later["a"] == earlier["a"] + 1 for earlier, later in pairwise(aggregates))
+    assert all(later["f"] == earlier["l"] + 1 for earlier, later in pairwise(aggregates))
     for data in aggregates:
         members = [trade for trade in trades if data["f"] <= trade["t"] <= data["l"]]
         assert e8(data["q"]) == sum(e8(trade["q"]) for trade in members)

@@ -56,6 +56,7 @@ def sim(
     from hoga.simulator import KNOWN_SYMBOLS, SimulatorConfig
 
     _check_venues(venues)
+    _check_files({"--tls-cert": tls_cert, "--tls-key": tls_key})
     captures = _captures(replay, more_captures)
     pace = _pace(speed, replaying=bool(captures))
     names = tuple(name.strip().upper() for name in symbols.split(",") if name.strip())
@@ -80,6 +81,12 @@ def _check_venues(venues: str) -> None:
     for venue in venues.split(","):
         if venue.strip() not in _VENUES:
             raise _mistake("--venues", venue.strip() or "nothing", " or ".join(_VENUES), _VENUES[0])
+
+
+def _check_files(files: dict[str, Path | None]) -> None:
+    for option, path in files.items():
+        if path is not None and not path.is_file():
+            raise _mistake(option, str(path), "a PEM file")
 
 
 def _captures(replay: list[Path] | None, more: list[Path] | None) -> tuple[Path, ...]:

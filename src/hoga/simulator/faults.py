@@ -163,8 +163,8 @@ class ActiveFault:
             self._left -= 1
 
     def is_over(self, now_ns: int) -> bool:
-        """Tell whether the fault has run out, by time or by count."""
-        return self._left == 0 or (self.ends_ns is not None and now_ns >= self.ends_ns)
+        """Tell whether the fault has run out, by time, or by count and nothing is held back any more."""
+        return (self._left == 0 and not self.held) or (self.ends_ns is not None and now_ns >= self.ends_ns)
 
 
 class _Frame(NamedTuple):

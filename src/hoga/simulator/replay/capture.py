@@ -151,8 +151,7 @@ def _items(path: Path) -> Iterator[Item]:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    raw = path.open("rb")
-    return cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if path.suffix == ".gz" else raw
+    return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
 
 
 def _chain(head: bytes, stream: IO[bytes]) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ from hoga.simulator.switchboard import Switchboard
 __all__ = ["Player"]
 
 _BATCH = 128
+_BETWEEN_ROUNDS_S = 0.1
 _DEPTH_LEVELS = 5_000
 
 
@@ -65,6 +66,7 @@ class Player:
             self.rounds += 1
             if not self._loop:
                 break
+            await asyncio.sleep(_BETWEEN_ROUNDS_S)
         self.done = True
 
     def depth(self, symbol: str, limit: int) -> bytes | None:
@@ -104,6 +106,7 @@ class Player:
             if in_batch >= _BATCH:
                 in_batch = 0
                 await self._drained()
+        await self._drained()
 
     def _send(self, frame: Frame) -> None:
         if frame.time_ns is not None:

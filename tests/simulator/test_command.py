@@ -1,0 +1,85 @@
+"""`hoga sim` as a process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from hoga.cli.main import main
+
+HOGA = [sys.executable, "-c", "import sys; from hoga.cli.main import main; sys.exit(main(sys.argv[1:]))", "sim"]
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([*HOGA, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_one_json_line_when_ready_and_a_clean_stop(number: signal.Signals, status: int) -> None:
+    process = start("--json", "--symbols", "btcusdt,ethusdt")
+    assert process.stdout is not None
+    ready = json.loads(process.stdout.readline())
+    assert ready["ready"] is True
+    urls = ready["venues"]["binance"]
+    assert urls["ws"].startswith("ws://127.0.0.1:")
+    with urlopen(f"{urls['rest']}/api/v3/exchangeInfo") as answer:
+        assert [entry["symbol"] for entry in json.load(answer)["symbols"]] == ["BTCUSDT", "ETHUSDT"]
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=10)
+    assert out == ""
+    assert process.returncode == status
+
+
+def test_seconds_end_it() -> None:
+    process = start("--seconds", "0.1")
+    out, _ = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert "binance REST" in out
+
+
+def test_a_busy_port_is_one_line_and_exit_2() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process = start("--port", str(taken.getsockname()[1]))
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == 2
+    assert err.count("\n") == 1
+    assert "--port" in err
+    assert "in use" in err
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (["--venues", "kraken"], "--venues"),
+        (["--speed", "fast"], "--speed"),
+        (["--speed", "max"], "--speed"),
+        (["--speed", "-1"], "--speed"),
+        (["--replay", "/nowhere/at/all"], "/nowhere/at/all"),
+        (["stray.gz"], "stray.gz"),
+        (["--tls-cert", "/nowhere/cert.pem"], "cert.pem"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_2(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert told in err
+
+
+def test_mistakes_of_a_fault_script_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "faults.jsonl"
+    script.write_text('{"fault":"drop"}\n{"fault":"dorp"}\n')
+    assert main(["sim", "--faults", str(script)]) == 2
+    assert f"{script}:2" in capsys.readouterr().err
+
+
+def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", "--help"]) == 0
+    assert "Example: hoga sim" in capsys.readouterr().out
