@@ -106,6 +106,16 @@ def test_merging_again_changes_nothing(trades: Workshop) -> None:
     assert not trades.folder.exists()
 
 
+def test_kept_minutes_are_pending_only_while_something_is_new(trades: Workshop) -> None:
+    day = (SYMBOL, "execution", DAY)
+    assert pending_days(trades.directory, purge=False) == [day]
+    merge(trades, purge=False)
+    assert pending_days(trades.directory, purge=False) == []
+    assert pending_days(trades.directory, purge=True) == [day]
+    trades.seal("13-18", [agg_trade(trades.minute_ns("13-18"), 1120)], ids=[1120], told=False)
+    assert pending_days(trades.directory, purge=False) == [day]
+
+
 def test_nothing_to_merge_is_no_error_and_leaves_no_trace(workshop: Callable[..., Workshop]) -> None:
     shop = workshop("execution")
     assert merge(shop).state == "empty"

@@ -64,14 +64,33 @@ class MergeResult(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int = 0
 
 
-def pending_days(directory: Path) -> list[tuple[str, str, str]]:
-    """(symbol, kind, day) of every temporary day folder in `directory` that a merge has still work with, sorted."""
+def pending_days(directory: Path, *, purge: bool = True) -> list[tuple[str, str, str]]:
+    """(symbol, kind, day) of every temporary day folder in `directory` that a merge still has work with, by day.
+
+    Without `purge` the minutes of merged days stay for good; such a folder is pending only while something in it is
+    not in the day file.
+    """
     found = []
-    for folder in sorted((directory / "temporary").glob("*")):
+    for folder in (directory / "temporary").glob("*"):
         name = parse_day(folder.name)
-        if name is not None and not name.suffix and folder.is_dir():
+        if name is None or name.suffix or not folder.is_dir():
+            continue
+        if purge or not _is_merged(directory, name.symbol, name.kind, name.day):
             found.append((name.symbol, name.kind, name.day))
     return sorted(found, key=lambda item: (item[2], item[0], item[1]))
+
+
+def _is_merged(directory: Path, symbol: str, kind: str, day: str) -> bool:
+    """The manifest knows all that the ledger says, and the ledger all segments."""
+    try:
+        manifest = read_manifest(directory / f"{day_stem(symbol, kind, day)}.manifest.json")
+    except ManifestMismatch:
+        return False
+    ledger = ledger_path(directory, symbol, kind, day)
+    if manifest is None or not ledger.exists() or ledger.stat().st_size != manifest.ledger.bytes:
+        return False
+    told = {entry.file for entry in read_ledger(ledger) if isinstance(entry, SegmentEntry)}
+    return all(parse_segment(path.name) is None or path.name in told for path in ledger.parent.iterdir())
 
 
 @contextmanager

@@ -89,7 +89,7 @@ class Sealing:
     def merge_pending(self, *, before_day: str) -> None:
         """Merge every day before `before_day` that is still in minutes (what an earlier life left)."""
         for directory in self._config.directories:
-            for symbol, kind, day in pending_days(directory):
+            for symbol, kind, day in pending_days(directory, purge=self._config.purge):
                 if day < before_day:
                     self._want_merge(directory, symbol, kind, day)
 
