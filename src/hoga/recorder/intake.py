@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 from hoga.net.ws import Take
-from hoga.quality.sequence import Sequence, Verdict
+from hoga.quality.sequence import Hole, Sequence, Verdict
 from hoga.venues.spec import VenueSpec
 
 __all__ = [
@@ -189,12 +189,16 @@ class Intake:
             gap, self.down_since = Gap(self.down_since, max(now, self.down_since), self._down_reason, None), None
         hole = self.sequence.take_hole(now)
         if gap is not None and hole is not None:
-            gap = Gap(gap.from_ns, gap.to_ns, gap.reason, hole.missed, hole.first, hole.last, gap.detail)
+            gap = Gap(gap.from_ns, gap.to_ns, gap.reason, self._missed(hole), hole.first, hole.last, gap.detail)
         elif hole is not None:
-            gap = Gap(hole.from_ns, now, Reason.SEQUENCE_GAP, hole.missed, hole.first, hole.last)
+            gap = Gap(hole.from_ns, now, Reason.SEQUENCE_GAP, self._missed(hole), hole.first, hole.last)
         elif gap is not None and self.sequence.contiguous and ids is not None and known:
             gap = Gap(gap.from_ns, gap.to_ns, gap.reason, 0, None, None, gap.detail)
         return verdict, gap
+
+    def _missed(self, hole: Hole) -> int | None:
+        """How many records a hole stands for: its ids where each record has one, unknown where a record spans several."""
+        return hole.missed if self._last_key is self._first_key else None
 
     def _ids(self, payload: bytes) -> tuple[int, int] | None:
         if self._first_key is None or self._last_key is None:
@@ -275,7 +279,7 @@ class Intake:
         """Write down sequence gaps that nothing late can fill any more."""
         self._before_slow()
         for hole in self.sequence.drain_holes(older_than_ns=older_than_ns):
-            self._emit(Gap(hole.from_ns, hole.to_ns, Reason.SEQUENCE_GAP, hole.missed, hole.first, hole.last))
+            self._emit(Gap(hole.from_ns, hole.to_ns, Reason.SEQUENCE_GAP, self._missed(hole), hole.first, hole.last))
 
     def close_minute(self, boundary_ns: int) -> None:
         """Cut every open gap at the minute's end, so that each minute's account is whole."""
