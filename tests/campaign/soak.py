@@ -1,0 +1,234 @@
+"""The soak: hours of recording in minutes, with rollovers, day changes and random faults; memory must stay flat.
+
+    python -m tests.campaign.soak --minutes 30 --clock 60 --save docs/results/soak.md
+
+The recorder runs in this process on a scaled wall clock (a minute a second at 60), against the simulator in a child
+process, which misbehaves at random. At the end: every frame that the simulator says it sent is recorded or accounted
+for, every archive verifies, the days were merged, and the resident memory of the second half did not grow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import random
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.campaign import clock
+
+START = datetime(2026, 11, 20, 21, 30, tzinfo=UTC)
+"""Two and a half hours before midnight: thirty hours see two day changes."""
+
+FAULTS: list[dict[str, object]] = [
+    {"fault": "close", "code": 1001},
+    {"fault": "close", "code": 1006},
+    {"fault": "close", "code": 1008},
+    {"fault": "drop", "count": 20, "streams": "*@aggTrade"},
+    {"fault": "drop", "count": 10, "streams": "*@depth20@100ms"},
+    {"fault": "duplicate", "count": 20},
+    {"fault": "reorder", "count": 10},
+    {"fault": "garbage", "count": 5},
+    {"fault": "binary-garbage", "count": 5},
+    {"fault": "truncated-json", "count": 5},
+    {"fault": "no-stream", "count": 5},
+    {"fault": "unknown-stream", "count": 5},
+    {"fault": "empty-side", "count": 5, "streams": "*@depth20@100ms"},
+    {"fault": "server-shutdown", "after_s": 3},
+    {"fault": "delay", "ms": 300, "duration_s": 3},
+    {"fault": "freeze", "duration_s": 4},
+    {"fault": "lifetime"},
+    {"fault": "refuse", "count": 2, "status": 503},
+]
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--clock", type=float, default=60.0)
+    parser.add_argument("--market", type=float, default=3.0, help="speed of the simulated market")
+    parser.add_argument("--fault-every", type=float, default=12.0, help="seconds between faults, on average")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--redundancy", type=int, default=1)
+    parser.add_argument("--save", type=Path)
+    return parser.parse_args()
+
+
+def rss_kb() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+async def start_simulator(market: float) -> tuple[asyncio.subprocess.Process, dict[str, str]]:
+    command = [sys.executable, "-m", "hoga", "sim", "--json", "--speed", f"{market:g}", "--symbols", "BTCUSDT,ETHUSDT,BNBUSDT,SOLUSDT"]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
+    assert process.stdout is not None
+    ready = json.loads(await process.stdout.readline())
+    return process, ready["venues"]["binance"]
+
+
+async def misbehave(rest: str, *, every_s: float, seed: int, log: list[str]) -> None:
+    import aiohttp
+
+    chance = random.Random(seed)
+    async with aiohttp.ClientSession() as session:
+        while True:
+            await asyncio.sleep(chance.expovariate(1 / every_s))
+            fault = chance.choice(FAULTS)
+            async with session.post(f"{rest}/sim/fault", json=fault) as answer:
+                assert answer.status == 200, await answer.text()
+            log.append(str(fault["fault"]))
+
+
+async def measure(samples: list[tuple[float, int]]) -> None:
+    while True:
+        await asyncio.sleep(5.0)
+        samples.append((time.monotonic(), rss_kb()))
+
+
+async def truth_of(rest: str) -> dict[str, object]:
+    import aiohttp
+
+    async with aiohttp.ClientSession() as session, session.get(f"{rest}/sim/status") as answer:
+        truth: dict[str, object] = await answer.json()
+    return truth
+
+
+async def soak(wanted: argparse.Namespace, folder: Path) -> dict[str, object]:
+    from hoga.app.config import load_config
+    from hoga.app.run import Run, run_until_stopped
+    from hoga.runtime.shutdown import ShutdownManager
+
+    simulator, urls = await start_simulator(wanted.market)
+    settings = {
+        "SYMBOLS": "BTCUSDT,ETHUSDT,BNBUSDT,SOLUSDT",
+        "STREAMS": "depth20@100ms,depth@100ms,aggTrade,trade,bookTicker,kline_1m",
+        "WS_URL": urls["ws"],
+        "REST_URL": urls["rest"],
+        "PORT_CYCLING_PERIOD_HRS": "0.05",
+        "BACK_UP_READY_AHEAD_SEC": "20",
+        "BASE_BACKOFF": "1.2",
+        "MAX_BACKOFF": "3",
+        "REDUNDANCY": str(wanted.redundancy),
+        "FSYNC_INTERVAL_MS": "1000",
+    }
+    config = load_config(None, overrides=[f"{key}={value}" for key, value in settings.items()], environ={}, data_dir=folder / "data")
+    faults: list[str] = []
+    samples: list[tuple[float, int]] = []
+    seen: dict[str, object] = {}
+
+    def ready(run: Run, shutdown: ShutdownManager) -> None:
+        for work in (misbehave(urls["rest"], every_s=wanted.fault_every, seed=wanted.seed, log=faults), measure(samples)):
+            shutdown.own_task(asyncio.create_task(work))
+        seen["run"] = run
+
+    status = await run_until_stopped(config, None, seconds=wanted.minutes * 60, on_ready=ready)
+    run = seen["run"]
+    assert isinstance(run, Run)
+    final = run.status()[0]
+    truth = await truth_of(urls["rest"])
+    simulator.terminate()
+    await simulator.wait()
+    return {"status": status, "final": final, "truth": truth, "faults": faults, "samples": samples}
+
+
+def main() -> int:
+    wanted = options()
+    clock.install(start_ns=int(START.timestamp()) * 1_000_000_000, speed=wanted.clock)
+    from hoga.archive.verify import verify
+    from hoga.runtime.loop import run as run_loop
+
+    folder = Path(tempfile.mkdtemp(prefix="hoga-soak-"))
+    try:
+        outcome = run_loop(soak(wanted, folder))
+        report = verify([folder / "data"], jobs=2)
+        lines, good = verdict(wanted, outcome, report, folder / "data")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    text = "\n".join(lines)
+    print(text)
+    if wanted.save:
+        wanted.save.write_text(text + "\n")
+    return 0 if good else 1
+
+
+def verdict(wanted: argparse.Namespace, outcome: dict, report: object, data: Path) -> tuple[list[str], bool]:  # type: ignore[type-arg]
+    final, truth, samples = outcome["final"], outcome["truth"], outcome["samples"]
+    half = samples[len(samples) // 2 :]
+    third = max(1, len(half) // 3)
+    growth_kb = statistics.median(kb for _, kb in half[-third:]) - statistics.median(kb for _, kb in half[:third])
+    days = sorted(path.name for path in data.rglob("*.manifest.json"))
+    ledger = ledger_of(data)
+    sent = truth["sent"]
+    names = outcome["faults"]
+    kinds = ", ".join(f"{name} {names.count(name)}" for name in sorted(set(names)))
+    checks = {
+        "exit status 0": outcome["status"] == 0,
+        "hoga verify": report.ok,
+        "every frame received is written, a duplicate or counted in the ledger": ledger["received"] == ledger["records"] + ledger["duplicates"] + ledger["counted"],
+        "two day changes merged": len({name.rsplit("_", 1)[1] for name in days}) >= min(2, int(wanted.minutes * wanted.clock / 60 / 26) + 1),
+        "memory growth in the second half below 1 MB": growth_kb < 1024,
+    }
+    lines = [
+        f"# Soak: {wanted.minutes:g} minutes at ×{wanted.clock:g}",
+        "",
+        f"`python -m tests.campaign.soak --minutes {wanted.minutes:g} --clock {wanted.clock:g} --market {wanted.market:g} --seed {wanted.seed}"
+        f" --redundancy {wanted.redundancy}`",
+        "",
+        f"- machine: {platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}",
+        f"- recorded time: {wanted.minutes * wanted.clock / 60:.1f} h, {final.streams} streams",
+        f"- frames sent by the simulator on all connections: {sent:,} (copies and odd frames beside them)",
+        f"- received {ledger['received']:,} = written {ledger['records']:,} + duplicates {ledger['duplicates']:,} + counted in gaps {ledger['counted']:,}",
+        f"- day files: {len(days)}, segments sealed: {final.sealed:,}, ledger gaps: {report.gaps:,}, odd frames kept aside: {final.odd:,}",
+        f"- faults injected: {len(names)} ({kinds})",
+        f"- memory: {half[0][1] / 1024:.1f} MB in the middle, {half[-1][1] / 1024:.1f} MB at the end, growth {growth_kb / 1024:+.2f} MB",
+        "",
+        "| check | verdict |",
+        "| --- | --- |",
+        *(f"| {name} | {'good' if good else 'FAILED'} |" for name, good in checks.items()),
+        *(f"- problem: {problem}" for problem in report.problems[:20]),
+    ]
+    return lines, all(checks.values())
+
+
+def ledger_of(data: Path) -> dict[str, int]:
+    """Sums over manifests and open ledgers, the aside series left out (its frames are counted where they belong)."""
+    from hoga.archive.ledger import GapEntry, SegmentEntry, read_ledger
+    from hoga.archive.manifest import read_manifest
+    from hoga.core.ledger import COUNTED
+
+    total = {"received": 0, "records": 0, "duplicates": 0, "counted": 0}
+    merged = set()
+    for path in data.rglob("*.manifest.json"):
+        manifest = read_manifest(path)
+        merged.add(path.name.removesuffix(".manifest.json"))
+        if manifest.kind == "aside":
+            continue
+        total["received"] += manifest.received or 0
+        total["records"] += manifest.records
+        total["duplicates"] += manifest.duplicates
+        total["counted"] += sum(gap.missed or 0 for gap in manifest.gaps if gap.reason in COUNTED)
+    for path in data.rglob("*.ledger.jsonl"):
+        name = path.name.removesuffix(".ledger.jsonl")
+        if name in merged or "_aside_" in name:
+            continue
+        for entry in read_ledger(path):
+            if isinstance(entry, SegmentEntry):
+                total["received"] += entry.received or 0
+                total["records"] += entry.records
+                total["duplicates"] += entry.duplicates
+            elif isinstance(entry, GapEntry) and entry.gap.reason in COUNTED:
+                total["counted"] += entry.gap.missed or 0
+    return total
+
+
+if __name__ == "__main__":
+    sys.exit(main())
