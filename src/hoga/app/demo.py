@@ -7,6 +7,7 @@ All data goes into a folder of its own that carries a marker, and every record's
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import shutil
 import signal
@@ -128,7 +129,8 @@ class Demo:
             line = await asyncio.wait_for(simulator.stdout.readline(), _START_S)
             urls: dict[str, str] = msgspec.json.decode(line)["venues"][CLASSIC_VENUE]
         except (TimeoutError, msgspec.DecodeError, KeyError) as fault:
-            simulator.terminate()
+            with contextlib.suppress(ProcessLookupError):
+                simulator.terminate()
             said = (await simulator.stderr.read()).decode("utf-8", "replace").strip()
             raise HogaError(f"the simulator did not start: {said or 'no answer'}") from fault
         self._rest = urls["rest"]
