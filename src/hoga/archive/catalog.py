@@ -57,7 +57,8 @@ def _merged(day: SeriesDay, manifest: Manifest) -> CatalogRow:
     state = "merged"
     if any(row.state == "recovered" for row in manifest.segments):
         state = "recovered"
-    if day.ledger.exists() and day.ledger.stat().st_size > manifest.ledger.bytes:
+    ledger = day.ledger.read_bytes() if day.ledger.exists() else b""
+    if manifest.ledger.fresh_from(ledger) < len(ledger):
         state = "late"
     if not day.manifest_path.with_name(manifest.archive.file).exists():
         state = "missing"

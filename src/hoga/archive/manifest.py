@@ -6,6 +6,7 @@ SHA-256 of all lines above it, so that a manifest changed by hand or by a bad di
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from hoga._version import __version__
+from hoga.archive.deflate import crc32
 from hoga.archive.ledger import ClockEntry, ConnectionEntry, GapEntry, LedgerEntry, LiveEntry, SegmentEntry
 from hoga.archive.spans import Span, clipped, covered_ns, joined, without
 from hoga.core.errors import ManifestMismatch
@@ -92,6 +94,11 @@ class FoldedLedger(msgspec.Struct, frozen=True, kw_only=True):
 
     bytes: int
     crc32: int
+
+    def fresh_from(self, ledger: builtins.bytes) -> int:
+        """Where in `ledger` the entries begin that are not in the manifest; 0 when it is another ledger file altogether."""
+        view = memoryview(ledger)
+        return self.bytes if len(view) >= self.bytes and crc32(view[: self.bytes]) == self.crc32 else 0
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -87,7 +87,8 @@ def _is_merged(directory: Path, symbol: str, kind: str, day: str) -> bool:
     except ManifestMismatch:
         return False
     ledger = ledger_path(directory, symbol, kind, day)
-    if manifest is None or not ledger.exists() or ledger.stat().st_size != manifest.ledger.bytes:
+    data = ledger.read_bytes() if ledger.exists() else b""
+    if manifest is None or len(data) != manifest.ledger.bytes or manifest.ledger.fresh_from(data) != len(data):
         return False
     told = {entry.file for entry in read_ledger(ledger) if isinstance(entry, SegmentEntry)}
     return all(parse_segment(path.name) is None or path.name in told for path in ledger.parent.iterdir())
@@ -300,8 +301,7 @@ class _Merge:
         if earlier is not None:
             self._account.add_earlier(earlier)
         folded = earlier.ledger if earlier is not None else FoldedLedger(bytes=0, crc32=0)
-        known = crc32(self._ledger[: folded.bytes]) == folded.crc32 and len(self._ledger) >= folded.bytes
-        fresh = self._ledger[folded.bytes :] if known else self._ledger
+        fresh = self._ledger[folded.fresh_from(self._ledger) :]
         entries = [decode_entry(line) for line in fresh[: fresh.rfind(b"\n") + 1].splitlines()]
         self._account.add(entry for entry in entries if not (isinstance(entry, SegmentEntry) and entry.file))
         return bool(entries)

@@ -84,7 +84,7 @@ class SegmentBuilder:
     """Makes one sealed file in memory: `add` lines, then `build` once.
 
     `archive_format` is `zip` or `zst`; `level` 1 is the fast default, up to 9 smaller and slower (`archive.deflate`
-    and docs/decisions/0001-minute-files.md have the figures).
+    and docs/decisions/0001-minutes-that-join.md have the figures).
     """
 
     def __init__(self, archive_format: str, *, level: int = DEFAULT_LEVEL) -> None:

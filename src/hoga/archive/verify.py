@@ -60,8 +60,8 @@ def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None
         bytes=total.bytes,
         gaps=total.gaps,
         missed=total.missed,
-        problems=sorted(total.problems, key=lambda item: (item.file, item.offset or 0, item.kind)),
-        findings=sorted(total.findings, key=lambda item: (item.file, item.offset or 0, item.kind)),
+        problems=sorted(total.problems, key=lambda item: (item.file, item.offset or 0)),
+        findings=sorted(total.findings, key=lambda item: (item.file, item.offset or 0)),
     )
 
 

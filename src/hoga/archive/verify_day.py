@@ -257,7 +257,8 @@ class DayCheck:
 
     def _check_open(self, manifest: Manifest | None) -> None:
         entries = self._ledger_entries()
-        folded = manifest.ledger.bytes if manifest is not None else 0
+        data = self.day.ledger.read_bytes() if manifest is not None and self.day.ledger.exists() else b""
+        folded = manifest.ledger.fresh_from(data) if manifest is not None else 0
         fresh = [entry for at, entry in entries if at >= folded]
         account = DayAccount()
         account.add(fresh)

@@ -168,9 +168,12 @@ def cat(
 
     days = _days_of(target, data)
     lines = read_records(days, kind=kind, start_ns=_time("--start", start), end_ns=_time("--end", end))
-    for chunk in _chunks(lines):
-        sys.stdout.buffer.write(chunk)
-    sys.stdout.buffer.flush()
+    try:
+        for chunk in _chunks(lines):
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # `hoga cat … | head`: the reader has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -1,0 +1,118 @@
+"""`hoga verify`, `consolidate`, `ls` and `cat` as a user meets them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hoga.cli.main import main
+from tests.archive.workshop import DAY, SYMBOL, Workshop, fill_trades
+
+
+@pytest.fixture
+def trades(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    """Three minutes of trades in `data/binance/execution` of the working folder."""
+    monkeypatch.chdir(tmp_path)
+    return fill_trades(Workshop(Path("data/binance/execution").absolute(), "execution"))
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Run a command with `--json` and give (status, document)."""
+
+    def run(*arguments: str) -> tuple[int, Any]:
+        status = main([*arguments, "--json"])
+        return status, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_verify_says_good_and_then_what_is_wrong(trades: Workshop, told: Callable[..., Any]) -> None:
+    status, report = told("verify", "data", "-j", "1")
+    assert (status, report["ok"], report["segments"], report["records"], report["problems"]) == (0, True, 3, 120, [])
+    assert {"ok", "archives", "segments", "records", "gaps", "missed", "problems"} <= set(report)
+    path = next(trades.folder.glob("*13-16*"))
+    path.write_bytes(path.read_bytes()[:100])
+    status, report = told("verify", "data", "-j", "1")
+    assert (status, report["ok"]) == (1, False)
+    assert {"file": str(path), "kind": "truncated", "offset": 100}.items() <= report["problems"][0].items()
+
+
+def test_verify_prints_one_line_for_each_problem(trades: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
+    next(trades.folder.glob("*13-16*")).unlink()
+    assert main(["verify", "data", "-j", "1"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("problem: ") and "13-16.zip: missing" in line for line in lines)
+    assert any(line.startswith("problem: ") and "ids 1040..1079 are missing" in line for line in lines)
+    assert lines[-1].startswith("2 problems: 0 archives, 3 segments, 80 records")
+
+
+def test_consolidate_merges_finished_days(trades: Workshop, told: Callable[..., Any]) -> None:
+    status, result = told("consolidate", "data", "--day", DAY)
+    assert (status, result["ok"], result["failed"]) == (0, True, [])
+    assert result["done"] == [{"what": f"{SYMBOL}_execution_{DAY}", "state": "merged", "segments": 3, "records": 120}]
+    assert not trades.folder.exists()
+    assert told("consolidate", "data", "--day", DAY) == (0, {"ok": True, "done": [], "failed": []})
+
+
+def test_consolidate_keeps_minutes_when_told_to_and_says_what_failed(trades: Workshop, told: Callable[..., Any]) -> None:
+    assert told("consolidate", "data", "--day", DAY, "--keep")[0] == 0
+    assert len(list(trades.folder.glob("*.zip"))) == 3
+    next(trades.directory.glob("*.zip")).write_bytes(b"")
+    status, result = told("consolidate", "data", "--day", DAY)
+    assert (status, result["ok"]) == (1, False)
+    assert result["failed"][0]["what"] == f"{SYMBOL}_execution_{DAY}"
+    assert len(list(trades.folder.glob("*.zip"))) == 3
+
+
+def test_ls_lists_days(trades: Workshop, told: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
+    status, rows = told("ls")
+    assert status == 0
+    assert set(rows[0]) >= {"venue", "symbol", "kind", "day", "records", "bytes", "coverage", "gaps", "state"}
+    assert (rows[0]["venue"], rows[0]["records"], rows[0]["state"]) == ("binance", 120, "open")
+    assert main(["ls", "data"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["binance", SYMBOL, "execution", DAY, "120", "0.0", "0.21%", "0", "open"]
+
+
+def test_cat_prints_the_very_lines(trades: Workshop, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main(["cat", "data"]) == 0
+    assert capfdbinary.readouterr().out == trades.all_text()
+    assert main(["cat", f"binance:{SYMBOL}", "--kind", "execution", "--start", f"{DAY}T13:16", "--end", f"{DAY}T13:17"]) == 0
+    assert capfdbinary.readouterr().out == trades.text["13-16", 1]
+    assert main(["cat", f"binance:{SYMBOL}", "--kind", "orderbook"]) == 0
+    assert capfdbinary.readouterr().out == b""
+
+
+def test_a_reader_that_leaves_early_is_no_error(trades: Workshop, tmp_path: Path) -> None:
+    fill_trades(trades, minutes=["14-00", "14-01"], per_minute=4000, first=2000)
+    command = f'"{sys.executable}" -m hoga.cli.main cat data; echo "status $?" >&2'
+    done = subprocess.run(["sh", "-c", f"({command}) | head -1"], cwd=tmp_path, capture_output=True, timeout=60, check=True)
+    assert done.stdout == trades.all_text().splitlines(keepends=True)[0]
+    assert done.stderr.decode() == "status 0\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["verify", "nowhere"], ["nowhere", "exists"]),
+        (["cat", "binanse:BTCUSDT"], ["binanse", "did you mean binance"]),
+        (["cat", "binance:BTCUSD"], ["BTCUSD", "did you mean BTCUSDT"]),
+        (["cat", "nowhere"], ["nowhere", "VENUE:SYMBOL"]),
+        (["cat", "data", "--start", "yesterday"], ["--start", "yesterday", "2026"]),
+        (["consolidate", "data", "--day", "20"], ["--day", "YYYY-MM-DD"]),
+        (["ls", "nowhere"], ["nowhere"]),
+    ],
+)
+def test_mistakes_are_one_line_and_status_2(
+    trades: Workshop, capsys: pytest.CaptureFixture[str], arguments: list[str], words: list[str]
+) -> None:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert all(word in error for word in words)
