@@ -1,0 +1,146 @@
+"""bench.children: every measurement runs in a fresh process; this starts them and takes what they say.
+
+`python -m hoga.bench.children JOB PLAN` is such a process: it runs one job of the table with a plan in JSON, and prints
+the result as one JSON line. A `LoadServer` is one that lives while another is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self, TypeVar
+
+import msgspec
+
+from hoga.bench.load import LoadPlan, LoadReport
+from hoga.core.errors import HogaError
+
+__all__ = ["BenchFailed", "LoadServer", "run_child"]
+
+T = TypeVar("T")
+
+_TIMEOUT_S = 900.0
+_READY_S = 120.0
+
+
+class BenchFailed(HogaError):
+    """A measurement could not be taken; `log` has what its process said."""
+
+    def __init__(self, what: str, why: str, log: Path) -> None:
+        self.what = what
+        self.log = log
+        super().__init__(f"{what}: {why}", hint=f"see {log}")
+
+
+def run_child(job: str, plan: msgspec.Struct, result: type[T], *, folder: Path) -> T:
+    """Run `job` in a process of its own and return its result. Raises BenchFailed."""
+    log = folder / f"{job}.log"
+    with log.open("ab") as stderr, _start(job, plan, stderr) as child:
+        try:
+            out, _ = child.communicate(timeout=_TIMEOUT_S)
+        except subprocess.TimeoutExpired as late:
+            raise BenchFailed(job, f"no result within {_TIMEOUT_S:.0f} s", log) from late
+        finally:
+            child.kill()
+    lines = out.strip().splitlines()
+    if child.returncode or not lines:
+        raise BenchFailed(job, f"ended with status {child.returncode}", log)
+    return msgspec.json.decode(lines[-1], type=result)
+
+
+class LoadServer:
+    """A load server while it is needed: `with LoadServer(plan, …) as load: … load.url …; report = load.stop()`."""
+
+    def __init__(self, plan: LoadPlan, *, core: int | None, folder: Path) -> None:
+        self._plan = plan
+        self._core = core
+        self._log = folder / "load.log"
+        self._child: subprocess.Popen[bytes] | None = None
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        with self._log.open("ab") as stderr:
+            self._child = _start("load", self._plan, stderr, core=self._core)
+        said = self._line()
+        if "port" not in said:
+            self.__exit__(None, None, None)
+            raise BenchFailed("load", "did not start", self._log)
+        self.url = f"{'wss' if self._plan.certificate else 'ws'}://127.0.0.1:{said['port']}"
+        return self
+
+    def stop(self) -> LoadReport:
+        """End it; what it has sent. Raises BenchFailed."""
+        assert self._child is not None and self._child.stdin is not None
+        self._child.stdin.close()
+        said = self._line()
+        if "frames" not in said:
+            raise BenchFailed("load", "said nothing", self._log)
+        return msgspec.convert(said, LoadReport)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+            for pipe in (self._child.stdin, self._child.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+    def _line(self) -> dict[str, Any]:
+        assert self._child is not None and self._child.stdout is not None
+        line = self._child.stdout.readline()
+        return dict(json.loads(line)) if line else {}
+
+
+def _start(job: str, plan: msgspec.Struct, stderr: IO[bytes], *, core: int | None = None) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "hoga.bench.children", job, msgspec.json.encode(plan).decode(), "" if core is None else str(core)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
+
+
+def _load(plan: bytes) -> None:
+    from hoga.bench.load import serve
+
+    serve(msgspec.json.decode(plan, type=LoadPlan))
+
+
+def _collect(plan: bytes) -> object:
+    from hoga.bench.collector import CollectorPlan, collect
+
+    return collect(msgspec.json.decode(plan, type=CollectorPlan))
+
+
+def _client(plan: bytes) -> object:
+    from hoga.bench.clients import ClientPlan, run_client
+
+    return run_client(msgspec.json.decode(plan, type=ClientPlan))
+
+
+def _merge(plan: bytes) -> object:
+    from hoga.bench.days import MergePlan, measure_merge
+
+    return measure_merge(msgspec.json.decode(plan, type=MergePlan))
+
+
+def _seal(plan: bytes) -> object:
+    from hoga.bench.days import SealPlan, measure_seal
+
+    return measure_seal(msgspec.json.decode(plan, type=SealPlan))
+
+
+_JOBS: dict[str, Callable[[bytes], object]] = {"load": _load, "collect": _collect, "client": _client, "merge": _merge, "seal": _seal}
+
+
+def _main(job: str, plan: str, core: str) -> None:
+    if core and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {int(core)})
+    result = _JOBS[job](plan.encode())
+    if result is not None:
+        sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -1,0 +1,249 @@
+"""bench.days: what the archive costs: sealing a minute, merging a day."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter, process_time, time_ns
+
+import msgspec
+import zstandard
+
+from hoga.archive.journal import CountsNote, JournalHeader, JournalName, LegNote, LiveNote, StreamEntry, encode_chunk, encode_header, encode_note, journal_name
+from hoga.archive.journal import CONTROL as _CONTROL
+from hoga.archive.layout import segment_stem, suffix_of, temporary_dir
+from hoga.archive.ledger import LiveEntry, SegmentEntry, encode_entries, ledger_path
+from hoga.archive.lines import LineMaker
+from hoga.archive.locate import locate
+from hoga.archive.merge import merge_day
+from hoga.archive.seal import SealJob, SegmentNote, seal
+from hoga.archive.segment import SegmentBuilder
+from hoga.archive.splice import body_part, splice
+from hoga.bench.books import load_books, symbol_names, walk_books
+from hoga.bench.frames import FIRST_LAP, RECORDED, data_frames
+from hoga.bench.machine import rss_bytes, rss_peak_bytes
+from hoga.core.times import MINUTE_NS, day_of, day_start_ns, minute_floor_ns, minute_of
+from hoga.venues.registry import VENUES
+
+__all__ = ["MergePlan", "Merged", "SealPlan", "Sealed", "measure_merge", "measure_seal"]
+
+_SPEC = VENUES["binance"]
+_BATCH = 48
+
+
+class SealPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One minute of `symbols` streams, ten frames a second each."""
+
+    data: str
+    symbols: int
+    per_symbol: int = 600
+    capture: str | None = None
+
+
+class Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    """A journal made into segments: `text_bytes` of lines, `archive_bytes` of files."""
+
+    records: int
+    cpu_s: float
+    wall_s: float
+    journal_bytes: int
+    text_bytes: int
+    archive_bytes: int
+    rss_peak: int
+
+
+class MergePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One day of one symbol: `minutes` segments of `per_minute` records."""
+
+    data: str
+    minutes: int = 1440
+    per_minute: int = 600
+    capture: str | None = None
+
+
+class Merged(msgspec.Struct, frozen=True, kw_only=True):
+    """A day merged. `splice_s`: joining alone; `merge_s`: the whole job with its read-back, manifest and fsyncs.
+
+    `rss_before` is before the merge, `rss_peak` the most during it.
+    """
+
+    records: int
+    text_bytes: int
+    archive_bytes: int
+    splice_s: float
+    merge_s: float
+    rss_before: int
+    rss_peak: int
+
+
+def measure_seal(plan: SealPlan) -> Sealed:
+    """Write a journal of a minute, seal it."""
+    folder = Path(plan.data)
+    path = _write_journal(plan, folder)
+    journal_bytes = path.stat().st_size
+    cpu, wall = process_time(), perf_counter()
+    result = seal(SealJob(journals=[str(path)]))
+    cpu, wall = process_time() - cpu, perf_counter() - wall
+    assert not result.failed, result.failed
+    return Sealed(
+        records=result.records,
+        cpu_s=cpu,
+        wall_s=wall,
+        journal_bytes=journal_bytes,
+        text_bytes=result.bytes,
+        archive_bytes=result.archive_bytes,
+        rss_peak=rss_peak_bytes(),
+    )
+
+
+def _write_journal(plan: SealPlan, folder: Path) -> Path:
+    built = data_frames(load_books(Path(plan.capture)) if plan.capture else walk_books(2_000), plan.symbols, min(plan.per_symbol, 60))
+    streams = [_SPEC.parse_stream(symbol, RECORDED) for symbol in symbol_names(plan.symbols)]
+    start = minute_floor_ns(time_ns())
+    header = JournalHeader(
+        venue=_SPEC.name,
+        session="1",
+        number=1,
+        lane=0,
+        from_ns=start,
+        minute_ns=start,
+        interval_min=1,
+        archive_format="zip",
+        aside_directory="../aside",
+        streams=[StreamEntry(stream=stream, directory="../orderbook") for stream in streams],
+        hoga="bench",
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / journal_name(JournalName(0, day_of(start), minute_of(start), "1", 1))
+    indices = list(range(len(streams)))
+    counts = [CountsNote(index, plan.per_symbol, 0, 0) for index in indices]
+    opening = [start, _CONTROL, encode_note(LegNote(1, "bench-1", 1, start, indices))]
+    notes = [*counts, LiveNote(indices, start, start + MINUTE_NS)]
+    closing = [item for note in notes for item in (start + MINUTE_NS - 1, _CONTROL, encode_note(note))]
+    compressor = zstandard.ZstdCompressor(level=1)
+    with path.open("wb") as file:
+        file.write(encode_header(header))
+        for number, batch in enumerate(_batches(opening, _records(built, plan.per_symbol, start), closing), 1):
+            file.write(encode_chunk(batch, number, compressor))
+    return path
+
+
+def _records(built: dict[str, list[bytes]], per_symbol: int, start: int) -> Iterator[tuple[int, int, bytes]]:
+    """(receipt, tag, frame), spread over the minute, ids rising."""
+    columns = list(built.values())
+    step = MINUTE_NS // (per_symbol * len(columns) + 1)
+    number = 0
+    for row in range(per_symbol):
+        lap, at = divmod(row, len(columns[0]))
+        for index, column in enumerate(columns):
+            number += 1
+            yield start + number * step, index | 1 << 16, _renumbered(column[at], lap)
+
+
+def _renumbered(frame: bytes, lap: int) -> bytes:
+    """The frame's payload, with the id of a later lap."""
+    return frame[4:].replace(b'":%d' % FIRST_LAP, b'":%d' % (FIRST_LAP + lap), 1)
+
+
+def _batches(opening: list[object], records: Iterator[tuple[int, int, bytes]], closing: list[object]) -> Iterator[list[object]]:
+    batch = list(opening)
+    for record in records:
+        batch.extend(record)
+        if len(batch) >= 3 * _BATCH:
+            yield batch
+            batch = []
+    yield batch + closing
+
+
+def measure_merge(plan: MergePlan) -> Merged:
+    """Make a day of segments, splice it, merge it."""
+    directory = Path(plan.data)
+    day = "2026-11-20"
+    symbol = symbol_names(1)[0]
+    records, text_bytes = _make_day(plan, directory, symbol, day)
+    folder = temporary_dir(directory, symbol, "orderbook", day)
+    os.sync()
+    rss_before = rss_bytes()
+    splice_s = _time_splice(folder, directory / "spliced.zip")
+    began = perf_counter()
+    result = merge_day(directory, symbol, "orderbook", day, venue=_SPEC.name, archive_format="zip", purge=False)
+    merge_s = perf_counter() - began
+    assert result.records == records, (result.records, records)
+    archive_bytes = result.archive.stat().st_size if result.archive else 0
+    shutil.rmtree(directory)
+    return Merged(
+        records=records,
+        text_bytes=text_bytes,
+        archive_bytes=archive_bytes,
+        splice_s=splice_s,
+        merge_s=merge_s,
+        rss_before=rss_before,
+        rss_peak=rss_peak_bytes(),
+    )
+
+
+def _time_splice(folder: Path, target: Path) -> float:
+    """Seconds to join all segments of `folder`, fsync included."""
+    began = perf_counter()
+    parts = [body_part(located, text_bytes=located.text_bytes or 0, crc=located.crc32 or 0) for located in map(locate, sorted(folder.glob("*.zip")))]
+    splice(parts, target, archive_format="zip", member="day.jsonl", note=b"", modified_ns=time_ns())
+    seconds = perf_counter() - began
+    target.unlink()
+    return seconds
+
+
+def _make_day(plan: MergePlan, directory: Path, symbol: str, day: str) -> tuple[int, int]:
+    """The segments and the ledger of a whole day, as sealing leaves them. Returns (records, bytes of text)."""
+    books = load_books(Path(plan.capture)) if plan.capture else walk_books(2_000)
+    stream = _SPEC.parse_stream(symbol, RECORDED)
+    (frames,) = data_frames(books, 1, min(len(books), 2_000)).values()
+    maker = LineMaker(_SPEC, stream, conn="bench-1", epoch=1, median_ns=1_000_000, overhead_ns=1_000)
+    folder = temporary_dir(directory, symbol, "orderbook", day)
+    folder.mkdir(parents=True)
+    entries: list[LiveEntry | SegmentEntry] = []
+    records = text_bytes = 0
+    for number in range(plan.minutes):
+        start = day_start_ns(day) + number * MINUTE_NS
+        step = MINUTE_NS // (plan.per_minute + 1)
+        lines = []
+        for at in range(plan.per_minute):
+            lap, place = divmod(records + at, len(frames))
+            line = maker.line(start + (at + 1) * step, _renumbered(frames[place], lap))
+            assert line is not None, "the load's frames are JSON"
+            lines.append(line)
+        entry = _seal_minute(folder, symbol, day, start, lines)
+        entries += [entry, LiveEntry(journal=entry.journal, at=1, from_ns=start, to_ns=start + MINUTE_NS)]
+        records += entry.records
+        text_bytes += entry.bytes
+    ledger_path(directory, symbol, "orderbook", day).write_bytes(encode_entries(entries))
+    return records, text_bytes
+
+
+def _seal_minute(folder: Path, symbol: str, day: str, start: int, lines: list[tuple[bytes, int | None, int | None]]) -> SegmentEntry:
+    stem = segment_stem(symbol, "orderbook", day, minute_of(start))
+    builder = SegmentBuilder("zip")
+    for at in range(0, len(lines), 90):
+        builder.add(b"".join(line[0] for line in lines[at : at + 90]), len(lines[at : at + 90]))
+    times = [int(lines[at][0][10:29]) for at in (0, -1)]
+    entry = SegmentEntry(
+        journal=f"{minute_of(start)}.journal",
+        file=stem + suffix_of("zip"),
+        minute=minute_of(start),
+        part=1,
+        records=len(lines),
+        bytes=0,
+        crc32=0,
+        archive_bytes=0,
+        first_recv_ns=times[0],
+        last_recv_ns=times[1],
+        received=len(lines),
+        first_id=lines[0][1],
+        last_id=lines[-1][2],
+        streams=[f"{symbol.lower()}@{RECORDED}"],
+    )
+    note = msgspec.json.encode(SegmentNote(sources=[entry.journal], entry=entry))
+    pieces, facts = builder.build(f"{stem}.jsonl", note, start)
+    (folder / entry.file).write_bytes(b"".join(pieces))
+    return msgspec.structs.replace(entry, bytes=facts.bytes, crc32=facts.crc32, archive_bytes=facts.archive_bytes)
