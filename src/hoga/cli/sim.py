@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,11 +15,10 @@ from hoga.cli._output import note, print_json, print_text
 from hoga.core.errors import ConfigError, ConfigMistake
 
 if TYPE_CHECKING:
-    from hoga.simulator import SimulatorConfig
+    from hoga.simulator import Simulator, SimulatorConfig
 
 __all__ = ["register"]
 
-_VENUES = ("binance",)
 _FASTEST = 100_000.0
 
 
@@ -55,12 +55,13 @@ def sim(
     from hoga.runtime.loop import run
     from hoga.simulator import KNOWN_SYMBOLS, SimulatorConfig
 
-    _check_venues(venues)
+    chosen = _venues(venues)
     _check_files({"--tls-cert": tls_cert, "--tls-key": tls_key})
     captures = _captures(replay, more_captures)
     pace = _pace(speed, replaying=bool(captures))
     names = tuple(name.strip().upper() for name in symbols.split(",") if name.strip())
     config = SimulatorConfig(
+        venues=chosen,
         host=host,
         port=port,
         seed=seed,
@@ -77,10 +78,14 @@ def sim(
     return run(_serve(config, seconds=seconds, as_json=as_json))
 
 
-def _check_venues(venues: str) -> None:
-    for venue in venues.split(","):
-        if venue.strip() not in _VENUES:
-            raise _mistake("--venues", venue.strip() or "nothing", " or ".join(_VENUES), _VENUES[0])
+def _venues(text: str) -> tuple[str, ...]:
+    from hoga.simulator import VENUES
+
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in VENUES:
+            raise _mistake("--venues", name or "nothing", " or ".join(VENUES), next(iter(get_close_matches(name, VENUES)), None))
+    return names
 
 
 def _check_files(files: dict[str, Path | None]) -> None:
@@ -127,7 +132,7 @@ async def _serve(config: SimulatorConfig, *, seconds: float | None, as_json: boo
         except OSError as error:
             raise _unusable(config, error) from error
         shutdown.add(Phase.INTAKE, "simulator", simulator.stop)
-        _announce(simulator.ws_url, simulator.rest_url, as_json=as_json)
+        _announce(simulator, as_json=as_json)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(shutdown.requested(), seconds)
     return shutdown.exit_status
@@ -139,10 +144,12 @@ def _unusable(config: SimulatorConfig, error: OSError) -> ConfigError:
     return _mistake("sim", str(error), "readable files and an address of this machine")
 
 
-def _announce(ws_url: str, rest_url: str, *, as_json: bool) -> None:
+def _announce(simulator: Simulator, *, as_json: bool) -> None:
     if as_json:
-        print_json({"ready": True, "venues": {"binance": {"ws": ws_url, "rest": rest_url}}})
+        venues = {name: {"ws": venue.ws_url, "rest": venue.rest_url} for name, venue in simulator.venues.items()}
+        print_json({"ready": True, "venues": venues})
         return
-    print_text(f"binance streams  {ws_url}")
-    print_text(f"binance REST     {rest_url}   truth and faults: {rest_url}/sim/status")
-    note("ready; Ctrl-C to stop")
+    for name, venue in simulator.venues.items():
+        print_text(f"{name} streams  {venue.ws_url}")
+        print_text(f"{name} REST     {venue.rest_url}")
+    note(f"truth and faults: {simulator.rest_url}/sim/status; ready, Ctrl-C to stop")

@@ -9,6 +9,6 @@ from hoga.simulator.binance.session import Limits
 from hoga.simulator.config import RestLimits, SimulatorConfig
 from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
 from hoga.simulator.faults import Fault, FaultKind
-from hoga.simulator.simulator import Simulator
+from hoga.simulator.simulator import VENUES, Simulator
 
-__all__ = ["KNOWN_SYMBOLS", "Fault", "FaultKind", "Limits", "RestLimits", "Simulator", "SimulatorConfig"]
+__all__ = ["KNOWN_SYMBOLS", "VENUES", "Fault", "FaultKind", "Limits", "RestLimits", "Simulator", "SimulatorConfig"]

@@ -26,12 +26,14 @@ class RestLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a simulator can be told. `port` 0 lets the system choose both ports; else REST is on `port` + 1.
+    """Everything a simulator can be told. `port` 0 lets the system choose every port; else a venue's
+    streams are on `port`, its REST on `port` + 1, the next venue's on `port` + 2, …
 
     `speed` scales every timer (and the pace of a replay); `replay_max` sends a replay as fast as clients take it.
     `start_ns` is where the simulated clock starts, None for now.
     """
 
+    venues: tuple[str, ...] = ("binance",)
     host: str = "127.0.0.1"
     port: int = 0
     symbols: tuple[str, ...] = KNOWN_SYMBOLS

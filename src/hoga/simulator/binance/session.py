@@ -12,11 +12,12 @@ import json
 import re
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from hoga.simulator.binance.names import is_well_formed
+from hoga.simulator.protocol import Action, Close, Ping, Pong, Subscribed, Text, Unsubscribed
 
-__all__ = ["Action", "Close", "Limits", "Ping", "Pong", "Session", "Subscribed", "Text", "Unsubscribed"]
+__all__ = ["Limits", "Session"]
 
 S_NS = 1_000_000_000
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
@@ -34,46 +35,6 @@ class Limits:
     first_ping_s: float = 7.4
     pong_within_s: float = 60.0
     lifetime_s: float = 86_400.0
-
-
-class Text(NamedTuple):
-    """Send a text frame."""
-
-    text: str
-
-
-class Ping(NamedTuple):
-    """Send a ping frame."""
-
-    payload: bytes
-
-
-class Pong(NamedTuple):
-    """Send a pong frame."""
-
-    payload: bytes
-
-
-class Close(NamedTuple):
-    """Close the connection; `code` 1006 means cut it without a close frame."""
-
-    code: int
-    reason: str
-
-
-class Subscribed(NamedTuple):
-    """These streams were added (not those that were there already)."""
-
-    names: list[str]
-
-
-class Unsubscribed(NamedTuple):
-    """These streams were removed."""
-
-    names: list[str]
-
-
-Action = Text | Ping | Pong | Close | Subscribed | Unsubscribed
 
 
 class _Refused(Exception):

@@ -1,4 +1,4 @@
-"""simulator.binance.server: the market-stream socket of Binance spot, on picows. A thin shell around `Session`.
+"""simulator.sockets: a venue's WebSocket server, on picows. A thin shell around the venue's session; knows no venue.
 
 Frames of one loop turn leave in one write. Everything that must be byte-exact or rude (torn frames, resets, silence)
 goes straight to the transport.
@@ -12,7 +12,7 @@ import ssl
 import struct
 from collections import deque
 from collections.abc import Callable
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import NamedTuple
 
 from picows import (
     WSFrame,
@@ -25,25 +25,36 @@ from picows import (
     ws_create_server,
 )
 
-from hoga.simulator.binance.session import Action, Close, Limits, Ping, Pong, Session, Subscribed, Text, Unsubscribed
 from hoga.simulator.clock import SimClock
+from hoga.simulator.protocol import Action, Close, Ping, Pong, Subscribed, Text, Unsubscribed, VenueSession
 from hoga.simulator.switchboard import CLOSE, PING, PONG, TEXT, Switchboard, ws_frame
 from hoga.simulator.truth import ConnectionTruth, Truth
 
-__all__ = ["MAX_URI_CHARS", "Connection", "StreamServer"]
-
-MAX_URI_CHARS = 8_000
-"""Longer request lines were seen to fail (unicorn-binance-websocket-api issue 38)."""
+__all__ = ["Connection", "Opening", "Refusal", "StreamServer"]
 
 _CLOSE_GRACE_S = 1.0
 _HIGH_WATER_BYTES = 4 * 1024 * 1024
 _SLOWEST_READER_BYTES = 256 * 1024 * 1024
 
 
+class Opening(NamedTuple):
+    """A handshake is accepted: its session, and the streams that the URI names."""
+
+    session: VenueSession
+    names: list[str]
+
+
+class Refusal(NamedTuple):
+    """A handshake is refused with an HTTP status; `retry_after_s` None sends no Retry-After."""
+
+    status: int
+    retry_after_s: int | None = None
+
+
 class Connection(WSListener):
     """One client's socket: carries out what its session decides and what the switchboard pushes."""
 
-    def __init__(self, name: str, server: StreamServer, session: Session, names: list[str]) -> None:
+    def __init__(self, name: str, server: StreamServer, session: VenueSession, names: list[str]) -> None:
         self.name = name
         self.session = session
         self.truth: ConnectionTruth
@@ -140,7 +151,7 @@ class Connection(WSListener):
         self._flush()
         self._write(wire[: len(wire) // 2])
         self._end("1006 torn frame")
-        self._server.loop.call_later(0.05, self._hang_up)
+        self._server.loop.call_later(0.05, self.hang_up)
 
     def end(self, code: int, reason: str) -> None:
         """Close with a code, or reset the TCP connection when it is 1006."""
@@ -154,7 +165,7 @@ class Connection(WSListener):
         self.push(ws_frame(CLOSE, code.to_bytes(2, "big") + reason.encode()[:123]))
         self._flush()
         self._end(f"{code} {reason}".rstrip())
-        self._server.loop.call_later(_CLOSE_GRACE_S, self._hang_up)
+        self._server.loop.call_later(_CLOSE_GRACE_S, self.hang_up)
 
     def reset(self, reason: str = "") -> None:
         """Reset the TCP connection: no close frame, no FIN."""
@@ -202,7 +213,7 @@ class Connection(WSListener):
         self.push(ws_frame(CLOSE, payload[:2]))
         self._flush()
         self._end(f"{self.session.closed.code} by the client")
-        self._hang_up()
+        self.hang_up()
 
     def _end(self, how: str) -> None:
         self._ending = True
@@ -211,7 +222,8 @@ class Connection(WSListener):
             self.truth.close = how
         self._server.board.leave(self)
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
+        """Close the TCP connection once everything written has left."""
         if self._transport is not None:
             self._transport.disconnect()
 
@@ -249,7 +261,7 @@ class Connection(WSListener):
 
 
 class StreamServer:
-    """Accepts market-stream connections. `admit` may refuse a handshake by returning the HTTP answer."""
+    """Accepts connections, named `<name>-1`, `<name>-2`, …; `open_session` judges the requested URI."""
 
     def __init__(
         self,
@@ -257,8 +269,8 @@ class StreamServer:
         clock: SimClock,
         board: Switchboard,
         truth: Truth,
-        limits: Limits,
-        admit: Callable[[str], WSUpgradeResponse | None],
+        name: str,
+        open_session: Callable[[str], Opening | Refusal],
         on_subscribe: Callable[[list[str]], None],
     ) -> None:
         self.clock = clock
@@ -266,8 +278,8 @@ class StreamServer:
         self.loop = asyncio.get_running_loop()
         self.connections: dict[str, Connection] = {}
         self._truth = truth
-        self._limits = limits
-        self._admit = admit
+        self._name = name
+        self._open_session = open_session
         self._on_subscribe = on_subscribe
         self._count = 0
         self._server: asyncio.Server | None = None
@@ -314,7 +326,7 @@ class StreamServer:
                 connection.reset()
             else:
                 connection.end(1001, "")
-                connection._hang_up()
+                connection.hang_up()
         await asyncio.sleep(0)
 
     def opened(self, connection: Connection) -> None:
@@ -336,33 +348,16 @@ class StreamServer:
         self.board.subscribe(connection, names)
         self._on_subscribe(names)
 
-    def _route(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener | None:
-        uri = request.path.decode("utf-8", "replace")
-        if len(uri) > MAX_URI_CHARS:
-            return _refusal(WSUpgradeResponse.create_error_response(414))
-        parts = urlsplit(uri)
-        refusal = self._admit(parts.path)
-        if refusal is not None:
-            return _refusal(refusal)
-        wanted = _wanted(parts.path, parts.query)
-        if wanted is None:
-            return None
-        combined, names = wanted
-        micros = "MICROSECOND" in [value.upper() for value in parse_qs(parts.query).get("timeUnit", [])]
+    def _route(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener:
+        opening = self._open_session(request.path.decode("utf-8", "replace"))
+        if isinstance(opening, Refusal):
+            self._truth.refused[str(opening.status)] += 1
+            return WSUpgradeResponseWithListener(_answer(opening), None)
         self._count += 1
-        session = Session(combined=combined, micros=micros, limits=self._limits, now_ns=self.clock.now_ns())
-        return Connection(f"binance-{self._count}", self, session, names)
+        return Connection(f"{self._name}-{self._count}", self, opening.session, opening.names)
 
 
-def _refusal(response: WSUpgradeResponse) -> WSUpgradeResponseWithListener:
-    return WSUpgradeResponseWithListener(response, None)
-
-
-def _wanted(path: str, query: str) -> tuple[bool, list[str]] | None:
-    """(combined, stream names) of a request, None for a path that does not exist."""
-    if path.rstrip("/") == "/stream":
-        raw = next((part[len("streams=") :] for part in query.split("&") if part.startswith("streams=")), "")
-        return True, [unquote(name) for name in unquote(raw).split("/") if name]
-    if path == "/ws" or path.startswith("/ws/"):
-        return False, [name for name in unquote(path[len("/ws") :]).split("/") if name]
-    return None
+def _answer(refusal: Refusal) -> WSUpgradeResponse:
+    headers = None if refusal.retry_after_s is None else {"Retry-After": str(refusal.retry_after_s)}
+    response: WSUpgradeResponse = WSUpgradeResponse.create_error_response(refusal.status, b"", headers)
+    return response
