@@ -250,7 +250,7 @@ class SeriesScan:
         ordered = sorted(times)
         if ordered != times or (self._last_recv is not None and times[0] < self._last_recv):
             self._remark_backwards(records, lines)
-        if times[0] == self._last_recv or any(one == other for one, other in pairwise(ordered)):
+        if times[0] == self._last_recv or len(set(times)) != len(times):
             self._remark_doubled(lines)
         self._last_line = lines[lines.rfind(b"\n", 0, -1) + 1 :]
         self._first_recv = times[0] if self._first_recv is None else self._first_recv

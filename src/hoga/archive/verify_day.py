@@ -19,6 +19,7 @@ from hoga.archive.deflate import crc32
 from hoga.archive.discover import SeriesDay
 from hoga.archive.durable import temporary_for
 from hoga.archive.idruns import Hole
+from hoga.archive.judge import OUR_FAULTS, is_explained, is_stepped, wrong_counts
 from hoga.archive.layout import parse_segment
 from hoga.archive.ledger import LedgerEntry, SegmentEntry, decode_entry
 from hoga.archive.locate import Located, locate
@@ -28,15 +29,11 @@ from hoga.archive.segment import inflate_range, read_located
 from hoga.archive.semantics import Remark, ScanFacts, SeriesScan
 from hoga.archive.splice import file_sha256
 from hoga.core.errors import ManifestMismatch, SegmentCorrupt
-from hoga.core.ledger import Gap, Reason
-from hoga.core.times import MINUTE_NS, SECOND_NS, day_start_ns, iso_of
+from hoga.core.ledger import Gap
+from hoga.core.times import MINUTE_NS, day_start_ns, iso_of
 
 __all__ = ["DayCheck"]
 
-_OURS = frozenset({"malformed", "torn", "backwards", "wrong-minute", "no-envelope"})
-"""Remarks about lines that are our fault, unless a clock step explains them. The others are findings."""
-
-_STEP_SLACK_NS = SECOND_NS
 _PIECE_BYTES = 1024 * 1024
 
 
@@ -436,7 +433,7 @@ class DayCheck:
         for remark in self._scan.remarks:
             self._judge_remark(remark, gaps)
         for chain, hole in holes:
-            if not _explained(hole, gaps):
+            if not is_explained(hole, gaps):
                 file, offset = self._in_file(hole.offset)
                 span = f"{iso_of(hole.from_ns)} and {iso_of(hole.to_ns)}"
                 detail = f"{chain} ids {hole.first}..{hole.last} are missing between {span} and no gap says so (offset in the text)"
@@ -446,26 +443,18 @@ class DayCheck:
     def _judge_remark(self, remark: Remark, gaps: list[Gap]) -> None:
         file, offset = self._in_file(remark.offset)
         recorded = self.day.manifest_path.exists() or self.day.ledger.exists()
-        if remark.kind in _OURS and not _stepped(remark, gaps) and (recorded or remark.kind != "no-envelope"):
+        if remark.kind in OUR_FAULTS and not is_stepped(remark, gaps) and (recorded or remark.kind != "no-envelope"):
             self._out.problem(file, remark.kind, f"{remark.detail} (offset in the text)", offset=offset)
         else:
             self._out.finding(file, remark.kind, f"{remark.detail} (offset in the text)", offset=offset)
 
     def _judge_missed(self, gaps: list[Gap]) -> None:
-        """A gap proven by single ids says how many there were: the ids that are in the archive after all are not missing."""
         if self.day.kind != "execution":
             return
-        for gap in gaps:
-            if gap.reason is not Reason.SEQUENCE_GAP or gap.from_id is None or gap.to_id is None or gap.missed is None:
-                continue
-            absent = [runs.missing_within(gap.from_id, gap.to_id) for runs in self._scan.runs.values()]
-            if absent and gap.missed not in absent:
-                say = self._out.problem if gap.missed < min(absent) else self._out.finding
-                say(
-                    self.day.manifest_path,
-                    "gap-mismatch",
-                    f"ids {gap.from_id}..{gap.to_id}: {gap.missed} said to be missing, {min(absent)} are",
-                )
+        for gap, absent in wrong_counts(gaps, self._scan.runs.values()):
+            say = self._out.problem if (gap.missed or 0) < absent else self._out.finding
+            ids = f"ids {gap.from_id}..{gap.to_id}"
+            say(self.day.manifest_path, "gap-mismatch", f"{ids}: {gap.missed} said to be missing, {absent} are")
 
     def _where(self, changed: _Changed, holes: list[tuple[str, Hole]]) -> tuple[int, str]:
         """The line where a changed text first shows the change, else its beginning."""
@@ -510,22 +499,6 @@ def _file_order(file: str) -> tuple[str, int]:
 def _minute_of_file(file: str) -> str:
     name = parse_segment(file)
     return name.minute if name is not None else ""
-
-
-def _explained(hole: Hole, gaps: list[Gap]) -> bool:
-    """Some gap of the ledger lies where the hole is, by time or by ids."""
-    for gap in gaps:
-        if gap.from_id is not None and gap.to_id is not None and gap.from_id <= hole.last and gap.to_id >= hole.first:
-            return True
-        if gap.from_ns <= hole.to_ns and gap.to_ns >= hole.from_ns and gap.reason is not Reason.CLOCK_STEP:
-            return True
-    return False
-
-
-def _stepped(remark: Remark, gaps: list[Gap]) -> bool:
-    times = (remark.recv_ns, remark.other_ns)
-    steps = [gap for gap in gaps if gap.reason is Reason.CLOCK_STEP]
-    return any(gap.from_ns - _STEP_SLACK_NS <= time <= gap.to_ns + _STEP_SLACK_NS for gap in steps for time in times if time)
 
 
 def _first_difference(blocks: Iterable[bytes], rows: list[SegmentRow]) -> SegmentRow | None:
