@@ -307,9 +307,27 @@ class _Merge:
         return bool(entries)
 
     def _write(self, earlier: Manifest | None, added: list[_Segment]) -> Manifest:
+        temporary, manifest_temporary = temporary_for(self.target), temporary_for(self._manifest_path)
+        try:
+            manifest = self._prepare(earlier, added, temporary)
+            with manifest_temporary.open("wb", buffering=0) as file:
+                write_all(file.fileno(), encode_manifest(manifest))
+                os.fsync(file.fileno())
+        except BaseException:  # nothing is committed: give the space back, a disk may be full
+            temporary.unlink(missing_ok=True)
+            manifest_temporary.unlink(missing_ok=True)
+            raise
+        self._step("described")
+        install(manifest_temporary, self._manifest_path)
+        self._step("committed")
+        install(temporary, self.target)
+        self._step("installed")
+        return manifest
+
+    def _prepare(self, earlier: Manifest | None, added: list[_Segment], temporary: Path) -> Manifest:
+        """Write the day file to `temporary` and read it back."""
         segments = sorted([*self._old_segments(earlier), *added], key=lambda segment: (segment.minute, segment.number))
         parts = [segment.part for segment in segments]
-        temporary = temporary_for(self.target)
         note = msgspec.json.encode({"format": "hoga-day/1", "segments": len(parts), "bytes": sum(part.text_bytes for part in parts)})
         modified_ns = day_start_ns(self._day)
         placed = splice(parts, temporary, archive_format=self._format, member=f"{self._stem}.jsonl", note=note, modified_ns=modified_ns)
@@ -319,17 +337,7 @@ class _Merge:
         self._step("read back")
         facts = {index: scan.end() for index, scan in scans.items()}
         rows = [self._row(segment, placed[index], read, index, facts.get(index)) for index, segment in enumerate(segments)]
-        manifest = self._describe(rows, read, temporary)
-        manifest_temporary = temporary_for(self._manifest_path)
-        with manifest_temporary.open("wb", buffering=0) as file:
-            write_all(file.fileno(), encode_manifest(manifest))
-            os.fsync(file.fileno())
-        self._step("described")
-        install(manifest_temporary, self._manifest_path)
-        self._step("committed")
-        install(temporary, self.target)
-        self._step("installed")
-        return manifest
+        return self._describe(rows, read, temporary)
 
     def _old_segments(self, earlier: Manifest | None) -> Iterator[_Segment]:
         if earlier is None:
