@@ -259,6 +259,13 @@ def test_a_changed_segment_stops_the_merge(trades: Workshop) -> None:
         merge(trades)
 
 
+def test_a_broken_ledger_stops_the_merge(trades: Workshop) -> None:
+    data = trades.ledger.read_bytes()
+    trades.ledger.write_bytes(b"?" + data[1:])
+    with pytest.raises(SegmentCorrupt, match="ledger"):
+        merge(trades)
+
+
 def test_never_two_merges_of_one_day(trades: Workshop) -> None:
     with FileLock(trades.folder / ".lock"), pytest.raises(ArchiveBusy):
         merge(trades)

@@ -311,6 +311,16 @@ def test_a_manifest_that_was_edited_and_signed_again_is_recomputed(trades: Works
     assert "mismatch" in kinds(check(trades.directory))
 
 
+def test_a_file_that_cannot_be_read_is_a_problem_of_its_own(trades: Workshop, workshop: Callable[..., Workshop], tmp_path: Path) -> None:
+    archive = merged(trades)
+    archive.unlink()
+    archive.mkdir()
+    fill_books(workshop("orderbook"))
+    report = check(tmp_path)
+    assert [(problem.kind, problem.file) for problem in report.problems] == [("unreadable", str(archive))]
+    assert report.records == 120
+
+
 # the ledger against the ids
 
 
