@@ -99,7 +99,7 @@ def odd_line(recv_ns: int, *, conn: str, epoch: int, why: str, size: int, raw: b
 
 def _number(key: str | None) -> re.Pattern[bytes] | None:
     """Finds the integer at a payload key."""
-    return None if key is None else re.compile(rb'"%b"\s*:\s*(\d+)' % re.escape(key.encode()))
+    return None if key is None else re.compile(rb'"%b"\s*:\s*(-?\d+)' % re.escape(key.encode()))
 
 
 def _is_object(payload: bytes) -> bool:
