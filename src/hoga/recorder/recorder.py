@@ -283,10 +283,13 @@ class Recorder:
         return leg.stats if leg else LegStats()
 
     def _end_leg(self, leg: _Leg, now: int, close: str) -> None:
+        """Frames of the leg may still be in the batch: they go first, while a journal that begins now would name it."""
+        lanes = self._lanes_of(leg) if leg.opened_ns else {}
+        for lane in lanes:
+            lane.flush()
         self._legs.pop(leg.number, None)
-        if not leg.opened_ns:
-            return
-        for lane, members in self._lanes_of(leg).items():
+        leg.table.clear()
+        for lane, members in lanes.items():
             indices = [intake.index for intake in members]
             lane.note(now, LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], indices, now, close))
 
