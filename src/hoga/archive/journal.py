@@ -5,7 +5,9 @@
     payload:= deflate( recv_ns int64[n] · tag uint32[n] · length uint32[n] · bytes… )     little-endian
 
 The columns are in arrival order; the frames' bytes lie in order of tag, and of arrival within a tag: frames of one
-stream beside each other compress best. A record's tag is `stream index | leg << 16`; a record of stream `CONTROL` is a note (JSON) that holds from there on:
+stream beside each other compress best.
+
+A record's tag is `stream index | leg << 16`; a record of stream `CONTROL` is a note (JSON) that holds from there on:
 which leg is which connection and epoch, the latency in force, a gap that opened or closed, what was counted. All that
 the sealer needs to build the archive's lines is in the file, so that sealing and recovering are the same act.
 
