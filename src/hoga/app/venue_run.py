@@ -123,7 +123,7 @@ class VenueRun:
             )
         for what, why in recovered.failed:
             _log.error("cannot recover", what=what, why=why)
-        self.sealing.merge_pending(before_day=day_of(time_ns()))
+        self.sealing.catch_up(today=day_of(time_ns()))
         await asyncio.to_thread(self.recorder.check_disk)
         self.recorder.start(read_last_life(folder))
         self.feed.start()
