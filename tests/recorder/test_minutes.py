@@ -271,7 +271,7 @@ async def test_a_restart_continues_ids_and_tells_the_time_between(tmp_path: Path
     bench.seal()
     assert isinstance(life, LastLife)
     assert life.reason is Reason.SHUTDOWN
-    assert life.streams == {TRADE.name: 3, DELTA.name: 3}
+    assert life.streams == {TRADE.name: [(1, 3)], DELTA.name: [(1, 3)]}
     again = Bench(tmp_path, [TRADE, DELTA], monkeypatch, start_ns=NOON_NS + 30 * SECOND_NS).start(life)
     leg = again.connect()
     again.send(leg, TRADE, agg_trade(3))

@@ -16,11 +16,12 @@ LAST_FILE = "last.json"
 
 
 class LastLife(msgspec.Struct, frozen=True, kw_only=True):
-    """Recording ended at `ns` for `reason`; these streams were recorded, with these largest ids (None: no ids)."""
+    """Recording ended at `ns` for `reason`; these streams were recorded, and received the ids of these runs (first..last,
+    the latest last; none where the stream has no ids)."""
 
     ns: int
     reason: Reason
-    streams: dict[str, int | None]
+    streams: dict[str, list[tuple[int, int]]]
 
 
 _decoder = msgspec.json.Decoder(LastLife)

@@ -21,6 +21,7 @@ from hoga.archive.life import LAST_FILE, LOCK_FILE, LastLife, read_last_life
 from hoga.archive.seal import SealJob, SealResult, seal
 from hoga.core.errors import ArchiveBusy, ArchiveError
 from hoga.core.ledger import Reason
+from hoga.quality.sequence import RUNS_KEPT
 
 __all__ = ["Recovered", "find_journals", "recover", "recover_folder"]
 
@@ -71,7 +72,8 @@ def recover_folder(folder: Path, *, now_ns: int, progress: Callable[[str], None]
     report = Recovered(journals=len(found))
     ends = {(name.lane, name.session): name for name, _ in sorted(found, key=lambda item: item[0].number)}
     life = read_last_life(folder)
-    streams: dict[str, int | None] = {}
+    runs: dict[str, list[tuple[int, int]]] = dict(life.streams) if life is not None else {}
+    crashed: set[str] = set()
     directories, interval_min, archive_format = _of_headers([path for _, path in found])
     for (lane, day, minute), group in groupby(found, key=lambda item: (item[0].lane, item[0].day, item[0].minute)):
         members = list(group)
@@ -84,13 +86,14 @@ def recover_folder(folder: Path, *, now_ns: int, progress: Callable[[str], None]
             report.failed.append((str(members[0][1]), str(fault)))
             continue
         _count(report, result)
+        for stream, more in result.runs.items():
+            runs[stream] = (runs.get(stream, []) + [(run[0], run[1]) for run in more])[-RUNS_KEPT:]
         if result.crashed:
-            streams |= {name: result.last_ids.get(name) for name in result.streams}
+            crashed.update(result.streams)
     _join_all(report, directories, interval_min, archive_format)
-    if streams:
-        known = life.streams if life is not None else {}
-        merged = {name: last_id if last_id is not None else known.get(name) for name, last_id in streams.items()}
-        write_file(folder / LAST_FILE, [msgspec.json.encode(LastLife(ns=now_ns, reason=Reason.CRASH, streams=merged))])
+    if crashed:
+        streams = {stream: runs.get(stream, []) for stream in sorted(crashed)}
+        write_file(folder / LAST_FILE, [msgspec.json.encode(LastLife(ns=now_ns, reason=Reason.CRASH, streams=streams))])
     return report
 
 

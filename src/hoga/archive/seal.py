@@ -58,6 +58,7 @@ from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Series
 from hoga.core.times import day_of, minute_of
+from hoga.quality.sequence import RUNS_KEPT
 from hoga.venues.registry import VENUES
 
 __all__ = ["ASIDE_KIND", "ASIDE_SYMBOL", "SealJob", "SealResult", "SegmentNote", "facts_of", "seal"]
@@ -86,7 +87,7 @@ class SealJob(msgspec.Struct, frozen=True, kw_only=True):
 class SealResult(msgspec.Struct, kw_only=True):
     """What came of it. `failed`: (what, why) per series that could not be sealed; its journals stay.
 
-    `last_ids`: wire name → largest id, of streams that have ids. `last_ns`: the latest receipt. `streams`: all wire
+    `runs`: wire name → runs (first, last) of the ids recorded, of streams that have ids. `last_ns`: the latest receipt. `streams`: all wire
     names of the lane. `crashed`: a session ended without closing its journal.
     """
 
@@ -97,7 +98,7 @@ class SealResult(msgspec.Struct, kw_only=True):
     duplicates: int = 0
     damaged_bytes: int = 0
     failed: list[tuple[str, str]] = []
-    last_ids: dict[str, int] = {}
+    runs: dict[str, list[list[int]]] = {}
     last_ns: int = 0
     streams: list[str] = []
     crashed: bool = False
@@ -249,15 +250,14 @@ class _Minute:
             made = makers[tag] if tag in makers else self._maker(tag)
             if made is None:
                 continue
-            maker, minute, _entry = made
+            maker, minute, entry = made
             line = maker.line(recv_ns, frame)
             if line is None:
                 self._malformed(recv_ns, tag, frame, minute)
             else:
                 minute.add(recv_ns, *line)
-                if line.last_id is not None:
-                    name = _entry.stream.name
-                    self.result.last_ids[name] = max(line.last_id, self.result.last_ids.get(name, 0))
+                if line.first_id is not None and line.last_id is not None:
+                    _add_run(self.result.runs.setdefault(entry.stream.name, []), line.first_id, line.last_id)
 
     def _maker(self, tag: int) -> tuple[LineMaker, _SeriesMinute, StreamEntry] | None:
         index = tag & CONTROL
@@ -526,6 +526,16 @@ def facts_of(path: Path) -> SegmentFacts:
     for block in read_blocks(path):
         text_bytes, crc, records = text_bytes + len(block), crc32(block, crc), records + block.count(b"\n")
     return SegmentFacts(records=records, bytes=text_bytes, crc32=crc, archive_bytes=path.stat().st_size)
+
+
+def _add_run(runs: list[list[int]], first: int, last: int) -> None:
+    """Note ids as recorded; the runs of a stream whose ids leave gaps by nature come to its latest ids."""
+    if runs and runs[-1][1] + 1 == first:
+        runs[-1][1] = last
+        return
+    runs.append([first, last])
+    if len(runs) > RUNS_KEPT:
+        del runs[0]
 
 
 def _remove(paths: list[Path]) -> None:
