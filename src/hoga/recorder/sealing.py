@@ -29,7 +29,7 @@ __all__ = ["Sealing", "SealingConfig", "SealingStats"]
 
 _log = get_log("seal")
 
-_RETRY_S, _RETRY_MAX_S = 2.0, 300.0
+_RETRY_S, _RETRY_MAX_S, _MERGE_RETRY_S = 2.0, 300.0, 5.0
 
 
 class SealingConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,7 +216,7 @@ class Sealing:
 
     async def _merge(self, directory: Path, symbol: str, kind: str, day: str) -> None:
         """One day of one series, once. Merges wait for one another: sealing must always find a free worker."""
-        config, pause = self._config, 5.0
+        config, pause = self._config, _MERGE_RETRY_S
         while True:
             try:
                 async with self._merging:
