@@ -324,6 +324,7 @@ class _Minute:
                 self._note(self._of(self.header.streams[note.stream]), GapEntry(gap=note.gap))
             case LiveNote():
                 self._ended = True
+                self.result.ended_ns = max(self.result.ended_ns, note.to_ns)
                 for index in note.streams:
                     self.result.live.add(self.header.streams[index].stream.name)
                     self._note(self._of(self.header.streams[index]), LiveEntry(from_ns=note.from_ns, to_ns=note.to_ns))
