@@ -29,7 +29,7 @@ from hoga.core.streams import Stream
 from hoga.core.times import DAY_NS, minute_floor_ns
 from hoga.net.ws import Take
 from hoga.recorder.intake import DISK_FULL, GATED, REORDER_NS, Intake, make_intake
-from hoga.recorder.lane import Lane
+from hoga.recorder.lane import Lane, Pulse
 from hoga.recorder.lateness import GateMove, LatencyRules, Lateness
 from hoga.recorder.writer import JournalWriter
 from hoga.venues.spec import VenueSpec
@@ -143,6 +143,7 @@ class Recorder:
     def _build(self, streams: list[Stream]) -> None:
         memory = next(ids for limit, ids in _MEMORY if len(streams) <= limit)
         config = self.config
+        pulse = Pulse()
         for number, members in enumerate(_lanes(streams)):
             lane = Lane(
                 number,
@@ -151,6 +152,7 @@ class Recorder:
                 writer=self.writer,
                 keeper=self,
                 records_max=config.records_max,
+                pulse=pulse,
             )
             self.lanes.append(lane)
             self._members[number] = []
