@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from hoga.archive.journal import (
     CONTROL,
+    EndNote,
     GapNote,
     JournalHeader,
     JournalName,
@@ -32,6 +33,7 @@ from hoga.archive.journal import (
 )
 from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_of, minute_floor_ns, minute_of
+from hoga.recorder.intake import CHUNK_ITEMS
 from hoga.recorder.writer import JournalWriter
 
 __all__ = ["Bookkeeping", "Lane", "Pulse"]
@@ -203,7 +205,7 @@ class Lane:
         self._forget_written()
         self._queued.append((writer.queued_records + count, array("I", records[1::3])))
         self._seq += 1
-        chunk = encode_chunk(records, self._seq)
+        chunk = encode_chunk(records, self._seq, packed=len(records) < CHUNK_ITEMS)
         writer.put(self.number, chunk, records=count, oldest_ns=records[0])
 
     def _shed(self, records: list[Any]) -> None:
@@ -243,7 +245,7 @@ class Lane:
         self.flush()
 
     def _end_minute(self, boundary_ns: int, later: Counter[int]) -> None:
-        notes = self._keeper.end_minute(self, boundary_ns, later)
+        notes = [*self._keeper.end_minute(self, boundary_ns, later), EndNote(boundary_ns)]
         closing = [item for note in notes for item in (boundary_ns, CONTROL, encode_note(note))]
         closing = self.records + closing
         self.records.clear()
