@@ -1,7 +1,7 @@
 """recorder.lane: the frames of up to 256 streams, batched into chunks; one journal file a minute.
 
-A batch is flushed when it holds 256 records, or 1.5 ms after its first: compressed while it is still in cache, then
-queued for the writer. All lanes of a recorder are flushed by one `Pulse`, so that the writer's thread is woken once for
+A batch is flushed when it holds 256 records (as it is), or 1.5 ms after its first (compressed while it is still in
+cache), and queued for the writer. All lanes of a recorder are flushed by one `Pulse`, so that the writer's thread is woken once for
 all of them (10,000 frames/s on four lanes: 2,700 times a second otherwise).
 
 The minute ends between two records, by receipt: `Bookkeeping` is asked for what is to be said at the end of the old
