@@ -183,8 +183,8 @@ def verdict(wanted: argparse.Namespace, outcome: dict, report: object, data: Pat
     lines = [
         f"# Soak: {wanted.minutes:g} minutes at ×{wanted.clock:g}",
         "",
-        f"`python -m tests.campaign.soak --minutes {wanted.minutes:g} --clock {wanted.clock:g} --market {wanted.market:g} --seed {wanted.seed}"
-        f" --redundancy {wanted.redundancy}`",
+        f"`python -m tests.campaign.soak --minutes {wanted.minutes:g} --clock {wanted.clock:g} --market {wanted.market:g}"
+        f" --seed {wanted.seed} --redundancy {wanted.redundancy}`",
         "",
         f"- machine: {platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}",
         f"- recorded time: {wanted.minutes * wanted.clock / 60:.1f} h, {final.streams} streams",
