@@ -38,12 +38,14 @@ class LineMaker:
     `median_ns` None: the event time cannot be estimated and is null.
     """
 
-    __slots__ = ("_event", "_first", "_key", "_key_size", "_last", "_lead_ns", "_split", "_tail", "_venue_time")
+    __slots__ = ("_event", "_first", "_key", "_key_size", "_last", "_lead_ns", "_offset", "_split", "_tail", "_venue_time", "_whole")
 
     def __init__(self, spec: VenueSpec, stream: Stream, *, conn: str, epoch: int, median_ns: int | None, overhead_ns: int) -> None:
         channel = spec.channel_of(stream.channel)
         self._key = spec.frame_key(stream)
         self._key_size = len(self._key)
+        self._whole = not spec.wrapped
+        self._offset = channel.first_offset
         self._split = spec.split
         self._event = _number(channel.event_key)
         self._first = _number(channel.first_key)
@@ -61,7 +63,7 @@ class LineMaker:
     def line(self, recv_ns: int, frame: bytes) -> Line | None:
         """The line of `frame`, None when its payload is no JSON object."""
         if frame.startswith(self._key) and frame.endswith(b"}"):
-            payload = frame[self._key_size : -1]
+            payload = frame if self._whole else frame[self._key_size : -1]
         else:
             parts = self._split(frame)
             if parts is None:
@@ -73,7 +75,8 @@ class LineMaker:
             payload = payload.replace(b"\r", b" ").replace(b"\n", b" ")
         first = last = None
         if self._first is not None and (hit := self._first.search(payload)):
-            first = last = int(hit[1])
+            first = int(hit[1]) + self._offset
+            last = int(hit[1])
             if self._last is not None and (hit := self._last.search(payload)):
                 last = int(hit[1])
         return Line(b'{"recvNs":%d,%b,%b\n' % (recv_ns, self._times(recv_ns, payload), payload[1:].lstrip()), first, last)

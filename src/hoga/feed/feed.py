@@ -37,7 +37,11 @@ class Feed:
     ) -> None:
         limits = spec.limits
         budget = Budget(limit=max(1, int(limits.connects_per_window * _CONNECT_SHARE)), window_s=limits.connect_window_s)
-        parts = shards(streams, min(config.streams_per_connection, limits.streams_per_connection))
+        most = min(config.streams_per_connection, limits.streams_per_connection)
+        routes: dict[str, list[Stream]] = {}
+        for stream in streams:
+            routes.setdefault(spec.route_of(stream), []).append(stream)
+        parts = [part for each in routes.values() for part in shards(each, most)]
         self.connections: list[Connection] = []
         self._tasks: list[asyncio.Task[None]] = []
         total = len(parts) * config.redundancy

@@ -31,6 +31,7 @@ __all__ = [
     "Intake",
     "IntakeLane",
     "PlainIntake",
+    "UniqueIntake",
     "make_intake",
 ]
 
@@ -85,6 +86,7 @@ class Intake:
         "_counting",
         "_down_reason",
         "_first_key",
+        "_first_offset",
         "_healed",
         "_lane",
         "_last_key",
@@ -131,6 +133,7 @@ class Intake:
         self._lane = lane
         self._buffer = lane.records
         self._first_key = _id_pattern(channel.first_key)
+        self._first_offset = channel.first_offset
         self._last_key = self._first_key if channel.last_key == channel.first_key else _id_pattern(channel.last_key)
         self._legs: dict[int, int] = {}
         self._down_reason = Reason.DISCONNECT
@@ -205,7 +208,7 @@ class Intake:
             return None
         first = self._first_key.search(payload)
         last = first if self._last_key is self._first_key else self._last_key.search(payload)
-        return (int(first[1]), int(last[1])) if first and last else None
+        return (int(first[1]) + self._first_offset, int(last[1])) if first and last else None
 
     def _judge_plain(self, payload: bytes) -> Verdict:
         return Verdict.NEW
@@ -418,18 +421,24 @@ class IncreasingIntake(Intake):
 class ContiguousIntake(Intake):
     """Every id comes once (`aggTrade.a`, `trade.t`, diff `U..u`): the fast path wants exactly the next one."""
 
-    __slots__ = ("_from", "_next", "_ranged", "_to", "_until")
+    __slots__ = ("_at", "_from", "_next", "_ranged", "_to", "_until")
 
     def __init__(self, spec: VenueSpec, stream: Stream, *, index: int, lane: IntakeLane, queue_max: int, memory: int) -> None:
         super().__init__(spec, stream, index=index, lane=lane, queue_max=queue_max, memory=memory)
         self._ranged = self._last_key is not self._first_key
-        self._from = self._to = self._until = 0
+        self._from = self._to = self._at = self._until = 0
         self._next = -1
 
     def take(self, now: int, data: bytes) -> object:
         first = data[self._from : self._to]
-        last = data[self._to + 5 : self._until] if self._ranged else first
-        if not (first.isdigit() and last.isdigit()) or int(first) != self._next or self.mode or self.n >= self.limit or data[-2:] != b"}}":
+        last = data[self._at : self._until] if self._ranged else first
+        if (
+            not (first.isdigit() and last.isdigit())
+            or int(first) != self._next - self._first_offset
+            or self.mode
+            or self.n >= self.limit
+            or data[-2:] != b"}}"
+        ):
             return self.take_slow(now, data)
         number = int(last)
         if number < self._next:
@@ -452,10 +461,10 @@ class ContiguousIntake(Intake):
         self._next = self.sequence.last + 1
         if self._ranged:
             until = _place(data, self._last_key, self.frame_key)
-            if until is None or until[0] != self._to + 5:
+            if until is None:
                 self._from = self._to = 0
             else:
-                self._until = until[1]
+                self._at, self._until = until
 
 
 class PlainIntake(Intake):
@@ -475,10 +484,32 @@ class PlainIntake(Intake):
         return Verdict.NEW
 
 
+class UniqueIntake(PlainIntake):
+    """Ids in no order: they tell a duplicate, and nothing else."""
+
+    __slots__ = ()
+
+    def _ids(self, payload: bytes) -> tuple[int, int] | None:
+        return None
+
+    def _judge_plain(self, payload: bytes) -> Verdict:
+        hit = self._last_key.search(payload) if self._last_key is not None else None
+        mark = hash(payload) if hit is None else int(hit[1])
+        if mark in self._recent:
+            return Verdict.DUPLICATE
+        self._recent.append(mark)
+        return Verdict.NEW
+
+
 def make_intake(spec: VenueSpec, stream: Stream, *, index: int, lane: IntakeLane, queue_max: int, memory: int) -> Intake:
     """The intake that fits the stream's ids."""
     channel = spec.channel_of(stream.channel)
-    kind = PlainIntake if channel.last_key is None else ContiguousIntake if channel.contiguous else IncreasingIntake
+    if channel.last_key is None:
+        kind: type[Intake] = PlainIntake
+    elif not channel.ordered:
+        kind = UniqueIntake
+    else:
+        kind = ContiguousIntake if channel.contiguous else IncreasingIntake
     return kind(spec, stream, index=index, lane=lane, queue_max=queue_max, memory=memory)
 
 
