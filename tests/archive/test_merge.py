@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import resource
+import signal
 import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -21,7 +24,7 @@ from hoga.archive.locate import locate
 from hoga.archive.manifest import Manifest, decode_manifest, read_manifest
 from hoga.archive.merge import MergeResult, merge_day, pending_days, splice_segments
 from hoga.archive.segment import SegmentBuilder, read_blocks
-from hoga.core.errors import ArchiveBusy, ManifestMismatch, SegmentCorrupt
+from hoga.core.errors import ArchiveBusy, DiskFull, ManifestMismatch, SegmentCorrupt
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS
 from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, fill_trades
@@ -256,6 +259,13 @@ def test_a_changed_segment_stops_the_merge(trades: Workshop) -> None:
         merge(trades)
 
 
+def test_a_broken_ledger_stops_the_merge(trades: Workshop) -> None:
+    data = trades.ledger.read_bytes()
+    trades.ledger.write_bytes(b"?" + data[1:])
+    with pytest.raises(SegmentCorrupt, match="ledger"):
+        merge(trades)
+
+
 def test_never_two_merges_of_one_day(trades: Workshop) -> None:
     with FileLock(trades.folder / ".lock"), pytest.raises(ArchiveBusy):
         merge(trades)
@@ -286,6 +296,30 @@ def test_killed_at_any_step_the_next_run_gives_the_same_day(trades: Workshop, st
         ["temporary", manifest.archive.file, f"{SYMBOL}_execution_{DAY}.manifest.json"]
     )
     assert not trades.folder.exists()
+
+
+def _merge_on_a_small_disk(shop: Workshop, limit: int, outcome: Any) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    try:
+        merge(shop)
+        outcome.put("merged")
+    except DiskFull as fault:
+        outcome.put(str(fault))
+
+
+@pytest.mark.parametrize("limit", [0, 100, 900])
+def test_a_full_disk_changes_nothing_and_gives_its_space_back(trades: Workshop, limit: int) -> None:
+    (trades.folder / ".lock").touch()
+    before = {path: path.read_bytes() for path in trades.directory.rglob("*") if path.is_file()}
+    context = multiprocessing.get_context("fork")
+    outcome = context.Queue()
+    child = context.Process(target=_merge_on_a_small_disk, args=(trades, limit, outcome))
+    child.start()
+    assert "cannot be written" in outcome.get(timeout=20)
+    child.join(20)
+    assert {path: path.read_bytes() for path in trades.directory.rglob("*") if path.is_file()} == before
+    assert merge(trades).state == "merged"
 
 
 def test_what_the_ledger_gained_during_a_merge_stays(trades: Workshop) -> None:

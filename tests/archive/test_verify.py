@@ -311,6 +311,16 @@ def test_a_manifest_that_was_edited_and_signed_again_is_recomputed(trades: Works
     assert "mismatch" in kinds(check(trades.directory))
 
 
+def test_a_file_that_cannot_be_read_is_a_problem_of_its_own(trades: Workshop, workshop: Callable[..., Workshop], tmp_path: Path) -> None:
+    archive = merged(trades)
+    archive.unlink()
+    archive.mkdir()
+    fill_books(workshop("orderbook"))
+    report = check(tmp_path)
+    assert [(problem.kind, problem.file) for problem in report.problems] == [("unreadable", str(archive))]
+    assert report.records == 120
+
+
 # the ledger against the ids
 
 
@@ -503,7 +513,7 @@ def test_deltas_prove_which_book_frames_never_came(workshop: Callable[..., Works
     report = check(tmp_path)
     assert report.ok
     assert [(finding.kind, finding.file) for finding in report.findings] == [("frame-missing", str(segment_of(books, "13-15")))]
-    assert "2 book frames" in report.findings[0].detail
+    assert "2 deltas have no book frame" in report.findings[0].detail
     start = books.minute_ns("13-15")
     books.tell_gap(Gap(start + 19 * SECOND_NS, start + 22 * SECOND_NS, Reason.DISCONNECT, None))
     assert check(tmp_path).findings == []

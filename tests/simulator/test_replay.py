@@ -136,10 +136,12 @@ class TestTimeline:
         assert [json.loads(entry.frame.payload)["n"] for entry in due] == [1, 2, 3]
         assert [entry.offset_ns for entry in due] == sorted(entry.offset_ns for entry in due)
 
-    def test_a_torn_gzip_is_left_out_and_named(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        "harm", [lambda whole: whole[: len(whole) // 2], lambda whole: whole[:-6] + b"123456", lambda whole: b"x" + whole]
+    )
+    def test_a_damaged_gzip_is_left_out_and_named(self, tmp_path: Path, harm) -> None:
         write(tmp_path / "torn.gz", [(T0 + n, "a@x", {"n": n}) for n in range(2_000)])
-        whole = (tmp_path / "torn.gz").read_bytes()
-        (tmp_path / "torn.gz").write_bytes(whole[: len(whole) // 2])
+        (tmp_path / "torn.gz").write_bytes(harm((tmp_path / "torn.gz").read_bytes()))
         capture = survey([tmp_path])
         assert capture.files == []
         assert "torn.gz" in capture.skipped[0]

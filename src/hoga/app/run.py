@@ -72,8 +72,8 @@ async def run_until_stopped(
     on_ready: Callable[[Run, ShutdownManager], None] = lambda run, shutdown: None,
 ) -> int:
     """Record until a signal, or for `seconds`. `label` goes before every connection's name. Returns the exit status."""
-    async with ShutdownManager(deadline_s=_STOP_S, on_force=lambda: None) as shutdown:
-        pool = WorkerPool(workers=default_workers(config.program.max_workers), logs=logs)
+    pool = WorkerPool(workers=default_workers(config.program.max_workers), logs=logs)
+    async with ShutdownManager(deadline_s=_STOP_S, on_force=pool.kill) as shutdown:
         shutdown.add(Phase.RESOURCES, "workers", pool.close)
         run = Run(config, pool, label=label)
         await run.start()

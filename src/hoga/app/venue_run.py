@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic, monotonic_ns, time_ns
 
 import msgspec
+import zstandard
 
 from hoga.app.config import VenueConfig
 from hoga.app.streams import plan_streams
@@ -36,6 +37,7 @@ _log = get_log("run")
 
 _CLOCK_EVERY_S = 600.0
 _STALL_S = 3.0
+_SYMBOLS_EVERY_S = 3600.0
 
 
 class VenueStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +102,7 @@ class VenueRun:
         self._watch = ClockWatch()
         self._tasks: list[asyncio.Task[None]] = []
         self._last_tick = monotonic()
+        self._symbols_day = ""
 
     def _from_thread(self, call: Callable[..., object], *args: object) -> None:
         try:
@@ -134,7 +137,7 @@ class VenueRun:
             ("latency", self._every(self.config.latency_routine_sleep_sec, self._latency_tick)),
             ("disk", self._every(1.0, self._check_disk)),
             ("clock", self._every(_CLOCK_EVERY_S, self._measure_clock)),
-            ("symbols", self._check_symbols()),
+            ("symbols", self._every(_SYMBOLS_EVERY_S, self._check_symbols)),
         ]
 
     async def stop_intake(self) -> None:
@@ -218,13 +221,21 @@ class VenueRun:
         self.recorder.clock_measured(offset_ms=self.clock.offset_ms, source=self.clock.source)
 
     async def _check_symbols(self) -> None:
-        """Tell of symbols that the venue does not know: their streams are acked and stay silent for ever."""
+        """Once a day: keep the venue's list of instruments, and tell of symbols that it does not know (their streams are
+        acked and stay silent for ever) or does not trade."""
+        day = day_of(time_ns())
+        path = self.config.directory("instruments") / f"instruments_{day}.json.zst"
+        if path.exists() and self._symbols_day == day:
+            return
         try:
             async with RestClient(self.spec.name, self.config.rest_url, tls=self._tls, timeout_s=20.0) as rest:
-                known = self.spec.symbols(await rest.get(self.spec.rest.instruments))
+                body = await rest.get(self.spec.rest.instruments)
+            known = self.spec.symbols(body)
         except (VenueError, msgspec.DecodeError) as fault:
             _log.info("symbols not checked", venue=self.spec.name, why=str(fault))
             return
+        await asyncio.to_thread(_keep, path, body)
+        self._symbols_day = day
         for symbol in sorted({stream.symbol for stream in self.streams}):
             status = known.get(symbol)
             if status is None:
@@ -272,6 +283,12 @@ class VenueRun:
             disk_full=recorder.disk_full,
             fault=writer.fault,
         )
+
+
+def _keep(path: Path, body: bytes) -> None:
+    """The venue's own list of instruments, as it was that day."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, [zstandard.ZstdCompressor(level=9).compress(body)])
 
 
 def _recover_job(folder: Path, now_ns: int) -> Recovered:

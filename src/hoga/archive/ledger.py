@@ -21,6 +21,7 @@ import msgspec
 
 from hoga.archive.durable import write_all
 from hoga.archive.layout import day_stem, temporary_dir
+from hoga.core.errors import SegmentCorrupt
 from hoga.core.ledger import Gap
 
 __all__ = [
@@ -132,15 +133,20 @@ def decode_entry(line: bytes) -> LedgerEntry:
 def read_ledger(path: Path) -> Iterator[LedgerEntry]:
     """The entries of a ledger file, in order; a torn last line (a crash while appending) is left out.
 
-    Raises msgspec.DecodeError for a broken line that is not the last. A missing file is empty.
+    Raises SegmentCorrupt for a broken line that is not the last. A missing file is empty.
     """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         return
     *lines, _torn = data.split(b"\n")
+    at = 0
     for line in lines:
-        yield decode_entry(line)
+        try:
+            yield decode_entry(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+            raise SegmentCorrupt(path, f"the line is no ledger entry ({fault})", offset=at) from fault
+        at += len(line) + 1
 
 
 def append_entries(path: Path, entries: Iterable[LedgerEntry], *, again: bool = False, durable: bool = True) -> None:

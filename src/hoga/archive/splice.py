@@ -25,6 +25,7 @@ from hoga.core.errors import SegmentCorrupt
 __all__ = ["Part", "Placed", "ReadBack", "body_part", "file_sha256", "read_back", "recompress", "splice"]
 
 _HASHES_AHEAD = 4
+_HASH_BYTES = 1024 * 1024
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,22 +179,36 @@ def _compare_whole(located: Located, placed: list[Placed]) -> None:
 
 
 class _Digest:
-    """SHA-256 on another thread, never more than a few blocks behind."""
+    """SHA-256 on another thread, a megabyte at a time, never more than a few behind."""
 
     def __init__(self, executor: ThreadPoolExecutor) -> None:
         self._executor = executor
         self._sha256 = hashlib.sha256()
         self._running: list[Future[None]] = []
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
 
     def update(self, block: bytes) -> None:
-        self._running.append(self._executor.submit(self._sha256.update, block))
-        if len(self._running) > _HASHES_AHEAD:
-            self._running.pop(0).result()
+        self._waiting.append(block)
+        self._waiting_bytes += len(block)
+        if self._waiting_bytes >= _HASH_BYTES:
+            self._hand_over()
 
     def finish(self) -> str:
+        self._hand_over()
         for running in self._running:
             running.result()
         return self._sha256.hexdigest()
+
+    def _hand_over(self) -> None:
+        self._running.append(self._executor.submit(self._hash, self._waiting))
+        self._waiting, self._waiting_bytes = [], 0
+        if len(self._running) > _HASHES_AHEAD:
+            self._running.pop(0).result()
+
+    def _hash(self, blocks: list[bytes]) -> None:
+        for block in blocks:
+            self._sha256.update(block)
 
 
 def file_sha256(path: Path) -> str:

@@ -82,7 +82,10 @@ def _check(group: _Group) -> Outcome:
     paired = len(group.days) > 1
     checks = [DayCheck(day, live=group.live, keep_ids=paired) for day in group.days]
     for check in checks:
-        outcome.add(check.run())
+        try:
+            outcome.add(check.run())
+        except OSError as fault:
+            outcome.problem(fault.filename or check.day.directory, "unreadable", fault.strerror or str(fault))
     by_kind = {check.day.kind: check for check in checks}
     if "orderbook" in by_kind and "delta" in by_kind:
         outcome.add(cross_check(by_kind["orderbook"].evidence(), by_kind["delta"].evidence()))

@@ -26,10 +26,9 @@ from hoga.archive.seal import ASIDE_KIND
 from hoga.core.errors import ArchiveBusy, ArchiveError
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
-from hoga.core.times import SECOND_NS, minute_floor_ns
-from hoga.net.plan import shards
+from hoga.core.times import DAY_NS, minute_floor_ns
 from hoga.net.ws import Take
-from hoga.recorder.intake import DISK_FULL, GATED, Intake, make_intake
+from hoga.recorder.intake import DISK_FULL, GATED, REORDER_NS, Intake, make_intake
 from hoga.recorder.lane import Lane
 from hoga.recorder.lateness import GateMove, LatencyRules, Lateness
 from hoga.recorder.writer import JournalWriter
@@ -38,7 +37,6 @@ from hoga.venues.spec import VenueSpec
 __all__ = ["LegStats", "Probe", "Recorder", "RecorderConfig", "directories_for"]
 
 _LANE_STREAMS = 256
-_REORDER_NS = 2 * SECOND_NS
 _MANY_STREAMS = 200
 
 
@@ -136,6 +134,7 @@ class Recorder:
         self._legs: dict[int, _Leg] = {}
         self._next_leg = 1
         self._clock: ClockNote | None = None
+        self._marked: dict[str, int] = {}
         self._disk_full = False
         self._started = False
         self.odd_frames = 0
@@ -145,7 +144,7 @@ class Recorder:
     def _build(self, streams: list[Stream]) -> None:
         memory = 512 if len(streams) <= _MANY_STREAMS else 128
         config = self.config
-        for number, members in enumerate(shards(streams, _LANE_STREAMS)):
+        for number, members in enumerate(_lanes(streams)):
             lane = Lane(
                 number,
                 folder=config.journal_folder,
@@ -284,10 +283,13 @@ class Recorder:
         return leg.stats if leg else LegStats()
 
     def _end_leg(self, leg: _Leg, now: int, close: str) -> None:
+        """Frames of the leg may still be in the batch: they go first, while a journal that begins now would name it."""
+        lanes = self._lanes_of(leg) if leg.opened_ns else {}
+        for lane in lanes:
+            lane.flush()
         self._legs.pop(leg.number, None)
-        if not leg.opened_ns:
-            return
-        for lane, members in self._lanes_of(leg).items():
+        leg.table.clear()
+        for lane, members in lanes.items():
             indices = [intake.index for intake in members]
             lane.note(now, LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], indices, now, close))
 
@@ -335,7 +337,7 @@ class Recorder:
         """Once a second."""
         for intake in self.intakes.values():
             intake.end_counting()
-            intake.drain_holes(older_than_ns=now - _REORDER_NS)
+            intake.drain_holes(older_than_ns=now - REORDER_NS)
         for lane in self.lanes:
             lane.tick(now)
 
@@ -346,7 +348,25 @@ class Recorder:
             for intake in self.intakes.values():
                 if intake.stream.symbol == move.symbol:
                     intake.mode = intake.mode | GATED if self.lateness.is_closed(move.symbol) else intake.mode & ~GATED
+            self._mark(move)
         return moves
+
+    def _mark(self, move: GateMove) -> None:
+        """`LATENCY_GATE = mark`: everything is recorded, and the ledger says when it was late."""
+        if self.config.latency.gate != "mark":
+            return
+        if move.closed:
+            self._marked[move.symbol] = time_ns()
+            return
+        from_ns, now = self._marked.pop(move.symbol, None), time_ns()
+        if from_ns is not None:
+            for lane in self.lanes:
+                self._tell_late(lane, move.symbol, max(from_ns, lane.from_ns), now)
+
+    def _tell_late(self, lane: Lane, symbol: str, from_ns: int, to_ns: int) -> None:
+        for intake in self._members[lane.number]:
+            if intake.stream.symbol == symbol:
+                lane.gap(intake.index, Gap(from_ns, max(from_ns, to_ns), Reason.LATENCY_GATE, 0, detail="late, and recorded all the same"))
 
     def check_disk(self) -> int:
         """Free bytes above the reserve; below it recording stops cleanly, and resumes 5 % above. May block."""
@@ -398,8 +418,10 @@ class Recorder:
         """The ending journal's last notes: what each stream was, and how many frames it had."""
         notes: list[Note] = []
         spans: dict[int, list[int]] = {}
+        for symbol, from_ns in self._marked.items():
+            self._tell_late(lane, symbol, max(from_ns, lane.from_ns), boundary_ns)
         for intake in self._members[lane.number]:
-            intake.close_minute(boundary_ns)
+            intake.close_minute(boundary_ns, settle=lane.ending or boundary_ns % DAY_NS == 0)
             name = intake.stream.name
             base = self._bases[name]
             now = (intake.n - later[intake.index], intake.duplicates, intake.reordered)
@@ -479,6 +501,21 @@ def _leg_take(intake: Intake, leg: _Leg) -> Take:
         return answer
 
     return take
+
+
+def _lanes(streams: list[Stream]) -> list[list[Stream]]:
+    """Streams by lane: as few lanes as can be, evenly filled, and all streams of a symbol in one, so that a series'
+    minute comes from one journal."""
+    symbols: dict[str, list[Stream]] = {}
+    for stream in streams:
+        symbols.setdefault(stream.symbol, []).append(stream)
+    fill = -(-len(streams) // max(1, -(-len(streams) // _LANE_STREAMS)))
+    lanes: list[list[Stream]] = [[]]
+    for members in symbols.values():
+        if lanes[-1] and len(lanes[-1]) + len(members) > max(fill, len(members)):
+            lanes.append([])
+        lanes[-1] += members
+    return lanes
 
 
 def _relative(path: Path, base: Path) -> str:

@@ -84,8 +84,9 @@ class VenueSpec:
     a connection. `connect_path(route, names)` is the request target that opens a connection with these streams
     (possibly none). `subscribe(names, request_id)` / `unsubscribe(...)` are the control frames. `replace(fresh, known,
     request_id)`: where a request replaces everything subscribed on the connection, the request for both, with
-    snapshots for `fresh` only; None where subscribing adds, and `unsubscribe` is None where it is not. `frame_key(stream)` is how a data frame of the stream
-    begins, up to the mark of `key`; where `wrapped`, the payload follows and `}` ends it, else the whole frame is the payload.
+    snapshots for `fresh` only; None where subscribing adds. There, `unsubscribe` is None instead.
+    `frame_key(stream)` is how a data frame of the stream begins, up to the mark of `key`; where `wrapped`, the payload
+    follows and `}` ends it, else the whole frame is the payload.
     `split(frame)` gives (wire name, payload bytes) of any data frame, None when it is none.
     `reply(frame)`: None when the frame is no answer to a control request, else what the venue complains of ("" for none).
     `server_time_ms(body)`, `symbols(body)` and `book(body)` (a depth snapshot) read the REST replies.

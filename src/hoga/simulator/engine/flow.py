@@ -12,11 +12,12 @@ from typing import NamedTuple
 from hoga.simulator.engine.book import Book, Order, Side
 from hoga.simulator.engine.instruments import Instrument
 
-__all__ = ["Cancel", "Flow", "Limit", "Market"]
+__all__ = ["CROWDED_LEVELS_A_SIDE", "LEVELS_A_SIDE", "Cancel", "Flow", "Limit", "Market"]
 
 LEVELS_A_SIDE = 1_500
+CROWDED_LEVELS_A_SIDE = 150
 _MARKET_SHARE = 0.09
-_THIN_SIDE = 400
+_THIN_SHARE = 0.3
 
 
 class Limit(NamedTuple):
@@ -43,9 +44,10 @@ class Cancel(NamedTuple):
 class Flow:
     """Draws what the crowd does next. The caller carries it out on the book."""
 
-    def __init__(self, instrument: Instrument, seed: str) -> None:
+    def __init__(self, instrument: Instrument, seed: str, *, levels: int) -> None:
         self._random = Random(seed)
         self._instrument = instrument
+        self._levels = levels
         self._mean_distance = max(8, instrument.start_ticks // 8_000)
         self._sweep = 25 if self._mean_distance > 100 else 6
 
@@ -54,13 +56,13 @@ class Flow:
         return int(self._random.expovariate(self._instrument.events_per_s) * 1e9) + 1
 
     def opening(self) -> list[Limit]:
-        """Limit orders that make a full book: at least a thousand levels a side where prices allow."""
+        """Limit orders that make a full book, as many levels a side as asked for where prices allow."""
         start = self._instrument.start_ticks
         gap = max(1, min(6, start // (6 * LEVELS_A_SIDE)))
         orders: list[Limit] = []
         for side in (Side.BUY, Side.SELL):
             price = start if side is Side.BUY else start + 1
-            for _ in range(LEVELS_A_SIDE):
+            for _ in range(self._levels):
                 if price < 1:
                     break
                 orders.append(Limit(side, price, self._lots()))
@@ -72,7 +74,7 @@ class Flow:
         draw = self._random.random()
         if draw < _MARKET_SHARE:
             return self._market(book)
-        crowding = (len(book.orders) - 2 * LEVELS_A_SIDE) / (4 * LEVELS_A_SIDE)
+        crowding = (len(book.orders) - 2 * self._levels) / (4 * self._levels)
         if draw < _MARKET_SHARE + 0.5 - max(-0.3, min(0.3, crowding)):
             return self._limit(book)
         return self._cancel(book) or self._limit(book)
@@ -88,7 +90,7 @@ class Flow:
 
     def _side(self, book: Book) -> Side:
         bids, asks = len(book.bids.keys), len(book.asks.keys)
-        if min(bids, asks) < _THIN_SIDE and bids != asks:
+        if min(bids, asks) < self._levels * _THIN_SHARE and bids != asks:
             return Side.BUY if bids < asks else Side.SELL
         return Side.BUY if self._random.random() < 0.5 else Side.SELL
 

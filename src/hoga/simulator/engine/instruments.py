@@ -79,7 +79,7 @@ def _drawn(symbol: str) -> Instrument:
     price_e8 = int(E8 * 10 ** (draw % 4_000 / 1_000 - 2))  # 0.01 to 100
     tick_e8 = 10 ** max(0, len(str(price_e8)) - 5)
     lot_e8 = max(1, 10 ** min(8, 16 - len(str(price_e8))) // 10)
-    return _instrument(symbol, base, quote, price_e8, tick_e8, lot_e8, 10.0 + draw % 20)
+    return _instrument(symbol, base, quote, price_e8, tick_e8, lot_e8, 1.0 + draw % 5)
 
 
 def _instrument(symbol: str, base: str, quote: str, price_e8: int, tick_e8: int, lot_e8: int, rate: float) -> Instrument:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from hoga.simulator.engine.book import Book, Level, Match, Order, Side
-from hoga.simulator.engine.flow import Cancel, Flow, Limit
+from hoga.simulator.engine.flow import CROWDED_LEVELS_A_SIDE, LEVELS_A_SIDE, Cancel, Flow, Limit
 from hoga.simulator.engine.instruments import Instrument, instrument_of
 from hoga.simulator.engine.tape import Tape
 
@@ -20,6 +20,7 @@ __all__ = ["AggTrade", "Cut", "Engine", "Market", "MarketEvent", "NewOrder", "Or
 
 MS_NS = 1_000_000
 KEPT_TRADES = 5_000
+_FEW_SYMBOLS = 100
 WARM_UP_NS = 5_000_000_000
 """The crowd's head start before a market opens, so that it opens with trades behind it."""
 
@@ -104,7 +105,7 @@ class _Changes:
 class Market:
     """One symbol: book, crowd, tape."""
 
-    def __init__(self, instrument: Instrument, *, seed: int, now_ns: int) -> None:
+    def __init__(self, instrument: Instrument, *, seed: int, now_ns: int, levels: int = LEVELS_A_SIDE) -> None:
         self.instrument = instrument
         draw = zlib.crc32(f"{seed}/{instrument.symbol}".encode())
         self.book = Book(update_id=40_000_000_000 + draw * 7)
@@ -112,7 +113,7 @@ class Market:
         self.trades: deque[Trade] = deque(maxlen=KEPT_TRADES)
         self.agg_trades: deque[AggTrade] = deque(maxlen=KEPT_TRADES)
         self.frozen = False
-        self._flow = Flow(instrument, f"{seed}/{instrument.symbol}")
+        self._flow = Flow(instrument, f"{seed}/{instrument.symbol}", levels=levels)
         self._next_order_id = 10_000_000_000 + draw
         self._next_trade_id = 1_000_000_000 + draw
         self._next_agg_id = 500_000_000 + draw // 2
@@ -270,11 +271,15 @@ def _lots(levels: dict[int, Level], price: int) -> int:
 
 
 class Engine:
-    """Every symbol's market, opened when it is first asked for: a dormant symbol costs nothing."""
+    """Every symbol's market, opened when it is first asked for: a dormant symbol costs nothing.
+
+    A thousand symbols with a thousand levels each are two gigabytes, so the books of more than a hundred are shallow.
+    """
 
     def __init__(self, symbols: Iterable[str], *, seed: int, now_ns: int) -> None:
         self.instruments: dict[str, Instrument] = {symbol: instrument_of(symbol) for symbol in symbols}
         self.markets: dict[str, Market] = {}
+        self._levels = LEVELS_A_SIDE if len(self.instruments) <= _FEW_SYMBOLS else CROWDED_LEVELS_A_SIDE
         self._seed = seed
         self._now_ns = now_ns
 
@@ -282,7 +287,7 @@ class Engine:
         """The market of a symbol, opened now if it was dormant. Raises KeyError for an unknown symbol."""
         market = self.markets.get(symbol)
         if market is None:
-            market = self.markets[symbol] = Market(self.instruments[symbol], seed=self._seed, now_ns=self._now_ns)
+            market = self.markets[symbol] = Market(self.instruments[symbol], seed=self._seed, now_ns=self._now_ns, levels=self._levels)
         return market
 
     def run_until(self, until_ns: int) -> None:

@@ -151,6 +151,7 @@ class Tape:
         for (name, offset), _ in list(self.series.items()):
             if offset and not _bounds_differ(name):
                 self.series[name, offset] = self.series[name, 0]
+        self._next_close_ms = 0
         self.last_price = price
         self.last_lots = 0
         self.last_trade_ms = now_ms
@@ -165,9 +166,12 @@ class Tape:
 
     def advance(self, now_ms: int) -> None:
         """Close bars by time."""
+        if now_ms <= self._next_close_ms:
+            return
         for series in self._distinct:
             if now_ms > series.current.close_ms:
                 series.advance(now_ms)
+        self._next_close_ms = min(series.current.close_ms for series in self._distinct)
 
     def rolling(self, window_ms: int, now_ms: int) -> RollingStats:
         """Statistics over the minutes that make up the last `window_ms` (so up to 59.999 s longer than named)."""

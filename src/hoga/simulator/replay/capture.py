@@ -15,12 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
+from isal import igzip
+from isal.igzip_lib import IsalError
+
 from hoga.simulator.replay.frames import Frame, Item, Reply, parser_for, read_csv, read_whole
 
 __all__ = ["Capture", "Due", "SurveyedFile", "survey"]
 
 _TOGETHER_NS = 10_000_000_000
 _PAUSE_NS = 100_000_000
+_UNREADABLE: tuple[type[Exception], ...] = (EOFError, UnicodeDecodeError, gzip.BadGzipFile, cast(type[Exception], IsalError))
 _WHOLE_FILE_BYTES = 64 * 1024 * 1024
 
 
@@ -71,7 +75,7 @@ class Capture:
         for recording in _recordings(self.files):
             start = recording[0].first_ns or 0
             offset = elapsed
-            for time_ns, frame in heapq.merge(*(_timed(file) for file in recording), key=lambda entry: entry[0]):
+            for time_ns, frame in _merged(recording):
                 offset = elapsed + max(0, time_ns - start)
                 yield Due(offset, frame)
             elapsed = offset + _PAUSE_NS
@@ -103,7 +107,7 @@ def _survey_file(path: Path, capture: Capture) -> None:
                 replies.append(item)
             else:
                 _count(file, item)
-    except (EOFError, UnicodeDecodeError, gzip.BadGzipFile) as fault:
+    except _UNREADABLE as fault:
         capture.skipped.append(f"{path}: {fault}")
         return
     symbol = next(iter(file.streams), "").partition("@")[0].upper()
@@ -151,7 +155,9 @@ def _items(path: Path) -> Iterator[Item]:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+    if path.suffix != ".gz":
+        return path.open("rb")
+    return cast(IO[bytes], igzip.open(path, "rb"))  # type: ignore[no-untyped-call]  # isal's stub leaves `open` bare
 
 
 def _chain(head: bytes, stream: IO[bytes]) -> Iterator[bytes]:
@@ -161,6 +167,16 @@ def _chain(head: bytes, stream: IO[bytes]) -> Iterator[bytes]:
 
 def _joined(head: bytes, stream: IO[bytes]) -> io.BytesIO:
     return io.BytesIO(head + stream.read())
+
+
+def _merged(recording: list[SurveyedFile]) -> Iterator[tuple[int, Frame]]:
+    if len(recording) == 1:
+        return _timed(recording[0])
+    return heapq.merge(*(_timed(file) for file in recording), key=_time)
+
+
+def _time(entry: tuple[int, Frame]) -> int:
+    return entry[0]
 
 
 def _timed(file: SurveyedFile) -> Iterator[tuple[int, Frame]]:

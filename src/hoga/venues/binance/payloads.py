@@ -16,7 +16,10 @@ from msgspec import field
 from hoga.core.market import Body, Book, Candle, Delta, Level, Liquidation, MarkPrice, Quote, Side, Ticker, Trade
 from hoga.core.times import MS_NS
 
-__all__ = ["agg_trade", "candle", "delta", "force_order", "futures_book", "mark_price", "partial_book", "quote", "rest_book", "ticker", "trade"]
+__all__ = [
+    "agg_trade", "candle", "delta", "force_order", "futures_book", "mark_price", "partial_book", "quote", "rest_book",
+    "ticker", "trade",
+]  # fmt: skip
 
 S = TypeVar("S")
 _Side = list[tuple[Decimal, Decimal]]
@@ -183,7 +186,9 @@ def _ticker(raw: _Ticker) -> Ticker:
 
 def _mark(raw: _Mark) -> MarkPrice:
     rate = Decimal(raw.rate) if raw.rate else None
-    return MarkPrice(mark=raw.mark, index=raw.index, funding_rate=rate, next_funding_ns=_ns(raw.next_ms or None), event_ns=_ns(raw.event_ms))
+    return MarkPrice(
+        mark=raw.mark, index=raw.index, funding_rate=rate, next_funding_ns=_ns(raw.next_ms or None), event_ns=_ns(raw.event_ms)
+    )
 
 
 def _force(raw: _ForceOrder) -> Liquidation:

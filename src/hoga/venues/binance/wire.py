@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from hoga.core.jsontext import is_object
 from hoga.core.streams import Stream
 from hoga.venues.spec import ChannelSpec
 
@@ -92,18 +93,22 @@ def stream_path(names: list[str], *, prefix: str = "") -> str:
 
 
 def split(frame: bytes) -> tuple[str, bytes] | None:
-    """(wire name, payload exactly as sent) of a combined frame in any spelling, None when it is no data frame."""
+    """(wire name, payload exactly as sent) of a combined frame in any spelling, None when it is no data frame.
+
+    The payload is a JSON object, or the frame is none.
+    """
     if frame.startswith(b'{"stream":"') and frame.endswith(b"}"):
         end = frame.find(b'"', 11)
         if frame[end : end + 9] == b'","data":' and b"\\" not in frame[11:end]:
             payload = frame[end + 9 : -1]
-            if payload[:1] == b"{" and payload[-1:] == b"}":
+            if is_object(payload):
                 return frame[11:end].decode("utf-8", "replace"), payload
     try:
         envelope = _envelope.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return envelope.stream, bytes(envelope.data)
+    payload = bytes(envelope.data)
+    return (envelope.stream, payload) if is_object(payload) else None
 
 
 def reply(frame: bytes) -> str | None:

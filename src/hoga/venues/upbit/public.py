@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from hoga.core.jsontext import is_object
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.venues.spec import ChannelSpec, FrameKey, Limits, RestPaths, VenueSpec
@@ -127,7 +128,8 @@ def split(frame: bytes) -> tuple[str, bytes] | None:
         head = _head.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return f"{head.code}@{head.type}", frame
+    payload = frame.strip()
+    return (f"{head.code}@{head.type}", payload) if is_object(payload) else None
 
 
 def reply(frame: bytes) -> str | None:
