@@ -31,7 +31,7 @@ from hoga.runtime.logs import get_log
 from hoga.runtime.pool import WorkerPool
 from hoga.venues.registry import VENUES
 
-__all__ = ["VenueRun", "VenueStatus"]
+__all__ = ["VenueRun", "VenueStatus", "feed_config", "tls_of"]
 
 _log = get_log("run")
 
@@ -76,7 +76,7 @@ class VenueRun:
         self._pool = pool
         self._loop = asyncio.get_running_loop()
         self.streams = plan_streams(self.spec, config.symbols, config.streams, where=f"[{config.venue}]")
-        self._tls = _tls(config)
+        self._tls = tls_of(config)
         directories = directories_for(self.streams, config.directory)
         self.recorder = Recorder(
             self.spec,
@@ -96,7 +96,7 @@ class VenueRun:
             pool,
         )
         self.feed = Feed(
-            self.spec, _feed_config(config, label), self.recorder.wanted, sink=self.recorder, tls=self._tls, jitter=random.random
+            self.spec, feed_config(config, label), self.recorder.wanted, sink=self.recorder, tls=self._tls, jitter=random.random
         )
         self.clock = ClockReading(None, "none")
         self._watch = ClockWatch()
@@ -317,7 +317,8 @@ def _recorder_config(config: VenueConfig, directories: dict[str, Path]) -> Recor
     )
 
 
-def _feed_config(config: VenueConfig, label: str) -> FeedConfig:
+def feed_config(config: VenueConfig, label: str) -> FeedConfig:
+    """How the venue's connections are kept, as configured."""
     return FeedConfig(
         ws_url=config.ws_url,
         ports=config.ports,
@@ -336,7 +337,7 @@ def _feed_config(config: VenueConfig, label: str) -> FeedConfig:
     )
 
 
-def _tls(config: VenueConfig) -> ssl.SSLContext | None:
+def tls_of(config: VenueConfig) -> ssl.SSLContext | None:
     """Trust the system's authorities, and the configured one beside them."""
     if not config.ws_url.startswith("wss") and not config.rest_url.startswith("https"):
         return None

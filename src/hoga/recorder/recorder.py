@@ -282,6 +282,11 @@ class Recorder:
         leg = self._legs.get(number)
         return leg.stats if leg else LegStats()
 
+    def leg_identity(self, number: int) -> tuple[str, int] | None:
+        """(connection, epoch) of an open leg, None when there is none of that number."""
+        leg = self._legs.get(number)
+        return (leg.conn, leg.epoch) if leg is not None else None
+
     def _end_leg(self, leg: _Leg, now: int, close: str) -> None:
         """Frames of the leg may still be in the batch: they go first, while a journal that begins now would name it."""
         lanes = self._lanes_of(leg) if leg.opened_ns else {}
