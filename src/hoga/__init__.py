@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from hoga.hub.subscriptions import SubscriptionSpec as SubscriptionSpec
     from hoga.hub.subscriptions import SubscriptionStateManager as SubscriptionStateManager
     from hoga.runtime.shutdown import ShutdownManager as ShutdownManager
-    from hoga.venues.upbit import SimpleFormatConverter as SimpleFormatConverter
+    from hoga.venues.formats import SimpleFormatConverter as SimpleFormatConverter
 
 _ROOMS = {
     "app.hub": "GlobalWebSocketManager",
@@ -69,7 +69,7 @@ _ROOMS = {
     "hub.states": "ConnectionState GlobalManagerState WebSocketType",
     "hub.subscriptions": "ComponentSubscription Mode SubscriptionSpec SubscriptionStateManager",
     "runtime.shutdown": "ShutdownManager",
-    "venues.upbit": "SimpleFormatConverter",
+    "venues.formats": "SimpleFormatConverter",
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
