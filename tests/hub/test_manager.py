@@ -8,7 +8,6 @@ import threading
 import weakref
 
 import pytest
-from tests.hub.workbench import Clock, FakeWire, Make, ticker, trade
 
 from hoga.core.errors import ProtocolMisuse
 from hoga.core.market import DataType
@@ -20,6 +19,7 @@ from hoga.hub.pace import Pace
 from hoga.hub.routing import Delivery
 from hoga.hub.states import GlobalManagerState, WebSocketType
 from hoga.hub.subscriptions import Mode, SubscriptionSpec
+from tests.hub.workbench import Clock, FakeWire, Make, ticker, trade
 
 
 class Widget:

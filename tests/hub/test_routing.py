@@ -54,7 +54,7 @@ async def test_every_way_of_being_called_keeps_the_order(engine: DataRoutingEngi
 async def test_a_callback_that_blocks_holds_up_nobody_and_is_named_once(engine: DataRoutingEngine) -> None:
     release, seen = threading.Event(), []
     engine.add_consumer("blocked", lambda each: release.wait(20), capacity=5)
-    engine.add_consumer("quick", lambda each: seen.append(each))
+    engine.add_consumer("quick", seen.append)
     for name in ("blocked", "quick"):
         engine.set_routes(name, [event().stream])
     try:
@@ -176,7 +176,7 @@ async def test_a_producer_that_can_wait_loses_nothing(engine: DataRoutingEngine)
 
 async def test_leaving_while_events_are_under_way(engine: DataRoutingEngine) -> None:
     seen = []
-    engine.add_consumer("a", lambda each: seen.append(each))
+    engine.add_consumer("a", seen.append)
     engine.set_routes("a", [event().stream])
     for _ in range(100):
         engine.route_event(event())

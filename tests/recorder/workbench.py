@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hoga.archive.journal import CONTROL
+from hoga.archive.journal import CONTROL, encode_chunk
 from hoga.archive.ledger import GapEntry, LedgerEntry, SegmentEntry, read_ledger
 from hoga.archive.seal import SealJob, SealResult, seal
 from hoga.archive.segment import read_blocks
@@ -201,3 +201,8 @@ class Bench:
         assert not list(self.root.rglob("*.journal"))
         assert not list(self.root.rglob("*.tmp"))
         return self.archive
+
+
+def chunk_of(seq: int, records: list[tuple[int, int, bytes]]) -> bytes:
+    """A journal chunk of (recv_ns, tag, frame)."""
+    return encode_chunk([item for record in records for item in record], seq)

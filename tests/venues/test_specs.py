@@ -65,7 +65,7 @@ def test_a_frame_begins_as_its_stream_says(spec: VenueSpec) -> None:
 
 @pytest.mark.parametrize(
     "channel, route",
-    [("depth@100ms", "public"), ("depth20@100ms", "public"), ("bookTicker", "public"), ("trade", "public"), ("aggTrade", "market"),
+    [("depth@100ms", "public"), ("depth20@100ms", "public"), ("bookTicker", "public"), ("aggTrade", "market"),
      ("markPrice@1s", "market"), ("forceOrder", "market"), ("kline_1m", "market"), ("ticker", "market"), ("miniTicker", "market")],
 )  # fmt: skip
 def test_futures_streams_live_on_their_routes(channel: str, route: str) -> None:

@@ -50,7 +50,6 @@ _STATES = {
 class _LegStats(msgspec.Struct):
     won: int = 0
     late: int = 0
-    streams: int = 0
 
 
 class _Leg:
@@ -251,11 +250,15 @@ class FeedWire:
         """Asked for again by its connection; nothing to do here."""
 
     def leg_stats(self, number: int) -> _LegStats:
-        """How many of a leg's streams have come on it."""
-        leg = self._legs.get(number)
-        if leg is None or self._inlet is None:
-            return _LegStats()
-        return _LegStats(streams=sum(1 for stream in leg.streams if self._inlet.newest_leg(stream) == (leg.conn, leg.epoch)))
+        """Who brought a frame first is not counted here."""
+        return _LegStats()
+
+    def leg_lacks(self, number: int, since_ns: int) -> int:
+        """How many streams have brought frames since `since_ns`, but none on this leg."""
+        leg, inlet = self._legs.get(number), self._inlet
+        if leg is None or inlet is None:
+            return 0
+        return sum(1 for stream in leg.streams if inlet.received(stream)[1] >= since_ns and not inlet.has_come(stream, leg.conn, leg.epoch))
 
 
 class RecorderTap:

@@ -48,7 +48,7 @@ class LineMaker:
         self._offset = channel.first_offset
         self._split = spec.split
         self._event = _number(channel.event_key)
-        self._first = _number(channel.first_key)
+        self._first = _number(channel.first_key) if channel.ordered else None
         self._last = None if channel.last_key == channel.first_key else _number(channel.last_key)
         self._lead_ns = None if median_ns is None else median_ns + overhead_ns
         self._venue_time = self._envelope("venue", median_ns, epoch, conn)
@@ -98,5 +98,5 @@ def odd_line(recv_ns: int, *, conn: str, epoch: int, why: str, size: int, raw: b
 
 
 def _number(key: str | None) -> re.Pattern[bytes] | None:
-    """Finds the integer at a payload key."""
-    return None if key is None else re.compile(rb'"%b"\s*:\s*(-?\d+)' % re.escape(key.encode()))
+    """Finds the integer at a payload key; one that fits no 64 bits is none."""
+    return None if key is None else re.compile(rb'"%b"\s*:\s*(-?\d{1,18})(?!\d)' % re.escape(key.encode()))

@@ -123,9 +123,9 @@ class SeriesScan:
     """
 
     def __init__(self, kind: str, *, keep_ids: bool = False, check_books: bool = True, remark_limit: int = 100) -> None:
-        self._shape = _SHAPES.get(kind, _Line)
+        self._shape = _SHAPES.get(kind.removesuffix("-1s"), _Line)  # the slower twin of a series looks like it
         self._decoder = msgspec.json.Decoder(self._shape)
-        self._check = BookCheck() if check_books and _SHAPES.get(kind) is _Book else None
+        self._check = BookCheck() if check_books and self._shape is _Book else None
         self._keep_ids = keep_ids
         self._limit = remark_limit
         self.remarks: list[Remark] = []
@@ -303,7 +303,8 @@ class SeriesScan:
             if record.U is not None and record.u is not None:
                 found.append(record)
                 spans.append((record.U if record.pu is None else record.pu + 1, record.u))
-        self._note_ids([value for record in deltas for value in (record.U, record.u) if value is not None])
+        firsts = [record.U if record.pu is None else record.pu + 1 for record in deltas]
+        self._note_ids([value for value in (*firsts, *(record.u for record in deltas)) if value is not None])
         if self._keep_ids:
             self._keep([record.recvNs for record in deltas], [record.u for record in deltas])
         self._chain("delta", found, spans, records, lines)

@@ -22,8 +22,7 @@ import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from hoga.archive.journal import JournalHeader, Note, StreamEntry
-from hoga.bench.books import symbol_names
-from hoga.bench.frames import PROBE, RECORDED
+from hoga.bench.books import PROBE, RECORDED, symbol_names
 from hoga.bench.machine import pin_process, rss_bytes
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream

@@ -9,7 +9,6 @@ from pathlib import Path
 from time import perf_counter, process_time, time_ns
 
 import msgspec
-import zstandard
 
 from hoga.archive.journal import (
     CONTROL,
@@ -33,8 +32,8 @@ from hoga.archive.merge import merge_day
 from hoga.archive.seal import SealJob, SegmentNote, seal
 from hoga.archive.segment import SegmentBuilder
 from hoga.archive.splice import body_part, splice
-from hoga.bench.books import load_books, symbol_names, walk_books
-from hoga.bench.frames import FIRST_LAP, RECORDED, data_frames
+from hoga.bench.books import RECORDED, load_books, symbol_names, walk_books
+from hoga.bench.frames import FIRST_LAP, data_frames
 from hoga.bench.machine import rss_bytes, rss_peak_bytes
 from hoga.core.times import MINUTE_NS, day_of, day_start_ns, minute_floor_ns, minute_of
 from hoga.venues.registry import VENUES
@@ -42,7 +41,7 @@ from hoga.venues.registry import VENUES
 __all__ = ["MergePlan", "Merged", "SealPlan", "Sealed", "measure_merge", "measure_seal"]
 
 _SPEC = VENUES["binance"]
-_BATCH = 48
+_BATCH = 256
 
 
 class SealPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,11 +133,10 @@ def _write_journal(plan: SealPlan, folder: Path) -> Path:
     opening: list[object] = [start, CONTROL, encode_note(LegNote(1, "bench-1", 1, start, indices))]
     notes: list[Note] = [*counts, LiveNote(indices, start, start + MINUTE_NS)]
     closing: list[object] = [item for note in notes for item in (start + MINUTE_NS - 1, CONTROL, encode_note(note))]
-    compressor = zstandard.ZstdCompressor(level=1)
     with path.open("wb") as file:
         file.write(encode_header(header))
         for number, batch in enumerate(_batches(opening, _records(built, plan.per_symbol, start), closing), 1):
-            file.write(encode_chunk(batch, number, compressor))
+            file.write(encode_chunk(batch, number))
     return path
 
 

@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hoga.bench.books import Book, depth20_payloads, symbol_names
+from hoga.bench.books import RECORDED, Book, depth20_payloads, symbol_names
 
-__all__ = ["FIRST_LAP", "PROBE", "RECORDED", "Lap", "ProbeRound", "data_frames", "ws_frame"]
+__all__ = ["FIRST_LAP", "Lap", "ProbeRound", "data_frames", "ws_frame"]
 
-RECORDED = "depth20@100ms"
-PROBE = "depth"
 FIRST_LAP = 50_000
 
 _LAP_DIGITS = 5

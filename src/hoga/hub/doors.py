@@ -44,6 +44,7 @@ class Door:
         "_type",
         "_whole",
         "bytes",
+        "came",
         "count",
         "duplicates",
         "frame_key",
@@ -72,6 +73,7 @@ class Door:
         self._states = channel.data_type in _STATES and channel.ordered and channel.last_key is not None
         self._id = None if channel.last_key is None else re.compile(rb'"%b"\s*:\s*(\d+)' % re.escape(channel.last_key.encode()))
         self._legs: set[tuple[str, int]] = set()
+        self.came: set[tuple[str, int]] = set()
         self._marks: deque[int] = deque(maxlen=_MEMORY)
 
     def opening(self, conn: str, epoch: int) -> None:
@@ -83,6 +85,7 @@ class Door:
     def closed(self, conn: str, epoch: int) -> None:
         """A leg is over."""
         self._legs.discard((conn, epoch))
+        self.came.discard((conn, epoch))
         if len(self._legs) <= 1:
             self._marks.clear()
 
@@ -90,7 +93,7 @@ class Door:
         """What takes this stream's frames of one leg."""
         make, data_type, decode, stream = self._make, self._type, self._decode, self.stream
         size, whole, legs, marks, deliver = self._size, self._whole, self._legs, self._marks, self._route.deliver
-        living = self._epochs.living(conn)
+        living, came, leg = self._epochs.living(conn), self.came, (conn, epoch)
 
         def take(now: int, data: bytes) -> object:
             if data[-1:] != b"}":
@@ -99,8 +102,10 @@ class Door:
                 self._epochs.note_stale(conn)
                 return None
             payload = data if whole else data[size:-1]
-            if marks and not self._is_new(payload, len(legs)):
-                return None
+            if len(legs) > 1 or marks:
+                came.add(leg)
+                if marks and not self._is_new(payload, len(legs)):
+                    return None
             event = make(stream, data_type, payload, now, conn, epoch, decode)
             self.count += 1
             self.bytes += len(data)

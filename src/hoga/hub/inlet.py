@@ -134,11 +134,10 @@ class HubInlet:
         if book is not None:
             book.errors += 1
 
-    def newest_leg(self, stream: Stream) -> tuple[str, int] | None:
-        """(connection, epoch) that brought the newest event of a stream, None before the first."""
+    def has_come(self, stream: Stream, conn: str, epoch: int) -> bool:
+        """Whether that life of the connection has brought the stream."""
         door = self.doors.get(stream)
-        event = door.last_event if door is not None else None
-        return (event.conn, event.epoch) if event is not None else None
+        return door is not None and (conn, epoch) in door.came
 
     def received(self, stream: Stream) -> tuple[int, int]:
         """(frames so far, receipt of the newest)."""

@@ -48,8 +48,8 @@ class Inlet(Protocol):
     def odd(self, conn: str, epoch: int, now_ns: int, frame: bytes) -> None:
         """A frame that nobody takes as it stands."""
 
-    def newest_leg(self, stream: Stream) -> tuple[str, int] | None:
-        """(connection, epoch) that brought the newest event of a stream, None before the first."""
+    def has_come(self, stream: Stream, conn: str, epoch: int) -> bool:
+        """Whether that life of the connection has brought the stream."""
 
     def received(self, stream: Stream) -> tuple[int, int]:
         """(frames so far, receipt of the newest) of a stream."""

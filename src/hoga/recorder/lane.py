@@ -1,6 +1,6 @@
 """recorder.lane: the frames of up to 256 streams, batched into chunks; one journal file a minute.
 
-A batch is flushed when it holds 48 records, or 1.5 ms after its first: compressed while it is still in cache, then
+A batch is flushed when it holds 256 records, or 1.5 ms after its first: compressed while it is still in cache, then
 queued for the writer. The minute ends between two records, by receipt: `Bookkeeping` is asked for what is to be
 said at the end of the old journal and at the beginning of the new one.
 """
@@ -13,8 +13,6 @@ from collections import Counter, deque
 from pathlib import Path
 from time import time_ns
 from typing import Any, Protocol
-
-import zstandard
 
 from hoga.archive.journal import (
     CONTROL,
@@ -80,7 +78,6 @@ class Lane:
         self._keeper = keeper
         self._records_max = records_max
         self._flush_s = flush_s
-        self._compressor = zstandard.ZstdCompressor(level=1)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._seq = 0
@@ -165,15 +162,20 @@ class Lane:
             queued.popleft()
 
     def _send(self, records: list[Any]) -> None:
-        count = len(records) // 3
-        writer = self._writer
-        if writer.pending_records + count > self._records_max:
-            self._shed(records)
+        room = 3 * max(0, self._records_max - self._writer.pending_records)
+        if len(records) <= room:
+            self._queue(records)
             return
+        if room:
+            self._queue(records[:room])
+        self._shed(records[room:])
+
+    def _queue(self, records: list[Any]) -> None:
+        writer, count = self._writer, len(records) // 3
         self._forget_written()
         self._queued.append((writer.queued_records + count, array("I", records[1::3])))
         self._seq += 1
-        chunk = encode_chunk(records, self._seq, self._compressor)
+        chunk = encode_chunk(records, self._seq)
         writer.put(self.number, chunk, records=count, oldest_ns=records[0])
 
     def _shed(self, records: list[Any]) -> None:
@@ -188,7 +190,7 @@ class Lane:
             self._keeper.shed(self, index, self.shed_reason, times[0], times[-1], len(times))
         if notes:
             self._seq += 1
-            chunk = encode_chunk(notes, self._seq, self._compressor)
+            chunk = encode_chunk(notes, self._seq)
             self._writer.put(self.number, chunk, records=len(notes) // 3, oldest_ns=notes[0])
 
     def _flush_across(self) -> None:

@@ -37,7 +37,8 @@ from hoga.venues.spec import VenueSpec
 __all__ = ["LegStats", "Probe", "Recorder", "RecorderConfig", "directories_for"]
 
 _LANE_STREAMS = 256
-_MANY_STREAMS = 200
+_MEMORY = ((64, 4096), (256, 512), (1 << 32, 128))
+"""Ids that are remembered for each stream whose ids only grow, by the number of streams: some 60 bytes each."""
 
 
 class RecorderConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,12 +63,10 @@ class RecorderConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LegStats(msgspec.Struct):
-    """How a leg did where two ran side by side: frames it brought first, frames the other had brought already, and
-    how many of its streams have come on it while there were two."""
+    """How a leg did where two ran side by side: frames it brought first, and frames the other had brought already."""
 
     won: int = 0
     late: int = 0
-    streams: int = 0
 
 
 class Probe:
@@ -142,7 +141,7 @@ class Recorder:
         self._build(streams)
 
     def _build(self, streams: list[Stream]) -> None:
-        memory = 512 if len(streams) <= _MANY_STREAMS else 128
+        memory = next(ids for limit, ids in _MEMORY if len(streams) <= limit)
         config = self.config
         for number, members in enumerate(_lanes(streams)):
             lane = Lane(
@@ -199,7 +198,7 @@ class Recorder:
         if last_life is not None:
             for name, intake in self.intakes.items():
                 if name in last_life.streams:
-                    intake.resume(ended_ns=last_life.ns, reason=last_life.reason, last_id=last_life.streams[name])
+                    intake.resume(ended_ns=last_life.ns, reason=last_life.reason, runs=last_life.streams[name])
         self.writer.start()
         self._started = True
         now = time_ns()
@@ -218,7 +217,7 @@ class Recorder:
         ended = [intake.down_since for intake in self.intakes.values() if intake.down_since is not None]
         for lane in self.lanes:
             lane.end(now)
-        streams = {name: intake.last_id() for name, intake in self.intakes.items() if intake.live_from_ns is not None}
+        streams = {name: intake.runs() for name, intake in self.intakes.items() if intake.live_from_ns is not None}
         return LastLife(ns=max(ended, default=now), reason=Reason.SHUTDOWN, streams=streams)
 
     def release(self) -> None:
@@ -286,6 +285,14 @@ class Recorder:
         """(connection, epoch) of an open leg, None when there is none of that number."""
         leg = self._legs.get(number)
         return (leg.conn, leg.epoch) if leg is not None else None
+
+    def leg_lacks(self, number: int, since_ns: int) -> int:
+        """How many streams have brought frames since `since_ns`, but none on this leg while there were two."""
+        leg = self._legs.get(number)
+        if leg is None:
+            return 0
+        missing = [stream.name for stream in leg.streams if stream.name in self.intakes and stream.name not in leg.seen]
+        return sum(1 for name in missing if self.received(name)[1] >= since_ns)
 
     def _end_leg(self, leg: _Leg, now: int, close: str) -> None:
         """Frames of the leg may still be in the batch: they go first, while a journal that begins now would name it."""
@@ -496,9 +503,7 @@ def _leg_take(intake: Intake, leg: _Leg) -> Take:
         before = intake.recorded
         answer = intake.take(now, data)
         if answer is None:
-            if name not in seen:
-                seen.add(name)
-                stats.streams += 1
+            seen.add(name)
             if intake.recorded > before:
                 stats.won += 1
             else:

@@ -22,6 +22,8 @@ class ChannelSpec:
     `first_offset`: what to add to `first_key`'s number to get the first id (1 where the key names the id before).
     `ordered`: ids only grow; where they do not, they only tell duplicates. `data_type` and `decode(payload)`: what a
     consumer gets; None where only the recorder takes it. `decode` raises ValueError for what it cannot read.
+    `alternate_kind`: the kind to use beside another channel of the same kind, None when the payloads tell the two apart
+    (they share the series) or when this is the one that keeps the name.
     """
 
     kind: str
@@ -31,6 +33,7 @@ class ChannelSpec:
     event_key: str | None
     first_frame_s: float | None
     silence_floor_s: float
+    alternate_kind: str | None = None
     first_offset: int = 0
     ordered: bool = True
     data_type: DataType | None = None

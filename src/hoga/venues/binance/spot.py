@@ -14,10 +14,14 @@ _NAME = "binance"
 _EXAMPLES = ("depth20@100ms", "depth@100ms", "aggTrade", "trade", "bookTicker", "kline_1m", "ticker")
 
 
-def _book(kind: str) -> ChannelSpec:
+def _book(kind: str, alternate: str | None = None) -> ChannelSpec:
     return ChannelSpec(
-        kind, "lastUpdateId", "lastUpdateId", False, None, 30.0, 30.0, data_type=DataType.ORDERBOOK, decode=payloads.partial_book
+        kind, "lastUpdateId", "lastUpdateId", False, None, 30.0, 30.0, alternate, data_type=DataType.ORDERBOOK, decode=payloads.partial_book
     )
+
+
+def _delta(alternate: str | None = None) -> ChannelSpec:
+    return ChannelSpec("delta", "U", "u", True, "E", 30.0, 30.0, alternate, data_type=DataType.DELTA, decode=payloads.delta)
 
 
 def _timed(kind: str, data_type: DataType | None = None, decode: Callable[[bytes], Body] | None = None) -> ChannelSpec:
@@ -31,10 +35,14 @@ def _trades(key: str, decode: Callable[[bytes], Body]) -> ChannelSpec:
 _CHANNELS = wire.Table(
     _NAME,
     (
-        (r"depth20(@100ms)?", _book("orderbook")),
-        (r"depth10(@100ms)?", _book("orderbook10")),
-        (r"depth5(@100ms)?", _book("orderbook5")),
-        (r"depth(@100ms)?", ChannelSpec("delta", "U", "u", True, "E", 30.0, 30.0, data_type=DataType.DELTA, decode=payloads.delta)),
+        (r"depth20@100ms", _book("orderbook")),
+        (r"depth20", _book("orderbook", "orderbook-1s")),
+        (r"depth10@100ms", _book("orderbook10")),
+        (r"depth10", _book("orderbook10", "orderbook10-1s")),
+        (r"depth5@100ms", _book("orderbook5")),
+        (r"depth5", _book("orderbook5", "orderbook5-1s")),
+        (r"depth@100ms", _delta()),
+        (r"depth", _delta("delta-1s")),
         (r"aggTrade", _trades("a", payloads.agg_trade)),
         (r"trade", _trades("t", payloads.trade)),
         (r"blockTrade", ChannelSpec("block", "t", "t", True, "E", None, 3600.0)),

@@ -22,12 +22,34 @@ __all__ = ["USDM"]
 
 _NAME = "binance-usdm"
 _EXAMPLES = ("depth20@100ms", "depth@100ms", "aggTrade", "bookTicker", "kline_1m", "markPrice@1s", "forceOrder", "ticker")
-_PUBLIC = re.compile(r"depth|bookTicker|rpiDepth|trade$")
+_PUBLIC = re.compile(r"depth|bookTicker")
 """What begins so is on `/public`; everything else is on `/market`."""
 
 
-def _book(kind: str) -> ChannelSpec:
-    return ChannelSpec(kind, "u", "u", False, "E", 30.0, 30.0, data_type=DataType.ORDERBOOK, decode=payloads.futures_book)
+_SPEEDS = (("@100ms", ""), ("@500ms", "-500ms"), ("", "-250ms"))
+"""Suffix of the stream, and of the kind where a faster one is recorded beside it."""
+
+
+def _books(depth: str, kind: str) -> list[tuple[str, ChannelSpec]]:
+    return [
+        (
+            f"depth{depth}{speed}",
+            ChannelSpec(kind, "u", "u", False, "E", 30.0, 30.0, f"{kind}{tail}" if tail else None,
+                        data_type=DataType.ORDERBOOK, decode=payloads.futures_book),
+        )
+        for speed, tail in _SPEEDS
+    ]  # fmt: skip
+
+
+def _deltas() -> list[tuple[str, ChannelSpec]]:
+    return [
+        (
+            f"depth{speed}",
+            ChannelSpec("delta", "pu", "u", True, "E", 30.0, 30.0, f"delta{tail}" if tail else None,
+                        first_offset=1, data_type=DataType.DELTA, decode=payloads.delta),
+        )
+        for speed, tail in (*_SPEEDS, ("@0ms", "-0ms"))
+    ]  # fmt: skip
 
 
 def _timed(
@@ -36,16 +58,14 @@ def _timed(
     return ChannelSpec(kind, None, None, False, "E", first_frame_s, 30.0, data_type=data_type, decode=decode)
 
 
-_DELTA = ChannelSpec("delta", "pu", "u", True, "E", 30.0, 30.0, first_offset=1, data_type=DataType.DELTA, decode=payloads.delta)
 _CHANNELS = wire.Table(
     _NAME,
     (
-        (r"depth20(@100ms|@500ms)?", _book("orderbook")),
-        (r"depth10(@100ms|@500ms)?", _book("orderbook10")),
-        (r"depth5(@100ms|@500ms)?", _book("orderbook5")),
-        (r"depth(@100ms|@500ms|@0ms)?", _DELTA),
+        *_books("20", "orderbook"),
+        *_books("10", "orderbook10"),
+        *_books("5", "orderbook5"),
+        *_deltas(),
         (r"aggTrade", ChannelSpec("execution", "a", "a", True, "E", None, 60.0, data_type=DataType.TRADE, decode=payloads.agg_trade)),
-        (r"trade", ChannelSpec("execution", "t", "t", False, "E", None, 60.0, data_type=DataType.TRADE, decode=payloads.trade)),
         (r"bookTicker", ChannelSpec("quote", "u", "u", False, "E", 30.0, 30.0, data_type=DataType.QUOTE, decode=payloads.quote)),
         (rf"kline_({'|'.join(wire.INTERVALS)})", _timed("candle", DataType.CANDLE, payloads.candle)),
         (r"miniTicker|ticker", _timed("ticker", DataType.TICKER, payloads.ticker)),
@@ -98,6 +118,6 @@ USDM = VenueSpec(
         DataType.MARK_PRICE: "markPrice@1s",
         DataType.LIQUIDATION: "forceOrder",
     },
-    examples=(*_EXAMPLES, "depth10@100ms", "depth5@100ms", "depth20", "depth", "miniTicker", "trade"),
+    examples=(*_EXAMPLES, "depth10@100ms", "depth5@100ms", "depth20", "depth", "miniTicker"),
     book=payloads.rest_book,
 )
