@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -248,3 +250,8 @@ def test_the_diagrams_show_every_state_and_move(table: dict, states: type) -> No
             assert move(table, old, new) is new
     with pytest.raises(AssertionError):
         move(MANAGER_MOVES, GlobalManagerState.STOPPED, GlobalManagerState.ACTIVE)
+
+
+def test_the_guide_shows_the_table() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "hub.md").read_text(encoding="utf-8")
+    assert diagram(CONNECTION_MOVES) in page
