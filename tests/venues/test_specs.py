@@ -76,7 +76,7 @@ def test_futures_streams_live_on_their_routes(channel: str, route: str) -> None:
 
 def test_a_futures_delta_is_chained_by_the_id_before_it() -> None:
     described = USDM.channel_of("depth@100ms")
-    assert (described.first_key, described.first_offset, described.last_key, described.contiguous) == ("pu", 1, "u", True)
+    assert (described.first_key, described.previous_key, described.last_key, described.contiguous) == ("U", "pu", "u", True)
 
 
 def test_upbit_asks_for_everything_in_one_message_and_snapshots_only_of_what_is_new() -> None:

@@ -24,11 +24,12 @@ _encoder = msgspec.json.Encoder()
 
 
 class Line(NamedTuple):
-    """A record's line, and its venue ids (None when the channel has none)."""
+    """A record's line, and its venue ids (None when the channel has none). `run_from`: what must come right after the record before."""
 
     text: bytes
     first_id: int | None
     last_id: int | None
+    run_from: int | None = None
 
 
 class LineMaker:
@@ -38,14 +39,14 @@ class LineMaker:
     `median_ns` None: the event time cannot be estimated and is null.
     """
 
-    __slots__ = ("_event", "_first", "_key", "_key_size", "_last", "_lead_ns", "_offset", "_split", "_tail", "_venue_time", "_whole")
+    __slots__ = ("_event", "_first", "_key", "_key_size", "_last", "_lead_ns", "_previous", "_split", "_tail", "_venue_time", "_whole")
 
     def __init__(self, spec: VenueSpec, stream: Stream, *, conn: str, epoch: int, median_ns: int | None, overhead_ns: int) -> None:
         channel = spec.channel_of(stream.channel)
         self._key = spec.frame_key(stream)
         self._key_size = len(self._key)
         self._whole = not spec.wrapped
-        self._offset = channel.first_offset
+        self._previous = _number(channel.previous_key)
         self._split = spec.split
         self._event = _number(channel.event_key)
         self._first = _number(channel.first_key) if channel.ordered else None
@@ -70,13 +71,14 @@ class LineMaker:
             payload = parts[1]
         if b"\n" in payload or b"\r" in payload:
             payload = payload.replace(b"\r", b" ").replace(b"\n", b" ")
-        first = last = None
+        first = last = run_from = None
         if self._first is not None and (hit := self._first.search(payload)):
-            first = int(hit[1]) + self._offset
-            last = int(hit[1])
+            first = last = run_from = int(hit[1])
             if self._last is not None and (hit := self._last.search(payload)):
                 last = int(hit[1])
-        return Line(b'{"recvNs":%d,%b,%b\n' % (recv_ns, self._times(recv_ns, payload), payload[1:].lstrip()), first, last)
+            if self._previous is not None and (hit := self._previous.search(payload)):
+                run_from = int(hit[1]) + 1
+        return Line(b'{"recvNs":%d,%b,%b\n' % (recv_ns, self._times(recv_ns, payload), payload[1:].lstrip()), first, last, run_from)
 
     def _times(self, recv_ns: int, payload: bytes) -> bytes:
         if self._event is not None and (hit := self._event.search(payload)):

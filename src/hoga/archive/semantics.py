@@ -303,8 +303,7 @@ class SeriesScan:
             if record.U is not None and record.u is not None:
                 found.append(record)
                 spans.append((record.U if record.pu is None else record.pu + 1, record.u))
-        firsts = [record.U if record.pu is None else record.pu + 1 for record in deltas]
-        self._note_ids([value for value in (*firsts, *(record.u for record in deltas)) if value is not None])
+        self._note_ids([value for record in deltas for value in (record.U, record.u) if value is not None])
         if self._keep_ids:
             self._keep([record.recvNs for record in deltas], [record.u for record in deltas])
         self._chain("delta", found, spans, records, lines)

@@ -139,8 +139,8 @@ class Intake:
         self._spec = spec
         self._lane = lane
         self._buffer = lane.records
-        self._first_key = _id_pattern(channel.first_key)
-        self._first_offset = channel.first_offset
+        self._first_key = _id_pattern(channel.previous_key or channel.first_key)
+        self._first_offset = 0 if channel.previous_key is None else 1
         self._last_key = self._first_key if channel.last_key == channel.first_key else _id_pattern(channel.last_key)
         self._legs: dict[int, int] = {}
         self._down_reason = Reason.DISCONNECT

@@ -19,7 +19,7 @@ class ChannelSpec:
     it has none. `contiguous`: ids prove holes. `event_key`: payload key of the venue's event time in ms, None when
     the payload has none. `first_frame_s`: a subscribed stream that brought nothing after so long is suspect, None
     when silence proves nothing (a symbol without trades). `silence_floor_s`: never call it silent sooner.
-    `first_offset`: what to add to `first_key`'s number to get the first id (1 where the key names the id before).
+    `previous_key`: the payload key of the id that a record follows, where ids are chained by it and not by counting on.
     `ordered`: ids only grow; where they do not, they only tell duplicates. `data_type` and `decode(payload)`: what a
     consumer gets; None where only the recorder takes it. `decode` raises ValueError for what it cannot read.
     `alternate_kind`: the kind to use beside another channel of the same kind, None when the payloads tell the two apart
@@ -34,7 +34,7 @@ class ChannelSpec:
     first_frame_s: float | None
     silence_floor_s: float
     alternate_kind: str | None = None
-    first_offset: int = 0
+    previous_key: str | None = None
     ordered: bool = True
     data_type: DataType | None = None
     decode: Callable[[bytes], Body] | None = None

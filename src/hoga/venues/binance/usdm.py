@@ -45,8 +45,8 @@ def _deltas() -> list[tuple[str, ChannelSpec]]:
     return [
         (
             f"depth{speed}",
-            ChannelSpec("delta", "pu", "u", True, "E", 30.0, 30.0, f"delta{tail}" if tail else None,
-                        first_offset=1, data_type=DataType.DELTA, decode=payloads.delta),
+            ChannelSpec("delta", "U", "u", True, "E", 30.0, 30.0, f"delta{tail}" if tail else None,
+                        previous_key="pu", data_type=DataType.DELTA, decode=payloads.delta),
         )
         for speed, tail in (*_SPEEDS, ("@0ms", "-0ms"))
     ]  # fmt: skip
