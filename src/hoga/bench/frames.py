@@ -7,6 +7,7 @@ in Python sends more than a client in C can take.
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
@@ -43,13 +44,13 @@ def data_frames(books: list[Book], symbols: int, per_symbol: int) -> dict[str, l
 
 
 class Lap:
-    """The frames of `names`: the first of each, the second of each, and so on; `frames` of them.
+    """The frames of `names`: the first of each, the second of each, and so on, in an order of no meaning; `frames` of them.
 
     Frame number n lies at `offsets[n]`..`offsets[n + 1]` of `view`.
     """
 
     def __init__(self, built: dict[str, list[bytes]], names: list[str]) -> None:
-        columns = [built[name] for name in names]
+        columns = [built[name] for name in random.Random(len(names)).sample(names, len(names))]
         ordered = [frame for row in zip(*columns, strict=True) for frame in row]
         self.frames = len(ordered)
         buffer = bytearray(b"".join(ordered))

@@ -46,8 +46,8 @@ OVERLAP = 8
 """More than one leg brings this stream: every frame but the first of its kind is a duplicate."""
 
 CHUNK_ITEMS = 3 * 256
-"""A lane's batch is flushed at 256 records, 350 KiB of depth20: still in the second cache when it is compressed, and with
-frames of one stream to group (48 records: 5.1 µs a frame to compress, of 100 symbols; 256: 1.6)."""
+"""A lane's batch is flushed at 256 records, 350 KiB of depth20: still in the second cache, and, when there is time to
+compress it, with frames of one stream to group (of 100 symbols: 5.1 µs a frame to compress 48 records, 1.6 for 256)."""
 
 REORDER_NS = 2_000_000_000
 """A hole in the ids may be filled by a late frame for so long (the other leg's skew) before it is written down."""
@@ -292,6 +292,8 @@ class Intake:
 
     def drain_holes(self, *, older_than_ns: int) -> None:
         """Write down sequence gaps that nothing late can fill any more."""
+        if not self.sequence.has_holes:
+            return
         self._before_slow()
         for hole in self.sequence.drain_holes(older_than_ns=older_than_ns):
             self._emit(Gap(hole.from_ns, hole.to_ns, Reason.SEQUENCE_GAP, self._missed(hole), hole.first, hole.last))
