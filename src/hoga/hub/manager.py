@@ -267,17 +267,20 @@ class GlobalWebSocketManager:
         """By the garbage collector, in any thread, at any moment: only note it."""
         self._dead.append((component_id, dead))
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to care
-            self._loop.call_soon_threadsafe(self.sweep)
+            self._loop.call_soon_threadsafe(self._reap)
 
     def sweep(self) -> None:
-        """Let components go whose owners are collected."""
+        """Let components go whose owners are collected; looks at all of them."""
+        self._reap()
+        for component_id in [name for name, each in self._components.items() if each.ref() is None]:
+            self._leave(component_id)
+
+    def _reap(self) -> None:
         while self._dead:
             component_id, dead = self._dead.popleft()
             component = self._components.get(component_id)
             if component is not None and component.ref is dead:
                 self._leave(component_id)
-        for component_id in [name for name, each in self._components.items() if each.ref() is None]:
-            self._leave(component_id)
 
     def _leave(self, component_id: str) -> None:
         if self._components.pop(component_id, None) is None:
