@@ -131,6 +131,7 @@ async def test_a_signal_ends_it_in_good_order(stage: Stage, number: signal.Signa
         stage.archive.check_balance("BTCUSDT", kind)
 
 
+@pytest.mark.slow
 async def test_a_second_signal_ends_it_at_once_and_the_next_start_makes_it_good(stage: Stage) -> None:
     program = stage.program()
     await program.start()
