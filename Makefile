@@ -33,7 +33,7 @@ bench-peers:
 	bench/peers/install.sh
 
 faults: .venv/.ready-test
-	$(PYTHON) -m pytest -m faults
+	$(PYTHON) -m pytest -m "slow or faults"
 	$(PYTHON) -m tests.campaign.faults --save docs/results/faults.md
 
 soak: .venv/.ready-test

@@ -17,7 +17,7 @@ from hoga.app.streams import plan_streams
 from hoga.archive.durable import write_file
 from hoga.archive.life import LifeFile, read_last_life
 from hoga.archive.recover import Recovered, recover_folder
-from hoga.core.errors import ConfigError, ConfigMistake, VenueError
+from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake, VenueError
 from hoga.core.times import SECOND_NS, day_of
 from hoga.feed.feed import Feed
 from hoga.feed.sink import FeedConfig
@@ -151,12 +151,15 @@ class VenueRun:
         await self.feed.stop()
 
     async def drain(self) -> None:
-        """Everything received reaches the disk; the journals are closed."""
+        """Everything received reaches the disk; the journals are closed. Raises ArchiveError when the disk refuses to the end:
+        the journals then stay open, and the next start accounts for what is missing from them."""
         life = self.recorder.end_lanes()
-        complete = await asyncio.to_thread(self.recorder.stop, timeout_s=1.5)
-        if not complete:
-            _log.error("not everything could be written", records=self.recorder.writer.lost_records)
-        await asyncio.to_thread(self._life.end, life)
+        if await asyncio.to_thread(self.recorder.stop, timeout_s=1.5):
+            await asyncio.to_thread(self._life.end, life)
+            return
+        records = self.recorder.writer.lost_records
+        _log.error("not everything could be written", records=records)
+        raise ArchiveError(self.recorder.config.journal_folder, f"{records} records could not be written", hint="see the log; free space")
 
     async def seal(self, *, timeout_s: float) -> None:
         """The last minutes become segments."""
