@@ -513,7 +513,7 @@ def test_deltas_prove_which_book_frames_never_came(workshop: Callable[..., Works
     report = check(tmp_path)
     assert report.ok
     assert [(finding.kind, finding.file) for finding in report.findings] == [("frame-missing", str(segment_of(books, "13-15")))]
-    assert "2 book frames" in report.findings[0].detail
+    assert "2 deltas have no book frame" in report.findings[0].detail
     start = books.minute_ns("13-15")
     books.tell_gap(Gap(start + 19 * SECOND_NS, start + 22 * SECOND_NS, Reason.DISCONNECT, None))
     assert check(tmp_path).findings == []

@@ -186,6 +186,9 @@ async def test_half_open_says_nothing_ever_again(simulate, connect) -> None:
         await client.message(within_s=0.4)
     assert active.affected[STREAM] >= 1
     assert not client.socket.closed
+    sim.clear_faults()
+    assert await client.end() == (1006, "")
+    assert sim.status()["connections"][0]["close"] == "1006 half-open"
 
 
 @pytest.mark.parametrize(

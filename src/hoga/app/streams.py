@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
+import msgspec
+
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.streams import Stream
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["plan_streams"]
 
-_TELLABLE = frozenset({"execution", "candle", "ticker-window"})
-"""Kinds whose payloads say which stream they are of: several streams may feed one series."""
-
 
 def plan_streams(spec: VenueSpec, symbols: tuple[str, ...], channels: tuple[str, ...], *, where: str) -> list[Stream]:
     """Every symbol × channel, in that order.
 
-    Raises ConfigError for channels that do not exist, symbols that cannot be one, and channels that would write one
-    series without being tellable apart (`depth20` and `depth20@100ms`).
+    Channels whose payloads tell them apart share a series (`aggTrade` and `trade`); of two that look alike
+    (`depth20@100ms` and `depth20`) the slower one gets a series of its own. Raises ConfigError for channels that do not
+    exist and symbols that cannot be one.
     """
     mistakes: list[ConfigMistake] = []
     known = ["depth20@100ms", "depth10@100ms", "depth5@100ms", "depth20", "depth@100ms", "depth", "aggTrade", "trade", "bookTicker"]
@@ -32,24 +32,26 @@ def plan_streams(spec: VenueSpec, symbols: tuple[str, ...], channels: tuple[str,
             near = get_close_matches(channel, known, n=1)
             expected = str(fault).partition("expected ")[2] or str(fault)
             mistakes.append(ConfigMistake(where, None, "STREAMS", repr(channel), expected, near[0] if near else None))
-    owners: dict[str, str] = {}
-    for channel in good:
-        kind = spec.channel_of(channel).kind
-        if kind in owners and kind not in _TELLABLE:
-            mistakes.append(
-                ConfigMistake(
-                    where, None, "STREAMS", repr(channel), f"only one of {owners[kind]} and {channel}: both are the {kind} series"
-                )
-            )
-        owners.setdefault(kind, channel)
+    kinds = _kinds(spec, good)
     streams: list[Stream] = []
     for symbol in dict.fromkeys(symbols):
         for channel in good:
             try:
-                streams.append(spec.parse_stream(symbol, channel))
+                streams.append(msgspec.structs.replace(spec.parse_stream(symbol, channel), kind=kinds[channel]))
             except ValueError as fault:
                 mistakes.append(ConfigMistake(where, None, "SYMBOLS", str(fault), "the venue's own words, like BTCUSDT"))
                 break
     if mistakes:
         raise ConfigError(mistakes)
     return list({stream.name: stream for stream in streams}.values())
+
+
+def _kinds(spec: VenueSpec, channels: list[str]) -> dict[str, str]:
+    """The archive kind of each channel, given the others."""
+    usual = [spec.channel_of(channel).kind for channel in channels]
+    kinds = {}
+    for channel in channels:
+        described = spec.channel_of(channel)
+        crowded = usual.count(described.kind) > 1
+        kinds[channel] = described.alternate_kind if crowded and described.alternate_kind is not None else described.kind
+    return kinds

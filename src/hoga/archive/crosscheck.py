@@ -43,8 +43,20 @@ def cross_check(book: Evidence, delta: Evidence) -> Outcome:
     if not _comparable(book.streams, delta.streams):
         return outcome
     both = _both_recorded(book, delta)
-    _tell(outcome, book.file, "frame-missing", "book frames never came for deltas", _without_partner(delta.stamped, book.stamped, both))
-    _tell(outcome, delta.file, "delta-missing", "deltas never came for book frames", _without_partner(book.stamped, delta.stamped, both))
+    _tell(
+        outcome,
+        book.file,
+        "frame-missing",
+        "deltas have no book frame: it was lost on the way, or nothing changed in its levels",
+        _without_partner(delta.stamped, book.stamped, both),
+    )
+    _tell(
+        outcome,
+        delta.file,
+        "delta-missing",
+        "book frames have no delta: it was lost on the way",
+        _without_partner(book.stamped, delta.stamped, both),
+    )
     return outcome
 
 

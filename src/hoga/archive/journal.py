@@ -2,9 +2,10 @@
 
     file   := MAGIC u32(length) header-JSON chunk*
     chunk  := CHUNK u32(stored) u32(raw) u32(frames) u64(seq) u32(crc32 of all that follows and of the four numbers) payload
-    payload:= zstd( recv_ns int64[n] · tag uint32[n] · length uint32[n] · bytes… )        little-endian
+    payload:= deflate( recv_ns int64[n] · tag uint32[n] · length uint32[n] · bytes… )     little-endian
 
-A record's tag is `stream index | leg << 16`; a record of stream `CONTROL` is a note (JSON) that holds from there on:
+The columns are in arrival order; the frames' bytes lie in order of tag, and of arrival within a tag: frames of one
+stream beside each other compress best. A record's tag is `stream index | leg << 16`; a record of stream `CONTROL` is a note (JSON) that holds from there on:
 which leg is which connection and epoch, the latency in force, a gap that opened or closed, what was counted. All that
 the sealer needs to build the archive's lines is in the file, so that sealing and recovering are the same act.
 
@@ -16,15 +17,15 @@ from __future__ import annotations
 
 import re
 import struct
-import zlib
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
-import zstandard
+from isal import isal_zlib
 
+from hoga.archive.deflate import crc32
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 
@@ -64,6 +65,8 @@ _HEAD = struct.Struct("<4sIIIQI")
 _NUMBERS = struct.Struct("<IIIQ")
 _LENGTH = struct.Struct("<I")
 _MAX_RAW = 1 << 28
+_LEVEL = 1
+_RAW_DEFLATE = -15
 _NAME = re.compile(r"^(?P<lane>\d+)_(?P<day>\d{4}-\d\d-\d\d)_(?P<minute>\d\d-\d\d)_(?P<session>[0-9a-f]+)_(?P<number>\d+)\.journal$")
 
 
@@ -180,12 +183,13 @@ class JournalName(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """One chunk, decoded: parallel columns, and the frames as one buffer."""
+    """One chunk, decoded: parallel columns in arrival order, and the frames as one buffer; record n's begins at `starts[n]`."""
 
     seq: int
     recv_ns: array[int]
     tags: array[int]
     lengths: array[int]
+    starts: list[int]
     frames: memoryview
 
 
@@ -217,21 +221,20 @@ def encode_header(header: JournalHeader) -> bytes:
     return _MAGIC + _LENGTH.pack(len(body)) + body
 
 
-def encode_chunk(records: list[Any], seq: int, compressor: zstandard.ZstdCompressor) -> bytes:
+def encode_chunk(records: list[Any], seq: int) -> bytes:
     """`records` is flat: recv_ns, tag, frame, recv_ns, tag, frame, … (flat lists slice into columns at C speed:
-    0.2 µs a record where a pack per record costs 0.4)."""
-    frames = records[2::3]
-    raw = b"".join(
-        (
-            array("q", records[0::3]).tobytes(),
-            array("I", records[1::3]).tobytes(),
-            array("I", map(len, frames)).tobytes(),
-            *frames,
-        )
-    )
-    stored = compressor.compress(raw)
+    0.2 µs a record where a pack per record costs 0.4).
+
+    Codec and grouping, µs a frame and ratio, depth20 of 100 symbols / of one, 256 records: isal 1 grouped 1.6 (7.9) /
+    0.8 (18); zstd 1 grouped 2.2 (9.4) / 1.3 (27); zstd 1 in arrival order, 48 records, 5.1 (5.0) / 1.5 (26).
+    """
+    tags: list[int] = records[1::3]
+    frames: list[bytes] = records[2::3]
+    grouped = [frames[at] for at in sorted(range(len(tags)), key=tags.__getitem__)]
+    raw = b"".join((array("q", records[0::3]), array("I", tags), array("I", map(len, frames)), *grouped))
+    stored = isal_zlib.compress(raw, _LEVEL, _RAW_DEFLATE)
     numbers = (len(stored), len(raw), len(frames), seq)
-    return _HEAD.pack(_CHUNK, *numbers, zlib.crc32(stored, zlib.crc32(_NUMBERS.pack(*numbers)))) + stored
+    return _HEAD.pack(_CHUNK, *numbers, crc32(stored, crc32(_NUMBERS.pack(*numbers)))) + stored
 
 
 def read_header(path: Path) -> JournalHeader | None:
@@ -252,7 +255,6 @@ def read_chunks(path: Path) -> Iterator[Chunk | int]:
 
     Reads the file through a window of a few MB, so memory does not grow with it.
     """
-    decompressor = zstandard.ZstdDecompressor()
     with path.open("rb") as file:
         head = file.read(len(_MAGIC) + _LENGTH.size)
         if len(head) < len(_MAGIC) + _LENGTH.size or not head.startswith(_MAGIC):
@@ -262,7 +264,7 @@ def read_chunks(path: Path) -> Iterator[Chunk | int]:
         damaged = 0
         while True:
             start = file.tell()
-            chunk = _read_chunk(file, decompressor)
+            chunk = _read_chunk(file)
             if chunk is not None:
                 if damaged:
                     yield damaged
@@ -278,7 +280,7 @@ def read_chunks(path: Path) -> Iterator[Chunk | int]:
             yield damaged
 
 
-def _read_chunk(file: BinaryIO, decompressor: zstandard.ZstdDecompressor) -> Chunk | None:
+def _read_chunk(file: BinaryIO) -> Chunk | None:
     head = file.read(_HEAD.size)
     if len(head) < _HEAD.size:
         return None
@@ -286,14 +288,22 @@ def _read_chunk(file: BinaryIO, decompressor: zstandard.ZstdDecompressor) -> Chu
     if magic != _CHUNK or raw_size > _MAX_RAW or stored_size > _MAX_RAW or count * 16 > raw_size:
         return None
     stored = file.read(stored_size)
-    if len(stored) < stored_size or zlib.crc32(stored, zlib.crc32(_NUMBERS.pack(stored_size, raw_size, count, seq))) != crc:
+    if len(stored) < stored_size or crc32(stored, crc32(_NUMBERS.pack(stored_size, raw_size, count, seq))) != crc:
         return None
-    raw = memoryview(decompressor.decompress(stored, max_output_size=raw_size))
+    raw = memoryview(isal_zlib.decompress(stored, _RAW_DEFLATE, raw_size))
     recv_ns, tags, lengths = array("q"), array("I"), array("I")
     recv_ns.frombytes(raw[: 8 * count])
     tags.frombytes(raw[8 * count : 12 * count])
     lengths.frombytes(raw[12 * count : 16 * count])
-    return Chunk(seq, recv_ns, tags, lengths, raw[16 * count :])
+    return Chunk(seq, recv_ns, tags, lengths, _starts(tags, lengths), raw[16 * count :])
+
+
+def _starts(tags: array[int], lengths: array[int]) -> list[int]:
+    starts, start = [0] * len(tags), 0
+    for at in sorted(range(len(tags)), key=tags.__getitem__):
+        starts[at] = start
+        start += lengths[at]
+    return starts
 
 
 def _next_magic(file: BinaryIO, start: int) -> int | None:

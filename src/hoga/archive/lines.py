@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from hoga.core.jsontext import is_object
 from hoga.core.streams import Stream
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["Line", "LineMaker", "odd_line"]
 
-_any = msgspec.json.Decoder(msgspec.Raw)
 _encoder = msgspec.json.Encoder()
 
 
@@ -60,15 +60,12 @@ class LineMaker:
 
     def line(self, recv_ns: int, frame: bytes) -> Line | None:
         """The line of `frame`, None when its payload is no JSON object."""
-        if frame.startswith(self._key) and frame.endswith(b"}"):
-            payload = frame[self._key_size : -1]
-        else:
+        payload = frame[self._key_size : -1] if frame.startswith(self._key) and frame.endswith(b"}") else b""
+        if not is_object(payload):
             parts = self._split(frame)
             if parts is None:
                 return None
-            payload = parts[1].strip()
-        if not _is_object(payload):
-            return None
+            payload = parts[1]
         if b"\n" in payload or b"\r" in payload:
             payload = payload.replace(b"\r", b" ").replace(b"\n", b" ")
         first = last = None
@@ -99,14 +96,4 @@ def odd_line(recv_ns: int, *, conn: str, epoch: int, why: str, size: int, raw: b
 
 def _number(key: str | None) -> re.Pattern[bytes] | None:
     """Finds the integer at a payload key."""
-    return None if key is None else re.compile(rb'"%b"\s*:\s*(\d+)' % re.escape(key.encode()))
-
-
-def _is_object(payload: bytes) -> bool:
-    if payload[:1] != b"{" or payload == b"{}":
-        return False
-    try:
-        _any.decode(payload)
-        return payload.isascii() or bool(payload.decode())
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
+    return None if key is None else re.compile(rb'"%b"\s*:\s*(-?\d+)' % re.escape(key.encode()))

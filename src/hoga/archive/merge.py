@@ -16,52 +16,25 @@ the new ones, in order of minute and part. A segment that is in the day already 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
 from filelock import FileLock, Timeout
 
-from hoga.archive.deflate import crc32, crc32_combine
-from hoga.archive.durable import TEMPORARY_SUFFIX, fsync_folder, install, temporary_for, write_all, write_fault
-from hoga.archive.layout import SegmentName, day_stem, parse_day, parse_segment, suffix_of, temporary_dir
-from hoga.archive.ledger import LiveEntry, SegmentEntry, decode_entry, ledger_path, read_ledger
-from hoga.archive.locate import Located, locate
-from hoga.archive.manifest import (
-    ArchiveFile,
-    DayAccount,
-    FoldedLedger,
-    Manifest,
-    SegmentRow,
-    build_manifest,
-    encode_manifest,
-    read_manifest,
-)
-from hoga.archive.segment import SegmentFacts, inflate_range, read_located
-from hoga.archive.semantics import ScanFacts, SeriesScan
-from hoga.archive.splice import Part, Placed, ReadBack, body_part, file_sha256, read_back, recompress, splice
+from hoga.archive.daymerge import SPOOL_SUFFIX, DayMerge, MergeResult
+from hoga.archive.deflate import crc32_combine
+from hoga.archive.durable import install, temporary_for, write_fault
+from hoga.archive.layout import day_stem, parse_day, parse_segment, temporary_dir
+from hoga.archive.ledger import SegmentEntry, ledger_path, read_ledger
+from hoga.archive.locate import locate
+from hoga.archive.manifest import read_manifest
+from hoga.archive.parts import file_part
+from hoga.archive.segment import SegmentFacts
+from hoga.archive.splice import Part, read_back, splice
 from hoga.core.errors import ArchiveBusy, ManifestMismatch
-from hoga.core.times import DAY_NS, MINUTE_NS, day_start_ns
 
 __all__ = ["MergeResult", "merge_day", "pending_days", "series_lock", "splice_segments"]
-
-_SPOOL_SUFFIX = ".spool" + TEMPORARY_SUFFIX
-
-
-class MergeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`state`: merged (a day file was written), unchanged (everything was in it already), empty (there was nothing)."""
-
-    symbol: str
-    kind: str
-    day: str
-    state: str
-    archive: Path | None = None
-    segments: int = 0
-    added: int = 0
-    records: int = 0
-    bytes: int = 0
 
 
 def pending_days(directory: Path, *, purge: bool = True) -> list[tuple[str, str, str]]:
@@ -137,7 +110,7 @@ def merge_day(
         DiskFull, ArchiveError: the day file could not be written. Nothing was changed.
     """
     with series_lock(directory, symbol, kind, day):
-        merge = _Merge(directory, symbol, kind, day, venue=venue, archive_format=archive_format, step=step)
+        merge = DayMerge(directory, symbol, kind, day, venue=venue, archive_format=archive_format, step=step)
         try:
             return merge.run(purge=purge)
         except OSError as fault:
@@ -149,9 +122,9 @@ def merge_day(
 def splice_segments(parts: list[Path], target: Path, member: str, note: bytes) -> SegmentFacts:
     """Join segment files into one segment file at `target`, without recompressing what was made here; `target` is whole or absent."""
     archive_format = "zip" if target.name.endswith(".zip") else "zst"
-    temporary, spool = temporary_for(target), target.with_name(target.name + _SPOOL_SUFFIX)
+    temporary, spool = temporary_for(target), target.with_name(target.name + SPOOL_SUFFIX)
     try:
-        joined = [_file_part(locate(path), None, archive_format, spool) for path in parts]
+        joined = [file_part(locate(path), None, archive_format, spool) for path in parts]
         modified_ns = max((path.stat().st_mtime_ns for path in parts), default=0)
         placed = splice(joined, temporary, archive_format=archive_format, member=member, note=note, modified_ns=modified_ns)
         records = sum(read_back(temporary, placed).records)
@@ -166,338 +139,11 @@ def splice_segments(parts: list[Path], target: Path, member: str, note: bytes) -
     return SegmentFacts(records=records, bytes=sum(part.text_bytes for part in joined), crc32=crc, archive_bytes=whole.file_bytes)
 
 
-class _Note(msgspec.Struct, frozen=True):
-    entry: SegmentEntry
-
-
-_note_decoder = msgspec.json.Decoder(_Note)
-
-
-class _Segment(msgspec.Struct, kw_only=True):
-    """One segment on its way into the day. `entry` is what the ledger or the file's note says, None for files of other makings."""
-
-    minute: str
-    number: int
-    part: Part
-    entry: SegmentEntry | None = None
-    row: SegmentRow | None = None
-
-
-class _Merge:
-    def __init__(
-        self, directory: Path, symbol: str, kind: str, day: str, *, venue: str, archive_format: str, step: Callable[[str], None]
-    ) -> None:
-        self.folder = temporary_dir(directory, symbol, kind, day)
-        self._stem = day_stem(symbol, kind, day)
-        self.target = directory / (self._stem + suffix_of(archive_format))
-        self._manifest_path = directory / f"{self._stem}.manifest.json"
-        self.spool = self.target.with_name(self.target.name + _SPOOL_SUFFIX)
-        self._ledger_path = ledger_path(directory, symbol, kind, day)
-        self._symbol, self._kind, self._day = symbol, kind, day
-        self._venue, self._format = venue, archive_format
-        self._step = step
-        self._account = DayAccount()
-        self._files: list[Path] = []
-        self._ledger = b""
-
-    def run(self, *, purge: bool) -> MergeResult:
-        self.spool.unlink(missing_ok=True)
-        earlier = self._earlier()
-        self._ledger = self._ledger_path.read_bytes() if self._ledger_path.exists() else b""
-        added = self._collect(earlier)
-        told = self._tell_new(earlier)
-        if earlier is None and not added and not told:
-            return self._result("empty", None, 0)
-        if earlier is None or added or told:
-            manifest, state = self._write(earlier, added), "merged"
-        else:
-            manifest, state = earlier, "unchanged"
-        self._remove_other_format(manifest)
-        if purge:
-            self._purge()
-        return self._result(state, manifest, len(added))
-
-    def _earlier(self) -> Manifest | None:
-        """The day's manifest, with its day file in place: a merge that was killed after its commit is finished first."""
-        earlier = read_manifest(self._manifest_path)
-        if earlier is None:
-            present = [path for path in self._day_files() if path.exists()]
-            if present:
-                raise ManifestMismatch(present[0], "a day file without a manifest is in the way", hint="move it away, then merge again")
-            return None
-        archive = self._manifest_path.with_name(earlier.archive.file)
-        temporary = temporary_for(archive)
-        if temporary.exists() and file_sha256(temporary) == earlier.archive.sha256:
-            install(temporary, archive)
-        if not archive.exists() or file_sha256(archive) != earlier.archive.sha256:
-            raise ManifestMismatch(archive, "the day file is not the one its manifest names", hint=f"hoga verify {archive}")
-        return earlier
-
-    def _day_files(self) -> list[Path]:
-        return [self.target.with_name(self._stem + suffix) for suffix in (".zip", ".jsonl.zst")]
-
-    def _collect(self, earlier: Manifest | None) -> list[_Segment]:
-        """The segments that are not in the day yet; `_files` are all that may be purged afterwards."""
-        entries = {entry.file: entry for entry in read_ledger(self._ledger_path) if isinstance(entry, SegmentEntry) and entry.file}
-        names = self._segment_names()
-        self._files = [self.folder / file for file in names]
-        rows = earlier.segments if earlier is not None else []
-        known = {(row.minute, row.bytes, row.crc32) for row in rows}
-        for file, entry in entries.items():
-            if file not in names and (entry.minute, entry.bytes, entry.crc32) not in known:
-                raise ManifestMismatch(self.folder / file, "the ledger names this segment and it is not there")
-        taken = {(row.minute, row.part) for row in rows}
-        added: list[_Segment] = []
-        for file, name in names.items():
-            path = self.folder / file
-            segment = self._segment(path, name, entries.get(file))
-            content = (segment.minute, segment.part.text_bytes, segment.part.crc32)
-            if content in known:
-                continue
-            if self._is_uncompressed_twin(path, names, content, added):
-                continue
-            while (segment.minute, segment.number) in taken:
-                segment.number += 1
-            taken.add((segment.minute, segment.number))
-            added.append(segment)
-        return added
-
-    def _segment_names(self) -> dict[str, SegmentName]:
-        """File name → what it says, of every segment in the folder, in order of minute and part."""
-        with os.scandir(self.folder) as scan:
-            found = {item.name: name for item in scan if item.is_file() and (name := parse_segment(item.name)) is not None}
-        own = {file: name for file, name in found.items() if (name.symbol, name.kind, name.day) == (self._symbol, self._kind, self._day)}
-        return dict(sorted(own.items(), key=lambda item: (item[1].minute, item[1].part, item[1].suffix == ".jsonl")))
-
-    def _is_uncompressed_twin(self, path: Path, names: dict[str, SegmentName], content: object, added: list[_Segment]) -> bool:
-        """A `.jsonl` beside the `.zip` made of it: the classic recorder was stopped between compressing and removing."""
-        if path.suffix != ".jsonl" or path.stem + ".zip" not in names:
-            return False
-        twin = path.with_suffix(".zip")
-        if any((one.minute, one.part.text_bytes, one.part.crc32) == content for one in added if one.part.source == twin):
-            return True
-        raise ManifestMismatch(path, f"differs from {twin.name}, which holds the same minute", hint="keep the better one of the two")
-
-    def _segment(self, path: Path, name: SegmentName, entry: SegmentEntry | None) -> _Segment:
-        located = locate(path)
-        if entry is None and located.note is not None:
-            entry = self._entry_of_note(located.note, path, located)
-        part = _file_part(located, entry, self._format, self.spool)
-        if entry is not None and (entry.bytes, entry.crc32) != (part.text_bytes, part.crc32):
-            raise ManifestMismatch(path, "the segment is not what its ledger entry says", hint=f"hoga verify {self.folder}")
-        return _Segment(minute=name.minute, number=name.part, part=part, entry=entry)
-
-    def _entry_of_note(self, note: bytes, path: Path, located: Located) -> SegmentEntry | None:
-        """The segment's note holds its ledger entry but for the sizes: a crash may have kept the entry out of the ledger."""
-        try:
-            entry = _note_decoder.decode(note).entry
-        except msgspec.MsgspecError:
-            return None
-        part = _file_part(located, None, self._format, self.spool)
-        return msgspec.structs.replace(entry, file=path.name, bytes=part.text_bytes, crc32=part.crc32, archive_bytes=located.file_bytes)
-
-    def _tell_new(self, earlier: Manifest | None) -> bool:
-        """Add to the account what the ledger says beyond what `earlier` took from it; whether there was anything."""
-        if earlier is not None:
-            self._account.add_earlier(earlier)
-        folded = earlier.ledger if earlier is not None else FoldedLedger(bytes=0, crc32=0)
-        fresh = self._ledger[folded.fresh_from(self._ledger) :]
-        entries = [decode_entry(line) for line in fresh[: fresh.rfind(b"\n") + 1].splitlines()]
-        self._account.add(entry for entry in entries if not (isinstance(entry, SegmentEntry) and entry.file))
-        return bool(entries)
-
-    def _write(self, earlier: Manifest | None, added: list[_Segment]) -> Manifest:
-        temporary, manifest_temporary = temporary_for(self.target), temporary_for(self._manifest_path)
-        try:
-            manifest = self._prepare(earlier, added, temporary)
-            with manifest_temporary.open("wb", buffering=0) as file:
-                write_all(file.fileno(), encode_manifest(manifest))
-                os.fsync(file.fileno())
-        except BaseException:  # nothing is committed: give the space back, a disk may be full
-            temporary.unlink(missing_ok=True)
-            manifest_temporary.unlink(missing_ok=True)
-            raise
-        self._step("described")
-        install(manifest_temporary, self._manifest_path)
-        self._step("committed")
-        install(temporary, self.target)
-        self._step("installed")
-        return manifest
-
-    def _prepare(self, earlier: Manifest | None, added: list[_Segment], temporary: Path) -> Manifest:
-        """Write the day file to `temporary` and read it back."""
-        segments = sorted([*self._old_segments(earlier), *added], key=lambda segment: (segment.minute, segment.number))
-        parts = [segment.part for segment in segments]
-        note = msgspec.json.encode({"format": "hoga-day/1", "segments": len(parts), "bytes": sum(part.text_bytes for part in parts)})
-        modified_ns = day_start_ns(self._day)
-        placed = splice(parts, temporary, archive_format=self._format, member=f"{self._stem}.jsonl", note=note, modified_ns=modified_ns)
-        self._step("written")
-        scans = {index: SeriesScan(self._kind, check_books=False) for index, segment in enumerate(segments) if _unknown(segment)}
-        read = read_back(temporary, placed, on_block=lambda index, block: scans[index].feed(block) if index in scans else None)
-        self._step("read back")
-        facts = {index: scan.end() for index, scan in scans.items()}
-        rows = [self._row(segment, placed[index], read, index, facts.get(index)) for index, segment in enumerate(segments)]
-        return self._describe(rows, read, temporary)
-
-    def _old_segments(self, earlier: Manifest | None) -> Iterator[_Segment]:
-        if earlier is None:
-            return
-        located = locate(self._manifest_path.with_name(earlier.archive.file))
-        for row in earlier.segments:
-            if located.archive_format == self._format:
-                part = Part(
-                    located=located,
-                    at=row.archive_offset,
-                    length=row.archive_bytes,
-                    text_bytes=row.bytes,
-                    crc32=row.crc32,
-                    body_crc32=row.archive_crc32,
-                    source=located.path,
-                )
-            else:
-                blocks = inflate_range(located, row.archive_offset, row.archive_bytes)
-                part = recompress(blocks, self.spool, archive_format=self._format, source=located.path)
-            yield _Segment(minute=row.minute, number=row.part, part=part, row=row)
-
-    def _row(self, segment: _Segment, place: Placed, read: ReadBack, index: int, facts: ScanFacts | None) -> SegmentRow:
-        """The segment's line in the manifest, after what was read back was found to agree with what was known of it."""
-        records = read.records[index]
-        known = segment.row or segment.entry
-        if known is not None and known.records != records:
-            raise ManifestMismatch(segment.part.source, f"{records} records where {known.records} were sealed")
-        if segment.row is None:
-            entry = segment.entry or self._entry_of_facts(segment, records, facts)
-            self._account.add([entry])
-            known = entry
-        assert known is not None
-        return SegmentRow(
-            minute=segment.minute,
-            part=segment.number,
-            records=records,
-            bytes=place.part.text_bytes,
-            crc32=place.part.crc32,
-            offset=place.offset,
-            state=known.state,
-            archive_offset=place.archive_offset,
-            archive_bytes=place.part.length,
-            archive_crc32=place.part.body_crc32,
-            first_recv_ns=known.first_recv_ns,
-            last_recv_ns=known.last_recv_ns,
-            span_min=known.span_min,
-        )
-
-    def _entry_of_facts(self, segment: _Segment, records: int, facts: ScanFacts | None) -> SegmentEntry:
-        """What can be known of a segment nobody kept a ledger of: it was live from its first to its last record."""
-        assert facts is not None
-        start = day_start_ns(self._day) + _minute_ns(segment.minute)
-        first = start if facts.first_recv_ns is None else facts.first_recv_ns
-        last = start + MINUTE_NS if facts.last_recv_ns is None else facts.last_recv_ns
-        self._account.add([LiveEntry(from_ns=first, to_ns=last)])
-        return SegmentEntry(
-            file=segment.part.source.name,
-            minute=segment.minute,
-            part=segment.number,
-            records=records,
-            bytes=segment.part.text_bytes,
-            crc32=segment.part.crc32,
-            archive_bytes=0,
-            first_recv_ns=facts.first_recv_ns,
-            last_recv_ns=facts.last_recv_ns,
-            first_id=facts.first_id,
-            last_id=facts.last_id,
-        )
-
-    def _describe(self, rows: list[SegmentRow], read: ReadBack, temporary: Path) -> Manifest:
-        archive = ArchiveFile(file=self.target.name, bytes=temporary.stat().st_size, sha256=file_sha256(temporary))
-        whole = self._ledger[: self._ledger.rfind(b"\n") + 1]
-        return build_manifest(
-            self._account,
-            venue=self._venue,
-            symbol=self._symbol,
-            kind=self._kind,
-            day=self._day,
-            rows=rows,
-            sha256=read.sha256,
-            archive=archive,
-            ledger=FoldedLedger(bytes=len(whole), crc32=crc32(whole)),
-        )
-
-    def _remove_other_format(self, manifest: Manifest) -> None:
-        for path in self._day_files():
-            if path.name != manifest.archive.file and path.exists():
-                path.unlink()
-
-    def _purge(self) -> None:
-        """Remove what is in the day file; a ledger that grew meanwhile stays."""
-        for path in self._files:
-            path.unlink(missing_ok=True)
-            self._step(f"purged {path.name}")
-        if self._ledger_path.exists() and self._ledger_path.stat().st_size == len(self._ledger):
-            self._ledger_path.unlink()
-            self._step("purged ledger")
-        fsync_folder(self.folder)
-
-    def _result(self, state: str, manifest: Manifest | None, added: int) -> MergeResult:
-        return MergeResult(
-            symbol=self._symbol,
-            kind=self._kind,
-            day=self._day,
-            state=state,
-            archive=self.target.with_name(manifest.archive.file) if manifest else None,
-            segments=len(manifest.segments) if manifest else 0,
-            added=added,
-            records=manifest.records if manifest else 0,
-            bytes=manifest.bytes if manifest else 0,
-        )
-
-
-def _file_part(located: Located, entry: SegmentEntry | None, archive_format: str, spool: Path) -> Part:
-    """The text of a segment file as a part: its own body where that can be joined, else compressed anew."""
-    if not located.ours or located.archive_format != archive_format:
-        return recompress(_whole_lines(located), spool, archive_format=archive_format, source=located.path)
-    if located.text_bytes is not None and located.crc32 is not None:
-        return body_part(located, text_bytes=located.text_bytes, crc=located.crc32)
-    if entry is not None:
-        return body_part(located, text_bytes=entry.bytes, crc=entry.crc32)
-    text_bytes = crc = 0
-    for block in read_located(located):
-        text_bytes, crc = text_bytes + len(block), crc32(block, crc)
-    return body_part(located, text_bytes=text_bytes, crc=crc)
-
-
-def _whole_lines(located: Located) -> Iterator[bytes]:
-    """The text, ended by a newline. A plain file may stop inside a record (its recorder was killed): that piece is no record."""
-    tail = b""
-    for block in read_located(located):
-        lines, _, tail = (tail + block).rpartition(b"\n")
-        if lines:
-            yield lines + b"\n"
-    if tail and _is_json(tail):
-        yield tail + b"\n"
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        msgspec.json.decode(text, type=msgspec.Raw)
-    except msgspec.DecodeError:
-        return False
-    return True
-
-
-def _unknown(segment: _Segment) -> bool:
-    return segment.row is None and segment.entry is None
-
-
 def _joined_crc(parts: list[Part]) -> int:
     crc = 0
     for part in parts:
         crc = crc32_combine(crc, part.crc32, part.text_bytes)
     return crc
-
-
-def _minute_ns(minute: str) -> int:
-    hours, minutes = minute.split("-")
-    return (int(hours) * 60 + int(minutes)) * MINUTE_NS % DAY_NS
 
 
 def _acquire(lock: FileLock, folder: Path) -> None:

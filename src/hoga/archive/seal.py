@@ -238,12 +238,10 @@ class _Minute:
             self._note(minute, GapEntry(gap=Gap(from_ns, to_ns, Reason.CRASH, None, detail=f"{count} damaged bytes in the open minute")))
 
     def _read_chunk(self, chunk: Chunk) -> None:
-        at = 0
         frames = chunk.frames
         makers = self._makers
-        for recv_ns, tag, length in zip(chunk.recv_ns, chunk.tags, chunk.lengths, strict=True):
-            frame = bytes(frames[at : at + length])
-            at += length
+        for recv_ns, tag, start, length in zip(chunk.recv_ns, chunk.tags, chunk.starts, chunk.lengths, strict=True):
+            frame = bytes(frames[start : start + length])
             if tag & CONTROL == CONTROL:
                 self._read_note(recv_ns, frame)
                 continue

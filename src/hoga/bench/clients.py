@@ -105,7 +105,9 @@ async def _watch(plan: ClientPlan, client: _CountingClient | _StageClient) -> Co
         await asyncio.sleep(_WARM_S)
         before, cpu, wall = client.count(), process_time(), monotonic()
         await asyncio.sleep(plan.seconds)
-    return Counted(frames=client.count() - before, cpu_s=process_time() - cpu, wall_s=monotonic() - wall, ended_ns=time_ns(), rss=rss_bytes())
+    return Counted(
+        frames=client.count() - before, cpu_s=process_time() - cpu, wall_s=monotonic() - wall, ended_ns=time_ns(), rss=rss_bytes()
+    )
 
 
 def _shards(plan: ClientPlan) -> list[list[Stream]]:

@@ -12,7 +12,7 @@ import gc
 import resource
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic, process_time, sleep, time_ns
+from time import monotonic, process_time, time_ns
 
 import msgspec
 
@@ -91,7 +91,14 @@ def collect(plan: CollectorPlan) -> Collected:
     """Record what the load server at `plan.url` sends."""
     names = symbol_names(plan.symbols)
     rest = plan.url.replace("ws://", "http://").replace("wss://", "https://")
-    overrides = [f"SYMBOLS={','.join(names)}", f"STREAMS={RECORDED}", f"WS_URL={plan.url}", f"REST_URL={rest}", "DISK_RESERVE_MB=64", *plan.settings]
+    overrides = [
+        f"SYMBOLS={','.join(names)}",
+        f"STREAMS={RECORDED}",
+        f"WS_URL={plan.url}",
+        f"REST_URL={rest}",
+        "DISK_RESERVE_MB=64",
+        *plan.settings,
+    ]
     if plan.tls_ca:
         overrides.append(f"TLS_CA={plan.tls_ca}")
     config = load_config(None, overrides=overrides, environ={}, data_dir=Path(plan.data))

@@ -9,13 +9,24 @@ from pathlib import Path
 from time import perf_counter, process_time, time_ns
 
 import msgspec
-import zstandard
 
-from hoga.archive.journal import CountsNote, JournalHeader, JournalName, LegNote, LiveNote, StreamEntry, encode_chunk, encode_header, encode_note, journal_name
-from hoga.archive.journal import CONTROL as _CONTROL
+from hoga.archive.journal import (
+    CONTROL,
+    CountsNote,
+    JournalHeader,
+    JournalName,
+    LegNote,
+    LiveNote,
+    Note,
+    StreamEntry,
+    encode_chunk,
+    encode_header,
+    encode_note,
+    journal_name,
+)
 from hoga.archive.layout import segment_stem, suffix_of, temporary_dir
 from hoga.archive.ledger import LiveEntry, SegmentEntry, encode_entries, ledger_path
-from hoga.archive.lines import LineMaker
+from hoga.archive.lines import Line, LineMaker
 from hoga.archive.locate import locate
 from hoga.archive.merge import merge_day
 from hoga.archive.seal import SealJob, SegmentNote, seal
@@ -30,7 +41,7 @@ from hoga.venues.registry import VENUES
 __all__ = ["MergePlan", "Merged", "SealPlan", "Sealed", "measure_merge", "measure_seal"]
 
 _SPEC = VENUES["binance"]
-_BATCH = 48
+_BATCH = 256
 
 
 class SealPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,14 +130,13 @@ def _write_journal(plan: SealPlan, folder: Path) -> Path:
     path = folder / journal_name(JournalName(0, day_of(start), minute_of(start), "1", 1))
     indices = list(range(len(streams)))
     counts = [CountsNote(index, plan.per_symbol, 0, 0) for index in indices]
-    opening = [start, _CONTROL, encode_note(LegNote(1, "bench-1", 1, start, indices))]
-    notes = [*counts, LiveNote(indices, start, start + MINUTE_NS)]
-    closing = [item for note in notes for item in (start + MINUTE_NS - 1, _CONTROL, encode_note(note))]
-    compressor = zstandard.ZstdCompressor(level=1)
+    opening: list[object] = [start, CONTROL, encode_note(LegNote(1, "bench-1", 1, start, indices))]
+    notes: list[Note] = [*counts, LiveNote(indices, start, start + MINUTE_NS)]
+    closing: list[object] = [item for note in notes for item in (start + MINUTE_NS - 1, CONTROL, encode_note(note))]
     with path.open("wb") as file:
         file.write(encode_header(header))
         for number, batch in enumerate(_batches(opening, _records(built, plan.per_symbol, start), closing), 1):
-            file.write(encode_chunk(batch, number, compressor))
+            file.write(encode_chunk(batch, number))
     return path
 
 
@@ -187,7 +197,8 @@ def measure_merge(plan: MergePlan) -> Merged:
 def _time_splice(folder: Path, target: Path) -> float:
     """Seconds to join all segments of `folder`, fsync included."""
     began = perf_counter()
-    parts = [body_part(located, text_bytes=located.text_bytes or 0, crc=located.crc32 or 0) for located in map(locate, sorted(folder.glob("*.zip")))]
+    files = [locate(path) for path in sorted(folder.glob("*.zip"))]
+    parts = [body_part(each, text_bytes=each.text_bytes or 0, crc=each.crc32 or 0) for each in files]
     splice(parts, target, archive_format="zip", member="day.jsonl", note=b"", modified_ns=time_ns())
     seconds = perf_counter() - began
     target.unlink()
@@ -221,12 +232,12 @@ def _make_day(plan: MergePlan, directory: Path, symbol: str, day: str) -> tuple[
     return records, text_bytes
 
 
-def _seal_minute(folder: Path, symbol: str, day: str, start: int, lines: list[tuple[bytes, int | None, int | None]]) -> SegmentEntry:
+def _seal_minute(folder: Path, symbol: str, day: str, start: int, lines: list[Line]) -> SegmentEntry:
     stem = segment_stem(symbol, "orderbook", day, minute_of(start))
     builder = SegmentBuilder("zip")
     for at in range(0, len(lines), 90):
-        builder.add(b"".join(line[0] for line in lines[at : at + 90]), len(lines[at : at + 90]))
-    times = [int(lines[at][0][10:29]) for at in (0, -1)]
+        builder.add(b"".join(line.text for line in lines[at : at + 90]), len(lines[at : at + 90]))
+    times = [int(lines[at].text[10:29]) for at in (0, -1)]
     entry = SegmentEntry(
         journal=f"{minute_of(start)}.journal",
         file=stem + suffix_of("zip"),
@@ -239,8 +250,8 @@ def _seal_minute(folder: Path, symbol: str, day: str, start: int, lines: list[tu
         first_recv_ns=times[0],
         last_recv_ns=times[1],
         received=len(lines),
-        first_id=lines[0][1],
-        last_id=lines[-1][2],
+        first_id=lines[0].first_id,
+        last_id=lines[-1].last_id,
         streams=[f"{symbol.lower()}@{RECORDED}"],
     )
     note = msgspec.json.encode(SegmentNote(sources=[entry.journal], entry=entry))

@@ -26,8 +26,9 @@ _LAP_DIGITS = 5
 def ws_frame(payload: bytes) -> bytes:
     """An unmasked text frame."""
     size = len(payload)
-    head = b"\x81" + (bytes([size]) if size < 126 else b"\x7e" + size.to_bytes(2, "big") if size < 65_536 else b"\x7f" + size.to_bytes(8, "big"))
-    return head + payload
+    if size < 126:
+        return bytes([0x81, size]) + payload
+    return (b"\x81\x7e" + size.to_bytes(2, "big") if size < 65_536 else b"\x81\x7f" + size.to_bytes(8, "big")) + payload
 
 
 def data_frames(books: list[Book], symbols: int, per_symbol: int) -> dict[str, list[bytes]]:
@@ -44,7 +45,10 @@ def data_frames(books: list[Book], symbols: int, per_symbol: int) -> dict[str, l
 
 
 class Lap:
-    """The frames of `names`, the first of each, the second of each, and so on. `frames` of them; number n lies at `offsets[n]`..`offsets[n + 1]`."""
+    """The frames of `names`: the first of each, the second of each, and so on; `frames` of them.
+
+    Frame number n lies at `offsets[n]`..`offsets[n + 1]` of `view`.
+    """
 
     def __init__(self, built: dict[str, list[bytes]], names: list[str]) -> None:
         columns = [built[name] for name in names]
@@ -75,8 +79,8 @@ class ProbeRound:
         levels = ",".join(f'["61837.{place:02d}000000","0.{place:02d}647000"]' for place in range(8))
         for name in names:
             symbol = name.partition("@")[0].upper()
-            text = f'{{"stream":"{name}","data":{{"e":"depthUpdate","E":1700000000000,"s":"{symbol}","U":1,"u":2,"b":[{levels}],"a":[{levels}]}}}}'
-            frame = bytearray(ws_frame(text.encode()))
+            payload = f'{{"e":"depthUpdate","E":1700000000000,"s":"{symbol}","U":1,"u":2,"b":[{levels}],"a":[{levels}]}}'
+            frame = bytearray(ws_frame(f'{{"stream":"{name}","data":{payload}}}'.encode()))
             self._marks.append(frame.find(b'"E":') + 4)
             self._frames.append(frame)
 

@@ -24,7 +24,7 @@ from urllib.parse import unquote
 import msgspec
 
 from hoga.bench.books import load_books, symbol_names, walk_books
-from hoga.bench.frames import PROBE, RECORDED, Lap, ProbeRound, data_frames, ws_frame
+from hoga.bench.frames import PROBE, Lap, ProbeRound, data_frames, ws_frame
 
 __all__ = ["LoadPlan", "LoadReport", "serve"]
 
@@ -149,7 +149,8 @@ class _Connection:
             self._answer_rest(target)
             return False
         accept = base64.b64encode(hashlib.sha1(keys[0] + _GUID).digest())
-        self._sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n\r\n" % accept)
+        upgrade = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        self._sock.sendall(b"%bSec-WebSocket-Accept: %b\r\n\r\n" % (upgrade, accept))
         self._subscribe(_names_of(target))
         return True
 
@@ -157,8 +158,10 @@ class _Connection:
         if target.startswith("/api/v3/time"):
             body = json.dumps({"serverTime": time.time_ns() // 1_000_000})
         else:
-            body = json.dumps({"symbols": [{"symbol": symbol, "status": "TRADING"} for symbol in symbol_names(self._load.plan.symbols)]})
-        self._sock.sendall(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
+            symbols = symbol_names(self._load.plan.symbols)
+            body = json.dumps({"symbols": [{"symbol": symbol, "status": "TRADING"} for symbol in symbols]})
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        self._sock.sendall((head + body).encode())
 
     def _subscribe(self, names: list[str]) -> None:
         self._data += [name for name in names if name in self._load.frames]

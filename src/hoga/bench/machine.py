@@ -1,4 +1,7 @@
-"""bench.machine: what this machine and its software are, and how this process uses them. Linux tells most; what cannot be known is empty."""
+"""bench.machine: what this machine and its software are, and how this process uses them.
+
+Linux tells most; what cannot be known is empty.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ def describe_machine() -> Machine:
 
 
 def pin_process(core: int | None) -> None:
-    """Keep every thread of this process on one core, where the system can. Threads and processes started later inherit it from their starter."""
+    """Keep every thread of this process on one core, where the system can. What is started later inherits it from its starter."""
     if core is None or not hasattr(os, "sched_setaffinity"):
         return
     for thread in threading.enumerate():

@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from hoga.dashboard.judge import State, Verdict
+from hoga.dashboard.judge import Verdict
 from hoga.dashboard.watch import ConnectionHealth
 from hoga.runtime.hardware import Hardware
 from hoga.runtime.snapshot import Snapshot
@@ -99,9 +99,8 @@ class _Collector(Collector):
     def collect(self) -> Iterator[Metric]:
         facts = self._facts
         snapshot = facts.snapshot
-        fresh = snapshot is not None and facts.verdict.state is not State.STOPPED
         yield _gauge("hoga_up", float(snapshot is not None and not _gone(facts.verdict)))
-        yield _gauge("hoga_healthy", float(facts.verdict.healthy and (fresh or snapshot is not None)))
+        yield _gauge("hoga_healthy", float(facts.verdict.healthy))
         yield _gauge("hoga_snapshot_age_seconds", facts.age_s)
         yield _gauge("hoga_dashboard_viewers", facts.viewers)
         problems = GaugeMetricFamily("hoga_problem", METRICS["hoga_problem"], labels=["reason", "level"])
@@ -176,8 +175,8 @@ def _streams(snapshot: Snapshot, states: list[int]) -> Iterator[Metric]:
     )
     for name, values in counters:
         counter = _counter(name, _STREAM)
-        for each, value in zip(labels, values, strict=True):
-            counter.add_metric(each, value)
+        for each, count in zip(labels, values, strict=True):
+            counter.add_metric(each, count)
         yield counter
     newest = [value / 1e9 for value in rows.newest_ns]
     silent = [float(bool(state)) for state in states]

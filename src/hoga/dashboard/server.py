@@ -76,9 +76,9 @@ def build(config: DashboardConfig, desk: Desk, guard: Guard) -> ASGIApp:
         ("/", page.root), ("/dashboard", files.index), ("/login", page.login_form), ("/healthz", page.healthz), ("/metrics", page.metrics),
         ("/static/{name:path}", files.static),
     ):  # fmt: skip
-        app.add_route(path, answer, methods=["GET", "HEAD"])
-    app.add_route("/login", page.login, methods=["POST"])
-    app.add_websocket_route("/ws/dashboard", page.socket)
+        app.add_api_route(path, answer, methods=["GET", "HEAD"], response_class=Response)
+    app.add_api_route("/login", page.login, methods=["POST"], response_class=Response)
+    app.add_api_websocket_route("/ws/dashboard", page.socket)
     return _Door(app, config, guard)
 
 

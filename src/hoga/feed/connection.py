@@ -38,9 +38,11 @@ _log = get_log("feed")
 _SUSPECT_S = 3.0
 """A connection that brings data and then nothing for so long (or 30 of its mean intervals) is pinged."""
 _ANSWER_S = 5.0
+_LATELY_NS = 2 * SECOND_NS
 _SILENT_MIN_S, _SILENT_MAX_S, _SILENT_INTERVALS = 10.0, 600.0, 300.0
 """Pings are answered but nothing comes: given up after 300 mean intervals, within these bounds."""
-_OVERLAP_MIN_S = 2.0
+_OVERLAP_MIN_S, _OVERLAP_MAX_S = 2.0, 10.0
+"""Two legs run side by side so long at least, and so long (or `ready_ahead_s`) at most for streams the new one lacks."""
 
 
 class State(StrEnum):
@@ -73,7 +75,7 @@ class ConnectionStats(msgspec.Struct, frozen=True, kw_only=True):
 class _Leg:
     """One life of the connection."""
 
-    __slots__ = ("epoch", "link", "number", "opened_at", "pinged_at", "url")
+    __slots__ = ("epoch", "farewell", "link", "number", "opened_at", "pinged_at", "url")
 
     def __init__(self, number: int, epoch: int, link: Link, url: str) -> None:
         self.number = number
@@ -82,6 +84,7 @@ class _Leg:
         self.url = url
         self.opened_at = monotonic()
         self.pinged_at: float | None = None
+        self.farewell = ""
 
 
 class Connection:
@@ -120,6 +123,7 @@ class Connection:
         self._port = first_port
         self._rollover_at = monotonic() + first_rollover_s
         self._leg: _Leg | None = None
+        self._open: list[_Leg] = []
         self._wake = asyncio.Event()
         self._notice = False
         self._silence: CloseInfo | None = None
@@ -153,10 +157,10 @@ class Connection:
         """Say goodbye and be done: frames that are on their way are still taken."""
         self._stopping = True
         self._wake.set()
-        leg = self._leg
-        if leg is not None and not leg.link.closed.done():
-            await leg.link.close(timeout_s=0.5)
-            leg.link.mute()
+        legs = list(self._open)
+        await asyncio.gather(*(leg.link.close(timeout_s=0.5) for leg in legs))
+        for leg in legs:
+            self._account(leg, CloseInfo(1000, "stopped", time_ns()), Reason.SHUTDOWN)
 
     async def _connect_for_ever(self) -> _Leg:
         while True:
@@ -200,6 +204,8 @@ class Connection:
             raise
         self.epoch = epoch
         leg = _Leg(number, epoch, link, base)
+        self._open.append(leg)
+        link.closed.add_done_callback(lambda closed: self._account(leg, closed.result(), self._end_reason()))
         await self._subscribe(link, opening.batches)
         now = monotonic_ns()
         for pace in (self._pace, *self._paces.values()):
@@ -216,7 +222,7 @@ class Connection:
 
     @staticmethod
     async def _within(budget: Budget) -> None:
-        while (wait := budget.wait_s(monotonic())) > 0:
+        while (wait := budget.wait_s(monotonic())) > 0:  # noqa: ASYNC110  # the wait is known, nothing to wait for
             await asyncio.sleep(wait)
         budget.take(monotonic())
 
@@ -232,6 +238,8 @@ class Connection:
         """Until something must be done. True: a new leg is wanted while this one lives; False: this one is over."""
         while True:
             due = self._rollover_at - monotonic()
+            if self._stopping:
+                await asyncio.wait([leg.link.closed], timeout=1.0)
             if leg.link.closed.done() or self._silence is not None or self._stopping:
                 return False
             if self._notice or due <= 0:
@@ -336,14 +344,10 @@ class Connection:
         """The leg is over: account for it, and set the pace of what follows."""
         silence, self._silence = self._silence, None
         info = silence or (leg.link.closed.result() if leg.link.closed.done() else CloseInfo(1000, "stopped", time_ns()))
-        leg.link.mute()
+        self._account(leg, info, self._end_reason() if silence is None else Reason.SILENCE)
         leg.link.cut()
-        newest = max((self._sink.received(stream.name)[1] for stream in self.streams), default=0)
-        brought = newest > leg.link.opened_ns
-        alive = max(newest if brought else 0, leg.link.last_control_ns if silence is None else leg.link.opened_ns)
-        reason = Reason.SILENCE if silence is not None else Reason.SHUTDOWN if self._stopping else Reason.DISCONNECT
+        brought = self._newest_ns() > leg.link.opened_ns
         self.last_close = f"{info.code} {info.reason}".strip()
-        self._sink.close_leg(leg.number, info.at_ns, alive_ns=min(alive, info.at_ns), reason=reason, close=self.last_close)
         self._leg = None
         self._notice = False
         if self._stopping:
@@ -366,7 +370,7 @@ class Connection:
         self.state = State.HANDOVER
         deadline = monotonic() + self._config.ready_ahead_s
         new: _Leg | None = None
-        while new is None:
+        while new is None and not self._stopping:
             try:
                 new = await self._connect()
             except LinkError as fault:
@@ -375,31 +379,52 @@ class Connection:
                     return None
                 await self._pause_after(fault)
                 deadline = max(deadline, monotonic() + 1.0)
+        if new is None:
+            return old
         self._backoff.level = 0
+        self._silence = None
         began = monotonic()
-        while monotonic() < deadline and not old.link.closed.done() and not new.link.closed.done():
-            if monotonic() - began > _OVERLAP_MIN_S and self._sink.leg_stats(new.number).streams >= self._coming():
-                break
-            await asyncio.sleep(0.1)
+        await self._overlap(old, new, until=max(deadline, began + _OVERLAP_MAX_S))
         if new.link.closed.done() and not old.link.closed.done():
-            info = new.link.closed.result()
-            self._sink.close_leg(new.number, info.at_ns, alive_ns=info.at_ns, reason=Reason.DISCONNECT, close=str(info.code))
             self._rollover_at = monotonic() + 60.0
             return old
+        self.last_close = old.farewell = "rolled over"
         await old.link.close()
-        old.link.mute()
-        self.last_close = "rolled over"
-        self._sink.close_leg(old.number, time_ns(), alive_ns=time_ns(), reason=Reason.DISCONNECT, close=self.last_close)
+        self._account(old, CloseInfo(1000, "", time_ns()), Reason.DISCONNECT)
         _log.info("rolled over", conn=self.name, epoch=new.epoch, overlap_s=round(monotonic() - began, 1))
         return new
 
-    def _coming(self) -> int:
-        """How many of the streams were bringing frames lately: those the new leg must have brought."""
-        now = time_ns()
-        return sum(1 for stream in self.streams if now - self._sink.received(stream.name)[1] < 2 * SECOND_NS)
+    async def _overlap(self, old: _Leg, new: _Leg, *, until: float) -> None:
+        """Let both run until the new one has brought every stream that comes at all."""
+        began = monotonic()
+        while monotonic() < until and not old.link.closed.done() and not new.link.closed.done():
+            if monotonic() - began > _OVERLAP_MIN_S and not self._sink.leg_lacks(new.number, time_ns() - _LATELY_NS):
+                return
+            await asyncio.sleep(0.1)
+
+    def _account(self, leg: _Leg, info: CloseInfo, reason: Reason) -> None:
+        """A leg is over: tell the sink, once, as soon as it is known. What the leg still brings goes nowhere."""
+        if leg not in self._open:
+            return
+        self._open.remove(leg)
+        leg.link.mute()
+        newest = self._newest_ns()
+        sign = leg.link.opened_ns if reason is Reason.SILENCE else leg.link.last_control_ns
+        alive = max(newest if newest > leg.link.opened_ns else 0, sign)
+        close = leg.farewell or f"{info.code} {info.reason}".strip()
+        self._sink.close_leg(leg.number, info.at_ns, alive_ns=min(alive, info.at_ns), reason=reason, close=close)
+
+    def _end_reason(self) -> Reason:
+        return Reason.SHUTDOWN if self._stopping else Reason.DISCONNECT
+
+    def _newest_ns(self) -> int:
+        return max((self._sink.received(stream.name)[1] for stream in self.streams), default=0)
 
     def abandon(self) -> None:
         """After a fault of our own: drop what there is, begin anew."""
+        for leg in list(self._open):
+            self._account(leg, CloseInfo(1006, "given up", time_ns()), Reason.DISCONNECT)
+            leg.link.cut()
         if self._leg is not None:
             self._lost(self._leg)
 

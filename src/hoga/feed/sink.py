@@ -15,11 +15,10 @@ __all__ = ["FeedConfig", "LegStats", "Sink"]
 
 
 class LegStats(Protocol):
-    """Frames a leg brought first, brought again, and of how many streams, while there were two legs."""
+    """Frames a leg brought first, and brought again, while there were two legs."""
 
     won: int
     late: int
-    streams: int
 
 
 class Sink(Protocol):
@@ -32,6 +31,7 @@ class Sink(Protocol):
     def received(self, stream: str) -> tuple[int, int]: ...
     def stream_silent(self, stream: str, since_ns: int) -> None: ...
     def leg_stats(self, number: int) -> LegStats: ...
+    def leg_lacks(self, number: int, since_ns: int) -> int: ...
 
 
 class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):

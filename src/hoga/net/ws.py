@@ -66,7 +66,7 @@ class Link(WSListener):
         now = time_ns()
         data = frame.get_payload_as_bytes()
         take = self.table.get(data[: data.find(b"{", 12)])
-        if take is None or take(now, data):
+        if take is None or not frame.fin or take(now, data):
             self._slow(now, data, frame)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:

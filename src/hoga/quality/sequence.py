@@ -15,10 +15,16 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
-__all__ = ["RESTART_AFTER", "Hole", "Sequence", "Verdict"]
+__all__ = ["FAR_AFTER", "RESTART_AFTER", "Hole", "Sequence", "Verdict"]
 
 RESTART_AFTER = 6_000
-"""So many stale frames in a row, and the venue has begun to number anew (ten minutes of a 100 ms stream)."""
+"""So many old frames in a row, and the venue has begun to number anew (ten minutes of a 100 ms stream)."""
+FAR_AFTER = 3
+"""So many frames in a row whose ids are out of all proportion to what came before, but not to one another: the same."""
+
+_ID_LIMIT = 2**63
+_FAR = 100
+_SMALL = 10_000_000
 
 
 class Verdict(Enum):
@@ -31,7 +37,7 @@ class Verdict(Enum):
     DUPLICATE = "duplicate"
     """It was received before."""
     STALE = "stale"
-    """Older than anything that can still be compared: a replay, or a new numbering."""
+    """It cannot be compared: older than anything remembered (a replay, a new numbering), or an id out of proportion."""
 
 
 class Hole(NamedTuple):
@@ -52,9 +58,11 @@ class Sequence:
     """The ids of one stream across epochs and legs.
 
     `memory`: how many recent ids of an increasing stream are compared against (a late frame older than that is STALE).
+    One broken id must not make everything behind it look old: an id a hundred times larger or smaller than the last
+    counts only when others like it follow.
     """
 
-    __slots__ = ("_holes", "_order", "_recent", "_stale_run", "contiguous", "last", "last_ns", "memory")
+    __slots__ = ("_far", "_far_run", "_floor", "_holes", "_old_run", "_order", "_recent", "contiguous", "last", "last_ns", "memory")
 
     def __init__(self, *, contiguous: bool, memory: int = 256) -> None:
         self.contiguous = contiguous
@@ -63,40 +71,48 @@ class Sequence:
         self.memory = memory
         self._order: deque[int] = deque()
         self._recent: set[int] = set()
+        self._floor = -1
         self._holes: list[Hole] = []
-        self._stale_run = 0
+        self._old_run = 0
+        self._far = self._far_run = 0
 
     def resume(self, last: int | None, last_ns: int, recent: Iterable[int] = ()) -> None:
-        """Continue after `last`, received at `last_ns` by whoever judged the frames so far; `recent` ids, oldest first."""
+        """Continue after `last`, received at `last_ns` by whoever judged the frames so far.
+
+        `recent`: ids received since this sequence was last asked, oldest first, at least the last `memory` + 1 of them.
+        Without any, nothing up to `last` can be told apart.
+        """
         self.last, self.last_ns = last, last_ns
+        self._old_run = self._far_run = 0
+        told = False
         for number in recent:
             self._remember(number)
+            told = True
+        if not told and last is not None:
+            self._floor = max(self._floor, last)
 
     def receive(self, first: int, last: int, now_ns: int) -> Verdict:
         """Judge the frame that carries ids `first..last` (equal for single ids).
 
-        Impossible ids (`last < first`) are STALE.
+        Impossible ids (`last < first`, or no 64-bit integers) are STALE.
         """
         known = self.last
-        if last < first:
+        if last < first or last >= _ID_LIMIT:
             return Verdict.STALE
+        if known is not None and _is_far(known, last):
+            return self._judge_far(last, now_ns)
+        self._far_run = 0
         if known is None or last > known:
             if self.contiguous and known is not None and first > known + 1:
                 self._holes.append(Hole(known + 1, first - 1, self.last_ns, now_ns))
             self._accept(last, now_ns)
             return Verdict.NEW
         verdict = self._judge_old(first, last)
-        if verdict is not Verdict.STALE:
-            self._stale_run = 0
+        if verdict is Verdict.LATE or (verdict is Verdict.DUPLICATE and not self.contiguous):
+            self._old_run = 0
             return verdict
-        self._stale_run += 1
-        if self._stale_run > RESTART_AFTER:
-            self._holes.clear()
-            self._recent.clear()
-            self._order.clear()
-            self._accept(last, now_ns)
-            return Verdict.NEW
-        return Verdict.STALE
+        self._old_run += 1
+        return verdict if self._old_run <= RESTART_AFTER else self._restart(last, now_ns)
 
     def drain_holes(self, *, older_than_ns: int) -> list[Hole]:
         """Holes noticed before `older_than_ns`: nothing late can fill them any more. Each is returned once."""
@@ -113,7 +129,7 @@ class Sequence:
 
     def _accept(self, last: int, now_ns: int) -> None:
         self.last, self.last_ns = last, now_ns
-        self._stale_run = 0
+        self._old_run = 0
         if not self.contiguous:
             self._remember(last)
 
@@ -121,14 +137,32 @@ class Sequence:
         self._order.append(number)
         self._recent.add(number)
         if len(self._order) > self.memory:
-            self._recent.discard(self._order.popleft())
+            gone = self._order.popleft()
+            self._recent.discard(gone)
+            self._floor = max(self._floor, gone)
+
+    def _restart(self, last: int, now_ns: int) -> Verdict:
+        """The venue numbers anew: what came before says nothing of what comes."""
+        self._holes.clear()
+        self._recent.clear()
+        self._order.clear()
+        self._floor = last - 1
+        self._far_run = 0
+        self._accept(last, now_ns)
+        return Verdict.NEW
+
+    def _judge_far(self, last: int, now_ns: int) -> Verdict:
+        alike = self._far_run and last > self._far and not _is_far(self._far, last)
+        self._far_run = self._far_run + 1 if alike else 1
+        self._far = last
+        return Verdict.STALE if self._far_run < FAR_AFTER else self._restart(last, now_ns)
 
     def _judge_old(self, first: int, last: int) -> Verdict:
         if self.contiguous:
             return Verdict.LATE if self._fill(first, last) else Verdict.DUPLICATE
         if last in self._recent:
             return Verdict.DUPLICATE
-        if self._recent and last > min(self._recent):
+        if last > self._floor:
             self._remember(last)
             return Verdict.LATE
         return Verdict.STALE
@@ -141,3 +175,7 @@ class Sequence:
                 self._holes[at : at + 1] = [part for part in (left, right) if part.first <= part.last]
                 return True
         return False
+
+
+def _is_far(known: int, last: int) -> bool:
+    return last > _FAR * max(known, _SMALL) or known > _FAR * max(last, _SMALL)

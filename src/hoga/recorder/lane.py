@@ -1,6 +1,6 @@
 """recorder.lane: the frames of up to 256 streams, batched into chunks; one journal file a minute.
 
-A batch is flushed when it holds 48 records, or 1.5 ms after its first: compressed while it is still in cache, then
+A batch is flushed when it holds 256 records, or 1.5 ms after its first: compressed while it is still in cache, then
 queued for the writer. The minute ends between two records, by receipt: `Bookkeeping` is asked for what is to be
 said at the end of the old journal and at the beginning of the new one.
 """
@@ -16,7 +16,6 @@ from time import time_ns
 from typing import Any, Protocol
 
 import numpy
-import zstandard
 
 from hoga.archive.journal import (
     CONTROL,
@@ -25,12 +24,13 @@ from hoga.archive.journal import (
     JournalName,
     Note,
     OddNote,
+    decode_note,
     encode_chunk,
     encode_header,
     encode_note,
     journal_name,
 )
-from hoga.core.ledger import Gap, Reason
+from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_of, minute_floor_ns, minute_of
 from hoga.recorder.writer import JournalWriter
 
@@ -45,7 +45,8 @@ class Bookkeeping(Protocol):
     """Who knows the streams of a lane."""
 
     def end_minute(self, lane: Lane, boundary_ns: int, later: Counter[int]) -> list[Note]:
-        """What the ending journal still has to say. `later`: records per stream index that belong to the next."""
+        """What the ending journal still has to say. `later`: records per stream index that belong to the next.
+        When the lane is `ending`, there is no next."""
         ...
 
     def begin_minute(self, lane: Lane, from_ns: int) -> tuple[JournalHeader, list[Note]]:
@@ -83,13 +84,13 @@ class Lane:
         self._keeper = keeper
         self.records_max = self._records_max = records_max
         self._flush_s = flush_s
-        self._compressor = zstandard.ZstdCompressor(level=1)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._seq = 0
         self._queued: deque[tuple[int, array[int]]] = deque()
-        self._minute_ns = self._end_ns = 0
+        self._minute_ns = self._end_ns = self._newest_ns = 0
         self.from_ns = 0
+        self.ending = False
         self._open = False
         self.shed_reason = Reason.BACKPRESSURE
         self.on_gap: Callable[[int, Gap], None] | None = None
@@ -97,6 +98,7 @@ class Lane:
     def begin(self, now: int) -> None:
         """Open the first journal."""
         self._rotate_to(now)
+        self.flush()
 
     def arm(self) -> None:
         """A batch begins: flush it soon."""
@@ -114,6 +116,7 @@ class Lane:
         if last >= self._end_ns or last < self._minute_ns - _STEP_BACK_NS:
             self._flush_across()
         else:
+            self._newest_ns = last
             batch = records[:]
             records.clear()
             self._send(batch)
@@ -124,10 +127,12 @@ class Lane:
         if self._open and now >= self._end_ns:
             self._end_minute(self._end_ns, Counter())
             self._rotate_to(now)
+            self.flush()
 
     def end(self, now: int) -> None:
         """Close the journal; nothing comes after it."""
         self.flush()
+        self.ending = True
         if self._open:
             self._end_minute(min(max(now, self._minute_ns), self._end_ns), Counter())
             self._writer.rotate(self.number, None, b"")
@@ -187,15 +192,20 @@ class Lane:
             queued.popleft()
 
     def _send(self, records: list[Any]) -> None:
-        count = len(records) // 3
-        writer = self._writer
-        if writer.pending_records + count > self._records_max:
-            self._shed(records)
+        room = 3 * max(0, self._records_max - self._writer.pending_records)
+        if len(records) <= room:
+            self._queue(records)
             return
+        if room:
+            self._queue(records[:room])
+        self._shed(records[room:])
+
+    def _queue(self, records: list[Any]) -> None:
+        writer, count = self._writer, len(records) // 3
         self._forget_written()
         self._queued.append((writer.queued_records + count, array("I", records[1::3])))
         self._seq += 1
-        chunk = encode_chunk(records, self._seq, self._compressor)
+        chunk = encode_chunk(records, self._seq)
         writer.put(self.number, chunk, records=count, oldest_ns=records[0])
 
     def _shed(self, records: list[Any]) -> None:
@@ -210,7 +220,7 @@ class Lane:
             self._keeper.shed(self, index, self.shed_reason, times[0], times[-1], len(times))
         if notes:
             self._seq += 1
-            chunk = encode_chunk(notes, self._seq, self._compressor)
+            chunk = encode_chunk(notes, self._seq)
             self._writer.put(self.number, chunk, records=len(notes) // 3, oldest_ns=notes[0])
 
     def _flush_across(self) -> None:
@@ -221,15 +231,17 @@ class Lane:
         last = self._minute_ns - _STEP_BACK_NS
         cut = next((at for at, stamp in enumerate(stamps) if stamp >= self._end_ns or stamp < last), len(stamps))
         if cut:
+            self._newest_ns = stamps[cut - 1]
             self._send(batch[: 3 * cut])
         rest = batch[3 * cut :]
         if not rest:
             return
-        later = Counter(tag & CONTROL for tag in rest[1::3] if tag != CONTROL)
-        boundary = self._end_ns if stamps[cut] >= self._end_ns else self._minute_ns
-        self._end_minute(boundary, later)
+        boundary = self._end_ns if stamps[cut] >= self._end_ns else min(max(self._newest_ns, self.from_ns), self._end_ns)
+        earlier, rest = _part_at(boundary, rest)
+        self.records.extend(earlier)
+        self._end_minute(boundary, Counter(tag & CONTROL for tag in rest[1::3] if tag != CONTROL))
         self._rotate_to(stamps[cut])
-        self.records[:0] = rest
+        self.records.extend(rest)
         self.flush()
 
     def _end_minute(self, boundary_ns: int, later: Counter[int]) -> None:
@@ -252,3 +264,34 @@ class Lane:
         self._writer.rotate(self.number, self.folder / journal_name(name), encode_header(header))
         for note in notes:
             self.records.extend((from_ns, CONTROL, encode_note(note)))
+
+
+def _part_at(boundary_ns: int, records: list[Any]) -> tuple[list[Any], list[Any]]:
+    """What of `records`, all received after the minute's end, is said of the ended minute, and the rest.
+
+    Every frame so far that was not recorded is in the ended minute's counts, so what was counted as missed goes there;
+    a gap that lasted over the end is cut in two.
+    """
+    earlier: list[Any] = []
+    rest: list[Any] = []
+    for at in range(0, len(records), 3):
+        record = records[at : at + 3]
+        note = decode_note(record[2]) if record[1] == CONTROL else None
+        if not isinstance(note, GapNote):
+            rest += record
+        elif note.gap.reason in COUNTED:
+            earlier += record
+        else:
+            before, after = _cut(note, boundary_ns)
+            earlier += [item for part in before for item in (boundary_ns, CONTROL, encode_note(part))]
+            rest += [item for part in after for item in (record[0], CONTROL, encode_note(part))]
+    return earlier, rest
+
+
+def _cut(note: GapNote, at_ns: int) -> tuple[list[GapNote], list[GapNote]]:
+    gap = note.gap
+    if gap.reason is Reason.CLOCK_STEP or not gap.from_ns < at_ns < gap.to_ns:
+        return [], [note]
+    return [GapNote(note.stream, Gap(gap.from_ns, at_ns, gap.reason, None))], [
+        GapNote(note.stream, Gap(at_ns, gap.to_ns, gap.reason, gap.missed, gap.from_id, gap.to_id, gap.detail))
+    ]

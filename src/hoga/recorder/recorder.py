@@ -62,12 +62,10 @@ class RecorderConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LegStats(msgspec.Struct):
-    """How a leg did where two ran side by side: frames it brought first, frames the other had brought already, and
-    how many of its streams have come on it while there were two."""
+    """How a leg did where two ran side by side: frames it brought first, and frames the other had brought already."""
 
     won: int = 0
     late: int = 0
-    streams: int = 0
 
 
 class Probe:
@@ -282,11 +280,22 @@ class Recorder:
         leg = self._legs.get(number)
         return leg.stats if leg else LegStats()
 
+    def leg_lacks(self, number: int, since_ns: int) -> int:
+        """How many streams have brought frames since `since_ns`, but none on this leg while there were two."""
+        leg = self._legs.get(number)
+        if leg is None:
+            return 0
+        missing = [stream.name for stream in leg.streams if stream.name in self.intakes and stream.name not in leg.seen]
+        return sum(1 for name in missing if self.received(name)[1] >= since_ns)
+
     def _end_leg(self, leg: _Leg, now: int, close: str) -> None:
+        """Frames of the leg may still be in the batch: they go first, while a journal that begins now would name it."""
+        lanes = self._lanes_of(leg) if leg.opened_ns else {}
+        for lane in lanes:
+            lane.flush()
         self._legs.pop(leg.number, None)
-        if not leg.opened_ns:
-            return
-        for lane, members in self._lanes_of(leg).items():
+        leg.table.clear()
+        for lane, members in lanes.items():
             indices = [intake.index for intake in members]
             lane.note(now, LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], indices, now, close))
 
@@ -497,9 +506,7 @@ def _leg_take(intake: Intake, leg: _Leg) -> Take:
         before = intake.recorded
         answer = intake.take(now, data)
         if answer is None:
-            if name not in seen:
-                seen.add(name)
-                stats.streams += 1
+            seen.add(name)
             if intake.recorded > before:
                 stats.won += 1
             else:

@@ -2,7 +2,9 @@
 
 The event loop never touches a file. `put` and `rotate` only queue; a slow or full disk makes the queue grow, and the
 lanes shed by their own rule (`pending_records`). What the operating system refuses is tried again, for ever, from the
-last whole chunk on; after a failed fsync, everything since the last good one is written again to a new file.
+last whole chunk on. After failed fsyncs, what was written since the last good one is appended once more as soon as one
+works again; a journal that ends meanwhile gets `_LAST_TRIES` more, then it is sealed as it reads (sealing writes and
+fsyncs anew).
 """
 
 from __future__ import annotations
@@ -17,12 +19,13 @@ from time import monotonic, time_ns
 
 import msgspec
 
-from hoga.archive.durable import fsync_folder
+from hoga.archive.durable import fsync_folder, write_all
 
 __all__ = ["JournalWriter", "WriterStats"]
 
 _RETRY_S = 0.25
 _COALESCE = 64
+_LAST_TRIES = 3
 
 
 class WriterStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,16 +42,18 @@ class WriterStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _File:
-    """One open journal."""
+    """One open journal. `busy` is held by whichever thread writes to it; `size` is that of its whole chunks."""
 
-    __slots__ = ("dirty", "fd", "header", "path", "size", "unsynced")
+    __slots__ = ("busy", "dirty", "failures", "fd", "header", "path", "size", "unsynced")
 
     def __init__(self, path: Path, header: bytes) -> None:
         self.path = path
         self.header = header
+        self.busy = threading.Lock()
         self.fd = -1
         self.size = 0
         self.dirty = False
+        self.failures = 0
         self.unsynced: list[bytes] = []
 
 
@@ -83,7 +88,7 @@ class JournalWriter:
         self._queued = self._written = self._bytes = self._fsyncs = 0
         self._fsync_ms = 0.0
         self._lags: list[int] = []
-        self._fault: str | None = None
+        self._faults: dict[str, str] = {}
         self._give_up = threading.Event()
         self._drained = threading.Event()
         self._sync_now = threading.Event()
@@ -130,7 +135,7 @@ class JournalWriter:
             fsyncs=self._fsyncs,
             fsync_ms=self._fsync_ms,
             lag_ns=tuple(lags),
-            fault=self._fault,
+            fault=next(iter(self._faults.values()), None),
         )
 
     def stop(self, *, timeout_s: float) -> bool:
@@ -144,7 +149,7 @@ class JournalWriter:
         self._drained.set()
         self._sync_now.set()
         self._syncer.join(max(0.1, end - monotonic()))
-        return not self.lost_records and not self._syncer.is_alive()
+        return not self.lost_records and not self._writer.is_alive() and not self._syncer.is_alive()
 
     # -- the writing thread -------------------------------------------------------------------------------------
 
@@ -193,8 +198,8 @@ class JournalWriter:
         file.path.parent.mkdir(parents=True, exist_ok=True)
         if file.fd < 0:
             file.fd = os.open(file.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-            file.size = 0
-        self._append(file, [file.header])
+        if not file.size:
+            self._append(file, [file.header])
         fsync_folder(file.path.parent)
 
     def _write(self, items: list[_Put]) -> None:
@@ -215,24 +220,11 @@ class JournalWriter:
 
     def _append(self, file: _File, chunks: list[bytes]) -> None:
         """All of `chunks`, or back to where the file was."""
-        try:
-            left: list[memoryview] = [memoryview(chunk) for chunk in chunks]
-            while left:
-                count = os.writev(file.fd, left[:512])
-                while left and count >= len(left[0]):
-                    count -= len(left.pop(0))
-                if left and count:
-                    left[0] = left[0][count:]
-        except OSError:
-            os.ftruncate(file.fd, file.size)
-            os.lseek(file.fd, file.size, os.SEEK_SET)
-            raise
-        size = sum(map(len, chunks))
-        with self._lock:
-            file.size += size
+        with file.busy:
+            _write_behind(file, chunks)
             file.unsynced.extend(chunks)
             file.dirty = True
-        self._bytes += size
+        self._bytes += sum(map(len, chunks))
 
     def _patiently(self, act: Callable[[], None]) -> bool:
         """Do it, again and again until it works; False when told to give up."""
@@ -240,17 +232,24 @@ class JournalWriter:
             try:
                 act()
             except OSError as fault:
-                self._tell(os.strerror(fault.errno) if fault.errno else str(fault))
+                self._tell("write", os.strerror(fault.errno) if fault.errno else str(fault))
                 if self._give_up.wait(_RETRY_S):
                     return False
                 continue
-            self._tell(None)
+            self._tell("write", None)
             return True
 
-    def _tell(self, fault: str | None) -> None:
-        if fault != self._fault:
-            self._fault = fault
-            self._on_fault(fault)
+    def _tell(self, act: str, fault: str | None) -> None:
+        """Say once that writing (or fsync) gets stuck, and once that it goes on."""
+        with self._lock:
+            if self._faults.get(act) == fault:
+                return
+            if fault is None:
+                del self._faults[act]
+            else:
+                self._faults[act] = fault
+            now = next(iter(self._faults.values()), None)
+        self._on_fault(now)
 
     # -- the fsync thread ---------------------------------------------------------------------------------------
 
@@ -258,64 +257,93 @@ class JournalWriter:
         while True:
             self._sync_now.wait(self._fsync_interval_s)
             self._sync_now.clear()
+            last = self._drained.is_set()
             with self._lock:
                 closing, self._closing = self._closing, []
                 files = list(self._files.values())
-            last = self._drained.is_set()
             for file in files:
                 self._sync(file)
-            for file in closing:
-                self._sync(file)
-                os.close(file.fd)
-                self._on_closed(file.path)
+            waiting = [file for file in closing if not self._end(file)]
+            with self._lock:
+                self._closing[:0] = waiting
             if last and not self._closing:
                 return
 
-    def _sync(self, file: _File) -> None:
-        with self._lock:
-            if not file.dirty or file.fd < 0:
-                return
+    def _end(self, file: _File) -> bool:
+        """Close a journal that is complete; False while its fsync fails."""
+        if file.fd < 0:
+            return True
+        if not self._sync(file) and file.failures <= _LAST_TRIES:
+            return False
+        os.close(file.fd)
+        self._on_closed(file.path)
+        return True
+
+    def _sync(self, file: _File) -> bool:
+        """Make what was written durable; whether it is."""
+        with file.busy:
+            if not file.dirty:
+                return True
             file.dirty = False
             mark = len(file.unsynced)
         began = monotonic()
         try:
             self._relink(file)
             os.fdatasync(file.fd)
+            if file.failures:
+                mark = self._write_anew(file)
+                os.fdatasync(file.fd)
         except OSError as fault:
-            self._tell(f"fsync: {os.strerror(fault.errno or errno.EIO)}")
-            self._write_anew(file)
-            return
-        with self._lock:
+            self._tell("fsync", f"fsync: {os.strerror(fault.errno or errno.EIO)}")
+            with file.busy:
+                file.dirty = True
+                file.failures += 1
+            return False
+        with file.busy:
             del file.unsynced[:mark]
+            file.failures = 0
+        self._tell("fsync", None)
         self._fsyncs += 1
         self._fsync_ms = (monotonic() - began) * 1e3
+        return True
 
     def _relink(self, file: _File) -> None:
         """Somebody removed the open journal: put its bytes back under its name."""
         if os.fstat(file.fd).st_nlink:
             return
-        with self._lock:
+        with file.busy:
             data = os.pread(file.fd, file.size, 0)
+            file.path.parent.mkdir(parents=True, exist_ok=True)
             fd = os.open(file.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-            view = memoryview(data)
-            while view:
-                view = view[os.write(fd, view) :]
-            os.dup2(fd, file.fd)
-            os.close(fd)
+            try:
+                write_all(fd, data)
+                os.dup2(fd, file.fd, inheritable=False)
+            finally:
+                os.close(fd)
         fsync_folder(file.path.parent)
 
-    def _write_anew(self, file: _File) -> None:
-        """After a failed fsync the kernel may have dropped the pages and forgotten it: the bytes since the last good
-        one are appended once more (chunks carry numbers, readers take each once)."""
-        with self._lock:
-            again = list(file.unsynced)
-            file.dirty = True
-        try:
-            with self._lock:
-                for chunk in again:
-                    view = memoryview(chunk)
-                    while view:
-                        view = view[os.write(file.fd, view) :]
-                file.size = os.lseek(file.fd, 0, os.SEEK_CUR)
-        except OSError as fault:
-            self._tell(os.strerror(fault.errno or errno.EIO))
+    def _write_anew(self, file: _File) -> int:
+        """With a failed fsync the kernel may have dropped the pages and forgotten it: the bytes since the last good one
+        are appended once more (chunks carry numbers, readers take each once). Returns how many chunks there are."""
+        with file.busy:
+            chunks = file.unsynced
+            _write_behind(file, chunks[1:] if chunks[:1] == [file.header] else chunks)
+            return len(chunks)
+
+
+def _write_behind(file: _File, chunks: list[bytes]) -> None:
+    """Append all of `chunks` to the file's whole chunks, or cut off what was written of them. The caller holds `busy`."""
+    try:
+        os.lseek(file.fd, file.size, os.SEEK_SET)
+        left: list[memoryview] = [memoryview(chunk) for chunk in chunks]
+        while left:
+            count = os.writev(file.fd, left[:512])
+            while left and count >= len(left[0]):
+                count -= len(left.pop(0))
+            if left and count:
+                left[0] = left[0][count:]
+    except OSError:
+        if file.fd >= 0:
+            os.ftruncate(file.fd, file.size)
+        raise
+    file.size += sum(map(len, chunks))

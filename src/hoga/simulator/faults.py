@@ -71,7 +71,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     - garbage, binary-garbage, oversized (`size_bytes`), no-stream, unknown-stream: `mode` "inject" (default) sends the odd
       frame before the real one, "replace" instead of it. truncated-json, empty-side: "replace" is the default.
     - close: `code`, `reason`; code 1006 resets the TCP connection. lifetime: the 24 h cut, now.
-    - half-open: nothing is read, sent or closed any more.
+    - half-open: nothing is read, sent or closed any more; TCP is reset when the fault ends.
     - server-shutdown: announces, and closes with `code` (1001) after `after_s`.
     - refuse: handshakes get HTTP `status` with `retry_after_s`. refuse-tcp: the port does not answer.
     - rest-error: `status` (with `retry_after_s` where it has one) on REST `paths`. rest-slow: `ms` later.

@@ -117,7 +117,7 @@ class Simulator:
         known = len(self.desk.history)
         self.desk.schedule(fault, self.clock.now_ns())
         self._advance_faults()
-        return self.desk.history[known] if len(self.desk.history) > known else None
+        return next((active for active in self.desk.history[known:] if active.fault is fault), None)
 
     def clear_faults(self) -> None:
         """End every fault that lasts, and forget those that wait."""
@@ -173,6 +173,10 @@ class Simulator:
         if fault.fault is FaultKind.REFUSE_TCP:
             for venue in self.venues.values():
                 self._spawn(venue.streams.listen_again())
+        elif fault.fault is FaultKind.HALF_OPEN:
+            for connection in self._targets(active):
+                if connection.dead:
+                    connection.bury()
         elif fault.fault is FaultKind.CLOCK_STEP and fault.duration_s is not None:
             self.clock.step_ns -= int(fault.ms * 1e6)
         elif fault.fault is FaultKind.CLOCK_SKEW:

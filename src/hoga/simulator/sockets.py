@@ -183,6 +183,11 @@ class Connection(WSListener):
         if self._transport is not None:
             self._transport.underlying_transport.pause_reading()
 
+    def bury(self) -> None:
+        """Reset a connection that played dead."""
+        self.dead = False
+        self.reset("half-open")
+
     # -- inside ------------------------------------------------------------
 
     def _perform(self, actions: list[Action]) -> None:
@@ -322,8 +327,7 @@ class StreamServer:
         self.stop_listening()
         for connection in list(self.connections.values()):
             if connection.dead:
-                connection.dead = False
-                connection.reset()
+                connection.bury()
             else:
                 connection.end(1001, "")
                 connection.hang_up()

@@ -18,6 +18,8 @@ class ChannelSpec:
     it has none. `contiguous`: ids prove holes. `event_key`: payload key of the venue's event time in ms, None when
     the payload has none. `first_frame_s`: a subscribed stream that brought nothing after so long is suspect, None
     when silence proves nothing (a symbol without trades). `silence_floor_s`: never call it silent sooner.
+    `alternate_kind`: the kind to use beside another channel of the same kind, None when the payloads tell the two apart
+    (they share the series) or when this is the one that keeps the name.
     """
 
     kind: str
@@ -27,6 +29,7 @@ class ChannelSpec:
     event_key: str | None
     first_frame_s: float | None
     silence_floor_s: float
+    alternate_kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

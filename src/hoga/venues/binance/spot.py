@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from hoga.core.jsontext import is_object
 from hoga.core.streams import Stream
 from hoga.venues.spec import ChannelSpec, Limits, RestPaths, VenueSpec
 
@@ -20,22 +21,29 @@ _NAME = "binance"
 _INTERVALS = ("1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M")
 
 
-def _book(kind: str) -> ChannelSpec:
-    return ChannelSpec(kind, "lastUpdateId", "lastUpdateId", False, None, 30.0, 30.0)
+def _book(kind: str, alternate: str | None = None) -> ChannelSpec:
+    return ChannelSpec(kind, "lastUpdateId", "lastUpdateId", False, None, 30.0, 30.0, alternate)
+
+
+def _delta(alternate: str | None = None) -> ChannelSpec:
+    return ChannelSpec("delta", "U", "u", True, "E", 30.0, 30.0, alternate)
 
 
 def _timed(kind: str, *, floor_s: float = 30.0) -> ChannelSpec:
     return ChannelSpec(kind, None, None, False, "E", 30.0, floor_s)
 
 
-_DELTA = ChannelSpec("delta", "U", "u", True, "E", 30.0, 30.0)
 _CHANNELS: tuple[tuple[re.Pattern[str], ChannelSpec], ...] = tuple(
     (re.compile(pattern), spec)
     for pattern, spec in (
-        (r"depth20(@100ms)?", _book("orderbook")),
-        (r"depth10(@100ms)?", _book("orderbook10")),
-        (r"depth5(@100ms)?", _book("orderbook5")),
-        (r"depth(@100ms)?", _DELTA),
+        (r"depth20@100ms", _book("orderbook")),
+        (r"depth20", _book("orderbook", "orderbook-1s")),
+        (r"depth10@100ms", _book("orderbook10")),
+        (r"depth10", _book("orderbook10", "orderbook10-1s")),
+        (r"depth5@100ms", _book("orderbook5")),
+        (r"depth5", _book("orderbook5", "orderbook5-1s")),
+        (r"depth@100ms", _delta()),
+        (r"depth", _delta("delta-1s")),
         (r"aggTrade", ChannelSpec("execution", "a", "a", True, "E", None, 60.0)),
         (r"trade", ChannelSpec("execution", "t", "t", True, "E", None, 60.0)),
         (r"blockTrade", ChannelSpec("block", "t", "t", True, "E", None, 3600.0)),
@@ -107,18 +115,22 @@ def connect_path(names: list[str]) -> str:
 
 
 def split(frame: bytes) -> tuple[str, bytes] | None:
-    """(wire name, payload exactly as sent) of a combined frame in any spelling, None when it is no data frame."""
+    """(wire name, payload exactly as sent) of a combined frame in any spelling, None when it is no data frame.
+
+    The payload is a JSON object, or the frame is none.
+    """
     if frame.startswith(b'{"stream":"') and frame.endswith(b"}"):
         end = frame.find(b'"', 11)
         if frame[end : end + 9] == b'","data":' and b"\\" not in frame[11:end]:
             payload = frame[end + 9 : -1]
-            if payload[:1] == b"{" and payload[-1:] == b"}":
+            if is_object(payload):
                 return frame[11:end].decode("utf-8", "replace"), payload
     try:
         envelope = _envelope.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return envelope.stream, bytes(envelope.data)
+    payload = bytes(envelope.data)
+    return (envelope.stream, payload) if is_object(payload) else None
 
 
 def reply(frame: bytes) -> str | None:

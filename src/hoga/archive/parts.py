@@ -1,0 +1,49 @@
+"""archive.parts: the text of a segment file, ready to be joined with others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from hoga.archive.deflate import crc32
+from hoga.archive.ledger import SegmentEntry
+from hoga.archive.locate import Located
+from hoga.archive.segment import read_located
+from hoga.archive.splice import Part, body_part, recompress
+
+__all__ = ["file_part"]
+
+
+def file_part(located: Located, entry: SegmentEntry | None, archive_format: str, spool: Path) -> Part:
+    """The text of a segment file as a part: its own body where that can be joined, else compressed anew."""
+    if not located.ours or located.archive_format != archive_format:
+        return recompress(_whole_lines(located), spool, archive_format=archive_format, source=located.path)
+    if located.text_bytes is not None and located.crc32 is not None:
+        return body_part(located, text_bytes=located.text_bytes, crc=located.crc32)
+    if entry is not None:
+        return body_part(located, text_bytes=entry.bytes, crc=entry.crc32)
+    text_bytes = crc = 0
+    for block in read_located(located):
+        text_bytes, crc = text_bytes + len(block), crc32(block, crc)
+    return body_part(located, text_bytes=text_bytes, crc=crc)
+
+
+def _whole_lines(located: Located) -> Iterator[bytes]:
+    """The text, ended by a newline. A plain file may stop inside a record (its recorder was killed): that piece is no record."""
+    tail = b""
+    for block in read_located(located):
+        lines, _, tail = (tail + block).rpartition(b"\n")
+        if lines:
+            yield lines + b"\n"
+    if tail and _is_json(tail):
+        yield tail + b"\n"
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        return False
+    return True

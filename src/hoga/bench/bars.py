@@ -1,0 +1,96 @@
+"""bench.bars: what is demanded of hoga, and whether a figure meets it. Pure.
+
+The bars are those of docs/results/README.md: `required` is what a release must reach, `aim` what it should.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from statistics import median
+
+import msgspec
+
+__all__ = ["BARS", "Bar", "Figure", "Verdict", "figure", "verdict_of"]
+
+
+class Verdict(StrEnum):
+    """How a figure stands against its bar. `NONE`: there is no bar, it is told for comparison."""
+
+    AIM = "aim met"
+    REQUIRED = "required met"
+    MISSED = "missed"
+    NONE = ""
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """`required` and `aim` in the figure's unit; `at_least`: more is better. `strict`: the bar itself does not pass."""
+
+    required: float
+    aim: float
+    at_least: bool
+    strict: bool = False
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """One measured figure: the median of its `runs`, each in `unit`. `note` says how it was taken."""
+
+    name: str
+    label: str
+    unit: str
+    median: float
+    low: float
+    high: float
+    runs: list[float]
+    required: float | None
+    aim: float | None
+    verdict: Verdict
+    note: str
+
+
+BARS: dict[str, Bar] = {
+    "burst.rate": Bar(250_000, 400_000, at_least=True),
+    "tls.rate": Bar(150_000, 250_000, at_least=True),
+    "paced.10000.ratio": Bar(1.5, 1.25, at_least=False),
+    "streams.lost": Bar(0, 0, at_least=False),
+    "streams.lag_p99": Bar(5.0, 2.0, at_least=False, strict=True),
+    "consumer.p99": Bar(1.0, 0.3, at_least=False, strict=True),
+    "merge.splice": Bar(5.0, 10.0, at_least=True),
+    "merge.read_back": Bar(600.0, 1_000.0, at_least=True),
+    "merge.rss": Bar(100.0, 100.0, at_least=False, strict=True),
+    "memory.growth": Bar(1.0, 1.0, at_least=False),
+}
+"""Figure name → its bar, in the figure's unit."""
+
+
+def verdict_of(value: float, bar: Bar | None) -> Verdict:
+    """How `value` stands against `bar`."""
+    if bar is None:
+        return Verdict.NONE
+    if _reaches(value, bar.aim, bar):
+        return Verdict.AIM
+    return Verdict.REQUIRED if _reaches(value, bar.required, bar) else Verdict.MISSED
+
+
+def figure(name: str, label: str, unit: str, runs: list[float], *, note: str = "") -> Figure:
+    """The figure of `runs` (at least one), with its verdict. A burst is judged by its median, like everything."""
+    bar = BARS.get(name)
+    value = median(runs)
+    return Figure(
+        name=name,
+        label=label,
+        unit=unit,
+        median=value,
+        low=min(runs),
+        high=max(runs),
+        runs=runs,
+        required=bar.required if bar else None,
+        aim=bar.aim if bar else None,
+        verdict=verdict_of(value, bar),
+        note=note,
+    )
+
+
+def _reaches(value: float, mark: float, bar: Bar) -> bool:
+    if bar.strict and value == mark:
+        return False
+    return value >= mark if bar.at_least else value <= mark

@@ -1,0 +1,373 @@
+"""bench.suite: the measurements, one after the other, each repeated in fresh processes; figures come out.
+
+    burst, tls   everything at once, as fast as it can be taken: frames a second on one core, on disk
+    stages       the same frames through more and more of the path: what each stage costs
+    paced        an even stream of 10 frames a second and symbol: cost of a frame beside a bare client's, lateness
+    streams      1,500 symbols, all of Binance spot: nothing lost, lateness, memory
+    consumer     receipt → a consumer in the process
+    seal, merge  a minute made into segments, a day merged
+    start        how long `hoga --help` takes
+    peers        other programs on the same frames, where they are installed
+
+The collector is kept on the first core of the process, the load server (and sealing) on the second.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import NamedTuple
+
+import msgspec
+
+from hoga.archive.segment import read_blocks
+from hoga.bench.bars import Figure, Verdict, figure
+from hoga.bench.certificate import make_certificate
+from hoga.bench.children import BenchFailed, LoadServer, run_child
+from hoga.bench.clients import STAGES, ClientPlan, Counted
+from hoga.bench.collector import Collected, CollectorPlan
+from hoga.bench.days import Merged, MergePlan, Sealed, SealPlan
+from hoga.bench.load import LoadPlan, LoadReport
+from hoga.bench.machine import Machine, describe_machine
+
+__all__ = ["PARTS", "Report", "Settings", "run_suite"]
+
+PARTS = ("burst", "tls", "stages", "paced", "streams", "consumer", "seal", "merge", "start")
+"""The measurements, in order."""
+
+_PER_SYMBOL = 40
+_RATE_OF_SYMBOL = 10
+_STREAMS = 1_500
+_CONSUMER_RATE = 10_000
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How long and how often. `capture`: where the books come from, None for a random walk. `folder`: where to work."""
+
+    only: tuple[str, ...] = PARTS
+    repeat: int = 5
+    seconds: float = 10.0
+    streams_s: float = 60.0
+    frames: int = 1_000_000
+    symbols: int = 100
+    rates: tuple[int, ...] = (1_000, 5_000, 10_000, 15_000)
+    merge_minutes: int = 1_440
+    seal_records: int = 60_000
+    capture: str | None = None
+    folder: str | None = None
+
+    def quick(self, seconds: float) -> Settings:
+        """The same in some seconds: whether all of it works, not how fast it is."""
+        return msgspec.structs.replace(
+            self, repeat=1, seconds=seconds, streams_s=seconds, frames=40_000, rates=(1_000, 10_000), merge_minutes=60, seal_records=6_000
+        )
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """All figures, and where they were taken. `ok`: no bar was missed."""
+
+    ok: bool
+    machine: Machine
+    settings: Settings
+    figures: list[Figure]
+
+
+class _Bench(NamedTuple):
+    """What every measurement needs."""
+
+    settings: Settings
+    folder: Path
+    collector_core: int | None
+    server_core: int | None
+    tell: Callable[[str], None]
+
+
+def run_suite(settings: Settings, *, tell: Callable[[str], None]) -> Report:
+    """Take every figure of `settings.only`. `tell` is called with a line before each measurement. Raises BenchFailed."""
+    folder = Path(tempfile.mkdtemp(prefix="hoga-bench-", dir=settings.folder))
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    apart = len(cores) > 1
+    bench = _Bench(settings, folder, cores[0] if apart else None, cores[1] if apart else None, tell)
+    machine = describe_machine()
+    figures: list[Figure] = []
+    for part in PARTS:
+        if part in settings.only:
+            figures += _MEASURES[part](bench)
+    shutil.rmtree(folder)
+    return Report(ok=all(each.verdict is not Verdict.MISSED for each in figures), machine=machine, settings=settings, figures=figures)
+
+
+# -- one run ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _fresh(bench: _Bench) -> Iterator[Path]:
+    """A data folder for one run, removed when the run went well."""
+    data = Path(tempfile.mkdtemp(dir=bench.folder))
+    yield data
+    shutil.rmtree(data)
+
+
+def _burst_plan(bench: _Bench, *, tls: bool) -> LoadPlan:
+    settings = bench.settings
+    certificate = make_certificate(bench.folder) if tls else None
+    lap = settings.symbols * _PER_SYMBOL
+    return LoadPlan(
+        symbols=settings.symbols,
+        per_symbol=_PER_SYMBOL,
+        burst_frames=max(1, settings.frames // lap) * lap,
+        certificate=str(certificate) if certificate else None,
+        key=str(certificate) if certificate else None,
+        capture=settings.capture,
+    )
+
+
+def _paced_plan(bench: _Bench, rate: int, seconds: float) -> LoadPlan:
+    symbols = max(1, rate // _RATE_OF_SYMBOL)
+    return LoadPlan(symbols=symbols, per_symbol=max(8, 4_000 // symbols), rate=rate, seconds=seconds + 4.0, capture=bench.settings.capture)
+
+
+def _collect(bench: _Bench, load: LoadPlan, *, seconds: float = 0.0, consumer: bool = False) -> tuple[Collected, LoadReport]:
+    """The whole program on one load. Raises BenchFailed when a frame is lost, in the account or in the files."""
+    with _fresh(bench) as data, LoadServer(load, core=bench.server_core, folder=bench.folder) as server:
+        plan = CollectorPlan(
+            url=server.url,
+            data=str(data),
+            symbols=load.symbols,
+            frames=load.burst_frames,
+            seconds=seconds,
+            core=bench.collector_core,
+            tls_ca=load.certificate,
+            consumer=consumer,
+        )
+        collected = run_child("collect", plan, Collected, folder=bench.folder)
+        report = server.stop()
+        on_disk = _count_lines(data)
+        if not report.frames == collected.records == on_disk:
+            why = f"{report.frames} frames were sent, {collected.records} recorded, {on_disk} are on disk"
+            raise BenchFailed("collect", why, bench.folder / "collect.log")
+    return collected, report
+
+
+def _count(bench: _Bench, load: LoadPlan, stage: str, *, seconds: float = 0.0, probes: bool = False) -> tuple[Counted, LoadReport]:
+    """A client on one load."""
+    with _fresh(bench) as data, LoadServer(load, core=bench.server_core, folder=bench.folder) as server:
+        plan = ClientPlan(
+            stage=stage,
+            url=server.url,
+            data=str(data),
+            symbols=load.symbols,
+            frames=load.burst_frames,
+            seconds=seconds,
+            core=bench.collector_core,
+            tls_ca=load.certificate,
+            probes=probes,
+        )
+        counted = run_child("client", plan, Counted, folder=bench.folder)
+        return counted, server.stop()
+
+
+def _count_lines(data: Path) -> int:
+    """Records of order books in the segments under `data`."""
+    return sum(block.count(b"\n") for path in data.rglob("*_orderbook_*.zip") for block in read_blocks(path))
+
+
+# -- the measurements ---------------------------------------------------------------------------------------------------
+
+
+def _burst(bench: _Bench) -> list[Figure]:
+    return _bursts(bench, "burst", "burst, plain", tls=False)
+
+
+def _tls(bench: _Bench) -> list[Figure]:
+    return _bursts(bench, "tls", "burst, TLS", tls=True)
+
+
+def _bursts(bench: _Bench, name: str, label: str, *, tls: bool) -> list[Figure]:
+    load = _burst_plan(bench, tls=tls)
+    rates, costs, per_cpu, seals = [], [], [], []
+    for number in range(bench.settings.repeat):
+        bench.tell(f"{label}: run {number + 1} of {bench.settings.repeat}, {load.burst_frames:,} frames of {load.symbols} symbols")
+        collected, report = _collect(bench, load)
+        rates.append(collected.records / ((collected.written_ns - report.started_ns) / 1e9))
+        costs.append(collected.cpu_s / collected.records * 1e6)
+        per_cpu.append(collected.records / collected.cpu_s)
+        seals.append(collected.seal_cpu_s / collected.records * 1e6)
+    return [
+        figure(
+            f"{name}.rate",
+            f"{label}: recorded to disk on one core",
+            "frames/s",
+            rates,
+            note="first frame sent → last one with the OS; all counted in the files",
+        ),
+        figure(f"{name}.per_cpu", f"{label}: per second of CPU", "frames/s", per_cpu, note="all threads of the collector"),
+        figure(f"{name}.cost", f"{label}: CPU of the collector", "µs/frame", costs),
+        figure(f"{name}.seal", f"{label}: CPU of the sealing worker", "µs/frame", seals, note="another process, start-up included"),
+    ]
+
+
+def _stages(bench: _Bench) -> list[Figure]:
+    load = _burst_plan(bench, tls=False)
+    costs: dict[str, list[float]] = {stage: [] for stage in (*STAGES, "whole")}
+    for number in range(bench.settings.repeat):
+        for stage in STAGES:
+            bench.tell(f"stages: run {number + 1} of {bench.settings.repeat}, {stage}")
+            counted, _ = _count(bench, load, stage)
+            costs[stage].append(counted.cpu_s / counted.frames * 1e6)
+        bench.tell(f"stages: run {number + 1} of {bench.settings.repeat}, whole")
+        collected, _ = _collect(bench, load)
+        costs["whole"].append(collected.cpu_s / collected.records * 1e6)
+    labels = {
+        "count": "picows: receive and count",
+        "intake": "+ stamp, look up, judge the id, batch",
+        "chunk": "+ journal chunk",
+        "write": "+ write, fsync",
+        "whole": "the whole program",
+    }
+    return [
+        figure(f"stage.{stage}", f"stage: {labels[stage]}", "µs/frame", runs, note="cumulative, saturated") for stage, runs in costs.items()
+    ]
+
+
+def _paced(bench: _Bench) -> list[Figure]:
+    return [each for rate in bench.settings.rates for each in _paced_at(bench, rate)]
+
+
+def _paced_at(bench: _Bench, rate: int) -> list[Figure]:
+    settings = bench.settings
+    load = _paced_plan(bench, rate, settings.seconds)
+    costs, bare, ratios, medians, p99s, worst, lates = [], [], [], [], [], [], []
+    for number in range(settings.repeat):
+        bench.tell(f"paced: {rate:,} frames/s, run {number + 1} of {settings.repeat}")
+        counted, _ = _count(bench, load, "count", seconds=settings.seconds, probes=True)
+        collected, report = _collect(bench, load, seconds=settings.seconds)
+        bare.append(counted.cpu_s / counted.frames * 1e6)
+        costs.append(collected.cpu_s / collected.measured * 1e6)
+        ratios.append(costs[-1] / bare[-1])
+        medians.append(collected.lag_ms[0])
+        p99s.append(collected.lag_ms[1])
+        worst.append(collected.lag_ms[2])
+        lates.append(report.per_send)
+    head, at = f"paced.{rate}", f"{rate:,}/s"
+    return [
+        figure(f"{head}.cost", f"paced {at}: CPU", "µs/frame", costs, note=f"{median(lates):.1f} frames per send of the server"),
+        figure(f"{head}.bare", f"paced {at}: CPU of a bare picows client", "µs/frame", bare, note="same run, same streams"),
+        figure(f"{head}.ratio", f"paced {at}: CPU against the bare client", "×", ratios),
+        figure(f"{head}.lag_p50", f"paced {at}: receipt → handed to the OS, p50", "ms", medians, note="oldest record of each chunk"),
+        figure(f"{head}.lag_p99", f"paced {at}: receipt → handed to the OS, p99", "ms", p99s),
+        figure(f"{head}.lag_max", f"paced {at}: receipt → handed to the OS, worst", "ms", worst),
+    ]
+
+
+def _streams(bench: _Bench) -> list[Figure]:
+    rate = _STREAMS * _RATE_OF_SYMBOL
+    seconds = bench.settings.streams_s
+    bench.tell(f"streams: {_STREAMS:,} symbols at {_RATE_OF_SYMBOL}/s for {seconds:g} s")
+    collected, report = _collect(bench, _paced_plan(bench, rate, seconds), seconds=seconds)
+    growth = max(0, collected.rss_end - collected.rss_start) / 2**20
+    return [
+        figure("streams.lost", f"{_STREAMS:,} streams × {_RATE_OF_SYMBOL}/s: lost", "frames", [float(report.frames - collected.records)]),
+        figure(
+            "streams.lag_p50",
+            f"{_STREAMS:,} streams: receipt → handed to the OS, p50",
+            "ms",
+            [collected.lag_ms[0]],
+            note="oldest record of each chunk",
+        ),
+        figure("streams.lag_p99", f"{_STREAMS:,} streams: receipt → handed to the OS, p99", "ms", [collected.lag_ms[1]]),
+        figure("streams.lag_max", f"{_STREAMS:,} streams: receipt → handed to the OS, worst", "ms", [collected.lag_ms[2]]),
+        figure("streams.core", f"{_STREAMS:,} streams: of one core", "%", [collected.cpu_s / collected.wall_s * 100]),
+        figure(
+            "streams.seal", f"{_STREAMS:,} streams: CPU of the sealing worker", "µs/frame", [collected.seal_cpu_s / collected.records * 1e6]
+        ),
+        figure("memory.rss", "resident memory of the collector", "MB", [collected.rss_end / 2**20], note=f"{_STREAMS:,} streams"),
+        figure("memory.growth", f"resident memory: growth over {seconds:g} s", "MB", [growth], note="after 2 s of warming up"),
+    ]
+
+
+def _consumer(bench: _Bench) -> list[Figure]:
+    runs = []
+    for number in range(bench.settings.repeat):
+        bench.tell(f"consumer: {_CONSUMER_RATE:,} frames/s, run {number + 1} of {bench.settings.repeat}")
+        seconds = bench.settings.seconds
+        runs.append(_collect(bench, _paced_plan(bench, _CONSUMER_RATE, seconds), seconds=seconds, consumer=True)[0].consumer_ms)
+    at = f"{_CONSUMER_RATE:,}/s"
+    return [
+        figure("consumer.p50", f"receipt → consumer in the process, {at}, p50", "ms", [run[0] for run in runs]),
+        figure("consumer.p99", f"receipt → consumer in the process, {at}, p99", "ms", [run[1] for run in runs]),
+    ]
+
+
+def _seal(bench: _Bench) -> list[Figure]:
+    settings = bench.settings
+    runs = []
+    for number in range(settings.repeat):
+        bench.tell(f"seal: run {number + 1} of {settings.repeat}")
+        with _fresh(bench) as data:
+            per_symbol = settings.seal_records // settings.symbols
+            plan = SealPlan(data=str(data), symbols=settings.symbols, per_symbol=per_symbol, capture=settings.capture)
+            runs.append(run_child("seal", plan, Sealed, folder=bench.folder))
+    return [
+        figure(
+            "seal.cost",
+            "seal a minute: CPU",
+            "µs/record",
+            [run.cpu_s / run.records * 1e6 for run in runs],
+            note=f"{runs[0].records:,} records",
+        ),
+        figure("seal.rate", "seal a minute: one worker", "records/s", [run.records / run.wall_s for run in runs]),
+        figure("seal.ratio", "seal a minute: text / segment", "×", [run.text_bytes / run.archive_bytes for run in runs]),
+    ]
+
+
+def _merge(bench: _Bench) -> list[Figure]:
+    runs = []
+    for number in range(max(1, bench.settings.repeat // 2 + 1)):
+        bench.tell(f"merge: run {number + 1}, a day of {bench.settings.merge_minutes} minutes")
+        data = Path(tempfile.mkdtemp(dir=bench.folder))
+        plan = MergePlan(data=str(data), minutes=bench.settings.merge_minutes, capture=bench.settings.capture)
+        runs.append(run_child("merge", plan, Merged, folder=bench.folder))
+    text = f"{runs[0].text_bytes / 1e9:.2f} GB of text in {bench.settings.merge_minutes} segments"
+    return [
+        figure("merge.splice", "day merge: splice", "GB/s of text", [run.text_bytes / run.splice_s / 1e9 for run in runs], note=text),
+        figure(
+            "merge.read_back",
+            "day merge: whole, with read-back",
+            "MB/s of text",
+            [run.text_bytes / run.merge_s / 1e6 for run in runs],
+            note="manifest, checks, fsync",
+        ),
+        figure("merge.rss", "day merge: most resident memory", "MB", [run.rss_peak / 2**20 for run in runs], note="of the whole process"),
+    ]
+
+
+def _start(bench: _Bench) -> list[Figure]:
+    bench.tell("start: hoga --help")
+    runs = []
+    for _ in range(max(3, bench.settings.repeat)):
+        began = perf_counter()
+        subprocess.run([sys.executable, "-m", "hoga", "--help"], stdout=subprocess.DEVNULL, check=True)
+        runs.append((perf_counter() - began) * 1e3)
+    return [figure("start.help", "hoga --help", "ms", runs, note="a fresh process")]
+
+
+_MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
+    "burst": _burst,
+    "tls": _tls,
+    "stages": _stages,
+    "paced": _paced,
+    "streams": _streams,
+    "consumer": _consumer,
+    "seal": _seal,
+    "merge": _merge,
+    "start": _start,
+}

@@ -1,0 +1,70 @@
+"""Every measurement runs, loses nothing, and says what it promises; how fast it was is no test's business."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hoga.bench.suite import PARTS
+
+FIGURES = {
+    "burst.rate",
+    "burst.cost",
+    "burst.seal",
+    "tls.rate",
+    "stage.count",
+    "stage.intake",
+    "stage.chunk",
+    "stage.write",
+    "stage.whole",
+    "paced.1000.ratio",
+    "paced.1000.lag_p99",
+    "paced.10000.ratio",
+    "streams.lost",
+    "streams.lag_p99",
+    "consumer.p99",
+    "memory.rss",
+    "memory.growth",
+    "seal.cost",
+    "seal.ratio",
+    "merge.splice",
+    "merge.read_back",
+    "merge.rss",
+    "start.help",
+}
+
+
+def bench(folder: Path, *options: str) -> dict[str, object]:
+    command = [sys.executable, "-m", "hoga", "bench", "--quick", "--json", "--folder", str(folder), *options]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=400, check=True, cwd=folder)
+    return dict(json.loads(result.stdout))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(420)
+def test_all_of_it_runs_and_every_figure_is_there(tmp_path: Path) -> None:
+    report = bench(tmp_path, "--seconds", "1")
+    figures = {each["name"]: each for each in report["figures"]}  # type: ignore[attr-defined]  # JSON
+    assert figures.keys() >= FIGURES
+    assert figures["streams.lost"]["median"] == 0
+    assert all(each["median"] > 0 for name, each in figures.items() if name not in {"streams.lost", "memory.growth"})
+    assert {"cpu", "cores", "kernel", "python", "packages"} <= report["machine"].keys()  # type: ignore[attr-defined]  # JSON
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_burst_is_on_disk_whole(tmp_path: Path) -> None:
+    report = bench(tmp_path, "--only", "burst", "--symbols", "7")
+    assert [each["name"] for each in report["figures"]] == ["burst.rate", "burst.per_cpu", "burst.cost", "burst.seal"]  # type: ignore[attr-defined]  # JSON
+
+
+def test_the_parts_are_what_the_command_names() -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "hoga", "bench", "--only", "brst"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert said.returncode == 2
+    assert ", ".join(PARTS) in said.stderr
+    assert "burst" in said.stderr

@@ -1,0 +1,354 @@
+"""One stream's way in. The fast path must never say anything else than the slow one."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hoga.core.ledger import COUNTED, Gap, Reason
+from hoga.core.streams import Stream
+from hoga.recorder.intake import FRESH, GATED, OVERLAP, Intake, make_intake
+from tests.recorder.workbench import SPOT, FakeLane, agg_trade, book, delta, frame, kline, stream
+
+BOOK, TRADE, DELTA, KLINE = (stream("BTCUSDT", channel) for channel in ("depth20@100ms", "aggTrade", "depth@100ms", "kline_1m"))
+
+
+def made(of: Stream, *, queue_max: int = 10**9, memory: int = 8) -> tuple[Intake, FakeLane]:
+    lane = FakeLane()
+    return make_intake(SPOT, of, index=0, lane=lane, queue_max=queue_max, memory=memory), lane
+
+
+def connected(of: Stream, **fields: int) -> tuple[Intake, FakeLane]:
+    intake, lane = made(of, **fields)
+    intake.connected(1, 1000)
+    return intake, lane
+
+
+def balanced(intake: Intake, lane: FakeLane) -> None:
+    intake.end_counting()
+    counted = sum(gap.missed or 0 for gap in lane.gaps if gap.reason in COUNTED)
+    assert intake.n == intake.recorded + intake.duplicates + counted
+    assert intake.recorded == len(lane.frames())
+
+
+# fast and slow
+
+
+def spelled(payload: bytes, of: Stream, way: int) -> bytes:
+    """The same frame in other spellings a server may choose, and some it must not."""
+    usual = frame(of, payload)
+    if way == 1:
+        return b'{"stream": "' + of.name.encode() + b'", "data": ' + payload + b"}"
+    if way == 2:
+        return b'{"data":' + payload + b',"stream":"' + of.name.encode() + b'"}'
+    if way == 3:
+        return usual[:-1] + b" }"
+    if way == 4:
+        return usual.replace(b":", b": ")
+    if way == 5:
+        return usual[: len(usual) * 2 // 3]
+    if way == 6:
+        return (
+            usual.replace(b'"lastUpdateId":', b'"zzz":1,"lastUpdateId":')
+            .replace(b'"a":', b'"zzz":1,"a":')
+            .replace(b'"U":', b'"zzz":1,"U":')
+        )
+    if way == 7:
+        return usual[:-1] + b',"extra":{"a":1}}'
+    return usual
+
+
+events = st.one_of(
+    st.tuples(st.just("frame"), st.integers(-12, 30), st.sampled_from([0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7])),
+    st.tuples(st.just("id"), st.sampled_from([1, 9, 10, 999, 1000, 99_999, 2**53 + 3, 10**18, 10**25]), st.just(0)),
+    st.tuples(st.sampled_from(["gate", "open", "cut", "tick", "minute", "leg", "unleg"]), st.just(0), st.just(0)),
+)
+
+
+@pytest.mark.parametrize("of", [BOOK, TRADE, DELTA, KLINE], ids=lambda of: of.channel)
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from([3, 96, 995, 9_990, 100_530_416_202]), st.lists(events, max_size=80))
+def test_fast_and_slow_path_agree(of: Stream, start: int, script: list[tuple[str, int, int]]) -> None:
+    """Any sequence of frames and events leaves the same records, gaps, asides and counts whichever path takes the frames."""
+    fast, fast_lane = connected(of)
+    slow, slow_lane = connected(of)
+    now, number, legs = 1000, start, 1
+    for what, value, way in script:
+        now += 7
+        if what in ("frame", "id"):
+            number = max(1, number + max(value, 1)) if what == "frame" else number
+            last = max(1, number + min(value, 0)) if what == "frame" else value
+            payload = {
+                BOOK: lambda n=last: book(n),
+                TRADE: lambda n=last: agg_trade(n),
+                DELTA: lambda n=last: delta(max(1, n - 2), n),
+                KLINE: lambda n=last: kline(n),
+            }[of]()
+            data = spelled(payload, of, way)
+            taken = fast.take(now, data), slow.take_slow(now, data)
+            assert bool(taken[0]) == bool(taken[1])
+            continue
+        for intake in (fast, slow):
+            if what == "gate":
+                intake.mode |= GATED
+            elif what == "open":
+                intake.mode &= ~GATED
+            elif what == "cut":
+                for leg in range(1, legs + 1):
+                    intake.disconnected(leg, alive_ns=now, reason=Reason.DISCONNECT)
+                intake.connected(1, now + 3)
+            elif what == "tick":
+                intake.end_counting()
+                intake.drain_holes(older_than_ns=now - 20)
+            elif what == "minute":
+                intake.close_minute(now, settle=False)
+            elif what == "leg":
+                intake.connected(2, now)
+            else:
+                intake.disconnected(2, alive_ns=now, reason=Reason.DISCONNECT)
+        legs = {"cut": 1, "leg": 2, "unleg": 1}.get(what, legs)
+    for intake in (fast, slow):
+        intake.close_minute(now + 1, settle=True)
+    assert fast_lane.all() == slow_lane.all()
+    assert fast_lane.gaps == slow_lane.gaps
+    assert fast_lane.odds == slow_lane.odds
+    assert (fast.n, fast.recorded, fast.duplicates, fast.reordered) == (slow.n, slow.recorded, slow.duplicates, slow.reordered)
+    balanced(fast, fast_lane)
+
+
+@pytest.mark.parametrize("of", [BOOK, TRADE, DELTA])
+def test_ids_that_gain_a_digit_go_on(of: Stream) -> None:
+    intake, lane = connected(of)
+    for number in range(9_995, 10_006):
+        intake.take(number, frame(of, {BOOK: book(number), TRADE: agg_trade(number), DELTA: delta(number, number)}[of]))
+    assert len(lane.frames()) == 11
+    assert intake.duplicates == 0
+    assert lane.gaps == []
+
+
+def test_an_older_id_with_fewer_digits_is_no_new_frame() -> None:
+    intake, lane = connected(BOOK)
+    for number in (10_000, 10_001, 9_999, 9_999):
+        intake.take(number, frame(BOOK, book(number)))
+    assert (intake.recorded, intake.reordered, intake.duplicates) == (3, 1, 1)
+    balanced(intake, lane)
+
+
+# every frame is accounted for
+
+
+@pytest.mark.parametrize(
+    "payload", [b'{"foo":1}', book(2**63), b'{"lastUpdateId":"7","bids":[]}', b'{"lastUpdateId":' + b"9" * 5000 + b"}"], ids=range(4)
+)
+def test_a_book_without_a_usable_id_is_counted_and_kept_aside(payload: bytes) -> None:
+    intake, lane = connected(BOOK)
+    intake.take(1, frame(BOOK, book(5)))
+    intake.take(2, frame(BOOK, payload))
+    intake.take(3, frame(BOOK, book(6)))
+    assert intake.recorded == 2
+    assert lane.odds == [("no comparable id", frame(BOOK, payload))]
+    balanced(intake, lane)
+    assert [gap.reason for gap in lane.gaps] == [Reason.MALFORMED]
+
+
+def test_a_book_with_an_empty_side_is_a_book() -> None:
+    intake, lane = connected(BOOK)
+    data = frame(BOOK, b'{"lastUpdateId":5,"bids":[],"asks":[["1","2"]]}')
+    intake.take(1, data)
+    assert lane.frames() == [data]
+
+
+def test_duplicates_on_one_leg_are_kept_aside_and_between_two_legs_not() -> None:
+    intake, lane = connected(TRADE)
+    intake.take(1, frame(TRADE, agg_trade(1)))
+    intake.take(2, frame(TRADE, agg_trade(1)))
+    assert [why for why, _ in lane.odds] == ["duplicate"]
+    intake.connected(2, 3)
+    assert intake.mode & OVERLAP
+    intake.take(4, frame(TRADE, agg_trade(1)))
+    assert len(lane.odds) == 1
+    assert intake.duplicates == 2
+    balanced(intake, lane)
+
+
+def test_a_stream_without_ids_drops_only_equal_frames() -> None:
+    intake, lane = connected(KLINE)
+    for number in (1, 1, 2, 1):
+        intake.take(number, frame(KLINE, kline(number)))
+    assert (intake.recorded, intake.duplicates) == (2, 2)
+    balanced(intake, lane)
+
+
+def test_a_full_queue_sheds_and_says_so_then_goes_on() -> None:
+    intake, lane = connected(BOOK, queue_max=5)
+    lane.waiting = 5
+    for number in range(1, 9):
+        intake.take(number, frame(BOOK, book(number)))
+    assert intake.recorded == 5
+    lane.waiting = 2
+    for number in range(10, 20):
+        intake.take(30_000_000 + number, frame(BOOK, book(number)))
+    assert intake.recorded == 15
+    balanced(intake, lane)
+    assert {gap.reason for gap in lane.gaps} == {Reason.BACKPRESSURE}
+
+
+def test_records_let_go_afterwards_are_counted() -> None:
+    intake, lane = connected(BOOK)
+    for number in (1, 2, 3):
+        intake.take(number, frame(BOOK, book(number)))
+    intake.count_lost(Reason.DISK_FULL, 2, 3, 2)
+    intake.end_counting()
+    assert intake.recorded == 1
+    assert lane.gaps == [Gap(2, 3, Reason.DISK_FULL, 2)]
+
+
+# what cuts cost
+
+
+def test_a_cut_is_a_gap_from_the_last_sign_of_life_to_the_next_connection() -> None:
+    intake, lane = connected(BOOK)
+    intake.take(1100, frame(BOOK, book(1)))
+    intake.disconnected(1, alive_ns=1150, reason=Reason.DISCONNECT)
+    intake.connected(2, 1900)
+    assert lane.gaps == []
+    intake.take(2000, frame(BOOK, book(9)))
+    assert lane.gaps == [Gap(1150, 1900, Reason.DISCONNECT, None)]
+
+
+@pytest.mark.parametrize(("next_id", "missed", "ids"), [(2, 0, (None, None)), (6, 4, (2, 5))])
+def test_ids_tell_what_a_cut_cost(next_id: int, missed: int, ids: tuple[int | None, int | None]) -> None:
+    intake, lane = connected(TRADE)
+    intake.take(1100, frame(TRADE, agg_trade(1)))
+    intake.disconnected(1, alive_ns=1150, reason=Reason.DISCONNECT)
+    intake.connected(2, 1900)
+    intake.take(2000, frame(TRADE, agg_trade(next_id)))
+    assert lane.gaps == [Gap(1150, 1900, Reason.DISCONNECT, missed, *ids)]
+
+
+def test_a_gap_is_written_down_even_when_the_first_frame_after_it_may_not_be_recorded() -> None:
+    intake, lane = connected(BOOK)
+    intake.take(1100, frame(BOOK, book(1)))
+    intake.disconnected(1, alive_ns=1150, reason=Reason.DISCONNECT)
+    intake.mode |= GATED
+    intake.connected(2, 1900)
+    intake.take(2000, frame(BOOK, book(9)))
+    assert lane.gaps == [Gap(1150, 1900, Reason.DISCONNECT, None)]
+    balanced(intake, lane)
+
+
+def test_a_connection_that_brings_nothing_prolongs_the_gap() -> None:
+    intake, lane = connected(BOOK)
+    intake.take(1100, frame(BOOK, book(1)))
+    intake.disconnected(1, alive_ns=1100, reason=Reason.DISCONNECT)
+    intake.connected(2, 1500)
+    intake.disconnected(2, alive_ns=1600, reason=Reason.DISCONNECT)
+    intake.connected(3, 1900)
+    intake.take(2000, frame(BOOK, book(9)))
+    assert lane.gaps == [Gap(1100, 1900, Reason.DISCONNECT, None)]
+
+
+def test_an_open_gap_is_cut_at_the_minute_and_goes_on_behind_it() -> None:
+    intake, lane = connected(BOOK)
+    intake.take(1100, frame(BOOK, book(1)))
+    intake.disconnected(1, alive_ns=1150, reason=Reason.DISCONNECT)
+    intake.close_minute(1500, settle=False)
+    intake.connected(2, 1900)
+    intake.take(2000, frame(BOOK, book(9)))
+    assert lane.gaps == [Gap(1150, 1500, Reason.DISCONNECT, None), Gap(1500, 1900, Reason.DISCONNECT, None)]
+
+
+def test_a_silence_that_ends_in_a_cut_is_not_forgotten() -> None:
+    intake, lane = connected(BOOK)
+    intake.take(1100, frame(BOOK, book(1)))
+    intake.silent(1100)
+    intake.disconnected(1, alive_ns=5000, reason=Reason.DISCONNECT)
+    intake.connected(2, 5500)
+    intake.take(6000, frame(BOOK, book(9)))
+    assert lane.gaps == [Gap(1100, 5000, Reason.SILENCE, None), Gap(5000, 5500, Reason.DISCONNECT, None)]
+
+
+def test_a_silence_ends_with_the_next_frame() -> None:
+    intake, lane = connected(BOOK)
+    intake.take(1100, frame(BOOK, book(1)))
+    intake.silent(1100)
+    intake.silent(1100)
+    assert intake.mode & FRESH
+    intake.take(6000, frame(BOOK, book(9)))
+    assert lane.gaps == [Gap(1100, 6000, Reason.SILENCE, None)]
+
+
+def test_one_of_two_legs_gone_is_no_gap() -> None:
+    intake, lane = connected(BOOK)
+    intake.connected(2, 1010)
+    intake.take(1100, frame(BOOK, book(1)))
+    intake.disconnected(1, alive_ns=1150, reason=Reason.DISCONNECT)
+    intake.take(1200, frame(BOOK, book(2)))
+    assert lane.gaps == []
+    assert not intake.mode & OVERLAP
+    assert intake.tag >> 16 == 2
+
+
+def test_a_hole_is_written_down_when_nothing_late_can_fill_it() -> None:
+    intake, lane = connected(TRADE)
+    for now, number in ((1000, 1), (1010, 5), (1020, 3)):
+        intake.take(now, frame(TRADE, agg_trade(number)))
+    intake.drain_holes(older_than_ns=1010)
+    assert lane.gaps == []
+    intake.drain_holes(older_than_ns=1011)
+    assert lane.gaps == [
+        Gap(1000, 1010, Reason.SEQUENCE_GAP, 1, 2, 2),
+        Gap(1000, 1010, Reason.SEQUENCE_GAP, 1, 4, 4),
+    ]
+    assert intake.reordered == 1
+
+
+def test_a_young_hole_survives_the_minute_and_is_settled_at_the_end() -> None:
+    intake, lane = connected(TRADE)
+    for now, number in ((1000, 1), (1010, 3)):
+        intake.take(now, frame(TRADE, agg_trade(number)))
+    intake.close_minute(1015, settle=False)
+    assert lane.gaps == []
+    intake.take(1020, frame(TRADE, agg_trade(2)))
+    assert intake.recorded == 3
+    intake.take(1030, frame(TRADE, agg_trade(6)))
+    intake.close_minute(1031, settle=True)
+    assert lane.gaps == [Gap(1010, 1030, Reason.SEQUENCE_GAP, 2, 4, 5)]
+
+
+def test_a_new_life_says_what_the_time_between_cost() -> None:
+    intake, lane = made(TRADE)
+    intake.resume(ended_ns=500, reason=Reason.CRASH, last_id=7)
+    intake.connected(1, 900)
+    intake.take(1000, frame(TRADE, agg_trade(7)))
+    intake.take(1001, frame(TRADE, agg_trade(10)))
+    assert lane.gaps == [Gap(500, 900, Reason.CRASH, 2, 8, 9)]
+    assert intake.duplicates == 1
+
+
+def test_the_newest_frame_is_told_recorded_or_not() -> None:
+    intake, _ = connected(BOOK)
+    intake.take(1, frame(BOOK, book(1)))
+    assert intake.newest() == (1, frame(BOOK, book(1)))
+    intake.mode |= GATED
+    intake.take(2, frame(BOOK, book(2)))
+    assert intake.newest() == (2, frame(BOOK, book(2)))
+
+
+def test_the_route_gets_recorded_frames_only() -> None:
+    intake, _ = connected(BOOK)
+    routed: list[bytes] = []
+    intake.route = lambda now, data: routed.append(data)
+    for number in (1, 2, 2):
+        intake.take(number, frame(BOOK, book(number)))
+    assert routed == [frame(BOOK, book(1)), frame(BOOK, book(2))]
+
+
+@pytest.mark.parametrize("symbol", ["币安人生USDT", "1000SATSUSDT"])
+def test_any_symbol_is_recorded(symbol: str) -> None:
+    of = stream(symbol, "depth20@100ms")
+    intake, lane = connected(of)
+    for number in (1, 2):
+        assert intake.take(number, frame(of, book(number))) is None
+    assert lane.frames() == [frame(of, book(1)), frame(of, book(2))]
