@@ -125,6 +125,8 @@ class Desk:
         self.verdict = self._judged(quiet, self.hardware)
         if self.fanout.viewers:
             self._offer()
+        else:
+            self._greeting = False
 
     def _take(self, payload: bytes, turn: int, pid: int, written_s: float) -> None:
         try:

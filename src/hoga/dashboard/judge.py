@@ -153,7 +153,7 @@ def _disk(snapshot: Snapshot, hardware: Hardware | None) -> list[Reason]:
     free = hardware.disk_free if hardware is not None else None
     for venue in snapshot.venues:
         if venue.disk_full:
-            args = {"venue": venue.venue, "free": (free or 0) >> 20, "reserve": reserve >> 20}
+            args: dict[str, str | int | float] = {"venue": venue.venue, "free": (free or 0) >> 20, "reserve": reserve >> 20}
             reasons.append(Reason("disk-full", "bad", args))
         elif venue.fault is not None:
             reasons.append(Reason("writer", "bad", {"venue": venue.venue, "why": venue.fault}))

@@ -212,8 +212,8 @@ def _venues(snapshot: Snapshot) -> Iterator[Metric]:
     )
     for name, values in columns:
         counter = _counter(name, ["venue"])
-        for venue, value in zip(snapshot.venues, values, strict=True):
-            counter.add_metric([venue.venue], value)
+        for venue, total in zip(snapshot.venues, values, strict=True):
+            counter.add_metric([venue.venue], total)
         yield counter
     for name, by_reason in (("hoga_lost_frames_total", "lost"), ("hoga_gaps_by_reason_total", "gaps")):
         counter = _counter(name, ["venue", "reason"])
