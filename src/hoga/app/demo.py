@@ -163,7 +163,9 @@ class Demo:
     # -- watching -----------------------------------------------------------------------------------------------
 
     def _watch_from(self, run: Run, shutdown: ShutdownManager, dashboard: str | None) -> None:
-        self._say(f"dashboard: {dashboard}" if dashboard is not None else "the dashboard is not up; logs/hoga.log in the data folder says why")
+        self._say(
+            f"dashboard: {dashboard}" if dashboard is not None else "the dashboard is not up; logs/hoga.log in the data folder says why"
+        )
         shutdown.own_task(asyncio.create_task(self._watch(run, shutdown), name="demo"))
 
     async def _watch(self, run: Run, shutdown: ShutdownManager) -> None:

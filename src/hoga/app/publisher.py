@@ -2,7 +2,8 @@
 
 Runs on the event loop, so it must be cheap: each round copies a few counters per stream and encodes them; what changes
 seldom (names, connections, logs) is encoded when it changes. It takes no more than a hundredth of a core: the pause
-between two rounds is at least a hundred times what a round costs. A fault of its own is counted and logged, and reaches nobody.
+between two rounds grows, up to a second, until it is a hundred times the processor time of a round. A fault of its own
+is counted and logged, and reaches nobody.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import contextlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import monotonic, monotonic_ns, perf_counter, time_ns
+from time import monotonic, monotonic_ns, thread_time, time_ns
 
 import msgspec
 import psutil
@@ -25,13 +26,14 @@ from hoga.recorder.intake import Intake
 from hoga.recorder.lane import Lane
 from hoga.runtime.logs import get_log
 from hoga.runtime.metrics import GcWatch, LagWindow
-from hoga.runtime.page import PageReader, PageState, PageWriter
+from hoga.runtime.page import PageReader, PageWriter
 from hoga.runtime.snapshot import (
     BookFrame,
     ConnectionRow,
     GapRow,
     Logs,
     Meta,
+    PageState,
     ProcessRow,
     Rows,
     RunState,
@@ -51,6 +53,7 @@ LogTail = Callable[[], tuple[list[str], int]]
 """(the last log lines, lines dropped)"""
 
 _SHARE = 0.01
+_INTERVAL_MAX_S = 1.0
 _SLOW_S = 1.0
 _LAG_PROBE_S = 0.1
 _P99_PARTS = 10
@@ -151,11 +154,10 @@ class Publisher:
             reader.close()
 
     def _round(self) -> None:
-        began = perf_counter()
+        began = thread_time()
         self._publish_safely()
-        cost = perf_counter() - began
-        self._cost_s += (cost - self._cost_s) * 0.1
-        self._interval_s = max(self._program.dashboard_stream_interval, self._cost_s / _SHARE)
+        self._cost_s += (thread_time() - began - self._cost_s) * 0.1
+        self._interval_s = max(self._program.dashboard_stream_interval, min(_INTERVAL_MAX_S, self._cost_s / _SHARE))
         if self._running:
             self._timers[0] = self._loop.call_later(self._interval_s, self._round)
 
@@ -353,7 +355,16 @@ class Publisher:
                     directory = str(venue.config.directory(stream.kind).resolve())
                     self._places[f"{venue.config.venue}:{stream.name}"] = len(streams)
                     streams.append(
-                        StreamRow(stream.name, venue.config.venue, stream.symbol, stream.channel, stream.kind, symbol_at, len(self._lanes), directory)
+                        StreamRow(
+                            stream.name,
+                            venue.config.venue,
+                            stream.symbol,
+                            stream.channel,
+                            stream.kind,
+                            symbol_at,
+                            len(self._lanes),
+                            directory,
+                        )
                     )
                     self._intakes.append(intake)
                 self._lanes.append((lane, len(intakes)))

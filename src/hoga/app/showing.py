@@ -24,8 +24,8 @@ from hoga.app.venue_run import VenueRun
 from hoga.dashboard.config import DashboardConfig
 from hoga.runtime.log_inlet import LogAddress
 from hoga.runtime.logs import get_log
-from hoga.runtime.page import PageReader, PageState, PageWriter, page_path
-from hoga.runtime.snapshot import DashboardStatus, RunState, decode_status
+from hoga.runtime.page import PageReader, PageWriter, page_path
+from hoga.runtime.snapshot import DashboardStatus, PageState, RunState, decode_status
 
 __all__ = ["Showing", "dashboard_config"]
 
@@ -189,7 +189,7 @@ class Showing:
         if trouble is not None:
             _log.warning("dashboard does not serve", why=trouble, hint="it tries again; DASHBOARD_PORT_NUMBER sets another port")
         elif status is not None:
-            _log.info("dashboard serves", url=status.url)
+            _log.info("dashboard serves", url=status.url.partition("?")[0])
 
 
 def _spawn(told: bytes) -> subprocess.Popen[bytes]:

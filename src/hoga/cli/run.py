@@ -64,7 +64,9 @@ def run(
             note(f"dashboard: {dashboard or 'not up; the log says why'}")
 
     try:
-        return run_loop(run_until_stopped(loaded, inlet.address, seconds=seconds, log_tail=lambda: (logs.recent, logs.dropped), on_ready=ready))
+        return run_loop(
+            run_until_stopped(loaded, inlet.address, seconds=seconds, log_tail=lambda: (logs.recent, logs.dropped), on_ready=ready)
+        )
     finally:
         inlet.close()
         logs.close()

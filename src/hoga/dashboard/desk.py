@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, monotonic_ns, time_ns
 from typing import Any
@@ -31,10 +30,10 @@ from hoga.dashboard.ladder import read_ladder
 from hoga.dashboard.prometheus import Facts
 from hoga.dashboard.today import Today
 from hoga.dashboard.watch import ConnectionHealth, Watch
-from hoga.runtime.hardware import Hardware, HardwareMonitor
+from hoga.runtime.hardware import HardwareMonitor
 from hoga.runtime.logs import get_log
-from hoga.runtime.page import PageReader, PageState, PageWriter
-from hoga.runtime.snapshot import DashboardStatus, Snapshot, decode_snapshot, encode_status
+from hoga.runtime.page import PageReader, PageWriter
+from hoga.runtime.snapshot import DashboardStatus, Hardware, PageState, Snapshot, decode_snapshot, encode_status
 
 __all__ = ["BOOK_KINDS", "Desk"]
 
@@ -377,5 +376,3 @@ class Desk:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None or value != value else round(value, 2)
-
-

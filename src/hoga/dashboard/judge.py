@@ -14,9 +14,7 @@ from enum import StrEnum
 
 import msgspec
 
-from hoga.runtime.hardware import Hardware
-from hoga.runtime.page import PageState
-from hoga.runtime.snapshot import RunState, Snapshot, StreamFlag
+from hoga.runtime.snapshot import Hardware, PageState, RunState, Snapshot, StreamFlag
 
 __all__ = ["CODES", "Reason", "State", "Verdict", "judge", "sentence"]
 
@@ -195,7 +193,8 @@ def _streams(snapshot: Snapshot, quiet_s: list[float]) -> list[Reason]:
     silent = [
         row.name
         for at, row in enumerate(snapshot.meta.streams)
-        if at not in told and (snapshot.rows.flags[at] & (StreamFlag.SILENT | StreamFlag.DISCONNECTED | StreamFlag.OTHER_DOWN) or quiet_s[at] > 0)
+        if at not in told
+        and (snapshot.rows.flags[at] & (StreamFlag.SILENT | StreamFlag.DISCONNECTED | StreamFlag.OTHER_DOWN) or quiet_s[at] > 0)
     ]
     return [Reason("silent", "bad", {"count": len(silent), "names": _listed(silent)})] if silent else []
 

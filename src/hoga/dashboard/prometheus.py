@@ -15,8 +15,7 @@ from prometheus_client.registry import Collector
 
 from hoga.dashboard.judge import Verdict
 from hoga.dashboard.watch import ConnectionHealth
-from hoga.runtime.hardware import Hardware
-from hoga.runtime.snapshot import Snapshot
+from hoga.runtime.snapshot import Hardware, Snapshot
 
 __all__ = ["METRICS", "Facts", "render"]
 
@@ -117,7 +116,9 @@ class _Collector(Collector):
 
 
 def _gone(verdict: Verdict) -> bool:
-    return any(reason.code in ("not-running", "stale", "page-empty", "page-foreign", "page-version", "page-torn") for reason in verdict.reasons)
+    return any(
+        reason.code in ("not-running", "stale", "page-empty", "page-foreign", "page-version", "page-torn") for reason in verdict.reasons
+    )
 
 
 def _gauge(name: str, value: float | None) -> Metric:
@@ -158,7 +159,10 @@ def _run(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge("hoga_event_loop_lag_seconds", process.loop_lag_max_ms / 1e3)
     yield _gauge("hoga_gc_pause_seconds", process.gc_pause_max_ms / 1e3)
     yield _gauge("hoga_publish_seconds", process.publish_us / 1e6)
-    for name, value in (("hoga_gc_collections_total", process.gc_collections), ("hoga_dashboard_restarts_total", process.dashboard_restarts)):
+    for name, value in (
+        ("hoga_gc_collections_total", process.gc_collections),
+        ("hoga_dashboard_restarts_total", process.dashboard_restarts),
+    ):
         family = _counter(name, [])
         family.add_metric([], value)
         yield family

@@ -156,7 +156,10 @@ class _Page:
             now = asyncio.get_running_loop().time()
             if now - self._metrics[0] > _METRICS_S:
                 self._metrics = (now, await asyncio.to_thread(render, self._desk.facts()))
-        return Response(self._metrics[1], headers={"content-type": "text/plain; version=1.0.0; charset=utf-8; escaping=underscores", "cache-control": "no-store"})
+        return Response(
+            self._metrics[1],
+            headers={"content-type": "text/plain; version=1.0.0; charset=utf-8; escaping=underscores", "cache-control": "no-store"},
+        )
 
     async def socket(self, socket: WebSocket) -> None:
         """One viewer, from beginning to end."""
@@ -324,4 +327,3 @@ def _with_headers(send: Send) -> Send:
 async def _close(socket: WebSocket, code: int, reason: str) -> None:
     with contextlib.suppress(RuntimeError, WebSocketDisconnect, OSError):
         await socket.close(code, reason)
-

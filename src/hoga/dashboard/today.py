@@ -133,4 +133,3 @@ def strip(live: list[Span], covered: Iterable[Span], start_ns: int) -> str:
         had = covered_ns(clipped(spans, window))
         signs.append("=" if had >= wanted else str(min(9, had * 10 // wanted)))
     return "".join(signs)
-

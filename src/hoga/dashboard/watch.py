@@ -13,8 +13,7 @@ import msgspec
 import numpy
 from numpy.typing import NDArray
 
-from hoga.runtime.hardware import Hardware
-from hoga.runtime.snapshot import ConnectionRow, Snapshot, StreamFlag
+from hoga.runtime.snapshot import ConnectionRow, Hardware, Snapshot, StreamFlag
 
 __all__ = ["HISTORY_S", "SERIES", "ConnectionHealth", "Watch"]
 

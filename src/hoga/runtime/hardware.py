@@ -7,37 +7,14 @@ import os
 from collections import deque
 from time import monotonic
 
-import msgspec
 import psutil
 
-__all__ = ["Hardware", "HardwareMonitor", "reserve_reached_in_s"]
+from hoga.runtime.snapshot import Hardware
+
+__all__ = ["HardwareMonitor", "reserve_reached_in_s"]
 
 _TREND_S = 900.0
 _TREND_MIN_S = 60.0
-
-
-class Hardware(msgspec.Struct, frozen=True, kw_only=True):
-    """One look at the machine. Percentages are of all processors for `cpu`, of one for a process. None: not known.
-
-    `reserve_in_s`: until the free space is down to the reserve, at the pace of the last quarter of an hour.
-    """
-
-    cpu_percent: float
-    cpus: int
-    load1: float | None
-    collector_cpu: float | None
-    collector_rss: int | None
-    workers_cpu: float | None
-    dashboard_cpu: float
-    dashboard_rss: int
-    memory_percent: float
-    memory_available: int
-    net_in: float
-    net_out: float
-    disk_free: int | None
-    disk_total: int | None
-    reserve_in_s: float | None
-    temperature: float | None
 
 
 class HardwareMonitor:

@@ -19,14 +19,15 @@ import mmap
 import os
 import struct
 import tempfile
-from enum import StrEnum
 from pathlib import Path
 from time import monotonic_ns
 
 import msgspec
 from isal import isal_zlib
 
-__all__ = ["VERSION", "PageReader", "PageRead", "PageState", "PageWriter", "page_path"]
+from hoga.runtime.snapshot import PageState
+
+__all__ = ["VERSION", "PageRead", "PageReader", "PageWriter", "page_path"]
 
 VERSION = 1
 MAGIC = b"HOGAPAGE"
@@ -37,17 +38,6 @@ _TURN_AT = 24
 _SLOT = struct.Struct("<QQII")
 _FIRST = 64
 _TRIES = 4
-
-
-class PageState(StrEnum):
-    """What a reader found. Anything but `GOOD` comes without a payload."""
-
-    GOOD = "good"
-    MISSING = "missing"
-    EMPTY = "empty"
-    FOREIGN = "foreign"
-    VERSION = "version"
-    TORN = "torn"
 
 
 class PageRead(msgspec.Struct, frozen=True):

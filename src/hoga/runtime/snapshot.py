@@ -2,7 +2,7 @@
 
 The field names below are the keys, and stand nowhere else: whoever writes or reads the page uses these Structs. The page
 holds one `Snapshot` in MessagePack. Times are wall-clock ns; a column is a list with one value per stream, in the
-order of `Meta.streams`, or per symbol, in the order of `Meta.symbols`. None: not known.
+order of `Meta.streams`, or per symbol, in the order of `Meta.symbols`. None: not known. Pure.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ __all__ = [
     "ConnectionRow",
     "DashboardStatus",
     "GapRow",
+    "Hardware",
     "Logs",
     "Meta",
+    "PageState",
     "ProcessRow",
     "Rows",
     "RunState",
@@ -209,6 +211,41 @@ class DashboardStatus(msgspec.Struct, frozen=True, kw_only=True):
     trouble: str | None
     viewers: int
     books: list[str]
+
+
+class Hardware(msgspec.Struct, frozen=True, kw_only=True):
+    """One look at the machine. Percentages are of all processors for `cpu`, of one for a process. None: not known.
+
+    `reserve_in_s`: until the free space is down to the reserve, at the pace of the last quarter of an hour.
+    """
+
+    cpu_percent: float
+    cpus: int
+    load1: float | None
+    collector_cpu: float | None
+    collector_rss: int | None
+    workers_cpu: float | None
+    dashboard_cpu: float
+    dashboard_rss: int
+    memory_percent: float
+    memory_available: int
+    net_in: float
+    net_out: float
+    disk_free: int | None
+    disk_total: int | None
+    reserve_in_s: float | None
+    temperature: float | None
+
+
+class PageState(StrEnum):
+    """What a reader found. Anything but `GOOD` comes without a payload."""
+
+    GOOD = "good"
+    MISSING = "missing"
+    EMPTY = "empty"
+    FOREIGN = "foreign"
+    VERSION = "version"
+    TORN = "torn"
 
 
 class _Parts(msgspec.Struct, frozen=True, kw_only=True):

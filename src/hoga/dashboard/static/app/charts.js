@@ -64,7 +64,7 @@ export class Charts {
       cursor: { y: false, drag: { x: false, y: false } },
       tzDate: (seconds) => (isLocal() ? new Date(seconds * 1000) : uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC")),
       scales: { y: { range: (_, low, high) => (low == null ? [0, 1] : [Math.min(0, low), high > Math.min(0, low) ? high + (high - Math.min(0, low)) * 0.08 : 1]) } },
-      axes: [{ ...axis, size: 24, values: (_, splits) => splits.map((at) => uPlot.fmtDate("{HH}:{mm}")(isLocal() ? new Date(at * 1000) : uPlot.tzDate(new Date(at * 1000), "Etc/UTC"))) }, { ...axis, size: 46, values: (_, splits) => splits.map((value) => (value >= 1000 ? `${value / 1000}k` : String(value))) }],
+      axes: [{ ...axis, size: 24, values: (_, splits) => splits.map((at) => uPlot.fmtDate(splits[1] - splits[0] < 60 ? "{mm}:{ss}" : "{HH}:{mm}")(isLocal() ? new Date(at * 1000) : uPlot.tzDate(new Date(at * 1000), "Etc/UTC"))) }, { ...axis, size: 46, values: (_, splits) => splits.map((value) => (value >= 1000 ? `${value / 1000}k` : String(value))) }],
       series: [{}, ...chart.spec.curves.map((_, at) => ({ stroke: COLOURS[at], width: 1.5, points: { show: false }, spanGaps: false }))],
     }, data, chart.plot);
   }

@@ -11,6 +11,8 @@ export function ms(value) {
   return `${size >= 100 ? value.toFixed(0) : size >= 1 ? value.toFixed(1) : value.toFixed(2)} ms`;
 }
 
+export const plainMs = (value) => (value == null ? "–" : value.toFixed(Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 1 ? 1 : 2));
+
 export function bytes(value) {
   if (value == null) return "–";
   const units = ["B", "KB", "MB", "GB", "TB"];
@@ -38,8 +40,6 @@ export function day(millis, local) {
   const date = new Date(local ? millis - new Date(millis).getTimezoneOffset() * 60000 : millis);
   return `${date.toISOString().slice(0, 10)} ${date.toISOString().slice(11, 19)}${local ? "" : "Z"}`;
 }
-
-export function price(value, digits) { return value.toFixed(digits); }
 
 export function digitsOf(values) {
   let digits = 0;

@@ -12,7 +12,7 @@ const TEXTS = {
     "link-live": "live", "link-stale": "stale {seconds} s", "link-lost": "dashboard lost, {seconds} s", "link-over": "session over: reload", "link-full": "too many viewers, trying again", "link-wait": "connecting",
     choose: "Choose a stream", "waiting-book": "waiting for the book",
     rate: "frames/s", records: "records", live: "live streams", gaps: "gaps", median: "median latency", p99: "p99 latency", tick: "to disk, p99", queue: "queue", disk: "disk free", clock: "clock offset",
-    "c-name": "Stream", "c-kind": "Kind", "c-st": "State", "c-rate": "Per s", "c-med": "Median", "c-p99": "p99", "c-flush": "Flush", "c-q": "Queue", "c-gaps": "Gaps", "c-rec": "Records", "c-strip": "Today",
+    "c-name": "Stream", "c-kind": "Kind", "c-st": "State", "c-rate": "Per s", "c-med": "Med. ms", "c-p99": "p99 ms", "c-flush": "Flush ms", "c-q": "Queue", "c-gaps": "Gaps", "c-rec": "Records", "c-strip": "Today",
     "s-ok": "✓ recording", "s-gated": "✕ too late", "s-disk": "✕ disk full", "s-disconnected": "✕ disconnected", "s-silent": "✕ silent", "s-down": "✕ down", "s-never": "… connecting", "s-unknown": "? unknown",
     connection: "Connection", state: "State", epoch: "Epoch", uptime: "Up for", reconnects: "Reconnects", perhour: "Per hour", failures: "Failures", health: "Health", lastclose: "Last close", framesps: "Frames/s", nstreams: "Streams",
     "cs-live": "✓ live", "cs-handover": "✓ handover", "cs-connecting": "… connecting", "cs-waiting": "✕ waiting", "cs-idle": "… idle", "cs-stopped": "✕ stopped",
@@ -20,7 +20,7 @@ const TEXTS = {
     never: "not in sight", unknown: "not known",
     "p-lag": "Event loop lag, max", "p-gc": "GC pause, max", "p-tick": "To disk p50 / p99 / max", "p-fsync": "fsync", "p-publish": "Snapshot costs", "p-clock": "Clock", "p-sealed": "Minutes sealed / waiting", "p-days": "Days merged", "p-odd": "Odd frames", "p-lost": "Lost, by reason", "p-started": "Started", "p-restarts": "Dashboard restarts", "p-viewers": "Viewers", none: "none",
     "ch-rate": "Frames per second", "ch-latency": "Latency, ms", "ch-tick": "Receipt to disk, loop lag, GC, ms", "ch-queue": "Queue, records", "ch-cpu": "Processors, recorder, memory, %", "ch-net": "Network, KB/s", "ch-srate": "Frames per second of this stream", "ch-slatency": "Median latency of this symbol, ms",
-    "l-rate": "all streams", "l-median": "median", "l-p99": "p99", "l-tick": "to disk p99", "l-lag": "loop lag", "l-gc": "GC", "l-queue": "waiting", "l-cpu": "processors", "l-collector": "recorder", "l-memory": "memory", "l-in": "in", "l-out": "out", "l-fsync": "fsync",
+    "l-rate": "all streams", "l-stream": "this stream", "l-median": "median", "l-p99": "p99", "l-tick": "to disk p99", "l-lag": "loop lag", "l-gc": "GC", "l-queue": "waiting", "l-cpu": "processors", "l-collector": "recorder", "l-memory": "memory", "l-in": "in", "l-out": "out", "l-fsync": "fsync",
     "heat-alt": "Depth heatmap of {name}: size at each price over the last minute", "heat-legend": "Depth, the last minute; brighter is larger", "strip-alt": "Today: {share} complete",
     "share-none": "nothing sealed yet", "share": "{percent} % complete since recording began", spread: "spread {spread}",
     "r-not-running": "No recorder is running for {folder}", "r-page-empty": "The recorder is starting", "r-page-foreign": "The recorder's page is not one of hoga's", "r-page-version": "The recorder is another version of hoga than this dashboard", "r-page-torn": "The recorder's page cannot be read",
@@ -43,7 +43,7 @@ const TEXTS = {
     "link-live": "실시간", "link-stale": "{seconds}초째 갱신 없음", "link-lost": "대시보드 연결 끊김, {seconds}초", "link-over": "세션 종료: 새로고침하세요", "link-full": "접속자가 너무 많음, 재시도 중", "link-wait": "연결 중",
     choose: "스트림을 선택하세요", "waiting-book": "호가를 기다리는 중",
     rate: "초당 프레임", records: "기록 수", live: "정상 스트림", gaps: "공백", median: "지연 중앙값", p99: "지연 p99", tick: "디스크까지 p99", queue: "대기열", disk: "디스크 여유", clock: "시계 오차",
-    "c-name": "스트림", "c-kind": "종류", "c-st": "상태", "c-rate": "초당", "c-med": "중앙값", "c-p99": "p99", "c-flush": "플러시", "c-q": "대기", "c-gaps": "공백", "c-rec": "기록", "c-strip": "오늘",
+    "c-name": "스트림", "c-kind": "종류", "c-st": "상태", "c-rate": "초당", "c-med": "중앙 ms", "c-p99": "p99 ms", "c-flush": "플러시 ms", "c-q": "대기", "c-gaps": "공백", "c-rec": "기록", "c-strip": "오늘",
     "s-ok": "✓ 기록 중", "s-gated": "✕ 지연 초과", "s-disk": "✕ 디스크 부족", "s-disconnected": "✕ 연결 끊김", "s-silent": "✕ 무응답", "s-down": "✕ 중단", "s-never": "… 연결 중", "s-unknown": "? 알 수 없음",
     connection: "연결", state: "상태", epoch: "에포크", uptime: "유지 시간", reconnects: "재연결", perhour: "시간당", failures: "실패", health: "건강도", lastclose: "마지막 종료", framesps: "초당 프레임", nstreams: "스트림",
     "cs-live": "✓ 정상", "cs-handover": "✓ 교대 중", "cs-connecting": "… 연결 중", "cs-waiting": "✕ 대기 중", "cs-idle": "… 유휴", "cs-stopped": "✕ 정지",
@@ -51,7 +51,7 @@ const TEXTS = {
     never: "예상되지 않음", unknown: "알 수 없음",
     "p-lag": "이벤트 루프 지연, 최대", "p-gc": "GC 정지, 최대", "p-tick": "디스크까지 p50 / p99 / 최대", "p-fsync": "fsync", "p-publish": "스냅샷 비용", "p-clock": "시계", "p-sealed": "봉인된 분 / 대기", "p-days": "병합된 일", "p-odd": "특이 프레임", "p-lost": "원인별 손실", "p-started": "시작", "p-restarts": "대시보드 재시작", "p-viewers": "접속자", none: "없음",
     "ch-rate": "초당 프레임", "ch-latency": "지연, ms", "ch-tick": "수신→디스크, 루프 지연, GC, ms", "ch-queue": "대기열, 건", "ch-cpu": "프로세서, 기록기, 메모리, %", "ch-net": "네트워크, KB/s", "ch-srate": "이 스트림의 초당 프레임", "ch-slatency": "이 종목의 지연 중앙값, ms",
-    "l-rate": "전체 스트림", "l-median": "중앙값", "l-p99": "p99", "l-tick": "디스크까지 p99", "l-lag": "루프 지연", "l-gc": "GC", "l-queue": "대기", "l-cpu": "프로세서", "l-collector": "기록기", "l-memory": "메모리", "l-in": "수신", "l-out": "송신", "l-fsync": "fsync",
+    "l-rate": "전체 스트림", "l-stream": "이 스트림", "l-median": "중앙값", "l-p99": "p99", "l-tick": "디스크까지 p99", "l-lag": "루프 지연", "l-gc": "GC", "l-queue": "대기", "l-cpu": "프로세서", "l-collector": "기록기", "l-memory": "메모리", "l-in": "수신", "l-out": "송신", "l-fsync": "fsync",
     "heat-alt": "{name} 호가 잔량 히트맵: 최근 1분간 가격별 수량", "heat-legend": "최근 1분 잔량, 밝을수록 많음", "strip-alt": "오늘: {share} 완전",
     "share-none": "아직 봉인된 것이 없음", "share": "기록 시작 이후 {percent}% 완전", spread: "스프레드 {spread}",
     "r-not-running": "{folder}에 대한 기록기가 실행되고 있지 않습니다", "r-page-empty": "기록기가 시작하는 중입니다", "r-page-foreign": "기록기의 페이지가 hoga의 것이 아닙니다", "r-page-version": "기록기와 대시보드의 hoga 버전이 다릅니다", "r-page-torn": "기록기의 페이지를 읽을 수 없습니다",
@@ -72,6 +72,7 @@ export function setLanguage(name) {
   language = TEXTS[name] ? name : "en";
   document.documentElement.lang = language;
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
+  for (const node of document.querySelectorAll("[data-hint]")) node.placeholder = t(node.dataset.hint);
 }
 
 export function t(key, args) {

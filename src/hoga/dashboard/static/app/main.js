@@ -30,7 +30,7 @@ const charts = new Charts(byId("charts"), [
   { title: "ch-net", curves: [{ key: "net_in", label: "l-in", scale: 1e-3 }, { key: "net_out", label: "l-out", scale: 1e-3 }] },
 ]);
 const own = new Charts(byId("chosen-charts"), [
-  { title: "ch-srate", curves: [{ key: "rate", label: "l-rate" }] },
+  { title: "ch-srate", curves: [{ key: "rate", label: "l-stream" }] },
   { title: "ch-slatency", curves: [{ key: "median", label: "l-median" }] },
 ]);
 const tiles = new Pairs(byId("tiles"));

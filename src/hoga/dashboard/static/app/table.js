@@ -1,6 +1,6 @@
 // The table of streams: thousands of rows, of which only those in sight exist.
 import { byId, make, mark, put } from "./dom.js";
-import { count, ms, rate } from "./format.js";
+import { count, plainMs, rate } from "./format.js";
 import { t } from "./i18n.js";
 import { setView, view } from "./view.js";
 
@@ -143,9 +143,9 @@ export class StreamTable {
     put(entry.cells[2], state.text);
     mark(entry.cells[2], "data-level", state.level);
     put(entry.cells[3], rate(columns.rate[at]));
-    put(entry.cells[4], ms(columns.med[at]));
-    put(entry.cells[5], ms(columns.p99[at]));
-    put(entry.cells[6], ms(columns.flush[at]));
+    put(entry.cells[4], plainMs(columns.med[at]));
+    put(entry.cells[5], plainMs(columns.p99[at]));
+    put(entry.cells[6], plainMs(columns.flush[at]));
     put(entry.cells[7], count(columns.q[at]));
     put(entry.cells[8], count(columns.gaps[at]));
     put(entry.cells[9], count(columns.rec[at]));
