@@ -43,7 +43,7 @@ CODES: dict[str, str] = {
     "disk-low": "The disk is nearly full: {free} MB free, {reserve} MB are kept back",
     "disk-soon": "The disk reserve will be reached in {hours} h, at the present pace",
     "clock": "The clock is off by {offset} ms (by {source})",
-    "skewed": "The clocks of this machine and of {venue} differ: latencies are wrong by {median} ms",
+    "skewed": "The clocks of this machine and of {venue} differ: latencies come out as {median} ms",
     "memory": "Memory is short: {percent} % in use, {limit} % desired at most",
     "sealing": "{waiting} minutes wait to be sealed ({venue})",
 }

@@ -29,7 +29,7 @@ const TEXTS = {
     "r-disconnected": "{connection} is disconnected ({why}): {streams} streams are not recorded", "r-quiet": "Nothing has come on {connection} for {seconds} s: {streams} streams", "r-silent": "{count} silent: {names}",
     "r-gate": "Latency gate closed: {names} too late (median {median} ms, threshold {threshold} ms). Not recorded", "r-late": "Late, but recorded: {names} (median {median} ms, threshold {threshold} ms)",
     "r-backpressure": "The disk is slower than the market: {waiting} records wait", "r-disk-low": "The disk is nearly full: {free} MB free, {reserve} MB are kept back", "r-disk-soon": "The disk reserve will be reached in {hours} h, at the present pace",
-    "r-clock": "The clock is off by {offset} ms (by {source})", "r-skewed": "The clocks of this machine and of {venue} differ: latencies are wrong by {median} ms", "r-memory": "Memory is short: {percent} % in use, {limit} % desired at most", "r-sealing": "{waiting} minutes wait to be sealed ({venue})",
+    "r-clock": "The clock is off by {offset} ms (by {source})", "r-skewed": "The clocks of this machine and of {venue} differ: latencies come out as {median} ms", "r-memory": "Memory is short: {percent} % in use, {limit} % desired at most", "r-sealing": "{waiting} minutes wait to be sealed ({venue})",
   },
   ko: {
     skip: "스트림으로 건너뛰기", simulated: "모의 데이터: 실제 시장이 아닙니다", settings: "설정", language: "언어", theme: "테마",
@@ -60,7 +60,7 @@ const TEXTS = {
     "r-disconnected": "{connection} 연결이 끊겼습니다 ({why}): 스트림 {streams}개가 기록되지 않습니다", "r-quiet": "{connection}에 {seconds}초째 아무것도 오지 않습니다: 스트림 {streams}개", "r-silent": "무응답 스트림 {count}개: {names}",
     "r-gate": "지연 게이트 닫힘: {names}의 지연이 너무 큽니다 (중앙값 {median} ms, 기준 {threshold} ms). 기록하지 않습니다", "r-late": "늦지만 기록 중: {names} (중앙값 {median} ms, 기준 {threshold} ms)",
     "r-backpressure": "디스크가 시장보다 느립니다: {waiting}건 대기 중", "r-disk-low": "디스크가 거의 찼습니다: 여유 {free} MB, 예비 {reserve} MB", "r-disk-soon": "현재 속도로 {hours}시간 후 디스크 예비 공간에 도달합니다",
-    "r-clock": "시계가 {offset} ms 어긋났습니다 (기준: {source})", "r-skewed": "이 시스템과 {venue}의 시계가 다릅니다: 지연이 {median} ms 틀립니다", "r-memory": "메모리가 부족합니다: {percent}% 사용 중, 목표 {limit}% 이하", "r-sealing": "{waiting}분치가 봉인을 기다립니다 ({venue})",
+    "r-clock": "시계가 {offset} ms 어긋났습니다 (기준: {source})", "r-skewed": "이 시스템과 {venue}의 시계가 다릅니다: 지연이 {median} ms로 나옵니다", "r-memory": "메모리가 부족합니다: {percent}% 사용 중, 목표 {limit}% 이하", "r-sealing": "{waiting}분치가 봉인을 기다립니다 ({venue})",
   },
 };
 
