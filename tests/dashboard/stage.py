@@ -227,14 +227,16 @@ class Stage:
 class Served:
     """A dashboard's process. `url` ends before the path."""
 
-    def __init__(self, config: DashboardConfig) -> None:
+    def __init__(self, config: DashboardConfig, *, wait: bool = True) -> None:
         self.config = config
         self.process = subprocess.Popen([sys.executable, "-m", "hoga.dashboard"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         assert self.process.stdin is not None
         self.process.stdin.write(msgspec.json.encode(config) + b"\n")
         self.process.stdin.flush()
-        self.status = self.wait_for(lambda status: status.trouble is None)
-        self.url = self.status.url.partition("/dashboard")[0]
+        self.url = ""
+        if wait:
+            self.status = self.wait_for(lambda status: status.trouble is None)
+            self.url = self.status.url.partition("/dashboard")[0]
 
     def wait_for(self, good: Any, *, seconds: float = 20.0) -> DashboardStatus:
         """What it tells on its page, as soon as it is `good`."""

@@ -96,7 +96,9 @@ async def test_a_viewer_that_does_not_read_keeps_one_frame_and_catches_up_whole(
 
     viewer = Viewer(send)
     task = asyncio.create_task(viewer.serve())
-    frames = [Frames(b'"news %d"' % number, whole=lambda number=number: b'"whole %d"' % number, extra=lambda choice: b"") for number in range(5)]
+    frames = [
+        Frames(b'"news %d"' % number, whole=lambda number=number: b'"whole %d"' % number, extra=lambda choice: b"") for number in range(5)
+    ]
     for each in frames:
         viewer.offer(each)
         await asyncio.sleep(0)
@@ -170,7 +172,9 @@ def texts() -> dict[str, dict[str, str]]:
     source = (STATIC / "app" / "i18n.js").read_text(encoding="utf-8")
     found: dict[str, dict[str, str]] = {}
     for language, block in re.findall(r"^  (\w\w): \{\n(.*?)^  \},", source, re.MULTILINE | re.DOTALL):
-        found[language] = {(key or plain): json.loads(value) for key, plain, value in re.findall(r'(?:"([\w-]+)"|(\b\w+)): ("(?:[^"\\]|\\.)*")', block)}
+        found[language] = {
+            (key or plain): json.loads(value) for key, plain, value in re.findall(r'(?:"([\w-]+)"|(\b\w+)): ("(?:[^"\\]|\\.)*")', block)
+        }
     return found
 
 
@@ -231,7 +235,8 @@ def test_alerts_are_well_formed() -> None:
     rules = text.split("- alert: ")[1:]
     for rule in rules:
         assert re.fullmatch(
-            r"\w+\n +expr: .+\n +for: \d+[smh]\n +labels: \{severity: (critical|warning|info)\}\n +annotations:\n +summary: .+\n +runbook: .+\n\s*", rule
+            r"\w+\n +expr: .+\n +for: \d+[smh]\n +labels: \{severity: (critical|warning|info)\}\n +annotations:\n +summary: .+\n +runbook: .+\n\s*",
+            rule,
         ), rule
 
 

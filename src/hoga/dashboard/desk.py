@@ -73,6 +73,7 @@ class Desk:
         self._today = Today()
         self._strips: dict[int, tuple[float | None, str]] = {}
         self._strips_fresh = False
+        self._next_today = 0.0
         self._part = 0
         self._next_slow = 0.0
         self._next_status = 0.0
@@ -87,29 +88,38 @@ class Desk:
         """Read, judge, offer, for ever."""
         due = monotonic()
         while True:
-            self.look()
+            try:
+                self.look()
+            except Exception as fault:  # noqa: BLE001  # the supervised place: one odd snapshot must not end the dashboard
+                _log.failure("cannot show the page", fault)
             self._tell_status()
             due = max(due + self.config.interval_s, monotonic())
             await asyncio.sleep(due - monotonic() or self.config.interval_s)
 
     async def run_slow(self) -> None:
         """Look at the machine and the ledgers, in a thread, for ever."""
-        self._monitor = await asyncio.to_thread(HardwareMonitor, cpu_span_s=self.config.cpu_span_s)
-        next_today = 0.0
         while True:
-            snapshot = self.snapshot
-            self.hardware = await asyncio.to_thread(
-                self._monitor.look,
-                collector=self._pid or None,
-                folder=snapshot.meta.data_dir if snapshot else None,
-                reserve_bytes=snapshot.meta.disk_reserve_bytes if snapshot else 0,
-            )
-            if snapshot is not None and monotonic() >= next_today:
-                next_today = monotonic() + _TODAY_S
-                changed = await asyncio.to_thread(self._today.look, snapshot.meta.streams, time_ns())
-                self._strips.update({at: (each.coverage, each.strip) for at, each in changed.items()})
-                self._strips_fresh = self._strips_fresh or bool(changed)
+            try:
+                await self._look_around()
+            except Exception as fault:  # noqa: BLE001  # supervised likewise
+                _log.failure("cannot look at the machine", fault)
             await asyncio.sleep(max(0.05, self.config.hardware_interval_s - self.config.cpu_span_s))
+
+    async def _look_around(self) -> None:
+        snapshot = self.snapshot
+        if self._monitor is None:
+            self._monitor = await asyncio.to_thread(HardwareMonitor, cpu_span_s=self.config.cpu_span_s)
+        self.hardware = await asyncio.to_thread(
+            self._monitor.look,
+            collector=self._pid or None,
+            folder=snapshot.meta.data_dir if snapshot else None,
+            reserve_bytes=snapshot.meta.disk_reserve_bytes if snapshot else 0,
+        )
+        if snapshot is not None and monotonic() >= self._next_today:
+            self._next_today = monotonic() + _TODAY_S
+            changed = await asyncio.to_thread(self._today.look, snapshot.meta.streams, time_ns())
+            self._strips.update({at: (each.coverage, each.strip) for at, each in changed.items()})
+            self._strips_fresh = self._strips_fresh or bool(changed)
 
     def look(self) -> None:
         """Once: read the page if there is something new, judge, and offer the viewers what follows."""

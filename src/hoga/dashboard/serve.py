@@ -39,6 +39,7 @@ _SPARE_CONNECTIONS = 128
 
 def serve_as_child() -> int:
     """Read the configuration from standard input, and serve until that closes."""
+    stdin = sys.stdin.fileno()
     config = msgspec.json.decode(sys.stdin.buffer.readline(), type=DashboardConfig)
     system = None
     if config.logs is not None:
@@ -51,7 +52,8 @@ def serve_as_child() -> int:
 
     def when_parent_ends(stop: Callable[[], None]) -> None:
         def wait() -> None:
-            sys.stdin.buffer.read()
+            while os.read(stdin, 4_096):  # the raw descriptor: a buffered reader's lock would outlive the interpreter
+                pass
             if not ended.is_set():
                 stop()
 

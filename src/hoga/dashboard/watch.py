@@ -74,7 +74,7 @@ class Watch:
 
     def feed(self, snapshot: Snapshot, *, pid: int, mono_s: float, hardware: Hardware | None) -> bool:
         """Take a snapshot. Returns whether a new run began with it."""
-        fresh = (pid, snapshot.meta.started_ns) != self.run
+        fresh = (pid, snapshot.meta.started_ns) != self.run or len(snapshot.meta.streams) != len(self.rates)
         if fresh:
             self.run = (pid, snapshot.meta.started_ns)
             self._begin(len(snapshot.meta.streams), len(snapshot.meta.symbols))
