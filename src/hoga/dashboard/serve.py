@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from time import monotonic
 
 import msgspec
 import uvicorn
@@ -34,7 +35,7 @@ _log = get_log("dashboard")
 
 _RETRY_S = 2.0
 _NICE = 5
-_SPARE_CONNECTIONS = 128
+_IDLE_S = 10.0
 
 
 def serve_as_child() -> int:
@@ -138,7 +139,6 @@ async def _listen_and_serve(
             ws="websockets-sansio",
             ws_max_size=MESSAGE_MAX,
             ws_per_message_deflate=False,
-            limit_concurrency=config.max_connections + _SPARE_CONNECTIONS,
             timeout_keep_alive=10,
             timeout_graceful_shutdown=1,
             h11_max_incomplete_event_size=16_384,
@@ -148,7 +148,7 @@ async def _listen_and_serve(
     server.lifespan = server.config.lifespan_class(server.config)
     await server.startup(sockets=[listener])
     try:
-        await asyncio.gather(server.main_loop(), _end(server, ending))
+        await asyncio.gather(server.main_loop(), _end(server, ending), _sweep(server))
     finally:
         await server.shutdown(sockets=[listener])
 
@@ -156,6 +156,19 @@ async def _listen_and_serve(
 async def _end(server: uvicorn.Server, ending: asyncio.Event) -> None:
     await ending.wait()
     server.should_exit = True
+
+
+async def _sweep(server: uvicorn.Server) -> None:
+    """Close connections that have asked for nothing in ten seconds: a crowd that only stands at the door."""
+    first_seen: dict[object, float] = {}
+    while not server.should_exit:
+        now = monotonic()
+        silent = {each for each in server.server_state.connections if getattr(each, "cycle", each) is None}
+        first_seen = {each: first_seen.get(each, now) for each in silent}
+        for each, since in first_seen.items():
+            if now - since > _IDLE_S and (transport := getattr(each, "transport", None)) is not None:
+                transport.close()
+        await asyncio.sleep(1.0)
 
 
 async def _listen(config: DashboardConfig, desk: Desk, ending: asyncio.Event) -> socket.socket | None:

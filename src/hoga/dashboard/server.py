@@ -42,6 +42,8 @@ _TYPES = {
     ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml", ".webmanifest": "application/manifest+json",
 }  # fmt: skip
+_OPEN = ("/login", "/static/style.css", "/static/icon.svg")
+"""What may be seen without a token: the form that asks for it."""
 _SAID_MAX = 20
 _SAID_S = 10.0
 _BODY_MAX = 4_096
@@ -51,7 +53,7 @@ _HEADERS = {
     "content-security-policy": "default-src 'self'; img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
@@ -262,7 +264,7 @@ class _Door:
 
     def _ask(self, scope: Scope, headers: dict[str, str]) -> Response | None:
         path: str = scope["path"]
-        if path == "/login" or (path.startswith("/static/") and path.rpartition("/")[2] in ("login.css", "login.js", "style.css")):
+        if path in _OPEN:
             return None
         cookies = dict(part.strip().partition("=")[::2] for part in headers.get("cookie", "").split(";"))
         ends = self._guard.session_ends(cookies.get(self._cookie, ""), time())
