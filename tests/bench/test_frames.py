@@ -37,7 +37,9 @@ def test_ids_rise_within_a_lap_and_from_lap_to_lap() -> None:
 
 def test_a_lap_brings_every_symbol_in_turn() -> None:
     built = data_frames(walk_books(50), 3, 4)
-    assert [frame["stream"] for frame in frames_of(Lap(built, list(built)))] == list(built) * 4
+    seen = [str(frame["stream"]) for frame in frames_of(Lap(built, list(built)))]
+    assert seen == seen[:3] * 4
+    assert set(seen) == set(built)
 
 
 @pytest.mark.parametrize("place", [0, 1, 99, 1_499])

@@ -15,7 +15,7 @@ import zstandard
 from hoga.app.config import VenueConfig
 from hoga.app.streams import plan_streams
 from hoga.archive.durable import write_file
-from hoga.archive.life import LAST_FILE, read_last_life
+from hoga.archive.life import LifeFile, read_last_life
 from hoga.archive.recover import Recovered, recover_folder
 from hoga.core.errors import ConfigError, ConfigMistake, VenueError
 from hoga.core.times import SECOND_NS, day_of
@@ -98,7 +98,9 @@ class VenueRun:
                 purge=config.purge_on_date_change,
             ),
             pool,
+            on_sealed=lambda result: self._life.note(result.ended_ns, result.live, result.runs),
         )
+        self._life = LifeFile(self.recorder.config.journal_folder)
         self.feed = Feed(
             self.spec, _feed_config(config, label), self.recorder.wanted, sink=self.recorder, tls=self._tls, jitter=random.random
         )
@@ -130,7 +132,7 @@ class VenueRun:
             )
         for what, why in recovered.failed:
             _log.error("cannot recover", what=what, why=why)
-        self.sealing.merge_pending(before_day=day_of(time_ns()))
+        self.sealing.catch_up(today=day_of(time_ns()))
         await asyncio.to_thread(self.recorder.check_disk)
         self.recorder.start(read_last_life(folder))
         self.feed.start()
@@ -143,6 +145,7 @@ class VenueRun:
             ("tick", self._every(1.0, self._tick)),
             ("latency", self._every(self.config.latency_routine_sleep_sec, self._latency_tick)),
             ("disk", self._every(1.0, self._check_disk)),
+            ("life", self._every(1.0, self._write_life)),
             ("clock", self._every(_CLOCK_EVERY_S, self._measure_clock)),
             ("symbols", self._every(_SYMBOLS_EVERY_S, self._check_symbols)),
         ]
@@ -160,7 +163,7 @@ class VenueRun:
         complete = await asyncio.to_thread(self.recorder.stop, timeout_s=1.5)
         if not complete:
             _log.error("not everything could be written", records=self.recorder.writer.lost_records)
-        await asyncio.to_thread(write_file, self.recorder.config.journal_folder / LAST_FILE, [msgspec.json.encode(life)])
+        await asyncio.to_thread(self._life.end, life)
 
     async def seal(self, *, timeout_s: float) -> None:
         """The last minutes become segments."""
@@ -204,6 +207,9 @@ class VenueRun:
         for move in self.recorder.latency_tick():
             event = "latency gate closed" if move.closed else "latency gate open again"
             _log.warning(event, symbol=move.symbol, median_ms=round(move.median_ns / 1e6, 1), mode=self.config.latency_gate)
+
+    async def _write_life(self) -> None:
+        await asyncio.to_thread(self._life.write)
 
     async def _check_disk(self) -> None:
         was = self.recorder.disk_full

@@ -2,7 +2,7 @@
 
 The sealer leaves every minute as a part in `parts/`. When the interval is over, or recording ends, the parts are
 spliced into one segment, its ledger entry is appended, and the parts are removed. Killed in between, it is done again:
-the segment's note names the parts it was made of.
+the segment's note names the parts it was made of, by minute and content (a part's name may come again after a restart).
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import msgspec
 
 from hoga.archive.layout import PARTS_DIR, SegmentName, parse_segment, segment_stem, suffix_of, temporary_dir
 from hoga.archive.ledger import SegmentEntry, append_entries, ledger_path
+from hoga.archive.locate import locate
 from hoga.archive.merge import series_lock, splice_segments
 from hoga.archive.seal import SegmentNote, facts_of
-from hoga.archive.segment import read_note
+from hoga.archive.segment import SegmentFacts, read_note
 
 __all__ = ["join_parts", "waiting_parts"]
 
@@ -45,10 +46,10 @@ def join_parts(directory: Path, symbol: str, kind: str, day: str, *, interval_mi
             ((name, path) for path in (folder / PARTS_DIR).glob("*") if (name := parse_segment(path.name)) is not None),
             key=lambda item: (item[0].minute, item[0].part),
         )
-        made = []
+        made: list[str] = []
         for start, group in groupby(parts, key=lambda item: _interval(item[0].minute, interval_min)):
             ledger = ledger_path(directory, symbol, kind, day)
-            made.append(_join(folder, [*group], start, ledger, suffix_of(archive_format), interval_min=interval_min))
+            made += _join(folder, [*group], start, ledger, suffix_of(archive_format), interval_min=interval_min)
         return made
 
 
@@ -59,27 +60,39 @@ def _interval(minute: str, interval_min: int) -> str:
     return f"{start // 60:02d}-{start % 60:02d}"
 
 
-def _join(folder: Path, parts: list[tuple[SegmentName, Path]], start: str, ledger: Path, suffix: str, *, interval_min: int) -> str:
-    sources = [path.name for _, path in parts]
-    first = parts[0][0]
+def _join(folder: Path, parts: list[tuple[SegmentName, Path]], start: str, ledger: Path, suffix: str, *, interval_min: int) -> list[str]:
+    """Join the parts of one interval; first finish what an earlier try began."""
+    waiting = {_mark(name, path): path for name, path in parts}
     taken = {name.part: folder / path.name for path in folder.iterdir() if (name := parse_segment(path.name)) and name.minute == start}
-    target = next((path for path in taken.values() if _sources(path)[:1] == sources[:1]), None)
-    if target is None:
-        number = max(taken, default=0) + 1
+    made = []
+    for target in taken.values():
+        joined = [mark for mark in _sources(target) if mark in waiting]
+        if joined:
+            _settle(target, ledger, facts_of(target), [waiting.pop(mark) for mark in joined])
+            made.append(target.name)
+    if waiting:
+        first, number, paths = parts[0][0], max(taken, default=0) + 1, list(waiting.values())
         stem = segment_stem(first.symbol, first.kind, first.day, start, part=number)
         target = folder / f"{stem}{suffix}"
-        entry = _sum([_decode(path) for _, path in parts], start, number, target.name, interval_min=interval_min)
-        note = msgspec.json.encode(SegmentNote(sources=sources, entry=entry))
-        facts = splice_segments([path for _, path in parts], target, f"{stem}.jsonl", note)
-    else:
-        sources = _sources(target)
-        entry = _decode(target)
-        facts = facts_of(target)
-    entry = msgspec.structs.replace(entry, bytes=facts.bytes, crc32=facts.crc32, archive_bytes=facts.archive_bytes)
-    append_entries(ledger, [entry], again=True)
-    for source in sources:
-        (folder / PARTS_DIR / source).unlink(missing_ok=True)
-    return target.name
+        entry = _sum([_entry(path) for path in paths], start, number, target.name, interval_min=interval_min)
+        note = msgspec.json.encode(SegmentNote(sources=list(waiting), entry=entry))
+        _settle(target, ledger, splice_segments(paths, target, f"{stem}.jsonl", note), paths)
+        made.append(target.name)
+    return made
+
+
+def _settle(target: Path, ledger: Path, facts: SegmentFacts, parts: list[Path]) -> None:
+    """The segment is in place: tell the ledger, then remove the parts."""
+    sizes = {"bytes": facts.bytes, "crc32": facts.crc32, "archive_bytes": facts.archive_bytes}
+    append_entries(ledger, [msgspec.structs.replace(_entry(target), **sizes)], again=True)
+    for path in parts:
+        path.unlink(missing_ok=True)
+
+
+def _mark(name: SegmentName, path: Path) -> str:
+    """What a part is, whatever its name: `13-15 9f3a12bc`. Short: a note must hold the 1,440 of a whole day."""
+    located = locate(path)
+    return f"{name.minute} {located.body_crc32 or 0:08x}"
 
 
 def _sources(path: Path) -> list[str]:
@@ -87,7 +100,7 @@ def _sources(path: Path) -> list[str]:
     return _note_decoder.decode(note).sources if note else []
 
 
-def _decode(path: Path) -> SegmentEntry:
+def _entry(path: Path) -> SegmentEntry:
     note = read_note(path)
     assert note is not None, "parts are made by the sealer, which always leaves a note"
     return _note_decoder.decode(note).entry

@@ -95,5 +95,5 @@ def odd_line(recv_ns: int, *, conn: str, epoch: int, why: str, size: int, raw: b
 
 
 def _number(key: str | None) -> re.Pattern[bytes] | None:
-    """Finds the integer at a payload key."""
-    return None if key is None else re.compile(rb'"%b"\s*:\s*(-?\d+)' % re.escape(key.encode()))
+    """Finds the integer at a payload key; one that fits no 64 bits is none."""
+    return None if key is None else re.compile(rb'"%b"\s*:\s*(-?\d{1,18})(?!\d)' % re.escape(key.encode()))

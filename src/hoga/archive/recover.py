@@ -1,8 +1,8 @@
 """archive.recover: make good what an earlier life left open. `hoga run` does it at start-up, `hoga recover` on its own.
 
 Every journal left behind is sealed as it stands (its torn tail cut off); whatever its session did not write before it
-died is a `crash` gap up to now. Parts of longer segments are joined. Nothing is done twice, and nothing here looks at
-the clock: `now_ns` is given.
+died is a `crash` gap up to the next session, or to now. Parts of longer segments are joined. Nothing is done twice, and
+nothing here looks at the clock: `now_ns` is given.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from filelock import FileLock, Timeout
 
 from hoga.archive.durable import write_file
 from hoga.archive.join import join_parts, waiting_parts
-from hoga.archive.journal import JOURNAL_DIR, parse_journal_name, read_header
+from hoga.archive.journal import JOURNAL_DIR, JournalName, parse_journal_name, read_header
 from hoga.archive.life import LAST_FILE, LOCK_FILE, LastLife, read_last_life
 from hoga.archive.seal import SealJob, SealResult, seal
 from hoga.core.errors import ArchiveBusy, ArchiveError
 from hoga.core.ledger import Reason
+from hoga.quality.sequence import RUNS_KEPT
 
 __all__ = ["Recovered", "find_journals", "recover", "recover_folder"]
 
@@ -69,29 +70,47 @@ def recover_folder(folder: Path, *, now_ns: int, progress: Callable[[str], None]
     """Recover one journal folder; the caller holds its lock."""
     found = sorted((name, folder / name_text) for name_text in _names(folder) if (name := parse_journal_name(name_text)) is not None)
     report = Recovered(journals=len(found))
-    ends = {(name.lane, name.session): name for name, _ in sorted(found, key=lambda item: item[0].number)}
+    ends = _session_ends([name for name, _ in found], now_ns)
     life = read_last_life(folder)
-    streams: dict[str, int | None] = {}
+    runs: dict[str, list[tuple[int, int]]] = dict(life.streams) if life is not None else {}
+    crashed: set[str] = set()
+    lived: set[str] = set()
+    ended_ns = 0
     directories, interval_min, archive_format = _of_headers([path for _, path in found])
-    for (lane, day, minute), group in groupby(found, key=lambda item: (item[0].lane, item[0].day, item[0].minute)):
+    for (_, day, minute, _), group in groupby(found, key=lambda item: item[0][:4]):
         members = list(group)
-        last = members[-1][0]
-        crash_to_ns = now_ns if ends[lane, last.session] == last else None
         progress(f"{day} {minute}")
         try:
-            result = seal(SealJob(journals=[str(path) for _, path in members], crash_to_ns=crash_to_ns, again=True))
-        except ArchiveError as fault:
+            result = seal(SealJob(journals=[str(path) for _, path in members], crash_to_ns=ends.get(members[-1][0]), again=True))
+        except (ArchiveError, OSError) as fault:
             report.failed.append((str(members[0][1]), str(fault)))
             continue
         _count(report, result)
-        if result.crashed:
-            streams |= {name: result.last_ids.get(name) for name in result.streams}
-    _join_all(report, directories, interval_min, archive_format)
-    if streams:
-        known = life.streams if life is not None else {}
-        merged = {name: last_id if last_id is not None else known.get(name) for name, last_id in streams.items()}
-        write_file(folder / LAST_FILE, [msgspec.json.encode(LastLife(ns=now_ns, reason=Reason.CRASH, streams=merged))])
+        for stream, more in result.runs.items():
+            runs[stream] = (runs.get(stream, []) + [(run[0], run[1]) for run in more])[-RUNS_KEPT:]
+        lived |= result.live
+        ended_ns = max(ended_ns, result.ended_ns)
+        if result.crashed and ends[members[-1][0]] == now_ns:
+            crashed.update(result.streams)
+    if not report.failed:
+        _join_all(report, directories, interval_min, archive_format)
+    if crashed:
+        _write_life(folder, now_ns, crashed, runs)
+    elif life is not None and life.reason is Reason.CRASH and life.ns < ended_ns:
+        _write_life(folder, ended_ns, {*life.streams, *lived}, runs)
     return report
+
+
+def _session_ends(names: list[JournalName], now_ns: int) -> dict[JournalName, int]:
+    """The last journal of each lane and session, and when the next session began (or now): until then it wrote nothing."""
+    last = {(name.lane, name.session): name for name in sorted(names, key=lambda name: name.number)}
+    starts = sorted({int(name.session, 16) for name in names})
+    return {name: min((start for start in starts if start > int(name.session, 16)), default=now_ns) for name in last.values()}
+
+
+def _write_life(folder: Path, ns: int, names: set[str], runs: dict[str, list[tuple[int, int]]]) -> None:
+    life = LastLife(ns=ns, reason=Reason.CRASH, streams={name: runs.get(name, []) for name in sorted(names)})
+    write_file(folder / LAST_FILE, [msgspec.json.encode(life)])
 
 
 def _names(folder: Path) -> list[str]:
@@ -112,7 +131,7 @@ def _of_headers(paths: list[Path]) -> tuple[set[Path], int, str]:
 
 def _count(report: Recovered, result: SealResult) -> None:
     report.done += result.segments
-    report.failed += result.failed
+    report.failed += [*result.failed, *((name, "its header is damaged; it was put aside") for name in result.damaged)]
     report.records += result.records
     report.damaged_bytes += result.damaged_bytes
     report.crashed |= result.crashed

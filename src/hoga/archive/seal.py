@@ -10,11 +10,13 @@ series, appends the ledger entries, and removes the journals last. Killed anywhe
 
 A segment's note names the journals it came from, and ledger entries carry the journal's name, so that a second try
 finds out what the first one finished. Trouble with one series never holds up another: its journals are kept, and
-the next try writes only what is missing.
+the next try writes only what is missing. A journal that cannot even be told whose it is (its header is damaged) is put
+aside under its name and `.damaged`.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -29,6 +31,7 @@ from hoga.archive.journal import (
     Chunk,
     ClockNote,
     CountsNote,
+    EndNote,
     GapNote,
     JournalHeader,
     LatencyNote,
@@ -38,6 +41,7 @@ from hoga.archive.journal import (
     OddNote,
     StreamEntry,
     decode_note,
+    has_chunks,
     read_chunks,
     read_header,
 )
@@ -57,7 +61,8 @@ from hoga.archive.segment import SegmentBuilder, SegmentFacts, read_blocks, read
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Series
-from hoga.core.times import day_of, minute_of
+from hoga.core.times import MINUTE_NS, day_of, minute_of
+from hoga.quality.sequence import RUNS_KEPT
 from hoga.venues.registry import VENUES
 
 __all__ = ["ASIDE_KIND", "ASIDE_SYMBOL", "SealJob", "SealResult", "SegmentNote", "facts_of", "seal"]
@@ -67,14 +72,16 @@ ASIDE_SYMBOL = "ODD"
 """Frames that belong in no series are a series of their own: nothing that arrived is thrown away."""
 
 _BLOCK_BYTES = 128 * 1024
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+_DAMAGED = ".damaged"
 _MANY = 32
 """From so many series on, one sync of the file system is cheaper than an fsync of each file."""
 
 
 class SealJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What to seal: the journals of one lane and minute, oldest first.
+    """What to seal: the journals of one session, lane and minute, oldest first.
 
-    `crash_to_ns`: the session that wrote the last of them died; whatever it did not write until then is a gap.
+    `crash_to_ns`: the session died while it wrote the last of them; whatever it did not write until then is a gap.
     `again`: an earlier try may have finished part of it.
     """
 
@@ -84,10 +91,11 @@ class SealJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SealResult(msgspec.Struct, kw_only=True):
-    """What came of it. `failed`: (what, why) per series that could not be sealed; its journals stay.
+    """What came of it. `failed`: (what, why) per series that could not be sealed; its journals stay. `damaged`: journals put
+    aside. `live`: wire names of the streams that were being recorded, and `ended_ns` until when.
 
-    `last_ids`: wire name → largest id, of streams that have ids. `last_ns`: the latest receipt. `streams`: all wire
-    names of the lane. `crashed`: a session ended without closing its journal.
+    `runs`: wire name → runs (first, last) of the ids recorded, of streams that have ids. `streams`: all wire names of
+    the lane. `crashed`: a session ended without closing its journal.
     """
 
     segments: list[str] = []
@@ -97,8 +105,10 @@ class SealResult(msgspec.Struct, kw_only=True):
     duplicates: int = 0
     damaged_bytes: int = 0
     failed: list[tuple[str, str]] = []
-    last_ids: dict[str, int] = {}
-    last_ns: int = 0
+    damaged: list[str] = []
+    live: set[str] = set()
+    ended_ns: int = 0
+    runs: dict[str, list[list[int]]] = {}
     streams: list[str] = []
     crashed: bool = False
 
@@ -179,7 +189,8 @@ class _Minute:
         self._session = ""
         self._latency: dict[int, tuple[int | None, int]] = {}
         self._makers: dict[int, tuple[LineMaker, _SeriesMinute, StreamEntry] | None] = {}
-        self._lived = False
+        self._ended = False
+        self._last_ns = 0
         self._journal = ""
         self._entry_at = 0
 
@@ -189,9 +200,10 @@ class _Minute:
             self._seen.clear()
             self.legs.clear()
             self._latency.clear()
-            self._session, self.header = header.session, header
+            self._session = header.session
+        self.header = header
         self._journal, self._entry_at = path.name, 0
-        self._lived = False
+        self._ended, self._last_ns = False, header.from_ns
         self._makers.clear()
         self._open.clear()
         self._legs_of.clear()
@@ -210,27 +222,26 @@ class _Minute:
         self.result.damaged_bytes += damaged
 
     def end(self, *, crash_to_ns: int | None) -> None:
-        """After the last journal: what a crash left unsaid."""
-        if crash_to_ns is None or self._lived:
+        """After a journal: what it left unsaid when its last words are missing, for want of space, by damage or by a crash."""
+        if self._ended:
             return
-        last = max(self.result.last_ns, self.header.from_ns)
+        last, to_ns = self._last_ns, self.header.minute_ns + MINUTE_NS if crash_to_ns is None else crash_to_ns
+        why = "the recorder ended without closing its journal" if crash_to_ns is not None else "the end of the journal is missing"
+        self.result.crashed |= crash_to_ns is not None
         for index, entry in enumerate(self.header.streams):
             minute = self._of(entry)
             if index in self._open:
-                self.result.crashed = True
-                minute.received = None
+                minute.uncounted = True
                 self._note(minute, LiveEntry(from_ns=self._open[index], to_ns=last))
-                gap = Gap(last, max(last, crash_to_ns), Reason.CRASH, None, detail="the recorder ended without closing its journal")
-                self._note(minute, GapEntry(gap=gap))
+                self._note(minute, GapEntry(gap=Gap(last, max(last, to_ns), Reason.CRASH, None, detail=why)))
             elif index in self._down:
                 reason, since_ns = self._down[index]
-                self.result.crashed = True
-                self._note(minute, GapEntry(gap=Gap(since_ns, max(since_ns, crash_to_ns), reason, None)))
+                self._note(minute, GapEntry(gap=Gap(since_ns, max(since_ns, to_ns), reason, None)))
 
     def _damaged(self, count: int, chunk: Chunk) -> None:
         """Bytes in the middle of the journal cannot be read: nobody can say whose frames they were."""
         self.result.damaged_bytes += count
-        from_ns = max(self.result.last_ns, self.header.from_ns)
+        from_ns = self._last_ns
         to_ns = max([from_ns, *chunk.recv_ns[:1]])
         for entry in self.header.streams:
             minute = self._of(entry)
@@ -245,19 +256,18 @@ class _Minute:
             if tag & CONTROL == CONTROL:
                 self._read_note(recv_ns, frame)
                 continue
-            self.result.last_ns = max(self.result.last_ns, recv_ns)
+            self._last_ns = max(self._last_ns, recv_ns)
             made = makers[tag] if tag in makers else self._maker(tag)
             if made is None:
                 continue
-            maker, minute, _entry = made
+            maker, minute, entry = made
             line = maker.line(recv_ns, frame)
             if line is None:
                 self._malformed(recv_ns, tag, frame, minute)
             else:
                 minute.add(recv_ns, *line)
-                if line.last_id is not None:
-                    name = _entry.stream.name
-                    self.result.last_ids[name] = max(line.last_id, self.result.last_ids.get(name, 0))
+                if line.first_id is not None and line.last_id is not None:
+                    _add_run(self.result.runs.setdefault(entry.stream.name, []), line.first_id, line.last_id)
 
     def _maker(self, tag: int) -> tuple[LineMaker, _SeriesMinute, StreamEntry] | None:
         index = tag & CONTROL
@@ -313,9 +323,14 @@ class _Minute:
             case GapNote():
                 self._note(self._of(self.header.streams[note.stream]), GapEntry(gap=note.gap))
             case LiveNote():
-                self._lived = True
+                self._ended = True
+                self.result.ended_ns = max(self.result.ended_ns, note.to_ns)
                 for index in note.streams:
+                    self.result.live.add(self.header.streams[index].stream.name)
                     self._note(self._of(self.header.streams[index]), LiveEntry(from_ns=note.from_ns, to_ns=note.to_ns))
+            case EndNote():
+                self._ended = True
+                self.result.ended_ns = max(self.result.ended_ns, note.ns)
             case CountsNote():
                 self._of(self.header.streams[note.stream]).count(note)
             case OddNote():
@@ -360,18 +375,30 @@ def seal(job: SealJob) -> SealResult:
     """
     paths = [path for path in map(Path, job.journals) if path.exists()]
     headed = [(path, header) for path in paths if (header := read_header(path)) is not None]
+    nameless = [path for path in paths if path not in {path for path, _ in headed}]
     if not headed:
-        _remove(paths)
-        return SealResult(damaged_bytes=0)
+        return _put_away(nameless, SealResult())
     minute = _Minute(headed[0][1], headed[0][0].parent)
     for path, header in headed:
         minute.read(path, header)
-    minute.end(crash_to_ns=job.crash_to_ns)
-    result = minute.result
+        minute.end(crash_to_ns=job.crash_to_ns if path is headed[-1][0] else None)
+    result = _put_away(nameless, minute.result)
     result.streams = sorted({entry.stream.name for entry in minute.header.streams})
     _Sealer(minute, [path.name for path, _ in headed], again=job.again, recovered=job.crash_to_ns is not None).run()
     if not result.failed:
-        _remove(paths)
+        _remove([path for path, _ in headed])
+    return result
+
+
+def _put_away(nameless: list[Path], result: SealResult) -> SealResult:
+    """Journals without a header: one that was torn at its birth holds nothing and goes, any other is kept for people."""
+    for path in nameless:
+        if has_chunks(path):
+            result.damaged_bytes += path.stat().st_size
+            result.damaged.append(path.name)
+            path.rename(path.with_name(path.name + _DAMAGED))
+        else:
+            path.unlink()
     return result
 
 
@@ -395,6 +422,7 @@ class _Sealer:
         self._state = "recovered" if recovered else "sealed"
         self._day = day_of(minute.header.minute_ns)
         self._clock = minute_of(minute.header.minute_ns)
+        self._suffix = f".{minute.header.lane}.tmp"
         self._many = len(minute.series) > _MANY
 
     def run(self) -> None:
@@ -429,6 +457,8 @@ class _Sealer:
         if not part.records:
             return _Staged(part, None, None, self._nothing_written(part))
         taken = self._taken(folder, part.series)
+        if self._again:
+            self._tidy(folder, part.series)
         if self._again and (done := self._done(taken)) is not None:
             return _Staged(part, None, None, done)
         number = max(taken, default=0) + 1
@@ -437,7 +467,7 @@ class _Sealer:
         entry = self._entry(part, number, target.name)
         note = msgspec.json.encode(SegmentNote(sources=self._sources, entry=entry))
         pieces, facts = part.builder.build(f"{stem}.jsonl", note, self._header.minute_ns)
-        temporary = target.with_name(target.name + ".tmp")
+        temporary = target.with_name(target.name + self._suffix)
         self._write(temporary, pieces)
         entry = msgspec.structs.replace(entry, bytes=facts.bytes, crc32=facts.crc32, archive_bytes=facts.archive_bytes)
         return _Staged(part, temporary, target, entry)
@@ -469,11 +499,21 @@ class _Sealer:
             return None
         return msgspec.structs.replace(self._entry(part, 0, ""), first_recv_ns=None, last_recv_ns=None)
 
-    def _taken(self, folder: Path, series: Series) -> dict[int, Path]:
-        """The minute's segments that exist already, by part."""
+    def _files(self, folder: Path, series: Series) -> list[str]:
+        """The names of the minute's files, finished or not."""
         prefix = f"{encode_symbol(series.symbol)}_{series.kind}_{self._day}_{self._clock}"
         with os.scandir(folder) as scan:
-            names = [(parse_segment(item.name), item.name) for item in scan if item.name.startswith(prefix)]
+            return [item.name for item in scan if item.name.startswith(prefix)]
+
+    def _tidy(self, folder: Path, series: Series) -> None:
+        """Remove what an earlier try of this lane left unfinished."""
+        for text in self._files(folder, series):
+            if text.endswith(self._suffix):
+                (folder / text).unlink()
+
+    def _taken(self, folder: Path, series: Series) -> dict[int, Path]:
+        """The minute's segments that exist already, by part."""
+        names = [(parse_segment(text), text) for text in self._files(folder, series)]
         return {name.part: folder / text for name, text in names if name is not None and name.minute == self._clock}
 
     def _done(self, taken: dict[int, Path]) -> SegmentEntry | None:
@@ -496,13 +536,12 @@ class _Sealer:
                 os.fsync(file.fileno())
 
     def _settle(self, staged: _Staged) -> None:
-        part, temporary, target, entry = staged
-        if temporary is not None and target is not None:
-            if target.exists():
-                raise ArchiveError(target, "is there already", hint="a sealed file is never replaced; is another recorder running?")
-            temporary.rename(target)
-            if not self._many:
-                fsync_folder(target.parent)
+        while staged.temporary is not None and staged.target is not None and not _place(staged.temporary, staged.target):
+            staged.temporary.unlink()
+            staged = self._stage(staged.minute)  # another lane was first with this part of the aside series
+        part, _, target, entry = staged
+        if target is not None and not self._many:
+            fsync_folder(target.parent)
         keep = entry is not None and (self._header.interval_min == 1 or not entry.file)
         entries: list[LedgerEntry] = [*([entry] if keep and entry else []), *part.entries]
         path = ledger_path(part.directory, part.series.symbol, part.series.kind, self._day)
@@ -520,12 +559,39 @@ class _Sealer:
         result.duplicates += entry.duplicates
 
 
+def _place(temporary: Path, target: Path) -> bool:
+    """Give a finished file its name; False when the name is taken: a sealed file is never replaced."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        return False
+    except OSError as fault:
+        if fault.errno not in _NO_LINKS:
+            raise
+        if target.exists():
+            return False
+        temporary.rename(target)
+        return True
+    temporary.unlink()
+    return True
+
+
 def facts_of(path: Path) -> SegmentFacts:
     """The figures of a segment that is in place already."""
     text_bytes = crc = records = 0
     for block in read_blocks(path):
         text_bytes, crc, records = text_bytes + len(block), crc32(block, crc), records + block.count(b"\n")
     return SegmentFacts(records=records, bytes=text_bytes, crc32=crc, archive_bytes=path.stat().st_size)
+
+
+def _add_run(runs: list[list[int]], first: int, last: int) -> None:
+    """Note ids as recorded; the runs of a stream whose ids leave gaps by nature come to its latest ids."""
+    if runs and runs[-1][1] + 1 == first:
+        runs[-1][1] = last
+        return
+    runs.append([first, last])
+    if len(runs) > RUNS_KEPT:
+        del runs[0]
 
 
 def _remove(paths: list[Path]) -> None:

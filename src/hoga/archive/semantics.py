@@ -123,9 +123,9 @@ class SeriesScan:
     """
 
     def __init__(self, kind: str, *, keep_ids: bool = False, check_books: bool = True, remark_limit: int = 100) -> None:
-        self._shape = _SHAPES.get(kind, _Line)
+        self._shape = _SHAPES.get(kind.removesuffix("-1s"), _Line)  # the slower twin of a series looks like it
         self._decoder = msgspec.json.Decoder(self._shape)
-        self._check = BookCheck() if check_books and _SHAPES.get(kind) is _Book else None
+        self._check = BookCheck() if check_books and self._shape is _Book else None
         self._keep_ids = keep_ids
         self._limit = remark_limit
         self.remarks: list[Remark] = []

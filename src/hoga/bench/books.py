@@ -18,7 +18,12 @@ import msgspec
 
 from hoga.core.errors import ConfigError, ConfigMistake
 
-__all__ = ["Book", "depth20_payloads", "load_books", "symbol_names", "walk_books"]
+__all__ = ["PROBE", "RECORDED", "Book", "depth20_payloads", "load_books", "symbol_names", "walk_books"]
+
+RECORDED = "depth20@100ms"
+"""The channel that the load is made of."""
+PROBE = "depth"
+"""The channel that hoga measures latency on."""
 
 _UNIT = 100_000_000
 _LEVELS = 20

@@ -17,7 +17,7 @@ from typing import IO, Any, Self, TypeVar
 
 import msgspec
 
-from hoga.bench.load import LoadPlan, LoadReport
+from hoga.bench.plans import LoadPlan, LoadReport
 from hoga.core.errors import HogaError
 
 __all__ = ["BenchFailed", "LoadServer", "run_child"]

@@ -22,15 +22,14 @@ import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from hoga.archive.journal import JournalHeader, Note, StreamEntry
-from hoga.bench.books import symbol_names
-from hoga.bench.frames import PROBE, RECORDED
+from hoga.bench.books import PROBE, RECORDED, symbol_names
 from hoga.bench.machine import pin_process, rss_bytes
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 from hoga.net.plan import shards
 from hoga.net.ws import Link, Take, open_link
 from hoga.recorder.intake import make_intake
-from hoga.recorder.lane import Lane
+from hoga.recorder.lane import Lane, Pulse
 from hoga.recorder.writer import JournalWriter
 from hoga.runtime.loop import run as run_loop
 from hoga.venues.registry import VENUES
@@ -166,9 +165,10 @@ class _StageClient:
         self._writer = _writer_for(plan.stage)
         streams = [stream for part in _shards(plan) for stream in part if stream.channel == RECORDED]
         self._lanes: list[Any] = []
+        pulse = Pulse()
         self.intakes = {}
         for number, members in enumerate(shards(streams, _LANE_STREAMS)):
-            lane = _Forgetful() if plan.stage == "intake" else _lane(number, members, folder, self._writer)
+            lane = _Forgetful() if plan.stage == "intake" else _lane(number, members, folder, self._writer, pulse)
             self._lanes.append(lane)
             for index, stream in enumerate(members):
                 self.intakes[stream.name] = make_intake(_SPEC, stream, index=index, lane=lane, queue_max=_MANY, memory=64)
@@ -295,5 +295,5 @@ class _Keeper:
         raise AssertionError("nothing is shed: records_max is out of reach")
 
 
-def _lane(number: int, streams: list[Stream], folder: Path, writer: JournalWriter) -> Lane:
-    return Lane(number, folder=folder, session="0", writer=writer, keeper=_Keeper(streams), records_max=_MANY)
+def _lane(number: int, streams: list[Stream], folder: Path, writer: JournalWriter, pulse: Pulse) -> Lane:
+    return Lane(number, folder=folder, session="0", writer=writer, keeper=_Keeper(streams), records_max=_MANY, pulse=pulse)

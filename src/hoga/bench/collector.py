@@ -18,8 +18,7 @@ import msgspec
 
 from hoga.app.config import load_config
 from hoga.app.run import Run
-from hoga.bench.books import symbol_names
-from hoga.bench.frames import RECORDED
+from hoga.bench.books import RECORDED, symbol_names
 from hoga.bench.machine import pin_process, rss_bytes
 from hoga.recorder.recorder import Recorder
 from hoga.runtime.log_inlet import LogInlet

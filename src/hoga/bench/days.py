@@ -32,8 +32,8 @@ from hoga.archive.merge import merge_day
 from hoga.archive.seal import SealJob, SegmentNote, seal
 from hoga.archive.segment import SegmentBuilder
 from hoga.archive.splice import body_part, splice
-from hoga.bench.books import load_books, symbol_names, walk_books
-from hoga.bench.frames import FIRST_LAP, RECORDED, data_frames
+from hoga.bench.books import RECORDED, load_books, symbol_names, walk_books
+from hoga.bench.frames import FIRST_LAP, data_frames
 from hoga.bench.machine import rss_bytes, rss_peak_bytes
 from hoga.core.times import MINUTE_NS, day_of, day_start_ns, minute_floor_ns, minute_of
 from hoga.venues.registry import VENUES

@@ -7,17 +7,16 @@ in Python sends more than a client in C can take.
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hoga.bench.books import Book, depth20_payloads, symbol_names
+from hoga.bench.books import RECORDED, Book, depth20_payloads, symbol_names
 
-__all__ = ["FIRST_LAP", "PROBE", "RECORDED", "Lap", "ProbeRound", "data_frames", "ws_frame"]
+__all__ = ["FIRST_LAP", "Lap", "ProbeRound", "data_frames", "ws_frame"]
 
-RECORDED = "depth20@100ms"
-PROBE = "depth"
 FIRST_LAP = 50_000
 
 _LAP_DIGITS = 5
@@ -45,13 +44,13 @@ def data_frames(books: list[Book], symbols: int, per_symbol: int) -> dict[str, l
 
 
 class Lap:
-    """The frames of `names`: the first of each, the second of each, and so on; `frames` of them.
+    """The frames of `names`: the first of each, the second of each, and so on, in an order of no meaning; `frames` of them.
 
     Frame number n lies at `offsets[n]`..`offsets[n + 1]` of `view`.
     """
 
     def __init__(self, built: dict[str, list[bytes]], names: list[str]) -> None:
-        columns = [built[name] for name in names]
+        columns = [built[name] for name in random.Random(len(names)).sample(names, len(names))]
         ordered = [frame for row in zip(*columns, strict=True) for frame in row]
         self.frames = len(ordered)
         buffer = bytearray(b"".join(ordered))

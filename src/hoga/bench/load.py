@@ -23,45 +23,17 @@ from urllib.parse import unquote
 
 import msgspec
 
-from hoga.bench.books import load_books, symbol_names, walk_books
-from hoga.bench.frames import PROBE, Lap, ProbeRound, data_frames, ws_frame
+from hoga.bench.books import PROBE, load_books, symbol_names, walk_books
+from hoga.bench.frames import Lap, ProbeRound, data_frames, ws_frame
+from hoga.bench.plans import LoadPlan, LoadReport
 
-__all__ = ["LoadPlan", "LoadReport", "serve"]
+__all__ = ["serve"]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _SLICE_FRAMES = 256
 _LISTEN_S = 0.05
 _SETTLE_S = 0.5
 _PR_SET_TIMERSLACK = 29
-
-
-class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What to serve. `burst_frames` frames at once, or (when it is 0) `rate` frames a second for `seconds`.
-
-    `per_symbol`: different frames per symbol. `certificate` and `key`: serve TLS. `capture`: where the books come from.
-    """
-
-    symbols: int
-    per_symbol: int
-    burst_frames: int = 0
-    rate: float = 0.0
-    seconds: float = 0.0
-    certificate: str | None = None
-    key: str | None = None
-    capture: str | None = None
-
-
-class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What was sent. Lateness is of a send against its schedule (paced only); `per_send`: frames in one system call."""
-
-    frames: int
-    started_ns: int
-    ended_ns: int
-    cpu_s: float
-    late_p50_ms: float
-    late_p99_ms: float
-    late_max_ms: float
-    per_send: float
 
 
 class _Load:

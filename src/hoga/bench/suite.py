@@ -35,8 +35,8 @@ from hoga.bench.children import BenchFailed, LoadServer, run_child
 from hoga.bench.clients import STAGES, ClientPlan, Counted
 from hoga.bench.collector import Collected, CollectorPlan
 from hoga.bench.days import Merged, MergePlan, Sealed, SealPlan
-from hoga.bench.load import LoadPlan, LoadReport
 from hoga.bench.machine import Machine, describe_machine
+from hoga.bench.plans import LoadPlan, LoadReport
 
 __all__ = ["PARTS", "Report", "Settings", "run_suite"]
 

@@ -18,6 +18,7 @@ __all__ = ["Feed"]
 
 _log = get_log("feed")
 
+_AGAIN_S = 5.0
 _CONNECT_SHARE = 0.8
 """Of the venue's limit of connects, so much is used: others may share the address."""
 
@@ -73,7 +74,7 @@ class Feed:
             except Exception as fault:  # noqa: BLE001  # the supervised place: counted by the log, restarted
                 _log.failure("connection task failed", fault, conn=connection.name)
                 connection.abandon()
-                await asyncio.sleep(5.0)
+                await asyncio.sleep(_AGAIN_S)
 
     def tick(self) -> None:
         """Once a second."""

@@ -23,6 +23,9 @@ MAX_FRAME_BYTES = 64 * 1024 * 1024
 _READ_BUFFER_BYTES = 64 * 1024
 """More than L2 holds costs more than the saved system calls: 64 KiB beat 16 and 256 by 10 % in a burst."""
 
+_KEYS_PER_STREAM = 4
+"""What is remembered of a shorter name reaches into its payload, whose first bytes may change."""
+
 Take = Callable[[int, bytes], object]
 """Takes (recv_ns, frame). Answers None, or something true when the frame is not whole as it stands."""
 
@@ -47,6 +50,8 @@ class Link(WSListener):
         self.table = table
         self._on_odd = on_odd
         self._on_open = on_open
+        self._keys: dict[bytes, bytes] = {}
+        self._width = 0
         self._fragments: list[bytes] = []
         self._transport: WSTransport | None = None
         self.closed: asyncio.Future[CloseInfo] = asyncio.get_running_loop().create_future()
@@ -61,13 +66,24 @@ class Link(WSListener):
         self._transport = transport
         self.opened_ns = self.last_control_ns = self.last_pong_ns = time_ns()
         self._on_open(self.opened_ns)
+        self._width = max(map(len, self.table), default=0)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         now = time_ns()
         data = frame.get_payload_as_bytes()
-        take = self.table.get(data[: data.find(b"{", 12)])
+        take = self.table.get(self._keys.get(data[: self._width]) or self._key_of(data))
         if take is None or not frame.fin or take(now, data):
             self._slow(now, data, frame)
+
+    def _key_of(self, data: bytes) -> bytes:
+        """How `data` begins, up to its payload's `{`. Remembered by its first `_width` bytes, which hold all of it: to find
+        the brace in each frame costs a quarter of a microsecond, a third of all that is done with the frame here."""
+        key = data[: data.find(b"{", 12)]
+        if key in self.table and len(key) <= self._width:
+            if len(self._keys) > _KEYS_PER_STREAM * len(self.table):
+                self._keys.clear()
+            self._keys[data[: self._width]] = key
+        return key
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._muted = True

@@ -19,10 +19,11 @@ _MEMORY = 0.98
 class Cadence:
     """The pace of one stream; `tick` about once a second with the running count of its frames.
 
-    Only ticks with frames, or with the stream alive, teach: `pause()` while it is not subscribed.
+    Only frames teach, with the time since the frames before them: a silence must not change the pace it is judged by.
+    `pause()` while the stream is not subscribed.
     """
 
-    __slots__ = ("_count", "_frames", "_last_change_ns", "_seconds", "_tick_ns", "_total", "floor_ns")
+    __slots__ = ("_count", "_frames", "_last_change_ns", "_seconds", "_since_ns", "_total", "floor_ns")
 
     def __init__(self, *, floor_s: float) -> None:
         self.floor_ns = int(floor_s * SECOND_NS)
@@ -30,23 +31,25 @@ class Cadence:
         self._frames = 0.0
         self._seconds = 0.0
         self._total = 0
-        self._tick_ns = 0
+        self._since_ns = 0
         self._last_change_ns = 0
 
     def tick(self, count: int, mono_ns: int) -> None:
         """`count` frames have come in all, now at monotonic `mono_ns`."""
         fresh = count - self._count
-        if self._tick_ns:
+        if fresh and self._since_ns:
             self._frames = self._frames * _MEMORY + fresh
-            self._seconds = self._seconds * _MEMORY + (mono_ns - self._tick_ns) / SECOND_NS
+            self._seconds = self._seconds * _MEMORY + (mono_ns - self._since_ns) / SECOND_NS
+        if fresh or not self._since_ns:
+            self._since_ns = mono_ns
         if fresh or not self._last_change_ns:
             self._last_change_ns = mono_ns
         self._total += fresh
-        self._count, self._tick_ns = count, mono_ns
+        self._count = count
 
     def pause(self, mono_ns: int) -> None:
         """The stream is not subscribed (or being restored): silence counts from `mono_ns` on."""
-        self._tick_ns = 0
+        self._since_ns = 0
         self._last_change_ns = mono_ns
 
     @property

@@ -2,10 +2,15 @@
 
 Two families of ids:
 
-    contiguous   `aggTrade.a`, `trade.t`, diff depth `U..u`: every id comes once, so holes are proven
+    contiguous   `aggTrade.a`, `trade.t`, diff depth `U..u`: every id comes once, so holes and duplicates are proven
     increasing   `lastUpdateId`, `bookTicker.u`: ids only grow; nothing can be said of what lies between two of them
 
-The calling contract: `receive` for every frame, in arrival order; `drain_holes` now and then.
+The rule that decides all doubtful cases: **a frame is refused only when it is proven that it was received before.**
+Ids that jump back (another numbering, another capture) or are out of all proportion are recorded like any other; they
+only do not mislead the judgement of what follows.
+
+The calling contract: `receive` for every frame, in arrival order, or `follow` for frames that were plainly next;
+`drain_holes` now and then.
 """
 
 from __future__ import annotations
@@ -15,14 +20,13 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
-__all__ = ["FAR_AFTER", "RESTART_AFTER", "Hole", "Sequence", "Verdict"]
+__all__ = ["MOVE_AFTER", "RUNS_KEPT", "Hole", "Sequence", "Verdict"]
 
-RESTART_AFTER = 6_000
-"""So many old frames in a row, and the venue has begun to number anew (ten minutes of a 100 ms stream)."""
-FAR_AFTER = 3
-"""So many frames in a row whose ids are out of all proportion to what came before, but not to one another: the same."""
+MOVE_AFTER = 3
+"""So many frames in a row that follow one another, but not what came before, and the venue numbers from there."""
+RUNS_KEPT = 64
+"""Runs of received ids that are remembered; a duplicate of an older one cannot be proven any more."""
 
-_ID_LIMIT = 2**63
 _FAR = 100
 _SMALL = 10_000_000
 
@@ -33,20 +37,22 @@ class Verdict(Enum):
     NEW = "new"
     """Record it. It may have left a hole behind it."""
     LATE = "late"
-    """Record it: it was missing, and arrives out of order."""
+    """Record it: it does not follow what came before, and was not received before."""
     DUPLICATE = "duplicate"
     """It was received before."""
-    STALE = "stale"
-    """It cannot be compared: older than anything remembered (a replay, a new numbering), or an id out of proportion."""
 
 
 class Hole(NamedTuple):
-    """Ids `first..last` that never came, noticed between two receipts."""
+    """Ids `first..last` that did not come, noticed between two receipts.
+
+    `proven`: each of them stands for a record that was missed. Not so where the numbering jumped.
+    """
 
     first: int
     last: int
     from_ns: int
     to_ns: int
+    proven: bool = True
 
     @property
     def missed(self) -> int:
@@ -55,64 +61,58 @@ class Hole(NamedTuple):
 
 
 class Sequence:
-    """The ids of one stream across epochs and legs.
+    """The ids of one stream across epochs and legs. `memory`: ids of an increasing stream that are remembered."""
 
-    `memory`: how many recent ids of an increasing stream are compared against (a late frame older than that is STALE).
-    One broken id must not make everything behind it look old: an id a hundred times larger or smaller than the last
-    counts only when others like it follow.
-    """
-
-    __slots__ = ("_far", "_far_run", "_floor", "_holes", "_old_run", "_order", "_recent", "contiguous", "last", "last_ns", "memory")
+    __slots__ = ("_holes", "_order", "_recent", "_stray", "_stray_run", "contiguous", "last", "last_ns", "memory", "runs")
 
     def __init__(self, *, contiguous: bool, memory: int = 256) -> None:
         self.contiguous = contiguous
         self.last: int | None = None
         self.last_ns = 0
         self.memory = memory
+        self.runs: list[list[int]] = []
         self._order: deque[int] = deque()
         self._recent: set[int] = set()
-        self._floor = -1
         self._holes: list[Hole] = []
-        self._old_run = 0
-        self._far = self._far_run = 0
+        self._stray: int | None = None
+        self._stray_run = 0
 
-    def resume(self, last: int | None, last_ns: int, recent: Iterable[int] = ()) -> None:
-        """Continue after `last`, received at `last_ns` by whoever judged the frames so far.
+    def resume(self, runs: Iterable[tuple[int, int]], last_ns: int) -> None:
+        """An earlier life of this program received the ids of `runs` (first..last, the latest last), until `last_ns`."""
+        self.runs = [[first, last] for first, last in runs][-RUNS_KEPT:]
+        self.last = self.runs[-1][1] if self.runs else None
+        self.last_ns = last_ns
+        if not self.contiguous:
+            for _, last in self.runs:
+                self._remember(last)
 
-        `recent`: ids received since this sequence was last asked, oldest first, at least the last `memory` + 1 of them.
-        Without any, nothing up to `last` can be told apart.
-        """
+    def follow(self, last: int, last_ns: int, recent: Iterable[int] = ()) -> None:
+        """Frames that plainly came next were received, up to id `last`; `recent`: all of theirs, of an increasing stream."""
         self.last, self.last_ns = last, last_ns
-        self._old_run = self._far_run = 0
-        told = False
+        self._stray_run = 0
+        if self.contiguous:
+            self._extend(last)
         for number in recent:
             self._remember(number)
-            told = True
-        if not told and last is not None:
-            self._floor = max(self._floor, last)
 
     def receive(self, first: int, last: int, now_ns: int) -> Verdict:
-        """Judge the frame that carries ids `first..last` (equal for single ids).
-
-        Impossible ids (`last < first`, or no 64-bit integers) are STALE.
-        """
+        """Judge the frame that carries ids `first..last` (equal for single ids)."""
         known = self.last
-        if last < first or last >= _ID_LIMIT:
-            return Verdict.STALE
-        if known is not None and _is_far(known, last):
-            return self._judge_far(last, now_ns)
-        self._far_run = 0
-        if known is None or last > known:
-            if self.contiguous and known is not None and first > known + 1:
-                self._holes.append(Hole(known + 1, first - 1, self.last_ns, now_ns))
-            self._accept(last, now_ns)
-            return Verdict.NEW
-        verdict = self._judge_old(first, last)
-        if verdict is Verdict.LATE or (verdict is Verdict.DUPLICATE and not self.contiguous):
-            self._old_run = 0
-            return verdict
-        self._old_run += 1
-        return verdict if self._old_run <= RESTART_AFTER else self._restart(last, now_ns)
+        if known is None:
+            return self._begin(first, last, now_ns)
+        if self._is_received(first, last):
+            return Verdict.DUPLICATE
+        if last < first or _is_far(known, last):
+            return self._judge_stray(first, last, now_ns)
+        if last > known:
+            if self.contiguous and first > known + 1:
+                self._open_holes(known + 1, first - 1, now_ns)
+                self.runs.append([first, first])
+            return self._accept(last, now_ns)
+        if self.contiguous and not self._follows_stray(first) and self._fill(first, last):
+            self._note_received(first, last)
+            return Verdict.LATE
+        return self._judge_stray(first, last, now_ns)
 
     def drain_holes(self, *, older_than_ns: int) -> list[Hole]:
         """Holes noticed before `older_than_ns`: nothing late can fill them any more. Each is returned once."""
@@ -123,49 +123,63 @@ class Sequence:
 
     def take_hole(self, to_ns: int) -> Hole | None:
         """The hole that the frame received at `to_ns` left behind it, taken out; None when it left none."""
-        if self._holes and self._holes[-1].to_ns == to_ns:
+        if self._holes and self._holes[-1].to_ns == to_ns and self._holes[-1].proven:
             return self._holes.pop()
         return None
 
-    def _accept(self, last: int, now_ns: int) -> None:
-        self.last, self.last_ns = last, now_ns
-        self._old_run = 0
-        if not self.contiguous:
-            self._remember(last)
+    # -- what was received ----------------------------------------------------------------------------------------
+
+    def _begin(self, first: int, last: int, now_ns: int) -> Verdict:
+        if self.contiguous:
+            self.runs.append([first, max(first, last)])
+        return self._accept(max(first, last), now_ns)
+
+    def _accept(self, last: int, now_ns: int) -> Verdict:
+        self.follow(last, now_ns, () if self.contiguous else (last,))
+        return Verdict.NEW
+
+    def _extend(self, last: int) -> None:
+        if self.runs:
+            self.runs[-1][1] = max(self.runs[-1][1], last)
+        else:
+            self.runs.append([last, last])
+        if len(self.runs) > RUNS_KEPT:
+            del self.runs[0]
+
+    def _note_received(self, first: int, last: int) -> None:
+        """Ids outside the current run: they go before it, where they may close a gap between two runs."""
+        for run in self.runs:
+            if run[1] + 1 == first:
+                run[1] = last
+                return
+            if last + 1 == run[0]:
+                run[0] = first
+                return
+        self.runs.insert(max(0, len(self.runs) - 1), [first, last])
+        if len(self.runs) > RUNS_KEPT:
+            del self.runs[0]
+
+    def _is_received(self, first: int, last: int) -> bool:
+        if self.contiguous:
+            return any(run[0] <= first and last <= run[1] for run in self.runs) and first <= last
+        return last in self._recent
 
     def _remember(self, number: int) -> None:
         self._order.append(number)
         self._recent.add(number)
         if len(self._order) > self.memory:
-            gone = self._order.popleft()
-            self._recent.discard(gone)
-            self._floor = max(self._floor, gone)
+            self._recent.discard(self._order.popleft())
 
-    def _restart(self, last: int, now_ns: int) -> Verdict:
-        """The venue numbers anew: what came before says nothing of what comes."""
-        self._holes.clear()
-        self._recent.clear()
-        self._order.clear()
-        self._floor = last - 1
-        self._far_run = 0
-        self._accept(last, now_ns)
-        return Verdict.NEW
-
-    def _judge_far(self, last: int, now_ns: int) -> Verdict:
-        alike = self._far_run and last > self._far and not _is_far(self._far, last)
-        self._far_run = self._far_run + 1 if alike else 1
-        self._far = last
-        return Verdict.STALE if self._far_run < FAR_AFTER else self._restart(last, now_ns)
-
-    def _judge_old(self, first: int, last: int) -> Verdict:
-        if self.contiguous:
-            return Verdict.LATE if self._fill(first, last) else Verdict.DUPLICATE
-        if last in self._recent:
-            return Verdict.DUPLICATE
-        if last > self._floor:
-            self._remember(last)
-            return Verdict.LATE
-        return Verdict.STALE
+    def _open_holes(self, first: int, last: int, now_ns: int) -> None:
+        """Ids `first..last` were passed over: those of them that no run has are holes."""
+        for run in sorted(self.runs):
+            if run[1] < first or run[0] > last:
+                continue
+            if run[0] > first:
+                self._holes.append(Hole(first, run[0] - 1, self.last_ns, now_ns))
+            first = run[1] + 1
+        if first <= last:
+            self._holes.append(Hole(first, last, self.last_ns, now_ns))
 
     def _fill(self, first: int, last: int) -> bool:
         for at, hole in enumerate(self._holes):
@@ -175,6 +189,44 @@ class Sequence:
                 self._holes[at : at + 1] = [part for part in (left, right) if part.first <= part.last]
                 return True
         return False
+
+    # -- ids that do not belong to what came before ------------------------------------------------------------------
+
+    def _follows_stray(self, first: int) -> bool:
+        if not self._stray_run or self._stray is None:
+            return False
+        return first == self._stray + 1 if self.contiguous else first > self._stray
+
+    def _judge_stray(self, first: int, last: int, now_ns: int) -> Verdict:
+        """Recorded; when others follow it, the numbering goes on from there."""
+        self._stray_run = self._stray_run + 1 if self._follows_stray(first) else 1
+        self._stray = last
+        if not self.contiguous:
+            self._remember(last)
+        elif first <= last:
+            if not self._fill(first, last):
+                self._tell_jump(first, last, now_ns)
+            self._note_received(first, last)
+        if self._stray_run < MOVE_AFTER or last < first:
+            return Verdict.LATE
+        self._move(last, now_ns)
+        return Verdict.NEW
+
+    def _tell_jump(self, first: int, last: int, now_ns: int) -> None:
+        """The ids between the stray frame and what is known are no proven loss, but they are not there."""
+        below = [run[1] for run in self.runs if run[1] < first]
+        above = [run[0] for run in self.runs if run[0] > last]
+        if below and max(below) + 1 <= first - 1:
+            self._holes.append(Hole(max(below) + 1, first - 1, self.last_ns, now_ns, proven=False))
+        if above and last + 1 <= min(above) - 1:
+            self._holes.append(Hole(last + 1, min(above) - 1, self.last_ns, now_ns, proven=False))
+
+    def _move(self, last: int, now_ns: int) -> None:
+        self._stray_run = 0
+        if self.contiguous:
+            at = next(at for at, run in enumerate(self.runs) if run[0] <= last <= run[1])
+            self.runs.append(self.runs.pop(at))
+        self.last, self.last_ns = last, now_ns
 
 
 def _is_far(known: int, last: int) -> bool:

@@ -45,13 +45,14 @@ OVERLAP = 8
 """More than one leg brings this stream: every frame but the first of its kind is a duplicate."""
 
 CHUNK_ITEMS = 3 * 256
-"""A lane's batch is flushed at 256 records, 350 KiB of depth20: still in the second cache when it is compressed, and with
-frames of one stream to group (48 records: 5.1 µs a frame to compress, of 100 symbols; 256: 1.6)."""
+"""A lane's batch is flushed at 256 records, 350 KiB of depth20: still in the second cache, and, when there is time to
+compress it, with frames of one stream to group (of 100 symbols: 5.1 µs a frame to compress 48 records, 1.6 for 256)."""
 
 REORDER_NS = 2_000_000_000
 """A hole in the ids may be filled by a late frame for so long (the other leg's skew) before it is written down."""
 
 _RECHECK_NS = 20_000_000
+_BRACE, _COMMA = b"},"
 _ID_DIGITS = 19
 
 
@@ -166,13 +167,10 @@ class Intake:
             self.reordered += verdict is Verdict.LATE
             if self._may_record(now):
                 self._record(now, data)
-        elif verdict is Verdict.DUPLICATE:
+        else:
             self.duplicates += 1
             if not self.mode & OVERLAP:
                 self._lane.odd(now, self.tag >> 16, "duplicate", data)
-        else:
-            self._count(Reason.MALFORMED, now, "ids that cannot be compared; the frames are in the aside series")
-            self._lane.odd(now, self.tag >> 16, "no comparable id", data)
         self._after_slow(data)
         return None
 
@@ -204,12 +202,12 @@ class Intake:
 
     def _missed(self, hole: Hole) -> int | None:
         """How many records a hole stands for: its ids where each record has one, unknown where a record spans several."""
-        return hole.missed if self._last_key is self._first_key else None
+        return hole.missed if hole.proven and self._last_key is self._first_key else None
 
     def _verdict(self, now: int, payload: bytes, ids: tuple[int, int] | None) -> Verdict:
         if ids is not None:
             return self.sequence.receive(*ids, now)
-        return self._judge_plain(payload) if self._last_key is None else Verdict.STALE
+        return self._judge_plain(payload) if self._last_key is None else Verdict.NEW
 
     def _ids(self, payload: bytes) -> tuple[int, int] | None:
         """The payload's first and last id, None when it has none that can be one."""
@@ -315,10 +313,10 @@ class Intake:
 
     # -- legs ---------------------------------------------------------------------------------------------------
 
-    def resume(self, *, ended_ns: int, reason: Reason, last_id: int | None) -> None:
+    def resume(self, *, ended_ns: int, reason: Reason, runs: list[tuple[int, int]]) -> None:
         """An earlier life recorded this stream until `ended_ns`."""
         self.down_since, self._down_reason = ended_ns, reason
-        self.sequence.resume(last_id, ended_ns)
+        self.sequence.resume(runs, ended_ns)
 
     def connected(self, leg: int, now: int) -> None:
         """Leg `leg` brings this stream from `now` on."""
@@ -360,6 +358,13 @@ class Intake:
         """The largest id so far."""
         self._before_slow()
         return self.sequence.last
+
+    def runs(self) -> list[tuple[int, int]]:
+        """What is known of the ids received so far, for a later life: runs first..last, the latest last."""
+        last = self.last_id()
+        if self.sequence.contiguous:
+            return [(first, last) for first, last in self.sequence.runs]
+        return [] if last is None else [(last, last)]
 
     def newest(self) -> tuple[int, bytes]:
         """Receipt and bytes of the newest whole frame, recorded or not."""
@@ -403,9 +408,10 @@ class IncreasingIntake(Intake):
             text <= self._last_text
             or self.mode
             or n > self.limit
-            or data[-2:] != b"}}"
+            or data[-1] != _BRACE  # single bytes: a slice to compare costs three times as much
+            or data[-2] != _BRACE
             or not text.isdigit()
-            or data[end : end + 1] != b","
+            or data[end] != _COMMA  # is there: digits up to here, and two braces at the end
         ):
             return self.take_slow(now, data)
         self.n = n
@@ -414,7 +420,9 @@ class IncreasingIntake(Intake):
         buffer = self._buffer
         if not buffer:
             self._lane.arm()
-        buffer.extend((now, self.tag, data))
+        buffer.append(now)
+        buffer.append(self.tag)
+        buffer.append(data)
         self.recorded += 1
         self.last = data
         self.last_recv_ns = now
@@ -427,7 +435,7 @@ class IncreasingIntake(Intake):
     def _before_slow(self) -> None:
         if self._recent:
             ids = [int(text) for text in self._recent]
-            self.sequence.resume(ids[-1], self.last_recv_ns, ids)
+            self.sequence.follow(ids[-1], self.last_recv_ns, ids)
             self._recent.clear()
 
     def _after_slow(self, data: bytes) -> None:
@@ -479,7 +487,7 @@ class ContiguousIntake(Intake):
 
     def _before_slow(self) -> None:
         if self._next > 0 and self.sequence.last != self._next - 1:
-            self.sequence.resume(self._next - 1, self.last_recv_ns)
+            self.sequence.follow(self._next - 1, self.last_recv_ns)
         self._next = -1
 
     def _after_slow(self, data: bytes) -> None:

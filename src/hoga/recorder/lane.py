@@ -1,8 +1,11 @@
 """recorder.lane: the frames of up to 256 streams, batched into chunks; one journal file a minute.
 
-A batch is flushed when it holds 256 records, or 1.5 ms after its first: compressed while it is still in cache, then
-queued for the writer. The minute ends between two records, by receipt: `Bookkeeping` is asked for what is to be
-said at the end of the old journal and at the beginning of the new one.
+A batch is flushed when it holds 256 records (as it is), or 1.5 ms after its first (compressed while it is still in
+cache), and queued for the writer. All lanes of a recorder are flushed by one `Pulse`, so that the writer's thread is woken once for
+all of them (10,000 frames/s on four lanes: 2,700 times a second otherwise).
+
+The minute ends between two records, by receipt: `Bookkeeping` is asked for what is to be said at the end of the old
+journal and at the beginning of the new one.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import numpy
 
 from hoga.archive.journal import (
     CONTROL,
+    EndNote,
     GapNote,
     JournalHeader,
     JournalName,
@@ -32,11 +36,14 @@ from hoga.archive.journal import (
 )
 from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_of, minute_floor_ns, minute_of
+from hoga.recorder.intake import CHUNK_ITEMS
 from hoga.recorder.writer import JournalWriter
 
-__all__ = ["Bookkeeping", "Lane"]
+__all__ = ["Bookkeeping", "Lane", "Pulse"]
 
 _FLUSH_S = 0.0015
+_YOUNG_NS = 500_000
+"""A batch that was begun so lately waits for the next pulse: a burst's batches stay large."""
 _STEP_BACK_NS = 60 * SECOND_NS
 _ODD_KEPT = 65_536
 
@@ -58,6 +65,33 @@ class Bookkeeping(Protocol):
         ...
 
 
+class Pulse:
+    """Flushes the lanes that have something, `flush_s` after the first of them got it. `armed`: one does."""
+
+    def __init__(self, flush_s: float = _FLUSH_S) -> None:
+        self.lanes: list[Lane] = []
+        self._flush_s = flush_s
+        self._loop = asyncio.get_running_loop()
+        self.armed = False
+
+    def arm(self) -> None:
+        """Some lane has begun a batch."""
+        if not self.armed:
+            self.armed = True
+            self._loop.call_later(self._flush_s, self._beat)
+
+    def _beat(self) -> None:
+        self.armed = False
+        now = time_ns()
+        for lane in self.lanes:
+            if not lane.records:
+                continue
+            if 0 <= now - lane.records[0] < _YOUNG_NS:
+                self.arm()
+            else:
+                lane.flush()
+
+
 class Lane:
     """One lane. `records` is the open batch, flat: recv_ns, tag, frame, …; intakes extend it directly.
 
@@ -73,7 +107,7 @@ class Lane:
         writer: JournalWriter,
         keeper: Bookkeeping,
         records_max: int,
-        flush_s: float = _FLUSH_S,
+        pulse: Pulse,
     ) -> None:
         self.number = number
         self.records: list[Any] = []
@@ -83,9 +117,7 @@ class Lane:
         self._writer = writer
         self._keeper = keeper
         self.records_max = self._records_max = records_max
-        self._flush_s = flush_s
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._pulse = pulse
         self._seq = 0
         self._queued: deque[tuple[int, array[int]]] = deque()
         self._minute_ns = self._end_ns = self._newest_ns = 0
@@ -94,6 +126,7 @@ class Lane:
         self._open = False
         self.shed_reason = Reason.BACKPRESSURE
         self.on_gap: Callable[[int, Gap], None] | None = None
+        pulse.lanes.append(self)
 
     def begin(self, now: int) -> None:
         """Open the first journal."""
@@ -102,14 +135,11 @@ class Lane:
 
     def arm(self) -> None:
         """A batch begins: flush it soon."""
-        self._timer = self._loop.call_later(self._flush_s, self.flush)
+        self._pulse.arm()
 
     def flush(self) -> None:
         """Send the batch on its way, ending the minute where it falls."""
         records = self.records
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if not records:
             return
         last: int = records[-3]
@@ -205,7 +235,7 @@ class Lane:
         self._forget_written()
         self._queued.append((writer.queued_records + count, array("I", records[1::3])))
         self._seq += 1
-        chunk = encode_chunk(records, self._seq)
+        chunk = encode_chunk(records, self._seq, packed=len(records) < CHUNK_ITEMS)
         writer.put(self.number, chunk, records=count, oldest_ns=records[0])
 
     def _shed(self, records: list[Any]) -> None:
@@ -245,7 +275,7 @@ class Lane:
         self.flush()
 
     def _end_minute(self, boundary_ns: int, later: Counter[int]) -> None:
-        notes = self._keeper.end_minute(self, boundary_ns, later)
+        notes = [*self._keeper.end_minute(self, boundary_ns, later), EndNote(boundary_ns)]
         closing = [item for note in notes for item in (boundary_ns, CONTROL, encode_note(note))]
         closing = self.records + closing
         self.records.clear()

@@ -29,7 +29,7 @@ from hoga.core.streams import Stream
 from hoga.core.times import DAY_NS, minute_floor_ns
 from hoga.net.ws import Take
 from hoga.recorder.intake import DISK_FULL, GATED, REORDER_NS, Intake, make_intake
-from hoga.recorder.lane import Lane
+from hoga.recorder.lane import Lane, Pulse
 from hoga.recorder.lateness import GateMove, LatencyRules, Lateness
 from hoga.recorder.writer import JournalWriter
 from hoga.venues.spec import VenueSpec
@@ -37,7 +37,8 @@ from hoga.venues.spec import VenueSpec
 __all__ = ["LegStats", "Probe", "Recorder", "RecorderConfig", "directories_for"]
 
 _LANE_STREAMS = 256
-_MANY_STREAMS = 200
+_MEMORY = ((64, 4096), (256, 512), (1 << 32, 128))
+"""Ids that are remembered for each stream whose ids only grow, by the number of streams: some 60 bytes each."""
 
 
 class RecorderConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,8 +141,9 @@ class Recorder:
         self._build(streams)
 
     def _build(self, streams: list[Stream]) -> None:
-        memory = 512 if len(streams) <= _MANY_STREAMS else 128
+        memory = next(ids for limit, ids in _MEMORY if len(streams) <= limit)
         config = self.config
+        pulse = Pulse()
         for number, members in enumerate(_lanes(streams)):
             lane = Lane(
                 number,
@@ -150,6 +152,7 @@ class Recorder:
                 writer=self.writer,
                 keeper=self,
                 records_max=config.records_max,
+                pulse=pulse,
             )
             self.lanes.append(lane)
             self._members[number] = []
@@ -197,7 +200,7 @@ class Recorder:
         if last_life is not None:
             for name, intake in self.intakes.items():
                 if name in last_life.streams:
-                    intake.resume(ended_ns=last_life.ns, reason=last_life.reason, last_id=last_life.streams[name])
+                    intake.resume(ended_ns=last_life.ns, reason=last_life.reason, runs=last_life.streams[name])
         self.writer.start()
         self._started = True
         now = time_ns()
@@ -216,7 +219,7 @@ class Recorder:
         ended = [intake.down_since for intake in self.intakes.values() if intake.down_since is not None]
         for lane in self.lanes:
             lane.end(now)
-        streams = {name: intake.last_id() for name, intake in self.intakes.items() if intake.live_from_ns is not None}
+        streams = {name: intake.runs() for name, intake in self.intakes.items() if intake.live_from_ns is not None}
         return LastLife(ns=max(ended, default=now), reason=Reason.SHUTDOWN, streams=streams)
 
     def release(self) -> None:

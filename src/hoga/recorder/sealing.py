@@ -2,9 +2,10 @@
 
     journal closed ──seal──▶ segments ──(interval over) join──▶ segments ──(day over) merge──▶ day file + manifest
 
-One lane's minutes are sealed in order. A day is merged when the first minute of the next one is sealed, each series by
-itself, one at a time and each day exactly once. What fails is tried again, later and later, and never holds up another
-lane or series.
+A lane's minutes are sealed one after the other. A day is merged when the first minute of the next one is sealed, each series by
+itself, one at a time and each day exactly once. What fails, for whatever reason, is tried again, later and later, and
+never holds up another lane or series; only joining waits, because a part must not be joined while its journal may
+still be sealed again.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from hoga.archive.join import join_parts, waiting_parts
 from hoga.archive.journal import JournalName, parse_journal_name
 from hoga.archive.merge import MergeResult, merge_day, pending_days
 from hoga.archive.seal import SealJob, SealResult, seal
-from hoga.core.errors import ArchiveBusy, ArchiveError
+from hoga.core.errors import ArchiveBusy
 from hoga.runtime.logs import get_log
 from hoga.runtime.pool import WorkerPool
 
@@ -28,7 +29,7 @@ __all__ = ["Sealing", "SealingConfig", "SealingStats"]
 
 _log = get_log("seal")
 
-_RETRY_MAX_S = 300.0
+_RETRY_S, _RETRY_MAX_S, _MERGE_RETRY_S = 2.0, 300.0, 5.0
 
 
 class SealingConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +75,7 @@ class Sealing:
         self._idle = asyncio.Event()
         self._idle.set()
         self._ending = False
+        self._failing = 0
 
     def journal_closed(self, path: Path) -> None:
         """A journal is complete: seal it after those of its lane that came before."""
@@ -86,8 +88,12 @@ class Sealing:
         self._idle.clear()
         self._queues[name.lane].put_nowait(path)
 
+    def catch_up(self, *, today: str) -> None:
+        """Join and merge what an earlier life left of the days before `today`."""
+        self._spawn(self._merge_days(today), "merge days")
+
     def merge_pending(self, *, before_day: str) -> None:
-        """Merge every day before `before_day` that is still in minutes (what an earlier life left)."""
+        """Merge every day before `before_day` that is still in minutes."""
         for directory in self._config.directories:
             for symbol, kind, day in pending_days(directory, purge=self._config.purge):
                 if day < before_day:
@@ -119,29 +125,41 @@ class Sealing:
     async def _serve(self, queue: asyncio.Queue[Path]) -> None:
         while True:
             path = await queue.get()
-            await self._seal_until_done(path)
-            self.stats.waiting -= 1
-            if self.stats.waiting == 0:
-                self._idle.set()
+            if await self._seal(path, again=False):
+                self._done_with()
+            else:
+                self._failing += 1
+                self._spawn(self._seal_again(path), f"seal again {path.name}")
 
-    async def _seal_until_done(self, path: Path) -> None:
-        pause, again = 2.0, False
-        while True:
-            began = monotonic()
-            try:
-                result = await self._pool.submit(seal, SealJob(journals=[str(path)], again=again))
-                failed = result.failed
-            except (ArchiveError, OSError) as fault:
-                result, failed = None, [(path.name, str(fault))]
-            if result is not None and not failed:
-                self._sealed(path, result, monotonic() - began)
-                return
-            self.stats.failures += 1
-            for what, why in failed[:3]:
-                _log.error("cannot seal", what=what, why=why, more=max(0, len(failed) - 3), retry_in_s=round(pause))
-            again = True
-            await asyncio.sleep(pause)
+    async def _seal_again(self, path: Path) -> None:
+        pause = _RETRY_S
+        await asyncio.sleep(pause)
+        while not await self._seal(path, again=True):
             pause = min(pause * 2, _RETRY_MAX_S)
+            await asyncio.sleep(pause)
+        self._failing -= 1
+        self._done_with()
+
+    def _done_with(self) -> None:
+        self.stats.waiting -= 1
+        if self.stats.waiting == 0:
+            self._idle.set()
+
+    async def _seal(self, path: Path, *, again: bool) -> bool:
+        """One try; whether all of the journal is sealed."""
+        began = monotonic()
+        try:
+            result = await self._pool.submit(seal, SealJob(journals=[str(path)], again=again))
+            failed = result.failed
+        except Exception as fault:  # noqa: BLE001  # the supervised place of all seals: counted, logged, done again
+            result, failed = None, [(path.name, str(fault) or type(fault).__name__)]
+        if result is not None and not failed:
+            self._sealed(path, result, monotonic() - began)
+            return True
+        self.stats.failures += 1
+        for what, why in failed[:3]:
+            _log.error("cannot seal", what=what, why=why, more=max(0, len(failed) - 3), note="it is tried again")
+        return False
 
     def _sealed(self, path: Path, result: SealResult, seconds: float) -> None:
         stats = self.stats
@@ -178,13 +196,15 @@ class Sealing:
 
     async def _join_all(self, *, before_day: str | None = None) -> None:
         config = self._config
+        if self._failing:
+            return
         for directory in config.directories:
             for symbol, kind, day in waiting_parts(directory):
                 if before_day is not None and day >= before_day:
                     continue
                 try:
                     await self._pool.submit(_join_job, config, directory, symbol, kind, day)
-                except (ArchiveError, OSError) as fault:
+                except Exception as fault:  # noqa: BLE001  # the supervised place of all joins: counted, logged, done again
                     self.stats.failures += 1
                     _log.error("cannot join", what=f"{symbol} {kind} {day}", why=str(fault))
 
@@ -196,7 +216,7 @@ class Sealing:
 
     async def _merge(self, directory: Path, symbol: str, kind: str, day: str) -> None:
         """One day of one series, once. Merges wait for one another: sealing must always find a free worker."""
-        config, pause = self._config, 5.0
+        config, pause = self._config, _MERGE_RETRY_S
         while True:
             try:
                 async with self._merging:
@@ -205,7 +225,7 @@ class Sealing:
                 break
             except ArchiveBusy:
                 pass
-            except (ArchiveError, OSError) as fault:
+            except Exception as fault:  # noqa: BLE001  # the supervised place of all merges: counted, logged, done again
                 self.stats.failures += 1
                 _log.error("cannot merge", what=f"{symbol} {kind} {day}", why=str(fault), retry_in_s=round(pause))
             await asyncio.sleep(pause)

@@ -1,4 +1,5 @@
-// The curves. New points come once a second; one chart is drawn per frame, so that none of them delays the others.
+// The curves. New points come once a second; one chart is drawn per frame, so that none of them delays the others, and
+// those that are out of sight wait until they come into it.
 import { make, put } from "./dom.js";
 import { t } from "./i18n.js";
 import { isDark, isLocal } from "./view.js";
@@ -7,20 +8,29 @@ const COLOURS = ["#1d7fd6", "#d9730d", "#8e4ec6"];
 const number = (value) => (value == null ? "–" : Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(Math.abs(value) >= 1 ? 1 : 2));
 
 export class Charts {
-  constructor(box, specs) {
+  constructor(box, specs, onSight) {
     this.queue = [];
     this.charts = specs.map((spec) => {
       const title = make("b");
       const labels = spec.curves.map((_, at) => make("span", { class: `s${at}` }));
       const plot = make("div", { class: "plot" });
       box.append(make("figure", {}, make("figcaption", {}, title, ...labels), plot));
-      return { spec, title, labels, plot, u: null, width: 0 };
+      return { spec, title, labels, plot, u: null, width: 0, seen: false };
     });
-    this.observer = new ResizeObserver(() => { for (const chart of this.charts) chart.width = 0; this.wanted(); });
+    this.sight = new IntersectionObserver((entries) => {
+      for (const entry of entries) {
+        const chart = this.charts.find((each) => each.plot === entry.target);
+        chart.seen = entry.isIntersecting;
+        if (chart.seen && !this.queue.includes(chart)) this.queue.push(chart);
+      }
+      onSight();
+    }, { rootMargin: "200px" });
+    for (const chart of this.charts) this.sight.observe(chart.plot);
+    this.observer = new ResizeObserver(() => { for (const chart of this.charts) chart.width = 0; this.wanted(); onSight(); });
     this.observer.observe(box);
   }
 
-  wanted() { this.queue = [...this.charts]; }
+  wanted() { this.queue = this.charts.filter((chart) => chart.seen); }
 
   rebuild() {
     for (const chart of this.charts) { chart.u?.destroy(); chart.u = null; }

@@ -28,11 +28,11 @@ const charts = new Charts(byId("charts"), [
   { title: "ch-queue", curves: [{ key: "queue", label: "l-queue" }] },
   { title: "ch-cpu", curves: [{ key: "cpu", label: "l-cpu" }, { key: "collector", label: "l-collector" }, { key: "memory", label: "l-memory" }] },
   { title: "ch-net", curves: [{ key: "net_in", label: "l-in", scale: 1e-3 }, { key: "net_out", label: "l-out", scale: 1e-3 }] },
-]);
+], drawSoon);
 const own = new Charts(byId("chosen-charts"), [
   { title: "ch-srate", curves: [{ key: "rate", label: "l-stream" }] },
   { title: "ch-slatency", curves: [{ key: "median", label: "l-median" }] },
-]);
+], drawSoon);
 const tiles = new Pairs(byId("tiles"));
 const machine = new Pairs(byId("machine"));
 const recorder = new Pairs(byId("process"));
@@ -50,6 +50,8 @@ function receive(messages, size) {
   spent(performance.now() - began);
   wake();
 }
+
+function drawSoon() { model.dirty.add("draw"); wake(); }
 
 let waiting = false;
 function wake() {

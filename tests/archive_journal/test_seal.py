@@ -1,0 +1,346 @@
+"""Sealing: the same act whether the journal is whole, torn, bent, or was half sealed before."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hoga.archive import seal as module
+from hoga.archive.journal import (
+    CountsNote,
+    EndNote,
+    GapNote,
+    LatencyNote,
+    LegNote,
+    LiveNote,
+    OddNote,
+    encode_header,
+)
+from hoga.archive.ledger import ClockEntry, ConnectionEntry, LiveEntry
+from hoga.archive.seal import SealJob, SealResult, seal
+from hoga.core.ledger import Gap, Reason
+from hoga.core.times import MINUTE_NS, SECOND_NS
+from tests.archive_journal.desk import BOOK, ETH, SESSION, TRADE, Desk
+from tests.recorder.workbench import NOON_NS, book, frame, stream
+
+SERIES = (("BTCUSDT", "orderbook"), ("BTCUSDT", "execution"), ("ETHUSDT", "orderbook"))
+
+
+def sealed(*paths: Path, **fields: Any) -> SealResult:
+    return seal(SealJob(journals=[str(path) for path in paths], **fields))
+
+
+def test_a_minute_becomes_a_segment_a_series(desk: Desk) -> None:
+    result = sealed(desk.journal(range(10, 15)))
+    assert result.records == 15
+    assert sorted(result.segments) == [
+        "BTCUSDT_execution_2026-11-20_12-00.zip",
+        "BTCUSDT_orderbook_2026-11-20_12-00.zip",
+        "ETHUSDT_orderbook_2026-11-20_12-00.zip",
+    ]
+    assert result.live == {BOOK.name, TRADE.name, ETH.name}
+    assert result.runs[TRADE.name] == [[10, 14]]
+    assert not result.crashed
+    for series in SERIES:
+        assert desk.archive.check_balance(*series) == (5, 5, 0)
+    assert not list(desk.folder.iterdir())
+    assert not list(desk.root.rglob("*.tmp"))
+    (line, *_) = desk.archive.lines("BTCUSDT", "orderbook")
+    assert list(line)[:6] == ["recvNs", "eventTime", "timeSource", "latencyMs", "epoch", "conn"]
+    assert (line["eventTime"], line["timeSource"], line["latencyMs"], line["epoch"], line["conn"]) == (
+        None,
+        "estimated",
+        None,
+        1,
+        "binance-1",
+    )
+    trade = desk.archive.lines("BTCUSDT", "execution")[0]
+    assert (trade["eventTime"], trade["timeSource"]) == (1790134512331, "venue")
+
+
+class Killed(BaseException):
+    pass
+
+
+def kill_at(monkeypatch: pytest.MonkeyPatch, step: int) -> Callable[[], int]:
+    """Raise before the `step`th act of sealing that touches the disk; gives how many acts there were."""
+    done = [0]
+
+    def guarded(act: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any, **fields: Any) -> Any:
+            done[0] += 1
+            if done[0] == step:
+                raise Killed
+            return act(*arguments, **fields)
+
+        return run
+
+    for name in ("write_all", "fsync_folder", "append_entries", "_place"):
+        monkeypatch.setattr(module, name, guarded(getattr(module, name)))
+    monkeypatch.setattr(module.os, "link", guarded(os.link))
+    monkeypatch.setattr(Path, "unlink", guarded(Path.unlink))
+    return lambda: done[0]
+
+
+@pytest.mark.parametrize("interval_min", [1, 5])
+def test_killed_at_every_step_then_sealed_again_it_is_the_same_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interval_min: int
+) -> None:
+    whole = Desk(tmp_path / "whole")
+    path = whole.journal(range(5), interval_min=interval_min)
+    with monkeypatch.context() as patch:
+        steps = kill_at(patch, 0)
+        sealed(path)
+    wanted = whole.snapshot()
+    assert steps() > 15
+    for step in range(1, steps() + 1):
+        desk = Desk(tmp_path / f"killed-{step}")
+        path = desk.journal(range(5), interval_min=interval_min)
+        with monkeypatch.context() as patch:
+            kill_at(patch, step)
+            with pytest.raises(Killed):
+                sealed(path)
+        sealed(path, again=True)
+        found = desk.snapshot()
+        assert {name: data for name, data in found.items() if not name.endswith("ledger.jsonl")} == {
+            name: data for name, data in wanted.items() if not name.endswith("ledger.jsonl")
+        }, step
+        for name in wanted:
+            if name.endswith("ledger.jsonl"):
+                assert sorted(found[name].splitlines()) == sorted(wanted[name].splitlines()), (step, name)
+
+
+def test_a_series_that_cannot_be_written_leaves_the_others_sealed(desk: Desk) -> None:
+    blocked = desk.root / "orderbook" / "temporary" / "ETHUSDT_orderbook_2026-11-20"
+    blocked.write_text("a file in the place of the folder")
+    path = desk.journal(range(5))
+    result = sealed(path)
+    assert [what for what, _ in result.failed] == ["ETHUSDT orderbook 2026-11-20 12-00"]
+    assert path.exists()
+    assert desk.archive.check_balance("BTCUSDT", "orderbook") == (5, 5, 0)
+    blocked.unlink()
+    again = sealed(path, again=True)
+    assert again.failed == []
+    for series in SERIES:
+        assert desk.archive.check_balance(*series) == (5, 5, 0)
+    assert not path.exists()
+
+
+def test_a_full_disk_fails_that_series_and_leaves_nothing_half_made(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = desk.journal(range(5))
+    real = module.write_all
+
+    def full(fd: int, data: bytes) -> None:
+        if "ETH" in os.readlink(f"/proc/self/fd/{fd}"):
+            raise OSError(errno.ENOSPC, "no space")
+        real(fd, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_all", full)
+        result = sealed(path)
+    assert len(result.failed) == 1
+    assert "No space" in result.failed[0][1]
+    sealed(path, again=True)
+    for series in SERIES:
+        assert desk.archive.check_balance(*series) == (5, 5, 0)
+    assert not list(desk.root.rglob("*.tmp"))
+
+
+def test_a_sealed_minute_is_never_replaced(desk: Desk) -> None:
+    sealed(desk.journal(range(5)))
+    before = desk.snapshot()
+    sealed(desk.journal(range(5, 9), start_ns=NOON_NS + 30 * SECOND_NS))
+    after = desk.snapshot()
+    assert all(after[name] == data for name, data in before.items() if name.endswith(".zip"))
+    assert [path.name[-11:] for path in desk.archive.files("BTCUSDT", "orderbook")] == ["0_12-00.zip", "12-00_2.zip"]
+    assert [line["lastUpdateId"] for line in desk.archive.lines("BTCUSDT", "orderbook")] == list(range(9))
+
+
+def odd_minute(desk: Desk, lane: int) -> Path:
+    desk.number += 1
+    header = desk.header(NOON_NS, lane=lane, streams=[stream(f"L{lane}USDT", "depth20@100ms")])
+    path = desk.path(header)
+    odd = desk.chunk(
+        desk.note(NOON_NS + lane, OddNote(0, "not a data frame", 3, b"odd %d" % lane)), desk.note(NOON_NS, EndNote(NOON_NS + MINUTE_NS))
+    )
+    path.write_bytes(encode_header(header) + odd)
+    return path
+
+
+def test_two_lanes_may_seal_into_the_aside_series_at_the_same_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both found no part of the minute there yet; the one that comes second takes the next."""
+    first, second = odd_minute(desk, 0), odd_minute(desk, 1)
+    real, nested = module._place, []
+
+    def place(temporary: Path, target: Path) -> bool:
+        if not nested:
+            nested.append(target)
+            assert not sealed(second).failed
+        return real(temporary, target)
+
+    monkeypatch.setattr(module, "_place", place)
+    assert not sealed(first).failed
+    assert sorted(line["raw"] for line in desk.archive.lines("ODD", "aside")) == ["odd 0", "odd 1"]
+    assert len(desk.archive.files("ODD", "aside")) == 2
+    assert desk.archive.check_balance("ODD", "aside") == (2, 2, 0)
+    assert not list(desk.root.rglob("*.tmp"))
+
+
+def test_where_there_are_no_hard_links_a_name_is_still_never_taken_twice(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(source: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(module.os, "link", link)
+    sealed(desk.journal(range(5)))
+    sealed(desk.journal(range(5, 9), start_ns=NOON_NS + 30 * SECOND_NS))
+    assert [line["lastUpdateId"] for line in desk.archive.lines("BTCUSDT", "orderbook")] == list(range(9))
+
+
+# torn and bent
+
+
+def test_truncated_at_every_byte_the_whole_chunks_are_sealed_and_the_rest_is_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda fd: None)
+    made = Desk(tmp_path / "made")
+    header, chunks = made.pieces([1, 2, 3], streams=[BOOK])
+    head = encode_header(header)
+    whole = head + b"".join(chunks)
+    ends = [len(head) + sum(map(len, chunks[:number])) for number in range(len(chunks) + 1)]
+    crash_ns = NOON_NS + 40 * SECOND_NS
+    for size in range(len(head), len(whole), 3):
+        desk = Desk(tmp_path / str(size))
+        path = desk.path(header)
+        path.write_bytes(whole[:size])
+        result = sealed(path, crash_to_ns=crash_ns)
+        kept = sum(1 for end in ends if end <= size) - 1
+        assert result.records == max(0, kept - 1)
+        assert result.damaged_bytes == size - ends[kept]
+        assert result.crashed
+        assert [line["lastUpdateId"] for line in desk.archive.lines("BTCUSDT", "orderbook")] == [1, 2, 3][: max(0, kept - 1)]
+        gaps = desk.archive.gaps("BTCUSDT", "orderbook", Reason.CRASH)
+        assert [gap.to_ns for gap in gaps] == ([crash_ns] if kept else []), "no stream was connected before the first chunk"
+        assert not path.exists()
+
+
+def test_a_bent_chunk_in_the_middle_costs_that_chunk_and_is_accounted(desk: Desk) -> None:
+    header, chunks = desk.pieces([1, 2, 3, 4])
+    chunks[2] = chunks[2][:40] + bytes([chunks[2][40] ^ 4]) + chunks[2][41:]
+    path = desk.path(header)
+    path.write_bytes(encode_header(header) + b"".join(chunks))
+    result = sealed(path)
+    assert result.damaged_bytes == len(chunks[2])
+    assert [line["lastUpdateId"] for line in desk.archive.lines("BTCUSDT", "orderbook")] == [1, 3, 4]
+    (gap,) = desk.archive.gaps("BTCUSDT", "orderbook")
+    assert (gap.reason, gap.missed, gap.from_ns, gap.to_ns) == (Reason.CRASH, None, NOON_NS + 2, NOON_NS + 2 * SECOND_NS)
+    assert desk.archive.segments("BTCUSDT", "orderbook")[0].received is None, "nobody can know"
+
+
+def test_a_journal_whose_last_words_are_bent_is_accounted_to_the_minutes_end(desk: Desk) -> None:
+    header, chunks = desk.pieces([1, 2, 3])
+    chunks[-1] = chunks[-1][:-1] + b"\0"
+    path = desk.path(header)
+    path.write_bytes(encode_header(header) + b"".join(chunks))
+    result = sealed(path)
+    assert not result.crashed
+    (gap,) = desk.archive.gaps("BTCUSDT", "orderbook")
+    assert (gap.reason, gap.from_ns, gap.to_ns) == (Reason.CRASH, NOON_NS + 2 * SECOND_NS + 2, NOON_NS + MINUTE_NS)
+    assert [entry for entry in desk.archive.ledger("BTCUSDT", "orderbook") if isinstance(entry, LiveEntry)]
+
+
+def test_a_journal_without_a_readable_header_is_put_aside_not_thrown_away(desk: Desk) -> None:
+    path = desk.journal([1, 2])
+    data = bytearray(path.read_bytes())
+    data[40] ^= 1
+    path.write_bytes(data)
+    result = sealed(path)
+    assert result.damaged == [path.name]
+    assert result.damaged_bytes == len(data)
+    assert not path.exists()
+    assert path.with_name(path.name + ".damaged").read_bytes() == data
+
+
+def test_a_journal_torn_at_its_birth_just_goes(desk: Desk) -> None:
+    path = desk.journal([])
+    path.write_bytes(path.read_bytes()[:20])
+    result = sealed(path, crash_to_ns=NOON_NS + SECOND_NS)
+    assert result.damaged == []
+    assert not path.exists()
+
+
+# what is said in a journal
+
+
+def test_notes_hold_from_their_place_on(desk: Desk) -> None:
+    header = desk.header(NOON_NS, streams=[BOOK])
+    path = desk.path(header)
+
+    def at(number: int) -> tuple[int, int, bytes]:
+        return NOON_NS + number, 0 | 1 << 16, frame(BOOK, book(number))
+
+    notes = [
+        desk.note(NOON_NS, LegNote(1, "binance-1", 4, NOON_NS, [0])),
+        at(1),
+        desk.note(NOON_NS, LatencyNote([0], 24_700_000, 2_000)),
+        at(2),
+        desk.note(NOON_NS, LatencyNote([0], -3_100_000, 2_000)),
+        at(3),
+        desk.note(NOON_NS, LegNote(1, "binance-1", 4, NOON_NS, [0], NOON_NS + 9, "1006")),
+        desk.note(NOON_NS, LegNote(2, "binance-1", 5, NOON_NS + 10, [0])),
+        (NOON_NS + 11, 0 | 2 << 16, frame(BOOK, book(4))),
+        desk.note(NOON_NS, GapNote(0, Gap(NOON_NS + 9, NOON_NS + 10, Reason.DISCONNECT, None))),
+        desk.note(NOON_NS, CountsNote(0, 4, 0, 0)),
+        desk.note(NOON_NS, LiveNote([0], NOON_NS, NOON_NS + MINUTE_NS)),
+    ]
+    path.write_bytes(encode_header(header) + desk.chunk(*notes))
+    sealed(path)
+    lines = desk.archive.lines("BTCUSDT", "orderbook")
+    assert [(line["latencyMs"], line["epoch"]) for line in lines] == [(None, 4), (24.7, 4), (-3.1, 4), (-3.1, 5)]
+    assert lines[2]["eventTime"] == (NOON_NS + 3 + 3_100_000 - 2_000) // 1_000_000, "a skewed clock is not clipped"
+    connections = [entry for entry in desk.archive.ledger("BTCUSDT", "orderbook") if isinstance(entry, ConnectionEntry)]
+    assert [(entry.epoch, entry.to_ns, entry.close) for entry in connections] == [
+        (4, None, None),
+        (4, NOON_NS + 9, "1006"),
+        (5, None, None),
+    ]
+    assert not [entry for entry in desk.archive.ledger("BTCUSDT", "orderbook") if isinstance(entry, ClockEntry)]
+
+
+def test_a_record_of_an_unknown_leg_is_recorded_under_a_question_mark(desk: Desk) -> None:
+    header = desk.header(NOON_NS, streams=[BOOK])
+    path = desk.path(header)
+    path.write_bytes(encode_header(header) + desk.chunk((NOON_NS, 0 | 9 << 16, frame(BOOK, book(1))), desk.note(NOON_NS, EndNote(NOON_NS))))
+    sealed(path)
+    assert [(line["conn"], line["epoch"]) for line in desk.archive.lines("BTCUSDT", "orderbook")] == [("?", 0)]
+
+
+def test_two_journals_of_one_minute_and_session_are_one_segment(desk: Desk) -> None:
+    """The clock was set back inside a session: two of its journals are of the same minute."""
+    first = desk.journal([1, 2])
+    second = desk.journal([3, 4])
+    sealed(first, second)
+    assert [path.name[-9:] for path in desk.archive.files("BTCUSDT", "orderbook")] == ["12-00.zip"]
+    assert [line["lastUpdateId"] for line in desk.archive.lines("BTCUSDT", "orderbook")] == [1, 2, 3, 4]
+    assert desk.archive.check_balance("BTCUSDT", "orderbook") == (4, 4, 0)
+
+
+def test_a_journal_that_is_gone_already_is_no_trouble(desk: Desk) -> None:
+    assert sealed(desk.folder / f"0_2026-11-20_12-00_{SESSION}_1.journal").records == 0
+
+
+def test_more_series_than_are_synced_one_by_one(desk: Desk) -> None:
+    streams = [stream(f"S{number}USDT", "depth20@100ms") for number in range(40)]
+    header = desk.header(NOON_NS, streams=streams)
+    path = desk.path(header)
+    records = [(NOON_NS + index, index | 1 << 16, frame(of, book(index + 1))) for index, of in enumerate(streams)]
+    notes = [desk.note(NOON_NS, LegNote(1, "binance-1", 1, NOON_NS, list(range(40)))), *records]
+    notes += [desk.note(NOON_NS, CountsNote(index, 1, 0, 0)) for index in range(40)] + [desk.note(NOON_NS, EndNote(NOON_NS + MINUTE_NS))]
+    path.write_bytes(encode_header(header) + desk.chunk(*notes))
+    result = sealed(path)
+    assert len(result.segments) == 40
+    for of in streams:
+        assert desk.archive.check_balance(of.symbol, "orderbook") == (1, 1, 0)

@@ -1,0 +1,205 @@
+"""From closed journals to segments and days: in order, once, and one series' trouble is nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hoga.core.times import MINUTE_NS, day_start_ns
+from hoga.recorder import sealing as module
+from hoga.recorder.sealing import Sealing, SealingConfig
+from tests.archive_journal.desk import BOOK, ETH, Desk
+from tests.recorder.workbench import NOON_NS
+
+MIDNIGHT_NS = day_start_ns("2026-11-21")
+
+
+class InlinePool:
+    """Runs jobs at once, one after the other; `trouble` raises for some."""
+
+    def __init__(self) -> None:
+        self.jobs: list[str] = []
+        self.trouble: Callable[[str], None] = lambda name: None
+
+    async def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        name = getattr(function, "__name__", "?")
+        self.jobs.append(name)
+        await asyncio.sleep(0)
+        self.trouble(name)
+        return function(*arguments)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> InlinePool:
+    monkeypatch.setattr(module, "_RETRY_S", 0.02)
+    return InlinePool()
+
+
+def sealing(desk: Desk, pool: Any, **fields: Any) -> Sealing:
+    known: dict[str, Any] = {"interval_min": 1, "archive_format": "zip", "purge": True}
+    directories = sorted(desk.root / kind for kind in ("orderbook", "execution"))
+    return Sealing(SealingConfig(venue="binance", directories=directories, **{**known, **fields}), pool)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(8):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_journals_become_segments(desk: Desk, pool: InlinePool) -> None:
+    work = sealing(desk, pool)
+    for minute in range(3):
+        work.journal_closed(desk.journal(range(minute * 5, minute * 5 + 5), start_ns=NOON_NS + minute * MINUTE_NS))
+    assert work.stats.waiting == 3
+    assert await work.finish(timeout_s=5)
+    assert work.stats.records == 45
+    assert work.stats.segments == 9
+    assert work.stats.waiting == 0
+    assert [line["lastUpdateId"] for line in desk.archive.lines("BTCUSDT", "orderbook")] == list(range(15))
+
+
+@pytest.mark.parametrize("error", [OSError(5, "io"), RuntimeError("a worker was ended three times"), ValueError("a mistake of ours")])
+async def test_whatever_goes_wrong_is_tried_again(desk: Desk, pool: InlinePool, error: Exception) -> None:
+    work, left = sealing(desk, pool), [error, error]
+
+    def trouble(name: str) -> None:
+        if left:
+            raise left.pop()
+
+    pool.trouble = trouble
+    work.journal_closed(desk.journal(range(5)))
+    await until(lambda: work.stats.waiting == 0)
+    assert work.stats.failures == 2
+    assert desk.archive.check_balance("BTCUSDT", "orderbook") == (5, 5, 0)
+    await work.finish(timeout_s=1)
+
+
+async def test_a_series_that_cannot_be_written_holds_up_neither_the_others_nor_the_next_minutes(desk: Desk, pool: InlinePool) -> None:
+    blocked = desk.root / "orderbook" / "temporary" / "ETHUSDT_orderbook_2026-11-20"
+    blocked.write_text("a file in the place of the folder")
+    work = sealing(desk, pool)
+    paths = [desk.journal(range(minute * 5, minute * 5 + 5), start_ns=NOON_NS + minute * MINUTE_NS) for minute in range(3)]
+    for path in paths:
+        work.journal_closed(path)
+    await until(lambda: work.stats.failures >= 4)
+    assert len(desk.archive.lines("BTCUSDT", "orderbook")) == 15
+    assert len(desk.archive.lines("BTCUSDT", "execution")) == 15
+    assert all(path.exists() for path in paths), "kept until all of it is sealed"
+    blocked.unlink()
+    await until(lambda: work.stats.waiting == 0)
+    assert await work.finish(timeout_s=5)
+    for symbol, kind in (("BTCUSDT", "orderbook"), ("BTCUSDT", "execution"), ("ETHUSDT", "orderbook")):
+        assert desk.archive.check_balance(symbol, kind) == (15, 15, 0), "nothing doubled"
+    assert not any(path.exists() for path in paths)
+
+
+async def test_nothing_is_joined_while_a_journal_may_be_sealed_again(desk: Desk, pool: InlinePool) -> None:
+    blocked = desk.root / "orderbook" / "temporary" / "ETHUSDT_orderbook_2026-11-20"
+    blocked.write_text("a file in the place of the folder")
+    work = sealing(desk, pool, interval_min=5)
+    for minute in (3, 4):
+        work.journal_closed(desk.journal(range(minute * 5, minute * 5 + 5), start_ns=NOON_NS + minute * MINUTE_NS, interval_min=5))
+    await until(lambda: work.stats.failures >= 3)
+    blocked.unlink()
+    await until(lambda: work.stats.waiting == 0)
+    assert await work.finish(timeout_s=5)
+    for symbol, kind in (("BTCUSDT", "orderbook"), ("BTCUSDT", "execution"), ("ETHUSDT", "orderbook")):
+        assert desk.archive.check_balance(symbol, kind) == (10, 10, 0)
+        assert [path.stem[-5:] for path in desk.archive.files(symbol, kind)] == ["12-00"]
+
+
+async def test_an_interval_is_joined_when_it_is_over(desk: Desk, pool: InlinePool) -> None:
+    work = sealing(desk, pool, interval_min=5)
+    for minute in range(6):
+        work.journal_closed(desk.journal(range(minute * 5, minute * 5 + 5), start_ns=NOON_NS + minute * MINUTE_NS, interval_min=5))
+    await until(lambda: work.stats.waiting == 0 and "_join_job" in pool.jobs)
+    assert await work.finish(timeout_s=5)
+    assert [line["lastUpdateId"] for line in desk.archive.lines("BTCUSDT", "orderbook")] == list(range(30))
+    assert {path.stem[-5:] for path in desk.archive.files("BTCUSDT", "orderbook")} == {"12-00", "12-05"}
+
+
+@pytest.mark.parametrize("interval_min", [1, 60])
+async def test_a_day_is_merged_once_when_the_next_one_has_begun(desk: Desk, pool: InlinePool, interval_min: int) -> None:
+    work = sealing(desk, pool, interval_min=interval_min)
+    for minute in (-2, -1, 0, 1):
+        work.journal_closed(
+            desk.journal(range(minute * 5 + 50, minute * 5 + 55), start_ns=MIDNIGHT_NS + minute * MINUTE_NS, interval_min=interval_min)
+        )
+    await until(lambda: work.stats.waiting == 0 and work.stats.days == 3)
+    assert await work.finish(timeout_s=5)
+    assert pool.jobs.count("_merge_job") == 3
+    assert (desk.root / "orderbook" / "BTCUSDT_orderbook_2026-11-20.zip").exists()
+    assert (desk.root / "execution" / "BTCUSDT_execution_2026-11-20.manifest.json").exists()
+    assert [line["lastUpdateId"] for line in desk.archive.lines("BTCUSDT", "orderbook")] == list(range(50, 60)), "today's are not merged"
+
+
+async def test_two_lanes_wait_for_one_another_at_midnight(desk: Desk, pool: InlinePool) -> None:
+    work = sealing(desk, pool)
+    lanes = {0: [BOOK], 1: [ETH]}
+
+    def journal(lane: int, minute: int) -> Path:
+        return desk.journal([], start_ns=MIDNIGHT_NS + minute * MINUTE_NS, lane=lane, streams=lanes[lane])
+
+    work.journal_closed(journal(0, -1))
+    work.journal_closed(journal(1, -1))
+    work.journal_closed(journal(0, 0))
+    await until(lambda: work.stats.waiting == 0)
+    assert "_merge_job" not in pool.jobs
+    work.journal_closed(journal(1, 0))
+    await until(lambda: "_merge_job" in pool.jobs)
+    await work.finish(timeout_s=5)
+
+
+async def test_a_merge_that_fails_is_tried_again(desk: Desk, pool: InlinePool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MERGE_RETRY_S", 0.02)
+    left = [RuntimeError("a worker was ended three times")]
+
+    def trouble(name: str) -> None:
+        if name == "_merge_job" and left:
+            raise left.pop()
+
+    pool.trouble = trouble
+    work = sealing(desk, pool)
+    for minute in (-1, 0):
+        work.journal_closed(desk.journal(range(5), start_ns=MIDNIGHT_NS + minute * MINUTE_NS))
+    await until(lambda: work.stats.days == 3)
+    assert work.stats.failures == 1
+    await work.finish(timeout_s=5)
+
+
+async def test_what_an_earlier_life_left_is_joined_and_merged_at_the_start(desk: Desk, pool: InlinePool) -> None:
+    earlier = sealing(desk, pool, interval_min=60)
+    for minute in (-2, -1):
+        earlier.journal_closed(
+            desk.journal(range(minute * 5 + 50, minute * 5 + 55), start_ns=MIDNIGHT_NS + minute * MINUTE_NS, interval_min=60)
+        )
+    earlier._failing = 1  # killed before it could join
+    await earlier.finish(timeout_s=5)
+    assert list(desk.root.rglob("parts/*.zip"))
+    work = sealing(desk, pool, interval_min=60)
+    work.catch_up(today="2026-11-21")
+    await until(lambda: work.stats.days == 3)
+    assert not list(desk.root.rglob("parts/*.zip"))
+    await work.finish(timeout_s=5)
+
+
+async def test_finish_gives_up_in_time(desk: Desk, pool: InlinePool) -> None:
+    async def hang(*arguments: Any) -> None:
+        await asyncio.sleep(60)
+
+    pool.submit = hang  # type: ignore[method-assign]
+    work = sealing(desk, pool)
+    work.journal_closed(desk.journal(range(3)))
+    began = asyncio.get_running_loop().time()
+    assert not await work.finish(timeout_s=0.2)
+    assert asyncio.get_running_loop().time() - began < 2
