@@ -82,7 +82,9 @@ def test_what_is_wrong_stands_at_the_top(stage: Stage, open_page: Open, language
     page.wait_for_selector('html[data-state="recording"]', timeout=3_000)
 
 
-def test_a_hanging_recorder_and_a_dead_dashboard_turn_red_within_three_seconds_and_heal(stage: Stage, open_page: Open, served: Served) -> None:
+def test_a_hanging_recorder_and_a_dead_dashboard_turn_red_within_three_seconds_and_heal(
+    stage: Stage, open_page: Open, served: Served
+) -> None:
     page = open_page()
     stage.hold()
     page.wait_for_selector('html[data-state="stopped"]', timeout=3_000)
@@ -112,7 +114,9 @@ def test_a_stopped_dashboard_is_stale(open_page: Open, served: Served) -> None:
     page.wait_for_selector('#link[data-link="live"]', timeout=3_000)
 
 
-@pytest.mark.parametrize("size, scheme, language", [("desk", "light", "en"), ("desk", "dark", "ko"), ("phone", "light", "ko"), ("phone", "dark", "en")])
+@pytest.mark.parametrize(
+    "size, scheme, language", [("desk", "light", "en"), ("desk", "dark", "ko"), ("phone", "light", "ko"), ("phone", "dark", "en")]
+)
 def test_axe_finds_nothing(stage: Stage, open_page: Open, size: str, scheme: str, language: str) -> None:
     for scene in ("silent", None):
         stage.scene = SCENES[scene] if scene else lambda snapshot: snapshot

@@ -61,6 +61,7 @@ class Desk:
         self.watch = Watch()
         self.snapshot: Snapshot | None = None
         self.page = PageState.MISSING
+        self.states: list[int] = []
         self.verdict = self._judged([], None)
         self.hardware: Hardware | None = None
         self.url = ""
@@ -131,6 +132,7 @@ class Desk:
             elif page.state is PageState.MISSING:
                 self._turn = 0
         quiet = self.watch.quiet_s.tolist()
+        self.states = self.watch.states(self.snapshot) if self.snapshot is not None else []
         self.verdict = self._judged(quiet, self.hardware)
         if self.fanout.viewers:
             self._offer()
@@ -276,7 +278,7 @@ class Desk:
             "gaps": sum(rows.gaps),
             "queue": sum(rows.queue),
             "rate": round(float(self.watch.rates.sum()), 1),
-            "live": sum(1 for state in self.watch.states(snapshot) if not state),
+            "live": self.states.count(0),
             "streams": len(rows.received),
             "median": latest.get("median"),
             "p99": latest.get("p99"),
@@ -294,7 +296,7 @@ class Desk:
             "med": [_rounded(rows.median_ms[at]) for at in symbols],
             "p99": [_rounded(rows.p99_ms[at]) for at in symbols],
             "flush": [_rounded(value) for value in self.watch.flush_ms[start:end].tolist()],
-            "st": self.watch.states(snapshot)[start:end],
+            "st": self.states[start:end],
         }
 
     def _slow_parts(self) -> dict[str, Any]:
@@ -343,7 +345,7 @@ class Desk:
             verdict=self.verdict,
             age_s=self.age_s,
             hardware=self.hardware,
-            states=self.watch.states(self.snapshot) if self.snapshot else [],
+            states=self.states,
             health=self.health(),
             viewers=len(self.fanout.viewers),
         )
