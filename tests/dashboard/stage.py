@@ -99,8 +99,9 @@ def make_snapshot(meta: Meta, *, ticks: int = 10, now_ns: int | None = None, **c
 
 def make_venue(**changes: Any) -> VenueRow:
     values: dict[str, Any] = {
-        "venue": "binance", "pending": 0, "written": 0, "written_bytes": 0, "fsync_ms": 1.0, "fsyncs": 1, "tick_ms": [1.0, 2.0, 3.0], "odd": 0,
-        "sealed": 0, "days": 0, "waiting": 0, "seal_failures": 0, "seal_s": 0.0, "clock_offset_ms": 0.2, "clock_source": "chrony",
+        "venue": "binance", "pending": 0, "written": 0, "written_bytes": 0, "fsync_ms": 1.0, "fsyncs": 1, "tick_ms": [1.0, 2.0, 3.0],
+        "odd": 0,
+        "sealed": 0, "days": 0, "waiting": 0, "seal_failures": 0, "seal_s": 0.0, "clock_offset_ms": 0.2, "clock_error_ms": None, "clock_source": "chrony",
         "skewed": False, "disk_full": False, "fault": None, "lost": {}, "gaps": {},
     }  # fmt: skip
     return VenueRow(**{**values, **changes})

@@ -67,7 +67,8 @@ def test_the_figures_are_those_of_the_run(stage: Stage, open_page: Open) -> None
     "disconnected": "binance-1 is disconnected", "gate": "Latency gate closed: SYM001USDT too late", "disk-low": "The disk is nearly full",
     "silent": "1 silent: sym001usdt@depth20@100ms", "skewed": "The clocks of this machine and of binance differ",
 }), ("ko", {
-    "disconnected": "연결이 끊겼습니다", "gate": "지연 게이트 닫힘", "disk-low": "디스크가 거의 찼습니다", "silent": "무응답 스트림 1개", "skewed": "시계가 다릅니다",
+    "disconnected": "연결이 끊겼습니다", "gate": "지연 게이트 닫힘",
+    "disk-low": "디스크가 거의 찼습니다", "silent": "무응답 스트림 1개", "skewed": "시계가 다릅니다",
 })])  # fmt: skip
 def test_what_is_wrong_stands_at_the_top(stage: Stage, open_page: Open, language: str, words: dict[str, str]) -> None:
     page = open_page(f"#lang={language}")
@@ -77,7 +78,8 @@ def test_what_is_wrong_stands_at_the_top(stage: Stage, open_page: Open, language
         wait(page, f"document.querySelector('#reasons').textContent.includes({json.dumps(words[name])})", seconds=3.0)
         assert verdict(page)[0] == ("stopped" if name == "disconnected" else "degraded")
         box = page.locator("#reasons li").first.bounding_box()
-        assert box and box["y"] < 300
+        assert box
+        assert box["y"] < 300
     stage.scene = lambda snapshot: snapshot
     page.wait_for_selector('html[data-state="recording"]', timeout=3_000)
 
@@ -158,7 +160,8 @@ def test_ladder_and_heatmap_show_the_chosen_book(open_page: Open) -> None:
     page = open_page("#colours=korea")
     wait(page, "document.querySelector('#ladder .mid').textContent.includes('0.02')")
     best = page.locator("#ladder .bid").first.inner_text().split()
-    assert 99.9 < float(best[0]) < 100.5 and best[1] == "1.50"
+    assert 99.9 < float(best[0]) < 100.5
+    assert best[1] == "1.50"
     wait(page, "hoga.model.ladders.length > 5")
     painted = page.evaluate("(() => { const c = document.querySelector('#heat'); const d = c.getContext('2d').getImageData(c.width - 2, 0, 1, c.height).data;"
                             " let n = 0; for (let i = 0; i < d.length; i += 4) if (d[i] > 60 || d[i + 1] > 60) n += 1; return n; })()")  # fmt: skip

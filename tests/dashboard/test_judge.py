@@ -11,7 +11,16 @@ import pytest
 from hoga.dashboard.judge import CODES, Reason, State, Verdict, judge, sentence
 from hoga.runtime.snapshot import PageState, RunState, Snapshot, StreamFlag
 from tests.dashboard.stage import (
-    SCENES, clock_skewed, disconnected, gate_closed, make_meta, make_process, make_snapshot, make_venue, one_silent, with_rows,
+    SCENES,
+    clock_skewed,
+    disconnected,
+    gate_closed,
+    make_meta,
+    make_process,
+    make_snapshot,
+    make_venue,
+    one_silent,
+    with_rows,
 )  # fmt: skip
 
 META = make_meta(3)
@@ -89,6 +98,11 @@ def test_troubles_of_a_venue(changes: dict[str, Any], code: str, healthy: bool) 
     snapshot = msgspec.structs.replace(make_snapshot(META), venues=[make_venue(**changes)])
     found = verdict(snapshot)
     assert (codes(found), found.healthy) == ([code], healthy)
+
+
+def test_a_clock_is_not_blamed_for_a_poor_measurement() -> None:
+    snapshot = msgspec.structs.replace(make_snapshot(META), venues=[make_venue(clock_offset_ms=-184.0, clock_error_ms=190.0)])
+    assert verdict(snapshot).state is State.RECORDING
 
 
 def test_memory_backpressure_and_late() -> None:

@@ -37,9 +37,11 @@ def test_ladders_of_every_shape() -> None:
     assert combined is not None
     assert (len(combined.bids), combined.bids[0], combined.asks[0]) == (DEPTH, (99.99, 1.5), (100.01, 1.25))
     short = read_ladder(b'{"b":[["1","2"]],"a":[]}')
-    assert short is not None and (short.bids, short.asks) == ([(1.0, 2.0)], [])
+    assert short is not None
+    assert (short.bids, short.asks) == ([(1.0, 2.0)], [])
     units = read_ladder(b'{"type":"orderbook","orderbook_units":[{"ask_price":3,"bid_price":2,"ask_size":0.5,"bid_size":1.5}]}')
-    assert units is not None and (units.bids, units.asks) == ([(2.0, 1.5)], [(3.0, 0.5)])
+    assert units is not None
+    assert (units.bids, units.asks) == ([(2.0, 1.5)], [(3.0, 0.5)])
     brief = read_ladder(b'{"ty":"orderbook","obu":[{"ap":3,"bp":2,"as":0.5,"bs":1.5}]}')
     assert brief == units
 
@@ -162,7 +164,8 @@ def test_metrics_are_what_they_say_they_are() -> None:
 
 def test_no_recorder_is_a_metric_too() -> None:
     text = render(Facts(None, Verdict(State.STOPPED, []), 0.0, None, [], {}, 0)).decode()
-    assert "hoga_up 0.0" in text and "hoga_healthy 0.0" in text
+    assert "hoga_up 0.0" in text
+    assert "hoga_healthy 0.0" in text
 
 
 # -- texts -----------------------------------------------------------------------------------------------------------
@@ -247,4 +250,5 @@ def test_the_page_is_small_and_asks_nobody_else() -> None:
         if "vendor" not in path.parts:
             text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
             assert "http://" not in text.replace('"http:', "") and "https://" not in text, path
-            assert "innerHTML" not in text and "eval(" not in text
+            assert "innerHTML" not in text
+            assert "eval(" not in text

@@ -104,7 +104,8 @@ def test_the_figures_are_the_simulators(running: Running) -> None:
     before = get(running.rest + "/sim/status")[1]["streams"]
     told = summary(running)
     after = get(running.rest + "/sim/status")[1]["streams"]
-    assert told["state"] == "recording" and told["streams"]
+    assert told["state"] == "recording"
+    assert told["streams"]
     for row in told["streams"]:
         sent = [each.get(row["stream"], {"sent": 0})["sent"] for each in (before, after)]
         assert sent[0] - 2 <= row["records"] <= sent[1], row

@@ -283,6 +283,7 @@ class Publisher:
             seal_failures=sealing.failures,
             seal_s=sealing.seal_s,
             clock_offset_ms=venue.clock.offset_ms,
+            clock_error_ms=venue.clock.error_ms,
             clock_source=venue.clock.source,
             skewed=recorder.lateness.skewed(),
             disk_full=recorder.disk_full,

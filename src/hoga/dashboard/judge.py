@@ -216,7 +216,7 @@ def _latency(snapshot: Snapshot) -> list[Reason]:
         mine = [known[row.symbol] for row in meta.streams if row.venue == venue.venue and row.symbol in known]
         if venue.skewed and mine:
             reasons.append(Reason("skewed", "warn", {"venue": venue.venue, "median": round(sorted(mine)[len(mine) // 2])}))
-        elif venue.clock_offset_ms is not None and abs(venue.clock_offset_ms) > CLOCK_WARN_MS:
+        elif venue.clock_offset_ms is not None and abs(venue.clock_offset_ms) - (venue.clock_error_ms or 0.0) > CLOCK_WARN_MS:
             args: dict[str, str | int | float] = {"offset": round(venue.clock_offset_ms, 1), "source": venue.clock_source}
             reasons.append(Reason("clock", "warn", args))
     if not gated and meta.latency_gate == "mark" and not any(venue.skewed for venue in snapshot.venues):

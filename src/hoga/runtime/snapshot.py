@@ -119,7 +119,7 @@ class ConnectionRow(msgspec.Struct, frozen=True, array_like=True):
 
 class VenueRow(msgspec.Struct, frozen=True, kw_only=True):
     """One venue's recorder. `tick_ms`: receipt → handed to the operating system (p50, p99, max) of the last second.
-    `lost`: frames that arrived and were not recorded, and gaps, by reason."""
+    `clock_error_ms` bounds the offset's own error. `lost`: frames that arrived and were not recorded, and gaps, by reason."""
 
     venue: str
     pending: int
@@ -135,6 +135,7 @@ class VenueRow(msgspec.Struct, frozen=True, kw_only=True):
     seal_failures: int
     seal_s: float
     clock_offset_ms: float | None
+    clock_error_ms: float | None
     clock_source: str
     skewed: bool
     disk_full: bool

@@ -48,7 +48,7 @@ export class StreamTable {
   }
 
   spacer() {
-    const cell = make("td", { colspan: String(COLUMNS.length) });
+    const cell = make("td"); // no colspan: it would make room for the columns that a phone hides
     return { row: make("tr", { class: "spacer", "aria-hidden": "true" }, cell), cell };
   }
 
