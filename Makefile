@@ -30,9 +30,10 @@ bench: .venv/.ready-test
 
 faults: .venv/.ready-test
 	$(PYTHON) -m pytest -m faults
+	$(PYTHON) -m tests.campaign.faults --save docs/results/faults.md
 
 soak: .venv/.ready-test
-	$(PYTHON) -m pytest -m soak --timeout 7200
+	$(PYTHON) -m tests.campaign.soak --minutes 30 --clock 60 --save docs/results/soak.md
 
 docs: .venv/.ready-test
 	$(PYTHON) -c "from hoga.app.config.render import reference; print(reference(), end='')" > docs/configuration.md

@@ -47,6 +47,7 @@ def test_minutes_become_one_segment_an_interval(desk: Desk, interval_min: int, s
     assert join(desk, interval_min=interval_min, archive_format=archive_format) == []
 
 
+@pytest.mark.slow
 def test_a_whole_day_of_minutes_fits_one_segment(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.fsync", lambda fd: None)
     day = minute_floor_ns(NOON_NS, interval_min=1440)

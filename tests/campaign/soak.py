@@ -160,32 +160,36 @@ def main() -> int:
 
 
 def verdict(wanted: argparse.Namespace, outcome: dict, report: object, data: Path) -> tuple[list[str], bool]:  # type: ignore[type-arg]
+    from tests.campaign.ledgers import account_of
+
     final, truth, samples = outcome["final"], outcome["truth"], outcome["samples"]
     half = samples[len(samples) // 2 :]
     third = max(1, len(half) // 3)
     growth_kb = statistics.median(kb for _, kb in half[-third:]) - statistics.median(kb for _, kb in half[:third])
     days = sorted(path.name for path in data.rglob("*.manifest.json"))
-    ledger = ledger_of(data)
+    account = account_of(data)
     sent = truth["sent"]
     names = outcome["faults"]
     kinds = ", ".join(f"{name} {names.count(name)}" for name in sorted(set(names)))
     checks = {
         "exit status 0": outcome["status"] == 0,
         "hoga verify": report.ok,
-        "every frame received is written, a duplicate or counted in the ledger": ledger["received"] == ledger["records"] + ledger["duplicates"] + ledger["counted"],
-        "two day changes merged": len({name.rsplit("_", 1)[1] for name in days}) >= min(2, int(wanted.minutes * wanted.clock / 60 / 26) + 1),
+        "every frame received is written, a duplicate or counted in the ledger": account.balanced,
+        "two day changes merged": len({name.rsplit("_", 1)[1] for name in days})
+        >= min(2, int(wanted.minutes * wanted.clock / 60 / 26) + 1),
         "memory growth in the second half below 1 MB": growth_kb < 1024,
     }
     lines = [
         f"# Soak: {wanted.minutes:g} minutes at ×{wanted.clock:g}",
         "",
-        f"`python -m tests.campaign.soak --minutes {wanted.minutes:g} --clock {wanted.clock:g} --market {wanted.market:g} --seed {wanted.seed}"
-        f" --redundancy {wanted.redundancy}`",
+        f"`python -m tests.campaign.soak --minutes {wanted.minutes:g} --clock {wanted.clock:g} --market {wanted.market:g}"
+        f" --seed {wanted.seed} --redundancy {wanted.redundancy}`",
         "",
         f"- machine: {platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}",
         f"- recorded time: {wanted.minutes * wanted.clock / 60:.1f} h, {final.streams} streams",
         f"- frames sent by the simulator on all connections: {sent:,} (copies and odd frames beside them)",
-        f"- received {ledger['received']:,} = written {ledger['records']:,} + duplicates {ledger['duplicates']:,} + counted in gaps {ledger['counted']:,}",
+        f"- received {account.received:,} = written {account.written:,} + duplicates {account.duplicates:,}"
+        f" + counted in gaps {account.counted:,}",
         f"- day files: {len(days)}, segments sealed: {final.sealed:,}, ledger gaps: {report.gaps:,}, odd frames kept aside: {final.odd:,}",
         f"- faults injected: {len(names)} ({kinds})",
         f"- memory: {half[0][1] / 1024:.1f} MB in the middle, {half[-1][1] / 1024:.1f} MB at the end, growth {growth_kb / 1024:+.2f} MB",
@@ -196,37 +200,6 @@ def verdict(wanted: argparse.Namespace, outcome: dict, report: object, data: Pat
         *(f"- problem: {problem}" for problem in report.problems[:20]),
     ]
     return lines, all(checks.values())
-
-
-def ledger_of(data: Path) -> dict[str, int]:
-    """Sums over manifests and open ledgers, the aside series left out (its frames are counted where they belong)."""
-    from hoga.archive.ledger import GapEntry, SegmentEntry, read_ledger
-    from hoga.archive.manifest import read_manifest
-    from hoga.core.ledger import COUNTED
-
-    total = {"received": 0, "records": 0, "duplicates": 0, "counted": 0}
-    merged = set()
-    for path in data.rglob("*.manifest.json"):
-        manifest = read_manifest(path)
-        merged.add(path.name.removesuffix(".manifest.json"))
-        if manifest.kind == "aside":
-            continue
-        total["received"] += manifest.received or 0
-        total["records"] += manifest.records
-        total["duplicates"] += manifest.duplicates
-        total["counted"] += sum(gap.missed or 0 for gap in manifest.gaps if gap.reason in COUNTED)
-    for path in data.rglob("*.ledger.jsonl"):
-        name = path.name.removesuffix(".ledger.jsonl")
-        if name in merged or "_aside_" in name:
-            continue
-        for entry in read_ledger(path):
-            if isinstance(entry, SegmentEntry):
-                total["received"] += entry.received or 0
-                total["records"] += entry.records
-                total["duplicates"] += entry.duplicates
-            elif isinstance(entry, GapEntry) and entry.gap.reason in COUNTED:
-                total["counted"] += entry.gap.missed or 0
-    return total
 
 
 if __name__ == "__main__":

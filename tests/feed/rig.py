@@ -23,7 +23,8 @@ from hoga.venues.spec import VenueSpec
 from tests.recorder.workbench import SPOT, Archive, stream
 
 CHANNELS = ("depth20@100ms", "aggTrade", "depth@100ms")
-KEYS = {"orderbook": b'"lastUpdateId":', "execution": b'"a":', "delta": b'"u":'}
+SPEED = 3.0
+"""The market and its faults run so much faster than the clock on the wall."""
 
 
 def impatient(spec: VenueSpec, *, silence_s: float = 0.6) -> VenueSpec:
@@ -47,7 +48,7 @@ class Rig:
         self.spec = spec
         self.streams = [stream(symbol, channel) for symbol in symbols for channel in channels]
         limits = feed.pop("limits", Limits())
-        self.sim = Simulator(SimulatorConfig(symbols=symbols, seed=11, limits=limits))
+        self.sim = Simulator(SimulatorConfig(symbols=symbols, seed=11, limits=limits, speed=SPEED))
         self._feed = feed
         self.sent: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
         self.closed: list[Path] = []

@@ -15,7 +15,7 @@ from hoga.feed.connection import State
 from hoga.feed.sink import FeedConfig
 from hoga.net.backoff import BackoffRules
 from hoga.simulator import FaultKind, Limits
-from tests.feed.rig import Rig, impatient, reasons, whole
+from tests.feed.rig import SPEED, Rig, impatient, reasons, whole
 from tests.recorder.workbench import SPOT
 
 
@@ -33,7 +33,7 @@ async def test_everything_sent_is_recorded_once_and_verbatim(tmp_path: Path) -> 
         assert rig.connection.state is State.STOPPED
 
 
-@pytest.mark.parametrize("code", [1000, 1001, 1006, 1008, 1011, 4001])
+@pytest.mark.parametrize("code", [1001, 1006, 1008, *(pytest.param(code, marks=pytest.mark.slow) for code in (1000, 1011, 4001))])
 async def test_every_close_is_survived_and_is_one_gap(tmp_path: Path, code: int) -> None:
     async with Rig(tmp_path, symbols=("BTCUSDT",)) as rig:
         await rig.live()
@@ -69,7 +69,7 @@ async def test_a_refused_handshake_waits_as_long_as_the_venue_says(tmp_path: Pat
 async def test_a_port_that_does_not_answer_is_tried_until_it_does(tmp_path: Path) -> None:
     async with Rig(tmp_path, symbols=("BTCUSDT",)) as rig:
         await rig.live()
-        rig.inject(FaultKind.REFUSE_TCP, duration_s=1.0)
+        rig.inject(FaultKind.REFUSE_TCP, duration_s=1.0 * SPEED)
         rig.inject(FaultKind.CLOSE, code=1006)
         await rig.until(lambda: rig.connection.stats().failures >= 2)
         await rig.live(epoch=2)
@@ -116,7 +116,7 @@ async def test_a_single_silent_stream_is_subscribed_again_and_its_neighbours_not
     async with Rig(tmp_path, spec=impatient(SPOT), channels=("depth20@100ms",)) as rig:
         await rig.live()
         await rig.more(12)
-        rig.inject(FaultKind.SILENT, streams="btcusdt@depth20@100ms", duration_s=6.0)
+        rig.inject(FaultKind.SILENT, streams="btcusdt@depth20@100ms", duration_s=6.0 * SPEED)
         silent = rig.recorder.intakes["btcusdt@depth20@100ms"]
         await rig.until(lambda: silent.down_since is not None, 8.0)
         rig.sim.clear_faults()
@@ -129,8 +129,9 @@ async def test_a_single_silent_stream_is_subscribed_again_and_its_neighbours_not
         assert rig.connection.epoch == 1
 
 
-async def test_rolling_over_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    async with Rig(tmp_path, rollover_s=2.5, ready_ahead_s=0.5) as rig:
+async def test_rolling_over_loses_and_doubles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_OVERLAP_MIN_S", 0.5)
+    async with Rig(tmp_path, rollover_s=1.5, ready_ahead_s=0.5) as rig:
         await rig.live()
         await rig.live(epoch=3)
         archive = await rig.finish()
@@ -151,7 +152,7 @@ async def _gone(rig: Rig) -> bool:
 async def test_an_announced_shutdown_loses_and_doubles_nothing(tmp_path: Path) -> None:
     async with Rig(tmp_path) as rig:
         await rig.live()
-        rig.inject(FaultKind.SERVER_SHUTDOWN, after_s=4.0)
+        rig.inject(FaultKind.SERVER_SHUTDOWN, after_s=4.0 * SPEED)
         await rig.live(epoch=2)
         archive = await rig.finish()
         assert rig.lost(archive) == {}
@@ -164,7 +165,7 @@ async def test_the_old_leg_lost_while_the_new_one_is_being_made_is_a_gap(tmp_pat
     async with Rig(tmp_path, symbols=("BTCUSDT",)) as rig:
         await rig.live()
         rig.inject(FaultKind.REFUSE, status=503, count=2)
-        rig.inject(FaultKind.SERVER_SHUTDOWN, after_s=0.05)
+        rig.inject(FaultKind.SERVER_SHUTDOWN, after_s=0.05 * SPEED)
         await rig.live(epoch=2)
         archive = await rig.finish()
         gaps = whole(archive.gaps("BTCUSDT", "orderbook"))
@@ -268,7 +269,7 @@ async def test_streams_that_do_not_fit_the_url_are_subscribed_in_batches(tmp_pat
 
 
 async def test_the_venues_pings_are_answered(tmp_path: Path) -> None:
-    async with Rig(tmp_path, symbols=("BTCUSDT",), limits=Limits(first_ping_s=0.1, ping_every_s=0.5, pong_within_s=1.0)) as rig:
+    async with Rig(tmp_path, symbols=("BTCUSDT",), limits=Limits(first_ping_s=0.3, ping_every_s=1.0, pong_within_s=3.0)) as rig:
         await rig.live()
         await asyncio.sleep(1.8)
         assert rig.connection.epoch == 1

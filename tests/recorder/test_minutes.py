@@ -183,6 +183,18 @@ async def test_too_much_waiting_for_the_disk_is_shed_and_counted_and_notes_survi
     assert {gap.reason for gap in archive.gaps("BTCUSDT", "orderbook")} == {Reason.BACKPRESSURE}
 
 
+async def test_a_batch_of_huge_frames_is_several_chunks(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("hoga.recorder.lane._CHUNK_BYTES", 10_000)
+    monkeypatch.setattr("hoga.archive.journal._MAX_RAW", 12_000)
+    bench = Bench(tmp_path, [BOOK], monkeypatch).start()
+    leg = bench.connect()
+    for number in range(1, 8):
+        bench.send(leg, BOOK, book(number, text="9" * 3_000))
+    archive = await bench.finish()
+    assert [line["lastUpdateId"] for line in archive.lines("BTCUSDT", "orderbook")] == list(range(1, 8))
+    assert archive.check_balance("BTCUSDT", "orderbook") == (7, 7, 0)
+
+
 async def test_odd_frames_are_kept_aside_and_neighbours_arrive(tmp_path: Path, monkeypatch: Any) -> None:
     bench = Bench(tmp_path, [BOOK, TRADE], monkeypatch).start()
     leg = bench.connect()

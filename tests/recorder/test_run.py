@@ -102,7 +102,7 @@ class Stage:
 
 @pytest_asyncio.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with Simulator(SimulatorConfig(symbols=("BTCUSDT",), seed=5)) as sim:
+    async with Simulator(SimulatorConfig(symbols=("BTCUSDT",), seed=5, speed=3.0)) as sim:
         made = Stage(sim, tmp_path / "data")
         yield made
         for program in made.programs:
@@ -131,6 +131,7 @@ async def test_a_signal_ends_it_in_good_order(stage: Stage, number: signal.Signa
         stage.archive.check_balance("BTCUSDT", kind)
 
 
+@pytest.mark.slow
 async def test_a_second_signal_ends_it_at_once_and_the_next_start_makes_it_good(stage: Stage) -> None:
     program = stage.program()
     await program.start()
@@ -202,7 +203,7 @@ async def test_killed_it_loses_no_more_than_the_fsync_interval_and_says_so(stage
     assert (await again.end())[0] == 0
     stage.check()
     lost = stage.lost()["orderbook"]
-    assert all(sent_before - 3 <= at <= sent_before for at in lost), (lost, sent_before)
+    assert all(sent_before - 6 <= at <= sent_before for at in lost), (lost, sent_before)
     reasons = {reason for reason, _ in stage.gaps("orderbook")}
     assert reasons == {Reason.CRASH}
     assert {reason for reason, _ in stage.gaps("execution")} == {Reason.CRASH}
@@ -230,7 +231,7 @@ async def test_stood_still_for_a_while_it_loses_nothing(stage: Stage) -> None:
     await program.start()
     await stage.frames(6)
     program.send(signal.SIGSTOP)
-    await asyncio.sleep(4.0)
+    await asyncio.sleep(3.2)
     program.send(signal.SIGCONT)
     await stage.frames(10)
     program.send(signal.SIGTERM)

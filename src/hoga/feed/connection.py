@@ -131,7 +131,9 @@ class Connection:
         self._fruitless = 0
         self._request_id = 0
         self._pace = Cadence(floor_s=_SUSPECT_S)
-        self._paces = {stream.name: Cadence(floor_s=spec.channel_of(stream.channel).silence_floor_s) for stream in streams}
+        described = {stream.name: spec.channel_of(stream.channel) for stream in streams}
+        self._paces = {name: Cadence(floor_s=channel.silence_floor_s) for name, channel in described.items()}
+        self._first_s = {name: channel.first_frame_s for name, channel in described.items()}
         self._suspect: dict[str, tuple[float, float]] = {}
         self._stopping = False
 
@@ -255,17 +257,16 @@ class Connection:
         leg = self._leg
         if leg is None or leg.link.closed.done() or self.state not in (State.LIVE, State.HANDOVER):
             return
-        now, now_ns = monotonic_ns(), time_ns()
-        total = newest = 0
-        for stream in self.streams:
-            count, recv_ns = self._sink.received(stream.name)
+        now, total = monotonic_ns(), 0
+        received = self._sink.received
+        for name, pace in self._paces.items():
+            count = received(name)[0]
             total += count
-            newest = max(newest, recv_ns)
-            self._paces[stream.name].tick(count, now)
+            pace.tick(count, now)
         self._pace.tick(total, now)
         self._judge_link(leg, now)
         if not self._pace.is_silent(now):
-            self._judge_streams(leg, now, now_ns)
+            self._judge_streams(leg, now)
 
     def _judge_link(self, leg: _Leg, now: int) -> None:
         quiet_s = self._pace.silent_for_s(now)
@@ -302,28 +303,26 @@ class Connection:
         self._silence = CloseInfo(1006, why, time_ns())
         self._wake.set()
 
-    def _judge_streams(self, leg: _Leg, now: int, now_ns: int) -> None:
+    def _judge_streams(self, leg: _Leg, now: int) -> None:
         """A single silent stream is subscribed again, ever more rarely; its neighbours notice nothing."""
-        for stream in self.streams:
-            pace = self._paces[stream.name]
-            quiet_s = pace.silent_for_s(now)
-            first_s = self._spec.channel_of(stream.channel).first_frame_s
-            count, last_ns = self._sink.received(stream.name)
-            silent = pace.is_silent(now)
-            late = first_s is not None and not count and monotonic() - leg.opened_at > first_s
+        for name, pace in self._paces.items():
+            silent, first_s = pace.is_silent(now), self._first_s[name]
+            late = first_s is not None and not pace.count and monotonic() - leg.opened_at > first_s
             if not silent and not late:
-                self._suspect.pop(stream.name, None)
+                self._suspect.pop(name, None)
                 continue
-            again_at, pause = self._suspect.get(stream.name, (0.0, 30.0))
+            again_at, pause = self._suspect.get(name, (0.0, 30.0))
             if monotonic() < again_at:
                 continue
-            self._suspect[stream.name] = (monotonic() + pause, min(pause * 2, 3600.0))
+            self._suspect[name] = (monotonic() + pause, min(pause * 2, 3600.0))
+            last_ns = self._sink.received(name)[1]
             if silent and last_ns:
-                self._sink.stream_silent(stream.name, last_ns)
-            _log.warning("stream silent", conn=self.name, stream=stream.name, quiet_s=round(quiet_s, 1), ever=count)
+                self._sink.stream_silent(name, last_ns)
+            quiet_s = round(pace.silent_for_s(now), 1)
+            _log.warning("stream silent", conn=self.name, stream=name, quiet_s=quiet_s, ever=pace.count)
             self._request_id += 2
-            leg.link.send(self._spec.unsubscribe([stream.name], self._request_id - 1))
-            leg.link.send(self._spec.subscribe([stream.name], self._request_id))
+            leg.link.send(self._spec.unsubscribe([name], self._request_id - 1))
+            leg.link.send(self._spec.subscribe([name], self._request_id))
             return
 
     def _odd(self, number: int, now: int, data: bytes) -> None:

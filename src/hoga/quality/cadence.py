@@ -23,20 +23,19 @@ class Cadence:
     `pause()` while the stream is not subscribed.
     """
 
-    __slots__ = ("_count", "_frames", "_last_change_ns", "_seconds", "_since_ns", "_total", "floor_ns")
+    __slots__ = ("_frames", "_last_change_ns", "_seconds", "_since_ns", "count", "floor_ns")
 
     def __init__(self, *, floor_s: float) -> None:
         self.floor_ns = int(floor_s * SECOND_NS)
-        self._count = 0
+        self.count = 0
         self._frames = 0.0
         self._seconds = 0.0
-        self._total = 0
         self._since_ns = 0
         self._last_change_ns = 0
 
     def tick(self, count: int, mono_ns: int) -> None:
         """`count` frames have come in all, now at monotonic `mono_ns`."""
-        fresh = count - self._count
+        fresh = count - self.count
         if fresh and self._since_ns:
             self._frames = self._frames * _MEMORY + fresh
             self._seconds = self._seconds * _MEMORY + (mono_ns - self._since_ns) / SECOND_NS
@@ -44,8 +43,7 @@ class Cadence:
             self._since_ns = mono_ns
         if fresh or not self._last_change_ns:
             self._last_change_ns = mono_ns
-        self._total += fresh
-        self._count = count
+        self.count = count
 
     def pause(self, mono_ns: int) -> None:
         """The stream is not subscribed (or being restored): silence counts from `mono_ns` on."""
@@ -55,7 +53,7 @@ class Cadence:
     @property
     def interval_s(self) -> float | None:
         """The mean interval between frames, None before enough came."""
-        if self._total < LEARN_FRAMES or self._frames <= 0:
+        if self.count < LEARN_FRAMES or self._frames <= 0:
             return None
         return self._seconds / self._frames
 
@@ -65,7 +63,8 @@ class Cadence:
 
     def is_silent(self, mono_ns: int) -> bool:
         """Whether the silence is longer than the stream's own pace explains."""
-        interval = self.interval_s
-        if interval is None:
+        quiet_ns = mono_ns - self._last_change_ns
+        if quiet_ns <= self.floor_ns:
             return False
-        return mono_ns - self._last_change_ns > max(self.floor_ns, int(interval * FACTOR * SECOND_NS))
+        interval = self.interval_s
+        return interval is not None and quiet_ns > interval * FACTOR * SECOND_NS

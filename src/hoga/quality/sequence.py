@@ -114,6 +114,11 @@ class Sequence:
             return Verdict.LATE
         return self._judge_stray(first, last, now_ns)
 
+    @property
+    def has_holes(self) -> bool:
+        """Whether there are holes that were not drained yet."""
+        return bool(self._holes)
+
     def drain_holes(self, *, older_than_ns: int) -> list[Hole]:
         """Holes noticed before `older_than_ns`: nothing late can fill them any more. Each is returned once."""
         old = [hole for hole in self._holes if hole.to_ns < older_than_ns]

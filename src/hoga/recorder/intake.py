@@ -289,6 +289,8 @@ class Intake:
 
     def drain_holes(self, *, older_than_ns: int) -> None:
         """Write down sequence gaps that nothing late can fill any more."""
+        if not self.sequence.has_holes:
+            return
         self._before_slow()
         for hole in self.sequence.drain_holes(older_than_ns=older_than_ns):
             self._emit(Gap(hole.from_ns, hole.to_ns, Reason.SEQUENCE_GAP, self._missed(hole), hole.first, hole.last))

@@ -46,6 +46,8 @@ _YOUNG_NS = 500_000
 """A batch that was begun so lately waits for the next pulse: a burst's batches stay large."""
 _STEP_BACK_NS = 60 * SECOND_NS
 _ODD_KEPT = 65_536
+_CHUNK_BYTES = 64 << 20
+"""More than this is more than one chunk: whoever reads a journal takes a whole chunk into memory."""
 
 
 class Bookkeeping(Protocol):
@@ -231,6 +233,11 @@ class Lane:
         self._shed(records[room:])
 
     def _queue(self, records: list[Any]) -> None:
+        if len(records) > 3 and sum(map(len, records[2::3])) > _CHUNK_BYTES:
+            half = len(records) // 6 * 3
+            self._queue(records[:half])
+            self._queue(records[half:])
+            return
         writer, count = self._writer, len(records) // 3
         self._forget_written()
         self._queued.append((writer.queued_records + count, array("I", records[1::3])))

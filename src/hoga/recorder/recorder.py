@@ -95,7 +95,8 @@ class _Leg(NamedTuple):
     number: int
     conn: str
     epoch: int
-    streams: list[Stream]
+    names: frozenset[str]
+    lanes: dict[Lane, list[Intake]]
     table: dict[bytes, Take]
     opened_ns: list[int]
     stats: LegStats
@@ -128,6 +129,7 @@ class Recorder:
         self.intakes: dict[str, Intake] = {}
         self.probes: dict[str, Probe] = {}
         self._lane_of: dict[str, Lane] = {}
+        self._lane_of_symbol: dict[str, tuple[Lane, list[int]]] = {}
         self._members: dict[int, list[Intake]] = {}
         self._bases: dict[str, tuple[int, int, int]] = {}
         self._legs: dict[int, _Leg] = {}
@@ -161,6 +163,7 @@ class Recorder:
                 intake = make_intake(self.spec, stream, index=index, lane=lane, queue_max=queue_max, memory=memory)
                 self.intakes[stream.name] = intake
                 self._lane_of[stream.name] = lane
+                self._lane_of_symbol.setdefault(stream.symbol, (lane, []))[1].append(index)
                 self._members[number].append(intake)
                 self._bases[stream.name] = (0, 0, 0)
         self._watch_latency(streams)
@@ -237,7 +240,8 @@ class Recorder:
         """A connection is about to be made: its number, and who takes its frames."""
         number = self._next_leg
         self._next_leg = number % 0xFFFE + 1
-        leg = _Leg(number, conn, epoch, streams, {}, [], LegStats(), set())
+        names = frozenset(stream.name for stream in streams if stream.name in self.intakes)
+        leg = _Leg(number, conn, epoch, names, self._lanes_of(streams), {}, [], LegStats(), set())
         self._legs[number] = leg
         for stream in streams:
             if stream.name in self.probes:
@@ -249,7 +253,7 @@ class Recorder:
         """The connection is open and its streams are coming."""
         leg = self._legs[number]
         leg.opened_ns.append(now)
-        for lane, members in self._lanes_of(leg).items():
+        for lane, members in leg.lanes.items():
             lane.note(now, LegNote(number, leg.conn, leg.epoch, now, [intake.index for intake in members]))
             for intake in members:
                 intake.connected(number, now)
@@ -261,7 +265,7 @@ class Recorder:
         if leg is None:
             return
         self._end_leg(leg, now, close)
-        for members in self._lanes_of(leg).values():
+        for members in leg.lanes.values():
             for intake in members:
                 intake.disconnected(number, alive_ns=alive_ns, reason=reason)
                 self._set_takes(intake)
@@ -288,12 +292,11 @@ class Recorder:
         leg = self._legs.get(number)
         if leg is None:
             return 0
-        missing = [stream.name for stream in leg.streams if stream.name in self.intakes and stream.name not in leg.seen]
-        return sum(1 for name in missing if self.received(name)[1] >= since_ns)
+        return sum(1 for name in leg.names - leg.seen if self.received(name)[1] >= since_ns)
 
     def _end_leg(self, leg: _Leg, now: int, close: str) -> None:
         """Frames of the leg may still be in the batch: they go first, while a journal that begins now would name it."""
-        lanes = self._lanes_of(leg) if leg.opened_ns else {}
+        lanes = leg.lanes if leg.opened_ns else {}
         for lane in lanes:
             lane.flush()
         self._legs.pop(leg.number, None)
@@ -302,9 +305,9 @@ class Recorder:
             indices = [intake.index for intake in members]
             lane.note(now, LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], indices, now, close))
 
-    def _lanes_of(self, leg: _Leg) -> dict[Lane, list[Intake]]:
+    def _lanes_of(self, streams: list[Stream]) -> dict[Lane, list[Intake]]:
         lanes: dict[Lane, list[Intake]] = {}
-        for stream in leg.streams:
+        for stream in streams:
             if stream.name in self.intakes:
                 lanes.setdefault(self._lane_of[stream.name], []).append(self.intakes[stream.name])
         return lanes
@@ -313,7 +316,7 @@ class Recorder:
         """One leg: the intake itself takes the frames. More: each leg says first whose frame it is."""
         alone = intake.legs <= 1
         for leg in self._legs.values():
-            if not leg.opened_ns or not any(stream.name == intake.stream.name for stream in leg.streams):
+            if not leg.opened_ns or intake.stream.name not in leg.names:
                 continue
             leg.table[intake.frame_key] = intake.take if alone else _leg_take(intake, leg)
 
@@ -455,6 +458,7 @@ class Recorder:
         """The next journal: its streams, the legs that are open, the latencies in force."""
         config = self.config
         members = self._members[lane.number]
+        folders = {kind: _relative(directory, config.journal_folder) for kind, directory in config.directories.items()}
         header = JournalHeader(
             venue=self.spec.name,
             session=self.session,
@@ -468,7 +472,7 @@ class Recorder:
             streams=[
                 StreamEntry(
                     stream=intake.stream,
-                    directory=_relative(config.directories[intake.stream.kind], config.journal_folder),
+                    directory=folders[intake.stream.kind],
                     last_id=intake.last_id(),
                     down=intake.down_reason,
                 )
@@ -478,7 +482,7 @@ class Recorder:
         )
         notes: list[Note] = []
         for leg in self._legs.values():
-            if leg.opened_ns and (mine := self._lanes_of(leg).get(lane)):
+            if leg.opened_ns and (mine := leg.lanes.get(lane)):
                 notes.append(LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], [intake.index for intake in mine]))
         by_symbol: dict[str, list[int]] = {}
         for intake in members:
@@ -493,11 +497,8 @@ class Recorder:
         self._members[lane.number][index].count_lost(reason, from_ns, to_ns, frames)
 
     def _tell_latency(self, symbol: str, median_ns: int | None, overhead_ns: int) -> None:
-        now = time_ns()
-        for lane in self.lanes:
-            mine = [intake.index for intake in self._members[lane.number] if intake.stream.symbol == symbol]
-            if mine:
-                lane.note(now, LatencyNote(mine, median_ns, overhead_ns))
+        lane, indices = self._lane_of_symbol[symbol]
+        lane.note(time_ns(), LatencyNote(indices, median_ns, overhead_ns))
 
 
 def _leg_take(intake: Intake, leg: _Leg) -> Take:
