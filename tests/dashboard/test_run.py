@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from hoga.runtime.page import page_path
+
 pytestmark = pytest.mark.slow
 
 
@@ -76,6 +78,8 @@ class Running:
                 process.terminate()
         for process in (self.run, self.simulator):
             process.communicate(timeout=15)
+        for part in ("run", "dashboard"):
+            page_path(self.folder / "data", part=part).unlink(missing_ok=True)  # what was killed left them
 
 
 def _start(*arguments: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:

@@ -33,7 +33,7 @@ _log = get_log("dashboard")
 
 _BACKOFF_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _STEADY_S = 60.0
-_READY_S = 8.0
+_READY_S = 15.0
 _END_S = 1.0
 
 
@@ -135,6 +135,8 @@ class Showing:
         if process is not None:
             await asyncio.to_thread(_end, process)
         self._status_page.close()
+        with contextlib.suppress(OSError):  # one that had to be killed leaves it behind
+            self._status_page.path.unlink()
 
     # -- the process ----------------------------------------------------------------------------------------------
 
