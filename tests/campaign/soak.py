@@ -154,7 +154,6 @@ def main() -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     text = "\n".join(lines)
-    print(text)
     if wanted.save:
         wanted.save.write_text(text + "\n")
     return 0 if good else 1

@@ -21,6 +21,7 @@ import aiohttp
 import msgspec
 
 from hoga.app.config import Config, load_config
+from hoga.app.publisher import LogTail
 from hoga.app.run import Run, run_until_stopped
 from hoga.archive.report import VerifyReport
 from hoga.archive.verify import verify
@@ -38,6 +39,7 @@ _STREAMS = "depth20@100ms,depth@100ms,aggTrade"
 _CUT_AFTER_S = 12.0
 _START_S = 20.0
 _PORT_TRIES = 50
+_DASHBOARD_PORT = 8000
 _PR_SET_PDEATHSIG = 1
 
 
@@ -77,10 +79,13 @@ def prepare_folder(folder: Path) -> None:
 class Demo:
     """One demonstration. `say(text)` prints a line; `live(text)` refreshes the live line."""
 
-    def __init__(self, options: DemoOptions, *, say: Callable[[str], None], live: Callable[[str], None]) -> None:
+    def __init__(
+        self, options: DemoOptions, *, say: Callable[[str], None], live: Callable[[str], None], log_tail: LogTail | None = None
+    ) -> None:
         self._options = options
         self._say = say
         self._live = live
+        self._log_tail = log_tail
         self._healed: bool | None = None
         self._rest = ""
 
@@ -90,7 +95,9 @@ class Demo:
         try:
             urls = await self._urls(simulator)
             config = self._config(urls, environ)
-            status = await run_until_stopped(config, logs, seconds=self._options.seconds, label="simulated-", on_ready=self._watch_from)
+            status = await run_until_stopped(
+                config, logs, seconds=self._options.seconds, label="simulated-", log_tail=self._log_tail, on_ready=self._watch_from
+            )
         finally:
             await _end(simulator)
         self._say("verifying every byte of what was recorded …")
@@ -139,7 +146,11 @@ class Demo:
 
     def _config(self, urls: dict[str, str], environ: Mapping[str, str]) -> Config:
         plain = {key: value for key, value in environ.items() if not key.startswith("HOGA_")}
+        port = _free_port(_DASHBOARD_PORT)
+        if port != _DASHBOARD_PORT:
+            self._say(f"port {_DASHBOARD_PORT} is taken, the dashboard uses {port}")
         settings = {
+            "DASHBOARD_PORT_NUMBER": str(port),
             "SYMBOLS": ",".join(self._options.symbols),
             "STREAMS": _STREAMS,
             "WS_URL": urls["ws"],
@@ -151,7 +162,10 @@ class Demo:
 
     # -- watching -----------------------------------------------------------------------------------------------
 
-    def _watch_from(self, run: Run, shutdown: ShutdownManager) -> None:
+    def _watch_from(self, run: Run, shutdown: ShutdownManager, dashboard: str | None) -> None:
+        self._say(
+            f"dashboard: {dashboard}" if dashboard is not None else "the dashboard is not up; logs/hoga.log in the data folder says why"
+        )
         shutdown.own_task(asyncio.create_task(self._watch(run, shutdown), name="demo"))
 
     async def _watch(self, run: Run, shutdown: ShutdownManager) -> None:

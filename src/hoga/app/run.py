@@ -7,6 +7,8 @@ import gc
 from collections.abc import Awaitable, Callable
 
 from hoga.app.config import Config
+from hoga.app.publisher import LogTail
+from hoga.app.showing import Showing
 from hoga.app.venue_run import VenueRun, VenueStatus
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.runtime.log_inlet import LogAddress
@@ -42,6 +44,11 @@ class Run:
         for venue in self.venues:
             await venue.start()
 
+    def set_memory_short(self, short: bool) -> None:
+        """The machine's memory is short: queues are held down everywhere."""
+        for venue in self.venues:
+            venue.recorder.set_memory_short(short)
+
     def status(self) -> list[VenueStatus]:
         """One per venue."""
         return [venue.status() for venue in self.venues]
@@ -69,15 +76,24 @@ async def run_until_stopped(
     *,
     seconds: float | None,
     label: str = "",
-    on_ready: Callable[[Run, ShutdownManager], None] = lambda run, shutdown: None,
+    log_tail: LogTail | None = None,
+    on_ready: Callable[[Run, ShutdownManager, str | None], None] = lambda run, shutdown, dashboard: None,
 ) -> int:
-    """Record until a signal, or for `seconds`. `label` goes before every connection's name. Returns the exit status."""
+    """Record until a signal, or for `seconds`, with the dashboard beside it. Returns the exit status.
+
+    `label` goes before every connection's name; where there is one, the dashboard says that the data is simulated.
+    `on_ready(run, shutdown, dashboard)` is called once everything is up; `dashboard` is its URL, None when there is none.
+    """
     pool = WorkerPool(workers=default_workers(config.program.max_workers), logs=logs)
     async with ShutdownManager(deadline_s=_STOP_S, on_force=pool.kill) as shutdown:
         shutdown.add(Phase.RESOURCES, "workers", pool.close)
         run = Run(config, pool, label=label)
+        showing = Showing(config.program, logs)
+        shutdown.add(Phase.RESOURCES, "dashboard", showing.stop)
+        await showing.start()
         await run.start()
         run.register(shutdown)
+        showing.publish(run.venues, log_tail=log_tail, simulated=bool(label), on_memory_short=run.set_memory_short)
         watchdog = Watchdog()
         teller = asyncio.create_task(_tell(run, watchdog), name="status")
         shutdown.own_task(teller)
@@ -86,8 +102,9 @@ async def run_until_stopped(
         gc.collect()
         gc.freeze()
         watchdog.ready()
-        on_ready(run, shutdown)
+        on_ready(run, shutdown, await showing.url())
         reason = await shutdown.requested()
+        showing.stopping()
         watchdog.stopping()
         _log.info("stopping", why=reason)
     for status in run.status():
@@ -96,17 +113,31 @@ async def run_until_stopped(
 
 
 async def _tell(run: Run, watchdog: Watchdog) -> None:
-    """A line a minute, and a sign of life to the service manager as long as something comes."""
+    """A line a minute, and a sign of life to the service manager as long as there is progress."""
     waited = 0.0
+    written: dict[str, int] = {}
     while True:
         await asyncio.sleep(5.0)
         waited += 5.0
         statuses = run.status() if waited >= _TELL_EVERY_S else []
-        watchdog.alive()
+        if _progresses(run, written):
+            watchdog.alive()
         if statuses:
             waited = 0.0
             for status in statuses:
                 _log.info("recording", **describe(status))
+
+
+def _progresses(run: Run, written: dict[str, int]) -> bool:
+    """Whether what arrives leaves for the disk. A disk that refuses is known and waited for; a writer that stands still
+    with work before it, and says nothing, is stuck. `written` remembers the counts between two calls."""
+    progress = True
+    for venue in run.venues:
+        writer, name = venue.recorder.writer, venue.config.venue
+        stuck = writer.pending_records and writer.written_records == written.get(name) and venue.writer_stats.fault is None
+        progress = progress and not stuck
+        written[name] = writer.written_records
+    return progress
 
 
 def describe(status: VenueStatus) -> dict[str, object]:

@@ -28,6 +28,7 @@ from hoga.recorder.recorder import Recorder, RecorderConfig, directories_for
 from hoga.recorder.sealing import Sealing, SealingConfig
 from hoga.runtime.clock import ClockReading, ClockWatch, measure_clock
 from hoga.runtime.logs import get_log
+from hoga.runtime.metrics import Spread, spread_ms
 from hoga.runtime.pool import WorkerPool
 from hoga.venues.registry import VENUES
 
@@ -42,7 +43,7 @@ _SYMBOLS_EVERY_S = 3600.0
 
 class VenueStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What a venue's recording looks like now. `records` were recorded, of `received` frames; `lag_ms` is the 99th
-    percentile of receipt → handed to the operating system since the last look."""
+    percentile of receipt → handed to the operating system in the last second."""
 
     venue: str
     streams: int
@@ -68,7 +69,10 @@ class VenueStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VenueRun:
-    """Records one venue. `label` goes before the connections' names (`simulated-` in the demo)."""
+    """Records one venue. `label` goes before the connections' names (`simulated-` in the demo).
+
+    `writer_stats` and `tick_spread` are of the last second; `on_lags` is given the second's lags, which nobody else sees.
+    """
 
     def __init__(self, config: VenueConfig, pool: WorkerPool, *, label: str = "") -> None:
         self.config = config
@@ -105,6 +109,9 @@ class VenueRun:
         self._tasks: list[asyncio.Task[None]] = []
         self._last_tick = monotonic()
         self._symbols_day = ""
+        self.writer_stats = self.recorder.writer.stats()
+        self.tick_spread: Spread | None = None
+        self.on_lags: Callable[[tuple[int, ...]], None] = lambda lags: None
 
     def _from_thread(self, call: Callable[..., object], *args: object) -> None:
         try:
@@ -195,6 +202,9 @@ class VenueRun:
             self._tasks.append(asyncio.create_task(self._measure_clock(), name="clock again"))
         self.recorder.tick(now)
         self.feed.tick()
+        self.writer_stats = self.recorder.writer.stats()
+        self.tick_spread = spread_ms(self.writer_stats.lag_ns)
+        self.on_lags(self.writer_stats.lag_ns)
 
     def _latency_tick(self) -> None:
         for move in self.recorder.latency_tick():
@@ -266,9 +276,7 @@ class VenueRun:
         recorder, sealing = self.recorder, self.sealing.stats
         intakes = recorder.intakes.values()
         connections = self.feed.stats()
-        writer = recorder.writer.stats()
         medians = sorted(median for symbol, median in recorder.lateness.medians() if median is not None)
-        lags = sorted(writer.lag_ns)
         return VenueStatus(
             venue=self.config.venue,
             streams=len(recorder.intakes),
@@ -284,13 +292,13 @@ class VenueRun:
             days=sealing.days,
             waiting=sealing.waiting,
             median_ms=medians[len(medians) // 2] / 1e6 if medians else None,
-            lag_ms=lags[int(len(lags) * 0.99)] / 1e6 if lags else None,
+            lag_ms=self.tick_spread.p99 if self.tick_spread else None,
             clock_offset_ms=self.clock.offset_ms,
             clock_source=self.clock.source,
             skewed=recorder.lateness.skewed(),
             gated=sorted({intake.stream.symbol for intake in intakes if recorder.lateness.is_closed(intake.stream.symbol)}),
             disk_full=recorder.disk_full,
-            fault=writer.fault,
+            fault=self.writer_stats.fault,
         )
 
 

@@ -133,6 +133,7 @@ class _Collection:
         self._recorder: Recorder = self._venue.recorder
         self._pool = pool
         self._lags: list[float] = []
+        self._venue.on_lags = self._lags.extend
         self._waits: list[int] = []
         self._rss: list[int] = []
 

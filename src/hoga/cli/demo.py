@@ -47,7 +47,8 @@ def demo(
     inlet = LogInlet(logs)
     inlet.start()
     try:
-        result = run_loop(Demo(options, say=screen.say, live=screen.live).run(inlet.address, dict(os.environ)))
+        show = Demo(options, say=screen.say, live=screen.live, log_tail=lambda: (logs.recent, logs.dropped))
+        result = run_loop(show.run(inlet.address, dict(os.environ)))
     finally:
         inlet.close()
         logs.close()

@@ -23,7 +23,7 @@ from hoga.core.errors import ConfigError, HogaError
 
 __all__ = ["build_app", "main"]
 
-MODULES = ("demo", "run", "sim", "archive", "config", "doctor", "bench")
+MODULES = ("demo", "run", "sim", "archive", "config", "doctor", "dashboard", "bench")
 """The command modules in `hoga.cli`, in the order of `hoga --help`."""
 
 _HELP = """\

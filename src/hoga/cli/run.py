@@ -55,15 +55,18 @@ def run(
     inlet = LogInlet(logs, level=program.log_level)
     inlet.start()
 
-    def ready(running: Run, shutdown: ShutdownManager) -> None:
+    def ready(running: Run, shutdown: ShutdownManager, dashboard: str | None) -> None:
         if as_json:
-            print_json({"ready": True, "dashboard": None, "data": str(program.data_dir)})
+            print_json({"ready": True, "dashboard": dashboard, "data": str(program.data_dir)})
         else:
             what = ", ".join(f"{venue.config.venue}: {len(venue.streams)} streams" for venue in running.venues)
             note(f"recording {what} into {program.data_dir}; Ctrl-C stops")
+            note(f"dashboard: {dashboard or 'not up; the log says why'}")
 
     try:
-        return run_loop(run_until_stopped(loaded, inlet.address, seconds=seconds, on_ready=ready))
+        return run_loop(
+            run_until_stopped(loaded, inlet.address, seconds=seconds, log_tail=lambda: (logs.recent, logs.dropped), on_ready=ready)
+        )
     finally:
         inlet.close()
         logs.close()

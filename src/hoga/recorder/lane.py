@@ -13,9 +13,12 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections import Counter, deque
+from collections.abc import Callable
 from pathlib import Path
 from time import time_ns
 from typing import Any, Protocol
+
+import numpy
 
 from hoga.archive.journal import (
     CONTROL,
@@ -92,7 +95,10 @@ class Pulse:
 
 
 class Lane:
-    """One lane. `records` is the open batch, flat: recv_ns, tag, frame, …; intakes extend it directly."""
+    """One lane. `records` is the open batch, flat: recv_ns, tag, frame, …; intakes extend it directly.
+
+    `on_gap(index, gap)`: told of each gap that is written down; must return at once and not raise.
+    """
 
     def __init__(
         self,
@@ -112,7 +118,7 @@ class Lane:
         self.journals = 0
         self._writer = writer
         self._keeper = keeper
-        self._records_max = records_max
+        self.records_max = self._records_max = records_max
         self._pulse = pulse
         self._seq = 0
         self._queued: deque[tuple[int, array[int]]] = deque()
@@ -121,6 +127,7 @@ class Lane:
         self.ending = False
         self._open = False
         self.shed_reason = Reason.BACKPRESSURE
+        self.on_gap: Callable[[int, Gap], None] | None = None
         pulse.lanes.append(self)
 
     def begin(self, now: int) -> None:
@@ -172,6 +179,8 @@ class Lane:
     def gap(self, index: int, gap: Gap) -> None:
         """Write down a gap of one stream."""
         self.note(time_ns(), GapNote(index, gap))
+        if self.on_gap is not None:
+            self.on_gap(index, gap)
 
     def odd(self, now_ns: int, leg: int, why: str, raw: bytes) -> None:
         """Keep a frame aside."""
@@ -182,6 +191,27 @@ class Lane:
         self._forget_written()
         here = sum(1 for tag in self.records[1::3] if tag & CONTROL == index)
         return here + sum(sum(1 for tag in tags if tag & CONTROL == index) for _, tags in self._queued)
+
+    def waiting(self) -> list[int]:
+        """Records that wait for the disk, by stream index; ends with the last stream that has any."""
+        self._forget_written()
+        tags = array("I", self.records[1::3])
+        for _, more in self._queued:
+            tags.extend(more)
+        if not tags:
+            return []
+        indices = numpy.frombuffer(tags, dtype=numpy.uint32) & CONTROL
+        counts: list[int] = numpy.bincount(indices[indices != CONTROL]).tolist()
+        return counts
+
+    def hold_short(self, short: bool) -> None:
+        """Let a tenth of the usual records wait, while memory is short."""
+        self._records_max = self.records_max // 10 if short else self.records_max
+
+    @property
+    def chunks(self) -> int:
+        """Chunks sent to the writer since the start."""
+        return self._seq
 
     @property
     def minute_ns(self) -> int:

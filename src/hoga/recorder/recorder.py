@@ -429,6 +429,15 @@ class Recorder:
         for lane in self.lanes:
             lane.note(self._clock.ns, self._clock)
 
+    def set_memory_short(self, short: bool) -> None:
+        """The machine's memory is short, or is not any more: hold the queues down meanwhile."""
+        for lane in self.lanes:
+            lane.hold_short(short)
+
+    def by_lane(self) -> list[tuple[Lane, list[Intake]]]:
+        """Every lane with its intakes, in the order of their indices."""
+        return [(lane, self._members[lane.number]) for lane in self.lanes]
+
     # -- what the lanes ask (lane.Bookkeeping) --------------------------------------------------------------------
 
     def end_minute(self, lane: Lane, boundary_ns: int, later: Counter[int]) -> list[Note]:

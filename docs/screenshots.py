@@ -1,0 +1,65 @@
+"""The pictures of the documents, made from a running demo: `.venv/bin/python docs/screenshots.py`.
+
+Needs playwright and a Chromium.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+IMAGES = Path(__file__).parent / "images"
+SHOTS = (
+    ("dashboard-light.png", {"width": 1440, "height": 1000}, "light"),
+    ("dashboard-dark.png", {"width": 1440, "height": 1000}, "dark"),
+    ("dashboard-phone.png", {"width": 390, "height": 844}, "light"),
+)
+_WARM_S = 65.0
+
+
+def main() -> None:
+    """Start the demo, let it run for a while, take the pictures, stop it."""
+    folder = Path(tempfile.mkdtemp()) / "demo-data"
+    command = [
+        sys.executable,
+        "-m",
+        "hoga",
+        "demo",
+        "--seconds",
+        "75",
+        "--data",
+        str(folder),
+        "--symbols",
+        "BTCUSDT,ETHUSDT,SOLUSDT,BNBUSDT",
+    ]
+    demo = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    try:
+        assert demo.stderr is not None
+        url = next(found[1] for line in demo.stderr if (found := re.match(r"dashboard: (http\S+)", line)))
+        with sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            pages = []
+            for name, viewport, scheme in SHOTS:
+                page = browser.new_context(viewport=viewport, color_scheme=scheme).new_page()
+                page.goto(f"{url}#lang=en")
+                pages.append((page, IMAGES / name))
+            time.sleep(_WARM_S)
+            IMAGES.mkdir(exist_ok=True)
+            for page, path in pages:
+                page.screenshot(path=path)
+            browser.close()
+    finally:
+        demo.terminate()
+        demo.wait(30)
+        shutil.rmtree(folder.parent, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

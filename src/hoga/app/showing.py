@@ -1,0 +1,217 @@
+"""app.showing: a run's page and the dashboard's process beside it, kept alive and out of the recorder's way.
+
+The dashboard is a child process of its own. It is told what to do on its standard input, and ends when that closes,
+however its parent ended; what it has to say comes back on a page of its own. Nothing here waits for it: a child that died is
+started anew with growing pauses, one that gives no sign of life for `DASHBOARD_RESTART_TIMEOUT` is killed first. A port
+that is taken is the child's own affair: it says so, and tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, monotonic_ns
+
+import msgspec
+
+from hoga.app.config import ProgramConfig
+from hoga.app.publisher import LogTail, Publisher, slot_bytes
+from hoga.app.venue_run import VenueRun
+from hoga.dashboard.config import DashboardConfig
+from hoga.runtime.log_inlet import LogAddress
+from hoga.runtime.logs import get_log
+from hoga.runtime.page import PageReader, PageWriter, page_path
+from hoga.runtime.snapshot import DashboardStatus, PageState, RunState, decode_status
+
+__all__ = ["Showing", "dashboard_config"]
+
+_log = get_log("dashboard")
+
+_BACKOFF_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+_STEADY_S = 60.0
+_READY_S = 15.0
+_END_S = 1.0
+
+
+def dashboard_config(program: ProgramConfig, logs: LogAddress | None) -> DashboardConfig:
+    """What a dashboard of the run in `program.data_dir` needs to know."""
+    return DashboardConfig(
+        page=str(page_path(program.data_dir)),
+        status_page=str(page_path(program.data_dir, part="dashboard")),
+        host=program.dashboard_host,
+        port=program.dashboard_port_number,
+        token=program.dashboard_token.reveal(),
+        names=program.dashboard_names,
+        interval_s=program.dashboard_stream_interval,
+        max_connections=program.max_dashboard_connections,
+        max_session_s=program.max_dashboard_session_sec,
+        hardware_interval_s=program.hardware_monitoring_interval,
+        cpu_span_s=program.cpu_percent_duration,
+        logs=logs,
+    )
+
+
+class Showing:
+    """The page, its publisher, and the dashboard's process. No method raises for their troubles; they are logged."""
+
+    def __init__(self, program: ProgramConfig, logs: LogAddress | None) -> None:
+        self._program = program
+        self._config = dashboard_config(program, logs)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._status_page = PageReader(Path(self._config.status_page))
+        self._publisher: Publisher | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._spawned_at = 0.0
+        self._failures = 0
+        self._trouble: str | None = None
+        self.restarts = 0
+
+    async def start(self) -> None:
+        """Start the dashboard's process, and look after it from now on."""
+        await self._spawn()
+        self._task = asyncio.create_task(self._look_after(), name="dashboard")
+
+    def publish(
+        self, venues: list[VenueRun], *, log_tail: LogTail | None, simulated: bool, on_memory_short: Callable[[bool], None]
+    ) -> None:
+        """Publish the state of `venues` from now on."""
+        try:
+            page = PageWriter(Path(self._config.page), slot_bytes=slot_bytes(sum(len(venue.streams) for venue in venues)))
+        except OSError as fault:
+            _log.error("no page for the dashboard", path=self._config.page, why=str(fault), hint="recording goes on without it")
+            return
+        self._publisher = Publisher(
+            self._program,
+            venues,
+            page,
+            wishes=Path(self._config.status_page),
+            log_tail=log_tail,
+            simulated=simulated,
+            on_memory_short=on_memory_short,
+        )
+        self._publisher.restarts = lambda: self.restarts
+        self._publisher.state = RunState.RECORDING
+        self._publisher.start()
+
+    async def url(self) -> str | None:
+        """Where the dashboard serves; waits a few seconds for it to come up. None when it does not."""
+        end = monotonic() + _READY_S
+        while monotonic() < end:
+            status = self.status()
+            if status is not None:
+                return status.url if status.trouble is None else None
+            if self._process is not None and self._process.poll() is not None:
+                return None
+            await asyncio.sleep(0.05)
+        return None
+
+    def status(self) -> DashboardStatus | None:
+        """What the dashboard of this run last said, None when it says nothing."""
+        page = self._status_page.read()
+        if page.state is not PageState.GOOD or self._process is None:
+            return None
+        with contextlib.suppress(msgspec.DecodeError):
+            status = decode_status(page.payload)
+            return status if status.pid == self._process.pid else None
+        return None
+
+    def stopping(self) -> None:
+        """The run is about to end: show that."""
+        if self._publisher is not None:
+            self._publisher.state = RunState.STOPPING
+
+    async def stop(self) -> None:
+        """End the dashboard's process and the page."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._publisher is not None:
+            self._publisher.stop()
+        process, self._process = self._process, None
+        if process is not None:
+            await asyncio.to_thread(_end, process)
+        self._status_page.close()
+        with contextlib.suppress(OSError):  # one that had to be killed leaves it behind
+            self._status_page.path.unlink()
+
+    # -- the process ----------------------------------------------------------------------------------------------
+
+    async def _spawn(self) -> None:
+        try:
+            self._process = await asyncio.to_thread(_spawn, msgspec.json.encode(self._config))
+        except OSError as fault:
+            _log.error("cannot start the dashboard", why=str(fault))
+        self._spawned_at = monotonic()
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(self._program.dashboard_check_interval)
+            try:
+                await self._check()
+            except Exception as fault:  # noqa: BLE001  # supervised: the dashboard's affairs never reach the recorder
+                _log.failure("cannot look after the dashboard", fault)
+
+    async def _check(self) -> None:
+        process = self._process
+        if process is not None and process.poll() is None:
+            self._tell_trouble()
+            quiet_s = self._quiet_s()
+            if quiet_s <= self._program.dashboard_restart_timeout:
+                if monotonic() - self._spawned_at > _STEADY_S:
+                    self._failures = 0
+                return
+            _log.warning("dashboard gives no sign of life, ending it", quiet_s=round(quiet_s, 1))
+            await asyncio.to_thread(_end, process)
+        pause = _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
+        status = process.returncode if process is not None else None
+        _log.warning("dashboard ended, starting it again", status=status, in_s=pause)
+        self._failures += 1
+        self.restarts += 1
+        await asyncio.sleep(pause)
+        await self._spawn()
+
+    def _quiet_s(self) -> float:
+        """Seconds since the child's last sign of life, or since it was started."""
+        page = self._status_page.read()
+        quiet = monotonic() - self._spawned_at
+        if page.state is PageState.GOOD and self.status() is not None:
+            quiet = min(quiet, (monotonic_ns() - page.mono_ns) / 1e9)
+        return quiet
+
+    def _tell_trouble(self) -> None:
+        status = self.status()
+        trouble = status.trouble if status is not None else None
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        if trouble is not None:
+            _log.warning("dashboard does not serve", why=trouble, hint="it tries again; DASHBOARD_PORT_NUMBER sets another port")
+        elif status is not None:
+            _log.info("dashboard serves", url=status.url.partition("?")[0])
+
+
+def _spawn(told: bytes) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "hoga.dashboard"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+    assert process.stdin is not None, "it is a pipe"
+    with contextlib.suppress(OSError):  # it died at once: the next look sees that
+        process.stdin.write(told + b"\n")
+        process.stdin.flush()
+    return process
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Close its input, which ends it; by force where it does not."""
+    with contextlib.suppress(OSError):
+        if process.stdin is not None:
+            process.stdin.close()
+    process.terminate()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

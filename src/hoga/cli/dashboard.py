@@ -1,0 +1,114 @@
+"""cli.dashboard: `hoga dashboard`, the dashboard on its own, and `hoga top`, the same in the terminal."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from hoga.cli._output import note, print_json, print_text
+from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption
+from hoga.core.errors import ConfigError, ConfigMistake
+
+if TYPE_CHECKING:
+    from hoga.dashboard.terminal import Summary
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `hoga dashboard` and `hoga top` to `app`."""
+    app.command("dashboard")(dashboard)
+    app.command("top")(top)
+
+
+def dashboard(
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    data: DataOption = None,
+    host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address to listen on [default: DASHBOARD_HOST].")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Port [default: DASHBOARD_PORT_NUMBER]; 0: any.")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Serve the dashboard of a recorder that runs on this machine, beside the one that it serves itself.
+
+    Example: hoga dashboard --data data --port 8001
+    """
+    from hoga.app.showing import dashboard_config
+    from hoga.cli.run import load_for_run
+    from hoga.dashboard.serve import serve
+    from hoga.runtime.logs import setup_logging
+    from hoga.runtime.loop import run as run_loop
+
+    given = [*(settings or [])]
+    given += [f"DASHBOARD_HOST={host}"] if host is not None else []
+    given += [f"DASHBOARD_PORT_NUMBER={port}"] if port is not None else []
+    loaded = load_for_run(config, given, data)
+    logs = setup_logging(directory=None, level=loaded.program.log_level)
+    told = dashboard_config(loaded.program, None)
+    told = msgspec.structs.replace(told, status_page=f"{told.status_page}-{os.getpid()}")
+
+    def serving(url: str) -> None:
+        if as_json:
+            print_json({"ready": True, "dashboard": url})
+        else:
+            print_text(f"dashboard: {url}; Ctrl-C stops")
+
+    try:
+        run_loop(serve(told, on_serving=serving))
+    finally:
+        logs.close()
+    return 0
+
+
+def top(
+    data: DataOption = None,
+    config: ConfigOption = None,
+    once: Annotated[bool, typer.Option("--once", help="Print how things are, once, and exit: 0 healthy, 1 not.")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """The dashboard in the terminal. Keys: q quit, n r m g sort by name, rate, median, gaps, b troubled only, space pause.
+
+    Example: hoga top --once --json
+    """
+    from hoga.cli.run import load_for_run
+    from hoga.dashboard.terminal import run_top, summarise
+    from hoga.runtime.page import page_path
+
+    page = page_path(load_for_run(config, None, data).program.data_dir)
+    if as_json and not once:
+        raise ConfigError([ConfigMistake("command line", None, "--json", "--json alone", "--once with it")])
+    if not once:
+        run_top(page)
+        return 0
+    summary = summarise(page)
+    if as_json:
+        print_json(summary)
+    else:
+        _print(summary, page)
+    return 0 if summary.healthy else 1
+
+
+def _print(summary: Summary, page: Path) -> None:
+    from hoga.cli._output import print_table
+
+    print_text(f"{summary.state}: {', '.join(reason.text for reason in summary.reasons) or 'everything is being recorded'}")
+    rows = [
+        [
+            row.stream,
+            row.state,
+            f"{row.rate:.1f}",
+            "-" if row.median_ms is None else f"{row.median_ms:.1f}",
+            str(row.queue),
+            str(row.gaps),
+            str(row.records),
+        ]
+        for row in summary.streams
+    ]
+    if rows:
+        print_table(["stream", "state", "frames/s", "median ms", "queue", "gaps", "records"], rows, right=frozenset({2, 3, 4, 5, 6}))
+    else:
+        note(f"nothing at {page}: is `hoga run` on, with the same --data?")

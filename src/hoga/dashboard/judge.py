@@ -1,0 +1,244 @@
+"""dashboard.judge: one verdict from everything a snapshot says: recording, degraded or stopped, and why. Pure.
+
+    recording   every stream is being recorded
+    degraded    something is lost, late or about to be; the reasons say what
+    stopped     nothing is being recorded
+
+Reasons carry a code and its arguments; the page words them in the viewer's language, `sentence` in English. `bad` reasons
+mean that data does not flow as it should (`/healthz` answers 503), `warn` ones that it soon may not.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from hoga.runtime.snapshot import Hardware, PageState, RunState, Snapshot, StreamFlag
+
+__all__ = ["CODES", "Reason", "State", "Verdict", "judge", "sentence"]
+
+CLOCK_WARN_MS = 100.0
+DISK_WARN_S = 24 * 3600.0
+_NAMES = 3
+# Plain integers: an `&` of two IntFlags costs half a microsecond, and there is one for every stream, ten times a second.
+_NEVER = int(StreamFlag.NEVER)
+_DOWN = int(StreamFlag.DISCONNECTED | StreamFlag.NEVER)
+_SILENT = int(StreamFlag.SILENT | StreamFlag.DISCONNECTED | StreamFlag.OTHER_DOWN)
+_GATED = int(StreamFlag.GATED)
+_START_S = 15.0
+
+CODES: dict[str, str] = {
+    "not-running": "No recorder is running for {folder}",
+    "page-empty": "The recorder is starting",
+    "page-foreign": "The recorder's page is not one of hoga's",
+    "page-version": "The recorder is another version of hoga than this dashboard",
+    "page-torn": "The recorder's page cannot be read",
+    "stale": "The recorder has given no sign of life for {seconds} s",
+    "starting": "The recorder is starting",
+    "stopping": "The recorder is being stopped",
+    "disk-full": "The disk is full: {free} MB free, and {reserve} MB are kept back ({venue}). Recording is paused",
+    "writer": "The disk refuses to be written: {why} ({venue})",
+    "disconnected": "{connection} is disconnected ({why}): {streams} streams are not recorded",
+    "quiet": "Nothing has come on {connection} for {seconds} s: {streams} streams",
+    "silent": "{count} silent: {names}",
+    "gate": "Latency gate closed: {names} too late (median {median} ms, threshold {threshold} ms). Not recorded",
+    "late": "Late, but recorded: {names} (median {median} ms, threshold {threshold} ms)",
+    "backpressure": "The disk is slower than the market: {waiting} records wait",
+    "disk-low": "The disk is nearly full: {free} MB free, {reserve} MB are kept back",
+    "disk-soon": "The disk reserve will be reached in {hours} h, at the present pace",
+    "clock": "The clock is off by {offset} ms (by {source})",
+    "skewed": "The clocks of this machine and of {venue} differ: latencies come out as {median} ms",
+    "memory": "Memory is short: {percent} % in use, {limit} % desired at most",
+    "sealing": "{waiting} minutes wait to be sealed ({venue})",
+}
+"""Every reason's code, and its English sentence."""
+
+
+class State(StrEnum):
+    """The verdict in a word."""
+
+    RECORDING = "recording"
+    DEGRADED = "degraded"
+    STOPPED = "stopped"
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why. `level` is `bad` or `warn`; `args` fill the sentence."""
+
+    code: str
+    level: str
+    args: dict[str, str | int | float] = {}
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The state, and every reason, worst first."""
+
+    state: State
+    reasons: list[Reason]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether data flows as it should."""
+        return self.state is not State.STOPPED and not any(reason.level == "bad" for reason in self.reasons)
+
+
+def sentence(reason: Reason) -> str:
+    """The reason in English."""
+    return CODES[reason.code].format(**reason.args)
+
+
+def judge(
+    snapshot: Snapshot | None,
+    *,
+    page: PageState,
+    age_s: float,
+    stale_after_s: float,
+    quiet_s: list[float],
+    hardware: Hardware | None,
+    folder: str,
+) -> Verdict:
+    """The verdict on a snapshot that is `age_s` old.
+
+    Args:
+        snapshot: the newest good one, None when there never was one.
+        page: what the last look at the page found.
+        stale_after_s: the age from which the recorder counts as gone.
+        quiet_s: per stream, for how long it has been quieter than its own pace explains; 0 when it is not.
+        hardware: the last look at the machine, None before the first.
+        folder: the data folder or page, for people.
+    """
+    gone = _gone(snapshot, page=page, age_s=age_s, stale_after_s=stale_after_s, folder=folder)
+    if gone is not None:
+        return Verdict(State.STOPPED, [gone])
+    assert snapshot is not None, "it is not gone"
+    if snapshot.state is not RunState.RECORDING and not any(snapshot.rows.recorded):
+        return Verdict(State.STOPPED, [Reason("starting" if snapshot.state is RunState.STARTING else "stopping", "bad")])
+    reasons = [
+        *_stopping(snapshot),
+        *_disk(snapshot, hardware),
+        *_connections(snapshot, quiet_s),
+        *_streams(snapshot, quiet_s),
+        *_latency(snapshot),
+        *_machine(snapshot, hardware),
+    ]
+    reasons.sort(key=lambda reason: reason.level != "bad")
+    idle = [bool(flags & ~_NEVER) or quiet > 0 for flags, quiet in zip(snapshot.rows.flags, quiet_s, strict=True)]
+    if idle and all(idle):
+        return Verdict(State.STOPPED, reasons)
+    return Verdict(State.DEGRADED if reasons else State.RECORDING, reasons)
+
+
+def _gone(snapshot: Snapshot | None, *, page: PageState, age_s: float, stale_after_s: float, folder: str) -> Reason | None:
+    match page:
+        case PageState.MISSING:
+            return Reason("not-running", "bad", {"folder": folder})
+        case PageState.VERSION:
+            return Reason("page-version", "bad")
+        case PageState.FOREIGN:
+            return Reason("page-foreign", "bad")
+        case PageState.EMPTY:
+            return Reason("page-empty", "bad")
+        case _ if snapshot is None:
+            return Reason("page-torn", "bad")
+        case _ if age_s > stale_after_s:
+            return Reason("stale", "bad", {"seconds": round(age_s)})
+    return None
+
+
+def _stopping(snapshot: Snapshot) -> list[Reason]:
+    return [Reason("stopping", "bad")] if snapshot.state is RunState.STOPPING else []
+
+
+def _disk(snapshot: Snapshot, hardware: Hardware | None) -> list[Reason]:
+    reasons = []
+    reserve = snapshot.meta.disk_reserve_bytes
+    free = hardware.disk_free if hardware is not None else None
+    for venue in snapshot.venues:
+        if venue.disk_full:
+            args: dict[str, str | int | float] = {"venue": venue.venue, "free": (free or 0) >> 20, "reserve": reserve >> 20}
+            reasons.append(Reason("disk-full", "bad", args))
+        elif venue.fault is not None:
+            reasons.append(Reason("writer", "bad", {"venue": venue.venue, "why": venue.fault}))
+        if venue.waiting > max(10, len(snapshot.rows.chunks) * 3):
+            reasons.append(Reason("sealing", "warn", {"venue": venue.venue, "waiting": venue.waiting}))
+    if reasons or hardware is None or free is None:
+        return reasons
+    if free < reserve + reserve // 4:
+        return [Reason("disk-low", "warn", {"free": free >> 20, "reserve": reserve >> 20})]
+    if hardware.reserve_in_s is not None and hardware.reserve_in_s < DISK_WARN_S:
+        return [Reason("disk-soon", "warn", {"hours": round(hardware.reserve_in_s / 3600, 1)})]
+    return []
+
+
+def _connections(snapshot: Snapshot, quiet_s: list[float]) -> list[Reason]:
+    reasons = []
+    flags = snapshot.rows.flags
+    for connection in snapshot.connections:
+        members = snapshot.meta.members.get(connection.name, [])
+        down = [at for at in members if flags[at] & _DOWN]
+        if connection.state not in ("live", "handover") and down:
+            why = connection.last_close or connection.state
+            reasons.append(Reason("disconnected", "bad", {"connection": connection.name, "why": why, "streams": len(down)}))
+        elif members and all(quiet_s[at] > 0 for at in members):
+            seconds = round(min(quiet_s[at] for at in members), 1)
+            reasons.append(Reason("quiet", "bad", {"connection": connection.name, "seconds": seconds, "streams": len(members)}))
+    return reasons
+
+
+def _streams(snapshot: Snapshot, quiet_s: list[float]) -> list[Reason]:
+    """Single silent streams: those whose whole connection is silent are told with it."""
+    told = {
+        at
+        for connection in snapshot.connections
+        if (members := snapshot.meta.members.get(connection.name, []))
+        and (connection.state not in ("live", "handover") or all(quiet_s[at] > 0 for at in members))
+        for at in members
+    }
+    silent = [
+        row.name
+        for at, row in enumerate(snapshot.meta.streams)
+        if at not in told and (snapshot.rows.flags[at] & _SILENT or quiet_s[at] > 0)
+    ]
+    return [Reason("silent", "bad", {"count": len(silent), "names": _listed(silent)})] if silent else []
+
+
+def _latency(snapshot: Snapshot) -> list[Reason]:
+    rows, meta = snapshot.rows, snapshot.meta
+    gated = sorted({row.symbol for row, flags in zip(meta.streams, rows.flags, strict=True) if flags & _GATED})
+    reasons = []
+    known = {symbol: median for symbol, median in zip(meta.symbols, rows.median_ms, strict=True) if median is not None}
+    threshold = round(meta.latency_threshold_ms)
+    if gated:
+        worst = max((known[symbol] for symbol in gated if symbol in known), default=0.0)
+        reasons.append(Reason("gate", "bad", {"names": _listed(gated), "median": round(worst), "threshold": threshold}))
+    for venue in snapshot.venues:
+        mine = [known[row.symbol] for row in meta.streams if row.venue == venue.venue and row.symbol in known]
+        if venue.skewed and mine:
+            reasons.append(Reason("skewed", "warn", {"venue": venue.venue, "median": round(sorted(mine)[len(mine) // 2])}))
+        elif venue.clock_offset_ms is not None and abs(venue.clock_offset_ms) - (venue.clock_error_ms or 0.0) > CLOCK_WARN_MS:
+            args: dict[str, str | int | float] = {"offset": round(venue.clock_offset_ms, 1), "source": venue.clock_source}
+            reasons.append(Reason("clock", "warn", args))
+    if not gated and meta.latency_gate == "mark" and not any(venue.skewed for venue in snapshot.venues):
+        late = sorted(symbol for symbol, median in known.items() if median > meta.latency_threshold_ms)
+        if late:
+            worst = max(known[symbol] for symbol in late)
+            reasons.append(Reason("late", "warn", {"names": _listed(late), "median": round(worst), "threshold": threshold}))
+    return reasons
+
+
+def _machine(snapshot: Snapshot, hardware: Hardware | None) -> list[Reason]:
+    reasons = []
+    waiting = sum(venue.pending for venue in snapshot.venues)
+    rate = sum(1 for each in snapshot.rows.queue if each > 500)
+    if rate and waiting > 5_000:
+        reasons.append(Reason("backpressure", "warn", {"waiting": waiting}))
+    percent = hardware.memory_percent if hardware is not None else snapshot.process.memory_percent
+    if snapshot.process.memory_short:
+        reasons.append(Reason("memory", "warn", {"percent": round(percent), "limit": round(snapshot.meta.memory_limit_percent)}))
+    return reasons
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:_NAMES])
+    return shown if len(names) <= _NAMES else f"{shown} (+{len(names) - _NAMES})"

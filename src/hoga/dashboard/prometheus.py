@@ -1,0 +1,255 @@
+"""dashboard.prometheus: the snapshot as Prometheus reads it, rendered in the dashboard's process when it is asked for.
+
+Names follow the conventions: `hoga_` first, the unit and `_total` last, base units (seconds, bytes, ratio).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from hoga.dashboard.judge import Verdict
+from hoga.dashboard.watch import ConnectionHealth
+from hoga.runtime.snapshot import Hardware, Snapshot
+
+__all__ = ["METRICS", "Facts", "render"]
+
+METRICS: dict[str, str] = {
+    "hoga_up": "1 while a recorder's snapshot is fresh",
+    "hoga_healthy": "1 while data flows as it should; the same as /healthz",
+    "hoga_snapshot_age_seconds": "Age of the recorder's newest snapshot",
+    "hoga_problem": "1 for each reason why the verdict is not `recording`",
+    "hoga_info": "Version of hoga that records",
+    "hoga_started_timestamp_seconds": "When the recorder was started",
+    "hoga_frames_received_total": "Frames received",
+    "hoga_records_total": "Frames recorded",
+    "hoga_duplicates_total": "Frames received that were there already",
+    "hoga_gaps_total": "Gaps written to the ledger",
+    "hoga_queue_records": "Records that wait for the disk",
+    "hoga_stream_silent": "1 while the stream brings nothing though it should",
+    "hoga_last_frame_timestamp_seconds": "Receipt of the newest frame",
+    "hoga_latency_seconds": "One-way latency of a symbol, by quantile",
+    "hoga_lost_frames_total": "Frames that arrived and were not recorded, by reason",
+    "hoga_gaps_by_reason_total": "Gaps written to the ledger, by reason",
+    "hoga_odd_frames_total": "Frames that no stream takes, kept aside",
+    "hoga_written_bytes_total": "Bytes handed to the operating system",
+    "hoga_fsyncs_total": "Successful fsyncs",
+    "hoga_fsync_seconds": "Duration of the last fsync",
+    "hoga_tick_seconds": "Receipt to handed to the operating system, last second, by quantile",
+    "hoga_segments_sealed_total": "Segments sealed",
+    "hoga_days_merged_total": "Days merged",
+    "hoga_minutes_waiting": "Closed minutes that wait to be sealed",
+    "hoga_seal_failures_total": "Seals and merges that failed and are tried again",
+    "hoga_clock_offset_seconds": "How far this machine's clock is ahead",
+    "hoga_disk_full": "1 while recording is paused for want of disk space",
+    "hoga_connection_up": "1 while the connection is up",
+    "hoga_connection_epoch": "Lives of the connection so far",
+    "hoga_connection_uptime_seconds": "Age of the connection's current life",
+    "hoga_reconnects_total": "Connections lost and made again",
+    "hoga_connection_health_ratio": "Health of the connection, 0 to 1",
+    "hoga_event_loop_lag_seconds": "Longest delay of a timer in the last second",
+    "hoga_gc_pause_seconds": "Longest garbage collection in the last second",
+    "hoga_gc_collections_total": "Garbage collections",
+    "hoga_publish_seconds": "What one snapshot costs the recorder",
+    "hoga_cpu_ratio": "Processor time in use, of all processors",
+    "hoga_collector_cpu_ratio": "Processor time of the recorder's own process, of one processor",
+    "hoga_collector_resident_bytes": "Memory of the recorder's process",
+    "hoga_memory_ratio": "Memory in use on the machine",
+    "hoga_disk_free_bytes": "Free space on the archive's disk",
+    "hoga_disk_reserve_bytes": "Free space that recording leaves alone",
+    "hoga_network_receive_bytes_per_second": "Network, received",
+    "hoga_network_transmit_bytes_per_second": "Network, sent",
+    "hoga_dashboard_viewers": "Viewers of the dashboard",
+    "hoga_dashboard_restarts_total": "Times that the dashboard was started again",
+}
+"""Every metric, and its HELP."""
+
+_STREAM = ["venue", "stream", "symbol", "kind"]
+
+
+class Facts(NamedTuple):
+    """Everything there is to tell."""
+
+    snapshot: Snapshot | None
+    verdict: Verdict
+    age_s: float
+    hardware: Hardware | None
+    states: list[int]
+    health: dict[str, ConnectionHealth]
+    viewers: int
+
+
+def render(facts: Facts) -> bytes:
+    """The exposition text. Takes some ms per hundred streams: call it in a thread."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector(facts))
+    return generate_latest(registry)
+
+
+class _Collector(Collector):
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+
+    def collect(self) -> Iterator[Metric]:
+        facts = self._facts
+        snapshot = facts.snapshot
+        yield _gauge("hoga_up", float(snapshot is not None and not _gone(facts.verdict)))
+        yield _gauge("hoga_healthy", float(facts.verdict.healthy))
+        yield _gauge("hoga_snapshot_age_seconds", facts.age_s)
+        yield _gauge("hoga_dashboard_viewers", facts.viewers)
+        problems = GaugeMetricFamily("hoga_problem", METRICS["hoga_problem"], labels=["reason", "level"])
+        for code, level in sorted({(reason.code, reason.level) for reason in facts.verdict.reasons}):
+            problems.add_metric([code, level], 1.0)
+        yield problems
+        yield from _machine(facts)
+        if snapshot is not None:
+            yield from _run(snapshot)
+            yield from _streams(snapshot, facts.states)
+            yield from _symbols(snapshot)
+            yield from _venues(snapshot)
+            yield from _connections(snapshot, facts.health)
+
+
+def _gone(verdict: Verdict) -> bool:
+    return any(
+        reason.code in ("not-running", "stale", "page-empty", "page-foreign", "page-version", "page-torn") for reason in verdict.reasons
+    )
+
+
+def _gauge(name: str, value: float | None) -> Metric:
+    family = GaugeMetricFamily(name, METRICS[name], labels=[])
+    if value is not None:
+        family.add_metric([], value)
+    return family
+
+
+def _counter(name: str, labels: list[str]) -> CounterMetricFamily:
+    return CounterMetricFamily(name.removesuffix("_total"), METRICS[name], labels=labels)
+
+
+def _labelled(name: str, labels: list[str]) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, METRICS[name], labels=labels)
+
+
+def _machine(facts: Facts) -> Iterator[Metric]:
+    hardware = facts.hardware
+    if hardware is None:
+        return
+    yield _gauge("hoga_cpu_ratio", hardware.cpu_percent / 100)
+    yield _gauge("hoga_collector_cpu_ratio", None if hardware.collector_cpu is None else hardware.collector_cpu / 100)
+    yield _gauge("hoga_collector_resident_bytes", hardware.collector_rss)
+    yield _gauge("hoga_memory_ratio", hardware.memory_percent / 100)
+    yield _gauge("hoga_disk_free_bytes", hardware.disk_free)
+    yield _gauge("hoga_network_receive_bytes_per_second", hardware.net_in)
+    yield _gauge("hoga_network_transmit_bytes_per_second", hardware.net_out)
+
+
+def _run(snapshot: Snapshot) -> Iterator[Metric]:
+    info = _labelled("hoga_info", ["version", "simulated"])
+    info.add_metric([snapshot.meta.hoga, str(snapshot.meta.simulated).lower()], 1.0)
+    yield info
+    yield _gauge("hoga_started_timestamp_seconds", snapshot.meta.started_ns / 1e9)
+    yield _gauge("hoga_disk_reserve_bytes", snapshot.meta.disk_reserve_bytes)
+    process = snapshot.process
+    yield _gauge("hoga_event_loop_lag_seconds", process.loop_lag_max_ms / 1e3)
+    yield _gauge("hoga_gc_pause_seconds", process.gc_pause_max_ms / 1e3)
+    yield _gauge("hoga_publish_seconds", process.publish_us / 1e6)
+    for name, value in (
+        ("hoga_gc_collections_total", process.gc_collections),
+        ("hoga_dashboard_restarts_total", process.dashboard_restarts),
+    ):
+        family = _counter(name, [])
+        family.add_metric([], value)
+        yield family
+
+
+def _streams(snapshot: Snapshot, states: list[int]) -> Iterator[Metric]:
+    rows = snapshot.rows
+    labels = [[row.venue, row.name, row.symbol, row.kind] for row in snapshot.meta.streams]
+    counters = (
+        ("hoga_frames_received_total", rows.received),
+        ("hoga_records_total", rows.recorded),
+        ("hoga_duplicates_total", rows.duplicates),
+        ("hoga_gaps_total", rows.gaps),
+    )
+    for name, values in counters:
+        counter = _counter(name, _STREAM)
+        for each, count in zip(labels, values, strict=True):
+            counter.add_metric(each, count)
+        yield counter
+    newest = [value / 1e9 for value in rows.newest_ns]
+    silent = [float(bool(state)) for state in states]
+    gauges: tuple[tuple[str, list[float] | list[int]], ...] = (
+        ("hoga_queue_records", rows.queue), ("hoga_last_frame_timestamp_seconds", newest), ("hoga_stream_silent", silent),
+    )  # fmt: skip
+    for name, column in gauges:
+        gauge = _labelled(name, _STREAM)
+        for each, value in zip(labels, column, strict=True):
+            gauge.add_metric(each, float(value))
+        yield gauge
+
+
+def _symbols(snapshot: Snapshot) -> Iterator[Metric]:
+    family = _labelled("hoga_latency_seconds", ["venue", "symbol", "quantile"])
+    venues = {row.symbol_at: row.venue for row in snapshot.meta.streams}
+    for at, symbol in enumerate(snapshot.meta.symbols):
+        for quantile, column in (("0.5", snapshot.rows.median_ms), ("0.99", snapshot.rows.p99_ms)):
+            value = column[at]
+            if value is not None:
+                family.add_metric([venues.get(at, ""), symbol, quantile], value / 1e3)
+    yield family
+
+
+def _venues(snapshot: Snapshot) -> Iterator[Metric]:
+    columns = (
+        ("hoga_odd_frames_total", [venue.odd for venue in snapshot.venues]),
+        ("hoga_written_bytes_total", [venue.written_bytes for venue in snapshot.venues]),
+        ("hoga_fsyncs_total", [venue.fsyncs for venue in snapshot.venues]),
+        ("hoga_segments_sealed_total", [venue.sealed for venue in snapshot.venues]),
+        ("hoga_days_merged_total", [venue.days for venue in snapshot.venues]),
+        ("hoga_seal_failures_total", [venue.seal_failures for venue in snapshot.venues]),
+    )
+    for name, values in columns:
+        counter = _counter(name, ["venue"])
+        for venue, total in zip(snapshot.venues, values, strict=True):
+            counter.add_metric([venue.venue], total)
+        yield counter
+    for name, by_reason in (("hoga_lost_frames_total", "lost"), ("hoga_gaps_by_reason_total", "gaps")):
+        counter = _counter(name, ["venue", "reason"])
+        for venue in snapshot.venues:
+            for reason, count in sorted(getattr(venue, by_reason).items()):
+                counter.add_metric([venue.venue, reason], count)
+        yield counter
+    tick = _labelled("hoga_tick_seconds", ["venue", "quantile"])
+    fsync, waiting = _labelled("hoga_fsync_seconds", ["venue"]), _labelled("hoga_minutes_waiting", ["venue"])
+    clock, full = _labelled("hoga_clock_offset_seconds", ["venue", "source"]), _labelled("hoga_disk_full", ["venue"])
+    for venue in snapshot.venues:
+        for quantile, value in zip(("0.5", "0.99", "1"), venue.tick_ms, strict=False):
+            tick.add_metric([venue.venue, quantile], value / 1e3)
+        fsync.add_metric([venue.venue], venue.fsync_ms / 1e3)
+        waiting.add_metric([venue.venue], venue.waiting)
+        full.add_metric([venue.venue], float(venue.disk_full))
+        if venue.clock_offset_ms is not None:
+            clock.add_metric([venue.venue, venue.clock_source], venue.clock_offset_ms / 1e3)
+    yield from (tick, fsync, waiting, clock, full)
+
+
+def _connections(snapshot: Snapshot, health: dict[str, ConnectionHealth]) -> Iterator[Metric]:
+    labels = ["venue", "connection"]
+    up, epoch = _labelled("hoga_connection_up", labels), _labelled("hoga_connection_epoch", labels)
+    uptime, reconnects = _labelled("hoga_connection_uptime_seconds", labels), _counter("hoga_reconnects_total", labels)
+    score = _labelled("hoga_connection_health_ratio", labels)
+    for row in snapshot.connections:
+        each = [row.venue, row.name]
+        up.add_metric(each, float(row.state in ("live", "handover")))
+        epoch.add_metric(each, row.epoch)
+        uptime.add_metric(each, row.uptime_s)
+        reconnects.add_metric(each, row.reconnects)
+        if row.name in health:
+            score.add_metric(each, health[row.name].score / 100)
+    yield from (up, epoch, uptime, reconnects, score)

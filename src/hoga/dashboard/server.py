@@ -1,0 +1,331 @@
+"""dashboard.server: the dashboard on a socket: the page, its one WebSocket, `/healthz` and `/metrics`.
+
+Every request passes the door first (`guard` has the rules). Nothing here changes anything but a viewer's own session.
+
+    close 4001   the session is over          4003   too many viewers
+    close 1008   not what a viewer says       4004   too slow
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import hashlib
+import secrets
+from pathlib import Path
+from time import time
+from urllib.parse import parse_qs, parse_qsl, urlencode
+
+import msgspec
+from fastapi import FastAPI, Request, Response, WebSocket
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+
+from hoga.dashboard.config import DashboardConfig
+from hoga.dashboard.desk import Desk
+from hoga.dashboard.fanout import Viewer
+from hoga.dashboard.guard import Guard
+from hoga.dashboard.prometheus import render
+from hoga.runtime.logs import get_log
+
+__all__ = ["MESSAGE_MAX", "build"]
+
+_log = get_log("dashboard")
+
+MESSAGE_MAX = 4_096
+"""The longest thing a viewer may say, bytes."""
+SESSION_OVER, TOO_MANY, NOT_UNDERSTOOD, TOO_SLOW = 4001, 4003, 1008, 4004
+
+_STATIC = Path(__file__).parent / "static"
+_TYPES = {
+    ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml", ".webmanifest": "application/manifest+json",
+}  # fmt: skip
+_OPEN = ("/login", "/static/style.css", "/static/icon.svg")
+"""What may be seen without a token: the form that asks for it."""
+_SAID_MAX = 20
+_SAID_S = 10.0
+_BODY_MAX = 4_096
+_METRICS_S = 1.0
+
+_HEADERS = {
+    "content-security-policy": "default-src 'self'; img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class _Said(msgspec.Struct, forbid_unknown_fields=True):
+    """All that a viewer can say: which stream it looks at."""
+
+    select: str
+
+
+_said = msgspec.json.Decoder(_Said)
+
+
+def build(config: DashboardConfig, desk: Desk, guard: Guard) -> ASGIApp:
+    """The application, behind its door."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, title="hoga")
+    files = _Files(_STATIC)
+    page = _Page(config, desk, guard, files)
+    for path, answer in (
+        ("/", page.root), ("/dashboard", files.index), ("/login", page.login_form), ("/healthz", page.healthz), ("/metrics", page.metrics),
+        ("/static/{name:path}", files.static),
+    ):  # fmt: skip
+        app.add_api_route(path, answer, methods=["GET", "HEAD"], response_class=Response)
+    app.add_api_route("/login", page.login, methods=["POST"], response_class=Response)
+    app.add_api_websocket_route("/ws/dashboard", page.socket)
+    return _Door(app, config, guard)
+
+
+class _Files:
+    """The page's files, read once, with their compressed form and tag."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files: dict[str, tuple[bytes, bytes, str, str]] = {}
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in _TYPES:
+                data = path.read_bytes()
+                tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
+                self._files[path.relative_to(folder).as_posix()] = (data, gzip.compress(data, 9, mtime=0), tag, _TYPES[path.suffix])
+
+    async def index(self, request: Request) -> Response:
+        """The dashboard itself."""
+        return self.answer("index.html", request)
+
+    async def static(self, request: Request) -> Response:
+        """A file of it."""
+        return self.answer(request.path_params["name"], request)
+
+    def answer(self, name: str, request: Request, *, status: int = 200) -> Response:
+        """The file, or that there is none."""
+        if name not in self._files:
+            return Response("not found", 404, media_type="text/plain")
+        data, small, tag, kind = self._files[name]
+        headers = {"etag": tag, "cache-control": "no-cache", "content-type": kind, "vary": "accept-encoding"}
+        if request.headers.get("if-none-match") == tag and status == 200:
+            return Response(status_code=304, headers=headers)
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(small, status, headers={**headers, "content-encoding": "gzip"})
+        return Response(data, status, headers=headers)
+
+
+class _Page:
+    """The routes."""
+
+    def __init__(self, config: DashboardConfig, desk: Desk, guard: Guard, files: _Files) -> None:
+        self.files = files
+        self._config = config
+        self._desk = desk
+        self._guard = guard
+        self._metrics: tuple[float, bytes] = (0.0, b"")
+        self._rendering = asyncio.Lock()
+
+    async def root(self, request: Request) -> Response:
+        """To the dashboard."""
+        return _to("/dashboard")
+
+    async def login_form(self, request: Request) -> Response:
+        """Where the token is asked for."""
+        return self.files.answer("login.html", request) if self._guard.asks else _to("/dashboard")
+
+    async def login(self, request: Request) -> Response:
+        """Take the token from the form."""
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _BODY_MAX:
+                return Response("too long", 413, media_type="text/plain")
+        token = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0]
+        if not _try_token(self._guard, token, _address(request.scope)):
+            return _to("/login?wrong=1")
+        return _with_cookie(_to("/dashboard"), self._guard, request.scope)
+
+    async def healthz(self, request: Request) -> Response:
+        """200 while data flows as it should, else 503; the body says why."""
+        status, body = self._desk.healthz()
+        return Response(msgspec.json.encode(body) + b"\n", status, media_type="application/json", headers={"cache-control": "no-store"})
+
+    async def metrics(self, request: Request) -> Response:
+        """For Prometheus; rendered at most once a second, in a thread."""
+        async with self._rendering:
+            now = asyncio.get_running_loop().time()
+            if now - self._metrics[0] > _METRICS_S:
+                self._metrics = (now, await asyncio.to_thread(render, self._desk.facts()))
+        return Response(
+            self._metrics[1],
+            headers={"content-type": "text/plain; version=1.0.0; charset=utf-8; escaping=underscores", "cache-control": "no-store"},
+        )
+
+    async def socket(self, socket: WebSocket) -> None:
+        """One viewer, from beginning to end."""
+        await socket.accept()
+        viewer = Viewer(socket.send_text)
+        if not self._desk.fanout.admit(viewer):
+            await _close(socket, TOO_MANY, "too many viewers")
+            return
+        viewer.answer(self._desk.hello())
+        tasks = [
+            asyncio.create_task(viewer.serve(), name="viewer send"),
+            asyncio.create_task(self._listen(socket, viewer), name="viewer listen"),
+            asyncio.create_task(self._limit(socket, viewer), name="viewer limit"),
+        ]
+        code, reason = 1001, ""
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if not task.cancelled() and task.exception() is None and isinstance(task.result(), tuple):
+                    code, reason = task.result()  # type: ignore[misc]  # checked above
+        finally:
+            self._desk.fanout.leave(viewer)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await _close(socket, code, reason)
+
+    async def _listen(self, socket: WebSocket, viewer: Viewer) -> tuple[int, str]:
+        """Hear what the viewer says, until it leaves or says something odd."""
+        heard, since = 0, asyncio.get_running_loop().time()
+        while True:
+            try:
+                said = _said.decode(await socket.receive_text())
+            except (WebSocketDisconnect, RuntimeError):
+                return 1000, ""
+            except (msgspec.DecodeError, KeyError, TypeError):
+                return NOT_UNDERSTOOD, "not understood"
+            now = asyncio.get_running_loop().time()
+            if now - since > _SAID_S:
+                heard, since = 0, now
+            heard += 1
+            if heard > _SAID_MAX:
+                return NOT_UNDERSTOOD, "too many requests"
+            viewer.choice = said.select if self._desk.place(said.select) is not None else ""
+            self._desk.tell_status_now()
+            about = self._desk.stream(said.select)
+            if about is not None:
+                viewer.answer(about)
+
+    async def _limit(self, socket: WebSocket, viewer: Viewer) -> tuple[int, str]:
+        """End the session when its time is over, or when the viewer does not read."""
+        loop = asyncio.get_running_loop()
+        limits = [loop.time() + self._config.max_session_s] if self._config.max_session_s else []
+        ends = socket.scope.get("hoga_session_ends")
+        if ends is not None:
+            limits.append(loop.time() + ends - time())
+        while not viewer.stuck:
+            if limits and loop.time() >= min(limits):
+                return SESSION_OVER, "session over"
+            await asyncio.sleep(min(5.0, max(0.01, min(limits) - loop.time())) if limits else 5.0)
+        return TOO_SLOW, "too slow"
+
+
+class _Door:
+    """What every request passes: host, origin, token; and the headers of every answer."""
+
+    def __init__(self, app: ASGIApp, config: DashboardConfig, guard: Guard) -> None:
+        self._app = app
+        self._guard = guard
+        self._cookie = f"hoga_{config.port}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        scope["hoga_cookie"] = self._cookie
+        refusal = self._refusal(scope)
+        if scope["type"] == "websocket":
+            if refusal is not None:
+                await receive()
+                await send({"type": "websocket.close", "code": NOT_UNDERSTOOD, "reason": "refused"})
+                return
+            await self._app(scope, receive, send)
+            return
+        await (refusal or self._app)(scope, receive, _with_headers(send))
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        """Why not, None when the request may pass."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get("host")
+        if not self._guard.host_allowed(host):
+            hint = "this host name is not allowed; DASHBOARD_NAMES lists those that are\n"
+            return Response(hint, 421, media_type="text/plain")
+        guarded = scope["type"] == "websocket" or scope.get("method") == "POST"
+        if guarded and not self._guard.origin_allowed(headers.get("origin"), host):
+            return Response("foreign origin\n", 403, media_type="text/plain")
+        if not self._guard.asks:
+            return None
+        return self._ask(scope, headers)
+
+    def _ask(self, scope: Scope, headers: dict[str, str]) -> Response | None:
+        path: str = scope["path"]
+        if path in _OPEN:
+            return None
+        cookies = dict(part.strip().partition("=")[::2] for part in headers.get("cookie", "").split(";"))
+        ends = self._guard.session_ends(cookies.get(self._cookie, ""), time())
+        if ends is not None:
+            scope["hoga_session_ends"] = ends
+            return None
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        token = next((value for name, value in query if name == "token"), None)
+        bearer = headers.get("authorization", "")
+        if token is None and bearer.lower().startswith("bearer "):
+            token = bearer[7:].strip()
+        if token is not None and _try_token(self._guard, token, _address(scope)):
+            if path != "/dashboard":
+                return None
+            rest = urlencode([(name, value) for name, value in query if name != "token"])
+            return _with_cookie(_to("/dashboard" + ("?" + rest if rest else "")), self._guard, scope)
+        if token is not None:
+            return Response("wrong token\n", 401, media_type="text/plain", headers={"www-authenticate": "Bearer"})
+        if path in ("/", "/dashboard"):
+            return _to("/login")
+        return Response("a token is needed\n", 401, media_type="text/plain", headers={"www-authenticate": "Bearer"})
+
+
+def _try_token(guard: Guard, token: str, address: str) -> bool:
+    now = time()
+    if not guard.may_try(address, now):
+        return False
+    if guard.token_allowed(token):
+        return True
+    guard.failed(address, now)
+    _log.warning("wrong token", address=address)
+    return False
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def _to(path: str) -> Response:
+    return Response(status_code=303, headers={"location": path, "cache-control": "no-store"})
+
+
+def _with_cookie(answer: Response, guard: Guard, scope: Scope) -> Response:
+    value, seconds = guard.cookie(time(), secrets.token_hex(8))
+    forwarded = dict(scope["headers"]).get(b"x-forwarded-proto", b"").decode("latin-1")
+    secure = scope.get("scheme") == "https" or forwarded == "https"
+    answer.set_cookie(scope["hoga_cookie"], value, max_age=seconds, httponly=True, samesite="strict", secure=secure)
+    return answer
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message.setdefault("headers", [])
+            message["headers"] = [*message["headers"], *((name.encode(), value.encode()) for name, value in _HEADERS.items())]
+        await send(message)
+
+    return sending
+
+
+async def _close(socket: WebSocket, code: int, reason: str) -> None:
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect, OSError):
+        await socket.close(code, reason)

@@ -1,0 +1,81 @@
+// Every text of the page, in both languages. `r-…` are the reasons of the verdict, `s-…` the states of streams.
+const TEXTS = {
+  en: {
+    skip: "Skip to the streams", simulated: "SIMULATED DATA: this is not a market", settings: "Settings", language: "Language", theme: "Theme",
+    auto: "As the system", light: "Light", dark: "Dark", colours: "Bid and ask", "colours-west": "Green bid, red ask", "colours-korea": "Red bid, blue ask",
+    time: "Times", local: "Local", now: "Now", streams: "Streams", filter: "Filter streams", "only-bad": "Only troubled", ladder: "Order book", price: "Price", size: "Size",
+    "no-book": "This stream carries no order book.", today: "Today", from: "From", lasted: "Lasted", reason: "Reason", missed: "Missed", "gaps-of-today": "Gaps of today",
+    charts: "Last 15 minutes", connections: "Connections", machine: "Machine", process: "Recorder", "recent-gaps": "Recent gaps", stream: "Stream", log: "Log",
+    keys: "Keys: / filter · ↑ ↓ choose a stream · b troubled only · t theme · l language",
+    "state-recording": "Recording", "state-degraded": "Degraded", "state-stopped": "Not recording", "state-waiting": "Connecting…",
+    "sub-recording": "{live} of {streams} streams are recorded", "sub-degraded": "{live} of {streams} streams are recorded", "sub-stopped": "", "sub-waiting": "",
+    "link-live": "live", "link-stale": "stale {seconds} s", "link-lost": "dashboard lost, {seconds} s", "link-over": "session over: reload", "link-full": "too many viewers, trying again", "link-wait": "connecting",
+    choose: "Choose a stream", "waiting-book": "waiting for the book",
+    rate: "frames/s", records: "records", live: "live streams", gaps: "gaps", median: "median latency", p99: "p99 latency", tick: "to disk, p99", queue: "queue", disk: "disk free", clock: "clock offset",
+    "c-name": "Stream", "c-kind": "Kind", "c-st": "State", "c-rate": "Per s", "c-med": "Med. ms", "c-p99": "p99 ms", "c-flush": "Flush ms", "c-q": "Queue", "c-gaps": "Gaps", "c-rec": "Records", "c-strip": "Today",
+    "s-ok": "✓ recording", "s-gated": "✕ too late", "s-disk": "✕ disk full", "s-disconnected": "✕ disconnected", "s-silent": "✕ silent", "s-down": "✕ down", "s-never": "… connecting", "s-unknown": "? unknown",
+    connection: "Connection", state: "State", epoch: "Epoch", uptime: "Up for", reconnects: "Reconnects", perhour: "Per hour", failures: "Failures", health: "Health", lastclose: "Last close", framesps: "Frames/s", nstreams: "Streams",
+    "cs-live": "✓ live", "cs-handover": "✓ handover", "cs-connecting": "… connecting", "cs-waiting": "✕ waiting", "cs-idle": "… idle", "cs-stopped": "✕ stopped",
+    "m-cpu": "Processors", "m-load": "Load, 1 min", "m-collector": "Recorder, one processor", "m-workers": "Workers, one processor", "m-rss": "Recorder's memory", "m-memory": "Memory in use", "m-net": "Network in / out", "m-disk": "Disk free", "m-reserve": "Reserve reached in", "m-temp": "Temperature", "m-dash": "This dashboard",
+    never: "not in sight", unknown: "not known",
+    "p-lag": "Event loop lag, max", "p-gc": "GC pause, max", "p-tick": "To disk p50 / p99 / max", "p-fsync": "fsync", "p-publish": "Snapshot costs", "p-clock": "Clock", "p-sealed": "Minutes sealed / waiting", "p-days": "Days merged", "p-odd": "Odd frames", "p-lost": "Lost, by reason", "p-started": "Started", "p-restarts": "Dashboard restarts", "p-viewers": "Viewers", none: "none",
+    "ch-rate": "Frames per second", "ch-latency": "Latency, ms", "ch-tick": "Receipt to disk, loop lag, GC, ms", "ch-queue": "Queue, records", "ch-cpu": "Processors, recorder, memory, %", "ch-net": "Network, KB/s", "ch-srate": "Frames per second of this stream", "ch-slatency": "Median latency of this symbol, ms",
+    "l-rate": "all streams", "l-stream": "this stream", "l-median": "median", "l-p99": "p99", "l-tick": "to disk p99", "l-lag": "loop lag", "l-gc": "GC", "l-queue": "waiting", "l-cpu": "processors", "l-collector": "recorder", "l-memory": "memory", "l-in": "in", "l-out": "out", "l-fsync": "fsync",
+    "heat-alt": "Depth heatmap of {name}: size at each price over the last minute", "heat-legend": "Depth, the last minute; brighter is larger", "strip-alt": "Today: {share} complete",
+    "share-none": "nothing sealed yet", "share": "{percent} % complete since recording began", spread: "spread {spread}",
+    "r-not-running": "No recorder is running for {folder}", "r-page-empty": "The recorder is starting", "r-page-foreign": "The recorder's page is not one of hoga's", "r-page-version": "The recorder is another version of hoga than this dashboard", "r-page-torn": "The recorder's page cannot be read",
+    "r-stale": "The recorder has given no sign of life for {seconds} s", "r-starting": "The recorder is starting", "r-stopping": "The recorder is being stopped",
+    "r-disk-full": "The disk is full: {free} MB free, and {reserve} MB are kept back ({venue}). Recording is paused", "r-writer": "The disk refuses to be written: {why} ({venue})",
+    "r-disconnected": "{connection} is disconnected ({why}): {streams} streams are not recorded", "r-quiet": "Nothing has come on {connection} for {seconds} s: {streams} streams", "r-silent": "{count} silent: {names}",
+    "r-gate": "Latency gate closed: {names} too late (median {median} ms, threshold {threshold} ms). Not recorded", "r-late": "Late, but recorded: {names} (median {median} ms, threshold {threshold} ms)",
+    "r-backpressure": "The disk is slower than the market: {waiting} records wait", "r-disk-low": "The disk is nearly full: {free} MB free, {reserve} MB are kept back", "r-disk-soon": "The disk reserve will be reached in {hours} h, at the present pace",
+    "r-clock": "The clock is off by {offset} ms (by {source})", "r-skewed": "The clocks of this machine and of {venue} differ: latencies come out as {median} ms", "r-memory": "Memory is short: {percent} % in use, {limit} % desired at most", "r-sealing": "{waiting} minutes wait to be sealed ({venue})",
+  },
+  ko: {
+    skip: "스트림으로 건너뛰기", simulated: "모의 데이터: 실제 시장이 아닙니다", settings: "설정", language: "언어", theme: "테마",
+    auto: "시스템 설정", light: "밝게", dark: "어둡게", colours: "매수·매도 색", "colours-west": "매수 초록, 매도 빨강", "colours-korea": "매수 빨강, 매도 파랑",
+    time: "시각", local: "현지", now: "현재", streams: "스트림", filter: "스트림 찾기", "only-bad": "문제만", ladder: "호가창", price: "가격", size: "수량",
+    "no-book": "이 스트림에는 호가가 없습니다.", today: "오늘", from: "시작", lasted: "길이", reason: "원인", missed: "누락", "gaps-of-today": "오늘의 공백",
+    charts: "최근 15분", connections: "연결", machine: "시스템", process: "기록기", "recent-gaps": "최근 공백", stream: "스트림", log: "로그",
+    keys: "단축키: / 찾기 · ↑ ↓ 스트림 선택 · b 문제만 · t 테마 · l 언어",
+    "state-recording": "기록 중", "state-degraded": "일부 문제", "state-stopped": "기록 중단", "state-waiting": "연결 중…",
+    "sub-recording": "스트림 {streams}개 중 {live}개 기록 중", "sub-degraded": "스트림 {streams}개 중 {live}개 기록 중", "sub-stopped": "", "sub-waiting": "",
+    "link-live": "실시간", "link-stale": "{seconds}초째 갱신 없음", "link-lost": "대시보드 연결 끊김, {seconds}초", "link-over": "세션 종료: 새로고침하세요", "link-full": "접속자가 너무 많음, 재시도 중", "link-wait": "연결 중",
+    choose: "스트림을 선택하세요", "waiting-book": "호가를 기다리는 중",
+    rate: "초당 프레임", records: "기록 수", live: "정상 스트림", gaps: "공백", median: "지연 중앙값", p99: "지연 p99", tick: "디스크까지 p99", queue: "대기열", disk: "디스크 여유", clock: "시계 오차",
+    "c-name": "스트림", "c-kind": "종류", "c-st": "상태", "c-rate": "초당", "c-med": "중앙 ms", "c-p99": "p99 ms", "c-flush": "플러시 ms", "c-q": "대기", "c-gaps": "공백", "c-rec": "기록", "c-strip": "오늘",
+    "s-ok": "✓ 기록 중", "s-gated": "✕ 지연 초과", "s-disk": "✕ 디스크 부족", "s-disconnected": "✕ 연결 끊김", "s-silent": "✕ 무응답", "s-down": "✕ 중단", "s-never": "… 연결 중", "s-unknown": "? 알 수 없음",
+    connection: "연결", state: "상태", epoch: "에포크", uptime: "유지 시간", reconnects: "재연결", perhour: "시간당", failures: "실패", health: "건강도", lastclose: "마지막 종료", framesps: "초당 프레임", nstreams: "스트림",
+    "cs-live": "✓ 정상", "cs-handover": "✓ 교대 중", "cs-connecting": "… 연결 중", "cs-waiting": "✕ 대기 중", "cs-idle": "… 유휴", "cs-stopped": "✕ 정지",
+    "m-cpu": "프로세서", "m-load": "부하, 1분", "m-collector": "기록기, 프로세서 1개 기준", "m-workers": "작업자, 프로세서 1개 기준", "m-rss": "기록기 메모리", "m-memory": "메모리 사용", "m-net": "네트워크 수신 / 송신", "m-disk": "디스크 여유", "m-reserve": "예비 공간 도달까지", "m-temp": "온도", "m-dash": "이 대시보드",
+    never: "예상되지 않음", unknown: "알 수 없음",
+    "p-lag": "이벤트 루프 지연, 최대", "p-gc": "GC 정지, 최대", "p-tick": "디스크까지 p50 / p99 / 최대", "p-fsync": "fsync", "p-publish": "스냅샷 비용", "p-clock": "시계", "p-sealed": "봉인된 분 / 대기", "p-days": "병합된 일", "p-odd": "특이 프레임", "p-lost": "원인별 손실", "p-started": "시작", "p-restarts": "대시보드 재시작", "p-viewers": "접속자", none: "없음",
+    "ch-rate": "초당 프레임", "ch-latency": "지연, ms", "ch-tick": "수신→디스크, 루프 지연, GC, ms", "ch-queue": "대기열, 건", "ch-cpu": "프로세서, 기록기, 메모리, %", "ch-net": "네트워크, KB/s", "ch-srate": "이 스트림의 초당 프레임", "ch-slatency": "이 종목의 지연 중앙값, ms",
+    "l-rate": "전체 스트림", "l-stream": "이 스트림", "l-median": "중앙값", "l-p99": "p99", "l-tick": "디스크까지 p99", "l-lag": "루프 지연", "l-gc": "GC", "l-queue": "대기", "l-cpu": "프로세서", "l-collector": "기록기", "l-memory": "메모리", "l-in": "수신", "l-out": "송신", "l-fsync": "fsync",
+    "heat-alt": "{name} 호가 잔량 히트맵: 최근 1분간 가격별 수량", "heat-legend": "최근 1분 잔량, 밝을수록 많음", "strip-alt": "오늘: {share} 완전",
+    "share-none": "아직 봉인된 것이 없음", "share": "기록 시작 이후 {percent}% 완전", spread: "스프레드 {spread}",
+    "r-not-running": "{folder}에 대한 기록기가 실행되고 있지 않습니다", "r-page-empty": "기록기가 시작하는 중입니다", "r-page-foreign": "기록기의 페이지가 hoga의 것이 아닙니다", "r-page-version": "기록기와 대시보드의 hoga 버전이 다릅니다", "r-page-torn": "기록기의 페이지를 읽을 수 없습니다",
+    "r-stale": "기록기가 {seconds}초째 응답이 없습니다", "r-starting": "기록기가 시작하는 중입니다", "r-stopping": "기록기를 정지하는 중입니다",
+    "r-disk-full": "디스크가 가득 찼습니다: 여유 {free} MB, 예비 {reserve} MB ({venue}). 기록이 일시 중지되었습니다", "r-writer": "디스크에 쓸 수 없습니다: {why} ({venue})",
+    "r-disconnected": "{connection} 연결이 끊겼습니다 ({why}): 스트림 {streams}개가 기록되지 않습니다", "r-quiet": "{connection}에 {seconds}초째 아무것도 오지 않습니다: 스트림 {streams}개", "r-silent": "무응답 스트림 {count}개: {names}",
+    "r-gate": "지연 게이트 닫힘: {names}의 지연이 너무 큽니다 (중앙값 {median} ms, 기준 {threshold} ms). 기록하지 않습니다", "r-late": "늦지만 기록 중: {names} (중앙값 {median} ms, 기준 {threshold} ms)",
+    "r-backpressure": "디스크가 시장보다 느립니다: {waiting}건 대기 중", "r-disk-low": "디스크가 거의 찼습니다: 여유 {free} MB, 예비 {reserve} MB", "r-disk-soon": "현재 속도로 {hours}시간 후 디스크 예비 공간에 도달합니다",
+    "r-clock": "시계가 {offset} ms 어긋났습니다 (기준: {source})", "r-skewed": "이 시스템과 {venue}의 시계가 다릅니다: 지연이 {median} ms로 나옵니다", "r-memory": "메모리가 부족합니다: {percent}% 사용 중, 목표 {limit}% 이하", "r-sealing": "{waiting}분치가 봉인을 기다립니다 ({venue})",
+  },
+};
+
+let language = "en";
+
+export const languages = Object.keys(TEXTS);
+
+export function setLanguage(name) {
+  language = TEXTS[name] ? name : "en";
+  document.documentElement.lang = language;
+  for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
+  for (const node of document.querySelectorAll("[data-hint]")) node.placeholder = t(node.dataset.hint);
+}
+
+export function t(key, args) {
+  const text = TEXTS[language][key] ?? TEXTS.en[key] ?? key;
+  return args ? text.replace(/\{(\w+)\}/g, (_, name) => args[name] ?? "") : text;
+}

@@ -1,0 +1,281 @@
+"""dashboard.terminal: `hoga top`: the snapshot page in the terminal, without a dashboard's process in between."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import DataTable, Footer, Log, Static
+
+from hoga.dashboard.config import DashboardConfig
+from hoga.dashboard.desk import Desk
+from hoga.dashboard.fanout import Fanout
+from hoga.dashboard.judge import State, sentence
+from hoga.runtime.hardware import HardwareMonitor
+from hoga.runtime.snapshot import Hardware, StreamFlag
+
+__all__ = ["ReasonText", "StreamSummary", "Summary", "Top", "run_top", "summarise"]
+
+_COLUMNS = ("stream", "kind", "state", "frames/s", "median", "p99", "flush", "queue", "gaps", "records")
+_COLOURS = {State.RECORDING: "bold white on dark_green", State.DEGRADED: "bold white on dark_orange3", State.STOPPED: "bold white on red3"}
+_GLYPHS = {State.RECORDING: "✓", State.DEGRADED: "▲", State.STOPPED: "✕"}
+
+_TWO_LOOKS_S = 0.6
+
+
+class ReasonText(msgspec.Struct, frozen=True):
+    """A reason of the verdict: its code, and the sentence."""
+
+    code: str
+    text: str
+
+
+class StreamSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One stream. `state` is `recording` or what holds it up."""
+
+    venue: str
+    stream: str
+    symbol: str
+    kind: str
+    state: str
+    rate: float
+    median_ms: float | None
+    p99_ms: float | None
+    flush_ms: float | None
+    queue: int
+    gaps: int
+    records: int
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """How things are."""
+
+    state: str
+    healthy: bool
+    reasons: list[ReasonText]
+    records: int
+    gaps: int
+    rate: float
+    streams: list[StreamSummary]
+
+
+def summarise(page: Path) -> Summary:
+    """How things are at `page`: two looks, so that there are rates. Blocks for half a second where somebody records."""
+    desk = _desk(page)
+    try:
+        desk.look()
+        if desk.snapshot is not None:
+            time.sleep(_TWO_LOOKS_S)
+            desk.hardware = _look_at_machine(HardwareMonitor(cpu_span_s=0.1), desk)
+            desk.look()
+        return _summary(desk)
+    finally:
+        desk.close()
+
+
+def run_top(page: Path) -> None:
+    """Show `page` until the user quits."""
+    Top(page).run()
+
+
+class Top(App[None]):
+    """The terminal dashboard."""
+
+    TITLE = "hoga top"
+    ENABLE_COMMAND_PALETTE = False
+    CSS = (
+        "#verdict { height: auto; padding: 0 1; } #facts { height: auto; padding: 0 1; color: $text-muted; } "
+        "DataTable { height: 1fr; } Log { height: 7; border-top: solid $primary; }"
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "quit", "Quit"),
+        Binding("n", "order('name')", "Name"),
+        Binding("r", "order('rate')", "Rate"),
+        Binding("m", "order('median')", "Median"),
+        Binding("g", "order('gaps')", "Gaps"),
+        Binding("b", "troubled", "Troubled only"),
+        Binding("space", "pause", "Pause"),
+    ]
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self._desk = _desk(page)
+        self._monitor = HardwareMonitor(cpu_span_s=0.05)
+        self._sort: str | None = None
+        self._troubled = False
+        self._paused = False
+        self._logs_turn = -1
+        self._shown: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        """The parts, from top to bottom."""
+        yield Static(id="verdict")
+        yield Static(id="facts")
+        yield DataTable[Text](cursor_type="row", zebra_stripes=True)
+        yield Log(highlight=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Begin to look."""
+        self.query_one(DataTable).add_columns(*_COLUMNS)
+        self.set_interval(0.5, self.refresh_all)
+        self.set_interval(2.0, self._look_at_machine, pause=False)
+        self.refresh_all()
+
+    def on_unmount(self) -> None:
+        """Let go of the page."""
+        self._desk.close()
+
+    def action_order(self, key: str) -> None:
+        """Sort by `key`; the venue's own order when it is asked for again."""
+        self._sort = None if self._sort == key else key
+        self.refresh_all()
+
+    def action_troubled(self) -> None:
+        """Only streams that something holds up, or all."""
+        self._troubled = not self._troubled
+        self.refresh_all()
+
+    def action_pause(self) -> None:
+        """Hold still, or go on."""
+        self._paused = not self._paused
+
+    def refresh_all(self) -> None:
+        """Look, and show."""
+        if self._paused:
+            return
+        self._desk.look()
+        summary = _summary(self._desk)
+        state = State(summary.state)
+        lines = [f" {_GLYPHS[state]} {state.upper()} ", *(f" {reason.text} " for reason in summary.reasons)]
+        self.query_one("#verdict", Static).update(Text("\n".join(lines), style=_COLOURS[state]))
+        self.query_one("#facts", Static).update(self._facts(summary))
+        self._fill(summary)
+        self._follow_log()
+
+    def _look_at_machine(self) -> None:
+        self._desk.hardware = _look_at_machine(self._monitor, self._desk)
+
+    def _facts(self, summary: Summary) -> str:
+        text = f"{summary.rate:,.1f} frames/s   {summary.records:,} records   {summary.gaps:,} gaps   {len(summary.streams)} streams"
+        snapshot, hardware = self._desk.snapshot, self._desk.hardware
+        if snapshot is not None:
+            text += f"   {snapshot.meta.data_dir}" + ("   SIMULATED" if snapshot.meta.simulated else "")
+            text += "".join(
+                f"\n{row.name} {row.state} epoch {row.epoch}  up {row.uptime_s:,.0f} s  {row.reconnects} reconnects"
+                for row in snapshot.connections[:4]
+            )
+        if hardware is not None:
+            free = "-" if hardware.disk_free is None else f"{hardware.disk_free / 1e9:,.1f} GB"
+            text += f"\ncpu {hardware.cpu_percent:.0f} %   memory {hardware.memory_percent:.0f} %   disk free {free}"
+        return text
+
+    def _fill(self, summary: Summary) -> None:
+        table: DataTable[Text] = self.query_one(DataTable)
+        rows = [row for row in summary.streams if not self._troubled or row.state != "recording"]
+        if self._sort is not None:
+            rows.sort(key=lambda row: _order(row, self._sort or ""), reverse=self._sort != "name")
+        names = [row.stream for row in rows]
+        if names != self._shown:
+            at = table.cursor_row
+            table.clear()
+            for row in rows:
+                table.add_row(*_cells(row), key=f"{row.venue}:{row.stream}")
+            self._shown = names
+            if rows:
+                table.move_cursor(row=min(at, len(rows) - 1))
+            return
+        for number, row in enumerate(rows):
+            for column, cell in enumerate(_cells(row)):
+                if table.get_cell_at((number, column)) != cell:  # type: ignore[arg-type]  # a plain pair is a coordinate
+                    table.update_cell_at((number, column), cell)  # type: ignore[arg-type]  # likewise
+
+    def _follow_log(self) -> None:
+        snapshot = self._desk.snapshot
+        if snapshot is not None and snapshot.logs_turn != self._logs_turn:
+            self._logs_turn = snapshot.logs_turn
+            log = self.query_one(Log)
+            log.clear()
+            log.write_lines(snapshot.logs.lines)
+
+
+def _desk(page: Path) -> Desk:
+    return Desk(DashboardConfig(page=str(page), status_page=""), Fanout(0))
+
+
+def _look_at_machine(monitor: HardwareMonitor, desk: Desk) -> Hardware | None:
+    snapshot = desk.snapshot
+    if snapshot is None:
+        return None
+    return monitor.look(collector=None, folder=snapshot.meta.data_dir, reserve_bytes=snapshot.meta.disk_reserve_bytes)
+
+
+def _summary(desk: Desk) -> Summary:
+    verdict, snapshot, watch = desk.verdict, desk.snapshot, desk.watch
+    reasons = [ReasonText(reason.code, sentence(reason)) for reason in verdict.reasons]
+    if snapshot is None:
+        return Summary(state=verdict.state, healthy=verdict.healthy, reasons=reasons, records=0, gaps=0, rate=0.0, streams=[])
+    rows = snapshot.rows
+    states = watch.states(snapshot)
+    streams = [
+        StreamSummary(
+            venue=row.venue,
+            stream=row.name,
+            symbol=row.symbol,
+            kind=row.kind,
+            state=_state(states[at]),
+            rate=round(float(watch.rates[at]), 1),
+            median_ms=rows.median_ms[row.symbol_at],
+            p99_ms=rows.p99_ms[row.symbol_at],
+            flush_ms=None if watch.flush_ms[at] != watch.flush_ms[at] else round(float(watch.flush_ms[at]), 1),
+            queue=rows.queue[at],
+            gaps=rows.gaps[at],
+            records=rows.recorded[at],
+        )
+        for at, row in enumerate(snapshot.meta.streams)
+    ]
+    return Summary(
+        state=verdict.state,
+        healthy=verdict.healthy,
+        reasons=reasons,
+        records=sum(rows.recorded),
+        gaps=sum(rows.gaps),
+        rate=round(float(watch.rates.sum()), 1),
+        streams=streams,
+    )
+
+
+def _state(flags: int) -> str:
+    worst = (StreamFlag.DISK_FULL, StreamFlag.DISCONNECTED, StreamFlag.GATED, StreamFlag.SILENT, StreamFlag.OTHER_DOWN, StreamFlag.NEVER)
+    names = ("disk full", "disconnected", "too late", "silent", "down", "connecting")
+    return next((name for flag, name in zip(worst, names, strict=True) if flags & flag), "recording")
+
+
+def _order(row: StreamSummary, key: str) -> tuple[float, str]:
+    value = {"rate": row.rate, "median": row.median_ms or 0.0, "gaps": float(row.gaps)}.get(key, 0.0)
+    return value, row.stream
+
+
+def _cells(row: StreamSummary) -> list[Text]:
+    good = row.state == "recording"
+    plain = [row.stream, row.kind]
+    figures = [
+        f"{row.rate:.1f}",
+        _ms(row.median_ms),
+        _ms(row.p99_ms),
+        _ms(row.flush_ms),
+        f"{row.queue:,}",
+        f"{row.gaps:,}",
+        f"{row.records:,}",
+    ]
+    state = Text(f"{'✓' if good else '✕'} {row.state}", style="green" if good else "bold red")
+    return [*(Text(cell) for cell in plain), state, *(Text(cell, justify="right") for cell in figures)]
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} ms"

@@ -1,0 +1,135 @@
+"""dashboard.today: how complete the present UTC day is, per stream, read from the archive's ledgers. Reads files; blocks.
+
+A ledger only grows, so each look reads what was appended since the one before. What the recorder has not sealed yet (the
+last minute or two) is not judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from hoga.archive.ledger import GapEntry, LiveEntry, decode_entry, ledger_path
+from hoga.archive.spans import Span, clipped, covered_ns, joined, without
+from hoga.core.ledger import Gap
+from hoga.core.times import DAY_NS, day_of, day_start_ns
+from hoga.runtime.snapshot import StreamRow
+
+__all__ = ["BUCKETS", "Completeness", "Today", "strip"]
+
+BUCKETS = 96
+"""A quarter of an hour each."""
+_GAPS_SHOWN = 100
+_READ_MAX = 4 << 20
+
+
+class Completeness(msgspec.Struct, frozen=True):
+    """One series' day so far. `coverage`: of the time since it was first recorded today, None before anything was sealed.
+
+    `strip`: one sign per quarter of an hour, see `strip`. `gaps`: the newest (from ns, to ns, reason, missed).
+    """
+
+    coverage: float | None
+    strip: str
+    gaps: list[tuple[int, int, str, int | None]]
+
+
+class _Series:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.read_to = 0
+        self.live: list[Span] = []
+        self.gaps: set[Gap] = set()
+
+    def look(self) -> bool:
+        """Read what was appended. Returns whether anything was."""
+        try:
+            size = self.path.stat().st_size
+            if size <= self.read_to:
+                return False
+            with self.path.open("rb") as file:
+                file.seek(self.read_to)
+                data = file.read(_READ_MAX)
+        except OSError:
+            return False
+        whole = data[: data.rfind(b"\n") + 1]
+        self.read_to += len(whole)
+        fresh: list[Span] = []
+        for line in whole.splitlines():
+            try:
+                entry = decode_entry(line)
+            except msgspec.DecodeError:
+                continue
+            if isinstance(entry, LiveEntry):
+                fresh.append((entry.from_ns, entry.to_ns))
+            elif isinstance(entry, GapEntry):
+                self.gaps.add(entry.gap)
+        self.live = joined([*self.live, *fresh])
+        return bool(whole)
+
+
+class Today:
+    """The completeness of a run's streams. `look` again and again, in one thread."""
+
+    def __init__(self) -> None:
+        self._day = ""
+        self._series: dict[Path, _Series] = {}
+        self._known: dict[int, Completeness] = {}
+
+    def look(self, streams: list[StreamRow], now_ns: int) -> dict[int, Completeness]:
+        """Every stream by its place; only those that changed since the last look."""
+        day = day_of(now_ns)
+        if day != self._day:
+            self._day = day
+            self._series.clear()
+            self._known.clear()
+        changed: dict[int, Completeness] = {}
+        looked: dict[Path, Completeness] = {}
+        for at, row in enumerate(streams):
+            directory = Path(row.directory)
+            path = ledger_path(directory, row.symbol, row.kind, day)
+            series = self._series.setdefault(path, _Series(path))
+            if path not in looked:
+                series.look()
+                looked[path] = _complete(series, day, now_ns)
+            if self._known.get(at) != looked[path]:
+                changed[at] = self._known[at] = looked[path]
+        return changed
+
+    def of(self, at: int) -> Completeness | None:
+        """The stream at place `at`, as last seen."""
+        return self._known.get(at)
+
+    def begin(self) -> None:
+        """Another run: its streams have other places."""
+        self._day = ""
+
+
+def _complete(series: _Series, day: str, now_ns: int) -> Completeness:
+    start = day_start_ns(day)
+    live = clipped(series.live, (start, min(now_ns, start + DAY_NS)))
+    gaps = sorted(series.gaps, key=lambda gap: gap.from_ns)
+    covered = without(live, [(gap.from_ns, gap.to_ns) for gap in gaps])
+    coverage = None
+    if live and live[-1][1] > live[0][0]:
+        coverage = round(covered_ns(covered) / (live[-1][1] - live[0][0]), 6)
+    shown = [(gap.from_ns, gap.to_ns, str(gap.reason), gap.missed) for gap in gaps[-_GAPS_SHOWN:]]
+    return Completeness(coverage, strip(live, covered, start), shown)
+
+
+def strip(live: list[Span], covered: Iterable[Span], start_ns: int) -> str:
+    """The day in `BUCKETS` signs: `.` not recorded (yet), `=` complete where it was recorded, `0`…`9` so many tenths of it. Pure."""
+    width = DAY_NS // BUCKETS
+    spans = list(covered)
+    signs = []
+    for number in range(BUCKETS):
+        window = (start_ns + number * width, start_ns + (number + 1) * width)
+        wanted = covered_ns(clipped(live, window))
+        if not wanted:
+            signs.append(".")
+            continue
+        had = covered_ns(clipped(spans, window))
+        signs.append("=" if had >= wanted else str(min(9, had * 10 // wanted)))
+    return "".join(signs)

@@ -1,0 +1,199 @@
+"""dashboard.watch: what a series of snapshots tells that a single one does not: rates, silence, reconnects, history.
+
+Fed with snapshots in order; keeps fifteen minutes at one sample a second, in arrays of fixed size. Reads no clock:
+`mono_s` is the monotonic time at which a snapshot was written.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import msgspec
+import numpy
+from numpy.typing import NDArray
+
+from hoga.runtime.snapshot import ConnectionRow, Hardware, Snapshot, StreamFlag
+
+__all__ = ["HISTORY_S", "SERIES", "ConnectionHealth", "Watch"]
+
+HISTORY_S = 900
+SERIES = (
+    "rate", "median", "p99", "tick", "queue", "gaps", "lag", "gc", "fsync", "cpu", "collector", "memory", "net_in", "net_out",
+)  # fmt: skip
+"""The curves of the whole run: frames/s; median and p99 latency, ms; receipt → disk p99, ms; records waiting; gaps in all;
+event-loop lag and GC pause, ms; fsync, ms; processor and collector, %; memory, %; network, bytes/s."""
+
+_RATE_S = 2.0
+_PACE = 0.03
+_QUIET_MIN_S = 2.0
+_QUIET_INTERVALS = 20.0
+_LEARN_S = 5.0
+_HOUR_S = 3600.0
+
+Floats = NDArray[numpy.float64]
+
+
+class ConnectionHealth(msgspec.Struct, frozen=True):
+    """`rate`: frames a second; `per_hour`: reconnects in the last hour; `score`: 0 (down) to 100."""
+
+    rate: float
+    per_hour: int
+    score: int
+
+
+class _Sample(msgspec.Struct, frozen=True):
+    mono_s: float
+    received: Floats
+    chunks: Floats
+
+
+class Watch:
+    """Follows one run; a new run (another process, other streams) begins anew."""
+
+    def __init__(self) -> None:
+        self.run: tuple[int, int] = (0, 0)
+        self.times: deque[float] = deque(maxlen=HISTORY_S)
+        self.curves: dict[str, deque[float | None]] = {name: deque(maxlen=HISTORY_S) for name in SERIES}
+        self._begin(0, 0)
+
+    def _begin(self, streams: int, symbols: int) -> None:
+        self._recent: deque[_Sample] = deque()
+        self._last_second = 0.0
+        self._started = 0.0
+        self.rates: Floats = numpy.zeros(streams)
+        self.flush_ms: Floats = numpy.full(streams, numpy.nan)
+        self.quiet_s: Floats = numpy.zeros(streams)
+        self._pace: Floats = numpy.zeros(streams)
+        self._history: NDArray[numpy.float32] = numpy.full((HISTORY_S, streams), numpy.nan, dtype=numpy.float32)
+        self._medians: NDArray[numpy.float32] = numpy.full((HISTORY_S, symbols), numpy.nan, dtype=numpy.float32)
+        self._at = 0
+        self._own_times: deque[float] = deque(maxlen=HISTORY_S)
+        self._reconnects: dict[str, tuple[int, deque[float]]] = {}
+        self._lanes: NDArray[numpy.int64] = numpy.zeros(streams, dtype=numpy.int64)
+
+    def feed(self, snapshot: Snapshot, *, pid: int, mono_s: float, hardware: Hardware | None) -> bool:
+        """Take a snapshot. Returns whether a new run began with it."""
+        fresh = (pid, snapshot.meta.started_ns) != self.run or len(snapshot.meta.streams) != len(self.rates)
+        if fresh:
+            self.run = (pid, snapshot.meta.started_ns)
+            self._begin(len(snapshot.meta.streams), len(snapshot.meta.symbols))
+            self._started = mono_s
+            self._lanes = numpy.array([row.lane for row in snapshot.meta.streams], dtype=numpy.int64)
+        self._rate(snapshot, mono_s)
+        self._judge_quiet(snapshot, mono_s)
+        if mono_s - self._last_second >= 1.0:
+            self._last_second = mono_s
+            self._pace += (self.rates - self._pace) * (_PACE if mono_s - self._started > _LEARN_S else 0.5)
+            self._count_reconnects(snapshot.connections, mono_s)
+            self._remember(snapshot, hardware)
+        return fresh
+
+    # -- rates and silence ----------------------------------------------------------------------------------------
+
+    def _rate(self, snapshot: Snapshot, mono_s: float) -> None:
+        sample = _Sample(mono_s, numpy.array(snapshot.rows.received, dtype=float), numpy.array(snapshot.rows.chunks, dtype=float))
+        recent = self._recent
+        recent.append(sample)
+        while len(recent) > 2 and recent[1].mono_s <= mono_s - _RATE_S:
+            recent.popleft()
+        span = mono_s - recent[0].mono_s
+        if span < 0.2:
+            return
+        self.rates = numpy.maximum(sample.received - recent[0].received, 0.0) / span
+        chunks = sample.chunks - recent[0].chunks
+        with numpy.errstate(divide="ignore"):
+            lanes = numpy.where(chunks > 0, span * 1e3 / chunks, numpy.nan)
+        if len(lanes):
+            self.flush_ms = lanes[self._lanes]
+
+    def _judge_quiet(self, snapshot: Snapshot, mono_s: float) -> None:
+        """A stream is quiet when nothing came for two seconds and for twenty of its mean intervals."""
+        newest = numpy.array(snapshot.rows.newest_ns, dtype=numpy.int64)
+        age = numpy.where(newest > 0, (snapshot.now_ns - newest) / 1e9, mono_s - self._started)
+        with numpy.errstate(divide="ignore"):
+            patience = numpy.maximum(_QUIET_MIN_S, numpy.where(self._pace > 0.01, _QUIET_INTERVALS / self._pace, numpy.inf))
+        self.quiet_s = numpy.where((age > patience) & (mono_s - self._started > _LEARN_S), age, 0.0)
+
+    # -- connections ------------------------------------------------------------------------------------------------
+
+    def _count_reconnects(self, connections: list[ConnectionRow], mono_s: float) -> None:
+        for each in connections:
+            known, times = self._reconnects.get(each.name, (each.reconnects, deque(maxlen=1_000)))
+            times.extend([mono_s] * min(1_000, max(0, each.reconnects - known)))
+            while times and times[0] < mono_s - _HOUR_S:
+                times.popleft()
+            self._reconnects[each.name] = (each.reconnects, times)
+
+    def health(self, connection: ConnectionRow, members: list[int]) -> ConnectionHealth:
+        """How the connection does. 100 when it is up, everything comes and nothing broke for an hour."""
+        per_hour = len(self._reconnects[connection.name][1]) if connection.name in self._reconnects else 0
+        rate = float(self.rates[members].sum()) if members else 0.0
+        quiet = float((self.quiet_s[members] > 0).mean()) if members else 0.0
+        up = connection.state in ("live", "handover")
+        score = (100 - 10 * min(per_hour, 4) - 40 * quiet) if up else max(0, 30 - 10 * connection.failures)
+        return ConnectionHealth(round(rate, 1), per_hour, round(score))
+
+    # -- history ------------------------------------------------------------------------------------------------------
+
+    def _remember(self, snapshot: Snapshot, hardware: Hardware | None) -> None:
+        self.times.append(round(snapshot.now_ns / 1e9, 1))
+        for name, value in self._now(snapshot, hardware).items():
+            self.curves[name].append(value)
+        at = self._at % HISTORY_S
+        self._history[at] = self.rates
+        self._medians[at] = [numpy.nan if value is None else value for value in snapshot.rows.median_ms]
+        self._own_times.append(self.times[-1])
+        self._at += 1
+
+    def _now(self, snapshot: Snapshot, hardware: Hardware | None) -> dict[str, float | None]:
+        rows, process = snapshot.rows, snapshot.process
+        medians = sorted(value for value in rows.median_ms if value is not None)
+        ticks = [venue.tick_ms[1] for venue in snapshot.venues if venue.tick_ms]
+        values: dict[str, float | None] = {
+            "rate": float(self.rates.sum()),
+            "median": medians[len(medians) // 2] if medians else None,
+            "p99": max((value for value in rows.p99_ms if value is not None), default=None),
+            "tick": max(ticks, default=None),
+            "queue": sum(rows.queue),
+            "gaps": sum(rows.gaps),
+            "lag": process.loop_lag_max_ms,
+            "gc": process.gc_pause_max_ms,
+            "fsync": max((venue.fsync_ms for venue in snapshot.venues), default=None),
+            "cpu": hardware.cpu_percent if hardware else None,
+            "collector": hardware.collector_cpu if hardware else None,
+            "memory": hardware.memory_percent if hardware else None,
+            "net_in": hardware.net_in if hardware else None,
+            "net_out": hardware.net_out if hardware else None,
+        }
+        return {name: None if value is None else round(value, 2) for name, value in values.items()}
+
+    def latest(self) -> dict[str, Any]:
+        """The newest sample of every curve, with its time; empty before the first."""
+        if not self.times:
+            return {}
+        return {"t": self.times[-1], **{name: curve[-1] for name, curve in self.curves.items()}}
+
+    def history(self) -> dict[str, Any]:
+        """All curves: `t` in seconds, oldest first."""
+        return {"t": list(self.times), **{name: list(curve) for name, curve in self.curves.items()}}
+
+    def stream_history(self, at: int, symbol_at: int) -> dict[str, Any]:
+        """The curves of one stream: its rate and its symbol's median latency."""
+        count = len(self._own_times)
+        order = [(self._at - count + step) % HISTORY_S for step in range(count)]
+        return {
+            "t": list(self._own_times),
+            "rate": _plain(self._history[order, at]),
+            "median": _plain(self._medians[order, symbol_at]),
+        }
+
+    def states(self, snapshot: Snapshot) -> list[int]:
+        """Per stream its `StreamFlag`s, with silence as it is judged here."""
+        quiet = numpy.where(self.quiet_s > 0, int(StreamFlag.SILENT), 0)
+        states: list[int] = (numpy.array(snapshot.rows.flags, dtype=numpy.int64) | quiet).tolist()
+        return states
+
+
+def _plain(values: NDArray[numpy.float32]) -> list[float | None]:
+    return [None if numpy.isnan(value) else round(float(value), 2) for value in values]

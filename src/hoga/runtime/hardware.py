@@ -1,0 +1,117 @@
+"""runtime.hardware: the machine under the program: processors, memory, network, disk, temperatures. Blocks; call it in a thread."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import deque
+from time import monotonic
+
+import psutil
+
+from hoga.runtime.snapshot import Hardware
+
+__all__ = ["HardwareMonitor", "reserve_reached_in_s"]
+
+_TREND_S = 900.0
+_TREND_MIN_S = 60.0
+
+
+class HardwareMonitor:
+    """Looks at the machine again and again; rates are since the look before."""
+
+    def __init__(self, *, cpu_span_s: float) -> None:
+        self._span_s = cpu_span_s
+        self._own = psutil.Process()
+        self._own.cpu_percent()
+        self._others: dict[int, psutil.Process] = {}
+        self._net: tuple[float, int, int] | None = None
+        self._free: deque[tuple[float, int]] = deque(maxlen=1_000)
+
+    def look(self, *, collector: int | None, folder: str | None, reserve_bytes: int) -> Hardware:
+        """The machine now. `collector`: its process id; `folder`: a folder on the archive's disk."""
+        cpu = psutil.cpu_percent(interval=self._span_s)
+        memory = psutil.virtual_memory()
+        net_in, net_out = self._network()
+        total, free = self._disk(folder)
+        collector_cpu, collector_rss, workers_cpu = self._collector(collector)
+        return Hardware(
+            cpu_percent=cpu,
+            cpus=psutil.cpu_count() or 1,
+            load1=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+            collector_cpu=collector_cpu,
+            collector_rss=collector_rss,
+            workers_cpu=workers_cpu,
+            dashboard_cpu=self._own.cpu_percent(),
+            dashboard_rss=self._own.memory_info().rss,
+            memory_percent=memory.percent,
+            memory_available=memory.available,
+            net_in=net_in,
+            net_out=net_out,
+            disk_free=free,
+            disk_total=total,
+            reserve_in_s=reserve_reached_in_s(self._free, reserve_bytes),
+            temperature=_temperature(),
+        )
+
+    def _network(self) -> tuple[float, float]:
+        counters = psutil.net_io_counters(pernic=True)
+        received = sum(each.bytes_recv for name, each in counters.items() if name != "lo")
+        sent = sum(each.bytes_sent for name, each in counters.items() if name != "lo")
+        now, before = monotonic(), self._net
+        self._net = (now, received, sent)
+        if before is None or now <= before[0]:
+            return 0.0, 0.0
+        return max(0, received - before[1]) / (now - before[0]), max(0, sent - before[2]) / (now - before[0])
+
+    def _disk(self, folder: str | None) -> tuple[int | None, int | None]:
+        if folder is None:
+            return None, None
+        try:
+            usage = psutil.disk_usage(folder)
+        except OSError:
+            return None, None
+        now = monotonic()
+        self._free.append((now, usage.free))
+        while self._free[0][0] < now - _TREND_S:
+            self._free.popleft()
+        return usage.total, usage.free
+
+    def _collector(self, pid: int | None) -> tuple[float | None, int | None, float | None]:
+        if pid is None:
+            return None, None, None
+        try:
+            process = self._known(pid)
+            cpu, rss = process.cpu_percent(), process.memory_info().rss
+            own = self._own.pid
+            workers = sum(self._known(child.pid).cpu_percent() for child in process.children() if child.pid != own)
+        except psutil.Error:
+            self._others.clear()
+            return None, None, None
+        return cpu, rss, workers
+
+    def _known(self, pid: int) -> psutil.Process:
+        """The same object for the same process: its percentage is since the look before."""
+        if pid not in self._others:
+            if len(self._others) > 256:
+                self._others.clear()
+            self._others[pid] = psutil.Process(pid)
+        return self._others[pid]
+
+
+def reserve_reached_in_s(free: deque[tuple[float, int]], reserve_bytes: int) -> float | None:
+    """Seconds until free space (samples of (monotonic s, bytes), oldest first) is down to the reserve at its present pace;
+    None when it does not shrink, or too little is known. Pure."""
+    if len(free) < 2:
+        return None
+    (first, had), (last, has) = free[0], free[-1]
+    if last - first < _TREND_MIN_S or has >= had:
+        return None
+    return max(0.0, (has - reserve_bytes) / ((had - has) / (last - first)))
+
+
+def _temperature() -> float | None:
+    """The hottest sensor, °C; None where there is none."""
+    with contextlib.suppress(AttributeError, OSError):
+        return max((sensor.current for sensors in psutil.sensors_temperatures().values() for sensor in sensors), default=None)
+    return None

@@ -1,0 +1,173 @@
+"""runtime.page: one memory-mapped page that one process writes and any number read, without a lock and without waiting.
+
+    0   magic "HOGAPAGE" · u32 version · u32 slot bytes · u64 writer's process id · u64 turn
+    64  slot 0:  u64 turn · u64 monotonic ns of the write · u32 length · u32 crc32 · payload
+    …   slot 1:  the same
+
+All numbers are little-endian. The writer fills the slot that is not the newest, then makes it the newest by storing its
+turn; slot = turn & 1. A reader copies the newest slot and checks turn and checksum, so a half-written slot is never
+taken for a whole one. The file's space is written out before it is mapped: a full disk cannot strike later.
+
+A page belongs to one run. A new writer puts a new file in its place; a reader that follows the name finds it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import mmap
+import os
+import struct
+import tempfile
+from pathlib import Path
+from time import monotonic_ns
+
+import msgspec
+from isal import isal_zlib
+
+from hoga.runtime.snapshot import PageState
+
+__all__ = ["VERSION", "PageRead", "PageReader", "PageWriter", "page_path"]
+
+VERSION = 1
+MAGIC = b"HOGAPAGE"
+
+_HEAD = struct.Struct("<8sIIQQ")
+_TURN = struct.Struct("<Q")
+_TURN_AT = 24
+_SLOT = struct.Struct("<QQII")
+_FIRST = 64
+_TRIES = 4
+
+
+class PageRead(msgspec.Struct, frozen=True):
+    """One look at a page. `mono_ns` is when its writer wrote it, by the machine's monotonic clock."""
+
+    state: PageState
+    turn: int = 0
+    mono_ns: int = 0
+    pid: int = 0
+    payload: bytes = b""
+
+
+def page_path(data_dir: Path, *, part: str = "run", environ_dir: str | None = None) -> Path:
+    """Where the page of the run that records into `data_dir` is: in memory where the system has such a place.
+
+    `part`: `run` is written by the collector, `dashboard` by its dashboard. `environ_dir` replaces the folder.
+    """
+    digest = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:16]
+    shared = Path("/dev/shm")
+    folder = Path(environ_dir) if environ_dir else shared if os.access(shared, os.W_OK) else Path(tempfile.gettempdir())
+    return folder / f"hoga-{digest}.{part}"
+
+
+class PageWriter:
+    """The writing end. `publish` returns at once and never raises; what did not fit is counted in `refused`.
+
+    Raises OSError from the constructor when the file cannot be made.
+    """
+
+    def __init__(self, path: Path, *, slot_bytes: int) -> None:
+        self.path = path
+        self.turn = 0
+        self.refused = 0
+        self._slot_bytes = slot_bytes
+        size = _FIRST + 2 * (_SLOT.size + slot_bytes)
+        fd, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(fd, "r+b") as file:
+                file.write(_HEAD.pack(MAGIC, VERSION, slot_bytes, os.getpid(), 0).ljust(_FIRST, b"\0"))
+                file.write(bytes(size - _FIRST))
+                file.flush()
+                self._map = mmap.mmap(file.fileno(), size)
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+        self._inode = path.stat().st_ino
+
+    def publish(self, payload: bytes) -> bool:
+        """Make `payload` the newest. False when it does not fit; the page then keeps what it had."""
+        if len(payload) > self._slot_bytes:
+            self.refused += 1
+            return False
+        turn = self.turn + 1
+        at = _FIRST + (turn & 1) * (_SLOT.size + self._slot_bytes)
+        _TURN.pack_into(self._map, at, 0)
+        start = at + _SLOT.size
+        self._map[start : start + len(payload)] = payload
+        _SLOT.pack_into(self._map, at, turn, monotonic_ns(), len(payload), isal_zlib.crc32(payload))
+        _TURN.pack_into(self._map, _TURN_AT, turn)
+        self.turn = turn
+        return True
+
+    def close(self) -> None:
+        """Remove the name, if it is still this page's; readers that have it mapped keep the last payload."""
+        with contextlib.suppress(OSError):
+            if self.path.stat().st_ino == self._inode:
+                self.path.unlink()
+        self._map.close()
+
+
+class PageReader:
+    """The reading end: follows the name `path`, whoever writes there. Reads only; never raises for what it finds."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._map: mmap.mmap | None = None
+        self._identity: tuple[int, int] | None = None
+
+    def read(self) -> PageRead:
+        """The newest whole payload, or why there is none."""
+        if not self._follow():
+            return PageRead(PageState.MISSING)
+        assert self._map is not None, "following found it"
+        if len(self._map) < _FIRST:
+            return PageRead(PageState.FOREIGN)
+        magic, version, slot_bytes, pid, _ = _HEAD.unpack_from(self._map)
+        if magic != MAGIC or (version == VERSION and len(self._map) < _FIRST + 2 * (_SLOT.size + slot_bytes)):
+            return PageRead(PageState.FOREIGN)
+        if version != VERSION:
+            return PageRead(PageState.VERSION, pid=pid)
+        return self._newest(slot_bytes, pid)
+
+    def turn(self) -> int:
+        """The newest turn, 0 when there is none: tells cheaply whether there is anything new."""
+        found: int = _TURN.unpack_from(self._map, _TURN_AT)[0] if self._follow() and self._map and len(self._map) >= _FIRST else 0
+        return found
+
+    def close(self) -> None:
+        """Let go of the page."""
+        if self._map is not None:
+            self._map.close()
+        self._map = self._identity = None
+
+    def _newest(self, slot_bytes: int, pid: int) -> PageRead:
+        assert self._map is not None, "called with a page"
+        for _ in range(_TRIES):
+            (turn,) = _TURN.unpack_from(self._map, _TURN_AT)
+            if not turn:
+                return PageRead(PageState.EMPTY, pid=pid)
+            at = _FIRST + (turn & 1) * (_SLOT.size + slot_bytes)
+            slot_turn, mono_ns, length, crc = _SLOT.unpack_from(self._map, at)
+            start = at + _SLOT.size
+            payload = self._map[start : start + min(length, slot_bytes)]
+            if slot_turn == turn and len(payload) == length and isal_zlib.crc32(payload) == crc:
+                return PageRead(PageState.GOOD, turn, mono_ns, pid, payload)
+        return PageRead(PageState.TORN, pid=pid)
+
+    def _follow(self) -> bool:
+        """Map what the name stands for now; a page whose name is gone is gone."""
+        try:
+            stat = self.path.stat()
+            identity = (stat.st_ino, stat.st_size)
+            if identity != self._identity:
+                self.close()
+                with self.path.open("rb") as file:
+                    self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                self._identity = identity
+        except (OSError, ValueError):
+            self.close()
+            return False
+        return True

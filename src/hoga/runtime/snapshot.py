@@ -1,0 +1,325 @@
+"""runtime.snapshot: everything a run shows of itself, as it stands on the page between collector and dashboard.
+
+The field names below are the keys, and stand nowhere else: whoever writes or reads the page uses these Structs. The page
+holds one `Snapshot` in MessagePack. Times are wall-clock ns; a column is a list with one value per stream, in the
+order of `Meta.streams`, or per symbol, in the order of `Meta.symbols`. None: not known. Pure.
+"""
+
+from __future__ import annotations
+
+from enum import IntFlag, StrEnum
+from typing import Any
+
+import msgspec
+
+__all__ = [
+    "BookFrame",
+    "ConnectionRow",
+    "DashboardStatus",
+    "GapRow",
+    "Hardware",
+    "Logs",
+    "Meta",
+    "PageState",
+    "ProcessRow",
+    "Rows",
+    "RunState",
+    "Snapshot",
+    "StreamFlag",
+    "StreamRow",
+    "VenueRow",
+    "decode_snapshot",
+    "decode_status",
+    "encode_part",
+    "encode_snapshot",
+    "encode_status",
+]
+
+
+class RunState(StrEnum):
+    """What the run as a whole is doing."""
+
+    STARTING = "starting"
+    RECORDING = "recording"
+    STOPPING = "stopping"
+
+
+class StreamFlag(IntFlag):
+    """What holds a stream up now; 0 is nothing."""
+
+    GATED = 1
+    DISK_FULL = 2
+    DISCONNECTED = 4
+    SILENT = 8
+    OTHER_DOWN = 16
+    NEVER = 32
+    """No connection has brought it yet."""
+
+
+class StreamRow(msgspec.Struct, frozen=True, array_like=True):
+    """What a stream is. `symbol_at` is its place in `Meta.symbols`, `lane` its lane, `directory` its archive folder."""
+
+    name: str
+    venue: str
+    symbol: str
+    channel: str
+    kind: str
+    symbol_at: int
+    lane: int
+    directory: str
+
+
+class Meta(msgspec.Struct, frozen=True, kw_only=True):
+    """What does not change while a run lasts. `members`: connection → places of its streams."""
+
+    hoga: str
+    started_ns: int
+    simulated: bool
+    data_dir: str
+    interval_s: float
+    disk_reserve_bytes: int
+    latency_threshold_ms: float
+    latency_gate: str
+    memory_limit_percent: float
+    streams: list[StreamRow]
+    symbols: list[str]
+    members: dict[str, list[int]]
+
+
+class Rows(msgspec.Struct, frozen=True, kw_only=True):
+    """Per stream: frames received, recorded, duplicate; gaps; records waiting for the disk; receipt of the newest frame;
+    what holds it up (`StreamFlag`). Per symbol: median and p99 latency, ms. Per lane: chunks written."""
+
+    received: list[int]
+    recorded: list[int]
+    duplicates: list[int]
+    gaps: list[int]
+    queue: list[int]
+    newest_ns: list[int]
+    flags: list[int]
+    median_ms: list[float | None]
+    p99_ms: list[float | None]
+    chunks: list[int]
+
+
+class ConnectionRow(msgspec.Struct, frozen=True, array_like=True):
+    """One connection. `uptime_s` is of the current epoch; `failures` are attempts since the last success."""
+
+    name: str
+    venue: str
+    state: str
+    epoch: int
+    url: str
+    streams: int
+    uptime_s: float
+    reconnects: int
+    failures: int
+    last_close: str
+
+
+class VenueRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One venue's recorder. `tick_ms`: receipt → handed to the operating system (p50, p99, max) of the last second.
+    `clock_error_ms` bounds the offset's own error. `lost`: frames that arrived and were not recorded, and gaps, by reason."""
+
+    venue: str
+    pending: int
+    written: int
+    written_bytes: int
+    fsync_ms: float
+    fsyncs: int
+    tick_ms: list[float]
+    odd: int
+    sealed: int
+    days: int
+    waiting: int
+    seal_failures: int
+    seal_s: float
+    clock_offset_ms: float | None
+    clock_error_ms: float | None
+    clock_source: str
+    skewed: bool
+    disk_full: bool
+    fault: str | None
+    lost: dict[str, int]
+    gaps: dict[str, int]
+
+
+class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The collector's process. Loop lag and GC pauses are of the last second, in ms; `publish_us` is what a snapshot costs."""
+
+    loop_lag_ms: float
+    loop_lag_max_ms: float
+    gc_pause_ms: float
+    gc_pause_max_ms: float
+    gc_collections: int
+    publish_us: float
+    publish_interval_s: float
+    memory_percent: float
+    memory_short: bool
+    dashboard_restarts: int
+
+
+class GapRow(msgspec.Struct, frozen=True, array_like=True):
+    """A recent gap of the stream at place `stream`."""
+
+    stream: int
+    from_ns: int
+    to_ns: int
+    reason: str
+    missed: int | None
+
+
+class Logs(msgspec.Struct, frozen=True):
+    """The last log lines, newest last; `dropped` never reached the log."""
+
+    lines: list[str]
+    dropped: int
+
+
+class BookFrame(msgspec.Struct, frozen=True, array_like=True):
+    """The newest frame of a book that somebody is looking at, as the venue sent it."""
+
+    stream: int
+    recv_ns: int
+    frame: bytes
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The page. The parts that change seldom are encoded once and put in as they are."""
+
+    now_ns: int
+    state: RunState
+    meta_turn: int
+    logs_turn: int
+    meta: Meta
+    rows: Rows
+    connections: list[ConnectionRow]
+    venues: list[VenueRow]
+    process: ProcessRow
+    gaps: list[GapRow]
+    logs: Logs
+    books: list[BookFrame]
+
+
+class DashboardStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What a dashboard tells its collector, on a page of its own: where it serves, who looks at which books.
+
+    `trouble`: why it does not serve (the port is taken), None when it does.
+    """
+
+    pid: int
+    url: str
+    trouble: str | None
+    viewers: int
+    books: list[str]
+
+
+class Hardware(msgspec.Struct, frozen=True, kw_only=True):
+    """One look at the machine. Percentages are of all processors for `cpu`, of one for a process. None: not known.
+
+    `reserve_in_s`: until the free space is down to the reserve, at the pace of the last quarter of an hour.
+    """
+
+    cpu_percent: float
+    cpus: int
+    load1: float | None
+    collector_cpu: float | None
+    collector_rss: int | None
+    workers_cpu: float | None
+    dashboard_cpu: float
+    dashboard_rss: int
+    memory_percent: float
+    memory_available: int
+    net_in: float
+    net_out: float
+    disk_free: int | None
+    disk_total: int | None
+    reserve_in_s: float | None
+    temperature: float | None
+
+
+class PageState(StrEnum):
+    """What a reader found. Anything but `GOOD` comes without a payload."""
+
+    GOOD = "good"
+    MISSING = "missing"
+    EMPTY = "empty"
+    FOREIGN = "foreign"
+    VERSION = "version"
+    TORN = "torn"
+
+
+class _Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """`Snapshot` with encoded parts in it."""
+
+    now_ns: int
+    state: RunState
+    meta_turn: int
+    logs_turn: int
+    meta: msgspec.Raw
+    rows: Rows
+    connections: msgspec.Raw
+    venues: msgspec.Raw
+    process: msgspec.Raw
+    gaps: msgspec.Raw
+    logs: msgspec.Raw
+    books: list[BookFrame]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Snapshot)
+_status = msgspec.msgpack.Decoder(DashboardStatus)
+
+
+def encode_part(part: Any) -> msgspec.Raw:
+    """A part of the snapshot, encoded once for many snapshots."""
+    return msgspec.Raw(_encoder.encode(part))
+
+
+def encode_snapshot(
+    *,
+    now_ns: int,
+    state: RunState,
+    meta_turn: int,
+    logs_turn: int,
+    meta: msgspec.Raw,
+    rows: Rows,
+    connections: msgspec.Raw,
+    venues: msgspec.Raw,
+    process: msgspec.Raw,
+    gaps: msgspec.Raw,
+    logs: msgspec.Raw,
+    books: list[BookFrame],
+) -> bytes:
+    """The page's payload, from parts that `encode_part` made and the rows as they are now."""
+    return _encoder.encode(
+        _Parts(
+            now_ns=now_ns,
+            state=state,
+            meta_turn=meta_turn,
+            logs_turn=logs_turn,
+            meta=meta,
+            rows=rows,
+            connections=connections,
+            venues=venues,
+            process=process,
+            gaps=gaps,
+            logs=logs,
+            books=books,
+        )
+    )
+
+
+def decode_snapshot(payload: bytes) -> Snapshot:
+    """The snapshot in a payload. Raises msgspec.DecodeError (ValidationError is one) when it is none."""
+    return _decoder.decode(payload)
+
+
+def encode_status(status: DashboardStatus) -> bytes:
+    """The payload of the dashboard's own page."""
+    return _encoder.encode(status)
+
+
+def decode_status(payload: bytes) -> DashboardStatus:
+    """The dashboard's word in a payload. Raises msgspec.DecodeError when it is none."""
+    return _status.decode(payload)

@@ -1,0 +1,297 @@
+"""A run that is played: snapshots made by hand, put on a page, and a dashboard's own process that shows them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hoga.dashboard.config import DashboardConfig
+from hoga.runtime.page import PageReader, PageWriter
+from hoga.runtime.snapshot import (
+    BookFrame,
+    ConnectionRow,
+    DashboardStatus,
+    GapRow,
+    Logs,
+    Meta,
+    PageState,
+    ProcessRow,
+    Rows,
+    RunState,
+    Snapshot,
+    StreamFlag,
+    StreamRow,
+    VenueRow,
+    decode_status,
+)
+
+STARTED_NS = 1_795_180_000_000_000_000
+PER_SYMBOL = (("depth20@100ms", "orderbook"), ("aggTrade", "execution"))
+
+
+def make_meta(symbols: int, *, directory: str = "/nowhere", **changes: Any) -> Meta:
+    names = [f"SYM{at:03d}USDT" for at in range(symbols)]
+    streams = [
+        StreamRow(f"{name.lower()}@{channel}", "binance", name, channel, kind, at, 0, f"{directory}/{kind}")
+        for at, name in enumerate(names)
+        for channel, kind in PER_SYMBOL
+    ]
+    values: dict[str, Any] = {
+        "hoga": "0.0.0-test",
+        "started_ns": STARTED_NS,
+        "simulated": False,
+        "data_dir": directory,
+        "interval_s": 0.1,
+        "disk_reserve_bytes": 1 << 20,
+        "latency_threshold_ms": 1000.0,
+        "latency_gate": "pause",
+        "memory_limit_percent": 99.9,
+        "streams": streams,
+        "symbols": names,
+        "members": {"binance-1": list(range(len(streams)))},
+    }
+    return Meta(**{**values, **changes})
+
+
+def make_snapshot(meta: Meta, *, ticks: int = 10, now_ns: int | None = None, **changes: Any) -> Snapshot:
+    """A healthy run after `ticks` tenths of a second: every stream has had one frame in each."""
+    now_ns = time.time_ns() if now_ns is None else now_ns
+    count = len(meta.streams)
+    rows = Rows(
+        received=[ticks] * count,
+        recorded=[ticks] * count,
+        duplicates=[0] * count,
+        gaps=[0] * count,
+        queue=[0] * count,
+        newest_ns=[now_ns - 10_000_000] * count,
+        flags=[0] * count,
+        median_ms=[12.5] * len(meta.symbols),
+        p99_ms=[31.0] * len(meta.symbols),
+        chunks=[ticks],
+    )
+    values: dict[str, Any] = {
+        "now_ns": now_ns,
+        "state": RunState.RECORDING,
+        "meta_turn": 1,
+        "logs_turn": 1,
+        "meta": meta,
+        "rows": rows,
+        "connections": [ConnectionRow("binance-1", "binance", "live", 1, "ws://here", count, ticks / 10, 0, 0, "")],
+        "venues": [make_venue()],
+        "process": make_process(),
+        "gaps": [],
+        "logs": Logs(["2026-11-20T03:00:00.123Z INFO feed connected conn=binance-1"], 0),
+        "books": [],
+    }
+    return Snapshot(**{**values, **changes})
+
+
+def make_venue(**changes: Any) -> VenueRow:
+    values: dict[str, Any] = {
+        "venue": "binance", "pending": 0, "written": 0, "written_bytes": 0, "fsync_ms": 1.0, "fsyncs": 1, "tick_ms": [1.0, 2.0, 3.0],
+        "odd": 0,
+        "sealed": 0, "days": 0, "waiting": 0, "seal_failures": 0, "seal_s": 0.0, "clock_offset_ms": 0.2, "clock_error_ms": None, "clock_source": "chrony",
+        "skewed": False, "disk_full": False, "fault": None, "lost": {}, "gaps": {},
+    }  # fmt: skip
+    return VenueRow(**{**values, **changes})
+
+
+def make_process(**changes: Any) -> ProcessRow:
+    values: dict[str, Any] = {
+        "loop_lag_ms": 0.1, "loop_lag_max_ms": 0.4, "gc_pause_ms": 0.0, "gc_pause_max_ms": 0.0, "gc_collections": 1, "publish_us": 80.0,
+        "publish_interval_s": 0.1, "memory_percent": 40.0, "memory_short": False, "dashboard_restarts": 0,
+    }  # fmt: skip
+    return ProcessRow(**{**values, **changes})
+
+
+def with_rows(snapshot: Snapshot, **columns: Any) -> Snapshot:
+    return msgspec.structs.replace(snapshot, rows=msgspec.structs.replace(snapshot.rows, **columns))
+
+
+def book_frame(at: int, recv_ns: int, *, middle: float = 100.0) -> BookFrame:
+    bids = [[f"{middle - 0.01 * (step + 1):.2f}", f"{1 + step % 5}.5"] for step in range(20)]
+    asks = [[f"{middle + 0.01 * (step + 1):.2f}", f"{1 + step % 3}.25"] for step in range(20)]
+    return BookFrame(at, recv_ns, msgspec.json.encode({"stream": "s", "data": {"lastUpdateId": 1, "bids": bids, "asks": asks}}))
+
+
+# -- the five things that a person must see at once ----------------------------------------------------------------
+
+
+def disconnected(snapshot: Snapshot) -> Snapshot:
+    count = len(snapshot.meta.streams)
+    row = ConnectionRow("binance-1", "binance", "waiting", 3, "", count, 0.0, 2, 4, "1006 reset by peer")
+    return msgspec.structs.replace(with_rows(snapshot, flags=[int(StreamFlag.DISCONNECTED)] * count), connections=[row])
+
+
+def gate_closed(snapshot: Snapshot) -> Snapshot:
+    flags, medians = list(snapshot.rows.flags), list(snapshot.rows.median_ms)
+    for at, row in enumerate(snapshot.meta.streams):
+        if row.symbol_at == 1:
+            flags[at] = int(StreamFlag.GATED)
+    medians[1] = 2345.0
+    return with_rows(snapshot, flags=flags, median_ms=medians)
+
+
+def disk_nearly_full(snapshot: Snapshot) -> Snapshot:
+    """The reserve is as large as what is free."""
+    usage = os.statvfs("/")
+    meta = msgspec.structs.replace(snapshot.meta, data_dir="/", disk_reserve_bytes=int(usage.f_bavail * usage.f_frsize * 0.95))
+    return msgspec.structs.replace(snapshot, meta=meta)
+
+
+def one_silent(snapshot: Snapshot) -> Snapshot:
+    newest, flags = list(snapshot.rows.newest_ns), list(snapshot.rows.flags)
+    newest[2] -= 45_000_000_000
+    flags[2] = int(StreamFlag.SILENT)
+    return with_rows(snapshot, newest_ns=newest, flags=flags)
+
+
+def clock_skewed(snapshot: Snapshot) -> Snapshot:
+    medians = [-512.0] * len(snapshot.meta.symbols)
+    venue = make_venue(skewed=True, clock_offset_ms=-520.4, clock_source="ntp pool.ntp.org")
+    return msgspec.structs.replace(with_rows(snapshot, median_ms=medians), venues=[venue])
+
+
+SCENES = {
+    "disconnected": disconnected, "gate": gate_closed, "disk-low": disk_nearly_full, "silent": one_silent, "skewed": clock_skewed,
+}  # fmt: skip
+
+
+class Stage:
+    """A page in a folder, and a thread that publishes on it ten times a second what `scene` makes of a healthy run."""
+
+    def __init__(self, folder: Path, *, symbols: int = 2, **meta: Any) -> None:
+        self.folder = folder
+        self.page = folder / "hoga-test.run"
+        self.status_page = folder / "hoga-test.dashboard"
+        self.meta = make_meta(symbols, directory=str(folder), **meta)
+        self.scene: Any = lambda snapshot: snapshot
+        self.ticks = 0
+        self._writer: PageWriter | None = None
+        self._stop = threading.Event()
+        self._hold = threading.Event()
+        self._thread = threading.Thread(target=self._play, name="stage", daemon=True)
+
+    def open(self) -> None:
+        self._writer = PageWriter(self.page, slot_bytes=4 << 20)
+
+    def play(self) -> None:
+        if self._writer is None:
+            self.open()
+        self._thread.start()
+
+    def publish(self) -> None:
+        """One snapshot, as the scene has it."""
+        assert self._writer is not None
+        self.ticks += 1
+        now_ns = time.time_ns()
+        books = [book_frame(0, now_ns, middle=100.0 + (self.ticks % 40) * 0.01)]
+        snapshot = make_snapshot(self.meta, ticks=self.ticks, now_ns=now_ns, books=books)
+        self._writer.publish(msgspec.msgpack.encode(self.scene(snapshot)))
+
+    def hold(self) -> None:
+        """The recorder hangs."""
+        self._hold.set()
+
+    def go_on(self) -> None:
+        self._hold.clear()
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _play(self) -> None:
+        while not self._stop.wait(0.1):
+            if not self._hold.is_set():
+                self.publish()
+
+    def config(self, **changes: Any) -> DashboardConfig:
+        base = DashboardConfig(page=str(self.page), status_page=str(self.status_page), port=0, hardware_interval_s=0.3, cpu_span_s=0.05)
+        return msgspec.structs.replace(base, **changes)
+
+
+class Served:
+    """A dashboard's process. `url` ends before the path."""
+
+    def __init__(self, config: DashboardConfig, *, wait: bool = True) -> None:
+        self.config = config
+        self.process = subprocess.Popen([sys.executable, "-m", "hoga.dashboard"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        assert self.process.stdin is not None
+        self.process.stdin.write(msgspec.json.encode(config) + b"\n")
+        self.process.stdin.flush()
+        self.url = ""
+        if wait:
+            self.status = self.wait_for(lambda status: status.trouble is None)
+            self.url = self.status.url.partition("/dashboard")[0]
+
+    def wait_for(self, good: Any, *, seconds: float = 20.0) -> DashboardStatus:
+        """What it tells on its page, as soon as it is `good`."""
+        reader = PageReader(Path(self.config.status_page))
+        end = time.monotonic() + seconds
+        try:
+            while time.monotonic() < end:
+                page = reader.read()
+                if page.state is PageState.GOOD:
+                    status = decode_status(page.payload)
+                    if status.pid == self.process.pid and good(status):
+                        return status
+                assert self.process.poll() is None, "the dashboard ended"
+                time.sleep(0.02)
+        finally:
+            reader.close()
+        raise AssertionError("the dashboard did not come up")
+
+    def get(self, path: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+        """(status, body, headers); redirects are not followed."""
+        request = urllib.request.Request(self.url + path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        try:
+            with _opener.open(request, timeout=10) as answer:
+                return answer.status, answer.read(), dict(answer.headers.items())
+        except urllib.error.HTTPError as fault:
+            with fault:
+                return fault.code, fault.read(), dict(fault.headers.items())
+
+    def close(self) -> None:
+        if self.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_NoRedirects)
+
+
+@contextlib.contextmanager
+def serving(stage: Stage, **changes: Any) -> Iterator[Served]:
+    served = Served(stage.config(**changes))
+    try:
+        yield served
+    finally:
+        served.close()
+
+
+__all__ = ["SCENES", "GapRow", "Served", "Stage", "book_frame", "make_meta", "make_snapshot", "make_venue", "serving", "with_rows"]

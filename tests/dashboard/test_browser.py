@@ -1,0 +1,234 @@
+"""The page in a real browser: what people see, what assistive technology finds, what it costs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.dashboard.stage import SCENES, Served, Stage, serving
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
+SIZES = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def open_page(chromium: Any, served: Served) -> Iterator[Open]:
+    """`open_page("#lang=ko", size="phone", scheme="dark")`: the dashboard; complaints of the browser fail the test."""
+    contexts, complaints = [], []
+
+    def opened(view: str = "", *, size: str = "desk", scheme: str = "light", path: str = "/dashboard") -> Any:
+        context = chromium.new_context(viewport=SIZES[size], color_scheme=scheme, bypass_csp=False)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda fault: complaints.append(str(fault)))
+        page.goto(served.url + path + view)
+        page.wait_for_selector('html:not([data-state="waiting"]) #stream-table tbody th button')
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not [text for text in complaints if "ERR_CONNECTION" not in text and "WebSocket connection" not in text]
+
+
+def wait(page: Any, expression: str, *, seconds: float = 10.0) -> None:
+    """Until `expression` holds. (The driver's own wait evaluates text in the page, which the page's policy forbids.)"""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, expression
+        page.wait_for_timeout(30)
+
+
+def verdict(page: Any) -> tuple[str, list[str]]:
+    return page.get_attribute("html", "data-state"), page.locator("#reasons li").all_inner_texts()
+
+
+def test_the_figures_are_those_of_the_run(stage: Stage, open_page: Open) -> None:
+    page = open_page()
+    for _ in range(5):
+        before = stage.ticks
+        shown = int(page.evaluate("hoga.model.columns.rec[0]"))
+        assert before - 4 <= shown <= stage.ticks
+        time.sleep(0.15)
+    wait(page, "document.querySelector('#stream-table tbody .c-rec').textContent.replace(/,/g, '') == hoga.model.columns.rec[0]")
+    wait(page, "Math.abs(hoga.model.columns.rate[0] - 10) < 1")
+    assert page.locator("#stream-table tbody th button").first.inner_text() == "sym000usdt@depth20@100ms"
+
+
+@pytest.mark.parametrize("language, words", [("en", {
+    "disconnected": "binance-1 is disconnected", "gate": "Latency gate closed: SYM001USDT too late", "disk-low": "The disk is nearly full",
+    "silent": "1 silent: sym001usdt@depth20@100ms", "skewed": "The clocks of this machine and of binance differ",
+}), ("ko", {
+    "disconnected": "연결이 끊겼습니다", "gate": "지연 게이트 닫힘",
+    "disk-low": "디스크가 거의 찼습니다", "silent": "무응답 스트림 1개", "skewed": "시계가 다릅니다",
+})])  # fmt: skip
+def test_what_is_wrong_stands_at_the_top(stage: Stage, open_page: Open, language: str, words: dict[str, str]) -> None:
+    page = open_page(f"#lang={language}")
+    assert verdict(page) == ("recording", [])
+    for name, scene in SCENES.items():
+        stage.scene = scene
+        wait(page, f"document.querySelector('#reasons').textContent.includes({json.dumps(words[name])})", seconds=3.0)
+        assert verdict(page)[0] == ("stopped" if name == "disconnected" else "degraded")
+        box = page.locator("#reasons li").first.bounding_box()
+        assert box
+        assert box["y"] < 300
+    stage.scene = lambda snapshot: snapshot
+    page.wait_for_selector('html[data-state="recording"]', timeout=3_000)
+
+
+def test_a_hanging_recorder_and_a_dead_dashboard_turn_red_within_three_seconds_and_heal(
+    stage: Stage, open_page: Open, served: Served
+) -> None:
+    page = open_page()
+    stage.hold()
+    page.wait_for_selector('html[data-state="stopped"]', timeout=3_000)
+    stage.go_on()
+    page.wait_for_selector('html[data-state="recording"]', timeout=3_000)
+    points = page.evaluate("hoga.model.history.t.length")
+    port = int(served.url.rpartition(":")[2])
+    served.process.kill()
+    served.process.wait()
+    page.wait_for_selector('#link[data-link="lost"]', timeout=3_000)
+    page.wait_for_selector('html[data-state="stopped"]', timeout=3_000)
+    with serving(stage, port=port):
+        page.wait_for_selector('html[data-state="recording"]', timeout=8_000)
+        assert page.evaluate("hoga.model.history.t.length") >= points, "the curves survive"
+
+
+def test_a_stopped_dashboard_is_stale(open_page: Open, served: Served) -> None:
+    import os
+    import signal
+
+    page = open_page()
+    os.kill(served.process.pid, signal.SIGSTOP)
+    try:
+        page.wait_for_selector('#link[data-link="stale"]', timeout=3_500)
+    finally:
+        os.kill(served.process.pid, signal.SIGCONT)
+    page.wait_for_selector('#link[data-link="live"]', timeout=3_000)
+
+
+@pytest.mark.parametrize(
+    "size, scheme, language", [("desk", "light", "en"), ("desk", "dark", "ko"), ("phone", "light", "ko"), ("phone", "dark", "en")]
+)
+def test_axe_finds_nothing(stage: Stage, open_page: Open, size: str, scheme: str, language: str) -> None:
+    for scene in ("silent", None):
+        stage.scene = SCENES[scene] if scene else lambda snapshot: snapshot
+        page = open_page(f"#lang={language}", size=size, scheme=scheme)
+        page.wait_for_selector(f'html[data-state="{"degraded" if scene else "recording"}"]')
+        page.wait_for_selector("#machine dd")
+        page.wait_for_timeout(400)
+        page.evaluate(AXE)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        assert not [(each["id"], [node["html"][:160] for node in each["nodes"][:3]]) for each in found]
+
+
+@pytest.mark.parametrize("size", ["desk", "phone"])
+def test_nothing_sticks_out(open_page: Open, size: str) -> None:
+    page = open_page(size=size)
+    page.wait_for_selector("#machine dd")
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"]
+
+
+def test_all_of_it_by_keyboard(open_page: Open) -> None:
+    page = open_page()
+    page.keyboard.press("/")
+    page.keyboard.type("001")
+    wait(page, "document.querySelectorAll('#stream-table tbody th').length == 2")
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowDown")
+    wait(page, "document.querySelector('#h-chosen').textContent.startsWith('sym001usdt')")
+    page.keyboard.press("l")
+    page.wait_for_selector('html[lang="ko"]')
+    page.keyboard.press("t")
+    page.wait_for_selector("html[data-dark]")
+    assert {"filter=001", "lang=ko", "theme=dark"} <= set(page.url.partition("#")[2].split("&"))
+    page.reload()
+    page.wait_for_selector('html[lang="ko"][data-dark]')
+    wait(page, "document.querySelectorAll('#stream-table tbody th').length == 2")
+
+
+def test_ladder_and_heatmap_show_the_chosen_book(open_page: Open) -> None:
+    page = open_page("#colours=korea")
+    wait(page, "document.querySelector('#ladder .mid').textContent.includes('0.02')")
+    best = page.locator("#ladder .bid").first.inner_text().split()
+    assert 99.9 < float(best[0]) < 100.5
+    assert best[1] == "1.50"
+    wait(page, "hoga.model.ladders.length > 5")
+    painted = page.evaluate("(() => { const c = document.querySelector('#heat'); const d = c.getContext('2d').getImageData(c.width - 2, 0, 1, c.height).data;"
+                            " let n = 0; for (let i = 0; i < d.length; i += 4) if (d[i] > 60 || d[i + 1] > 60) n += 1; return n; })()")  # fmt: skip
+    assert painted > 10
+    page.locator("#stream-table tbody th button", has_text="aggTrade").first.click()
+    page.wait_for_selector("#no-book:not([hidden])")
+
+
+def test_simulated_data_is_unmistakable(chromium: Any, tmp_path: Path) -> None:
+    stage = Stage(tmp_path, simulated=True)
+    stage.play()
+    with serving(stage) as served:
+        page = chromium.new_page()
+        page.goto(served.url + "/dashboard")
+        page.wait_for_selector("#ribbon:not([hidden])")
+        assert "SIMULATED" in page.inner_text("#ribbon")
+        page.close()
+    stage.close()
+
+
+def test_the_token_is_asked_for_and_opens_it(chromium: Any, stage: Stage) -> None:
+    stage.play()
+    with serving(stage, token="a-token") as served:
+        context = chromium.new_context()
+        page = context.new_page()
+        page.goto(served.url + "/dashboard")
+        page.fill("input[name=token]", "a-token")
+        page.press("input[name=token]", "Enter")
+        page.wait_for_selector('html[data-state="recording"]')
+        context.close()
+
+
+@pytest.mark.slow
+def test_two_hundred_streams_at_ten_hertz_are_cheap(chromium: Any, tmp_path: Path) -> None:
+    stage = Stage(tmp_path, symbols=100)
+    stage.play()
+    with serving(stage) as served:
+        page = chromium.new_page(viewport=SIZES["desk"])
+        page.goto(served.url + "/dashboard")
+        page.wait_for_selector("#machine dd")
+        paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+        assert paint < 1_000
+        page.wait_for_timeout(2_000)
+        before = page.evaluate("({...hoga.stats})")
+        page.wait_for_timeout(5_000)
+        after = page.evaluate("({...hoga.stats})")
+        updates = after["updates"] - before["updates"]
+        assert updates > 25
+        assert (after["script_ms"] - before["script_ms"]) / updates < 3.0
+        loaded = page.evaluate("performance.getEntriesByType('resource').reduce((sum, each) => sum + each.decodedBodySize, 0)")
+        assert loaded < 200_000
+        page.close()
+    stage.close()
+
+
+@pytest.mark.slow
+def test_fifteen_hundred_streams_are_a_handful_of_rows(chromium: Any, tmp_path: Path) -> None:
+    stage = Stage(tmp_path, symbols=750)
+    stage.play()
+    with serving(stage) as served:
+        page = chromium.new_page(viewport=SIZES["desk"])
+        page.goto(served.url + "/dashboard")
+        page.wait_for_selector("#stream-table tbody th button")
+        wait(page, "document.querySelector('#stream-count').textContent == '1500'")
+        assert page.locator("#stream-table tbody tr").count() < 60
+        page.evaluate("document.querySelector('#stream-scroll').scrollTop = 1e9")
+        wait(page, "[...document.querySelectorAll('#stream-table tbody th button')].some((each) => each.textContent.startsWith('sym749'))")
+        wait(page, "hoga.model.columns.rec.every((value) => value > 0)")
+        page.close()
+    stage.close()

@@ -1,0 +1,254 @@
+"""Ladders, completeness, fan-out, metrics, texts, deployment files."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import string
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from hoga.archive.ledger import GapEntry, LiveEntry, append_entries, ledger_path
+from hoga.core.ledger import Gap, Reason
+from hoga.core.times import DAY_NS, MINUTE_NS, day_of, day_start_ns
+from hoga.dashboard.fanout import Fanout, Frames, Viewer
+from hoga.dashboard.judge import CODES, State, Verdict
+from hoga.dashboard.ladder import DEPTH, read_ladder
+from hoga.dashboard.prometheus import METRICS, Facts, render
+from hoga.dashboard.today import BUCKETS, Today, strip
+from hoga.dashboard.watch import ConnectionHealth
+from hoga.runtime.hardware import HardwareMonitor
+from tests.dashboard.stage import STARTED_NS, book_frame, make_meta, make_snapshot, make_venue
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+STATIC = ROOT / "src" / "hoga" / "dashboard" / "static"
+
+
+# -- ladder --------------------------------------------------------------------------------------------------------
+
+
+def test_ladders_of_every_shape() -> None:
+    combined = read_ladder(book_frame(0, 1).frame)
+    assert combined is not None
+    assert (len(combined.bids), combined.bids[0], combined.asks[0]) == (DEPTH, (99.99, 1.5), (100.01, 1.25))
+    short = read_ladder(b'{"b":[["1","2"]],"a":[]}')
+    assert short is not None
+    assert (short.bids, short.asks) == ([(1.0, 2.0)], [])
+    units = read_ladder(b'{"type":"orderbook","orderbook_units":[{"ask_price":3,"bid_price":2,"ask_size":0.5,"bid_size":1.5}]}')
+    assert units is not None
+    assert (units.bids, units.asks) == ([(2.0, 1.5)], [(3.0, 0.5)])
+    brief = read_ladder(b'{"ty":"orderbook","obu":[{"ap":3,"bp":2,"as":0.5,"bs":1.5}]}')
+    assert brief == units
+
+
+@given(some.one_of(some.binary(max_size=60), some.recursive(
+    some.none() | some.text(max_size=4) | some.floats(allow_nan=False), lambda inner: some.lists(inner, max_size=3)
+    | some.dictionaries(some.sampled_from(["data", "bids", "asks", "b", "a", "orderbook_units", "obu", "bp", "x"]), inner, max_size=4), max_leaves=12,
+).map(msgspec.json.encode)))  # fmt: skip
+def test_garbage_is_no_ladder_and_no_fault(frame: bytes) -> None:
+    read_ladder(frame)
+
+
+# -- today -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_strip_says_what_was_recorded() -> None:
+    start = day_start_ns("2026-11-20")
+    quarter = DAY_NS // BUCKETS
+    live = [(start + quarter, start + 3 * quarter + quarter // 2)]
+    covered = [(start + quarter, start + 2 * quarter + quarter // 4), (start + 3 * quarter, start + 3 * quarter + quarter // 2)]
+    assert strip(live, covered, start) == ".=2=" + "." * 92
+
+
+def test_completeness_follows_the_ledger(tmp_path: Path) -> None:
+    meta = make_meta(1, directory=str(tmp_path))
+    start = day_start_ns(day_of(STARTED_NS))
+    path = ledger_path(tmp_path / "orderbook", "SYM000USDT", "orderbook", day_of(STARTED_NS))
+    path.parent.mkdir(parents=True)
+    today = Today()
+    assert today.look(meta.streams, start + MINUTE_NS)[0].coverage is None
+    append_entries(path, [LiveEntry(from_ns=start, to_ns=start + MINUTE_NS)])
+    assert today.look(meta.streams, start + 2 * MINUTE_NS)[0].coverage == 1.0
+    assert today.look(meta.streams, start + 2 * MINUTE_NS) == {}
+    gap = Gap(start + MINUTE_NS, start + 2 * MINUTE_NS, Reason.DISCONNECT, None)
+    append_entries(path, [LiveEntry(from_ns=start + MINUTE_NS, to_ns=start + 4 * MINUTE_NS, at=1), GapEntry(gap=gap, at=2)])
+    with path.open("ab") as file:
+        file.write(b'{"type":"gap","ga')
+    changed = today.look(meta.streams, start + 5 * MINUTE_NS)
+    assert list(changed) == [0]
+    assert (changed[0].coverage, changed[0].gaps) == (0.75, [(gap.from_ns, gap.to_ns, "disconnect", None)])
+    assert today.look(meta.streams, start + DAY_NS + MINUTE_NS)[0].coverage is None, "another day"
+
+
+# -- fan-out ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_viewer_that_does_not_read_keeps_one_frame_and_catches_up_whole() -> None:
+    sent: list[str] = []
+    gate = asyncio.Event()
+
+    async def send(text: str) -> None:
+        await gate.wait()
+        sent.append(text)
+
+    viewer = Viewer(send)
+    task = asyncio.create_task(viewer.serve())
+    frames = [
+        Frames(b'"news %d"' % number, whole=lambda number=number: b'"whole %d"' % number, extra=lambda choice: b"") for number in range(5)
+    ]
+    for each in frames:
+        viewer.offer(each)
+        await asyncio.sleep(0)
+    gate.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    viewer.offer(frames[4])
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert sent == ['["whole 0"]', '["whole 4"]', '["news 4"]']
+    task.cancel()
+
+
+def test_a_frame_is_encoded_once_for_all_who_see_the_same() -> None:
+    made: list[str] = []
+
+    def extra(choice: str) -> bytes:
+        made.append(choice)
+        return b'"%b"' % choice.encode() if choice else b""
+
+    frames = Frames(b"1", whole=lambda: b"2", extra=extra)
+    texts = [frames.text(whole=whole, choice=choice) for choice in ("", "a", "a", "b") for whole in (False, True)]
+    assert texts == ["[1]", "[2]", '[1,"a"]', '[2,"a"]', '[1,"a"]', '[2,"a"]', '[1,"b"]', '[2,"b"]']
+    assert len(made) == 6
+
+
+def test_a_crowd_is_refused() -> None:
+    async def send(text: str) -> None: ...
+
+    fanout = Fanout(2)
+    viewers = [Viewer(send) for _ in range(3)]
+    assert [fanout.admit(viewer) for viewer in viewers] == [True, True, False]
+    fanout.leave(viewers[0])
+    assert fanout.admit(viewers[2])
+    viewers[1].choice, viewers[2].choice = "x", "x"
+    assert (fanout.choices(), fanout.refused) == (["x"], 1)
+
+
+# -- metrics ---------------------------------------------------------------------------------------------------------
+
+
+def facts() -> Facts:
+    snapshot = msgspec.structs.replace(make_snapshot(make_meta(2)), venues=[make_venue(lost={"backpressure": 3}, gaps={"disconnect": 1})])
+    hardware = HardwareMonitor(cpu_span_s=0.01).look(collector=None, folder="/", reserve_bytes=0)
+    return Facts(snapshot, Verdict(State.RECORDING, []), 0.1, hardware, [0, 0, 8, 0], {"binance-1": ConnectionHealth(10.0, 0, 90)}, 1)
+
+
+def test_metrics_are_what_they_say_they_are() -> None:
+    text = render(facts()).decode()
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name = re.match(r"[a-z0-9_]+", line)
+            assert name is not None and name[0] in METRICS, line
+    for name, about in METRICS.items():
+        shown = name
+        kind = "counter" if name.endswith("_total") else "gauge"
+        assert f"# HELP {shown} {about}\n# TYPE {shown} {kind}\n" in text, name
+    assert 'hoga_stream_silent{kind="orderbook",stream="sym001usdt@depth20@100ms",symbol="SYM001USDT",venue="binance"} 1.0' in text
+    assert 'hoga_lost_frames_total{reason="backpressure",venue="binance"} 3.0' in text
+
+
+def test_no_recorder_is_a_metric_too() -> None:
+    text = render(Facts(None, Verdict(State.STOPPED, []), 0.0, None, [], {}, 0)).decode()
+    assert "hoga_up 0.0" in text
+    assert "hoga_healthy 0.0" in text
+
+
+# -- texts -----------------------------------------------------------------------------------------------------------
+
+
+def texts() -> dict[str, dict[str, str]]:
+    source = (STATIC / "app" / "i18n.js").read_text(encoding="utf-8")
+    found: dict[str, dict[str, str]] = {}
+    for language, block in re.findall(r"^  (\w\w): \{\n(.*?)^  \},", source, re.MULTILINE | re.DOTALL):
+        found[language] = {
+            (key or plain): json.loads(value) for key, plain, value in re.findall(r'(?:"([\w-]+)"|(\b\w+)): ("(?:[^"\\]|\\.)*")', block)
+        }
+    return found
+
+
+def holes(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_both_languages_are_complete() -> None:
+    languages = texts()
+    assert set(languages) == {"en", "ko"}
+    assert set(languages["en"]) == set(languages["ko"])
+    for key, text in languages["en"].items():
+        assert holes(text) == holes(languages["ko"][key]), key
+        assert languages["ko"][key] or not text, key
+
+
+def test_every_text_that_is_asked_for_exists() -> None:
+    known = set(texts()["en"])
+    page = (STATIC / "index.html").read_text(encoding="utf-8")
+    asked = set(re.findall(r'data-(?:t|hint)="([\w-]+)"', page))
+    for path in (STATIC / "app").glob("*.js"):
+        source = path.read_text(encoding="utf-8")
+        asked |= set(re.findall(r'\bt\("([\w-]+)"', source)) | set(re.findall(r'(?:label|title): "([\w-]+)"', source))
+    assert asked <= known, asked - known
+
+
+def test_the_page_words_reasons_as_the_judge_does() -> None:
+    english = texts()["en"]
+    assert {key.removeprefix("r-"): text for key, text in english.items() if key.startswith("r-")} == CODES
+
+
+def test_every_reason_and_alarm_is_explained() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert not [code for code in CODES if f"| {code} |" not in page]
+    alarms = re.findall(r"- alert: (\w+)", (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text())
+    assert len(alarms) > 5
+    assert not [alarm for alarm in alarms if f"| {alarm} |" not in page]
+
+
+# -- deployment ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", ["prometheus/alerts.yml", "grafana/hoga.json"])
+def test_deployment_asks_for_metrics_that_exist(file: str) -> None:
+    named = set(re.findall(r"\bhoga_\w+", (ROOT / "deploy" / file).read_text()))
+    assert named and named <= set(METRICS), named - set(METRICS)
+
+
+def test_the_board_is_well_formed() -> None:
+    board = json.loads((ROOT / "deploy" / "grafana" / "hoga.json").read_text())
+    panels = board["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    assert all(target["expr"].count("(") == target["expr"].count(")") for panel in panels for target in panel["targets"])
+
+
+def test_alerts_are_well_formed() -> None:
+    text = (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text()
+    rules = text.split("- alert: ")[1:]
+    for rule in rules:
+        assert re.fullmatch(
+            r"\w+\n +expr: .+\n +for: \d+[smh]\n +labels: \{severity: (critical|warning|info)\}\n +annotations:\n +summary: .+\n +runbook: .+\n\s*",
+            rule,
+        ), rule
+
+
+def test_the_page_is_small_and_asks_nobody_else() -> None:
+    files = [path for path in STATIC.rglob("*") if path.is_file() and path.suffix in (".html", ".css", ".js", ".svg")]
+    assert sum(path.stat().st_size for path in files) < 200_000
+    for path in files:
+        if "vendor" not in path.parts:
+            text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+            assert "http://" not in text.replace('"http:', "") and "https://" not in text, path
+            assert "innerHTML" not in text
+            assert "eval(" not in text

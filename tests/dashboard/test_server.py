@@ -1,0 +1,329 @@
+"""The dashboard's process over its socket: what it answers to friends, strangers, crowds and garbage."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import time
+from typing import Any
+
+import aiohttp
+import pytest
+
+from hoga.runtime.page import PageWriter
+from tests.dashboard.stage import SCENES, STARTED_NS, Served, Stage, serving
+
+TOKEN = "a-token-of-some-length"
+
+
+def until(good: Any, *, seconds: float = 5.0) -> float:
+    """Seconds until `good()`."""
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        if good():
+            return time.monotonic() - began
+        time.sleep(0.02)
+    raise AssertionError("it did not happen")
+
+
+def health(served: Served) -> tuple[int, list[str]]:
+    status, body, _ = served.get("/healthz")
+    return status, [reason["code"] for reason in json.loads(body)["reasons"]]
+
+
+async def first_frames(url: str, count: int, **kwargs: Any) -> list[dict[str, Any]]:
+    """The messages of the first `count` frames."""
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}/ws/dashboard", **kwargs) as link:
+        messages: list[dict[str, Any]] = []
+        for _ in range(count):
+            messages += json.loads((await link.receive()).data)
+        return messages
+
+
+# -- what it serves ------------------------------------------------------------------------------------------------
+
+
+def test_healthz_follows_the_run(stage: Stage, served: Served) -> None:
+    until(lambda: health(served) == (200, []))
+    for name, scene in SCENES.items():
+        stage.scene = scene
+        until(lambda name=name: name in health(served)[1])
+        assert health(served)[0] == (200 if name in ("disk-low", "skewed") else 503)
+    stage.scene = lambda snapshot: snapshot
+    until(lambda: health(served) == (200, []))
+
+
+def test_a_recorder_that_hangs_is_told_within_three_seconds_and_heals(stage: Stage, served: Served) -> None:
+    until(lambda: health(served)[0] == 200)
+    stage.hold()
+    assert until(lambda: health(served) == (503, ["stale"])) < 3.0
+    stage.go_on()
+    assert until(lambda: health(served) == (200, [])) < 3.0
+
+
+def test_a_recorder_that_is_gone_and_comes_back(stage: Stage, served: Served) -> None:
+    until(lambda: health(served)[0] == 200)
+    stage.close()
+    assert until(lambda: health(served) == (503, ["not-running"])) < 3.0
+    again = Stage(stage.folder, symbols=5, started_ns=STARTED_NS + 1)
+    again.play()
+    assert until(lambda: health(served) == (200, [])) < 3.0
+    again.close()
+
+
+def test_a_page_of_another_kind_is_named(stage: Stage, served: Served) -> None:
+    until(lambda: health(served)[0] == 200)
+    stage.hold()
+    stage.page.unlink()
+    stage.page.write_bytes(b"something else" * 10)
+    until(lambda: health(served) == (503, ["page-foreign"]))
+    stage.page.unlink()
+    other = PageWriter(stage.page, slot_bytes=1_000)
+    other.publish(b"no snapshot at all")
+    until(lambda: health(served) == (503, ["page-version"]))
+    other.close()
+
+
+def test_metrics_and_files(served: Served) -> None:
+    status, body, headers = served.get("/metrics")
+    assert (status, headers["content-type"].split(";")[0]) == (200, "text/plain")
+    assert b"# TYPE hoga_up gauge\nhoga_up 1.0\n" in body
+    status, body, headers = served.get("/dashboard")
+    assert status == 200
+    assert b"<!doctype html>" in body
+    policy = headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "server" not in headers
+    assert served.get("/dashboard", If_None_Match=headers["etag"])[0] == 304
+    assert served.get("/")[2]["location"] == "/dashboard"
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/../server.py", "/static/%2e%2e/server.py", "/static/vendor/", "/docs", "/openapi.json", "/nothing"]
+)
+def test_nothing_else_is_served(served: Served, path: str) -> None:
+    assert served.get(path)[0] == 404
+
+
+async def test_the_socket_brings_everything(stage: Stage, served: Served) -> None:
+    messages = await first_frames(served.url, 14)
+    hello = next(message for message in messages if message["k"] == "hello")
+    assert [row[0] for row in hello["meta"]["streams"]] == [row.name for row in stage.meta.streams]
+    whole = next(message for message in messages if message["k"] == "news")
+    assert {"connections", "venues", "process", "recent", "logs", "today", "totals"} <= set(whole)
+    assert whole["rows"]["at"] == 0
+    assert len(whole["rows"]["rec"]) == len(stage.meta.streams)
+    records = [message["totals"]["records"] for message in messages if message["k"] == "news"]
+    assert records == sorted(records)
+    assert records[-1] > records[0]
+
+
+async def test_a_chosen_book_is_brought_and_the_recorder_told(stage: Stage, served: Served) -> None:
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"{served.url}/ws/dashboard") as link:
+        await link.send_json({"select": "binance:sym000usdt@depth20@100ms"})
+        books: list[dict[str, Any]] = []
+        while not books:
+            books = [message for message in json.loads((await link.receive()).data) if message["k"] == "book"]
+        assert len(books[0]["bids"]) == len(books[0]["asks"]) == 20
+        status = await asyncio.to_thread(served.wait_for, lambda status: status.viewers == 1 and status.books)
+        assert status.books == ["binance:sym000usdt@depth20@100ms"]
+    await asyncio.to_thread(served.wait_for, lambda status: status.viewers == 0 and not status.books)
+
+
+# -- strangers -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "192.168.1.1:8000"])
+def test_a_foreign_host_is_turned_away(served: Served, host: str) -> None:
+    assert served.get("/dashboard", Host=host)[0] == 421
+    assert served.get("/healthz", Host=host)[0] == 421
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "https://localhost"])
+async def test_a_foreign_origin_gets_no_socket(served: Served, origin: str) -> None:
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await first_frames(served.url, 1, headers={"Origin": origin})
+    assert refused.value.status == 403
+    assert (await first_frames(served.url, 1, headers={"Origin": served.url}))[0]["k"] == "hello"
+
+
+async def test_with_a_token_nothing_is_shown_without_it(stage: Stage) -> None:
+    stage.play()
+    with serving(stage, token=TOKEN) as served:
+        for path in ("/healthz", "/metrics", "/static/app/main.js"):
+            assert served.get(path)[0] == 401, path
+            assert served.get(path, Authorization="Bearer wrong")[0] == 401, path
+            assert served.get(path, Authorization=f"Bearer {TOKEN}")[0] == 200, path
+        assert served.get("/dashboard")[2]["location"] == "/login"
+        assert served.get("/login")[0] == 200
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await first_frames(served.url, 1)
+        assert refused.value.status == 403
+        status, _, headers = served.get(f"/dashboard?token={TOKEN}&x=1")
+        assert (status, headers["location"]) == (303, "/dashboard?x=1")
+        cookie = headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=strict" in cookie
+        assert TOKEN not in cookie
+        value = cookie.partition(";")[0]
+        assert served.get("/dashboard", Cookie=value)[0] == 200
+        assert (await first_frames(served.url, 1, headers={"Cookie": value}))[0]["k"] == "hello"
+
+
+def test_the_printed_address_opens_it_a_single_time(stage: Stage) -> None:
+    with serving(stage, token=TOKEN) as served:
+        path = served.status.url.removeprefix(served.url)
+        assert "?token=" in path
+        assert TOKEN not in path
+        assert "set-cookie" in served.get(path)[2]
+        assert served.get(path)[0] == 401
+
+
+def test_guesses_are_slowed_down(stage: Stage) -> None:
+    with serving(stage, token=TOKEN) as served:
+        assert [served.get("/healthz?token=no")[0] for _ in range(21)] == [401] * 21
+        assert served.get(f"/healthz?token={TOKEN}")[0] == 401, "even the right one must wait"
+
+
+async def test_the_login_form(stage: Stage) -> None:
+    with serving(stage, token=TOKEN) as served:
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+            async with session.post(f"{served.url}/login", data={"token": "wrong"}) as answer:
+                assert answer.url.path == "/login"
+            async with session.post(f"{served.url}/login", data={"token": TOKEN}, headers={"Origin": "http://evil"}) as answer:
+                assert answer.status == 403
+            async with session.post(f"{served.url}/login", data=b"x" * 100_000) as answer:
+                assert answer.status == 413
+            async with session.post(f"{served.url}/login", data={"token": TOKEN}) as answer:
+                assert (answer.status, answer.url.path) == (200, "/dashboard")
+
+
+# -- crowds and garbage --------------------------------------------------------------------------------------------
+
+
+async def closed_with(link: aiohttp.ClientWebSocketResponse) -> int | None:
+    while True:
+        message = await asyncio.wait_for(link.receive(), 10)
+        if message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR):
+            return link.close_code
+
+
+@pytest.mark.parametrize("said, code", [
+    ("garbage", 1008), ('{"select":1}', 1008), ('{"flatten":true}', 1008), (b"\x00\xff", 1008), ("x" * 5_000, 1009), ("x" * 10_000_000, 1009),
+])  # fmt: skip
+async def test_garbage_ends_that_viewer_only(served: Served, said: Any, code: int) -> None:
+    async with aiohttp.ClientSession() as session:
+        async with session.ws_connect(f"{served.url}/ws/dashboard") as other, session.ws_connect(f"{served.url}/ws/dashboard") as link:
+            try:
+                await (link.send_bytes(said) if isinstance(said, bytes) else link.send_str(said))
+                assert await closed_with(link) == code
+            except ConnectionError:
+                assert code == 1009, "ten megabytes may be cut off while they are sent"
+            assert json.loads((await other.receive()).data)
+
+
+async def test_a_stream_that_is_none_can_be_chosen_without_harm(served: Served) -> None:
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"{served.url}/ws/dashboard") as link:
+        for name in ("", "binance:", "no:such", "호가" * 200):
+            await link.send_json({"select": name})
+        for _ in range(5):
+            assert json.loads((await link.receive()).data)
+
+
+async def test_one_who_asks_too_often_is_let_go(served: Served) -> None:
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"{served.url}/ws/dashboard") as link:
+        for _ in range(30):
+            await link.send_json({"select": ""})
+        assert await closed_with(link) == 1008
+
+
+async def test_the_session_ends_in_time(stage: Stage) -> None:
+    stage.play()
+    with serving(stage, max_session_s=0.5) as served:
+        async with aiohttp.ClientSession() as session, session.ws_connect(f"{served.url}/ws/dashboard") as link:
+            assert await closed_with(link) == 4001
+
+
+async def test_a_crowd_finds_so_many_places_and_no_more(stage: Stage) -> None:
+    stage.play()
+    with serving(stage, max_connections=4) as served:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+            links = [await session.ws_connect(f"{served.url}/ws/dashboard") for _ in range(8)]
+            assert [await closed_with(link) for link in links[4:]] == [4003] * 4
+            for link in links[:4]:
+                assert json.loads((await link.receive()).data)
+                await link.close()
+            for link in links[4:]:
+                await link.close()
+
+
+async def test_a_thousand_connections_do_no_harm(stage: Stage) -> None:
+    stage.play()
+    with serving(stage) as served:
+        port = int(served.url.rpartition(":")[2])
+        crowd = [socket.create_connection(("127.0.0.1", port)) for _ in range(1_000)]
+        try:
+            assert (await first_frames(served.url, 2))[0]["k"] == "hello"
+            assert served.get("/healthz")[0] == 200
+        finally:
+            for each in crowd:
+                each.close()
+
+
+async def test_viewers_who_never_read_hold_nobody_up(stage: Stage) -> None:
+    stage.play()
+    with serving(stage, max_connections=32) as served:
+        port = int(served.url.rpartition(":")[2])
+        lines = ["GET /ws/dashboard HTTP/1.1", f"Host: 127.0.0.1:{port}", "Upgrade: websocket", "Connection: Upgrade"]
+        request = "\r\n".join([*lines, "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", ""])
+        deaf = []
+        for _ in range(20):
+            each = socket.socket()
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            each.connect(("127.0.0.1", port))
+            each.sendall(request.encode())
+            deaf.append(each)
+        try:
+            began = time.monotonic()
+            await first_frames(served.url, 15)
+            assert time.monotonic() - began < 5.0
+        finally:
+            for each in deaf:
+                each.close()
+
+
+# -- life ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_port_that_is_taken_is_said_and_tried_again(stage: Stage) -> None:
+    stage.play()
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        served = Served(stage.config(port=port), wait=False)
+        status = served.wait_for(lambda status: status.trouble is not None and status.trouble != "starting")
+        assert status.trouble == f"port {port} on 127.0.0.1: Address already in use"
+    try:
+        assert served.wait_for(lambda status: status.trouble is None).url == f"http://127.0.0.1:{port}/dashboard"
+    finally:
+        served.close()
+
+
+def test_it_ends_with_its_parent(stage: Stage, served: Served) -> None:
+    assert served.process.stdin is not None
+    served.process.stdin.close()
+    assert served.process.wait(5) == 0
+    assert not stage.status_page.exists()
+
+
+def test_it_ends_when_told(served: Served) -> None:
+    os.kill(served.process.pid, signal.SIGTERM)
+    assert served.process.wait(5) == 0

@@ -1,0 +1,86 @@
+"""What a series of snapshots tells."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from hoga.core.times import SECOND_NS
+from hoga.dashboard.watch import HISTORY_S, Watch
+from hoga.runtime.snapshot import ConnectionRow, Snapshot, StreamFlag
+from tests.dashboard.stage import STARTED_NS, make_meta, make_snapshot, with_rows
+
+META = make_meta(2)
+
+
+def at(tick: int, **changes: object) -> Snapshot:
+    return with_rows(make_snapshot(META, ticks=tick, now_ns=STARTED_NS + tick * SECOND_NS // 10), **changes)
+
+
+def fed(watch: Watch, ticks: range) -> None:
+    for tick in ticks:
+        watch.feed(at(tick), pid=1, mono_s=tick / 10, hardware=None)
+
+
+def test_rates_are_of_the_last_two_seconds() -> None:
+    watch = Watch()
+    fed(watch, range(1, 60))
+    assert watch.rates.tolist() == pytest.approx([10.0] * 4)
+    assert watch.flush_ms.tolist() == pytest.approx([100.0] * 4)
+
+
+def test_a_stream_is_quiet_after_two_seconds_and_twenty_intervals() -> None:
+    watch = Watch()
+    fed(watch, range(1, 200))
+    last = at(199).rows.newest_ns
+    for tick in range(200, 230):
+        held = [last[0], *at(tick).rows.newest_ns[1:]]
+        watch.feed(at(tick, newest_ns=held), pid=1, mono_s=tick / 10, hardware=None)
+    assert watch.quiet_s[0] == pytest.approx(3.0, abs=0.15)
+    assert not watch.quiet_s[1:].any()
+    assert watch.states(at(229))[0] & StreamFlag.SILENT
+    watch.feed(at(230), pid=1, mono_s=23.0, hardware=None)
+    assert not watch.quiet_s.any()
+
+
+def test_a_stream_that_rarely_speaks_is_not_quiet() -> None:
+    watch = Watch()
+    for tick in range(1, 600):
+        rare = tick // 50
+        snapshot = at(tick, received=[rare, tick, tick, tick], newest_ns=[STARTED_NS + rare * 5 * SECOND_NS, *at(tick).rows.newest_ns[1:]])
+        watch.feed(snapshot, pid=1, mono_s=tick / 10, hardware=None)
+        assert not watch.quiet_s[0]
+
+
+def test_history_is_bounded_and_in_order() -> None:
+    watch = Watch()
+    for second in range(HISTORY_S + 50):
+        watch.feed(at(second * 10 + 1), pid=1, mono_s=float(second), hardware=None)
+    history = watch.history()
+    assert {len(curve) for curve in history.values()} == {HISTORY_S}
+    assert history["t"] == sorted(history["t"])
+    own = watch.stream_history(0, 0)
+    assert len(own["t"]) == len(own["rate"]) == len(own["median"]) == HISTORY_S
+    assert own["t"] == history["t"]
+    assert own["median"][-1] == 12.5
+
+
+def test_another_run_begins_anew() -> None:
+    watch = Watch()
+    assert watch.feed(at(1), pid=1, mono_s=0.1, hardware=None)
+    assert not watch.feed(at(2), pid=1, mono_s=0.2, hardware=None)
+    larger = make_snapshot(make_meta(5), ticks=1)
+    assert watch.feed(larger, pid=2, mono_s=0.3, hardware=None)
+    assert len(watch.rates) == 10
+
+
+def test_health_of_a_connection() -> None:
+    watch = Watch()
+    fed(watch, range(1, 40))
+    row = at(1).connections[0]
+    assert (watch.health(row, [0, 1]).score, watch.health(row, [0, 1]).rate) == (100, pytest.approx(20.0))
+    down: ConnectionRow = msgspec.structs.replace(row, state="waiting", failures=1, reconnects=2)
+    snapshot = msgspec.structs.replace(at(50), connections=[down])
+    watch.feed(snapshot, pid=1, mono_s=5.0, hardware=None)
+    found = watch.health(down, [0, 1])
+    assert (found.score, found.per_hour) == (20, 2)

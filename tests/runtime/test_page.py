@@ -1,0 +1,124 @@
+"""The page between collector and dashboard: whole or not at all."""
+
+from __future__ import annotations
+
+import struct
+import threading
+from pathlib import Path
+
+import pytest
+
+from hoga.runtime.page import VERSION, PageReader, PageWriter, page_path
+from hoga.runtime.snapshot import PageState
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "page"
+
+
+def test_what_is_published_is_read(path: Path) -> None:
+    writer, reader = PageWriter(path, slot_bytes=1_000), PageReader(path)
+    assert reader.read().state is PageState.EMPTY
+    for number in range(5):
+        assert writer.publish(b"%d" % number * 7)
+        found = reader.read()
+        assert (found.state, found.turn, found.payload) == (PageState.GOOD, number + 1, b"%d" % number * 7)
+    reader.close()
+    writer.close()
+    assert not path.exists()
+
+
+def test_no_page_is_missing(path: Path) -> None:
+    assert PageReader(path).read().state is PageState.MISSING
+    assert PageReader(path).turn() == 0
+
+
+def test_a_payload_that_does_not_fit_leaves_the_old_one(path: Path) -> None:
+    writer, reader = PageWriter(path, slot_bytes=10), PageReader(path)
+    writer.publish(b"small")
+    assert not writer.publish(b"x" * 11)
+    assert (reader.read().payload, writer.refused) == (b"small", 1)
+    reader.close()
+    writer.close()
+
+
+def test_every_flipped_bit_of_the_newest_slot_is_noticed(path: Path) -> None:
+    writer, reader = PageWriter(path, slot_bytes=32), PageReader(path)
+    writer.publish(b"payload of thirty-two bytes, yes")
+    good = path.read_bytes()
+    start = 64 + (24 + 32)
+    assert reader.read().state is PageState.GOOD
+    for at in [*range(start, start + 8), *range(start + 16, start + 24 + 32)]:
+        for bit in range(8):
+            broken = bytearray(good)
+            broken[at] ^= 1 << bit
+            with path.open("r+b") as file:
+                file.write(broken)
+            assert reader.read().state is PageState.TORN, (at, bit)
+    reader.close()
+    writer.close()
+
+
+@pytest.mark.parametrize("data, state", [
+    (b"", PageState.MISSING),
+    (b"short", PageState.FOREIGN),
+    (b"\0" * 4096, PageState.FOREIGN),
+    (b"HOGAPAGE" + struct.pack("<IIQQ", VERSION + 1, 100, 7, 1).ljust(5000, b"\0"), PageState.VERSION),
+    (b"HOGAPAGE" + struct.pack("<IIQQ", VERSION, 1 << 30, 7, 1).ljust(5000, b"\0"), PageState.FOREIGN),
+    (b"HOGAPAGE" + struct.pack("<IIQQ", VERSION, 100, 7, 1).ljust(5000, b"\0"), PageState.TORN),
+])  # fmt: skip
+def test_anything_else_is_told_apart(path: Path, data: bytes, state: PageState) -> None:
+    path.write_bytes(data)
+    reader = PageReader(path)
+    assert reader.read().state is state
+    reader.turn()
+    reader.close()
+
+
+def test_a_reader_follows_to_the_next_writer(path: Path) -> None:
+    first, reader = PageWriter(path, slot_bytes=100), PageReader(path)
+    first.publish(b"first")
+    assert reader.read().payload == b"first"
+    second = PageWriter(path, slot_bytes=100)
+    second.publish(b"second")
+    assert reader.read().payload == b"second"
+    first.close()
+    assert path.exists(), "an old writer does not take a new one's page away"
+    second.close()
+    assert reader.read().state is PageState.MISSING
+
+
+def test_a_reader_beside_a_fast_writer_never_sees_a_mixture(path: Path) -> None:
+    writer, reader = PageWriter(path, slot_bytes=20_000), PageReader(path)
+    ended = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not ended.is_set():
+            number += 1
+            writer.publish(bytes([number % 256]) * 20_000)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        good = 0
+        for _ in range(300):
+            found = reader.read()
+            if found.state is PageState.GOOD:
+                good += 1
+                assert found.payload == found.payload[:1] * 20_000
+        assert good > 0
+    finally:
+        ended.set()
+        thread.join()
+        reader.close()
+        writer.close()
+
+
+def test_one_folder_has_one_page(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    here = page_path(tmp_path / "data")
+    assert here == page_path(tmp_path / "data" / ".." / "data")
+    assert here != page_path(tmp_path)
+    assert here != page_path(tmp_path / "data", part="dashboard")
