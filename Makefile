@@ -3,12 +3,13 @@
 PYTHON = .venv/bin/python
 FAST = -m "not slow and not faults and not soak"
 
-.PHONY: help check test bench faults soak docs
+.PHONY: help check test bench bench-peers faults soak docs
 
 help:
 	@echo "make check    ruff, mypy, import rules, fast tests: about a minute"
 	@echo "make test     every test (the same as ./hoga test)"
-	@echo "make bench    the benchmarks on this machine"
+	@echo "make bench    the benchmarks on this machine, kept in docs/results"
+	@echo "make bench-peers  install the programs that hoga bench measures hoga beside"
 	@echo "make faults   kills, full disks, clock steps"
 	@echo "make soak     long runs at a fast clock"
 	@echo "make docs     the pages that are made from tables"
@@ -26,10 +27,13 @@ test:
 	./hoga test
 
 bench: .venv/.ready-test
-	.venv/bin/hoga bench
+	.venv/bin/hoga bench --save
+
+bench-peers:
+	bench/peers/install.sh
 
 faults: .venv/.ready-test
-	$(PYTHON) -m pytest -m faults
+	$(PYTHON) -m pytest -m "slow or faults"
 	$(PYTHON) -m tests.campaign.faults --save docs/results/faults.md
 
 soak: .venv/.ready-test

@@ -79,6 +79,16 @@ def test_a_life_that_ended_in_good_order_but_was_not_sealed_is_no_crash(desk: De
     assert read_last_life(desk.folder) == life
 
 
+def test_a_life_ended_by_force_between_its_last_journal_and_its_last_word_is_told(desk: Desk) -> None:
+    desk.journal(range(5))
+    recover_folder(desk.folder, now_ns=NOW_NS)
+    life = read_last_life(desk.folder)
+    assert life is not None, "its journals are closed, but nobody wrote down where it ended"
+    assert life.reason is Reason.CRASH
+    assert life.ns < NOW_NS
+    assert life.streams[TRADE.name] == [(0, 4)]
+
+
 def test_a_life_cut_off_between_two_minutes_is_known_from_its_last_sealed_one(desk: Desk) -> None:
     """Killed after one journal was closed and before the next was begun: no open journal says so."""
     running = LifeFile(desk.folder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -107,11 +109,12 @@ NAMES = st.lists(st.sampled_from(["btcusdt@depth20@100ms", "币安人生usdt@agg
 
 @given(NAMES, st.integers(8, 400), st.integers(1, 7))
 def test_an_opening_holds_every_stream_once_within_its_limits(names: list[str], room: int, batch: int) -> None:
-    opening = plan_opening(names, path_of=SPOT.connect_path, url_max_chars=room, batch=batch)
+    path_of = partial(SPOT.connect_path, "")
+    opening = plan_opening(names, path_of=path_of, url_max_chars=room, batch=batch)
     rest = [name for part in opening.batches for name in part]
     in_url = names[: len(names) - len(rest)]
     assert in_url + rest == names
-    assert opening.path == SPOT.connect_path(in_url)
-    assert len(opening.path) <= max(room, len(SPOT.connect_path([])))
+    assert opening.path == path_of(in_url)
+    assert len(opening.path) <= max(room, len(path_of([])))
     assert all(len(part) <= batch for part in opening.batches)
     assert all(len(part) == batch for part in opening.batches[:-1])

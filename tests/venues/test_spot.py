@@ -29,8 +29,10 @@ def test_every_venue_keeps_the_shape(name: str) -> None:
             stream = spec.parse_stream(symbol, channel)
             described = spec.channel_of(channel)
             assert (stream.venue, stream.symbol, stream.kind) == (name, symbol, described.kind)
-            data = spec.frame_key(stream) + b'{"x":1}}'
-            assert spec.split(data) == (stream.name, b'{"x":1}')
+            payload = b'{"x":1}' if spec.wrapped else spec.frame_key(stream) + b',"x":1}'
+            data = spec.frame_key(stream) + payload + b"}" if spec.wrapped else payload
+            assert spec.split(data) == (stream.name, payload)
+            assert spec.route_of(stream) in spec.connect_path(spec.route_of(stream), [stream.name])
             assert spec.reply(data) is None
             assert not spec.is_shutdown_notice(data)
             assert (described.first_key is None) == (described.last_key is None)
@@ -38,7 +40,7 @@ def test_every_venue_keeps_the_shape(name: str) -> None:
             assert described.silence_floor_s > 0
     if spec.probe_channel is not None:
         assert spec.channel_of(spec.probe_channel).event_key is not None
-    assert spec.connect_path([]) in spec.connect_path(["a@b"])
+    assert spec.connect_path("", []) in spec.connect_path("", ["a@b"])
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def test_symbols_that_cannot_be_one_are_refused(symbol: str) -> None:
 def test_names_are_lower_case_and_survive_the_url() -> None:
     stream = SPOT.parse_stream("币安人生usdt", "aggTrade")
     assert (stream.symbol, stream.name) == ("币安人生USDT", "币安人生usdt@aggTrade")
-    path = SPOT.connect_path([stream.name, "btcusdt@kline_1d@+08:00"])
+    path = SPOT.connect_path("", [stream.name, "btcusdt@kline_1d@+08:00"])
     assert path.isascii()
     assert unquote(path) == "/stream?streams=币安人生usdt@aggTrade/btcusdt@kline_1d@+08:00"
     assert json.loads(SPOT.subscribe([stream.name], 7)) == {"method": "SUBSCRIBE", "params": [stream.name], "id": 7}

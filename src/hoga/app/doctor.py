@@ -216,7 +216,7 @@ def _examine_speed(venue: VenueConfig) -> Check:
 
 async def _measure(venues: list[VenueConfig]) -> ClockReading:
     for venue in venues:
-        if venue.venue in VENUES:
+        if _tells_time(venue):
             return await measure_clock(venue=venue.venue, venue_time=lambda venue=venue: _venue_time_ns(venue))  # type: ignore[misc]
     return await measure_clock()
 
@@ -229,7 +229,7 @@ async def _examine_endpoints(venue: VenueConfig) -> list[Check]:
 async def _examine_rest(venue: VenueConfig) -> Check:
     name, began = f"{venue.venue} REST", time.perf_counter()
     try:
-        if venue.venue in VENUES:
+        if _tells_time(venue):
             await _venue_time_ns(venue)
         else:
             await _connect(venue, venue.rest_url)
@@ -269,10 +269,16 @@ async def _connect(venue: VenueConfig, url: str) -> None:
         writer.close()
 
 
+def _tells_time(venue: VenueConfig) -> bool:
+    spec = VENUES.get(venue.venue)
+    return spec is not None and spec.rest.time is not None and spec.server_time_ms is not None
+
+
 async def _venue_time_ns(venue: VenueConfig) -> int:
     import aiohttp
 
     spec, url = VENUES[venue.venue], venue.rest_url.replace("{port}", str(venue.ports[0]))
+    assert spec.server_time_ms is not None, "asked of venues that tell the time only"
     timeout = aiohttp.ClientTimeout(total=_CONNECT_TIMEOUT_S)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as session:

@@ -21,15 +21,13 @@ def plan_streams(spec: VenueSpec, symbols: tuple[str, ...], channels: tuple[str,
     exist and symbols that cannot be one.
     """
     mistakes: list[ConfigMistake] = []
-    known = ["depth20@100ms", "depth10@100ms", "depth5@100ms", "depth20", "depth@100ms", "depth", "aggTrade", "trade", "bookTicker"]
-    known += ["kline_1m", "kline_1s", "miniTicker", "ticker", "avgPrice"]
     good: list[str] = []
     for channel in dict.fromkeys(channels):
         try:
             spec.channel_of(channel)
             good.append(channel)
         except ValueError as fault:
-            near = get_close_matches(channel, known, n=1)
+            near = get_close_matches(channel, spec.examples, n=1)
             expected = str(fault).partition("expected ")[2] or str(fault)
             mistakes.append(ConfigMistake(where, None, "STREAMS", repr(channel), expected, near[0] if near else None))
     kinds = _kinds(spec, good)

@@ -17,7 +17,7 @@ from hoga.app.streams import plan_streams
 from hoga.archive.durable import write_file
 from hoga.archive.life import LifeFile, read_last_life
 from hoga.archive.recover import Recovered, recover_folder
-from hoga.core.errors import ConfigError, ConfigMistake, VenueError
+from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake, VenueError
 from hoga.core.times import SECOND_NS, day_of
 from hoga.feed.feed import Feed
 from hoga.feed.sink import FeedConfig
@@ -32,7 +32,7 @@ from hoga.runtime.metrics import Spread, spread_ms
 from hoga.runtime.pool import WorkerPool
 from hoga.venues.registry import VENUES
 
-__all__ = ["VenueRun", "VenueStatus"]
+__all__ = ["VenueRun", "VenueStatus", "feed_config", "tls_of"]
 
 _log = get_log("run")
 
@@ -80,7 +80,7 @@ class VenueRun:
         self._pool = pool
         self._loop = asyncio.get_running_loop()
         self.streams = plan_streams(self.spec, config.symbols, config.streams, where=f"[{config.venue}]")
-        self._tls = _tls(config)
+        self._tls = tls_of(config)
         directories = directories_for(self.streams, config.directory)
         self.recorder = Recorder(
             self.spec,
@@ -102,7 +102,7 @@ class VenueRun:
         )
         self._life = LifeFile(self.recorder.config.journal_folder)
         self.feed = Feed(
-            self.spec, _feed_config(config, label), self.recorder.wanted, sink=self.recorder, tls=self._tls, jitter=random.random
+            self.spec, feed_config(config, label), self.recorder.wanted, sink=self.recorder, tls=self._tls, jitter=random.random
         )
         self.clock = ClockReading(None, "none")
         self._watch = ClockWatch()
@@ -158,12 +158,15 @@ class VenueRun:
         await self.feed.stop()
 
     async def drain(self) -> None:
-        """Everything received reaches the disk; the journals are closed."""
+        """Everything received reaches the disk; the journals are closed. Raises ArchiveError when the disk refuses to the end:
+        the journals then stay open, and the next start accounts for what is missing from them."""
         life = self.recorder.end_lanes()
-        complete = await asyncio.to_thread(self.recorder.stop, timeout_s=1.5)
-        if not complete:
-            _log.error("not everything could be written", records=self.recorder.writer.lost_records)
-        await asyncio.to_thread(self._life.end, life)
+        if await asyncio.to_thread(self.recorder.stop, timeout_s=1.5):
+            await asyncio.to_thread(self._life.end, life)
+            return
+        records = self.recorder.writer.lost_records
+        _log.error("not everything could be written", records=records)
+        raise ArchiveError(self.recorder.config.journal_folder, f"{records} records could not be written", hint="see the log; free space")
 
     async def seal(self, *, timeout_s: float) -> None:
         """The last minutes become segments."""
@@ -225,11 +228,15 @@ class VenueRun:
                 )
 
     async def _measure_clock(self) -> None:
-        async def venue_time() -> int:
-            async with RestClient(self.spec.name, self.config.rest_url, tls=self._tls, timeout_s=5.0) as rest:
-                return self.spec.server_time_ms(await rest.get(self.spec.rest.time)) * 1_000_000
+        path, read = self.spec.rest.time, self.spec.server_time_ms
 
-        self.clock = await measure_clock(venue=self.spec.name, venue_time=venue_time)
+        async def venue_time() -> int:
+            assert path is not None and read is not None, "asked of venues that tell the time only"
+            async with RestClient(self.spec.name, self.config.rest_url, tls=self._tls, timeout_s=5.0) as rest:
+                return read(await rest.get(path)) * 1_000_000
+
+        tells = path is not None and read is not None
+        self.clock = await measure_clock(venue=self.spec.name, venue_time=venue_time if tells else None)
         self.recorder.clock_measured(offset_ms=self.clock.offset_ms, source=self.clock.source)
 
     async def _check_symbols(self) -> None:
@@ -327,7 +334,8 @@ def _recorder_config(config: VenueConfig, directories: dict[str, Path]) -> Recor
     )
 
 
-def _feed_config(config: VenueConfig, label: str) -> FeedConfig:
+def feed_config(config: VenueConfig, label: str) -> FeedConfig:
+    """How the venue's connections are kept, as configured."""
     return FeedConfig(
         ws_url=config.ws_url,
         ports=config.ports,
@@ -346,7 +354,7 @@ def _feed_config(config: VenueConfig, label: str) -> FeedConfig:
     )
 
 
-def _tls(config: VenueConfig) -> ssl.SSLContext | None:
+def tls_of(config: VenueConfig) -> ssl.SSLContext | None:
     """Trust the system's authorities, and the configured one beside them."""
     if not config.ws_url.startswith("wss") and not config.rest_url.startswith("https"):
         return None

@@ -24,11 +24,12 @@ _encoder = msgspec.json.Encoder()
 
 
 class Line(NamedTuple):
-    """A record's line, and its venue ids (None when the channel has none)."""
+    """A record's line, and its venue ids (None when the channel has none). `run_from`: what must come right after the record before."""
 
     text: bytes
     first_id: int | None
     last_id: int | None
+    run_from: int | None = None
 
 
 class LineMaker:
@@ -38,15 +39,17 @@ class LineMaker:
     `median_ns` None: the event time cannot be estimated and is null.
     """
 
-    __slots__ = ("_event", "_first", "_key", "_key_size", "_last", "_lead_ns", "_split", "_tail", "_venue_time")
+    __slots__ = ("_event", "_first", "_key", "_key_size", "_last", "_lead_ns", "_previous", "_split", "_tail", "_venue_time", "_whole")
 
     def __init__(self, spec: VenueSpec, stream: Stream, *, conn: str, epoch: int, median_ns: int | None, overhead_ns: int) -> None:
         channel = spec.channel_of(stream.channel)
         self._key = spec.frame_key(stream)
         self._key_size = len(self._key)
+        self._whole = not spec.wrapped
+        self._previous = _number(channel.previous_key)
         self._split = spec.split
         self._event = _number(channel.event_key)
-        self._first = _number(channel.first_key)
+        self._first = _number(channel.first_key) if channel.ordered else None
         self._last = None if channel.last_key == channel.first_key else _number(channel.last_key)
         self._lead_ns = None if median_ns is None else median_ns + overhead_ns
         self._venue_time = self._envelope("venue", median_ns, epoch, conn)
@@ -60,7 +63,7 @@ class LineMaker:
 
     def line(self, recv_ns: int, frame: bytes) -> Line | None:
         """The line of `frame`, None when its payload is no JSON object."""
-        payload = frame[self._key_size : -1] if frame.startswith(self._key) and frame.endswith(b"}") else b""
+        payload = (frame if self._whole else frame[self._key_size : -1]) if frame.startswith(self._key) and frame.endswith(b"}") else b""
         if not is_object(payload):
             parts = self._split(frame)
             if parts is None:
@@ -68,12 +71,14 @@ class LineMaker:
             payload = parts[1]
         if b"\n" in payload or b"\r" in payload:
             payload = payload.replace(b"\r", b" ").replace(b"\n", b" ")
-        first = last = None
+        first = last = run_from = None
         if self._first is not None and (hit := self._first.search(payload)):
-            first = last = int(hit[1])
+            first = last = run_from = int(hit[1])
             if self._last is not None and (hit := self._last.search(payload)):
                 last = int(hit[1])
-        return Line(b'{"recvNs":%d,%b,%b\n' % (recv_ns, self._times(recv_ns, payload), payload[1:].lstrip()), first, last)
+            if self._previous is not None and (hit := self._previous.search(payload)):
+                run_from = int(hit[1]) + 1
+        return Line(b'{"recvNs":%d,%b,%b\n' % (recv_ns, self._times(recv_ns, payload), payload[1:].lstrip()), first, last, run_from)
 
     def _times(self, recv_ns: int, payload: bytes) -> bytes:
         if self._event is not None and (hit := self._event.search(payload)):

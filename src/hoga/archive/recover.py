@@ -96,9 +96,17 @@ def recover_folder(folder: Path, *, now_ns: int, progress: Callable[[str], None]
         _join_all(report, directories, interval_min, archive_format)
     if crashed:
         _write_life(folder, now_ns, crashed, runs)
-    elif life is not None and life.reason is Reason.CRASH and life.ns < ended_ns:
-        _write_life(folder, ended_ns, {*life.streams, *lived}, runs)
+    elif lived and not _is_told(life, began_ns=max(int(name.session, 16) for name, _ in found), ended_ns=ended_ns):
+        _write_life(folder, ended_ns, {*(life.streams if life is not None else ()), *lived}, runs)
     return report
+
+
+def _is_told(life: LastLife | None, *, began_ns: int, ended_ns: int) -> bool:
+    """Whether `life` speaks of the session that began at `began_ns` and closed its journals until `ended_ns`: it may have
+    been ended by force between its last journal and its last word."""
+    if life is None or life.ns < began_ns:
+        return False
+    return life.reason is not Reason.CRASH or life.ns >= ended_ns
 
 
 def _session_ends(names: list[JournalName], now_ns: int) -> dict[JournalName, int]:

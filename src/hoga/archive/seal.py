@@ -265,9 +265,9 @@ class _Minute:
             if line is None:
                 self._malformed(recv_ns, tag, frame, minute)
             else:
-                minute.add(recv_ns, *line)
-                if line.first_id is not None and line.last_id is not None:
-                    _add_run(self.result.runs.setdefault(entry.stream.name, []), line.first_id, line.last_id)
+                minute.add(recv_ns, line.text, line.first_id, line.last_id)
+                if line.run_from is not None and line.last_id is not None:
+                    _add_run(self.result.runs.setdefault(entry.stream.name, []), line.run_from, line.last_id)
 
     def _maker(self, tag: int) -> tuple[LineMaker, _SeriesMinute, StreamEntry] | None:
         index = tag & CONTROL

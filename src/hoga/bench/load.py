@@ -44,8 +44,7 @@ class _Load:
         self.plan = plan
         self.frames = data_frames(books, plan.symbols, plan.per_symbol)
         self.lock = threading.Lock()
-        self.subscribed = 0
-        self.ready = 0
+        self.taken: set[str] = set()
         self.expected = threading.Event()
         self.begin_at = 0.0
         self.sent = 0
@@ -54,13 +53,16 @@ class _Load:
         self.ended_ns = 0
         self.lateness: list[float] = []
 
-    def add_streams(self, names: list[str]) -> None:
-        """Some connection subscribed to these; when all data streams are, everybody begins a little later."""
+    def take_streams(self, names: list[str]) -> list[str]:
+        """A connection subscribed to these: the data streams among them that nobody had, for it to serve. When all are
+        had, everybody begins a little later."""
         with self.lock:
-            self.subscribed += sum(1 for name in names if name in self.frames)
-            if self.subscribed >= len(self.frames) and not self.expected.is_set():
+            fresh = [name for name in dict.fromkeys(names) if name in self.frames and name not in self.taken]
+            self.taken.update(fresh)
+            if len(self.taken) == len(self.frames) and not self.expected.is_set():
                 self.begin_at = time.monotonic() + _SETTLE_S
                 self.expected.set()
+        return fresh
 
     def account(self, sent: int, sends: int, started_ns: int, lateness: list[float]) -> None:
         """One connection is through."""
@@ -136,9 +138,8 @@ class _Connection:
         self._sock.sendall((head + body).encode())
 
     def _subscribe(self, names: list[str]) -> None:
-        self._data += [name for name in names if name in self._load.frames]
         self._probes += [name for name in names if name.endswith(f"@{PROBE}")]
-        self._load.add_streams(names)
+        self._data += self._load.take_streams(names)
 
     def _converse(self) -> None:
         load = self._load

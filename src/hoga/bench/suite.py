@@ -36,17 +36,20 @@ from hoga.bench.clients import STAGES, ClientPlan, Counted
 from hoga.bench.collector import Collected, CollectorPlan
 from hoga.bench.days import Merged, MergePlan, Sealed, SealPlan
 from hoga.bench.machine import Machine, describe_machine
+from hoga.bench.peers import Peer, PeerCost, find_peers, run_peer
 from hoga.bench.plans import LoadPlan, LoadReport
 
 __all__ = ["PARTS", "Report", "Settings", "run_suite"]
 
-PARTS = ("burst", "tls", "stages", "paced", "streams", "consumer", "seal", "merge", "start")
+PARTS = ("burst", "tls", "stages", "paced", "streams", "consumer", "seal", "merge", "start", "peers")
 """The measurements, in order."""
 
 _PER_SYMBOL = 40
 _RATE_OF_SYMBOL = 10
 _STREAMS = 1_500
 _CONSUMER_RATE = 10_000
+_PEER_SYMBOLS, _PEER_RATE = 100, 5_000
+"""What every peer can carry: one connection, and a rate at which the slowest has time left."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,13 +64,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rates: tuple[int, ...] = (1_000, 5_000, 10_000, 15_000)
     merge_minutes: int = 1_440
     seal_records: int = 60_000
+    peer_frames: int = 100_000
     capture: str | None = None
     folder: str | None = None
 
     def quick(self, seconds: float) -> Settings:
         """The same in some seconds: whether all of it works, not how fast it is."""
         return msgspec.structs.replace(
-            self, repeat=1, seconds=seconds, streams_s=seconds, frames=40_000, rates=(1_000, 10_000), merge_minutes=60, seal_records=6_000
+            self,
+            repeat=1,
+            seconds=seconds,
+            streams_s=seconds,
+            frames=40_000,
+            rates=(1_000, 10_000),
+            merge_minutes=60,
+            seal_records=6_000,
+            peer_frames=4_000,
         )
 
 
@@ -360,6 +372,48 @@ def _start(bench: _Bench) -> list[Figure]:
     return [figure("start.help", "hoga --help", "ms", runs, note="a fresh process")]
 
 
+def _peers(bench: _Bench) -> list[Figure]:
+    """Every peer and hoga in turn, burst and paced. hoga's figures are of the whole program, recording."""
+    settings, peers = bench.settings, find_peers()
+    if not peers:
+        bench.tell("peers: none are installed (make bench-peers)")
+        return []
+    lap = _PEER_SYMBOLS * _PER_SYMBOL
+    frames = max(1, settings.peer_frames // lap) * lap
+    burst = LoadPlan(symbols=_PEER_SYMBOLS, per_symbol=_PER_SYMBOL, burst_frames=frames, capture=settings.capture)
+    paced = msgspec.structs.replace(burst, burst_frames=0, rate=_PEER_RATE, seconds=settings.seconds + 4.0)
+    return [
+        *_beside(bench, peers, "peers.burst", "burst", burst, 0.0),
+        *_beside(bench, peers, "peers.paced", f"paced {_PEER_RATE:,}/s", paced, settings.seconds),
+    ]
+
+
+def _beside(bench: _Bench, peers: list[Peer], name: str, label: str, load: LoadPlan, seconds: float) -> list[Figure]:
+    costs: dict[str, list[float]] = {}
+    does = {"hoga": "everything: recorded to disk, ids judged, ledger; sealing apart"}
+    for number in range(bench.settings.repeat // 2 + 1):
+        bench.tell(f"peers: {label}, run {number + 1}, hoga")
+        collected, _ = _collect(bench, load, seconds=seconds)
+        costs.setdefault("hoga", []).append(collected.cpu_s / collected.measured * 1e6)
+        for peer in peers:
+            bench.tell(f"peers: {label}, run {number + 1}, {peer.name}")
+            try:
+                cost = _peer(bench, peer, load, seconds)
+            except BenchFailed as fault:
+                bench.tell(f"peers: {fault}")
+                continue
+            costs.setdefault(peer.name, []).append(cost.cpu_s / cost.frames * 1e6)
+            does[peer.name] = f"{cost.version}: {cost.does}"
+    return [figure(f"{name}.{peer}", f"{label}: {peer}", "µs/frame", runs, note=does[peer]) for peer, runs in costs.items()]
+
+
+def _peer(bench: _Bench, peer: Peer, load: LoadPlan, seconds: float) -> PeerCost:
+    with _fresh(bench) as data, LoadServer(load, core=bench.server_core, folder=bench.folder) as server:
+        return run_peer(
+            peer, url=server.url, symbols=load.symbols, frames=load.burst_frames, seconds=seconds, core=bench.collector_core, folder=data
+        )
+
+
 _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "burst": _burst,
     "tls": _tls,
@@ -370,4 +424,5 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "seal": _seal,
     "merge": _merge,
     "start": _start,
+    "peers": _peers,
 }

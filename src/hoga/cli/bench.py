@@ -94,6 +94,9 @@ def _print(report: Report) -> None:
     print_text(f"hoga {machine.hoga}, Python {machine.python}, {packages}")
     print_text("")
     print_table(["what", "measured", "spread", "unit", "required", "aim", "verdict"], rows(report.figures), right=_RIGHT)
+    notes = [each for each in report.figures if each.note and each.name.startswith("peers.burst")]
+    for each in notes:
+        print_text(f"{each.label.partition(': ')[2]}: {each.note}")
 
 
 def _save(report: Report) -> Path:

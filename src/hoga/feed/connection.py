@@ -14,6 +14,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from time import monotonic, monotonic_ns, time_ns
 
 import msgspec
@@ -70,6 +71,7 @@ class ConnectionStats(msgspec.Struct, frozen=True, kw_only=True):
     last_close: str
     won: int
     late: int
+    requests: int = 0
 
 
 class _Leg:
@@ -125,15 +127,23 @@ class Connection:
         self._leg: _Leg | None = None
         self._open: list[_Leg] = []
         self._wake = asyncio.Event()
+        self._subscribed: list[str] = []
+        self._changed = False
+        self._frames, self._frames_long = self._budgets()
+        limits = spec.limits
+        self._ping_every_s = min(config.ping_interval_s, limits.ping_every_s or config.ping_interval_s)
+        self.requests = 0
         self._notice = False
         self._silence: CloseInfo | None = None
         self._not_before = 0.0
         self._fruitless = 0
         self._request_id = 0
         self._pace = Cadence(floor_s=_SUSPECT_S)
-        described = {stream.name: spec.channel_of(stream.channel) for stream in streams}
-        self._paces = {name: Cadence(floor_s=channel.silence_floor_s) for name, channel in described.items()}
-        self._first_s = {name: channel.first_frame_s for name, channel in described.items()}
+        self._paces: dict[str, Cadence] = {}
+        self._first_s: dict[str, float | None] = {}
+        self._since: dict[str, float] = {}
+        self._route = spec.route_of(streams[0])
+        self._watch_these(streams)
         self._suspect: dict[str, tuple[float, float]] = {}
         self._stopping = False
 
@@ -185,11 +195,13 @@ class Connection:
         self.state = State.CONNECTING if self._leg is None else State.HANDOVER
         await self._within(self._connects)
         base = self._next_url()
-        names = [stream.name for stream in self.streams]
+        streams = self.streams
+        names = [stream.name for stream in streams]
         limits = self._spec.limits
-        opening = plan_opening(names, path_of=self._spec.connect_path, url_max_chars=limits.url_max_chars, batch=limits.subscribe_batch)
+        path_of = partial(self._spec.connect_path, self._route)
+        opening = plan_opening(names, path_of=path_of, url_max_chars=limits.url_max_chars, batch=limits.subscribe_batch)
         epoch = self.epoch + 1
-        number, table = self._sink.open_leg(self.name, epoch, self.streams)
+        number, table = self._sink.open_leg(self.name, epoch, streams)
         try:
             link = await open_link(
                 base + opening.path,
@@ -200,12 +212,16 @@ class Connection:
                 on_open=lambda now: self._sink.leg_live(number, now),
                 tls=self._tls,
                 timeout_s=self._config.connect_timeout_s,
+                mark=self._spec.key.mark,
+                start=self._spec.key.start,
             )
         except BaseException:
             self._sink.close_leg(number, time_ns(), alive_ns=0, reason=Reason.DISCONNECT, close="not opened")
             raise
         self.epoch = epoch
         leg = _Leg(number, epoch, link, base)
+        self._frames, self._frames_long = self._budgets()
+        self._subscribed = names
         self._open.append(leg)
         link.closed.add_done_callback(lambda closed: self._account(leg, closed.result(), self._end_reason()))
         await self._subscribe(link, opening.batches)
@@ -216,11 +232,64 @@ class Connection:
         return leg
 
     async def _subscribe(self, link: Link, batches: list[list[str]]) -> None:
-        budget = Budget(limit=max(1, self._spec.limits.control_frames_per_s - 1), window_s=1.0)
         for batch in batches:
-            await self._within(budget)
-            self._request_id += 1
-            link.send(self._spec.subscribe(batch, self._request_id))
+            await self._request(link, self._spec.subscribe, batch)
+
+    async def _request(self, link: Link, make: Callable[[list[str], int], bytes], names: list[str]) -> None:
+        """Send one request, within the venue's limits of this connection."""
+        await self._within(self._frames)
+        if self._frames_long is not None:
+            await self._within(self._frames_long)
+        self._request_id += 1
+        self.requests += 1
+        link.send(make(names, self._request_id))
+
+    def _budgets(self) -> tuple[Budget, Budget | None]:
+        """What one connection may send; one in a second and a tenth of a minute's stay in reserve."""
+        limits = self._spec.limits
+        long = limits.control_frames_per_min
+        return (
+            Budget(limit=max(1, limits.control_frames_per_s - 1), window_s=1.0),
+            None if long is None else Budget(limit=long - long // 10, window_s=60.0),
+        )
+
+    # -- changes ----------------------------------------------------------------------------------------------------
+
+    def change(self, streams: list[Stream]) -> None:
+        """Bring these streams (one at least, all of one route) from now on: only what differs is asked of the venue."""
+        self.streams = streams
+        self._watch_these(streams)
+        self._changed = True
+        self._wake.set()
+
+    def _watch_these(self, streams: list[Stream]) -> None:
+        """Watch the pace of every stream; what was watched before goes on."""
+        described = {stream.name: self._spec.channel_of(stream.channel) for stream in streams}
+        paces, since, now = self._paces, self._since, monotonic()
+        self._paces = {name: paces.get(name) or Cadence(floor_s=channel.silence_floor_s) for name, channel in described.items()}
+        self._first_s = {name: channel.first_frame_s for name, channel in described.items()}
+        self._since = {name: since.get(name, now) for name in described}
+
+    async def _follow(self, leg: _Leg) -> None:
+        """Tell the venue what changed. Changes that come meanwhile are told together, after this."""
+        self._changed = False
+        names = [stream.name for stream in self.streams]
+        had, want = set(self._subscribed), set(names)
+        fresh = [name for name in names if name not in had]
+        gone = [name for name in self._subscribed if name not in want]
+        self._subscribed = names
+        if not fresh and not gone:
+            return
+        replace, unsubscribe = self._spec.replace, self._spec.unsubscribe
+        if replace is not None:
+            known = [name for name in names if name in had]
+            await self._request(leg.link, lambda batch, number: replace(batch, known, number), fresh)
+            return
+        batch = self._spec.limits.subscribe_batch
+        for make, some in ((unsubscribe, gone), (self._spec.subscribe, fresh)):
+            for at in range(0, len(some), batch):
+                if make is not None:
+                    await self._request(leg.link, make, some[at : at + batch])
 
     @staticmethod
     async def _within(budget: Budget) -> None:
@@ -246,6 +315,9 @@ class Connection:
                 return False
             if self._notice or due <= 0:
                 return True
+            if self._changed:
+                await self._follow(leg)
+                continue
             waker: asyncio.Future[object] = asyncio.ensure_future(self._wake.wait())
             gone: asyncio.Future[object] = leg.link.closed  # type: ignore[assignment]  # only waited for
             await asyncio.wait({gone, waker}, timeout=min(due, 3600.0), return_when=asyncio.FIRST_COMPLETED)
@@ -270,13 +342,13 @@ class Connection:
 
     def _judge_link(self, leg: _Leg, now: int) -> None:
         quiet_s = self._pace.silent_for_s(now)
-        if quiet_s < _SUSPECT_S and _control_quiet_s(leg.link) < self._config.ping_interval_s:
+        if quiet_s < _SUSPECT_S and _control_quiet_s(leg.link) < self._ping_every_s:
             leg.pinged_at = None
             return
-        if not self._pace.is_silent(now) and _control_quiet_s(leg.link) < self._config.ping_interval_s and leg.pinged_at is None:
+        if not self._pace.is_silent(now) and _control_quiet_s(leg.link) < self._ping_every_s and leg.pinged_at is None:
             return
         at = monotonic()
-        if leg.pinged_at is None or (leg.link.last_pong_ns and at - leg.pinged_at > self._config.ping_interval_s and self._answered(leg)):
+        if leg.pinged_at is None or (leg.link.last_pong_ns and at - leg.pinged_at > self._ping_every_s and self._answered(leg)):
             leg.pinged_at = at
             leg.link.last_pong_ns = 0
             leg.link.ping()
@@ -307,7 +379,7 @@ class Connection:
         """A single silent stream is subscribed again, ever more rarely; its neighbours notice nothing."""
         for name, pace in self._paces.items():
             silent, first_s = pace.is_silent(now), self._first_s[name]
-            late = first_s is not None and not pace.count and monotonic() - leg.opened_at > first_s
+            late = first_s is not None and not pace.count and monotonic() - max(leg.opened_at, self._since[name]) > first_s
             if not silent and not late:
                 self._suspect.pop(name, None)
                 continue
@@ -320,10 +392,21 @@ class Connection:
                 self._sink.stream_silent(name, last_ns)
             quiet_s = round(pace.silent_for_s(now), 1)
             _log.warning("stream silent", conn=self.name, stream=name, quiet_s=quiet_s, ever=pace.count)
-            self._request_id += 2
+            self._ask_again(leg, name)
+            return
+
+    def _ask_again(self, leg: _Leg, name: str) -> None:
+        at = monotonic()
+        if self._frames.wait_s(at) > 0:
+            return
+        self._request_id += 2
+        self._frames.take(at)
+        if self._spec.replace is not None:
+            known = [other for other in self._subscribed if other != name]
+            leg.link.send(self._spec.replace([name], known, self._request_id))
+        elif self._spec.unsubscribe is not None:
             leg.link.send(self._spec.unsubscribe([name], self._request_id - 1))
             leg.link.send(self._spec.subscribe([name], self._request_id))
-            return
 
     def _odd(self, number: int, now: int, data: bytes) -> None:
         if self._spec.is_shutdown_notice(data):
@@ -443,6 +526,7 @@ class Connection:
             last_close=self.last_close,
             won=side.won if side else 0,
             late=side.late if side else 0,
+            requests=self.requests,
         )
 
     def __repr__(self) -> str:

@@ -14,13 +14,26 @@ from hoga.net.ratelimit import Budget
 from hoga.runtime.logs import get_log
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["Feed"]
+__all__ = ["Feed", "connect_budget"]
 
 _log = get_log("feed")
 
 _AGAIN_S = 5.0
 _CONNECT_SHARE = 0.8
 """Of the venue's limit of connects, so much is used: others may share the address."""
+
+
+_budgets: dict[tuple[str, str], Budget] = {}
+"""By venue and address: one process is one client, however many feeds it has."""
+
+
+def connect_budget(spec: VenueSpec, config: FeedConfig) -> Budget:
+    """What all connections of this process to one venue share."""
+    limits = spec.limits
+    key = (spec.name, config.ws_url)
+    if key not in _budgets:
+        _budgets[key] = Budget(limit=max(1, int(limits.connects_per_window * _CONNECT_SHARE)), window_s=limits.connect_window_s)
+    return _budgets[key]
 
 
 class Feed:
@@ -37,8 +50,12 @@ class Feed:
         jitter: Callable[[], float],
     ) -> None:
         limits = spec.limits
-        budget = Budget(limit=max(1, int(limits.connects_per_window * _CONNECT_SHARE)), window_s=limits.connect_window_s)
-        parts = shards(streams, min(config.streams_per_connection, limits.streams_per_connection))
+        budget = connect_budget(spec, config)
+        most = min(config.streams_per_connection, limits.streams_per_connection)
+        routes: dict[str, list[Stream]] = {}
+        for stream in streams:
+            routes.setdefault(spec.route_of(stream), []).append(stream)
+        parts = [part for each in routes.values() for part in shards(each, most)]
         self.connections: list[Connection] = []
         self._tasks: list[asyncio.Task[None]] = []
         total = len(parts) * config.redundancy

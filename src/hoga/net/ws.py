@@ -41,13 +41,17 @@ class CloseInfo(NamedTuple):
 class Link(WSListener):
     """An open connection.
 
-    `table`: how a frame begins, up to its payload's `{` → who takes it. Filled by the owner, at any time.
+    `table`: how a frame begins, up to the first `mark` at or after `start` → who takes it. Filled by the owner, at any time.
     `on_open(now_ns)` comes before the first frame. `on_odd(recv_ns, frame)`: every other text or binary frame. Frames
     that arrive after `mute` are counted in `late_frames` and go nowhere. `closed` is done when the socket is gone.
     """
 
-    def __init__(self, table: dict[bytes, Take], on_odd: Take, on_open: Callable[[int], object]) -> None:
+    def __init__(
+        self, table: dict[bytes, Take], on_odd: Take, on_open: Callable[[int], object], *, mark: bytes = b"{", start: int = 12
+    ) -> None:
         self.table = table
+        self._mark = mark
+        self._start = start
         self._on_odd = on_odd
         self._on_open = on_open
         self._keys: dict[bytes, bytes] = {}
@@ -76,9 +80,9 @@ class Link(WSListener):
             self._slow(now, data, frame)
 
     def _key_of(self, data: bytes) -> bytes:
-        """How `data` begins, up to its payload's `{`. Remembered by its first `_width` bytes, which hold all of it: to find
+        """How `data` begins, up to the mark. Remembered by its first `_width` bytes, which hold all of it: to find
         the brace in each frame costs a quarter of a microsecond, a third of all that is done with the frame here."""
-        key = data[: data.find(b"{", 12)]
+        key = data[: data.find(self._mark, self._start)]
         if key in self.table and len(key) <= self._width:
             if len(self._keys) > _KEYS_PER_STREAM * len(self.table):
                 self._keys.clear()
@@ -115,7 +119,7 @@ class Link(WSListener):
         whole = data if len(self._fragments) == 1 else b"".join(self._fragments)
         self._fragments.clear()
         if whole is not data:
-            take = self.table.get(whole[: whole.find(b"{", 12)])
+            take = self.table.get(whole[: whole.find(self._mark, self._start)])
             if take is not None and not take(now, whole):
                 return
         self.last_control_ns = now
@@ -172,6 +176,8 @@ async def open_link(
     on_open: Callable[[int], object],
     tls: ssl.SSLContext | None,
     timeout_s: float,
+    mark: bytes = b"{",
+    start: int = 12,
 ) -> Link:
     """Connect to `url` and finish the handshake within `timeout_s`.
 
@@ -181,7 +187,7 @@ async def open_link(
     try:
         async with asyncio.timeout(timeout_s):
             _, link = await ws_connect(
-                lambda: Link(table, on_odd, on_open),
+                lambda: Link(table, on_odd, on_open, mark=mark, start=start),
                 url,
                 ssl_context=tls if secure else None,
                 websocket_handshake_timeout=timeout_s,

@@ -32,6 +32,7 @@ __all__ = [
     "Intake",
     "IntakeLane",
     "PlainIntake",
+    "UniqueIntake",
     "make_intake",
 ]
 
@@ -92,6 +93,7 @@ class Intake:
         "_counting",
         "_down_reason",
         "_first_key",
+        "_first_offset",
         "_healed",
         "_lane",
         "_last_key",
@@ -137,7 +139,8 @@ class Intake:
         self._spec = spec
         self._lane = lane
         self._buffer = lane.records
-        self._first_key = _id_pattern(channel.first_key)
+        self._first_key = _id_pattern(channel.previous_key or channel.first_key)
+        self._first_offset = 0 if channel.previous_key is None else 1
         self._last_key = self._first_key if channel.last_key == channel.first_key else _id_pattern(channel.last_key)
         self._legs: dict[int, int] = {}
         self._down_reason = Reason.DISCONNECT
@@ -217,7 +220,7 @@ class Intake:
         last = first if self._last_key is self._first_key else self._last_key.search(payload)
         if not first or not last or max(len(first[1]), len(last[1])) > _ID_DIGITS:
             return None
-        return int(first[1]), int(last[1])
+        return int(first[1]) + self._first_offset, int(last[1])
 
     def _judge_plain(self, payload: bytes) -> Verdict:
         return Verdict.NEW
@@ -523,10 +526,29 @@ class PlainIntake(Intake):
         return Verdict.NEW
 
 
+class UniqueIntake(PlainIntake):
+    """Ids in no order: they tell a duplicate, and nothing else."""
+
+    __slots__ = ()
+
+    def _verdict(self, now: int, payload: bytes, ids: tuple[int, int] | None) -> Verdict:
+        if ids is None:
+            return Verdict.NEW
+        if ids[1] in self._recent:
+            return Verdict.DUPLICATE
+        self._recent.append(ids[1])
+        return Verdict.NEW
+
+
 def make_intake(spec: VenueSpec, stream: Stream, *, index: int, lane: IntakeLane, queue_max: int, memory: int) -> Intake:
     """The intake that fits the stream's ids."""
     channel = spec.channel_of(stream.channel)
-    kind = PlainIntake if channel.last_key is None else ContiguousIntake if channel.contiguous else IncreasingIntake
+    if channel.last_key is None:
+        kind: type[Intake] = PlainIntake
+    elif not channel.ordered:
+        kind = UniqueIntake
+    else:
+        kind = ContiguousIntake if channel.contiguous else IncreasingIntake
     return kind(spec, stream, index=index, lane=lane, queue_max=queue_max, memory=memory)
 
 

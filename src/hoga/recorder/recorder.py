@@ -287,6 +287,11 @@ class Recorder:
         leg = self._legs.get(number)
         return leg.stats if leg else LegStats()
 
+    def leg_identity(self, number: int) -> tuple[str, int] | None:
+        """(connection, epoch) of an open leg, None when there is none of that number."""
+        leg = self._legs.get(number)
+        return (leg.conn, leg.epoch) if leg is not None else None
+
     def leg_lacks(self, number: int, since_ns: int) -> int:
         """How many streams have brought frames since `since_ns`, but none on this leg while there were two."""
         leg = self._legs.get(number)

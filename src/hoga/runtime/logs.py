@@ -268,6 +268,7 @@ class _Listener(logging.handlers.QueueListener):
         """Waits for a place: the sentinel must not be dropped."""
         self._lines.put(self._sentinel)  # type: ignore[attr-defined]  # typeshed leaves it out
 
+
 class _Formatter(logging.Formatter):
     def __init__(self, render: Callable[[logging.LogRecord], str]) -> None:
         super().__init__()

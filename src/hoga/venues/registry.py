@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hoga.venues.binance import SPOT
+from hoga.venues.binance import SPOT, USDM
 from hoga.venues.spec import VenueSpec
+from hoga.venues.upbit import UPBIT
 
 __all__ = ["VENUES"]
 
-VENUES: dict[str, VenueSpec] = {spec.name: spec for spec in (SPOT,)}
+VENUES: dict[str, VenueSpec] = {spec.name: spec for spec in (SPOT, USDM, UPBIT)}

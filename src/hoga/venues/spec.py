@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
+from hoga.core.market import Body, DataType
 from hoga.core.streams import Stream
 
-__all__ = ["ChannelSpec", "Limits", "RestPaths", "VenueSpec"]
+__all__ = ["ChannelSpec", "FrameKey", "Limits", "RestPaths", "VenueSpec"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,9 @@ class ChannelSpec:
     it has none. `contiguous`: ids prove holes. `event_key`: payload key of the venue's event time in ms, None when
     the payload has none. `first_frame_s`: a subscribed stream that brought nothing after so long is suspect, None
     when silence proves nothing (a symbol without trades). `silence_floor_s`: never call it silent sooner.
+    `previous_key`: the payload key of the id that a record follows, where ids are chained by it and not by counting on.
+    `ordered`: ids only grow; where they do not, they only tell duplicates. `data_type` and `decode(payload)`: what a
+    consumer gets; None where only the recorder takes it. `decode` raises ValueError for what it cannot read.
     `alternate_kind`: the kind to use beside another channel of the same kind, None when the payloads tell the two apart
     (they share the series) or when this is the one that keeps the name.
     """
@@ -30,11 +34,19 @@ class ChannelSpec:
     first_frame_s: float | None
     silence_floor_s: float
     alternate_kind: str | None = None
+    previous_key: str | None = None
+    ordered: bool = True
+    data_type: DataType | None = None
+    decode: Callable[[bytes], Body] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Documented limits of the venue's market streams, each with its source in the venue's README."""
+    """Documented limits of the venue's market streams, each with its source in the venue's README.
+
+    `control_frames_per_min`: None where there is no such limit. `ping_every_s`: we must ping at least so often; None
+    where the venue does.
+    """
 
     streams_per_connection: int
     control_frames_per_s: int
@@ -43,28 +55,45 @@ class Limits:
     lifetime_s: float
     url_max_chars: int
     subscribe_batch: int
+    control_frames_per_min: int | None = None
+    ping_every_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RestPaths:
-    """Paths of the public REST calls hoga makes itself; None where the venue has none."""
+    """Paths of the public REST calls hoga makes itself; `book` has `{symbol}`, None where the stream
+    brings whole books; `time` None where nothing tells it."""
 
-    time: str
+    time: str | None
     instruments: str
+    book: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameKey:
+    """How a data frame says whose it is: its bytes up to the first `mark` at or after `start`."""
+
+    mark: bytes = b"{"
+    start: int = 12
 
 
 @dataclass(frozen=True, slots=True)
 class VenueSpec:
-    """Everything hoga needs to know of a venue to record it.
+    """Everything hoga needs to know of a venue to record it and to serve it.
 
     `parse_stream(symbol, channel)` gives the Stream, or raises ValueError naming what is wrong with it.
     `channel_of(channel)` gives its ChannelSpec. `probe_channel`: what is subscribed, unrecorded, for latency when
-    no recorded stream of a symbol carries an event time. `connect_path(streams)` is the request target that opens
-    a connection with these streams (possibly none). `subscribe(names, request_id)` / `unsubscribe(...)` are the
-    control frames. `frame_key(stream)` is how a data frame of the stream begins, up to its payload's `{`.
+    no recorded stream of a symbol carries an event time. `route_of(stream)`: streams of different routes cannot share
+    a connection. `connect_path(route, names)` is the request target that opens a connection with these streams
+    (possibly none). `subscribe(names, request_id)` / `unsubscribe(...)` are the control frames. `replace(fresh, known,
+    request_id)`: where a request replaces everything subscribed on the connection, the request for both, with
+    snapshots for `fresh` only; None where subscribing adds. There, `unsubscribe` is None instead.
+    `frame_key(stream)` is how a data frame of the stream begins, up to the mark of `key`; where `wrapped`, the payload
+    follows and `}` ends it, else the whole frame is the payload.
     `split(frame)` gives (wire name, payload bytes) of any data frame, None when it is none.
     `reply(frame)`: None when the frame is no answer to a control request, else what the venue complains of ("" for none).
-    `server_time_ms(body)` and `symbols(body)` read the REST replies.
+    `server_time_ms(body)`, `symbols(body)` and `book(body)` (a depth snapshot) read the REST replies.
+    `channels`: the channel that serves a type of data, `{interval}` to be filled in. `is_symbol(text)`: could be one of the venue's.
     """
 
     name: str
@@ -74,12 +103,21 @@ class VenueSpec:
     probe_channel: str | None
     parse_stream: Callable[[str, str], Stream]
     channel_of: Callable[[str], ChannelSpec]
-    connect_path: Callable[[list[str]], str]
+    route_of: Callable[[Stream], str]
+    connect_path: Callable[[str, list[str]], str]
     subscribe: Callable[[list[str], int], bytes]
-    unsubscribe: Callable[[list[str], int], bytes]
+    unsubscribe: Callable[[list[str], int], bytes] | None
     frame_key: Callable[[Stream], bytes]
     split: Callable[[bytes], tuple[str, bytes] | None]
     is_shutdown_notice: Callable[[bytes], bool]
     reply: Callable[[bytes], str | None]
-    server_time_ms: Callable[[bytes], int]
+    server_time_ms: Callable[[bytes], int] | None
     symbols: Callable[[bytes], dict[str, str]]
+    is_symbol: Callable[[str], bool]
+    channels: Mapping[DataType, str]
+    examples: tuple[str, ...] = ()
+    key: FrameKey = field(default_factory=FrameKey)
+    wrapped: bool = True
+    replace: Callable[[list[str], list[str], int], bytes] | None = None
+    book: Callable[[bytes], Body] | None = None
+    default_interval: str = "1m"

@@ -69,7 +69,7 @@ def test_the_classic_file_works_unchanged(load: Load) -> None:
 
 
 def test_bom_crlf_quotes_and_missing_spaces_are_tolerated(load: Load) -> None:
-    text = '\ufeffSYMBOLS="BTCUSDT, ETHUSDT"  # two\r\nDASHBOARD_TOKEN = \'a#b\'\r\nLOG_DIR=/x#y\r\nTIMEOUT=7#8 # no'
+    text = "\ufeffSYMBOLS=\"BTCUSDT, ETHUSDT\"  # two\r\nDASHBOARD_TOKEN = 'a#b'\r\nLOG_DIR=/x#y\r\nTIMEOUT=7#8 # no"
     mistakes = mistakes_of(load, text)
     assert [(mistake.line, mistake.key) for mistake in mistakes] == [(4, "TIMEOUT")]
     config = load(text.rsplit("\r\n", 1)[0])

@@ -1,0 +1,367 @@
+"""app.hub: the hub on real connections: a wire over `feed`'s connections for every venue, and the process's manager.
+
+Streams that are recorded in this process need no connection of their own: the recorder's intake hands them over
+(`RecorderTap`). All other streams share as few connections as the venue allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from hoga.app.config import Config, VenueConfig, find_config, load_config
+from hoga.app.venue_run import feed_config, tls_of
+from hoga.core.errors import ProtocolMisuse, VenueError
+from hoga.core.ledger import Reason
+from hoga.core.streams import Stream
+from hoga.feed.connection import Connection, State
+from hoga.feed.feed import connect_budget
+from hoga.feed.sink import FeedConfig
+from hoga.hub.doors import Take
+from hoga.hub.manager import GlobalWebSocketManager
+from hoga.hub.states import ConnectionState, WebSocketType
+from hoga.hub.wire import Inlet, WireStats
+from hoga.net.rest import RestClient
+from hoga.recorder.recorder import Recorder
+from hoga.runtime.logs import get_log
+from hoga.venues.registry import VENUES
+from hoga.venues.spec import VenueSpec
+
+__all__ = ["FeedWire", "GlobalWebSocketManager", "open_manager", "wires_of"]
+
+_log = get_log("hub")
+
+_STATES = {
+    State.IDLE: ConnectionState.DISCONNECTED,
+    State.CONNECTING: ConnectionState.CONNECTING,
+    State.LIVE: ConnectionState.CONNECTED,
+    State.HANDOVER: ConnectionState.HANDOVER,
+    State.WAITING: ConnectionState.RECONNECTING,
+    State.STOPPED: ConnectionState.STOPPED,
+}
+
+
+class _LegStats(msgspec.Struct):
+    won: int = 0
+    late: int = 0
+
+
+class _Leg:
+    __slots__ = ("conn", "epoch", "streams", "table")
+
+    def __init__(self, conn: str, epoch: int, streams: list[Stream], table: dict[bytes, Take]) -> None:
+        self.conn = conn
+        self.epoch = epoch
+        self.streams = streams
+        self.table = table
+
+
+class FeedWire:
+    """The public streams of one venue. `recorder`: the one that runs in this process, None when there is none.
+
+    It is the sink of its connections; see `feed.sink.Sink`.
+    """
+
+    kind = WebSocketType.PUBLIC
+
+    def __init__(
+        self, spec: VenueSpec, config: FeedConfig, *, rest_url: str, tls: ssl.SSLContext | None, recorder: Recorder | None = None
+    ) -> None:
+        self.venue = spec.name
+        self._spec = spec
+        self._config = config
+        self._rest_url = rest_url
+        self._tls = tls
+        self._budget = connect_budget(spec, config)
+        self._connections: dict[str, Connection] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._legs: dict[int, _Leg] = {}
+        self._streams: dict[str, Stream] = {}
+        self._next_leg = 0
+        self._next_name = 0
+        self._inlet: Inlet | None = None
+        self._tap = RecorderTap(recorder) if recorder is not None else None
+
+    # -- what the hub calls ---------------------------------------------------------------------------------------
+
+    def start(self, inlet: Inlet) -> None:
+        """Begin."""
+        self._inlet = inlet
+        if self._tap is not None:
+            self._tap.start(inlet)
+
+    def want(self, streams: list[Stream]) -> None:
+        """Bring exactly these: what a connection has stays there, what is new goes where there is room."""
+        if self._tap is not None:
+            streams = self._tap.want(streams)
+        self._streams = {stream.name: stream for stream in streams}
+        wanted = dict.fromkeys(streams)
+        plans: dict[str, list[Stream]] = {}
+        for name, connection in self._connections.items():
+            plans[name] = [stream for stream in connection.streams if stream in wanted]
+            for stream in plans[name]:
+                del wanted[stream]
+        for stream in wanted:
+            plans.setdefault(self._place(stream, plans), []).append(stream)
+        for name, plan in plans.items():
+            self._carry_out(name, plan)
+
+    def _place(self, stream: Stream, plans: Mapping[str, list[Stream]]) -> str:
+        route = self._spec.route_of(stream)
+        most = min(self._config.streams_per_connection, self._spec.limits.streams_per_connection)
+        for name, plan in plans.items():
+            if len(plan) < most and plan and self._spec.route_of(plan[0]) == route:
+                return name
+        self._next_name += 1
+        return f"{self._config.label}{self.venue}-hub-{self._next_name}"
+
+    def _carry_out(self, name: str, plan: list[Stream]) -> None:
+        connection = self._connections.get(name)
+        if connection is None:
+            self._open(name, plan)
+        elif not plan:
+            self._end(name)
+        elif plan != connection.streams:
+            for leg in self._legs.values():
+                if leg.conn == name and self._inlet is not None:
+                    table = self._inlet.joining(name, leg.epoch, plan)
+                    leg.streams = plan
+                    leg.table.clear()
+                    leg.table.update(table)
+            connection.change(plan)
+
+    def _open(self, name: str, plan: list[Stream]) -> None:
+        connection = Connection(
+            name,
+            self._spec,
+            self._config,
+            plan,
+            sink=self,
+            connect_budget=self._budget,
+            tls=self._tls,
+            jitter=random.random,
+            first_rollover_s=self._config.rollover_s * (1.0 - 0.1 * random.random()),
+            first_port=self._next_name,
+        )
+        self._connections[name] = connection
+        self._tasks[name] = asyncio.create_task(self._keep(connection), name=f"hub {name}")
+
+    async def _keep(self, connection: Connection) -> None:
+        while True:
+            try:
+                await connection.run()
+                return
+            except Exception as fault:  # noqa: BLE001  # the supervised place: told, begun anew
+                _log.failure("connection task failed", fault, conn=connection.name)
+                connection.abandon()
+                await asyncio.sleep(5.0)
+
+    def _end(self, name: str) -> None:
+        task = asyncio.create_task(self._finish(self._connections.pop(name), self._tasks.pop(name)), name=f"hub end {name}")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    @staticmethod
+    async def _finish(connection: Connection, task: asyncio.Task[None]) -> None:
+        await connection.stop()
+        await asyncio.wait([task], timeout=1.0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    def tick(self) -> None:
+        """Once a second."""
+        for connection in self._connections.values():
+            connection.tick()
+        if self._tap is not None:
+            self._tap.tick()
+
+    def stats(self) -> list[WireStats]:
+        """Every connection of this wire's own."""
+        return [
+            WireStats(
+                connection=each.name,
+                state=_STATES[each.state],
+                epoch=each.epoch,
+                streams=each.streams,
+                reconnects=each.reconnects,
+                requests=each.requests,
+                last_close=each.last_close,
+            )
+            for each in (connection.stats() for connection in self._connections.values())
+        ]
+
+    async def known_symbols(self) -> dict[str, str] | None:
+        """As the venue lists them now."""
+        try:
+            async with RestClient(self.venue, self._rest_url, tls=self._tls, timeout_s=8.0) as rest:
+                return self._spec.symbols(await rest.get(self._spec.rest.instruments))
+        except (VenueError, ValueError) as fault:
+            _log.info("symbols not checked", venue=self.venue, why=str(fault))
+            return None
+
+    async def stop(self) -> None:
+        """Close every connection."""
+        for name in list(self._connections):
+            self._end(name)
+        await asyncio.gather(*self._ending, return_exceptions=True)
+        if self._tap is not None:
+            self._tap.stop()
+
+    # -- what the connections call (feed.sink.Sink) ---------------------------------------------------------------
+
+    def open_leg(self, conn: str, epoch: int, streams: list[Stream]) -> tuple[int, dict[bytes, Take]]:
+        """A connection is about to be made."""
+        assert self._inlet is not None, "started before anything is wanted"
+        self._next_leg += 1
+        leg = self._legs[self._next_leg] = _Leg(conn, epoch, streams, self._inlet.opening(conn, epoch, streams))
+        return self._next_leg, leg.table
+
+    def leg_live(self, number: int, now: int) -> None:
+        """It is open."""
+        leg = self._legs[number]
+        if self._inlet is not None:
+            self._inlet.opened(leg.conn, leg.epoch)
+
+    def close_leg(self, number: int, now: int, *, alive_ns: int, reason: Reason, close: str) -> None:
+        """It is over."""
+        leg = self._legs.pop(number, None)
+        if leg is not None and self._inlet is not None:
+            self._inlet.closed(leg.conn, leg.epoch, close if reason is not Reason.SILENCE else f"silent: {close}")
+
+    def odd(self, number: int, now: int, data: bytes) -> None:
+        """A frame that nobody takes as it stands."""
+        leg = self._legs.get(number)
+        if leg is not None and self._inlet is not None:
+            self._inlet.odd(leg.conn, leg.epoch, now, data)
+
+    def received(self, stream: str) -> tuple[int, int]:
+        """(frames in all, receipt of the newest)."""
+        known = self._streams.get(stream)
+        return self._inlet.received(known) if known is not None and self._inlet is not None else (0, 0)
+
+    def stream_silent(self, stream: str, since_ns: int) -> None:
+        """Asked for again by its connection; nothing to do here."""
+
+    def leg_stats(self, number: int) -> _LegStats:
+        """Who brought a frame first is not counted here."""
+        return _LegStats()
+
+    def leg_lacks(self, number: int, since_ns: int) -> int:
+        """How many streams have brought frames since `since_ns`, but none on this leg."""
+        leg, inlet = self._legs.get(number), self._inlet
+        if leg is None or inlet is None:
+            return 0
+        return sum(1 for stream in leg.streams if inlet.received(stream)[1] >= since_ns and not inlet.has_come(stream, leg.conn, leg.epoch))
+
+
+class RecorderTap:
+    """Hands over what is recorded in this process: each recorded frame once, under the recorder's own connection and epoch."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._inlet: Inlet | None = None
+        self._tapped: dict[str, Stream] = {}
+        self._takes: dict[int, dict[str, Take]] = {}
+        self._known: dict[int, tuple[str, int]] = {}
+
+    def start(self, inlet: Inlet) -> None:
+        """Begin."""
+        self._inlet = inlet
+
+    def want(self, streams: list[Stream]) -> list[Stream]:
+        """Tap what is recorded; returns the rest."""
+        intakes = self._recorder.intakes
+        tapped = {stream.name: stream for stream in streams if stream.name in intakes}
+        for name in self._tapped.keys() - tapped.keys():
+            intakes[name].route = None
+        self._tapped = tapped
+        for number in list(self._known):
+            self._join(number)
+        for name in tapped:
+            intakes[name].route = self._router(name)
+        return [stream for stream in streams if stream.name not in tapped]
+
+    def _router(self, name: str) -> Take:
+        intake = self._recorder.intakes[name]
+        takes = self._takes
+
+        def route(now: int, data: bytes) -> object:
+            number = intake.tag >> 16
+            mine = takes.get(number)
+            if mine is None:
+                mine = self._open(number)
+            take = mine.get(name)
+            if take is not None and take(now, data) and self._inlet is not None and number in self._known:
+                self._inlet.odd(*self._known[number], now, data)
+            return None
+
+        return route
+
+    def _open(self, number: int) -> dict[str, Take]:
+        leg = self._recorder.leg_identity(number)
+        if leg is None or self._inlet is None:
+            return {}
+        self._known[number] = leg
+        self._inlet.opening(*leg, [])
+        self._join(number)
+        self._inlet.opened(*leg)
+        return self._takes[number]
+
+    def _join(self, number: int) -> None:
+        assert self._inlet is not None, "started first"
+        streams = list(self._tapped.values())
+        table = self._inlet.joining(*self._known[number], streams)
+        self._takes[number] = {stream.name: table[self._recorder.intakes[stream.name].frame_key] for stream in streams}
+
+    def tick(self) -> None:
+        """Once a second: legs that are over are over here too."""
+        for number, leg in list(self._known.items()):
+            if self._recorder.leg_identity(number) != leg:
+                self._close(number, "closed")
+
+    def stop(self) -> None:
+        """Let the intakes go."""
+        for name in self._tapped:
+            self._recorder.intakes[name].route = None
+        for number in list(self._known):
+            self._close(number, "")
+
+    def _close(self, number: int, why: str) -> None:
+        leg = self._known.pop(number)
+        self._takes.pop(number, None)
+        if self._inlet is not None:
+            self._inlet.closed(*leg, why)
+
+
+def wires_of(config: Config, *, recorders: Mapping[str, Recorder] | None = None, label: str = "") -> list[FeedWire]:
+    """A wire for every venue hoga knows; those that nobody asks for anything never connect."""
+    return [_wire(config.venue(name), (recorders or {}).get(name), label) for name in VENUES]
+
+
+def _wire(config: VenueConfig, recorder: Recorder | None, label: str) -> FeedWire:
+    return FeedWire(VENUES[config.venue], feed_config(config, label), rest_url=config.rest_url, tls=tls_of(config), recorder=recorder)
+
+
+async def open_manager(config: object) -> GlobalWebSocketManager:
+    """The manager of `config`: a Config, the path of a hoga.conf, or None for hoga.conf in the working folder and the environment.
+
+    Raises ConfigError, ProtocolMisuse.
+    """
+    if config is None:
+        config = load_config(find_config(None, os.environ), overrides=[], environ=os.environ)
+    elif isinstance(config, str | Path):
+        config = load_config(Path(config), overrides=[], environ=os.environ)
+    if not isinstance(config, Config):
+        raise ProtocolMisuse(f"config is a {type(config).__name__}", hint="give a Config, a path, or nothing")
+    venues = {name: VENUES[name] for name in sorted(VENUES, key=lambda name: name not in config.active_venues)}
+    return GlobalWebSocketManager(wires_of(config), venues)
+
+
+GlobalWebSocketManager.opener = staticmethod(open_manager)

@@ -1,0 +1,161 @@
+"""core.market: what market data says, whoever says it: trades, books, tickers, candles.
+
+Prices and sizes are `Decimal`, made from the venue's text in one place (the venue's decoder) and exact. Times are
+wall-clock nanoseconds of the venue, None where the payload carries none.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+__all__ = ["Asset", "Assets", "Body", "Book", "Candle", "DataType", "Delta", "Level", "Liquidation", "MarkPrice", "Order", "Quote",
+           "Side", "Ticker", "Trade"]  # fmt: skip
+
+Level = tuple[Decimal, Decimal]
+"""(price, size)."""
+
+
+class DataType(StrEnum):
+    """What a consumer can ask for."""
+
+    TICKER = "ticker"
+    TRADE = "trade"
+    ORDERBOOK = "orderbook"
+    CANDLE = "candle"
+    DELTA = "delta"
+    QUOTE = "quote"
+    MARK_PRICE = "mark-price"
+    LIQUIDATION = "liquidation"
+    MY_ORDER = "my-order"
+    MY_ASSET = "my-asset"
+
+    @property
+    def private(self) -> bool:
+        """Whether it is about an account, and needs keys."""
+        return self in (DataType.MY_ORDER, DataType.MY_ASSET)
+
+
+class Side(StrEnum):
+    """Of a public trade: who took. BUY lifts an ask."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    """What every kind has."""
+
+    event_ns: int | None = None
+
+
+class Trade(Body, frozen=True, kw_only=True):
+    """One public trade. `taker`: the side that took. `trade_id` is the venue's."""
+
+    price: Decimal
+    size: Decimal
+    taker: Side
+    trade_id: int
+
+
+class Book(Body, frozen=True, kw_only=True):
+    """A whole book, or its best levels. Sides: (price, size), best first, without empty levels. `update_id` may be None."""
+
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+    update_id: int | None = None
+
+
+class Delta(Body, frozen=True, kw_only=True):
+    """Absolute sizes to apply, 0 removes. Ids as sent; `previous_id` only where the venue chains by it."""
+
+    first_id: int
+    last_id: int
+    previous_id: int | None = None
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+
+
+class Quote(Body, frozen=True, kw_only=True):
+    """The best bid and ask."""
+
+    bid: Decimal
+    bid_size: Decimal
+    ask: Decimal
+    ask_size: Decimal
+    update_id: int | None = None
+
+
+class Ticker(Body, frozen=True, kw_only=True):
+    """Figures of the day (or of the last 24 hours, as the venue has it). `change`: against the opening reference."""
+
+    last: Decimal
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    change: Decimal
+    volume: Decimal
+    turnover: Decimal
+
+
+class Candle(Body, frozen=True, kw_only=True):
+    """One candle as it stands. `closed` None: the venue does not say when it is final."""
+
+    start_ns: int
+    interval: str
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    turnover: Decimal
+    closed: bool | None = None
+
+
+class MarkPrice(Body, frozen=True, kw_only=True):
+    """Mark and index price and the funding of a perpetual contract; `next_funding_ns` None without funding."""
+
+    mark: Decimal
+    index: Decimal
+    funding_rate: Decimal | None
+    next_funding_ns: int | None
+
+
+class Liquidation(Body, frozen=True, kw_only=True):
+    """A forced order: the largest of its symbol in a second, not a complete tape."""
+
+    side: Side
+    price: Decimal
+    size: Decimal
+    average: Decimal
+
+
+class Order(Body, frozen=True, kw_only=True):
+    """What the venue says of an order of ours. `state` is the venue's own word. Amounts are None where they do not apply."""
+
+    order_id: str
+    state: str
+    side: Side
+    order_type: str
+    price: Decimal | None
+    quantity: Decimal | None
+    filled: Decimal | None
+    remaining: Decimal | None
+    client_id: str | None = None
+    fill_id: str | None = None
+
+
+class Asset(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one currency: what is free and what orders hold."""
+
+    currency: str
+    free: Decimal
+    locked: Decimal
+
+
+class Assets(Body, frozen=True, kw_only=True):
+    """Balances that changed (or all of them: apply them one by one)."""
+
+    assets: tuple[Asset, ...]

@@ -1,0 +1,151 @@
+"""hub.doors: where frames of one stream come in: stamped with their connection's epoch, told from duplicates, made events.
+
+With one leg every frame is new but perhaps the first, which may repeat what the last life ended with. While two legs
+bring the stream (a handover) each frame is taken from whichever brings it first; where ids only grow, one that is
+older than what was handed out already is dropped, so that a book never goes backwards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable
+
+from hoga.core.market import DataType
+from hoga.core.streams import Stream
+from hoga.hub.epochs import EpochManager
+from hoga.hub.events import EVENTS, BaseWebSocketEvent
+from hoga.hub.routing import Route
+from hoga.venues.spec import VenueSpec
+
+__all__ = ["Door", "Take"]
+
+Take = Callable[[int, bytes], object]
+"""Takes (recv_ns, frame); answers something true when the frame is not whole as it stands."""
+
+_STATES = frozenset({DataType.ORDERBOOK, DataType.QUOTE, DataType.TICKER})
+_MEMORY = 4096
+
+
+class Door:
+    """The way in of one stream, for frames of living epochs."""
+
+    __slots__ = (
+        "_decode",
+        "_epochs",
+        "_id",
+        "_legs",
+        "_make",
+        "_marks",
+        "_route",
+        "_size",
+        "_split",
+        "_states",
+        "_type",
+        "_whole",
+        "bytes",
+        "came",
+        "count",
+        "duplicates",
+        "frame_key",
+        "last_event",
+        "last_ns",
+        "stale",
+        "stream",
+    )  # fmt: skip
+
+    def __init__(self, spec: VenueSpec, stream: Stream, route: Route, epochs: EpochManager) -> None:
+        channel = spec.channel_of(stream.channel)
+        if channel.data_type is None or channel.decode is None:
+            raise ValueError(f"{stream.channel} is recorded only")
+        self.stream = stream
+        self.frame_key = spec.frame_key(stream)
+        self.count = self.bytes = self.last_ns = self.duplicates = self.stale = 0
+        self.last_event: BaseWebSocketEvent | None = None
+        self._type = channel.data_type
+        self._make = EVENTS[channel.data_type]
+        self._decode = channel.decode
+        self._route = route
+        self._epochs = epochs
+        self._whole = not spec.wrapped
+        self._size = len(self.frame_key)
+        self._split = spec.split
+        self._states = channel.data_type in _STATES and channel.ordered and channel.last_key is not None
+        self._id = None if channel.last_key is None else re.compile(rb'"%b"\s*:\s*(\d+)' % re.escape(channel.last_key.encode()))
+        self._legs: set[tuple[str, int]] = set()
+        self.came: set[tuple[str, int]] = set()
+        self._marks: deque[int] = deque(maxlen=_MEMORY)
+
+    def opening(self, conn: str, epoch: int) -> None:
+        """A leg that will bring this stream is being made."""
+        self._legs.add((conn, epoch))
+        if self.last_event is not None and not self._marks:
+            self._marks.append(self._mark(self.last_event.payload))
+
+    def closed(self, conn: str, epoch: int) -> None:
+        """A leg is over."""
+        self._legs.discard((conn, epoch))
+        self.came.discard((conn, epoch))
+        if len(self._legs) <= 1:
+            self._marks.clear()
+
+    def taker(self, conn: str, epoch: int) -> Take:
+        """What takes this stream's frames of one leg."""
+        make, data_type, decode, stream = self._make, self._type, self._decode, self.stream
+        size, whole, legs, marks, deliver = self._size, self._whole, self._legs, self._marks, self._route.deliver
+        living, came, leg = self._epochs.living(conn), self.came, (conn, epoch)
+
+        def take(now: int, data: bytes) -> object:
+            if data[-1:] != b"}":
+                return True
+            if epoch not in living:
+                self._epochs.note_stale(conn)
+                return None
+            payload = data if whole else data[size:-1]
+            if len(legs) > 1 or marks:
+                came.add(leg)
+                if marks and not self._is_new(payload, len(legs)):
+                    return None
+            event = make(stream, data_type, payload, now, conn, epoch, decode)
+            self.count += 1
+            self.bytes += len(data)
+            self.last_ns = now
+            self.last_event = event
+            deliver(event)
+            if len(legs) > 1:
+                marks.append(self._mark(payload))
+            return None
+
+        return take
+
+    def taker_slow(self, conn: str, epoch: int) -> Take:
+        """The same for frames in an unusual spelling."""
+        take, key = self.taker(conn, epoch), self.frame_key
+
+        def slow(now: int, data: bytes) -> object:
+            parts = self._split(data)
+            if parts is None:
+                return True
+            return take(now, parts[1] if self._whole else key + parts[1] + b"}")
+
+        return slow
+
+    def _mark(self, payload: bytes) -> int:
+        hit = self._id.search(payload) if self._id is not None else None
+        return hash(payload) if hit is None else int(hit[1])
+
+    def _is_new(self, payload: bytes, legs: int) -> bool:
+        marks = self._marks
+        mark = self._mark(payload)
+        if mark in marks:
+            self.duplicates += 1
+            return False
+        if legs <= 1:
+            marks.clear()
+        elif self._states and mark < marks[-1]:
+            self.stale += 1
+            return False
+        return True
+
+    def __repr__(self) -> str:
+        return f"<Door {self.stream.name} {self.count} frames {len(self._legs)} legs>"

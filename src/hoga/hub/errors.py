@@ -1,0 +1,35 @@
+"""hub.errors: what can go wrong for those who use the hub.
+
+HogaError
+├─ SubscriptionError     one component's wish cannot be served; the others notice nothing
+└─ RecoveryError         what was subscribed could not be restored, or connections disturb one another
+"""
+
+from __future__ import annotations
+
+from hoga.core.errors import HogaError
+
+__all__ = ["RecoveryError", "SubscriptionError"]
+
+
+class SubscriptionError(HogaError):
+    """`symbols` of `component_id` at `venue` cannot be served, for `why`. `venue` is "" when none could be told."""
+
+    def __init__(self, component_id: str, venue: str, symbols: tuple[str, ...], why: str, *, hint: str | None = None) -> None:
+        what = f" {', '.join(symbols)}" if symbols else ""
+        super().__init__(f"{component_id}: {venue or 'no venue'}{what}: {why}", hint=hint)
+        self.component_id = component_id
+        self.venue = venue
+        self.symbols = symbols
+        self.why = why
+
+
+class RecoveryError(HogaError):
+    """Something of `connection` is not as it was before the trouble."""
+
+    transient = True
+
+    def __init__(self, connection: str, why: str) -> None:
+        super().__init__(f"{connection}: {why}")
+        self.connection = connection
+        self.why = why

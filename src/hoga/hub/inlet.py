@@ -1,0 +1,209 @@
+"""hub.inlet: the doors of all streams, and the books of all connections: epochs, counts, troubles. It is what wires talk to."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from time import monotonic, time_ns
+
+from msgspec.structs import replace
+
+from hoga.core.streams import Stream
+from hoga.hub.doors import Door, Take
+from hoga.hub.epochs import EpochManager
+from hoga.hub.independence import ConnectionIndependenceMonitor
+from hoga.hub.metrics import ConnectionMetrics
+from hoga.hub.routing import DataRoutingEngine
+from hoga.hub.states import WebSocketType
+from hoga.hub.wire import WireStats
+from hoga.venues.spec import VenueSpec
+
+__all__ = ["ConnectionBook", "HubInlet"]
+
+_HOUR_S = 3600.0
+
+
+class ConnectionBook:
+    """What is known of one connection. `streams` are those of its newest life."""
+
+    def __init__(self, name: str, venue: str, kind: WebSocketType) -> None:
+        self.name = name
+        self.venue = venue
+        self.kind = kind
+        self.epoch = 0
+        self.connected_at: float | None = None
+        self.down_since: float | None = monotonic()
+        self.lost: deque[float] = deque(maxlen=1000)
+        self.errors = 0
+        self.streams: dict[int, dict[Stream, Door]] = {}
+        self.rate = 0.0
+        self.rated = (0.0, 0)
+
+    def doors(self) -> set[Door]:
+        """Of every stream that comes here now."""
+        return {door for doors in self.streams.values() for door in doors.values()}
+
+    def frames(self) -> int:
+        """Frames so far of the streams that come here now."""
+        return sum(door.count for door in self.doors())
+
+
+class HubInlet:
+    """One per venue and kind; epochs and doors are shared with nobody. `on_epoch(conn, epoch, up, why, streams)` tells of lives."""
+
+    def __init__(
+        self,
+        spec: VenueSpec,
+        kind: WebSocketType,
+        engine: DataRoutingEngine,
+        *,
+        independence: ConnectionIndependenceMonitor,
+        on_epoch: Callable[[HubInlet, str, int, bool, str, list[Stream]], object],
+    ) -> None:
+        self.spec = spec
+        self.kind = kind
+        self.epochs = EpochManager()
+        self.doors: dict[Stream, Door] = {}
+        self.books: dict[str, ConnectionBook] = {}
+        self.odd_frames = 0
+        self._engine = engine
+        self._independence = independence
+        self._on_epoch = on_epoch
+
+    # -- what wires call ----------------------------------------------------------------------------------------
+
+    def opening(self, conn: str, epoch: int, streams: list[Stream]) -> dict[bytes, Take]:
+        """A connection is being made."""
+        book = self.books.get(conn)
+        if book is None:
+            book = self.books[conn] = ConnectionBook(conn, self.spec.name, self.kind)
+        book.streams[epoch] = {}
+        self.epochs.begin(conn, epoch)
+        return self.joining(conn, epoch, streams)
+
+    def joining(self, conn: str, epoch: int, streams: list[Stream]) -> dict[bytes, Take]:
+        """Exactly these streams come on it from now on."""
+        book, table = self.books[conn], {}
+        before = book.streams.get(epoch, {})
+        mine = {stream: self.door(stream) for stream in streams}
+        for stream, door in before.items():
+            if stream not in mine:
+                door.closed(conn, epoch)
+        for stream, door in mine.items():
+            if stream not in before:
+                door.opening(conn, epoch)
+            table[door.frame_key] = door.taker(conn, epoch)
+        book.streams[epoch] = mine
+        return table
+
+    def opened(self, conn: str, epoch: int) -> None:
+        """It is open."""
+        book = self.books[conn]
+        book.epoch = epoch
+        book.connected_at, book.down_since = monotonic(), None
+        self._on_epoch(self, conn, epoch, True, "", list(book.streams.get(epoch, ())))
+
+    def closed(self, conn: str, epoch: int, why: str) -> None:
+        """That life is over, or never began."""
+        book = self.books[conn]
+        doors = book.streams.pop(epoch, {})
+        for door in doors.values():
+            door.closed(conn, epoch)
+        self.epochs.end(conn, epoch)
+        now = monotonic()
+        if not self.epochs.alive(conn):
+            book.down_since = book.down_since or now
+            book.connected_at = None
+            if doors and why:
+                self._independence.trouble(conn, now, why)
+        if book.epoch == epoch:
+            book.lost.append(now)
+            self._on_epoch(self, conn, epoch, False, why, list(doors))
+
+    def odd(self, conn: str, epoch: int, now_ns: int, frame: bytes) -> None:
+        """A frame in an unusual spelling, of a stream nobody wants any more, or no data at all."""
+        parts = self.spec.split(frame)
+        book = self.books.get(conn)
+        if parts is not None and book is not None:
+            for stream, door in book.streams.get(epoch, {}).items():
+                if stream.name == parts[0]:
+                    door.taker_slow(conn, epoch)(now_ns, frame)
+                    return
+            return
+        self.odd_frames += 1
+        if book is not None:
+            book.errors += 1
+
+    def has_come(self, stream: Stream, conn: str, epoch: int) -> bool:
+        """Whether that life of the connection has brought the stream."""
+        door = self.doors.get(stream)
+        return door is not None and (conn, epoch) in door.came
+
+    def received(self, stream: Stream) -> tuple[int, int]:
+        """(frames so far, receipt of the newest)."""
+        door = self.doors.get(stream)
+        return (door.count + door.duplicates, door.last_ns) if door is not None else (0, 0)
+
+    # -- what the manager asks ----------------------------------------------------------------------------------
+
+    def door(self, stream: Stream) -> Door:
+        """The way in of a stream, made when there is none."""
+        door = self.doors.get(stream)
+        if door is None:
+            door = self.doors[stream] = Door(self.spec, stream, self._engine.pin(stream), self.epochs)
+        return door
+
+    def forget(self, stream: Stream) -> None:
+        """Nobody wants it any more."""
+        if self.doors.pop(stream, None) is not None:
+            self._engine.unpin(stream)
+
+    def collect(self, now: float) -> None:
+        """Measure rates; every ten seconds or so."""
+        for book in self.books.values():
+            frames = book.frames()
+            at, before = book.rated
+            if at and now > at and frames >= before:
+                book.rate = (frames - before) / (now - at)
+            book.rated = (now, frames)
+
+    def watch(self, now: float) -> None:
+        """Tell the independence monitor how much came; every second or so."""
+        for book in self.books.values():
+            if book.connected_at is not None:
+                self._independence.count(book.name, book.frames(), now)
+
+    def metrics(self, wire: WireStats, now: float) -> ConnectionMetrics:
+        """Of one connection."""
+        book = self.books.get(wire.connection)
+        base = ConnectionMetrics(
+            connection=wire.connection,
+            venue=self.spec.name,
+            connection_type=self.kind,
+            state=wire.state,
+            at_s=now,
+            epoch=wire.epoch,
+            reconnect_count=wire.reconnects,
+            current_subscriptions=wire.streams,
+            requests_sent=wire.requests,
+        )
+        if book is None:
+            return base
+        doors = book.doors()
+        newest_ns = max((door.last_ns for door in doors), default=0)
+        return _with_book(base, book, doors, newest_ns, stale=self.epochs.stale_frames(book.name))
+
+
+def _with_book(base: ConnectionMetrics, book: ConnectionBook, doors: set[Door], newest_ns: int, *, stale: int) -> ConnectionMetrics:
+    age_s = (time_ns() - newest_ns) / 1e9 if newest_ns else None
+    return replace(
+        base,
+        connect_time=book.connected_at,
+        last_message_time=None if age_s is None else base.at_s - age_s,
+        message_count=sum(door.count for door in doors),
+        error_count=book.errors,
+        reconnects_last_hour=sum(1 for at in book.lost if base.at_s - at < _HOUR_S),
+        bytes_received=sum(door.bytes for door in doors),
+        stale_frames=stale,
+        rate=book.rate,
+    )

@@ -1,0 +1,526 @@
+"""hub.manager: the one manager of a process: components in, connections out, everything in between kept true.
+
+    register ─▶ subscriptions ─(pace)─▶ wires ─▶ inlet ─▶ doors ─▶ pool, routes ─▶ components
+
+Components are held weakly: one that is collected leaves by itself. Three tasks run: health every 30 s, sweep of dead
+references every 60 s, metrics every 10 s; and once a second wires are looked after. All on an injectable clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import sys
+import weakref
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from time import monotonic
+from typing import Any, ClassVar
+
+from hoga.core.errors import ProtocolMisuse
+from hoga.core.streams import Stream
+from hoga.hub.alerts import Alert, AlertKind, Alerts
+from hoga.hub.errors import SubscriptionError
+from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent, SubscriptionErrorEvent
+from hoga.hub.independence import ConnectionIndependenceMonitor
+from hoga.hub.inlet import HubInlet
+from hoga.hub.mailbox import Overflow
+from hoga.hub.metrics import ConnectionMetrics, PerformanceMetrics
+from hoga.hub.pace import Pace
+from hoga.hub.pool import DataPoolManager
+from hoga.hub.resolve import Resolver
+from hoga.hub.routing import Callback, DataRoutingEngine, Delivery, RoutingStats
+from hoga.hub.states import MANAGER_MOVES, GlobalManagerState, WebSocketType, move
+from hoga.hub.subscriptions import Change, ComponentSubscription, Mode, SubscriptionSpec, SubscriptionStateManager
+from hoga.hub.wire import Wire
+from hoga.runtime.logs import get_log
+from hoga.venues.spec import VenueSpec
+
+__all__ = ["GlobalWebSocketManager", "OnAlert", "OnStatus"]
+
+_log = get_log("hub")
+
+OnStatus = Callable[[StatusEvent], object]
+OnAlert = Callable[[Alert], object]
+Opener = Callable[[Any], Awaitable["GlobalWebSocketManager"]]
+
+HEALTH_S, SWEEP_S, METRICS_S, TICK_S = 30.0, 60.0, 10.0, 1.0
+_SERVED_WITHIN_S = 8.0
+"""A stream that should have brought something and has not is reported to those who want it."""
+_ASK_SYMBOLS_S = 3600.0
+_ERROR_RATE = 0.05
+
+
+class _Component:
+    __slots__ = ("on_status", "ref", "since", "subscription")
+
+    def __init__(self, ref: weakref.ref[Any], subscription: ComponentSubscription, on_status: OnStatus | None) -> None:
+        self.ref = ref
+        self.subscription = subscription
+        self.on_status = on_status
+
+
+class GlobalWebSocketManager:
+    """See the module. `get_instance` gives the process's own; tests make theirs from wires.
+
+    `now` and `sleep` are the clock of all timers, in seconds.
+    """
+
+    opener: ClassVar[Opener | None] = None
+    """Makes the instance from a configuration; the package puts it here."""
+    _instance: ClassVar[asyncio.Future[GlobalWebSocketManager] | None] = None
+
+    def __init__(
+        self,
+        wires: Iterable[Wire],
+        venues: Mapping[str, VenueSpec],
+        *,
+        now: Callable[[], float] = monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        pace: Pace | None = None,
+    ) -> None:
+        self.state = GlobalManagerState.IDLE
+        self.engine = DataRoutingEngine()
+        self.pool = DataPoolManager(self.engine, latest=self._latest)
+        self.independence = ConnectionIndependenceMonitor()
+        self.alerts = Alerts()
+        self.on_alert: list[OnAlert] = []
+        self.resolver = Resolver(venues)
+        self.subscriptions = SubscriptionStateManager(self.resolver, private=self._is_private)
+        self._venues = dict(venues)
+        self._now = now
+        self._sleep = sleep
+        self._pace = pace or Pace()
+        self._wires: dict[tuple[str, WebSocketType], Wire] = {}
+        self._inlets: dict[tuple[str, WebSocketType], HubInlet] = {}
+        self._told: dict[tuple[str, WebSocketType], list[Stream]] = {}
+        self._components: dict[str, _Component] = {}
+        self._dead: deque[tuple[str, weakref.ref[Any]]] = deque()
+        self._first_wanted: dict[Stream, float] = {}
+        self._suspected: set[Stream] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._used: dict[tuple[str, WebSocketType], asyncio.Event] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop = asyncio.get_running_loop()
+        self._began = now()
+        for wire in wires:
+            self.add_wire(wire)
+
+    # -- one per process ----------------------------------------------------------------------------------------
+
+    @classmethod
+    async def get_instance(cls, config: Any = None) -> GlobalWebSocketManager:
+        """The process's manager, made and started by the first call; calls at the same time wait for it.
+
+        `config`: see `hoga.hub`'s guide; None takes hoga.conf in the working folder and the environment. Later calls
+        may not name another one. After `stop`, or in another event loop, a new one is made.
+        """
+        waiting = cls._instance
+        loop = asyncio.get_running_loop()
+        if waiting is not None and waiting.get_loop() is loop and not _is_over(waiting):
+            if config is not None and waiting.done():
+                raise ProtocolMisuse("the manager of this process is configured already", hint="stop it first")
+            return await asyncio.shield(waiting)
+        if cls.opener is None:
+            raise ProtocolMisuse("no connections to be had", hint="import it from hoga, not from hoga.hub.manager")
+        made: asyncio.Future[GlobalWebSocketManager] = loop.create_future()
+        cls._instance = made
+        try:
+            manager = await cls.opener(config)
+            manager.start()
+        except BaseException as fault:
+            cls._instance = None
+            made.set_exception(fault if isinstance(fault, Exception) else asyncio.CancelledError())
+            made.exception()
+            raise
+        made.set_result(manager)
+        return manager
+
+    def add_wire(self, wire: Wire) -> None:
+        """One more venue or kind. Connections of different wires share nothing."""
+        key = (wire.venue, wire.kind)
+        self._wires[key] = wire
+        self._used[key] = asyncio.Event()
+        self._inlets[key] = HubInlet(self._venues[wire.venue], wire.kind, self.engine, independence=self.independence, on_epoch=self._epoch)
+        if self.state is not GlobalManagerState.IDLE:
+            wire.start(self._inlets[key])
+
+    def start(self) -> None:
+        """Begin."""
+        self._become(GlobalManagerState.STARTING)
+        for key, wire in self._wires.items():
+            wire.start(self._inlets[key])
+        for name, every_s, act in (
+            ("health", HEALTH_S, self.check_health),
+            ("sweep", SWEEP_S, self.sweep),
+            ("metrics", METRICS_S, self.collect_metrics),
+            ("tick", TICK_S, self.tick),
+        ):
+            self._task(name, self._every(every_s, act))
+        for wire in self._wires.values():
+            self._task(f"symbols {wire.venue}", self._ask_symbols(wire))
+        self._become(GlobalManagerState.ACTIVE)
+
+    async def stop(self) -> None:
+        """Everybody leaves, all connections end. Calling it again does nothing."""
+        if self.state in (GlobalManagerState.STOPPING, GlobalManagerState.STOPPED):
+            return
+        if self.state is not GlobalManagerState.IDLE:
+            self._become(GlobalManagerState.STOPPING)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
+        await asyncio.gather(*(wire.stop() for wire in self._wires.values()), return_exceptions=True)
+        for component_id in list(self._components):
+            self._leave(component_id)
+        self.engine.close()
+        self._become(GlobalManagerState.STOPPED)
+
+    # -- components ---------------------------------------------------------------------------------------------
+
+    async def register_component(
+        self,
+        component_id: str,
+        component_instance: object,
+        subscriptions: list[SubscriptionSpec],
+        callback: Callback,
+        *,
+        overflow: Overflow = Overflow.DROP_OLDEST,
+        capacity: int = 1000,
+        interval_s: float = 0.1,
+        delivery: Delivery = Delivery.AUTO,
+        on_status: OnStatus | None = None,
+    ) -> ComponentSubscription:
+        """Serve `callback` what the component asks for, until it leaves or is collected.
+
+        Args:
+            component_instance: held weakly; when it is collected, its subscriptions end. Must take weak references.
+            callback: gets each event. A plain function is called in another thread (see `Delivery`), an async one on the loop.
+            overflow, capacity, interval_s: what happens to events it does not keep up with; `interval_s` is of THROTTLE.
+            on_status: told on the loop of new epochs and of symbols that cannot be served.
+
+        Returns:
+            What it wants now. `errors` lists what cannot be served, then and later.
+
+        Raises:
+            SubscriptionError: nothing of a wish makes sense. ProtocolMisuse: the manager was stopped.
+
+        Registering an id again replaces its wishes and callback; streams that stay are not disturbed.
+        """
+        if self.state in (GlobalManagerState.STOPPING, GlobalManagerState.STOPPED):
+            raise ProtocolMisuse("the manager was stopped")
+        subscription, change = self.subscriptions.register(component_id, subscriptions)
+        self._note_change(change)
+        ref = weakref.ref(component_instance, lambda dead: self._collected(component_id, dead))
+        self._components[component_id] = _Component(ref, subscription, on_status)
+        consumer = self.engine.add_consumer(
+            component_id,
+            callback,
+            owner=component_instance,
+            delivery=delivery,
+            overflow=overflow,
+            capacity=capacity,
+            interval_s=interval_s,
+        )
+        for stream, mode in list(subscription.streams.items()):
+            self._serve(component_id, stream, mode, consumer.put)
+        for error in subscription.errors:
+            self._tell_error(component_id, error)
+        return subscription
+
+    async def unregister_component(self, component_id: str) -> None:
+        """The component leaves. Unknown ids, and leaving twice, do nothing. Events under way are dropped."""
+        self._leave(component_id)
+
+    def _serve(self, component_id: str, stream: Stream, mode: Mode, put: Callable[[BaseWebSocketEvent], object]) -> None:
+        latest = self._latest(stream)
+        if mode is Mode.SNAPSHOT:
+            if latest is not None:
+                put(latest)
+                self._served(component_id, stream)
+            else:
+                self.engine.add_once(component_id, stream, lambda: self._served(component_id, stream))
+            return
+        if latest is not None and mode is Mode.BOTH:
+            put(latest)
+        consumer = self.engine.consumer(component_id)
+        assert consumer is not None, "made just now"
+        self.engine.register_route(stream, consumer.put, component_id)
+
+    def _served(self, component_id: str, stream: Stream) -> None:
+        self.engine.leave(component_id, stream)
+        self._note_change(self.subscriptions.snapshot_served(component_id, stream))
+
+    def _latest(self, stream: Stream) -> BaseWebSocketEvent | None:
+        """The newest event of a stream that is alive: what a snapshot would say."""
+        inlet = self._inlets.get(self._key(stream))
+        door = inlet.doors.get(stream) if inlet is not None else None
+        if inlet is None or door is None or door.last_event is None:
+            return None
+        event = door.last_event
+        return event if event.epoch in inlet.epochs.alive(event.conn) else None
+
+    def _collected(self, component_id: str, dead: weakref.ref[Any]) -> None:
+        """By the garbage collector, in any thread, at any moment: only note it."""
+        self._dead.append((component_id, dead))
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to care
+            self._loop.call_soon_threadsafe(self._reap)
+
+    def sweep(self) -> None:
+        """Let components go whose owners are collected; looks at all of them."""
+        self._reap()
+        for component_id in [name for name, each in self._components.items() if each.ref() is None]:
+            self._leave(component_id)
+
+    def _reap(self) -> None:
+        while self._dead:
+            component_id, dead = self._dead.popleft()
+            component = self._components.get(component_id)
+            if component is not None and component.ref is dead:
+                self._leave(component_id)
+
+    def _leave(self, component_id: str) -> None:
+        if self._components.pop(component_id, None) is None:
+            return
+        self.engine.unregister_routes(component_id)
+        self._note_change(self.subscriptions.unregister(component_id))
+
+    # -- telling the venues -------------------------------------------------------------------------------------
+
+    def _note_change(self, change: Change) -> None:
+        if not change.added and not change.removed:
+            return
+        now = self._now()
+        for stream in change.added:
+            self._first_wanted[stream] = now
+        for stream in change.removed:
+            self._first_wanted.pop(stream, None)
+            self._suspected.discard(stream)
+        self._pace.changed(now)
+        if self._timer is None:
+            self._arm()
+
+    def _arm(self) -> None:
+        due = self._pace.due(self._now())
+        self._timer = None if due is None else self._loop.call_later(max(due, 0.001), self._tell)
+
+    def _tell(self) -> None:
+        """Every wire learns what it must bring, if that changed."""
+        self._timer = None
+        if self._pace.due(self._now()) or self.state in (GlobalManagerState.STOPPING, GlobalManagerState.STOPPED):
+            self._arm()
+            return
+        self._pace.told(self._now())
+        wanted = {(each.venue, each.kind): each.streams for each in self.subscriptions.wanted()}
+        for key, wire in self._wires.items():
+            streams = wanted.get(key, [])
+            before = self._told.get(key, [])
+            if set(streams) == set(before):
+                continue
+            self._told[key] = streams
+            wire.want(streams)
+            self._used[key].set()
+            inlet = self._inlets[key]
+            for stream in set(before) - set(streams):
+                inlet.forget(stream)
+                self.resolver.forget(stream)
+
+    def _key(self, stream: Stream) -> tuple[str, WebSocketType]:
+        return stream.venue, WebSocketType.PRIVATE if self._is_private(stream) else WebSocketType.PUBLIC
+
+    def _is_private(self, stream: Stream) -> bool:
+        data_type = self._venues[stream.venue].channel_of(stream.channel).data_type
+        return data_type is not None and data_type.private
+
+    # -- status -------------------------------------------------------------------------------------------------
+
+    def _epoch(self, inlet: HubInlet, conn: str, epoch: int, up: bool, why: str, streams: list[Stream]) -> None:
+        told = {name for stream in streams for name in self.subscriptions.components_of(stream)}
+        event = EpochEvent(venue=inlet.spec.name, conn=conn, epoch=epoch, up=up, why=why)
+        for component_id in told:
+            self._status(component_id, event)
+
+    def _tell_error(self, component_id: str, error: SubscriptionError) -> None:
+        symbols = ",".join(error.symbols)
+        _log.warning("a subscription cannot be served", component=component_id, venue=error.venue, symbols=symbols, why=error.why)
+        self._status(component_id, SubscriptionErrorEvent(error=error))
+
+    def _status(self, component_id: str, event: StatusEvent) -> None:
+        component = self._components.get(component_id)
+        if component is None or component.on_status is None:
+            return
+        try:
+            component.on_status(event)
+        except Exception as fault:  # noqa: BLE001  # the component's own fault, told, nobody else concerned
+            _log.failure("a status callback failed", fault, component=component_id)
+
+    # -- timers -------------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Once a second: look after wires, and find streams that nobody serves."""
+        now = self._now()
+        for key, wire in self._wires.items():
+            wire.tick()
+            self._inlets[key].watch(now)
+        self._find_unserved(now)
+
+    def _find_unserved(self, now: float) -> None:
+        for stream, since in list(self._first_wanted.items()):
+            inlet = self._inlets.get(self._key(stream))
+            if now - since < _SERVED_WITHIN_S or stream in self._suspected:
+                continue
+            if inlet is None:
+                self._reject(stream, "no connection for streams of this kind")
+                continue
+            known = self.resolver.known.get(stream.venue)
+            door = inlet.doors.get(stream)
+            if door is not None and door.count:
+                del self._first_wanted[stream]
+            elif known is not None and stream.symbol not in known:
+                self._reject(stream, "the venue lists no such symbol")
+            elif known is None and inlet.spec.channel_of(stream.channel).first_frame_s is not None and self._is_open(inlet, stream):
+                self._suspected.add(stream)
+                self._complain(stream, f"nothing came within {_SERVED_WITHIN_S:g} s: unknown or silent")
+
+    @staticmethod
+    def _is_open(inlet: HubInlet, stream: Stream) -> bool:
+        return any(book.connected_at is not None and stream in doors for book in inlet.books.values() for doors in book.streams.values())
+
+    def _reject(self, stream: Stream, why: str) -> None:
+        for subscription in self.subscriptions.reject(stream, why):
+            self.engine.leave(subscription.component_id, stream)
+            self._tell_error(subscription.component_id, subscription.errors[-1])
+        self._note_change(Change([], [stream]))
+
+    def _complain(self, stream: Stream, why: str) -> None:
+        for component_id in self.subscriptions.components_of(stream):
+            error = SubscriptionError(component_id, stream.venue, (stream.symbol,), why)
+            self._components[component_id].subscription.errors.append(error)
+            self._tell_error(component_id, error)
+
+    def check_health(self) -> None:
+        """Every 30 s: are the connections that are wanted up, and are components still there?"""
+        self.sweep()
+        now = self._now()
+        down = False
+        for metrics in self.get_connection_metrics().values():
+            lost = metrics.current_subscriptions > 0 and not metrics.is_connected
+            down = down or lost
+            self._observe(AlertKind.CONNECTION_LOST, metrics.connection, bad=lost, text=f"{metrics.state}", now=now)
+            bad = metrics.error_rate > _ERROR_RATE and metrics.error_count > 1
+            self._observe(AlertKind.ERROR_RATE, metrics.connection, bad=bad, text=f"{metrics.error_rate:.1%} of frames", now=now)
+        if self.state in (GlobalManagerState.ACTIVE, GlobalManagerState.DEGRADED):
+            self._become(GlobalManagerState.DEGRADED if down else GlobalManagerState.ACTIVE)
+
+    def observe(self, kind: AlertKind, subject: str, *, bad: bool, text: str) -> None:
+        """For those who see a gap, a full disk, a wrong clock: raise or end an alert."""
+        self._observe(kind, subject, bad=bad, text=text, now=self._now())
+
+    def _observe(self, kind: AlertKind, subject: str, *, bad: bool, text: str, now: float) -> None:
+        alert = self.alerts.observe(kind, subject, bad=bad, text=text, now_s=now)
+        if alert is None:
+            return
+        if alert.raised:
+            _log.error("alert", kind=alert.kind, subject=subject, text=text)
+        else:
+            _log.info("alert over", kind=alert.kind, subject=subject)
+        for told in self.on_alert:
+            try:
+                told(alert)
+            except Exception as fault:  # noqa: BLE001  # a notification channel's fault stays its own
+                _log.failure("an alert could not be told", fault, kind=alert.kind)
+
+    def collect_metrics(self) -> None:
+        """Every 10 s."""
+        for inlet in self._inlets.values():
+            inlet.collect(self._now())
+
+    async def _ask_symbols(self, wire: Wire) -> None:
+        """As soon as anything of the venue is wanted, and every hour."""
+        await self._used[wire.venue, wire.kind].wait()
+        while True:
+            known = await wire.known_symbols()
+            if known:
+                self.resolver.known[wire.venue] = known
+            await self._sleep(_ASK_SYMBOLS_S if known else 30.0)
+
+    async def _every(self, seconds: float, act: Callable[[], object]) -> None:
+        while True:
+            await self._sleep(seconds)
+            try:
+                act()
+            except Exception as fault:  # noqa: BLE001  # the supervised place of all timers: logged, done again
+                _log.failure("timer failed", fault, timer=getattr(act, "__name__", "?"))
+
+    def _task(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(self._loop.create_task(work, name=f"hub {name}"))
+
+    # -- figures ------------------------------------------------------------------------------------------------
+
+    def get_connection_metrics(self) -> dict[str, ConnectionMetrics]:
+        """By connection name."""
+        now = self._now()
+        found = {}
+        for key, wire in self._wires.items():
+            for stats in wire.stats():
+                found[stats.connection] = self._inlets[key].metrics(stats, now)
+        return found
+
+    def get_routing_statistics(self) -> RoutingStats:
+        """Of the routing engine."""
+        return self.engine.get_routing_statistics()
+
+    def get_performance_metrics(self) -> PerformanceMetrics:
+        """Of the whole hub."""
+        connections = list(self.get_connection_metrics().values())
+        routing = self.engine.get_routing_statistics()
+        frames = sum(door.count for inlet in self._inlets.values() for door in inlet.doors.values())
+        errors = sum(each.error_count for each in connections)
+        return PerformanceMetrics(
+            state=self.state,
+            uptime_seconds=self._now() - self._began,
+            total_components=len(self._components),
+            total_subscriptions=self.subscriptions.streams,
+            active_connections=sum(1 for each in connections if each.is_connected),
+            messages_processed=frames,
+            events_delivered=routing.delivered,
+            events_dropped=routing.dropped,
+            callback_errors=routing.errors,
+            requests_sent=sum(each.requests_sent for each in connections),
+            stale_frames=sum(inlet.epochs.stale_frames() for inlet in self._inlets.values()),
+            average_latency=routing.latency_mean_ms,
+            latency_p99=routing.latency_p99_ms,
+            error_rate=errors / frames if frames else 0.0,
+            memory_usage=_memory_mb(),
+            average_health=sum(each.health_score for each in connections) / len(connections) if connections else 0.0,
+        )
+
+    def _become(self, state: GlobalManagerState) -> None:
+        if state is GlobalManagerState.STOPPED and self.state is GlobalManagerState.IDLE:
+            self.state = state
+            return
+        self.state = move(MANAGER_MOVES, self.state, state)
+
+    def __repr__(self) -> str:
+        return f"<GlobalWebSocketManager {self.state} {len(self._components)} components {self.subscriptions.streams} streams>"
+
+
+def _is_over(waiting: asyncio.Future[GlobalWebSocketManager]) -> bool:
+    if not waiting.done():
+        return False
+    if waiting.cancelled() or waiting.exception() is not None:
+        return True
+    return waiting.result().state in (GlobalManagerState.STOPPING, GlobalManagerState.STOPPED)
+
+
+def _memory_mb() -> float:
+    """Resident memory, MB: now where the kernel tells, else its peak."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  # a line of the kernel's
+            return int(file.read().split()[1]) * resource.getpagesize() / 1e6
+    except (OSError, ValueError, IndexError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / 1e6 if sys.platform == "darwin" else peak / 1e3

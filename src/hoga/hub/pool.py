@@ -1,0 +1,118 @@
+"""hub.pool: the latest value of every stream somebody is interested in, and as much history as they asked for.
+
+Reading is a dictionary look-up and decodes when the value is looked at. A value knows its age and epoch (`recv_ns`,
+`epoch`): a book that stands still because its connection is down does not look live.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from hoga.core.market import DataType
+from hoga.core.streams import Stream
+from hoga.hub.events import BaseWebSocketEvent
+from hoga.hub.routing import DataRoutingEngine
+
+__all__ = ["DataPoolManager"]
+
+Key = tuple[str, DataType]
+
+
+class _Cell:
+    """The newest event of one stream, and the last few; how many clients it interests."""
+
+    __slots__ = ("clients", "event", "history")
+
+    def __init__(self) -> None:
+        self.event: BaseWebSocketEvent | None = None
+        self.history: deque[BaseWebSocketEvent] | None = None
+        self.clients = 0
+
+    def put(self, event: BaseWebSocketEvent) -> None:
+        self.event = event
+        if self.history is not None:
+            self.history.append(event)
+
+
+class DataPoolManager:
+    """Latest values by (symbol, type), fed by the routes of `engine`. The symbol may be `venue:symbol` as well.
+
+    `latest(stream)`: what a stream said last, for those who come later.
+    """
+
+    def __init__(self, engine: DataRoutingEngine, *, latest: Callable[[Stream], BaseWebSocketEvent | None] = lambda stream: None) -> None:
+        self._engine = engine
+        self._newest = latest
+        self._cells: dict[Stream, _Cell] = {}
+        self._by_key: dict[Key, dict[Stream, _Cell]] = {}
+        self._interests: dict[str, dict[Stream, DataType]] = {}
+
+    # -- interests ----------------------------------------------------------------------------------------------
+
+    def register_client_interest(
+        self, client_id: str, streams: Iterable[Stream], types: Mapping[Stream, DataType], *, history: int = 0
+    ) -> None:
+        """`client_id` may read these streams, and their last `history` events (the longest wish counts)."""
+        mine = self._interests.setdefault(client_id, {})
+        for stream in streams:
+            cell = self._cells.get(stream) or self._make(stream, types[stream])
+            if stream not in mine:
+                mine[stream] = types[stream]
+                cell.clients += 1
+            if history and (cell.history is None or (cell.history.maxlen or 0) < history):
+                cell.history = deque(cell.history or (), maxlen=history)
+
+    def unregister_client(self, client_id: str) -> None:
+        """What nobody else is interested in is forgotten."""
+        for stream, data_type in self._interests.pop(client_id, {}).items():
+            cell = self._cells[stream]
+            cell.clients -= 1
+            if not cell.clients:
+                self._forget(stream, data_type)
+
+    def _make(self, stream: Stream, data_type: DataType) -> _Cell:
+        cell = self._cells[stream] = _Cell()
+        cell.event = self._newest(stream)
+        for key in _keys(stream, data_type):
+            self._by_key.setdefault(key, {})[stream] = cell
+        self._engine.route(stream).add("the pool", cell.put)
+        return cell
+
+    def _forget(self, stream: Stream, data_type: DataType) -> None:
+        del self._cells[stream]
+        for key in _keys(stream, data_type):
+            self._by_key[key].pop(stream, None)
+            if not self._by_key[key]:
+                del self._by_key[key]
+        self._engine.leave_route(stream, "the pool")
+
+    # -- values -------------------------------------------------------------------------------------------------
+
+    def get_latest_data(self, symbol: str, data_type: DataType) -> BaseWebSocketEvent | None:
+        """The newest event of `symbol` (`KRW-BTC` or `upbit:KRW-BTC`), None before the first."""
+        newest: BaseWebSocketEvent | None = None
+        for cell in self._by_key.get((symbol, data_type), {}).values():
+            event = cell.event
+            if event is not None and (newest is None or event.recv_ns > newest.recv_ns):
+                newest = event
+        return newest
+
+    def get_multiple_data(self, requests: Sequence[Key]) -> dict[Key, BaseWebSocketEvent]:
+        """The newest of each, those without a value left out."""
+        found = ((key, self.get_latest_data(*key)) for key in requests)
+        return {key: event for key, event in found if event is not None}
+
+    def get_history(self, symbol: str, data_type: DataType) -> list[BaseWebSocketEvent]:
+        """Oldest first, as many as were asked to be kept."""
+        cells = self._by_key.get((symbol, data_type), {}).values()
+        return sorted((event for cell in cells for event in cell.history or ()), key=lambda event: event.recv_ns)
+
+    @property
+    def size(self) -> int:
+        """How many streams interest somebody."""
+        return len(self._cells)
+
+
+def _keys(stream: Stream, data_type: DataType) -> tuple[Key, Key]:
+    return (stream.symbol, data_type), (f"{stream.venue}:{stream.symbol}", data_type)

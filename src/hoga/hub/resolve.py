@@ -1,0 +1,84 @@
+"""hub.resolve: from a component's wish to streams, in the venue's own words. Pure.
+
+What cannot be served is told symbol by symbol; the rest of the wish is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hoga.core.streams import Stream
+from hoga.hub.errors import SubscriptionError
+from hoga.hub.subscriptions import Resolved, SubscriptionSpec
+from hoga.venues.spec import VenueSpec
+
+__all__ = ["Resolver"]
+
+
+class Resolver:
+    """Over the venues at hand. `known[venue]`: symbol → status as the venue lists them, once that is known.
+
+    Streams are made once: a thousand components that want one stream share one object.
+    """
+
+    def __init__(self, venues: Mapping[str, VenueSpec]) -> None:
+        self.venues = dict(venues)
+        self.known: dict[str, Mapping[str, str]] = {}
+        self._made: dict[tuple[str, str, str], Stream] = {}
+
+    def __call__(self, component_id: str, wish: SubscriptionSpec) -> Resolved:
+        """The streams of `wish` and what is wrong with the rest. Raises SubscriptionError when nothing of it makes sense."""
+        symbols = tuple(wish.symbols)
+        if not symbols:
+            raise SubscriptionError(component_id, wish.venue or "", (), "no symbols")
+        spec = self._venue_of(component_id, wish, symbols)
+        channel = self._channel_of(component_id, wish, spec)
+        streams: list[Stream] = []
+        errors: list[SubscriptionError] = []
+        for symbol in dict.fromkeys(symbols):
+            found = self._stream(spec, symbol, channel)
+            if isinstance(found, Stream):
+                streams.append(found)
+            else:
+                hint = f"did you mean {symbol.upper()}?" if spec.is_symbol(symbol.upper()) and symbol != symbol.upper() else None
+                errors.append(SubscriptionError(component_id, spec.name, (symbol,), found, hint=hint))
+        return Resolved(streams, errors)
+
+    def forget(self, stream: Stream) -> None:
+        """Nobody wants it any more."""
+        self._made.pop((stream.venue, stream.symbol, stream.channel), None)
+
+    def _venue_of(self, component_id: str, wish: SubscriptionSpec, symbols: tuple[str, ...]) -> VenueSpec:
+        if wish.venue is not None:
+            if wish.venue in self.venues:
+                return self.venues[wish.venue]
+            raise SubscriptionError(component_id, wish.venue, symbols, f"unknown venue, expected one of {', '.join(self.venues)}")
+        for like in (str, str.upper):
+            for spec in self.venues.values():
+                if any(spec.is_symbol(like(symbol)) for symbol in symbols):
+                    return spec
+        raise SubscriptionError(component_id, "", symbols, "no venue has symbols like these", hint=f"name one of {', '.join(self.venues)}")
+
+    def _channel_of(self, component_id: str, wish: SubscriptionSpec, spec: VenueSpec) -> str:
+        channel = wish.channel or spec.channels.get(wish.data_type)
+        if channel is None:
+            raise SubscriptionError(component_id, spec.name, tuple(wish.symbols), f"has no {wish.data_type} stream here")
+        channel = channel.replace("{interval}", wish.interval or spec.default_interval)
+        try:
+            if spec.channel_of(channel).decode is None:
+                raise ValueError(f"{channel} can be recorded, but not served")
+        except ValueError as fault:
+            raise SubscriptionError(component_id, spec.name, tuple(wish.symbols), str(fault)) from fault
+        return channel
+
+    def _stream(self, spec: VenueSpec, symbol: str, channel: str) -> Stream | str:
+        made = self._made.get((spec.name, symbol, channel))
+        if made is not None:
+            return made
+        if not spec.is_symbol(symbol):
+            return "not spelt like a symbol of this venue"
+        if spec.name in self.known and symbol not in self.known[spec.name]:
+            return "the venue lists no such symbol"
+        stream = spec.parse_stream(symbol, channel)
+        self._made[spec.name, symbol, channel] = stream
+        return stream

@@ -1,0 +1,80 @@
+"""hub.wire: what the hub needs of whoever brings frames, and what it offers them.
+
+A `Wire` brings the streams of one venue and kind over as few connections as the venue allows, heals by itself, and
+tells the `Inlet` of every life of every connection. `app.hub` makes wires from `feed`'s connections; tests make them
+from lists of frames.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from hoga.core.streams import Stream
+from hoga.hub.doors import Take
+from hoga.hub.states import ConnectionState, WebSocketType
+
+__all__ = ["Inlet", "Wire", "WireStats"]
+
+
+class WireStats(msgspec.Struct, frozen=True, kw_only=True):
+    """One connection of a wire, as the wire sees it. `last_close` is the venue's own words."""
+
+    connection: str
+    state: ConnectionState
+    epoch: int
+    streams: int
+    reconnects: int
+    requests: int
+    last_close: str = ""
+
+
+class Inlet(Protocol):
+    """The hub, as a wire sees it. All calls come from the event loop and return at once."""
+
+    def opening(self, conn: str, epoch: int, streams: list[Stream]) -> dict[bytes, Take]:
+        """A connection is being made with these streams: who takes frames that begin so."""
+
+    def joining(self, conn: str, epoch: int, streams: list[Stream]) -> dict[bytes, Take]:
+        """These streams come on a connection that is open."""
+
+    def opened(self, conn: str, epoch: int) -> None:
+        """It is open."""
+
+    def closed(self, conn: str, epoch: int, why: str) -> None:
+        """That life is over, or never began."""
+
+    def odd(self, conn: str, epoch: int, now_ns: int, frame: bytes) -> None:
+        """A frame that nobody takes as it stands."""
+
+    def has_come(self, stream: Stream, conn: str, epoch: int) -> bool:
+        """Whether that life of the connection has brought the stream."""
+
+    def received(self, stream: Stream) -> tuple[int, int]:
+        """(frames so far, receipt of the newest) of a stream."""
+
+
+class Wire(Protocol):
+    """Brings streams. `want` replaces what is wanted, at any time; an empty list ends all connections."""
+
+    venue: str
+    kind: WebSocketType
+
+    def start(self, inlet: Inlet) -> None:
+        """Begin, once."""
+
+    def want(self, streams: list[Stream]) -> None:
+        """Bring exactly these from now on."""
+
+    def tick(self) -> None:
+        """Once a second."""
+
+    def stats(self) -> list[WireStats]:
+        """Every connection."""
+
+    async def known_symbols(self) -> dict[str, str] | None:
+        """Symbol → status as the venue lists them, None when it cannot be asked now."""
+
+    async def stop(self) -> None:
+        """End in good order."""

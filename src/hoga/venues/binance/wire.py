@@ -1,0 +1,146 @@
+"""venues.binance.wire: what Binance's products share on the wire: combined frames, control requests, stream names. Pure.
+
+Rules: symbols are lower case in stream names; data frames are combined (`{"stream":"…","data":{…}}`) because partial
+depth carries no symbol; an ack proves syntax, not existence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from urllib.parse import quote
+
+import msgspec
+
+from hoga.core.jsontext import is_object
+from hoga.core.streams import Stream
+from hoga.venues.spec import ChannelSpec
+
+__all__ = ["INTERVALS", "Table", "control", "is_shutdown_notice", "is_symbol", "reply", "server_time_ms", "split", "stream_path", "symbols"]
+
+INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M")
+"""Candle intervals of every product."""
+
+
+class Table:
+    """The channels of one product: the first pattern that matches a channel describes it."""
+
+    def __init__(self, venue: str, channels: Sequence[tuple[str, ChannelSpec]], *, examples: Sequence[str]) -> None:
+        self._venue = venue
+        self._channels = tuple((re.compile(pattern), spec) for pattern, spec in channels)
+        self._examples = ", ".join(examples)
+
+    def channel_of(self, channel: str) -> ChannelSpec:
+        """The description of a channel. Raises ValueError for one that does not exist."""
+        for pattern, spec in self._channels:
+            if pattern.fullmatch(channel):
+                return spec
+        raise ValueError(f"unknown stream {channel!r}, expected one like {self._examples}")
+
+    def parse_stream(self, symbol: str, channel: str) -> Stream:
+        """The stream of `symbol` and `channel`, e.g. `BTCUSDT`, `depth20@100ms`. Raises ValueError."""
+        spec = self.channel_of(channel)
+        if not symbol or any(sign in symbol for sign in "@/ ,?&#"):
+            raise ValueError(f"{symbol!r} cannot be a symbol")
+        upper = symbol.upper()
+        return Stream(venue=self._venue, symbol=upper, channel=channel, name=f"{upper.lower()}@{channel}", kind=spec.kind)
+
+
+class _Envelope(msgspec.Struct):
+    stream: str
+    data: msgspec.Raw
+
+
+class _Time(msgspec.Struct):
+    serverTime: int
+
+
+class _Instrument(msgspec.Struct):
+    symbol: str
+    status: str = "TRADING"
+
+
+class _Instruments(msgspec.Struct):
+    symbols: list[_Instrument]
+
+
+class _Reply(msgspec.Struct):
+    """An answer to a control request. Errors come nested on the wire and flat in the documentation."""
+
+    id: int | str | msgspec.UnsetType | None = msgspec.UNSET
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    code: int | msgspec.UnsetType = msgspec.UNSET
+    msg: str | msgspec.UnsetType = msgspec.UNSET
+
+
+_reply = msgspec.json.Decoder(_Reply)
+_envelope = msgspec.json.Decoder(_Envelope)
+_time = msgspec.json.Decoder(_Time)
+_instruments = msgspec.json.Decoder(_Instruments)
+_SYMBOL = re.compile(r"[^\W a-z]+(_\d{6})?")
+
+
+def is_symbol(text: str) -> bool:
+    """Whether it is spelt like a symbol: capitals and digits without a dash."""
+    return _SYMBOL.fullmatch(text) is not None
+
+
+def stream_path(names: list[str], *, prefix: str = "") -> str:
+    """`/stream?streams=a/b`, or `/stream` for none. Names are percent-encoded where they are not ASCII."""
+    path = f"{prefix}/stream"
+    return f"{path}?streams=" + "/".join(quote(name, safe="@:+_!") for name in names) if names else path
+
+
+def split(frame: bytes) -> tuple[str, bytes] | None:
+    """(wire name, payload exactly as sent) of a combined frame in any spelling, None when it is no data frame.
+
+    The payload is a JSON object, or the frame is none.
+    """
+    if frame.startswith(b'{"stream":"') and frame.endswith(b"}"):
+        end = frame.find(b'"', 11)
+        if frame[end : end + 9] == b'","data":' and b"\\" not in frame[11:end]:
+            payload = frame[end + 9 : -1]
+            if is_object(payload):
+                return frame[11:end].decode("utf-8", "replace"), payload
+    try:
+        envelope = _envelope.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    payload = bytes(envelope.data)
+    return (envelope.stream, payload) if is_object(payload) else None
+
+
+def reply(frame: bytes) -> str | None:
+    """What an answer to a control request complains of: "" for an ack, None when the frame is no answer."""
+    if len(frame) > 100_000:
+        return None
+    try:
+        answer = _reply.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if isinstance(answer.error, msgspec.Raw):
+        return bytes(answer.error).decode("utf-8", "replace")
+    if isinstance(answer.code, int) and isinstance(answer.msg, str):
+        return f"{answer.code} {answer.msg}"
+    return "" if isinstance(answer.result, msgspec.Raw) and answer.id is not msgspec.UNSET else None
+
+
+def is_shutdown_notice(frame: bytes) -> bool:
+    """Whether the venue says that it is about to end the connection."""
+    return len(frame) < 256 and b'"serverShutdown"' in frame
+
+
+def control(method: str) -> Callable[[list[str], int], bytes]:
+    """The control request `method` for streams."""
+    return lambda names, request_id: msgspec.json.encode({"method": method, "params": names, "id": request_id})
+
+
+def server_time_ms(body: bytes) -> int:
+    """From the reply to the time call."""
+    return _time.decode(body).serverTime
+
+
+def symbols(body: bytes) -> dict[str, str]:
+    """Symbol → status, from exchangeInfo."""
+    return {each.symbol: each.status for each in _instruments.decode(body).symbols}

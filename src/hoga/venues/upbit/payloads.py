@@ -1,0 +1,186 @@
+"""venues.upbit.payloads: from Upbit's DEFAULT payloads to `core.market`. Pure.
+
+Every function takes one payload as sent and raises ValueError for what it cannot read. Numbers cross from text to
+Decimal here and nowhere else, exponents included. Units of price and size 0 are padding and left out.
+Source: docs.upbit.com/kr/reference/websocket-*, captures of 2026-09-23. Read 2026-11-20.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TypeVar
+
+import msgspec
+
+from hoga.core.market import Asset, Assets, Body, Book, Candle, Order, Side, Ticker, Trade
+from hoga.core.times import MS_NS, SECOND_NS
+
+__all__ = ["book", "candle", "my_asset", "my_order", "ticker", "trade"]
+
+S = TypeVar("S")
+
+
+class _Unit(msgspec.Struct, gc=False):
+    ask_price: Decimal
+    bid_price: Decimal
+    ask_size: Decimal
+    bid_size: Decimal
+
+
+class _Book(msgspec.Struct, gc=False):
+    timestamp: int
+    orderbook_units: list[_Unit]
+
+
+class _Trade(msgspec.Struct, gc=False):
+    trade_timestamp: int
+    trade_price: Decimal
+    trade_volume: Decimal
+    ask_bid: str
+    sequential_id: int
+
+
+class _Ticker(msgspec.Struct, gc=False):
+    timestamp: int
+    trade_price: Decimal
+    opening_price: Decimal
+    high_price: Decimal
+    low_price: Decimal
+    signed_change_price: Decimal
+    acc_trade_volume: Decimal
+    acc_trade_price: Decimal
+
+
+class _Candle(msgspec.Struct, gc=False):
+    type: str
+    timestamp: int
+    candle_date_time_utc: str
+    opening_price: Decimal
+    high_price: Decimal
+    low_price: Decimal
+    trade_price: Decimal
+    candle_acc_trade_volume: Decimal
+    candle_acc_trade_price: Decimal
+
+
+class _Order(msgspec.Struct, gc=False):
+    uuid: str
+    ask_bid: str
+    order_type: str
+    state: str
+    timestamp: int
+    price: Decimal | None = None
+    volume: Decimal | None = None
+    executed_volume: Decimal | None = None
+    remaining_volume: Decimal | None = None
+    identifier: str | None = None
+    trade_uuid: str | None = None
+
+
+class _Asset(msgspec.Struct, gc=False):
+    currency: str
+    balance: Decimal
+    locked: Decimal
+
+
+class _Assets(msgspec.Struct, gc=False):
+    assets: list[_Asset]
+    timestamp: int
+
+
+def _reader(kind: type[S], make: Callable[[S], Body]) -> Callable[[bytes], Body]:
+    decoder = msgspec.json.Decoder(kind)
+
+    def read(payload: bytes) -> Body:
+        return make(decoder.decode(payload))
+
+    return read
+
+
+def _side(text: str) -> Side:
+    """`ask_bid` is the taker's side: ASK sells."""
+    return Side.SELL if text == "ASK" else Side.BUY
+
+
+def _book(raw: _Book) -> Book:
+    units = raw.orderbook_units
+    return Book(
+        bids=tuple((unit.bid_price, unit.bid_size) for unit in units if unit.bid_size),
+        asks=tuple((unit.ask_price, unit.ask_size) for unit in units if unit.ask_size),
+        event_ns=raw.timestamp * MS_NS,
+    )
+
+
+def _trade(raw: _Trade) -> Trade:
+    return Trade(
+        price=raw.trade_price,
+        size=raw.trade_volume,
+        taker=_side(raw.ask_bid),
+        trade_id=raw.sequential_id,
+        event_ns=raw.trade_timestamp * MS_NS,
+    )
+
+
+def _ticker(raw: _Ticker) -> Ticker:
+    return Ticker(
+        last=raw.trade_price,
+        open=raw.opening_price,
+        high=raw.high_price,
+        low=raw.low_price,
+        change=raw.signed_change_price,
+        volume=raw.acc_trade_volume,
+        turnover=raw.acc_trade_price,
+        event_ns=raw.timestamp * MS_NS,
+    )
+
+
+def _candle(raw: _Candle) -> Candle:
+    start = datetime.fromisoformat(raw.candle_date_time_utc).replace(tzinfo=UTC)
+    return Candle(
+        start_ns=int(start.timestamp()) * SECOND_NS,
+        interval=raw.type.removeprefix("candle."),
+        open=raw.opening_price,
+        high=raw.high_price,
+        low=raw.low_price,
+        close=raw.trade_price,
+        volume=raw.candle_acc_trade_volume,
+        turnover=raw.candle_acc_trade_price,
+        event_ns=raw.timestamp * MS_NS,
+    )
+
+
+def _order(raw: _Order) -> Order:
+    return Order(
+        order_id=raw.uuid,
+        state=raw.state,
+        side=_side(raw.ask_bid),
+        order_type=raw.order_type,
+        price=raw.price,
+        quantity=raw.volume,
+        filled=raw.executed_volume,
+        remaining=raw.remaining_volume,
+        client_id=raw.identifier,
+        fill_id=raw.trade_uuid,
+        event_ns=raw.timestamp * MS_NS,
+    )
+
+
+def _my_assets(raw: _Assets) -> Assets:
+    assets = tuple(Asset(currency=each.currency, free=each.balance, locked=each.locked) for each in raw.assets)
+    return Assets(assets=assets, event_ns=raw.timestamp * MS_NS)
+
+
+book = _reader(_Book, _book)
+"""`orderbook`: a whole book in every frame."""
+trade = _reader(_Trade, _trade)
+"""`trade`."""
+ticker = _reader(_Ticker, _ticker)
+"""`ticker`."""
+candle = _reader(_Candle, _candle)
+"""`candle.*`."""
+my_order = _reader(_Order, _order)
+"""`myOrder`."""
+my_asset = _reader(_Assets, _my_assets)
+"""`myAsset`."""

@@ -1,0 +1,187 @@
+"""venues.upbit.public: channels, requests and limits of Upbit's public streams.
+
+Rules: a request replaces everything subscribed on its connection, so each holds all streams, those already coming with
+`is_only_realtime`; there is no ack, and an unknown or lower-case code is silent for ever; a book's depth suffix and
+its grouping level are not in its frames' codes, so each of them has a route (a connection) of its own; errors are
+frames, after which the server closes with 1000; a socket without traffic is cut after 60.5 s without a close frame.
+
+Source: docs.upbit.com/kr/reference/websocket-guide, -orderbook, rate-limits (2026-10-07), and captures of 2026-09-23
+where the two differ. Read 2026-11-20.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from hoga.core.jsontext import is_object
+from hoga.core.market import DataType
+from hoga.core.streams import Stream
+from hoga.venues.spec import ChannelSpec, FrameKey, Limits, RestPaths, VenueSpec
+from hoga.venues.upbit import payloads
+
+__all__ = ["UPBIT"]
+
+_NAME = "upbit"
+_SYMBOL = re.compile(r"[A-Z]+-[A-Z0-9]+")
+_BOOK = re.compile(r"orderbook(?:\.(?P<depth>1|5|15))?(?::(?P<level>\d+))?")
+_CANDLE = re.compile(r"candle\.(1s|1m|3m|5m|10m|15m|30m|60m|240m)")
+_EXAMPLES = ("orderbook", "orderbook.5", "trade", "ticker", "candle.1m")
+
+_TICKER = ChannelSpec(
+    "ticker", None, None, False, "timestamp", 10.0, 60.0, data_type=DataType.TICKER, decode=payloads.ticker
+)  # fmt: skip
+_TRADE = ChannelSpec(
+    "execution", "sequential_id", "sequential_id", False, "timestamp", None, 600.0,
+    ordered=False, data_type=DataType.TRADE, decode=payloads.trade,
+)  # fmt: skip
+_BARS = ChannelSpec("candle", None, None, False, "timestamp", None, 600.0, data_type=DataType.CANDLE, decode=payloads.candle)
+
+
+class _Head(msgspec.Struct):
+    type: str
+    code: str
+
+
+class _Status(msgspec.Struct):
+    status: str | None = None
+    method: str | None = None
+    mthd: str | None = None
+    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Market(msgspec.Struct):
+    market: str
+
+
+_head = msgspec.json.Decoder(_Head)
+_status = msgspec.json.Decoder(_Status)
+_markets = msgspec.json.Decoder(list[_Market])
+
+
+@lru_cache(maxsize=64)
+def channel_of(channel: str) -> ChannelSpec:
+    """The description of a channel. Raises ValueError for one that does not exist."""
+    if channel == "ticker":
+        return _TICKER
+    if channel == "trade":
+        return _TRADE
+    if _CANDLE.fullmatch(channel):
+        return _BARS
+    if hit := _BOOK.fullmatch(channel):
+        kind = f"orderbook{hit['depth'] or ''}" + (f"-level{hit['level']}" if hit["level"] else "")
+        return ChannelSpec(kind, None, None, False, "timestamp", 10.0, 60.0, data_type=DataType.ORDERBOOK, decode=payloads.book)
+    raise ValueError(f"unknown stream {channel!r}, expected one like {', '.join(_EXAMPLES)}")
+
+
+def parse_stream(symbol: str, channel: str) -> Stream:
+    """The stream of `symbol` and `channel`, e.g. `KRW-BTC`, `orderbook`. Raises ValueError."""
+    spec = channel_of(channel)
+    if not is_symbol(symbol):
+        raise ValueError(f"{symbol!r} cannot be a symbol, expected one like KRW-BTC")
+    return Stream(venue=_NAME, symbol=symbol, channel=channel, name=f"{symbol}@{channel}", kind=spec.kind)
+
+
+def is_symbol(text: str) -> bool:
+    """Whether it is spelt like a symbol: quote, dash, base, in capitals."""
+    return _SYMBOL.fullmatch(text) is not None
+
+
+def route_of(stream: Stream) -> str:
+    """Books of another depth or level look like plain ones, so they have a connection of their own."""
+    return stream.channel if stream.channel.startswith(("orderbook.", "orderbook:")) else ""
+
+
+def replace(fresh: list[str], known: list[str], request_id: int) -> bytes:
+    """The request for all of a connection's streams, by wire name: `fresh` with a snapshot each, `known` without."""
+    request: list[dict[str, Any]] = [{"ticket": f"hoga-{request_id}"}]
+    for names, flags in ((known, {"is_only_realtime": True}), (fresh, {})):
+        codes: dict[str, list[str]] = {}
+        for name in names:
+            symbol, _, channel = name.partition("@")
+            codes.setdefault(channel, []).append(symbol)
+        request += [_wish(channel, symbols) | flags for channel, symbols in codes.items()]
+    return msgspec.json.encode([*request, {"format": "DEFAULT"}])
+
+
+def _wish(channel: str, symbols: list[str]) -> dict[str, Any]:
+    hit = _BOOK.fullmatch(channel)
+    if hit is None:
+        return {"type": channel, "codes": symbols}
+    codes = [f"{symbol}.{hit['depth']}" for symbol in symbols] if hit["depth"] else symbols
+    wish: dict[str, Any] = {"type": "orderbook", "codes": codes}
+    return wish | {"level": int(hit["level"])} if hit["level"] else wish
+
+
+def frame_key(stream: Stream) -> bytes:
+    """How a data frame of the stream begins, up to the comma after its code."""
+    kind = "orderbook" if _BOOK.fullmatch(stream.channel) else stream.channel
+    return f'{{"type":"{kind}","code":"{stream.symbol}"'.encode()
+
+
+def split(frame: bytes) -> tuple[str, bytes] | None:
+    """(wire name, the whole frame) of a data frame in DEFAULT spelling, None when it is none."""
+    try:
+        head = _head.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    payload = frame.strip()
+    return (f"{head.code}@{head.type}", payload) if is_object(payload) else None
+
+
+def reply(frame: bytes) -> str | None:
+    """What an error frame says, "" for a sign of life or a list of subscriptions, None when it is none of these."""
+    if len(frame) > 100_000:
+        return None
+    try:
+        status = _status.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if isinstance(status.error, msgspec.Raw):
+        return bytes(status.error).decode("utf-8", "replace")
+    return "" if status.status or status.method or status.mthd else None
+
+
+UPBIT = VenueSpec(
+    name=_NAME,
+    title="Upbit",
+    limits=Limits(
+        streams_per_connection=2_000,  # none documented; 855 codes × 3 types in one request were served
+        control_frames_per_s=5,
+        connects_per_window=5,
+        connect_window_s=1.0,
+        lifetime_s=86_400.0,
+        url_max_chars=0,
+        subscribe_batch=10_000,
+        control_frames_per_min=100,
+        ping_every_s=15.0,
+    ),
+    rest=RestPaths(time=None, instruments="/v1/market/all"),
+    probe_channel=None,
+    parse_stream=parse_stream,
+    channel_of=channel_of,
+    route_of=route_of,
+    connect_path=lambda route, names: "/websocket/v1",
+    subscribe=lambda names, request_id: replace(names, [], request_id),
+    unsubscribe=None,
+    frame_key=frame_key,
+    split=split,
+    is_shutdown_notice=lambda frame: False,
+    reply=reply,
+    server_time_ms=None,
+    symbols=lambda body: {each.market: "TRADING" for each in _markets.decode(body)},
+    is_symbol=is_symbol,
+    channels={
+        DataType.ORDERBOOK: "orderbook",
+        DataType.TRADE: "trade",
+        DataType.TICKER: "ticker",
+        DataType.CANDLE: "candle.{interval}",
+    },
+    examples=_EXAMPLES,
+    key=FrameKey(mark=b",", start=22),
+    wrapped=False,
+    replace=replace,
+)

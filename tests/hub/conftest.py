@@ -1,0 +1,32 @@
+"""A started manager over wires made of lists."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest_asyncio
+
+from hoga.hub.manager import GlobalWebSocketManager
+from hoga.hub.pace import Pace
+from tests.hub.workbench import FakeWire, Make
+
+
+@pytest_asyncio.fixture
+async def make() -> AsyncIterator[Make]:
+    """Makes them; stopped at the end. Without `pace`, wants are told at once (after a loop turn)."""
+    made: list[GlobalWebSocketManager] = []
+
+    def start(*wires: FakeWire, now: Callable[[], float] | None = None, pace: Pace | None = None) -> GlobalWebSocketManager:
+        venues = {wire.venue: wire.spec for wire in wires}
+        unhurried = pace or Pace(quiet_s=0.0, longest_s=0.0, per_minute=1_000_000)
+        if now is None:
+            manager = GlobalWebSocketManager(wires, venues, pace=unhurried)
+        else:
+            manager = GlobalWebSocketManager(wires, venues, pace=unhurried, now=now)
+        manager.start()
+        made.append(manager)
+        return manager
+
+    yield start
+    for manager in made:
+        await manager.stop()
