@@ -92,9 +92,11 @@ def _start(*arguments: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
     running = Running(tmp_path)
-    until(lambda: running.health() == (200, []), seconds=20)
-    yield running
-    running.close()
+    try:
+        until(lambda: running.health() == (200, []), seconds=30)
+        yield running
+    finally:
+        running.close()
 
 
 def summary(running: Running) -> dict[str, Any]:

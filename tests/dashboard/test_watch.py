@@ -43,6 +43,16 @@ def test_a_stream_is_quiet_after_two_seconds_and_twenty_intervals() -> None:
     assert not watch.quiet_s.any()
 
 
+def test_trades_may_pause_for_longer_than_books() -> None:
+    watch = Watch()
+    fed(watch, range(1, 200))
+    last = at(199).rows.newest_ns
+    for tick in range(200, 480):
+        newest = [at(tick).rows.newest_ns[0], last[1], *at(tick).rows.newest_ns[2:]]
+        watch.feed(at(tick, newest_ns=newest), pid=1, mono_s=tick / 10, hardware=None)
+    assert not watch.quiet_s.any()
+
+
 def test_a_stream_that_rarely_speaks_is_not_quiet() -> None:
     watch = Watch()
     for tick in range(1, 600):

@@ -26,6 +26,7 @@ _NEVER = int(StreamFlag.NEVER)
 _DOWN = int(StreamFlag.DISCONNECTED | StreamFlag.NEVER)
 _SILENT = int(StreamFlag.SILENT | StreamFlag.DISCONNECTED | StreamFlag.OTHER_DOWN)
 _GATED = int(StreamFlag.GATED)
+_UP = ("live", "handover")
 _START_S = 15.0
 
 CODES: dict[str, str] = {
@@ -114,19 +115,32 @@ def judge(
     assert snapshot is not None, "it is not gone"
     if snapshot.state is not RunState.RECORDING and not any(snapshot.rows.recorded):
         return Verdict(State.STOPPED, [Reason("starting" if snapshot.state is RunState.STARTING else "stopping", "bad")])
+    quiet = _quiet_connections(snapshot, quiet_s)
     reasons = [
         *_stopping(snapshot),
         *_disk(snapshot, hardware),
-        *_connections(snapshot, quiet_s),
-        *_streams(snapshot, quiet_s),
+        *_connections(snapshot, quiet),
+        *_streams(snapshot, quiet_s, quiet),
         *_latency(snapshot),
         *_machine(snapshot, hardware),
     ]
     reasons.sort(key=lambda reason: reason.level != "bad")
-    idle = [bool(flags & ~_NEVER) or quiet > 0 for flags, quiet in zip(snapshot.rows.flags, quiet_s, strict=True)]
-    if idle and all(idle):
+    mute = {at for name in quiet for at in snapshot.meta.members[name]}
+    flags = snapshot.rows.flags
+    if flags and all(flags[at] & ~_NEVER or quiet_s[at] > 0 or at in mute for at in range(len(flags))):
         return Verdict(State.STOPPED, reasons)
     return Verdict(State.DEGRADED if reasons else State.RECORDING, reasons)
+
+
+def _quiet_connections(snapshot: Snapshot, quiet_s: list[float]) -> dict[str, float]:
+    """Connections that are up and on which nothing steady comes, and for how long."""
+    found = {}
+    for connection in snapshot.connections:
+        members = snapshot.meta.members.get(connection.name, [])
+        telling = [at for at in members if snapshot.meta.streams[at].steady] or members
+        if connection.state in _UP and telling and all(quiet_s[at] > 0 for at in telling):
+            found[connection.name] = min(quiet_s[at] for at in telling)
+    return found
 
 
 def _gone(snapshot: Snapshot | None, *, page: PageState, age_s: float, stale_after_s: float, folder: str) -> Reason | None:
@@ -171,35 +185,31 @@ def _disk(snapshot: Snapshot, hardware: Hardware | None) -> list[Reason]:
     return []
 
 
-def _connections(snapshot: Snapshot, quiet_s: list[float]) -> list[Reason]:
+def _connections(snapshot: Snapshot, quiet: dict[str, float]) -> list[Reason]:
     reasons = []
     flags = snapshot.rows.flags
     for connection in snapshot.connections:
         members = snapshot.meta.members.get(connection.name, [])
         down = [at for at in members if flags[at] & _DOWN]
-        if connection.state not in ("live", "handover") and down:
+        if connection.state not in _UP and down:
             why = connection.last_close or connection.state
             reasons.append(Reason("disconnected", "bad", {"connection": connection.name, "why": why, "streams": len(down)}))
-        elif members and all(quiet_s[at] > 0 for at in members):
-            seconds = round(min(quiet_s[at] for at in members), 1)
-            reasons.append(Reason("quiet", "bad", {"connection": connection.name, "seconds": seconds, "streams": len(members)}))
+        elif connection.name in quiet:
+            args: dict[str, str | int | float] = {"connection": connection.name, "seconds": round(quiet[connection.name], 1)}
+            reasons.append(Reason("quiet", "bad", {**args, "streams": len(members)}))
     return reasons
 
 
-def _streams(snapshot: Snapshot, quiet_s: list[float]) -> list[Reason]:
+def _streams(snapshot: Snapshot, quiet_s: list[float], quiet: dict[str, float]) -> list[Reason]:
     """Single silent streams: those whose whole connection is silent are told with it."""
     told = {
         at
         for connection in snapshot.connections
-        if (members := snapshot.meta.members.get(connection.name, []))
-        and (connection.state not in ("live", "handover") or all(quiet_s[at] > 0 for at in members))
-        for at in members
+        if connection.state not in _UP or connection.name in quiet
+        for at in snapshot.meta.members.get(connection.name, [])
     }
-    silent = [
-        row.name
-        for at, row in enumerate(snapshot.meta.streams)
-        if at not in told and (snapshot.rows.flags[at] & _SILENT or quiet_s[at] > 0)
-    ]
+    flags = snapshot.rows.flags
+    silent = [row.name for at, row in enumerate(snapshot.meta.streams) if at not in told and (flags[at] & _SILENT or quiet_s[at] > 0)]
     return [Reason("silent", "bad", {"count": len(silent), "names": _listed(silent)})] if silent else []
 
 

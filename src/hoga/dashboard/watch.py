@@ -26,8 +26,8 @@ event-loop lag and GC pause, ms; fsync, ms; processor and collector, %; memory, 
 
 _RATE_S = 2.0
 _PACE = 0.03
-_QUIET_MIN_S = 2.0
-_QUIET_INTERVALS = 20.0
+_QUIET_MIN_S, _QUIET_INTERVALS = 2.0, 20.0
+_BURSTY_MIN_S, _BURSTY_INTERVALS = 30.0, 100.0
 _LEARN_S = 5.0
 _HOUR_S = 3600.0
 
@@ -71,6 +71,8 @@ class Watch:
         self._own_times: deque[float] = deque(maxlen=HISTORY_S)
         self._reconnects: dict[str, tuple[int, deque[float]]] = {}
         self._lanes: NDArray[numpy.int64] = numpy.zeros(streams, dtype=numpy.int64)
+        self._floor_s: Floats = numpy.full(streams, _BURSTY_MIN_S)
+        self._intervals: Floats = numpy.full(streams, _BURSTY_INTERVALS)
 
     def feed(self, snapshot: Snapshot, *, pid: int, mono_s: float, hardware: Hardware | None) -> bool:
         """Take a snapshot. Returns whether a new run began with it."""
@@ -80,6 +82,9 @@ class Watch:
             self._begin(len(snapshot.meta.streams), len(snapshot.meta.symbols))
             self._started = mono_s
             self._lanes = numpy.array([row.lane for row in snapshot.meta.streams], dtype=numpy.int64)
+            steady = numpy.array([row.steady for row in snapshot.meta.streams], dtype=bool)
+            self._floor_s = numpy.where(steady, _QUIET_MIN_S, _BURSTY_MIN_S)
+            self._intervals = numpy.where(steady, _QUIET_INTERVALS, _BURSTY_INTERVALS)
         self._rate(snapshot, mono_s)
         self._judge_quiet(snapshot, mono_s)
         if mono_s - self._last_second >= 1.0:
@@ -108,11 +113,12 @@ class Watch:
             self.flush_ms = lanes[self._lanes]
 
     def _judge_quiet(self, snapshot: Snapshot, mono_s: float) -> None:
-        """A stream is quiet when nothing came for two seconds and for twenty of its mean intervals."""
+        """A steady stream is quiet when nothing came for two seconds and for twenty of its mean intervals. Trades come in
+        bursts: half a minute, and a hundred intervals."""
         newest = numpy.array(snapshot.rows.newest_ns, dtype=numpy.int64)
         age = numpy.where(newest > 0, (snapshot.now_ns - newest) / 1e9, mono_s - self._started)
         with numpy.errstate(divide="ignore"):
-            patience = numpy.maximum(_QUIET_MIN_S, numpy.where(self._pace > 0.01, _QUIET_INTERVALS / self._pace, numpy.inf))
+            patience = numpy.maximum(self._floor_s, numpy.where(self._pace > 0.01, self._intervals / self._pace, numpy.inf))
         self.quiet_s = numpy.where((age > patience) & (mono_s - self._started > _LEARN_S), age, 0.0)
 
     # -- connections ------------------------------------------------------------------------------------------------

@@ -68,6 +68,11 @@ class StreamRow(msgspec.Struct, frozen=True, array_like=True):
     lane: int
     directory: str
 
+    @property
+    def steady(self) -> bool:
+        """Whether it comes at a pace of its own (books do), rather than when somebody trades."""
+        return self.kind.startswith("orderbook") or self.kind == "delta"
+
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
     """What does not change while a run lasts. `members`: connection → places of its streams."""
