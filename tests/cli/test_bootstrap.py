@@ -97,7 +97,8 @@ def test_through_a_link_from_anywhere(checkout: Checkout, tmp_path: Path) -> Non
 def test_the_tests_get_their_own_extras_and_arguments(checkout: Checkout) -> None:
     checkout.run("ls")
     result = checkout.run("test", "-k", "one thing")
-    assert result.stdout == f"tests in {checkout.root}: -m pytest -n logical --dist loadfile -k one thing\n"
+    marks = "not slow and not faults and not soak"
+    assert result.stdout == f"tests in {checkout.root}: -m pytest -n logical --dist loadfile -m {marks} -k one thing\n"
     assert "-e .[test,dev]" in checkout.calls_file.read_text()
     assert checkout.run("ls").stderr == ""
     assert checkout.calls == ["venv", "install", "install"]

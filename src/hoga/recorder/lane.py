@@ -44,6 +44,8 @@ __all__ = ["Bookkeeping", "Lane", "Pulse"]
 _FLUSH_S = 0.0015
 _YOUNG_NS = 500_000
 """A batch that was begun so lately waits for the next pulse: a burst's batches stay large."""
+_BEHIND = 16_384
+"""So many records wait for the disk: it cannot take a burst as it is, so batches are compressed again."""
 _STEP_BACK_NS = 60 * SECOND_NS
 _ODD_KEPT = 65_536
 _CHUNK_BYTES = 64 << 20
@@ -242,7 +244,8 @@ class Lane:
         self._forget_written()
         self._queued.append((writer.queued_records + count, array("I", records[1::3])))
         self._seq += 1
-        chunk = encode_chunk(records, self._seq, packed=len(records) < CHUNK_ITEMS)
+        packed = len(records) < CHUNK_ITEMS or writer.pending_records > _BEHIND
+        chunk = encode_chunk(records, self._seq, packed=packed)
         writer.put(self.number, chunk, records=count, oldest_ns=records[0])
 
     def _shed(self, records: list[Any]) -> None:
