@@ -16,8 +16,8 @@ from hoga.hub.states import ConnectionState
 from hoga.venues.private import Refusal, Trouble
 
 __all__ = [
-    "HINTS", "PRIVATE_MOVES", "SEEN_AS", "MissedEvent", "PrivateState", "PrivateStateEvent", "hint_for", "missing_keys", "missed_from",
-    "state_after",
+    "HINTS", "PRIVATE_MOVES", "SEEN_AS", "MissedEvent", "PrivateState", "PrivateStateEvent", "hint_for", "judged", "missed_from",
+    "missing_keys", "state_after",
 ]  # fmt: skip
 
 _MARGIN_NS = 2 * SECOND_NS
@@ -34,20 +34,18 @@ class PrivateState(StrEnum):
     LIVE = "live"
     REJECTED = "rejected"
     BACKING_OFF = "backing-off"
-    STOPPED = "stopped"
 
 
 _P = PrivateState
 
 PRIVATE_MOVES: Mapping[PrivateState, frozenset[PrivateState]] = {
-    _P.IDLE: frozenset({_P.NO_KEY, _P.CONNECTING, _P.STOPPED}),
-    _P.NO_KEY: frozenset({_P.IDLE, _P.STOPPED}),
-    _P.CONNECTING: frozenset({_P.AUTHENTICATING, _P.REJECTED, _P.BACKING_OFF, _P.IDLE, _P.STOPPED}),
-    _P.AUTHENTICATING: frozenset({_P.LIVE, _P.REJECTED, _P.BACKING_OFF, _P.IDLE, _P.STOPPED}),
-    _P.LIVE: frozenset({_P.REJECTED, _P.BACKING_OFF, _P.IDLE, _P.STOPPED}),
-    _P.REJECTED: frozenset({_P.CONNECTING, _P.IDLE, _P.STOPPED}),
-    _P.BACKING_OFF: frozenset({_P.CONNECTING, _P.IDLE, _P.STOPPED}),
-    _P.STOPPED: frozenset(),
+    _P.IDLE: frozenset({_P.NO_KEY, _P.CONNECTING}),
+    _P.NO_KEY: frozenset({_P.IDLE}),
+    _P.CONNECTING: frozenset({_P.AUTHENTICATING, _P.REJECTED, _P.BACKING_OFF, _P.IDLE}),
+    _P.AUTHENTICATING: frozenset({_P.LIVE, _P.REJECTED, _P.BACKING_OFF, _P.IDLE}),
+    _P.LIVE: frozenset({_P.REJECTED, _P.BACKING_OFF, _P.IDLE}),
+    _P.REJECTED: frozenset({_P.CONNECTING, _P.IDLE}),
+    _P.BACKING_OFF: frozenset({_P.CONNECTING, _P.IDLE}),
 }
 """IDLE: nothing is wanted. REJECTED: the venue says no and a person must act; tried again all the same, ever more rarely."""
 
@@ -59,7 +57,6 @@ SEEN_AS: Mapping[PrivateState, ConnectionState] = {
     _P.LIVE: ConnectionState.CONNECTED,
     _P.REJECTED: ConnectionState.REFUSED,
     _P.BACKING_OFF: ConnectionState.RECONNECTING,
-    _P.STOPPED: ConnectionState.STOPPED,
 }
 """In the words of all connections."""
 
@@ -110,6 +107,12 @@ class MissedEvent(msgspec.Struct, frozen=True, kw_only=True):
 def missed_from(last_proof_ns: int | None) -> int | None:
     """Where a span that may have been missed begins, given when the last life last proved that nothing was lost, None without one."""
     return None if last_proof_ns is None else last_proof_ns - _MARGIN_NS
+
+
+def judged(refusal: Refusal, *, was_live: bool) -> Refusal:
+    """A key that the venue does not know, and knew before, was revoked: venues use one word for both."""
+    revoked = was_live and refusal.trouble is Trouble.KEY
+    return msgspec.structs.replace(refusal, trouble=Trouble.REVOKED) if revoked else refusal
 
 
 def state_after(refusal: Refusal | None) -> PrivateState:

@@ -153,4 +153,3 @@ class VenueSpec:
         return replace(
             self, channel_of=self.describe, frame_key=lambda stream: stream.name.encode(), split=lambda frame: None, wrapped=False
         )
-
