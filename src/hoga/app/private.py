@@ -37,6 +37,7 @@ __all__ = ["PrivateWire", "credentials_of", "private_wire"]
 _log = get_log("hub")
 
 _PING_AT_MOST_S = 15.0
+_PEM = "a PEM file of an Ed25519 private key"
 
 
 class PrivateWire:
@@ -229,32 +230,34 @@ def private_wire(config: VenueConfig, label: str = "") -> PrivateWire | None:
         rest_url=config.rest_url,
         variable=f"HOGA_{config.venue.upper().replace('-', '_')}__",
         backoff=feed.backoff,
-        rejects=BackoffRules(base_s=config.base_backoff, max_s=max(300.0, config.max_backoff), reset_cycle_after=9, reset_level=9),
+        rejects=BackoffRules(base_s=max(2.0, config.base_backoff), max_s=300.0, reset_cycle_after=9, reset_level=9),
         ping_interval_s=min(config.ws_ping_interval, _PING_AT_MOST_S),
         ping_timeout_s=config.ws_ping_timeout,
     )
-    budget = connect_budget(spec, feed)
-    return PrivateWire(spec, settings, credentials_of(config), connect_budget=budget, tls=tls_of(config), label=label)
+    credentials, budget = credentials_of(config), connect_budget(spec, feed)
+    try:
+        spec.private.check(credentials)
+    except ValueError as fault:
+        raise _mistake(config.venue, config.private_key_file, str(fault), _PEM) from None
+    return PrivateWire(spec, settings, credentials, connect_budget=budget, tls=tls_of(config), label=label)
 
 
 def credentials_of(config: VenueConfig) -> Credentials:
     """The keys of a venue. Raises ConfigError for a key file that others can read, or that holds no key."""
-    if config.private_key_file is None:
-        return Credentials(key=config.api_key, secret=config.api_secret)
-    return Credentials(key=config.api_key, secret=config.api_secret, signing_key=_read_key(config.venue, config.private_key_file))
+    path = config.private_key_file
+    signing_key = Secret("") if path is None else _read_key(config.venue, path)
+    return Credentials(key=config.api_key, secret=config.api_secret, signing_key=signing_key)
 
 
 def _read_key(venue: str, path: Path) -> Secret:
     try:
         if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise _mistake(venue, path, "a key that others can read", f"mode 0600 (chmod 600 {path})")
-        text = path.read_text(encoding="ascii")
+        return Secret(path.read_text(encoding="ascii"))
     except (OSError, UnicodeDecodeError) as fault:
-        raise _mistake(venue, path, type(fault).__name__, "a PEM file of an Ed25519 private key") from None
-    if "-----BEGIN PRIVATE KEY-----" not in text:
-        raise _mistake(venue, path, "no unencrypted private key", "a PEM file of an Ed25519 private key")
-    return Secret(text)
+        raise _mistake(venue, path, type(fault).__name__, _PEM) from None
 
 
-def _mistake(venue: str, path: Path, found: str, expected: str) -> ConfigError:
-    return ConfigError([ConfigMistake(str(path), None, f"[{venue}] PRIVATE_KEY_FILE", found, expected)])
+def _mistake(venue: str, path: Path | None, found: str, expected: str) -> ConfigError:
+    where = f"[{venue}]" if path is None else str(path)
+    return ConfigError([ConfigMistake(where, None, "PRIVATE_KEY_FILE", found, expected)])

@@ -223,7 +223,6 @@ class PrivateConnection:
         if lived_s >= PROVEN_AFTER_S:
             self._rejects.level = 0
         if self._live_since is not None:
-            self._was_live = True
             self.reconnects += 1
         schedule.ended(lived_s=lived_s if schedule is self._backoff else 0.0, brought_data=self._live_since is not None)
         delay = schedule.delay_s(self._jitter())
@@ -323,7 +322,7 @@ class PrivateConnection:
     def _live(self, now_ns: int) -> None:
         assert self._attempt is not None, "a connection is open"
         self.epoch = self._attempt
-        self._live_since = self._clock.now()
+        self._live_since, self._was_live = self._clock.now(), True
         self._sink.opened(self.name, self.epoch)
         self._become(PrivateState.LIVE)
         self._sink.tell(MissedEvent(venue=self.venue, conn=self.name, epoch=self.epoch, from_ns=missed_from(self._proof_ns), to_ns=now_ns))

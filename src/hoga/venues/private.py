@@ -163,11 +163,13 @@ class PrivateSpec:
 
     `decode`: the types of data it tells, and their readers (which raise ValueError for what they cannot read).
     `needs`: which configuration keys make it work, as alternatives. `session(credentials, types, nonce)` begins a life.
+    `check(credentials)` raises ValueError for keys that cannot be signed with; its text holds nothing of them.
     """
 
     decode: Mapping[DataType, Callable[[bytes], Body]]
     needs: tuple[tuple[str, ...], ...]
     session: Callable[[Credentials, frozenset[DataType], Nonce], PrivateSession]
+    check: Callable[[Credentials], object] = lambda credentials: None
 
     def can_use(self, credentials: Credentials) -> bool:
         """Whether these keys are all that is needed."""

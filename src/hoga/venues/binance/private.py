@@ -20,7 +20,7 @@ from msgspec import field
 from hoga.core.market import DataType
 from hoga.core.secret import Credentials, Secret
 from hoga.venues.binance import account
-from hoga.venues.binance.auth import signed_params
+from hoga.venues.binance.auth import signed_params, signer_of
 from hoga.venues.private import (
     Call,
     Connect,
@@ -330,6 +330,7 @@ SPOT_PRIVATE = PrivateSpec(
     },
     needs=(("API_KEY", "API_SECRET"), ("API_KEY", "PRIVATE_KEY_FILE")),
     session=SpotSession,
+    check=signer_of,
 )
 """Spot: orders, fills, balances, and what came in or went out."""
 
