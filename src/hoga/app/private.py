@@ -243,7 +243,10 @@ def private_wire(config: VenueConfig, label: str = "") -> PrivateWire | None:
 
 
 def credentials_of(config: VenueConfig) -> Credentials:
-    """The keys of a venue. Raises ConfigError for a key file that others can read, or that holds no key."""
+    """The keys of a venue. Raises ConfigError for a key file that others can read, and for keys that cannot go into a header."""
+    for name, value in (("API_KEY", config.api_key), ("API_SECRET", config.api_secret)):
+        if not value.reveal().isascii():
+            raise ConfigError([ConfigMistake(f"[{config.venue}]", None, name, "(hidden), not ASCII", "the venue's own text")])
     path = config.private_key_file
     signing_key = Secret("") if path is None else _read_key(config.venue, path)
     return Credentials(key=config.api_key, secret=config.api_secret, signing_key=signing_key)

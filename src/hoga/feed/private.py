@@ -203,8 +203,7 @@ class PrivateConnection:
     def _over(self, end: _End) -> None:
         """This life is over: nothing of it is taken any more."""
         link, self._link, self._session = self._link, None, None
-        why = self._credentials.hide(end.refusal.text if end.refusal is not None else end.why)
-        self.last_close = why
+        self.last_close = end.why
         if link is not None:
             if self._live_since is not None:
                 self._proof_ns = link.last_control_ns
@@ -212,7 +211,7 @@ class PrivateConnection:
             link.cut()
         if self._attempt is not None:
             attempt, self._attempt = self._attempt, None
-            self._sink.closed(self.name, attempt, "" if self._stopping else why)
+            self._sink.closed(self.name, attempt, "" if self._stopping else end.why)
 
     async def _pause(self, end: _End) -> None:
         """Tell what happened, and wait before the next life."""
@@ -262,9 +261,9 @@ class PrivateConnection:
             case Live():
                 self._live(now_ns)
             case Refuse(refusal):
-                self._finish(_End(refusal.text, refusal))
+                self._finish(refusal.text, refusal)
             case Renew(why):
-                self._finish(_End(why))
+                self._finish(why)
             case Emit():
                 self._sink.emit(self.name, self._attempt or self.epoch, now_ns, step)
             case Odd(frame):
@@ -302,7 +301,7 @@ class PrivateConnection:
             reply = Reply(status=fault.status, body=fault.body, retry_after_s=fault.retry_after_s)
             return self._session.refused(reply, self._clock.wall_ms())
         except LinkError as fault:
-            self._finish(_End(fault.why))
+            self._finish(fault.why)
             return []
         self._become(PrivateState.AUTHENTICATING)
         return self._session.opened(self._clock.wall_ms())
@@ -327,9 +326,11 @@ class PrivateConnection:
         self._become(PrivateState.LIVE)
         self._sink.tell(MissedEvent(venue=self.venue, conn=self.name, epoch=self.epoch, from_ns=missed_from(self._proof_ns), to_ns=now_ns))
 
-    def _finish(self, end: _End) -> None:
+    def _finish(self, why: str, refusal: Refusal | None = None) -> None:
+        """This life shall end. What the venue said is hidden of keys here, before anybody keeps it."""
         if self._end is None:
-            self._end = end
+            hidden = self._credentials.hide(why)
+            self._end = _End(hidden, None if refusal is None else msgspec.structs.replace(refusal, text=hidden))
             self._wake.set()
 
     # -- watching ---------------------------------------------------------------------------------------------------
@@ -343,8 +344,7 @@ class PrivateConnection:
             while self._end is None and not self._stopping:
                 await asyncio.wait({gone, waker}, timeout=self._config.tick_s, return_when=asyncio.FIRST_COMPLETED)
                 if link.closed.done():
-                    info = link.closed.result()
-                    self._finish(_End(f"{info.code} {info.reason}".strip()))
+                    self._finish(f"{link.closed.result().code} {link.closed.result().reason}".strip())
                     return
                 looks += 1
                 self._judge(link, looks)
@@ -356,7 +356,7 @@ class PrivateConnection:
         """Is it alive, and has it let us in?"""
         config = self._config
         if self.state is PrivateState.AUTHENTICATING and looks * config.tick_s >= config.login_timeout_s:
-            self._finish(_End(f"no answer to the login within {config.login_timeout_s:g} s"))
+            self._finish(f"no answer to the login within {config.login_timeout_s:g} s")
         elif self._unanswered is None:
             self._unasked += 1
             if self._unasked * config.tick_s >= config.ping_interval_s:
@@ -367,7 +367,7 @@ class PrivateConnection:
         else:
             self._unanswered += 1
             if self._unanswered * config.tick_s >= config.ping_timeout_s:
-                self._finish(_End(f"no answer to a ping for {config.ping_timeout_s:g} s"))
+                self._finish(f"no answer to a ping for {config.ping_timeout_s:g} s")
 
     # -- telling ------------------------------------------------------------------------------------------------------
 

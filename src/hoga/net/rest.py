@@ -62,9 +62,11 @@ class RestClient:
     async def call(self, method: str, path: str, *, headers: Mapping[str, Secret]) -> RestReply:
         """Any call, any answer. Raises VenueError when there is none; its text holds no header."""
         assert self._session is not None, "used inside `async with`"
-        revealed = {name: value.reveal() for name, value in headers.items()}
+        request = self._session.request
         try:
-            async with self._session.request(method, self._base + path, headers=revealed, allow_redirects=False) as answer:
+            async with request(
+                method, self._base + path, headers={name: value.reveal() for name, value in headers.items()}, allow_redirects=False
+            ) as answer:
                 wish = answer.headers.get("Retry-After")
                 return RestReply(answer.status, await answer.read(), None if wish is None else _seconds(wish))
         except (aiohttp.ClientError, TimeoutError, OSError) as fault:

@@ -190,17 +190,18 @@ async def open_link(
     """Connect to `url` and finish the handshake within `timeout_s`.
 
     `target`: a path that nobody may see, after the `url`. `headers`: to be sent with the handshake.
-    Raises ConnectFailed or HandshakeRefused (with the server's Retry-After).
+    Raises ConnectFailed or HandshakeRefused (with the server's Retry-After); their cause is left out where its frames
+    would hold what nobody may see.
     """
     secure = urlsplit(url).scheme == "wss"
-    revealed = {name: value.reveal() for name, value in (headers or {}).items()}
+    hidden = bool(target or headers)
     try:
         async with asyncio.timeout(timeout_s):
             _, link = await ws_connect(
                 lambda: Link(table, on_odd, on_open, mark=mark, start=start),
                 url + target.reveal(),
                 logger_name=_quiet,
-                extra_headers=revealed,
+                extra_headers={name: value.reveal() for name, value in (headers or {}).items()},
                 ssl_context=tls if secure else None,
                 websocket_handshake_timeout=timeout_s,
                 enable_auto_pong=False,
@@ -212,14 +213,16 @@ async def open_link(
     except WSHandshakeError as fault:
         response = fault.response
         if response is None:
-            raise ConnectFailed(name, f"no WebSocket handshake at {url}: {fault}", epoch=epoch) from fault
+            raise ConnectFailed(name, f"no WebSocket handshake at {url}: {fault}", epoch=epoch) from (None if hidden else fault)
         retry_after_s, body = _retry_after(response.headers), fault.raw_body or b""
-        raise HandshakeRefused(name, int(response.status), epoch=epoch, retry_after_s=retry_after_s, body=body) from fault
+        raise HandshakeRefused(name, int(response.status), epoch=epoch, retry_after_s=retry_after_s, body=body) from (
+            None if hidden else fault
+        )
     except (OSError, WSError, TimeoutError, asyncio.CancelledError) as fault:
         if isinstance(fault, asyncio.CancelledError):
             raise
         why = f"no answer within {timeout_s:g} s" if isinstance(fault, TimeoutError) else str(fault) or type(fault).__name__
-        raise ConnectFailed(name, f"cannot connect to {url}: {why}", epoch=epoch) from fault
+        raise ConnectFailed(name, f"cannot connect to {url}: {why}", epoch=epoch) from (None if hidden else fault)
     assert isinstance(link, Link)
     return link
 

@@ -44,9 +44,10 @@ def signer_of(credentials: Credentials) -> Signer:
 
 def signed_params(credentials: Credentials, params: Mapping[str, str | int], now_ms: int) -> dict[str, str | int]:
     """The parameters of a WebSocket API request, with key, time and signature."""
+    signer = signer_of(credentials)
     full: dict[str, str | int] = {**params, "apiKey": credentials.key.reveal(), "recvWindow": RECV_WINDOW_MS, "timestamp": now_ms}
     payload = "&".join(f"{name}={full[name]}" for name in sorted(full))
-    return {**full, "signature": signer_of(credentials)(payload.encode())}
+    return {**full, "signature": signer(payload.encode())}
 
 
 def signed_query(credentials: Credentials, params: Mapping[str, str | int], now_ms: int) -> Secret:
