@@ -26,11 +26,12 @@ from hoga.simulator.replay.player import Player
 from hoga.simulator.sockets import Connection
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.truth import Truth
+from hoga.simulator.upbit.venue import Upbit
 from hoga.simulator.venue import Venue, VenueMaker
 
 __all__ = ["VENUES", "Simulator"]
 
-VENUES: dict[str, VenueMaker] = {BinanceSpot.name: BinanceSpot}
+VENUES: dict[str, VenueMaker] = {BinanceSpot.name: BinanceSpot, Upbit.name: Upbit}
 """Every venue that can be simulated, by name."""
 
 _STEP_NS = 20_000_000
