@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
+import multiprocessing
 
 import pytest
 
@@ -37,13 +36,16 @@ def here(sim, monkeypatch):
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="only a forked process keeps the replaced address")
 @pytest.mark.parametrize("kind", ["ticker", "trade", "orderbook"])
 async def test_pyupbit_streams(sim, kind) -> None:
-    from pyupbit.websocket_api import WebSocketClient
-
-    received: queue.Queue = queue.Queue()
-    threading.Thread(target=lambda: WebSocketClient(kind, ["KRW-BTC"], received), daemon=True).start()
-    seen = [await asyncio.to_thread(received.get, timeout=8) for _ in range(5)]
+    manager = pyupbit.WebSocketManager(kind, ["KRW-BTC"])
+    try:
+        async with asyncio.timeout(10):
+            seen = [await asyncio.to_thread(manager.get) for _ in range(5)]
+    finally:
+        manager.terminate()
+        await asyncio.to_thread(manager.join, 5)
     assert {(frame["type"], frame["code"], frame["stream_type"]) for frame in seen} == {(kind, "KRW-BTC", "REALTIME")}
 
 
