@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from hoga.simulator.engine.book import Book, Level, Match, Order, Side
@@ -16,7 +16,7 @@ from hoga.simulator.engine.flow import CROWDED_LEVELS_A_SIDE, LEVELS_A_SIDE, Can
 from hoga.simulator.engine.instruments import Instrument, instrument_of
 from hoga.simulator.engine.tape import Tape
 
-__all__ = ["AggTrade", "Cut", "Engine", "Market", "MarketEvent", "NewOrder", "OrderReport", "Top", "Trade"]
+__all__ = ["AggTrade", "Cut", "Engine", "Fill", "Market", "MarketEvent", "NewOrder", "OrderReport", "Top", "Trade"]
 
 MS_NS = 1_000_000
 KEPT_TRADES = 5_000
@@ -55,6 +55,19 @@ class Top(NamedTuple):
     bid_lots: int
     ask: int
     ask_lots: int
+
+
+class Fill(NamedTuple):
+    """What a match meant for a resting order that has an owner. `left` lots still rest."""
+
+    trade_id: int
+    order_id: int
+    owner: str
+    side: Side
+    price: int
+    lots: int
+    left: int
+    time_ns: int
 
 
 MarketEvent = Trade | AggTrade | Top
@@ -112,6 +125,8 @@ class Market:
         self.tape = Tape(price=instrument.start_ticks, now_ms=(now_ns - WARM_UP_NS) // MS_NS)
         self.trades: deque[Trade] = deque(maxlen=KEPT_TRADES)
         self.agg_trades: deque[AggTrade] = deque(maxlen=KEPT_TRADES)
+        self.fills: list[Fill] = []
+        """Fills of owned resting orders, oldest first; who reads them takes them out."""
         self.frozen = False
         self._flow = Flow(instrument, f"{seed}/{instrument.symbol}", levels=levels)
         self._next_order_id = 10_000_000_000 + draw
@@ -221,11 +236,17 @@ class Market:
         buyer_is_maker = side is Side.SELL
         for match in matches:
             trade = Trade(self._next_trade_id, match.price, match.lots, now_ns, buyer_is_maker)
+            if match.maker.owner:
+                self._note_fill(match, trade)
             self._next_trade_id += 1
             self.trades.append(trade)
             self._events.append(trade)
             self.tape.add(trade.trade_id, trade.price, trade.lots, now_ns // MS_NS, taker_buys=not buyer_is_maker)
         self._print_aggregates(len(matches))
+
+    def _note_fill(self, match: Match, trade: Trade) -> None:
+        maker = match.maker
+        self.fills.append(Fill(trade.trade_id, maker.order_id, maker.owner, maker.side, match.price, match.lots, maker.lots, trade.time_ns))
 
     def _print_aggregates(self, count: int) -> None:
         batch = [self.trades[i] for i in range(-count, 0)]
@@ -271,13 +292,13 @@ def _lots(levels: dict[int, Level], price: int) -> int:
 
 
 class Engine:
-    """Every symbol's market, opened when it is first asked for: a dormant symbol costs nothing.
+    """Every symbol's market, opened when it is first asked for: a dormant symbol costs nothing. `describe` knows the instruments.
 
     A thousand symbols with a thousand levels each are two gigabytes, so the books of more than a hundred are shallow.
     """
 
-    def __init__(self, symbols: Iterable[str], *, seed: int, now_ns: int) -> None:
-        self.instruments: dict[str, Instrument] = {symbol: instrument_of(symbol) for symbol in symbols}
+    def __init__(self, symbols: Iterable[str], *, seed: int, now_ns: int, describe: Callable[[str], Instrument] = instrument_of) -> None:
+        self.instruments: dict[str, Instrument] = {symbol: describe(symbol) for symbol in symbols}
         self.markets: dict[str, Market] = {}
         self._levels = LEVELS_A_SIDE if len(self.instruments) <= _FEW_SYMBOLS else CROWDED_LEVELS_A_SIDE
         self._seed = seed
