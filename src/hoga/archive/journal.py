@@ -196,14 +196,14 @@ class JournalName(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """One chunk, decoded: parallel columns in arrival order, and the frames as one buffer; record n's begins at `starts[n]`."""
+    """One chunk, decoded: parallel columns in arrival order; record n's frame is `data[starts[n] : starts[n] + lengths[n]]`."""
 
     seq: int
     recv_ns: array[int]
     tags: array[int]
     lengths: array[int]
     starts: list[int]
-    frames: memoryview
+    data: bytes
 
 
 def journal_name(name: JournalName) -> str:
@@ -323,17 +323,18 @@ def _read_chunk(file: BinaryIO) -> Chunk | None:
     stored = file.read(stored_size)
     if len(stored) < stored_size or crc32(stored, crc32(_NUMBERS.pack(stored_size, raw_size, count, seq))) != crc:
         return None
-    raw = memoryview(isal_zlib.decompress(stored, _RAW_DEFLATE, raw_size) if magic == _PACKED else stored)
+    data = isal_zlib.decompress(stored, _RAW_DEFLATE, raw_size) if magic == _PACKED else stored
+    raw = memoryview(data)
     recv_ns, tags, lengths = array("q"), array("I"), array("I")
     recv_ns.frombytes(raw[: 8 * count])
     tags.frombytes(raw[8 * count : 12 * count])
     lengths.frombytes(raw[12 * count : 16 * count])
     order = sorted(range(count), key=tags.__getitem__) if magic == _PACKED else range(count)
-    return Chunk(seq, recv_ns, tags, lengths, _starts(order, lengths), raw[16 * count :])
+    return Chunk(seq, recv_ns, tags, lengths, _starts(order, lengths, 16 * count), data)
 
 
-def _starts(order: Iterable[int], lengths: array[int]) -> list[int]:
-    starts, start = [0] * len(lengths), 0
+def _starts(order: Iterable[int], lengths: array[int], start: int) -> list[int]:
+    starts = [0] * len(lengths)
     for at in order:
         starts[at] = start
         start += lengths[at]
