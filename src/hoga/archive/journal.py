@@ -80,14 +80,12 @@ _NAME = re.compile(r"^(?P<lane>\d+)_(?P<day>\d{4}-\d\d-\d\d)_(?P<minute>\d\d-\d\
 class StreamEntry(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A stream of the lane. Its index is its place in the header's list.
 
-    `directory`: where its series lives, relative to the journal's own folder when that is possible. `last_id`: the
-    largest id recorded before this journal, None when unknown.
+    `directory`: where its series lives, relative to the journal's own folder when that is possible.
     `down`: why no leg brought the stream when this journal began, None when one did (or none ever had).
     """
 
     stream: Stream
     directory: str
-    last_id: int | None = None
     down: Reason | None = None
 
 
