@@ -7,11 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hoga.core.times import SECOND_NS
-
 __all__ = ["Hole", "IdRuns"]
-
-_LATE_NS = 5 * SECOND_NS
 
 
 class Hole(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -46,26 +42,17 @@ class IdRuns:
             self._runs.append(_Run(first, last, from_ns, to_ns, offset))
 
     def holes(self) -> list[Hole]:
-        """What is missing between the smallest and the largest id.
-
-        What came within seconds after the first record, and belongs before it, is late from before the text begins: the
-        ids around it are not this text's to show.
-        """
-        late = self._late()
+        """What is missing between the smallest and the largest id."""
         runs = iter(sorted(self._runs, key=lambda run: (run.first, run.last)))
         before = next(runs, None)
         found: list[Hole] = []
         for run in runs:
             assert before is not None
-            if run.first > before.last + 1 and not (id(before) in late and (id(run) in late or run is self._runs[0])):
+            if run.first > before.last + 1:
                 found.append(_hole(before, run))
             if run.last > before.last:
                 before = run
         return found
-
-    def _late(self) -> set[int]:
-        first = self._runs[0] if self._runs else None
-        return {id(run) for run in self._runs if first is not None and run.last < first.first and run.last_ns - first.first_ns <= _LATE_NS}
 
     def missing_within(self, first: int, last: int) -> int:
         """How many of the ids `first`..`last` are in holes or outside of what was seen."""
