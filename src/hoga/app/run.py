@@ -11,6 +11,7 @@ from hoga.app.publisher import LogTail
 from hoga.app.showing import Showing
 from hoga.app.venue_run import VenueRun, VenueStatus
 from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.runtime.allocator import keep_freed_memory
 from hoga.runtime.log_inlet import LogAddress
 from hoga.runtime.logs import get_log
 from hoga.runtime.pool import WorkerPool, default_workers
@@ -45,6 +46,7 @@ class Run:
         `shutdown` is told how to stop each venue as soon as it runs, so that one that cannot start does not leave those
         before it to crash recovery.
         """
+        keep_freed_memory()
         for venue in self.venues:
             await venue.start()
             if shutdown is not None:
