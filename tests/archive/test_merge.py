@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import subprocess
+import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from filelock import FileLock
 
 from hoga.archive.deflate import crc32
 from hoga.archive.layout import segment_stem
-from hoga.archive.ledger import SegmentEntry
+from hoga.archive.ledger import GapEntry, SegmentEntry, append_entries, read_ledger
 from hoga.archive.locate import locate
 from hoga.archive.manifest import Manifest, decode_manifest, read_manifest
 from hoga.archive.merge import MergeResult, merge_day, pending_days, splice_segments
@@ -372,3 +373,23 @@ def test_the_manifest_is_plain_json_with_the_promised_keys(trades: Workshop) -> 
         "hoga",
     }
     assert decode_manifest(data).gaps[0].missed == 1
+
+
+def test_what_is_told_while_the_ledger_is_removed_stays_told(workshop: Callable[..., Workshop], monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = fill_trades(workshop("execution"))
+    gap = GapEntry(journal="late", at=1, gap=Gap(shop.start_ns, shop.start_ns + 5, Reason.DISCONNECT, None))
+    teller = threading.Thread(target=append_entries, args=(shop.ledger, [gap]))
+    unlink = Path.unlink
+
+    def unlink_later(path: Path, missing_ok: bool = False) -> None:
+        if path == shop.ledger and teller.ident is None:
+            teller.start()
+            teller.join(0.3)  # without a lock it has written by now, into the file that is being removed
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink_later)
+    merge(shop)
+    teller.join()
+    assert gap in list(read_ledger(shop.ledger))
+    merge(shop)
+    assert gap.gap in manifest_of(shop).gaps

@@ -46,7 +46,7 @@ def read(path: Path) -> tuple[list[Record], int]:
             damaged += chunk
         else:
             for recv_ns, tag, start, length in zip(chunk.recv_ns, chunk.tags, chunk.starts, chunk.lengths, strict=True):
-                records.append((recv_ns, tag, bytes(chunk.frames[start : start + length])))
+                records.append((recv_ns, tag, chunk.data[start : start + length]))
     return records, damaged
 
 

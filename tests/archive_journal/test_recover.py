@@ -149,6 +149,22 @@ def test_one_series_that_cannot_be_written_is_named_and_done_the_next_time(desk:
         assert len([entry for entry in entries if isinstance(entry, LiveEntry)]) == 1
 
 
+def test_the_silence_of_a_journal_that_is_sealed_lives_later_is_no_longer_than_it_was(desk: Desk) -> None:
+    blocked = desk.root / "orderbook" / "temporary" / "ETHUSDT_orderbook_2026-11-20"
+    blocked.write_text("a file in the place of the folder")
+    desk.journal(range(5), ended=False)
+    assert recover_folder(desk.folder, now_ns=NOW_NS).failed
+    LifeFile(desk.folder).end(LastLife(ns=NOW_NS + 50 * SECOND_NS, reason=Reason.SHUTDOWN, streams={}))  # a whole life, sealed
+    blocked.unlink()
+    report = recover_folder(desk.folder, now_ns=NOW_NS + 100 * SECOND_NS)
+    assert (report.failed, report.crashed) == ([], True)
+    assert [gap.to_ns for gap in desk.archive.gaps("ETHUSDT", "orderbook", Reason.CRASH)] == [NOW_NS]
+    life = read_last_life(desk.folder)
+    assert life is not None
+    assert (life.ns, life.reason) == (NOW_NS + 50 * SECOND_NS, Reason.SHUTDOWN)
+    assert not [path for path in desk.folder.iterdir() if path.name not in ("last.json", ".lock")]
+
+
 def test_a_journal_with_a_damaged_header_is_reported_once_and_kept(desk: Desk) -> None:
     path = desk.journal(range(5), ended=False)
     data = bytearray(path.read_bytes())

@@ -18,15 +18,20 @@ from hoga.archive.journal import (
     LatencyNote,
     LegNote,
     LiveNote,
+    Note,
     OddNote,
     encode_header,
 )
 from hoga.archive.ledger import ClockEntry, ConnectionEntry, LiveEntry
 from hoga.archive.seal import SealJob, SealResult, seal
+from hoga.archive.segment import read_blocks
+from hoga.archive.verify import verify
 from hoga.core.ledger import Gap, Reason
-from hoga.core.times import MINUTE_NS, SECOND_NS
+from hoga.core.streams import Stream
+from hoga.core.times import MINUTE_NS, SECOND_NS, minute_of
+from hoga.quality.sequence import RUNS_KEPT
 from tests.archive_journal.desk import BOOK, ETH, SESSION, TRADE, Desk
-from tests.recorder.workbench import NOON_NS, book, frame, stream
+from tests.recorder.workbench import NOON_NS, agg_trade, book, frame, stream
 
 SERIES = (("BTCUSDT", "orderbook"), ("BTCUSDT", "execution"), ("ETHUSDT", "orderbook"))
 
@@ -344,3 +349,68 @@ def test_more_series_than_are_synced_one_by_one(desk: Desk) -> None:
     assert len(result.segments) == 40
     for of in streams:
         assert desk.archive.check_balance(of.symbol, "orderbook") == (1, 1, 0)
+
+
+ODD_BOOKS = (
+    b'{"lastUpdateId":9223372036854775809,"bids":[],"asks":[]}',
+    b'{"lastUpdateId":"8","bids":[],"asks":[]}',
+    b'{"lastUpdateId":-3,"bids":[["1","1"]],"asks":[]}',
+    b'{"bids":[],"asks":[]}',
+    b'{"x":{"lastUpdateId":2},"lastUpdateId":7,"bids":[],"asks":[]}',
+    b'{ "lastUpdateId" : 11,\r\n"bids":[],"asks":[]}',
+    '{"lastUpdateId":12,"bids":[],"asks":[],"note":"호가"}'.encode(),
+    b'{"lastUpdateId":13,"bids":[],"asks":[],"pad":"' + b"x" * 10_000_000 + b'"}',
+)
+
+
+def test_whatever_a_payload_looks_like_what_is_sealed_verifies(desk: Desk) -> None:
+    desk.number += 1
+    header = desk.header(NOON_NS)
+    broken = [b'{"lastUpdateId":1', b'{"lastUpdateId":1,}', b'{"lastUpdateId":1} {"lastUpdateId":2}', b'{"note":"\xff"}', b"{}"]
+    payloads = [book(1), *ODD_BOOKS, *broken, book(20)]
+    records = [(NOON_NS + at, 1 << 16, frame(BOOK, payload)) for at, payload in enumerate(payloads)]
+    chunks = [desk.chunk(desk.note(NOON_NS, LegNote(1, "binance-1", 1, NOON_NS, [0, 1, 2])))]
+    chunks += [desk.chunk(*records[:4]), desk.chunk(*records[4:])]
+    ending: list[Note] = [CountsNote(0, len(payloads), 0, 0), LiveNote([0], NOON_NS, NOON_NS + MINUTE_NS)]
+    chunks.append(desk.chunk(*(desk.note(NOON_NS + MINUTE_NS, note) for note in ending)))
+    path = desk.path(header)
+    path.write_bytes(encode_header(header) + b"".join(chunks))
+    result = seal(SealJob(journals=[str(path)]))
+    assert result.failed == []
+    text = desk.archive.text("BTCUSDT", "orderbook")
+    assert [line.split(b'"conn":"binance-1",')[1] for line in text.splitlines()] == [
+        payload[1:].lstrip().replace(b"\r\n", b"  ") for payload in (book(1), *ODD_BOOKS, book(20))
+    ]
+    assert len(desk.archive.lines("ODD", "aside")) == len(broken)
+    report = verify([desk.root])
+    assert report.ok, report.problems
+
+
+def test_a_bent_line_among_many_is_found_and_the_others_are_what_they_would_be_without_it(desk: Desk) -> None:
+    made = []
+    for bent in (False, True):
+        desk.number += 1
+        header = desk.header(NOON_NS + desk.number * MINUTE_NS)
+        start = header.minute_ns
+        records = [(start + at, at % 3 | 1 << 16, frame(of, payload)) for at, (of, payload) in enumerate(_mixed(600))]
+        if bent:
+            records.insert(301, (start + 300, 1 << 16, frame(BOOK, b'{"lastUpdateId":}')))
+        opening = [desk.note(start, LegNote(1, "binance-1", 1, start, [0, 1, 2])), desk.note(start, LatencyNote([0], 5_000_000, 0))]
+        path = desk.path(header)
+        path.write_bytes(encode_header(header) + desk.chunk(*opening) + desk.chunk(*records[:256]) + desk.chunk(*records[256:]))
+        result = seal(SealJob(journals=[str(path)]))
+        assert (result.failed, result.records) == ([], 600 + bent)
+        texts = desk.archive.files("BTCUSDT", "orderbook") + desk.archive.files("BTCUSDT", "execution")
+        made.append([_without_times(b"".join(read_blocks(path)), start) for path in texts if path.stem.endswith(minute_of(start))])
+        assert result.runs[TRADE.name] == [[1, 200]]
+        assert len(result.runs[BOOK.name]) == RUNS_KEPT
+    assert made[0] == made[1]
+
+
+def _mixed(count: int) -> list[tuple[Stream, bytes]]:
+    return [(BOOK, book(at)) if at % 3 == 0 else (TRADE, agg_trade(at // 3 + 1)) if at % 3 == 1 else (ETH, book(at)) for at in range(count)]
+
+
+def _without_times(text: bytes, start_ns: int) -> list[tuple[int, bytes]]:
+    lines = [line.split(b",", 2) for line in text.splitlines()]
+    return [(int(recv.partition(b":")[2]) - start_ns, rest) for recv, _, rest in lines]

@@ -11,8 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hoga.archive.life import LastLife
+from hoga.archive.verify import verify
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_start_ns
+from hoga.recorder.intake import IncreasingIntake
 from tests.recorder.workbench import MS, NOON_NS, Bench, agg_trade, book, delta, stream
 
 BOOK, TRADE, DELTA = (stream("BTCUSDT", channel) for channel in ("depth20@100ms", "aggTrade", "depth@100ms"))
@@ -126,6 +128,40 @@ async def test_a_hole_at_midnight_is_told_in_the_day_it_belongs_to(tmp_path: Pat
     assert [entry.gap for entry in old if hasattr(entry, "gap")] == [
         Gap(MIDNIGHT_NS - SECOND_NS, MIDNIGHT_NS - SECOND_NS, Reason.SEQUENCE_GAP, 2, 2, 3)
     ]
+
+
+async def test_a_frame_that_fills_yesterdays_hole_is_in_the_day_it_came_and_both_days_verify(tmp_path: Path, monkeypatch: Any) -> None:
+    bench = Bench(tmp_path, [TRADE], monkeypatch, start_ns=MIDNIGHT_NS - SECOND_NS).start()
+    leg = bench.connect()
+    for number in (1, 2, 6, 7):
+        bench.send(leg, TRADE, agg_trade(number))
+    bench.wait(1.1)
+    for number in (8, 4, 9, 10):
+        bench.send(leg, TRADE, agg_trade(number))
+        bench.now += MS
+    bench.wait(5)
+    archive = await bench.finish()
+    assert [line["a"] for line in archive.lines("BTCUSDT", "execution")] == [1, 2, 6, 7, 8, 4, 9, 10]
+    gaps = archive.gaps("BTCUSDT", "execution", Reason.SEQUENCE_GAP)
+    assert [(gap.missed, gap.from_id, gap.to_id) for gap in gaps if gap.missed] == [(3, 3, 5)]
+    assert [gap.to_ns < MIDNIGHT_NS for gap in gaps if gap.missed] == [True], "the day that lacks them says so; the late one is in the next"
+    report = verify([tmp_path])
+    assert report.ok, report.problems
+
+
+async def test_a_new_minute_asks_no_stream_for_its_ids(tmp_path: Path, monkeypatch: Any) -> None:
+    bench = Bench(tmp_path, [BOOK], monkeypatch).start()
+    leg = bench.connect()
+    for number in range(1, 5):
+        bench.send(leg, BOOK, book(number))
+    asked: list[str] = []
+    settle = IncreasingIntake._before_slow
+    monkeypatch.setattr(IncreasingIntake, "_before_slow", lambda intake: (asked.append(intake.stream.name), settle(intake)))
+    bench.wait(60)
+    assert len(bench.recorder.lanes) == 1
+    assert bench.recorder.lanes[0].journals == 2
+    assert asked == []
+    await bench.finish()
 
 
 async def test_a_clock_set_back_by_more_than_a_minute_begins_a_new_part(tmp_path: Path, monkeypatch: Any) -> None:

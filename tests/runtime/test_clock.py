@@ -70,13 +70,33 @@ def no_other_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("no_other_source")
 async def test_the_venue_is_the_last_resort() -> None:
-    times = iter([100_000_000, 120_000_000])
+    times = iter([100_000_000, 120_000_000] * 10)
 
     async def venue_time() -> int:
         return 100_000_000
 
     reading = await measure_clock(venue="x", venue_time=venue_time, now_ns=lambda: next(times))
     assert reading == ClockReading(10.0, "venue x", 10.0)
+
+
+@pytest.mark.usefixtures("no_other_source")
+@pytest.mark.parametrize(("answers", "offset", "error"), [(5, 1.0, 2.0), (2, 150.0, 150.0)])
+async def test_of_several_answers_of_the_venue_the_quickest_counts(answers: int, offset: float, error: float) -> None:
+    trips = iter([300, 340, 4, 90, 60])
+    now = 1_000_000_000
+    asked = 0
+
+    async def venue_time() -> int:
+        nonlocal now, asked
+        asked += 1
+        if asked > answers:
+            raise WireFault("x", "garbage")
+        trip = next(trips) * 1_000_000
+        now += trip
+        return now - trip // 2 - (1_000_000 if trip == 4_000_000 else trip // 2)
+
+    reading = await measure_clock(venue="x", venue_time=venue_time, now_ns=lambda: now)
+    assert reading == ClockReading(offset, "venue x", error)
 
 
 @pytest.mark.usefixtures("no_other_source")

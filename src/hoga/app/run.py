@@ -40,11 +40,17 @@ class Run:
             )
         self.venues = [VenueRun(config.venue(name), pool, label=label) for name in config.active_venues]
 
-    async def start(self) -> None:
-        """Begin to record everywhere. Raises ArchiveBusy, ArchiveError."""
+    async def start(self, shutdown: ShutdownManager | None = None) -> None:
+        """Begin to record everywhere, one venue after the other. Raises ArchiveBusy, ArchiveError.
+
+        `shutdown` is told how to stop each venue as soon as it runs, so that one that cannot start does not leave those
+        before it to crash recovery.
+        """
         keep_freed_memory()
         for venue in self.venues:
             await venue.start()
+            if shutdown is not None:
+                _register(venue, shutdown)
 
     def set_memory_short(self, short: bool) -> None:
         """The machine's memory is short: queues are held down everywhere."""
@@ -55,14 +61,14 @@ class Run:
         """One per venue."""
         return [venue.status() for venue in self.venues]
 
-    def register(self, shutdown: ShutdownManager) -> None:
-        """Say how to stop: intake, then disk, then seal, then give the folders back."""
-        for venue in self.venues:
-            name = venue.config.venue
-            shutdown.add(Phase.INTAKE, f"{name} connections", venue.stop_intake)
-            shutdown.add(Phase.DRAIN, f"{name} journals", venue.drain)
-            shutdown.add(Phase.SEAL, f"{name} segments", _bound(venue.seal))
-            shutdown.add(Phase.RESOURCES, f"{name} lock", venue.release)
+
+def _register(venue: VenueRun, shutdown: ShutdownManager) -> None:
+    """Say how to stop: intake, then disk, then seal, then give the folder back."""
+    name = venue.config.venue
+    shutdown.add(Phase.INTAKE, f"{name} connections", venue.stop_intake)
+    shutdown.add(Phase.DRAIN, f"{name} journals", venue.drain)
+    shutdown.add(Phase.SEAL, f"{name} segments", _bound(venue.seal))
+    shutdown.add(Phase.RESOURCES, f"{name} lock", venue.release)
 
 
 def _bound(seal: Callable[..., Awaitable[None]]) -> Callable[[], Awaitable[None]]:
@@ -93,8 +99,7 @@ async def run_until_stopped(
         showing = Showing(config.program, logs)
         shutdown.add(Phase.RESOURCES, "dashboard", showing.stop)
         await showing.start()
-        await run.start()
-        run.register(shutdown)
+        await run.start(shutdown)
         showing.publish(run.venues, log_tail=log_tail, simulated=bool(label), on_memory_short=run.set_memory_short)
         watchdog = Watchdog()
         teller = asyncio.create_task(_tell(run, watchdog), name="status")

@@ -124,6 +124,13 @@ class VenueRun:
     async def start(self) -> Recovered:
         """Take the folder, recover what an earlier life left, begin to record. Raises ArchiveBusy, ArchiveError."""
         self.recorder.acquire()
+        try:
+            return await self._begin()
+        except BaseException:
+            self.recorder.release()
+            raise
+
+    async def _begin(self) -> Recovered:
         folder = self.recorder.config.journal_folder
         recovered = await self._pool.submit(_recover_job, folder, time_ns())
         if recovered.journals:
@@ -231,16 +238,19 @@ class VenueRun:
                 )
 
     async def _measure_clock(self) -> None:
-        path, read = self.spec.rest.time, self.spec.server_time_ms
+        self.clock = await self._read_clock()
+        self.recorder.clock_measured(offset_ms=self.clock.offset_ms, source=self.clock.source)
 
-        async def venue_time() -> int:
-            assert path is not None and read is not None, "asked of venues that tell the time only"
-            async with RestClient(self.spec.name, self.config.rest_url, tls=self._tls, timeout_s=5.0) as rest:
+    async def _read_clock(self) -> ClockReading:
+        path, read = self.spec.rest.time, self.spec.server_time_ms
+        if path is None or read is None:
+            return await measure_clock(venue=self.spec.name)
+        async with RestClient(self.spec.name, self.config.rest_url, tls=self._tls, timeout_s=5.0) as rest:
+
+            async def venue_time() -> int:
                 return read(await rest.get(path)) * 1_000_000
 
-        tells = path is not None and read is not None
-        self.clock = await measure_clock(venue=self.spec.name, venue_time=venue_time if tells else None)
-        self.recorder.clock_measured(offset_ms=self.clock.offset_ms, source=self.clock.source)
+            return await measure_clock(venue=self.spec.name, venue_time=venue_time)
 
     async def _check_symbols(self) -> None:
         """Once a day: keep the venue's list of instruments, and tell of symbols that it does not know (their streams are

@@ -11,7 +11,7 @@ import msgspec
 from hoga.archive.deflate import crc32
 from hoga.archive.durable import TEMPORARY_SUFFIX, fsync_folder, install, temporary_for, write_all
 from hoga.archive.layout import SegmentName, day_stem, parse_segment, suffix_of, temporary_dir
-from hoga.archive.ledger import LiveEntry, SegmentEntry, decode_entry, ledger_path, read_ledger
+from hoga.archive.ledger import LiveEntry, SegmentEntry, decode_entry, ledger_path, read_ledger, remove_folded
 from hoga.archive.locate import Located, locate
 from hoga.archive.manifest import (
     ArchiveFile,
@@ -319,8 +319,7 @@ class DayMerge:
         for path in self._files:
             path.unlink(missing_ok=True)
             self._step(f"purged {path.name}")
-        if self._ledger_path.exists() and self._ledger_path.stat().st_size == len(self._ledger):
-            self._ledger_path.unlink()
+        if remove_folded(self._ledger_path, len(self._ledger)):
             self._step("purged ledger")
         fsync_folder(self.folder)
 

@@ -81,14 +81,12 @@ _NAME = re.compile(r"^(?P<lane>\d+)_(?P<day>\d{4}-\d\d-\d\d)_(?P<minute>\d\d-\d\
 class StreamEntry(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A stream of the lane. Its index is its place in the header's list.
 
-    `directory`: where its series lives, relative to the journal's own folder when that is possible. `last_id`: the
-    largest id recorded before this journal, None when unknown.
+    `directory`: where its series lives, relative to the journal's own folder when that is possible.
     `down`: why no leg brought the stream when this journal began, None when one did (or none ever had).
     """
 
     stream: Stream
     directory: str
-    last_id: int | None = None
     down: Reason | None = None
 
 
@@ -197,14 +195,14 @@ class JournalName(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """One chunk, decoded: parallel columns in arrival order, and the frames as one buffer; record n's begins at `starts[n]`."""
+    """One chunk, decoded: parallel columns in arrival order; record n's frame is `data[starts[n] : starts[n] + lengths[n]]`."""
 
     seq: int
     recv_ns: array[int]
     tags: array[int]
     lengths: array[int]
     starts: list[int]
-    frames: memoryview
+    data: bytes
 
 
 def journal_name(name: JournalName) -> str:
@@ -355,18 +353,18 @@ class _Decoder:
         elif packed.seq != self._next:
             return None
         try:
-            raw = memoryview(self._stream.decompress(packed.stored))
+            data: bytes = self._stream.decompress(packed.stored)
         except ZstdError:
-            raw = memoryview(b"")
-        if len(raw) != packed.raw_size:
+            data = b""
+        if len(data) != packed.raw_size:
             return None
         self._next = packed.seq + 1
-        count = packed.records
+        count, raw = packed.records, memoryview(data)
         recv_ns, tags, lengths = array("q"), array("I"), array("I")
         recv_ns.frombytes(raw[: 8 * count])
         tags.frombytes(raw[8 * count : 12 * count])
         lengths.frombytes(raw[12 * count : 16 * count])
-        return Chunk(packed.seq, recv_ns, tags, lengths, list(accumulate(lengths, initial=0))[:-1], raw[16 * count :])
+        return Chunk(packed.seq, recv_ns, tags, lengths, list(accumulate(lengths, initial=16 * count))[:-1], data)
 
 
 def _read_body(file: BinaryIO) -> bytes | None:

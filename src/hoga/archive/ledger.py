@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,11 @@ from hoga.archive.durable import write_all
 from hoga.archive.layout import day_stem, temporary_dir
 from hoga.core.errors import SegmentCorrupt
 from hoga.core.ledger import Gap
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is open cannot be removed anyway
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = [
     "ClockEntry",
@@ -36,6 +42,7 @@ __all__ = [
     "encode_entries",
     "ledger_path",
     "read_ledger",
+    "remove_folded",
 ]
 
 
@@ -153,22 +160,45 @@ def append_entries(path: Path, entries: Iterable[LedgerEntry], *, again: bool = 
     """Append entries to a ledger file; a torn last line is cut off first.
 
     `again`: an earlier try may have appended some of them; those are left out. `durable`: fsync before returning.
-    Raises OSError.
+    A merge that folds the ledger at the same time (`remove_folded`) takes it with these entries or leaves it. Raises OSError.
     """
     wanted = list(entries)
-    if again:
-        there = {_identity(entry) for entry in read_ledger(path)}
-        wanted = [entry for entry in wanted if _identity(entry) not in there]
     if not wanted:
         return
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
+    with _opened(path) as fd:
+        if again:
+            there = {_identity(entry) for entry in read_ledger(path)}
+            wanted = [entry for entry in wanted if _identity(entry) not in there]
         _cut_torn_line(fd)
         write_all(fd, encode_entries(wanted))
         if durable:
             os.fsync(fd)
-    finally:
-        os.close(fd)
+
+
+def remove_folded(path: Path, size: int) -> bool:
+    """Remove a ledger whose first `size` bytes are in a manifest now; False, and it stays, when it has grown since."""
+    if not path.exists():
+        return False
+    with _opened(path) as fd:
+        if os.fstat(fd).st_size != size:
+            return False
+        path.unlink()
+        return True
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """The file open to append, for nobody else meanwhile."""
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            if fcntl is not None:
+                fcntl.flock(fd, fcntl.LOCK_EX)
+            if os.fstat(fd).st_nlink:
+                yield fd
+                return
+        finally:
+            os.close(fd)
 
 
 def _identity(entry: LedgerEntry) -> tuple[str, str | int]:

@@ -10,7 +10,6 @@ break the file's lines, so it becomes a space.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 import msgspec
 
@@ -18,18 +17,10 @@ from hoga.core.jsontext import is_object
 from hoga.core.streams import Stream
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["Line", "LineMaker", "odd_line"]
+__all__ = ["LineMaker", "odd_line"]
 
 _encoder = msgspec.json.Encoder()
-
-
-class Line(NamedTuple):
-    """A record's line, and its venue ids (None when the channel has none). `run_from`: what must come right after the record before."""
-
-    text: bytes
-    first_id: int | None
-    last_id: int | None
-    run_from: int | None = None
+_BRACE = ord("}")
 
 
 class LineMaker:
@@ -39,30 +30,40 @@ class LineMaker:
     `median_ns` None: the event time cannot be estimated and is null.
     """
 
-    __slots__ = ("_event", "_first", "_key", "_key_size", "_last", "_lead_ns", "_previous", "_split", "_tail", "_venue_time", "_whole")
+    __slots__ = (
+        "_event",
+        "_key",
+        "_key_size",
+        "_lead_ns",
+        "_prefix",
+        "_skipped",
+        "_split",
+        "_tail",
+        "_tail_bytes",
+        "_venue_time",
+        "_whole",
+    )
 
     def __init__(self, spec: VenueSpec, stream: Stream, *, conn: str, epoch: int, median_ns: int | None, overhead_ns: int) -> None:
-        channel = spec.channel_of(stream.channel)
         self._key = spec.frame_key(stream)
-        self._key_size = len(self._key)
         self._whole = not spec.wrapped
-        self._previous = _number(channel.previous_key)
+        self._prefix = self._key if self._whole else self._key + b'{"'
+        self._key_size = 0 if self._whole else len(self._key)
+        self._skipped = self._key_size + 1
         self._split = spec.split
-        self._event = _number(channel.event_key)
-        self._first = _number(channel.first_key) if channel.ordered else None
-        self._last = None if channel.last_key == channel.first_key else _number(channel.last_key)
+        self._event = _number(spec.channel_of(stream.channel).event_key)
         self._lead_ns = None if median_ns is None else median_ns + overhead_ns
-        self._venue_time = self._envelope("venue", median_ns, epoch, conn)
+        self._venue_time = self._envelope("venue", median_ns, epoch, conn).encode()
         self._tail = self._envelope("estimated", median_ns, epoch, conn)
+        self._tail_bytes = self._tail.encode()
 
     @staticmethod
-    def _envelope(source: str, median_ns: int | None, epoch: int, conn: str) -> bytes:
+    def _envelope(source: str, median_ns: int | None, epoch: int, conn: str) -> str:
         latency = "null" if median_ns is None else f"{median_ns / 1e6:.3f}".rstrip("0").rstrip(".")
-        name = _encoder.encode(conn).decode()
-        return f'"timeSource":"{source}","latencyMs":{latency},"epoch":{epoch},"conn":{name}'.encode()
+        return f'"timeSource":"{source}","latencyMs":{latency},"epoch":{epoch},"conn":{_encoder.encode(conn).decode()},'
 
-    def line(self, recv_ns: int, frame: bytes) -> Line | None:
-        """The line of `frame`, None when its payload is no JSON object."""
+    def line(self, recv_ns: int, frame: bytes) -> bytes | None:
+        """The line of `frame`, with its newline; None when its payload is no JSON object."""
         payload = (frame if self._whole else frame[self._key_size : -1]) if frame.startswith(self._key) and frame.endswith(b"}") else b""
         if not is_object(payload):
             parts = self._split(frame)
@@ -71,21 +72,37 @@ class LineMaker:
             payload = parts[1]
         if b"\n" in payload or b"\r" in payload:
             payload = payload.replace(b"\r", b" ").replace(b"\n", b" ")
-        first = last = run_from = None
-        if self._first is not None and (hit := self._first.search(payload)):
-            first = last = run_from = int(hit[1])
-            if self._last is not None and (hit := self._last.search(payload)):
-                last = int(hit[1])
-            if self._previous is not None and (hit := self._previous.search(payload)):
-                run_from = int(hit[1]) + 1
-        return Line(b'{"recvNs":%d,%b,%b\n' % (recv_ns, self._times(recv_ns, payload), payload[1:].lstrip()), first, last, run_from)
+        return b"%b%b\n" % (self._head(recv_ns, payload, 0, len(payload))[1:], payload[1:].lstrip())
 
-    def _times(self, recv_ns: int, payload: bytes) -> bytes:
-        if self._event is not None and (hit := self._event.search(payload)):
-            return b'"eventTime":%b,%b' % (hit[1], self._venue_time)
+    def put(self, pieces: list[bytes], recv_ns: int, data: bytes, start: int, end: int) -> bool:
+        """Append the line of the frame `data[start:end]` to `pieces`, a newline before it and none behind.
+
+        Nothing is checked but the frame's spelling: when the pieces are joined and every line of them is found to be
+        one JSON object, without a line break or a return inside, they are what `line` makes. False, and nothing is
+        appended, when the frame is not spelt as usual: ask `line` then.
+        """
+        last = end - 1
+        if not data.startswith(self._prefix, start) or data[last] != _BRACE:
+            return False
+        if self._whole:
+            last = end
+        elif data[last - 1] != _BRACE:
+            return False
+        first = start + self._skipped
+        if self._event is None and (lead_ns := self._lead_ns) is not None:  # without another call: 0.95 → 0.8 µs a line
+            pieces.append(f'\n{{"recvNs":{recv_ns},"eventTime":{(recv_ns - lead_ns) // 1_000_000},{self._tail}'.encode())
+        else:
+            pieces.append(self._head(recv_ns, data, first - 1, last))
+        pieces.append(data[first:last])
+        return True
+
+    def _head(self, recv_ns: int, data: bytes, first: int, last: int) -> bytes:
+        """The envelope before the payload `data[first:last]`, behind a newline."""
+        if self._event is not None and (hit := self._event.search(data, first, last)):
+            return b'\n{"recvNs":%d,"eventTime":%b,%b' % (recv_ns, hit[1], self._venue_time)
         if self._lead_ns is None:
-            return b'"eventTime":null,' + self._tail
-        return b'"eventTime":%d,%b' % ((recv_ns - self._lead_ns) // 1_000_000, self._tail)
+            return b'\n{"recvNs":%d,"eventTime":null,%b' % (recv_ns, self._tail_bytes)
+        return f'\n{{"recvNs":{recv_ns},"eventTime":{(recv_ns - self._lead_ns) // 1_000_000},{self._tail}'.encode()
 
 
 def odd_line(recv_ns: int, *, conn: str, epoch: int, why: str, size: int, raw: bytes) -> bytes:

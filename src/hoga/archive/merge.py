@@ -16,6 +16,7 @@ the new ones, in order of minute and part. A segment that is in the day already 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -159,4 +160,5 @@ def _acquire(lock: FileLock, folder: Path) -> None:
 def _remove_if_empty(folder: Path) -> None:
     if [path.name for path in folder.iterdir()] == [".lock"]:
         (folder / ".lock").unlink()
-        folder.rmdir()
+        with contextlib.suppress(OSError):  # a recorder has put its next segment there meanwhile
+            folder.rmdir()

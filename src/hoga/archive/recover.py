@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from hoga.archive.durable import write_file
 from hoga.archive.join import join_parts, waiting_parts
-from hoga.archive.journal import JOURNAL_DIR, JournalName, parse_journal_name, read_header
+from hoga.archive.journal import JOURNAL_DIR, JournalName, journal_name, parse_journal_name, read_header
 from hoga.archive.life import LAST_FILE, LOCK_FILE, LastLife, read_last_life
 from hoga.archive.seal import SealJob, SealResult, seal
 from hoga.core.errors import ArchiveBusy, ArchiveError
@@ -24,6 +24,8 @@ from hoga.core.ledger import Reason
 from hoga.quality.sequence import RUNS_KEPT
 
 __all__ = ["Recovered", "find_journals", "recover", "recover_folder"]
+
+_ENDS_FILE = "ends.json"
 
 
 class Recovered(msgspec.Struct, kw_only=True):
@@ -70,7 +72,7 @@ def recover_folder(folder: Path, *, now_ns: int, progress: Callable[[str], None]
     """Recover one journal folder; the caller holds its lock."""
     found = sorted((name, folder / name_text) for name_text in _names(folder) if (name := parse_journal_name(name_text)) is not None)
     report = Recovered(journals=len(found))
-    ends = _session_ends([name for name, _ in found], now_ns)
+    ends = _session_ends([name for name, _ in found], now_ns, _read_noted(folder))
     life = read_last_life(folder)
     runs: dict[str, list[tuple[int, int]]] = dict(life.streams) if life is not None else {}
     crashed: set[str] = set()
@@ -92,6 +94,7 @@ def recover_folder(folder: Path, *, now_ns: int, progress: Callable[[str], None]
         ended_ns = max(ended_ns, result.ended_ns)
         if result.crashed and ends[members[-1][0]] == now_ns:
             crashed.update(result.streams)
+    _note_ends(folder, ends)
     if not report.failed:
         _join_all(report, directories, interval_min, archive_format)
     if crashed:
@@ -109,11 +112,33 @@ def _is_told(life: LastLife | None, *, began_ns: int, ended_ns: int) -> bool:
     return life.reason is not Reason.CRASH or life.ns >= ended_ns
 
 
-def _session_ends(names: list[JournalName], now_ns: int) -> dict[JournalName, int]:
-    """The last journal of each lane and session, and when the next session began (or now): until then it wrote nothing."""
+def _session_ends(names: list[JournalName], now_ns: int, noted: dict[str, int]) -> dict[JournalName, int]:
+    """The last journal of each lane and session, and when the next session began (or now): until then it wrote nothing.
+
+    `noted`: what was found out of a session when its journals could not be sealed; lives since then may have left no trace here.
+    """
     last = {(name.lane, name.session): name for name in sorted(names, key=lambda name: name.number)}
     starts = sorted({int(name.session, 16) for name in names})
-    return {name: min((start for start in starts if start > int(name.session, 16)), default=now_ns) for name in last.values()}
+    return {
+        name: min([start for start in starts if start > int(name.session, 16)] + [noted.get(name.session, now_ns), now_ns])
+        for name in last.values()
+    }
+
+
+def _read_noted(folder: Path) -> dict[str, int]:
+    try:
+        return msgspec.json.decode((folder / _ENDS_FILE).read_bytes(), type=dict[str, int])
+    except (FileNotFoundError, msgspec.DecodeError):
+        return {}
+
+
+def _note_ends(folder: Path, ends: dict[JournalName, int]) -> None:
+    """When the sessions ended whose journals are still there: the next try must not take their silence for longer than it was."""
+    left = {name.session: ns for name, ns in ends.items() if (folder / journal_name(name)).exists()}
+    if left:
+        write_file(folder / _ENDS_FILE, [msgspec.json.encode(left)])
+    else:
+        (folder / _ENDS_FILE).unlink(missing_ok=True)
 
 
 def _write_life(folder: Path, ns: int, names: set[str], runs: dict[str, list[tuple[int, int]]]) -> None:

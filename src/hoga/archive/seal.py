@@ -26,52 +26,17 @@ import msgspec
 
 from hoga.archive.deflate import crc32
 from hoga.archive.durable import fsync_folder, sync_filesystem, write_all, write_fault
-from hoga.archive.journal import (
-    CONTROL,
-    Chunk,
-    ClockNote,
-    CountsNote,
-    EndNote,
-    GapNote,
-    JournalHeader,
-    LatencyNote,
-    LegNote,
-    LiveNote,
-    Note,
-    OddNote,
-    StreamEntry,
-    decode_note,
-    has_chunks,
-    read_chunks,
-    read_header,
-)
+from hoga.archive.journal import has_chunks, read_header
 from hoga.archive.layout import PARTS_DIR, encode_symbol, parse_segment, segment_stem, suffix_of, temporary_dir
-from hoga.archive.ledger import (
-    ClockEntry,
-    ConnectionEntry,
-    GapEntry,
-    LedgerEntry,
-    LiveEntry,
-    SegmentEntry,
-    append_entries,
-    ledger_path,
-)
-from hoga.archive.lines import LineMaker, odd_line
-from hoga.archive.segment import SegmentBuilder, SegmentFacts, read_blocks, read_note
+from hoga.archive.ledger import LedgerEntry, SegmentEntry, append_entries, ledger_path
+from hoga.archive.minute import ASIDE_KIND, ASIDE_SYMBOL, Minute, SealResult, SeriesMinute
+from hoga.archive.segment import SegmentFacts, read_blocks, read_note
 from hoga.core.errors import ArchiveError
-from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Series
-from hoga.core.times import MINUTE_NS, day_of, minute_of
-from hoga.quality.sequence import RUNS_KEPT
-from hoga.venues.registry import VENUES
+from hoga.core.times import day_of, minute_of
 
 __all__ = ["ASIDE_KIND", "ASIDE_SYMBOL", "SealJob", "SealResult", "SegmentNote", "facts_of", "seal"]
 
-ASIDE_KIND = "aside"
-ASIDE_SYMBOL = "ODD"
-"""Frames that belong in no series are a series of their own: nothing that arrived is thrown away."""
-
-_BLOCK_BYTES = 128 * 1024
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 _DAMAGED = ".damaged"
 _MANY = 32
@@ -90,29 +55,6 @@ class SealJob(msgspec.Struct, frozen=True, kw_only=True):
     again: bool = False
 
 
-class SealResult(msgspec.Struct, kw_only=True):
-    """What came of it. `failed`: (what, why) per series that could not be sealed; its journals stay. `damaged`: journals put
-    aside. `live`: wire names of the streams that were being recorded, and `ended_ns` until when.
-
-    `runs`: wire name → runs (first, last) of the ids recorded, of streams that have ids. `streams`: all wire names of
-    the lane. `crashed`: a session ended without closing its journal.
-    """
-
-    segments: list[str] = []
-    records: int = 0
-    bytes: int = 0
-    archive_bytes: int = 0
-    duplicates: int = 0
-    damaged_bytes: int = 0
-    failed: list[tuple[str, str]] = []
-    damaged: list[str] = []
-    live: set[str] = set()
-    ended_ns: int = 0
-    runs: dict[str, list[list[int]]] = {}
-    streams: list[str] = []
-    crashed: bool = False
-
-
 class SegmentNote(msgspec.Struct, frozen=True, kw_only=True):
     """What a segment's file says of itself: the journals it came from (or the parts), and its ledger entry
     (with the sizes left at 0: they are not known before the file is made)."""
@@ -121,251 +63,7 @@ class SegmentNote(msgspec.Struct, frozen=True, kw_only=True):
     entry: SegmentEntry
 
 
-class _SeriesMinute:
-    """What one series got in the minute: its lines being compressed, its figures, its ledger entries."""
-
-    def __init__(self, series: Series, directory: Path, archive_format: str) -> None:
-        self.series = series
-        self.directory = directory
-        self.builder = SegmentBuilder(archive_format)
-        self.entries: list[LedgerEntry] = []
-        self.streams: set[str] = set()
-        self.records = self.duplicates = self.reordered = 0
-        self.received: int | None = None
-        self.uncounted = False
-        self.first_recv_ns = self.last_recv_ns = 0
-        self.first_id: int | None = None
-        self.last_id: int | None = None
-        self._lines: list[bytes] = []
-        self._size = 0
-
-    def add(self, recv_ns: int, text: bytes, first_id: int | None, last_id: int | None) -> None:
-        if not self.records:
-            self.first_recv_ns = recv_ns
-        self.records += 1
-        self.last_recv_ns = recv_ns
-        if first_id is not None and last_id is not None:
-            self.first_id = first_id if self.first_id is None else min(self.first_id, first_id)
-            self.last_id = last_id if self.last_id is None else max(self.last_id, last_id)
-        self._lines.append(text)
-        self._size += len(text)
-        if self._size >= _BLOCK_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._lines:
-            self.builder.add(b"".join(self._lines), len(self._lines))
-            self._lines.clear()
-            self._size = 0
-
-    def count(self, note: CountsNote) -> None:
-        self.received = (self.received or 0) + note.received
-        self.duplicates += note.duplicates
-        self.reordered += note.reordered
-
-
 _note_decoder = msgspec.json.Decoder(SegmentNote)
-
-
-class _Leg(msgspec.Struct):
-    conn: str
-    epoch: int
-
-
-class _Minute:
-    """Reads the journals of a minute into its series."""
-
-    def __init__(self, header: JournalHeader, base: Path) -> None:
-        self.header = header
-        self.base = base
-        self.venue = VENUES[header.venue]
-        self.series: dict[Series, _SeriesMinute] = {}
-        self.result = SealResult()
-        self.legs: dict[int, _Leg] = {}
-        self._open: dict[int, int] = {}
-        self._legs_of: dict[int, set[int]] = {}
-        self._down: dict[int, tuple[Reason, int]] = {}
-        self._seen: set[int] = set()
-        self._session = ""
-        self._latency: dict[int, tuple[int | None, int]] = {}
-        self._makers: dict[int, tuple[LineMaker, _SeriesMinute, StreamEntry] | None] = {}
-        self._ended = False
-        self._last_ns = 0
-        self._journal = ""
-        self._entry_at = 0
-
-    def read(self, path: Path, header: JournalHeader) -> None:
-        """One journal."""
-        if header.session != self._session:
-            self._seen.clear()
-            self.legs.clear()
-            self._latency.clear()
-            self._session = header.session
-        self.header = header
-        self._journal, self._entry_at = path.name, 0
-        self._ended, self._last_ns = False, header.from_ns
-        self._makers.clear()
-        self._open.clear()
-        self._legs_of.clear()
-        self._down = {index: (entry.down, header.from_ns) for index, entry in enumerate(header.streams) if entry.down is not None}
-        damaged = 0
-        for chunk in read_chunks(path):
-            if isinstance(chunk, int):
-                damaged += chunk
-                continue
-            if damaged:
-                self._damaged(damaged, chunk)
-                damaged = 0
-            if chunk.seq not in self._seen:
-                self._seen.add(chunk.seq)
-                self._read_chunk(chunk)
-        self.result.damaged_bytes += damaged
-
-    def end(self, *, crash_to_ns: int | None) -> None:
-        """After a journal: what it left unsaid when its last words are missing, for want of space, by damage or by a crash."""
-        if self._ended:
-            return
-        last, to_ns = self._last_ns, self.header.minute_ns + MINUTE_NS if crash_to_ns is None else crash_to_ns
-        why = "the recorder ended without closing its journal" if crash_to_ns is not None else "the end of the journal is missing"
-        self.result.crashed |= crash_to_ns is not None
-        for index, entry in enumerate(self.header.streams):
-            minute = self._of(entry)
-            if index in self._open:
-                minute.uncounted = True
-                self._note(minute, LiveEntry(from_ns=self._open[index], to_ns=last))
-                self._note(minute, GapEntry(gap=Gap(last, max(last, to_ns), Reason.CRASH, None, detail=why)))
-            elif index in self._down:
-                reason, since_ns = self._down[index]
-                self._note(minute, GapEntry(gap=Gap(since_ns, max(since_ns, to_ns), reason, None)))
-
-    def _damaged(self, count: int, chunk: Chunk) -> None:
-        """Bytes in the middle of the journal cannot be read: nobody can say whose frames they were."""
-        self.result.damaged_bytes += count
-        from_ns = self._last_ns
-        to_ns = max([from_ns, *chunk.recv_ns[:1]])
-        for entry in self.header.streams:
-            minute = self._of(entry)
-            minute.uncounted = True
-            self._note(minute, GapEntry(gap=Gap(from_ns, to_ns, Reason.CRASH, None, detail=f"{count} damaged bytes in the open minute")))
-
-    def _read_chunk(self, chunk: Chunk) -> None:
-        frames = chunk.frames
-        makers = self._makers
-        for recv_ns, tag, start, length in zip(chunk.recv_ns, chunk.tags, chunk.starts, chunk.lengths, strict=True):
-            frame = bytes(frames[start : start + length])
-            if tag & CONTROL == CONTROL:
-                self._read_note(recv_ns, frame)
-                continue
-            self._last_ns = max(self._last_ns, recv_ns)
-            made = makers[tag] if tag in makers else self._maker(tag)
-            if made is None:
-                continue
-            maker, minute, entry = made
-            line = maker.line(recv_ns, frame)
-            if line is None:
-                self._malformed(recv_ns, tag, frame, minute)
-            else:
-                minute.add(recv_ns, line.text, line.first_id, line.last_id)
-                if line.run_from is not None and line.last_id is not None:
-                    _add_run(self.result.runs.setdefault(entry.stream.name, []), line.run_from, line.last_id)
-
-    def _maker(self, tag: int) -> tuple[LineMaker, _SeriesMinute, StreamEntry] | None:
-        index = tag & CONTROL
-        if index >= len(self.header.streams):
-            self._makers[tag] = None
-            return None
-        entry = self.header.streams[index]
-        leg = self.legs.get(tag >> 16, _Leg("?", 0))
-        median_ns, overhead_ns = self._latency.get(index, (None, 0))
-        stream = entry.stream
-        maker = LineMaker(self.venue, stream, conn=leg.conn, epoch=leg.epoch, median_ns=median_ns, overhead_ns=overhead_ns)
-        minute = self._of(entry)
-        minute.streams.add(stream.name)
-        self._makers[tag] = (maker, minute, entry)
-        return self._makers[tag]
-
-    def _of(self, entry: StreamEntry) -> _SeriesMinute:
-        return self._minute(entry.stream.series, entry.directory)
-
-    def _minute(self, series: Series, directory: str) -> _SeriesMinute:
-        if series not in self.series:
-            self.series[series] = _SeriesMinute(series, (self.base / directory).resolve(), self.header.archive_format)
-        return self.series[series]
-
-    def _aside(self) -> _SeriesMinute:
-        return self._minute(Series(venue=self.header.venue, symbol=ASIDE_SYMBOL, kind=ASIDE_KIND), self.header.aside_directory)
-
-    def _note(self, minute: _SeriesMinute, entry: LedgerEntry) -> None:
-        self._entry_at += 1
-        minute.entries.append(msgspec.structs.replace(entry, journal=self._journal, at=self._entry_at))
-
-    def _malformed(self, recv_ns: int, tag: int, frame: bytes, minute: _SeriesMinute) -> None:
-        gap = Gap(recv_ns, recv_ns, Reason.MALFORMED, 1, detail="no JSON object; the raw frame is in the aside series")
-        self._note(minute, GapEntry(gap=gap))
-        self._put_aside(recv_ns, OddNote(leg=tag >> 16, why="malformed payload", size=len(frame), raw=frame[:65_536]))
-
-    def _put_aside(self, recv_ns: int, odd: OddNote) -> None:
-        leg = self.legs.get(odd.leg, _Leg("?", 0))
-        text = odd_line(recv_ns, conn=leg.conn, epoch=leg.epoch, why=odd.why, size=odd.size, raw=odd.raw)
-        aside = self._aside()
-        aside.add(recv_ns, text, None, None)
-        aside.received = (aside.received or 0) + 1
-
-    def _read_note(self, recv_ns: int, data: bytes) -> None:
-        note: Note = decode_note(data)
-        match note:
-            case LegNote():
-                self._leg(note)
-            case LatencyNote():
-                for index in note.streams:
-                    self._latency[index] = (note.median_ns, note.overhead_ns)
-                self._forget(set(note.streams))
-            case GapNote():
-                self._note(self._of(self.header.streams[note.stream]), GapEntry(gap=note.gap))
-            case LiveNote():
-                self._ended = True
-                self.result.ended_ns = max(self.result.ended_ns, note.to_ns)
-                for index in note.streams:
-                    self.result.live.add(self.header.streams[index].stream.name)
-                    self._note(self._of(self.header.streams[index]), LiveEntry(from_ns=note.from_ns, to_ns=note.to_ns))
-            case EndNote():
-                self._ended = True
-                self.result.ended_ns = max(self.result.ended_ns, note.ns)
-            case CountsNote():
-                self._of(self.header.streams[note.stream]).count(note)
-            case OddNote():
-                self._put_aside(recv_ns, note)
-            case ClockNote():
-                for entry in self.header.streams:
-                    self._note(self._of(entry), ClockEntry(ns=note.ns, offset_ms=note.offset_ms, source=note.source))
-
-    def _leg(self, note: LegNote) -> None:
-        self.legs[note.leg] = _Leg(note.conn, note.epoch)
-        for index in note.streams:
-            if note.to_ns is None:
-                self._open.setdefault(index, max(note.from_ns, self.header.from_ns))
-                self._legs_of.setdefault(index, set()).add(note.leg)
-                self._down.pop(index, None)
-            else:
-                self._leg_closed(index, note)
-            entry = ConnectionEntry(conn=note.conn, epoch=note.epoch, from_ns=note.from_ns, to_ns=note.to_ns, close=note.close)
-            self._note(self._of(self.header.streams[index]), entry)
-        self._forget(None)
-
-    def _leg_closed(self, index: int, note: LegNote) -> None:
-        legs = self._legs_of.setdefault(index, set())
-        legs.discard(note.leg)
-        if not legs and note.to_ns is not None:
-            self._open.pop(index, None)
-            self._down[index] = (Reason.DISCONNECT, note.to_ns)
-
-    def _forget(self, indices: set[int] | None) -> None:
-        """Leg or latency changed: lines are rendered anew from here on."""
-        if indices is None:
-            self._makers.clear()
-        else:
-            for tag in [tag for tag in self._makers if tag & CONTROL in indices]:
-                del self._makers[tag]
 
 
 def seal(job: SealJob) -> SealResult:
@@ -378,7 +76,7 @@ def seal(job: SealJob) -> SealResult:
     nameless = [path for path in paths if path not in {path for path, _ in headed}]
     if not headed:
         return _put_away(nameless, SealResult())
-    minute = _Minute(headed[0][1], headed[0][0].parent)
+    minute = Minute(headed[0][1], headed[0][0].parent)
     for path, header in headed:
         minute.read(path, header)
         minute.end(crash_to_ns=job.crash_to_ns if path is headed[-1][0] else None)
@@ -405,16 +103,16 @@ def _put_away(nameless: list[Path], result: SealResult) -> SealResult:
 class _Staged(NamedTuple):
     """One series on its way: its segment written beside its place, or nothing to write (`temporary` None)."""
 
-    minute: _SeriesMinute
+    minute: SeriesMinute
     temporary: Path | None
     target: Path | None
     entry: SegmentEntry | None
 
 
 class _Sealer:
-    """Writes what a `_Minute` holds."""
+    """Writes what a `Minute` holds."""
 
-    def __init__(self, minute: _Minute, sources: list[str], *, again: bool, recovered: bool) -> None:
+    def __init__(self, minute: Minute, sources: list[str], *, again: bool, recovered: bool) -> None:
         self._minute = minute
         self._header = minute.header
         self._sources = sources
@@ -437,7 +135,7 @@ class _Sealer:
     def _guarded(self, act: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """One series' trouble is noted and stays its own."""
         for item in items:
-            part: _SeriesMinute = item.minute if isinstance(item, _Staged) else item
+            part: SeriesMinute = item.minute if isinstance(item, _Staged) else item
             try:
                 yield act(item)
             except OSError as fault:
@@ -445,10 +143,10 @@ class _Sealer:
             except ArchiveError as fault:
                 self._minute.result.failed.append((self._name(part), str(fault)))
 
-    def _name(self, part: _SeriesMinute) -> str:
+    def _name(self, part: SeriesMinute) -> str:
         return f"{part.series.symbol} {part.series.kind} {self._day} {self._clock}"
 
-    def _stage(self, part: _SeriesMinute) -> _Staged:
+    def _stage(self, part: SeriesMinute) -> _Staged:
         folder = temporary_dir(part.directory, part.series.symbol, part.series.kind, self._day)
         if self._header.interval_min > 1:
             folder = folder / PARTS_DIR
@@ -472,7 +170,8 @@ class _Sealer:
         entry = msgspec.structs.replace(entry, bytes=facts.bytes, crc32=facts.crc32, archive_bytes=facts.archive_bytes)
         return _Staged(part, temporary, target, entry)
 
-    def _entry(self, part: _SeriesMinute, number: int, file: str) -> SegmentEntry:
+    def _entry(self, part: SeriesMinute, number: int, file: str) -> SegmentEntry:
+        first_id, last_id = part.id_range()
         return SegmentEntry(
             journal=self._sources[0],
             file=file,
@@ -487,13 +186,13 @@ class _Sealer:
             received=None if part.uncounted else part.received,
             duplicates=part.duplicates,
             reordered=part.reordered,
-            first_id=part.first_id,
-            last_id=part.last_id,
+            first_id=first_id,
+            last_id=last_id,
             state=self._state,
             streams=sorted(part.streams),
         )
 
-    def _nothing_written(self, part: _SeriesMinute) -> SegmentEntry | None:
+    def _nothing_written(self, part: SeriesMinute) -> SegmentEntry | None:
         """Frames that arrived and were all shed have no segment, but they were received."""
         if not part.received and not part.duplicates:
             return None
@@ -582,16 +281,6 @@ def facts_of(path: Path) -> SegmentFacts:
     for block in read_blocks(path):
         text_bytes, crc, records = text_bytes + len(block), crc32(block, crc), records + block.count(b"\n")
     return SegmentFacts(records=records, bytes=text_bytes, crc32=crc, archive_bytes=path.stat().st_size)
-
-
-def _add_run(runs: list[list[int]], first: int, last: int) -> None:
-    """Note ids as recorded; the runs of a stream whose ids leave gaps by nature come to its latest ids."""
-    if runs and runs[-1][1] + 1 == first:
-        runs[-1][1] = last
-        return
-    runs.append([first, last])
-    if len(runs) > RUNS_KEPT:
-        del runs[0]
 
 
 def _remove(paths: list[Path]) -> None:

@@ -1,18 +1,7 @@
 """archive.semantics: what the records of one series say about themselves. Pure.
 
 `SeriesScan` reads the JSONL text of a day, block by block, and keeps: counts, first and last receive time and id of
-each segment, runs of ids, and remarks about lines. Which id proves continuity depends on the payload's own shape:
-
-    kind       payload              record id        follows when
-    orderbook  lastUpdateId | u     that             (no chain: frames are snapshots)
-    delta      U, u                 u                U == previous u + 1
-    delta      U, u, pu             u                pu == previous u
-    execution  e = aggTrade         a                a == previous a + 1
-    execution  e = trade            t                t == previous t + 1
-    quote      u                    u                (no chain)
-    others     none
-
-Source: Binance spot and USD-M stream documentation, read 2026-11.
+each segment, runs of ids, and remarks about lines. `archive.records` knows where ids are and what they prove.
 """
 
 from __future__ import annotations
@@ -20,13 +9,13 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
 
 import msgspec
 
 from hoga.archive.bookcheck import BookCheck
 from hoga.archive.idruns import IdRuns
-from hoga.archive.text import count_lines, split_lines
+from hoga.archive.records import CHAINS, Book, Delta, Record, RecordReader, Trade
+from hoga.archive.text import split_lines
 
 __all__ = ["Remark", "ScanFacts", "SeriesScan", "StampedId"]
 
@@ -61,60 +50,6 @@ class StampedId(msgspec.Struct, frozen=True):
     recv_ns: array[int]
 
 
-class _Line(msgspec.Struct, gc=False):
-    recvNs: int | None = None
-
-
-class _Book(_Line, gc=False):
-    lastUpdateId: int | None = None
-    u: int | None = None
-    bids: msgspec.Raw = msgspec.Raw(b"")
-    asks: msgspec.Raw = msgspec.Raw(b"")
-    b: msgspec.Raw = msgspec.Raw(b"")
-    a: msgspec.Raw = msgspec.Raw(b"")
-
-
-class _Delta(_Line, gc=False):
-    U: int | None = None
-    u: int | None = None
-    pu: int | None = None
-
-
-class _Trade(_Line, gc=False):
-    e: str | None = None
-    a: int | None = None
-    t: int | None = None
-
-
-class _Quote(_Line, gc=False):
-    u: int | None = None
-
-
-class _Numbered(_Line, gc=False):
-    t: int | None = None
-
-
-_SHAPES: dict[str, type[_Line]] = {
-    "orderbook": _Book,
-    "orderbook5": _Book,
-    "orderbook10": _Book,
-    "delta": _Delta,
-    "execution": _Trade,
-    "quote": _Quote,
-    "block": _Numbered,
-}
-_FIELDS: dict[type[_Line], tuple[str, ...]] = {
-    _Line: (),
-    _Book: ("lastUpdateId", "u"),
-    _Delta: ("U", "u", "pu"),
-    _Trade: ("e", "a", "t"),
-    _Quote: ("u",),
-    _Numbered: ("t",),
-}
-_CHAINS = (("aggTrade", "a"), ("trade", "t"))
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
 class SeriesScan:
     """Reads one series. Call `begin` for each segment, `feed` its text in any pieces, `end` for its facts.
 
@@ -123,9 +58,9 @@ class SeriesScan:
     """
 
     def __init__(self, kind: str, *, keep_ids: bool = False, check_books: bool = True, remark_limit: int = 100) -> None:
-        self._shape = _SHAPES.get(kind.removesuffix("-1s"), _Line)  # the slower twin of a series looks like it
-        self._decoder = msgspec.json.Decoder(self._shape)
-        self._check = BookCheck() if check_books and self._shape is _Book else None
+        self._reader = RecordReader(kind)
+        self._shape = self._reader.shape
+        self._check = BookCheck() if check_books and self._shape is Book else None
         self._keep_ids = keep_ids
         self._limit = remark_limit
         self.remarks: list[Remark] = []
@@ -184,59 +119,31 @@ class SeriesScan:
         self._high_id: int | None = None
 
     def _take(self, lines: bytes) -> None:
-        records = self._decode(lines)
+        records = self._reader.read(lines)
+        if records is None:
+            records = list(self._read_singly(lines))
         self._look_times(records, lines)
-        if self._shape is _Book:
-            self._look_books([record for record in records if isinstance(record, _Book)], records, lines)
-        elif self._shape is _Delta:
-            self._look_deltas([record for record in records if isinstance(record, _Delta)], records, lines)
-        elif self._shape is _Trade:
-            self._look_trades([record for record in records if isinstance(record, _Trade)], records, lines)
-        elif self._shape is _Quote:
-            self._note_ids([record.u for record in records if isinstance(record, _Quote) and record.u is not None])
-        elif self._shape is _Numbered:
-            self._note_ids([record.t for record in records if isinstance(record, _Numbered) and record.t is not None])
+        self._note_ids(self._reader.ids(records))
+        if self._shape is Book:
+            self._look_books([record for record in records if isinstance(record, Book)], records, lines)
+        elif self._shape is Delta:
+            self._look_deltas([record for record in records if isinstance(record, Delta)], records, lines)
+        elif self._shape is Trade:
+            self._look_trades([record for record in records if isinstance(record, Trade)], records, lines)
         self._records += len(records)
         self._segment_bytes += len(lines)
         self.bytes += len(lines)
 
-    def _decode(self, lines: bytes) -> list[_Line]:
-        """One record for every line. All lines at once where they are regular, one by one where one of them is not."""
-        try:
-            records: list[_Line] = self._decoder.decode_lines(lines)
-            if len(records) == count_lines(lines) and lines.startswith(b"{") and b"\n\n" not in lines:
-                return records
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            pass
-        return list(self._decode_singly(lines))
-
-    def _decode_singly(self, lines: bytes) -> Iterator[_Line]:
+    def _read_singly(self, lines: bytes) -> Iterator[Record]:
         at = self.bytes
-        for line in split_lines(lines):
-            try:
-                yield self._decoder.decode(line)
-            except msgspec.ValidationError:
-                yield self._odd(line, at)
-            except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-                self._note_malformed(at, fault)
-                yield _Line()
+        for line, (record, fault) in zip(split_lines(lines), self._reader.read_singly(lines), strict=True):
+            if fault is not None:
+                self._malformed.add(at)
+                self._remark("malformed", at, f"the line is no JSON object ({fault})")
+            yield record
             at += len(line)
 
-    def _note_malformed(self, at: int, fault: Exception) -> None:
-        self._malformed.add(at)
-        self._remark("malformed", at, f"the line is no JSON object ({fault})")
-
-    def _odd(self, line: bytes, at: int) -> _Line:
-        """A line whose fields have other types than usual: its integers are taken, the rest is left."""
-        try:
-            fields = _fields.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-            self._note_malformed(at, fault)
-            return _Line()
-        wanted = ("recvNs", *_FIELDS[self._shape])
-        return self._shape(**{name: _plain(fields.get(name), str if name == "e" else int) for name in wanted})
-
-    def _look_times(self, records: list[_Line], lines: bytes) -> None:
+    def _look_times(self, records: list[Record], lines: bytes) -> None:
         times = [record.recvNs for record in records if record.recvNs is not None]
         if len(times) < len(records):
             for at, record in self._placed(records, lines):
@@ -256,13 +163,13 @@ class SeriesScan:
         self._first_recv = times[0] if self._first_recv is None else self._first_recv
         self._last_recv = self._segment_last_recv = times[-1]
 
-    def _remark_strays(self, records: list[_Line], lines: bytes) -> None:
+    def _remark_strays(self, records: list[Record], lines: bytes) -> None:
         low, high = self._window
         for at, record in self._placed(records, lines):
             if record.recvNs is not None and not low <= record.recvNs < high:
                 self._remark("wrong-minute", at, f"recvNs {record.recvNs} is not between {low} and {high}", record.recvNs)
 
-    def _remark_backwards(self, records: list[_Line], lines: bytes) -> None:
+    def _remark_backwards(self, records: list[Record], lines: bytes) -> None:
         before = self._last_recv
         for at, record in self._placed(records, lines):
             if record.recvNs is None:
@@ -278,10 +185,9 @@ class SeriesScan:
                 self._remark("doubled", at, "the line is the same as the one before it")
             at, before = at + len(line), line
 
-    def _look_books(self, books: list[_Book], records: list[_Line], lines: bytes) -> None:
-        ids = [record.u if record.lastUpdateId is None else record.lastUpdateId for record in books]
-        self._note_ids([value for value in ids if value is not None])
+    def _look_books(self, books: list[Book], records: list[Record], lines: bytes) -> None:
         if self._keep_ids:
+            ids = [record.u if record.lastUpdateId is None else record.lastUpdateId for record in books]
             self._keep([record.recvNs for record in books], ids)
         if self._check is None:
             return
@@ -290,32 +196,30 @@ class SeriesScan:
                 index = next(index for index, each in enumerate(records) if each is record)
                 self._remark(kind, self._offset(lines, index), detail, record.recvNs or 0)
 
-    def _look_book(self, check: BookCheck, record: _Book) -> Sequence[tuple[str, str]]:
+    def _look_book(self, check: BookCheck, record: Book) -> Sequence[tuple[str, str]]:
         try:
             return check.look(bytes(record.bids or record.b), bytes(record.asks or record.a))
         except (ValueError, ArithmeticError) as fault:
             return (("unreadable", f"the book's levels cannot be read ({fault})"),)
 
-    def _look_deltas(self, deltas: list[_Delta], records: list[_Line], lines: bytes) -> None:
-        found: list[_Line] = []
+    def _look_deltas(self, deltas: list[Delta], records: list[Record], lines: bytes) -> None:
+        found: list[Record] = []
         spans: list[tuple[int, int]] = []
         for record in deltas:
             if record.U is not None and record.u is not None:
                 found.append(record)
                 spans.append((record.U if record.pu is None else record.pu + 1, record.u))
-        self._note_ids([value for record in deltas for value in (record.U, record.u) if value is not None])
         if self._keep_ids:
             self._keep([record.recvNs for record in deltas], [record.u for record in deltas])
         self._chain("delta", found, spans, records, lines)
 
-    def _look_trades(self, trades: list[_Trade], records: list[_Line], lines: bytes) -> None:
-        for chain, key in _CHAINS:
-            found: list[_Line] = [record for record in trades if record.e == chain and getattr(record, key) is not None]
+    def _look_trades(self, trades: list[Trade], records: list[Record], lines: bytes) -> None:
+        for chain, key in CHAINS:
+            found: list[Record] = [record for record in trades if record.e == chain and getattr(record, key) is not None]
             ids = [getattr(record, key) for record in found]
-            self._note_ids(ids)
             self._chain(chain, found, [(value, value) for value in ids], records, lines)
 
-    def _chain(self, name: str, found: list[_Line], spans: list[tuple[int, int]], records: list[_Line], lines: bytes) -> None:
+    def _chain(self, name: str, found: list[Record], spans: list[tuple[int, int]], records: list[Record], lines: bytes) -> None:
         """Enter the id spans of `found` into the runs of chain `name`."""
         if not found:
             return
@@ -342,7 +246,7 @@ class SeriesScan:
                 self.stamped.ids.append(value)
                 self.stamped.recv_ns.append(recv_ns)
 
-    def _placed(self, records: list[_Line], lines: bytes) -> Iterator[tuple[int, _Line]]:
+    def _placed(self, records: list[Record], lines: bytes) -> Iterator[tuple[int, Record]]:
         at = self.bytes
         for record, line in zip(records, split_lines(lines), strict=False):
             yield at, record
@@ -358,9 +262,3 @@ class SeriesScan:
         seen = self.counts[kind] = self.counts.get(kind, 0) + 1
         if seen <= self._limit:
             self.remarks.append(Remark(kind, offset, detail, recv_ns, other_ns))
-
-
-def _plain(value: msgspec.Raw | None, wanted: type) -> Any:
-    """The value when it is of the wanted type, None for anything else."""
-    found = None if value is None else msgspec.json.decode(value)
-    return found if type(found) is wanted else None

@@ -18,7 +18,7 @@ from hoga.archive.container import skippable_note, wrap_note, zip_head, zip_tail
 from hoga.archive.deflate import crc32, crc32_combine
 from hoga.archive.durable import copy_range, write_all
 from hoga.archive.locate import Located, locate
-from hoga.archive.segment import BodyWriter, inflate_range
+from hoga.archive.segment import BodyWriter, Packer, inflate_range
 from hoga.archive.text import count_lines
 from hoga.core.errors import SegmentCorrupt
 
@@ -74,7 +74,7 @@ def body_part(located: Located, *, text_bytes: int, crc: int) -> Part:
 
 def recompress(blocks: Iterable[bytes], spool: Path, *, archive_format: str, source: Path) -> Part:
     """Compress text anew to the end of the file `spool`; the part lies there."""
-    writer = BodyWriter(archive_format)
+    writer = BodyWriter(Packer(archive_format))
     with spool.open("ab", buffering=0) as file:
         at = os.fstat(file.fileno()).st_size
         for block in blocks:

@@ -26,9 +26,10 @@ from hoga.archive.journal import (
 )
 from hoga.archive.layout import segment_stem, suffix_of, temporary_dir
 from hoga.archive.ledger import LiveEntry, SegmentEntry, encode_entries, ledger_path
-from hoga.archive.lines import Line, LineMaker
+from hoga.archive.lines import LineMaker
 from hoga.archive.locate import locate
 from hoga.archive.merge import merge_day
+from hoga.archive.records import RecordReader
 from hoga.archive.seal import SealJob, SegmentNote, seal
 from hoga.archive.segment import SegmentBuilder
 from hoga.archive.splice import body_part, splice
@@ -233,12 +234,14 @@ def _make_day(plan: MergePlan, directory: Path, symbol: str, day: str) -> tuple[
     return records, text_bytes
 
 
-def _seal_minute(folder: Path, symbol: str, day: str, start: int, lines: list[Line]) -> SegmentEntry:
+def _seal_minute(folder: Path, symbol: str, day: str, start: int, lines: list[bytes]) -> SegmentEntry:
     stem = segment_stem(symbol, "orderbook", day, minute_of(start))
     builder = SegmentBuilder("zip")
     for at in range(0, len(lines), 90):
-        builder.add(b"".join(line.text for line in lines[at : at + 90]), len(lines[at : at + 90]))
-    times = [int(lines[at].text[10:29]) for at in (0, -1)]
+        builder.add(b"".join(lines[at : at + 90]), len(lines[at : at + 90]))
+    times = [int(lines[at][10:29]) for at in (0, -1)]
+    reader = RecordReader("orderbook")
+    ids = reader.ids([record for line in (lines[0], lines[-1]) for record, _ in reader.read_singly(line)])
     entry = SegmentEntry(
         journal=f"{minute_of(start)}.journal",
         file=stem + suffix_of("zip"),
@@ -251,8 +254,8 @@ def _seal_minute(folder: Path, symbol: str, day: str, start: int, lines: list[Li
         first_recv_ns=times[0],
         last_recv_ns=times[1],
         received=len(lines),
-        first_id=lines[0].first_id,
-        last_id=lines[-1].last_id,
+        first_id=ids[0],
+        last_id=ids[-1],
         streams=[f"{symbol.lower()}@{RECORDED}"],
     )
     note = msgspec.json.encode(SegmentNote(sources=[entry.journal], entry=entry))

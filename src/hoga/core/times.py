@@ -54,9 +54,14 @@ def minute_floor_ns(ns: int, *, interval_min: int = 1) -> int:
     return ns - ns % DAY_NS % (interval_min * MINUTE_NS)
 
 
+_YEAR_10000_S = 253_402_300_800
+
+
 def iso_of(ns: int) -> str:
-    """`ns` as ISO-8601 UTC text with milliseconds, `2026-11-20T03:00:00.000Z`."""
+    """`ns` as ISO-8601 UTC text with milliseconds, `2026-11-20T03:00:00.000Z`; beyond the year 9999, where no calendar goes, `… ns`."""
     seconds, rest = divmod(ns, SECOND_NS)
+    if not 0 <= seconds < _YEAR_10000_S:
+        return f"{ns} ns"
     text = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text}.{rest // MS_NS:03d}Z"
 

@@ -140,6 +140,8 @@ class Recorder:
         self._disk_full = False
         self._started = False
         self._pulse = Pulse()
+        self._folders = {kind: _relative(directory, config.journal_folder) for kind, directory in config.directories.items()}
+        self._aside_folder = _relative(config.aside_directory, config.journal_folder)
         self.odd_frames = 0
         self.unrecorded_odd = 0
         self._build(streams)
@@ -474,7 +476,6 @@ class Recorder:
         """The next journal: its streams, the legs that are open, the latencies in force."""
         config = self.config
         members = self._members[lane.number]
-        folders = {kind: _relative(directory, config.journal_folder) for kind, directory in config.directories.items()}
         header = JournalHeader(
             venue=self.spec.name,
             session=self.session,
@@ -484,14 +485,9 @@ class Recorder:
             minute_ns=minute_floor_ns(from_ns),
             interval_min=config.interval_min,
             archive_format=config.archive_format,
-            aside_directory=_relative(config.aside_directory, config.journal_folder),
+            aside_directory=self._aside_folder,
             streams=[
-                StreamEntry(
-                    stream=intake.stream,
-                    directory=folders[intake.stream.kind],
-                    last_id=intake.last_id(),
-                    down=intake.down_reason,
-                )
+                StreamEntry(stream=intake.stream, directory=self._folders[intake.stream.kind], down=intake.down_reason)
                 for intake in members
             ],
             hoga=__version__,

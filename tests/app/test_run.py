@@ -1,0 +1,48 @@
+"""Several venues in one run: what one of them cannot do is no loss to another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hoga.app.config import load_config
+from hoga.app.run import Run
+from hoga.archive.life import read_last_life
+from hoga.core.errors import ArchiveError
+from hoga.core.ledger import Reason
+from hoga.runtime.shutdown import ShutdownManager
+from tests.recorder.test_sealing import InlinePool
+
+CONFIG = """
+SYMBOLS = BTCUSDT
+[binance]
+WS_URL = ws://127.0.0.1:9
+REST_URL = http://127.0.0.1:9
+[binance-usdm]
+WS_URL = ws://127.0.0.1:9
+REST_URL = http://127.0.0.1:9
+"""
+
+
+async def test_a_venue_that_cannot_start_leaves_the_others_closed_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "hoga.conf"
+    path.write_text(CONFIG)
+    config = load_config(path, overrides=[], environ={}, data_dir=tmp_path / "data")
+    run = Run(config, InlinePool())  # type: ignore[arg-type]
+    first, second = run.venues
+    blocked = second.config.lob_dir
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("a file in the place of the folder")
+    with pytest.raises(ArchiveError, match="cannot be written"):
+        async with ShutdownManager() as shutdown:
+            await run.start(shutdown)
+    assert shutdown.report is not None
+    assert shutdown.report.clean, shutdown.report
+    folder = first.recorder.config.journal_folder
+    assert not list(folder.glob("*.journal")), "nothing is left to crash recovery"
+    life = read_last_life(folder)
+    assert life is not None
+    assert life.reason is Reason.SHUTDOWN
+    first.recorder.acquire()
+    first.recorder.release()
