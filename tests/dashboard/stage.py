@@ -35,6 +35,7 @@ from hoga.runtime.snapshot import (
     VenueRow,
     decode_status,
 )
+from tests.waiting import Patience
 
 STARTED_NS = 1_795_180_000_000_000_000
 PER_SYMBOL = (("depth20@100ms", "orderbook"), ("aggTrade", "execution"))
@@ -236,15 +237,19 @@ class Served:
         self.process.stdin.flush()
         self.url = ""
         if wait:
-            self.status = self.wait_for(lambda status: status.trouble is None)
+            try:
+                self.status = self.wait_for(lambda status: status.trouble is None)
+            except BaseException:
+                self.close()
+                raise
             self.url = self.status.url.partition("/dashboard")[0]
 
-    def wait_for(self, good: Any, *, seconds: float = 20.0) -> DashboardStatus:
+    def wait_for(self, good: Any) -> DashboardStatus:
         """What it tells on its page, as soon as it is `good`."""
         reader = PageReader(Path(self.config.status_page))
-        end = time.monotonic() + seconds
+        patience = Patience()
         try:
-            while time.monotonic() < end:
+            while True:
                 page = reader.read()
                 if page.state is PageState.GOOD:
                     status = decode_status(page.payload)
@@ -252,15 +257,15 @@ class Served:
                         return status
                 assert self.process.poll() is None, "the dashboard ended"
                 time.sleep(0.02)
+                patience.look("the dashboard did not come up")
         finally:
             reader.close()
-        raise AssertionError("the dashboard did not come up")
 
     def get(self, path: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
         """(status, body, headers); redirects are not followed."""
         request = urllib.request.Request(self.url + path, headers={name.replace("_", "-"): value for name, value in headers.items()})
         try:
-            with _opener.open(request, timeout=10) as answer:
+            with _opener.open(request, timeout=60) as answer:
                 return answer.status, answer.read(), dict(answer.headers.items())
         except urllib.error.HTTPError as fault:
             with fault:
@@ -271,7 +276,7 @@ class Served:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
         try:
-            self.process.wait(5)
+            self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
