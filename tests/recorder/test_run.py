@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from hoga.archive.journal import read_chunks
 from hoga.archive.manifest import counted_missed
 from hoga.archive.verify import verify
 from hoga.core.ledger import Reason
@@ -85,7 +86,8 @@ class Stage:
     def in_journal(self, place: int) -> bool:
         """Whether that frame of the books has been written: the program keeps up with what is sent."""
         frame = self.sent[STREAMS[0].name][place][len(SPOT.frame_key(STREAMS[0])) + 1 : -1]
-        return any(frame in journal.read_bytes() for journal in self.data.rglob("*.journal"))
+        chunks = [chunk for journal in self.data.rglob("*.journal") for chunk in read_chunks(journal)]
+        return any(frame in bytes(chunk.frames) for chunk in chunks if not isinstance(chunk, int))
 
     def lost(self) -> dict[str, list[int]]:
         """Places, per stream, of the frames sent that are not in the archive."""
