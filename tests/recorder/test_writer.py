@@ -278,7 +278,7 @@ def test_a_write_that_never_returns_is_no_clean_stop(tmp_path: Path, disk: Disk,
     hang, real = threading.Event(), os.writev
 
     def writev(fd: int, left: list[memoryview]) -> int:
-        hang.wait(10)
+        hang.wait(600)
         return real(fd, left)
 
     disk.writer.start()

@@ -185,7 +185,7 @@ class Desk:
         news = self._news(slow=slow)
         self.fanout.offer(Frames(_encode(news), whole=lambda: _encode(self._whole()), extra=self._book))
 
-    def hello(self) -> str:
+    def hello(self) -> bytes:
         """The first message, as a frame of its own."""
         snapshot = self.snapshot
         meta = None
@@ -208,9 +208,9 @@ class Desk:
             "meta": meta,
             "history": self.watch.history(),
         }
-        return "[" + _encode(hello).decode() + "]"
+        return b"[" + _encode(hello) + b"]"
 
-    def stream(self, choice: str) -> str | None:
+    def stream(self, choice: str) -> bytes | None:
         """The `stream` message for a choice (`venue:stream`), None when there is no such stream."""
         at = self.place(choice)
         if at is None or self.snapshot is None:
@@ -224,7 +224,7 @@ class Desk:
             "coverage": today.coverage if today else None,
             "strip": today.strip if today else "",
         }
-        return "[" + _encode(message).decode() + "]"
+        return b"[" + _encode(message) + b"]"
 
     def place(self, choice: str) -> int | None:
         """The place of a stream."""

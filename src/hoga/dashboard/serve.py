@@ -25,6 +25,7 @@ from hoga.dashboard.desk import Desk
 from hoga.dashboard.fanout import Fanout
 from hoga.dashboard.guard import Guard
 from hoga.dashboard.server import MESSAGE_MAX, build
+from hoga.dashboard.wire import WireProtocol
 from hoga.runtime.log_inlet import join_logs
 from hoga.runtime.logs import get_log
 from hoga.runtime.loop import run as run_loop
@@ -137,7 +138,7 @@ async def _listen_and_serve(
             date_header=False,
             proxy_headers=False,
             lifespan="off",
-            ws="websockets-sansio",
+            ws=WireProtocol,
             ws_max_size=MESSAGE_MAX,
             ws_per_message_deflate=False,
             timeout_keep_alive=10,
