@@ -70,7 +70,7 @@ def campaign(viewers: int, seconds: float, rounds: int) -> dict[str, object]:
         stage = Stage(Path(folder), symbols=100)
         stage.play()
         try:
-            with serving(stage, max_connections=viewers) as served:
+            with serving(stage, max_connections=viewers, hardware_interval_s=1.0, cpu_span_s=0.2) as served:
                 found = {count: [cost(served, count, seconds) for _ in range(rounds)] for count in (0, viewers)}
         finally:
             stage.close()

@@ -76,7 +76,8 @@ class Viewer:
             self.since = monotonic() if self.since is None else self.since
             return
         self.since = None
-        self._say()
+        if self._answers:
+            self._say()
         behind, self.behind = self.behind, False
         self._outlet.write(frames.frame(whole=behind, choice=self.choice))
 

@@ -134,7 +134,9 @@ def judge(
 
 def _quiet_connections(snapshot: Snapshot, quiet_s: list[float]) -> dict[str, float]:
     """Connections that are up and on which nothing steady comes, and for how long."""
-    found = {}
+    found: dict[str, float] = {}
+    if not any(quiet_s):
+        return found
     for connection in snapshot.connections:
         members = snapshot.meta.members.get(connection.name, [])
         telling = [at for at in members if snapshot.meta.streams[at].steady] or members

@@ -10,7 +10,7 @@ import { drawStrip, StreamTable } from "./table.js";
 import { isLocal, loadView, onView, setView, view } from "./view.js";
 
 const GLYPHS = { recording: "✓", degraded: "▲", stopped: "✕", waiting: "…" };
-const STALE_MS = 2000;
+const STALE_MS = 1700;
 
 const model = new Model();
 const stats = { updates: 0, script_ms: 0, worst_ms: 0, bytes: 0, points: 0 };
