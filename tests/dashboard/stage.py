@@ -23,6 +23,8 @@ from hoga.runtime.snapshot import (
     ConnectionRow,
     DashboardStatus,
     GapRow,
+    HubConnectionRow,
+    HubRow,
     Logs,
     Meta,
     PageState,
@@ -114,6 +116,22 @@ def make_process(**changes: Any) -> ProcessRow:
         "publish_interval_s": 0.1, "memory_percent": 40.0, "memory_short": False, "dashboard_restarts": 0,
     }  # fmt: skip
     return ProcessRow(**{**values, **changes})
+
+
+def make_hub(**changes: Any) -> HubRow:
+    connections = [
+        HubConnectionRow("binance-1", "binance", "public", "connected", 1, 60.0, 40.0, 4, 1, 0, 0.0, 0, 1.0),
+        HubConnectionRow("upbit-private", "upbit", "private", "refused", 0, 0.0, 0.0, 2, 3, 2, 0.5, 7, 0.0),
+    ]
+    values: dict[str, Any] = {
+        "state": "active", "components": 3, "subscriptions": 6, "values": 12, "delivered": 1_234, "dropped": 5, "callback_errors": 1,
+        "stale_frames": 7, "latency_ms": 0.21, "latency_p99_ms": 0.9, "connections": connections,
+    }  # fmt: skip
+    return HubRow(**{**values, **changes})
+
+
+def with_hub(snapshot: Snapshot) -> Snapshot:
+    return msgspec.structs.replace(snapshot, hub=make_hub())
 
 
 def with_rows(snapshot: Snapshot, **columns: Any) -> Snapshot:
@@ -299,4 +317,7 @@ def serving(stage: Stage, **changes: Any) -> Iterator[Served]:
         served.close()
 
 
-__all__ = ["SCENES", "GapRow", "Served", "Stage", "book_frame", "make_meta", "make_snapshot", "make_venue", "serving", "with_rows"]
+__all__ = [
+    "SCENES", "GapRow", "Served", "Stage", "book_frame", "make_hub", "make_meta", "make_snapshot", "make_venue", "serving", "with_hub",
+    "with_rows",
+]  # fmt: skip

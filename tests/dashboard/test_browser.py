@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.dashboard.stage import SCENES, Served, Stage, serving
+from tests.dashboard.stage import SCENES, Served, Stage, serving, with_hub
 from tests.waiting import LONG_S, until
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
@@ -73,7 +73,7 @@ def test_the_figures_are_those_of_the_run(stage: Stage, open_page: Open) -> None
 
 @pytest.mark.parametrize("language, words", [("en", {
     "disconnected": "binance-1 is disconnected", "gate": "Latency gate closed: SYM001USDT too late", "disk-low": "The disk is nearly full",
-    "silent": "1 silent: sym001usdt@depth20@100ms", "skewed": "The clocks of this machine and of binance differ",
+    "silent": "1 silent for 45 s: sym001usdt@depth20@100ms", "skewed": "The clocks of this machine and of binance differ",
 }), ("ko", {
     "disconnected": "연결이 끊겼습니다", "gate": "지연 게이트 닫힘",
     "disk-low": "디스크가 거의 찼습니다", "silent": "무응답 스트림 1개", "skewed": "시계가 다릅니다",
@@ -180,6 +180,18 @@ def test_ladder_and_heatmap_show_the_chosen_book(open_page: Open) -> None:
     assert painted > 10
     page.locator("#stream-table tbody th button", has_text="aggTrade").first.click()
     page.wait_for_selector("#no-book:not([hidden])")
+
+
+def test_the_hub_is_shown_when_one_runs(stage: Stage, open_page: Open) -> None:
+    page = open_page()
+    page.wait_for_selector("#machine dd")
+    assert page.locator("#hub").is_hidden()
+    stage.scene = with_hub
+    page.wait_for_selector("#hub-rows tr")
+    first, second = page.locator("#hub-rows tr").all_inner_texts()
+    assert first.split("\t")[:6] == ["binance-1", "public", "✓ connected", "40.0", "4", "1"]
+    assert "✕ refused" in second
+    assert "1,234" in page.inner_text("#hub-pairs")
 
 
 def test_simulated_data_is_unmistakable(chromium: Any, tmp_path: Path) -> None:

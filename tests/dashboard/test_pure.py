@@ -24,7 +24,7 @@ from hoga.dashboard.prometheus import METRICS, Facts, render
 from hoga.dashboard.today import BUCKETS, Today, strip
 from hoga.dashboard.watch import ConnectionHealth
 from hoga.runtime.hardware import HardwareMonitor
-from tests.dashboard.stage import STARTED_NS, book_frame, make_meta, make_snapshot, make_venue
+from tests.dashboard.stage import STARTED_NS, book_frame, make_hub, make_meta, make_snapshot, make_venue
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STATIC = ROOT / "src" / "hoga" / "dashboard" / "static"
@@ -155,7 +155,8 @@ def test_a_crowd_is_refused() -> None:
 
 
 def facts() -> Facts:
-    snapshot = msgspec.structs.replace(make_snapshot(make_meta(2)), venues=[make_venue(lost={"backpressure": 3}, gaps={"disconnect": 1})])
+    venue = make_venue(lost={"backpressure": 3}, gaps={"disconnect": 1})
+    snapshot = msgspec.structs.replace(make_snapshot(make_meta(2)), venues=[venue], hub=make_hub())
     hardware = HardwareMonitor(cpu_span_s=0.01).look(collector=None, folder="/", reserve_bytes=0)
     return Facts(snapshot, Verdict(State.RECORDING, []), 0.1, hardware, [0, 0, 8, 0], {"binance-1": ConnectionHealth(10.0, 0, 90)}, 1)
 

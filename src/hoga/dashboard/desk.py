@@ -313,6 +313,7 @@ class Desk:
             ],
             "venues": snapshot.venues,
             "process": snapshot.process,
+            "hub": snapshot.hub,
             "hardware": self.hardware,
             "recent": [[row.stream, row.from_ns / 1e6, row.to_ns / 1e6, row.reason, row.missed] for row in snapshot.gaps[-50:]],
             "viewers": len(self.fanout.viewers),
