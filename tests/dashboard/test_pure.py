@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import string
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -173,6 +175,16 @@ def test_metrics_are_what_they_say_they_are() -> None:
         assert f"# HELP {shown} {about}\n# TYPE {shown} {kind}\n" in text, name
     assert 'hoga_stream_silent{kind="orderbook",stream="sym001usdt@depth20@100ms",symbol="SYM001USDT",venue="binance"} 1.0' in text
     assert 'hoga_lost_frames_total{reason="backpressure",venue="binance"} 3.0' in text
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool here (Debian: prometheus)")
+def test_promtool_finds_nothing_wrong() -> None:
+    for command, text in (
+        (["check", "metrics"], render(facts())),
+        (["check", "rules", str(ROOT / "deploy" / "prometheus" / "alerts.yml")], b""),
+    ):
+        done = subprocess.run(["promtool", *command], input=text, capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_no_recorder_is_a_metric_too() -> None:
