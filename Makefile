@@ -34,6 +34,7 @@ bench-peers:
 
 faults: .venv/.ready-test
 	$(PYTHON) -m pytest -m "slow or faults"
+	$(PYTHON) -m pytest -n logical -q --hypothesis-profile=thorough $(FAST) $$(grep -rl hypothesis tests --include="test_*.py")
 	$(PYTHON) -m tests.campaign.faults --save docs/results/faults.md
 
 soak: .venv/.ready-test

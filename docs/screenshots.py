@@ -1,6 +1,6 @@
 """The pictures of the documents, made from a running demo: `.venv/bin/python docs/screenshots.py`.
 
-Needs playwright and a Chromium.
+Needs playwright and a Chromium; for the Korean page also a font that has Hangul (Debian: fonts-noto-cjk).
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What every test may rely on: no configuration from the developer's own environment, and the captures where they are."""
+"""What every test may rely on: no configuration from the developer's own environment, the captures where they are, and
+examples that are the same for everybody (`make faults` looks for new ones: `--hypothesis-profile=thorough`)."""
 
 from __future__ import annotations
 
@@ -6,8 +7,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+settings.register_profile("default", deadline=None, derandomize=True, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
 
 
 @pytest.fixture(autouse=True)

@@ -49,7 +49,7 @@ async def test_captured_futures_are_recorded_once_each(captures: Path, tmp_path:
     pool = WorkerPool(workers=1)
     run = VenueRun(venue, pool)
     await run.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(sockets) < 2:
             await asyncio.sleep(0.01)
         for frame in frames:

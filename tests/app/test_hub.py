@@ -22,6 +22,7 @@ from hoga.runtime.pool import WorkerPool
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.venues.registry import VENUES
 from tests.app.upbit_server import UpbitServer
+from tests.waiting import eventually as until
 
 
 class Widget:
@@ -62,12 +63,6 @@ async def manage() -> AsyncIterator[Callable[[Config], GlobalWebSocketManager]]:
     yield start
     for manager in made:
         await manager.stop()
-
-
-async def until(true: Callable[[], Any], seconds: float = 8.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 async def test_upbit_changes_replace_and_disturb_nothing(upbit: UpbitServer, manage: Any) -> None:
@@ -115,7 +110,7 @@ async def test_an_unknown_upbit_symbol_is_told_within_ten_seconds(upbit: UpbitSe
     manager, widget = manage(at_upbit(upbit)), Widget()
     wish = [SubscriptionSpec(DataType.TICKER, ["KRW-BTC", "KRW-NOPE"])]
     subscription = await manager.register_component("a", widget, wish, widget.take)
-    await until(lambda: subscription.errors, 10.0)
+    await until(lambda: subscription.errors)
     assert subscription.errors[0].symbols == ("KRW-NOPE",)
     await upbit.send("ticker", "KRW-BTC", 1)
     await until(lambda: len(widget.events) >= 2)

@@ -23,6 +23,8 @@ from hoga.runtime.snapshot import (
     ConnectionRow,
     DashboardStatus,
     GapRow,
+    HubConnectionRow,
+    HubRow,
     Logs,
     Meta,
     PageState,
@@ -35,6 +37,7 @@ from hoga.runtime.snapshot import (
     VenueRow,
     decode_status,
 )
+from tests.waiting import Patience
 
 STARTED_NS = 1_795_180_000_000_000_000
 PER_SYMBOL = (("depth20@100ms", "orderbook"), ("aggTrade", "execution"))
@@ -113,6 +116,22 @@ def make_process(**changes: Any) -> ProcessRow:
         "publish_interval_s": 0.1, "memory_percent": 40.0, "memory_short": False, "dashboard_restarts": 0,
     }  # fmt: skip
     return ProcessRow(**{**values, **changes})
+
+
+def make_hub(**changes: Any) -> HubRow:
+    connections = [
+        HubConnectionRow("binance-1", "binance", "public", "connected", 1, 60.0, 40.0, 4, 1, 0, 0.0, 0, 1.0),
+        HubConnectionRow("upbit-private", "upbit", "private", "refused", 0, 0.0, 0.0, 2, 3, 2, 0.5, 7, 0.0),
+    ]
+    values: dict[str, Any] = {
+        "state": "active", "components": 3, "subscriptions": 6, "values": 12, "delivered": 1_234, "dropped": 5, "callback_errors": 1,
+        "stale_frames": 7, "latency_ms": 0.21, "latency_p99_ms": 0.9, "connections": connections,
+    }  # fmt: skip
+    return HubRow(**{**values, **changes})
+
+
+def with_hub(snapshot: Snapshot) -> Snapshot:
+    return msgspec.structs.replace(snapshot, hub=make_hub())
 
 
 def with_rows(snapshot: Snapshot, **columns: Any) -> Snapshot:
@@ -236,15 +255,19 @@ class Served:
         self.process.stdin.flush()
         self.url = ""
         if wait:
-            self.status = self.wait_for(lambda status: status.trouble is None)
+            try:
+                self.status = self.wait_for(lambda status: status.trouble is None)
+            except BaseException:
+                self.close()
+                raise
             self.url = self.status.url.partition("/dashboard")[0]
 
-    def wait_for(self, good: Any, *, seconds: float = 20.0) -> DashboardStatus:
+    def wait_for(self, good: Any) -> DashboardStatus:
         """What it tells on its page, as soon as it is `good`."""
         reader = PageReader(Path(self.config.status_page))
-        end = time.monotonic() + seconds
+        patience = Patience()
         try:
-            while time.monotonic() < end:
+            while True:
                 page = reader.read()
                 if page.state is PageState.GOOD:
                     status = decode_status(page.payload)
@@ -252,15 +275,15 @@ class Served:
                         return status
                 assert self.process.poll() is None, "the dashboard ended"
                 time.sleep(0.02)
+                patience.look("the dashboard did not come up")
         finally:
             reader.close()
-        raise AssertionError("the dashboard did not come up")
 
     def get(self, path: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
         """(status, body, headers); redirects are not followed."""
         request = urllib.request.Request(self.url + path, headers={name.replace("_", "-"): value for name, value in headers.items()})
         try:
-            with _opener.open(request, timeout=10) as answer:
+            with _opener.open(request, timeout=60) as answer:
                 return answer.status, answer.read(), dict(answer.headers.items())
         except urllib.error.HTTPError as fault:
             with fault:
@@ -271,7 +294,7 @@ class Served:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
         try:
-            self.process.wait(5)
+            self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -294,4 +317,7 @@ def serving(stage: Stage, **changes: Any) -> Iterator[Served]:
         served.close()
 
 
-__all__ = ["SCENES", "GapRow", "Served", "Stage", "book_frame", "make_meta", "make_snapshot", "make_venue", "serving", "with_rows"]
+__all__ = [
+    "SCENES", "GapRow", "Served", "Stage", "book_frame", "make_hub", "make_meta", "make_snapshot", "make_venue", "serving", "with_hub",
+    "with_rows",
+]  # fmt: skip

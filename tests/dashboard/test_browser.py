@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.dashboard.stage import SCENES, Served, Stage, serving
+from tests.dashboard.stage import SCENES, Served, Stage, serving, with_hub
+from tests.waiting import LONG_S, until
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 SIZES = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
@@ -23,13 +26,13 @@ def open_page(chromium: Any, served: Served) -> Iterator[Open]:
     """`open_page("#lang=ko", size="phone", scheme="dark")`: the dashboard; complaints of the browser fail the test."""
     contexts, complaints = [], []
 
-    def opened(view: str = "", *, size: str = "desk", scheme: str = "light", path: str = "/dashboard") -> Any:
+    def opened(view: str = "", *, size: str = "desk", scheme: str = "light", at: Served = served) -> Any:
         context = chromium.new_context(viewport=SIZES[size], color_scheme=scheme, bypass_csp=False)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda fault: complaints.append(str(fault)))
-        page.goto(served.url + path + view)
+        page.goto(f"{at.url}/dashboard{view}")
         page.wait_for_selector('html:not([data-state="waiting"]) #stream-table tbody th button')
         return page
 
@@ -39,12 +42,17 @@ def open_page(chromium: Any, served: Served) -> Iterator[Open]:
     assert not [text for text in complaints if "ERR_CONNECTION" not in text and "WebSocket connection" not in text]
 
 
-def wait(page: Any, expression: str, *, seconds: float = 10.0) -> None:
+def is_state(state: str) -> str:
+    return f"document.documentElement.dataset.state == '{state}'"
+
+
+def is_link(state: str) -> str:
+    return f"document.querySelector('#link').dataset.link == '{state}'"
+
+
+def wait(page: Any, expression: str, *, seconds: float = LONG_S) -> None:
     """Until `expression` holds. (The driver's own wait evaluates text in the page, which the page's policy forbids.)"""
-    end = time.monotonic() + seconds
-    while not page.evaluate(expression):
-        assert time.monotonic() < end, expression
-        page.wait_for_timeout(30)
+    until(lambda: page.evaluate(expression), seconds=seconds, pause=0.03, why=expression)
 
 
 def verdict(page: Any) -> tuple[str, list[str]]:
@@ -65,7 +73,7 @@ def test_the_figures_are_those_of_the_run(stage: Stage, open_page: Open) -> None
 
 @pytest.mark.parametrize("language, words", [("en", {
     "disconnected": "binance-1 is disconnected", "gate": "Latency gate closed: SYM001USDT too late", "disk-low": "The disk is nearly full",
-    "silent": "1 silent: sym001usdt@depth20@100ms", "skewed": "The clocks of this machine and of binance differ",
+    "silent": "1 silent for 45 s: sym001usdt@depth20@100ms", "skewed": "The clocks of this machine and of binance differ",
 }), ("ko", {
     "disconnected": "연결이 끊겼습니다", "gate": "지연 게이트 닫힘",
     "disk-low": "디스크가 거의 찼습니다", "silent": "무응답 스트림 1개", "skewed": "시계가 다릅니다",
@@ -81,54 +89,58 @@ def test_what_is_wrong_stands_at_the_top(stage: Stage, open_page: Open, language
         assert box
         assert box["y"] < 300
     stage.scene = lambda snapshot: snapshot
-    page.wait_for_selector('html[data-state="recording"]', timeout=3_000)
+    wait(page, is_state("recording"), seconds=3.0)
 
 
 def test_a_hanging_recorder_and_a_dead_dashboard_turn_red_within_three_seconds_and_heal(
-    stage: Stage, open_page: Open, served: Served
+    own_stage: Stage, open_page: Open, own_served: Served
 ) -> None:
-    page = open_page()
-    stage.hold()
-    page.wait_for_selector('html[data-state="stopped"]', timeout=3_000)
-    stage.go_on()
-    page.wait_for_selector('html[data-state="recording"]', timeout=3_000)
+    page = open_page(at=own_served)
+    own_stage.hold()
+    wait(page, is_state("stopped"), seconds=3.0)
+    own_stage.go_on()
+    wait(page, is_state("recording"), seconds=3.0)
     points = page.evaluate("hoga.model.history.t.length")
-    port = int(served.url.rpartition(":")[2])
-    served.process.kill()
-    served.process.wait()
-    page.wait_for_selector('#link[data-link="lost"]', timeout=3_000)
-    page.wait_for_selector('html[data-state="stopped"]', timeout=3_000)
-    with serving(stage, port=port):
-        page.wait_for_selector('html[data-state="recording"]', timeout=8_000)
+    port = int(own_served.url.rpartition(":")[2])
+    own_served.process.kill()
+    own_served.process.wait()
+    wait(page, is_link("lost"), seconds=3.0)
+    wait(page, is_state("stopped"), seconds=3.0)
+    with serving(own_stage, port=port):
+        wait(page, is_state("recording"))
         assert page.evaluate("hoga.model.history.t.length") >= points, "the curves survive"
 
 
 def test_a_stopped_dashboard_is_stale(open_page: Open, served: Served) -> None:
-    import os
-    import signal
-
     page = open_page()
     os.kill(served.process.pid, signal.SIGSTOP)
     try:
-        page.wait_for_selector('#link[data-link="stale"]', timeout=3_500)
+        wait(page, is_link("stale"), seconds=3.0)
     finally:
         os.kill(served.process.pid, signal.SIGCONT)
-    page.wait_for_selector('#link[data-link="live"]', timeout=3_000)
+    wait(page, is_link("live"))
 
 
-@pytest.mark.parametrize(
-    "size, scheme, language", [("desk", "light", "en"), ("desk", "dark", "ko"), ("phone", "light", "ko"), ("phone", "dark", "en")]
-)
-def test_axe_finds_nothing(stage: Stage, open_page: Open, size: str, scheme: str, language: str) -> None:
-    for scene in ("silent", None):
-        stage.scene = SCENES[scene] if scene else lambda snapshot: snapshot
-        page = open_page(f"#lang={language}", size=size, scheme=scheme)
-        page.wait_for_selector(f'html[data-state="{"degraded" if scene else "recording"}"]')
-        page.wait_for_selector("#machine dd")
-        page.wait_for_timeout(400)
-        page.evaluate(AXE)
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-        assert not [(each["id"], [node["html"][:160] for node in each["nodes"][:3]]) for each in found]
+LOOKS = [
+    (size, scheme, language, scene)
+    for scene in ("silent", None)
+    for size, scheme, language in (("desk", "light", "en"), ("desk", "dark", "ko"), ("phone", "light", "ko"), ("phone", "dark", "en"))
+]
+QUICK = {("desk", "light", "silent"), ("desk", "dark", None), ("phone", "light", None), ("phone", "dark", "silent")}
+
+
+@pytest.mark.parametrize("size, scheme, language, scene", [
+    pytest.param(*look, marks=() if (look[0], look[1], look[3]) in QUICK else pytest.mark.slow) for look in LOOKS
+])  # fmt: skip
+def test_axe_finds_nothing(stage: Stage, open_page: Open, size: str, scheme: str, language: str, scene: str | None) -> None:
+    stage.scene = SCENES[scene] if scene else lambda snapshot: snapshot
+    page = open_page(f"#lang={language}", size=size, scheme=scheme)
+    wait(page, is_state("degraded" if scene else "recording"))
+    page.wait_for_selector("#machine dd")
+    page.wait_for_timeout(400)
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    assert not [(each["id"], [node["html"][:160] for node in each["nodes"][:3]]) for each in found]
 
 
 @pytest.mark.parametrize("size", ["desk", "phone"])
@@ -170,6 +182,18 @@ def test_ladder_and_heatmap_show_the_chosen_book(open_page: Open) -> None:
     page.wait_for_selector("#no-book:not([hidden])")
 
 
+def test_the_hub_is_shown_when_one_runs(stage: Stage, open_page: Open) -> None:
+    page = open_page()
+    page.wait_for_selector("#machine dd")
+    assert page.locator("#hub").is_hidden()
+    stage.scene = with_hub
+    page.wait_for_selector("#hub-rows tr")
+    first, second = page.locator("#hub-rows tr").all_inner_texts()
+    assert first.split("\t")[:6] == ["binance-1", "public", "✓ connected", "40.0", "4", "1"]
+    assert "✕ refused" in second
+    assert "1,234" in page.inner_text("#hub-pairs")
+
+
 def test_simulated_data_is_unmistakable(chromium: Any, tmp_path: Path) -> None:
     stage = Stage(tmp_path, simulated=True)
     stage.play()
@@ -182,9 +206,9 @@ def test_simulated_data_is_unmistakable(chromium: Any, tmp_path: Path) -> None:
     stage.close()
 
 
-def test_the_token_is_asked_for_and_opens_it(chromium: Any, stage: Stage) -> None:
-    stage.play()
-    with serving(stage, token="a-token") as served:
+def test_the_token_is_asked_for_and_opens_it(chromium: Any, own_stage: Stage) -> None:
+    own_stage.play()
+    with serving(own_stage, token="a-token") as served:
         context = chromium.new_context()
         page = context.new_page()
         page.goto(served.url + "/dashboard")

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
+import shutil
 import string
+import subprocess
 from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from websockets.frames import Frame as WebSocketFrame
+from websockets.frames import Opcode
 
 from hoga.archive.ledger import GapEntry, LiveEntry, append_entries, ledger_path
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import DAY_NS, MINUTE_NS, day_of, day_start_ns
-from hoga.dashboard.fanout import Fanout, Frames, Viewer
+from hoga.dashboard.fanout import Fanout, Frames, Viewer, text_frame
 from hoga.dashboard.judge import CODES, State, Verdict
 from hoga.dashboard.ladder import DEPTH, read_ladder
 from hoga.dashboard.prometheus import METRICS, Facts, render
 from hoga.dashboard.today import BUCKETS, Today, strip
 from hoga.dashboard.watch import ConnectionHealth
 from hoga.runtime.hardware import HardwareMonitor
-from tests.dashboard.stage import STARTED_NS, book_frame, make_meta, make_snapshot, make_venue
+from tests.dashboard.stage import STARTED_NS, book_frame, make_hub, make_meta, make_snapshot, make_venue
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STATIC = ROOT / "src" / "hoga" / "dashboard" / "static"
@@ -88,30 +91,43 @@ def test_completeness_follows_the_ledger(tmp_path: Path) -> None:
 # -- fan-out ---------------------------------------------------------------------------------------------------------
 
 
-async def test_a_viewer_that_does_not_read_keeps_one_frame_and_catches_up_whole() -> None:
-    sent: list[str] = []
-    gate = asyncio.Event()
+class Outlet:
+    """A viewer's connection: `clear` while it reads."""
 
-    async def send(text: str) -> None:
-        await gate.wait()
-        sent.append(text)
+    def __init__(self) -> None:
+        self.clear = True
+        self.sent: list[bytes] = []
 
-    viewer = Viewer(send)
-    task = asyncio.create_task(viewer.serve())
+    def write(self, frame: bytes) -> None:
+        self.sent.append(frame[2:])
+
+
+def test_a_viewer_that_does_not_read_gets_nothing_and_catches_up_whole() -> None:
+    outlet = Outlet()
+    viewer = Viewer(outlet)
     frames = [
-        Frames(b'"news %d"' % number, whole=lambda number=number: b'"whole %d"' % number, extra=lambda choice: b"") for number in range(5)
+        Frames(b'"news %d"' % number, whole=lambda number=number: b'"whole %d"' % number, extra=lambda choice: b"") for number in range(6)
     ]
-    for each in frames:
+    viewer.offer(frames[0])
+    viewer.offer(frames[1])
+    outlet.clear = False
+    for each in frames[2:4]:
         viewer.offer(each)
-        await asyncio.sleep(0)
-    gate.set()
-    for _ in range(5):
-        await asyncio.sleep(0)
-    viewer.offer(frames[4])
-    for _ in range(5):
-        await asyncio.sleep(0)
-    assert sent == ['["whole 0"]', '["whole 4"]', '["news 4"]']
-    task.cancel()
+    for number in range(9):
+        viewer.answer(b'["answer %d"]' % number)
+    assert viewer.since is not None
+    outlet.clear = True
+    for each in frames[4:]:
+        viewer.offer(each)
+    assert viewer.since is None
+    answers = [b'["answer %d"]' % number for number in range(4)]
+    assert outlet.sent == [b'["whole 0"]', b'["news 1"]', *answers, b'["whole 4"]', b'["news 5"]']
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 200_000])
+def test_a_frame_is_what_the_library_would_send(size: int) -> None:
+    text = b"x" * size
+    assert text_frame(text) == WebSocketFrame(Opcode.TEXT, text).serialize(mask=False)
 
 
 def test_a_frame_is_encoded_once_for_all_who_see_the_same() -> None:
@@ -122,16 +138,14 @@ def test_a_frame_is_encoded_once_for_all_who_see_the_same() -> None:
         return b'"%b"' % choice.encode() if choice else b""
 
     frames = Frames(b"1", whole=lambda: b"2", extra=extra)
-    texts = [frames.text(whole=whole, choice=choice) for choice in ("", "a", "a", "b") for whole in (False, True)]
-    assert texts == ["[1]", "[2]", '[1,"a"]', '[2,"a"]', '[1,"a"]', '[2,"a"]', '[1,"b"]', '[2,"b"]']
+    texts = [frames.frame(whole=whole, choice=choice)[2:] for choice in ("", "a", "a", "b") for whole in (False, True)]
+    assert texts == [b"[1]", b"[2]", b'[1,"a"]', b'[2,"a"]', b'[1,"a"]', b'[2,"a"]', b'[1,"b"]', b'[2,"b"]']
     assert len(made) == 6
 
 
 def test_a_crowd_is_refused() -> None:
-    async def send(text: str) -> None: ...
-
     fanout = Fanout(2)
-    viewers = [Viewer(send) for _ in range(3)]
+    viewers = [Viewer(Outlet()) for _ in range(3)]
     assert [fanout.admit(viewer) for viewer in viewers] == [True, True, False]
     fanout.leave(viewers[0])
     assert fanout.admit(viewers[2])
@@ -143,7 +157,8 @@ def test_a_crowd_is_refused() -> None:
 
 
 def facts() -> Facts:
-    snapshot = msgspec.structs.replace(make_snapshot(make_meta(2)), venues=[make_venue(lost={"backpressure": 3}, gaps={"disconnect": 1})])
+    venue = make_venue(lost={"backpressure": 3}, gaps={"disconnect": 1})
+    snapshot = msgspec.structs.replace(make_snapshot(make_meta(2)), venues=[venue], hub=make_hub())
     hardware = HardwareMonitor(cpu_span_s=0.01).look(collector=None, folder="/", reserve_bytes=0)
     return Facts(snapshot, Verdict(State.RECORDING, []), 0.1, hardware, [0, 0, 8, 0], {"binance-1": ConnectionHealth(10.0, 0, 90)}, 1)
 
@@ -160,6 +175,16 @@ def test_metrics_are_what_they_say_they_are() -> None:
         assert f"# HELP {shown} {about}\n# TYPE {shown} {kind}\n" in text, name
     assert 'hoga_stream_silent{kind="orderbook",stream="sym001usdt@depth20@100ms",symbol="SYM001USDT",venue="binance"} 1.0' in text
     assert 'hoga_lost_frames_total{reason="backpressure",venue="binance"} 3.0' in text
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool here (Debian: prometheus)")
+def test_promtool_finds_nothing_wrong() -> None:
+    for command, text in (
+        (["check", "metrics"], render(facts())),
+        (["check", "rules", str(ROOT / "deploy" / "prometheus" / "alerts.yml")], b""),
+    ):
+        done = subprocess.run(["promtool", *command], input=text, capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_no_recorder_is_a_metric_too() -> None:

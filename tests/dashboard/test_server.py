@@ -15,18 +15,9 @@ import pytest
 
 from hoga.runtime.page import PageWriter
 from tests.dashboard.stage import SCENES, STARTED_NS, Served, Stage, serving
+from tests.waiting import until
 
 TOKEN = "a-token-of-some-length"
-
-
-def until(good: Any, *, seconds: float = 5.0) -> float:
-    """Seconds until `good()`."""
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        if good():
-            return time.monotonic() - began
-        time.sleep(0.02)
-    raise AssertionError("it did not happen")
 
 
 def health(served: Served) -> tuple[int, list[str]]:
@@ -64,26 +55,26 @@ def test_a_recorder_that_hangs_is_told_within_three_seconds_and_heals(stage: Sta
     assert until(lambda: health(served) == (200, [])) < 3.0
 
 
-def test_a_recorder_that_is_gone_and_comes_back(stage: Stage, served: Served) -> None:
-    until(lambda: health(served)[0] == 200)
-    stage.close()
-    assert until(lambda: health(served) == (503, ["not-running"])) < 3.0
-    again = Stage(stage.folder, symbols=5, started_ns=STARTED_NS + 1)
+def test_a_recorder_that_is_gone_and_comes_back(own_stage: Stage, own_served: Served) -> None:
+    until(lambda: health(own_served)[0] == 200)
+    own_stage.close()
+    assert until(lambda: health(own_served) == (503, ["not-running"])) < 3.0
+    again = Stage(own_stage.folder, symbols=5, started_ns=STARTED_NS + 1)
     again.play()
-    assert until(lambda: health(served) == (200, [])) < 3.0
+    assert until(lambda: health(own_served) == (200, [])) < 3.0
     again.close()
 
 
-def test_a_page_of_another_kind_is_named(stage: Stage, served: Served) -> None:
-    until(lambda: health(served)[0] == 200)
-    stage.hold()
-    stage.page.unlink()
-    stage.page.write_bytes(b"something else" * 10)
-    until(lambda: health(served) == (503, ["page-foreign"]))
-    stage.page.unlink()
-    other = PageWriter(stage.page, slot_bytes=1_000)
+def test_a_page_of_another_kind_is_named(own_stage: Stage, own_served: Served) -> None:
+    until(lambda: health(own_served)[0] == 200)
+    own_stage.hold()
+    own_stage.page.unlink()
+    own_stage.page.write_bytes(b"something else" * 10)
+    until(lambda: health(own_served) == (503, ["page-foreign"]))
+    own_stage.page.unlink()
+    other = PageWriter(own_stage.page, slot_bytes=1_000)
     other.publish(b"no snapshot at all")
-    until(lambda: health(served) == (503, ["page-version"]))
+    until(lambda: health(own_served) == (503, ["page-version"]))
     other.close()
 
 
@@ -153,9 +144,9 @@ async def test_a_foreign_origin_gets_no_socket(served: Served, origin: str) -> N
     assert (await first_frames(served.url, 1, headers={"Origin": served.url}))[0]["k"] == "hello"
 
 
-async def test_with_a_token_nothing_is_shown_without_it(stage: Stage) -> None:
-    stage.play()
-    with serving(stage, token=TOKEN) as served:
+async def test_with_a_token_nothing_is_shown_without_it(own_stage: Stage) -> None:
+    own_stage.play()
+    with serving(own_stage, token=TOKEN) as served:
         for path in ("/healthz", "/metrics", "/static/app/main.js"):
             assert served.get(path)[0] == 401, path
             assert served.get(path, Authorization="Bearer wrong")[0] == 401, path
@@ -176,8 +167,8 @@ async def test_with_a_token_nothing_is_shown_without_it(stage: Stage) -> None:
         assert (await first_frames(served.url, 1, headers={"Cookie": value}))[0]["k"] == "hello"
 
 
-def test_the_printed_address_opens_it_a_single_time(stage: Stage) -> None:
-    with serving(stage, token=TOKEN) as served:
+def test_the_printed_address_opens_it_a_single_time(own_stage: Stage) -> None:
+    with serving(own_stage, token=TOKEN) as served:
         path = served.status.url.removeprefix(served.url)
         assert "?token=" in path
         assert TOKEN not in path
@@ -185,14 +176,14 @@ def test_the_printed_address_opens_it_a_single_time(stage: Stage) -> None:
         assert served.get(path)[0] == 401
 
 
-def test_guesses_are_slowed_down(stage: Stage) -> None:
-    with serving(stage, token=TOKEN) as served:
+def test_guesses_are_slowed_down(own_stage: Stage) -> None:
+    with serving(own_stage, token=TOKEN) as served:
         assert [served.get("/healthz?token=no")[0] for _ in range(21)] == [401] * 21
         assert served.get(f"/healthz?token={TOKEN}")[0] == 401, "even the right one must wait"
 
 
-async def test_the_login_form(stage: Stage) -> None:
-    with serving(stage, token=TOKEN) as served:
+async def test_the_login_form(own_stage: Stage) -> None:
+    with serving(own_stage, token=TOKEN) as served:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
             async with session.post(f"{served.url}/login", data={"token": "wrong"}) as answer:
                 assert answer.url.path == "/login"
@@ -209,7 +200,7 @@ async def test_the_login_form(stage: Stage) -> None:
 
 async def closed_with(link: aiohttp.ClientWebSocketResponse) -> int | None:
     while True:
-        message = await asyncio.wait_for(link.receive(), 10)
+        message = await asyncio.wait_for(link.receive(), 60)
         if message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR):
             return link.close_code
 
@@ -243,16 +234,16 @@ async def test_one_who_asks_too_often_is_let_go(served: Served) -> None:
         assert await closed_with(link) == 1008
 
 
-async def test_the_session_ends_in_time(stage: Stage) -> None:
-    stage.play()
-    with serving(stage, max_session_s=0.5) as served:
+async def test_the_session_ends_in_time(own_stage: Stage) -> None:
+    own_stage.play()
+    with serving(own_stage, max_session_s=0.5) as served:
         async with aiohttp.ClientSession() as session, session.ws_connect(f"{served.url}/ws/dashboard") as link:
             assert await closed_with(link) == 4001
 
 
-async def test_a_crowd_finds_so_many_places_and_no_more(stage: Stage) -> None:
-    stage.play()
-    with serving(stage, max_connections=4) as served:
+async def test_a_crowd_finds_so_many_places_and_no_more(own_stage: Stage) -> None:
+    own_stage.play()
+    with serving(own_stage, max_connections=4) as served:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
             links = [await session.ws_connect(f"{served.url}/ws/dashboard") for _ in range(8)]
             assert [await closed_with(link) for link in links[4:]] == [4003] * 4
@@ -263,9 +254,9 @@ async def test_a_crowd_finds_so_many_places_and_no_more(stage: Stage) -> None:
                 await link.close()
 
 
-async def test_a_thousand_connections_do_no_harm(stage: Stage) -> None:
-    stage.play()
-    with serving(stage) as served:
+async def test_a_thousand_connections_do_no_harm(own_stage: Stage) -> None:
+    own_stage.play()
+    with serving(own_stage) as served:
         port = int(served.url.rpartition(":")[2])
         crowd = [socket.create_connection(("127.0.0.1", port)) for _ in range(1_000)]
         try:
@@ -276,9 +267,9 @@ async def test_a_thousand_connections_do_no_harm(stage: Stage) -> None:
                 each.close()
 
 
-async def test_viewers_who_never_read_hold_nobody_up(stage: Stage) -> None:
-    stage.play()
-    with serving(stage, max_connections=32) as served:
+async def test_viewers_who_never_read_hold_nobody_up(own_stage: Stage) -> None:
+    own_stage.play()
+    with serving(own_stage, max_connections=32) as served:
         port = int(served.url.rpartition(":")[2])
         lines = ["GET /ws/dashboard HTTP/1.1", f"Host: 127.0.0.1:{port}", "Upgrade: websocket", "Connection: Upgrade"]
         request = "\r\n".join([*lines, "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", ""])
@@ -301,14 +292,14 @@ async def test_viewers_who_never_read_hold_nobody_up(stage: Stage) -> None:
 # -- life ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_port_that_is_taken_is_said_and_tried_again(stage: Stage) -> None:
-    stage.play()
+def test_a_port_that_is_taken_is_said_and_tried_again(own_stage: Stage) -> None:
+    own_stage.play()
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        served = Served(stage.config(port=port), wait=False)
+        served = Served(own_stage.config(port=port), wait=False)
         status = served.wait_for(lambda status: status.trouble is not None and status.trouble != "starting")
         assert status.trouble == f"port {port} on 127.0.0.1: Address already in use"
     try:
@@ -317,13 +308,13 @@ def test_a_port_that_is_taken_is_said_and_tried_again(stage: Stage) -> None:
         served.close()
 
 
-def test_it_ends_with_its_parent(stage: Stage, served: Served) -> None:
-    assert served.process.stdin is not None
-    served.process.stdin.close()
-    assert served.process.wait(5) == 0
-    assert not stage.status_page.exists()
+def test_it_ends_with_its_parent(own_stage: Stage, own_served: Served) -> None:
+    assert own_served.process.stdin is not None
+    own_served.process.stdin.close()
+    assert own_served.process.wait(30) == 0
+    assert not own_stage.status_page.exists()
 
 
-def test_it_ends_when_told(served: Served) -> None:
-    os.kill(served.process.pid, signal.SIGTERM)
-    assert served.process.wait(5) == 0
+def test_it_ends_when_told(own_served: Served) -> None:
+    os.kill(own_served.process.pid, signal.SIGTERM)
+    assert own_served.process.wait(30) == 0

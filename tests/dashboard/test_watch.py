@@ -29,7 +29,7 @@ def test_rates_are_of_the_last_two_seconds() -> None:
     assert watch.flush_ms.tolist() == pytest.approx([100.0] * 4)
 
 
-def test_a_stream_is_quiet_after_two_seconds_and_twenty_intervals() -> None:
+def test_a_stream_is_quiet_after_fifteen_intervals() -> None:
     watch = Watch()
     fed(watch, range(1, 200))
     last = at(199).rows.newest_ns
@@ -51,6 +51,44 @@ def test_trades_may_pause_for_longer_than_books() -> None:
         newest = [at(tick).rows.newest_ns[0], last[1], *at(tick).rows.newest_ns[2:]]
         watch.feed(at(tick, newest_ns=newest), pid=1, mono_s=tick / 10, hardware=None)
     assert not watch.quiet_s.any()
+
+
+def test_a_slow_book_is_quiet_after_fifteen_of_its_intervals() -> None:
+    watch = Watch()
+    for tick in range(1, 600):
+        watch.feed(at(tick, received=[tick // 10, tick, tick, tick]), pid=1, mono_s=tick / 10, hardware=None)
+    last = at(599).rows.newest_ns[0]
+    for tick in range(600, 800):
+        newest = [last, *at(tick).rows.newest_ns[1:]]
+        watch.feed(at(tick, received=[59, tick, tick, tick], newest_ns=newest), pid=1, mono_s=tick / 10, hardware=None)
+        assert bool(watch.quiet_s[0]) is (tick - 599 > 152) or 145 < tick - 599 < 165
+
+
+def paused(watch: Watch, ticks: range, *, every: int) -> None:
+    """Trades (place 1) come once in `every` ticks, books in each."""
+    for tick in ticks:
+        last = tick - tick % every
+        newest = [at(tick).rows.newest_ns[0], at(last).rows.newest_ns[1], *at(tick).rows.newest_ns[2:]]
+        received = [tick, tick // every, tick, tick]
+        watch.feed(at(tick, newest_ns=newest, received=received), pid=1, mono_s=tick / 10, hardware=None)
+
+
+@pytest.mark.parametrize("every, seconds", [(1, 5.0), (20, 60.0)])
+def test_trades_are_judged_by_their_own_pauses(every: int, seconds: float) -> None:
+    watch = Watch()
+    paused(watch, range(1, 1_200), every=every)
+    assert not watch.quiet_s.any()
+    last = at(1_199 - 1_199 % every).rows.newest_ns[1]
+    quiet_after = None
+    for tick in range(1_200, 2_400):
+        newest = [at(tick).rows.newest_ns[0], last, *at(tick).rows.newest_ns[2:]]
+        received = [tick, 1_199 // every, tick, tick]
+        watch.feed(at(tick, newest_ns=newest, received=received), pid=1, mono_s=tick / 10, hardware=None)
+        if watch.quiet_s[1]:
+            quiet_after = (tick - 1_199) / 10
+            break
+    assert quiet_after is not None
+    assert seconds * 0.9 <= quiet_after <= seconds * 1.8
 
 
 def test_a_stream_that_rarely_speaks_is_not_quiet() -> None:

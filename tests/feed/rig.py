@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic, time_ns
+from time import time_ns
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,6 +21,7 @@ from hoga.recorder.recorder import Recorder, RecorderConfig, directories_for
 from hoga.simulator import Fault, FaultKind, Limits, Simulator, SimulatorConfig
 from hoga.venues.spec import VenueSpec
 from tests.recorder.workbench import SPOT, Archive, stream
+from tests.waiting import eventually
 
 CHANNELS = ("depth20@100ms", "aggTrade", "depth@100ms")
 SPEED = 3.0
@@ -107,11 +108,8 @@ class Rig:
     def received(self) -> int:
         return sum(intake.n for intake in self.recorder.intakes.values())
 
-    async def until(self, condition: Callable[[], object], seconds: float = 8.0, why: str = "") -> None:
-        end = monotonic() + seconds
-        while not condition():
-            assert monotonic() < end, f"waited in vain {why}: {self.feed.stats()}"
-            await asyncio.sleep(0.01)
+    async def until(self, condition: Callable[[], object], why: str = "") -> None:
+        await eventually(condition, why=lambda: f"{why}: {self.feed.stats()}")
 
     async def live(self, epoch: int = 1) -> None:
         """Until the first connection is up in that epoch, and every book has come on it."""
@@ -119,9 +117,9 @@ class Rig:
         await self.more()
 
     async def more(self, frames: int = 8) -> None:
-        """Until every book has brought so many frames more."""
+        """Until every book has brought so many frames more than have been sent by now (some of those may be under way)."""
         books = [intake for intake in self.recorder.intakes.values() if intake.stream.kind == "orderbook"]
-        wanted = [intake.n + frames for intake in books]
+        wanted = [max(intake.n, len(self.sent[intake.stream.name])) + frames for intake in books]
         await self.until(lambda: all(intake.n >= count for intake, count in zip(books, wanted, strict=True)), why="for frames")
 
     async def stop(self) -> None:

@@ -90,7 +90,7 @@ async def test_a_half_open_connection_is_noticed_and_replaced(tmp_path: Path) ->
         await rig.live()
         await rig.more(20)
         rig.inject(FaultKind.HALF_OPEN)
-        await rig.until(lambda: rig.connection.reconnects == 1, 12.0)
+        await rig.until(lambda: rig.connection.reconnects == 1)
         rig.sim.clear_faults()
         await rig.live(epoch=2)
         archive = await rig.finish()
@@ -104,7 +104,7 @@ async def test_a_venue_that_only_answers_pings_is_left(tmp_path: Path) -> None:
         await rig.live()
         await rig.more(20)
         frozen = rig.inject(FaultKind.FREEZE, connections="*")
-        await rig.until(lambda: rig.connection.reconnects == 1, 15.0)
+        await rig.until(lambda: rig.connection.reconnects == 1)
         rig.sim.clear_faults()
         await rig.live(epoch=2)
         archive = await rig.finish()
@@ -118,7 +118,7 @@ async def test_a_single_silent_stream_is_subscribed_again_and_its_neighbours_not
         await rig.more(12)
         rig.inject(FaultKind.SILENT, streams="btcusdt@depth20@100ms", duration_s=6.0 * SPEED)
         silent = rig.recorder.intakes["btcusdt@depth20@100ms"]
-        await rig.until(lambda: silent.down_since is not None, 8.0)
+        await rig.until(lambda: silent.down_since is not None)
         rig.sim.clear_faults()
         before = silent.n
         await rig.until(lambda: silent.n > before + 3)
@@ -145,7 +145,7 @@ async def test_rolling_over_loses_and_doubles_nothing(tmp_path: Path, monkeypatc
 
 
 async def _gone(rig: Rig) -> bool:
-    await rig.until(lambda: not rig.sim.status()["open"], 2.0)
+    await rig.until(lambda: not rig.sim.status()["open"])
     return True
 
 

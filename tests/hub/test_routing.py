@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -15,6 +14,7 @@ from hoga.hub.events import BaseWebSocketEvent, TickerEvent
 from hoga.hub.mailbox import Overflow
 from hoga.hub.routing import DataRoutingEngine, Delivery
 from hoga.venues.registry import VENUES
+from tests.waiting import eventually as until
 
 UPBIT = VENUES["upbit"]
 
@@ -32,12 +32,6 @@ async def engine() -> AsyncIterator[DataRoutingEngine]:
     made = DataRoutingEngine()
     yield made
     made.close()
-
-
-async def until(true: Callable[[], Any], seconds: float = 5.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.002)
 
 
 @pytest.mark.parametrize("delivery", list(Delivery))

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from hoga.core.errors import ConnectFailed, HandshakeRefused
 from hoga.net.ws import Link, open_link
+from tests.waiting import eventually as until
 
 KEY = b'{"stream":"a@depth","data":'
 TEXT, BINARY, CLOSE, PING, PONG, MORE = 1, 2, 8, 9, 10, 0
@@ -98,12 +99,6 @@ class Client:
         return await open_link(
             url + "/stream", on_odd=lambda now, data: self.odd.append(data), on_open=self.opened.append, **{**known, **fields}
         )
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(3):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 def frame(number: int) -> bytes:

@@ -204,7 +204,7 @@ if __name__ == "__main__":
     for child in children:
         child.join()
     import time
-    for _ in range(300):
+    for _ in range(3000):
         if sum(1 for _ in open(sys.argv[1] + "/hoga.log")) == 150:
             break
         time.sleep(0.01)

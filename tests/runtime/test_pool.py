@@ -17,6 +17,7 @@ import pytest
 from hoga.runtime.log_inlet import LogInlet
 from hoga.runtime.logs import get_log, setup_logging
 from hoga.runtime.pool import ATTEMPTS, WorkerPool, default_workers
+from tests.waiting import eventually, until
 
 
 def double(number: int) -> int:
@@ -59,7 +60,7 @@ def speak(text: str) -> int:
 async def pool() -> AsyncIterator[WorkerPool]:
     pool = WorkerPool(workers=2)
     yield pool
-    await asyncio.wait_for(pool.close(), 20)
+    await asyncio.wait_for(pool.close(), 60)
 
 
 async def test_results_and_exceptions_come_back(pool: WorkerPool) -> None:
@@ -95,7 +96,7 @@ async def test_a_waiting_job_can_be_cancelled_and_the_line_is_bounded(tmp_path: 
     second.cancel()
     (tmp_path / "go").touch()
     assert await first == "done"
-    await asyncio.wait_for(pool.close(), 20)
+    await asyncio.wait_for(pool.close(), 60)
     assert not (tmp_path / "second").exists()
     with pytest.raises(RuntimeError, match="closed"):
         pool.submit(double, 1)
@@ -120,10 +121,7 @@ async def test_workers_are_nice_and_their_log_lines_arrive() -> None:
     own = os.getpriority(os.PRIO_PROCESS, 0)
     assert await pool.submit(speak, "sealed") >= min(own + 10, 19)
     await pool.close()
-    for _ in range(200):
-        if system.recent:
-            break
-        await asyncio.sleep(0.01)
+    await eventually(lambda: system.recent)
     inlet.close()
     system.close()
     assert [line.split(" ", 1)[1] for line in system.recent] == ["WARNING seal sealed child=True"]
@@ -151,10 +149,7 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     worker = int(parent.stdout.readline())
     parent.kill()
     parent.communicate()
-    deadline = time.monotonic() + 10
-    while _alive(worker) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not _alive(worker)
+    until(lambda: not _alive(worker))
 
 
 def _alive(pid: int) -> bool:

@@ -35,7 +35,7 @@ class Client:
     async def send(self, method: str, params: list[Any] | None = None, **more: Any) -> None:
         await self.socket.send_str(json.dumps({"method": method, **({} if params is None else {"params": params}), **more}))
 
-    async def message(self, within_s: float = 5.0) -> aiohttp.WSMessage:
+    async def message(self, within_s: float = 60.0) -> aiohttp.WSMessage:
         while True:
             message = await self.socket.receive(within_s)
             if message.type is not aiohttp.WSMsgType.PING:
@@ -43,7 +43,7 @@ class Client:
                 return message
             self.pings.append(message.data)
 
-    async def frame(self, within_s: float = 5.0) -> Any:
+    async def frame(self, within_s: float = 60.0) -> Any:
         message = await self.message(within_s)
         assert message.type is aiohttp.WSMsgType.TEXT, message
         return json.loads(message.data)
@@ -71,7 +71,7 @@ class Client:
             seen.append(await self.frame())
         return seen
 
-    async def end(self, within_s: float = 5.0) -> tuple[int | None, str]:
+    async def end(self, within_s: float = 60.0) -> tuple[int | None, str]:
         while True:
             message = await self.message(within_s)
             if message.type is aiohttp.WSMsgType.CLOSE:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
 
 from hoga.simulator import Simulator, SimulatorConfig
+from tests.waiting import eventually
 
 SYMBOL = "BTCUSDT"
 
@@ -34,14 +34,6 @@ def engine_book(sim: Simulator) -> Callable[[int], tuple[list[tuple[float, float
 
 
 @pytest.fixture
-def until() -> Callable[[Callable[[], bool]], object]:
-    """Wait until a condition holds, at most eight seconds."""
-
-    async def wait(condition: Callable[[], bool]) -> None:
-        for _ in range(400):
-            if condition():
-                return
-            await asyncio.sleep(0.02)
-        raise TimeoutError
-
-    return wait
+def until() -> Callable[..., object]:
+    """Wait until a condition holds."""
+    return eventually

@@ -20,8 +20,10 @@ import psutil
 
 from hoga._version import __version__
 from hoga.app.config import ProgramConfig
+from hoga.app.hub_row import hub_row
 from hoga.app.venue_run import VenueRun
 from hoga.core.ledger import COUNTED, Gap, Reason
+from hoga.hub.manager import GlobalWebSocketManager
 from hoga.recorder.intake import Intake
 from hoga.recorder.lane import Lane
 from hoga.runtime.logs import get_log
@@ -74,7 +76,8 @@ def slot_bytes(streams: int) -> int:
 class Publisher:
     """Publishes the state of `venues` on `page`, and follows the wishes of dashboards: the pages whose names begin with `wishes`.
 
-    `on_memory_short(short)`: the machine's memory passed `DESIRED_MAX_SYS_MEM_LOAD`, one way or the other.
+    `hub`: the run's, where there is one. `on_memory_short(short)`: the machine's memory passed
+    `DESIRED_MAX_SYS_MEM_LOAD`, one way or the other.
     """
 
     def __init__(
@@ -87,7 +90,9 @@ class Publisher:
         log_tail: LogTail | None,
         simulated: bool,
         on_memory_short: Callable[[bool], None],
+        hub: GlobalWebSocketManager | None = None,
     ) -> None:
+        self._hub = hub
         self._program = program
         self._venues = venues
         self._page = page
@@ -188,7 +193,7 @@ class Publisher:
         if self._gaps_fresh:
             self._gaps_fresh = False
             self._gap_part = encode_part(list(self._gaps))
-        connections, venues, process = self._slow_parts
+        connections, venues, process, hub = self._slow_parts
         self._page.publish(
             encode_snapshot(
                 now_ns=time_ns(),
@@ -203,6 +208,7 @@ class Publisher:
                 gaps=self._gap_part,
                 logs=self._logs,
                 books=[BookFrame(at, *self._newest(at)) for at in self._books],
+                hub=hub,
             )
         )
 
@@ -236,7 +242,7 @@ class Publisher:
             self._p99[at] = _ms(venue.recorder.lateness.p99_ns(symbol))
         return self._p99
 
-    def _slow(self) -> tuple[msgspec.Raw, msgspec.Raw, msgspec.Raw]:
+    def _slow(self) -> tuple[msgspec.Raw, msgspec.Raw, msgspec.Raw, msgspec.Raw]:
         connections = [
             ConnectionRow(
                 each.name, venue.config.venue, str(each.state), each.epoch, each.url, each.streams, each.uptime_s, each.reconnects,
@@ -261,7 +267,8 @@ class Publisher:
             memory_short=self._memory_short,
             dashboard_restarts=self.restarts(),
         )
-        return encode_part(connections), encode_part(venues), encode_part(process)
+        hub = None if self._hub is None else hub_row(self._hub)
+        return encode_part(connections), encode_part(venues), encode_part(process), encode_part(hub)
 
     def _venue(self, venue: VenueRun) -> VenueRow:
         recorder, sealing = venue.recorder, venue.sealing.stats

@@ -22,6 +22,7 @@ from hoga.app.config import ProgramConfig
 from hoga.app.publisher import LogTail, Publisher, slot_bytes
 from hoga.app.venue_run import VenueRun
 from hoga.dashboard.config import DashboardConfig
+from hoga.hub.manager import GlobalWebSocketManager
 from hoga.runtime.log_inlet import LogAddress
 from hoga.runtime.logs import get_log
 from hoga.runtime.page import PageReader, PageWriter, page_path
@@ -76,9 +77,15 @@ class Showing:
         self._task = asyncio.create_task(self._look_after(), name="dashboard")
 
     def publish(
-        self, venues: list[VenueRun], *, log_tail: LogTail | None, simulated: bool, on_memory_short: Callable[[bool], None]
+        self,
+        venues: list[VenueRun],
+        *,
+        log_tail: LogTail | None,
+        simulated: bool,
+        on_memory_short: Callable[[bool], None],
+        hub: GlobalWebSocketManager | None = None,
     ) -> None:
-        """Publish the state of `venues` from now on."""
+        """Publish the state of `venues`, and of the run's `hub` where there is one, from now on."""
         try:
             page = PageWriter(Path(self._config.page), slot_bytes=slot_bytes(sum(len(venue.streams) for venue in venues)))
         except OSError as fault:
@@ -92,6 +99,7 @@ class Showing:
             log_tail=log_tail,
             simulated=simulated,
             on_memory_short=on_memory_short,
+            hub=hub,
         )
         self._publisher.restarts = lambda: self.restarts
         self._publisher.state = RunState.RECORDING

@@ -45,7 +45,7 @@ _SLICE = 256
 _SLOW_S = 1.0
 _TODAY_S = 10.0
 _STATUS_S = 0.5
-_STALE_MIN_S = 2.0
+_STALE_MIN_S, _STALE_INTERVALS = 1.5, 2.5
 _STATUS_BYTES = 16_384
 _LINES = 60
 
@@ -158,7 +158,7 @@ class Desk:
             self.snapshot,
             page=self.page,
             age_s=self.age_s,
-            stale_after_s=max(_STALE_MIN_S, 10 * interval),
+            stale_after_s=max(_STALE_MIN_S, _STALE_INTERVALS * interval),
             quiet_s=quiet,
             hardware=hardware,
             folder=self.snapshot.meta.data_dir if self.snapshot else Path(self.config.page).name,
@@ -185,7 +185,7 @@ class Desk:
         news = self._news(slow=slow)
         self.fanout.offer(Frames(_encode(news), whole=lambda: _encode(self._whole()), extra=self._book))
 
-    def hello(self) -> str:
+    def hello(self) -> bytes:
         """The first message, as a frame of its own."""
         snapshot = self.snapshot
         meta = None
@@ -208,9 +208,9 @@ class Desk:
             "meta": meta,
             "history": self.watch.history(),
         }
-        return "[" + _encode(hello).decode() + "]"
+        return b"[" + _encode(hello) + b"]"
 
-    def stream(self, choice: str) -> str | None:
+    def stream(self, choice: str) -> bytes | None:
         """The `stream` message for a choice (`venue:stream`), None when there is no such stream."""
         at = self.place(choice)
         if at is None or self.snapshot is None:
@@ -224,7 +224,7 @@ class Desk:
             "coverage": today.coverage if today else None,
             "strip": today.strip if today else "",
         }
-        return "[" + _encode(message).decode() + "]"
+        return b"[" + _encode(message) + b"]"
 
     def place(self, choice: str) -> int | None:
         """The place of a stream."""
@@ -287,15 +287,16 @@ class Desk:
     def _rows(self, snapshot: Snapshot, start: int, end: int) -> dict[str, Any]:
         rows = snapshot.rows
         symbols = [row.symbol_at for row in snapshot.meta.streams[start:end]]
+        medians, worst = (numpy.array(values, dtype=float)[symbols] for values in (rows.median_ms, rows.p99_ms))
         return {
             "at": start,
             "rate": numpy.round(self.watch.rates[start:end], 1).tolist(),
             "rec": rows.recorded[start:end],
             "gaps": rows.gaps[start:end],
             "q": rows.queue[start:end],
-            "med": [_rounded(rows.median_ms[at]) for at in symbols],
-            "p99": [_rounded(rows.p99_ms[at]) for at in symbols],
-            "flush": [_rounded(value) for value in self.watch.flush_ms[start:end].tolist()],
+            "med": numpy.round(medians, 2).tolist(),  # an unknown one is NaN, which JSON has as null
+            "p99": numpy.round(worst, 2).tolist(),
+            "flush": numpy.round(self.watch.flush_ms[start:end], 2).tolist(),
             "st": self.states[start:end],
         }
 
@@ -312,6 +313,7 @@ class Desk:
             ],
             "venues": snapshot.venues,
             "process": snapshot.process,
+            "hub": snapshot.hub,
             "hardware": self.hardware,
             "recent": [[row.stream, row.from_ns / 1e6, row.to_ns / 1e6, row.reason, row.missed] for row in snapshot.gaps[-50:]],
             "viewers": len(self.fanout.viewers),
@@ -384,7 +386,3 @@ class Desk:
             if self._status is not None:
                 self._status.close()
         self._reader.close()
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None or value != value else round(value, 2)

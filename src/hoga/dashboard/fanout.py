@@ -1,20 +1,43 @@
-"""dashboard.fanout: many viewers of one thing: one encoding for all, the newest frame for each, never a queue.
+"""dashboard.fanout: many viewers of one thing: one frame built for all, the newest for each, never a queue.
 
-A viewer that does not read keeps one frame waiting, and costs nothing else; when it reads again it is given everything
-anew, because it may have missed something. One that takes longer than `STUCK_S` for a frame is let go.
+What an interval brings is written to every viewer's connection at once, without a task or a copy for each. A viewer that
+has not taken the frame before is passed over, and costs nothing; when it reads again it is given everything anew,
+because it missed something. One that takes longer than `STUCK_S` for a frame is let go.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+import struct
+from collections.abc import Callable
 from time import monotonic
+from typing import Protocol
 
-__all__ = ["STUCK_S", "Fanout", "Frames", "Viewer"]
+__all__ = ["STUCK_S", "Fanout", "Frames", "Outlet", "Viewer", "text_frame"]
 
 STUCK_S = 30.0
+_TEXT = 0x81
+_ANSWERS_MAX = 4
 
-Send = Callable[[str], Awaitable[None]]
+
+class Outlet(Protocol):
+    """The way out to one viewer: whole frames, never a queue of them."""
+
+    @property
+    def clear(self) -> bool:
+        """Whether everything that was written before has gone."""
+
+    def write(self, frame: bytes) -> None:
+        """Put a whole frame on the wire; nothing happens when the connection is closing."""
+
+
+def text_frame(text: bytes) -> bytes:
+    """`text` (UTF-8) as one unmasked, final WebSocket text frame. Source: RFC 6455, section 5.2."""
+    size = len(text)
+    if size < 126:
+        return struct.pack("!BB", _TEXT, size) + text
+    if size < 1 << 16:
+        return struct.pack("!BBH", _TEXT, 126, size) + text
+    return struct.pack("!BBQ", _TEXT, 127, size) + text
 
 
 class Frames:
@@ -25,56 +48,50 @@ class Frames:
         self._news = news
         self._whole = whole
         self._extra = extra
-        self._made: dict[tuple[bool, str], str] = {}
+        self._made: dict[tuple[bool, str], bytes] = {}
 
-    def text(self, *, whole: bool, choice: str) -> str:
-        """The frame for a viewer: a JSON list of messages."""
+    def frame(self, *, whole: bool, choice: str) -> bytes:
+        """The WebSocket frame for a viewer: a JSON list of messages."""
         made = self._made.get((whole, choice))
         if made is None:
             parts = [self._whole() if whole else self._news, self._extra(choice)]
-            made = self._made[whole, choice] = (b"[" + b",".join(part for part in parts if part) + b"]").decode()
+            made = self._made[whole, choice] = text_frame(b"[" + b",".join(part for part in parts if part) + b"]")
         return made
 
 
 class Viewer:
-    """One viewer. `choice`: the stream it looks at, "" for none."""
+    """One viewer. `choice`: the stream it looks at, "" for none. `since`: when it was first found not reading."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, outlet: Outlet) -> None:
         self.choice = ""
         self.behind = True
         self.since: float | None = None
-        self._send = send
-        self._frames: Frames | None = None
-        self._own: list[str] = []
-        self._wake = asyncio.Event()
+        self._outlet = outlet
+        self._answers: list[bytes] = []
 
     def offer(self, frames: Frames) -> None:
-        """The newest frame; replaces one that was not sent yet."""
-        if self._frames is not None:
+        """The newest frame, unless an earlier one still waits to be taken."""
+        if not self._outlet.clear:
             self.behind = True
-        self._frames = frames
-        self._wake.set()
+            self.since = monotonic() if self.since is None else self.since
+            return
+        self.since = None
+        if self._answers:
+            self._say()
+        behind, self.behind = self.behind, False
+        self._outlet.write(frames.frame(whole=behind, choice=self.choice))
 
-    def answer(self, text: str) -> None:
-        """Something for this viewer only; at most a few wait."""
-        if len(self._own) < 4:
-            self._own.append(text)
-            self._wake.set()
+    def answer(self, text: bytes) -> None:
+        """Something for this viewer only; a few wait for one that does not read."""
+        if len(self._answers) < _ANSWERS_MAX:
+            self._answers.append(text_frame(text))
+        if self._outlet.clear:
+            self._say()
 
-    async def serve(self) -> None:
-        """Send what there is, for ever."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            own, self._own = self._own, []
-            frames, self._frames = self._frames, None
-            self.since = monotonic()
-            for text in own:
-                await self._send(text)
-            if frames is not None:
-                behind, self.behind = self.behind, False
-                await self._send(frames.text(whole=behind, choice=self.choice))
-            self.since = None
+    def _say(self) -> None:
+        answers, self._answers = self._answers, []
+        for answer in answers:
+            self._outlet.write(answer)
 
     @property
     def stuck(self) -> bool:

@@ -42,14 +42,14 @@ CODES: dict[str, str] = {
     "writer": "The disk refuses to be written: {why} ({venue})",
     "disconnected": "{connection} is disconnected ({why}): {streams} streams are not recorded",
     "quiet": "Nothing has come on {connection} for {seconds} s: {streams} streams",
-    "silent": "{count} silent: {names}",
+    "silent": "{count} silent for {seconds} s: {names}",
     "gate": "Latency gate closed: {names} too late (median {median} ms, threshold {threshold} ms). Not recorded",
     "late": "Late, but recorded: {names} (median {median} ms, threshold {threshold} ms)",
     "backpressure": "The disk is slower than the market: {waiting} records wait",
-    "disk-low": "The disk is nearly full: {free} MB free, {reserve} MB are kept back",
+    "disk-low": "The disk is nearly full: {free} MB free, recording pauses at {reserve} MB",
     "disk-soon": "The disk reserve will be reached in {hours} h, at the present pace",
     "clock": "The clock is off by {offset} ms (by {source})",
-    "skewed": "The clocks of this machine and of {venue} differ: latencies come out as {median} ms",
+    "skewed": "The clocks of this machine and of {venue} differ: latencies come out as {median} ms. Check this machine's (chrony, NTP)",
     "memory": "Memory is short: {percent} % in use, {limit} % desired at most",
     "sealing": "{waiting} minutes wait to be sealed ({venue})",
 }
@@ -134,7 +134,9 @@ def judge(
 
 def _quiet_connections(snapshot: Snapshot, quiet_s: list[float]) -> dict[str, float]:
     """Connections that are up and on which nothing steady comes, and for how long."""
-    found = {}
+    found: dict[str, float] = {}
+    if not any(quiet_s):
+        return found
     for connection in snapshot.connections:
         members = snapshot.meta.members.get(connection.name, [])
         telling = [at for at in members if snapshot.meta.streams[at].steady] or members
@@ -209,8 +211,12 @@ def _streams(snapshot: Snapshot, quiet_s: list[float], quiet: dict[str, float]) 
         for at in snapshot.meta.members.get(connection.name, [])
     }
     flags = snapshot.rows.flags
-    silent = [row.name for at, row in enumerate(snapshot.meta.streams) if at not in told and (flags[at] & _SILENT or quiet_s[at] > 0)]
-    return [Reason("silent", "bad", {"count": len(silent), "names": _listed(silent)})] if silent else []
+    silent = [at for at in range(len(flags)) if at not in told and (flags[at] & _SILENT or quiet_s[at] > 0)]
+    if not silent:
+        return []
+    since_ns = min(snapshot.rows.newest_ns[at] or snapshot.meta.started_ns for at in silent)
+    names = _listed([snapshot.meta.streams[at].name for at in silent])
+    return [Reason("silent", "bad", {"count": len(silent), "seconds": (snapshot.now_ns - since_ns) // 1_000_000_000, "names": names})]
 
 
 def _latency(snapshot: Snapshot) -> list[Reason]:

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from hoga.dashboard.judge import Verdict
 from hoga.dashboard.watch import ConnectionHealth
-from hoga.runtime.snapshot import Hardware, Snapshot
+from hoga.runtime.snapshot import Hardware, HubRow, Snapshot
 
 __all__ = ["METRICS", "Facts", "render"]
 
@@ -64,6 +64,15 @@ METRICS: dict[str, str] = {
     "hoga_disk_reserve_bytes": "Free space that recording leaves alone",
     "hoga_network_receive_bytes_per_second": "Network, received",
     "hoga_network_transmit_bytes_per_second": "Network, sent",
+    "hoga_hub_components": "Components that have subscribed",
+    "hoga_hub_subscriptions": "Streams that somebody wants",
+    "hoga_hub_values": "Latest values kept for those who pull",
+    "hoga_hub_events_delivered_total": "Events handed to callbacks",
+    "hoga_hub_events_dropped_total": "Events that a slow callback did not get, by its own overflow policy",
+    "hoga_hub_callback_errors_total": "Callbacks that raised",
+    "hoga_hub_stale_frames_total": "Frames of dead epochs, dropped",
+    "hoga_hub_latency_seconds": "From the socket to the callback",
+    "hoga_hub_connection_health_ratio": "Health of a connection as the hub sees it",
     "hoga_dashboard_viewers": "Viewers of the dashboard",
     "hoga_dashboard_restarts_total": "Times that the dashboard was started again",
 }
@@ -113,6 +122,8 @@ class _Collector(Collector):
             yield from _symbols(snapshot)
             yield from _venues(snapshot)
             yield from _connections(snapshot, facts.health)
+            if snapshot.hub is not None:
+                yield from _hub(snapshot.hub)
 
 
 def _gone(verdict: Verdict) -> bool:
@@ -253,3 +264,24 @@ def _connections(snapshot: Snapshot, health: dict[str, ConnectionHealth]) -> Ite
         if row.name in health:
             score.add_metric(each, health[row.name].score / 100)
     yield from (up, epoch, uptime, reconnects, score)
+
+
+def _hub(hub: HubRow) -> Iterator[Metric]:
+    yield _gauge("hoga_hub_components", hub.components)
+    yield _gauge("hoga_hub_subscriptions", hub.subscriptions)
+    yield _gauge("hoga_hub_values", hub.values)
+    for name, total in (
+        ("hoga_hub_events_delivered_total", hub.delivered), ("hoga_hub_events_dropped_total", hub.dropped),
+        ("hoga_hub_callback_errors_total", hub.callback_errors), ("hoga_hub_stale_frames_total", hub.stale_frames),
+    ):  # fmt: skip
+        counter = _counter(name, [])
+        counter.add_metric([], total)
+        yield counter
+    latency = _labelled("hoga_hub_latency_seconds", ["quantile"])
+    for quantile, value in (("mean", hub.latency_ms), ("0.99", hub.latency_p99_ms)):
+        if value is not None:
+            latency.add_metric([quantile], value / 1e3)
+    health = _labelled("hoga_hub_connection_health_ratio", ["venue", "connection", "kind"])
+    for each in hub.connections:
+        health.add_metric([each.venue, each.name, each.kind], each.health)
+    yield from (latency, health)

@@ -25,6 +25,7 @@ from hoga.dashboard.desk import Desk
 from hoga.dashboard.fanout import Fanout
 from hoga.dashboard.guard import Guard
 from hoga.dashboard.server import MESSAGE_MAX, build
+from hoga.dashboard.wire import WireProtocol
 from hoga.runtime.log_inlet import join_logs
 from hoga.runtime.logs import get_log
 from hoga.runtime.loop import run as run_loop
@@ -36,6 +37,7 @@ _log = get_log("dashboard")
 _RETRY_S = 2.0
 _NICE = 5
 _IDLE_S = 10.0
+_SWEEP_S = 1.0
 
 
 def serve_as_child() -> int:
@@ -136,7 +138,7 @@ async def _listen_and_serve(
             date_header=False,
             proxy_headers=False,
             lifespan="off",
-            ws="websockets-sansio",
+            ws=WireProtocol,
             ws_max_size=MESSAGE_MAX,
             ws_per_message_deflate=False,
             timeout_keep_alive=10,
@@ -148,7 +150,7 @@ async def _listen_and_serve(
     server.lifespan = server.config.lifespan_class(server.config)
     await server.startup(sockets=[listener])
     try:
-        await asyncio.gather(server.main_loop(), _end(server, ending), _sweep(server))
+        await asyncio.gather(server.main_loop(), _end(server, ending), _sweep(server, ending))
     finally:
         await server.shutdown(sockets=[listener])
 
@@ -158,17 +160,18 @@ async def _end(server: uvicorn.Server, ending: asyncio.Event) -> None:
     server.should_exit = True
 
 
-async def _sweep(server: uvicorn.Server) -> None:
+async def _sweep(server: uvicorn.Server, ending: asyncio.Event) -> None:
     """Close connections that have asked for nothing in ten seconds: a crowd that only stands at the door."""
     first_seen: dict[object, float] = {}
-    while not server.should_exit:
+    while not ending.is_set():
         now = monotonic()
         silent = {each for each in server.server_state.connections if getattr(each, "cycle", each) is None}
         first_seen = {each: first_seen.get(each, now) for each in silent}
         for each, since in first_seen.items():
             if now - since > _IDLE_S and (transport := getattr(each, "transport", None)) is not None:
                 transport.close()
-        await asyncio.sleep(1.0)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ending.wait(), _SWEEP_S)
 
 
 async def _listen(config: DashboardConfig, desk: Desk, ending: asyncio.Event) -> socket.socket | None:

@@ -27,6 +27,7 @@ from hoga.dashboard.desk import Desk
 from hoga.dashboard.fanout import Viewer
 from hoga.dashboard.guard import Guard
 from hoga.dashboard.prometheus import render
+from hoga.dashboard.wire import outlet_of
 from hoga.runtime.logs import get_log
 
 __all__ = ["MESSAGE_MAX", "build"]
@@ -166,13 +167,12 @@ class _Page:
     async def socket(self, socket: WebSocket) -> None:
         """One viewer, from beginning to end."""
         await socket.accept()
-        viewer = Viewer(socket.send_text)
+        viewer = Viewer(outlet_of(socket.scope))
         if not self._desk.fanout.admit(viewer):
             await _close(socket, TOO_MANY, "too many viewers")
             return
         viewer.answer(self._desk.hello())
         tasks = [
-            asyncio.create_task(viewer.serve(), name="viewer send"),
             asyncio.create_task(self._listen(socket, viewer), name="viewer listen"),
             asyncio.create_task(self._limit(socket, viewer), name="viewer limit"),
         ]
@@ -181,7 +181,7 @@ class _Page:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 if not task.cancelled() and task.exception() is None and isinstance(task.result(), tuple):
-                    code, reason = task.result()  # type: ignore[misc]  # checked above
+                    code, reason = task.result()
         finally:
             self._desk.fanout.leave(viewer)
             for task in tasks:

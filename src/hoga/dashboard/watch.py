@@ -26,8 +26,11 @@ event-loop lag and GC pause, ms; fsync, ms; processor and collector, %; memory, 
 
 _RATE_S = 2.0
 _PACE = 0.03
-_QUIET_MIN_S, _QUIET_INTERVALS = 2.0, 20.0
+_QUIET_MIN_S, _QUIET_INTERVALS = 1.5, 15.0
 _BURSTY_MIN_S, _BURSTY_INTERVALS = 30.0, 100.0
+_KNOWN_MIN_S, _KNOWN_INTERVALS, _KNOWN_PAUSES = 5.0, 30.0, 3.0
+_KNOWN_AFTER_S = 60.0
+_FORGET = 0.999
 _LEARN_S = 5.0
 _HOUR_S = 3600.0
 
@@ -71,8 +74,12 @@ class Watch:
         self._own_times: deque[float] = deque(maxlen=HISTORY_S)
         self._reconnects: dict[str, tuple[int, deque[float]]] = {}
         self._lanes: NDArray[numpy.int64] = numpy.zeros(streams, dtype=numpy.int64)
-        self._floor_s: Floats = numpy.full(streams, _BURSTY_MIN_S)
-        self._intervals: Floats = numpy.full(streams, _BURSTY_INTERVALS)
+        self._steady: NDArray[numpy.bool_] = numpy.zeros(streams, dtype=bool)
+        self._counted: Floats = numpy.zeros(streams)
+        self._counted_s: Floats = numpy.zeros(streams)
+        self._was_quiet: NDArray[numpy.bool_] = numpy.zeros(streams, dtype=bool)
+        self._newest: NDArray[numpy.int64] = numpy.zeros(streams, dtype=numpy.int64)
+        self._longest_s: Floats = numpy.zeros(streams)
 
     def feed(self, snapshot: Snapshot, *, pid: int, mono_s: float, hardware: Hardware | None) -> bool:
         """Take a snapshot. Returns whether a new run began with it."""
@@ -81,15 +88,15 @@ class Watch:
             self.run = (pid, snapshot.meta.started_ns)
             self._begin(len(snapshot.meta.streams), len(snapshot.meta.symbols))
             self._started = mono_s
+            self._counted = numpy.array(snapshot.rows.received, dtype=float)
+            self._counted_s = numpy.full(len(self.rates), mono_s)
             self._lanes = numpy.array([row.lane for row in snapshot.meta.streams], dtype=numpy.int64)
-            steady = numpy.array([row.steady for row in snapshot.meta.streams], dtype=bool)
-            self._floor_s = numpy.where(steady, _QUIET_MIN_S, _BURSTY_MIN_S)
-            self._intervals = numpy.where(steady, _QUIET_INTERVALS, _BURSTY_INTERVALS)
+            self._steady = numpy.array([row.steady for row in snapshot.meta.streams], dtype=bool)
         self._rate(snapshot, mono_s)
         self._judge_quiet(snapshot, mono_s)
         if mono_s - self._last_second >= 1.0:
             self._last_second = mono_s
-            self._pace += (self.rates - self._pace) * (_PACE if mono_s - self._started > _LEARN_S else 0.5)
+            self._learn(snapshot, mono_s)
             self._count_reconnects(snapshot.connections, mono_s)
             self._remember(snapshot, hardware)
         return fresh
@@ -112,14 +119,37 @@ class Watch:
         if len(lanes):
             self.flush_ms = lanes[self._lanes]
 
+    def _learn(self, snapshot: Snapshot, mono_s: float) -> None:
+        """Follow the pace of every stream, when it speaks: a silence must not pass for a slower pace while it lasts."""
+        received = numpy.array(snapshot.rows.received, dtype=float)
+        spoke = received > self._counted
+        elapsed = numpy.maximum(mono_s - self._counted_s, 0.1)
+        share = 1.0 - (1.0 - (_PACE if mono_s - self._started > _LEARN_S else 0.5)) ** elapsed
+        moved = self._pace + ((received - self._counted) / elapsed - self._pace) * share
+        self._pace = numpy.where(spoke & ~self._was_quiet, moved, self._pace)
+        self._counted = numpy.where(spoke, received, self._counted)
+        self._counted_s = numpy.where(spoke, mono_s, self._counted_s)
+        self._was_quiet &= ~spoke
+        self._longest_s *= _FORGET
+
     def _judge_quiet(self, snapshot: Snapshot, mono_s: float) -> None:
-        """A steady stream is quiet when nothing came for two seconds and for twenty of its mean intervals. Trades come in
-        bursts: half a minute, and a hundred intervals."""
+        """A steady stream is quiet when nothing came for a second and a half and for fifteen of its mean intervals. Trades
+        come in bursts: five seconds, thirty intervals, and three times the longest of their own pauses; half a minute and a
+        hundred intervals while their pauses are not known yet."""
         newest = numpy.array(snapshot.rows.newest_ns, dtype=numpy.int64)
         age = numpy.where(newest > 0, (snapshot.now_ns - newest) / 1e9, mono_s - self._started)
+        came = (newest > self._newest) & (self._newest > 0) & (self.quiet_s == 0.0)
+        self._longest_s = numpy.where(came, numpy.maximum(self._longest_s, (newest - self._newest) / 1e9), self._longest_s)
+        self._newest = newest
         with numpy.errstate(divide="ignore"):
-            patience = numpy.maximum(self._floor_s, numpy.where(self._pace > 0.01, self._intervals / self._pace, numpy.inf))
+            interval = numpy.where(self._pace > 0.01, 1.0 / self._pace, numpy.inf)
+        if mono_s - self._started > _KNOWN_AFTER_S:
+            bursty = numpy.maximum(numpy.maximum(_KNOWN_MIN_S, _KNOWN_INTERVALS * interval), _KNOWN_PAUSES * self._longest_s)
+        else:
+            bursty = numpy.maximum(_BURSTY_MIN_S, _BURSTY_INTERVALS * interval)
+        patience = numpy.where(self._steady, numpy.maximum(_QUIET_MIN_S, _QUIET_INTERVALS * interval), bursty)
         self.quiet_s = numpy.where((age > patience) & (mono_s - self._started > _LEARN_S), age, 0.0)
+        self._was_quiet |= self.quiet_s > 0
 
     # -- connections ------------------------------------------------------------------------------------------------
 

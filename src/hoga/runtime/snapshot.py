@@ -18,6 +18,8 @@ __all__ = [
     "DashboardStatus",
     "GapRow",
     "Hardware",
+    "HubConnectionRow",
+    "HubRow",
     "Logs",
     "Meta",
     "PageState",
@@ -189,8 +191,44 @@ class BookFrame(msgspec.Struct, frozen=True, array_like=True):
     frame: bytes
 
 
+class HubConnectionRow(msgspec.Struct, frozen=True, array_like=True):
+    """One connection as the hub sees it. `uptime_s` is of the current epoch; `error_rate` and `health` 0..1; `stale_frames`
+    are those of dead epochs, dropped."""
+
+    name: str
+    venue: str
+    kind: str
+    state: str
+    epoch: int
+    uptime_s: float
+    rate: float
+    subscriptions: int
+    requests: int
+    reconnects: int
+    error_rate: float
+    stale_frames: int
+    health: float
+
+
+class HubRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The hub of the run: who wants what, and how it gets there. `values` are the latest ones kept for those who pull;
+    latency is socket → callback, None before the first delivery."""
+
+    state: str
+    components: int
+    subscriptions: int
+    values: int
+    delivered: int
+    dropped: int
+    callback_errors: int
+    stale_frames: int
+    latency_ms: float | None
+    latency_p99_ms: float | None
+    connections: list[HubConnectionRow]
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """The page. The parts that change seldom are encoded once and put in as they are."""
+    """The page. The parts that change seldom are encoded once and put in as they are. `hub`: None where none runs."""
 
     now_ns: int
     state: RunState
@@ -204,6 +242,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     gaps: list[GapRow]
     logs: Logs
     books: list[BookFrame]
+    hub: HubRow | None = None
 
 
 class DashboardStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -269,6 +308,7 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     gaps: msgspec.Raw
     logs: msgspec.Raw
     books: list[BookFrame]
+    hub: msgspec.Raw
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -295,6 +335,7 @@ def encode_snapshot(
     gaps: msgspec.Raw,
     logs: msgspec.Raw,
     books: list[BookFrame],
+    hub: msgspec.Raw,
 ) -> bytes:
     """The page's payload, from parts that `encode_part` made and the rows as they are now."""
     return _encoder.encode(
@@ -311,6 +352,7 @@ def encode_snapshot(
             gaps=gaps,
             logs=logs,
             books=books,
+            hub=hub,
         )
     )
 

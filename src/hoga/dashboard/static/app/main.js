@@ -10,7 +10,7 @@ import { drawStrip, StreamTable } from "./table.js";
 import { isLocal, loadView, onView, setView, view } from "./view.js";
 
 const GLYPHS = { recording: "✓", degraded: "▲", stopped: "✕", waiting: "…" };
-const STALE_MS = 2000;
+const STALE_MS = 1700;
 
 const model = new Model();
 const stats = { updates: 0, script_ms: 0, worst_ms: 0, bytes: 0, points: 0 };
@@ -38,6 +38,9 @@ const machine = new Pairs(byId("machine"));
 const recorder = new Pairs(byId("process"));
 const CONNECTION = ["connection", "state", "framesps", "nstreams", "epoch", "uptime", "reconnects", "perhour", "failures", "health", "lastclose"];
 const connections = new Rows(byId("connection-rows"), ["", "", "n", "n", "n", "n", "n", "n", "n", "n", ""]);
+const HUB = ["connection", "h-kind", "state", "framesps", "h-subscriptions", "epoch", "uptime", "reconnects", "h-requests", "h-stale", "h-errors", "health"];
+const hub = new Pairs(byId("hub-pairs"));
+const hubRows = new Rows(byId("hub-rows"), ["", "", "", "n", "n", "n", "n", "n", "n", "n", "n", "n"]);
 const recent = new Rows(byId("recent-gaps"), ["", "", "", "", "n"]);
 const ownGaps = new Rows(byId("chosen-gaps"), ["", "", "", "n"]);
 const link = new Link(receive);
@@ -143,6 +146,7 @@ function paintSlow() {
     { text: `${each.score} %`, level: each.score >= 80 ? "good" : each.score >= 50 ? "warn" : "bad" },
     each.last_close || "–",
   ]);
+  paintHub(slow.hub);
   tiles.set("tick", t("tick"), ms(worst(venues.map((venue) => venue.tick_ms[1]))));
   const offset = venues.find((venue) => venue.clock_offset_ms != null);
   tiles.set("clock", t("clock"), offset ? ms(offset.clock_offset_ms) : "–", venues.some((venue) => venue.skewed));
@@ -173,6 +177,25 @@ function paintSlow() {
   machine.set("reserve", t("m-reserve"), hardware.reserve_in_s == null ? t("never") : span(hardware.reserve_in_s));
   machine.set("temp", t("m-temp"), hardware.temperature == null ? "–" : `${hardware.temperature.toFixed(0)} °C`);
   machine.set("dash", t("m-dash"), `${percent(hardware.dashboard_cpu)}, ${bytes(hardware.dashboard_rss)}`);
+}
+
+function paintHub(it) {
+  byId("hub").hidden = !it;
+  if (!it) return;
+  hub.set("components", t("h-components"), count(it.components));
+  hub.set("subscriptions", t("h-subscriptions"), count(it.subscriptions));
+  hub.set("values", t("h-values"), count(it.values));
+  hub.set("delivered", t("h-delivered"), count(it.delivered));
+  hub.set("dropped", t("h-dropped"), count(it.dropped), it.dropped > 0);
+  hub.set("errors", t("h-raised"), count(it.callback_errors), it.callback_errors > 0);
+  hub.set("latency", t("h-latency"), `${ms(it.latency_ms)} / ${ms(it.latency_p99_ms)}`);
+  hubRows.fill(it.connections, ([name, , kind, state, epoch, uptime, perSecond, subscriptions, requests, reconnects, errors, stale, health]) => {
+    const up = state === "connected" || state === "handover";
+    return [
+      name, t(`hk-${kind}`), { text: t(`hs-${state}`), level: up ? "good" : state === "refused" ? "bad" : "warn" }, rate(perSecond), count(subscriptions), count(epoch), span(uptime),
+      count(reconnects), count(requests), count(stale), percent(errors * 100), { text: percent(health * 100), level: health >= 0.8 ? "good" : health >= 0.5 ? "warn" : "bad" },
+    ];
+  });
 }
 
 const sum = (rows, key) => rows.reduce((total, row) => total + row[key], 0);
@@ -252,6 +275,7 @@ function words() {
   setLanguage(view.lang);
   for (const key of ["lang", "theme", "colours", "time"]) byId(`set-${key}`).value = view[key];
   byId("connection-head").replaceChildren(...CONNECTION.map((key, at) => make("th", { scope: "col", class: at > 1 && at < 10 ? "n" : "", text: t(key) })));
+  byId("hub-head").replaceChildren(...HUB.map((key, at) => make("th", { scope: "col", class: at > 2 ? "n" : "", text: t(key) })));
   for (const key of ["meta", "now", "slow", "logs", "today"]) if (key === "meta" || model.now) model.dirty.add(key);
   if (!model.slow.connections) model.dirty.delete("slow");
   if (!model.now) put(byId("verdict-word"), t("state-waiting"));

@@ -1,0 +1,52 @@
+"""Waiting in tests: for evidence, with limits that a busy or paused machine does not use up.
+
+A limit counts at most `STEP_S` for each look. A look that took longer was held up by the machine, not by what is
+tested, so a test that says "within three seconds" still means it, and does not fail because another one had the processor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["LONG_S", "STEP_S", "Patience", "eventually", "until"]
+
+STEP_S = 0.25
+LONG_S = 30.0
+"""For what takes a moment: only a test that fails anyway waits so long."""
+
+
+class Patience:
+    """So many seconds. `spent` is what was used of them."""
+
+    def __init__(self, seconds: float = LONG_S) -> None:
+        self.seconds = seconds
+        self.spent = 0.0
+        self._looked = time.monotonic()
+
+    def look(self, why: object = "it did not happen") -> None:
+        """Count the time since the look before. Raises AssertionError when there is none left."""
+        now = time.monotonic()
+        self.spent += min(now - self._looked, STEP_S)
+        self._looked = now
+        assert self.spent < self.seconds, f"waited in vain: {why() if callable(why) else why}"
+
+
+def until(good: Callable[[], Any], *, seconds: float = LONG_S, pause: float = 0.02, why: object = "it did not happen") -> float:
+    """Seconds until `good()`."""
+    patience = Patience(seconds)
+    while not good():
+        time.sleep(pause)
+        patience.look(why)
+    return patience.spent
+
+
+async def eventually(good: Callable[[], Any], *, seconds: float = LONG_S, pause: float = 0.01, why: object = "it did not happen") -> float:
+    """The same, while the event loop goes on."""
+    patience = Patience(seconds)
+    while not good():
+        await asyncio.sleep(pause)
+        patience.look(why)
+    return patience.spent
