@@ -137,12 +137,26 @@ class GlobalWebSocketManager:
         made.set_result(manager)
         return manager
 
+    @classmethod
+    def adopt(cls, manager: GlobalWebSocketManager) -> None:
+        """`manager`, which is started already, is the process's own from now on."""
+        made: asyncio.Future[GlobalWebSocketManager] = asyncio.get_running_loop().create_future()
+        made.set_result(manager)
+        cls._instance = made
+
     def add_wire(self, wire: Wire) -> None:
         """One more venue or kind. Connections of different wires share nothing."""
         key = (wire.venue, wire.kind)
         self._wires[key] = wire
         self._used[key] = asyncio.Event()
-        self._inlets[key] = HubInlet(self._venues[wire.venue], wire.kind, self.engine, independence=self.independence, on_epoch=self._epoch)
+        self._inlets[key] = HubInlet(
+            self._venues[wire.venue],
+            wire.kind,
+            self.engine,
+            independence=self.independence,
+            on_epoch=self._epoch,
+            on_refused=self._refused,
+        )
         if self.state is not GlobalManagerState.IDLE:
             wire.start(self._inlets[key])
 
@@ -258,10 +272,8 @@ class GlobalWebSocketManager:
         """The newest event of a stream that is alive: what a snapshot would say."""
         inlet = self._inlets.get(self._key(stream))
         door = inlet.doors.get(stream) if inlet is not None else None
-        if inlet is None or door is None or door.last_event is None:
-            return None
-        event = door.last_event
-        return event if event.epoch in inlet.epochs.alive(event.conn) else None
+        event = door.last_event if door is not None else None
+        return event if event is not None and self.is_live(event) else None
 
     def _collected(self, component_id: str, dead: weakref.ref[Any]) -> None:
         """By the garbage collector, in any thread, at any moment: only note it."""
@@ -335,6 +347,20 @@ class GlobalWebSocketManager:
         data_type = self._venues[stream.venue].channel_of(stream.channel).data_type
         return data_type is not None and data_type.private
 
+    def is_live(self, event: BaseWebSocketEvent) -> bool:
+        """Whether the life of the connection that brought `event` is alive: what it says may still hold."""
+        inlet = self._inlets.get(self._key(event.stream))
+        return inlet is not None and event.epoch in inlet.epochs.alive(event.conn)
+
+    def carried(self, venue: str, conn: str, epoch: int) -> list[Stream]:
+        """The streams of one life of a connection."""
+        return [stream for (name, _), inlet in self._inlets.items() if name == venue for stream in inlet.carried(conn, epoch)]
+
+    @property
+    def served(self) -> list[tuple[str, WebSocketType]]:
+        """Venues and kinds of streams there are connections for."""
+        return list(self._wires)
+
     # -- status -------------------------------------------------------------------------------------------------
 
     def _epoch(self, inlet: HubInlet, conn: str, epoch: int, up: bool, why: str, streams: list[Stream]) -> None:
@@ -400,6 +426,12 @@ class GlobalWebSocketManager:
             error = SubscriptionError(component_id, stream.venue, (stream.symbol,), why)
             self._components[component_id].subscription.errors.append(error)
             self._tell_error(component_id, error)
+
+    def _refused(self, stream: Stream, why: str) -> None:
+        """A wire cannot bring it: those who want it are told, once."""
+        if stream not in self._suspected and self.subscriptions.is_wanted(stream):
+            self._suspected.add(stream)
+            self._complain(stream, why)
 
     def check_health(self) -> None:
         """Every 30 s: are the connections that are wanted up, and are components still there?"""
