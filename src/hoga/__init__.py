@@ -2,6 +2,7 @@
 
     manager = await hoga.GlobalWebSocketManager.get_instance()
     client = hoga.SimpleWebSocketClient("gui")
+    client = await hoga.connect("gui")                      # of a `hoga run` in another process
 
 The names below are the public ones. They are imported when they are first used, so that `import hoga` costs nothing.
 """
@@ -15,11 +16,13 @@ from hoga._version import __version__
 
 if TYPE_CHECKING:
     from hoga.app.hub import GlobalWebSocketManager as GlobalWebSocketManager
+    from hoga.app.hub import connect as connect
     from hoga.core.market import DataType as DataType
     from hoga.core.market import Side as Side
     from hoga.hub.alerts import Alert as Alert
     from hoga.hub.client import SimpleWebSocketClient as SimpleWebSocketClient
     from hoga.hub.epochs import EpochManager as EpochManager
+    from hoga.hub.errors import NoHub as NoHub
     from hoga.hub.errors import RecoveryError as RecoveryError
     from hoga.hub.errors import SubscriptionError as SubscriptionError
     from hoga.hub.events import BaseWebSocketEvent as BaseWebSocketEvent
@@ -53,12 +56,12 @@ if TYPE_CHECKING:
     from hoga.venues.formats import SimpleFormatConverter as SimpleFormatConverter
 
 _ROOMS = {
-    "app.hub": "GlobalWebSocketManager",
+    "app.hub": "GlobalWebSocketManager connect",
     "core.market": "DataType Side",
     "hub.alerts": "Alert",
     "hub.client": "SimpleWebSocketClient",
     "hub.epochs": "EpochManager",
-    "hub.errors": "RecoveryError SubscriptionError",
+    "hub.errors": "NoHub RecoveryError SubscriptionError",
     "hub.events": "BaseWebSocketEvent CandleEvent DeltaEvent EpochEvent LiquidationEvent MarkPriceEvent MyAssetEvent MyOrderEvent "
     "OrderbookEvent QuoteEvent SubscriptionErrorEvent TickerEvent TradeEvent",
     "hub.independence": "ConnectionIndependenceMonitor",

@@ -24,17 +24,21 @@ from hoga.core.streams import Stream
 from hoga.feed.connection import Connection, State
 from hoga.feed.feed import connect_budget
 from hoga.feed.sink import FeedConfig
+from hoga.hub.client import SimpleWebSocketClient
 from hoga.hub.doors import Take
+from hoga.hub.local_wire import LocalHub
 from hoga.hub.manager import GlobalWebSocketManager
+from hoga.hub.pace import Pace
 from hoga.hub.states import ConnectionState, WebSocketType
 from hoga.hub.wire import Inlet, WireStats
 from hoga.net.rest import RestClient
 from hoga.recorder.recorder import Recorder
 from hoga.runtime.logs import get_log
+from hoga.runtime.page import page_path
 from hoga.venues.registry import VENUES
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["FeedWire", "GlobalWebSocketManager", "RecorderTap", "in_order", "open_manager", "wires_of"]
+__all__ = ["FeedWire", "GlobalWebSocketManager", "RecorderTap", "connect", "hub_path", "in_order", "open_manager", "wires_of"]
 
 _log = get_log("hub")
 
@@ -384,13 +388,46 @@ async def open_manager(config: object) -> GlobalWebSocketManager:
 
     Raises ConfigError, ProtocolMisuse.
     """
+    found = _config_of(config)
+    return GlobalWebSocketManager(wires_of(found), in_order(found))
+
+
+def _config_of(config: object) -> Config:
     if config is None:
         config = load_config(find_config(None, os.environ), overrides=[], environ=os.environ)
     elif isinstance(config, str | Path):
         config = load_config(Path(config), overrides=[], environ=os.environ)
     if not isinstance(config, Config):
         raise ProtocolMisuse(f"config is a {type(config).__name__}", hint="give a Config, a path, or nothing")
-    return GlobalWebSocketManager(wires_of(config), in_order(config))
+    return config
+
+
+async def connect(client_id: str = "", *, config: object = None, data: str | Path | None = None) -> SimpleWebSocketClient:
+    """A client of the hub that another process on this machine serves (`hoga run`), over its local socket.
+
+    Args:
+        client_id: for the log; any text.
+        config: as for `GlobalWebSocketManager.get_instance`; it says where the data folder is.
+        data: the data folder itself, as in `hoga run --data`.
+
+    Returns:
+        A client like any other, `close` ends it; `client.manager` takes components with callbacks. When the hub goes away
+        the client finds it again by itself; meanwhile `is_stale` says so.
+
+    Raises:
+        NoHub: none is running there. ConfigError.
+    """
+    venues = dict(VENUES)
+    hub = LocalHub(hub_path(Path(data)) if data is not None else hub_path(_config_of(config).program.data_dir), venues)
+    await hub.open()
+    manager = GlobalWebSocketManager(hub.wires, venues, pace=Pace(quiet_s=0.005, longest_s=0.02, per_minute=6000))
+    manager.start()
+    return SimpleWebSocketClient(client_id or f"local {os.getpid()}", manager=manager, on_close=manager.stop)
+
+
+def hub_path(data_dir: Path) -> Path:
+    """Where the hub of the run that records into `data_dir` listens."""
+    return page_path(data_dir, part="hub")
 
 
 GlobalWebSocketManager.opener = staticmethod(open_manager)

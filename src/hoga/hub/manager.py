@@ -14,11 +14,12 @@ import resource
 import sys
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any, ClassVar
 
 from hoga.core.errors import ProtocolMisuse
+from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.hub.alerts import Alert, AlertKind, Alerts
 from hoga.hub.errors import SubscriptionError
@@ -82,7 +83,7 @@ class GlobalWebSocketManager:
     ) -> None:
         self.state = GlobalManagerState.IDLE
         self.engine = DataRoutingEngine()
-        self.pool = DataPoolManager(self.engine, latest=self._latest)
+        self.pool = DataPoolManager(self.engine, latest=self.latest)
         self.independence = ConnectionIndependenceMonitor()
         self.alerts = Alerts()
         self.on_alert: list[OnAlert] = []
@@ -250,7 +251,7 @@ class GlobalWebSocketManager:
         self._leave(component_id)
 
     def _serve(self, component_id: str, stream: Stream, mode: Mode, put: Callable[[BaseWebSocketEvent], object]) -> None:
-        latest = self._latest(stream)
+        latest = self.latest(stream)
         if mode is Mode.SNAPSHOT:
             if latest is not None:
                 put(latest)
@@ -268,9 +269,9 @@ class GlobalWebSocketManager:
         self.engine.leave(component_id, stream)
         self._note_change(self.subscriptions.snapshot_served(component_id, stream))
 
-    def _latest(self, stream: Stream) -> BaseWebSocketEvent | None:
+    def latest(self, stream: Stream) -> BaseWebSocketEvent | None:
         """The newest event of a stream that is alive: what a snapshot would say."""
-        inlet = self._inlets.get(self._key(stream))
+        inlet = self._inlets.get(self._key_of(stream))
         door = inlet.doors.get(stream) if inlet is not None else None
         event = door.last_event if door is not None else None
         return event if event is not None and self.is_live(event) else None
@@ -340,7 +341,7 @@ class GlobalWebSocketManager:
                 inlet.forget(stream)
                 self.resolver.forget(stream)
 
-    def _key(self, stream: Stream) -> tuple[str, WebSocketType]:
+    def _key_of(self, stream: Stream) -> tuple[str, WebSocketType]:
         return stream.venue, WebSocketType.PRIVATE if self._is_private(stream) else WebSocketType.PUBLIC
 
     def _is_private(self, stream: Stream) -> bool:
@@ -349,12 +350,26 @@ class GlobalWebSocketManager:
 
     def is_live(self, event: BaseWebSocketEvent) -> bool:
         """Whether the life of the connection that brought `event` is alive: what it says may still hold."""
-        inlet = self._inlets.get(self._key(event.stream))
+        inlet = self._inlets.get(self._key_of(event.stream))
         return inlet is not None and event.epoch in inlet.epochs.alive(event.conn)
 
     def carried(self, venue: str, conn: str, epoch: int) -> list[Stream]:
         """The streams of one life of a connection."""
         return [stream for (name, _), inlet in self._inlets.items() if name == venue for stream in inlet.carried(conn, epoch)]
+
+    def kind_of(self, stream: Stream) -> WebSocketType:
+        """Public, or an account's."""
+        return self._key_of(stream)[1]
+
+    def type_of(self, component_id: str, venue: str, channel: str, symbols: Sequence[str] = ()) -> DataType:
+        """The type of data of a venue's channel. Raises SubscriptionError (naming `symbols`) for one that cannot be served."""
+        try:
+            data_type = self._venues[venue].channel_of(channel).data_type
+        except (KeyError, ValueError) as fault:
+            raise SubscriptionError(component_id, venue, tuple(symbols), f"no channel {channel!r} of {venue!r} here") from fault
+        if data_type is None:
+            raise SubscriptionError(component_id, venue, tuple(symbols), f"{channel} can be recorded, but not served")
+        return data_type
 
     @property
     def served(self) -> list[tuple[str, WebSocketType]]:
@@ -395,7 +410,7 @@ class GlobalWebSocketManager:
 
     def _find_unserved(self, now: float) -> None:
         for stream, since in list(self._first_wanted.items()):
-            inlet = self._inlets.get(self._key(stream))
+            inlet = self._inlets.get(self._key_of(stream))
             if now - since < _SERVED_WITHIN_S or stream in self._suspected:
                 continue
             if inlet is None:
