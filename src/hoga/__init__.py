@@ -17,6 +17,7 @@ from hoga._version import __version__
 if TYPE_CHECKING:
     from hoga.app.hub import GlobalWebSocketManager as GlobalWebSocketManager
     from hoga.app.hub import connect as connect
+    from hoga.app.since import subscribe as subscribe
     from hoga.core.market import DataType as DataType
     from hoga.core.market import Side as Side
     from hoga.hub.alerts import Alert as Alert
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from hoga.hub.events import CandleEvent as CandleEvent
     from hoga.hub.events import DeltaEvent as DeltaEvent
     from hoga.hub.events import EpochEvent as EpochEvent
+    from hoga.hub.events import GapEvent as GapEvent
     from hoga.hub.events import LiquidationEvent as LiquidationEvent
     from hoga.hub.events import MarkPriceEvent as MarkPriceEvent
     from hoga.hub.events import MyAssetEvent as MyAssetEvent
@@ -57,12 +59,13 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "app.hub": "GlobalWebSocketManager connect",
+    "app.since": "subscribe",
     "core.market": "DataType Side",
     "hub.alerts": "Alert",
     "hub.client": "SimpleWebSocketClient",
     "hub.epochs": "EpochManager",
     "hub.errors": "NoHub RecoveryError SubscriptionError",
-    "hub.events": "BaseWebSocketEvent CandleEvent DeltaEvent EpochEvent LiquidationEvent MarkPriceEvent MyAssetEvent MyOrderEvent "
+    "hub.events": "BaseWebSocketEvent CandleEvent DeltaEvent EpochEvent GapEvent LiquidationEvent MarkPriceEvent MyAssetEvent MyOrderEvent "
     "OrderbookEvent QuoteEvent SubscriptionErrorEvent TickerEvent TradeEvent",
     "hub.independence": "ConnectionIndependenceMonitor",
     "hub.mailbox": "Overflow",

@@ -38,7 +38,18 @@ from hoga.runtime.page import page_path
 from hoga.venues.registry import VENUES
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["FeedWire", "GlobalWebSocketManager", "RecorderTap", "connect", "hub_path", "in_order", "open_manager", "wires_of"]
+__all__ = [
+    "FeedWire",
+    "GlobalWebSocketManager",
+    "RecorderTap",
+    "config_of",
+    "connect",
+    "hub_path",
+    "in_order",
+    "local_manager",
+    "open_manager",
+    "wires_of",
+]
 
 _log = get_log("hub")
 
@@ -388,15 +399,17 @@ async def open_manager(config: object) -> GlobalWebSocketManager:
 
     Raises ConfigError, ProtocolMisuse.
     """
-    found = _config_of(config)
+    found = config_of(config)
     return GlobalWebSocketManager(wires_of(found), in_order(found))
 
 
-def _config_of(config: object) -> Config:
+def config_of(config: object, data: str | Path | None = None) -> Config:
+    """The configuration that `config` means (see `open_manager`), with `data` as its data folder. Raises ConfigError, ProtocolMisuse."""
+    root = Path(data) if data is not None else None
     if config is None:
-        config = load_config(find_config(None, os.environ), overrides=[], environ=os.environ)
+        config = load_config(find_config(None, os.environ), overrides=[], environ=os.environ, data_dir=root)
     elif isinstance(config, str | Path):
-        config = load_config(Path(config), overrides=[], environ=os.environ)
+        config = load_config(Path(config), overrides=[], environ=os.environ, data_dir=root)
     if not isinstance(config, Config):
         raise ProtocolMisuse(f"config is a {type(config).__name__}", hint="give a Config, a path, or nothing")
     return config
@@ -417,12 +430,16 @@ async def connect(client_id: str = "", *, config: object = None, data: str | Pat
     Raises:
         NoHub: none is running there. ConfigError.
     """
-    venues = dict(VENUES)
-    hub = LocalHub(hub_path(Path(data)) if data is not None else hub_path(_config_of(config).program.data_dir), venues)
-    await hub.open()
-    manager = GlobalWebSocketManager(hub.wires, venues, pace=Pace(quiet_s=0.005, longest_s=0.02, per_minute=6000))
-    manager.start()
+    manager = await local_manager(LocalHub(hub_path(config_of(config, data).program.data_dir), VENUES))
     return SimpleWebSocketClient(client_id or f"local {os.getpid()}", manager=manager, on_close=manager.stop)
+
+
+async def local_manager(hub: LocalHub) -> GlobalWebSocketManager:
+    """A started manager over another process's hub. Raises NoHub."""
+    await hub.open()
+    manager = GlobalWebSocketManager(hub.wires, VENUES, pace=Pace(quiet_s=0.005, longest_s=0.02, per_minute=6000))
+    manager.start()
+    return manager
 
 
 def hub_path(data_dir: Path) -> Path:

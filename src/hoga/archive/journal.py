@@ -49,6 +49,7 @@ __all__ = [
     "Note",
     "OddNote",
     "StreamEntry",
+    "decode_header",
     "decode_note",
     "encode_chunk",
     "encode_header",
@@ -56,6 +57,8 @@ __all__ = [
     "has_chunks",
     "journal_name",
     "parse_journal_name",
+    "read_body",
+    "read_chunk",
     "read_chunks",
     "read_header",
 ]
@@ -264,8 +267,13 @@ def _chunk(magic: bytes, stored: bytes, raw_size: int, count: int, seq: int) -> 
 def read_header(path: Path) -> JournalHeader | None:
     """The header, None when the file is torn before its end, or damaged there."""
     with path.open("rb") as file:
-        body = _read_body(file)
+        body = read_body(file)
     return None if body is None else _header_decoder.decode(body)
+
+
+def decode_header(body: bytes) -> JournalHeader:
+    """From what `read_body` gives."""
+    return _header_decoder.decode(body)
 
 
 def has_chunks(path: Path) -> bool:
@@ -280,14 +288,14 @@ def read_chunks(path: Path) -> Iterator[Chunk | int]:
     Reads the file through a window of a few MB, so memory does not grow with it.
     """
     with path.open("rb") as file:
-        if _read_body(file) is None:
+        if read_body(file) is None:
             if size := path.stat().st_size:
                 yield size
             return
         damaged = 0
         while True:
             start = file.tell()
-            chunk = _read_chunk(file)
+            chunk = read_chunk(file)
             if chunk is not None:
                 if damaged:
                     yield damaged
@@ -303,8 +311,8 @@ def read_chunks(path: Path) -> Iterator[Chunk | int]:
             yield damaged
 
 
-def _read_body(file: BinaryIO) -> bytes | None:
-    """The header's JSON as written; the file stands behind it then."""
+def read_body(file: BinaryIO) -> bytes | None:
+    """The header's JSON as written, None when it is not whole; the file stands behind it then."""
     start = file.read(_START.size)
     if len(start) < _START.size:
         return None
@@ -313,7 +321,8 @@ def _read_body(file: BinaryIO) -> bytes | None:
     return body if len(body) == length and magic == _MAGIC and crc32(body) == crc else None
 
 
-def _read_chunk(file: BinaryIO) -> Chunk | None:
+def read_chunk(file: BinaryIO) -> Chunk | None:
+    """The chunk that begins here, None when no whole one does; the file stands anywhere then."""
     head = file.read(_HEAD.size)
     if len(head) < _HEAD.size:
         return None

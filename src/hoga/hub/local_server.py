@@ -162,7 +162,7 @@ class _Reader(asyncio.Protocol):
         self._flushed_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self.name = ""
-        self.sent = self.conflated = self.dropped = 0
+        self.sent = self.conflated = self.dropped = self._told = 0
 
     # -- the socket ---------------------------------------------------------------------------------------------
 
@@ -313,6 +313,9 @@ class _Reader(asyncio.Protocol):
         self._timer = None
         self._flushed_at = monotonic()
         queue = self._queue
+        if self.dropped != self._told and not self._paused:
+            self._told = self.dropped
+            self._say(Beat(self.conflated, self.dropped))  # before the first frame behind the hole
         while queue and not self._paused and self._transport is not None:
             parts: list[bytes] = []
             size = 0
