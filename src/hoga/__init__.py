@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hoga._version import __version__
 
 if TYPE_CHECKING:
+    from hoga.app.books import BookKeeper as BookKeeper
     from hoga.app.hub import GlobalWebSocketManager as GlobalWebSocketManager
     from hoga.app.hub import connect as connect
     from hoga.app.since import subscribe as subscribe
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from hoga.venues.formats import SimpleFormatConverter as SimpleFormatConverter
 
 _ROOMS = {
+    "app.books": "BookKeeper",
     "app.hub": "GlobalWebSocketManager connect",
     "app.since": "subscribe",
     "core.market": "DataType Side",

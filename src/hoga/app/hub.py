@@ -22,7 +22,6 @@ from hoga.core.errors import ProtocolMisuse, VenueError
 from hoga.core.ledger import Reason
 from hoga.core.streams import Stream
 from hoga.feed.connection import Connection, State
-from hoga.feed.feed import connect_budget
 from hoga.feed.sink import FeedConfig
 from hoga.hub.client import SimpleWebSocketClient
 from hoga.hub.doors import Take
@@ -31,6 +30,7 @@ from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.pace import Pace
 from hoga.hub.states import ConnectionState, WebSocketType
 from hoga.hub.wire import Inlet, WireStats
+from hoga.net.budgets import connect_budget, rest_budget
 from hoga.net.rest import RestClient
 from hoga.recorder.recorder import Recorder
 from hoga.runtime.logs import get_log
@@ -94,7 +94,7 @@ class FeedWire:
         self._config = config
         self._rest_url = rest_url
         self._tls = cache(tls)
-        self._budget = connect_budget(spec, config)
+        self._budget = connect_budget(spec, config.ws_url)
         self._connections: dict[str, Connection] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -207,8 +207,9 @@ class FeedWire:
     async def known_symbols(self) -> dict[str, str] | None:
         """As the venue lists them now."""
         try:
-            async with RestClient(self.venue, self._rest_url, tls=self._tls(), timeout_s=8.0) as rest:
-                return self._spec.symbols(await rest.get(self._spec.rest.instruments))
+            budget, paths = rest_budget(self._spec, self._rest_url), self._spec.rest
+            async with RestClient(self.venue, self._rest_url, tls=self._tls(), timeout_s=8.0, budget=budget) as rest:
+                return self._spec.symbols(await rest.get(paths.instruments, weight=paths.instruments_weight))
         except (VenueError, ValueError) as fault:
             _log.info("symbols not checked", venue=self.venue, why=str(fault))
             return None

@@ -5,6 +5,7 @@ It is a guest of the recorder. Whatever fails here is logged, and recording goes
 
 from __future__ import annotations
 
+from hoga.app.alarms import Alarms
 from hoga.app.config import Config
 from hoga.app.hub import hub_path, in_order, wires_of
 from hoga.app.venue_run import VenueRun
@@ -23,12 +24,14 @@ class Serving:
     def __init__(self, config: Config, runs: list[VenueRun], *, label: str = "") -> None:
         recorders = {run.config.venue: run for run in runs}
         self.manager = GlobalWebSocketManager(wires_of(config, recorders=recorders, label=label), in_order(config))
+        self.alarms = Alarms(self.manager, runs)
         self.server = HubServer(self.manager, hub_path(config.program.data_dir))
 
     async def start(self) -> None:
         """Begin to serve."""
         self.manager.start()
         GlobalWebSocketManager.adopt(self.manager)
+        self.alarms.start()
         try:
             await self.server.start()
         except OSError as fault:
@@ -36,5 +39,6 @@ class Serving:
 
     async def stop(self) -> None:
         """Readers first, then components and connections."""
+        await self.alarms.stop()
         await self.server.stop()
         await self.manager.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from hoga.book.sync import BookRules
 from hoga.core.market import Body, DataType
 from hoga.core.streams import Stream
 
@@ -62,11 +63,18 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class RestPaths:
     """Paths of the public REST calls hoga makes itself; `book` has `{symbol}`, None where the stream
-    brings whole books; `time` None where nothing tells it."""
+    brings whole books; `time` None where nothing tells it.
+
+    At most `weight_limit` in `weight_window_s`; a call weighs 1, `instruments_weight`, or `book_weight`.
+    """
 
     time: str | None
     instruments: str
+    weight_limit: int
+    weight_window_s: float
     book: str | None = None
+    instruments_weight: int = 1
+    book_weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,7 @@ class VenueSpec:
     `split(frame)` gives (wire name, payload bytes) of any data frame, None when it is none.
     `reply(frame)`: None when the frame is no answer to a control request, else what the venue complains of ("" for none).
     `server_time_ms(body)`, `symbols(body)` and `book(body)` (a depth snapshot) read the REST replies.
+    `book_rules`: how deltas chain to a REST snapshot and to one another; None where the stream brings whole books.
     `channels`: the channel that serves a type of data, `{interval}` to be filled in. `is_symbol(text)`: could be one of the venue's.
     """
 
@@ -121,3 +130,4 @@ class VenueSpec:
     replace: Callable[[list[str], list[str], int], bytes] | None = None
     book: Callable[[bytes], Body] | None = None
     default_interval: str = "1m"
+    book_rules: BookRules | None = None
