@@ -147,6 +147,11 @@ class LocalHub(asyncio.Protocol):
                 self.wires.append(LocalWire(self, venue, WebSocketType(kind)))
         self._keeper = self._loop.create_task(self._keep(), name="hub reader")
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a hub at the other end."""
+        return self._transport is not None
+
     async def close(self) -> None:
         """Say goodbye. Calling it again does nothing."""
         self._closing = True
