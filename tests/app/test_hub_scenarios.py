@@ -200,3 +200,17 @@ async def test_a_storm_of_reconnects_into_429_stays_within_the_limits_and_restor
         assert {event.epoch for event in widget.events} == {2}
         assert [(event.epoch, event.up) for event in widget.status if isinstance(event, EpochEvent)] == [(1, True), (1, False), (2, True)]
         await manager.stop()
+
+
+async def test_connections_that_come_and_go_are_forgotten(stage: Stage) -> None:
+    for number in range(3):
+        widget = Widget()
+        await widget.want(stage.manager, f"KRW-S{number}")
+        await until(lambda widget=widget: widget.events)
+        await stage.manager.unregister_component(f"{id(widget)}")
+        await until(lambda: not stage.server.sockets and not stage.manager.get_connection_metrics())
+    inlets = stage.manager._inlets.values()
+    await until(lambda: not any(inlet.books for inlet in inlets))
+    assert len(stage.server.origins) == 3
+    assert not any(inlet.epochs._newest or inlet.epochs._alive for inlet in inlets)
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith(("hub upbit", "hub end"))]

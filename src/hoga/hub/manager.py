@@ -312,6 +312,7 @@ class GlobalWebSocketManager:
         for stream in change.removed:
             self._first_wanted.pop(stream, None)
             self._suspected.discard(stream)
+            self.resolver.forget(stream)
         self._pace.changed(now)
         if self._timer is None:
             self._arm()
@@ -339,7 +340,6 @@ class GlobalWebSocketManager:
             inlet = self._inlets[key]
             for stream in set(before) - set(streams):
                 inlet.forget(stream)
-                self.resolver.forget(stream)
 
     def _key_of(self, stream: Stream) -> tuple[str, WebSocketType]:
         return stream.venue, WebSocketType.PRIVATE if self._is_private(stream) else WebSocketType.PUBLIC
