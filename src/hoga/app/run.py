@@ -12,6 +12,7 @@ from hoga.app.serving import Serving
 from hoga.app.showing import Showing
 from hoga.app.venue_run import VenueRun, VenueStatus
 from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.runtime.allocator import keep_freed_memory
 from hoga.runtime.log_inlet import LogAddress
 from hoga.runtime.logs import get_log
 from hoga.runtime.pool import WorkerPool, default_workers
@@ -43,6 +44,7 @@ class Run:
 
     async def start(self) -> None:
         """Begin to record everywhere, and to serve. Raises ArchiveBusy, ArchiveError."""
+        keep_freed_memory()
         for venue in self.venues:
             await venue.start()
         await self.serving.start()

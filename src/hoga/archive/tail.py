@@ -17,6 +17,7 @@ from hoga.archive.discover import SeriesDay
 from hoga.archive.journal import (
     CONTROL,
     Chunk,
+    ChunkDecoder,
     GapNote,
     JournalHeader,
     JournalName,
@@ -25,7 +26,7 @@ from hoga.archive.journal import (
     decode_note,
     parse_journal_name,
     read_body,
-    read_chunk,
+    read_packed,
 )
 from hoga.archive.layout import PARTS_DIR, parse_segment
 from hoga.archive.ledger import GapEntry, read_ledger
@@ -83,6 +84,8 @@ class _Open:
         self.name = name
         self.path = path
         self.file = file
+        self.decoder = ChunkDecoder()
+        self.seen = -1
         self.header: JournalHeader | None = None
         self.wanted: dict[int, str] = {}
         self.legs: dict[int, tuple[str, int]] = {}
@@ -97,11 +100,16 @@ class _Open:
             self.header = decode_header(body)
         while True:
             at = self.file.tell()
-            chunk = read_chunk(self.file)
-            if chunk is None:
+            packed = read_packed(self.file)
+            if packed is None:
                 self.file.seek(at)
                 return
-            yield chunk
+            if packed.seq <= self.seen:  # written again after a failed fsync
+                continue
+            chunk = self.decoder.decode(packed)
+            if chunk is not None:
+                self.seen = packed.seq
+                yield chunk
 
 
 class JournalTail:
