@@ -85,7 +85,7 @@ async def test_cycles_leave_nothing_behind(make: Make) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 async def test_a_million_cycles_leave_nothing_behind(make: Make) -> None:
     await churn(make, 1_000_000, 50_000)
 
