@@ -3,7 +3,7 @@
 PYTHON = .venv/bin/python
 FAST = -m "not slow and not faults and not soak"
 
-.PHONY: help check test bench bench-peers faults soak docs
+.PHONY: help check test bench bench-peers faults soak week docs
 
 help:
 	@echo "make check    ruff, mypy, import rules, fast tests: about a minute"
@@ -12,6 +12,7 @@ help:
 	@echo "make bench-peers  install the programs that hoga bench measures hoga beside"
 	@echo "make faults   kills, full disks, clock steps"
 	@echo "make soak     long runs at a fast clock"
+	@echo "make week     a week of faults for the hub on a clock that jumps"
 	@echo "make docs     the pages that are made from tables"
 
 .venv/.ready-test:
@@ -39,6 +40,9 @@ faults: .venv/.ready-test
 
 soak: .venv/.ready-test
 	$(PYTHON) -m tests.campaign.soak --minutes 30 --clock 60 --save docs/results/soak.md
+
+week: .venv/.ready-test
+	$(PYTHON) tests/campaign/hub_week.py --save docs/results/hub-week.md
 
 docs: .venv/.ready-test
 	$(PYTHON) -c "from hoga.app.config.render import reference; print(reference(), end='')" > docs/configuration.md

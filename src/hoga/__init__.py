@@ -2,6 +2,7 @@
 
     manager = await hoga.GlobalWebSocketManager.get_instance()
     client = hoga.SimpleWebSocketClient("gui")
+    client = await hoga.connect("gui")                      # of a `hoga run` in another process
 
 The names below are the public ones. They are imported when they are first used, so that `import hoga` costs nothing.
 """
@@ -14,18 +15,23 @@ from typing import TYPE_CHECKING, Any
 from hoga._version import __version__
 
 if TYPE_CHECKING:
+    from hoga.app.books import BookKeeper as BookKeeper
     from hoga.app.hub import GlobalWebSocketManager as GlobalWebSocketManager
+    from hoga.app.hub import connect as connect
+    from hoga.app.since import subscribe as subscribe
     from hoga.core.market import DataType as DataType
     from hoga.core.market import Side as Side
     from hoga.hub.alerts import Alert as Alert
     from hoga.hub.client import SimpleWebSocketClient as SimpleWebSocketClient
     from hoga.hub.epochs import EpochManager as EpochManager
+    from hoga.hub.errors import NoHub as NoHub
     from hoga.hub.errors import RecoveryError as RecoveryError
     from hoga.hub.errors import SubscriptionError as SubscriptionError
     from hoga.hub.events import BaseWebSocketEvent as BaseWebSocketEvent
     from hoga.hub.events import CandleEvent as CandleEvent
     from hoga.hub.events import DeltaEvent as DeltaEvent
     from hoga.hub.events import EpochEvent as EpochEvent
+    from hoga.hub.events import GapEvent as GapEvent
     from hoga.hub.events import LiquidationEvent as LiquidationEvent
     from hoga.hub.events import MarkPriceEvent as MarkPriceEvent
     from hoga.hub.events import MyAssetEvent as MyAssetEvent
@@ -60,14 +66,17 @@ if TYPE_CHECKING:
     from hoga.venues.private import Trouble as Trouble
 
 _ROOMS = {
-    "app.hub": "GlobalWebSocketManager",
+    "app.books": "BookKeeper",
+    "app.hub": "GlobalWebSocketManager connect",
+    "app.since": "subscribe",
     "core.market": "DataType Side",
     "hub.alerts": "Alert",
     "hub.client": "SimpleWebSocketClient",
     "hub.epochs": "EpochManager",
-    "hub.errors": "RecoveryError SubscriptionError",
-    "hub.events": "BaseWebSocketEvent CandleEvent DeltaEvent EpochEvent LiquidationEvent MarkPriceEvent MyAssetEvent MyBalanceEvent "
-    "MyFillEvent MyOrderEvent MyPositionEvent OrderbookEvent QuoteEvent SubscriptionErrorEvent TickerEvent TradeEvent",
+    "hub.errors": "NoHub RecoveryError SubscriptionError",
+    "hub.events": "BaseWebSocketEvent CandleEvent DeltaEvent EpochEvent GapEvent LiquidationEvent MarkPriceEvent MyAssetEvent "
+    "MyBalanceEvent MyFillEvent MyOrderEvent MyPositionEvent OrderbookEvent QuoteEvent SubscriptionErrorEvent TickerEvent "
+    "TradeEvent",
     "hub.independence": "ConnectionIndependenceMonitor",
     "hub.mailbox": "Overflow",
     "hub.metrics": "ConnectionMetrics PerformanceMetrics",

@@ -145,7 +145,7 @@ async def test_what_is_recorded_is_served_over_the_same_connection(upbit: UpbitS
     run = VenueRun(msgspec_replace(settings.venue("upbit"), tmp_path), pool)
     await run.start()
     await until(lambda: sum(intake.n for intake in run.recorder.intakes.values()) == 1)
-    manager, widget = manage(settings, upbit=run.recorder), Widget()
+    manager, widget = manage(settings, upbit=run), Widget()
     wish = [SubscriptionSpec(DataType.TRADE, ["KRW-BTC"], mode=Mode.REALTIME)]
     await manager.register_component("a", widget, wish, widget.take, delivery=Delivery.INLINE)
     await asyncio.sleep(0.3)

@@ -27,6 +27,10 @@ FIGURES = {
     "streams.lost",
     "streams.lag_p99",
     "consumer.p99",
+    "hub.lost",
+    "hub.wire_p99",
+    "hub.inline.100",
+    "hub.reader.cost",
     "memory.rss",
     "memory.growth",
     "seal.cost",
@@ -50,8 +54,12 @@ def test_all_of_it_runs_and_every_figure_is_there(tmp_path: Path) -> None:
     report = bench(tmp_path, "--seconds", "1")
     figures = {each["name"]: each for each in report["figures"]}  # type: ignore[attr-defined]  # JSON
     assert figures.keys() >= FIGURES
-    assert figures["streams.lost"]["median"] == 0
-    assert all(each["median"] > 0 for name, each in figures.items() if name not in {"streams.lost", "memory.growth"})
+    assert figures["streams.lost"]["median"] == figures["hub.lost"]["median"] == 0
+    assert all(
+        each["median"] > 0
+        for name, each in figures.items()
+        if name not in {"streams.lost", "memory.growth", "hub.lost", "hub.dropped", "hub.reader.cost"}
+    )
     assert {"cpu", "cores", "kernel", "python", "packages"} <= report["machine"].keys()  # type: ignore[attr-defined]  # JSON
     assert list(tmp_path.iterdir()) == []
 

@@ -15,6 +15,7 @@ from hoga.core.secret import Credentials, Secret
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.simulator.upbit.token import Account
 from hoga.venues.upbit.auth import bearer
+from tests.recorder.test_run import Program
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.py"))
 ACCOUNT = Account()
@@ -35,6 +36,9 @@ async def buy(simulator: Simulator, rest_url: str) -> None:
 async def test_an_example_runs(example: Path, tmp_path: Path) -> None:
     symbols = ("BTCUSDT", "ETHUSDT", "KRW-BTC")
     async with Simulator(SimulatorConfig(venues=("binance", "upbit"), symbols=symbols, seed=3)) as simulator:
+        run = Program(simulator, tmp_path / "data") if example.stem == "another_process" else None
+        if run is not None:
+            await run.start()
         upbit = simulator.venues["upbit"].urls
         environment = os.environ | {
             "HOGA_BINANCE__WS_URL": simulator.ws_url, "HOGA_BINANCE__REST_URL": simulator.rest_url,
@@ -46,14 +50,20 @@ async def test_an_example_runs(example: Path, tmp_path: Path) -> None:
         child = await asyncio.create_subprocess_exec(
             sys.executable, str(example), "2.5", cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe
         )
-        async with asyncio.timeout(90):
-            out, errors = await child.communicate()
-        buying.cancel()
+        try:
+            async with asyncio.timeout(90):
+                out, errors = await child.communicate()
+        finally:
+            buying.cancel()
+            if run is not None:
+                run.process.kill()
+                await run.process.communicate()
     assert child.returncode == 0, errors.decode()
     assert b"Traceback" not in errors
     assert len(out.splitlines()) >= 2
     assert b"0 trades" not in out
     assert not out.startswith(b"0 events")
+    assert b"nothing to show" not in out
     if example.stem == "private_orders":
         assert b"upbit-private is live" in out
         assert b"fill " in out

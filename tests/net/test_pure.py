@@ -50,6 +50,30 @@ class BudgetModel(RuleBasedStateMachine):
         assert (self.budget.wait_s(self.now) > 0) == (len(recent) >= LIMIT)
 
 
+def test_a_refusal_slows_everybody_down_and_recovers_in_steps() -> None:
+    budget = Budget(limit=80, window_s=10.0)
+    budget.refused(100.0, retry_after_s=5.0, banned=False)
+    assert budget.wait_s(100.0) == 5.0
+    assert [budget.allowed(at) for at in (105.0, 164.0, 165.0)] == [40, 40, 80]
+    budget.refused(200.0, retry_after_s=None, banned=False)
+    budget.refused(215.0, retry_after_s=1.0, banned=False)
+    assert budget.allowed(216.0) == 20
+    budget.refused(220.0, retry_after_s=120.0, banned=True)
+    assert budget.wait_s(220.0) == 120.0
+    assert [budget.allowed(340.0 + minutes * 60) for minutes in range(5)] == [10, 20, 40, 80, 80]
+    assert budget.refusals == 4
+
+
+def test_weights_add_up() -> None:
+    budget = Budget(limit=100, window_s=10.0)
+    budget.take(0.0, 50)
+    budget.take(4.0, 30)
+    assert [budget.wait_s(5.0, weight) for weight in (20, 21, 70, 71, 1_000)] == [0.0, 5.0, 5.0, 9.0, 9.0]
+    assert budget.used(9.0) == 80
+    assert budget.used(10.0) == 30
+    assert budget.wait_s(14.0, 1_000) == 0.0
+
+
 TestBudget = BudgetModel.TestCase
 TestBudget.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
 

@@ -10,31 +10,47 @@ import asyncio
 import os
 import random
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 
 import msgspec
 
 from hoga.app.config import Config, VenueConfig, find_config, load_config
 from hoga.app.private import private_wire
-from hoga.app.venue_run import feed_config, tls_of
+from hoga.app.venue_run import VenueRun, feed_config, tls_of
 from hoga.core.errors import ProtocolMisuse, VenueError
 from hoga.core.ledger import Reason
 from hoga.core.streams import Stream
 from hoga.feed.connection import Connection, State
-from hoga.feed.feed import connect_budget
 from hoga.feed.sink import FeedConfig
+from hoga.hub.client import SimpleWebSocketClient
 from hoga.hub.doors import Take
+from hoga.hub.local_wire import LocalHub
 from hoga.hub.manager import GlobalWebSocketManager
+from hoga.hub.pace import Pace
 from hoga.hub.states import ConnectionState, WebSocketType
 from hoga.hub.wire import Inlet, Wire, WireStats
+from hoga.net.budgets import connect_budget, rest_budget
 from hoga.net.rest import RestClient
 from hoga.recorder.recorder import Recorder
 from hoga.runtime.logs import get_log
+from hoga.runtime.page import page_path
 from hoga.venues.registry import VENUES
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["FeedWire", "GlobalWebSocketManager", "open_manager", "wires_of"]
+__all__ = [
+    "FeedWire",
+    "GlobalWebSocketManager",
+    "RecorderTap",
+    "config_of",
+    "connect",
+    "hub_path",
+    "in_order",
+    "local_manager",
+    "open_manager",
+    "wires_of",
+]
 
 _log = get_log("hub")
 
@@ -64,7 +80,7 @@ class _Leg:
 
 
 class FeedWire:
-    """The public streams of one venue. `recorder`: the one that runs in this process, None when there is none.
+    """The public streams of one venue. `run`: what records the venue in this process, None when nothing does.
 
     It is the sink of its connections; see `feed.sink.Sink`.
     """
@@ -72,14 +88,14 @@ class FeedWire:
     kind = WebSocketType.PUBLIC
 
     def __init__(
-        self, spec: VenueSpec, config: FeedConfig, *, rest_url: str, tls: ssl.SSLContext | None, recorder: Recorder | None = None
+        self, spec: VenueSpec, config: FeedConfig, *, rest_url: str, tls: Callable[[], ssl.SSLContext | None], run: VenueRun | None = None
     ) -> None:
         self.venue = spec.name
         self._spec = spec
         self._config = config
         self._rest_url = rest_url
-        self._tls = tls
-        self._budget = connect_budget(spec, config)
+        self._tls = cache(tls)
+        self._budget = connect_budget(spec, config.ws_url)
         self._connections: dict[str, Connection] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -88,7 +104,7 @@ class FeedWire:
         self._next_leg = 0
         self._next_name = 0
         self._inlet: Inlet | None = None
-        self._tap = RecorderTap(recorder) if recorder is not None else None
+        self._tap = RecorderTap(run.recorder, lambda: run.feed.connections) if run is not None else None
 
     # -- what the hub calls ---------------------------------------------------------------------------------------
 
@@ -146,7 +162,7 @@ class FeedWire:
             plan,
             sink=self,
             connect_budget=self._budget,
-            tls=self._tls,
+            tls=self._tls(),
             jitter=random.random,
             first_rollover_s=self._config.rollover_s * (1.0 - 0.1 * random.random()),
             first_port=self._next_name,
@@ -169,12 +185,13 @@ class FeedWire:
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    @staticmethod
-    async def _finish(connection: Connection, task: asyncio.Task[None]) -> None:
+    async def _finish(self, connection: Connection, task: asyncio.Task[None]) -> None:
         await connection.stop()
         await asyncio.wait([task], timeout=1.0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        if self._inlet is not None:
+            self._inlet.gone(connection.name)
 
     def tick(self) -> None:
         """Once a second."""
@@ -184,25 +201,16 @@ class FeedWire:
             self._tap.tick()
 
     def stats(self) -> list[WireStats]:
-        """Every connection of this wire's own."""
-        return [
-            WireStats(
-                connection=each.name,
-                state=_STATES[each.state],
-                epoch=each.epoch,
-                streams=each.streams,
-                reconnects=each.reconnects,
-                requests=each.requests,
-                last_close=each.last_close,
-            )
-            for each in (connection.stats() for connection in self._connections.values())
-        ]
+        """Every connection of this wire's own, and those of the recorder that serve it."""
+        own = [_wire_stats(connection) for connection in self._connections.values()]
+        return own + self._tap.stats() if self._tap is not None else own
 
     async def known_symbols(self) -> dict[str, str] | None:
         """As the venue lists them now."""
         try:
-            async with RestClient(self.venue, self._rest_url, tls=self._tls, timeout_s=8.0) as rest:
-                return self._spec.symbols(await rest.get(self._spec.rest.instruments))
+            budget, paths = rest_budget(self._spec, self._rest_url), self._spec.rest
+            async with RestClient(self.venue, self._rest_url, tls=self._tls(), timeout_s=8.0, budget=budget) as rest:
+                return self._spec.symbols(await rest.get(paths.instruments, weight=paths.instruments_weight))
         except (VenueError, ValueError) as fault:
             _log.info("symbols not checked", venue=self.venue, why=str(fault))
             return None
@@ -265,11 +273,12 @@ class FeedWire:
 class RecorderTap:
     """Hands over what is recorded in this process: each recorded frame once, under the recorder's own connection and epoch."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, connections: Callable[[], list[Connection]]) -> None:
         self._recorder = recorder
+        self._connections = connections
         self._inlet: Inlet | None = None
         self._tapped: dict[str, Stream] = {}
-        self._takes: dict[int, dict[str, Take]] = {}
+        self._takes: dict[str, dict[int, Take]] = {}
         self._known: dict[int, tuple[str, int]] = {}
 
     def start(self, inlet: Inlet) -> None:
@@ -281,75 +290,112 @@ class RecorderTap:
         intakes = self._recorder.intakes
         tapped = {stream.name: stream for stream in streams if stream.name in intakes}
         for name in self._tapped.keys() - tapped.keys():
-            intakes[name].route = None
+            self._let_go(name)
+        fresh = tapped.keys() - self._tapped.keys()
         self._tapped = tapped
-        for number in list(self._known):
-            self._join(number)
-        for name in tapped:
+        for name in fresh:
+            self._takes[name] = {}
             intakes[name].route = self._router(name)
         return [stream for stream in streams if stream.name not in tapped]
 
     def _router(self, name: str) -> Take:
-        intake = self._recorder.intakes[name]
-        takes = self._takes
+        intake, takes = self._recorder.intakes[name], self._takes[name]
 
         def route(now: int, data: bytes) -> object:
             number = intake.tag >> 16
-            mine = takes.get(number)
-            if mine is None:
-                mine = self._open(number)
-            take = mine.get(name)
-            if take is not None and take(now, data) and self._inlet is not None and number in self._known:
+            take = takes.get(number) or self._join(name, number)
+            if take is not None and take(now, data) and self._inlet is not None:
                 self._inlet.odd(*self._known[number], now, data)
             return None
 
         return route
 
-    def _open(self, number: int) -> dict[str, Take]:
+    def _join(self, name: str, number: int) -> Take | None:
+        """A stream's first frame on a leg; on a leg's first frame, all its streams join."""
+        if number not in self._known and not self._open(number):
+            return None
+        assert self._inlet is not None, "started first"
+        take = self._takes[name][number] = self._inlet.join(*self._known[number], self._tapped[name])
+        return take
+
+    def _open(self, number: int) -> bool:
+        self.tick()
         leg = self._recorder.leg_identity(number)
         if leg is None or self._inlet is None:
-            return {}
+            return False
         self._known[number] = leg
-        self._inlet.opening(*leg, [])
-        self._join(number)
+        carried = self._recorder.leg_streams(number)
+        self._inlet.opening(*leg, [stream for name, stream in self._tapped.items() if name in carried])
         self._inlet.opened(*leg)
-        return self._takes[number]
+        return True
 
-    def _join(self, number: int) -> None:
-        assert self._inlet is not None, "started first"
-        streams = list(self._tapped.values())
-        table = self._inlet.joining(*self._known[number], streams)
-        self._takes[number] = {stream.name: table[self._recorder.intakes[stream.name].frame_key] for stream in streams}
+    def _let_go(self, name: str) -> None:
+        self._recorder.intakes[name].route = None
+        stream, takes = self._tapped[name], self._takes.pop(name)
+        if self._inlet is not None:
+            for number in takes.keys() & self._known.keys():
+                self._inlet.leave(*self._known[number], stream)
 
     def tick(self) -> None:
-        """Once a second: legs that are over are over here too."""
+        """Once a second, and before a new leg: legs that are over are over here too."""
         for number, leg in list(self._known.items()):
             if self._recorder.leg_identity(number) != leg:
                 self._close(number, "closed")
 
+    def stats(self) -> list[WireStats]:
+        """The recorder's connections that bring anything tapped."""
+        found = []
+        for connection in self._connections():
+            count = sum(1 for stream in connection.streams if stream.name in self._tapped)
+            if count:
+                found.append(_wire_stats(connection, count))
+        return found
+
     def stop(self) -> None:
         """Let the intakes go."""
-        for name in self._tapped:
-            self._recorder.intakes[name].route = None
+        for name in list(self._takes):
+            self._let_go(name)
         for number in list(self._known):
             self._close(number, "")
 
     def _close(self, number: int, why: str) -> None:
         leg = self._known.pop(number)
-        self._takes.pop(number, None)
+        for takes in self._takes.values():
+            takes.pop(number, None)
         if self._inlet is not None:
             self._inlet.closed(*leg, why)
 
 
-def wires_of(config: Config, *, recorders: Mapping[str, Recorder] | None = None, label: str = "") -> list[Wire]:
-    """A public and a private wire for every venue hoga knows; those that nobody asks for anything never connect."""
+def _wire_stats(connection: Connection, streams: int | None = None) -> WireStats:
+    each = connection.stats()
+    return WireStats(
+        connection=each.name,
+        state=_STATES[each.state],
+        epoch=each.epoch,
+        streams=each.streams if streams is None else streams,
+        reconnects=each.reconnects,
+        requests=each.requests,
+        last_close=each.last_close,
+    )
+
+
+def wires_of(config: Config, *, recorders: Mapping[str, VenueRun] | None = None, label: str = "") -> list[Wire]:
+    """A public and a private wire for every venue hoga knows; those that nobody asks for anything never connect.
+
+    `recorders`: by venue, what records it in this process; streams that it records come over its connections.
+    """
     public: list[Wire] = [_wire(config.venue(name), (recorders or {}).get(name), label) for name in VENUES]
     private = [private_wire(config.venue(name), label) for name in VENUES]
     return public + [wire for wire in private if wire is not None]
 
 
-def _wire(config: VenueConfig, recorder: Recorder | None, label: str) -> FeedWire:
-    return FeedWire(VENUES[config.venue], feed_config(config, label), rest_url=config.rest_url, tls=tls_of(config), recorder=recorder)
+def _wire(config: VenueConfig, run: VenueRun | None, label: str) -> FeedWire:
+    return FeedWire(VENUES[config.venue], feed_config(config, label), rest_url=config.rest_url, tls=partial(tls_of, config), run=run)
+
+
+def in_order(config: Config) -> dict[str, VenueSpec]:
+    """Every venue, the configured ones first: where a symbol could be of two, it is of the first."""
+    return {name: VENUES[name] for name in sorted(VENUES, key=lambda name: name not in config.active_venues)}
 
 
 async def open_manager(config: object) -> GlobalWebSocketManager:
@@ -357,14 +403,52 @@ async def open_manager(config: object) -> GlobalWebSocketManager:
 
     Raises ConfigError, ProtocolMisuse.
     """
+    found = config_of(config)
+    return GlobalWebSocketManager(wires_of(found), in_order(found))
+
+
+def config_of(config: object, data: str | Path | None = None) -> Config:
+    """The configuration that `config` means (see `open_manager`), with `data` as its data folder. Raises ConfigError, ProtocolMisuse."""
+    root = Path(data) if data is not None else None
     if config is None:
-        config = load_config(find_config(None, os.environ), overrides=[], environ=os.environ)
+        config = load_config(find_config(None, os.environ), overrides=[], environ=os.environ, data_dir=root)
     elif isinstance(config, str | Path):
-        config = load_config(Path(config), overrides=[], environ=os.environ)
+        config = load_config(Path(config), overrides=[], environ=os.environ, data_dir=root)
     if not isinstance(config, Config):
         raise ProtocolMisuse(f"config is a {type(config).__name__}", hint="give a Config, a path, or nothing")
-    venues = {name: VENUES[name] for name in sorted(VENUES, key=lambda name: name not in config.active_venues)}
-    return GlobalWebSocketManager(wires_of(config), venues)
+    return config
+
+
+async def connect(client_id: str = "", *, config: object = None, data: str | Path | None = None) -> SimpleWebSocketClient:
+    """A client of the hub that another process on this machine serves (`hoga run`), over its local socket.
+
+    Args:
+        client_id: for the log; any text.
+        config: as for `GlobalWebSocketManager.get_instance`; it says where the data folder is.
+        data: the data folder itself, as in `hoga run --data`.
+
+    Returns:
+        A client like any other, `close` ends it; `client.manager` takes components with callbacks. When the hub goes away
+        the client finds it again by itself; meanwhile `is_stale` says so.
+
+    Raises:
+        NoHub: none is running there. ConfigError.
+    """
+    manager = await local_manager(LocalHub(hub_path(config_of(config, data).program.data_dir), VENUES))
+    return SimpleWebSocketClient(client_id or f"local {os.getpid()}", manager=manager, on_close=manager.stop)
+
+
+async def local_manager(hub: LocalHub) -> GlobalWebSocketManager:
+    """A started manager over another process's hub. Raises NoHub."""
+    await hub.open()
+    manager = GlobalWebSocketManager(hub.wires, VENUES, pace=Pace(quiet_s=0.005, longest_s=0.02, per_minute=6000))
+    manager.start()
+    return manager
+
+
+def hub_path(data_dir: Path) -> Path:
+    """Where the hub of the run that records into `data_dir` listens."""
+    return page_path(data_dir, part="hub")
 
 
 GlobalWebSocketManager.opener = staticmethod(open_manager)

@@ -20,12 +20,12 @@ from hoga.app.venue_run import feed_config, tls_of
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.secret import Credentials, Secret
 from hoga.core.streams import Stream
-from hoga.feed.feed import connect_budget
 from hoga.feed.private import PrivateClock, PrivateConfig, PrivateConnection
 from hoga.hub.private import SEEN_AS, MissedEvent, PrivateState, PrivateStateEvent, missing_keys
 from hoga.hub.states import WebSocketType
 from hoga.hub.wire import Inlet, WireStats
 from hoga.net.backoff import BackoffRules
+from hoga.net.budgets import connect_budget
 from hoga.net.ratelimit import Budget
 from hoga.runtime.logs import get_log
 from hoga.venues.private import CHANNELS, EVERYTHING, Emit
@@ -234,7 +234,7 @@ def private_wire(config: VenueConfig, label: str = "") -> PrivateWire | None:
         ping_interval_s=min(config.ws_ping_interval, _PING_AT_MOST_S),
         ping_timeout_s=config.ws_ping_timeout,
     )
-    credentials, budget = credentials_of(config), connect_budget(spec, feed)
+    credentials, budget = credentials_of(config), connect_budget(spec, feed.ws_url)
     try:
         spec.private.check(credentials)
     except ValueError as fault:

@@ -1,4 +1,4 @@
-"""app.run: the main job: record every configured venue until told to stop, and stop in good order."""
+"""app.run: the main job: record every configured venue and serve it until told to stop, and stop in good order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from hoga.app.config import Config
 from hoga.app.publisher import LogTail
+from hoga.app.serving import Serving
 from hoga.app.showing import Showing
 from hoga.app.venue_run import VenueRun, VenueStatus
 from hoga.core.errors import ConfigError, ConfigMistake
@@ -39,18 +40,22 @@ class Run:
                 [ConfigMistake(str(config.path or "defaults"), None, f"[{name}]", name, f"one of {known}") for name in unknown]
             )
         self.venues = [VenueRun(config.venue(name), pool, label=label) for name in config.active_venues]
+        self.serving = Serving(config, self.venues, label=label)
 
     async def start(self, shutdown: ShutdownManager | None = None) -> None:
-        """Begin to record everywhere, one venue after the other. Raises ArchiveBusy, ArchiveError.
+        """Begin to record everywhere, one venue after the other, and to serve. Raises ArchiveBusy, ArchiveError.
 
         `shutdown` is told how to stop each venue as soon as it runs, so that one that cannot start does not leave those
         before it to crash recovery.
         """
         keep_freed_memory()
+        if shutdown is not None:
+            shutdown.add(Phase.INTAKE, "hub", self.serving.stop)
         for venue in self.venues:
             await venue.start()
             if shutdown is not None:
                 _register(venue, shutdown)
+        await self.serving.start()
 
     def set_memory_short(self, short: bool) -> None:
         """The machine's memory is short: queues are held down everywhere."""

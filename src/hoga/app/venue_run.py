@@ -22,6 +22,7 @@ from hoga.core.times import SECOND_NS, day_of
 from hoga.feed.feed import Feed
 from hoga.feed.sink import FeedConfig
 from hoga.net.backoff import BackoffRules
+from hoga.net.budgets import rest_budget
 from hoga.net.rest import RestClient
 from hoga.recorder.lateness import LatencyRules
 from hoga.recorder.recorder import Recorder, RecorderConfig, directories_for
@@ -81,6 +82,7 @@ class VenueRun:
         self._loop = asyncio.get_running_loop()
         self.streams = plan_streams(self.spec, config.symbols, config.streams, where=f"[{config.venue}]")
         self._tls = tls_of(config)
+        self._rest_budget = rest_budget(self.spec, config.rest_url)
         directories = directories_for(self.streams, config.directory)
         self.recorder = Recorder(
             self.spec,
@@ -245,7 +247,7 @@ class VenueRun:
         path, read = self.spec.rest.time, self.spec.server_time_ms
         if path is None or read is None:
             return await measure_clock(venue=self.spec.name)
-        async with RestClient(self.spec.name, self.config.rest_url, tls=self._tls, timeout_s=5.0) as rest:
+        async with RestClient(self.spec.name, self.config.rest_url, tls=self._tls, timeout_s=5.0, budget=self._rest_budget) as rest:
 
             async def venue_time() -> int:
                 return read(await rest.get(path)) * 1_000_000
@@ -260,8 +262,8 @@ class VenueRun:
         if path.exists() and self._symbols_day == day:
             return
         try:
-            async with RestClient(self.spec.name, self.config.rest_url, tls=self._tls, timeout_s=20.0) as rest:
-                body = await rest.get(self.spec.rest.instruments)
+            async with RestClient(self.spec.name, self.config.rest_url, tls=self._tls, timeout_s=20.0, budget=self._rest_budget) as rest:
+                body = await rest.get(self.spec.rest.instruments, weight=self.spec.rest.instruments_weight)
             known = self.spec.symbols(body)
         except (VenueError, msgspec.DecodeError) as fault:
             _log.info("symbols not checked", venue=self.spec.name, why=str(fault))

@@ -37,6 +37,7 @@ __all__ = [
     "CONTROL",
     "JOURNAL_DIR",
     "Chunk",
+    "ChunkDecoder",
     "ChunkEncoder",
     "ClockNote",
     "CountsNote",
@@ -49,15 +50,19 @@ __all__ = [
     "LiveNote",
     "Note",
     "OddNote",
+    "Packed",
     "StreamEntry",
+    "decode_header",
     "decode_note",
     "encode_header",
     "encode_note",
     "has_chunks",
     "journal_name",
     "parse_journal_name",
+    "read_body",
     "read_chunks",
     "read_header",
+    "read_packed",
 ]
 
 CONTROL = 0xFFFF
@@ -270,8 +275,13 @@ class ChunkEncoder:
 def read_header(path: Path) -> JournalHeader | None:
     """The header, None when the file is torn before its end, or damaged there."""
     with path.open("rb") as file:
-        body = _read_body(file)
+        body = read_body(file)
     return None if body is None else _header_decoder.decode(body)
+
+
+def decode_header(body: bytes) -> JournalHeader:
+    """From what `read_body` gives."""
+    return _header_decoder.decode(body)
 
 
 def has_chunks(path: Path) -> bool:
@@ -287,17 +297,17 @@ def read_chunks(path: Path) -> Iterator[Chunk | int]:
     Reads the file twice: where whole chunks lie, then one after the other, so memory does not grow with it.
     """
     with path.open("rb") as file:
-        if _read_body(file) is None:
+        if read_body(file) is None:
             if size := path.stat().st_size:
                 yield size
             return
         begin = file.tell()
         places, damaged = _whole_chunks(file, path.stat().st_size)
-        decoder = _Decoder()
+        decoder = ChunkDecoder()
         expected = min(places) if begin in places.values() else -1
         for seq in sorted(places):
             file.seek(places[seq])
-            packed = _read_packed(file)
+            packed = read_packed(file)
             chunk = decoder.decode(packed) if packed is not None else None
             if chunk is None:
                 damaged += file.tell() - places[seq]
@@ -317,7 +327,7 @@ def _whole_chunks(file: BinaryIO, size: int) -> tuple[dict[int, int], int]:
     damaged = 0
     while True:
         start = file.tell()
-        packed = _read_packed(file)
+        packed = read_packed(file)
         if packed is not None:
             places.setdefault(packed.seq, start)
             continue
@@ -328,7 +338,7 @@ def _whole_chunks(file: BinaryIO, size: int) -> tuple[dict[int, int], int]:
         file.seek(found)
 
 
-class _Packed(NamedTuple):
+class Packed(NamedTuple):
     """A chunk as it was written."""
 
     is_key: bool
@@ -338,7 +348,7 @@ class _Packed(NamedTuple):
     seq: int
 
 
-class _Decoder:
+class ChunkDecoder:
     """Follows the zstd stream of one file."""
 
     def __init__(self) -> None:
@@ -346,7 +356,7 @@ class _Decoder:
         self._stream: Any = None
         self._next = -1
 
-    def decode(self, packed: _Packed) -> Chunk | None:
+    def decode(self, packed: Packed) -> Chunk | None:
         """The chunk, None when the one before it is missing."""
         if packed.is_key:
             self._stream = self._decompressor.decompressobj()
@@ -367,8 +377,8 @@ class _Decoder:
         return Chunk(packed.seq, recv_ns, tags, lengths, list(accumulate(lengths, initial=16 * count))[:-1], data)
 
 
-def _read_body(file: BinaryIO) -> bytes | None:
-    """The header's JSON as written; the file stands behind it then."""
+def read_body(file: BinaryIO) -> bytes | None:
+    """The header's JSON as written, None when it is not whole; the file stands behind it then."""
     start = file.read(_START.size)
     if len(start) < _START.size:
         return None
@@ -377,7 +387,8 @@ def _read_body(file: BinaryIO) -> bytes | None:
     return body if len(body) == length and magic == _MAGIC and crc32(body) == crc else None
 
 
-def _read_packed(file: BinaryIO) -> _Packed | None:
+def read_packed(file: BinaryIO) -> Packed | None:
+    """The chunk that begins here, None when no whole one does; the file stands anywhere then."""
     head = file.read(_HEAD.size)
     if len(head) < _HEAD.size:
         return None
@@ -387,7 +398,7 @@ def _read_packed(file: BinaryIO) -> _Packed | None:
     stored = file.read(stored_size)
     if len(stored) < stored_size or crc32(stored, crc32(_NUMBERS.pack(stored_size, raw_size, count, seq))) != crc:
         return None
-    return _Packed(magic == _KEY, stored, raw_size, count, seq)
+    return Packed(magic == _KEY, stored, raw_size, count, seq)
 
 
 def _next_magic(file: BinaryIO, start: int) -> int | None:

@@ -54,6 +54,8 @@ BARS: dict[str, Bar] = {
     "streams.lost": Bar(0, 0, at_least=False),
     "streams.lag_p99": Bar(5.0, 2.0, at_least=False, strict=True),
     "consumer.p99": Bar(1.0, 0.3, at_least=False, strict=True),
+    "hub.lost": Bar(0, 0, at_least=False),
+    "hub.wire_p99": Bar(10.0, 1.0, at_least=False, strict=True),
     "merge.splice": Bar(5.0, 10.0, at_least=True),
     "merge.read_back": Bar(600.0, 1_000.0, at_least=True),
     "merge.rss": Bar(100.0, 100.0, at_least=False, strict=True),

@@ -131,7 +131,41 @@ def _seal(plan: bytes) -> object:
     return measure_seal(msgspec.json.decode(plan, type=SealPlan))
 
 
-_JOBS: dict[str, Callable[[bytes], object]] = {"load": _load, "collect": _collect, "client": _client, "merge": _merge, "seal": _seal}
+def _hub(plan: bytes) -> object:
+    from hoga.bench.hub import LoadedPlan, measure_load
+
+    return measure_load(msgspec.json.decode(plan, type=LoadedPlan))
+
+
+def _hub_costs(plan: bytes) -> object:
+    from hoga.bench.hub import CostPlan, measure_costs
+
+    return measure_costs(msgspec.json.decode(plan, type=CostPlan))
+
+
+def _hub_readers(plan: bytes) -> object:
+    from hoga.bench.hub import ReaderPlan, measure_readers
+
+    return measure_readers(msgspec.json.decode(plan, type=ReaderPlan))
+
+
+def _reader(plan: bytes) -> object:
+    from hoga.bench.hub import Reading, read_hub
+
+    return read_hub(msgspec.json.decode(plan, type=Reading))
+
+
+_JOBS: dict[str, Callable[[bytes], object]] = {
+    "load": _load,
+    "collect": _collect,
+    "client": _client,
+    "merge": _merge,
+    "seal": _seal,
+    "hub": _hub,
+    "hub-costs": _hub_costs,
+    "hub-readers": _hub_readers,
+    "reader": _reader,
+}
 
 
 def _main(job: str, plan: str, core: str) -> None:

@@ -115,6 +115,7 @@ def collect(plan: CollectorPlan) -> Collected:
         try:
             return await _Collection(plan, run, pool).measure()
         finally:
+            await run.serving.stop()
             pool.kill()
 
     try:

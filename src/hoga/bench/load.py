@@ -221,7 +221,7 @@ class _Connection:
         step_s = 1.0 / rate if rate else _LISTEN_S
         total = int(rate * plan.seconds)
         sent = sends = 0
-        listened, started, lateness = 0.0, time.time_ns(), []
+        listened, started, lateness = 0.0, time.time_ns() - int((time.monotonic() - began) * 1e9), []
         while True:
             now = time.monotonic()
             if now - began > plan.seconds:

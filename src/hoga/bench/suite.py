@@ -5,6 +5,7 @@
     paced        an even stream of 10 frames a second and symbol: cost of a frame beside a bare client's, lateness
     streams      1,500 symbols, all of Binance spot: nothing lost, lateness, memory
     consumer     receipt → a consumer in the process
+    hub          1,000 subscriptions at 10,000 events a second, cost of routing, of the pool, of readers in other processes
     seal, merge  a minute made into segments, a day merged
     start        how long `hoga --help` takes
     peers        other programs on the same frames, where they are installed
@@ -35,19 +36,22 @@ from hoga.bench.children import BenchFailed, LoadServer, run_child
 from hoga.bench.clients import STAGES, ClientPlan, Counted
 from hoga.bench.collector import Collected, CollectorPlan
 from hoga.bench.days import Merged, MergePlan, Sealed, SealPlan
+from hoga.bench.hub import CostPlan, Costs, LoadedHub, LoadedPlan, ReaderCosts, ReaderPlan
 from hoga.bench.machine import Machine, describe_machine
 from hoga.bench.peers import Peer, PeerCost, find_peers, run_peer
 from hoga.bench.plans import LoadPlan, LoadReport
 
 __all__ = ["PARTS", "Report", "Settings", "run_suite"]
 
-PARTS = ("burst", "tls", "stages", "paced", "streams", "consumer", "seal", "merge", "start", "peers")
+PARTS = ("burst", "tls", "stages", "paced", "streams", "consumer", "hub", "seal", "merge", "start", "peers")
 """The measurements, in order."""
 
 _PER_SYMBOL = 40
 _RATE_OF_SYMBOL = 10
 _STREAMS = 1_500
 _CONSUMER_RATE = 10_000
+_HUB_STREAMS = 1_000
+_HUB_READERS = (0, 1, 4)
 _PEER_SYMBOLS, _PEER_RATE = 100, 5_000
 """What every peer can carry: one connection, and a rate at which the slowest has time left."""
 
@@ -319,6 +323,99 @@ def _consumer(bench: _Bench) -> list[Figure]:
     ]
 
 
+def _hub(bench: _Bench) -> list[Figure]:
+    return [*_hub_load(bench), *_hub_costs(bench), *_hub_readers(bench)]
+
+
+def _hub_load(bench: _Bench) -> list[Figure]:
+    settings = bench.settings
+    load = LoadPlan(symbols=_HUB_STREAMS, per_symbol=8, rate=_CONSUMER_RATE, seconds=settings.streams_s, capture=settings.capture)
+    lost, dropped, cpus, p50s, p99s, receipts, worst = [], [], [], [], [], [], []
+    for number in range(settings.repeat // 2 + 1):
+        bench.tell(f"hub: {_HUB_STREAMS:,} subscriptions, {_CONSUMER_RATE:,} events/s for {settings.streams_s:g} s, run {number + 1}")
+        with LoadServer(load, core=bench.server_core, folder=bench.folder) as server:
+            plan = LoadedPlan(
+                url=server.url,
+                symbols=load.symbols,
+                per_symbol=load.per_symbol,
+                rate=load.rate,
+                seconds=load.seconds,
+                core=bench.collector_core,
+            )
+            hub = run_child("hub", plan, LoadedHub, folder=bench.folder)
+            report = server.stop()
+        lost.append(float(report.frames - hub.delivered - hub.dropped))
+        dropped.append(float(hub.dropped))
+        cpus.append(hub.cpu_s / hub.measured * 1e6)
+        wire = [(offset - report.started_ns) / 1e6 for offset in hub.offset_ns]
+        p50s.append(wire[0])
+        p99s.append(wire[1])
+        worst.append(wire[2])
+        receipts.append(hub.receipt_ms[1])
+    at = f"{_HUB_STREAMS:,} subscriptions, {_CONSUMER_RATE:,}/s"
+    late = "from the moment the server should send, its own lateness included"
+    return [
+        figure("hub.lost", f"hub, {at}: neither delivered nor counted", "events", lost),
+        figure("hub.dropped", f"hub, {at}: dropped by policy", "events", dropped),
+        figure("hub.cost", f"hub, {at}: CPU", "µs/event", cpus, note="socket, routing, thread, callback"),
+        figure("hub.wire_p50", f"hub, {at}: wire → callback, p50", "ms", p50s, note=late),
+        figure("hub.wire_p99", f"hub, {at}: wire → callback, p99", "ms", p99s, note=late),
+        figure("hub.wire_max", f"hub, {at}: wire → callback, worst", "ms", worst, note=late),
+        figure("hub.receipt_p99", f"hub, {at}: receipt → callback, p99", "ms", receipts),
+    ]
+
+
+def _hub_costs(bench: _Bench) -> list[Figure]:
+    settings = bench.settings
+    runs = []
+    for number in range(settings.repeat):
+        bench.tell(f"hub: costs, run {number + 1} of {settings.repeat}")
+        plan = CostPlan(events=settings.peer_frames, core=bench.collector_core)
+        runs.append(run_child("hub-costs", plan, Costs, folder=bench.folder))
+    found, made = [], "event made, too"
+    for count in (1, 10, 100):
+        label = f"hub: an event to {count} consumer{'s' if count > 1 else ''}"
+        found.append(figure(f"hub.inline.{count}", f"{label}, inline", "µs", [run.inline[count] for run in runs], note=made))
+        found.append(
+            figure(f"hub.thread.{count}", f"{label}, by courier", "µs", [run.thread[count] for run in runs], note="event made, too")
+        )
+    return [
+        *found,
+        figure("hub.pool", "hub: read the latest value", "µs", [run.pool_read_us for run in runs]),
+        figure("hub.register", "hub: register and unregister", "µs", [run.register_us for run in runs], note="10 symbols"),
+        figure("hub.memory", "hub: memory of a subscription", "bytes", [run.bytes_per_subscription for run in runs]),
+    ]
+
+
+def _hub_readers(bench: _Bench) -> list[Figure]:
+    settings = bench.settings
+    costs: dict[int, list[float]] = {count: [] for count in _HUB_READERS}
+    p50s, p99s = [], []
+    for number in range(settings.repeat // 2 + 1):
+        for count in _HUB_READERS:
+            bench.tell(f"hub: {count} readers in other processes, run {number + 1}")
+            plan = ReaderPlan(
+                readers=count,
+                rate=_CONSUMER_RATE,
+                seconds=settings.seconds,
+                core=bench.collector_core,
+                reader_core=bench.server_core,
+            )
+            run = run_child("hub-readers", plan, ReaderCosts, folder=bench.folder)
+            costs[count].append(run.cpu_us)
+            if count == 1:
+                p50s.append(run.receipt_ms[0])
+                p99s.append(run.receipt_ms[1])
+    none, most = costs[0], max(_HUB_READERS)
+    each = [(with_readers - without) / most for with_readers, without in zip(costs[most], none, strict=True)]
+    at = f"{_CONSUMER_RATE:,} books/s"
+    return [
+        figure("hub.reader.cost", f"hub: each reader in another process, {at}", "µs/event", each, note="CPU of the hub's process"),
+        figure("hub.reader.p50", f"hub: receipt → callback in another process, {at}, p50", "ms", p50s),
+        figure("hub.reader.p99", f"hub: receipt → callback in another process, {at}, p99", "ms", p99s),
+    ]
+
+
 def _seal(bench: _Bench) -> list[Figure]:
     settings = bench.settings
     runs = []
@@ -421,6 +518,7 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "paced": _paced,
     "streams": _streams,
     "consumer": _consumer,
+    "hub": _hub,
     "seal": _seal,
     "merge": _merge,
     "start": _start,

@@ -186,8 +186,10 @@ class Connection:
         self.state = State.WAITING
         self._backoff.failed()
         delay = self._backoff.delay_s(self._jitter())
-        if isinstance(fault, HandshakeRefused) and fault.retry_after_s is not None:
-            delay = max(delay, fault.retry_after_s)
+        if isinstance(fault, HandshakeRefused):
+            delay = max(delay, fault.retry_after_s or 0.0)
+            if fault.status in (429, 418):
+                self._connects.refused(monotonic(), retry_after_s=fault.retry_after_s, banned=fault.status == 418)
         _log.warning("connect failed", conn=self.name, why=fault.why, attempt=self._backoff.failures, retry_in_s=round(delay, 1))
         await asyncio.sleep(delay)
 

@@ -9,31 +9,16 @@ from collections.abc import Callable, Iterator
 from hoga.core.streams import Stream
 from hoga.feed.connection import Connection, ConnectionStats
 from hoga.feed.sink import FeedConfig, Sink
+from hoga.net.budgets import connect_budget
 from hoga.net.plan import shards
-from hoga.net.ratelimit import Budget
 from hoga.runtime.logs import get_log
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["Feed", "connect_budget"]
+__all__ = ["Feed"]
 
 _log = get_log("feed")
 
 _AGAIN_S = 5.0
-_CONNECT_SHARE = 0.8
-"""Of the venue's limit of connects, so much is used: others may share the address."""
-
-
-_budgets: dict[tuple[str, str], Budget] = {}
-"""By venue and address: one process is one client, however many feeds it has."""
-
-
-def connect_budget(spec: VenueSpec, config: FeedConfig) -> Budget:
-    """What all connections of this process to one venue share."""
-    limits = spec.limits
-    key = (spec.name, config.ws_url)
-    if key not in _budgets:
-        _budgets[key] = Budget(limit=max(1, int(limits.connects_per_window * _CONNECT_SHARE)), window_s=limits.connect_window_s)
-    return _budgets[key]
 
 
 class Feed:
@@ -50,7 +35,7 @@ class Feed:
         jitter: Callable[[], float],
     ) -> None:
         limits = spec.limits
-        budget = connect_budget(spec, config)
+        budget = connect_budget(spec, config.ws_url)
         most = min(config.streams_per_connection, limits.streams_per_connection)
         routes: dict[str, list[Stream]] = {}
         for stream in streams:

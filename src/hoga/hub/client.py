@@ -9,10 +9,11 @@ async with SimpleWebSocketClient("gui") as client:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Self, cast
 
+from hoga.core.errors import ProtocolMisuse
 from hoga.core.market import DataType
 from hoga.hub.errors import SubscriptionError
 from hoga.hub.events import (
@@ -34,10 +35,21 @@ __all__ = ["SimpleWebSocketClient"]
 
 
 class SimpleWebSocketClient:
-    """One reader. `manager` None: the process's own. Interests add up; `close` ends them, and so does losing the client."""
+    """One reader. `manager` None: the process's own. Interests add up; `close` ends them, and so does losing the client.
 
-    def __init__(self, client_id: str, *, manager: GlobalWebSocketManager | None = None, capacity: int = 1000) -> None:
+    `on_close` is awaited by `close`, once: for who made the manager for this client alone.
+    """
+
+    def __init__(
+        self,
+        client_id: str,
+        *,
+        manager: GlobalWebSocketManager | None = None,
+        capacity: int = 1000,
+        on_close: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
         self.client_id = client_id
+        self._on_close = on_close
         self._manager = manager
         self._specs: list[SubscriptionSpec] = []
         self._history = 0
@@ -83,12 +95,27 @@ class SimpleWebSocketClient:
         if self._manager is not None:
             await self._manager.unregister_component(f"client {self.client_id}")
             self._manager.pool.unregister_client(self.client_id)
+        on_close, self._on_close = self._on_close, None
+        if on_close is not None:
+            await on_close()
+
+    @property
+    def manager(self) -> GlobalWebSocketManager:
+        """What serves this client; components may register there. Raises ProtocolMisuse before there is one."""
+        if self._manager is None:
+            raise ProtocolMisuse("this client has no manager yet", hint="register_interests first")
+        return self._manager
 
     # -- pull ---------------------------------------------------------------------------------------------------
 
     def get(self, symbol: str, data_type: DataType) -> BaseWebSocketEvent | None:
         """The newest event, None before the first. `symbol` may be `venue:symbol`."""
         return self._manager.pool.get_latest_data(symbol, data_type) if self._manager is not None else None
+
+    def is_stale(self, symbol: str, data_type: DataType) -> bool:
+        """Whether the newest value may not hold any more: none came yet, or the connection that brought it is gone."""
+        event = self.get(symbol, data_type)
+        return event is None or not self.manager.is_live(event)
 
     def get_ticker(self, symbol: str) -> TickerEvent | None:
         """The newest ticker."""

@@ -70,6 +70,7 @@ class EpochManager:
         return sum(self._stale.values()) if connection is None else self._stale.get(connection, 0)
 
     def forget(self, connection: str) -> None:
-        """The connection is no more."""
+        """The connection is no more. What is left of its stale frames is counted no more."""
+        self._alive.get(connection, set()).clear()
         for table in (self._newest, self._alive, self._stale):
             table.pop(connection, None)

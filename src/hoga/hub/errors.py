@@ -2,14 +2,17 @@
 
 HogaError
 ├─ SubscriptionError     one component's wish cannot be served; the others notice nothing
-└─ RecoveryError         what was subscribed could not be restored, or connections disturb one another
+├─ RecoveryError         what was subscribed could not be restored, or connections disturb one another
+└─ NoHub                 no hub of ours runs on this machine
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hoga.core.errors import HogaError
 
-__all__ = ["RecoveryError", "SubscriptionError"]
+__all__ = ["NoHub", "RecoveryError", "SubscriptionError"]
 
 
 class SubscriptionError(HogaError):
@@ -32,4 +35,15 @@ class RecoveryError(HogaError):
     def __init__(self, connection: str, why: str) -> None:
         super().__init__(f"{connection}: {why}")
         self.connection = connection
+        self.why = why
+
+
+class NoHub(HogaError):
+    """Nobody serves a hub at `path`, for `why`."""
+
+    transient = True
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"no hub at {path}: {why}", hint="start `hoga run` with the same data folder")
+        self.path = path
         self.why = why

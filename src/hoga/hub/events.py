@@ -37,8 +37,8 @@ from hoga.hub.errors import SubscriptionError
 from hoga.hub.private import MissedEvent, PrivateStateEvent
 
 __all__ = [
-    "EVENTS", "BaseWebSocketEvent", "CandleEvent", "DeltaEvent", "EpochEvent", "LiquidationEvent", "MarkPriceEvent", "MyAssetEvent",
-    "MyBalanceEvent", "MyFillEvent", "MyOrderEvent", "MyPositionEvent", "OrderbookEvent", "QuoteEvent", "StatusEvent",
+    "EVENTS", "BaseWebSocketEvent", "CandleEvent", "DeltaEvent", "EpochEvent", "GapEvent", "LiquidationEvent", "MarkPriceEvent",
+    "MyAssetEvent", "MyBalanceEvent", "MyFillEvent", "MyOrderEvent", "MyPositionEvent", "OrderbookEvent", "QuoteEvent", "StatusEvent",
     "SubscriptionErrorEvent", "TickerEvent", "TradeEvent",
 ]  # fmt: skip
 
@@ -283,6 +283,16 @@ class SubscriptionErrorEvent(msgspec.Struct, frozen=True, kw_only=True):
     """A wish of this component cannot be served."""
 
     error: SubscriptionError
+
+
+class GapEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Records of `stream` are missing between these times, for `reason` (the ledger's word); `missed` None: nobody knows how many."""
+
+    stream: Stream
+    from_ns: int
+    to_ns: int
+    reason: str
+    missed: int | None
 
 
 StatusEvent = EpochEvent | SubscriptionErrorEvent | PrivateStateEvent | MissedEvent

@@ -64,6 +64,7 @@ class HubInlet:
         independence: ConnectionIndependenceMonitor,
         on_epoch: Callable[[HubInlet, str, int, bool, str, list[Stream]], object],
         on_private: Callable[[HubInlet, PrivateStateEvent | MissedEvent], object],
+        on_refused: Callable[[Stream, str], object] = lambda stream, why: None,
     ) -> None:
         self.spec = spec
         self.kind = kind
@@ -76,6 +77,7 @@ class HubInlet:
         self._on_epoch = on_epoch
         self._on_private = on_private
         self.private_state: PrivateStateEvent | None = None
+        self._on_refused = on_refused
 
     # -- what wires call ----------------------------------------------------------------------------------------
 
@@ -103,6 +105,30 @@ class HubInlet:
         book.streams[epoch] = mine
         return table
 
+    def join(self, conn: str, epoch: int, stream: Stream) -> Take:
+        """One stream more on a connection that is open."""
+        door, mine = self.door(stream), self.books[conn].streams.setdefault(epoch, {})
+        if stream not in mine:
+            mine[stream] = door
+            door.opening(conn, epoch)
+        return door.taker(conn, epoch)
+
+    def leave(self, conn: str, epoch: int, stream: Stream) -> None:
+        """And one less."""
+        door = self.books[conn].streams.get(epoch, {}).pop(stream, None)
+        if door is not None:
+            door.closed(conn, epoch)
+
+    def gone(self, conn: str) -> None:
+        """The connection is no more and will not come back: nothing is remembered of it."""
+        self.books.pop(conn, None)
+        self.epochs.forget(conn)
+        self._independence.forget(conn)
+
+    def refused(self, stream: Stream, why: str) -> None:
+        """Whoever brings the stream cannot, for `why`."""
+        self._on_refused(stream, why)
+
     def opened(self, conn: str, epoch: int) -> None:
         """It is open."""
         book = self.books[conn]
@@ -112,7 +138,9 @@ class HubInlet:
 
     def closed(self, conn: str, epoch: int, why: str) -> None:
         """That life is over, or never began."""
-        book = self.books[conn]
+        book = self.books.get(conn)
+        if book is None:
+            return
         doors = book.streams.pop(epoch, {})
         for door in doors.values():
             door.closed(conn, epoch)
@@ -146,6 +174,11 @@ class HubInlet:
         if isinstance(event, PrivateStateEvent):
             self.private_state = event
         self._on_private(self, event)
+
+    def carried(self, conn: str, epoch: int) -> list[Stream]:
+        """The streams of one life of a connection."""
+        book = self.books.get(conn)
+        return list(book.streams.get(epoch, ())) if book is not None else []
 
     def has_come(self, stream: Stream, conn: str, epoch: int) -> bool:
         """Whether that life of the connection has brought the stream."""

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
+from hoga.core.streams import Stream
 from hoga.hub.events import BaseWebSocketEvent
 
 __all__ = ["ConflatingBox", "Mailbox", "Overflow", "make_mailbox"]
@@ -103,18 +104,18 @@ class ConflatingBox(Mailbox):
 
     def __init__(self, wake: Callable[[Any], object], *, capacity: int) -> None:
         super().__init__(wake, capacity=capacity, limit=capacity)
-        self._latest: dict[str, BaseWebSocketEvent] = {}
+        self._latest: dict[Stream, BaseWebSocketEvent] = {}
         self._lock = threading.Lock()
 
     def put(self, event: BaseWebSocketEvent) -> None:
         if self.closed:
             return
-        name = event.stream.name
+        stream = event.stream
         with self._lock:
             self.accepted += 1
-            if name in self._latest:
+            if stream in self._latest:
                 self.dropped += 1
-            self._latest[name] = event
+            self._latest[stream] = event
         if self.busy.acquire(False):
             self._wake(self)
 

@@ -14,11 +14,12 @@ import resource
 import sys
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any, ClassVar
 
 from hoga.core.errors import ProtocolMisuse
+from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.hub.alerts import Alert, AlertKind, Alerts
 from hoga.hub.errors import SubscriptionError
@@ -83,7 +84,7 @@ class GlobalWebSocketManager:
     ) -> None:
         self.state = GlobalManagerState.IDLE
         self.engine = DataRoutingEngine()
-        self.pool = DataPoolManager(self.engine, latest=self._latest)
+        self.pool = DataPoolManager(self.engine, latest=self.latest)
         self.independence = ConnectionIndependenceMonitor()
         self.alerts = Alerts()
         self.on_alert: list[OnAlert] = []
@@ -138,6 +139,13 @@ class GlobalWebSocketManager:
         made.set_result(manager)
         return manager
 
+    @classmethod
+    def adopt(cls, manager: GlobalWebSocketManager) -> None:
+        """`manager`, which is started already, is the process's own from now on."""
+        made: asyncio.Future[GlobalWebSocketManager] = asyncio.get_running_loop().create_future()
+        made.set_result(manager)
+        cls._instance = made
+
     def add_wire(self, wire: Wire) -> None:
         """One more venue or kind. Connections of different wires share nothing."""
         key = (wire.venue, wire.kind)
@@ -151,6 +159,7 @@ class GlobalWebSocketManager:
             independence=self.independence,
             on_epoch=self._epoch,
             on_private=self._private_event,
+            on_refused=self._refused,
         )
         if self.state is not GlobalManagerState.IDLE:
             wire.start(self._inlets[key])
@@ -246,7 +255,7 @@ class GlobalWebSocketManager:
         self._leave(component_id)
 
     def _serve(self, component_id: str, stream: Stream, mode: Mode, put: Callable[[BaseWebSocketEvent], object]) -> None:
-        latest = None if self._is_private(stream) else self._latest(stream)
+        latest = None if self._is_private(stream) else self.latest(stream)
         if mode is Mode.SNAPSHOT:
             if latest is not None:
                 put(latest)
@@ -264,14 +273,12 @@ class GlobalWebSocketManager:
         self.engine.leave(component_id, stream)
         self._note_change(self.subscriptions.snapshot_served(component_id, stream))
 
-    def _latest(self, stream: Stream) -> BaseWebSocketEvent | None:
+    def latest(self, stream: Stream) -> BaseWebSocketEvent | None:
         """The newest event of a stream that is alive: what a snapshot would say."""
-        inlet = self._inlets.get(self._key(stream))
+        inlet = self._inlets.get(self._key_of(stream))
         door = inlet.doors.get(stream) if inlet is not None else None
-        if inlet is None or door is None or door.last_event is None:
-            return None
-        event = door.last_event
-        return event if event.epoch in inlet.epochs.alive(event.conn) else None
+        event = door.last_event if door is not None else None
+        return event if event is not None and self.is_live(event) else None
 
     def _collected(self, component_id: str, dead: weakref.ref[Any]) -> None:
         """By the garbage collector, in any thread, at any moment: only note it."""
@@ -309,6 +316,7 @@ class GlobalWebSocketManager:
         for stream in change.removed:
             self._first_wanted.pop(stream, None)
             self._suspected.discard(stream)
+            self.resolver.forget(stream)
         self._pace.changed(now)
         if self._timer is None:
             self._arm()
@@ -336,13 +344,40 @@ class GlobalWebSocketManager:
             inlet = self._inlets[key]
             for stream in set(before) - set(streams):
                 inlet.forget(stream)
-                self.resolver.forget(stream)
 
-    def _key(self, stream: Stream) -> tuple[str, WebSocketType]:
+    def _key_of(self, stream: Stream) -> tuple[str, WebSocketType]:
         return stream.venue, WebSocketType.PRIVATE if self._is_private(stream) else WebSocketType.PUBLIC
 
     def _is_private(self, stream: Stream) -> bool:
         return self._venues[stream.venue].is_private(stream.channel)
+
+    def is_live(self, event: BaseWebSocketEvent) -> bool:
+        """Whether the life of the connection that brought `event` is alive: what it says may still hold."""
+        inlet = self._inlets.get(self._key_of(event.stream))
+        return inlet is not None and event.epoch in inlet.epochs.alive(event.conn)
+
+    def carried(self, venue: str, conn: str, epoch: int) -> list[Stream]:
+        """The streams of one life of a connection."""
+        return [stream for (name, _), inlet in self._inlets.items() if name == venue for stream in inlet.carried(conn, epoch)]
+
+    def kind_of(self, stream: Stream) -> WebSocketType:
+        """Public, or an account's."""
+        return self._key_of(stream)[1]
+
+    def type_of(self, component_id: str, venue: str, channel: str, symbols: Sequence[str] = ()) -> DataType:
+        """The type of data of a venue's channel. Raises SubscriptionError (naming `symbols`) for one that cannot be served."""
+        try:
+            data_type = self._venues[venue].channel_of(channel).data_type
+        except (KeyError, ValueError) as fault:
+            raise SubscriptionError(component_id, venue, tuple(symbols), f"no channel {channel!r} of {venue!r} here") from fault
+        if data_type is None:
+            raise SubscriptionError(component_id, venue, tuple(symbols), f"{channel} can be recorded, but not served")
+        return data_type
+
+    @property
+    def served(self) -> list[tuple[str, WebSocketType]]:
+        """Venues and kinds of streams there are connections for."""
+        return list(self._wires)
 
     # -- status -------------------------------------------------------------------------------------------------
 
@@ -360,7 +395,7 @@ class GlobalWebSocketManager:
 
     def _tell_private_states(self, component_id: str, subscription: ComponentSubscription) -> None:
         """Who comes later learns what the others know."""
-        for key in {self._key(stream) for stream in subscription.streams if self._is_private(stream)}:
+        for key in {self._key_of(stream) for stream in subscription.streams if self._is_private(stream)}:
             inlet = self._inlets.get(key)
             if inlet is not None and inlet.private_state is not None and self._told.get(key):
                 self._status(component_id, inlet.private_state)
@@ -391,7 +426,7 @@ class GlobalWebSocketManager:
 
     def _find_unserved(self, now: float) -> None:
         for stream, since in list(self._first_wanted.items()):
-            inlet = self._inlets.get(self._key(stream))
+            inlet = self._inlets.get(self._key_of(stream))
             if now - since < _SERVED_WITHIN_S or stream in self._suspected:
                 continue
             if inlet is None:
@@ -422,6 +457,12 @@ class GlobalWebSocketManager:
             error = SubscriptionError(component_id, stream.venue, (stream.symbol,), why)
             self._components[component_id].subscription.errors.append(error)
             self._tell_error(component_id, error)
+
+    def _refused(self, stream: Stream, why: str) -> None:
+        """A wire cannot bring it: those who want it are told, once."""
+        if stream not in self._suspected and self.subscriptions.is_wanted(stream):
+            self._suspected.add(stream)
+            self._complain(stream, why)
 
     def check_health(self) -> None:
         """Every 30 s: are the connections that are wanted up, and are components still there?"""

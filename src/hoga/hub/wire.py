@@ -40,11 +40,23 @@ class Inlet(Protocol):
     def joining(self, conn: str, epoch: int, streams: list[Stream]) -> dict[bytes, Take]:
         """These streams come on a connection that is open."""
 
+    def join(self, conn: str, epoch: int, stream: Stream) -> Take:
+        """One stream more on a connection that is open."""
+
+    def leave(self, conn: str, epoch: int, stream: Stream) -> None:
+        """And one less."""
+
     def opened(self, conn: str, epoch: int) -> None:
         """It is open."""
 
     def closed(self, conn: str, epoch: int, why: str) -> None:
         """That life is over, or never began."""
+
+    def gone(self, conn: str) -> None:
+        """The connection is no more and will not come back."""
+
+    def refused(self, stream: Stream, why: str) -> None:
+        """The stream cannot be brought."""
 
     def odd(self, conn: str, epoch: int, now_ns: int, frame: bytes) -> None:
         """A frame that nobody takes as it stands."""

@@ -1,35 +1,83 @@
-"""net.ratelimit: counting budgets. Pure: time is an argument, in seconds of any steady clock."""
+"""net.ratelimit: counting budgets that learn from refusals. Pure: time is an argument, in seconds of any steady clock.
+
+A venue that answers 429 means "slower": nothing for as long as it says, then half of the limit, and a step back up each
+quiet minute. 418 means "banned": the same, down to an eighth at once. Everybody in the process who shares the budget
+slows down with the one who was refused.
+
+    share   1 ──429──▶ 1/2 ──429──▶ 1/4 ──429──▶ 1/8          ──418──▶ 1/8
+            ▲ ◀──60 s── ▲ ◀──60 s── ▲ ◀──60 s── │              counted from the end of the pause
+"""
 
 from __future__ import annotations
 
 from collections import deque
 
-__all__ = ["Budget"]
+__all__ = ["LEAST_SHARE", "RECOVER_S", "Budget"]
+
+RECOVER_S = 60.0
+"""Without a refusal for so long, the share doubles."""
+LEAST_SHARE = 1 / 8
 
 
 class Budget:
-    """At most `limit` events in any `window_s` seconds.
+    """At most `limit` of weight in any `window_s` seconds; most events weigh 1.
 
-    Ask `wait_s(now)`, wait that long, then `take(now)`.
+    Ask `wait_s(now)`, wait that long, ask again; when it is 0, `take(now)`. Tell `refused` when the venue did.
     """
 
-    __slots__ = ("_taken", "limit", "window_s")
+    __slots__ = ("_blocked_until", "_refused_at", "_share", "_taken", "_used", "limit", "refusals", "window_s")
 
     def __init__(self, *, limit: int, window_s: float) -> None:
         self.limit = limit
         self.window_s = window_s
-        self._taken: deque[float] = deque(maxlen=limit)
+        self.refusals = 0
+        self._taken: deque[tuple[float, int]] = deque()
+        self._used = 0
+        self._share = 1.0
+        self._refused_at = 0.0
+        self._blocked_until = 0.0
 
-    def wait_s(self, now: float) -> float:
-        """Seconds until one more is allowed; 0 when it is now."""
-        if len(self._taken) < self.limit:
-            return 0.0
-        return max(0.0, self._taken[0] + self.window_s - now)
+    def wait_s(self, now: float, weight: int = 1) -> float:
+        """Seconds until `weight` more is allowed; 0 when it is now. What weighs more than all there is waits for an empty window."""
+        blocked = max(0.0, self._blocked_until - now)
+        self._forget(now)
+        room = max(0, self.allowed(now) - weight)
+        over = self._used - room
+        if over <= 0:
+            return blocked
+        for at, each in self._taken:
+            over -= each
+            if over <= 0:
+                return max(blocked, at + self.window_s - now, 0.0)
+        return blocked
 
-    def take(self, now: float) -> None:
-        """Count one."""
-        self._taken.append(now)
+    def take(self, now: float, weight: int = 1) -> None:
+        """Count it."""
+        self._forget(now)
+        self._taken.append((now, weight))
+        self._used += weight
 
     def used(self, now: float) -> int:
-        """How many fall into the window that ends now."""
-        return sum(1 for at in self._taken if at > now - self.window_s)
+        """How much falls into the window that ends now."""
+        self._forget(now)
+        return self._used
+
+    def refused(self, now: float, *, retry_after_s: float | None, banned: bool) -> None:
+        """The venue said 429, or 418 (`banned`): nothing for `retry_after_s` (None: one window), and less afterwards."""
+        self.refusals += 1
+        self._share = LEAST_SHARE if banned else max(LEAST_SHARE, self.share(now) / 2)
+        self._blocked_until = max(self._blocked_until, now + (self.window_s if retry_after_s is None else retry_after_s))
+        self._refused_at = self._blocked_until
+
+    def share(self, now: float) -> float:
+        """How much of the limit is used now."""
+        steps = max(0, int((now - self._refused_at) / RECOVER_S)) if self._share < 1.0 else 0
+        return min(1.0, self._share * 2.0 ** min(steps, 10))
+
+    def allowed(self, now: float) -> int:
+        """The limit as it is kept now, at least 1."""
+        return max(1, int(self.limit * self.share(now)))
+
+    def _forget(self, now: float) -> None:
+        while self._taken and self._taken[0][0] <= now - self.window_s:
+            self._used -= self._taken.popleft()[1]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
+from time import monotonic
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -11,6 +13,7 @@ import aiohttp
 
 from hoga.core.errors import RateLimited, Refused, VenueError
 from hoga.core.secret import Secret
+from hoga.net.ratelimit import Budget
 
 __all__ = ["RestClient", "RestReply"]
 
@@ -26,13 +29,18 @@ class RestReply(NamedTuple):
 
 
 class RestClient:
-    """GETs from `base_url` (scheme and host, no path) of `venue`. Use as `async with`."""
+    """GETs from `base_url` (scheme and host, no path) of `venue`. Use as `async with`.
 
-    def __init__(self, venue: str, base_url: str, *, tls: ssl.SSLContext | None, timeout_s: float) -> None:
+    `budget`: what all who ask there share (`net.budgets.rest_budget`); a call waits for its turn, `timeout_s` at most.
+    """
+
+    def __init__(self, venue: str, base_url: str, *, tls: ssl.SSLContext | None, timeout_s: float, budget: Budget | None = None) -> None:
         self.venue = venue
         self._base = base_url.rstrip("/")
         self._tls = tls
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._budget = budget
+        self._patience_s = timeout_s
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -44,14 +52,15 @@ class RestClient:
         if self._session is not None:
             await self._session.close()
 
-    async def get(self, path: str) -> bytes:
-        """The body of a 200. Raises RateLimited (429, 418), Refused (other statuses), VenueError (no answer)."""
+    async def get(self, path: str, *, weight: int = 1) -> bytes:
+        """The body of a 200. Raises RateLimited (429, 418, or no turn in time), Refused (other statuses), VenueError (no answer)."""
         assert self._session is not None, "used inside `async with`"
+        await self._wait_turn(weight)
         try:
             async with self._session.get(self._base + path) as answer:
                 body = await answer.read()
                 if answer.status in (429, 418):
-                    raise RateLimited(self.venue, status=answer.status, retry_after_s=_seconds(answer.headers.get("Retry-After")))
+                    raise self._refused(answer.status, answer.headers.get("Retry-After"))
                 if answer.status != 200:
                     reason = body[:200].decode("utf-8", "replace")
                     raise Refused(self.venue, code=answer.status, reason=reason, status=answer.status)
@@ -72,6 +81,22 @@ class RestClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as fault:
             why = type(fault).__name__
             raise VenueError(self.venue, f"no answer from {self._base}{path.partition('?')[0]}: {why}") from None
+
+    async def _wait_turn(self, weight: int) -> None:
+        budget = self._budget
+        if budget is None:
+            return
+        end = monotonic() + self._patience_s
+        while (wait := budget.wait_s(monotonic(), weight)) > 0:
+            if monotonic() + wait > end:
+                raise RateLimited(self.venue, status=429, retry_after_s=wait)
+            await asyncio.sleep(wait)
+        budget.take(monotonic(), weight)
+
+    def _refused(self, status: int, retry_after: str | None) -> RateLimited:
+        if self._budget is not None:
+            self._budget.refused(monotonic(), retry_after_s=_seconds(retry_after) if retry_after else None, banned=status == 418)
+        return RateLimited(self.venue, status=status, retry_after_s=_seconds(retry_after))
 
 
 def _seconds(text: str | None) -> float:

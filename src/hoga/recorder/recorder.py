@@ -298,6 +298,11 @@ class Recorder:
         leg = self._legs.get(number)
         return (leg.conn, leg.epoch) if leg is not None else None
 
+    def leg_streams(self, number: int) -> frozenset[str]:
+        """The streams of an open leg, by wire name; empty when there is none of that number."""
+        leg = self._legs.get(number)
+        return leg.names if leg is not None else frozenset()
+
     def leg_lacks(self, number: int, since_ns: int) -> int:
         """How many streams have brought frames since `since_ns`, but none on this leg while there were two."""
         leg = self._legs.get(number)

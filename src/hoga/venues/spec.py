@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from hoga.book.sync import BookRules
 from hoga.core.market import Body, DataType
 from hoga.core.streams import Stream
 from hoga.venues.private import CHANNELS, EVERYTHING, PrivateSpec
@@ -66,11 +67,18 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class RestPaths:
     """Paths of the public REST calls hoga makes itself; `book` has `{symbol}`, None where the stream
-    brings whole books; `time` None where nothing tells it."""
+    brings whole books; `time` None where nothing tells it.
+
+    At most `weight_limit` in `weight_window_s`; a call weighs 1, `instruments_weight`, or `book_weight`.
+    """
 
     time: str | None
     instruments: str
+    weight_limit: int
+    weight_window_s: float
     book: str | None = None
+    instruments_weight: int = 1
+    book_weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,7 @@ class VenueSpec:
     `split(frame)` gives (wire name, payload bytes) of any data frame, None when it is none.
     `reply(frame)`: None when the frame is no answer to a control request, else what the venue complains of ("" for none).
     `server_time_ms(body)`, `symbols(body)` and `book(body)` (a depth snapshot) read the REST replies.
+    `book_rules`: how deltas chain to a REST snapshot and to one another; None where the stream brings whole books.
     `channels`: the channel that serves a type of data, `{interval}` to be filled in. `is_symbol(text)`: could be one of the venue's.
     `private`: what it tells of an account, None where hoga cannot ask. All functions above are about public streams.
     """
@@ -127,6 +136,7 @@ class VenueSpec:
     book: Callable[[bytes], Body] | None = None
     default_interval: str = "1m"
     private: PrivateSpec | None = None
+    book_rules: BookRules | None = None
 
     def describe(self, channel: str) -> ChannelSpec:
         """The description of a channel, public or private. Raises ValueError for one that does not exist."""

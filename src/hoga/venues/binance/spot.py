@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hoga.book.sync import SPOT_RULES
 from hoga.core.market import Body, DataType
 from hoga.venues.binance import payloads, wire
 from hoga.venues.binance.private import SPOT_PRIVATE
@@ -69,7 +70,15 @@ SPOT = VenueSpec(
         url_max_chars=4_000,
         subscribe_batch=200,
     ),
-    rest=RestPaths(time="/api/v3/time", instruments="/api/v3/exchangeInfo", book="/api/v3/depth?symbol={symbol}&limit=1000"),
+    rest=RestPaths(
+        time="/api/v3/time",
+        instruments="/api/v3/exchangeInfo",
+        weight_limit=6_000,
+        weight_window_s=60.0,
+        book="/api/v3/depth?symbol={symbol}&limit=1000",
+        instruments_weight=20,
+        book_weight=50,
+    ),
     probe_channel="depth",
     parse_stream=_CHANNELS.parse_stream,
     channel_of=_CHANNELS.channel_of,
@@ -95,4 +104,5 @@ SPOT = VenueSpec(
     examples=(*_EXAMPLES, "depth10@100ms", "depth5@100ms", "depth20", "depth", "kline_1s", "miniTicker", "avgPrice"),
     book=payloads.rest_book,
     private=SPOT_PRIVATE,
+    book_rules=SPOT_RULES,
 )

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from hoga.book.sync import FUTURES_RULES
 from hoga.core.market import Body, DataType
 from hoga.core.streams import Stream
 from hoga.venues.binance import payloads, wire
@@ -94,7 +95,14 @@ USDM = VenueSpec(
         subscribe_batch=200,
         ping_every_s=60.0,
     ),
-    rest=RestPaths(time="/fapi/v1/time", instruments="/fapi/v1/exchangeInfo", book="/fapi/v1/depth?symbol={symbol}&limit=1000"),
+    rest=RestPaths(
+        time="/fapi/v1/time",
+        instruments="/fapi/v1/exchangeInfo",
+        weight_limit=2_400,
+        weight_window_s=60.0,
+        book="/fapi/v1/depth?symbol={symbol}&limit=1000",
+        book_weight=20,
+    ),
     probe_channel=None,
     parse_stream=_CHANNELS.parse_stream,
     channel_of=_CHANNELS.channel_of,
@@ -122,4 +130,5 @@ USDM = VenueSpec(
     examples=(*_EXAMPLES, "depth10@100ms", "depth5@100ms", "depth20", "depth", "miniTicker"),
     book=payloads.rest_book,
     private=USDM_PRIVATE,
+    book_rules=FUTURES_RULES,
 )

@@ -160,7 +160,7 @@ UPBIT = VenueSpec(
         control_frames_per_min=100,
         ping_every_s=15.0,
     ),
-    rest=RestPaths(time=None, instruments="/v1/market/all"),
+    rest=RestPaths(time=None, instruments="/v1/market/all", weight_limit=10, weight_window_s=1.05),
     probe_channel=None,
     parse_stream=parse_stream,
     channel_of=channel_of,

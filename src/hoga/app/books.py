@@ -1,0 +1,174 @@
+"""app.books: whole order books, kept in step from deltas: the shell around `book.sync`.
+
+Deltas come through the hub like any other stream. Snapshots come by REST, one at a time, in the order asked for, within
+the weight that everybody in the process shares; never in the path of a frame. One symbol's gap touches no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from time import monotonic, time_ns
+
+from hoga.app.config import Config
+from hoga.app.hub import config_of
+from hoga.app.venue_run import tls_of
+from hoga.book.sync import BookEvent, BookState, BookSync
+from hoga.core.errors import ProtocolMisuse, VenueError
+from hoga.core.market import Book, DataType
+from hoga.hub.alerts import AlertKind
+from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent
+from hoga.hub.manager import GlobalWebSocketManager
+from hoga.hub.routing import Delivery
+from hoga.hub.subscriptions import ComponentSubscription, SubscriptionSpec
+from hoga.net.budgets import rest_budget
+from hoga.net.rest import RestClient
+from hoga.runtime.logs import get_log
+from hoga.venues.registry import VENUES
+
+__all__ = ["BookKeeper"]
+
+_log = get_log("hub")
+
+_TICK_S = 0.25
+_CAPACITY = 20_000
+_REST_TIMEOUT_S = 10.0
+
+
+class BookKeeper:
+    """Keeps the books of `symbols` of one venue. `start`, then `book` whenever you like; `stop` ends it.
+
+    `manager` None: the process's own. `config`: as for the manager; it says where REST is. `on_event` is told, on the
+    loop, of every change of a book's state. Raises ProtocolMisuse for a venue whose streams bring whole books anyway.
+    """
+
+    def __init__(
+        self,
+        venue: str,
+        symbols: Iterable[str],
+        *,
+        manager: GlobalWebSocketManager | None = None,
+        config: Config | None = None,
+        on_event: Callable[[BookEvent], object] = lambda event: None,
+    ) -> None:
+        self.spec = VENUES[venue]
+        if self.spec.book_rules is None or self.spec.rest.book is None:
+            raise ProtocolMisuse(f"{venue} has no deltas", hint="subscribe to orderbook: its frames are whole books")
+        self.symbols = tuple(symbols)
+        self.snapshots = self.refused = 0
+        self._syncs = {symbol: BookSync(symbol, self.spec.book_rules) for symbol in self.symbols}
+        self._lives: dict[str, tuple[str, int]] = {}
+        self._manager = manager
+        self._config = config
+        self._on_event = on_event
+        self._wanted: asyncio.Queue[str] = asyncio.Queue()
+        self._waiting: set[str] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> ComponentSubscription:
+        """Begin. Raises SubscriptionError, ConfigError."""
+        manager = self._manager = self._manager or await GlobalWebSocketManager.get_instance(self._config)
+        wish = SubscriptionSpec(DataType.DELTA, self.symbols, self.spec.name)
+        subscription = await manager.register_component(
+            self._name, self, [wish], self._take, delivery=Delivery.LOOP, capacity=_CAPACITY, on_status=self._status
+        )
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._fetch(), name="book snapshots"), loop.create_task(self._tick(), name="book timers")]
+        return subscription
+
+    async def stop(self) -> None:
+        """No more."""
+        if self._manager is not None:
+            await self._manager.unregister_component(self._name)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def book(self, symbol: str, *, depth: int | None = 20) -> Book | None:
+        """A copy of the best `depth` levels a side (None: all), None while the book is not in step."""
+        sync = self._syncs[symbol]
+        return sync.ladder.book(depth=depth, update_id=sync.last_id, event_ns=sync.event_ns) if sync.is_synced else None
+
+    def state(self, symbol: str) -> BookState:
+        """How far the book can be trusted."""
+        return self._syncs[symbol].state
+
+    @property
+    def gaps(self) -> int:
+        """Holes found in the deltas' ids so far."""
+        return sum(sync.gaps for sync in self._syncs.values())
+
+    @property
+    def _name(self) -> str:
+        return f"books {self.spec.name} {id(self):x}"
+
+    # -- deltas -------------------------------------------------------------------------------------------------
+
+    def _take(self, event: BaseWebSocketEvent) -> None:
+        sync = self._syncs.get(event.symbol)
+        if sync is not None:
+            self._lives[event.symbol] = (event.conn, event.epoch)
+            sync.receive(event.body, time_ns())
+            self._after(sync)
+
+    def _status(self, event: StatusEvent) -> None:
+        """A connection that is lost takes the books with it that it brought last; a handover loses none."""
+        if isinstance(event, EpochEvent) and not event.up:
+            for symbol, life in list(self._lives.items()):
+                if life == (event.conn, event.epoch):
+                    del self._lives[symbol]
+                    self._syncs[symbol].lost(time_ns())
+                    self._after(self._syncs[symbol])
+
+    def _after(self, sync: BookSync) -> None:
+        for event in sync.events():
+            self._on_event(event)
+            if event.state in (BookState.GAP, BookState.SYNCED) and self._manager is not None:
+                subject = f"{self.spec.name}:{event.symbol} book"
+                self._manager.observe(AlertKind.GAP, subject, bad=event.state is BookState.GAP, text=event.why)
+        for action in sync.actions():
+            if action.symbol not in self._waiting:
+                self._waiting.add(action.symbol)
+                self._wanted.put_nowait(action.symbol)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            now = time_ns()
+            for sync in self._syncs.values():
+                due = sync.deadline_ns()
+                if due is not None and due <= now and sync.symbol not in self._waiting:
+                    sync.tick(now)
+                    self._after(sync)
+
+    # -- snapshots ----------------------------------------------------------------------------------------------
+
+    async def _fetch(self) -> None:
+        config = (self._config or config_of(None)).venue(self.spec.name)
+        budget, paths = rest_budget(self.spec, config.rest_url), self.spec.rest
+        async with RestClient(self.spec.name, config.rest_url, tls=tls_of(config), timeout_s=_REST_TIMEOUT_S, budget=budget) as rest:
+            while True:
+                symbol = await self._wanted.get()
+                while (wait := budget.wait_s(monotonic(), paths.book_weight)) > 0:  # noqa: ASYNC110  # the wait is known
+                    await asyncio.sleep(wait)
+                await self._snapshot(rest, symbol)
+
+    async def _snapshot(self, rest: RestClient, symbol: str) -> None:
+        sync, paths, read = self._syncs[symbol], self.spec.rest, self.spec.book
+        assert paths.book is not None and read is not None, "asked of venues that have it"
+        try:
+            book = read(await rest.get(paths.book.format(symbol=symbol), weight=paths.book_weight))
+        except (VenueError, ValueError) as fault:
+            self.refused += 1
+            _log.warning("no snapshot of a book", venue=self.spec.name, symbol=symbol, why=str(fault))
+            sync.failed(time_ns())
+        else:
+            assert isinstance(book, Book), "the venue's reader of books gives books"
+            self.snapshots += 1
+            sync.snapshot(book, time_ns())
+        self._waiting.discard(symbol)
+        self._after(sync)
+
+    def __repr__(self) -> str:
+        synced = sum(1 for sync in self._syncs.values() if sync.is_synced)
+        return f"<BookKeeper {self.spec.name} {synced}/{len(self._syncs)} in step>"

@@ -1,0 +1,44 @@
+"""app.serving: the hub of a run: over the recorder's own connections, for components in this process and readers in others.
+
+It is a guest of the recorder. Whatever fails here is logged, and recording goes on.
+"""
+
+from __future__ import annotations
+
+from hoga.app.alarms import Alarms
+from hoga.app.config import Config
+from hoga.app.hub import hub_path, in_order, wires_of
+from hoga.app.venue_run import VenueRun
+from hoga.hub.local_server import HubServer
+from hoga.hub.manager import GlobalWebSocketManager
+from hoga.runtime.logs import get_log
+
+__all__ = ["Serving"]
+
+_log = get_log("hub")
+
+
+class Serving:
+    """One manager over `runs`, which is the process's own from `start` on, and its local socket."""
+
+    def __init__(self, config: Config, runs: list[VenueRun], *, label: str = "") -> None:
+        recorders = {run.config.venue: run for run in runs}
+        self.manager = GlobalWebSocketManager(wires_of(config, recorders=recorders, label=label), in_order(config))
+        self.alarms = Alarms(self.manager, runs)
+        self.server = HubServer(self.manager, hub_path(config.program.data_dir))
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        self.manager.start()
+        GlobalWebSocketManager.adopt(self.manager)
+        self.alarms.start()
+        try:
+            await self.server.start()
+        except OSError as fault:
+            _log.error("no local socket for readers", path=str(self.server.path), why=str(fault), hint="recording goes on without it")
+
+    async def stop(self) -> None:
+        """Readers first, then components and connections."""
+        await self.alarms.stop()
+        await self.server.stop()
+        await self.manager.stop()

@@ -1,0 +1,146 @@
+"""hub.local: what a hub and a reader in another process say to each other over a local socket. Pure.
+
+    message := u32 length of what follows the head · u8 kind · body          little-endian
+
+The reader says which streams it wants (`Want`, complete each time, numbered by the reader); the hub names the lives of
+connections that bring them (`LegUp`, `LegOver`), sends frames (kind EVENT: u32 stream number, u32 leg number, i64 receipt
+in ns, then the venue's payload verbatim), and once a second a `Beat` with what it had to leave out. Everything but EVENT
+is JSON. A reader that meets another `VERSION` says so and leaves.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+__all__ = [
+    "EVENT", "EVENT_HEAD", "MAX_BYTES", "NOTE", "VERSION", "AskSymbols", "Beat", "Hello", "LegOver", "LegUp", "Message", "Refused",
+    "Splitter", "Symbols", "Want", "Wish", "decoder", "pack",
+]  # fmt: skip
+
+VERSION = 1
+NOTE, EVENT = 0, 1
+"""Kinds of messages: JSON, or a frame."""
+MAX_BYTES = 16 * 1024 * 1024
+"""No message is longer; whoever sends one is no hub and no reader."""
+
+HEAD = struct.Struct("<IB")
+EVENT_HEAD = struct.Struct("<IBIIq")
+EVENT_BODY = struct.Struct("<IIq")
+
+
+class _Message(msgspec.Struct, frozen=True, tag_field="t"):
+    pass
+
+
+class Hello(_Message, frozen=True, tag="hello"):
+    """The hub's first words. `life` differs after each start of the hub; `serves` lists (venue, kind of streams)."""
+
+    version: int
+    life: str
+    serves: list[tuple[str, str]]
+
+
+class Wish(msgspec.Struct, frozen=True, array_like=True):
+    """One stream, under the number its frames will carry."""
+
+    number: int
+    venue: str
+    symbol: str
+    channel: str
+
+
+class Want(_Message, frozen=True, tag="want"):
+    """All that the reader wants from now on. `every`: of each stream every frame, as far as they are taken in time; else of
+    books, quotes and tickers the newest."""
+
+    wishes: list[Wish]
+    every: bool = False
+
+
+class AskSymbols(_Message, frozen=True, tag="ask"):
+    """Which symbols does the venue list?"""
+
+    venue: str
+
+
+class Symbols(_Message, frozen=True, tag="symbols"):
+    """Symbol → status, None when the hub does not know."""
+
+    venue: str
+    known: dict[str, str] | None
+
+
+class LegUp(_Message, frozen=True, tag="up"):
+    """Leg `number` is a life of connection `conn`, and brings these streams of the reader's."""
+
+    number: int
+    venue: str
+    kind: str
+    conn: str
+    epoch: int
+    streams: list[int]
+
+
+class LegOver(_Message, frozen=True, tag="over"):
+    """It is over, for `why`."""
+
+    number: int
+    why: str
+
+
+class Refused(_Message, frozen=True, tag="refused"):
+    """A stream cannot be served, for `why`."""
+
+    number: int
+    why: str
+
+
+class Beat(_Message, frozen=True, tag="beat"):
+    """The hub lives. So far it replaced `conflated` frames by newer ones and dropped `dropped` for this reader."""
+
+    conflated: int
+    dropped: int
+
+
+Message = Hello | Want | AskSymbols | Symbols | LegUp | LegOver | Refused | Beat
+
+_encoder = msgspec.json.Encoder()
+
+
+def decoder() -> Callable[[bytes], Message]:
+    """What reads notes. Raises msgspec.DecodeError."""
+    decode: Callable[[bytes], Message] = msgspec.json.Decoder(Message).decode
+    return decode
+
+
+def pack(message: Message) -> bytes:
+    """A note as it goes over the socket."""
+    body = _encoder.encode(message)
+    return HEAD.pack(len(body), NOTE) + body
+
+
+class Splitter:
+    """Bytes as they come → whole messages, (kind, body) each. Raises ValueError for what cannot be one."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """The messages that `data` completes."""
+        data = self._rest + data if self._rest else data
+        at, size, head = 0, len(data), HEAD.size
+        while size - at >= head:
+            length, kind = HEAD.unpack_from(data, at)
+            if length > MAX_BYTES:
+                raise ValueError(f"a message of {length} bytes")
+            end = at + head + length
+            if end > size:
+                break
+            yield kind, data[at + head : end]
+            at = end
+        self._rest = data[at:]
