@@ -119,10 +119,10 @@ class Publisher:
     def _publish_cut(self, now_ns: int) -> None:
         slow = now_ns // CUT_NS % _CUTS_A_SECOND == 0
         for name, market in self._live():
-            fast_cut, slow_cut = market.cut(slow=slow)
+            fast_cut = market.cut(100)
             if fast_cut is not None:
                 self._publish_depth(name, "@100ms", market, fast_cut, now_ns)
-            if slow_cut is not None:
+            if slow and (slow_cut := market.cut(1000)) is not None:
                 self._publish_depth(name, "", market, slow_cut, now_ns)
                 self._publish_depth(name, "@1000ms", market, slow_cut, now_ns)
             self._publish_bars(name, market, now_ns, every_second=slow)

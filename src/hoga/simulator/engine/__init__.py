@@ -7,7 +7,7 @@ cancels and market orders, and a tape of trades, bars and statistics. Other trad
 
 from hoga.simulator.engine.book import Book, Level, Order, Side
 from hoga.simulator.engine.instruments import Instrument, instrument_of
-from hoga.simulator.engine.market import AggTrade, Cut, Engine, Market, NewOrder, OrderReport, Top, Trade
+from hoga.simulator.engine.market import AggTrade, Cut, Engine, Fill, Market, NewOrder, OrderReport, Top, Trade
 from hoga.simulator.engine.tape import INTERVALS, Bar, RollingStats, Tape
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Book",
     "Cut",
     "Engine",
+    "Fill",
     "Instrument",
     "Level",
     "Market",
