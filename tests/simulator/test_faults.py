@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from hoga.core.errors import ConfigError
-from hoga.simulator.faults import FRAME_FAULTS, Fault, FaultDesk, FaultKind, Out, read_script
+from hoga.simulator.binance.dialect import DIALECT
+from hoga.simulator.faults import FRAME_FAULTS, Fault, FaultDesk, FaultKind, Out, Printed, read_script
 
 S = 1_000_000_000
 PAYLOAD = b'{"lastUpdateId":7,"bids":[["1.0","2.0"],["0.9","1.0"]],"asks":[["1.1","3.0"]]}'
@@ -22,7 +23,7 @@ def desk(*faults: Fault) -> FaultDesk:
 
 
 def send(made: FaultDesk, *, stream: str = "btcusdt@depth20@100ms", connection: str = "binance-1", text: bytes = FRAME) -> list[Out]:
-    return made.route(connection, stream, PAYLOAD, text)
+    return made.route(connection, stream, Printed(text, PAYLOAD), DIALECT)
 
 
 def texts(outs: list[Out]) -> list[bytes]:

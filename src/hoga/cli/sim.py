@@ -146,10 +146,10 @@ def _unusable(config: SimulatorConfig, error: OSError) -> ConfigError:
 
 def _announce(simulator: Simulator, *, as_json: bool) -> None:
     if as_json:
-        venues = {name: {"ws": venue.ws_url, "rest": venue.rest_url} for name, venue in simulator.venues.items()}
+        venues = {name: venue.urls for name, venue in simulator.venues.items()}
         print_json({"ready": True, "venues": venues})
         return
     for name, venue in simulator.venues.items():
-        print_text(f"{name} streams  {venue.ws_url}")
-        print_text(f"{name} REST     {venue.rest_url}")
+        print_text(f"{name} streams  {venue.urls['ws']}")
+        print_text(f"{name} REST     {venue.urls['rest']}")
     note(f"truth and faults: {simulator.rest_url}/sim/status; ready, Ctrl-C to stop")

@@ -21,7 +21,7 @@ import msgspec
 
 from hoga.core.errors import ConfigError, ConfigMistake
 
-__all__ = ["FRAME_FAULTS", "ActiveFault", "Fault", "FaultDesk", "FaultKind", "Out", "read_script"]
+__all__ = ["FRAME_FAULTS", "ActiveFault", "Dialect", "Fault", "FaultDesk", "FaultKind", "Out", "Printed", "read_script"]
 
 S_NS = 1_000_000_000
 TEXT, BINARY = 1, 2
@@ -101,6 +101,27 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ppm: float = 0.0
 
 
+class Printed(NamedTuple):
+    """One market frame as a connection's form prints it. `payload` is the venue's object without what wraps it in `text`."""
+
+    text: bytes
+    payload: bytes
+    opcode: int = TEXT
+
+
+class Dialect(NamedTuple):
+    """How a venue's frames look when they are wrong: the frame's text for a fault that must stay in the venue's style.
+
+    `oversized(stream, size_bytes)`; `no_stream(payload)` names no stream; `unknown_stream(payload)` one that nobody
+    asked for; `empty_side(text)` has one side of its book emptied, or is unchanged where there is no book.
+    """
+
+    oversized: Callable[[str, int], bytes]
+    no_stream: Callable[[bytes], bytes]
+    unknown_stream: Callable[[bytes], bytes]
+    empty_side: Callable[[bytes], bytes]
+
+
 class Out(NamedTuple):
     """One frame for the wire. `role`: "real", "copy" (a duplicate) or "odd" (made by a fault).
     `torn`: send only half of the frame, then cut the connection."""
@@ -172,6 +193,8 @@ class _Frame(NamedTuple):
     stream: str
     payload: bytes
     text: bytes
+    opcode: int
+    dialect: Dialect
 
 
 _Handler = Callable[[ActiveFault, _Frame, list[Out], Random], list[Out]]
@@ -260,10 +283,10 @@ class FaultDesk:
             for key in [key for key in active.held if key[0] == connection]:
                 del active.held[key]
 
-    def route(self, connection: str, stream: str, payload: bytes, text: bytes) -> list[Out]:
-        """What to send instead of the frame `text` (which carries `payload`): often just itself."""
-        outs = [Out(TEXT, text)]
-        frame = _Frame(connection, stream, payload, text)
+    def route(self, connection: str, stream: str, printed: Printed, dialect: Dialect) -> list[Out]:
+        """What to send instead of the frame: often just itself."""
+        outs = [Out(printed.opcode, printed.text)]
+        frame = _Frame(connection, stream, printed.payload, printed.text, printed.opcode, dialect)
         for active in self._active:
             handler = _HANDLERS.get(active.fault.fault)
             if handler is None or not outs or not active.matches(connection, stream):
@@ -330,7 +353,7 @@ def _odd(make: Callable[[ActiveFault, _Frame, Random], tuple[int, bytes]], defau
 
 
 def _garbage(active: ActiveFault, frame: _Frame, random: Random) -> tuple[int, bytes]:
-    return TEXT, b"}{ not json " + bytes(random.choices(b'abcdefghijklmnopqrstuvwxyz{}[]",:0123456789', k=random.randint(1, 200)))
+    return frame.opcode, b"}{ not json " + bytes(random.choices(b'abcdefghijklmnopqrstuvwxyz{}[]",:0123456789', k=random.randint(1, 200)))
 
 
 def _binary_garbage(active: ActiveFault, frame: _Frame, random: Random) -> tuple[int, bytes]:
@@ -338,27 +361,23 @@ def _binary_garbage(active: ActiveFault, frame: _Frame, random: Random) -> tuple
 
 
 def _truncated_json(active: ActiveFault, frame: _Frame, random: Random) -> tuple[int, bytes]:
-    return TEXT, frame.text[: max(1, len(frame.text) * 2 // 3)].decode(errors="ignore").encode()
+    return frame.opcode, frame.text[: max(1, len(frame.text) * 2 // 3)].decode(errors="ignore").encode()
 
 
 def _oversized(active: ActiveFault, frame: _Frame, random: Random) -> tuple[int, bytes]:
-    head, tail = b'{"stream":"' + frame.stream.encode() + b'","data":{"filler":"', b'"}}'
-    return TEXT, head + b"x" * max(0, active.fault.size_bytes - len(head) - len(tail)) + tail
+    return frame.opcode, frame.dialect.oversized(frame.stream, active.fault.size_bytes)
 
 
 def _no_stream(active: ActiveFault, frame: _Frame, random: Random) -> tuple[int, bytes]:
-    return TEXT, b'{"data":' + frame.payload + b"}"
+    return frame.opcode, frame.dialect.no_stream(frame.payload)
 
 
 def _unknown_stream(active: ActiveFault, frame: _Frame, random: Random) -> tuple[int, bytes]:
-    return TEXT, b'{"stream":"nosuchsymbol@nosuchchannel","data":' + frame.payload + b"}"
-
-
-_SIDE = re.compile(rb'("bids"|"b")\s*:\s*\[(?:\s*\[[^\]]*\]\s*,?)*\s*\]')
+    return frame.opcode, frame.dialect.unknown_stream(frame.payload)
 
 
 def _empty_side(active: ActiveFault, frame: _Frame, random: Random) -> tuple[int, bytes]:
-    return TEXT, _SIDE.sub(rb"\1:[]", frame.text, count=1)
+    return frame.opcode, frame.dialect.empty_side(frame.text)
 
 
 _HANDLERS: dict[FaultKind, _Handler] = {

@@ -6,15 +6,22 @@ it returns, in order. A session never waits, sends or reads a clock.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import NamedTuple, Protocol
 
-__all__ = ["Action", "Close", "Ping", "Pong", "Subscribed", "Text", "Unsubscribed", "VenueSession"]
+__all__ = ["Action", "Binary", "Close", "Ping", "Pong", "Snapshots", "Subscribed", "Text", "Unsubscribed", "VenueSession"]
 
 
 class Text(NamedTuple):
     """Send a text frame."""
 
     text: str
+
+
+class Binary(NamedTuple):
+    """Send a binary frame."""
+
+    data: bytes
 
 
 class Ping(NamedTuple):
@@ -48,15 +55,28 @@ class Unsubscribed(NamedTuple):
     names: list[str]
 
 
-Action = Text | Ping | Pong | Close | Subscribed | Unsubscribed
+class Snapshots(NamedTuple):
+    """Send the present state of these streams to this connection alone, now."""
+
+    names: list[str]
+
+
+Action = Text | Binary | Ping | Pong | Close | Subscribed | Unsubscribed | Snapshots
 
 
 class VenueSession(Protocol):
-    """What the socket shell asks of a venue's session. After a `Close` it is over and `closed` says how."""
+    """What the socket shell asks of a venue's session. After a `Close` it is over and `closed` says how.
 
-    combined: bool
-    micros: bool
+    `form` is how this connection wants its frames printed: the venue's own value, compared and hashed, never looked
+    into; connections of equal forms get the same bytes. `wrote_ns` is the shell's to set: when it last sent anything.
+    """
+
     closed: Close | None
+    wrote_ns: int
+
+    @property
+    def form(self) -> Hashable:
+        """How frames are printed for this connection; may change at any time."""
 
     def open(self, names: list[str]) -> list[Action]:
         """The connection is open; the URL named these streams."""
@@ -77,4 +97,4 @@ class VenueSession(Protocol):
         """Time has passed."""
 
     def deadline_ns(self) -> int:
-        """When `tick` has something to do next."""
+        """When `tick` has something to do next. Asked again after every input."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Coroutine
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -25,10 +26,11 @@ from hoga.simulator.replay.player import Player
 from hoga.simulator.sockets import Connection
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.truth import Truth
+from hoga.simulator.venue import Venue, VenueMaker
 
 __all__ = ["VENUES", "Simulator"]
 
-VENUES = {BinanceSpot.name: BinanceSpot}
+VENUES: dict[str, VenueMaker] = {BinanceSpot.name: BinanceSpot}
 """Every venue that can be simulated, by name."""
 
 _STEP_NS = 20_000_000
@@ -43,7 +45,7 @@ class Simulator:
         self.config = config
         self.clock = SimClock(speed=config.speed, start_ns=config.start_ns)
         self.desk = FaultDesk(seed=config.seed)
-        self.venues: dict[str, BinanceSpot] = {}
+        self.venues: dict[str, Venue] = {}
         self._driver: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -57,12 +59,12 @@ class Simulator:
     @property
     def ws_url(self) -> str:
         """Where the streams are."""
-        return self._first.ws_url
+        return self._first.urls["ws"]
 
     @property
     def rest_url(self) -> str:
         """Where REST and the operator's door are."""
-        return self._first.rest_url
+        return self._first.urls["rest"]
 
     @property
     def board(self) -> Switchboard:
@@ -93,7 +95,7 @@ class Simulator:
         try:
             for at, name in enumerate(config.venues):
                 venue = VENUES[name](config, clock=self.clock, desk=self.desk, capture=capture)
-                await venue.start(config.host, config.port + 2 * at if config.port else 0, tls, add_routes=self._add_routes)
+                await venue.start(config.host, config.port + 2 * at if config.port else 0, tls, add_routes=partial(self._add_routes, name))
                 self.venues[name] = venue
         except OSError:
             await self._stop_venues()
@@ -124,23 +126,25 @@ class Simulator:
         self.desk.clear()
         self._advance_faults()
 
-    def status(self) -> dict[str, Any]:
-        """What the simulator has really done: the truth to compare a client's records with. Counts are the first venue's."""
+    def status(self, venue: str | None = None) -> dict[str, Any]:
+        """What the simulator has really done: the truth to compare a client's records with. Counts are those of `venue`
+        (None: the first); each venue's REST door tells its own."""
         now_ns = self.clock.now_ns()
         return {
             "clock": {"now_ns": now_ns, "stamp_ns": self.clock.stamp_ns(now_ns), "speed": self.clock.speed},
-            **self._first.status(),
+            "venue": venue or self.config.venues[0],
+            **(self.venues[venue] if venue else self._first).status(),
             "faults": self.desk.status(),
         }
 
     # -- driving -----------------------------------------------------------
 
     @property
-    def _first(self) -> BinanceSpot:
+    def _first(self) -> Venue:
         return self.venues[self.config.venues[0]]
 
-    def _add_routes(self, app: web.Application) -> None:
-        add_admin_routes(app, status=self.status, inject=self.inject, clear=self.clear_faults)
+    def _add_routes(self, name: str, app: web.Application) -> None:
+        add_admin_routes(app, status=partial(self.status, name), inject=self.inject, clear=self.clear_faults)
 
     async def _stop_venues(self) -> None:
         await asyncio.gather(*(venue.stop() for venue in self.venues.values()))

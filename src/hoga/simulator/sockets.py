@@ -11,7 +11,7 @@ import socket
 import ssl
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from typing import NamedTuple
 
 from picows import (
@@ -26,22 +26,30 @@ from picows import (
 )
 
 from hoga.simulator.clock import SimClock
-from hoga.simulator.protocol import Action, Close, Ping, Pong, Subscribed, Text, Unsubscribed, VenueSession
-from hoga.simulator.switchboard import CLOSE, PING, PONG, TEXT, Switchboard, ws_frame
+from hoga.simulator.protocol import Action, Binary, Close, Ping, Pong, Snapshots, Subscribed, Text, Unsubscribed, VenueSession
+from hoga.simulator.switchboard import BINARY, CLOSE, PING, PONG, TEXT, Switchboard, ws_frame
 from hoga.simulator.truth import ConnectionTruth, Truth
 
-__all__ = ["Connection", "Opening", "Refusal", "StreamServer"]
+__all__ = ["Connection", "Handshake", "Opening", "Refusal", "StreamServer"]
 
 _CLOSE_GRACE_S = 1.0
 _HIGH_WATER_BYTES = 4 * 1024 * 1024
 _SLOWEST_READER_BYTES = 256 * 1024 * 1024
 
 
+class Handshake(NamedTuple):
+    """What a client asks for when it connects: path with query, and headers by name in any case."""
+
+    uri: str
+    headers: Mapping[str, str]
+
+
 class Opening(NamedTuple):
-    """A handshake is accepted: its session, and the streams that the URI names."""
+    """A handshake is accepted: its session, the streams that the URI names, and headers to add to the 101 reply."""
 
     session: VenueSession
     names: list[str]
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Refusal(NamedTuple):
@@ -49,6 +57,8 @@ class Refusal(NamedTuple):
 
     status: int
     retry_after_s: int | None = None
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Connection(WSListener):
@@ -67,17 +77,13 @@ class Connection(WSListener):
         self._outbox: list[bytes] = []
         self._delayed: dict[str, deque[tuple[float, bytes]]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_ns = 0
         self._ending = False
 
     @property
-    def combined(self) -> bool:
-        """Frames carry the stream's name."""
-        return self.session.combined
-
-    @property
-    def micros(self) -> bool:
-        """Times are printed in microseconds."""
-        return self.session.micros
+    def form(self) -> Hashable:
+        """How frames are printed for this connection."""
+        return self.session.form
 
     # -- what picows calls -------------------------------------------------
 
@@ -106,6 +112,7 @@ class Connection(WSListener):
             self._answer_close(payload)
         else:
             self._perform(self.session.binary(now_ns))
+        self._arm_sooner()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """The TCP connection is gone."""
@@ -194,6 +201,8 @@ class Connection(WSListener):
         for action in actions:
             if isinstance(action, Text):
                 self._control(TEXT, action.text.encode())
+            elif isinstance(action, Binary):
+                self._control(BINARY, action.data)
             elif isinstance(action, Ping):
                 self._control(PING, action.payload)
             elif isinstance(action, Pong):
@@ -202,6 +211,8 @@ class Connection(WSListener):
                 self._server.subscribe(self, action.names)
             elif isinstance(action, Unsubscribed):
                 self._server.board.unsubscribe(self, action.names)
+            elif isinstance(action, Snapshots):
+                self._server.snapshots(self, action.names)
             else:
                 self.end(action.code, action.reason)
 
@@ -241,6 +252,7 @@ class Connection(WSListener):
         if self._transport is None or self.dead:
             return
         self.truth.bytes += len(data)
+        self.session.wrote_ns = self._server.clock.now_ns()
         raw = self._transport.underlying_transport
         raw.write(data)
         if raw.get_write_buffer_size() > _SLOWEST_READER_BYTES:
@@ -255,8 +267,13 @@ class Connection(WSListener):
 
     def _arm(self) -> None:
         clock = self._server.clock
-        wait_s = clock.wall_s(self.session.deadline_ns() - clock.now_ns())
-        self._timer = self._server.loop.call_later(wait_s + 0.001, self._tick)
+        self._armed_ns = self.session.deadline_ns()
+        self._timer = self._server.loop.call_later(clock.wall_s(self._armed_ns - clock.now_ns()) + 0.001, self._tick)
+
+    def _arm_sooner(self) -> None:
+        if self._timer is not None and not self._ending and self.session.deadline_ns() < self._armed_ns:
+            self._timer.cancel()
+            self._arm()
 
     def _tick(self) -> None:
         if self._ending or self.dead:
@@ -266,7 +283,7 @@ class Connection(WSListener):
 
 
 class StreamServer:
-    """Accepts connections, named `<name>-1`, `<name>-2`, …; `open_session` judges the requested URI."""
+    """Accepts connections, named `<name>-1`, `<name>-2`, …; `open_session` judges the handshake."""
 
     def __init__(
         self,
@@ -275,8 +292,9 @@ class StreamServer:
         board: Switchboard,
         truth: Truth,
         name: str,
-        open_session: Callable[[str], Opening | Refusal],
+        open_session: Callable[[Handshake], Opening | Refusal],
         on_subscribe: Callable[[list[str]], None],
+        snapshots: Callable[[Connection, list[str]], None] | None = None,
     ) -> None:
         self.clock = clock
         self.board = board
@@ -286,6 +304,7 @@ class StreamServer:
         self._name = name
         self._open_session = open_session
         self._on_subscribe = on_subscribe
+        self._snapshots = snapshots
         self._count = 0
         self._server: asyncio.Server | None = None
         self._address = ("", 0)
@@ -352,16 +371,24 @@ class StreamServer:
         self.board.subscribe(connection, names)
         self._on_subscribe(names)
 
+    def snapshots(self, connection: Connection, names: list[str]) -> None:
+        """A connection is owed the present state of these streams."""
+        assert self._snapshots is not None, "only sessions of venues that answer with snapshots ask for them"
+        self._snapshots(connection, names)
+
     def _route(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener:
-        opening = self._open_session(request.path.decode("utf-8", "replace"))
+        opening = self._open_session(Handshake(request.path.decode("utf-8", "replace"), request.headers))
         if isinstance(opening, Refusal):
             self._truth.refused[str(opening.status)] += 1
             return WSUpgradeResponseWithListener(_answer(opening), None)
         self._count += 1
-        return Connection(f"{self._name}-{self._count}", self, opening.session, opening.names)
+        connection = Connection(f"{self._name}-{self._count}", self, opening.session, opening.names)
+        if not opening.headers:
+            return connection
+        return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(dict(opening.headers)), connection)
 
 
 def _answer(refusal: Refusal) -> WSUpgradeResponse:
-    headers = None if refusal.retry_after_s is None else {"Retry-After": str(refusal.retry_after_s)}
-    response: WSUpgradeResponse = WSUpgradeResponse.create_error_response(refusal.status, b"", headers)
+    waits = {} if refusal.retry_after_s is None else {"Retry-After": str(refusal.retry_after_s)}
+    response: WSUpgradeResponse = WSUpgradeResponse.create_error_response(refusal.status, refusal.body, waits | dict(refusal.headers))
     return response

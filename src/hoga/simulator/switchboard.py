@@ -1,14 +1,15 @@
 """simulator.switchboard: from a produced payload to the frames of every subscribed connection, faults included.
 
-Knows no venue: a stream is a name, a payload is bytes, a connection is anything that can `push` frames. Synchronous.
+Knows no venue: a stream is a name, a connection is anything that can `push` frames, and how a payload is printed for a
+connection is told by its `form`, a value that only the venue reads. Synchronous.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol
 
-from hoga.simulator.faults import FaultDesk, Out
+from hoga.simulator.faults import Dialect, FaultDesk, Out, Printed
 from hoga.simulator.truth import ConnectionTruth, Truth
 
 __all__ = ["BINARY", "TEXT", "Subscriber", "Switchboard", "ws_frame"]
@@ -33,12 +34,8 @@ class Subscriber(Protocol):
     truth: ConnectionTruth
 
     @property
-    def combined(self) -> bool:
-        """Frames carry the stream's name."""
-
-    @property
-    def micros(self) -> bool:
-        """Times are printed in microseconds."""
+    def form(self) -> Hashable:
+        """How frames are printed for it: equal forms, equal bytes."""
 
     def push(self, wire: bytes) -> None:
         """Put bytes on the wire, in order."""
@@ -54,14 +51,15 @@ class Subscriber(Protocol):
 
 
 class Switchboard:
-    """Who is subscribed to what, and how frames get there."""
+    """Who is subscribed to what, and how frames get there. `dialect` says what faults look like at this venue."""
 
-    def __init__(self, truth: Truth, desk: FaultDesk) -> None:
+    def __init__(self, truth: Truth, desk: FaultDesk, dialect: Dialect) -> None:
         self.subscribers: dict[str, dict[Subscriber, None]] = {}
         self.tap: Callable[[str, str, bytes], None] | None = None
         """Called with (connection, stream, frame text) for every frame sent that no fault made up."""
         self._truth = truth
         self._desk = desk
+        self._dialect = dialect
         self._by_name: dict[str, Subscriber] = {}
 
     def join(self, connection: Subscriber) -> None:
@@ -88,11 +86,10 @@ class Switchboard:
             if not connections:
                 self.subscribers.pop(name, None)
 
-    def publish(self, stream: str, encode: Callable[[bool], bytes], *, last_id: int | None = None, whole: bytes | None = None) -> bool:
+    def publish(self, stream: str, encode: Callable[[Any], Printed], *, last_id: int | None = None) -> bool:
         """Send one payload to every subscriber of its stream. Tells whether there was one.
 
-        `encode(micros)` gives the payload in the connection's time unit. `whole` is the combined frame to send as it
-        is, None to build it from the payload.
+        `encode(form)` prints it for connections of that form; it is called once a form.
         """
         connections = self.subscribers.get(stream)
         if not connections:
@@ -100,16 +97,20 @@ class Switchboard:
         self._truth.produced[stream] += 1
         if last_id is not None:
             self._truth.last_ids[stream] = last_id
-        made: dict[tuple[bool, bool], tuple[bytes, bytes, bytes]] = {}
+        made: dict[Hashable, tuple[Printed, bytes]] = {}
         for connection in list(connections):
-            form = (connection.combined, connection.micros)
+            form = connection.form
             entry = made.get(form)
             if entry is None:
-                payload = encode(connection.micros)
-                text = (whole or _combined(stream, payload)) if connection.combined else payload
-                entry = made[form] = (payload, text, ws_frame(TEXT, text))
+                printed = encode(form)
+                entry = made[form] = (printed, ws_frame(printed.opcode, printed.text))
             self._deliver(connection, stream, *entry)
         return True
+
+    def answer(self, connection: Subscriber, stream: str, printed: Printed) -> None:
+        """Send one frame of a stream to one connection alone, subscribed or not: a snapshot. Faults touch it like any other."""
+        self._truth.answered[stream] += 1
+        self._deliver(connection, stream, printed, ws_frame(printed.opcode, printed.text))
 
     def release(self) -> None:
         """Send what ended faults had held back."""
@@ -118,15 +119,15 @@ class Switchboard:
             if connection is not None:
                 self._send(connection, stream, out, ws_frame(out.opcode, out.data))
 
-    def _deliver(self, connection: Subscriber, stream: str, payload: bytes, text: bytes, wire: bytes) -> None:
+    def _deliver(self, connection: Subscriber, stream: str, printed: Printed, wire: bytes) -> None:
         if not self._desk.busy and not connection.is_delaying(stream):
             connection.push(wire)
             connection.truth.sent[stream] += 1
             if self.tap is not None:
-                self.tap(connection.name, stream, text)
+                self.tap(connection.name, stream, printed.text)
             return
-        for out in self._desk.route(connection.name, stream, payload, text):
-            self._send(connection, stream, out, wire if out.data is text else ws_frame(out.opcode, out.data))
+        for out in self._desk.route(connection.name, stream, printed, self._dialect):
+            self._send(connection, stream, out, wire if out.data is printed.text else ws_frame(out.opcode, out.data))
 
     def _send(self, connection: Subscriber, stream: str, out: Out, wire: bytes) -> None:
         truth = connection.truth
@@ -140,7 +141,3 @@ class Switchboard:
             connection.push_later(stream, wire, out.delay_ns)
         else:
             connection.push(wire)
-
-
-def _combined(stream: str, payload: bytes) -> bytes:
-    return b'{"stream":"' + stream.encode() + b'","data":' + payload + b"}"

@@ -1,7 +1,8 @@
 """simulator.truth: exact counts of what went onto the wire, to compare a client's records with. Pure.
 
 `sent` counts market frames as they are, `copies` duplicates a fault added, `odd` frames a fault made up or mangled.
-A frame a fault withheld is in none of them; it is in that fault's `affected`.
+A frame a fault withheld is in none of them; it is in that fault's `affected`. `produced` counts a frame once however
+many connections it goes to, `answered` the frames made for one connection alone (snapshots); both are `sent`.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Truth:
         self.connections: list[ConnectionTruth] = []
         self.last_ids: dict[str, int] = {}
         self.produced: Counter[str] = Counter()
+        self.answered: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
 
     def connect(self, name: str, now_ns: int) -> ConnectionTruth:
@@ -65,10 +67,10 @@ class Truth:
             sent += connection.sent
             copies += connection.copies
             odd += connection.odd
-        counts: dict[str, Counter[str]] = {"produced": self.produced, "sent": sent, "copies": copies, "odd": odd}
+        counts: dict[str, Counter[str]] = {"produced": self.produced, "answered": self.answered, "sent": sent, "copies": copies, "odd": odd}
         streams = {
             name: {"last_id": self.last_ids.get(name), **{word: counter[name] for word, counter in counts.items()}}
-            for name in sorted(self.produced)
+            for name in sorted({*self.produced, *self.answered})
         }
         return {
             "sent": sent.total(),

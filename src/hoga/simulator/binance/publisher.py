@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from hoga.simulator.binance import payloads
 from hoga.simulator.binance.bars import BarStreams, DueBar
+from hoga.simulator.binance.dialect import printing
 from hoga.simulator.binance.names import ROLLING_WINDOWS, channel_of, symbol_part
 from hoga.simulator.binance.pace import Pace
 from hoga.simulator.clock import SimClock
@@ -182,7 +183,8 @@ class Publisher:
 
     def _publish(self, stream: str, encode: Callable[[int], str], last_id: int | None = None) -> None:
         """`encode` prints the payload with times in units of so many nanoseconds."""
-        self._board.publish(stream, lambda micros: encode(1_000 if micros else 1_000_000).encode(), last_id=last_id)
+        encoded = printing(stream, lambda micros: encode(1_000 if micros else 1_000_000).encode())
+        self._board.publish(stream, encoded, last_id=last_id)
 
 
 def _kline(market: Market, due: DueBar, event: int) -> Callable[[int], str]:

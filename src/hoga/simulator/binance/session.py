@@ -14,6 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from hoga.simulator.binance.dialect import Form
 from hoga.simulator.binance.names import is_well_formed
 from hoga.simulator.protocol import Action, Close, Ping, Pong, Subscribed, Text, Unsubscribed
 
@@ -46,15 +47,20 @@ class Session:
     """Subscriptions, the `combined` property, the frame budget and the heartbeat of one connection."""
 
     def __init__(self, *, combined: bool, micros: bool, limits: Limits, now_ns: int) -> None:
-        self.combined = combined
-        self.micros = micros
+        self.form = Form(combined, micros)
         self.subscriptions: dict[str, None] = {}
         self.closed: Close | None = None
+        self.wrote_ns = now_ns
         self._limits = limits
         self._arrivals: deque[int] = deque(maxlen=limits.frames_per_s)
         self._ends_ns = now_ns + int(limits.lifetime_s * S_NS)
         self._next_ping_ns = now_ns + int(limits.first_ping_s * S_NS)
         self._unanswered: deque[tuple[int, bytes]] = deque()
+
+    @property
+    def combined(self) -> bool:
+        """Frames carry the stream's name."""
+        return self.form.combined
 
     def open(self, names: list[str]) -> list[Action]:
         """Subscribe to the streams named in the URL. Their syntax is not checked there (ccxt connects to `/ws/0`)."""
@@ -192,7 +198,7 @@ class Session:
         _check_property(params)
         if len(params) < 2 or not isinstance(params[1], bool):
             raise _Refused(1, "Invalid value type: expected Boolean")
-        self.combined = params[1]
+        self.form = self.form._replace(combined=params[1])
         return _result(None, request_id)
 
     def _get_property(self, params: list[Any], request_id: Any) -> Action:

@@ -15,16 +15,19 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from aiohttp import web
 
 from hoga.simulator.binance.budget import Budget
+from hoga.simulator.binance.dialect import DIALECT, Form, printing
 from hoga.simulator.binance.publisher import Publisher
 from hoga.simulator.binance.rest import RestApi
 from hoga.simulator.binance.session import Session
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.engine import Engine
+from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
 from hoga.simulator.faults import FaultDesk, FaultKind
+from hoga.simulator.hosting import Hosting
 from hoga.simulator.replay.capture import Capture
 from hoga.simulator.replay.player import Player
-from hoga.simulator.sockets import Connection, Opening, Refusal, StreamServer
+from hoga.simulator.sockets import Connection, Handshake, Opening, Refusal, StreamServer
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.truth import Truth
 
@@ -44,14 +47,16 @@ class BinanceSpot:
 
     def __init__(self, config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Capture | None) -> None:
         self.truth = Truth()
-        self.board = Switchboard(self.truth, desk)
-        self.engine = Engine(capture.symbols if capture else config.symbols, seed=config.seed, now_ns=clock.now_ns())
+        self.board = Switchboard(self.truth, desk, DIALECT)
+        capture = capture.only(_is_mine) if capture else None
+        symbols = capture.symbols if capture else [symbol for symbol in config.symbols if _is_mine(symbol)] or KNOWN_SYMBOLS
+        self.engine = Engine(symbols, seed=config.seed, now_ns=clock.now_ns())
         self.publisher = Publisher(self.engine, self.board, clock)
         self.player: Player | None = None
-        self.ws_url = self.rest_url = ""
         self.streams = StreamServer(
             name=self.name, clock=clock, board=self.board, truth=self.truth, open_session=self._open_session, on_subscribe=self._wake
         )
+        self._hosting = Hosting(self.streams)
         self._config = config
         self._clock = clock
         self._desk = desk
@@ -65,21 +70,18 @@ class BinanceSpot:
             budget=_budget(config, limit=limits.weight_per_minute, window_s=60.0),
             weight_limit=limits.weight_per_minute,
         )
-        self._runner: web.AppRunner | None = None
         self._playing: asyncio.Task[None] | None = None
         if capture is not None:
             self.player = self._rest.player = self._player_of(capture)
 
+    @property
+    def urls(self) -> dict[str, str]:
+        """Where to reach it: `ws` and `rest`."""
+        return {"ws": self._hosting.ws_url, "rest": self._hosting.rest_url}
+
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None, *, add_routes: Callable[[web.Application], None]) -> None:
         """Listen: streams on `port`, REST on the next one (both chosen by the system for 0). Raises OSError when taken."""
-        await self.streams.start(host, port, tls)
-        try:
-            rest_port = await self._start_rest(host, port + 1 if port else 0, tls, add_routes)
-        except OSError:
-            self.streams.stop_listening()
-            raise
-        self.ws_url = f"{'wss' if tls else 'ws'}://{host}:{self.streams.port}"
-        self.rest_url = f"{'https' if tls else 'http'}://{host}:{rest_port}"
+        await self._hosting.start(host, port, tls, add_routes=[add_routes, self._rest.add_routes])
         if self.player is not None:
             self._playing = asyncio.create_task(self.player.run(), name="simulator-replay")
 
@@ -88,10 +90,7 @@ class BinanceSpot:
         if self._playing is not None:
             self._playing.cancel()
             await asyncio.gather(self._playing, return_exceptions=True)
-        await self.streams.stop()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._hosting.stop()
 
     def advance(self, now_ns: int) -> None:
         """Let the market run up to `now_ns`; nothing to do while a capture plays."""
@@ -101,7 +100,8 @@ class BinanceSpot:
     def announce_shutdown(self, connection: Connection) -> None:
         """Send `serverShutdown`, raw or combined as the connection is."""
         event = f'{{"e":"serverShutdown","E":{self._clock.stamp_ns(self._clock.now_ns()) // 1_000_000}}}'
-        connection.send_control(f'{{"stream":"!serverShutdown","data":{event}}}' if connection.combined else event)
+        wrapped = isinstance(connection.form, Form) and connection.form.combined
+        connection.send_control(f'{{"stream":"!serverShutdown","data":{event}}}' if wrapped else event)
 
     def delist(self, symbol: str) -> None:
         """Take a symbol out of trading."""
@@ -124,7 +124,8 @@ class BinanceSpot:
         else:
             self.publisher.wake(names)
 
-    def _open_session(self, uri: str) -> Opening | Refusal:
+    def _open_session(self, handshake: Handshake) -> Opening | Refusal:
+        uri = handshake.uri
         if len(uri) > MAX_URI_CHARS:
             return Refusal(414)
         parts = urlsplit(uri)
@@ -151,20 +152,17 @@ class BinanceSpot:
             capture,
             board=self.board,
             clock=self._clock,
+            printing=lambda frame: printing(frame.stream, lambda micros: frame.payload, whole=frame.whole),
             drained=self.streams.drained,
             flat_out=self._config.replay_max,
             start_delay_s=self._config.replay_start_delay_s,
             loop=self._config.replay_loop,
         )
 
-    async def _start_rest(self, host: str, port: int, tls: ssl.SSLContext | None, add_routes: Callable[[web.Application], None]) -> int:
-        app = web.Application()
-        add_routes(app)
-        self._rest.add_routes(app)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, host, port, ssl_context=tls).start()
-        return int(self._runner.addresses[0][1])
+
+def _is_mine(name: str) -> bool:
+    """A symbol or stream name of this venue, told from another's by its spelling."""
+    return "-" not in name.partition("@")[0]
 
 
 def _budget(config: SimulatorConfig, *, limit: int, window_s: float) -> Budget:

@@ -1,8 +1,8 @@
 """simulator.engine.market: one symbol's market, and the engine that holds many. Pure.
 
 Calling contract: `run_until(ns)` lets the crowd act up to that moment; `submit`/`cancel` are other traders' orders;
-after either, `drain()` hands out what the world saw, in order, and `drain_fills()` what happened to resting orders that
-have an owner. `cut(ms)` closes the depth interval of one speed.
+after either, `drain()` hands out what the world saw, in order, and `fills` has what happened to resting orders that have an
+owner. `cut(ms)` closes the depth interval of one speed.
 """
 
 from __future__ import annotations
@@ -61,6 +61,19 @@ class Top(NamedTuple):
     time_ns: int
 
 
+class Fill(NamedTuple):
+    """What a match meant for a resting order that has an owner. `left` lots still rest."""
+
+    trade_id: int
+    order_id: int
+    owner: str
+    side: Side
+    price: int
+    lots: int
+    left: int
+    time_ns: int
+
+
 MarketEvent = Trade | AggTrade | Top
 
 
@@ -86,14 +99,6 @@ class OrderReport(NamedTuple):
     refused: str | None = None
     trades: tuple[Trade, ...] = ()
     """The prints of `matches`, in their order."""
-
-
-class Fill(NamedTuple):
-    """A resting order that has an owner was met by a taker. `left` lots rest on."""
-
-    trade: Trade
-    order: Order
-    left: int
 
 
 class Cut(NamedTuple):
@@ -128,6 +133,8 @@ class Market:
         self.tape = Tape(price=instrument.start_ticks, now_ms=(now_ns - WARM_UP_NS) // MS_NS)
         self.trades: deque[Trade] = deque(maxlen=KEPT_TRADES)
         self.agg_trades: deque[AggTrade] = deque(maxlen=KEPT_TRADES)
+        self.fills: list[Fill] = []
+        """Fills of owned resting orders, oldest first; who reads them takes them out."""
         self.frozen = False
         self.changed_ns = now_ns
         """When an order last came, went or was met."""
@@ -137,7 +144,6 @@ class Market:
         self._next_agg_id = 500_000_000 + draw // 2
         self._next_event_ns = now_ns - WARM_UP_NS + self._flow.wait_ns()
         self._events: list[MarketEvent] = []
-        self._fills: list[Fill] = []
         self._top = Top(0, 0, 0, 0, 0, 0)
         self._open(now_ns)
         self._speeds = {speed: _Changes(self.book.update_id) for speed in speeds}
@@ -184,11 +190,6 @@ class Market:
         """What happened since the last call, in order."""
         events, self._events = self._events, []
         return events
-
-    def drain_fills(self) -> list[Fill]:
-        """What became of owned resting orders since the last call, in order."""
-        fills, self._fills = self._fills, []
-        return fills
 
     def cut(self, speed_ms: int) -> Cut | None:
         """Close the depth interval of one speed, None for no change. Raises KeyError for a speed the market was not made with."""
@@ -245,15 +246,19 @@ class Market:
         printed: list[Trade] = []
         for match in matches:
             trade = Trade(self._next_trade_id, match.price, match.lots, now_ns, buyer_is_maker)
+            if match.maker.owner:
+                self._note_fill(match, trade)
             self._next_trade_id += 1
             printed.append(trade)
             self._events.append(trade)
             self.tape.add(trade.trade_id, trade.price, trade.lots, now_ns // MS_NS, taker_buys=not buyer_is_maker)
-            if match.maker.owner:
-                self._fills.append(Fill(trade, match.maker, match.maker.lots))
         self.trades.extend(printed)
         self._print_aggregates(printed)
         return tuple(printed)
+
+    def _note_fill(self, match: Match, trade: Trade) -> None:
+        maker = match.maker
+        self.fills.append(Fill(trade.trade_id, maker.order_id, maker.owner, maker.side, match.price, match.lots, maker.lots, trade.time_ns))
 
     def _print_aggregates(self, batch: list[Trade]) -> None:
         start, count = 0, len(batch)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import gzip
 import heapq
 import io
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
@@ -45,15 +45,21 @@ class SurveyedFile:
     last_ns: int | None = None
     streams: dict[str, int] = field(default_factory=dict)
 
+    def only(self, mine: Callable[[str], bool]) -> SurveyedFile:
+        """The file as if it held these streams alone; its times stay those of the whole file."""
+        streams = {name: count for name, count in self.streams.items() if mine(name)}
+        return replace(self, streams=streams, frames=sum(streams.values()))
+
 
 @dataclass(slots=True)
 class Capture:
-    """Everything found: files in playing order, REST replies by symbol, and what was left out."""
+    """Everything found: files in playing order, REST replies by symbol, and what was left out. `mine` None: every stream."""
 
     files: list[SurveyedFile] = field(default_factory=list)
     depths: dict[str, list[Reply]] = field(default_factory=dict)
     exchange_info: Reply | None = None
     skipped: list[str] = field(default_factory=list)
+    mine: Callable[[str], bool] | None = None
 
     @property
     def streams(self) -> dict[str, int]:
@@ -69,8 +75,27 @@ class Capture:
         """Upper-case symbols of all streams."""
         return sorted({name.partition("@")[0].upper() for name in self.streams if not name.startswith("!")})
 
+    def only(self, mine: Callable[[str], bool]) -> Capture | None:
+        """The part of it whose stream names are `mine`, None when there is none."""
+        if all(mine(name) for name in self.streams):
+            return self
+        part = Capture(
+            files=[file.only(mine) for file in self.files if any(mine(name) for name in file.streams)],
+            depths={symbol: replies for symbol, replies in self.depths.items() if mine(symbol)},
+            exchange_info=self.exchange_info,
+            skipped=self.skipped,
+            mine=mine,
+        )
+        return part if part.files else None
+
     def timeline(self) -> Iterator[Due]:
         """Every frame with its due time, in order."""
+        if self.mine is None:
+            return self._timeline()
+        mine = self.mine
+        return (due for due in self._timeline() if mine(due.frame.stream))
+
+    def _timeline(self) -> Iterator[Due]:
         elapsed = 0
         for recording in _recordings(self.files):
             start = recording[0].first_ns or 0

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from hoga.simulator.clock import SimClock
+from hoga.simulator.faults import Printed
 from hoga.simulator.replay.capture import Capture
 from hoga.simulator.replay.frames import Frame, Reply
 from hoga.simulator.switchboard import Switchboard
@@ -24,7 +25,7 @@ _DEPTH_LEVELS = 5_000
 
 
 class Player:
-    """Plays one capture. `drained` waits until no client is far behind."""
+    """Plays one capture. `printing` gives a frame's bytes for every form; `drained` waits until no client is far behind."""
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Player:
         *,
         board: Switchboard,
         clock: SimClock,
+        printing: Callable[[Frame], Callable[[Any], Printed]],
         drained: Callable[[], Awaitable[None]],
         flat_out: bool,
         start_delay_s: float,
@@ -44,6 +46,7 @@ class Player:
         self.rounds = 0
         self._board = board
         self._clock = clock
+        self._printing = printing
         self._drained = drained
         self._flat_out = flat_out
         self._start_delay_s = start_delay_s
@@ -111,7 +114,7 @@ class Player:
     def _send(self, frame: Frame) -> None:
         if frame.time_ns is not None:
             self._position_ns = frame.time_ns
-        if self._board.publish(frame.stream, lambda micros: frame.payload, whole=frame.whole):
+        if self._board.publish(frame.stream, self._printing(frame)):
             self.sent += 1
         else:
             self.unheard += 1
