@@ -1,4 +1,7 @@
-"""simulator.binance.session: one WebSocket connection's protocol state, as Binance spot keeps it. Pure.
+"""simulator.binance.session: one stream connection's protocol state, as Binance keeps it. Pure.
+
+Spot and futures differ in figures and in `Manners`: which names are well-formed, which of them this connection's route
+serves (the others are acked, listed and silent), and which request ids pass.
 
 Calling contract: feed `text`, `ping`, `pong` as they arrive and `tick` when `deadline_ns` has come; carry out the
 returned actions in order. After a `Close` the session is over and further input is ignored.
@@ -11,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +22,7 @@ from hoga.simulator.binance.dialect import Form
 from hoga.simulator.binance.names import is_well_formed
 from hoga.simulator.protocol import Action, Close, Ping, Pong, Subscribed, Text, Unsubscribed
 
-__all__ = ["Limits", "Session"]
+__all__ = ["SPOT_MANNERS", "Limits", "Manners", "Session", "unsigned_id_ok"]
 
 S_NS = 1_000_000_000
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
@@ -38,6 +42,16 @@ class Limits:
     lifetime_s: float = 86_400.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """What a venue makes of names and ids."""
+
+    well_formed: Callable[[str], bool]
+    serves: Callable[[str], bool]
+    id_ok: Callable[[Any], bool]
+    id_rule: str
+
+
 class _Refused(Exception):
     def __init__(self, code: int, text: str, *, close: bool = False) -> None:
         self.code, self.text, self.close = code, text, close
@@ -46,12 +60,13 @@ class _Refused(Exception):
 class Session:
     """Subscriptions, the `combined` property, the frame budget and the heartbeat of one connection."""
 
-    def __init__(self, *, combined: bool, micros: bool, limits: Limits, now_ns: int) -> None:
+    def __init__(self, *, combined: bool, micros: bool, limits: Limits, now_ns: int, manners: Manners | None = None) -> None:
         self.form = Form(combined, micros)
         self.subscriptions: dict[str, None] = {}
         self.closed: Close | None = None
         self.wrote_ns = now_ns
         self._limits = limits
+        self._manners = manners or SPOT_MANNERS
         self._arrivals: deque[int] = deque(maxlen=limits.frames_per_s)
         self._ends_ns = now_ns + int(limits.lifetime_s * S_NS)
         self._next_ping_ns = now_ns + int(limits.first_ping_s * S_NS)
@@ -140,7 +155,7 @@ class Session:
         try:
             actions: list[Action] = work()
         except _Refused as refused:
-            reply: list[Action] = [_error(refused.code, refused.text, request_id if _id_ok(request_id) else None)]
+            reply: list[Action] = [_error(refused.code, refused.text, request_id if self._manners.id_ok(request_id) else None)]
             return reply + self._close(_POLICY, "Invalid request") if refused.close else reply
         return actions
 
@@ -148,10 +163,8 @@ class Session:
         if not isinstance(request, dict):
             raise _Refused(2, "Invalid request: invalid type: expected a request object at line 1 column 1")
         method, params, request_id = request.get("method"), request.get("params"), request.get("id")
-        if not _id_ok(request_id):
-            raise _Refused(
-                2, "Invalid request: request ID must be a signed 64-bit integer, an alphanumeric string up to 36 characters, or null"
-            )
+        if not self._manners.id_ok(request_id):
+            raise _Refused(2, f"Invalid request: request ID must be {self._manners.id_rule}")
         if method is None:
             raise _Refused(2, "Invalid request: missing field `method` at line 1 column 1")
         if method not in _METHODS:
@@ -175,7 +188,7 @@ class Session:
         return [self._get_property(params, request_id)]
 
     def _subscribe(self, names: list[Any]) -> list[Action]:
-        _check_names(names)
+        self._check_names(names)
         return self._add(names)
 
     def _add(self, names: list[str]) -> list[Action]:
@@ -183,14 +196,22 @@ class Session:
         if len(self.subscriptions) + len(added) > self._limits.streams:
             raise _Refused(4, "Too many subscriptions", close=True)
         self.subscriptions.update(dict.fromkeys(added))
-        return [Subscribed(added)] if added else []
+        served = [name for name in added if self._manners.serves(name)]
+        return [Subscribed(served)] if served else []
 
     def _unsubscribe(self, names: list[Any]) -> list[Action]:
-        _check_names(names)
+        self._check_names(names)
         removed = [name for name in dict.fromkeys(names) if name in self.subscriptions]
         for name in removed:
             del self.subscriptions[name]
         return [Unsubscribed(removed)] if removed else []
+
+    def _check_names(self, names: list[Any]) -> None:
+        for name in names:
+            if not isinstance(name, str):
+                raise _Refused(2, "Invalid request: invalid type: expected a string in `params`")
+            if not self._manners.well_formed(name):
+                raise _Refused(2, "Invalid request: invalid stream", close=True)
 
     def _set_property(self, params: list[Any], request_id: Any) -> Action:
         if len(params) > 2:
@@ -208,14 +229,6 @@ class Session:
         return _result(self.combined, request_id)
 
 
-def _check_names(names: list[Any]) -> None:
-    for name in names:
-        if not isinstance(name, str):
-            raise _Refused(2, "Invalid request: invalid type: expected a string in `params`")
-        if not is_well_formed(name):
-            raise _Refused(2, "Invalid request: invalid stream", close=True)
-
-
 def _check_property(params: list[Any]) -> None:
     if not params or not isinstance(params[0], str):
         raise _Refused(2, "Invalid request: property name must be a string")
@@ -231,6 +244,19 @@ def _id_ok(request_id: Any) -> bool:
     if isinstance(request_id, int):
         return -(2**63) <= request_id < 2**63
     return isinstance(request_id, str) and _TEXT_ID.match(request_id) is not None
+
+
+def unsigned_id_ok(request_id: Any) -> bool:
+    """The futures venue's rule for request ids."""
+    return isinstance(request_id, int) and not isinstance(request_id, bool) and 0 <= request_id < 2**64
+
+
+SPOT_MANNERS = Manners(
+    well_formed=is_well_formed,
+    serves=lambda name: True,
+    id_ok=_id_ok,
+    id_rule="a signed 64-bit integer, an alphanumeric string up to 36 characters, or null",
+)
 
 
 def _result(result: Any, request_id: Any) -> Text:

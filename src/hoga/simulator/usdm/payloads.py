@@ -97,10 +97,7 @@ class Printer:
 
     def snapshot(self, update_id: int, sent: int, time: int, bids: Iterable[Level], asks: Iterable[Level]) -> str:
         """The book as REST tells it."""
-        return (
-            f'{{"lastUpdateId":{spread_id(update_id)},"E":{sent},"T":{time},'
-            f'"bids":{self.levels(bids)},"asks":{self.levels(asks)}}}'
-        )
+        return f'{{"lastUpdateId":{spread_id(update_id)},"E":{sent},"T":{time},"bids":{self.levels(bids)},"asks":{self.levels(asks)}}}'
 
     def book_ticker(self, top: Top, sent: int, time: int) -> str:
         """Best of both sides."""
