@@ -12,9 +12,12 @@ from __future__ import annotations
 __all__ = ["spread_id"]
 
 _STRIDE = 211
-_MIX = 2_654_435_761
+_MIX = 0x9E3779B97F4A7C15
+_MASK = 2**64 - 1
 
 
 def spread_id(update_id: int) -> int:
     """The venue's id of a book's change number `update_id`: strictly increasing, with uneven holes."""
-    return update_id * _STRIDE + (update_id * _MIX >> 9) % _STRIDE
+    mixed = update_id * _MIX & _MASK
+    mixed = (mixed ^ mixed >> 31) * _MIX & _MASK
+    return update_id * _STRIDE + (mixed >> 40) % _STRIDE
