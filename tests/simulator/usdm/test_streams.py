@@ -95,13 +95,15 @@ async def test_a_stream_of_another_route_is_acked_listed_and_silent(futures, con
     assert {frame["e"] for frame in await market.frames(3)} == {"aggTrade"}
 
 
-async def test_request_ids_must_be_unsigned(futures, connect) -> None:
+async def test_request_ids_are_unsigned_or_text(futures, connect) -> None:
     client = await connect(await futures(), "/public/ws")
-    for wrong in ("one", -1, None, True):
+    for wrong in ("no blanks", -1, None, True):
         await client.send("SUBSCRIBE", ["btcusdt@depth"], id=wrong)
         assert (await client.reply())["error"]["code"] == 2
     await client.send("SUBSCRIBE", ["btcusdt@depth"], id=2**63)
     assert (await client.reply()) == {"result": None, "id": 2**63}
+    await client.send("UNSUBSCRIBE", ["btcusdt@depth"], id="3f2c9a44-8f3e-4a60-9f67-0f2f0f6d1f11")
+    assert (await client.reply())["result"] is None
 
 
 async def test_ten_frames_a_second_pass_and_the_eleventh_does_not(futures, connect) -> None:

@@ -22,11 +22,11 @@ from hoga.simulator.binance.dialect import Form
 from hoga.simulator.binance.names import is_well_formed
 from hoga.simulator.protocol import Action, Close, Ping, Pong, Subscribed, Text, Unsubscribed
 
-__all__ = ["SPOT_MANNERS", "Limits", "Manners", "Session", "unsigned_id_ok"]
+__all__ = ["SPOT_MANNERS", "Limits", "Manners", "Session", "futures_id_ok"]
 
 S_NS = 1_000_000_000
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
-_TEXT_ID = re.compile(r"^[A-Za-z0-9]{1,36}$")
+_TEXT_ID = re.compile(r"^[A-Za-z0-9-]{1,36}$")  # the official SDK sends UUIDs, dashes and all
 _POLICY = 1008
 
 
@@ -246,8 +246,10 @@ def _id_ok(request_id: Any) -> bool:
     return isinstance(request_id, str) and _TEXT_ID.match(request_id) is not None
 
 
-def unsigned_id_ok(request_id: Any) -> bool:
-    """The futures venue's rule for request ids."""
+def futures_id_ok(request_id: Any) -> bool:
+    """The futures venue's rule: unsigned integers, as documented, and the UUIDs that the official SDK sends."""
+    if isinstance(request_id, str):
+        return _TEXT_ID.match(request_id) is not None
     return isinstance(request_id, int) and not isinstance(request_id, bool) and 0 <= request_id < 2**64
 
 

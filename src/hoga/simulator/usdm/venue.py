@@ -9,7 +9,7 @@ from __future__ import annotations
 from hoga.simulator.binance.exchange import Exchange, Product, Wanted, split_streams
 from hoga.simulator.binance.names import is_well_formed
 from hoga.simulator.binance.order_count import OrderWindow
-from hoga.simulator.binance.session import Limits, Manners, unsigned_id_ok
+from hoga.simulator.binance.session import Limits, Manners, futures_id_ok
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.faults import FaultDesk
@@ -28,8 +28,8 @@ def _manners(route: str) -> Manners:
     return Manners(
         well_formed=is_well_formed,
         serves=lambda name: route_of(name) == route,
-        id_ok=unsigned_id_ok,
-        id_rule="an unsigned integer",
+        id_ok=futures_id_ok,
+        id_rule="an unsigned integer or a string",
     )
 
 
