@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoga.simulator.binance.session import Limits, Session
+from hoga.simulator.binance.heartbeat import Limits
+from hoga.simulator.binance.session import Session
 from hoga.simulator.protocol import Action, Close, Ping, Pong, Subscribed, Text, Unsubscribed
 
 S = 1_000_000_000

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.simulator.binance.session import Limits
+from hoga.simulator.binance.heartbeat import Limits
 from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
 
 __all__ = ["RestLimits", "SimulatorConfig"]

@@ -14,10 +14,10 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from multidict import CIMultiDict
 
-from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, Query, text_of
-from hoga.simulator.binance.budget import Budget, Verdict
-from hoga.simulator.binance.guard import Credentials, Guard
-from hoga.simulator.binance.order_count import OrderCount
+from hoga.simulator.binance.api import Access, Answer, ApiError, Endpoint, Query, text_of
+from hoga.simulator.binance.budget import Verdict
+from hoga.simulator.binance.guard import Credentials
+from hoga.simulator.binance.private import Ground
 from hoga.simulator.faults import FaultDesk, FaultKind
 
 __all__ = ["RestDoor"]
@@ -26,17 +26,15 @@ __all__ = ["RestDoor"]
 class RestDoor:
     """Serves endpoints named `METHOD /path`. `prefix` is the part of the path where everything else is 404."""
 
-    def __init__(
-        self, api: Api, endpoints: Mapping[str, Endpoint], *, prefix: str, desk: FaultDesk, budget: Budget, guard: Guard, orders: OrderCount
-    ) -> None:
+    def __init__(self, ground: Ground, endpoints: Mapping[str, Endpoint], *, prefix: str, desk: FaultDesk) -> None:
         self.requests = 0
-        self._api = api
+        self._api = ground.api
         self._endpoints = endpoints
         self._prefix = prefix
         self._desk = desk
-        self._budget = budget
-        self._guard = guard
-        self._orders = orders
+        self._budget = ground.budget
+        self._guard = ground.guard
+        self._orders = ground.orders
 
     def add_routes(self, app: web.Application) -> None:
         """Serve every endpoint."""

@@ -20,9 +20,12 @@ from hoga.simulator.binance.budget import Budget
 from hoga.simulator.binance.dialect import DIALECT, Form, printing
 from hoga.simulator.binance.door import RestDoor
 from hoga.simulator.binance.guard import Guard
+from hoga.simulator.binance.heartbeat import Limits
 from hoga.simulator.binance.keys import EXAMPLE_KEYS, KeyRing
 from hoga.simulator.binance.order_count import OrderCount, OrderWindow
-from hoga.simulator.binance.session import Limits, Manners, Session
+from hoga.simulator.binance.private import Ground, PrivateHalf
+from hoga.simulator.binance.session import Manners, Session
+from hoga.simulator.binance.ws_api import ApiSession
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.engine import Engine, Instrument
@@ -81,6 +84,7 @@ class Product:
     publisher: Callable[[Engine, Switchboard, SimClock], StreamPublisher]
     endpoints: Mapping[str, Endpoint]
     prefix: str
+    private: Callable[[Ground], PrivateHalf]
     wanted: Callable[[str, str], Wanted | None]
     announces_shutdown: bool
 
@@ -108,22 +112,16 @@ class Exchange:
         self._connects = _budget(config, limit=limits.connects, window_s=limits.connects_window_s)
         weight_limit = limits.weight_per_minute or product.weight_per_minute
         self.api = Api(engine=self.engine, publisher=self.publisher, clock=clock, weight_limit=weight_limit)
-        self._door = RestDoor(
-            self.api,
-            product.endpoints,
-            prefix=product.prefix,
-            desk=desk,
-            budget=_budget(config, limit=weight_limit, window_s=60.0),
-            guard=Guard(KeyRing(EXAMPLE_KEYS, desk), self._server_ms),
-            orders=OrderCount(product.order_windows),
-        )
+        self._ground = self._ground_of(product, weight_limit)
+        self.private = product.private(self._ground)
+        self._door = RestDoor(self._ground, {**product.endpoints, **self.private.endpoints}, prefix=product.prefix, desk=desk)
         self._playing: asyncio.Task[None] | None = None
         if capture is not None:
             self.player = self.api.player = self._player_of(capture)
 
     @property
     def urls(self) -> dict[str, str]:
-        """Where to reach it: `ws` and `rest`."""
+        """Where to reach it: `ws` and `rest`; user data and the WebSocket API are at `ws` too, on paths of their own."""
         return {"ws": self._hosting.ws_url, "rest": self._hosting.rest_url}
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None, *, add_routes: Callable[[web.Application], None]) -> None:
@@ -143,12 +141,16 @@ class Exchange:
         """Let the market run up to `now_ns`; nothing to do while a capture plays."""
         if self.player is None:
             self.publisher.advance(now_ns)
+        self.private.advance()
 
     def announce_shutdown(self, connection: Connection) -> None:
         """Send `serverShutdown`, raw or combined as the connection is, where the venue has it."""
         if not self.product.announces_shutdown:
             return
         event = f'{{"e":"serverShutdown","E":{self._server_ms()}}}'
+        if isinstance(connection.session, ApiSession):
+            connection.send_control(f'{{"event":{event}}}')
+            return
         wrapped = isinstance(connection.form, Form) and connection.form.combined
         connection.send_control(f'{{"stream":"!serverShutdown","data":{event}}}' if wrapped else event)
 
@@ -167,6 +169,20 @@ class Exchange:
             "replay": self.player.status() if self.player else None,
         }
 
+    def _ground_of(self, product: Product, weight_limit: int) -> Ground:
+        keys = KeyRing(EXAMPLE_KEYS, self._desk)
+        return Ground(
+            api=self.api,
+            board=self.board,
+            keys=keys,
+            guard=Guard(keys, self._server_ms),
+            budget=_budget(self._config, limit=weight_limit, window_s=60.0),
+            orders=OrderCount(product.order_windows),
+            limits=self._config.limits or product.limits,
+            public=product.endpoints,
+            connections=self.streams.connections.values,
+        )
+
     def _server_ms(self) -> int:
         return self._clock.stamp_ns(self._clock.now_ns()) // 1_000_000
 
@@ -183,13 +199,15 @@ class Exchange:
         refusal = self._refusal(parts.path)
         if refusal is not None:
             return refusal
+        session = self.private.open(parts.path)
+        if session is not None:
+            return Opening(session, [])
         wanted = self.product.wanted(parts.path, parts.query)
         if wanted is None:
             return Refusal(404)
         micros = "MICROSECOND" in [value.upper() for value in parse_qs(parts.query).get("timeUnit", [])]
-        limits = self._config.limits or self.product.limits
-        session = Session(combined=wanted.combined, micros=micros, limits=limits, now_ns=self._clock.now_ns(), manners=wanted.manners)
-        return Opening(session, wanted.names)
+        limits, now_ns = self._ground.limits, self._clock.now_ns()
+        return Opening(Session(combined=wanted.combined, micros=micros, limits=limits, now_ns=now_ns, manners=wanted.manners), wanted.names)
 
     def _refusal(self, path: str) -> Refusal | None:
         fault = self._desk.take_one(FaultKind.REFUSE, path)

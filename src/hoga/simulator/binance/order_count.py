@@ -22,6 +22,11 @@ class OrderWindow(NamedTuple):
     seconds: int
     limit: int
 
+    def words(self) -> dict[str, str | int]:
+        """The interval as rate limit objects spell it."""
+        words = {"S": "SECOND", "M": "MINUTE", "D": "DAY"}
+        return {"interval": words[self.name[-1]], "intervalNum": int(self.name[:-1])}
+
 
 class OrderCount:
     """Counts per account and window."""

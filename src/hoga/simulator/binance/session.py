@@ -13,33 +13,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from hoga.simulator.binance.dialect import Form
+from hoga.simulator.binance.heartbeat import POLICY, Heartbeat, Limits
 from hoga.simulator.binance.names import is_well_formed
-from hoga.simulator.protocol import Action, Close, Ping, Pong, Subscribed, Text, Unsubscribed
+from hoga.simulator.protocol import Action, Close, Pong, Subscribed, Text, Unsubscribed
 
-__all__ = ["SPOT_MANNERS", "Limits", "Manners", "Session", "futures_id_ok"]
+__all__ = ["SPOT_MANNERS", "Manners", "Session", "futures_id_ok"]
 
-S_NS = 1_000_000_000
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 _TEXT_ID = re.compile(r"^[A-Za-z0-9-]{1,36}$")  # the official SDK sends UUIDs, dashes and all
-_POLICY = 1008
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """The venue's figures; tests and demos may tighten them. Times are simulated seconds."""
-
-    frames_per_s: int = 5
-    streams: int = 1024
-    ping_every_s: float = 20.0
-    first_ping_s: float = 7.4
-    pong_within_s: float = 60.0
-    lifetime_s: float = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +53,7 @@ class Session:
         self.wrote_ns = now_ns
         self._limits = limits
         self._manners = manners or SPOT_MANNERS
-        self._arrivals: deque[int] = deque(maxlen=limits.frames_per_s)
-        self._ends_ns = now_ns + int(limits.lifetime_s * S_NS)
-        self._next_ping_ns = now_ns + int(limits.first_ping_s * S_NS)
-        self._unanswered: deque[tuple[int, bytes]] = deque()
+        self._heartbeat = Heartbeat(limits, now_ns)
 
     @property
     def combined(self) -> bool:
@@ -95,7 +78,7 @@ class Session:
 
     def binary(self, now_ns: int) -> list[Action]:
         """A binary frame arrived: no request is binary."""
-        return self._spend(now_ns) or self._close(_POLICY, "Invalid request")
+        return self._spend(now_ns) or self._close(POLICY, "Invalid request")
 
     def ping(self, payload: bytes, now_ns: int) -> list[Action]:
         """A ping arrived: answered, and paid from the frame budget."""
@@ -104,42 +87,22 @@ class Session:
     def pong(self, payload: bytes, now_ns: int) -> list[Action]:
         """A pong arrived. Only one that echoes a ping's payload keeps the connection alive; it answers the older ones too."""
         over = self._spend(now_ns)
-        if over:
-            return over
-        if any(payload == sent for _, sent in self._unanswered):
-            while self._unanswered.popleft()[1] != payload:
-                pass
-        return []
+        if not over:
+            self._heartbeat.pong(payload)
+        return over
 
     def tick(self, now_ns: int) -> list[Action]:
         """Time has passed: send the ping that is due, or end the connection."""
-        if self.closed:
-            return []
-        if now_ns >= self._ends_ns:
-            return self._close(1006, "24 h")
-        if self._unanswered and now_ns >= self._pong_deadline_ns():
-            return self._close(_POLICY, "Pong timeout")
-        if now_ns < self._next_ping_ns:
-            return []
-        payload = str(now_ns // 1_000_000).encode()
-        self._unanswered.append((now_ns, payload))
-        self._next_ping_ns += int(self._limits.ping_every_s * S_NS)
-        return [Ping(payload)]
+        due = None if self.closed else self._heartbeat.tick(now_ns)
+        return self._close(*due) if isinstance(due, Close) else [due] if due else []
 
     def deadline_ns(self) -> int:
         """When `tick` has something to do next."""
-        due = min(self._ends_ns, self._next_ping_ns)
-        return min(due, self._pong_deadline_ns()) if self._unanswered else due
-
-    def _pong_deadline_ns(self) -> int:
-        return self._unanswered[0][0] + int(self._limits.pong_within_s * S_NS)
+        return self._heartbeat.deadline_ns()
 
     def _spend(self, now_ns: int) -> list[Action]:
-        arrivals = self._arrivals
-        if len(arrivals) == arrivals.maxlen and now_ns - arrivals[0] < S_NS:
-            return self._close(_POLICY, "Too many requests")
-        arrivals.append(now_ns)
-        return []
+        over = self._heartbeat.spend(now_ns)
+        return self._close(*over) if over else []
 
     def _close(self, code: int, reason: str) -> list[Action]:
         self.closed = Close(code, reason)
@@ -147,7 +110,7 @@ class Session:
 
     def _not_json(self, payload: bytes, fault: ValueError) -> list[Action]:
         if payload.lstrip()[:1] not in (b"{", b"["):
-            return self._close(_POLICY, "Invalid request")
+            return self._close(POLICY, "Invalid request")
         line, column = (fault.lineno, fault.colno) if isinstance(fault, json.JSONDecodeError) else (1, 1)
         return [_error(3, f"Invalid JSON: expected value at line {line} column {column}", None)]
 
@@ -156,7 +119,7 @@ class Session:
             actions: list[Action] = work()
         except _Refused as refused:
             reply: list[Action] = [_error(refused.code, refused.text, request_id if self._manners.id_ok(request_id) else None)]
-            return reply + self._close(_POLICY, "Invalid request") if refused.close else reply
+            return reply + self._close(POLICY, "Invalid request") if refused.close else reply
         return actions
 
     def _answer(self, request: Any) -> list[Action]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from hoga.simulator.binance.exchange import Exchange, Product, Wanted, split_streams
+from hoga.simulator.binance.heartbeat import Limits
 from hoga.simulator.binance.order_count import OrderWindow
 from hoga.simulator.binance.publisher import Publisher
 from hoga.simulator.binance.rest import SPOT_ENDPOINTS
-from hoga.simulator.binance.session import SPOT_MANNERS, Limits
+from hoga.simulator.binance.session import SPOT_MANNERS
+from hoga.simulator.binance.spot_private import SpotPrivate
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.engine import instrument_of
@@ -31,6 +33,7 @@ SPOT = Product(
     publisher=Publisher,
     endpoints=SPOT_ENDPOINTS,
     prefix="/api",
+    private=SpotPrivate,
     wanted=_wanted,
     announces_shutdown=True,
 )

@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 from hoga.simulator.engine import INTERVALS
 
-__all__ = ["ALL_MARKET", "ROUTES", "SPEEDS_MS", "Channel", "channel_of", "route_of", "speed_suffix"]
+__all__ = ["ALL_MARKET", "SPEEDS_MS", "Channel", "channel_of", "route_of", "speed_suffix"]
 
-ROUTES = ("public", "market", "private")
 SPEEDS_MS = (0, 100, 250, 500)
 """Depth intervals; 0 is every change, as they come."""
 

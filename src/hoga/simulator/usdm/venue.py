@@ -7,15 +7,17 @@ connects, acks everything and delivers what `/public` has. Source: protocol shee
 from __future__ import annotations
 
 from hoga.simulator.binance.exchange import Exchange, Product, Wanted, split_streams
+from hoga.simulator.binance.heartbeat import Limits
 from hoga.simulator.binance.names import is_well_formed
 from hoga.simulator.binance.order_count import OrderWindow
-from hoga.simulator.binance.session import Limits, Manners, futures_id_ok
+from hoga.simulator.binance.session import Manners, futures_id_ok
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.faults import FaultDesk
 from hoga.simulator.replay.capture import Capture
 from hoga.simulator.usdm.instruments import contract_of
-from hoga.simulator.usdm.names import ROUTES, SPEEDS_MS, route_of
+from hoga.simulator.usdm.names import SPEEDS_MS, route_of
+from hoga.simulator.usdm.private import FuturesPrivate, listen_streams
 from hoga.simulator.usdm.publisher import Publisher
 from hoga.simulator.usdm.rest import USDM_ENDPOINTS
 
@@ -33,7 +35,13 @@ def _manners(route: str) -> Manners:
     )
 
 
-_MANNERS = {route: _manners(route) for route in ROUTES}
+_PRIVATE_MANNERS = Manners(
+    well_formed=lambda name: bool(name.strip()),
+    serves=lambda name: route_of(name) is None,
+    id_ok=futures_id_ok,
+    id_rule="an unsigned integer or a string",
+)
+_MANNERS = {"public": _manners("public"), "market": _manners("market"), "private": _PRIVATE_MANNERS}
 
 
 def _wanted(path: str, query: str) -> Wanted | None:
@@ -42,8 +50,11 @@ def _wanted(path: str, query: str) -> Wanted | None:
         path = f"/{rest}"
     else:
         route = "public"
-    found = split_streams(path, query)
-    return None if found is None else Wanted(*found, _MANNERS[route])
+    found = split_streams(path.rstrip("/") if route == "private" else path, query)
+    if found is None:
+        return None
+    combined, names = found
+    return Wanted(combined, [*names, *listen_streams(query)] if route == "private" else names, _MANNERS[route])
 
 
 USDM = Product(
@@ -56,6 +67,7 @@ USDM = Product(
     publisher=Publisher,
     endpoints=USDM_ENDPOINTS,
     prefix="/fapi",
+    private=FuturesPrivate,
     wanted=_wanted,
     announces_shutdown=False,
 )
