@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hoga.simulator.engine import Market
@@ -16,6 +16,7 @@ from hoga.simulator.usdm.payloads import Printer, decimal_text
 START_NS = 1_795_180_500_000_000_000
 
 
+@settings(deadline=None)
 @given(first=st.integers(1, 2**38), steps=st.integers(1, 10_000))
 def test_ids_grow_and_stay_far_apart(first: int, steps: int) -> None:
     assert spread_id(first) < spread_id(first + 1) < spread_id(first + 1 + steps)
@@ -97,6 +98,7 @@ def test_bitcoin_moves_by_a_tenth_and_prints_two_digits() -> None:
     assert printer.size(6_760) == "6.760"
 
 
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 50), seconds=st.integers(1, 5))
 def test_mark_and_index_stay_near_the_trades(seed: int, seconds: int) -> None:
     market = Market(contract_of("BTCUSDT"), seed=seed, now_ns=START_NS, levels=60, speeds=ENGINE_SPEEDS)
