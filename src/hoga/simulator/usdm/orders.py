@@ -49,6 +49,8 @@ class FuturesOrders:
             "GET /fapi/v1/userTrades": Endpoint(flat(5), self._trades, signed),
             "POST /fapi/v1/countdownCancelAll": Endpoint(flat(10), self._countdown, signed),
             "GET /fapi/v1/positionSide/dual": Endpoint(flat(30), self._dual, signed),
+            "GET /fapi/v1/leverageBracket": Endpoint(flat(1), self._brackets, signed),
+            "GET /fapi/v1/symbolConfig": Endpoint(flat(5), self._symbol_config, signed),
             "GET /fapi/v3/positionRisk": Endpoint(flat(5), self._risk, signed),
             "GET /fapi/v2/positionRisk": Endpoint(flat(5), self._risk, signed),
             "GET /fapi/v3/balance": Endpoint(flat(5), self._balance, signed),
@@ -177,6 +179,25 @@ class FuturesOrders:
 
     def _dual(self, api: Api, query: Query) -> Answer:
         return {"dualSidePosition": False}
+
+    def _brackets(self, api: Api, query: Query) -> Answer:
+        bracket = {
+            "bracket": 1,
+            "initialLeverage": LEVERAGE,
+            "notionalCap": 1_000_000_000,
+            "notionalFloor": 0,
+            "maintMarginRatio": 0.025,
+            "cum": 0.0,
+        }
+        symbol = query.text("symbol")
+        names = [api.instrument(symbol).symbol] if symbol else list(api.engine.instruments)
+        return [{"symbol": name, "notionalCoef": 1.0, "brackets": [bracket]} for name in names]
+
+    def _symbol_config(self, api: Api, query: Query) -> Answer:
+        symbol = query.text("symbol")
+        names = [api.instrument(symbol).symbol] if symbol else list(api.engine.instruments)
+        fixed = {"marginType": "CROSSED", "isAutoAddMargin": False, "leverage": LEVERAGE, "maxNotionalValue": "1000000000"}
+        return [{"symbol": name, **fixed} for name in names]
 
     def _risk(self, api: Api, query: Query) -> Answer:
         symbol = query.text("symbol")
