@@ -9,6 +9,7 @@ from typing import Any
 from hoga.archive.journal import (
     CONTROL,
     JOURNAL_DIR,
+    ChunkEncoder,
     CountsNote,
     JournalHeader,
     JournalName,
@@ -16,7 +17,6 @@ from hoga.archive.journal import (
     LiveNote,
     Note,
     StreamEntry,
-    encode_chunk,
     encode_header,
     encode_note,
     journal_name,
@@ -39,15 +39,18 @@ class Desk:
         self.archive = Archive(root)
         self.number = 0
         self.seq = 0
+        self.encoder = ChunkEncoder(3)
 
     def chunk(self, *records: tuple[int, int, bytes]) -> bytes:
         self.seq += 1
-        return encode_chunk([item for record in records for item in record], self.seq)
+        return self.encoder.encode([item for record in records for item in record], self.seq)
 
     def note(self, at_ns: int, note: Note) -> tuple[int, int, bytes]:
         return at_ns, CONTROL, encode_note(note)
 
     def header(self, start_ns: int, **fields: Any) -> JournalHeader:
+        """A journal begins."""
+        self.encoder.restart()
         streams = fields.pop("streams", (BOOK, TRADE, ETH))
         entries = [StreamEntry(stream=of, directory=f"../../../{of.kind}") for of in streams]
         known: dict[str, Any] = {

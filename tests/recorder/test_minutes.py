@@ -269,7 +269,7 @@ async def test_streams_of_one_series_share_a_lane(tmp_path: Path, monkeypatch: A
     for of in streams:
         lanes.setdefault((of.symbol, of.kind), set()).add(bench.recorder._lane_of[of.name].number)
     assert all(len(numbers) == 1 for numbers in lanes.values())
-    assert max(Counter(bench.recorder._lane_of[of.name].number for of in streams).values()) <= 256
+    assert max(Counter(bench.recorder._lane_of[of.name].number for of in streams).values()) <= 512
 
 
 async def test_a_restart_continues_ids_and_tells_the_time_between(tmp_path: Path, monkeypatch: Any) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hoga.archive.journal import CONTROL, encode_chunk
+from hoga.archive.journal import CONTROL, ChunkEncoder
 from hoga.archive.ledger import GapEntry, LedgerEntry, SegmentEntry, read_ledger
 from hoga.archive.seal import SealJob, SealResult, seal
 from hoga.archive.segment import read_blocks
@@ -204,5 +204,5 @@ class Bench:
 
 
 def chunk_of(seq: int, records: list[tuple[int, int, bytes]]) -> bytes:
-    """A journal chunk of (recv_ns, tag, frame)."""
-    return encode_chunk([item for record in records for item in record], seq)
+    """A journal chunk of (recv_ns, tag, frame) that can be read alone."""
+    return ChunkEncoder(1).encode([item for record in records for item in record], seq)

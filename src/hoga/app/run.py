@@ -11,6 +11,7 @@ from hoga.app.publisher import LogTail
 from hoga.app.showing import Showing
 from hoga.app.venue_run import VenueRun, VenueStatus
 from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.runtime.allocator import keep_freed_memory
 from hoga.runtime.log_inlet import LogAddress
 from hoga.runtime.logs import get_log
 from hoga.runtime.pool import WorkerPool, default_workers
@@ -41,6 +42,7 @@ class Run:
 
     async def start(self) -> None:
         """Begin to record everywhere. Raises ArchiveBusy, ArchiveError."""
+        keep_freed_memory()
         for venue in self.venues:
             await venue.start()
 

@@ -1,20 +1,19 @@
 """archive.journal: the open minute on disk. One append-only file for all streams of a lane, in arrival order.
 
     file   := MAGIC u32(length) u32(crc32) header-JSON chunk*
-    chunk  := PACKED u32(stored) u32(raw) u32(frames) u64(seq) u32(crc32 of all that follows and of the four numbers) deflate(columns)
-            | PLAIN  (the same numbers) columns
-    columns:= recv_ns int64[n] · tag uint32[n] · length uint32[n] · bytes…     little-endian
+    chunk  := KEY|NEXT u32(stored) u32(raw) u32(frames) u64(seq) u32(crc32 of all that follows and of the four numbers) zstd(columns)
+    columns:= recv_ns int64[n] · tag uint32[n] · length uint32[n] · bytes…     little-endian, in arrival order
 
-The columns are in arrival order. In a packed chunk the frames' bytes lie in order of tag, and of arrival within a tag:
-frames of one stream beside each other compress best. A plain chunk has them in arrival order.
+The compressed bytes of a KEY chunk and the NEXT chunks that follow it are one zstd stream, flushed at the end of each chunk: what a
+frame shares with the one before it is said once, however few frames a chunk holds. A KEY chunk begins each file, and comes again
+every second. `seq` counts the chunks of a session over all its files: a chunk written twice (after a failed fsync) is read once.
 
 A record's tag is `stream index | leg << 16`; a record of stream `CONTROL` is a note (JSON) that holds from there on:
 which leg is which connection and epoch, the latency in force, a gap that opened or closed, what was counted. All that
 the sealer needs to build the archive's lines is in the file, so that sealing and recovering are the same act.
 
-A torn tail (crash) ends the file at the last whole chunk. A damaged chunk in the middle is stepped over to the next one.
+A torn tail (crash) ends the file at the last whole chunk. A damaged chunk in the middle costs what follows it until the next KEY.
 A journal that ended in good order says so in its last note; one that does not was cut short.
-`seq` counts chunks of a session over all its files: a chunk written twice (after a failed fsync) is read once.
 """
 
 from __future__ import annotations
@@ -22,12 +21,13 @@ from __future__ import annotations
 import re
 import struct
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
-from isal import isal_zlib
+from zstandard import COMPRESSOBJ_FLUSH_BLOCK, ZstdCompressionParameters, ZstdCompressor, ZstdDecompressor, ZstdError
 
 from hoga.archive.deflate import crc32
 from hoga.core.ledger import Gap, Reason
@@ -37,6 +37,7 @@ __all__ = [
     "CONTROL",
     "JOURNAL_DIR",
     "Chunk",
+    "ChunkEncoder",
     "ClockNote",
     "CountsNote",
     "EndNote",
@@ -50,7 +51,6 @@ __all__ = [
     "OddNote",
     "StreamEntry",
     "decode_note",
-    "encode_chunk",
     "encode_header",
     "encode_note",
     "has_chunks",
@@ -66,14 +66,15 @@ JOURNAL_DIR = "journal"
 """The folder under `temporary/` that holds open minutes."""
 
 _MAGIC = b"HOGAJ001"
-_PACKED, _PLAIN = b"HGCK", b"HGCP"
+_KEY, _NEXT = b"HGCK", b"HGCN"
 _HEAD = struct.Struct("<4sIIIQI")
 _NUMBERS = struct.Struct("<IIIQ")
 _START = struct.Struct("<8sII")
 _MAX_RAW = 1 << 30
-_LEVEL, _SMALL_LEVEL, _MANY = 1, 0, 32
-"""Small chunks go without code tables of their own: 4 frames cost 15 µs instead of 25, 16 cost 44 instead of 62."""
-_RAW_DEFLATE = -15
+_KEY_NS = 1_000_000_000
+_LEVEL, _HASH_LOG = -3, 15
+_WINDOW_LOGS = (18, 22)
+_FRAME_BYTES = 2048
 _NAME = re.compile(r"^(?P<lane>\d+)_(?P<day>\d{4}-\d\d-\d\d)_(?P<minute>\d\d-\d\d)_(?P<session>[0-9a-f]+)_(?P<number>\d+)\.journal$")
 
 
@@ -234,31 +235,38 @@ def encode_header(header: JournalHeader) -> bytes:
     return _START.pack(_MAGIC, len(body), crc32(body)) + body
 
 
-def encode_chunk(records: list[Any], seq: int, *, packed: bool = True) -> bytes:
-    """`records` is flat: recv_ns, tag, frame, recv_ns, tag, frame, … (flat lists slice into columns at C speed:
-    0.2 µs a record where a pack per record costs 0.4). `packed`: compressed.
+class ChunkEncoder:
+    """Makes the chunks of one lane. `streams`: how many it has; the window reaches back over the last frame of each.
 
-    Packing costs 2 to 7 µs a frame (depth20 of 10 to 100 symbols, written to disk), plain chunks 1.0 to 1.7, at eight to
-    fourteen times the size: plain is for bursts.
-
-    Codec and grouping, µs a frame and ratio, depth20 of 100 symbols / of one, 256 records: isal 1 grouped 1.6 (7.9) /
-    0.8 (18); zstd 1 grouped 2.2 (9.4) / 1.3 (27); zstd 1 in arrival order, 48 records, 5.1 (5.0) / 1.5 (26).
+    Codecs, µs a frame and ratio, depth20 of 100 symbols in chunks of 16 frames / of 1,024: this 1.1 (14) / 1.0 (15); level 1
+    1.6 (21) / 1.3 (22); each chunk for itself, grouped by symbol: isal 2.9 (3) / 0.9 (12). Written as they are, frames cost
+    3 to 4 µs: fresh pages of a file are dear. (`bench --only stages`; docs/decisions/0006)
     """
-    tags: list[int] = records[1::3]
-    frames: list[bytes] = records[2::3]
-    if not packed:
-        plain = b"".join((array("q", records[0::3]), array("I", tags), array("I", map(len, frames)), *frames))
-        return _chunk(_PLAIN, plain, len(plain), len(frames), seq)
-    grouped = [frames[at] for at in sorted(range(len(tags)), key=tags.__getitem__)]
-    raw = b"".join((array("q", records[0::3]), array("I", tags), array("I", map(len, frames)), *grouped))
-    level = _LEVEL if len(frames) >= _MANY else _SMALL_LEVEL
-    stored = isal_zlib.compress(raw, level, _RAW_DEFLATE)
-    return _chunk(_PACKED, stored, len(raw), len(frames), seq)
 
+    def __init__(self, streams: int) -> None:
+        low, high = _WINDOW_LOGS
+        window_log = min(max((streams * _FRAME_BYTES).bit_length(), low), high)
+        parameters = ZstdCompressionParameters.from_level(_LEVEL, window_log=window_log, hash_log=_HASH_LOG)
+        self._compressor = ZstdCompressor(compression_params=parameters)
+        self._stream = self._compressor.compressobj()
+        self._key_ns: int | None = None
 
-def _chunk(magic: bytes, stored: bytes, raw_size: int, count: int, seq: int) -> bytes:
-    numbers = (len(stored), raw_size, count, seq)
-    return _HEAD.pack(magic, *numbers, crc32(stored, crc32(_NUMBERS.pack(*numbers)))) + stored
+    def restart(self) -> None:
+        """The next chunk is a KEY: it begins a file."""
+        self._key_ns = None
+
+    def encode(self, records: list[Any], seq: int) -> bytes:
+        """`records` is flat: recv_ns, tag, frame, recv_ns, tag, frame, … (flat lists slice into columns at C speed:
+        0.2 µs a record where a pack per record costs 0.4)."""
+        magic = _NEXT
+        if self._key_ns is None or not 0 <= records[0] - self._key_ns < _KEY_NS:
+            magic, self._key_ns = _KEY, records[0]
+            self._stream = self._compressor.compressobj()
+        frames: list[bytes] = records[2::3]
+        raw = b"".join((array("q", records[0::3]), array("I", records[1::3]), array("I", map(len, frames)), *frames))
+        stored = self._stream.compress(raw) + self._stream.flush(COMPRESSOBJ_FLUSH_BLOCK)
+        numbers = (len(stored), len(raw), len(frames), seq)
+        return _HEAD.pack(magic, *numbers, crc32(stored, crc32(_NUMBERS.pack(*numbers)))) + stored
 
 
 def read_header(path: Path) -> JournalHeader | None:
@@ -275,32 +283,90 @@ def has_chunks(path: Path) -> bool:
 
 
 def read_chunks(path: Path) -> Iterator[Chunk | int]:
-    """The chunks in order; an int stands for so many damaged bytes stepped over (a torn tail is one such).
+    """The chunks by `seq`, each once; an int stands for so many damaged bytes, in place of the chunks that are missing there
+    (at the end when none are: a torn tail, or garbage between chunks).
 
-    Reads the file through a window of a few MB, so memory does not grow with it.
+    Reads the file twice: where whole chunks lie, then one after the other, so memory does not grow with it.
     """
     with path.open("rb") as file:
         if _read_body(file) is None:
             if size := path.stat().st_size:
                 yield size
             return
-        damaged = 0
-        while True:
-            start = file.tell()
-            chunk = _read_chunk(file)
-            if chunk is not None:
-                if damaged:
-                    yield damaged
-                    damaged = 0
-                yield chunk
+        begin = file.tell()
+        places, damaged = _whole_chunks(file, path.stat().st_size)
+        decoder = _Decoder()
+        expected = min(places) if begin in places.values() else -1
+        for seq in sorted(places):
+            file.seek(places[seq])
+            packed = _read_packed(file)
+            chunk = decoder.decode(packed) if packed is not None else None
+            if chunk is None:
+                damaged += file.tell() - places[seq]
                 continue
-            found = _next_magic(file, start)
-            damaged += (found if found is not None else path.stat().st_size) - start
-            if found is None:
-                break
-            file.seek(found)
+            if damaged and seq != expected:
+                yield damaged
+                damaged = 0
+            expected = seq + 1
+            yield chunk
         if damaged:
             yield damaged
+
+
+def _whole_chunks(file: BinaryIO, size: int) -> tuple[dict[int, int], int]:
+    """Where the first whole copy of each chunk lies, by `seq`, and how many bytes between them are none."""
+    places: dict[int, int] = {}
+    damaged = 0
+    while True:
+        start = file.tell()
+        packed = _read_packed(file)
+        if packed is not None:
+            places.setdefault(packed.seq, start)
+            continue
+        found = _next_magic(file, start)
+        damaged += (size if found is None else found) - start
+        if found is None:
+            return places, damaged
+        file.seek(found)
+
+
+class _Packed(NamedTuple):
+    """A chunk as it was written."""
+
+    is_key: bool
+    stored: bytes
+    raw_size: int
+    records: int
+    seq: int
+
+
+class _Decoder:
+    """Follows the zstd stream of one file."""
+
+    def __init__(self) -> None:
+        self._decompressor = ZstdDecompressor()
+        self._stream: Any = None
+        self._next = -1
+
+    def decode(self, packed: _Packed) -> Chunk | None:
+        """The chunk, None when the one before it is missing."""
+        if packed.is_key:
+            self._stream = self._decompressor.decompressobj()
+        elif packed.seq != self._next:
+            return None
+        try:
+            raw = memoryview(self._stream.decompress(packed.stored))
+        except ZstdError:
+            raw = memoryview(b"")
+        if len(raw) != packed.raw_size:
+            return None
+        self._next = packed.seq + 1
+        count = packed.records
+        recv_ns, tags, lengths = array("q"), array("I"), array("I")
+        recv_ns.frombytes(raw[: 8 * count])
+        tags.frombytes(raw[8 * count : 12 * count])
+        lengths.frombytes(raw[12 * count : 16 * count])
+        return Chunk(packed.seq, recv_ns, tags, lengths, list(accumulate(lengths, initial=0))[:-1], raw[16 * count :])
 
 
 def _read_body(file: BinaryIO) -> bytes | None:
@@ -313,31 +379,17 @@ def _read_body(file: BinaryIO) -> bytes | None:
     return body if len(body) == length and magic == _MAGIC and crc32(body) == crc else None
 
 
-def _read_chunk(file: BinaryIO) -> Chunk | None:
+def _read_packed(file: BinaryIO) -> _Packed | None:
     head = file.read(_HEAD.size)
     if len(head) < _HEAD.size:
         return None
     magic, stored_size, raw_size, count, seq, crc = _HEAD.unpack(head)
-    if magic not in (_PACKED, _PLAIN) or raw_size > _MAX_RAW or stored_size > _MAX_RAW or count * 16 > raw_size:
+    if magic not in (_KEY, _NEXT) or raw_size > _MAX_RAW or stored_size > _MAX_RAW or count * 16 > raw_size:
         return None
     stored = file.read(stored_size)
     if len(stored) < stored_size or crc32(stored, crc32(_NUMBERS.pack(stored_size, raw_size, count, seq))) != crc:
         return None
-    raw = memoryview(isal_zlib.decompress(stored, _RAW_DEFLATE, raw_size) if magic == _PACKED else stored)
-    recv_ns, tags, lengths = array("q"), array("I"), array("I")
-    recv_ns.frombytes(raw[: 8 * count])
-    tags.frombytes(raw[8 * count : 12 * count])
-    lengths.frombytes(raw[12 * count : 16 * count])
-    order = sorted(range(count), key=tags.__getitem__) if magic == _PACKED else range(count)
-    return Chunk(seq, recv_ns, tags, lengths, _starts(order, lengths), raw[16 * count :])
-
-
-def _starts(order: Iterable[int], lengths: array[int]) -> list[int]:
-    starts, start = [0] * len(lengths), 0
-    for at in order:
-        starts[at] = start
-        start += lengths[at]
-    return starts
+    return _Packed(magic == _KEY, stored, raw_size, count, seq)
 
 
 def _next_magic(file: BinaryIO, start: int) -> int | None:
@@ -347,7 +399,7 @@ def _next_magic(file: BinaryIO, start: int) -> int | None:
     tail = b""
     while block := file.read(1 << 20):
         window = tail + block
-        hits = [found for magic in (_PACKED, _PLAIN) if (found := window.find(magic)) >= 0]
+        hits = [found for magic in (_KEY, _NEXT) if (found := window.find(magic)) >= 0]
         if hits:
             return at - len(tail) + min(hits)
         tail = window[-3:]

@@ -31,6 +31,7 @@ from hoga.net.ws import Link, Take, open_link
 from hoga.recorder.intake import make_intake
 from hoga.recorder.lane import Lane, Pulse
 from hoga.recorder.writer import JournalWriter
+from hoga.runtime.allocator import keep_freed_memory
 from hoga.runtime.loop import run as run_loop
 from hoga.venues.registry import VENUES
 
@@ -42,7 +43,7 @@ _SPEC = VENUES["binance"]
 _WARM_S = 2.0
 _STALL_S = 5.0
 _START_S = 60.0
-_LANE_STREAMS = 256
+_LANE_STREAMS = 512
 _MANY = 1 << 30
 
 
@@ -72,6 +73,7 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
 
 def run_client(plan: ClientPlan) -> Counted:
     """Receive what the load server sends."""
+    keep_freed_memory()
     return run_loop(_measure(plan))
 
 
@@ -296,4 +298,6 @@ class _Keeper:
 
 
 def _lane(number: int, streams: list[Stream], folder: Path, writer: JournalWriter, pulse: Pulse) -> Lane:
-    return Lane(number, folder=folder, session="0", writer=writer, keeper=_Keeper(streams), records_max=_MANY, pulse=pulse)
+    return Lane(
+        number, folder=folder, session="0", writer=writer, keeper=_Keeper(streams), streams=len(streams), records_max=_MANY, pulse=pulse
+    )

@@ -12,6 +12,7 @@ import msgspec
 
 from hoga.archive.journal import (
     CONTROL,
+    ChunkEncoder,
     CountsNote,
     JournalHeader,
     JournalName,
@@ -19,7 +20,6 @@ from hoga.archive.journal import (
     LiveNote,
     Note,
     StreamEntry,
-    encode_chunk,
     encode_header,
     encode_note,
     journal_name,
@@ -133,10 +133,11 @@ def _write_journal(plan: SealPlan, folder: Path) -> Path:
     opening: list[object] = [start, CONTROL, encode_note(LegNote(1, "bench-1", 1, start, indices))]
     notes: list[Note] = [*counts, LiveNote(indices, start, start + MINUTE_NS)]
     closing: list[object] = [item for note in notes for item in (start + MINUTE_NS - 1, CONTROL, encode_note(note))]
+    encoder = ChunkEncoder(len(streams))
     with path.open("wb") as file:
         file.write(encode_header(header))
         for number, batch in enumerate(_batches(opening, _records(built, plan.per_symbol, start), closing), 1):
-            file.write(encode_chunk(batch, number))
+            file.write(encoder.encode(batch, number))
     return path
 
 

@@ -85,7 +85,8 @@ class Intake:
 
     `n`: frames received. `tag`: index of the stream and leg of the frames now coming. `last`: the latest recorded
     frame, as received (`newest()`: recorded or not). `queue_max`: how many records of this stream may wait for the
-    disk. `route(recv_ns, frame)`: who gets each recorded frame at once, in process; it must not block or raise.
+    disk. `unrecorded`: frames in counted gaps. `route(recv_ns, frame)`: who gets each recorded frame at once, in
+    process; it must not block or raise.
     """
 
     __slots__ = (
@@ -112,7 +113,6 @@ class Intake:
         "mode",
         "n",
         "queue_max",
-        "recorded",
         "reordered",
         "route",
         "seen",
@@ -120,6 +120,7 @@ class Intake:
         "sequence",
         "stream",
         "tag",
+        "unrecorded",
     )
 
     def __init__(self, spec: VenueSpec, stream: Stream, *, index: int, lane: IntakeLane, queue_max: int, memory: int) -> None:
@@ -129,7 +130,7 @@ class Intake:
         self.frame_key = spec.frame_key(stream)
         self.sequence = Sequence(contiguous=channel.contiguous, memory=memory)
         self.mode = 0
-        self.n = self.recorded = self.duplicates = self.reordered = self.gap_count = 0
+        self.n = self.unrecorded = self.duplicates = self.reordered = self.gap_count = 0
         self.limit = self.queue_max = queue_max
         self.last = self.seen = b""
         self.last_recv_ns = self.seen_ns = 0
@@ -256,7 +257,6 @@ class Intake:
         if not buffer:
             self._lane.arm()
         buffer.extend((now, self.tag, data))
-        self.recorded += 1
         self.last = data
         self.last_recv_ns = now
         if len(buffer) >= CHUNK_ITEMS:
@@ -272,6 +272,7 @@ class Intake:
             counting = self._counting[reason] = _Counting(now, detail)
         counting.to_ns = now
         counting.missed += 1
+        self.unrecorded += 1
         return False
 
     def end_counting(self) -> None:
@@ -284,8 +285,8 @@ class Intake:
 
     def count_lost(self, reason: Reason, from_ns: int, to_ns: int, frames: int) -> None:
         """`frames` that were taken had to be let go afterwards."""
-        self.recorded -= frames
         self._count(reason, from_ns, None)
+        self.unrecorded += frames - 1
         counting = self._counting[reason]
         counting.missed += frames - 1
         counting.to_ns = max(counting.to_ns, to_ns)
@@ -376,6 +377,11 @@ class Intake:
         return (self.last_recv_ns, self.last) if self.last_recv_ns >= self.seen_ns else (self.seen_ns, self.seen)
 
     @property
+    def recorded(self) -> int:
+        """Frames that went to the lane, and were not let go there."""
+        return self.n - self.duplicates - self.unrecorded
+
+    @property
     def down_reason(self) -> Reason | None:
         """Why no leg brings this stream now, None when one does or none ever did."""
         return self._down_reason if self.down_since is not None else None
@@ -408,18 +414,18 @@ class IncreasingIntake(Intake):
     def take(self, now: int, data: bytes) -> object:
         end = self._to
         text = data[self._from : end]
-        n = self.n + 1
+        n = self.n
         if (
             text <= self._last_text
             or self.mode
-            or n > self.limit
+            or n >= self.limit
             or data[-1] != _BRACE  # single bytes: a slice to compare costs three times as much
             or data[-2] != _BRACE
             or not text.isdigit()
             or data[end] != _COMMA  # is there: digits up to here, and two braces at the end
         ):
             return self.take_slow(now, data)
-        self.n = n
+        self.n = n + 1
         self._last_text = text
         self._recent.append(text)
         buffer = self._buffer
@@ -428,7 +434,6 @@ class IncreasingIntake(Intake):
         buffer.append(now)
         buffer.append(self.tag)
         buffer.append(data)
-        self.recorded += 1
         self.last = data
         self.last_recv_ns = now
         if len(buffer) >= CHUNK_ITEMS:

@@ -22,6 +22,7 @@ import numpy
 
 from hoga.archive.journal import (
     CONTROL,
+    ChunkEncoder,
     EndNote,
     GapNote,
     JournalHeader,
@@ -29,14 +30,12 @@ from hoga.archive.journal import (
     Note,
     OddNote,
     decode_note,
-    encode_chunk,
     encode_header,
     encode_note,
     journal_name,
 )
 from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_of, minute_floor_ns, minute_of
-from hoga.recorder.intake import CHUNK_ITEMS
 from hoga.recorder.writer import JournalWriter
 
 __all__ = ["Bookkeeping", "Lane", "Pulse"]
@@ -44,8 +43,6 @@ __all__ = ["Bookkeeping", "Lane", "Pulse"]
 _FLUSH_S = 0.0015
 _YOUNG_NS = 500_000
 """A batch that was begun so lately waits for the next pulse: a burst's batches stay large."""
-_BEHIND = 16_384
-"""So many records wait for the disk: it cannot take a burst as it is, so batches are compressed again."""
 _STEP_BACK_NS = 60 * SECOND_NS
 _ODD_KEPT = 65_536
 _CHUNK_BYTES = 64 << 20
@@ -110,6 +107,7 @@ class Lane:
         session: str,
         writer: JournalWriter,
         keeper: Bookkeeping,
+        streams: int,
         records_max: int,
         pulse: Pulse,
     ) -> None:
@@ -122,6 +120,7 @@ class Lane:
         self._keeper = keeper
         self.records_max = self._records_max = records_max
         self._pulse = pulse
+        self._encoder = ChunkEncoder(streams)
         self._seq = 0
         self._queued: deque[tuple[int, array[int]]] = deque()
         self._minute_ns = self._end_ns = self._newest_ns = 0
@@ -244,9 +243,7 @@ class Lane:
         self._forget_written()
         self._queued.append((writer.queued_records + count, array("I", records[1::3])))
         self._seq += 1
-        packed = len(records) < CHUNK_ITEMS or writer.pending_records > _BEHIND
-        chunk = encode_chunk(records, self._seq, packed=packed)
-        writer.put(self.number, chunk, records=count, oldest_ns=records[0])
+        writer.put(self.number, self._encoder.encode(records, self._seq), records=count, oldest_ns=records[0])
 
     def _shed(self, records: list[Any]) -> None:
         """Too much waits already: keep the notes, count the frames."""
@@ -260,7 +257,7 @@ class Lane:
             self._keeper.shed(self, index, self.shed_reason, times[0], times[-1], len(times))
         if notes:
             self._seq += 1
-            chunk = encode_chunk(notes, self._seq)
+            chunk = self._encoder.encode(notes, self._seq)
             self._writer.put(self.number, chunk, records=len(notes) // 3, oldest_ns=notes[0])
 
     def _flush_across(self) -> None:
@@ -302,6 +299,7 @@ class Lane:
         header, notes = self._keeper.begin_minute(self, from_ns)
         name = JournalName(self.number, day_of(self._minute_ns), minute_of(self._minute_ns), self.session, self.journals)
         self._writer.rotate(self.number, self.folder / journal_name(name), encode_header(header))
+        self._encoder.restart()
         for note in notes:
             self.records.extend((from_ns, CONTROL, encode_note(note)))
 

@@ -36,7 +36,7 @@ from hoga.venues.spec import VenueSpec
 
 __all__ = ["LegStats", "Probe", "Recorder", "RecorderConfig", "directories_for"]
 
-_LANE_STREAMS = 256
+_LANE_STREAMS = 512
 _MEMORY = ((64, 4096), (256, 512), (1 << 32, 128))
 """Ids that are remembered for each stream whose ids only grow, by the number of streams: some 60 bytes each."""
 
@@ -153,6 +153,7 @@ class Recorder:
                 session=self.session,
                 writer=self.writer,
                 keeper=self,
+                streams=len(members),
                 records_max=config.records_max,
                 pulse=pulse,
             )
@@ -512,11 +513,11 @@ def _leg_take(intake: Intake, leg: _Leg) -> Take:
 
     def take(now: int, data: bytes) -> object:
         intake.tag = tag
-        before = intake.recorded
+        passed = intake.duplicates + intake.unrecorded
         answer = intake.take(now, data)
         if answer is None:
             seen.add(name)
-            if intake.recorded > before:
+            if intake.duplicates + intake.unrecorded == passed:
                 stats.won += 1
             else:
                 stats.late += 1

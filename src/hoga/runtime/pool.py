@@ -27,6 +27,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
+from hoga.runtime.allocator import keep_freed_memory
 from hoga.runtime.log_inlet import LogAddress, join_logs
 from hoga.runtime.logs import get_log
 
@@ -260,6 +261,7 @@ def _prepare_worker(logs: LogAddress | None) -> None:
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(_NICE)
+    keep_freed_memory()
     if logs is not None:
         with contextlib.suppress(OSError):  # a worker without a log still works
             join_logs(logs)
