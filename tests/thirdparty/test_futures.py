@@ -1,4 +1,8 @@
-"""Futures clients of other people, unmodified but for the address, against the simulated USDⓈ-M."""
+"""Futures clients of other people, unmodified but for the address, against the simulated USDⓈ-M.
+
+The official SDK (binance-sdk-derivatives-trading-usds-futures 18.1.0) asks for a newer certifi than the tests are pinned to; its tests
+run where it was installed with `pip install --no-deps`, together with binance-common.
+"""
 
 from __future__ import annotations
 

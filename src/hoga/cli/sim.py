@@ -32,8 +32,13 @@ def sim(
     port: Annotated[
         int, typer.Option(min=0, max=65_534, help="Port of the streams; REST is on the next one. 0: the system chooses both.")
     ] = 0,
-    venues: Annotated[str, typer.Option(help="Venues to simulate, comma-separated.")] = "binance",
-    symbols: Annotated[str, typer.Option(help="Symbols to trade, comma-separated [default: some twenty well-known ones].")] = "",
+    venues: Annotated[str, typer.Option(help="Venues to simulate, comma-separated: binance, binance-usdm, upbit.")] = "binance",
+    symbols: Annotated[
+        str,
+        typer.Option(
+            help="Symbols to trade, comma-separated; each venue takes those spelt like its own [default: some twenty well-known ones]."
+        ),
+    ] = "",
     replay: Annotated[list[Path] | None, typer.Option(metavar="PATH", help="Serve captures instead of a live market; repeatable.")] = None,
     replay_start_delay: Annotated[
         float, typer.Option(min=0, metavar="S", help="Seconds between the first subscription and the replay.")

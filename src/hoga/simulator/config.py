@@ -8,6 +8,8 @@ import msgspec
 
 from hoga.simulator.binance.heartbeat import Limits
 from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
+from hoga.simulator.upbit.limits import UpbitLimits
+from hoga.simulator.upbit.token import Account
 
 __all__ = ["RestLimits", "SimulatorConfig"]
 
@@ -32,6 +34,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     `limits` replaces Binance's for stream connections, None leaves each venue its own. `speed` scales every timer (and the
     pace of a replay); `replay_max` sends a replay as fast as clients take it.
+    Of `symbols`, each venue trades those that are spelt like its own, and its well-known ones when there are none.
     `start_ns` is where the simulated clock starts, None for now.
     """
 
@@ -44,6 +47,8 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     start_ns: int | None = None
     limits: Limits | None = None
     rest_limits: RestLimits = RestLimits()
+    upbit: UpbitLimits = UpbitLimits()
+    upbit_accounts: tuple[Account, ...] = (Account(),)
     faults: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None

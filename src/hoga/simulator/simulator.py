@@ -26,12 +26,13 @@ from hoga.simulator.replay.player import Player
 from hoga.simulator.sockets import Connection
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.truth import Truth
+from hoga.simulator.upbit.venue import Upbit
 from hoga.simulator.usdm.venue import USDM, binance_usdm
 from hoga.simulator.venue import Venue, VenueMaker
 
 __all__ = ["VENUES", "Simulator"]
 
-VENUES: dict[str, VenueMaker] = {SPOT.name: binance_spot, USDM.name: binance_usdm}
+VENUES: dict[str, VenueMaker] = {SPOT.name: binance_spot, USDM.name: binance_usdm, Upbit.name: Upbit}
 """Every venue that can be simulated, by name."""
 
 _STEP_NS = 20_000_000

@@ -6,6 +6,7 @@ that are neither a frame nor a REST reply (acks, comments, settings) give nothin
 
 from __future__ import annotations
 
+import ast
 import csv
 import json
 import re
@@ -21,6 +22,8 @@ _HFT = re.compile(rb"(\d{16,20}) (\{.*)", re.DOTALL)
 _RAW_RECEIVED = re.compile(rb"(\d{9,11})(?:\.(\d+))?: (.*)", re.DOTALL)
 _RAW_REPLY = re.compile(rb"(https?://\S+) -> (\d+)(?:\.(\d+))?: (.*)", re.DOTALL)
 _RAW_OTHER = re.compile(rb"configuration: |wss?://\S+ <")
+_UPBIT = re.compile(rb'\s*\{\s*"(?:ty|type)"\s*:\s*"([\w.]+)"\s*,\s*"(?:cd|code)"\s*:\s*"([A-Z0-9-]+)"')
+_UPBIT_MS = re.compile(rb'"(?:tms|timestamp)"\s*:\s*(\d{13})\b')
 _EVENT_MS = re.compile(rb'"E"\s*:\s*(\d{13})\b')
 _SYMBOL_ARGUMENT = re.compile(r"[?&]symbol=([^&\s]+)")
 _KIND = re.compile(r"depth(\d+)$")
@@ -69,9 +72,10 @@ def parse_hft(line: bytes) -> Item | None:
 
 
 def parse_cryptofeed(line: bytes) -> Item | None:
-    """`<time>: <message>` received, or `<url> -> <time>: <body>` a REST reply; times are float seconds."""
+    """`<time>: <message>` received, or `<url> -> <time>: <body>` a REST reply; times are float seconds, a binary message is
+    written as Python bytes."""
     if hit := _RAW_RECEIVED.match(line):
-        return _frame(_time_ns(hit[1], hit[2]), hit[3].rstrip(b"\r\n"))
+        return _frame(_time_ns(hit[1], hit[2]), _unquoted(hit[3].rstrip(b"\r\n")))
     hit = _RAW_REPLY.match(line)
     if hit is None:
         return None
@@ -139,7 +143,7 @@ def _frame(time_ns: int | None, text: bytes) -> Frame | None:
             return Frame(time_ns, _name(text[len(_HEAD) : end]), text[end + len(_MIDDLE) : -1], text)
     hit = _COMBINED.match(text)
     if hit is None:
-        return _frame_data_first(time_ns, text)
+        return _frame_of_upbit(time_ns, text) or _frame_data_first(time_ns, text)
     name = hit[1].decode("utf-8", "replace")
     return Frame(time_ns, json.loads(f'"{name}"') if "\\" in name else name, hit[2], text)
 
@@ -147,6 +151,26 @@ def _frame(time_ns: int | None, text: bytes) -> Frame | None:
 @lru_cache(maxsize=4_096)
 def _name(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
+
+
+def _frame_of_upbit(time_ns: int | None, text: bytes) -> Frame | None:
+    """Upbit's frames are objects of type and code; the stream is named after them."""
+    hit = _UPBIT.match(text)
+    if hit is None or not text.rstrip().endswith(b"}"):
+        return None
+    if time_ns is None and (stamp := _UPBIT_MS.search(text)):
+        time_ns = int(stamp[1]) * 1_000_000
+    return Frame(time_ns, f"{hit[2].decode()}@{hit[1].decode()}", text.strip(), None)
+
+
+def _unquoted(text: bytes) -> bytes:
+    if not text.startswith((b"b'", b'b"')):
+        return text
+    try:
+        value = ast.literal_eval(text.decode())
+    except (ValueError, SyntaxError):
+        return text
+    return value if isinstance(value, bytes) else text
 
 
 def _frame_data_first(time_ns: int | None, text: bytes) -> Frame | None:

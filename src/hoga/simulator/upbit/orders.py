@@ -1,0 +1,179 @@
+"""simulator.upbit.orders: the REST answers that need a key: balances and orders. Synchronous.
+
+Source: protocol sheet 7.2, 7.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from hoga.simulator.upbit.exchange import Exchange, Order, OrderRefused, state_of
+from hoga.simulator.upbit.private import account_rows, chance, created_text, order_row, trade_rows
+from hoga.simulator.upbit.quotation import Query, RestError
+from hoga.simulator.upbit.token import Account
+
+__all__ = ["ORDERS", "Call", "OrderEndpoint"]
+
+_MOST_IDS, _MOST_CANCELS = 100, 20
+_YEAR_NS = 365 * 86_400 * 1_000_000_000
+
+
+class Call(NamedTuple):
+    """One authorised call. `query` has the parameters of URL or form, `body` the JSON object of a POST (or the same parameters)."""
+
+    exchange: Exchange
+    account: Account
+    query: Query
+    body: Mapping[str, Any]
+    now_ns: int
+
+    def order(self, id_name: str = "uuid", identifier_name: str = "identifier") -> Order:
+        """The order that the call names. Raises RestError."""
+        order_id, identifier = self.query.text(id_name), self.query.text(identifier_name)
+        if order_id is None and identifier is None:
+            raise RestError(400, "validation_error", f"{id_name} 또는 {identifier_name} 가 필요합니다.")
+        order = self.exchange.find(self.account.name, order_id=order_id, identifier=identifier)
+        if order is None:
+            raise RestError(404, "order_not_found", "주문을 찾지 못했습니다.")
+        return order
+
+
+class OrderEndpoint(NamedTuple):
+    """Budget group, answer, and the HTTP status of success."""
+
+    group: str
+    answer: Callable[[Call], Any]
+    status: int = 200
+
+
+def _accounts(call: Call) -> Any:
+    return account_rows(call.exchange.wallets[call.account.name])
+
+
+def _chance(call: Call) -> Any:
+    code = call.query.text("market")
+    if code is None or code not in call.exchange.codes:
+        raise RestError(404, "market_does_not_exist", "마켓을 찾을 수 없습니다.")
+    return chance(code, call.exchange.wallets[call.account.name])
+
+
+def _place(call: Call) -> Any:
+    return order_row(call.exchange.place(call.account.name, call.body, call.now_ns))
+
+
+def _test(call: Call) -> Any:
+    order = call.exchange.check(call.account.name, call.body, call.now_ns)
+    return order_row(state_of(order, "wait", call.now_ns))
+
+
+def _get(call: Call) -> Any:
+    order = call.order()
+    return order_row(state_of(order, order.state, call.now_ns)) | {"trades": trade_rows(order)}
+
+
+def _by_ids(call: Call) -> Any:
+    return [_row(order, call) for order in _named(call, _MOST_IDS)]
+
+
+def _named(call: Call, most: int) -> list[Order]:
+    ids, identifiers = call.query.several("uuids"), call.query.several("identifiers")
+    if not ids and not identifiers:
+        raise RestError(400, "validation_error", "uuids 또는 identifiers 가 필요합니다.")
+    name = call.account.name
+    found = [call.exchange.find(name, order_id=each) for each in ids[:most]]
+    found += [call.exchange.find(name, identifier=each) for each in identifiers[:most]]
+    return [order for order in found if order is not None]
+
+
+def _listed(default_states: tuple[str, ...], most: int) -> Callable[[Call], Any]:
+    def answer(call: Call) -> Any:
+        query = call.query
+        states = query.several("states") or query.several("state") or list(default_states)
+        market, limit, page = query.text("market"), query.whole("limit") or 100, query.whole("page") or 1
+        chosen = [each for each in call.exchange.orders_of(call.account.name, states) if market is None or each.code == market]
+        start_ms, end_ms = query.moment_ms("start_time"), query.moment_ms("end_time")
+        chosen = [each for each in chosen if start_ms is None or each.created_ns >= start_ms * 1_000_000]
+        chosen = [each for each in chosen if end_ms is None or each.created_ns < end_ms * 1_000_000]
+        if query.text("order_by") != "asc":
+            chosen.reverse()
+        limit = min(limit, most)
+        return [_row(order, call) for order in chosen[(page - 1) * limit : page * limit]]
+
+    return answer
+
+
+def _row(order: Order, call: Call) -> dict[str, Any]:
+    return order_row(state_of(order, order.state, call.now_ns))
+
+
+def _cancel(call: Call) -> Any:
+    return order_row(call.exchange.cancel(call.order(), call.now_ns))
+
+
+def _cancel_named(call: Call) -> Any:
+    return _cancelled(call, _named(call, _MOST_CANCELS))
+
+
+def _cancel_open(call: Call) -> Any:
+    query = call.query
+    side, pairs, quotes, excluded = query.text("cancel_side") or "all", *map(query.several, ("pairs", "quote_currencies", "excluded_pairs"))
+    orders = [
+        order
+        for order in call.exchange.orders_of(call.account.name, ["wait"])
+        if side in ("all", order.side)
+        and (not pairs or order.code in pairs)
+        and (not quotes or order.code.partition("-")[0] in quotes)
+        and order.code not in excluded
+    ]
+    if query.text("order_by") != "asc":
+        orders.reverse()
+    return _cancelled(call, orders[: query.count(20, 300)])
+
+
+def _cancelled(call: Call, orders: list[Order]) -> Any:
+    done: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    for order in orders:
+        row = {"uuid": order.uuid, "market": order.code} | ({"identifier": order.identifier} if order.identifier else {})
+        try:
+            call.exchange.cancel(order, call.now_ns)
+            done.append(row)
+        except OrderRefused:
+            failed.append(row)
+    return {"success": {"count": len(done), "orders": done}, "failed": {"count": len(failed), "orders": failed}}
+
+
+def _cancel_and_new(call: Call) -> Any:
+    previous = call.order("prev_order_uuid", "prev_order_identifier")
+    body = call.body
+    volume = body.get("new_volume")
+    wish = {"market": previous.code, "side": previous.side, "ord_type": body.get("new_ord_type"), "price": body.get("new_price")}
+    wish |= {"volume": f"{previous.remaining or 0:f}" if volume == "remain_only" else volume, "identifier": body.get("new_identifier")}
+    wish |= {"time_in_force": body.get("new_time_in_force"), "smp_type": body.get("new_smp_type")}
+    before = call.exchange.cancel(previous, call.now_ns)
+    placed = call.exchange.place(call.account.name, wish, call.now_ns)
+    row = order_row(before) | {"new_order_uuid": placed.order.uuid}
+    return row | ({"new_order_identifier": placed.order.identifier} if placed.order.identifier else {})
+
+
+def _keys(call: Call) -> Any:
+    return [{"access_key": call.account.access_key, "expire_at": created_text(call.now_ns + _YEAR_NS)}]
+
+
+ORDERS: dict[tuple[str, str], OrderEndpoint] = {
+    ("GET", "/v1/accounts"): OrderEndpoint("default", _accounts),
+    ("GET", "/v1/orders/chance"): OrderEndpoint("default", _chance),
+    ("POST", "/v1/orders"): OrderEndpoint("order", _place, 201),
+    ("POST", "/v1/orders/test"): OrderEndpoint("order-test", _test, 201),
+    ("POST", "/v1/orders/cancel_and_new"): OrderEndpoint("order", _cancel_and_new),
+    ("GET", "/v1/order"): OrderEndpoint("default", _get),
+    ("GET", "/v1/orders/uuids"): OrderEndpoint("default", _by_ids),
+    ("GET", "/v1/orders/open"): OrderEndpoint("default", _listed(("wait", "watch"), 100)),
+    ("GET", "/v1/orders/closed"): OrderEndpoint("default", _listed(("done", "cancel"), 1_000)),
+    ("DELETE", "/v1/order"): OrderEndpoint("default", _cancel),
+    ("DELETE", "/v1/orders/uuids"): OrderEndpoint("default", _cancel_named),
+    ("DELETE", "/v1/orders/open"): OrderEndpoint("order-cancel-all", _cancel_open),
+    ("GET", "/v1/api_keys"): OrderEndpoint("default", _keys),
+}
+"""(method, path) → endpoint."""

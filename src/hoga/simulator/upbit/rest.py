@@ -1,0 +1,182 @@
+"""simulator.upbit.rest: Upbit's REST over the engine, on aiohttp: two tables of endpoints, and what goes around each call.
+
+Around each call: injected faults, the Origin rule, the key where one is needed, the budget of the call's group, and the
+`Remaining-Req` header. Source: protocol sheet 1.6, 5.1 to 5.3, 6, 7.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from aiohttp import web
+
+from hoga.simulator.clock import SimClock
+from hoga.simulator.faults import FaultDesk, FaultKind
+from hoga.simulator.upbit.exchange import Exchange, OrderRefused
+from hoga.simulator.upbit.limits import Buckets, Verdict
+from hoga.simulator.upbit.orders import ORDERS, Call, OrderEndpoint
+from hoga.simulator.upbit.publisher import Publisher
+from hoga.simulator.upbit.quotation import QUOTATION, Answer, Query, RestError
+from hoga.simulator.upbit.token import Doorman, TokenRefused, flattened
+
+__all__ = ["RestApi"]
+
+_MS_NS = 1_000_000
+_FORM = "application/x-www-form-urlencoded"
+
+
+class RestApi:
+    """The endpoints. `catch_up` brings markets and orders to the present; it is called before and after each call.
+    `replaying`: the market is a capture, of which REST knows only the market list."""
+
+    def __init__(
+        self,
+        *,
+        publisher: Publisher,
+        exchange: Exchange,
+        doorman: Doorman,
+        buckets: Buckets,
+        clock: SimClock,
+        desk: FaultDesk,
+        catch_up: Callable[[], None],
+        replaying: bool,
+    ) -> None:
+        self.requests = 0
+        self._publisher = publisher
+        self._exchange = exchange
+        self._doorman = doorman
+        self._buckets = buckets
+        self._clock = clock
+        self._desk = desk
+        self._catch_up = catch_up
+        self._replaying = replaying
+
+    def add_routes(self, app: web.Application) -> None:
+        """Serve every endpoint of the tables."""
+        for path, (group, answer) in QUOTATION.items():
+            app.router.add_get(path, self._serving(path, self._quotation(group, answer)))
+        for (method, path), endpoint in ORDERS.items():
+            app.router.add_route(method, path, self._serving(path, self._ordering(endpoint)))
+        app.router.add_route("*", "/v1/{tail:.*}", self._no_route)
+
+    def _serving(self, path: str, answer: Callable[[web.Request, bytes], web.Response]) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def serve(request: web.Request) -> web.Response:
+            self.requests += 1
+            slow = self._desk.take_one(FaultKind.REST_SLOW, path)
+            if slow is not None:
+                await asyncio.sleep(slow.ms / 1_000 / self._clock.speed)
+            body = await request.read()
+            broken = self._desk.take_one(FaultKind.REST_ERROR, path)
+            if broken is not None and broken.status < 500:
+                return _limited(Verdict(broken.status, 0, broken.retry_after_s or 0))
+            response = answer(request, body)
+            return response if broken is None else _error(RestError(broken.status, broken.status, broken.reason or "Internal Server Error"))
+
+        return serve
+
+    def _quotation(self, group: str, answer: Answer) -> Callable[[web.Request, bytes], web.Response]:
+        def respond(request: web.Request, body: bytes) -> web.Response:
+            headers, refusal = self._spend(request, group, request.remote or "")
+            if refusal is not None:
+                return refusal
+            try:
+                if self._replaying and group != "market":
+                    raise RestError(500, 500, "The capture that is being replayed has no such data.")
+                self._catch_up()
+                return _reply(200, answer(self._publisher, self._query(request, b"")), headers)
+            except RestError as error:
+                return _error(error, headers)
+
+        return respond
+
+    def _ordering(self, endpoint: OrderEndpoint) -> Callable[[web.Request, bytes], web.Response]:
+        def respond(request: web.Request, body: bytes) -> web.Response:
+            try:
+                payload, hashed = _payload(request, body)
+                account = self._doorman.admit(request.headers.get("Authorization"), query=hashed)
+            except TokenRefused as refused:
+                return _error(RestError(401, refused.name, refused.message))
+            except RestError as error:
+                return _error(error)
+            headers, refusal = self._spend(request, endpoint.group, account.name)
+            if refusal is not None:
+                return refusal
+            try:
+                self._catch_up()
+                call = Call(self._exchange, account, self._query(request, body), payload, self._clock.now_ns())
+                text = json.dumps(endpoint.answer(call), ensure_ascii=False, separators=(",", ":"))
+                self._catch_up()
+                return _reply(endpoint.status, text, headers)
+            except OrderRefused as refused:
+                return _error(RestError(refused.status, refused.name, refused.message), headers)
+            except RestError as error:
+                return _error(error, headers)
+
+        return respond
+
+    def _spend(self, request: web.Request, group: str, client: str) -> tuple[dict[str, str], web.Response | None]:
+        """Headers of the answer, and the refusal when the budget is spent."""
+        if "Origin" in request.headers:
+            group, client = "origin", request.remote or ""
+        verdict = self._buckets.spend(group, client, self._clock.now_ns())
+        if verdict.status != 200:
+            return {}, _limited(verdict)
+        headers = {"Remaining-Req": self._buckets.header(group, verdict)}
+        return (headers | {"Limit-By-Ip": "Yes"} if self._buckets.groups[group].by_ip else headers), None
+
+    def _query(self, request: web.Request, body: bytes) -> Query:
+        values = _parameters(request.rel_url.raw_query_string)
+        if body and request.content_type == _FORM:
+            values |= _parameters(body.decode("utf-8", "replace"))
+        elif body:
+            values |= {key: [str(value)] for key, value in _object(body).items() if value is not None}
+        return Query(values, now_ms=self._clock.stamp_ns(self._clock.now_ns()) // _MS_NS)
+
+    async def _no_route(self, request: web.Request) -> web.Response:
+        self.requests += 1
+        return _error(RestError(404, "not_found", "no Route matched with those values"))
+
+
+def _payload(request: web.Request, body: bytes) -> tuple[Mapping[str, Any], str]:
+    """(parameters of the body, the text that the token's hash must be of). Clients of old send forms, even with GET."""
+    if not body:
+        return {}, request.rel_url.raw_query_string
+    if request.content_type == _FORM:
+        text = body.decode("utf-8", "replace")
+        return {key: values[0] for key, values in _parameters(text).items()}, text
+    payload = _object(body)
+    return payload, flattened(payload)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise RestError(400, "invalid_parameter", "잘못된 파라미터")
+    return value
+
+
+def _parameters(text: str) -> dict[str, list[str]]:
+    return parse_qs(text, keep_blank_values=True)
+
+
+def _reply(status: int, text: str, headers: Mapping[str, str]) -> web.Response:
+    return web.Response(status=status, text=text, headers=dict(headers), content_type="application/json")
+
+
+def _error(error: RestError, headers: Mapping[str, str] | None = None) -> web.Response:
+    body = {"error": {"name": error.name, "message": error.message}}
+    return _reply(error.status, json.dumps(body, ensure_ascii=False, separators=(",", ":")), headers or {})
+
+
+def _limited(verdict: Verdict) -> web.Response:
+    """429 as plain text and without Retry-After, as clients match it; 418 says how long."""
+    if verdict.status == 418:
+        return web.Response(status=418, text=f"Too many API requests. Blocked for {verdict.blocked_s} seconds.")
+    return web.Response(status=verdict.status, text="Too many API requests.")

@@ -1,0 +1,54 @@
+"""cryptofeed lives in an environment of its own (`bench/peers/install.sh cryptofeed`).
+
+The DNS library that it brings would change aiohttp's resolver in every other test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from hoga.simulator import Simulator, SimulatorConfig
+
+PROGRAM = Path(__file__).with_name("cryptofeed_upbit.py")
+
+
+@pytest.fixture
+def python() -> str:
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    peer = Path(os.environ.get("HOGA_BENCH_PEERS", cache / "hoga" / "peers")) / "cryptofeed" / "bin" / "python"
+    if importlib.util.find_spec("cryptofeed") is not None:
+        return sys.executable
+    if not peer.exists():
+        pytest.skip("cryptofeed is not installed (bench/peers/install.sh cryptofeed)")
+    return str(peer)
+
+
+async def test_cryptofeed_s_upbit_feed_sees_the_simulated_market(python: str) -> None:
+    async with Simulator(SimulatorConfig(venues=("upbit",), symbols=("KRW-BTC", "BTC-DOGE"), seed=7)) as sim:
+        arguments = (python, str(PROGRAM), sim.ws_url, sim.rest_url, "40")
+        client = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.PIPE)
+        try:
+            out, _ = await asyncio.wait_for(client.communicate(), 30)
+        finally:
+            if client.returncode is None:
+                client.kill()
+                await client.wait()
+        lines = [json.loads(line) for line in out.decode().splitlines()][:40]
+        books, trades = ([line for line in lines if line["kind"] == kind] for kind in ("book", "trade"))
+        made = {str(each.sid): each for each in sim.venues["upbit"].publisher.live["KRW-BTC"].tape.prints}
+    assert len(lines) == 40
+    assert books
+    assert trades
+    for book in books:
+        assert int(book["bids"][0]) < int(book["asks"][0]) if book["symbol"] == "BTC-KRW" else len(book["bids"]) < 30
+    for trade in (trade for trade in trades if trade["symbol"] == "BTC-KRW"):
+        told = made[trade["id"]]
+        assert (float(trade["price"]), float(trade["amount"])) == (told.price / 1e8, told.size / 1e8)
+        assert trade["side"] == ("buy" if told.taker_buys else "sell")
