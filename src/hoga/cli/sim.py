@@ -157,4 +157,7 @@ def _announce(simulator: Simulator, *, as_json: bool) -> None:
     for name, venue in simulator.venues.items():
         print_text(f"{name} streams  {venue.urls['ws']}")
         print_text(f"{name} REST     {venue.urls['rest']}")
+    for name, venue in simulator.venues.items():
+        if simulator.config.replay and venue.player is None:
+            note(f"{name}: the captures hold nothing of it; its market is a seeded one")
     note(f"truth and faults: {simulator.rest_url}/sim/status; ready, Ctrl-C to stop")

@@ -51,14 +51,14 @@ class AggTrade(NamedTuple):
 
 
 class Top(NamedTuple):
-    """The best level of each side after a change of either; price and lots are 0 where a side is empty."""
+    """The best level of each side after a change of either, at `time_ns`; price and lots are 0 where a side is empty."""
 
     update_id: int
     bid: int
     bid_lots: int
     ask: int
     ask_lots: int
-    time_ns: int
+    time_ns: int = 0
 
 
 class Fill(NamedTuple):
