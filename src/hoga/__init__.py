@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from hoga.hub.events import LiquidationEvent as LiquidationEvent
     from hoga.hub.events import MarkPriceEvent as MarkPriceEvent
     from hoga.hub.events import MyAssetEvent as MyAssetEvent
+    from hoga.hub.events import MyBalanceEvent as MyBalanceEvent
+    from hoga.hub.events import MyFillEvent as MyFillEvent
     from hoga.hub.events import MyOrderEvent as MyOrderEvent
+    from hoga.hub.events import MyPositionEvent as MyPositionEvent
     from hoga.hub.events import OrderbookEvent as OrderbookEvent
     from hoga.hub.events import QuoteEvent as QuoteEvent
     from hoga.hub.events import SubscriptionErrorEvent as SubscriptionErrorEvent
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
     from hoga.hub.metrics import ConnectionMetrics as ConnectionMetrics
     from hoga.hub.metrics import PerformanceMetrics as PerformanceMetrics
     from hoga.hub.pool import DataPoolManager as DataPoolManager
+    from hoga.hub.private import MissedEvent as MissedEvent
+    from hoga.hub.private import PrivateState as PrivateState
+    from hoga.hub.private import PrivateStateEvent as PrivateStateEvent
     from hoga.hub.routing import DataRoutingEngine as DataRoutingEngine
     from hoga.hub.routing import Delivery as Delivery
     from hoga.hub.states import ConnectionState as ConnectionState
@@ -51,6 +57,7 @@ if TYPE_CHECKING:
     from hoga.hub.subscriptions import SubscriptionStateManager as SubscriptionStateManager
     from hoga.runtime.shutdown import ShutdownManager as ShutdownManager
     from hoga.venues.formats import SimpleFormatConverter as SimpleFormatConverter
+    from hoga.venues.private import Trouble as Trouble
 
 _ROOMS = {
     "app.hub": "GlobalWebSocketManager",
@@ -59,17 +66,19 @@ _ROOMS = {
     "hub.client": "SimpleWebSocketClient",
     "hub.epochs": "EpochManager",
     "hub.errors": "RecoveryError SubscriptionError",
-    "hub.events": "BaseWebSocketEvent CandleEvent DeltaEvent EpochEvent LiquidationEvent MarkPriceEvent MyAssetEvent MyOrderEvent "
-    "OrderbookEvent QuoteEvent SubscriptionErrorEvent TickerEvent TradeEvent",
+    "hub.events": "BaseWebSocketEvent CandleEvent DeltaEvent EpochEvent LiquidationEvent MarkPriceEvent MyAssetEvent MyBalanceEvent "
+    "MyFillEvent MyOrderEvent MyPositionEvent OrderbookEvent QuoteEvent SubscriptionErrorEvent TickerEvent TradeEvent",
     "hub.independence": "ConnectionIndependenceMonitor",
     "hub.mailbox": "Overflow",
     "hub.metrics": "ConnectionMetrics PerformanceMetrics",
     "hub.pool": "DataPoolManager",
+    "hub.private": "MissedEvent PrivateState PrivateStateEvent",
     "hub.routing": "DataRoutingEngine Delivery",
     "hub.states": "ConnectionState GlobalManagerState WebSocketType",
     "hub.subscriptions": "ComponentSubscription Mode SubscriptionSpec SubscriptionStateManager",
     "runtime.shutdown": "ShutdownManager",
     "venues.formats": "SimpleFormatConverter",
+    "venues.private": "Trouble",
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
 

@@ -6,26 +6,55 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from uuid import uuid4
 
+import aiohttp
 import pytest
 
+from hoga.core.secret import Credentials, Secret
 from hoga.simulator import Simulator, SimulatorConfig
+from hoga.simulator.upbit.token import Account
+from hoga.venues.upbit.auth import bearer
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.py"))
+ACCOUNT = Account()
+
+
+async def buy(simulator: Simulator, rest_url: str) -> None:
+    """As soon as somebody listens to the account."""
+    while not any(ACCOUNT.name in name for name in simulator.venues["upbit"].board.subscribers):
+        await asyncio.sleep(0.05)
+    wish = {"market": "KRW-BTC", "side": "bid", "ord_type": "limit", "price": "200000000", "volume": "0.01"}
+    credentials = Credentials(key=Secret(ACCOUNT.access_key), secret=Secret(ACCOUNT.secret_key))
+    token = bearer(credentials, str(uuid4()), "&".join(f"{name}={value}" for name, value in wish.items())).reveal()
+    async with aiohttp.ClientSession() as http, http.post(f"{rest_url}/v1/orders", json=wish, headers={"Authorization": token}) as reply:
+        assert reply.status == 201
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 async def test_an_example_runs(example: Path, tmp_path: Path) -> None:
-    async with Simulator(SimulatorConfig(symbols=("BTCUSDT", "ETHUSDT"), seed=3)) as simulator:
-        environment = os.environ | {"HOGA_BINANCE__WS_URL": simulator.ws_url, "HOGA_BINANCE__REST_URL": simulator.rest_url}
+    symbols = ("BTCUSDT", "ETHUSDT", "KRW-BTC")
+    async with Simulator(SimulatorConfig(venues=("binance", "upbit"), symbols=symbols, seed=3)) as simulator:
+        upbit = simulator.venues["upbit"].urls
+        environment = os.environ | {
+            "HOGA_BINANCE__WS_URL": simulator.ws_url, "HOGA_BINANCE__REST_URL": simulator.rest_url,
+            "HOGA_UPBIT__WS_PRIVATE_URL": upbit["private"], "HOGA_UPBIT__REST_URL": upbit["rest"],
+            "HOGA_UPBIT__API_KEY": ACCOUNT.access_key, "HOGA_UPBIT__API_SECRET": ACCOUNT.secret_key,
+        }  # fmt: skip
+        buying = asyncio.create_task(buy(simulator, upbit["rest"]))
         pipe = asyncio.subprocess.PIPE
         child = await asyncio.create_subprocess_exec(
             sys.executable, str(example), "2.5", cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             out, errors = await child.communicate()
+        buying.cancel()
     assert child.returncode == 0, errors.decode()
     assert b"Traceback" not in errors
     assert len(out.splitlines()) >= 2
     assert b"0 trades" not in out
     assert not out.startswith(b"0 events")
+    if example.stem == "private_orders":
+        assert b"upbit-private is live" in out
+        assert b"fill " in out
+        assert b" is done, 0" in out

@@ -12,12 +12,11 @@ import pytest
 from hoga.core.errors import ProtocolMisuse
 from hoga.core.market import DataType
 from hoga.hub.client import SimpleWebSocketClient
-from hoga.hub.errors import SubscriptionError
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent, SubscriptionErrorEvent
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.pace import Pace
 from hoga.hub.routing import Delivery
-from hoga.hub.states import GlobalManagerState, WebSocketType
+from hoga.hub.states import GlobalManagerState
 from hoga.hub.subscriptions import Mode, SubscriptionSpec
 from tests.hub.workbench import Clock, FakeWire, Make, ticker, trade
 
@@ -320,11 +319,13 @@ async def test_after_the_end_nothing_can_be_asked_for(make: Make) -> None:
 
 
 async def test_no_private_stream_without_a_private_connection(make: Make) -> None:
-    widget = Widget()
-    manager = make(FakeWire("upbit"))
-    with pytest.raises(SubscriptionError, match="no my-order stream"):
-        await manager.register_component("a", widget, [wish("KRW-A", data_type=DataType.MY_ORDER)], widget.take)
-    assert WebSocketType.PRIVATE == "private"
+    widget, clock = Widget(), Clock()
+    manager = make(FakeWire("upbit"), now=clock)
+    subscription = await manager.register_component("a", widget, [wish("KRW-A", data_type=DataType.MY_ORDER)], widget.take)
+    clock.now += 9.0
+    manager.tick()
+    assert [error.why for error in subscription.errors] == ["no connection for streams of this kind"]
+    assert not subscription.streams
 
 
 async def test_cycles_of_registering_leave_nothing_behind(make: Make) -> None:

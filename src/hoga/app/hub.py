@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from hoga.app.config import Config, VenueConfig, find_config, load_config
+from hoga.app.private import private_wire
 from hoga.app.venue_run import feed_config, tls_of
 from hoga.core.errors import ProtocolMisuse, VenueError
 from hoga.core.ledger import Reason
@@ -26,7 +27,7 @@ from hoga.feed.sink import FeedConfig
 from hoga.hub.doors import Take
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.states import ConnectionState, WebSocketType
-from hoga.hub.wire import Inlet, WireStats
+from hoga.hub.wire import Inlet, Wire, WireStats
 from hoga.net.rest import RestClient
 from hoga.recorder.recorder import Recorder
 from hoga.runtime.logs import get_log
@@ -340,9 +341,11 @@ class RecorderTap:
             self._inlet.closed(*leg, why)
 
 
-def wires_of(config: Config, *, recorders: Mapping[str, Recorder] | None = None, label: str = "") -> list[FeedWire]:
-    """A wire for every venue hoga knows; those that nobody asks for anything never connect."""
-    return [_wire(config.venue(name), (recorders or {}).get(name), label) for name in VENUES]
+def wires_of(config: Config, *, recorders: Mapping[str, Recorder] | None = None, label: str = "") -> list[Wire]:
+    """A public and a private wire for every venue hoga knows; those that nobody asks for anything never connect."""
+    public: list[Wire] = [_wire(config.venue(name), (recorders or {}).get(name), label) for name in VENUES]
+    private = [private_wire(config.venue(name), label) for name in VENUES]
+    return public + [wire for wire in private if wire is not None]
 
 
 def _wire(config: VenueConfig, recorder: Recorder | None, label: str) -> FeedWire:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from time import monotonic, monotonic_ns, time_ns
 
@@ -189,7 +189,7 @@ class VenueRun:
                 _log.failure("timer failed", fault, timer=getattr(act, "__name__", "?"))
             await asyncio.sleep(seconds)
 
-    def _tick(self) -> None:
+    async def _tick(self) -> None:
         now = time_ns()
         late = monotonic() - self._last_tick
         self._last_tick = monotonic()
@@ -200,14 +200,17 @@ class VenueRun:
             _log.warning("clock stepped", delta_s=round(step.delta_ns / SECOND_NS, 3))
             self.recorder.clock_stepped(step.at_ns, step.delta_ns)
             self._tasks.append(asyncio.create_task(self._measure_clock(), name="clock again"))
-        self.recorder.tick(now)
-        self.feed.tick()
+        await _between_frames(self.recorder.ticking(now))
+        await _between_frames(self.feed.ticking())
         self.writer_stats = self.recorder.writer.stats()
         self.tick_spread = spread_ms(self.writer_stats.lag_ns)
         self.on_lags(self.writer_stats.lag_ns)
 
-    def _latency_tick(self) -> None:
-        for move in self.recorder.latency_tick():
+    async def _latency_tick(self) -> None:
+        for move in self.recorder.latency_ticking():
+            if move is None:
+                await asyncio.sleep(0)
+                continue
             event = "latency gate closed" if move.closed else "latency gate open again"
             _log.warning(event, symbol=move.symbol, median_ms=round(move.median_ns / 1e6, 1), mode=self.config.latency_gate)
 
@@ -352,6 +355,12 @@ def feed_config(config: VenueConfig, label: str) -> FeedConfig:
         redundancy=config.redundancy,
         label=label,
     )
+
+
+async def _between_frames(steps: Iterator[None]) -> None:
+    """Take one step after the other, and let the sockets in between."""
+    for _ in steps:
+        await asyncio.sleep(0)
 
 
 def tls_of(config: VenueConfig) -> ssl.SSLContext | None:

@@ -43,7 +43,7 @@ _SPEC = VENUES["binance"]
 _WARM_S = 2.0
 _STALL_S = 5.0
 _START_S = 60.0
-_LANE_STREAMS = 512
+_LANE_STREAMS = 1024
 _MANY = 1 << 30
 
 
@@ -167,7 +167,7 @@ class _StageClient:
         self._writer = _writer_for(plan.stage)
         streams = [stream for part in _shards(plan) for stream in part if stream.channel == RECORDED]
         self._lanes: list[Any] = []
-        pulse = Pulse()
+        self._pulse = pulse = Pulse()
         self.intakes = {}
         for number, members in enumerate(shards(streams, _LANE_STREAMS)):
             lane = _Forgetful() if plan.stage == "intake" else _lane(number, members, folder, self._writer, pulse)
@@ -211,6 +211,7 @@ class _StageClient:
             link.cut()
         for lane in self._lanes:
             lane.end(time_ns())
+        self._pulse.close()
         self._writer.stop(timeout_s=10.0)
 
 

@@ -108,13 +108,14 @@ class ConnectFailed(LinkError):
 class HandshakeRefused(LinkError):
     """The server answered the WebSocket handshake with `status` instead of 101.
 
-    `retry_after_s` is the server's own wish, None when it named none.
+    `retry_after_s` is the server's own wish, None when it named none. `body`: what came with the answer at once, perhaps cut short.
     """
 
-    def __init__(self, connection: str, status: int, *, epoch: int = 0, retry_after_s: float | None = None) -> None:
+    def __init__(self, connection: str, status: int, *, epoch: int = 0, retry_after_s: float | None = None, body: bytes = b"") -> None:
         super().__init__(connection, f"handshake refused with HTTP {status}", epoch=epoch)
         self.status = status
         self.retry_after_s = retry_after_s
+        self.body = body
 
 
 class LinkLost(LinkError):

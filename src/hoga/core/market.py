@@ -11,8 +11,8 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Asset", "Assets", "Body", "Book", "Candle", "DataType", "Delta", "Level", "Liquidation", "MarkPrice", "Order", "Quote",
-           "Side", "Ticker", "Trade"]  # fmt: skip
+__all__ = ["Asset", "Assets", "BalanceChange", "Body", "Book", "Candle", "DataType", "Delta", "Fill", "Level", "Liquidation", "MarkPrice",
+           "Order", "Position", "Positions", "Quote", "Side", "Ticker", "Trade"]  # fmt: skip
 
 Level = tuple[Decimal, Decimal]
 """(price, size)."""
@@ -30,16 +30,22 @@ class DataType(StrEnum):
     MARK_PRICE = "mark-price"
     LIQUIDATION = "liquidation"
     MY_ORDER = "my-order"
+    MY_FILL = "my-fill"
     MY_ASSET = "my-asset"
+    MY_BALANCE = "my-balance"
+    MY_POSITION = "my-position"
 
     @property
     def private(self) -> bool:
         """Whether it is about an account, and needs keys."""
-        return self in (DataType.MY_ORDER, DataType.MY_ASSET)
+        return self in _PRIVATE
+
+
+_PRIVATE = frozenset({DataType.MY_ORDER, DataType.MY_FILL, DataType.MY_ASSET, DataType.MY_BALANCE, DataType.MY_POSITION})
 
 
 class Side(StrEnum):
-    """Of a public trade: who took. BUY lifts an ask."""
+    """Of a public trade: who took. BUY lifts an ask. Of an order or a fill of ours: what it does."""
 
     BUY = "buy"
     SELL = "sell"
@@ -133,8 +139,13 @@ class Liquidation(Body, frozen=True, kw_only=True):
 
 
 class Order(Body, frozen=True, kw_only=True):
-    """What the venue says of an order of ours. `state` is the venue's own word. Amounts are None where they do not apply."""
+    """What the venue says of an order of ours. `state` is the venue's own word. Amounts are None where they do not apply or are not told.
 
+    `filled` and `remaining` are of the whole order, `average` of all its fills. `fill_id`: the fill that this event is about.
+    `reason`: why it was rejected or ended, in the venue's words.
+    """
+
+    symbol: str
     order_id: str
     state: str
     side: Side
@@ -143,12 +154,29 @@ class Order(Body, frozen=True, kw_only=True):
     quantity: Decimal | None
     filled: Decimal | None
     remaining: Decimal | None
+    average: Decimal | None = None
     client_id: str | None = None
     fill_id: str | None = None
+    reason: str | None = None
+
+
+class Fill(Body, frozen=True, kw_only=True):
+    """One execution of an order of ours. `fee` None: not told. `maker` None: not told."""
+
+    symbol: str
+    order_id: str
+    fill_id: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal | None
+    fee_currency: str | None
+    maker: bool | None
+    client_id: str | None = None
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one currency: what is free and what orders hold."""
+    """Of one currency: what is free and what orders hold. Where margin is not held apart, `free` is the wallet and `locked` 0."""
 
     currency: str
     free: Decimal
@@ -159,3 +187,26 @@ class Assets(Body, frozen=True, kw_only=True):
     """Balances that changed (or all of them: apply them one by one)."""
 
     assets: tuple[Asset, ...]
+
+
+class BalanceChange(Body, frozen=True, kw_only=True):
+    """What came in or went out other than by a trade, one (currency, amount with its sign) each: deposits, transfers, funding."""
+
+    changes: tuple[tuple[str, Decimal], ...]
+    reason: str
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one contract: `quantity` is negative when short. `side`: `BOTH`, or which of two positions it is in hedge mode."""
+
+    symbol: str
+    quantity: Decimal
+    entry: Decimal
+    unrealized: Decimal
+    side: str
+
+
+class Positions(Body, frozen=True, kw_only=True):
+    """Positions that changed."""
+
+    positions: tuple[Position, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from hoga.core.streams import Stream
 from hoga.feed.connection import Connection, ConnectionStats
@@ -95,8 +95,13 @@ class Feed:
 
     def tick(self) -> None:
         """Once a second."""
+        for _ in self.ticking():
+            pass
+
+    def ticking(self) -> Iterator[None]:
+        """`tick` in steps: between two of them frames may be taken."""
         for connection in self.connections:
-            connection.tick()
+            yield from connection.ticking()
 
     async def stop(self) -> None:
         """Close every connection; frames on their way are still taken."""

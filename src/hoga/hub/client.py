@@ -74,7 +74,7 @@ class SimpleWebSocketClient:
         )  # fmt: skip
         self.errors = subscription.errors
         venues = manager.resolver.venues
-        types = {stream: venues[stream.venue].channel_of(stream.channel).data_type or DataType.TICKER for stream in subscription.streams}
+        types = {stream: venues[stream.venue].describe(stream.channel).data_type or DataType.TICKER for stream in subscription.streams}
         manager.pool.register_client_interest(self.client_id, subscription.streams, types, history=self._history)
         return not subscription.errors
 

@@ -13,13 +13,33 @@ from typing import Any
 import msgspec
 
 from hoga.core.errors import WireFault
-from hoga.core.market import Assets, Body, Book, Candle, DataType, Delta, Level, Liquidation, MarkPrice, Order, Quote, Side, Ticker, Trade
+from hoga.core.market import (
+    Assets,
+    BalanceChange,
+    Body,
+    Book,
+    Candle,
+    DataType,
+    Delta,
+    Fill,
+    Level,
+    Liquidation,
+    MarkPrice,
+    Order,
+    Positions,
+    Quote,
+    Side,
+    Ticker,
+    Trade,
+)
 from hoga.core.streams import Stream
 from hoga.hub.errors import SubscriptionError
+from hoga.hub.private import MissedEvent, PrivateStateEvent
 
 __all__ = [
     "EVENTS", "BaseWebSocketEvent", "CandleEvent", "DeltaEvent", "EpochEvent", "LiquidationEvent", "MarkPriceEvent", "MyAssetEvent",
-    "MyOrderEvent", "OrderbookEvent", "QuoteEvent", "StatusEvent", "SubscriptionErrorEvent", "TickerEvent", "TradeEvent",
+    "MyBalanceEvent", "MyFillEvent", "MyOrderEvent", "MyPositionEvent", "OrderbookEvent", "QuoteEvent", "StatusEvent",
+    "SubscriptionErrorEvent", "TickerEvent", "TradeEvent",
 ]  # fmt: skip
 
 
@@ -201,6 +221,36 @@ class MyAssetEvent(BaseWebSocketEvent, eq=False, gc=False):
         return body
 
 
+class MyFillEvent(BaseWebSocketEvent, eq=False, gc=False):
+    """`body` is a `Fill`."""
+
+    @property
+    def fill(self) -> Fill:
+        """Decoded."""
+        body: Fill = self.body
+        return body
+
+
+class MyBalanceEvent(BaseWebSocketEvent, eq=False, gc=False):
+    """`body` is a `BalanceChange`."""
+
+    @property
+    def change(self) -> BalanceChange:
+        """Decoded."""
+        body: BalanceChange = self.body
+        return body
+
+
+class MyPositionEvent(BaseWebSocketEvent, eq=False, gc=False):
+    """`body` is `Positions`."""
+
+    @property
+    def positions(self) -> Positions:
+        """Decoded."""
+        body: Positions = self.body
+        return body
+
+
 EVENTS: dict[DataType, type[BaseWebSocketEvent]] = {
     DataType.TICKER: TickerEvent,
     DataType.TRADE: TradeEvent,
@@ -211,7 +261,10 @@ EVENTS: dict[DataType, type[BaseWebSocketEvent]] = {
     DataType.MARK_PRICE: MarkPriceEvent,
     DataType.LIQUIDATION: LiquidationEvent,
     DataType.MY_ORDER: MyOrderEvent,
+    DataType.MY_FILL: MyFillEvent,
     DataType.MY_ASSET: MyAssetEvent,
+    DataType.MY_BALANCE: MyBalanceEvent,
+    DataType.MY_POSITION: MyPositionEvent,
 }
 """The event of each type of data."""
 
@@ -232,5 +285,5 @@ class SubscriptionErrorEvent(msgspec.Struct, frozen=True, kw_only=True):
     error: SubscriptionError
 
 
-StatusEvent = EpochEvent | SubscriptionErrorEvent
+StatusEvent = EpochEvent | SubscriptionErrorEvent | PrivateStateEvent | MissedEvent
 """What `on_status` gets."""

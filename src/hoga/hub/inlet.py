@@ -13,6 +13,7 @@ from hoga.hub.doors import Door, Take
 from hoga.hub.epochs import EpochManager
 from hoga.hub.independence import ConnectionIndependenceMonitor
 from hoga.hub.metrics import ConnectionMetrics
+from hoga.hub.private import MissedEvent, PrivateStateEvent
 from hoga.hub.routing import DataRoutingEngine
 from hoga.hub.states import WebSocketType
 from hoga.hub.wire import WireStats
@@ -49,7 +50,10 @@ class ConnectionBook:
 
 
 class HubInlet:
-    """One per venue and kind; epochs and doors are shared with nobody. `on_epoch(conn, epoch, up, why, streams)` tells of lives."""
+    """One per venue and kind; epochs and doors are shared with nobody. `on_epoch(conn, epoch, up, why, streams)` tells of lives.
+
+    `on_private` gets what a private connection has to say; `private_state` is the newest of it.
+    """
 
     def __init__(
         self,
@@ -59,6 +63,7 @@ class HubInlet:
         *,
         independence: ConnectionIndependenceMonitor,
         on_epoch: Callable[[HubInlet, str, int, bool, str, list[Stream]], object],
+        on_private: Callable[[HubInlet, PrivateStateEvent | MissedEvent], object],
     ) -> None:
         self.spec = spec
         self.kind = kind
@@ -69,6 +74,8 @@ class HubInlet:
         self._engine = engine
         self._independence = independence
         self._on_epoch = on_epoch
+        self._on_private = on_private
+        self.private_state: PrivateStateEvent | None = None
 
     # -- what wires call ----------------------------------------------------------------------------------------
 
@@ -133,6 +140,12 @@ class HubInlet:
         self.odd_frames += 1
         if book is not None:
             book.errors += 1
+
+    def tell(self, event: PrivateStateEvent | MissedEvent) -> None:
+        """What those who want private streams should know of their connection."""
+        if isinstance(event, PrivateStateEvent):
+            self.private_state = event
+        self._on_private(self, event)
 
     def has_come(self, stream: Stream, conn: str, epoch: int) -> bool:
         """Whether that life of the connection has brought the stream."""

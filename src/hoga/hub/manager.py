@@ -29,6 +29,7 @@ from hoga.hub.mailbox import Overflow
 from hoga.hub.metrics import ConnectionMetrics, PerformanceMetrics
 from hoga.hub.pace import Pace
 from hoga.hub.pool import DataPoolManager
+from hoga.hub.private import MissedEvent, PrivateStateEvent
 from hoga.hub.resolve import Resolver
 from hoga.hub.routing import Callback, DataRoutingEngine, Delivery, RoutingStats
 from hoga.hub.states import MANAGER_MOVES, GlobalManagerState, WebSocketType, move
@@ -142,7 +143,15 @@ class GlobalWebSocketManager:
         key = (wire.venue, wire.kind)
         self._wires[key] = wire
         self._used[key] = asyncio.Event()
-        self._inlets[key] = HubInlet(self._venues[wire.venue], wire.kind, self.engine, independence=self.independence, on_epoch=self._epoch)
+        spec = self._venues[wire.venue]
+        self._inlets[key] = HubInlet(
+            spec if wire.kind is WebSocketType.PUBLIC else spec.private_side(),
+            wire.kind,
+            self.engine,
+            independence=self.independence,
+            on_epoch=self._epoch,
+            on_private=self._private_event,
+        )
         if self.state is not GlobalManagerState.IDLE:
             wire.start(self._inlets[key])
 
@@ -229,6 +238,7 @@ class GlobalWebSocketManager:
             self._serve(component_id, stream, mode, consumer.put)
         for error in subscription.errors:
             self._tell_error(component_id, error)
+        self._tell_private_states(component_id, subscription)
         return subscription
 
     async def unregister_component(self, component_id: str) -> None:
@@ -236,7 +246,7 @@ class GlobalWebSocketManager:
         self._leave(component_id)
 
     def _serve(self, component_id: str, stream: Stream, mode: Mode, put: Callable[[BaseWebSocketEvent], object]) -> None:
-        latest = self._latest(stream)
+        latest = None if self._is_private(stream) else self._latest(stream)
         if mode is Mode.SNAPSHOT:
             if latest is not None:
                 put(latest)
@@ -332,8 +342,7 @@ class GlobalWebSocketManager:
         return stream.venue, WebSocketType.PRIVATE if self._is_private(stream) else WebSocketType.PUBLIC
 
     def _is_private(self, stream: Stream) -> bool:
-        data_type = self._venues[stream.venue].channel_of(stream.channel).data_type
-        return data_type is not None and data_type.private
+        return self._venues[stream.venue].is_private(stream.channel)
 
     # -- status -------------------------------------------------------------------------------------------------
 
@@ -342,6 +351,19 @@ class GlobalWebSocketManager:
         event = EpochEvent(venue=inlet.spec.name, conn=conn, epoch=epoch, up=up, why=why)
         for component_id in told:
             self._status(component_id, event)
+
+    def _private_event(self, inlet: HubInlet, event: PrivateStateEvent | MissedEvent) -> None:
+        """For everybody who wants anything of that account."""
+        streams = self._told.get((inlet.spec.name, inlet.kind), [])
+        for component_id in {name for stream in streams for name in self.subscriptions.components_of(stream)}:
+            self._status(component_id, event)
+
+    def _tell_private_states(self, component_id: str, subscription: ComponentSubscription) -> None:
+        """Who comes later learns what the others know."""
+        for key in {self._key(stream) for stream in subscription.streams if self._is_private(stream)}:
+            inlet = self._inlets.get(key)
+            if inlet is not None and inlet.private_state is not None and self._told.get(key):
+                self._status(component_id, inlet.private_state)
 
     def _tell_error(self, component_id: str, error: SubscriptionError) -> None:
         symbols = ",".join(error.symbols)
@@ -377,7 +399,7 @@ class GlobalWebSocketManager:
                 continue
             known = self.resolver.known.get(stream.venue)
             door = inlet.doors.get(stream)
-            if door is not None and door.count:
+            if (door is not None and door.count) or self._is_private(stream):
                 del self._first_wanted[stream]
             elif known is not None and stream.symbol not in known:
                 self._reject(stream, "the venue lists no such symbol")

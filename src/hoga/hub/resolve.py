@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.hub.errors import SubscriptionError
-from hoga.hub.subscriptions import Resolved, SubscriptionSpec
+from hoga.hub.subscriptions import Mode, Resolved, SubscriptionSpec
+from hoga.venues.private import CHANNELS, EVERYTHING
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["Resolver"]
@@ -29,6 +31,8 @@ class Resolver:
     def __call__(self, component_id: str, wish: SubscriptionSpec) -> Resolved:
         """The streams of `wish` and what is wrong with the rest. Raises SubscriptionError when nothing of it makes sense."""
         symbols = tuple(wish.symbols)
+        if wish.data_type.private:
+            return self._private(component_id, wish, symbols or (EVERYTHING,))
         if not symbols:
             raise SubscriptionError(component_id, wish.venue or "", (), "no symbols")
         spec = self._venue_of(component_id, wish, symbols)
@@ -43,6 +47,28 @@ class Resolver:
                 hint = f"did you mean {symbol.upper()}?" if spec.is_symbol(symbol.upper()) and symbol != symbol.upper() else None
                 errors.append(SubscriptionError(component_id, spec.name, (symbol,), found, hint=hint))
         return Resolved(streams, errors)
+
+    def _private(self, component_id: str, wish: SubscriptionSpec, symbols: tuple[str, ...]) -> Resolved:
+        """Of an account: of some symbols, or of all (`*`). What is about currencies is of the account, whatever the symbols."""
+        spec = self._venue_of(component_id, wish, symbols)
+        if spec.private is None or wish.data_type not in spec.private.decode:
+            raise SubscriptionError(component_id, spec.name, symbols, f"has no {wish.data_type} stream here")
+        if wish.mode is Mode.SNAPSHOT:
+            raise SubscriptionError(component_id, spec.name, symbols, "private streams have no snapshot", hint="ask REST for it")
+        whole = wish.data_type in (DataType.MY_ASSET, DataType.MY_BALANCE)
+        streams: list[Stream] = []
+        errors: list[SubscriptionError] = []
+        for symbol in dict.fromkeys((EVERYTHING,) if whole else symbols):
+            if symbol != EVERYTHING and not self._is_known(spec, symbol):
+                errors.append(SubscriptionError(component_id, spec.name, (symbol,), "the venue lists no such symbol"))
+                continue
+            stream = self._made.get((spec.name, symbol, CHANNELS[wish.data_type])) or spec.private_stream(symbol, wish.data_type)
+            self._made[spec.name, symbol, stream.channel] = stream
+            streams.append(stream)
+        return Resolved(streams, errors)
+
+    def _is_known(self, spec: VenueSpec, symbol: str) -> bool:
+        return spec.is_symbol(symbol) and symbol in self.known.get(spec.name, (symbol,))
 
     def forget(self, stream: Stream) -> None:
         """Nobody wants it any more."""

@@ -32,7 +32,7 @@ class Mode(StrEnum):
 
 
 class SubscriptionSpec(msgspec.Struct, frozen=True):
-    """One wish: a type of data for symbols.
+    """One wish: a type of data for symbols. Of private data, no symbols means the whole account.
 
     `venue` None: the one whose symbols look like these. `interval` is of candles, in the venue's words, None for its
     default. `channel` names the venue's own channel instead of the usual one of the type (`depth5@100ms`, `orderbook.5`).

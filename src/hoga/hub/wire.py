@@ -13,6 +13,7 @@ import msgspec
 
 from hoga.core.streams import Stream
 from hoga.hub.doors import Take
+from hoga.hub.private import MissedEvent, PrivateStateEvent
 from hoga.hub.states import ConnectionState, WebSocketType
 
 __all__ = ["Inlet", "Wire", "WireStats"]
@@ -47,6 +48,9 @@ class Inlet(Protocol):
 
     def odd(self, conn: str, epoch: int, now_ns: int, frame: bytes) -> None:
         """A frame that nobody takes as it stands."""
+
+    def tell(self, event: PrivateStateEvent | MissedEvent) -> None:
+        """What those who want private streams should know of their connection."""
 
     def has_come(self, stream: Stream, conn: str, epoch: int) -> bool:
         """Whether that life of the connection has brought the stream."""

@@ -1,18 +1,28 @@
-"""net.rest: the few public REST calls hoga makes by itself. Limits are the venue's answer to obey, never to test."""
+"""net.rest: the few REST calls hoga makes by itself. Limits are the venue's answer to obey, never to test."""
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import aiohttp
 
 from hoga.core.errors import RateLimited, Refused, VenueError
+from hoga.core.secret import Secret
 
-__all__ = ["RestClient"]
+__all__ = ["RestClient", "RestReply"]
 
 _DEFAULT_RETRY_S = 60.0
+
+
+class RestReply(NamedTuple):
+    """An answer of whatever status. `retry_after_s`: the venue's wish, None without one."""
+
+    status: int
+    body: bytes
+    retry_after_s: float | None
 
 
 class RestClient:
@@ -48,6 +58,20 @@ class RestClient:
                 return body
         except (aiohttp.ClientError, TimeoutError, OSError) as fault:
             raise VenueError(self.venue, f"no answer from {self._base}{path}: {fault or type(fault).__name__}") from fault
+
+    async def call(self, method: str, path: str, *, headers: Mapping[str, Secret]) -> RestReply:
+        """Any call, any answer. Raises VenueError when there is none; its text holds no header."""
+        assert self._session is not None, "used inside `async with`"
+        request = self._session.request
+        try:
+            async with request(
+                method, self._base + path, headers={name: value.reveal() for name, value in headers.items()}, allow_redirects=False
+            ) as answer:
+                wish = answer.headers.get("Retry-After")
+                return RestReply(answer.status, await answer.read(), None if wish is None else _seconds(wish))
+        except (aiohttp.ClientError, TimeoutError, OSError) as fault:
+            why = type(fault).__name__
+            raise VenueError(self.venue, f"no answer from {self._base}{path.partition('?')[0]}: {why}") from None
 
 
 def _seconds(text: str | None) -> float:

@@ -7,8 +7,9 @@ one, and calls it. Everything else (control frames, pings, odd frames, fragments
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import time_ns
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from picows import WSCloseCode, WSError, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
 
 from hoga.core.errors import ConnectFailed, HandshakeRefused
+from hoga.core.secret import Secret
 
 __all__ = ["MAX_FRAME_BYTES", "CloseInfo", "Link", "Take", "open_link"]
 
@@ -25,6 +27,10 @@ _READ_BUFFER_BYTES = 64 * 1024
 
 _KEYS_PER_STREAM = 4
 """What is remembered of a shorter name reaches into its payload, whose first bytes may change."""
+
+_quiet = logging.getLogger("hoga.net.ws")
+_quiet.setLevel(logging.WARNING)
+"""What the library logs with: below this it writes down whole requests, whose headers may hold keys."""
 
 Take = Callable[[int, bytes], object]
 """Takes (recv_ns, frame). Answers None, or something true when the frame is not whole as it stands."""
@@ -191,17 +197,24 @@ async def open_link(
     timeout_s: float,
     mark: bytes = b"{",
     start: int = 12,
+    target: Secret = Secret(""),
+    headers: Mapping[str, Secret] | None = None,
 ) -> Link:
     """Connect to `url` and finish the handshake within `timeout_s`.
 
-    Raises ConnectFailed or HandshakeRefused (with the server's Retry-After).
+    `target`: a path that nobody may see, after the `url`. `headers`: to be sent with the handshake.
+    Raises ConnectFailed or HandshakeRefused (with the server's Retry-After); their cause is left out where its frames
+    would hold what nobody may see.
     """
     secure = urlsplit(url).scheme == "wss"
+    hidden = bool(target or headers)
     try:
         async with asyncio.timeout(timeout_s):
             _, link = await ws_connect(
                 lambda: Link(table, on_odd, on_open, mark=mark, start=start),
-                url,
+                url + target.reveal(),
+                logger_name=_quiet,
+                extra_headers={name: value.reveal() for name, value in (headers or {}).items()},
                 ssl_context=tls if secure else None,
                 websocket_handshake_timeout=timeout_s,
                 enable_auto_pong=False,
@@ -213,13 +226,16 @@ async def open_link(
     except WSHandshakeError as fault:
         response = fault.response
         if response is None:
-            raise ConnectFailed(name, f"no WebSocket handshake at {url}: {fault}", epoch=epoch) from fault
-        raise HandshakeRefused(name, int(response.status), epoch=epoch, retry_after_s=_retry_after(response.headers)) from fault
+            raise ConnectFailed(name, f"no WebSocket handshake at {url}: {fault}", epoch=epoch) from (None if hidden else fault)
+        retry_after_s, body = _retry_after(response.headers), fault.raw_body or b""
+        raise HandshakeRefused(name, int(response.status), epoch=epoch, retry_after_s=retry_after_s, body=body) from (
+            None if hidden else fault
+        )
     except (OSError, WSError, TimeoutError, asyncio.CancelledError) as fault:
         if isinstance(fault, asyncio.CancelledError):
             raise
         why = f"no answer within {timeout_s:g} s" if isinstance(fault, TimeoutError) else str(fault) or type(fault).__name__
-        raise ConnectFailed(name, f"cannot connect to {url}: {why}", epoch=epoch) from fault
+        raise ConnectFailed(name, f"cannot connect to {url}: {why}", epoch=epoch) from (None if hidden else fault)
     assert isinstance(link, Link)
     return link
 

@@ -46,8 +46,7 @@ OVERLAP = 8
 """More than one leg brings this stream: every frame but the first of its kind is a duplicate."""
 
 CHUNK_ITEMS = 3 * 256
-"""A lane's batch is flushed at 256 records, 350 KiB of depth20: still in the second cache, and, when there is time to
-compress it, with frames of one stream to group (of 100 symbols: 5.1 µs a frame to compress 48 records, 1.6 for 256)."""
+"""A lane's batch is flushed at 256 records, 350 KiB of depth20: still in the second cache."""
 
 REORDER_NS = 2_000_000_000
 """A hole in the ids may be filled by a late frame for so long (the other leg's skew) before it is written down."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from statistics import median
 from typing import NamedTuple, Protocol
 
@@ -20,6 +20,7 @@ from hoga.quality.latency import LatencyWindow
 
 __all__ = ["GateMove", "LatencyRules", "Lateness", "Timed"]
 
+_STEP_SYMBOLS = 64
 _REPORT_NS = 100_000
 """A median is told anew when it moved by a tenth of a millisecond, or by one part in a hundred."""
 
@@ -64,7 +65,7 @@ class _Symbol:
 class Lateness:
     """Latency of all symbols of a venue.
 
-    `told(symbol, median_ns, overhead_ns)` is called from `tick` for each symbol whose median moved enough to be written
+    `told(symbol, median_ns, overhead_ns)` is called from `ticking` for each symbol whose median moved enough to be written
     down. `offset_ns`: how far our clock is known to be ahead; the gate judges the latency without it, the data keep it.
     """
 
@@ -99,18 +100,19 @@ class Lateness:
         for state in self._symbols.values():
             state.window.clear()
 
-    def tick(self) -> list[GateMove]:
-        """Sample every source that brought something new, judge every gate. Returns the gates that moved."""
-        moves = []
-        for symbol, state in self._symbols.items():
+    def ticking(self) -> Iterator[GateMove | None]:
+        """Sample every source that brought something new, judge every gate: each that moved, and None now and then: a
+        step of a third of a millisecond is over."""
+        for at, (symbol, state) in enumerate(self._symbols.items()):
+            if at % _STEP_SYMBOLS == 0:
+                yield None
             if not _sample(state):
                 continue
             state.median_ns = state.window.median_ns()
             median_ns = None if state.median_ns is None else state.median_ns - self.offset_ns
             if state.gate.judge(median_ns) and median_ns is not None:
-                moves.append(GateMove(symbol, state.gate.closed, median_ns))
+                yield GateMove(symbol, state.gate.closed, median_ns)
             self._tell(symbol, state)
-        return moves
 
     def _tell(self, symbol: str, state: _Symbol) -> None:
         now, told = state.median_ns, state.told_ns

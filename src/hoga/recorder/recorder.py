@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import time_ns
 from typing import NamedTuple
@@ -36,7 +36,8 @@ from hoga.venues.spec import VenueSpec
 
 __all__ = ["LegStats", "Probe", "Recorder", "RecorderConfig", "directories_for"]
 
-_LANE_STREAMS = 512
+_LANE_STREAMS = 1024
+_STEP_STREAMS = 128
 _MEMORY = ((64, 4096), (256, 512), (1 << 32, 128))
 """Ids that are remembered for each stream whose ids only grow, by the number of streams: some 60 bytes each."""
 
@@ -138,6 +139,7 @@ class Recorder:
         self._marked: dict[str, int] = {}
         self._disk_full = False
         self._started = False
+        self._pulse = Pulse()
         self.odd_frames = 0
         self.unrecorded_odd = 0
         self._build(streams)
@@ -145,7 +147,7 @@ class Recorder:
     def _build(self, streams: list[Stream]) -> None:
         memory = next(ids for limit, ids in _MEMORY if len(streams) <= limit)
         config = self.config
-        pulse = Pulse()
+        pulse = self._pulse
         for number, members in enumerate(_lanes(streams)):
             lane = Lane(
                 number,
@@ -223,6 +225,7 @@ class Recorder:
         ended = [intake.down_since for intake in self.intakes.values() if intake.down_since is not None]
         for lane in self.lanes:
             lane.end(now)
+        self._pulse.close()
         streams = {name: intake.runs() for name, intake in self.intakes.items() if intake.live_from_ns is not None}
         return LastLife(ns=max(ended, default=now), reason=Reason.SHUTDOWN, streams=streams)
 
@@ -353,21 +356,28 @@ class Recorder:
 
     def tick(self, now: int) -> None:
         """Once a second."""
-        for intake in self.intakes.values():
-            intake.end_counting()
-            intake.drain_holes(older_than_ns=now - REORDER_NS)
+        for _ in self.ticking(now):
+            pass
+
+    def ticking(self, now: int) -> Iterator[None]:
+        """`tick` in steps of a third of a millisecond: between two of them frames may be taken."""
         for lane in self.lanes:
             lane.tick(now)
+        for at, intake in enumerate(self.intakes.values()):
+            if at % _STEP_STREAMS == 0:
+                yield
+            intake.end_counting()
+            intake.drain_holes(older_than_ns=now - REORDER_NS)
 
-    def latency_tick(self) -> list[GateMove]:
-        """Sample latencies, move gates. Returns the gates that moved."""
-        moves = self.lateness.tick()
-        for move in moves:
-            for intake in self.intakes.values():
-                if intake.stream.symbol == move.symbol:
-                    intake.mode = intake.mode | GATED if self.lateness.is_closed(move.symbol) else intake.mode & ~GATED
-            self._mark(move)
-        return moves
+    def latency_ticking(self) -> Iterator[GateMove | None]:
+        """Sample latencies, move gates: each gate that moved, and None where frames may be taken in between."""
+        for move in self.lateness.ticking():
+            if move is not None:
+                for intake in self.intakes.values():
+                    if intake.stream.symbol == move.symbol:
+                        intake.mode = intake.mode | GATED if self.lateness.is_closed(move.symbol) else intake.mode & ~GATED
+                self._mark(move)
+            yield move
 
     def _mark(self, move: GateMove) -> None:
         """`LATENCY_GATE = mark`: everything is recorded, and the ledger says when it was late."""

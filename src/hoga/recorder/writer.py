@@ -9,7 +9,6 @@ fsyncs anew).
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import threading
@@ -155,7 +154,6 @@ class JournalWriter:
     # -- the writing thread -------------------------------------------------------------------------------------
 
     def _write_all(self) -> None:
-        _stand_back()
         while True:
             item = self._queue.get()
             if item is None:
@@ -349,14 +347,3 @@ def _write_behind(file: _File, chunks: list[bytes]) -> None:
             os.ftruncate(file.fd, file.size)
         raise
     file.size += sum(map(len, chunks))
-
-
-def _stand_back() -> None:
-    """Let this thread never push the event loop aside, where the system knows such manners (Linux).
-
-    Woken by a `put` it would otherwise be scheduled at once, find the interpreter's lock taken, and be put to sleep again:
-    four needless switches for each batch (10,000 frames/s: 2,200 switches a second of this thread, then 300).
-    """
-    if hasattr(os, "SCHED_BATCH"):
-        with contextlib.suppress(OSError):  # forbidden in some sandboxes
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hoga.core.market import Body, DataType
 from hoga.core.streams import Stream
+from hoga.venues.private import CHANNELS, EVERYTHING, PrivateSpec
 
 __all__ = ["ChannelSpec", "FrameKey", "Limits", "RestPaths", "VenueSpec"]
+
+_NEVER_S = 1e12
+"""An account may be quiet for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class VenueSpec:
     `reply(frame)`: None when the frame is no answer to a control request, else what the venue complains of ("" for none).
     `server_time_ms(body)`, `symbols(body)` and `book(body)` (a depth snapshot) read the REST replies.
     `channels`: the channel that serves a type of data, `{interval}` to be filled in. `is_symbol(text)`: could be one of the venue's.
+    `private`: what it tells of an account, None where hoga cannot ask. All functions above are about public streams.
     """
 
     name: str
@@ -121,3 +126,30 @@ class VenueSpec:
     replace: Callable[[list[str], list[str], int], bytes] | None = None
     book: Callable[[bytes], Body] | None = None
     default_interval: str = "1m"
+    private: PrivateSpec | None = None
+
+    def describe(self, channel: str) -> ChannelSpec:
+        """The description of a channel, public or private. Raises ValueError for one that does not exist."""
+        data_type = self.private.type_of(channel) if self.private is not None else None
+        if data_type is None or self.private is None:
+            return self.channel_of(channel)
+        return ChannelSpec(data_type, None, None, False, None, None, _NEVER_S, data_type=data_type, decode=self.private.decode[data_type])
+
+    def is_private(self, channel: str) -> bool:
+        """Whether a channel is about an account."""
+        return self.private is not None and self.private.type_of(channel) is not None
+
+    def private_stream(self, symbol: str, data_type: DataType) -> Stream:
+        """The stream of one symbol's private data, or of the account's (`EVERYTHING`). Raises ValueError for what there is not."""
+        if self.private is None or data_type not in self.private.decode:
+            raise ValueError(f"{self.name} has no {data_type} stream")
+        if symbol != EVERYTHING and not self.is_symbol(symbol):
+            raise ValueError(f"{symbol!r} cannot be a symbol")
+        channel = CHANNELS[data_type]
+        return Stream(venue=self.name, symbol=symbol, channel=channel, name=f"{symbol}@{channel}", kind=data_type)
+
+    def private_side(self) -> VenueSpec:
+        """The same venue as its private streams see it: a whole frame is a payload, and a stream is known by its name."""
+        return replace(
+            self, channel_of=self.describe, frame_key=lambda stream: stream.name.encode(), split=lambda frame: None, wrapped=False
+        )

@@ -2,6 +2,6 @@
 
 from hoga.app.config.load import find_config, load_config
 from hoga.app.config.model import Config, ProgramConfig, Setting, VenueConfig
-from hoga.app.config.values import Secret
+from hoga.core.secret import Secret
 
 __all__ = ["Config", "ProgramConfig", "Secret", "Setting", "VenueConfig", "find_config", "load_config"]

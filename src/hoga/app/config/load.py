@@ -17,9 +17,10 @@ from typing import Any
 from hoga.app.config.keys import BY_NAME, KEYS, Key, Kind, Scope, expectation
 from hoga.app.config.model import Config, ProgramConfig, Setting, VenueConfig
 from hoga.app.config.parse import Assignment, Origin, nearest_name, parse_environment, parse_file, parse_overrides
-from hoga.app.config.values import Secret, Value, is_loopback, read_value
+from hoga.app.config.values import Value, is_loopback, read_value
 from hoga.app.streams import plan_streams
 from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.core.secret import Secret
 from hoga.venues.endpoints import CLASSIC_VENUE, VENUE_DEFAULTS, VenueDefaults
 from hoga.venues.registry import VENUES
 

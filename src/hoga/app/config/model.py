@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.app.config.values import Secret
+from hoga.core.secret import Secret
 
 __all__ = ["Config", "ProgramConfig", "Setting", "VenueConfig"]
 

@@ -11,36 +11,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hoga.app.config.keys import Key, Kind
+from hoga.core.secret import Secret
 
-__all__ = ["Secret", "Value", "is_loopback", "read_value"]
+__all__ = ["Value", "is_loopback", "read_value"]
 
 _HOST = re.compile(r"^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$")
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-
-
-class Secret:
-    """A text that never shows: not in a repr, a log line, an error or `config show`. `reveal()` gives it."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The text itself, for the one place that signs with it or compares it."""
-        return self._text
-
-    def __bool__(self) -> bool:
-        return bool(self._text)
-
-    def __repr__(self) -> str:
-        return "***" if self._text else "(not set)"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._text == self._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
 
 
 Value = int | float | bool | str | Path | Secret | tuple[str, ...] | tuple[int, ...] | None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from hoga.core.market import Body, DataType
 from hoga.venues.binance import payloads, wire
+from hoga.venues.binance.private import SPOT_PRIVATE
 from hoga.venues.spec import ChannelSpec, Limits, RestPaths, VenueSpec
 
 __all__ = ["SPOT"]
@@ -93,4 +94,5 @@ SPOT = VenueSpec(
     },
     examples=(*_EXAMPLES, "depth10@100ms", "depth5@100ms", "depth20", "depth", "kline_1s", "miniTicker", "avgPrice"),
     book=payloads.rest_book,
+    private=SPOT_PRIVATE,
 )

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from hoga.core.market import Body, DataType
 from hoga.core.streams import Stream
 from hoga.venues.binance import payloads, wire
+from hoga.venues.binance.private import USDM_PRIVATE
 from hoga.venues.spec import ChannelSpec, Limits, RestPaths, VenueSpec
 
 __all__ = ["USDM"]
@@ -120,4 +121,5 @@ USDM = VenueSpec(
     },
     examples=(*_EXAMPLES, "depth10@100ms", "depth5@100ms", "depth20", "depth", "miniTicker"),
     book=payloads.rest_book,
+    private=USDM_PRIVATE,
 )

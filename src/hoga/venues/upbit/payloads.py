@@ -14,10 +14,10 @@ from typing import TypeVar
 
 import msgspec
 
-from hoga.core.market import Asset, Assets, Body, Book, Candle, Order, Side, Ticker, Trade
+from hoga.core.market import Asset, Assets, Body, Book, Candle, Fill, Order, Side, Ticker, Trade
 from hoga.core.times import MS_NS, SECOND_NS
 
-__all__ = ["book", "candle", "my_asset", "my_order", "ticker", "trade"]
+__all__ = ["book", "candle", "my_asset", "my_fill", "my_order", "ticker", "trade"]
 
 S = TypeVar("S")
 
@@ -66,6 +66,7 @@ class _Candle(msgspec.Struct, gc=False):
 
 
 class _Order(msgspec.Struct, gc=False):
+    code: str
     uuid: str
     ask_bid: str
     order_type: str
@@ -75,8 +76,23 @@ class _Order(msgspec.Struct, gc=False):
     volume: Decimal | None = None
     executed_volume: Decimal | None = None
     remaining_volume: Decimal | None = None
+    avg_price: Decimal | None = None
     identifier: str | None = None
     trade_uuid: str | None = None
+
+
+class _Fill(msgspec.Struct, gc=False):
+    code: str
+    uuid: str
+    ask_bid: str
+    trade_uuid: str
+    price: Decimal
+    volume: Decimal
+    timestamp: int
+    trade_fee: Decimal | None = None
+    is_maker: bool | None = None
+    identifier: str | None = None
+    trade_timestamp: int | None = None
 
 
 class _Asset(msgspec.Struct, gc=False):
@@ -152,18 +168,42 @@ def _candle(raw: _Candle) -> Candle:
 
 
 def _order(raw: _Order) -> Order:
+    """In state `trade`, price and volume are those of the fill: the order's price is not told then, its volume is the sum."""
+    quantity, price = raw.volume, raw.price
+    if raw.state == "trade":
+        known = raw.executed_volume is not None and raw.remaining_volume is not None
+        quantity, price = (raw.executed_volume or Decimal(0)) + (raw.remaining_volume or Decimal(0)) if known else None, None
     return Order(
+        symbol=raw.code,
         order_id=raw.uuid,
         state=raw.state,
         side=_side(raw.ask_bid),
         order_type=raw.order_type,
-        price=raw.price,
-        quantity=raw.volume,
+        price=price,
+        quantity=quantity,
         filled=raw.executed_volume,
         remaining=raw.remaining_volume,
+        average=raw.avg_price or None,
         client_id=raw.identifier,
         fill_id=raw.trade_uuid,
         event_ns=raw.timestamp * MS_NS,
+    )
+
+
+def _fill(raw: _Fill) -> Fill:
+    """The fee is in the currency that the pair is quoted in."""
+    return Fill(
+        symbol=raw.code,
+        order_id=raw.uuid,
+        fill_id=raw.trade_uuid,
+        side=_side(raw.ask_bid),
+        price=raw.price,
+        quantity=raw.volume,
+        fee=raw.trade_fee,
+        fee_currency=raw.code.partition("-")[0] if raw.trade_fee is not None else None,
+        maker=raw.is_maker,
+        client_id=raw.identifier,
+        event_ns=(raw.trade_timestamp or raw.timestamp) * MS_NS,
     )
 
 
@@ -182,5 +222,7 @@ candle = _reader(_Candle, _candle)
 """`candle.*`."""
 my_order = _reader(_Order, _order)
 """`myOrder`."""
+my_fill = _reader(_Fill, _fill)
+"""`myOrder` in state `trade`."""
 my_asset = _reader(_Assets, _my_assets)
 """`myAsset`."""

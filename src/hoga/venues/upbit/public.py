@@ -22,6 +22,7 @@ from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.venues.spec import ChannelSpec, FrameKey, Limits, RestPaths, VenueSpec
 from hoga.venues.upbit import payloads
+from hoga.venues.upbit.private import PRIVATE
 
 __all__ = ["UPBIT"]
 
@@ -184,4 +185,5 @@ UPBIT = VenueSpec(
     key=FrameKey(mark=b",", start=22),
     wrapped=False,
     replace=replace,
+    private=PRIVATE,
 )
