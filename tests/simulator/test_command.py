@@ -37,6 +37,26 @@ def test_one_json_line_when_ready_and_a_clean_stop(number: signal.Signals, statu
     assert process.returncode == status
 
 
+def test_several_venues_tell_all_their_doors() -> None:
+    process = start("--json", "--venues", "binance,upbit", "--symbols", "BTCUSDT,KRW-BTC", "--seconds", "5")
+    assert process.stdout is not None
+    venues = json.loads(process.stdout.readline())["venues"]
+    assert venues["upbit"]["private"] == venues["upbit"]["ws"] != venues["binance"]["ws"]
+    with urlopen(f"{venues['upbit']['rest']}/v1/market/all") as answer:
+        assert [row["market"] for row in json.load(answer)] == ["KRW-BTC"]
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+
+
+def test_a_venue_that_the_captures_lack_says_so(tmp_path: Path) -> None:
+    capture = tmp_path / "ticker.jsonl"
+    capture.write_text('{"type":"ticker","code":"KRW-BTC","timestamp":1752472006666}\n')
+    process = start("--replay", str(capture), "--venues", "binance,upbit", "--seconds", "0.1")
+    _, err = process.communicate(timeout=10)
+    assert "binance: the captures hold nothing of it" in err
+    assert "upbit: the captures" not in err
+
+
 def test_seconds_end_it() -> None:
     process = start("--seconds", "0.1")
     out, _ = process.communicate(timeout=10)

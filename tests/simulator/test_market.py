@@ -39,7 +39,7 @@ def test_rebuilding_from_the_cuts_gives_the_book_at_every_cut(symbol: str, seed:
     last_fast = last_slow = market.book.update_id
     for number in range(1, 41):
         market.run_until(START_NS + number * CUT_NS)
-        fast, slow = market.cut(slow=number % 10 == 0)
+        fast, slow = market.cut(100), market.cut(1000) if number % 10 == 0 else None
         if fast is not None:
             assert fast.first_id == last_fast + 1
             last_fast = fast.final_id
@@ -142,8 +142,8 @@ class TestOrdersOfOthers:
         assert report.resting is not None
         assert report.resting.owner == "me"
         assert report.resting in market.book.bids.levels[price].orders.values()
-        assert market.cancel(report.order_id) is report.resting
-        assert market.cancel(report.order_id) is None
+        assert market.cancel(report.order_id, START_NS) is report.resting
+        assert market.cancel(report.order_id, START_NS) is None
 
     def test_a_marketable_order_prints_trades_and_rests_the_remainder(self) -> None:
         market = self.market()

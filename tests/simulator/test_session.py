@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoga.simulator.binance.session import Limits, Session
+from hoga.simulator.binance.heartbeat import Limits
+from hoga.simulator.binance.session import Session
 from hoga.simulator.protocol import Action, Close, Ping, Pong, Subscribed, Text, Unsubscribed
 
 S = 1_000_000_000
@@ -85,9 +86,9 @@ def test_bad_requests_are_answered_with_nested_errors(request_: dict, code: int,
 
 
 @pytest.mark.parametrize(
-    "request_id, fine", [(1, True), (-(2**63), True), (2**63, False), ("abc9", True), ("a" * 37, False), ("a-b", False)]
+    "request_id, fine", [(1, True), (-(2**63), True), (2**63, False), ("abc9", True), ("a" * 37, False), ("a-b", True), ("a b", False)]
 )
-def test_ids_are_signed_64_bit_or_short_alphanumeric(request_id: object, fine: bool) -> None:
+def test_ids_are_signed_64_bit_or_short_text(request_id: object, fine: bool) -> None:
     answer = reply(ask(session(), {"method": "LIST_SUBSCRIPTIONS", "id": request_id}))
     assert ("result" in answer) is fine
     assert answer["id"] == (request_id if fine else None)

@@ -32,7 +32,7 @@ def sim(
     port: Annotated[
         int, typer.Option(min=0, max=65_534, help="Port of the streams; REST is on the next one. 0: the system chooses both.")
     ] = 0,
-    venues: Annotated[str, typer.Option(help="Venues to simulate, comma-separated: binance, upbit.")] = "binance",
+    venues: Annotated[str, typer.Option(help="Venues to simulate, comma-separated: binance, binance-usdm, upbit.")] = "binance",
     symbols: Annotated[
         str,
         typer.Option(
@@ -157,4 +157,7 @@ def _announce(simulator: Simulator, *, as_json: bool) -> None:
     for name, venue in simulator.venues.items():
         print_text(f"{name} streams  {venue.urls['ws']}")
         print_text(f"{name} REST     {venue.urls['rest']}")
+    for name, venue in simulator.venues.items():
+        if simulator.config.replay and venue.player is None:
+            note(f"{name}: the captures hold nothing of it; its market is a seeded one")
     note(f"truth and faults: {simulator.rest_url}/sim/status; ready, Ctrl-C to stop")

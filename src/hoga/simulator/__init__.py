@@ -5,7 +5,7 @@
 shared with the client side: a mistake made on both ends could hide.
 """
 
-from hoga.simulator.binance.session import Limits
+from hoga.simulator.binance.heartbeat import Limits
 from hoga.simulator.config import RestLimits, SimulatorConfig
 from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
 from hoga.simulator.faults import Fault, FaultKind

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.simulator.binance.session import Limits
+from hoga.simulator.binance.heartbeat import Limits
 from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
 from hoga.simulator.upbit.limits import UpbitLimits
 from hoga.simulator.upbit.token import Account
@@ -17,10 +17,11 @@ __all__ = ["RestLimits", "SimulatorConfig"]
 class RestLimits(msgspec.Struct, frozen=True, kw_only=True):
     """REST and connection budgets per address. Times are simulated seconds.
 
-    After `refusals_before_ban` refusals within one window the address is banned (HTTP 418) for `ban_s`, doubled each time.
+    `weight_per_minute` None is the venue's own. After `refusals_before_ban` refusals within one window the address is
+    banned (HTTP 418) for `ban_s`, doubled each time.
     """
 
-    weight_per_minute: int = 6_000
+    weight_per_minute: int | None = None
     connects: int = 300
     connects_window_s: float = 300.0
     refusals_before_ban: int = 20
@@ -31,7 +32,8 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a simulator can be told. `port` 0 lets the system choose every port; else a venue's
     streams are on `port`, its REST on `port` + 1, the next venue's on `port` + 2, …
 
-    `speed` scales every timer (and the pace of a replay); `replay_max` sends a replay as fast as clients take it.
+    `limits` replaces Binance's for stream connections, None leaves each venue its own. `speed` scales every timer (and the
+    pace of a replay); `replay_max` sends a replay as fast as clients take it.
     Of `symbols`, each venue trades those that are spelt like its own, and its well-known ones when there are none.
     `start_ns` is where the simulated clock starts, None for now.
     """
@@ -43,7 +45,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 1
     speed: float = 1.0
     start_ns: int | None = None
-    limits: Limits = Limits()
+    limits: Limits | None = None
     rest_limits: RestLimits = RestLimits()
     upbit: UpbitLimits = UpbitLimits()
     upbit_accounts: tuple[Account, ...] = (Account(),)

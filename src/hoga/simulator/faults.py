@@ -54,6 +54,9 @@ class FaultKind(StrEnum):
     REFUSE_TCP = "refuse-tcp"
     REST_ERROR = "rest-error"
     REST_SLOW = "rest-slow"
+    REPLY_LOST = "reply-lost"
+    KEY_REVOKED = "key-revoked"
+    KEY_EXPIRED = "key-expired"
     CLOCK_STEP = "clock-step"
     CLOCK_SKEW = "clock-skew"
     DELIST = "delist"
@@ -75,6 +78,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     - server-shutdown: announces, and closes with `code` (1001) after `after_s`.
     - refuse: handshakes get HTTP `status` with `retry_after_s`. refuse-tcp: the port does not answer.
     - rest-error: `status` (with `retry_after_s` where it has one) on REST `paths`. rest-slow: `ms` later.
+    - reply-lost: the request on `paths` is carried out, and its answer replaced by HTTP `status` (0: the connection is cut).
+    - key-revoked, key-expired: API keys that match the glob `key` are no longer good while the fault lasts.
     - clock-step: printed times move by `ms`. clock-skew: they run `ppm` fast.
     - delist: `symbol` leaves trading; its streams fall silent.
     """
@@ -98,6 +103,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     after_s: float = 5.0
     size_bytes: int = 10 * 1024 * 1024
     symbol: str = ""
+    key: str = "*"
     ppm: float = 0.0
 
 

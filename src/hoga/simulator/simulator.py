@@ -16,7 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from hoga.simulator.admin import add_admin_routes
-from hoga.simulator.binance.venue import BinanceSpot
+from hoga.simulator.binance.venue import SPOT, binance_spot
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.engine import Engine
@@ -27,11 +27,12 @@ from hoga.simulator.sockets import Connection
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.truth import Truth
 from hoga.simulator.upbit.venue import Upbit
+from hoga.simulator.usdm.venue import USDM, binance_usdm
 from hoga.simulator.venue import Venue, VenueMaker
 
 __all__ = ["VENUES", "Simulator"]
 
-VENUES: dict[str, VenueMaker] = {BinanceSpot.name: BinanceSpot, Upbit.name: Upbit}
+VENUES: dict[str, VenueMaker] = {SPOT.name: binance_spot, USDM.name: binance_usdm, Upbit.name: Upbit}
 """Every venue that can be simulated, by name."""
 
 _STEP_NS = 20_000_000

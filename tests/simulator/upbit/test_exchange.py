@@ -151,6 +151,7 @@ def test_an_account_does_not_trade_with_itself() -> None:
         ({"price": "-5", "volume": "1"}, "validation_error"),
         ({"price": "NaN", "volume": "1"}, "validation_error"),
         ({"price": "100000500", "volume": "0.01"}, "invalid_price_bid"),
+        ({"price": "900500", "volume": "1"}, "invalid_price_bid"),
         ({"price": "100000000", "volume": "0.00004"}, "under_min_total_bid"),
         ({"price": "100000000", "volume": "0.00004", "side": "ask"}, "under_min_total_ask"),
         ({"price": "100000000", "volume": "1"}, "insufficient_funds_bid"),
@@ -168,6 +169,14 @@ def test_what_the_venue_refuses_changes_nothing(request_: dict, name: str) -> No
     assert refused.value.name == name
     assert made.events() == []
     assert money(made, "KRW") == (Decimal(100_000_000), 0)
+
+
+def test_a_market_that_left_trading_takes_no_orders() -> None:
+    made = exchange()
+    made.closed.add(CODE)
+    with pytest.raises(OrderRefused) as refused:
+        place(made, price="100000000", volume="0.01")
+    assert refused.value.name == "market_does_not_exist"
 
 
 def test_an_identifier_is_burnt_even_by_a_refused_order() -> None:

@@ -148,6 +148,13 @@ def test_a_sixth_message_within_a_second_is_too_many() -> None:
     assert error_of(ask(made, trades("KRW-BTC"))) == "Too Many Requests"
 
 
+@pytest.mark.parametrize("counts", [False, True])
+def test_whether_text_pings_are_messages_is_chosen(counts: bool) -> None:
+    made = session(text_ping_counts=counts)
+    answers = [made.text(b"PING", START) for _ in range(6)]
+    assert bool(answers[-1]) is counts
+
+
 def test_ping_as_text_begins_signs_of_life_on_a_ten_second_clock() -> None:
     made = session()
     assert made.text(b"PING", START) == []

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hoga.simulator.binance import payloads
+from hoga.simulator.binance.bars import BarStreams, DueBar
 from hoga.simulator.binance.dialect import printing
-from hoga.simulator.binance.names import ROLLING_WINDOWS, Channel, channel_of, symbol_part
+from hoga.simulator.binance.names import ROLLING_WINDOWS, channel_of, symbol_part
+from hoga.simulator.binance.pace import Pace
 from hoga.simulator.clock import SimClock
 from hoga.simulator.engine import AggTrade, Cut, Engine, Market, RollingStats, Trade
 from hoga.simulator.engine.tape import UTC8_MS
@@ -21,7 +23,6 @@ __all__ = ["CUT_NS", "Publisher"]
 CUT_NS = 100_000_000
 _CUTS_A_SECOND = 10
 _DAY_MS = 86_400_000
-_MOST_BEHIND_NS = 20 * CUT_NS
 _ALL_MINI = "!miniTicker@arr"
 
 
@@ -29,21 +30,24 @@ class Publisher:
     """Prints an engine's markets for a switchboard."""
 
     def __init__(self, engine: Engine, board: Switchboard, clock: SimClock) -> None:
-        self.skipped_ns = 0
         self._engine = engine
         self._board = board
         self._clock = clock
-        self._next_cut_ns = clock.now_ns() // CUT_NS * CUT_NS + CUT_NS
+        self._pace = Pace(engine, now_ns=clock.now_ns(), step_ns=CUT_NS, speed=clock.speed)
         self._names: dict[str, str] = {}
-        self._bar_streams: dict[str, dict[str, Channel]] = {}
-        self._bars_sent: dict[str, tuple[int, int]] = {}
+        self._bars = BarStreams()
         self._last_mini: dict[str, int] = {}
         self._delisted: set[str] = set()
 
     @property
     def next_cut_ns(self) -> int:
         """When the next depth interval ends."""
-        return self._next_cut_ns
+        return self._pace.next_ns
+
+    @property
+    def skipped_ns(self) -> int:
+        """Simulated time that was left out because the machine was too slow."""
+        return self._pace.skipped_ns
 
     def wake(self, names: list[str]) -> None:
         """Somebody subscribed: open the markets these streams need."""
@@ -53,7 +57,7 @@ class Publisher:
                 self._names.setdefault(symbol, symbol_part(name))
                 self._engine.market(symbol)
                 if channel.kind == "kline":
-                    self._bar_streams.setdefault(symbol_part(name), {})[name] = channel
+                    self._bars.wake(symbol_part(name), name, channel.argument, UTC8_MS if channel.utc8 else 0)
             elif name == _ALL_MINI:
                 for known in self._engine.instruments:
                     self._names.setdefault(known, known.lower())
@@ -72,18 +76,7 @@ class Publisher:
 
     def advance(self, now_ns: int) -> None:
         """Publish everything up to `now_ns`. What lies further back than two seconds of real time is left out."""
-        behind = now_ns - self._next_cut_ns
-        if behind > _MOST_BEHIND_NS * max(1.0, self._clock.speed):
-            self.skipped_ns += behind
-            self._next_cut_ns = now_ns // CUT_NS * CUT_NS
-            self._engine.skip_to(self._next_cut_ns)
-        while self._next_cut_ns <= now_ns:
-            self._engine.run_until(self._next_cut_ns)
-            self._publish_events(self._next_cut_ns)
-            self._publish_cut(self._next_cut_ns)
-            self._next_cut_ns += CUT_NS
-        self._engine.run_until(now_ns)
-        self._publish_events(now_ns)
+        self._pace.advance(now_ns, events=self._publish_events, boundary=self._publish_cut)
 
     def _live(self) -> list[tuple[str, Market]]:
         markets, delisted = self._engine.markets, self._delisted
@@ -120,10 +113,10 @@ class Publisher:
     def _publish_cut(self, now_ns: int) -> None:
         slow = now_ns // CUT_NS % _CUTS_A_SECOND == 0
         for name, market in self._live():
-            fast_cut, slow_cut = market.cut(slow=slow)
+            fast_cut = market.cut(100)
             if fast_cut is not None:
                 self._publish_depth(name, "@100ms", market, fast_cut, now_ns)
-            if slow_cut is not None:
+            if slow and (slow_cut := market.cut(1000)) is not None:
                 self._publish_depth(name, "", market, slow_cut, now_ns)
                 self._publish_depth(name, "@1000ms", market, slow_cut, now_ns)
             self._publish_bars(name, market, now_ns, every_second=slow)
@@ -143,37 +136,16 @@ class Publisher:
                 self._publish(stream, lambda unit, text=text: text, cut.final_id)  # type: ignore[misc]
 
     def _publish_bars(self, name: str, market: Market, now_ns: int, *, every_second: bool) -> None:
-        for stream, channel in self._bar_streams.get(name, {}).items():
-            if stream in self._board.subscribers:
-                due = every_second and (channel.argument == "1s" or now_ns // (10 * CUT_NS) % 2 == 0)
-                self._publish_bar(stream, channel.argument, UTC8_MS if channel.utc8 else 0, market, now_ns, due=due)
-            else:
-                self._bars_sent.pop(stream, None)
-
-    def _publish_bar(self, stream: str, interval: str, offset_ms: int, market: Market, now_ns: int, *, due: bool) -> None:
-        series = market.tape.series[interval, offset_ms]
-        series.advance(now_ns // 1_000_000)
-        opened, count = self._bars_sent.get(stream, (series.current.open_ms, -1))
+        even = now_ns // (_CUTS_A_SECOND * CUT_NS) % 2 == 0
         event = self._clock.stamp_ns(now_ns)
-        for bar in series.since(opened):
-            final = bar is not series.current
-            if not final and not (due and bar.count != count):
-                continue
-            self._publish(
-                stream,
-                lambda unit, bar=bar, final=final: payloads.kline(  # type: ignore[misc]
-                    bar,
-                    interval,
-                    sent=event // unit,
-                    opened=bar.open_ms * 1_000_000 // unit,
-                    closes=(bar.close_ms * 1_000_000 + (999_999 if unit == 1_000 else 0)) // unit,
-                    final=final,
-                    instrument=market.instrument,
-                ),
-                bar.last_id,
-            )
-            count = bar.count
-        self._bars_sent[stream] = (series.current.open_ms, count if series.current.open_ms == opened else -1)
+        for due in self._bars.due(
+            name,
+            market,
+            now_ns // 1_000_000,
+            subscribed=self._board.subscribers,
+            tells=lambda interval: every_second and (even or interval == "1s"),
+        ):
+            self._publish(due.stream, _kline(market, due, event), due.bar.last_id)
 
     def _publish_statistics(self, name: str, market: Market, now_ns: int) -> None:
         subscribers, instrument = self._board.subscribers, market.instrument
@@ -213,6 +185,16 @@ class Publisher:
         """`encode` prints the payload with times in units of so many nanoseconds."""
         encoded = printing(stream, lambda micros: encode(1_000 if micros else 1_000_000).encode())
         self._board.publish(stream, encoded, last_id=last_id)
+
+
+def _kline(market: Market, due: DueBar, event: int) -> Callable[[int], str]:
+    def encode(unit: int) -> str:
+        opened = due.bar.open_ms * 1_000_000 // unit
+        closes = (due.bar.close_ms * 1_000_000 + (999_999 if unit == 1_000 else 0)) // unit
+        sent, instrument = event // unit, market.instrument
+        return payloads.kline(due.bar, due.interval, sent=sent, opened=opened, closes=closes, final=due.final, instrument=instrument)
+
+    return encode
 
 
 def _ticker(market: Market, stats: RollingStats, event: int) -> Callable[[int], str]:

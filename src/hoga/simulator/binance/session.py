@@ -1,4 +1,7 @@
-"""simulator.binance.session: one WebSocket connection's protocol state, as Binance spot keeps it. Pure.
+"""simulator.binance.session: one stream connection's protocol state, as Binance keeps it. Pure.
+
+Spot and futures differ in figures and in `Manners`: which names are well-formed, which of them this connection's route
+serves (the others are acked, listed and silent), and which request ids pass.
 
 Calling contract: feed `text`, `ping`, `pong` as they arrive and `tick` when `deadline_ns` has come; carry out the
 returned actions in order. After a `Close` the session is over and further input is ignored.
@@ -10,32 +13,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from hoga.simulator.binance.dialect import Form
+from hoga.simulator.binance.heartbeat import POLICY, Heartbeat, Limits
 from hoga.simulator.binance.names import is_well_formed
-from hoga.simulator.protocol import Action, Close, Ping, Pong, Subscribed, Text, Unsubscribed
+from hoga.simulator.protocol import Action, Close, Pong, Subscribed, Text, Unsubscribed
 
-__all__ = ["Limits", "Session"]
+__all__ = ["SPOT_MANNERS", "Manners", "Session", "futures_id_ok"]
 
-S_NS = 1_000_000_000
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
-_TEXT_ID = re.compile(r"^[A-Za-z0-9]{1,36}$")
-_POLICY = 1008
+_TEXT_ID = re.compile(r"^[A-Za-z0-9-]{1,36}$")  # the official SDK sends UUIDs, dashes and all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """The venue's figures; tests and demos may tighten them. Times are simulated seconds."""
+class Manners:
+    """What a venue makes of names and ids."""
 
-    frames_per_s: int = 5
-    streams: int = 1024
-    ping_every_s: float = 20.0
-    first_ping_s: float = 7.4
-    pong_within_s: float = 60.0
-    lifetime_s: float = 86_400.0
+    well_formed: Callable[[str], bool]
+    serves: Callable[[str], bool]
+    id_ok: Callable[[Any], bool]
+    id_rule: str
 
 
 class _Refused(Exception):
@@ -46,16 +46,14 @@ class _Refused(Exception):
 class Session:
     """Subscriptions, the `combined` property, the frame budget and the heartbeat of one connection."""
 
-    def __init__(self, *, combined: bool, micros: bool, limits: Limits, now_ns: int) -> None:
+    def __init__(self, *, combined: bool, micros: bool, limits: Limits, now_ns: int, manners: Manners | None = None) -> None:
         self.form = Form(combined, micros)
         self.subscriptions: dict[str, None] = {}
         self.closed: Close | None = None
         self.wrote_ns = now_ns
         self._limits = limits
-        self._arrivals: deque[int] = deque(maxlen=limits.frames_per_s)
-        self._ends_ns = now_ns + int(limits.lifetime_s * S_NS)
-        self._next_ping_ns = now_ns + int(limits.first_ping_s * S_NS)
-        self._unanswered: deque[tuple[int, bytes]] = deque()
+        self._manners = manners or SPOT_MANNERS
+        self._heartbeat = Heartbeat(limits, now_ns)
 
     @property
     def combined(self) -> bool:
@@ -80,7 +78,7 @@ class Session:
 
     def binary(self, now_ns: int) -> list[Action]:
         """A binary frame arrived: no request is binary."""
-        return self._spend(now_ns) or self._close(_POLICY, "Invalid request")
+        return self._spend(now_ns) or self._close(POLICY, "Invalid request")
 
     def ping(self, payload: bytes, now_ns: int) -> list[Action]:
         """A ping arrived: answered, and paid from the frame budget."""
@@ -89,42 +87,22 @@ class Session:
     def pong(self, payload: bytes, now_ns: int) -> list[Action]:
         """A pong arrived. Only one that echoes a ping's payload keeps the connection alive; it answers the older ones too."""
         over = self._spend(now_ns)
-        if over:
-            return over
-        if any(payload == sent for _, sent in self._unanswered):
-            while self._unanswered.popleft()[1] != payload:
-                pass
-        return []
+        if not over:
+            self._heartbeat.pong(payload)
+        return over
 
     def tick(self, now_ns: int) -> list[Action]:
         """Time has passed: send the ping that is due, or end the connection."""
-        if self.closed:
-            return []
-        if now_ns >= self._ends_ns:
-            return self._close(1006, "24 h")
-        if self._unanswered and now_ns >= self._pong_deadline_ns():
-            return self._close(_POLICY, "Pong timeout")
-        if now_ns < self._next_ping_ns:
-            return []
-        payload = str(now_ns // 1_000_000).encode()
-        self._unanswered.append((now_ns, payload))
-        self._next_ping_ns += int(self._limits.ping_every_s * S_NS)
-        return [Ping(payload)]
+        due = None if self.closed else self._heartbeat.tick(now_ns)
+        return self._close(*due) if isinstance(due, Close) else [due] if due else []
 
     def deadline_ns(self) -> int:
         """When `tick` has something to do next."""
-        due = min(self._ends_ns, self._next_ping_ns)
-        return min(due, self._pong_deadline_ns()) if self._unanswered else due
-
-    def _pong_deadline_ns(self) -> int:
-        return self._unanswered[0][0] + int(self._limits.pong_within_s * S_NS)
+        return self._heartbeat.deadline_ns()
 
     def _spend(self, now_ns: int) -> list[Action]:
-        arrivals = self._arrivals
-        if len(arrivals) == arrivals.maxlen and now_ns - arrivals[0] < S_NS:
-            return self._close(_POLICY, "Too many requests")
-        arrivals.append(now_ns)
-        return []
+        over = self._heartbeat.spend(now_ns)
+        return self._close(*over) if over else []
 
     def _close(self, code: int, reason: str) -> list[Action]:
         self.closed = Close(code, reason)
@@ -132,7 +110,7 @@ class Session:
 
     def _not_json(self, payload: bytes, fault: ValueError) -> list[Action]:
         if payload.lstrip()[:1] not in (b"{", b"["):
-            return self._close(_POLICY, "Invalid request")
+            return self._close(POLICY, "Invalid request")
         line, column = (fault.lineno, fault.colno) if isinstance(fault, json.JSONDecodeError) else (1, 1)
         return [_error(3, f"Invalid JSON: expected value at line {line} column {column}", None)]
 
@@ -140,18 +118,16 @@ class Session:
         try:
             actions: list[Action] = work()
         except _Refused as refused:
-            reply: list[Action] = [_error(refused.code, refused.text, request_id if _id_ok(request_id) else None)]
-            return reply + self._close(_POLICY, "Invalid request") if refused.close else reply
+            reply: list[Action] = [_error(refused.code, refused.text, request_id if self._manners.id_ok(request_id) else None)]
+            return reply + self._close(POLICY, "Invalid request") if refused.close else reply
         return actions
 
     def _answer(self, request: Any) -> list[Action]:
         if not isinstance(request, dict):
             raise _Refused(2, "Invalid request: invalid type: expected a request object at line 1 column 1")
         method, params, request_id = request.get("method"), request.get("params"), request.get("id")
-        if not _id_ok(request_id):
-            raise _Refused(
-                2, "Invalid request: request ID must be a signed 64-bit integer, an alphanumeric string up to 36 characters, or null"
-            )
+        if not self._manners.id_ok(request_id):
+            raise _Refused(2, f"Invalid request: request ID must be {self._manners.id_rule}")
         if method is None:
             raise _Refused(2, "Invalid request: missing field `method` at line 1 column 1")
         if method not in _METHODS:
@@ -175,7 +151,7 @@ class Session:
         return [self._get_property(params, request_id)]
 
     def _subscribe(self, names: list[Any]) -> list[Action]:
-        _check_names(names)
+        self._check_names(names)
         return self._add(names)
 
     def _add(self, names: list[str]) -> list[Action]:
@@ -183,14 +159,22 @@ class Session:
         if len(self.subscriptions) + len(added) > self._limits.streams:
             raise _Refused(4, "Too many subscriptions", close=True)
         self.subscriptions.update(dict.fromkeys(added))
-        return [Subscribed(added)] if added else []
+        served = [name for name in added if self._manners.serves(name)]
+        return [Subscribed(served)] if served else []
 
     def _unsubscribe(self, names: list[Any]) -> list[Action]:
-        _check_names(names)
+        self._check_names(names)
         removed = [name for name in dict.fromkeys(names) if name in self.subscriptions]
         for name in removed:
             del self.subscriptions[name]
         return [Unsubscribed(removed)] if removed else []
+
+    def _check_names(self, names: list[Any]) -> None:
+        for name in names:
+            if not isinstance(name, str):
+                raise _Refused(2, "Invalid request: invalid type: expected a string in `params`")
+            if not self._manners.well_formed(name):
+                raise _Refused(2, "Invalid request: invalid stream", close=True)
 
     def _set_property(self, params: list[Any], request_id: Any) -> Action:
         if len(params) > 2:
@@ -208,14 +192,6 @@ class Session:
         return _result(self.combined, request_id)
 
 
-def _check_names(names: list[Any]) -> None:
-    for name in names:
-        if not isinstance(name, str):
-            raise _Refused(2, "Invalid request: invalid type: expected a string in `params`")
-        if not is_well_formed(name):
-            raise _Refused(2, "Invalid request: invalid stream", close=True)
-
-
 def _check_property(params: list[Any]) -> None:
     if not params or not isinstance(params[0], str):
         raise _Refused(2, "Invalid request: property name must be a string")
@@ -231,6 +207,21 @@ def _id_ok(request_id: Any) -> bool:
     if isinstance(request_id, int):
         return -(2**63) <= request_id < 2**63
     return isinstance(request_id, str) and _TEXT_ID.match(request_id) is not None
+
+
+def futures_id_ok(request_id: Any) -> bool:
+    """The futures venue's rule: unsigned integers, as documented, and the UUIDs that the official SDK sends."""
+    if isinstance(request_id, str):
+        return _TEXT_ID.match(request_id) is not None
+    return isinstance(request_id, int) and not isinstance(request_id, bool) and 0 <= request_id < 2**64
+
+
+SPOT_MANNERS = Manners(
+    well_formed=is_well_formed,
+    serves=lambda name: True,
+    id_ok=_id_ok,
+    id_rule="a signed 64-bit integer, an alphanumeric string up to 36 characters, or null",
+)
 
 
 def _result(result: Any, request_id: Any) -> Text:

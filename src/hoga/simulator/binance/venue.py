@@ -1,180 +1,44 @@
-"""simulator.binance.venue: Binance spot as one thing that can be started, driven and stopped.
-
-Wires its market (engine or capture), its streams, its REST API and its budgets together. Decides only what a handshake
-gets: Source: protocol sheet 1.1 and 1.2.
-"""
+"""simulator.binance.venue: Binance spot, described. Source: protocol sheet 1.1, 1.2 and 4.2."""
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from collections.abc import Callable
-from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
-
-from aiohttp import web
-
-from hoga.simulator.binance.budget import Budget
-from hoga.simulator.binance.dialect import DIALECT, Form, printing
+from hoga.simulator.binance.exchange import Exchange, Product, Wanted, split_streams
+from hoga.simulator.binance.heartbeat import Limits
+from hoga.simulator.binance.order_count import OrderWindow
 from hoga.simulator.binance.publisher import Publisher
-from hoga.simulator.binance.rest import RestApi
-from hoga.simulator.binance.session import Session
+from hoga.simulator.binance.rest import SPOT_ENDPOINTS
+from hoga.simulator.binance.session import SPOT_MANNERS
+from hoga.simulator.binance.spot_private import SpotPrivate
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
-from hoga.simulator.engine import Engine
-from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
-from hoga.simulator.faults import FaultDesk, FaultKind
-from hoga.simulator.hosting import Hosting
+from hoga.simulator.engine import instrument_of
+from hoga.simulator.faults import FaultDesk
 from hoga.simulator.replay.capture import Capture
-from hoga.simulator.replay.player import Player
-from hoga.simulator.sockets import Connection, Handshake, Opening, Refusal, StreamServer
-from hoga.simulator.switchboard import Switchboard
-from hoga.simulator.truth import Truth
 
-__all__ = ["MAX_URI_CHARS", "BinanceSpot"]
-
-MAX_URI_CHARS = 8_000
-"""Longer request lines were seen to fail (unicorn-binance-websocket-api issue 38)."""
-
-_ANYONE = "everyone"
-_RETRY_AFTER_S = 60
+__all__ = ["SPOT", "binance_spot"]
 
 
-class BinanceSpot:
-    """See the module. `capture` None lets the seeded engine make the market."""
-
-    name = "binance"
-
-    def __init__(self, config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Capture | None) -> None:
-        self.truth = Truth()
-        self.board = Switchboard(self.truth, desk, DIALECT)
-        capture = capture.only(_is_mine) if capture else None
-        symbols = capture.symbols if capture else [symbol for symbol in config.symbols if _is_mine(symbol)] or KNOWN_SYMBOLS
-        self.engine = Engine(symbols, seed=config.seed, now_ns=clock.now_ns())
-        self.publisher = Publisher(self.engine, self.board, clock)
-        self.player: Player | None = None
-        self.streams = StreamServer(
-            name=self.name, clock=clock, board=self.board, truth=self.truth, open_session=self._open_session, on_subscribe=self._wake
-        )
-        self._hosting = Hosting(self.streams)
-        self._config = config
-        self._clock = clock
-        self._desk = desk
-        limits = config.rest_limits
-        self._connects = _budget(config, limit=limits.connects, window_s=limits.connects_window_s)
-        self._rest = RestApi(
-            engine=self.engine,
-            publisher=self.publisher,
-            clock=clock,
-            desk=desk,
-            budget=_budget(config, limit=limits.weight_per_minute, window_s=60.0),
-            weight_limit=limits.weight_per_minute,
-        )
-        self._playing: asyncio.Task[None] | None = None
-        if capture is not None:
-            self.player = self._rest.player = self._player_of(capture)
-
-    @property
-    def urls(self) -> dict[str, str]:
-        """Where to reach it: `ws` and `rest`."""
-        return {"ws": self._hosting.ws_url, "rest": self._hosting.rest_url}
-
-    async def start(self, host: str, port: int, tls: ssl.SSLContext | None, *, add_routes: Callable[[web.Application], None]) -> None:
-        """Listen: streams on `port`, REST on the next one (both chosen by the system for 0). Raises OSError when taken."""
-        await self._hosting.start(host, port, tls, add_routes=[add_routes, self._rest.add_routes])
-        if self.player is not None:
-            self._playing = asyncio.create_task(self.player.run(), name="simulator-replay")
-
-    async def stop(self) -> None:
-        """Close every connection and stop listening."""
-        if self._playing is not None:
-            self._playing.cancel()
-            await asyncio.gather(self._playing, return_exceptions=True)
-        await self._hosting.stop()
-
-    def advance(self, now_ns: int) -> None:
-        """Let the market run up to `now_ns`; nothing to do while a capture plays."""
-        if self.player is None:
-            self.publisher.advance(now_ns)
-
-    def announce_shutdown(self, connection: Connection) -> None:
-        """Send `serverShutdown`, raw or combined as the connection is."""
-        event = f'{{"e":"serverShutdown","E":{self._clock.stamp_ns(self._clock.now_ns()) // 1_000_000}}}'
-        wrapped = isinstance(connection.form, Form) and connection.form.combined
-        connection.send_control(f'{{"stream":"!serverShutdown","data":{event}}}' if wrapped else event)
-
-    def delist(self, symbol: str) -> None:
-        """Take a symbol out of trading."""
-        self.publisher.delist(symbol)
-
-    def status(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return {
-            **self.truth.status(),
-            "open": sorted(self.streams.connections),
-            "skipped_ns": self.publisher.skipped_ns,
-            "rest": {"requests": self._rest.requests},
-            "delisted": sorted(self.publisher.delisted),
-            "replay": self.player.status() if self.player else None,
-        }
-
-    def _wake(self, names: list[str]) -> None:
-        if self.player is not None:
-            self.player.wake(names)
-        else:
-            self.publisher.wake(names)
-
-    def _open_session(self, handshake: Handshake) -> Opening | Refusal:
-        uri = handshake.uri
-        if len(uri) > MAX_URI_CHARS:
-            return Refusal(414)
-        parts = urlsplit(uri)
-        refusal = self._refusal(parts.path)
-        if refusal is not None:
-            return refusal
-        wanted = _wanted(parts.path, parts.query)
-        if wanted is None:
-            return Refusal(404)
-        combined, names = wanted
-        micros = "MICROSECOND" in [value.upper() for value in parse_qs(parts.query).get("timeUnit", [])]
-        return Opening(Session(combined=combined, micros=micros, limits=self._config.limits, now_ns=self._clock.now_ns()), names)
-
-    def _refusal(self, path: str) -> Refusal | None:
-        fault = self._desk.take_one(FaultKind.REFUSE, path)
-        if fault is not None:
-            waits = fault.status in (418, 429) and fault.retry_after_s is None
-            return Refusal(fault.status, _RETRY_AFTER_S if waits else fault.retry_after_s)
-        verdict = self._connects.spend(_ANYONE, 1, self._clock.now_ns())
-        return None if verdict.status == 200 else Refusal(verdict.status, verdict.retry_after_s)
-
-    def _player_of(self, capture: Capture) -> Player:
-        return Player(
-            capture,
-            board=self.board,
-            clock=self._clock,
-            printing=lambda frame: printing(frame.stream, lambda micros: frame.payload, whole=frame.whole),
-            drained=self.streams.drained,
-            flat_out=self._config.replay_max,
-            start_delay_s=self._config.replay_start_delay_s,
-            loop=self._config.replay_loop,
-        )
+def _wanted(path: str, query: str) -> Wanted | None:
+    found = split_streams(path, query)
+    return None if found is None else Wanted(*found, SPOT_MANNERS)
 
 
-def _is_mine(name: str) -> bool:
-    """A symbol or stream name of this venue, told from another's by its spelling."""
-    return "-" not in name.partition("@")[0]
+SPOT = Product(
+    name="binance",
+    limits=Limits(),
+    weight_per_minute=6_000,
+    order_windows=(OrderWindow("10S", 10, 100), OrderWindow("1D", 86_400, 200_000)),
+    describe=instrument_of,
+    speeds=(100, 1_000),
+    publisher=Publisher,
+    endpoints=SPOT_ENDPOINTS,
+    prefix="/api",
+    private=SpotPrivate,
+    wanted=_wanted,
+    announces_shutdown=True,
+)
 
 
-def _budget(config: SimulatorConfig, *, limit: int, window_s: float) -> Budget:
-    limits = config.rest_limits
-    return Budget(limit=limit, window_s=window_s, refusals_before_ban=limits.refusals_before_ban, ban_s=limits.ban_s)
-
-
-def _wanted(path: str, query: str) -> tuple[bool, list[str]] | None:
-    """(combined, stream names) of a request, None for a path that does not exist."""
-    if path.rstrip("/") == "/stream":
-        raw = next((part[len("streams=") :] for part in query.split("&") if part.startswith("streams=")), "")
-        return True, [name for name in unquote(raw).split("/") if name]
-    if path == "/ws" or path.startswith("/ws/"):
-        return False, [name for name in unquote(path[len("/ws") :]).split("/") if name]
-    return None
+def binance_spot(config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Capture | None) -> Exchange:
+    """Binance spot. `capture` None lets the seeded engine make the market."""
+    return Exchange(SPOT, config, clock=clock, desk=desk, capture=capture)

@@ -1,7 +1,8 @@
 """simulator.engine.market: one symbol's market, and the engine that holds many. Pure.
 
 Calling contract: `run_until(ns)` lets the crowd act up to that moment; `submit`/`cancel` are other traders' orders;
-after either, `drain()` hands out what the world saw, in order. `cut()` closes a depth interval.
+after either, `drain()` hands out what the world saw, in order, and `fills` has what happened to resting orders that have an
+owner. `cut(ms)` closes the depth interval of one speed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ __all__ = ["AggTrade", "Cut", "Engine", "Fill", "Market", "MarketEvent", "NewOrd
 MS_NS = 1_000_000
 KEPT_TRADES = 5_000
 _FEW_SYMBOLS = 100
+SPEEDS_MS = (100, 1000)
+"""Depth intervals of a market, in ms, unless told otherwise."""
 WARM_UP_NS = 5_000_000_000
 """The crowd's head start before a market opens, so that it opens with trades behind it."""
 
@@ -48,13 +51,14 @@ class AggTrade(NamedTuple):
 
 
 class Top(NamedTuple):
-    """The best level of each side after a change of either; price and lots are 0 where a side is empty."""
+    """The best level of each side after a change of either, at `time_ns`; price and lots are 0 where a side is empty."""
 
     update_id: int
     bid: int
     bid_lots: int
     ask: int
     ask_lots: int
+    time_ns: int = 0
 
 
 class Fill(NamedTuple):
@@ -93,6 +97,8 @@ class OrderReport(NamedTuple):
     matches: list[Match]
     resting: Order | None
     refused: str | None = None
+    trades: tuple[Trade, ...] = ()
+    """The prints of `matches`, in their order."""
 
 
 class Cut(NamedTuple):
@@ -105,7 +111,7 @@ class Cut(NamedTuple):
 
 
 class _Changes:
-    """The prices changed since the last cut of one speed."""
+    """The prices changed since the last cut of one speed; `final_id` is where that cut ended."""
 
     __slots__ = ("asks", "bids", "final_id")
 
@@ -118,7 +124,9 @@ class _Changes:
 class Market:
     """One symbol: book, crowd, tape."""
 
-    def __init__(self, instrument: Instrument, *, seed: int, now_ns: int, levels: int = LEVELS_A_SIDE) -> None:
+    def __init__(
+        self, instrument: Instrument, *, seed: int, now_ns: int, levels: int = LEVELS_A_SIDE, speeds: Iterable[int] = SPEEDS_MS
+    ) -> None:
         self.instrument = instrument
         draw = zlib.crc32(f"{seed}/{instrument.symbol}".encode())
         self.book = Book(update_id=40_000_000_000 + draw * 7)
@@ -128,14 +136,17 @@ class Market:
         self.fills: list[Fill] = []
         """Fills of owned resting orders, oldest first; who reads them takes them out."""
         self.frozen = False
+        self.changed_ns = now_ns
+        """When an order last came, went or was met."""
         self._flow = Flow(instrument, f"{seed}/{instrument.symbol}", levels=levels)
         self._next_order_id = 10_000_000_000 + draw
         self._next_trade_id = 1_000_000_000 + draw
         self._next_agg_id = 500_000_000 + draw // 2
         self._next_event_ns = now_ns - WARM_UP_NS + self._flow.wait_ns()
         self._events: list[MarketEvent] = []
-        self._top = Top(0, 0, 0, 0, 0)
+        self._top = Top(0, 0, 0, 0, 0, 0)
         self._open(now_ns)
+        self._speeds = {speed: _Changes(self.book.update_id) for speed in speeds}
 
     def run_until(self, until_ns: int) -> None:
         """Let the crowd act up to `until_ns`."""
@@ -155,21 +166,22 @@ class Market:
         refused = self._refusal(order)
         if refused:
             return OrderReport(order_id, [], None, refused)
+        self.changed_ns = now_ns
         matches = self.book.take(order.side, order.lots, limit=order.price)
-        if matches:
-            self._print(matches, order.side, now_ns)
+        trades = self._print(matches, order.side, now_ns) if matches else ()
         left = order.lots - sum(match.lots for match in matches)
         resting = None
         if left and order.rest and order.price is not None:
             resting = Order(order_id, order.side, order.price, left, order.owner)
             self.book.rest(resting)
         self._note_top()
-        return OrderReport(order_id, matches, resting)
+        return OrderReport(order_id, matches, resting, trades=trades)
 
-    def cancel(self, order_id: int) -> Order | None:
+    def cancel(self, order_id: int, now_ns: int) -> Order | None:
         """Take a resting order out; None when it does not rest (any more)."""
         order = self.book.orders.get(order_id)
         if order is not None:
+            self.changed_ns = now_ns
             self.book.remove(order)
             self._note_top()
         return order
@@ -179,21 +191,20 @@ class Market:
         events, self._events = self._events, []
         return events
 
-    def cut(self, *, slow: bool) -> tuple[Cut | None, Cut | None]:
-        """Close the 100 ms interval, and the 1000 ms interval when `slow`. (fast, slow) cuts, None for no change."""
-        book, fast = self.book, self._fast
-        fast_cut = self._cut_of(fast, book.bids.changed, book.asks.changed)
-        if fast_cut is not None:
-            self._slow.bids |= book.bids.changed
-            self._slow.asks |= book.asks.changed
-            book.bids.changed.clear()
-            book.asks.changed.clear()
-        if not slow:
-            return fast_cut, None
-        slow_cut = self._cut_of(self._slow, self._slow.bids, self._slow.asks)
-        self._slow.bids.clear()
-        self._slow.asks.clear()
-        return fast_cut, slow_cut
+    def cut(self, speed_ms: int) -> Cut | None:
+        """Close the depth interval of one speed, None for no change. Raises KeyError for a speed the market was not made with."""
+        self._absorb()
+        return self._cut_of(self._speeds[speed_ms])
+
+    def _absorb(self) -> None:
+        """Hand the book's changes to the interval of every speed."""
+        bids, asks = self.book.bids.changed, self.book.asks.changed
+        if bids or asks:
+            for changes in self._speeds.values():
+                changes.bids |= bids
+                changes.asks |= asks
+            bids.clear()
+            asks.clear()
 
     @property
     def top(self) -> Top:
@@ -208,7 +219,6 @@ class Market:
         self.drain()
         self.book.bids.changed.clear()
         self.book.asks.changed.clear()
-        self._fast, self._slow = _Changes(self.book.update_id), _Changes(self.book.update_id)
 
     def _take_order_id(self) -> int:
         order_id, self._next_order_id = self._next_order_id, self._next_order_id + 1
@@ -217,8 +227,7 @@ class Market:
     def _act(self, now_ns: int) -> None:
         wish = self._flow.next(self.book)
         if isinstance(wish, Cancel):
-            self.book.remove(wish.order)
-            self._note_top()
+            self.cancel(wish.order.order_id, now_ns)
         elif isinstance(wish, Limit):
             self.submit(NewOrder(wish.side, wish.lots, wish.price), now_ns)
         else:
@@ -232,25 +241,27 @@ class Market:
             return "would match"
         return "cannot match completely" if order.whole and takeable < order.lots else None
 
-    def _print(self, matches: list[Match], side: Side, now_ns: int) -> None:
+    def _print(self, matches: list[Match], side: Side, now_ns: int) -> tuple[Trade, ...]:
         buyer_is_maker = side is Side.SELL
+        printed: list[Trade] = []
         for match in matches:
             trade = Trade(self._next_trade_id, match.price, match.lots, now_ns, buyer_is_maker)
             if match.maker.owner:
                 self._note_fill(match, trade)
             self._next_trade_id += 1
-            self.trades.append(trade)
+            printed.append(trade)
             self._events.append(trade)
             self.tape.add(trade.trade_id, trade.price, trade.lots, now_ns // MS_NS, taker_buys=not buyer_is_maker)
-        self._print_aggregates(len(matches))
+        self.trades.extend(printed)
+        self._print_aggregates(printed)
+        return tuple(printed)
 
     def _note_fill(self, match: Match, trade: Trade) -> None:
         maker = match.maker
         self.fills.append(Fill(trade.trade_id, maker.order_id, maker.owner, maker.side, match.price, match.lots, maker.lots, trade.time_ns))
 
-    def _print_aggregates(self, count: int) -> None:
-        batch = [self.trades[i] for i in range(-count, 0)]
-        start = 0
+    def _print_aggregates(self, batch: list[Trade]) -> None:
+        start, count = 0, len(batch)
         for end in range(1, count + 1):
             if end < count and batch[end].price == batch[start].price:
                 continue
@@ -269,20 +280,22 @@ class Market:
         bid_price, bid_lots = (bid.price, bid.lots) if bid else (0, 0)
         ask_price, ask_lots = (ask.price, ask.lots) if ask else (0, 0)
         if bid_price != top.bid or bid_lots != top.bid_lots or ask_price != top.ask or ask_lots != top.ask_lots:
-            self._top = Top(book.update_id, bid_price, bid_lots, ask_price, ask_lots)
+            self._top = Top(book.update_id, bid_price, bid_lots, ask_price, ask_lots, self.changed_ns)
             self._events.append(self._top)
 
-    def _cut_of(self, changes: _Changes, bids: Iterable[int], asks: Iterable[int]) -> Cut | None:
+    def _cut_of(self, changes: _Changes) -> Cut | None:
         book = self.book
         if book.update_id == changes.final_id:
             return None
         cut = Cut(
             changes.final_id + 1,
             book.update_id,
-            [(price, _lots(book.bids.levels, price)) for price in sorted(bids, reverse=True)],
-            [(price, _lots(book.asks.levels, price)) for price in sorted(asks)],
+            [(price, _lots(book.bids.levels, price)) for price in sorted(changes.bids, reverse=True)],
+            [(price, _lots(book.asks.levels, price)) for price in sorted(changes.asks)],
         )
         changes.final_id = book.update_id
+        changes.bids.clear()
+        changes.asks.clear()
         return cut
 
 
@@ -292,23 +305,35 @@ def _lots(levels: dict[int, Level], price: int) -> int:
 
 
 class Engine:
-    """Every symbol's market, opened when it is first asked for: a dormant symbol costs nothing. `describe` knows the instruments.
+    """Every symbol's market, opened when it is first asked for: a dormant symbol costs nothing.
 
     A thousand symbols with a thousand levels each are two gigabytes, so the books of more than a hundred are shallow.
+    `describe` gives the instrument of a symbol; `speeds` are the depth intervals of every market, in ms.
     """
 
-    def __init__(self, symbols: Iterable[str], *, seed: int, now_ns: int, describe: Callable[[str], Instrument] = instrument_of) -> None:
+    def __init__(
+        self,
+        symbols: Iterable[str],
+        *,
+        seed: int,
+        now_ns: int,
+        describe: Callable[[str], Instrument] = instrument_of,
+        speeds: tuple[int, ...] = SPEEDS_MS,
+    ) -> None:
         self.instruments: dict[str, Instrument] = {symbol: describe(symbol) for symbol in symbols}
         self.markets: dict[str, Market] = {}
         self._levels = LEVELS_A_SIDE if len(self.instruments) <= _FEW_SYMBOLS else CROWDED_LEVELS_A_SIDE
         self._seed = seed
+        self._speeds = speeds
         self._now_ns = now_ns
 
     def market(self, symbol: str) -> Market:
         """The market of a symbol, opened now if it was dormant. Raises KeyError for an unknown symbol."""
         market = self.markets.get(symbol)
         if market is None:
-            market = self.markets[symbol] = Market(self.instruments[symbol], seed=self._seed, now_ns=self._now_ns, levels=self._levels)
+            market = self.markets[symbol] = Market(
+                self.instruments[symbol], seed=self._seed, now_ns=self._now_ns, levels=self._levels, speeds=self._speeds
+            )
         return market
 
     def run_until(self, until_ns: int) -> None:
@@ -330,4 +355,4 @@ class Engine:
 
     def cancel(self, symbol: str, order_id: int) -> Order | None:
         """Cancel an outside trader's order; None when it does not rest."""
-        return self.market(symbol).cancel(order_id)
+        return self.market(symbol).cancel(order_id, self._now_ns)

@@ -150,6 +150,8 @@ class Exchange:
             account.name: {currency: Wallet(Decimal(amount)) for currency, amount in account.balances} for account in accounts
         }
         self.orders: dict[str, Order] = {}
+        self.closed: set[str] = set()
+        """Markets that left trading."""
         self._engine = engine
         self._seed = seed
         self._count = 0
@@ -213,7 +215,7 @@ class Exchange:
         if order.state != "wait":
             raise OrderRefused("order_not_found", "주문을 찾지 못했습니다.", status=404)
         if order.resting is not None:
-            self._engine.market(order.code).cancel(order.resting)
+            self._engine.market(order.code).cancel(order.resting, now_ns)
         self._end(order, "cancel", now_ns)
         self._tell_assets(order.account, self._engine.instruments[order.code], now_ns)
         return before
@@ -230,7 +232,7 @@ class Exchange:
 
     def _terms(self, account: str, request: Mapping[str, Any]) -> tuple[Market, _Terms]:
         code, side, ord_type = (str(request.get(name) or "") for name in ("market", "side", "ord_type"))
-        if code not in self._engine.instruments:
+        if code not in self._engine.instruments or code in self.closed:
             raise OrderRefused("market_does_not_exist", "마켓을 찾을 수 없습니다.", status=404)
         force, smp = request.get("time_in_force"), request.get("smp_type")
         identifier = request.get("identifier")
@@ -255,7 +257,7 @@ class Exchange:
     def _lock_for(self, account: str, instrument: Instrument, terms: _Terms) -> tuple[str, Decimal, Decimal]:
         """(currency, amount to lock, fee within it). Raises OrderRefused when it is too small, too large or not there."""
         price = terms.price
-        if terms.ord_type == "limit" and price is not None and int(price * E8) % tick_e8_of(instrument.quote, int(price * E8)):
+        if terms.ord_type == "limit" and price is not None and _off_grid(int(price * E8), instrument):
             raise OrderRefused(f"invalid_price_{terms.side}", "주문가격 단위를 잘못 입력하셨습니다.")
         if terms.volume is None:
             total = price or _ZERO
@@ -408,6 +410,11 @@ def _unspent(order: Order) -> Decimal:
     if order.volume is None:
         return (order.price or _ZERO) - order.funds
     return (order.volume - order.executed) * (order.price or _ZERO)
+
+
+def _off_grid(price_e8: int, instrument: Instrument) -> bool:
+    """Whether a price is between ticks: those of its own band, or those that the engine's book of this market has."""
+    return bool(price_e8 % tick_e8_of(instrument.quote, price_e8) or price_e8 % instrument.tick_e8)
 
 
 def _amount(value: Any) -> Decimal | None:

@@ -18,7 +18,7 @@ S_NS = 1_000_000_000
 class UpbitLimits:
     """The venue's figures; tests and demos may change them. `trailing_s`: frames of a replaced subscription may still come so
     long. `auth_in_band`: a bad token is told by an error frame instead of HTTP 401. `camel_case_flags`: the old spelling
-    `isOnlyRealtime` is understood too."""
+    `isOnlyRealtime` is understood too. `text_ping_counts`: `PING` as text is a message."""
 
     messages_per_s: int = 5
     messages_per_min: int = 100
@@ -30,6 +30,7 @@ class UpbitLimits:
     too_many_name: str = "TOO_MANY_REQUEST"
     auth_in_band: bool = False
     camel_case_flags: bool = True
+    text_ping_counts: bool = False
     refusals_before_ban: int = 50
     ban_s: float = 60.0
     quotation_per_s: int = 10

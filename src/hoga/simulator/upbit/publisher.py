@@ -141,7 +141,9 @@ class Publisher:
         """Let a market vanish: its streams fall silent, and REST does not know it any more."""
         if code in self._engine.instruments:
             self.delisted.add(code)
-            self.live.pop(code, None)
+            live = self.live.pop(code, None)
+            if live is not None:
+                live.market.frozen = True
 
     def snapshot(self, name: str, form: Format) -> Printed | None:
         """The present state of a stream; None where there is nothing to tell."""

@@ -76,10 +76,12 @@ class Session:
         self._heard_ns = now_ns
         if self._close_ns is not None:
             return []
-        if payload.strip() == b"PING":
-            return self._begin_signs(now_ns)
-        if not self._budget.spend(now_ns):
+        asks_for_signs = payload.strip() == b"PING"
+        free = asks_for_signs and not self._limits.text_ping_counts
+        if not free and not self._budget.spend(now_ns):
             return self._fail(self._limits.too_many_name, "Too many requests.", now_ns)
+        if asks_for_signs:
+            return self._begin_signs(now_ns)
         try:
             return self._answer(_parsed(payload), now_ns)
         except _Refused as refused:

@@ -58,6 +58,7 @@ class Upbit:
         self.engine = Engine(codes, seed=config.seed, now_ns=clock.now_ns(), describe=describe)
         self.publisher = Publisher(self.engine, self.board, clock)
         self.exchange = Exchange(self.engine, config.upbit_accounts, seed=config.seed)
+        self.exchange.closed = self.publisher.delisted
         self.publisher.on_events = self._take_fills
         self.streams = StreamServer(
             name=self.name,

@@ -1,0 +1,131 @@
+"""simulator.binance.door: an API's endpoints over HTTP, on aiohttp.
+
+Around each request: injected faults, the weight budget, the signature, the order counters, the venue's headers and error
+bodies. Source: protocol sheet 4.1 to 4.4 and 4.7.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from hoga.simulator.binance.api import Access, Answer, ApiError, Endpoint, Query, text_of
+from hoga.simulator.binance.budget import Verdict
+from hoga.simulator.binance.guard import Credentials
+from hoga.simulator.binance.private import Ground
+from hoga.simulator.faults import FaultDesk, FaultKind
+
+__all__ = ["RestDoor"]
+
+
+class RestDoor:
+    """Serves endpoints named `METHOD /path`. `prefix` is the part of the path where everything else is 404."""
+
+    def __init__(self, ground: Ground, endpoints: Mapping[str, Endpoint], *, prefix: str, desk: FaultDesk) -> None:
+        self.requests = 0
+        self._api = ground.api
+        self._endpoints = endpoints
+        self._prefix = prefix
+        self._desk = desk
+        self._budget = ground.budget
+        self._guard = ground.guard
+        self._orders = ground.orders
+
+    def add_routes(self, app: web.Application) -> None:
+        """Serve every endpoint."""
+        for name, endpoint in self._endpoints.items():
+            method, _, path = name.partition(" ")
+            app.router.add_route(method, path, self._serving(path, endpoint))
+        app.router.add_route("*", self._prefix + "/{tail:.*}", self._not_found)
+
+    def _serving(self, path: str, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def serve(request: web.Request) -> web.StreamResponse:
+            self.requests += 1
+            await self._be_slow(path)
+            broken = self._desk.take_one(FaultKind.REST_ERROR, path)
+            if broken is not None:
+                return _failure(broken.status, broken.retry_after_s, broken.reason)
+            response = self._answer(request, endpoint, await request.text())
+            lost = self._desk.take_one(FaultKind.REPLY_LOST, path)
+            if lost is None:
+                return response
+            if lost.status and request.transport is not None:
+                return _failure(lost.status, lost.retry_after_s, lost.reason)
+            if request.transport is not None:
+                request.transport.close()
+            return response
+
+        return serve
+
+    async def _be_slow(self, path: str) -> None:
+        slow = self._desk.take_one(FaultKind.REST_SLOW, path)
+        if slow is not None:
+            await asyncio.sleep(slow.ms / 1_000 / self._api.clock.speed)
+
+    def _answer(self, request: web.Request, endpoint: Endpoint, body: str) -> web.Response:
+        address, now_ns = request.remote or "", self._api.clock.now_ns()
+        raw = request.raw_path.partition("?")[2]
+        values = dict(parse_qsl(body, keep_blank_values=True)) | dict(parse_qsl(raw, keep_blank_values=True))
+        query = Query(values, micros=request.headers.get("X-MBX-TIME-UNIT", "").upper() == "MICROSECOND")
+        try:
+            weight = endpoint.weight(self._api, query)
+        except ApiError:
+            weight = 1
+        verdict = self._budget.spend(address, weight, now_ns)
+        if verdict.status != 200:
+            return _limited(verdict)
+        try:
+            if endpoint.access is not Access.PUBLIC:
+                credentials = Credentials.of_rest(request.headers.get("X-MBX-APIKEY", ""), raw, body)
+                query.key = self._guard.admit(endpoint.access, credentials, query)
+            counts = self._orders.count(query.account, endpoint.orders, now_ns) if endpoint.orders else {}
+            response = _reply(200, endpoint.answer(self._api, query), verdict)
+        except ApiError as error:
+            return _reply(error.status, {"code": error.code, "msg": error.text}, verdict)
+        if endpoint.free:
+            used = self._budget.spend(address, -weight, now_ns).used
+            response.headers.update(_weight_headers(used))
+        response.headers.update({f"X-MBX-ORDER-COUNT-{window}": str(count) for window, count in counts.items()})
+        return response
+
+    async def _not_found(self, request: web.Request) -> web.Response:
+        self.requests += 1
+        return web.Response(status=404, text="<html><body><h2>404 Not found</h2></body></html>", content_type="text/html")
+
+
+def _weight_headers(used: int) -> dict[str, str]:
+    return {"X-MBX-USED-WEIGHT": str(used), "X-MBX-USED-WEIGHT-1M": str(used)}
+
+
+def _reply(status: int, answer: Answer, verdict: Verdict) -> web.Response:
+    body = answer if isinstance(answer, bytes) else text_of(answer).encode()
+    return web.Response(status=status, body=body, headers=_weight_headers(verdict.used), content_type="application/json", charset="utf-8")
+
+
+def _limited(verdict: Verdict) -> web.Response:
+    text = (
+        "Too much request weight used; current limit is exceeded. Please use WebSocket Streams for live updates to avoid polling the API."
+    )
+    if verdict.status == 418:
+        text = f"Way too much request weight used; IP banned until {verdict.until_ms}. Please use WebSocket Streams to avoid bans."
+    response = _reply(verdict.status, {"code": -1003, "msg": text}, verdict)
+    response.headers["Retry-After"] = str(verdict.retry_after_s)
+    return response
+
+
+def _failure(status: int, retry_after_s: int | None, reason: str) -> web.Response:
+    code, text = (-1000, "An unknown error occurred while processing the request.")
+    if status in (418, 429):
+        code, text = (-1003, "Too many requests.")
+    elif status in (408, 504):
+        code, text = (-1007, "Timeout waiting for response from backend server. Send status unknown; execution status unknown.")
+    headers: CIMultiDict[str] = CIMultiDict()
+    if retry_after_s is not None or status in (418, 429):
+        headers["Retry-After"] = str(60 if retry_after_s is None else retry_after_s)
+    body = json.dumps({"code": code, "msg": reason or text})
+    return web.Response(status=status, text=body, headers=headers, content_type="application/json")

@@ -1,0 +1,54 @@
+"""simulator.binance.private: what a venue's private half needs from the whole, and what the whole asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, Protocol
+
+from hoga.simulator.binance.api import Api, Endpoint
+from hoga.simulator.binance.budget import Budget
+from hoga.simulator.binance.guard import Guard
+from hoga.simulator.binance.heartbeat import Limits
+from hoga.simulator.binance.keys import KeyRing
+from hoga.simulator.binance.order_count import OrderCount
+from hoga.simulator.protocol import VenueSession
+from hoga.simulator.sockets import Connection
+from hoga.simulator.switchboard import Switchboard
+
+__all__ = ["Ground", "PrivateHalf"]
+
+
+class Ground(NamedTuple):
+    """What private halves stand on. `connections` are the open ones; `public` the endpoints that need no key."""
+
+    api: Api
+    board: Switchboard
+    keys: KeyRing
+    guard: Guard
+    budget: Budget
+    orders: OrderCount
+    limits: Limits
+    public: Mapping[str, Endpoint]
+    connections: Callable[[], Iterable[Connection]]
+
+    def now_ns(self) -> int:
+        """The simulated time."""
+        return self.api.clock.now_ns()
+
+    def to_ms(self, ns: int) -> int:
+        """A moment as the venue prints it."""
+        return self.api.clock.stamp_ns(ns) // 1_000_000
+
+
+class PrivateHalf(Protocol):
+    """Accounts, orders and user streams of one venue."""
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """What REST serves beside the public endpoints."""
+
+    def open(self, path: str) -> VenueSession | None:
+        """The session of a WebSocket path that is the private half's own, None for any other path."""
+
+    def advance(self) -> None:
+        """The market has moved: settle fills, tell everyone."""

@@ -1,0 +1,103 @@
+"""simulator.binance.spot_private: spot's private half: accounts, orders over REST and WebSocket API, user data events.
+
+Source: protocol sheet 5.1 and 5.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from hoga.simulator.binance.api import Endpoint
+from hoga.simulator.binance.balances import Balances
+from hoga.simulator.binance.orders import OrderDesk
+from hoga.simulator.binance.private import Ground
+from hoga.simulator.binance.spot_orders import SpotOrders
+from hoga.simulator.binance.ws_api import ApiSession, Dialogue
+from hoga.simulator.faults import Printed
+from hoga.simulator.sockets import Connection
+
+__all__ = ["USER_DATA", "SpotPrivate"]
+
+USER_DATA = "userData"
+"""What user data frames are called in the truth and by faults' `streams`."""
+
+_METHODS = {
+    "ping": "GET /api/v3/ping",
+    "time": "GET /api/v3/time",
+    "exchangeInfo": "GET /api/v3/exchangeInfo",
+    "depth": "GET /api/v3/depth",
+    "trades.recent": "GET /api/v3/trades",
+    "trades.historical": "GET /api/v3/historicalTrades",
+    "trades.aggregate": "GET /api/v3/aggTrades",
+    "klines": "GET /api/v3/klines",
+    "uiKlines": "GET /api/v3/uiKlines",
+    "avgPrice": "GET /api/v3/avgPrice",
+    "ticker.24hr": "GET /api/v3/ticker/24hr",
+    "ticker.price": "GET /api/v3/ticker/price",
+    "ticker.book": "GET /api/v3/ticker/bookTicker",
+    "order.place": "POST /api/v3/order",
+    "order.test": "POST /api/v3/order/test",
+    "order.cancel": "DELETE /api/v3/order",
+    "order.status": "GET /api/v3/order",
+    "openOrders.status": "GET /api/v3/openOrders",
+    "openOrders.cancelAll": "DELETE /api/v3/openOrders",
+    "allOrders": "GET /api/v3/allOrders",
+    "account.status": "GET /api/v3/account",
+    "account.rateLimits.orders": "GET /api/v3/rateLimit/order",
+    "myTrades": "GET /api/v3/myTrades",
+}
+_PATH = "/ws-api/v3"
+
+
+class SpotPrivate:
+    """See the module."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._balances = Balances(ground.api.engine, ground.orders, ground.now_ns, ground.to_ms)
+        self._desk = OrderDesk(ground.api.engine, self._balances, ground.to_ms)
+        self._orders = SpotOrders(self._desk, self._balances, ground.orders)
+        known = {**ground.public, **self._orders.endpoints}
+        self._dialogue = Dialogue({method: known[name] for method, name in _METHODS.items()}, "v3/", streams=True)
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """What REST serves beside the public endpoints."""
+        return self._orders.endpoints
+
+    def open(self, path: str) -> ApiSession | None:
+        """A session of the WebSocket API."""
+        return ApiSession(self._dialogue, self._ground, self._ground.limits) if path.rstrip("/") == _PATH else None
+
+    def advance(self) -> None:
+        """Settle fills, drop who may no longer listen, send events."""
+        self._desk.settle()
+        self._drop_bad_keys()
+        events, self._balances.events = self._balances.events, []
+        for event in events:
+            for connection, session in self._sessions():
+                for number, key in session.subscriptions.items():
+                    if key.account == event.account:
+                        self._send(connection, number, event.text)
+
+    def _sessions(self) -> Iterator[tuple[Connection, ApiSession]]:
+        for connection in list(self._ground.connections()):
+            if isinstance(connection.session, ApiSession):
+                yield connection, connection.session
+
+    def _drop_bad_keys(self) -> None:
+        keys = self._ground.keys
+        for connection, session in self._sessions():
+            if session.key is not None and keys.is_bad(session.key.key):
+                session.key = None
+                refused = '{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}'
+                connection.send_control(f'{{"id":null,"status":401,"error":{refused}}}')
+            for number, key in list(session.subscriptions.items()):
+                if keys.is_bad(key.key):
+                    del session.subscriptions[number]
+                    ended = f'{{"e":"eventStreamTerminated","E":{self._ground.to_ms(self._ground.now_ns())}}}'
+                    self._send(connection, number, ended)
+
+    def _send(self, connection: Connection, number: int, event: str) -> None:
+        text = f'{{"subscriptionId":{number},"event":{event}}}'
+        self._ground.board.answer(connection, USER_DATA, Printed(text.encode(), event.encode()))

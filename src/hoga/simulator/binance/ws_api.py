@@ -1,0 +1,238 @@
+"""simulator.binance.ws_api: the WebSocket API: the endpoints of REST by other names, sessions, and user data. Pure but for
+the answers' clock.
+
+Each request is one text frame `{"id","method","params"}`; replies carry a status as HTTP would and the rate limits.
+After `session.logon` (Ed25519 keys only) neither key nor signature is needed, the timestamp still is. User data
+comes after `userDataStream.subscribe` (logged on) or `userDataStream.subscribe.signature` (any key).
+
+Source: protocol sheet 5.1 and 5.2 (spot-docs; change log of 2026-02-20).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from hoga.simulator.binance.api import Access, ApiError, Endpoint, Query, text_of
+from hoga.simulator.binance.dialect import Form
+from hoga.simulator.binance.guard import Credentials
+from hoga.simulator.binance.heartbeat import POLICY, Heartbeat, Limits
+from hoga.simulator.binance.keys import ApiKey
+from hoga.simulator.binance.private import Ground
+from hoga.simulator.protocol import Action, Close, Pong, Text
+
+__all__ = ["ApiSession", "Dialogue"]
+
+_TEXT_ID = re.compile(r"^[A-Za-z0-9-]{1,36}$")
+_MOST_SUBSCRIPTIONS = 65_535
+_ADDRESS = "websocket"
+
+
+class Dialogue(NamedTuple):
+    """What a WebSocket API understands: `methods` by name are REST's endpoints, `prefix` may precede every method;
+    `streams`: it has user data subscriptions of its own."""
+
+    methods: Mapping[str, Endpoint]
+    prefix: str
+    streams: bool
+
+
+class ApiSession:
+    """One connection. `subscriptions` are user streams by id; the private half sends their events."""
+
+    def __init__(self, dialogue: Dialogue, ground: Ground, limits: Limits) -> None:
+        now_ns = ground.now_ns()
+        self.closed: Close | None = None
+        self.wrote_ns = now_ns
+        self.key: ApiKey | None = None
+        self.subscriptions: dict[int, ApiKey] = {}
+        self._dialogue = dialogue
+        self._ground = ground
+        self._heartbeat = Heartbeat(limits, now_ns)
+        self._connected_ms = ground.to_ms(now_ns)
+        self._authorized_ms = 0
+        self._next_subscription = 0
+
+    @property
+    def form(self) -> Form:
+        """Frames are objects as they are."""
+        return Form(combined=False, micros=False)
+
+    def open(self, names: list[str]) -> list[Action]:
+        """The connection is open."""
+        return []
+
+    def text(self, payload: bytes, now_ns: int) -> list[Action]:
+        """A request arrived."""
+        try:
+            request, verbatim = json.loads(payload), json.loads(payload, parse_int=str, parse_float=str)
+        except ValueError:
+            return [_failure(None, ApiError(-1000, "Request is not valid JSON."), [])]
+        if not isinstance(request, dict) or not _id_ok(request.get("id")):
+            return [_failure(None, ApiError(-1135, "Invalid JSON Request"), [])]
+        return [self._reply(request, verbatim.get("params") or {}, now_ns)]
+
+    def binary(self, now_ns: int) -> list[Action]:
+        """No request is binary."""
+        return self._close(Close(POLICY, "Invalid request"))
+
+    def ping(self, payload: bytes, now_ns: int) -> list[Action]:
+        """A ping arrived."""
+        return self._close(self._heartbeat.spend(now_ns)) or [Pong(payload)]
+
+    def pong(self, payload: bytes, now_ns: int) -> list[Action]:
+        """A pong arrived."""
+        over = self._close(self._heartbeat.spend(now_ns))
+        if not over:
+            self._heartbeat.pong(payload)
+        return over
+
+    def tick(self, now_ns: int) -> list[Action]:
+        """Time has passed."""
+        due = None if self.closed else self._heartbeat.tick(now_ns)
+        return self._close(due) if isinstance(due, Close) else [due] if due else []
+
+    def deadline_ns(self) -> int:
+        """When `tick` has something to do next."""
+        return self._heartbeat.deadline_ns()
+
+    def _close(self, close: Close | None) -> list[Action]:
+        self.closed = close or self.closed
+        return [close] if close else []
+
+    # -- requests ----------------------------------------------------------
+
+    def _reply(self, request: dict[str, Any], params: Any, now_ns: int) -> Text:
+        limits: list[dict[str, Any]] = []
+        try:
+            if not isinstance(params, dict):
+                raise ApiError(-1135, "Invalid JSON Request")
+            texts = {name: _text(value) for name, value in params.items() if value is not None}
+            method = str(request.get("method", "")).removeprefix(self._dialogue.prefix)
+            result = self._answer(method, texts, now_ns, limits)
+        except ApiError as error:
+            return _failure(request.get("id"), error, limits)
+        return Text(f'{{"id":{json.dumps(request.get("id"))},"status":200,"result":{result},"rateLimits":{text_of(limits)}}}')
+
+    def _answer(self, method: str, params: dict[str, str], now_ns: int, limits: list[dict[str, Any]]) -> str:
+        own = _OWN.get(method)
+        endpoint = self._dialogue.methods.get(method)
+        if endpoint is None and (own is None or not (self._dialogue.streams or method.startswith("session."))):
+            raise ApiError(-1000, f"Unknown method '{method}'.")
+        query = Query(params)
+        self._charge(endpoint.weight(self._ground.api, query) if endpoint else 2, now_ns, limits)
+        if endpoint is None:
+            assert own is not None, "one of the two is there"
+            return text_of(own(self, params, query))
+        if endpoint.access is not Access.PUBLIC:
+            query.key = self._admit(endpoint.access, params, query)
+        if endpoint.orders:
+            counts = self._ground.orders.count(query.account, endpoint.orders, now_ns)
+            limits[:0] = [
+                {"rateLimitType": "ORDERS", **window.words(), "limit": window.limit, "count": counts[window.name]}
+                for window in self._ground.orders.windows
+            ]
+        return text_of(endpoint.answer(self._ground.api, query))
+
+    def _charge(self, weight: int, now_ns: int, limits: list[dict[str, Any]]) -> None:
+        verdict = self._ground.budget.spend(_ADDRESS, weight, now_ns)
+        limit = self._ground.api.weight_limit
+        limits.append({"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": limit, "count": verdict.used})
+        if verdict.status != 200:
+            data = {"serverTime": self._ground.to_ms(now_ns), "retryAfter": verdict.until_ms}
+            raise _Limited("Too much request weight used; current limit is exceeded.", status=verdict.status, data=data)
+
+    def _admit(self, access: Access, params: dict[str, str], query: Query) -> ApiKey:
+        if self.key is None or "apiKey" in params:
+            return self._ground.guard.admit(access, Credentials.of_params(params), query)
+        if access is Access.SIGNED:
+            self._ground.guard.check_time(query)
+        return self._ground.guard.known(self.key.key)
+
+    # -- methods of its own ------------------------------------------------
+
+    def _logon(self, params: dict[str, str], query: Query) -> dict[str, Any]:
+        key = self._ground.guard.admit(Access.SIGNED, Credentials.of_params(params), query)
+        if not key.public:
+            raise ApiError(-4056, "HMAC_SHA256 API key is not supported.")
+        self.key, self._authorized_ms = key, self._ground.to_ms(self._ground.now_ns())
+        return self._status(params, query)
+
+    def _status(self, params: dict[str, str], query: Query) -> dict[str, Any]:
+        return {
+            "apiKey": self.key.key if self.key else None,
+            "authorizedSince": self._authorized_ms if self.key else None,
+            "connectedSince": self._connected_ms,
+            "returnRateLimits": True,
+            "serverTime": self._ground.to_ms(self._ground.now_ns()),
+            "userDataStream": bool(self.subscriptions),
+        }
+
+    def _logout(self, params: dict[str, str], query: Query) -> dict[str, Any]:
+        self.key, self._authorized_ms = None, 0
+        return self._status(params, query)
+
+    def _subscribe(self, params: dict[str, str], query: Query) -> dict[str, Any]:
+        if self.key is None:
+            raise ApiError(-1002, "You are not authorized to execute this request.", status=401)
+        return self._add(self._ground.guard.known(self.key.key))
+
+    def _subscribe_signed(self, params: dict[str, str], query: Query) -> dict[str, Any]:
+        return self._add(self._ground.guard.admit(Access.SIGNED, Credentials.of_params(params), query))
+
+    def _add(self, key: ApiKey) -> dict[str, Any]:
+        if any(known.account == key.account for known in self.subscriptions.values()):
+            raise ApiError(-2035, "User Data Stream subscription already active.")
+        if self._next_subscription > _MOST_SUBSCRIPTIONS:
+            raise ApiError(-2042, "Too many user data stream subscriptions on this connection.")
+        number, self._next_subscription = self._next_subscription, self._next_subscription + 1
+        self.subscriptions[number] = key
+        return {"subscriptionId": number}
+
+    def _unsubscribe(self, params: dict[str, str], query: Query) -> dict[str, Any]:
+        number = query.integer("subscriptionId")
+        if number is None:
+            self.subscriptions.clear()
+        elif self.subscriptions.pop(number, None) is None:
+            raise ApiError(-2036, "User Data Stream subscription not active.")
+        return {}
+
+    def _subscriptions(self, params: dict[str, str], query: Query) -> list[Any]:
+        return [{"subscriptionId": number} for number in self.subscriptions]
+
+
+class _Limited(ApiError):
+    def __init__(self, text: str, *, status: int, data: dict[str, int]) -> None:
+        super().__init__(-1003, text, status=status)
+        self.data = data
+
+
+_OWN: dict[str, Callable[[ApiSession, dict[str, str], Query], dict[str, Any] | list[Any]]] = {
+    "session.logon": ApiSession._logon,
+    "session.status": ApiSession._status,
+    "session.logout": ApiSession._logout,
+    "session.subscriptions": ApiSession._subscriptions,
+    "userDataStream.subscribe": ApiSession._subscribe,
+    "userDataStream.subscribe.signature": ApiSession._subscribe_signed,
+    "userDataStream.unsubscribe": ApiSession._unsubscribe,
+}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def _id_ok(request_id: Any) -> bool:
+    if isinstance(request_id, str):
+        return _TEXT_ID.match(request_id) is not None
+    return request_id is None or (isinstance(request_id, int) and not isinstance(request_id, bool))
+
+
+def _failure(request_id: Any, error: ApiError, limits: list[dict[str, Any]]) -> Text:
+    data = {"data": error.data} if isinstance(error, _Limited) else {}
+    body = {"id": request_id, "status": error.status, "error": {"code": error.code, "msg": error.text, **data}, "rateLimits": limits}
+    return Text(json.dumps(body, separators=(",", ":")))

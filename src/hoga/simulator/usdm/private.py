@@ -1,0 +1,105 @@
+"""simulator.usdm.private: the futures venue's private half: orders, listen keys, and user streams on `/private`.
+
+A listen key is a stream name: `/private/ws/K`, `?listenKey=K&events=A/B` (then only those events), several of them on
+`/private/stream`. A key nobody made completes the handshake too and brings nothing. When a key expires, its socket hears
+`listenKeyExpired` and stays open.
+
+Source: protocol sheet 2.1 and 5.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, Query, flat
+from hoga.simulator.binance.dialect import printing
+from hoga.simulator.binance.orders import OrderDesk
+from hoga.simulator.binance.private import Ground
+from hoga.simulator.protocol import VenueSession
+from hoga.simulator.usdm.listen_keys import ListenKeys
+from hoga.simulator.usdm.orders import FuturesOrders
+from hoga.simulator.usdm.positions import Positions
+
+__all__ = ["FuturesPrivate", "listen_streams"]
+
+
+class FuturesPrivate:
+    """See the module."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._positions = Positions(ground.api.engine, ground.now_ns, ground.to_ms)
+        self._desk = OrderDesk(ground.api.engine, self._positions, ground.to_ms)
+        self._orders = FuturesOrders(self._desk, self._positions)
+        self._listen_keys = ListenKeys()
+        self._makers: dict[str, str] = {}
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """What REST serves beside the public endpoints."""
+        return {
+            **self._orders.endpoints,
+            "POST /fapi/v1/listenKey": Endpoint(flat(1), self._make_key, Access.KEY),
+            "PUT /fapi/v1/listenKey": Endpoint(flat(1), self._keep_key, Access.KEY),
+            "DELETE /fapi/v1/listenKey": Endpoint(flat(1), self._drop_key, Access.KEY),
+        }
+
+    def open(self, path: str) -> VenueSession | None:
+        """There is no WebSocket path beside the streams'."""
+        return None
+
+    def advance(self) -> None:
+        """Settle fills, run countdowns down, end keys, send events."""
+        now_ns = self._ground.now_ns()
+        self._desk.settle()
+        self._orders.run_down(now_ns)
+        events, self._positions.events = self._positions.events, []
+        for event in events:
+            key = self._listen_keys.of(event.account)
+            if key is not None:
+                self._send(key, event.kind, event.text)
+        for account in self._listen_keys.accounts():
+            if self._ground.keys.is_bad(self._makers[account]):
+                self._expire(self._listen_keys.drop(account))
+        for key in self._listen_keys.expired(now_ns):
+            self._expire(key)
+
+    def _make_key(self, api: Api, query: Query) -> Answer:
+        assert query.key is not None, "the endpoint needs a key"
+        self._makers[query.account] = query.key.key
+        return {"listenKey": self._listen_keys.make(query.account, api.clock.now_ns())}
+
+    def _keep_key(self, api: Api, query: Query) -> Answer:
+        key = self._listen_keys.extend(query.account, api.clock.now_ns())
+        if key is None:
+            raise ApiError(-1125, "This listenKey does not exist.")
+        return {"listenKey": key}
+
+    def _drop_key(self, api: Api, query: Query) -> Answer:
+        self._listen_keys.drop(query.account)
+        return {}
+
+    def _expire(self, key: str | None) -> None:
+        if key is not None:
+            sent = self._ground.to_ms(self._ground.now_ns())
+            self._send(key, "listenKeyExpired", f'{{"e":"listenKeyExpired","E":{sent},"listenKey":"{key}"}}')
+
+    def _send(self, key: str, kind: str, text: str) -> None:
+        for stream in (key, f"{key}@{kind}"):
+            self._ground.board.publish(stream, printing(key, lambda micros: text.encode()))
+
+
+def listen_streams(query: str) -> list[str]:
+    """The streams that `listenKey=K&events=A/B` asks for, once or several times; a key's end is always told."""
+    names: list[str] = []
+    key = ""
+    filtered: set[str] = set()
+    for name, value in parse_qsl(query):
+        if name == "listenKey":
+            key = value
+            names.append(key)
+        elif name == "events" and key:
+            filtered.add(key)
+            names += [f"{key}@{kind}" for kind in (*value.split("/"), "listenKeyExpired") if kind]
+    return list(dict.fromkeys(name for name in names if name not in filtered))
