@@ -105,7 +105,13 @@ async def run_until_stopped(
         shutdown.add(Phase.RESOURCES, "dashboard", showing.stop)
         await showing.start()
         await run.start(shutdown)
-        showing.publish(run.venues, log_tail=log_tail, simulated=bool(label), on_memory_short=run.set_memory_short)
+        showing.publish(
+            run.venues,
+            log_tail=log_tail,
+            simulated=bool(label),
+            on_memory_short=run.set_memory_short,
+            hub=run.serving.manager,
+        )
         watchdog = Watchdog()
         teller = asyncio.create_task(_tell(run, watchdog), name="status")
         shutdown.own_task(teller)
