@@ -87,7 +87,7 @@ class Stage:
         """Whether that frame of the books has been written: the program keeps up with what is sent."""
         frame = self.sent[STREAMS[0].name][place][len(SPOT.frame_key(STREAMS[0])) + 1 : -1]
         chunks = [chunk for journal in self.data.rglob("*.journal") for chunk in read_chunks(journal)]
-        return any(frame in bytes(chunk.frames) for chunk in chunks if not isinstance(chunk, int))
+        return any(frame in chunk.data for chunk in chunks if not isinstance(chunk, int))
 
     def lost(self) -> dict[str, list[int]]:
         """Places, per stream, of the frames sent that are not in the archive."""
