@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import threading
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -102,8 +103,10 @@ def test_a_reader_beside_a_fast_writer_never_sees_a_mixture(path: Path) -> None:
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        good = 0
-        for _ in range(300):
+        good = looks = 0
+        end = monotonic() + 20.0
+        while (looks < 300 or not good) and monotonic() < end:
+            looks += 1
             found = reader.read()
             if found.state is PageState.GOOD:
                 good += 1
