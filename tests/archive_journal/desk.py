@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from hoga.archive.chunks import ChunkEncoder
 from hoga.archive.journal import (
     CONTROL,
     JOURNAL_DIR,
-    ChunkEncoder,
     CountsNote,
     JournalHeader,
     JournalName,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hoga.archive.chunks import ChunkEncoder, has_chunks, read_chunks
 from hoga.archive.journal import (
-    ChunkEncoder,
     ClockNote,
     CountsNote,
     EndNote,
@@ -23,10 +23,8 @@ from hoga.archive.journal import (
     decode_note,
     encode_header,
     encode_note,
-    has_chunks,
     journal_name,
     parse_journal_name,
-    read_chunks,
     read_header,
 )
 from hoga.core.ledger import Gap, Reason

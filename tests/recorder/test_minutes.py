@@ -221,7 +221,7 @@ async def test_too_much_waiting_for_the_disk_is_shed_and_counted_and_notes_survi
 
 async def test_a_batch_of_huge_frames_is_several_chunks(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("hoga.recorder.lane._CHUNK_BYTES", 10_000)
-    monkeypatch.setattr("hoga.archive.journal._MAX_RAW", 12_000)
+    monkeypatch.setattr("hoga.archive.chunks._MAX_RAW", 12_000)
     bench = Bench(tmp_path, [BOOK], monkeypatch).start()
     leg = bench.connect()
     for number in range(1, 8):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from hoga.archive.journal import read_chunks
+from hoga.archive.chunks import read_chunks
 from hoga.archive.manifest import counted_missed
 from hoga.archive.verify import verify
 from hoga.core.ledger import Reason

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hoga.archive.journal import CONTROL, ChunkEncoder
+from hoga.archive.chunks import ChunkEncoder
+from hoga.archive.journal import CONTROL
 from hoga.archive.ledger import GapEntry, LedgerEntry, SegmentEntry, read_ledger
 from hoga.archive.seal import SealJob, SealResult, seal
 from hoga.archive.segment import read_blocks

@@ -41,10 +41,10 @@ def backwards(frames: list) -> int:
 async def test_dropped_frames_are_a_gap_on_the_wire_and_counted(simulate, connect) -> None:
     sim: Simulator = await simulate(speed=10.0)
     client = await connect(sim, PATH)
-    await client.frames(6)
+    before = await client.frames(6)
     active = sim.inject(Fault(fault=FaultKind.DROP, streams="btc*", count=3))
     assert active is not None
-    frames = await client.until(lambda seen: active.done and not chained(of(seen)))
+    frames = before + await client.until(lambda seen: active.done and not chained(of(before + seen)))
     assert len(holes(of(frames))) == 1
     assert chained(of(frames, "ethusdt@depth@100ms"))
     status = sim.status()

@@ -1,18 +1,12 @@
 """archive.journal: the open minute on disk. One append-only file for all streams of a lane, in arrival order.
 
-    file   := MAGIC u32(length) u32(crc32) header-JSON chunk*
-    chunk  := KEY|NEXT u32(stored) u32(raw) u32(frames) u64(seq) u32(crc32 of all that follows and of the four numbers) zstd(columns)
-    columns:= recv_ns int64[n] · tag uint32[n] · length uint32[n] · bytes…     little-endian, in arrival order
-
-The compressed bytes of a KEY chunk and the NEXT chunks that follow it are one zstd stream, flushed at the end of each chunk: what a
-frame shares with the one before it is said once, however few frames a chunk holds. A KEY chunk begins each file, and comes again
-every second. `seq` counts the chunks of a session over all its files: a chunk written twice (after a failed fsync) is read once.
+    file   := MAGIC u32(length) u32(crc32) header-JSON chunk*          the chunks: `archive.chunks`
 
 A record's tag is `stream index | leg << 16`; a record of stream `CONTROL` is a note (JSON) that holds from there on:
 which leg is which connection and epoch, the latency in force, a gap that opened or closed, what was counted. All that
 the sealer needs to build the archive's lines is in the file, so that sealing and recovering are the same act.
 
-A torn tail (crash) ends the file at the last whole chunk. A damaged chunk in the middle costs what follows it until the next KEY.
+A torn tail (crash) ends the file at the last whole chunk.
 A journal that ended in good order says so in its last note; one that does not was cut short.
 """
 
@@ -20,14 +14,10 @@ from __future__ import annotations
 
 import re
 import struct
-from array import array
-from collections.abc import Iterator
-from itertools import accumulate
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import msgspec
-from zstandard import COMPRESSOBJ_FLUSH_BLOCK, ZstdCompressionParameters, ZstdCompressor, ZstdDecompressor, ZstdError
 
 from hoga.archive.deflate import crc32
 from hoga.core.ledger import Gap, Reason
@@ -36,9 +26,6 @@ from hoga.core.streams import Stream
 __all__ = [
     "CONTROL",
     "JOURNAL_DIR",
-    "Chunk",
-    "ChunkDecoder",
-    "ChunkEncoder",
     "ClockNote",
     "CountsNote",
     "EndNote",
@@ -50,19 +37,15 @@ __all__ = [
     "LiveNote",
     "Note",
     "OddNote",
-    "Packed",
     "StreamEntry",
     "decode_header",
     "decode_note",
     "encode_header",
     "encode_note",
-    "has_chunks",
     "journal_name",
     "parse_journal_name",
     "read_body",
-    "read_chunks",
     "read_header",
-    "read_packed",
 ]
 
 CONTROL = 0xFFFF
@@ -71,15 +54,7 @@ JOURNAL_DIR = "journal"
 """The folder under `temporary/` that holds open minutes."""
 
 _MAGIC = b"HOGAJ001"
-_KEY, _NEXT = b"HGCK", b"HGCN"
-_HEAD = struct.Struct("<4sIIIQI")
-_NUMBERS = struct.Struct("<IIIQ")
 _START = struct.Struct("<8sII")
-_MAX_RAW = 1 << 30
-_KEY_NS = 1_000_000_000
-_LEVEL, _HASH_LOG = -3, 15
-_WINDOW_LOGS = (18, 22)
-_FRAME_BYTES = 2048
 _NAME = re.compile(r"^(?P<lane>\d+)_(?P<day>\d{4}-\d\d-\d\d)_(?P<minute>\d\d-\d\d)_(?P<session>[0-9a-f]+)_(?P<number>\d+)\.journal$")
 
 
@@ -199,17 +174,6 @@ class JournalName(NamedTuple):
     number: int
 
 
-class Chunk(NamedTuple):
-    """One chunk, decoded: parallel columns in arrival order; record n's frame is `data[starts[n] : starts[n] + lengths[n]]`."""
-
-    seq: int
-    recv_ns: array[int]
-    tags: array[int]
-    lengths: array[int]
-    starts: list[int]
-    data: bytes
-
-
 def journal_name(name: JournalName) -> str:
     """`0_2026-11-20_13-15_18f3a…_7.journal`."""
     return f"{name.lane}_{name.day}_{name.minute}_{name.session}_{name.number}.journal"
@@ -238,40 +202,6 @@ def encode_header(header: JournalHeader) -> bytes:
     return _START.pack(_MAGIC, len(body), crc32(body)) + body
 
 
-class ChunkEncoder:
-    """Makes the chunks of one lane. `streams`: how many it has; the window reaches back over the last frame of each.
-
-    Codecs, µs a frame and ratio, depth20 of 100 symbols in chunks of 16 frames / of 1,024: this 1.1 (14) / 1.0 (15); level 1
-    1.6 (21) / 1.3 (22); each chunk for itself, grouped by symbol: isal 2.9 (3) / 0.9 (12). Written as they are, frames cost
-    3 to 4 µs: fresh pages of a file are dear. (`bench --only stages`; docs/decisions/0006)
-    """
-
-    def __init__(self, streams: int) -> None:
-        low, high = _WINDOW_LOGS
-        window_log = min(max((streams * _FRAME_BYTES).bit_length(), low), high)
-        parameters = ZstdCompressionParameters.from_level(_LEVEL, window_log=window_log, hash_log=_HASH_LOG)
-        self._compressor = ZstdCompressor(compression_params=parameters)
-        self._stream = self._compressor.compressobj()
-        self._key_ns: int | None = None
-
-    def restart(self) -> None:
-        """The next chunk is a KEY: it begins a file."""
-        self._key_ns = None
-
-    def encode(self, records: list[Any], seq: int) -> bytes:
-        """`records` is flat: recv_ns, tag, frame, recv_ns, tag, frame, … (flat lists slice into columns at C speed:
-        0.2 µs a record where a pack per record costs 0.4)."""
-        magic = _NEXT
-        if self._key_ns is None or not 0 <= records[0] - self._key_ns < _KEY_NS:
-            magic, self._key_ns = _KEY, records[0]
-            self._stream = self._compressor.compressobj()
-        frames: list[bytes] = records[2::3]
-        raw = b"".join((array("q", records[0::3]), array("I", records[1::3]), array("I", map(len, frames)), *frames))
-        stored = self._stream.compress(raw) + self._stream.flush(COMPRESSOBJ_FLUSH_BLOCK)
-        numbers = (len(stored), len(raw), len(frames), seq)
-        return _HEAD.pack(magic, *numbers, crc32(stored, crc32(_NUMBERS.pack(*numbers)))) + stored
-
-
 def read_header(path: Path) -> JournalHeader | None:
     """The header, None when the file is torn before its end, or damaged there."""
     with path.open("rb") as file:
@@ -284,99 +214,6 @@ def decode_header(body: bytes) -> JournalHeader:
     return _header_decoder.decode(body)
 
 
-def has_chunks(path: Path) -> bool:
-    """Whether there may be records in the file, also in one whose header is lost."""
-    with path.open("rb") as file:
-        return _next_magic(file, -1) is not None
-
-
-def read_chunks(path: Path) -> Iterator[Chunk | int]:
-    """The chunks by `seq`, each once; an int stands for so many damaged bytes, in place of the chunks that are missing there
-    (at the end when none are: a torn tail, or garbage between chunks).
-
-    Reads the file twice: where whole chunks lie, then one after the other, so memory does not grow with it.
-    """
-    with path.open("rb") as file:
-        if read_body(file) is None:
-            if size := path.stat().st_size:
-                yield size
-            return
-        begin = file.tell()
-        places, damaged = _whole_chunks(file, path.stat().st_size)
-        decoder = ChunkDecoder()
-        expected = min(places) if begin in places.values() else -1
-        for seq in sorted(places):
-            file.seek(places[seq])
-            packed = read_packed(file)
-            chunk = decoder.decode(packed) if packed is not None else None
-            if chunk is None:
-                damaged += file.tell() - places[seq]
-                continue
-            if damaged and seq != expected:
-                yield damaged
-                damaged = 0
-            expected = seq + 1
-            yield chunk
-        if damaged:
-            yield damaged
-
-
-def _whole_chunks(file: BinaryIO, size: int) -> tuple[dict[int, int], int]:
-    """Where the first whole copy of each chunk lies, by `seq`, and how many bytes between them are none."""
-    places: dict[int, int] = {}
-    damaged = 0
-    while True:
-        start = file.tell()
-        packed = read_packed(file)
-        if packed is not None:
-            places.setdefault(packed.seq, start)
-            continue
-        found = _next_magic(file, start)
-        damaged += (size if found is None else found) - start
-        if found is None:
-            return places, damaged
-        file.seek(found)
-
-
-class Packed(NamedTuple):
-    """A chunk as it was written."""
-
-    is_key: bool
-    stored: bytes
-    raw_size: int
-    records: int
-    seq: int
-
-
-class ChunkDecoder:
-    """Follows the zstd stream of one file."""
-
-    def __init__(self) -> None:
-        self._decompressor = ZstdDecompressor()
-        self._stream: Any = None
-        self._next = -1
-
-    def decode(self, packed: Packed) -> Chunk | None:
-        """The chunk, None when the one before it is missing."""
-        if packed.is_key:
-            self._stream = self._decompressor.decompressobj()
-        elif packed.seq != self._next:
-            return None
-        try:
-            data: bytes = self._stream.decompress(packed.stored)
-        except ZstdError:
-            data = b""
-        if len(data) != packed.raw_size:
-            return None
-        self._next = packed.seq + 1
-        count, raw = packed.records, memoryview(data)
-        recv_ns, tags, lengths = array("q"), array("I"), array("I")
-        recv_ns.frombytes(raw[: 8 * count])
-        tags.frombytes(raw[8 * count : 12 * count])
-        lengths.frombytes(raw[12 * count : 16 * count])
-        return Chunk(packed.seq, recv_ns, tags, lengths, list(accumulate(lengths, initial=16 * count))[:-1], data)
-
-
 def read_body(file: BinaryIO) -> bytes | None:
     """The header's JSON as written, None when it is not whole; the file stands behind it then."""
     start = file.read(_START.size)
@@ -385,32 +222,3 @@ def read_body(file: BinaryIO) -> bytes | None:
     magic, length, crc = _START.unpack(start)
     body = file.read(length) if magic == _MAGIC else b""
     return body if len(body) == length and magic == _MAGIC and crc32(body) == crc else None
-
-
-def read_packed(file: BinaryIO) -> Packed | None:
-    """The chunk that begins here, None when no whole one does; the file stands anywhere then."""
-    head = file.read(_HEAD.size)
-    if len(head) < _HEAD.size:
-        return None
-    magic, stored_size, raw_size, count, seq, crc = _HEAD.unpack(head)
-    if magic not in (_KEY, _NEXT) or raw_size > _MAX_RAW or stored_size > _MAX_RAW or count * 16 > raw_size:
-        return None
-    stored = file.read(stored_size)
-    if len(stored) < stored_size or crc32(stored, crc32(_NUMBERS.pack(stored_size, raw_size, count, seq))) != crc:
-        return None
-    return Packed(magic == _KEY, stored, raw_size, count, seq)
-
-
-def _next_magic(file: BinaryIO, start: int) -> int | None:
-    """Where the next chunk may begin after `start`, None when nowhere."""
-    at = start + 1
-    file.seek(at)
-    tail = b""
-    while block := file.read(1 << 20):
-        window = tail + block
-        hits = [found for magic in (_KEY, _NEXT) if (found := window.find(magic)) >= 0]
-        if hits:
-            return at - len(tail) + min(hits)
-        tail = window[-3:]
-        at += len(block)
-    return None

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from hoga.archive.chunks import Chunk, read_chunks
 from hoga.archive.deflate import BLOCK_BYTES
 from hoga.archive.journal import (
     CONTROL,
-    Chunk,
     ClockNote,
     CountsNote,
     EndNote,
@@ -32,7 +32,6 @@ from hoga.archive.journal import (
     OddNote,
     StreamEntry,
     decode_note,
-    read_chunks,
 )
 from hoga.archive.ledger import ClockEntry, ConnectionEntry, GapEntry, LedgerEntry, LiveEntry
 from hoga.archive.lines import LineMaker, odd_line
@@ -200,7 +199,6 @@ class Minute:
         self._open: dict[int, int] = {}
         self._legs_of: dict[int, set[int]] = {}
         self._down: dict[int, tuple[Reason, int]] = {}
-        self._seen: set[int] = set()
         self._session = ""
         self._latency: dict[int, tuple[int | None, int]] = {}
         self._ways: dict[int, _Way] = {}
@@ -215,7 +213,6 @@ class Minute:
     def read(self, path: Path, header: JournalHeader) -> None:
         """One journal."""
         if header.session != self._session:
-            self._seen.clear()
             self.legs.clear()
             self._latency.clear()
             self._session = header.session
@@ -235,9 +232,7 @@ class Minute:
                 self._settle()
                 self._damaged(damaged, chunk)
                 damaged = 0
-            if chunk.seq not in self._seen:
-                self._seen.add(chunk.seq)
-                self._read_chunk(chunk)
+            self._read_chunk(chunk)
         self._settle()
         self.result.damaged_bytes += damaged
         for minute in self.series.values():

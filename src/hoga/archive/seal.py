@@ -24,9 +24,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from hoga.archive.chunks import has_chunks
 from hoga.archive.deflate import crc32
 from hoga.archive.durable import fsync_folder, sync_filesystem, write_all, write_fault
-from hoga.archive.journal import has_chunks, read_header
+from hoga.archive.journal import read_header
 from hoga.archive.layout import PARTS_DIR, encode_symbol, parse_segment, segment_stem, suffix_of, temporary_dir
 from hoga.archive.ledger import LedgerEntry, SegmentEntry, append_entries, ledger_path
 from hoga.archive.minute import ASIDE_KIND, ASIDE_SYMBOL, Minute, SealResult, SeriesMinute

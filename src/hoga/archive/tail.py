@@ -13,11 +13,10 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
+from hoga.archive.chunks import Chunk, ChunkDecoder, read_packed
 from hoga.archive.discover import SeriesDay
 from hoga.archive.journal import (
     CONTROL,
-    Chunk,
-    ChunkDecoder,
     GapNote,
     JournalHeader,
     JournalName,
@@ -26,7 +25,6 @@ from hoga.archive.journal import (
     decode_note,
     parse_journal_name,
     read_body,
-    read_packed,
 )
 from hoga.archive.layout import PARTS_DIR, parse_segment
 from hoga.archive.ledger import GapEntry, read_ledger

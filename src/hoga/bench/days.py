@@ -10,9 +10,9 @@ from time import perf_counter, process_time, time_ns
 
 import msgspec
 
+from hoga.archive.chunks import ChunkEncoder
 from hoga.archive.journal import (
     CONTROL,
-    ChunkEncoder,
     CountsNote,
     JournalHeader,
     JournalName,

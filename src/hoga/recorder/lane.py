@@ -18,9 +18,9 @@ from typing import Any, Protocol
 
 import numpy
 
+from hoga.archive.chunks import ChunkEncoder
 from hoga.archive.journal import (
     CONTROL,
-    ChunkEncoder,
     EndNote,
     GapNote,
     JournalHeader,

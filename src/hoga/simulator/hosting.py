@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Callable
 
 from aiohttp import web
 
+from hoga.simulator.replay.player import Player
 from hoga.simulator.sockets import StreamServer
 
 __all__ = ["Hosting"]
@@ -15,14 +17,16 @@ AddRoutes = Callable[[web.Application], None]
 
 
 class Hosting:
-    """Streams on a port, REST on the next one. `ws_url` and `rest_url` (no path) are "" until it has started."""
+    """Streams on a port, REST on the next one; a capture, where there is one, plays while both are open. `ws_url` and
+    `rest_url` (no path) are "" until it has started."""
 
     def __init__(self, streams: StreamServer) -> None:
         self.ws_url = self.rest_url = ""
         self._streams = streams
+        self._playing: asyncio.Task[None] | None = None
         self._runner: web.AppRunner | None = None
 
-    async def start(self, host: str, port: int, tls: ssl.SSLContext | None, *, add_routes: list[AddRoutes]) -> None:
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None, *, add_routes: list[AddRoutes], player: Player | None) -> None:
         """Listen; `port` 0 lets the system choose both. `add_routes` fill the REST application. Raises OSError when one is taken."""
         await self._streams.start(host, port, tls)
         try:
@@ -32,9 +36,14 @@ class Hosting:
             raise
         self.ws_url = f"{'wss' if tls else 'ws'}://{host}:{self._streams.port}"
         self.rest_url = f"{'https' if tls else 'http'}://{host}:{rest_port}"
+        if player is not None:
+            self._playing = asyncio.create_task(player.run(), name="simulator-replay")
 
     async def stop(self) -> None:
         """Close every connection and stop listening."""
+        if self._playing is not None:
+            self._playing.cancel()
+            await asyncio.gather(self._playing, return_exceptions=True)
         await self._streams.stop()
         if self._runner is not None:
             await self._runner.cleanup()

@@ -6,7 +6,6 @@ futures is in a `Product`. Decides only what a handshake gets. Source: protocol 
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -115,7 +114,6 @@ class Exchange:
         self._ground = self._ground_of(product, weight_limit)
         self.private = product.private(self._ground)
         self._door = RestDoor(self._ground, {**product.endpoints, **self.private.endpoints}, prefix=product.prefix, desk=desk)
-        self._playing: asyncio.Task[None] | None = None
         if capture is not None:
             self.player = self.api.player = self._player_of(capture)
 
@@ -126,15 +124,10 @@ class Exchange:
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None, *, add_routes: Callable[[web.Application], None]) -> None:
         """Listen: streams on `port`, REST on the next one (both chosen by the system for 0). Raises OSError when taken."""
-        await self._hosting.start(host, port, tls, add_routes=[add_routes, self._door.add_routes])
-        if self.player is not None:
-            self._playing = asyncio.create_task(self.player.run(), name="simulator-replay")
+        await self._hosting.start(host, port, tls, add_routes=[add_routes, self._door.add_routes], player=self.player)
 
     async def stop(self) -> None:
         """Close every connection and stop listening."""
-        if self._playing is not None:
-            self._playing.cancel()
-            await asyncio.gather(self._playing, return_exceptions=True)
         await self._hosting.stop()
 
     def advance(self, now_ns: int) -> None:

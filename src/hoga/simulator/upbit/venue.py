@@ -6,7 +6,6 @@ handshake gets. Source: protocol sheet 1.1, 1.2, 1.6, 5.1, 6.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import ssl
 from collections.abc import Callable
@@ -86,7 +85,6 @@ class Upbit:
             replaying=capture is not None,
         )
         self.player = self._player_of(capture) if capture else None
-        self._playing: asyncio.Task[None] | None = None
 
     @property
     def urls(self) -> dict[str, str]:
@@ -95,15 +93,10 @@ class Upbit:
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None, *, add_routes: Callable[[web.Application], None]) -> None:
         """Listen: streams on `port`, REST on the next one (both chosen by the system for 0). Raises OSError when taken."""
-        await self._hosting.start(host, port, tls, add_routes=[add_routes, self._rest.add_routes])
-        if self.player is not None:
-            self._playing = asyncio.create_task(self.player.run(), name="simulator-replay-upbit")
+        await self._hosting.start(host, port, tls, add_routes=[add_routes, self._rest.add_routes], player=self.player)
 
     async def stop(self) -> None:
         """Close every connection and stop listening."""
-        if self._playing is not None:
-            self._playing.cancel()
-            await asyncio.gather(self._playing, return_exceptions=True)
         await self._hosting.stop()
 
     def advance(self, now_ns: int) -> None:

@@ -9,22 +9,19 @@ Source: spot-docs user-data-stream, USD-M docs user-data-streams, read 2026-11-2
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
-from typing import TypeVar
 
 import msgspec
 from msgspec import field
 
-from hoga.core.market import Asset, Assets, BalanceChange, Body, Fill, Order, Position, Positions, Side
+from hoga.core.market import Asset, Assets, BalanceChange, Fill, Order, Position, Positions, Side
 from hoga.core.times import MS_NS
+from hoga.venues.decoding import reader
 
 __all__ = [
     "futures_assets", "futures_balance", "futures_fill", "futures_order", "futures_positions",
     "spot_assets", "spot_balance", "spot_fill", "spot_order",
 ]  # fmt: skip
-
-S = TypeVar("S")
 
 
 class _Report(msgspec.Struct, gc=False):
@@ -116,15 +113,6 @@ class _Update(msgspec.Struct, gc=False):
 class _FuturesAccount(msgspec.Struct, gc=False):
     event_ms: int = field(name="E")
     update: _Update = field(name="a")
-
-
-def _reader(kind: type[S], make: Callable[[S], Body]) -> Callable[[bytes], Body]:
-    decoder = msgspec.json.Decoder(kind)
-
-    def read(payload: bytes) -> Body:
-        return make(decoder.decode(payload))
-
-    return read
 
 
 def _side(text: str) -> Side:
@@ -234,21 +222,21 @@ def _positions(raw: _FuturesAccount) -> Positions:
     return Positions(positions=positions, event_ns=raw.event_ms * MS_NS)
 
 
-spot_order = _reader(_Report, _order)
+spot_order = reader(_Report, _order)
 """`executionReport`."""
-spot_fill = _reader(_Report, _fill)
+spot_fill = reader(_Report, _fill)
 """`executionReport` of execution type TRADE."""
-spot_assets = _reader(_Account, _assets)
+spot_assets = reader(_Account, _assets)
 """`outboundAccountPosition`: what is free and locked of the currencies concerned."""
-spot_balance = _reader(_Change, _change)
+spot_balance = reader(_Change, _change)
 """`balanceUpdate`: deposits, withdrawals, transfers."""
-futures_order = _reader(_FuturesReport, _order_of_futures)
+futures_order = reader(_FuturesReport, _order_of_futures)
 """`ORDER_TRADE_UPDATE`."""
-futures_fill = _reader(_FuturesReport, _fill_of_futures)
+futures_fill = reader(_FuturesReport, _fill_of_futures)
 """`ORDER_TRADE_UPDATE` of execution type TRADE."""
-futures_assets = _reader(_FuturesAccount, _assets_of_futures)
+futures_assets = reader(_FuturesAccount, _assets_of_futures)
 """`ACCOUNT_UPDATE`: wallet balances."""
-futures_balance = _reader(_FuturesAccount, _change_of_futures)
+futures_balance = reader(_FuturesAccount, _change_of_futures)
 """`ACCOUNT_UPDATE` with a change that is no trade's."""
-futures_positions = _reader(_FuturesAccount, _positions)
+futures_positions = reader(_FuturesAccount, _positions)
 """`ACCOUNT_UPDATE`: positions."""

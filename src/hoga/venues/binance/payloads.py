@@ -6,22 +6,21 @@ Decimal here and nowhere else. Sources: spot-docs web-socket-streams, USD-M docs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import TypeVar
 
 import msgspec
 from msgspec import field
 
-from hoga.core.market import Body, Book, Candle, Delta, Level, Liquidation, MarkPrice, Quote, Side, Ticker, Trade
+from hoga.core.market import Book, Candle, Delta, Level, Liquidation, MarkPrice, Quote, Side, Ticker, Trade
 from hoga.core.times import MS_NS
+from hoga.venues.decoding import reader
 
 __all__ = [
     "agg_trade", "candle", "delta", "force_order", "futures_book", "mark_price", "partial_book", "quote", "rest_book",
     "ticker", "trade",
 ]  # fmt: skip
 
-S = TypeVar("S")
 _Side = list[tuple[Decimal, Decimal]]
 
 
@@ -106,15 +105,6 @@ class _ForceOrder(msgspec.Struct, gc=False):
     order: _Forced = field(name="o")
 
 
-def _reader(kind: type[S], make: Callable[[S], Body]) -> Callable[[bytes], Body]:
-    decoder = msgspec.json.Decoder(kind)
-
-    def read(payload: bytes) -> Body:
-        return make(decoder.decode(payload))
-
-    return read
-
-
 def _ns(ms: int | None) -> int | None:
     return None if ms is None else ms * MS_NS
 
@@ -197,25 +187,25 @@ def _force(raw: _ForceOrder) -> Liquidation:
     return Liquidation(side=side, price=order.price, size=order.size, average=order.average, event_ns=_ns(raw.event_ms))
 
 
-partial_book = _reader(_Partial, _book)
+partial_book = reader(_Partial, _book)
 """Spot `depth5/10/20`."""
-futures_book = _reader(_Depth, _futures_book)
+futures_book = reader(_Depth, _futures_book)
 """Futures `depth5/10/20`: spelt like a delta, means a whole book."""
 rest_book = partial_book
 """The REST depth snapshot of either product."""
-delta = _reader(_Depth, _delta)
+delta = reader(_Depth, _delta)
 """`depth`."""
-agg_trade = _reader(_Trade, lambda raw: _trade_of(raw, raw.agg_id))
+agg_trade = reader(_Trade, lambda raw: _trade_of(raw, raw.agg_id))
 """`aggTrade`; the id is the aggregate's."""
-trade = _reader(_Trade, lambda raw: _trade_of(raw, raw.id))
+trade = reader(_Trade, lambda raw: _trade_of(raw, raw.id))
 """`trade`."""
-quote = _reader(_Quote, _quote)
+quote = reader(_Quote, _quote)
 """`bookTicker`."""
-candle = _reader(_Kline, _candle)
+candle = reader(_Kline, _candle)
 """`kline_…`."""
-ticker = _reader(_Ticker, _ticker)
+ticker = reader(_Ticker, _ticker)
 """`ticker` and `miniTicker`."""
-mark_price = _reader(_Mark, _mark)
+mark_price = reader(_Mark, _mark)
 """`markPrice`."""
-force_order = _reader(_ForceOrder, _force)
+force_order = reader(_ForceOrder, _force)
 """`forceOrder`."""

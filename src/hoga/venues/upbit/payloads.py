@@ -7,19 +7,16 @@ Source: docs.upbit.com/kr/reference/websocket-*, captures of 2026-09-23. Read 20
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TypeVar
 
 import msgspec
 
-from hoga.core.market import Asset, Assets, Body, Book, Candle, Fill, Order, Side, Ticker, Trade
+from hoga.core.market import Asset, Assets, Book, Candle, Fill, Order, Side, Ticker, Trade
 from hoga.core.times import MS_NS, SECOND_NS
+from hoga.venues.decoding import reader
 
 __all__ = ["book", "candle", "my_asset", "my_fill", "my_order", "ticker", "trade"]
-
-S = TypeVar("S")
 
 
 class _Unit(msgspec.Struct, gc=False):
@@ -104,15 +101,6 @@ class _Asset(msgspec.Struct, gc=False):
 class _Assets(msgspec.Struct, gc=False):
     assets: list[_Asset]
     timestamp: int
-
-
-def _reader(kind: type[S], make: Callable[[S], Body]) -> Callable[[bytes], Body]:
-    decoder = msgspec.json.Decoder(kind)
-
-    def read(payload: bytes) -> Body:
-        return make(decoder.decode(payload))
-
-    return read
 
 
 def _side(text: str) -> Side:
@@ -212,17 +200,17 @@ def _my_assets(raw: _Assets) -> Assets:
     return Assets(assets=assets, event_ns=raw.timestamp * MS_NS)
 
 
-book = _reader(_Book, _book)
+book = reader(_Book, _book)
 """`orderbook`: a whole book in every frame."""
-trade = _reader(_Trade, _trade)
+trade = reader(_Trade, _trade)
 """`trade`."""
-ticker = _reader(_Ticker, _ticker)
+ticker = reader(_Ticker, _ticker)
 """`ticker`."""
-candle = _reader(_Candle, _candle)
+candle = reader(_Candle, _candle)
 """`candle.*`."""
-my_order = _reader(_Order, _order)
+my_order = reader(_Order, _order)
 """`myOrder`."""
-my_fill = _reader(_Fill, _fill)
+my_fill = reader(_Fill, _fill)
 """`myOrder` in state `trade`."""
-my_asset = _reader(_Assets, _my_assets)
+my_asset = reader(_Assets, _my_assets)
 """`myAsset`."""
