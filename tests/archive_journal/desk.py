@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hoga.archive.chunks import ChunkEncoder
+from hoga.archive.chunks import ChunkEncoder, columns
 from hoga.archive.journal import (
     CONTROL,
     JOURNAL_DIR,
@@ -43,7 +43,7 @@ class Desk:
 
     def chunk(self, *records: tuple[int, int, bytes]) -> bytes:
         self.seq += 1
-        return self.encoder.encode([item for record in records for item in record], self.seq)
+        return self.encoder.encode(columns([item for record in records for item in record]), self.seq)
 
     def note(self, at_ns: int, note: Note) -> tuple[int, int, bytes]:
         return at_ns, CONTROL, encode_note(note)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hoga.archive.chunks import ChunkEncoder, has_chunks, read_chunks
+from hoga.archive.chunks import ChunkEncoder, columns, has_chunks, read_chunks
 from hoga.archive.journal import (
     ClockNote,
     CountsNote,
@@ -62,7 +62,9 @@ def test_what_goes_in_comes_out(tmp_path_factory: pytest.TempPathFactory, chunks
     desk = Desk(path.parent)
     encoder = ChunkEncoder(streams)
     flat = [[item for record in records for item in record] for records in chunks]
-    path.write_bytes(encode_header(desk.header(NOON_NS)) + b"".join(encoder.encode(records, seq) for seq, records in enumerate(flat)))
+    path.write_bytes(
+        encode_header(desk.header(NOON_NS)) + b"".join(encoder.encode(columns(records), seq) for seq, records in enumerate(flat))
+    )
     assert read_header(path) == desk.header(NOON_NS)
     assert read(path) == ([record for records in chunks for record in records], 0)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hoga.archive.chunks import ChunkEncoder
+from hoga.archive.chunks import ChunkEncoder, columns
 from hoga.archive.journal import CONTROL
 from hoga.archive.ledger import GapEntry, LedgerEntry, SegmentEntry, read_ledger
 from hoga.archive.seal import SealJob, SealResult, seal
@@ -206,4 +206,4 @@ class Bench:
 
 def chunk_of(seq: int, records: list[tuple[int, int, bytes]]) -> bytes:
     """A journal chunk of (recv_ns, tag, frame) that can be read alone."""
-    return ChunkEncoder(1).encode([item for record in records for item in record], seq)
+    return ChunkEncoder(1).encode(columns([item for record in records for item in record]), seq)

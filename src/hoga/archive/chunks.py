@@ -24,7 +24,7 @@ from zstandard import COMPRESSOBJ_FLUSH_BLOCK, ZstdCompressionParameters, ZstdCo
 from hoga.archive.deflate import crc32
 from hoga.archive.journal import read_body
 
-__all__ = ["Chunk", "ChunkDecoder", "ChunkEncoder", "Packed", "has_chunks", "read_chunks", "read_packed"]
+__all__ = ["Chunk", "ChunkDecoder", "ChunkEncoder", "Columns", "Packed", "columns", "has_chunks", "read_chunks", "read_packed"]
 
 _KEY, _NEXT = b"HGCK", b"HGCN"
 _HEAD = struct.Struct("<4sIIIQI")
@@ -32,8 +32,8 @@ _NUMBERS = struct.Struct("<IIIQ")
 _MAX_RAW = 1 << 30
 _KEY_NS = 1_000_000_000
 """How long a zstd stream goes on: so much a damaged chunk can take with it."""
-_LEVEL, _HASH_LOG = -3, 15
-_WINDOW_LOGS = (18, 22)
+_LEVEL, _HASH_LOG, _MIN_MATCH = -3, 15, 7
+_WINDOW_LOGS = (19, 22)
 """The window's least and largest size, as powers of two."""
 _FRAME_BYTES = 2048
 """What a frame is reckoned to need in the window."""
@@ -50,9 +50,27 @@ class Chunk(NamedTuple):
     data: bytes
 
 
+class Columns(NamedTuple):
+    """What a chunk will hold: so many `records`, the first received at `first_ns`."""
+
+    first_ns: int
+    records: int
+    raw: bytes
+
+
+def columns(records: list[Any]) -> Columns:
+    """`records` is flat: recv_ns, tag, frame, recv_ns, tag, frame, … (flat lists slice into columns at C speed: 0.2 µs a record
+    where a pack per record costs 0.4; numbers of 19 digits are packed in 26 ns each where an array takes 40)."""
+    frames: list[bytes] = records[2::3]
+    count = len(frames)
+    stamps = struct.pack(f"<{count}q", *records[0::3])
+    return Columns(records[0], count, b"".join((stamps, array("I", records[1::3]), array("I", map(len, frames)), *frames)))
+
+
 class ChunkEncoder:
     """Makes the chunks of one lane. `streams`: how many it has; the window reaches back over the last frame of each.
 
+    Matches shorter than 7 bytes are not looked for: −7 % of the cost, and no less is found.
     Codecs, µs a frame and ratio, depth20 of 100 symbols in chunks of 16 frames / of 1,024: this 1.1 (14) / 1.0 (15); level 1
     1.6 (21) / 1.3 (22); each chunk for itself, grouped by symbol: isal 2.9 (3) / 0.9 (12). Written as they are, frames cost
     3 to 4 µs: fresh pages of a file are dear. (`bench --only stages`; docs/decisions/0006)
@@ -61,7 +79,7 @@ class ChunkEncoder:
     def __init__(self, streams: int) -> None:
         low, high = _WINDOW_LOGS
         window_log = min(max((streams * _FRAME_BYTES).bit_length(), low), high)
-        parameters = ZstdCompressionParameters.from_level(_LEVEL, window_log=window_log, hash_log=_HASH_LOG)
+        parameters = ZstdCompressionParameters.from_level(_LEVEL, window_log=window_log, hash_log=_HASH_LOG, min_match=_MIN_MATCH)
         self._compressor = ZstdCompressor(compression_params=parameters)
         self._stream = self._compressor.compressobj()
         self._key_ns: int | None = None
@@ -70,17 +88,14 @@ class ChunkEncoder:
         """The next chunk is a KEY: it begins a file."""
         self._key_ns = None
 
-    def encode(self, records: list[Any], seq: int) -> bytes:
-        """`records` is flat: recv_ns, tag, frame, recv_ns, tag, frame, … (flat lists slice into columns at C speed:
-        0.2 µs a record where a pack per record costs 0.4)."""
+    def encode(self, batch: Columns, seq: int) -> bytes:
+        """The chunk number `seq`."""
         magic = _NEXT
-        if self._key_ns is None or not 0 <= records[0] - self._key_ns < _KEY_NS:
-            magic, self._key_ns = _KEY, records[0]
+        if self._key_ns is None or not 0 <= batch.first_ns - self._key_ns < _KEY_NS:
+            magic, self._key_ns = _KEY, batch.first_ns
             self._stream = self._compressor.compressobj()
-        frames: list[bytes] = records[2::3]
-        raw = b"".join((array("q", records[0::3]), array("I", records[1::3]), array("I", map(len, frames)), *frames))
-        stored = self._stream.compress(raw) + self._stream.flush(COMPRESSOBJ_FLUSH_BLOCK)
-        numbers = (len(stored), len(raw), len(frames), seq)
+        stored = self._stream.compress(batch.raw) + self._stream.flush(COMPRESSOBJ_FLUSH_BLOCK)
+        numbers = (len(stored), len(batch.raw), batch.records, seq)
         return _HEAD.pack(magic, *numbers, crc32(stored, crc32(_NUMBERS.pack(*numbers)))) + stored
 
 

@@ -10,7 +10,7 @@ from time import perf_counter, process_time, time_ns
 
 import msgspec
 
-from hoga.archive.chunks import ChunkEncoder
+from hoga.archive.chunks import ChunkEncoder, columns
 from hoga.archive.journal import (
     CONTROL,
     CountsNote,
@@ -138,7 +138,7 @@ def _write_journal(plan: SealPlan, folder: Path) -> Path:
     with path.open("wb") as file:
         file.write(encode_header(header))
         for number, batch in enumerate(_batches(opening, _records(built, plan.per_symbol, start), closing), 1):
-            file.write(encoder.encode(batch, number))
+            file.write(encoder.encode(columns(batch), number))
     return path
 
 

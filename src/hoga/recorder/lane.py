@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import numpy
 
-from hoga.archive.chunks import ChunkEncoder
+from hoga.archive.chunks import ChunkEncoder, Columns, columns
 from hoga.archive.journal import (
     CONTROL,
     EndNote,
@@ -236,16 +236,19 @@ class Lane:
         self._shed(records[room:])
 
     def _queue(self, records: list[Any]) -> None:
-        if len(records) > 3 and sum(map(len, records[2::3])) > _CHUNK_BYTES:
-            half = len(records) // 6 * 3
+        batch = columns(records)
+        if len(batch.raw) > _CHUNK_BYTES and batch.records > 1:
+            half = batch.records // 2 * 3
             self._queue(records[:half])
             self._queue(records[half:])
             return
-        writer, count = self._writer, len(records) // 3
         self._forget_written()
-        self._queued.append((writer.queued_records + count, array("I", records[1::3])))
+        self._queued.append((self._writer.queued_records + batch.records, array("I", records[1::3])))
+        self._put(batch)
+
+    def _put(self, batch: Columns) -> None:
         self._seq += 1
-        writer.put(self.number, self._encoder.encode(records, self._seq), records=count, oldest_ns=records[0])
+        self._writer.put(self.number, self._encoder.encode(batch, self._seq), records=batch.records, oldest_ns=batch.first_ns)
 
     def _shed(self, records: list[Any]) -> None:
         """Too much waits already: keep the notes, count the frames."""
@@ -258,9 +261,7 @@ class Lane:
         for index, times in spans.items():
             self._keeper.shed(self, index, self.shed_reason, times[0], times[-1], len(times))
         if notes:
-            self._seq += 1
-            chunk = self._encoder.encode(notes, self._seq)
-            self._writer.put(self.number, chunk, records=len(notes) // 3, oldest_ns=notes[0])
+            self._put(columns(notes))
 
     def _flush_across(self) -> None:
         """The batch holds a minute's end (or the clock was set back by more than a minute)."""
