@@ -10,10 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import selectors
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,34 +17,15 @@ from statistics import median
 
 import psutil
 
+from hoga.bench.audience import CrowdPlan
+from hoga.bench.children import start_child
 from tests.dashboard.stage import Served, Stage, serving
-
-REQUEST = (
-    "GET /ws/dashboard HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-)
-
-
-def watch(port: int, viewers: int) -> None:
-    """Be so many viewers until killed."""
-    eyes = selectors.DefaultSelector()
-    for _ in range(viewers):
-        each = socket.create_connection(("127.0.0.1", port))
-        each.sendall(REQUEST.format(port=port).encode())
-        each.setblocking(False)
-        eyes.register(each, selectors.EVENT_READ)
-    while True:
-        for key, _ in eyes.select():
-            assert isinstance(key.fileobj, socket.socket)
-            if not key.fileobj.recv(1 << 20):
-                raise SystemExit("let go")
-        time.sleep(0.01)
 
 
 def cost(served: Served, viewers: int, seconds: float) -> float:
     """Percent of a core that the dashboard takes with so many viewers."""
     port = served.url.rpartition(":")[2]
-    crowd = subprocess.Popen([sys.executable, "-m", "tests.campaign.viewers", "--watch", port, "--viewers", str(viewers)])
+    crowd = start_child("watch", CrowdPlan("127.0.0.1", int(port), viewers))
     try:
         served.wait_for(lambda status: status.viewers == viewers)
         process = psutil.Process(served.process.pid)
@@ -85,10 +62,7 @@ def main() -> None:
     parser.add_argument("--viewers", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--watch", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.watch is not None:
-        watch(options.watch, options.viewers)
     print(json.dumps(campaign(options.viewers, options.seconds, options.rounds)))
 
 

@@ -110,7 +110,7 @@ class Showing:
         end = monotonic() + _READY_S
         while monotonic() < end:
             status = self.status()
-            if status is not None:
+            if status is not None and status.url:  # it has none while it starts
                 return status.url if status.trouble is None else None
             if self._process is not None and self._process.poll() is not None:
                 return None

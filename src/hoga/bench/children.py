@@ -20,7 +20,7 @@ import msgspec
 from hoga.bench.plans import LoadPlan, LoadReport
 from hoga.core.errors import HogaError
 
-__all__ = ["BenchFailed", "LoadServer", "run_child"]
+__all__ = ["BenchFailed", "LoadServer", "run_child", "start_child"]
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ class BenchFailed(HogaError):
 def run_child(job: str, plan: msgspec.Struct, result: type[T], *, folder: Path) -> T:
     """Run `job` in a process of its own and return its result. Raises BenchFailed."""
     log = folder / f"{job}.log"
-    with log.open("ab") as stderr, _start(job, plan, stderr) as child:
+    with log.open("ab") as stderr, start_child(job, plan, stderr) as child:
         try:
             out, _ = child.communicate(timeout=_TIMEOUT_S)
         except subprocess.TimeoutExpired as late:
@@ -65,7 +65,7 @@ class LoadServer:
 
     def __enter__(self) -> Self:
         with self._log.open("ab") as stderr:
-            self._child = _start("load", self._plan, stderr, core=self._core)
+            self._child = start_child("load", self._plan, stderr, core=self._core)
         said = self._line()
         if "port" not in said:
             self.__exit__(None, None, None)
@@ -96,7 +96,8 @@ class LoadServer:
         return dict(json.loads(line)) if line else {}
 
 
-def _start(job: str, plan: msgspec.Struct, stderr: IO[bytes], *, core: int | None = None) -> subprocess.Popen[bytes]:
+def start_child(job: str, plan: msgspec.Struct, stderr: IO[bytes] | None = None, *, core: int | None = None) -> subprocess.Popen[bytes]:
+    """A process that does `job`; its pipes are the caller's to close."""
     command = [sys.executable, "-m", "hoga.bench.children", job, msgspec.json.encode(plan).decode(), "" if core is None else str(core)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
 
@@ -155,6 +156,13 @@ def _reader(plan: bytes) -> object:
     return read_hub(msgspec.json.decode(plan, type=Reading))
 
 
+def _watch(plan: bytes) -> object:
+    from hoga.bench.audience import CrowdPlan, watch
+
+    watch(msgspec.json.decode(plan, type=CrowdPlan))
+    return None
+
+
 _JOBS: dict[str, Callable[[bytes], object]] = {
     "load": _load,
     "collect": _collect,
@@ -165,6 +173,7 @@ _JOBS: dict[str, Callable[[bytes], object]] = {
     "hub-costs": _hub_costs,
     "hub-readers": _hub_readers,
     "reader": _reader,
+    "watch": _watch,
 }
 
 

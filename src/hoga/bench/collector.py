@@ -1,6 +1,7 @@
 """bench.collector: the whole program as `hoga run` runs it, in a child process, with its own figures taken.
 
-Nothing is switched off: recovery, timers, latency, ledger, fsync, sealing in worker processes. After the start the
+Nothing is switched off: recovery, timers, latency, ledger, fsync, the snapshot page, sealing in worker processes. The dashboard itself,
+a process apart, is there when its `audience` is measured. After the start the
 process is kept on one core (the workers are not). It measures from the first frame, or from a while after it when the
 load is paced, to the last one on disk; then it stops in good order and seals everything.
 """
@@ -18,6 +19,8 @@ import msgspec
 
 from hoga.app.config import load_config
 from hoga.app.run import Run
+from hoga.app.showing import Showing
+from hoga.bench.audience import Audience, attended
 from hoga.bench.books import RECORDED, symbol_names
 from hoga.bench.machine import pin_process, rss_bytes
 from hoga.recorder.recorder import Recorder
@@ -37,7 +40,7 @@ _SEAL_S = 300.0
 class CollectorPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What to record. `frames`: so many will come (burst); 0: measure for `seconds` and go on until they stop (paced).
 
-    `consumer`: hand every recorded frame to a consumer in the process, too, and time it.
+    `consumer`: hand every recorded frame to a consumer in the process, too, and time it. `viewers`: how many the `audience` has.
     """
 
     url: str
@@ -48,6 +51,8 @@ class CollectorPlan(msgspec.Struct, frozen=True, kw_only=True):
     core: int | None = None
     tls_ca: str | None = None
     consumer: bool = False
+    audience: Audience = Audience.NONE
+    viewers: int = 0
     settings: list[str] = []
 
 
@@ -96,6 +101,8 @@ def collect(plan: CollectorPlan) -> Collected:
         f"WS_URL={plan.url}",
         f"REST_URL={rest}",
         "DISK_RESERVE_MB=64",
+        "DASHBOARD_PORT_NUMBER=0",
+        f"MAX_DASHBOARD_CONNECTIONS={max(16, plan.viewers)}",
         *plan.settings,
     ]
     if plan.tls_ca:
@@ -111,10 +118,14 @@ def collect(plan: CollectorPlan) -> Collected:
     async def main() -> Collected:
         pool = WorkerPool(workers=1, logs=inlet.address)
         run = Run(config, pool)
-        await run.start()
+        showing = Showing(program, inlet.address)
         try:
-            return await _Collection(plan, run, pool).measure()
+            async with attended(showing, plan.audience, plan.viewers):
+                await run.start()
+                showing.publish(run.venues, log_tail=None, simulated=True, on_memory_short=run.set_memory_short, hub=run.serving.manager)
+                return await _Collection(plan, run, pool).measure()
         finally:
+            await showing.stop()
             await run.serving.stop()
             pool.kill()
 

@@ -5,12 +5,14 @@
     paced        an even stream of 10 frames a second and symbol: cost of a frame beside a bare client's, lateness
     streams      1,500 symbols, all of Binance spot: nothing lost, lateness, memory
     consumer     receipt → a consumer in the process
+    viewers      the same beside a dashboard: with nobody, with a hundred viewers, stopped, killed every second
     hub          1,000 subscriptions at 10,000 events a second, cost of routing, of the pool, of readers in other processes
     seal, merge  a minute made into segments, a day merged
     start        how long `hoga --help` takes
     peers        other programs on the same frames, where they are installed
 
-The collector is kept on the first core of the process, the load server (and sealing) on the second.
+The collector is kept on the first core of the process, the load server (and sealing) on the second; beside a dashboard, which needs
+a place too, it is not kept.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -30,6 +33,7 @@ from typing import NamedTuple
 import msgspec
 
 from hoga.archive.segment import read_blocks
+from hoga.bench.audience import Audience
 from hoga.bench.bars import Figure, Verdict, figure
 from hoga.bench.certificate import make_certificate
 from hoga.bench.children import BenchFailed, LoadServer, run_child
@@ -43,13 +47,21 @@ from hoga.bench.plans import LoadPlan, LoadReport
 
 __all__ = ["PARTS", "Report", "Settings", "run_suite"]
 
-PARTS = ("burst", "tls", "stages", "paced", "streams", "consumer", "hub", "seal", "merge", "start", "peers")
+PARTS = ("burst", "tls", "stages", "paced", "streams", "consumer", "viewers", "hub", "seal", "merge", "start", "peers")
 """The measurements, in order."""
 
 _PER_SYMBOL = 40
 _RATE_OF_SYMBOL = 10
 _STREAMS = 1_500
 _CONSUMER_RATE = 10_000
+_VIEWERS = 100
+_AUDIENCES = {
+    Audience.NONE: "no dashboard",
+    Audience.ALONE: "0 viewers",
+    Audience.VIEWERS: f"{_VIEWERS} viewers",
+    Audience.STOPPED: "dashboard stopped",
+    Audience.KILLED: "dashboard killed every second",
+}
 _HUB_STREAMS = 1_000
 _HUB_READERS = (0, 1, 4)
 _PEER_SYMBOLS, _PEER_RATE = 100, 5_000
@@ -151,7 +163,9 @@ def _paced_plan(bench: _Bench, rate: int, seconds: float) -> LoadPlan:
     return LoadPlan(symbols=symbols, per_symbol=max(8, 4_000 // symbols), rate=rate, seconds=seconds + 4.0, capture=bench.settings.capture)
 
 
-def _collect(bench: _Bench, load: LoadPlan, *, seconds: float = 0.0, consumer: bool = False) -> tuple[Collected, LoadReport]:
+def _collect(
+    bench: _Bench, load: LoadPlan, *, seconds: float = 0.0, consumer: bool = False, audience: Audience | None = None
+) -> tuple[Collected, LoadReport]:
     """The whole program on one load. Raises BenchFailed when a frame is lost, in the account or in the files."""
     with _fresh(bench) as data, LoadServer(load, core=bench.server_core, folder=bench.folder) as server:
         plan = CollectorPlan(
@@ -160,9 +174,11 @@ def _collect(bench: _Bench, load: LoadPlan, *, seconds: float = 0.0, consumer: b
             symbols=load.symbols,
             frames=load.burst_frames,
             seconds=seconds,
-            core=bench.collector_core,
+            core=bench.collector_core if audience is None else None,
             tls_ca=load.certificate,
             consumer=consumer,
+            audience=audience or Audience.NONE,
+            viewers=_VIEWERS,
         )
         collected = run_child("collect", plan, Collected, folder=bench.folder)
         report = server.stop()
@@ -320,6 +336,27 @@ def _consumer(bench: _Bench) -> list[Figure]:
     return [
         figure("consumer.p50", f"receipt → consumer in the process, {at}, p50", "ms", [run[0] for run in runs]),
         figure("consumer.p99", f"receipt → consumer in the process, {at}, p99", "ms", [run[1] for run in runs]),
+    ]
+
+
+def _viewers(bench: _Bench) -> list[Figure]:
+    settings = bench.settings
+    burst, paced = _burst_plan(bench, tls=False), _paced_plan(bench, _CONSUMER_RATE, settings.seconds)
+    rates: dict[Audience, list[float]] = {audience: [] for audience in Audience}
+    costs, p99s = deepcopy(rates), deepcopy(rates)
+    for number in range(settings.repeat // 2 + 1):
+        for audience in Audience:
+            bench.tell(f"viewers: {_AUDIENCES[audience]}, run {number + 1}")
+            collected, report = _collect(bench, burst, audience=audience)
+            rates[audience].append(collected.records / ((collected.written_ns - report.started_ns) / 1e9))
+            collected, _ = _collect(bench, paced, seconds=settings.seconds, audience=audience)
+            costs[audience].append(collected.cpu_s / collected.measured * 1e6)
+            p99s[audience].append(collected.lag_ms[1])
+    at = f"{_CONSUMER_RATE:,}/s"
+    return [
+        *(figure(f"viewers.{each}.rate", f"burst, {_AUDIENCES[each]}: recorded", "frames/s", rates[each]) for each in Audience),
+        *(figure(f"viewers.{each}.cost", f"{at}, {_AUDIENCES[each]}: CPU of the collector", "µs/frame", costs[each]) for each in Audience),
+        *(figure(f"viewers.{each}.lag_p99", f"{at}, {_AUDIENCES[each]}: receipt → OS, p99", "ms", p99s[each]) for each in Audience),
     ]
 
 
@@ -518,6 +555,7 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "paced": _paced,
     "streams": _streams,
     "consumer": _consumer,
+    "viewers": _viewers,
     "hub": _hub,
     "seal": _seal,
     "merge": _merge,
