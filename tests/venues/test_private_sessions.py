@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import count
@@ -210,6 +211,7 @@ class TestSpot:
         [request] = map(sent, life.opened(NOW_MS))
         assert request["method"] == "userDataStream.subscribe.signature"
         assert request["params"]["timestamp"] == NOW_MS
+        assert re.fullmatch("[A-Za-z0-9-]{1,36}", request["id"]), "others are refused as no JSON"
         frame = json.dumps({"id": request["id"], "status": 200, "result": {"subscriptionId": 0}}).encode()
         assert life.receive(frame, NOW_MS) == [Live()]
 
@@ -217,22 +219,22 @@ class TestSpot:
         life = session("binance", SIGNING)
         [request] = map(sent, life.opened(NOW_MS))
         assert request["method"] == "session.logon"
-        [step] = life.receive(b'{"id":"session.logon","status":200,"result":{"apiKey":"x"}}', NOW_MS)
-        assert sent(step) == {"id": "userDataStream.subscribe", "method": "userDataStream.subscribe"}
-        assert life.receive(b'{"id":"userDataStream.subscribe","status":200,"result":{"subscriptionId":0}}', NOW_MS) == [Live()]
+        [step] = life.receive(b'{"id":"logon","status":200,"result":{"apiKey":"x"}}', NOW_MS)
+        assert sent(step) == {"id": "subscribe", "method": "userDataStream.subscribe"}
+        assert life.receive(b'{"id":"subscribe","status":200,"result":{"subscriptionId":0}}', NOW_MS) == [Live()]
 
     @pytest.mark.parametrize(
         "code, trouble",
         [(-2015, Trouble.KEY), (-2014, Trouble.KEY), (-1022, Trouble.KEY), (-1002, Trouble.PERMISSION), (-1003, Trouble.LIMIT)],
     )
     def test_a_refused_login_says_why(self, code: int, trouble: Trouble) -> None:
-        frame = json.dumps({"id": "session.logon", "status": 400, "error": {"code": code, "msg": "m"}}).encode()
+        frame = json.dumps({"id": "logon", "status": 400, "error": {"code": code, "msg": "m"}}).encode()
         assert refusal(session("binance").receive(frame, NOW_MS)) == Refusal(trouble=trouble, text=f"{code} m")
 
     @pytest.mark.parametrize("off_ms", [60_000, -61_250])
     def test_where_the_clock_is_wrong_it_is_told_by_how_much(self, off_ms: int) -> None:
         life = session("binance")
-        frame = b'{"id":"userDataStream.subscribe.signature","status":400,"error":{"code":-1021,"msg":"Timestamp for this request"}}'
+        frame = b'{"id":"subscribe","status":400,"error":{"code":-1021,"msg":"Timestamp for this request"}}'
         [ask] = life.receive(frame, NOW_MS)
         assert sent(ask) == {"id": "time", "method": "time"}
         answer = json.dumps({"id": "time", "status": 200, "result": {"serverTime": NOW_MS - off_ms}}).encode()

@@ -54,6 +54,8 @@ _TROUBLES = {
     -1016: Trouble.VENUE,
 }
 _UNKNOWN_LISTEN_KEY = -1125
+_LOGON, _SUBSCRIBE, _TIME = "logon", "subscribe", "time"
+"""The ids of our requests: letters, digits and dashes, at most 36 (a dot is refused)."""
 _KEEP_EVERY_S = 1800.0
 _KEEP_AGAIN_S = 60.0
 _LISTEN_KEY_LIFE_S = 3600.0
@@ -141,8 +143,10 @@ class SpotSession:
 
     def opened(self, now_ms: int) -> list[Step]:
         """Log on, or subscribe with a signature."""
-        method = "session.logon" if self._credentials.signing_key else "userDataStream.subscribe.signature"
-        return [_request(method, signed_params(self._credentials, {}, now_ms))]
+        signed = signed_params(self._credentials, {}, now_ms)
+        if self._credentials.signing_key:
+            return [_request(_LOGON, "session.logon", signed)]
+        return [_request(_SUBSCRIBE, "userDataStream.subscribe.signature", signed)]
 
     def want(self, types: frozenset[DataType]) -> list[Step]:
         """There is one stream with everything."""
@@ -165,14 +169,14 @@ class SpotSession:
             return [Odd(frame)]
 
     def _answered(self, read: _Answer, now_ms: int) -> list[Step]:
-        if read.id == "time" and self._clock is not None:
+        if read.id == _TIME and self._clock is not None:
             off_ms = None if read.error else now_ms - _times.decode(read.result).server_ms
             return [Refuse(msgspec.structs.replace(self._clock, clock_off_ms=off_ms))]
         if read.error is not None:
             return self._refusal(_refusal_of(read.error, read.status or 400, now_ms))
-        if read.id == "session.logon":
-            return [_request("userDataStream.subscribe", {})]
-        if str(read.id).startswith("userDataStream.subscribe") and not self._live:
+        if read.id == _LOGON:
+            return [_request(_SUBSCRIBE, "userDataStream.subscribe", {})]
+        if read.id == _SUBSCRIBE and not self._live:
             self._live = True
             return [Live()]
         return []
@@ -181,7 +185,7 @@ class SpotSession:
         if refusal.trouble is not Trouble.CLOCK:
             return [Refuse(refusal)]
         self._clock = refusal
-        return [_request("time", {})]
+        return [_request(_TIME, "time", {})]
 
     def _event(self, payload: bytes, frame: bytes) -> list[Step]:
         head = _events.decode(payload)
@@ -290,8 +294,8 @@ def _updates(update: _Wallets, frame: bytes) -> list[Step]:
     return steps
 
 
-def _request(method: str, params: Mapping[str, str | int]) -> Step:
-    request = {"id": method, "method": method} | ({"params": params} if params else {})
+def _request(number: str, method: str, params: Mapping[str, str | int]) -> Step:
+    request = {"id": number, "method": method} | ({"params": params} if params else {})
     return Send(Secret(msgspec.json.encode(request).decode()))
 
 
