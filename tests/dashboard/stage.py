@@ -19,6 +19,7 @@ import msgspec
 from hoga.dashboard.config import DashboardConfig
 from hoga.runtime.page import PageReader, PageWriter
 from hoga.runtime.snapshot import (
+    AlertRow,
     BookFrame,
     ConnectionRow,
     DashboardStatus,
@@ -125,7 +126,8 @@ def make_hub(**changes: Any) -> HubRow:
     ]
     values: dict[str, Any] = {
         "state": "active", "components": 3, "subscriptions": 6, "values": 12, "delivered": 1_234, "dropped": 5, "callback_errors": 1,
-        "stale_frames": 7, "latency_ms": 0.21, "latency_p99_ms": 0.9, "connections": connections,
+        "stale_frames": 7, "latency_ms": 0.21, "latency_p99_ms": 0.9,
+        "alerts": [AlertRow("connection-lost", "upbit-private", "refused")], "connections": connections,
     }  # fmt: skip
     return HubRow(**{**values, **changes})
 

@@ -192,6 +192,7 @@ def test_the_hub_is_shown_when_one_runs(stage: Stage, open_page: Open) -> None:
     assert first.split("\t")[:6] == ["binance-1", "public", "✓ connected", "40.0", "4", "1"]
     assert "✕ refused" in second
     assert "1,234" in page.inner_text("#hub-pairs")
+    assert page.locator("#alert-rows tr").all_inner_texts() == ["Connection lost\tupbit-private\trefused"]
 
 
 def test_simulated_data_is_unmistakable(chromium: Any, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.metrics import ConnectionMetrics
-from hoga.runtime.snapshot import HubConnectionRow, HubRow
+from hoga.runtime.snapshot import AlertRow, HubConnectionRow, HubRow
 
 __all__ = ["hub_row"]
 
@@ -23,6 +23,7 @@ def hub_row(manager: GlobalWebSocketManager) -> HubRow:
         stale_frames=whole.stale_frames,
         latency_ms=whole.average_latency,
         latency_p99_ms=whole.latency_p99,
+        alerts=[AlertRow(str(kind), subject, text) for kind, subject, text in manager.alerts.active()],
         connections=[_connection(each) for each in manager.get_connection_metrics().values()],
     )
 

@@ -5,9 +5,12 @@ It is a guest of the recorder. Whatever fails here is logged, and recording goes
 
 from __future__ import annotations
 
+import asyncio
+
 from hoga.app.alarms import Alarms
 from hoga.app.config import Config
 from hoga.app.hub import hub_path, in_order, wires_of
+from hoga.app.notify import Notifier, channel_of
 from hoga.app.venue_run import VenueRun
 from hoga.hub.local_server import HubServer
 from hoga.hub.manager import GlobalWebSocketManager
@@ -25,10 +28,16 @@ class Serving:
         recorders = {run.config.venue: run for run in runs}
         self.manager = GlobalWebSocketManager(wires_of(config, recorders=recorders, label=label), in_order(config))
         self.alarms = Alarms(self.manager, runs)
+        channel = channel_of(config.program.notify_urls)
+        self.notifier = Notifier(channel, label=label) if channel is not None else None
+        if self.notifier is not None:
+            self.manager.on_alert.append(self.notifier.tell)
         self.server = HubServer(self.manager, hub_path(config.program.data_dir))
 
     async def start(self) -> None:
         """Begin to serve."""
+        if self.notifier is not None:
+            self.notifier.start()
         self.manager.start()
         GlobalWebSocketManager.adopt(self.manager)
         self.alarms.start()
@@ -42,3 +51,5 @@ class Serving:
         await self.alarms.stop()
         await self.server.stop()
         await self.manager.stop()
+        if self.notifier is not None:
+            await asyncio.to_thread(self.notifier.stop)

@@ -64,6 +64,7 @@ METRICS: dict[str, str] = {
     "hoga_disk_reserve_bytes": "Free space that recording leaves alone",
     "hoga_network_receive_bytes_per_second": "Network, received",
     "hoga_network_transmit_bytes_per_second": "Network, sent",
+    "hoga_alerts": "Alerts that are raised now",
     "hoga_hub_components": "Components that have subscribed",
     "hoga_hub_subscriptions": "Streams that somebody wants",
     "hoga_hub_values": "Latest values kept for those who pull",
@@ -267,6 +268,10 @@ def _connections(snapshot: Snapshot, health: dict[str, ConnectionHealth]) -> Ite
 
 
 def _hub(hub: HubRow) -> Iterator[Metric]:
+    alerts = _labelled("hoga_alerts", ["kind", "subject"])
+    for alert in hub.alerts:
+        alerts.add_metric([alert.kind, alert.subject], 1.0)
+    yield alerts
     yield _gauge("hoga_hub_components", hub.components)
     yield _gauge("hoga_hub_subscriptions", hub.subscriptions)
     yield _gauge("hoga_hub_values", hub.values)

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 __all__ = [
+    "AlertRow",
     "BookFrame",
     "ConnectionRow",
     "DashboardStatus",
@@ -210,6 +211,14 @@ class HubConnectionRow(msgspec.Struct, frozen=True, array_like=True):
     health: float
 
 
+class AlertRow(msgspec.Struct, frozen=True, array_like=True):
+    """An alert that is raised now. `kind`: one of `hub.alerts.AlertKind`; `subject`: a connection, venue or folder."""
+
+    kind: str
+    subject: str
+    text: str
+
+
 class HubRow(msgspec.Struct, frozen=True, kw_only=True):
     """The hub of the run: who wants what, and how it gets there. `values` are the latest ones kept for those who pull;
     latency is socket → callback, None before the first delivery."""
@@ -224,6 +233,7 @@ class HubRow(msgspec.Struct, frozen=True, kw_only=True):
     stale_frames: int
     latency_ms: float | None
     latency_p99_ms: float | None
+    alerts: list[AlertRow]
     connections: list[HubConnectionRow]
 
 

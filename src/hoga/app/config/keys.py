@@ -188,6 +188,8 @@ def _dashboard() -> list[Key]:
         Key(name="MAX_DASHBOARD_SESSION_SEC", kind=Kind.FLOAT, default="0", unit="s", low=0, high=31_536_000, scope=program,
             group="dashboard", text="Longest session of a viewer; 0 is unlimited."),
         Key(name="DASHBOARD_TOKEN", kind=Kind.SECRET, default="", scope=program, group="dashboard", text="What a viewer must present."),
+        Key(name="NOTIFY_URLS", kind=Kind.SECRET, default="", scope=program, group="dashboard",
+            text="Where alerts are sent: addresses of apprise, separated by blanks (needs hoga[notify])."),
         Key(name="DASHBOARD_NAMES", kind=Kind.WORDS, default="localhost", scope=program, group="dashboard",
             text="Host names under which viewers reach the dashboard, behind a reverse proxy for instance."),
         Key(name="HARDWARE_MONITORING_INTERVAL", kind=Kind.FLOAT, default="1.0", unit="s", low=0.1, high=3600, scope=program,

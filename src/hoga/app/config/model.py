@@ -27,6 +27,7 @@ class ProgramConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_dashboard_connections: int
     max_dashboard_session_sec: float
     dashboard_token: Secret
+    notify_urls: Secret
     dashboard_names: tuple[str, ...]
     hardware_monitoring_interval: float
     cpu_percent_duration: float

@@ -40,6 +40,7 @@ const CONNECTION = ["connection", "state", "framesps", "nstreams", "epoch", "upt
 const connections = new Rows(byId("connection-rows"), ["", "", "n", "n", "n", "n", "n", "n", "n", "n", ""]);
 const HUB = ["connection", "h-kind", "state", "framesps", "h-subscriptions", "epoch", "uptime", "reconnects", "h-requests", "h-stale", "h-errors", "health"];
 const hub = new Pairs(byId("hub-pairs"));
+const alertRows = new Rows(byId("alert-rows"), ["", "", ""]);
 const hubRows = new Rows(byId("hub-rows"), ["", "", "", "n", "n", "n", "n", "n", "n", "n", "n", "n"]);
 const recent = new Rows(byId("recent-gaps"), ["", "", "", "", "n"]);
 const ownGaps = new Rows(byId("chosen-gaps"), ["", "", "", "n"]);
@@ -189,6 +190,8 @@ function paintHub(it) {
   hub.set("dropped", t("h-dropped"), count(it.dropped), it.dropped > 0);
   hub.set("errors", t("h-raised"), count(it.callback_errors), it.callback_errors > 0);
   hub.set("latency", t("h-latency"), `${ms(it.latency_ms)} / ${ms(it.latency_p99_ms)}`);
+  byId("alerts").hidden = !it.alerts.length;
+  alertRows.fill(it.alerts, ([kind, subject, text]) => [{ text: t(`al-${kind}`), level: "bad" }, subject, text]);
   hubRows.fill(it.connections, ([name, , kind, state, epoch, uptime, perSecond, subscriptions, requests, reconnects, errors, stale, health]) => {
     const up = state === "connected" || state === "handover";
     return [
