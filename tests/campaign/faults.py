@@ -152,7 +152,7 @@ def stopped(recording: Recording) -> None:
     recording.start()
     time.sleep(2.0)
     recording.signal(signal.SIGSTOP)
-    time.sleep(8.0)
+    time.sleep(30.0)
     recording.signal(signal.SIGCONT)
     time.sleep(4.0)
 
@@ -257,7 +257,7 @@ def campaign() -> list[tuple[str, Callable[[Recording], None], bool, str | None]
     found += [
         ("kill -9, three times", killed, False, None),
         ("kill -9 where the minute is sealed", killed_across_a_minute, False, None),
-        ("SIGSTOP for 8 s", stopped, False, None),
+        ("SIGSTOP for 30 s", stopped, False, None),
         ("disk filled to the reserve, then freed", disk_filled, True, root),
         ("disk filled to the last byte, then freed", wholly_full, True, root),
         ("short writes (RLIMIT_FSIZE)", short_writes, False, None if shutil.which("prlimit") else "needs prlimit"),
