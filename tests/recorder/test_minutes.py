@@ -15,7 +15,7 @@ from hoga.archive.verify import verify
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_start_ns
 from hoga.recorder.intake import IncreasingIntake
-from tests.recorder.workbench import MS, NOON_NS, Bench, agg_trade, book, delta, stream
+from tests.recorder.workbench import MS, NOON_NS, SPOT, Bench, agg_trade, book, delta, frame, stream
 
 BOOK, TRADE, DELTA = (stream("BTCUSDT", channel) for channel in ("depth20@100ms", "aggTrade", "depth@100ms"))
 MIDNIGHT_NS = day_start_ns("2026-11-21")
@@ -36,6 +36,25 @@ async def test_a_batch_over_the_minutes_end_is_parted_and_keeps_its_connection(t
     assert {(line["conn"], line["epoch"]) for line in lines} == {("binance-7", 3)}
     assert [segment.records for segment in archive.segments("BTCUSDT", "orderbook")] == [3, 3]
     assert archive.check_balance("BTCUSDT", "orderbook") == (6, 6, 0)
+
+
+async def test_a_frame_whose_gap_is_told_after_the_minutes_end_is_of_its_own_minute(tmp_path: Path, monkeypatch: Any) -> None:
+    """The clock goes on between a frame's receipt and the note of the gap that it ends."""
+    bench = Bench(tmp_path, [TRADE], monkeypatch, start_ns=NOON_NS + 59 * SECOND_NS).start()
+    leg = bench.connect()
+    bench.send(leg, TRADE, agg_trade(1))
+    bench.cut(leg)
+    leg = bench.connect(epoch=2)
+    take = bench.recorder._legs[leg].table[SPOT.frame_key(TRADE)]
+    end = NOON_NS + MINUTE_NS
+    bench.now = end + MS
+    assert not take(end - MS, frame(TRADE, agg_trade(5)))
+    assert not take(end + 2 * MS, frame(TRADE, agg_trade(6)))
+    await bench.finish()
+    report = verify([tmp_path])
+    assert report.ok, report.problems
+    assert [line["a"] for line in bench.archive.lines("BTCUSDT", "execution")] == [1, 5, 6]
+    assert [segment.records for segment in bench.archive.segments("BTCUSDT", "execution")] == [2, 1]
 
 
 async def test_the_median_in_force_holds_over_the_minutes_end(tmp_path: Path, monkeypatch: Any) -> None:

@@ -268,8 +268,7 @@ class Lane:
         batch = self.records[:]
         self.records.clear()
         stamps: list[int] = batch[0::3]
-        last = self._minute_ns - _STEP_BACK_NS
-        cut = next((at for at, stamp in enumerate(stamps) if stamp >= self._end_ns or stamp < last), len(stamps))
+        cut = _first_beyond(batch, self._minute_ns - _STEP_BACK_NS, self._end_ns)
         if cut:
             self._newest_ns = stamps[cut - 1]
             self._send(batch[: 3 * cut])
@@ -305,6 +304,25 @@ class Lane:
         self._encoder.restart()
         for note in notes:
             self.records.extend((from_ns, CONTROL, encode_note(note)))
+
+
+def _first_beyond(records: list[Any], least_ns: int, end_ns: int) -> int:
+    """The number of the first record that is not within these times, as many as there are when none is.
+
+    A note may be stamped later than the frame after it, on whose way it was written: both are of that frame's minute.
+    """
+    count = len(records) // 3
+    first = count
+    for number in range(count):
+        stamp, tag = records[3 * number], records[3 * number + 1]
+        beyond = not least_ns <= stamp < end_ns
+        if beyond:
+            first = min(first, number)
+        if tag != CONTROL:
+            if beyond:
+                return first
+            first = count
+    return first
 
 
 def _part_at(boundary_ns: int, records: list[Any]) -> tuple[list[Any], list[Any]]:
