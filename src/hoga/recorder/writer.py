@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from time import monotonic, time_ns
+from time import monotonic, sleep, time_ns
 
 import msgspec
 
@@ -25,6 +25,10 @@ __all__ = ["JournalWriter", "WriterStats"]
 
 _RETRY_S = 0.25
 _COALESCE = 64
+_BURST_RECORDS = 256
+_BURST_S = 0.003
+"""After a full chunk more are on their way, a millisecond apart: waiting for some of them saves a switch of threads for each,
+a twentieth of all that a frame costs."""
 _LAST_TRIES = 3
 
 
@@ -174,6 +178,8 @@ class JournalWriter:
                     break
                 items.append(more)
             self._write(items)
+            if items[-1].records >= _BURST_RECORDS:
+                sleep(_BURST_S)
             if after is not None:
                 self._begin(after)
             if ended:
