@@ -152,6 +152,17 @@ async def test_no_frame_of_a_dead_epoch_is_delivered_and_each_is_counted(make: M
     assert manager.get_performance_metrics().stale_frames == 3
 
 
+async def test_a_frame_that_repeats_the_last_one_is_told_once_and_counted(make: Make) -> None:
+    wire, widget = FakeWire("binance"), Widget()
+    manager = make(wire)
+    await manager.register_component("a", widget, [wish("BTCUSDT", data_type=DataType.TRADE)], widget.take, delivery=Delivery.INLINE)
+    await turn()
+    for number in (1, 1, 2, 2, 2, 3, 2):
+        wire.push(trade("BTCUSDT", number))
+    assert [event.body.trade_id for event in widget.events] == [1, 2, 3, 2]
+    assert sum(door.duplicates for inlet in manager._inlets.values() for door in inlet.doors.values()) == 3
+
+
 async def test_a_life_that_begins_with_what_the_last_one_ended_with_is_not_told_twice(make: Make) -> None:
     wire, widget = FakeWire("binance"), Widget()
     manager = make(wire)

@@ -218,7 +218,7 @@ class _ListWire:
     def __init__(self) -> None:
         self.venue = _SPEC.name
         self.inlet: Inlet | None = None
-        self.takes: list[tuple[Take, bytes]] = []
+        self.takes: list[tuple[Take, tuple[bytes, bytes]]] = []
         self._table: dict[bytes, Take] = {}
 
     def start(self, inlet: Inlet) -> None:
@@ -229,11 +229,13 @@ class _ListWire:
     def want(self, streams: list[Stream]) -> None:
         assert self.inlet is not None
         self._table = self.inlet.joining("list-1", 1, streams)
-        self.takes = [(self._table[_SPEC.frame_key(stream)], _frame(stream)) for stream in streams]
+        self.takes = [(self._table[_SPEC.frame_key(stream)], (_frame(stream, 1), _frame(stream, 2))) for stream in streams]
 
     def push(self, number: int) -> None:
-        take, frame = self.takes[number % len(self.takes)]
-        take(time_ns(), frame)
+        """Two frames in turn: one that repeats the last would go no further."""
+        lap, place = divmod(number, len(self.takes))
+        take, frames = self.takes[place]
+        take(time_ns(), frames[lap & 1])
 
     def tick(self) -> None:
         pass
@@ -248,9 +250,9 @@ class _ListWire:
         pass
 
 
-def _frame(stream: Stream) -> bytes:
+def _frame(stream: Stream, update: int) -> bytes:
     levels = ",".join(f'["61837.{place:02d}000000","0.{place:02d}647000"]' for place in range(20))
-    return _SPEC.frame_key(stream) + f'{{"lastUpdateId":1,"bids":[{levels}],"asks":[{levels}]}}'.encode() + b"}"
+    return _SPEC.frame_key(stream) + f'{{"lastUpdateId":{update},"bids":[{levels}],"asks":[{levels}]}}'.encode() + b"}"
 
 
 class _Counter:
