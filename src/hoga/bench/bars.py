@@ -59,7 +59,6 @@ BARS: dict[str, Bar] = {
     "merge.splice": Bar(5.0, 10.0, at_least=True),
     "merge.read_back": Bar(600.0, 1_000.0, at_least=True),
     "merge.rss": Bar(100.0, 100.0, at_least=False, strict=True),
-    "memory.growth": Bar(1.0, 1.0, at_least=False),
 }
 """Figure name → its bar, in the figure's unit."""
 
