@@ -143,6 +143,17 @@ def test_axe_finds_nothing(stage: Stage, open_page: Open, size: str, scheme: str
     assert not [(each["id"], [node["html"][:160] for node in each["nodes"][:3]]) for each in found]
 
 
+@pytest.mark.parametrize("size, scheme", [("desk", "light"), ("desk", "dark"), ("phone", "light")])
+def test_axe_finds_nothing_about_the_hub_either(stage: Stage, open_page: Open, size: str, scheme: str) -> None:
+    stage.scene = with_hub
+    page = open_page(size=size, scheme=scheme)
+    page.wait_for_selector("#alert-rows tr")
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    assert not [(each["id"], [node["html"][:160] for node in each["nodes"][:3]]) for each in found]
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"]
+
+
 @pytest.mark.parametrize("size", ["desk", "phone"])
 def test_nothing_sticks_out(open_page: Open, size: str) -> None:
     page = open_page(size=size)
