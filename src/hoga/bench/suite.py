@@ -322,7 +322,13 @@ def _streams(bench: _Bench) -> list[Figure]:
             "streams.seal", f"{_STREAMS:,} streams: CPU of the sealing worker", "µs/frame", [collected.seal_cpu_s / collected.records * 1e6]
         ),
         figure("memory.rss", "resident memory of the collector", "MB", [collected.rss_end / 2**20], note=f"{_STREAMS:,} streams"),
-        figure("memory.growth", f"resident memory: growth over {seconds:g} s", "MB", [growth], note="of a start: windows and histories fill; whether it stays flat is the soak's to say"),
+        figure(
+            "memory.growth",
+            f"resident memory: growth over {seconds:g} s",
+            "MB",
+            [growth],
+            note="of a start; the soak says whether it stays flat",
+        ),
     ]
 
 

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from time import monotonic, sleep, time_ns
+from time import monotonic, time_ns
 
 import msgspec
 
@@ -179,7 +179,7 @@ class JournalWriter:
                 items.append(more)
             self._write(items)
             if items[-1].records >= _BURST_RECORDS:
-                sleep(_BURST_S)
+                self._give_up.wait(_BURST_S)
             if after is not None:
                 self._begin(after)
             if ended:

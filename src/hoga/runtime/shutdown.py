@@ -230,7 +230,7 @@ class ShutdownManager:
             self._force(1)
         elif self.report is not None and not self.report.clean:
             threading.main_thread().join()  # a thread that will not end must not keep the interpreter from ending
-            time.sleep(_LINGER_S)
+            threading.Event().wait(_LINGER_S)
             self._force(self.exit_status)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
