@@ -204,7 +204,7 @@ class Publisher:
             pass
 
     def _publishing(self) -> Iterator[None]:
-        """One snapshot, step by step. The figures of one stream are of one moment."""
+        """One snapshot, step by step. The counts of one stream are of one moment; what waits for the disk, and lateness, of a later one."""
         now = monotonic()
         if now >= self._next_slow:
             self._next_slow = now + _SLOW_S
