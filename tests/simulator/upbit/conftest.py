@@ -18,6 +18,7 @@ import pytest_asyncio
 
 from hoga.simulator import Simulator
 from hoga.simulator.upbit.token import Account
+from tests.waiting import LONG_S
 
 ACCOUNT = Account()
 
@@ -50,12 +51,12 @@ class UpbitClient:
     async def ask(self, *wishes: dict[str, Any], form: str | None = None) -> None:
         await self.socket.send_str(json.dumps([{"ticket": "test"}, *wishes, *([{"format": form}] if form else [])]))
 
-    async def raw(self, within_s: float = 5.0) -> bytes:
+    async def raw(self, within_s: float = LONG_S) -> bytes:
         message = await self.socket.receive(within_s)
         assert message.type is aiohttp.WSMsgType.BINARY, message
         return message.data
 
-    async def frame(self, within_s: float = 5.0) -> Any:
+    async def frame(self, within_s: float = LONG_S) -> Any:
         return decoded(await self.raw(within_s))
 
     async def until(self, enough: Callable[[list[Any]], Any]) -> list[Any]:
@@ -64,7 +65,7 @@ class UpbitClient:
             seen.append(await self.frame())
         return seen
 
-    async def end(self, within_s: float = 5.0) -> int | None:
+    async def end(self, within_s: float = LONG_S) -> int | None:
         while True:
             message = await self.socket.receive(within_s)
             if message.type is aiohttp.WSMsgType.CLOSE:

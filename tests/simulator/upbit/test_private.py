@@ -13,6 +13,7 @@ import pytest_asyncio
 from hoga.simulator import Simulator
 from hoga.simulator.upbit.limits import UpbitLimits
 from tests.simulator.upbit.conftest import bearer, decoded, token
+from tests.waiting import LONG_S
 
 
 class Trader:
@@ -58,7 +59,7 @@ async def listen(dial: Any, sim: Simulator, *wishes: dict[str, Any], form: str |
     await client.ask(*(wishes or ({"type": "myOrder"}, {"type": "myAsset"})), form=form)
     while not sim.board.subscribers:
         await client.socket.ping()
-        await client.socket.receive(5)
+        await client.socket.receive(LONG_S)
     return client
 
 

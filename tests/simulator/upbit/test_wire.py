@@ -10,6 +10,7 @@ import pytest
 
 from hoga.simulator.upbit.limits import UpbitLimits
 from tests.simulator.upbit.conftest import caught_up
+from tests.waiting import LONG_S, eventually
 
 ALL_FORMATS = ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST")
 
@@ -129,11 +130,13 @@ async def test_a_replacement_leaves_nothing_of_the_old_but_a_moment(upbit: Any, 
     await client.ask({"type": "orderbook", "codes": ["KRW-BTC"]})
     await client.frame()
     await client.ask({"type": "orderbook", "codes": ["KRW-ETH"]})
-    frames = await client.until(lambda seen: len(of(seen, "orderbook", "KRW-ETH")) >= 8)
-    begun = next(at for at, frame in enumerate(frames) if frame["code"] == "KRW-ETH")
-    assert len(of(frames[begun:], "orderbook")) <= 2
-    assert frames[begun]["stream_type"] == "SNAPSHOT"
-    assert list(sim.board.subscribers) == ["KRW-ETH@orderbook"]
+    frames = await client.until(lambda seen: of(seen, "orderbook", "KRW-ETH"))
+    assert frames[-1]["stream_type"] == "SNAPSHOT"
+    await eventually(lambda: list(sim.board.subscribers) == ["KRW-ETH@orderbook"], why="the replaced stream was never let go")
+    await client.socket.ping(b"all of before is read")
+    while (await client.socket.receive(LONG_S)).type is not aiohttp.WSMsgType.PONG:
+        pass
+    assert {frame["code"] for frame in [await client.frame() for _ in range(8)]} == {"KRW-ETH"}
 
 
 async def test_what_streams_already_is_not_told_again(upbit: Any, dial: Any) -> None:
@@ -167,7 +170,7 @@ async def test_pings_and_the_text_ping_keep_it_open(upbit: Any, dial: Any) -> No
     assert not client.socket.closed
     other = await dial(sim)
     await other.socket.ping(b"there?")
-    message = await other.socket.receive(5)
+    message = await other.socket.receive(LONG_S)
     assert (message.type, message.data) == (aiohttp.WSMsgType.PONG, b"there?")
 
 
@@ -221,7 +224,7 @@ async def test_both_venues_at_once_each_with_its_own_truth(simulate: Any, dial: 
         assert [row["symbol"] for row in (await reply.json())["symbols"]] == ["BTCUSDT"]
     socket = await http.ws_connect(urls["upbit"]["ws"] + "/websocket/v1")
     await socket.send_str(json.dumps([{"ticket": "t"}, {"type": "trade", "codes": ["KRW-BTC"]}]))
-    await socket.receive(5)
+    await socket.receive(LONG_S)
     async with http.get(urls["upbit"]["rest"] + "/sim/status") as reply:
         status = await reply.json()
     assert status["venue"] == "upbit"
