@@ -181,3 +181,12 @@ def test_whatever_json_writes_is_an_object(value: dict[str, object]) -> None:
 def test_garbage_never_raises(text: bytes) -> None:
     if is_object(text):
         assert isinstance(json.loads(text), dict)
+
+
+def test_a_gap_of_an_older_ledger_is_read_and_what_is_not_known_is_not_written() -> None:
+    old = b'{"from_ns":1,"to_ns":2,"reason":"disconnect","missed":null}'
+    gap = msgspec.json.decode(old, type=Gap)
+    assert (gap.conn, gap.since_ns) == (None, None)
+    assert msgspec.json.encode(gap) == old
+    piece = Gap(2, 3, Reason.LATENCY_GATE, 7, conn="binance-1", since_ns=1)
+    assert msgspec.json.decode(msgspec.json.encode(piece), type=Gap) == piece

@@ -40,6 +40,9 @@ class Gap(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One entry of the ledger. Times are wall-clock ns, `from_ns <= to_ns` (a clock step back is written as [new, old]).
 
     `from_id`..`to_id` are the first and last missing venue ids, where ids prove the gap. `detail` is for people.
+    `conn`: the connection whose trouble it was, None where it was no connection's.
+    `since_ns`: when the cause began, in every piece but the first of a gap that is written in pieces (cut at a minute's or a
+    session's end); None: it begins here. Pieces of one gap touch, and have one reason.
     """
 
     from_ns: int
@@ -49,3 +52,5 @@ class Gap(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     from_id: int | None = None
     to_id: int | None = None
     detail: str | None = None
+    conn: str | None = None
+    since_ns: int | None = None
