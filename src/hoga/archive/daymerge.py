@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from hoga.archive.deflate import crc32
-from hoga.archive.durable import TEMPORARY_SUFFIX, fsync_folder, install, temporary_for, write_all
+from hoga.archive.durable import TEMPORARY_SUFFIX, fsync, fsync_folder, install, temporary_for, unlink, write_all
 from hoga.archive.layout import SegmentName, day_stem, parse_segment, suffix_of, temporary_dir
 from hoga.archive.ledger import LiveEntry, SegmentEntry, decode_entry, ledger_path, read_ledger, remove_folded
 from hoga.archive.locate import Located, locate
@@ -88,7 +88,7 @@ class DayMerge:
 
     def run(self, *, purge: bool) -> MergeResult:
         """Merge, and remove what is in the day file then if `purge`. Raises ArchiveError, OSError."""
-        self.spool.unlink(missing_ok=True)
+        unlink(self.spool, missing_ok=True)
         earlier = self._earlier()
         self._ledger = self._ledger_path.read_bytes() if self._ledger_path.exists() else b""
         added = self._collect(earlier)
@@ -199,10 +199,10 @@ class DayMerge:
             manifest = self._prepare(earlier, added, temporary)
             with manifest_temporary.open("wb", buffering=0) as file:
                 write_all(file.fileno(), encode_manifest(manifest))
-                os.fsync(file.fileno())
+                fsync(file.fileno())
         except BaseException:  # nothing is committed: give the space back, a disk may be full
-            temporary.unlink(missing_ok=True)
-            manifest_temporary.unlink(missing_ok=True)
+            unlink(temporary, missing_ok=True)
+            unlink(manifest_temporary, missing_ok=True)
             raise
         self._step("described")
         install(manifest_temporary, self._manifest_path)
@@ -312,12 +312,12 @@ class DayMerge:
     def _remove_other_format(self, manifest: Manifest) -> None:
         for path in self._day_files():
             if path.name != manifest.archive.file and path.exists():
-                path.unlink()
+                unlink(path)
 
     def _purge(self) -> None:
         """Remove what is in the day file; a ledger that grew meanwhile stays."""
         for path in self._files:
-            path.unlink(missing_ok=True)
+            unlink(path, missing_ok=True)
             self._step(f"purged {path.name}")
         if remove_folded(self._ledger_path, len(self._ledger)):
             self._step("purged ledger")

@@ -2,10 +2,14 @@
 
 The way is always the same: write a temporary file beside the target, fsync it, rename it, fsync the folder.
 A temporary file ends in `.merging` and is never read by anyone else; whoever finds one may remove it.
+
+Everything in this room that changes a file, a name or a folder goes through here, one function for each kind of step, and
+each tells `watch` before it acts: so a test can end the process, or refuse, at every single step there is.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -16,11 +20,20 @@ from hoga.core.errors import ArchiveError, DiskFull
 
 __all__ = [
     "TEMPORARY_SUFFIX",
+    "Watcher",
     "copy_range",
+    "fsync",
     "fsync_folder",
     "install",
+    "link",
+    "make_folder",
+    "remove_folder",
+    "rename",
     "sync_filesystem",
     "temporary_for",
+    "truncate",
+    "unlink",
+    "watch",
     "write_all",
     "write_fault",
     "write_file",
@@ -32,6 +45,68 @@ _COPY_BYTES = 1024 * 1024
 _KERNEL_COPY_BYTES = 1 << 30
 _NO_KERNEL_COPY = {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF, errno.ETXTBSY}
 
+Watcher = Callable[[str, Path | int, bytes], None]
+"""Is told (act, path or file descriptor, the bytes of a write) before each step; what it raises is raised there."""
+
+_watcher: Watcher | None = None
+
+
+def watch(watcher: Watcher | None) -> None:
+    """Tell `watcher` of every step from now on, in this process; None: nobody."""
+    global _watcher
+    _watcher = watcher
+
+
+def _step(act: str, what: Path | int, data: bytes = b"") -> None:
+    if _watcher is not None:
+        _watcher(act, what, data)
+
+
+def rename(old: Path, new: Path) -> None:
+    """Give a file another name, in the place of what has that name. Raises OSError."""
+    _step("rename", old)
+    old.replace(new)
+
+
+def link(old: Path, new: Path) -> None:
+    """Give a file a second name. Raises FileExistsError when it is taken, OSError."""
+    _step("link", old)
+    os.link(old, new)
+
+
+def unlink(path: Path, *, missing_ok: bool = False) -> None:
+    """Take a name away. Raises OSError."""
+    _step("unlink", path)
+    path.unlink(missing_ok=missing_ok)
+
+
+def make_folder(folder: Path) -> None:
+    """A folder, with those above it, for good. Raises OSError."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    _step("mkdir", folder)
+    folder.mkdir(exist_ok=True)
+    fsync_folder(folder.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove an empty folder. Raises OSError."""
+    _step("rmdir", folder)
+    folder.rmdir()
+
+
+def fsync(fd: int) -> None:
+    """Make what was written to a file durable. Raises OSError."""
+    _step("fsync", fd)
+    os.fsync(fd)
+
+
+def truncate(fd: int, size: int) -> None:
+    """Cut a file. Raises OSError."""
+    _step("truncate", fd)
+    os.ftruncate(fd, size)
+
 
 def temporary_for(target: Path) -> Path:
     """The temporary file that becomes `target`."""
@@ -40,7 +115,7 @@ def temporary_for(target: Path) -> Path:
 
 def install(temporary: Path, target: Path) -> None:
     """Put a written and fsynced `temporary` in the place of `target`, for good."""
-    temporary.replace(target)
+    rename(temporary, target)
     fsync_folder(target.parent)
 
 
@@ -51,9 +126,11 @@ def write_file(target: Path, pieces: Iterable[bytes]) -> None:
         with temporary.open("wb", buffering=0) as file:
             for piece in pieces:
                 write_all(file.fileno(), piece)
-            os.fsync(file.fileno())
+            fsync(file.fileno())
         install(temporary, target)
     except OSError as fault:
+        with contextlib.suppress(OSError):  # a disk may be full: give the space back
+            unlink(temporary, missing_ok=True)
         raise write_fault(target, fault) from fault
 
 
@@ -66,6 +143,7 @@ def write_fault(path: Path, fault: OSError) -> ArchiveError:
 
 def write_all(fd: int, data: bytes) -> None:
     """Write every byte; the system may take them in parts."""
+    _step("write", fd, data)
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
@@ -76,6 +154,7 @@ def copy_range(source: int, target: int, *, at: int, length: int) -> int:
 
     Returns how many were copied: fewer when `source` is shorter.
     """
+    _step("copy", target)
     left = length
     while left:
         copied = _copy_some(source, target, at + length - left, left)
@@ -101,6 +180,7 @@ def fsync_folder(folder: Path) -> None:
     """Make the names in `folder` durable (nothing to do where folders cannot be opened)."""
     if os.name == "nt":
         return
+    _step("fsync folder", folder)
     fd = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(fd)
@@ -111,6 +191,7 @@ def fsync_folder(folder: Path) -> None:
 def sync_filesystem(folders: Iterable[Path]) -> None:
     """Make everything written so far durable on the file systems that hold `folders` (syncfs; sync where there is none)."""
     for device in {folder.stat().st_dev: folder for folder in folders if folder.exists()}.values():
+        _step("sync", device)
         fd = os.open(device, os.O_RDONLY)
         try:
             if _syncfs is None or _syncfs(fd) != 0:

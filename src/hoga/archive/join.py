@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from hoga.archive.durable import unlink
 from hoga.archive.layout import PARTS_DIR, SegmentName, parse_segment, segment_stem, suffix_of, temporary_dir
 from hoga.archive.ledger import SegmentEntry, append_entries, ledger_path
 from hoga.archive.locate import locate
@@ -86,7 +87,7 @@ def _settle(target: Path, ledger: Path, facts: SegmentFacts, parts: list[Path]) 
     sizes = {"bytes": facts.bytes, "crc32": facts.crc32, "archive_bytes": facts.archive_bytes}
     append_entries(ledger, [msgspec.structs.replace(_entry(target), **sizes)], again=True)
     for path in parts:
-        path.unlink(missing_ok=True)
+        unlink(path, missing_ok=True)
 
 
 def _mark(name: SegmentName, path: Path) -> str:

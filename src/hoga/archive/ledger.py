@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.archive.durable import write_all
+from hoga.archive.durable import fsync, fsync_folder, truncate, unlink, write_all
 from hoga.archive.layout import day_stem, temporary_dir
 from hoga.core.errors import SegmentCorrupt
 from hoga.core.ledger import Gap
@@ -169,10 +169,13 @@ def append_entries(path: Path, entries: Iterable[LedgerEntry], *, again: bool = 
         if again:
             there = {_identity(entry) for entry in read_ledger(path)}
             wanted = [entry for entry in wanted if _identity(entry) not in there]
+        began = not os.fstat(fd).st_size
         _cut_torn_line(fd)
         write_all(fd, encode_entries(wanted))
         if durable:
-            os.fsync(fd)
+            fsync(fd)
+            if began:
+                fsync_folder(path.parent)
 
 
 def remove_folded(path: Path, size: int) -> bool:
@@ -182,7 +185,7 @@ def remove_folded(path: Path, size: int) -> bool:
     with _opened(path) as fd:
         if os.fstat(fd).st_size != size:
             return False
-        path.unlink()
+        unlink(path)
         return True
 
 
@@ -212,4 +215,4 @@ def _cut_torn_line(fd: int) -> None:
     if not size or os.pread(fd, 1, size - 1) == b"\n":
         return
     keep = os.pread(fd, size, 0).rfind(b"\n") + 1
-    os.ftruncate(fd, keep)
+    truncate(fd, keep)

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from hoga.archive.daymerge import SPOOL_SUFFIX, DayMerge, MergeResult
 from hoga.archive.deflate import crc32_combine
-from hoga.archive.durable import install, temporary_for, write_fault
+from hoga.archive.durable import install, make_folder, remove_folder, temporary_for, unlink, write_fault
 from hoga.archive.layout import day_stem, parse_day, parse_segment, temporary_dir
 from hoga.archive.ledger import SegmentEntry, ledger_path, read_ledger
 from hoga.archive.locate import locate
@@ -117,7 +117,7 @@ def merge_day(
         except OSError as fault:
             raise write_fault(merge.target, fault) from fault
         finally:
-            merge.spool.unlink(missing_ok=True)
+            unlink(merge.spool, missing_ok=True)
 
 
 def splice_segments(parts: list[Path], target: Path, member: str, note: bytes) -> SegmentFacts:
@@ -134,8 +134,8 @@ def splice_segments(parts: list[Path], target: Path, member: str, note: bytes) -
     except OSError as fault:
         raise write_fault(target, fault) from fault
     finally:
-        spool.unlink(missing_ok=True)
-        temporary.unlink(missing_ok=True)
+        unlink(spool, missing_ok=True)
+        unlink(temporary, missing_ok=True)
     crc = _joined_crc(joined)
     return SegmentFacts(records=records, bytes=sum(part.text_bytes for part in joined), crc32=crc, archive_bytes=whole.file_bytes)
 
@@ -150,7 +150,7 @@ def _joined_crc(parts: list[Part]) -> int:
 def _acquire(lock: FileLock, folder: Path) -> None:
     """Take the lock on a folder that a finishing merge may be removing at the same time."""
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock.acquire()
         if Path(lock.lock_file).exists():
             return
@@ -159,6 +159,6 @@ def _acquire(lock: FileLock, folder: Path) -> None:
 
 def _remove_if_empty(folder: Path) -> None:
     if [path.name for path in folder.iterdir()] == [".lock"]:
-        (folder / ".lock").unlink()
+        unlink(folder / ".lock")
         with contextlib.suppress(OSError):  # a recorder has put its next segment there meanwhile
-            folder.rmdir()
+            remove_folder(folder)

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from filelock import FileLock, Timeout
 
-from hoga.archive.durable import write_file
+from hoga.archive.durable import unlink, write_file
 from hoga.archive.join import join_parts, waiting_parts
 from hoga.archive.journal import JOURNAL_DIR, JournalName, journal_name, parse_journal_name, read_header
 from hoga.archive.life import LAST_FILE, LOCK_FILE, LastLife, read_last_life
@@ -138,7 +138,7 @@ def _note_ends(folder: Path, ends: dict[JournalName, int]) -> None:
     if left:
         write_file(folder / _ENDS_FILE, [msgspec.json.encode(left)])
     else:
-        (folder / _ENDS_FILE).unlink(missing_ok=True)
+        unlink(folder / _ENDS_FILE, missing_ok=True)
 
 
 def _write_life(folder: Path, ns: int, names: set[str], runs: dict[str, list[tuple[int, int]]]) -> None:

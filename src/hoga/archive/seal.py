@@ -26,7 +26,7 @@ import msgspec
 
 from hoga.archive.chunks import has_chunks
 from hoga.archive.deflate import crc32
-from hoga.archive.durable import fsync_folder, sync_filesystem, write_all, write_fault
+from hoga.archive.durable import fsync, fsync_folder, link, make_folder, rename, sync_filesystem, unlink, write_all, write_fault
 from hoga.archive.journal import read_header
 from hoga.archive.layout import PARTS_DIR, encode_symbol, parse_segment, segment_stem, suffix_of, temporary_dir
 from hoga.archive.ledger import LedgerEntry, SegmentEntry, append_entries, ledger_path
@@ -95,9 +95,9 @@ def _put_away(nameless: list[Path], result: SealResult) -> SealResult:
         if has_chunks(path):
             result.damaged_bytes += path.stat().st_size
             result.damaged.append(path.name)
-            path.rename(path.with_name(path.name + _DAMAGED))
+            rename(path, path.with_name(path.name + _DAMAGED))
         else:
-            path.unlink()
+            unlink(path)
     return result
 
 
@@ -151,7 +151,7 @@ class _Sealer:
         folder = temporary_dir(part.directory, part.series.symbol, part.series.kind, self._day)
         if self._header.interval_min > 1:
             folder = folder / PARTS_DIR
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         part.flush()
         if not part.records:
             return _Staged(part, None, None, self._nothing_written(part))
@@ -209,7 +209,7 @@ class _Sealer:
         """Remove what an earlier try of this lane left unfinished."""
         for text in self._files(folder, series):
             if text.endswith(self._suffix):
-                (folder / text).unlink()
+                unlink(folder / text)
 
     def _taken(self, folder: Path, series: Series) -> dict[int, Path]:
         """The minute's segments that exist already, by part."""
@@ -233,11 +233,11 @@ class _Sealer:
             for piece in pieces:
                 write_all(file.fileno(), piece)
             if not self._many:
-                os.fsync(file.fileno())
+                fsync(file.fileno())
 
     def _settle(self, staged: _Staged) -> None:
         while staged.temporary is not None and staged.target is not None and not _place(staged.temporary, staged.target):
-            staged.temporary.unlink()
+            unlink(staged.temporary)
             staged = self._stage(staged.minute)  # another lane was first with this part of the aside series
         part, _, target, entry = staged
         if target is not None and not self._many:
@@ -262,7 +262,7 @@ class _Sealer:
 def _place(temporary: Path, target: Path) -> bool:
     """Give a finished file its name; False when the name is taken: a sealed file is never replaced."""
     try:
-        os.link(temporary, target)
+        link(temporary, target)
     except FileExistsError:
         return False
     except OSError as fault:
@@ -270,9 +270,9 @@ def _place(temporary: Path, target: Path) -> bool:
             raise
         if target.exists():
             return False
-        temporary.rename(target)
+        rename(temporary, target)
         return True
-    temporary.unlink()
+    unlink(temporary)
     return True
 
 
@@ -287,6 +287,6 @@ def facts_of(path: Path) -> SegmentFacts:
 def _remove(paths: list[Path]) -> None:
     """The journals have become segments: remove them, oldest first."""
     for path in paths:
-        path.unlink(missing_ok=True)
+        unlink(path, missing_ok=True)
     if paths:
         fsync_folder(paths[0].parent)

@@ -16,7 +16,7 @@ import msgspec
 
 from hoga.archive.container import skippable_note, wrap_note, zip_head, zip_tail
 from hoga.archive.deflate import crc32, crc32_combine
-from hoga.archive.durable import copy_range, write_all
+from hoga.archive.durable import copy_range, fsync, write_all
 from hoga.archive.locate import Located, locate
 from hoga.archive.segment import BodyWriter, Packer, inflate_range
 from hoga.archive.text import count_lines
@@ -112,7 +112,7 @@ def splice(parts: list[Part], target: Path, *, archive_format: str, member: str,
         write_all(file.fileno(), head)
         placed = _copy_parts(parts, file.fileno(), archive_offset=len(head))
         write_all(file.fileno(), tail)
-        os.fsync(file.fileno())
+        fsync(file.fileno())
     return placed
 
 
