@@ -110,6 +110,7 @@ def test_the_catalog_tells_each_state(trades: Workshop) -> None:
         "bytes": text,
         "coverage": coverage,
         "gaps": 0,
+        "incidents": 0,
     }
     assert msgspec.to_builtins(row_of(trades)) == facts | {"state": "open"}
     merge(trades)
@@ -117,7 +118,7 @@ def test_the_catalog_tells_each_state(trades: Workshop) -> None:
     trades.tell_gap(Gap(trades.minute_ns("14-00"), trades.minute_ns("14-01"), Reason.CRASH, None))
     assert row_of(trades).state == "late"
     merge(trades)
-    assert (row_of(trades).state, row_of(trades).gaps) == ("merged", 1)
+    assert (row_of(trades).state, row_of(trades).gaps, row_of(trades).incidents) == ("merged", 1, 1)
     archive = next(trades.directory.glob("*.zip"))
     data = archive.read_bytes()
     archive.unlink()

@@ -12,6 +12,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hoga.archive.catalog import listing
 from hoga.archive.layout import segment_stem
 from hoga.archive.ledger import SegmentEntry
 from hoga.archive.manifest import decode_manifest, encode_manifest
@@ -517,3 +518,21 @@ def test_deltas_prove_which_book_frames_never_came(workshop: Callable[..., Works
     start = books.minute_ns("13-15")
     books.tell_gap(Gap(start + 19 * SECOND_NS, start + 22 * SECOND_NS, Reason.DISCONNECT, None))
     assert check(tmp_path).findings == []
+
+
+def test_gaps_of_one_cause_are_one_incident_before_and_after_the_merge(workshop: Callable[..., Workshop], tmp_path: Path) -> None:
+    shops = [fill_trades(workshop("execution", symbol=f"S{number}USDT")) for number in range(3)]
+    for shop in shops:
+        begin = shop.minute_ns("14-00")
+        shop.tell_gap(Gap(begin, begin + 30_000_000_000, Reason.DISCONNECT, None, conn="binance-1"))
+        shop.tell_gap(Gap(begin + 30_000_000_000, begin + 31_000_000_000, Reason.DISCONNECT, 0, conn="binance-1", since_ns=begin))
+    for _ in range(2):
+        report = verify([tmp_path])
+        (one,) = report.incidents
+        assert (one.reason, one.conn, one.streams, one.gaps, one.missed, one.uncounted) == (Reason.DISCONNECT, "binance-1", 3, 6, 0, 0)
+        assert (report.gaps, one.to_ns - one.from_ns) == (6, 31_000_000_000)
+        rows, incidents = listing([tmp_path])
+        assert incidents == report.incidents
+        assert [(row.gaps, row.incidents) for row in rows] == [(2, 1)] * 3
+        for shop in shops:
+            merged(shop)

@@ -36,7 +36,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
 def test_verify_says_good_and_then_what_is_wrong(trades: Workshop, told: Callable[..., Any]) -> None:
     status, report = told("verify", "data", "-j", "1")
     assert (status, report["ok"], report["segments"], report["records"], report["problems"]) == (0, True, 3, 120, [])
-    assert {"ok", "archives", "segments", "records", "gaps", "missed", "problems"} <= set(report)
+    assert {"ok", "archives", "segments", "records", "gaps", "missed", "incidents", "problems"} <= set(report)
     path = next(trades.folder.glob("*13-16*"))
     path.write_bytes(path.read_bytes()[:100])
     status, report = told("verify", "data", "-j", "1")
@@ -74,10 +74,10 @@ def test_consolidate_keeps_minutes_when_told_to_and_says_what_failed(trades: Wor
 def test_ls_lists_days(trades: Workshop, told: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
     status, rows = told("ls")
     assert status == 0
-    assert set(rows[0]) >= {"venue", "symbol", "kind", "day", "records", "bytes", "coverage", "gaps", "state"}
+    assert set(rows[0]) >= {"venue", "symbol", "kind", "day", "records", "bytes", "coverage", "gaps", "incidents", "state"}
     assert (rows[0]["venue"], rows[0]["records"], rows[0]["state"]) == ("binance", 120, "open")
     assert main(["ls", "data"]) == 0
-    assert capsys.readouterr().out.splitlines()[1].split() == ["binance", SYMBOL, "execution", DAY, "120", "0.0", "0.21%", "0", "open"]
+    assert capsys.readouterr().out.splitlines()[1].split() == ["binance", SYMBOL, "execution", DAY, "120", "0.0", "0.21%", "0", "0", "open"]
 
 
 def test_cat_prints_the_very_lines(trades: Workshop, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

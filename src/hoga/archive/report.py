@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import msgspec
 
+from hoga.core.ledger import Gap
+from hoga.quality.incidents import Incident, Series
+
 __all__ = ["Finding", "Outcome", "Problem", "VerifyReport"]
 
 
@@ -25,14 +28,13 @@ Finding = Problem
 
 
 class Outcome(msgspec.Struct, kw_only=True):
-    """Part of a report: what came of one day, or of many."""
+    """Part of a report: what came of one day, or of many. `told`: every gap of theirs, with its series."""
 
     archives: int = 0
     segments: int = 0
     records: int = 0
     bytes: int = 0
-    gaps: int = 0
-    missed: int = 0
+    told: list[tuple[Series, Gap]] = []
     problems: list[Problem] = []
     findings: list[Finding] = []
 
@@ -42,8 +44,7 @@ class Outcome(msgspec.Struct, kw_only=True):
         self.segments += other.segments
         self.records += other.records
         self.bytes += other.bytes
-        self.gaps += other.gaps
-        self.missed += other.missed
+        self.told += other.told
         self.problems += other.problems
         self.findings += other.findings
 
@@ -57,7 +58,8 @@ class Outcome(msgspec.Struct, kw_only=True):
 
 
 class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole report. `gaps` counts ledger entries, `missed` sums what is known of them; `bytes` is JSONL text read."""
+    """The whole report. `gaps` counts ledger entries, `missed` sums what is known of them; `incidents` are the causes behind them,
+    by time. `bytes` is JSONL text read."""
 
     ok: bool
     archives: int
@@ -66,5 +68,6 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     gaps: int
     missed: int
+    incidents: list[Incident]
     problems: list[Problem]
     findings: list[Finding]

@@ -21,6 +21,7 @@ from hoga.archive.manifest import read_manifest
 from hoga.archive.report import Outcome, VerifyReport
 from hoga.archive.verify_day import DayCheck
 from hoga.core.errors import ManifestMismatch
+from hoga.quality.incidents import incidents_of
 
 __all__ = ["Progress", "verify"]
 
@@ -58,8 +59,9 @@ def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None
         segments=total.segments,
         records=total.records,
         bytes=total.bytes,
-        gaps=total.gaps,
-        missed=total.missed,
+        gaps=len(total.told),
+        missed=sum(gap.missed or 0 for _, gap in total.told),
+        incidents=incidents_of(total.told),
         problems=sorted(total.problems, key=lambda item: (item.file, item.offset or 0)),
         findings=sorted(total.findings, key=lambda item: (item.file, item.offset or 0)),
     )

@@ -16,7 +16,7 @@ import msgspec
 
 from hoga.archive.crosscheck import Evidence
 from hoga.archive.deflate import crc32
-from hoga.archive.discover import SeriesDay
+from hoga.archive.discover import SeriesDay, venue_of
 from hoga.archive.durable import temporary_for
 from hoga.archive.idruns import Hole
 from hoga.archive.judge import OUR_FAULTS, is_explained, is_stepped, wrong_counts
@@ -93,10 +93,12 @@ class DayCheck:
             if self.day.folder.is_dir():
                 self._check_open(manifest)
         self._judge()
-        gaps = self._account.gaps()
-        self._out.gaps += len(gaps)
-        self._out.missed += sum(gap.missed or 0 for gap in gaps)
+        series = (self._venue(), f"{self.day.kind}:{self.day.symbol}")
+        self._out.told += [(series, gap) for gap in self._account.gaps()]
         return self._out
+
+    def _venue(self) -> str:
+        return self._account.earlier.venue if self._account.earlier is not None else venue_of(self.day.directory)
 
     def evidence(self) -> Evidence:
         """Ids with times, live spans and gaps of the day."""

@@ -14,16 +14,18 @@ import typer
 
 from hoga.cli._output import Progress, note, print_json, print_table, print_text
 from hoga.core.errors import ConfigError, ConfigMistake, HogaError
-from hoga.core.times import parse_time_ns
+from hoga.core.times import iso_of, parse_time_ns
 
 if TYPE_CHECKING:
     from hoga.archive.discover import SeriesDay
     from hoga.archive.report import Problem, VerifyReport
+    from hoga.quality.incidents import Incident
 
 __all__ = ["register"]
 
 _JSON = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 _SHOWN = 200
+_INCIDENTS_SHOWN = 10
 _FLUSH_BYTES = 256 * 1024
 
 
@@ -122,14 +124,14 @@ def ls(
 
     Example: hoga ls data
     """
-    from hoga.archive.catalog import catalog
+    from hoga.archive.catalog import listing
 
     _require_present([path])
-    rows = catalog([path])
+    rows, incidents = listing([path])
     if as_json:
         print_json(rows)
         return 0
-    headings = ["venue", "symbol", "kind", "day", "records", "MB", "coverage", "gaps", "state"]
+    headings = ["venue", "symbol", "kind", "day", "records", "MB", "coverage", "incidents", "gaps", "state"]
     print_table(
         headings,
         [
@@ -141,13 +143,15 @@ def ls(
                 "?" if row.records is None else str(row.records),
                 "?" if row.bytes is None else f"{row.bytes / 1e6:.1f}",
                 "?" if row.coverage is None else f"{row.coverage:.2%}",
+                "?" if row.incidents is None else str(row.incidents),
                 "?" if row.gaps is None else str(row.gaps),
                 row.state,
             ]
             for row in rows
         ],
-        right=frozenset({4, 5, 6, 7}),
+        right=frozenset({4, 5, 6, 7, 8}),
     )
+    _tell_incidents(incidents)
     return 0
 
 
@@ -215,16 +219,30 @@ def _format_of(day: SeriesDay) -> str:
 
 
 def _print_report(report: VerifyReport) -> None:
+    from hoga.quality.incidents import count_text
+
     for kind, items in (("problem", report.problems), ("finding", report.findings)):
         for item in items[:_SHOWN]:
             print_text(f"{kind}: {_line_of(item)}")
         if len(items) > _SHOWN:
             print_text(f"… and {len(items) - _SHOWN} more {kind}s; --json lists all")
+    _tell_incidents(report.incidents)
     verdict = "good" if report.ok else f"{len(report.problems)} problems"
     counts = f"{report.archives} archives, {report.segments} segments, {report.records} records"
-    print_text(f"{verdict}: {counts}, {report.gaps} gaps in the ledger ({report.missed} records known to be missed)")
+    happened = count_text(len(report.incidents), report.gaps)
+    print_text(f"{verdict}: {counts}, {happened} in the ledger, {report.missed} records known to be missed")
     if not report.archives and not report.segments:
         note("there is nothing to verify here")
+
+
+def _tell_incidents(incidents: list[Incident]) -> None:
+    """What happened, newest last, on stderr: scripts read the table or the counts."""
+    from hoga.quality.incidents import describe
+
+    for incident in incidents[-_INCIDENTS_SHOWN:]:
+        note(f"incident: {iso_of(incident.from_ns)}: {describe(incident)}")
+    if len(incidents) > _INCIDENTS_SHOWN:
+        note(f"{len(incidents) - _INCIDENTS_SHOWN} earlier incidents are not shown; verify --json lists all")
 
 
 def _line_of(item: Problem) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hoga.cli._output import error_line, note, print_json, print_text
 from hoga.cli.config import JsonOption
+from hoga.core.times import iso_of
+
+if TYPE_CHECKING:
+    from hoga.app.demo import DemoResult
 
 __all__ = ["register"]
 
@@ -56,16 +60,22 @@ def demo(
     if as_json:
         print_json({"ok": result.ok, "records": result.records, "gaps": result.gaps, "verify": result.verify, "data": result.data})
     else:
-        _verdict(result.ok, result.records, result.gaps, len(result.verify.problems), Path(result.data))
+        _verdict(result)
     for problem in result.verify.problems[:10]:
         error_line(f"{problem.file}: {problem.kind}: {problem.detail}")
     return 0 if result.ok else 1
 
 
-def _verdict(ok: bool, records: int, gaps: int, problems: int, data: Path) -> None:
-    shown = os.path.relpath(data)
+def _verdict(result: DemoResult) -> None:
+    from hoga.quality.incidents import count_text, describe
+
+    shown, report = os.path.relpath(result.data), result.verify
     print_text("")
-    print_text(f"{records:,} records on disk, {gaps} gaps in the ledger, verify: {'good' if ok else f'{problems} problems'}")
+    for incident in report.incidents:
+        print_text(f"incident: {iso_of(incident.from_ns)}: {describe(incident)}")
+    verdict = "good" if result.ok else f"{len(report.problems)} problems"
+    happened = count_text(len(report.incidents), report.gaps)
+    print_text(f"{result.records:,} records on disk, {happened} in the ledger, verify: {verdict}")
     print_text(f"files: {shown} (any unzip reads them)")
     print_text("try next:")
     print_text(f"  hoga ls {shown}")

@@ -27,7 +27,7 @@ import msgspec
 
 from hoga.core.ledger import COUNTED, Gap, Reason
 
-__all__ = ["NEAR_NS", "Incident", "IncidentLog", "Series", "describe", "incidents_of", "loss_text", "span_text"]
+__all__ = ["NEAR_NS", "Incident", "IncidentLog", "Series", "count_text", "describe", "incidents_of", "loss_text", "span_text"]
 
 Series = tuple[str, str]
 """(venue, name of the series or stream)"""
@@ -215,6 +215,13 @@ def describe(incident: Incident) -> str:
     return (
         f"{what}{where}, {incident.streams} stream{'' if incident.streams == 1 else 's'}, {loss_text(incident.missed, incident.uncounted)}"
     )
+
+
+def count_text(incidents: int, gaps: int) -> str:
+    """How many, incidents first: `1 incident (60 gaps)`."""
+    if not gaps:
+        return "no incidents"
+    return f"{incidents:,} incident{'' if incidents == 1 else 's'} ({gaps:,} gap{'' if gaps == 1 else 's'})"
 
 
 def loss_text(missed: int, uncounted: int) -> str:
