@@ -86,7 +86,29 @@ def test_cat_prints_the_very_lines(trades: Workshop, capfdbinary: pytest.Capture
     assert main(["cat", f"binance:{SYMBOL}", "--kind", "execution", "--start", f"{DAY}T13:16", "--end", f"{DAY}T13:17"]) == 0
     assert capfdbinary.readouterr().out == trades.text["13-16", 1]
     assert main(["cat", f"binance:{SYMBOL}", "--kind", "orderbook"]) == 0
-    assert capfdbinary.readouterr().out == b""
+    out, error = capfdbinary.readouterr()
+    assert (out, error) == (b"", b"no orderbook is recorded here; recorded: execution\n")
+
+
+def test_cat_says_why_it_prints_nothing(trades: Workshop, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main(["cat", "data", "--start", "2030-01-01", "--end", "2030-01-02"]) == 0
+    out, error = capfdbinary.readouterr()
+    assert (out, error) == (b"", b"nothing between 2030-01-01 and 2030-01-02; recorded: 2026-11-20 13:15-13:17\n")
+
+
+def test_cat_prints_no_damaged_text(trades: Workshop, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    main(["consolidate", "data", "--day", DAY])
+    capfdbinary.readouterr()
+    path = next(trades.directory.glob("*.zip"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 2
+    path.write_bytes(data)
+    assert main(["cat", "data"]) == 1
+    out, error = capfdbinary.readouterr()
+    assert trades.all_text().startswith(out)
+    assert out.count(b"\n") == 40
+    assert len(error.splitlines()) == 1
+    assert path.name.encode() in error
 
 
 def test_a_reader_that_leaves_early_is_no_error(trades: Workshop, tmp_path: Path) -> None:
@@ -97,6 +119,12 @@ def test_a_reader_that_leaves_early_is_no_error(trades: Workshop, tmp_path: Path
     assert done.stderr.decode() == "status 0\n"
 
 
+def test_a_reader_of_ls_that_leaves_at_once_is_no_error(trades: Workshop, tmp_path: Path) -> None:
+    command = f'"{sys.executable}" -m hoga.cli.main ls data; echo "status $?" >&2'
+    done = subprocess.run(["sh", "-c", f"({command}) | true"], cwd=tmp_path, capture_output=True, timeout=60, check=True)
+    assert done.stderr.decode() == "status 0\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -104,6 +132,14 @@ def test_a_reader_that_leaves_early_is_no_error(trades: Workshop, tmp_path: Path
         (["cat", "binanse:BTCUSDT"], ["binanse", "did you mean binance"]),
         (["cat", "binance:BTCUSD"], ["BTCUSD", "did you mean BTCUSDT"]),
         (["cat", "nowhere"], ["nowhere", "VENUE:SYMBOL"]),
+        (["cat", "BTCUSDT"], ["BTCUSDT", "did you mean binance:BTCUSDT"]),
+        (["cat", "btcusd"], ["btcusd", "did you mean binance:BTCUSDT"]),
+        (["cat", "binance:btcusdt"], ["btcusdt", "did you mean BTCUSDT"]),
+        (["cat", "data", "--kind", "executoin"], ["executoin", "did you mean execution"]),
+        (["cat", "data", "--kind", "orderbok"], ["orderbok", "did you mean orderbook"]),
+        (["cat", "data", "--start", f"{DAY}T14:00", "--end", f"{DAY}T13:00"], ["--start", "before --end"]),
+        (["consolidate", "nowhere"], ["nowhere", "a file or folder that exists"]),
+        (["recover", "nowhere"], ["nowhere", "a file or folder that exists"]),
         (["cat", "data", "--start", "yesterday"], ["--start", "yesterday", "2026"]),
         (["consolidate", "data", "--day", "20"], ["--day", "YYYY-MM-DD"]),
         (["ls", "nowhere"], ["nowhere"]),

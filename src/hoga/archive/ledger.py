@@ -22,6 +22,7 @@ import msgspec
 
 from hoga.archive.durable import fsync, fsync_folder, truncate, unlink, write_all
 from hoga.archive.layout import day_stem, temporary_dir
+from hoga.archive.regular import read_regular
 from hoga.core.errors import SegmentCorrupt
 from hoga.core.ledger import Gap
 
@@ -143,7 +144,7 @@ def read_ledger(path: Path) -> Iterator[LedgerEntry]:
     Raises SegmentCorrupt for a broken line that is not the last. A missing file is empty.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except FileNotFoundError:
         return
     *lines, _torn = data.split(b"\n")

@@ -17,6 +17,7 @@ import msgspec
 from hoga.archive.container import NOTE_LIMIT, SKIPPABLE_FOOTER_BYTES, open_note, zip_head, zip_tail
 from hoga.archive.deflate import FINAL
 from hoga.archive.durable import TEMPORARY_SUFFIX
+from hoga.archive.regular import open_regular
 from hoga.core.errors import SegmentCorrupt
 
 __all__ = ["Located", "locate"]
@@ -45,9 +46,13 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def locate(path: Path) -> Located:
-    """Find the text in `path`. Raises SegmentCorrupt when the file is not whole, FileNotFoundError when it is not there."""
+    """Find the text in `path`.
+
+    Raises SegmentCorrupt when the file is not whole or no regular file, FileNotFoundError when it is not there,
+    ArchiveError when the system does not give it.
+    """
     name = path.name.removesuffix(TEMPORARY_SUFFIX)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if name.endswith(".zip"):
             return _locate_zip(path, file.fileno(), size)
@@ -69,6 +74,8 @@ def _our_zip(path: Path, fd: int, size: int, head: bytes) -> Located | None:
     """The file as hoga makes it; None when neither its frame nor its comment is ours."""
     _, _, _, _, time, date, crc, packed, text_bytes, name_bytes, extra_bytes = struct.unpack("<IHHHHHIIIHH", head)
     rest = os.pread(fd, name_bytes + extra_bytes, 30)
+    if len(rest) < name_bytes + extra_bytes:
+        return None
     if extra_bytes == 20 and packed == text_bytes == 0xFFFFFFFF:
         text_bytes, packed = struct.unpack_from("<QQ", rest, name_bytes + 4)
     body_at, body_bytes = 30 + len(rest), packed - len(FINAL)
@@ -113,13 +120,14 @@ def _foreign_zip(path: Path, size: int) -> Located:
         with zipfile.ZipFile(path) as archive:
             comment = archive.comment
             members = [info for info in archive.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as fault:
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, OverflowError, EOFError, struct.error) as fault:
         raise SegmentCorrupt(path, f"no whole zip file ({fault})", offset=size) from fault
     _require(path, not comment.startswith(b"hoga/"), "the zip's frame is damaged", offset=0)
     _require(path, len(members) == 1, f"{len(members)} members where one was expected", offset=0)
     info = members[0]
     _require(path, info.compress_type in (0, 8), f"compression method {info.compress_type} is not read", offset=info.header_offset)
-    with path.open("rb") as file:
+    _require(path, 0 <= info.header_offset <= size - 30, "no local header", offset=size)
+    with open_regular(path) as file:
         header = os.pread(file.fileno(), 30, info.header_offset)
     _require(path, len(header) == 30 and header[:4] == b"PK\x03\x04", "no local header", offset=info.header_offset)
     body_at = info.header_offset + 30 + sum(struct.unpack_from("<HH", header, 26))

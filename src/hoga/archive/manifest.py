@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import msgspec
 from hoga._version import __version__
 from hoga.archive.deflate import crc32
 from hoga.archive.ledger import ClockEntry, ConnectionEntry, GapEntry, LedgerEntry, LiveEntry, SegmentEntry
+from hoga.archive.regular import read_regular
 from hoga.archive.spans import Span, clipped, covered_ns, joined, without
 from hoga.core.errors import ManifestMismatch
 from hoga.core.ledger import COUNTED, Gap
@@ -317,13 +319,19 @@ def decode_manifest(data: bytes) -> Manifest:
     manifest = _decoder.decode(data)
     if manifest.format != FORMAT or Path(manifest.archive.file).name != manifest.archive.file:
         raise ValueError(f"no manifest of format {FORMAT}")
+    for row in manifest.segments:
+        if not _MINUTE.match(row.minute) or not 1 <= row.span_min <= 1440 or min(row.records, row.bytes, row.offset) < 0:
+            raise ValueError(f"segment {row.minute!r} has figures that no segment has")
     return manifest
 
 
 def read_manifest(path: Path) -> Manifest | None:
-    """The manifest in the file, None when there is no file. Raises ManifestMismatch when it is damaged."""
+    """The manifest in the file, None when there is no file.
+
+    Raises ManifestMismatch when it is damaged, ArchiveError when it cannot be read.
+    """
     try:
-        return decode_manifest(path.read_bytes())
+        return decode_manifest(read_regular(path))
     except FileNotFoundError:
         return None
     except ValueError as fault:
@@ -331,6 +339,7 @@ def read_manifest(path: Path) -> Manifest | None:
 
 
 _decoder = msgspec.json.Decoder(Manifest)
+_MINUTE = re.compile(r"^([01]\d|2[0-3])-[0-5]\d$")
 
 
 def _signature(text: bytes) -> bytes:

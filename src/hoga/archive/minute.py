@@ -185,14 +185,18 @@ class _Way(NamedTuple):
 
 
 class Minute:
-    """Reads the journals of a minute into its series. Call `read` for each, and `end` after each."""
+    """Reads the journals of a minute into its series. Call `read` for each, and `end` after each.
 
-    def __init__(self, header: JournalHeader, base: Path) -> None:
+    `only`: (symbol, kind) of the one series whose lines are wanted; None makes all.
+    """
+
+    def __init__(self, header: JournalHeader, base: Path, *, only: tuple[str, str] | None = None) -> None:
         self.header = header
         self.base = base
         self.venue = VENUES[header.venue]
         self.series: dict[Series, SeriesMinute] = {}
         self.result = SealResult()
+        self._only = only
         self.legs: dict[int, _Leg] = {}
         self._packer = Packer(header.archive_format)
         self._readers: dict[str, RecordReader] = {}
@@ -345,6 +349,8 @@ class Minute:
         if index >= len(self.header.streams):
             return None
         entry = self.header.streams[index]
+        if self._only is not None and (entry.stream.series.symbol, entry.stream.series.kind) != self._only:
+            return None
         leg = self.legs.get(tag >> 16, _UNKNOWN_LEG)
         median_ns, overhead_ns = self._latency.get(index, (None, 0))
         stream = entry.stream

@@ -31,6 +31,7 @@ from hoga.archive.journal import read_header
 from hoga.archive.layout import PARTS_DIR, encode_symbol, parse_segment, segment_stem, suffix_of, temporary_dir
 from hoga.archive.ledger import LedgerEntry, SegmentEntry, append_entries, ledger_path
 from hoga.archive.minute import ASIDE_KIND, ASIDE_SYMBOL, Minute, SealResult, SeriesMinute
+from hoga.archive.notes import SegmentNote
 from hoga.archive.segment import SegmentFacts, read_blocks, read_note
 from hoga.core.errors import ArchiveError
 from hoga.core.streams import Series
@@ -54,14 +55,6 @@ class SealJob(msgspec.Struct, frozen=True, kw_only=True):
     journals: list[str]
     crash_to_ns: int | None = None
     again: bool = False
-
-
-class SegmentNote(msgspec.Struct, frozen=True, kw_only=True):
-    """What a segment's file says of itself: the journals it came from (or the parts), and its ledger entry
-    (with the sizes left at 0: they are not known before the file is made)."""
-
-    sources: list[str]
-    entry: SegmentEntry
 
 
 _note_decoder = msgspec.json.Decoder(SegmentNote)

@@ -6,8 +6,11 @@ also of those made by other tools, in constant memory. Byte offsets are in docs/
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import zstandard
@@ -15,9 +18,20 @@ import zstandard
 from hoga.archive.container import skippable_note, wrap_note, zip_head, zip_tail
 from hoga.archive.deflate import BLOCK_BYTES, DEFAULT_LEVEL, DeflateFault, Deflater, Inflater, crc32
 from hoga.archive.locate import Located, locate
-from hoga.core.errors import SegmentCorrupt
+from hoga.archive.regular import open_regular
+from hoga.core.errors import ArchiveError, SegmentCorrupt
 
-__all__ = ["BodyWriter", "Packer", "SegmentBuilder", "SegmentFacts", "inflate_range", "read_blocks", "read_located", "read_note"]
+__all__ = [
+    "BodyWriter",
+    "Packer",
+    "SegmentBuilder",
+    "SegmentFacts",
+    "inflate_range",
+    "read_blocks",
+    "read_located",
+    "read_note",
+    "read_pieces",
+]
 
 _READ_BYTES = 32 * 1024
 _ZSTD_READ_BYTES = 16 * 1024
@@ -157,19 +171,22 @@ def read_located(located: Located) -> Iterator[bytes]:
         raise SegmentCorrupt(located.path, "the text's CRC-32 differs", offset=located.body_at)
 
 
-def inflate_range(located: Located, at: int, length: int) -> Iterator[bytes]:
-    """The text of `length` compressed bytes at file offset `at`, which is a block boundary. Raises SegmentCorrupt."""
+def inflate_range(located: Located, at: int, length: int, *, file: BinaryIO | None = None) -> Iterator[bytes]:
+    """The text of `length` compressed bytes at file offset `at`, which is a block boundary. Nothing is checked but that it inflates.
+
+    `file`: the located file, open already. Raises SegmentCorrupt.
+    """
     if located.archive_format == "text" or located.method == 0:
-        return (piece for _, piece in _pieces(located.path, at, length, _READ_BYTES))
+        return (piece for _, piece in read_pieces(located.path, at, length, _READ_BYTES, file=file))
     if located.archive_format == "zst":
-        return _unzstd(located.path, at, length)
-    return _inflate(located, at, length)
+        return _unzstd(located.path, read_pieces(located.path, at, length, _ZSTD_READ_BYTES, file=file), at + length)
+    return _inflate(located, read_pieces(located.path, at, length, _READ_BYTES, file=file), at, length)
 
 
-def _inflate(located: Located, at: int, length: int) -> Iterator[bytes]:
+def _inflate(located: Located, pieces: Iterator[tuple[int, bytes]], at: int, length: int) -> Iterator[bytes]:
     inflater = Inflater()
     try:
-        for _, piece in _pieces(located.path, at, length, _READ_BYTES):
+        for _, piece in pieces:
             yield from inflater.feed(piece)
     except DeflateFault as fault:
         raise SegmentCorrupt(located.path, f"the compressed text is damaged ({fault})", offset=at + fault.consumed) from fault
@@ -177,11 +194,11 @@ def _inflate(located: Located, at: int, length: int) -> Iterator[bytes]:
         raise SegmentCorrupt(located.path, "the compressed text ends at the wrong place", offset=at + length - inflater.unused_bytes)
 
 
-def _unzstd(path: Path, at: int, length: int) -> Iterator[bytes]:
+def _unzstd(path: Path, pieces: Iterator[tuple[int, bytes]], end: int) -> Iterator[bytes]:
     decompressor = zstandard.ZstdDecompressor()
     frame = decompressor.decompressobj()
     inside = False
-    for offset, piece in _pieces(path, at, length, _ZSTD_READ_BYTES):
+    for offset, piece in pieces:
         rest = piece
         while rest:
             try:
@@ -195,16 +212,21 @@ def _unzstd(path: Path, at: int, length: int) -> Iterator[bytes]:
             if text:
                 yield text
     if inside:
-        raise SegmentCorrupt(path, "the file stops inside a frame", offset=at + length)
+        raise SegmentCorrupt(path, "the file stops inside a frame", offset=end)
 
 
-def _pieces(path: Path, at: int, length: int, size: int) -> Iterator[tuple[int, bytes]]:
-    with path.open("rb", buffering=0) as file:
-        file.seek(at)
-        left = length
-        while left:
-            piece = file.read(min(size, left))
+def read_pieces(path: Path, at: int, length: int, size: int, *, file: BinaryIO | None = None) -> Iterator[tuple[int, bytes]]:
+    """(offset, bytes) of a stretch of the file, `size` bytes at a time. Raises SegmentCorrupt when the file does not have it all."""
+    with nullcontext(file) if file is not None else open_regular(path) as source:
+        if at < 0 or length < 0 or at + length > os.fstat(source.fileno()).st_size:
+            raise SegmentCorrupt(path, "the file is shorter than its parts say", offset=max(at, 0))
+        offset, end = at, at + length
+        while offset < end:
+            try:
+                piece = os.pread(source.fileno(), min(size, end - offset), offset)
+            except OSError as fault:
+                raise ArchiveError(path, f"cannot be read: {fault.strerror or fault}") from fault
             if not piece:
-                raise SegmentCorrupt(path, "the file is shorter than its parts say", offset=at + length - left)
-            yield at + length - left, piece
-            left -= len(piece)
+                raise SegmentCorrupt(path, "the file is shorter than its parts say", offset=offset)
+            yield offset, piece
+            offset += len(piece)

@@ -18,6 +18,7 @@ from hoga.archive.container import skippable_note, wrap_note, zip_head, zip_tail
 from hoga.archive.deflate import crc32, crc32_combine
 from hoga.archive.durable import copy_range, fsync, write_all
 from hoga.archive.locate import Located, locate
+from hoga.archive.regular import open_regular
 from hoga.archive.segment import BodyWriter, Packer, inflate_range
 from hoga.archive.text import count_lines
 from hoga.core.errors import SegmentCorrupt
@@ -212,6 +213,9 @@ class _Digest:
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The SHA-256 of a file's bytes. Raises as `regular.open_regular`."""
+    sha256 = hashlib.sha256()
+    with open_regular(path) as file:
+        while block := file.read(_HASH_BYTES):
+            sha256.update(block)
+    return sha256.hexdigest()

@@ -26,11 +26,9 @@ from hoga.archive.journal import (
     parse_journal_name,
     read_body,
 )
-from hoga.archive.layout import PARTS_DIR, parse_segment
 from hoga.archive.ledger import GapEntry, read_ledger
 from hoga.archive.manifest import read_manifest
 from hoga.archive.reader import find_stretches, read_stretches
-from hoga.archive.segment import read_blocks
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap
 from hoga.core.streams import Series
@@ -185,6 +183,7 @@ class Past:
         """What was received after `after_ns`, in order, gaps where they end; some of it perhaps twice (see `Seam`).
 
         Blocks on the disk. A file that was merged or purged meanwhile ends it early: read again from the last record on.
+        Raises ArchiveError when a segment of that time is damaged: nothing of it was given, and nothing behind it.
         """
         self._waiting += self._tail.poll()
         gaps = [gap for gap in (*self._gaps(after_ns, now_ns), *self._take_gaps()) if gap.to_ns > after_ns and gap.missed != 0]
@@ -203,21 +202,12 @@ class Past:
         """Sealed, then open; what is sealed already is in both."""
         try:
             for day in self._days(after_ns, now_ns):
-                for line in read_stretches(find_stretches(day), start_ns=after_ns + 1, end_ns=_FOREVER):
+                for line in read_stretches(find_stretches(day).sealed, start_ns=after_ns + 1, end_ns=_FOREVER):
                     yield _of_line(line)
-                yield from self._parts(day, after_ns)
-        except (ArchiveError, FileNotFoundError):
+        except FileNotFoundError:  # merged or purged meanwhile
             return
         waiting, self._waiting = self._waiting, []
         yield from (record for record in waiting if record.recv_ns > after_ns)
-
-    def _parts(self, day: SeriesDay, after_ns: int) -> Iterator[PastRecord]:
-        """Sealed minutes that wait to be joined to a longer segment."""
-        folder = day.folder / PARTS_DIR
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if parse_segment(path.name) is not None:
-                text = b"".join(read_blocks(path))
-                yield from (record for record in map(_of_line, text.splitlines(keepends=True)) if record.recv_ns > after_ns)
 
     def _days(self, after_ns: int, now_ns: int) -> Iterator[SeriesDay]:
         day = day_of(max(after_ns, 0))

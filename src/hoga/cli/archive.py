@@ -6,15 +6,15 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hoga.cli._output import Progress, note, print_json, print_table, print_text
-from hoga.core.errors import ConfigError, ConfigMistake, HogaError
-from hoga.core.times import iso_of, parse_time_ns
+from hoga.cli._recorded import mistake, pick, recorded_span, require_kind, require_present, time_of
+from hoga.core.errors import ArchiveError, HogaError
+from hoga.core.times import iso_of
 
 if TYPE_CHECKING:
     from hoga.archive.discover import SeriesDay
@@ -50,7 +50,7 @@ def verify(
     """
     from hoga.archive import verify as archive
 
-    _require_present(paths)
+    require_present(paths)
     with Progress("verify, MB") as progress:
         shown = 0
 
@@ -83,7 +83,7 @@ def consolidate(
     from hoga.archive.discover import discover, venue_of
     from hoga.archive.merge import merge_day
 
-    _require_present([path])
+    require_present([path])
     _require_day(day)
     today = datetime.now(UTC).date().isoformat()
     days = [each for each in discover([path]).days if each.folder.is_dir() and (each.day == day if day else each.day < today)]
@@ -126,7 +126,7 @@ def ls(
     """
     from hoga.archive.catalog import listing
 
-    _require_present([path])
+    require_present([path])
     rows, incidents = listing([path])
     if as_json:
         print_json(rows)
@@ -162,54 +162,57 @@ def cat(
     end: Annotated[str | None, typer.Option(metavar="T", help="Received before this time (UTC).")] = None,
     data: Annotated[Path, typer.Option(metavar="DIR", help="The data folder of VENUE:SYMBOL.")] = Path("data"),
 ) -> int:
-    """Print records as JSONL, exactly as they are in the archive.
+    """Print records as JSONL, exactly as they are in the archive, the open minute included.
 
-    Times are ISO-8601, a day, or a number of seconds, milliseconds, microseconds or nanoseconds.
+    Times are ISO-8601, a day, or a number of seconds, milliseconds, microseconds or nanoseconds. Text is proven before it is
+    printed: where a file is damaged, the lines before it are printed, then one line on stderr, exit status 1.
 
     Example: hoga cat binance:BTCUSDT --kind orderbook --start 2026-11-20T13:15 --end 2026-11-20T13:20
     """
     from hoga.archive.reader import read_records
 
-    days = _days_of(target, data)
-    lines = read_records(days, kind=kind, start_ns=_time("--start", start), end_ns=_time("--end", end))
+    start_ns, end_ns = time_of("--start", start), time_of("--end", end)
+    if start_ns is not None and end_ns is not None and start_ns > end_ns:
+        raise mistake("--start", str(start), f"a time before --end {end}")
+    picked = pick(target, data)
+    require_kind(kind, picked.days)
+    printed = False
     try:
-        for chunk in _chunks(lines):
+        for chunk in _chunks(read_records(picked.days, kind=kind, start_ns=start_ns, end_ns=end_ns, journals=picked.journals)):
+            printed = printed or bool(chunk)
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
     except BrokenPipeError:  # `hoga cat … | head`: the reader has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if not printed:
+        note(_why_nothing(picked.days, kind, start, end))
     return 0
 
 
-def _days_of(target: str, data: Path) -> list[SeriesDay]:
-    from hoga.archive.discover import discover
-
-    if Path(target).exists():
-        return discover([Path(target)]).days
-    venue, colon, symbol = target.partition(":")
-    if not colon:
-        raise _mistake("PATH", target, "a file or folder that exists, or VENUE:SYMBOL")
-    folder = data / venue
-    venues = sorted(path.name for path in data.iterdir() if path.is_dir()) if data.is_dir() else []
-    if not folder.is_dir():
-        raise _mistake("VENUE", venue, f"a venue recorded in {data}", nearest=_nearest(venue, venues))
-    days = discover([folder]).days
-    symbols = sorted({day.symbol for day in days})
-    if symbol not in symbols:
-        raise _mistake("SYMBOL", symbol, f"a symbol recorded in {folder}", nearest=_nearest(symbol, symbols))
-    return [day for day in days if day.symbol == symbol]
+def _why_nothing(days: list[SeriesDay], kind: str | None, start: str | None, end: str | None) -> str:
+    kinds = sorted({day.kind for day in days})
+    if kind is not None and kind not in kinds:
+        return f"no {kind} is recorded here; recorded: {', '.join(kinds) or 'nothing'}"
+    span = recorded_span([day for day in days if kind in (None, day.kind)])
+    when = f" between {start or 'the beginning'} and {end or 'now'}" if start or end else " here"
+    return f"nothing{when}; recorded: {span or 'nothing yet'}"
 
 
 def _chunks(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines in pieces worth a write."""
+    """Lines in pieces worth a write; what came before damage is given before the error is."""
     waiting: list[bytes] = []
     size = 0
-    for line in lines:
-        waiting.append(line)
-        size += len(line)
-        if size >= _FLUSH_BYTES:
-            yield b"".join(waiting)
-            waiting, size = [], 0
+    try:
+        for line in lines:
+            waiting.append(line)
+            size += len(line)
+            if size >= _FLUSH_BYTES:
+                yield b"".join(waiting)
+                waiting, size = [], 0
+    except ArchiveError:
+        yield b"".join(waiting)
+        raise
     yield b"".join(waiting)
 
 
@@ -250,31 +253,10 @@ def _line_of(item: Problem) -> str:
     return f"{item.file}: {item.kind}{at}: {item.detail}"
 
 
-def _require_present(paths: list[Path]) -> None:
-    for path in paths:
-        if not path.exists():
-            raise _mistake("PATH", str(path), "a file or folder that exists")
-
-
 def _require_day(day: str | None) -> None:
     if day is None:
         return
     try:
         datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        raise _mistake("--day", day, "a day as YYYY-MM-DD") from None
-
-
-def _time(key: str, text: str | None) -> int | None:
-    try:
-        return None if text is None else parse_time_ns(text)
-    except ValueError:
-        raise _mistake(key, str(text), "a time such as 2026-11-20T13:15:00 or 1795180500") from None
-
-
-def _nearest(word: str, words: list[str]) -> str | None:
-    return next(iter(get_close_matches(word, words, 1, 0.5)), None)
-
-
-def _mistake(key: str, found: str, expected: str, *, nearest: str | None = None) -> ConfigError:
-    return ConfigError([ConfigMistake(where="command line", line=None, key=key, found=found, expected=expected, nearest=nearest)])
+        raise mistake("--day", day, "a day as YYYY-MM-DD") from None

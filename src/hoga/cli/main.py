@@ -54,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status. `arguments` defaults to those of the process."""
     try:
         status = build_app()(args=arguments, prog_name="hoga", standalone_mode=False)
+        sys.stdout.flush()  # a reader that left is met here, not in the interpreter's last breath
     except ConfigError as error:
         for mistake in error.mistakes:
             error_line(str(mistake))
@@ -71,6 +72,11 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         _forget_stdout()
         return 0
+    except SystemExit as leaving:  # what typer makes of a reader that left
+        if isinstance(leaving.__context__, BrokenPipeError):
+            _forget_stdout()
+            return 0
+        raise
     return status if isinstance(status, int) else 0
 
 

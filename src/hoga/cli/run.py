@@ -83,10 +83,9 @@ def recover(
     from time import time_ns
 
     from hoga.archive.recover import recover as recover_path
-    from hoga.core.errors import ArchiveError
+    from hoga.cli._recorded import require_present
 
-    if not path.exists():
-        raise ArchiveError(path, "is not there")
+    require_present([path])
     report = recover_path(path, now_ns=time_ns(), progress=lambda minute: note(f"sealing {minute}"))
     if as_json:
         print_json({"ok": not report.failed, "done": report.done, "failed": [{"what": what, "why": why} for what, why in report.failed]})

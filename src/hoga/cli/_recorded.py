@@ -1,0 +1,118 @@
+"""cli._recorded: from what a person typed to what is recorded: paths, VENUE:SYMBOL, kinds, times. Mistakes name the nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake
+from hoga.core.times import iso_of, parse_time_ns
+
+if TYPE_CHECKING:
+    from hoga.archive.discover import SeriesDay
+
+__all__ = ["Picked", "mistake", "nearest", "pick", "recorded_span", "require_kind", "require_present", "time_of"]
+
+
+class Picked(NamedTuple):
+    """Days of series, and the journals of their open minutes."""
+
+    days: list[SeriesDay]
+    journals: list[Path]
+
+
+def require_present(paths: Iterable[Path]) -> None:
+    """Raises ConfigError for a path that is not there."""
+    for path in paths:
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise mistake("PATH", str(path), "a file or folder that exists") from None
+        except OSError as fault:
+            raise mistake("PATH", str(path), f"a file or folder that can be read ({fault.strerror or fault})") from fault
+
+
+def pick(target: str, data: Path) -> Picked:
+    """What `target` (a path, or VENUE:SYMBOL in the folder `data`) names. Raises ConfigError, ArchiveError."""
+    from hoga.archive.discover import discover
+    from hoga.archive.openminute import days_with_open
+
+    if Path(target).exists():
+        found = discover([Path(target)])
+        inside = Path(target).resolve()
+        return Picked(days_with_open(found, lambda day: Path(day.directory).resolve().is_relative_to(inside)), found.journals)
+    venue, colon, symbol = target.partition(":")
+    venues = sorted(path.name for path in data.iterdir() if path.is_dir()) if data.is_dir() else []
+    if not colon:
+        raise mistake("PATH", target, "a file or folder that exists, or VENUE:SYMBOL", nearest=_venue_of_symbol(target, data, venues))
+    folder = data / venue
+    if venue not in venues:
+        raise mistake("VENUE", venue, f"a venue recorded in {data}", nearest=nearest(venue, venues))
+    found = discover([folder])
+    days = days_with_open(found, lambda day: True)
+    symbols = sorted({day.symbol for day in days})
+    if symbol not in symbols:
+        raise mistake("SYMBOL", symbol, f"a symbol recorded in {folder}", nearest=nearest(symbol, symbols))
+    return Picked([day for day in days if day.symbol == symbol], found.journals)
+
+
+def require_kind(kind: str | None, days: Iterable[SeriesDay]) -> None:
+    """Raises ConfigError for a word that is no kind: neither recorded here nor known of any venue."""
+    from hoga.venues.registry import VENUES
+
+    recorded = {day.kind for day in days}
+    known = {spec.channel_of(channel).kind for spec in VENUES.values() for channel in spec.examples} | {"aside"}
+    if kind is not None and kind not in recorded | known:
+        expected = f"a kind; recorded here: {', '.join(sorted(recorded))}" if recorded else "a kind of record"
+        raise mistake("--kind", kind, expected, nearest=nearest(kind, sorted(recorded)) or nearest(kind, sorted(known)))
+
+
+def recorded_span(days: Iterable[SeriesDay]) -> str | None:
+    """`2026-11-29 01:16-01:43`: from the first to the last sealed record, as far as the archive says; None when there is none."""
+    from hoga.archive.reader import find_stretches
+
+    spans: list[tuple[int, int]] = []
+    for day in days:
+        try:
+            spans += [(stretch.from_ns, stretch.to_ns) for stretch in find_stretches(day).sealed]
+        except (ArchiveError, FileNotFoundError):
+            continue
+    if not spans:
+        return None
+    first, last = iso_of(min(start for start, _ in spans)), iso_of(max(end for _, end in spans))
+    end = last[11:16] if last[:10] == first[:10] else f"{last[:10]} {last[11:16]}"
+    return f"{first[:10]} {first[11:16]}-{end}"
+
+
+def time_of(key: str, text: str | None) -> int | None:
+    """Nanoseconds of what was typed. Raises ConfigError."""
+    try:
+        return None if text is None else parse_time_ns(text)
+    except (ValueError, OverflowError):
+        raise mistake(key, str(text), "a time such as 2026-11-20T13:15:00 or 1795180500") from None
+
+
+def nearest(word: str, words: list[str]) -> str | None:
+    """The one of `words` that was meant, None when none is like it. Capitals are no difference."""
+    folded = {each.casefold(): each for each in reversed(words)}
+    hit = next(iter(get_close_matches(word.casefold(), list(folded), 1, 0.5)), None)
+    return None if hit is None else folded[hit]
+
+
+def mistake(key: str, found: str, expected: str, *, nearest: str | None = None) -> ConfigError:
+    """One mistake of the command line."""
+    return ConfigError([ConfigMistake(where="command line", line=None, key=key, found=found, expected=expected, nearest=nearest)])
+
+
+def _venue_of_symbol(word: str, data: Path, venues: list[str]) -> str | None:
+    """`binance:BTCUSDT` for `BTCUSDT`."""
+    from hoga.archive.discover import discover
+
+    named: dict[str, str] = {}
+    for venue in venues:
+        for day in discover([data / venue]).days:
+            named.setdefault(day.symbol, f"{venue}:{day.symbol}")
+    hit = nearest(word, sorted(named))
+    return named[hit] if hit is not None else None
