@@ -43,6 +43,6 @@ async def test_a_venue_that_cannot_start_leaves_the_others_closed_in_order(tmp_p
     assert not list(folder.glob("*.journal")), "nothing is left to crash recovery"
     life = read_last_life(folder)
     assert life is not None
-    assert life.reason is Reason.SHUTDOWN
+    assert {end.reason for end in life.streams.values()} == {Reason.SHUTDOWN}
     first.recorder.acquire()
     first.recorder.release()

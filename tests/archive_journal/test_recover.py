@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
+import msgspec
 import pytest
 from filelock import FileLock
 
-from hoga.archive.journal import encode_header
+from hoga.archive import durable
+from hoga.archive.journal import EndNote, encode_header
 from hoga.archive.ledger import GapEntry, LiveEntry
-from hoga.archive.life import LAST_FILE, LOCK_FILE, LastLife, LifeFile, read_last_life
+from hoga.archive.life import LAST_FILE, LOCK_FILE, LastLife, LifeFile, StreamEnd, read_last_life, whole_session
 from hoga.archive.recover import find_journals, recover, recover_folder
-from hoga.core.errors import ArchiveBusy
+from hoga.core.errors import ArchiveBusy, DiskFull
 from hoga.core.ledger import Gap, Reason
+from hoga.core.streams import Stream
 from hoga.core.times import MINUTE_NS, SECOND_NS
 from tests.archive_journal.desk import BOOK, ETH, TRADE, Desk
 from tests.recorder.workbench import NOON_NS
 
 NOW_NS = NOON_NS + 3600 * SECOND_NS
 LATER = f"{NOON_NS + 10 * MINUTE_NS:x}"
+
+
+def stopped(ns: int, runs: list[tuple[int, int]], *streams: Stream, session: int = NOON_NS) -> LastLife:
+    """A session's own last word."""
+    end = StreamEnd(ns=ns, reason=Reason.SHUTDOWN, runs=runs, **whole_session(session))
+    return LastLife(streams={of.name: end for of in streams})
+
+
+def told(ns: int, number: int) -> StreamEnd:
+    """What journal `number` of the session says of a stream."""
+    return StreamEnd(ns=ns, reason=Reason.CRASH, session=NOON_NS, number=number)
+
+
+def ends(life: LastLife | None) -> set[tuple[int, Reason]]:
+    assert life is not None
+    return {(end.ns, end.reason) for end in life.streams.values()}
 
 
 def test_nothing_to_do_is_nothing_done(desk: Desk) -> None:
@@ -40,8 +60,8 @@ def test_a_crash_is_accounted_up_to_now_and_the_next_life_told(desk: Desk) -> No
     assert (segment.state, segment.received, segment.records) == ("recovered", None, 5)
     life = read_last_life(desk.folder)
     assert life is not None
-    assert (life.ns, life.reason) == (NOW_NS, Reason.CRASH)
-    assert life.streams[TRADE.name] == [(0, 4)]
+    assert ends(life) == {(NOW_NS, Reason.CRASH)}
+    assert life.streams[TRADE.name].runs == [(0, 4)]
     assert set(life.streams) == {BOOK.name, TRADE.name, ETH.name}
 
 
@@ -70,7 +90,7 @@ def test_two_sessions_that_died_in_one_minute_are_two_parts(desk: Desk) -> None:
 
 
 def test_a_life_that_ended_in_good_order_but_was_not_sealed_is_no_crash(desk: Desk) -> None:
-    life = LastLife(ns=NOON_NS + MINUTE_NS, reason=Reason.SHUTDOWN, streams={BOOK.name: [(1, 3)]})
+    life = stopped(NOON_NS + MINUTE_NS, [(1, 3)], BOOK, TRADE, ETH)
     LifeFile(desk.folder).end(life)
     desk.journal(range(3))
     report = recover_folder(desk.folder, now_ns=NOW_NS)
@@ -84,43 +104,96 @@ def test_a_life_ended_by_force_between_its_last_journal_and_its_last_word_is_tol
     recover_folder(desk.folder, now_ns=NOW_NS)
     life = read_last_life(desk.folder)
     assert life is not None, "its journals are closed, but nobody wrote down where it ended"
-    assert life.reason is Reason.CRASH
-    assert life.ns < NOW_NS
-    assert life.streams[TRADE.name] == [(0, 4)]
+    assert ends(life) == {(NOON_NS + MINUTE_NS, Reason.CRASH)}
+    assert life.streams[TRADE.name].runs == [(0, 4)]
+
+
+def test_the_last_journal_of_a_life_that_ended_in_good_order_says_so_too(desk: Desk) -> None:
+    """It was killed, or the disk was full, before its last word was written."""
+    header, chunks = desk.pieces(range(5))
+    last = desk.chunk(desk.note(NOON_NS + MINUTE_NS, EndNote(NOON_NS + MINUTE_NS, last=True)))
+    desk.path(header).write_bytes(encode_header(header) + b"".join(chunks) + last)
+    recover_folder(desk.folder, now_ns=NOW_NS)
+    assert ends(read_last_life(desk.folder)) == {(NOON_NS + MINUTE_NS, Reason.SHUTDOWN)}
 
 
 def test_a_life_cut_off_between_two_minutes_is_known_from_its_last_sealed_one(desk: Desk) -> None:
     """Killed after one journal was closed and before the next was begun: no open journal says so."""
     running = LifeFile(desk.folder)
-    running.note(NOON_NS, [BOOK.name], {BOOK.name: [[1, 1], [2, 2]]})
-    running.write()
+    running.keep({BOOK.name: told(NOON_NS, 1)}, {BOOK.name: [[1, 1], [2, 2]]})
+    desk.number = 1
     desk.journal(range(3, 6), streams=[BOOK])
     recover_folder(desk.folder, now_ns=NOW_NS)
     life = read_last_life(desk.folder)
     assert life is not None
-    assert (life.ns, life.reason) == (NOON_NS + MINUTE_NS, Reason.CRASH)
-    assert life.streams[BOOK.name][-1][1] == 5
+    assert ends(life) == {(NOON_NS + MINUTE_NS, Reason.CRASH)}
+    assert life.streams[BOOK.name].runs == [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5)]
 
 
-def test_the_trace_of_a_running_life_is_written_once_and_gives_way_to_its_own_words(desk: Desk) -> None:
+def test_what_a_journal_tells_is_added_once_and_never_replaces_what_is_newer(desk: Desk) -> None:
     running = LifeFile(desk.folder)
-    running.write()
-    assert read_last_life(desk.folder) is None
-    running.note(5, ["a", "b"], {"a": [[1, 2]]})
-    running.note(3, ["a"], {"a": [[4, 9]]})
-    running.write()
-    assert read_last_life(desk.folder) == LastLife(ns=5, reason=Reason.CRASH, streams={"a": [(1, 2), (4, 9)], "b": []})
-    end = LastLife(ns=9, reason=Reason.SHUTDOWN, streams={"a": [(1, 9)]})
-    running.end(end)
-    running.note(20, ["a"], {})
-    running.write()
-    assert read_last_life(desk.folder) == end
+    running.begin(stopped(3, [(1, 7)], ETH))
+    running.keep({BOOK.name: told(5, 1), TRADE.name: told(5, 1)}, {TRADE.name: [[1, 2]]})
+    for _ in range(2):
+        running.keep({TRADE.name: told(9, 2)}, {TRADE.name: [[3, 9]]})
+    running.keep({TRADE.name: told(5, 1)}, {TRADE.name: [[1, 2]]})
+    life = read_last_life(desk.folder)
+    assert life is not None
+    assert {name: (end.ns, end.runs) for name, end in life.streams.items()} == {
+        BOOK.name: (5, []),
+        TRADE.name: (9, [(1, 2), (3, 9)]),
+        ETH.name: (3, [(1, 7)]),
+    }
+    running.end(stopped(11, [(1, 12)], TRADE))
+    running.keep({TRADE.name: told(20, 3)}, {})
+    life = read_last_life(desk.folder)
+    assert life is not None
+    assert {name: (end.ns, end.reason) for name, end in life.streams.items()} == {
+        BOOK.name: (5, Reason.CRASH),
+        TRADE.name: (11, Reason.SHUTDOWN),
+        ETH.name: (3, Reason.SHUTDOWN),
+    }, "streams that this life knows nothing newer of are carried on"
+
+
+def test_a_last_word_that_could_not_be_written_is_not_taken_for_said(desk: Desk) -> None:
+    running = LifeFile(desk.folder)
+
+    def refuse(act: str, what: Path | int, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    durable.watch(refuse)
+    try:
+        with pytest.raises(DiskFull):
+            running.end(stopped(9, [], BOOK))
+        with pytest.raises(DiskFull):
+            running.keep({BOOK.name: told(8, 1)}, {})
+    finally:
+        durable.watch(None)
+    running.keep({BOOK.name: told(8, 1)}, {})
+    assert ends(read_last_life(desk.folder)) == {(8, Reason.CRASH)}
+
+
+def test_the_last_word_of_an_earlier_version_is_understood(desk: Desk) -> None:
+    for reason, newer_wins in ((Reason.SHUTDOWN, False), (Reason.CRASH, True)):
+        said = {"ns": NOON_NS + 5, "reason": reason, "streams": {BOOK.name: [[1, 3]], TRADE.name: []}}
+        (desk.folder / LAST_FILE).write_bytes(msgspec.json.encode(said))
+        life = read_last_life(desk.folder)
+        assert ends(life) == {(NOON_NS + 5, reason)}
+        assert life is not None
+        assert life.streams[BOOK.name].runs == [(1, 3)]
+        running = LifeFile(desk.folder)
+        running.begin(life)
+        running.keep({BOOK.name: told(NOON_NS + 90, 1)}, {})
+        life = read_last_life(desk.folder)
+        assert life is not None
+        assert (life.streams[BOOK.name].ns == NOON_NS + 90) is newer_wins
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"ns":1,"reason":"whim","streams":{}}'])
 def test_an_unreadable_last_word_is_none(desk: Desk, text: bytes) -> None:
     (desk.folder / LAST_FILE).write_bytes(text)
     assert read_last_life(desk.folder) is None
+    assert (desk.folder / "last.json.damaged").read_bytes() == text, "put aside, for people"
 
 
 def test_parts_of_longer_segments_are_joined(desk: Desk) -> None:
@@ -154,14 +227,16 @@ def test_the_silence_of_a_journal_that_is_sealed_lives_later_is_no_longer_than_i
     blocked.write_text("a file in the place of the folder")
     desk.journal(range(5), ended=False)
     assert recover_folder(desk.folder, now_ns=NOW_NS).failed
-    LifeFile(desk.folder).end(LastLife(ns=NOW_NS + 50 * SECOND_NS, reason=Reason.SHUTDOWN, streams={}))  # a whole life, sealed
+    between = LifeFile(desk.folder)  # a whole life, sealed
+    between.begin(read_last_life(desk.folder))
+    between.end(stopped(NOW_NS + 50 * SECOND_NS, [], BOOK, TRADE, ETH, session=NOW_NS))
     blocked.unlink()
     report = recover_folder(desk.folder, now_ns=NOW_NS + 100 * SECOND_NS)
     assert (report.failed, report.crashed) == ([], True)
     assert [gap.to_ns for gap in desk.archive.gaps("ETHUSDT", "orderbook", Reason.CRASH)] == [NOW_NS]
     life = read_last_life(desk.folder)
     assert life is not None
-    assert (life.ns, life.reason) == (NOW_NS + 50 * SECOND_NS, Reason.SHUTDOWN)
+    assert ends(life) == {(NOW_NS + 50 * SECOND_NS, Reason.SHUTDOWN)}
     assert not [path for path in desk.folder.iterdir() if path.name not in ("last.json", ".lock")]
 
 

@@ -48,7 +48,8 @@ def test_a_minute_becomes_a_segment_a_series(desk: Desk) -> None:
         "BTCUSDT_orderbook_2026-11-20_12-00.zip",
         "ETHUSDT_orderbook_2026-11-20_12-00.zip",
     ]
-    assert result.live == {BOOK.name, TRADE.name, ETH.name}
+    assert set(result.ends) == {BOOK.name, TRADE.name, ETH.name}
+    assert {(end.ns, end.reason) for end in result.ends.values()} == {(NOON_NS + MINUTE_NS, Reason.CRASH)}
     assert result.runs[TRADE.name] == [[10, 14]]
     assert not result.crashed
     for series in SERIES:

@@ -337,8 +337,8 @@ async def test_a_restart_continues_ids_and_tells_the_time_between(tmp_path: Path
     life = await bench.stop()
     bench.seal()
     assert isinstance(life, LastLife)
-    assert life.reason is Reason.SHUTDOWN
-    assert life.streams == {TRADE.name: [(1, 3)], DELTA.name: [(1, 3)]}
+    assert {(end.ns, end.reason) for end in life.streams.values()} == {(NOON_NS, Reason.SHUTDOWN)}
+    assert {name: end.runs for name, end in life.streams.items()} == {TRADE.name: [(1, 3)], DELTA.name: [(1, 3)]}
     again = Bench(tmp_path, [TRADE, DELTA], monkeypatch, start_ns=NOON_NS + 30 * SECOND_NS).start(life)
     leg = again.connect()
     again.send(leg, TRADE, agg_trade(3))

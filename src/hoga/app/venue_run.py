@@ -100,7 +100,7 @@ class VenueRun:
                 purge=config.purge_on_date_change,
             ),
             pool,
-            on_sealed=lambda result: self._life.note(result.ended_ns, result.live, result.runs),
+            keep=lambda result: self._life.keep(result.ends, result.runs),
         )
         self._life = LifeFile(self.recorder.config.journal_folder)
         self.feed = Feed(
@@ -143,7 +143,9 @@ class VenueRun:
             _log.error("cannot recover", what=what, why=why)
         self.sealing.catch_up(today=day_of(time_ns()))
         await asyncio.to_thread(self.recorder.check_disk)
-        self.recorder.start(read_last_life(folder))
+        life = await asyncio.to_thread(read_last_life, folder)
+        self._life.begin(life)
+        self.recorder.start(life)
         self.feed.start()
         for name, work in self._timers():
             self._tasks.append(asyncio.create_task(work, name=f"{self.config.venue} {name}"))
@@ -154,7 +156,6 @@ class VenueRun:
             ("tick", self._every(1.0, self._tick)),
             ("latency", self._every(self.config.latency_routine_sleep_sec, self._latency_tick)),
             ("disk", self._every(1.0, self._check_disk)),
-            ("life", self._every(1.0, self._write_life)),
             ("clock", self._every(_CLOCK_EVERY_S, self._measure_clock)),
             ("symbols", self._every(_SYMBOLS_EVERY_S, self._check_symbols)),
         ]
@@ -222,9 +223,6 @@ class VenueRun:
                 continue
             event = "latency gate closed" if move.closed else "latency gate open again"
             _log.warning(event, symbol=move.symbol, median_ms=round(move.median_ns / 1e6, 1), mode=self.config.latency_gate)
-
-    async def _write_life(self) -> None:
-        await asyncio.to_thread(self._life.write)
 
     async def _check_disk(self) -> None:
         was = self.recorder.disk_full

@@ -62,12 +62,14 @@ class StreamEntry(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A stream of the lane. Its index is its place in the header's list.
 
     `directory`: where its series lives, relative to the journal's own folder when that is possible.
-    `down`: why no leg brought the stream when this journal began, None when one did (or none ever had).
+    `down`: why no leg brought the stream when this journal began, None when one did (or none ever had); `since_ns`: since when,
+    as far as no gap says so yet (None: since the journal began).
     """
 
     stream: Stream
     directory: str
     down: Reason | None = None
+    since_ns: int | None = None
 
 
 class JournalHeader(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,9 +154,10 @@ class ClockNote(_Note, frozen=True, tag="clock"):
 
 
 class EndNote(_Note, frozen=True, tag="end"):
-    """The journal is complete up to `ns`: what follows is in another, or recording has ended."""
+    """The journal is complete up to `ns`: what follows is in another, or (`last`) recording has ended in good order."""
 
     ns: int
+    last: bool = False
 
 
 Note = LegNote | LatencyNote | GapNote | LiveNote | CountsNote | OddNote | ClockNote | EndNote

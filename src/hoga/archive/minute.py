@@ -34,6 +34,7 @@ from hoga.archive.journal import (
     decode_note,
 )
 from hoga.archive.ledger import ClockEntry, ConnectionEntry, GapEntry, LedgerEntry, LiveEntry
+from hoga.archive.life import StreamEnd
 from hoga.archive.lines import LineMaker, odd_line
 from hoga.archive.records import Record, RecordReader
 from hoga.archive.segment import Packer, SegmentBuilder
@@ -52,15 +53,17 @@ ASIDE_SYMBOL = "ODD"
 _RUN = 256
 _IDS_KEPT = 1024
 _ID_LIMIT = 10**19
+_BETWEEN = frozenset({Reason.DISCONNECT, Reason.CRASH, Reason.SHUTDOWN, Reason.SILENCE})
+"""Reasons of gaps in which a stream brought nothing."""
 _ODD_KEPT = 65_536
 
 
 class SealResult(msgspec.Struct, kw_only=True):
     """What came of it. `failed`: (what, why) per series that could not be sealed; its journals stay. `damaged`: journals put
-    aside. `live`: wire names of the streams that were being recorded, and `ended_ns` until when.
+    aside. `ends`: wire name → until when, and why no further, of the streams that the journals say so of.
 
-    `runs`: wire name → runs (first, last) of the ids recorded, of streams that have ids. `streams`: all wire names of
-    the lane. `crashed`: a session ended without closing its journal.
+    `runs`: wire name → runs (first, last) of the ids recorded, of streams that have ids. `crashed`: a session ended
+    without closing its journal.
     """
 
     segments: list[str] = []
@@ -71,10 +74,8 @@ class SealResult(msgspec.Struct, kw_only=True):
     damaged_bytes: int = 0
     failed: list[tuple[str, str]] = []
     damaged: list[str] = []
-    live: set[str] = set()
-    ended_ns: int = 0
+    ends: dict[str, StreamEnd] = {}
     runs: dict[str, list[list[int]]] = {}
-    streams: list[str] = []
     crashed: bool = False
 
 
@@ -82,6 +83,7 @@ class SeriesMinute:
     """What one series got in the minute: its lines being compressed, its figures, its ledger entries.
 
     `pieces`: lines of the run that is not settled yet. `names`: the payload key of a stream's ids → its wire name.
+    `trouble`: why nothing can be made of it; what more comes for it is let go then, its journal is kept.
     """
 
     def __init__(self, series: Series, directory: Path, archive_format: str, packer: Packer, reader: RecordReader) -> None:
@@ -96,6 +98,7 @@ class SeriesMinute:
         self.records = self.duplicates = self.reordered = 0
         self.received: int | None = None
         self.uncounted = False
+        self.trouble: Exception | None = None
         self.first_recv_ns = self.last_recv_ns = 0
         self._low: int | None = None
         self._high: int | None = None
@@ -203,6 +206,10 @@ class Minute:
         self._open: dict[int, int] = {}
         self._legs_of: dict[int, set[int]] = {}
         self._down: dict[int, tuple[Reason, int]] = {}
+        self._untold: dict[int, tuple[Reason, int, int]] = {}
+        self._told_to: dict[int, int] = {}
+        self._live_to: dict[int, int] = {}
+        self._final = False
         self._session = ""
         self._latency: dict[int, tuple[int | None, int]] = {}
         self._ways: dict[int, _Way] = {}
@@ -222,11 +229,14 @@ class Minute:
             self._session = header.session
         self.header = header
         self._journal, self._entry_at = path.name, 0
-        self._ended, self._last_ns = False, header.from_ns
-        self._ways.clear()
-        self._open.clear()
-        self._legs_of.clear()
-        self._down = {index: (entry.down, header.from_ns) for index, entry in enumerate(header.streams) if entry.down is not None}
+        self._ended, self._final, self._last_ns = False, False, header.from_ns
+        for known in (self._ways, self._open, self._legs_of, self._untold, self._told_to, self._live_to):
+            known.clear()
+        self._down = {
+            index: (entry.down, header.from_ns if entry.since_ns is None else entry.since_ns)
+            for index, entry in enumerate(header.streams)
+            if entry.down is not None
+        }
         damaged = 0
         for chunk in read_chunks(path):
             if isinstance(chunk, int):
@@ -240,24 +250,56 @@ class Minute:
         self._settle()
         self.result.damaged_bytes += damaged
         for minute in self.series.values():
-            self.result.runs.update(minute.runs())
+            if minute.trouble is None:
+                self.result.runs.update(minute.runs())
 
     def end(self, *, crash_to_ns: int | None) -> None:
-        """After a journal: what it left unsaid when its last words are missing, for want of space, by damage or by a crash."""
-        if self._ended:
-            return
-        last, to_ns = self._last_ns, self.header.minute_ns + MINUTE_NS if crash_to_ns is None else crash_to_ns
-        why = "the recorder ended without closing its journal" if crash_to_ns is not None else "the end of the journal is missing"
-        self.result.crashed |= crash_to_ns is not None
+        """After a journal: what it left unsaid when its last words are missing, for want of space, by damage or by a crash; and
+        until when its streams are accounted for by all that was said."""
+        to_ns = self.header.minute_ns + MINUTE_NS if crash_to_ns is None else crash_to_ns
+        if not self._ended:
+            self.result.crashed |= crash_to_ns is not None
+            for index, entry in enumerate(self.header.streams):
+                self._cut_off(index, self._of(entry), to_ns, by_crash=crash_to_ns is not None)
+        session, number = int(self.header.session, 16), self.header.number
         for index, entry in enumerate(self.header.streams):
-            minute = self._of(entry)
-            if index in self._open:
-                minute.uncounted = True
-                self._note(minute, LiveEntry(from_ns=self._open[index], to_ns=last))
-                self._note(minute, GapEntry(gap=Gap(last, max(last, to_ns), Reason.CRASH, None, detail=why)))
-            elif index in self._down:
-                reason, since_ns = self._down[index]
-                self._note(minute, GapEntry(gap=Gap(since_ns, max(since_ns, to_ns), reason, None)))
+            until = self._until(index) if self._ended else (max(to_ns, self._last_ns), Reason.CRASH)
+            if until is not None:
+                self.result.ends[entry.stream.name] = StreamEnd(ns=until[0], reason=until[1], session=session, number=number)
+
+    def _cut_off(self, index: int, minute: SeriesMinute, to_ns: int, *, by_crash: bool) -> None:
+        """The journal stops short: what its session would have said of a stream."""
+        last = self._last_ns
+        why = "the recorder ended without closing its journal" if by_crash else "the end of the journal is missing"
+        if index in self._untold:
+            reason, since_ns, opened_ns = self._untold[index]
+            self._tell_gap(minute, since_ns, last if reason is Reason.SILENCE else opened_ns, reason)
+        if index in self._open:
+            last = max(last, self._open[index])
+            minute.uncounted = True
+            self._note(minute, LiveEntry(from_ns=self._open[index], to_ns=last))
+            self._note(minute, GapEntry(gap=Gap(last, max(last, to_ns), Reason.CRASH, None, detail=why)))
+        elif index in self._down:
+            reason, since_ns = self._down[index]
+            began_ns = int(self.header.session, 16)
+            if reason in (Reason.SHUTDOWN, Reason.CRASH) and since_ns <= began_ns < to_ns:  # the former life's; then this one waited
+                self._tell_gap(minute, since_ns, began_ns, reason)
+                reason, since_ns = Reason.DISCONNECT, began_ns
+            self._note(minute, GapEntry(gap=Gap(since_ns, max(since_ns, to_ns), reason, None)))
+        elif by_crash:
+            self._tell_gap(minute, self.header.from_ns, to_ns, Reason.DISCONNECT)
+
+    def _tell_gap(self, minute: SeriesMinute, from_ns: int, to_ns: int, reason: Reason) -> None:
+        if from_ns < to_ns:
+            self._note(minute, GapEntry(gap=Gap(from_ns, to_ns, reason, None)))
+
+    def _until(self, index: int) -> tuple[int, Reason] | None:
+        """Until when a stream of a complete journal is accounted for; None when the journal says nothing of it."""
+        reason = Reason.SHUTDOWN if self._final else Reason.CRASH
+        if index in self._live_to:
+            _, since_ns = self._down.get(index, (None, self._live_to[index]))
+            return min(self._live_to[index], since_ns), reason
+        return (self._told_to[index], reason) if index in self._told_to else None
 
     def _damaged(self, count: int, chunk: Chunk) -> None:
         """Bytes in the middle of the journal cannot be read: nobody can say whose frames they were."""
@@ -327,7 +369,7 @@ class Minute:
             for minute in members:
                 size, count = sum(map(len, minute.pieces)), len(minute.pieces) // 2
                 minute.pieces.clear()
-                minute.take(text[at : at + size], records[number : number + count])
+                _take(minute, text[at : at + size], records[number : number + count])
                 at, number = at + size, number + count
         return True
 
@@ -342,7 +384,7 @@ class Minute:
             if line is None:
                 self._malformed(recv_ns, tag, frame, way.minute)
             else:
-                way.minute.take(line, [record for record, _ in way.minute.reader.read_singly(line)])
+                _take(way.minute, line, [record for record, _ in way.minute.reader.read_singly(line)])
 
     def _way(self, tag: int) -> _Way | None:
         index = tag & CONTROL
@@ -351,17 +393,26 @@ class Minute:
         entry = self.header.streams[index]
         if self._only is not None and (entry.stream.series.symbol, entry.stream.series.kind) != self._only:
             return None
+        minute = self._of(entry)
+        if minute.trouble is not None:
+            return None
+        try:
+            self._ways[tag] = self._make_way(tag, index, entry, minute)
+        except Exception as fault:  # noqa: BLE001  # the supervised place of each series: its trouble is told, and stays its own
+            minute.trouble = fault
+            return None
+        return self._ways[tag]
+
+    def _make_way(self, tag: int, index: int, entry: StreamEntry, minute: SeriesMinute) -> _Way:
         leg = self.legs.get(tag >> 16, _UNKNOWN_LEG)
         median_ns, overhead_ns = self._latency.get(index, (None, 0))
         stream = entry.stream
         maker = LineMaker(self.venue, stream, conn=leg.conn, epoch=leg.epoch, median_ns=median_ns, overhead_ns=overhead_ns)
-        minute = self._of(entry)
         minute.streams.add(stream.name)
         channel = self.venue.channel_of(stream.channel)
         if channel.first_key is not None and channel.ordered:
             minute.names[channel.first_key] = stream.name
-        self._ways[tag] = _Way(maker.put, maker.line, minute)
-        return self._ways[tag]
+        return _Way(maker.put, maker.line, minute)
 
     # -- series and their entries -------------------------------------------------------------------------------
 
@@ -371,8 +422,7 @@ class Minute:
     def _minute(self, series: Series, directory: str) -> SeriesMinute:
         if series not in self.series:
             reader = self._readers.setdefault(series.kind, RecordReader(series.kind))
-            folder = (self.base / directory).resolve()
-            self.series[series] = SeriesMinute(series, folder, self.header.archive_format, self._packer, reader)
+            self.series[series] = SeriesMinute(series, self.base / directory, self.header.archive_format, self._packer, reader)
         return self.series[series]
 
     def _aside(self) -> SeriesMinute:
@@ -404,16 +454,16 @@ class Minute:
                     self._latency[index] = (note.median_ns, note.overhead_ns)
                 self._forget(set(note.streams))
             case GapNote():
+                self._gap(note.stream, note.gap)
                 self._note(self._of(self.header.streams[note.stream]), GapEntry(gap=note.gap))
             case LiveNote():
                 self._ended = True
-                self.result.ended_ns = max(self.result.ended_ns, note.to_ns)
                 for index in note.streams:
-                    self.result.live.add(self.header.streams[index].stream.name)
+                    self._live_to[index] = max(note.to_ns, self._live_to.get(index, 0))
                     self._note(self._of(self.header.streams[index]), LiveEntry(from_ns=note.from_ns, to_ns=note.to_ns))
             case EndNote():
                 self._ended = True
-                self.result.ended_ns = max(self.result.ended_ns, note.ns)
+                self._final = note.last
             case CountsNote():
                 self._of(self.header.streams[note.stream]).count(note)
             case OddNote():
@@ -428,7 +478,8 @@ class Minute:
             if note.to_ns is None:
                 self._open.setdefault(index, max(note.from_ns, self.header.from_ns))
                 self._legs_of.setdefault(index, set()).add(note.leg)
-                self._down.pop(index, None)
+                if (down := self._down.pop(index, None)) is not None:
+                    self._untold[index] = (*down, note.from_ns)
             else:
                 self._leg_closed(index, note)
             entry = ConnectionEntry(conn=note.conn, epoch=note.epoch, from_ns=note.from_ns, to_ns=note.to_ns, close=note.close)
@@ -440,7 +491,21 @@ class Minute:
         legs.discard(note.leg)
         if not legs and note.to_ns is not None:
             self._open.pop(index, None)
-            self._down[index] = (Reason.DISCONNECT, note.to_ns)
+            untold = self._untold.pop(index, None)
+            self._down[index] = (Reason.DISCONNECT, note.to_ns) if untold is None else (untold[0], untold[1])
+
+    def _gap(self, index: int, gap: Gap) -> None:
+        """A gap that was told need not be told again."""
+        if gap.reason not in _BETWEEN:
+            return
+        self._told_to[index] = max(gap.to_ns, self._told_to.get(index, 0))
+        if index in self._down:
+            reason, since_ns = self._down[index]
+            self._down[index] = (reason, max(since_ns, gap.to_ns))
+        if index in self._untold:
+            reason, since_ns, opened_ns = self._untold.pop(index)
+            if gap.to_ns < opened_ns:
+                self._untold[index] = (reason, max(since_ns, gap.to_ns), opened_ns)
 
     def _forget(self, indices: set[int] | None) -> None:
         """Leg or latency changed: lines are rendered anew from here on."""
@@ -449,6 +514,16 @@ class Minute:
         else:
             for tag in [tag for tag in self._ways if tag & CONTROL in indices]:
                 del self._ways[tag]
+
+
+def _take(minute: SeriesMinute, text: bytes, records: list[Record]) -> None:
+    """One series' trouble stays its own."""
+    if minute.trouble is not None:
+        return
+    try:
+        minute.take(text, records)
+    except Exception as fault:  # noqa: BLE001  # the supervised place of each series: its trouble is told when it is to be sealed
+        minute.trouble = fault
 
 
 def _is_utf8(text: bytes) -> bool:

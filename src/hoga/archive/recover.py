@@ -2,26 +2,29 @@
 
 Every journal left behind is sealed as it stands (its torn tail cut off); whatever its session did not write before it
 died is a `crash` gap up to the next session, or to now. Parts of longer segments are joined. Nothing is done twice, and
-nothing here looks at the clock: `now_ns` is given.
+nothing here looks at the clock: `now_ns` is given. Killed or refused at any step, the next try goes on where it ended:
+
+    1  when the sessions ended is written down                  (ends.json)
+    2  each journal is sealed, what its streams' next life must know is written down, and it is removed, one by one
+    3  ends.json is removed when nothing of those sessions is left
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
-from itertools import groupby
 from pathlib import Path
 
 import msgspec
 from filelock import FileLock, Timeout
 
-from hoga.archive.durable import unlink, write_file
+from hoga.archive.durable import TEMPORARY_SUFFIX, unlink, write_file
 from hoga.archive.join import join_parts, waiting_parts
-from hoga.archive.journal import JOURNAL_DIR, JournalName, journal_name, parse_journal_name, read_header
-from hoga.archive.life import LAST_FILE, LOCK_FILE, LastLife, read_last_life
-from hoga.archive.seal import SealJob, SealResult, seal
-from hoga.core.errors import ArchiveBusy, ArchiveError
+from hoga.archive.journal import JOURNAL_DIR, JournalHeader, JournalName, journal_name, parse_journal_name, read_header
+from hoga.archive.life import LOCK_FILE, LifeFile, StreamEnd, read_last_life
+from hoga.archive.seal import SealJob, SealResult, discard_journals, seal_and_keep, why_of
+from hoga.core.errors import ArchiveBusy
 from hoga.core.ledger import Reason
-from hoga.quality.sequence import RUNS_KEPT
 
 __all__ = ["Recovered", "find_journals", "recover", "recover_folder"]
 
@@ -57,6 +60,8 @@ def recover(path: Path, *, now_ns: int, progress: Callable[[str], None] = lambda
             raise ArchiveBusy(folder, "a recorder is at work here", hint="it has recovered at its start; there is nothing to do") from fault
         try:
             part = recover_folder(folder, now_ns=now_ns, progress=progress)
+        except Exception as fault:  # noqa: BLE001  # the supervised place of each folder: told by name, and the others are recovered
+            part = Recovered(failed=[(str(folder), why_of(fault, folder))])
         finally:
             lock.release()
         total.done += part.done
@@ -69,47 +74,64 @@ def recover(path: Path, *, now_ns: int, progress: Callable[[str], None] = lambda
 
 
 def recover_folder(folder: Path, *, now_ns: int, progress: Callable[[str], None] = lambda name: None) -> Recovered:
-    """Recover one journal folder; the caller holds its lock."""
-    found = sorted((name, folder / name_text) for name_text in _names(folder) if (name := parse_journal_name(name_text)) is not None)
+    """Recover one journal folder; the caller holds its lock.
+
+    Raises ArchiveError when what the next life must know cannot be written down: recording must not go on without it.
+    """
+    _tidy(folder)
+    names = [name for text in _names(folder) if (name := parse_journal_name(text)) is not None]
+    found = [
+        (name, folder / journal_name(name)) for name in sorted(names, key=lambda name: (int(name.session, 16), name.number, name.lane))
+    ]
     report = Recovered(journals=len(found))
-    ends = _session_ends([name for name, _ in found], now_ns, _read_noted(folder))
-    life = read_last_life(folder)
-    runs: dict[str, list[tuple[int, int]]] = dict(life.streams) if life is not None else {}
-    crashed: set[str] = set()
-    lived: set[str] = set()
-    ended_ns = 0
+    noted = _read_noted(folder)
+    ends = _session_ends(names, now_ns, noted)
+    _note_ends(folder, ends, noted)
+    life = LifeFile(folder)
+    life.begin(read_last_life(folder))
     directories, interval_min, archive_format = _of_headers([path for _, path in found])
-    for (_, day, minute, _), group in groupby(found, key=lambda item: item[0][:4]):
-        members = list(group)
-        progress(f"{day} {minute}")
-        try:
-            result = seal(SealJob(journals=[str(path) for _, path in members], crash_to_ns=ends.get(members[-1][0]), again=True))
-        except (ArchiveError, OSError) as fault:
-            report.failed.append((str(members[0][1]), str(fault)))
-            continue
-        _count(report, result)
-        for stream, more in result.runs.items():
-            runs[stream] = (runs.get(stream, []) + [(run[0], run[1]) for run in more])[-RUNS_KEPT:]
-        lived |= result.live
-        ended_ns = max(ended_ns, result.ended_ns)
-        if result.crashed and ends[members[-1][0]] == now_ns:
-            crashed.update(result.streams)
-    _note_ends(folder, ends)
+    for name, path in found:
+        progress(f"{name.day} {name.minute}")
+        _recover_one(path, ends.get(name), life, report)
+    _forget_ends(folder, ends)
     if not report.failed:
         _join_all(report, directories, interval_min, archive_format)
-    if crashed:
-        _write_life(folder, now_ns, crashed, runs)
-    elif lived and not _is_told(life, began_ns=max(int(name.session, 16) for name, _ in found), ended_ns=ended_ns):
-        _write_life(folder, ended_ns, {*(life.streams if life is not None else ()), *lived}, runs)
     return report
 
 
-def _is_told(life: LastLife | None, *, began_ns: int, ended_ns: int) -> bool:
-    """Whether `life` speaks of the session that began at `began_ns` and closed its journals until `ended_ns`: it may have
-    been ended by force between its last journal and its last word."""
-    if life is None or life.ns < began_ns:
-        return False
-    return life.reason is not Reason.CRASH or life.ns >= ended_ns
+def _recover_one(path: Path, crash_to_ns: int | None, life: LifeFile, report: Recovered) -> None:
+    """Seal one journal, keep what the next life must know of it, and only then remove it."""
+    try:
+        result = seal_and_keep(SealJob(journals=[str(path)], crash_to_ns=crash_to_ns, again=True))
+    except Exception as fault:  # noqa: BLE001  # the supervised place of each journal: told by name, and the others are sealed
+        report.failed.append((str(path), why_of(fault, path)))
+        life.keep_time_only(_ends_by_header(path, crash_to_ns))
+        return
+    _count(report, result)
+    life.keep(result.ends, result.runs)
+    if result.failed:
+        return
+    try:
+        discard_journals([path])
+    except OSError as fault:
+        report.failed.append((str(path), f"is sealed and cannot be removed: {fault.strerror}"))
+
+
+def _ends_by_header(path: Path, crash_to_ns: int | None) -> dict[str, StreamEnd]:
+    """Of a journal that cannot be sealed: its streams ended when its session did. What it holds is told when it is sealed."""
+    header = _header(path)
+    if header is None or crash_to_ns is None:
+        return {}
+    end = StreamEnd(ns=crash_to_ns, reason=Reason.CRASH, session=int(header.session, 16), number=header.number)
+    return {entry.stream.name: end for entry in header.streams}
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what was begun beside its place and never finished."""
+    for name in _names(folder):
+        if name.endswith(TEMPORARY_SUFFIX):
+            with contextlib.suppress(OSError):  # it is in nobody's way
+                unlink(folder / name, missing_ok=True)
 
 
 def _session_ends(names: list[JournalName], now_ns: int, noted: dict[str, int]) -> dict[JournalName, int]:
@@ -128,26 +150,35 @@ def _session_ends(names: list[JournalName], now_ns: int, noted: dict[str, int]) 
 def _read_noted(folder: Path) -> dict[str, int]:
     try:
         return msgspec.json.decode((folder / _ENDS_FILE).read_bytes(), type=dict[str, int])
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError):
         return {}
 
 
-def _note_ends(folder: Path, ends: dict[JournalName, int]) -> None:
-    """When the sessions ended whose journals are still there: the next try must not take their silence for longer than it was."""
-    left = {name.session: ns for name, ns in ends.items() if (folder / journal_name(name)).exists()}
-    if left:
-        write_file(folder / _ENDS_FILE, [msgspec.json.encode(left)])
-    else:
-        unlink(folder / _ENDS_FILE, missing_ok=True)
+def _note_ends(folder: Path, ends: dict[JournalName, int], noted: dict[str, int]) -> None:
+    """When these sessions ended, before anything is made of it: a later try must not take their silence for longer than the
+    earlier one said it was."""
+    told = {name.session: ns for name, ns in ends.items()}
+    if told and told != noted:
+        write_file(folder / _ENDS_FILE, [msgspec.json.encode(told)])
 
 
-def _write_life(folder: Path, ns: int, names: set[str], runs: dict[str, list[tuple[int, int]]]) -> None:
-    life = LastLife(ns=ns, reason=Reason.CRASH, streams={name: runs.get(name, []) for name in sorted(names)})
-    write_file(folder / LAST_FILE, [msgspec.json.encode(life)])
+def _forget_ends(folder: Path, ends: dict[JournalName, int]) -> None:
+    """Nothing of those sessions is left."""
+    if not any((folder / journal_name(name)).exists() for name in ends) and (folder / _ENDS_FILE).exists():
+        with contextlib.suppress(OSError):  # it speaks of sessions that are gone, and misleads nobody
+            unlink(folder / _ENDS_FILE, missing_ok=True)
 
 
 def _names(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
+
+
+def _header(path: Path) -> JournalHeader | None:
+    """The header, None when it cannot be read."""
+    try:
+        return read_header(path)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 def _of_headers(paths: list[Path]) -> tuple[set[Path], int, str]:
@@ -155,7 +186,7 @@ def _of_headers(paths: list[Path]) -> tuple[set[Path], int, str]:
     directories: set[Path] = set()
     interval_min, archive_format = 1, "zip"
     for path in paths:
-        header = read_header(path)
+        header = _header(path)
         if header is not None:
             directories |= {(path.parent / entry.directory).resolve() for entry in header.streams}
             interval_min, archive_format = header.interval_min, header.archive_format
@@ -175,5 +206,5 @@ def _join_all(report: Recovered, directories: set[Path], interval_min: int, arch
         for symbol, kind, day in waiting_parts(directory):
             try:
                 report.done += join_parts(directory, symbol, kind, day, interval_min=interval_min, archive_format=archive_format)
-            except ArchiveError as fault:
-                report.failed.append((f"{symbol} {kind} {day}", str(fault)))
+            except Exception as fault:  # noqa: BLE001  # the supervised place of each series: told by name, and the others are joined
+                report.failed.append((f"{symbol} {kind} {day}", why_of(fault, directory)))

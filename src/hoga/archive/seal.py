@@ -6,10 +6,13 @@ series, appends the ledger entries, and removes the journals last. Killed anywhe
     1  every segment is written beside its place and fsynced
     2  renamed into place; a minute that has one already gets the next part, a sealed file is never opened again
     3  the ledger entries are appended and fsynced
-    4  the journals are removed
+    4  what the next life must know of the streams is written down and fsynced (`archive.life`)
+    5  the journals are removed
+
+`seal_and_keep` does the first three; who calls it does the fourth, and `discard_journals` after that the fifth.
 
 A segment's note names the journals it came from, and ledger entries carry the journal's name, so that a second try
-finds out what the first one finished. Trouble with one series never holds up another: its journals are kept, and
+finds out what the first one finished. Trouble with one series, whatever it is, never holds up another: its journals are kept, and
 the next try writes only what is missing. A journal that cannot even be told whose it is (its header is damaged) is put
 aside under its name and `.damaged`.
 """
@@ -37,7 +40,18 @@ from hoga.core.errors import ArchiveError
 from hoga.core.streams import Series
 from hoga.core.times import day_of, minute_of
 
-__all__ = ["ASIDE_KIND", "ASIDE_SYMBOL", "SealJob", "SealResult", "SegmentNote", "facts_of", "seal"]
+__all__ = [
+    "ASIDE_KIND",
+    "ASIDE_SYMBOL",
+    "SealJob",
+    "SealResult",
+    "SegmentNote",
+    "discard_journals",
+    "facts_of",
+    "seal",
+    "seal_and_keep",
+    "why_of",
+]
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 _DAMAGED = ".damaged"
@@ -61,7 +75,15 @@ _note_decoder = msgspec.json.Decoder(SegmentNote)
 
 
 def seal(job: SealJob) -> SealResult:
-    """Seal the journals of one lane and minute. Safe to repeat.
+    """Seal the journals of one lane and minute, and remove them. For archives that have no next life."""
+    result = seal_and_keep(job)
+    if not result.failed:
+        discard_journals(map(Path, job.journals))
+    return result
+
+
+def seal_and_keep(job: SealJob) -> SealResult:
+    """Seal the journals of one lane and minute, and leave them there. Safe to repeat.
 
     With an interval of more than a minute the segments are parts of one, in `parts/`; `archive.join` joins them.
     """
@@ -75,10 +97,7 @@ def seal(job: SealJob) -> SealResult:
         minute.read(path, header)
         minute.end(crash_to_ns=job.crash_to_ns if path is headed[-1][0] else None)
     result = _put_away(nameless, minute.result)
-    result.streams = sorted({entry.stream.name for entry in minute.header.streams})
     _Sealer(minute, [path.name for path, _ in headed], again=job.again, recovered=job.crash_to_ns is not None).run()
-    if not result.failed:
-        _remove([path for path, _ in headed])
     return result
 
 
@@ -132,15 +151,15 @@ class _Sealer:
             part: SeriesMinute = item.minute if isinstance(item, _Staged) else item
             try:
                 yield act(item)
-            except OSError as fault:
-                self._minute.result.failed.append((self._name(part), str(write_fault(part.directory, fault))))
-            except ArchiveError as fault:
-                self._minute.result.failed.append((self._name(part), str(fault)))
+            except Exception as fault:  # noqa: BLE001  # the supervised place of each series: told by name, counted, tried again
+                self._minute.result.failed.append((self._name(part), why_of(fault, part.directory)))
 
     def _name(self, part: SeriesMinute) -> str:
         return f"{part.series.symbol} {part.series.kind} {self._day} {self._clock}"
 
     def _stage(self, part: SeriesMinute) -> _Staged:
+        if part.trouble is not None:
+            raise part.trouble
         folder = temporary_dir(part.directory, part.series.symbol, part.series.kind, self._day)
         if self._header.interval_min > 1:
             folder = folder / PARTS_DIR
@@ -277,9 +296,17 @@ def facts_of(path: Path) -> SegmentFacts:
     return SegmentFacts(records=records, bytes=text_bytes, crc32=crc, archive_bytes=path.stat().st_size)
 
 
-def _remove(paths: list[Path]) -> None:
-    """The journals have become segments: remove them, oldest first."""
-    for path in paths:
+def discard_journals(paths: Iterable[Path]) -> None:
+    """The journals have become segments, and what they say of their streams is kept: remove them, oldest first. Raises OSError."""
+    there = [path for path in paths if path.exists()]
+    for path in there:
         unlink(path, missing_ok=True)
-    if paths:
-        fsync_folder(paths[0].parent)
+    if there:
+        fsync_folder(there[0].parent)
+
+
+def why_of(fault: Exception, path: Path) -> str:
+    """What to tell of something that could not be done with `path`, foreseen or not."""
+    if isinstance(fault, ArchiveError):
+        return str(fault)
+    return str(write_fault(path, fault)) if isinstance(fault, OSError) else f"{type(fault).__name__}: {fault}"

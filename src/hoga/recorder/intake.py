@@ -26,6 +26,7 @@ __all__ = [
     "FRESH",
     "GATED",
     "OVERLAP",
+    "PATIENCE_NS",
     "REORDER_NS",
     "ContiguousIntake",
     "IncreasingIntake",
@@ -50,6 +51,9 @@ CHUNK_ITEMS = 3 * 256
 
 REORDER_NS = 2_000_000_000
 """A hole in the ids may be filled by a late frame for so long (the other leg's skew) before it is written down."""
+
+PATIENCE_NS = 5_000_000_000
+"""A life that connects within so long was not waiting: the time before it is one gap."""
 
 _RECHECK_NS = 20_000_000
 _BRACE, _COMMA = b"},"
@@ -89,6 +93,7 @@ class Intake:
     """
 
     __slots__ = (
+        "_began_ns",
         "_buffer",
         "_counting",
         "_down_reason",
@@ -145,6 +150,7 @@ class Intake:
         self._legs: dict[int, int] = {}
         self._down_reason = Reason.DISCONNECT
         self._healed: Gap | None = None
+        self._began_ns: int | None = None
         self._counting: dict[Reason, _Counting] = {}
         self._recheck_ns = 0
 
@@ -308,6 +314,7 @@ class Intake:
         if self._healed is not None:
             self._emit(self._healed)
             self._healed = None
+        self._say_waited(boundary_ns, at_once=settle)
         if self.down_since is not None and self.down_since < boundary_ns and self._down_reason is not Reason.SHUTDOWN:
             self._emit(Gap(self.down_since, boundary_ns, self._down_reason, None))
             self.down_since = boundary_ns
@@ -323,8 +330,25 @@ class Intake:
         self.down_since, self._down_reason = ended_ns, reason
         self.sequence.resume(runs, ended_ns)
 
+    def begin(self, now: int) -> None:
+        """This life begins to wait for the stream."""
+        self._began_ns = now
+
+    def _say_waited(self, now: int, *, at_once: bool) -> None:
+        """When the wait for the first leg was long, or is all that can be said (`at_once`): what the former life missed ends where
+        this one began, and from there on it is this one's own."""
+        began_ns = self._began_ns
+        if began_ns is None or not (at_once or now - began_ns >= PATIENCE_NS):
+            return
+        self._began_ns = None
+        if self.down_since is not None and self.down_since < began_ns:
+            self._emit(Gap(self.down_since, began_ns, self._down_reason, None))
+        self.down_since, self._down_reason = max(began_ns, self.down_since or 0), Reason.DISCONNECT
+
     def connected(self, leg: int, now: int) -> None:
         """Leg `leg` brings this stream from `now` on."""
+        self._say_waited(now, at_once=False)
+        self._began_ns = None
         self._legs[leg] = now
         self.tag = self.index | leg << 16
         if self.live_from_ns is None:

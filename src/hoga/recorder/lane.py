@@ -166,7 +166,7 @@ class Lane:
 
     def end(self, now: int) -> None:
         """Close the journal; nothing comes after it."""
-        self.flush()
+        self.tick(now)
         self.ending = True
         if self._open:
             self._end_minute(min(max(now, self._minute_ns), self._end_ns), Counter())
@@ -284,7 +284,7 @@ class Lane:
         self.flush()
 
     def _end_minute(self, boundary_ns: int, later: Counter[int]) -> None:
-        notes = [*self._keeper.end_minute(self, boundary_ns, later), EndNote(boundary_ns)]
+        notes = [*self._keeper.end_minute(self, boundary_ns, later), EndNote(boundary_ns, last=self.ending)]
         closing = [item for note in notes for item in (boundary_ns, CONTROL, encode_note(note))]
         closing = self.records + closing
         self.records.clear()

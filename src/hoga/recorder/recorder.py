@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from hoga._version import __version__
 from hoga.archive.journal import JOURNAL_DIR, ClockNote, CountsNote, JournalHeader, LatencyNote, LegNote, LiveNote, Note, StreamEntry
-from hoga.archive.life import LOCK_FILE, LastLife
+from hoga.archive.life import LOCK_FILE, LastLife, StreamEnd, whole_session
 from hoga.archive.seal import ASIDE_KIND
 from hoga.core.errors import ArchiveBusy, ArchiveError
 from hoga.core.ledger import Gap, Reason
@@ -204,14 +204,15 @@ class Recorder:
             raise ArchiveError(folder, f"cannot be written: {fault.strerror}", hint="check the folder's owner and permissions") from fault
 
     def start(self, last_life: LastLife | None) -> None:
-        """Begin to record. `last_life`: how it ended before; the time since is a gap."""
-        if last_life is not None:
-            for name, intake in self.intakes.items():
-                if name in last_life.streams:
-                    intake.resume(ended_ns=last_life.ns, reason=last_life.reason, runs=last_life.streams[name])
+        """Begin to record. `last_life`: how each stream ended before; the time since is a gap."""
+        now = time_ns()
+        known = last_life.streams if last_life is not None else {}
+        for name, intake in self.intakes.items():
+            if (end := known.get(name)) is not None:
+                intake.resume(ended_ns=end.ns, reason=end.reason, runs=end.runs)
+            intake.begin(now)
         self.writer.start()
         self._started = True
-        now = time_ns()
         for lane in self.lanes:
             lane.begin(now)
 
@@ -220,16 +221,18 @@ class Recorder:
         return self.writer.stop(timeout_s=timeout_s)
 
     def end_lanes(self) -> LastLife:
-        """The last words of every lane. After this nothing is recorded any more."""
+        """The last words of every lane: how each stream of this session ended. After this nothing is recorded any more."""
         now = time_ns()
         for leg in list(self._legs.values()):
             self._end_leg(leg, now, "stopped")
-        ended = [intake.down_since for intake in self.intakes.values() if intake.down_since is not None]
         for lane in self.lanes:
             lane.end(now)
         self._pulse.close()
-        streams = {name: intake.runs() for name, intake in self.intakes.items() if intake.live_from_ns is not None}
-        return LastLife(ns=max(ended, default=now), reason=Reason.SHUTDOWN, streams=streams)
+        where = whole_session(int(self.session, 16))
+        ends = {name: now if intake.down_since is None else intake.down_since for name, intake in self.intakes.items()}
+        return LastLife(
+            streams={name: StreamEnd(ns=ns, reason=Reason.SHUTDOWN, runs=self.intakes[name].runs(), **where) for name, ns in ends.items()}
+        )
 
     def release(self) -> None:
         """Give the folder back."""
@@ -492,7 +495,12 @@ class Recorder:
             archive_format=config.archive_format,
             aside_directory=self._aside_folder,
             streams=[
-                StreamEntry(stream=intake.stream, directory=self._folders[intake.stream.kind], down=intake.down_reason)
+                StreamEntry(
+                    stream=intake.stream,
+                    directory=self._folders[intake.stream.kind],
+                    down=intake.down_reason,
+                    since_ns=intake.down_since,
+                )
                 for intake in members
             ],
             hoga=__version__,

@@ -20,7 +20,7 @@ import msgspec
 from hoga.archive.join import join_parts, waiting_parts
 from hoga.archive.journal import JournalName, parse_journal_name
 from hoga.archive.merge import MergeResult, merge_day, pending_days
-from hoga.archive.seal import SealJob, SealResult, seal
+from hoga.archive.seal import SealJob, SealResult, discard_journals, seal_and_keep
 from hoga.core.errors import ArchiveBusy
 from hoga.runtime.logs import get_log
 from hoga.runtime.pool import WorkerPool
@@ -59,14 +59,15 @@ class SealingStats(msgspec.Struct, kw_only=True):
 class Sealing:
     """The way from journals to the archive. All methods belong to the event loop.
 
-    `on_sealed(result)` is told of every minute. `merge_slots`: merges at the same time; seals go first.
+    `keep(result)` makes durable what the next life must know of a sealed minute; it is called in a thread, may block and raise, and
+    only when it has returned is the journal removed.
     """
 
-    def __init__(self, config: SealingConfig, pool: WorkerPool, *, on_sealed: Callable[[SealResult], None] = lambda result: None) -> None:
+    def __init__(self, config: SealingConfig, pool: WorkerPool, *, keep: Callable[[SealResult], None] = lambda result: None) -> None:
         self.stats = SealingStats()
         self._config = config
         self._pool = pool
-        self._on_sealed = on_sealed
+        self._keep = keep
         self._queues: dict[int, asyncio.Queue[Path]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._days: dict[int, str] = {}
@@ -149,8 +150,10 @@ class Sealing:
         """One try; whether all of the journal is sealed."""
         began = monotonic()
         try:
-            result = await self._pool.submit(seal, SealJob(journals=[str(path)], again=again))
+            result = await self._pool.submit(seal_and_keep, SealJob(journals=[str(path)], again=again))
             failed = result.failed
+            if not failed:
+                await asyncio.to_thread(self._let_go, path, result)
         except Exception as fault:  # noqa: BLE001  # the supervised place of all seals: counted, logged, done again
             result, failed = None, [(path.name, str(fault) or type(fault).__name__)]
         if result is not None and not failed:
@@ -160,6 +163,11 @@ class Sealing:
         for what, why in failed[:3]:
             _log.error("cannot seal", what=what, why=why, more=max(0, len(failed) - 3), note="it is tried again")
         return False
+
+    def _let_go(self, path: Path, result: SealResult) -> None:
+        """In this order: a kill in between leaves the journal, and it is sealed once more."""
+        self._keep(result)
+        discard_journals([path])
 
     def _sealed(self, path: Path, result: SealResult, seconds: float) -> None:
         stats = self.stats
@@ -171,7 +179,6 @@ class Sealing:
         stats.seal_s = seconds
         if result.damaged_bytes:
             _log.warning("damaged bytes in a journal", journal=path.name, bytes=result.damaged_bytes)
-        self._on_sealed(result)
         name = parse_journal_name(path.name)
         assert name is not None, "checked when it was queued"
         if not self._ending:
