@@ -8,9 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from hoga.archive import minute
 from hoga.archive import seal as module
+from hoga.archive.join import join_parts, waiting_parts
 from hoga.archive.journal import (
     CountsNote,
     EndNote,
@@ -23,7 +26,8 @@ from hoga.archive.journal import (
     encode_header,
 )
 from hoga.archive.ledger import ClockEntry, ConnectionEntry, LiveEntry
-from hoga.archive.seal import SealJob, SealResult, seal
+from hoga.archive.merge import merge_day, pending_days
+from hoga.archive.seal import SealJob, SealResult, seal, seal_and_keep
 from hoga.archive.segment import read_blocks
 from hoga.archive.verify import verify
 from hoga.core.ledger import Gap, Reason
@@ -135,6 +139,71 @@ def test_a_series_that_cannot_be_written_leaves_the_others_sealed(desk: Desk) ->
     for series in SERIES:
         assert desk.archive.check_balance(*series) == (5, 5, 0)
     assert not path.exists()
+
+
+def _fails_for_eth(monkeypatch: pytest.MonkeyPatch, where: str, error: Exception) -> None:
+    """Something nobody foresaw happens to one series."""
+    act = {"way": minute.Minute._make_way, "take": minute.SeriesMinute.take, "stage": module._Sealer._entry}[where]
+
+    def run(*arguments: Any, **fields: Any) -> Any:
+        series = [item for item in arguments if isinstance(item, minute.SeriesMinute)]
+        if any(of.series.symbol == "ETHUSDT" for of in series):
+            raise error
+        return act(*arguments, **fields)
+
+    owner, name = {
+        "way": (minute.Minute, "_make_way"),
+        "take": (minute.SeriesMinute, "take"),
+        "stage": (module._Sealer, "_entry"),
+    }[where]
+    monkeypatch.setattr(owner, name, run)
+
+
+@pytest.mark.parametrize("where", ["way", "take", "stage"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnicodeEncodeError("euc_kr", "币", 0, 1, "illegal multibyte sequence"),
+        OSError(36, "File name too long"),
+        RuntimeError("Symlink loop"),
+        MemoryError(),
+        KeyError("a channel nobody knows"),
+    ],
+)
+def test_whatever_happens_to_one_series_stays_its_own(desk: Desk, monkeypatch: pytest.MonkeyPatch, where: str, error: Exception) -> None:
+    path = desk.journal(range(5))
+    with monkeypatch.context() as patch:
+        _fails_for_eth(patch, where, error)
+        result = seal_and_keep(SealJob(journals=[str(path)]))
+    assert [what for what, _ in result.failed] == ["ETHUSDT orderbook 2026-11-20 12-00"]
+    assert type(error).__name__ in result.failed[0][1] or isinstance(error, OSError)
+    assert path.exists(), "kept until all of it is sealed"
+    assert desk.archive.check_balance("BTCUSDT", "orderbook") == (5, 5, 0)
+    assert desk.archive.check_balance("BTCUSDT", "execution") == (5, 5, 0)
+    assert sealed(path, again=True).failed == []
+    for symbol, kind in SERIES:
+        assert desk.archive.check_balance(symbol, kind) == (5, 5, 0), "nothing doubled"
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("symbol", ["A" * 300, "币" * 90, "x/../..", ".hidden", "a\x01\n\x7fb", "%41%~" + "0" * 300])
+@pytest.mark.parametrize("interval_min", [1, 5])
+def test_whatever_a_symbol_is_called_it_is_sealed_merged_and_verified(desk: Desk, symbol: str, interval_min: int) -> None:
+    odd = stream("ETHUSDT", "depth20@100ms")
+    odd = msgspec.structs.replace(odd, symbol=symbol)
+    desk.number += 1
+    path = desk.journal(range(5), streams=[BOOK, odd], interval_min=interval_min)
+    assert sealed(path).failed == []
+    directory = desk.root / "orderbook"
+    for found, kind, day in waiting_parts(directory):
+        join_parts(directory, found, kind, day, interval_min=interval_min, archive_format="zip")
+    report = verify([desk.root])
+    assert report.ok, report.problems
+    for found, kind, day in pending_days(directory):
+        merge_day(directory, found, kind, day, venue="binance", archive_format="zip", purge=True)
+    report = verify([desk.root])
+    assert report.ok, report.problems
+    assert report.records == 10
 
 
 def test_a_full_disk_fails_that_series_and_leaves_nothing_half_made(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

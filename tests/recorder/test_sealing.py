@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from hoga.archive.seal import SealResult
 from hoga.core.times import MINUTE_NS, day_start_ns
 from hoga.recorder import sealing as module
 from hoga.recorder.sealing import Sealing, SealingConfig
@@ -98,6 +100,57 @@ async def test_a_series_that_cannot_be_written_holds_up_neither_the_others_nor_t
     assert not any(path.exists() for path in paths)
 
 
+async def test_one_journal_at_a_time_is_tried_again_and_each_series_told_once(
+    desk: Desk, pool: InlinePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(module, "_log", SimpleNamespace(error=lambda event, **fields: told.append(fields)))
+    blocked = desk.root / "orderbook" / "temporary" / "ETHUSDT_orderbook_2026-11-20"
+    blocked.write_text("a file in the place of the folder")
+    work = sealing(desk, pool)
+    for minute in range(20):
+        work.journal_closed(desk.journal(range(minute, minute + 1), start_ns=NOON_NS + minute * MINUTE_NS))
+    await until(lambda: work.stats.failures >= 22)
+    assert pool.jobs.count("seal_and_keep") - 20 <= 4, "twenty that fail cost no more than one"
+    assert [fields["what"] for fields in told] == ["ETHUSDT orderbook 2026-11-20 12-00"]
+    blocked.unlink()
+    await until(lambda: work.stats.waiting == 0)
+    assert await work.finish(timeout_s=5)
+    assert desk.archive.check_balance("ETHUSDT", "orderbook") == (20, 20, 0)
+
+
+async def test_a_journal_goes_only_after_what_it_tells_is_kept(desk: Desk, pool: InlinePool) -> None:
+    path = desk.journal(range(5))
+    there: list[bool] = []
+
+    def keep(result: SealResult) -> None:
+        there.append(path.exists())
+        if len(there) == 1:
+            raise OSError(28, "full")
+
+    config = SealingConfig(venue="binance", directories=[desk.root / "orderbook"], interval_min=1, archive_format="zip", purge=True)
+    work = Sealing(config, pool, keep=keep)  # type: ignore[arg-type]
+    work.journal_closed(path)
+    await until(lambda: work.stats.waiting == 0)
+    assert there == [True, True]
+    assert not path.exists()
+    assert desk.archive.check_balance("BTCUSDT", "orderbook") == (5, 5, 0), "nothing doubled"
+    await work.finish(timeout_s=5)
+
+
+async def test_parts_of_a_longer_interval_are_joined_though_the_interval_is_a_minute_now(desk: Desk, pool: InlinePool) -> None:
+    earlier = sealing(desk, pool, interval_min=60)
+    earlier.journal_closed(desk.journal(range(5), start_ns=MIDNIGHT_NS - MINUTE_NS, interval_min=60))
+    earlier._failing.append(Path())  # killed before it could join
+    await earlier.finish(timeout_s=5)
+    assert list(desk.root.rglob("parts/*.zip"))
+    work = sealing(desk, pool)
+    work.catch_up(today="2026-11-21")
+    await until(lambda: work.stats.days == 3)
+    assert not list(desk.root.rglob("parts/*.zip"))
+    await work.finish(timeout_s=5)
+
+
 async def test_nothing_is_joined_while_a_journal_may_be_sealed_again(desk: Desk, pool: InlinePool) -> None:
     blocked = desk.root / "orderbook" / "temporary" / "ETHUSDT_orderbook_2026-11-20"
     blocked.write_text("a file in the place of the folder")
@@ -178,7 +231,7 @@ async def test_what_an_earlier_life_left_is_joined_and_merged_at_the_start(desk:
         earlier.journal_closed(
             desk.journal(range(minute * 5 + 50, minute * 5 + 55), start_ns=MIDNIGHT_NS + minute * MINUTE_NS, interval_min=60)
         )
-    earlier._failing = 1  # killed before it could join
+    earlier._failing.append(Path())  # killed before it could join
     await earlier.finish(timeout_s=5)
     assert list(desk.root.rglob("parts/*.zip"))
     work = sealing(desk, pool, interval_min=60)

@@ -7,12 +7,16 @@
     <dir>/BTCUSDT_orderbook_2026-11-20.manifest.json                                         its manifest
 
 A minute has a second part when the recorder was restarted inside it: a sealed file is never opened again.
-Symbols may hold any character; those that a file system or this scheme cannot carry are percent-encoded.
+Symbols may hold any character; those that a file system or this scheme cannot carry are percent-encoded, and a symbol whose
+name would be longer than `_LONGEST` bytes is cut and ends in `%~` and 16 hex digits of its SHA-256. Such a name stands for itself (its
+decoded form encodes to it again); the whole symbol is in the manifest's and the ledger's `streams`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -29,12 +33,18 @@ __all__ = [
     "segment_stem",
     "suffix_of",
     "temporary_dir",
+    "unwritable",
 ]
 
 FORMATS = {"zip": ".zip", "zst": ".jsonl.zst"}
 """Archive format → file suffix."""
 PARTS_DIR = "parts"
 """Where the minutes of a longer segment wait to be joined, in the day's temporary folder."""
+
+_LONGEST = 160
+"""A file's name is at most 255 bytes; kind, day, minute, part and the suffixes of unfinished files need some 70 of them."""
+_SHORTENED = re.compile(r"%~[0-9a-f]{16}$")
+_CUT_ESCAPE = re.compile(r"%[0-9A-F]?$")
 
 _UNSAFE = re.compile(r'[\x00-\x20/\\:*?"<>|%]')
 _DAY = re.compile(r"^(?P<symbol>.+)_(?P<kind>[a-z0-9-]+)_(?P<day>\d{4}-\d\d-\d\d)(?P<suffix>\.zip|\.jsonl\.zst|\.manifest\.json|\.jsonl)?$")
@@ -65,8 +75,32 @@ class SegmentName(NamedTuple):
 
 def encode_symbol(symbol: str) -> str:
     """The symbol as it stands in file names: itself, unless a file system could not carry it."""
-    encoded = _UNSAFE.sub(lambda hit: f"%{ord(hit[0]):02X}", symbol)
-    return encoded.replace(".", "%2E", 1) if encoded.startswith(".") else encoded
+    tail = _SHORTENED.search(symbol)
+    kept = "" if tail is None else tail[0]
+    encoded = _UNSAFE.sub(lambda hit: f"%{ord(hit[0]):02X}", symbol.removesuffix(kept))
+    encoded = (encoded.replace(".", "%2E", 1) if encoded.startswith(".") else encoded) + kept
+    if len(encoded.encode(errors="surrogatepass")) <= _LONGEST:
+        return encoded
+    digest = hashlib.sha256(symbol.encode(errors="surrogatepass")).hexdigest()[:16]
+    text = encoded.encode(errors="surrogatepass")[: _LONGEST - 18].decode(errors="ignore")
+    return f"{_CUT_ESCAPE.sub('', text)}%~{digest}"
+
+
+def unwritable(symbols: Iterable[str], encoding: str) -> list[str]:
+    """The symbols that no file can be named after where names are written in `encoding` (`sys.getfilesystemencoding()`).
+
+    With UTF-8 there are none. Where there are some, Python's UTF-8 mode (`PYTHONUTF8=1`, set by the launcher, the unit and
+    the image) carries them.
+    """
+    return [symbol for symbol in symbols if not _is_writable(encode_symbol(symbol), encoding)]
+
+
+def _is_writable(name: str, encoding: str) -> bool:
+    try:
+        name.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def day_stem(symbol: str, kind: str, day: str) -> str:

@@ -33,7 +33,7 @@ from hoga.archive.manifest import read_manifest
 from hoga.archive.parts import file_part
 from hoga.archive.segment import SegmentFacts
 from hoga.archive.splice import Part, read_back, splice
-from hoga.core.errors import ArchiveBusy, ManifestMismatch
+from hoga.core.errors import ArchiveBusy, ArchiveError
 
 __all__ = ["MergeResult", "merge_day", "pending_days", "series_lock", "splice_segments"]
 
@@ -55,11 +55,15 @@ def pending_days(directory: Path, *, purge: bool = True) -> list[tuple[str, str,
 
 
 def _is_merged(directory: Path, symbol: str, kind: str, day: str) -> bool:
-    """The manifest knows all that the ledger says, and the ledger all segments."""
+    """The manifest knows all that the ledger says, and the ledger all segments. What cannot be read is told by its merge."""
     try:
-        manifest = read_manifest(directory / f"{day_stem(symbol, kind, day)}.manifest.json")
-    except ManifestMismatch:
+        return _knows_all(directory, symbol, kind, day)
+    except (ArchiveError, OSError):
         return False
+
+
+def _knows_all(directory: Path, symbol: str, kind: str, day: str) -> bool:
+    manifest = read_manifest(directory / f"{day_stem(symbol, kind, day)}.manifest.json")
     ledger = ledger_path(directory, symbol, kind, day)
     data = ledger.read_bytes() if ledger.exists() else b""
     if manifest is None or len(data) != manifest.ledger.bytes or manifest.ledger.fresh_from(data) != len(data):

@@ -11,6 +11,7 @@ still be sealed again.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from time import monotonic
@@ -30,6 +31,8 @@ __all__ = ["Sealing", "SealingConfig", "SealingStats"]
 _log = get_log("seal")
 
 _RETRY_S, _RETRY_MAX_S, _MERGE_RETRY_S = 2.0, 300.0, 5.0
+_TELL = 10
+"""So many series that cannot be sealed are named at once; the others are counted."""
 
 
 class SealingConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +79,8 @@ class Sealing:
         self._idle = asyncio.Event()
         self._idle.set()
         self._ending = False
-        self._failing = 0
+        self._failing: deque[Path] = deque()
+        self._complained: set[str] = set()
 
     def journal_closed(self, path: Path) -> None:
         """A journal is complete: seal it after those of its lane that came before."""
@@ -128,18 +132,23 @@ class Sealing:
             path = await queue.get()
             if await self._seal(path, again=False):
                 self._done_with()
-            else:
-                self._failing += 1
-                self._spawn(self._seal_again(path), f"seal again {path.name}")
+                continue
+            self._failing.append(path)
+            if len(self._failing) == 1:
+                self._spawn(self._seal_again(), "seal again")
 
-    async def _seal_again(self, path: Path) -> None:
+    async def _seal_again(self) -> None:
+        """One journal at a time, the one that failed longest ago first: however many there are, they cost no more than one."""
         pause = _RETRY_S
-        await asyncio.sleep(pause)
-        while not await self._seal(path, again=True):
-            pause = min(pause * 2, _RETRY_MAX_S)
+        while self._failing:
             await asyncio.sleep(pause)
-        self._failing -= 1
-        self._done_with()
+            while self._failing and await self._seal(self._failing[0], again=True):
+                self._failing.popleft()
+                self._done_with()
+                pause = _RETRY_S
+            self._failing.rotate(-1)
+            pause = min(pause * 2, _RETRY_MAX_S)
+        self._complained.clear()
 
     def _done_with(self) -> None:
         self.stats.waiting -= 1
@@ -155,14 +164,24 @@ class Sealing:
             if not failed:
                 await asyncio.to_thread(self._let_go, path, result)
         except Exception as fault:  # noqa: BLE001  # the supervised place of all seals: counted, logged, done again
-            result, failed = None, [(path.name, str(fault) or type(fault).__name__)]
+            lane = path.name.partition("_")[0]
+            result, failed = None, [(f"lane {lane} {path.name}", str(fault) or type(fault).__name__)]
         if result is not None and not failed:
             self._sealed(path, result, monotonic() - began)
             return True
         self.stats.failures += 1
-        for what, why in failed[:3]:
-            _log.error("cannot seal", what=what, why=why, more=max(0, len(failed) - 3), note="it is tried again")
+        self._complain(failed)
         return False
+
+    def _complain(self, failed: list[tuple[str, str]]) -> None:
+        """Of each series once, until nothing fails any more."""
+        fresh = {" ".join(what.split(" ")[:2]): (what, why) for what, why in failed}
+        told = [said for name, said in fresh.items() if name not in self._complained]
+        self._complained |= fresh.keys()
+        for what, why in told[:_TELL]:
+            _log.error(
+                "cannot seal", what=what, why=why, more=max(0, len(told) - _TELL), note="its journals are kept, and it is tried again"
+            )
 
     def _let_go(self, path: Path, result: SealResult) -> None:
         """In this order: a kill in between leaves the journal, and it is sealed once more."""
@@ -196,8 +215,7 @@ class Sealing:
             self._spawn(self._merge_days(name.day), "merge days")
 
     async def _merge_days(self, today: str) -> None:
-        if self._config.interval_min > 1:
-            await self._join_all(before_day=today)
+        await self._join_all(before_day=today)  # also with an interval of one minute: an earlier one may have been longer
         if all(day >= today for day in self._days.values()):
             self.merge_pending(before_day=today)
 
@@ -206,7 +224,7 @@ class Sealing:
         if self._failing:
             return
         for directory in config.directories:
-            for symbol, kind, day in waiting_parts(directory):
+            for symbol, kind, day in await asyncio.to_thread(waiting_parts, directory):
                 if before_day is not None and day >= before_day:
                     continue
                 try:
