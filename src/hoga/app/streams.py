@@ -8,9 +8,45 @@ import msgspec
 
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.streams import Stream
+from hoga.venues.endpoints import VENUE_DEFAULTS
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["plan_streams"]
+__all__ = ["EVERY_SYMBOL", "every_symbol", "is_every_symbol", "named", "plan_streams"]
+
+EVERY_SYMBOL = "ALL"
+"""The word for all symbols; `ALL:USDT` for all that are paid in one asset."""
+
+_LONGEST_BYTES = 100
+"""The names of an archive's files hold the symbol, and a file system takes 255 bytes."""
+_TRADING = "TRADING"
+
+
+def is_every_symbol(word: str) -> bool:
+    """Whether a word of SYMBOLS stands for many: `ALL`, or `ALL:` and an asset."""
+    head, colon, asset = word.upper().partition(":")
+    return head == EVERY_SYMBOL and (not colon or asset.isalnum())
+
+
+def named(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of SYMBOLS that name one symbol each."""
+    return tuple(word for word in words if not is_every_symbol(word))
+
+
+def every_symbol(spec: VenueSpec, words: tuple[str, ...], instruments: bytes) -> tuple[str, ...]:
+    """What the words of SYMBOLS name, given the venue's list of instruments: those that trade, and those named one by one.
+
+    Raises ValueError when the list cannot be read.
+    """
+    trading = sorted(symbol for symbol, status in spec.symbols(instruments).items() if status == _TRADING and spec.is_symbol(symbol))
+    paid_in = spec.quotes(instruments)
+    found: dict[str, None] = {}
+    for word in words:
+        if not is_every_symbol(word):
+            found[word] = None
+            continue
+        asset = word.upper().partition(":")[2]
+        found |= dict.fromkeys(symbol for symbol in trading if not asset or paid_in.get(symbol) == asset)
+    return tuple(found)
 
 
 def plan_streams(spec: VenueSpec, symbols: tuple[str, ...], channels: tuple[str, ...], *, where: str) -> list[Stream]:
@@ -33,15 +69,45 @@ def plan_streams(spec: VenueSpec, symbols: tuple[str, ...], channels: tuple[str,
     kinds = _kinds(spec, good)
     streams: list[Stream] = []
     for symbol in dict.fromkeys(symbols):
-        for channel in good:
-            try:
-                streams.append(msgspec.structs.replace(spec.parse_stream(symbol, channel), kind=kinds[channel]))
-            except ValueError as fault:
-                mistakes.append(ConfigMistake(where, None, "SYMBOLS", str(fault), "the venue's own words, like BTCUSDT"))
-                break
+        wrong = _wrong_symbol(spec, symbol, where)
+        if wrong is not None:
+            mistakes.append(wrong)
+            continue
+        streams += [msgspec.structs.replace(spec.parse_stream(symbol.upper(), channel), kind=kinds[channel]) for channel in good]
     if mistakes:
         raise ConfigError(mistakes)
     return list({stream.name: stream for stream in streams}.values())
+
+
+def _wrong_symbol(spec: VenueSpec, symbol: str, where: str) -> ConfigMistake | None:
+    """What is wrong with the spelling of a symbol, None when nothing is."""
+    if is_every_symbol(symbol):
+        return ConfigMistake(where, None, "SYMBOLS", repr(symbol), "symbols that were looked up at the venue")
+    if not spec.is_symbol(symbol.upper()):
+        found = repr(symbol if len(symbol) <= 40 else f"{symbol[:37]}...")
+        defaults = VENUE_DEFAULTS.get(spec.name)
+        likely = defaults.symbols if defaults is not None else ()
+        like = f", like {likely[0]}" if likely else ""
+        expected = f"a symbol as {spec.title} spells it{like}, or {EVERY_SYMBOL}"
+        return ConfigMistake(where, None, "SYMBOLS", found, expected, _nearest_symbol(spec, symbol, likely))
+    if len(symbol.encode()) > _LONGEST_BYTES:
+        found = f"a symbol of {len(symbol.encode())} bytes ({symbol[:12]!r}...)"
+        return ConfigMistake(where, None, "SYMBOLS", found, f"at most {_LONGEST_BYTES}: files are named after it")
+    return None
+
+
+def _nearest_symbol(spec: VenueSpec, text: str, likely: tuple[str, ...]) -> str | None:
+    """The symbol that was meant: one of the usual ones, or the same letters without what no symbol has."""
+    if text.strip("*") == "":
+        return EVERY_SYMBOL
+    upper = text.upper()
+    near = get_close_matches(upper, likely, n=1, cutoff=0.85)
+    if near:
+        return near[0]
+    bare = upper.partition(".")[0]
+    tries = (bare, bare.replace("/", "-").replace("_", "-"), "".join(sign for sign in bare if sign.isalnum()))
+    separators = sum(not sign.isalnum() for sign in bare)
+    return next((each for each in tries if separators <= 1 and 3 < len(each) <= _LONGEST_BYTES and spec.is_symbol(each)), None)
 
 
 def _kinds(spec: VenueSpec, channels: list[str]) -> dict[str, str]:

@@ -104,7 +104,8 @@ class VenueSpec:
     follows and `}` ends it, else the whole frame is the payload.
     `split(frame)` gives (wire name, payload bytes) of any data frame, None when it is none.
     `reply(frame)`: None when the frame is no answer to a control request, else what the venue complains of ("" for none).
-    `server_time_ms(body)`, `symbols(body)` and `book(body)` (a depth snapshot) read the REST replies.
+    `server_time_ms(body)`, `symbols(body)` (symbol → status), `quotes(body)` (symbol → the asset it is paid in; of the same
+    reply) and `book(body)` (a depth snapshot) read the REST replies.
     `book_rules`: how deltas chain to a REST snapshot and to one another; None where the stream brings whole books.
     `channels`: the channel that serves a type of data, `{interval}` to be filled in. `is_symbol(text)`: could be one of the venue's.
     `private`: what it tells of an account, None where hoga cannot ask. All functions above are about public streams.
@@ -127,6 +128,7 @@ class VenueSpec:
     reply: Callable[[bytes], str | None]
     server_time_ms: Callable[[bytes], int] | None
     symbols: Callable[[bytes], dict[str, str]]
+    quotes: Callable[[bytes], dict[str, str]]
     is_symbol: Callable[[str], bool]
     channels: Mapping[DataType, str]
     examples: tuple[str, ...] = ()

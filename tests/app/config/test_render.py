@@ -47,12 +47,13 @@ def test_the_nearest_name() -> None:
 
 @given(st.text())
 def test_no_file_breaks_the_parser(text: str) -> None:
-    assignments, _, mistakes = parse_file(text, where="f", venues=["binance", "upbit"], classic_venue="binance")
-    assert all(entry.key in BY_NAME for entry in assignments)
-    assert all(str(mistake) for mistake in mistakes)
+    parsed = parse_file(text, where="f", venues=["binance", "upbit"], classic_venue="binance")
+    assert all(entry.key in BY_NAME for entry in parsed.assignments)
+    assert all(str(mistake) for mistake in (*parsed.mistakes, *parsed.notes))
 
 
 @given(st.lists(st.text()), st.dictionaries(st.text().map("HOGA_".__add__), st.text()))
 def test_no_override_and_no_variable_breaks_the_parser(overrides: list[str], environ: dict[str, str]) -> None:
-    for entry in parse_overrides(overrides, venues=["binance"])[0] + parse_environment(environ, venues=["binance"])[0]:
+    given = parse_overrides(overrides, venues=["binance"]), parse_environment(environ, venues=["binance"])
+    for entry in (entry for parsed in given for entry in parsed.assignments):
         assert entry.key in BY_NAME

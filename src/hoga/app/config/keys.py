@@ -28,6 +28,7 @@ class Kind(StrEnum):
     HTTP_URL = "HTTP URL"
     HOST = "host"
     SECRET = "secret"
+    SECRET_FILE = "file of a secret"
 
 
 class Scope(StrEnum):
@@ -41,8 +42,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     """One configuration key.
 
     `default` is what a user would write; None means the venue has its own (`venues.endpoints`), "" means not set.
-    `low`..`high` bound numbers, both included. `divides`: the number must divide this one.
-    `private` keys are exchange credentials: only the environment or a file with mode 0600 may set them.
+    `low`..`high` bound numbers, both included. `divides`: the number must divide this one. What is less than `least` is
+    taken and raised to it, with a note. `zero`: what 0 stands for is the default. `several`: more than one, separated by blanks.
     """
 
     name: str
@@ -56,12 +57,24 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None = None
     divides: int | None = None
     choices: tuple[str, ...] = ()
-    private: bool = False
+    least: float | None = None
+    zero: bool = False
+    several: bool = False
 
     @property
     def field(self) -> str:
         """The name of the attribute that holds the value."""
         return self.name.lower()
+
+    @property
+    def secret(self) -> bool:
+        """Only the environment or a file with mode 0600 may set it, and it is never shown."""
+        return self.kind in (Kind.SECRET, Kind.SECRET_FILE)
+
+    @property
+    def account(self) -> bool:
+        """It is about an account at one venue."""
+        return self.group == "credentials"
 
 
 GROUPS: dict[str, str] = {
@@ -83,7 +96,13 @@ _DAY_S = 86_400.0
 
 def _what() -> list[Key]:
     return [
-        Key(name="SYMBOLS", kind=Kind.WORDS, default=None, group="what", text="Symbols to record, in the venue's words."),
+        Key(
+            name="SYMBOLS",
+            kind=Kind.WORDS,
+            default=None,
+            group="what",
+            text="Symbols to record, in the venue's words; ALL is every one that trades, ALL:USDT every one that is paid in USDT.",
+        ),
         Key(name="STREAMS", kind=Kind.WORDS, default=None, group="what", text="Streams to record of each symbol, in the venue's words."),
         Key(name="LOB_DIR", kind=Kind.FOLDER, default="./data/<venue>/orderbook/", group="what", text="Folder of the order books."),
         Key(name="CHART_DIR", kind=Kind.FOLDER, default="./data/<venue>/execution/", group="what", text="Folder of the public trades."),
@@ -123,7 +142,7 @@ def _latency() -> list[Key]:
             text="Samples needed before a median counts."),
         Key(name="LATENCY_THRESHOLD_MS", kind=Kind.FLOAT, default="1000", unit="ms", low=0, high=3_600_000, group="latency",
             text="Median latency above which the gate acts."),
-        Key(name="LATENCY_ROUTINE_SLEEP_SEC", kind=Kind.FLOAT, default="0.2", unit="s", low=0.01, high=3600, group="latency",
+        Key(name="LATENCY_ROUTINE_SLEEP_SEC", kind=Kind.FLOAT, default="0.2", unit="s", low=0, least=0.01, high=3600, group="latency",
             text="How often medians are taken and the gate decides."),
         Key(name="LATENCY_GATE", kind=Kind.CHOICE, default="pause", choices=("pause", "mark", "off"), group="latency",
             text="What the gate does with a late stream: pause it, mark it in the ledger, nothing."),
@@ -140,13 +159,15 @@ def _reconnect() -> list[Key]:
             text="Failures after which the power falls back to RESET_BACKOFF_LEVEL."),
         Key(name="RESET_BACKOFF_LEVEL", kind=Kind.INT, default="5", unit="power", low=0, high=1_000_000, group="reconnect",
             text="The power of BASE_BACKOFF to go on with then."),
-        Key(name="WS_PING_INTERVAL", kind=Kind.FLOAT, default="20", unit="s", low=0.1, high=3600, group="reconnect",
+        Key(name="WS_PING_INTERVAL", kind=Kind.FLOAT, default="20", unit="s", low=0, least=0.1, zero=True, high=3600,
+            group="reconnect",
             text="How often the venue is expected to ping; on venues that do not, how often hoga does."),
-        Key(name="WS_PING_TIMEOUT", kind=Kind.FLOAT, default="20", unit="s", low=0.1, high=3600, group="reconnect",
+        Key(name="WS_PING_TIMEOUT", kind=Kind.FLOAT, default="20", unit="s", low=0, least=0.1, zero=True, high=3600,
+            group="reconnect",
             text="Silence beyond the ping interval after which a connection is given up."),
         Key(name="PORTS", kind=Kind.PORTS, default="9443,443", group="reconnect",
             text="Ports that {port} in a URL takes in turn, one further at each connect."),
-        Key(name="PORT_CYCLING_PERIOD_HRS", kind=Kind.FLOAT, default="12", unit="hours", low=0.001, high=23.9, group="reconnect",
+        Key(name="PORT_CYCLING_PERIOD_HRS", kind=Kind.FLOAT, default="12", unit="hours", low=0, least=0.001, high=23.9, group="reconnect",
             text="Age at which a connection is replaced by a fresh one, before the venue cuts it at 24 h."),
         Key(name="BACK_UP_READY_AHEAD_SEC", kind=Kind.FLOAT, default="60", unit="s", low=0, high=3600, group="reconnect",
             text="How long before that age its successor is opened."),
@@ -168,9 +189,9 @@ def _endpoints() -> list[Key]:
 
 def _credentials() -> list[Key]:
     return [
-        Key(name="API_KEY", kind=Kind.SECRET, default="", group="credentials", private=True, text="API key (or access key)."),
-        Key(name="API_SECRET", kind=Kind.SECRET, default="", group="credentials", private=True, text="API secret (or secret key)."),
-        Key(name="PRIVATE_KEY_FILE", kind=Kind.FILE, default="", group="credentials", private=True, text="PEM file of an Ed25519 key."),
+        Key(name="API_KEY", kind=Kind.SECRET, default="", group="credentials", text="API key (or access key)."),
+        Key(name="API_SECRET", kind=Kind.SECRET, default="", group="credentials", text="API secret (or secret key)."),
+        Key(name="PRIVATE_KEY_FILE", kind=Kind.SECRET_FILE, default="", group="credentials", text="PEM file of an Ed25519 key."),
     ]
 
 
@@ -178,7 +199,7 @@ def _dashboard() -> list[Key]:
     program = Scope.PROGRAM
     return [
         Key(name="DASHBOARD_HOST", kind=Kind.HOST, default="127.0.0.1", scope=program, group="dashboard",
-            text="Address the dashboard listens on; any but a loopback address needs DASHBOARD_TOKEN."),
+            text="Address the dashboard listens on; any but a loopback address needs a DASHBOARD_TOKEN of 16 letters or more."),
         Key(name="DASHBOARD_PORT_NUMBER", kind=Kind.INT, default="8000", low=0, high=65_535, scope=program, group="dashboard",
             text="Port of the dashboard; 0 lets the system choose."),
         Key(name="DASHBOARD_STREAM_INTERVAL", kind=Kind.FLOAT, default="0.1", unit="s", low=0.01, high=60, scope=program,
@@ -188,7 +209,7 @@ def _dashboard() -> list[Key]:
         Key(name="MAX_DASHBOARD_SESSION_SEC", kind=Kind.FLOAT, default="0", unit="s", low=0, high=31_536_000, scope=program,
             group="dashboard", text="Longest session of a viewer; 0 is unlimited."),
         Key(name="DASHBOARD_TOKEN", kind=Kind.SECRET, default="", scope=program, group="dashboard", text="What a viewer must present."),
-        Key(name="NOTIFY_URLS", kind=Kind.SECRET, default="", scope=program, group="dashboard",
+        Key(name="NOTIFY_URLS", kind=Kind.SECRET, default="", scope=program, group="dashboard", several=True,
             text="Where alerts are sent: addresses of apprise, separated by blanks (needs hoga[notify])."),
         Key(name="DASHBOARD_NAMES", kind=Kind.WORDS, default="localhost", scope=program, group="dashboard",
             text="Host names under which viewers reach the dashboard, behind a reverse proxy for instance."),
@@ -253,7 +274,8 @@ def expectation(key: Key) -> str:
         case Kind.INT | Kind.FLOAT:
             unit = f" ({key.unit})" if key.unit else ""
             divides = f" that divides {key.divides}" if key.divides else ""
-            return f"a {key.kind.value} from {key.low:.12g} to {key.high:.12g}{unit}{divides}"
+            zero = ", 0 for the default" if key.zero else ""
+            return f"a {key.kind.value} from {key.low:.12g} to {key.high:.12g}{unit}{divides}{zero}"
         case Kind.CHOICE:
             return f"one of {', '.join(key.choices)}"
         case Kind.SWITCH:
@@ -264,7 +286,7 @@ def expectation(key: Key) -> str:
             return "ports from 1 to 65535, separated by commas"
         case Kind.FOLDER:
             return "a folder"
-        case Kind.FILE:
+        case Kind.FILE | Kind.SECRET_FILE:
             return "a file that exists"
         case Kind.WS_URL:
             return "ws:// or wss:// with a host, perhaps a port or {port}, and no path"
@@ -273,4 +295,4 @@ def expectation(key: Key) -> str:
         case Kind.HOST:
             return "a host name or an IP address"
         case Kind.SECRET:
-            return "text without spaces"
+            return "texts separated by blanks" if key.several else "text without spaces"

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from hoga.app.config.keys import BY_NAME, KEYS, Key, Kind, Scope, expectation
-from hoga.app.config.model import Config, ProgramConfig, Setting, VenueConfig
+from hoga.app.config.model import Config, ConfigNote, ProgramConfig, Setting, VenueConfig
 from hoga.app.config.parse import Assignment, Origin, nearest_name, parse_environment, parse_file, parse_overrides
-from hoga.app.config.values import Value, is_loopback, read_value
-from hoga.app.streams import plan_streams
+from hoga.app.config.values import Value, is_loopback, nearest_number, read_value, sensible
+from hoga.app.streams import named, plan_streams
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.secret import Secret
 from hoga.venues.endpoints import CLASSIC_VENUE, VENUE_DEFAULTS, VenueDefaults
@@ -28,6 +28,9 @@ __all__ = ["DEFAULT_FILE", "find_config", "load_config"]
 
 DEFAULT_FILE = Path("hoga.conf")
 """What is read when no `-c` is given and it exists."""
+
+SHORTEST_TOKEN = 16
+"""Letters of a DASHBOARD_TOKEN, where others can reach the dashboard."""
 
 _DATA_ROOT = Path("data")
 _DEFAULT = Origin(0, "default")
@@ -68,24 +71,44 @@ def load_config(
         ConfigError: with every mistake at once.
     """
     text, mistakes = _read(path)
-    from_file, sections, more = parse_file(text, where=str(path), venues=venues, classic_venue=classic_venue)
-    mistakes += more
-    from_environment, more = parse_environment(environ, venues=venues)
-    mistakes += more
-    from_overrides, more = parse_overrides(overrides, venues=venues)
-    mistakes += more
-    assignments = [*from_overrides, *from_environment, *from_file]
-    values, more = _read_values(assignments)
-    mistakes += more + _exposed(assignments, path) + _divided(assignments)
-    active = _active(assignments, sections, venues, classic_venue)
+    file = parse_file(text, where=str(path), venues=venues, classic_venue=classic_venue)
+    environment, command = parse_environment(environ, venues=venues), parse_overrides(overrides, venues=venues)
+    notes = [*command.notes, *environment.notes, *file.notes]
+    assignments = [*command.assignments, *environment.assignments, *file.assignments]
+    lenient = _Leniency(notes, classic=file.classic)
+    values, more = _read_values(assignments, lenient)
+    mistakes += command.mistakes + environment.mistakes + file.mistakes + more + _exposed(assignments, path) + _divided(assignments)
+    active = _active(assignments, file.sections, venues, classic_venue)
     if mistakes:
         raise _error(mistakes)
     resolved = {name: _resolve(name, values, defaults, data_dir) for name, defaults in venues.items()}
     recorded = {name: resolved[name] for name in active}
-    mistakes = _contradictions(recorded) + _unknown_streams(recorded)
+    mistakes = _contradictions(recorded, lenient) + _unknown_streams(recorded)
     if mistakes:
         raise _error(mistakes)
-    return _build(path, resolved, active, data_dir)
+    _note_open_key_files(recorded, notes)
+    notes.sort(key=lambda note: (note.where, note.line or 0))
+    return _build(path, resolved, active, data_dir, tuple(dict.fromkeys(notes)))
+
+
+class _Leniency:
+    """What may be made good instead of refused: anything but what is recorded, where, and secrets, in the classic recorder's file."""
+
+    def __init__(self, notes: list[ConfigNote], *, classic: bool) -> None:
+        self._notes = notes
+        self._classic = classic
+
+    def forgives(self, key: Key, origin: Origin) -> bool:
+        return self._classic and origin.rank == 1 and key.group != "what" and not key.secret
+
+    def note(self, origin: Origin, label: str, text: str) -> None:
+        """One note for each assignment: what is found later is added, or stands for what was found of its value before."""
+        for place, known in enumerate(self._notes):
+            if (known.where, known.line, known.key) == (origin.where, origin.line, label) and origin.line is not None:
+                told = text if known.text.startswith("taken as") else f"{known.text}; {text}"
+                self._notes[place] = ConfigNote(known.where, known.line, label, told)
+                return
+        self._notes.append(ConfigNote(origin.where, origin.line, label, text))
 
 
 def _read(path: Path | None) -> tuple[str, list[ConfigMistake]]:
@@ -99,15 +122,28 @@ def _read(path: Path | None) -> tuple[str, list[ConfigMistake]]:
         return "", [ConfigMistake(str(path), None, "file", error.strerror or str(error), "a file that can be read")]
 
 
-def _read_values(assignments: list[Assignment]) -> tuple[list[tuple[Assignment, Value]], list[ConfigMistake]]:
+def _read_values(assignments: list[Assignment], lenient: _Leniency) -> tuple[list[tuple[Assignment, Value]], list[ConfigMistake]]:
     values: list[tuple[Assignment, Value]] = []
     mistakes: list[ConfigMistake] = []
     for entry in assignments:
         key = BY_NAME[entry.key]
         try:
-            values.append((entry, read_value(key, entry.text)))
+            value = read_value(key, entry.text)
         except ValueError:
-            mistakes.append(_mistake(entry, _shown(key, entry.text), expectation(key), nearest_name(entry.text, key.choices)))
+            if not lenient.forgives(key, entry.origin):
+                mistakes.append(_mistake(entry, _shown(key, entry.text), expectation(key), nearest_name(entry.text, key.choices)))
+                continue
+            try:
+                value = nearest_number(key, entry.text)
+            except (ValueError, StopIteration):
+                lenient.note(entry.origin, entry.label, f"is left alone: found {_shown(key, entry.text)}, expected {expectation(key)}")
+                continue
+            lenient.note(entry.origin, entry.label, f"taken as {_text(value)}: {entry.text} is out of range")
+        taken = sensible(key, value)
+        if taken != value:
+            why = "0 is hoga's own rule" if key.zero and value == 0 else f"less than {key.least:g} makes no sense"
+            lenient.note(entry.origin, entry.label, f"taken as {_text(taken)}: {why}")
+        values.append((entry, taken))
     return values, mistakes
 
 
@@ -115,15 +151,26 @@ def _exposed(assignments: list[Assignment], path: Path | None) -> list[ConfigMis
     readable = path is not None and path.exists() and os.name == "posix" and bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
     mistakes = []
     for entry in assignments:
-        if not BY_NAME[entry.key].private:
+        key = BY_NAME[entry.key]
+        if not key.secret or not entry.text:
             continue
-        if entry.venue is None:
+        if key.account and entry.venue is None:
             mistakes.append(_mistake(entry, "a credential for every venue", f"one venue's: HOGA_VENUE__{entry.key} or its section"))
         elif entry.origin.rank == 3:
-            mistakes.append(_mistake(entry, "a credential on the command line", "the environment or a file with mode 0600"))
+            variable = f"HOGA_{entry.venue.upper().replace('-', '_')}__{key.name}" if entry.venue else f"HOGA_{key.name}"
+            mistakes.append(_mistake(entry, "a secret on the command line, which others can see", f"{variable} or a file with mode 0600"))
         elif entry.origin.rank == 1 and readable:
-            mistakes.append(_mistake(entry, "a credential in a file others can read", f"mode 0600 (chmod 600 {path})"))
+            mistakes.append(_mistake(entry, "a secret in a file others can read", f"mode 0600 (chmod 600 {path})"))
     return mistakes
+
+
+def _note_open_key_files(recorded: Mapping[str, _Resolved], notes: list[ConfigNote]) -> None:
+    """A private key that others on the machine can read."""
+    for keys in recorded.values():
+        for key in KEYS:
+            value, origin = keys[key.name]
+            if key.kind is Kind.SECRET_FILE and isinstance(value, Path) and os.name == "posix" and value.stat().st_mode & 0o077:
+                notes.append(ConfigNote(origin.where, origin.line, key.name, f"others can read {value}: chmod 600 {value}"))
 
 
 def _divided(assignments: list[Assignment]) -> list[ConfigMistake]:
@@ -139,7 +186,7 @@ def _divided(assignments: list[Assignment]) -> list[ConfigMistake]:
 
 
 def _active(assignments: list[Assignment], sections: set[str], venues: Mapping[str, VenueDefaults], classic: str) -> tuple[str, ...]:
-    named = {entry.venue for entry in assignments if not BY_NAME[entry.key].private} | sections
+    named = {entry.venue for entry in assignments if not BY_NAME[entry.key].account} | sections
     return tuple(name for name in venues if name in named) or (classic,)
 
 
@@ -179,30 +226,69 @@ def _folder(folder: Path, venue: str, data_dir: Path | None) -> Path:
     return data_dir / inside
 
 
-def _contradictions(resolved: Mapping[str, _Resolved]) -> list[ConfigMistake]:
-    """Values that are each right and do not go together."""
+def _contradictions(resolved: Mapping[str, _Resolved], lenient: _Leniency) -> list[ConfigMistake]:
+    """Values that are each right and do not go together. Those that can be made to go together are, with a note."""
     mistakes = []
     folders: dict[tuple[str, Path], str] = {}
     for venue, keys in resolved.items():
-        for smaller, larger, factor in (
-            ("BASE_BACKOFF", "MAX_BACKOFF", 1.0),
-            ("LATENCY_SAMPLE_MIN", "LATENCY_DEQUE_SIZE", 1.0),
-            ("BACK_UP_READY_AHEAD_SEC", "PORT_CYCLING_PERIOD_HRS", 3600.0),
+        for smaller, larger in (
+            ("BASE_BACKOFF", "MAX_BACKOFF"),
+            ("LATENCY_SAMPLE_MIN", "LATENCY_DEQUE_SIZE"),
         ):
-            low, high = _float(keys, smaller), _float(keys, larger) * factor
-            if low > high:
+            low, high, origin = _float(keys, smaller), _float(keys, larger), keys[smaller][1]
+            if low <= high:
+                continue
+            if origin == _DEFAULT or lenient.forgives(BY_NAME[smaller], origin):
+                keys[smaller] = keys[larger][0], keys[larger][1] if origin == _DEFAULT else origin
+                lenient.note(keys[smaller][1], smaller, f"taken as {high:g}: no more than {larger}")
+            else:
                 mistakes.append(_conflict(keys, smaller, f"{low:g}", f"at most {larger} ({high:g})"))
+        _stretch(keys, lenient)
         for name in ("LOB_DIR", "CHART_DIR"):
             folder = Path(str(keys[name][0]))
             other = folders.setdefault((name, folder), venue)
             if other != venue:
                 found = f"{folder} for {other} and {venue}"
                 mistakes.append(_conflict(keys, name, found, "a folder of its own for each venue: use <venue>"))
-    first = next(iter(resolved.values()))
-    if not is_loopback(str(first["DASHBOARD_HOST"][0])) and not first["DASHBOARD_TOKEN"][0]:
-        host = str(first["DASHBOARD_HOST"][0])
-        mistakes.append(_conflict(first, "DASHBOARD_HOST", f"{host} without a DASHBOARD_TOKEN", "a loopback address, or a token as well"))
-    return mistakes
+    return mistakes + _open_doors(next(iter(resolved.values())), lenient)
+
+
+def _stretch(keys: _Resolved, lenient: _Leniency) -> None:
+    """A connection cannot be replaced sooner than its successor is made ready."""
+    ahead, period = _float(keys, "BACK_UP_READY_AHEAD_SEC"), _float(keys, "PORT_CYCLING_PERIOD_HRS") * 3600.0
+    ahead_from, period_from = keys["BACK_UP_READY_AHEAD_SEC"][1], keys["PORT_CYCLING_PERIOD_HRS"][1]
+    if ahead <= period:
+        return
+    if ahead_from == _DEFAULT:
+        keys["BACK_UP_READY_AHEAD_SEC"] = period / 2, period_from
+        lenient.note(
+            period_from, "PORT_CYCLING_PERIOD_HRS", f"taken as {period / 3600:.4g}, and BACK_UP_READY_AHEAD_SEC as {period / 2:.4g}"
+        )
+    else:
+        keys["PORT_CYCLING_PERIOD_HRS"] = 2 * ahead / 3600.0, period_from
+        where = period_from if period_from != _DEFAULT else ahead_from
+        why = f"a successor made ready {ahead:g} s ahead needs the time"
+        lenient.note(where, "PORT_CYCLING_PERIOD_HRS", f"taken as {2 * ahead / 3600.0:.4g} hours ({2 * ahead:g} s): {why}")
+
+
+def _open_doors(keys: _Resolved, lenient: _Leniency) -> list[ConfigMistake]:
+    """A dashboard that others can reach, without a token that keeps them out."""
+    host, token = str(keys["DASHBOARD_HOST"][0]), keys["DASHBOARD_TOKEN"][0]
+    letters = len(token.reveal()) if isinstance(token, Secret) else 0
+    if is_loopback(host) or letters >= SHORTEST_TOKEN:
+        return []
+    if letters:
+        return [
+            _conflict(
+                keys, "DASHBOARD_TOKEN", f"{letters} letters", f"{SHORTEST_TOKEN} or more for {host}: `openssl rand -hex 16` makes one"
+            )
+        ]
+    origin = keys["DASHBOARD_HOST"][1]
+    if lenient.forgives(BY_NAME["DASHBOARD_HOST"], origin):
+        keys["DASHBOARD_HOST"] = BY_NAME["DASHBOARD_HOST"].default, origin
+        lenient.note(origin, "DASHBOARD_HOST", f"taken as {keys['DASHBOARD_HOST'][0]}: {host} needs a DASHBOARD_TOKEN")
+        return []
+    return [_conflict(keys, "DASHBOARD_HOST", f"{host} without a DASHBOARD_TOKEN", "a loopback address, or a token as well")]
 
 
 def _unknown_streams(resolved: Mapping[str, _Resolved]) -> list[ConfigMistake]:
@@ -213,7 +299,7 @@ def _unknown_streams(resolved: Mapping[str, _Resolved]) -> list[ConfigMistake]:
         if spec is None or not isinstance(symbols, tuple) or not isinstance(streams, tuple):
             continue
         try:
-            plan_streams(spec, tuple(map(str, symbols)), tuple(map(str, streams)), where=venue)
+            plan_streams(spec, named(tuple(map(str, symbols))), tuple(map(str, streams)), where=venue)
         except ConfigError as error:
             origins = [(keys[mistake.key][1], mistake) for mistake in error.mistakes]
             mistakes += [replace(mistake, where=origin.where, line=origin.line) for origin, mistake in origins]
@@ -231,7 +317,9 @@ def _conflict(keys: _Resolved, name: str, found: str, expected: str) -> ConfigMi
     return ConfigMistake(origin.where, origin.line, name, found, expected)
 
 
-def _build(path: Path | None, resolved: Mapping[str, _Resolved], active: tuple[str, ...], data_dir: Path | None) -> Config:
+def _build(
+    path: Path | None, resolved: Mapping[str, _Resolved], active: tuple[str, ...], data_dir: Path | None, notes: tuple[ConfigNote, ...]
+) -> Config:
     root = data_dir or _DATA_ROOT
     configs = {}
     for venue, keys in resolved.items():
@@ -240,7 +328,7 @@ def _build(path: Path | None, resolved: Mapping[str, _Resolved], active: tuple[s
     program = {field: getattr(configs[active[0]], field) for field in ProgramConfig.__struct_fields__}
     settings = [_setting(key, None, resolved[active[0]]) for key in KEYS if key.scope is Scope.PROGRAM]
     settings += [_setting(key, venue, resolved[venue]) for venue in active for key in KEYS if key.scope is Scope.VENUE]
-    return Config(path=path, program=ProgramConfig(**program), venues=configs, active=active, settings=tuple(settings))
+    return Config(path=path, program=ProgramConfig(**program), venues=configs, active=active, settings=tuple(settings), notes=notes)
 
 
 def _setting(key: Key, venue: str | None, keys: _Resolved) -> Setting:

@@ -9,7 +9,23 @@ import msgspec
 
 from hoga.core.secret import Secret
 
-__all__ = ["Config", "ProgramConfig", "Setting", "VenueConfig"]
+__all__ = ["Config", "ConfigNote", "ProgramConfig", "Setting", "VenueConfig"]
+
+
+class ConfigNote(msgspec.Struct, frozen=True):
+    """What was read otherwise than it stands there: an old name, a number that was raised, a key that means nothing any more.
+
+    It stops nothing. `line` is None for what the environment or the command line says.
+    """
+
+    where: str
+    line: int | None
+    key: str
+    text: str
+
+    def __str__(self) -> str:
+        place = self.where if self.line is None else f"{self.where}:{self.line}"
+        return f"{place}: {self.key}: {self.text}"
 
 
 class ProgramConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,20 +121,28 @@ class Config:
     """The configuration of a process. Immutable.
 
     `active_venues` are those that something configures, or the classic one when nothing does. `path` is the file
-    that was read, None when there was none.
+    that was read, None when there was none. `notes`: what was read otherwise than it was written, each worth one warning.
     """
 
     def __init__(self, *, path: Path | None, program: ProgramConfig, venues: Mapping[str, VenueConfig], active: tuple[str, ...],
-                 settings: tuple[Setting, ...]) -> None:  # fmt: skip
+                 settings: tuple[Setting, ...], notes: tuple[ConfigNote, ...] = ()) -> None:  # fmt: skip
         self.path = path
         self.program = program
         self.active_venues = active
         self.settings = settings
+        self.notes = notes
         self._venues = dict(venues)
 
     def venue(self, name: str) -> VenueConfig:
         """Every key as it holds for the venue `name`, active or not. Raises KeyError for an unknown venue."""
         return self._venues[name]
+
+    def with_symbols(self, symbols: Mapping[str, tuple[str, ...]]) -> Config:
+        """The same with other symbols for the venues named."""
+        venues = {name: msgspec.structs.replace(venue, symbols=symbols.get(name, venue.symbols)) for name, venue in self._venues.items()}
+        return Config(
+            path=self.path, program=self.program, venues=venues, active=self.active_venues, settings=self.settings, notes=self.notes
+        )
 
     def __repr__(self) -> str:
         return f"<Config {self.path or 'defaults'} {','.join(self.active_venues)}>"

@@ -4,8 +4,8 @@
     environment   HOGA_KEY, HOGA_VENUE__KEY (dashes of the venue's name as underscores)
     command line  --set KEY=VALUE, --set VENUE.KEY=VALUE
 
-A file without sections is the classic recorder's and configures the classic venue. A parser never stops at a
-mistake: it returns what it understood and every mistake it met.
+A file without sections is the classic recorder's and configures the classic venue. A key's old names are read wherever keys
+are (`classic`). A parser never stops at a mistake: it returns what it understood, every mistake and every note.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
+from hoga.app.config.classic import ALIASES, RETIRED, is_classic
 from hoga.app.config.keys import BY_NAME
+from hoga.app.config.model import ConfigNote
 from hoga.core.errors import ConfigMistake
 
-__all__ = ["RESERVED_ENVIRONMENT", "Assignment", "Origin", "nearest_name", "parse_environment", "parse_file", "parse_overrides"]
+__all__ = ["RESERVED_ENVIRONMENT", "Assignment", "Origin", "Parsed", "nearest_name", "parse_environment", "parse_file", "parse_overrides"]
 
 RESERVED_ENVIRONMENT = frozenset({"HOGA_PYTHON", "HOGA_CONFIG"})
 """Names that begin like configuration and are not: the interpreter of the bootstrap, and the default of `-c`."""
@@ -39,13 +41,14 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class Assignment(msgspec.Struct, frozen=True):
-    """One `KEY = VALUE`. `venue` is None for a global one. `label` is the key as the user wrote it."""
+    """One `KEY = VALUE`. `venue` is None for a global one. `label` is the key as the user wrote it, `old` its old name where it is one."""
 
     venue: str | None
     key: str
     text: str
     origin: Origin
     label: str
+    old: str | None = None
 
 
 def nearest_name(name: str, names: Collection[str]) -> str | None:
@@ -55,9 +58,17 @@ def nearest_name(name: str, names: Collection[str]) -> str | None:
     return by_folded[hits[0]] if hits else None
 
 
-def parse_file(
-    text: str, *, where: str, venues: Collection[str], classic_venue: str
-) -> tuple[list[Assignment], set[str], list[ConfigMistake]]:
+class Parsed(msgspec.Struct):
+    """What one source says. `sections`: venues that have one, or the classic one. `classic`: the classic recorder's own file."""
+
+    assignments: list[Assignment] = msgspec.field(default_factory=list)
+    mistakes: list[ConfigMistake] = msgspec.field(default_factory=list)
+    notes: list[ConfigNote] = msgspec.field(default_factory=list)
+    sections: set[str] = msgspec.field(default_factory=set)
+    classic: bool = False
+
+
+def parse_file(text: str, *, where: str, venues: Collection[str], classic_venue: str) -> Parsed:
     """Read a configuration file.
 
     Args:
@@ -65,80 +76,145 @@ def parse_file(
         where: the file's name, for origins and mistakes.
         venues: known venues, which are the known sections.
         classic_venue: what a file without sections is about.
-
-    Returns:
-        (assignments, venues that have a section or are the classic one, mistakes).
     """
-    found: list[Assignment] = []
-    mistakes: list[ConfigMistake] = []
-    sections: set[str] = set()
+    parsed = Parsed()
     venue: str | None = None
-    known_section = True
+    known_section, has_section = True, False
+    labels: list[str] = []
     for number, raw in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
         line = raw.strip()
         if not line or line.startswith("#"):
             continue
         if line.startswith("["):
+            has_section = True
             name = _without_comment(line).strip("[] \t").lower()
             known_section = name in venues and _without_comment(line).endswith("]")
             if known_section:
                 venue = name
-                sections.add(name)
+                parsed.sections.add(name)
             else:
-                mistakes.append(_unknown_section(name, venues, where, number))
+                parsed.mistakes.append(_unknown_section(name, venues, where, number))
         elif known_section:
-            _assign(line, venue, Origin(1, where, number), found, mistakes)
-    if not sections and known_section:
-        found = [msgspec.structs.replace(entry, venue=classic_venue) for entry in found]
-        sections = {classic_venue} if found else set()
-    return found, sections, mistakes + _doubles(found)
+            labels.append(line.partition("=")[0].strip())
+            _assign(line, venue, Origin(1, where, number), parsed)
+    if not has_section:
+        parsed.classic = is_classic(labels)
+        parsed.assignments = [msgspec.structs.replace(entry, venue=classic_venue) for entry in parsed.assignments]
+        parsed.sections = {classic_venue} if parsed.assignments else set()
+    parsed.assignments = _without_old_names(parsed.assignments, parsed.notes)
+    if parsed.classic:
+        parsed.notes += [_unread(mistake) for mistake in parsed.mistakes]
+        parsed.mistakes = []
+        parsed.assignments = _last_ones(parsed.assignments, parsed.notes)
+    else:
+        parsed.mistakes += _doubles(parsed.assignments)
+    return parsed
 
 
-def parse_environment(environ: Mapping[str, str], *, venues: Collection[str]) -> tuple[list[Assignment], list[ConfigMistake]]:
+def parse_environment(environ: Mapping[str, str], *, venues: Collection[str]) -> Parsed:
     """The assignments in the environment. A variable that begins with `HOGA_` and names no key is a mistake."""
-    found: list[Assignment] = []
-    mistakes: list[ConfigMistake] = []
+    parsed = Parsed()
     by_variable = {venue.upper().replace("-", "_"): venue for venue in venues}
     for variable, text in sorted(environ.items()):
         if not variable.startswith(_PREFIX) or variable in RESERVED_ENVIRONMENT:
             continue
         scope, separator, key = variable.removeprefix(_PREFIX).rpartition("__")
         venue = by_variable.get(scope) if separator else None
-        if (separator and venue is None) or key not in BY_NAME:
-            mistakes.append(_unknown_variable(variable, by_variable))
+        if (separator and venue is None) or not _is_known(key):
+            parsed.mistakes.append(_unknown_variable(variable, by_variable))
         else:
-            found.append(Assignment(venue, key, text.strip(), Origin(2, "environment"), variable))
-    return found, mistakes
+            _take(Assignment(venue, key, text.strip(), Origin(2, "environment"), variable), parsed)
+    parsed.assignments = _without_old_names(parsed.assignments, parsed.notes)
+    return parsed
 
 
-def parse_overrides(overrides: list[str], *, venues: Collection[str]) -> tuple[list[Assignment], list[ConfigMistake]]:
+def parse_overrides(overrides: list[str], *, venues: Collection[str]) -> Parsed:
     """The assignments of `--set`, each `KEY=VALUE` or `VENUE.KEY=VALUE`; of two for one key the later holds."""
-    found: dict[tuple[str | None, str], Assignment] = {}
-    mistakes: list[ConfigMistake] = []
+    parsed = Parsed()
     for override in overrides:
         label, equals, text = override.partition("=")
         scope, dot, key = label.strip().rpartition(".")
         venue, key = (scope.lower() if dot else None), key.upper()
         if not equals or not key:
-            mistakes.append(ConfigMistake("--set", None, override, "no KEY=VALUE", "KEY=VALUE or VENUE.KEY=VALUE"))
+            parsed.mistakes.append(ConfigMistake("--set", None, override, "no KEY=VALUE", "KEY=VALUE or VENUE.KEY=VALUE"))
         elif venue is not None and venue not in venues:
-            mistakes.append(ConfigMistake("--set", None, label, f"venue {venue}", _one_of(venues), nearest_name(venue, venues)))
-        elif key not in BY_NAME:
-            mistakes.append(ConfigMistake("--set", None, label, "an unknown key", "a known key", nearest_name(key, BY_NAME)))
+            parsed.mistakes.append(ConfigMistake("--set", None, label, f"venue {venue}", _one_of(venues), nearest_name(venue, venues)))
+        elif not _is_known(key):
+            parsed.mistakes.append(ConfigMistake("--set", None, label, "an unknown key", "a known key", nearest_name(key, BY_NAME)))
         else:
-            found[venue, key] = Assignment(venue, key, _unquoted(text.strip()), Origin(3, "--set"), label.strip())
-    return list(found.values()), mistakes
+            _take(Assignment(venue, key, _unquoted(text.strip()), Origin(3, "--set"), label.strip()), parsed)
+    latest = {(entry.venue, entry.key, entry.old): entry for entry in parsed.assignments}
+    parsed.assignments = _without_old_names(list(latest.values()), parsed.notes)
+    return parsed
 
 
-def _assign(line: str, venue: str | None, origin: Origin, found: list[Assignment], mistakes: list[ConfigMistake]) -> None:
+def _assign(line: str, venue: str | None, origin: Origin, parsed: Parsed) -> None:
     label, equals, rest = line.partition("=")
     label = label.strip()
     if not equals:
-        mistakes.append(ConfigMistake(origin.where, origin.line, _shown(line), "no `=`", "KEY = VALUE"))
-    elif label.upper() not in BY_NAME:
-        mistakes.append(ConfigMistake(origin.where, origin.line, label, "an unknown key", "a known key", nearest_name(label, BY_NAME)))
+        parsed.mistakes.append(ConfigMistake(origin.where, origin.line, _shown(line), "no `=`", "KEY = VALUE"))
+    elif not _is_known(label.upper()):
+        parsed.mistakes.append(
+            ConfigMistake(origin.where, origin.line, label, "an unknown key", "a known key", nearest_name(label, BY_NAME))
+        )
     else:
-        found.append(Assignment(venue, label.upper(), _value_of(rest.strip()), origin, label))
+        _take(Assignment(venue, label.upper(), _value_of(rest.strip()), origin, label), parsed)
+
+
+def _is_known(key: str) -> bool:
+    return key in BY_NAME or key in ALIASES or key in RETIRED
+
+
+def _take(entry: Assignment, parsed: Parsed) -> None:
+    """Keep `entry` under the key's name of today; what means nothing any more becomes a note."""
+    if entry.key in RETIRED:
+        parsed.notes.append(_note(entry, f"means nothing to hoga: {RETIRED[entry.key]}"))
+    elif entry.key in ALIASES:
+        alias = ALIASES[entry.key]
+        entry = msgspec.structs.replace(entry, key=alias.key, text=alias.convert(entry.text), old=entry.key)
+        parsed.assignments.append(entry)
+        parsed.notes.append(_note(entry, f"is {alias.key} now; taken as {alias.key} = {entry.text}"))
+    else:
+        parsed.assignments.append(entry)
+
+
+def _without_old_names(found: list[Assignment], notes: list[ConfigNote]) -> list[Assignment]:
+    """One name for each key: its own beats an old one, of old ones the first of `ALIASES`."""
+    order: dict[str | None, int] = {None: 0, **{name: place for place, name in enumerate(ALIASES, start=1)}}
+    best: dict[tuple[str | None, str], Assignment] = {}
+    for entry in found:
+        other = best.setdefault((entry.venue, entry.key), entry)
+        if order[entry.old] < order[other.old]:
+            best[entry.venue, entry.key] = entry
+    kept = []
+    for entry in found:
+        winner = best[entry.venue, entry.key]
+        if entry.old == winner.old:
+            kept.append(entry)
+        else:
+            notes.append(_note(entry, f"is left alone: {winner.label} says it"))
+    return kept
+
+
+def _last_ones(found: list[Assignment], notes: list[ConfigNote]) -> list[Assignment]:
+    """As the classic recorder read its file: of two values for one key the last one holds."""
+    last = {(entry.venue, entry.key): entry for entry in found}
+    for entry in found:
+        holds = last[entry.venue, entry.key]
+        if holds is not entry and holds.text != entry.text:
+            notes.append(_note(entry, f"is left alone: line {holds.origin.line} says it again"))
+    return list(last.values())
+
+
+def _note(entry: Assignment, text: str) -> ConfigNote:
+    return ConfigNote(entry.origin.where, entry.origin.line, entry.label, text)
+
+
+def _unread(mistake: ConfigMistake) -> ConfigNote:
+    nearest = f"; did you mean {mistake.nearest}?" if mistake.nearest else ""
+    return ConfigNote(
+        mistake.where, mistake.line, mistake.key, f"is left alone: found {mistake.found}, expected {mistake.expected}{nearest}"
+    )
 
 
 def _value_of(rest: str) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from hoga.app.config.keys import Key, Kind
 from hoga.core.secret import Secret
 
-__all__ = ["Value", "is_loopback", "read_value"]
+__all__ = ["Value", "is_loopback", "nearest_number", "read_value", "sensible"]
 
 _HOST = re.compile(r"^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$")
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
@@ -41,7 +41,7 @@ def read_value(key: Key, text: str) -> Value:
             return tuple(_port(part) for part in _words(text))
         case Kind.FOLDER:
             return _folder(text)
-        case Kind.FILE:
+        case Kind.FILE | Kind.SECRET_FILE:
             return _file(text)
         case Kind.WS_URL:
             return _url(text, ("ws", "wss"))
@@ -50,7 +50,28 @@ def read_value(key: Key, text: str) -> Value:
         case Kind.HOST:
             return _host(text)
         case Kind.SECRET:
-            return _secret(text)
+            return _secret(key, text)
+
+
+def sensible(key: Key, value: Value) -> Value:
+    """`value`, or what it is raised to where `key` takes it but hoga does not do it: the default for 0, else `least`."""
+    if not isinstance(value, int | float) or key.least is None or value >= key.least:
+        return value
+    return read_value(key, key.default) if key.zero and value == 0 and key.default else key.least
+
+
+def nearest_number(key: Key, text: str) -> Value:
+    """The nearest value that `key` takes, for a number out of its range. Raises ValueError when `text` is no number."""
+    number = float(text)
+    if number != number or key.low is None or key.high is None:
+        raise ValueError(text)
+    bounded = min(max(number, key.low), key.high)
+    if key.kind is Kind.FLOAT:
+        return bounded
+    whole = int(bounded)
+    if key.divides:
+        whole = next(each for each in range(max(whole, 1), 0, -1) if key.divides % each == 0)
+    return whole
 
 
 def is_loopback(host: str) -> bool:
@@ -133,7 +154,7 @@ def _host(text: str) -> str:
     return text
 
 
-def _secret(text: str) -> Secret:
-    if any(char.isspace() for char in text):
+def _secret(key: Key, text: str) -> Secret:
+    if not key.several and any(char.isspace() for char in text):
         raise ValueError(text)
     return Secret(text)

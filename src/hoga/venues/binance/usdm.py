@@ -116,6 +116,7 @@ USDM = VenueSpec(
     reply=wire.reply,
     server_time_ms=wire.server_time_ms,
     symbols=wire.symbols,
+    quotes=wire.quotes,
     is_symbol=wire.is_symbol,
     channels={
         DataType.ORDERBOOK: "depth20@100ms",

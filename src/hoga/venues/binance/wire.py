@@ -16,7 +16,19 @@ from hoga.core.jsontext import is_object
 from hoga.core.streams import Stream
 from hoga.venues.spec import ChannelSpec
 
-__all__ = ["INTERVALS", "Table", "control", "is_shutdown_notice", "is_symbol", "reply", "server_time_ms", "split", "stream_path", "symbols"]
+__all__ = [
+    "INTERVALS",
+    "Table",
+    "control",
+    "is_shutdown_notice",
+    "is_symbol",
+    "quotes",
+    "reply",
+    "server_time_ms",
+    "split",
+    "stream_path",
+    "symbols",
+]
 
 INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M")
 """Candle intervals of every product."""
@@ -58,6 +70,7 @@ class _Time(msgspec.Struct):
 class _Instrument(msgspec.Struct):
     symbol: str
     status: str = "TRADING"
+    quote: str = msgspec.field(name="quoteAsset", default="")
 
 
 class _Instruments(msgspec.Struct):
@@ -144,3 +157,8 @@ def server_time_ms(body: bytes) -> int:
 def symbols(body: bytes) -> dict[str, str]:
     """Symbol → status, from exchangeInfo."""
     return {each.symbol: each.status for each in _instruments.decode(body).symbols}
+
+
+def quotes(body: bytes) -> dict[str, str]:
+    """Symbol → the asset it is paid in, from exchangeInfo."""
+    return {each.symbol: each.quote for each in _instruments.decode(body).symbols}

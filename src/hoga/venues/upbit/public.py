@@ -174,6 +174,7 @@ UPBIT = VenueSpec(
     reply=reply,
     server_time_ms=None,
     symbols=lambda body: {each.market: "TRADING" for each in _markets.decode(body)},
+    quotes=lambda body: {each.market: each.market.partition("-")[0] for each in _markets.decode(body)},
     is_symbol=is_symbol,
     channels={
         DataType.ORDERBOOK: "orderbook",
