@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hoga.app.streams import plan_streams
+from hoga.app.streams import every_symbol, is_every_symbol, named, plan_streams
 from hoga.core.errors import ConfigError
 from hoga.venues.registry import VENUES
 
@@ -41,3 +41,38 @@ def test_every_mistake_is_named_at_once_with_the_nearest_name() -> None:
     mistakes = caught.value.mistakes
     assert [mistake.nearest for mistake in mistakes[:2]] == ["depth20@100ms", "aggTrade"]
     assert mistakes[2].key == "SYMBOLS"
+
+
+MARKETS = {
+    "binance": b"""{"symbols":[{"symbol":"ETHUSDT","status":"TRADING","quoteAsset":"USDT"},
+        {"symbol":"BTCUSDT","status":"TRADING","quoteAsset":"USDT"},
+        {"symbol":"BTCFDUSD","status":"TRADING","quoteAsset":"FDUSD"},{"symbol":"LUNAUSDT","status":"BREAK","quoteAsset":"USDT"}]}""",
+    "upbit": b"""[{"market":"KRW-BTC"},{"market":"BTC-ETH"},{"market":"KRW-ETH"},{"market":"USDT-BTC"}]""",
+}
+
+
+@pytest.mark.parametrize(
+    ("venue", "words", "found"),
+    [
+        ("binance", ("ALL",), ("BTCFDUSD", "BTCUSDT", "ETHUSDT")),
+        ("binance", ("ALL:USDT",), ("BTCUSDT", "ETHUSDT")),
+        ("binance", ("all:usdt", "LUNAUSDT"), ("BTCUSDT", "ETHUSDT", "LUNAUSDT")),
+        ("binance", ("ALL:USD",), ()),
+        ("binance", ("BTCUSDT", "ALL:FDUSD", "ALL"), ("BTCUSDT", "BTCFDUSD", "ETHUSDT")),
+        ("upbit", ("ALL:KRW",), ("KRW-BTC", "KRW-ETH")),
+        ("upbit", ("ALL",), ("BTC-ETH", "KRW-BTC", "KRW-ETH", "USDT-BTC")),
+    ],
+)
+def test_all_is_every_symbol_that_trades(venue: str, words: tuple[str, ...], found: tuple[str, ...]) -> None:
+    assert every_symbol(VENUES[venue], words, MARKETS[venue]) == found
+
+
+def test_all_is_a_word_and_no_symbol() -> None:
+    assert [word for word in ("ALL", "all", "ALL:KRW", "ALL:", "ALLUSDT", "BALL", "ALL:K RW") if is_every_symbol(word)] == [
+        "ALL",
+        "all",
+        "ALL:KRW",
+    ]
+    assert named(("ALL", "BTCUSDT", "ALL:USDT")) == ("BTCUSDT",)
+    with pytest.raises(ConfigError, match="looked up"):
+        plan_streams(SPOT, ("ALL",), ("aggTrade",), where="here")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -97,6 +98,12 @@ def test_errors_become_lines_and_statuses(monkeypatch: pytest.MonkeyPatch, capsy
     def busy() -> None:
         raise ArchiveBusy("/rec", "another hoga is recording here", hint="stop it first")
 
+    def no_room() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/rec/x")
+
+    def too_many() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
     def interrupted() -> None:
         raise KeyboardInterrupt
 
@@ -108,8 +115,12 @@ def test_errors_become_lines_and_statuses(monkeypatch: pytest.MonkeyPatch, capsy
 
     assert outcome(monkeypatch, config_error) == 2
     assert capsys.readouterr().err == "hoga: f:1: A: found x, expected y\nhoga: f:2: B: found x, expected y; did you mean C?\n"
-    assert outcome(monkeypatch, busy) == 1
+    assert outcome(monkeypatch, busy) == 2
     assert capsys.readouterr().err == "hoga: /rec: another hoga is recording here (stop it first)\n"
+    assert outcome(monkeypatch, no_room) == 2
+    assert capsys.readouterr().err == "hoga: /rec/x: No space left on device (free some space; `df` says where)\n"
+    assert outcome(monkeypatch, too_many) == 2
+    assert "ulimit -n" in capsys.readouterr().err
     assert outcome(monkeypatch, interrupted) == 130
     assert outcome(monkeypatch, found_a_problem) == 1
     assert outcome(monkeypatch, leave) == 3
@@ -134,8 +145,10 @@ class TestConfig:
         path = str(tmp_path / "hoga.conf")
         assert run(capsys, "config", "init", path)[0] == 0
         status, _, err = run(capsys, "config", "init", path)
-        assert status == 2
-        assert "--force" in err
+        assert (status, err) == (
+            2,
+            f"hoga: {path}: exists already and was left as it is; --force replaces it, another name writes another one\n",
+        )
         assert json.loads(run(capsys, "config", "init", path, "--force", "--json")[1]) == {"ok": True, "file": path}
         assert run(capsys, "config", "check", "-c", path)[0] == 0
         assert run(capsys, "config", "init", str(tmp_path / "no" / "folder"))[0] == 2
@@ -167,10 +180,23 @@ class TestConfig:
         rows = json.loads(run(capsys, "config", "show", "--json")[1])
         assert {"venue": None, "key": "DASHBOARD_TOKEN", "value": "***", "origin": "environment"} in rows
 
+    def test_what_is_read_otherwise_is_a_warning_line_each(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        path = tmp_path / "hoga.conf"
+        path.write_text("SYMBOLS = BTCUSDT\nLATENCY_THRESHOLD_SEC = 0.5\nGC_INTERVAL_SEC = 60.0\nWHAT_IS_THIS = 1\n")
+        for command in ("check", "show"):
+            status, _, err = run(capsys, "config", command, "-c", str(path))
+            lines = err.splitlines()
+            assert (status, len(lines)) == (0, 3)
+            assert all(line.startswith(f"hoga: warning: {path}:") for line in lines)
+        document = json.loads(run(capsys, "config", "check", "-c", str(path), "--json")[1])
+        assert [(told["line"], told["key"]) for told in document["notes"]] == [
+            (2, "LATENCY_THRESHOLD_SEC"), (3, "GC_INTERVAL_SEC"), (4, "WHAT_IS_THIS"),
+        ]  # fmt: skip
+
     def test_check_says_what_is_recorded(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         assert run(capsys, "config", "check")[1] == "defaults: good; records binance\n"
-        assert json.loads(run(capsys, "config", "check", "--json")[1]) == {"ok": True, "mistakes": [], "venues": ["binance"]}
+        assert json.loads(run(capsys, "config", "check", "--json")[1]) == {"ok": True, "mistakes": [], "venues": ["binance"], "notes": []}
 
 
 class TestDoctor:

@@ -183,6 +183,10 @@ async def main():
             shutdown.add(Phase.DRAIN, "it", {"hang": hang, "block": block, "stuck_thread": stuck_thread}[sys.argv[1]])
         shutdown.add(Phase.LOGS, "last", lambda: print("last", flush=True))
         print("ready", flush=True)
+        if sys.argv[1] == "patient":
+            sys.stdin.readline()  # the signal has come by then
+            print("here" if shutdown.stopping else "still here", flush=True)
+            shutdown.request("enough")
         await shutdown.requested()
     sys.exit(shutdown.exit_status)
 
@@ -195,7 +199,7 @@ def child(tmp_path: Path, behaviour: str, *numbers: int) -> tuple[int, list[str]
     script = tmp_path / "child.py"
     script.write_text(CHILD)
     with subprocess.Popen(
-        [sys.executable, str(script), behaviour], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, str(script), behaviour], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -212,6 +216,27 @@ def child(tmp_path: Path, behaviour: str, *numbers: int) -> tuple[int, list[str]
 def test_sigterm_is_a_clean_end(tmp_path: Path) -> None:
     status, lines, _ = child(tmp_path, "good", signal.SIGTERM)
     assert (status, lines) == (0, ["last"])
+
+
+def test_a_closed_terminal_is_a_clean_end(tmp_path: Path) -> None:
+    status, lines, _ = child(tmp_path, "good", signal.SIGHUP)
+    assert (status, lines) == (0, ["last"])
+
+
+def test_a_terminal_that_closes_twice_does_not_cut_the_end_short(tmp_path: Path) -> None:
+    status, lines, _ = child(tmp_path, "hang", signal.SIGHUP, signal.SIGHUP)
+    assert (status, lines) == (1, ["hanging", "last"])
+
+
+def test_who_was_started_with_nohup_stays(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        status, lines, _ = child(tmp_path, "hang", signal.SIGTERM, signal.SIGHUP)
+        assert (status, lines) == (1, ["hanging", "last"])
+        status, lines, _ = child(tmp_path, "patient", signal.SIGHUP)
+        assert (status, lines) == (0, ["still", "here", "last"])
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_ctrl_c_is_a_clean_end_and_says_so(tmp_path: Path) -> None:

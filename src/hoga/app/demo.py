@@ -23,6 +23,7 @@ import msgspec
 from hoga.app.config import Config, load_config
 from hoga.app.publisher import LogTail
 from hoga.app.run import Run, run_until_stopped
+from hoga.app.showing import Showing
 from hoga.archive.report import VerifyReport
 from hoga.archive.verify import verify
 from hoga.core.errors import ConfigError, ConfigMistake, HogaError
@@ -95,7 +96,7 @@ class Demo:
         try:
             urls = await self._urls(simulator)
             config = self._config(urls, environ)
-            status = await run_until_stopped(
+            end = await run_until_stopped(
                 config, logs, seconds=self._options.seconds, label="simulated-", log_tail=self._log_tail, on_ready=self._watch_from
             )
         finally:
@@ -110,7 +111,7 @@ class Demo:
             verify=report,
             data=str(self._options.data),
             healed=self._healed,
-            status=status,
+            status=end.status,
         )
 
     # -- the simulator ------------------------------------------------------------------------------------------
@@ -162,7 +163,7 @@ class Demo:
 
     # -- watching -----------------------------------------------------------------------------------------------
 
-    def _watch_from(self, run: Run, shutdown: ShutdownManager, dashboard: str | None) -> None:
+    def _watch_from(self, run: Run, shutdown: ShutdownManager, showing: Showing, dashboard: str | None) -> None:
         self._say(
             f"dashboard: {dashboard}" if dashboard is not None else "the dashboard is not up; logs/hoga.log in the data folder says why"
         )

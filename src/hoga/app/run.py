@@ -6,11 +6,15 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from hoga.app.config import Config
+from hoga.app.instruments import look_up_symbols
 from hoga.app.publisher import LogTail
 from hoga.app.serving import Serving
 from hoga.app.showing import Showing
-from hoga.app.venue_run import VenueRun, VenueStatus
+from hoga.app.streams import named
+from hoga.app.venue_run import VenueRun, VenueStatus, tls_of
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.runtime.allocator import keep_freed_memory
 from hoga.runtime.log_inlet import LogAddress
@@ -20,7 +24,7 @@ from hoga.runtime.shutdown import Phase, ShutdownManager
 from hoga.runtime.watchdog import Watchdog
 from hoga.venues.registry import VENUES
 
-__all__ = ["Run", "describe", "run_until_stopped"]
+__all__ = ["Run", "RunEnd", "describe", "run_until_stopped"]
 
 _log = get_log("run")
 
@@ -83,6 +87,19 @@ def _bound(seal: Callable[..., Awaitable[None]]) -> Callable[[], Awaitable[None]
     return run
 
 
+class RunEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run went. `status`: the exit status. `why`: what made it one that is not good, None when it is.
+
+    `records` were recorded, with `gaps` of single streams in the ledger; `venues` are the last states.
+    """
+
+    status: int
+    why: str | None
+    records: int
+    gaps: int
+    venues: list[VenueStatus]
+
+
 async def run_until_stopped(
     config: Config,
     logs: LogAddress | None,
@@ -90,17 +107,21 @@ async def run_until_stopped(
     seconds: float | None,
     label: str = "",
     log_tail: LogTail | None = None,
-    on_ready: Callable[[Run, ShutdownManager, str | None], None] = lambda run, shutdown, dashboard: None,
-) -> int:
-    """Record until a signal, or for `seconds`, with the dashboard beside it. Returns the exit status.
+    on_ready: Callable[[Run, ShutdownManager, Showing, str | None], None] = lambda run, shutdown, showing, dashboard: None,
+) -> RunEnd:
+    """Record until a signal, or for `seconds`, with the dashboard beside it.
 
     `label` goes before every connection's name; where there is one, the dashboard says that the data is simulated.
-    `on_ready(run, shutdown, dashboard)` is called once everything is up; `dashboard` is its URL, None when there is none.
+    `on_ready(run, shutdown, showing, dashboard)` is called once everything is up; `dashboard` is its URL, None when there is none.
     """
     pool = WorkerPool(workers=default_workers(config.program.max_workers), logs=logs)
     async with ShutdownManager(deadline_s=_STOP_S, on_force=pool.kill) as shutdown:
         shutdown.add(Phase.RESOURCES, "workers", pool.close)
-        run = Run(config, pool, label=label)
+        looked_up = await _look_up(config, shutdown, seconds)
+        if looked_up is None:
+            why = "the venue's list of symbols never came, and ALL cannot be known without it"
+            return RunEnd(status=1 if seconds is not None else shutdown.exit_status, why=why, records=0, gaps=0, venues=[])
+        run = Run(looked_up, pool, label=label)
         showing = Showing(config.program, logs)
         shutdown.add(Phase.RESOURCES, "dashboard", showing.stop)
         await showing.start()
@@ -120,14 +141,63 @@ async def run_until_stopped(
         gc.collect()
         gc.freeze()
         watchdog.ready()
-        on_ready(run, shutdown, await showing.url())
-        reason = await shutdown.requested()
+        on_ready(run, shutdown, showing, await showing.url())
+        await shutdown.requested()
         showing.stopping()
         watchdog.stopping()
-        _log.info("stopping", why=reason)
-    for status in run.status():
+        troubles = [trouble for trouble in map(_trouble, run.venues) if trouble is not None]
+    statuses = run.status()
+    for status in statuses:
         _log.info("stopped", **describe(status))
-    return shutdown.exit_status
+    return _end(shutdown.exit_status, statuses, troubles, timed=seconds is not None)
+
+
+async def _look_up(config: Config, shutdown: ShutdownManager, seconds: float | None) -> Config | None:
+    """The configuration with its symbols named one by one; None when the end was asked for before they were known."""
+    if all(named(config.venue(name).symbols) == config.venue(name).symbols for name in config.active_venues):
+        return config
+    patience = None if seconds is None else asyncio.get_running_loop().call_later(seconds, shutdown.request, f"{seconds:g} s are over")
+    looking = asyncio.ensure_future(look_up_symbols(config, tls_of))
+    asked = asyncio.ensure_future(shutdown.requested())
+    try:
+        await asyncio.wait({looking, asked}, return_when=asyncio.FIRST_COMPLETED)
+        return await looking if looking.done() else None
+    finally:
+        for waiting in (looking, asked):
+            waiting.cancel()
+        await asyncio.gather(looking, asked, return_exceptions=True)
+        if patience is not None:
+            patience.cancel()
+
+
+def _trouble(venue: VenueRun) -> str | None:
+    """Why a venue recorded nothing, None when it did."""
+    status = venue.status()
+    if status.records:
+        return None
+    name = f"{status.venue}: nothing was recorded"
+    if status.disk_full:
+        return f"{name}: the disk has less than DISK_RESERVE_MB ({venue.config.disk_reserve_mb} MB) free"
+    if status.fault is not None:
+        return f"{name}: the journal could not be written: {status.fault}"
+    if status.received:
+        return f"{name} of {status.received} frames that came; the ledger says why each was not"
+    failing = [each for each in venue.feed.stats() if not each.epoch]
+    if failing:
+        return f"{name}: never connected to {failing[0].url or venue.config.ws_url}; the log says what it answered, `hoga doctor` tries it"
+    return f"{name}: connected, but not one frame came; `hoga doctor` checks the symbols"
+
+
+def _end(status: int, statuses: list[VenueStatus], troubles: list[str], *, timed: bool) -> RunEnd:
+    """A run of a given length that recorded nothing of a venue is not good, whatever it was that kept it from it."""
+    why = "; ".join(troubles) or None
+    return RunEnd(
+        status=1 if timed and troubles and status == 0 else status,
+        why=why,
+        records=sum(each.records for each in statuses),
+        gaps=sum(each.gaps for each in statuses),
+        venues=statuses,
+    )
 
 
 async def _tell(run: Run, watchdog: Watchdog) -> None:

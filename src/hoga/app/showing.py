@@ -117,6 +117,13 @@ class Showing:
             await asyncio.sleep(0.05)
         return None
 
+    def why_not(self) -> str:
+        """Why there is no dashboard, for people."""
+        status = self.status()
+        if status is not None and status.trouble is not None:
+            return f"{status.trouble}; it tries again, and DASHBOARD_PORT_NUMBER sets another port"
+        return "not up yet; the log says why"
+
     def status(self) -> DashboardStatus | None:
         """What the dashboard of this run last said, None when it says nothing."""
         page = self._status_page.read()

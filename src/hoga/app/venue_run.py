@@ -10,14 +10,13 @@ from pathlib import Path
 from time import monotonic, monotonic_ns, time_ns
 
 import msgspec
-import zstandard
 
 from hoga.app.config import VenueConfig
+from hoga.app.instruments import fetch, keep, kept_path
 from hoga.app.streams import plan_streams
-from hoga.archive.durable import write_file
 from hoga.archive.life import LifeFile, read_last_life
 from hoga.archive.recover import Recovered, recover_folder
-from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake, VenueError
+from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake, VenueError, WireFault
 from hoga.core.times import SECOND_NS, day_of
 from hoga.feed.feed import Feed
 from hoga.feed.sink import FeedConfig
@@ -248,7 +247,11 @@ class VenueRun:
         async with RestClient(self.spec.name, self.config.rest_url, tls=self._tls, timeout_s=5.0, budget=self._rest_budget) as rest:
 
             async def venue_time() -> int:
-                return read(await rest.get(path)) * 1_000_000
+                body = await rest.get(path)
+                try:
+                    return read(body) * 1_000_000
+                except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+                    raise WireFault(self.spec.name, f"{self.config.rest_url}{path} sent no server time: {body[:60]!r}") from fault
 
             return await measure_clock(venue=self.spec.name, venue_time=venue_time)
 
@@ -256,17 +259,20 @@ class VenueRun:
         """Once a day: keep the venue's list of instruments, and tell of symbols that it does not know (their streams are
         acked and stay silent for ever) or does not trade."""
         day = day_of(time_ns())
-        path = self.config.directory("instruments") / f"instruments_{day}.json.zst"
+        path = kept_path(self.config, day)
         if path.exists() and self._symbols_day == day:
             return
         try:
-            async with RestClient(self.spec.name, self.config.rest_url, tls=self._tls, timeout_s=20.0, budget=self._rest_budget) as rest:
-                body = await rest.get(self.spec.rest.instruments, weight=self.spec.rest.instruments_weight)
+            body = await fetch(self.config, self._tls)
             known = self.spec.symbols(body)
-        except (VenueError, msgspec.DecodeError) as fault:
+        except VenueError as fault:
             _log.info("symbols not checked", venue=self.spec.name, why=str(fault))
             return
-        await asyncio.to_thread(_keep, path, body)
+        except msgspec.DecodeError:
+            why = f"{self.config.rest_url}{self.spec.rest.instruments} sent no list of instruments: {body[:60]!r}"
+            _log.warning("symbols not checked", venue=self.spec.name, why=why)
+            return
+        await asyncio.to_thread(keep, path, body)
         self._symbols_day = day
         for symbol in sorted({stream.symbol for stream in self.streams}):
             status = known.get(symbol)
@@ -313,12 +319,6 @@ class VenueRun:
             disk_full=recorder.disk_full,
             fault=self.writer_stats.fault,
         )
-
-
-def _keep(path: Path, body: bytes) -> None:
-    """The venue's own list of instruments, as it was that day."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, [zstandard.ZstdCompressor(level=9).compress(body)])
 
 
 def _recover_job(folder: Path, now_ns: int) -> Recovered:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -33,9 +34,10 @@ def print_json(value: Any) -> None:
 
 
 def note(text: str) -> None:
-    """A remark beside the result, on stderr."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    """A remark beside the result, on stderr. When that is gone (a closed terminal) there is nobody to tell."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
 
 def error_line(text: str) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hoga.cli._output import note, print_json, print_table, print_text
 from hoga.core.errors import ConfigError, ConfigMistake
 
-__all__ = ["ConfigOption", "DataOption", "JsonOption", "SetOption", "register"]
+if TYPE_CHECKING:
+    from hoga.app.config import Config
+
+__all__ = ["ConfigOption", "DataOption", "JsonOption", "SetOption", "register", "tell_notes"]
 
 ConfigOption = Annotated[
     Path | None, typer.Option("-c", "--config", metavar="FILE", help="Configuration file [default: hoga.conf where there is one].")
@@ -44,11 +47,14 @@ def init(
     from hoga.app.config.render import default_file
 
     if file.exists() and not force:
-        raise ConfigError([ConfigMistake(str(file), None, "FILE", "a file that exists", "a new file, or --force")])
+        plain = "exists already and was left as it is; --force replaces it, another name writes another one"
+        raise ConfigError([ConfigMistake(str(file), None, "FILE", "a file that exists", "a new file, or --force", plain=plain)])
     try:
         file.write_text(default_file(), encoding="utf-8")
     except OSError as error:
-        raise ConfigError([ConfigMistake(str(file), None, "FILE", error.strerror or str(error), "a file that can be written")]) from error
+        why = error.strerror or str(error)
+        plain = f"cannot be written: {why}"
+        raise ConfigError([ConfigMistake(str(file), None, "FILE", why, "a file that can be written", plain=plain)]) from error
     if as_json:
         print_json({"ok": True, "file": str(file)})
     else:
@@ -56,7 +62,9 @@ def init(
 
 
 def check(config: ConfigOption = None, settings: SetOption = None, as_json: JsonOption = False) -> int:
-    """Name every mistake of a configuration at once: file, line, key, what was found, what was expected.
+    """Name every mistake of a configuration at once.
+
+    Each with file, line, key, what was found, what was expected. What is read otherwise than it stands there is a warning.
 
     Example: hoga config check -c hoga.conf
     """
@@ -67,25 +75,35 @@ def check(config: ConfigOption = None, settings: SetOption = None, as_json: Json
     except ConfigError as error:
         if not as_json:
             raise
-        print_json({"ok": False, "mistakes": error.mistakes})
+        print_json({"ok": False, "mistakes": error.mistakes, "notes": []})
         return 2
     if as_json:
-        print_json({"ok": True, "mistakes": [], "venues": loaded.active_venues})
+        print_json({"ok": True, "mistakes": [], "venues": loaded.active_venues, "notes": loaded.notes})
     else:
+        tell_notes(loaded)
         print_text(f"{loaded.path or 'defaults'}: good; records {', '.join(loaded.active_venues)}")
     return 0
 
 
 def show(config: ConfigOption = None, settings: SetOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Print every value that holds, and where it came from. Secrets are masked.
+    """Print every value that holds, and where it came from.
+
+    Secrets are masked. What is read otherwise than it stands there is told on stderr.
 
     Example: hoga config show --set SYMBOLS=BTCUSDT
     """
     from hoga.app.config import find_config, load_config
 
     loaded = load_config(find_config(config, os.environ), overrides=settings or [], environ=os.environ, data_dir=data)
+    tell_notes(loaded)
     if as_json:
         print_json(list(loaded.settings))
         return
     rows = [[setting.venue or "", setting.key, setting.value, setting.origin] for setting in loaded.settings]
     print_table(["venue", "key", "value", "origin"], rows)
+
+
+def tell_notes(config: Config) -> None:
+    """One warning line on stderr for each thing that was read otherwise than it stands there."""
+    for each in config.notes:
+        note(f"hoga: warning: {each}")

@@ -10,7 +10,10 @@ that `hoga --help` answers at once.
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+import traceback
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Annotated
@@ -19,12 +22,20 @@ import typer
 
 from hoga._version import __version__
 from hoga.cli._output import error_line, note, print_text
-from hoga.core.errors import ConfigError, HogaError
+from hoga.core.errors import ArchiveBusy, ConfigError, HogaError
 
 __all__ = ["build_app", "main"]
 
 MODULES = ("demo", "run", "sim", "archive", "config", "doctor", "dashboard", "bench")
 """The command modules in `hoga.cli`, in the order of `hoga --help`."""
+
+_HINTS = {
+    errno.EMFILE: "too many open files: `ulimit -n 65536`, or LimitNOFILE= in the systemd unit",
+    errno.ENFILE: "the whole machine has too many files open",
+    errno.ENOSPC: "free some space; `df` says where",
+    errno.EROFS: "it is read-only; another folder with --data",
+    errno.EACCES: "check owner and permissions, or give another folder",
+}
 
 _HELP = """\
 Record crypto order books around the clock: nothing lost in silence.
@@ -59,6 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
         for mistake in error.mistakes:
             error_line(str(mistake))
         return 2
+    except ArchiveBusy as error:
+        error_line(str(error))
+        return 2
     except HogaError as error:
         error_line(str(error))
         return 1
@@ -77,7 +91,20 @@ def main(arguments: list[str] | None = None) -> int:
             _forget_stdout()
             return 0
         raise
+    except OSError as error:
+        error_line(_sentence(error))
+        return 2
     return status if isinstance(status, int) else 0
+
+
+def _sentence(error: OSError) -> str:
+    """What the system refused, and to whom. With HOGA_TRACE in the environment, where from as well."""
+    if os.environ.get("HOGA_TRACE"):
+        traceback.print_exception(error)
+    why = error.strerror or str(error) or type(error).__name__
+    what = f"{error.filename}: {why}" if error.filename else why
+    hint = _HINTS.get(error.errno or 0)
+    return f"{what} ({hint})" if hint else what
 
 
 def _print_version(wanted: bool) -> None:
@@ -105,8 +132,6 @@ def _usage_line(error: typer.TyperException) -> None:
 
 def _forget_stdout() -> None:
     """A reader that left (`hoga cat … | head`) is no error; without this the interpreter's last flush would say it is."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

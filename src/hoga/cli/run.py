@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hoga.cli._output import error_line, note, print_json, print_text
-from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption
+from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption, tell_notes
+from hoga.core.errors import ConfigError, ConfigMistake
 
 if TYPE_CHECKING:
-    from hoga.app.config import Config
+    from hoga.app.config import Config, ProgramConfig
+    from hoga.app.run import RunEnd
+    from hoga.runtime.log_inlet import LogAddress
+    from hoga.runtime.logs import LogSystem
 
 __all__ = ["load_for_run", "register"]
 
@@ -41,35 +48,77 @@ def run(
 
     Example: hoga run -c hoga.conf
     """
+    from hoga.app.preflight import check_machine
     from hoga.app.run import Run, run_until_stopped
-    from hoga.runtime.log_inlet import LogInlet
-    from hoga.runtime.logs import setup_logging
+    from hoga.app.showing import Showing
+    from hoga.runtime.logs import get_log
     from hoga.runtime.loop import run as run_loop
     from hoga.runtime.shutdown import ShutdownManager
 
     loaded = load_for_run(config, settings, data)
+    tell_notes(loaded)
+    check_machine(loaded, data_option=data is not None)
     program = loaded.program
-    logs = setup_logging(
-        directory=program.log_dir, level=program.log_level, max_mb=program.log_max_mb, backups=program.log_backups, form=program.log_format
-    )
-    inlet = LogInlet(logs, level=program.log_level)
-    inlet.start()
 
-    def ready(running: Run, shutdown: ShutdownManager, dashboard: str | None) -> None:
+    def ready(running: Run, shutdown: ShutdownManager, showing: Showing, dashboard: str | None) -> None:
         if as_json:
             print_json({"ready": True, "dashboard": dashboard, "data": str(program.data_dir)})
         else:
             what = ", ".join(f"{venue.config.venue}: {len(venue.streams)} streams" for venue in running.venues)
             note(f"recording {what} into {program.data_dir}; Ctrl-C stops")
-            note(f"dashboard: {dashboard or 'not up; the log says why'}")
+            note(f"dashboard: {dashboard or showing.why_not()}")
 
+    with logging_of(program) as (logs, inlet):
+        for each in loaded.notes:
+            get_log("config").warning("read otherwise than written", at=str(each))
+        end = run_loop(run_until_stopped(loaded, inlet, seconds=seconds, log_tail=lambda: (logs.recent, logs.dropped), on_ready=ready))
+    if end.why is not None:
+        error_line(end.why)
+    if not as_json:
+        _verdict(end, program.data_dir)
+    return end.status
+
+
+@contextlib.contextmanager
+def logging_of(program: ProgramConfig) -> Iterator[tuple[LogSystem, LogAddress | None]]:
+    """The log of a run, and where its child processes send their lines. Raises ConfigError when the log has no place."""
+    from hoga.runtime.log_inlet import LogInlet
+    from hoga.runtime.logs import get_log, setup_logging
+
+    level, form = program.log_level, program.log_format
+    full: OSError | None = None
     try:
-        return run_loop(
-            run_until_stopped(loaded, inlet.address, seconds=seconds, log_tail=lambda: (logs.recent, logs.dropped), on_ready=ready)
-        )
+        logs = setup_logging(directory=program.log_dir, level=level, max_mb=program.log_max_mb, backups=program.log_backups, form=form)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            why = f"{error.filename or program.log_dir}: {error.strerror or error}"
+            plain = f"{why}; expected a folder that can be made and written"
+            raise ConfigError([ConfigMistake("LOG_DIR", None, "LOG_DIR", why, "a folder", plain=plain)]) from error
+        logs, full = setup_logging(directory=None, level=level, form=form), error
+    inlet = None
+    try:
+        if full is not None:
+            get_log("logs").warning("no room for the log file", why=str(full), hint="lines go to stderr only; recording goes on")
+        try:
+            inlet = LogInlet(logs, level=level)
+            inlet.start()
+        except OSError as error:
+            get_log("logs").warning("worker processes keep their lines to themselves", why=str(error), hint="see TMPDIR")
+        yield logs, inlet.address if inlet is not None else None
     finally:
-        inlet.close()
+        if inlet is not None:
+            inlet.close()
         logs.close()
+
+
+def _verdict(end: RunEnd, data: Path) -> None:
+    """The last lines of a run: what is there, and what to do with it."""
+    shown = os.path.relpath(data)
+    waiting = sum(each.waiting for each in end.venues)
+    later = f"; {waiting} minutes are sealed by the next start" if waiting else ""
+    note(f"{end.records:,} records in {shown}, {end.gaps} gaps of single streams in the ledger{later}")
+    if end.records:
+        note(f"next: hoga verify {shown}    hoga ls {shown}    hoga cat {shown} --kind orderbook | head -3")
 
 
 def recover(

@@ -65,7 +65,8 @@ class HogaError(Exception):
 class ConfigMistake:
     """One mistake in the configuration: where it is, what was found, what was expected.
 
-    `line` is None for values that come from the environment or the command line.
+    `line` is None for values that come from the environment or the command line. `plain`: a whole sentence that says it
+    better than found and expected do.
     """
 
     where: str
@@ -74,9 +75,12 @@ class ConfigMistake:
     found: str
     expected: str
     nearest: str | None = None
+    plain: str | None = None
 
     def __str__(self) -> str:
         place = self.where if self.line is None else f"{self.where}:{self.line}"
+        if self.plain is not None:
+            return f"{place}: {self.plain}"
         nearest = f"; did you mean {self.nearest}?" if self.nearest else ""
         return f"{place}: {self.key}: found {self.found}, expected {self.expected}{nearest}"
 

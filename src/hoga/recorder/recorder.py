@@ -32,6 +32,7 @@ from hoga.recorder.intake import DISK_FULL, GATED, REORDER_NS, Intake, make_inta
 from hoga.recorder.lane import Lane, Pulse
 from hoga.recorder.lateness import GateMove, LatencyRules, Lateness
 from hoga.recorder.writer import JournalWriter
+from hoga.runtime.locks import owner_of_lock
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["LegStats", "Probe", "Recorder", "RecorderConfig", "directories_for"]
@@ -199,7 +200,9 @@ class Recorder:
                 directory.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
         except Timeout as fault:
-            raise ArchiveBusy(folder, "another hoga is recording here", hint="stop it first, or give this one its own --data") from fault
+            owner = owner_of_lock(folder / LOCK_FILE)
+            who = "another hoga is recording here" + (f" (process {owner})" if owner is not None else "")
+            raise ArchiveBusy(folder, who, hint="stop it first, or give this one its own --data") from fault
         except OSError as fault:
             raise ArchiveError(folder, f"cannot be written: {fault.strerror}", hint="check the folder's owner and permissions") from fault
 

@@ -5,6 +5,9 @@ pool is rebuilt and the jobs that were running are run again. They are suspects 
 the job that kills its worker is told from those that only stood beside it; after `ATTEMPTS` it gives up its secret as
 `BrokenProcessPool`.
 
+Where the system has no room for the queues between processes (`/dev/shm` full or read-only), jobs run one at a time in a
+thread instead, told once: slower, and it works.
+
 Workers are started fresh (spawn), are nicer than their parent, send their log lines to it, and end with it, however
 it ends. They sit in sessions of their own, where a signal to the parent's group (Ctrl-C, `timeout`) does not reach them.
 """
@@ -18,7 +21,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context, parent_process
@@ -84,7 +87,7 @@ class WorkerPool:
         self._workers = workers
         self._logs = logs
         self._max_waiting = max_waiting
-        self._executor: ProcessPoolExecutor | None = None
+        self._executor: ProcessPoolExecutor | ThreadPoolExecutor | None = None
         self._waiting: deque[_Job] = deque()
         self._suspects: deque[_Job] = deque()
         self._running: set[_Job] = set()
@@ -166,7 +169,7 @@ class WorkerPool:
             self._running.add(job)
             executor = self._pool()
             try:
-                future = executor.submit(job.function, *job.args)
+                future = _submit(executor, job)
             except BrokenProcessPool as error:
                 job.result.get_loop().call_soon(self._settle, job, None, error)
             else:
@@ -179,13 +182,17 @@ class WorkerPool:
             return self._waiting.popleft()
         return None
 
-    def _pool(self) -> ProcessPoolExecutor:
+    def _pool(self) -> ProcessPoolExecutor | ThreadPoolExecutor:
         if self._executor is None:
             context = get_context("spawn")
-            self._executor = ProcessPoolExecutor(self._workers, context, initializer=_prepare_worker, initargs=(self._logs,))
+            try:
+                self._executor = ProcessPoolExecutor(self._workers, context, initializer=_prepare_worker, initargs=(self._logs,))
+            except OSError as fault:
+                _log.warning("no worker processes", why=str(fault), hint="their work is done in a thread; free /dev/shm and restart")
+                self._executor = ThreadPoolExecutor(1, thread_name_prefix="worker")
         return self._executor
 
-    def _arrived(self, job: _Job, executor: ProcessPoolExecutor, done: Future[Any]) -> None:
+    def _arrived(self, job: _Job, executor: ProcessPoolExecutor | ThreadPoolExecutor, done: Future[Any]) -> None:
         """Runs in the executor's thread. The workers beside a dead one are gone before their jobs are run again."""
         if not done.cancelled() and isinstance(done.exception(), BrokenProcessPool):
             _kill_workers(executor)
@@ -245,7 +252,21 @@ def _call_in(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *
         loop.call_soon_threadsafe(function, *args)
 
 
-def _kill_workers(executor: ProcessPoolExecutor) -> None:
+def _submit(executor: ProcessPoolExecutor | ThreadPoolExecutor, job: _Job) -> Future[Any]:
+    """Give the job away. A worker that is started for it begins with SIGINT held back: a Ctrl-C of the first moments is the
+    parent's affair, and would end the child in the middle of its imports."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
+        return executor.submit(job.function, *job.args)
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return executor.submit(job.function, *job.args)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def _kill_workers(executor: ProcessPoolExecutor | ThreadPoolExecutor) -> None:
+    if isinstance(executor, ThreadPoolExecutor):
+        return
     processes = list((executor._processes or {}).values())
     for process in processes:
         with contextlib.suppress(ValueError):  # its handle is closed: it is gone

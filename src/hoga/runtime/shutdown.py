@@ -3,7 +3,7 @@
     async with ShutdownManager() as shutdown:
         shutdown.add(Phase.INTAKE, "connections", pool.close)
         shutdown.own_executor("seal", executor)
-        await shutdown.requested()              # SIGINT, SIGTERM or request()
+        await shutdown.requested()              # SIGINT, SIGTERM, SIGHUP or request()
     sys.exit(shutdown.exit_status)
 
 Rules:
@@ -13,9 +13,10 @@ Rules:
   phase must be over by its share of it (`LATEST`), so that the last ones always have time left.
 - `request`, and everything registered here, may come from any thread and any number of times; the first request counts.
 - The second signal ends the process at once (130 for SIGINT, 143 for SIGTERM), after `on_force`.
+- SIGHUP (the terminal is gone) is taken like SIGTERM, and left ignored where whoever started the process wanted it so (nohup).
 - A phase that blocks the event loop itself, or a thread that will not end, is cut off by a watchdog thread.
 
-Exit status: 0 after SIGTERM or `request()`, 130 after SIGINT, 1 when a step failed or overran.
+Exit status: 0 after SIGTERM, SIGHUP or `request()`, 130 after SIGINT, 1 when a step failed or overran.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ Step = Callable[[], Awaitable[object] | object]
 """What is done: an async function, or a plain one that returns at once (it runs on the event loop)."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_HANGUP = getattr(signal, "SIGHUP", None)
 _WATCHDOG_GRACE_S = 0.5
 _LINGER_S = 0.5
 _CANCEL_GRACE_S = 0.1
@@ -122,6 +124,7 @@ class ShutdownManager:
         self._lock = threading.RLock()
         self._entries: list[_Entry] = []
         self._reason: str | None = None
+        self._brief: str | None = None
         self._signal: int | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
@@ -135,10 +138,12 @@ class ShutdownManager:
         if self._reason is not None:
             self._wake.set()
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+            self._previous = {number: signal.signal(number, self._on_signal) for number in self._signals()}
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is not None:
+            self._brief = type(error).__name__  # whoever catches it says the rest
         self.request("finished" if error is None else f"{type(error).__name__}: {error}")
         try:
             await self.run()
@@ -210,7 +215,7 @@ class ShutdownManager:
         ended = threading.Event()
         watchdog = threading.Thread(target=self._watch, args=(ended,), name="shutdown-watchdog", daemon=True)
         watchdog.start()
-        _log.info("stopping", reason=self._reason)
+        _log.info("stopping", reason=self._brief or self._reason)
         results: list[StepResult] = []
         for phase in Phase:
             with self._lock:
@@ -233,9 +238,15 @@ class ShutdownManager:
             threading.Event().wait(_LINGER_S)
             self._force(self.exit_status)
 
+    @staticmethod
+    def _signals() -> list[int]:
+        hung_up = _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN
+        return [*_SIGNALS, *([_HANGUP] if _HANGUP is not None and hung_up else [])]
+
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._signal is not None:
-            self._force(128 + number)
+            if number != _HANGUP:  # a closing terminal sends it to whoever is stopping already, and perhaps more than once
+                self._force(128 + number)
             return
         self._signal = number
         self.request(signal.Signals(number).name)

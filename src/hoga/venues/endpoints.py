@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["CLASSIC_VENUE", "VENUE_DEFAULTS", "VenueDefaults"]
+__all__ = ["CLASSIC_PLACEHOLDER_KEY", "CLASSIC_PORTS_KEY", "CLASSIC_VENUE", "VENUE_DEFAULTS", "VenueDefaults"]
 
 
 class VenueDefaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +32,9 @@ class VenueDefaults(msgspec.Struct, frozen=True, kw_only=True):
 
 CLASSIC_VENUE = "binance"
 """The venue that a configuration file without sections is about."""
+CLASSIC_PORTS_KEY = "PORTS_STREAM_BINANCE_COM"
+CLASSIC_PLACEHOLDER_KEY = "WILDCARD_STREAM_BINANCE_COM_PORT"
+"""What the classic recorder called its ports, and the text that stood for one of them in its URL."""
 
 VENUE_DEFAULTS: dict[str, VenueDefaults] = {
     "binance": VenueDefaults(

@@ -196,6 +196,44 @@ def test_urls_that_are_good(load: Load, url: str) -> None:
     assert load(f"WS_URL = {url}").venue("binance").ws_url == url.rstrip("/")
 
 
+SPELT = [
+    ("binance", "BTC-USDT", "BTCUSDT"),
+    ("binance", "BTCUSDT.P", "BTCUSDT"),
+    ("binance", "sol/usdt", "SOLUSDT"),
+    ("binance", "SOLUSDT.PERP", "SOLUSDT"),
+    ("binance", "KRW-SAND", "KRWSAND"),
+    ("binance", "A;B", None),
+    ("binance", "*", "ALL"),
+    ("binance", "BTC\u0007USDT", "BTCUSDT"),
+    ("binance", "X" * 300, None),
+    ("binance", "币" * 90, None),
+    ("binance-usdm", "BTC_USDT_PERP", None),
+    ("binance-usdm", "BTC_USDT", "BTCUSDT"),
+    ("upbit", "BTCUSDT", None),
+    ("upbit", "KRWBTC", "KRW-BTC"),
+    ("upbit", "krw_btc", "KRW-BTC"),
+    ("upbit", "ALL:", None),
+]
+
+
+@pytest.mark.parametrize(("venue", "symbol", "nearest"), SPELT)
+def test_a_symbol_spelt_for_another_venue_is_a_mistake_with_one_expectation(
+    load: Load, venue: str, symbol: str, nearest: str | None
+) -> None:
+    (mistake,) = mistakes_of(load, f"[{venue}]\n", environ={f"HOGA_{venue.upper().replace('-', '_')}__SYMBOLS": symbol})
+    assert (mistake.key, mistake.nearest) == ("SYMBOLS", nearest)
+    assert str(mistake).count("expected") == 1
+    assert len(str(mistake)) < 250
+    assert str(mistake).isprintable()
+    if len(symbol) < 90:
+        assert {"upbit": "KRW-BTC"}.get(venue, "BTCUSDT") in mistake.expected
+
+
+@pytest.mark.parametrize("symbol", ["btcusdt", "1000SATSUSDT", "币安人生USDT", "BTCUSDT_261225", "X" * 100, "all", "ALL:USDT", "all:fdusd"])
+def test_symbols_that_are_good(load: Load, symbol: str) -> None:
+    assert load(f"SYMBOLS = {symbol}\n").venue("binance").symbols == (symbol.upper(),)
+
+
 def test_a_key_set_twice_is_a_mistake(load: Load) -> None:
     (mistake,) = mistakes_of(load, "TIMEOUT = 1\nTIMEOUT = 1\nTIMEOUT = 2\n")
     assert mistake.line == 3
@@ -213,9 +251,11 @@ def test_two_venues_may_not_share_a_folder(load: Load) -> None:
     assert [mistake.key for mistake in mistakes] == ["LOB_DIR"]
 
 
-@pytest.mark.parametrize("path", ["missing.conf", "."])
-def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path: Path, path: str) -> None:
-    with pytest.raises(ConfigError, match="a file that can be read"):
+@pytest.mark.parametrize(
+    ("path", "said"), [("missing.conf", "missing.conf: there is no such file"), (".", "cannot be read: Is a directory")]
+)
+def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path: Path, path: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
         load_config(tmp_path / path, overrides=[], environ={})
 
 
@@ -254,6 +294,50 @@ class TestSecrets:
         (mistake,) = mistakes_of(load, "[binance]\nAPI_SECRET = s s s\n")
         assert "s s s" not in str(mistake)
         assert mistake.found == "(hidden)"
+
+    SHARED = (("DASHBOARD_TOKEN", "0123456789abcdef"), ("NOTIFY_URLS", "json://user:pw@127.0.0.1:9/x"))
+
+    @pytest.mark.parametrize(("key", "text"), SHARED)
+    def test_what_guards_the_whole_program_is_a_secret_too(self, load: Load, key: str, text: str) -> None:
+        (mistake,) = mistakes_of(load, f"{key} = {text}\n", mode=0o644)
+        assert (mistake.key, "mode 0600" in mistake.expected) == (key, True)
+        (mistake,) = mistakes_of(load, "", f"{key}={text}")
+        assert (mistake.where, text in str(mistake)) == ("--set", False)
+        assert f"HOGA_{key}" in mistake.expected
+        assert getattr(load(f"{key} = {text}\n").program, key.lower()).reveal() == text
+        assert getattr(load(environ={f"HOGA_{key}": text}).program, key.lower()).reveal() == text
+
+    def test_every_secret_is_kept_off_the_command_line_and_out_of_open_files(self, load: Load, tmp_path: Path) -> None:
+        pem = tmp_path / "key.pem"
+        pem.write_text("x")
+        pem.chmod(0o600)
+        for key in KEYS:
+            if key.secret:
+                text = str(pem) if key.kind is Kind.SECRET_FILE else "0123456789abcdef"
+                assert [mistake.key for mistake in mistakes_of(load, f"[binance]\n{key.name} = {text}\n", mode=0o640)] == [key.name]
+                assert [mistake.where for mistake in mistakes_of(load, "", f"binance.{key.name}={text}")] == ["--set"]
+                assert not load(f"[binance]\n{key.name} = {text}\n", mode=0o400).notes
+
+    def test_one_that_is_set_to_nothing_hides_nothing(self, load: Load) -> None:
+        assert not load("DASHBOARD_TOKEN =\n", mode=0o644).program.dashboard_token
+
+    def test_several_addresses_are_one_value(self, load: Load) -> None:
+        assert load(environ={"HOGA_NOTIFY_URLS": "json://a json://b"}).program.notify_urls.reveal() == "json://a json://b"
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "example.org"])
+    def test_off_loopback_a_short_token_is_none(self, load: Load, host: str) -> None:
+        environ = {"HOGA_DASHBOARD_HOST": host, "HOGA_DASHBOARD_TOKEN": "fifteen letters"[:15].replace(" ", "-")}
+        (mistake,) = mistakes_of(load, environ=environ)
+        assert (mistake.key, mistake.found) == ("DASHBOARD_TOKEN", "15 letters")
+        assert load(environ=environ | {"HOGA_DASHBOARD_TOKEN": "0123456789abcdef"}).program.dashboard_host == host
+        assert load(environ={"HOGA_DASHBOARD_TOKEN": "a"}).program.dashboard_host == "127.0.0.1"
+
+    def test_a_key_file_that_others_can_read_is_told(self, load: Load, tmp_path: Path) -> None:
+        pem = tmp_path / "key.pem"
+        pem.write_text("x")
+        pem.chmod(0o644)
+        (told,) = load(environ={"HOGA_BINANCE__PRIVATE_KEY_FILE": str(pem)}).notes
+        assert "chmod 600" in told.text
 
 
 def test_the_table_and_the_structs_agree() -> None:

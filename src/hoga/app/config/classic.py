@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from hoga.venues.endpoints import CLASSIC_PLACEHOLDER_KEY, CLASSIC_PORTS_KEY
+
 __all__ = ["ALIASES", "RETIRED", "Alias", "is_classic"]
 
 
@@ -35,13 +37,13 @@ ALIASES: dict[str, Alias] = {
     "LATENCY_GATE_SLEEP": Alias("LATENCY_ROUTINE_SLEEP_SEC"),
     "LATENCY_SIGNAL_SLEEP": Alias("LATENCY_ROUTINE_SLEEP_SEC"),
     "LATENCY_THRESHOLD_SEC": Alias("LATENCY_THRESHOLD_MS", 1000.0),
-    "PORTS_STREAM_BINANCE_COM": Alias("PORTS"),
+    CLASSIC_PORTS_KEY: Alias("PORTS"),
     "DASHBOARD_STREAM_FREQ": Alias("DASHBOARD_STREAM_INTERVAL"),
 }
 """Old name → what it is now. Of two old names for one key the earlier one here holds."""
 
 RETIRED: dict[str, str] = {
-    "WILDCARD_STREAM_BINANCE_COM_PORT": "a URL holds {port} itself, and PORTS says which",
+    CLASSIC_PLACEHOLDER_KEY: "a URL holds {port} itself, and PORTS says which",
     "PROFILE_DURATION": "hoga does not profile itself",
     "GC_INTERVAL_SEC": "nothing has to be collected by the clock",
 }

@@ -118,8 +118,12 @@ def _read(path: Path | None) -> tuple[str, list[ConfigMistake]]:
         return path.read_text(encoding="utf-8"), []
     except UnicodeDecodeError as error:
         return "", [ConfigMistake(str(path), None, "file", f"bytes that are not UTF-8 at {error.start}", "UTF-8 text")]
+    except FileNotFoundError:
+        plain = "there is no such file; `hoga config init` writes one"
+        return "", [ConfigMistake(str(path), None, "file", "no such file", "a file that can be read", plain=plain)]
     except OSError as error:
-        return "", [ConfigMistake(str(path), None, "file", error.strerror or str(error), "a file that can be read")]
+        why = error.strerror or str(error)
+        return "", [ConfigMistake(str(path), None, "file", why, "a file that can be read", plain=f"cannot be read: {why}")]
 
 
 def _read_values(assignments: list[Assignment], lenient: _Leniency) -> tuple[list[tuple[Assignment, Value]], list[ConfigMistake]]:

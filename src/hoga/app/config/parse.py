@@ -22,8 +22,8 @@ from hoga.core.errors import ConfigMistake
 
 __all__ = ["RESERVED_ENVIRONMENT", "Assignment", "Origin", "Parsed", "nearest_name", "parse_environment", "parse_file", "parse_overrides"]
 
-RESERVED_ENVIRONMENT = frozenset({"HOGA_PYTHON", "HOGA_CONFIG"})
-"""Names that begin like configuration and are not: the interpreter of the bootstrap, and the default of `-c`."""
+RESERVED_ENVIRONMENT = frozenset({"HOGA_PYTHON", "HOGA_CONFIG", "HOGA_TRACE"})
+"""Names that begin like configuration and are not: the interpreter of the bootstrap, the default of `-c`, and traces of errors."""
 
 _PREFIX = "HOGA_"
 _QUOTES = "\"'"

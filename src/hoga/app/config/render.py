@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hoga.app.config.classic import ALIASES, RETIRED, Alias
 from hoga.app.config.keys import GROUPS, KEYS, Key, Kind, Scope, expectation
 from hoga.venues.endpoints import CLASSIC_VENUE, VENUE_DEFAULTS, VenueDefaults
 
@@ -28,7 +29,8 @@ This page is made from the table in `src/hoga/app/config/keys.py` by `make docs`
 
 - A line is `KEY = VALUE`; `#` begins a comment, at the start of a line or after a space. Values may be quoted.
 - Keys above the first section are global. A section, {sections}, holds for its venue only.
-- A file without sections is the classic recorder's file; it configures `{classic}` and works unchanged.
+- A file without sections is the classic recorder's file; it configures `{classic}` and works unchanged. Its old names are read
+  under their new ones, with one warning line each (below).
 - Precedence: `--set KEY=VALUE` (or `--set VENUE.KEY=VALUE`), then the environment (`HOGA_KEY`, or `HOGA_VENUE__KEY` with the
   dashes of the venue's name as underscores), then the file, then the default. Within one of these, a venue's own value
   beats the global one.
@@ -37,9 +39,24 @@ This page is made from the table in `src/hoga/app/config/keys.py` by `make docs`
 - With `--data DIR`, relative folders lie in `DIR`, and a leading `./data/` is `DIR` itself: `LOB_DIR` becomes `DIR/<venue>/orderbook/`.
 - In folders `<venue>` is replaced by the venue's name.
 - URLs are scheme and host, perhaps a port, and no path; `{{port}}` takes the ports of `PORTS` in turn.
-- Credentials come from the environment (`HOGA_{variable}__API_KEY`) or a file with mode 0600, never from the command line.
-  They are never shown.
+- `SYMBOLS = ALL` is every symbol that trades at the venue, `ALL:USDT` every one that is paid in USDT; they
+  are looked up at each start, and one that is listed later is recorded from the next start on. How many streams that is, and
+  over how many connections, is in the log. Upper and lower case are the same.
+- Secrets (credentials, `DASHBOARD_TOKEN`, `NOTIFY_URLS`) come from the environment (`HOGA_{variable}__API_KEY`) or a file with
+  mode 0600, never from the command line. They are never shown. Where others can reach the dashboard, its token has 16 letters or more.
 - Every mistake is named at once, with file, line, key, what was found, what was expected, and the nearest key. The exit status is 2.
+"""
+
+_OLD_NAMES = """
+## Old names
+
+Read wherever keys are, and told in one warning line each, at the start and by `hoga config check` and `hoga config show`. A key's own
+name beats an old one. A file without sections that has one of these names is the classic recorder's own: what else it says about how to
+record and hoga does not know or cannot take is told and left alone, or taken as the nearest value that can be; what it says about what
+is recorded, and where, is never guessed. In all other files a mistake is one, and nothing starts.
+
+| name | is now |
+|---|---|
 """
 
 
@@ -71,7 +88,14 @@ def reference(venues: Mapping[str, VenueDefaults] = VENUE_DEFAULTS, classic: str
         if key.default is None:
             cells = " | ".join(_cell(_venue_default(key, defaults)) for defaults in venues.values())
             parts.append(f"| `{key.name}` | {cells} |\n")
+    parts.append(_OLD_NAMES)
+    parts += [f"| `{name}` | `{alias.key}`{_factor(alias)} |\n" for name, alias in ALIASES.items()]
+    parts += [f"| `{name}` | nothing: {why} |\n" for name, why in RETIRED.items()]
     return "".join(parts)
+
+
+def _factor(alias: Alias) -> str:
+    return "" if alias.factor is None else f", times {alias.factor:g}"
 
 
 def _file_entry(key: Key, defaults: VenueDefaults) -> str:

@@ -91,7 +91,7 @@ _reply = msgspec.json.Decoder(_Reply)
 _envelope = msgspec.json.Decoder(_Envelope)
 _time = msgspec.json.Decoder(_Time)
 _instruments = msgspec.json.Decoder(_Instruments)
-_SYMBOL = re.compile(r"[^\W a-z]+(_\d{6})?")
+_SYMBOL = re.compile(r"[^\W_a-z]+(_\d{6})?")
 
 
 def is_symbol(text: str) -> bool:

@@ -1,0 +1,111 @@
+"""app.instruments: the venues' lists of instruments: fetched, kept a day each beside the archive, and asked which symbols `ALL` is.
+
+A venue that does not answer at a start is asked again for ever, with growing pauses; where an earlier run has kept a list, the
+newest one is used instead, and that is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import zstandard
+
+from hoga.app.config import Config, VenueConfig
+from hoga.app.streams import every_symbol, named, plan_streams
+from hoga.archive.durable import write_file
+from hoga.core.errors import ConfigError, ConfigMistake, VenueError, WireFault
+from hoga.net.budgets import rest_budget
+from hoga.net.rest import RestClient
+from hoga.runtime.logs import get_log
+from hoga.venues.registry import VENUES
+
+__all__ = ["fetch", "keep", "kept_path", "look_up_symbols"]
+
+_log = get_log("run")
+
+_TIMEOUT_S = 20.0
+_PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+_PREFIX, _SUFFIX = "instruments_", ".json.zst"
+
+TlsOf = Callable[[VenueConfig], ssl.SSLContext | None]
+
+
+def kept_path(config: VenueConfig, day: str) -> Path:
+    """Where the list of a day is kept."""
+    return config.directory("instruments") / f"{_PREFIX}{day}{_SUFFIX}"
+
+
+def keep(path: Path, body: bytes) -> None:
+    """Keep the venue's own list of instruments, as it was that day. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, [zstandard.ZstdCompressor(level=9).compress(body)])
+
+
+async def fetch(config: VenueConfig, tls: ssl.SSLContext | None) -> bytes:
+    """The venue's list, as it sends it. Raises VenueError."""
+    spec = VENUES[config.venue]
+    budget = rest_budget(spec, config.rest_url)
+    async with RestClient(spec.name, config.rest_url, tls=tls, timeout_s=_TIMEOUT_S, budget=budget) as rest:
+        return await rest.get(spec.rest.instruments, weight=spec.rest.instruments_weight)
+
+
+async def look_up_symbols(config: Config, tls_of: TlsOf) -> Config:
+    """The configuration with every `ALL` of the active venues replaced by the symbols it stands for today.
+
+    Waits for a venue that does not answer and of which no list is kept. Raises ConfigError when `ALL:…` stands for nothing.
+    """
+    found = {}
+    for name in config.active_venues:
+        venue = config.venue(name)
+        if named(venue.symbols) != venue.symbols:
+            found[name] = await _symbols_of(venue, tls_of(venue))
+    return config.with_symbols(found) if found else config
+
+
+async def _symbols_of(venue: VenueConfig, tls: ssl.SSLContext | None) -> tuple[str, ...]:
+    spec, failures = VENUES[venue.venue], 0
+    while True:
+        try:
+            symbols = _expand(venue, await fetch(venue, tls))
+            break
+        except VenueError as fault:
+            kept = await asyncio.to_thread(_newest_kept, venue.directory("instruments"))
+            if kept is not None:
+                symbols = _expand(venue, kept[1])
+                _log.warning("symbols from an earlier list", venue=spec.name, file=kept[0].name, symbols=len(symbols), why=str(fault))
+                break
+            pause = _PAUSES_S[min(failures, len(_PAUSES_S) - 1)]
+            _log.warning("the list of symbols is not there yet", venue=spec.name, why=str(fault), retry_in_s=pause)
+            failures += 1
+            await asyncio.sleep(pause)
+    streams = plan_streams(spec, symbols, venue.streams, where=f"[{spec.name}]")
+    connections = -(-len(streams) // spec.limits.streams_per_connection) * venue.redundancy
+    _log.info("all symbols", venue=spec.name, symbols=len(symbols), streams=len(streams), connections=connections)
+    return symbols
+
+
+def _expand(venue: VenueConfig, body: bytes) -> tuple[str, ...]:
+    """What the words of SYMBOLS name. Raises WireFault for a list that is none, ConfigError when they name nothing."""
+    spec = VENUES[venue.venue]
+    try:
+        symbols = every_symbol(spec, venue.symbols, body)
+        assets = sorted({asset for asset in spec.quotes(body).values() if asset})
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise WireFault(spec.name, f"{venue.rest_url}{spec.rest.instruments}: no list of instruments: {body[:60]!r}") from fault
+    if symbols:
+        return symbols
+    expected = f"an asset that something is paid in there, one of {', '.join(assets[:20])}"
+    raise ConfigError([ConfigMistake(f"[{spec.name}]", None, "SYMBOLS", ",".join(venue.symbols), expected)])
+
+
+def _newest_kept(folder: Path) -> tuple[Path, bytes] | None:
+    for path in sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"), reverse=True):
+        try:
+            return path, zstandard.ZstdDecompressor().decompress(path.read_bytes(), max_output_size=1 << 28)
+        except (OSError, zstandard.ZstdError) as fault:
+            _log.warning("a kept list of symbols cannot be read", file=str(path), why=str(fault))
+    return None
