@@ -104,17 +104,19 @@ def test_wishes_of_two_venues_become_two_sets() -> None:
 
 
 def test_a_bad_symbol_is_told_and_its_neighbours_are_served() -> None:
-    subscription, _ = state().register("a", [SubscriptionSpec(DataType.TICKER, ["KRW-A", "krw-b"], venue="upbit")])
-    assert [stream.symbol for stream in subscription.streams] == ["KRW-A"]
+    resolver = Resolver(VENUES)
+    resolver.known["upbit"] = {"KRW-BTC": "TRADING", "KRW-ETH": "TRADING"}
+    subscriptions = SubscriptionStateManager(resolver)
+    subscription, _ = subscriptions.register("a", [SubscriptionSpec(DataType.TICKER, ["krw-eth", "KRW-BTCC"], venue="upbit")])
+    assert [stream.symbol for stream in subscription.streams] == ["KRW-ETH"]
     error = subscription.errors[0]
-    assert (error.venue, error.symbols, error.hint) == ("upbit", ("krw-b",), "did you mean KRW-B?")
+    assert (error.venue, error.symbols, error.hint) == ("upbit", ("KRW-BTCC",), "did you mean KRW-BTC?")
 
 
 @pytest.mark.parametrize(
     "wish, why",
     [
         (SubscriptionSpec(DataType.TICKER, []), "no symbols"),
-        (SubscriptionSpec(DataType.TICKER, ["KRW-A"], venue="nyse"), "unknown venue"),
         (SubscriptionSpec(DataType.TICKER, ["???"]), "no venue has symbols like these"),
         (SubscriptionSpec(DataType.LIQUIDATION, ["KRW-A"]), "has no liquidation stream"),
         (SubscriptionSpec(DataType.CANDLE, ["KRW-A"], interval="7m"), "unknown stream"),

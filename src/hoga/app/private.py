@@ -142,11 +142,18 @@ class PrivateWire:
         if state is self.connection.state:
             return
         self.connection.state = state
-        hint = missing_keys(variable=self._config.variable, needs=self._private.needs)
+        hint = self._hint()
         name = self.connection.name
         if state is PrivateState.NO_KEY:
             _log.warning("private connection without key", conn=name, hint=hint)
         self.tell(PrivateStateEvent(venue=self.venue, conn=name, state=state, epoch=0, at_ns=time_ns(), hint=hint))
+
+    def missing_keys(self) -> str:
+        """What to set before anything can come, "" when the keys are there."""
+        return "" if self._usable else self._hint()
+
+    def _hint(self) -> str:
+        return missing_keys(variable=self._config.variable, needs=self._private.needs)
 
     def tick(self) -> None:
         """The connection looks after itself."""

@@ -313,8 +313,7 @@ async def _pool_read(reads: int) -> float:
     manager = _manager(wire)
     owner = _Counter()
     subscription = await manager.register_component("pool", owner, _wish("BTCUSDT"), owner.take, delivery=Delivery.INLINE)
-    streams = subscription.streams
-    manager.pool.register_client_interest("pool", streams, dict.fromkeys(streams, DataType.ORDERBOOK))
+    manager.pool.set_client_interest("pool", dict.fromkeys(subscription.streams, DataType.ORDERBOOK))
     await asyncio.sleep(0.05)
     wire.push(0)
     read = manager.pool.get_latest_data

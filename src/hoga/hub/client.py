@@ -8,14 +8,18 @@ async with SimpleWebSocketClient("gui") as client:
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Self, cast
+from weakref import WeakSet
+
+from msgspec.structs import replace
 
 from hoga.core.errors import ProtocolMisuse
 from hoga.core.market import DataType
-from hoga.hub.errors import SubscriptionError
+from hoga.core.streams import Stream
+from hoga.hub import checks
+from hoga.hub.errors import ArgumentError, SubscriptionError
 from hoga.hub.events import (
     BaseWebSocketEvent,
     CandleEvent,
@@ -28,15 +32,21 @@ from hoga.hub.events import (
 )
 from hoga.hub.mailbox import Overflow
 from hoga.hub.manager import GlobalWebSocketManager
+from hoga.hub.private import PrivateState, PrivateStateEvent
 from hoga.hub.routing import Delivery
+from hoga.hub.stream import EventStream
 from hoga.hub.subscriptions import SubscriptionSpec
 
 __all__ = ["SimpleWebSocketClient"]
 
+_NOTHING = frozenset({PrivateState.NO_KEY, PrivateState.REJECTED})
+
 
 class SimpleWebSocketClient:
-    """One reader. `manager` None: the process's own. Interests add up; `close` ends them, and so does losing the client.
+    """One reader. `manager` None: the process's own. Interests add up; `drop_interests` takes some back, `close` ends them
+    all, and so does losing the client. Values may be read in any thread; everything else belongs to the manager's loop.
 
+    `errors` lists what cannot be served, as it becomes known. `capacity`: events that wait for one reader of `events`.
     `on_close` is awaited by `close`, once: for who made the manager for this client alone.
     """
 
@@ -48,15 +58,15 @@ class SimpleWebSocketClient:
         capacity: int = 1000,
         on_close: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        self.client_id = client_id
+        self.client_id = checks.identity(client_id, "SimpleWebSocketClient", "client_id")
+        self.errors: list[SubscriptionError] = []
         self._on_close = on_close
         self._manager = manager
-        self._specs: list[SubscriptionSpec] = []
+        self._wishes: list[SubscriptionSpec] = []
         self._history = 0
-        self._capacity = capacity
-        self._queue: asyncio.Queue[BaseWebSocketEvent] | None = None
+        self._capacity = checks.count(capacity, f"client {client_id}", "capacity")
+        self._readers: WeakSet[EventStream] = WeakSet()
         self._dropped = 0
-        self.errors: list[SubscriptionError] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -75,29 +85,84 @@ class SimpleWebSocketClient:
     ) -> bool:
         """Keep the latest of each symbol and type (and the last `history` events). True when all of it can be served so far.
 
-        Raises SubscriptionError when nothing of it makes sense.
+        Of private data, no symbols means the whole account. Types may be given by name ("orderbook").
+
+        Raises:
+            ArgumentError: an argument makes no sense, or another client of this id is in use. SubscriptionError: nothing of
+            a wish makes sense. ProtocolMisuse: the manager was stopped, or runs elsewhere. Nothing has changed then.
         """
-        manager = self._manager = self._manager or await GlobalWebSocketManager.get_instance()
-        self._specs += [SubscriptionSpec(data_type, tuple(symbols), venue=venue, interval=interval) for data_type in data_types]
-        self._history = max(self._history, history)
-        subscription = await manager.register_component(
-            f"client {self.client_id}", self, self._specs, self._take, delivery=Delivery.INLINE, overflow=Overflow.DROP_OLDEST,
-            on_status=self._status,
-        )  # fmt: skip
-        self.errors = subscription.errors
-        venues = manager.resolver.venues
-        types = {stream: venues[stream.venue].describe(stream.channel).data_type or DataType.TICKER for stream in subscription.streams}
-        manager.pool.register_client_interest(self.client_id, subscription.streams, types, history=self._history)
-        return not subscription.errors
+        names = checks.texts(symbols, self._who, "symbols")
+        if isinstance(data_types, str):
+            raise ArgumentError(self._who, "data_types", checks.shown(data_types), "a list of types", near=f"[{data_types!r}]")
+        types = [checks.choice(DataType, each, self._who, "data_type") for each in data_types]
+        history = checks.count(history, self._who, "history", least=0)
+        fresh = [SubscriptionSpec(data_type, names, venue=venue, interval=interval) for data_type in types]
+        self._manager = self._manager or await GlobalWebSocketManager.get_instance()
+        wishes = self._wishes + [wish for wish in fresh if wish not in self._wishes]
+        await self._register(wishes, max(self._history, history))
+        found = [self.manager.resolver(self._who, wish) for wish in fresh]
+        hints = [hint for each in found for stream in each.streams if (hint := self._missing_keys(stream))]
+        return not hints and not any(each.errors for each in found)
+
+    async def drop_interests(self, symbols: Sequence[str], data_types: Sequence[DataType] | None = None) -> None:
+        """These symbols (of these types, None: of all) do not interest this client any more. What never did is ignored.
+
+        Raises ArgumentError, ProtocolMisuse.
+        """
+        gone = {name.upper() for name in checks.texts(symbols, self._who, "symbols")}
+        types = set(DataType) if data_types is None else {checks.choice(DataType, each, self._who, "data_type") for each in data_types}
+        if self._manager is None:
+            return
+        left = [
+            replace(wish, symbols=tuple(name for name in wish.symbols if name.upper() not in gone)) if wish.data_type in types else wish
+            for wish in self._wishes
+        ]
+        left = [wish for was, wish in zip(self._wishes, left, strict=True) if wish.symbols or not was.symbols]
+        if left:
+            await self._register(left, self._history)
+        else:
+            await self._leave()
 
     async def close(self) -> None:
-        """Nothing interests this client any more."""
-        if self._manager is not None:
-            await self._manager.unregister_component(f"client {self.client_id}")
-            self._manager.pool.unregister_client(self.client_id)
+        """Nothing interests this client any more; readers of `events` come to their end."""
+        await self._leave()
+        for reader in list(self._readers):
+            reader.end()
         on_close, self._on_close = self._on_close, None
         if on_close is not None:
             await on_close()
+
+    async def _register(self, wishes: list[SubscriptionSpec], history: int) -> None:
+        manager = self.manager
+        owner = manager.owner_of(self._who)
+        if owner is not None and owner is not self:
+            raise ArgumentError(self._who, "client_id", repr(self.client_id), "an id that no other client has now")
+        subscription = await manager.register_component(
+            self._who, self, wishes, self._take, delivery=Delivery.INLINE, overflow=Overflow.DROP_OLDEST, on_status=self._status
+        )
+        refused = {(error.venue, symbol) for error in subscription.errors for symbol in error.symbols}
+        self._wishes = [wish for each in wishes if (wish := _without(each, refused, manager)) is not None]
+        self._history = history
+        venues = manager.resolver.venues
+        types = {stream: venues[stream.venue].describe(stream.channel).data_type or DataType.TICKER for stream in subscription.streams}
+        manager.pool.set_client_interest(self._who, types, history=history)
+
+    async def _leave(self) -> None:
+        self._wishes, self._history = [], 0
+        manager = self._manager
+        if manager is not None and manager.owner_of(self._who) is self:
+            await manager.unregister_component(self._who)
+
+    def _missing_keys(self, stream: Stream) -> str:
+        """The hint, after it was noted once, when a private stream cannot come for want of a key."""
+        hint = self.manager.missing_keys(stream)
+        if hint and not any(error.hint == hint for error in self.errors):
+            self.errors.append(SubscriptionError(self._who, stream.venue, (stream.symbol,), "no key is given", hint=hint))
+        return hint
+
+    @property
+    def _who(self) -> str:
+        return f"client {self.client_id}"
 
     @property
     def manager(self) -> GlobalWebSocketManager:
@@ -108,9 +173,19 @@ class SimpleWebSocketClient:
 
     # -- pull ---------------------------------------------------------------------------------------------------
 
-    def get(self, symbol: str, data_type: DataType) -> BaseWebSocketEvent | None:
-        """The newest event, None before the first. `symbol` may be `venue:symbol`."""
-        return self._manager.pool.get_latest_data(symbol, data_type) if self._manager is not None else None
+    def get(self, symbol: str, data_type: DataType, *, interval: str | None = None) -> BaseWebSocketEvent | None:
+        """The newest event, None before the first. `symbol` may be `venue:symbol`; `interval` is of candles, None: of any."""
+        if self._manager is None:
+            return None
+        wanted = None
+        if interval is not None:
+            venues = self._manager.resolver.venues
+
+            def wanted(stream: Stream) -> bool:
+                channel = venues[stream.venue].channels.get(data_type, "")
+                return channel.replace("{interval}", interval) == stream.channel
+
+        return self._manager.pool.get_latest_data(symbol, data_type, wanted=wanted)
 
     def is_stale(self, symbol: str, data_type: DataType) -> bool:
         """Whether the newest value may not hold any more: none came yet, or the connection that brought it is gone."""
@@ -129,9 +204,9 @@ class SimpleWebSocketClient:
         """The newest trade."""
         return cast("TradeEvent | None", self.get(symbol, DataType.TRADE))
 
-    def get_candle(self, symbol: str) -> CandleEvent | None:
-        """The newest candle."""
-        return cast("CandleEvent | None", self.get(symbol, DataType.CANDLE))
+    def get_candle(self, symbol: str, interval: str | None = None) -> CandleEvent | None:
+        """The newest candle of an interval ("1m", the venue's words); None: of whichever came last."""
+        return cast("CandleEvent | None", self.get(symbol, DataType.CANDLE, interval=interval))
 
     def get_quote(self, symbol: str) -> QuoteEvent | None:
         """The newest best bid and ask."""
@@ -150,29 +225,37 @@ class SimpleWebSocketClient:
 
     # -- push without callbacks ---------------------------------------------------------------------------------
 
-    async def events(self) -> AsyncIterator[BaseWebSocketEvent]:
-        """Every event from now on, for one reader. One that falls `capacity` behind loses the oldest (`dropped` counts)."""
-        queue = self._queue = asyncio.Queue(self._capacity)
-        try:
-            while True:
-                yield await queue.get()
-        finally:
-            self._queue = None
+    def events(self) -> EventStream:
+        """Every event from now on, `async for`; each reader has its own. One that falls `capacity` behind loses the oldest
+        (`dropped` counts). It ends with `close`."""
+        reader = EventStream(self._capacity, on_dropped=self._count)
+        self._readers.add(reader)
+        return reader
 
     @property
     def dropped(self) -> int:
-        """Events that the reader of `events` did not keep up with."""
+        """Events that readers of `events` did not keep up with."""
         return self._dropped
 
+    def _count(self) -> None:
+        self._dropped += 1
+
     def _take(self, event: BaseWebSocketEvent) -> None:
-        queue = self._queue
-        if queue is None:
-            return
-        if queue.full():
-            queue.get_nowait()
-            self._dropped += 1
-        queue.put_nowait(event)
+        for reader in list(self._readers) if self._readers else ():
+            reader.put(event)
 
     def _status(self, event: StatusEvent) -> None:
         if isinstance(event, SubscriptionErrorEvent) and event.error not in self.errors:
             self.errors.append(event.error)
+        elif isinstance(event, PrivateStateEvent) and event.state in _NOTHING and not any(each.hint == event.hint for each in self.errors):
+            why = f"{event.state}: {event.text}" if event.text else str(event.state)
+            self.errors.append(SubscriptionError(self._who, event.venue, (), why, hint=event.hint))
+
+
+def _without(wish: SubscriptionSpec, refused: set[tuple[str, str]], manager: GlobalWebSocketManager) -> SubscriptionSpec | None:
+    """What of a wish can be served: it is not asked for again with what cannot."""
+    if not wish.symbols:
+        return wish
+    venues = manager.resolver.venues if wish.venue is None else (wish.venue,)
+    good = tuple(name for name in wish.symbols if not any((venue, name) in refused for venue in venues))
+    return replace(wish, symbols=good) if good else None

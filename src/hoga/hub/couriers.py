@@ -7,6 +7,7 @@ else anything. Events of one consumer are handed over one at a time and in order
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -29,7 +30,10 @@ class _Courier(threading.Thread):
             if errand is None:
                 return
             self.errand, self.since = errand, monotonic()
-            errand()
+            try:
+                errand()
+            except BaseException as fault:  # noqa: BLE001  # told by name; the courier goes on with the next errand
+                self.pool.failed(errand, fault)
             self.errand, self.since = None, 0.0
             if self.pool.retire(self):
                 return
@@ -43,12 +47,18 @@ class Couriers:
     """
 
     def __init__(
-        self, *, patience_s: float = 0.05, most: int = 32, on_slow: Callable[[object, float], object] = lambda errand, s: None
+        self,
+        *,
+        patience_s: float = 0.05,
+        most: int = 32,
+        on_slow: Callable[[object, float], object] = lambda errand, s: None,
+        on_fault: Callable[[object, BaseException], object] = lambda errand, fault: None,
     ) -> None:
         self.ready: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._patience_s = patience_s
         self._most = most
         self._on_slow = on_slow
+        self._on_fault = on_fault
         self._couriers: set[_Courier] = set()
         self._lock = threading.Lock()
         self._told: set[int] = set()
@@ -56,7 +66,7 @@ class Couriers:
         self._closed = False
 
     def send(self, errand: Callable[[], object]) -> None:
-        """Have `errand` called. It must not raise."""
+        """Have `errand` called. One that raises is told to `on_fault`, by its courier."""
         if not self._couriers:
             self._hire()
         self.ready.put(errand)
@@ -84,6 +94,11 @@ class Couriers:
                 self._couriers.discard(courier)
                 return True
             return False
+
+    def failed(self, errand: object, fault: BaseException) -> None:
+        """Told by a courier."""
+        with contextlib.suppress(Exception):  # the loop is closed: nobody is left to be told
+            self._on_fault(errand, fault)
 
     @property
     def threads(self) -> int:

@@ -1,7 +1,8 @@
 """hub.errors: what can go wrong for those who use the hub.
 
 HogaError
-├─ SubscriptionError     one component's wish cannot be served; the others notice nothing
+├─ SubscriptionError     one component's wish cannot be served; the others notice nothing  (a ValueError, too)
+├─ ArgumentError         a call's argument makes no sense; nothing was kept                 (a ValueError and a TypeError, too)
 ├─ RecoveryError         what was subscribed could not be restored, or connections disturb one another
 └─ NoHub                 no hub of ours runs on this machine
 """
@@ -12,10 +13,26 @@ from pathlib import Path
 
 from hoga.core.errors import HogaError
 
-__all__ = ["NoHub", "RecoveryError", "SubscriptionError"]
+__all__ = ["ArgumentError", "NoHub", "RecoveryError", "SubscriptionError"]
 
 
-class SubscriptionError(HogaError):
+class ArgumentError(HogaError, ValueError, TypeError):
+    """`argument` of a call by `who` was `found`, not what was `expected`; `near` is what was probably meant.
+
+    It is a ValueError and a TypeError: nobody has to remember which of the two a wrong argument is.
+    """
+
+    def __init__(self, who: str, argument: str, found: str, expected: str, *, near: str | None = None) -> None:
+        meant = f"; did you mean {near}?" if near else ""
+        super().__init__(f"{who}: {argument}: found {found}, expected {expected}{meant}")
+        self.who = who
+        self.argument = argument
+        self.found = found
+        self.expected = expected
+        self.near = near
+
+
+class SubscriptionError(HogaError, ValueError):
     """`symbols` of `component_id` at `venue` cannot be served, for `why`. `venue` is "" when none could be told."""
 
     def __init__(self, component_id: str, venue: str, symbols: tuple[str, ...], why: str, *, hint: str | None = None) -> None:

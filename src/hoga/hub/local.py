@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from typing import Annotated
 
 import msgspec
 
 __all__ = [
-    "EVENT", "EVENT_HEAD", "MAX_BYTES", "NOTE", "VERSION", "AskSymbols", "Beat", "Hello", "LegOver", "LegUp", "Message", "Refused",
+    "EVENT", "EVENT_HEAD", "MAX_BYTES", "NOTE", "REQUEST_MAX_BYTES", "VERSION", "AskSymbols", "Beat", "Hello", "LegOver", "LegUp", "Message", "Refused",
     "Splitter", "Symbols", "Want", "Wish", "decoder", "pack",
 ]  # fmt: skip
 
@@ -24,7 +25,13 @@ VERSION = 1
 NOTE, EVENT = 0, 1
 """Kinds of messages: JSON, or a frame."""
 MAX_BYTES = 16 * 1024 * 1024
-"""No message is longer; whoever sends one is no hub and no reader."""
+"""No message of a hub is longer; whoever sends one is none."""
+REQUEST_MAX_BYTES = 1024 * 1024
+"""Nor is one of a reader: 5,000 wishes are some 400 KB."""
+
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+"""Of a stream or a leg, as it goes before each frame."""
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 HEAD = struct.Struct("<IB")
 EVENT_HEAD = struct.Struct("<IBIIq")
@@ -46,10 +53,10 @@ class Hello(_Message, frozen=True, tag="hello"):
 class Wish(msgspec.Struct, frozen=True, array_like=True):
     """One stream, under the number its frames will carry."""
 
-    number: int
-    venue: str
-    symbol: str
-    channel: str
+    number: Number
+    venue: Name
+    symbol: Name
+    channel: Name
 
 
 class Want(_Message, frozen=True, tag="want"):
@@ -76,7 +83,7 @@ class Symbols(_Message, frozen=True, tag="symbols"):
 class LegUp(_Message, frozen=True, tag="up"):
     """Leg `number` is a life of connection `conn`, and brings these streams of the reader's."""
 
-    number: int
+    number: Number
     venue: str
     kind: str
     conn: str
@@ -123,24 +130,42 @@ def pack(message: Message) -> bytes:
 
 
 class Splitter:
-    """Bytes as they come → whole messages, (kind, body) each. Raises ValueError for what cannot be one."""
+    """Bytes as they come → whole messages, (kind, body) each. Raises ValueError for what cannot be one (longer than `most`)."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_lacks", "_most", "_rest")
 
-    def __init__(self) -> None:
-        self._rest = b""
+    def __init__(self, most: int = MAX_BYTES) -> None:
+        self._most = most
+        self._rest = bytearray()
+        self._lacks = 0
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of a message that is not whole yet."""
+        return len(self._rest)
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """The messages that `data` completes."""
-        data = self._rest + data if self._rest else data
+        if self._rest:
+            self._rest += data
+            self._lacks -= len(data)
+            if self._lacks > 0:
+                return
+            data = bytes(self._rest)
+            self._rest = bytearray()
         at, size, head = 0, len(data), HEAD.size
+        self._lacks = head
         while size - at >= head:
             length, kind = HEAD.unpack_from(data, at)
-            if length > MAX_BYTES:
-                raise ValueError(f"a message of {length} bytes")
+            if length > self._most:
+                raise ValueError(f"a message of {length} bytes, expected at most {self._most}")
             end = at + head + length
             if end > size:
+                self._lacks = end - size
                 break
             yield kind, data[at + head : end]
             at = end
-        self._rest = data[at:]
+        else:
+            self._lacks = head - (size - at)
+        if at < size:
+            self._rest = bytearray(memoryview(data)[at:])

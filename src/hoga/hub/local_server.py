@@ -13,7 +13,7 @@ import os
 import secrets
 import socket
 from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from time import monotonic
 from typing import Any, cast
@@ -27,6 +27,7 @@ from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent, Subscri
 from hoga.hub.local import (
     EVENT,
     EVENT_HEAD,
+    REQUEST_MAX_BYTES,
     VERSION,
     AskSymbols,
     Beat,
@@ -57,6 +58,10 @@ _SLICE_BYTES = 64 * 1024
 _PATIENCE_BYTES = 4 * 1024 * 1024
 """Notes must reach the reader, so they wait in the socket's buffer; beyond this nobody is reading."""
 _BEAT_S = 1.0
+_REQUEST_S = 10.0
+"""A request that is begun is whole within so long; a reader that takes longer is none."""
+_HALVES_BYTES = 8 * 1024 * 1024
+"""What half-sent requests may take in all; beyond it the reader that has most waiting goes."""
 _READERS_MAX, _STREAMS_MAX = 64, 5_000
 _TAIL = EVENT_HEAD.size - 5
 """What an event's head has behind the length and the kind."""
@@ -138,7 +143,15 @@ class HubServer:
         while True:
             await asyncio.sleep(_BEAT_S)
             for reader in list(self.readers.values()):
-                reader.beat()
+                reader.guarded(reader.beat)
+
+    def spare(self) -> None:
+        """Half-sent requests have a bound in all."""
+        waiting = sum(reader.half_sent for reader in self.readers.values())
+        if waiting > _HALVES_BYTES:
+            most = max(self.readers.values(), key=lambda reader: reader.half_sent)
+            _log.warning("readers send requests and do not end them, one is let go", reader=most.name, bytes=waiting)
+            most.abandon()
 
 
 class _Reader(asyncio.Protocol):
@@ -149,7 +162,8 @@ class _Reader(asyncio.Protocol):
         self._manager = server.manager
         self._loop = asyncio.get_running_loop()
         self._decode = decoder()
-        self._splitter = Splitter()
+        self._splitter = Splitter(REQUEST_MAX_BYTES)
+        self._half_since: float | None = None
         self._transport: asyncio.Transport | None = None
         self._numbers: dict[Stream, int] = {}
         self._legs: dict[tuple[str, int], int] = {}
@@ -187,10 +201,27 @@ class _Reader(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for _, body in self._splitter.feed(data):
+                if not self._is_here():
+                    return
                 self._take(self._decode(body))
         except (ValueError, msgspec.DecodeError) as fault:
             _log.warning("a reader does not speak our language", reader=self.name, why=str(fault))
             self.abandon()
+            return
+        except Exception as fault:  # noqa: BLE001  # the supervised place: this reader goes, nobody else notices
+            self._failed(fault)
+            return
+        if not self._splitter.waiting:
+            self._half_since = None
+        elif self._half_since is None:
+            self._half_since = monotonic()
+        if self._splitter.waiting:
+            self._server.spare()
+
+    @property
+    def half_sent(self) -> int:
+        """Bytes of a request that is not whole yet."""
+        return self._splitter.waiting
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -198,12 +229,27 @@ class _Reader(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._paused = False
         if self._newest or self._queue:
-            self._flush()
+            self.guarded(self._flush)
 
     def abandon(self) -> None:
         """Let it go now."""
+        self._splitter = Splitter(REQUEST_MAX_BYTES)
         if self._transport is not None:
             self._transport.abort()
+
+    def guarded(self, act: Callable[[], object]) -> None:
+        """Whatever goes wrong for a reader ends that reader."""
+        try:
+            act()
+        except Exception as fault:  # noqa: BLE001  # the supervised place, as above
+            self._failed(fault)
+
+    def _failed(self, fault: Exception) -> None:
+        _log.failure("a reader cannot be served, it is let go", fault, reader=self.name)
+        self.abandon()
+
+    def _is_here(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
 
     # -- what it asks -------------------------------------------------------------------------------------------
 
@@ -215,9 +261,15 @@ class _Reader(asyncio.Protocol):
             self._say(Symbols(message.venue, dict(known) if known is not None else None))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work, name=f"hub {self.name}")
+        task = self._loop.create_task(self._guarded(work), name=f"hub {self.name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as fault:  # noqa: BLE001  # the supervised place, as above
+            self._failed(fault)
 
     async def _want(self, want: Want) -> None:
         """Become a component with exactly these wishes; what it had already goes on undisturbed."""
@@ -306,7 +358,9 @@ class _Reader(asyncio.Protocol):
 
     def _arm(self) -> None:
         wait = self._flushed_at + _APART_S - monotonic()
-        self._timer = self._loop.call_soon(self._flush) if wait <= 0 else self._loop.call_later(wait, self._flush)
+        self._timer = (
+            self._loop.call_soon(self.guarded, self._flush) if wait <= 0 else self._loop.call_later(wait, self.guarded, self._flush)
+        )
 
     def _flush(self) -> None:
         """Write what waits, a slice at a time, until the socket takes no more."""
@@ -379,7 +433,10 @@ class _Reader(asyncio.Protocol):
 
     def beat(self) -> None:
         """Once a second."""
-        if not self._paused:
+        if self._half_since is not None and monotonic() - self._half_since > _REQUEST_S:
+            _log.warning("a reader does not end its request, it is let go", reader=self.name, bytes=self.half_sent)
+            self.abandon()
+        elif not self._paused:
             self._say(Beat(self.conflated, self.dropped))
 
     def _say(self, message: Message) -> None:

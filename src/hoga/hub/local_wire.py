@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
@@ -247,8 +248,11 @@ class LocalHub(asyncio.Protocol):
                     self._event(body)
                 else:
                     self._note(self._decode(body))
-        except (ValueError, msgspec.DecodeError) as fault:
+        except (ValueError, msgspec.DecodeError, struct.error) as fault:
             _log.warning("the hub does not speak our language", why=str(fault))
+            self._drop()
+        except Exception as fault:  # noqa: BLE001  # the supervised place: connected anew
+            _log.failure("what the hub says cannot be taken, it is connected anew", fault, path=str(self.path))
             self._drop()
 
     def _event(self, body: bytes) -> None:

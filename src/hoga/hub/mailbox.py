@@ -39,7 +39,7 @@ class Mailbox:
     """A queue of the newest `limit` events. `wake(self)` is called once when there is something to take, not again before
     `rest` was called: whoever takes holds `busy` meanwhile, so events of one consumer never overtake one another."""
 
-    __slots__ = ("_wake", "accepted", "busy", "capacity", "closed", "dropped", "events", "limit")
+    __slots__ = ("_wake", "accepted", "busy", "capacity", "closed", "dropped", "events", "heir", "limit")
 
     def __init__(self, wake: Callable[[Any], object], *, capacity: int, limit: int) -> None:
         self._wake = wake
@@ -49,10 +49,12 @@ class Mailbox:
         self.busy = threading.Lock()
         self.accepted = self.dropped = 0
         self.closed = False
+        self.heir: Mailbox | None = None
 
     def put(self, event: BaseWebSocketEvent) -> None:
         """Take an event in."""
         if self.closed:
+            self._pass_on(event)
             return
         events = self.events
         self.accepted += 1
@@ -72,8 +74,35 @@ class Mailbox:
     def rest(self) -> None:
         """Whoever took is done for now; woken again at once when something came meanwhile."""
         self.busy.release()
+        self.stir()
+
+    def move_to(self, heir: Mailbox, wanted: Callable[[Stream], bool]) -> None:
+        """What waits here waits in `heir` from now on, as far as its stream is `wanted`; so do the figures, and who is `busy`.
+
+        By whoever puts. Afterwards `heir.stir()`.
+        """
+        heir.busy = self.busy
+        heir.accepted, heir.dropped = self.accepted, self.dropped
+        while (event := self.take()) is not None:
+            if wanted(event.stream):
+                heir.inherit(event)
+        self.heir = heir
+        self.close()
+
+    def inherit(self, event: BaseWebSocketEvent) -> None:
+        """An event that was accepted before, by another mailbox."""
+        self.events.append(event)
+        if len(self.events) > self.limit:
+            self._drop_one()
+
+    def stir(self) -> None:
+        """Wake when there is something to take and nobody takes."""
         if self.waiting and not self.closed and self.busy.acquire(False):
             self._wake(self)
+
+    def _pass_on(self, event: BaseWebSocketEvent) -> None:
+        if self.heir is not None:
+            self.heir.put(event)
 
     def close(self) -> int:
         """Nothing is taken in or handed out any more; returns how many events waited."""
@@ -109,6 +138,7 @@ class ConflatingBox(Mailbox):
 
     def put(self, event: BaseWebSocketEvent) -> None:
         if self.closed:
+            self._pass_on(event)
             return
         stream = event.stream
         with self._lock:
@@ -119,13 +149,20 @@ class ConflatingBox(Mailbox):
         if self.busy.acquire(False):
             self._wake(self)
 
-    def take(self) -> BaseWebSocketEvent | None:
-        if self.events:
-            return self.events.popleft()
+    def inherit(self, event: BaseWebSocketEvent) -> None:
         with self._lock:
-            latest, self._latest = self._latest, {}
-        self.events.extend(latest.values())
-        return self.events.popleft() if self.events else None
+            if event.stream in self._latest:
+                self.dropped += 1
+            self._latest[event.stream] = event
+
+    def take(self) -> BaseWebSocketEvent | None:
+        event = super().take()
+        if event is None:
+            with self._lock:
+                latest, self._latest = self._latest, {}
+            self.events.extend(latest.values())
+            event = super().take()
+        return event
 
     def close(self) -> int:
         with self._lock:

@@ -9,19 +9,24 @@ references every 60 s, metrics every 10 s; and once a second wires are looked af
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
+import inspect
 import resource
 import sys
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from threading import get_ident
 from time import monotonic
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from hoga.core.errors import ProtocolMisuse
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
+from hoga.hub import checks
 from hoga.hub.alerts import Alert, AlertKind, Alerts
+from hoga.hub.consumers import CALLERS_FAULTS, hold
 from hoga.hub.errors import SubscriptionError
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent, SubscriptionErrorEvent
 from hoga.hub.independence import ConnectionIndependenceMonitor
@@ -34,8 +39,15 @@ from hoga.hub.private import MissedEvent, PrivateStateEvent
 from hoga.hub.resolve import Resolver
 from hoga.hub.routing import Callback, DataRoutingEngine, Delivery, RoutingStats
 from hoga.hub.states import MANAGER_MOVES, GlobalManagerState, WebSocketType, move
-from hoga.hub.subscriptions import Change, ComponentSubscription, Mode, SubscriptionSpec, SubscriptionStateManager
-from hoga.hub.wire import Wire
+from hoga.hub.subscriptions import (
+    Change,
+    ComponentSubscription,
+    Mode,
+    SubscriptionSpec,
+    SubscriptionStateManager,
+    checked_specs,
+)
+from hoga.hub.wire import NeedsKeys, Wire
 from hoga.runtime.logs import get_log
 from hoga.venues.spec import VenueSpec
 
@@ -43,6 +55,7 @@ __all__ = ["GlobalWebSocketManager", "OnAlert", "OnStatus"]
 
 _log = get_log("hub")
 
+T = TypeVar("T")
 OnStatus = Callable[[StatusEvent], object]
 OnAlert = Callable[[Alert], object]
 Opener = Callable[[Any], Awaitable["GlobalWebSocketManager"]]
@@ -55,9 +68,11 @@ _ERROR_RATE = 0.05
 
 
 class _Component:
-    __slots__ = ("on_status", "ref", "since", "subscription")
+    """`on_status` gives what to call, None when there is nothing or its owner is collected."""
 
-    def __init__(self, ref: weakref.ref[Any], subscription: ComponentSubscription, on_status: OnStatus | None) -> None:
+    __slots__ = ("on_status", "ref", "subscription")
+
+    def __init__(self, ref: weakref.ref[Any], subscription: ComponentSubscription, on_status: Callable[[], OnStatus | None]) -> None:
         self.ref = ref
         self.subscription = subscription
         self.on_status = on_status
@@ -83,7 +98,7 @@ class GlobalWebSocketManager:
         pace: Pace | None = None,
     ) -> None:
         self.state = GlobalManagerState.IDLE
-        self.engine = DataRoutingEngine()
+        self.engine = DataRoutingEngine(on_fell=self._fell)
         self.pool = DataPoolManager(self.engine, latest=self.latest)
         self.independence = ConnectionIndependenceMonitor()
         self.alerts = Alerts()
@@ -104,7 +119,9 @@ class GlobalWebSocketManager:
         self._timer: asyncio.TimerHandle | None = None
         self._used: dict[tuple[str, WebSocketType], asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._telling: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
+        self._thread = get_ident()
         self._began = now()
         for wire in wires:
             self.add_wire(wire)
@@ -186,9 +203,10 @@ class GlobalWebSocketManager:
             return
         if self.state is not GlobalManagerState.IDLE:
             self._become(GlobalManagerState.STOPPING)
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._telling]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._timer is not None:
             self._timer.cancel()
         await asyncio.gather(*(wire.stop() for wire in self._wires.values()), return_exceptions=True)
@@ -218,55 +236,90 @@ class GlobalWebSocketManager:
             component_instance: held weakly; when it is collected, its subscriptions end. Must take weak references.
             callback: gets each event. A plain function is called in another thread (see `Delivery`), an async one on the loop.
             overflow, capacity, interval_s: what happens to events it does not keep up with; `interval_s` is of THROTTLE.
-            on_status: told on the loop of new epochs and of symbols that cannot be served.
+            on_status: told on the loop of new epochs and of symbols that cannot be served; may be an async function.
 
         Returns:
             What it wants now. `errors` lists what cannot be served, then and later.
 
         Raises:
-            SubscriptionError: nothing of a wish makes sense. ProtocolMisuse: the manager was stopped.
+            ArgumentError (a ValueError and a TypeError): an argument makes no sense. SubscriptionError: nothing of a wish
+            does. ProtocolMisuse: the manager was stopped, or this is another thread than its loop's (see `submit`).
+            Nothing has changed then.
 
-        Registering an id again replaces its wishes and callback; streams that stay are not disturbed.
+        Registering an id again replaces its wishes, callback and policy. Streams that stay are not disturbed: what waits
+        of them goes to the new callback, nothing of them is told again, and the figures go on.
         """
-        if self.state in (GlobalManagerState.STOPPING, GlobalManagerState.STOPPED):
-            raise ProtocolMisuse("the manager was stopped")
-        subscription, change = self.subscriptions.register(component_id, subscriptions)
-        self._note_change(change)
-        ref = weakref.ref(component_instance, lambda dead: self._collected(component_id, dead))
-        self._components[component_id] = _Component(ref, subscription, on_status)
-        consumer = self.engine.add_consumer(
-            component_id,
+        self._check_usable()
+        who = checks.identity(component_id, "register_component", "component_id")
+        checks.owner_of(component_instance, who, "component_instance")
+        specs = checked_specs(subscriptions, who)
+        checks.callback_of(callback, who, "callback")
+        if on_status is not None:
+            checks.callback_of(on_status, who, "on_status")
+        delivery = checks.choice(Delivery, delivery, who, "delivery")
+        overflow = checks.choice(Overflow, overflow, who, "overflow")
+        checks.count(capacity, who, "capacity")
+        interval_s = checks.number(interval_s, who, "interval_s")
+        had = self.subscriptions.modes_of(who)
+        subscription, change = self.subscriptions.register(who, specs)
+        ref = weakref.ref(component_instance, lambda dead: self._collected(who, dead))
+        status = hold(on_status, component_instance) if on_status is not None else lambda: None
+        self._components[who] = _Component(ref, subscription, status)
+        self.engine.add_consumer(
+            who,
             callback,
             owner=component_instance,
             delivery=delivery,
             overflow=overflow,
             capacity=capacity,
             interval_s=interval_s,
+            streams=subscription.streams,
         )
+        self._note_change(change)
         for stream, mode in list(subscription.streams.items()):
-            self._serve(component_id, stream, mode, consumer.put)
+            self._serve(who, stream, mode, had.get(stream))
         for error in subscription.errors:
-            self._tell_error(component_id, error)
-        self._tell_private_states(component_id, subscription)
+            self._tell_error(who, error)
+        self._tell_private_states(who, subscription)
         return subscription
 
+    def _check_usable(self) -> None:
+        if get_ident() != self._thread:
+            raise ProtocolMisuse("the manager belongs to another thread's event loop", hint="manager.submit(…) asks it from here")
+        if self.state in (GlobalManagerState.STOPPING, GlobalManagerState.STOPPED):
+            raise ProtocolMisuse("the manager was stopped", hint="GlobalWebSocketManager.get_instance() makes a new one")
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Have `work` (a coroutine, like `manager.register_component(…)`) done on the manager's loop, from any thread.
+
+        Returns at once; `.result(seconds)` of what it returns waits, and must not be called on the loop itself.
+        """
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
     async def unregister_component(self, component_id: str) -> None:
-        """The component leaves. Unknown ids, and leaving twice, do nothing. Events under way are dropped."""
+        """The component leaves. Unknown ids, and leaving twice, do nothing. Events under way are dropped.
+
+        Raises ProtocolMisuse in another thread than the loop's.
+        """
+        if get_ident() != self._thread:
+            self._check_usable()
         self._leave(component_id)
 
-    def _serve(self, component_id: str, stream: Stream, mode: Mode, put: Callable[[BaseWebSocketEvent], object]) -> None:
+    def _serve(self, component_id: str, stream: Stream, mode: Mode, had: Mode | None) -> None:
+        """`had`: what of the stream the component wanted already; nothing of that is told again."""
+        consumer = self.engine.consumer(component_id)
+        if consumer is None:  # it could not even take the events before
+            return
         latest = None if self._is_private(stream) else self.latest(stream)
         if mode is Mode.SNAPSHOT:
             if latest is not None:
-                put(latest)
+                self.engine.put(component_id, latest)
                 self._served(component_id, stream)
             else:
                 self.engine.add_once(component_id, stream, lambda: self._served(component_id, stream))
             return
-        if latest is not None and mode is Mode.BOTH:
-            put(latest)
-        consumer = self.engine.consumer(component_id)
-        assert consumer is not None, "made just now"
+        if latest is not None and mode is Mode.BOTH and had in (None, Mode.SNAPSHOT):
+            self.engine.put(component_id, latest)
         self.engine.register_route(stream, consumer.put, component_id)
 
     def _served(self, component_id: str, stream: Stream) -> None:
@@ -279,6 +332,16 @@ class GlobalWebSocketManager:
         door = inlet.doors.get(stream) if inlet is not None else None
         event = door.last_event if door is not None else None
         return event if event is not None and self.is_live(event) else None
+
+    def owner_of(self, component_id: str) -> object | None:
+        """Who registered under that id, None when nobody did or it is gone."""
+        component = self._components.get(component_id)
+        return component.ref() if component is not None else None
+
+    def missing_keys(self, stream: Stream) -> str:
+        """What to do before a private stream can come, "" when nothing is missing."""
+        wire = self._wires.get(self._key_of(stream))
+        return wire.missing_keys() if isinstance(wire, NeedsKeys) else ""
 
     def _collected(self, component_id: str, dead: weakref.ref[Any]) -> None:
         """By the garbage collector, in any thread, at any moment: only note it."""
@@ -303,6 +366,7 @@ class GlobalWebSocketManager:
         if self._components.pop(component_id, None) is None:
             return
         self.engine.unregister_routes(component_id)
+        self.pool.unregister_client(component_id)
         self._note_change(self.subscriptions.unregister(component_id))
 
     # -- telling the venues -------------------------------------------------------------------------------------
@@ -407,12 +471,34 @@ class GlobalWebSocketManager:
 
     def _status(self, component_id: str, event: StatusEvent) -> None:
         component = self._components.get(component_id)
-        if component is None or component.on_status is None:
+        on_status = component.on_status() if component is not None else None
+        if on_status is None:
             return
         try:
-            component.on_status(event)
-        except Exception as fault:  # noqa: BLE001  # the component's own fault, told, nobody else concerned
+            answer = on_status(event)
+        except CALLERS_FAULTS as fault:  # the component's own fault, told, nobody else concerned
             _log.failure("a status callback failed", fault, component=component_id)
+            return
+        if answer is not None and inspect.isawaitable(answer):
+            task = self._loop.create_task(self._finish_status(component_id, answer), name=f"hub status {component_id}")
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    @staticmethod
+    async def _finish_status(component_id: str, answer: Awaitable[object]) -> None:
+        try:
+            await answer
+        except CALLERS_FAULTS as fault:  # as above
+            _log.failure("a status callback failed", fault, component=component_id)
+
+    def _fell(self, component_id: str, fault: BaseException) -> None:
+        """A component whose events cannot even be put to it was let go by the engine."""
+        if component_id not in self._components:
+            return
+        error = SubscriptionError(component_id, "", (), f"let go: {type(fault).__name__}: {fault}")
+        self._components[component_id].subscription.errors.append(error)
+        self._status(component_id, SubscriptionErrorEvent(error=error))
+        self._leave(component_id)
 
     # -- timers -------------------------------------------------------------------------------------------------
 

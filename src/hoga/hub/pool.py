@@ -7,7 +7,7 @@ Reading is a dictionary look-up and decodes when the value is looked at. A value
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
@@ -50,15 +50,15 @@ class DataPoolManager:
 
     # -- interests ----------------------------------------------------------------------------------------------
 
-    def register_client_interest(
-        self, client_id: str, streams: Iterable[Stream], types: Mapping[Stream, DataType], *, history: int = 0
-    ) -> None:
-        """`client_id` may read these streams, and their last `history` events (the longest wish counts)."""
+    def set_client_interest(self, client_id: str, types: Mapping[Stream, DataType], *, history: int = 0) -> None:
+        """`client_id` may read exactly these streams, and their last `history` events (the longest wish counts)."""
         mine = self._interests.setdefault(client_id, {})
-        for stream in streams:
-            cell = self._cells.get(stream) or self._make(stream, types[stream])
+        for stream in [stream for stream in mine if stream not in types]:
+            self._let_go(stream, mine.pop(stream))
+        for stream, data_type in types.items():
+            cell = self._cells.get(stream) or self._make(stream, data_type)
             if stream not in mine:
-                mine[stream] = types[stream]
+                mine[stream] = data_type
                 cell.clients += 1
             if history and (cell.history is None or (cell.history.maxlen or 0) < history):
                 cell.history = deque(cell.history or (), maxlen=history)
@@ -66,10 +66,13 @@ class DataPoolManager:
     def unregister_client(self, client_id: str) -> None:
         """What nobody else is interested in is forgotten."""
         for stream, data_type in self._interests.pop(client_id, {}).items():
-            cell = self._cells[stream]
-            cell.clients -= 1
-            if not cell.clients:
-                self._forget(stream, data_type)
+            self._let_go(stream, data_type)
+
+    def _let_go(self, stream: Stream, data_type: DataType) -> None:
+        cell = self._cells[stream]
+        cell.clients -= 1
+        if not cell.clients:
+            self._forget(stream, data_type)
 
     def _make(self, stream: Stream, data_type: DataType) -> _Cell:
         cell = self._cells[stream] = _Cell()
@@ -89,14 +92,24 @@ class DataPoolManager:
 
     # -- values -------------------------------------------------------------------------------------------------
 
-    def get_latest_data(self, symbol: str, data_type: DataType) -> BaseWebSocketEvent | None:
-        """The newest event of `symbol` (`KRW-BTC` or `upbit:KRW-BTC`), None before the first."""
+    def get_latest_data(
+        self, symbol: str, data_type: DataType, *, wanted: Callable[[Stream], bool] | None = None
+    ) -> BaseWebSocketEvent | None:
+        """The newest event of `symbol` (`KRW-BTC` or `upbit:KRW-BTC`), of `wanted` streams only; None before the first."""
         newest: BaseWebSocketEvent | None = None
-        for cell in self._by_key.get((symbol, data_type), {}).values():
+        for stream, cell in self._found(symbol, data_type):
             event = cell.event
-            if event is not None and (newest is None or event.recv_ns > newest.recv_ns):
+            if event is not None and (newest is None or event.recv_ns > newest.recv_ns) and (wanted is None or wanted(stream)):
                 newest = event
         return newest
+
+    def _found(self, symbol: str, data_type: DataType) -> tuple[tuple[Stream, _Cell], ...]:
+        """A copy, made in one step: readers may be in other threads."""
+        cells = self._by_key.get((symbol, data_type))
+        if cells is None:
+            venue, colon, name = symbol.rpartition(":")
+            cells = self._by_key.get((f"{venue}{colon}{name.upper()}", data_type), {})
+        return tuple(cells.items())
 
     def get_multiple_data(self, requests: Sequence[Key]) -> dict[Key, BaseWebSocketEvent]:
         """The newest of each, those without a value left out."""
@@ -105,8 +118,8 @@ class DataPoolManager:
 
     def get_history(self, symbol: str, data_type: DataType) -> list[BaseWebSocketEvent]:
         """Oldest first, as many as were asked to be kept."""
-        cells = self._by_key.get((symbol, data_type), {}).values()
-        return sorted((event for cell in cells for event in cell.history or ()), key=lambda event: event.recv_ns)
+        events = [event for _, cell in self._found(symbol, data_type) for event in tuple(cell.history or ())]
+        return sorted(events, key=lambda event: event.recv_ns)
 
     @property
     def size(self) -> int:

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
+from hoga.hub import checks
 from hoga.hub.errors import SubscriptionError
-from hoga.hub.subscriptions import Mode, Resolved, SubscriptionSpec
+from hoga.hub.subscriptions import Mode, Resolved, SubscriptionSpec, unknown_venue
 from hoga.venues.private import CHANNELS, EVERYTHING
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["Resolver"]
+__all__ = ["Resolver", "spelt"]
 
 
 class Resolver:
@@ -39,14 +40,17 @@ class Resolver:
         channel = self._channel_of(component_id, wish, spec)
         streams: list[Stream] = []
         errors: list[SubscriptionError] = []
-        for symbol in dict.fromkeys(symbols):
+        for symbol in dict.fromkeys(spelt(spec, symbol) for symbol in symbols):
             found = self._stream(spec, symbol, channel)
             if isinstance(found, Stream):
                 streams.append(found)
             else:
-                hint = f"did you mean {symbol.upper()}?" if spec.is_symbol(symbol.upper()) and symbol != symbol.upper() else None
-                errors.append(SubscriptionError(component_id, spec.name, (symbol,), found, hint=hint))
+                errors.append(self._error(component_id, spec, symbol, found))
         return Resolved(streams, errors)
+
+    def _error(self, component_id: str, spec: VenueSpec, symbol: str, why: str) -> SubscriptionError:
+        near = checks.nearest(symbol, self.known.get(spec.name, ()))
+        return SubscriptionError(component_id, spec.name, (symbol,), why, hint=f"did you mean {near}?" if near else None)
 
     def _private(self, component_id: str, wish: SubscriptionSpec, symbols: tuple[str, ...]) -> Resolved:
         """Of an account: of some symbols, or of all (`*`). What is about currencies is of the account, whatever the symbols."""
@@ -58,9 +62,9 @@ class Resolver:
         whole = wish.data_type in (DataType.MY_ASSET, DataType.MY_BALANCE)
         streams: list[Stream] = []
         errors: list[SubscriptionError] = []
-        for symbol in dict.fromkeys((EVERYTHING,) if whole else symbols):
+        for symbol in dict.fromkeys((EVERYTHING,) if whole else (spelt(spec, symbol) for symbol in symbols)):
             if symbol != EVERYTHING and not self._is_known(spec, symbol):
-                errors.append(SubscriptionError(component_id, spec.name, (symbol,), "the venue lists no such symbol"))
+                errors.append(self._error(component_id, spec, symbol, "the venue lists no such symbol"))
                 continue
             stream = self._made.get((spec.name, symbol, CHANNELS[wish.data_type])) or spec.private_stream(symbol, wish.data_type)
             self._made[spec.name, symbol, stream.channel] = stream
@@ -78,7 +82,7 @@ class Resolver:
         if wish.venue is not None:
             if wish.venue in self.venues:
                 return self.venues[wish.venue]
-            raise SubscriptionError(component_id, wish.venue, symbols, f"unknown venue, expected one of {', '.join(self.venues)}")
+            raise unknown_venue(component_id, wish.venue, self.venues, symbols)
         for like in (str, str.upper):
             for spec in self.venues.values():
                 if any(spec.is_symbol(like(symbol)) for symbol in symbols):
@@ -108,3 +112,9 @@ class Resolver:
         stream = spec.parse_stream(symbol, channel)
         self._made[spec.name, symbol, channel] = stream
         return stream
+
+
+def spelt(spec: VenueSpec, symbol: str) -> str:
+    """A symbol as the venue spells it, where only capitals are missing (`btcusdt`); any other text as it is."""
+    upper = symbol.upper()
+    return upper if symbol != upper and not spec.is_symbol(symbol) and spec.is_symbol(upper) else symbol

@@ -1,68 +1,38 @@
-"""hub.routing: from a stream to the consumers that want it. Each has a mailbox, a policy and a way of being called.
+"""hub.routing: from a stream to the consumers that want it (`hub.consumers`).
 
-    socket ──▶ Route.deliver ──▶ mailbox ──▶ courier thread   (plain function)
-                                        ├──▶ task on the loop (async function)
-                                        └──▶ at once          (`Delivery.INLINE`, for trusted functions of microseconds)
+    socket ──▶ Route.deliver ──▶ each consumer's put
 
-Delivering costs one append per consumer and decodes nothing. A consumer that raises, blocks, or hands back something to
-be awaited delays nobody; its errors are counted, and the first of each kind is logged with its name.
+Delivering costs one append per consumer and decodes nothing. Whatever goes wrong while one consumer is put to ends that
+consumer, counted and logged once with its id: the others, and the socket, do not notice.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
-from enum import StrEnum
-from functools import partial
+from collections.abc import Callable, Iterable
 from threading import get_ident
-from time import monotonic, time_ns
-from typing import Any, cast
 
 import msgspec
 
 from hoga.core.streams import Stream
+from hoga.hub.consumers import Callback, Consumer, ConsumerStats, Delivery, Policy, Put
 from hoga.hub.couriers import Couriers
 from hoga.hub.events import BaseWebSocketEvent
-from hoga.hub.mailbox import Mailbox, Overflow, make_mailbox
+from hoga.hub.mailbox import Overflow
 from hoga.hub.metrics import percentile
+from hoga.hub.turns import Turns
 from hoga.runtime.logs import get_log
 
-__all__ = ["Callback", "Consumer", "ConsumerStats", "DataRoutingEngine", "Delivery", "Route", "RoutingStats"]
+__all__ = ["Callback", "Consumer", "ConsumerStats", "DataRoutingEngine", "Delivery", "Policy", "Route", "RoutingStats"]
 
 _log = get_log("hub")
 
-Callback = Callable[[Any], object]
-"""Takes an event; may be an async function."""
-Put = Callable[[BaseWebSocketEvent], object]
+Fell = Callable[[str, BaseException], object]
+"""Told of (component id, fault) when a consumer could not even be put to."""
 
-_BATCH = 256
 _LOOK_S = 0.025
 _SAMPLES = 1024
-
-
-class Delivery(StrEnum):
-    """How a consumer is called. AUTO: async functions on the loop, plain ones by a courier."""
-
-    AUTO = "auto"
-    THREAD = "thread"
-    LOOP = "loop"
-    INLINE = "inline"
-
-
-class ConsumerStats(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one consumer. `slow`: it has held up its courier."""
-
-    component_id: str
-    accepted: int
-    delivered: int
-    dropped: int
-    waiting: int
-    errors: int
-    slow: bool
-    routes: int
 
 
 class RoutingStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,25 +57,42 @@ class Route:
     A `pinned` route stays though nobody wants it: whoever brings the frames holds it.
     """
 
-    __slots__ = ("_members", "pinned", "puts", "routed", "stream")
+    __slots__ = ("_fell", "_members", "pinned", "puts", "routed", "stream")
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, fell: Fell = lambda component_id, fault: None) -> None:
         self.stream = stream
+        self._fell = fell
         self.puts: tuple[Put, ...] = ()
         self.routed = 0
         self.pinned = False
         self._members: dict[str, Put] = {}
 
     def deliver(self, event: BaseWebSocketEvent) -> None:
-        """Hand it to every consumer."""
+        """Hand it to every consumer. Never raises: one that cannot take it has left afterwards."""
         self.routed += 1
-        for put in self.puts:
-            put(event)
+        puts = iter(self.puts)
+        while True:
+            try:
+                for put in puts:
+                    put(event)
+                return
+            except Exception as fault:  # noqa: BLE001  # the supervised place: that consumer leaves, told by name; the rest is served
+                self._end(put, fault)
+
+    def _end(self, put: Put, fault: Exception) -> None:
+        for component_id in [name for name, each in self._members.items() if each is put]:
+            self.remove(component_id)
+            self._fell(component_id, fault)
 
     def add(self, component_id: str, put: Put) -> None:
         """One more; adding it again replaces what is called."""
         self._members[component_id] = put
         self.puts = tuple(self._members.values())
+
+    def replace(self, component_id: str, before: Put, put: Put) -> None:
+        """Call `put` where `before` was called; whoever was added in another way stays as it is."""
+        if self._members.get(component_id) == before:
+            self.add(component_id, put)
 
     def remove(self, component_id: str) -> None:
         """One less."""
@@ -113,160 +100,17 @@ class Route:
             self.puts = tuple(self._members.values())
 
 
-class Consumer:
-    """One component as the engine sees it. `callback` is held weakly when it is a method of `owner`."""
-
-    def __init__(
-        self,
-        component_id: str,
-        callback: Callback,
-        engine: DataRoutingEngine,
-        *,
-        owner: object | None,
-        delivery: Delivery,
-        overflow: Overflow,
-        capacity: int,
-        interval_s: float,
-    ) -> None:
-        self.component_id = component_id
-        self.delivered = self.errors = 0
-        self.slow = False
-        self.routes: set[Stream] = set()
-        self._engine = engine
-        self._callback = _hold(callback, owner)
-        self._interval_s = interval_s
-        self._handed_at = 0.0
-        self._task: asyncio.Task[None] | None = None
-        self._told: set[str] = set()
-        if delivery is Delivery.AUTO:
-            delivery = Delivery.LOOP if inspect.iscoroutinefunction(_inner(callback)) else Delivery.THREAD
-        self.delivery = delivery
-        wake = self._wake_loop if delivery is Delivery.LOOP else self._wake_courier
-        if overflow is Overflow.THROTTLE:
-            wake = partial(self._later, wake)
-        self._errand: Callable[[], object] = self._hand_over
-        self.box: Mailbox = make_mailbox(overflow, wake, capacity=capacity)
-        self.put: Put = self._call_inline if delivery is Delivery.INLINE else self.box.put
-
-    # -- being called -------------------------------------------------------------------------------------------
-
-    def _wake_courier(self, box: Mailbox) -> None:
-        self._engine.couriers.send(self._errand)
-
-    def _wake_loop(self, box: Mailbox) -> None:
-        loop = self._engine.loop
-        if self._engine.on_loop():
-            self._task = loop.create_task(self._hand_over_async(), name=f"hub consumer {self.component_id}")
-        else:
-            loop.call_soon_threadsafe(self._wake_loop, box)
-
-    def _later(self, wake: Callable[[Mailbox], object], box: Mailbox) -> None:
-        wait = self._handed_at + self._interval_s - monotonic()
-        loop = self._engine.loop
-        if wait <= 0:
-            wake(box)
-        elif self._engine.on_loop():
-            loop.call_later(wait, wake, box)
-        else:
-            loop.call_soon_threadsafe(loop.call_later, wait, wake, box)
-
-    def _hand_over(self) -> None:
-        """By a courier."""
-        box, callback = self.box, self._callback()
-        self._handed_at = monotonic()
-        for _ in range(_BATCH):
-            event = box.take()
-            if event is None or callback is None or box.closed:
-                break
-            self._sample(event)
-            try:
-                answer = callback(event)
-                if answer is not None and inspect.isawaitable(answer):
-                    self._await_elsewhere(answer)
-            except Exception as fault:  # noqa: BLE001  # a consumer's fault is the consumer's: counted, logged once a kind
-                self._failed(fault)
-            self.delivered += 1
-        del callback
-        box.rest()
-
-    async def _hand_over_async(self) -> None:
-        """As a task of its own, on the loop."""
-        box, callback = self.box, self._callback()
-        self._handed_at = monotonic()
-        for _ in range(_BATCH):
-            event = box.take()
-            if event is None or callback is None or box.closed:
-                break
-            self._sample(event)
-            try:
-                answer = callback(event)
-                if answer is not None and inspect.isawaitable(answer):
-                    await answer
-            except Exception as fault:  # noqa: BLE001  # as above
-                self._failed(fault)
-            self.delivered += 1
-        del callback
-        self._task = None
-        box.rest()
-
-    def _call_inline(self, event: BaseWebSocketEvent) -> None:
-        callback = self._callback()
-        if callback is None:
-            return
-        self.box.accepted += 1
-        if not self.delivered & 63:
-            self._sample(event)
-        try:
-            callback(event)
-        except Exception as fault:  # noqa: BLE001  # as above
-            self._failed(fault)
-        self.delivered += 1
-
-    def _await_elsewhere(self, answer: Awaitable[object]) -> None:
-        """A plain function handed back something to be awaited: it is, on the loop, before its next event."""
-        done: Any = asyncio.run_coroutine_threadsafe(_awaited(answer), self._engine.loop)
-        done.result()
-
-    def _failed(self, fault: Exception) -> None:
-        self.errors += 1
-        kind = type(fault).__name__
-        if kind not in self._told:
-            self._told.add(kind)
-            _log.failure("a consumer failed", fault, component=self.component_id, note="told once; further ones are counted")
-
-    def _sample(self, event: BaseWebSocketEvent) -> None:
-        self._engine.ages_ns.append(time_ns() - event.recv_ns)
-
-    # -- state --------------------------------------------------------------------------------------------------
-
-    def close(self) -> None:
-        """Nothing more is handed over; what waits is dropped without being counted (nobody is there to miss it)."""
-        self.box.close()
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
-
-    def stats(self) -> ConsumerStats:
-        """Figures of now."""
-        box = self.box
-        return ConsumerStats(
-            component_id=self.component_id,
-            accepted=box.accepted,
-            delivered=self.delivered,
-            dropped=box.dropped,
-            waiting=box.waiting,
-            errors=self.errors,
-            slow=self.slow,
-            routes=len(self.routes),
-        )
-
-
 class DataRoutingEngine:
-    """All routes and consumers. Made on the event loop; everything but the couriers' calls happens there."""
+    """All routes and consumers. Made on the event loop; everything but the couriers' calls happens there.
 
-    def __init__(self, *, couriers: Couriers | None = None) -> None:
+    `on_fell(component_id, fault)` is told when a consumer was let go because it could not be put to.
+    """
+
+    def __init__(self, *, couriers: Couriers | None = None, on_fell: Fell = lambda component_id, fault: None) -> None:
         self.loop = asyncio.get_running_loop()
-        self.couriers = couriers or Couriers(on_slow=self._slow)
+        self.couriers = couriers or Couriers(on_slow=self._slow, on_fault=self._courier_failed)
+        self.turns = Turns(self.loop)
+        self._on_fell = on_fell
         self.ages_ns: deque[int] = deque(maxlen=_SAMPLES)
         self._thread = get_ident()
         self._routes: dict[Stream, Route] = {}
@@ -291,13 +135,25 @@ class DataRoutingEngine:
         overflow: Overflow = Overflow.DROP_OLDEST,
         capacity: int = 1000,
         interval_s: float = 0.1,
+        streams: Iterable[Stream] | None = None,
     ) -> Consumer:
-        """A consumer without routes yet. An id that is there already is replaced."""
-        self.unregister_routes(component_id)
-        consumer = Consumer(
-            component_id, callback, self, owner=owner, delivery=delivery, overflow=overflow, capacity=capacity, interval_s=interval_s
-        )
-        self._consumers[component_id] = consumer
+        """A consumer without routes yet; one that is there already is renewed.
+
+        Renewed: it keeps its figures, and of `streams` (None: of all it has) its routes and what waits for it.
+        """
+        policy = Policy(delivery, overflow, capacity, interval_s)
+        consumer = self._consumers.get(component_id)
+        if consumer is None:
+            consumer = self._consumers[component_id] = Consumer(component_id, callback, self, owner=owner, policy=policy)
+        else:
+            keep = consumer.routes & set(streams) if streams is not None else set(consumer.routes)
+            for stream in consumer.routes - keep:
+                self._leave(stream, component_id)
+            consumer.routes = keep
+            before = consumer.put
+            consumer.renew(callback, owner=owner, policy=policy, wanted=keep.__contains__)
+            for stream in keep:
+                self.route(stream).replace(component_id, before, consumer.put)
         if self._looking is None:
             self._looking = self.loop.call_later(_LOOK_S, self._look)
         return consumer
@@ -336,7 +192,7 @@ class DataRoutingEngine:
         """The route of a stream, made when there is none."""
         route = self._routes.get(stream)
         if route is None:
-            route = self._routes[stream] = Route(stream)
+            route = self._routes[stream] = Route(stream, self._fell)
         return route
 
     def register_route(self, stream: Stream, callback: Callback, component_id: str) -> None:
@@ -404,6 +260,15 @@ class DataRoutingEngine:
                     await asyncio.sleep(0.001)
         self.route_event(event)
 
+    def put(self, component_id: str, event: BaseWebSocketEvent) -> None:
+        """Hand an event to one consumer, guarded like any other delivery."""
+        consumer = self._consumers.get(component_id)
+        if consumer is not None:
+            try:
+                consumer.put(event)
+            except Exception as fault:  # noqa: BLE001  # the supervised place, as in `Route.deliver`
+                self._fell(component_id, fault)
+
     def consumer(self, component_id: str) -> Consumer | None:
         """Of a component, None when there is none."""
         return self._consumers.get(component_id)
@@ -435,7 +300,24 @@ class DataRoutingEngine:
             self._looking = None
         self.couriers.close()
 
-    # -- couriers -----------------------------------------------------------------------------------------------
+    # -- couriers, and what goes wrong --------------------------------------------------------------------------
+
+    def _fell(self, component_id: str, fault: BaseException) -> None:
+        """A consumer could not be put to: it leaves."""
+        consumer = self._consumers.get(component_id)
+        if consumer is not None:
+            consumer.errors += 1
+        else:
+            self._past[2] += 1
+        _log.failure("a consumer cannot be delivered to, it is let go", fault, component=component_id)
+        self.unregister_routes(component_id)
+        self._on_fell(component_id, fault)
+
+    def _courier_failed(self, errand: object, fault: BaseException) -> None:
+        """By a courier: handing over failed outside of the callback."""
+        consumer = getattr(errand, "__self__", None)
+        if isinstance(consumer, Consumer):
+            self.loop.call_soon_threadsafe(self._fell, consumer.component_id, fault)
 
     def _look(self) -> None:
         self._looking = self.loop.call_later(_LOOK_S, self._look) if self._consumers else None
@@ -447,22 +329,3 @@ class DataRoutingEngine:
             consumer.slow = True
             _log.warning("a consumer holds its courier up", component=consumer.component_id, seconds=round(seconds, 3),
                          note="the others have another; what it does not keep up with is dropped by its policy")  # fmt: skip
-
-
-def _hold(callback: Callback, owner: object | None) -> Callable[[], Callback | None]:
-    """A method of `owner` must not keep it alive; any other function is held as it is."""
-    if owner is not None and getattr(callback, "__self__", None) is owner:
-        return weakref.WeakMethod(cast("Any", callback))
-    return lambda: callback
-
-
-def _inner(callback: Callback) -> Callback:
-    while isinstance(callback, partial):
-        callback = callback.func
-    if not inspect.isroutine(callback) and not inspect.isclass(callback):
-        return cast("Callback", getattr(callback, "__call__", callback))  # noqa: B004  # objects that can be called
-    return callback
-
-
-async def _awaited(answer: Awaitable[object]) -> object:
-    return await answer

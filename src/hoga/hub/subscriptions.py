@@ -14,13 +14,19 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
-from hoga.hub.errors import SubscriptionError
+from hoga.hub import checks
+from hoga.hub.errors import ArgumentError, SubscriptionError
 from hoga.hub.states import WebSocketType
+from hoga.venues.registry import VENUES
 
-__all__ = ["Change", "ComponentSubscription", "Mode", "Resolved", "SubscriptionSpec", "SubscriptionStateManager", "WantedSet"]
+__all__ = [
+    "Change", "ComponentSubscription", "Mode", "Resolved", "SubscriptionSpec", "SubscriptionStateManager", "WantedSet",
+    "checked_specs", "unknown_venue",
+]  # fmt: skip
 
 
 class Mode(StrEnum):
@@ -36,6 +42,8 @@ class SubscriptionSpec(msgspec.Struct, frozen=True):
 
     `venue` None: the one whose symbols look like these. `interval` is of candles, in the venue's words, None for its
     default. `channel` names the venue's own channel instead of the usual one of the type (`depth5@100ms`, `orderbook.5`).
+    Types and modes may be given by their value or name ("orderbook", "SNAPSHOT"). Raises ArgumentError for what makes no
+    sense, SubscriptionError for a venue that hoga does not know.
     """
 
     data_type: DataType
@@ -44,6 +52,40 @@ class SubscriptionSpec(msgspec.Struct, frozen=True):
     mode: Mode = Mode.BOTH
     interval: str | None = None
     channel: str | None = None
+
+    def __post_init__(self) -> None:
+        who = "SubscriptionSpec"
+        data_type = checks.choice(DataType, self.data_type, who, "data_type")
+        named: object = self.symbols
+        symbols = checks.texts(() if named is None and data_type.private else named, who, "symbols")
+        force_setattr(self, "data_type", data_type)
+        force_setattr(self, "symbols", symbols)
+        force_setattr(self, "mode", checks.choice(Mode, self.mode, who, "mode"))
+        checks.maybe_text(self.interval, who, "interval", "1m")
+        checks.maybe_text(self.channel, who, "channel", "depth20@100ms")
+        if checks.maybe_text(self.venue, who, "venue", "binance") not in (None, *VENUES):
+            raise unknown_venue(who, str(self.venue), VENUES, symbols)
+
+
+def unknown_venue(who: str, venue: str, venues: Iterable[str], symbols: tuple[str, ...] = ()) -> SubscriptionError:
+    """What to say of a venue there is not."""
+    names = list(venues)
+    near = checks.nearest(venue, names)
+    hint = f"did you mean {near}?" if near else None
+    return SubscriptionError(who, venue, symbols, f"unknown venue, expected one of {', '.join(names)}", hint=hint)
+
+
+def checked_specs(specs: object, who: str) -> list[SubscriptionSpec]:
+    """The wishes of a component. Raises ArgumentError when they are none."""
+    if isinstance(specs, SubscriptionSpec):
+        raise ArgumentError(who, "subscriptions", checks.shown(specs), "a list of SubscriptionSpec", near="[SubscriptionSpec(…)]")
+    if isinstance(specs, str | bytes) or not isinstance(specs, Iterable):
+        raise ArgumentError(who, "subscriptions", checks.shown(specs), "a list of SubscriptionSpec")
+    found = list(specs)
+    for each in found:
+        if not isinstance(each, SubscriptionSpec):
+            raise ArgumentError(who, "subscriptions", checks.shown(each), "a list of SubscriptionSpec")
+    return found
 
 
 class Resolved(NamedTuple):
@@ -113,6 +155,11 @@ class SubscriptionStateManager:
         removed = [stream for stream in gone if self._drop(stream, component_id)]
         added = [stream for stream, mode in streams.items() if self._add(stream, component_id, mode)]
         return subscription, Change(added, removed)
+
+    def modes_of(self, component_id: str) -> dict[Stream, Mode]:
+        """What the component wants now, and what of it."""
+        subscription = self._components.get(component_id)
+        return dict(subscription.streams) if subscription is not None else {}
 
     def unregister(self, component_id: str) -> Change:
         """The component leaves. Unknown ids change nothing."""

@@ -7,7 +7,7 @@ from lists of frames.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -16,7 +16,7 @@ from hoga.hub.doors import Take
 from hoga.hub.private import MissedEvent, PrivateStateEvent
 from hoga.hub.states import ConnectionState, WebSocketType
 
-__all__ = ["Inlet", "Wire", "WireStats"]
+__all__ = ["Inlet", "NeedsKeys", "Wire", "WireStats"]
 
 
 class WireStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,3 +94,11 @@ class Wire(Protocol):
 
     async def stop(self) -> None:
         """End in good order."""
+
+
+@runtime_checkable
+class NeedsKeys(Protocol):
+    """A wire that can bring nothing without keys."""
+
+    def missing_keys(self) -> str:
+        """What to do about it, "" when there are keys."""

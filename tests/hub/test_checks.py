@@ -1,0 +1,203 @@
+"""What callers hand over is checked where it comes in: one line that names it, and nothing is kept."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hoga.core.market import DataType
+from hoga.hub import checks
+from hoga.hub.client import SimpleWebSocketClient
+from hoga.hub.errors import ArgumentError, SubscriptionError
+from hoga.hub.mailbox import Overflow
+from hoga.hub.routing import Delivery
+from hoga.hub.subscriptions import Mode, SubscriptionSpec
+from tests.hub.workbench import FakeWire, Make, ticker
+from tests.waiting import eventually
+
+
+class Widget:
+    """A component."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    def take(self, event: Any) -> None:
+        self.seen.append(event)
+
+    def nothing(self) -> None:
+        """Takes no event."""
+
+
+def wish(*symbols: str, **more: Any) -> SubscriptionSpec:
+    return SubscriptionSpec(DataType.TICKER, symbols or ("KRW-A",), **more)
+
+
+WRONG: list[tuple[str, Any, str]] = [
+    ("component_id", "", "a text that is not empty"),
+    ("component_id", 5, "a text that is not empty"),
+    ("component_instance", {}, "held weakly"),
+    ("component_instance", None, "held weakly"),
+    ("component_instance", 5, "held weakly"),
+    ("component_instance", object(), "held weakly"),
+    ("subscriptions", None, "a list of SubscriptionSpec"),
+    ("subscriptions", "ticker", "a list of SubscriptionSpec"),
+    ("subscriptions", wish(), "did you mean"),
+    ("subscriptions", ["ticker"], "a list of SubscriptionSpec"),
+    ("callback", None, "called with one event"),
+    ("callback", "x", "called with one event"),
+    ("callback", lambda: None, "called with one event"),
+    ("callback", lambda one, two: None, "called with one event"),
+    ("on_status", "x", "called with one event"),
+    ("on_status", lambda: None, "called with one event"),
+    ("overflow", "nonsense", "one of drop-oldest, conflate"),
+    ("overflow", "conflat", "did you mean conflate"),
+    ("overflow", None, "one of"),
+    ("delivery", "inlin", "did you mean inline"),
+    ("capacity", 0, "a whole number of 1 or more"),
+    ("capacity", -1, "a whole number of 1 or more"),
+    ("capacity", 1.5, "a whole number of 1 or more"),
+    ("capacity", "x", "a whole number of 1 or more"),
+    ("capacity", True, "a whole number of 1 or more"),
+    ("interval_s", -3, "above 0"),
+    ("interval_s", 0, "above 0"),
+    ("interval_s", "1", "above 0"),
+    ("interval_s", float("nan"), "above 0"),
+    ("interval_s", float("inf"), "above 0"),
+]
+
+
+@pytest.mark.parametrize(("argument", "value", "expected"), WRONG, ids=[f"{name}-{number}" for number, (name, _, _) in enumerate(WRONG)])
+async def test_a_wrong_argument_is_named_and_nothing_is_kept(make: Make, argument: str, value: Any, expected: str) -> None:
+    wire, widget = FakeWire("upbit"), Widget()
+    manager = make(wire)
+    call: dict[str, Any] = {
+        "component_id": "chart-1", "component_instance": widget, "subscriptions": [wish()], "callback": widget.take, argument: value,
+    }  # fmt: skip
+    with pytest.raises(ArgumentError) as told:
+        await manager.register_component(**call)
+    text = str(told.value)
+    assert isinstance(told.value, ValueError)
+    assert isinstance(told.value, TypeError)
+    assert "\n" not in text
+    assert f"{argument}: found " in text
+    assert expected in text
+    assert argument == "component_id" or text.startswith("chart-1: ")
+    assert manager.subscriptions.streams == 0
+    assert manager.get_routing_statistics().consumers == 0
+    assert manager.get_performance_metrics().total_components == 0
+
+
+async def test_a_mistake_leaves_what_was_registered_before_as_it_was(make: Make) -> None:
+    wire, widget = FakeWire("upbit"), Widget()
+    manager = make(wire)
+    before = await manager.register_component("a", widget, [wish("KRW-A")], widget.take, delivery=Delivery.INLINE)
+    with pytest.raises(ArgumentError):
+        await manager.register_component("a", widget, [wish("KRW-B")], widget.take, capacity=0)
+    with pytest.raises(SubscriptionError):
+        await manager.register_component("a", widget, [wish("KRW-B"), wish("???")], widget.take)
+    await eventually(lambda: wire.streams)
+    wire.push(ticker("KRW-A"))
+    assert before.active
+    assert [event.symbol for event in widget.seen] == ["KRW-A"]
+
+
+@pytest.mark.parametrize(
+    ("make_spec", "error", "text"),
+    [
+        (lambda: SubscriptionSpec("tikcer", ["KRW-A"]), ArgumentError, "data_type: found 'tikcer', expected one of ticker, "),  # type: ignore[arg-type]
+        (lambda: SubscriptionSpec("tikcer", ["KRW-A"]), ArgumentError, "did you mean ticker?"),  # type: ignore[arg-type]
+        (lambda: SubscriptionSpec(None, ["KRW-A"]), ArgumentError, "data_type: found None"),  # type: ignore[arg-type]
+        (lambda: SubscriptionSpec(DataType.TICKER, "KRW-A"), ArgumentError, r"did you mean \['KRW-A'\]"),
+        (lambda: SubscriptionSpec(DataType.TICKER, None), ArgumentError, "symbols: found None"),  # type: ignore[arg-type]
+        (lambda: SubscriptionSpec(DataType.TICKER, 5), ArgumentError, "symbols: found 5"),  # type: ignore[arg-type]
+        (lambda: SubscriptionSpec(DataType.TICKER, b"KRW-A"), ArgumentError, "symbols: found b'KRW-A'"),  # type: ignore[arg-type]
+        (lambda: SubscriptionSpec(DataType.TICKER, {"KRW-A": 1}), ArgumentError, "symbols"),  # type: ignore[arg-type]
+        (lambda: SubscriptionSpec(DataType.TICKER, ["KRW-A", 5]), ArgumentError, "symbols: found 5"),  # type: ignore[list-item]
+        (lambda: SubscriptionSpec(DataType.TICKER, ["KRW-A", ""]), ArgumentError, "symbols: found ''"),
+        (lambda: wish(mode="nonsense"), ArgumentError, "mode: found 'nonsense', expected one of both, snapshot, realtime"),
+        (lambda: wish(mode="snapshto"), ArgumentError, "did you mean snapshot"),
+        (lambda: wish(interval=5), ArgumentError, "interval: found 5"),
+        (lambda: wish(channel=""), ArgumentError, "channel: found ''"),
+        (lambda: wish(venue=5), ArgumentError, "venue: found 5"),
+        (lambda: wish(venue="binanse"), SubscriptionError, "unknown venue.*did you mean binance"),
+    ],
+)
+def test_a_wish_is_checked_when_it_is_made(make_spec: Callable[[], SubscriptionSpec], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text) as told:
+        make_spec()
+    assert isinstance(told.value, ValueError)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("spelling", ["snapshot", "SNAPSHOT", "Snapshot", Mode.SNAPSHOT])
+def test_modes_and_types_go_by_value_or_name(spelling: Any) -> None:
+    made = SubscriptionSpec("my_order" if spelling == "SNAPSHOT" else "my-order", ["KRW-A"], mode=spelling)  # type: ignore[arg-type]
+    assert made.mode is Mode.SNAPSHOT
+    assert made.data_type is DataType.MY_ORDER
+
+
+def test_of_an_account_no_symbols_mean_all() -> None:
+    assert SubscriptionSpec(DataType.MY_ORDER, None, venue="upbit").symbols == ()  # type: ignore[arg-type]
+
+
+async def test_policies_go_by_value_or_name(make: Make) -> None:
+    wire, widget = FakeWire("upbit"), Widget()
+    manager = make(wire)
+    await manager.register_component("a", widget, [wish()], widget.take, overflow="CONFLATE", delivery="inline")  # type: ignore[arg-type]
+    consumer = manager.engine.consumer("a")
+    assert consumer is not None
+    assert consumer.delivery is Delivery.INLINE
+    assert type(consumer.box).__name__ == "ConflatingBox"
+
+
+async def test_the_pull_client_takes_types_by_name_and_a_mistake_does_not_stay(make: Make) -> None:
+    wire = FakeWire("upbit")
+    client = SimpleWebSocketClient("gui", manager=make(wire))
+    with pytest.raises(ArgumentError, match=r"did you mean \['KRW-A'\]"):
+        await client.register_interests("KRW-A", [DataType.TICKER])
+    with pytest.raises(ArgumentError, match="data_type: found 'orderbok'.*did you mean orderbook"):
+        await client.register_interests(["KRW-A"], ["orderbok"])  # type: ignore[list-item]
+    with pytest.raises(ArgumentError, match="data_types"):
+        await client.register_interests(["KRW-A"], "ticker")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="history"):
+        await client.register_interests(["KRW-A"], ["ticker"], history=-1)  # type: ignore[list-item]
+    assert await client.register_interests(["krw-a"], ["orderbook", "TICKER"])  # type: ignore[list-item]
+    await eventually(lambda: wire.streams)
+    wire.push(ticker("KRW-A"))
+    assert client.get_ticker("KRW-A") is client.get_ticker("krw-a") is not None
+    await client.close()
+
+
+def test_what_can_be_called_with_one_event() -> None:
+    class Callable_:
+        def __call__(self, event: object) -> None:
+            """Takes one."""
+
+    for good in (
+        print,
+        Callable_(),
+        functools.partial(lambda one, two: None, 1),
+        [].append,
+        lambda event, more=1: None,
+        lambda *all_: None,
+    ):
+        assert checks.callback_of(good, "a", "callback") is good
+    for bad in (functools.partial(lambda one: None, 1), Widget().nothing, 3, lambda *, event: None):
+        with pytest.raises(ArgumentError):
+            checks.callback_of(bad, "a", "callback")
+
+
+def test_a_value_whose_repr_fails_is_still_told() -> None:
+    class Odd:
+        def __repr__(self) -> str:
+            raise RuntimeError("no")
+
+    with pytest.raises(ArgumentError, match="found a Odd"):
+        checks.choice(Overflow, Odd(), "a", "overflow")
+    with pytest.raises(ArgumentError) as told:
+        checks.count("x" * 5_000 + "\n", "a", "capacity")
+    assert len(str(told.value)) < 200
