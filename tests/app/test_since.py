@@ -130,7 +130,7 @@ async def test_past_and_live_are_joined_over_restarts_and_a_kill(stage: Stage) -
 
 
 async def test_a_listener_that_falls_behind_is_given_the_rest_from_the_archive(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(since_module, "_AHEAD_MAX", 4)
+    monkeypatch.setattr(since_module, "_AGAIN_S", 0.0)  # every look finds that it was away for too long
     await stage.run()
     slow = Listener(stage.config, "delta", since=0, pause_s=0.12)
     await slow.more(10)

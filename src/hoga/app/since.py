@@ -1,14 +1,13 @@
 """app.since: `hoga.subscribe(…, since=…)`: the past from the archive, then live, as one stream without gap or duplicate.
 
-Live comes from the hub of the run that records it, whose events carry the receipt that is in the archive, too: so the two
-are joined exactly. Whenever live may have lost something (a reader that fell behind, a run that ended and came back) the
-archive is read again up to where live goes on. What the recorder itself missed is told as `GapEvent`s.
+What a run records is told from its journals, when the operating system has it: so what was told is in the archive, also
+after the run is killed. The hub of that run only rings (`app.live`). What the recorder itself missed is told as
+`GapEvent`s. Where no run records the series, live comes through the hub, or over a connection of this process's own.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from itertools import islice
@@ -17,29 +16,34 @@ from time import monotonic, time_ns
 
 from hoga.app.config import VenueConfig
 from hoga.app.hub import config_of, hub_path, local_manager, wires_of
+from hoga.app.live import Live
 from hoga.app.streams import plan_streams
 from hoga.archive.journal import JOURNAL_DIR
 from hoga.archive.tail import Past, PastRecord, Seam
-from hoga.core.ledger import Gap, Reason
+from hoga.core.ledger import Gap
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.core.times import parse_time_ns
 from hoga.hub.errors import NoHub, SubscriptionError
-from hoga.hub.events import EVENTS, BaseWebSocketEvent, EpochEvent, GapEvent, StatusEvent
+from hoga.hub.events import EVENTS, BaseWebSocketEvent, GapEvent
 from hoga.hub.local_wire import LocalHub
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.routing import Delivery
-from hoga.hub.subscriptions import Mode, SubscriptionSpec
+from hoga.hub.subscriptions import SubscriptionSpec
+from hoga.hub.turns import Breath
 from hoga.venues.registry import VENUES
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["Since", "subscribe"]
 
 _BATCH = 2_000
-_AHEAD_MAX = 100_000
 _LOOK_S = 0.25
-_PATIENCE_S = 10.0
-"""A live frame that is not on disk after so long was shed by the recorder; its ledger says so."""
+_SOON_S = 0.005
+"""A frame that the hub has shown is in the journal some milliseconds later."""
+_AGAIN_S = 2.0
+"""After so long without a look (a reader that was busy, a process that was stopped) minutes may have been sealed unread."""
+_PATIENCE_S = 3.0
+"""Live frames that no journal is of for so long are not recorded."""
 
 
 async def subscribe(
@@ -91,107 +95,77 @@ class Since:
         names = [stream.name for stream in streams]
         series = streams[0].series
         self._past = Past(series, config.directory(series.kind), journals, names, self._spec)
-        self._seam = Seam(from_ns)
+        self._seam: Seam | None = Seam(from_ns)
+        self._last_ns = from_ns - 1
         self._told: set[Gap] = set()
-        self._live: deque[BaseWebSocketEvent] = deque()
-        self._come = asyncio.Event()
-        self._holed = True
-        self._dropped = 0
-        self._hub: LocalHub | None = None
+        self._live = Live(streams)
+        self._breath = Breath()
 
     async def events(self, manager: GlobalWebSocketManager, hub: LocalHub | None) -> AsyncIterator[BaseWebSocketEvent | GapEvent]:
         """See the module. Without `hub` the receipts of `manager`'s events are not those of the archive."""
-        self._hub = hub
         async for event in self._catch_up():
             yield event
+        live, recorded = self._live, hub is not None
+        live.hub = hub
         wishes = [self._wish(stream) for stream in self._streams]
-        await manager.register_component("since", self, wishes, self._take, delivery=Delivery.INLINE, on_status=self._status)
-        if hub is None:
-            yield self._unrecorded(await self._first())
+        await manager.register_component("since", live, wishes, live.take, delivery=Delivery.INLINE, on_status=live.status)
         while True:
-            if hub is not None and self._holed:
-                async for event in self._mend():
-                    yield event
-            await self._wait()
-            while self._live and not self._holed:
-                event = self._live.popleft()
-                if hub is None or self._seam.is_new(event.recv_ns, event.payload):
-                    yield event
+            async for event in self._kept() if recorded else self._unkept(ends=hub is not None):
+                yield event
+            recorded = not recorded
 
     def close(self) -> None:
         """Let go of the files."""
         self._past.close()
 
-    # -- live ---------------------------------------------------------------------------------------------------
-
     def _wish(self, stream: Stream) -> SubscriptionSpec:
         data_type = self._spec.channel_of(stream.channel).data_type
         if data_type is None:
             raise SubscriptionError("subscribe", stream.venue, (stream.symbol,), f"{stream.channel} can be recorded, but not served")
-        return SubscriptionSpec(data_type, (stream.symbol,), stream.venue, Mode.REALTIME, channel=stream.channel)
+        return SubscriptionSpec(data_type, (stream.symbol,), stream.venue, channel=stream.channel)
 
-    def _take(self, event: BaseWebSocketEvent) -> None:
-        if self._hub is not None and self._hub.dropped != self._dropped:
-            self._dropped = self._hub.dropped
-            self._tear()
-        if len(self._live) >= _AHEAD_MAX:
-            self._tear()
-        self._live.append(event)
-        self._come.set()
+    # -- what a run records: from its journals, as soon as the operating system has it ------------------------------
 
-    def _status(self, event: StatusEvent) -> None:
-        if isinstance(event, EpochEvent):
-            self._tear()
-
-    def _tear(self) -> None:
-        """What is live from here on does not follow what was: the archive has what lies between."""
-        self._live.clear()
-        self._dropped = self._hub.dropped if self._hub is not None else 0
-        self._holed = True
-        self._come.set()
-
-    async def _wait(self) -> None:
-        while not self._live and not self._holed:
-            self._come.clear()
-            await self._come.wait()
-
-    async def _first(self) -> BaseWebSocketEvent:
-        while not self._live:
-            self._come.clear()
-            await self._come.wait()
-        return self._live[0]
-
-    def _unrecorded(self, first: BaseWebSocketEvent) -> GapEvent:
-        self._holed = False
-        return GapEvent(stream=first.stream, from_ns=self._seam.last_ns, to_ns=first.recv_ns, reason=Reason.SHUTDOWN, missed=None)
-
-    # -- the past -----------------------------------------------------------------------------------------------
-
-    async def _mend(self) -> AsyncIterator[BaseWebSocketEvent | GapEvent]:
-        """The archive up to the first live event; as long as there is none, whatever is recorded."""
-        self._holed = False
-        until = 0.0
-        while not self._holed:
-            async for event in self._catch_up():
-                yield event
-            if not self._live:
-                await asyncio.sleep(_LOOK_S)
-                continue
-            until = until or monotonic() + _PATIENCE_S
-            if self._seam.last_ns >= self._live[0].recv_ns or monotonic() > until:
+    async def _kept(self) -> AsyncIterator[BaseWebSocketEvent | GapEvent]:
+        """What is recorded from now on. Ends when a run is up that does not record it."""
+        live, whole, unkept_since = self._live, True, None
+        while True:
+            looked_at = monotonic()
+            if whole or live.lives_changed():
+                async for event in self._catch_up():
+                    yield event
+                whole = False
+            else:
+                found = await asyncio.to_thread(self._past.more)
+                whole = found is None
+                for event in self._fresh(found or ()):
+                    yield event
+                    await self._breath.take()
+            whole = whole or monotonic() - looked_at > _AGAIN_S
+            waits = live.newest_ns > self._last_ns
+            if not waits or self._past.records:
+                unkept_since = None
+            elif unkept_since is None:
+                unkept_since = monotonic()
+            elif monotonic() - unkept_since > _PATIENCE_S:
                 return
-            await asyncio.sleep(0.01)
+            await live.ring(_SOON_S if waits and not whole else _LOOK_S, after_ns=self._last_ns)
 
     async def _catch_up(self) -> AsyncIterator[BaseWebSocketEvent | GapEvent]:
-        found = self._past.read(self._seam.last_ns, time_ns())
+        """All that is recorded until now and was not told yet."""
+        self._seam = self._seam or Seam(self._last_ns + 1)
+        found = self._past.read(self._last_ns - 1, time_ns())
         while batch := await asyncio.to_thread(lambda: list(islice(found, _BATCH))):
-            for each in self._fresh(batch):
-                yield each
+            for event in self._fresh(batch):
+                yield event
+                await self._breath.take()
 
     def _fresh(self, batch: Iterable[PastRecord | Gap]) -> Iterable[BaseWebSocketEvent | GapEvent]:
+        """What was not told yet. Beyond the seam of two looks a journal tells each record once, whatever the clock does."""
         for each in batch:
             if isinstance(each, PastRecord):
-                if self._seam.is_new(each.recv_ns, each.payload):
+                if self._seam is None or self._seam.is_new(each.recv_ns, each.payload):
+                    self._last_ns = each.recv_ns
                     yield self._event(each)
             elif each not in self._told:
                 self._told.add(each)
@@ -213,6 +187,25 @@ class Since:
             if stream.name == record.stream or (not record.stream and b'"e":"%b"' % stream.channel.encode() in record.payload):
                 return stream
         return self._streams[0]
+
+    # -- what nobody records ----------------------------------------------------------------------------------------
+
+    async def _unkept(self, *, ends: bool) -> AsyncIterator[BaseWebSocketEvent | GapEvent]:
+        """What comes, after a gap up to the first of it. `ends`: when a run that is up begins to record it."""
+        self._live.begin(after_ns=self._last_ns)
+        looked_at = monotonic()
+        while True:
+            event = await self._live.next(_PATIENCE_S)
+            if event is not None:
+                self._last_ns = max(self._last_ns, event.to_ns if isinstance(event, GapEvent) else event.recv_ns)
+                yield event
+                await self._breath.take()
+            if ends and monotonic() - looked_at > _PATIENCE_S:
+                looked_at = monotonic()
+                await asyncio.to_thread(self._past.more)
+                if self._past.records:
+                    self._live.end()
+                    return
 
 
 def _streams_of(spec: VenueSpec, config: VenueConfig, symbol: str, kind: str) -> list[Stream]:

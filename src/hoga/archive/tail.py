@@ -7,6 +7,7 @@ a journal is removed only when its segments are in place. `Seam` tells a record 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -86,6 +87,11 @@ class _Open:
         self.wanted: dict[int, str] = {}
         self.legs: dict[int, tuple[str, int]] = {}
 
+    @property
+    def is_read(self) -> bool:
+        """Whether nothing in it was left unread."""
+        return self.file.tell() >= os.fstat(self.file.fileno()).st_size
+
     def more(self) -> Iterator[Chunk]:
         """The chunks written since the last time."""
         if self.header is None:
@@ -109,10 +115,15 @@ class _Open:
 
 
 class JournalTail:
-    """Follows the journals in `folder`; of these `streams` (wire names) `poll` gives what was appended since the last time."""
+    """Follows the journals in `folder`; of these `streams` (wire names) `poll` gives what was appended since the last time.
+
+    `missed`: something may have been sealed unread, or another recorder has begun: the archive has to be read again.
+    """
 
     def __init__(self, folder: Path, streams: Iterable[str], spec: VenueSpec) -> None:
         self.gaps: list[Gap] = []
+        self.missed = False
+        self._sessions: set[str] = set()
         self._folder = folder
         self._streams = set(streams)
         self._spec = spec
@@ -120,15 +131,23 @@ class JournalTail:
 
     def poll(self) -> list[PastRecord]:
         """In order of receipt as far as journals follow one another. Gaps that were written down go to `gaps`."""
-        self._look()
+        self.look()
         found: list[PastRecord] = []
         for each in sorted(self._open.values(), key=lambda each: (each.name.day, each.name.minute, each.name.session, each.name.number)):
             for chunk in each.more():
                 self._take(each, chunk, found)
             if not each.path.exists():
+                for chunk in each.more():  # what was written before it was removed
+                    self._take(each, chunk, found)
+                self.missed = self.missed or not each.is_read
                 each.file.close()
                 del self._open[each.path.name]
         return found
+
+    @property
+    def records(self) -> bool:
+        """Whether one of the journals that are there now has any of the streams, as far as was read."""
+        return any(each.wanted for each in self._open.values())
 
     def close(self) -> None:
         """Let go of the files."""
@@ -136,7 +155,8 @@ class JournalTail:
             each.file.close()
         self._open.clear()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Open what is new in the folder."""
         for path in sorted(self._folder.glob("*.journal")):
             name = parse_journal_name(path.name)
             if name is None or path.name in self._open:
@@ -144,7 +164,10 @@ class JournalTail:
             try:
                 self._open[path.name] = _Open(name, path, path.open("rb"))
             except FileNotFoundError:  # sealed this moment
+                self.missed = True
                 continue
+            self.missed = self.missed or name.session not in self._sessions
+            self._sessions.add(name.session)
 
     def _take(self, each: _Open, chunk: Chunk, found: list[PastRecord]) -> None:
         header = each.header
@@ -186,6 +209,7 @@ class Past:
         Raises ArchiveError when a segment of that time is damaged: nothing of it was given, and nothing behind it.
         """
         self._waiting += self._tail.poll()
+        self._tail.missed = False
         gaps = [gap for gap in (*self._gaps(after_ns, now_ns), *self._take_gaps()) if gap.to_ns > after_ns and gap.missed != 0]
         gaps.sort(key=lambda gap: gap.to_ns, reverse=True)
         for record in self._records(after_ns, now_ns):
@@ -193,6 +217,25 @@ class Past:
                 yield gaps.pop()
             yield record
         yield from reversed(gaps)
+
+    def more(self) -> list[PastRecord | Gap] | None:
+        """What was appended since `read` or `more`, in order, gaps where they end; None when the archive must be read again."""
+        self._tail.look()
+        if self._tail.missed:
+            return None
+        records = self._tail.poll()
+        gaps = sorted((gap for gap in self._take_gaps() if gap.missed != 0), key=lambda gap: gap.to_ns, reverse=True)
+        found: list[PastRecord | Gap] = []
+        for record in records:
+            while gaps and gaps[-1].to_ns <= record.recv_ns:
+                found.append(gaps.pop())
+            found.append(record)
+        return [*found, *reversed(gaps)]
+
+    @property
+    def records(self) -> bool:
+        """Whether a recorder writes any of the streams now, as far as was read."""
+        return self._tail.records
 
     def close(self) -> None:
         """Let go of the files."""
@@ -205,6 +248,7 @@ class Past:
                 for line in read_stretches(find_stretches(day).sealed, start_ns=after_ns + 1, end_ns=_FOREVER):
                     yield _of_line(line)
         except FileNotFoundError:  # merged or purged meanwhile
+            self._tail.missed = True
             return
         waiting, self._waiting = self._waiting, []
         yield from (record for record in waiting if record.recv_ns > after_ns)
