@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hoga.hub.alerts import Alert as Alert
     from hoga.hub.client import SimpleWebSocketClient as SimpleWebSocketClient
     from hoga.hub.epochs import EpochManager as EpochManager
+    from hoga.hub.errors import ArgumentError as ArgumentError
     from hoga.hub.errors import NoHub as NoHub
     from hoga.hub.errors import RecoveryError as RecoveryError
     from hoga.hub.errors import SubscriptionError as SubscriptionError
@@ -73,7 +74,7 @@ _ROOMS = {
     "hub.alerts": "Alert",
     "hub.client": "SimpleWebSocketClient",
     "hub.epochs": "EpochManager",
-    "hub.errors": "NoHub RecoveryError SubscriptionError",
+    "hub.errors": "ArgumentError NoHub RecoveryError SubscriptionError",
     "hub.events": "BaseWebSocketEvent CandleEvent DeltaEvent EpochEvent GapEvent LiquidationEvent MarkPriceEvent MyAssetEvent "
     "MyBalanceEvent MyFillEvent MyOrderEvent MyPositionEvent OrderbookEvent QuoteEvent SubscriptionErrorEvent TickerEvent "
     "TradeEvent",

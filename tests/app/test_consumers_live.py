@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
 
 import hoga
@@ -141,7 +140,13 @@ class Stage:
     def __init__(self, simulator: Simulator, data: Path) -> None:
         self.simulator = simulator
         self.data = data
-        values = ["SYMBOLS=BTCUSDT", "STREAMS=depth20@100ms", f"WS_URL={simulator.ws_url}", f"REST_URL={simulator.rest_url}", "BASE_BACKOFF=1"]
+        values = [
+            "SYMBOLS=BTCUSDT",
+            "STREAMS=depth20@100ms",
+            f"WS_URL={simulator.ws_url}",
+            f"REST_URL={simulator.rest_url}",
+            "BASE_BACKOFF=1",
+        ]
         self.config = load_config(None, overrides=values, environ={}, data_dir=data)
         self.programs: list[Program] = []
         self.consumers: list[Consumer] = []

@@ -158,14 +158,14 @@ async def test_one_of_three_that_overlap_leaves(stage: Stage) -> None:
     assert len(stage.server.requests) == 2
 
 
-async def test_lower_case_is_told_at_once_and_the_rest_is_served(stage: Stage) -> None:
+async def test_lower_case_is_understood_and_nonsense_is_told_at_once(stage: Stage) -> None:
     widget, other = Widget(), Widget()
-    subscription = await widget.want(stage.manager, "krw-s1", "KRW-S2")
+    subscription = await widget.want(stage.manager, "krw-s1", "KRW-S2", "KRW/S3")
     with pytest.raises(SubscriptionError, match="no venue has symbols like these"):
         await other.want(stage.manager, "???")
-    assert [(error.symbols, error.hint) for error in subscription.errors] == [(("krw-s1",), "did you mean KRW-S1?")]
+    assert [error.symbols for error in subscription.errors] == [("KRW/S3",)]
     assert [type(event) for event in widget.status] == [SubscriptionErrorEvent]
-    await stage.asked_for({("ticker", "KRW-S2")})
+    await stage.asked_for({("ticker", "KRW-S1"), ("ticker", "KRW-S2")})
     await until(lambda: widget.events)
 
 

@@ -338,11 +338,11 @@ async def test_a_socket_that_answers_no_ping_is_given_up(server: PrivateServer, 
 
 
 async def test_other_wants_touch_the_venue_only_where_they_must(server: PrivateServer, build: Build) -> None:
-    rig = build("upbit")
+    rig, fills, assets = build("upbit"), Desk(), Desk()
     await rig.register(DataType.MY_ORDER)
     await until(lambda: rig.desk.state() is PrivateState.LIVE)
-    await rig.register(DataType.MY_FILL, symbols=("KRW-BTC",), name="fills", desk=Desk())
-    await rig.register(DataType.MY_ASSET, name="assets", desk=Desk())
+    await rig.register(DataType.MY_FILL, symbols=("KRW-BTC",), name="fills", desk=fills)
+    await rig.register(DataType.MY_ASSET, name="assets", desk=assets)
     await until(lambda: len(server.requests) == 3)
     assert [each["type"] for each in server.requests[-1] if "type" in each] == ["myOrder", "myAsset"]
     assert server.asked["connect"] == 1

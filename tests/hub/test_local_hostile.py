@@ -79,7 +79,7 @@ async def test_any_number_that_fits_is_served(stage: Stage, number: int) -> None
 
 @pytest.mark.parametrize("place", ["_encode", "_take", "beat", "_specs"])
 async def test_a_fault_of_ours_while_serving_a_reader_ends_that_reader(stage: Stage, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    wire, fine, broken = FakeWire("upbit"), Reading(), Reading()
+    wire, fine = FakeWire("upbit"), Reading()
     server = await stage.serve(wire)
     await fine.register(await stage.reader(), "KRW-A")
     await eventually(lambda: wire.streams)

@@ -16,11 +16,14 @@ from hoga.app.venue_run import tls_of
 from hoga.book.sync import BookEvent, BookState, BookSync
 from hoga.core.errors import ProtocolMisuse, VenueError
 from hoga.core.market import Book, DataType
+from hoga.hub import checks
 from hoga.hub.alerts import AlertKind
+from hoga.hub.errors import ArgumentError
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent
 from hoga.hub.manager import GlobalWebSocketManager
+from hoga.hub.resolve import spelt
 from hoga.hub.routing import Delivery
-from hoga.hub.subscriptions import ComponentSubscription, SubscriptionSpec
+from hoga.hub.subscriptions import ComponentSubscription, SubscriptionSpec, unknown_venue
 from hoga.net.budgets import rest_budget
 from hoga.net.rest import RestClient
 from hoga.runtime.logs import get_log
@@ -38,8 +41,9 @@ _REST_TIMEOUT_S = 10.0
 class BookKeeper:
     """Keeps the books of `symbols` of one venue. `start`, then `book` whenever you like; `stop` ends it.
 
-    `manager` None: the process's own. `config`: as for the manager; it says where REST is. `on_event` is told, on the
-    loop, of every change of a book's state. Raises ProtocolMisuse for a venue whose streams bring whole books anyway.
+    `manager` None: the process's own, made from `config` when there is none. Snapshots are asked where the manager's own
+    configuration says; `config` beside a `manager` says otherwise. `on_event` is told, on the loop, of every change of a
+    book's state. Raises ProtocolMisuse for a venue whose streams bring whole books anyway, ArgumentError, SubscriptionError.
     """
 
     def __init__(
@@ -48,18 +52,22 @@ class BookKeeper:
         symbols: Iterable[str],
         *,
         manager: GlobalWebSocketManager | None = None,
-        config: Config | None = None,
+        config: object = None,
         on_event: Callable[[BookEvent], object] = lambda event: None,
     ) -> None:
+        if venue not in VENUES:
+            raise unknown_venue("BookKeeper", checks.identity(venue, "BookKeeper", "venue"), VENUES)
+        checks.callback_of(on_event, "BookKeeper", "on_event")
         self.spec = VENUES[venue]
         if self.spec.book_rules is None or self.spec.rest.book is None:
             raise ProtocolMisuse(f"{venue} has no deltas", hint="subscribe to orderbook: its frames are whole books")
-        self.symbols = tuple(symbols)
+        self.symbols = tuple(dict.fromkeys(spelt(self.spec, each) for each in checks.texts(symbols, "BookKeeper", "symbols")))
         self.snapshots = self.refused = 0
         self._syncs = {symbol: BookSync(symbol, self.spec.book_rules) for symbol in self.symbols}
         self._lives: dict[str, tuple[str, int]] = {}
         self._manager = manager
         self._config = config
+        self._found: Config | None = None
         self._on_event = on_event
         self._wanted: asyncio.Queue[str] = asyncio.Queue()
         self._waiting: set[str] = set()
@@ -68,6 +76,7 @@ class BookKeeper:
     async def start(self) -> ComponentSubscription:
         """Begin. Raises SubscriptionError, ConfigError."""
         manager = self._manager = self._manager or await GlobalWebSocketManager.get_instance(self._config)
+        self._found = config_of(self._config if self._config is not None else manager.config)
         wish = SubscriptionSpec(DataType.DELTA, self.symbols, self.spec.name)
         subscription = await manager.register_component(
             self._name, self, [wish], self._take, delivery=Delivery.LOOP, capacity=_CAPACITY, on_status=self._status
@@ -85,13 +94,23 @@ class BookKeeper:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def book(self, symbol: str, *, depth: int | None = 20) -> Book | None:
-        """A copy of the best `depth` levels a side (None: all), None while the book is not in step."""
-        sync = self._syncs[symbol]
+        """A copy of the best `depth` levels a side (None: all), None while the book is not in step.
+
+        Raises ArgumentError for a symbol that is not kept here.
+        """
+        sync = self._sync(symbol)
         return sync.ladder.book(depth=depth, update_id=sync.last_id, event_ns=sync.event_ns) if sync.is_synced else None
 
     def state(self, symbol: str) -> BookState:
-        """How far the book can be trusted."""
-        return self._syncs[symbol].state
+        """How far the book can be trusted. Raises ArgumentError for a symbol that is not kept here."""
+        return self._sync(symbol).state
+
+    def _sync(self, symbol: str) -> BookSync:
+        sync = self._syncs.get(symbol) or self._syncs.get(str(symbol).upper())
+        if sync is None:
+            near = checks.nearest(symbol, self.symbols)
+            raise ArgumentError("BookKeeper", "symbol", checks.shown(symbol), f"one of {', '.join(self.symbols)}", near=near)
+        return sync
 
     @property
     def gaps(self) -> int:
@@ -144,7 +163,8 @@ class BookKeeper:
     # -- snapshots ----------------------------------------------------------------------------------------------
 
     async def _fetch(self) -> None:
-        config = (self._config or config_of(None)).venue(self.spec.name)
+        assert self._found is not None, "started"
+        config = self._found.venue(self.spec.name)
         budget, paths = rest_budget(self.spec, config.rest_url), self.spec.rest
         async with RestClient(self.spec.name, config.rest_url, tls=tls_of(config), timeout_s=_REST_TIMEOUT_S, budget=budget) as rest:
             while True:

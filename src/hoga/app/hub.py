@@ -404,12 +404,18 @@ async def open_manager(config: object) -> GlobalWebSocketManager:
     Raises ConfigError, ProtocolMisuse.
     """
     found = config_of(config)
-    return GlobalWebSocketManager(wires_of(found), in_order(found))
+    return GlobalWebSocketManager(wires_of(found), in_order(found), config=found)
 
 
 def config_of(config: object, data: str | Path | None = None) -> Config:
-    """The configuration that `config` means (see `open_manager`), with `data` as its data folder. Raises ConfigError, ProtocolMisuse."""
+    """The configuration that `config` means (see `open_manager`), with `data` as its data folder.
+
+    Where neither is said, and the process has a manager, it is the manager's. Raises ConfigError, ProtocolMisuse.
+    """
     root = Path(data) if data is not None else None
+    if config is None and root is None:
+        manager = GlobalWebSocketManager.running()
+        config = manager.config if manager is not None else None
     if config is None:
         config = load_config(find_config(None, os.environ), overrides=[], environ=os.environ, data_dir=root)
     elif isinstance(config, str | Path):
@@ -434,14 +440,15 @@ async def connect(client_id: str = "", *, config: object = None, data: str | Pat
     Raises:
         NoHub: none is running there. ConfigError.
     """
-    manager = await local_manager(LocalHub(hub_path(config_of(config, data).program.data_dir), VENUES))
+    found = config_of(config, data)
+    manager = await local_manager(LocalHub(hub_path(found.program.data_dir), VENUES), found)
     return SimpleWebSocketClient(client_id or f"local {os.getpid()}", manager=manager, on_close=manager.stop)
 
 
-async def local_manager(hub: LocalHub) -> GlobalWebSocketManager:
+async def local_manager(hub: LocalHub, config: Config | None = None) -> GlobalWebSocketManager:
     """A started manager over another process's hub. Raises NoHub."""
     await hub.open()
-    manager = GlobalWebSocketManager(hub.wires, VENUES, pace=Pace(quiet_s=0.005, longest_s=0.02, per_minute=6000))
+    manager = GlobalWebSocketManager(hub.wires, VENUES, pace=Pace(quiet_s=0.005, longest_s=0.02, per_minute=6000), config=config)
     manager.start()
     return manager
 
@@ -452,3 +459,4 @@ def hub_path(data_dir: Path) -> Path:
 
 
 GlobalWebSocketManager.opener = staticmethod(open_manager)
+GlobalWebSocketManager.meaning = staticmethod(config_of)

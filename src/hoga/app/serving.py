@@ -26,7 +26,7 @@ class Serving:
 
     def __init__(self, config: Config, runs: list[VenueRun], *, label: str = "") -> None:
         recorders = {run.config.venue: run for run in runs}
-        self.manager = GlobalWebSocketManager(wires_of(config, recorders=recorders, label=label), in_order(config))
+        self.manager = GlobalWebSocketManager(wires_of(config, recorders=recorders, label=label), in_order(config), config=config)
         self.alarms = Alarms(self.manager, runs)
         channel = channel_of(config.program.notify_urls)
         self.notifier = Notifier(channel, label=label) if channel is not None else None

@@ -8,8 +8,9 @@ after the run is killed. The hub of that run only rings (`app.live`). What the r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterable
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 from time import monotonic, time_ns
@@ -24,12 +25,14 @@ from hoga.core.ledger import Gap
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.core.times import parse_time_ns
-from hoga.hub.errors import NoHub, SubscriptionError
+from hoga.hub import checks
+from hoga.hub.errors import ArgumentError, NoHub, SubscriptionError
 from hoga.hub.events import EVENTS, BaseWebSocketEvent, GapEvent
 from hoga.hub.local_wire import LocalHub
 from hoga.hub.manager import GlobalWebSocketManager
+from hoga.hub.resolve import spelt
 from hoga.hub.routing import Delivery
-from hoga.hub.subscriptions import SubscriptionSpec
+from hoga.hub.subscriptions import SubscriptionSpec, unknown_venue
 from hoga.hub.turns import Breath
 from hoga.venues.registry import VENUES
 from hoga.venues.spec import VenueSpec
@@ -54,7 +57,7 @@ async def subscribe(
     Args:
         what: venue and symbol, in the venue's words.
         kind: the archive's word: `orderbook`, `execution`, `delta`, `quote`, ….
-        since: ns, ISO-8601 text (UTC), a datetime, or None for now.
+        since: ns, a UTC time (`2026-11-20T03:00:00Z`), a date, a datetime, or None for now.
         config, data: as for `hoga.connect`; they say which archive and which run.
 
     Yields:
@@ -62,20 +65,20 @@ async def subscribe(
         Where no run is up, live comes over a connection of this process's own, after a `GapEvent`.
 
     Raises:
-        SubscriptionError: no such series is recorded here. ConfigError, ValueError (`since`).
+        SubscriptionError: no such series is recorded here. ArgumentError: an argument makes no sense. ConfigError.
     """
+    venue, symbol = _series_of(what)
+    kind = checks.identity(kind, "subscribe", "kind")
+    from_ns = _ns_of(since)
     found = config_of(config, data)
-    venue, _, symbol = what.partition(":")
-    if venue not in VENUES or not symbol:
-        raise SubscriptionError("subscribe", venue, (symbol,), "expected venue:symbol", hint=f"venues are {', '.join(VENUES)}")
     streams = _streams_of(VENUES[venue], found.venue(venue), symbol, kind)
-    joined = Since(found.venue(venue), streams, from_ns=_ns_of(since))
+    joined = Since(found.venue(venue), streams, from_ns=from_ns)
     try:
         hub: LocalHub | None = LocalHub(hub_path(found.program.data_dir), VENUES, every=True)
         assert hub is not None
-        manager = await local_manager(hub)
+        manager = await local_manager(hub, found)
     except NoHub:
-        hub, manager = None, GlobalWebSocketManager(wires_of(found), VENUES)
+        hub, manager = None, GlobalWebSocketManager(wires_of(found), VENUES, config=found)
         manager.start()
     try:
         async for event in joined.events(manager, hub):
@@ -210,19 +213,44 @@ class Since:
 
 def _streams_of(spec: VenueSpec, config: VenueConfig, symbol: str, kind: str) -> list[Stream]:
     """The configured streams that feed the series; else the venue's usual one of that kind."""
+    if not spec.is_symbol(symbol):
+        raise SubscriptionError("subscribe", spec.name, (symbol,), "not spelt like a symbol of this venue")
     planned = plan_streams(spec, (symbol,), config.streams, where=f"[{spec.name}]")
     found = [stream for stream in planned if stream.kind == kind]
     if not found:
         found = [stream for channel in spec.examples if (stream := spec.parse_stream(symbol, channel)).kind == kind][:1]
     if not found:
         kinds = sorted({spec.channel_of(channel).kind for channel in (*config.streams, *spec.examples)})
-        raise SubscriptionError("subscribe", spec.name, (symbol,), f"no stream of kind {kind!r}", hint=f"kinds are {', '.join(kinds)}")
+        near = checks.nearest(kind, kinds)
+        hint = f"did you mean {near}?" if near else f"kinds are {', '.join(kinds)}"
+        raise SubscriptionError("subscribe", spec.name, (symbol,), f"no stream of kind {kind!r}", hint=hint)
     return found
 
 
-def _ns_of(since: int | str | datetime | None) -> int:
+def _series_of(what: object) -> tuple[str, str]:
+    """Venue and symbol of `binance:BTCUSDT`. Raises SubscriptionError, ArgumentError."""
+    text = checks.identity(what, "subscribe", "what")
+    venue, _, symbol = text.partition(":")
+    if not symbol:
+        hint = f"venues are {', '.join(VENUES)}"
+        raise SubscriptionError("subscribe", "", (text,), "expected venue:symbol", hint=hint)
+    if venue not in VENUES:
+        raise unknown_venue("subscribe", venue, VENUES, (symbol,))
+    return venue, spelt(VENUES[venue], symbol)
+
+
+def _ns_of(since: object) -> int:
+    """Raises ArgumentError."""
+    expected = "nanoseconds, a UTC time like 2026-11-20T03:00:00Z, a date, a datetime, or nothing"
     if since is None:
         return time_ns()
-    if isinstance(since, int):
+    if isinstance(since, int) and not isinstance(since, bool) and since >= 0:
         return since
-    return parse_time_ns(since if isinstance(since, str) else since.isoformat())
+    if isinstance(since, datetime):
+        return parse_time_ns(since.isoformat())
+    if isinstance(since, date):
+        return parse_time_ns(since.isoformat())
+    if isinstance(since, str):
+        with contextlib.suppress(ValueError):
+            return parse_time_ns(since)
+    raise ArgumentError("subscribe", "since", checks.shown(since), expected)

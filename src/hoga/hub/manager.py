@@ -81,11 +81,13 @@ class _Component:
 class GlobalWebSocketManager:
     """See the module. `get_instance` gives the process's own; tests make theirs from wires.
 
-    `now` and `sleep` are the clock of all timers, in seconds.
+    `now` and `sleep` are the clock of all timers, in seconds. `config`: what its wires were made of, for those that it
+    serves; None when nobody said.
     """
 
     opener: ClassVar[Opener | None] = None
-    """Makes the instance from a configuration; the package puts it here."""
+    """Makes the instance from a configuration; the package puts it here, and `meaning` of what `get_instance` is given."""
+    meaning: ClassVar[Callable[[Any], object] | None] = None
     _instance: ClassVar[asyncio.Future[GlobalWebSocketManager] | None] = None
 
     def __init__(
@@ -96,8 +98,10 @@ class GlobalWebSocketManager:
         now: Callable[[], float] = monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         pace: Pace | None = None,
+        config: object = None,
     ) -> None:
         self.state = GlobalManagerState.IDLE
+        self.config = config
         self.engine = DataRoutingEngine(on_fell=self._fell)
         self.pool = DataPoolManager(self.engine, latest=self.latest)
         self.independence = ConnectionIndependenceMonitor()
@@ -133,14 +137,20 @@ class GlobalWebSocketManager:
         """The process's manager, made and started by the first call; calls at the same time wait for it.
 
         `config`: see `hoga.hub`'s guide; None takes hoga.conf in the working folder and the environment. Later calls
-        may not name another one. After `stop`, or in another event loop, a new one is made.
+        may say nothing, or the same again. After `stop` a new one is made.
+
+        Raises ProtocolMisuse: it is configured otherwise, or belongs to another event loop that still is.
         """
         waiting = cls._instance
         loop = asyncio.get_running_loop()
         if waiting is not None and waiting.get_loop() is loop and not _is_over(waiting):
-            if config is not None and waiting.done():
-                raise ProtocolMisuse("the manager of this process is configured already", hint="stop it first")
-            return await asyncio.shield(waiting)
+            manager = await asyncio.shield(waiting)
+            if config is not None and not cls._means(config, manager):
+                raise ProtocolMisuse("the manager of this process is configured already, and otherwise", hint="stop it first")
+            return manager
+        if waiting is not None and not _is_over(waiting) and not waiting.get_loop().is_closed():
+            hint = "ask it from there: (the manager).submit(…), or stop it first"
+            raise ProtocolMisuse("the manager of this process belongs to another event loop", hint=hint)
         if cls.opener is None:
             raise ProtocolMisuse("no connections to be had", hint="import it from hoga, not from hoga.hub.manager")
         made: asyncio.Future[GlobalWebSocketManager] = loop.create_future()
@@ -155,6 +165,18 @@ class GlobalWebSocketManager:
             raise
         made.set_result(manager)
         return manager
+
+    @classmethod
+    def running(cls) -> GlobalWebSocketManager | None:
+        """The process's own, None while there is none."""
+        made = cls._instance
+        if made is None or not made.done() or _is_over(made) or made.get_loop().is_closed():
+            return None
+        return made.result()
+
+    @classmethod
+    def _means(cls, config: object, manager: GlobalWebSocketManager) -> bool:
+        return config == manager.config or (cls.meaning is not None and cls.meaning(config) == manager.config)
 
     @classmethod
     def adopt(cls, manager: GlobalWebSocketManager) -> None:

@@ -63,7 +63,7 @@ class SubscriptionSpec(msgspec.Struct, frozen=True):
         force_setattr(self, "mode", checks.choice(Mode, self.mode, who, "mode"))
         checks.maybe_text(self.interval, who, "interval", "1m")
         checks.maybe_text(self.channel, who, "channel", "depth20@100ms")
-        if checks.maybe_text(self.venue, who, "venue", "binance") not in (None, *VENUES):
+        if checks.maybe_text(self.venue, who, "venue", next(iter(VENUES))) not in (None, *VENUES):
             raise unknown_venue(who, str(self.venue), VENUES, symbols)
 
 

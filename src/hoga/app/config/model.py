@@ -144,5 +144,14 @@ class Config:
             path=self.path, program=self.program, venues=venues, active=self.active_venues, settings=self.settings, notes=self.notes
         )
 
+    def __eq__(self, other: object) -> bool:
+        """Whether everything holds as in the other, wherever it was said."""
+        if not isinstance(other, Config):
+            return NotImplemented
+        mine, theirs = (self.program, self.active_venues, self._venues), (other.program, other.active_venues, other._venues)
+        return mine == theirs
+
+    __hash__ = None  # type: ignore[assignment]  # compared, never a key
+
     def __repr__(self) -> str:
         return f"<Config {self.path or 'defaults'} {','.join(self.active_venues)}>"
