@@ -159,7 +159,7 @@ async def test_the_pull_client_takes_types_by_name_and_a_mistake_does_not_stay(m
     client = SimpleWebSocketClient("gui", manager=make(wire))
     with pytest.raises(ArgumentError, match=r"did you mean \['KRW-A'\]"):
         await client.register_interests("KRW-A", [DataType.TICKER])
-    with pytest.raises(ArgumentError, match="data_type: found 'orderbok'.*did you mean orderbook"):
+    with pytest.raises(ArgumentError, match=r"data_type: found 'orderbok'.*did you mean orderbook"):
         await client.register_interests(["KRW-A"], ["orderbok"])  # type: ignore[list-item]
     with pytest.raises(ArgumentError, match="data_types"):
         await client.register_interests(["KRW-A"], "ticker")  # type: ignore[arg-type]

@@ -400,6 +400,7 @@ async def test_one_instance_for_all_who_ask_at_once(monkeypatch: pytest.MonkeyPa
         return made[-1]
 
     monkeypatch.setattr(GlobalWebSocketManager, "opener", staticmethod(opener))
+    monkeypatch.setattr(GlobalWebSocketManager, "meaning", None)
     monkeypatch.setattr(GlobalWebSocketManager, "_instance", None)
     found = await asyncio.gather(*(GlobalWebSocketManager.get_instance() for _ in range(10)))
     assert len(made) == 1

@@ -17,7 +17,8 @@ from typing import Annotated
 import msgspec
 
 __all__ = [
-    "EVENT", "EVENT_HEAD", "MAX_BYTES", "NOTE", "REQUEST_MAX_BYTES", "VERSION", "AskSymbols", "Beat", "Hello", "LegOver", "LegUp", "Message", "Refused",
+    "EVENT", "EVENT_HEAD", "MAX_BYTES", "NOTE", "REQUEST_MAX_BYTES", "VERSION",
+    "AskSymbols", "Beat", "Hello", "LegOver", "LegUp", "Message", "Refused",
     "Splitter", "Symbols", "Want", "Wish", "decoder", "pack",
 ]  # fmt: skip
 
