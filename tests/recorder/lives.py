@@ -40,12 +40,13 @@ class Lives:
         wait_s: float = 0.0,
         connect: list[Stream] | None = None,
         seconds: float = 1.0,
+        then: dict[Stream, Iterable[bytes]] | None = None,
         end: str = "stop",
         seal: bool = True,
         **fields: Any,
     ) -> None:
-        """Recover, wait `wait_s`, connect (`connect`, or the streams of `frames`), take a frame of each stream a time, and end:
-        `stop` in good order, or `kill`."""
+        """Recover, wait `wait_s`, connect (`connect`, or the streams of `frames`), take the frames, go on for `seconds`, take those of
+        `then`, and end: `stop` in good order, or `kill`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         assert recover_folder(self.folder, now_ns=self.now).failed == []
         memory = LifeFile(self.folder)
@@ -62,6 +63,10 @@ class Lives:
                 bench.send(leg, of, payload)
                 bench.flush()
         self._pass(bench, seconds)
+        for of, payloads in (then or {}).items():
+            assert leg is not None
+            for payload in payloads:
+                bench.send(leg, of, payload)
         self.now = bench.now
         if end == "kill":
             bench.flush()

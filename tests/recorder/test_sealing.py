@@ -13,7 +13,7 @@ import pytest
 from hoga.archive.seal import SealResult
 from hoga.core.times import MINUTE_NS, day_start_ns
 from hoga.recorder import sealing as module
-from hoga.recorder.sealing import Sealing, SealingConfig
+from hoga.recorder.sealing import Sealing, SealingConfig, level_for
 from tests.archive_journal.desk import BOOK, ETH, Desk
 from tests.recorder.workbench import NOON_NS
 from tests.waiting import eventually as until
@@ -149,6 +149,50 @@ async def test_parts_of_a_longer_interval_are_joined_though_the_interval_is_a_mi
     await until(lambda: work.stats.days == 3)
     assert not list(desk.root.rglob("parts/*.zip"))
     await work.finish(timeout_s=5)
+
+
+def test_minutes_are_compressed_finely_where_there_is_time() -> None:
+    for archive_format, fast, fine in (("zip", 1, 6), ("zst", 1, 9)):
+        assert level_for(archive_format, journal_bytes=1 << 20, behind=False, ending=False) == fine
+        assert level_for(archive_format, journal_bytes=1 << 20, behind=True, ending=False) == fast
+        assert level_for(archive_format, journal_bytes=1 << 20, behind=False, ending=True) == fast
+        assert level_for(archive_format, journal_bytes=1 << 28, behind=False, ending=False) == fast
+
+
+async def test_a_backlog_is_sealed_fast_until_sealing_has_caught_up(desk: Desk, pool: InlinePool) -> None:
+    levels: list[int] = []
+    submit = pool.submit
+
+    async def watched(function: Callable[..., Any], job: Any) -> Any:
+        levels.append(job.level)
+        return await submit(function, job)
+
+    pool.submit = watched  # type: ignore[method-assign]
+    work = sealing(desk, pool)
+    for minute in range(4):
+        work.journal_closed(desk.journal(range(5), start_ns=NOON_NS + minute * MINUTE_NS))
+    await until(lambda: work.stats.waiting == 0)
+    assert levels == [1, 1, 1, 6]
+    await work.finish(timeout_s=5)
+
+
+async def test_a_stop_says_what_it_leaves_to_the_next_start(desk: Desk, pool: InlinePool, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(module, "_log", SimpleNamespace(warning=lambda event, **fields: told.append((event, fields))))
+    never = asyncio.Event()
+
+    async def stuck(*arguments: Any) -> Any:
+        await never.wait()
+
+    pool.submit = stuck  # type: ignore[method-assign]
+    work = sealing(desk, pool)
+    paths = [desk.journal(range(5), start_ns=NOON_NS + minute * MINUTE_NS) for minute in range(2)]
+    for path in paths:
+        work.journal_closed(path)
+    assert not await work.finish(timeout_s=0.05)
+    ((event, fields),) = told
+    assert (event, fields["journals"]) == ("open minutes are left to seal", 2)
+    assert all(path.exists() for path in paths)
 
 
 async def test_nothing_is_joined_while_a_journal_may_be_sealed_again(desk: Desk, pool: InlinePool) -> None:

@@ -113,6 +113,15 @@ async def test_kill_ends_what_would_never_end(tmp_path: Path) -> None:
             await asyncio.wait_for(future, 10)
 
 
+async def test_closing_waits_only_so_long_for_a_job_that_goes_on() -> None:
+    pool = WorkerPool(workers=1)
+    assert await pool.submit(os.getpid)
+    job = pool.submit(time.sleep, 600)
+    assert pool.stats().running == 1
+    await asyncio.wait_for(pool.close(patience_s=0.05), 30)
+    assert job.cancelled()
+
+
 async def test_workers_are_nice_and_their_log_lines_arrive() -> None:
     system = setup_logging(directory=None, console=False)
     inlet = LogInlet(system)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 
@@ -30,6 +31,8 @@ _log = get_log("run")
 
 _STOP_S = 5.0
 _SEAL_S = 2.2
+_POOL_S = 0.2
+"""What is not sealed by now is sealed by the next start: its worker need not end in order."""
 _TELL_EVERY_S = 60.0
 
 
@@ -116,7 +119,7 @@ async def run_until_stopped(
     """
     pool = WorkerPool(workers=default_workers(config.program.max_workers), logs=logs)
     async with ShutdownManager(deadline_s=_STOP_S, on_force=pool.kill) as shutdown:
-        shutdown.add(Phase.RESOURCES, "workers", pool.close)
+        shutdown.add(Phase.RESOURCES, "workers", partial(pool.close, patience_s=_POOL_S))
         looked_up = await _look_up(config, shutdown, seconds)
         if looked_up is None:
             why = "the venue's list of symbols never came, and ALL cannot be known without it"

@@ -6,9 +6,11 @@ concatenated, cut at block boundaries and inflated on their own.
 
 Level 1 is isal's, 2 to 9 are zlib-ng's. Measured on depth20 text, blocks of 256 KiB, one core, MB/s of text and ratio:
 
-    isal 1   1394  15.7  (default)      zlib-ng 3   381  17.2      zlib 1   289  13.7
+    isal 1   1394  15.7  (fast)         zlib-ng 3   381  17.2      zlib 1   289  13.7
     isal 2   1303  15.8                 zlib-ng 5   225  21.5      zlib 6   104  21.6
-    isal 3    189  18.0                 zlib-ng 6   215  22.0
+    isal 3    189  18.0                 zlib-ng 6   215  22.0  (fine)
+
+Which of the two is used when, and what each costs a record: `archive.segment` and docs/decisions/0010.
 
 Blocks of 64 KiB cost 8 % of the ratio. Inflating: isal 2100, zlib-ng 2150, zlib 1000.
 """

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from hoga.archive.chunks import Chunk, read_chunks
-from hoga.archive.deflate import BLOCK_BYTES
+from hoga.archive.deflate import BLOCK_BYTES, DEFAULT_LEVEL
 from hoga.archive.journal import (
     CONTROL,
     ClockNote,
@@ -190,10 +190,10 @@ class _Way(NamedTuple):
 class Minute:
     """Reads the journals of a minute into its series. Call `read` for each, and `end` after each.
 
-    `only`: (symbol, kind) of the one series whose lines are wanted; None makes all.
+    `only`: (symbol, kind) of the one series whose lines are wanted; None makes all. `level`: how they are compressed.
     """
 
-    def __init__(self, header: JournalHeader, base: Path, *, only: tuple[str, str] | None = None) -> None:
+    def __init__(self, header: JournalHeader, base: Path, *, only: tuple[str, str] | None = None, level: int = DEFAULT_LEVEL) -> None:
         self.header = header
         self.base = base
         self.venue = VENUES[header.venue]
@@ -201,7 +201,7 @@ class Minute:
         self.result = SealResult()
         self._only = only
         self.legs: dict[int, _Leg] = {}
-        self._packer = Packer(header.archive_format)
+        self._packer = Packer(header.archive_format, level=level)
         self._readers: dict[str, RecordReader] = {}
         self._open: dict[int, int] = {}
         self._legs_of: dict[int, set[int]] = {}

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from hoga.archive.chunks import has_chunks
-from hoga.archive.deflate import crc32
+from hoga.archive.deflate import DEFAULT_LEVEL, crc32
 from hoga.archive.durable import fsync, fsync_folder, link, make_folder, rename, sync_filesystem, unlink, write_all, write_fault
 from hoga.archive.journal import read_header
 from hoga.archive.layout import PARTS_DIR, encode_symbol, parse_segment, segment_stem, suffix_of, temporary_dir
@@ -63,12 +63,13 @@ class SealJob(msgspec.Struct, frozen=True, kw_only=True):
     """What to seal: the journals of one session, lane and minute, oldest first.
 
     `crash_to_ns`: the session died while it wrote the last of them; whatever it did not write until then is a gap.
-    `again`: an earlier try may have finished part of it.
+    `again`: an earlier try may have finished part of it. `level`: one of `archive.segment`'s, the fast one where nothing is said.
     """
 
     journals: list[str]
     crash_to_ns: int | None = None
     again: bool = False
+    level: int = DEFAULT_LEVEL
 
 
 _note_decoder = msgspec.json.Decoder(SegmentNote)
@@ -92,7 +93,7 @@ def seal_and_keep(job: SealJob) -> SealResult:
     nameless = [path for path in paths if path not in {path for path, _ in headed}]
     if not headed:
         return _put_away(nameless, SealResult())
-    minute = Minute(headed[0][1], headed[0][0].parent)
+    minute = Minute(headed[0][1], headed[0][0].parent, level=job.level)
     for path, header in headed:
         minute.read(path, header)
         minute.end(crash_to_ns=job.crash_to_ns if path is headed[-1][0] else None)

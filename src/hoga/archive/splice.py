@@ -19,7 +19,7 @@ from hoga.archive.deflate import crc32, crc32_combine
 from hoga.archive.durable import copy_range, fsync, write_all
 from hoga.archive.locate import Located, locate
 from hoga.archive.regular import open_regular
-from hoga.archive.segment import BodyWriter, Packer, inflate_range
+from hoga.archive.segment import FINE, BodyWriter, Packer, inflate_range
 from hoga.archive.text import count_lines
 from hoga.core.errors import SegmentCorrupt
 
@@ -75,7 +75,7 @@ def body_part(located: Located, *, text_bytes: int, crc: int) -> Part:
 
 def recompress(blocks: Iterable[bytes], spool: Path, *, archive_format: str, source: Path) -> Part:
     """Compress text anew to the end of the file `spool`; the part lies there."""
-    writer = BodyWriter(Packer(archive_format))
+    writer = BodyWriter(Packer(archive_format, level=FINE[archive_format]))
     with spool.open("ab", buffering=0) as file:
         at = os.fstat(file.fileno()).st_size
         for block in blocks:

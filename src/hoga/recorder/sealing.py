@@ -22,17 +22,32 @@ from hoga.archive.join import join_parts, waiting_parts
 from hoga.archive.journal import JournalName, parse_journal_name
 from hoga.archive.merge import MergeResult, merge_day, pending_days
 from hoga.archive.seal import SealJob, SealResult, discard_journals, seal_and_keep
+from hoga.archive.segment import FAST, FINE
 from hoga.core.errors import ArchiveBusy
 from hoga.runtime.logs import get_log
 from hoga.runtime.pool import WorkerPool
 
-__all__ = ["Sealing", "SealingConfig", "SealingStats"]
+__all__ = ["Sealing", "SealingConfig", "SealingStats", "level_for"]
 
 _log = get_log("seal")
 
 _RETRY_S, _RETRY_MAX_S, _MERGE_RETRY_S = 2.0, 300.0, 5.0
 _TELL = 10
 """So many series that cannot be sealed are named at once; the others are counted."""
+
+
+_FINE_BYTES = 48 << 20
+"""A journal of so many bytes holds some 500,000 order books of 20 levels: compressing them finely takes a worker some three seconds
+of its minute."""
+
+
+def level_for(archive_format: str, *, journal_bytes: int, behind: bool, ending: bool) -> int:
+    """How to compress a minute: finely where there is time, fast where sealing would fall behind or a stop waits for it. Pure.
+
+    `behind`: more journals wait than lanes close in a minute.
+    """
+    hurry = behind or ending or journal_bytes > _FINE_BYTES
+    return (FAST if hurry else FINE)[archive_format]
 
 
 class SealingConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +120,8 @@ class Sealing:
                     self._want_merge(directory, symbol, kind, day)
 
     async def finish(self, *, timeout_s: float) -> bool:
-        """Seal what is closed and join what is waiting; no merges any more. Returns whether all was done in time."""
+        """Seal what is closed and join what is waiting; no merges any more. Returns whether all was done in time: what was not
+        stays in its journals, which are durable, and the next start seals it. That is said in one line."""
         self._ending = True
         end = monotonic() + timeout_s
         try:
@@ -114,7 +130,11 @@ class Sealing:
                 if self._config.interval_min > 1:
                     await self._join_all()
         except TimeoutError:
-            _log.warning("sealing not finished in time", waiting=self.stats.waiting, note="the next start goes on with it")
+            left = self.stats.waiting
+            what = "open minutes are left to seal" if left else "parts are left to join"
+            _log.warning(
+                what, journals=left, failing=len(self._failing), note="they are safe on the disk; the next start goes on with them"
+            )
             return False
         finally:
             for task in list(self._tasks):
@@ -159,7 +179,8 @@ class Sealing:
         """One try; whether all of the journal is sealed."""
         began = monotonic()
         try:
-            result = await self._pool.submit(seal_and_keep, SealJob(journals=[str(path)], again=again))
+            job = SealJob(journals=[str(path)], again=again, level=await self._level(path))
+            result = await self._pool.submit(seal_and_keep, job)
             failed = result.failed
             if not failed:
                 await asyncio.to_thread(self._let_go, path, result)
@@ -172,6 +193,11 @@ class Sealing:
         self.stats.failures += 1
         self._complain(failed)
         return False
+
+    async def _level(self, path: Path) -> int:
+        behind = self.stats.waiting - len(self._failing) > max(1, len(self._queues))
+        stat = await asyncio.to_thread(path.stat)
+        return level_for(self._config.archive_format, journal_bytes=stat.st_size, behind=behind, ending=self._ending)
 
     def _complain(self, failed: list[tuple[str, str]]) -> None:
         """Of each series once, until nothing fails any more."""

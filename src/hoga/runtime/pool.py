@@ -134,11 +134,16 @@ class WorkerPool:
             _kill_workers(executor)
             executor.shutdown(wait=False, cancel_futures=True)
 
-    async def close(self) -> None:
-        """Finish every job, then end the workers. Cancel it to `kill` instead. No job is taken from now on."""
+    async def close(self, *, patience_s: float | None = None) -> None:
+        """Finish every job, then end the workers. No job is taken from now on.
+
+        `patience_s`: after so long the jobs that still run are killed; they can be done again. So they are when this is cancelled.
+        """
         self._closed = True
         try:
-            await self.drain()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    await self.drain()
         finally:
             executor = self._executor
             if self._running or self._waiting or self._suspects:
