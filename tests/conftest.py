@@ -18,7 +18,7 @@ settings.load_profile("default")
 
 @pytest.fixture(autouse=True)
 def _no_configuration_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("HOGA_")]:
+    for name in [name for name in os.environ if name.startswith("HOGA_") or name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
 
 

@@ -106,17 +106,20 @@ class LinkError(HogaError):
 
 
 class ConnectFailed(LinkError):
-    """No TCP or TLS connection could be made."""
+    """No TCP or TLS connection could be made, or it ended before the WebSocket handshake did."""
 
 
 class HandshakeRefused(LinkError):
     """The server answered the WebSocket handshake with `status` instead of 101.
 
     `retry_after_s` is the server's own wish, None when it named none. `body`: what came with the answer at once, perhaps cut short.
+    `said`: where, and what it answered, as it may be shown.
     """
 
-    def __init__(self, connection: str, status: int, *, epoch: int = 0, retry_after_s: float | None = None, body: bytes = b"") -> None:
-        super().__init__(connection, f"handshake refused with HTTP {status}", epoch=epoch)
+    def __init__(
+        self, connection: str, status: int, *, epoch: int = 0, retry_after_s: float | None = None, body: bytes = b"", said: str = ""
+    ) -> None:
+        super().__init__(connection, f"handshake refused {said or f'with HTTP {status}'}", epoch=epoch)
         self.status = status
         self.retry_after_s = retry_after_s
         self.body = body

@@ -25,6 +25,7 @@ from hoga.core.streams import Stream
 from hoga.core.times import SECOND_NS
 from hoga.feed.sink import FeedConfig, Sink
 from hoga.net.backoff import Backoff
+from hoga.net.budgets import refused_for_s
 from hoga.net.plan import plan_opening
 from hoga.net.ratelimit import Budget
 from hoga.net.ws import CloseInfo, Link, open_link
@@ -186,10 +187,10 @@ class Connection:
         self.state = State.WAITING
         self._backoff.failed()
         delay = self._backoff.delay_s(self._jitter())
+        now = monotonic()
         if isinstance(fault, HandshakeRefused):
-            delay = max(delay, fault.retry_after_s or 0.0)
-            if fault.status in (429, 418):
-                self._connects.refused(monotonic(), retry_after_s=fault.retry_after_s, banned=fault.status == 418)
+            delay = max(delay, refused_for_s(fault, self._connects, now))
+        delay = max(delay, self._connects.wait_s(now))
         _log.warning("connect failed", conn=self.name, why=fault.why, attempt=self._backoff.failures, retry_in_s=round(delay, 1))
         await asyncio.sleep(delay)
 

@@ -27,8 +27,10 @@ from hoga.core.times import MS_NS
 from hoga.hub.private import PRIVATE_MOVES, MissedEvent, PrivateState, PrivateStateEvent, hint_for, judged, missed_from, state_after
 from hoga.hub.states import move
 from hoga.net.backoff import PROVEN_AFTER_S, Backoff, BackoffRules
+from hoga.net.budgets import refused_for_s
 from hoga.net.ratelimit import Budget
 from hoga.net.rest import RestClient
+from hoga.net.retry import bounded
 from hoga.net.ws import Link, open_link
 from hoga.runtime.logs import get_log
 from hoga.venues.private import (
@@ -226,7 +228,8 @@ class PrivateConnection:
         schedule.ended(lived_s=lived_s if schedule is self._backoff else 0.0, brought_data=self._live_since is not None)
         delay = schedule.delay_s(self._jitter())
         if refusal is not None and refusal.retry_after_s is not None:
-            delay = max(delay, refusal.retry_after_s)
+            delay = max(delay, bounded(refusal.retry_after_s, longest_s=self._connects.longest_s) or 0.0)
+        delay = max(delay, self._connects.wait_s(monotonic()))
         self._become(state, refusal, text=self.last_close, retry_in_s=delay)
         self._wake.clear()
         if not self._stopping:
@@ -298,6 +301,7 @@ class PrivateConnection:
                 headers=step.headers,
             )
         except HandshakeRefused as fault:
+            refused_for_s(fault, self._connects, monotonic())
             reply = Reply(status=fault.status, body=fault.body, retry_after_s=fault.retry_after_s)
             return self._session.refused(reply, self._clock.wall_ms())
         except LinkError as fault:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from hoga.net.retry import LONGEST_S, bounded
+
 __all__ = ["LEAST_SHARE", "RECOVER_S", "Budget"]
 
 RECOVER_S = 60.0
@@ -20,16 +22,17 @@ LEAST_SHARE = 1 / 8
 
 
 class Budget:
-    """At most `limit` of weight in any `window_s` seconds; most events weigh 1.
+    """At most `limit` of weight in any `window_s` seconds; most events weigh 1. No refusal counts for longer than `longest_s`.
 
     Ask `wait_s(now)`, wait that long, ask again; when it is 0, `take(now)`. Tell `refused` when the venue did.
     """
 
-    __slots__ = ("_blocked_until", "_refused_at", "_share", "_taken", "_used", "limit", "refusals", "window_s")
+    __slots__ = ("_blocked_until", "_refused_at", "_share", "_taken", "_used", "limit", "longest_s", "refusals", "window_s")
 
-    def __init__(self, *, limit: int, window_s: float) -> None:
+    def __init__(self, *, limit: int, window_s: float, longest_s: float = LONGEST_S) -> None:
         self.limit = limit
         self.window_s = window_s
+        self.longest_s = longest_s
         self.refusals = 0
         self._taken: deque[tuple[float, int]] = deque()
         self._used = 0
@@ -63,10 +66,11 @@ class Budget:
         return self._used
 
     def refused(self, now: float, *, retry_after_s: float | None, banned: bool) -> None:
-        """The venue said 429, or 418 (`banned`): nothing for `retry_after_s` (None: one window), and less afterwards."""
+        """The venue said 429, or 418 (`banned`): nothing for `retry_after_s` (None, or no number: one window), and less afterwards."""
+        wish = None if retry_after_s is None else bounded(retry_after_s, longest_s=self.longest_s)
         self.refusals += 1
         self._share = LEAST_SHARE if banned else max(LEAST_SHARE, self.share(now) / 2)
-        self._blocked_until = max(self._blocked_until, now + (self.window_s if retry_after_s is None else retry_after_s))
+        self._blocked_until = max(self._blocked_until, now + (self.window_s if wish is None else wish))
         self._refused_at = self._blocked_until
 
     def share(self, now: float) -> float:

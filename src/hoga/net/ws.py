@@ -2,22 +2,35 @@
 
 The data path is synchronous: the socket's callback stamps the frame, looks up who takes frames that begin like this
 one, and calls it. Everything else (control frames, pings, odd frames, fragments) goes the slow way, `on_odd`.
+
+How a connection ends is not left to the library: the socket is ours (`net.dial`), the kernel is asked four times a second
+what became of it, the library's future with the cause is read, and its own log is off: what it knows is in `CloseInfo`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
+import socket
 import ssl
 from collections.abc import Callable, Mapping
-from time import time_ns
+from time import time, time_ns
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from picows import WSCloseCode, WSError, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSCloseCode, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSProtocolError, WSTransport, ws_connect
 
 from hoga.core.errors import ConnectFailed, HandshakeRefused
+from hoga.core.foreign import excerpt, told
 from hoga.core.secret import Secret
+from hoga.net.answers import read_head
+from hoga.net.dial import dial
+from hoga.net.kernel import ending_of, unread_bytes
+from hoga.net.proxy import Proxy, ProxyMistake, proxy_for
+from hoga.net.retry import retry_after_s
+from hoga.runtime.logs import get_log
 
 __all__ = ["MAX_FRAME_BYTES", "CloseInfo", "Link", "Take", "open_link"]
 
@@ -28,16 +41,26 @@ _READ_BUFFER_BYTES = 64 * 1024
 _KEYS_PER_STREAM = 4
 """What is remembered of a shorter name reaches into its payload, whose first bytes may change."""
 
-_quiet = logging.getLogger("hoga.net.ws")
-_quiet.setLevel(logging.WARNING)
-"""What the library logs with: below this it writes down whole requests, whose headers may hold keys."""
+_FAREWELL_S = 1.0
+"""After the last word of a connection, the other side gets so long to end it, too; a peer that does not read would keep it."""
+_LOOK_S = 0.25
+_CHASE_S, _VAIN = 0.02, 5
+"""An end that the library has not seen: it is made to read again after each 20 ms, and cut when five of those brought nothing."""
+_SENDABLE = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
+"""Close codes that may stand in a frame, RFC 6455 section 7.4. A goodbye with another one is answered with 1000."""
+
+_log = get_log("net")
+_quiet = logging.getLogger("hoga.net.ws.library")
+_quiet.setLevel(logging.CRITICAL + 1)
+"""What the library logs with, off: what it says of errors is in its future, and below that are whole requests with their headers."""
 
 Take = Callable[[int, bytes], object]
 """Takes (recv_ns, frame). Answers None, or something true when the frame is not whole as it stands."""
 
 
 class CloseInfo(NamedTuple):
-    """How a connection ended: 1006 when the socket just went away."""
+    """How a connection ended: the code and reason of the other side; 1006 when the socket just went away; 1002, 1007, 1009
+    and what was wrong when the other side broke the protocol; 1011 after a fault of our own."""
 
     code: int
     reason: str
@@ -50,12 +73,22 @@ class Link(WSListener):
     `table`: how a frame begins, up to the first `mark` at or after `start` → who takes it. Filled by the owner,
     at any time.
     `on_open(now_ns)` comes before the first frame. `on_odd(recv_ns, frame)`: every other text or binary frame. Frames
-    that arrive after `mute` are counted in `late_frames` and go nowhere. `closed` is done when the socket is gone.
+    that arrive after `mute` are counted in `late_frames` and go nowhere. `closed` is done when the socket is gone, half a
+    second after the kernel knows at the latest.
     """
 
     def __init__(
-        self, table: dict[bytes, Take], on_odd: Take, on_open: Callable[[int], object], *, mark: bytes = b"{", start: int = 12
+        self,
+        table: dict[bytes, Take],
+        on_odd: Take,
+        on_open: Callable[[int], object],
+        *,
+        sock: socket.socket,
+        name: str = "",
+        mark: bytes = b"{",
+        start: int = 12,
     ) -> None:
+        self.name = name
         self.table = table
         self._mark = mark
         self._start = start
@@ -64,8 +97,18 @@ class Link(WSListener):
         self._keys: dict[bytes, bytes] = {}
         self._width = 0
         self._fragments: list[bytes] = []
+        self._fragment_bytes = 0
         self._transport: WSTransport | None = None
-        self.closed: asyncio.Future[CloseInfo] = asyncio.get_running_loop().create_future()
+        self._sock = sock
+        self._loop = asyncio.get_running_loop()
+        self._ending: asyncio.Task[None] | None = None
+        self._gone_ns = 0
+        self._why = ""
+        self._chased = False
+        self._looks_while_leaving = 0
+        self._choked = False
+        self._last_ping: bytes | None = None
+        self.closed: asyncio.Future[CloseInfo] = self._loop.create_future()
         self.opened_ns = 0
         self.last_control_ns = 0
         self.last_pong_ns = 0
@@ -76,6 +119,9 @@ class Link(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        self._ending = self._loop.create_task(transport.wait_disconnected(), name=f"end of {self.name}")
+        self._ending.add_done_callback(self._ended)
+        self._loop.call_later(_LOOK_S, self._look)
         self.opened_ns = self.last_control_ns = self.last_pong_ns = time_ns()
         self._on_open(self.opened_ns)
         self._width = max(map(len, self.table), default=0)
@@ -110,17 +156,33 @@ class Link(WSListener):
         self._muted = True
         self.table = {}
         self._bind()
+        self._gone_ns = time_ns()
+
+    def _ended(self, ending: asyncio.Task[None]) -> None:
+        """The library is done with the socket, and says why if it was its own decision."""
+        if ending.cancelled():
+            return
+        fault = ending.exception()
         if not self.closed.done():
-            received = transport.close_handshake.recv if transport.close_handshake else None
-            code, reason = (int(received.code.value), received.reason or "") if received else (1006, "")
-            self.closed.set_result(CloseInfo(code, reason, time_ns()))
+            self.closed.set_result(CloseInfo(*self._cause(fault), self._gone_ns or time_ns()))
+
+    def _cause(self, fault: BaseException | None) -> tuple[int, str]:
+        assert self._transport is not None, "only an open link ends"
+        received = self._transport.close_handshake.recv if self._transport.close_handshake else None
+        if isinstance(fault, WSProtocolError):
+            return int(fault.code.value), excerpt(str(fault.args[1]))
+        if fault is not None:
+            _log.failure("a frame could not be handled", fault, conn=self.name)
+            return 1011, f"a fault of ours: {type(fault).__name__}"
+        if received is None:
+            return 1006, self._why
+        return int(received.code.value) or 1005, excerpt(received.reason or "")
 
     def _slow(self, now: int, data: bytes, frame: WSFrame) -> None:
         kind = frame.msg_type
         if kind is WSMsgType.PING:
             self.last_control_ns = now
-            if self._transport is not None:
-                self._transport.send_pong(data)
+            self._pong(data)
             return
         if kind is WSMsgType.PONG:
             self.last_control_ns = self.last_pong_ns = now
@@ -132,10 +194,14 @@ class Link(WSListener):
             self.late_frames += 1
             return
         self._fragments.append(data)
+        self._fragment_bytes += len(data)
+        if self._fragment_bytes > MAX_FRAME_BYTES:
+            raise WSProtocolError(WSCloseCode.MESSAGE_TOO_BIG, f"a message in pieces of more than {MAX_FRAME_BYTES} bytes")
         if not frame.fin:
             return
         whole = data if len(self._fragments) == 1 else b"".join(self._fragments)
         self._fragments.clear()
+        self._fragment_bytes = 0
         if whole is not data:
             take = self.table.get(whole[: whole.find(self._mark, self._start)])
             if take is not None and not take(now, whole):
@@ -144,11 +210,73 @@ class Link(WSListener):
         self.odd_frames += 1
         self._on_odd(now, whole)
 
+    def _pong(self, data: bytes) -> None:
+        """Answer a ping. While the other side does not read, only the newest is kept, as RFC 6455 section 5.5.3 allows."""
+        if self._choked:
+            self._last_ping = data
+        elif (transport := self._writable()) is not None:
+            transport.send_pong(data)
+
+    def pause_writing(self) -> None:
+        self._choked = True
+
+    def resume_writing(self) -> None:
+        self._choked = False
+        data, self._last_ping = self._last_ping, None
+        if data is not None:
+            self._pong(data)
+
+    def _writable(self) -> WSTransport | None:
+        """The transport, None when nothing can be said any more."""
+        transport = self._transport
+        if transport is None or transport.is_disconnected or transport.underlying_transport.is_closing():
+            return None
+        return transport
+
     def _answer_close(self, frame: WSFrame) -> None:
-        if self._transport is not None:
-            code = frame.get_close_code()
-            self._transport.send_close(WSCloseCode.OK if code is WSCloseCode.NO_INFO else code)
-            self._transport.disconnect()
+        transport = self._writable()
+        if transport is not None:
+            code = int(frame.get_close_code().value)
+            transport.send_close(WSCloseCode(code) if code in _SENDABLE else WSCloseCode.OK)
+            transport.disconnect()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What was said and the other side has not taken yet, beyond what the kernel holds."""
+        return 0 if self._transport is None else self._transport.underlying_transport.get_write_buffer_size()
+
+    # -- the end, whatever the library says ---------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Has the connection ended without anybody having been told? Four times a second, a microsecond each."""
+        transport = self._transport
+        if transport is None or self.closed.done() or transport.is_disconnected:
+            return
+        self._loop.call_later(_LOOK_S, self._look)
+        if transport.underlying_transport.is_closing():
+            self._looks_while_leaving += 1
+            if self._looks_while_leaving * _LOOK_S >= _FAREWELL_S:
+                self.cut()
+            return
+        why = ending_of(self._sock)
+        if why is not None and not self._chased:
+            self._chased = True
+            self._chase(why, unread_bytes(self._sock), -1)
+
+    def _chase(self, why: str, before: int, vain: int) -> None:
+        """Make the library read on: it then sees the end itself, behind all that came before. Cut it if it does not."""
+        transport = self._writable()
+        if transport is None:
+            return
+        left = unread_bytes(self._sock)
+        vain = 0 if left < before else vain + 1
+        self._why = why
+        if vain > _VAIN:
+            self.cut()
+            return
+        transport.underlying_transport.pause_reading()
+        transport.underlying_transport.resume_reading()
+        self._loop.call_later(_CHASE_S, self._chase, why, left, vain)
 
     def mute(self) -> None:
         """From here on this connection's frames belong to a dead epoch: they are counted, nothing else."""
@@ -158,20 +286,20 @@ class Link(WSListener):
 
     def send(self, text: bytes) -> None:
         """Send a text frame."""
-        if self._transport is not None and not self._transport.is_disconnected:
-            self._transport.send(WSMsgType.TEXT, text)
+        if (transport := self._writable()) is not None:
+            transport.send(WSMsgType.TEXT, text)
 
     def ping(self) -> None:
         """Ask for a sign of life; `last_pong_ns` tells when one came."""
-        if self._transport is not None and not self._transport.is_disconnected:
-            self._transport.send_ping(b"")
+        if (transport := self._writable()) is not None:
+            transport.send_ping(b"")
 
     async def close(self, *, timeout_s: float = 1.0) -> None:
         """Say goodbye, wait for the answer, then cut. Frames that come meanwhile are still taken."""
         if self._transport is None:
             return
-        if not self._transport.is_disconnected:
-            self._transport.send_close(WSCloseCode.OK)
+        if (transport := self._writable()) is not None:
+            transport.send_close(WSCloseCode.OK)
             await asyncio.wait([self.closed], timeout=timeout_s)
         self.cut()
 
@@ -200,49 +328,106 @@ async def open_link(
     target: Secret = Secret(""),
     headers: Mapping[str, Secret] | None = None,
 ) -> Link:
-    """Connect to `url` and finish the handshake within `timeout_s`.
+    """Connect to `url` (through the proxy that the environment names for it) and finish the handshake within `timeout_s`.
 
     `target`: a path that nobody may see, after the `url`. `headers`: to be sent with the handshake.
-    Raises ConnectFailed or HandshakeRefused (with the server's Retry-After); their cause is left out where its frames
-    would hold what nobody may see.
+    Raises ConnectFailed or HandshakeRefused (with the server's Retry-After), whatever the other side did; their cause is
+    left out where its frames would hold what nobody may see.
     """
-    secure = urlsplit(url).scheme == "wss"
+    split = urlsplit(url)
+    secure = split.scheme == "wss"
     hidden = bool(target or headers)
+    watch: _Watch | None = None
+    via: Proxy | None = None
     try:
-        async with asyncio.timeout(timeout_s):
+        via = proxy_for(url, os.environ)
+        async with asyncio.timeout(timeout_s) as patience:
+            dialled = await dial(split.hostname or "", split.port or (443 if secure else 80), proxy=via)
+            watch = _Watch(dialled, patience)
             _, link = await ws_connect(
-                lambda: Link(table, on_odd, on_open, mark=mark, start=start),
+                lambda: Link(table, on_odd, on_open, sock=dialled, name=name, mark=mark, start=start),
                 url + target.reveal(),
                 logger_name=_quiet,
                 extra_headers={name: value.reveal() for name, value in (headers or {}).items()},
                 ssl_context=tls if secure else None,
-                websocket_handshake_timeout=timeout_s,
+                websocket_handshake_timeout=None,
                 enable_auto_pong=False,
                 disconnect_on_exception=True,
                 max_frame_size=MAX_FRAME_BYTES,
                 read_buffer_init_size=_READ_BUFFER_BYTES,
                 max_redirects=0,
+                socket_factory=lambda parsed: dialled,
             )
     except WSHandshakeError as fault:
-        response = fault.response
-        if response is None:
-            raise ConnectFailed(name, f"no WebSocket handshake at {url}: {fault}", epoch=epoch) from (None if hidden else fault)
-        retry_after_s, body = _retry_after(response.headers), fault.raw_body or b""
-        raise HandshakeRefused(name, int(response.status), epoch=epoch, retry_after_s=retry_after_s, body=body) from (
-            None if hidden else fault
-        )
-    except (OSError, WSError, TimeoutError, asyncio.CancelledError) as fault:
-        if isinstance(fault, asyncio.CancelledError):
-            raise
-        why = f"no answer within {timeout_s:g} s" if isinstance(fault, TimeoutError) else str(fault) or type(fault).__name__
-        raise ConnectFailed(name, f"cannot connect to {url}: {why}", epoch=epoch) from (None if hidden else fault)
-    assert isinstance(link, Link)
+        raise _refused(fault, url, name=name, epoch=epoch, hidden=hidden) from (None if hidden else fault)
+    except ProxyMistake as fault:
+        raise ConnectFailed(name, f"cannot connect to {url}: {fault}", epoch=epoch) from None
+    except asyncio.CancelledError:
+        if watch is not None:
+            watch.end()
+        raise
+    except Exception as fault:  # noqa: BLE001  the library hands on whatever the other side made it raise; it is told by name
+        if watch is not None:
+            watch.end()
+        why = excerpt(str(fault)) or type(fault).__name__
+        if isinstance(fault, TimeoutError):
+            lost = watch.lost if watch is not None else None
+            why = f"no answer within {timeout_s:g} s" if lost is None else f"{lost}, within the handshake"
+        where = url if via is None else f"{url} through the proxy {via}"
+        raise ConnectFailed(name, f"cannot connect to {where}: {why}", epoch=epoch) from (None if hidden else fault)
+    finally:
+        if watch is not None:
+            watch.stop()
+    if not isinstance(link, Link):  # the library gives none for a socket that ended meanwhile
+        raise ConnectFailed(name, f"the server at {url} closed the connection within the handshake", epoch=epoch)
     return link
 
 
-def _retry_after(headers: object) -> float | None:
-    text = headers.get("Retry-After") if hasattr(headers, "get") else None
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return None
+class _Watch:
+    """Looks after a socket until its handshake is done. `lost`: how it ended, when the library has not seen it.
+
+    With uvloop, the library is told once of an error that comes together with data, reads the data, and is never told again.
+    """
+
+    __slots__ = ("_give_up", "_loop", "_sock", "_timer", "_why", "lost")
+
+    def __init__(self, sock: socket.socket, give_up: asyncio.Timeout) -> None:
+        self.lost: str | None = None
+        self._why: str | None = None
+        self._sock = sock
+        self._give_up = give_up
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(_LOOK_S, self._look)
+
+    def _look(self) -> None:
+        """Ended, nothing left to read, and still there at the next look: nobody but us has seen it."""
+        why = ending_of(self._sock) if not unread_bytes(self._sock) else None
+        if why is not None and why == self._why:
+            self.lost = why
+            self._give_up.reschedule(self._loop.time())
+            return
+        self._why = why
+        self._timer = self._loop.call_later(_LOOK_S, self._look)
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def end(self) -> None:
+        """Let go of the socket: the transport that holds it sees the end and closes it. One that sees nothing is taken off the loop."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+        if self.lost is not None and self._sock.fileno() >= 0:
+            self._loop.remove_reader(self._sock.fileno())
+            self._sock.close()
+
+
+def _refused(fault: WSHandshakeError, url: str, *, name: str, epoch: int, hidden: bool) -> ConnectFailed | HandshakeRefused:
+    """What the server answered instead of a handshake. `hidden`: it may repeat what nobody may see."""
+    body = fault.raw_body or b""
+    head = read_head(fault.raw_header or b"")
+    if head is None or head.status == 101:
+        why = excerpt(str(fault)) if not hidden else "what it answered is none"
+        return ConnectFailed(name, f"no WebSocket handshake at {url}: {why}", epoch=epoch)
+    said = f"HTTP {head.status}" if hidden else told(head.status, kind=head.headers.get("content-type", ""), body=body)
+    wish = retry_after_s(head.headers.get("retry-after"), date=head.headers.get("date"), now_s=time())
+    return HandshakeRefused(name, head.status, epoch=epoch, retry_after_s=wish, body=body, said=f"at {url} with {said}")

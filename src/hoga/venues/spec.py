@@ -50,7 +50,8 @@ class Limits:
     """Documented limits of the venue's market streams, each with its source in the venue's README.
 
     `control_frames_per_min`: None where there is no such limit. `ping_every_s`: we must ping at least so often; None
-    where the venue does.
+    where the venue does. `longest_ban_s`: no refusal is obeyed for longer, whatever it asks for; Binance documents bans of
+    up to 3 days, where nothing is documented the same holds.
     """
 
     streams_per_connection: int
@@ -62,6 +63,7 @@ class Limits:
     subscribe_batch: int
     control_frames_per_min: int | None = None
     ping_every_s: float | None = None
+    longest_ban_s: float = 259_200.0
 
 
 @dataclass(frozen=True, slots=True)
