@@ -180,7 +180,7 @@ def one_silent(snapshot: Snapshot) -> Snapshot:
 
 def clock_skewed(snapshot: Snapshot) -> Snapshot:
     medians = [-512.0] * len(snapshot.meta.symbols)
-    venue = make_venue(skewed=True, clock_offset_ms=-520.4, clock_source="ntp pool.ntp.org")
+    venue = make_venue(skewed=True, skew_ms=-512.0, clock_offset_ms=None, clock_source="none")
     return msgspec.structs.replace(with_rows(snapshot, median_ms=medians), venues=[venue])
 
 

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from hoga.dashboard.judge import CODES, Reason, State, Verdict, judge, sentence
-from hoga.runtime.snapshot import PageState, RunState, Snapshot, StreamFlag
+from hoga.runtime.hardware import HardwareMonitor
+from hoga.runtime.snapshot import Hardware, PageState, RunState, Snapshot, StreamFlag
 from tests.dashboard.stage import (
     SCENES,
     clock_skewed,
@@ -94,7 +95,9 @@ def test_silence_on_a_whole_connection_is_told_once() -> None:
 
 @pytest.mark.parametrize("changes, code, healthy", [
     ({"disk_full": True}, "disk-full", False), ({"fault": "Input/output error"}, "writer", False), ({"waiting": 99}, "sealing", True),
-    ({"clock_offset_ms": 300.0}, "clock", True),
+    ({"clock_offset_ms": 300.0}, "clock", True), ({"clock_offset_ms": -1998.0, "skewed": True, "skew_ms": -1990.0}, "clock", True),
+    ({"clock_offset_ms": 0.8, "skewed": True, "skew_ms": -1990.0}, "skewed-venue", True),
+    ({"clock_offset_ms": None, "skewed": True, "skew_ms": -1990.0}, "skewed", True),
 ])  # fmt: skip
 def test_troubles_of_a_venue(changes: dict[str, Any], code: str, healthy: bool) -> None:
     snapshot = msgspec.structs.replace(make_snapshot(META), venues=[make_venue(**changes)])
@@ -138,3 +141,55 @@ def test_sentences_can_be_filled() -> None:
     for code, text in CODES.items():
         names = {name for _, name, _, _ in string.Formatter().parse(text) if name}
         assert sentence(Reason(code, "bad", dict.fromkeys(names, 1)))
+
+
+def test_a_clock_that_is_off_is_told_once_for_all_venues_with_the_figure_that_made_it() -> None:
+    venues = [make_venue(venue=name, skewed=True, skew_ms=skew, clock_offset_ms=-1998.2) for name, skew in (("a", -1990.0), ("b", -3.0))]
+    (reason,) = verdict(msgspec.structs.replace(make_snapshot(META), venues=venues)).reasons
+    assert sentence(reason) == "The clock of this machine is off by -1998.2 ms (by chrony)"
+    odd = [make_venue(venue="a", skewed=True, skew_ms=-1990.4, clock_offset_ms=0.82), make_venue(venue="b", clock_offset_ms=0.82)]
+    (reason,) = verdict(msgspec.structs.replace(make_snapshot(META), venues=odd)).reasons
+    assert "latencies come out as -1990 ms" in sentence(reason)
+    assert "off by 0.8 ms only" in sentence(reason)
+
+
+def waiting_for(snapshot: Snapshot, *, seconds: int, failures: int) -> Snapshot:
+    """A run whose one connection was never made."""
+    count = len(snapshot.meta.streams)
+    row = msgspec.structs.replace(snapshot.connections[0], state="waiting", epoch=0, failures=failures, last_close="")
+    never = with_rows(snapshot, flags=[int(StreamFlag.NEVER)] * count, newest_ns=[0] * count, recorded=[0] * count)
+    return msgspec.structs.replace(never, connections=[row], now_ns=snapshot.meta.started_ns + seconds * 1_000_000_000)
+
+
+def test_a_run_that_never_connected_is_red() -> None:
+    found = verdict(waiting_for(make_snapshot(META), seconds=90, failures=7))
+    assert (found.state, codes(found), found.healthy) == (State.STOPPED, ["never-connected"], False)
+    assert sentence(found.reasons[0]).startswith("binance-1 has not connected for 90 s (waiting; 7 attempts failed): 6 streams")
+
+
+def test_a_run_that_is_just_connecting_is_starting() -> None:
+    found = verdict(waiting_for(make_snapshot(META), seconds=1, failures=0))
+    assert (found.state, codes(found), found.healthy) == (State.STOPPED, ["starting"], False)
+    assert codes(verdict(waiting_for(make_snapshot(META), seconds=1, failures=1))) == ["never-connected"]
+
+
+def test_a_connection_that_is_down_says_since_when() -> None:
+    snapshot = disconnected(make_snapshot(META))
+    late = msgspec.structs.replace(snapshot, now_ns=snapshot.rows.newest_ns[0] + 42_500_000_000)
+    assert sentence(verdict(late).reasons[0]) == (
+        "binance-1 has been disconnected for 42 s (1006 reset by peer; 4 attempts failed): 6 streams are not recorded"
+    )
+
+
+def hardware(**changes: Any) -> Hardware:
+    looked = HardwareMonitor(cpu_span_s=0.01).look(collector=None, folder=None, reserve_bytes=0)
+    return msgspec.structs.replace(looked, **{"disk_free": 78 << 30, "disk_total": 100 << 30, **changes})
+
+
+@pytest.mark.parametrize("changes, expected", [
+    ({}, []), ({"disk_free": (1 << 20) + 1}, ["disk-low"]),
+    ({"reserve_in_s": 20 * 3600.0, "own_bytes_per_day": 9e9}, ["disk-soon"]), ({"reserve_in_s": 25 * 3600.0, "own_bytes_per_day": 9e9}, []),
+    ({"reserve_in_s": 9e6, "trend_in_s": 5 * 3600.0}, ["disk-trend"]), ({"trend_in_s": 7 * 3600.0}, []),
+])  # fmt: skip
+def test_the_disk_alarms_when_it_is_known_to_fill(changes: dict[str, Any], expected: list[str]) -> None:
+    assert codes(verdict(make_snapshot(META), hardware=hardware(**changes))) == expected

@@ -17,7 +17,7 @@ from websockets.frames import Frame as WebSocketFrame
 from websockets.frames import Opcode
 
 from hoga.archive.ledger import GapEntry, LiveEntry, append_entries, ledger_path
-from hoga.core.ledger import Gap, Reason
+from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.times import DAY_NS, MINUTE_NS, day_of, day_start_ns
 from hoga.dashboard.fanout import Fanout, Frames, Viewer, text_frame
 from hoga.dashboard.judge import CODES, State, Verdict
@@ -25,7 +25,10 @@ from hoga.dashboard.ladder import DEPTH, read_ladder
 from hoga.dashboard.prometheus import METRICS, Facts, render
 from hoga.dashboard.today import BUCKETS, Today, strip
 from hoga.dashboard.watch import ConnectionHealth
+from hoga.hub.alerts import SENTENCES, AlertKind
+from hoga.quality.incidents import WHAT
 from hoga.runtime.hardware import HardwareMonitor
+from hoga.runtime.snapshot import Happened
 from tests.dashboard.stage import STARTED_NS, book_frame, make_hub, make_meta, make_snapshot, make_venue
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -171,10 +174,24 @@ def test_metrics_are_what_they_say_they_are() -> None:
             assert name is not None and name[0] in METRICS, line
     for name, about in METRICS.items():
         shown = name
-        kind = "counter" if name.endswith("_total") else "gauge"
+        kind = "counter" if name.endswith("_total") else "summary" if "quantile" in about else "gauge"
         assert f"# HELP {shown} {about}\n# TYPE {shown} {kind}\n" in text, name
     assert 'hoga_stream_silent{kind="orderbook",stream="sym001usdt@depth20@100ms",symbol="SYM001USDT",venue="binance"} 1.0' in text
     assert 'hoga_lost_frames_total{reason="backpressure",venue="binance"} 3.0' in text
+
+
+def test_every_reason_is_counted_from_nothing_on() -> None:
+    """`increase` of a series that begins at its first loss is 0: the first loss would alarm nobody."""
+    quiet = facts()
+    assert quiet.snapshot is not None
+    empty = msgspec.structs.replace(quiet.snapshot, venues=[make_venue(lost={}, gaps={})], happened=Happened())
+    text = render(quiet._replace(snapshot=empty)).decode()
+    for reason in Reason:
+        assert f'hoga_incidents_total{{reason="{reason}"}} 0.0' in text
+        assert f'hoga_gaps_by_reason_total{{reason="{reason}",venue="binance"}} 0.0' in text
+        assert (f'hoga_lost_frames_total{{reason="{reason}",venue="binance"}} 0.0' in text) is (reason in COUNTED)
+    full = msgspec.structs.replace(quiet.snapshot, happened=Happened({"disconnect": 2}))
+    assert 'hoga_incidents_total{reason="disconnect"} 2.0' in render(quiet._replace(snapshot=full)).decode()
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool here (Debian: prometheus)")
@@ -232,6 +249,16 @@ def test_every_text_that_is_asked_for_exists() -> None:
 def test_the_page_words_reasons_as_the_judge_does() -> None:
     english = texts()["en"]
     assert {key.removeprefix("r-"): text for key, text in english.items() if key.startswith("r-")} == CODES
+
+
+def test_the_page_words_alerts_and_incidents_as_the_run_does() -> None:
+    english = texts()["en"]
+    assert {key.removeprefix("at-"): text for key, text in english.items() if key.startswith("at-")} == SENTENCES
+    assert {key.removeprefix("i-"): text for key, text in english.items() if key.startswith("i-")} == {
+        str(key): text for key, text in WHAT.items()
+    }
+    assert {key for key in english if key.startswith("g-")} == {f"g-{reason}" for reason in Reason}
+    assert {key for key in english if key.startswith("al-")} == {f"al-{kind}" for kind in AlertKind}
 
 
 def test_every_reason_and_alarm_is_explained() -> None:

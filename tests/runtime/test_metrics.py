@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import gc
 import random
-from collections import deque
 
 import pytest
 
-from hoga.runtime.hardware import HardwareMonitor, reserve_reached_in_s
+from hoga.runtime.hardware import HardwareMonitor
 from hoga.runtime.metrics import GcWatch, LagWindow, spread_ms
 
 
@@ -49,18 +48,6 @@ def test_collections_are_timed_while_watched() -> None:
     assert 0 < worst <= total
     gc.collect()
     assert watch.collections == seen
-
-
-@pytest.mark.parametrize("samples, reserve, seconds", [
-    ([], 0, None),
-    ([(0.0, 100)], 0, None),
-    ([(0.0, 100), (30.0, 90)], 0, None),
-    ([(0.0, 1000), (100.0, 1000)], 0, None),
-    ([(0.0, 1000), (100.0, 900)], 400, 500.0),
-    ([(0.0, 1000), (100.0, 900)], 950, 0.0),
-])  # fmt: skip
-def test_when_the_reserve_is_reached(samples: list[tuple[float, int]], reserve: int, seconds: float | None) -> None:
-    assert reserve_reached_in_s(deque(samples), reserve) == seconds
 
 
 def test_the_machine_can_be_looked_at(tmp_path: object) -> None:

@@ -1,16 +1,25 @@
-"""app.alarms: what a run sees of gaps, disk and clock, told to the hub's alerts: to the log, and to whoever listens to `on_alert`.
+"""app.alarms: what a run sees of incidents, disk, clock and repeated frames, told to the hub's alerts: to the log, and to whoever
+listens to `on_alert`.
 
-It looks once a second at figures that are there anyway, and never at frames.
+It looks once a second at figures that are there anyway, and never at frames. An incident is told when it is whole, or has lasted
+for some seconds: a cut of sixty streams is told once, as one.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from time import monotonic
+from typing import NamedTuple
 
+import msgspec
+
+from hoga.app.happenings import Happenings
 from hoga.app.venue_run import VenueRun
-from hoga.hub.alerts import AlertKind
+from hoga.core.ledger import Reason
+from hoga.hub.alerts import AlertKind, Arg, worded
 from hoga.hub.manager import GlobalWebSocketManager
+from hoga.quality.incidents import Incident, describe
 from hoga.runtime.logs import get_log
 
 __all__ = ["Alarms"]
@@ -18,18 +27,33 @@ __all__ = ["Alarms"]
 _log = get_log("hub")
 
 _LOOK_S = 1.0
-_GAP_OVER_S = 60.0
-"""A gap is an alert until no further one came for so long."""
+_OVER_S = 90.0
+"""An incident is an alert until nothing more came of it for so long: pieces of one that lasts come once a minute."""
+_SETTLED_S = 2.0
+_UNSETTLED_S = 10.0
 _CLOCK_MS = 500.0
+_EVERYWHERE = "all venues"
+
+
+class _Seen(NamedTuple):
+    """An incident as it was last seen; when it was seen `first`, and when it `changed` last, by the monotonic clock."""
+
+    incident: Incident
+    first: float
+    changed: float
 
 
 class Alarms:
-    """Observes `runs` for `manager`. `start`, then `stop`; or `look` by hand."""
+    """Observes `runs`, and what `happenings` has of them, for `manager`. `start`, then `stop`; or `look` by hand."""
 
-    def __init__(self, manager: GlobalWebSocketManager, runs: list[VenueRun]) -> None:
+    def __init__(self, manager: GlobalWebSocketManager, runs: list[VenueRun], happenings: Happenings) -> None:
         self._manager = manager
         self._runs = runs
-        self._gaps: dict[str, tuple[int, float]] = {}
+        self._happenings = happenings
+        self._turn = happenings.turn
+        self._known: dict[int, int] = {number: each.gaps for number, each in happenings.incidents.numbered().items()}
+        self._seen: dict[int, _Seen] = {}
+        self._told_of: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -52,32 +76,63 @@ class Alarms:
 
     def look(self, now: float) -> None:
         """Once a second."""
+        self._incidents(now)
         for run in self._runs:
-            self._gap(run, now)
             self._disk(run)
             self._clock(run)
 
-    def _gap(self, run: VenueRun, now: float) -> None:
-        name = run.config.venue
-        worst, total = "", 0
-        for intake in run.recorder.intakes.values():
-            total += intake.gap_count
-            worst = intake.stream.name if intake.down_since is not None else worst
-        before, since = self._gaps.get(name, (total, -_GAP_OVER_S))
-        if total > before:
-            since = now
-        self._gaps[name] = (total, since)
-        bad = now - since < _GAP_OVER_S
-        where = f", {worst} is down" if worst else ""
-        self._manager.observe(AlertKind.GAP, name, bad=bad, text=f"{total} gaps so far{where}")
+    def _observe(self, kind: AlertKind, subject: str, code: str | None, args: Mapping[str, Arg]) -> None:
+        text = worded(code, args) if code is not None else ""
+        self._manager.observe(kind, subject, bad=code is not None, text=text, code=code or "", args=args)
+
+    # -- incidents ----------------------------------------------------------------------------------------------------
+
+    def _incidents(self, now: float) -> None:
+        if self._turn != self._happenings.turn:
+            self._turn = self._happenings.turn
+            self._remember(now)
+        self._seen = {key: each for key, each in self._seen.items() if now - each.changed < _OVER_S}
+        told: dict[str, list[_Seen]] = {}
+        for each in self._seen.values():
+            settled = now - each.changed >= _SETTLED_S or now - each.first >= _UNSETTLED_S
+            subject = each.incident.venue or _EVERYWHERE
+            if settled or subject in self._told_of:
+                told.setdefault(subject, []).append(each)
+        for subject in self._told_of - set(told):
+            self._observe(AlertKind.GAP, subject, None, {})
+        for subject, several in told.items():
+            newest = max(several, key=lambda each: (each.changed, each.incident.to_ns)).incident
+            args: dict[str, Arg] = {"count": len(several), "what": describe(newest), **msgspec.structs.asdict(newest)}
+            self._observe(AlertKind.GAP, subject, "incident" if len(several) == 1 else "incidents", args)
+        self._told_of = set(told)
+
+    def _remember(self, now: float) -> None:
+        """What is new, and what has grown. A recorder that was stopped by somebody is nothing to be alarmed at."""
+        numbered = self._happenings.incidents.numbered()
+        for number, incident in numbered.items():
+            if incident.reason is not Reason.SHUTDOWN and self._known.get(number) != incident.gaps:
+                known = self._seen.get(number)
+                self._seen[number] = _Seen(incident, now if known is None else known.first, now)
+        self._known = {number: incident.gaps for number, incident in numbered.items()}
+        self._seen = {number: each for number, each in self._seen.items() if number in numbered}
+
+    # -- the machine --------------------------------------------------------------------------------------------------
 
     def _disk(self, run: VenueRun) -> None:
-        full, fault = run.recorder.disk_full, run.writer_stats.fault
-        text = "the reserve is reached, nothing is recorded" if full else fault or ""
-        self._manager.observe(AlertKind.DISK, str(run.recorder.config.home), bad=full or fault is not None, text=text)
+        config, fault = run.recorder.config, run.writer_stats.fault
+        code = "disk-full" if run.recorder.disk_full else "writer" if fault else None
+        self._observe(AlertKind.DISK, str(config.home), code, {"reserve": config.disk_reserve_bytes >> 20, "why": fault or ""})
 
     def _clock(self, run: VenueRun) -> None:
-        offset, skewed = run.clock.offset_ms, run.recorder.lateness.skewed()
-        bad = skewed or (offset is not None and abs(offset) > _CLOCK_MS)
-        text = "latencies that cannot be" if offset is None else f"{offset:+.0f} ms against {run.clock.source}"
-        self._manager.observe(AlertKind.CLOCK, run.config.venue, bad=bad, text=text)
+        """One sentence, with the figure that made it."""
+        offset, skew, venue = run.clock.offset_ms, run.recorder.lateness.skew_ms(), run.config.venue
+        args: dict[str, Arg] = {"venue": venue, "source": run.clock.source}
+        code = None
+        if offset is not None and abs(offset) > _CLOCK_MS:
+            code = "clock"
+        elif skew is not None:
+            code = "skewed-alone" if offset is None else "skewed"
+            args["median"] = round(skew)
+        if offset is not None:
+            args["offset"] = round(offset, 1)
+        self._observe(AlertKind.CLOCK, venue, code, args)

@@ -27,6 +27,7 @@ from hoga.app.showing import Showing
 from hoga.archive.report import VerifyReport
 from hoga.archive.verify import verify
 from hoga.core.errors import ConfigError, ConfigMistake, HogaError
+from hoga.quality.incidents import describe
 from hoga.runtime.log_inlet import LogAddress
 from hoga.runtime.shutdown import ShutdownManager
 from hoga.venues.endpoints import CLASSIC_VENUE
@@ -189,10 +190,13 @@ class Demo:
                 await self._inject({"fault": "close", "code": 1006})
             elif cut_done is not None and self._healed is None and monotonic() - cut_done > 1.5 and status.live == status.streams and rate:
                 self._healed = status.gaps > 0
-                self._say(f"healed in {monotonic() - cut_done:.0f} s; the cut is in the ledger of {status.gaps} streams")
+                cut = max(run.happenings.incidents.newest(), key=lambda each: each.to_ns, default=None)
+                told = f"1 incident: {describe(cut)}" if cut is not None else "and nothing of it is in the ledger"
+                self._say(f"healed in {monotonic() - cut_done:.0f} s; {told}")
             median = "…" if status.median_ms is None else f"{status.median_ms:.1f} ms"
             self._live(
-                f"{status.records:,} records  {rate:,}/s  {status.gaps} gaps  latency {median}  {status.live}/{status.streams} streams live"
+                f"{status.records:,} records  {rate:,}/s  {run.happenings.summary()}  latency {median}  "
+                f"{status.live}/{status.streams} streams live"
             )
             if run.venues[0].sealing.stats.archive_bytes > _MAX_BYTES:
                 self._say("the demo has filled its 180 MB; stopping")

@@ -23,7 +23,7 @@ def hub_row(manager: GlobalWebSocketManager) -> HubRow:
         stale_frames=whole.stale_frames,
         latency_ms=whole.average_latency,
         latency_p99_ms=whole.latency_p99,
-        alerts=[AlertRow(str(kind), subject, text) for kind, subject, text in manager.alerts.active()],
+        alerts=[AlertRow(str(each.kind), each.subject, each.text, each.code, dict(each.args)) for each in manager.alerts.active()],
         connections=[_connection(each) for each in manager.get_connection_metrics().values()],
     )
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, monotonic_ns, thread_time, time_ns
@@ -21,9 +20,10 @@ import psutil
 
 from hoga._version import __version__
 from hoga.app.config import ProgramConfig
+from hoga.app.happenings import Happenings
 from hoga.app.hub_row import hub_row
 from hoga.app.venue_run import VenueRun
-from hoga.core.ledger import COUNTED, Gap, Reason
+from hoga.core.ledger import Reason
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.recorder.intake import Intake
 from hoga.recorder.lane import Lane
@@ -33,7 +33,7 @@ from hoga.runtime.page import PageReader, PageWriter
 from hoga.runtime.snapshot import (
     BookFrame,
     ConnectionRow,
-    GapRow,
+    Happened,
     Logs,
     Meta,
     PageState,
@@ -62,7 +62,6 @@ _LAG_PROBE_S = 0.1
 _P99_PARTS = 10
 _PART = 256
 """Streams in one step: some 0.2 ms."""
-_GAPS_KEPT = 200
 _LINES_KEPT = 60
 _BOOKS_MAX = 8
 _FRAME_MAX = 65_536
@@ -79,7 +78,7 @@ def slot_bytes(streams: int) -> int:
 class Publisher:
     """Publishes the state of `venues` on `page`, and follows the wishes of dashboards: the pages whose names begin with `wishes`.
 
-    `hub`: the run's, where there is one. `on_memory_short(short)`: the machine's memory passed
+    `happenings`: the run's. `hub`: likewise, where there is one. `on_memory_short(short)`: the machine's memory passed
     `DESIRED_MAX_SYS_MEM_LOAD`, one way or the other.
     """
 
@@ -89,6 +88,7 @@ class Publisher:
         venues: list[VenueRun],
         page: PageWriter,
         *,
+        happenings: Happenings,
         wishes: Path,
         log_tail: LogTail | None,
         simulated: bool,
@@ -113,9 +113,8 @@ class Publisher:
         self._symbols: list[tuple[VenueRun, str]] = []
         self._p99: list[float | None] = []
         self._p99_part = 0
-        self._lost = {venue.config.venue: Counter[str]() for venue in venues}
-        self._gap_counts = {venue.config.venue: Counter[str]() for venue in venues}
-        self._gaps: deque[GapRow] = deque(maxlen=_GAPS_KEPT)
+        self._happenings = happenings
+        self._happened_turn = happenings.turn
         self._books: list[int] = []
         self._meta_turn = 1
         self._logs_turn = 0
@@ -133,8 +132,7 @@ class Publisher:
         self.restarts: Callable[[], int] = lambda: 0
         self._meta = encode_part(self._describe(simulated))
         self._logs = encode_part(Logs([], 0))
-        self._gap_part = encode_part([])
-        self._gaps_fresh = False
+        self._gap_part, self._happened_part = self._happened()
         self._slow_parts = self._slow()
 
     # -- life ---------------------------------------------------------------------------------------------------
@@ -213,9 +211,9 @@ class Publisher:
             yield
         self._follow_wishes()
         self._follow_logs()
-        if self._gaps_fresh:
-            self._gaps_fresh = False
-            self._gap_part = encode_part(list(self._gaps))
+        if self._happened_turn != self._happenings.turn:
+            self._happened_turn = self._happenings.turn
+            self._gap_part, self._happened_part = self._happened()
         yield
         rows = Rows(
             received=[], recorded=[], duplicates=[], gaps=[], queue=[], newest_ns=[], flags=[], median_ms=[], p99_ms=[], chunks=[]
@@ -249,6 +247,7 @@ class Publisher:
                 logs=self._logs,
                 books=[BookFrame(at, *self._newest(at)) for at in self._books],
                 hub=hub,
+                happened=self._happened_part,
             )
         )
 
@@ -313,8 +312,10 @@ class Publisher:
             skewed=recorder.lateness.skewed(),
             disk_full=recorder.disk_full,
             fault=writer.fault,
-            lost=dict(self._lost[name]),
-            gaps=dict(self._gap_counts[name]),
+            lost=dict(self._happenings.lost[name]),
+            gaps=dict(self._happenings.gaps[name]),
+            archive_bytes=sealing.archive_bytes,
+            skew_ms=recorder.lateness.skew_ms(),
         )
 
     def _watch_memory(self) -> None:
@@ -374,7 +375,6 @@ class Publisher:
         symbols: dict[tuple[str, str], int] = {}
         for venue in self._venues:
             for lane, intakes in venue.recorder.by_lane():
-                lane.on_gap = self._gap_taker(venue, len(streams))
                 for intake in intakes:
                     stream = intake.stream
                     symbol_at = symbols.setdefault((venue.config.venue, stream.symbol), len(symbols))
@@ -420,17 +420,10 @@ class Publisher:
                 named = ((venue.config.venue, stream.name) for stream in connection.streams)
                 yield connection.name, [places[key] for key in named if key in places]
 
-    def _gap_taker(self, venue: VenueRun, first: int) -> Callable[[int, Gap], None]:
-        lost, counts = self._lost[venue.config.venue], self._gap_counts[venue.config.venue]
-
-        def take(index: int, gap: Gap) -> None:
-            counts[gap.reason] += 1
-            if gap.reason in COUNTED:
-                lost[gap.reason] += gap.missed or 0
-            self._gaps.append(GapRow(first + index, gap.from_ns, gap.to_ns, gap.reason, gap.missed))
-            self._gaps_fresh = True
-
-        return take
+    def _happened(self) -> tuple[msgspec.Raw, msgspec.Raw]:
+        log = self._happenings.incidents
+        begun = {str(reason): count for reason, count in log.begun.items()}
+        return encode_part(list(self._happenings.recent)), encode_part(Happened(begun, log.newest()))
 
 
 def _copy(intakes: list[Intake], rows: Rows) -> None:

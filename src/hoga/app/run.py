@@ -10,6 +10,7 @@ from functools import partial
 import msgspec
 
 from hoga.app.config import Config
+from hoga.app.happenings import Happenings
 from hoga.app.instruments import look_up_symbols
 from hoga.app.publisher import LogTail
 from hoga.app.serving import Serving
@@ -17,6 +18,7 @@ from hoga.app.showing import Showing
 from hoga.app.streams import named
 from hoga.app.venue_run import VenueRun, VenueStatus, tls_of
 from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.quality.incidents import Incident
 from hoga.runtime.allocator import keep_freed_memory
 from hoga.runtime.log_inlet import LogAddress
 from hoga.runtime.logs import get_log
@@ -47,7 +49,8 @@ class Run:
                 [ConfigMistake(str(config.path or "defaults"), None, f"[{name}]", name, f"one of {known}") for name in unknown]
             )
         self.venues = [VenueRun(config.venue(name), pool, label=label) for name in config.active_venues]
-        self.serving = Serving(config, self.venues, label=label)
+        self.happenings = Happenings(self.venues)
+        self.serving = Serving(config, self.venues, self.happenings, label=label)
 
     async def start(self, shutdown: ShutdownManager | None = None) -> None:
         """Begin to record everywhere, one venue after the other, and to serve. Raises ArchiveBusy, ArchiveError.
@@ -93,7 +96,8 @@ def _bound(seal: Callable[..., Awaitable[None]]) -> Callable[[], Awaitable[None]
 class RunEnd(msgspec.Struct, frozen=True, kw_only=True):
     """How a run went. `status`: the exit status. `why`: what made it one that is not good, None when it is.
 
-    `records` were recorded, with `gaps` of single streams in the ledger; `venues` are the last states.
+    `records` were recorded, with `gaps` of single streams in the ledger, behind which were `incidents`: how many in all, and the
+    `newest` of them, by time. `venues` are the last states.
     """
 
     status: int
@@ -101,6 +105,8 @@ class RunEnd(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     gaps: int
     venues: list[VenueStatus]
+    incidents: int = 0
+    newest: list[Incident] = []
 
 
 async def run_until_stopped(
@@ -131,6 +137,7 @@ async def run_until_stopped(
         await run.start(shutdown)
         showing.publish(
             run.venues,
+            happenings=run.happenings,
             log_tail=log_tail,
             simulated=bool(label),
             on_memory_short=run.set_memory_short,
@@ -151,8 +158,10 @@ async def run_until_stopped(
         troubles = [trouble for trouble in map(_trouble, run.venues) if trouble is not None]
     statuses = run.status()
     for status in statuses:
-        _log.info("stopped", **describe(status))
-    return _end(shutdown.exit_status, statuses, troubles, timed=seconds is not None)
+        _log.info("stopped", **describe(status, run.happenings))
+    end = _end(shutdown.exit_status, statuses, troubles, timed=seconds is not None)
+    log = run.happenings.incidents
+    return msgspec.structs.replace(end, incidents=log.begun.total(), newest=log.newest())
 
 
 async def _look_up(config: Config, shutdown: ShutdownManager, seconds: float | None) -> Config | None:
@@ -216,7 +225,7 @@ async def _tell(run: Run, watchdog: Watchdog) -> None:
         if statuses:
             waited = 0.0
             for status in statuses:
-                _log.info("recording", **describe(status))
+                _log.info("recording", **describe(status, run.happenings))
 
 
 def _progresses(run: Run, written: dict[str, int]) -> bool:
@@ -231,12 +240,14 @@ def _progresses(run: Run, written: dict[str, int]) -> bool:
     return progress
 
 
-def describe(status: VenueStatus) -> dict[str, object]:
-    """The fields of a status line."""
+def describe(status: VenueStatus, happenings: Happenings) -> dict[str, object]:
+    """The fields of a status line. What struck the whole machine counts as an incident of each venue."""
+    begun = happenings.incidents.begun_at
     return {
         "venue": status.venue,
         "live": f"{status.live}/{status.streams}",
         "records": status.records,
+        "incidents": begun[status.venue] + begun[""],
         "gaps": status.gaps,
         "median_ms": None if status.median_ms is None else round(status.median_ms, 1),
         "sealed": status.sealed,

@@ -9,6 +9,7 @@ import asyncio
 
 from hoga.app.alarms import Alarms
 from hoga.app.config import Config
+from hoga.app.happenings import Happenings
 from hoga.app.hub import hub_path, in_order, wires_of
 from hoga.app.notify import Notifier, channel_of
 from hoga.app.venue_run import VenueRun
@@ -24,10 +25,10 @@ _log = get_log("hub")
 class Serving:
     """One manager over `runs`, which is the process's own from `start` on, and its local socket."""
 
-    def __init__(self, config: Config, runs: list[VenueRun], *, label: str = "") -> None:
+    def __init__(self, config: Config, runs: list[VenueRun], happenings: Happenings, *, label: str = "") -> None:
         recorders = {run.config.venue: run for run in runs}
         self.manager = GlobalWebSocketManager(wires_of(config, recorders=recorders, label=label), in_order(config), config=config)
-        self.alarms = Alarms(self.manager, runs)
+        self.alarms = Alarms(self.manager, runs, happenings)
         channel = channel_of(config.program.notify_urls)
         self.notifier = Notifier(channel, label=label) if channel is not None else None
         if self.notifier is not None:

@@ -19,6 +19,7 @@ from time import monotonic, monotonic_ns
 import msgspec
 
 from hoga.app.config import ProgramConfig
+from hoga.app.happenings import Happenings
 from hoga.app.publisher import LogTail, Publisher, slot_bytes
 from hoga.app.venue_run import VenueRun
 from hoga.dashboard.config import DashboardConfig
@@ -80,6 +81,7 @@ class Showing:
         self,
         venues: list[VenueRun],
         *,
+        happenings: Happenings,
         log_tail: LogTail | None,
         simulated: bool,
         on_memory_short: Callable[[bool], None],
@@ -95,6 +97,7 @@ class Showing:
             self._program,
             venues,
             page,
+            happenings=happenings,
             wishes=Path(self._config.status_page),
             log_tail=log_tail,
             simulated=simulated,

@@ -122,7 +122,14 @@ def collect(plan: CollectorPlan) -> Collected:
         try:
             async with attended(showing, plan.audience, plan.viewers):
                 await run.start()
-                showing.publish(run.venues, log_tail=None, simulated=True, on_memory_short=run.set_memory_short, hub=run.serving.manager)
+                showing.publish(
+                    run.venues,
+                    happenings=run.happenings,
+                    log_tail=None,
+                    simulated=True,
+                    on_memory_short=run.set_memory_short,
+                    hub=run.serving.manager,
+                )
                 return await _Collection(plan, run, pool).measure()
         finally:
             await showing.stop()

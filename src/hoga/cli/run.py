@@ -14,6 +14,7 @@ import typer
 from hoga.cli._output import error_line, note, print_json, print_text
 from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption, tell_notes
 from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.core.times import iso_of
 
 if TYPE_CHECKING:
     from hoga.app.config import Config, ProgramConfig
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from hoga.runtime.logs import LogSystem
 
 __all__ = ["load_for_run", "register"]
+
+_INCIDENTS_SHOWN = 10
 
 
 def register(app: typer.Typer) -> None:
@@ -112,11 +115,15 @@ def logging_of(program: ProgramConfig) -> Iterator[tuple[LogSystem, LogAddress |
 
 
 def _verdict(end: RunEnd, data: Path) -> None:
-    """The last lines of a run: what is there, and what to do with it."""
+    """The last lines of a run: what happened, what is there, and what to do with it."""
+    from hoga.quality.incidents import count_text, describe
+
     shown = os.path.relpath(data)
     waiting = sum(each.waiting for each in end.venues)
     later = f"; {waiting} minutes are sealed by the next start" if waiting else ""
-    note(f"{end.records:,} records in {shown}, {end.gaps} gaps of single streams in the ledger{later}")
+    for incident in end.newest[-_INCIDENTS_SHOWN:]:
+        note(f"incident: {iso_of(incident.from_ns)}: {describe(incident)}")
+    note(f"{end.records:,} records in {shown}, {count_text(end.incidents, end.gaps)} in the ledger{later}")
     if end.records:
         note(f"next: hoga verify {shown}    hoga ls {shown}    hoga cat {shown} --kind orderbook | head -3")
 

@@ -30,6 +30,7 @@ from hoga.dashboard.ladder import read_ladder
 from hoga.dashboard.prometheus import Facts
 from hoga.dashboard.today import Today
 from hoga.dashboard.watch import ConnectionHealth, Watch
+from hoga.quality.incidents import Incident
 from hoga.runtime.hardware import HardwareMonitor
 from hoga.runtime.logs import get_log
 from hoga.runtime.page import PageReader, PageWriter
@@ -115,6 +116,7 @@ class Desk:
             collector=self._pid or None,
             folder=snapshot.meta.data_dir if snapshot else None,
             reserve_bytes=snapshot.meta.disk_reserve_bytes if snapshot else 0,
+            own_bytes=sum(venue.archive_bytes for venue in snapshot.venues) if snapshot else None,
         )
         if snapshot is not None and monotonic() >= self._next_today:
             self._next_today = monotonic() + _TODAY_S
@@ -275,6 +277,7 @@ class Desk:
         return {
             "received": sum(rows.received),
             "records": sum(rows.recorded),
+            "incidents": sum(snapshot.happened.begun.values()),
             "gaps": sum(rows.gaps),
             "queue": sum(rows.queue),
             "rate": round(float(self.watch.rates.sum()), 1),
@@ -316,6 +319,7 @@ class Desk:
             "hub": snapshot.hub,
             "hardware": self.hardware,
             "recent": [[row.stream, row.from_ns / 1e6, row.to_ns / 1e6, row.reason, row.missed] for row in snapshot.gaps[-50:]],
+            "happened": [_incident(each) for each in snapshot.happened.recent[-50:]],
             "viewers": len(self.fanout.viewers),
         }
 
@@ -386,3 +390,8 @@ class Desk:
             if self._status is not None:
                 self._status.close()
         self._reader.close()
+
+
+def _incident(incident: Incident) -> dict[str, Any]:
+    """As it is, with what is left out by default: a page has no defaults."""
+    return msgspec.structs.asdict(incident)

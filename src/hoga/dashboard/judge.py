@@ -20,14 +20,14 @@ __all__ = ["CODES", "Reason", "State", "Verdict", "judge", "sentence"]
 
 CLOCK_WARN_MS = 100.0
 DISK_WARN_S = 24 * 3600.0
+TREND_WARN_S = 6 * 3600.0
 _NAMES = 3
 # Plain integers: an `&` of two IntFlags costs half a microsecond, and there is one for every stream, ten times a second.
-_NEVER = int(StreamFlag.NEVER)
 _DOWN = int(StreamFlag.DISCONNECTED | StreamFlag.NEVER)
 _SILENT = int(StreamFlag.SILENT | StreamFlag.DISCONNECTED | StreamFlag.OTHER_DOWN)
 _GATED = int(StreamFlag.GATED)
 _UP = ("live", "handover")
-_START_S = 15.0
+_START_NS = 15_000_000_000
 
 CODES: dict[str, str] = {
     "not-running": "No recorder is running for {folder}",
@@ -40,16 +40,23 @@ CODES: dict[str, str] = {
     "stopping": "The recorder is being stopped",
     "disk-full": "The disk is full: {free} MB free, and {reserve} MB are kept back ({venue}). Recording is paused",
     "writer": "The disk refuses to be written: {why} ({venue})",
-    "disconnected": "{connection} is disconnected ({why}): {streams} streams are not recorded",
+    "disconnected": "{connection} has been disconnected for {seconds} s ({why}; {failures} attempts failed): {streams} "
+    "streams are not recorded",
+    "never-connected": "{connection} has not connected for {seconds} s ({why}; {failures} attempts failed): {streams} "
+    "streams are not recorded",
     "quiet": "Nothing has come on {connection} for {seconds} s: {streams} streams",
     "silent": "{count} silent for {seconds} s: {names}",
     "gate": "Latency gate closed: {names} too late (median {median} ms, threshold {threshold} ms). Not recorded",
     "late": "Late, but recorded: {names} (median {median} ms, threshold {threshold} ms)",
     "backpressure": "The disk is slower than the market: {waiting} records wait",
     "disk-low": "The disk is nearly full: {free} MB free, recording pauses at {reserve} MB",
-    "disk-soon": "The disk reserve will be reached in {hours} h, at the present pace",
-    "clock": "The clock is off by {offset} ms (by {source})",
+    "disk-soon": "The disk reserve will be reached in {hours} h: hoga writes {per_day} MB a day",
+    "disk-trend": "The disk reserve will be reached in {hours} h, as all programs on this file system use it up; hoga "
+    "itself is not the cause",
+    "clock": "The clock of this machine is off by {offset} ms (by {source})",
     "skewed": "The clocks of this machine and of {venue} differ: latencies come out as {median} ms. Check this machine's (chrony, NTP)",
+    "skewed-venue": "The clock of {venue} seems to be off: latencies come out as {median} ms, though this machine's is "
+    "off by {offset} ms only (by {source})",
     "memory": "Memory is short: {percent} % in use, {limit} % desired at most",
     "sealing": "{waiting} minutes wait to be sealed ({venue})",
 }
@@ -127,8 +134,8 @@ def judge(
     reasons.sort(key=lambda reason: reason.level != "bad")
     mute = {at for name in quiet for at in snapshot.meta.members[name]}
     flags = snapshot.rows.flags
-    if flags and all(flags[at] & ~_NEVER or quiet_s[at] > 0 or at in mute for at in range(len(flags))):
-        return Verdict(State.STOPPED, reasons)
+    if flags and all(flags[at] or quiet_s[at] > 0 or at in mute for at in range(len(flags))):
+        return Verdict(State.STOPPED, reasons or [Reason("starting", "bad")])
     return Verdict(State.DEGRADED if reasons else State.RECORDING, reasons)
 
 
@@ -182,8 +189,12 @@ def _disk(snapshot: Snapshot, hardware: Hardware | None) -> list[Reason]:
         return reasons
     if free < reserve + reserve // 4:
         return [Reason("disk-low", "warn", {"free": free >> 20, "reserve": reserve >> 20})]
-    if hardware.reserve_in_s is not None and hardware.reserve_in_s < DISK_WARN_S:
-        return [Reason("disk-soon", "warn", {"hours": round(hardware.reserve_in_s / 3600, 1)})]
+    own_s, trend_s = hardware.reserve_in_s, hardware.trend_in_s
+    if own_s is not None and own_s < DISK_WARN_S:
+        per_day = round((hardware.own_bytes_per_day or 0.0) / 1e6)
+        return [Reason("disk-soon", "warn", {"hours": round(own_s / 3600, 1), "per_day": per_day})]
+    if trend_s is not None and trend_s < TREND_WARN_S:
+        return [Reason("disk-trend", "warn", {"hours": round(trend_s / 3600, 1)})]
     return []
 
 
@@ -194,11 +205,16 @@ def _connections(snapshot: Snapshot, quiet: dict[str, float]) -> list[Reason]:
         members = snapshot.meta.members.get(connection.name, [])
         down = [at for at in members if flags[at] & _DOWN]
         if connection.state not in _UP and down:
-            why = connection.last_close or connection.state
-            reasons.append(Reason("disconnected", "bad", {"connection": connection.name, "why": why, "streams": len(down)}))
+            never = not connection.epoch
+            if never and not connection.failures and snapshot.now_ns - snapshot.meta.started_ns < _START_NS:
+                continue  # it is just being made
+            since_ns = max((snapshot.rows.newest_ns[at] for at in down), default=0) or snapshot.meta.started_ns
+            args: dict[str, str | int | float] = {"connection": connection.name, "why": connection.last_close or connection.state}
+            args |= {"streams": len(down), "seconds": _age_s(snapshot, since_ns), "failures": connection.failures}
+            reasons.append(Reason("never-connected" if never else "disconnected", "bad", args))
         elif connection.name in quiet:
-            args: dict[str, str | int | float] = {"connection": connection.name, "seconds": round(quiet[connection.name], 1)}
-            reasons.append(Reason("quiet", "bad", {**args, "streams": len(members)}))
+            seconds = round(quiet[connection.name], 1)
+            reasons.append(Reason("quiet", "bad", {"connection": connection.name, "seconds": seconds, "streams": len(members)}))
     return reasons
 
 
@@ -216,7 +232,7 @@ def _streams(snapshot: Snapshot, quiet_s: list[float], quiet: dict[str, float]) 
         return []
     since_ns = min(snapshot.rows.newest_ns[at] or snapshot.meta.started_ns for at in silent)
     names = _listed([snapshot.meta.streams[at].name for at in silent])
-    return [Reason("silent", "bad", {"count": len(silent), "seconds": (snapshot.now_ns - since_ns) // 1_000_000_000, "names": names})]
+    return [Reason("silent", "bad", {"count": len(silent), "seconds": _age_s(snapshot, since_ns), "names": names})]
 
 
 def _latency(snapshot: Snapshot) -> list[Reason]:
@@ -228,19 +244,30 @@ def _latency(snapshot: Snapshot) -> list[Reason]:
     if gated:
         worst = max((known[symbol] for symbol in gated if symbol in known), default=0.0)
         reasons.append(Reason("gate", "bad", {"names": _listed(gated), "median": round(worst), "threshold": threshold}))
-    for venue in snapshot.venues:
-        mine = [known[row.symbol] for row in meta.streams if row.venue == venue.venue and row.symbol in known]
-        if venue.skewed and mine:
-            reasons.append(Reason("skewed", "warn", {"venue": venue.venue, "median": round(sorted(mine)[len(mine) // 2])}))
-        elif venue.clock_offset_ms is not None and abs(venue.clock_offset_ms) - (venue.clock_error_ms or 0.0) > CLOCK_WARN_MS:
-            args: dict[str, str | int | float] = {"offset": round(venue.clock_offset_ms, 1), "source": venue.clock_source}
-            reasons.append(Reason("clock", "warn", args))
+    reasons += _clocks(snapshot)
     if not gated and meta.latency_gate == "mark" and not any(venue.skewed for venue in snapshot.venues):
         late = sorted(symbol for symbol, median in known.items() if median > meta.latency_threshold_ms)
         if late:
             worst = max(known[symbol] for symbol in late)
             reasons.append(Reason("late", "warn", {"names": _listed(late), "median": round(worst), "threshold": threshold}))
     return reasons
+
+
+def _clocks(snapshot: Snapshot) -> list[Reason]:
+    """One sentence for one cause, with the figure that made it. This machine's own clock, where it is known to be off, explains
+    odd latencies of every venue."""
+    own: dict[str, Reason] = {}
+    others: list[Reason] = []
+    for venue in snapshot.venues:
+        offset, source, skew = venue.clock_offset_ms, venue.clock_source, venue.skew_ms
+        args: dict[str, str | int | float] = {"venue": venue.venue, "source": source}
+        if offset is not None and abs(offset) - (venue.clock_error_ms or 0.0) > CLOCK_WARN_MS:
+            own.setdefault(source, Reason("clock", "warn", {"offset": round(offset, 1), "source": source}))
+        elif skew is not None and offset is not None:
+            others.append(Reason("skewed-venue", "warn", {**args, "median": round(skew), "offset": round(offset, 1)}))
+        elif skew is not None:
+            others.append(Reason("skewed", "warn", {"venue": venue.venue, "median": round(skew)}))
+    return [*own.values()][:1] or others
 
 
 def _machine(snapshot: Snapshot, hardware: Hardware | None) -> list[Reason]:
@@ -253,6 +280,10 @@ def _machine(snapshot: Snapshot, hardware: Hardware | None) -> list[Reason]:
     if snapshot.process.memory_short:
         reasons.append(Reason("memory", "warn", {"percent": round(percent), "limit": round(snapshot.meta.memory_limit_percent)}))
     return reasons
+
+
+def _age_s(snapshot: Snapshot, since_ns: int) -> int:
+    return max(0, snapshot.now_ns - since_ns) // 1_000_000_000
 
 
 def _listed(names: list[str]) -> str:

@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from hoga.core.ledger import COUNTED, Reason
 from hoga.dashboard.judge import Verdict
 from hoga.dashboard.watch import ConnectionHealth
 from hoga.runtime.snapshot import Hardware, HubRow, Snapshot
@@ -29,6 +30,7 @@ METRICS: dict[str, str] = {
     "hoga_frames_received_total": "Frames received",
     "hoga_records_total": "Frames recorded",
     "hoga_duplicates_total": "Frames received that were there already",
+    "hoga_incidents_total": "Incidents, by reason: gaps of one cause count once, however many streams they struck",
     "hoga_gaps_total": "Gaps written to the ledger",
     "hoga_queue_records": "Records that wait for the disk",
     "hoga_stream_silent": "1 while the stream brings nothing though it should",
@@ -42,8 +44,8 @@ METRICS: dict[str, str] = {
     "hoga_fsync_seconds": "Duration of the last fsync",
     "hoga_tick_seconds": "Receipt to handed to the operating system, last second, by quantile",
     "hoga_segments_sealed_total": "Segments sealed",
-    "hoga_days_merged_total": "Days merged",
-    "hoga_minutes_waiting": "Closed minutes that wait to be sealed",
+    "hoga_archives_merged_total": "Day files merged",
+    "hoga_segments_waiting": "Closed minutes that wait to be sealed",
     "hoga_seal_failures_total": "Seals and merges that failed and are tried again",
     "hoga_clock_offset_seconds": "How far this machine's clock is ahead",
     "hoga_disk_full": "1 while recording is paused for want of disk space",
@@ -62,6 +64,8 @@ METRICS: dict[str, str] = {
     "hoga_memory_ratio": "Memory in use on the machine",
     "hoga_disk_free_bytes": "Free space on the archive's disk",
     "hoga_disk_reserve_bytes": "Free space that recording leaves alone",
+    "hoga_disk_reserve_reached_seconds": "Until the disk's reserve is reached at hoga's own pace; known after an hour",
+    "hoga_disk_trend_reserve_reached_seconds": "The same at the pace of everything on that file system",
     "hoga_network_receive_bytes_per_second": "Network, received",
     "hoga_network_transmit_bytes_per_second": "Network, sent",
     "hoga_alerts": "Alerts that are raised now",
@@ -72,7 +76,8 @@ METRICS: dict[str, str] = {
     "hoga_hub_events_dropped_total": "Events that a slow callback did not get, by its own overflow policy",
     "hoga_hub_callback_errors_total": "Callbacks that raised",
     "hoga_hub_stale_frames_total": "Frames of dead epochs, dropped",
-    "hoga_hub_latency_seconds": "From the socket to the callback",
+    "hoga_hub_latency_seconds": "From the socket to the callback, by quantile",
+    "hoga_hub_latency_mean_seconds": "From the socket to the callback, mean",
     "hoga_hub_connection_health_ratio": "Health of a connection as the hub sees it",
     "hoga_dashboard_viewers": "Viewers of the dashboard",
     "hoga_dashboard_restarts_total": "Times that the dashboard was started again",
@@ -119,6 +124,7 @@ class _Collector(Collector):
         yield from _machine(facts)
         if snapshot is not None:
             yield from _run(snapshot)
+            yield _incidents(snapshot)
             yield from _streams(snapshot, facts.states)
             yield from _symbols(snapshot)
             yield from _venues(snapshot)
@@ -148,6 +154,11 @@ def _labelled(name: str, labels: list[str]) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, METRICS[name], labels=labels)
 
 
+def _quantiles(name: str) -> Metric:
+    """Figures by `quantile`: a summary, without a sum or a count."""
+    return Metric(name, METRICS[name], "summary")
+
+
 def _machine(facts: Facts) -> Iterator[Metric]:
     hardware = facts.hardware
     if hardware is None:
@@ -157,6 +168,8 @@ def _machine(facts: Facts) -> Iterator[Metric]:
     yield _gauge("hoga_collector_resident_bytes", hardware.collector_rss)
     yield _gauge("hoga_memory_ratio", hardware.memory_percent / 100)
     yield _gauge("hoga_disk_free_bytes", hardware.disk_free)
+    yield _gauge("hoga_disk_reserve_reached_seconds", hardware.reserve_in_s)
+    yield _gauge("hoga_disk_trend_reserve_reached_seconds", hardware.trend_in_s)
     yield _gauge("hoga_network_receive_bytes_per_second", hardware.net_in)
     yield _gauge("hoga_network_transmit_bytes_per_second", hardware.net_out)
 
@@ -178,6 +191,13 @@ def _run(snapshot: Snapshot) -> Iterator[Metric]:
         family = _counter(name, [])
         family.add_metric([], value)
         yield family
+
+
+def _incidents(snapshot: Snapshot) -> Metric:
+    counter = _counter("hoga_incidents_total", ["reason"])
+    for reason in Reason:
+        counter.add_metric([reason], snapshot.happened.begun.get(reason, 0))
+    return counter
 
 
 def _streams(snapshot: Snapshot, states: list[int]) -> Iterator[Metric]:
@@ -207,13 +227,13 @@ def _streams(snapshot: Snapshot, states: list[int]) -> Iterator[Metric]:
 
 
 def _symbols(snapshot: Snapshot) -> Iterator[Metric]:
-    family = _labelled("hoga_latency_seconds", ["venue", "symbol", "quantile"])
+    family = _quantiles("hoga_latency_seconds")
     venues = {row.symbol_at: row.venue for row in snapshot.meta.streams}
     for at, symbol in enumerate(snapshot.meta.symbols):
         for quantile, column in (("0.5", snapshot.rows.median_ms), ("0.99", snapshot.rows.p99_ms)):
             value = column[at]
             if value is not None:
-                family.add_metric([venues.get(at, ""), symbol, quantile], value / 1e3)
+                family.add_sample(family.name, {"venue": venues.get(at, ""), "symbol": symbol, "quantile": quantile}, value / 1e3)
     yield family
 
 
@@ -223,7 +243,7 @@ def _venues(snapshot: Snapshot) -> Iterator[Metric]:
         ("hoga_written_bytes_total", [venue.written_bytes for venue in snapshot.venues]),
         ("hoga_fsyncs_total", [venue.fsyncs for venue in snapshot.venues]),
         ("hoga_segments_sealed_total", [venue.sealed for venue in snapshot.venues]),
-        ("hoga_days_merged_total", [venue.days for venue in snapshot.venues]),
+        ("hoga_archives_merged_total", [venue.days for venue in snapshot.venues]),
         ("hoga_seal_failures_total", [venue.seal_failures for venue in snapshot.venues]),
     )
     for name, values in columns:
@@ -231,18 +251,21 @@ def _venues(snapshot: Snapshot) -> Iterator[Metric]:
         for venue, total in zip(snapshot.venues, values, strict=True):
             counter.add_metric([venue.venue], total)
         yield counter
-    for name, by_reason in (("hoga_lost_frames_total", "lost"), ("hoga_gaps_by_reason_total", "gaps")):
+    for name, reasons, counts in (
+        ("hoga_lost_frames_total", sorted(COUNTED), [venue.lost for venue in snapshot.venues]),
+        ("hoga_gaps_by_reason_total", list(Reason), [venue.gaps for venue in snapshot.venues]),
+    ):
         counter = _counter(name, ["venue", "reason"])
-        for venue in snapshot.venues:
-            for reason, count in sorted(getattr(venue, by_reason).items()):
-                counter.add_metric([venue.venue, reason], count)
+        for venue, by_reason in zip(snapshot.venues, counts, strict=True):
+            for reason in reasons:  # each from 0 on: `increase` sees nothing of a series that begins with its first loss
+                counter.add_metric([venue.venue, reason], by_reason.get(reason, 0))
         yield counter
-    tick = _labelled("hoga_tick_seconds", ["venue", "quantile"])
-    fsync, waiting = _labelled("hoga_fsync_seconds", ["venue"]), _labelled("hoga_minutes_waiting", ["venue"])
+    tick = _quantiles("hoga_tick_seconds")
+    fsync, waiting = _labelled("hoga_fsync_seconds", ["venue"]), _labelled("hoga_segments_waiting", ["venue"])
     clock, full = _labelled("hoga_clock_offset_seconds", ["venue", "source"]), _labelled("hoga_disk_full", ["venue"])
     for venue in snapshot.venues:
         for quantile, value in zip(("0.5", "0.99", "1"), venue.tick_ms, strict=False):
-            tick.add_metric([venue.venue, quantile], value / 1e3)
+            tick.add_sample(tick.name, {"venue": venue.venue, "quantile": quantile}, value / 1e3)
         fsync.add_metric([venue.venue], venue.fsync_ms / 1e3)
         waiting.add_metric([venue.venue], venue.waiting)
         full.add_metric([venue.venue], float(venue.disk_full))
@@ -282,10 +305,10 @@ def _hub(hub: HubRow) -> Iterator[Metric]:
         counter = _counter(name, [])
         counter.add_metric([], total)
         yield counter
-    latency = _labelled("hoga_hub_latency_seconds", ["quantile"])
-    for quantile, value in (("mean", hub.latency_ms), ("0.99", hub.latency_p99_ms)):
-        if value is not None:
-            latency.add_metric([quantile], value / 1e3)
+    yield _gauge("hoga_hub_latency_mean_seconds", None if hub.latency_ms is None else hub.latency_ms / 1e3)
+    latency = _quantiles("hoga_hub_latency_seconds")
+    if hub.latency_p99_ms is not None:
+        latency.add_sample(latency.name, {"quantile": "0.99"}, hub.latency_p99_ms / 1e3)
     health = _labelled("hoga_hub_connection_health_ratio", ["venue", "connection", "kind"])
     for each in hub.connections:
         health.add_metric([each.venue, each.name, each.kind], each.health)

@@ -10,7 +10,10 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Alert", "AlertKind", "AlertRules", "Alerts"]
+__all__ = ["SENTENCES", "Alert", "AlertKind", "AlertRules", "Alerts", "Arg", "worded"]
+
+Arg = str | int | float | None
+"""What fills a sentence."""
 
 
 class AlertKind(StrEnum):
@@ -21,16 +24,42 @@ class AlertKind(StrEnum):
     GAP = "gap"
     DISK = "disk"
     CLOCK = "clock"
+    DUPLICATES = "duplicates"
+
+
+SENTENCES: dict[str, str] = {
+    "lost": "the connection is {state}",
+    "bad-frames": "{percent} % of its frames cannot be used",
+    "incident": "1 incident: {what}",
+    "incidents": "{count} incidents, the newest: {what}",
+    "disk-full": "the reserve of {reserve} MB is reached, nothing is recorded",
+    "writer": "the disk refuses to be written: {why}",
+    "clock": "this machine's clock is off by {offset} ms (by {source})",
+    "skewed": "latencies of {venue} come out as {median} ms, though this machine's clock is off by {offset} ms only (by {source})",
+    "skewed-alone": "latencies of {venue} come out as {median} ms, the clocks differ: nobody could tell how far this machine's is off",
+    "duplicates": "{count} frames in the last minute were taken for repeated ones, though nothing else brings their streams",
+}
+"""What an alert's code says; `what` is an incident (`quality.incidents.describe`), which a page words from its own figures."""
+
+
+def worded(code: str, args: Mapping[str, Arg]) -> str:
+    """The sentence of `code`, in English."""
+    return SENTENCES[code].format(**args)
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """`raised` at `at_s`, or over. `subject` is a connection, stream or folder."""
+    """`raised` at `at_s`, or over. `subject` is a connection, stream or folder.
+
+    `text` is English; `code` with its `args` says the same to whoever words it in another language, "" where nobody does.
+    """
 
     kind: AlertKind
     subject: str
     text: str
     at_s: float
     raised: bool
+    code: str = ""
+    args: Mapping[str, Arg] = {}
 
 
 class AlertRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,13 +71,14 @@ class AlertRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Condition:
-    __slots__ = ("bad", "raised", "since_s", "text")
+    __slots__ = ("args", "bad", "code", "raised", "since_s", "text")
 
     def __init__(self, now_s: float) -> None:
         self.bad = False
         self.raised = False
         self.since_s = now_s
-        self.text = ""
+        self.text = self.code = ""
+        self.args: Mapping[str, Arg] = {}
 
 
 class Alerts:
@@ -58,8 +88,10 @@ class Alerts:
         self._rules = rules
         self._conditions: dict[tuple[AlertKind, str], _Condition] = {}
 
-    def observe(self, kind: AlertKind, subject: str, *, bad: bool, text: str, now_s: float) -> Alert | None:
-        """`subject` is bad now, or not."""
+    def observe(
+        self, kind: AlertKind, subject: str, *, bad: bool, text: str, now_s: float, code: str = "", args: Mapping[str, Arg] = {}
+    ) -> Alert | None:
+        """`subject` is bad now, or not; `text`, and `code` with `args`, say how."""
         key = (kind, subject)
         condition = self._conditions.get(key)
         if condition is None:
@@ -69,20 +101,26 @@ class Alerts:
         if bad is not condition.bad:
             condition.bad, condition.since_s = bad, now_s
         if bad:
-            condition.text = text
+            condition.text, condition.code, condition.args = text, code, args
         lasted = now_s - condition.since_s >= self._rules.patience_s.get(kind, 0.0)
         if not lasted or bad is condition.raised:
             return None
         condition.raised = bad
         if not bad:
             del self._conditions[key]
-        return Alert(kind=kind, subject=subject, text=condition.text, at_s=now_s, raised=bad)
+        return _alert(key, condition, now_s)
 
     def forget(self, subject: str) -> None:
         """`subject` is no more; what was raised for it is over without a word."""
         for key in [key for key in self._conditions if key[1] == subject]:
             del self._conditions[key]
 
-    def active(self) -> list[tuple[AlertKind, str, str]]:
-        """(kind, subject, text) of what is raised."""
-        return [(kind, subject, each.text) for (kind, subject), each in self._conditions.items() if each.raised]
+    def active(self) -> list[Alert]:
+        """What is raised, as it is now; `at_s` is since when it has been bad."""
+        return [_alert(key, each, each.since_s) for key, each in self._conditions.items() if each.raised]
+
+
+def _alert(key: tuple[AlertKind, str], condition: _Condition, at_s: float) -> Alert:
+    return Alert(
+        kind=key[0], subject=key[1], text=condition.text, at_s=at_s, raised=condition.raised, code=condition.code, args=condition.args
+    )

@@ -25,7 +25,7 @@ from hoga.core.errors import ProtocolMisuse
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.hub import checks
-from hoga.hub.alerts import Alert, AlertKind, Alerts
+from hoga.hub.alerts import Alert, AlertKind, Alerts, Arg
 from hoga.hub.consumers import CALLERS_FAULTS, hold
 from hoga.hub.errors import SubscriptionError
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent, SubscriptionErrorEvent
@@ -586,12 +586,14 @@ class GlobalWebSocketManager:
         if self.state in (GlobalManagerState.ACTIVE, GlobalManagerState.DEGRADED):
             self._become(GlobalManagerState.DEGRADED if down else GlobalManagerState.ACTIVE)
 
-    def observe(self, kind: AlertKind, subject: str, *, bad: bool, text: str) -> None:
+    def observe(self, kind: AlertKind, subject: str, *, bad: bool, text: str, code: str = "", args: Mapping[str, Arg] = {}) -> None:
         """For those who see a gap, a full disk, a wrong clock: raise or end an alert."""
-        self._observe(kind, subject, bad=bad, text=text, now=self._now())
+        self._observe(kind, subject, bad=bad, text=text, now=self._now(), code=code, args=args)
 
-    def _observe(self, kind: AlertKind, subject: str, *, bad: bool, text: str, now: float) -> None:
-        alert = self.alerts.observe(kind, subject, bad=bad, text=text, now_s=now)
+    def _observe(
+        self, kind: AlertKind, subject: str, *, bad: bool, text: str, now: float, code: str = "", args: Mapping[str, Arg] = {}
+    ) -> None:
+        alert = self.alerts.observe(kind, subject, bad=bad, text=text, now_s=now, code=code, args=args)
         if alert is None:
             return
         if alert.raised:

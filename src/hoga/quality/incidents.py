@@ -27,7 +27,7 @@ import msgspec
 
 from hoga.core.ledger import COUNTED, Gap, Reason
 
-__all__ = ["NEAR_NS", "Incident", "IncidentLog", "Series", "count_text", "describe", "incidents_of", "loss_text", "span_text"]
+__all__ = ["NEAR_NS", "WHAT", "Incident", "IncidentLog", "Series", "count_text", "describe", "incidents_of", "loss_text", "span_text"]
 
 Series = tuple[str, str]
 """(venue, name of the series or stream)"""
@@ -84,12 +84,13 @@ class IncidentLog:
     """The incidents of a run. `add` each gap as it is written down: the gaps of one stream in order, streams in any.
 
     The newest `kept` incidents are remembered, and may still grow; with all of them there, they are what `incidents_of` makes of
-    the same gaps. `begun` counts incidents by reason, from 0 on for each, and never goes down: where a late gap shows
-    that two were one, both stay counted.
+    the same gaps. `begun` counts incidents by reason, from 0 on for each, `begun_at` by venue ("": the whole machine); they never
+    go down: where a late gap shows that two were one, both stay counted. `turn` moves with every gap.
     """
 
     def __init__(self, *, kept: int = _KEPT) -> None:
         self.begun: Counter[Reason] = Counter(dict.fromkeys(Reason, 0))
+        self.begun_at: Counter[str] = Counter()
         self.turn = 0
         self._kept = kept
         self._open: list[_Growing] = []
@@ -109,6 +110,7 @@ class IncidentLog:
             grown = _Growing(next(self._numbers), key, start, end)
             self._open.append(grown)
             self.begun[gap.reason] += 1
+            self.begun_at[key[1]] += 1
         grown.take(series, gap)
         if len(self._open) > self._kept:
             self._open.remove(min(self._open, key=lambda each: (each.to_ns, each.number)))
@@ -116,6 +118,10 @@ class IncidentLog:
     def newest(self) -> list[Incident]:
         """What is remembered, by time."""
         return sorted((each.told() for each in self._open), key=_by_time)
+
+    def numbered(self) -> dict[int, Incident]:
+        """What is remembered, each by a number that stays while it grows; of two that turn out to be one, the older's."""
+        return {each.number: each.told() for each in self._open}
 
 
 class _Growing:
@@ -193,7 +199,7 @@ def _by_time(incident: Incident) -> tuple[int, int, str, str, str]:
 
 # -- for people ---------------------------------------------------------------------------------------------------------
 
-_WHAT: dict[Reason, str] = {
+WHAT: dict[Reason, str] = {
     Reason.DISCONNECT: "{who} was cut for {span}",
     Reason.LATENCY_GATE: "the latency gate was closed for {span}",
     Reason.BACKPRESSURE: "the disk was slower than the market for {span}",
@@ -205,12 +211,13 @@ _WHAT: dict[Reason, str] = {
     Reason.CLOCK_STEP: "this machine's clock was set by {span}",
     Reason.MALFORMED: "frames could not be read for {span}",
 }
+"""What an incident of each reason was; the page has the same in its viewer's language."""
 
 
 def describe(incident: Incident) -> str:
     """The incident in a sentence: `connection binance-1 was cut for 0.1 s, 60 streams, nothing countable lost`."""
     who = f"connection {incident.conn}" if incident.conn else f"a connection to {incident.venue}" if incident.venue else "a connection"
-    what = _WHAT[incident.reason].format(who=who, span=span_text(incident.to_ns - incident.from_ns))
+    what = WHAT[incident.reason].format(who=who, span=span_text(incident.to_ns - incident.from_ns))
     where = f" ({incident.venue})" if incident.venue and incident.reason is not Reason.DISCONNECT else ""
     return (
         f"{what}{where}, {incident.streams} stream{'' if incident.streams == 1 else 's'}, {loss_text(incident.missed, incident.uncounted)}"

@@ -142,8 +142,13 @@ class Lateness:
 
     def skewed(self) -> bool:
         """Whether the latencies can only come from clocks that differ."""
+        return self.skew_ms() is not None
+
+    def skew_ms(self) -> float | None:
+        """The venue's median latency where it can only come from clocks that differ, else None."""
         known = [state.median_ns for state in self._symbols.values() if state.median_ns is not None]
-        return bool(known) and is_skewed(int(median(known)))
+        middle = int(median(known)) if known else 0
+        return middle / MS_NS if is_skewed(middle) else None
 
 
 def _sample(state: _Symbol) -> bool:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections import deque
 from time import monotonic
 
 import psutil
 
+from hoga.runtime.forecast import DiskForecast
 from hoga.runtime.snapshot import Hardware
 
-__all__ = ["HardwareMonitor", "reserve_reached_in_s"]
-
-_TREND_S = 900.0
-_TREND_MIN_S = 60.0
+__all__ = ["HardwareMonitor"]
 
 
 class HardwareMonitor:
@@ -26,14 +23,17 @@ class HardwareMonitor:
         self._own.cpu_percent()
         self._others: dict[int, psutil.Process] = {}
         self._net: tuple[float, int, int] | None = None
-        self._free: deque[tuple[float, int]] = deque(maxlen=1_000)
+        self._forecast = DiskForecast()
 
-    def look(self, *, collector: int | None, folder: str | None, reserve_bytes: int) -> Hardware:
-        """The machine now. `collector`: its process id; `folder`: a folder on the archive's disk."""
+    def look(self, *, collector: int | None, folder: str | None, reserve_bytes: int, own_bytes: int | None = None) -> Hardware:
+        """The machine now. `collector`: its process id; `folder`: a folder on the archive's disk; `own_bytes`: what the
+        collector has put on it since its start."""
         cpu = psutil.cpu_percent(interval=self._span_s)
         memory = psutil.virtual_memory()
         net_in, net_out = self._network()
-        total, free = self._disk(folder)
+        total, free = _disk(folder)
+        if free is not None:
+            self._forecast.add(monotonic(), free=free, own_bytes=own_bytes)
         collector_cpu, collector_rss, workers_cpu = self._collector(collector)
         return Hardware(
             cpu_percent=cpu,
@@ -50,7 +50,9 @@ class HardwareMonitor:
             net_out=net_out,
             disk_free=free,
             disk_total=total,
-            reserve_in_s=reserve_reached_in_s(self._free, reserve_bytes),
+            reserve_in_s=None if free is None else self._forecast.own_s(free, reserve_bytes),
+            trend_in_s=None if free is None else self._forecast.trend_s(free, reserve_bytes),
+            own_bytes_per_day=self._forecast.own_bytes_per_day(),
             temperature=_temperature(),
         )
 
@@ -63,19 +65,6 @@ class HardwareMonitor:
         if before is None or now <= before[0]:
             return 0.0, 0.0
         return max(0, received - before[1]) / (now - before[0]), max(0, sent - before[2]) / (now - before[0])
-
-    def _disk(self, folder: str | None) -> tuple[int | None, int | None]:
-        if folder is None:
-            return None, None
-        try:
-            usage = psutil.disk_usage(folder)
-        except OSError:
-            return None, None
-        now = monotonic()
-        self._free.append((now, usage.free))
-        while self._free[0][0] < now - _TREND_S:
-            self._free.popleft()
-        return usage.total, usage.free
 
     def _collector(self, pid: int | None) -> tuple[float | None, int | None, float | None]:
         if pid is None:
@@ -99,15 +88,13 @@ class HardwareMonitor:
         return self._others[pid]
 
 
-def reserve_reached_in_s(free: deque[tuple[float, int]], reserve_bytes: int) -> float | None:
-    """Seconds until free space (samples of (monotonic s, bytes), oldest first) is down to the reserve at its present pace;
-    None when it does not shrink, or too little is known. Pure."""
-    if len(free) < 2:
-        return None
-    (first, had), (last, has) = free[0], free[-1]
-    if last - first < _TREND_MIN_S or has >= had:
-        return None
-    return max(0.0, (has - reserve_bytes) / ((had - has) / (last - first)))
+def _disk(folder: str | None) -> tuple[int | None, int | None]:
+    """(all, free) bytes of the disk that `folder` is on; None when there is no telling."""
+    try:
+        usage = psutil.disk_usage(folder) if folder is not None else None
+    except OSError:
+        return None, None
+    return (usage.total, usage.free) if usage is not None else (None, None)
 
 
 def _temperature() -> float | None:

@@ -12,12 +12,15 @@ from typing import Any
 
 import msgspec
 
+from hoga.quality.incidents import Incident
+
 __all__ = [
     "AlertRow",
     "BookFrame",
     "ConnectionRow",
     "DashboardStatus",
     "GapRow",
+    "Happened",
     "Hardware",
     "HubConnectionRow",
     "HubRow",
@@ -127,7 +130,9 @@ class ConnectionRow(msgspec.Struct, frozen=True, array_like=True):
 
 class VenueRow(msgspec.Struct, frozen=True, kw_only=True):
     """One venue's recorder. `tick_ms`: receipt → handed to the operating system (p50, p99, max) of the last second.
-    `clock_error_ms` bounds the offset's own error. `lost`: frames that arrived and were not recorded, and gaps, by reason."""
+    `clock_error_ms` bounds the offset's own error; `skew_ms` is the median latency where it can only come from clocks that differ.
+    `archive_bytes`: sealed files, on disk. `lone_duplicates`: frames taken for repeated ones that no second connection brought.
+    `lost`: frames that arrived and were not recorded; `gaps`; by reason."""
 
     venue: str
     pending: int
@@ -150,6 +155,9 @@ class VenueRow(msgspec.Struct, frozen=True, kw_only=True):
     fault: str | None
     lost: dict[str, int]
     gaps: dict[str, int]
+    archive_bytes: int = 0
+    skew_ms: float | None = None
+    lone_duplicates: int = 0
 
 
 class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +183,13 @@ class GapRow(msgspec.Struct, frozen=True, array_like=True):
     to_ns: int
     reason: str
     missed: int | None
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """Incidents: how many began since the start, by reason (each is there from 0 on), and the newest of them, by time."""
+
+    begun: dict[str, int] = {}
+    recent: list[Incident] = []
 
 
 class Logs(msgspec.Struct, frozen=True):
@@ -212,11 +227,14 @@ class HubConnectionRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class AlertRow(msgspec.Struct, frozen=True, array_like=True):
-    """An alert that is raised now. `kind`: one of `hub.alerts.AlertKind`; `subject`: a connection, venue or folder."""
+    """An alert that is raised now. `kind`: one of `hub.alerts.AlertKind`; `subject`: a connection, venue or folder. `text` is
+    English; a page words `code` with `args` in its viewer's language, where there is a code."""
 
     kind: str
     subject: str
     text: str
+    code: str = ""
+    args: dict[str, str | int | float | None] = {}
 
 
 class HubRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -253,6 +271,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     logs: Logs
     books: list[BookFrame]
     hub: HubRow | None = None
+    happened: Happened = Happened()
 
 
 class DashboardStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,7 +290,8 @@ class DashboardStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Hardware(msgspec.Struct, frozen=True, kw_only=True):
     """One look at the machine. Percentages are of all processors for `cpu`, of one for a process. None: not known.
 
-    `reserve_in_s`: until the free space is down to the reserve, at the pace of the last quarter of an hour.
+    `reserve_in_s`: until the free space is down to the reserve, at hoga's own pace; `trend_in_s`: at the pace of the whole file
+    system; `own_bytes_per_day`: hoga's own pace. None before an hour of it is known (`runtime.forecast`).
     """
 
     cpu_percent: float
@@ -289,6 +309,8 @@ class Hardware(msgspec.Struct, frozen=True, kw_only=True):
     disk_free: int | None
     disk_total: int | None
     reserve_in_s: float | None
+    trend_in_s: float | None
+    own_bytes_per_day: float | None
     temperature: float | None
 
 
@@ -319,6 +341,7 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     logs: msgspec.Raw
     books: list[BookFrame]
     hub: msgspec.Raw
+    happened: msgspec.Raw
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -346,6 +369,7 @@ def encode_snapshot(
     logs: msgspec.Raw,
     books: list[BookFrame],
     hub: msgspec.Raw,
+    happened: msgspec.Raw,
 ) -> bytes:
     """The page's payload, from parts that `encode_part` made and the rows as they are now."""
     return _encoder.encode(
@@ -363,6 +387,7 @@ def encode_snapshot(
             logs=logs,
             books=books,
             hub=hub,
+            happened=happened,
         )
     )
 

@@ -7,10 +7,12 @@ import { languages, setLanguage, t } from "./i18n.js";
 import { Link } from "./link.js";
 import { Model } from "./model.js";
 import { drawStrip, StreamTable } from "./table.js";
-import { isLocal, loadView, onView, setView, view } from "./view.js";
+import { colours, isLocal, loadView, onView, setView, view } from "./view.js";
+import { alertText, gapLoss, incidentText, kindText, lossText, reasonText, verdictText } from "./words.js";
 
 const GLYPHS = { recording: "✓", degraded: "▲", stopped: "✕", waiting: "…" };
 const STALE_MS = 1700;
+const OLD_S = 10; // a book older than this is not shown as if it were live
 
 const model = new Model();
 const stats = { updates: 0, script_ms: 0, worst_ms: 0, bytes: 0, points: 0 };
@@ -42,7 +44,8 @@ const HUB = ["connection", "h-kind", "state", "framesps", "h-subscriptions", "ep
 const hub = new Pairs(byId("hub-pairs"));
 const alertRows = new Rows(byId("alert-rows"), ["", "", ""]);
 const hubRows = new Rows(byId("hub-rows"), ["", "", "", "n", "n", "n", "n", "n", "n", "n", "n", "n"]);
-const recent = new Rows(byId("recent-gaps"), ["", "", "", "", "n"]);
+const happened = new Rows(byId("incidents"), ["", "", "", "n", "n"]);
+const recent = new Rows(byId("recent-gaps"), ["", "", "", "", "", "n"]);
 const ownGaps = new Rows(byId("chosen-gaps"), ["", "", "", "n"]);
 const link = new Link(receive);
 
@@ -117,7 +120,7 @@ function paintNow() {
   put(byId("verdict-word"), t(`state-${model.state}`));
   put(byId("verdict-sub"), t(`sub-${model.state}`, now.totals));
   const list = byId("reasons");
-  const texts = model.reasons.map((reason) => [t(`r-${reason.code}`, reason.args), reason.level]);
+  const texts = model.reasons.map((reason) => [verdictText(reason), reason.level]);
   while (list.children.length > texts.length) list.lastChild.remove();
   texts.forEach(([text, level], at) => {
     const item = list.children[at] ?? list.appendChild(make("li"));
@@ -131,6 +134,7 @@ function paintNow() {
   tiles.set("rate", t("rate"), rate(totals.rate));
   tiles.set("records", t("records"), count(totals.records));
   tiles.set("live", t("live"), `${totals.live} / ${totals.streams}`, totals.live < totals.streams);
+  tiles.set("incidents", t("incidents"), count(totals.incidents));
   tiles.set("gaps", t("gaps"), count(totals.gaps));
   tiles.set("median", t("median"), ms(totals.median));
   tiles.set("p99", t("p99"), ms(totals.p99));
@@ -150,7 +154,7 @@ function paintSlow() {
   paintHub(slow.hub);
   tiles.set("tick", t("tick"), ms(worst(venues.map((venue) => venue.tick_ms[1]))));
   const offset = venues.find((venue) => venue.clock_offset_ms != null);
-  tiles.set("clock", t("clock"), offset ? ms(offset.clock_offset_ms) : "–", venues.some((venue) => venue.skewed));
+  tiles.set("clock", t("clock"), offset ? ms(offset.clock_offset_ms) : "–", Boolean(offset) && model.reasons.some((reason) => reason.code === "clock"));
   recorder.set("lag", t("p-lag"), ms(process.loop_lag_max_ms));
   recorder.set("gc", t("p-gc"), `${ms(process.gc_pause_max_ms)} (${count(process.gc_collections)})`);
   recorder.set("tick", t("p-tick"), [0, 1, 2].map((at) => ms(worst(venues.map((venue) => venue.tick_ms[at])))).join(" / "));
@@ -161,10 +165,14 @@ function paintSlow() {
   recorder.set("days", t("p-days"), count(sum(venues, "days")));
   recorder.set("odd", t("p-odd"), count(sum(venues, "odd")));
   const lost = venues.flatMap((venue) => Object.entries(venue.lost)).filter(([, frames]) => frames);
-  recorder.set("lost", t("p-lost"), lost.length ? lost.map(([reason, frames]) => `${reason} ${count(frames)}`).join(", ") : t("none"), lost.length > 0);
+  recorder.set("lost", t("p-lost"), lost.length ? lost.map(([reason, frames]) => `${reasonText(reason)} ${count(frames)}`).join(", ") : t("none"), lost.length > 0);
   recorder.set("restarts", t("p-restarts"), count(process.dashboard_restarts));
   recorder.set("viewers", t("p-viewers"), count(slow.viewers));
-  recent.fill([...slow.recent].reverse(), ([stream, from, to, reason, missed]) => [clock(from, isLocal()), span((to - from) / 1000), model.meta?.streams[stream]?.[0] ?? "", reason, missed == null ? "?" : count(missed)]);
+  happened.fill([...slow.happened].reverse(), (each) => [clock(each.from_ns / 1e6, isLocal()), incidentText(each), each.venue || "–", count(each.streams), lossText(each.missed, each.uncounted)]);
+  recent.fill([...slow.recent].reverse(), ([stream, from, to, reason, missed]) => {
+    const row = model.meta?.streams[stream];
+    return [clock(from, isLocal()), span((to - from) / 1000), row?.[1] ?? "", row?.[0] ?? "", reasonText(reason), gapLoss(missed)];
+  });
   if (!hardware) return;
   tiles.set("disk", t("disk"), bytes(hardware.disk_free), hardware.disk_free != null && model.meta && hardware.disk_free < model.meta.reserve * 1.25);
   machine.set("cpu", t("m-cpu"), `${percent(hardware.cpu_percent)} × ${hardware.cpus}`);
@@ -175,7 +183,9 @@ function paintSlow() {
   machine.set("memory", t("m-memory"), percent(hardware.memory_percent), process.memory_short);
   machine.set("net", t("m-net"), `${bytes(hardware.net_in)}/s / ${bytes(hardware.net_out)}/s`);
   machine.set("disk", t("m-disk"), `${bytes(hardware.disk_free)} / ${bytes(hardware.disk_total)}`);
-  machine.set("reserve", t("m-reserve"), hardware.reserve_in_s == null ? t("never") : span(hardware.reserve_in_s));
+  machine.set("per-day", t("m-per-day"), hardware.own_bytes_per_day == null ? t("unknown") : bytes(hardware.own_bytes_per_day));
+  machine.set("reserve", t("m-reserve"), hardware.own_bytes_per_day == null ? t("unknown") : hardware.reserve_in_s == null ? t("never") : span(hardware.reserve_in_s));
+  machine.set("trend", t("m-trend"), hardware.trend_in_s == null ? t("never") : span(hardware.trend_in_s));
   machine.set("temp", t("m-temp"), hardware.temperature == null ? "–" : `${hardware.temperature.toFixed(0)} °C`);
   machine.set("dash", t("m-dash"), `${percent(hardware.dashboard_cpu)}, ${bytes(hardware.dashboard_rss)}`);
 }
@@ -191,7 +201,7 @@ function paintHub(it) {
   hub.set("errors", t("h-raised"), count(it.callback_errors), it.callback_errors > 0);
   hub.set("latency", t("h-latency"), `${ms(it.latency_ms)} / ${ms(it.latency_p99_ms)}`);
   byId("alerts").hidden = !it.alerts.length;
-  alertRows.fill(it.alerts, ([kind, subject, text]) => [{ text: t(`al-${kind}`), level: "bad" }, subject, text]);
+  alertRows.fill(it.alerts, ([kind, subject, text, code, args]) => [{ text: t(`al-${kind}`), level: "bad" }, subject, alertText(text, code, args)]);
   hubRows.fill(it.connections, ([name, , kind, state, epoch, uptime, perSecond, subscriptions, requests, reconnects, errors, stale, health]) => {
     const up = state === "connected" || state === "handover";
     return [
@@ -232,7 +242,7 @@ function choose(at, byItself) {
   }
   if (!byItself) setView({ stream: name });
   put(byId("h-chosen"), row[0]);
-  put(byId("chosen-sub"), `${row[1]} · ${row[2]} · ${row[4]}`);
+  put(byId("chosen-sub"), `${row[1]} · ${row[2]} · ${kindText(row[4])}`);
   const hasBook = model.meta.books.includes(at);
   document.querySelector(".book").hidden = !hasBook;
   byId("no-book").hidden = hasBook;
@@ -243,7 +253,7 @@ function choose(at, byItself) {
 }
 
 function paintStream() {
-  ownGaps.fill([...model.stream.gaps].reverse().slice(0, 50), ([from, to, reason, missed]) => [clock(from, isLocal()), span((to - from) / 1000), reason, missed == null ? "?" : count(missed)]);
+  ownGaps.fill([...model.stream.gaps].reverse().slice(0, 50), ([from, to, reason, missed]) => [clock(from, isLocal()), span((to - from) / 1000), reasonText(reason), gapLoss(missed)]);
   paintToday();
 }
 
@@ -263,6 +273,9 @@ function paintLink() {
   const lost = link.state !== "live" && link.state !== "wait" && link.state !== "full";
   const state = quiet ? "stale" : lost ? "lost" : link.state;
   mark(box, "data-link", state);
+  const old = model.ladder && (Date.now() - model.ladder.t) / 1000;
+  put(byId("book-age"), old > OLD_S ? t("age", { seconds: Math.round(old) }) : "");
+  document.documentElement.toggleAttribute("data-old-book", old > OLD_S);
   put(byId("link-text"), t(link.state === "over" ? "link-over" : `link-${state}`, { seconds: quiet ? Math.round(age) : seconds }));
   if (lost && model.state !== "waiting") {
     model.state = "waiting";
@@ -276,7 +289,7 @@ function paintLink() {
 
 function words() {
   setLanguage(view.lang);
-  for (const key of ["lang", "theme", "colours", "time"]) byId(`set-${key}`).value = view[key];
+  for (const key of ["lang", "theme", "colours", "time"]) byId(`set-${key}`).value = key === "colours" ? colours() : view[key];
   byId("connection-head").replaceChildren(...CONNECTION.map((key, at) => make("th", { scope: "col", class: at > 1 && at < 10 ? "n" : "", text: t(key) })));
   byId("hub-head").replaceChildren(...HUB.map((key, at) => make("th", { scope: "col", class: at > 2 ? "n" : "", text: t(key) })));
   for (const key of ["meta", "now", "slow", "logs", "today"]) if (key === "meta" || model.now) model.dirty.add(key);

@@ -36,6 +36,7 @@ export class Model {
     this.run = message.run;
     this.interval = message.interval;
     this.meta = message.meta;
+    this.severalVenues = new Set(this.meta?.streams.map((row) => row[1])).size > 1;
     if (!same) {
       for (const name of COLUMNS) this.columns[name] = new Array(this.meta?.streams.length ?? 0).fill(null);
       this.today = {};

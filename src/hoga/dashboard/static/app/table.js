@@ -3,6 +3,7 @@ import { byId, make, mark, put } from "./dom.js";
 import { count, plainMs, rate } from "./format.js";
 import { t } from "./i18n.js";
 import { setView, view } from "./view.js";
+import { kindText } from "./words.js";
 
 const ROW = 28;
 const SPARE = 4;
@@ -135,10 +136,11 @@ export class StreamTable {
   fill(entry, at, index) {
     const { model } = this;
     const { columns } = model;
-    const [name, , , , kind] = model.meta.streams[at];
+    const [name, venue, , , kind] = model.meta.streams[at];
     entry.at = at;
-    put(entry.button, name);
-    put(entry.cells[1], kind);
+    put(entry.button, model.severalVenues ? `${venue} · ${name}` : name);
+    mark(entry.button, "title", `${venue} · ${name}`);
+    put(entry.cells[1], kindText(kind));
     const state = stateOf(columns.st[at]);
     put(entry.cells[2], state.text);
     mark(entry.cells[2], "data-level", state.level);

@@ -1,5 +1,5 @@
 // How the viewer wants to see it, kept in the address so that it can be shared and survives a reload.
-const DEFAULTS = { lang: "", theme: "auto", colours: "west", time: "utc", sort: "", filter: "", bad: "", stream: "" };
+const DEFAULTS = { lang: "", theme: "auto", colours: "", time: "utc", sort: "", filter: "", bad: "", stream: "" };
 const listeners = new Set();
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -21,12 +21,13 @@ export function setView(changes) {
 
 export const onView = (listener) => listeners.add(listener);
 export const isDark = () => view.theme === "dark" || (view.theme === "auto" && dark.matches);
+export const colours = () => view.colours || (view.lang === "ko" ? "korea" : "west"); // by the custom of the language, unless chosen
 export const isLocal = () => view.time === "local";
 
 function applyLook() {
   const root = document.documentElement;
   root.toggleAttribute("data-dark", isDark());
-  root.dataset.colours = view.colours;
+  root.dataset.colours = colours();
 }
 
 dark.addEventListener("change", () => setView({}));

@@ -1,0 +1,61 @@
+"""app.happenings: what a run's ledger is told, gap by gap: counted from 0 on, kept for the page, and grouped into incidents.
+
+Every lane tells it of each gap that it writes down, on the event loop: some microseconds a gap, never anything a frame.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+
+from hoga.app.venue_run import VenueRun
+from hoga.core.ledger import COUNTED, Gap, Reason
+from hoga.quality.incidents import IncidentLog, count_text
+from hoga.runtime.snapshot import GapRow
+
+__all__ = ["Happenings"]
+
+_GAPS_KEPT = 200
+
+
+class Happenings:
+    """The gaps and incidents of `venues`, from now on. One a run; it takes the lanes' `on_gap`.
+
+    `lost`, `gaps`: by venue, then by reason: frames that arrived and were not recorded, and ledger entries. `recent`: the newest
+    gaps, by the streams' places (venue by venue, lane by lane). `turn` moves with every gap.
+    """
+
+    def __init__(self, venues: Iterable[VenueRun]) -> None:
+        self.incidents = IncidentLog()
+        self.lost: dict[str, Counter[str]] = {}
+        self.gaps: dict[str, Counter[str]] = {}
+        self.recent: deque[GapRow] = deque(maxlen=_GAPS_KEPT)
+        first = 0
+        for venue in venues:
+            name = venue.config.venue
+            self.lost[name] = Counter({str(reason): 0 for reason in sorted(COUNTED)})
+            self.gaps[name] = Counter({str(reason): 0 for reason in Reason})
+            for lane, intakes in venue.recorder.by_lane():
+                lane.on_gap = self._taker(name, [intake.stream.name for intake in intakes], first)
+                first += len(intakes)
+
+    @property
+    def turn(self) -> int:
+        """Moves with every gap."""
+        return self.incidents.turn
+
+    def summary(self) -> str:
+        """How much has happened since the start, in a few words, incidents first."""
+        return count_text(sum(self.incidents.begun.values()), sum(counts.total() for counts in self.gaps.values()))
+
+    def _taker(self, venue: str, streams: list[str], first: int) -> Callable[[int, Gap], None]:
+        lost, counts, recent, incidents = self.lost[venue], self.gaps[venue], self.recent, self.incidents
+
+        def take(index: int, gap: Gap) -> None:
+            counts[gap.reason] += 1
+            if gap.reason in COUNTED:
+                lost[gap.reason] += gap.missed or 0
+            recent.append(GapRow(first + index, gap.from_ns, gap.to_ns, gap.reason, gap.missed))
+            incidents.add((venue, streams[index]), gap)
+
+        return take
