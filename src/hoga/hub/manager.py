@@ -25,7 +25,7 @@ from hoga.core.errors import ProtocolMisuse
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.hub import checks
-from hoga.hub.alerts import Alert, AlertKind, Alerts, Arg
+from hoga.hub.alerts import Alert, AlertKind, Alerts, Arg, worded
 from hoga.hub.consumers import CALLERS_FAULTS, hold
 from hoga.hub.errors import SubscriptionError
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent, SubscriptionErrorEvent
@@ -580,11 +580,14 @@ class GlobalWebSocketManager:
         for metrics in self.get_connection_metrics().values():
             lost = metrics.current_subscriptions > 0 and not metrics.is_connected
             down = down or lost
-            self._observe(AlertKind.CONNECTION_LOST, metrics.connection, bad=lost, text=f"{metrics.state}", now=now)
+            self._judge(AlertKind.CONNECTION_LOST, metrics.connection, lost, "lost", {"state": str(metrics.state)}, now)
             bad = metrics.error_rate > _ERROR_RATE and metrics.error_count > 1
-            self._observe(AlertKind.ERROR_RATE, metrics.connection, bad=bad, text=f"{metrics.error_rate:.1%} of frames", now=now)
+            self._judge(AlertKind.ERROR_RATE, metrics.connection, bad, "bad-frames", {"percent": round(metrics.error_rate * 100, 1)}, now)
         if self.state in (GlobalManagerState.ACTIVE, GlobalManagerState.DEGRADED):
             self._become(GlobalManagerState.DEGRADED if down else GlobalManagerState.ACTIVE)
+
+    def _judge(self, kind: AlertKind, subject: str, bad: bool, code: str, args: Mapping[str, Arg], now: float) -> None:
+        self._observe(kind, subject, bad=bad, text=worded(code, args), now=now, code=code, args=args)
 
     def observe(self, kind: AlertKind, subject: str, *, bad: bool, text: str, code: str = "", args: Mapping[str, Arg] = {}) -> None:
         """For those who see a gap, a full disk, a wrong clock: raise or end an alert."""
