@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ from hoga.app.doctor import (
     judge_python,
     judge_space,
 )
+from hoga.core.errors import VenueError
 from hoga.runtime.clock import ClockReading
 
 HERE = Path("/here")
@@ -57,20 +58,63 @@ def test_judges(check: Check, state: State) -> None:
     assert (check.advice is None) == (state is State.OK), "what is not good says what to do"
 
 
-@pytest.fixture
-async def venue() -> AsyncIterator[str]:
-    """A server that answers like a venue's REST; gives its `host:port`."""
+INSTRUMENTS = {"symbols": [
+    {"symbol": "BTCUSDT", "status": "TRADING", "quoteAsset": "USDT"},
+    {"symbol": "ETHUSDT", "status": "TRADING", "quoteAsset": "USDT"},
+    {"symbol": "OLDUSDT", "status": "BREAK", "quoteAsset": "USDT"},
+]}  # fmt: skip
 
-    async def tell_time(_request: web.Request) -> web.Response:
+
+class Venue:
+    """A server that answers like a venue, or as it is told to."""
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.instruments: object = INSTRUMENTS
+        self.door: Callable[[], web.Response | None] = lambda: None
+        self.says: tuple[str, ...] = ('{"result":null,"id":1}', '{"stream":"btcusdt@depth20@100ms","data":{"lastUpdateId":1}}')
+
+    async def tell_time(self, _request: web.Request) -> web.Response:
         return web.json_response({"serverTime": time.time_ns() // 1_000_000})
 
-    app = web.Application()
-    app.router.add_get("/api/v3/time", tell_time)
+    async def tell_instruments(self, _request: web.Request) -> web.StreamResponse:
+        return self.instruments if isinstance(self.instruments, web.Response) else web.json_response(self.instruments)
+
+    async def refuse(self, *_arguments: object) -> bytes:
+        raise VenueError("binance", "not asked")
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        refusal = self.door()
+        if refusal is not None:
+            return refusal
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for _message in socket:
+            for text in self.says:
+                await socket.send_str(text)
+            if not self.says:
+                await socket.close(code=1008, message=b"not you")
+        return socket
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Venue]:
+    venue, app = Venue(), web.Application()
+    app.router.add_get("/api/v3/time", venue.tell_time)
+    app.router.add_get("/api/v3/exchangeInfo", venue.tell_instruments)
+    app.router.add_get("/stream", venue.stream)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield "{}:{}".format(*runner.addresses[0][:2])
+    venue.address = "{}:{}".format(*runner.addresses[0][:2])
+    yield venue
     await runner.cleanup()
+
+
+@pytest.fixture
+def venue(server: Venue) -> str:
+    """Its `host:port`."""
+    return server.address
 
 
 def closed_port() -> str:
@@ -89,11 +133,89 @@ async def look(tmp_path: Path, *overrides: str, path: Path | None = None) -> dic
 
 async def test_a_good_machine(tmp_path: Path, venue: str) -> None:
     found = await look(tmp_path, f"REST_URL=http://{venue}", f"WS_URL=ws://{venue}")
-    for name in ("python", "config", "open files", "folder", "recorder", "binance REST", "binance streams"):
+    for name in ("python", "config", "open files", "folder", "recorder", "binance REST", "binance symbols", "binance streams"):
         assert {check.state for check in found[name]} == {State.OK}, name
     assert found["clock"][0].state is not State.FAILED
     assert not (tmp_path / "data").exists(), "looking changes nothing"
     json.dumps([check.name for checks in found.values() for check in checks])
+
+
+async def seen(tmp_path: Path, venue: Venue, *overrides: str) -> dict[str, list[Check]]:
+    return await look(tmp_path, f"REST_URL=http://{venue.address}", f"WS_URL=ws://{venue.address}", *overrides)
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [(451, "does not serve"), (403, "does not serve"), (429, "too many requests"), (200, "not the venue"), (503, "in trouble")],
+)
+async def test_what_the_server_says_instead_of_a_handshake_is_shown(tmp_path: Path, server: Venue, status: int, advice: str) -> None:
+    server.door = lambda: web.Response(status=status, text="<html>\x1bService unavailable from a restricted location")
+    (check,) = (await seen(tmp_path, server))["binance streams"]
+    assert check.state is State.FAILED
+    assert f"HTTP {status}" in check.found
+    assert f"ws://{server.address}" in check.found
+    assert "restricted location" in check.found
+    assert check.found.isprintable()
+    assert advice in (check.advice or "")
+
+
+@pytest.mark.parametrize(
+    ("says", "said"),
+    [
+        (('{"error":{"code":2,"msg":"Invalid request"},"id":1}',), "refused with"),
+        (("<html>hello",), "it sent <html>hello"),
+        ((), "1008 not you"),
+    ],
+)
+async def test_a_subscription_that_brings_nothing_is_told(tmp_path: Path, server: Venue, says: tuple[str, ...], said: str) -> None:
+    server.says = says
+    (check,) = (await seen(tmp_path, server))["binance streams"]
+    assert check.state is State.FAILED
+    assert said in check.found
+
+
+async def test_symbols_are_held_against_the_venues_list(tmp_path: Path, server: Venue) -> None:
+    checks = (await seen(tmp_path, server, "SYMBOLS=BTCUSDT,ETHUSD,OLDUSDT,XXXXXX"))["binance symbols"]
+    assert [(check.state, check.found.split()[-1]) for check in checks] == [
+        (State.FAILED, "ETHUSD"),
+        (State.WARNING, "TRADING"),
+        (State.FAILED, "XXXXXX"),
+    ]
+    assert checks[0].advice == "did you mean ETHUSDT?"
+
+
+async def test_all_is_looked_up(tmp_path: Path, server: Venue) -> None:
+    (check,) = (await seen(tmp_path, server, "SYMBOLS=ALL"))["binance symbols"]
+    assert (check.state, check.found) == (State.OK, "BTCUSDT, ETHUSDT: known, and trading")
+
+
+@pytest.mark.parametrize("status", [200, 451])
+async def test_a_list_that_is_none_is_shown(tmp_path: Path, server: Venue, status: int) -> None:
+    server.instruments = web.Response(text="<html>log in first", status=status)
+    (check,) = (await seen(tmp_path, server))["binance REST"]
+    assert check.state is State.FAILED
+    assert server.address in check.found or str(status) in check.found
+    assert "log in first" in check.found
+
+
+async def test_a_proxy_is_told(tmp_path: Path, server: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://user:hush@proxy.example:3128")
+    assert "binance proxy" not in await seen(tmp_path, server), "this machine is reached directly"
+    host = "10.255.255.1:9"
+    monkeypatch.setattr("hoga.app.venue_check._REST_S", 0.1)
+    monkeypatch.setattr("hoga.app.venue_check._CONNECT_S", 0.1)
+    monkeypatch.setattr("hoga.app.venue_check.fetch", server.refuse)
+    found = await look(tmp_path, f"REST_URL=http://{host}", f"WS_URL=ws://{host}")
+    (check,) = found["binance proxy"]
+    assert check.found == f"http://{host} and ws://{host} through http://proxy.example:3128 (HTTP_PROXY)"
+    monkeypatch.setenv("HTTP_PROXY", "socks5://proxy.example")
+    (check,) = (await look(tmp_path, f"REST_URL=http://{host}", f"WS_URL=ws://{host}"))["binance proxy"]
+    assert check.state is State.FAILED
+
+
+async def test_what_a_classic_file_says_otherwise_is_a_warning(tmp_path: Path, server: Venue) -> None:
+    checks = (await seen(tmp_path, server, "LATENCY_THRESHOLD_SEC=1"))["config"]
+    assert [check.state for check in checks] == [State.OK, State.WARNING]
 
 
 async def test_no_network_is_reported(tmp_path: Path) -> None:
@@ -122,14 +244,14 @@ async def test_a_rest_that_is_none_is_reported(tmp_path: Path, venue: str) -> No
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     found = await look(tmp_path, "REST_URL=http://{}:{}".format(*runner.addresses[0][:2]), f"WS_URL=ws://{venue}")
     await runner.cleanup()
-    assert "no server time" in found["binance REST"][0].found
+    assert "no server time: <html>" in found["binance REST"][0].found
 
 
 async def test_a_bad_configuration_is_one_failed_line_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def none(*_arguments: object) -> list[Check]:
         return []
 
-    monkeypatch.setattr("hoga.app.doctor._examine_endpoints", none)
+    monkeypatch.setattr("hoga.app.doctor.examine_venue", none)
     path = tmp_path / "hoga.conf"
     path.write_text("NOPE = 1\nTIMEOUT = x\n")
     found = await look(tmp_path, path=path)

@@ -222,3 +222,25 @@ def test_lines_of_several_processes_end_in_one_file(tmp_path: Path) -> None:
     for child in range(3):
         mine = [line.split(" ", 1)[1] for line in lines if f" child{child} " in line]
         assert mine == [f"WARNING child{child} line {n} n={n} path=p" for n in range(50)]
+
+
+def test_without_a_system_of_ours_the_fields_are_in_the_text(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="hoga"):
+        get_log("hub").warning("no snapshot of a book", symbol="KRW-BTC", why="no answer", percent="100%s")
+        get_log("hub").info("nothing to add")
+    assert [record.getMessage() for record in caplog.records] == [
+        'no snapshot of a book symbol=KRW-BTC why="no answer" percent=100%s',
+        "nothing to add",
+    ]
+    try:
+        raise LookupError("lost")
+    except LookupError as fault:
+        get_log("hub").failure("a consumer failed", fault, component="chart-1")
+    assert caplog.records[-1].getMessage() == "a consumer failed component=chart-1"
+
+
+def test_with_one_they_are_told_once(start: Callable[..., LogSystem]) -> None:
+    system = start(console=False)
+    get_log("hub").warning("no snapshot of a book", symbol="KRW-BTC")
+    system.close()
+    assert system.recent[-1].endswith("hub no snapshot of a book symbol=KRW-BTC")

@@ -9,54 +9,33 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import ssl
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import msgspec
 from filelock import FileLock, Timeout
 
+from hoga.app.checks import Check, State
 from hoga.app.config import Config, VenueConfig, load_config
+from hoga.app.venue_check import examine_venue, read_venue_time
 from hoga.archive.journal import JOURNAL_DIR
 from hoga.archive.life import LOCK_FILE
-from hoga.core.errors import ConfigError, HogaError, WireFault
+from hoga.core.errors import ConfigError
 from hoga.runtime.clock import ClockReading, measure_clock
 from hoga.runtime.loop import loop_name
 from hoga.venues.registry import VENUES
 
 __all__ = ["Check", "State", "examine", "judge_clock", "judge_disk_speed", "judge_open_files", "judge_python", "judge_space"]
 
-_CONNECT_TIMEOUT_S = 5.0
 _CLOCK_GOOD_MS = 50.0
 _CLOCK_BAD_MS = 500.0
 _FILES_WANTED = 1024
 _SPACE_COMFORT_MB = 5_000
 _PROBE_BYTES = 64 * 1024
 _PROBE_WRITES = 32
-_HTTP_OK = 200
-
-
-class State(StrEnum):
-    """`warning` is worth reading; only `failed` makes the exit status 1."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-
-
-class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the report. `advice` is None where nothing is to be done."""
-
-    name: str
-    state: State
-    found: str
-    advice: str | None = None
 
 
 async def examine(path: Path | None, *, overrides: list[str], environ: Mapping[str, str], data_dir: Path | None) -> list[Check]:
@@ -69,7 +48,7 @@ async def examine(path: Path | None, *, overrides: list[str], environ: Mapping[s
         checks.append(_examine_folder(folder))
     for venue in venues:
         checks += [_examine_lock(venue), _examine_space(venue), _examine_speed(venue)]
-    endpoints = await asyncio.gather(*(_examine_endpoints(venue) for venue in venues))
+    endpoints = await asyncio.gather(*(examine_venue(venue) for venue in venues))
     checks.append(judge_clock(await _measure(venues)))
     return checks + [check for venue_checks in endpoints for check in venue_checks]
 
@@ -150,7 +129,10 @@ def _examine_config(
         ]
         return load_config(None, overrides=[], environ={}, data_dir=data_dir), checks
     found = f"{config.path or 'defaults'}: good; records {', '.join(config.active_venues)}"
-    return config, [Check(name="config", state=State.OK, found=found)]
+    notes = [
+        Check(name="config", state=State.WARNING, found=str(note), advice="write it as it is read, and be sure") for note in config.notes
+    ]
+    return config, [Check(name="config", state=State.OK, found=found), *notes]
 
 
 def _examine_open_files() -> Check:
@@ -216,79 +198,7 @@ def _examine_speed(venue: VenueConfig) -> Check:
 
 async def _measure(venues: list[VenueConfig]) -> ClockReading:
     for venue in venues:
-        if _tells_time(venue):
-            return await measure_clock(venue=venue.venue, venue_time=lambda venue=venue: _venue_time_ns(venue))  # type: ignore[misc]
+        spec = VENUES[venue.venue]
+        if spec.rest.time is not None and spec.server_time_ms is not None:
+            return await measure_clock(venue=venue.venue, venue_time=lambda venue=venue: read_venue_time(venue))  # type: ignore[misc]
     return await measure_clock()
-
-
-async def _examine_endpoints(venue: VenueConfig) -> list[Check]:
-    urls = dict.fromkeys(venue.ws_url.replace("{port}", str(port)) for port in venue.ports)
-    return [await _examine_rest(venue), *await asyncio.gather(*(_examine_ws(venue, url) for url in urls))]
-
-
-async def _examine_rest(venue: VenueConfig) -> Check:
-    name, began = f"{venue.venue} REST", time.perf_counter()
-    try:
-        if _tells_time(venue):
-            await _venue_time_ns(venue)
-        else:
-            await _connect(venue, venue.rest_url)
-    except (OSError, TimeoutError, HogaError) as error:
-        return _unreachable(name, venue.rest_url, error, "REST_URL")
-    return Check(name=name, state=State.OK, found=f"{venue.rest_url} answers in {(time.perf_counter() - began) * 1e3:.0f} ms")
-
-
-async def _examine_ws(venue: VenueConfig, url: str) -> Check:
-    name, began = f"{venue.venue} streams", time.perf_counter()
-    try:
-        await _connect(venue, url)
-    except (OSError, TimeoutError) as error:
-        return _unreachable(name, url, error, "WS_URL")
-    return Check(name=name, state=State.OK, found=f"{url} connects in {(time.perf_counter() - began) * 1e3:.0f} ms")
-
-
-def _unreachable(name: str, url: str, error: Exception, key: str) -> Check:
-    why = f"no answer within {_CONNECT_TIMEOUT_S:g} s" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
-    return Check(name=name, state=State.FAILED, found=f"{url}: {why}", advice=f"look at the network, the firewall, and {key}")
-
-
-def _tls(venue: VenueConfig, url: str) -> ssl.SSLContext | None:
-    if urlsplit(url).scheme not in ("wss", "https"):
-        return None
-    context = ssl.create_default_context()
-    if venue.tls_ca is not None:
-        context.load_verify_locations(venue.tls_ca)
-    return context
-
-
-async def _connect(venue: VenueConfig, url: str) -> None:
-    parts, context = urlsplit(url), _tls(venue, url)
-    port = parts.port or (443 if context else 80)
-    async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-        _, writer = await asyncio.open_connection(parts.hostname, port, ssl=context)
-        writer.close()
-
-
-def _tells_time(venue: VenueConfig) -> bool:
-    spec = VENUES.get(venue.venue)
-    return spec is not None and spec.rest.time is not None and spec.server_time_ms is not None
-
-
-async def _venue_time_ns(venue: VenueConfig) -> int:
-    import aiohttp
-
-    spec, url = VENUES[venue.venue], venue.rest_url.replace("{port}", str(venue.ports[0]))
-    assert spec.server_time_ms is not None, "asked of venues that tell the time only"
-    timeout = aiohttp.ClientTimeout(total=_CONNECT_TIMEOUT_S)
-    try:
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            answer = await session.get(f"{url}{spec.rest.time}", ssl=_tls(venue, url) or True)
-            body = await answer.read()
-            if answer.status != _HTTP_OK:
-                raise WireFault(venue.venue, f"HTTP {answer.status}")
-            return spec.server_time_ms(body) * 1_000_000
-    except aiohttp.ClientError as error:
-        why = getattr(error, "os_error", error)
-        raise WireFault(venue.venue, str(why) or type(error).__name__) from error
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise WireFault(venue.venue, "an answer that is no server time") from error

@@ -69,16 +69,28 @@ class Log:
     def failure(self, event: str, error: BaseException, **fields: object) -> None:
         """An ERROR line with `error` and where it came from, for the supervised places that catch everything."""
         if self._logger.isEnabledFor(logging.ERROR):
-            self._logger.error(event, exc_info=error, extra={FIELDS: fields})
+            self._logger.error(_whole(event, fields), exc_info=error, extra={FIELDS: fields})
 
     def _put(self, level: int, event: str, fields: dict[str, object]) -> None:
         if self._logger.isEnabledFor(level):
-            self._logger.log(level, event, extra={FIELDS: fields})
+            self._logger.log(level, _whole(event, fields), extra={FIELDS: fields})
 
 
 def get_log(room: str) -> Log:
-    """The log of a room: `get_log("feed")`. Works before `setup_logging`; lines then go where `logging` sends them."""
+    """The log of a room: `get_log("feed")`. Works without `setup_logging`; lines then go where `logging` sends them, with
+    their fields in the text."""
     return Log(room)
+
+
+_running: set[LogSystem] = set()
+"""The systems that take the fields of a line apart from its text."""
+
+
+def _whole(event: str, fields: dict[str, object]) -> str:
+    """What a handler that knows nothing of fields shows: all of it. A system of ours takes the fields by themselves."""
+    if _running or not fields:
+        return event
+    return " ".join([event, *(f"{name}={_value(value)}" for name, value in fields.items())])
 
 
 def format_text(record: logging.LogRecord) -> str:
@@ -143,12 +155,14 @@ class LogSystem:
         logging.getLogger(_ROOT).setLevel(self._level)
         logging.captureWarnings(True)
         self._listener.start()
+        _running.add(self)
 
     def close(self) -> None:
         """Write what is queued, close the file; later lines go where they went before `start`. May be called twice."""
         if self._closed:
             return
         self._closed = True
+        _running.discard(self)
         root = logging.getLogger()
         if self._entrance in root.handlers:
             root.handlers, level = self._before
