@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hoga.archive.verify import verify
+from hoga.core.errors import ArchiveBusy
 from hoga.core.streams import Stream
 from tests.recorder.lives import Lives
-from tests.recorder.workbench import agg_trade, book, stream
+from tests.recorder.workbench import Bench, agg_trade, book, stream
 
 BOOK, TRADE = stream("BTCUSDT", "depth20@100ms"), stream("BTCUSDT", "aggTrade")
 ETH = stream("ETHUSDT", "aggTrade")
@@ -115,3 +117,18 @@ async def test_what_a_stop_could_not_seal_is_sealed_by_the_next_start(lives: Liv
     assert lives.gaps(TRADE) == [(1, 11, "shutdown", 0)]
     assert [line["a"] for line in lives.archive.lines("BTCUSDT", "execution")] == [1, 2, 3, 4]
     check_good(lives)
+
+
+async def test_removing_the_lock_by_hand_lets_no_second_recorder_in(tmp_path: Path, monkeypatch: Any) -> None:
+    first, second = Bench(tmp_path, ALL, monkeypatch).start(), Bench(tmp_path, ALL, monkeypatch)
+    (first.recorder.config.journal_folder / ".lock").unlink()
+    with pytest.raises(ArchiveBusy, match="another hoga is recording here"):
+        second.recorder.acquire()
+    assert not first.recorder.check_lock()
+    assert first.recorder.check_lock()
+    shutil.rmtree(first.recorder.config.journal_folder)
+    second.recorder.acquire()
+    with pytest.raises(ArchiveBusy, match="another hoga records there now"):
+        first.recorder.check_lock()
+    second.recorder.release()
+    await first.stop()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import struct
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
-from hoga.runtime.page import VERSION, PageReader, PageWriter, page_path
+from hoga.runtime.page import VERSION, PageReader, PageWriter, page_path, remove_orphans
 from hoga.runtime.snapshot import PageState
 
 
@@ -117,6 +120,35 @@ def test_a_reader_beside_a_fast_writer_never_sees_a_mixture(path: Path) -> None:
         thread.join()
         reader.close()
         writer.close()
+
+
+_KILLED = """
+import os, sys
+from pathlib import Path
+from hoga.runtime.page import PageWriter
+PageWriter(Path(sys.argv[1]), slot_bytes=100).publish(b"last")
+os._exit(9)
+"""
+
+
+def test_the_next_writer_removes_the_pages_of_those_that_were_killed_and_no_others(tmp_path: Path) -> None:
+    name = "hoga-0123456789abcdef"
+    killed, living, foreign, half = (tmp_path / f"{name}{end}" for end in (".run", ".dashboard", ".log", ".run.k3x9"))
+    other = PageWriter(living, slot_bytes=100)
+    subprocess.run([sys.executable, "-c", _KILLED, str(killed)], check=False)
+    half.write_bytes(killed.read_bytes())
+    foreign.write_bytes(killed.read_bytes())
+    short = tmp_path / "hoga-fedcba9876543210.run"
+    short.write_bytes(b"HOGA")
+    hub = socket.socket(socket.AF_UNIX)
+    hub.bind(str(killed.with_suffix(".hub")))
+    hub.close()
+    assert killed.exists()
+    writer = PageWriter(tmp_path / "hoga-1111111111111111.run", slot_bytes=100)
+    assert {path.name for path in tmp_path.iterdir()} == {living.name, foreign.name, short.name, writer.path.name}
+    writer.close()
+    other.close()
+    assert remove_orphans(tmp_path / "nowhere") == []
 
 
 def test_one_folder_has_one_page(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from hoga.app.config import Config
+from hoga.archive.layout import unwritable
 from hoga.core.errors import ConfigError, ConfigMistake
 
 __all__ = ["FILES_NEEDED", "check_machine"]
@@ -94,10 +95,7 @@ def _why_not(folder: Path) -> str | None:
 def _name_mistakes(config: Config) -> list[ConfigMistake]:
     mistakes = []
     for name in config.active_venues:
-        for symbol in config.venue(name).symbols:
-            try:
-                os.fsencode(symbol)
-            except UnicodeEncodeError:
-                found = f"{symbol!a}, which a file cannot be named in this locale ({sys.getfilesystemencoding()})"
-                mistakes.append(ConfigMistake(f"[{name}]", None, "SYMBOLS", found, "a UTF-8 locale, or PYTHONUTF8=1 in the environment"))
+        for symbol in unwritable(config.venue(name).symbols, sys.getfilesystemencoding()):
+            found = f"{symbol!a}, which a file cannot be named in this locale ({sys.getfilesystemencoding()})"
+            mistakes.append(ConfigMistake(f"[{name}]", None, "SYMBOLS", found, "a UTF-8 locale, or PYTHONUTF8=1 in the environment"))
     return mistakes

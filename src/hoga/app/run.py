@@ -80,6 +80,7 @@ class Run:
 def _register(venue: VenueRun, shutdown: ShutdownManager) -> None:
     """Say how to stop: intake, then disk, then seal, then give the folder back."""
     name = venue.config.venue
+    venue.on_lost = shutdown.request
     shutdown.add(Phase.INTAKE, f"{name} connections", venue.stop_intake)
     shutdown.add(Phase.DRAIN, f"{name} journals", venue.drain)
     shutdown.add(Phase.SEAL, f"{name} segments", _bound(venue.seal))

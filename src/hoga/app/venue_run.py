@@ -16,7 +16,7 @@ from hoga.app.instruments import fetch, keep, kept_path
 from hoga.app.streams import plan_streams
 from hoga.archive.life import LifeFile, read_last_life
 from hoga.archive.recover import Recovered, recover_folder
-from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake, VenueError, WireFault
+from hoga.core.errors import ArchiveBusy, ArchiveError, ConfigError, ConfigMistake, VenueError, WireFault
 from hoga.core.times import SECOND_NS, day_of
 from hoga.feed.feed import Feed
 from hoga.feed.sink import FeedConfig
@@ -72,6 +72,7 @@ class VenueRun:
     """Records one venue. `label` goes before the connections' names (`simulated-` in the demo).
 
     `writer_stats` and `tick_spread` are of the last second; `on_lags` is given the second's lags, which nobody else sees.
+    `on_lost(why)` is told when the folder is another recorder's: this one must stop.
     """
 
     def __init__(self, config: VenueConfig, pool: WorkerPool, *, label: str = "") -> None:
@@ -113,6 +114,7 @@ class VenueRun:
         self.writer_stats = self.recorder.writer.stats()
         self.tick_spread: Spread | None = None
         self.on_lags: Callable[[tuple[int, ...]], None] = lambda lags: None
+        self.on_lost: Callable[[str], None] = lambda why: None
 
     def _from_thread(self, call: Callable[..., object], *args: object) -> None:
         try:
@@ -224,6 +226,7 @@ class VenueRun:
             _log.warning(event, symbol=move.symbol, median_ms=round(move.median_ns / 1e6, 1), mode=self.config.latency_gate)
 
     async def _check_disk(self) -> None:
+        await self._check_lock()
         was = self.recorder.disk_full
         spare = await asyncio.to_thread(self.recorder.check_disk)
         if self.recorder.disk_full is not was:
@@ -235,6 +238,18 @@ class VenueRun:
                     reserve_mb=self.config.disk_reserve_mb,
                     hint="free space; it resumes by itself",
                 )
+
+    async def _check_lock(self) -> None:
+        """Somebody may tidy up by hand: without its lock a second recorder would seal what this one is writing."""
+        try:
+            if not await asyncio.to_thread(self.recorder.check_lock):
+                folder = self.recorder.config.journal_folder
+                _log.error(
+                    "the lock of the folder was removed", folder=str(folder), note="it is held again", hint="do not remove it by hand"
+                )
+        except ArchiveBusy as fault:
+            _log.error("the folder is another recorder's now", why=str(fault), hint="two must not record into one folder: this one stops")
+            self.on_lost(str(fault))
 
     async def _measure_clock(self) -> None:
         self.clock = await self._read_clock()

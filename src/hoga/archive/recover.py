@@ -16,12 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from hoga.archive.durable import TEMPORARY_SUFFIX, unlink, write_file
 from hoga.archive.join import join_parts, waiting_parts
 from hoga.archive.journal import JOURNAL_DIR, JournalHeader, JournalName, journal_name, parse_journal_name, read_header
-from hoga.archive.life import LOCK_FILE, LifeFile, StreamEnd, read_last_life
+from hoga.archive.life import LifeFile, StreamEnd, read_last_life
+from hoga.archive.lock import FolderLock
 from hoga.archive.seal import SealJob, SealResult, discard_journals, seal_and_keep, why_of
 from hoga.core.errors import ArchiveBusy
 from hoga.core.ledger import Reason
@@ -53,11 +53,14 @@ def recover(path: Path, *, now_ns: int, progress: Callable[[str], None] = lambda
     """Recover everything at or below `path`. Raises ArchiveBusy when a recorder is at work there."""
     total = Recovered()
     for folder in find_journals(path):
-        lock = FileLock(folder / LOCK_FILE)
+        lock = FolderLock(folder)
         try:
-            lock.acquire(timeout=0)
-        except Timeout as fault:
-            raise ArchiveBusy(folder, "a recorder is at work here", hint="it has recovered at its start; there is nothing to do") from fault
+            taken = lock.acquire()
+        except OSError as fault:
+            total.failed.append((str(folder), f"cannot be locked: {fault.strerror}"))
+            continue
+        if not taken:
+            raise ArchiveBusy(folder, "a recorder is at work here", hint="it has recovered at its start; there is nothing to do")
         try:
             part = recover_folder(folder, now_ns=now_ns, progress=progress)
         except Exception as fault:  # noqa: BLE001  # the supervised place of each folder: told by name, and the others are recovered

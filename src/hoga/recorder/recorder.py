@@ -17,11 +17,12 @@ from time import time_ns
 from typing import NamedTuple
 
 import msgspec
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from hoga._version import __version__
 from hoga.archive.journal import JOURNAL_DIR, ClockNote, CountsNote, JournalHeader, LatencyNote, LegNote, LiveNote, Note, StreamEntry
 from hoga.archive.life import LOCK_FILE, LastLife, StreamEnd, whole_session
+from hoga.archive.lock import FolderLock
 from hoga.archive.seal import ASIDE_KIND
 from hoga.core.errors import ArchiveBusy, ArchiveError
 from hoga.core.ledger import Gap, Reason
@@ -124,7 +125,7 @@ class Recorder:
         self.spec = spec
         self.config = config
         self.session = f"{time_ns():x}"
-        self._lock = FileLock(config.journal_folder / LOCK_FILE)
+        self._lock = FolderLock(config.journal_folder)
         self.writer = JournalWriter(fsync_interval_s=config.fsync_interval_s, on_closed=on_closed, on_fault=on_fault)
         self.lateness = Lateness(config.latency, told=self._tell_latency)
         self.lanes: list[Lane] = []
@@ -198,13 +199,30 @@ class Recorder:
         try:
             for directory in {folder, *self.config.directories.values()}:
                 directory.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
-        except Timeout as fault:
-            owner = owner_of_lock(folder / LOCK_FILE)
-            who = "another hoga is recording here" + (f" (process {owner})" if owner is not None else "")
-            raise ArchiveBusy(folder, who, hint="stop it first, or give this one its own --data") from fault
+            taken = self._lock.acquire()
         except OSError as fault:
             raise ArchiveError(folder, f"cannot be written: {fault.strerror}", hint="check the folder's owner and permissions") from fault
+        if not taken:
+            raise self._busy("another hoga is recording here")
+
+    def check_lock(self) -> bool:
+        """Whether the folder is still ours, as it was; False when somebody had removed its lock, and it was taken anew. May block.
+
+        Raises ArchiveBusy when somebody else has taken it meanwhile, ArchiveError when it cannot be taken.
+        """
+        folder = self.config.journal_folder
+        try:
+            return self._lock.check()
+        except Timeout as fault:
+            raise self._busy("the folder was removed, and another hoga records there now") from fault
+        except OSError as fault:
+            raise ArchiveError(folder, f"its lock cannot be looked at: {fault.strerror}") from fault
+
+    def _busy(self, what: str) -> ArchiveBusy:
+        folder = self.config.journal_folder
+        owner = owner_of_lock(folder) or owner_of_lock(folder / LOCK_FILE)
+        who = what + (f" (process {owner})" if owner is not None else "")
+        return ArchiveBusy(folder, who, hint="stop it first, or give this one its own --data")
 
     def start(self, last_life: LastLife | None) -> None:
         """Begin to record. `last_life`: how each stream ended before; the time since is a gap."""

@@ -8,7 +8,8 @@ All numbers are little-endian. The writer fills the slot that is not the newest,
 turn; slot = turn & 1. A reader copies the newest slot and checks turn and checksum, so a half-written slot is never
 taken for a whole one. The file's space is written out before it is mapped: a full disk cannot strike later.
 
-A page belongs to one run. A new writer puts a new file in its place; a reader that follows the name finds it.
+A page belongs to one run. A new writer puts a new file in its place; a reader that follows the name finds it. A writer holds
+a lock on its file as long as it lives; whoever starts removes the pages of those that were killed (`remove_orphans`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ import contextlib
 import hashlib
 import mmap
 import os
+import re
+import stat
 import struct
+import sys
 import tempfile
 from pathlib import Path
 from time import monotonic_ns
@@ -27,7 +31,12 @@ from isal import isal_zlib
 
 from hoga.runtime.snapshot import PageState
 
-__all__ = ["VERSION", "PageRead", "PageReader", "PageWriter", "page_path"]
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is open cannot be removed anyway
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["VERSION", "PageRead", "PageReader", "PageWriter", "page_path", "remove_orphans"]
 
 VERSION = 1
 MAGIC = b"HOGAPAGE"
@@ -38,6 +47,7 @@ _TURN_AT = 24
 _SLOT = struct.Struct("<QQII")
 _FIRST = 64
 _TRIES = 4
+_NAME = re.compile(r"hoga-[0-9a-f]{16}\.(?:run|dashboard)(?:\..+)?")
 
 
 class PageRead(msgspec.Struct, frozen=True):
@@ -61,6 +71,41 @@ def page_path(data_dir: Path, *, part: str = "run", environ_dir: str | None = No
     return folder / f"hoga-{digest}.{part}"
 
 
+def remove_orphans(folder: Path) -> list[Path]:
+    """Remove the pages in `folder` whose writers are gone, and the sockets that lie beside them; gives what was removed.
+
+    A writer that lives holds its page's lock, in whatever container it is; one of an earlier version held none, and is told by its
+    process id. Never raises.
+    """
+    removed: list[Path] = []
+    with contextlib.suppress(OSError):
+        for path in sorted(folder.iterdir()):
+            if _NAME.fullmatch(path.name) and _is_orphan(path):
+                for gone in (path, path.with_suffix(".hub")) if path.suffix == ".run" else (path,):
+                    with contextlib.suppress(OSError):
+                        if gone == path or stat.S_ISSOCK(gone.stat().st_mode):
+                            gone.unlink()
+                            removed.append(gone)
+    return removed
+
+
+def _is_orphan(path: Path) -> bool:
+    if sys.platform == "win32":
+        return False  # there it is nobody's memory
+    try:
+        with path.open("r+b") as file:
+            head = file.read(_HEAD.size)
+            if len(head) < _HEAD.size or not head.startswith(MAGIC):
+                return False
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.kill(_HEAD.unpack(head)[3], 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:
+        pass  # it is held, or not ours to look at
+    return False
+
+
 class PageWriter:
     """The writing end. `publish` returns at once and never raises; what did not fit is counted in `refused`.
 
@@ -72,9 +117,13 @@ class PageWriter:
         self.turn = 0
         self.refused = 0
         self._slot_bytes = slot_bytes
+        remove_orphans(path.parent)
         size = _FIRST + 2 * (_SLOT.size + slot_bytes)
         fd, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+        self._held = os.dup(fd)
         try:
+            if fcntl is not None:
+                fcntl.flock(self._held, fcntl.LOCK_SH)
             with os.fdopen(fd, "r+b") as file:
                 file.write(_HEAD.pack(MAGIC, VERSION, slot_bytes, os.getpid(), 0).ljust(_FIRST, b"\0"))
                 file.write(bytes(size - _FIRST))
@@ -82,6 +131,7 @@ class PageWriter:
                 self._map = mmap.mmap(file.fileno(), size)
             Path(name).replace(path)
         except BaseException:
+            os.close(self._held)
             with contextlib.suppress(OSError):
                 Path(name).unlink()
             raise
@@ -108,6 +158,9 @@ class PageWriter:
             if self.path.stat().st_ino == self._inode:
                 self.path.unlink()
         self._map.close()
+        if self._held >= 0:
+            os.close(self._held)
+            self._held = -1
 
 
 class PageReader:
