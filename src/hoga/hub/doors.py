@@ -1,8 +1,9 @@
 """hub.doors: where frames of one stream come in: stamped with their connection's epoch, told from duplicates, made events.
 
 With one leg every frame is new but perhaps the first, which may repeat what the last life ended with. While two legs
-bring the stream (a handover) each frame is taken from whichever brings it first; where ids only grow, one that is
-older than what was handed out already is dropped, so that a book never goes backwards.
+bring the stream (a handover), and until the one that remains is beyond what the other brought, each frame is taken from
+whichever brings it first; where ids only grow, a book that is older than what was handed out already is dropped, so that
+it never goes backwards. Ids are compared among lives that overlap, never with those of a life before.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ class Door:
     __slots__ = (
         "_decode",
         "_epochs",
+        "_floor",
         "_id",
         "_legs",
         "_make",
         "_marks",
+        "_ordered",
         "_route",
         "_size",
         "_split",
@@ -70,6 +73,8 @@ class Door:
         self._whole = not spec.wrapped
         self._size = len(self.frame_key)
         self._split = spec.split
+        self._ordered = channel.ordered and channel.last_key is not None
+        self._floor = -1
         self._states = channel.data_type in _STATES and channel.ordered and channel.last_key is not None
         self._id = None if channel.last_key is None else re.compile(rb'"%b"\s*:\s*(\d+)' % re.escape(channel.last_key.encode()))
         self._legs: set[tuple[str, int]] = set()
@@ -78,16 +83,24 @@ class Door:
 
     def opening(self, conn: str, epoch: int) -> None:
         """A leg that will bring this stream is being made."""
+        if self.last_event is not None:
+            mark = self._mark(self.last_event.payload)
+            if not self._marks:
+                self._marks.append(mark)
+            if self._legs and self._ordered:
+                self._floor = max(self._floor, mark)
         self._legs.add((conn, epoch))
-        if self.last_event is not None and not self._marks:
-            self._marks.append(self._mark(self.last_event.payload))
 
     def closed(self, conn: str, epoch: int) -> None:
-        """A leg is over."""
+        """A leg is over. One that remains may have been the slower: what the other brought is remembered until it is beyond that."""
         self._legs.discard((conn, epoch))
         self.came.discard((conn, epoch))
-        if len(self._legs) <= 1:
-            self._marks.clear()
+        if not self._legs:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._marks.clear()
+        self._floor = -1
 
     def taker(self, conn: str, epoch: int) -> Take:
         """What takes this stream's frames of one leg."""
@@ -137,19 +150,19 @@ class Door:
 
     def _mark(self, payload: bytes) -> int:
         hit = self._id.search(payload) if self._id is not None else None
-        return hash(payload) if hit is None else int(hit[1])
+        return -2 - abs(hash(payload)) if hit is None else int(hit[1])  # below 0: no id, only told from others
 
     def _is_new(self, payload: bytes, legs: int) -> bool:
         marks = self._marks
         mark = self._mark(payload)
-        if mark in marks:
+        if mark in marks or 0 <= mark <= self._floor:
             self.duplicates += 1
             return False
-        if legs <= 1:
-            marks.clear()
-        elif self._states and mark < marks[-1]:
+        if self._states and 0 <= mark < marks[-1] and (legs > 1 or len(marks) > 1):
             self.stale += 1
             return False
+        if legs <= 1:
+            self._forget()
         return True
 
     def __repr__(self) -> str:
