@@ -160,7 +160,8 @@ class Bench:
 
     def connect(self, *streams: Stream, conn: str = "binance-1", epoch: int = 1) -> int:
         number, _ = self.recorder.open_leg(conn, epoch, list(streams or self.streams))
-        self.recorder.leg_live(number, self.now)
+        self.recorder.leg_opened(number, self.now)
+        self.recorder.leg_live(number, self.now, [stream.name for stream in streams or self.streams])
         return number
 
     def cut(self, number: int, *, alive_ns: int | None = None, reason: Reason = Reason.DISCONNECT) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from hoga.core.market import Book, Delta, Liquidation, MarkPrice, Quote, Side, Ticker, Trade
 from hoga.venues.registry import VENUES
-from hoga.venues.spec import VenueSpec
+from hoga.venues.spec import Answer, VenueSpec
 
 SPOT, USDM, UPBIT = VENUES["binance"], VENUES["binance-usdm"], VENUES["upbit"]
 SYMBOL = {"binance": "BTCUSDT", "binance-usdm": "BTCUSDT", "upbit": "KRW-BTC"}
@@ -50,7 +50,7 @@ def test_what_is_no_channel_or_symbol_says_so(spec: VenueSpec) -> None:
 @pytest.mark.parametrize("garbage", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"stream":1}', b'{"type":"trade"}', b"{}" * 100])
 def test_garbage_is_no_data_frame_and_never_raises(spec: VenueSpec, garbage: bytes) -> None:
     assert spec.split(garbage) is None
-    spec.reply(garbage)
+    spec.answer(garbage)
 
 
 def test_a_frame_begins_as_its_stream_says(spec: VenueSpec) -> None:
@@ -102,9 +102,11 @@ def test_upbit_books_of_another_depth_or_level_have_a_connection_of_their_own() 
 
 
 def test_upbit_says_what_it_complains_of() -> None:
-    assert UPBIT.reply(b'{"status":"UP"}') == ""
-    assert "NO_TICKET" in (UPBIT.reply(b'{"error":{"name":"NO_TICKET","message":"x"}}') or "")
-    assert UPBIT.reply(b'{"type":"trade","code":"KRW-BTC"}') is None
+    assert UPBIT.answer(b'{"status":"UP"}') == Answer()
+    refused = UPBIT.answer(b'{"error":{"name":"NO_TICKET","message":"x"}}')
+    assert refused is not None
+    assert "NO_TICKET" in refused.complaint
+    assert UPBIT.answer(b'{"type":"trade","code":"KRW-BTC"}') is None
 
 
 def test_every_captured_upbit_frame_is_told_and_decoded(captures: Path) -> None:

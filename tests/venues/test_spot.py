@@ -15,6 +15,7 @@ from hoga.core.errors import ConfigError
 from hoga.venues.binance import SPOT
 from hoga.venues.endpoints import VENUE_DEFAULTS
 from hoga.venues.registry import VENUES
+from hoga.venues.spec import Answer
 from tests.recorder.workbench import agg_trade, book
 
 
@@ -33,7 +34,7 @@ def test_every_venue_keeps_the_shape(name: str) -> None:
             data = spec.frame_key(stream) + payload + b"}" if spec.wrapped else payload
             assert spec.split(data) == (stream.name, payload)
             assert spec.route_of(stream) in spec.connect_path(spec.route_of(stream), [stream.name])
-            assert spec.reply(data) is None
+            assert spec.answer(data) is None
             assert not spec.is_shutdown_notice(data)
             assert (described.first_key is None) == (described.last_key is None)
             assert described.last_key is not None or not described.contiguous
@@ -137,24 +138,27 @@ def test_what_is_no_data_frame_is_none(frame: bytes) -> None:
 def test_garbage_never_raises(data: bytes) -> None:
     for text in (data, b'{"stream":"' + data, b'{"stream":"x","data":' + data + b"}", b'{"id":1,"result":' + data + b"}"):
         SPOT.split(text)
-        SPOT.reply(text)
+        SPOT.answer(text)
         SPOT.is_shutdown_notice(text)
 
 
 @pytest.mark.parametrize(
     ("frame", "answer"),
     [
-        (b'{"result":null,"id":1}', ""),
-        (b'{"result":["a@b"],"id":"x"}', ""),
-        (b'{"error":{"code":2,"msg":"Invalid request"},"id":20}', '{"code":2,"msg":"Invalid request"}'),
-        (b'{"code":3,"msg":"Invalid JSON","id":null}', "3 Invalid JSON"),
+        (b'{"result":null,"id":1}', Answer(1)),
+        (b'{"result":null,"id":"17"}', Answer(17)),
+        (b'{"result":null,"error":null,"id":1}', Answer(1)),
+        (b'{"result":["a@b"],"id":"x"}', Answer(None, names=frozenset({"a@b"}))),
+        (b'{"result":false,"id":4}', Answer(4, "an odd answer: false")),
+        (b'{"error":{"code":2,"msg":"Invalid request"},"id":20}', Answer(20, '{"code":2,"msg":"Invalid request"}')),
+        (b'{"code":3,"msg":"Invalid JSON","id":null}', Answer(None, "3 Invalid JSON")),
         (b'{"stream":"x","data":{"a":1}}', None),
         (b'{"result":null}', None),
         (b"garbage", None),
     ],
 )
-def test_replies_in_both_forms(frame: bytes, answer: str | None) -> None:
-    assert SPOT.reply(frame) == answer
+def test_answers_in_both_forms(frame: bytes, answer: Answer | None) -> None:
+    assert SPOT.answer(frame) == answer
 
 
 @pytest.mark.parametrize(
@@ -183,8 +187,8 @@ def test_captured_frames_are_what_they_say(captures: Path) -> None:
         noted = json.loads(line)
         if noted["direction"] == "server" and isinstance(noted["raw"], str):
             text = noted["raw"].encode()
-            seen[noted["id"]] = (SPOT.split(text) is not None, SPOT.reply(text), SPOT.is_shutdown_notice(text))
-    assert seen["ack"] == (False, "", False)
+            seen[noted["id"]] = (SPOT.split(text) is not None, SPOT.answer(text), SPOT.is_shutdown_notice(text))
+    assert seen["ack"] == (False, Answer(1), False)
     assert seen["diff-depth"] == (True, None, False)
     assert len(seen) >= 8
 

@@ -10,7 +10,7 @@ import asyncio
 import os
 import random
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
 from pathlib import Path
 
@@ -70,13 +70,33 @@ class _LegStats(msgspec.Struct):
 
 
 class _Leg:
-    __slots__ = ("conn", "epoch", "streams", "table")
+    __slots__ = ("conn", "epoch", "live", "streams", "table")
 
     def __init__(self, conn: str, epoch: int, streams: list[Stream], table: dict[bytes, Take]) -> None:
         self.conn = conn
         self.epoch = epoch
         self.streams = streams
         self.table = table
+        self.live: set[str] = set()
+
+    def fill(self, table: dict[bytes, Take], key_of: Callable[[Stream], bytes]) -> None:
+        """Its frames are taken so; the first frame of a stream that nothing has proven yet does prove it."""
+        self.table.clear()
+        self.table.update(table)
+        for stream in self.streams:
+            key = key_of(stream)
+            if stream.name not in self.live and key in table:
+                self.table[key] = self._first_take(stream.name, key, table[key])
+
+    def _first_take(self, name: str, key: bytes, take: Take) -> Take:
+        def first(now: int, data: bytes) -> object:
+            if take(now, data):
+                return True
+            self.live.add(name)
+            self.table[key] = take
+            return None
+
+        return first
 
 
 class FeedWire:
@@ -148,10 +168,9 @@ class FeedWire:
         elif plan != connection.streams:
             for leg in self._legs.values():
                 if leg.conn == name and self._inlet is not None:
-                    table = self._inlet.joining(name, leg.epoch, plan)
                     leg.streams = plan
-                    leg.table.clear()
-                    leg.table.update(table)
+                    leg.live &= {stream.name for stream in plan}
+                    leg.fill(self._inlet.joining(name, leg.epoch, plan), self._spec.frame_key)
             connection.change(plan)
 
     def _open(self, name: str, plan: list[Stream]) -> None:
@@ -229,14 +248,30 @@ class FeedWire:
         """A connection is about to be made."""
         assert self._inlet is not None, "started before anything is wanted"
         self._next_leg += 1
-        leg = self._legs[self._next_leg] = _Leg(conn, epoch, streams, self._inlet.opening(conn, epoch, streams))
+        leg = self._legs[self._next_leg] = _Leg(conn, epoch, streams, {})
+        leg.fill(self._inlet.opening(conn, epoch, streams), self._spec.frame_key)
         return self._next_leg, leg.table
 
-    def leg_live(self, number: int, now: int) -> None:
+    def not_connected(self, streams: list[Stream], why: str) -> None:
+        """Tried again; the connection's state says so."""
+
+    def leg_opened(self, number: int, now: int) -> None:
         """It is open."""
         leg = self._legs[number]
         if self._inlet is not None:
             self._inlet.opened(leg.conn, leg.epoch)
+
+    def leg_live(self, number: int, now: int, names: Collection[str]) -> None:
+        """The venue has agreed to bring these."""
+        self._legs[number].live.update(names)
+
+    def leg_waits(self, number: int, now: int, names: Collection[str], why: str) -> None:
+        """Asked for again by its connection; nothing to do here."""
+
+    def leg_waiting(self, number: int) -> Collection[str]:
+        """Streams of the leg that were neither told live nor have come."""
+        leg = self._legs.get(number)
+        return {stream.name for stream in leg.streams} - leg.live if leg is not None else ()
 
     def close_leg(self, number: int, now: int, *, alive_ns: int, reason: Reason, close: str) -> None:
         """It is over."""
@@ -262,12 +297,16 @@ class FeedWire:
         """Who brought a frame first is not counted here."""
         return _LegStats()
 
-    def leg_lacks(self, number: int, since_ns: int) -> int:
-        """How many streams have brought frames since `since_ns`, but none on this leg."""
+    def leg_lacks(self, number: int, since_ns: int) -> list[str]:
+        """Streams that have brought frames since `since_ns`, but none on this leg."""
         leg, inlet = self._legs.get(number), self._inlet
         if leg is None or inlet is None:
-            return 0
-        return sum(1 for stream in leg.streams if inlet.received(stream)[1] >= since_ns and not inlet.has_come(stream, leg.conn, leg.epoch))
+            return []
+        return [
+            stream.name
+            for stream in leg.streams
+            if inlet.received(stream)[1] >= since_ns and not inlet.has_come(stream, leg.conn, leg.epoch)
+        ]
 
 
 class RecorderTap:

@@ -26,6 +26,7 @@ from hoga.net.proxy import ProxyMistake, proxy_for
 from hoga.net.rest import RestClient
 from hoga.net.ws import CloseInfo, open_link
 from hoga.venues.registry import VENUES
+from hoga.venues.spec import Answer
 
 __all__ = ["examine_venue", "read_venue_time"]
 
@@ -159,7 +160,7 @@ async def _first_frame(venue: VenueConfig, url: str, stream: Stream | None, ms: 
         return Check(name=name, state=State.OK, found=connected)
     try:
         link.send(spec.subscribe([stream.name], 1))
-        refused = await _until_data(spec.reply, spec.split, frames, link.closed)
+        refused = await _until_data(spec.answer, spec.split, frames, link.closed)
     finally:
         link.cut()
     if refused is None:
@@ -173,7 +174,7 @@ async def _first_frame(venue: VenueConfig, url: str, stream: Stream | None, ms: 
 
 
 async def _until_data(
-    reply: Callable[[bytes], str | None],
+    answer: Callable[[bytes], Answer | None],
     split: Callable[[bytes], object],
     frames: asyncio.Queue[bytes],
     closed: asyncio.Future[CloseInfo],
@@ -190,10 +191,10 @@ async def _until_data(
                     end = closed.result()
                     return f"the server ended the connection ({end.code} {end.reason})"
                 frame = getting.result()
-                complaint = reply(frame)
-                if complaint:
-                    return f"refused with {shown(complaint.encode())}"
-                if complaint is None:
+                said = answer(frame)
+                if said is not None and said.complaint:
+                    return f"refused with {shown(said.complaint.encode())}"
+                if said is None:
                     return None if split(frame) is not None else f"it sent {shown(frame)}"
     except TimeoutError:
         return ""

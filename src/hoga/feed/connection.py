@@ -5,7 +5,8 @@
         └──── backoff ─────┴───────────────────────────────────────┘
 
 A new leg is made before the old one is broken whenever there is warning; both feed the sink meanwhile, which takes
-each frame once. `epoch` counts the connects of this connection; frames of a closed leg go nowhere.
+each frame once. `epoch` counts the connects of this connection; frames of a closed leg go nowhere. Which streams the
+venue has agreed to, and what is asked again, is decided by `feed.subscribing`, a machine for each leg.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from hoga.core.ledger import Reason
 from hoga.core.streams import Stream
 from hoga.core.times import SECOND_NS
 from hoga.feed.sink import FeedConfig, Sink
+from hoga.feed.subscribing import Ask, Doubts, Subscribing, Verb
 from hoga.net.backoff import Backoff
 from hoga.net.budgets import refused_for_s
 from hoga.net.plan import plan_opening
@@ -45,7 +47,12 @@ _LATELY_NS = 2 * SECOND_NS
 _SILENT_MIN_S, _SILENT_MAX_S, _SILENT_INTERVALS = 10.0, 600.0, 300.0
 """Pings are answered but nothing comes: given up after 300 mean intervals, within these bounds."""
 _OVERLAP_MIN_S, _OVERLAP_MAX_S = 2.0, 10.0
-"""Two legs run side by side so long at least, and so long (or `ready_ahead_s`) at most for streams the new one lacks."""
+"""Two legs run side by side so long at least; so long (or `ready_ahead_s`) the new one has to bring all that the old one does."""
+_AGAIN_S, _AGAIN_MAX_S = 60.0, 3600.0
+"""A handover that failed, or a new connection because requests were in vain, is tried again after so long, doubling."""
+_LASTING = 10
+"""What came on the old leg and not on the new one in so many looks in a row does not merely come a moment later."""
+_TOLD_NAMES = 5
 
 
 class State(StrEnum):
@@ -74,14 +81,31 @@ class ConnectionStats(msgspec.Struct, frozen=True, kw_only=True):
     won: int
     late: int
     requests: int = 0
+    lacking: int = 0
+    """Streams that are wanted and not proven to come."""
 
 
 class _Leg:
     """One life of the connection."""
 
-    __slots__ = ("epoch", "farewell", "link", "number", "opened_at", "pinged_at", "url")
+    __slots__ = (
+        "again",
+        "asking",
+        "budgets",
+        "counts",
+        "epoch",
+        "farewell",
+        "link",
+        "number",
+        "opened_at",
+        "pinged_at",
+        "timer",
+        "url",
+    )
 
-    def __init__(self, number: int, epoch: int, link: Link, url: str) -> None:
+    def __init__(
+        self, number: int, epoch: int, link: Link, url: str, asking: Subscribing, budgets: list[Budget], counts: dict[str, int]
+    ) -> None:
         self.number = number
         self.epoch = epoch
         self.link = link
@@ -89,6 +113,11 @@ class _Leg:
         self.opened_at = monotonic()
         self.pinged_at: float | None = None
         self.farewell = ""
+        self.asking = asking
+        self.budgets = budgets
+        self.counts = counts
+        self.again: dict[str, int] = {}
+        self.timer: asyncio.TimerHandle | None = None
 
 
 class Connection:
@@ -129,9 +158,10 @@ class Connection:
         self._leg: _Leg | None = None
         self._open: list[_Leg] = []
         self._wake = asyncio.Event()
-        self._subscribed: list[str] = []
-        self._changed = False
-        self._frames, self._frames_long = self._budgets()
+        self._doubts = Doubts()
+        self._asking: dict[int, Subscribing] = {}
+        self._anew, self._anew_at, self._anew_pause_s = "", 0.0, _AGAIN_S / 2
+        self._handover_pause_s = _AGAIN_S
         limits = spec.limits
         self._ping_every_s = min(config.ping_interval_s, limits.ping_every_s or config.ping_interval_s)
         self.requests = 0
@@ -139,10 +169,9 @@ class Connection:
         self._silence: CloseInfo | None = None
         self._not_before = 0.0
         self._fruitless = 0
-        self._request_id = 0
         self._pace = Cadence(floor_s=_SUSPECT_S)
         self._paces: dict[str, Cadence] = {}
-        self._first_s: dict[str, float | None] = {}
+        self._first_s: dict[str, tuple[float | None, float, float | None]] = {}
         self._since: dict[str, float] = {}
         self._route = spec.route_of(streams[0])
         self._watch_these(streams)
@@ -191,6 +220,8 @@ class Connection:
         if isinstance(fault, HandshakeRefused):
             delay = max(delay, refused_for_s(fault, self._connects, now))
         delay = max(delay, self._connects.wait_s(now))
+        if self.epoch == 0:
+            self._sink.not_connected(self.streams, fault.why)
         _log.warning("connect failed", conn=self.name, why=fault.why, attempt=self._backoff.failures, retry_in_s=round(delay, 1))
         await asyncio.sleep(delay)
 
@@ -203,9 +234,20 @@ class Connection:
         names = [stream.name for stream in streams]
         limits = self._spec.limits
         path_of = partial(self._spec.connect_path, self._route)
-        opening = plan_opening(names, path_of=path_of, url_max_chars=limits.url_max_chars, batch=limits.subscribe_batch)
+        doubted = self._doubts.about()
+        trusted = [name for name in names if name not in doubted] if self._doubts.trust_url else []
+        opening = plan_opening(trusted, path_of=path_of, url_max_chars=limits.url_max_chars, batch=limits.subscribe_batch)
+        granted = trusted[: len(trusted) - sum(map(len, opening.batches))]
         epoch = self.epoch + 1
         number, table = self._sink.open_leg(self.name, epoch, streams)
+        counts = {name: self._sink.received(name)[0] for name in names}
+
+        def opened(now: int) -> None:
+            self._asking[number] = self._new_asking(names, granted)
+            self._sink.leg_opened(number, now)
+            if granted:
+                self._sink.leg_live(number, now, granted)
+
         try:
             link = await open_link(
                 base + opening.path,
@@ -213,49 +255,115 @@ class Connection:
                 epoch=epoch,
                 table=table,
                 on_odd=lambda now, data: self._odd(number, now, data),
-                on_open=lambda now: self._sink.leg_live(number, now),
+                on_open=opened,
                 tls=self._tls,
                 timeout_s=self._config.connect_timeout_s,
                 mark=self._spec.key.mark,
                 start=self._spec.key.start,
             )
         except BaseException:
+            self._asking.pop(number, None)
             self._sink.close_leg(number, time_ns(), alive_ns=0, reason=Reason.DISCONNECT, close="not opened")
             raise
         self.epoch = epoch
-        leg = _Leg(number, epoch, link, base)
-        self._frames, self._frames_long = self._budgets()
-        self._subscribed = names
+        leg = _Leg(number, epoch, link, base, self._asking[number], self._budgets(), counts)
         self._open.append(leg)
         link.closed.add_done_callback(lambda closed: self._account(leg, closed.result(), self._end_reason()))
-        await self._subscribe(link, opening.batches)
+        if self.streams is not streams:
+            leg.asking.want([stream.name for stream in self.streams], monotonic())
+        self._drive(leg)
         now = monotonic_ns()
         for pace in (self._pace, *self._paces.values()):
             pace.pause(now)
         _log.info("connected", conn=self.name, epoch=epoch, url=base, streams=len(names))
         return leg
 
-    async def _subscribe(self, link: Link, batches: list[list[str]]) -> None:
-        for batch in batches:
-            await self._request(link, self._spec.subscribe, batch)
+    def _new_asking(self, names: list[str], granted: list[str]) -> Subscribing:
+        spec = self._spec
+        return Subscribing(
+            spec.requests,
+            self._doubts,
+            names,
+            batch=spec.limits.subscribe_batch,
+            replaces=spec.replace is not None,
+            unsubscribes=spec.unsubscribe is not None,
+            granted=granted,
+            now=monotonic(),
+        )
 
-    async def _request(self, link: Link, make: Callable[[list[str], int], bytes], names: list[str]) -> None:
-        """Send one request, within the venue's limits of this connection."""
-        await self._within(self._frames)
-        if self._frames_long is not None:
-            await self._within(self._frames_long)
-        self._request_id += 1
-        self.requests += 1
-        link.send(make(names, self._request_id))
-
-    def _budgets(self) -> tuple[Budget, Budget | None]:
+    def _budgets(self) -> list[Budget]:
         """What one connection may send; one in a second and a tenth of a minute's stay in reserve."""
         limits = self._spec.limits
-        long = limits.control_frames_per_min
-        return (
-            Budget(limit=max(1, limits.control_frames_per_s - 1), window_s=1.0),
-            None if long is None else Budget(limit=long - long // 10, window_s=60.0),
-        )
+        budgets = [Budget(limit=max(1, limits.control_frames_per_s - 1), window_s=1.0)]
+        if (long := limits.control_frames_per_min) is not None:
+            budgets.append(Budget(limit=long - long // 10, window_s=60.0))
+        return budgets
+
+    # -- asking -----------------------------------------------------------------------------------------------------
+
+    def _drive(self, leg: _Leg) -> None:
+        """Send the requests that are due, within the venue's limits of this connection; come back for the rest."""
+        if leg.timer is not None:
+            leg.timer.cancel()
+            leg.timer = None
+        if leg not in self._open or leg.link.closed.done():
+            return
+        asking, now = leg.asking, monotonic()
+        self._tell(leg)
+        wait = max(budget.wait_s(now) for budget in leg.budgets)
+        while wait <= 0 and (ask := asking.next(now)) is not None:
+            for budget in leg.budgets:
+                budget.take(now)
+            self.requests += 1
+            leg.link.send(self._frame_of(ask))
+            wait = max(budget.wait_s(now) for budget in leg.budgets)
+        due = asking.due_at()
+        if due is not None and (wait > 0 or due > now):
+            leg.timer = asyncio.get_running_loop().call_later(max(wait, due - now, 0.01), self._drive, leg)
+
+    def _frame_of(self, ask: Ask) -> bytes:
+        spec, names = self._spec, list(ask.names)
+        if ask.verb is Verb.LIST and spec.requests.listing is not None:
+            return spec.requests.listing(ask.number)
+        if ask.verb is Verb.UNSUBSCRIBE and spec.unsubscribe is not None:
+            return spec.unsubscribe(names, ask.number)
+        if spec.replace is not None:
+            return spec.replace(names, list(ask.known), ask.number)
+        return spec.subscribe(names, ask.number)
+
+    def _tell(self, leg: _Leg) -> None:
+        """What has become of requests: to the sink, to people, and where only a new connection helps, to `_watch`."""
+        asking, now = leg.asking, time_ns()
+        if live := asking.take_live():
+            self._sink.leg_live(leg.number, now, live)
+        for refused in asking.take_refused():
+            self._sink.leg_waits(leg.number, now, refused.names, refused.why)
+            shown = ",".join(refused.names[:_TOLD_NAMES])
+            if refused.culprit:
+                _log.warning("the venue refuses a stream; it is asked for now and then", conn=self.name, stream=shown, why=refused.why)
+            else:
+                _log.warning(
+                    "streams not subscribed yet, asked for again", conn=self.name, count=len(refused.names), first=shown, why=refused.why
+                )
+        why = asking.take_exhausted()
+        if why and monotonic() >= self._anew_at:
+            self._anew_pause_s = min(_AGAIN_MAX_S, self._anew_pause_s * 2)
+            self._anew_at = monotonic() + self._anew_pause_s
+            self._anew = why
+            self._wake.set()
+
+    def _attend(self, leg: _Leg) -> None:
+        """Once a second: which streams have come, which requests are overdue."""
+        self._note_first_frames(leg)
+        if not leg.asking.lacking:
+            self._anew_pause_s = _AGAIN_S / 2
+        leg.asking.tick(monotonic())
+        self._drive(leg)
+
+    def _note_first_frames(self, leg: _Leg) -> None:
+        if lacking := leg.asking.lacking:
+            waiting, received = self._sink.leg_waiting(leg.number), self._sink.received
+            leg.asking.came(name for name in lacking if name not in waiting and received(name)[0] != leg.again.get(name))
 
     # -- changes ----------------------------------------------------------------------------------------------------
 
@@ -263,37 +371,18 @@ class Connection:
         """Bring these streams (one at least, all of one route) from now on: only what differs is asked of the venue."""
         self.streams = streams
         self._watch_these(streams)
-        self._changed = True
-        self._wake.set()
+        for leg in list(self._open):
+            self._note_first_frames(leg)
+            leg.asking.want([stream.name for stream in streams], monotonic())
+            self._drive(leg)
 
     def _watch_these(self, streams: list[Stream]) -> None:
         """Watch the pace of every stream; what was watched before goes on."""
         described = {stream.name: self._spec.channel_of(stream.channel) for stream in streams}
         paces, since, now = self._paces, self._since, monotonic()
         self._paces = {name: paces.get(name) or Cadence(floor_s=channel.silence_floor_s) for name, channel in described.items()}
-        self._first_s = {name: channel.first_frame_s for name, channel in described.items()}
+        self._first_s = {name: (channel.first_frame_s, channel.silence_floor_s, channel.never_s) for name, channel in described.items()}
         self._since = {name: since.get(name, now) for name in described}
-
-    async def _follow(self, leg: _Leg) -> None:
-        """Tell the venue what changed. Changes that come meanwhile are told together, after this."""
-        self._changed = False
-        names = [stream.name for stream in self.streams]
-        had, want = set(self._subscribed), set(names)
-        fresh = [name for name in names if name not in had]
-        gone = [name for name in self._subscribed if name not in want]
-        self._subscribed = names
-        if not fresh and not gone:
-            return
-        replace, unsubscribe = self._spec.replace, self._spec.unsubscribe
-        if replace is not None:
-            known = [name for name in names if name in had]
-            await self._request(leg.link, lambda batch, number: replace(batch, known, number), fresh)
-            return
-        batch = self._spec.limits.subscribe_batch
-        for make, some in ((unsubscribe, gone), (self._spec.subscribe, fresh)):
-            for at in range(0, len(some), batch):
-                if make is not None:
-                    await self._request(leg.link, make, some[at : at + batch])
 
     @staticmethod
     async def _within(budget: Budget) -> None:
@@ -317,11 +406,8 @@ class Connection:
                 await asyncio.wait([leg.link.closed], timeout=1.0)
             if leg.link.closed.done() or self._silence is not None or self._stopping:
                 return False
-            if self._notice or due <= 0:
+            if self._notice or self._anew or due <= 0:
                 return True
-            if self._changed:
-                await self._follow(leg)
-                continue
             waker: asyncio.Future[object] = asyncio.ensure_future(self._wake.wait())
             gone: asyncio.Future[object] = leg.link.closed  # type: ignore[assignment]  # only waited for
             await asyncio.wait({gone, waker}, timeout=min(due, 3600.0), return_when=asyncio.FIRST_COMPLETED)
@@ -335,6 +421,8 @@ class Connection:
 
     def ticking(self) -> Iterator[None]:
         """`tick` in steps of a third of a millisecond: between two of them frames may be taken."""
+        for each in list(self._open):
+            self._attend(each)
         leg = self._leg
         if leg is None or leg.link.closed.done() or self.state not in (State.LIVE, State.HANDOVER):
             return
@@ -389,37 +477,37 @@ class Connection:
         self._wake.set()
 
     def _judge_streams(self, leg: _Leg, now: int) -> None:
-        """A single silent stream is subscribed again, ever more rarely; its neighbours notice nothing."""
+        """Silent streams are subscribed again together, each ever more rarely; their neighbours notice nothing."""
+        at = monotonic()
+        silent: list[str] = []
+        quiet: list[str] = []
         for name, pace in self._paces.items():
-            silent, first_s = pace.is_silent(now), self._first_s[name]
-            late = first_s is not None and not pace.count and monotonic() - max(leg.opened_at, self._since[name]) > first_s
-            if not silent and not late:
+            if name not in leg.asking.live:
+                continue
+            gone = pace.is_silent(now)
+            first_s, floor_s, never_s = self._first_s[name]
+            waited = at - max(leg.opened_at, self._since[name])
+            never = pace.count == leg.counts.get(name, 0) and waited > (floor_s if first_s is None else first_s)
+            if not gone and not never:
                 self._suspect.pop(name, None)
                 continue
             again_at, pause = self._suspect.get(name, (0.0, 30.0))
-            if monotonic() < again_at:
-                continue
-            self._suspect[name] = (monotonic() + pause, min(pause * 2, 3600.0))
-            last_ns = self._sink.received(name)[1]
-            if silent and last_ns:
-                self._sink.stream_silent(name, last_ns)
-            quiet_s = round(pace.silent_for_s(now), 1)
-            _log.warning("stream silent", conn=self.name, stream=name, quiet_s=quiet_s, ever=pace.count)
-            self._ask_again(leg, name)
-            return
+            claim_s = never_s if first_s is None else first_s
+            if gone or (claim_s is not None and waited > claim_s):
+                self._sink.stream_silent(name, max(self._sink.received(name)[1], leg.link.opened_ns if not gone else 0))
+            if at >= again_at:
+                self._suspect[name] = (at + pause, min(pause * 2, 3600.0))
+                (silent if gone or first_s is not None else quiet).append(name)
+        if silent:
+            _log.warning("streams silent, subscribed again", conn=self.name, count=len(silent), first=",".join(silent[:_TOLD_NAMES]))
+        for names, harder in ((silent, True), (quiet, False)):
+            self._ask_again(leg, names, harder=harder)
 
-    def _ask_again(self, leg: _Leg, name: str) -> None:
-        at = monotonic()
-        if self._frames.wait_s(at) > 0:
-            return
-        self._request_id += 2
-        self._frames.take(at)
-        if self._spec.replace is not None:
-            known = [other for other in self._subscribed if other != name]
-            leg.link.send(self._spec.replace([name], known, self._request_id))
-        elif self._spec.unsubscribe is not None:
-            leg.link.send(self._spec.unsubscribe([name], self._request_id - 1))
-            leg.link.send(self._spec.subscribe([name], self._request_id))
+    def _ask_again(self, leg: _Leg, names: list[str], *, harder: bool) -> None:
+        if names:
+            leg.again |= {name: self._sink.received(name)[0] for name in names}
+            leg.asking.silent(names, monotonic(), harder=harder)
+            self._drive(leg)
 
     def _odd(self, number: int, now: int, data: bytes) -> None:
         if self._spec.is_shutdown_notice(data):
@@ -427,11 +515,15 @@ class Connection:
             self._notice = True
             self._wake.set()
             return
-        answer = self._spec.reply(data)
-        if answer is None:
+        answer = self._spec.answer(data)
+        asking = self._asking.get(number)
+        if answer is None or asking is None:
             self._sink.odd(number, now, data)
-        elif answer:
-            _log.warning("the venue refused a request", conn=self.name, answer=answer)
+            return
+        asking.answered(answer, monotonic())
+        leg = next((leg for leg in self._open if leg.number == number), None)
+        if leg is not None:
+            self._drive(leg)
 
     # -- the ends -----------------------------------------------------------------------------------------------------
 
@@ -461,7 +553,10 @@ class Connection:
     async def _roll_over(self, old: _Leg) -> _Leg | None:
         """Make a new leg, let both run until the new one has brought every stream, then end the old one."""
         self._rollover_at = monotonic() + self._config.rollover_s
-        self._notice = False
+        ending, self._notice = self._notice, False
+        if self._anew:
+            _log.warning("the connection is made anew beside the old one", conn=self.name, why=self._anew)
+            self._anew = ""
         self.state = State.HANDOVER
         deadline = monotonic() + self._config.ready_ahead_s
         new: _Leg | None = None
@@ -479,29 +574,73 @@ class Connection:
         self._backoff.level = 0
         self._silence = None
         began = monotonic()
-        await self._overlap(old, new, until=max(deadline, began + _OVERLAP_MAX_S))
-        if new.link.closed.done() and not old.link.closed.done():
-            self._rollover_at = monotonic() + 60.0
-            return old
+        brings_all = await self._overlap(old, new, until=max(deadline, began + _OVERLAP_MAX_S), ending=ending)
+        if not brings_all and not old.link.closed.done():
+            return self._keep(old, new)
+        self._handover_pause_s = _AGAIN_S
+        self._silence = None
         self.last_close = old.farewell = "rolled over"
         await old.link.close()
         self._account(old, CloseInfo(1000, "", time_ns()), Reason.DISCONNECT)
         _log.info("rolled over", conn=self.name, epoch=new.epoch, overlap_s=round(monotonic() - began, 1))
         return new
 
-    async def _overlap(self, old: _Leg, new: _Leg, *, until: float) -> None:
-        """Let both run until the new one has brought every stream that comes at all."""
-        began = monotonic()
-        while monotonic() < until and not old.link.closed.done() and not new.link.closed.done():
-            if monotonic() - began > _OVERLAP_MIN_S and not self._sink.leg_lacks(new.number, time_ns() - _LATELY_NS):
-                return
+    def _keep(self, old: _Leg, new: _Leg) -> _Leg:
+        """The new leg does not bring all that the old one does: the old one lives on, and another is tried later."""
+        pause = self._handover_pause_s
+        self._handover_pause_s = min(_AGAIN_MAX_S, pause * 2)
+        self._rollover_at = monotonic() + pause
+        if not self._stopping:
+            _log.warning(
+                "handover given up, the old connection goes on",
+                conn=self.name,
+                epoch=old.epoch,
+                lacking=len(new.asking.lacking),
+                retry_in_s=round(pause),
+            )
+            new.farewell = "did not bring all"
+            self._account(new, CloseInfo(1000, "did not bring all", time_ns()), Reason.DISCONNECT)
+            new.link.cut()
+        return old
+
+    async def _overlap(self, old: _Leg, new: _Leg, *, until: float, ending: bool) -> bool:
+        """Let both run until the new one has brought every stream that comes at all; tells whether it has, or the old one is gone.
+
+        Where the old one is `ending` anyway, or the new one brings what it lacks, there is no limit: both are of use.
+        """
+        began, again_s = monotonic(), _OVERLAP_MIN_S
+        held: dict[str, int] = {}
+        while not old.link.closed.done() and not new.link.closed.done() and not self._stopping and self._silence is None:
+            elapsed = monotonic() - began
+            if elapsed > _OVERLAP_MIN_S:
+                lacks = self._sink.leg_lacks(new.number, time_ns() - _LATELY_NS)
+                held = {name: held.get(name, 0) + 1 for name in lacks}
+                late = monotonic() > until
+                lasting = [name for name in lacks if held[name] >= _LASTING or not late]
+                if not lasting and not self._short_of(old, new, lacks):
+                    return True
+                if late and not ending and not self._short_of(new, old, []):
+                    return False
+                if elapsed > 2 * again_s:
+                    again_s *= 2
+                    self._ask_again(new, [name for name in lacks if name in new.asking.live], harder=True)
             await asyncio.sleep(0.1)
+        return old.link.closed.done() or (self._silence is not None and not new.link.closed.done())
+
+    def _short_of(self, one: _Leg, other: _Leg, lately: list[str]) -> list[str]:
+        """Streams that are proven on `one` leg and not on the `other`. One that the venue refuses counts when it came lately."""
+        resting, live = self._doubts.quarantine, one.asking.live
+        return [name for name in other.asking.lacking if name in live and (name not in resting or name in lately)]
 
     def _account(self, leg: _Leg, info: CloseInfo, reason: Reason) -> None:
         """A leg is over: tell the sink, once, as soon as it is known. What the leg still brings goes nowhere."""
         if leg not in self._open:
             return
         self._open.remove(leg)
+        self._asking.pop(leg.number, None)
+        leg.asking.leg_over(monotonic())
+        if leg.timer is not None:
+            leg.timer.cancel()
         leg.link.mute()
         newest = self._newest_ns()
         sign = leg.link.opened_ns if reason is Reason.SILENCE else leg.link.last_control_ns
@@ -540,6 +679,7 @@ class Connection:
             won=side.won if side else 0,
             late=side.late if side else 0,
             requests=self.requests,
+            lacking=len(leg.asking.lacking) if leg else 0,
         )
 
     def __repr__(self) -> str:

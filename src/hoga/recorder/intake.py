@@ -93,9 +93,9 @@ class Intake:
     """
 
     __slots__ = (
-        "_began_ns",
         "_buffer",
         "_counting",
+        "_down_detail",
         "_down_reason",
         "_first_key",
         "_first_offset",
@@ -105,6 +105,7 @@ class Intake:
         "_legs",
         "_recheck_ns",
         "_spec",
+        "began_ns",
         "down_since",
         "duplicates",
         "frame_key",
@@ -149,8 +150,9 @@ class Intake:
         self._last_key = self._first_key if channel.last_key == channel.first_key else _id_pattern(channel.last_key)
         self._legs: dict[int, int] = {}
         self._down_reason = Reason.DISCONNECT
+        self._down_detail: str | None = None
         self._healed: Gap | None = None
-        self._began_ns: int | None = None
+        self.began_ns: int | None = None
         self._counting: dict[Reason, _Counting] = {}
         self._recheck_ns = 0
 
@@ -199,7 +201,7 @@ class Intake:
         self.mode &= ~FRESH
         gap, self._healed = self._healed, None
         if gap is None and self.down_since is not None and self._legs:
-            gap, self.down_since = Gap(self.down_since, max(now, self.down_since), self._down_reason, None), None
+            gap, self.down_since = self._down_until(now), None
         hole = self.sequence.take_hole(now)
         if gap is not None and hole is not None:
             gap = Gap(gap.from_ns, gap.to_ns, gap.reason, self._missed(hole), hole.first, hole.last, gap.detail)
@@ -316,7 +318,7 @@ class Intake:
             self._healed = None
         self._say_waited(boundary_ns, at_once=settle)
         if self.down_since is not None and self.down_since < boundary_ns and self._down_reason is not Reason.SHUTDOWN:
-            self._emit(Gap(self.down_since, boundary_ns, self._down_reason, None))
+            self._emit(self._down_until(boundary_ns))
             self.down_since = boundary_ns
 
     def _emit(self, gap: Gap) -> None:
@@ -332,30 +334,31 @@ class Intake:
 
     def begin(self, now: int) -> None:
         """This life begins to wait for the stream."""
-        self._began_ns = now
+        self.began_ns = now
 
     def _say_waited(self, now: int, *, at_once: bool) -> None:
         """When the wait for the first leg was long, or is all that can be said (`at_once`): what the former life missed ends where
         this one began, and from there on it is this one's own."""
-        began_ns = self._began_ns
+        began_ns = self.began_ns
         if began_ns is None or not (at_once or now - began_ns >= PATIENCE_NS):
             return
-        self._began_ns = None
+        self.began_ns = None
         if self.down_since is not None and self.down_since < began_ns:
             self._emit(Gap(self.down_since, began_ns, self._down_reason, None))
         self.down_since, self._down_reason = max(began_ns, self.down_since or 0), Reason.DISCONNECT
 
     def connected(self, leg: int, now: int) -> None:
-        """Leg `leg` brings this stream from `now` on."""
+        """Leg `leg` brings this stream from `now` on: the venue has agreed, or a frame has come."""
         self._say_waited(now, at_once=False)
-        self._began_ns = None
+        self.began_ns = None
         self._legs[leg] = now
         self.tag = self.index | leg << 16
         if self.live_from_ns is None:
             self.live_from_ns = now
         if self.down_since is not None:
-            self._healed = Gap(self.down_since, max(now, self.down_since), self._down_reason, None)
+            self._healed = self._down_until(now)
             self.down_since = None
+        self._down_detail = None
         if len(self._legs) == 1:
             self.mode |= FRESH
         self._overlap()
@@ -369,19 +372,47 @@ class Intake:
             self.tag = self.index | next(iter(self._legs)) << 16
             return
         if self._healed is not None:
-            self.down_since, self._down_reason = self._healed.from_ns, self._healed.reason
+            self.down_since, self._down_reason, self._down_detail = self._healed.from_ns, self._healed.reason, self._healed.detail
             self._healed = None
             return
         if self.down_since is not None and self.down_since < alive_ns:
-            self._emit(Gap(self.down_since, alive_ns, self._down_reason, None))
+            self._emit(self._down_until(alive_ns))
+        self._down_detail = None
         self.down_since = max(self.last_recv_ns, alive_ns)
         self._down_reason = reason
 
     def silent(self, since_ns: int) -> None:
         """The stream is judged silent since `since_ns`, though its connection lives: a gap until its next frame."""
-        if self.down_since is None and self._legs:
-            self.down_since, self._down_reason = since_ns, Reason.SILENCE
-            self.mode |= FRESH
+        if self.down_since is not None or not self._legs:
+            return
+        if self._healed is not None:
+            self._emit(self._healed)
+            self._healed = None
+        self.down_since, self._down_reason, self._down_detail = max(since_ns, min(self._legs.values())), Reason.SILENCE, None
+        self.mode |= FRESH
+
+    def waits(self, since_ns: int, why: str) -> None:
+        """No leg brings this stream, though since `since_ns` (or the life's beginning) one should: a gap until one does.
+
+        `why` is for people. What was missing before that for another reason (an earlier life's end) keeps it.
+        """
+        if self._legs:
+            return
+        if self.began_ns is not None:
+            since_ns, self.began_ns = self.began_ns, None
+        if self.live_from_ns is None:
+            self.live_from_ns = since_ns
+        if self.down_since is not None and self._down_reason is not Reason.DISCONNECT:
+            if self.down_since < since_ns:
+                self._emit(self._down_until(since_ns))
+            self.down_since = None
+        if self.down_since is None:
+            self.down_since, self._down_reason = since_ns, Reason.DISCONNECT
+        self._down_detail = why
+
+    def _down_until(self, to_ns: int) -> Gap:
+        assert self.down_since is not None, "called while it is down"
+        return Gap(self.down_since, max(to_ns, self.down_since), self._down_reason, None, detail=self._down_detail)
 
     def last_id(self) -> int | None:
         """The largest id so far."""

@@ -1,6 +1,6 @@
 """recorder.recorder: one venue's recorder: its streams, lanes, legs and latency, behind one small door.
 
-    feed ──open_leg/leg_live/close_leg──▶ Recorder ──takes──▶ Intake ──▶ Lane ──▶ JournalWriter ──on_closed──▶ sealing
+    feed ──open_leg/leg_opened/leg_live/close_leg──▶ Recorder ──takes──▶ Intake ──▶ Lane ──▶ JournalWriter ──on_closed──▶ sealing
 
 Everything here runs on the event loop and never waits: files belong to the writer's threads. `start` takes the
 folder's lock; `tick` once a second and `latency_tick` ten times keep the accounts; `stop` ends the journals.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from time import time_ns
 from typing import NamedTuple
@@ -104,6 +104,8 @@ class _Leg(NamedTuple):
     opened_ns: list[int]
     stats: LegStats
     seen: set[str]
+    waiting: set[str]
+    fresh: list[Intake]
 
 
 class Recorder:
@@ -271,23 +273,92 @@ class Recorder:
         number = self._next_leg
         self._next_leg = number % 0xFFFE + 1
         names = frozenset(stream.name for stream in streams if stream.name in self.intakes)
-        leg = _Leg(number, conn, epoch, names, self._lanes_of(streams), {}, [], LegStats(), set())
+        waiting = set(names) | {stream.name for stream in streams if stream.name in self.probes}
+        leg = _Leg(number, conn, epoch, names, self._lanes_of(streams), {}, [], LegStats(), set(), waiting, [])
         self._legs[number] = leg
-        for stream in streams:
-            if stream.name in self.probes:
-                probe = self.probes[stream.name]
-                leg.table[probe.frame_key] = probe.take
         return number, leg.table
 
-    def leg_live(self, number: int, now: int) -> None:
-        """The connection is open and its streams are coming."""
+    def not_connected(self, streams: list[Stream], why: str) -> None:
+        """A connection that was never up could not be made: its streams wait since the start."""
+        now = time_ns()
+        for stream in streams:
+            intake = self.intakes.get(stream.name)
+            if intake is not None and intake.began_ns is not None:
+                intake.waits(now, f"not connected yet: {why}")
+
+    def leg_opened(self, number: int, now: int) -> None:
+        """The socket is open. A stream counts from the venue's answer on (`leg_live`), or from its first frame."""
         leg = self._legs[number]
         leg.opened_ns.append(now)
-        for lane, members in leg.lanes.items():
-            lane.note(now, LegNote(number, leg.conn, leg.epoch, now, [intake.index for intake in members]))
-            for intake in members:
-                intake.connected(number, now)
-                self._set_takes(intake)
+        for lane in leg.lanes:
+            lane.note(now, LegNote(number, leg.conn, leg.epoch, now))
+        for name in leg.waiting:
+            source = self.intakes.get(name) or self.probes[name]
+            leg.table[source.frame_key] = self._first_take(leg, name)
+
+    def leg_live(self, number: int, now: int, names: Collection[str]) -> None:
+        """The venue has agreed to bring these on the leg."""
+        leg = self._legs[number]
+        for name in names:
+            self._become_live(leg, name, now)
+        self._note_fresh(leg, now)
+
+    def leg_waits(self, number: int, now: int, names: Collection[str], why: str) -> None:
+        """The venue has not agreed to bring these: the ledger says since when, and why."""
+        leg = self._legs.get(number)
+        if leg is None or not leg.opened_ns:
+            return
+        for name in names:
+            intake = self.intakes.get(name)
+            if intake is None:
+                continue
+            if name in leg.waiting:
+                intake.waits(leg.opened_ns[0], f"not subscribed yet: {why}")
+            else:
+                intake.silent(max(leg.opened_ns[0], intake.last_recv_ns, intake.seen_ns))
+
+    def leg_waiting(self, number: int) -> Collection[str]:
+        """Streams of the leg that were neither told live nor have come."""
+        leg = self._legs.get(number)
+        return leg.waiting if leg is not None else ()
+
+    def _become_live(self, leg: _Leg, name: str, now: int) -> None:
+        if name not in leg.waiting:
+            return
+        leg.waiting.discard(name)
+        intake = self.intakes.get(name)
+        if intake is None:
+            leg.table[self.probes[name].frame_key] = self.probes[name].take
+            return
+        intake.connected(leg.number, now)
+        self._set_takes(intake)
+        leg.fresh.append(intake)
+
+    def _first_take(self, leg: _Leg, name: str) -> Take:
+        """Takes a stream's first frame on a leg where nothing had proven that it comes: the frame does."""
+        key, split = (self.intakes.get(name) or self.probes[name]).frame_key, self.spec.split
+
+        def take(now: int, data: bytes) -> object:
+            if split(data) is None:
+                return True
+            self._become_live(leg, name, now)
+            leg.seen.add(name)
+            return leg.table[key](now, data)
+
+        return take
+
+    def _note_fresh(self, leg: _Leg, now: int) -> None:
+        """Tell the journals which streams have begun to come on the leg."""
+        fresh = leg.fresh[:]
+        leg.fresh.clear()
+        for lane, indices in self._indices_by_lane(fresh).items():
+            lane.note(now, LegNote(leg.number, leg.conn, leg.epoch, now, indices))
+
+    def _indices_by_lane(self, intakes: Iterable[Intake]) -> dict[Lane, list[int]]:
+        lanes: dict[Lane, list[int]] = {}
+        for intake in intakes:
+            lanes.setdefault(self._lane_of[intake.stream.name], []).append(intake.index)
+        return lanes
 
     def close_leg(self, number: int, now: int, *, alive_ns: int, reason: Reason, close: str) -> None:
         """The connection is gone; its last sign of life was at `alive_ns`."""
@@ -327,22 +398,23 @@ class Recorder:
         leg = self._legs.get(number)
         return leg.names if leg is not None else frozenset()
 
-    def leg_lacks(self, number: int, since_ns: int) -> int:
-        """How many streams have brought frames since `since_ns`, but none on this leg while there were two."""
+    def leg_lacks(self, number: int, since_ns: int) -> list[str]:
+        """Streams that have brought frames since `since_ns`, but none on this leg while there were two."""
         leg = self._legs.get(number)
         if leg is None:
-            return 0
-        return sum(1 for name in leg.names - leg.seen if self.received(name)[1] >= since_ns)
+            return []
+        return [name for name in leg.names - leg.seen if self.received(name)[1] >= since_ns]
 
     def _end_leg(self, leg: _Leg, now: int, close: str) -> None:
         """Frames of the leg may still be in the batch: they go first, while a journal that begins now would name it."""
         lanes = leg.lanes if leg.opened_ns else {}
+        self._note_fresh(leg, now)
         for lane in lanes:
             lane.flush()
         self._legs.pop(leg.number, None)
         leg.table.clear()
         for lane, members in lanes.items():
-            indices = [intake.index for intake in members]
+            indices = [intake.index for intake in members if intake.stream.name not in leg.waiting]
             lane.note(now, LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], indices, now, close))
 
     def _lanes_of(self, streams: list[Stream]) -> dict[Lane, list[Intake]]:
@@ -356,7 +428,7 @@ class Recorder:
         """One leg: the intake itself takes the frames. More: each leg says first whose frame it is."""
         alone = intake.legs <= 1
         for leg in self._legs.values():
-            if not leg.opened_ns or intake.stream.name not in leg.names:
+            if not leg.opened_ns or intake.stream.name not in leg.names or intake.stream.name in leg.waiting:
                 continue
             leg.table[intake.frame_key] = intake.take if alone else _leg_take(intake, leg)
 
@@ -392,6 +464,8 @@ class Recorder:
 
     def ticking(self, now: int) -> Iterator[None]:
         """`tick` in steps of a third of a millisecond: between two of them frames may be taken."""
+        for leg in self._legs.values():
+            self._note_fresh(leg, now)
         for lane in self.lanes:
             lane.tick(now)
         for at, intake in enumerate(self.intakes.values()):
@@ -529,7 +603,8 @@ class Recorder:
         notes: list[Note] = []
         for leg in self._legs.values():
             if leg.opened_ns and (mine := leg.lanes.get(lane)):
-                notes.append(LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], [intake.index for intake in mine]))
+                indices = [intake.index for intake in mine if intake.stream.name not in leg.waiting]
+                notes.append(LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], indices))
         by_symbol: dict[str, list[int]] = {}
         for intake in members:
             by_symbol.setdefault(intake.stream.symbol, []).append(intake.index)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from hoga.book.sync import BookRules
 from hoga.core.market import Body, DataType
 from hoga.core.streams import Stream
 from hoga.venues.private import CHANNELS, EVERYTHING, PrivateSpec
 
-__all__ = ["ChannelSpec", "FrameKey", "Limits", "RestPaths", "VenueSpec"]
+__all__ = ["Answer", "ChannelSpec", "FrameKey", "Limits", "RequestRules", "RestPaths", "VenueSpec"]
 
 _NEVER_S = 1e12
 """An account may be quiet for ever."""
@@ -24,6 +25,8 @@ class ChannelSpec:
     it has none. `contiguous`: ids prove holes. `event_key`: payload key of the venue's event time in ms, None when
     the payload has none. `first_frame_s`: a subscribed stream that brought nothing after so long is suspect, None
     when silence proves nothing (a symbol without trades). `silence_floor_s`: never call it silent sooner.
+    `never_s`: one that never came on a connection is called silent after so long, though its quiet may be natural; None:
+    never, and it is only asked for again. Where there is a `first_frame_s`, that decides.
     `previous_key`: the payload key of the id that a record follows, where ids are chained by it and not by counting on.
     `ordered`: ids only grow; where they do not, they only tell duplicates. `data_type` and `decode(payload)`: what a
     consumer gets; None where only the recorder takes it. `decode` raises ValueError for what it cannot read.
@@ -43,6 +46,7 @@ class ChannelSpec:
     ordered: bool = True
     data_type: DataType | None = None
     decode: Callable[[bytes], Body] | None = None
+    never_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,28 @@ class FrameKey:
     start: int = 12
 
 
+class Answer(NamedTuple):
+    """What the venue says to a control request. `number`: of the request, None when it does not say. `complaint`: "" when it
+    agrees. `names`: what it lists as subscribed, None when this is no list. Nothing of all that: a sign of life."""
+
+    number: int | None = None
+    complaint: str = ""
+    names: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRules:
+    """What proves that a request was carried out.
+
+    `acknowledged`: each is answered by its number. Elsewhere only a stream's first frame proves it, or its place in the
+    answer to `listing(request_id)` (None where there is no such request). `answer_s`: how long that may take.
+    """
+
+    acknowledged: bool = True
+    answer_s: float = 5.0
+    listing: Callable[[int], bytes] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class VenueSpec:
     """Everything hoga needs to know of a venue to record it and to serve it.
@@ -105,7 +131,7 @@ class VenueSpec:
     `frame_key(stream)` is how a data frame of the stream begins, up to the mark of `key`; where `wrapped`, the payload
     follows and `}` ends it, else the whole frame is the payload.
     `split(frame)` gives (wire name, payload bytes) of any data frame, None when it is none.
-    `reply(frame)`: None when the frame is no answer to a control request, else what the venue complains of ("" for none).
+    `answer(frame)`: what the frame says to a control request, None when it is no answer. `requests`: what proves one.
     `server_time_ms(body)`, `symbols(body)` (symbol → status), `quotes(body)` (symbol → the asset it is paid in; of the same
     reply) and `book(body)` (a depth snapshot) read the REST replies.
     `book_rules`: how deltas chain to a REST snapshot and to one another; None where the stream brings whole books.
@@ -127,12 +153,13 @@ class VenueSpec:
     frame_key: Callable[[Stream], bytes]
     split: Callable[[bytes], tuple[str, bytes] | None]
     is_shutdown_notice: Callable[[bytes], bool]
-    reply: Callable[[bytes], str | None]
+    answer: Callable[[bytes], Answer | None]
     server_time_ms: Callable[[bytes], int] | None
     symbols: Callable[[bytes], dict[str, str]]
     quotes: Callable[[bytes], dict[str, str]]
     is_symbol: Callable[[str], bool]
     channels: Mapping[DataType, str]
+    requests: RequestRules = RequestRules()
     examples: tuple[str, ...] = ()
     key: FrameKey = field(default_factory=FrameKey)
     wrapped: bool = True

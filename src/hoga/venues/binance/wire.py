@@ -14,16 +14,16 @@ import msgspec
 
 from hoga.core.jsontext import is_object
 from hoga.core.streams import Stream
-from hoga.venues.spec import ChannelSpec
+from hoga.venues.spec import Answer, ChannelSpec
 
 __all__ = [
     "INTERVALS",
     "Table",
+    "answer",
     "control",
     "is_shutdown_notice",
     "is_symbol",
     "quotes",
-    "reply",
     "server_time_ms",
     "split",
     "stream_path",
@@ -88,9 +88,11 @@ class _Reply(msgspec.Struct):
 
 
 _reply = msgspec.json.Decoder(_Reply)
+_names = msgspec.json.Decoder(list[str])
 _envelope = msgspec.json.Decoder(_Envelope)
 _time = msgspec.json.Decoder(_Time)
 _instruments = msgspec.json.Decoder(_Instruments)
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _SYMBOL = re.compile(r"[^\W_a-z]+(_\d{6})?")
 
 
@@ -124,19 +126,31 @@ def split(frame: bytes) -> tuple[str, bytes] | None:
     return (envelope.stream, payload) if is_object(payload) else None
 
 
-def reply(frame: bytes) -> str | None:
-    """What an answer to a control request complains of: "" for an ack, None when the frame is no answer."""
+def answer(frame: bytes) -> Answer | None:
+    """What a frame says to a control request; None when it is no answer. An ack is `"result":null` with the request's id.
+
+    Ids come back as they were sent; digits in quotes are taken for the number they spell.
+    """
     if len(frame) > 100_000:
         return None
     try:
-        answer = _reply.decode(frame)
+        said = _reply.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    if isinstance(answer.error, msgspec.Raw):
-        return bytes(answer.error).decode("utf-8", "replace")
-    if isinstance(answer.code, int) and isinstance(answer.msg, str):
-        return f"{answer.code} {answer.msg}"
-    return "" if isinstance(answer.result, msgspec.Raw) and answer.id is not msgspec.UNSET else None
+    number = said.id if isinstance(said.id, int) else int(said.id) if isinstance(said.id, str) and _NUMBER.fullmatch(said.id) else None
+    if isinstance(said.error, msgspec.Raw) and bytes(said.error) != b"null":
+        return Answer(number, bytes(said.error).decode("utf-8", "replace") or "an error without words")
+    if isinstance(said.code, int) and isinstance(said.msg, str):
+        return Answer(number, f"{said.code} {said.msg}")
+    if not isinstance(said.result, msgspec.Raw) or said.id is msgspec.UNSET:
+        return None
+    result = bytes(said.result)
+    if result == b"null":
+        return Answer(number)
+    try:
+        return Answer(number, names=frozenset(_names.decode(result)))
+    except msgspec.DecodeError:
+        return Answer(number, f"an odd answer: {result[:80].decode('utf-8', 'replace')}")
 
 
 def is_shutdown_notice(frame: bytes) -> bool:

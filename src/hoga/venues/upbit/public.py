@@ -20,7 +20,7 @@ import msgspec
 from hoga.core.jsontext import is_object
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
-from hoga.venues.spec import ChannelSpec, FrameKey, Limits, RestPaths, VenueSpec
+from hoga.venues.spec import Answer, ChannelSpec, FrameKey, Limits, RequestRules, RestPaths, VenueSpec
 from hoga.venues.upbit import payloads
 from hoga.venues.upbit.private import PRIVATE
 
@@ -30,13 +30,14 @@ _NAME = "upbit"
 _SYMBOL = re.compile(r"[A-Z]+-[A-Z0-9]+")
 _BOOK = re.compile(r"orderbook(?:\.(?P<depth>1|5|15))?(?::(?P<level>\d+))?")
 _CANDLE = re.compile(r"candle\.(1s|1m|3m|5m|10m|15m|30m|60m|240m)")
+_TICKET = "hoga-"
 _EXAMPLES = ("orderbook", "orderbook.5", "trade", "ticker", "candle.1m")
 
 _TICKER = ChannelSpec(
     "ticker", None, None, False, "timestamp", 10.0, 60.0, data_type=DataType.TICKER, decode=payloads.ticker
 )  # fmt: skip
 _TRADE = ChannelSpec(
-    "execution", "sequential_id", "sequential_id", False, "timestamp", None, 600.0,
+    "execution", "sequential_id", "sequential_id", False, "timestamp", None, 600.0, never_s=600.0,
     ordered=False, data_type=DataType.TRADE, decode=payloads.trade,
 )  # fmt: skip
 _BARS = ChannelSpec("candle", None, None, False, "timestamp", None, 600.0, data_type=DataType.CANDLE, decode=payloads.candle)
@@ -47,11 +48,19 @@ class _Head(msgspec.Struct):
     code: str
 
 
+class _Row(msgspec.Struct):
+    type: str
+    codes: list[str] = []
+    level: float | str | None = None
+
+
 class _Status(msgspec.Struct):
     status: str | None = None
     method: str | None = None
     mthd: str | None = None
     error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    ticket: str | int | None = None
+    result: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Market(msgspec.Struct):
@@ -60,6 +69,7 @@ class _Market(msgspec.Struct):
 
 _head = msgspec.json.Decoder(_Head)
 _status = msgspec.json.Decoder(_Status)
+_rows = msgspec.json.Decoder(list[_Row])
 _markets = msgspec.json.Decoder(list[_Market])
 
 
@@ -98,7 +108,7 @@ def route_of(stream: Stream) -> str:
 
 def replace(fresh: list[str], known: list[str], request_id: int) -> bytes:
     """The request for all of a connection's streams, by wire name: `fresh` with a snapshot each, `known` without."""
-    request: list[dict[str, Any]] = [{"ticket": f"hoga-{request_id}"}]
+    request: list[dict[str, Any]] = [{"ticket": f"{_TICKET}{request_id}"}]
     for names, flags in ((known, {"is_only_realtime": True}), (fresh, {})):
         codes: dict[str, list[str]] = {}
         for name in names:
@@ -133,17 +143,37 @@ def split(frame: bytes) -> tuple[str, bytes] | None:
     return (f"{head.code}@{head.type}", payload) if is_object(payload) else None
 
 
-def reply(frame: bytes) -> str | None:
-    """What an error frame says, "" for a sign of life or a list of subscriptions, None when it is none of these."""
-    if len(frame) > 100_000:
+def listing(request_id: int) -> bytes:
+    """The request for the list of what is subscribed on the connection; in the format of the stream, which it would change."""
+    return msgspec.json.encode([{"ticket": f"{_TICKET}{request_id}"}, {"method": "LIST_SUBSCRIPTIONS"}, {"format": "DEFAULT"}])
+
+
+def answer(frame: bytes) -> Answer | None:
+    """An error frame, a list of subscriptions, or a sign of life; None when it is none of these."""
+    if len(frame) > 1_000_000 or frame.startswith(b'{"type"'):
         return None
     try:
         status = _status.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     if isinstance(status.error, msgspec.Raw):
-        return bytes(status.error).decode("utf-8", "replace")
-    return "" if status.status or status.method or status.mthd else None
+        return Answer(complaint=bytes(status.error).decode("utf-8", "replace") or "an error without words")
+    if not (status.method or status.mthd):
+        return Answer() if status.status else None
+    ticket = str(status.ticket or "")
+    number = ticket.removeprefix(_TICKET)
+    try:
+        names = frozenset(_listed_name(row, code) for row in _rows.decode(status.result) for code in row.codes)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
+        return Answer()
+    return Answer(int(number) if number != ticket and number.isascii() and number.isdigit() else None, names=names)
+
+
+def _listed_name(row: _Row, code: str) -> str:
+    """The wire name of one code of a listing: its depth is in the code, its grouping level beside it."""
+    symbol, _, depth = code.partition(".")
+    level = float(row.level or 0)
+    return f"{symbol}@{row.type}" + (f".{depth}" if depth else "") + (f":{level:.0f}" if level else "")
 
 
 UPBIT = VenueSpec(
@@ -171,7 +201,8 @@ UPBIT = VenueSpec(
     frame_key=frame_key,
     split=split,
     is_shutdown_notice=lambda frame: False,
-    reply=reply,
+    answer=answer,
+    requests=RequestRules(acknowledged=False, answer_s=10.0, listing=listing),
     server_time_ms=None,
     symbols=lambda body: {each.market: "TRADING" for each in _markets.decode(body)},
     quotes=lambda body: {each.market: each.market.partition("-")[0] for each in _markets.decode(body)},
