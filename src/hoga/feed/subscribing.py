@@ -27,14 +27,19 @@ _AGAIN_S = 1.0
 _AGAIN_MAX_S = 30.0
 _UNSERVED_S, _UNSERVED_MAX_S = 10.0, 600.0
 """Where nothing acknowledges a request, what did not come is asked for again after so long, doubling."""
-_ROUND = 8
+_ROUND = 12
 """So many refusals in a row, none accepted in between: the venue refuses everything, no culprit is to be found now."""
-_ROUND_S, _ROUND_MAX_S = 5.0, 300.0
+_ROUND_S, _ROUND_MAX_S = 5.0, 60.0
 _WHOLE_ROUNDS = 3
 """In the first rounds of refusals what was halved is put together again: the venue may only be busy."""
 _GIVE_UP = 3
 """Requests in a row without an answer: the connection is of no use. And: asked so often, a group is halved."""
 _QUARANTINE_S, _QUARANTINE_MAX_S = 60.0, 3600.0
+_RETRY_S = 30.0
+"""The quarantine is asked for at most so often, and at once again when a retry is accepted while it holds `_MANY`."""
+_MANY = 8
+_FEW = 3
+"""Requests under way at a time while none is accepted."""
 _FATAL_S = 21_600.0
 """A refusal that ended the connection is not risked again so soon: it would cost all the others."""
 _AT_ONCE_S = 3.0
@@ -96,14 +101,14 @@ class _Flight:
 
 
 class _Rest:
-    """A name in quarantine."""
+    """A name in quarantine. Those of one `part` are asked for together."""
 
-    __slots__ = ("pause_s", "until", "why")
+    __slots__ = ("part", "pause_s", "until")
 
-    def __init__(self, until: float, why: str) -> None:
+    def __init__(self, until: float, part: int) -> None:
         self.pause_s = _QUARANTINE_S
         self.until = until
-        self.why = why
+        self.part = part
 
 
 class Doubts:
@@ -118,6 +123,7 @@ class Doubts:
         self.not_before = 0.0
         self.trust_url = True
         self.can_list = True
+        self.retry_at = 0.0
         self._number = 0
         self._cuts = 0
         self._last: tuple[float, tuple[str, ...]] = (-1e9, ())
@@ -143,14 +149,43 @@ class Doubts:
         self.refused_in_a_row = self.rounds = self._cuts = 0
         self.not_before = 0.0
         self._drop(names)
-        for name in names:
-            self.quarantine.pop(name, None)
+        freed = sum(self.quarantine.pop(name, None) is not None for name in names)
+        if freed and len(self.quarantine) > _MANY:
+            self._free_all()
 
-    def rest(self, name: str, why: str, now: float) -> None:
+    def _free_all(self) -> None:
+        """They were hardly all culprits: the venue had refused everything."""
+        part, self.retry_at = self.next_number(), 0.0
+        for rest in self.quarantine.values():
+            rest.part, rest.until = part, 0.0
+
+    def rest(self, name: str, now: float) -> None:
         """The venue does not take this name."""
         self._drop((name,))
-        self.quarantine[name] = _Rest(now + _QUARANTINE_S, why)
+        self.quarantine[name] = _Rest(now + _QUARANTINE_S, self.next_number())
         self._last = (now, (name,))
+
+    def rest_longer(self, names: tuple[str, ...], now: float) -> None:
+        """Still not taken: one name is asked for ever more rarely, several in two parts."""
+        parts = (self.next_number(), self.next_number())
+        for at, name in enumerate(names):
+            rest = self.quarantine.get(name)
+            if rest is None:
+                continue
+            if len(names) == 1:
+                rest.pause_s = min(max(_QUARANTINE_MAX_S, rest.pause_s), rest.pause_s * 2)
+            rest.part, rest.until = parts[2 * at >= len(names)], now + rest.pause_s
+
+    def due(self, names: Collection[str], most: int, now: float) -> list[str]:
+        """Those of `names` in quarantine that are to be asked for now."""
+        if now < self.retry_at:
+            return []
+        ready = [(rest.until, rest.part, name) for name, rest in self.quarantine.items() if rest.until <= now and name in names]
+        if not ready:
+            return []
+        self.retry_at = now + _RETRY_S
+        first = min(ready)[1]
+        return [name for _, part, name in ready if part == first][:most]
 
     def forget_all_but(self, names: Collection[str]) -> None:
         """The others are not wanted any more."""
@@ -287,12 +322,13 @@ class Subscribing:
         """Time passes: what was not answered is asked again."""
         for flight in [flight for flight in self._flights.values() if now >= flight.deadline]:
             self._overdue(flight, now)
-        busy = self._under_way()
-        due = [name for name, rest in self.doubts.quarantine.items() if now >= rest.until and name in self.wanted and name not in busy]
-        for at in range(0, len(due), self._batch):
-            group = _Group(due[at : at + self._batch], refusals=1)
-            group.retry = True
-            self._queue.append(group)
+        if self.doubts.quarantine:
+            busy = self._under_way()
+            due = self.doubts.due([name for name in self.wanted if name not in busy], self._batch, now)
+            if due:
+                group = _Group(due, refusals=1)
+                group.retry = True
+                self._queue.append(group)
         if not self.doubts.trust_url and not self._queue and not self._flights:
             self.doubts.trust_url = True
 
@@ -308,6 +344,8 @@ class Subscribing:
             flight.deadline = now + self.rules.answer_s
             return Ask(flight.listing, Verb.LIST)
         if self._flights and (self._serial or (self._replaces and self._must_stay_apart())):
+            return None
+        if len(self._flights) >= _FEW and (self._unanswered or self.doubts.rounds):
             return None
         group = self._take_due(now)
         if group is None and not self._stale:
@@ -470,14 +508,14 @@ class Subscribing:
         self._newly = [name for name in self._newly if name not in names]
         self._asked.difference_update(names)
         if group.retry:
-            self._rest_longer(group, now)
+            self.doubts.rest_longer(names, now)
             return
         group.refusals += 1
         self.doubts.refused_in_a_row += 1
         single = len(names) == 1 and group.refusals >= 2
         self._told.append(Refused(names, why, culprit=single))
         if single:
-            self.doubts.rest(names[0], why, now)
+            self.doubts.rest(names[0], now)
         else:
             self._put_back(_halves(group) if group.refusals >= 2 else [group], now)
         if self.doubts.refused_in_a_row >= _ROUND:
@@ -506,14 +544,6 @@ class Subscribing:
             group.not_before = max(group.not_before, doubts.not_before)
         self.exhausted = why
 
-    def _rest_longer(self, group: _Group, now: float) -> None:
-        """Still refused. Of several one half comes sooner than the other, so that they are told apart in time."""
-        for at, name in enumerate(group.names):
-            rest = self.doubts.quarantine.get(name)
-            if rest is not None:
-                rest.pause_s = min(max(_QUARANTINE_MAX_S, rest.pause_s), rest.pause_s * 2)
-                rest.until = now + rest.pause_s * (1.0 if 2 * at < len(group.names) else 1.5)
-
     def _overdue(self, flight: _Flight, now: float) -> None:
         group = flight.group
         if group.verb is Verb.UNSUBSCRIBE:
@@ -533,21 +563,22 @@ class Subscribing:
             del self._late[next(iter(self._late))]
         self._unanswered += self._heard == flight.heard and (self.rules.acknowledged or not self._came)
         if group.retry:
-            self._rest_longer(group, now)
+            self.doubts.rest_longer(self._missing(group), now)
         else:
-            self._again(group, f"no answer within {now - flight.sent_at:.0f} s", now)
+            heard = self._heard > flight.heard if self.rules.acknowledged else bool(self._came)
+            self._again(group, f"no answer within {now - flight.sent_at:.0f} s", now, heard=heard)
         if self._unanswered >= _GIVE_UP:
             self._unanswered = 0
             self._end_round(f"{_GIVE_UP} requests without an answer", now)
 
-    def _again(self, group: _Group, why: str, now: float) -> None:
+    def _again(self, group: _Group, why: str, now: float, *, heard: bool = True) -> None:
         """Not refused, and not proven: again, and after a few times in smaller parts."""
         group.names = self._missing(group)
         group.silences += 1
-        culprit = group.silences >= _GIVE_UP and len(group.names) == 1 and (self._heard > 0 or bool(self._came))
+        culprit = heard and group.silences >= _GIVE_UP and len(group.names) == 1
         self._told.append(Refused(group.names, why, culprit=culprit))
         if culprit:
-            self.doubts.rest(group.names[0], why, now)
+            self.doubts.rest(group.names[0], now)
             return
         groups = [group]
         if group.silences >= _GIVE_UP and len(group.names) > 1:
