@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -22,15 +23,26 @@ _PLAIN_EVERY_S = 5.0
 
 def print_text(text: str) -> None:
     """One piece of a result, for people, on stdout."""
-    sys.stdout.write(f"{text}\n")
+    line = f"{text}\n"
+    sys.stdout.write(line if _is_writable(line) else line.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding))
 
 
 def print_json(value: Any) -> None:
     """The result as one JSON document on one line of stdout, flushed so that a reader of a pipe has it now."""
     import msgspec
 
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    text = msgspec.json.encode(value).decode()
+    sys.stdout.write((text if _is_writable(text) else json.dumps(json.loads(text))) + "\n")
     sys.stdout.flush()
+
+
+def _is_writable(text: str) -> bool:
+    """Whether the terminal's or the pipe's encoding can carry it: symbols are not all in Latin letters."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def note(text: str) -> None:

@@ -296,7 +296,7 @@ class _LogFile(logging.handlers.RotatingFileHandler):
     """The rotating file. A write that fails (disk full) loses the line, counts it, and disturbs nobody."""
 
     def __init__(self, path: Path, *, max_bytes: int, backups: int) -> None:
-        super().__init__(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8")
+        super().__init__(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", errors="backslashreplace")
         self.lost = 0
 
     def handleError(self, record: logging.LogRecord) -> None:
