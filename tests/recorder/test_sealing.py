@@ -191,7 +191,7 @@ async def test_a_stop_says_what_it_leaves_to_the_next_start(desk: Desk, pool: In
         work.journal_closed(path)
     assert not await work.finish(timeout_s=0.05)
     ((event, fields),) = told
-    assert (event, fields["journals"]) == ("open minutes are left to seal", 2)
+    assert (event, fields["journals"]) == ("minutes are left to seal", 2)
     assert all(path.exists() for path in paths)
 
 

@@ -130,11 +130,8 @@ class Sealing:
                 if self._config.interval_min > 1:
                     await self._join_all()
         except TimeoutError:
-            left = self.stats.waiting
-            what = "open minutes are left to seal" if left else "parts are left to join"
-            _log.warning(
-                what, journals=left, failing=len(self._failing), note="they are safe on the disk; the next start goes on with them"
-            )
+            note = "they are safe on the disk; the next start goes on with them"
+            _log.warning("minutes are left to seal", journals=self.stats.waiting, failing=len(self._failing), note=note)
             return False
         finally:
             for task in list(self._tasks):
