@@ -50,6 +50,7 @@ class Rig:
         self.streams = [stream(symbol, channel) for symbol in symbols for channel in channels]
         limits = feed.pop("limits", Limits())
         self.sim = Simulator(SimulatorConfig(symbols=symbols, seed=11, limits=limits, speed=SPEED))
+        self._first: list[Fault] = feed.pop("first", [])
         self._feed = feed
         self.sent: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
         self.closed: list[Path] = []
@@ -59,6 +60,8 @@ class Rig:
 
     async def __aenter__(self) -> Self:
         await self.sim.start()
+        for fault in self._first:
+            self.sim.inject(fault)
         self.sim.board.tap = lambda connection, name, text: self.sent[name].append((connection, text))
         directories = directories_for(self.streams, lambda kind: self.root / kind)
         config = RecorderConfig(

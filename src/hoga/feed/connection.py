@@ -497,7 +497,7 @@ class Connection:
                 self._sink.stream_silent(name, max(self._sink.received(name)[1], leg.link.opened_ns if not gone else 0))
             if at >= again_at:
                 self._suspect[name] = (at + pause, min(pause * 2, 3600.0))
-                (silent if gone or first_s is not None else quiet).append(name)
+                (silent if gone or first_s is not None or pause > 30.0 else quiet).append(name)
         if silent:
             _log.warning("streams silent, subscribed again", conn=self.name, count=len(silent), first=",".join(silent[:_TOLD_NAMES]))
         for names, harder in ((silent, True), (quiet, False)):

@@ -46,6 +46,9 @@ class FaultKind(StrEnum):
     NO_STREAM = "no-stream"
     UNKNOWN_STREAM = "unknown-stream"
     EMPTY_SIDE = "empty-side"
+    REFUSE_SUBSCRIBE = "refuse-subscribe"
+    IGNORE_SUBSCRIBE = "ignore-subscribe"
+    DEAF_SUBSCRIBE = "deaf-subscribe"
     HALF_OPEN = "half-open"
     CLOSE = "close"
     LIFETIME = "lifetime"
@@ -73,6 +76,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     - delay: `ms` plus up to `jitter_ms`, order within a stream kept.
     - garbage, binary-garbage, oversized (`size_bytes`), no-stream, unknown-stream: `mode` "inject" (default) sends the odd
       frame before the real one, "replace" instead of it. truncated-json, empty-side: "replace" is the default.
+    - refuse-subscribe: requests that name one of `streams` (the venue's own names) get an error, with `reason` as its words, and
+      nothing of them is carried out. ignore-subscribe: no answer, nothing carried out. deaf-subscribe: agreed to, where the
+      venue says so, and the matching streams never come. `count` is of requests; streams in a URL are left alone.
     - close: `code`, `reason`; code 1006 resets the TCP connection. lifetime: the 24 h cut, now.
     - half-open: nothing is read, sent or closed any more; TCP is reset when the fault ends.
     - server-shutdown: announces, and closes with `code` (1001) after `after_s`.
@@ -282,6 +288,20 @@ class FaultDesk:
                 active.note(path)
                 return active.fault
         return None
+
+    def take_request(self, kind: FaultKind, connection: str, streams: list[str]) -> Fault | None:
+        """The fault of `kind` that takes a request for `streams`, counted once; None when none does."""
+        for active in self.active(kind):
+            hit = next((stream for stream in streams if active.matches(connection, stream)), None)
+            if hit is not None and active.takes(self._random):
+                active.hit_connections.add(connection)
+                active.note(hit)
+                return active.fault
+        return None
+
+    def matching(self, fault: Fault, connection: str, streams: list[str]) -> list[str]:
+        """Those of `streams` that an active fault is meant for."""
+        return [stream for active in self._active if active.fault is fault for stream in streams if active.matches(connection, stream)]
 
     def forget_connection(self, connection: str) -> None:
         """A connection is gone: frames held for it can never be sent."""

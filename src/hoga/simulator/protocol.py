@@ -6,10 +6,13 @@ it returns, in order. A session never waits, sends or reads a clock.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import NamedTuple, Protocol
 
-__all__ = ["Action", "Binary", "Close", "Ping", "Pong", "Snapshots", "Subscribed", "Text", "Unsubscribed", "VenueSession"]
+__all__ = [
+    "Action", "Binary", "Close", "Ping", "Pong", "Snapshots", "Subscribed", "Text", "Unsubscribed", "VenueSession", "Verdict",
+    "carried_out",
+]  # fmt: skip
 
 
 class Text(NamedTuple):
@@ -61,6 +64,20 @@ class Snapshots(NamedTuple):
     names: list[str]
 
 
+class Verdict(NamedTuple):
+    """What becomes of a request for streams: `refused` with these words, `ignored`, or carried out but for the `deaf` streams,
+    which are agreed to and never come."""
+
+    refused: str | None = None
+    ignored: bool = False
+    deaf: frozenset[str] = frozenset()
+
+
+def carried_out(names: list[str]) -> Verdict:
+    """A venue that does what it is asked."""
+    return Verdict()
+
+
 Action = Text | Binary | Ping | Pong | Close | Subscribed | Unsubscribed | Snapshots
 
 
@@ -69,10 +86,12 @@ class VenueSession(Protocol):
 
     `form` is how this connection wants its frames printed: the venue's own value, compared and hashed, never looked
     into; connections of equal forms get the same bytes. `wrote_ns` is the shell's to set: when it last sent anything.
+    `judge` too: what faults make of a request for streams; `carried_out` where there are none.
     """
 
     closed: Close | None
     wrote_ns: int
+    judge: Callable[[list[str]], Verdict]
 
     @property
     def form(self) -> Hashable:

@@ -12,6 +12,7 @@ import ssl
 import struct
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from picows import (
@@ -383,6 +384,7 @@ class StreamServer:
             return WSUpgradeResponseWithListener(_answer(opening), None)
         self._count += 1
         connection = Connection(f"{self._name}-{self._count}", self, opening.session, opening.names)
+        opening.session.judge = partial(self.board.judge, connection.name)
         if not opening.headers:
             return connection
         return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(dict(opening.headers)), connection)

@@ -20,7 +20,7 @@ from typing import Any
 from hoga.simulator.binance.dialect import Form
 from hoga.simulator.binance.heartbeat import POLICY, Heartbeat, Limits
 from hoga.simulator.binance.names import is_well_formed
-from hoga.simulator.protocol import Action, Close, Pong, Subscribed, Text, Unsubscribed
+from hoga.simulator.protocol import Action, Close, Pong, Subscribed, Text, Unsubscribed, Verdict, carried_out
 
 __all__ = ["SPOT_MANNERS", "Manners", "Session", "futures_id_ok"]
 
@@ -51,6 +51,7 @@ class Session:
         self.subscriptions: dict[str, None] = {}
         self.closed: Close | None = None
         self.wrote_ns = now_ns
+        self.judge: Callable[[list[str]], Verdict] = carried_out
         self._limits = limits
         self._manners = manners or SPOT_MANNERS
         self._heartbeat = Heartbeat(limits, now_ns)
@@ -139,7 +140,7 @@ class Session:
 
     def _perform(self, method: str, params: list[Any], request_id: Any) -> list[Action]:
         if method == "SUBSCRIBE":
-            return [*self._subscribe(params), _result(None, request_id)]
+            return self._subscribe(params, request_id)
         if method == "UNSUBSCRIBE":
             return [*self._unsubscribe(params), _result(None, request_id)]
         if method == "LIST_SUBSCRIPTIONS":
@@ -150,16 +151,19 @@ class Session:
             return [self._set_property(params, request_id)]
         return [self._get_property(params, request_id)]
 
-    def _subscribe(self, names: list[Any]) -> list[Action]:
+    def _subscribe(self, names: list[Any], request_id: Any) -> list[Action]:
         self._check_names(names)
-        return self._add(names)
+        verdict = self.judge(names)
+        if verdict.refused is not None:
+            raise _Refused(3, verdict.refused)
+        return [] if verdict.ignored else [*self._add(names, verdict.deaf), _result(None, request_id)]
 
-    def _add(self, names: list[str]) -> list[Action]:
+    def _add(self, names: list[str], deaf: frozenset[str] = frozenset()) -> list[Action]:
         added = [name for name in dict.fromkeys(names) if name not in self.subscriptions]
         if len(self.subscriptions) + len(added) > self._limits.streams:
             raise _Refused(4, "Too many subscriptions", close=True)
         self.subscriptions.update(dict.fromkeys(added))
-        served = [name for name in added if self._manners.serves(name)]
+        served = [name for name in added if name not in deaf and self._manners.serves(name)]
         return [Subscribed(served)] if served else []
 
     def _unsubscribe(self, names: list[Any]) -> list[Action]:

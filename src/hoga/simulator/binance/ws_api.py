@@ -21,13 +21,16 @@ from hoga.simulator.binance.guard import Credentials
 from hoga.simulator.binance.heartbeat import POLICY, Heartbeat, Limits
 from hoga.simulator.binance.keys import ApiKey
 from hoga.simulator.binance.private import Ground
-from hoga.simulator.protocol import Action, Close, Pong, Text
+from hoga.simulator.protocol import Action, Close, Pong, Text, Verdict, carried_out
 
 __all__ = ["ApiSession", "Dialogue"]
 
 _TEXT_ID = re.compile(r"^[A-Za-z0-9-]{1,36}$")
 _MOST_SUBSCRIPTIONS = 65_535
 _ADDRESS = "websocket"
+_USER_DATA = "userData"
+_ENTRANCES = frozenset({"session.logon", "userDataStream.subscribe", "userDataStream.subscribe.signature"})
+"""What faults of requests for streams reach here."""
 
 
 class Dialogue(NamedTuple):
@@ -46,6 +49,7 @@ class ApiSession:
         now_ns = ground.now_ns()
         self.closed: Close | None = None
         self.wrote_ns = now_ns
+        self.judge: Callable[[list[str]], Verdict] = carried_out
         self.key: ApiKey | None = None
         self.subscriptions: dict[int, ApiKey] = {}
         self._dialogue = dialogue
@@ -72,7 +76,10 @@ class ApiSession:
             return [_failure(None, ApiError(-1000, "Request is not valid JSON."), [])]
         if not isinstance(request, dict) or not _id_ok(request.get("id")):
             return [_failure(None, ApiError(-1135, "Invalid JSON Request"), [])]
-        return [self._reply(request, verbatim.get("params") or {}, now_ns)]
+        verdict = self.judge([_USER_DATA]) if request.get("method") in _ENTRANCES else Verdict()
+        if verdict.refused is not None:
+            return [_failure(request.get("id"), ApiError(-1000, verdict.refused), [])]
+        return [] if verdict.ignored else [self._reply(request, verbatim.get("params") or {}, now_ns)]
 
     def binary(self, now_ns: int) -> list[Action]:
         """No request is binary."""

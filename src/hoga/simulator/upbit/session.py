@@ -13,10 +13,11 @@ Source: protocol sheet 1.5, 2.1 to 2.6 (live captures of 2026-09-23).
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from hoga.simulator.protocol import Action, Binary, Close, Pong, Snapshots, Subscribed, Unsubscribed
+from hoga.simulator.protocol import Action, Binary, Close, Pong, Snapshots, Subscribed, Unsubscribed, Verdict, carried_out
 from hoga.simulator.upbit.limits import MessageBudget, UpbitLimits
 from hoga.simulator.upbit.markets import E8
 from hoga.simulator.upbit.names import PRIVATE_TYPES, PUBLIC_TYPES, assets_name, orders_name, want_of
@@ -58,6 +59,7 @@ class Session:
         self.subscriptions: dict[str, None] = {}
         self.closed: Close | None = None
         self.wrote_ns = now_ns
+        self.judge: Callable[[list[str]], Verdict] = carried_out
         self._account = account
         self._limits = limits
         self._budget = MessageBudget(limits)
@@ -161,10 +163,15 @@ class Session:
         listing = any(element.get("method") == "LIST_SUBSCRIPTIONS" for element in request)
         if not wishes and not listing:
             raise _Refused("NO_TYPE", "type 이 존재하지 않습니다.")
+        verdict = self.judge([name for wish in wishes for name in wish.names]) if wishes else Verdict()
+        if verdict.refused is not None:
+            raise _Refused("INVALID_PARAM", verdict.refused)
+        if verdict.ignored:
+            return []
         for element in request:
             if element.get("format") in Format.__members__:
                 self.form = Format(element["format"])
-        actions = self._replace(wishes, now_ns) if wishes else []
+        actions = self._replace(wishes, now_ns, verdict.deaf) if wishes else []
         return [*actions, Binary(self._listing(str(request[0]["ticket"])))] if listing else actions
 
     def _wish(self, element: dict[str, Any]) -> _Wish:
@@ -201,9 +208,9 @@ class Session:
             value = element.get(old_name)
         return value is True
 
-    def _replace(self, wishes: list[_Wish], now_ns: int) -> list[Action]:
-        wanted = dict.fromkeys(name for wish in wishes if wish.realtime for name in wish.names)
-        snapshots = list(dict.fromkeys(name for wish in wishes if wish.snapshot for name in wish.names))
+    def _replace(self, wishes: list[_Wish], now_ns: int, deaf: frozenset[str]) -> list[Action]:
+        wanted = dict.fromkeys(name for wish in wishes if wish.realtime for name in wish.names if name not in deaf)
+        snapshots = list(dict.fromkeys(name for wish in wishes if wish.snapshot for name in wish.names if name not in deaf))
         until_ns = now_ns + int(self._limits.trailing_s * S_NS)
         self._leaving |= {name: until_ns for name in self.subscriptions if name not in wanted}
         added = [name for name in wanted if name not in self.subscriptions and name not in self._leaving]
