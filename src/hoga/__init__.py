@@ -41,10 +41,12 @@ if TYPE_CHECKING:
     from hoga.hub.events import MyOrderEvent as MyOrderEvent
     from hoga.hub.events import MyPositionEvent as MyPositionEvent
     from hoga.hub.events import OrderbookEvent as OrderbookEvent
+    from hoga.hub.events import OrderbookUnit as OrderbookUnit
     from hoga.hub.events import QuoteEvent as QuoteEvent
     from hoga.hub.events import SubscriptionErrorEvent as SubscriptionErrorEvent
     from hoga.hub.events import TickerEvent as TickerEvent
     from hoga.hub.events import TradeEvent as TradeEvent
+    from hoga.hub.events import make_event as make_event
     from hoga.hub.independence import ConnectionIndependenceMonitor as ConnectionIndependenceMonitor
     from hoga.hub.mailbox import Overflow as Overflow
     from hoga.hub.metrics import ConnectionMetrics as ConnectionMetrics
@@ -76,8 +78,8 @@ _ROOMS = {
     "hub.epochs": "EpochManager",
     "hub.errors": "ArgumentError NoHub RecoveryError SubscriptionError",
     "hub.events": "BaseWebSocketEvent CandleEvent DeltaEvent EpochEvent GapEvent LiquidationEvent MarkPriceEvent MyAssetEvent "
-    "MyBalanceEvent MyFillEvent MyOrderEvent MyPositionEvent OrderbookEvent QuoteEvent SubscriptionErrorEvent TickerEvent "
-    "TradeEvent",
+    "MyBalanceEvent MyFillEvent MyOrderEvent MyPositionEvent OrderbookEvent OrderbookUnit QuoteEvent SubscriptionErrorEvent TickerEvent "
+    "TradeEvent make_event",
     "hub.independence": "ConnectionIndependenceMonitor",
     "hub.mailbox": "Overflow",
     "hub.metrics": "ConnectionMetrics PerformanceMetrics",
@@ -95,14 +97,16 @@ _HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  # names of the table above
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'hoga' has no attribute {name!r}")
-    if _HOMES[name] == "hub.client":
-        import_module("hoga.app.hub")
-    found = getattr(import_module(f"hoga.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # a type checker knows the names above, and that there are no others
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'hoga' has no attribute {name!r}")
+        if _HOMES[name] == "hub.client":
+            import_module("hoga.app.hub")
+        found = getattr(import_module(f"hoga.{_HOMES[name]}"), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

@@ -67,11 +67,17 @@ class Trade(Body, frozen=True, kw_only=True):
 
 
 class Book(Body, frozen=True, kw_only=True):
-    """A whole book, or its best levels. Sides: (price, size), best first, without empty levels. `update_id` may be None."""
+    """A whole book, or its best levels. Sides: (price, size), best first, without empty levels. `update_id` may be None.
+
+    `bid_total`, `ask_total`: the venue's sums of whole sides, None: not told. `level`: the price step of grouped levels, 0: none.
+    """
 
     bids: tuple[Level, ...]
     asks: tuple[Level, ...]
     update_id: int | None = None
+    bid_total: Decimal | None = None
+    ask_total: Decimal | None = None
+    level: Decimal = Decimal(0)
 
 
 class Delta(Body, frozen=True, kw_only=True):
@@ -95,7 +101,11 @@ class Quote(Body, frozen=True, kw_only=True):
 
 
 class Ticker(Body, frozen=True, kw_only=True):
-    """Figures of the day (or of the last 24 hours, as the venue has it). `change`: against the opening reference."""
+    """Figures of the day (or of the last 24 hours, as the venue has it). `change`: against the venue's reference.
+
+    None where the venue does not tell: `change_rate` (a fraction, with its sign), `previous_close`, and what is of 24 hours
+    beside figures of the day.
+    """
 
     last: Decimal
     open: Decimal
@@ -104,6 +114,10 @@ class Ticker(Body, frozen=True, kw_only=True):
     change: Decimal
     volume: Decimal
     turnover: Decimal
+    change_rate: Decimal | None = None
+    previous_close: Decimal | None = None
+    volume_24h: Decimal | None = None
+    turnover_24h: Decimal | None = None
 
 
 class Candle(Body, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -30,6 +31,8 @@ class ChannelSpec:
     `previous_key`: the payload key of the id that a record follows, where ids are chained by it and not by counting on.
     `ordered`: ids only grow; where they do not, they only tell duplicates. `data_type` and `decode(payload)`: what a
     consumer gets; None where only the recorder takes it. `decode` raises ValueError for what it cannot read.
+    `replay_mark`: found in a payload that is no live event but tells what was before (a snapshot at the subscription, a
+    replay): its time is no latency. None where there are none.
     `alternate_kind`: the kind to use beside another channel of the same kind, None when the payloads tell the two apart
     (they share the series) or when this is the one that keeps the name.
     """
@@ -47,6 +50,7 @@ class ChannelSpec:
     data_type: DataType | None = None
     decode: Callable[[bytes], Body] | None = None
     never_s: float | None = None
+    replay_mark: re.Pattern[bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)

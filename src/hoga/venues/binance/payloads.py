@@ -83,6 +83,7 @@ class _Ticker(msgspec.Struct, gc=False):
     low: Decimal = field(name="l")
     volume: Decimal = field(name="v")
     turnover: Decimal = field(name="q")
+    percent: Decimal | None = field(name="P", default=None)
 
 
 class _Mark(msgspec.Struct, gc=False):
@@ -170,6 +171,7 @@ def _ticker(raw: _Ticker) -> Ticker:
         change=raw.last - raw.open,
         volume=raw.volume,
         turnover=raw.turnover,
+        change_rate=None if raw.percent is None else raw.percent / 100,
         event_ns=_ns(raw.event_ms),
     )
 

@@ -29,6 +29,9 @@ class _Unit(msgspec.Struct, gc=False):
 class _Book(msgspec.Struct, gc=False):
     timestamp: int
     orderbook_units: list[_Unit]
+    total_ask_size: Decimal | None = None
+    total_bid_size: Decimal | None = None
+    level: Decimal | None = None
 
 
 class _Trade(msgspec.Struct, gc=False):
@@ -48,6 +51,10 @@ class _Ticker(msgspec.Struct, gc=False):
     signed_change_price: Decimal
     acc_trade_volume: Decimal
     acc_trade_price: Decimal
+    signed_change_rate: Decimal | None = None
+    prev_closing_price: Decimal | None = None
+    acc_trade_volume_24h: Decimal | None = None
+    acc_trade_price_24h: Decimal | None = None
 
 
 class _Candle(msgspec.Struct, gc=False):
@@ -113,6 +120,9 @@ def _book(raw: _Book) -> Book:
     return Book(
         bids=tuple((unit.bid_price, unit.bid_size) for unit in units if unit.bid_size),
         asks=tuple((unit.ask_price, unit.ask_size) for unit in units if unit.ask_size),
+        bid_total=raw.total_bid_size,
+        ask_total=raw.total_ask_size,
+        level=raw.level or Decimal(0),
         event_ns=raw.timestamp * MS_NS,
     )
 
@@ -136,6 +146,10 @@ def _ticker(raw: _Ticker) -> Ticker:
         change=raw.signed_change_price,
         volume=raw.acc_trade_volume,
         turnover=raw.acc_trade_price,
+        change_rate=raw.signed_change_rate,
+        previous_close=raw.prev_closing_price,
+        volume_24h=raw.acc_trade_volume_24h,
+        turnover_24h=raw.acc_trade_price_24h,
         event_ns=raw.timestamp * MS_NS,
     )
 

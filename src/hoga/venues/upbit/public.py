@@ -33,14 +33,19 @@ _CANDLE = re.compile(r"candle\.(1s|1m|3m|5m|10m|15m|30m|60m|240m)")
 _TICKET = "hoga-"
 _EXAMPLES = ("orderbook", "orderbook.5", "trade", "ticker", "candle.1m")
 
+_SNAPSHOT = re.compile(rb'"(?:stream_type|st)"\s*:\s*"SNAPSHOT"')
+"""What a subscription is answered with: the latest state, with the time of its last change, which may be hours ago."""
+
 _TICKER = ChannelSpec(
-    "ticker", None, None, False, "timestamp", 10.0, 60.0, data_type=DataType.TICKER, decode=payloads.ticker
+    "ticker", None, None, False, "timestamp", 10.0, 60.0, data_type=DataType.TICKER, decode=payloads.ticker, replay_mark=_SNAPSHOT
 )  # fmt: skip
 _TRADE = ChannelSpec(
     "execution", "sequential_id", "sequential_id", False, "timestamp", None, 600.0, never_s=600.0,
-    ordered=False, data_type=DataType.TRADE, decode=payloads.trade,
+    ordered=False, data_type=DataType.TRADE, decode=payloads.trade, replay_mark=_SNAPSHOT,
 )  # fmt: skip
-_BARS = ChannelSpec("candle", None, None, False, "timestamp", None, 600.0, data_type=DataType.CANDLE, decode=payloads.candle)
+_BARS = ChannelSpec(
+    "candle", None, None, False, "timestamp", None, 600.0, data_type=DataType.CANDLE, decode=payloads.candle, replay_mark=_SNAPSHOT
+)  # fmt: skip
 
 
 class _Head(msgspec.Struct):
@@ -84,7 +89,10 @@ def channel_of(channel: str) -> ChannelSpec:
         return _BARS
     if hit := _BOOK.fullmatch(channel):
         kind = f"orderbook{hit['depth'] or ''}" + (f"-level{hit['level']}" if hit["level"] else "")
-        return ChannelSpec(kind, None, None, False, "timestamp", 10.0, 60.0, data_type=DataType.ORDERBOOK, decode=payloads.book)
+        return ChannelSpec(
+            kind, None, None, False, "timestamp", 10.0, 60.0,
+            data_type=DataType.ORDERBOOK, decode=payloads.book, replay_mark=_SNAPSHOT,
+        )  # fmt: skip
     raise ValueError(f"unknown stream {channel!r}, expected one like {', '.join(_EXAMPLES)}")
 
 
