@@ -12,7 +12,7 @@ found = hoga.NoSuchName  # EXPECT attr-defined
 
 
 async def wrong(client: hoga.SimpleWebSocketClient, manager: hoga.GlobalWebSocketManager) -> None:
-    print(client.get_ticker("KRW-A").trade_price)  # EXPECT union-attr
+    assert client.get_ticker("KRW-A").trade_price  # EXPECT union-attr
     client.get_ticker(5)  # EXPECT arg-type
     await manager.register_component("a", client, [], None)  # EXPECT arg-type
     await manager.register_component("a", client, [], print, capacity="x")  # EXPECT arg-type
