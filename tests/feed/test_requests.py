@@ -73,16 +73,17 @@ async def test_what_is_agreed_to_and_never_comes_is_silent_and_asked_for_again(t
     async with Rig(tmp_path, spec=spec, channels=(BOOK,), first=[Fault(fault=DEAF, streams="ethusdt*", count=1)]) as rig:
         await rig.until(lambda: rig.recorder.intakes[f"ethusdt@{BOOK}"].n > 3)
         archive = await rig.finish()
-        assert reasons(archive.gaps("ETHUSDT", "orderbook")) == [Reason.SILENCE]
-        assert archive.gaps("BTCUSDT", "orderbook") == []
+        assert Reason.SILENCE in reasons(archive.gaps("ETHUSDT", "orderbook"))
+        assert f"btcusdt@{BOOK}" not in rig.lost(archive)
         assert rig.connection.epoch == 1
 
 
-async def test_trades_that_never_come_are_asked_for_again_all_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_trades_that_never_come_are_asked_for_again_all_together(tmp_path: Path) -> None:
     symbols = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT")
 
     def channel_of(channel: str) -> Any:
-        return replace(SPOT.channel_of(channel), silence_floor_s=0.6, never_s=0.8)
+        found = SPOT.channel_of(channel)
+        return replace(found, silence_floor_s=0.6, never_s=0.8) if channel == "aggTrade" else found
 
     spec = by_request(replace(SPOT, channel_of=channel_of))
     deaf = Fault(fault=DEAF, streams="*@aggTrade", count=1)
