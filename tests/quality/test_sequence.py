@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hoga.quality.memory import HOT_FRAMES
 from hoga.quality.sequence import MOVE_AFTER, Hole, Sequence, Verdict
 
 NEW, LATE, DUPLICATE = Verdict.NEW, Verdict.LATE, Verdict.DUPLICATE
@@ -44,16 +45,18 @@ def test_increasing_ids(ids: tuple[int, ...], verdicts: list[Verdict]) -> None:
 
 def test_a_frame_older_than_memory_is_recorded_because_nothing_proves_that_it_was() -> None:
     sequence = Sequence(contiguous=False, memory=3)
-    assert judge(sequence, 1, 2, 3, 4, 5) == [NEW] * 5
-    assert judge(sequence, 3, 4, 2) == [DUPLICATE, DUPLICATE, LATE]
+    assert judge(sequence, *range(1, HOT_FRAMES * 2 + 2)) == [NEW] * (HOT_FRAMES * 2 + 1)
+    newest = HOT_FRAMES * 2 + 1
+    assert judge(sequence, newest, newest - 2, 2) == [DUPLICATE, DUPLICATE, LATE]
 
 
 def test_ids_of_an_earlier_life_are_known_as_far_as_it_told_them() -> None:
     increasing, contiguous = Sequence(contiguous=False), Sequence(contiguous=True)
     for sequence in (increasing, contiguous):
-        sequence.resume([(50, 80), (90, 100)], 5)
+        sequence.resume([(50, 80), (90, 100)], 5, [(99, 0), (100, 0)])
     assert judge(increasing, 100, 101) == [DUPLICATE, NEW]
-    assert judge(contiguous, 100, 60, 85, 103) == [DUPLICATE, DUPLICATE, LATE, NEW]
+    assert judge(contiguous, 100, 99, 85, 103) == [DUPLICATE, DUPLICATE, LATE, NEW]
+    assert judge(contiguous, 60) == [LATE], "its id was received, what was in it nobody knows any more"
     assert Hole(101, 102, 5, 3) in contiguous.drain_holes(older_than_ns=99)
 
 
@@ -66,7 +69,7 @@ def test_the_venue_numbers_anew(contiguous: bool) -> None:
 
 
 def test_another_capture_behind_the_first_is_recorded_whole() -> None:
-    sequence = Sequence(contiguous=True)
+    sequence = Sequence(contiguous=True, memory=1000)
     later, earlier = range(6_000_000_000, 6_000_000_500), range(3_000_000_000, 3_000_000_500)
     verdicts = judge(sequence, *later, *earlier)
     assert DUPLICATE not in verdicts
@@ -113,8 +116,9 @@ def test_ranged_ids_fill_a_hole_in_parts() -> None:
     assert sequence.receive(21, 30, 4) is LATE
     assert sequence.receive(15, 20, 5) is DUPLICATE
     assert sequence.drain_holes(older_than_ns=2) == []
-    assert sequence.drain_holes(older_than_ns=3) == [Hole(11, 14, 1, 2)]
-    assert sequence.drain_holes(older_than_ns=3) == []
+    assert sequence.drain_holes(older_than_ns=3) == [], "it is being filled"
+    assert sequence.drain_holes(older_than_ns=4) == [Hole(11, 14, 1, 2, filled_ns=3)]
+    assert sequence.drain_holes(older_than_ns=4) == []
     assert sequence.receive(11, 14, 6) is LATE, "told already, and recorded all the same"
 
 

@@ -26,7 +26,7 @@ def connected(of: Stream, **fields: int) -> tuple[Intake, FakeLane]:
 
 
 def balanced(intake: Intake, lane: FakeLane) -> None:
-    intake.end_counting()
+    intake.cut_counting(1 << 62)
     counted = sum(gap.missed or 0 for gap in lane.gaps if gap.reason in COUNTED)
     assert intake.n == intake.recorded + intake.duplicates + counted
     assert intake.recorded == len(lane.frames())
@@ -99,7 +99,7 @@ def test_fast_and_slow_path_agree(of: Stream, start: int, script: list[tuple[str
                     intake.disconnected(leg, alive_ns=now, reason=Reason.DISCONNECT)
                 intake.connected(1, now + 3)
             elif what == "tick":
-                intake.end_counting()
+                intake.cut_counting(now)
                 intake.drain_holes(older_than_ns=now - 20)
             elif what == "minute":
                 intake.close_minute(now, settle=False)
@@ -199,7 +199,7 @@ def test_records_let_go_afterwards_are_counted() -> None:
     for number in (1, 2, 3):
         intake.take(number, frame(BOOK, book(number)))
     intake.count_lost(Reason.DISK_FULL, 2, 3, 2)
-    intake.end_counting()
+    intake.settle(4)
     assert intake.recorded == 1
     assert lane.gaps == [Gap(2, 3, Reason.DISK_FULL, 2)]
 
@@ -256,7 +256,7 @@ def test_an_open_gap_is_cut_at_the_minute_and_goes_on_behind_it() -> None:
     intake.close_minute(1500, settle=False)
     intake.connected(2, 1900)
     intake.take(2000, frame(BOOK, book(9)))
-    assert lane.gaps == [Gap(1150, 1500, Reason.DISCONNECT, None), Gap(1500, 1900, Reason.DISCONNECT, None)]
+    assert lane.gaps == [Gap(1150, 1500, Reason.DISCONNECT, None), Gap(1500, 1900, Reason.DISCONNECT, None, since_ns=1150)]
 
 
 def test_a_silence_that_ends_in_a_cut_is_not_forgotten() -> None:
@@ -296,7 +296,9 @@ def test_a_hole_is_written_down_when_nothing_late_can_fill_it() -> None:
         intake.take(now, frame(TRADE, agg_trade(number)))
     intake.drain_holes(older_than_ns=1010)
     assert lane.gaps == []
-    intake.drain_holes(older_than_ns=1011)
+    intake.drain_holes(older_than_ns=1020)
+    assert lane.gaps == [], "something late is still filling it"
+    intake.drain_holes(older_than_ns=1021)
     assert lane.gaps == [
         Gap(1000, 1010, Reason.SEQUENCE_GAP, 1, 2, 2),
         Gap(1000, 1010, Reason.SEQUENCE_GAP, 1, 4, 4),
@@ -319,7 +321,9 @@ def test_a_young_hole_survives_the_minute_and_is_settled_at_the_end() -> None:
 
 def test_a_new_life_says_what_the_time_between_cost() -> None:
     intake, lane = made(TRADE)
-    intake.resume(ended_ns=500, reason=Reason.CRASH, runs=[(1, 7)])
+    former, _ = connected(TRADE)
+    former.take(400, frame(TRADE, agg_trade(7)))
+    intake.resume(ended_ns=500, reason=Reason.CRASH, runs=[(1, 7)], marks=former.marks())
     intake.connected(1, 900)
     intake.take(1000, frame(TRADE, agg_trade(7)))
     intake.take(1001, frame(TRADE, agg_trade(10)))

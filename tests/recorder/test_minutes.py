@@ -130,8 +130,8 @@ async def test_a_gap_over_midnight_is_in_both_days(tmp_path: Path, monkeypatch: 
     assert [(path.stem[-16:]) for path in archive.files("BTCUSDT", "orderbook")] == ["2026-11-20_23-59", "2026-11-21_00-00"]
     gaps = archive.gaps("BTCUSDT", "orderbook", Reason.DISCONNECT)
     assert gaps == [
-        Gap(MIDNIGHT_NS - 9 * SECOND_NS, MIDNIGHT_NS, Reason.DISCONNECT, None),
-        Gap(MIDNIGHT_NS, MIDNIGHT_NS + MS, Reason.DISCONNECT, None),
+        Gap(MIDNIGHT_NS - 9 * SECOND_NS, MIDNIGHT_NS, Reason.DISCONNECT, None, conn="binance-1"),
+        Gap(MIDNIGHT_NS, MIDNIGHT_NS + MS, Reason.DISCONNECT, None, conn="binance-1", since_ns=MIDNIGHT_NS - 9 * SECOND_NS),
     ]
     assert archive.check_balance("BTCUSDT", "orderbook") == (2, 2, 0)
 

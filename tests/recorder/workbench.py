@@ -59,6 +59,7 @@ class FakeLane:
         self.odds: list[tuple[str, bytes]] = []
         self.waiting = 0
         self.armed = 0
+        self.shed_reason = Reason.BACKPRESSURE
 
     def arm(self) -> None:
         self.armed += 1

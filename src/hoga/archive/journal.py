@@ -37,6 +37,7 @@ __all__ = [
     "LiveNote",
     "Note",
     "OddNote",
+    "OpenNote",
     "StreamEntry",
     "decode_header",
     "decode_note",
@@ -119,6 +120,13 @@ class GapNote(_Note, frozen=True, tag="gap"):
     gap: Gap
 
 
+class OpenNote(_Note, frozen=True, tag="open"):
+    """What is open of the lane's streams now, (stream, gap as it stands): it replaces every such note before it, and holds
+    only when the journal breaks off. Otherwise each of them is told when it ends, or is cut at the journal's end."""
+
+    gaps: list[tuple[int, Gap]]
+
+
 class LiveNote(_Note, frozen=True, tag="live"):
     """These streams were being recorded from `from_ns` to `to_ns`."""
 
@@ -160,7 +168,7 @@ class EndNote(_Note, frozen=True, tag="end"):
     last: bool = False
 
 
-Note = LegNote | LatencyNote | GapNote | LiveNote | CountsNote | OddNote | ClockNote | EndNote
+Note = LegNote | LatencyNote | GapNote | OpenNote | LiveNote | CountsNote | OddNote | ClockNote | EndNote
 
 _note_decoder = msgspec.json.Decoder(Note)
 _encoder = msgspec.json.Encoder()

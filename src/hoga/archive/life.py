@@ -13,15 +13,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypedDict
 
 import msgspec
 
 from hoga.archive.durable import rename, write_file
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Reason
+from hoga.quality.memory import MARKS_KEPT
 from hoga.quality.sequence import RUNS_KEPT
 
-__all__ = ["LAST_FILE", "LOCK_FILE", "LastLife", "LifeFile", "StreamEnd", "newer", "read_last_life", "whole_session"]
+__all__ = ["LAST_FILE", "LOCK_FILE", "LastLife", "LifeFile", "Place", "StreamEnd", "newer", "read_last_life", "whole_session"]
 
 LOCK_FILE = ".lock"
 """In the journal folder: held by whoever records or recovers there."""
@@ -30,16 +32,25 @@ _DAMAGED = ".damaged"
 _WHOLE_SESSION = 1 << 62
 
 
+class Place(TypedDict):
+    """Which journal of which session."""
+
+    session: int
+    number: int
+
+
 class StreamEnd(msgspec.Struct, frozen=True, kw_only=True):
     """Recording of a stream is accounted for until `ns`; what comes after is missing for `reason`.
 
-    `runs`: the ids it received (first..last, the latest last; none where it has no ids). `session` and `number`: which session
+    `runs`: the ids it received (first..last, the latest last; none where it has no ids). `marks`: (id, checksum of the frame) of
+    the newest of them, by which a frame that comes again is known. `session` and `number`: which session
     (when it began, ns) and which of its journals said so, the largest number when it was the session's own last word.
     """
 
     ns: int
     reason: Reason
     runs: list[tuple[int, int]] = []
+    marks: list[tuple[int, int]] = []
     session: int = 0
     number: int = 0
 
@@ -69,7 +80,8 @@ def newer(known: StreamEnd | None, told: StreamEnd) -> StreamEnd:
     if (told.session, told.number) < (known.session, known.number):
         return known
     earlier = [run for run in known.runs if not any(first <= run[0] and run[1] <= last for first, last in told.runs)]
-    return msgspec.structs.replace(told, runs=[*earlier, *told.runs][-RUNS_KEPT:])
+    marks = [*(mark for mark in known.marks if mark not in told.marks), *told.marks]
+    return msgspec.structs.replace(told, runs=[*earlier, *told.runs][-RUNS_KEPT:], marks=marks[-MARKS_KEPT:])
 
 
 class LifeFile:
@@ -104,7 +116,7 @@ class LifeFile:
             for name, end in ends.items():
                 known = self._streams.get(name)
                 if known is not None and (known.session, known.number) <= (end.session, end.number):
-                    self._streams[name] = msgspec.structs.replace(known, runs=[])
+                    self._streams[name] = msgspec.structs.replace(known, runs=[], marks=[])
         self.keep(ends, {})
 
     def end(self, life: LastLife) -> None:
@@ -137,7 +149,7 @@ def read_last_life(folder: Path) -> LastLife | None:
         return None
 
 
-def whole_session(session: int) -> dict[str, int]:
+def whole_session(session: int) -> Place:
     """The `session` and `number` of a session's own last word."""
     return {"session": session, "number": _WHOLE_SESSION}
 
@@ -147,7 +159,7 @@ def _decode(data: bytes) -> LastLife:
         return msgspec.json.decode(data, type=LastLife)
     except msgspec.ValidationError:
         earlier = msgspec.json.decode(data, type=_Earlier)
-    where = whole_session(earlier.ns) if earlier.reason is not Reason.CRASH else {}
+    where = whole_session(earlier.ns) if earlier.reason is not Reason.CRASH else Place(session=0, number=0)
     return LastLife(
         streams={name: StreamEnd(ns=earlier.ns, reason=earlier.reason, runs=runs, **where) for name, runs in earlier.streams.items()}
     )

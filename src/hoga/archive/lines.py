@@ -9,18 +9,20 @@ break the file's lines, so it becomes a space.
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
-from hoga.core.jsontext import is_object
+from hoga.core.jsontext import TopInteger, is_object
 from hoga.core.streams import Stream
+from hoga.core.times import MS_NS, instant_ns
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["LineMaker", "odd_line"]
 
 _encoder = msgspec.json.Encoder()
 _BRACE = ord("}")
+_MS_DIGITS, _DIGITS = 13, 20
+_BEYOND = b"4102444800000"
+"""The year 2100 in ms."""
 
 
 class LineMaker:
@@ -51,7 +53,8 @@ class LineMaker:
         self._key_size = 0 if self._whole else len(self._key)
         self._skipped = self._key_size + 1
         self._split = spec.split
-        self._event = _number(spec.channel_of(stream.channel).event_key)
+        key = spec.channel_of(stream.channel).event_key
+        self._event = None if key is None else TopInteger(key)
         self._lead_ns = None if median_ns is None else median_ns + overhead_ns
         self._venue_time = self._envelope("venue", median_ns, epoch, conn).encode()
         self._tail = self._envelope("estimated", median_ns, epoch, conn)
@@ -98,8 +101,15 @@ class LineMaker:
 
     def _head(self, recv_ns: int, data: bytes, first: int, last: int) -> bytes:
         """The envelope before the payload `data[first:last]`, behind a newline."""
-        if self._event is not None and (hit := self._event.search(data, first, last)):
-            return b'\n{"recvNs":%d,"eventTime":%b,%b' % (recv_ns, hit[1], self._venue_time)
+        if self._event is not None:
+            digits = self._event.find(data, first, last)
+            if digits is not None and len(digits) == _MS_DIGITS and digits.isdigit():  # ms of 2001 to 2286, as venues tell it
+                if digits < _BEYOND:
+                    return b'\n{"recvNs":%d,"eventTime":%b,%b' % (recv_ns, digits, self._venue_time)
+            elif digits is not None and len(digits) <= _DIGITS and (event_ns := instant_ns(int(digits))) is not None:
+                return b'\n{"recvNs":%d,"eventTime":%d,%b' % (recv_ns, event_ns // MS_NS, self._venue_time)
+            if digits is not None or self._event.value(data, first, last) is not None:
+                return b'\n{"recvNs":%d,"eventTime":null,%b' % (recv_ns, self._venue_time)
         if self._lead_ns is None:
             return b'\n{"recvNs":%d,"eventTime":null,%b' % (recv_ns, self._tail_bytes)
         return f'\n{{"recvNs":{recv_ns},"eventTime":{(recv_ns - self._lead_ns) // 1_000_000},{self._tail}'.encode()
@@ -114,8 +124,3 @@ def odd_line(recv_ns: int, *, conn: str, epoch: int, why: str, size: int, raw: b
     except UnicodeDecodeError:
         odd["rawBase64"] = raw
     return _encoder.encode(odd) + b"\n"
-
-
-def _number(key: str | None) -> re.Pattern[bytes] | None:
-    """Finds the integer at a payload key; one that fits no 64 bits is none."""
-    return None if key is None else re.compile(rb'"%b"\s*:\s*(-?\d{1,18})(?!\d)' % re.escape(key.encode()))

@@ -9,6 +9,7 @@ A note among the records holds from its place on, so the lines before it are set
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -18,6 +19,7 @@ import msgspec
 
 from hoga.archive.chunks import Chunk, read_chunks
 from hoga.archive.deflate import BLOCK_BYTES, DEFAULT_LEVEL
+from hoga.archive.identity import Identity
 from hoga.archive.journal import (
     CONTROL,
     ClockNote,
@@ -30,6 +32,7 @@ from hoga.archive.journal import (
     LiveNote,
     Note,
     OddNote,
+    OpenNote,
     StreamEntry,
     decode_note,
 )
@@ -41,6 +44,7 @@ from hoga.archive.segment import Packer, SegmentBuilder
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Series
 from hoga.core.times import MINUTE_NS
+from hoga.quality.memory import MARKS_KEPT
 from hoga.quality.sequence import RUNS_KEPT
 from hoga.venues.registry import VENUES
 
@@ -56,6 +60,8 @@ _ID_LIMIT = 10**19
 _BETWEEN = frozenset({Reason.DISCONNECT, Reason.CRASH, Reason.SHUTDOWN, Reason.SILENCE})
 """Reasons of gaps in which a stream brought nothing."""
 _ODD_KEPT = 65_536
+_TAIL_RECORDS = 2048
+"""The next life knows frames again that are among so many last ones."""
 
 
 class SealResult(msgspec.Struct, kw_only=True):
@@ -210,6 +216,9 @@ class Minute:
         self._told_to: dict[int, int] = {}
         self._live_to: dict[int, int] = {}
         self._final = False
+        self._unended: list[tuple[int, Gap]] = []
+        self._tail: deque[Chunk] = deque()
+        self._tail_records = 0
         self._session = ""
         self._latency: dict[int, tuple[int | None, int]] = {}
         self._ways: dict[int, _Way] = {}
@@ -232,6 +241,9 @@ class Minute:
         self._ended, self._final, self._last_ns = False, False, header.from_ns
         for known in (self._ways, self._open, self._legs_of, self._untold, self._told_to, self._live_to):
             known.clear()
+        self._unended.clear()
+        self._tail.clear()
+        self._tail_records = 0
         self._down = {
             index: (entry.down, header.from_ns if entry.since_ns is None else entry.since_ns)
             for index, entry in enumerate(header.streams)
@@ -259,13 +271,31 @@ class Minute:
         to_ns = self.header.minute_ns + MINUTE_NS if crash_to_ns is None else crash_to_ns
         if not self._ended:
             self.result.crashed |= crash_to_ns is not None
+            for index, gap in self._unended:
+                if gap.reason is Reason.SILENCE and index in self._untold:
+                    continue
+                self._note(self._of(self.header.streams[index]), GapEntry(gap=gap))
             for index, entry in enumerate(self.header.streams):
                 self._cut_off(index, self._of(entry), to_ns, by_crash=crash_to_ns is not None)
         session, number = int(self.header.session, 16), self.header.number
+        marks = self._marks()
         for index, entry in enumerate(self.header.streams):
             until = self._until(index) if self._ended else (max(to_ns, self._last_ns), Reason.CRASH)
             if until is not None:
-                self.result.ends[entry.stream.name] = StreamEnd(ns=until[0], reason=until[1], session=session, number=number)
+                self.result.ends[entry.stream.name] = StreamEnd(
+                    ns=until[0], reason=until[1], marks=list(marks.get(index, ())), session=session, number=number
+                )
+
+    def _marks(self) -> dict[int, deque[tuple[int, int]]]:
+        """Stream index → (id, mark) of its newest frames, of the journal's last records."""
+        found: dict[int, deque[tuple[int, int]]] = {}
+        ways = {index: Identity(self.venue, entry.stream) for index, entry in enumerate(self.header.streams)}
+        for chunk in self._tail:
+            for tag, start, length in zip(chunk.tags, chunk.starts, chunk.lengths, strict=True):
+                identity = ways.get(tag & CONTROL)
+                if identity is not None and (known := identity.of(chunk.data[start : start + length])) is not None:
+                    found.setdefault(tag & CONTROL, deque(maxlen=MARKS_KEPT)).append(known)
+        return found
 
     def _cut_off(self, index: int, minute: SeriesMinute, to_ns: int, *, by_crash: bool) -> None:
         """The journal stops short: what its session would have said of a stream."""
@@ -314,6 +344,10 @@ class Minute:
     # -- lines --------------------------------------------------------------------------------------------------
 
     def _read_chunk(self, chunk: Chunk) -> None:
+        self._tail.append(chunk)
+        self._tail_records += len(chunk.tags)
+        while self._tail_records - len(self._tail[0].tags) >= _TAIL_RECORDS:
+            self._tail_records -= len(self._tail.popleft().tags)
         first = 0
         for at in [at for at, tag in enumerate(chunk.tags) if tag & CONTROL == CONTROL]:
             self._make(chunk, first, at)
@@ -455,7 +489,10 @@ class Minute:
                 self._forget(set(note.streams))
             case GapNote():
                 self._gap(note.stream, note.gap)
+                self._unended = [open_ for open_ in self._unended if not (open_[0] == note.stream and _is_same(open_[1], note.gap))]
                 self._note(self._of(self.header.streams[note.stream]), GapEntry(gap=note.gap))
+            case OpenNote():
+                self._unended = list(note.gaps)
             case LiveNote():
                 self._ended = True
                 for index in note.streams:
@@ -524,6 +561,16 @@ def _take(minute: SeriesMinute, text: bytes, records: list[Record]) -> None:
         minute.take(text, records)
     except Exception as fault:  # noqa: BLE001  # the supervised place of each series: its trouble is told when it is to be sealed
         minute.trouble = fault
+
+
+def _is_same(open_gap: Gap, gap: Gap) -> bool:
+    """Whether `gap` is what came of `open_gap`."""
+    if open_gap.reason is not gap.reason or open_gap.from_ns != gap.from_ns:
+        return False
+    first, last = open_gap.from_id, open_gap.to_id
+    if first is None or last is None or gap.from_id is None or gap.to_id is None:
+        return True
+    return first <= gap.to_id and gap.from_id <= last
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -224,6 +224,7 @@ class _Forgetful:
 
     def __init__(self) -> None:
         self.records: list[Any] = []
+        self.shed_reason = Reason.BACKPRESSURE
 
     def begin(self, now: int) -> None:
         self.records.clear()

@@ -15,6 +15,7 @@ __all__ = [
     "SECOND_NS",
     "day_of",
     "day_start_ns",
+    "instant_ns",
     "iso_of",
     "minute_floor_ns",
     "minute_of",
@@ -52,6 +53,20 @@ def minute_of(ns: int) -> str:
 def minute_floor_ns(ns: int, *, interval_min: int = 1) -> int:
     """The start of the `interval_min`-minute interval of the UTC day that holds `ns` (`interval_min` divides 1440)."""
     return ns - ns % DAY_NS % (interval_min * MINUTE_NS)
+
+
+_YEAR_2000_S, _YEAR_2100_S = 946_684_800, 4_102_444_800
+
+
+def instant_ns(number: int) -> int | None:
+    """Nanoseconds of a time that somebody else gives as a number of s, ms, µs or ns since 1970: the size tells the unit.
+
+    None when it is no time between the years 2000 and 2100 in any of them (the four ranges do not touch).
+    """
+    for unit in (MS_NS, 1, 1_000, SECOND_NS):
+        if _YEAR_2000_S * SECOND_NS <= number * unit < _YEAR_2100_S * SECOND_NS:
+            return number * unit
+    return None
 
 
 _YEAR_10000_S = 253_402_300_800

@@ -5,19 +5,27 @@ takes the slow path, which decodes ids properly and asks `quality.sequence`. `mo
 
     received = recorded + duplicates + Σ counted gaps          (core.ledger.COUNTED)
 
-Cost of the fast path on the machine of docs/results/hot-path.md: see there, `intake` line.
+A duplicate has a known id *and* the bytes it came with, told by their CRC-32 (its *mark*). The fast path only notes marks.
+
+A counted gap stays open while its cause lasts, and is written once, when the cause has ended, or in pieces that touch where
+a minute ends meanwhile.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from msgspec import structs
+
+from hoga.archive.deflate import crc32
+from hoga.archive.identity import Identity
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 from hoga.net.ws import Take
-from hoga.quality.sequence import Hole, Sequence, Verdict
+from hoga.quality.memory import MARKS_KEPT
+from hoga.quality.sequence import Hole, Jump, Sequence, Verdict
 from hoga.venues.spec import VenueSpec
 
 __all__ = [
@@ -56,14 +64,18 @@ PATIENCE_NS = 5_000_000_000
 """A life that connects within so long was not waiting: the time before it is one gap."""
 
 _RECHECK_NS = 20_000_000
+_QUIET_NS = 1_000_000_000
+"""A cause that nobody tells the end of is over when no frame was lost to it for so long."""
+_InTime = Callable[[int, bytes], bool]
 _BRACE, _COMMA = b"},"
-_ID_DIGITS = 19
 
 
 class IntakeLane(Protocol):
     """What an intake needs of its lane."""
 
     records: list[Any]
+    shed_reason: Reason
+    """Why frames are let go when too many wait: BACKPRESSURE, or DISK_FULL while the disk refuses."""
 
     def arm(self) -> None: ...
     def flush(self) -> None: ...
@@ -73,14 +85,16 @@ class IntakeLane(Protocol):
 
 
 class _Counting:
-    """A counted gap that is still growing."""
+    """A counted gap that is open: since `since_ns`, this piece from `from_ns`, the newest frame lost at `lost_ns`; `kept`:
+    frames that came in time were recorded since."""
 
-    __slots__ = ("detail", "from_ns", "missed", "to_ns")
+    __slots__ = ("detail", "from_ns", "kept", "lost_ns", "missed", "since_ns")
 
     def __init__(self, now: int, detail: str | None) -> None:
-        self.from_ns = self.to_ns = now
+        self.since_ns = self.from_ns = self.lost_ns = now
         self.missed = 0
         self.detail = detail
+        self.kept = False
 
 
 class Intake:
@@ -88,18 +102,22 @@ class Intake:
 
     `n`: frames received. `tag`: index of the stream and leg of the frames now coming. `last`: the latest recorded
     frame, as received (`newest()`: recorded or not). `queue_max`: how many records of this stream may wait for the
-    disk. `unrecorded`: frames in counted gaps. `route(recv_ns, frame)`: who gets each recorded frame at once, in
+    disk. `unrecorded`: frames in counted gaps. `repeated`: duplicates that the leg had brought itself. `jumps`: how often the
+    venue numbered anew, `last_jump` the latest. `in_time(recv_ns, payload)`: whether a frame is provably not late, whatever
+    the gate says; None where frames do not tell. `route(recv_ns, frame)`: who gets each recorded frame at once, in
     process; it must not block or raise.
     """
 
     __slots__ = (
         "_buffer",
+        "_conn",
         "_counting",
         "_down_detail",
+        "_down_from_ns",
         "_down_reason",
         "_first_key",
-        "_first_offset",
         "_healed",
+        "_identity",
         "_lane",
         "_last_key",
         "_legs",
@@ -110,8 +128,11 @@ class Intake:
         "duplicates",
         "frame_key",
         "gap_count",
+        "in_time",
         "index",
+        "jumps",
         "last",
+        "last_jump",
         "last_recv_ns",
         "limit",
         "live_from_ns",
@@ -119,6 +140,7 @@ class Intake:
         "n",
         "queue_max",
         "reordered",
+        "repeated",
         "route",
         "seen",
         "seen_ns",
@@ -135,22 +157,25 @@ class Intake:
         self.frame_key = spec.frame_key(stream)
         self.sequence = Sequence(contiguous=channel.contiguous, memory=memory)
         self.mode = 0
-        self.n = self.unrecorded = self.duplicates = self.reordered = self.gap_count = 0
+        self.n = self.unrecorded = self.duplicates = self.repeated = self.reordered = self.gap_count = self.jumps = 0
+        self.last_jump: Jump | None = None
         self.limit = self.queue_max = queue_max
         self.last = self.seen = b""
         self.last_recv_ns = self.seen_ns = 0
         self.live_from_ns: int | None = None
         self.down_since: int | None = None
         self.route: Take | None = None
+        self.in_time: _InTime | None = None
         self._spec = spec
         self._lane = lane
         self._buffer = lane.records
-        self._first_key = _id_pattern(channel.previous_key or channel.first_key)
-        self._first_offset = 0 if channel.previous_key is None else 1
-        self._last_key = self._first_key if channel.last_key == channel.first_key else _id_pattern(channel.last_key)
+        self._identity = Identity(spec, stream)
+        self._first_key, self._last_key = self._identity.first_key, self._identity.last_key
         self._legs: dict[int, int] = {}
         self._down_reason = Reason.DISCONNECT
         self._down_detail: str | None = None
+        self._down_from_ns = 0
+        self._conn: str | None = None
         self._healed: Gap | None = None
         self.began_ns: int | None = None
         self._counting: dict[Reason, _Counting] = {}
@@ -171,17 +196,20 @@ class Intake:
         self.n += 1
         self.seen_ns, self.seen = now, data
         payload = parts[1]
-        verdict, gap = self._judge(now, payload)
+        verdict, gap = self._judge(now, data, payload)
         if gap is not None:
             self._emit(gap)
-        if verdict is Verdict.NEW or verdict is Verdict.LATE:
+        if verdict is not Verdict.DUPLICATE:
             self.reordered += verdict is Verdict.LATE
-            if self._may_record(now):
+            if not (self.mode & GATED and self._is_gated(now, payload)) and self._may_record(now):
                 self._record(now, data)
         else:
             self.duplicates += 1
-            if not self.mode & OVERLAP:
+            if self.sequence.by == self.tag >> 16:
+                self.repeated += 1
                 self._lane.odd(now, self.tag >> 16, "duplicate", data)
+        if self.sequence.crowded:
+            self._tell_holes(self.sequence.drain_holes(older_than_ns=1 << 62))
         self._after_slow(data)
         return None
 
@@ -191,46 +219,56 @@ class Intake:
         self._count(Reason.MALFORMED, now, "no JSON; the frames are in the aside series")
         self._lane.odd(now, leg, "malformed frame", data)
 
-    def _judge(self, now: int, payload: bytes) -> tuple[Verdict, Gap | None]:
+    def _judge(self, now: int, data: bytes, payload: bytes) -> tuple[Verdict, Gap | None]:
         """What the ids say, and the gap to write down before the frame, if any."""
-        ids = self._ids(payload)
+        ids = self._identity.ids(payload)
         known = self.sequence.last is not None
-        verdict = self._verdict(now, payload, ids)
-        if verdict is not Verdict.NEW or not self.mode & FRESH:
+        verdict = self._verdict(now, data, payload, ids)
+        if verdict is not Verdict.NEW:
             return verdict, None
+        if not self.mode & FRESH:
+            jump = self._jumped()
+            return verdict, None if jump is None else self._gap_of_jump(jump, None)
         self.mode &= ~FRESH
         gap, self._healed = self._healed, None
         if gap is None and self.down_since is not None and self._legs:
-            gap, self.down_since = self._down_until(now), None
-        hole = self.sequence.take_hole(now)
-        if gap is not None and hole is not None:
-            gap = Gap(gap.from_ns, gap.to_ns, gap.reason, self._missed(hole), hole.first, hole.last, gap.detail)
+            gap, self.down_since = self._down_gap(now), None
+        hole, jump = self.sequence.take_hole(now), self._jumped()
+        if jump is not None:
+            gap = self._gap_of_jump(jump, gap)
+        elif gap is not None and hole is not None:
+            gap = structs.replace(gap, missed=self._missed(hole), from_id=hole.first, to_id=hole.last)
         elif hole is not None:
             gap = Gap(hole.from_ns, now, Reason.SEQUENCE_GAP, self._missed(hole), hole.first, hole.last)
         elif gap is not None and self.sequence.contiguous and ids is not None and known:
-            gap = Gap(gap.from_ns, gap.to_ns, gap.reason, 0, None, None, gap.detail)
+            gap = structs.replace(gap, missed=0)
         return verdict, gap
+
+    def _jumped(self) -> Jump | None:
+        jump = self.sequence.take_jump()
+        if jump is not None:
+            self.jumps += 1
+            self.last_jump = jump
+        return jump
+
+    @staticmethod
+    def _gap_of_jump(jump: Jump, gap: Gap | None) -> Gap:
+        """The gap that the venue's new numbering leaves (in the course of `gap`, if any): nobody can say what was sent between."""
+        detail = f"the venue numbers anew: {jump.first} came after {jump.before}"
+        if gap is not None:
+            return structs.replace(gap, detail=detail)
+        return Gap(jump.from_ns, max(jump.from_ns, jump.to_ns), Reason.SEQUENCE_GAP, None, detail=detail)
 
     def _missed(self, hole: Hole) -> int | None:
         """How many records a hole stands for: its ids where each record has one, unknown where a record spans several."""
         return hole.missed if hole.proven and self._last_key is self._first_key else None
 
-    def _verdict(self, now: int, payload: bytes, ids: tuple[int, int] | None) -> Verdict:
+    def _verdict(self, now: int, data: bytes, payload: bytes, ids: tuple[int, int] | None) -> Verdict:
         if ids is not None:
-            return self.sequence.receive(*ids, now)
-        return self._judge_plain(payload) if self._last_key is None else Verdict.NEW
+            return self.sequence.receive(*ids, now, self._identity.mark(data, payload), self.tag >> 16)
+        return self._judge_plain(now, payload) if self._last_key is None else Verdict.NEW
 
-    def _ids(self, payload: bytes) -> tuple[int, int] | None:
-        """The payload's first and last id, None when it has none that can be one."""
-        if self._first_key is None or self._last_key is None:
-            return None
-        first = self._first_key.search(payload)
-        last = first if self._last_key is self._first_key else self._last_key.search(payload)
-        if not first or not last or max(len(first[1]), len(last[1])) > _ID_DIGITS:
-            return None
-        return int(first[1]) + self._first_offset, int(last[1])
-
-    def _judge_plain(self, payload: bytes) -> Verdict:
+    def _judge_plain(self, now: int, payload: bytes) -> Verdict:
         return Verdict.NEW
 
     def _before_slow(self) -> None:
@@ -239,13 +277,21 @@ class Intake:
     def _after_slow(self, data: bytes) -> None:
         """And back; learn where the ids stand in this stream's frames."""
 
+    def _is_gated(self, now: int, payload: bytes) -> bool:
+        """The gate is closed: whether it keeps this frame out, which then is counted. One that came in time it does not."""
+        counting = self._counting.get(Reason.LATENCY_GATE)
+        if self.in_time is not None and self.in_time(now, payload):
+            if counting is not None:
+                counting.kept = True
+            return False
+        self._count(Reason.LATENCY_GATE, now, None)
+        return True
+
     def _may_record(self, now: int) -> bool:
-        if self.mode & GATED:
-            return self._count(Reason.LATENCY_GATE, now, None)
         if self.mode & DISK_FULL:
             return self._count(Reason.DISK_FULL, now, None)
         if self.n > self.limit and not self._has_room(now):
-            return self._count(Reason.BACKPRESSURE, now, None)
+            return self._count(self._lane.shed_reason, now, None)
         return True
 
     def _has_room(self, now: int) -> bool:
@@ -277,18 +323,11 @@ class Intake:
         counting = self._counting.get(reason)
         if counting is None:
             counting = self._counting[reason] = _Counting(now, detail)
-        counting.to_ns = now
+        counting.lost_ns = max(counting.lost_ns, now)
+        counting.kept = False
         counting.missed += 1
         self.unrecorded += 1
         return False
-
-    def end_counting(self) -> None:
-        """Write down the counted gaps as they stand; they begin anew with the next frame that is not recorded."""
-        if not self._counting:
-            return
-        ended, self._counting = self._counting, {}
-        for reason, counting in ended.items():
-            self._emit(Gap(counting.from_ns, counting.to_ns, reason, counting.missed, detail=counting.detail))
 
     def count_lost(self, reason: Reason, from_ns: int, to_ns: int, frames: int) -> None:
         """`frames` that were taken had to be let go afterwards."""
@@ -296,41 +335,125 @@ class Intake:
         self.unrecorded += frames - 1
         counting = self._counting[reason]
         counting.missed += frames - 1
-        counting.to_ns = max(counting.to_ns, to_ns)
+        counting.lost_ns = max(counting.lost_ns, to_ns)
 
-    def drain_holes(self, *, older_than_ns: int) -> None:
+    def hold(self, flag: int) -> None:
+        """`flag` (GATED or DISK_FULL) keeps frames out from now on."""
+        self.mode |= flag
+
+    def release(self, flag: int, now: int) -> None:
+        """It does not any more: the gap it made, if it made one, ends here."""
+        self.mode &= ~flag
+        reason = Reason.LATENCY_GATE if flag == GATED else Reason.DISK_FULL
+        counting = self._counting.get(reason)
+        if counting is not None and not (reason is Reason.DISK_FULL and self._lane.shed_reason is Reason.DISK_FULL):
+            self._close(reason, counting.lost_ns if counting.kept else max(counting.lost_ns, now))
+
+    def settle(self, now: int) -> None:
+        """Once a second: write down what is over."""
+        if self._counting:
+            for reason, counting in list(self._counting.items()):
+                if not self._lasts(reason, counting, now):
+                    self._close(reason, counting.lost_ns)
+        self.drain_holes(older_than_ns=now - REORDER_NS)
+
+    def _lasts(self, reason: Reason, counting: _Counting, now: int) -> bool:
+        """Whether the cause of a counted gap is still at work."""
+        young = 0 <= now - counting.lost_ns < _QUIET_NS
+        if reason is Reason.LATENCY_GATE:
+            return bool(self.mode & GATED) and (young or not counting.kept)
+        if reason is Reason.DISK_FULL:
+            return bool(self.mode & DISK_FULL) or self._lane.shed_reason is Reason.DISK_FULL
+        return young
+
+    def _close(self, reason: Reason, to_ns: int) -> None:
+        counting = self._counting.pop(reason)
+        to_ns = max(counting.from_ns, to_ns)
+        if counting.missed or to_ns > counting.from_ns:
+            self._emit(self._piece(reason, counting, to_ns))
+
+    def cut_counting(self, at_ns: int) -> None:
+        """Write down the counted gaps as they stand; those whose cause lasts go on in another piece."""
+        for reason, counting in list(self._counting.items()):
+            if not self._lasts(reason, counting, at_ns):
+                self._close(reason, counting.lost_ns)
+                continue
+            to_ns = max(at_ns, counting.from_ns)
+            self._emit(self._piece(reason, counting, to_ns))
+            counting.from_ns, counting.missed = to_ns, 0
+
+    @staticmethod
+    def _piece(reason: Reason, counting: _Counting, to_ns: int) -> Gap:
+        since_ns = None if counting.since_ns == counting.from_ns else counting.since_ns
+        return Gap(counting.from_ns, to_ns, reason, counting.missed, detail=counting.detail, since_ns=since_ns)
+
+    def open_gaps(self, now: int) -> list[Gap]:
+        """Every gap that is open now, as it stands: what is to be told should this be the last word. Not what the legs' own
+        notes say already."""
+        gaps = [self._piece(reason, counting, max(now, counting.from_ns)) for reason, counting in self._counting.items()]
+        if self.down_since is not None and self._legs:
+            gaps.append(self._down_gap(now))
+        if self.sequence.has_holes:
+            self._before_slow()
+            gaps += [self._gap_of_hole(hole) for hole in self.sequence.holes()]
+        return gaps
+
+    @property
+    def has_open(self) -> bool:
+        """Whether `open_gaps` has something to say."""
+        return bool(self._counting) or self.sequence.has_holes or (self.down_since is not None and bool(self._legs))
+
+    def drain_holes(self, *, older_than_ns: int, settle: bool = False) -> None:
         """Write down sequence gaps that nothing late can fill any more."""
         if not self.sequence.has_holes:
             return
         self._before_slow()
-        for hole in self.sequence.drain_holes(older_than_ns=older_than_ns):
-            self._emit(Gap(hole.from_ns, hole.to_ns, Reason.SEQUENCE_GAP, self._missed(hole), hole.first, hole.last))
+        self._tell_holes(self.sequence.drain_holes(older_than_ns=older_than_ns, settle=settle))
+
+    def _tell_holes(self, holes: list[Hole]) -> None:
+        for hole in holes:
+            self._emit(self._gap_of_hole(hole))
+
+    def _gap_of_hole(self, hole: Hole) -> Gap:
+        return Gap(hole.from_ns, hole.to_ns, Reason.SEQUENCE_GAP, self._missed(hole), hole.first, hole.last)
 
     def close_minute(self, boundary_ns: int, *, settle: bool) -> None:
         """Cut every open gap at the minute's end, so that each minute's account is whole.
 
         Holes that a late frame may still fill are left open, unless the ledger ends here too (`settle`).
         """
-        self.end_counting()
-        self.drain_holes(older_than_ns=boundary_ns + 1 if settle else boundary_ns - REORDER_NS)
+        self.cut_counting(boundary_ns)
+        self.drain_holes(older_than_ns=boundary_ns + 1 if settle else boundary_ns - REORDER_NS, settle=settle)
         if self._healed is not None:
             self._emit(self._healed)
             self._healed = None
         self._say_waited(boundary_ns, at_once=settle)
         if self.down_since is not None and self.down_since < boundary_ns and self._down_reason is not Reason.SHUTDOWN:
-            self._emit(self._down_until(boundary_ns))
+            self._emit(self._down_gap(boundary_ns))
             self.down_since = boundary_ns
 
+    def _down(self, since_ns: int, reason: Reason, conn: str | None, detail: str | None = None) -> None:
+        """Nothing comes since then."""
+        self.down_since = self._down_from_ns = since_ns
+        self._down_reason, self._conn, self._down_detail = reason, conn, detail
+
+    def _down_gap(self, to_ns: int) -> Gap:
+        """The gap that is open because nothing comes, or the last piece of it."""
+        assert self.down_since is not None, "asked only while there is one"
+        goes_on = None if self._down_from_ns == self.down_since else self._down_from_ns
+        to_ns = max(to_ns, self.down_since)
+        return Gap(self.down_since, to_ns, self._down_reason, None, detail=self._down_detail, conn=self._conn, since_ns=goes_on)
+
     def _emit(self, gap: Gap) -> None:
-        self.gap_count += 1
+        self.gap_count += gap.since_ns is None
         self._lane.gap(self.index, gap)
 
     # -- legs ---------------------------------------------------------------------------------------------------
 
-    def resume(self, *, ended_ns: int, reason: Reason, runs: list[tuple[int, int]]) -> None:
-        """An earlier life recorded this stream until `ended_ns`."""
-        self.down_since, self._down_reason = ended_ns, reason
-        self.sequence.resume(runs, ended_ns)
+    def resume(self, *, ended_ns: int, reason: Reason, runs: list[tuple[int, int]], marks: Iterable[tuple[int, int]] = ()) -> None:
+        """An earlier life recorded this stream until `ended_ns`, as it told itself by `runs` and `marks`."""
+        self._down(ended_ns, reason, None)
+        self.sequence.resume(runs, ended_ns, marks)
 
     def begin(self, now: int) -> None:
         """This life begins to wait for the stream."""
@@ -344,42 +467,43 @@ class Intake:
             return
         self.began_ns = None
         if self.down_since is not None and self.down_since < began_ns:
-            self._emit(Gap(self.down_since, began_ns, self._down_reason, None))
-        self.down_since, self._down_reason = max(began_ns, self.down_since or 0), Reason.DISCONNECT
+            self._emit(self._down_gap(began_ns))
+        self._down(max(began_ns, self.down_since or 0), Reason.DISCONNECT, None)
 
     def connected(self, leg: int, now: int) -> None:
         """Leg `leg` brings this stream from `now` on: the venue has agreed, or a frame has come."""
         self._say_waited(now, at_once=False)
         self.began_ns = None
+        self._before_slow()
         self._legs[leg] = now
         self.tag = self.index | leg << 16
         if self.live_from_ns is None:
             self.live_from_ns = now
         if self.down_since is not None:
-            self._healed = self._down_until(now)
+            self._healed = self._down_gap(now)
             self.down_since = None
         self._down_detail = None
         if len(self._legs) == 1:
             self.mode |= FRESH
         self._overlap()
 
-    def disconnected(self, leg: int, *, alive_ns: int, reason: Reason) -> None:
-        """Leg `leg` brings nothing more; its last sign of life was at `alive_ns`."""
+    def disconnected(self, leg: int, *, alive_ns: int, reason: Reason, conn: str | None = None) -> None:
+        """Leg `leg`, of connection `conn`, brings nothing more; its last sign of life was at `alive_ns`."""
         if self._legs.pop(leg, None) is None:
             return
+        self._before_slow()
         self._overlap()
         if self._legs:
             self.tag = self.index | next(iter(self._legs)) << 16
             return
         if self._healed is not None:
-            self.down_since, self._down_reason, self._down_detail = self._healed.from_ns, self._healed.reason, self._healed.detail
-            self._healed = None
+            healed, self._healed = self._healed, None
+            self._down(healed.from_ns, healed.reason, healed.conn, healed.detail)
+            self._down_from_ns = healed.from_ns if healed.since_ns is None else healed.since_ns
             return
         if self.down_since is not None and self.down_since < alive_ns:
-            self._emit(self._down_until(alive_ns))
-        self._down_detail = None
-        self.down_since = max(self.last_recv_ns, alive_ns)
-        self._down_reason = reason
+            self._emit(self._down_gap(alive_ns))
+        self._down(max(self.last_recv_ns, alive_ns), reason, conn)
 
     def silent(self, since_ns: int) -> None:
         """The stream is judged silent since `since_ns`, though its connection lives: a gap until its next frame."""
@@ -388,7 +512,7 @@ class Intake:
         if self._healed is not None:
             self._emit(self._healed)
             self._healed = None
-        self.down_since, self._down_reason, self._down_detail = max(since_ns, min(self._legs.values())), Reason.SILENCE, None
+        self._down(max(since_ns, min(self._legs.values())), Reason.SILENCE, None)
         self.mode |= FRESH
 
     def waits(self, since_ns: int, why: str) -> None:
@@ -404,15 +528,11 @@ class Intake:
             self.live_from_ns = since_ns
         if self.down_since is not None and self._down_reason is not Reason.DISCONNECT:
             if self.down_since < since_ns:
-                self._emit(self._down_until(since_ns))
+                self._emit(self._down_gap(since_ns))
             self.down_since = None
         if self.down_since is None:
-            self.down_since, self._down_reason = since_ns, Reason.DISCONNECT
+            self._down(since_ns, Reason.DISCONNECT, None)
         self._down_detail = why
-
-    def _down_until(self, to_ns: int) -> Gap:
-        assert self.down_since is not None, "called while it is down"
-        return Gap(self.down_since, max(to_ns, self.down_since), self._down_reason, None, detail=self._down_detail)
 
     def last_id(self) -> int | None:
         """The largest id so far."""
@@ -425,6 +545,11 @@ class Intake:
         if self.sequence.contiguous:
             return [(first, last) for first, last in self.sequence.runs]
         return [] if last is None else [(last, last)]
+
+    def marks(self) -> list[tuple[int, int]]:
+        """(id, mark) of the newest frames, for a later life."""
+        self._before_slow()
+        return [] if self._last_key is None else self.sequence.memory.newest(MARKS_KEPT)
 
     def newest(self) -> tuple[int, bytes]:
         """Receipt and bytes of the newest whole frame, recorded or not."""
@@ -446,24 +571,22 @@ class Intake:
         return len(self._legs)
 
     def _overlap(self) -> None:
-        if len(self._legs) > 1:
-            self._before_slow()
-            self.mode |= OVERLAP
-        else:
-            self.mode &= ~OVERLAP
+        self.sequence.shared = len(self._legs) > 1
+        self.mode = self.mode | OVERLAP if self.sequence.shared else self.mode & ~OVERLAP
 
 
 class IncreasingIntake(Intake):
     """Ids only grow (`lastUpdateId`, `bookTicker.u`): compared as text in their usual place, which for equally many
     digits is the order of the numbers, at half the cost of making integers."""
 
-    __slots__ = ("_from", "_last_text", "_recent", "_to")
+    __slots__ = ("_from", "_last_text", "_marks", "_recent", "_to")
 
     def __init__(self, spec: VenueSpec, stream: Stream, *, index: int, lane: IntakeLane, queue_max: int, memory: int) -> None:
         super().__init__(spec, stream, index=index, lane=lane, queue_max=queue_max, memory=memory)
         self._from = self._to = 0
         self._last_text = b"~"
         self._recent: deque[bytes] = deque(maxlen=memory + 1)
+        self._marks: deque[int] = deque(maxlen=memory + 1)
 
     def take(self, now: int, data: bytes) -> object:
         end = self._to
@@ -482,6 +605,7 @@ class IncreasingIntake(Intake):
         self.n = n + 1
         self._last_text = text
         self._recent.append(text)
+        self._marks.append(crc32(data))
         buffer = self._buffer
         if not buffer:
             self._lane.arm()
@@ -498,13 +622,14 @@ class IncreasingIntake(Intake):
 
     def _before_slow(self) -> None:
         if self._recent:
-            ids = [int(text) for text in self._recent]
-            self.sequence.follow(ids[-1], self.last_recv_ns, ids)
+            frames = [(int(text), mark) for text, mark in zip(self._recent, self._marks, strict=True)]
+            self.sequence.follow(frames[-1][0], self.last_recv_ns, frames, self.tag >> 16)
             self._recent.clear()
+            self._marks.clear()
 
     def _after_slow(self, data: bytes) -> None:
         last = self.sequence.last
-        place = _place(data, self._last_key, self.frame_key)
+        place = self._identity.place(data, self._last_key)
         if last is None or place is None:
             self._last_text = b"~"
             return
@@ -516,52 +641,69 @@ class IncreasingIntake(Intake):
 class ContiguousIntake(Intake):
     """Every id comes once (`aggTrade.a`, `trade.t`, diff `U..u`): the fast path wants exactly the next one."""
 
-    __slots__ = ("_from", "_glue", "_next", "_to", "_until")
+    __slots__ = ("_from", "_glue", "_glue_size", "_lasts_of", "_marks", "_next", "_to", "_until")
 
     def __init__(self, spec: VenueSpec, stream: Stream, *, index: int, lane: IntakeLane, queue_max: int, memory: int) -> None:
         super().__init__(spec, stream, index=index, lane=lane, queue_max=queue_max, memory=memory)
         channel = spec.channel_of(stream.channel)
         self._glue = b"" if channel.first_key == channel.last_key else f',"{channel.last_key}":'.encode()
+        self._glue_size = len(self._glue)
         self._from = self._to = self._until = 0
         self._next = -1
+        self._marks: deque[int] = deque(maxlen=memory + 1)
+        self._lasts_of: deque[int] = deque(maxlen=memory + 1)
 
     def take(self, now: int, data: bytes) -> object:
         end = self._to
-        first = last = data[self._from : end]
-        if self._glue:
-            start, until = end + len(self._glue), self._until
-            last = data[start:until] if data[end:start] == self._glue else b""
-            end = until
-        if (
-            not (first.isdigit() and last.isdigit())
-            or int(first) != self._next
-            or data[end : end + 1] != b","
-            or self.mode
-            or self.n >= self.limit
-            or data[-2:] != b"}}"
-        ):
+        first = data[self._from : end]
+        n = self.n
+        if self.mode or n >= self.limit or not first.isdigit() or int(first) != self._next or data[-1] != _BRACE or data[-2] != _BRACE:
             return self.take_slow(now, data)
-        number = int(last)
-        if number < self._next:
+        if self._glue_size:
+            start, end = end + self._glue_size, self._until
+            text = data[start:end]
+            if data[self._to : start] != self._glue or not text.isdigit() or (number := int(text)) < self._next:
+                return self.take_slow(now, data)
+        else:
+            number = self._next
+        if data[end] != _COMMA:
             return self.take_slow(now, data)
+        self.n = n + 1
         self._next = number + 1
-        self.n += 1
-        self._record(now, data)
+        self._marks.append(crc32(data))
+        if self._glue_size:
+            self._lasts_of.append(number)
+        buffer = self._buffer
+        if not buffer:
+            self._lane.arm()
+        buffer.append(now)
+        buffer.append(self.tag)
+        buffer.append(data)
+        self.last = data
+        self.last_recv_ns = now
+        if len(buffer) >= CHUNK_ITEMS:
+            self._lane.flush()
+        if self.route is not None:
+            self.route(now, data)
         return None
 
     def _before_slow(self) -> None:
-        if self._next > 0 and self.sequence.last != self._next - 1:
-            self.sequence.follow(self._next - 1, self.last_recv_ns)
+        if self._marks:
+            last, marks = self._next - 1, self._marks
+            ids = self._lasts_of if self._glue_size else range(last + 1 - len(marks), last + 1)
+            self.sequence.follow(last, self.last_recv_ns, zip(ids, marks, strict=True), self.tag >> 16)
+            marks.clear()
+            self._lasts_of.clear()
         self._next = -1
 
     def _after_slow(self, data: bytes) -> None:
-        place = _place(data, self._first_key, self.frame_key)
+        place = self._identity.place(data, self._first_key)
         if place is None or self.sequence.last is None:
             return
         self._from, self._to = place
         self._next = self.sequence.last + 1
         if self._glue:
-            until = _place(data, self._last_key, self.frame_key)
+            until = self._identity.place(data, self._last_key)
             if until is None or until[0] != self._to + len(self._glue):
                 self._from = self._to = 0
             else:
@@ -571,32 +713,28 @@ class ContiguousIntake(Intake):
 class PlainIntake(Intake):
     """No ids (`kline`, `ticker`): only a frame equal to a recent one is known to be a duplicate."""
 
-    __slots__ = ("_recent",)
+    __slots__ = ()
 
-    def __init__(self, spec: VenueSpec, stream: Stream, *, index: int, lane: IntakeLane, queue_max: int, memory: int) -> None:
-        super().__init__(spec, stream, index=index, lane=lane, queue_max=queue_max, memory=memory)
-        self._recent: deque[int] = deque(maxlen=min(memory, 64))
+    def _judge_plain(self, now: int, payload: bytes) -> Verdict:
+        return self._judge_bytes(now, hash(payload), 0)
 
-    def _judge_plain(self, payload: bytes) -> Verdict:
-        mark = hash(payload)
-        if mark in self._recent:
+    def _judge_bytes(self, now: int, number: int, mark: int) -> Verdict:
+        memory, leg = self.sequence.memory, self.tag >> 16
+        by = memory.leg_of(number, mark)
+        if by is not None:
+            self.sequence.by = by
             return Verdict.DUPLICATE
-        self._recent.append(mark)
+        memory.note(number, mark, leg, now)
         return Verdict.NEW
 
 
 class UniqueIntake(PlainIntake):
-    """Ids in no order: they tell a duplicate, and nothing else."""
+    """Ids in no order: with the bytes they tell a duplicate, and nothing else."""
 
     __slots__ = ()
 
-    def _verdict(self, now: int, payload: bytes, ids: tuple[int, int] | None) -> Verdict:
-        if ids is None:
-            return Verdict.NEW
-        if ids[1] in self._recent:
-            return Verdict.DUPLICATE
-        self._recent.append(ids[1])
-        return Verdict.NEW
+    def _verdict(self, now: int, data: bytes, payload: bytes, ids: tuple[int, int] | None) -> Verdict:
+        return self._judge_plain(now, payload) if ids is None else self._judge_bytes(now, ids[1], self._identity.mark(data, payload))
 
 
 def make_intake(spec: VenueSpec, stream: Stream, *, index: int, lane: IntakeLane, queue_max: int, memory: int) -> Intake:
@@ -609,15 +747,3 @@ def make_intake(spec: VenueSpec, stream: Stream, *, index: int, lane: IntakeLane
     else:
         kind = ContiguousIntake if channel.contiguous else IncreasingIntake
     return kind(spec, stream, index=index, lane=lane, queue_max=queue_max, memory=memory)
-
-
-def _id_pattern(key: str | None) -> re.Pattern[bytes] | None:
-    return None if key is None else re.compile(rb'"%b"\s*:\s*(\d+)' % re.escape(key.encode()))
-
-
-def _place(data: bytes, pattern: re.Pattern[bytes] | None, key: bytes) -> tuple[int, int] | None:
-    """Where the id's digits stand in a frame spelt as usual, None in any other spelling."""
-    if pattern is None or not data.startswith(key):
-        return None
-    hit = pattern.search(data, len(key))
-    return hit.span(1) if hit else None

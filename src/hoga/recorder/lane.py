@@ -17,6 +17,7 @@ from time import time_ns
 from typing import Any, Protocol
 
 import numpy
+from msgspec import structs
 
 from hoga.archive.chunks import ChunkEncoder, Columns, columns
 from hoga.archive.journal import (
@@ -27,6 +28,7 @@ from hoga.archive.journal import (
     JournalName,
     Note,
     OddNote,
+    OpenNote,
     decode_note,
     encode_header,
     encode_note,
@@ -96,7 +98,7 @@ class Pulse:
 
 
 class Lane:
-    """One lane. `records` is the open batch, flat: recv_ns, tag, frame, …; intakes extend it directly.
+    """One lane. `records` is the open batch, flat: recv_ns, tag, frame, …; intakes extend it directly. `odds`: frames put aside.
 
     `on_gap(index, gap)`: told of each gap that is written down; must return at once and not raise.
     """
@@ -130,6 +132,8 @@ class Lane:
         self.ending = False
         self._open = False
         self.shed_reason = Reason.BACKPRESSURE
+        self.odds = 0
+        self._open_gaps: list[tuple[int, Gap]] = []
         self.on_gap: Callable[[int, Gap], None] | None = None
         pulse.lanes.append(self)
 
@@ -185,8 +189,15 @@ class Lane:
         if self.on_gap is not None:
             self.on_gap(index, gap)
 
+    def tell_open(self, now: int, gaps: list[tuple[int, Gap]]) -> None:
+        """These gaps are open, by stream index: should the journal break off, they are not forgotten."""
+        if gaps != self._open_gaps:
+            self._open_gaps = gaps
+            self.note(now, OpenNote(gaps))
+
     def odd(self, now_ns: int, leg: int, why: str, raw: bytes) -> None:
         """Keep a frame aside."""
+        self.odds += 1
         self.note(now_ns, OddNote(leg, why, len(raw), raw[:_ODD_KEPT]))
 
     def pending_of(self, index: int) -> int:
@@ -302,6 +313,7 @@ class Lane:
         name = JournalName(self.number, day_of(self._minute_ns), minute_of(self._minute_ns), self.session, self.journals)
         self._writer.rotate(self.number, self.folder / journal_name(name), encode_header(header))
         self._encoder.restart()
+        self._open_gaps = []
         for note in notes:
             self.records.extend((from_ns, CONTROL, encode_note(note)))
 
@@ -351,6 +363,6 @@ def _cut(note: GapNote, at_ns: int) -> tuple[list[GapNote], list[GapNote]]:
     gap = note.gap
     if gap.reason is Reason.CLOCK_STEP or not gap.from_ns < at_ns < gap.to_ns:
         return [], [note]
-    return [GapNote(note.stream, Gap(gap.from_ns, at_ns, gap.reason, None))], [
-        GapNote(note.stream, Gap(at_ns, gap.to_ns, gap.reason, gap.missed, gap.from_id, gap.to_id, gap.detail))
-    ]
+    since_ns = gap.from_ns if gap.since_ns is None else gap.since_ns
+    before = Gap(gap.from_ns, at_ns, gap.reason, None, conn=gap.conn, since_ns=gap.since_ns)
+    return [GapNote(note.stream, before)], [GapNote(note.stream, structs.replace(gap, from_ns=at_ns, since_ns=since_ns))]

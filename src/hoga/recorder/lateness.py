@@ -1,12 +1,12 @@
 """recorder.lateness: one-way latency per symbol, the gate that follows from it, and the estimated event time's lead.
 
-Sampled on a timer from each timed stream's newest frame, never in the frame's own path. A symbol none of whose
-recorded streams carries an event time is measured on a probe stream.
+Sampled on a timer from each timed stream's newest frame, never in the frame's own path. Only live events are samples: a
+snapshot has the time of its last change. A symbol none of whose recorded streams carries an event time is measured on a
+probe stream.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from statistics import median
@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from hoga.core.times import MS_NS
+from hoga.quality.eventtime import EventTime
 from hoga.quality.gate import Gate, GateMode, is_skewed
 from hoga.quality.latency import LatencyWindow
 
@@ -50,13 +51,23 @@ class GateMove(NamedTuple):
     median_ns: int
 
 
+class _Source:
+    __slots__ = ("event_time", "payload_of", "seen_ns", "timed")
+
+    def __init__(self, timed: Timed, event_time: EventTime, payload_of: Callable[[bytes], bytes]) -> None:
+        self.timed = timed
+        self.event_time = event_time
+        self.payload_of = payload_of
+        self.seen_ns = 0
+
+
 class _Symbol:
     __slots__ = ("gate", "median_ns", "p99_ns", "sources", "told_ns", "window")
 
     def __init__(self, rules: LatencyRules) -> None:
         self.window = LatencyWindow(size=rules.deque_size, minimum=rules.sample_min)
         self.gate = Gate(threshold_ns=int(rules.threshold_ms * MS_NS), mode=GateMode(rules.gate))
-        self.sources: list[tuple[Timed, re.Pattern[bytes], list[int]]] = []
+        self.sources: list[_Source] = []
         self.median_ns: int | None = None
         self.p99_ns: int | None = None
         self.told_ns: int | None = None
@@ -76,10 +87,19 @@ class Lateness:
         self._overheads: deque[int] = deque([2_000], maxlen=64)
         self.offset_ns = 0
 
-    def watch(self, symbol: str, source: Timed, event_key: str) -> None:
-        """Measure `symbol` on `source`, whose payload has the event time in ms at `event_key`."""
-        pattern = re.compile(rb'"%b"\s*:\s*(\d+)' % re.escape(event_key.encode()))
-        self._of(symbol).sources.append((source, pattern, [0]))
+    def watch(self, symbol: str, source: Timed, event_time: EventTime, payload_of: Callable[[bytes], bytes]) -> None:
+        """Measure `symbol` on `source`; `payload_of(frame)` is what `event_time` reads."""
+        self._of(symbol).sources.append(_Source(source, event_time, payload_of))
+
+    def in_time(self, event_time: EventTime) -> Callable[[int, bytes], bool]:
+        """Tells of a payload received at some time whether it says of itself that it is not late."""
+        threshold_ns = int(self._rules.threshold_ms * MS_NS)
+
+        def judge(recv_ns: int, payload: bytes) -> bool:
+            event_ns = event_time.live_ns(recv_ns, payload)
+            return event_ns is not None and recv_ns - event_ns - self.offset_ns <= threshold_ns
+
+        return judge
 
     def _of(self, symbol: str) -> _Symbol:
         if symbol not in self._symbols:
@@ -153,13 +173,13 @@ class Lateness:
 
 def _sample(state: _Symbol) -> bool:
     fresh = False
-    for source, pattern, seen in state.sources:
-        recv_ns, frame = source.newest()
-        if recv_ns == seen[0]:
+    for source in state.sources:
+        recv_ns, frame = source.timed.newest()
+        if recv_ns == source.seen_ns:
             continue
-        seen[0] = recv_ns
-        hit = pattern.search(frame)
-        if hit is not None:
-            state.window.add(recv_ns - int(hit[1]) * MS_NS)
+        source.seen_ns = recv_ns
+        event_ns = source.event_time.live_ns(recv_ns, source.payload_of(frame))
+        if event_ns is not None:
+            state.window.add(recv_ns - event_ns)
             fresh = True
     return fresh

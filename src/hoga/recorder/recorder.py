@@ -29,7 +29,8 @@ from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 from hoga.core.times import DAY_NS, minute_floor_ns
 from hoga.net.ws import Take
-from hoga.recorder.intake import DISK_FULL, GATED, REORDER_NS, Intake, make_intake
+from hoga.quality.eventtime import EventTime
+from hoga.recorder.intake import DISK_FULL, GATED, Intake, make_intake
 from hoga.recorder.lane import Lane, Pulse
 from hoga.recorder.lateness import GateMove, LatencyRules, Lateness
 from hoga.recorder.writer import JournalWriter
@@ -40,8 +41,9 @@ __all__ = ["LegStats", "Probe", "Recorder", "RecorderConfig", "directories_for"]
 
 _LANE_STREAMS = 1024
 _STEP_STREAMS = 128
-_MEMORY = ((64, 4096), (256, 512), (1 << 32, 128))
-"""Ids that are remembered for each stream whose ids only grow, by the number of streams: some 60 bytes each."""
+_DRAINED_SHARE = 20
+_MEMORY = ((64, 4096), (256, 1024), (1 << 32, 256))
+"""Frames of each stream that are remembered (id and checksum), by the number of streams: some 100 bytes each."""
 
 
 class RecorderConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +135,7 @@ class Recorder:
         self.lanes: list[Lane] = []
         self.intakes: dict[str, Intake] = {}
         self.probes: dict[str, Probe] = {}
+        self.event_times: dict[str, EventTime] = {}
         self._lane_of: dict[str, Lane] = {}
         self._lane_of_symbol: dict[str, tuple[Lane, list[int]]] = {}
         self._members: dict[int, list[Intake]] = {}
@@ -146,7 +149,7 @@ class Recorder:
         self._pulse = Pulse()
         self._folders = {kind: _relative(directory, config.journal_folder) for kind, directory in config.directories.items()}
         self._aside_folder = _relative(config.aside_directory, config.journal_folder)
-        self.odd_frames = 0
+        self._writer_fault = False
         self.unrecorded_odd = 0
         self._build(streams)
 
@@ -183,7 +186,10 @@ class Recorder:
             key = self.spec.channel_of(stream.channel).event_key
             if key is not None:
                 timed.add(stream.symbol)
-                self.lateness.watch(stream.symbol, self.intakes[stream.name], key)
+                intake = self.intakes[stream.name]
+                event_time = self._event_time(stream)
+                self.lateness.watch(stream.symbol, intake, event_time, self._payload_of(stream))
+                intake.in_time = self.lateness.in_time(event_time)
         if self.spec.probe_channel is None:
             return
         key = self.spec.channel_of(self.spec.probe_channel).event_key
@@ -191,7 +197,27 @@ class Recorder:
             probe = Probe(self.spec, self.spec.parse_stream(symbol, self.spec.probe_channel))
             self.probes[probe.stream.name] = probe
             if key is not None:
-                self.lateness.watch(symbol, probe, key)
+                self.lateness.watch(symbol, probe, self._event_time(probe.stream), self._payload_of(probe.stream))
+
+    def _event_time(self, stream: Stream) -> EventTime:
+        channel = self.spec.channel_of(stream.channel)
+        assert channel.event_key is not None, "asked only where there is one"
+        event_time = self.event_times[stream.name] = EventTime(channel.event_key, channel.replay_mark)
+        return event_time
+
+    def _payload_of(self, stream: Stream) -> Callable[[bytes], bytes]:
+        """Gives the payload of one of the stream's frames; nothing when it is none."""
+        key, split = self.spec.frame_key(stream), self.spec.split
+        if not self.spec.wrapped:
+            return lambda frame: frame
+
+        def payload(frame: bytes) -> bytes:
+            if frame.startswith(key):
+                return frame[len(key) : -1]
+            parts = split(frame)
+            return b"" if parts is None else parts[1]
+
+        return payload
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -232,7 +258,7 @@ class Recorder:
         known = last_life.streams if last_life is not None else {}
         for name, intake in self.intakes.items():
             if (end := known.get(name)) is not None:
-                intake.resume(ended_ns=end.ns, reason=end.reason, runs=end.runs)
+                intake.resume(ended_ns=end.ns, reason=end.reason, runs=end.runs, marks=end.marks)
             intake.begin(now)
         self.writer.start()
         self._started = True
@@ -251,11 +277,12 @@ class Recorder:
         for lane in self.lanes:
             lane.end(now)
         self._pulse.close()
-        where = whole_session(int(self.session, 16))
         ends = {name: now if intake.down_since is None else intake.down_since for name, intake in self.intakes.items()}
-        return LastLife(
-            streams={name: StreamEnd(ns=ns, reason=Reason.SHUTDOWN, runs=self.intakes[name].runs(), **where) for name, ns in ends.items()}
-        )
+        return LastLife(streams={name: self._end_of(self.intakes[name], ns) for name, ns in ends.items()})
+
+    def _end_of(self, intake: Intake, ns: int) -> StreamEnd:
+        where = whole_session(int(self.session, 16))
+        return StreamEnd(ns=ns, reason=Reason.SHUTDOWN, runs=intake.runs(), marks=intake.marks(), **where)
 
     def release(self) -> None:
         """Give the folder back."""
@@ -368,7 +395,7 @@ class Recorder:
         self._end_leg(leg, now, close)
         for members in leg.lanes.values():
             for intake in members:
-                intake.disconnected(number, alive_ns=alive_ns, reason=reason)
+                intake.disconnected(number, alive_ns=alive_ns, reason=reason, conn=leg.conn)
                 self._set_takes(intake)
 
     def received(self, stream: str) -> tuple[int, int]:
@@ -446,7 +473,6 @@ class Recorder:
         if parts is not None and parts[0] in self.probes:
             self.probes[parts[0]].take(now, data)
             return
-        self.odd_frames += 1
         if parts is None:
             for intake in self.intakes.values():
                 if data.startswith(intake.frame_key):
@@ -466,40 +492,62 @@ class Recorder:
         """`tick` in steps of a third of a millisecond: between two of them frames may be taken."""
         for leg in self._legs.values():
             self._note_fresh(leg, now)
+        if self._may_forget_fault():
+            self._set_shed_reason(Reason.BACKPRESSURE)
         for lane in self.lanes:
             lane.tick(now)
-        for at, intake in enumerate(self.intakes.values()):
-            if at % _STEP_STREAMS == 0:
-                yield
-            intake.end_counting()
-            intake.drain_holes(older_than_ns=now - REORDER_NS)
+        for lane in self.lanes:
+            gaps: list[tuple[int, Gap]] = []
+            for at, intake in enumerate(self._members[lane.number]):
+                if at % _STEP_STREAMS == 0:
+                    yield
+                intake.settle(now)
+                if intake.has_open:
+                    gaps.extend((intake.index, gap) for gap in intake.open_gaps(now))
+            if not self._writer_fault:
+                lane.tell_open(now, [*gaps, *self._open_marks(lane, now)])
 
     def latency_ticking(self) -> Iterator[GateMove | None]:
         """Sample latencies, move gates: each gate that moved, and None where frames may be taken in between."""
         for move in self.lateness.ticking():
             if move is not None:
-                for intake in self.intakes.values():
-                    if intake.stream.symbol == move.symbol:
-                        intake.mode = intake.mode | GATED if self.lateness.is_closed(move.symbol) else intake.mode & ~GATED
+                self._move_gate(move.symbol)
                 self._mark(move)
             yield move
+
+    def _move_gate(self, symbol: str) -> None:
+        closed, now = self.lateness.is_closed(symbol), time_ns()
+        for intake in self.intakes.values():
+            if intake.stream.symbol == symbol:
+                if closed:
+                    intake.hold(GATED)
+                else:
+                    intake.release(GATED, now)
 
     def _mark(self, move: GateMove) -> None:
         """`LATENCY_GATE = mark`: everything is recorded, and the ledger says when it was late."""
         if self.config.latency.gate != "mark":
             return
+        now = time_ns()
         if move.closed:
-            self._marked[move.symbol] = time_ns()
+            self._marked[move.symbol] = now
             return
-        from_ns, now = self._marked.pop(move.symbol, None), time_ns()
-        if from_ns is not None:
+        since_ns = self._marked.pop(move.symbol, None)
+        if since_ns is not None:
             for lane in self.lanes:
-                self._tell_late(lane, move.symbol, max(from_ns, lane.from_ns), now)
+                self._tell_late(lane, move.symbol, since_ns, now)
 
-    def _tell_late(self, lane: Lane, symbol: str, from_ns: int, to_ns: int) -> None:
+    def _tell_late(self, lane: Lane, symbol: str, since_ns: int, to_ns: int) -> None:
         for intake in self._members[lane.number]:
             if intake.stream.symbol == symbol:
-                lane.gap(intake.index, Gap(from_ns, max(from_ns, to_ns), Reason.LATENCY_GATE, 0, detail="late, and recorded all the same"))
+                lane.gap(intake.index, _late_gap(since_ns, lane.from_ns, to_ns))
+
+    def _open_marks(self, lane: Lane, now: int) -> list[tuple[int, Gap]]:
+        return [
+            (intake.index, _late_gap(self._marked[intake.stream.symbol], lane.from_ns, now))
+            for intake in (self._members[lane.number] if self._marked else ())
+            if intake.stream.symbol in self._marked
+        ]
 
     def check_disk(self) -> int:
         """Free bytes above the reserve; below it recording stops cleanly, and resumes 5 % above. May block."""
@@ -521,13 +569,28 @@ class Recorder:
         if full is self._disk_full:
             return
         self._disk_full = full
+        now = time_ns()
         for intake in self.intakes.values():
-            intake.mode = intake.mode | DISK_FULL if full else intake.mode & ~DISK_FULL
+            if full:
+                intake.hold(DISK_FULL)
+            else:
+                intake.release(DISK_FULL, now)
 
     def set_writer_fault(self, fault: str | None) -> None:
-        """Why writing is stuck: what is shed from now on is shed for that reason."""
+        """Why writing is stuck (None: it goes on): what is shed from now on, until what piled up is written, is shed for that."""
+        self._writer_fault = fault is not None
+        if fault is not None:
+            self._set_shed_reason(Reason.DISK_FULL)
+
+    def _may_forget_fault(self) -> bool:
+        """Whether writing goes on, and what piled up meanwhile is on its way: what is shed from now on has another cause."""
+        if self._writer_fault or self.lanes[0].shed_reason is Reason.BACKPRESSURE:
+            return False
+        return self.writer.pending_records <= self.config.records_max // _DRAINED_SHARE
+
+    def _set_shed_reason(self, reason: Reason) -> None:
         for lane in self.lanes:
-            lane.shed_reason = Reason.DISK_FULL if fault is not None else Reason.BACKPRESSURE
+            lane.shed_reason = reason
 
     def clock_stepped(self, at_ns: int, delta_ns: int) -> None:
         """The wall clock jumped by `delta_ns` and shows `at_ns` now."""
@@ -550,6 +613,11 @@ class Recorder:
         for lane in self.lanes:
             lane.hold_short(short)
 
+    @property
+    def odd_frames(self) -> int:
+        """Frames that were put aside: no market data, broken, of a stream nobody asked for, or brought twice by one leg."""
+        return sum(lane.odds for lane in self.lanes)
+
     def by_lane(self) -> list[tuple[Lane, list[Intake]]]:
         """Every lane with its intakes, in the order of their indices."""
         return [(lane, self._members[lane.number]) for lane in self.lanes]
@@ -560,8 +628,8 @@ class Recorder:
         """The ending journal's last notes: what each stream was, and how many frames it had."""
         notes: list[Note] = []
         spans: dict[int, list[int]] = {}
-        for symbol, from_ns in self._marked.items():
-            self._tell_late(lane, symbol, max(from_ns, lane.from_ns), boundary_ns)
+        for symbol, since_ns in self._marked.items():
+            self._tell_late(lane, symbol, since_ns, boundary_ns)
         for intake in self._members[lane.number]:
             intake.close_minute(boundary_ns, settle=lane.ending or boundary_ns % DAY_NS == 0)
             name = intake.stream.name
@@ -654,6 +722,12 @@ def _lanes(streams: list[Stream]) -> list[list[Stream]]:
             lanes.append([])
         lanes[-1] += members
     return lanes
+
+
+def _late_gap(since_ns: int, journal_ns: int, to_ns: int) -> Gap:
+    """Late since then, as far as the journal that began at `journal_ns` goes."""
+    from_ns, goes_on = (since_ns, None) if since_ns >= journal_ns else (journal_ns, since_ns)
+    return Gap(from_ns, max(from_ns, to_ns), Reason.LATENCY_GATE, 0, detail="late, and recorded all the same", since_ns=goes_on)
 
 
 def _relative(path: Path, base: Path) -> str:

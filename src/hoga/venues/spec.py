@@ -33,6 +33,8 @@ class ChannelSpec:
     consumer gets; None where only the recorder takes it. `decode` raises ValueError for what it cannot read.
     `replay_mark`: found in a payload that is no live event but tells what was before (a snapshot at the subscription, a
     replay): its time is no latency. None where there are none.
+    `manner_keys`: payload keys that say how and when it was sent, and not what: of two frames with one id that differ in
+    nothing else, one is a duplicate.
     `alternate_kind`: the kind to use beside another channel of the same kind, None when the payloads tell the two apart
     (they share the series) or when this is the one that keeps the name.
     """
@@ -51,6 +53,7 @@ class ChannelSpec:
     decode: Callable[[bytes], Body] | None = None
     never_s: float | None = None
     replay_mark: re.Pattern[bytes] | None = None
+    manner_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

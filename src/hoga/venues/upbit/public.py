@@ -41,7 +41,7 @@ _TICKER = ChannelSpec(
 )  # fmt: skip
 _TRADE = ChannelSpec(
     "execution", "sequential_id", "sequential_id", False, "timestamp", None, 600.0, never_s=600.0,
-    ordered=False, data_type=DataType.TRADE, decode=payloads.trade, replay_mark=_SNAPSHOT,
+    ordered=False, data_type=DataType.TRADE, decode=payloads.trade, replay_mark=_SNAPSHOT, manner_keys=("timestamp", "stream_type"),
 )  # fmt: skip
 _BARS = ChannelSpec(
     "candle", None, None, False, "timestamp", None, 600.0, data_type=DataType.CANDLE, decode=payloads.candle, replay_mark=_SNAPSHOT
