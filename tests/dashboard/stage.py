@@ -249,9 +249,13 @@ class Stage:
 class Served:
     """A dashboard's process. `url` ends before the path."""
 
-    def __init__(self, config: DashboardConfig, *, wait: bool = True) -> None:
+    def __init__(self, config: DashboardConfig, *, wait: bool = True, files: int | None = None) -> None:
+        """`files`: how many open files it may have."""
         self.config = config
-        self.process = subprocess.Popen([sys.executable, "-m", "hoga.dashboard"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "hoga.dashboard"]
+        if files is not None:
+            command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         assert self.process.stdin is not None
         self.process.stdin.write(msgspec.json.encode(config) + b"\n")
         self.process.stdin.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hoga.dashboard.guard import Guard, host_name
+from hoga.dashboard.guard import Guard, Tried, address_of, host_name
 
 
 def guard(token: str = "", **changes: object) -> Guard:
@@ -66,18 +66,25 @@ def test_every_changed_cookie_is_refused() -> None:
         assert asked.session_ends(changed, 0.0) is None
 
 
-def test_guessing_is_slowed_down_by_address() -> None:
+def test_wrong_tokens_are_limited_by_address_and_the_right_one_never_is() -> None:
     asked = guard("secret")
-    for _ in range(20):
-        assert asked.may_try("1.2.3.4", 5.0)
-        asked.failed("1.2.3.4", 5.0)
-    assert not asked.may_try("1.2.3.4", 6.0)
-    assert asked.may_try("1.2.3.5", 6.0)
-    assert asked.may_try("1.2.3.4", 66.0)
+    assert [asked.try_token("no", "1.2.3.4", 5.0) for _ in range(21)] == [Tried.WRONG] * 20 + [Tried.TOO_OFTEN]
+    assert asked.try_token("secret", "1.2.3.4", 5.0) is Tried.RIGHT
+    assert asked.try_token("no", "1.2.3.5", 6.0) is Tried.WRONG
+    assert asked.try_token("no", "1.2.3.4", 66.0) is Tried.WRONG
 
 
 def test_a_crowd_of_addresses_is_not_remembered_for_ever() -> None:
     asked = guard("secret")
     for number in range(5_000):
-        asked.failed(f"address {number}", 5.0)
+        asked.try_token("no", f"address {number}", 5.0)
     assert len(asked._failures) <= 1_000
+
+
+@pytest.mark.parametrize("peer, forwarded, address", [
+    ("10.0.0.9", None, "10.0.0.9"), ("10.0.0.9", "1.2.3.4", "10.0.0.9"), ("127.0.0.1", "1.2.3.4", "1.2.3.4"), ("::1", "9.9.9.9, 1.2.3.4", "1.2.3.4"),
+    ("127.0.0.1", "[2001:db8::1]", "2001:db8::1"), ("127.0.0.1", "nonsense", "127.0.0.1"), ("127.0.0.1", "", "127.0.0.1"), ("", "1.2.3.4", ""),
+    ("::ffff:127.0.0.1", "1.2.3.4", "1.2.3.4"),
+])  # fmt: skip
+def test_only_a_proxy_on_this_machine_is_believed(peer: str, forwarded: str | None, address: str) -> None:
+    assert address_of(peer, forwarded) == address

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import time
 from typing import Any
 
 import aiohttp
+import psutil
 import pytest
 
 from hoga.runtime.page import PageWriter
@@ -176,10 +178,13 @@ def test_the_printed_address_opens_it_a_single_time(own_stage: Stage) -> None:
         assert served.get(path)[0] == 401
 
 
-def test_guesses_are_slowed_down(own_stage: Stage) -> None:
+def test_guesses_are_limited_and_the_right_token_is_not(own_stage: Stage) -> None:
     with serving(own_stage, token=TOKEN) as served:
-        assert [served.get("/healthz?token=no")[0] for _ in range(21)] == [401] * 21
-        assert served.get(f"/healthz?token={TOKEN}")[0] == 401, "even the right one must wait"
+        assert [served.get("/healthz?token=no")[0] for _ in range(22)] == [401] * 20 + [429] * 2
+        own_stage.play()
+        until(lambda: served.get(f"/healthz?token={TOKEN}")[0] == 200)
+        assert served.get("/metrics", Authorization=f"Bearer {TOKEN}")[0] == 200
+        assert served.get("/healthz?token=no", X_Forwarded_For="6.6.6.6")[0] == 401, "another one behind the same proxy"
 
 
 async def test_the_login_form(own_stage: Stage) -> None:
@@ -187,6 +192,9 @@ async def test_the_login_form(own_stage: Stage) -> None:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
             async with session.post(f"{served.url}/login", data={"token": "wrong"}) as answer:
                 assert answer.url.path == "/login"
+                page = await answer.text()
+                assert '<p role="alert" id="wrong">That was not the token. <span lang="ko">토큰이 맞지 않습니다.</span>' in page
+                assert 'id="often" hidden' in page
             async with session.post(f"{served.url}/login", data={"token": TOKEN}, headers={"Origin": "http://evil"}) as answer:
                 assert answer.status == 403
             async with session.post(f"{served.url}/login", data=b"x" * 100_000) as answer:
@@ -289,6 +297,108 @@ async def test_viewers_who_never_read_hold_nobody_up(own_stage: Stage) -> None:
                 each.close()
 
 
+def raw(served: Served, said: bytes, *, receive: int | None = None) -> socket.socket:
+    """A connection on which `said` was said, and nothing is read."""
+    link = socket.socket()
+    if receive is not None:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+    link.connect(("127.0.0.1", int(served.url.rpartition(":")[2])))
+    link.sendall(said)
+    return link
+
+
+def is_closed(link: socket.socket) -> bool:
+    """Whether the other end has gone; what it said before is read."""
+    link.setblocking(False)
+    try:
+        while link.recv(65_536):
+            pass
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def test_a_crowd_that_withholds_what_it_owes_keeps_nobody_out_and_is_sent_away(own_stage: Stage) -> None:
+    """Headers in halves, logins without their bodies, answers that nobody takes: six hundred of them, and a monitor gets in."""
+    own_stage.play()
+    with serving(own_stage, token=TOKEN, patience_s=1.0) as served:
+        login = b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 30\r\n\r\n"
+        greedy = b"GET /static/style.css HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 200
+        crowd = [raw(served, said) for said in (b"", b"GET / HT", login, login + b"token=") for _ in range(150)]
+        deaf = [raw(served, greedy, receive=2_048) for _ in range(30)]
+        try:
+            for _ in range(20):
+                assert served.get("/healthz", Authorization=f"Bearer {TOKEN}")[0] == 200
+            until(lambda: all(is_closed(each) for each in crowd), seconds=60)
+            assert served.wait_for(lambda status: True).viewers == 0
+            until(lambda: connections(served) <= 1, seconds=60, why="those that take nothing are gone too")
+            assert served.get("/healthz", Authorization=f"Bearer {TOKEN}")[0] == 200
+        finally:
+            for each in [*crowd, *deaf]:
+                each.close()
+
+
+def connections(served: Served) -> int:
+    """How many connections the dashboard's process holds."""
+    port = int(served.url.rpartition(":")[2])
+    return sum(
+        1 for each in psutil.Process(served.process.pid).net_connections("tcp") if each.laddr.port == port and each.status == "ESTABLISHED"
+    )
+
+
+def test_with_few_open_files_a_crowd_is_turned_away_and_health_is_told(own_stage: Stage) -> None:
+    own_stage.play()
+    served = Served(own_stage.config(), files=100)
+    crowd: list[socket.socket] = []
+    try:
+        crowd += [raw(served, b"GET") for _ in range(300)]
+        for _ in range(5):
+            until(lambda: health(served) == (200, []))
+        assert connections(served) <= 40
+    finally:
+        for each in crowd:
+            each.close()
+        served.close()
+
+
+async def test_text_that_is_none_is_refused_by_its_code_and_told_to_nobody(own_stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
+    own_stage.play()
+    with serving(own_stage) as served:
+        async with aiohttp.ClientSession() as session, session.ws_connect(f"{served.url}/ws/dashboard") as link:
+            await link._writer.send_frame(b"\xff\xfe", aiohttp.WSMsgType.TEXT)
+            assert await closed_with(link) == 1007
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("said", [
+    b"\x00\xff\xfe\r\n\r\n", b"GET /healthz HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: " + b"x" * 60_000,
+    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"A: b\r\n" * 20_000, b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
+    b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"GET /ws/dashboard HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n",
+])  # fmt: skip
+def test_garbage_is_answered_or_hung_up_on(served: Served, said: bytes) -> None:
+    link = raw(served, b"")
+    with contextlib.suppress(OSError):  # it has hung up before all was said
+        link.sendall(said)
+    try:
+        until(lambda: is_closed(link), seconds=30)
+        assert served.get("/metrics")[0] == 200
+    finally:
+        link.close()
+
+
+def test_one_who_leaves_in_the_middle_of_a_login_is_no_error(own_stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
+    own_stage.play()
+    with serving(own_stage, token=TOKEN) as served:
+        for _ in range(5):
+            raw(served, b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 30\r\n\r\ntok").close()
+        until(lambda: connections(served) == 0)
+        assert served.get("/login")[0] == 200
+    assert "Traceback" not in capfd.readouterr().err
+
+
 # -- life ------------------------------------------------------------------------------------------------------------
 
 
@@ -301,7 +411,7 @@ def test_a_port_that_is_taken_is_said_and_tried_again(own_stage: Stage) -> None:
         port = taken.getsockname()[1]
         served = Served(own_stage.config(port=port), wait=False)
         status = served.wait_for(lambda status: status.trouble is not None and status.trouble != "starting")
-        assert status.trouble == f"port {port} on 127.0.0.1: Address already in use"
+        assert status.trouble == f"port {port} on 127.0.0.1 is taken by another program"
     try:
         assert served.wait_for(lambda status: status.trouble is None).url == f"http://127.0.0.1:{port}/dashboard"
     finally:

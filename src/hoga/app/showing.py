@@ -54,6 +54,7 @@ def dashboard_config(program: ProgramConfig, logs: LogAddress | None) -> Dashboa
         hardware_interval_s=program.hardware_monitoring_interval,
         cpu_span_s=program.cpu_percent_duration,
         logs=logs,
+        folder=str(program.data_dir),
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,16 +60,18 @@ def dashboard(
             print_text(f"dashboard: {url}; Ctrl-C stops")
 
     try:
-        run_loop(serve(told, on_serving=serving))
+        ended_by = run_loop(serve(told, on_serving=serving, patient=False))
     finally:
         logs.close()
-    return 0
+    return 130 if ended_by is signal.SIGINT else 0
 
 
 def top(
     data: DataOption = None,
     config: ConfigOption = None,
-    once: Annotated[bool, typer.Option("--once", help="Print how things are, once, and exit: 0 healthy, 1 not.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Print how things are and exit: 0 healthy, 1 not. So it does off a terminal.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> int:
     """The dashboard in the terminal. Keys: q quit, n r m g sort by name, rate, median, gaps, b troubled only, space pause.
@@ -78,26 +82,31 @@ def top(
     from hoga.dashboard.terminal import run_top, summarise
     from hoga.runtime.page import page_path
 
-    page = page_path(load_for_run(config, None, data).program.data_dir)
+    folder = load_for_run(config, None, data).program.data_dir
+    page = page_path(folder)
+    once = once or (not as_json and not sys.stdout.isatty())
     if as_json and not once:
         raise ConfigError([ConfigMistake("command line", None, "--json", "--json alone", "--once with it")])
     if not once:
-        run_top(page)
+        run_top(page, folder=str(folder))
         return 0
-    summary = summarise(page)
+    summary = summarise(page, folder=str(folder))
     if as_json:
         print_json(summary)
     else:
-        _print(summary, page)
+        _print(summary, folder)
     return 0 if summary.healthy else 1
 
 
-def _print(summary: Summary, page: Path) -> None:
+def _print(summary: Summary, folder: Path) -> None:
     from hoga.cli._output import print_table
 
     print_text(f"{summary.state}: {', '.join(reason.text for reason in summary.reasons) or 'everything is being recorded'}")
+    for told in summary.happened:
+        print_text(f"incident: {told}")
     rows = [
         [
+            row.venue,
             row.stream,
             row.state,
             f"{row.rate:.1f}",
@@ -109,6 +118,8 @@ def _print(summary: Summary, page: Path) -> None:
         for row in summary.streams
     ]
     if rows:
-        print_table(["stream", "state", "frames/s", "median ms", "queue", "gaps", "records"], rows, right=frozenset({2, 3, 4, 5, 6}))
+        print_table(
+            ["venue", "stream", "state", "frames/s", "median ms", "queue", "gaps", "records"], rows, right=frozenset({3, 4, 5, 6, 7})
+        )
     else:
-        note(f"nothing at {page}: is `hoga run` on, with the same --data?")
+        note(f"nothing is recorded into {folder}: is `hoga run` on, with the same --data?")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from hoga.dashboard.crowd import PROGRESS_S
 from hoga.runtime.log_inlet import LogAddress
 
 __all__ = ["DashboardConfig"]
@@ -13,7 +14,7 @@ class DashboardConfig(msgspec.Struct, frozen=True, kw_only=True):
     """`page` is the run's page, `status_page` the dashboard's own. `token` "": none is asked for (loopback only).
 
     `names`: host names it answers to besides addresses. `max_session_s` 0: unlimited. `logs`: where its log lines go.
-    `port` 0: the system chooses.
+    `port` 0: the system chooses. `patience_s`: how long a connection may take for its next step. `folder`: the data folder, for people.
     """
 
     page: str
@@ -28,3 +29,5 @@ class DashboardConfig(msgspec.Struct, frozen=True, kw_only=True):
     hardware_interval_s: float = 1.0
     cpu_span_s: float = 0.2
     logs: LogAddress | None = None
+    patience_s: float = PROGRESS_S
+    folder: str = ""

@@ -163,7 +163,7 @@ class Desk:
             stale_after_s=max(_STALE_MIN_S, _STALE_INTERVALS * interval),
             quiet_s=quiet,
             hardware=hardware,
-            folder=self.snapshot.meta.data_dir if self.snapshot else Path(self.config.page).name,
+            folder=self.snapshot.meta.data_dir if self.snapshot else self.config.folder or Path(self.config.page).name,
         )
 
     @property

@@ -29,6 +29,9 @@ class Outlet(Protocol):
     def write(self, frame: bytes) -> None:
         """Put a whole frame on the wire; nothing happens when the connection is closing."""
 
+    def seat(self, seated: bool) -> None:
+        """The viewer has been let in, or is one no more."""
+
 
 def text_frame(text: bytes) -> bytes:
     """`text` (UTF-8) as one unmasked, final WebSocket text frame. Source: RFC 6455, section 5.2."""
@@ -66,12 +69,12 @@ class Viewer:
         self.choice = ""
         self.behind = True
         self.since: float | None = None
-        self._outlet = outlet
+        self.outlet = outlet
         self._answers: list[bytes] = []
 
     def offer(self, frames: Frames) -> None:
         """The newest frame, unless an earlier one still waits to be taken."""
-        if not self._outlet.clear:
+        if not self.outlet.clear:
             self.behind = True
             self.since = monotonic() if self.since is None else self.since
             return
@@ -79,19 +82,19 @@ class Viewer:
         if self._answers:
             self._say()
         behind, self.behind = self.behind, False
-        self._outlet.write(frames.frame(whole=behind, choice=self.choice))
+        self.outlet.write(frames.frame(whole=behind, choice=self.choice))
 
     def answer(self, text: bytes) -> None:
         """Something for this viewer only; a few wait for one that does not read."""
         if len(self._answers) < _ANSWERS_MAX:
             self._answers.append(text_frame(text))
-        if self._outlet.clear:
+        if self.outlet.clear:
             self._say()
 
     def _say(self) -> None:
         answers, self._answers = self._answers, []
         for answer in answers:
-            self._outlet.write(answer)
+            self.outlet.write(answer)
 
     @property
     def stuck(self) -> bool:
@@ -113,11 +116,13 @@ class Fanout:
             self.refused += 1
             return False
         self.viewers.add(viewer)
+        viewer.outlet.seat(True)
         return True
 
     def leave(self, viewer: Viewer) -> None:
         """The viewer is gone."""
         self.viewers.discard(viewer)
+        viewer.outlet.seat(False)
 
     def offer(self, frames: Frames) -> None:
         """The newest frames, to everybody."""

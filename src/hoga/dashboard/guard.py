@@ -10,9 +10,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+from enum import StrEnum
 from urllib.parse import urlsplit
 
-__all__ = ["DEFAULT_SESSION_S", "Guard", "host_name"]
+from hoga.dashboard.crowd import is_loopback
+
+__all__ = ["DEFAULT_SESSION_S", "Guard", "Tried", "address_of", "host_name"]
 
 DEFAULT_SESSION_S = 30 * 86_400.0
 """How long a cookie holds where `MAX_DASHBOARD_SESSION_SEC` sets no limit."""
@@ -20,6 +23,14 @@ DEFAULT_SESSION_S = 30 * 86_400.0
 _TRIES = 20
 _TRIES_WINDOW_S = 60.0
 _ADDRESSES_KEPT = 1_000
+
+
+class Tried(StrEnum):
+    """What came of a token."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    TOO_OFTEN = "too often"
 
 
 class Guard:
@@ -81,23 +92,34 @@ class Guard:
             return None
         return float(ends)
 
-    def may_try(self, address: str, now_s: float) -> bool:
-        """Whether `address` may still try tokens: twenty wrong ones a minute are enough."""
+    def try_token(self, token: str, address: str, now_s: float) -> Tried:
+        """Compare first: whoever has the token is let in, however many wrong ones came from its address. Of the wrong ones twenty a
+        minute from one address are told apart; more are TOO_OFTEN."""
+        if self.token_allowed(token):
+            return Tried.RIGHT
         recent = [at for at in self._failures.get(address, ()) if now_s - at < _TRIES_WINDOW_S]
-        if recent:
+        if len(recent) >= _TRIES:
             self._failures[address] = recent
-        else:
-            self._failures.pop(address, None)
-        return len(recent) < _TRIES
-
-    def failed(self, address: str, now_s: float) -> None:
-        """A wrong token came from `address`."""
+            return Tried.TOO_OFTEN
         if len(self._failures) >= _ADDRESSES_KEPT and address not in self._failures:
             self._failures.pop(next(iter(self._failures)))
-        self._failures.setdefault(address, []).append(now_s)
+        self._failures[address] = [*recent, now_s]
+        return Tried.WRONG
 
     def _sign(self, body: str) -> str:
         return hmac.new(self._key, body.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+
+def address_of(peer: str, forwarded: str | None) -> str:
+    """Who asks: the peer, or, where a proxy on this machine stands between, whom that one says it asks for (the last of
+    `X-Forwarded-For`, which it wrote itself). Anybody else's word for it counts for nothing."""
+    if forwarded is None or not is_loopback(peer):
+        return peer
+    last = forwarded.rpartition(",")[2].strip()
+    try:
+        return str(ipaddress.ip_address(last.strip("[]")))
+    except ValueError:
+        return peer
 
 
 def host_name(host: str) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import logging
 import os
 import resource
 import secrets
@@ -16,28 +18,36 @@ import sys
 import threading
 from collections.abc import Callable
 from time import monotonic
+from typing import NamedTuple
 
 import msgspec
 import uvicorn
 
+from hoga.core.errors import HogaError
 from hoga.dashboard.config import DashboardConfig
+from hoga.dashboard.crowd import Crowd
 from hoga.dashboard.desk import Desk
 from hoga.dashboard.fanout import Fanout
 from hoga.dashboard.guard import Guard
 from hoga.dashboard.server import MESSAGE_MAX, build
-from hoga.dashboard.wire import WireProtocol
+from hoga.dashboard.wire import DoorProtocol, ServerConfig, WireProtocol
 from hoga.runtime.log_inlet import join_logs
 from hoga.runtime.logs import get_log
 from hoga.runtime.loop import run as run_loop
 
-__all__ = ["serve", "serve_as_child", "url_of"]
+__all__ = ["PortTaken", "serve", "serve_as_child", "url_of"]
 
 _log = get_log("dashboard")
 
 _RETRY_S = 2.0
 _NICE = 5
-_IDLE_S = 10.0
 _SWEEP_S = 1.0
+_TELL_S = 60.0
+_PLACES = 512
+_PER_ADDRESS = 64
+_RESERVED = 8
+"""Places that viewers never take: for those who ask and leave."""
+_OWN_FILES = 64
 
 
 def serve_as_child() -> int:
@@ -63,7 +73,7 @@ def serve_as_child() -> int:
         threading.Thread(target=wait, name="parent", daemon=True).start()
 
     try:
-        run_loop(serve(config, on_start=when_parent_ends))
+        run_loop(serve(config, on_start=when_parent_ends, ends_on=(signal.SIGTERM,)))
     finally:
         ended.set()
         if system is not None:
@@ -71,15 +81,34 @@ def serve_as_child() -> int:
     return 0
 
 
+class PortTaken(HogaError):
+    """The port cannot be had."""
+
+    def __init__(self, host: str, port: int, fault: OSError) -> None:
+        why = "is taken by another program" if fault.errno == errno.EADDRINUSE else f"cannot be had: {os.strerror(fault.errno or 0)}"
+        super().__init__(f"port {port} on {host} {why}", hint="--port or DASHBOARD_PORT_NUMBER sets another")
+
+
+class _Life(NamedTuple):
+    """`patient`: a port that is taken is waited for. `on_serving(url)`: it is ours."""
+
+    ending: asyncio.Event
+    patient: bool
+    on_serving: Callable[[str], None]
+
+
 async def serve(
     config: DashboardConfig,
     *,
     on_start: Callable[[Callable[[], None]], None] = lambda stop: None,
     on_serving: Callable[[str], None] = lambda url: None,
-) -> None:
-    """Serve until told to stop: SIGTERM, SIGINT (unless ignored), or `stop()`, which `on_start` is given (thread-safe).
+    patient: bool = True,
+    ends_on: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT),
+) -> signal.Signals | None:
+    """Serve until told to stop: by a signal of `ends_on`, or `stop()`, which `on_start` is given (thread-safe).
 
-    `on_serving(url)`: the port is ours.
+    Returns the signal, None for `stop()`. `on_serving(url)`: the port is ours.
+    `patient`: a port that is taken is tried again and again; else it raises PortTaken.
     """
     loop, ending = asyncio.get_running_loop(), asyncio.Event()
 
@@ -87,26 +116,32 @@ async def serve(
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(ending.set)
 
+    ended_by: list[signal.Signals] = []
+
+    def signalled(number: signal.Signals) -> None:
+        ended_by.append(number)
+        ending.set()
+
     on_start(stop)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(number, stop)
-    _more_files()
+    for number in ends_on:  # also where a shell that started us with & had it ignored
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, signalled, number)
+    crowd = Crowd(limit=_places(config.max_connections), per_address=_PER_ADDRESS, progress_s=config.patience_s)
     once = secrets.token_urlsafe(16) if config.token else ""
     guard = Guard(token=config.token, names=config.names, max_session_s=config.max_session_s, once=once)
-    desk = Desk(config, Fanout(config.max_connections))
+    desk = Desk(config, Fanout(min(config.max_connections, max(1, crowd.limit - _RESERVED))))
     desk.trouble = "starting"
+    life = _Life(ending, patient, on_serving)
     work = [
         asyncio.create_task(desk.run(), name="dashboard desk"),
         asyncio.create_task(desk.run_slow(), name="dashboard machine"),
-        asyncio.create_task(_listen_and_serve(config, desk, guard, once, ending, on_serving), name="dashboard server"),
+        asyncio.create_task(_listen_and_serve(config, desk, guard, crowd, once, life), name="dashboard server"),
     ]
     waiting = asyncio.create_task(ending.wait(), name="dashboard end")
     try:
         done, _ = await asyncio.wait([*work, waiting], return_when=asyncio.FIRST_COMPLETED)
         ending.set()
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, PortTaken):
             await asyncio.wait_for(asyncio.shield(work[2]), 2.0)
         for task in done:
             if task is not waiting:
@@ -116,41 +151,42 @@ async def serve(
             task.cancel()
         await asyncio.gather(*work, waiting, return_exceptions=True)
         desk.close()
+    return ended_by[0] if ended_by else None
 
 
-async def _listen_and_serve(
-    config: DashboardConfig, desk: Desk, guard: Guard, once: str, ending: asyncio.Event, on_serving: Callable[[str], None]
-) -> None:
-    listener = await _listen(config, desk, ending)
+async def _listen_and_serve(config: DashboardConfig, desk: Desk, guard: Guard, crowd: Crowd, once: str, life: _Life) -> None:
+    listener = await _listen(config, desk, life)
     if listener is None:
         return
     port = listener.getsockname()[1]
     desk.url = url_of(config.host, port) + (f"?token={once}" if once else "")
     desk.trouble = None
     desk.tell_status_now()
-    on_serving(desk.url)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            build(config, desk, guard),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,
-            lifespan="off",
-            ws=WireProtocol,
-            ws_max_size=MESSAGE_MAX,
-            ws_per_message_deflate=False,
-            timeout_keep_alive=10,
-            timeout_graceful_shutdown=1,
-            h11_max_incomplete_event_size=16_384,
-        )
+    life.on_serving(desk.url)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # what strangers send is no warning of ours
+    settings = ServerConfig(
+        build(config, desk, guard),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        http=DoorProtocol,
+        ws=WireProtocol,
+        ws_max_size=MESSAGE_MAX,
+        ws_per_message_deflate=False,
+        timeout_keep_alive=10,
+        timeout_graceful_shutdown=1,
+        h11_max_incomplete_event_size=16_384,
     )
-    server.config.load()
-    server.lifespan = server.config.lifespan_class(server.config)
+    settings.crowd = crowd
+    server = uvicorn.Server(settings)
+    settings.load()
+    server.lifespan = settings.lifespan_class(settings)
     await server.startup(sockets=[listener])
     try:
-        await asyncio.gather(server.main_loop(), _end(server, ending), _sweep(server, ending))
+        await asyncio.gather(server.main_loop(), _end(server, life.ending), _sweep(crowd, life.ending))
     finally:
         await server.shutdown(sockets=[listener])
 
@@ -160,31 +196,34 @@ async def _end(server: uvicorn.Server, ending: asyncio.Event) -> None:
     server.should_exit = True
 
 
-async def _sweep(server: uvicorn.Server, ending: asyncio.Event) -> None:
-    """Close connections that have asked for nothing in ten seconds: a crowd that only stands at the door."""
-    first_seen: dict[object, float] = {}
+async def _sweep(crowd: Crowd, ending: asyncio.Event) -> None:
+    """Once a second, those who have had their time go; once a minute it is told how many had to go for want of room."""
+    told_at, told = -_TELL_S, 0
     while not ending.is_set():
         now = monotonic()
-        silent = {each for each in server.server_state.connections if getattr(each, "cycle", each) is None}
-        first_seen = {each: first_seen.get(each, now) for each in silent}
-        for each, since in first_seen.items():
-            if now - since > _IDLE_S and (transport := getattr(each, "transport", None)) is not None:
-                transport.close()
+        crowd.sweep(now)
+        if crowd.turned_away > told and now - told_at >= _TELL_S:
+            _log.warning("the dashboard is crowded", connections=len(crowd), limit=crowd.limit, turned_away=crowd.turned_away - told)
+            told_at, told = now, crowd.turned_away
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(ending.wait(), _SWEEP_S)
+            await asyncio.wait_for(ending.wait(), min(_SWEEP_S, crowd.progress_s / 4))
 
 
-async def _listen(config: DashboardConfig, desk: Desk, ending: asyncio.Event) -> socket.socket | None:
-    """The listening socket; None when the end came first. A port that is taken is tried again and again."""
-    while not ending.is_set():
+async def _listen(config: DashboardConfig, desk: Desk, life: _Life) -> socket.socket | None:
+    """The listening socket; None when the end came first. A port that is taken is tried again and again, or given up at once:
+    raises PortTaken."""
+    while not life.ending.is_set():
         try:
             return _bind(config.host, config.port)
         except OSError as fault:
-            desk.trouble = f"port {config.port} on {config.host}: {os.strerror(fault.errno) if fault.errno else fault}"
+            taken = PortTaken(config.host, config.port, fault)
+            if not life.patient:
+                raise taken from fault
+            desk.trouble = taken.args[0]
             desk.url = url_of(config.host, config.port)
             desk.tell_status_now()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(ending.wait(), _RETRY_S)
+            await asyncio.wait_for(life.ending.wait(), _RETRY_S)
     return None
 
 
@@ -209,9 +248,12 @@ def url_of(host: str, port: int) -> str:
     return f"http://{name}:{port}/dashboard"
 
 
-def _more_files() -> None:
-    """As many open files as the system allows: a crowd at the door must not use them up."""
+def _places(viewers: int) -> int:
+    """How many connections there is room for: as many open files as the system allows, less what the rest of us needs."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    free = (1 << 20 if soft == resource.RLIM_INFINITY else soft) - _OWN_FILES
+    return max(4, min(free, max(_PLACES, 2 * viewers)))

@@ -19,13 +19,14 @@ from urllib.parse import parse_qs, parse_qsl, urlencode
 
 import msgspec
 from fastapi import FastAPI, Request, Response, WebSocket
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from hoga.dashboard.config import DashboardConfig
 from hoga.dashboard.desk import Desk
 from hoga.dashboard.fanout import Viewer
-from hoga.dashboard.guard import Guard
+from hoga.dashboard.guard import Guard, Tried, address_of
 from hoga.dashboard.prometheus import render
 from hoga.dashboard.wire import outlet_of
 from hoga.runtime.logs import get_log
@@ -45,6 +46,7 @@ _TYPES = {
 }  # fmt: skip
 _OPEN = ("/login", "/static/style.css", "/static/icon.svg")
 """What may be seen without a token: the form that asks for it."""
+_LOGIN = {"1": "login-wrong.html", "2": "login-often.html"}
 _SAID_MAX = 20
 _SAID_S = 10.0
 _BODY_MAX = 4_096
@@ -93,8 +95,14 @@ class _Files:
         for path in sorted(folder.rglob("*")):
             if path.suffix in _TYPES:
                 data = path.read_bytes()
-                tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
-                self._files[path.relative_to(folder).as_posix()] = (data, gzip.compress(data, 9, mtime=0), tag, _TYPES[path.suffix])
+                self._add(path.relative_to(folder).as_posix(), data, _TYPES[path.suffix])
+        login = self._files["login.html"][0]
+        for name in ("wrong", "often"):  # the form again, with its sentence shown
+            self._add(f"login-{name}.html", login.replace(b'id="%b" hidden' % name.encode(), b'id="%b"' % name.encode()), _TYPES[".html"])
+
+    def _add(self, name: str, data: bytes, kind: str) -> None:
+        tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
+        self._files[name] = (data, gzip.compress(data, 9, mtime=0), tag, kind)
 
     async def index(self, request: Request) -> Response:
         """The dashboard itself."""
@@ -134,18 +142,26 @@ class _Page:
 
     async def login_form(self, request: Request) -> Response:
         """Where the token is asked for."""
-        return self.files.answer("login.html", request) if self._guard.asks else _to("/dashboard")
+        if not self._guard.asks:
+            return _to("/dashboard")
+        return self.files.answer(
+            {"1": "login-wrong.html", "2": "login-often.html"}.get(request.query_params.get("wrong", ""), "login.html"), request
+        )
 
     async def login(self, request: Request) -> Response:
         """Take the token from the form."""
         body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _BODY_MAX:
-                return Response("too long", 413, media_type="text/plain")
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > _BODY_MAX:
+                    return Response("too long", 413, media_type="text/plain")
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody hears it
         token = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0]
-        if not _try_token(self._guard, token, _address(request.scope)):
-            return _to("/login?wrong=1")
+        tried = _try_token(self._guard, token, request.scope)
+        if tried is not Tried.RIGHT:
+            return _to("/login?wrong=1" if tried is Tried.WRONG else "/login?wrong=2")
         return _with_cookie(_to("/dashboard"), self._guard, request.scope)
 
     async def healthz(self, request: Request) -> Response:
@@ -276,32 +292,33 @@ class _Door:
         bearer = headers.get("authorization", "")
         if token is None and bearer.lower().startswith("bearer "):
             token = bearer[7:].strip()
-        if token is not None and _try_token(self._guard, token, _address(scope)):
+        tried = _try_token(self._guard, token, scope) if token is not None else None
+        if tried is Tried.RIGHT:
             if path != "/dashboard":
                 return None
             rest = urlencode([(name, value) for name, value in query if name != "token"])
             return _with_cookie(_to("/dashboard" + ("?" + rest if rest else "")), self._guard, scope)
-        if token is not None:
+        if tried is Tried.TOO_OFTEN:
+            return Response("too many wrong tokens\n", 429, media_type="text/plain", headers={"retry-after": "60"})
+        if tried is not None:
             return Response("wrong token\n", 401, media_type="text/plain", headers={"www-authenticate": "Bearer"})
         if path in ("/", "/dashboard"):
             return _to("/login")
         return Response("a token is needed\n", 401, media_type="text/plain", headers={"www-authenticate": "Bearer"})
 
 
-def _try_token(guard: Guard, token: str, address: str) -> bool:
-    now = time()
-    if not guard.may_try(address, now):
-        return False
-    if guard.token_allowed(token):
-        return True
-    guard.failed(address, now)
-    _log.warning("wrong token", address=address)
-    return False
+def _try_token(guard: Guard, token: str, scope: Scope) -> Tried:
+    address = address_of(str(scope["client"][0]) if scope.get("client") else "", _header(scope, b"x-forwarded-for"))
+    tried = guard.try_token(token, address, time())
+    if tried is Tried.WRONG:
+        _log.warning("wrong token", address=address)
+    return tried
 
 
-def _address(scope: Scope) -> str:
-    client = scope.get("client")
-    return str(client[0]) if client else ""
+def _header(scope: Scope, name: bytes) -> str | None:
+    """The last header of that name."""
+    found: bytes | None = dict(scope["headers"]).get(name)
+    return None if found is None else found.decode("latin-1")
 
 
 def _to(path: str) -> Response:
@@ -310,8 +327,7 @@ def _to(path: str) -> Response:
 
 def _with_cookie(answer: Response, guard: Guard, scope: Scope) -> Response:
     value, seconds = guard.cookie(time(), secrets.token_hex(8))
-    forwarded = dict(scope["headers"]).get(b"x-forwarded-proto", b"").decode("latin-1")
-    secure = scope.get("scheme") == "https" or forwarded == "https"
+    secure = scope.get("scheme") == "https" or _header(scope, b"x-forwarded-proto") == "https"
     answer.set_cookie(scope["hoga_cookie"], value, max_age=seconds, httponly=True, samesite="strict", secure=secure)
     return answer
 

@@ -12,20 +12,28 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Footer, Log, Static
 
+from hoga.core.times import iso_of
 from hoga.dashboard.config import DashboardConfig
 from hoga.dashboard.desk import Desk
 from hoga.dashboard.fanout import Fanout
 from hoga.dashboard.judge import State, sentence
+from hoga.quality.incidents import count_text, describe
 from hoga.runtime.hardware import HardwareMonitor
 from hoga.runtime.snapshot import Hardware, StreamFlag
 
 __all__ = ["ReasonText", "StreamSummary", "Summary", "Top", "run_top", "summarise"]
 
-_COLUMNS = ("stream", "kind", "state", "frames/s", "median", "p99", "flush", "queue", "gaps", "records")
+_COLUMNS = ("venue", "stream", "kind", "state", "frames/s", "median", "p99", "flush", "queue", "gaps", "records")
 _COLOURS = {State.RECORDING: "bold white on dark_green", State.DEGRADED: "bold white on dark_orange3", State.STOPPED: "bold white on red3"}
 _GLYPHS = {State.RECORDING: "✓", State.DEGRADED: "▲", State.STOPPED: "✕"}
 
 _TWO_LOOKS_S = 0.6
+_HAPPENED = 3
+_HELP = (
+    "median, p99: how late frames are, from the venue's time to ours · flush: between two hand-overs to the disk · queue: records that "
+    "wait for the disk\ngaps: entries of the ledger; an incident is one cause with all its gaps\nkeys: n r m g sort by name, rate, median, "
+    "gaps · b troubled only · space pause · q quit"
+)
 
 
 class ReasonText(msgspec.Struct, frozen=True):
@@ -53,20 +61,25 @@ class StreamSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """How things are."""
+    """How things are. `happened`: the newest incidents, each with its time, in a sentence."""
 
     state: str
     healthy: bool
     reasons: list[ReasonText]
     records: int
+    incidents: int
     gaps: int
     rate: float
     streams: list[StreamSummary]
+    happened: list[str]
 
 
-def summarise(page: Path) -> Summary:
-    """How things are at `page`: two looks, so that there are rates. Blocks for half a second where somebody records."""
-    desk = _desk(page)
+def summarise(page: Path, *, folder: str) -> Summary:
+    """How things are at `page`, that of a run into `folder`: two looks, so that there are rates.
+
+    Blocks for half a second where somebody records.
+    """
+    desk = _desk(page, folder)
     try:
         desk.look()
         if desk.snapshot is not None:
@@ -78,9 +91,9 @@ def summarise(page: Path) -> Summary:
         desk.close()
 
 
-def run_top(page: Path) -> None:
-    """Show `page` until the user quits."""
-    Top(page).run()
+def run_top(page: Path, *, folder: str) -> None:
+    """Show `page`, that of a run into `folder`, until the user quits."""
+    Top(page, folder).run()
 
 
 class Top(App[None]):
@@ -90,7 +103,7 @@ class Top(App[None]):
     ENABLE_COMMAND_PALETTE = False
     CSS = (
         "#verdict { height: auto; padding: 0 1; } #facts { height: auto; padding: 0 1; color: $text-muted; } "
-        "DataTable { height: 1fr; } Log { height: 7; border-top: solid $primary; }"
+        "#help { display: none; height: auto; padding: 0 1; } DataTable { height: 1fr; } Log { height: 7; border-top: solid $primary; }"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit"),
@@ -100,11 +113,12 @@ class Top(App[None]):
         Binding("g", "order('gaps')", "Gaps"),
         Binding("b", "troubled", "Troubled only"),
         Binding("space", "pause", "Pause"),
+        Binding("question_mark", "explain", "Help"),
     ]
 
-    def __init__(self, page: Path) -> None:
+    def __init__(self, page: Path, folder: str = "") -> None:
         super().__init__()
-        self._desk = _desk(page)
+        self._desk = _desk(page, folder)
         self._monitor = HardwareMonitor(cpu_span_s=0.05)
         self._sort: str | None = None
         self._troubled = False
@@ -116,6 +130,7 @@ class Top(App[None]):
         """The parts, from top to bottom."""
         yield Static(id="verdict")
         yield Static(id="facts")
+        yield Static(_HELP, id="help")
         yield DataTable[Text](cursor_type="row", zebra_stripes=True)
         yield Log(highlight=False)
         yield Footer()
@@ -145,6 +160,11 @@ class Top(App[None]):
         """Hold still, or go on."""
         self._paused = not self._paused
 
+    def action_explain(self) -> None:
+        """Show what the columns mean, or hide it."""
+        about = self.query_one("#help", Static)
+        about.display = not about.display
+
     def refresh_all(self) -> None:
         """Look, and show."""
         if self._paused:
@@ -162,7 +182,9 @@ class Top(App[None]):
         self._desk.hardware = _look_at_machine(self._monitor, self._desk)
 
     def _facts(self, summary: Summary) -> str:
-        text = f"{summary.rate:,.1f} frames/s   {summary.records:,} records   {summary.gaps:,} gaps   {len(summary.streams)} streams"
+        rate = f"{summary.rate:,.1f}" if self._desk.watch.paced else "–"
+        happened = count_text(summary.incidents, summary.gaps)
+        text = f"{rate} frames/s   {summary.records:,} records   {happened}   {len(summary.streams)} streams"
         snapshot, hardware = self._desk.snapshot, self._desk.hardware
         if snapshot is not None:
             text += f"   {snapshot.meta.data_dir}" + ("   SIMULATED" if snapshot.meta.simulated else "")
@@ -170,6 +192,7 @@ class Top(App[None]):
                 f"\n{row.name} {row.state} epoch {row.epoch}  up {row.uptime_s:,.0f} s  {row.reconnects} reconnects"
                 for row in snapshot.connections[:4]
             )
+            text += "".join(f"\nincident {told}" for told in summary.happened)
         if hardware is not None:
             free = "-" if hardware.disk_free is None else f"{hardware.disk_free / 1e9:,.1f} GB"
             text += f"\ncpu {hardware.cpu_percent:.0f} %   memory {hardware.memory_percent:.0f} %   disk free {free}"
@@ -180,18 +203,18 @@ class Top(App[None]):
         rows = [row for row in summary.streams if not self._troubled or row.state != "recording"]
         if self._sort is not None:
             rows.sort(key=lambda row: _order(row, self._sort or ""), reverse=self._sort != "name")
-        names = [row.stream for row in rows]
+        names = [f"{row.venue}:{row.stream}" for row in rows]
         if names != self._shown:
             at = table.cursor_row
             table.clear()
             for row in rows:
-                table.add_row(*_cells(row), key=f"{row.venue}:{row.stream}")
+                table.add_row(*_cells(row, paced=self._desk.watch.paced), key=f"{row.venue}:{row.stream}")
             self._shown = names
             if rows:
                 table.move_cursor(row=min(at, len(rows) - 1))
             return
         for number, row in enumerate(rows):
-            for column, cell in enumerate(_cells(row)):
+            for column, cell in enumerate(_cells(row, paced=self._desk.watch.paced)):
                 if table.get_cell_at((number, column)) != cell:  # type: ignore[arg-type]  # a plain pair is a coordinate
                     table.update_cell_at((number, column), cell)  # type: ignore[arg-type]  # likewise
 
@@ -204,8 +227,8 @@ class Top(App[None]):
             log.write_lines(snapshot.logs.lines)
 
 
-def _desk(page: Path) -> Desk:
-    return Desk(DashboardConfig(page=str(page), status_page=""), Fanout(0))
+def _desk(page: Path, folder: str) -> Desk:
+    return Desk(DashboardConfig(page=str(page), status_page="", folder=folder), Fanout(0))
 
 
 def _look_at_machine(monitor: HardwareMonitor, desk: Desk) -> Hardware | None:
@@ -219,7 +242,9 @@ def _summary(desk: Desk) -> Summary:
     verdict, snapshot, watch = desk.verdict, desk.snapshot, desk.watch
     reasons = [ReasonText(reason.code, sentence(reason)) for reason in verdict.reasons]
     if snapshot is None:
-        return Summary(state=verdict.state, healthy=verdict.healthy, reasons=reasons, records=0, gaps=0, rate=0.0, streams=[])
+        return Summary(
+            state=verdict.state, healthy=verdict.healthy, reasons=reasons, records=0, incidents=0, gaps=0, rate=0.0, streams=[], happened=[]
+        )
     rows = snapshot.rows
     states = watch.states(snapshot)
     streams = [
@@ -244,9 +269,11 @@ def _summary(desk: Desk) -> Summary:
         healthy=verdict.healthy,
         reasons=reasons,
         records=sum(rows.recorded),
+        incidents=sum(snapshot.happened.begun.values()),
         gaps=sum(rows.gaps),
         rate=round(float(watch.rates.sum()), 1),
         streams=streams,
+        happened=[f"{iso_of(each.from_ns)}: {describe(each)}" for each in snapshot.happened.recent[-_HAPPENED:]],
     )
 
 
@@ -261,11 +288,11 @@ def _order(row: StreamSummary, key: str) -> tuple[float, str]:
     return value, row.stream
 
 
-def _cells(row: StreamSummary) -> list[Text]:
+def _cells(row: StreamSummary, *, paced: bool) -> list[Text]:
     good = row.state == "recording"
-    plain = [row.stream, row.kind]
+    plain = [row.venue, row.stream, row.kind]
     figures = [
-        f"{row.rate:.1f}",
+        f"{row.rate:.1f}" if paced else "–",
         _ms(row.median_ms),
         _ms(row.p99_ms),
         _ms(row.flush_ms),

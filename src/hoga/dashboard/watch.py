@@ -25,6 +25,7 @@ SERIES = (
 event-loop lag and GC pause, ms; fsync, ms; processor and collector, %; memory, %; network, bytes/s."""
 
 _RATE_S = 2.0
+_PACED_S = 0.2
 _PACE = 0.03
 _QUIET_MIN_S, _QUIET_INTERVALS = 1.5, 15.0
 _BURSTY_MIN_S, _BURSTY_INTERVALS = 30.0, 100.0
@@ -101,6 +102,11 @@ class Watch:
             self._remember(snapshot, hardware)
         return fresh
 
+    @property
+    def paced(self) -> bool:
+        """Whether rates are known: two looks, some time apart."""
+        return len(self._recent) > 1 and self._recent[-1].mono_s - self._recent[0].mono_s >= _PACED_S
+
     # -- rates and silence ----------------------------------------------------------------------------------------
 
     def _rate(self, snapshot: Snapshot, mono_s: float) -> None:
@@ -110,7 +116,7 @@ class Watch:
         while len(recent) > 2 and recent[1].mono_s <= mono_s - _RATE_S:
             recent.popleft()
         span = mono_s - recent[0].mono_s
-        if span < 0.2:
+        if span < _PACED_S:
             return
         self.rates = numpy.maximum(sample.received - recent[0].received, 0.0) / span
         chunks = sample.chunks - recent[0].chunks
