@@ -177,8 +177,8 @@ class BookKeeper:
         sync, paths, read = self._syncs[symbol], self.spec.rest, self.spec.book
         assert paths.book is not None and read is not None, "asked of venues that have it"
         try:
-            book = read(await rest.get(paths.book.format(symbol=symbol), weight=paths.book_weight))
-        except (VenueError, ValueError) as fault:
+            book = await rest.read(paths.book.format(symbol=symbol), read, weight=paths.book_weight)
+        except VenueError as fault:
             self.refused += 1
             _log.warning("no snapshot of a book", venue=self.spec.name, symbol=symbol, why=str(fault))
             sync.failed(time_ns())

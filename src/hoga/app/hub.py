@@ -229,8 +229,8 @@ class FeedWire:
         try:
             budget, paths = rest_budget(self._spec, self._rest_url), self._spec.rest
             async with RestClient(self.venue, self._rest_url, tls=self._tls(), timeout_s=8.0, budget=budget) as rest:
-                return self._spec.symbols(await rest.get(paths.instruments, weight=paths.instruments_weight))
-        except (VenueError, ValueError) as fault:
+                return await rest.read(paths.instruments, self._spec.symbols, weight=paths.instruments_weight)
+        except VenueError as fault:
             _log.info("symbols not checked", venue=self.venue, why=str(fault))
             return None
 

@@ -46,11 +46,11 @@ def keep(path: Path, body: bytes) -> None:
 
 
 async def fetch(config: VenueConfig, tls: ssl.SSLContext | None) -> bytes:
-    """The venue's list, as it sends it. Raises VenueError."""
+    """The venue's list, as it sends it. Raises VenueError, also for an answer that is no list."""
     spec = VENUES[config.venue]
     budget = rest_budget(spec, config.rest_url)
     async with RestClient(spec.name, config.rest_url, tls=tls, timeout_s=_TIMEOUT_S, budget=budget) as rest:
-        return await rest.get(spec.rest.instruments, weight=spec.rest.instruments_weight)
+        return await rest.read(spec.rest.instruments, lambda body: (spec.symbols(body), body)[1], weight=spec.rest.instruments_weight)
 
 
 async def look_up_symbols(config: Config, tls_of: TlsOf) -> Config:

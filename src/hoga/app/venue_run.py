@@ -16,7 +16,7 @@ from hoga.app.instruments import fetch, keep, kept_path
 from hoga.app.streams import plan_streams
 from hoga.archive.life import LifeFile, read_last_life
 from hoga.archive.recover import Recovered, recover_folder
-from hoga.core.errors import ArchiveBusy, ArchiveError, ConfigError, ConfigMistake, VenueError, WireFault
+from hoga.core.errors import ArchiveBusy, ArchiveError, ConfigError, ConfigMistake, VenueError
 from hoga.core.times import SECOND_NS, day_of
 from hoga.feed.feed import Feed
 from hoga.feed.sink import FeedConfig
@@ -262,11 +262,7 @@ class VenueRun:
         async with RestClient(self.spec.name, self.config.rest_url, tls=self._tls, timeout_s=5.0, budget=self._rest_budget) as rest:
 
             async def venue_time() -> int:
-                body = await rest.get(path)
-                try:
-                    return read(body) * 1_000_000
-                except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-                    raise WireFault(self.spec.name, f"{self.config.rest_url}{path} sent no server time: {body[:60]!r}") from fault
+                return await rest.read(path, read) * 1_000_000
 
             return await measure_clock(venue=self.spec.name, venue_time=venue_time)
 
@@ -281,11 +277,7 @@ class VenueRun:
             body = await fetch(self.config, self._tls)
             known = self.spec.symbols(body)
         except VenueError as fault:
-            _log.info("symbols not checked", venue=self.spec.name, why=str(fault))
-            return
-        except msgspec.DecodeError:
-            why = f"{self.config.rest_url}{self.spec.rest.instruments} sent no list of instruments: {body[:60]!r}"
-            _log.warning("symbols not checked", venue=self.spec.name, why=why)
+            _log.warning("symbols not checked", venue=self.spec.name, why=str(fault))
             return
         await asyncio.to_thread(keep, path, body)
         self._symbols_day = day

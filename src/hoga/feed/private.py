@@ -277,10 +277,10 @@ class PrivateConnection:
         self.requests += 1
         try:
             async with RestClient(self.venue, self._config.rest_url, tls=self._tls, timeout_s=self._config.connect_timeout_s) as rest:
-                status, body, retry_after_s = await rest.call(call.method, call.path, headers=call.headers)
+                answer = await rest.call(call.method, call.path, headers=call.headers)
+                reply = Reply(status=answer.status, body=answer.body, retry_after_s=answer.retry_after_s)
         except VenueError as fault:
-            status, body, retry_after_s = 503, str(fault).encode(), None
-        reply = Reply(status=status, body=body, retry_after_s=retry_after_s)
+            reply = Reply(status=503, body=str(fault).encode(), retry_after_s=None)
         return self._session.answer(reply, self._clock.wall_ms())
 
     async def _connect(self, step: Connect) -> list[Step]:

@@ -12,7 +12,6 @@ from hoga.net.proxy import Proxy
 __all__ = ["ProxyRefused", "dial"]
 
 _MAX_ANSWER_BYTES = 16 * 1024
-_MAX_BODY_BYTES = 1024
 
 
 class ProxyRefused(OSError):
@@ -64,8 +63,8 @@ async def _tunnel(sock: socket.socket, host: str, port: int, proxy: Proxy) -> No
     if proxy.authorization:
         lines.append(f"Proxy-Authorization: {proxy.authorization.reveal()}")
     await loop.sock_sendall(sock, "\r\n".join([*lines, "", ""]).encode())
-    head, body = await _answer(sock)
-    answer = read_head(head)
+    head, end, body = (await _answer(sock)).partition(b"\r\n\r\n")
+    answer = read_head(head) if end else None
     if answer is None:
         raise ProxyRefused(f"the proxy's answer is no HTTP: {excerpt(head + body) or 'it closed the connection'}")
     if not 200 <= answer.status < 300:
@@ -75,8 +74,8 @@ async def _tunnel(sock: socket.socket, host: str, port: int, proxy: Proxy) -> No
         raise ProxyRefused(f"the proxy sent more than its answer: {excerpt(body)}")
 
 
-async def _answer(sock: socket.socket) -> tuple[bytes, bytes]:
-    """The proxy's answer: (head, what came with it of a body)."""
+async def _answer(sock: socket.socket) -> bytes:
+    """What the proxy said, up to the end of its head and what came with that; cut short where it has none."""
     loop = asyncio.get_running_loop()
     got = b""
     while b"\r\n\r\n" not in got and len(got) < _MAX_ANSWER_BYTES:
@@ -84,5 +83,4 @@ async def _answer(sock: socket.socket) -> tuple[bytes, bytes]:
         if not more:
             break
         got += more
-    head, _, body = got.partition(b"\r\n\r\n")
-    return head, body[:_MAX_BODY_BYTES]
+    return got

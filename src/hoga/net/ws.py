@@ -359,7 +359,7 @@ async def open_link(
                 socket_factory=lambda parsed: dialled,
             )
     except WSHandshakeError as fault:
-        raise _refused(fault, url, name=name, epoch=epoch, hidden=hidden) from (None if hidden else fault)
+        raise _refused(fault, _where(url, via), name=name, epoch=epoch, hidden=hidden) from (None if hidden else fault)
     except ProxyMistake as fault:
         raise ConnectFailed(name, f"cannot connect to {url}: {fault}", epoch=epoch) from None
     except asyncio.CancelledError:
@@ -373,14 +373,17 @@ async def open_link(
         if isinstance(fault, TimeoutError):
             lost = watch.lost if watch is not None else None
             why = f"no answer within {timeout_s:g} s" if lost is None else f"{lost}, within the handshake"
-        where = url if via is None else f"{url} through the proxy {via}"
-        raise ConnectFailed(name, f"cannot connect to {where}: {why}", epoch=epoch) from (None if hidden else fault)
+        raise ConnectFailed(name, f"cannot connect to {_where(url, via)}: {why}", epoch=epoch) from (None if hidden else fault)
     finally:
         if watch is not None:
             watch.stop()
     if not isinstance(link, Link):  # the library gives none for a socket that ended meanwhile
-        raise ConnectFailed(name, f"the server at {url} closed the connection within the handshake", epoch=epoch)
+        raise ConnectFailed(name, f"the server at {_where(url, via)} closed the connection within the handshake", epoch=epoch)
     return link
+
+
+def _where(url: str, via: Proxy | None) -> str:
+    return url if via is None else f"{url} through the proxy {via}"
 
 
 class _Watch:
@@ -421,13 +424,13 @@ class _Watch:
             self._sock.close()
 
 
-def _refused(fault: WSHandshakeError, url: str, *, name: str, epoch: int, hidden: bool) -> ConnectFailed | HandshakeRefused:
+def _refused(fault: WSHandshakeError, where: str, *, name: str, epoch: int, hidden: bool) -> ConnectFailed | HandshakeRefused:
     """What the server answered instead of a handshake. `hidden`: it may repeat what nobody may see."""
     body = fault.raw_body or b""
     head = read_head(fault.raw_header or b"")
     if head is None or head.status == 101:
         why = excerpt(str(fault)) if not hidden else "what it answered is none"
-        return ConnectFailed(name, f"no WebSocket handshake at {url}: {why}", epoch=epoch)
+        return ConnectFailed(name, f"no WebSocket handshake at {where}: {why}", epoch=epoch)
     said = f"HTTP {head.status}" if hidden else told(head.status, kind=head.headers.get("content-type", ""), body=body)
     wish = retry_after_s(head.headers.get("retry-after"), date=head.headers.get("date"), now_s=time())
-    return HandshakeRefused(name, head.status, epoch=epoch, retry_after_s=wish, body=body, said=f"at {url} with {said}")
+    return HandshakeRefused(name, head.status, epoch=epoch, retry_after_s=wish, body=body, said=f"at {where} with {said}")
