@@ -63,10 +63,10 @@ def wrong_key(peer: socket.socket) -> None:
 
 HANDSHAKES: dict[str, tuple[Callable[[socket.socket], object], type[LinkError], str]] = {
     "closed at once": (lambda peer: None, ConnectFailed, "closed the connection within the handshake|reset"),
-    "reset at once": (reset, ConnectFailed, "closed the connection within the handshake|reset|cannot connect to ws://127"),
-    "closed after the request": (read_request, ConnectFailed, "closed the connection within the handshake"),
+    "reset at once": (reset, ConnectFailed, "within the handshake|reset|cannot connect to ws://127"),
+    "closed after the request": (read_request, ConnectFailed, "within the handshake"),
     "reset after the request": (lambda peer: (read_request(peer), reset(peer)), ConnectFailed, "within the handshake|reset"),
-    "half of an answer": (half_of_it, ConnectFailed, "closed the connection within the handshake"),
+    "half of an answer": (half_of_it, ConnectFailed, "within the handshake"),
     "half of an answer, then a reset": (half_then_reset, ConnectFailed, "within the handshake|reset"),
     "half of an answer, then nothing": (says(b"HTTP/1.1 101 Sw", until_gone), ConnectFailed, r"no answer within 0\.5 s"),
     "nothing": (until_gone, ConnectFailed, r"no answer within 0\.5 s"),

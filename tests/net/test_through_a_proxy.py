@@ -6,10 +6,12 @@ import asyncio
 import base64
 import contextlib
 import logging
+import os
 import re
 import socket
 import ssl
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -216,6 +218,8 @@ def test_a_proxy_that_fails_is_told_with_its_answer(
         lost, refused = run(loop, work)
     for fault in (lost, refused):
         assert why in str(fault)
+        shown = "".join(traceback.TracebackException.from_exception(fault, capture_locals=True).format())
+        assert not [secret for secret in ("s3cret", GOOD.decode()) if secret in shown.replace(os.environ["HTTP_PROXY"], "")]
         assert str(fault).isprintable()
         for secret in ("s3cret", "kim", GOOD.decode()):
             assert secret not in str(fault)

@@ -92,23 +92,23 @@ class RestClient:
 
     async def call(self, method: str, path: str, *, headers: Mapping[str, Secret]) -> RestReply:
         """Any call, any answer. Raises VenueError when there is none; its text holds no header, and nothing that came."""
-        plain = {name: value.reveal() for name, value in headers.items()}
-        return await self._ask(method, path, plain, shown=path.partition("?")[0], follow=False)
+        return await self._ask(method, path, headers, shown=path.partition("?")[0], follow=False)
 
-    async def _ask(self, method: str, path: str, headers: Mapping[str, str], *, shown: str, follow: bool) -> RestReply:
+    async def _ask(self, method: str, path: str, headers: Mapping[str, Secret], *, shown: str, follow: bool) -> RestReply:
         """`shown`: the path as it may be told. Raises VenueError; of a call with secrets only the kind of the trouble is told."""
         assert self._session is not None, "used inside `async with`"
+        login: dict[str, Secret] = {}
         try:
             via = proxy_for(self._base, os.environ)
-            said = {} if via is None or not via.authorization else {"Proxy-Authorization": via.authorization.reveal()}
+            login = {} if via is None or not via.authorization else {"Proxy-Authorization": via.authorization}
             tunnelled = self._base.lower().startswith("https:")
             async with self._session.request(
                 method,
                 self._base + path,
-                headers=headers if tunnelled else {**headers, **said},
+                headers=_plain(headers if tunnelled else {**headers, **login}),
                 allow_redirects=follow,
                 proxy=None if via is None else via.url,
-                proxy_headers=said if tunnelled else None,
+                proxy_headers=_plain(login) if tunnelled else None,
             ) as answer:
                 wish = retry_after_s(answer.headers.get("Retry-After"), date=answer.headers.get("Date"), now_s=time())
                 return RestReply(answer.status, await _whole(answer), wish, answer.headers.get("Content-Type", ""))
@@ -116,7 +116,7 @@ class RestClient:
             raise VenueError(self.venue, f"no answer from {self._base}{shown}: {fault}") from None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as fault:
             why = _why(fault, quiet=bool(headers))
-            raise VenueError(self.venue, f"no answer from {self._where(shown)}: {why}") from (None if headers else fault)
+            raise VenueError(self.venue, f"no answer from {self._where(shown)}: {why}") from (None if headers or login else fault)
 
     def _where(self, shown: str) -> str:
         via = proxy_for(self._base, os.environ)
@@ -151,6 +151,10 @@ async def _whole(answer: aiohttp.ClientResponse) -> bytes:
             raise ValueError(f"more than {MAX_BODY_BYTES} bytes")
         parts.append(part)
     return b"".join(parts)
+
+
+def _plain(headers: Mapping[str, Secret]) -> dict[str, str]:
+    return {name: value.reveal() for name, value in headers.items()}
 
 
 def _why(fault: BaseException, *, quiet: bool) -> str:

@@ -336,11 +336,12 @@ async def open_link(
     """
     split = urlsplit(url)
     secure = split.scheme == "wss"
-    hidden = bool(target or headers)
+    hidden = unseen = bool(target or headers)
     watch: _Watch | None = None
     via: Proxy | None = None
     try:
         via = proxy_for(url, os.environ)
+        unseen = hidden or (via is not None and bool(via.authorization))
         async with asyncio.timeout(timeout_s) as patience:
             dialled = await dial(split.hostname or "", split.port or (443 if secure else 80), proxy=via)
             watch = _Watch(dialled, patience)
@@ -359,7 +360,7 @@ async def open_link(
                 socket_factory=lambda parsed: dialled,
             )
     except WSHandshakeError as fault:
-        raise _refused(fault, _where(url, via), name=name, epoch=epoch, hidden=hidden) from (None if hidden else fault)
+        raise _refused(fault, _where(url, via), name=name, epoch=epoch, hidden=hidden) from (None if unseen else fault)
     except ProxyMistake as fault:
         raise ConnectFailed(name, f"cannot connect to {url}: {fault}", epoch=epoch) from None
     except asyncio.CancelledError:
@@ -373,7 +374,7 @@ async def open_link(
         if isinstance(fault, TimeoutError):
             lost = watch.lost if watch is not None else None
             why = f"no answer within {timeout_s:g} s" if lost is None else f"{lost}, within the handshake"
-        raise ConnectFailed(name, f"cannot connect to {_where(url, via)}: {why}", epoch=epoch) from (None if hidden else fault)
+        raise ConnectFailed(name, f"cannot connect to {_where(url, via)}: {why}", epoch=epoch) from (None if unseen else fault)
     finally:
         if watch is not None:
             watch.stop()
