@@ -22,12 +22,13 @@ class Run:
     """A venue's run, as far as it is looked at."""
 
     def __init__(self, venue: str = "somewhere", streams: int = 60) -> None:
-        self.intakes = [SimpleNamespace(stream=SimpleNamespace(name=f"s{at}")) for at in range(streams)]
+        self.intakes = [SimpleNamespace(stream=SimpleNamespace(name=f"s{at}"), repeated=0, jumps=0) for at in range(streams)]
         self.lane: Any = SimpleNamespace(on_gap=None)
         self.config = SimpleNamespace(venue=venue)
         self.skew: float | None = None
         self.recorder = SimpleNamespace(
             by_lane=lambda: [(self.lane, self.intakes)],
+            intakes={each.stream.name: each for each in self.intakes},
             disk_full=False,
             config=SimpleNamespace(home=Path("books"), disk_reserve_bytes=1 << 30),
             lateness=SimpleNamespace(skew_ms=lambda: self.skew),
@@ -164,3 +165,32 @@ async def test_a_disk_that_refuses_says_why() -> None:
     house.look(1)
     assert house.told[0].text == "the disk refuses to be written: Input/output error"
     assert house.told[0].kind is AlertKind.DISK
+
+
+async def test_frames_that_one_connection_brings_twice_are_told_when_they_are_no_chance() -> None:
+    run = Run()
+    house = House(run)
+    run.intakes[3].repeated = 10
+    assert house.look(0, 1) == []
+    run.intakes[3].repeated = 25
+    assert house.look(2, 3) == [("duplicates", "somewhere", True)]
+    assert house.told[0].text == "15 frames came twice within a minute on one connection, byte for byte; they are kept aside"
+    assert house.look(*range(4, 70)) == [("duplicates", "somewhere", False)]
+
+
+async def test_ids_that_begin_anew_are_told() -> None:
+    run = Run()
+    house = House(run)
+    house.look(0)
+    for intake in run.intakes[:7]:
+        intake.jumps = 1
+    assert house.look(1, 2) == [("duplicates", "somewhere", True)]
+    assert house.told[0].text.startswith("ids began anew in 7 streams within a minute")
+
+
+async def test_a_gap_in_pieces_is_one_gap() -> None:
+    run = Run()
+    house = House(run)
+    run.lane.on_gap(0, Gap(T0, T0 + S, Reason.SILENCE, None))
+    run.lane.on_gap(0, Gap(T0 + S, T0 + 2 * S, Reason.SILENCE, None, since_ns=T0))
+    assert house.happenings.summary() == "1 incident (1 gap)"

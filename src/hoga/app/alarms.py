@@ -8,6 +8,7 @@ for some seconds: a cut of sixty streams is told once, as one.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from time import monotonic
 from typing import NamedTuple
@@ -32,6 +33,9 @@ _OVER_S = 90.0
 _SETTLED_S = 2.0
 _UNSETTLED_S = 10.0
 _CLOCK_MS = 500.0
+_REPEATED_S = 60.0
+_REPEATED = 10
+"""So many repeated frames within a minute may be chance: a venue that sends a snapshot again."""
 _EVERYWHERE = "all venues"
 
 
@@ -53,6 +57,7 @@ class Alarms:
         self._turn = happenings.turn
         self._known: dict[int, int] = {number: each.gaps for number, each in happenings.incidents.numbered().items()}
         self._seen: dict[int, _Seen] = {}
+        self._counts: dict[str, deque[tuple[float, int, int]]] = {}
         self._told_of: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -80,6 +85,7 @@ class Alarms:
         for run in self._runs:
             self._disk(run)
             self._clock(run)
+            self._repeated(run, now)
 
     def _observe(self, kind: AlertKind, subject: str, code: str | None, args: Mapping[str, Arg]) -> None:
         text = worded(code, args) if code is not None else ""
@@ -136,3 +142,14 @@ class Alarms:
         if offset is not None:
             args["offset"] = round(offset, 1)
         self._observe(AlertKind.CLOCK, venue, code, args)
+
+    def _repeated(self, run: VenueRun, now: float) -> None:
+        """Frames that one connection brought twice, and ids that began anew: more than chance within the last minute."""
+        venue, intakes = run.config.venue, run.recorder.intakes.values()
+        counts = self._counts.setdefault(venue, deque())
+        counts.append((now, sum(intake.repeated for intake in intakes), sum(intake.jumps for intake in intakes)))
+        while counts[0][0] < now - _REPEATED_S:
+            counts.popleft()
+        repeated, jumps = counts[-1][1] - counts[0][1], counts[-1][2] - counts[0][2]
+        code = "jumps" if jumps else "duplicates" if repeated > _REPEATED else None
+        self._observe(AlertKind.DUPLICATES, venue, code, {"count": jumps or repeated})

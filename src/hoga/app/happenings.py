@@ -21,7 +21,7 @@ _GAPS_KEPT = 200
 class Happenings:
     """The gaps and incidents of `venues`, from now on. One a run; it takes the lanes' `on_gap`.
 
-    `lost`, `gaps`: by venue, then by reason: frames that arrived and were not recorded, and ledger entries. `recent`: the newest
+    `lost`, `gaps`: by venue, then by reason: frames that arrived and were not recorded, and gaps. `recent`: the newest
     gaps, by the streams' places (venue by venue, lane by lane). `turn` moves with every gap.
     """
 
@@ -52,7 +52,7 @@ class Happenings:
         lost, counts, recent, incidents = self.lost[venue], self.gaps[venue], self.recent, self.incidents
 
         def take(index: int, gap: Gap) -> None:
-            counts[gap.reason] += 1
+            counts[gap.reason] += gap.since_ns is None  # one in pieces is one
             if gap.reason in COUNTED:
                 lost[gap.reason] += gap.missed or 0
             recent.append(GapRow(first + index, gap.from_ns, gap.to_ns, gap.reason, gap.missed))

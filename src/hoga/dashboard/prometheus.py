@@ -30,6 +30,8 @@ METRICS: dict[str, str] = {
     "hoga_frames_received_total": "Frames received",
     "hoga_records_total": "Frames recorded",
     "hoga_duplicates_total": "Frames received that were there already",
+    "hoga_repeated_frames_total": "Frames that one connection brought twice, byte for byte: no second one explains them",
+    "hoga_id_jumps_total": "How often the ids of a stream began anew: a venue that was restarted or reset",
     "hoga_incidents_total": "Incidents, by reason: gaps of one cause count once, however many streams they struck",
     "hoga_gaps_total": "Gaps written to the ledger",
     "hoga_queue_records": "Records that wait for the disk",
@@ -239,6 +241,8 @@ def _symbols(snapshot: Snapshot) -> Iterator[Metric]:
 
 def _venues(snapshot: Snapshot) -> Iterator[Metric]:
     columns = (
+        ("hoga_repeated_frames_total", [venue.repeated for venue in snapshot.venues]),
+        ("hoga_id_jumps_total", [venue.jumps for venue in snapshot.venues]),
         ("hoga_odd_frames_total", [venue.odd for venue in snapshot.venues]),
         ("hoga_written_bytes_total", [venue.written_bytes for venue in snapshot.venues]),
         ("hoga_fsyncs_total", [venue.fsyncs for venue in snapshot.venues]),

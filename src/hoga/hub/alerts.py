@@ -37,7 +37,8 @@ SENTENCES: dict[str, str] = {
     "clock": "this machine's clock is off by {offset} ms (by {source})",
     "skewed": "latencies of {venue} come out as {median} ms, though this machine's clock is off by {offset} ms only (by {source})",
     "skewed-alone": "latencies of {venue} come out as {median} ms, the clocks differ: nobody could tell how far this machine's is off",
-    "duplicates": "{count} frames in the last minute were taken for repeated ones, though nothing else brings their streams",
+    "duplicates": "{count} frames came twice within a minute on one connection, byte for byte; they are kept aside",
+    "jumps": "ids began anew in {count} streams within a minute: the venue was restarted or reset; everything is recorded",
 }
 """What an alert's code says; `what` is an incident (`quality.incidents.describe`), which a page words from its own figures."""
 

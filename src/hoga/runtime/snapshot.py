@@ -131,7 +131,7 @@ class ConnectionRow(msgspec.Struct, frozen=True, array_like=True):
 class VenueRow(msgspec.Struct, frozen=True, kw_only=True):
     """One venue's recorder. `tick_ms`: receipt → handed to the operating system (p50, p99, max) of the last second.
     `clock_error_ms` bounds the offset's own error; `skew_ms` is the median latency where it can only come from clocks that differ.
-    `archive_bytes`: sealed files, on disk. `lone_duplicates`: frames taken for repeated ones that no second connection brought.
+    `archive_bytes`: sealed files, on disk. `repeated`: frames that one connection brought twice; `jumps`: how often ids began anew.
     `lost`: frames that arrived and were not recorded; `gaps`; by reason."""
 
     venue: str
@@ -157,7 +157,8 @@ class VenueRow(msgspec.Struct, frozen=True, kw_only=True):
     gaps: dict[str, int]
     archive_bytes: int = 0
     skew_ms: float | None = None
-    lone_duplicates: int = 0
+    repeated: int = 0
+    jumps: int = 0
 
 
 class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
