@@ -178,3 +178,30 @@ def test_a_lock_left_by_the_dead_is_taken_over(checkout: Checkout) -> None:
     (checkout.root / ".venv.lock" / "pid").write_text(f"{dead.pid}\n")
     assert checkout.run("ls").stdout == "ran ls\n"
     assert not (checkout.root / ".venv.lock").exists()
+
+
+@pytest.mark.parametrize("why", ["Read-only file system", "Permission denied"])
+def test_a_checkout_that_may_not_be_written_is_said_and_not_waited_for(checkout: Checkout, why: str) -> None:
+    (checkout.tools / "mkdir").unlink()
+    checkout.program("mkdir", f"#!/bin/sh\necho \"mkdir: cannot create directory '$1': {why}\" >&2\nexit 1\n")
+    done = checkout.run("demo")
+    assert done.returncode == 2
+    assert done.stderr == f"hoga: no environment can be made in {checkout.root}: {why}; run ./hoga once as the user who owns it\n"
+    assert checkout.calls == []
+
+
+def test_a_lock_that_is_held_is_waited_for(checkout: Checkout) -> None:
+    lock = checkout.root / ".venv.lock"
+    lock.mkdir()
+    (lock / "pid").write_text(f"{os.getpid()}\n")
+    (checkout.tools / "sleep").unlink()
+    checkout.program("sleep", f"#!/bin/sh\nrm -rf '{lock}'\n")
+    done = checkout.run("ls")
+    assert (done.returncode, done.stdout) == (0, "ran ls\n")
+    assert f"waiting for another set-up of this checkout (process {os.getpid()})" in done.stderr
+
+
+def test_names_of_files_are_utf8_in_any_locale(checkout: Checkout) -> None:
+    checkout.run("ls")
+    (checkout.root / ".venv" / "bin" / "hoga").write_text('#!/bin/sh\necho "utf8=$PYTHONUTF8"\n')
+    assert checkout.run("ls", LC_ALL="C").stdout == "utf8=1\n"

@@ -68,14 +68,25 @@ def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None
 
 
 def _run(groups: list[_Group], jobs: int) -> Iterator[tuple[int, Outcome]]:
-    if jobs <= 1 or len(groups) <= 1:
+    pool = _pool(min(jobs, len(groups)))
+    if pool is None:
         for group in groups:
             yield group.size, _check(group)
         return
-    with ProcessPoolExecutor(min(jobs, len(groups)), mp_context=get_context("spawn")) as pool:
+    with pool:
         running = {pool.submit(_check, group): group for group in sorted(groups, key=lambda group: -group.size)}
         for future in as_completed(running):
             yield running[future].size, future.result()
+
+
+def _pool(workers: int) -> ProcessPoolExecutor | None:
+    """Workers to check side by side; None where one is enough, or the system has no room for more (`/dev/shm` full or read-only)."""
+    if workers <= 1:
+        return None
+    try:
+        return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    except OSError:
+        return None
 
 
 def _check(group: _Group) -> Outcome:

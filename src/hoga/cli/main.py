@@ -103,7 +103,7 @@ def _sentence(error: OSError) -> str:
         traceback.print_exception(error)
     why = error.strerror or str(error) or type(error).__name__
     what = f"{error.filename}: {why}" if error.filename else why
-    hint = _HINTS.get(error.errno or 0)
+    hint = _HINTS.get(error.errno or 0) if error.filename or error.errno in (errno.EMFILE, errno.ENFILE) else "`df` and `mount` say more"
     return f"{what} ({hint})" if hint else what
 
 
