@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import os
 import shutil
 import signal
 import socket
@@ -21,6 +22,7 @@ import aiohttp
 import msgspec
 
 from hoga.app.config import Config, load_config
+from hoga.app.config.parse import nearest_name
 from hoga.app.publisher import LogTail
 from hoga.app.run import Run, run_until_stopped
 from hoga.app.showing import Showing
@@ -30,9 +32,10 @@ from hoga.core.errors import ConfigError, ConfigMistake, HogaError
 from hoga.quality.incidents import describe
 from hoga.runtime.log_inlet import LogAddress
 from hoga.runtime.shutdown import ShutdownManager
-from hoga.venues.endpoints import CLASSIC_VENUE
+from hoga.venues.endpoints import CLASSIC_VENUE, VENUE_DEFAULTS
+from hoga.venues.registry import VENUES
 
-__all__ = ["MARKER", "Demo", "DemoOptions", "DemoResult", "prepare_folder"]
+__all__ = ["MARKER", "Demo", "DemoOptions", "DemoResult", "prepare_folder", "symbols_of"]
 
 MARKER = "SIMULATED.txt"
 _MARKER_TEXT = "Everything in this folder was recorded from hoga's exchange simulator by `hoga demo`. It is not market data.\n"
@@ -45,11 +48,33 @@ _DASHBOARD_PORT = 8000
 _PR_SET_PDEATHSIG = 1
 
 
+def symbols_of(venues: tuple[str, ...], symbols: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Venue → what to simulate and record there: its usual symbols, or those of `symbols` that are spelt like its own.
+
+    A venue that has none of them is left out. Raises ConfigError for an unknown venue, and for a symbol of none of them.
+    """
+    for name in venues:
+        if name not in VENUE_DEFAULTS:
+            raise _mistake("--venues", name, f"one of {', '.join(VENUE_DEFAULTS)}", nearest_name(name, VENUE_DEFAULTS))
+    if not symbols:
+        return {name: VENUE_DEFAULTS[name].symbols for name in venues}
+    for symbol in symbols:
+        if not any(VENUES[name].is_symbol(symbol) for name in venues):
+            like = " or ".join(dict.fromkeys(VENUE_DEFAULTS[name].symbols[0] for name in venues))
+            raise _mistake("--symbols", symbol, f"a symbol of {', '.join(venues)}, like {like}", None)
+    chosen = {name: tuple(symbol for symbol in symbols if VENUES[name].is_symbol(symbol)) for name in venues}
+    return {name: names for name, names in chosen.items() if names}
+
+
+def _mistake(key: str, found: str, expected: str, nearest: str | None) -> ConfigError:
+    return ConfigError([ConfigMistake("command line", None, key, found, expected, nearest)])
+
+
 class DemoOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for. `seconds` None: until Ctrl-C."""
+    """What was asked for. `seconds` None: until Ctrl-C. `symbols` by venue, each with one or more."""
 
     seconds: float | None
-    symbols: tuple[str, ...]
+    symbols: Mapping[str, tuple[str, ...]]
     data: Path
     port: int
     speed: float
@@ -89,7 +114,7 @@ class Demo:
         self._live = live
         self._log_tail = log_tail
         self._healed: bool | None = None
-        self._rest = ""
+        self._rest: list[str] = []
 
     async def run(self, logs: LogAddress | None, environ: Mapping[str, str]) -> DemoResult:
         """Start everything, watch, stop, verify."""
@@ -118,10 +143,13 @@ class Demo:
     # -- the simulator ------------------------------------------------------------------------------------------
 
     async def _start_simulator(self) -> asyncio.subprocess.Process:
-        port = _free_port(self._options.port)
+        venues = self._options.symbols
+        port = _free_port(self._options.port, ports=2 * len(venues))
         if port != self._options.port:
             self._say(f"port {self._options.port} is taken, using {port}")
-        command = [sys.executable, "-m", "hoga", "sim", "--json", "--port", str(port), "--symbols", ",".join(self._options.symbols)]
+        symbols = dict.fromkeys(symbol for names in venues.values() for symbol in names)
+        command = [sys.executable, "-m", "hoga", "sim", "--json", "--port", str(port)]
+        command += ["--venues", ",".join(venues), "--symbols", ",".join(symbols)]
         command += ["--speed", f"{self._options.speed:g}"]
         return await asyncio.create_subprocess_exec(
             *command,
@@ -132,33 +160,33 @@ class Demo:
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
 
-    async def _urls(self, simulator: asyncio.subprocess.Process) -> dict[str, str]:
+    async def _urls(self, simulator: asyncio.subprocess.Process) -> dict[str, dict[str, str]]:
         assert simulator.stdout is not None and simulator.stderr is not None, "both are pipes"
         try:
             line = await asyncio.wait_for(simulator.stdout.readline(), _START_S)
-            urls: dict[str, str] = msgspec.json.decode(line)["venues"][CLASSIC_VENUE]
+            venues: dict[str, dict[str, str]] = msgspec.json.decode(line)["venues"]
+            urls = {name: venues[name] for name in self._options.symbols}
         except (TimeoutError, msgspec.DecodeError, KeyError) as fault:
             with contextlib.suppress(ProcessLookupError):
                 simulator.terminate()
             said = (await simulator.stderr.read()).decode("utf-8", "replace").strip()
             raise HogaError(f"the simulator did not start: {said or 'no answer'}") from fault
-        self._rest = urls["rest"]
-        self._say(f"simulator up: {urls['ws']} (streams), {urls['rest']} (REST); seeded market, not real prices")
+        self._rest = list(dict.fromkeys(each["rest"] for each in urls.values()))
+        for name, each in urls.items():
+            self._say(f"simulator up: {name}: {each['ws']} (streams), {each['rest']} (REST)")
+        self._say("a seeded market, not real prices")
         return urls
 
-    def _config(self, urls: dict[str, str], environ: Mapping[str, str]) -> Config:
+    def _config(self, urls: dict[str, dict[str, str]], environ: Mapping[str, str]) -> Config:
         plain = {key: value for key, value in environ.items() if not key.startswith("HOGA_")}
-        port = _free_port(_DASHBOARD_PORT)
+        port = _free_port(_DASHBOARD_PORT, ports=1)
         if port != _DASHBOARD_PORT:
             self._say(f"port {_DASHBOARD_PORT} is taken, the dashboard uses {port}")
-        settings = {
-            "DASHBOARD_PORT_NUMBER": str(port),
-            "SYMBOLS": ",".join(self._options.symbols),
-            "STREAMS": _STREAMS,
-            "WS_URL": urls["ws"],
-            "REST_URL": urls["rest"],
-            "LOG_DIR": str(self._options.data / "logs"),
-        }
+        settings = {"DASHBOARD_PORT_NUMBER": str(port), "LOG_DIR": str(self._options.data / "logs")}
+        for name, symbols in self._options.symbols.items():
+            settings |= {f"{name}.SYMBOLS": ",".join(symbols), f"{name}.WS_URL": urls[name]["ws"], f"{name}.REST_URL": urls[name]["rest"]}
+        if CLASSIC_VENUE in urls:
+            settings[f"{CLASSIC_VENUE}.STREAMS"] = _STREAMS
         overrides = [f"{key}={value}" for key, value in settings.items()]
         return load_config(None, overrides=overrides, environ=plain, data_dir=self._options.data)
 
@@ -168,6 +196,7 @@ class Demo:
         self._say(
             f"dashboard: {dashboard}" if dashboard is not None else "the dashboard is not up; logs/hoga.log in the data folder says why"
         )
+        self._say(f"the same in a terminal: hoga top --data {os.path.relpath(self._options.data)}")
         shutdown.own_task(asyncio.create_task(self._watch(run, shutdown), name="demo"))
 
     async def _watch(self, run: Run, shutdown: ShutdownManager) -> None:
@@ -179,39 +208,41 @@ class Demo:
         before = 0
         while True:
             await asyncio.sleep(1.0)
-            (status,) = run.status()
-            rate, before = status.records - before, status.records
-            if not synced and status.live == status.streams and status.records:
+            statuses = run.status()
+            records, gaps = sum(each.records for each in statuses), sum(each.gaps for each in statuses)
+            live, streams = sum(each.live for each in statuses), sum(each.streams for each in statuses)
+            rate, before = records - before, records
+            if not synced and live == streams and all(each.records for each in statuses):
                 synced = True
-                self._say(f"all {status.streams} streams in sync; recording into {self._options.data}")
+                self._say(f"all {streams} streams of {len(statuses)} venues in sync; recording into {self._options.data}")
             if synced and cut_done is None and monotonic() - began >= cut_at:
                 cut_done = monotonic()
-                self._say("cutting the connection on purpose (TCP reset) …")
+                self._say("cutting every connection on purpose (TCP reset) …")
                 await self._inject({"fault": "close", "code": 1006})
-            elif cut_done is not None and self._healed is None and monotonic() - cut_done > 1.5 and status.live == status.streams and rate:
-                self._healed = status.gaps > 0
+            elif cut_done is not None and self._healed is None and monotonic() - cut_done > 1.5 and live == streams and rate:
+                self._healed = gaps > 0
                 cut = max(run.happenings.incidents.newest(), key=lambda each: each.to_ns, default=None)
                 told = f"1 incident: {describe(cut)}" if cut is not None else "and nothing of it is in the ledger"
                 self._say(f"healed in {monotonic() - cut_done:.0f} s; {told}")
-            median = "…" if status.median_ms is None else f"{status.median_ms:.1f} ms"
-            self._live(
-                f"{status.records:,} records  {rate:,}/s  {run.happenings.summary()}  latency {median}  "
-                f"{status.live}/{status.streams} streams live"
-            )
-            if run.venues[0].sealing.stats.archive_bytes > _MAX_BYTES:
+            medians = [each.median_ms for each in statuses if each.median_ms is not None]
+            median = f"{max(medians):.1f} ms" if medians else "…"
+            self._live(f"{records:,} records  {rate:,}/s  {run.happenings.summary()}  latency {median}  {live}/{streams} streams live")
+            if sum(venue.sealing.stats.archive_bytes for venue in run.venues) > _MAX_BYTES:
                 self._say("the demo has filled its 180 MB; stopping")
                 shutdown.request("demo data limit")
 
     async def _inject(self, fault: dict[str, object]) -> None:
-        async with aiohttp.ClientSession() as session, session.post(f"{self._rest}/sim/fault", json=fault) as answer:
-            if answer.status != 200:
-                self._say(f"the simulator refused the fault: {await answer.text()}")
+        async with aiohttp.ClientSession() as session:
+            for rest in self._rest:
+                async with session.post(f"{rest}/sim/fault", json=fault) as answer:
+                    if answer.status != 200:
+                        self._say(f"the simulator refused the fault: {await answer.text()}")
 
 
-def _free_port(first: int) -> int:
-    """The first port from `first` on that is free together with the one after it."""
+def _free_port(first: int, *, ports: int) -> int:
+    """The first port from `first` on that is free together with those after it, `ports` in all."""
     for port in range(first, first + 2 * _PORT_TRIES, 2):
-        if all(_can_bind(each) for each in (port, port + 1)):
+        if all(_can_bind(each) for each in range(port, port + ports)):
             return port
     raise ConfigError([ConfigMistake("command line", None, "--port", str(first), f"a free port among the next {2 * _PORT_TRIES}")])
 

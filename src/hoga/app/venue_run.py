@@ -148,6 +148,7 @@ class VenueRun:
         self._life.begin(life)
         self.recorder.start(life)
         self.feed.start()
+        self._last_tick = monotonic()  # what recovery took is no standstill
         for name, work in self._timers():
             self._tasks.append(asyncio.create_task(work, name=f"{self.config.venue} {name}"))
         return recovered

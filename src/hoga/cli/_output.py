@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-__all__ = ["Progress", "error_line", "note", "print_json", "print_table", "print_text"]
+__all__ = ["Progress", "error_line", "note", "print_json", "print_table", "print_text", "words"]
 
 _PLAIN_EVERY_S = 5.0
 
@@ -50,6 +50,11 @@ def note(text: str) -> None:
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words between the commas of an option, each once."""
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
 def error_line(text: str) -> None:

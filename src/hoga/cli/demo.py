@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hoga.cli._output import error_line, note, print_json, print_text
+from hoga.cli._output import error_line, note, print_json, print_text, words
 from hoga.cli.config import JsonOption
 from hoga.core.times import iso_of
 
@@ -28,22 +28,33 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     seconds: Annotated[float | None, typer.Option(min=5, metavar="N", help="Stop by itself after N seconds [default: Ctrl-C].")] = None,
-    symbols: Annotated[str, typer.Option(help="Symbols to simulate and record, comma-separated.")] = "BTCUSDT,ETHUSDT",
+    venues: Annotated[str, typer.Option(help="Venues to simulate and record, comma-separated.")] = "binance,binance-usdm,upbit",
+    symbols: Annotated[
+        str,
+        typer.Option(
+            help="Symbols to simulate and record, comma-separated; each venue takes those spelt like its own [default: two each]."
+        ),
+    ] = "",
     data: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the demo's own.")] = Path("demo-data"),
     port: Annotated[int, typer.Option(min=1024, max=65_000, help="First port to try; the next free ones are taken.")] = 18_443,
     speed: Annotated[float, typer.Option(min=0.1, max=100, metavar="X", help="Run the simulated market X times as fast.")] = 1.0,
     as_json: JsonOption = False,
 ) -> int:
-    """See it work: simulator, recorder, a cut that heals, and a verdict. No keys, no internet.
+    """See it work, without keys or internet.
+
+    Simulates the venues, records from them, cuts the connections on purpose, heals, and ends with a verdict.
 
     Example: hoga demo --seconds 60
     """
-    from hoga.app.demo import Demo, DemoOptions, prepare_folder
+    from hoga.app.demo import Demo, DemoOptions, prepare_folder, symbols_of
     from hoga.runtime.log_inlet import LogInlet
     from hoga.runtime.logs import setup_logging
     from hoga.runtime.loop import run as run_loop
 
-    wanted = tuple(symbol.strip().upper() for symbol in symbols.split(",") if symbol.strip())
+    wanted = symbols_of(words(venues.lower()), words(symbols.upper()))
+    for name in words(venues.lower()):
+        if name not in wanted:
+            note(f"{name} is left out: none of the symbols is spelt like its own")
     options = DemoOptions(seconds=seconds, symbols=wanted, data=data.resolve(), port=port, speed=speed)
     prepare_folder(options.data)
     screen = _Screen()

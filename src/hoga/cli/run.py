@@ -120,7 +120,7 @@ def _verdict(end: RunEnd, data: Path) -> None:
 
     shown = os.path.relpath(data)
     waiting = sum(each.waiting for each in end.venues)
-    later = f"; {waiting} minutes are sealed by the next start" if waiting else ""
+    later = f"; the next start seals what is open ({waiting} journal{'' if waiting == 1 else 's'})" if waiting else ""
     for incident in end.newest[-_INCIDENTS_SHOWN:]:
         note(f"incident: {iso_of(incident.from_ns)}: {describe(incident)}")
     note(f"{end.records:,} records in {shown}, {count_text(end.incidents, end.gaps)} in the ledger{later}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hoga.cli._output import note, print_json, print_text
+from hoga.cli._output import note, print_json, print_text, words
 from hoga.core.errors import ConfigError, ConfigMistake
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def sim(
     _check_files({"--tls-cert": tls_cert, "--tls-key": tls_key})
     captures = _captures(replay, more_captures)
     pace = _pace(speed, replaying=bool(captures))
-    names = tuple(name.strip().upper() for name in symbols.split(",") if name.strip())
+    names = words(symbols.upper())
+    _tell_left_out(chosen, names)
     config = SimulatorConfig(
         venues=chosen,
         host=host,
@@ -81,6 +82,19 @@ def sim(
         symbols=names or KNOWN_SYMBOLS,
     )
     return run(_serve(config, seconds=seconds, as_json=as_json))
+
+
+def _tell_left_out(venues: tuple[str, ...], symbols: tuple[str, ...]) -> None:
+    """Say what of the symbols goes nowhere, and which venue has none of them."""
+    from hoga.venues.registry import VENUES as KNOWN
+
+    known = [KNOWN[name] for name in venues if name in KNOWN]
+    for symbol in symbols:
+        if not any(spec.is_symbol(symbol) for spec in known):
+            note(f"{symbol} is left out: it is spelt like a symbol of none of {', '.join(venues)}")
+    for spec in known:
+        if symbols and not any(spec.is_symbol(symbol) for symbol in symbols):
+            note(f"{spec.name}: none of the symbols is spelt like its own; it simulates its usual ones")
 
 
 def _venues(text: str) -> tuple[str, ...]:
