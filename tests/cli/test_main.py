@@ -133,11 +133,40 @@ def test_a_reader_that_leaves_is_no_error(repository: Path) -> None:
     assert result.stderr == ""
 
 
-def test_shell_completion_offers_commands() -> None:
-    environ = {**os.environ, "_HOGA_COMPLETE": "complete_bash", "COMP_WORDS": "hoga conf", "COMP_CWORD": "1"}
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("hoga conf", ["config"]),
+        ("hoga cat --kind o", ["orderbook"]),
+        ("hoga cat binance:", ["binance:BTCUSDT", "binance:币USDT"]),
+        ("hoga cat upb", ["upbit:KRW-BTC"]),
+        ("hoga run --set REDUN", ["REDUNDANCY="]),
+        ("hoga run --set upbit.LATENCY_G", ["upbit.LATENCY_GATE="]),
+        ("hoga run --set API", []),
+        ("hoga sim --venues binance,u", ["binance,upbit"]),
+    ],
+)
+def test_shell_completion_offers_what_there_is(tmp_path: Path, line: str, offered: list[str]) -> None:
+    for name in ("binance/orderbook/BTCUSDT_orderbook_2026-11-20.zip", "binance/execution/temporary/币USDT_execution_2026-11-20"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    (tmp_path / "data" / "upbit" / "orderbook" / "KRW-BTC_orderbook_2026-11-20.zip").mkdir(parents=True)
+    words = line.split()
+    environ = {**os.environ, "_HOGA_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
     command = [sys.executable, "-c", "from hoga.cli.main import main; main([])"]
-    result = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
-    assert result.stdout.split() == ["config"]
+    result = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert result.stdout.split() == offered, result.stderr
+
+
+def test_each_command_has_a_short_line_that_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    for group in ([], ["config"]):
+        status, out, _ = run(capsys, *group, "--help")
+        assert (status, "..." in out.partition("Commands:")[2]) == (0, False), out
+
+
+@pytest.mark.parametrize("command", [["ls"], ["verify"], ["cat"], ["recover"], ["config", "init"], ["sim"], ["consolidate"]])
+def test_arguments_are_written_as_people_write_them(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    usage = run(capsys, *command, "--help")[1].splitlines()[0]
+    assert not re.search(r"\[\[|<|\]\]", usage), usage
 
 
 class TestConfig:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hoga.cli._complete import kinds, series
 from hoga.cli._output import Progress, note, print_json, print_table, print_text
 from hoga.cli._recorded import mistake, pick, recorded_span, require_kind, require_present, time_of
 from hoga.core.errors import ArchiveError, HogaError
@@ -38,13 +39,13 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Data folders, LOB_DIRs, temporary folders or single files.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Data folders, LOB_DIRs, temporary folders or single files.")],
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=0, help="Processes at once. 0: one per processor.")] = 0,
     as_json: _JSON = False,
 ) -> int:
-    """Recompute every number of the archive from its bytes and name what does not agree.
+    """Recompute every number of the archive from its bytes.
 
-    Exit status 1 when there is a problem. Findings (a crossed book, an open minute) are no problems.
+    What does not agree is named. Exit status 1 when there is a problem. Findings (a crossed book, an open minute) are no problems.
 
     Example: hoga verify data -j 4
     """
@@ -117,7 +118,7 @@ def consolidate(
 
 
 def ls(
-    path: Annotated[Path, typer.Argument(metavar="[PATH]", help="A data folder, a LOB_DIR or a file.")] = Path("data"),
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A data folder, a LOB_DIR or a file.")] = Path("data"),
     as_json: _JSON = False,
 ) -> int:
     """List what is recorded: one line per series and day.
@@ -156,16 +157,21 @@ def ls(
 
 
 def cat(
-    target: Annotated[str, typer.Argument(metavar="PATH|VENUE:SYMBOL", help="A file or folder of the archive, or a series by name.")],
-    kind: Annotated[str | None, typer.Option(metavar="K", help="orderbook, execution, delta, quote, … [default: all].")] = None,
+    target: Annotated[
+        str,
+        typer.Argument(metavar="PATH|VENUE:SYMBOL", help="A file or folder of the archive, or a series by name.", autocompletion=series),
+    ],
+    kind: Annotated[
+        str | None, typer.Option(metavar="K", help="orderbook, execution, delta, quote, … [default: all].", autocompletion=kinds)
+    ] = None,
     start: Annotated[str | None, typer.Option(metavar="T", help="Received at or after this time (UTC).")] = None,
     end: Annotated[str | None, typer.Option(metavar="T", help="Received before this time (UTC).")] = None,
     data: Annotated[Path, typer.Option(metavar="DIR", help="The data folder of VENUE:SYMBOL.")] = Path("data"),
 ) -> int:
-    """Print records as JSONL, exactly as they are in the archive, the open minute included.
+    """Print records as JSONL, exactly as they are recorded.
 
-    Times are ISO-8601, a day, or a number of seconds, milliseconds, microseconds or nanoseconds. Text is proven before it is
-    printed: where a file is damaged, the lines before it are printed, then one line on stderr, exit status 1.
+    The open minute is included. Times are ISO-8601, a day, or a number of seconds, milliseconds, microseconds or nanoseconds.
+    Text is proven before it is printed: where a file is damaged, the lines before it are printed, then one line on stderr, exit status 1.
 
     Example: hoga cat binance:BTCUSDT --kind orderbook --start 2026-11-20T13:15 --end 2026-11-20T13:20
     """

@@ -37,7 +37,9 @@ def bench(
     save: Annotated[bool, typer.Option("--save", help="Keep the result as a page in docs/results.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> int:
-    """Measure hoga on this machine, against the bars it must reach.
+    """Measure hoga on this machine.
+
+    Every figure stands beside the bar that it must reach.
 
     Example: hoga bench --only burst --only paced
     """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hoga.cli._complete import keys
 from hoga.cli._output import note, print_json, print_table, print_text
 from hoga.core.errors import ConfigError, ConfigMistake
 
@@ -20,7 +21,8 @@ ConfigOption = Annotated[
     Path | None, typer.Option("-c", "--config", metavar="FILE", help="Configuration file [default: hoga.conf where there is one].")
 ]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set one key (VENUE.KEY=VALUE for one venue); repeatable.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set one key (VENUE.KEY=VALUE for one venue); repeatable.", autocompletion=keys),
 ]
 DataOption = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder for everything recorded [default: ./data].")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
@@ -36,11 +38,13 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="File to write.")] = Path("hoga.conf"),
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")] = Path("hoga.conf"),
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a configuration file with every key, its default and what it means.
+    """Write a commented default configuration.
+
+    Every key, its default and what it means.
 
     Example: hoga config init
     """
@@ -62,7 +66,7 @@ def init(
 
 
 def check(config: ConfigOption = None, settings: SetOption = None, as_json: JsonOption = False) -> int:
-    """Name every mistake of a configuration at once.
+    """Name every mistake of a configuration.
 
     Each with file, line, key, what was found, what was expected. What is read otherwise than it stands there is a warning.
 
@@ -86,7 +90,7 @@ def check(config: ConfigOption = None, settings: SetOption = None, as_json: Json
 
 
 def show(config: ConfigOption = None, settings: SetOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Print every value that holds, and where it came from.
+    """Print what holds, and where it came from.
 
     Secrets are masked. What is read otherwise than it stands there is told on stderr.
 

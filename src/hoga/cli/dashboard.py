@@ -35,7 +35,9 @@ def dashboard(
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Port [default: DASHBOARD_PORT_NUMBER]; 0: any.")] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Serve the dashboard of a recorder that runs on this machine, beside the one that it serves itself.
+    """Serve the dashboard of a running recorder.
+
+    Of one that runs on this machine, beside the dashboard that it serves itself.
 
     Example: hoga dashboard --data data --port 8001
     """
@@ -74,7 +76,9 @@ def top(
     ] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """The dashboard in the terminal. Keys: q quit, n r m g sort by name, rate, median, gaps, b troubled only, space pause.
+    """The dashboard in the terminal.
+
+    Keys: q quit, n r m g sort by name, rate, median, gaps, b troubled only, space pause.
 
     Example: hoga top --once --json
     """

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hoga.cli._complete import venues as complete_venues
 from hoga.cli._output import error_line, note, print_json, print_text, words
 from hoga.cli.config import JsonOption
 from hoga.core.times import iso_of
@@ -28,7 +29,9 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     seconds: Annotated[float | None, typer.Option(min=5, metavar="N", help="Stop by itself after N seconds [default: Ctrl-C].")] = None,
-    venues: Annotated[str, typer.Option(help="Venues to simulate and record, comma-separated.")] = "binance,binance-usdm,upbit",
+    venues: Annotated[
+        str, typer.Option(help="Venues to simulate and record, comma-separated.", autocompletion=complete_venues)
+    ] = "binance,binance-usdm,upbit",
     symbols: Annotated[
         str,
         typer.Option(

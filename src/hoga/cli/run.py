@@ -47,7 +47,9 @@ def run(
     seconds: Annotated[float | None, typer.Option(min=0, metavar="N", help="Stop by itself after N seconds.")] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Record every configured stream until Ctrl-C or SIGTERM.
+    """Record every configured stream until Ctrl-C.
+
+    SIGTERM and a closed terminal end it in the same order; a second Ctrl-C ends it at once.
 
     Example: hoga run -c hoga.conf
     """
@@ -129,10 +131,12 @@ def _verdict(end: RunEnd, data: Path) -> None:
 
 
 def recover(
-    path: Annotated[Path, typer.Argument(help="Data folder, venue folder or LOB_DIR.")] = Path("data"),
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Data folder, venue folder or LOB_DIR.")] = Path("data"),
     as_json: JsonOption = False,
 ) -> int:
-    """Make good what a crash left: cut torn tails, seal, account. `hoga run` does the same at its start.
+    """Make good what a crash left.
+
+    Cuts torn tails, seals, accounts. `hoga run` does the same at its start.
 
     Example: hoga recover data
     """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hoga.cli._complete import venues as complete_venues
 from hoga.cli._output import note, print_json, print_text, words
 from hoga.core.errors import ConfigError, ConfigMistake
 
@@ -32,7 +33,9 @@ def sim(
     port: Annotated[
         int, typer.Option(min=0, max=65_534, help="Port of the streams; REST is on the next one. 0: the system chooses both.")
     ] = 0,
-    venues: Annotated[str, typer.Option(help="Venues to simulate, comma-separated: binance, binance-usdm, upbit.")] = "binance",
+    venues: Annotated[
+        str, typer.Option(help="Venues to simulate, comma-separated: binance, binance-usdm, upbit.", autocompletion=complete_venues)
+    ] = "binance",
     symbols: Annotated[
         str,
         typer.Option(
@@ -53,7 +56,9 @@ def sim(
     seconds: Annotated[float | None, typer.Option(min=0, metavar="N", help="Stop after N seconds.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready.")] = False,
 ) -> int:
-    """Simulate an exchange on loopback: streams, REST, and every fault on command.
+    """Simulate an exchange on loopback.
+
+    Streams, REST, private streams, and every fault on command.
 
     Example: hoga sim --port 9443 --symbols BTCUSDT,ETHUSDT
     """
