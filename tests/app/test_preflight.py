@@ -94,11 +94,7 @@ def test_too_few_open_files_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_locale_that_cannot_write_a_symbol_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = configured(tmp_path / "data", "SYMBOLS=BTCUSDT,币安人生USDT")
-
-    def encode(name: str | Path) -> bytes:
-        return str(name).encode("ascii")
-
-    monkeypatch.setattr(preflight.os, "fsencode", encode)
+    monkeypatch.setattr(preflight.sys, "getfilesystemencoding", lambda: "ascii")
     (line,) = [line for line in said(config) if "SYMBOLS" in line]
     assert "PYTHONUTF8=1" in line
     assert line.isascii()
