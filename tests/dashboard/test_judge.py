@@ -156,7 +156,9 @@ def test_a_clock_that_is_off_is_told_once_for_all_venues_with_the_figure_that_ma
 def waiting_for(snapshot: Snapshot, *, seconds: int, failures: int) -> Snapshot:
     """A run whose one connection was never made."""
     count = len(snapshot.meta.streams)
-    row = msgspec.structs.replace(snapshot.connections[0], state="waiting", epoch=0, failures=failures, last_close="")
+    row = msgspec.structs.replace(
+        snapshot.connections[0], state="waiting", epoch=0, failures=failures, last_close="", why="HTTP 451", retry_in_s=5.8
+    )
     never = with_rows(snapshot, flags=[int(StreamFlag.NEVER)] * count, newest_ns=[0] * count, recorded=[0] * count)
     return msgspec.structs.replace(never, connections=[row], now_ns=snapshot.meta.started_ns + seconds * 1_000_000_000)
 
@@ -164,7 +166,7 @@ def waiting_for(snapshot: Snapshot, *, seconds: int, failures: int) -> Snapshot:
 def test_a_run_that_never_connected_is_red() -> None:
     found = verdict(waiting_for(make_snapshot(META), seconds=90, failures=7))
     assert (found.state, codes(found), found.healthy) == (State.STOPPED, ["never-connected"], False)
-    assert sentence(found.reasons[0]).startswith("binance-1 has not connected for 90 s (waiting; 7 attempts failed): 6 streams")
+    assert sentence(found.reasons[0]) == ("binance-1 has not connected for 90 s (HTTP 451): 6 streams are not recorded. Attempt 8 in 5.8 s")
 
 
 def test_a_run_that_is_just_connecting_is_starting() -> None:
@@ -177,7 +179,7 @@ def test_a_connection_that_is_down_says_since_when() -> None:
     snapshot = disconnected(make_snapshot(META))
     late = msgspec.structs.replace(snapshot, now_ns=snapshot.rows.newest_ns[0] + 42_500_000_000)
     assert sentence(verdict(late).reasons[0]) == (
-        "binance-1 has been disconnected for 42 s (1006 reset by peer; 4 attempts failed): 6 streams are not recorded"
+        "binance-1 has been disconnected for 42 s (1006 reset by peer): 6 streams are not recorded. Attempt 5 in 0.0 s"
     )
 
 

@@ -263,7 +263,7 @@ class Publisher:
         connections = [
             ConnectionRow(
                 each.name, venue.config.venue, str(each.state), each.epoch, each.url, each.streams, each.uptime_s, each.reconnects,
-                each.failures, each.last_close,
+                each.failures, each.last_close, round(each.retry_in_s, 1), each.why,
             )
             for venue in self._venues
             for each in venue.feed.stats()

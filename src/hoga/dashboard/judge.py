@@ -40,10 +40,10 @@ CODES: dict[str, str] = {
     "stopping": "The recorder is being stopped",
     "disk-full": "The disk is full: {free} MB free, and {reserve} MB are kept back ({venue}). Recording is paused",
     "writer": "The disk refuses to be written: {why} ({venue})",
-    "disconnected": "{connection} has been disconnected for {seconds} s ({why}; {failures} attempts failed): {streams} "
-    "streams are not recorded",
-    "never-connected": "{connection} has not connected for {seconds} s ({why}; {failures} attempts failed): {streams} "
-    "streams are not recorded",
+    "disconnected": "{connection} has been disconnected for {seconds} s ({why}): {streams} streams are not recorded. "
+    "Attempt {attempt} in {retry} s",
+    "never-connected": "{connection} has not connected for {seconds} s ({why}): {streams} streams are not recorded. "
+    "Attempt {attempt} in {retry} s",
     "quiet": "Nothing has come on {connection} for {seconds} s: {streams} streams",
     "silent": "{count} silent for {seconds} s: {names}",
     "gate": "Latency gate closed: {names} too late (median {median} ms, threshold {threshold} ms). Not recorded",
@@ -209,8 +209,12 @@ def _connections(snapshot: Snapshot, quiet: dict[str, float]) -> list[Reason]:
             if never and not connection.failures and snapshot.now_ns - snapshot.meta.started_ns < _START_NS:
                 continue  # it is just being made
             since_ns = max((snapshot.rows.newest_ns[at] for at in down), default=0) or snapshot.meta.started_ns
-            args: dict[str, str | int | float] = {"connection": connection.name, "why": connection.last_close or connection.state}
-            args |= {"streams": len(down), "seconds": _age_s(snapshot, since_ns), "failures": connection.failures}
+            args: dict[str, str | int | float] = {
+                "connection": connection.name,
+                "why": connection.why or connection.last_close or connection.state,
+            }
+            args |= {"streams": len(down), "seconds": _age_s(snapshot, since_ns)}
+            args |= {"attempt": connection.failures + 1, "retry": connection.retry_in_s}
             reasons.append(Reason("never-connected" if never else "disconnected", "bad", args))
         elif connection.name in quiet:
             seconds = round(quiet[connection.name], 1)

@@ -53,6 +53,7 @@ _AGAIN_S, _AGAIN_MAX_S = 60.0, 3600.0
 _LASTING = 10
 """What came on the old leg and not on the new one in so many looks in a row does not merely come a moment later."""
 _TOLD_NAMES = 5
+_WHY_MAX = 200
 
 
 class State(StrEnum):
@@ -83,6 +84,10 @@ class ConnectionStats(msgspec.Struct, frozen=True, kw_only=True):
     requests: int = 0
     lacking: int = 0
     """Streams that are wanted and not proven to come."""
+    retry_in_s: float = 0.0
+    """Until the next attempt, while there is no connection."""
+    why: str = ""
+    """Why the last attempt failed, while there is no connection."""
 
 
 class _Leg:
@@ -177,6 +182,7 @@ class Connection:
         self._watch_these(streams)
         self._suspect: dict[str, tuple[float, float]] = {}
         self._stopping = False
+        self._why = ""
 
     # -- the life -------------------------------------------------------------------------------------------------
 
@@ -222,6 +228,7 @@ class Connection:
         delay = max(delay, self._connects.wait_s(now))
         if self.epoch == 0:
             self._sink.not_connected(self.streams, fault.why)
+        self._not_before, self._why = now + delay, fault.why
         _log.warning("connect failed", conn=self.name, why=fault.why, attempt=self._backoff.failures, retry_in_s=round(delay, 1))
         await asyncio.sleep(delay)
 
@@ -545,7 +552,7 @@ class Connection:
         lived = monotonic() - leg.opened_at
         self._backoff.ended(lived_s=lived, brought_data=brought)
         delay = self._backoff.delay_s(self._jitter())
-        self._not_before = monotonic() + delay
+        self._not_before, self._why = monotonic() + delay, ""
         _log.warning(
             "connection lost", conn=self.name, epoch=leg.epoch, close=self.last_close, lived_s=round(lived, 1), retry_in_s=round(delay, 1)
         )
@@ -680,6 +687,8 @@ class Connection:
             late=side.late if side else 0,
             requests=self.requests,
             lacking=len(leg.asking.lacking) if leg else 0,
+            retry_in_s=0.0 if leg else max(0.0, self._not_before - monotonic()),
+            why="" if leg else self._why[:_WHY_MAX],
         )
 
     def __repr__(self) -> str:

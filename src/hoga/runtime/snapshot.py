@@ -114,7 +114,8 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConnectionRow(msgspec.Struct, frozen=True, array_like=True):
-    """One connection. `uptime_s` is of the current epoch; `failures` are attempts since the last success."""
+    """One connection. `uptime_s` is of the current epoch; `failures` are attempts since the last success. While there is none:
+    `retry_in_s` until the next attempt, and `why` the last one failed."""
 
     name: str
     venue: str
@@ -126,6 +127,8 @@ class ConnectionRow(msgspec.Struct, frozen=True, array_like=True):
     reconnects: int
     failures: int
     last_close: str
+    retry_in_s: float = 0.0
+    why: str = ""
 
 
 class VenueRow(msgspec.Struct, frozen=True, kw_only=True):
