@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hoga.app.config import load_config
 from hoga.app.run import Run
 from hoga.archive.life import read_last_life
+from hoga.archive.seal import seal_and_keep
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Reason
 from hoga.runtime.shutdown import ShutdownManager
@@ -46,3 +50,35 @@ async def test_a_venue_that_cannot_start_leaves_the_others_closed_in_order(tmp_p
     assert {end.reason for end in life.streams.values()} == {Reason.SHUTDOWN}
     first.recorder.acquire()
     first.recorder.release()
+
+
+class SlowPool(InlinePool):
+    """Its workers are busy with a minute of hundreds of thousands of frames."""
+
+    async def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        if function is seal_and_keep:
+            await asyncio.Event().wait()
+        return await super().submit(function, *arguments)
+
+
+async def test_what_a_stop_cannot_seal_in_time_is_no_failure_and_the_next_start_seals_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hoga.app.run._SEAL_S", 0.05)
+    path = tmp_path / "hoga.conf"
+    path.write_text(CONFIG.partition("[binance-usdm]")[0])
+    config = load_config(path, overrides=[], environ={}, data_dir=tmp_path / "data")
+    run = Run(config, SlowPool())  # type: ignore[arg-type]
+    async with ShutdownManager() as shutdown:
+        await run.start(shutdown)
+    assert shutdown.report is not None
+    assert shutdown.report.clean, shutdown.report
+    assert shutdown.exit_status == 0
+    folder = run.venues[0].recorder.config.journal_folder
+    assert len(list(folder.glob("*.journal"))) == 1
+    again = Run(config, InlinePool())  # type: ignore[arg-type]
+    async with ShutdownManager() as shutdown:
+        await again.start(shutdown)
+    assert shutdown.report is not None
+    assert shutdown.report.clean, shutdown.report
+    assert not list(folder.glob("*.journal"))
