@@ -12,6 +12,7 @@ from typing import Any
 from hoga.archive.chunks import ChunkEncoder, columns
 from hoga.archive.journal import CONTROL
 from hoga.archive.ledger import GapEntry, LedgerEntry, SegmentEntry, read_ledger
+from hoga.archive.recover import recover_folder
 from hoga.archive.seal import SealJob, SealResult, seal
 from hoga.archive.segment import read_blocks
 from hoga.core.ledger import COUNTED, Gap, Reason
@@ -191,6 +192,15 @@ class Bench:
         assert await asyncio.to_thread(self.recorder.stop, timeout_s=5.0)
         self.recorder.release()
         return life
+
+    async def killed(self) -> None:
+        """What was handed over reaches the disk, and nothing more; then somebody recovers."""
+        assert await asyncio.to_thread(self.recorder.stop, timeout_s=5.0)
+        self.recorder.release()
+        self.closed.clear()
+        recovered = recover_folder(self.recorder.config.journal_folder, now_ns=self.now + SECOND_NS)
+        assert recovered.crashed
+        assert not recovered.failed
 
     def seal(self) -> list[SealResult]:
         results = [seal(SealJob(journals=[str(path)])) for path in sorted(self.closed, key=lambda path: int(path.stem.split("_")[-1]))]

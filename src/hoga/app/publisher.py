@@ -316,7 +316,7 @@ class Publisher:
             gaps=dict(self._happenings.gaps[name]),
             archive_bytes=sealing.archive_bytes,
             skew_ms=recorder.lateness.skew_ms(),
-            repeated=sum(intake.repeated for intake in recorder.intakes.values()),
+            repeated=recorder.repeated,
             jumps=sum(intake.jumps for intake in recorder.intakes.values()),
         )
 

@@ -261,5 +261,6 @@ def describe(status: VenueStatus, happenings: Happenings) -> dict[str, object]:
         "gaps": status.gaps,
         "median_ms": None if status.median_ms is None else round(status.median_ms, 1),
         "sealed": status.sealed,
+        "repeated": status.repeated,
         "odd": status.odd,
     }

@@ -53,6 +53,7 @@ class VenueStatus(msgspec.Struct, frozen=True, kw_only=True):
     received: int
     records: int
     duplicates: int
+    repeated: int
     gaps: int
     odd: int
     sealed: int
@@ -111,6 +112,7 @@ class VenueRun:
         self._tasks: list[asyncio.Task[None]] = []
         self._last_tick = monotonic()
         self._symbols_day = ""
+        self._repeated = 0
         self.writer_stats = self.recorder.writer.stats()
         self.tick_spread: Spread | None = None
         self.on_lags: Callable[[tuple[int, ...]], None] = lambda lags: None
@@ -217,6 +219,24 @@ class VenueRun:
         self.writer_stats = self.recorder.writer.stats()
         self.tick_spread = spread_ms(self.writer_stats.lag_ns)
         self.on_lags(self.writer_stats.lag_ns)
+        self._tell_news()
+
+    def _tell_news(self) -> None:
+        """Oddities of the venue that the frames' own path only counts: one line a second of each kind."""
+        jumps, odd_times = self.recorder.take_news()
+        if jumps:
+            name, jump = jumps[0]
+            _log.warning("the venue numbers anew", stream=name, was=jump.before, now=jump.first, more=len(jumps) - 1)
+        if odd_times:
+            name, value = odd_times[0]
+            told = value.decode("utf-8", "replace")
+            _log.warning("an event time is none", stream=name, value=told, more=len(odd_times) - 1, note="not used; null in the archive")
+        repeated = self.recorder.repeated
+        if repeated > self._repeated:
+            _log.warning(
+                "frames came twice on one connection", frames=repeated - self._repeated, note="kept aside; the archive has them once"
+            )
+            self._repeated = repeated
 
     async def _latency_tick(self) -> None:
         for move in self.recorder.latency_ticking():
@@ -313,6 +333,7 @@ class VenueRun:
             received=sum(intake.n for intake in intakes),
             records=sum(intake.recorded for intake in intakes),
             duplicates=sum(intake.duplicates for intake in intakes),
+            repeated=recorder.repeated,
             gaps=sum(intake.gap_count for intake in intakes),
             odd=recorder.odd_frames,
             sealed=sealing.segments,

@@ -26,10 +26,10 @@ class Memory:
     """The newest `size` frames at least: id, mark (a checksum of the frame, below 2**32) and who brought each.
 
     Two generations: when the younger is full it becomes the older, and the older is forgotten, so that nothing is ever
-    taken out one by one. Some 100 bytes a frame.
+    taken out one by one. Some 100 bytes a frame. `turns`: how often; what is remembered now is forgotten two turns later.
     """
 
-    __slots__ = ("_born_ns", "_count", "_old", "_young", "size")
+    __slots__ = ("_born_ns", "_count", "_old", "_young", "size", "turns")
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -37,6 +37,7 @@ class Memory:
         self._old: dict[int, _Marks] = {}
         self._count = 0
         self._born_ns = 0
+        self.turns = 0
 
     def leg_of(self, number: int, mark: int) -> int | None:
         """Who brought the frame with this id and mark, None when no such frame is remembered."""
@@ -70,6 +71,7 @@ class Memory:
             self._born_ns = now_ns
         elif self._count >= self.size and (self._count >= HOT_FRAMES or not 0 <= now_ns - self._born_ns < KEPT_NS):
             self._old, self._young, self._count = young, {}, 0
+            self.turns += 1
 
     def newest(self, count: int) -> list[tuple[int, int]]:
         """(id, mark) of the last `count` frames, the newest last."""

@@ -13,8 +13,8 @@ Ids that jump back (another numbering, another capture) or are out of all propor
 only do not mislead the judgement of what follows. When `MOVE_AFTER` of them follow one another the venue numbers from
 there: what the runs said of the numbering before means nothing for it, and is dropped.
 
-The calling contract: `receive` for every frame, in arrival order, or `follow` for frames that were plainly next;
-`drain_holes` now and then; `take_jump` after each MOVED.
+The calling contract: `receive` for every frame, in arrival order, or `follow` for frames that were plainly next
+(never while `wary`); `drain_holes` now and then; `take_jump` after a NEW.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Sequence:
     """
 
     __slots__ = (
-        "_anew", "_holes", "_jump", "_late_run", "_settled", "_stray", "_stray_run", "_strays", "_told",
+        "_anew", "_holes", "_jump", "_late_run", "_settled", "_stray", "_stray_run", "_strays", "_told", "_wary_until",
         "by", "contiguous", "last", "last_ns", "memory", "runs", "shared",
     )  # fmt: skip
 
@@ -105,6 +105,7 @@ class Sequence:
         self._stray_run = self._late_run = 0
         self._strays: list[tuple[int, int, int]] = []
         self._anew = False
+        self._wary_until = 0
         self._jump: Jump | None = None
 
     def resume(self, runs: Iterable[tuple[int, int]], last_ns: int, marks: Iterable[tuple[int, int]] = ()) -> None:
@@ -152,6 +153,11 @@ class Sequence:
     def has_holes(self) -> bool:
         """Whether there are holes that were not drained yet."""
         return bool(self._holes or self._settled)
+
+    @property
+    def wary(self) -> bool:
+        """Whether the ids went back lately: then `receive` is to judge also what plainly comes next, for it may be known."""
+        return self.memory.turns < self._wary_until
 
     @property
     def crowded(self) -> bool:
@@ -317,6 +323,7 @@ class Sequence:
         self._jump = Jump(self.last, began, self.last_ns, at_ns)
         if self.contiguous:
             self._number_anew(now_ns)
+        self._wary_until = self.memory.turns + 2
         self.last, self.last_ns = last, now_ns
         self._forget_strays()
 
@@ -337,6 +344,8 @@ class Sequence:
             self.runs.append([first, last])
 
     def _go_on_from(self, last: int, now_ns: int) -> None:
+        if self.last is not None and last < self.last:
+            self._wary_until = self.memory.turns + 2
         if self.contiguous:
             at = next(at for at, run in enumerate(self.runs) if run[0] <= last <= run[1])
             self.runs.append(self.runs.pop(at))

@@ -630,7 +630,7 @@ class IncreasingIntake(Intake):
     def _after_slow(self, data: bytes) -> None:
         last = self.sequence.last
         place = self._identity.place(data, self._last_key)
-        if last is None or place is None:
+        if last is None or place is None or self.sequence.wary:
             self._last_text = b"~"
             return
         self._from, self._to = place
@@ -698,7 +698,7 @@ class ContiguousIntake(Intake):
 
     def _after_slow(self, data: bytes) -> None:
         place = self._identity.place(data, self._first_key)
-        if place is None or self.sequence.last is None:
+        if place is None or self.sequence.last is None or self.sequence.wary:
             return
         self._from, self._to = place
         self._next = self.sequence.last + 1

@@ -30,6 +30,7 @@ from hoga.core.streams import Stream
 from hoga.core.times import DAY_NS, minute_floor_ns
 from hoga.net.ws import Take
 from hoga.quality.eventtime import EventTime
+from hoga.quality.sequence import Jump
 from hoga.recorder.intake import DISK_FULL, GATED, Intake, make_intake
 from hoga.recorder.lane import Lane, Pulse
 from hoga.recorder.lateness import GateMove, LatencyRules, Lateness
@@ -617,6 +618,22 @@ class Recorder:
     def odd_frames(self) -> int:
         """Frames that were put aside: no market data, broken, of a stream nobody asked for, or brought twice by one leg."""
         return sum(lane.odds for lane in self.lanes)
+
+    @property
+    def repeated(self) -> int:
+        """Duplicates that no second leg explains: the leg that brought them had brought them before."""
+        return sum(intake.repeated for intake in self.intakes.values())
+
+    def take_news(self) -> tuple[list[tuple[str, Jump]], list[tuple[str, bytes]]]:
+        """(stream, jump) of the streams whose venue numbered anew since the last call, and (stream, value) of those that told a
+        time that is none."""
+        jumps = [(name, intake.last_jump) for name, intake in self.intakes.items() if intake.last_jump is not None]
+        for name, _ in jumps:
+            self.intakes[name].last_jump = None
+        odd = [(name, each.last_odd) for name, each in self.event_times.items() if each.last_odd]
+        for name, _ in odd:
+            self.event_times[name].last_odd = b""
+        return jumps, odd
 
     def by_lane(self) -> list[tuple[Lane, list[Intake]]]:
         """Every lane with its intakes, in the order of their indices."""
