@@ -343,8 +343,9 @@ async def test_other_wants_touch_the_venue_only_where_they_must(server: PrivateS
     await until(lambda: rig.desk.state() is PrivateState.LIVE)
     await rig.register(DataType.MY_FILL, symbols=("KRW-BTC",), name="fills", desk=fills)
     await rig.register(DataType.MY_ASSET, name="assets", desk=assets)
-    await until(lambda: len(server.requests) == 3)
-    assert [each["type"] for each in server.requests[-1] if "type" in each] == ["myOrder", "myAsset"]
+    await until(lambda: len(server.requests) == 4)
+    assert [[each["type"] for each in asked if "type" in each] for asked in server.requests[2:]] == [["myOrder", "myAsset"], []]
+    assert {"method": "LIST_SUBSCRIPTIONS"} in server.requests[3], "what was asked for is proven"
     assert server.asked["connect"] == 1
     for name in ("desk", "fills", "assets"):
         await rig.manager.unregister_component(name)

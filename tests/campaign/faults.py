@@ -15,6 +15,7 @@ import os
 import platform
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,8 @@ from hoga.archive.verify import verify
 from tests.campaign.ledgers import Account, account_of
 
 SYMBOLS = "BTCUSDT,ETHUSDT"
+WIDE = ",".join(["BTCUSDT", "ETHUSDT", *(f"S{number:02}USDT" for number in range(38))])
+"""So many that a URL does not hold their streams: the rest is subscribed by requests."""
 STREAMS = "depth20@100ms,depth@100ms,aggTrade,trade,bookTicker"
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 
@@ -47,6 +50,10 @@ VENUE_FAULTS: list[dict[str, Any]] = [
     {"fault": "no-stream", "count": 10},
     {"fault": "unknown-stream", "count": 10},
     {"fault": "empty-side", "count": 10, "streams": "*@depth20@100ms"},
+    {"fault": "refuse-subscribe", "count": 1},
+    {"fault": "refuse-subscribe", "streams": "s36usdt@aggTrade"},
+    {"fault": "ignore-subscribe", "count": 1},
+    {"fault": "deaf-subscribe", "count": 1},
     *({"fault": "close", "code": code} for code in (1000, 1001, 1006, 1008, 1011, 1012)),
     {"fault": "half-open"},
     {"fault": "lifetime"},
@@ -58,20 +65,35 @@ VENUE_FAULTS: list[dict[str, Any]] = [
 ]
 
 
+def free_port() -> int:
+    """A port that is free, and the next one, too."""
+    while True:
+        with socket.socket() as one, socket.socket() as two:
+            one.bind(("127.0.0.1", 0))
+            port: int = one.getsockname()[1]
+            try:
+                two.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+
+
 class Recording:
     """`hoga run` against a simulator of its own."""
 
-    def __init__(self, folder: Path, *, settings: dict[str, str] | None = None, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, symbols: str = SYMBOLS, settings: dict[str, str] | None = None, environ: dict[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.data = folder / "data"
         self._environ = {**os.environ, **(environ or {})}
-        command = [sys.executable, "-m", "hoga", "sim", "--json", "--symbols", SYMBOLS, "--speed", "2"]
-        self.simulator = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        assert self.simulator.stdout is not None
-        urls = json.loads(self.simulator.stdout.readline())["venues"]["binance"]
+        self._sent_before = 0
+        self._port = free_port()
+        self._symbols = symbols
+        urls = self._simulate()
         self.rest = urls["rest"]
         values = {
-            "SYMBOLS": SYMBOLS,
+            "SYMBOLS": symbols,
             "STREAMS": STREAMS,
             "WS_URL": urls["ws"],
             "REST_URL": urls["rest"],
@@ -84,6 +106,31 @@ class Recording:
             self._command += ["--set", f"{key}={value}"]
         self.errors = (folder / "errors").open("w")
         self.run: subprocess.Popen[str] | None = None
+
+    def _simulate(self) -> dict[str, str]:
+        command = [
+            sys.executable,
+            "-m",
+            "hoga",
+            "sim",
+            "--json",
+            "--symbols",
+            self._symbols,
+            "--speed",
+            "2" if self._symbols is SYMBOLS else "1",
+        ]
+        command += ["--port", str(self._port)]
+        self.simulator = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        assert self.simulator.stdout is not None
+        urls: dict[str, str] = json.loads(self.simulator.stdout.readline())["venues"]["binance"]
+        return urls
+
+    def restart_exchange(self) -> None:
+        """The exchange ends and begins anew on the same ports: every numbering starts over."""
+        self._sent_before = self.sent()
+        self.simulator.terminate()
+        self.simulator.wait()
+        self._simulate()
 
     def start(self, *, wrap: Callable[[list[str]], list[str]] = lambda command: command) -> None:
         self.run = subprocess.Popen(wrap(self._command), stdout=subprocess.PIPE, stderr=self.errors, text=True, env=self._environ)
@@ -107,7 +154,7 @@ class Recording:
     def sent(self) -> int:
         with urllib.request.urlopen(f"{self.rest}/sim/status") as answer:
             status = json.load(answer)
-        return int(status["sent"]) + int(status["copies"]) + int(status["odd"])
+        return self._sent_before + int(status["sent"]) + int(status["copies"]) + int(status["odd"])
 
     def close(self) -> None:
         for process in (self.run, self.simulator):
@@ -122,6 +169,9 @@ def venue_fault(fault: dict[str, Any]) -> Callable[[Recording], None]:
         recording.start()
         time.sleep(2.5)
         recording.inject(fault)
+        if fault["fault"].endswith("-subscribe"):
+            recording.inject({"fault": "close", "code": 1001})  # the next connection asks for all its streams
+            time.sleep(5.0)
         time.sleep(9.0 if fault["fault"] in ("half-open", "freeze") else 5.0)
 
     return act
@@ -146,6 +196,45 @@ def killed_across_a_minute(recording: Recording) -> None:
         recording.wait()
         recording.start()
         time.sleep(2.0)
+
+
+def exchange_restarted(recording: Recording) -> None:
+    recording.start()
+    time.sleep(3.0)
+    recording.restart_exchange()
+    time.sleep(6.0)
+
+
+def recovery_interrupted(recording: Recording) -> None:
+    """Killed, and then killed again and again while the next start recovers."""
+    recording.start()
+    time.sleep(3.0)
+    recording.signal(signal.SIGKILL)
+    recording.wait()
+    command = [sys.executable, "-m", "hoga", "recover", str(recording.data)]
+    for after in (0.6, 0.9, 1.2, 1.5):
+        recovery = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(after)
+        recovery.kill()
+        recovery.wait()
+    recording.start()
+    time.sleep(3.0)
+
+
+def never_connected(recording: Recording) -> None:
+    """A life between two others finds no exchange."""
+    recording.start()
+    time.sleep(3.0)
+    recording.signal(signal.SIGTERM)
+    recording.wait()
+    recording.inject({"fault": "refuse", "status": 503})
+    recording.start()
+    time.sleep(2.0)
+    recording.signal(signal.SIGTERM)
+    recording.wait()
+    urllib.request.urlopen(urllib.request.Request(f"{recording.rest}/sim/faults", method="DELETE")).close()
+    recording.start()
+    time.sleep(3.0)
 
 
 def stopped(recording: Recording) -> None:
@@ -257,6 +346,9 @@ def campaign() -> list[tuple[str, Callable[[Recording], None], bool, str | None]
     found += [
         ("kill -9, three times", killed, False, None),
         ("kill -9 where the minute is sealed", killed_across_a_minute, False, None),
+        ("the exchange restarted, its numbering anew", exchange_restarted, False, None),
+        ("kill -9, and its recovery killed four times", recovery_interrupted, False, None),
+        ("a life that never connects between two others", never_connected, False, None),
         ("SIGSTOP for 30 s", stopped, False, None),
         ("disk filled to the reserve, then freed", disk_filled, True, root),
         ("disk filled to the last byte, then freed", wholly_full, True, root),
@@ -272,7 +364,7 @@ def campaign() -> list[tuple[str, Callable[[Recording], None], bool, str | None]
 
 def run_one(name: str, act: Callable[[Recording], None], *, small: bool) -> tuple[bool, str]:
     with place(small=small) as folder:
-        recording = Recording(folder)
+        recording = Recording(folder, symbols=WIDE if "-subscribe" in name else SYMBOLS)
         try:
             act(recording)
             sent = recording.sent()

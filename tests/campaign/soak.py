@@ -20,6 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,6 +48,10 @@ FAULTS: list[dict[str, object]] = [
     {"fault": "freeze", "duration_s": 4},
     {"fault": "lifetime"},
     {"fault": "refuse", "count": 2, "status": 503},
+    {"fault": "refuse-subscribe", "count": 2},
+    {"fault": "refuse-subscribe", "streams": "solusdt@aggTrade", "duration_s": 20},
+    {"fault": "ignore-subscribe", "count": 1},
+    {"fault": "deaf-subscribe", "streams": "bnbusdt@*", "count": 1},
 ]
 
 
@@ -102,11 +107,20 @@ async def truth_of(rest: str) -> dict[str, object]:
     return truth
 
 
+def ask_for_most_streams() -> None:
+    """A URL holds but few streams here, so that the others are asked for by requests, which the venue may refuse."""
+    from hoga.venues.registry import VENUES
+
+    spec = VENUES["binance"]
+    VENUES["binance"] = replace(spec, limits=replace(spec.limits, url_max_chars=120))
+
+
 async def soak(wanted: argparse.Namespace, folder: Path) -> dict[str, object]:
     from hoga.app.config import load_config
     from hoga.app.run import Run, run_until_stopped
     from hoga.runtime.shutdown import ShutdownManager
 
+    ask_for_most_streams()
     simulator, urls = await start_simulator(wanted.market)
     settings = {
         "SYMBOLS": "BTCUSDT,ETHUSDT,BNBUSDT,SOLUSDT",

@@ -10,13 +10,15 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from hoga.core.market import Assets, BalanceChange, DataType, Fill, Order, Positions, Side
 from hoga.core.secret import Credentials, Secret
 from hoga.venues.private import (
     CHANNELS,
+    PATIENCE_S,
     Call,
     Connect,
     Emit,
@@ -110,8 +112,9 @@ class TestUpbit:
         assert subscribe[1:] == [{"type": "myOrder"}, {"format": "DEFAULT"}]
         assert proof[1:] == [{"method": "LIST_SUBSCRIPTIONS"}, {"format": "DEFAULT"}]
         assert life.want(frozenset({DataType.MY_ORDER})) == []
-        [again] = map(sent, life.want(frozenset({DataType.MY_ORDER, DataType.MY_ASSET})))
+        again, proof = map(sent, life.want(frozenset({DataType.MY_ORDER, DataType.MY_ASSET})))
         assert again[1:] == [{"type": "myOrder"}, {"type": "myAsset"}, {"format": "DEFAULT"}]
+        assert proof[1:] == [{"method": "LIST_SUBSCRIPTIONS"}, {"format": "DEFAULT"}]
 
     @pytest.mark.parametrize(
         "proof", [b'{"method":"LIST_SUBSCRIPTIONS","result":[{"type":"myOrder"}],"ticket":"x"}', UPBIT_TRADE, UPBIT_ASSETS]
@@ -121,6 +124,23 @@ class TestUpbit:
         life.opened(NOW_MS)
         assert next(type(step) for step in life.receive(proof, NOW_MS)) is Live
         assert Live() not in life.receive(proof, NOW_MS)
+
+    def test_a_list_without_what_is_wanted_is_no_yes_and_it_is_asked_for_again(self) -> None:
+        life, empty = session("upbit"), b'{"method":"LIST_SUBSCRIPTIONS","result":[],"ticket":"x"}'
+        life.opened(NOW_MS)
+        for _ in range(2):
+            assert [type(step) for step in life.receive(empty, NOW_MS)] == [Send, Send]
+        [step] = life.receive(empty, NOW_MS)
+        assert isinstance(step, Renew)
+
+    def test_a_changed_wish_that_is_not_answered_is_asked_again_and_then_the_life_ends(self) -> None:
+        life = session("upbit", types=frozenset({DataType.MY_ORDER}))
+        life.opened(NOW_MS)
+        life.receive(b'{"method":"LIST_SUBSCRIPTIONS","result":[{"type":"myOrder"}],"ticket":"x"}', NOW_MS)
+        life.tick(10.0)
+        life.want(frozenset({DataType.MY_ORDER, DataType.MY_ASSET}))
+        said = [[type(step) for step in life.tick(at)] for at in (11.0, 13.5, 14.0, 17.0, 20.5)]
+        assert said == [[], [Send, Send], [], [Send, Send], [Renew]]
 
     def test_so_does_a_silence_without_error(self) -> None:
         life = session("upbit")
@@ -448,3 +468,86 @@ def test_no_step_shows_a_key(venue: str, credentials: Credentials) -> None:
     shown = repr([life, *life.begin(NOW_MS), *life.opened(NOW_MS), *life.refused(Reply(status=401, body=b""), NOW_MS)])
     for text in ("the-key", "the-secret", "Bearer", "signature"):
         assert text not in shown
+
+
+class Life(RuleBasedStateMachine):
+    """Any order of answers, events, silences and wishes: a private session says once that it is live, and never without a proof."""
+
+    venue = "upbit"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.life = session(self.venue)
+        self.steps: list[Step] = []
+        self.age_s = 0.0
+        self.proven = self.over = False
+        self.ask(self.life.begin(NOW_MS))
+        self.ask(self.life.opened(NOW_MS))
+
+    def ask(self, steps: list[Step]) -> None:
+        """As the shell does it: after the end of a life nothing of it counts."""
+        for step in steps:
+            if not self.over:
+                self.steps.append(step)
+                self.over = isinstance(step, Refuse | Renew)
+
+    @rule(seconds=st.sampled_from([0.5, 1.0, 3.5]))
+    def time_passes(self, seconds: float) -> None:
+        self.age_s += seconds
+        self.proven |= self.venue == "upbit" and self.age_s >= PATIENCE_S
+        self.ask(self.life.tick(self.age_s))
+
+    @rule(frame=st.sampled_from([b"", b"{", b"[]", b'{"id":"else","status":200,"result":{}}', b'{"status":"UP"}', b'{"x":1}']))
+    def something_odd_comes(self, frame: bytes) -> None:
+        self.ask(self.life.receive(frame, NOW_MS))
+
+    @rule(number=st.sampled_from(["logon", "subscribe", "time"]), good=st.booleans())
+    def a_request_is_answered(self, number: str, good: bool) -> None:
+        if self.venue == "upbit":
+            rows = b'[{"type":"myOrder"}]' if good else b"[]"
+            self.proven |= good
+            self.ask(self.life.receive(b'{"method":"LIST_SUBSCRIPTIONS","result":%b,"ticket":"x"}' % rows, NOW_MS))
+            return
+        self.proven |= good and number == "subscribe"
+        end = b'"status":200,"result":{"subscriptionId":0,"serverTime":1}' if good else b'"status":400,"error":{"code":-1021,"msg":"late"}'
+        self.ask(self.life.receive(b'{"id":"%b",%b}' % (number.encode(), end), NOW_MS))
+
+    @precondition(lambda self: self.venue == "upbit")
+    @rule(types=st.sampled_from([frozenset({DataType.MY_ORDER}), frozenset({DataType.MY_ORDER, DataType.MY_ASSET})]))
+    def others_are_wanted(self, types: frozenset[DataType]) -> None:
+        self.ask(self.life.want(types))
+
+    @invariant()
+    def it_says_once_that_it_is_live_and_not_without_a_proof(self) -> None:
+        assert self.steps.count(Live()) <= 1
+        assert self.proven or Live() not in self.steps
+
+    def teardown(self) -> None:
+        """A venue that says nothing more leaves no request of ours without an end."""
+        for _ in range(20):
+            self.age_s += 1.0
+            self.ask(self.life.tick(self.age_s))
+        asked = [at for at, step in enumerate(self.steps) if isinstance(step, Send)]
+        if self.venue == "upbit" and asked:
+            assert Live() in self.steps or self.over
+
+
+class SpotLife(Life):
+    """The same over Binance's WebSocket API, whose shell has a deadline for the login."""
+
+    venue = "binance"
+
+
+TestLife = Life.TestCase
+TestSpotLife = SpotLife.TestCase
+for each in (TestLife, TestSpotLife):
+    each.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+
+
+def test_a_clock_refusal_is_told_though_the_venue_does_not_tell_its_time() -> None:
+    life = session("binance")
+    life.opened(NOW_MS)
+    life.receive(b'{"id":"subscribe","status":400,"error":{"code":-1021,"msg":"late"}}', NOW_MS)
+    assert life.tick(1.0) == []
+    found = refusal(life.tick(1.0 + PATIENCE_S))
+    assert (found.trouble, found.clock_off_ms) == (Trouble.CLOCK, None)

@@ -22,6 +22,7 @@ from hoga.core.secret import Credentials, Secret
 from hoga.venues.binance import account
 from hoga.venues.binance.auth import signed_params, signer_of
 from hoga.venues.private import (
+    PATIENCE_S,
     Call,
     Connect,
     Emit,
@@ -128,6 +129,7 @@ class SpotSession:
         self._credentials = credentials
         self._live = False
         self._clock: Refusal | None = None
+        self._clock_s: float | None = None
 
     def begin(self, now_ms: int) -> list[Step]:
         """Connect; who we are is said later."""
@@ -153,8 +155,12 @@ class SpotSession:
         return []
 
     def tick(self, age_s: float) -> list[Step]:
-        """Nothing to keep."""
-        return []
+        """Nothing to keep; but where the venue does not tell its time, its refusal is told without."""
+        if self._clock is None:
+            return []
+        if self._clock_s is None:
+            self._clock_s = age_s
+        return [Refuse(self._clock)] if age_s - self._clock_s >= PATIENCE_S else []
 
     def receive(self, frame: bytes, now_ms: int) -> list[Step]:
         """An answer, an event, or the venue's goodbye."""

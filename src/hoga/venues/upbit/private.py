@@ -41,6 +41,9 @@ _PATH = "/websocket/v1/private"
 _WHY_PATH = "/v1/api_keys"
 """Answers with the reason where the handshake did not."""
 
+_TRIES = 3
+"""Requests for the same types on one connection."""
+
 _TROUBLES = {
     "invalid_access_key": Trouble.KEY,
     "jwt_verification": Trouble.KEY,
@@ -65,6 +68,10 @@ class _Fault(msgspec.Struct):
     message: str = ""
 
 
+class _Row(msgspec.Struct):
+    type: str = ""
+
+
 class _Frame(msgspec.Struct):
     type: str = ""
     code: str = ""
@@ -72,8 +79,10 @@ class _Frame(msgspec.Struct):
     method: str = ""
     status: str = ""
     error: _Fault | None = None
+    result: msgspec.Raw = msgspec.Raw(b"[]")
 
 
+_rows = msgspec.json.Decoder(list[_Row])
 _frames = msgspec.json.Decoder(_Frame)
 
 
@@ -88,6 +97,10 @@ class Session:
         self._number = 0
         self._opened_s: float | None = None
         self._asked: Reply | None = None
+        self._age_s = 0.0
+        self._pending_s: float | None = None
+        self._times = 0
+        self._lists = False
 
     def begin(self, now_ms: int) -> list[Step]:
         """Connect with a fresh token."""
@@ -108,11 +121,12 @@ class Session:
 
     def opened(self, now_ms: int) -> list[Step]:
         """Subscribe, and have it confirmed."""
-        return [*self._subscribe(), Send(self._request([{"method": "LIST_SUBSCRIPTIONS"}]))]
+        return self._subscribe()
 
     def want(self, types: frozenset[DataType]) -> list[Step]:
         """A request replaces the one before."""
         had, self._types = _wire_types(self._types), types
+        self._times = 0
         return self._subscribe() if _wire_types(types) != had else []
 
     def receive(self, frame: bytes, now_ms: int) -> list[Step]:
@@ -129,14 +143,38 @@ class Session:
         if read.type == "myAsset":
             return [*self._lived(), Emit((DataType.MY_ASSET,), (), frame.strip())]
         if read.method:
-            return self._lived()
+            return self._listed(read)
         return [] if read.status else [Odd(frame)]
 
     def tick(self, age_s: float) -> list[Step]:
-        """No error for a while is a yes, too."""
+        """No error for a while is a yes, too, where the venue has never listed what is subscribed."""
+        self._age_s = age_s
         if self._opened_s is None:
-            self._opened_s = age_s
-        return self._lived() if age_s - self._opened_s >= PATIENCE_S else []
+            self._opened_s = self._pending_s = age_s
+        if self._pending_s is None or age_s - self._pending_s < PATIENCE_S:
+            return []
+        if self._lists:
+            return self._again("no answer to a request")
+        self._pending_s = None
+        return self._lived()
+
+    def _listed(self, read: _Frame) -> list[Step]:
+        """The venue's list of what is subscribed: a yes, unless nothing of what is wanted is in it."""
+        self._lists = True
+        try:
+            types = {row.type for row in _rows.decode(read.result)}
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            types = set()
+        wanted = _wire_types(self._types)
+        if wanted and types.isdisjoint(wanted):
+            return self._again(f"not subscribed: {', '.join(wanted)}")
+        self._pending_s, self._times = None, 0
+        return self._lived()
+
+    def _again(self, why: str) -> list[Step]:
+        """Ask once more; after a few times only a new connection may help."""
+        self._times += 1
+        return self._subscribe() if self._times < _TRIES else [Renew(why)]
 
     def _lived(self) -> list[Step]:
         if self._live:
@@ -148,7 +186,10 @@ class Session:
         return {"Authorization": bearer(self._credentials, self._nonce())}
 
     def _subscribe(self) -> list[Step]:
-        return [Send(self._request([{"type": kind} for kind in _wire_types(self._types)]))]
+        """One request for all that is wanted, and one for the list that proves it."""
+        self._pending_s = self._age_s
+        wishes = [{"type": kind} for kind in _wire_types(self._types)]
+        return [Send(self._request(wishes)), Send(self._request([{"method": "LIST_SUBSCRIPTIONS"}]))]
 
     def _request(self, middle: list[dict[str, str]]) -> Secret:
         self._number += 1
