@@ -5,7 +5,9 @@ takes the slow path, which decodes ids properly and asks `quality.sequence`. `mo
 
     received = recorded + duplicates + Σ counted gaps          (core.ledger.COUNTED)
 
-A duplicate has a known id *and* the bytes it came with, told by their CRC-32 (its *mark*). The fast path only notes marks.
+A duplicate has a known id *and* the bytes it came with, told by their CRC-32 (its *mark*). The fast path only notes marks: 57 ns
+for 1.4 KB, 35 for 200 bytes, and 30 to keep it. A frame on it costs, ns, before marks and with them: depth20 375 / 470, aggTrade
+695 / 555, delta 830 / 810 (the two latter call nothing of ours any more).
 
 A counted gap stays open while its cause lasts, and is written once, when the cause has ended, or in pieces that touch where
 a minute ends meanwhile.
