@@ -143,23 +143,26 @@ def test_a_series_that_cannot_be_written_leaves_the_others_sealed(desk: Desk) ->
 
 def _fails_for_eth(monkeypatch: pytest.MonkeyPatch, where: str, error: Exception) -> None:
     """Something nobody foresaw happens to one series."""
-    act = {"way": minute.Minute._make_way, "take": minute.SeriesMinute.take, "stage": module._Sealer._entry}[where]
+    places: dict[str, tuple[Any, str]] = {
+        "way": (minute.Minute, "_make_way"),
+        "take": (minute.SeriesMinute, "take"),
+        "mark": (minute, "Identity"),
+        "stage": (module._Sealer, "_entry"),
+    }
+    act = getattr(*places[where])
 
     def run(*arguments: Any, **fields: Any) -> Any:
+        streams = [item for item in arguments if isinstance(item, Stream)]
         series = [item for item in arguments if isinstance(item, minute.SeriesMinute)]
-        if any(of.series.symbol == "ETHUSDT" for of in series):
+        if any(of.series.symbol == "ETHUSDT" for of in series) or any(of.symbol == "ETHUSDT" for of in streams):
             raise error
         return act(*arguments, **fields)
 
-    owner, name = {
-        "way": (minute.Minute, "_make_way"),
-        "take": (minute.SeriesMinute, "take"),
-        "stage": (module._Sealer, "_entry"),
-    }[where]
+    owner, name = places[where]
     monkeypatch.setattr(owner, name, run)
 
 
-@pytest.mark.parametrize("where", ["way", "take", "stage"])
+@pytest.mark.parametrize("where", ["way", "take", "mark", "stage"])
 @pytest.mark.parametrize(
     "error",
     [

@@ -286,10 +286,17 @@ class Minute:
                     ns=until[0], reason=until[1], marks=list(marks.get(index, ())), session=session, number=number
                 )
 
+    def _identity(self, entry: StreamEntry) -> Identity | None:
+        try:
+            return Identity(self.venue, entry.stream)
+        except Exception as fault:  # noqa: BLE001  # the supervised place of each series: its trouble is told, and stays its own
+            self._of(entry).trouble = fault
+            return None
+
     def _marks(self) -> dict[int, deque[tuple[int, int]]]:
         """Stream index → (id, mark) of its newest frames, of the journal's last records."""
         found: dict[int, deque[tuple[int, int]]] = {}
-        ways = {index: Identity(self.venue, entry.stream) for index, entry in enumerate(self.header.streams)}
+        ways = {index: self._identity(entry) for index, entry in enumerate(self.header.streams)}
         for chunk in self._tail:
             for tag, start, length in zip(chunk.tags, chunk.starts, chunk.lengths, strict=True):
                 identity = ways.get(tag & CONTROL)
