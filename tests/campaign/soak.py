@@ -142,7 +142,7 @@ async def soak(wanted: argparse.Namespace, folder: Path) -> dict[str, object]:
     samples: list[tuple[float, int]] = []
     seen: dict[str, object] = {}
 
-    def ready(run: Run, shutdown: ShutdownManager, dashboard: str | None) -> None:
+    def ready(run: Run, shutdown: ShutdownManager, *dashboard: object) -> None:
         for work in (misbehave(urls["rest"], every_s=wanted.fault_every, seed=wanted.seed, log=faults), measure(samples)):
             shutdown.own_task(asyncio.create_task(work))
         seen["run"] = run
