@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from hoga.hub.doors import Door, Take
+from hoga.hub.doors import Door, Take, Tally
 from hoga.hub.epochs import EpochManager
 from hoga.hub.events import BaseWebSocketEvent
 from hoga.hub.private import (
@@ -83,7 +83,7 @@ class DoorMachine(RuleBasedStateMachine):
             at = self.first = self.sent - (1 if behind and self.told[-1:] == [self.sent] else 0)
         epoch = self.epochs.begin("c")
         self.door.opening("c", epoch)
-        self.legs.append(Leg("c", epoch, self.door.taker("c", epoch), at))
+        self.legs.append(Leg("c", epoch, self.door.taker("c", epoch, Tally()), at))
 
     @precondition(lambda self: any(leg.at < self.sent for leg in self.legs))
     @rule(which=st.integers(0, 1), count=st.integers(1, 5))

@@ -268,9 +268,10 @@ class Connection:
                 mark=self._spec.key.mark,
                 start=self._spec.key.start,
             )
-        except BaseException:
+        except BaseException as fault:
             self._asking.pop(number, None)
-            self._sink.close_leg(number, time_ns(), alive_ns=0, reason=Reason.DISCONNECT, close="not opened")
+            why = fault.why if isinstance(fault, LinkError) else "not opened"
+            self._sink.close_leg(number, time_ns(), alive_ns=0, reason=Reason.DISCONNECT, close=why)
             raise
         self.epoch = epoch
         leg = _Leg(number, epoch, link, base, self._asking[number], self._budgets(), counts)

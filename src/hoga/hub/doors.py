@@ -19,13 +19,22 @@ from hoga.hub.events import EVENTS, BaseWebSocketEvent
 from hoga.hub.routing import Route
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["Door", "Take"]
+__all__ = ["Door", "Take", "Tally"]
 
 Take = Callable[[int, bytes], object]
 """Takes (recv_ns, frame); answers something true when the frame is not whole as it stands."""
 
 _STATES = frozenset({DataType.ORDERBOOK, DataType.QUOTE, DataType.TICKER})
 _MEMORY = 4096
+
+
+class Tally:
+    """What one connection has brought that went on to somebody. It only grows."""
+
+    __slots__ = ("bytes", "frames")
+
+    def __init__(self) -> None:
+        self.frames = self.bytes = 0
 
 
 class Door:
@@ -46,7 +55,6 @@ class Door:
         "_states",
         "_type",
         "_whole",
-        "bytes",
         "came",
         "count",
         "duplicates",
@@ -63,7 +71,7 @@ class Door:
             raise ValueError(f"{stream.channel} is recorded only")
         self.stream = stream
         self.frame_key = spec.frame_key(stream)
-        self.count = self.bytes = self.last_ns = self.duplicates = self.stale = 0
+        self.count = self.last_ns = self.duplicates = self.stale = 0
         self.last_event: BaseWebSocketEvent | None = None
         self._type = channel.data_type
         self._make = EVENTS[channel.data_type]
@@ -102,8 +110,8 @@ class Door:
         self._marks.clear()
         self._floor = -1
 
-    def taker(self, conn: str, epoch: int) -> Take:
-        """What takes this stream's frames of one leg."""
+    def taker(self, conn: str, epoch: int, tally: Tally) -> Take:
+        """What takes this stream's frames of one leg; `tally` is its connection's."""
         make, data_type, decode, stream = self._make, self._type, self._decode, self.stream
         size, whole, legs, marks, deliver = self._size, self._whole, self._legs, self._marks, self._route.deliver
         living, came, leg = self._epochs.living(conn), self.came, (conn, epoch)
@@ -126,7 +134,8 @@ class Door:
                 return None
             event = make(stream, data_type, payload, now, conn, epoch, decode)
             self.count += 1
-            self.bytes += len(data)
+            tally.frames += 1
+            tally.bytes += len(data)
             self.last_ns = now
             self.last_event = event
             deliver(event)
@@ -136,9 +145,9 @@ class Door:
 
         return take
 
-    def taker_slow(self, conn: str, epoch: int) -> Take:
+    def taker_slow(self, conn: str, epoch: int, tally: Tally) -> Take:
         """The same for frames in an unusual spelling."""
-        take, key = self.taker(conn, epoch), self.frame_key
+        take, key = self.taker(conn, epoch, tally), self.frame_key
 
         def slow(now: int, data: bytes) -> object:
             parts = self._split(data)

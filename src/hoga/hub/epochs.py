@@ -18,6 +18,7 @@ class EpochManager:
         self._newest: dict[str, int] = {}
         self._alive: dict[str, set[int]] = {}
         self._stale: dict[str, int] = {}
+        self._past_stale = 0
 
     def begin(self, connection: str, epoch: int | None = None) -> int:
         """A new life: the next epoch, or the given one.
@@ -67,10 +68,11 @@ class EpochManager:
 
     def stale_frames(self, connection: str | None = None) -> int:
         """Frames of dead epochs so far, of one connection or of all."""
-        return sum(self._stale.values()) if connection is None else self._stale.get(connection, 0)
+        return self._past_stale + sum(self._stale.values()) if connection is None else self._stale.get(connection, 0)
 
     def forget(self, connection: str) -> None:
-        """The connection is no more. What is left of its stale frames is counted no more."""
+        """The connection is no more. Its stale frames stay in the sum of all; what is left of them is counted no more."""
         self._alive.get(connection, set()).clear()
+        self._past_stale += self._stale.get(connection, 0)
         for table in (self._newest, self._alive, self._stale):
             table.pop(connection, None)

@@ -54,7 +54,10 @@ EVENTS: dict[DataType, type[BaseWebSocketEvent]] = {
 
 
 class EpochEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Connection `conn` of `venue` began a new life (`up`), or lost one. Nothing else tells a component of a reconnect."""
+    """Connection `conn` of `venue` began a new life (`up`), or lost one, or cannot be made (told once for each reason, `why`).
+
+    Nothing else tells a component of a reconnect.
+    """
 
     venue: str
     conn: str

@@ -9,23 +9,28 @@ from time import monotonic, time_ns
 from msgspec.structs import replace
 
 from hoga.core.streams import Stream
-from hoga.hub.doors import Door, Take
+from hoga.hub.doors import Door, Take, Tally
 from hoga.hub.epochs import EpochManager
 from hoga.hub.independence import ConnectionIndependenceMonitor
 from hoga.hub.metrics import ConnectionMetrics
 from hoga.hub.private import MissedEvent, PrivateStateEvent
 from hoga.hub.routing import DataRoutingEngine
-from hoga.hub.states import WebSocketType
+from hoga.hub.states import ConnectionState, WebSocketType
 from hoga.hub.wire import WireStats
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["ConnectionBook", "HubInlet"]
 
 _HOUR_S = 3600.0
+_ENDED_MAX = 64
+_UP = (ConnectionState.CONNECTED, ConnectionState.HANDOVER)
 
 
 class ConnectionBook:
-    """What is known of one connection. `streams` are those of its newest life."""
+    """What is known of one connection. `streams` are those of its newest life; `failed` counts attempts that came to nothing.
+
+    `told_down`: why it is down, as it was told last; None while it is not.
+    """
 
     def __init__(self, name: str, venue: str, kind: WebSocketType) -> None:
         self.name = name
@@ -35,7 +40,9 @@ class ConnectionBook:
         self.connected_at: float | None = None
         self.down_since: float | None = monotonic()
         self.lost: deque[float] = deque(maxlen=1000)
-        self.errors = 0
+        self.errors = self.failed = 0
+        self.told_down: str | None = None
+        self.tally = Tally()
         self.streams: dict[int, dict[Stream, Door]] = {}
         self.rate = 0.0
         self.rated = (0.0, 0)
@@ -44,9 +51,10 @@ class ConnectionBook:
         """Of every stream that comes here now."""
         return {door for doors in self.streams.values() for door in doors.values()}
 
-    def frames(self) -> int:
-        """Frames so far of the streams that come here now."""
-        return sum(door.count for door in self.doors())
+    @property
+    def is_down(self) -> bool:
+        """Whether it was lost, or could not be made."""
+        return self.down_since is not None and (self.epoch > 0 or self.failed > 0)
 
 
 class HubInlet:
@@ -71,6 +79,8 @@ class HubInlet:
         self.epochs = EpochManager()
         self.doors: dict[Stream, Door] = {}
         self.books: dict[str, ConnectionBook] = {}
+        self._ended: dict[str, ConnectionBook] = {}
+        self._past_frames = self._past_errors = 0
         self.odd_frames = 0
         self._engine = engine
         self._independence = independence
@@ -85,10 +95,17 @@ class HubInlet:
         """A connection is being made."""
         book = self.books.get(conn)
         if book is None:
-            book = self.books[conn] = ConnectionBook(conn, self.spec.name, self.kind)
+            book = self.books[conn] = self._new_book(conn)
         book.streams[epoch] = {}
         self.epochs.begin(conn, epoch)
         return self.joining(conn, epoch, streams)
+
+    def _new_book(self, conn: str) -> ConnectionBook:
+        """What a connection of that name brought before stays counted."""
+        book, before = ConnectionBook(conn, self.spec.name, self.kind), self._ended.pop(conn, None)
+        if before is not None:
+            book.tally, book.errors = before.tally, before.errors
+        return book
 
     def joining(self, conn: str, epoch: int, streams: list[Stream]) -> dict[bytes, Take]:
         """Exactly these streams come on it from now on."""
@@ -101,17 +118,18 @@ class HubInlet:
         for stream, door in mine.items():
             if stream not in before:
                 door.opening(conn, epoch)
-            table[door.frame_key] = door.taker(conn, epoch)
+            table[door.frame_key] = door.taker(conn, epoch, book.tally)
         book.streams[epoch] = mine
         return table
 
     def join(self, conn: str, epoch: int, stream: Stream) -> Take:
         """One stream more on a connection that is open."""
-        door, mine = self.door(stream), self.books[conn].streams.setdefault(epoch, {})
+        book = self.books[conn]
+        door, mine = self.door(stream), book.streams.setdefault(epoch, {})
         if stream not in mine:
             mine[stream] = door
             door.opening(conn, epoch)
-        return door.taker(conn, epoch)
+        return door.taker(conn, epoch, book.tally)
 
     def leave(self, conn: str, epoch: int, stream: Stream) -> None:
         """And one less."""
@@ -120,8 +138,14 @@ class HubInlet:
             door.closed(conn, epoch)
 
     def gone(self, conn: str) -> None:
-        """The connection is no more and will not come back: nothing is remembered of it."""
-        self.books.pop(conn, None)
+        """The connection is no more: nothing is remembered of it but what it brought."""
+        book = self.books.pop(conn, None)
+        if book is not None:
+            self._ended[conn] = book
+        while len(self._ended) > _ENDED_MAX:
+            oldest = self._ended.pop(next(iter(self._ended)))
+            self._past_frames += oldest.tally.frames
+            self._past_errors += oldest.errors
         self.epochs.forget(conn)
         self._independence.forget(conn)
 
@@ -133,7 +157,7 @@ class HubInlet:
         """It is open."""
         book = self.books[conn]
         book.epoch = epoch
-        book.connected_at, book.down_since = monotonic(), None
+        book.connected_at, book.down_since, book.told_down = monotonic(), None, None
         self._on_epoch(self, conn, epoch, True, "", list(book.streams.get(epoch, ())))
 
     def closed(self, conn: str, epoch: int, why: str) -> None:
@@ -153,7 +177,13 @@ class HubInlet:
                 self._independence.trouble(conn, now, why)
         if book.epoch == epoch:
             book.lost.append(now)
+            book.told_down = why
             self._on_epoch(self, conn, epoch, False, why, list(doors))
+        elif epoch > book.epoch and why:
+            book.failed += 1
+            if self.kind is WebSocketType.PUBLIC and book.down_since is not None and book.told_down != why:
+                book.told_down = why  # once for each reason: attempts are made for ever
+                self._on_epoch(self, conn, epoch, False, why, list(doors))
 
     def odd(self, conn: str, epoch: int, now_ns: int, frame: bytes) -> None:
         """A frame in an unusual spelling, of a stream nobody wants any more, or no data at all."""
@@ -162,7 +192,7 @@ class HubInlet:
         if parts is not None and book is not None:
             for stream, door in book.streams.get(epoch, {}).items():
                 if stream.name == parts[0]:
-                    door.taker_slow(conn, epoch)(now_ns, frame)
+                    door.taker_slow(conn, epoch, book.tally)(now_ns, frame)
                     return
             return
         self.odd_frames += 1
@@ -207,7 +237,7 @@ class HubInlet:
     def collect(self, now: float) -> None:
         """Measure rates; every ten seconds or so."""
         for book in self.books.values():
-            frames = book.frames()
+            frames = book.tally.frames
             at, before = book.rated
             if at and now > at and frames >= before:
                 book.rate = (frames - before) / (now - at)
@@ -217,16 +247,34 @@ class HubInlet:
         """Tell the independence monitor how much came; every second or so."""
         for book in self.books.values():
             if book.connected_at is not None:
-                self._independence.count(book.name, book.frames(), now)
+                self._independence.count(book.name, book.tally.frames, now)
+
+    def totals(self) -> tuple[int, int]:
+        """Frames that went on to somebody, and errors, since the start."""
+        books = [*self.books.values(), *self._ended.values()]
+        return self._past_frames + sum(book.tally.frames for book in books), self._past_errors + sum(book.errors for book in books)
+
+    def state_of(self, wire: WireStats) -> ConnectionState:
+        """Of a connection, as it is now: one whose last life is over is not connected, whatever its wire says a moment longer."""
+        book = self.books.get(wire.connection)
+        over = book is not None and not self.epochs.alive(book.name)
+        return ConnectionState.RECONNECTING if over and wire.state in _UP else wire.state
+
+    def trouble_of(self, wire: WireStats) -> str | None:
+        """Why a connection that should bring something is down: "" when nobody said, None when it is not down."""
+        book = self.books.get(wire.connection)
+        if book is None or not book.is_down or not wire.streams or self.state_of(wire) in _UP:
+            return None
+        return book.told_down or wire.last_close
 
     def metrics(self, wire: WireStats, now: float) -> ConnectionMetrics:
         """Of one connection."""
-        book = self.books.get(wire.connection)
+        book = self.books.get(wire.connection) or self._ended.get(wire.connection)
         base = ConnectionMetrics(
             connection=wire.connection,
             venue=self.spec.name,
             connection_type=self.kind,
-            state=wire.state,
+            state=self.state_of(wire),
             at_s=now,
             epoch=wire.epoch,
             reconnect_count=wire.reconnects,
@@ -246,10 +294,11 @@ def _with_book(base: ConnectionMetrics, book: ConnectionBook, doors: set[Door], 
         base,
         connect_time=book.connected_at,
         last_message_time=None if age_s is None else base.at_s - age_s,
-        message_count=sum(door.count for door in doors),
+        message_count=book.tally.frames,
         error_count=book.errors,
+        failed_attempts=book.failed,
         reconnects_last_hour=sum(1 for at in book.lost if base.at_s - at < _HOUR_S),
-        bytes_received=sum(door.bytes for door in doors),
+        bytes_received=book.tally.bytes,
         stale_frames=stale,
         rate=book.rate,
     )

@@ -44,7 +44,7 @@ from hoga.hub.local import (
 )  # fmt: skip
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.routing import Delivery
-from hoga.hub.subscriptions import ComponentSubscription, Mode, SubscriptionSpec
+from hoga.hub.subscriptions import ComponentSubscription, SubscriptionSpec
 from hoga.runtime.logs import get_log
 
 __all__ = ["HubServer", "ReaderStats"]
@@ -314,7 +314,7 @@ class _Reader(asyncio.Protocol):
         for venue, symbol, channel in wishes:
             grouped.setdefault((venue, channel), []).append(symbol)
         return [
-            SubscriptionSpec(self._manager.type_of(self.name, venue, channel, symbols), symbols, venue, Mode.REALTIME, channel=channel)
+            SubscriptionSpec(self._manager.type_of(self.name, venue, channel, symbols), symbols, venue, channel=channel)
             for (venue, channel), symbols in grouped.items()
         ]
 

@@ -65,6 +65,7 @@ _SERVED_WITHIN_S = 8.0
 """A stream that should have brought something and has not is reported to those who want it."""
 _ASK_SYMBOLS_S = 3600.0
 _ERROR_RATE = 0.05
+_OVER = (GlobalManagerState.STOPPING, GlobalManagerState.STOPPED)
 
 
 class _Component:
@@ -123,6 +124,8 @@ class GlobalWebSocketManager:
         self._timer: asyncio.TimerHandle | None = None
         self._used: dict[tuple[str, WebSocketType], asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._requests: dict[str, int] = {}
+        self._requests_before = 0
         self._telling: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._thread = get_ident()
@@ -204,7 +207,10 @@ class GlobalWebSocketManager:
             wire.start(self._inlets[key])
 
     def start(self) -> None:
-        """Begin."""
+        """Begin, once. Raises ProtocolMisuse when it was begun before."""
+        if self.state is not GlobalManagerState.IDLE:
+            hint = "get_instance() gives a started one" if self.state in _OVER else "it runs already"
+            raise ProtocolMisuse(f"start of a manager that is {self.state}", hint=hint)
         self._become(GlobalManagerState.STARTING)
         for key, wire in self._wires.items():
             wire.start(self._inlets[key])
@@ -221,7 +227,7 @@ class GlobalWebSocketManager:
 
     async def stop(self) -> None:
         """Everybody leaves, all connections end. Calling it again does nothing."""
-        if self.state in (GlobalManagerState.STOPPING, GlobalManagerState.STOPPED):
+        if self.state in _OVER:
             return
         if self.state is not GlobalManagerState.IDLE:
             self._become(GlobalManagerState.STOPPING)
@@ -308,7 +314,7 @@ class GlobalWebSocketManager:
     def _check_usable(self) -> None:
         if get_ident() != self._thread:
             raise ProtocolMisuse("the manager belongs to another thread's event loop", hint="manager.submit(…) asks it from here")
-        if self.state in (GlobalManagerState.STOPPING, GlobalManagerState.STOPPED):
+        if self.state in _OVER:
             raise ProtocolMisuse("the manager was stopped", hint="GlobalWebSocketManager.get_instance() makes a new one")
 
     def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
@@ -342,7 +348,10 @@ class GlobalWebSocketManager:
             return
         if latest is not None and mode is Mode.BOTH and had in (None, Mode.SNAPSHOT):
             self.engine.put(component_id, latest)
-        self.engine.register_route(stream, consumer.put, component_id)
+        if mode is Mode.REALTIME and self._venues[stream.venue].describe(stream.channel).replay_mark is not None:
+            self.engine.add_live(component_id, stream)
+        else:
+            self.engine.register_route(stream, consumer.put, component_id)
 
     def _served(self, component_id: str, stream: Stream) -> None:
         self.engine.leave(component_id, stream)
@@ -414,7 +423,7 @@ class GlobalWebSocketManager:
     def _tell(self) -> None:
         """Every wire learns what it must bring, if that changed."""
         self._timer = None
-        if self._pace.due(self._now()) or self.state in (GlobalManagerState.STOPPING, GlobalManagerState.STOPPED):
+        if self._pace.due(self._now()) or self.state in _OVER:
             self._arm()
             return
         self._pace.told(self._now())
@@ -472,6 +481,7 @@ class GlobalWebSocketManager:
         event = EpochEvent(venue=inlet.spec.name, conn=conn, epoch=epoch, up=up, why=why)
         for component_id in told:
             self._status(component_id, event)
+        self._loop.call_soon(self._look_at_connections)
 
     def _private_event(self, inlet: HubInlet, event: PrivateStateEvent | MissedEvent) -> None:
         """For everybody who wants anything of that account."""
@@ -531,6 +541,20 @@ class GlobalWebSocketManager:
             wire.tick()
             self._inlets[key].watch(now)
         self._find_unserved(now)
+        self._look_at_connections()
+
+    def _look_at_connections(self) -> None:
+        """Which of those that are wanted are down; told when it lasts."""
+        now, down = self._now(), False
+        for key, wire in self._wires.items():
+            inlet = self._inlets[key]
+            for stats in wire.stats():
+                trouble = inlet.trouble_of(stats)
+                down = down or trouble is not None
+                args = {"state": f"{inlet.state_of(stats)}{f' ({trouble})' if trouble else ''}"}
+                self._judge(AlertKind.CONNECTION_LOST, stats.connection, trouble is not None, "lost", args, now)
+        if self.state in (GlobalManagerState.ACTIVE, GlobalManagerState.DEGRADED):
+            self._become(GlobalManagerState.DEGRADED if down else GlobalManagerState.ACTIVE)
 
     def _find_unserved(self, now: float) -> None:
         for stream, since in list(self._first_wanted.items()):
@@ -573,18 +597,13 @@ class GlobalWebSocketManager:
             self._complain(stream, why)
 
     def check_health(self) -> None:
-        """Every 30 s: are the connections that are wanted up, and are components still there?"""
+        """Every 30 s: do the connections bring what can be read, and are components still there?"""
         self.sweep()
+        self._look_at_connections()
         now = self._now()
-        down = False
         for metrics in self.get_connection_metrics().values():
-            lost = metrics.current_subscriptions > 0 and not metrics.is_connected
-            down = down or lost
-            self._judge(AlertKind.CONNECTION_LOST, metrics.connection, lost, "lost", {"state": str(metrics.state)}, now)
             bad = metrics.error_rate > _ERROR_RATE and metrics.error_count > 1
             self._judge(AlertKind.ERROR_RATE, metrics.connection, bad, "bad-frames", {"percent": round(metrics.error_rate * 100, 1)}, now)
-        if self.state in (GlobalManagerState.ACTIVE, GlobalManagerState.DEGRADED):
-            self._become(GlobalManagerState.DEGRADED if down else GlobalManagerState.ACTIVE)
 
     def _judge(self, kind: AlertKind, subject: str, bad: bool, code: str, args: Mapping[str, Arg], now: float) -> None:
         self._observe(kind, subject, bad=bad, text=worded(code, args), now=now, code=code, args=args)
@@ -611,6 +630,7 @@ class GlobalWebSocketManager:
 
     def collect_metrics(self) -> None:
         """Every 10 s."""
+        self.get_connection_metrics()
         for inlet in self._inlets.values():
             inlet.collect(self._now())
 
@@ -643,7 +663,15 @@ class GlobalWebSocketManager:
         for key, wire in self._wires.items():
             for stats in wire.stats():
                 found[stats.connection] = self._inlets[key].metrics(stats, now)
+        self._count_requests(found)
         return found
+
+    def _count_requests(self, found: Mapping[str, ConnectionMetrics]) -> None:
+        """Those of connections that are no more, or count from 0 again, stay in the sum."""
+        for name, requests in list(self._requests.items()):
+            if name not in found or found[name].requests_sent < requests:
+                self._requests_before += self._requests.pop(name)
+        self._requests.update({name: metrics.requests_sent for name, metrics in found.items()})
 
     def get_routing_statistics(self) -> RoutingStats:
         """Of the routing engine."""
@@ -653,8 +681,8 @@ class GlobalWebSocketManager:
         """Of the whole hub."""
         connections = list(self.get_connection_metrics().values())
         routing = self.engine.get_routing_statistics()
-        frames = sum(door.count for inlet in self._inlets.values() for door in inlet.doors.values())
-        errors = sum(each.error_count for each in connections)
+        totals = [inlet.totals() for inlet in self._inlets.values()]
+        frames, errors = sum(total[0] for total in totals), sum(total[1] for total in totals)
         return PerformanceMetrics(
             state=self.state,
             uptime_seconds=self._now() - self._began,
@@ -665,7 +693,7 @@ class GlobalWebSocketManager:
             events_delivered=routing.delivered,
             events_dropped=routing.dropped,
             callback_errors=routing.errors,
-            requests_sent=sum(each.requests_sent for each in connections),
+            requests_sent=self._requests_before + sum(self._requests.values()),
             stale_frames=sum(inlet.epochs.stale_frames() for inlet in self._inlets.values()),
             average_latency=routing.latency_mean_ms,
             latency_p99=routing.latency_p99_ms,
@@ -689,7 +717,7 @@ def _is_over(waiting: asyncio.Future[GlobalWebSocketManager]) -> bool:
         return False
     if waiting.cancelled() or waiting.exception() is not None:
         return True
-    return waiting.result().state in (GlobalManagerState.STOPPING, GlobalManagerState.STOPPED)
+    return waiting.result().state in _OVER
 
 
 def _memory_mb() -> float:

@@ -25,7 +25,7 @@ _ERRORS_FULL = 0.1
 class ConnectionMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """One connection, at `at_s`. All `*_s` are of one steady clock; `connect_time` and `last_message_time` None: not yet.
 
-    `stale_frames`: frames of dead epochs that were dropped.
+    `stale_frames`: frames of dead epochs that were dropped. `failed_attempts`: to connect. Counts are since the start, and only grow.
     """
 
     connection: str
@@ -38,6 +38,7 @@ class ConnectionMetrics(msgspec.Struct, frozen=True, kw_only=True):
     last_message_time: float | None = None
     message_count: int = 0
     error_count: int = 0
+    failed_attempts: int = 0
     reconnect_count: int = 0
     reconnects_last_hour: int = 0
     bytes_received: int = 0

@@ -181,6 +181,17 @@ class DataRoutingEngine:
         self.route(stream).add(component_id, put)
         consumer.routes.add(stream)
 
+    def add_live(self, component_id: str, stream: Stream) -> None:
+        """The consumer gets the events of `stream`, but for those that tell what was before."""
+        consumer = self._consumers[component_id]
+
+        def put(event: BaseWebSocketEvent) -> None:
+            if not event.is_snapshot:
+                consumer.put(event)
+
+        self.route(stream).add(component_id, put)
+        consumer.routes.add(stream)
+
     def leave(self, component_id: str, stream: Stream) -> None:
         """The consumer does not want this stream any more."""
         consumer = self._consumers.get(component_id)

@@ -30,7 +30,11 @@ __all__ = [
 
 
 class Mode(StrEnum):
-    """What of a stream is wanted: what is now, what comes, or both."""
+    """What of a stream is wanted.
+
+    BOTH: what is now (the latest that is known, or the venue's snapshot), then everything that comes. SNAPSHOT: what is now,
+    once. REALTIME: what comes, and nothing that the venue marks as telling what was before.
+    """
 
     BOTH = "both"
     SNAPSHOT = "snapshot"
