@@ -347,7 +347,7 @@ def _in_a_thread(work: Callable[[], Any]) -> Any:
     def run() -> None:
         try:
             found.append(work())
-        except BaseException as fault:  # handed on
+        except Exception as fault:  # noqa: BLE001  # handed on
             found.append(fault)
 
     thread = threading.Thread(target=run)
