@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from hoga.archive.layout import segment_stem, suffix_of, temporary_dir
-from hoga.archive.ledger import GapEntry, LedgerEntry, LiveEntry, SegmentEntry, encode_entries, ledger_path
+from hoga.archive.ledger import GapEntry, LedgerEntry, LiveEntry, SegmentEntry, append_entries, ledger_path
 from hoga.archive.segment import SegmentBuilder
 from hoga.core.ledger import Gap
 from hoga.core.times import MINUTE_NS, day_start_ns
@@ -87,8 +87,7 @@ class Workshop:
 
     def tell(self, *entries: LedgerEntry) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self.ledger.open("ab") as file:
-            file.write(encode_entries(entries))
+        append_entries(self.ledger, entries, durable=False)
 
     def tell_gap(self, gap: Gap) -> None:
         self.tell(GapEntry(journal="gaps", at=len(self.text) + 1, gap=gap))

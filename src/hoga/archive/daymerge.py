@@ -8,10 +8,13 @@ from pathlib import Path
 
 import msgspec
 
+from hoga.archive.audit import Flaw, gaps_of, line_faults, minute_span, unbalanced
+from hoga.archive.classic import CLASSIC, classic_day, describe_day, is_classic
 from hoga.archive.deflate import crc32
+from hoga.archive.discover import SeriesDay
 from hoga.archive.durable import TEMPORARY_SUFFIX, fsync, fsync_folder, install, temporary_for, unlink, write_all
 from hoga.archive.layout import SegmentName, day_stem, parse_segment, suffix_of, temporary_dir
-from hoga.archive.ledger import LiveEntry, SegmentEntry, decode_entry, ledger_path, read_ledger, remove_folded
+from hoga.archive.ledger import GapEntry, LiveEntry, SegmentEntry, ledger_lines, ledger_path, read_ledger, remove_folded
 from hoga.archive.locate import Located, locate
 from hoga.archive.manifest import (
     ArchiveFile,
@@ -23,21 +26,29 @@ from hoga.archive.manifest import (
     encode_manifest,
     read_manifest,
 )
+from hoga.archive.notes import open_segment_note
 from hoga.archive.parts import file_part
 from hoga.archive.segment import inflate_range
 from hoga.archive.semantics import ScanFacts, SeriesScan
+from hoga.archive.spans import Span
 from hoga.archive.splice import Part, Placed, ReadBack, file_sha256, read_back, recompress, splice
-from hoga.core.errors import ManifestMismatch
-from hoga.core.times import DAY_NS, MINUTE_NS, day_start_ns
+from hoga.core.errors import ManifestMismatch, SegmentCorrupt
+from hoga.core.times import DAY_NS, MINUTE_NS, day_start_ns, iso_of
 
 __all__ = ["SPOOL_SUFFIX", "DayMerge", "MergeResult"]
+
+_LEDGER_LOST = "the ledger of this time was lost before the day was merged: what was missed then is not known"
+_LINES_LOST = "lines of this time were missing from the ledger when the day was merged: what they said is not known"
 
 SPOOL_SUFFIX = ".spool" + TEMPORARY_SUFFIX
 """Ends the name of the file that holds recompressed segments while a merge runs."""
 
 
 class MergeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`state`: merged (a day file was written), unchanged (everything was in it already), empty (there was nothing)."""
+    """`state`: merged (a day file was written), unchanged (everything was in it already), empty (there was nothing).
+
+    `flaws`: what was wrong with the day's account and stands in the manifest now, for people.
+    """
 
     symbol: str
     kind: str
@@ -48,22 +59,19 @@ class MergeResult(msgspec.Struct, frozen=True, kw_only=True):
     added: int = 0
     records: int = 0
     bytes: int = 0
-
-
-class _Note(msgspec.Struct, frozen=True):
-    entry: SegmentEntry
-
-
-_note_decoder = msgspec.json.Decoder(_Note)
+    flaws: list[str] = []
 
 
 class _Segment(msgspec.Struct, kw_only=True):
-    """One segment on its way into the day. `entry` is what the ledger or the file's note says, None for files of other makings."""
+    """One segment on its way into the day. `entry` is what the ledger or the file's note says, None for files of other makings;
+    `told`: the ledger names it."""
 
     minute: str
     number: int
     part: Part
     entry: SegmentEntry | None = None
+    told: bool = True
+    located: Located | None = None
     row: SegmentRow | None = None
 
 
@@ -85,6 +93,7 @@ class DayMerge:
         self._account = DayAccount()
         self._files: list[Path] = []
         self._ledger = b""
+        self._flaws: list[Flaw] = []
 
     def run(self, *, purge: bool) -> MergeResult:
         """Merge, and remove what is in the day file then if `purge`. Raises ArchiveError, OSError."""
@@ -108,10 +117,7 @@ class DayMerge:
         """The day's manifest, with its day file in place: a merge that was killed after its commit is finished first."""
         earlier = read_manifest(self._manifest_path)
         if earlier is None:
-            present = [path for path in self._day_files() if path.exists()]
-            if present:
-                raise ManifestMismatch(present[0], "a day file without a manifest is in the way", hint="move it away, then merge again")
-            return None
+            return self._adopted()
         archive = self._manifest_path.with_name(earlier.archive.file)
         temporary = temporary_for(archive)
         if temporary.exists() and file_sha256(temporary) == earlier.archive.sha256:
@@ -119,6 +125,16 @@ class DayMerge:
         if not archive.exists() or file_sha256(archive) != earlier.archive.sha256:
             raise ManifestMismatch(archive, "the day file is not the one its manifest names", hint=f"hoga verify {archive}")
         return earlier
+
+    def _adopted(self) -> Manifest | None:
+        """A day that the classic recorder made is taken as it is; any other without a manifest is nobody's to touch."""
+        present = [path for path in self._day_files() if path.exists()]
+        day = SeriesDay(str(self.target.parent), self._symbol, self._kind, self._day)
+        if present and present == [classic_day(day)]:
+            return describe_day(day, present[0], venue=self._venue)
+        if present:
+            raise ManifestMismatch(present[0], "a day file without a manifest is in the way", hint="move it away, then merge again")
+        return None
 
     def _day_files(self) -> list[Path]:
         return [self.target.with_name(self._stem + suffix) for suffix in (".zip", ".jsonl.zst")]
@@ -146,8 +162,22 @@ class DayMerge:
             while (segment.minute, segment.number) in taken:
                 segment.number += 1
             taken.add((segment.minute, segment.number))
+            self._mind(segment)
             added.append(segment)
         return added
+
+    def _mind(self, segment: _Segment) -> None:
+        """Note what is wrong with the account of a segment that goes into the day now."""
+        located = segment.located
+        span = minute_span(self._day, segment.minute, segment.entry.span_min if segment.entry is not None else 1)
+        if located is None:
+            return
+        if not segment.told and not is_classic(located):
+            self._flaw(span, "unaccounted", _LEDGER_LOST)
+        torn = located.file_bytes - segment.part.text_bytes
+        if located.archive_format == "text" and torn > 0:
+            why = f"{segment.minute}: the last line ended after {torn} bytes without a newline and was left out"
+            self._flaw(span, "torn", why)
 
     def _segment_names(self) -> dict[str, SegmentName]:
         """File name → what it says, of every segment in the folder, in order of minute and part."""
@@ -167,30 +197,47 @@ class DayMerge:
 
     def _segment(self, path: Path, name: SegmentName, entry: SegmentEntry | None) -> _Segment:
         located = locate(path)
+        told = entry is not None
         if entry is None and located.note is not None:
             entry = self._entry_of_note(located.note, path, located)
         part = file_part(located, entry, self._format, self.spool)
         if entry is not None and (entry.bytes, entry.crc32) != (part.text_bytes, part.crc32):
             raise ManifestMismatch(path, "the segment is not what its ledger entry says", hint=f"hoga verify {self.folder}")
-        return _Segment(minute=name.minute, number=name.part, part=part, entry=entry)
+        return _Segment(minute=name.minute, number=name.part, part=part, entry=entry, told=told, located=located)
+
+    def _flaw(self, span: Span, kind: str, detail: str) -> None:
+        self._flaws.append(Flaw(from_ns=span[0], to_ns=span[1], kind=kind, detail=detail))
 
     def _entry_of_note(self, note: bytes, path: Path, located: Located) -> SegmentEntry | None:
         """The segment's note holds its ledger entry but for the sizes: a crash may have kept the entry out of the ledger."""
-        try:
-            entry = _note_decoder.decode(note).entry
-        except msgspec.MsgspecError:
+        said = open_segment_note(note)
+        if said is None:
             return None
+        entry = said.entry
         part = file_part(located, None, self._format, self.spool)
         return msgspec.structs.replace(entry, file=path.name, bytes=part.text_bytes, crc32=part.crc32, archive_bytes=located.file_bytes)
 
     def _tell_new(self, earlier: Manifest | None) -> bool:
-        """Add to the account what the ledger says beyond what `earlier` took from it; whether there was anything."""
+        """Add to the account what the ledger says beyond what `earlier` took from it; whether there was anything.
+
+        What is wrong with it goes along: `archive.audit`. An altered line stops the merge, as a broken one does.
+        """
         if earlier is not None:
             self._account.add_earlier(earlier)
-        folded = earlier.ledger if earlier is not None else FoldedLedger(bytes=0, crc32=0)
-        fresh = self._ledger[folded.fresh_from(self._ledger) :]
-        entries = [decode_entry(line) for line in fresh[: fresh.rfind(b"\n") + 1].splitlines()]
+            self._flaws += earlier.flaws
+        folded = earlier.ledger.fresh_from(self._ledger) if earlier is not None else 0
+        lines = ledger_lines(self._ledger)
+        for fault in line_faults(lines, self._day):
+            if fault.altered:
+                raise SegmentCorrupt(self._ledger_path, fault.detail, offset=fault.offset)
+            if fault.offset >= folded:
+                self._flaw(fault.span, "ledger", _LINES_LOST)
+        entries = [line.entry for line in lines if line.at >= folded and line.entry is not None]
         self._account.add(entry for entry in entries if not (isinstance(entry, SegmentEntry) and entry.file))
+        if any(isinstance(entry, SegmentEntry) and entry.received is None for entry in entries):
+            self._flaws += unbalanced(entries, self._day)
+        lost = [flaw for flaw in self._flaws if flaw.detail in (_LEDGER_LOST, _LINES_LOST)]
+        self._account.add(GapEntry(gap=gap) for gap in gaps_of(lost))
         return bool(entries)
 
     def _write(self, earlier: Manifest | None, added: list[_Segment]) -> Manifest:
@@ -231,7 +278,7 @@ class DayMerge:
             return
         located = locate(self._manifest_path.with_name(earlier.archive.file))
         for row in earlier.segments:
-            if located.archive_format == self._format:
+            if located.archive_format == self._format and located.ours:
                 part = Part(
                     located=located,
                     at=row.archive_offset,
@@ -279,7 +326,8 @@ class DayMerge:
         start = day_start_ns(self._day) + _minute_ns(segment.minute)
         first = start if facts.first_recv_ns is None else facts.first_recv_ns
         last = start + MINUTE_NS if facts.last_recv_ns is None else facts.last_recv_ns
-        self._account.add([LiveEntry(from_ns=first, to_ns=last)])
+        if segment.told or facts.first_recv_ns is None:
+            self._account.add([LiveEntry(from_ns=first, to_ns=last)])
         return SegmentEntry(
             file=segment.part.source.name,
             minute=segment.minute,
@@ -292,6 +340,7 @@ class DayMerge:
             last_recv_ns=facts.last_recv_ns,
             first_id=facts.first_id,
             last_id=facts.last_id,
+            state=CLASSIC if facts.first_recv_ns is None else "sealed",
         )
 
     def _describe(self, rows: list[SegmentRow], read: ReadBack, temporary: Path) -> Manifest:
@@ -307,6 +356,7 @@ class DayMerge:
             sha256=read.sha256,
             archive=archive,
             ledger=FoldedLedger(bytes=len(whole), crc32=crc32(whole)),
+            flaws=self._flaws,
         )
 
     def _remove_other_format(self, manifest: Manifest) -> None:
@@ -334,6 +384,9 @@ class DayMerge:
             added=added,
             records=manifest.records if manifest else 0,
             bytes=manifest.bytes if manifest else 0,
+            flaws=[f"{flaw.kind}: {iso_of(flaw.from_ns)} to {iso_of(flaw.to_ns)}: {flaw.detail}" for flaw in manifest.flaws]
+            if manifest
+            else [],
         )
 
 

@@ -9,6 +9,9 @@ in between) writes nothing twice. Entry types, by `type`:
     gap         core.ledger.Gap
     connection  one life of one connection that fed the series
     clock       the clock's measured offset
+    end         nothing: it follows an entry that was appended alone, so that the loss of either shows
+
+The lines hold one another (`archive.links`): none can be altered or taken out unseen.
 """
 
 from __future__ import annotations
@@ -17,11 +20,13 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from hoga.archive.durable import fsync, fsync_folder, truncate, unlink, write_all
 from hoga.archive.layout import day_stem, temporary_dir
+from hoga.archive.links import linked, open_link
 from hoga.archive.regular import read_regular
 from hoga.core.errors import SegmentCorrupt
 from hoga.core.ledger import Gap
@@ -34,13 +39,16 @@ except ImportError:  # Windows, where a file that is open cannot be removed anyw
 __all__ = [
     "ClockEntry",
     "ConnectionEntry",
+    "EndEntry",
     "GapEntry",
     "LedgerEntry",
+    "LedgerLine",
     "LiveEntry",
     "SegmentEntry",
     "append_entries",
     "decode_entry",
     "encode_entries",
+    "ledger_lines",
     "ledger_path",
     "read_ledger",
     "remove_folded",
@@ -116,7 +124,19 @@ class ClockEntry(_Entry, frozen=True, tag="clock"):
     source: str
 
 
-LedgerEntry = SegmentEntry | LiveEntry | GapEntry | ConnectionEntry | ClockEntry
+class EndEntry(_Entry, frozen=True, tag="end"):
+    """Says nothing."""
+
+
+class LedgerLine(NamedTuple):
+    """One line of a ledger: its offset in the file, its text, and what it says (None when it is no entry)."""
+
+    at: int
+    text: bytes
+    entry: LedgerEntry | None
+
+
+LedgerEntry = SegmentEntry | LiveEntry | GapEntry | ConnectionEntry | ClockEntry | EndEntry
 
 _decoder = msgspec.json.Decoder(LedgerEntry)
 _encoder = msgspec.json.Encoder()
@@ -141,20 +161,32 @@ def decode_entry(line: bytes) -> LedgerEntry:
 def read_ledger(path: Path) -> Iterator[LedgerEntry]:
     """The entries of a ledger file, in order; a torn last line (a crash while appending) is left out.
 
-    Raises SegmentCorrupt for a broken line that is not the last. A missing file is empty.
+    Raises SegmentCorrupt for a line that is broken or altered, and not the last. A missing file is empty.
     """
     try:
         data = read_regular(path)
     except FileNotFoundError:
         return
-    *lines, _torn = data.split(b"\n")
+    for line in ledger_lines(data):
+        link = open_link(line.text)
+        if line.entry is None or (link is not None and not link.sound):
+            why = "the line is no ledger entry" if line.entry is None else "the line is not as it was written"
+            raise SegmentCorrupt(path, why, offset=line.at)
+        yield line.entry
+
+
+def ledger_lines(data: bytes) -> list[LedgerLine]:
+    """The whole lines of a ledger file's bytes."""
+    lines: list[LedgerLine] = []
     at = 0
-    for line in lines:
+    for text in data.split(b"\n")[:-1]:
         try:
-            yield decode_entry(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-            raise SegmentCorrupt(path, f"the line is no ledger entry ({fault})", offset=at) from fault
-        at += len(line) + 1
+            entry: LedgerEntry | None = decode_entry(text)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            entry = None
+        lines.append(LedgerLine(at, text, entry))
+        at += len(text) + 1
+    return lines
 
 
 def append_entries(path: Path, entries: Iterable[LedgerEntry], *, again: bool = False, durable: bool = True) -> None:
@@ -172,7 +204,12 @@ def append_entries(path: Path, entries: Iterable[LedgerEntry], *, again: bool = 
             wanted = [entry for entry in wanted if _identity(entry) not in there]
         began = not os.fstat(fd).st_size
         _cut_torn_line(fd)
-        write_all(fd, encode_entries(wanted))
+        before = _last_line(fd)
+        link = open_link(before)
+        alone = len(wanted) == 1 and not isinstance(wanted[0], SegmentEntry)
+        if alone or (not wanted and link is not None and link.left):
+            wanted.append(EndEntry())
+        write_all(fd, b"".join(line + b"\n" for line in linked([_encoder.encode(entry) for entry in wanted], before)))
         if durable:
             fsync(fd)
             if began:
@@ -194,7 +231,11 @@ def remove_folded(path: Path, size: int) -> bool:
 def _opened(path: Path) -> Iterator[int]:
     """The file open to append, for nobody else meanwhile."""
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        except FileNotFoundError:  # a merge removed the folder with the last that was in it
+            path.parent.mkdir(parents=True, exist_ok=True)
+            continue
         try:
             if fcntl is not None:
                 fcntl.flock(fd, fcntl.LOCK_EX)
@@ -209,6 +250,17 @@ def _identity(entry: LedgerEntry) -> tuple[str, str | int]:
     if isinstance(entry, SegmentEntry):
         return "segment", entry.file or f"nothing of {entry.journal}"
     return entry.journal, entry.at
+
+
+def _last_line(fd: int) -> bytes:
+    """The last line, without its newline; empty in an empty file."""
+    size, length = os.fstat(fd).st_size, 4096
+    while True:
+        tail = os.pread(fd, length, max(0, size - length))
+        line = tail[:-1].rpartition(b"\n")
+        if line[1] or length >= size:
+            return line[2]
+        length *= 8
 
 
 def _cut_torn_line(fd: int) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from hoga._version import __version__
+from hoga.archive.audit import Flaw
 from hoga.archive.deflate import crc32
 from hoga.archive.ledger import ClockEntry, ConnectionEntry, GapEntry, LedgerEntry, LiveEntry, SegmentEntry
 from hoga.archive.regular import read_regular
@@ -104,7 +105,8 @@ class FoldedLedger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """See docs/archive-format.md. `received` is None when a crash took the count of one segment."""
+    """See docs/archive-format.md. `received` is None when a crash took the count of one segment (or nobody counted: classic ones).
+    `flaws`: what was wrong with the account when the day was merged."""
 
     format: str
     venue: str
@@ -132,6 +134,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     gaps: list[Gap]
     live: list[Span]
     connections: list[Connection]
+    flaws: list[Flaw] = []
 
 
 class DayAccount:
@@ -262,6 +265,7 @@ def build_manifest(
     sha256: str,
     archive: ArchiveFile,
     ledger: FoldedLedger,
+    flaws: Iterable[Flaw] = (),
 ) -> Manifest:
     """The manifest of a day from its account, its rows in file order, and what reading the day file back gave."""
     gaps, live = account.gaps(), account.live()
@@ -295,6 +299,7 @@ def build_manifest(
         gaps=gaps,
         live=live,
         connections=account.connections(),
+        flaws=sorted(set(flaws), key=lambda flaw: (flaw.from_ns, flaw.to_ns, flaw.kind, flaw.detail)),
     )
 
 

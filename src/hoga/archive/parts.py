@@ -12,6 +12,8 @@ from hoga.archive.ledger import SegmentEntry
 from hoga.archive.locate import Located
 from hoga.archive.segment import read_located
 from hoga.archive.splice import Part, body_part, recompress
+from hoga.archive.text import LineCutter, LineTooLong
+from hoga.core.errors import SegmentCorrupt
 
 __all__ = ["file_part"]
 
@@ -32,11 +34,14 @@ def file_part(located: Located, entry: SegmentEntry | None, archive_format: str,
 
 def _whole_lines(located: Located) -> Iterator[bytes]:
     """The text, ended by a newline. A plain file may stop inside a record (its recorder was killed): that piece is no record."""
-    tail = b""
-    for block in read_located(located):
-        lines, _, tail = (tail + block).rpartition(b"\n")
-        if lines:
-            yield lines + b"\n"
+    cutter = LineCutter()
+    try:
+        for block in read_located(located):
+            if lines := cutter.cut(block):
+                yield lines
+    except LineTooLong as fault:
+        raise SegmentCorrupt(located.path, str(fault)) from fault
+    tail = cutter.rest()
     if tail and _is_json(tail):
         yield tail + b"\n"
 

@@ -98,6 +98,7 @@ _FIELDS: dict[type[Record], tuple[str, ...]] = {
     Numbered: ("t",),
 }
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_OWN_KEY, _OWN_BEGINNING = b'"recvNs"', b'{"recvNs":'
 
 
 class RecordReader:
@@ -115,17 +116,23 @@ class RecordReader:
             return None
         ends = line_ends(lines)
         regular = len(records) == len(ends) and lines.startswith(b"{") and (len(ends) < 2 or int(np.diff(ends).min()) > 1)
-        return records if regular else None
+        if not regular:
+            return None
+        if lines.count(_OWN_KEY) != len(records) or b"\\u" in lines:  # some payload may have the envelope's key, too
+            for record, line in zip(records, split_lines(lines), strict=True):
+                _mind_envelope(record, line)
+        return records
 
     def read_singly(self, lines: bytes) -> Iterator[tuple[Record, str | None]]:
         """The same, line by line: (record, None), or (an empty record, why the line is no JSON object)."""
         for line in split_lines(lines):
             try:
-                yield self._decoder.decode(line), None
+                yield _mind_envelope(self._decoder.decode(line), line), None
             except msgspec.ValidationError:
-                yield self._read_odd(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-                yield Record(), str(fault)
+                record, fault = self._read_odd(line)
+                yield _mind_envelope(record, line), fault
+            except (msgspec.DecodeError, UnicodeDecodeError) as broken:
+                yield Record(), str(broken)
 
     def _read_odd(self, line: bytes) -> tuple[Record, str | None]:
         """A line whose fields have other types than usual: its integers are taken, the rest is left."""
@@ -169,6 +176,15 @@ class RecordReader:
             named = [(key, getattr(each, key)) for each in trades for name, key in CHAINS if each.e == name]
             return [(key, value, value) for key, value in named if value is not None]
         return [("t", each.t, each.t) for each in records if isinstance(each, Numbered) and each.t is not None]
+
+
+def _mind_envelope(record: Record, line: bytes) -> Record:
+    """The line's first `recvNs` is hoga's own: a payload with a key of that name does not speak for it."""
+    if line.startswith(_OWN_BEGINNING):
+        digits = line[len(_OWN_BEGINNING) : line.find(b",", len(_OWN_BEGINNING))]
+        if digits.isdigit():
+            record.recvNs = int(digits)
+    return record
 
 
 def _plain(value: msgspec.Raw | None, wanted: type) -> Any:

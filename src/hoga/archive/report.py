@@ -12,16 +12,18 @@ import msgspec
 from hoga.core.ledger import Gap
 from hoga.quality.incidents import Incident, Series
 
-__all__ = ["Finding", "Outcome", "Problem", "VerifyReport"]
+__all__ = ["Finding", "Outcome", "Problem", "VerifyReport", "grouped"]
 
 
 class Problem(msgspec.Struct, frozen=True, gc=False):
-    """`offset`: a byte of `file` for damage, of its JSONL text for lines (`detail` says which), None when there is no place."""
+    """`offset`: a byte of `file` for damage, of its JSONL text for lines (`detail` says which), None when there is no place.
+    `count`: so many of this kind, from this one on, are told by it."""
 
     file: str
     kind: str
     offset: int | None
     detail: str
+    count: int = 1
 
 
 Finding = Problem
@@ -48,13 +50,13 @@ class Outcome(msgspec.Struct, kw_only=True):
         self.problems += other.problems
         self.findings += other.findings
 
-    def problem(self, file: object, kind: str, detail: str, *, offset: int | None = None) -> None:
+    def problem(self, file: object, kind: str, detail: str, *, offset: int | None = None, count: int = 1) -> None:
         """Note a problem."""
-        self.problems.append(Problem(str(file), kind, offset, detail))
+        self.problems.append(Problem(str(file), kind, offset, detail, count))
 
-    def finding(self, file: object, kind: str, detail: str, *, offset: int | None = None) -> None:
+    def finding(self, file: object, kind: str, detail: str, *, offset: int | None = None, count: int = 1) -> None:
         """Note a finding."""
-        self.findings.append(Finding(str(file), kind, offset, detail))
+        self.findings.append(Finding(str(file), kind, offset, detail, count))
 
 
 class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,3 +73,12 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     incidents: list[Incident]
     problems: list[Problem]
     findings: list[Finding]
+
+
+def grouped(items: list[Problem]) -> list[Problem]:
+    """One for each kind and file: the first of them, with how many there are; in the order of the first ones."""
+    first: dict[tuple[str, str], Problem] = {}
+    for item in items:
+        known = first.get((item.file, item.kind))
+        first[item.file, item.kind] = item if known is None else msgspec.structs.replace(known, count=known.count + item.count)
+    return list(first.values())

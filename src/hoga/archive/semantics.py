@@ -15,7 +15,7 @@ import msgspec
 from hoga.archive.bookcheck import BookCheck
 from hoga.archive.idruns import IdRuns
 from hoga.archive.records import CHAINS, Book, Delta, Record, RecordReader, Trade
-from hoga.archive.text import split_lines
+from hoga.archive.text import LineCutter, split_lines
 
 __all__ = ["Remark", "ScanFacts", "SeriesScan", "StampedId"]
 
@@ -23,13 +23,15 @@ _ID_LIMIT = 2**63
 
 
 class Remark(msgspec.Struct, frozen=True, gc=False):
-    """Something about the line at `offset` of the text. `recv_ns` is 0 where the line has none."""
+    """Something about the line at `offset` of the text. `recv_ns` is 0 where the line has none; `count` lines of the segment are
+    like it, from this one on."""
 
     kind: str
     offset: int
     detail: str
     recv_ns: int = 0
     other_ns: int = 0
+    count: int = 1
 
 
 class ScanFacts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -53,31 +55,34 @@ class StampedId(msgspec.Struct, frozen=True):
 class SeriesScan:
     """Reads one series. Call `begin` for each segment, `feed` its text in any pieces, `end` for its facts.
 
-    Afterwards `remarks` holds what was noticed about lines (at most `remark_limit` of each kind, all of them counted
-    in `counts`), `runs` the ids of each chain by name, and `stamped` ids with times when `keep_ids` was set.
+    Afterwards `remarks` holds what was noticed about lines (at most `remark_limit` of each kind in a segment, the last one
+    counting the rest), `runs` the ids of each chain by name, and `stamped` ids with times when `keep_ids` was set.
     """
 
-    def __init__(self, kind: str, *, keep_ids: bool = False, check_books: bool = True, remark_limit: int = 100) -> None:
+    def __init__(self, kind: str, *, keep_ids: bool = False, check_books: bool = True, remark_limit: int = 20) -> None:
         self._reader = RecordReader(kind)
         self._shape = self._reader.shape
         self._check = BookCheck() if check_books and self._shape is Book else None
         self._keep_ids = keep_ids
         self._limit = remark_limit
         self.remarks: list[Remark] = []
-        self.counts: dict[str, int] = {}
+        self._seen: dict[str, list[int]] = {}
         self.runs: dict[str, IdRuns] = {}
         self.stamped = StampedId(array("q"), array("q"))
         self.bytes = 0
-        self._carry = b""
+        self._cutter = LineCutter()
+        self._classic = False
         self._malformed: set[int] = set()
         self._last_line = b""
         self._last_recv: int | None = None
         self._window = (0, _ID_LIMIT)
         self._reset()
 
-    def begin(self, window: tuple[int, int]) -> None:
-        """The next segment's records belong into `window` (from, to before), nanoseconds."""
+    def begin(self, window: tuple[int, int], *, classic: bool = False) -> None:
+        """The next segment's records belong into `window` (from, to before), nanoseconds. `classic`: its lines have no envelope."""
         self._window = window
+        self._classic = classic
+        self._seen.clear()
         self._reset()
 
     def restart(self) -> None:
@@ -86,22 +91,21 @@ class SeriesScan:
         self._last_line = b""
 
     def feed(self, block: bytes) -> None:
-        """Take the next piece of the segment's text."""
-        cut = block.rfind(b"\n") + 1
-        if not cut:
-            self._carry += block
-            return
-        lines = self._carry + block[:cut] if self._carry or cut < len(block) else block
-        self._carry = block[cut:]
-        self._take(lines)
+        """Take the next piece of the segment's text. Raises LineTooLong: what follows in this segment cannot be told."""
+        lines = self._cutter.cut(block)
+        if lines:
+            self._take(lines)
 
     def end(self) -> ScanFacts:
         """The segment is complete: its facts."""
-        if self._carry:
-            self._remark("torn", self.bytes, f"the last line ends after {len(self._carry)} bytes without a newline")
-            self.bytes += len(self._carry)
-            self._segment_bytes += len(self._carry)
-            self._carry = b""
+        if rest := self._cutter.rest():
+            self._remark("torn", self.bytes, f"the last line ends after {len(rest)} bytes without a newline")
+            self.bytes += len(rest)
+            self._segment_bytes += len(rest)
+        for count, last in self._seen.values():
+            if count > self._limit:
+                self.remarks[last] = msgspec.structs.replace(self.remarks[last], count=1 + count - self._limit)
+        self._seen.clear()
         return ScanFacts(
             records=self._records,
             bytes=self._segment_bytes,
@@ -145,7 +149,7 @@ class SeriesScan:
 
     def _look_times(self, records: list[Record], lines: bytes) -> None:
         times = [record.recvNs for record in records if record.recvNs is not None]
-        if len(times) < len(records):
+        if len(times) < len(records) and not self._classic:
             for at, record in self._placed(records, lines):
                 if record.recvNs is None and at not in self._malformed:
                     self._remark("no-envelope", at, "the line has no recvNs")
@@ -259,6 +263,8 @@ class SeriesScan:
         return self.bytes + at
 
     def _remark(self, kind: str, offset: int, detail: str, recv_ns: int = 0, other_ns: int = 0) -> None:
-        seen = self.counts[kind] = self.counts.get(kind, 0) + 1
-        if seen <= self._limit:
+        seen = self._seen.setdefault(kind, [0, 0])
+        seen[0] += 1
+        if seen[0] <= self._limit:
+            seen[1] = len(self.remarks)
             self.remarks.append(Remark(kind, offset, detail, recv_ns, other_ns))

@@ -7,20 +7,23 @@ records + duplicates + what was counted as missed, coverage. Days that are not m
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from hoga.archive.crosscheck import cross_check
 from hoga.archive.discover import SeriesDay, discover, venue_of
 from hoga.archive.manifest import read_manifest
+from hoga.archive.openminute import recorder_at_work
 from hoga.archive.report import Outcome, VerifyReport
 from hoga.archive.verify_day import DayCheck
-from hoga.core.errors import ManifestMismatch
+from hoga.core.errors import ArchiveError
 from hoga.quality.incidents import incidents_of
 
 __all__ = ["Progress", "verify"]
@@ -84,9 +87,21 @@ def _pool(workers: int) -> ProcessPoolExecutor | None:
     if workers <= 1:
         return None
     try:
-        return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+        return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
     except OSError:
         return None
+
+
+def _end_with_parent() -> None:
+    """Workers wait for work on a pipe that they hold open themselves: when the parent is killed, only this lets them go."""
+    parent = parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            wait([parent.sentinel])
+            os._exit(1)
+
+    Thread(target=watch, name="parent", daemon=True).start()
 
 
 def _check(group: _Group) -> Outcome:
@@ -99,6 +114,10 @@ def _check(group: _Group) -> Outcome:
             outcome.add(check.run())
         except OSError as fault:
             outcome.problem(fault.filename or check.day.directory, "unreadable", fault.strerror or str(fault))
+        except ArchiveError as fault:
+            outcome.problem(fault.path, "unreadable", fault.why)
+        except Exception as fault:  # noqa: BLE001  # the supervised place of all checks: one day's trouble is named and stays its own
+            outcome.problem(check.day.manifest_path, "unreadable", f"the check broke off: {type(fault).__name__}: {fault}")
     by_kind = {check.day.kind: check for check in checks}
     if "orderbook" in by_kind and "delta" in by_kind:
         outcome.add(cross_check(by_kind["orderbook"].evidence(), by_kind["delta"].evidence()))
@@ -117,7 +136,7 @@ def _groups(days: Iterable[SeriesDay], *, live: bool) -> list[_Group]:
 def _venue(day: SeriesDay) -> str:
     try:
         manifest = read_manifest(day.manifest_path)
-    except ManifestMismatch:
+    except ArchiveError:
         manifest = None
     return manifest.venue if manifest is not None else venue_of(day.directory)
 
@@ -131,22 +150,10 @@ def _size(day: SeriesDay) -> int:
 
 def _journals(journals: list[Path], total: Outcome) -> bool:
     """Name the open minutes; whether a recorder is running on them."""
-    held = {folder: _is_held(folder / ".lock") for folder in {path.parent for path in journals}}
+    held = {folder: recorder_at_work(folder) for folder in {path.parent for path in journals}}
     for path in journals:
         if held[path.parent]:
             total.finding(path, "open", "a recorder is writing this minute")
         else:
             total.problem(path, "unrecovered", f"no recorder is running and this minute was never sealed: hoga recover {path.parent}")
     return any(held.values())
-
-
-def _is_held(lock: Path) -> bool:
-    if not lock.exists():
-        return False
-    try:
-        with FileLock(lock, timeout=0):
-            return False
-    except Timeout:
-        return True
-    except OSError:
-        return False

@@ -14,27 +14,35 @@ from typing import NamedTuple
 
 import msgspec
 
+from hoga.archive.audit import Line, line_faults, outside_live, unbalanced
+from hoga.archive.classic import CLASSIC, is_classic, is_twin
 from hoga.archive.crosscheck import Evidence
 from hoga.archive.deflate import crc32
 from hoga.archive.discover import SeriesDay, venue_of
 from hoga.archive.durable import temporary_for
-from hoga.archive.idruns import Hole
+from hoga.archive.idruns import Hole, IdRuns
 from hoga.archive.judge import OUR_FAULTS, is_explained, is_stepped, wrong_counts
 from hoga.archive.layout import parse_segment
-from hoga.archive.ledger import LedgerEntry, SegmentEntry, decode_entry
+from hoga.archive.ledger import GapEntry, LedgerEntry, SegmentEntry, ledger_lines, read_ledger
+from hoga.archive.links import open_link
 from hoga.archive.locate import Located, locate
 from hoga.archive.manifest import DayAccount, Manifest, SegmentRow, counted_missed, coverage_of, gaps_per_million, read_manifest
+from hoga.archive.reader import find_stretches, read_stretches
+from hoga.archive.regular import is_regular, read_regular
 from hoga.archive.report import Outcome
-from hoga.archive.segment import inflate_range, read_located
+from hoga.archive.segment import inflate_range, read_located, read_pieces
 from hoga.archive.semantics import Remark, ScanFacts, SeriesScan
+from hoga.archive.spans import Span
 from hoga.archive.splice import file_sha256
-from hoga.core.errors import ManifestMismatch, SegmentCorrupt
-from hoga.core.ledger import Gap
-from hoga.core.times import MINUTE_NS, day_start_ns, iso_of
+from hoga.archive.text import LineTooLong
+from hoga.core.errors import ArchiveError, ManifestMismatch, SegmentCorrupt
+from hoga.core.ledger import Gap, Reason
+from hoga.core.times import MINUTE_NS, day_of, day_start_ns, iso_of, next_day
 
 __all__ = ["DayCheck"]
 
 _PIECE_BYTES = 1024 * 1024
+_ASIDE = "aside"
 
 
 class _Place(NamedTuple):
@@ -79,6 +87,7 @@ class DayCheck:
         self._places: list[_Place] = []
         self._changed: list[_Changed] = []
         self._account = DayAccount()
+        self._bare: dict[Path, int] = {}
 
     def run(self) -> Outcome:
         """Check everything there is of the day."""
@@ -126,16 +135,22 @@ class DayCheck:
         path = self.day.manifest_path.with_name(manifest.archive.file)
         self._out.archives += 1
         self._out.segments += len(manifest.segments)
+        for flaw in manifest.flaws:
+            when = f"{iso_of(flaw.from_ns)} to {iso_of(flaw.to_ns)}"
+            self._out.problem(self.day.manifest_path, flaw.kind, f"{flaw.detail} ({when})")
         if not path.exists():
             cut_short = "; a merge was cut short: hoga consolidate" if temporary_for(path).exists() else ""
             self._out.problem(path, "missing", f"the day file is not there{cut_short}")
+            return
+        if not is_regular(path):
+            self._out.problem(path, "unreadable", "it is no regular file")
             return
         for other in self.day.archive_paths:
             if other != path:
                 self._out.problem(other, "unaccounted", f"the manifest names {path.name}")
         whole = self._check_file(path, manifest)
         located = self._frame(path)
-        if located is not None and not located.ours:
+        if located is not None and not located.ours and not all(_is_classic_row(row) for row in manifest.segments):
             self._check_repacked(path, located, manifest)
             return
         self._check_rows(path, located, manifest, whole=whole)
@@ -184,7 +199,8 @@ class DayCheck:
         if not whole:
             self._check_body(located, row.archive_offset, row.archive_bytes, row.archive_crc32, row.minute)
         blocks = _tee(inflate_range(located, row.archive_offset, row.archive_bytes), sha256)
-        return self._read(place, blocks, sealed, span_min=row.span_min, label=f"segment {row.minute}")
+        classic = _is_classic_row(row)
+        return self._read(place, blocks, sealed, span_min=row.span_min, label=f"segment {row.minute}", classic=classic)
 
     def _check_places(self, path: Path, located: Located, rows: list[SegmentRow]) -> None:
         """The segments follow one another without a hole, in the text and in the file."""
@@ -208,6 +224,9 @@ class DayCheck:
             first = _first_difference(self._fed(read_located(located)), manifest.segments)
         except SegmentCorrupt as fault:
             self._out.problem(path, "corrupt", fault.why, offset=fault.offset)
+            first = None
+        except LineTooLong as fault:
+            self._out.problem(path, "malformed", f"{fault}; the rest of it was not read")
             first = None
         facts = self._scan.end()
         self._places.append(place)
@@ -237,6 +256,15 @@ class DayCheck:
             ],
         )
         self._check_balance(self.day.manifest_path, manifest.received, manifest.records, manifest.duplicates, manifest.gaps)
+        rows = [row for row in manifest.segments if not _is_classic_row(row)]
+        lines = [(row.minute, row.span_min, row.records, row.first_recv_ns, row.last_recv_ns) for row in rows]
+        self._check_live(self.day.manifest_path, lines, manifest.live, manifest.gaps)
+
+    def _check_live(self, file: Path, lines: list[Line], live: list[Span], gaps: list[Gap]) -> None:
+        if self.day.kind == _ASIDE:  # what is put aside has no time of being recorded
+            return
+        for _, why in outside_live(lines, live, gaps, self.day.day):
+            self._out.problem(file, "unaccounted", why)
 
     def _check_balance(self, file: Path, received: int | None, records: int, duplicates: int, gaps: list[Gap]) -> None:
         counted = counted_missed(gaps)
@@ -248,15 +276,22 @@ class DayCheck:
         """Day files whose manifest is not there or not to be trusted: what they say about themselves."""
         for path in archives:
             self._out.archives += 1
+            if not is_regular(path):
+                self._out.problem(path, "unreadable", "it is no regular file")
+                continue
             if not self.day.manifest_path.exists():
-                self._out.problem(path, "orphan", "there is no manifest beside the day file, so nothing says what it should hold")
+                if _looks_classic(path):
+                    hint = "hoga consolidate --adopt writes its manifest"
+                    self._out.finding(path, "classic", f"a day of the classic recorder: only its own CRC says what it should hold; {hint}")
+                else:
+                    self._out.problem(path, "orphan", "there is no manifest beside the day file, so nothing says what it should hold")
             self._check_segment(path, None, minute="")
 
     # the open day
 
     def _check_open(self, manifest: Manifest | None) -> None:
         entries = self._ledger_entries()
-        data = self.day.ledger.read_bytes() if manifest is not None and self.day.ledger.exists() else b""
+        data = read_regular(self.day.ledger) if manifest is not None and self.day.ledger.exists() else b""
         folded = manifest.ledger.fresh_from(data) if manifest is not None else 0
         fresh = [entry for at, entry in entries if at >= folded]
         account = DayAccount()
@@ -268,36 +303,78 @@ class DayCheck:
         self._scan.restart()
         for file in sorted({*told, *present}, key=_file_order):
             self._check_told(file, told.get(file), rows, present=file in present)
-        if account.segments and not self._live:
+        if not self._live:
+            self._check_fresh(account, fresh, rows)
+
+    def _check_fresh(self, account: DayAccount, fresh: list[LedgerEntry], rows: set[tuple[str, int, int]]) -> None:
+        """What the ledger says beyond the manifest: is it in balance, was all of it being recorded."""
+        if account.segments and account.received() is not None:
             records = sum(entry.records for entry in account.segments.values())
             self._check_balance(self.day.ledger, account.received(), records, account.duplicates(), account.gaps())
+        elif account.segments:
+            for flaw in unbalanced(fresh, self.day.day):
+                self._out.problem(self.day.ledger, flaw.kind, f"{flaw.detail} ({iso_of(flaw.from_ns)} to {iso_of(flaw.to_ns)})")
+        named = [entry for entry in account.segments.values() if (entry.minute, entry.bytes, entry.crc32) not in rows]
+        lines = [(entry.minute, entry.span_min, entry.records, entry.first_recv_ns, entry.last_recv_ns) for entry in named]
+        self._check_live(self.day.ledger, lines, self._account.live(), self._account.gaps())
 
     def _check_told(self, file: str, entry: SegmentEntry | None, rows: set[tuple[str, int, int]], *, present: bool) -> None:
         path = self.day.folder / file
         merged = entry is not None and (entry.minute, entry.bytes, entry.crc32) in rows
+        if is_twin(path) and present:
+            self._check_twin(path)
+            return
         if not present:
-            if not merged:
+            if not merged and path.exists():
+                self._out.problem(path, "unreadable", "it is no regular file")
+            elif not merged:
                 self._out.segments += 1
                 self._out.problem(path, "missing", "the ledger names this segment and it is not there")
             return
         if entry is None and self._is_in_rows(path, rows):
             return
         self._out.segments += 1
-        if entry is None and not self._was_told_meanwhile(file):
+        if entry is None and not _looks_classic(path) and not self._was_told_meanwhile(file):
             self._out.problem(path, "unaccounted", "the ledger does not name this segment")
         self._check_segment(path, entry, minute=_minute_of_file(file), merged=merged)
 
+    def _check_twin(self, path: Path) -> None:
+        """A `.jsonl` beside the `.zip` made of it: the same text, or one of the two is wrong."""
+        twin = path.with_suffix(".zip")
+        try:
+            crc = size = 0
+            for block in read_located(locate(path)):
+                crc, size = crc32(block, crc), size + len(block)
+            other = locate(twin)
+        except SegmentCorrupt as fault:
+            self._out.problem(fault.path, "corrupt", fault.why, offset=fault.offset)
+            return
+        if (size, crc) == (other.text_bytes, other.crc32):
+            self._out.finding(path, "twin", f"the same minute is in {twin.name}: its recorder was stopped before it removed this one")
+        else:
+            self._out.problem(path, "mismatch", f"differs from {twin.name}, which holds the same minute")
+
     def _ledger_entries(self) -> list[tuple[int, LedgerEntry]]:
-        """The ledger's entries with their offsets; broken lines are problems."""
-        path, at = self.day.ledger, 0
-        data = path.read_bytes() if path.exists() else b""
+        """The ledger's entries with their offsets; lines that are broken, altered or missing are problems."""
+        path = self.day.ledger
+        try:
+            data = read_regular(path)
+        except FileNotFoundError:
+            return []
+        lines = ledger_lines(data)
         entries: list[tuple[int, LedgerEntry]] = []
-        for line in data.split(b"\n")[:-1]:
-            try:
-                entries.append((at, decode_entry(line)))
-            except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
-                self._out.problem(path, "ledger", f"the line is no ledger entry ({fault})", offset=at)
-            at += len(line) + 1
+        for line in lines:
+            if line.entry is None:
+                self._out.problem(path, "ledger", "the line is no ledger entry", offset=line.at)
+            else:
+                entries.append((line.at, line.entry))
+        for fault in line_faults(lines, self.day.day, growing=self._live):
+            when = f"between {iso_of(fault.span[0])} and {iso_of(fault.span[1])}"
+            self._out.problem(path, "ledger", fault.detail if fault.altered else f"{fault.detail}, {when}", offset=fault.offset)
+        if lines and open_link(lines[0].text) is None:
+            old = sum(open_link(line.text) is None for line in lines)
+            self._out.finding(path, "unlinked", "lines of an older hoga do not hold one another: a missing one would not show", count=old)
+        at = sum(len(line.text) + 1 for line in lines)
         if at < len(data):
             self._out.finding(path, "torn", "the last line was cut short by a crash and does not count", offset=at)
         return entries
@@ -325,8 +402,11 @@ class DayCheck:
         if not path.exists():
             self._out.problem(path, "missing", "the file is not there")
             return
+        if not is_regular(path):
+            self._out.problem(path, "unreadable", "it is no regular file")
+            return
         self._out.segments += 1
-        if entries and path.name not in told:
+        if entries and path.name not in told and not _looks_classic(path):
             self._out.problem(path, "unaccounted", "the ledger does not name this segment")
         self._check_segment(path, told.get(path.name), minute=_minute_of_file(path.name))
 
@@ -353,14 +433,17 @@ class DayCheck:
         if merged and sealed is not None:
             self._read_again(place, located, sealed)
         else:
-            self._read(place, read_located(located), sealed, span_min=entry.span_min if entry else 1, label="the segment")
+            span_min, classic = entry.span_min if entry else 1, entry is None and is_classic(located)
+            self._read(place, read_located(located), sealed, span_min=span_min, label="the segment", classic=classic)
 
     # reading
 
-    def _read(self, place: _Place, blocks: Iterable[bytes], sealed: _Sealed | None, *, span_min: int, label: str) -> ScanFacts:
+    def _read(
+        self, place: _Place, blocks: Iterable[bytes], sealed: _Sealed | None, *, span_min: int, label: str, classic: bool
+    ) -> ScanFacts:
         """Read a segment's text through the scan and compare it with what was sealed."""
         self._places.append(place)
-        self._scan.begin(_window(self.day.day, place.minute, span_min))
+        self._scan.begin(_window(self.day.day, place.minute, span_min), classic=classic)
         crc, whole = 0, True
         try:
             for block in blocks:
@@ -369,7 +452,12 @@ class DayCheck:
         except SegmentCorrupt as fault:
             self._out.problem(place.file, "corrupt", f"{label}: {fault.why}", offset=fault.offset)
             whole = False
+        except LineTooLong as fault:
+            self._out.problem(place.file, "malformed", f"{label}: {fault}; the rest of it was not read")
+            whole = False
         facts = self._scan.end()
+        if classic:
+            self._bare[place.file] = self._bare.get(place.file, 0) + facts.records
         self._out.records += facts.records
         self._out.bytes += facts.bytes
         if whole and sealed is not None:
@@ -408,13 +496,13 @@ class DayCheck:
     def _check_body(self, located: Located, at: int, length: int, expected: int, minute: str) -> None:
         """The compressed bytes themselves: some bits of deflate can change without the text changing."""
         crc = 0
-        with located.path.open("rb", buffering=0) as file:
-            file.seek(at)
-            left = length
-            while left and (piece := file.read(min(left, _PIECE_BYTES))):
+        try:
+            for _, piece in read_pieces(located.path, at, length, _PIECE_BYTES):
                 crc = crc32(piece, crc)
-                left -= len(piece)
-        if left or crc != expected:
+            whole = crc == expected
+        except SegmentCorrupt:
+            whole = False
+        if not whole:
             self._out.problem(
                 located.path, "corrupt", f"the compressed bytes of segment {minute or 'day'} are not what was sealed", offset=at
             )
@@ -434,21 +522,34 @@ class DayCheck:
             self._out.problem(changed.place.file, "changed", detail, offset=offset)
         for remark in self._scan.remarks:
             self._judge_remark(remark, gaps)
-        for chain, hole in holes:
-            if not is_explained(hole, gaps):
-                file, offset = self._in_file(hole.offset)
-                span = f"{iso_of(hole.from_ns)} and {iso_of(hole.to_ns)}"
-                detail = f"{chain} ids {hole.first}..{hole.last} are missing between {span} and no gap says so (offset in the text)"
-                self._out.problem(file, "gap", detail, offset=offset)
+        for file, count in self._bare.items():
+            if count:
+                self._out.finding(file, "no-envelope", "records of the classic recorder, without hoga's envelope", count=count)
+        unexplained = [(chain, hole) for chain, hole in holes if not is_explained(hole, gaps)]
+        for chain, hole in self._beyond_midnight(unexplained, gaps):
+            file, offset = self._in_file(hole.offset)
+            span = f"{iso_of(hole.from_ns)} and {iso_of(hole.to_ns)}"
+            detail = f"{chain} ids {hole.first}..{hole.last} are missing between {span} and no gap says so (offset in the text)"
+            self._out.problem(file, "gap", detail, offset=offset)
         self._judge_missed(gaps)
 
     def _judge_remark(self, remark: Remark, gaps: list[Gap]) -> None:
         file, offset = self._in_file(remark.offset)
-        recorded = self.day.manifest_path.exists() or self.day.ledger.exists()
-        if remark.kind in OUR_FAULTS and not is_stepped(remark, gaps) and (recorded or remark.kind != "no-envelope"):
-            self._out.problem(file, remark.kind, f"{remark.detail} (offset in the text)", offset=offset)
-        else:
-            self._out.finding(file, remark.kind, f"{remark.detail} (offset in the text)", offset=offset)
+        say = self._out.problem if remark.kind in OUR_FAULTS and not is_stepped(remark, gaps) else self._out.finding
+        say(file, remark.kind, f"{remark.detail} (offset in the text)", offset=offset, count=remark.count)
+
+    def _beyond_midnight(self, holes: list[tuple[str, Hole]], gaps: list[Gap]) -> list[tuple[str, Hole]]:
+        """The holes that stay when the days before and after are looked at, as a step of the clock makes it necessary: frames
+        received around midnight are then in the other day's file."""
+        if not holes:
+            return []
+        for day in (day_of(day_start_ns(self.day.day) - 1), next_day(self.day.day)):
+            other = msgspec.structs.replace(self.day, day=day)
+            steps = [gap for gap in [*gaps, *_gaps_of(other)] if gap.reason is Reason.CLOCK_STEP]
+            if holes and steps and not self.day.only:
+                runs = _runs_of(other)
+                holes = [(chain, hole) for chain, hole in holes if chain not in runs or runs[chain].missing_within(hole.first, hole.last)]
+        return holes
 
     def _judge_missed(self, gaps: list[Gap]) -> None:
         if self.day.kind != "execution":
@@ -477,6 +578,38 @@ class DayCheck:
                 break
             found = place
         return found.file, offset - found.start + found.base
+
+
+def _is_classic_row(row: SegmentRow) -> bool:
+    """Made by the classic recorder; an older merge called such segments sealed."""
+    return row.state == CLASSIC or (row.first_recv_ns is None and row.records > 0)
+
+
+def _looks_classic(path: Path) -> bool:
+    try:
+        return is_classic(locate(path))
+    except (ArchiveError, FileNotFoundError):
+        return False
+
+
+def _gaps_of(day: SeriesDay) -> list[Gap]:
+    try:
+        manifest = read_manifest(day.manifest_path)
+        told = [entry.gap for entry in read_ledger(day.ledger) if isinstance(entry, GapEntry)]
+    except ArchiveError:
+        return []
+    return [*(manifest.gaps if manifest is not None else ()), *told]
+
+
+def _runs_of(day: SeriesDay) -> dict[str, IdRuns]:
+    """The ids of a whole day; what of it cannot be read proves nothing."""
+    scan = SeriesScan(day.kind, check_books=False)
+    try:
+        for line in read_stretches(find_stretches(day).sealed, start_ns=0, end_ns=2**63):
+            scan.feed(line)
+    except (ArchiveError, FileNotFoundError, LineTooLong):
+        pass
+    return scan.runs
 
 
 def _tee(blocks: Iterable[bytes], sha256: hashlib._Hash) -> Iterator[bytes]:

@@ -283,6 +283,9 @@ class Sealing:
     def _merged(self, merged: MergeResult, symbol: str, kind: str, day: str) -> None:
         if merged.state == "merged":
             self.stats.days += 1
+            for flaw in merged.flaws[:3]:
+                what, more = f"{symbol} {kind} {day}", max(0, len(merged.flaws) - 3)
+                _log.error("the day's account is not whole", what=what, why=flaw, more=more, note="hoga verify names it")
             _log.info("day merged", symbol=symbol, kind=kind, day=day, segments=merged.segments, records=merged.records, bytes=merged.bytes)
 
 
