@@ -109,6 +109,8 @@ def test_the_catalog_tells_each_state(trades: Workshop) -> None:
         "records": 120,
         "bytes": text,
         "coverage": coverage,
+        "coverage_since": 1.0,
+        "why": None,
         "gaps": 0,
         "incidents": 0,
     }

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -536,3 +539,119 @@ def test_gaps_of_one_cause_are_one_incident_before_and_after_the_merge(workshop:
         assert [(row.gaps, row.incidents) for row in rows] == [(2, 1)] * 3
         for shop in shops:
             merged(shop)
+
+
+# what is no file, no line, no envelope of ours
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "device", "loop"])
+@pytest.mark.parametrize("place", ["day", "minute", "manifest", "ledger"])
+def test_what_is_no_file_is_named_at_once_and_hides_nothing_else(
+    workshop: Callable[..., Workshop], tmp_path: Path, place: str, what: str
+) -> None:
+    shop = fill_trades(workshop("execution"))
+    fill_books(workshop("orderbook"))
+    if place in ("day", "manifest"):
+        archive = merged(shop)
+        path = archive if place == "day" else archive.with_name(f"{SYMBOL}_execution_{DAY}.manifest.json")
+    else:
+        path = segment_of(shop, "13-16") if place == "minute" else shop.ledger
+    path.unlink()
+    if what == "folder":
+        path.mkdir()
+    elif what == "pipe":
+        os.mkfifo(path)
+    elif what == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.symlink_to(path)
+    report = check(tmp_path)
+    assert any(str(path.parent) in problem.file for problem in report.problems)
+    assert report.records >= 120, "the order book is read"
+
+
+def test_a_line_that_has_no_end_is_refused(workshop: Callable[..., Workshop], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small zip of one endless line: what it would take is neither held nor read."""
+    import hoga.archive.semantics as module
+    from hoga.archive.text import LineCutter
+
+    monkeypatch.setattr(module, "LineCutter", lambda: LineCutter(longest=1_000_000))
+    shop = workshop("execution")
+    shop.folder.mkdir(parents=True)
+    path = segment_of(shop, "13-15")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(path.stem + ".jsonl", b'{"a":"' + bytes(50_000_000))
+    report = check(shop.directory)
+    assert ("malformed", str(path)) in {(problem.kind, problem.file) for problem in report.problems}
+    assert report.bytes < 2_000_000
+
+
+def test_a_line_that_comes_in_many_blocks_costs_its_length_once() -> None:
+    from hoga.archive.text import LineCutter
+
+    cutter = LineCutter()
+    assert all(cutter.cut(b"x" * 1000) == b"" for _ in range(20_000))
+    assert len(cutter.cut(b"\ny")) == 20_000_001
+    assert cutter.rest() == b"y"
+
+
+@pytest.mark.parametrize("key", [b'"recvNs"', b'"recvNs" ', b'"recv\\u004es"'])
+def test_a_payload_with_the_envelopes_key_does_not_speak_for_it(workshop: Callable[..., Workshop], key: bytes) -> None:
+    shop = workshop("execution")
+    start = shop.minute_ns("13-15")
+    lines = [envelope(start + at, b'{%b:1,"e":"aggTrade","a":%d,"p":"1"}' % (key, at)) for at in range(5)]
+    shop.seal("13-15", lines, ids=range(5))
+    assert check(shop.directory).problems == []
+    merged(shop)
+    assert check(shop.directory).problems == []
+
+
+@pytest.mark.parametrize("stepped", [True, False])
+@pytest.mark.parametrize("stage", ["open", "merged"])
+def test_ids_beyond_midnight_count_where_the_clock_went_back(
+    workshop: Callable[..., Workshop], tmp_path: Path, stage: str, stepped: bool
+) -> None:
+    """An hour back at midnight, and forward again: the frames between lie in the day before."""
+    before, after = workshop("execution"), workshop("execution", day="2026-11-21")
+    low, high = before.minute_ns("23-10"), after.minute_ns("00-00")
+    before.seal("23-10", [agg_trade(low + at * SECOND_NS, 10 + at) for at in range(3)], ids=[10, 11, 12])
+    ids = [8, 9, 13, 14]
+    after.seal("00-00", [agg_trade(high + at * SECOND_NS, value) for at, value in enumerate(ids)], ids=ids)
+    if stepped:
+        after.tell_gap(Gap(low, high + 2 * SECOND_NS, Reason.CLOCK_STEP, None))
+    else:
+        assert {problem.kind for problem in check(tmp_path).problems} == {"gap"}
+    if stage == "merged":
+        merged(before)
+        merged(after)
+    assert check(tmp_path).ok is stepped
+
+
+def test_workers_end_with_the_one_that_started_them(workshop: Callable[..., Workshop], tmp_path: Path) -> None:
+    """Killed outright, it cannot tell them."""
+    fill_trades(workshop("execution"))
+    fill_books(workshop("orderbook"))
+    program = """
+import os, sys, time
+import hoga.archive.verify as module
+from pathlib import Path
+
+def hang(group):
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+
+if __name__ == "__main__":
+    module._check = hang
+    module.verify([Path(sys.argv[1])], jobs=2)
+"""
+    script = tmp_path / "program.py"
+    script.write_text(program)
+    parent = subprocess.Popen([sys.executable, str(script), str(tmp_path / "data")], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    workers = [int(parent.stdout.readline()) for _ in range(2)]
+    parent.kill()
+    parent.wait(20)
+    rest = parent.stdout.read()  # ends when the last that holds the pipe is gone
+    parent.stdout.close()
+    assert rest == ""
+    assert len(set(workers)) == 2

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hoga.archive.lock import FolderLock
 from hoga.cli.main import main
-from tests.archive.workshop import DAY, SYMBOL, Workshop, fill_trades
+from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, fill_books, fill_trades
+from tests.archive_journal.desk import Desk
 
 
 @pytest.fixture
@@ -77,7 +80,72 @@ def test_ls_lists_days(trades: Workshop, told: Callable[..., Any], capsys: pytes
     assert set(rows[0]) >= {"venue", "symbol", "kind", "day", "records", "bytes", "coverage", "gaps", "incidents", "state"}
     assert (rows[0]["venue"], rows[0]["records"], rows[0]["state"]) == ("binance", 120, "open")
     assert main(["ls", "data"]) == 0
-    assert capsys.readouterr().out.splitlines()[1].split() == ["binance", SYMBOL, "execution", DAY, "120", "0.0", "0.21%", "0", "0", "open"]
+    figures = ["120", "0.0", "0.21%", "100.00%", "0", "0"]
+    assert capsys.readouterr().out.splitlines()[1].split() == ["binance", SYMBOL, "execution", DAY, *figures, "open"]
+
+
+def test_ls_says_since_when_something_is_recorded_of_which_nothing_is_sealed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    desk = Desk(tmp_path / "data" / "binance")
+    desk.journal(range(10, 20), ended=False)
+    assert main(["ls", "data"]) == 0
+    assert capsys.readouterr().err == "", "nobody is at work"
+    lock = FolderLock(desk.folder)
+    assert lock.acquire()
+    try:
+        assert main(["ls", "data"]) == 0
+    finally:
+        lock.release()
+    assert capsys.readouterr().err == "binance: recording since 12:00; the first minute seals at 12:01 (UTC)\n"
+
+
+def test_ls_lists_the_other_series_when_one_is_damaged(trades: Workshop, told: Callable[..., Any], tmp_path: Path) -> None:
+    other = fill_books(Workshop(tmp_path / "data/binance/orderbook", "orderbook"))
+    other.ledger.write_bytes(b"x" + other.ledger.read_bytes()[1:])
+    status, rows = told("ls", "data")
+    assert (status, {row["kind"]: row["state"] for row in rows}) == (1, {"execution": "open", "orderbook": "damaged"})
+    assert other.ledger.name in next(row["why"] for row in rows if row["kind"] == "orderbook")
+
+
+def test_verify_of_nothing_is_not_good(told: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, report = told("verify", str(tmp_path))
+    assert (status, report["ok"], [problem["kind"] for problem in report["problems"]]) == (1, False, ["empty"])
+    assert main(["verify", str(tmp_path)]) == 1
+    assert "nothing to verify" in capsys.readouterr().out
+
+
+def test_verify_has_one_line_for_each_kind_and_file(trades: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [agg_trade(trades.minute_ns("13-18") + at, 1120 + at)[:-20] + b"\n" for at in range(50)]
+    trades.seal("13-18", lines, ids=[])
+    assert main(["verify", "data", "-j", "1"]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert sum(": malformed at 0: " in line and line.endswith("and 49 more") for line in out) == 1
+    assert len([line for line in out if ": malformed" in line]) == 1
+
+
+def test_consolidate_adopts_days_of_the_classic_recorder(
+    told: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "data" / "binance" / "orderbook" / f"{SYMBOL}_orderbook_{DAY}.zip"
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(path.stem + ".jsonl", '{"recv_ms":1,"bids":[],"asks":[]}\n' * 3)
+    assert main(["consolidate", str(tmp_path)]) == 0
+    assert "--adopt" in capsys.readouterr().err
+    status, result = told("consolidate", str(tmp_path), "--adopt")
+    assert (status, result["ok"]) == (0, True)
+    assert result["done"] == [{"what": path.stem, "state": "adopted", "segments": 1, "records": 3}]
+    assert told("verify", str(tmp_path))[0] == 0
+
+
+def test_consolidate_says_that_a_ledger_was_lost(trades: Workshop, told: Callable[..., Any]) -> None:
+    trades.ledger.unlink()
+    status, result = told("consolidate", "data", "--day", DAY)
+    assert (status, result["ok"], result["done"][0]["state"]) == (1, False, "merged")
+    assert "ledger" in result["failed"][0]["why"]
+    assert told("verify", "data")[0] == 1
 
 
 def test_cat_prints_the_very_lines(trades: Workshop, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

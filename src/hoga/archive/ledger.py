@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hoga.archive.durable import fsync, fsync_folder, truncate, unlink, write_all
+from hoga.archive.durable import fsync, fsync_folder, make_folder, truncate, unlink, write_all
 from hoga.archive.layout import day_stem, temporary_dir
 from hoga.archive.links import linked, open_link
 from hoga.archive.regular import read_regular
@@ -234,7 +234,7 @@ def _opened(path: Path) -> Iterator[int]:
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         except FileNotFoundError:  # a merge removed the folder with the last that was in it
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             continue
         try:
             if fcntl is not None:

@@ -36,6 +36,7 @@ __all__ = [
     "build_manifest",
     "counted_missed",
     "coverage_of",
+    "coverage_since",
     "decode_manifest",
     "encode_manifest",
     "gaps_per_million",
@@ -242,6 +243,16 @@ def coverage_of(live: Iterable[Span], gaps: Iterable[Gap], day: str) -> float:
     start = day_start_ns(day)
     spans = clipped(without(live, [(gap.from_ns, gap.to_ns) for gap in gaps]), (start, start + DAY_NS))
     return round(covered_ns(spans) / DAY_NS, 6)
+
+
+def coverage_since(live: Iterable[Span], gaps: Iterable[Gap], day: str) -> float | None:
+    """How much was recorded of the time from the first to the last live moment of the UTC day; None when there is none."""
+    start = day_start_ns(day)
+    spans = clipped(live, (start, start + DAY_NS))
+    if not spans or spans[-1][1] == spans[0][0]:
+        return None
+    kept = without(spans, [(gap.from_ns, gap.to_ns) for gap in gaps])
+    return round(covered_ns(kept) / (spans[-1][1] - spans[0][0]), 6)
 
 
 def gaps_per_million(gaps: int, records: int) -> float:

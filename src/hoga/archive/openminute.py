@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from hoga.archive.chunks import has_chunks
 from hoga.archive.deflate import Inflater
 from hoga.archive.discover import Found, SeriesDay
 from hoga.archive.journal import JournalHeader, JournalName, parse_journal_name, read_header
 from hoga.archive.life import LOCK_FILE
+from hoga.archive.lock import FolderLock
 from hoga.archive.minute import ASIDE_KIND, ASIDE_SYMBOL, Minute, SeriesMinute
 from hoga.archive.text import split_lines
 from hoga.core.errors import ArchiveError, SegmentCorrupt
-from hoga.core.times import minute_of
+from hoga.core.times import MINUTE_NS, minute_of
 
 __all__ = ["OpenMinute", "OpenMinutes", "days_with_open", "lines_of", "recorder_at_work"]
 
@@ -55,6 +55,14 @@ class OpenMinutes:
             if header is not None:
                 days.add(SeriesDay(str((path.parent / header.aside_directory).resolve()), ASIDE_SYMBOL, ASIDE_KIND, name.day))
         return days
+
+    def began(self) -> dict[Path, tuple[int, int]]:
+        """Journal folder → when its first open minute began to be recorded, and when that minute ends."""
+        first: dict[Path, tuple[int, int]] = {}
+        for path, header in self._headers.items():
+            begin = (header.from_ns, header.minute_ns + MINUTE_NS)
+            first[path.parent] = min(first.get(path.parent, begin), begin)
+        return first
 
     def of(self, day: SeriesDay) -> list[list[Path]]:
         """The journals that hold the day's open minutes, each minute's together, in order."""
@@ -129,16 +137,16 @@ def days_with_open(found: Found, wanted: Callable[[SeriesDay], bool]) -> list[Se
 
 def recorder_at_work(folder: Path) -> bool:
     """Whether someone records or recovers in this journal folder."""
-    lock = folder / LOCK_FILE
-    if not lock.exists():
+    if not (folder / LOCK_FILE).exists():
         return False
+    lock = FolderLock(folder)
     try:
-        with FileLock(lock, timeout=0):
-            return False
-    except Timeout:
-        return True
+        taken = lock.acquire()
     except OSError:
         return False
+    if taken:
+        lock.release()
+    return not taken
 
 
 def lines_of(minute: OpenMinute) -> Iterator[bytes]:

@@ -47,6 +47,9 @@ def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None
     """
     found = discover(paths)
     total = Outcome()
+    if not found.days and not found.journals:
+        for path in paths:
+            total.problem(path, "empty", "there is no archive here: nothing to verify")
     running = _journals(found.journals, total)
     groups = _groups(found.days, live=running)
     whole = sum(group.size for group in groups)

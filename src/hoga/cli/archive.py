@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hoga.cli._complete import kinds, series
-from hoga.cli._output import Progress, note, print_json, print_table, print_text
+from hoga.cli._output import Progress, error_line, note, print_json, print_table, print_text
 from hoga.cli._recorded import mistake, pick, recorded_span, require_kind, require_present, time_of
 from hoga.core.errors import ArchiveError, HogaError
 from hoga.core.times import iso_of
@@ -72,37 +73,33 @@ def consolidate(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A data folder, a LOB_DIR or a temporary folder.")],
     day: Annotated[str | None, typer.Option(metavar="D", help="Only this day, YYYY-MM-DD; today is left alone unless named here.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the minutes after the day was read back.")] = False,
+    adopt: Annotated[bool, typer.Option("--adopt", help="Write manifests for day files of the classic recorder, too.")] = False,
     as_json: _JSON = False,
 ) -> int:
     """Merge the minutes of finished days into their day files.
 
     Each day is written beside its place, read back, compared, and only then are its minutes removed. Exit status 1
-    when a day could not be merged; its minutes are untouched then.
+    when a day could not be merged; its minutes are untouched then. A day that was merged although lines of its ledger
+    were lost is told as failed, too.
 
     Example: hoga consolidate data --day 2026-11-20
     """
-    from hoga.archive.discover import discover, venue_of
-    from hoga.archive.merge import merge_day
+    from hoga.archive.classic import classic_day
+    from hoga.archive.discover import discover
 
     require_present([path])
     _require_day(day)
     today = datetime.now(UTC).date().isoformat()
-    days = [each for each in discover([path]).days if each.folder.is_dir() and (each.day == day if day else each.day < today)]
+    days = [each for each in discover([path]).days if not each.only]
+    bare = [each for each in days if day in (None, each.day) and classic_day(each) is not None]
+    due = [each for each in days if each.folder.is_dir() and (each.day == day if day else each.day < today)]
     done: list[dict[str, object]] = []
     failed: list[dict[str, str]] = []
-    with Progress("consolidate", total=len(days)) as progress:
-        for each in days:
+    jobs = [(_adopt_day, each) for each in bare if adopt and each not in due] + [(partial(_merge_day, keep=keep), each) for each in due]
+    with Progress("consolidate", total=len(jobs)) as progress:
+        for job, each in jobs:
             try:
-                result = merge_day(
-                    Path(each.directory),
-                    each.symbol,
-                    each.kind,
-                    each.day,
-                    venue=venue_of(each.directory),
-                    archive_format=_format_of(each),
-                    purge=not keep,
-                )
-                done.append({"what": each.stem, "state": result.state, "segments": result.segments, "records": result.records})
+                job(each, done, failed)
             except HogaError as error:
                 failed.append({"what": each.stem, "why": str(error)})
             progress.advance()
@@ -114,14 +111,43 @@ def consolidate(
         for trouble in failed:
             print_text(f"{trouble['what']}: failed: {trouble['why']}")
         print_text(f"{len(done)} days done, {len(failed)} failed")
+    if bare and not adopt:
+        note(f"{len(bare)} days of the classic recorder have no manifest: --adopt writes it")
     return 1 if failed else 0
+
+
+def _merge_day(day: SeriesDay, done: list[dict[str, object]], failed: list[dict[str, str]], *, keep: bool) -> None:
+    from hoga.archive.discover import venue_of
+    from hoga.archive.merge import merge_day
+
+    result = merge_day(
+        Path(day.directory),
+        day.symbol,
+        day.kind,
+        day.day,
+        venue=venue_of(day.directory),
+        archive_format=_format_of(day),
+        purge=not keep,
+    )
+    done.append({"what": day.stem, "state": result.state, "segments": result.segments, "records": result.records})
+    failed += [{"what": day.stem, "why": f"merged, but its account is not whole: {flaw}"} for flaw in result.flaws]
+
+
+def _adopt_day(day: SeriesDay, done: list[dict[str, object]], _failed: list[dict[str, str]]) -> None:
+    from hoga.archive.classic import adopt
+    from hoga.archive.discover import venue_of
+
+    manifest = adopt(day, venue=venue_of(day.directory))
+    done.append({"what": day.stem, "state": "adopted", "segments": len(manifest.segments), "records": manifest.records})
 
 
 def ls(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A data folder, a LOB_DIR or a file.")] = Path("data"),
     as_json: _JSON = False,
 ) -> int:
-    """List what is recorded: one line per series and day.
+    """List what is recorded: one line per series and day, with its coverage of the day and since recording began in it.
+
+    Exit status 1 when a manifest or a ledger is damaged; the other series are listed all the same.
 
     Example: hoga ls data
     """
@@ -129,10 +155,14 @@ def ls(
 
     require_present([path])
     rows, incidents = listing([path])
+    for row in rows:
+        if row.why is not None:
+            error_line(row.why)
+    status = 1 if any(row.state == "damaged" for row in rows) else 0
     if as_json:
         print_json(rows)
-        return 0
-    headings = ["venue", "symbol", "kind", "day", "records", "MB", "coverage", "incidents", "gaps", "state"]
+        return status
+    headings = ["venue", "symbol", "kind", "day", "records", "MB", "of the day", "since start", "incidents", "gaps", "state"]
     print_table(
         headings,
         [
@@ -144,16 +174,30 @@ def ls(
                 "?" if row.records is None else str(row.records),
                 "?" if row.bytes is None else f"{row.bytes / 1e6:.1f}",
                 "?" if row.coverage is None else f"{row.coverage:.2%}",
+                "?" if row.coverage_since is None else f"{row.coverage_since:.2%}",
                 "?" if row.incidents is None else str(row.incidents),
                 "?" if row.gaps is None else str(row.gaps),
                 row.state,
             ]
             for row in rows
         ],
-        right=frozenset({4, 5, 6, 7, 8}),
+        right=frozenset({4, 5, 6, 7, 8, 9}),
     )
     _tell_incidents(incidents)
-    return 0
+    _tell_beginnings(path)
+    return status
+
+
+def _tell_beginnings(path: Path) -> None:
+    """Recorders at work of which nothing is sealed yet: since when, and when there will be something."""
+    from hoga.archive.discover import discover
+    from hoga.archive.openminute import OpenMinutes, recorder_at_work
+
+    found = discover([path])
+    for folder, (began_ns, seals_ns) in sorted(OpenMinutes(found.journals).began().items()):
+        home = folder.parent.parent.parent
+        if recorder_at_work(folder) and not any(Path(day.directory).is_relative_to(home) for day in found.days):
+            note(f"{home.name}: recording since {iso_of(began_ns)[11:16]}; the first minute seals at {iso_of(seals_ns)[11:16]} (UTC)")
 
 
 def cat(
@@ -228,20 +272,20 @@ def _format_of(day: SeriesDay) -> str:
 
 
 def _print_report(report: VerifyReport) -> None:
+    from hoga.archive.report import grouped
     from hoga.quality.incidents import count_text
 
-    for kind, items in (("problem", report.problems), ("finding", report.findings)):
+    for kind, items in (("problem", grouped(report.problems)), ("finding", grouped(report.findings))):
         for item in items[:_SHOWN]:
             print_text(f"{kind}: {_line_of(item)}")
         if len(items) > _SHOWN:
-            print_text(f"… and {len(items) - _SHOWN} more {kind}s; --json lists all")
+            print_text(f"… and {len(items) - _SHOWN} more lines of {kind}s; --json lists all")
     _tell_incidents(report.incidents)
-    verdict = "good" if report.ok else f"{len(report.problems)} problems"
+    problems = sum(item.count for item in report.problems)
+    verdict = "good" if report.ok else f"{problems} problem{'s' if problems > 1 else ''}"
     counts = f"{report.archives} archives, {report.segments} segments, {report.records} records"
     happened = count_text(len(report.incidents), report.gaps)
     print_text(f"{verdict}: {counts}, {happened} in the ledger, {report.missed} records known to be missed")
-    if not report.archives and not report.segments:
-        note("there is nothing to verify here")
 
 
 def _tell_incidents(incidents: list[Incident]) -> None:
@@ -256,7 +300,8 @@ def _tell_incidents(incidents: list[Incident]) -> None:
 
 def _line_of(item: Problem) -> str:
     at = "" if item.offset is None else f" at {item.offset}"
-    return f"{item.file}: {item.kind}{at}: {item.detail}"
+    more = f"; and {item.count - 1:,} more" if item.count > 1 else ""
+    return f"{item.file}: {item.kind}{at}: {item.detail}{more}"
 
 
 def _require_day(day: str | None) -> None:
