@@ -93,35 +93,47 @@ class IncidentLog:
         self.begun_at: Counter[str] = Counter()
         self.turn = 0
         self._kept = kept
-        self._open: list[_Growing] = []
+        self._open: dict[_Key, list[_Growing]] = {}
+        self._count = 0
         self._numbers = count(1)
 
     def add(self, series: Series, gap: Gap) -> None:
         """A gap was written down."""
         self.turn += 1
         key, (start, end), near = _key(series, gap), _reach(gap), _near(gap.reason)
-        touched = [each for each in self._open if each.key == key and start <= each.to_ns + near and each.from_ns <= end + near]
+        same = self._open.setdefault(key, [])
+        touched = [each for each in same if start <= each.to_ns + near and each.from_ns <= end + near]
         if touched:
             grown = touched[0]
             for other in touched[1:]:
                 grown.absorb(other)
-                self._open.remove(other)
+                same.remove(other)
+                self._count -= 1
         else:
             grown = _Growing(next(self._numbers), key, start, end)
-            self._open.append(grown)
+            same.append(grown)
+            self._count += 1
             self.begun[gap.reason] += 1
             self.begun_at[key[1]] += 1
         grown.take(series, gap)
-        if len(self._open) > self._kept:
-            self._open.remove(min(self._open, key=lambda each: (each.to_ns, each.number)))
+        if self._count > self._kept:
+            self._forget_oldest()
 
     def newest(self) -> list[Incident]:
         """What is remembered, by time."""
-        return sorted((each.told() for each in self._open), key=_by_time)
+        return sorted((each.told() for same in self._open.values() for each in same), key=_by_time)
 
     def numbered(self) -> dict[int, Incident]:
         """What is remembered, each by a number that stays while it grows; of two that turn out to be one, the older's."""
-        return {each.number: each.told() for each in self._open}
+        return {each.number: each.told() for same in self._open.values() for each in same}
+
+    def _forget_oldest(self) -> None:
+        oldest = min((each for same in self._open.values() for each in same), key=lambda each: (each.to_ns, each.number))
+        same = self._open[oldest.key]
+        same.remove(oldest)
+        if not same:
+            del self._open[oldest.key]
+        self._count -= 1
 
 
 class _Growing:
