@@ -195,3 +195,13 @@ def hardware(**changes: Any) -> Hardware:
 ])  # fmt: skip
 def test_the_disk_alarms_when_it_is_known_to_fill(changes: dict[str, Any], expected: list[str]) -> None:
     assert codes(verdict(make_snapshot(META), hardware=hardware(**changes))) == expected
+
+
+def test_with_several_venues_a_name_says_whose_it_is() -> None:
+    snapshot = one_silent(gate_closed(make_snapshot(META)))
+    alone = [sentence(each) for each in verdict(snapshot).reasons]
+    both = msgspec.structs.replace(snapshot, venues=[make_venue(), make_venue(venue="upbit")])
+    shared = [sentence(each) for each in verdict(both).reasons]
+    assert any(": SYM001USDT too late" in text for text in alone)
+    assert any(": binance:SYM001USDT too late (median 2345 ms" in text for text in shared)
+    assert any("binance:sym001usdt@depth20@100ms" in text for text in shared)

@@ -235,19 +235,20 @@ def _streams(snapshot: Snapshot, quiet_s: list[float], quiet: dict[str, float]) 
     if not silent:
         return []
     since_ns = min(snapshot.rows.newest_ns[at] or snapshot.meta.started_ns for at in silent)
-    names = _listed([snapshot.meta.streams[at].name for at in silent])
+    names = _listed([_named(snapshot, snapshot.meta.streams[at].venue, snapshot.meta.streams[at].name) for at in silent])
     return [Reason("silent", "bad", {"count": len(silent), "seconds": _age_s(snapshot, since_ns), "names": names})]
 
 
 def _latency(snapshot: Snapshot) -> list[Reason]:
     rows, meta = snapshot.rows, snapshot.meta
-    gated = sorted({row.symbol for row, flags in zip(meta.streams, rows.flags, strict=True) if flags & _GATED})
+    gated = {row.symbol_at: row for row, flags in zip(meta.streams, rows.flags, strict=True) if flags & _GATED}
     reasons = []
     known = {symbol: median for symbol, median in zip(meta.symbols, rows.median_ms, strict=True) if median is not None}
     threshold = round(meta.latency_threshold_ms)
     if gated:
-        worst = max((known[symbol] for symbol in gated if symbol in known), default=0.0)
-        reasons.append(Reason("gate", "bad", {"names": _listed(gated), "median": round(worst), "threshold": threshold}))
+        worst = max((median for at, median in enumerate(rows.median_ms) if at in gated and median is not None), default=0.0)
+        names = sorted(_named(snapshot, row.venue, row.symbol) for row in gated.values())
+        reasons.append(Reason("gate", "bad", {"names": _listed(names), "median": round(worst), "threshold": threshold}))
     reasons += _clocks(snapshot)
     if not gated and meta.latency_gate == "mark" and not any(venue.skewed for venue in snapshot.venues):
         late = sorted(symbol for symbol, median in known.items() if median > meta.latency_threshold_ms)
@@ -284,6 +285,11 @@ def _machine(snapshot: Snapshot, hardware: Hardware | None) -> list[Reason]:
     if snapshot.process.memory_short:
         reasons.append(Reason("memory", "warn", {"percent": round(percent), "limit": round(snapshot.meta.memory_limit_percent)}))
     return reasons
+
+
+def _named(snapshot: Snapshot, venue: str, name: str) -> str:
+    """The name, and of which venue where there are several."""
+    return name if len(snapshot.venues) < 2 else f"{venue}:{name}"
 
 
 def _age_s(snapshot: Snapshot, since_ns: int) -> int:
