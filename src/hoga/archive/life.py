@@ -80,7 +80,8 @@ def newer(known: StreamEnd | None, told: StreamEnd) -> StreamEnd:
     if (told.session, told.number) < (known.session, known.number):
         return known
     earlier = [run for run in known.runs if not any(first <= run[0] and run[1] <= last for first, last in told.runs)]
-    marks = [*(mark for mark in known.marks if mark not in told.marks), *told.marks]
+    fresh = set(told.marks)
+    marks = [*(mark for mark in known.marks if mark not in fresh), *told.marks]
     return msgspec.structs.replace(told, runs=[*earlier, *told.runs][-RUNS_KEPT:], marks=marks[-MARKS_KEPT:])
 
 

@@ -13,8 +13,8 @@ KEPT_NS = 5 * SECOND_NS
 HOT_FRAMES = 2048
 """…but no more than twice so many of them (or twice `size`)."""
 
-MARKS_KEPT = 64
-"""So many frames of a stream are known to the next life by their bytes."""
+MARKS_KEPT = 16
+"""So many frames of a stream are known to the next life by their bytes: a venue sends its latest again, no more."""
 
 _LEG = 0xFFFF
 
