@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ class _Alive:
     """A dashboard's process, as far as `Showing` looks at it."""
 
     pid = os.getpid()
+    returncode = None
 
     def poll(self) -> None:
         return None
@@ -59,3 +61,17 @@ async def test_a_dashboard_that_is_still_starting_is_waited_for(child: Child) ->
 async def test_one_whose_port_is_taken_has_no_address(child: Child) -> None:
     child.says("http://127.0.0.1:1", "port 1 on 127.0.0.1: Address already in use")
     assert await child.showing.url() is None
+
+
+async def test_one_that_is_slow_to_start_is_not_killed_for_it(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ended and begun again every few seconds, it would never come up on a busy machine."""
+    ended: list[object] = []
+    monkeypatch.setattr("hoga.app.showing._end", ended.append)
+    monkeypatch.setattr("hoga.app.showing._spawn", lambda told: _Alive())
+    timeout = child.showing._program.dashboard_restart_timeout
+    child.showing._spawned_at = monotonic() - timeout - 1.0
+    await child.showing._check()
+    assert ended == []
+    child.showing._spawned_at = monotonic() - 60.0
+    await child.showing._check()
+    assert len(ended) == 1

@@ -179,7 +179,10 @@ class Showing:
         if process is not None and process.poll() is None:
             self._tell_trouble()
             quiet_s = self._quiet_s()
-            if quiet_s <= self._program.dashboard_restart_timeout:
+            patience = self._program.dashboard_restart_timeout
+            if self.status() is None:  # it is starting: on a busy machine that may take a while, and killing it makes it no faster
+                patience = max(patience, _READY_S)
+            if quiet_s <= patience:
                 if monotonic() - self._spawned_at > _STEADY_S:
                     self._failures = 0
                 return
