@@ -147,7 +147,7 @@ async def soak(wanted: argparse.Namespace, folder: Path) -> dict[str, object]:
             shutdown.own_task(asyncio.create_task(work))
         seen["run"] = run
 
-    status = await run_until_stopped(config, None, seconds=wanted.minutes * 60, on_ready=ready)
+    status = (await run_until_stopped(config, None, seconds=wanted.minutes * 60, on_ready=ready)).status
     run = seen["run"]
     assert isinstance(run, Run)
     final = run.status()[0]

@@ -31,7 +31,7 @@ def _timed(kind: str, data_type: DataType | None = None, decode: Callable[[bytes
 
 
 def _trades(key: str, decode: Callable[[bytes], Body]) -> ChannelSpec:
-    return ChannelSpec("execution", key, key, True, "E", None, 60.0, data_type=DataType.TRADE, decode=decode)
+    return ChannelSpec("execution", key, key, True, "E", None, 60.0, data_type=DataType.TRADE, decode=decode, never_s=600.0)
 
 
 _CHANNELS = wire.Table(

@@ -67,7 +67,10 @@ _CHANNELS = wire.Table(
         *_books("10", "orderbook10"),
         *_books("5", "orderbook5"),
         *_deltas(),
-        (r"aggTrade", ChannelSpec("execution", "a", "a", True, "E", None, 60.0, data_type=DataType.TRADE, decode=payloads.agg_trade)),
+        (
+            r"aggTrade",
+            ChannelSpec("execution", "a", "a", True, "E", None, 60.0, data_type=DataType.TRADE, decode=payloads.agg_trade, never_s=600.0),
+        ),
         (r"bookTicker", ChannelSpec("quote", "u", "u", False, "E", 30.0, 30.0, data_type=DataType.QUOTE, decode=payloads.quote)),
         (rf"kline_({'|'.join(wire.INTERVALS)})", _timed("candle", DataType.CANDLE, payloads.candle)),
         (r"miniTicker|ticker", _timed("ticker", DataType.TICKER, payloads.ticker)),
