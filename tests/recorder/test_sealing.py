@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from hoga.archive.manifest import read_manifest
 from hoga.archive.seal import SealResult
+from hoga.archive.verify import verify
 from hoga.core.times import MINUTE_NS, day_start_ns
 from hoga.recorder import sealing as module
 from hoga.recorder.sealing import Sealing, SealingConfig, level_for
@@ -141,7 +143,7 @@ async def test_a_journal_goes_only_after_what_it_tells_is_kept(desk: Desk, pool:
 async def test_parts_of_a_longer_interval_are_joined_though_the_interval_is_a_minute_now(desk: Desk, pool: InlinePool) -> None:
     earlier = sealing(desk, pool, interval_min=60)
     earlier.journal_closed(desk.journal(range(5), start_ns=MIDNIGHT_NS - MINUTE_NS, interval_min=60))
-    earlier._failing.append(Path())  # killed before it could join
+    earlier._left[Path()] = None  # killed before it could join
     await earlier.finish(timeout_s=5)
     assert list(desk.root.rglob("parts/*.zip"))
     work = sealing(desk, pool)
@@ -210,6 +212,31 @@ async def test_nothing_is_joined_while_a_journal_may_be_sealed_again(desk: Desk,
         assert [path.stem[-5:] for path in desk.archive.files(symbol, kind)] == ["12-00"]
 
 
+async def test_one_series_that_fails_holds_up_neither_joins_nor_merges_of_others_and_doubles_nothing(desk: Desk, pool: InlinePool) -> None:
+    blocked = desk.root / "orderbook" / "temporary" / "ETHUSDT_orderbook_2026-11-20"
+    blocked.write_text("a file in the place of the folder")
+    work = sealing(desk, pool, interval_min=5)
+    for minute in (-2, -1, 0):
+        work.journal_closed(
+            desk.journal(range(minute * 5 + 50, minute * 5 + 55), start_ns=MIDNIGHT_NS + minute * MINUTE_NS, interval_min=5)
+        )
+    await until(lambda: work.stats.failures >= 2)
+    assert not (desk.root / "orderbook" / "BTCUSDT_orderbook_2026-11-20.zip").exists(), "no lane has sealed a minute of the next day"
+    work.catch_up(today="2026-11-21")
+    await until(lambda: (desk.root / "execution" / "BTCUSDT_execution_2026-11-20.manifest.json").exists() and work.stats.days >= 2)
+    blocked.unlink()
+    await until(lambda: work.stats.waiting == 0)
+    await until((desk.root / "orderbook" / "ETHUSDT_orderbook_2026-11-20.zip").exists)
+    assert await work.finish(timeout_s=5)
+    for name, count in (("BTCUSDT_orderbook", 1), ("ETHUSDT_orderbook", 1)):
+        manifest = read_manifest(desk.root / "orderbook" / f"{name}_2026-11-20.manifest.json")
+        assert manifest is not None
+        assert (manifest.records, len(manifest.segments)) == (10, count), name
+        assert not list((desk.root / "orderbook" / "temporary" / f"{name}_2026-11-20").glob("*.zip")), name
+    report = verify([desk.root])
+    assert report.ok, report.problems
+
+
 async def test_an_interval_is_joined_when_it_is_over(desk: Desk, pool: InlinePool) -> None:
     work = sealing(desk, pool, interval_min=5)
     for minute in range(6):
@@ -275,7 +302,7 @@ async def test_what_an_earlier_life_left_is_joined_and_merged_at_the_start(desk:
         earlier.journal_closed(
             desk.journal(range(minute * 5 + 50, minute * 5 + 55), start_ns=MIDNIGHT_NS + minute * MINUTE_NS, interval_min=60)
         )
-    earlier._failing.append(Path())  # killed before it could join
+    earlier._left[Path()] = None  # killed before it could join
     await earlier.finish(timeout_s=5)
     assert list(desk.root.rglob("parts/*.zip"))
     work = sealing(desk, pool, interval_min=60)

@@ -463,7 +463,8 @@ class Minute:
     def _minute(self, series: Series, directory: str) -> SeriesMinute:
         if series not in self.series:
             reader = self._readers.setdefault(series.kind, RecordReader(series.kind))
-            self.series[series] = SeriesMinute(series, self.base / directory, self.header.archive_format, self._packer, reader)
+            folder = _resolved(self.base / directory)
+            self.series[series] = SeriesMinute(series, folder, self.header.archive_format, self._packer, reader)
         return self.series[series]
 
     def _aside(self) -> SeriesMinute:
@@ -578,6 +579,13 @@ def _is_same(open_gap: Gap, gap: Gap) -> bool:
     if first is None or last is None or gap.from_id is None or gap.to_id is None:
         return True
     return first <= gap.to_id and gap.from_id <= last
+
+
+def _resolved(folder: Path) -> Path:
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError):  # a loop of links: who writes there will say so
+        return folder
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -63,12 +63,15 @@ class SealJob(msgspec.Struct, frozen=True, kw_only=True):
     """What to seal: the journals of one session, lane and minute, oldest first.
 
     `crash_to_ns`: the session died while it wrote the last of them; whatever it did not write until then is a gap.
-    `again`: an earlier try may have finished part of it. `level`: one of `archive.segment`'s, the fast one where nothing is said.
+    `again`: an earlier try may have finished part of it. `only`: the series that it failed for, as `failed` names them: what it
+    finished may be joined or merged by now, and must not be sealed a second time; None: all. `level`: one of `archive.segment`'s,
+    the fast one where nothing is said.
     """
 
     journals: list[str]
     crash_to_ns: int | None = None
     again: bool = False
+    only: frozenset[str] | None = None
     level: int = DEFAULT_LEVEL
 
 
@@ -98,7 +101,7 @@ def seal_and_keep(job: SealJob) -> SealResult:
         minute.read(path, header)
         minute.end(crash_to_ns=job.crash_to_ns if path is headed[-1][0] else None)
     result = _put_away(nameless, minute.result)
-    _Sealer(minute, [path.name for path, _ in headed], again=job.again, recovered=job.crash_to_ns is not None).run()
+    _Sealer(minute, [path.name for path, _ in headed], again=job.again, recovered=job.crash_to_ns is not None).run(job.only)
     return result
 
 
@@ -137,9 +140,10 @@ class _Sealer:
         self._suffix = f".{minute.header.lane}.tmp"
         self._many = len(minute.series) > _MANY
 
-    def run(self) -> None:
+    def run(self, only: frozenset[str] | None) -> None:
         """Stage all, then settle all."""
-        staged = list(self._guarded(self._stage, self._minute.series.values()))
+        wanted = [part for part in self._minute.series.values() if only is None or self._name(part) in only]
+        staged = list(self._guarded(self._stage, wanted))
         if self._many:
             sync_filesystem({each.target.parent for each in staged if each.target is not None})
         list(self._guarded(self._settle, staged))

@@ -4,8 +4,8 @@
 
 A lane's minutes are sealed one after the other. A day is merged when the first minute of the next one is sealed, each series by
 itself, one at a time and each day exactly once. What fails, for whatever reason, is tried again, later and later, and
-never holds up another lane or series; only joining waits, because a part must not be joined while its journal may
-still be sealed again.
+never holds up another lane or series. A series' parts are joined only when none of its journals may still be sealed again; what
+a journal was sealed for already is not sealed a second time.
 """
 
 from __future__ import annotations
@@ -95,6 +95,7 @@ class Sealing:
         self._idle.set()
         self._ending = False
         self._failing: deque[Path] = deque()
+        self._left: dict[Path, frozenset[str] | None] = {}
         self._complained: set[str] = set()
 
     def journal_closed(self, path: Path) -> None:
@@ -114,9 +115,10 @@ class Sealing:
 
     def merge_pending(self, *, before_day: str) -> None:
         """Merge every day before `before_day` that is still in minutes."""
+        failing = self._failing_days()
         for directory in self._config.directories:
             for symbol, kind, day in pending_days(directory, purge=self._config.purge):
-                if day < before_day:
+                if day < before_day and f"{symbol} {kind} {day}" not in failing:
                     self._want_merge(directory, symbol, kind, day)
 
     async def finish(self, *, timeout_s: float) -> bool:
@@ -167,6 +169,10 @@ class Sealing:
             pause = min(pause * 2, _RETRY_MAX_S)
         self._complained.clear()
 
+    def _failing_days(self) -> set[str]:
+        """`SYMBOL kind day` of every series that has a journal which is still to be sealed again for it."""
+        return {what.rpartition(" ")[0] for names in self._left.values() for what in names or ()}
+
     def _done_with(self) -> None:
         self.stats.waiting -= 1
         if self.stats.waiting == 0:
@@ -176,17 +182,21 @@ class Sealing:
         """One try; whether all of the journal is sealed."""
         began = monotonic()
         try:
-            job = SealJob(journals=[str(path)], again=again, level=await self._level(path))
+            job = SealJob(journals=[str(path)], again=again, only=self._left.get(path), level=await self._level(path))
             result = await self._pool.submit(seal_and_keep, job)
             failed = result.failed
             if not failed:
                 await asyncio.to_thread(self._let_go, path, result)
         except Exception as fault:  # noqa: BLE001  # the supervised place of all seals: counted, logged, done again
             lane = path.name.partition("_")[0]
+            self._left.setdefault(path, None)
             result, failed = None, [(f"lane {lane} {path.name}", str(fault) or type(fault).__name__)]
         if result is not None and not failed:
+            self._left.pop(path, None)
             self._sealed(path, result, monotonic() - began)
             return True
+        if result is not None:
+            self._left[path] = frozenset(what for what, _ in failed)
         self.stats.failures += 1
         self._complain(failed)
         return False
@@ -232,10 +242,10 @@ class Sealing:
         minute = int(hours) * 60 + int(minutes)
         if self._config.interval_min > 1 and (minute + 1) % self._config.interval_min == 0:
             self._spawn(self._join_all(), "join")
-        earlier = self._days.get(name.lane)
-        self._days[name.lane] = name.day
-        if earlier is not None and earlier < name.day:
-            self._spawn(self._merge_days(name.day), "merge days")
+        earlier = self._days.get(name.lane, name.day)
+        self._days[name.lane] = today = max(earlier, name.day)
+        if earlier != name.day:  # the next day has begun, or a minute of one that is over was sealed late
+            self._spawn(self._merge_days(today), "merge days")
 
     async def _merge_days(self, today: str) -> None:
         await self._join_all(before_day=today)  # also with an interval of one minute: an earlier one may have been longer
@@ -244,11 +254,12 @@ class Sealing:
 
     async def _join_all(self, *, before_day: str | None = None) -> None:
         config = self._config
-        if self._failing:
+        if None in self._left.values():
             return
+        failing = self._failing_days()
         for directory in config.directories:
             for symbol, kind, day in await asyncio.to_thread(waiting_parts, directory):
-                if before_day is not None and day >= before_day:
+                if (before_day is not None and day >= before_day) or f"{symbol} {kind} {day}" in failing:
                     continue
                 try:
                     await self._pool.submit(_join_job, config, directory, symbol, kind, day)
