@@ -16,7 +16,7 @@ import msgspec
 
 from hoga.hub.states import ConnectionState, GlobalManagerState, WebSocketType
 
-__all__ = ["ConnectionMetrics", "PerformanceMetrics", "percentile"]
+__all__ = ["ConnectionMetrics", "PerformanceMetrics", "health", "percentile"]
 
 _FRESH_S, _DEAD_S = 10.0, 60.0
 _ERRORS_FULL = 0.1
@@ -72,10 +72,8 @@ class ConnectionMetrics(msgspec.Struct, frozen=True, kw_only=True):
         """0..1, see the module."""
         if not self.is_connected:
             return 0.0
-        quiet_s = self.at_s - max(self.last_message_time or 0.0, self.connect_time or 0.0)
-        liveness = 1.0 if not self.current_subscriptions else min(1.0, max(0.0, (_DEAD_S - quiet_s) / (_DEAD_S - _FRESH_S)))
-        clean = 1.0 - min(1.0, self.error_rate / _ERRORS_FULL)
-        return 0.4 * liveness + 0.3 * clean + 0.3 / (1 + self.reconnects_last_hour)
+        quiet_s = self.at_s - max(self.last_message_time or 0.0, self.connect_time or 0.0) if self.current_subscriptions else 0.0
+        return health(quiet_s=quiet_s, error_rate=self.error_rate, reconnects=self.reconnects_last_hour)
 
 
 class PerformanceMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +95,13 @@ class PerformanceMetrics(msgspec.Struct, frozen=True, kw_only=True):
     error_rate: float
     memory_usage: float
     average_health: float
+
+
+def health(*, quiet_s: float, error_rate: float, reconnects: int) -> float:
+    """The score of a connection that is up; see the module."""
+    liveness = min(1.0, max(0.0, (_DEAD_S - quiet_s) / (_DEAD_S - _FRESH_S)))
+    clean = 1.0 - min(1.0, error_rate / _ERRORS_FULL)
+    return 0.4 * liveness + 0.3 * clean + 0.3 / (1 + reconnects)
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
