@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from hoga.runtime import pool as runtime_pool
 from hoga.runtime.log_inlet import LogInlet
 from hoga.runtime.logs import get_log, setup_logging
 from hoga.runtime.pool import ATTEMPTS, WorkerPool, default_workers
@@ -51,6 +53,10 @@ def wait_for(path: str) -> str:
     return "done"
 
 
+def held_back() -> bool:
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
 def speak(text: str) -> int:
     get_log("seal").warning(text, child=True)
     return os.getpriority(os.PRIO_PROCESS, 0)
@@ -70,6 +76,24 @@ async def test_results_and_exceptions_come_back(pool: WorkerPool) -> None:
         await pool.submit(refuse, "no")
     stats = pool.stats()
     assert (stats.done, stats.failed, stats.running, stats.waiting, stats.rebuilt) == (20, 1, 0, 0, 0)
+
+
+async def test_an_interrupt_of_the_first_moments_is_not_the_workers(pool: WorkerPool) -> None:
+    assert await pool.submit(held_back), "a worker is born with SIGINT held back"
+    assert not held_back(), "and its parent is not"
+
+
+async def test_without_room_for_queues_between_processes_a_thread_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse_all(*_arguments: object, **_more: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(runtime_pool, "ProcessPoolExecutor", refuse_all)
+    pool = WorkerPool(workers=2)
+    assert await asyncio.gather(*(pool.submit(double, n) for n in range(5))) == [0, 2, 4, 6, 8]
+    with pytest.raises(ValueError, match="no"):
+        await pool.submit(refuse, "no")
+    await asyncio.wait_for(pool.close(), 60)
+    assert pool.stats().done == 5
 
 
 async def test_a_job_whose_worker_was_killed_runs_again(pool: WorkerPool, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -34,7 +33,6 @@ _log = get_log("run")
 
 _STOP_S = 5.0
 _SEAL_S = 2.2
-_WORKERS_S = 0.3
 _POOL_S = 0.2
 """What is not sealed by now is sealed by the next start: its worker need not end in order."""
 _TELL_EVERY_S = 60.0
@@ -165,13 +163,6 @@ async def run_until_stopped(
     end = _end(shutdown.exit_status, statuses, troubles, timed=seconds is not None)
     log = run.happenings.incidents
     return msgspec.structs.replace(end, incidents=log.begun.total(), newest=log.newest())
-
-
-async def _end_workers(pool: WorkerPool) -> None:
-    """What they have not finished by now is begun anew by the next start: jobs leave nothing half done behind."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_WORKERS_S):
-            await pool.close()
 
 
 async def _look_up(config: Config, shutdown: ShutdownManager, seconds: float | None) -> Config | None:
