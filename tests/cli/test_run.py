@@ -50,8 +50,9 @@ async def test_the_last_line_is_a_verdict_and_all_is_what_the_venue_lists(simula
     assert list((tmp_path / "data" / "binance" / "instruments").glob("instruments_*"))
 
 
-def test_a_run_that_recorded_nothing_is_not_good(tmp_path: Path) -> None:
-    done = ran(*command(tmp_path / "data", seconds=1), cwd=tmp_path)
+def test_a_run_that_recorded_nothing_is_not_good_and_old_names_are_told_once(tmp_path: Path) -> None:
+    done = ran(*command(tmp_path / "data", "LATENCY_THRESHOLD_SEC=0.5", seconds=1), cwd=tmp_path)
+    assert done.stderr.count("LATENCY_THRESHOLD_SEC") == 1
     assert done.returncode == 1
     assert "hoga: binance: nothing was recorded: never connected to ws://127.0.0.1:9" in done.stderr
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hoga.cli._output import error_line, note, print_json, print_text
-from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption, tell_notes
+from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.times import iso_of
 
@@ -61,7 +61,6 @@ def run(
     from hoga.runtime.shutdown import ShutdownManager
 
     loaded = load_for_run(config, settings, data)
-    tell_notes(loaded)
     check_machine(loaded, data_option=data is not None)
     program = loaded.program
 
