@@ -10,9 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from tests.dashboard.stage import SCENES, Served, Stage, serving, with_hub
+from hoga.core.ledger import Reason
+from hoga.quality.incidents import Incident
+from hoga.runtime.snapshot import AlertRow, GapRow, Happened, Snapshot
+from tests.dashboard.stage import SCENES, STARTED_NS, Served, Stage, make_hub, serving, with_hub
 from tests.waiting import LONG_S, until
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
@@ -57,6 +61,35 @@ def wait(page: Any, expression: str, *, seconds: float = LONG_S) -> None:
 
 def verdict(page: Any) -> tuple[str, list[str]]:
     return page.get_attribute("html", "data-state"), page.locator("#reasons li").all_inner_texts()
+
+
+@pytest.mark.parametrize("language, shown", [
+    ("en", ["connection binance-1 was cut for 100 ms", "binance", "60", "not countable"]),
+    ("ko", ["binance-1 연결이 100 ms 동안 끊김", "binance", "60", "셀 수 없음"]),
+])  # fmt: skip
+def test_people_are_told_of_incidents_before_gaps(stage: Stage, open_page: Open, language: str, shown: list[str]) -> None:
+    cut = Incident(
+        from_ns=STARTED_NS, to_ns=STARTED_NS + 100_000_000, reason=Reason.DISCONNECT, streams=60, gaps=60, missed=0, uncounted=60,
+        venue="binance", conn="binance-1",
+    )  # fmt: skip
+    args = {"count": 1, "what": "in English", **msgspec.to_builtins(msgspec.structs.asdict(cut))}
+    alerts = [AlertRow("gap", "binance", "in English", "incident", args)]
+
+    def scene(snapshot: Snapshot) -> Snapshot:
+        gaps = [GapRow(0, STARTED_NS, STARTED_NS + 1, "latency-gate", 0)]
+        return msgspec.structs.replace(snapshot, happened=Happened({"disconnect": 1}, [cut]), hub=make_hub(alerts=alerts), gaps=gaps)
+
+    stage.scene = scene
+    page = open_page(f"#lang={language}")
+    wait(page, "document.querySelectorAll('#incidents tr').length === 1")
+    assert page.locator("#incidents td").all_inner_texts() == shown
+    wait(page, "document.querySelectorAll('#alert-rows tr').length === 1")
+    assert shown[0] in page.locator("#alert-rows").inner_text()
+    assert not page.locator("#recent-gaps").is_visible(), "the gaps of single streams are a click away"
+    page.locator("details:has(#recent-gaps) summary").click()
+    assert page.locator("#recent-gaps td").all_inner_texts()[-2:] == (
+        ["too late", "none lost"] if language == "en" else ["지연 초과", "손실 없음"]
+    )
 
 
 def test_the_figures_are_those_of_the_run(stage: Stage, open_page: Open) -> None:

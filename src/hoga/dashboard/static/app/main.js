@@ -185,7 +185,7 @@ function paintSlow() {
   machine.set("disk", t("m-disk"), `${bytes(hardware.disk_free)} / ${bytes(hardware.disk_total)}`);
   machine.set("per-day", t("m-per-day"), hardware.own_bytes_per_day == null ? t("unknown") : bytes(hardware.own_bytes_per_day));
   machine.set("reserve", t("m-reserve"), hardware.own_bytes_per_day == null ? t("unknown") : hardware.reserve_in_s == null ? t("never") : span(hardware.reserve_in_s));
-  machine.set("trend", t("m-trend"), hardware.trend_in_s == null ? t("never") : span(hardware.trend_in_s));
+  machine.set("trend", t("m-trend"), hardware.own_bytes_per_day == null ? t("unknown") : hardware.trend_in_s == null ? t("never") : span(hardware.trend_in_s));
   machine.set("temp", t("m-temp"), hardware.temperature == null ? "–" : `${hardware.temperature.toFixed(0)} °C`);
   machine.set("dash", t("m-dash"), `${percent(hardware.dashboard_cpu)}, ${bytes(hardware.dashboard_rss)}`);
 }
