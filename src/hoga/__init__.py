@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hoga.app.hub import GlobalWebSocketManager as GlobalWebSocketManager
     from hoga.app.hub import connect as connect
     from hoga.app.since import subscribe as subscribe
+    from hoga.app.thread import HubThread as HubThread
     from hoga.core.market import DataType as DataType
     from hoga.core.market import Side as Side
     from hoga.hub.alerts import Alert as Alert
@@ -72,6 +73,7 @@ _ROOMS = {
     "app.books": "BookKeeper",
     "app.hub": "GlobalWebSocketManager connect",
     "app.since": "subscribe",
+    "app.thread": "HubThread",
     "core.market": "DataType Side",
     "hub.alerts": "Alert",
     "hub.client": "SimpleWebSocketClient",

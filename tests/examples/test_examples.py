@@ -34,6 +34,8 @@ async def buy(simulator: Simulator, rest_url: str) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 async def test_an_example_runs(example: Path, tmp_path: Path) -> None:
+    if example.stem == "gui_pyside6":
+        pytest.importorskip("PySide6.QtWidgets", reason="PySide6 is not installed", exc_type=ImportError)
     symbols = ("BTCUSDT", "ETHUSDT", "KRW-BTC")
     async with Simulator(SimulatorConfig(venues=("binance", "upbit"), symbols=symbols, seed=3)) as simulator:
         run = Program(simulator, tmp_path / "data") if example.stem == "another_process" else None
@@ -43,7 +45,7 @@ async def test_an_example_runs(example: Path, tmp_path: Path) -> None:
         environment = os.environ | {
             "HOGA_BINANCE__WS_URL": simulator.ws_url, "HOGA_BINANCE__REST_URL": simulator.rest_url,
             "HOGA_UPBIT__WS_PRIVATE_URL": upbit["private"], "HOGA_UPBIT__REST_URL": upbit["rest"],
-            "HOGA_UPBIT__API_KEY": ACCOUNT.access_key, "HOGA_UPBIT__API_SECRET": ACCOUNT.secret_key,
+            "QT_QPA_PLATFORM": "offscreen", "HOGA_UPBIT__API_KEY": ACCOUNT.access_key, "HOGA_UPBIT__API_SECRET": ACCOUNT.secret_key,
         }  # fmt: skip
         buying = asyncio.create_task(buy(simulator, upbit["rest"]))
         pipe = asyncio.subprocess.PIPE
