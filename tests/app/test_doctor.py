@@ -200,7 +200,9 @@ async def test_a_list_that_is_none_is_shown(tmp_path: Path, server: Venue, statu
 
 async def test_a_proxy_is_told(tmp_path: Path, server: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://user:hush@proxy.example:3128")
-    assert "binance proxy" not in await seen(tmp_path, server), "this machine is reached directly"
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert "binance proxy" not in await seen(tmp_path, server), "NO_PROXY names it"
+    monkeypatch.delenv("NO_PROXY")
     host = "10.255.255.1:9"
     monkeypatch.setattr("hoga.app.venue_check._REST_S", 0.1)
     monkeypatch.setattr("hoga.app.venue_check._CONNECT_S", 0.1)

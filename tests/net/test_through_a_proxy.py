@@ -93,7 +93,7 @@ def via(
 ) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, f"http://{user}:{password}@127.0.0.1:{proxy.port}")
-    monkeypatch.setenv("NO_PROXY", "<-loopback>" if loopback else "")
+    monkeypatch.setenv("NO_PROXY", "" if loopback else "127.0.0.1")
 
 
 async def connected(url: str, odd: list[bytes] | None = None, **fields: Any) -> Link:
@@ -160,7 +160,7 @@ def test_rest_goes_through_the_proxy(
         assert (b"Proxy-Authorization" in heard) == (wire == "plain")  # there the proxy of the test hands on what it was told
 
 
-def test_this_machine_is_reached_directly(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_no_proxy_names_is_reached_directly(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> bytes:
         link = await connected(f"ws://127.0.0.1:{server.port}")
         link.cut()

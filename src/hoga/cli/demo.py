@@ -58,6 +58,8 @@ def demo(
     for name in words(venues.lower()):
         if name not in wanted:
             note(f"{name} is left out: none of the symbols is spelt like its own")
+    passed_by = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    os.environ["no_proxy"] = ",".join(filter(None, (passed_by, "127.0.0.1")))  # the exchange of the demo is in this process
     options = DemoOptions(seconds=seconds, symbols=wanted, data=data.resolve(), port=port, speed=speed)
     prepare_folder(options.data)
     screen = _Screen()

@@ -5,9 +5,8 @@ The variables that other tools obey, in lower or upper case (lower case first; o
     https:// wss://   HTTPS_PROXY, else ALL_PROXY      http:// ws://   HTTP_PROXY, else ALL_PROXY
     NO_PROXY          never: names (and all below them), .suffixes, addresses, networks (10.0.0.0/8), each with or without :port; * for all
 
-This machine itself (localhost, 127.0.0.0/8, ::1) is never reached through a proxy, unless NO_PROXY has the entry
-`<-loopback>`: the simulator and the demo work whatever the environment says. Only `http://` proxies are spoken with; a
-proxy of another kind is a mistake that is told, not passed by.
+A proxy that is named is used for whatever no entry of NO_PROXY covers, this machine's own addresses included, as curl and most
+tools do. Only `http://` proxies are spoken with; a proxy of another kind is a mistake that is told, not passed by.
 """
 
 from __future__ import annotations
@@ -20,10 +19,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from hoga.core.secret import Secret
 
-__all__ = ["LOOPBACK_TOO", "Proxy", "ProxyMistake", "proxy_for"]
-
-LOOPBACK_TOO = "<-loopback>"
-"""In NO_PROXY: this machine itself is reached through the proxy, too."""
+__all__ = ["Proxy", "ProxyMistake", "proxy_for"]
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _VARIABLES = {"http": "http_proxy", "ws": "http_proxy", "https": "https_proxy", "wss": "https_proxy"}
@@ -107,9 +103,7 @@ def _is_direct(split: SplitResult, environment: Mapping[str, str]) -> bool:
     address = _address(host)
     text = environment.get("no_proxy", "") or environment.get("NO_PROXY", "")
     entries = [entry for entry in text.lower().replace(",", " ").split() if entry]
-    if LOOPBACK_TOO not in entries and (host == "localhost" or host.endswith(".localhost") or (address and address.is_loopback)):
-        return True
-    return any(_covers(entry, host, port, address) for entry in entries if entry != LOOPBACK_TOO)
+    return any(_covers(entry, host, port, address) for entry in entries)
 
 
 def _covers(entry: str, host: str, port: int, address: IPv4Address | IPv6Address | None) -> bool:
