@@ -13,6 +13,7 @@ from hoga.core.ledger import Reason
 from hoga.feed import connection as module
 from hoga.feed.connection import State
 from hoga.feed.sink import FeedConfig
+from hoga.feed.vigil import VigilRules
 from hoga.net.backoff import BackoffRules
 from hoga.simulator import FaultKind, Limits
 from tests.feed.rig import SPEED, Rig, impatient, reasons, whole
@@ -77,16 +78,12 @@ async def test_a_port_that_does_not_answer_is_tried_until_it_does(tmp_path: Path
         assert reasons(archive.gaps("BTCUSDT", "orderbook")) == [Reason.DISCONNECT]
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Suspicion on a shorter scale."""
-    for name, value in (("_SUSPECT_S", 0.3), ("_ANSWER_S", 0.4), ("_SILENT_MIN_S", 1.0), ("_SILENT_INTERVALS", 5.0)):
-        monkeypatch.setattr(module, name, value)
+QUICK = VigilRules(suspect_s=0.3, answer_s=0.4, fruitless_min_s=1.0, fruitless_intervals=5.0)
+"""Suspicion on a shorter scale."""
 
 
-@pytest.mark.usefixtures("quick")
 async def test_a_half_open_connection_is_noticed_and_replaced(tmp_path: Path) -> None:
-    async with Rig(tmp_path, symbols=("BTCUSDT",)) as rig:
+    async with Rig(tmp_path, symbols=("BTCUSDT",), vigil=QUICK) as rig:
         await rig.live()
         await rig.more(20)
         rig.inject(FaultKind.HALF_OPEN)
@@ -98,9 +95,8 @@ async def test_a_half_open_connection_is_noticed_and_replaced(tmp_path: Path) ->
         assert gap.to_ns - gap.from_ns > 500_000_000
 
 
-@pytest.mark.usefixtures("quick")
 async def test_a_venue_that_only_answers_pings_is_left(tmp_path: Path) -> None:
-    async with Rig(tmp_path, symbols=("BTCUSDT",)) as rig:
+    async with Rig(tmp_path, symbols=("BTCUSDT",), vigil=QUICK) as rig:
         await rig.live()
         await rig.more(20)
         frozen = rig.inject(FaultKind.FREEZE, connections="*")

@@ -26,6 +26,7 @@ from hoga.core.streams import Stream
 from hoga.core.times import SECOND_NS
 from hoga.feed.sink import FeedConfig, Sink
 from hoga.feed.subscribing import Ask, Doubts, Subscribing, Verb
+from hoga.feed.vigil import Signs, Verdict, Vigil
 from hoga.net.backoff import Backoff
 from hoga.net.budgets import refused_for_s
 from hoga.net.plan import plan_opening
@@ -40,12 +41,7 @@ __all__ = ["Connection", "ConnectionStats", "State"]
 _log = get_log("feed")
 
 _STEP_STREAMS = 128
-_SUSPECT_S = 3.0
-"""A connection that brings data and then nothing for so long (or 30 of its mean intervals) is pinged."""
-_ANSWER_S = 5.0
 _LATELY_NS = 2 * SECOND_NS
-_SILENT_MIN_S, _SILENT_MAX_S, _SILENT_INTERVALS = 10.0, 600.0, 300.0
-"""Pings are answered but nothing comes: given up after 300 mean intervals, within these bounds."""
 _OVERLAP_MIN_S, _OVERLAP_MAX_S = 2.0, 10.0
 """Two legs run side by side so long at least; so long (or `ready_ahead_s`) the new one has to bring all that the old one does."""
 _AGAIN_S, _AGAIN_MAX_S = 60.0, 3600.0
@@ -103,24 +99,32 @@ class _Leg:
         "link",
         "number",
         "opened_at",
-        "pinged_at",
         "timer",
         "url",
+        "vigil",
     )
 
     def __init__(
-        self, number: int, epoch: int, link: Link, url: str, asking: Subscribing, budgets: list[Budget], counts: dict[str, int]
+        self,
+        number: int,
+        epoch: int,
+        link: Link,
+        url: str,
+        asking: Subscribing,
+        budgets: list[Budget],
+        counts: dict[str, int],
+        vigil: Vigil,
     ) -> None:
         self.number = number
         self.epoch = epoch
         self.link = link
         self.url = url
         self.opened_at = monotonic()
-        self.pinged_at: float | None = None
         self.farewell = ""
         self.asking = asking
         self.budgets = budgets
         self.counts = counts
+        self.vigil = vigil
         self.again: dict[str, int] = {}
         self.timer: asyncio.TimerHandle | None = None
 
@@ -174,7 +178,7 @@ class Connection:
         self._silence: CloseInfo | None = None
         self._not_before = 0.0
         self._fruitless = 0
-        self._pace = Cadence(floor_s=_SUSPECT_S)
+        self._pace = Cadence(floor_s=config.vigil.suspect_s)
         self._paces: dict[str, Cadence] = {}
         self._first_s: dict[str, tuple[float | None, float, float | None]] = {}
         self._since: dict[str, float] = {}
@@ -274,7 +278,8 @@ class Connection:
             self._sink.close_leg(number, time_ns(), alive_ns=0, reason=Reason.DISCONNECT, close=why)
             raise
         self.epoch = epoch
-        leg = _Leg(number, epoch, link, base, self._asking[number], self._budgets(), counts)
+        vigil = Vigil(self._config.vigil, ping_every_s=self._ping_every_s, ping_timeout_s=self._config.ping_timeout_s)
+        leg = _Leg(number, epoch, link, base, self._asking[number], self._budgets(), counts, vigil)
         self._open.append(leg)
         link.closed.add_done_callback(lambda closed: self._account(leg, closed.result(), self._end_reason()))
         if self.streams is not streams:
@@ -450,35 +455,25 @@ class Connection:
             self._judge_streams(leg, now)
 
     def _judge_link(self, leg: _Leg, now: int) -> None:
-        quiet_s = self._pace.silent_for_s(now)
-        if quiet_s < _SUSPECT_S and _control_quiet_s(leg.link) < self._ping_every_s:
-            leg.pinged_at = None
-            return
-        if not self._pace.is_silent(now) and _control_quiet_s(leg.link) < self._ping_every_s and leg.pinged_at is None:
-            return
-        at = monotonic()
-        if leg.pinged_at is None or (leg.link.last_pong_ns and at - leg.pinged_at > self._ping_every_s and self._answered(leg)):
-            leg.pinged_at = at
-            leg.link.last_pong_ns = 0
-            leg.link.ping()
-            return
-        waited = at - leg.pinged_at
-        patience = min(self._config.ping_timeout_s, _ANSWER_S) if self._pace.is_silent(now) else self._config.ping_timeout_s
-        if not self._answered(leg) and waited > patience and quiet_s > patience:
-            self._give_up(leg, f"no answer to a ping for {waited:.0f} s")
-        elif self._answered(leg) and self._pace.is_silent(now) and quiet_s > self._silence_limit_s():
+        at, pace, link = monotonic(), self._pace, leg.link
+        signs = Signs(
+            data_quiet_s=pace.silent_for_s(now),
+            control_quiet_s=_control_quiet_s(link),
+            answered=link.last_pong_ns > 0,
+            silent=pace.is_silent(now),
+            silence_limit_s=self._config.vigil.fruitless_after_s(pace.interval_s, self._fruitless),
+        )
+        verdict, seconds = leg.vigil.look(at, signs)
+        if verdict is Verdict.PING:
+            link.last_pong_ns = 0
+            link.ping()
+            for budget in leg.budgets:
+                budget.take(at)
+        elif verdict is Verdict.UNANSWERED:
+            self._give_up(leg, f"no answer to a ping for {seconds:.0f} s")
+        elif verdict is Verdict.FRUITLESS:
             self._fruitless += 1
-            self._give_up(leg, f"pings are answered, but no data for {quiet_s:.0f} s")
-
-    @staticmethod
-    def _answered(leg: _Leg) -> bool:
-        return leg.link.last_pong_ns > 0
-
-    def _silence_limit_s(self) -> float:
-        """Grows with every reconnect that brought nothing: a venue that is down is not stormed."""
-        interval = self._pace.interval_s or 1.0
-        limit = min(_SILENT_MAX_S, max(_SILENT_MIN_S, _SILENT_INTERVALS * interval))
-        return min(_SILENT_MAX_S, limit * 2.0 ** min(self._fruitless, 6))
+            self._give_up(leg, f"pings are answered, but no data for {seconds:.0f} s")
 
     def _give_up(self, leg: _Leg, why: str) -> None:
         self._silence = CloseInfo(1006, why, time_ns())

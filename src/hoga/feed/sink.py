@@ -9,6 +9,7 @@ import msgspec
 
 from hoga.core.ledger import Reason
 from hoga.core.streams import Stream
+from hoga.feed.vigil import VigilRules
 from hoga.net.backoff import BackoffRules
 from hoga.net.ws import Take
 
@@ -71,3 +72,4 @@ class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):
     redundancy: int = 1
     streams_per_connection: int = 1024
     label: str = ""
+    vigil: VigilRules = VigilRules()

@@ -418,9 +418,16 @@ class _Watch:
 
     def end(self) -> None:
         """Let go of the socket: the transport that holds it sees the end and closes it. One that sees nothing is taken off the loop."""
+        unseen = self.lost is not None or (ending_of(self._sock) is not None and not unread_bytes(self._sock))
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
-        if self.lost is not None and self._sock.fileno() >= 0:
+        if unseen:
+            self._take_off()
+        else:
+            self._loop.call_later(_LOOK_S, self._take_off)
+
+    def _take_off(self) -> None:
+        if self._sock.fileno() >= 0:
             self._loop.remove_reader(self._sock.fileno())
             self._sock.close()
 
