@@ -19,6 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
+FOREIGN = frozenset({"ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"})
+"""Variables of the environment that are not hoga's own."""
+
+
 def text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
