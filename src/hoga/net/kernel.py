@@ -20,7 +20,7 @@ _RESET, _ENDED = "reset by the other side", "ended by the other side without a g
 
 
 def ending_of(sock: socket.socket) -> str | None:
-    """How the other side has ended this connection, None while it has not (or nothing can be told). 0.3 µs."""
+    """How the other side has ended this connection, None while it has not (or nothing can be told). One system call, 1 to 6 µs."""
     info = getattr(socket, "TCP_INFO", None)
     if info is None:
         return _peeked(sock)

@@ -248,7 +248,7 @@ class Link(WSListener):
     # -- the end, whatever the library says ---------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """Has the connection ended without anybody having been told? Four times a second, a microsecond each."""
+        """Has the connection ended without anybody having been told? Four times a second, some microseconds each."""
         transport = self._transport
         if transport is None or self.closed.done() or transport.is_disconnected:
             return
