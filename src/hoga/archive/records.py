@@ -98,7 +98,13 @@ _FIELDS: dict[type[Record], tuple[str, ...]] = {
     Numbered: ("t",),
 }
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_OWN_KEY, _OWN_BEGINNING = b'"recvNs"', b'{"recvNs":'
+_OWN_BEGINNING = b'{"recvNs":'
+_OWN_BYTES = np.frombuffer(_OWN_BEGINNING, np.uint8)
+_DIGITS = 19
+_HEAD_BYTES = len(_OWN_BEGINNING) + _DIGITS + 1
+_HEAD = np.arange(_HEAD_BYTES)
+_POWERS = 10 ** np.arange(_DIGITS - 1, -1, -1, dtype=np.uint64)
+_ZERO = np.zeros(1, np.intp)
 
 
 class RecordReader:
@@ -118,7 +124,7 @@ class RecordReader:
         regular = len(records) == len(ends) and lines.startswith(b"{") and (len(ends) < 2 or int(np.diff(ends).min()) > 1)
         if not regular:
             return None
-        if lines.count(_OWN_KEY) != len(records) or b"\\u" in lines:  # some payload may have the envelope's key, too
+        if not _speak_for_themselves(records, lines, ends):
             for record, line in zip(records, split_lines(lines), strict=True):
                 _mind_envelope(record, line)
         return records
@@ -155,7 +161,9 @@ class RecordReader:
         elif self.shape is Delta:
             found = [value for each in records if isinstance(each, Delta) for value in (each.U, each.u)]
         elif self.shape is Trade:
-            found = [getattr(each, key) for each in records if isinstance(each, Trade) for name, key in CHAINS if each.e == name]
+            (one, _), (other, _) = CHAINS  # spelt out: 0.9 → 0.4 µs a record
+            trades = [each for each in records if isinstance(each, Trade)]
+            found = [each.a if each.e == one else each.t if each.e == other else None for each in trades]
         elif self.shape is Quote:
             found = [each.u for each in records if isinstance(each, Quote)]
         elif self.shape is Numbered:
@@ -176,6 +184,21 @@ class RecordReader:
             named = [(key, getattr(each, key)) for each in trades for name, key in CHAINS if each.e == name]
             return [(key, value, value) for key, value in named if value is not None]
         return [("t", each.t, each.t) for each in records if isinstance(each, Numbered) and each.t is not None]
+
+
+def _speak_for_themselves(records: list[Record], lines: bytes, ends: np.ndarray[tuple[int], np.dtype[np.intp]]) -> bool:
+    """Whether every record has the `recvNs` that its line begins with: a payload's key of that name would be the later one.
+
+    A glance at the first 30 bytes of all lines at once costs 0.1 µs a record; looking for the key in all the text cost five times that.
+    """
+    starts = np.concatenate((_ZERO, ends[:-1] + 1))
+    if not len(starts) or int((ends - starts).min()) < _HEAD_BYTES:
+        return False
+    heads = np.frombuffer(lines, np.uint8)[starts[:, None] + _HEAD]
+    digits = heads[:, len(_OWN_BEGINNING) : -1] - 48
+    if not ((heads[:, : len(_OWN_BEGINNING)] == _OWN_BYTES).all() and (heads[:, -1] == 44).all() and (digits <= 9).all()):
+        return False
+    return bool((digits.astype(np.uint64) @ _POWERS).tolist() == [record.recvNs for record in records])
 
 
 def _mind_envelope(record: Record, line: bytes) -> Record:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import stat
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 
@@ -25,7 +25,7 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 """Opening a pipe that nobody writes would wait for ever. For regular files it means nothing."""
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> FileIO:
     """The file, unbuffered.
 
     Raises FileNotFoundError when it is not there, SegmentCorrupt when it is no regular file (or a link that leads

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from operator import attrgetter
 
 import msgspec
 
@@ -219,8 +220,9 @@ class SeriesScan:
 
     def _look_trades(self, trades: list[Trade], records: list[Record], lines: bytes) -> None:
         for chain, key in CHAINS:
-            found: list[Record] = [record for record in trades if record.e == chain and getattr(record, key) is not None]
-            ids = [getattr(record, key) for record in found]
+            idof = attrgetter(key)
+            found: list[Record] = [record for record in trades if record.e == chain and idof(record) is not None]
+            ids = list(map(idof, found))
             self._chain(chain, found, [(value, value) for value in ids], records, lines)
 
     def _chain(self, name: str, found: list[Record], spans: list[tuple[int, int]], records: list[Record], lines: bytes) -> None:

@@ -214,8 +214,5 @@ class _Digest:
 
 def file_sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes. Raises as `regular.open_regular`."""
-    sha256 = hashlib.sha256()
     with open_regular(path) as file:
-        while block := file.read(_HASH_BYTES):
-            sha256.update(block)
-    return sha256.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

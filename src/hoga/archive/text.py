@@ -28,13 +28,13 @@ class LineCutter:
         if not end:
             self._keep(block)
             return b""
-        if not self._carry:
+        if not self._carried:
             lines = block if end == len(block) else block[:end]
         else:
-            self._carry.append(block[:end])
-            lines = b"".join(self._carry)
+            before = self._carry[0] if len(self._carry) == 1 else b"".join(self._carry)
             self._carry.clear()
             self._carried = 0
+            lines = before + block[:end]
         self._keep(block[end:])
         return lines
 
