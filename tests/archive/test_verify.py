@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import msgspec
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
@@ -539,6 +540,15 @@ def test_gaps_of_one_cause_are_one_incident_before_and_after_the_merge(workshop:
         assert [(row.gaps, row.incidents) for row in rows] == [(2, 1)] * 3
         for shop in shops:
             merged(shop)
+    path = next(shops[0].directory.glob("*.manifest.json"))
+    manifest = decode_manifest(path.read_bytes())
+    assert manifest.incidents is not None
+    (own,) = manifest.incidents
+    assert (own.streams, own.gaps, own.conn, own.from_ns) == (1, 2, "binance-1", one.from_ns)
+    path.write_bytes(encode_manifest(msgspec.structs.replace(manifest, incidents=[msgspec.structs.replace(own, missed=1)])))
+    assert kinds(check(tmp_path)) == {"mismatch"}
+    path.write_bytes(encode_manifest(msgspec.structs.replace(manifest, incidents=None)))
+    assert check(tmp_path).ok, "an older manifest has none"
 
 
 # what is no file, no line, no envelope of ours

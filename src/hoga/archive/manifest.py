@@ -23,6 +23,7 @@ from hoga.archive.spans import Span, clipped, covered_ns, joined, without
 from hoga.core.errors import ManifestMismatch
 from hoga.core.ledger import COUNTED, Gap
 from hoga.core.times import DAY_NS, day_start_ns
+from hoga.quality.incidents import Incident, incidents_of
 
 __all__ = [
     "FORMAT",
@@ -40,6 +41,7 @@ __all__ = [
     "decode_manifest",
     "encode_manifest",
     "gaps_per_million",
+    "happened",
     "read_manifest",
 ]
 
@@ -107,7 +109,8 @@ class FoldedLedger(msgspec.Struct, frozen=True, kw_only=True):
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """See docs/archive-format.md. `received` is None when a crash took the count of one segment (or nobody counted: classic ones).
-    `flaws`: what was wrong with the account when the day was merged."""
+    `incidents`: what happened behind the gaps, None in manifests of before they were told. `flaws`: what was wrong with the
+    account when the day was merged."""
 
     format: str
     venue: str
@@ -135,6 +138,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     gaps: list[Gap]
     live: list[Span]
     connections: list[Connection]
+    incidents: list[Incident] | None = None
     flaws: list[Flaw] = []
 
 
@@ -260,6 +264,11 @@ def gaps_per_million(gaps: int, records: int) -> float:
     return round(gaps * 1_000_000 / records, 3) if records else 0.0
 
 
+def happened(venue: str, gaps: Iterable[Gap]) -> list[Incident]:
+    """The incidents behind the gaps of one series, by time."""
+    return incidents_of(((venue, ""), gap) for gap in gaps)
+
+
 def counted_missed(gaps: Iterable[Gap]) -> int:
     """Frames that arrived and were not written (reasons in `COUNTED`)."""
     return sum(gap.missed or 0 for gap in gaps if gap.reason in COUNTED)
@@ -310,6 +319,7 @@ def build_manifest(
         gaps=gaps,
         live=live,
         connections=account.connections(),
+        incidents=happened(venue, gaps),
         flaws=sorted(set(flaws), key=lambda flaw: (flaw.from_ns, flaw.to_ns, flaw.kind, flaw.detail)),
     )
 

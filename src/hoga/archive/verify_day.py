@@ -26,7 +26,7 @@ from hoga.archive.layout import parse_segment
 from hoga.archive.ledger import GapEntry, LedgerEntry, SegmentEntry, ledger_lines, read_ledger
 from hoga.archive.links import open_link
 from hoga.archive.locate import Located, locate
-from hoga.archive.manifest import DayAccount, Manifest, SegmentRow, counted_missed, coverage_of, gaps_per_million, read_manifest
+from hoga.archive.manifest import DayAccount, Manifest, SegmentRow, counted_missed, coverage_of, gaps_per_million, happened, read_manifest
 from hoga.archive.reader import find_stretches, read_stretches
 from hoga.archive.regular import is_regular, read_regular
 from hoga.archive.report import Outcome
@@ -241,6 +241,7 @@ class DayCheck:
         """What the manifest says of itself: sums, balance, coverage."""
         first = [row.first_recv_ns for row in manifest.segments if row.first_recv_ns is not None]
         last = [row.last_recv_ns for row in manifest.segments if row.last_recv_ns is not None]
+        incidents = None if manifest.incidents is None else happened(manifest.venue, manifest.gaps)
         self._compare(
             self.day.manifest_path,
             [
@@ -251,6 +252,7 @@ class DayCheck:
                 ("bytes", sum(row.bytes for row in manifest.segments), manifest.bytes),
                 ("coverage", coverage_of(manifest.live, manifest.gaps, manifest.day), manifest.coverage),
                 ("gaps_per_million", gaps_per_million(len(manifest.gaps), manifest.records), manifest.gaps_per_million),
+                ("incidents", incidents, manifest.incidents),
                 ("first_recv_ns", next(iter(first), None), manifest.first_recv_ns),
                 ("last_recv_ns", next(reversed(last), None), manifest.last_recv_ns),
             ],
