@@ -88,6 +88,11 @@ class Post(Protocol):
 class Consumer:
     """Made, renewed and put to on the event loop. `callback` is held weakly when it is a method of `owner`."""
 
+    __slots__ = (
+        "_callback", "_errand", "_handed_at", "_interval_s", "_post", "_task", "_told", "_version", "box", "closed", "component_id",
+        "delivered", "delivery", "errors", "put", "routes", "slow",
+    )  # fmt: skip
+
     def __init__(self, component_id: str, callback: Callback, post: Post, *, owner: object | None, policy: Policy) -> None:
         self.component_id = component_id
         self.delivered = self.errors = 0
@@ -97,7 +102,7 @@ class Consumer:
         self._version = 0
         self._handed_at = 0.0
         self._task: asyncio.Task[None] | None = None
-        self._told: set[str] = set()
+        self._told: tuple[str, ...] = ()
         self._errand: Callable[[], object] = self._hand_over
         self._settle(callback, owner, policy)
         self.box = self._box(policy)
@@ -232,7 +237,7 @@ class Consumer:
         self.errors += 1
         kind = type(fault).__name__
         if kind not in self._told:
-            self._told.add(kind)
+            self._told += (kind,)
             _log.failure("a consumer failed", fault, component=self.component_id, note="told once; further ones are counted")
 
     def _sample(self, event: BaseWebSocketEvent) -> None:

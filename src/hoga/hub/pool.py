@@ -97,19 +97,21 @@ class DataPoolManager:
     ) -> BaseWebSocketEvent | None:
         """The newest event of `symbol` (`KRW-BTC` or `upbit:KRW-BTC`), of `wanted` streams only; None before the first."""
         newest: BaseWebSocketEvent | None = None
-        for stream, cell in self._found(symbol, data_type):
+        for cell in self._found(symbol, data_type):
             event = cell.event
-            if event is not None and (newest is None or event.recv_ns > newest.recv_ns) and (wanted is None or wanted(stream)):
+            if event is None or (wanted is not None and not wanted(event.stream)):
+                continue
+            if newest is None or event.recv_ns > newest.recv_ns:
                 newest = event
         return newest
 
-    def _found(self, symbol: str, data_type: DataType) -> tuple[tuple[Stream, _Cell], ...]:
+    def _found(self, symbol: str, data_type: DataType) -> tuple[_Cell, ...]:
         """A copy, made in one step: readers may be in other threads."""
         cells = self._by_key.get((symbol, data_type))
         if cells is None:
             venue, colon, name = symbol.rpartition(":")
             cells = self._by_key.get((f"{venue}{colon}{name.upper()}", data_type), {})
-        return tuple(cells.items())
+        return tuple(cells.values())
 
     def get_multiple_data(self, requests: Sequence[Key]) -> dict[Key, BaseWebSocketEvent]:
         """The newest of each, those without a value left out."""
@@ -118,7 +120,7 @@ class DataPoolManager:
 
     def get_history(self, symbol: str, data_type: DataType) -> list[BaseWebSocketEvent]:
         """Oldest first, as many as were asked to be kept."""
-        events = [event for _, cell in self._found(symbol, data_type) for event in tuple(cell.history or ())]
+        events = [event for cell in self._found(symbol, data_type) for event in tuple(cell.history or ())]
         return sorted(events, key=lambda event: event.recv_ns)
 
     @property
