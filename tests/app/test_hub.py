@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from hoga.app.config import Config, load_config
@@ -187,3 +188,35 @@ def msgspec_replace(venue: Any, folder: Path) -> Any:
     import msgspec
 
     return msgspec.structs.replace(venue, data_dir=folder, lob_dir=folder / "orderbook", chart_dir=folder / "execution", latency_gate="off")
+
+
+async def test_the_venues_say_what_is_subscribed_and_how_their_limits_stand(manage: Any, tmp_path: Path) -> None:
+    symbols = ("BTCUSDT", "ETHUSDT", "KRW-BTC")
+    async with Simulator(SimulatorConfig(venues=("binance", "upbit"), symbols=symbols, seed=3)) as simulator:
+        urls = simulator.venues["upbit"].urls
+        settings = {"binance.WS_URL": simulator.ws_url, "binance.REST_URL": simulator.rest_url}
+        manager = manage(config(**settings, **{"upbit.WS_URL": urls["ws"], "upbit.REST_URL": urls["rest"]}))
+        widget = Widget()
+        wishes = [
+            SubscriptionSpec(DataType.TRADE, ["BTCUSDT", "ETHUSDT"], venue="binance"),
+            SubscriptionSpec(DataType.ORDERBOOK, ["KRW-BTC"], venue="upbit"),
+        ]
+        await manager.register_component("a", widget, wishes, widget.take, delivery=Delivery.INLINE)
+        await until(lambda: {event.venue for event in widget.events} == {"binance", "upbit"})
+        assert await manager.list_subscriptions() == {
+            "binance-hub-1": frozenset({"btcusdt@aggTrade", "ethusdt@aggTrade"}),
+            "upbit-hub-1": frozenset({"KRW-BTC@orderbook"}),
+        }
+        seen = len(widget.events)
+        assert await manager.list_subscriptions("upbit") == {"upbit-hub-1": frozenset({"KRW-BTC@orderbook"})}
+        await until(lambda: len(widget.events) > seen)
+        with pytest.raises(ValueError, match="did you mean upbit"):
+            await manager.list_subscriptions("upbitt")
+        limits = {(each.venue, each.what, each.window_s): each for each in manager.get_rate_limits()}
+        connects = limits["upbit", "connects", 1.0]
+        assert (connects.allowed <= connects.limit, connects.refusals) == (True, 0)
+        requests = limits["upbit", "requests upbit-hub-1", 60.0]
+        assert requests.used >= 3
+        assert requests.allowed == requests.limit == 90
+        assert ("binance", "requests binance-hub-1", 1.0) in limits
+        assert ("binance", "rest", 60.0) in limits

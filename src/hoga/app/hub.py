@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
 from pathlib import Path
+from time import monotonic
 
 import msgspec
 
@@ -30,7 +31,7 @@ from hoga.hub.local_wire import LocalHub
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.pace import Pace
 from hoga.hub.states import ConnectionState, WebSocketType
-from hoga.hub.wire import Inlet, Wire, WireStats
+from hoga.hub.wire import Inlet, RateLimit, Wire, WireStats
 from hoga.net.budgets import connect_budget, rest_budget
 from hoga.net.rest import RestClient
 from hoga.recorder.recorder import Recorder
@@ -224,6 +225,35 @@ class FeedWire:
         own = [_wire_stats(connection) for connection in self._connections.values()]
         return own + self._tap.stats() if self._tap is not None else own
 
+    def _all(self) -> list[Connection]:
+        return [*self._connections.values(), *(self._tap.connections() if self._tap is not None else ())]
+
+    async def list_subscriptions(self) -> dict[str, frozenset[str] | None]:
+        """By connection, the recorder's included: what the venue has subscribed, in its own words."""
+        connections = self._all()
+        lists = await asyncio.gather(*(connection.list_subscriptions() for connection in connections))
+        return {connection.name: names for connection, names in zip(connections, lists, strict=True)}
+
+    def rate_limits(self) -> list[RateLimit]:
+        """Of connects, REST calls, and each connection's requests."""
+        budgets = [("connects", self._budget), ("rest", rest_budget(self._spec, self._rest_url))]
+        for connection in self._all():
+            budgets += [(f"requests {connection.name}", budget) for budget in connection.budgets()]
+        now = monotonic()
+        return [
+            RateLimit(
+                venue=self.venue,
+                what=what,
+                limit=budget.limit,
+                window_s=budget.window_s,
+                used=budget.used(now),
+                allowed=budget.allowed(now),
+                wait_s=budget.wait_s(now),
+                refusals=budget.refusals,
+            )
+            for what, budget in budgets
+        ]
+
     async def known_symbols(self) -> dict[str, str] | None:
         """As the venue lists them now."""
         try:
@@ -266,7 +296,11 @@ class FeedWire:
         self._legs[number].live.update(names)
 
     def leg_waits(self, number: int, now: int, names: Collection[str], why: str) -> None:
-        """Asked for again by its connection; nothing to do here."""
+        """Asked for again by its connection. One that was refused by name is told to those who want it."""
+        for name in names if len(names) == 1 else ():
+            stream = self._streams.get(name)
+            if stream is not None and self._inlet is not None:
+                self._inlet.refused(stream, why)
 
     def leg_waiting(self, number: int) -> Collection[str]:
         """Streams of the leg that were neither told live nor have come."""
@@ -323,6 +357,10 @@ class RecorderTap:
     def start(self, inlet: Inlet) -> None:
         """Begin."""
         self._inlet = inlet
+
+    def connections(self) -> list[Connection]:
+        """The recorder's."""
+        return self._connections()
 
     def want(self, streams: list[Stream]) -> list[Stream]:
         """Tap what is recorded; returns the rest."""

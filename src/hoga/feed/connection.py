@@ -34,7 +34,7 @@ from hoga.net.ratelimit import Budget
 from hoga.net.ws import CloseInfo, Link, open_link
 from hoga.quality.cadence import Cadence
 from hoga.runtime.logs import get_log
-from hoga.venues.spec import VenueSpec
+from hoga.venues.spec import Answer, VenueSpec
 
 __all__ = ["Connection", "ConnectionStats", "State"]
 
@@ -185,6 +185,7 @@ class Connection:
         self._route = spec.route_of(streams[0])
         self._watch_these(streams)
         self._suspect: dict[str, tuple[float, float]] = {}
+        self._lists: dict[int, asyncio.Future[frozenset[str]]] = {}
         self._stopping = False
         self._why = ""
 
@@ -519,6 +520,8 @@ class Connection:
             self._wake.set()
             return
         answer = self._spec.answer(data)
+        if answer is not None and self._listed(answer):
+            return
         asking = self._asking.get(number)
         if answer is None or asking is None:
             self._sink.odd(number, now, data)
@@ -527,6 +530,43 @@ class Connection:
         leg = next((leg for leg in self._open if leg.number == number), None)
         if leg is not None:
             self._drive(leg)
+
+    # -- asked by people ----------------------------------------------------------------------------------------------
+
+    async def list_subscriptions(self, *, timeout_s: float = 10.0) -> frozenset[str] | None:
+        """The wire names of what the venue has subscribed on this connection; None: not connected, or it does not tell in time."""
+        leg, listing = self._leg, self._spec.listing
+        if leg is None or listing is None:
+            return None
+        number = self._doubts.next_number()
+        answer: asyncio.Future[frozenset[str]] = asyncio.get_running_loop().create_future()
+        self._lists[number] = answer
+        try:
+            async with asyncio.timeout(timeout_s):
+                while (wait := max(budget.wait_s(monotonic()) for budget in leg.budgets)) > 0:  # noqa: ASYNC110  # the wait is known
+                    await asyncio.sleep(wait)
+                for budget in leg.budgets:
+                    budget.take(monotonic())
+                self.requests += 1
+                leg.link.send(listing(number))
+                return await answer
+        except TimeoutError:
+            return None
+        finally:
+            del self._lists[number]
+
+    def _listed(self, answer: Answer) -> bool:
+        """Whether somebody here asked for this list. One without a number is for all who wait, and for whoever subscribes, too."""
+        if answer.names is None:
+            return False
+        for number, waiting in self._lists.items():
+            if answer.number in (None, number) and not waiting.done():
+                waiting.set_result(answer.names)
+        return answer.number is not None and answer.number in self._lists
+
+    def budgets(self) -> list[Budget]:
+        """What the open connection may send, shortest window first."""
+        return list(self._leg.budgets) if self._leg is not None else []
 
     # -- the ends -----------------------------------------------------------------------------------------------------
 

@@ -46,8 +46,9 @@ from hoga.hub.subscriptions import (
     SubscriptionSpec,
     SubscriptionStateManager,
     checked_specs,
+    unknown_venue,
 )
-from hoga.hub.wire import NeedsKeys, Wire
+from hoga.hub.wire import NeedsKeys, RateLimit, TellsOfItself, Wire
 from hoga.runtime.logs import get_log
 from hoga.venues.spec import VenueSpec
 
@@ -672,6 +673,23 @@ class GlobalWebSocketManager:
             if name not in found or found[name].requests_sent < requests:
                 self._requests_before += self._requests.pop(name)
         self._requests.update({name: metrics.requests_sent for name, metrics in found.items()})
+
+    async def list_subscriptions(self, venue: str | None = None) -> dict[str, frozenset[str] | None]:
+        """What the venues themselves have subscribed, by connection: names in their own words; None: it did not tell.
+
+        Asks each connection of `venue` (None: of all), within its limits. Raises SubscriptionError for an unknown venue.
+        """
+        if venue is not None and venue not in self._venues:
+            raise unknown_venue("list_subscriptions", venue, self._venues)
+        asked = [wire for wire in self._wires.values() if isinstance(wire, TellsOfItself) and venue in (None, wire.venue)]
+        found: dict[str, frozenset[str] | None] = {}
+        for each in await asyncio.gather(*(wire.list_subscriptions() for wire in asked)):
+            found |= each
+        return found
+
+    def get_rate_limits(self) -> list[RateLimit]:
+        """How the venues' limits stand: connects, REST calls, requests of each connection."""
+        return [limit for wire in self._wires.values() if isinstance(wire, TellsOfItself) for limit in wire.rate_limits()]
 
     def get_routing_statistics(self) -> RoutingStats:
         """Of the routing engine."""

@@ -16,7 +16,7 @@ from hoga.hub.doors import Take
 from hoga.hub.private import MissedEvent, PrivateStateEvent
 from hoga.hub.states import ConnectionState, WebSocketType
 
-__all__ = ["Inlet", "NeedsKeys", "Wire", "WireStats"]
+__all__ = ["Inlet", "NeedsKeys", "RateLimit", "TellsOfItself", "Wire", "WireStats"]
 
 
 class WireStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +29,22 @@ class WireStats(msgspec.Struct, frozen=True, kw_only=True):
     reconnects: int
     requests: int
     last_close: str = ""
+
+
+class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit of the venue as it is kept now: at most `allowed` (of `limit`) of `what` in any `window_s` seconds.
+
+    `allowed` is below `limit` for a while after `refusals`. `used` falls into the window that ends now; `wait_s`: until one more may be.
+    """
+
+    venue: str
+    what: str
+    limit: int
+    window_s: float
+    used: int
+    allowed: int
+    wait_s: float
+    refusals: int
 
 
 class Inlet(Protocol):
@@ -102,3 +118,14 @@ class NeedsKeys(Protocol):
 
     def missing_keys(self) -> str:
         """What to do about it, "" when there are keys."""
+
+
+@runtime_checkable
+class TellsOfItself(Protocol):
+    """A wire that can be asked what the venue has subscribed, and what its limits leave."""
+
+    async def list_subscriptions(self) -> dict[str, frozenset[str] | None]:
+        """By connection: the venue's own list of names; None: it did not tell."""
+
+    def rate_limits(self) -> list[RateLimit]:
+        """Of connects, of REST calls, of each connection's requests."""

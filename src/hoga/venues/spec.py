@@ -137,6 +137,7 @@ class VenueSpec:
     snapshots for `fresh` only; None where subscribing adds. There, `unsubscribe` is None instead.
     `frame_key(stream)` is how a data frame of the stream begins, up to the mark of `key`; where `wrapped`, the payload
     follows and `}` ends it, else the whole frame is the payload.
+    `listing(request_id)` asks for the names of what is subscribed on the connection; None where nothing tells.
     `split(frame)` gives (wire name, payload bytes) of any data frame, None when it is none.
     `answer(frame)`: what the frame says to a control request, None when it is no answer. `requests`: what proves one.
     `server_time_ms(body)`, `symbols(body)` (symbol → status), `quotes(body)` (symbol → the asset it is paid in; of the same
@@ -171,6 +172,7 @@ class VenueSpec:
     key: FrameKey = field(default_factory=FrameKey)
     wrapped: bool = True
     replace: Callable[[list[str], list[str], int], bytes] | None = None
+    listing: Callable[[int], bytes] | None = None
     book: Callable[[bytes], Body] | None = None
     default_interval: str = "1m"
     private: PrivateSpec | None = None

@@ -86,6 +86,7 @@ SPOT = VenueSpec(
     connect_path=lambda route, names: wire.stream_path(names),
     subscribe=wire.control("SUBSCRIBE"),
     unsubscribe=wire.control("UNSUBSCRIBE"),
+    listing=wire.listing,
     frame_key=lambda stream: f'{{"stream":"{stream.name}","data":'.encode(),
     split=wire.split,
     is_shutdown_notice=wire.is_shutdown_notice,

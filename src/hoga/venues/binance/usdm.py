@@ -113,6 +113,7 @@ USDM = VenueSpec(
     connect_path=lambda route, names: wire.stream_path(names, prefix=f"/{route}"),
     subscribe=wire.control("SUBSCRIBE"),
     unsubscribe=wire.control("UNSUBSCRIBE"),
+    listing=wire.listing,
     frame_key=lambda stream: f'{{"stream":"{stream.name}","data":'.encode(),
     split=wire.split,
     is_shutdown_notice=wire.is_shutdown_notice,

@@ -163,6 +163,11 @@ def control(method: str) -> Callable[[list[str], int], bytes]:
     return lambda names, request_id: msgspec.json.encode({"method": method, "params": names, "id": request_id})
 
 
+def listing(request_id: int) -> bytes:
+    """The control request for the names of what is subscribed on the connection."""
+    return msgspec.json.encode({"method": "LIST_SUBSCRIPTIONS", "id": request_id})
+
+
 def server_time_ms(body: bytes) -> int:
     """From the reply to the time call."""
     return _time.decode(body).serverTime

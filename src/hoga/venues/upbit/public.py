@@ -225,5 +225,6 @@ UPBIT = VenueSpec(
     key=FrameKey(mark=b",", start=22),
     wrapped=False,
     replace=replace,
+    listing=listing,
     private=PRIVATE,
 )
