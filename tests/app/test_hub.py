@@ -20,7 +20,7 @@ from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import Mode, SubscriptionSpec
 from hoga.runtime.pool import WorkerPool
-from hoga.simulator import Simulator, SimulatorConfig
+from hoga.simulator import Fault, FaultKind, Simulator, SimulatorConfig
 from hoga.venues.registry import VENUES
 from tests.app.upbit_server import UpbitServer
 from tests.waiting import eventually as until
@@ -220,3 +220,39 @@ async def test_the_venues_say_what_is_subscribed_and_how_their_limits_stand(mana
         assert requests.allowed == requests.limit == 90
         assert ("binance", "requests binance-hub-1", 1.0) in limits
         assert ("binance", "rest", 60.0) in limits
+
+
+async def test_short_spelling_on_the_wire_says_the_same_in_fewer_bytes(manage: Any) -> None:
+    types = (DataType.TICKER, DataType.TRADE, DataType.ORDERBOOK)
+    async with Simulator(SimulatorConfig(venues=("upbit",), symbols=("KRW-BTC",), seed=3)) as simulator:
+        urls = simulator.venues["upbit"].urls
+        endpoints = {"upbit.WS_URL": urls["ws"], "upbit.REST_URL": urls["rest"]}
+        managers = {form: manage(config(**endpoints, WIRE_FORMAT=form)) for form in ("default", "simple")}
+        widgets = {form: Widget() for form in managers}
+        for form, manager in managers.items():
+            wishes = [SubscriptionSpec(each, ["KRW-BTC"], venue="upbit") for each in types]
+            widget = widgets[form]
+            await manager.register_component("a", widget, wishes, widget.take, delivery=Delivery.INLINE, on_status=widget.status.append)
+        trades = {form: {} for form in widgets}  # type: ignore[var-annotated]
+
+        def told(form: str) -> dict[int, Any]:
+            found = [event for event in widgets[form].events if event.data_type is DataType.TRADE]
+            trades[form] = {event.body.trade_id: event for event in found}
+            assert len(trades[form]) == len(found), "each trade once"
+            return trades[form]
+
+        await until(lambda: all(len(told(form)) > 5 for form in widgets) and len(told("default").keys() & told("simple").keys()) > 3)
+        for number in trades["default"].keys() & trades["simple"].keys():
+            usual, short = trades["default"][number], trades["simple"][number]
+            assert short.body == usual.body
+            assert short.payload.startswith(b'{"ty":"trade"')
+            assert short.raw().keys() == usual.raw().keys()
+            assert len(short.payload) < len(usual.payload)
+        simulator.inject(Fault(fault=FaultKind.CLOSE, code=1006))
+        await until(lambda: all(widget.events[-1].epoch >= 2 for widget in widgets.values()))
+        assert {event.data_type for event in widgets["simple"].events} == set(types)
+        told("simple")
+        assert {inlet.odd_frames for inlet in managers["simple"]._inlets.values()} == {0}
+        assert await managers["simple"].list_subscriptions() == {
+            "upbit-hub-1": frozenset({"KRW-BTC@ticker", "KRW-BTC@trade", "KRW-BTC@orderbook"})
+        }

@@ -112,6 +112,7 @@ class FeedWire:
         self, spec: VenueSpec, config: FeedConfig, *, rest_url: str, tls: Callable[[], ssl.SSLContext | None], run: VenueRun | None = None
     ) -> None:
         self.venue = spec.name
+        self.spelling = spec
         self._spec = spec
         self._config = config
         self._rest_url = rest_url
@@ -467,7 +468,9 @@ def wires_of(config: Config, *, recorders: Mapping[str, VenueRun] | None = None,
 
 
 def _wire(config: VenueConfig, run: VenueRun | None, label: str) -> FeedWire:
-    return FeedWire(VENUES[config.venue], feed_config(config, label), rest_url=config.rest_url, tls=partial(tls_of, config), run=run)
+    usual = VENUES[config.venue]
+    spec = usual.compact if config.wire_format == "simple" and usual.compact is not None else usual
+    return FeedWire(spec, feed_config(config, label), rest_url=config.rest_url, tls=partial(tls_of, config), run=run)
 
 
 def in_order(config: Config) -> dict[str, VenueSpec]:

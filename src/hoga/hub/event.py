@@ -97,12 +97,14 @@ class BaseWebSocketEvent(msgspec.Struct, eq=False, gc=False):
         return body
 
     def raw(self) -> dict[str, Any]:
-        """The whole payload as a dict, in the venue's own words; numbers with a point or an exponent are exact Decimals.
+        """The whole payload as a dict, in the venue's own words (the usual ones, whatever the spelling on the wire).
+
+        Numbers with a point or an exponent are exact Decimals.
 
         Decodes at each call; raises WireFault when it is no JSON object.
         """
         try:
-            decoded = _exactly.decode(self.payload)
+            decoded = _exactly.decode(VENUES[self.stream.venue].usual(self.payload))
         except (ValueError, ArithmeticError) as fault:
             raise WireFault(self.stream.venue, f"{self.stream.name}: {fault}") from fault
         if not isinstance(decoded, dict):

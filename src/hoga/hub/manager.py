@@ -48,7 +48,7 @@ from hoga.hub.subscriptions import (
     checked_specs,
     unknown_venue,
 )
-from hoga.hub.wire import NeedsKeys, RateLimit, TellsOfItself, Wire
+from hoga.hub.wire import NeedsKeys, RateLimit, SpellsItsOwn, TellsOfItself, Wire
 from hoga.runtime.logs import get_log
 from hoga.venues.spec import VenueSpec
 
@@ -194,7 +194,7 @@ class GlobalWebSocketManager:
         key = (wire.venue, wire.kind)
         self._wires[key] = wire
         self._used[key] = asyncio.Event()
-        spec = self._venues[wire.venue]
+        spec = wire.spelling if isinstance(wire, SpellsItsOwn) else self._venues[wire.venue]
         self._inlets[key] = HubInlet(
             spec if wire.kind is WebSocketType.PUBLIC else spec.private_side(),
             wire.kind,

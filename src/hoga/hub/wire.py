@@ -15,8 +15,9 @@ from hoga.core.streams import Stream
 from hoga.hub.doors import Take
 from hoga.hub.private import MissedEvent, PrivateStateEvent
 from hoga.hub.states import ConnectionState, WebSocketType
+from hoga.venues.spec import VenueSpec
 
-__all__ = ["Inlet", "NeedsKeys", "RateLimit", "TellsOfItself", "Wire", "WireStats"]
+__all__ = ["Inlet", "NeedsKeys", "RateLimit", "SpellsItsOwn", "TellsOfItself", "Wire", "WireStats"]
 
 
 class WireStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +119,13 @@ class NeedsKeys(Protocol):
 
     def missing_keys(self) -> str:
         """What to do about it, "" when there are keys."""
+
+
+@runtime_checkable
+class SpellsItsOwn(Protocol):
+    """A wire whose frames are in another spelling of the venue than the usual one."""
+
+    spelling: VenueSpec
 
 
 @runtime_checkable

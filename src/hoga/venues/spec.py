@@ -124,6 +124,10 @@ class RequestRules:
     listing: Callable[[int], bytes] | None = None
 
 
+def _as_it_is(payload: bytes) -> bytes:
+    return payload
+
+
 @dataclass(frozen=True, slots=True)
 class VenueSpec:
     """Everything hoga needs to know of a venue to record it and to serve it.
@@ -138,6 +142,8 @@ class VenueSpec:
     `frame_key(stream)` is how a data frame of the stream begins, up to the mark of `key`; where `wrapped`, the payload
     follows and `}` ends it, else the whole frame is the payload.
     `listing(request_id)` asks for the names of what is subscribed on the connection; None where nothing tells.
+    `compact`: the same venue in a shorter spelling on the wire, None where it has one only; `usual(payload)` gives a payload in the
+    usual spelling, whichever it came in (raises ValueError).
     `split(frame)` gives (wire name, payload bytes) of any data frame, None when it is none.
     `answer(frame)`: what the frame says to a control request, None when it is no answer. `requests`: what proves one.
     `server_time_ms(body)`, `symbols(body)` (symbol → status), `quotes(body)` (symbol → the asset it is paid in; of the same
@@ -173,6 +179,8 @@ class VenueSpec:
     wrapped: bool = True
     replace: Callable[[list[str], list[str], int], bytes] | None = None
     listing: Callable[[int], bytes] | None = None
+    compact: VenueSpec | None = None
+    usual: Callable[[bytes], bytes] = _as_it_is
     book: Callable[[bytes], Body] | None = None
     default_interval: str = "1m"
     private: PrivateSpec | None = None

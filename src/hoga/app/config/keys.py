@@ -173,6 +173,8 @@ def _reconnect() -> list[Key]:
             text="How long before that age its successor is opened."),
         Key(name="REDUNDANCY", kind=Kind.INT, default="1", unit="legs", low=1, high=2, group="reconnect",
             text="2 records every stream over two connections at once; the first arrival of a frame is kept."),
+        Key(name="WIRE_FORMAT", kind=Kind.CHOICE, default="default", choices=("default", "simple"), group="reconnect",
+            text="Spelling of frames that are served and not recorded: simple has short keys, where the venue has such a spelling."),
     ]  # fmt: skip
 
 

@@ -91,6 +91,7 @@ class VenueConfig(ProgramConfig, frozen=True, kw_only=True):
     port_cycling_period_hrs: float
     back_up_ready_ahead_sec: float
     redundancy: int
+    wire_format: str
     ws_url: str
     rest_url: str
     history_url: str | None

@@ -7,14 +7,16 @@ Source: docs.upbit.com/kr/reference/websocket-*, captures of 2026-09-23. Read 20
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
 
-from hoga.core.market import Asset, Assets, Book, Candle, Fill, Order, Side, Ticker, Trade
+from hoga.core.market import Asset, Assets, Body, Book, Candle, Fill, Order, Side, Ticker, Trade
 from hoga.core.times import MS_NS, SECOND_NS
 from hoga.venues.decoding import reader
+from hoga.venues.upbit.simple import usual
 
 __all__ = ["book", "candle", "my_asset", "my_fill", "my_order", "ticker", "trade"]
 
@@ -214,13 +216,18 @@ def _my_assets(raw: _Assets) -> Assets:
     return Assets(assets=assets, event_ns=raw.timestamp * MS_NS)
 
 
-book = reader(_Book, _book)
+def _either(read: Callable[[bytes], Body]) -> Callable[[bytes], Body]:
+    """What reads DEFAULT reads SIMPLE, too."""
+    return lambda payload: read(usual(payload))
+
+
+book = _either(reader(_Book, _book))
 """`orderbook`: a whole book in every frame."""
-trade = reader(_Trade, _trade)
+trade = _either(reader(_Trade, _trade))
 """`trade`."""
-ticker = reader(_Ticker, _ticker)
+ticker = _either(reader(_Ticker, _ticker))
 """`ticker`."""
-candle = reader(_Candle, _candle)
+candle = _either(reader(_Candle, _candle))
 """`candle.*`."""
 my_order = reader(_Order, _order)
 """`myOrder`."""

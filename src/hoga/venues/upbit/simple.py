@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["SimpleFormatConverter"]
+__all__ = ["SimpleFormatConverter", "usual"]
 
 _COMMON = {"type": "ty", "code": "cd", "timestamp": "tms", "stream_type": "st"}
 _BAR = {"opening_price": "op", "high_price": "hp", "low_price": "lp", "trade_price": "tp"}
@@ -123,6 +123,11 @@ class SimpleFormatConverter:
     def split_list(frame: bytes) -> list[bytes]:
         """The frames in one of a LIST format, verbatim; a frame that is no list is its only one. Raises ValueError."""
         return [bytes(each) for each in _list.decode(frame)] if frame.lstrip().startswith(b"[") else [frame]
+
+
+def usual(payload: bytes) -> bytes:
+    """A payload in the usual spelling, whichever it came in. Raises ValueError when it is SIMPLE and cannot be read."""
+    return SimpleFormatConverter.to_default(payload) if payload.lstrip().startswith(b'{"ty"') else payload
 
 
 _Maps = dict[str, dict[str, str]]
