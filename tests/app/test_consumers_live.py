@@ -176,6 +176,15 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
                 await program.process.communicate()
 
 
+async def _live_through_a_busy_neighbour(stage: Stage) -> None:
+    """Somebody holds the loop for longer than anything is kept waiting; afterwards everybody goes on."""
+    for _ in range(2):
+        time.sleep(2.5)  # noqa: ASYNC251  # that is what it is about
+        await asyncio.sleep(0)
+    for consumer in stage.consumers:
+        await consumer.more()
+
+
 async def _live_through_cuts(stage: Stage, heart: Heart) -> None:
     for consumer in stage.consumers:
         await consumer.more()
@@ -203,6 +212,7 @@ async def test_without_a_run_every_style_lives_through_cuts(stage: Stage) -> Non
     assert [gap.reason for gap in told].count(Reason.DISCONNECT) == 2
     assert all(gap.from_ns < gap.to_ns for gap in told)
     await heart.stop()
+    await _live_through_a_busy_neighbour(stage)
 
 
 async def test_with_a_run_every_style_lives_through_cuts_and_through_its_end(stage: Stage) -> None:
@@ -222,6 +232,9 @@ async def test_with_a_run_every_style_lives_through_cuts_and_through_its_end(sta
     told = next(each for each in stage.consumers if each.style == "subscribe").gaps
     assert {Reason.DISCONNECT, Reason.CRASH} <= {gap.reason for gap in told}
     await heart.stop()
+    before = len(told)
+    await _live_through_a_busy_neighbour(stage)
+    assert len(told) == before, "what a reader did not look at is in the archive"
 
 
 async def test_a_venue_that_is_away_at_the_start_is_waited_for(tmp_path: Path) -> None:
