@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import hoga
 from hoga.core.market import DataType
 from hoga.hub import checks
 from hoga.hub.client import SimpleWebSocketClient
@@ -170,6 +171,28 @@ async def test_the_pull_client_takes_types_by_name_and_a_mistake_does_not_stay(m
     wire.push(ticker("KRW-A"))
     assert client.get_ticker("KRW-A") is client.get_ticker("krw-a") is not None
     await client.close()
+
+
+@pytest.mark.parametrize(
+    ("symbol", "data_type", "text"),
+    [
+        (5, "ticker", "symbol: found 5"),
+        (None, "ticker", "symbol: found None"),
+        ("KRW-A", "tikcer", "did you mean ticker"),
+        ("KRW-A", 5, "data_type"),
+    ],
+)
+async def test_a_value_is_asked_for_by_names_that_can_be(make: Make, symbol: Any, data_type: Any, text: str) -> None:
+    client = SimpleWebSocketClient("gui", manager=make(FakeWire("upbit")))
+    with pytest.raises(ArgumentError, match=text):
+        client.get(symbol, data_type)
+    assert client.get("KRW-A", "TICKER") is None  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="client_id: found 5"):
+        SimpleWebSocketClient(5)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="client_id: found 5"):
+        await hoga.connect(5)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="data: found 5, expected a folder"):
+        await hoga.connect("a", data=5)  # type: ignore[arg-type]
 
 
 def test_what_can_be_called_with_one_event() -> None:

@@ -25,8 +25,10 @@ from hoga.core.ledger import Reason
 from hoga.core.streams import Stream
 from hoga.feed.connection import Connection, State
 from hoga.feed.sink import FeedConfig
+from hoga.hub import checks
 from hoga.hub.client import SimpleWebSocketClient
 from hoga.hub.doors import Take
+from hoga.hub.errors import ArgumentError
 from hoga.hub.local_wire import LocalHub
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.pace import Pace
@@ -490,8 +492,10 @@ async def open_manager(config: object) -> GlobalWebSocketManager:
 def config_of(config: object, data: str | Path | None = None) -> Config:
     """The configuration that `config` means (see `open_manager`), with `data` as its data folder.
 
-    Where neither is said, and the process has a manager, it is the manager's. Raises ConfigError, ProtocolMisuse.
+    Where neither is said, and the process has a manager, it is the manager's. Raises ConfigError, ProtocolMisuse, ArgumentError.
     """
+    if data is not None and not isinstance(data, str | Path):
+        raise ArgumentError("hoga", "data", checks.shown(data), "a folder, or nothing")
     root = Path(data) if data is not None else None
     if config is None and root is None:
         manager = GlobalWebSocketManager.running()
@@ -518,11 +522,12 @@ async def connect(client_id: str = "", *, config: object = None, data: str | Pat
         the client finds it again by itself; meanwhile `is_stale` says so.
 
     Raises:
-        NoHub: none is running there. ConfigError.
+        NoHub: none is running there. ConfigError, ArgumentError.
     """
+    name = checks.identity(client_id or f"local {os.getpid()}", "connect", "client_id")
     found = config_of(config, data)
     manager = await local_manager(LocalHub(hub_path(found.program.data_dir), VENUES), found)
-    return SimpleWebSocketClient(client_id or f"local {os.getpid()}", manager=manager, on_close=manager.stop)
+    return SimpleWebSocketClient(name, manager=manager, on_close=manager.stop)
 
 
 async def local_manager(hub: LocalHub, config: Config | None = None) -> GlobalWebSocketManager:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
+from hoga.hub import checks
 from hoga.hub.events import BaseWebSocketEvent
 from hoga.hub.routing import DataRoutingEngine
 
@@ -95,7 +96,10 @@ class DataPoolManager:
     def get_latest_data(
         self, symbol: str, data_type: DataType, *, wanted: Callable[[Stream], bool] | None = None
     ) -> BaseWebSocketEvent | None:
-        """The newest event of `symbol` (`KRW-BTC` or `upbit:KRW-BTC`), of `wanted` streams only; None before the first."""
+        """The newest event of `symbol` (`KRW-BTC` or `upbit:KRW-BTC`), of `wanted` streams only; None before the first.
+
+        Raises ArgumentError for what cannot be a symbol or a type.
+        """
         newest: BaseWebSocketEvent | None = None
         for cell in self._found(symbol, data_type):
             event = cell.event
@@ -109,8 +113,9 @@ class DataPoolManager:
         """A copy, made in one step: readers may be in other threads."""
         cells = self._by_key.get((symbol, data_type))
         if cells is None:
-            venue, colon, name = symbol.rpartition(":")
-            cells = self._by_key.get((f"{venue}{colon}{name.upper()}", data_type), {})
+            venue, colon, name = checks.identity(symbol, "the latest value", "symbol").rpartition(":")
+            kind = checks.choice(DataType, data_type, "the latest value", "data_type")
+            cells = self._by_key.get((f"{venue}{colon}{name.upper()}", kind), {})
         return tuple(cells.values())
 
     def get_multiple_data(self, requests: Sequence[Key]) -> dict[Key, BaseWebSocketEvent]:
