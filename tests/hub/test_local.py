@@ -242,6 +242,25 @@ async def test_a_hub_that_stands_still_makes_stale_values(stage: Stage) -> None:
     assert manager.is_live(reading.events[1])
 
 
+async def test_a_venue_that_cannot_be_reached_is_told_to_readers_too(stage: Stage) -> None:
+    wire, reading = FakeWire("upbit"), Reading()
+    wire.hold = True
+    await stage.serve(wire)
+    await reading.register(await stage.reader(), "KRW-A")
+    await until(lambda: wire.streams)
+    assert wire.inlet is not None
+    for why in ("refused", "refused", "HTTP 451"):
+        wire.inlet.opening(wire.name, 1, wire.streams)
+        wire.inlet.closed(wire.name, 1, why)
+    await until(lambda: len(reading.status) == 2)
+    assert [(event.up, event.why) for event in reading.status if isinstance(event, EpochEvent)] == [(False, "refused"), (False, "HTTP 451")]
+    assert stage.readers[0].get_connection_metrics()[wire.name].failed_attempts == 2
+    wire.connect()
+    wire.push(ticker("KRW-A", 1))
+    await until(lambda: reading.events)
+    assert [event.up for event in reading.status if isinstance(event, EpochEvent)] == [False, False, True]
+
+
 async def test_what_is_not_wanted_any_more_is_not_sent(stage: Stage) -> None:
     wire, reading = FakeWire("upbit"), Reading()
     server = await stage.serve(wire)

@@ -18,11 +18,11 @@ import msgspec
 
 __all__ = [
     "EVENT", "EVENT_HEAD", "MAX_BYTES", "NOTE", "REQUEST_MAX_BYTES", "VERSION",
-    "AskSymbols", "Beat", "Hello", "LegOver", "LegUp", "Message", "Refused",
+    "AskSymbols", "Beat", "Hello", "LegFailed", "LegOver", "LegUp", "Message", "Refused",
     "Splitter", "Symbols", "Want", "Wish", "decoder", "pack",
 ]  # fmt: skip
 
-VERSION = 1
+VERSION = 2
 NOTE, EVENT = 0, 1
 """Kinds of messages: JSON, or a frame."""
 MAX_BYTES = 16 * 1024 * 1024
@@ -99,6 +99,16 @@ class LegOver(_Message, frozen=True, tag="over"):
     why: str
 
 
+class LegFailed(_Message, frozen=True, tag="failed"):
+    """Connection `conn`, which brings streams of the reader's, cannot be made, for `why`; told once for each reason."""
+
+    venue: str
+    kind: str
+    conn: str
+    epoch: int
+    why: str
+
+
 class Refused(_Message, frozen=True, tag="refused"):
     """A stream cannot be served, for `why`."""
 
@@ -113,7 +123,7 @@ class Beat(_Message, frozen=True, tag="beat"):
     dropped: int
 
 
-Message = Hello | Want | AskSymbols | Symbols | LegUp | LegOver | Refused | Beat
+Message = Hello | Want | AskSymbols | Symbols | LegUp | LegOver | LegFailed | Refused | Beat
 
 _encoder = msgspec.json.Encoder()
 

@@ -32,6 +32,7 @@ from hoga.hub.local import (
     AskSymbols,
     Beat,
     Hello,
+    LegFailed,
     LegOver,
     LegUp,
     Message,
@@ -430,6 +431,8 @@ class _Reader(asyncio.Protocol):
         leg = self._legs.pop(life, None)
         if leg is not None:
             self._say(LegOver(leg, event.why))
+        else:
+            self._say(LegFailed(event.venue, "public", event.conn, event.epoch, event.why))
 
     def beat(self) -> None:
         """Once a second."""

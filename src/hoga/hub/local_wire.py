@@ -28,6 +28,7 @@ from hoga.hub.local import (
     AskSymbols,
     Beat,
     Hello,
+    LegFailed,
     LegOver,
     LegUp,
     Message,
@@ -284,6 +285,8 @@ class LocalHub(asyncio.Protocol):
                 self._leg_up(message)
             case LegOver():
                 self._leg_over(message)
+            case LegFailed():
+                self._leg_failed(message)
             case Refused(number=number, why=why):
                 stream = self._streams.get(number)
                 for wire in self.wires:
@@ -321,6 +324,14 @@ class LocalHub(asyncio.Protocol):
         leg = self._legs.pop(note.number, None)
         if leg is not None:
             self._over(note.number, leg, note.why)
+
+    def _leg_failed(self, note: LegFailed) -> None:
+        """As here: an attempt that came to nothing."""
+        for wire in self.wires:
+            if (wire.venue, wire.kind) == (note.venue, note.kind) and wire.inlet is not None and wire.streams:
+                self._epochs.setdefault((wire, note.conn), 0)
+                wire.inlet.opening(note.conn, note.epoch, wire.streams)
+                wire.inlet.closed(note.conn, note.epoch, note.why)
 
     def _over(self, number: int, leg: _Leg, why: str) -> None:
         for key in [key for key in self._takes if key[1] == number]:
