@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -27,6 +26,7 @@ from hoga.runtime.pool import WorkerPool
 from hoga.simulator import Fault, FaultKind, Simulator, SimulatorConfig
 from tests.recorder.test_run import Program
 from tests.recorder.workbench import SPOT, Archive
+from tests.waiting import eventually as until
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
@@ -40,12 +40,6 @@ class Widget:
 
     def take(self, event: BaseWebSocketEvent) -> None:
         self.events.append(event)
-
-
-async def until(true: Callable[[], Any], seconds: float = 8.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 def settings(simulator: Simulator, data: Path, **more: str) -> Any:

@@ -21,6 +21,7 @@ from hoga.hub.events import BaseWebSocketEvent, GapEvent
 from hoga.simulator import Simulator, SimulatorConfig
 from tests.recorder.test_run import Program
 from tests.recorder.workbench import Archive
+from tests.waiting import eventually
 
 
 class Listener:
@@ -41,12 +42,13 @@ class Listener:
             if self.pause_s:
                 await asyncio.sleep(self.pause_s)
 
-    async def until(self, true: Callable[[], Any], seconds: float = 15.0) -> None:
-        async with asyncio.timeout(seconds):
-            while not true():
-                if self.task.done():
-                    self.task.result()
-                await asyncio.sleep(0.02)
+    async def until(self, true: Callable[[], Any]) -> None:
+        def good() -> Any:
+            if self.task.done():
+                self.task.result()
+            return true()
+
+        await eventually(good, seconds=60.0)
 
     async def more(self, count: int) -> None:
         wanted = len(self.events) + count

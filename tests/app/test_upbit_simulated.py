@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from hoga.hub.subscriptions import SubscriptionSpec
 from hoga.runtime.pool import WorkerPool
 from hoga.simulator import Fault, FaultKind, Simulator, SimulatorConfig
 from hoga.venues.registry import VENUES
+from tests.waiting import eventually as until
 
 CODES = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
 
@@ -45,12 +46,6 @@ def config(sim: Simulator, **more: str) -> Config:
     urls = sim.venues["upbit"].urls
     values = {"BASE_BACKOFF": "1", "upbit.WS_URL": urls["ws"], "upbit.REST_URL": urls["rest"]}
     return load_config(None, overrides=[f"{key}={value}" for key, value in (values | more).items()], environ={})
-
-
-async def until(true: Callable[[], Any], seconds: float = 8.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 def freeze(sim: Simulator) -> None:

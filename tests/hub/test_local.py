@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import stat
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -26,12 +26,7 @@ from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import SubscriptionSpec
 from hoga.venues.registry import VENUES
 from tests.hub.workbench import FakeWire, Make, ticker, trade
-
-
-async def until(true: Callable[[], Any], seconds: float = 5.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.005)
+from tests.waiting import eventually as until
 
 
 class Stage:
