@@ -21,6 +21,7 @@ from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import SubscriptionSpec
 from hoga.simulator import Fault, FaultKind, Simulator, SimulatorConfig
 from hoga.venues.registry import VENUES
+from tests.waiting import eventually
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
@@ -63,10 +64,8 @@ class Stage:
         wanted = {symbol: self.compared[symbol] + more for symbol in SYMBOLS}
         await self.until(lambda: all(self.compared[symbol] >= count for symbol, count in wanted.items()))
 
-    async def until(self, true: Callable[[], Any], seconds: float = 15.0) -> None:
-        async with asyncio.timeout(seconds):
-            while not true():
-                await asyncio.sleep(0.01)
+    async def until(self, true: Callable[[], Any], seconds: float = 30.0) -> None:
+        await eventually(true, seconds=seconds)
 
 
 @pytest_asyncio.fixture

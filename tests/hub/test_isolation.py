@@ -277,7 +277,7 @@ async def test_a_reader_of_events_that_computes_lets_the_loop_have_its_turns(mak
     await heart.stop()
     assert heart.longest < 0.05
     await client.close()
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, 60)
 
 
 async def test_a_courier_outlives_an_errand_that_fails(engine: DataRoutingEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -329,7 +329,7 @@ async def test_two_readers_of_one_client_have_every_event(make: Make) -> None:
     await asyncio.sleep(0)
     await client.close()
     with pytest.raises(StopAsyncIteration):
-        await asyncio.wait_for(waiting, 10)
+        await asyncio.wait_for(waiting, 60)
 
 
 async def test_starting_twice_and_after_the_end_is_said(make: Make) -> None:

@@ -250,7 +250,7 @@ def test_a_reset_is_seen_through_a_proxy(loop: str, monkeypatch: pytest.MonkeyPa
     async def work() -> None:
         link = await connected(f"ws://{NAME}:{server.port}")
         link.ping()
-        await asyncio.wait_for(asyncio.shield(link.closed), 10)
+        await asyncio.wait_for(asyncio.shield(link.closed), 60)
 
     def script(peer: socket.socket) -> None:
         shake(peer)

@@ -114,7 +114,7 @@ async def test_chronyc_is_asked_first(tmp_path: Path, script: str, offset: float
     program = tmp_path / "chronyc"
     program.write_text(f"#!/bin/sh\nPATH=/bin:/usr/bin\n{script}")
     program.chmod(0o755)
-    reading = await asyncio.wait_for(measure_clock(), 10)
+    reading = await asyncio.wait_for(measure_clock(), 60)
     assert reading.offset_ms == pytest.approx(offset)
 
 

@@ -151,6 +151,16 @@ def test_the_next_writer_removes_the_pages_of_those_that_were_killed_and_no_othe
     assert remove_orphans(tmp_path / "nowhere") == []
 
 
+def test_the_socket_that_a_new_run_has_made_already_stays(tmp_path: Path) -> None:
+    path = tmp_path / "hoga-0123456789abcdef.run"
+    subprocess.run([sys.executable, "-c", _KILLED, str(path)], check=False)
+    with socket.socket(socket.AF_UNIX) as hub:
+        hub.bind(str(path.with_suffix(".hub")))
+        hub.listen()
+        assert remove_orphans(tmp_path) == [path]
+        assert path.with_suffix(".hub").exists()
+
+
 def test_one_folder_has_one_page(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     here = page_path(tmp_path / "data")

@@ -105,7 +105,7 @@ async def test_any_thread_may_ask_and_the_first_reason_holds() -> None:
     async with manager() as shutdown:
         thread = threading.Thread(target=shutdown.request, args=("from a thread",))
         thread.start()
-        assert await asyncio.wait_for(shutdown.requested(), 5) == "from a thread"
+        assert await asyncio.wait_for(shutdown.requested(), 60) == "from a thread"
         thread.join()
         shutdown.request("too late")
         assert await shutdown.requested() == "from a thread"
@@ -116,7 +116,7 @@ async def test_a_request_before_the_start_is_not_lost() -> None:
     shutdown = manager()
     shutdown.request("early")
     async with shutdown:
-        assert await asyncio.wait_for(shutdown.requested(), 5) == "early"
+        assert await asyncio.wait_for(shutdown.requested(), 60) == "early"
 
 
 async def test_what_is_owned_is_ended() -> None:

@@ -36,7 +36,7 @@ async def test_ccxt_loads_the_markets(exchange) -> None:
 
 async def test_ccxt_watches_books_trades_and_tickers_on_one_connection(exchange, sim) -> None:
     books, trades, tickers = [], {}, []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         first = await exchange.watch_order_book("BTC/KRW")
         ticker = await exchange.watch_ticker("BTC/KRW")
         await exchange.watch_trades("BTC/KRW")
@@ -53,7 +53,7 @@ async def test_ccxt_watches_books_trades_and_tickers_on_one_connection(exchange,
 
 
 async def test_ccxt_s_book_is_the_engine_s(exchange, sim) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         for _ in range(5):
             book = await exchange.watch_order_book("BTC/KRW")
         sim.engine.market("KRW-BTC").frozen = True
@@ -72,7 +72,7 @@ async def test_ccxt_asks_rest(exchange) -> None:
 
 
 async def test_ccxt_places_watches_and_cancels_an_order(exchange, sim) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         assert (await exchange.fetch_balance())["KRW"]["free"] == 100_000_000
         watching = asyncio.create_task(exchange.watch_orders("BTC/KRW"))
         while not any("@myOrder" in name for name in sim.board.subscribers):

@@ -42,7 +42,7 @@ async def exchange(sim):
 
 async def test_ccxt_trades_futures_and_hears_of_it(exchange) -> None:
     symbol = "BTC/USDT:USDT"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await exchange.load_markets()
         watching = asyncio.ensure_future(exchange.watch_orders(symbol))
         await asyncio.sleep(0.5)
@@ -79,7 +79,7 @@ async def client(sim, monkeypatch):
 async def test_python_binance_trades_futures_and_hears_of_it(client) -> None:
     from binance import BinanceSocketManager
 
-    async with asyncio.timeout(15), BinanceSocketManager(client).futures_user_socket() as stream:
+    async with asyncio.timeout(60), BinanceSocketManager(client).futures_user_socket() as stream:
         order = await client.futures_create_order(symbol="BTCUSDT", side="BUY", type="MARKET", quantity="0.010")
         events = [await stream.recv()]
         while events[-1]["e"] != "ORDER_TRADE_UPDATE" or events[-1]["o"]["X"] != "FILLED":
@@ -92,7 +92,7 @@ async def test_python_binance_trades_futures_and_hears_of_it(client) -> None:
 async def test_python_binance_trades_spot_and_hears_of_it(client) -> None:
     from binance import BinanceSocketManager
 
-    async with asyncio.timeout(15), BinanceSocketManager(client).user_socket() as stream:
+    async with asyncio.timeout(60), BinanceSocketManager(client).user_socket() as stream:
         order = await client.create_order(symbol="BTCUSDT", side="SELL", type="MARKET", quantity="0.01000")
         events = [await stream.recv()]
         while events[-1].get("e") != "executionReport" or events[-1]["X"] != "FILLED":
@@ -114,7 +114,7 @@ async def test_the_official_sdk_trades_futures_and_hears_of_it(sim) -> None:
     connection = await made.websocket_streams.create_connection()
     heard: list[Any] = []
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             stream = await connection.user_data(key)
             stream.on("message", heard.append)
             await asyncio.to_thread(made.rest_api.new_order, symbol="BTCUSDT", side="BUY", type="MARKET", quantity=0.01)

@@ -22,7 +22,7 @@ async def client(sim, monkeypatch):
 
 async def test_python_binance_depth_cache_equals_the_engines_book(client, sim, engine_book) -> None:
     manager = binance.DepthCacheManager(client, "BTCUSDT", limit=5000, ws_interval=100)
-    async with asyncio.timeout(10), manager as cache_socket:
+    async with asyncio.timeout(60), manager as cache_socket:
         for _ in range(15):
             cache = await cache_socket.recv()
         sim.engine.market("BTCUSDT").frozen = True
@@ -35,7 +35,7 @@ async def test_python_binance_depth_cache_equals_the_engines_book(client, sim, e
 
 async def test_python_binance_streams_trades(client, sim) -> None:
     sockets = binance.BinanceSocketManager(client)
-    async with asyncio.timeout(10), sockets.multiplex_socket(["btcusdt@trade", "ethusdt@aggTrade"]) as stream:
+    async with asyncio.timeout(60), sockets.multiplex_socket(["btcusdt@trade", "ethusdt@aggTrade"]) as stream:
         seen = [await stream.recv() for _ in range(10)]
     ids = [message["data"]["t"] for message in seen if message["stream"] == "btcusdt@trade"]
     assert ids == list(range(ids[0], ids[0] + len(ids)))

@@ -41,7 +41,7 @@ def here(sim, monkeypatch):
 async def test_pyupbit_streams(sim, kind) -> None:
     manager = pyupbit.WebSocketManager(kind, ["KRW-BTC"])
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             seen = [await asyncio.to_thread(manager.get) for _ in range(5)]
     finally:
         manager.terminate()

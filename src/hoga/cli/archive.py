@@ -145,9 +145,9 @@ def ls(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A data folder, a LOB_DIR or a file.")] = Path("data"),
     as_json: _JSON = False,
 ) -> int:
-    """List what is recorded: one line per series and day, with its coverage of the day and since recording began in it.
+    """List what is recorded: one line per series and day.
 
-    Exit status 1 when a manifest or a ledger is damaged; the other series are listed all the same.
+    Coverage is told of the whole day, and since recording began in it. Exit status 1 when a manifest or a ledger is damaged; the other series are listed all the same.
 
     Example: hoga ls data
     """

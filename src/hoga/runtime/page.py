@@ -19,6 +19,7 @@ import hashlib
 import mmap
 import os
 import re
+import socket
 import stat
 import struct
 import sys
@@ -72,7 +73,7 @@ def page_path(data_dir: Path, *, part: str = "run", environ_dir: str | None = No
 
 
 def remove_orphans(folder: Path) -> list[Path]:
-    """Remove the pages in `folder` whose writers are gone, and the sockets that lie beside them; gives what was removed.
+    """Remove the pages in `folder` whose writers are gone, and the deaf sockets that lie beside them; gives what was removed.
 
     A writer that lives holds its page's lock, in whatever container it is; one of an earlier version held none, and is told by its
     process id. Never raises.
@@ -83,10 +84,23 @@ def remove_orphans(folder: Path) -> list[Path]:
             if _NAME.fullmatch(path.name) and _is_orphan(path):
                 for gone in (path, path.with_suffix(".hub")) if path.suffix == ".run" else (path,):
                     with contextlib.suppress(OSError):
-                        if gone == path or stat.S_ISSOCK(gone.stat().st_mode):
+                        if gone == path or _is_deaf(gone):
                             gone.unlink()
                             removed.append(gone)
     return removed
+
+
+def _is_deaf(path: Path) -> bool:
+    """Whether it is a socket at which nobody listens: the next run of the folder may have made its own there already."""
+    if not stat.S_ISSOCK(path.stat().st_mode):
+        return False
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.setblocking(False)
+        try:
+            caller.connect(str(path))
+        except ConnectionRefusedError:
+            return True
+    return False
 
 
 def _is_orphan(path: Path) -> bool:

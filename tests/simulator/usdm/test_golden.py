@@ -54,7 +54,7 @@ async def test_frames_look_like_captured_ones(futures, connect, data: Path, chan
     route = "public" if re.match("depth|bookTicker|trade", channel) else "market"
     sim = await futures(symbols=("BTCUSDT",))
     client = await connect(sim, f"/{route}/stream?streams=btcusdt@{channel}")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         ours = await client.frame()
         while channel.startswith("depth") and not (ours["data"]["b"] and ours["data"]["a"]):
             ours = await client.frame()

@@ -170,7 +170,7 @@ async def test_a_countdown_cancels_unless_it_is_renewed(futures, http) -> None:
     await trader.limit("BUY", "0.010", "85000.00", recvWindow=60_000)
     _, armed = await trader.ask("POST", "/countdownCancelAll", symbol="BTCUSDT", countdownTime=20_000, recvWindow=60_000)
     assert armed == {"symbol": "BTCUSDT", "countdownTime": "20000"}
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while (await trader.ask("GET", "/openOrders", recvWindow=60_000))[1]:
             await asyncio.sleep(0.02)
     _, orders = await trader.ask("GET", "/allOrders", symbol="BTCUSDT", recvWindow=60_000)

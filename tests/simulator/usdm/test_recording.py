@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -21,6 +18,7 @@ from hoga.hub.subscriptions import SubscriptionSpec
 from hoga.runtime.pool import WorkerPool
 from hoga.simulator import Fault, FaultKind, Simulator
 from hoga.venues.registry import VENUES
+from tests.waiting import eventually as until
 
 CHANNELS = ("depth20@100ms", "depth@100ms", "bookTicker", "aggTrade", "kline_1m")
 
@@ -29,12 +27,6 @@ def config_of(sim: Simulator) -> Config:
     values = {"WS_URL": sim.ws_url, "REST_URL": sim.rest_url, "SYMBOLS": "BTCUSDT,ETHUSDT", "STREAMS": ",".join(CHANNELS)}
     overrides = [f"binance-usdm.{key}={value}" for key, value in values.items()]
     return load_config(None, overrides=["BASE_BACKOFF=1", *overrides], environ={})
-
-
-async def until(true: Callable[[], Any], seconds: float = 15.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.02)
 
 
 def freeze(sim: Simulator) -> None:
