@@ -147,7 +147,8 @@ def ls(
 ) -> int:
     """List what is recorded: one line per series and day.
 
-    Coverage is told of the whole day, and since recording began in it. Exit status 1 when a manifest or a ledger is damaged; the other series are listed all the same.
+    Coverage is told of the whole day, and since recording began in it. Exit status 1 when a manifest or a ledger is damaged; the
+    other series are listed all the same.
 
     Example: hoga ls data
     """
