@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hoga.core import errors
 from hoga.core.errors import ConfigError, ConfigMistake, HandshakeRefused, HogaError, SegmentCorrupt
-from hoga.core.jsontext import is_object
+from hoga.core.jsontext import TopInteger, is_object
 from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.times import (
     DAY_NS,
@@ -162,10 +162,16 @@ def test_the_ledgers_words_are_those_of_the_contract() -> None:
         (b'{"a":"\x01"}', False),
         (b'{"a":"\xff"}', False),
         (b' {"a":1}', False),
+        (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", False),
+        (b'{"a":' * 5000 + b"1" + b"}" * 5000, False),
     ],
 )
 def test_an_object_is_told_from_everything_else(text: bytes, verdict: bool) -> None:
     assert is_object(text) is verdict
+
+
+def test_what_is_nested_too_deeply_has_no_number() -> None:
+    assert TopInteger("a").value(b'{"x":' + b"[" * 5000 + b"]" * 5000 + b',"a":1}') is None
 
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=10)

@@ -280,6 +280,25 @@ async def test_odd_frames_are_kept_aside_and_neighbours_arrive(tmp_path: Path, m
     assert aside[7]["size"] == 100_000
 
 
+@pytest.mark.parametrize("deep", [b"[" * 5000 + b"]" * 5000, b'{"a":' * 5000 + b"1" + b"}" * 5000], ids=["lists", "objects"])
+@pytest.mark.parametrize("lead", [b"", b'"meta":{"b":{}},'], ids=["plain", "not as usual"])
+async def test_a_frame_nested_too_deeply_is_kept_aside_alone(tmp_path: Path, monkeypatch: Any, deep: bytes, lead: bytes) -> None:
+    bench = Bench(tmp_path, [BOOK, TRADE], monkeypatch).start()
+    leg = bench.connect()
+    for number in range(1, 9):
+        bench.send(leg, TRADE, agg_trade(number))
+        bench.send(leg, BOOK, book(number))
+    bench.send(leg, BOOK, b'{%b"lastUpdateId":9,"bids":%b,"asks":[]}' % (lead, deep))
+    for number in range(10, 20):
+        bench.send(leg, BOOK, book(number))
+    archive = await bench.finish()
+    assert [line["lastUpdateId"] for line in archive.lines("BTCUSDT", "orderbook")] == [*range(1, 9), *range(10, 20)]
+    assert [line["a"] for line in archive.lines("BTCUSDT", "execution")] == list(range(1, 9))
+    assert archive.check_balance("BTCUSDT", "orderbook") == (19, 18, 1)
+    (aside,) = archive.lines("ODD", "aside")
+    assert aside["why"].startswith("malformed")
+
+
 async def test_unusual_spellings_are_recorded_verbatim(tmp_path: Path, monkeypatch: Any) -> None:
     bench = Bench(tmp_path, [BOOK], monkeypatch).start()
     leg = bench.connect()

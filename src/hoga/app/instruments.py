@@ -11,13 +11,13 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import zstandard
 
 from hoga.app.config import Config, VenueConfig
 from hoga.app.streams import every_symbol, named, plan_streams
 from hoga.archive.durable import write_file
 from hoga.core.errors import ConfigError, ConfigMistake, VenueError, WireFault
+from hoga.core.jsontext import NO_JSON
 from hoga.net.budgets import rest_budget
 from hoga.net.rest import RestClient
 from hoga.runtime.logs import get_log
@@ -94,7 +94,7 @@ def _expand(venue: VenueConfig, body: bytes) -> tuple[str, ...]:
     try:
         symbols = every_symbol(spec, venue.symbols, body)
         assets = sorted({asset for asset in spec.quotes(body).values() if asset})
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+    except NO_JSON as fault:
         raise WireFault(spec.name, f"{venue.rest_url}{spec.rest.instruments}: no list of instruments: {body[:60]!r}") from fault
     if symbols:
         return symbols

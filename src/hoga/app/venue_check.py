@@ -13,14 +13,13 @@ from difflib import get_close_matches
 from time import perf_counter
 from typing import Any
 
-import msgspec
-
 from hoga.app.checks import Check, State, shown
 from hoga.app.config import VenueConfig
 from hoga.app.instruments import fetch
 from hoga.app.streams import every_symbol, named, plan_streams
 from hoga.app.venue_run import tls_of
 from hoga.core.errors import ConfigError, HandshakeRefused, HogaError, LinkError, RateLimited, Refused, WireFault
+from hoga.core.jsontext import NO_JSON
 from hoga.core.streams import Stream
 from hoga.net.proxy import ProxyMistake, proxy_for
 from hoga.net.rest import RestClient
@@ -52,7 +51,7 @@ async def read_venue_time(venue: VenueConfig) -> int:
     body = await _get(venue, spec.rest.time)
     try:
         return spec.server_time_ms(body) * 1_000_000
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+    except NO_JSON as fault:
         raise WireFault(spec.name, f"{venue.rest_url}{spec.rest.time} sent no server time: {shown(body)}") from fault
 
 
@@ -90,7 +89,7 @@ async def _examine_rest(venue: VenueConfig) -> tuple[tuple[str, ...], list[Check
     try:
         known = spec.symbols(body)
         symbols = every_symbol(spec, venue.symbols, body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NO_JSON:
         found = f"{venue.rest_url}{spec.rest.instruments} sent no list of instruments: {shown(body)}"
         return named(venue.symbols), [Check(name=name, state=State.FAILED, found=found, advice="is REST_URL the venue's?")]
     return symbols, [answers, *judge_symbols(venue.venue, symbols, known)]

@@ -14,6 +14,7 @@ from hoga.archive.segment import read_located
 from hoga.archive.splice import Part, body_part, recompress
 from hoga.archive.text import LineCutter, LineTooLong
 from hoga.core.errors import SegmentCorrupt
+from hoga.core.jsontext import NO_JSON
 
 __all__ = ["file_part"]
 
@@ -49,6 +50,6 @@ def _whole_lines(located: Located) -> Iterator[bytes]:
 def _is_json(text: bytes) -> bool:
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
-    except msgspec.DecodeError:
+    except NO_JSON:
         return False
     return True

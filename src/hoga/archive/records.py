@@ -26,6 +26,7 @@ import msgspec
 import numpy as np
 
 from hoga.archive.text import line_ends, split_lines
+from hoga.core.jsontext import NO_JSON
 
 __all__ = ["CHAINS", "Book", "Delta", "Numbered", "Quote", "Record", "RecordReader", "Trade"]
 
@@ -118,7 +119,7 @@ class RecordReader:
         """One record for every line, None when some line is not one JSON object with fields of the usual types."""
         try:
             records: list[Record] = self._decoder.decode_lines(lines)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except NO_JSON:
             return None
         ends = line_ends(lines)
         regular = len(records) == len(ends) and lines.startswith(b"{") and (len(ends) < 2 or int(np.diff(ends).min()) > 1)
@@ -137,14 +138,14 @@ class RecordReader:
             except msgspec.ValidationError:
                 record, fault = self._read_odd(line)
                 yield _mind_envelope(record, line), fault
-            except (msgspec.DecodeError, UnicodeDecodeError) as broken:
+            except NO_JSON as broken:
                 yield Record(), str(broken)
 
     def _read_odd(self, line: bytes) -> tuple[Record, str | None]:
         """A line whose fields have other types than usual: its integers are taken, the rest is left."""
         try:
             fields = _fields.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        except NO_JSON as fault:
             return Record(), str(fault)
         wanted = ("recvNs", *_FIELDS[self.shape])
         return self.shape(**{name: _plain(fields.get(name), str if name == "e" else int) for name in wanted}), None

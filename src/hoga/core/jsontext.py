@@ -7,7 +7,10 @@ import sys
 
 import msgspec
 
-__all__ = ["TopInteger", "is_object"]
+__all__ = ["NO_JSON", "TopInteger", "is_object"]
+
+NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises where a text of somebody else's is no JSON, or is nested deeper than can be read (some 900 levels)."""
 
 _EMPTY = re.compile(rb"\{\s*\}")
 _any = msgspec.json.Decoder(msgspec.Raw)
@@ -20,7 +23,7 @@ def is_object(text: bytes) -> bool:
     try:
         _any.decode(text)
         return text.isascii() or bool(text.decode())
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NO_JSON:
         return False
 
 
@@ -61,6 +64,6 @@ class TopInteger:
             return None
         try:
             found = _members.decode(part).get(self._key)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except NO_JSON:
             return None
         return None if found is None else bytes(found)

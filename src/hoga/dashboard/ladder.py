@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from hoga.core.jsontext import NO_JSON
+
 __all__ = ["DEPTH", "Ladder", "read_ladder"]
 
 DEPTH = 20
@@ -33,7 +35,7 @@ def read_ladder(frame: bytes) -> Ladder | None:
     """The ladder in a frame, None when it holds none."""
     try:
         found = msgspec.json.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NO_JSON:
         return None
     if isinstance(found, dict) and isinstance(found.get("data"), dict):
         found = found["data"]

@@ -213,7 +213,7 @@ class _Page:
                 said = _said.decode(await socket.receive_text())
             except (WebSocketDisconnect, RuntimeError):
                 return 1000, ""
-            except (msgspec.DecodeError, KeyError, TypeError):
+            except (msgspec.DecodeError, RecursionError, KeyError, TypeError):
                 return NOT_UNDERSTOOD, "not understood"
             now = asyncio.get_running_loop().time()
             if now - since > _SAID_S:

@@ -92,7 +92,7 @@ class BaseWebSocketEvent(msgspec.Struct, eq=False, gc=False):
         if body is None:
             try:
                 body = self._body = self._decode(self.payload)
-            except (ValueError, ArithmeticError) as fault:
+            except (ValueError, ArithmeticError, RecursionError) as fault:
                 raise WireFault(self.stream.venue, f"{self.stream.name}: {fault}") from fault
         return body
 
@@ -105,7 +105,7 @@ class BaseWebSocketEvent(msgspec.Struct, eq=False, gc=False):
         """
         try:
             decoded = _exactly.decode(VENUES[self.stream.venue].usual(self.payload))
-        except (ValueError, ArithmeticError) as fault:
+        except (ValueError, ArithmeticError, RecursionError) as fault:
             raise WireFault(self.stream.venue, f"{self.stream.name}: {fault}") from fault
         if not isinstance(decoded, dict):
             raise WireFault(self.stream.venue, f"{self.stream.name}: no JSON object")

@@ -205,7 +205,7 @@ class _Reader(asyncio.Protocol):
                 if not self._is_here():
                     return
                 self._take(self._decode(body))
-        except (ValueError, msgspec.DecodeError) as fault:
+        except (ValueError, msgspec.DecodeError, RecursionError) as fault:
             _log.warning("a reader does not speak our language", reader=self.name, why=str(fault))
             self.abandon()
             return

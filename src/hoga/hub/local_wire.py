@@ -249,7 +249,7 @@ class LocalHub(asyncio.Protocol):
                     self._event(body)
                 else:
                     self._note(self._decode(body))
-        except (ValueError, msgspec.DecodeError, struct.error) as fault:
+        except (ValueError, msgspec.DecodeError, RecursionError, struct.error) as fault:
             _log.warning("the hub does not speak our language", why=str(fault))
             self._drop()
         except Exception as fault:  # noqa: BLE001  # the supervised place: connected anew

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import field
 
+from hoga.core.jsontext import NO_JSON
 from hoga.core.market import DataType
 from hoga.core.secret import Credentials, Secret
 from hoga.venues.binance import account
@@ -119,7 +120,7 @@ _events = msgspec.json.Decoder(_Event)
 _heads = msgspec.json.Decoder(_FuturesEvent)
 _errors = msgspec.json.Decoder(_Error)
 _listen_keys = msgspec.json.Decoder(_ListenKey)
-_BAD = (msgspec.DecodeError, UnicodeDecodeError)
+_BAD = NO_JSON
 
 
 class SpotSession:

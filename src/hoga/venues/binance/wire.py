@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from hoga.core.jsontext import is_object
+from hoga.core.jsontext import NO_JSON, is_object
 from hoga.core.streams import Stream
 from hoga.venues.spec import Answer, ChannelSpec
 
@@ -120,7 +120,7 @@ def split(frame: bytes) -> tuple[str, bytes] | None:
                 return frame[11:end].decode("utf-8", "replace"), payload
     try:
         envelope = _envelope.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NO_JSON:
         return None
     payload = bytes(envelope.data)
     return (envelope.stream, payload) if is_object(payload) else None
@@ -135,7 +135,7 @@ def answer(frame: bytes) -> Answer | None:
         return None
     try:
         said = _reply.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NO_JSON:
         return None
     number = said.id if isinstance(said.id, int) else int(said.id) if isinstance(said.id, str) and _NUMBER.fullmatch(said.id) else None
     if isinstance(said.error, msgspec.Raw) and bytes(said.error) != b"null":
@@ -149,7 +149,7 @@ def answer(frame: bytes) -> Answer | None:
         return Answer(number)
     try:
         return Answer(number, names=frozenset(_names.decode(result)))
-    except msgspec.DecodeError:
+    except NO_JSON:
         return Answer(number, f"an odd answer: {result[:80].decode('utf-8', 'replace')}")
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import msgspec
 
+from hoga.core.jsontext import NO_JSON
 from hoga.core.market import DataType
 from hoga.core.secret import Credentials, Secret
 from hoga.venues.private import (
@@ -133,7 +134,7 @@ class Session:
         """Data, an answer, or an error."""
         try:
             read = _frames.decode(frame)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except NO_JSON:
             return [Odd(frame)]
         if read.error is not None:
             return [_told(read.error)]
@@ -163,7 +164,7 @@ class Session:
         self._lists = True
         try:
             types = {row.type for row in _rows.decode(read.result)}
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except NO_JSON:
             types = set()
         wanted = _wire_types(self._types)
         if wanted and types.isdisjoint(wanted):
@@ -214,7 +215,7 @@ def trouble_of(reply: Reply) -> Refusal | None:
     """What a refusing answer means, None when it does not say."""
     try:
         error = _frames.decode(reply.body).error
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NO_JSON:
         error = None
     if error is not None and (trouble := _TROUBLES.get(str(error.name).lower())) is not None:
         return Refusal(trouble=trouble, text=f"{error.name} {error.message}".strip(), retry_after_s=reply.retry_after_s)

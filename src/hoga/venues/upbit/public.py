@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from hoga.core.jsontext import is_object
+from hoga.core.jsontext import NO_JSON, is_object
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.venues.spec import Answer, ChannelSpec, FrameKey, Limits, RequestRules, RestPaths, VenueSpec
@@ -145,7 +145,7 @@ def split(frame: bytes) -> tuple[str, bytes] | None:
     """(wire name, the whole frame) of a data frame in DEFAULT spelling, None when it is none."""
     try:
         head = _head.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NO_JSON:
         return None
     payload = frame.strip()
     return (f"{head.code}@{head.type}", payload) if is_object(payload) else None
@@ -162,7 +162,7 @@ def answer(frame: bytes) -> Answer | None:
         return None
     try:
         status = _status.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NO_JSON:
         return None
     if isinstance(status.error, msgspec.Raw):
         return Answer(complaint=bytes(status.error).decode("utf-8", "replace") or "an error without words")
@@ -172,7 +172,7 @@ def answer(frame: bytes) -> Answer | None:
     number = ticket.removeprefix(_TICKET)
     try:
         names = frozenset(_listed_name(row, code) for row in _rows.decode(status.result) for code in row.codes)
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
+    except (*NO_JSON, ValueError):
         return Answer()
     return Answer(int(number) if number != ticket and number.isascii() and number.isdigit() else None, names=names)
 
