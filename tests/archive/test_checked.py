@@ -123,9 +123,7 @@ def told_before_an_error(lines: Iterator[bytes]) -> tuple[bytes, bool]:
     return b"".join(told), False
 
 
-@pytest.mark.parametrize(
-    ("reader", "name"), [(reader, name) for reader in READERS for name in NAMES if not (reader == "since" and name.startswith("classic"))]
-)
+@pytest.mark.parametrize(("reader", "name"), [(reader, name) for reader in READERS for name in NAMES])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(file=st.integers(0, 10**6), where=st.integers(0, 10**9), bit=st.integers(0, 7), cut=st.booleans())
 def test_a_flipped_bit_or_a_cut_is_never_told(
@@ -235,3 +233,10 @@ def test_a_day_is_read_between_the_commit_and_the_day_files_own_name(trades: Wor
     with pytest.raises(Stopped):
         merge_day(trades.directory, SYMBOL, "execution", DAY, venue="binance", archive_format="zip", purge=True, step=step)
     assert b"".join(read_records(trades.directory)) == trades.all_text()
+
+
+@pytest.mark.parametrize("stage", ["classic minutes", "classic day"])
+def test_a_classic_record_is_told_with_its_own_receipt(tmp_path: Path, stage: str) -> None:
+    shop = classic(tmp_path, stage)
+    told = [int(line.split(b" ")[0]) for line in by_since(shop)]
+    assert told == [shop.minute_ns(minute) + at * 1_000_000 for minute in ("13-15", "13-16", "13-17") for at in range(40)]

@@ -21,8 +21,10 @@ from hoga.archive.layout import segment_stem
 from hoga.archive.ledger import SegmentEntry
 from hoga.archive.manifest import decode_manifest, encode_manifest
 from hoga.archive.merge import merge_day
+from hoga.archive.reader import read_records
 from hoga.archive.report import VerifyReport
 from hoga.archive.verify import verify
+from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import SECOND_NS
 from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, book, delta, envelope, fill_books, fill_trades
@@ -665,3 +667,19 @@ if __name__ == "__main__":
     parent.stdout.close()
     assert rest == ""
     assert len(set(workers)) == 2
+
+
+def test_a_folder_that_may_not_be_listed_is_a_problem(trades: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = trades.directory / "temporary"
+    scandir = os.scandir
+
+    def refuse(path: str | os.PathLike[str]) -> object:
+        if Path(path) == hidden:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    report = check(tmp_path)
+    assert ("unreadable", str(hidden)) in {(problem.kind, problem.file) for problem in report.problems}
+    with pytest.raises(ArchiveError, match="cannot be listed"):
+        list(read_records(tmp_path))

@@ -11,6 +11,7 @@ from hoga.archive.journal import (
     CONTROL,
     JOURNAL_DIR,
     CountsNote,
+    EndNote,
     JournalHeader,
     JournalName,
     LegNote,
@@ -69,9 +70,12 @@ class Desk:
         return JournalHeader(**{**known, **fields})
 
     def pieces(
-        self, ids: Iterable[int], *, start_ns: int = NOON_NS, ended: bool = True, **fields: Any
+        self, ids: Iterable[int], *, start_ns: int = NOON_NS, ended: bool = True, last: bool | None = None, **fields: Any
     ) -> tuple[JournalHeader, list[bytes]]:
-        """The header, then the chunks: the opening notes, one for each id (a book of BTC, a trade, a book of ETH), the closing."""
+        """The header, then the chunks: the opening notes, one for each id (a book of BTC, a trade, a book of ETH), the closing.
+
+        `last`: it says at its end that it is complete, and whether recording ended with it.
+        """
         ids = list(ids)
         self.number += 1
         header = self.header(start_ns, **fields)
@@ -85,6 +89,8 @@ class Desk:
             end_ns = header.minute_ns + MINUTE_NS
             notes: list[Note] = [CountsNote(index, len(ids), 0, 0) for index in indices]
             notes.append(LiveNote(indices, start_ns, end_ns))
+            if last is not None:
+                notes.append(EndNote(end_ns, last=last))
             chunks.append(self.chunk(*(self.note(end_ns, note) for note in notes)))
         return header, chunks
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterator
+from io import BufferedReader
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -23,6 +24,7 @@ from zstandard import COMPRESSOBJ_FLUSH_BLOCK, ZstdCompressionParameters, ZstdCo
 
 from hoga.archive.deflate import crc32
 from hoga.archive.journal import read_body
+from hoga.archive.regular import open_regular
 
 __all__ = ["Chunk", "ChunkDecoder", "ChunkEncoder", "Columns", "Packed", "columns", "has_chunks", "read_chunks", "read_packed"]
 
@@ -101,7 +103,7 @@ class ChunkEncoder:
 
 def has_chunks(path: Path) -> bool:
     """Whether there may be records in the file, also in one whose header is lost."""
-    with path.open("rb") as file:
+    with BufferedReader(open_regular(path)) as file:
         return _next_magic(file, -1) is not None
 
 
@@ -111,7 +113,7 @@ def read_chunks(path: Path) -> Iterator[Chunk | int]:
 
     Reads the file twice: where whole chunks lie, then one after the other, so memory does not grow with it.
     """
-    with path.open("rb") as file:
+    with BufferedReader(open_regular(path)) as file:
         if read_body(file) is None:
             if size := path.stat().st_size:
                 yield size

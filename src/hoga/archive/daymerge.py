@@ -14,7 +14,8 @@ from hoga.archive.deflate import crc32
 from hoga.archive.discover import SeriesDay
 from hoga.archive.durable import TEMPORARY_SUFFIX, fsync, fsync_folder, install, temporary_for, unlink, write_all
 from hoga.archive.layout import SegmentName, day_stem, parse_segment, suffix_of, temporary_dir
-from hoga.archive.ledger import GapEntry, LiveEntry, SegmentEntry, ledger_lines, ledger_path, read_ledger, remove_folded
+from hoga.archive.ledger import GapEntry, LedgerEntry, LiveEntry, SegmentEntry, ledger_lines, ledger_path, read_ledger, remove_folded
+from hoga.archive.leftover import journals_of_note, neighbours
 from hoga.archive.locate import Located, locate
 from hoga.archive.manifest import (
     ArchiveFile,
@@ -32,7 +33,7 @@ from hoga.archive.segment import inflate_range
 from hoga.archive.semantics import ScanFacts, SeriesScan
 from hoga.archive.spans import Span
 from hoga.archive.splice import Part, Placed, ReadBack, file_sha256, read_back, recompress, splice
-from hoga.core.errors import ManifestMismatch, SegmentCorrupt
+from hoga.core.errors import ArchiveError, ManifestMismatch, SegmentCorrupt
 from hoga.core.times import DAY_NS, MINUTE_NS, day_start_ns, iso_of
 
 __all__ = ["SPOOL_SUFFIX", "DayMerge", "MergeResult"]
@@ -199,6 +200,9 @@ class DayMerge:
         located = locate(path)
         told = entry is not None
         if entry is None and located.note is not None:
+            for journal in journals_of_note(located.note, neighbours(self.target.parent)):
+                why = f"its ledger entries are still to come, from {journal.name}: nothing was merged"
+                raise ArchiveError(path, why, hint=f"hoga recover {journal.parent}, then merge again")
             entry = self._entry_of_note(located.note, path, located)
         part = file_part(located, entry, self._format, self.spool)
         if entry is not None and (entry.bytes, entry.crc32) != (part.text_bytes, part.crc32):
@@ -222,11 +226,10 @@ class DayMerge:
 
         What is wrong with it goes along: `archive.audit`. An altered line stops the merge, as a broken one does.
         """
-        if earlier is not None:
-            self._account.add_earlier(earlier)
-            self._flaws += earlier.flaws
         folded = earlier.ledger.fresh_from(self._ledger) if earlier is not None else 0
         lines = ledger_lines(self._ledger)
+        if earlier is not None:
+            self._take_over(earlier, [line.entry for line in lines if line.at >= folded])
         for fault in line_faults(lines, self._day):
             if fault.altered:
                 raise SegmentCorrupt(self._ledger_path, fault.detail, offset=fault.offset)
@@ -239,6 +242,16 @@ class DayMerge:
         lost = [flaw for flaw in self._flaws if flaw.detail in (_LEDGER_LOST, _LINES_LOST)]
         self._account.add(GapEntry(gap=gap) for gap in gaps_of(lost))
         return bool(entries)
+
+    def _take_over(self, earlier: Manifest, fresh: list[LedgerEntry | None]) -> None:
+        """What `earlier` says, but for the marks of a lost ledger that has come after all: a day merged before its last journals
+        were recovered holds their segments, and recovery tells the ledger of them then."""
+        told = {(entry.minute, entry.bytes, entry.crc32): entry.span_min for entry in fresh if isinstance(entry, SegmentEntry)}
+        rows = {(row.minute, row.bytes, row.crc32) for row in earlier.segments}
+        come = {minute_span(self._day, key[0], span_min) for key, span_min in told.items() if key in rows}
+        self._flaws += [flaw for flaw in earlier.flaws if flaw.detail != _LEDGER_LOST or (flaw.from_ns, flaw.to_ns) not in come]
+        gaps = [gap for gap in earlier.gaps if gap.detail not in (_LEDGER_LOST, _LINES_LOST)]  # those that stay are made of the flaws
+        self._account.add_earlier(msgspec.structs.replace(earlier, gaps=gaps))
 
     def _write(self, earlier: Manifest | None, added: list[_Segment]) -> Manifest:
         temporary, manifest_temporary = temporary_for(self.target), temporary_for(self._manifest_path)

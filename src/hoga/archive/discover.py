@@ -52,10 +52,17 @@ class SeriesDay(msgspec.Struct, frozen=True, order=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What lies under some paths: days in order of day, symbol and kind, and the journals of open minutes."""
+    """What lies under some paths: days in order of day, symbol and kind, the journals of open minutes, and (folder, why) of
+    folders whose names the system would not tell."""
 
     days: list[SeriesDay]
     journals: list[Path]
+    unread: list[tuple[Path, str]] = []
+
+    def require_whole(self) -> None:
+        """Raises ArchiveError when something may be there that could not be found."""
+        for folder, why in self.unread:
+            raise ArchiveError(folder, f"the folder cannot be listed: {why}", hint="what is in it is not told")
 
 
 def discover(paths: Iterable[Path]) -> Found:
@@ -65,14 +72,16 @@ def discover(paths: Iterable[Path]) -> Found:
     """
     days: set[SeriesDay] = set()
     journals: set[Path] = set()
+    unread: dict[Path, str] = {}
     for path in paths:
         if path.is_dir():
-            _walk(path.absolute(), days, journals)
+            _walk(path.absolute(), days, journals, unread)
         elif path.exists() or parse_day(path.name) is not None:
             days.add(_of_file(path.absolute()))
         else:
             raise ArchiveError(path, "no such file or folder")
-    return Found(sorted(days, key=lambda item: (item.day, item.symbol, item.kind, item.directory, item.only)), sorted(journals))
+    in_order = sorted(days, key=lambda item: (item.day, item.symbol, item.kind, item.directory, item.only))
+    return Found(in_order, sorted(journals), sorted(unread.items()))
 
 
 def venue_of(directory: str | Path) -> str:
@@ -80,12 +89,16 @@ def venue_of(directory: str | Path) -> str:
     return Path(directory).absolute().parent.name
 
 
-def _walk(root: Path, days: set[SeriesDay], journals: set[Path]) -> None:
+def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Path, str]) -> None:
     own = parse_day(root.name)
     if own is not None and not own.suffix and root.parent.name == _TEMPORARY:
         days.add(SeriesDay(str(root.parent.parent), own.symbol, own.kind, own.day))
         return
-    for folder, children, files in os.walk(root):
+
+    def refused(fault: OSError) -> None:
+        unread[Path(fault.filename or root)] = fault.strerror or str(fault)
+
+    for folder, children, files in os.walk(root, onerror=refused):
         here = Path(folder)
         if here.name == _TEMPORARY:
             for child in children:

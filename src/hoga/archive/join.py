@@ -17,6 +17,7 @@ from hoga.archive.layout import PARTS_DIR, SegmentName, parse_segment, segment_s
 from hoga.archive.ledger import SegmentEntry, append_entries, ledger_path
 from hoga.archive.locate import locate
 from hoga.archive.merge import series_lock, splice_segments
+from hoga.archive.notes import part_mark
 from hoga.archive.seal import SegmentNote, facts_of
 from hoga.archive.segment import SegmentFacts, read_note
 
@@ -63,10 +64,11 @@ def _interval(minute: str, interval_min: int) -> str:
 
 def _join(folder: Path, parts: list[tuple[SegmentName, Path]], start: str, ledger: Path, suffix: str, *, interval_min: int) -> list[str]:
     """Join the parts of one interval; first finish what an earlier try began."""
-    waiting = {_mark(name, path): path for name, path in parts}
-    taken = {name.part: folder / path.name for path in folder.iterdir() if (name := parse_segment(path.name)) and name.minute == start}
+    waiting = {part_mark(name.minute, locate(path).body_crc32): path for name, path in parts}
+    there = [(name, path) for path in folder.iterdir() if (name := parse_segment(path.name)) is not None]
+    taken = [name.part for name, _ in there if name.minute == start]
     made = []
-    for target in taken.values():
+    for target in _may_hold(there, parts[0][0].minute, parts[-1][0].minute):
         joined = [mark for mark in _sources(target) if mark in waiting]
         if joined:
             _settle(target, ledger, facts_of(target), [waiting.pop(mark) for mark in joined])
@@ -82,18 +84,18 @@ def _join(folder: Path, parts: list[tuple[SegmentName, Path]], start: str, ledge
     return made
 
 
+def _may_hold(there: list[tuple[SegmentName, Path]], first: str, last: str) -> list[Path]:
+    """The segments that may have been made of minutes `first` to `last`, also where the interval was another one then."""
+    low = max((name.minute for name, _ in there if name.minute <= first), default=first)
+    return [path for name, path in there if low <= name.minute <= last]
+
+
 def _settle(target: Path, ledger: Path, facts: SegmentFacts, parts: list[Path]) -> None:
     """The segment is in place: tell the ledger, then remove the parts."""
     sizes = {"bytes": facts.bytes, "crc32": facts.crc32, "archive_bytes": facts.archive_bytes}
     append_entries(ledger, [msgspec.structs.replace(_entry(target), **sizes)], again=True)
     for path in parts:
         unlink(path, missing_ok=True)
-
-
-def _mark(name: SegmentName, path: Path) -> str:
-    """What a part is, whatever its name: `13-15 9f3a12bc`. Short: a note must hold the 1,440 of a whole day."""
-    located = locate(path)
-    return f"{name.minute} {located.body_crc32 or 0:08x}"
 
 
 def _sources(path: Path) -> list[str]:

@@ -20,6 +20,7 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 
 from hoga.archive.deflate import crc32
+from hoga.archive.regular import open_regular
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 
@@ -214,8 +215,8 @@ def encode_header(header: JournalHeader) -> bytes:
 
 
 def read_header(path: Path) -> JournalHeader | None:
-    """The header, None when the file is torn before its end, or damaged there."""
-    with path.open("rb") as file:
+    """The header, None when the file is torn before its end, or damaged there. Raises as `open_regular`."""
+    with open_regular(path) as file:
         body = read_body(file)
     return None if body is None else _header_decoder.decode(body)
 

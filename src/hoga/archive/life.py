@@ -23,7 +23,18 @@ from hoga.core.ledger import Reason
 from hoga.quality.memory import MARKS_KEPT
 from hoga.quality.sequence import RUNS_KEPT
 
-__all__ = ["LAST_FILE", "LOCK_FILE", "LastLife", "LifeFile", "Place", "StreamEnd", "newer", "read_last_life", "whole_session"]
+__all__ = [
+    "LAST_FILE",
+    "LOCK_FILE",
+    "LastLife",
+    "LifeFile",
+    "Place",
+    "StreamEnd",
+    "last_word_of",
+    "newer",
+    "read_last_life",
+    "whole_session",
+]
 
 LOCK_FILE = ".lock"
 """In the journal folder: held by whoever records or recovers there."""
@@ -148,6 +159,15 @@ def read_last_life(folder: Path) -> LastLife | None:
     except msgspec.DecodeError:
         rename(path, path.with_name(LAST_FILE + _DAMAGED))
         return None
+
+
+def last_word_of(folder: Path, session: int) -> bool:
+    """Whether the session's own last word is written down in the journal folder: it ended in good order. Changes nothing."""
+    try:
+        life = _decode((folder / LAST_FILE).read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return False
+    return any((end.session, end.number) == (session, _WHOLE_SESSION) for end in life.streams.values())
 
 
 def whole_session(session: int) -> Place:

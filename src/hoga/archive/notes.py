@@ -6,7 +6,7 @@ import msgspec
 
 from hoga.archive.ledger import SegmentEntry
 
-__all__ = ["SegmentNote", "open_segment_note"]
+__all__ = ["SegmentNote", "open_segment_note", "part_mark"]
 
 
 class SegmentNote(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,3 +26,8 @@ def open_segment_note(note: bytes | None) -> SegmentNote | None:
         return None if note is None else _decoder.decode(note)
     except msgspec.MsgspecError:
         return None
+
+
+def part_mark(minute: str, body_crc32: int | None) -> str:
+    """What a part is, whatever its name: `13-15 9f3a12bc`. Short: a note must hold the 1,440 of a whole day."""
+    return f"{minute} {body_crc32 or 0:08x}"

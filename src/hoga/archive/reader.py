@@ -22,12 +22,12 @@ from hoga.archive.layout import PARTS_DIR, SegmentName, parse_segment
 from hoga.archive.ledger import SegmentEntry, read_ledger
 from hoga.archive.locate import Located, locate
 from hoga.archive.manifest import Manifest, read_manifest
-from hoga.archive.notes import open_segment_note
+from hoga.archive.notes import open_segment_note, part_mark
 from hoga.archive.openminute import OpenMinutes, days_with_open, lines_of
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.times import DAY_NS, MINUTE_NS, MS_NS, day_start_ns
 
-__all__ = ["DayStretches", "Stretch", "find_stretches", "read_records", "read_stretches"]
+__all__ = ["DayStretches", "Stretch", "find_stretches", "read_records", "read_stretches", "recv_ns_of"]
 
 _PREFIX, _CLASSIC_PREFIX = b'{"recvNs":', b'{"recv_ms":'
 _FOREVER = 2**63
@@ -86,6 +86,7 @@ def read_records(
         ArchiveError: the target is no archive, or cannot be read. SegmentCorrupt: damage was met; nothing of the damaged
         segment was given, and all lines before it were.
     """
+    found = None
     if isinstance(target, Path):
         found = discover([target])
         inside = target.resolve()
@@ -104,6 +105,8 @@ def read_records(
         if kind in (None, day.kind) and wanted(day.day):
             yield from _read_day(day, opened, low, high)
     opened.require_whole(wanted)
+    if found is not None:
+        found.require_whole()
 
 
 def find_stretches(day: SeriesDay) -> DayStretches:
@@ -131,7 +134,7 @@ def read_stretches(stretches: Iterable[Stretch], *, start_ns: int, end_ns: int) 
         if stretch.exact and start_ns <= min(stretch.from_ns, stretch.to_ns) and max(stretch.from_ns, stretch.to_ns) < end_ns:
             yield from lines
         else:
-            yield from (line for line in lines if start_ns <= _recv_ns(line, stretch.from_ns) < end_ns)
+            yield from (line for line in lines if start_ns <= recv_ns_of(line, stretch.from_ns) < end_ns)
 
 
 def _read_day(day: SeriesDay, opened: OpenMinutes, low: int, high: int) -> Iterator[bytes]:
@@ -178,7 +181,7 @@ class _DayReading:
             return
         self._journals.update(path.name for path in journals)
         if content not in self._found.contents:
-            yield from (line for line in lines_of(minute) if low <= _recv_ns(line, low) < high)
+            yield from (line for line in lines_of(minute) if low <= recv_ns_of(line, low) < high)
 
     def _look_again(self) -> list[Stretch]:
         """What there is now and was not told. Raises ArchiveError when what was told cannot be told apart any more."""
@@ -294,7 +297,7 @@ def _parts(day: SeriesDay, sources: set[str]) -> Iterator[Stretch]:
             continue
         stretch = _segment_stretch(path, name, day, None, located)
         sources.update(stretch.sources)
-        if f"{name.minute} {located.body_crc32 or 0:08x}" not in joined:
+        if part_mark(name.minute, located.body_crc32) not in joined:
             yield stretch
 
 
@@ -328,7 +331,7 @@ def _minute_window(day: str, minute: str, span_min: int) -> tuple[int, int]:
     return start, start + span_min * MINUTE_NS - 1
 
 
-def _recv_ns(line: bytes, otherwise: int) -> int:
+def recv_ns_of(line: bytes, otherwise: int) -> int:
     """The line's receive time; `otherwise` for lines of other makings, which have none."""
     for prefix, unit in ((_PREFIX, 1), (_CLASSIC_PREFIX, MS_NS)):
         if line.startswith(prefix):

@@ -20,10 +20,11 @@ import msgspec
 from hoga.archive.durable import TEMPORARY_SUFFIX, unlink, write_file
 from hoga.archive.join import join_parts, waiting_parts
 from hoga.archive.journal import JOURNAL_DIR, JournalHeader, JournalName, journal_name, parse_journal_name, read_header
+from hoga.archive.ledger import SegmentEntry, ledger_path, read_ledger
 from hoga.archive.life import LifeFile, StreamEnd, read_last_life
 from hoga.archive.lock import FolderLock
 from hoga.archive.seal import SealJob, SealResult, discard_journals, seal_and_keep, why_of
-from hoga.core.errors import ArchiveBusy
+from hoga.core.errors import ArchiveBusy, ArchiveError
 from hoga.core.ledger import Reason
 
 __all__ = ["Recovered", "find_journals", "recover", "recover_folder"]
@@ -73,6 +74,8 @@ def recover(path: Path, *, now_ns: int, progress: Callable[[str], None] = lambda
         total.records += part.records
         total.damaged_bytes += part.damaged_bytes
         total.crashed |= part.crashed
+    if not total.failed:
+        _join_forgotten(path, total)
     return total
 
 
@@ -180,7 +183,7 @@ def _header(path: Path) -> JournalHeader | None:
     """The header, None when it cannot be read."""
     try:
         return read_header(path)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ArchiveError, msgspec.DecodeError):
         return None
 
 
@@ -202,6 +205,20 @@ def _count(report: Recovered, result: SealResult) -> None:
     report.records += result.records
     report.damaged_bytes += result.damaged_bytes
     report.crashed |= result.crashed
+
+
+def _join_forgotten(path: Path, report: Recovered) -> None:
+    """Parts whose journals are gone, because a join was cut short. How long their segments were to be, only the ledger may tell."""
+    folders = [path] if path.name == "temporary" else [*path.rglob("temporary")]
+    for directory in sorted(folder.parent for folder in folders if folder.is_dir()):
+        for symbol, kind, day in waiting_parts(directory):
+            try:
+                told = [entry for entry in read_ledger(ledger_path(directory, symbol, kind, day)) if isinstance(entry, SegmentEntry)]
+                interval_min = told[-1].span_min if told else 1
+                archive_format = "zip" if not told or told[-1].file.endswith(".zip") else "zst"
+                report.done += join_parts(directory, symbol, kind, day, interval_min=interval_min, archive_format=archive_format)
+            except Exception as fault:  # noqa: BLE001  # the supervised place of each series: told by name, and the others are joined
+                report.failed.append((f"{symbol} {kind} {day}", why_of(fault, directory)))
 
 
 def _join_all(report: Recovered, directories: set[Path], interval_min: int, archive_format: str) -> None:

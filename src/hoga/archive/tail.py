@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -29,8 +30,9 @@ from hoga.archive.journal import (
 )
 from hoga.archive.ledger import GapEntry, read_ledger
 from hoga.archive.manifest import read_manifest
-from hoga.archive.reader import find_stretches, read_stretches
-from hoga.core.errors import ArchiveError
+from hoga.archive.reader import find_stretches, read_stretches, recv_ns_of
+from hoga.archive.regular import open_regular
+from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.ledger import Gap
 from hoga.core.streams import Series
 from hoga.core.times import day_of, day_start_ns, next_day
@@ -162,9 +164,11 @@ class JournalTail:
             if name is None or path.name in self._open:
                 continue
             try:
-                self._open[path.name] = _Open(name, path, path.open("rb"))
+                self._open[path.name] = _Open(name, path, BufferedReader(open_regular(path)))
             except FileNotFoundError:  # sealed this moment
                 self.missed = True
+                continue
+            except SegmentCorrupt:  # no file at all: there is nothing to follow, and `verify` names it
                 continue
             self.missed = self.missed or name.session not in self._sessions
             self._sessions.add(name.session)
@@ -245,8 +249,9 @@ class Past:
         """Sealed, then open; what is sealed already is in both."""
         try:
             for day in self._days(after_ns, now_ns):
-                for line in read_stretches(find_stretches(day).sealed, start_ns=after_ns + 1, end_ns=_FOREVER):
-                    yield _of_line(line)
+                for stretch in find_stretches(day).sealed:
+                    for line in read_stretches([stretch], start_ns=after_ns + 1, end_ns=_FOREVER):
+                        yield _of_line(line, stretch.from_ns)
         except FileNotFoundError:  # merged or purged meanwhile
             self._tail.missed = True
             return
@@ -280,11 +285,12 @@ class Past:
         return gaps
 
 
-def _of_line(line: bytes) -> PastRecord:
-    """A record of the archive: envelope off, payload as it was. The classic recorder's lines have no envelope: receipt 0."""
+def _of_line(line: bytes, from_ns: int) -> PastRecord:
+    """A record of the archive: envelope off, payload as it was. The classic recorder's lines have no envelope: their own
+    `recv_ms` says when, or else the beginning of their minute, `from_ns`."""
+    recv_ns = recv_ns_of(line, from_ns)
     if not line.startswith(_PREFIX):
-        return PastRecord(0, "", "", 0, line.rstrip())
-    recv_ns = int(line[len(_PREFIX) : line.index(b",", len(_PREFIX))])
+        return PastRecord(recv_ns, "", "", 0, line.rstrip())
     at = line.find(_CONN)
     start = line.find(_EPOCH)
     epoch = int(line[start + len(_EPOCH) : at]) if 0 <= start < at else 0

@@ -19,9 +19,12 @@ import msgspec
 
 from hoga.archive.crosscheck import cross_check
 from hoga.archive.discover import SeriesDay, discover, venue_of
+from hoga.archive.leftover import unsealed
 from hoga.archive.manifest import read_manifest
 from hoga.archive.openminute import recorder_at_work
+from hoga.archive.regular import is_regular
 from hoga.archive.report import Outcome, VerifyReport
+from hoga.archive.spans import Span
 from hoga.archive.verify_day import DayCheck
 from hoga.core.errors import ArchiveError
 from hoga.quality.incidents import incidents_of
@@ -38,6 +41,7 @@ class _Group(msgspec.Struct, frozen=True):
     days: list[SeriesDay]
     size: int
     live: bool
+    unsealed: dict[str, Span] = {}
 
 
 def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None) -> VerifyReport:
@@ -50,8 +54,10 @@ def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None
     if not found.days and not found.journals:
         for path in paths:
             total.problem(path, "empty", "there is no archive here: nothing to verify")
-    running = _journals(found.journals, total)
-    groups = _groups(found.days, live=running)
+    for folder, why in found.unread:
+        total.problem(folder, "unreadable", f"the folder cannot be listed: {why}")
+    running, waiting = _journals(found.journals, total)
+    groups = _groups(found.days, live=running, unsealed={path.name: span for path, span in waiting.items()})
     whole = sum(group.size for group in groups)
     done = 0
     for size, outcome in _run(groups, jobs):
@@ -111,7 +117,7 @@ def _check(group: _Group) -> Outcome:
     """Check the days of one group; runs in a worker process."""
     outcome = Outcome()
     paired = len(group.days) > 1
-    checks = [DayCheck(day, live=group.live, keep_ids=paired) for day in group.days]
+    checks = [DayCheck(day, live=group.live, keep_ids=paired, unsealed=group.unsealed) for day in group.days]
     for check in checks:
         try:
             outcome.add(check.run())
@@ -127,13 +133,13 @@ def _check(group: _Group) -> Outcome:
     return outcome
 
 
-def _groups(days: Iterable[SeriesDay], *, live: bool) -> list[_Group]:
+def _groups(days: Iterable[SeriesDay], *, live: bool, unsealed: dict[str, Span]) -> list[_Group]:
     together: dict[tuple[str, ...], list[SeriesDay]] = {}
     for day in days:
         paired = day.kind in ("orderbook", "delta") and not day.only
         key = (_venue(day), day.symbol, day.day) if paired else (day.directory, day.symbol, day.kind, day.day, day.only)
         together.setdefault(key, []).append(day)
-    return [_Group(group, sum(map(_size, group)), live) for group in together.values()]
+    return [_Group(group, sum(map(_size, group)), live, unsealed) for group in together.values()]
 
 
 def _venue(day: SeriesDay) -> str:
@@ -151,12 +157,17 @@ def _size(day: SeriesDay) -> int:
     return sum(path.stat().st_size for path in files if path.exists())
 
 
-def _journals(journals: list[Path], total: Outcome) -> bool:
-    """Name the open minutes; whether a recorder is running on them."""
+def _journals(journals: list[Path], total: Outcome) -> tuple[bool, dict[Path, Span]]:
+    """Name the open minutes; whether a recorder is running on them, and which of them an orderly end left, with their times."""
     held = {folder: recorder_at_work(folder) for folder in {path.parent for path in journals}}
+    waiting = unsealed(path for path in journals if not held[path.parent])
     for path in journals:
         if held[path.parent]:
             total.finding(path, "open", "a recorder is writing this minute")
+        elif path in waiting:
+            total.finding(path, "unsealed", f"whole, and not sealed yet: the next start seals it, or hoga recover {path.parent}")
+        elif not is_regular(path) and path.exists():
+            total.problem(path, "unreadable", "it is no regular file")
         else:
             total.problem(path, "unrecovered", f"no recorder is running and this minute was never sealed: hoga recover {path.parent}")
-    return any(held.values())
+    return any(held.values()), waiting

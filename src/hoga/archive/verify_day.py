@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -22,11 +23,12 @@ from hoga.archive.discover import SeriesDay, venue_of
 from hoga.archive.durable import temporary_for
 from hoga.archive.idruns import Hole, IdRuns
 from hoga.archive.judge import OUR_FAULTS, is_explained, is_stepped, wrong_counts
-from hoga.archive.layout import parse_segment
+from hoga.archive.layout import PARTS_DIR, parse_segment
 from hoga.archive.ledger import GapEntry, LedgerEntry, SegmentEntry, ledger_lines, read_ledger
 from hoga.archive.links import open_link
 from hoga.archive.locate import Located, locate
 from hoga.archive.manifest import DayAccount, Manifest, SegmentRow, counted_missed, coverage_of, gaps_per_million, happened, read_manifest
+from hoga.archive.notes import open_segment_note, part_mark
 from hoga.archive.reader import find_stretches, read_stretches
 from hoga.archive.regular import is_regular, read_regular
 from hoga.archive.report import Outcome
@@ -77,11 +79,16 @@ class DayCheck:
     """One day of one series. Call `run` once; `evidence` afterwards gives what other series can be held against.
 
     `live`: a recorder is at work, so the newest files may be ahead of the ledger. `keep_ids`: collect ids for `evidence`.
+    `unsealed`: journals that an orderly end left, by name, and their times: what is to come of them is not missing.
     """
 
-    def __init__(self, day: SeriesDay, *, live: bool = False, keep_ids: bool = False) -> None:
+    def __init__(
+        self, day: SeriesDay, *, live: bool = False, keep_ids: bool = False, unsealed: Mapping[str, Span] = MappingProxyType({})
+    ) -> None:
         self.day = day
         self._live = live
+        self._unsealed = unsealed
+        self._joined: set[str] = set()
         self._out = Outcome()
         self._scan = SeriesScan(day.kind, keep_ids=keep_ids)
         self._places: list[_Place] = []
@@ -305,6 +312,7 @@ class DayCheck:
         self._scan.restart()
         for file in sorted({*told, *present}, key=_file_order):
             self._check_told(file, told.get(file), rows, present=file in present)
+        self._check_parts(rows)
         if not self._live:
             self._check_fresh(account, fresh, rows)
 
@@ -336,9 +344,52 @@ class DayCheck:
         if entry is None and self._is_in_rows(path, rows):
             return
         self._out.segments += 1
-        if entry is None and not _looks_classic(path) and not self._was_told_meanwhile(file):
+        if entry is None and not self._is_told_later(path) and not _looks_classic(path) and not self._was_told_meanwhile(file):
             self._out.problem(path, "unaccounted", "the ledger does not name this segment")
         self._check_segment(path, entry, minute=_minute_of_file(file), merged=merged)
+
+    def _check_parts(self, rows: set[tuple[str, int, int]]) -> None:
+        """Sealed minutes that wait to be joined to a longer segment: each holds its own figures; the ledger names none of them."""
+        folder = self.day.folder / PARTS_DIR
+        if not folder.is_dir():
+            return
+        joined = {source for file in self._segment_files() for source in _sources_of(self.day.folder / file)}
+        with os.scandir(folder) as scan:
+            names = sorted((item.name for item in scan if parse_segment(item.name) is not None), key=_file_order)
+        if names and not self._live:
+            hint = "the next start joins them, or hoga recover"
+            self._out.finding(folder, "unsealed", f"minutes that wait to be joined to a longer segment: {hint}", count=len(names))
+        for file in names:
+            path = folder / file
+            try:
+                located = locate(path)
+            except FileNotFoundError:  # joined meanwhile
+                continue
+            except SegmentCorrupt as fault:
+                self._out.problem(path, "corrupt", fault.why, offset=fault.offset)
+                continue
+            if part_mark(_minute_of_file(file), located.body_crc32) in joined or self._is_in_rows(path, rows):
+                continue
+            said = open_segment_note(located.note)
+            if said is None:
+                self._out.problem(path, "unaccounted", "it does not say what it was made of")
+            entry = None
+            if said is not None:
+                entry = msgspec.structs.replace(said.entry, bytes=located.text_bytes, crc32=located.crc32, archive_bytes=0)
+            self._out.segments += 1
+            try:
+                self._check_segment(path, entry, minute=_minute_of_file(file))
+            except FileNotFoundError:
+                if not self._live:
+                    raise
+
+    def _is_told_later(self, path: Path) -> bool:
+        """The segment was made of journals that an orderly end left: their next sealing tells the ledger of it."""
+        sources = _sources_of(path) if self._unsealed else ()
+        waiting = bool(sources) and all(source in self._unsealed for source in sources)
+        if waiting:
+            self._out.finding(path, "unsealed", "its ledger entries are still to come, with the sealing of the journal it was made of")
+        return waiting
 
     def _check_twin(self, path: Path) -> None:
         """A `.jsonl` beside the `.zip` made of it: the same text, or one of the two is wrong."""
@@ -527,13 +578,17 @@ class DayCheck:
         for file, count in self._bare.items():
             if count:
                 self._out.finding(file, "no-envelope", "records of the classic recorder, without hoga's envelope", count=count)
-        unexplained = [(chain, hole) for chain, hole in holes if not is_explained(hole, gaps)]
+        unexplained = [(chain, hole) for chain, hole in holes if not is_explained(hole, gaps) and not self._is_to_come(hole)]
         for chain, hole in self._beyond_midnight(unexplained, gaps):
             file, offset = self._in_file(hole.offset)
             span = f"{iso_of(hole.from_ns)} and {iso_of(hole.to_ns)}"
             detail = f"{chain} ids {hole.first}..{hole.last} are missing between {span} and no gap says so (offset in the text)"
             self._out.problem(file, "gap", detail, offset=offset)
         self._judge_missed(gaps)
+
+    def _is_to_come(self, hole: Hole) -> bool:
+        """A minute that lies unsealed in its journal, with sealed ones after it."""
+        return any(from_ns <= hole.to_ns and hole.from_ns <= to_ns for from_ns, to_ns in self._unsealed.values())
 
     def _judge_remark(self, remark: Remark, gaps: list[Gap]) -> None:
         file, offset = self._in_file(remark.offset)
@@ -592,6 +647,15 @@ def _looks_classic(path: Path) -> bool:
         return is_classic(locate(path))
     except (ArchiveError, FileNotFoundError):
         return False
+
+
+def _sources_of(path: Path) -> list[str]:
+    """What a segment says it was made of."""
+    try:
+        said = open_segment_note(locate(path).note)
+    except (ArchiveError, FileNotFoundError):
+        return []
+    return said.sources if said is not None else []
 
 
 def _gaps_of(day: SeriesDay) -> list[Gap]:

@@ -11,16 +11,17 @@ from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake
 from hoga.core.times import iso_of, parse_time_ns
 
 if TYPE_CHECKING:
-    from hoga.archive.discover import SeriesDay
+    from hoga.archive.discover import Found, SeriesDay
 
 __all__ = ["Picked", "mistake", "nearest", "pick", "recorded_span", "require_kind", "require_present", "time_of"]
 
 
 class Picked(NamedTuple):
-    """Days of series, and the journals of their open minutes."""
+    """Days of series, the journals of their open minutes, and all that was found where they were looked for."""
 
     days: list[SeriesDay]
     journals: list[Path]
+    found: Found
 
 
 def require_present(paths: Iterable[Path]) -> None:
@@ -42,7 +43,7 @@ def pick(target: str, data: Path) -> Picked:
     if Path(target).exists():
         found = discover([Path(target)])
         inside = Path(target).resolve()
-        return Picked(days_with_open(found, lambda day: Path(day.directory).resolve().is_relative_to(inside)), found.journals)
+        return Picked(days_with_open(found, lambda day: Path(day.directory).resolve().is_relative_to(inside)), found.journals, found)
     venue, colon, symbol = target.partition(":")
     venues = sorted(path.name for path in data.iterdir() if path.is_dir()) if data.is_dir() else []
     if not colon:
@@ -54,8 +55,9 @@ def pick(target: str, data: Path) -> Picked:
     days = days_with_open(found, lambda day: True)
     symbols = sorted({day.symbol for day in days})
     if symbol not in symbols:
+        found.require_whole()
         raise mistake("SYMBOL", symbol, f"a symbol recorded in {folder}", nearest=nearest(symbol, symbols))
-    return Picked([day for day in days if day.symbol == symbol], found.journals)
+    return Picked([day for day in days if day.symbol == symbol], found.journals, found)
 
 
 def require_kind(kind: str | None, days: Iterable[SeriesDay]) -> None:

@@ -153,13 +153,17 @@ def ls(
     Example: hoga ls data
     """
     from hoga.archive.catalog import listing
+    from hoga.archive.discover import discover
 
     require_present([path])
     rows, incidents = listing([path])
     for row in rows:
         if row.why is not None:
             error_line(row.why)
-    status = 1 if any(row.state == "damaged" for row in rows) else 0
+    unread = discover([path]).unread
+    for folder, why in unread:
+        error_line(f"{folder}: the folder cannot be listed: {why}")
+    status = 1 if unread or any(row.state == "damaged" for row in rows) else 0
     if as_json:
         print_json(rows)
         return status
@@ -233,6 +237,7 @@ def cat(
             printed = printed or bool(chunk)
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
+        picked.found.require_whole()
     except BrokenPipeError:  # `hoga cat … | head`: the reader has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
