@@ -164,12 +164,18 @@ async def test_the_pull_client_takes_types_by_name_and_a_mistake_does_not_stay(m
         await client.register_interests(["KRW-A"], ["orderbok"])  # type: ignore[list-item]
     with pytest.raises(ArgumentError, match="data_types"):
         await client.register_interests(["KRW-A"], "ticker")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="data_types: found None, expected a list of types"):
+        await client.register_interests(["KRW-A"], None)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match=r"symbols: found 'KRW-A'.*did you mean \['KRW-A'\]"):
+        client.get_multiple_tickers("KRW-A")
     with pytest.raises(ArgumentError, match="history"):
         await client.register_interests(["KRW-A"], ["ticker"], history=-1)  # type: ignore[list-item]
     assert await client.register_interests(["krw-a"], ["orderbook", "TICKER"])  # type: ignore[list-item]
     await eventually(lambda: wire.streams)
     wire.push(ticker("KRW-A"))
     assert client.get_ticker("KRW-A") is client.get_ticker("krw-a") is not None
+    with pytest.raises(ArgumentError, match="interval: found 5, expected a text like '1m'"):
+        client.get_candle("KRW-A", 5)  # type: ignore[arg-type]
     await client.close()
 
 

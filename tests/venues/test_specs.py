@@ -56,11 +56,17 @@ def test_garbage_is_no_data_frame_and_never_raises(spec: VenueSpec, garbage: byt
 @pytest.mark.parametrize("key", ["result", "error", "data", "x", "status", "method"])
 @pytest.mark.parametrize("deep", [b"[" * 5000 + b"]" * 5000, b'{"a":' * 5000 + b"1" + b"}" * 5000], ids=["lists", "objects"])
 def test_what_is_nested_too_deeply_is_no_frame_and_never_raises(spec: VenueSpec, deep: bytes, key: str) -> None:
+    for each in (spec, spec.compact or spec):
+        _check_depth(each, deep, key)
+
+
+def _check_depth(spec: VenueSpec, deep: bytes, key: str) -> None:
     stream = spec.parse_stream(SYMBOL[spec.name], spec.channels[next(iter(spec.channels))].replace("{interval}", spec.default_interval))
     begin = spec.frame_key(stream)
     frame = begin + (b'{"x":%b}}' % deep if spec.wrapped else b',"x":%b}' % deep)
     assert spec.split(frame) is None
-    for odd in (frame, deep, b'{"%b":%b}' % (key.encode(), deep), b'{"id":1,"status":"UP","%b":%b}' % (key.encode(), deep)):
+    odds = [frame, deep, b'{"mthd":"LIST_SUBSCRIPTIONS","rslt":%b}' % deep]
+    for odd in (*odds, b'{"%b":%b}' % (key.encode(), deep), b'{"id":1,"status":"UP","%b":%b}' % (key.encode(), deep)):
         assert spec.split(odd) is None
         spec.answer(odd)
 

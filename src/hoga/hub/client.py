@@ -8,7 +8,7 @@ async with SimpleWebSocketClient("gui") as client:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Self, cast
 from weakref import WeakSet
@@ -92,8 +92,9 @@ class SimpleWebSocketClient:
             a wish makes sense. ProtocolMisuse: the manager was stopped, or runs elsewhere. Nothing has changed then.
         """
         names = checks.texts(symbols, self._who, "symbols")
-        if isinstance(data_types, str):
-            raise ArgumentError(self._who, "data_types", checks.shown(data_types), "a list of types", near=f"[{data_types!r}]")
+        if isinstance(data_types, str) or not isinstance(data_types, Iterable):
+            near = f"[{str(data_types)!r}]" if isinstance(data_types, str) else None
+            raise ArgumentError(self._who, "data_types", checks.shown(data_types), "a list of types", near=near)
         types = [checks.choice(DataType, each, self._who, "data_type") for each in data_types]
         history = checks.count(history, self._who, "history", least=0)
         fresh = [SubscriptionSpec(data_type, names, venue=venue, interval=interval) for data_type in types]
@@ -174,11 +175,15 @@ class SimpleWebSocketClient:
     # -- pull ---------------------------------------------------------------------------------------------------
 
     def get(self, symbol: str, data_type: DataType, *, interval: str | None = None) -> BaseWebSocketEvent | None:
-        """The newest event, None before the first. `symbol` may be `venue:symbol`; `interval` is of candles, None: of any."""
+        """The newest event, None before the first. `symbol` may be `venue:symbol`; `interval` is of candles, None: of any.
+
+        Raises ArgumentError for what is no symbol, type or interval.
+        """
         if self._manager is None:
             return None
         wanted = None
         if interval is not None:
+            checks.maybe_text(interval, self._who, "interval", "1m")
             venues = self._manager.resolver.venues
 
             def wanted(stream: Stream) -> bool:
@@ -213,10 +218,11 @@ class SimpleWebSocketClient:
         return cast("QuoteEvent | None", self.get(symbol, DataType.QUOTE))
 
     def get_multiple_tickers(self, symbols: Sequence[str]) -> dict[str, TickerEvent]:
-        """The newest tickers, those that have not come yet left out."""
+        """The newest tickers, those that have not come yet left out. Raises ArgumentError."""
+        names = checks.texts(symbols, self._who, "symbols")
         if self._manager is None:
             return {}
-        found = self._manager.pool.get_multiple_data([(symbol, DataType.TICKER) for symbol in symbols])
+        found = self._manager.pool.get_multiple_data([(symbol, DataType.TICKER) for symbol in names])
         return {symbol: cast("TickerEvent", event) for (symbol, _), event in found.items()}
 
     def get_history(self, symbol: str, data_type: DataType) -> list[BaseWebSocketEvent]:

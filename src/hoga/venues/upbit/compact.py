@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import msgspec
 
-from hoga.core.jsontext import is_object
+from hoga.core.jsontext import NO_JSON, is_object
 from hoga.core.streams import Stream
 from hoga.venues.spec import Answer, ChannelSpec, FrameKey, VenueSpec
 from hoga.venues.upbit import public
@@ -50,7 +50,7 @@ def split(frame: bytes) -> tuple[str, bytes] | None:
     """(wire name, the whole frame) of a data frame, None when it is none."""
     try:
         head = _head.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NO_JSON:
         return None
     payload = frame.strip()
     return (f"{head.cd}@{head.ty}", payload) if is_object(payload) else None
@@ -63,7 +63,7 @@ def answer(frame: bytes) -> Answer | None:
     if b'"mthd"' in frame[:4096]:
         try:
             frame = SimpleFormatConverter.to_default(frame)
-        except ValueError:
+        except (*NO_JSON, ValueError):
             return None
     return public.answer(frame)
 
