@@ -244,3 +244,24 @@ class TestDoctor:
         assert (document["ok"], document["checks"][1]["advice"]) == (False, "tidy up")
         del checks[1]
         assert run(capsys, "doctor", "--json")[0] == 0
+
+
+def test_ctrl_c_while_the_program_is_being_read_is_quiet() -> None:
+    probe = """
+import sys
+class Interrupts:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupts())
+import hoga.cli.main
+"""
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_recover_wants_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    status, out, err = run(capsys, "recover", str(tmp_path / "notes.txt"))
+    assert (status, out) == (2, "")
+    assert "notes.txt, expected a folder" in err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
@@ -248,6 +249,8 @@ def test_a_day_of_silence_stays_small() -> None:
 def test_sentences() -> None:
     (cut,) = incidents_of(a_cut(60))
     assert describe(cut) == "connection binance-1 was cut for 0.16 s, 60 streams, nothing countable lost"
+    refused = msgspec.structs.replace(cut, conn=None, venue="binance")
+    assert describe(refused).startswith("a connection to binance, or a subscription there, was cut for 0.16 s")
     (gate,) = incidents_of([(stream(0), Gap(T0, T0 + 45 * S, Reason.LATENCY_GATE, 4_200))])
     assert describe(gate) == "the latency gate was closed for 45 s (binance), 1 stream, 4,200 frames lost"
     for reason in Reason:

@@ -18,11 +18,14 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Annotated
 
-import typer
+try:
+    import typer
 
-from hoga._version import __version__
-from hoga.cli._output import error_line, note, print_text
-from hoga.core.errors import ArchiveBusy, ConfigError, HogaError
+    from hoga._version import __version__
+    from hoga.cli._output import error_line, note, print_text
+    from hoga.core.errors import ArchiveBusy, ConfigError, HogaError
+except KeyboardInterrupt:  # Ctrl-C while the program is still being read: there is nothing yet to stop
+    sys.exit(130)
 
 __all__ = ["build_app", "main"]
 

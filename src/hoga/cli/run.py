@@ -142,9 +142,11 @@ def recover(
     from time import time_ns
 
     from hoga.archive.recover import recover as recover_path
-    from hoga.cli._recorded import require_present
+    from hoga.cli._recorded import mistake, require_present
 
     require_present([path])
+    if not path.is_dir():
+        raise mistake("PATH", str(path), "a folder: a data folder, a venue folder or a LOB_DIR")
     report = recover_path(path, now_ns=time_ns(), progress=lambda minute: note(f"sealing {minute}"))
     if as_json:
         print_json({"ok": not report.failed, "done": report.done, "failed": [{"what": what, "why": why} for what, why in report.failed]})

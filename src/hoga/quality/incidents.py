@@ -228,7 +228,8 @@ WHAT: dict[Reason, str] = {
 
 def describe(incident: Incident) -> str:
     """The incident in a sentence: `connection binance-1 was cut for 0.1 s, 60 streams, nothing countable lost`."""
-    who = f"connection {incident.conn}" if incident.conn else f"a connection to {incident.venue}" if incident.venue else "a connection"
+    someone = f"a connection to {incident.venue}, or a subscription there," if incident.venue else "a connection"
+    who = f"connection {incident.conn}" if incident.conn else someone
     what = WHAT[incident.reason].format(who=who, span=span_text(incident.to_ns - incident.from_ns))
     where = f" ({incident.venue})" if incident.venue and incident.reason is not Reason.DISCONNECT else ""
     return (
