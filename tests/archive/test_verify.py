@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hoga.archive.catalog import listing
 from hoga.archive.layout import segment_stem
 from hoga.archive.ledger import SegmentEntry
+from hoga.archive.lists import pack_list
 from hoga.archive.manifest import decode_manifest, encode_manifest
 from hoga.archive.merge import merge_day
 from hoga.archive.reader import read_records
@@ -683,3 +684,44 @@ def test_a_folder_that_may_not_be_listed_is_a_problem(trades: Workshop, tmp_path
     assert ("unreadable", str(hidden)) in {(problem.kind, problem.file) for problem in report.problems}
     with pytest.raises(ArchiveError, match="cannot be listed"):
         list(read_records(tmp_path))
+
+
+def test_ids_that_two_gaps_name_are_missed_once(workshop: Callable[..., Workshop], tmp_path: Path) -> None:
+    """A connection's cut and its repair may both name the same ids."""
+    shop = workshop("execution")
+    start = shop.minute_ns("13-15")
+    ids = [*range(1000, 1010), *range(1020, 1030)]
+    shop.seal("13-15", [agg_trade(start + at * SECOND_NS, number) for at, number in enumerate(ids)], ids=ids)
+    shop.tell_gap(Gap(start + 9 * SECOND_NS, start + 10 * SECOND_NS, Reason.SEQUENCE_GAP, 10, from_id=1010, to_id=1019))
+    shop.tell_gap(Gap(start + 8 * SECOND_NS, start + 10 * SECOND_NS, Reason.DISCONNECT, 6, from_id=1010, to_id=1015))
+    report = check(tmp_path)
+    assert (report.ok, report.gaps, report.missed) == (True, 2, 10)
+    assert [(finding.kind, finding.count) for finding in report.findings] == [("overlap", 6)]
+    assert sum(incident.missed for incident in report.incidents) == 10
+    merged(shop)
+    again = check(tmp_path)
+    assert (again.ok, again.missed, [finding.kind for finding in again.findings]) == (True, 10, ["overlap"])
+
+
+def test_ids_that_come_again_in_another_time_are_missed_again(workshop: Callable[..., Workshop], tmp_path: Path) -> None:
+    shop = fill_trades(workshop("execution"))
+    for minute in ("13-15", "13-17"):
+        start = shop.minute_ns(minute)
+        shop.tell_gap(Gap(start, start + SECOND_NS, Reason.DISCONNECT, 6, from_id=10, to_id=15))
+    report = check(tmp_path)
+    assert (report.ok, report.missed, report.findings) == (True, 12, [])
+
+
+def test_a_kept_list_of_instruments_is_proven(trades: Workshop, tmp_path: Path) -> None:
+    path = tmp_path / "data" / "binance" / "instruments" / f"instruments_{DAY}.json.zst"
+    path.parent.mkdir()
+    whole = pack_list(b'{"symbols":[%b]}' % b",".join(b'{"symbol":"A%dUSDT","tick":"0.%d"}' % (at, at * at) for at in range(200)))
+    path.write_bytes(whole)
+    assert check(tmp_path).ok
+    for at in range(0, len(whole), 7):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 16]) + whole[at + 1 :])
+        assert [(problem.kind, problem.file) for problem in check(path.parent.parent / "instruments", trades.directory).problems] == [
+            ("corrupt", str(path))
+        ], at
+        path.write_bytes(whole[:at])
+        assert not check(tmp_path).ok

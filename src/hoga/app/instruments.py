@@ -16,7 +16,8 @@ import zstandard
 from hoga.app.config import Config, VenueConfig
 from hoga.app.streams import every_symbol, named, plan_streams
 from hoga.archive.durable import write_file
-from hoga.core.errors import ConfigError, ConfigMistake, VenueError, WireFault
+from hoga.archive.lists import LIST_PREFIX, LIST_SUFFIX, check_list, pack_list
+from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake, VenueError, WireFault
 from hoga.core.jsontext import NO_JSON
 from hoga.net.budgets import rest_budget
 from hoga.net.rest import RestClient
@@ -29,20 +30,19 @@ _log = get_log("run")
 
 _TIMEOUT_S = 20.0
 _PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)
-_PREFIX, _SUFFIX = "instruments_", ".json.zst"
 
 TlsOf = Callable[[VenueConfig], ssl.SSLContext | None]
 
 
 def kept_path(config: VenueConfig, day: str) -> Path:
     """Where the list of a day is kept."""
-    return config.directory("instruments") / f"{_PREFIX}{day}{_SUFFIX}"
+    return config.directory("instruments") / f"{LIST_PREFIX}{day}{LIST_SUFFIX}"
 
 
 def keep(path: Path, body: bytes) -> None:
     """Keep the venue's own list of instruments, as it was that day. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, [zstandard.ZstdCompressor(level=9).compress(body)])
+    write_file(path, [pack_list(body)])
 
 
 async def fetch(config: VenueConfig, tls: ssl.SSLContext | None) -> bytes:
@@ -103,9 +103,10 @@ def _expand(venue: VenueConfig, body: bytes) -> tuple[str, ...]:
 
 
 def _newest_kept(folder: Path) -> tuple[Path, bytes] | None:
-    for path in sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"), reverse=True):
+    for path in sorted(folder.glob(f"{LIST_PREFIX}*{LIST_SUFFIX}"), reverse=True):
         try:
+            check_list(path)
             return path, zstandard.ZstdDecompressor().decompress(path.read_bytes(), max_output_size=1 << 28)
-        except (OSError, zstandard.ZstdError) as fault:
+        except (OSError, ArchiveError, zstandard.ZstdError) as fault:
             _log.warning("a kept list of symbols cannot be read", file=str(path), why=str(fault))
     return None

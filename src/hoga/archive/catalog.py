@@ -11,6 +11,7 @@ import msgspec
 from hoga.archive.audit import minute_span
 from hoga.archive.classic import CLASSIC, classic_day, count_text, is_classic, is_twin
 from hoga.archive.discover import SeriesDay, discover, venue_of
+from hoga.archive.judge import told_once
 from hoga.archive.layout import parse_segment
 from hoga.archive.ledger import read_ledger
 from hoga.archive.locate import locate
@@ -61,7 +62,7 @@ def listing(paths: Iterable[Path]) -> tuple[list[CatalogRow], list[Incident]]:
     for day in days:
         row, gaps = _row(day)
         rows.append(row)
-        told += [((row.venue, f"{row.kind}:{row.symbol}"), gap) for gap in gaps]
+        told += [((row.venue, f"{row.kind}:{row.symbol}"), gap) for gap in told_once(gaps)[0]]
     return sorted(rows, key=lambda row: (row.day, row.venue, row.symbol, row.kind)), incidents_of(told)
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from hoga.archive.layout import FORMATS, day_stem, parse_day, parse_segment, temporary_dir
 from hoga.archive.ledger import ledger_path
+from hoga.archive.lists import is_list
 from hoga.core.errors import ArchiveError
 
 __all__ = ["Found", "SeriesDay", "discover", "venue_of"]
@@ -52,12 +53,13 @@ class SeriesDay(msgspec.Struct, frozen=True, order=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What lies under some paths: days in order of day, symbol and kind, the journals of open minutes, and (folder, why) of
-    folders whose names the system would not tell."""
+    """What lies under some paths: days in order of day, symbol and kind, the journals of open minutes, (folder, why) of
+    folders whose names the system would not tell, and the kept lists of instruments."""
 
     days: list[SeriesDay]
     journals: list[Path]
     unread: list[tuple[Path, str]] = []
+    lists: list[Path] = []
 
     def require_whole(self) -> None:
         """Raises ArchiveError when something may be there that could not be found."""
@@ -73,15 +75,16 @@ def discover(paths: Iterable[Path]) -> Found:
     days: set[SeriesDay] = set()
     journals: set[Path] = set()
     unread: dict[Path, str] = {}
+    lists: set[Path] = set()
     for path in paths:
         if path.is_dir():
-            _walk(path.absolute(), days, journals, unread)
+            _walk(path.absolute(), days, journals, unread, lists)
         elif path.exists() or parse_day(path.name) is not None:
             days.add(_of_file(path.absolute()))
         else:
             raise ArchiveError(path, "no such file or folder")
     in_order = sorted(days, key=lambda item: (item.day, item.symbol, item.kind, item.directory, item.only))
-    return Found(in_order, sorted(journals), sorted(unread.items()))
+    return Found(in_order, sorted(journals), sorted(unread.items()), sorted(lists))
 
 
 def venue_of(directory: str | Path) -> str:
@@ -89,7 +92,7 @@ def venue_of(directory: str | Path) -> str:
     return Path(directory).absolute().parent.name
 
 
-def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Path, str]) -> None:
+def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Path, str], lists: set[Path]) -> None:
     own = parse_day(root.name)
     if own is not None and not own.suffix and root.parent.name == _TEMPORARY:
         days.add(SeriesDay(str(root.parent.parent), own.symbol, own.kind, own.day))
@@ -110,6 +113,8 @@ def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Pa
         for file in files:
             if file.endswith(".journal"):
                 journals.add(here / file)
+            if is_list(file):
+                lists.add(here / file)
             name = parse_day(file)
             if name is not None and name.suffix and parse_segment(file) is None and here.parent.name != _TEMPORARY:
                 days.add(SeriesDay(folder, name.symbol, name.kind, name.day))

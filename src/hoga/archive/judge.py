@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from hoga.archive.idruns import Hole, IdRuns
 from hoga.archive.semantics import Remark
+from hoga.archive.spans import clipped, covered_ns
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import SECOND_NS
 
-__all__ = ["OUR_FAULTS", "is_explained", "is_stepped", "wrong_counts"]
+__all__ = ["OUR_FAULTS", "is_explained", "is_stepped", "told_once", "wrong_counts"]
 
 OUR_FAULTS = frozenset({"malformed", "torn", "backwards", "wrong-minute", "no-envelope"})
 """Remarks about lines that are our fault, unless a clock step explains them. All others are facts about the venue."""
@@ -47,3 +50,23 @@ def wrong_counts(gaps: Iterable[Gap], chains: Iterable[IdRuns]) -> Iterator[tupl
         absent = [runs.missing_within(gap.from_id, gap.to_id) for runs in chains]
         if absent and gap.missed not in absent:
             yield gap, min(absent)
+
+
+def told_once(gaps: Iterable[Gap]) -> tuple[list[Gap], int]:
+    """The gaps of one series, by time: ids that gaps of overlapping times both name are counted in the first of them; and how many
+    ids that were. Only for gaps that count ids one by one."""
+    found: list[Gap] = []
+    near: list[Gap] = []
+    shared = 0
+    for gap in gaps:
+        first, last, missed = gap.from_id, gap.to_id, gap.missed
+        if first is None or last is None or missed != last - first + 1:
+            found.append(gap)
+            continue
+        near = [other for other in near if other.to_ns >= gap.from_ns]
+        spans = [(other.from_id or 0, (other.to_id or 0) + 1) for other in near]
+        twice = covered_ns(clipped(spans, (first, last + 1)))
+        near.append(gap)
+        shared += twice
+        found.append(msgspec.structs.replace(gap, missed=missed - twice) if twice else gap)
+    return found, shared

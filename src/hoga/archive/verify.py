@@ -20,13 +20,14 @@ import msgspec
 from hoga.archive.crosscheck import cross_check
 from hoga.archive.discover import SeriesDay, discover, venue_of
 from hoga.archive.leftover import unsealed
+from hoga.archive.lists import check_list
 from hoga.archive.manifest import read_manifest
 from hoga.archive.openminute import recorder_at_work
 from hoga.archive.regular import is_regular
 from hoga.archive.report import Outcome, VerifyReport
 from hoga.archive.spans import Span
 from hoga.archive.verify_day import DayCheck
-from hoga.core.errors import ArchiveError
+from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.quality.incidents import incidents_of
 
 __all__ = ["Progress", "verify"]
@@ -56,6 +57,7 @@ def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None
             total.problem(path, "empty", "there is no archive here: nothing to verify")
     for folder, why in found.unread:
         total.problem(folder, "unreadable", f"the folder cannot be listed: {why}")
+    _lists(found.lists, total)
     running, waiting = _journals(found.journals, total)
     groups = _groups(found.days, live=running, unsealed={path.name: span for path, span in waiting.items()})
     whole = sum(group.size for group in groups)
@@ -155,6 +157,19 @@ def _size(day: SeriesDay) -> int:
     if not day.only and day.folder.is_dir():
         files += [path for path in day.folder.iterdir() if path.is_file()]
     return sum(path.stat().st_size for path in files if path.exists())
+
+
+def _lists(lists: list[Path], total: Outcome) -> None:
+    """The kept lists of instruments: whole, as they say themselves."""
+    for path in lists:
+        try:
+            check_list(path)
+        except FileNotFoundError:
+            continue
+        except SegmentCorrupt as fault:
+            total.problem(path, "corrupt", fault.why)
+        except (ArchiveError, OSError) as fault:
+            total.problem(path, "unreadable", str(fault))
 
 
 def _journals(journals: list[Path], total: Outcome) -> tuple[bool, dict[Path, Span]]:

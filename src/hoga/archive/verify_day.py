@@ -22,7 +22,7 @@ from hoga.archive.deflate import crc32
 from hoga.archive.discover import SeriesDay, venue_of
 from hoga.archive.durable import temporary_for
 from hoga.archive.idruns import Hole, IdRuns
-from hoga.archive.judge import OUR_FAULTS, is_explained, is_stepped, wrong_counts
+from hoga.archive.judge import OUR_FAULTS, is_explained, is_stepped, told_once, wrong_counts
 from hoga.archive.layout import PARTS_DIR, parse_segment
 from hoga.archive.ledger import GapEntry, LedgerEntry, SegmentEntry, ledger_lines, read_ledger
 from hoga.archive.links import open_link
@@ -110,7 +110,11 @@ class DayCheck:
                 self._check_open(manifest)
         self._judge()
         series = (self._venue(), f"{self.day.kind}:{self.day.symbol}")
-        self._out.told += [(series, gap) for gap in self._account.gaps()]
+        gaps, shared = told_once(self._account.gaps())
+        if shared:
+            file = self.day.manifest_path if self._account.earlier is not None else self.day.ledger
+            self._out.finding(file, "overlap", f"{shared} missing ids are named by more than one gap; they are counted once", count=shared)
+        self._out.told += [(series, gap) for gap in gaps]
         return self._out
 
     def _venue(self) -> str:
