@@ -235,3 +235,29 @@ def test_nothing_is_merged_whose_entries_a_journal_still_holds(desk: Desk) -> No
     for symbol, kind in SERIES:
         assert merge(desk, symbol, kind) == []
     assert findings(desk.root) == set()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_pipes_in_the_place_of_what_recovery_and_merge_read_hold_nobody_up(desk: Desk) -> None:
+    two_minutes(desk)
+    os.mkfifo(desk.folder / "ends.json")
+    recovered(desk)
+    (desk.folder / "last.json").unlink()
+    os.mkfifo(desk.folder / "last.json")
+    assert "pipe" in str(recover(desk.root, now_ns=NOON_NS + 9 * MINUTE_NS).failed)
+    ledger = ledger_path(desk.root / "orderbook", "BTCUSDT", "orderbook", DAY)
+    ledger.unlink()
+    os.mkfifo(ledger)
+    with pytest.raises(ArchiveError, match="pipe"):
+        merge(desk, "BTCUSDT", "orderbook")
+
+
+def test_what_bears_the_name_of_a_file_and_is_none_is_named(desk: Desk) -> None:
+    two_minutes(desk)
+    recovered(desk)
+    folder = ledger_path(desk.root / "orderbook", "BTCUSDT", "orderbook", DAY).parent
+    odd = [folder / f"BTCUSDT_orderbook_{DAY}_13-0{at}.zip" for at in range(2)] + [desk.root / "orderbook" / f"BTCUSDT_orderbook_{DAY}.zip"]
+    odd[0].mkdir()
+    odd[1].symlink_to(odd[1].name)
+    odd[2].mkdir()
+    assert {(problem.kind, problem.file) for problem in check(desk.root).problems} >= {("unreadable", str(path)) for path in odd}

@@ -29,6 +29,7 @@ from hoga.archive.manifest import (
 )
 from hoga.archive.notes import open_segment_note
 from hoga.archive.parts import file_part
+from hoga.archive.regular import is_regular, read_regular
 from hoga.archive.segment import inflate_range
 from hoga.archive.semantics import ScanFacts, SeriesScan
 from hoga.archive.spans import Span
@@ -100,7 +101,7 @@ class DayMerge:
         """Merge, and remove what is in the day file then if `purge`. Raises ArchiveError, OSError."""
         unlink(self.spool, missing_ok=True)
         earlier = self._earlier()
-        self._ledger = self._ledger_path.read_bytes() if self._ledger_path.exists() else b""
+        self._ledger = read_regular(self._ledger_path) if self._ledger_path.exists() else b""
         added = self._collect(earlier)
         told = self._tell_new(earlier)
         if earlier is None and not added and not told:
@@ -183,7 +184,9 @@ class DayMerge:
     def _segment_names(self) -> dict[str, SegmentName]:
         """File name → what it says, of every segment in the folder, in order of minute and part."""
         with os.scandir(self.folder) as scan:
-            found = {item.name: name for item in scan if item.is_file() and (name := parse_segment(item.name)) is not None}
+            found = {
+                item.name: name for item in scan if (name := parse_segment(item.name)) is not None and is_regular(self.folder / item.name)
+            }
         own = {file: name for file, name in found.items() if (name.symbol, name.kind, name.day) == (self._symbol, self._kind, self._day)}
         return dict(sorted(own.items(), key=lambda item: (item[1].minute, item[1].part, item[1].suffix == ".jsonl")))
 

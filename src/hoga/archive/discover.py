@@ -110,7 +110,8 @@ def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Pa
                     days.add(SeriesDay(str(here.parent), name.symbol, name.kind, name.day))
             children[:] = [child for child in children if parse_day(child) is None]
             continue
-        for file in files:
+        names = [*files, *(child for child in children if child.endswith(tuple(FORMATS.values())))]  # a folder may bear a day file's name
+        for file in names:
             if file.endswith(".journal"):
                 journals.add(here / file)
             if is_list(file):

@@ -18,6 +18,7 @@ from typing import TypedDict
 import msgspec
 
 from hoga.archive.durable import rename, write_file
+from hoga.archive.regular import read_regular
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Reason
 from hoga.quality.memory import MARKS_KEPT
@@ -149,11 +150,11 @@ def read_last_life(folder: Path) -> LastLife | None:
     """
     path = folder / LAST_FILE
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except FileNotFoundError:
         return None
-    except OSError as fault:
-        raise ArchiveError(path, f"cannot be read: {fault.strerror}", hint="it says what the next start must account for") from fault
+    except ArchiveError as fault:
+        raise ArchiveError(path, fault.why, hint="it says what the next start must account for") from fault
     try:
         return _decode(data)
     except msgspec.DecodeError:
@@ -164,8 +165,8 @@ def read_last_life(folder: Path) -> LastLife | None:
 def last_word_of(folder: Path, session: int) -> bool:
     """Whether the session's own last word is written down in the journal folder: it ended in good order. Changes nothing."""
     try:
-        life = _decode((folder / LAST_FILE).read_bytes())
-    except (OSError, msgspec.DecodeError):
+        life = _decode(read_regular(folder / LAST_FILE))
+    except (OSError, ArchiveError, msgspec.DecodeError):
         return False
     return any((end.session, end.number) == (session, _WHOLE_SESSION) for end in life.streams.values())
 

@@ -31,6 +31,7 @@ from hoga.archive.ledger import SegmentEntry, ledger_path, read_ledger
 from hoga.archive.locate import locate
 from hoga.archive.manifest import read_manifest
 from hoga.archive.parts import file_part
+from hoga.archive.regular import read_regular
 from hoga.archive.segment import SegmentFacts
 from hoga.archive.splice import Part, read_back, splice
 from hoga.core.errors import ArchiveBusy, ArchiveError
@@ -65,7 +66,7 @@ def _is_merged(directory: Path, symbol: str, kind: str, day: str) -> bool:
 def _knows_all(directory: Path, symbol: str, kind: str, day: str) -> bool:
     manifest = read_manifest(directory / f"{day_stem(symbol, kind, day)}.manifest.json")
     ledger = ledger_path(directory, symbol, kind, day)
-    data = ledger.read_bytes() if ledger.exists() else b""
+    data = read_regular(ledger) if ledger.exists() else b""
     if manifest is None or len(data) != manifest.ledger.bytes or manifest.ledger.fresh_from(data) != len(data):
         return False
     told = {entry.file for entry in read_ledger(ledger) if isinstance(entry, SegmentEntry)}

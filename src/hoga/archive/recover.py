@@ -23,6 +23,7 @@ from hoga.archive.journal import JOURNAL_DIR, JournalHeader, JournalName, journa
 from hoga.archive.ledger import SegmentEntry, ledger_path, read_ledger
 from hoga.archive.life import LifeFile, StreamEnd, read_last_life
 from hoga.archive.lock import FolderLock
+from hoga.archive.regular import read_regular
 from hoga.archive.seal import SealJob, SealResult, discard_journals, seal_and_keep, why_of
 from hoga.core.errors import ArchiveBusy, ArchiveError
 from hoga.core.ledger import Reason
@@ -155,8 +156,8 @@ def _session_ends(names: list[JournalName], now_ns: int, noted: dict[str, int]) 
 
 def _read_noted(folder: Path) -> dict[str, int]:
     try:
-        return msgspec.json.decode((folder / _ENDS_FILE).read_bytes(), type=dict[str, int])
-    except (OSError, msgspec.DecodeError):
+        return msgspec.json.decode(read_regular(folder / _ENDS_FILE), type=dict[str, int])
+    except (OSError, ArchiveError, msgspec.DecodeError):
         return {}
 
 

@@ -316,6 +316,7 @@ class DayCheck:
         self._scan.restart()
         for file in sorted({*told, *present}, key=_file_order):
             self._check_told(file, told.get(file), rows, present=file in present)
+        self._name_odd({*told, *present})
         self._check_parts(rows)
         if not self._live:
             self._check_fresh(account, fresh, rows)
@@ -438,7 +439,16 @@ class DayCheck:
 
     def _segment_files(self) -> set[str]:
         with os.scandir(self.day.folder) as scan:
-            return {item.name for item in scan if item.is_file() and parse_segment(item.name) is not None}
+            return {item.name for item in scan if parse_segment(item.name) is not None and is_regular(self.day.folder / item.name)}
+
+    def _name_odd(self, known: Iterable[str]) -> None:
+        """What bears a segment's name and is no file; of those that the ledger names it is told anyway."""
+        with os.scandir(self.day.folder) as scan:
+            odd = {item.name for item in scan if parse_segment(item.name) is not None} - set(known)
+        for name in sorted(odd):
+            path = self.day.folder / name
+            if path.is_symlink() or (path.exists() and not is_regular(path)):
+                self._out.problem(path, "unreadable", "it is no regular file")
 
     def _was_told_meanwhile(self, file: str) -> bool:
         """A running recorder seals first and writes the ledger then."""
