@@ -296,7 +296,7 @@ def second_recorder(recording: Recording) -> None:
     time.sleep(2.0)
     first = recording.run
     second = subprocess.run(recording._command, capture_output=True, text=True, timeout=30, check=False)
-    assert second.returncode == 1, second.stderr
+    assert second.returncode == 2, second.stderr
     assert "another hoga" in second.stderr
     recording.run = first
     time.sleep(2.0)
