@@ -204,7 +204,7 @@ async def test_a_recording_run_with_keys_in_its_environment_writes_none(tmp_path
         arguments = [part for value in values for part in ("--set", value)]
         pipe = asyncio.subprocess.PIPE
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "hoga", "run", "--json", "--data", str(tmp_path / "data"), "--seconds", "3", *arguments,
+            sys.executable, "-m", "hoga", "run", "--json", "--data", str(tmp_path / "data"), "--seconds", "8", *arguments,
             env=environment, stdout=pipe, stderr=pipe,
         )  # fmt: skip
         assert child.stdout is not None

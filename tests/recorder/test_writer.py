@@ -271,7 +271,7 @@ def test_stop_before_the_journal_could_even_be_made(tmp_path: Path, disk: Disk) 
     until(lambda: disk.faults)
     assert not disk.writer.stop(timeout_s=0.3)
     assert disk.writer.lost_records == 1
-    assert not disk.writer._syncer.is_alive()
+    until(lambda: not disk.writer._syncer.is_alive())
     assert disk.closed == []
 
 
