@@ -21,6 +21,7 @@ from hoga.quality.incidents import Incident
 from hoga.runtime.page import page_path
 from hoga.runtime.snapshot import Happened
 from tests.dashboard.stage import STARTED_NS, Stage
+from tests.waiting import eventually
 
 
 def start(*arguments: str, ignoring: str = "") -> subprocess.Popen[str]:
@@ -92,6 +93,7 @@ async def test_top_shows_no_rate_before_it_knows_one_and_helps_when_asked(told: 
     async with app.run_test(size=(160, 40)) as pilot:
         table: Any = app.query_one("DataTable")
         assert [str(column.label) for column in table.columns.values()][:2] == ["venue", "stream"]
+        await eventually(lambda: table.row_count, pause=0.005)
         first = str(table.get_cell_at((0, 4)))
         assert first == "–"
         about = app.query_one("#help")
