@@ -9,7 +9,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture
 async def exchange(sim):
-    ccxtpro = pytest.importorskip("ccxt.pro")  # where it is used: importing it changes how aiohttp takes broken answers
+    ccxtpro = pytest.importorskip("ccxt.pro")  # imported where it is used
     client = ccxtpro.binance({"enableRateLimit": False, "options": {"fetchMarkets": ["spot"], "fetchCurrencies": False}})
     client.has["fetchCurrencies"] = False
     client.urls["api"]["public"] = f"{sim.rest_url}/api/v3"

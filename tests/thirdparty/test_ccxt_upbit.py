@@ -20,7 +20,7 @@ async def sim():
 
 @pytest.fixture
 async def exchange(sim):
-    ccxtpro = pytest.importorskip("ccxt.pro")  # where it is used: importing it changes how aiohttp takes broken answers
+    ccxtpro = pytest.importorskip("ccxt.pro")  # imported where it is used
     client = ccxtpro.upbit({"enableRateLimit": False, "apiKey": ACCOUNT.access_key, "secret": ACCOUNT.secret_key})
     client.urls["api"]["public"] = client.urls["api"]["private"] = sim.rest_url
     client.urls["api"]["ws"] = f"{sim.ws_url}/websocket/v1"
