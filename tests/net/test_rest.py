@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 import socket
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
 
+import aiohttp
 import msgspec
 import pytest
+from aiohttp.compression_utils import ZLibBackend
+from isal import isal_zlib
 
 from hoga.core.errors import RateLimited, Refused, VenueError, WireFault
 from hoga.core.secret import Secret
@@ -140,6 +145,46 @@ def test_no_answer_is_one_error(script: Callable[[socket.socket], object], caplo
     assert f"no answer from http://127.0.0.1:{server.port}/x: " in str(fault)
     assert str(fault).isprintable()
     assert caplog.records == []
+
+
+def zipped(text: bytes, *, coding: bytes = b"gzip", cut: int = 0) -> bytes:
+    packed = gzip.compress(text)
+    packed = packed[: len(packed) - cut]
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: %b\r\nContent-Length: %d\r\n\r\n"
+    return head % (coding, len(packed)) + packed
+
+
+@pytest.fixture(params=["zlib", "isal"])
+def inflater(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What some other library of the process has made aiohttp inflate with."""
+    before = ZLibBackend._zlib_backend
+    aiohttp.set_zlib_backend(isal_zlib if request.param == "isal" else zlib)
+    yield
+    aiohttp.set_zlib_backend(before)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope", "no gzip"),
+        (zipped(b"[1]", cut=4), "without its end"),
+        (zipped(b"[1]", coding=b"br"), "a body in br, which was not asked for"),
+        (zipped(b"[1]", coding=b"gzip, gzip"), "a body in gzip, gzip, which was not asked for"),
+        (zipped(b"[" * 2_000_000), "more than 1048576 bytes"),
+    ],
+)
+def test_a_body_that_is_not_packed_as_it_says_is_no_answer(answer: bytes, why: str, inflater: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest_module, "MAX_BODY_BYTES", 1 << 20)
+    with RawServer(answering(answer)) as server:
+        fault = ask(server, lambda rest: rest.get("/x"))
+    assert type(fault) is VenueError
+    assert why in str(fault)
+
+
+def test_a_packed_body_comes_whole(inflater: None) -> None:
+    text = json.dumps(list(range(100_000))).encode()
+    with RawServer(answering(zipped(text))) as server:
+        assert ask(server, lambda rest: rest.get("/x")) == text
 
 
 def test_a_body_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

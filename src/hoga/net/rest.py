@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import zlib
 from collections.abc import Callable, Mapping
 from time import monotonic, time
 from types import TracebackType
@@ -28,6 +29,9 @@ __all__ = ["MAX_BODY_BYTES", "RestClient", "RestReply"]
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """Ten times the longest list that a venue sends; what is longer is given up."""
 _DEFAULT_RETRY_S = 60.0
+_ASKED = {"Accept-Encoding": "gzip"}
+"""Answers are inflated here, not by aiohttp: its inflater can be changed for the whole process by any other library (ccxt
+does), and the one of isal takes a body that is no gzip at all for an empty one."""
 
 T = TypeVar("T")
 
@@ -59,7 +63,7 @@ class RestClient:
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(ssl=self._tls if self._tls is not None else True)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout, headers=_ASKED, auto_decompress=False)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -143,14 +147,28 @@ class RestClient:
 
 
 async def _whole(answer: aiohttp.ClientResponse) -> bytes:
-    """The body, however it is cut. Raises ValueError for one that is too long."""
+    """The body, inflated, however it is cut. Raises ValueError for one that is too long, or not what its header says."""
+    coding = answer.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in ("", "identity", "gzip", "x-gzip"):
+        raise ValueError(f"a body in {excerpt(coding, most=40)}, which was not asked for")
+    inflater = zlib.decompressobj(wbits=31) if coding in ("gzip", "x-gzip") else None
     parts, size = [], 0
     async for part in answer.content.iter_any():
-        size += len(part)
+        piece = part if inflater is None else _inflated(inflater, part, MAX_BODY_BYTES - size + 1)
+        size += len(piece)
         if size > MAX_BODY_BYTES:
             raise ValueError(f"more than {MAX_BODY_BYTES} bytes")
-        parts.append(part)
+        parts.append(piece)
+    if inflater is not None and parts and not inflater.eof:
+        raise ValueError("a gzip body without its end")
     return b"".join(parts)
+
+
+def _inflated(inflater: zlib._Decompress, part: bytes, most: int) -> bytes:
+    try:
+        return inflater.decompress(part, most)
+    except zlib.error as fault:
+        raise ValueError(f"a body that is no gzip ({fault})") from None
 
 
 def _plain(headers: Mapping[str, Secret]) -> dict[str, str]:
