@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).resolve().parent.parent / "src" / "hoga"
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "hoga"
 MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
 
+BENCHMARKS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "bench").glob("*.py"))
+
 VENUE_WORDS = ("binance", "upbit")
-MAY_NAME_VENUES = ("venues/", "simulator/", "cli/", "bench/")
+MAY_NAME_VENUES = ("venues/", "simulator/", "cli/")
 
 
 def tree_of(module: str) -> ast.Module:
-    return ast.parse((SOURCE / module).read_text(encoding="utf-8"))
+    return ast.parse(((ROOT if module in BENCHMARKS else SOURCE) / module).read_text(encoding="utf-8"))
 
 
 def docstrings(tree: ast.Module) -> set[int]:
@@ -32,7 +35,7 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield node.module
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if not name.endswith("__main__.py")])
+@pytest.mark.parametrize("module", [name for name in (*MODULES, *BENCHMARKS) if not name.endswith("__main__.py")])
 def test_a_module_says_what_it_is_and_what_is_public(module: str) -> None:
     tree = tree_of(module)
     assert ast.get_docstring(tree), "a docstring names the room, the purpose and the rules"
@@ -52,4 +55,4 @@ def test_no_venue_is_named_outside_its_folder(module: str) -> None:
 
 def test_picows_stays_behind_one_file() -> None:
     users = {module for module in MODULES if "picows" in imported(tree_of(module))}
-    assert {module for module in users if not module.startswith(("simulator/", "bench/"))} <= {"net/ws.py"}
+    assert {module for module in users if not module.startswith("simulator/")} <= {"net/ws.py"}

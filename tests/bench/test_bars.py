@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hoga.bench.bars import BARS, Bar, Verdict, figure, verdict_of
-from hoga.bench.report import number, rows
+from bench.bars import BARS, Bar, Verdict, figure, verdict_of
+from bench.report import number, rows
 
 
 @pytest.mark.parametrize(

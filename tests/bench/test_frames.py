@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hoga.bench.books import depth20_payloads, load_books, symbol_names, walk_books
-from hoga.bench.frames import Lap, ProbeRound, data_frames, ws_frame
+from bench.books import depth20_payloads, load_books, symbol_names, walk_books
+from bench.frames import Lap, ProbeRound, data_frames, ws_frame
 from hoga.core.errors import ConfigError
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from hoga.bench.suite import PARTS
+import hoga
+from bench.jobs import JOBS, find_job
+from bench.suite import PARTS
 
 FIGURES = {
     "burst.rate",
@@ -72,6 +77,13 @@ def test_a_burst_is_on_disk_whole(tmp_path: Path) -> None:
     assert [each["name"] for each in report["figures"]] == ["burst.rate", "burst.per_cpu", "burst.cost", "burst.seal"]  # type: ignore[attr-defined]  # JSON
 
 
+@pytest.mark.parametrize("name", JOBS)
+def test_every_job_is_there_and_says_what_a_plan_is(name: str) -> None:
+    job, plan = find_job(name)
+    assert callable(job)
+    assert issubclass(plan, msgspec.Struct)
+
+
 def test_the_parts_are_what_the_command_names() -> None:
     said = subprocess.run(
         [sys.executable, "-m", "hoga", "bench", "--only", "brst"], capture_output=True, text=True, timeout=60, check=False
@@ -79,3 +91,21 @@ def test_the_parts_are_what_the_command_names() -> None:
     assert said.returncode == 2
     assert ", ".join(PARTS) in said.stderr
     assert "burst" in said.stderr
+
+
+def test_without_a_checkout_there_is_one_line(tmp_path: Path) -> None:
+    """The program as it is installed: `hoga` alone, nothing beside it."""
+    shutil.copytree(Path(hoga.__file__).parent, tmp_path / "lib" / "python" / "site-packages" / "hoga")
+    installed = tmp_path / "lib" / "python" / "site-packages"
+    said = subprocess.run(
+        [sys.executable, "-c", "import sys; from hoga.cli.main import main; sys.exit(main(['bench', '--quick']))"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+    )
+    assert said.returncode == 2
+    assert said.stdout == ""
+    assert said.stderr == "hoga: hoga bench: the benchmarks are not installed with hoga; in a checkout of it, ./hoga bench runs them\n"

@@ -17,8 +17,8 @@ from statistics import median
 
 import psutil
 
-from hoga.bench.audience import CrowdPlan
-from hoga.bench.children import start_child
+from bench.audience import CrowdPlan
+from bench.children import start_child
 from tests.dashboard.stage import Served, Stage, serving
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from hoga.bench.certificate import make_certificate
+from bench.certificate import make_certificate
 from hoga.core.errors import ConnectFailed, HandshakeRefused, LinkError
 from hoga.net.ws import CloseInfo, Link, open_link
 from tests.net.raw import RawServer, good_answer, read_request, reset, run, shake, until_gone

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from hoga.bench.certificate import make_certificate
+from bench.certificate import make_certificate
 from hoga.core.errors import ConnectFailed, HandshakeRefused, LinkError, VenueError
 from hoga.core.secret import Secret
 from hoga.net.rest import RestClient

@@ -23,8 +23,8 @@ import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from bench.certificate import make_certificate
 from hoga.archive.verify import verify
-from hoga.bench.certificate import make_certificate
 from hoga.core.streams import Stream
 from hoga.core.times import SECOND_NS
 from tests.recorder.test_captures import read, streams_of

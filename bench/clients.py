@@ -21,9 +21,9 @@ from typing import Any
 import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
+from bench.books import PROBE, RECORDED, symbol_names
+from bench.machine import pin_process, rss_bytes
 from hoga.archive.journal import JournalHeader, Note, StreamEntry
-from hoga.bench.books import PROBE, RECORDED, symbol_names
-from hoga.bench.machine import pin_process, rss_bytes
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 from hoga.net.plan import shards

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from bench.children import start_child
 from hoga.app.showing import Showing
-from hoga.bench.children import start_child
 from hoga.core.errors import HogaError
 
 __all__ = ["Audience", "AudienceMissing", "CrowdPlan", "attended", "watch"]

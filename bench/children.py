@@ -1,7 +1,6 @@
 """bench.children: every measurement runs in a fresh process; this starts them and takes what they say.
 
-`python -m hoga.bench.children JOB PLAN` is such a process: it runs one job of the table with a plan in JSON, and prints
-the result as one JSON line. A `LoadServer` is one that lives while another is measured.
+`python -m bench.jobs JOB PLAN CORE` is such a process. A `LoadServer` is one that lives while another is measured.
 """
 
 from __future__ import annotations
@@ -10,20 +9,20 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 
 import msgspec
 
-from hoga.bench.plans import LoadPlan, LoadReport
+from bench.plans import LoadPlan, LoadReport
 from hoga.core.errors import HogaError
 
 __all__ = ["BenchFailed", "LoadServer", "run_child", "start_child"]
 
 T = TypeVar("T")
 
+_ROOT = Path(__file__).resolve().parent.parent
 _TIMEOUT_S = 900.0
 _READY_S = 120.0
 
@@ -97,93 +96,8 @@ class LoadServer:
 
 
 def start_child(job: str, plan: msgspec.Struct, stderr: IO[bytes] | None = None, *, core: int | None = None) -> subprocess.Popen[bytes]:
-    """A process that does `job`; its pipes are the caller's to close."""
-    command = [sys.executable, "-m", "hoga.bench.children", job, msgspec.json.encode(plan).decode(), "" if core is None else str(core)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
-
-
-def _load(plan: bytes) -> None:
-    from hoga.bench.load import serve
-
-    serve(msgspec.json.decode(plan, type=LoadPlan))
-
-
-def _collect(plan: bytes) -> object:
-    from hoga.bench.collector import CollectorPlan, collect
-
-    return collect(msgspec.json.decode(plan, type=CollectorPlan))
-
-
-def _client(plan: bytes) -> object:
-    from hoga.bench.clients import ClientPlan, run_client
-
-    return run_client(msgspec.json.decode(plan, type=ClientPlan))
-
-
-def _merge(plan: bytes) -> object:
-    from hoga.bench.days import MergePlan, measure_merge
-
-    return measure_merge(msgspec.json.decode(plan, type=MergePlan))
-
-
-def _seal(plan: bytes) -> object:
-    from hoga.bench.days import SealPlan, measure_seal
-
-    return measure_seal(msgspec.json.decode(plan, type=SealPlan))
-
-
-def _hub(plan: bytes) -> object:
-    from hoga.bench.hub import LoadedPlan, measure_load
-
-    return measure_load(msgspec.json.decode(plan, type=LoadedPlan))
-
-
-def _hub_costs(plan: bytes) -> object:
-    from hoga.bench.hub import CostPlan, measure_costs
-
-    return measure_costs(msgspec.json.decode(plan, type=CostPlan))
-
-
-def _hub_readers(plan: bytes) -> object:
-    from hoga.bench.hub import ReaderPlan, measure_readers
-
-    return measure_readers(msgspec.json.decode(plan, type=ReaderPlan))
-
-
-def _reader(plan: bytes) -> object:
-    from hoga.bench.hub import Reading, read_hub
-
-    return read_hub(msgspec.json.decode(plan, type=Reading))
-
-
-def _watch(plan: bytes) -> object:
-    from hoga.bench.audience import CrowdPlan, watch
-
-    watch(msgspec.json.decode(plan, type=CrowdPlan))
-    return None
-
-
-_JOBS: dict[str, Callable[[bytes], object]] = {
-    "load": _load,
-    "collect": _collect,
-    "client": _client,
-    "merge": _merge,
-    "seal": _seal,
-    "hub": _hub,
-    "hub-costs": _hub_costs,
-    "hub-readers": _hub_readers,
-    "reader": _reader,
-    "watch": _watch,
-}
-
-
-def _main(job: str, plan: str, core: str) -> None:
-    if core and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {int(core)})
-    result = _JOBS[job](plan.encode())
-    if result is not None:
-        sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
-
-
-if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    """A process that does `job` on processor `core` (None: any); its pipes are the caller's to close."""
+    command = [sys.executable, "-m", "bench.jobs", job, msgspec.json.encode(plan).decode(), "" if core is None else str(core)]
+    path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": path}
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=environment)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hoga.bench.books import RECORDED, Book, depth20_payloads, symbol_names
+from bench.books import RECORDED, Book, depth20_payloads, symbol_names
 
 __all__ = ["FIRST_LAP", "Lap", "ProbeRound", "data_frames", "ws_frame"]
 

@@ -1,4 +1,4 @@
-"""bench.peers: other programs on the same frames, where `bench/peers/install.sh` has put them. The scripts are in the checkout."""
+"""bench.peers: other programs on the same frames, where `bench/peers/install.sh` has put them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.bench.books import RECORDED, symbol_names
-from hoga.bench.children import BenchFailed
+from bench.books import RECORDED, symbol_names
+from bench.children import BenchFailed
 
 __all__ = ["Peer", "PeerCost", "find_peers", "run_peer"]
 
-_SCRIPTS = Path("bench/peers")
+_SCRIPTS = Path(__file__).resolve().parent / "peers"
 _TIMEOUT_S = 120.0
 
 
@@ -38,10 +38,10 @@ class PeerCost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_peers() -> list[Peer]:
-    """The peers that are installed, by name; none outside a checkout."""
+    """The peers that are installed, by name."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = Path(os.environ.get("HOGA_BENCH_PEERS") or cache / "hoga" / "peers")
-    scripts = {path.stem.removeprefix("peer_"): path.resolve() for path in sorted(_SCRIPTS.glob("peer_*.py"))}
+    scripts = {path.stem.removeprefix("peer_"): path for path in sorted(_SCRIPTS.glob("peer_*.py"))}
     return [Peer(name, folder / name / "bin" / "python", path) for name, path in scripts.items() if (folder / name / ".ready").exists()]
 
 

@@ -17,12 +17,12 @@ from time import monotonic, process_time, time_ns
 
 import msgspec
 
+from bench.audience import Audience, attended
+from bench.books import RECORDED, symbol_names
+from bench.machine import pin_process, rss_bytes
 from hoga.app.config import load_config
 from hoga.app.run import Run
 from hoga.app.showing import Showing
-from hoga.bench.audience import Audience, attended
-from hoga.bench.books import RECORDED, symbol_names
-from hoga.bench.machine import pin_process, rss_bytes
 from hoga.recorder.recorder import Recorder
 from hoga.runtime.log_inlet import LogInlet
 from hoga.runtime.logs import setup_logging

@@ -11,8 +11,6 @@ import asyncio
 import gc
 import random
 import socket
-import subprocess
-import sys
 import tempfile
 import tracemalloc
 from array import array
@@ -22,10 +20,11 @@ from time import monotonic, perf_counter, process_time, sleep, time_ns
 
 import msgspec
 
+from bench.books import RECORDED, symbol_names
+from bench.children import start_child
+from bench.machine import pin_process
 from hoga.app.config import load_config
 from hoga.app.hub import local_manager, wires_of
-from hoga.bench.books import RECORDED, symbol_names
-from hoga.bench.machine import pin_process
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.hub.doors import Take
@@ -375,8 +374,9 @@ async def _readers(plan: ReaderPlan) -> ReaderCosts:
     with tempfile.TemporaryDirectory() as folder:
         server = HubServer(manager, Path(folder) / "hub")
         await server.start()
-        children = [_child(Reading(path=str(server.path), streams=plan.streams, measure=number == 0, core=plan.reader_core))
-                    for number in range(plan.readers)]  # fmt: skip
+        path = str(server.path)
+        readings = [Reading(path=path, streams=plan.streams, measure=not number, core=plan.reader_core) for number in range(plan.readers)]
+        children = [start_child("reader", reading) for reading in readings]
         await _until(lambda: sum(each.streams for each in server.stats()) == plan.readers * plan.streams)
         pin_process(plan.core)
         gc.collect()
@@ -408,15 +408,10 @@ async def _push_paced(push: Callable[[int], None], rate: float, seconds: float) 
     return sent, process_time() - cpu
 
 
-def _child(reading: Reading) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "hoga.bench.children", "reader", msgspec.json.encode(reading).decode(), ""]
-    return subprocess.Popen(command, stdout=subprocess.PIPE)
-
-
-def read_hub(reading: Reading) -> tuple[float, float, float]:
+def read_hub(plan: Reading) -> tuple[float, float, float]:
     """Read until the hub ends: receipt → callback, ms (p50, p99, max); zeros where only bytes were read."""
-    pin_process(reading.core)
-    return run_loop(_measure_as_client(reading)) if reading.measure else _drain(reading)
+    pin_process(plan.core)
+    return run_loop(_measure_as_client(plan)) if plan.measure else _drain(plan)
 
 
 async def _measure_as_client(reading: Reading) -> tuple[float, float, float]:

@@ -32,18 +32,18 @@ from typing import NamedTuple
 
 import msgspec
 
+from bench.audience import Audience
+from bench.bars import Figure, Verdict, figure
+from bench.certificate import make_certificate
+from bench.children import BenchFailed, LoadServer, run_child
+from bench.clients import STAGES, ClientPlan, Counted
+from bench.collector import Collected, CollectorPlan
+from bench.days import Merged, MergePlan, Sealed, SealPlan
+from bench.hub import CostPlan, Costs, LoadedHub, LoadedPlan, ReaderCosts, ReaderPlan
+from bench.machine import Machine, describe_machine
+from bench.peers import Peer, PeerCost, find_peers, run_peer
+from bench.plans import LoadPlan, LoadReport
 from hoga.archive.segment import read_blocks
-from hoga.bench.audience import Audience
-from hoga.bench.bars import Figure, Verdict, figure
-from hoga.bench.certificate import make_certificate
-from hoga.bench.children import BenchFailed, LoadServer, run_child
-from hoga.bench.clients import STAGES, ClientPlan, Counted
-from hoga.bench.collector import Collected, CollectorPlan
-from hoga.bench.days import Merged, MergePlan, Sealed, SealPlan
-from hoga.bench.hub import CostPlan, Costs, LoadedHub, LoadedPlan, ReaderCosts, ReaderPlan
-from hoga.bench.machine import Machine, describe_machine
-from hoga.bench.peers import Peer, PeerCost, find_peers, run_peer
-from hoga.bench.plans import LoadPlan, LoadReport
 
 __all__ = ["PARTS", "Report", "Settings", "run_suite"]
 

@@ -10,6 +10,9 @@ from time import perf_counter, process_time, time_ns
 
 import msgspec
 
+from bench.books import RECORDED, load_books, symbol_names, walk_books
+from bench.frames import FIRST_LAP, data_frames
+from bench.machine import rss_bytes, rss_peak_bytes
 from hoga.archive.chunks import ChunkEncoder, columns
 from hoga.archive.journal import (
     CONTROL,
@@ -33,9 +36,6 @@ from hoga.archive.records import RecordReader
 from hoga.archive.seal import SealJob, SegmentNote, seal
 from hoga.archive.segment import SegmentBuilder
 from hoga.archive.splice import body_part, splice
-from hoga.bench.books import RECORDED, load_books, symbol_names, walk_books
-from hoga.bench.frames import FIRST_LAP, data_frames
-from hoga.bench.machine import rss_bytes, rss_peak_bytes
 from hoga.core.times import MINUTE_NS, day_of, day_start_ns, minute_floor_ns, minute_of
 from hoga.venues.registry import VENUES
 

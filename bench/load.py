@@ -23,9 +23,9 @@ from urllib.parse import unquote
 
 import msgspec
 
-from hoga.bench.books import PROBE, load_books, symbol_names, walk_books
-from hoga.bench.frames import Lap, ProbeRound, data_frames, ws_frame
-from hoga.bench.plans import LoadPlan, LoadReport
+from bench.books import PROBE, load_books, symbol_names, walk_books
+from bench.frames import Lap, ProbeRound, data_frames, ws_frame
+from bench.plans import LoadPlan, LoadReport
 
 __all__ = ["serve"]
 

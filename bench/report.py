@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hoga.bench.bars import Figure
-from hoga.bench.suite import Report
+from bench.bars import Figure
+from bench.suite import Report
 
 __all__ = ["markdown", "number", "rows"]
 
