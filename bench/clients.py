@@ -23,7 +23,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from bench.books import PROBE, RECORDED, symbol_names
 from bench.machine import pin_process, rss_bytes
-from hoga.archive.journal import JournalHeader, Note, StreamEntry
+from hoga.archive.form.journal import JournalHeader, Note, StreamEntry
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 from hoga.net.plan import shards

@@ -13,8 +13,8 @@ import msgspec
 from bench.books import RECORDED, load_books, symbol_names, walk_books
 from bench.frames import FIRST_LAP, data_frames
 from bench.machine import rss_bytes, rss_peak_bytes
-from hoga.archive.chunks import ChunkEncoder, columns
-from hoga.archive.journal import (
+from hoga.archive.form.chunks import ChunkEncoder, columns
+from hoga.archive.form.journal import (
     CONTROL,
     CountsNote,
     JournalHeader,
@@ -27,15 +27,15 @@ from hoga.archive.journal import (
     encode_note,
     journal_name,
 )
-from hoga.archive.layout import segment_stem, suffix_of, temporary_dir
-from hoga.archive.ledger import LiveEntry, SegmentEntry, encode_entries, ledger_path
-from hoga.archive.lines import LineMaker
-from hoga.archive.locate import locate
-from hoga.archive.merge import merge_day
-from hoga.archive.records import RecordReader
-from hoga.archive.seal import SealJob, SegmentNote, seal
-from hoga.archive.segment import SegmentBuilder
-from hoga.archive.splice import body_part, splice
+from hoga.archive.form.layout import segment_stem, suffix_of, temporary_dir
+from hoga.archive.form.ledger import LiveEntry, SegmentEntry, encode_entries, ledger_path
+from hoga.archive.form.lines import LineMaker
+from hoga.archive.form.locate import locate
+from hoga.archive.form.records import RecordReader
+from hoga.archive.form.segment import SegmentBuilder
+from hoga.archive.keep.merge import merge_day
+from hoga.archive.keep.seal import SealJob, SegmentNote, seal
+from hoga.archive.keep.splice import body_part, splice
 from hoga.core.times import MINUTE_NS, day_of, day_start_ns, minute_floor_ns, minute_of
 from hoga.venues.registry import VENUES
 

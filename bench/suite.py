@@ -43,7 +43,7 @@ from bench.hub import CostPlan, Costs, LoadedHub, LoadedPlan, ReaderCosts, Reade
 from bench.machine import Machine, describe_machine
 from bench.peers import Peer, PeerCost, find_peers, run_peer
 from bench.plans import LoadPlan, LoadReport
-from hoga.archive.segment import read_blocks
+from hoga.archive.form.segment import read_blocks
 
 __all__ = ["PARTS", "Report", "Settings", "run_suite"]
 

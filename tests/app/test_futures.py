@@ -12,7 +12,7 @@ from aiohttp import WSMsgType, web
 
 from hoga.app.config import load_config
 from hoga.app.venue_run import VenueRun
-from hoga.archive.verify import verify
+from hoga.archive.prove.verify import verify
 from hoga.runtime.pool import WorkerPool
 
 SYMBOLS = "AKROUSDT,CTKUSDT,KEEPUSDT,SUSHIUSDT"

@@ -11,8 +11,8 @@ import pytest
 
 from hoga.app.config import load_config
 from hoga.app.run import Run
-from hoga.archive.life import read_last_life
-from hoga.archive.seal import seal_and_keep
+from hoga.archive.keep.life import read_last_life
+from hoga.archive.keep.seal import seal_and_keep
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Reason
 from hoga.runtime.shutdown import ShutdownManager

@@ -15,7 +15,7 @@ import hoga
 from hoga.app.config import load_config
 from hoga.app.hub import connect
 from hoga.app.run import Run
-from hoga.archive.verify import verify
+from hoga.archive.prove.verify import verify
 from hoga.core.market import DataType
 from hoga.hub.errors import NoHub
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent

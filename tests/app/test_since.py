@@ -14,7 +14,7 @@ import pytest_asyncio
 import hoga
 from hoga.app import since as since_module
 from hoga.app.config import Config, load_config
-from hoga.archive.tail import Seam
+from hoga.archive.read.tail import Seam
 from hoga.core.ledger import Reason
 from hoga.hub.errors import SubscriptionError
 from hoga.hub.events import BaseWebSocketEvent, GapEvent

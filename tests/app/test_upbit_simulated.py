@@ -14,7 +14,7 @@ import pytest_asyncio
 from hoga.app.config import Config, load_config
 from hoga.app.hub import wires_of
 from hoga.app.venue_run import VenueRun
-from hoga.archive.verify import verify
+from hoga.archive.prove.verify import verify
 from hoga.core.market import DataType
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent
 from hoga.hub.manager import GlobalWebSocketManager

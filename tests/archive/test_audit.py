@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hoga.archive.journal import ClockNote, CountsNote, GapNote, LegNote, LiveNote, encode_header
-from hoga.archive.ledger import (
+from hoga.archive.form.journal import ClockNote, CountsNote, GapNote, LegNote, LiveNote, encode_header
+from hoga.archive.form.ledger import (
     ClockEntry,
     ConnectionEntry,
     EndEntry,
@@ -23,12 +23,12 @@ from hoga.archive.ledger import (
     encode_entries,
     read_ledger,
 )
-from hoga.archive.links import breaks, linked, open_link
-from hoga.archive.manifest import encode_manifest, read_manifest
-from hoga.archive.merge import merge_day
-from hoga.archive.report import VerifyReport
-from hoga.archive.seal import SealJob, seal
-from hoga.archive.verify import verify
+from hoga.archive.form.links import breaks, linked, open_link
+from hoga.archive.form.manifest import encode_manifest, read_manifest
+from hoga.archive.keep.merge import merge_day
+from hoga.archive.keep.seal import SealJob, seal
+from hoga.archive.prove.report import VerifyReport
+from hoga.archive.prove.verify import verify
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hoga.archive.checked import checked_lines
-from hoga.archive.layout import segment_stem
-from hoga.archive.manifest import decode_manifest, encode_manifest
-from hoga.archive.merge import merge_day
-from hoga.archive.reader import read_records
-from hoga.archive.tail import Past, PastRecord
+from hoga.archive.form.checked import checked_lines
+from hoga.archive.form.layout import segment_stem
+from hoga.archive.form.manifest import decode_manifest, encode_manifest
+from hoga.archive.keep.merge import merge_day
+from hoga.archive.read.reader import read_records
+from hoga.archive.read.tail import Past, PastRecord
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.streams import Series
 from hoga.core.times import SECOND_NS

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from hoga.archive.catalog import catalog
-from hoga.archive.classic import adopt
-from hoga.archive.discover import discover
-from hoga.archive.layout import segment_stem
-from hoga.archive.manifest import read_manifest
-from hoga.archive.merge import merge_day
-from hoga.archive.reader import read_records
-from hoga.archive.report import VerifyReport
-from hoga.archive.verify import verify
+from hoga.archive.form.discover import discover
+from hoga.archive.form.layout import segment_stem
+from hoga.archive.form.manifest import read_manifest
+from hoga.archive.keep.classic import adopt
+from hoga.archive.keep.merge import merge_day
+from hoga.archive.prove.report import VerifyReport
+from hoga.archive.prove.verify import verify
+from hoga.archive.read.catalog import catalog
+from hoga.archive.read.reader import read_records
 from hoga.core.errors import SegmentCorrupt
 from hoga.core.times import MINUTE_NS
 from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, book

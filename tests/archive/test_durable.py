@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import hoga.archive
-from hoga.archive import durable
 from hoga.core.errors import ArchiveError, DiskFull
+from hoga.runtime import durable
 
 _ROOM = Path(hoga.archive.__file__).parent
 _CALLS = {"unlink", "rename", "rmdir", "rmtree", "mkdir", "makedirs", "touch", "link", "symlink", "write_bytes", "write_text"}
@@ -29,7 +29,7 @@ def test_every_durable_step_of_the_room_goes_through_one_door() -> None:
     """What went round it would be covered by no test that ends the process at each step."""
     found = [
         f"{path.name}:{call.lineno}"
-        for path in sorted(_ROOM.glob("*.py"))
+        for path in sorted(_ROOM.rglob("*.py"))
         if path.name != "durable.py"
         for call in ast.walk(ast.parse(path.read_text()))
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and _is_durable(call, call.func)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoga.archive.layout import day_stem, encode_symbol, parse_day, parse_segment, segment_stem, temporary_dir, unwritable
+from hoga.archive.form.layout import day_stem, encode_symbol, parse_day, parse_segment, segment_stem, temporary_dir, unwritable
 
 SYMBOLS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=300) | st.text("%~ab0/. 币", min_size=1, max_size=300)
 

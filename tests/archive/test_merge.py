@@ -18,13 +18,13 @@ import msgspec
 import pytest
 from filelock import FileLock
 
-from hoga.archive.deflate import crc32
-from hoga.archive.layout import segment_stem
-from hoga.archive.ledger import GapEntry, SegmentEntry, append_entries, read_ledger
-from hoga.archive.locate import locate
-from hoga.archive.manifest import Manifest, decode_manifest, read_manifest
-from hoga.archive.merge import MergeResult, merge_day, pending_days, splice_segments
-from hoga.archive.segment import SegmentBuilder, read_blocks
+from hoga.archive.form.deflate import crc32
+from hoga.archive.form.layout import segment_stem
+from hoga.archive.form.ledger import GapEntry, SegmentEntry, append_entries, read_ledger
+from hoga.archive.form.locate import locate
+from hoga.archive.form.manifest import Manifest, decode_manifest, read_manifest
+from hoga.archive.form.segment import SegmentBuilder, read_blocks
+from hoga.archive.keep.merge import MergeResult, merge_day, pending_days, splice_segments
 from hoga.core.errors import ArchiveBusy, DiskFull, ManifestMismatch, SegmentCorrupt
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS

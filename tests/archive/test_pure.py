@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoga.archive.bookcheck import BookCheck
-from hoga.archive.idruns import IdRuns
-from hoga.archive.semantics import SeriesScan
-from hoga.archive.spans import clipped, covered_ns, covers, joined, without
-from hoga.archive.text import count_lines, split_lines
+from hoga.archive.form.bookcheck import BookCheck
+from hoga.archive.form.idruns import IdRuns
+from hoga.archive.form.semantics import SeriesScan
+from hoga.archive.form.spans import clipped, covered_ns, covers, joined, without
+from hoga.archive.form.text import count_lines, split_lines
 from tests.archive.workshop import agg_trade, book, delta, envelope
 
 SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=8)

@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hoga.archive.catalog import CatalogRow, catalog
-from hoga.archive.discover import discover
-from hoga.archive.layout import segment_stem
-from hoga.archive.merge import merge_day
-from hoga.archive.reader import read_records
+from hoga.archive.form.discover import discover
+from hoga.archive.form.layout import segment_stem
+from hoga.archive.keep.merge import merge_day
+from hoga.archive.read.catalog import CatalogRow, catalog
+from hoga.archive.read.reader import read_records
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS

@@ -13,10 +13,10 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hoga.archive.container import NOTE_LIMIT, open_note, wrap_note, zip_head, zip_tail
-from hoga.archive.deflate import BLOCK_BYTES, FINAL, DeflateFault, Deflater, Inflater, crc32, crc32_combine
-from hoga.archive.locate import locate
-from hoga.archive.segment import SegmentBuilder, SegmentFacts, inflate_range, read_blocks, read_note
+from hoga.archive.form.container import NOTE_LIMIT, open_note, wrap_note, zip_head, zip_tail
+from hoga.archive.form.deflate import BLOCK_BYTES, FINAL, DeflateFault, Deflater, Inflater, crc32, crc32_combine
+from hoga.archive.form.locate import locate
+from hoga.archive.form.segment import SegmentBuilder, SegmentFacts, inflate_range, read_blocks, read_note
 from hoga.core.errors import SegmentCorrupt
 
 MEMBER = "BTCUSDT_orderbook_2026-11-20_13-15.jsonl"

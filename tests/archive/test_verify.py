@@ -16,15 +16,15 @@ from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hoga.archive.catalog import listing
-from hoga.archive.layout import segment_stem
-from hoga.archive.ledger import SegmentEntry
-from hoga.archive.lists import pack_list
-from hoga.archive.manifest import decode_manifest, encode_manifest
-from hoga.archive.merge import merge_day
-from hoga.archive.reader import read_records
-from hoga.archive.report import VerifyReport
-from hoga.archive.verify import verify
+from hoga.archive.form.layout import segment_stem
+from hoga.archive.form.ledger import SegmentEntry
+from hoga.archive.form.lists import pack_list
+from hoga.archive.form.manifest import decode_manifest, encode_manifest
+from hoga.archive.keep.merge import merge_day
+from hoga.archive.prove.report import VerifyReport
+from hoga.archive.prove.verify import verify
+from hoga.archive.read.catalog import listing
+from hoga.archive.read.reader import read_records
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import SECOND_NS
@@ -585,8 +585,8 @@ def test_what_is_no_file_is_named_at_once_and_hides_nothing_else(
 
 def test_a_line_that_has_no_end_is_refused(workshop: Callable[..., Workshop], monkeypatch: pytest.MonkeyPatch) -> None:
     """A small zip of one endless line: what it would take is neither held nor read."""
-    import hoga.archive.semantics as module
-    from hoga.archive.text import LineCutter
+    import hoga.archive.form.semantics as module
+    from hoga.archive.form.text import LineCutter
 
     monkeypatch.setattr(module, "LineCutter", lambda: LineCutter(longest=1_000_000))
     shop = workshop("execution")
@@ -600,7 +600,7 @@ def test_a_line_that_has_no_end_is_refused(workshop: Callable[..., Workshop], mo
 
 
 def test_a_line_that_comes_in_many_blocks_costs_its_length_once() -> None:
-    from hoga.archive.text import LineCutter
+    from hoga.archive.form.text import LineCutter
 
     cutter = LineCutter()
     assert all(cutter.cut(b"x" * 1000) == b"" for _ in range(20_000))
@@ -646,7 +646,7 @@ def test_workers_end_with_the_one_that_started_them(workshop: Callable[..., Work
     fill_books(workshop("orderbook"))
     program = """
 import os, sys, time
-import hoga.archive.verify as module
+import hoga.archive.prove.verify as module
 from pathlib import Path
 
 def hang(group):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.archive.layout import segment_stem, suffix_of, temporary_dir
-from hoga.archive.ledger import GapEntry, LedgerEntry, LiveEntry, SegmentEntry, append_entries, ledger_path
-from hoga.archive.segment import SegmentBuilder
+from hoga.archive.form.layout import segment_stem, suffix_of, temporary_dir
+from hoga.archive.form.ledger import GapEntry, LedgerEntry, LiveEntry, SegmentEntry, append_entries, ledger_path
+from hoga.archive.form.segment import SegmentBuilder
 from hoga.core.ledger import Gap
 from hoga.core.times import MINUTE_NS, day_start_ns
 

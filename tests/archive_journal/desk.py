@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hoga.archive.chunks import ChunkEncoder, columns
-from hoga.archive.journal import (
+from hoga.archive.form.chunks import ChunkEncoder, columns
+from hoga.archive.form.journal import (
     CONTROL,
     JOURNAL_DIR,
     CountsNote,

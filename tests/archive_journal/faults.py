@@ -1,6 +1,6 @@
 """Ends the process, or refuses, at any one of the durable steps of an act; and what the acts are.
 
-`hoga.archive.durable` tells of each step before it is made; that everything goes through it, a test of its own makes sure. So the
+`hoga.runtime.durable` tells of each step before it is made; that everything goes through it, a test of its own makes sure. So the
 steps need no list: they are counted by running the act once.
 """
 
@@ -15,14 +15,14 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.archive import durable
-from hoga.archive.join import join_parts, waiting_parts
-from hoga.archive.journal import parse_journal_name
-from hoga.archive.life import LastLife, LifeFile, read_last_life
-from hoga.archive.merge import merge_day, pending_days
-from hoga.archive.recover import recover_folder
-from hoga.archive.seal import SealJob, discard_journals, seal_and_keep
+from hoga.archive.form.journal import parse_journal_name
+from hoga.archive.keep.join import join_parts, waiting_parts
+from hoga.archive.keep.life import LastLife, LifeFile, read_last_life
+from hoga.archive.keep.merge import merge_day, pending_days
+from hoga.archive.keep.recover import recover_folder
+from hoga.archive.keep.seal import SealJob, discard_journals, seal_and_keep
 from hoga.core.errors import ArchiveError
+from hoga.runtime import durable
 
 KILLED = 9
 MODES = ("kill", "torn", "ENOSPC", "EIO")

@@ -12,12 +12,12 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from hoga.archive.layout import parse_segment
-from hoga.archive.ledger import read_ledger
-from hoga.archive.life import LastLife, LifeFile
-from hoga.archive.manifest import read_manifest
-from hoga.archive.segment import read_blocks
-from hoga.archive.verify import verify
+from hoga.archive.form.layout import parse_segment
+from hoga.archive.form.ledger import read_ledger
+from hoga.archive.form.manifest import read_manifest
+from hoga.archive.form.segment import read_blocks
+from hoga.archive.keep.life import LastLife, LifeFile
+from hoga.archive.prove.verify import verify
 from hoga.core.streams import Stream
 from tests.archive_journal import faults
 from tests.recorder.lives import Lives

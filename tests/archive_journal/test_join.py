@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from hoga.archive import join as module
-from hoga.archive.join import join_parts, waiting_parts
-from hoga.archive.ledger import SegmentEntry
-from hoga.archive.seal import SealJob, seal
+from hoga.archive.form.ledger import SegmentEntry
+from hoga.archive.keep import join as module
+from hoga.archive.keep.join import join_parts, waiting_parts
+from hoga.archive.keep.seal import SealJob, seal
 from hoga.core.errors import SegmentCorrupt
 from hoga.core.times import MINUTE_NS, SECOND_NS, minute_floor_ns
 from tests.archive_journal.desk import BOOK, Desk

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hoga.archive.chunks import ChunkEncoder, columns, has_chunks, read_chunks
-from hoga.archive.journal import (
+from hoga.archive.form.chunks import ChunkEncoder, columns, has_chunks, read_chunks
+from hoga.archive.form.journal import (
     ClockNote,
     CountsNote,
     EndNote,

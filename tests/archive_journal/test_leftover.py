@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from hoga.archive.audit import minute_span
-from hoga.archive.join import join_parts
-from hoga.archive.journal import encode_header
-from hoga.archive.ledger import ledger_path
-from hoga.archive.manifest import read_manifest
-from hoga.archive.merge import merge_day
-from hoga.archive.reader import read_records
-from hoga.archive.recover import recover, recover_folder
-from hoga.archive.report import VerifyReport
-from hoga.archive.seal import SealJob, seal_and_keep
-from hoga.archive.verify import verify
+from hoga.archive.form.audit import minute_span
+from hoga.archive.form.journal import encode_header
+from hoga.archive.form.ledger import ledger_path
+from hoga.archive.form.manifest import read_manifest
+from hoga.archive.keep.join import join_parts
+from hoga.archive.keep.merge import merge_day
+from hoga.archive.keep.recover import recover, recover_folder
+from hoga.archive.keep.seal import SealJob, seal_and_keep
+from hoga.archive.prove.report import VerifyReport
+from hoga.archive.prove.verify import verify
+from hoga.archive.read.reader import read_records
 from hoga.core.errors import ArchiveError
 from hoga.core.times import MINUTE_NS
 from tests.archive_journal.desk import Desk

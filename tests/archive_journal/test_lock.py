@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock, Timeout
 
-from hoga.archive import lock as module
-from hoga.archive.life import LOCK_FILE
-from hoga.archive.lock import FolderLock
+from hoga.archive.keep import lock as module
+from hoga.archive.keep.life import LOCK_FILE
+from hoga.archive.keep.lock import FolderLock
 
 
 def test_a_second_one_waits_until_the_first_has_gone(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hoga.archive.join import join_parts
-from hoga.archive.journal import parse_journal_name
-from hoga.archive.reader import read_records
-from hoga.archive.seal import SealJob, seal
+from hoga.archive.form.journal import parse_journal_name
+from hoga.archive.keep.join import join_parts
+from hoga.archive.keep.seal import SealJob, seal
+from hoga.archive.read.reader import read_records
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.times import MINUTE_NS
 from tests.archive_journal.desk import Desk

@@ -9,15 +9,15 @@ import msgspec
 import pytest
 from filelock import FileLock
 
-from hoga.archive import durable
-from hoga.archive.journal import EndNote, encode_header
-from hoga.archive.ledger import GapEntry, LiveEntry
-from hoga.archive.life import LAST_FILE, LOCK_FILE, LastLife, LifeFile, StreamEnd, read_last_life, whole_session
-from hoga.archive.recover import find_journals, recover, recover_folder
+from hoga.archive.form.journal import EndNote, encode_header
+from hoga.archive.form.ledger import GapEntry, LiveEntry
+from hoga.archive.keep.life import LAST_FILE, LOCK_FILE, LastLife, LifeFile, StreamEnd, read_last_life, whole_session
+from hoga.archive.keep.recover import find_journals, recover, recover_folder
 from hoga.core.errors import ArchiveBusy, DiskFull
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 from hoga.core.times import MINUTE_NS, SECOND_NS
+from hoga.runtime import durable
 from tests.archive_journal.desk import BOOK, ETH, TRADE, Desk
 from tests.recorder.workbench import NOON_NS
 

@@ -11,10 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hoga.archive import minute
-from hoga.archive import seal as module
-from hoga.archive.join import join_parts, waiting_parts
-from hoga.archive.journal import (
+from hoga.archive.form.journal import (
     CountsNote,
     EndNote,
     GapNote,
@@ -25,11 +22,14 @@ from hoga.archive.journal import (
     OddNote,
     encode_header,
 )
-from hoga.archive.ledger import ClockEntry, ConnectionEntry, LiveEntry
-from hoga.archive.merge import merge_day, pending_days
-from hoga.archive.seal import SealJob, SealResult, seal, seal_and_keep
-from hoga.archive.segment import read_blocks
-from hoga.archive.verify import verify
+from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, LiveEntry
+from hoga.archive.form.segment import read_blocks
+from hoga.archive.keep import minute
+from hoga.archive.keep import seal as module
+from hoga.archive.keep.join import join_parts, waiting_parts
+from hoga.archive.keep.merge import merge_day, pending_days
+from hoga.archive.keep.seal import SealJob, SealResult, seal, seal_and_keep
+from hoga.archive.prove.verify import verify
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 from hoga.core.times import MINUTE_NS, SECOND_NS, minute_of

@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hoga.archive.verify import verify
+from hoga.archive.prove.verify import verify
 from tests.campaign.ledgers import Account, account_of
 
 SYMBOLS = "BTCUSDT,ETHUSDT"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.archive.ledger import GapEntry, SegmentEntry, read_ledger
-from hoga.archive.manifest import read_manifest
+from hoga.archive.form.ledger import GapEntry, SegmentEntry, read_ledger
+from hoga.archive.form.manifest import read_manifest
 from hoga.core.ledger import COUNTED, Gap
 
 __all__ = ["Account", "account_of"]

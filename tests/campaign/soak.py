@@ -160,7 +160,7 @@ async def soak(wanted: argparse.Namespace, folder: Path) -> dict[str, object]:
 def main() -> int:
     wanted = options()
     clock.install(start_ns=int(START.timestamp()) * 1_000_000_000, speed=wanted.clock)
-    from hoga.archive.verify import verify
+    from hoga.archive.prove.verify import verify
     from hoga.runtime.loop import run as run_loop
 
     folder = Path(tempfile.mkdtemp(prefix="hoga-soak-"))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hoga.archive.lock import FolderLock
+from hoga.archive.keep.lock import FolderLock
 from hoga.cli.main import main
 from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, fill_books, fill_trades
 from tests.archive_journal.desk import Desk

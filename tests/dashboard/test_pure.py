@@ -16,7 +16,7 @@ from hypothesis import strategies as some
 from websockets.frames import Frame as WebSocketFrame
 from websockets.frames import Opcode
 
-from hoga.archive.ledger import GapEntry, LiveEntry, append_entries, ledger_path
+from hoga.archive.form.ledger import GapEntry, LiveEntry, append_entries, ledger_path
 from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.times import DAY_NS, MINUTE_NS, day_of, day_start_ns
 from hoga.dashboard.fanout import Fanout, Frames, Viewer, text_frame

@@ -11,7 +11,7 @@ from time import time_ns
 from types import TracebackType
 from typing import Any, Self
 
-from hoga.archive.seal import SealJob, seal
+from hoga.archive.keep.seal import SealJob, seal
 from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.feed.connection import Connection, State
 from hoga.feed.feed import Feed

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from hoga.archive.ledger import LiveEntry
-from hoga.archive.life import LifeFile, read_last_life
-from hoga.archive.recover import recover_folder
-from hoga.archive.seal import SealJob, discard_journals, seal_and_keep
+from hoga.archive.form.ledger import LiveEntry
+from hoga.archive.keep.life import LifeFile, read_last_life
+from hoga.archive.keep.recover import recover_folder
+from hoga.archive.keep.seal import SealJob, discard_journals, seal_and_keep
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 from hoga.core.times import SECOND_NS

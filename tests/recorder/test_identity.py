@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from hoga.archive.verify import verify
+from hoga.archive.prove.verify import verify
 from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.streams import Stream
 from hoga.core.times import MINUTE_NS, SECOND_NS

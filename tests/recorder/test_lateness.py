@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from hoga.archive.lines import LineMaker
+from hoga.archive.form.lines import LineMaker
 from hoga.core.jsontext import TopInteger
 from hoga.core.times import MS_NS, SECOND_NS, instant_ns
 from hoga.quality.eventtime import EventTime

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hoga.archive.verify import verify
+from hoga.archive.prove.verify import verify
 from hoga.core.errors import ArchiveBusy
 from hoga.core.streams import Stream
 from tests.recorder.lives import Lives

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hoga.archive.life import LastLife
-from hoga.archive.verify import verify
+from hoga.archive.keep.life import LastLife
+from hoga.archive.prove.verify import verify
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_start_ns
 from hoga.recorder.intake import IncreasingIntake
@@ -240,7 +240,7 @@ async def test_too_much_waiting_for_the_disk_is_shed_and_counted_and_notes_survi
 
 async def test_a_batch_of_huge_frames_is_several_chunks(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("hoga.recorder.lane._CHUNK_BYTES", 10_000)
-    monkeypatch.setattr("hoga.archive.chunks._MAX_RAW", 12_000)
+    monkeypatch.setattr("hoga.archive.form.chunks._MAX_RAW", 12_000)
     bench = Bench(tmp_path, [BOOK], monkeypatch).start()
     leg = bench.connect()
     for number in range(1, 8):

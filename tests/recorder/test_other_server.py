@@ -24,7 +24,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from bench.certificate import make_certificate
-from hoga.archive.verify import verify
+from hoga.archive.prove.verify import verify
 from hoga.core.streams import Stream
 from hoga.core.times import SECOND_NS
 from tests.recorder.test_captures import read, streams_of

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from hoga.archive.chunks import read_chunks
-from hoga.archive.manifest import counted_missed
-from hoga.archive.verify import verify
+from hoga.archive.form.chunks import read_chunks
+from hoga.archive.form.manifest import counted_missed
+from hoga.archive.prove.verify import verify
 from hoga.core.ledger import Reason
 from hoga.simulator import Simulator, SimulatorConfig
 from tests.recorder.workbench import SPOT, Archive, stream

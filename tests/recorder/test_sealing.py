@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from hoga.archive.manifest import read_manifest
-from hoga.archive.seal import SealResult
-from hoga.archive.verify import verify
+from hoga.archive.form.manifest import read_manifest
+from hoga.archive.keep.seal import SealResult
+from hoga.archive.prove.verify import verify
 from hoga.core.times import MINUTE_NS, day_start_ns
 from hoga.recorder import sealing as module
 from hoga.recorder.sealing import Sealing, SealingConfig, level_for

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from hoga.archive.chunks import read_chunks
-from hoga.archive.journal import JournalHeader, encode_header, read_header
+from hoga.archive.form.chunks import read_chunks
+from hoga.archive.form.journal import JournalHeader, encode_header, read_header
 from hoga.recorder import writer as module
 from hoga.recorder.writer import JournalWriter
 from tests.recorder.workbench import chunk_of

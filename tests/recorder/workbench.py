@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hoga.archive.chunks import ChunkEncoder, columns
-from hoga.archive.journal import CONTROL
-from hoga.archive.ledger import GapEntry, LedgerEntry, SegmentEntry, read_ledger
-from hoga.archive.recover import recover_folder
-from hoga.archive.seal import SealJob, SealResult, seal
-from hoga.archive.segment import read_blocks
+from hoga.archive.form.chunks import ChunkEncoder, columns
+from hoga.archive.form.journal import CONTROL
+from hoga.archive.form.ledger import GapEntry, LedgerEntry, SegmentEntry, read_ledger
+from hoga.archive.form.segment import read_blocks
+from hoga.archive.keep.recover import recover_folder
+from hoga.archive.keep.seal import SealJob, SealResult, seal
 from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.streams import Stream
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_start_ns

@@ -26,8 +26,8 @@ from hoga.app.config.parse import nearest_name
 from hoga.app.publisher import LogTail
 from hoga.app.run import Run, run_until_stopped
 from hoga.app.showing import Showing
-from hoga.archive.report import VerifyReport
-from hoga.archive.verify import verify
+from hoga.archive.prove.report import VerifyReport
+from hoga.archive.prove.verify import verify
 from hoga.core.errors import ConfigError, ConfigMistake, HogaError
 from hoga.quality.incidents import describe
 from hoga.runtime.log_inlet import LogAddress

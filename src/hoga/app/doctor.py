@@ -21,8 +21,8 @@ from filelock import FileLock, Timeout
 from hoga.app.checks import Check, State
 from hoga.app.config import Config, VenueConfig, load_config
 from hoga.app.venue_check import examine_venue, read_venue_time
-from hoga.archive.journal import JOURNAL_DIR
-from hoga.archive.life import LOCK_FILE
+from hoga.archive.form.journal import JOURNAL_DIR
+from hoga.archive.keep.life import LOCK_FILE
 from hoga.core.errors import ConfigError
 from hoga.runtime.clock import ClockReading, measure_clock
 from hoga.runtime.loop import loop_name

@@ -15,12 +15,12 @@ import zstandard
 
 from hoga.app.config import Config, VenueConfig
 from hoga.app.streams import every_symbol, named, plan_streams
-from hoga.archive.durable import write_file
-from hoga.archive.lists import LIST_PREFIX, LIST_SUFFIX, check_list, pack_list
+from hoga.archive.form.lists import LIST_PREFIX, LIST_SUFFIX, check_list, pack_list
 from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake, VenueError, WireFault
 from hoga.core.jsontext import NO_JSON
 from hoga.net.budgets import rest_budget
 from hoga.net.rest import RestClient
+from hoga.runtime.durable import write_file
 from hoga.runtime.logs import get_log
 from hoga.venues.registry import VENUES
 

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from hoga.app.config import Config
-from hoga.archive.layout import unwritable
+from hoga.archive.form.layout import unwritable
 from hoga.core.errors import ConfigError, ConfigMistake
 
 __all__ = ["FILES_NEEDED", "check_machine"]

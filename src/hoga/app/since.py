@@ -19,8 +19,8 @@ from hoga.app.config import VenueConfig
 from hoga.app.hub import config_of, hub_path, local_manager, wires_of
 from hoga.app.live import Live
 from hoga.app.streams import plan_streams
-from hoga.archive.journal import JOURNAL_DIR
-from hoga.archive.tail import Past, PastRecord, Seam
+from hoga.archive.form.journal import JOURNAL_DIR
+from hoga.archive.read.tail import Past, PastRecord, Seam
 from hoga.core.ledger import Gap
 from hoga.core.market import DataType
 from hoga.core.streams import Stream

@@ -14,8 +14,8 @@ import msgspec
 from hoga.app.config import VenueConfig
 from hoga.app.instruments import fetch, keep, kept_path
 from hoga.app.streams import plan_streams
-from hoga.archive.life import LifeFile, read_last_life
-from hoga.archive.recover import Recovered, recover_folder
+from hoga.archive.keep.life import LifeFile, read_last_life
+from hoga.archive.keep.recover import Recovered, recover_folder
 from hoga.core.errors import ArchiveBusy, ArchiveError, ConfigError, ConfigMistake, VenueError
 from hoga.core.times import SECOND_NS, day_of
 from hoga.feed.feed import Feed

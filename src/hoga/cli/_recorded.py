@@ -11,7 +11,7 @@ from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake
 from hoga.core.times import iso_of, parse_time_ns
 
 if TYPE_CHECKING:
-    from hoga.archive.discover import Found, SeriesDay
+    from hoga.archive.form.discover import Found, SeriesDay
 
 __all__ = ["Picked", "mistake", "nearest", "pick", "recorded_span", "require_kind", "require_present", "time_of"]
 
@@ -37,8 +37,8 @@ def require_present(paths: Iterable[Path]) -> None:
 
 def pick(target: str, data: Path) -> Picked:
     """What `target` (a path, or VENUE:SYMBOL in the folder `data`) names. Raises ConfigError, ArchiveError."""
-    from hoga.archive.discover import discover
-    from hoga.archive.openminute import days_with_open
+    from hoga.archive.form.discover import discover
+    from hoga.archive.read.openminute import days_with_open
 
     if Path(target).exists():
         found = discover([Path(target)])
@@ -73,7 +73,7 @@ def require_kind(kind: str | None, days: Iterable[SeriesDay]) -> None:
 
 def recorded_span(days: Iterable[SeriesDay]) -> str | None:
     """`2026-11-29 01:16-01:43`: from the first to the last sealed record, as far as the archive says; None when there is none."""
-    from hoga.archive.reader import find_stretches
+    from hoga.archive.read.reader import find_stretches
 
     spans: list[tuple[int, int]] = []
     for day in days:
@@ -110,7 +110,7 @@ def mistake(key: str, found: str, expected: str, *, nearest: str | None = None) 
 
 def _venue_of_symbol(word: str, data: Path, venues: list[str]) -> str | None:
     """`binance:BTCUSDT` for `BTCUSDT`."""
-    from hoga.archive.discover import discover
+    from hoga.archive.form.discover import discover
 
     named: dict[str, str] = {}
     for venue in venues:

@@ -19,8 +19,8 @@ from hoga.core.errors import ArchiveError, HogaError
 from hoga.core.times import iso_of
 
 if TYPE_CHECKING:
-    from hoga.archive.discover import SeriesDay
-    from hoga.archive.report import Problem, VerifyReport
+    from hoga.archive.form.discover import SeriesDay
+    from hoga.archive.prove.report import Problem, VerifyReport
     from hoga.quality.incidents import Incident
 
 __all__ = ["register"]
@@ -50,7 +50,7 @@ def verify(
 
     Example: hoga verify data -j 4
     """
-    from hoga.archive import verify as archive
+    from hoga.archive.prove import verify as archive
 
     require_present(paths)
     with Progress("verify, MB") as progress:
@@ -84,8 +84,8 @@ def consolidate(
 
     Example: hoga consolidate data --day 2026-11-20
     """
-    from hoga.archive.classic import classic_day
-    from hoga.archive.discover import discover
+    from hoga.archive.form.discover import discover
+    from hoga.archive.keep.classic import classic_day
 
     require_present([path])
     _require_day(day)
@@ -117,8 +117,8 @@ def consolidate(
 
 
 def _merge_day(day: SeriesDay, done: list[dict[str, object]], failed: list[dict[str, str]], *, keep: bool) -> None:
-    from hoga.archive.discover import venue_of
-    from hoga.archive.merge import merge_day
+    from hoga.archive.form.discover import venue_of
+    from hoga.archive.keep.merge import merge_day
 
     result = merge_day(
         Path(day.directory),
@@ -134,8 +134,8 @@ def _merge_day(day: SeriesDay, done: list[dict[str, object]], failed: list[dict[
 
 
 def _adopt_day(day: SeriesDay, done: list[dict[str, object]], _failed: list[dict[str, str]]) -> None:
-    from hoga.archive.classic import adopt
-    from hoga.archive.discover import venue_of
+    from hoga.archive.form.discover import venue_of
+    from hoga.archive.keep.classic import adopt
 
     manifest = adopt(day, venue=venue_of(day.directory))
     done.append({"what": day.stem, "state": "adopted", "segments": len(manifest.segments), "records": manifest.records})
@@ -152,8 +152,8 @@ def ls(
 
     Example: hoga ls data
     """
-    from hoga.archive.catalog import listing
-    from hoga.archive.discover import discover
+    from hoga.archive.form.discover import discover
+    from hoga.archive.read.catalog import listing
 
     require_present([path])
     rows, incidents = listing([path])
@@ -195,8 +195,8 @@ def ls(
 
 def _tell_beginnings(path: Path) -> None:
     """Recorders at work of which nothing is sealed yet: since when, and when there will be something."""
-    from hoga.archive.discover import discover
-    from hoga.archive.openminute import OpenMinutes, recorder_at_work
+    from hoga.archive.form.discover import discover
+    from hoga.archive.read.openminute import OpenMinutes, recorder_at_work
 
     found = discover([path])
     for folder, (began_ns, seals_ns) in sorted(OpenMinutes(found.journals).began().items()):
@@ -224,7 +224,7 @@ def cat(
 
     Example: hoga cat binance:BTCUSDT --kind orderbook --start 2026-11-20T13:15 --end 2026-11-20T13:20
     """
-    from hoga.archive.reader import read_records
+    from hoga.archive.read.reader import read_records
 
     start_ns, end_ns = time_of("--start", start), time_of("--end", end)
     if start_ns is not None and end_ns is not None and start_ns > end_ns:
@@ -278,7 +278,7 @@ def _format_of(day: SeriesDay) -> str:
 
 
 def _print_report(report: VerifyReport) -> None:
-    from hoga.archive.report import grouped
+    from hoga.archive.prove.report import grouped
     from hoga.quality.incidents import count_text
 
     for kind, items in (("problem", grouped(report.problems)), ("finding", grouped(report.findings))):

@@ -141,7 +141,7 @@ def recover(
     """
     from time import time_ns
 
-    from hoga.archive.recover import recover as recover_path
+    from hoga.archive.keep.recover import recover as recover_path
     from hoga.cli._recorded import mistake, require_present
 
     require_present([path])

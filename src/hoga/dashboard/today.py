@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.archive.ledger import GapEntry, LiveEntry, decode_entry, ledger_path
-from hoga.archive.spans import Span, clipped, covered_ns, joined, without
+from hoga.archive.form.ledger import GapEntry, LiveEntry, decode_entry, ledger_path
+from hoga.archive.form.spans import Span, clipped, covered_ns, joined, without
 from hoga.core.ledger import Gap
 from hoga.core.times import DAY_NS, day_of, day_start_ns
 from hoga.runtime.snapshot import StreamRow

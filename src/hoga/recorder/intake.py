@@ -21,8 +21,8 @@ from typing import Any, Protocol
 
 from msgspec import structs
 
-from hoga.archive.deflate import crc32
-from hoga.archive.identity import Identity
+from hoga.archive.form.deflate import crc32
+from hoga.archive.keep.identity import Identity
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 from hoga.net.ws import Take

@@ -19,8 +19,8 @@ from typing import Any, Protocol
 import numpy
 from msgspec import structs
 
-from hoga.archive.chunks import ChunkEncoder, Columns, columns
-from hoga.archive.journal import (
+from hoga.archive.form.chunks import ChunkEncoder, Columns, columns
+from hoga.archive.form.journal import (
     CONTROL,
     EndNote,
     GapNote,

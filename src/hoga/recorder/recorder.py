@@ -20,10 +20,10 @@ import msgspec
 from filelock import Timeout
 
 from hoga._version import __version__
-from hoga.archive.journal import JOURNAL_DIR, ClockNote, CountsNote, JournalHeader, LatencyNote, LegNote, LiveNote, Note, StreamEntry
-from hoga.archive.life import LOCK_FILE, LastLife, StreamEnd, whole_session
-from hoga.archive.lock import FolderLock
-from hoga.archive.seal import ASIDE_KIND
+from hoga.archive.form.journal import JOURNAL_DIR, ClockNote, CountsNote, JournalHeader, LatencyNote, LegNote, LiveNote, Note, StreamEntry
+from hoga.archive.keep.life import LOCK_FILE, LastLife, StreamEnd, whole_session
+from hoga.archive.keep.lock import FolderLock
+from hoga.archive.keep.seal import ASIDE_KIND
 from hoga.core.errors import ArchiveBusy, ArchiveError
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream

@@ -18,11 +18,11 @@ from time import monotonic
 
 import msgspec
 
-from hoga.archive.join import join_parts, waiting_parts
-from hoga.archive.journal import JournalName, parse_journal_name
-from hoga.archive.merge import MergeResult, merge_day, pending_days
-from hoga.archive.seal import SealJob, SealResult, discard_journals, seal_and_keep
-from hoga.archive.segment import FAST, FINE
+from hoga.archive.form.journal import JournalName, parse_journal_name
+from hoga.archive.form.segment import FAST, FINE
+from hoga.archive.keep.join import join_parts, waiting_parts
+from hoga.archive.keep.merge import MergeResult, merge_day, pending_days
+from hoga.archive.keep.seal import SealJob, SealResult, discard_journals, seal_and_keep
 from hoga.core.errors import ArchiveBusy
 from hoga.runtime.logs import get_log
 from hoga.runtime.pool import WorkerPool

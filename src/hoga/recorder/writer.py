@@ -19,7 +19,7 @@ from time import monotonic, time_ns
 
 import msgspec
 
-from hoga.archive.durable import fsync_folder, write_all
+from hoga.runtime.durable import fsync_folder, write_all
 
 __all__ = ["JournalWriter", "WriterStats"]
 

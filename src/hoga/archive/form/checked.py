@@ -1,0 +1,109 @@
+"""archive.form.checked: the one door through which readers get text: nothing is told before its bytes were proven.
+
+What hoga sealed has a CRC-32 of its compressed bytes (in the file's note, and in the manifest once the day is merged):
+they are compared first, then inflated. A zip of other makings has only the CRC-32 of its text: it is inflated twice,
+once to prove it and once to tell it. Both times the same open file is read, and what was told is counted once more at
+its end. A plain `.jsonl` has nothing that proves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from hoga.archive.form.deflate import crc32
+from hoga.archive.form.locate import Located, locate
+from hoga.archive.form.regular import open_regular
+from hoga.archive.form.segment import inflate_range, read_pieces
+from hoga.archive.form.text import LineCutter, LineTooLong, split_lines
+from hoga.core.errors import SegmentCorrupt
+
+__all__ = ["Proof", "checked_blocks", "checked_lines"]
+
+_PIECE_BYTES = 1024 * 1024
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """What was written down of a stretch of text, None where nothing was: CRC-32 of its compressed bytes, size and CRC-32 of the text."""
+
+    packed_crc32: int | None = None
+    text_bytes: int | None = None
+    crc32: int | None = None
+
+
+def checked_blocks(path: Path, *, at: int | None = None, length: int | None = None, proof: Proof | None = None) -> Iterator[bytes]:
+    """The text of a file, or of `length` compressed bytes of it from `at` on, in blocks that may end inside a line.
+
+    `proof`: what is known of it from elsewhere; of a whole file what its own frame says is minded, too.
+
+    Raises:
+        SegmentCorrupt: before any of it was told, when the bytes are not what was sealed.
+        FileNotFoundError, ArchiveError: as `locate`.
+    """
+    located = locate(path)
+    proof = proof or Proof()
+    if at is None or length is None:
+        at, length = located.body_at, located.body_bytes
+        own = Proof(packed_crc32=located.body_crc32, text_bytes=located.text_bytes, crc32=located.crc32)
+        _agree(path, own, proof)
+        proof = Proof(
+            packed_crc32=_either(own.packed_crc32, proof.packed_crc32),
+            text_bytes=_either(own.text_bytes, proof.text_bytes),
+            crc32=_either(own.crc32, proof.crc32),
+        )
+    return _checked(located, at, length, proof)
+
+
+def checked_lines(blocks: Iterator[bytes], path: Path) -> Iterator[bytes]:
+    """Whole lines out of `blocks`; a last one without a newline gets it. Raises SegmentCorrupt for a line longer than any record."""
+    cutter = LineCutter()
+    try:
+        for block in blocks:
+            lines = cutter.cut(block)
+            if lines:
+                yield from lines.splitlines(keepends=True) if b"\r" not in lines else split_lines(lines)
+    except LineTooLong as fault:
+        raise SegmentCorrupt(path, str(fault)) from fault
+    if rest := cutter.rest():
+        yield rest + b"\n"
+
+
+def _either(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one
+
+
+def _agree(path: Path, own: Proof, said: Proof) -> None:
+    for name in ("packed_crc32", "text_bytes", "crc32"):
+        here, there = getattr(own, name), getattr(said, name)
+        if here is not None and there is not None and here != there:
+            raise SegmentCorrupt(path, "the segment is not what the ledger says was sealed", offset=0)
+
+
+def _checked(located: Located, at: int, length: int, proof: Proof) -> Iterator[bytes]:
+    with open_regular(located.path) as file:
+        if proof.packed_crc32 is not None:
+            crc = 0
+            for _, piece in read_pieces(located.path, at, length, _PIECE_BYTES, file=file):
+                crc = crc32(piece, crc)
+            if crc != proof.packed_crc32:
+                raise SegmentCorrupt(located.path, "the compressed bytes are not what was sealed", offset=at)
+        elif located.archive_format != "text" or proof.crc32 is not None:
+            for _ in _proven(located, inflate_range(located, at, length, file=file), at, proof):
+                pass
+        yield from _proven(located, inflate_range(located, at, length, file=file), at, proof)
+
+
+def _proven(located: Located, blocks: Iterator[bytes], at: int, proof: Proof) -> Iterator[bytes]:
+    """The blocks, and an error at the end when they were not what `proof` says."""
+    crc, count = 0, 0
+    for block in blocks:
+        crc, count = crc32(block, crc), count + len(block)
+        if proof.text_bytes is not None and count > proof.text_bytes:
+            break
+        yield block
+    if proof.text_bytes is not None and count != proof.text_bytes:
+        raise SegmentCorrupt(located.path, f"{count} bytes of text where {proof.text_bytes} were sealed", offset=at)
+    if proof.crc32 is not None and crc != proof.crc32:
+        raise SegmentCorrupt(located.path, "the text's CRC-32 is not what was sealed", offset=at)

@@ -1,0 +1,137 @@
+"""archive.form.discover: which series and days lie under a path. Reads names only (and a manifest's venue)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from hoga.archive.form.layout import FORMATS, day_stem, parse_day, parse_segment, temporary_dir
+from hoga.archive.form.ledger import ledger_path
+from hoga.archive.form.lists import is_list
+from hoga.core.errors import ArchiveError
+
+__all__ = ["Found", "SeriesDay", "discover", "venue_of"]
+
+_TEMPORARY = "temporary"
+
+
+class SeriesDay(msgspec.Struct, frozen=True, order=True):
+    """One day of one series: where its files are, whether they exist or not.
+
+    `only` restricts it to one segment file of the temporary folder (a path that named just that).
+    """
+
+    directory: str
+    symbol: str
+    kind: str
+    day: str
+    only: str = ""
+
+    @property
+    def stem(self) -> str:
+        return day_stem(self.symbol, self.kind, self.day)
+
+    @property
+    def manifest_path(self) -> Path:
+        return Path(self.directory, f"{self.stem}.manifest.json")
+
+    @property
+    def archive_paths(self) -> list[Path]:
+        """The day files that exist (one, or none)."""
+        return [path for suffix in FORMATS.values() if (path := Path(self.directory, self.stem + suffix)).exists()]
+
+    @property
+    def folder(self) -> Path:
+        return temporary_dir(Path(self.directory), self.symbol, self.kind, self.day)
+
+    @property
+    def ledger(self) -> Path:
+        return ledger_path(Path(self.directory), self.symbol, self.kind, self.day)
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What lies under some paths: days in order of day, symbol and kind, the journals of open minutes, (folder, why) of
+    folders whose names the system would not tell, and the kept lists of instruments."""
+
+    days: list[SeriesDay]
+    journals: list[Path]
+    unread: list[tuple[Path, str]] = []
+    lists: list[Path] = []
+
+    def require_whole(self) -> None:
+        """Raises ArchiveError when something may be there that could not be found."""
+        for folder, why in self.unread:
+            raise ArchiveError(folder, f"the folder cannot be listed: {why}", hint="what is in it is not told")
+
+
+def discover(paths: Iterable[Path]) -> Found:
+    """Everything hoga knows by name under `paths`: data roots, venue folders, LOB_DIRs, temporary folders, single files.
+
+    Raises ArchiveError for a path that is not there, or a file whose name is none of the archive's.
+    """
+    days: set[SeriesDay] = set()
+    journals: set[Path] = set()
+    unread: dict[Path, str] = {}
+    lists: set[Path] = set()
+    for path in paths:
+        if path.is_dir():
+            _walk(path.absolute(), days, journals, unread, lists)
+        elif path.exists() or parse_day(path.name) is not None:
+            days.add(_of_file(path.absolute()))
+        else:
+            raise ArchiveError(path, "no such file or folder")
+    in_order = sorted(days, key=lambda item: (item.day, item.symbol, item.kind, item.directory, item.only))
+    return Found(in_order, sorted(journals), sorted(unread.items()), sorted(lists))
+
+
+def venue_of(directory: str | Path) -> str:
+    """The venue as the layout `data/<venue>/orderbook/` tells it: the name of the folder above."""
+    return Path(directory).absolute().parent.name
+
+
+def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Path, str], lists: set[Path]) -> None:
+    own = parse_day(root.name)
+    if own is not None and not own.suffix and root.parent.name == _TEMPORARY:
+        days.add(SeriesDay(str(root.parent.parent), own.symbol, own.kind, own.day))
+        return
+
+    def refused(fault: OSError) -> None:
+        unread[Path(fault.filename or root)] = fault.strerror or str(fault)
+
+    for folder, children, files in os.walk(root, onerror=refused):
+        here = Path(folder)
+        if here.name == _TEMPORARY:
+            for child in children:
+                name = parse_day(child)
+                if name is not None and not name.suffix:
+                    days.add(SeriesDay(str(here.parent), name.symbol, name.kind, name.day))
+            children[:] = [child for child in children if parse_day(child) is None]
+            continue
+        names = [*files, *(child for child in children if child.endswith(tuple(FORMATS.values())))]  # a folder may bear a day file's name
+        for file in names:
+            if file.endswith(".journal"):
+                journals.add(here / file)
+            if is_list(file):
+                lists.add(here / file)
+            name = parse_day(file)
+            if name is not None and name.suffix and parse_segment(file) is None and here.parent.name != _TEMPORARY:
+                days.add(SeriesDay(folder, name.symbol, name.kind, name.day))
+
+
+def _of_file(path: Path) -> SeriesDay:
+    segment = parse_segment(path.name)
+    if segment is not None:
+        within = path.parent.parent.parent if path.parent.parent.name == _TEMPORARY else path.parent
+        return SeriesDay(str(within), segment.symbol, segment.kind, segment.day, str(path))
+    name = parse_day(path.name)
+    if name is None and path.name.endswith(".ledger.jsonl"):
+        name = parse_day(path.name.removesuffix(".ledger.jsonl"))
+        if name is not None:
+            return SeriesDay(str(path.parent.parent.parent), name.symbol, name.kind, name.day)
+    if name is None:
+        hint = "expected SYMBOL_KIND_DAY with .zip, .jsonl.zst or .manifest.json"
+        raise ArchiveError(path, "the name is none of the archive's", hint=hint)
+    return SeriesDay(str(path.parent), name.symbol, name.kind, name.day)

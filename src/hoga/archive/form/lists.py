@@ -1,0 +1,43 @@
+"""archive.form.lists: the venue's lists of instruments that are kept beside the archive, `instruments_DAY.json.zst`, and their proof."""
+
+from __future__ import annotations
+
+from io import BufferedReader
+from pathlib import Path
+
+import zstandard
+
+from hoga.archive.form.regular import open_regular
+from hoga.core.errors import SegmentCorrupt
+
+__all__ = ["LIST_PREFIX", "LIST_SUFFIX", "check_list", "is_list", "pack_list"]
+
+LIST_PREFIX, LIST_SUFFIX = "instruments_", ".json.zst"
+_PIECE_BYTES = 1 << 20
+_LIMIT_BYTES = 1 << 28
+
+
+def is_list(file: str) -> bool:
+    """Whether a file of this name is such a list."""
+    return file.startswith(LIST_PREFIX) and file.endswith(LIST_SUFFIX)
+
+
+def pack_list(body: bytes) -> bytes:
+    """The file's bytes: they hold their own checksum."""
+    return zstandard.ZstdCompressor(level=9, write_checksum=True).compress(body)
+
+
+def check_list(path: Path) -> None:
+    """Read one through, in constant memory. Raises SegmentCorrupt where it is damaged or cut, and as `open_regular`."""
+    with BufferedReader(open_regular(path)) as file:
+        head = file.peek(32)[:32]
+        count = 0
+        try:
+            said = zstandard.frame_content_size(head)
+            with zstandard.ZstdDecompressor().stream_reader(file, closefd=False) as reader:
+                while (piece := reader.read(_PIECE_BYTES)) and count <= _LIMIT_BYTES:
+                    count += len(piece)
+        except zstandard.ZstdError as fault:
+            raise SegmentCorrupt(path, f"the list cannot be read: {fault}") from fault
+    if count > _LIMIT_BYTES or count != said:
+        raise SegmentCorrupt(path, f"{count} bytes of text where {said} were written")

@@ -1,0 +1,33 @@
+"""archive.form.notes: what a sealed segment's file says of itself. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hoga.archive.form.ledger import SegmentEntry
+
+__all__ = ["SegmentNote", "open_segment_note", "part_mark"]
+
+
+class SegmentNote(msgspec.Struct, frozen=True, kw_only=True):
+    """What a segment's file says of itself: the journals it came from (or the parts), and its ledger entry
+    (with the sizes left at 0: they are not known before the file is made)."""
+
+    sources: list[str]
+    entry: SegmentEntry
+
+
+_decoder = msgspec.json.Decoder(SegmentNote)
+
+
+def open_segment_note(note: bytes | None) -> SegmentNote | None:
+    """The note of a segment; None when there is none, or it is another's (a day's)."""
+    try:
+        return None if note is None else _decoder.decode(note)
+    except msgspec.MsgspecError:
+        return None
+
+
+def part_mark(minute: str, body_crc32: int | None) -> str:
+    """What a part is, whatever its name: `13-15 9f3a12bc`. Short: a note must hold the 1,440 of a whole day."""
+    return f"{minute} {body_crc32 or 0:08x}"

@@ -1,0 +1,54 @@
+"""archive.form.spans: sets of time as sorted, disjoint spans `(from_ns, to_ns)`. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["Span", "clipped", "covered_ns", "covers", "joined", "without"]
+
+Span = tuple[int, int]
+
+
+def joined(spans: Iterable[Span]) -> list[Span]:
+    """The union of `spans`, sorted; spans that touch become one, reversed ones are turned round."""
+    result: list[Span] = []
+    for start, end in sorted((min(span), max(span)) for span in spans):
+        if result and start <= result[-1][1]:
+            result[-1] = (result[-1][0], max(end, result[-1][1]))
+        else:
+            result.append((start, end))
+    return result
+
+
+def without(spans: Iterable[Span], removed: Iterable[Span]) -> list[Span]:
+    """What is left of `spans` when `removed` is taken away."""
+    result: list[Span] = []
+    holes = joined(removed)
+    for start, end in joined(spans):
+        for hole_start, hole_end in holes:
+            if hole_end <= start:
+                continue
+            if hole_start >= end:
+                break
+            if hole_start > start:
+                result.append((start, hole_start))
+            start = hole_end
+        if start < end:
+            result.append((start, end))
+    return result
+
+
+def clipped(spans: Iterable[Span], window: Span) -> list[Span]:
+    """`spans` inside `window`."""
+    low, high = window
+    return [(max(start, low), min(end, high)) for start, end in joined(spans) if end > low and start < high]
+
+
+def covered_ns(spans: Iterable[Span]) -> int:
+    """How long the union of `spans` is."""
+    return sum(end - start for start, end in joined(spans))
+
+
+def covers(spans: Iterable[Span], moment_ns: int) -> bool:
+    """Whether one of `spans` holds `moment_ns`; both ends belong to a span."""
+    return any(start <= moment_ns <= end for start, end in spans)

@@ -1,0 +1,84 @@
+"""archive.keep.leftover: journals that nobody writes any more, and what they explain.
+
+A recorder that ends in good order may leave minutes unsealed: its journals are whole and say themselves that recording ended.
+They are an unfinished state, not a fault. A journal that breaks off, is damaged, or is of a session that broke off, is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from hoga.archive.form.chunks import read_chunks
+from hoga.archive.form.journal import CONTROL, JOURNAL_DIR, EndNote, JournalName, decode_note, parse_journal_name, read_header
+from hoga.archive.form.notes import open_segment_note
+from hoga.archive.form.spans import Span
+from hoga.archive.keep.life import last_word_of
+from hoga.core.errors import ArchiveError
+from hoga.core.times import MINUTE_NS
+
+__all__ = ["journals_of_note", "neighbours", "unsealed"]
+
+
+class _Ended(NamedTuple):
+    """A whole journal that says it is complete: of that time; `last`: recording ended with it."""
+
+    span: Span
+    last: bool
+
+
+def unsealed(journals: Iterable[Path]) -> dict[Path, Span]:
+    """Those of `journals` that an orderly end left, and the time that each of them covers. Reads them all."""
+    sessions: dict[tuple[Path, int, str], list[tuple[JournalName, Path]]] = {}
+    for path in journals:
+        name = parse_journal_name(path.name)
+        if name is not None:
+            sessions.setdefault((path.parent, name.lane, name.session), []).append((name, path))
+    found: dict[Path, Span] = {}
+    for (folder, _, session), members in sessions.items():
+        ended = {path: _ended(path) for _, path in sorted(members, key=lambda item: item[0].number)}
+        whole = {path: end for path, end in ended.items() if end is not None}
+        final = [end.last for end in whole.values()]
+        if len(whole) == len(ended) and (final[-1] or last_word_of(folder, int(session, 16))):
+            found.update({path: end.span for path, end in whole.items()})
+    return found
+
+
+def neighbours(directory: Path) -> list[Path]:
+    """The journal folders that may hold open minutes of the series in `directory`: its own, and those beside it."""
+    try:
+        beside = [directory, *sorted(path for path in directory.parent.iterdir() if path != directory)]
+    except OSError:
+        beside = [directory]
+    return [folder for each in beside if (folder := each / "temporary" / JOURNAL_DIR).is_dir()]
+
+
+def journals_of_note(note: bytes | None, folders: Iterable[Path]) -> list[Path]:
+    """The journals that a segment was made of, as its note says, as far as they are still in one of `folders`."""
+    said = open_segment_note(note)
+    names = [source for source in said.sources if parse_journal_name(source) is not None] if said is not None else []
+    return [path for folder in folders for name in names if (path := folder / name).exists()]
+
+
+def _ended(path: Path) -> _Ended | None:
+    """None when the journal is torn, damaged, or does not say that it is complete."""
+    end: EndNote | None = None
+    try:
+        header = read_header(path)
+        expected: int | None = None
+        for chunk in read_chunks(path):
+            if isinstance(chunk, int) or (expected is not None and chunk.seq != expected):
+                return None
+            expected = chunk.seq + 1
+            at = len(chunk.tags) - 1
+            last = chunk.data[chunk.starts[at] : chunk.starts[at] + chunk.lengths[at]]
+            note = decode_note(last) if chunk.tags[at] & CONTROL == CONTROL else None
+            end = note if isinstance(note, EndNote) else None
+    except (OSError, ArchiveError, msgspec.MsgspecError):
+        return None
+    if header is None or end is None:
+        return None
+    return _Ended((min(header.from_ns, header.minute_ns), max(end.ns, header.minute_ns + MINUTE_NS)), end.last)

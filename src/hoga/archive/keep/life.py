@@ -1,0 +1,187 @@
+"""archive.keep.life: how recording of each stream ended, so that the next life can say what it missed.
+
+A life that ends in good order says so itself. One that does not leaves its open journals, which say more; should there
+be none (it died between two minutes), what was written down after the last sealed one still stands.
+
+What is known of a stream is only ever replaced by something newer of that stream. So lives that never heard of it, because
+they did not connect or were run without it, any number of them, carry it on; and a journal is removed only after what
+it says of its streams is durable here (`archive.keep.recover` and the recorder's sealing keep that order).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypedDict
+
+import msgspec
+
+from hoga.archive.form.regular import read_regular
+from hoga.core.errors import ArchiveError
+from hoga.core.ledger import Reason
+from hoga.quality.memory import MARKS_KEPT
+from hoga.quality.sequence import RUNS_KEPT
+from hoga.runtime.durable import rename, write_file
+
+__all__ = [
+    "LAST_FILE",
+    "LOCK_FILE",
+    "LastLife",
+    "LifeFile",
+    "Place",
+    "StreamEnd",
+    "last_word_of",
+    "newer",
+    "read_last_life",
+    "whole_session",
+]
+
+LOCK_FILE = ".lock"
+"""In the journal folder: held by whoever records or recovers there."""
+LAST_FILE = "last.json"
+_DAMAGED = ".damaged"
+_WHOLE_SESSION = 1 << 62
+
+
+class Place(TypedDict):
+    """Which journal of which session."""
+
+    session: int
+    number: int
+
+
+class StreamEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """Recording of a stream is accounted for until `ns`; what comes after is missing for `reason`.
+
+    `runs`: the ids it received (first..last, the latest last; none where it has no ids). `marks`: (id, checksum of the frame) of
+    the newest of them, by which a frame that comes again is known. `session` and `number`: which session
+    (when it began, ns) and which of its journals said so, the largest number when it was the session's own last word.
+    """
+
+    ns: int
+    reason: Reason
+    runs: list[tuple[int, int]] = []
+    marks: list[tuple[int, int]] = []
+    session: int = 0
+    number: int = 0
+
+
+class LastLife(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known of every stream that was ever recorded here, by wire name."""
+
+    streams: dict[str, StreamEnd]
+
+
+class _Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """The file as earlier versions wrote it: one end for all streams of the last life."""
+
+    ns: int
+    reason: Reason
+    streams: dict[str, list[tuple[int, int]]]
+
+
+def newer(known: StreamEnd | None, told: StreamEnd) -> StreamEnd:
+    """What is known of a stream after a journal `told` of it. Pure.
+
+    An older journal tells nothing new, the same one again (it was sealed twice) no more than the first time. Ids that are
+    known are kept behind the new ones: a hole is only proven by the ids on both of its sides.
+    """
+    if known is None:
+        return told
+    if (told.session, told.number) < (known.session, known.number):
+        return known
+    earlier = [run for run in known.runs if not any(first <= run[0] and run[1] <= last for first, last in told.runs)]
+    fresh = set(told.marks)
+    marks = [*(mark for mark in known.marks if mark not in fresh), *told.marks]
+    return msgspec.structs.replace(told, runs=[*earlier, *told.runs][-RUNS_KEPT:], marks=marks[-MARKS_KEPT:])
+
+
+class LifeFile:
+    """What the next life needs to know, in memory and in the file. `begin` first; the others block, from any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LAST_FILE
+        self._lock = threading.Lock()
+        self._streams: dict[str, StreamEnd] = {}
+        self._over = False
+
+    def begin(self, life: LastLife | None) -> None:
+        """`life`: what the lives before this one left."""
+        with self._lock:
+            self._streams = dict(life.streams) if life is not None else {}
+
+    def keep(self, ends: Mapping[str, StreamEnd], runs: Mapping[str, Iterable[Sequence[int]]]) -> None:
+        """What a sealed journal says of its streams, by wire name; it is durable when this returns. Raises ArchiveError."""
+        with self._lock:
+            if self._over or not ends:
+                return
+            merged = dict(self._streams)
+            for name, end in ends.items():
+                told = msgspec.structs.replace(end, runs=[(run[0], run[1]) for run in runs.get(name, ())])
+                merged[name] = newer(merged.get(name), told)
+            if merged != self._streams:
+                self._write(merged)
+
+    def keep_time_only(self, ends: Mapping[str, StreamEnd]) -> None:
+        """The same of a journal that cannot be read: nobody knows which ids it holds, so none before it prove anything."""
+        with self._lock:
+            for name, end in ends.items():
+                known = self._streams.get(name)
+                if known is not None and (known.session, known.number) <= (end.session, end.number):
+                    self._streams[name] = msgspec.structs.replace(known, runs=[], marks=[])
+        self.keep(ends, {})
+
+    def end(self, life: LastLife) -> None:
+        """The session ended in good order: its own words of its streams; nothing is written after this. Raises ArchiveError."""
+        with self._lock:
+            self._write({**self._streams, **life.streams})
+            self._over = True
+
+    def _write(self, streams: dict[str, StreamEnd]) -> None:
+        write_file(self._path, [msgspec.json.encode(LastLife(streams=dict(sorted(streams.items()))))])
+        self._streams = streams
+
+
+def read_last_life(folder: Path) -> LastLife | None:
+    """What the journal folder says of the lives before, None when it has none. An unreadable one is put aside and is none.
+
+    Raises ArchiveError when the operating system will not give it.
+    """
+    path = folder / LAST_FILE
+    try:
+        data = read_regular(path)
+    except FileNotFoundError:
+        return None
+    except ArchiveError as fault:
+        raise ArchiveError(path, fault.why, hint="it says what the next start must account for") from fault
+    try:
+        return _decode(data)
+    except msgspec.DecodeError:
+        rename(path, path.with_name(LAST_FILE + _DAMAGED))
+        return None
+
+
+def last_word_of(folder: Path, session: int) -> bool:
+    """Whether the session's own last word is written down in the journal folder: it ended in good order. Changes nothing."""
+    try:
+        life = _decode(read_regular(folder / LAST_FILE))
+    except (OSError, ArchiveError, msgspec.DecodeError):
+        return False
+    return any((end.session, end.number) == (session, _WHOLE_SESSION) for end in life.streams.values())
+
+
+def whole_session(session: int) -> Place:
+    """The `session` and `number` of a session's own last word."""
+    return {"session": session, "number": _WHOLE_SESSION}
+
+
+def _decode(data: bytes) -> LastLife:
+    try:
+        return msgspec.json.decode(data, type=LastLife)
+    except msgspec.ValidationError:
+        earlier = msgspec.json.decode(data, type=_Earlier)
+    where = whole_session(earlier.ns) if earlier.reason is not Reason.CRASH else Place(session=0, number=0)
+    return LastLife(
+        streams={name: StreamEnd(ns=earlier.ns, reason=earlier.reason, runs=runs, **where) for name, runs in earlier.streams.items()}
+    )

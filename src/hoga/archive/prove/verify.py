@@ -1,0 +1,188 @@
+"""archive.prove.verify: recompute every number of the archive from its bytes, and name what does not agree.
+
+For each day of each series: the manifest's own signature, the day file's SHA-256 and frame, every segment's position,
+CRC and count, the text's SHA-256, first and last time and id, the holes that ids prove against the ledger, received =
+records + duplicates + what was counted as missed, coverage. Days that are not merged yet: the same against the ledger.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from pathlib import Path
+from threading import Thread
+
+import msgspec
+
+from hoga.archive.form.discover import SeriesDay, discover, venue_of
+from hoga.archive.form.lists import check_list
+from hoga.archive.form.manifest import read_manifest
+from hoga.archive.form.regular import is_regular
+from hoga.archive.form.spans import Span
+from hoga.archive.keep.leftover import unsealed
+from hoga.archive.prove.crosscheck import cross_check
+from hoga.archive.prove.report import Outcome, VerifyReport
+from hoga.archive.prove.verify_day import DayCheck
+from hoga.archive.read.openminute import recorder_at_work
+from hoga.core.errors import ArchiveError, SegmentCorrupt
+from hoga.quality.incidents import incidents_of
+
+__all__ = ["Progress", "verify"]
+
+Progress = Callable[[int, int], None]
+"""Called with (bytes done, bytes in all) of the files on disk."""
+
+
+class _Group(msgspec.Struct, frozen=True):
+    """Days that are checked together: the order book and the delta of one symbol and day prove one another."""
+
+    days: list[SeriesDay]
+    size: int
+    live: bool
+    unsealed: dict[str, Span] = {}
+
+
+def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None) -> VerifyReport:
+    """Check everything under `paths` with `jobs` processes.
+
+    Raises ArchiveError for a path that is not there or is no archive.
+    """
+    found = discover(paths)
+    total = Outcome()
+    if not found.days and not found.journals:
+        for path in paths:
+            total.problem(path, "empty", "there is no archive here: nothing to verify")
+    for folder, why in found.unread:
+        total.problem(folder, "unreadable", f"the folder cannot be listed: {why}")
+    _lists(found.lists, total)
+    running, waiting = _journals(found.journals, total)
+    groups = _groups(found.days, live=running, unsealed={path.name: span for path, span in waiting.items()})
+    whole = sum(group.size for group in groups)
+    done = 0
+    for size, outcome in _run(groups, jobs):
+        total.add(outcome)
+        done += size
+        if progress is not None:
+            progress(done, whole)
+    return VerifyReport(
+        ok=not total.problems,
+        archives=total.archives,
+        segments=total.segments,
+        records=total.records,
+        bytes=total.bytes,
+        gaps=len(total.told),
+        missed=sum(gap.missed or 0 for _, gap in total.told),
+        incidents=incidents_of(total.told),
+        problems=sorted(total.problems, key=lambda item: (item.file, item.offset or 0)),
+        findings=sorted(total.findings, key=lambda item: (item.file, item.offset or 0)),
+    )
+
+
+def _run(groups: list[_Group], jobs: int) -> Iterator[tuple[int, Outcome]]:
+    pool = _pool(min(jobs, len(groups)))
+    if pool is None:
+        for group in groups:
+            yield group.size, _check(group)
+        return
+    with pool:
+        running = {pool.submit(_check, group): group for group in sorted(groups, key=lambda group: -group.size)}
+        for future in as_completed(running):
+            yield running[future].size, future.result()
+
+
+def _pool(workers: int) -> ProcessPoolExecutor | None:
+    """Workers to check side by side; None where one is enough, or the system has no room for more (`/dev/shm` full or read-only)."""
+    if workers <= 1:
+        return None
+    try:
+        return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    except OSError:
+        return None
+
+
+def _end_with_parent() -> None:
+    """Workers wait for work on a pipe that they hold open themselves: when the parent is killed, only this lets them go."""
+    parent = parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            wait([parent.sentinel])
+            os._exit(1)
+
+    Thread(target=watch, name="parent", daemon=True).start()
+
+
+def _check(group: _Group) -> Outcome:
+    """Check the days of one group; runs in a worker process."""
+    outcome = Outcome()
+    paired = len(group.days) > 1
+    checks = [DayCheck(day, live=group.live, keep_ids=paired, unsealed=group.unsealed) for day in group.days]
+    for check in checks:
+        try:
+            outcome.add(check.run())
+        except OSError as fault:
+            outcome.problem(fault.filename or check.day.directory, "unreadable", fault.strerror or str(fault))
+        except ArchiveError as fault:
+            outcome.problem(fault.path, "unreadable", fault.why)
+        except Exception as fault:  # noqa: BLE001  # the supervised place of all checks: one day's trouble is named and stays its own
+            outcome.problem(check.day.manifest_path, "unreadable", f"the check broke off: {type(fault).__name__}: {fault}")
+    by_kind = {check.day.kind: check for check in checks}
+    if "orderbook" in by_kind and "delta" in by_kind:
+        outcome.add(cross_check(by_kind["orderbook"].evidence(), by_kind["delta"].evidence()))
+    return outcome
+
+
+def _groups(days: Iterable[SeriesDay], *, live: bool, unsealed: dict[str, Span]) -> list[_Group]:
+    together: dict[tuple[str, ...], list[SeriesDay]] = {}
+    for day in days:
+        paired = day.kind in ("orderbook", "delta") and not day.only
+        key = (_venue(day), day.symbol, day.day) if paired else (day.directory, day.symbol, day.kind, day.day, day.only)
+        together.setdefault(key, []).append(day)
+    return [_Group(group, sum(map(_size, group)), live, unsealed) for group in together.values()]
+
+
+def _venue(day: SeriesDay) -> str:
+    try:
+        manifest = read_manifest(day.manifest_path)
+    except ArchiveError:
+        manifest = None
+    return manifest.venue if manifest is not None else venue_of(day.directory)
+
+
+def _size(day: SeriesDay) -> int:
+    files = [Path(day.only)] if day.only else day.archive_paths
+    if not day.only and day.folder.is_dir():
+        files += [path for path in day.folder.iterdir() if path.is_file()]
+    return sum(path.stat().st_size for path in files if path.exists())
+
+
+def _lists(lists: list[Path], total: Outcome) -> None:
+    """The kept lists of instruments: whole, as they say themselves."""
+    for path in lists:
+        try:
+            check_list(path)
+        except FileNotFoundError:
+            continue
+        except SegmentCorrupt as fault:
+            total.problem(path, "corrupt", fault.why)
+        except (ArchiveError, OSError) as fault:
+            total.problem(path, "unreadable", str(fault))
+
+
+def _journals(journals: list[Path], total: Outcome) -> tuple[bool, dict[Path, Span]]:
+    """Name the open minutes; whether a recorder is running on them, and which of them an orderly end left, with their times."""
+    held = {folder: recorder_at_work(folder) for folder in {path.parent for path in journals}}
+    waiting = unsealed(path for path in journals if not held[path.parent])
+    for path in journals:
+        if held[path.parent]:
+            total.finding(path, "open", "a recorder is writing this minute")
+        elif path in waiting:
+            total.finding(path, "unsealed", f"whole, and not sealed yet: the next start seals it, or hoga recover {path.parent}")
+        elif not is_regular(path) and path.exists():
+            total.problem(path, "unreadable", "it is no regular file")
+        else:
+            total.problem(path, "unrecovered", f"no recorder is running and this minute was never sealed: hoga recover {path.parent}")
+    return any(held.values()), waiting

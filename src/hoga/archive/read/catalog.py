@@ -1,0 +1,177 @@
+"""archive.read.catalog: what is recorded, a row per series and day, from manifests and ledgers; days of classic archives are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from hoga.archive.form.audit import minute_span, told_once
+from hoga.archive.form.discover import SeriesDay, discover, venue_of
+from hoga.archive.form.layout import parse_segment
+from hoga.archive.form.ledger import read_ledger
+from hoga.archive.form.locate import locate
+from hoga.archive.form.manifest import DayAccount, Manifest, coverage_of, coverage_since, read_manifest
+from hoga.archive.form.regular import read_regular
+from hoga.archive.keep.classic import CLASSIC, classic_day, count_text, is_classic, is_twin
+from hoga.core.errors import ArchiveError
+from hoga.core.ledger import Gap
+from hoga.quality.incidents import Incident, Series, incidents_of
+
+__all__ = ["CatalogRow", "catalog", "listing"]
+
+
+class CatalogRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One day of one series. `bytes` is JSONL text; None where nothing says how much there is. `gaps` are ledger entries,
+    `incidents` the causes behind them.
+
+    `state`: `merged`; `recovered` (merged, and a part of it was saved after a crash); `late` (merged, and segments came
+    after it); `open` (not merged yet); `classic` (made by the classic recorder; its records are counted by reading it); `missing` (a
+    manifest without its day file); `unknown` (a day file without manifest); `damaged` (manifest, ledger or a file that had to be read).
+    `why`: what is wrong, for the last two. `coverage` is of the whole day, `coverage_since` of the time from the first to the last moment
+    of it at which the series was being recorded; None where nothing says it.
+    """
+
+    venue: str
+    symbol: str
+    kind: str
+    day: str
+    records: int | None
+    bytes: int | None
+    coverage: float | None
+    gaps: int | None
+    incidents: int | None
+    state: str
+    coverage_since: float | None = None
+    why: str | None = None
+
+
+def catalog(paths: Iterable[Path]) -> list[CatalogRow]:
+    """The rows of everything under `paths`, by day, symbol and kind. Raises ArchiveError for a path that is no archive."""
+    return listing(paths)[0]
+
+
+def listing(paths: Iterable[Path]) -> tuple[list[CatalogRow], list[Incident]]:
+    """`catalog`, and the incidents behind all gaps in it: one that struck many series, or went on over midnight, is told once."""
+    days = {msgspec.structs.replace(day, only="") for day in discover(paths).days}
+    rows: list[CatalogRow] = []
+    told: list[tuple[Series, Gap]] = []
+    for day in days:
+        row, gaps = _row(day)
+        rows.append(row)
+        told += [((row.venue, f"{row.kind}:{row.symbol}"), gap) for gap in told_once(gaps)[0]]
+    return sorted(rows, key=lambda row: (row.day, row.venue, row.symbol, row.kind)), incidents_of(told)
+
+
+def _row(day: SeriesDay) -> tuple[CatalogRow, list[Gap]]:
+    """One day; what is wrong with it is said in its own row and hides no other."""
+    try:
+        manifest = read_manifest(day.manifest_path)
+        if manifest is not None:
+            return _merged(day, manifest), manifest.gaps
+        if day.archive_paths and classic_day(day) is None:
+            return _row_of(day, state="unknown", why=f"{day.archive_paths[0]}: there is no manifest beside the day file"), []
+        return _open(day)
+    except ArchiveError as fault:
+        return _row_of(day, state="damaged", why=str(fault)), []
+    except OSError as fault:
+        return _row_of(day, state="damaged", why=f"{fault.filename or day.directory}: cannot be read: {fault.strerror or fault}"), []
+
+
+def _merged(day: SeriesDay, manifest: Manifest) -> CatalogRow:
+    state = "merged"
+    if all(row.state == CLASSIC for row in manifest.segments) and manifest.segments:
+        state = CLASSIC
+    if any(row.state == "recovered" for row in manifest.segments):
+        state = "recovered"
+    ledger = read_regular(day.ledger) if day.ledger.exists() else b""
+    if manifest.ledger.fresh_from(ledger) < len(ledger):
+        state = "late"
+    if not day.manifest_path.with_name(manifest.archive.file).exists():
+        state = "missing"
+    return CatalogRow(
+        venue=manifest.venue,
+        symbol=manifest.symbol,
+        kind=manifest.kind,
+        day=manifest.day,
+        records=manifest.records,
+        bytes=manifest.bytes,
+        coverage=manifest.coverage if state != CLASSIC or manifest.live else None,
+        coverage_since=coverage_since(manifest.live, manifest.gaps, manifest.day),
+        gaps=len(manifest.gaps),
+        incidents=_causes(manifest.gaps),
+        state=state,
+    )
+
+
+def _open(day: SeriesDay) -> tuple[CatalogRow, list[Gap]]:
+    account = DayAccount()
+    account.add(read_ledger(day.ledger))
+    told = account.segments.values()
+    others = [*_untold(day, account)]
+    gaps = account.gaps()
+    live = [*account.live(), *(minute_span(day.day, each.minute) for each in others if each.classic and each.minute)]
+    whole = not any(not each.minute for each in others)
+    row = _row_of(
+        day,
+        state=CLASSIC if others and not told and all(each.classic for each in others) else "open",
+        records=sum(entry.records for entry in told) + sum(each.records for each in others),
+        bytes=sum(entry.bytes for entry in told) + sum(each.bytes for each in others),
+        coverage=coverage_of(live, gaps, day.day) if whole else None,
+        since=coverage_since(live, gaps, day.day) if whole else None,
+        gaps=gaps,
+    )
+    return row, gaps
+
+
+class _Other(NamedTuple):
+    """A file that no ledger names: of the classic recorder, or ours. `minute` is empty for a day file."""
+
+    minute: str
+    records: int
+    bytes: int
+    classic: bool
+
+
+def _untold(day: SeriesDay, account: DayAccount) -> Iterator[_Other]:
+    path = classic_day(day)
+    if path is not None:
+        yield _Other("", *count_text(path), classic=True)
+    for path in sorted(day.folder.iterdir()) if day.folder.is_dir() else ():
+        name = parse_segment(path.name)
+        if name is None or path.name in account.segments or is_twin(path):
+            continue
+        yield _Other(name.minute, *count_text(path), classic=is_classic(locate(path)))
+
+
+def _causes(gaps: list[Gap]) -> int:
+    return len(incidents_of((("", ""), gap) for gap in gaps))
+
+
+def _row_of(
+    day: SeriesDay,
+    *,
+    state: str,
+    records: int | None = None,
+    bytes: int | None = None,
+    coverage: float | None = None,
+    since: float | None = None,
+    gaps: list[Gap] | None = None,
+    why: str | None = None,
+) -> CatalogRow:
+    return CatalogRow(
+        venue=venue_of(day.directory),
+        symbol=day.symbol,
+        kind=day.kind,
+        day=day.day,
+        records=records,
+        bytes=bytes,
+        coverage=coverage,
+        coverage_since=since,
+        gaps=None if gaps is None else len(gaps),
+        incidents=None if gaps is None else _causes(gaps),
+        state=state,
+        why=why,
+    )

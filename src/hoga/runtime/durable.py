@@ -1,0 +1,211 @@
+"""runtime.durable: files that are wholly there or not there, also after a power cut.
+
+The way is always the same: write a temporary file beside the target, fsync it, rename it, fsync the folder.
+A temporary file ends in `.merging` and is never read by anyone else; whoever finds one may remove it.
+
+Everything in this room that changes a file, a name or a folder goes through here, one function for each kind of step, and
+each tells `watch` before it acts: so a test can end the process, or refuse, at every single step there is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from hoga.core.errors import ArchiveError, DiskFull
+
+__all__ = [
+    "TEMPORARY_SUFFIX",
+    "Watcher",
+    "copy_range",
+    "fsync",
+    "fsync_folder",
+    "install",
+    "link",
+    "make_folder",
+    "remove_folder",
+    "rename",
+    "sync_filesystem",
+    "temporary_for",
+    "truncate",
+    "unlink",
+    "watch",
+    "write_all",
+    "write_fault",
+    "write_file",
+]
+
+TEMPORARY_SUFFIX = ".merging"
+
+_COPY_BYTES = 1024 * 1024
+_KERNEL_COPY_BYTES = 1 << 30
+_NO_KERNEL_COPY = {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF, errno.ETXTBSY}
+
+Watcher = Callable[[str, Path | int, bytes], None]
+"""Is told (act, path or file descriptor, the bytes of a write) before each step; what it raises is raised there."""
+
+_watcher: Watcher | None = None
+
+
+def watch(watcher: Watcher | None) -> None:
+    """Tell `watcher` of every step from now on, in this process; None: nobody."""
+    global _watcher
+    _watcher = watcher
+
+
+def _step(act: str, what: Path | int, data: bytes = b"") -> None:
+    if _watcher is not None:
+        _watcher(act, what, data)
+
+
+def rename(old: Path, new: Path) -> None:
+    """Give a file another name, in the place of what has that name. Raises OSError."""
+    _step("rename", old)
+    old.replace(new)
+
+
+def link(old: Path, new: Path) -> None:
+    """Give a file a second name. Raises FileExistsError when it is taken, OSError."""
+    _step("link", old)
+    os.link(old, new)
+
+
+def unlink(path: Path, *, missing_ok: bool = False) -> None:
+    """Take a name away. Raises OSError."""
+    _step("unlink", path)
+    path.unlink(missing_ok=missing_ok)
+
+
+def make_folder(folder: Path) -> None:
+    """A folder, with those above it, for good. Raises OSError."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    _step("mkdir", folder)
+    folder.mkdir(exist_ok=True)
+    fsync_folder(folder.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove an empty folder. Raises OSError."""
+    _step("rmdir", folder)
+    folder.rmdir()
+
+
+def fsync(fd: int) -> None:
+    """Make what was written to a file durable. Raises OSError."""
+    _step("fsync", fd)
+    os.fsync(fd)
+
+
+def truncate(fd: int, size: int) -> None:
+    """Cut a file. Raises OSError."""
+    _step("truncate", fd)
+    os.ftruncate(fd, size)
+
+
+def temporary_for(target: Path) -> Path:
+    """The temporary file that becomes `target`."""
+    return target.with_name(target.name + TEMPORARY_SUFFIX)
+
+
+def install(temporary: Path, target: Path) -> None:
+    """Put a written and fsynced `temporary` in the place of `target`, for good."""
+    rename(temporary, target)
+    fsync_folder(target.parent)
+
+
+def write_file(target: Path, pieces: Iterable[bytes]) -> None:
+    """Make `target` of `pieces`, all or nothing. Raises DiskFull when there is no space, ArchiveError when it cannot be written."""
+    temporary = temporary_for(target)
+    try:
+        with temporary.open("wb", buffering=0) as file:
+            for piece in pieces:
+                write_all(file.fileno(), piece)
+            fsync(file.fileno())
+        install(temporary, target)
+    except OSError as fault:
+        with contextlib.suppress(OSError):  # a disk may be full: give the space back
+            unlink(temporary, missing_ok=True)
+        raise write_fault(target, fault) from fault
+
+
+def write_fault(path: Path, fault: OSError) -> ArchiveError:
+    """The operating system's refusal to write as one of ours."""
+    if fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return DiskFull(path, f"cannot be written: {os.strerror(fault.errno)}", hint="free space and try again")
+    return ArchiveError(path, f"cannot be written: {fault.strerror or fault}")
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write every byte; the system may take them in parts."""
+    _step("write", fd, data)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def copy_range(source: int, target: int, *, at: int, length: int) -> int:
+    """Append `length` bytes of file `source` from `at` on to file `target`, inside the kernel where it can.
+
+    Returns how many were copied: fewer when `source` is shorter.
+    """
+    _step("copy", target)
+    left = length
+    while left:
+        copied = _copy_some(source, target, at + length - left, left)
+        if not copied:
+            break
+        left -= copied
+    return length - left
+
+
+def _copy_some(source: int, target: int, at: int, length: int) -> int:
+    if hasattr(os, "copy_file_range"):
+        try:
+            return os.copy_file_range(source, target, min(length, _KERNEL_COPY_BYTES), offset_src=at)
+        except OSError as fault:
+            if fault.errno not in _NO_KERNEL_COPY:
+                raise
+    piece = os.pread(source, min(length, _COPY_BYTES), at)
+    write_all(target, piece)
+    return len(piece)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable (nothing to do where folders cannot be opened)."""
+    if os.name == "nt":
+        return
+    _step("fsync folder", folder)
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sync_filesystem(folders: Iterable[Path]) -> None:
+    """Make everything written so far durable on the file systems that hold `folders` (syncfs; sync where there is none)."""
+    for device in {folder.stat().st_dev: folder for folder in folders if folder.exists()}.values():
+        _step("sync", device)
+        fd = os.open(device, os.O_RDONLY)
+        try:
+            if _syncfs is None or _syncfs(fd) != 0:
+                os.sync()
+        finally:
+            os.close(fd)
+
+
+def _find_syncfs() -> Callable[[int], int] | None:
+    try:
+        call: Callable[[int], int] = ctypes.CDLL(None, use_errno=True).syncfs
+    except (AttributeError, OSError, TypeError):
+        return None
+    return call
+
+
+_syncfs = _find_syncfs()
