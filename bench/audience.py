@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from bench.children import start_child
-from hoga.app.showing import Showing
+from hoga.app.dashboard_process import DashboardProcess
 from hoga.core.errors import HogaError
 
 __all__ = ["Audience", "AudienceMissing", "CrowdPlan", "attended", "watch"]
@@ -71,21 +71,21 @@ def watch(plan: CrowdPlan) -> None:
 
 
 @contextlib.asynccontextmanager
-async def attended(showing: Showing, audience: Audience, viewers: int) -> AsyncIterator[None]:
+async def attended(dashboard: DashboardProcess, audience: Audience, viewers: int) -> AsyncIterator[None]:
     """While this lasts, `audience` is there. `viewers`: how many, where there are. Raises AudienceMissing."""
     if audience is Audience.NONE:
         yield
         return
-    await showing.start()
-    url = await showing.url()
+    await dashboard.start()
+    url = await dashboard.url()
     if url is None:
         raise AudienceMissing("the dashboard did not come up")
     place = urlsplit(url)
     crowd = start_child("watch", CrowdPlan(place.hostname or "", place.port or 0, viewers)) if audience is Audience.VIEWERS else None
-    harm = asyncio.create_task(_harm(showing, _SIGNALS[audience])) if audience in _SIGNALS else None
+    harm = asyncio.create_task(_harm(dashboard, _SIGNALS[audience])) if audience in _SIGNALS else None
     try:
         if crowd is not None:
-            await _until_there(showing, viewers)
+            await _until_there(dashboard, viewers)
         yield
         if crowd is not None and crowd.poll() is not None:
             raise AudienceMissing("the viewers were let go")
@@ -98,17 +98,17 @@ async def attended(showing: Showing, audience: Audience, viewers: int) -> AsyncI
             await asyncio.gather(harm, return_exceptions=True)
 
 
-async def _until_there(showing: Showing, viewers: int) -> None:
+async def _until_there(dashboard: DashboardProcess, viewers: int) -> None:
     end = time.monotonic() + _GATHER_S
-    while (status := showing.status()) is None or status.viewers < viewers:
+    while (status := dashboard.status()) is None or status.viewers < viewers:
         if time.monotonic() > end:
             raise AudienceMissing(f"not {viewers} viewers within {_GATHER_S:.0f} s")
         await asyncio.sleep(0.1)
 
 
-async def _harm(showing: Showing, kind: signal.Signals) -> None:
+async def _harm(dashboard: DashboardProcess, kind: signal.Signals) -> None:
     while True:
-        status = showing.status()
+        status = dashboard.status()
         if status is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(status.pid, kind)

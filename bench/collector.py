@@ -21,10 +21,10 @@ from bench.audience import Audience, attended
 from bench.books import RECORDED, symbol_names
 from bench.machine import pin_process, rss_bytes
 from hoga.app.config import load_config
+from hoga.app.dashboard_process import DashboardProcess
 from hoga.app.run import Run
-from hoga.app.showing import Showing
 from hoga.recorder.recorder import Recorder
-from hoga.runtime.log_inlet import LogInlet
+from hoga.runtime.log_pipe import LogPipe
 from hoga.runtime.logs import setup_logging
 from hoga.runtime.loop import run as run_loop
 from hoga.runtime.pool import WorkerPool
@@ -112,28 +112,28 @@ def collect(plan: CollectorPlan) -> Collected:
     logs = setup_logging(
         directory=program.log_dir, level=program.log_level, max_mb=program.log_max_mb, backups=program.log_backups, form=program.log_format
     )
-    inlet = LogInlet(logs, level=program.log_level)
+    inlet = LogPipe(logs, level=program.log_level)
     inlet.start()
 
     async def main() -> Collected:
         pool = WorkerPool(workers=1, logs=inlet.address)
         run = Run(config, pool)
-        showing = Showing(program, inlet.address)
+        dashboard = DashboardProcess(program, inlet.address)
         try:
-            async with attended(showing, plan.audience, plan.viewers):
+            async with attended(dashboard, plan.audience, plan.viewers):
                 await run.start()
-                showing.publish(
+                dashboard.publish(
                     run.venues,
-                    happenings=run.happenings,
+                    gap_log=run.gap_log,
                     log_tail=None,
                     simulated=True,
                     on_memory_short=run.set_memory_short,
-                    hub=run.serving.manager,
+                    hub=run.hub.manager,
                 )
                 return await _Collection(plan, run, pool).measure()
         finally:
-            await showing.stop()
-            await run.serving.stop()
+            await dashboard.stop()
+            await run.hub.stop()
             pool.kill()
 
     try:

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from hoga.app.doctor import (
     Check,
-    State,
+    CheckState,
     examine,
     judge_clock,
     judge_disk_speed,
@@ -33,29 +33,29 @@ HERE = Path("/here")
 @pytest.mark.parametrize(
     ("check", "state"),
     [
-        (judge_python((3, 12, 1), "uvloop"), State.OK),
-        (judge_python((3, 12, 1), "asyncio"), State.WARNING),
-        (judge_python((3, 10, 9), "uvloop"), State.FAILED),
-        (judge_clock(ClockReading(0.01, "chrony", 3.0)), State.OK),
-        (judge_clock(ClockReading(-80.0, "chrony", 3.0)), State.WARNING),
-        (judge_clock(ClockReading(3.0, "venue x", 20.0)), State.WARNING),
-        (judge_clock(ClockReading(-5000.0, "venue x", 20.0)), State.FAILED),
-        (judge_clock(ClockReading(510.0, "ntp x", 20.0)), State.WARNING),
-        (judge_clock(ClockReading(None, "none")), State.FAILED),
-        (judge_space(HERE, 100_000, 1024), State.OK),
-        (judge_space(HERE, 3_000, 1024), State.WARNING),
-        (judge_space(HERE, 1_000, 1024), State.FAILED),
-        (judge_disk_speed(HERE, [1.0, 2.0, 3.0], 1000), State.OK),
-        (judge_disk_speed(HERE, [1.0, 2.0, 3000.0], 1000), State.WARNING),
-        (judge_disk_speed(HERE, [1500.0], 1000), State.FAILED),
-        (judge_open_files(65_536), State.OK),
-        (judge_open_files(-1), State.OK),
-        (judge_open_files(256), State.WARNING),
+        (judge_python((3, 12, 1), "uvloop"), CheckState.OK),
+        (judge_python((3, 12, 1), "asyncio"), CheckState.WARNING),
+        (judge_python((3, 10, 9), "uvloop"), CheckState.FAILED),
+        (judge_clock(ClockReading(0.01, "chrony", 3.0)), CheckState.OK),
+        (judge_clock(ClockReading(-80.0, "chrony", 3.0)), CheckState.WARNING),
+        (judge_clock(ClockReading(3.0, "venue x", 20.0)), CheckState.WARNING),
+        (judge_clock(ClockReading(-5000.0, "venue x", 20.0)), CheckState.FAILED),
+        (judge_clock(ClockReading(510.0, "ntp x", 20.0)), CheckState.WARNING),
+        (judge_clock(ClockReading(None, "none")), CheckState.FAILED),
+        (judge_space(HERE, 100_000, 1024), CheckState.OK),
+        (judge_space(HERE, 3_000, 1024), CheckState.WARNING),
+        (judge_space(HERE, 1_000, 1024), CheckState.FAILED),
+        (judge_disk_speed(HERE, [1.0, 2.0, 3.0], 1000), CheckState.OK),
+        (judge_disk_speed(HERE, [1.0, 2.0, 3000.0], 1000), CheckState.WARNING),
+        (judge_disk_speed(HERE, [1500.0], 1000), CheckState.FAILED),
+        (judge_open_files(65_536), CheckState.OK),
+        (judge_open_files(-1), CheckState.OK),
+        (judge_open_files(256), CheckState.WARNING),
     ],
 )
-def test_judges(check: Check, state: State) -> None:
+def test_judges(check: Check, state: CheckState) -> None:
     assert check.state is state
-    assert (check.advice is None) == (state is State.OK), "what is not good says what to do"
+    assert (check.advice is None) == (state is CheckState.OK), "what is not good says what to do"
 
 
 INSTRUMENTS = {"symbols": [
@@ -134,8 +134,8 @@ async def look(tmp_path: Path, *overrides: str, path: Path | None = None) -> dic
 async def test_a_good_machine(tmp_path: Path, venue: str) -> None:
     found = await look(tmp_path, f"REST_URL=http://{venue}", f"WS_URL=ws://{venue}")
     for name in ("python", "config", "open files", "folder", "recorder", "binance REST", "binance symbols", "binance streams"):
-        assert {check.state for check in found[name]} == {State.OK}, name
-    assert found["clock"][0].state is not State.FAILED
+        assert {check.state for check in found[name]} == {CheckState.OK}, name
+    assert found["clock"][0].state is not CheckState.FAILED
     assert not (tmp_path / "data").exists(), "looking changes nothing"
     json.dumps([check.name for checks in found.values() for check in checks])
 
@@ -151,7 +151,7 @@ async def seen(tmp_path: Path, venue: Venue, *overrides: str) -> dict[str, list[
 async def test_what_the_server_says_instead_of_a_handshake_is_shown(tmp_path: Path, server: Venue, status: int, advice: str) -> None:
     server.door = lambda: web.Response(status=status, text="<html>\x1bService unavailable from a restricted location")
     (check,) = (await seen(tmp_path, server))["binance streams"]
-    assert check.state is State.FAILED
+    assert check.state is CheckState.FAILED
     assert f"HTTP {status}" in check.found
     assert f"ws://{server.address}" in check.found
     assert "restricted location" in check.found
@@ -170,30 +170,30 @@ async def test_what_the_server_says_instead_of_a_handshake_is_shown(tmp_path: Pa
 async def test_a_subscription_that_brings_nothing_is_told(tmp_path: Path, server: Venue, says: tuple[str, ...], said: str) -> None:
     server.says = says
     (check,) = (await seen(tmp_path, server))["binance streams"]
-    assert check.state is State.FAILED
+    assert check.state is CheckState.FAILED
     assert said in check.found
 
 
 async def test_symbols_are_held_against_the_venues_list(tmp_path: Path, server: Venue) -> None:
     checks = (await seen(tmp_path, server, "SYMBOLS=BTCUSDT,ETHUSD,OLDUSDT,XXXXXX"))["binance symbols"]
     assert [(check.state, check.found.split()[-1]) for check in checks] == [
-        (State.FAILED, "ETHUSD"),
-        (State.WARNING, "TRADING"),
-        (State.FAILED, "XXXXXX"),
+        (CheckState.FAILED, "ETHUSD"),
+        (CheckState.WARNING, "TRADING"),
+        (CheckState.FAILED, "XXXXXX"),
     ]
     assert checks[0].advice == "did you mean ETHUSDT?"
 
 
 async def test_all_is_looked_up(tmp_path: Path, server: Venue) -> None:
     (check,) = (await seen(tmp_path, server, "SYMBOLS=ALL"))["binance symbols"]
-    assert (check.state, check.found) == (State.OK, "BTCUSDT, ETHUSDT: known, and trading")
+    assert (check.state, check.found) == (CheckState.OK, "BTCUSDT, ETHUSDT: known, and trading")
 
 
 @pytest.mark.parametrize("status", [200, 451])
 async def test_a_list_that_is_none_is_shown(tmp_path: Path, server: Venue, status: int) -> None:
     server.instruments = web.Response(text="<html>log in first", status=status)
     (check,) = (await seen(tmp_path, server))["binance REST"]
-    assert check.state is State.FAILED
+    assert check.state is CheckState.FAILED
     assert server.address in check.found or str(status) in check.found
     assert "log in first" in check.found
 
@@ -212,19 +212,19 @@ async def test_a_proxy_is_told(tmp_path: Path, server: Venue, monkeypatch: pytes
     assert check.found == f"http://{host} and ws://{host} through http://proxy.example:3128 (HTTP_PROXY)"
     monkeypatch.setenv("HTTP_PROXY", "socks5://proxy.example")
     (check,) = (await look(tmp_path, f"REST_URL=http://{host}", f"WS_URL=ws://{host}"))["binance proxy"]
-    assert check.state is State.FAILED
+    assert check.state is CheckState.FAILED
 
 
 async def test_what_a_classic_file_says_otherwise_is_a_warning(tmp_path: Path, server: Venue) -> None:
     checks = (await seen(tmp_path, server, "LATENCY_THRESHOLD_SEC=1"))["config"]
-    assert [check.state for check in checks] == [State.OK, State.WARNING]
+    assert [check.state for check in checks] == [CheckState.OK, CheckState.WARNING]
 
 
 async def test_no_network_is_reported(tmp_path: Path) -> None:
     nowhere = closed_port()
     found = await look(tmp_path, f"REST_URL=http://{nowhere}", f"WS_URL=ws://{nowhere}")
-    assert found["binance REST"][0].state is State.FAILED
-    assert found["binance streams"][0].state is State.FAILED
+    assert found["binance REST"][0].state is CheckState.FAILED
+    assert found["binance streams"][0].state is CheckState.FAILED
     assert nowhere in found["binance streams"][0].found
     assert "firewall" in (found["binance REST"][0].advice or "")
 
@@ -232,7 +232,7 @@ async def test_no_network_is_reported(tmp_path: Path) -> None:
 async def test_every_port_of_a_cycling_url_is_tried(tmp_path: Path, venue: str) -> None:
     good, bad = venue.rpartition(":")[2], closed_port().rpartition(":")[2]
     found = await look(tmp_path, f"REST_URL=http://{venue}", "WS_URL=ws://127.0.0.1:{port}", f"PORTS={good},{bad}")
-    assert [check.state for check in found["binance streams"]] == [State.OK, State.FAILED]
+    assert [check.state for check in found["binance streams"]] == [CheckState.OK, CheckState.FAILED]
 
 
 async def test_a_rest_that_is_none_is_reported(tmp_path: Path, venue: str) -> None:
@@ -257,7 +257,7 @@ async def test_a_bad_configuration_is_one_failed_line_each(tmp_path: Path, monke
     path = tmp_path / "hoga.conf"
     path.write_text("NOPE = 1\nTIMEOUT = x\n")
     found = await look(tmp_path, path=path)
-    assert [check.state for check in found["config"]] == [State.FAILED, State.FAILED]
+    assert [check.state for check in found["config"]] == [CheckState.FAILED, CheckState.FAILED]
     assert "disk space" in found
 
 
@@ -266,15 +266,15 @@ async def test_a_running_recorder_is_seen(tmp_path: Path, venue: str) -> None:
     lock.parent.mkdir(parents=True)
     with FileLock(lock):
         found = await look(tmp_path, f"REST_URL=http://{venue}", f"WS_URL=ws://{venue}")
-    assert found["recorder"][0].state is State.WARNING
+    assert found["recorder"][0].state is CheckState.WARNING
     found = await look(tmp_path, f"REST_URL=http://{venue}", f"WS_URL=ws://{venue}")
-    assert found["recorder"][0].state is State.OK
+    assert found["recorder"][0].state is CheckState.OK
 
 
 async def test_a_folder_that_is_a_file_or_not_ours_is_reported(tmp_path: Path, venue: str) -> None:
     (tmp_path / "data").write_text("in the way")
     found = await look(tmp_path, f"REST_URL=http://{venue}", f"WS_URL=ws://{venue}")
-    assert {check.state for check in found["folder"]} == {State.FAILED}
+    assert {check.state for check in found["folder"]} == {CheckState.FAILED}
     assert "is a file" in found["folder"][0].found
 
 
@@ -282,4 +282,4 @@ async def test_a_folder_that_is_a_file_or_not_ours_is_reported(tmp_path: Path, v
 async def test_a_folder_that_may_not_be_written_is_reported(tmp_path: Path, venue: str) -> None:
     (tmp_path / "data").mkdir(mode=0o500)
     found = await look(tmp_path, f"REST_URL=http://{venue}", f"WS_URL=ws://{venue}")
-    assert {check.state for check in found["folder"]} == {State.FAILED}
+    assert {check.state for check in found["folder"]} == {CheckState.FAILED}

@@ -6,12 +6,12 @@ import msgspec
 
 from hoga.app.hub_row import hub_row
 from hoga.core.market import DataType
+from hoga.dashboard.snapshot import AlertRow, HubRow
 from hoga.hub.alerts import AlertKind
 from hoga.hub.events import BaseWebSocketEvent
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import SubscriptionSpec
-from hoga.runtime.snapshot import AlertRow, HubRow
 from hoga.venues.registry import VENUES
 from tests.hub.workbench import FakeWire, ticker
 from tests.waiting import eventually

@@ -230,9 +230,12 @@ class TestConfig:
 
 class TestDoctor:
     def test_the_report_and_its_status(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        from hoga.app.doctor import Check, State
+        from hoga.app.doctor import Check, CheckState
 
-        checks = [Check(name="clock", state=State.OK, found="good"), Check(name="disk", state=State.FAILED, found="full", advice="tidy up")]
+        checks = [
+            Check(name="clock", state=CheckState.OK, found="good"),
+            Check(name="disk", state=CheckState.FAILED, found="full", advice="tidy up"),
+        ]
 
         async def examine(*_arguments: object, **_settings: object) -> list[Check]:
             return checks

@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 
 from hoga.dashboard.config import DashboardConfig
-from hoga.runtime.page import PageReader, PageWriter
-from hoga.runtime.snapshot import (
+from hoga.dashboard.page import PageReader, PageWriter
+from hoga.dashboard.snapshot import (
     AlertRow,
     BookFrame,
     ConnectionRow,

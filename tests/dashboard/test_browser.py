@@ -14,8 +14,8 @@ import msgspec
 import pytest
 
 from hoga.core.ledger import Reason
+from hoga.dashboard.snapshot import AlertRow, GapRow, Happened, Snapshot
 from hoga.quality.incidents import Incident
-from hoga.runtime.snapshot import AlertRow, GapRow, Happened, Snapshot
 from tests.dashboard.stage import SCENES, STARTED_NS, Served, Stage, make_hub, serving, with_hub
 from tests.waiting import LONG_S, until
 

@@ -16,10 +16,10 @@ import msgspec
 import pytest
 
 from hoga.core.ledger import Reason
+from hoga.dashboard.page import page_path
+from hoga.dashboard.snapshot import Happened
 from hoga.dashboard.terminal import Top
 from hoga.quality.incidents import Incident
-from hoga.runtime.page import page_path
-from hoga.runtime.snapshot import Happened
 from tests.dashboard.stage import STARTED_NS, Stage
 from tests.waiting import eventually
 

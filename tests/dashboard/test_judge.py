@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from hoga.dashboard.judge import CODES, Reason, State, Verdict, judge, sentence
-from hoga.runtime.hardware import HardwareMonitor
-from hoga.runtime.snapshot import Hardware, PageState, RunState, Snapshot, StreamFlag
+from hoga.dashboard.hardware import HardwareMonitor
+from hoga.dashboard.judge import CODES, Finding, RunHealth, Verdict, judge, sentence
+from hoga.dashboard.snapshot import Hardware, PageState, RunState, Snapshot, StreamFlag
 from tests.dashboard.stage import (
     SCENES,
     clock_skewed,
@@ -41,7 +41,7 @@ def codes(found: Verdict) -> list[str]:
 
 def test_all_is_well() -> None:
     found = verdict(make_snapshot(META))
-    assert (found.state, found.reasons, found.healthy) == (State.RECORDING, [], True)
+    assert (found.state, found.reasons, found.healthy) == (RunHealth.RECORDING, [], True)
 
 
 @pytest.mark.parametrize("page, code", [
@@ -50,26 +50,26 @@ def test_all_is_well() -> None:
 ])  # fmt: skip
 def test_no_page_is_no_recording(page: PageState, code: str) -> None:
     found = verdict(None, page=page)
-    assert (found.state, codes(found), found.healthy) == (State.STOPPED, [code], False)
+    assert (found.state, codes(found), found.healthy) == (RunHealth.STOPPED, [code], False)
 
 
 def test_a_page_that_is_torn_now_and_then_still_has_its_last_word() -> None:
-    assert verdict(make_snapshot(META), page=PageState.TORN).state is State.RECORDING
+    assert verdict(make_snapshot(META), page=PageState.TORN).state is RunHealth.RECORDING
 
 
 def test_stale() -> None:
     found = verdict(make_snapshot(META), age_s=7.4)
-    assert (found.state, codes(found)) == (State.STOPPED, ["stale"])
+    assert (found.state, codes(found)) == (RunHealth.STOPPED, ["stale"])
     assert sentence(found.reasons[0]) == "The recorder has given no sign of life for 7 s"
 
 
 @pytest.mark.parametrize("scene, state, expected", [
-    (disconnected, State.STOPPED, ["disconnected"]),
-    (gate_closed, State.DEGRADED, ["gate"]),
-    (one_silent, State.DEGRADED, ["silent"]),
-    (clock_skewed, State.DEGRADED, ["skewed"]),
+    (disconnected, RunHealth.STOPPED, ["disconnected"]),
+    (gate_closed, RunHealth.DEGRADED, ["gate"]),
+    (one_silent, RunHealth.DEGRADED, ["silent"]),
+    (clock_skewed, RunHealth.DEGRADED, ["skewed"]),
 ])  # fmt: skip
-def test_scenes(scene: Any, state: State, expected: list[str]) -> None:
+def test_scenes(scene: Any, state: RunHealth, expected: list[str]) -> None:
     found = verdict(scene(make_snapshot(META)))
     assert (found.state, codes(found)) == (state, expected)
     assert found.healthy is (expected == ["skewed"])
@@ -82,7 +82,7 @@ def test_one_of_two_connections_down_degrades() -> None:
     flags = [0, 0, int(StreamFlag.DISCONNECTED), int(StreamFlag.DISCONNECTED)]
     snapshot = msgspec.structs.replace(with_rows(snapshot, flags=flags), connections=[first, down])
     found = verdict(snapshot)
-    assert (found.state, codes(found), found.healthy) == (State.DEGRADED, ["disconnected"], False)
+    assert (found.state, codes(found), found.healthy) == (RunHealth.DEGRADED, ["disconnected"], False)
 
 
 def test_silence_on_a_whole_connection_is_told_once() -> None:
@@ -90,7 +90,7 @@ def test_silence_on_a_whole_connection_is_told_once() -> None:
     books = [2.5 if row.steady else 0.0 for row in snapshot.meta.streams]
     for quiet_s in ([2.5] * len(books), books):
         found = verdict(snapshot, quiet_s=quiet_s)
-        assert (found.state, codes(found)) == (State.STOPPED, ["quiet"])
+        assert (found.state, codes(found)) == (RunHealth.STOPPED, ["quiet"])
 
 
 @pytest.mark.parametrize("changes, code, healthy", [
@@ -107,7 +107,7 @@ def test_troubles_of_a_venue(changes: dict[str, Any], code: str, healthy: bool) 
 
 def test_a_clock_is_not_blamed_for_a_poor_measurement() -> None:
     snapshot = msgspec.structs.replace(make_snapshot(META), venues=[make_venue(clock_offset_ms=-184.0, clock_error_ms=190.0)])
-    assert verdict(snapshot).state is State.RECORDING
+    assert verdict(snapshot).state is RunHealth.RECORDING
 
 
 def test_memory_backpressure_and_late() -> None:
@@ -140,7 +140,7 @@ def test_every_scene_has_a_sentence_without_holes() -> None:
 def test_sentences_can_be_filled() -> None:
     for code, text in CODES.items():
         names = {name for _, name, _, _ in string.Formatter().parse(text) if name}
-        assert sentence(Reason(code, "bad", dict.fromkeys(names, 1)))
+        assert sentence(Finding(code, "bad", dict.fromkeys(names, 1)))
 
 
 def test_a_clock_that_is_off_is_told_once_for_all_venues_with_the_figure_that_made_it() -> None:
@@ -165,13 +165,13 @@ def waiting_for(snapshot: Snapshot, *, seconds: int, failures: int) -> Snapshot:
 
 def test_a_run_that_never_connected_is_red() -> None:
     found = verdict(waiting_for(make_snapshot(META), seconds=90, failures=7))
-    assert (found.state, codes(found), found.healthy) == (State.STOPPED, ["never-connected"], False)
+    assert (found.state, codes(found), found.healthy) == (RunHealth.STOPPED, ["never-connected"], False)
     assert sentence(found.reasons[0]) == ("binance-1 has not connected for 90 s (HTTP 451): 6 streams are not recorded. Attempt 8 in 5.8 s")
 
 
 def test_a_run_that_is_just_connecting_is_starting() -> None:
     found = verdict(waiting_for(make_snapshot(META), seconds=1, failures=0))
-    assert (found.state, codes(found), found.healthy) == (State.STOPPED, ["starting"], False)
+    assert (found.state, codes(found), found.healthy) == (RunHealth.STOPPED, ["starting"], False)
     assert codes(verdict(waiting_for(make_snapshot(META), seconds=1, failures=1))) == ["never-connected"]
 
 

@@ -20,15 +20,15 @@ from hoga.archive.form.ledger import GapEntry, LiveEntry, append_entries, ledger
 from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.times import DAY_NS, MINUTE_NS, day_of, day_start_ns
 from hoga.dashboard.fanout import Fanout, Frames, Viewer, text_frame
-from hoga.dashboard.judge import CODES, State, Verdict
+from hoga.dashboard.hardware import HardwareMonitor
+from hoga.dashboard.judge import CODES, RunHealth, Verdict
 from hoga.dashboard.ladder import DEPTH, read_ladder
 from hoga.dashboard.prometheus import METRICS, Facts, render
+from hoga.dashboard.snapshot import Happened
 from hoga.dashboard.today import BUCKETS, Today, strip
 from hoga.dashboard.watch import ConnectionHealth
 from hoga.hub.alerts import SENTENCES, AlertKind
 from hoga.quality.incidents import WHAT
-from hoga.runtime.hardware import HardwareMonitor
-from hoga.runtime.snapshot import Happened
 from tests.dashboard.stage import STARTED_NS, book_frame, make_hub, make_meta, make_snapshot, make_venue
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -169,7 +169,7 @@ def facts() -> Facts:
     venue = make_venue(lost={"backpressure": 3}, gaps={"disconnect": 1})
     snapshot = msgspec.structs.replace(make_snapshot(make_meta(2)), venues=[venue], hub=make_hub())
     hardware = HardwareMonitor(cpu_span_s=0.01).look(collector=None, folder="/", reserve_bytes=0)
-    return Facts(snapshot, Verdict(State.RECORDING, []), 0.1, hardware, [0, 0, 8, 0], {"binance-1": ConnectionHealth(10.0, 0, 90)}, 1)
+    return Facts(snapshot, Verdict(RunHealth.RECORDING, []), 0.1, hardware, [0, 0, 8, 0], {"binance-1": ConnectionHealth(10.0, 0, 90)}, 1)
 
 
 def test_metrics_are_what_they_say_they_are() -> None:
@@ -211,7 +211,7 @@ def test_promtool_finds_nothing_wrong() -> None:
 
 
 def test_no_recorder_is_a_metric_too() -> None:
-    text = render(Facts(None, Verdict(State.STOPPED, []), 0.0, None, [], {}, 0)).decode()
+    text = render(Facts(None, Verdict(RunHealth.STOPPED, []), 0.0, None, [], {}, 0)).decode()
     assert "hoga_up 0.0" in text
     assert "hoga_healthy 0.0" in text
 

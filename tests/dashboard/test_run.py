@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from hoga.runtime.page import page_path
+from hoga.dashboard.page import page_path
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ import aiohttp
 import psutil
 import pytest
 
-from hoga.runtime.page import PageWriter
+from hoga.dashboard.page import PageWriter
 from tests.dashboard.stage import SCENES, STARTED_NS, Served, Stage, serving
 from tests.waiting import until
 

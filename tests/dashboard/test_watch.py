@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from hoga.core.times import SECOND_NS
+from hoga.dashboard.snapshot import ConnectionRow, Snapshot, StreamFlag
 from hoga.dashboard.watch import HISTORY_S, Watch
-from hoga.runtime.snapshot import ConnectionRow, Snapshot, StreamFlag
 from tests.dashboard.stage import STARTED_NS, make_meta, make_snapshot, with_rows
 
 META = make_meta(2)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hoga.app.streams import plan_streams
+from hoga.app.stream_plan import plan_streams
 from hoga.core.streams import Stream
 from tests.recorder.workbench import SPOT, Archive, Bench, frame
 

@@ -185,7 +185,7 @@ CHILDREN = """
 import sys
 from multiprocessing import get_context
 from pathlib import Path
-from hoga.runtime.log_inlet import LogInlet, join_logs
+from hoga.runtime.log_pipe import LogPipe, join_logs
 from hoga.runtime.logs import get_log, setup_logging
 
 def speak(address, name):
@@ -196,7 +196,7 @@ def speak(address, name):
 
 if __name__ == "__main__":
     system = setup_logging(directory=Path(sys.argv[1]), console=False)
-    inlet = LogInlet(system)
+    inlet = LogPipe(system)
     inlet.start()
     children = [get_context("spawn").Process(target=speak, args=(inlet.address, f"child{n}")) for n in range(3)]
     for child in children:

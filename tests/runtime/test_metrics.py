@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from hoga.runtime.hardware import HardwareMonitor
+from hoga.dashboard.hardware import HardwareMonitor
 from hoga.runtime.metrics import GcWatch, LagWindow, spread_ms
 
 

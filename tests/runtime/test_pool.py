@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from hoga.runtime import pool as runtime_pool
-from hoga.runtime.log_inlet import LogInlet
+from hoga.runtime.log_pipe import LogPipe
 from hoga.runtime.logs import get_log, setup_logging
 from hoga.runtime.pool import ATTEMPTS, WorkerPool, default_workers
 from tests.waiting import eventually, until
@@ -148,7 +148,7 @@ async def test_closing_waits_only_so_long_for_a_job_that_goes_on() -> None:
 
 async def test_workers_are_nice_and_their_log_lines_arrive() -> None:
     system = setup_logging(directory=None, console=False)
-    inlet = LogInlet(system)
+    inlet = LogPipe(system)
     inlet.start()
     pool = WorkerPool(workers=1, logs=inlet.address)
     own = os.getpriority(os.PRIO_PROCESS, 0)

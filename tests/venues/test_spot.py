@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoga.app.streams import plan_streams
+from hoga.app.stream_plan import plan_streams
 from hoga.core.errors import ConfigError
 from hoga.venues.binance import SPOT
 from hoga.venues.endpoints import VENUE_DEFAULTS

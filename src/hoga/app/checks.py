@@ -6,12 +6,12 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Check", "State", "shown"]
+__all__ = ["Check", "CheckState", "shown"]
 
 _SHOWN_BYTES = 80
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """`warning` is worth reading; only `failed` makes the exit status 1."""
 
     OK = "ok"
@@ -23,7 +23,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the report. `advice` is None where nothing is to be done."""
 
     name: str
-    state: State
+    state: CheckState
     found: str
     advice: str | None = None
 

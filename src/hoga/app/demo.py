@@ -23,14 +23,14 @@ import msgspec
 
 from hoga.app.config import Config, load_config
 from hoga.app.config.parse import nearest_name
+from hoga.app.dashboard_process import DashboardProcess
 from hoga.app.publisher import LogTail
 from hoga.app.run import Run, run_until_stopped
-from hoga.app.showing import Showing
 from hoga.archive.prove.report import VerifyReport
 from hoga.archive.prove.verify import verify
 from hoga.core.errors import ConfigError, ConfigMistake, HogaError
 from hoga.quality.incidents import describe
-from hoga.runtime.log_inlet import LogAddress
+from hoga.runtime.log_pipe import LogAddress
 from hoga.runtime.shutdown import ShutdownManager
 from hoga.venues.endpoints import CLASSIC_VENUE, VENUE_DEFAULTS
 from hoga.venues.registry import VENUES
@@ -192,10 +192,8 @@ class Demo:
 
     # -- watching -----------------------------------------------------------------------------------------------
 
-    def _watch_from(self, run: Run, shutdown: ShutdownManager, showing: Showing, dashboard: str | None) -> None:
-        self._say(
-            f"dashboard: {dashboard}" if dashboard is not None else "the dashboard is not up; logs/hoga.log in the data folder says why"
-        )
+    def _watch_from(self, run: Run, shutdown: ShutdownManager, dashboard: DashboardProcess, url: str | None) -> None:
+        self._say(f"dashboard: {url}" if url is not None else "the dashboard is not up; logs/hoga.log in the data folder says why")
         self._say(f"the same in a terminal: hoga top --data {os.path.relpath(self._options.data)}")
         shutdown.own_task(asyncio.create_task(self._watch(run, shutdown), name="demo"))
 
@@ -221,12 +219,12 @@ class Demo:
                 await self._inject({"fault": "close", "code": 1006})
             elif cut_done is not None and self._healed is None and monotonic() - cut_done > 1.5 and live == streams and rate:
                 self._healed = gaps > 0
-                cut = max(run.happenings.incidents.newest(), key=lambda each: each.to_ns, default=None)
+                cut = max(run.gap_log.incidents.newest(), key=lambda each: each.to_ns, default=None)
                 told = f"1 incident: {describe(cut)}" if cut is not None else "and nothing of it is in the ledger"
                 self._say(f"healed in {monotonic() - cut_done:.0f} s; {told}")
             medians = [each.median_ms for each in statuses if each.median_ms is not None]
             median = f"{max(medians):.1f} ms" if medians else "…"
-            self._live(f"{records:,} records  {rate:,}/s  {run.happenings.summary()}  latency {median}  {live}/{streams} streams live")
+            self._live(f"{records:,} records  {rate:,}/s  {run.gap_log.summary()}  latency {median}  {live}/{streams} streams live")
             if sum(venue.sealing.stats.archive_bytes for venue in run.venues) > _MAX_BYTES:
                 self._say("the demo has filled its 180 MB; stopping")
                 shutdown.request("demo data limit")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from hoga.app.checks import Check, State
+from hoga.app.checks import Check, CheckState
 from hoga.app.config import Config, VenueConfig, load_config
 from hoga.app.venue_check import examine_venue, read_venue_time
 from hoga.archive.form.journal import JOURNAL_DIR
@@ -28,7 +28,7 @@ from hoga.runtime.clock import ClockReading, measure_clock
 from hoga.runtime.loop import loop_name
 from hoga.venues.registry import VENUES
 
-__all__ = ["Check", "State", "examine", "judge_clock", "judge_disk_speed", "judge_open_files", "judge_python", "judge_space"]
+__all__ = ["Check", "CheckState", "examine", "judge_clock", "judge_disk_speed", "judge_open_files", "judge_python", "judge_space"]
 
 _CLOCK_GOOD_MS = 50.0
 _CLOCK_BAD_MS = 500.0
@@ -57,27 +57,29 @@ def judge_python(version: tuple[int, ...], loop: str) -> Check:
     """Is the interpreter new enough, and the event loop the fast one?"""
     found = f"Python {'.'.join(map(str, version))}, {loop}"
     if version < (3, 11):
-        return Check(name="python", state=State.FAILED, found=found, advice="use Python 3.11 or newer")
+        return Check(name="python", state=CheckState.FAILED, found=found, advice="use Python 3.11 or newer")
     if loop != "uvloop" and sys.platform != "win32":
-        return Check(name="python", state=State.WARNING, found=found, advice="install uvloop: it halves the cost of a frame")
-    return Check(name="python", state=State.OK, found=found)
+        return Check(name="python", state=CheckState.WARNING, found=found, advice="install uvloop: it halves the cost of a frame")
+    return Check(name="python", state=CheckState.OK, found=found)
 
 
 def judge_clock(reading: ClockReading) -> Check:
     """Is the clock right, and does somebody keep it right?"""
     if reading.offset_ms is None:
         advice = "install chrony (Debian, Ubuntu: apt-get install chrony) so that receive times mean something"
-        return Check(name="clock", state=State.FAILED, found="nobody can tell how far the clock is off", advice=advice)
+        return Check(name="clock", state=CheckState.FAILED, found="nobody can tell how far the clock is off", advice=advice)
     error = "" if reading.error_ms is None else f", known to {reading.error_ms:.3g} ms"
     found = f"{reading.offset_ms:+.3f} ms against {reading.source}{error}"
     if abs(reading.offset_ms) > _CLOCK_BAD_MS + (reading.error_ms or 0):
-        return Check(name="clock", state=State.FAILED, found=found, advice="set the clock: `chronyc makestep`, and see `chronyc tracking`")
+        return Check(
+            name="clock", state=CheckState.FAILED, found=found, advice="set the clock: `chronyc makestep`, and see `chronyc tracking`"
+        )
     if reading.source.startswith(("venue", "ntp")):
         advice = "nothing keeps the clock right: install chrony (Debian, Ubuntu: apt-get install chrony)"
-        return Check(name="clock", state=State.WARNING, found=found, advice=advice)
+        return Check(name="clock", state=CheckState.WARNING, found=found, advice=advice)
     if abs(reading.offset_ms) > _CLOCK_GOOD_MS:
-        return Check(name="clock", state=State.WARNING, found=found, advice="wait for chrony to settle: `chronyc tracking`")
-    return Check(name="clock", state=State.OK, found=found)
+        return Check(name="clock", state=CheckState.WARNING, found=found, advice="wait for chrony to settle: `chronyc tracking`")
+    return Check(name="clock", state=CheckState.OK, found=found)
 
 
 def judge_space(folder: Path, free_mb: float, reserve_mb: int) -> Check:
@@ -85,10 +87,10 @@ def judge_space(folder: Path, free_mb: float, reserve_mb: int) -> Check:
     found = f"{free_mb:,.0f} MB free at {folder}, reserve {reserve_mb:,} MB"
     if free_mb <= reserve_mb:
         advice = "free some space, or lower DISK_RESERVE_MB; recording would pause"
-        return Check(name="disk space", state=State.FAILED, found=found, advice=advice)
+        return Check(name="disk space", state=CheckState.FAILED, found=found, advice=advice)
     if free_mb < reserve_mb + _SPACE_COMFORT_MB:
-        return Check(name="disk space", state=State.WARNING, found=found, advice="free some space before long")
-    return Check(name="disk space", state=State.OK, found=found)
+        return Check(name="disk space", state=CheckState.WARNING, found=found, advice="free some space before long")
+    return Check(name="disk space", state=CheckState.OK, found=found)
 
 
 def judge_disk_speed(folder: Path, fsync_ms: list[float], interval_ms: int) -> Check:
@@ -98,11 +100,11 @@ def judge_disk_speed(folder: Path, fsync_ms: list[float], interval_ms: int) -> C
     found = f"write and fsync of 64 KiB at {folder}: median {median:.1f} ms, worst {worst:.1f} ms ({rate:,.0f} MB/s)"
     if median > interval_ms:
         advice = "the disk is slower than FSYNC_INTERVAL_MS: record to another disk, or raise the interval"
-        return Check(name="disk speed", state=State.FAILED, found=found, advice=advice)
+        return Check(name="disk speed", state=CheckState.FAILED, found=found, advice=advice)
     if worst > interval_ms:
         advice = "a busy disk: the loss after a crash can exceed FSYNC_INTERVAL_MS"
-        return Check(name="disk speed", state=State.WARNING, found=found, advice=advice)
-    return Check(name="disk speed", state=State.OK, found=found)
+        return Check(name="disk speed", state=CheckState.WARNING, found=found, advice=advice)
+    return Check(name="disk speed", state=CheckState.OK, found=found)
 
 
 def judge_open_files(limit: int) -> Check:
@@ -110,11 +112,11 @@ def judge_open_files(limit: int) -> Check:
     if 0 <= limit < _FILES_WANTED:
         return Check(
             name="open files",
-            state=State.WARNING,
+            state=CheckState.WARNING,
             found=f"limit {limit}",
             advice=f"raise it to {_FILES_WANTED} or more: `ulimit -n 65536`, or LimitNOFILE= in the systemd unit",
         )
-    return Check(name="open files", state=State.OK, found="no limit" if limit < 0 else f"limit {limit}")
+    return Check(name="open files", state=CheckState.OK, found="no limit" if limit < 0 else f"limit {limit}")
 
 
 def _examine_config(
@@ -124,15 +126,16 @@ def _examine_config(
         config = load_config(path, overrides=overrides, environ=environ, data_dir=data_dir)
     except ConfigError as error:
         checks = [
-            Check(name="config", state=State.FAILED, found=str(mistake), advice="mend it; `hoga config check` looks again")
+            Check(name="config", state=CheckState.FAILED, found=str(mistake), advice="mend it; `hoga config check` looks again")
             for mistake in error.mistakes
         ]
         return load_config(None, overrides=[], environ={}, data_dir=data_dir), checks
     found = f"{config.path or 'defaults'}: good; records {', '.join(config.active_venues)}"
     notes = [
-        Check(name="config", state=State.WARNING, found=str(note), advice="write it as it is read, and be sure") for note in config.notes
+        Check(name="config", state=CheckState.WARNING, found=str(note), advice="write it as it is read, and be sure")
+        for note in config.notes
     ]
-    return config, [Check(name="config", state=State.OK, found=found), *notes]
+    return config, [Check(name="config", state=CheckState.OK, found=found), *notes]
 
 
 def _examine_open_files() -> Check:
@@ -152,14 +155,14 @@ def _examine_folder(folder: Path) -> Check:
     existing = _existing(folder)
     if not existing.is_dir():
         found, advice = f"{existing} is a file", f"{folder} must be a folder: move the file away"
-        return Check(name="folder", state=State.FAILED, found=found, advice=advice)
+        return Check(name="folder", state=CheckState.FAILED, found=found, advice=advice)
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
         found, user = f"{existing}: {error.strerror or error}", os.environ.get("USER", "the user hoga runs as")
-        return Check(name="folder", state=State.FAILED, found=found, advice=f"give {user} the right to write there, or use --data")
-    return Check(name="folder", state=State.OK, found=f"{folder} can be {'written' if existing == folder.absolute() else 'made'}")
+        return Check(name="folder", state=CheckState.FAILED, found=found, advice=f"give {user} the right to write there, or use --data")
+    return Check(name="folder", state=CheckState.OK, found=f"{folder} can be {'written' if existing == folder.absolute() else 'made'}")
 
 
 def _examine_lock(venue: VenueConfig) -> Check:
@@ -170,10 +173,10 @@ def _examine_lock(venue: VenueConfig) -> Check:
                 pass
     except Timeout:
         advice = "a second one on this folder will be refused: stop the first, or give the second its own --data"
-        return Check(name="recorder", state=State.WARNING, found=f"one is recording to {venue.lob_dir} now", advice=advice)
+        return Check(name="recorder", state=CheckState.WARNING, found=f"one is recording to {venue.lob_dir} now", advice=advice)
     except OSError as error:
-        return Check(name="recorder", state=State.FAILED, found=f"{lock}: {error.strerror or error}", advice="look at the permissions")
-    return Check(name="recorder", state=State.OK, found=f"none other is recording to {venue.lob_dir}")
+        return Check(name="recorder", state=CheckState.FAILED, found=f"{lock}: {error.strerror or error}", advice="look at the permissions")
+    return Check(name="recorder", state=CheckState.OK, found=f"none other is recording to {venue.lob_dir}")
 
 
 def _examine_space(venue: VenueConfig) -> Check:
@@ -192,7 +195,7 @@ def _examine_speed(venue: VenueConfig) -> Check:
                 samples.append((time.perf_counter() - began) * 1e3)
     except OSError as error:
         advice = "the disk does not take what is written: look at its health and its space"
-        return Check(name="disk speed", state=State.FAILED, found=f"{folder}: {error.strerror or error}", advice=advice)
+        return Check(name="disk speed", state=CheckState.FAILED, found=f"{folder}: {error.strerror or error}", advice=advice)
     return judge_disk_speed(folder, samples, venue.fsync_interval_ms)
 
 

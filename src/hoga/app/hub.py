@@ -23,6 +23,7 @@ from hoga.app.venue_run import VenueRun, feed_config, tls_of
 from hoga.core.errors import ProtocolMisuse, VenueError
 from hoga.core.ledger import Reason
 from hoga.core.streams import Stream
+from hoga.dashboard.page import page_path
 from hoga.feed.connection import Connection, State
 from hoga.feed.sink import FeedConfig
 from hoga.hub import checks
@@ -38,7 +39,6 @@ from hoga.net.budgets import connect_budget, rest_budget
 from hoga.net.rest import RestClient
 from hoga.recorder.recorder import Recorder
 from hoga.runtime.logs import get_log
-from hoga.runtime.page import page_path
 from hoga.venues.registry import VENUES
 from hoga.venues.spec import VenueSpec
 

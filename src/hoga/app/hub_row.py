@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from hoga.dashboard.snapshot import AlertRow, HubConnectionRow, HubRow
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.metrics import ConnectionMetrics
-from hoga.runtime.snapshot import AlertRow, HubConnectionRow, HubRow
 
 __all__ = ["hub_row"]
 

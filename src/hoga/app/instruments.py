@@ -14,7 +14,7 @@ from pathlib import Path
 import zstandard
 
 from hoga.app.config import Config, VenueConfig
-from hoga.app.streams import every_symbol, named, plan_streams
+from hoga.app.stream_plan import every_symbol, named, plan_streams
 from hoga.archive.form.lists import LIST_PREFIX, LIST_SUFFIX, check_list, pack_list
 from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake, VenueError, WireFault
 from hoga.core.jsontext import NO_JSON

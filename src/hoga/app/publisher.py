@@ -20,17 +20,12 @@ import psutil
 
 from hoga._version import __version__
 from hoga.app.config import ProgramConfig
-from hoga.app.happenings import Happenings
+from hoga.app.gap_log import GapLog
 from hoga.app.hub_row import hub_row
 from hoga.app.venue_run import VenueRun
 from hoga.core.ledger import Reason
-from hoga.hub.manager import GlobalWebSocketManager
-from hoga.recorder.intake import Intake
-from hoga.recorder.lane import Lane
-from hoga.runtime.logs import get_log
-from hoga.runtime.metrics import GcWatch, LagWindow
-from hoga.runtime.page import PageReader, PageWriter
-from hoga.runtime.snapshot import (
+from hoga.dashboard.page import PageReader, PageWriter
+from hoga.dashboard.snapshot import (
     BookFrame,
     ConnectionRow,
     Happened,
@@ -47,6 +42,11 @@ from hoga.runtime.snapshot import (
     encode_part,
     encode_snapshot,
 )
+from hoga.hub.manager import GlobalWebSocketManager
+from hoga.recorder.intake import Intake
+from hoga.recorder.lane import Lane
+from hoga.runtime.logs import get_log
+from hoga.runtime.metrics import GcWatch, LagWindow
 
 __all__ = ["LogTail", "Publisher", "slot_bytes"]
 
@@ -78,7 +78,7 @@ def slot_bytes(streams: int) -> int:
 class Publisher:
     """Publishes the state of `venues` on `page`, and follows the wishes of dashboards: the pages whose names begin with `wishes`.
 
-    `happenings`: the run's. `hub`: likewise, where there is one. `on_memory_short(short)`: the machine's memory passed
+    `gap_log`: the run's. `hub`: likewise, where there is one. `on_memory_short(short)`: the machine's memory passed
     `DESIRED_MAX_SYS_MEM_LOAD`, one way or the other.
     """
 
@@ -88,7 +88,7 @@ class Publisher:
         venues: list[VenueRun],
         page: PageWriter,
         *,
-        happenings: Happenings,
+        gap_log: GapLog,
         wishes: Path,
         log_tail: LogTail | None,
         simulated: bool,
@@ -113,8 +113,8 @@ class Publisher:
         self._symbols: list[tuple[VenueRun, str]] = []
         self._p99: list[float | None] = []
         self._p99_part = 0
-        self._happenings = happenings
-        self._happened_turn = happenings.turn
+        self._gap_log = gap_log
+        self._happened_turn = gap_log.turn
         self._books: list[int] = []
         self._meta_turn = 1
         self._logs_turn = 0
@@ -211,8 +211,8 @@ class Publisher:
             yield
         self._follow_wishes()
         self._follow_logs()
-        if self._happened_turn != self._happenings.turn:
-            self._happened_turn = self._happenings.turn
+        if self._happened_turn != self._gap_log.turn:
+            self._happened_turn = self._gap_log.turn
             self._gap_part, self._happened_part = self._happened()
         yield
         rows = Rows(
@@ -312,8 +312,8 @@ class Publisher:
             skewed=recorder.lateness.skewed(),
             disk_full=recorder.disk_full,
             fault=writer.fault,
-            lost=dict(self._happenings.lost[name]),
-            gaps=dict(self._happenings.gaps[name]),
+            lost=dict(self._gap_log.lost[name]),
+            gaps=dict(self._gap_log.gaps[name]),
             archive_bytes=sealing.archive_bytes,
             skew_ms=recorder.lateness.skew_ms(),
             repeated=recorder.repeated,
@@ -423,9 +423,9 @@ class Publisher:
                 yield connection.name, [places[key] for key in named if key in places]
 
     def _happened(self) -> tuple[msgspec.Raw, msgspec.Raw]:
-        log = self._happenings.incidents
+        log = self._gap_log.incidents
         begun = {str(reason): count for reason, count in log.begun.items()}
-        return encode_part(list(self._happenings.recent)), encode_part(Happened(begun, log.newest()))
+        return encode_part(list(self._gap_log.recent)), encode_part(Happened(begun, log.newest()))
 
 
 def _copy(intakes: list[Intake], rows: Rows) -> None:

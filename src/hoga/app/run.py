@@ -10,17 +10,17 @@ from functools import partial
 import msgspec
 
 from hoga.app.config import Config
-from hoga.app.happenings import Happenings
+from hoga.app.dashboard_process import DashboardProcess
+from hoga.app.gap_log import GapLog
+from hoga.app.hub_service import HubService
 from hoga.app.instruments import look_up_symbols
 from hoga.app.publisher import LogTail
-from hoga.app.serving import Serving
-from hoga.app.showing import Showing
-from hoga.app.streams import named
+from hoga.app.stream_plan import named
 from hoga.app.venue_run import VenueRun, VenueStatus, tls_of
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.quality.incidents import Incident
 from hoga.runtime.allocator import keep_freed_memory
-from hoga.runtime.log_inlet import LogAddress
+from hoga.runtime.log_pipe import LogAddress
 from hoga.runtime.logs import get_log
 from hoga.runtime.pool import WorkerPool, default_workers
 from hoga.runtime.shutdown import Phase, ShutdownManager
@@ -49,8 +49,8 @@ class Run:
                 [ConfigMistake(str(config.path or "defaults"), None, f"[{name}]", name, f"one of {known}") for name in unknown]
             )
         self.venues = [VenueRun(config.venue(name), pool, label=label) for name in config.active_venues]
-        self.happenings = Happenings(self.venues)
-        self.serving = Serving(config, self.venues, self.happenings, label=label)
+        self.gap_log = GapLog(self.venues)
+        self.hub = HubService(config, self.venues, self.gap_log, label=label)
 
     async def start(self, shutdown: ShutdownManager | None = None) -> None:
         """Begin to record everywhere, one venue after the other, and to serve. Raises ArchiveBusy, ArchiveError.
@@ -60,12 +60,12 @@ class Run:
         """
         keep_freed_memory()
         if shutdown is not None:
-            shutdown.add(Phase.INTAKE, "hub", self.serving.stop)
+            shutdown.add(Phase.INTAKE, "hub", self.hub.stop)
         for venue in self.venues:
             await venue.start()
             if shutdown is not None:
                 _register(venue, shutdown)
-        await self.serving.start()
+        await self.hub.start()
 
     def set_memory_short(self, short: bool) -> None:
         """The machine's memory is short: queues are held down everywhere."""
@@ -117,12 +117,12 @@ async def run_until_stopped(
     seconds: float | None,
     label: str = "",
     log_tail: LogTail | None = None,
-    on_ready: Callable[[Run, ShutdownManager, Showing, str | None], None] = lambda run, shutdown, showing, dashboard: None,
+    on_ready: Callable[[Run, ShutdownManager, DashboardProcess, str | None], None] = lambda run, shutdown, dashboard, url: None,
 ) -> RunEnd:
     """Record until a signal, or for `seconds`, with the dashboard beside it.
 
     `label` goes before every connection's name; where there is one, the dashboard says that the data is simulated.
-    `on_ready(run, shutdown, showing, dashboard)` is called once everything is up; `dashboard` is its URL, None when there is none.
+    `on_ready(run, shutdown, dashboard, url)` is called once everything is up; `url` is the dashboard's, None when there is none.
     """
     pool = WorkerPool(workers=default_workers(config.program.max_workers), logs=logs)
     async with ShutdownManager(deadline_s=_STOP_S, on_force=pool.kill) as shutdown:
@@ -132,17 +132,17 @@ async def run_until_stopped(
             why = "the venue's list of symbols never came, and ALL cannot be known without it"
             return RunEnd(status=1 if seconds is not None else shutdown.exit_status, why=why, records=0, gaps=0, venues=[])
         run = Run(looked_up, pool, label=label)
-        showing = Showing(config.program, logs)
-        shutdown.add(Phase.RESOURCES, "dashboard", showing.stop)
-        await showing.start()
+        dashboard = DashboardProcess(config.program, logs)
+        shutdown.add(Phase.RESOURCES, "dashboard", dashboard.stop)
+        await dashboard.start()
         await run.start(shutdown)
-        showing.publish(
+        dashboard.publish(
             run.venues,
-            happenings=run.happenings,
+            gap_log=run.gap_log,
             log_tail=log_tail,
             simulated=bool(label),
             on_memory_short=run.set_memory_short,
-            hub=run.serving.manager,
+            hub=run.hub.manager,
         )
         watchdog = Watchdog()
         teller = asyncio.create_task(_tell(run, watchdog), name="status")
@@ -152,16 +152,16 @@ async def run_until_stopped(
         gc.collect()
         gc.freeze()
         watchdog.ready()
-        on_ready(run, shutdown, showing, await showing.url())
+        on_ready(run, shutdown, dashboard, await dashboard.url())
         await shutdown.requested()
-        showing.stopping()
+        dashboard.stopping()
         watchdog.stopping()
         troubles = [trouble for trouble in map(_trouble, run.venues) if trouble is not None]
     statuses = run.status()
     for status in statuses:
-        _log.info("stopped", **describe(status, run.happenings))
+        _log.info("stopped", **describe(status, run.gap_log))
     end = _end(shutdown.exit_status, statuses, troubles, timed=seconds is not None)
-    log = run.happenings.incidents
+    log = run.gap_log.incidents
     return msgspec.structs.replace(end, incidents=log.begun.total(), newest=log.newest())
 
 
@@ -226,7 +226,7 @@ async def _tell(run: Run, watchdog: Watchdog) -> None:
         if statuses:
             waited = 0.0
             for status in statuses:
-                _log.info("recording", **describe(status, run.happenings))
+                _log.info("recording", **describe(status, run.gap_log))
 
 
 def _progresses(run: Run, written: dict[str, int]) -> bool:
@@ -241,9 +241,9 @@ def _progresses(run: Run, written: dict[str, int]) -> bool:
     return progress
 
 
-def describe(status: VenueStatus, happenings: Happenings) -> dict[str, object]:
+def describe(status: VenueStatus, gap_log: GapLog) -> dict[str, object]:
     """The fields of a status line. What struck the whole machine counts as an incident of each venue."""
-    begun = happenings.incidents.begun_at
+    begun = gap_log.incidents.begun_at
     return {
         "venue": status.venue,
         "live": f"{status.live}/{status.streams}",

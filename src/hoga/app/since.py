@@ -18,7 +18,7 @@ from time import monotonic, time_ns
 from hoga.app.config import VenueConfig
 from hoga.app.hub import config_of, hub_path, local_manager, wires_of
 from hoga.app.live import Live
-from hoga.app.streams import plan_streams
+from hoga.app.stream_plan import plan_streams
 from hoga.archive.form.journal import JOURNAL_DIR
 from hoga.archive.read.tail import Past, PastRecord, Seam
 from hoga.core.ledger import Gap

@@ -13,10 +13,10 @@ from difflib import get_close_matches
 from time import perf_counter
 from typing import Any
 
-from hoga.app.checks import Check, State, shown
+from hoga.app.checks import Check, CheckState, shown
 from hoga.app.config import VenueConfig
 from hoga.app.instruments import fetch
-from hoga.app.streams import every_symbol, named, plan_streams
+from hoga.app.stream_plan import every_symbol, named, plan_streams
 from hoga.app.venue_run import tls_of
 from hoga.core.errors import ConfigError, HandshakeRefused, HogaError, LinkError, RateLimited, Refused, WireFault
 from hoga.core.jsontext import NO_JSON
@@ -68,11 +68,12 @@ def _proxies(venue: VenueConfig, ws_url: str) -> list[Check]:
             proxy = proxy_for(url, os.environ)
         except ProxyMistake as fault:
             advice = "set it to http://HOST:PORT, or name the venue's host in NO_PROXY"
-            return [Check(name=f"{venue.venue} proxy", state=State.FAILED, found=str(fault), advice=advice)]
+            return [Check(name=f"{venue.venue} proxy", state=CheckState.FAILED, found=str(fault), advice=advice)]
         if proxy is not None:
             found.setdefault(str(proxy), []).append(url)
     return [
-        Check(name=f"{venue.venue} proxy", state=State.OK, found=f"{' and '.join(urls)} through {proxy}") for proxy, urls in found.items()
+        Check(name=f"{venue.venue} proxy", state=CheckState.OK, found=f"{' and '.join(urls)} through {proxy}")
+        for proxy, urls in found.items()
     ]
 
 
@@ -84,14 +85,14 @@ async def _examine_rest(venue: VenueConfig) -> tuple[tuple[str, ...], list[Check
             await read_venue_time(venue)
         body = await fetch(venue, tls_of(venue))
     except (HogaError, OSError) as fault:
-        return named(venue.symbols), [Check(name=name, state=State.FAILED, found=str(fault), advice=_advice(fault, "REST_URL"))]
-    answers = Check(name=name, state=State.OK, found=f"{venue.rest_url} answers in {(perf_counter() - began) * 1e3:.0f} ms")
+        return named(venue.symbols), [Check(name=name, state=CheckState.FAILED, found=str(fault), advice=_advice(fault, "REST_URL"))]
+    answers = Check(name=name, state=CheckState.OK, found=f"{venue.rest_url} answers in {(perf_counter() - began) * 1e3:.0f} ms")
     try:
         known = spec.symbols(body)
         symbols = every_symbol(spec, venue.symbols, body)
     except NO_JSON:
         found = f"{venue.rest_url}{spec.rest.instruments} sent no list of instruments: {shown(body)}"
-        return named(venue.symbols), [Check(name=name, state=State.FAILED, found=found, advice="is REST_URL the venue's?")]
+        return named(venue.symbols), [Check(name=name, state=CheckState.FAILED, found=found, advice="is REST_URL the venue's?")]
     return symbols, [answers, *judge_symbols(venue.venue, symbols, known)]
 
 
@@ -102,15 +103,17 @@ def judge_symbols(venue: str, symbols: tuple[str, ...], known: dict[str, str]) -
         near = get_close_matches(symbol, known, n=1, cutoff=0.7)
         if symbol not in known:
             advice = f"did you mean {near[0]}?" if near else "look at its spelling in SYMBOLS; its streams would stay silent for ever"
-            checks.append(Check(name=name, state=State.FAILED, found=f"{venue} knows no {symbol}", advice=advice))
+            checks.append(Check(name=name, state=CheckState.FAILED, found=f"{venue} knows no {symbol}", advice=advice))
         elif known[symbol] != _TRADING:
             advice = "halted or delisted: its streams stay silent meanwhile"
-            checks.append(Check(name=name, state=State.WARNING, found=f"{symbol} is {known[symbol]}, not {_TRADING}", advice=advice))
+            checks.append(Check(name=name, state=CheckState.WARNING, found=f"{symbol} is {known[symbol]}, not {_TRADING}", advice=advice))
     if not symbols:
-        checks.append(Check(name=name, state=State.FAILED, found="SYMBOLS names nothing that trades", advice="look at what is after ALL:"))
+        checks.append(
+            Check(name=name, state=CheckState.FAILED, found="SYMBOLS names nothing that trades", advice="look at what is after ALL:")
+        )
     if not checks:
         some = ", ".join(symbols[:5]) + (f" and {len(symbols) - 5} more" if len(symbols) > 5 else "")
-        checks.append(Check(name=name, state=State.OK, found=f"{some}: known, and trading"))
+        checks.append(Check(name=name, state=CheckState.OK, found=f"{some}: known, and trading"))
     return checks
 
 
@@ -131,11 +134,11 @@ async def _examine_streams(venue: VenueConfig, url: str, stream: Stream | None) 
     except HandshakeRefused as fault:
         body = f": {shown(fault.body)}" if fault.body else ""
         found = f"{url}: the WebSocket handshake was answered with HTTP {fault.status}{body}"
-        return Check(name=name, state=State.FAILED, found=found, advice=_advice(fault, "WS_URL"))
+        return Check(name=name, state=CheckState.FAILED, found=found, advice=_advice(fault, "WS_URL"))
     except (HogaError, OSError) as fault:
         why = fault.why if isinstance(fault, LinkError) else str(fault) or type(fault).__name__
         found = why if url in why else f"{url}: {why}"
-        return Check(name=name, state=State.FAILED, found=found, advice=_advice(fault, "WS_URL"))
+        return Check(name=name, state=CheckState.FAILED, found=found, advice=_advice(fault, "WS_URL"))
 
 
 async def _first_frame(venue: VenueConfig, url: str, stream: Stream | None, ms: Callable[[], float]) -> Check:
@@ -156,17 +159,17 @@ async def _first_frame(venue: VenueConfig, url: str, stream: Stream | None, ms: 
     connected = f"{url} connects in {ms():.0f} ms"
     if stream is None:
         link.cut()
-        return Check(name=name, state=State.OK, found=connected)
+        return Check(name=name, state=CheckState.OK, found=connected)
     try:
         link.send(spec.subscribe([stream.name], 1))
         refused = await _until_data(spec.answer, spec.split, frames, link.closed)
     finally:
         link.cut()
     if refused is None:
-        return Check(name=name, state=State.OK, found=f"{connected}, the first frame of {stream.name} came after {ms():.0f} ms")
+        return Check(name=name, state=CheckState.OK, found=f"{connected}, the first frame of {stream.name} came after {ms():.0f} ms")
     periodic = spec.channel_of(stream.channel).first_frame_s is not None
     silent = refused == ""
-    state = State.WARNING if silent and not periodic else State.FAILED
+    state = CheckState.WARNING if silent and not periodic else CheckState.FAILED
     said = f"nothing of {stream.name} came in {_FRAME_S:g} s" if silent else f"{stream.name}: {refused}"
     advice = "a symbol without trades is silent; otherwise look at SYMBOLS and STREAMS" if silent else "look at SYMBOLS, STREAMS and WS_URL"
     return Check(name=name, state=state, found=f"{connected}, but {said}", advice=advice)

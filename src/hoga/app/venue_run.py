@@ -13,7 +13,7 @@ import msgspec
 
 from hoga.app.config import VenueConfig
 from hoga.app.instruments import fetch, keep, kept_path
-from hoga.app.streams import plan_streams
+from hoga.app.stream_plan import plan_streams
 from hoga.archive.keep.life import LifeFile, read_last_life
 from hoga.archive.keep.recover import Recovered, recover_folder
 from hoga.core.errors import ArchiveBusy, ArchiveError, ConfigError, ConfigMistake, VenueError

@@ -41,7 +41,7 @@ def dashboard(
 
     Example: hoga dashboard --data data --port 8001
     """
-    from hoga.app.showing import dashboard_config
+    from hoga.app.dashboard_process import dashboard_config
     from hoga.cli.run import load_for_run
     from hoga.dashboard.serve import serve
     from hoga.runtime.logs import setup_logging
@@ -83,8 +83,8 @@ def top(
     Example: hoga top --once --json
     """
     from hoga.cli.run import load_for_run
+    from hoga.dashboard.page import page_path
     from hoga.dashboard.terminal import run_top, summarise
-    from hoga.runtime.page import page_path
 
     folder = load_for_run(config, None, data).program.data_dir
     page = page_path(folder)

@@ -50,7 +50,7 @@ def demo(
     Example: hoga demo --seconds 60
     """
     from hoga.app.demo import Demo, DemoOptions, prepare_folder, symbols_of
-    from hoga.runtime.log_inlet import LogInlet
+    from hoga.runtime.log_pipe import LogPipe
     from hoga.runtime.logs import setup_logging
     from hoga.runtime.loop import run as run_loop
 
@@ -64,7 +64,7 @@ def demo(
     prepare_folder(options.data)
     screen = _Screen()
     logs = setup_logging(directory=options.data / "logs", console=False)
-    inlet = LogInlet(logs)
+    inlet = LogPipe(logs)
     inlet.start()
     try:
         show = Demo(options, say=screen.say, live=screen.live, log_tail=lambda: (logs.recent, logs.dropped))

@@ -27,11 +27,11 @@ def doctor(config: ConfigOption = None, settings: SetOption = None, data: DataOp
     Example: hoga doctor -c hoga.conf
     """
     from hoga.app.config import find_config
-    from hoga.app.doctor import State, examine
+    from hoga.app.doctor import CheckState, examine
     from hoga.runtime.loop import run
 
     checks = run(examine(find_config(config, os.environ), overrides=settings or [], environ=os.environ, data_dir=data))
-    failed = sum(check.state is State.FAILED for check in checks)
+    failed = sum(check.state is CheckState.FAILED for check in checks)
     if as_json:
         print_json({"ok": not failed, "checks": checks})
         return 1 if failed else 0

@@ -19,7 +19,7 @@ from hoga.core.times import iso_of
 if TYPE_CHECKING:
     from hoga.app.config import Config, ProgramConfig
     from hoga.app.run import RunEnd
-    from hoga.runtime.log_inlet import LogAddress
+    from hoga.runtime.log_pipe import LogAddress
     from hoga.runtime.logs import LogSystem
 
 __all__ = ["load_for_run", "register"]
@@ -53,9 +53,9 @@ def run(
 
     Example: hoga run -c hoga.conf
     """
+    from hoga.app.dashboard_process import DashboardProcess
     from hoga.app.preflight import check_machine
     from hoga.app.run import Run, run_until_stopped
-    from hoga.app.showing import Showing
     from hoga.runtime.logs import get_log
     from hoga.runtime.loop import run as run_loop
     from hoga.runtime.shutdown import ShutdownManager
@@ -64,13 +64,13 @@ def run(
     check_machine(loaded, data_option=data is not None)
     program = loaded.program
 
-    def ready(running: Run, shutdown: ShutdownManager, showing: Showing, dashboard: str | None) -> None:
+    def ready(running: Run, shutdown: ShutdownManager, dashboard: DashboardProcess, url: str | None) -> None:
         if as_json:
-            print_json({"ready": True, "dashboard": dashboard, "data": str(program.data_dir)})
+            print_json({"ready": True, "dashboard": url, "data": str(program.data_dir)})
         else:
             what = ", ".join(f"{venue.config.venue}: {len(venue.streams)} streams" for venue in running.venues)
             note(f"recording {what} into {program.data_dir}; Ctrl-C stops")
-            note(f"dashboard: {dashboard or showing.why_not()}")
+            note(f"dashboard: {url or dashboard.why_not()}")
 
     with logging_of(program) as (logs, inlet):
         for each in loaded.notes:
@@ -86,7 +86,7 @@ def run(
 @contextlib.contextmanager
 def logging_of(program: ProgramConfig) -> Iterator[tuple[LogSystem, LogAddress | None]]:
     """The log of a run, and where its child processes send their lines. Raises ConfigError when the log has no place."""
-    from hoga.runtime.log_inlet import LogInlet
+    from hoga.runtime.log_pipe import LogPipe
     from hoga.runtime.logs import get_log, setup_logging
 
     level, form = program.log_level, program.log_format
@@ -104,7 +104,7 @@ def logging_of(program: ProgramConfig) -> Iterator[tuple[LogSystem, LogAddress |
         if full is not None:
             get_log("logs").warning("no room for the log file", why=str(full), hint="lines go to stderr only; recording goes on")
         try:
-            inlet = LogInlet(logs, level=level)
+            inlet = LogPipe(logs, level=level)
             inlet.start()
         except OSError as error:
             get_log("logs").warning("worker processes keep their lines to themselves", why=str(error), hint="see TMPDIR")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from hoga.dashboard.crowd import PROGRESS_S
-from hoga.runtime.log_inlet import LogAddress
+from hoga.runtime.log_pipe import LogAddress
 
 __all__ = ["DashboardConfig"]
 

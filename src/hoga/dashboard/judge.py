@@ -4,7 +4,7 @@
     degraded    something is lost, late or about to be; the reasons say what
     stopped     nothing is being recorded
 
-Reasons carry a code and its arguments; the page words them in the viewer's language, `sentence` in English. `bad` reasons
+Findings carry a code and its arguments; the page words them in the viewer's language, `sentence` in English. `bad` reasons
 mean that data does not flow as it should (`/healthz` answers 503), `warn` ones that it soon may not.
 """
 
@@ -14,9 +14,9 @@ from enum import StrEnum
 
 import msgspec
 
-from hoga.runtime.snapshot import Hardware, PageState, RunState, Snapshot, StreamFlag
+from hoga.dashboard.snapshot import Hardware, PageState, RunState, Snapshot, StreamFlag
 
-__all__ = ["CODES", "Reason", "State", "Verdict", "judge", "sentence"]
+__all__ = ["CODES", "Finding", "RunHealth", "Verdict", "judge", "sentence"]
 
 CLOCK_WARN_MS = 100.0
 DISK_WARN_S = 24 * 3600.0
@@ -63,7 +63,7 @@ CODES: dict[str, str] = {
 """Every reason's code, and its English sentence."""
 
 
-class State(StrEnum):
+class RunHealth(StrEnum):
     """The verdict in a word."""
 
     RECORDING = "recording"
@@ -71,7 +71,7 @@ class State(StrEnum):
     STOPPED = "stopped"
 
 
-class Reason(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True):
     """Why. `level` is `bad` or `warn`; `args` fill the sentence."""
 
     code: str
@@ -82,16 +82,16 @@ class Reason(msgspec.Struct, frozen=True):
 class Verdict(msgspec.Struct, frozen=True):
     """The state, and every reason, worst first."""
 
-    state: State
-    reasons: list[Reason]
+    state: RunHealth
+    reasons: list[Finding]
 
     @property
     def healthy(self) -> bool:
         """Whether data flows as it should."""
-        return self.state is not State.STOPPED and not any(reason.level == "bad" for reason in self.reasons)
+        return self.state is not RunHealth.STOPPED and not any(reason.level == "bad" for reason in self.reasons)
 
 
-def sentence(reason: Reason) -> str:
+def sentence(reason: Finding) -> str:
     """The reason in English."""
     return CODES[reason.code].format(**reason.args)
 
@@ -118,10 +118,10 @@ def judge(
     """
     gone = _gone(snapshot, page=page, age_s=age_s, stale_after_s=stale_after_s, folder=folder)
     if gone is not None:
-        return Verdict(State.STOPPED, [gone])
+        return Verdict(RunHealth.STOPPED, [gone])
     assert snapshot is not None, "it is not gone"
     if snapshot.state is not RunState.RECORDING and not any(snapshot.rows.recorded):
-        return Verdict(State.STOPPED, [Reason("starting" if snapshot.state is RunState.STARTING else "stopping", "bad")])
+        return Verdict(RunHealth.STOPPED, [Finding("starting" if snapshot.state is RunState.STARTING else "stopping", "bad")])
     quiet = _quiet_connections(snapshot, quiet_s)
     reasons = [
         *_stopping(snapshot),
@@ -135,8 +135,8 @@ def judge(
     mute = {at for name in quiet for at in snapshot.meta.members[name]}
     flags = snapshot.rows.flags
     if flags and all(flags[at] or quiet_s[at] > 0 or at in mute for at in range(len(flags))):
-        return Verdict(State.STOPPED, reasons or [Reason("starting", "bad")])
-    return Verdict(State.DEGRADED if reasons else State.RECORDING, reasons)
+        return Verdict(RunHealth.STOPPED, reasons or [Finding("starting", "bad")])
+    return Verdict(RunHealth.DEGRADED if reasons else RunHealth.RECORDING, reasons)
 
 
 def _quiet_connections(snapshot: Snapshot, quiet_s: list[float]) -> dict[str, float]:
@@ -152,53 +152,53 @@ def _quiet_connections(snapshot: Snapshot, quiet_s: list[float]) -> dict[str, fl
     return found
 
 
-def _gone(snapshot: Snapshot | None, *, page: PageState, age_s: float, stale_after_s: float, folder: str) -> Reason | None:
+def _gone(snapshot: Snapshot | None, *, page: PageState, age_s: float, stale_after_s: float, folder: str) -> Finding | None:
     match page:
         case PageState.MISSING:
-            return Reason("not-running", "bad", {"folder": folder})
+            return Finding("not-running", "bad", {"folder": folder})
         case PageState.VERSION:
-            return Reason("page-version", "bad")
+            return Finding("page-version", "bad")
         case PageState.FOREIGN:
-            return Reason("page-foreign", "bad")
+            return Finding("page-foreign", "bad")
         case PageState.EMPTY:
-            return Reason("page-empty", "bad")
+            return Finding("page-empty", "bad")
         case _ if snapshot is None:
-            return Reason("page-torn", "bad")
+            return Finding("page-torn", "bad")
         case _ if age_s > stale_after_s:
-            return Reason("stale", "bad", {"seconds": round(age_s)})
+            return Finding("stale", "bad", {"seconds": round(age_s)})
     return None
 
 
-def _stopping(snapshot: Snapshot) -> list[Reason]:
-    return [Reason("stopping", "bad")] if snapshot.state is RunState.STOPPING else []
+def _stopping(snapshot: Snapshot) -> list[Finding]:
+    return [Finding("stopping", "bad")] if snapshot.state is RunState.STOPPING else []
 
 
-def _disk(snapshot: Snapshot, hardware: Hardware | None) -> list[Reason]:
+def _disk(snapshot: Snapshot, hardware: Hardware | None) -> list[Finding]:
     reasons = []
     reserve = snapshot.meta.disk_reserve_bytes
     free = hardware.disk_free if hardware is not None else None
     for venue in snapshot.venues:
         if venue.disk_full:
             args: dict[str, str | int | float] = {"venue": venue.venue, "free": (free or 0) >> 20, "reserve": reserve >> 20}
-            reasons.append(Reason("disk-full", "bad", args))
+            reasons.append(Finding("disk-full", "bad", args))
         elif venue.fault is not None:
-            reasons.append(Reason("writer", "bad", {"venue": venue.venue, "why": venue.fault}))
+            reasons.append(Finding("writer", "bad", {"venue": venue.venue, "why": venue.fault}))
         if venue.waiting > max(10, len(snapshot.rows.chunks) * 3):
-            reasons.append(Reason("sealing", "warn", {"venue": venue.venue, "waiting": venue.waiting}))
+            reasons.append(Finding("sealing", "warn", {"venue": venue.venue, "waiting": venue.waiting}))
     if reasons or hardware is None or free is None:
         return reasons
     if free < reserve + reserve // 4:
-        return [Reason("disk-low", "warn", {"free": free >> 20, "reserve": reserve >> 20})]
+        return [Finding("disk-low", "warn", {"free": free >> 20, "reserve": reserve >> 20})]
     own_s, trend_s = hardware.reserve_in_s, hardware.trend_in_s
     if own_s is not None and own_s < DISK_WARN_S:
         per_day = round((hardware.own_bytes_per_day or 0.0) / 1e6)
-        return [Reason("disk-soon", "warn", {"hours": round(own_s / 3600, 1), "per_day": per_day})]
+        return [Finding("disk-soon", "warn", {"hours": round(own_s / 3600, 1), "per_day": per_day})]
     if trend_s is not None and trend_s < TREND_WARN_S:
-        return [Reason("disk-trend", "warn", {"hours": round(trend_s / 3600, 1)})]
+        return [Finding("disk-trend", "warn", {"hours": round(trend_s / 3600, 1)})]
     return []
 
 
-def _connections(snapshot: Snapshot, quiet: dict[str, float]) -> list[Reason]:
+def _connections(snapshot: Snapshot, quiet: dict[str, float]) -> list[Finding]:
     reasons = []
     flags = snapshot.rows.flags
     for connection in snapshot.connections:
@@ -215,14 +215,14 @@ def _connections(snapshot: Snapshot, quiet: dict[str, float]) -> list[Reason]:
             }
             args |= {"streams": len(down), "seconds": _age_s(snapshot, since_ns)}
             args |= {"attempt": connection.failures + 1, "retry": connection.retry_in_s}
-            reasons.append(Reason("never-connected" if never else "disconnected", "bad", args))
+            reasons.append(Finding("never-connected" if never else "disconnected", "bad", args))
         elif connection.name in quiet:
             seconds = round(quiet[connection.name], 1)
-            reasons.append(Reason("quiet", "bad", {"connection": connection.name, "seconds": seconds, "streams": len(members)}))
+            reasons.append(Finding("quiet", "bad", {"connection": connection.name, "seconds": seconds, "streams": len(members)}))
     return reasons
 
 
-def _streams(snapshot: Snapshot, quiet_s: list[float], quiet: dict[str, float]) -> list[Reason]:
+def _streams(snapshot: Snapshot, quiet_s: list[float], quiet: dict[str, float]) -> list[Finding]:
     """Single silent streams: those whose whole connection is silent are told with it."""
     told = {
         at
@@ -236,10 +236,10 @@ def _streams(snapshot: Snapshot, quiet_s: list[float], quiet: dict[str, float]) 
         return []
     since_ns = min(snapshot.rows.newest_ns[at] or snapshot.meta.started_ns for at in silent)
     names = _listed([_named(snapshot, snapshot.meta.streams[at].venue, snapshot.meta.streams[at].name) for at in silent])
-    return [Reason("silent", "bad", {"count": len(silent), "seconds": _age_s(snapshot, since_ns), "names": names})]
+    return [Finding("silent", "bad", {"count": len(silent), "seconds": _age_s(snapshot, since_ns), "names": names})]
 
 
-def _latency(snapshot: Snapshot) -> list[Reason]:
+def _latency(snapshot: Snapshot) -> list[Finding]:
     rows, meta = snapshot.rows, snapshot.meta
     gated = {row.symbol_at: row for row, flags in zip(meta.streams, rows.flags, strict=True) if flags & _GATED}
     reasons = []
@@ -248,42 +248,42 @@ def _latency(snapshot: Snapshot) -> list[Reason]:
     if gated:
         worst = max((median for at, median in enumerate(rows.median_ms) if at in gated and median is not None), default=0.0)
         names = sorted(_named(snapshot, row.venue, row.symbol) for row in gated.values())
-        reasons.append(Reason("gate", "bad", {"names": _listed(names), "median": round(worst), "threshold": threshold}))
+        reasons.append(Finding("gate", "bad", {"names": _listed(names), "median": round(worst), "threshold": threshold}))
     reasons += _clocks(snapshot)
     if not gated and meta.latency_gate == "mark" and not any(venue.skewed for venue in snapshot.venues):
         late = sorted(symbol for symbol, median in known.items() if median > meta.latency_threshold_ms)
         if late:
             worst = max(known[symbol] for symbol in late)
-            reasons.append(Reason("late", "warn", {"names": _listed(late), "median": round(worst), "threshold": threshold}))
+            reasons.append(Finding("late", "warn", {"names": _listed(late), "median": round(worst), "threshold": threshold}))
     return reasons
 
 
-def _clocks(snapshot: Snapshot) -> list[Reason]:
+def _clocks(snapshot: Snapshot) -> list[Finding]:
     """One sentence for one cause, with the figure that made it. This machine's own clock, where it is known to be off, explains
     odd latencies of every venue."""
-    own: dict[str, Reason] = {}
-    others: list[Reason] = []
+    own: dict[str, Finding] = {}
+    others: list[Finding] = []
     for venue in snapshot.venues:
         offset, source, skew = venue.clock_offset_ms, venue.clock_source, venue.skew_ms
         args: dict[str, str | int | float] = {"venue": venue.venue, "source": source}
         if offset is not None and abs(offset) - (venue.clock_error_ms or 0.0) > CLOCK_WARN_MS:
-            own.setdefault(source, Reason("clock", "warn", {"offset": round(offset, 1), "source": source}))
+            own.setdefault(source, Finding("clock", "warn", {"offset": round(offset, 1), "source": source}))
         elif skew is not None and offset is not None:
-            others.append(Reason("skewed-venue", "warn", {**args, "median": round(skew), "offset": round(offset, 1)}))
+            others.append(Finding("skewed-venue", "warn", {**args, "median": round(skew), "offset": round(offset, 1)}))
         elif skew is not None:
-            others.append(Reason("skewed", "warn", {"venue": venue.venue, "median": round(skew)}))
+            others.append(Finding("skewed", "warn", {"venue": venue.venue, "median": round(skew)}))
     return [*own.values()][:1] or others
 
 
-def _machine(snapshot: Snapshot, hardware: Hardware | None) -> list[Reason]:
+def _machine(snapshot: Snapshot, hardware: Hardware | None) -> list[Finding]:
     reasons = []
     waiting = sum(venue.pending for venue in snapshot.venues)
     rate = sum(1 for each in snapshot.rows.queue if each > 500)
     if rate and waiting > 5_000:
-        reasons.append(Reason("backpressure", "warn", {"waiting": waiting}))
+        reasons.append(Finding("backpressure", "warn", {"waiting": waiting}))
     percent = hardware.memory_percent if hardware is not None else snapshot.process.memory_percent
     if snapshot.process.memory_short:
-        reasons.append(Reason("memory", "warn", {"percent": round(percent), "limit": round(snapshot.meta.memory_limit_percent)}))
+        reasons.append(Finding("memory", "warn", {"percent": round(percent), "limit": round(snapshot.meta.memory_limit_percent)}))
     return reasons
 
 

@@ -15,8 +15,8 @@ from prometheus_client.registry import Collector
 
 from hoga.core.ledger import COUNTED, Reason
 from hoga.dashboard.judge import Verdict
+from hoga.dashboard.snapshot import Hardware, HubRow, Snapshot
 from hoga.dashboard.watch import ConnectionHealth
-from hoga.runtime.snapshot import Hardware, HubRow, Snapshot
 
 __all__ = ["METRICS", "Facts", "render"]
 

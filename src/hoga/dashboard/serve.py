@@ -26,12 +26,12 @@ import uvicorn
 from hoga.core.errors import HogaError
 from hoga.dashboard.config import DashboardConfig
 from hoga.dashboard.crowd import Crowd
-from hoga.dashboard.desk import Desk
 from hoga.dashboard.fanout import Fanout
 from hoga.dashboard.guard import Guard
+from hoga.dashboard.page_model import PageModel
+from hoga.dashboard.protocols import DoorProtocol, ServerConfig, WireProtocol
 from hoga.dashboard.server import MESSAGE_MAX, build
-from hoga.dashboard.wire import DoorProtocol, ServerConfig, WireProtocol
-from hoga.runtime.log_inlet import join_logs
+from hoga.runtime.log_pipe import join_logs
 from hoga.runtime.logs import get_log
 from hoga.runtime.loop import run as run_loop
 
@@ -129,13 +129,13 @@ async def serve(
     crowd = Crowd(limit=_places(config.max_connections), per_address=_PER_ADDRESS, progress_s=config.patience_s)
     once = secrets.token_urlsafe(16) if config.token else ""
     guard = Guard(token=config.token, names=config.names, max_session_s=config.max_session_s, once=once)
-    desk = Desk(config, Fanout(min(config.max_connections, max(1, crowd.limit - _RESERVED))))
-    desk.trouble = "starting"
+    model = PageModel(config, Fanout(min(config.max_connections, max(1, crowd.limit - _RESERVED))))
+    model.trouble = "starting"
     life = _Life(ending, patient, on_serving)
     work = [
-        asyncio.create_task(desk.run(), name="dashboard desk"),
-        asyncio.create_task(desk.run_slow(), name="dashboard machine"),
-        asyncio.create_task(_listen_and_serve(config, desk, guard, crowd, once, life), name="dashboard server"),
+        asyncio.create_task(model.run(), name="dashboard model"),
+        asyncio.create_task(model.run_slow(), name="dashboard machine"),
+        asyncio.create_task(_listen_and_serve(config, model, guard, crowd, once, life), name="dashboard server"),
     ]
     waiting = asyncio.create_task(ending.wait(), name="dashboard end")
     try:
@@ -150,22 +150,22 @@ async def serve(
         for task in (*work, waiting):
             task.cancel()
         await asyncio.gather(*work, waiting, return_exceptions=True)
-        desk.close()
+        model.close()
     return ended_by[0] if ended_by else None
 
 
-async def _listen_and_serve(config: DashboardConfig, desk: Desk, guard: Guard, crowd: Crowd, once: str, life: _Life) -> None:
-    listener = await _listen(config, desk, life)
+async def _listen_and_serve(config: DashboardConfig, model: PageModel, guard: Guard, crowd: Crowd, once: str, life: _Life) -> None:
+    listener = await _listen(config, model, life)
     if listener is None:
         return
     port = listener.getsockname()[1]
-    desk.url = url_of(config.host, port) + (f"?token={once}" if once else "")
-    desk.trouble = None
-    desk.tell_status_now()
-    life.on_serving(desk.url)
+    model.url = url_of(config.host, port) + (f"?token={once}" if once else "")
+    model.trouble = None
+    model.tell_status_now()
+    life.on_serving(model.url)
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # what strangers send is no warning of ours
     settings = ServerConfig(
-        build(config, desk, guard),
+        build(config, model, guard),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -209,7 +209,7 @@ async def _sweep(crowd: Crowd, ending: asyncio.Event) -> None:
             await asyncio.wait_for(ending.wait(), min(_SWEEP_S, crowd.progress_s / 4))
 
 
-async def _listen(config: DashboardConfig, desk: Desk, life: _Life) -> socket.socket | None:
+async def _listen(config: DashboardConfig, model: PageModel, life: _Life) -> socket.socket | None:
     """The listening socket; None when the end came first. A port that is taken is tried again and again, or given up at once:
     raises PortTaken."""
     while not life.ending.is_set():
@@ -219,9 +219,9 @@ async def _listen(config: DashboardConfig, desk: Desk, life: _Life) -> socket.so
             taken = PortTaken(config.host, config.port, fault)
             if not life.patient:
                 raise taken from fault
-            desk.trouble = taken.args[0]
-            desk.url = url_of(config.host, config.port)
-            desk.tell_status_now()
+            model.trouble = taken.args[0]
+            model.url = url_of(config.host, config.port)
+            model.tell_status_now()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(life.ending.wait(), _RETRY_S)
     return None

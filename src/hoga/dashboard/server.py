@@ -24,11 +24,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from hoga.dashboard.config import DashboardConfig
-from hoga.dashboard.desk import Desk
 from hoga.dashboard.fanout import Viewer
 from hoga.dashboard.guard import Guard, Tried, address_of
+from hoga.dashboard.page_model import PageModel
 from hoga.dashboard.prometheus import render
-from hoga.dashboard.wire import outlet_of
+from hoga.dashboard.protocols import outlet_of
 from hoga.runtime.logs import get_log
 
 __all__ = ["MESSAGE_MAX", "build"]
@@ -72,11 +72,11 @@ class _Said(msgspec.Struct, forbid_unknown_fields=True):
 _said = msgspec.json.Decoder(_Said)
 
 
-def build(config: DashboardConfig, desk: Desk, guard: Guard) -> ASGIApp:
+def build(config: DashboardConfig, model: PageModel, guard: Guard) -> ASGIApp:
     """The application, behind its door."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, title="hoga")
     files = _Files(_STATIC)
-    page = _Page(config, desk, guard, files)
+    page = _Page(config, model, guard, files)
     for path, answer in (
         ("/", page.root), ("/dashboard", files.index), ("/login", page.login_form), ("/healthz", page.healthz), ("/metrics", page.metrics),
         ("/static/{name:path}", files.static),
@@ -128,10 +128,10 @@ class _Files:
 class _Page:
     """The routes."""
 
-    def __init__(self, config: DashboardConfig, desk: Desk, guard: Guard, files: _Files) -> None:
+    def __init__(self, config: DashboardConfig, model: PageModel, guard: Guard, files: _Files) -> None:
         self.files = files
         self._config = config
-        self._desk = desk
+        self._model = model
         self._guard = guard
         self._metrics: tuple[float, bytes] = (0.0, b"")
         self._rendering = asyncio.Lock()
@@ -166,7 +166,7 @@ class _Page:
 
     async def healthz(self, request: Request) -> Response:
         """200 while data flows as it should, else 503; the body says why."""
-        status, body = self._desk.healthz()
+        status, body = self._model.healthz()
         return Response(msgspec.json.encode(body) + b"\n", status, media_type="application/json", headers={"cache-control": "no-store"})
 
     async def metrics(self, request: Request) -> Response:
@@ -174,7 +174,7 @@ class _Page:
         async with self._rendering:
             now = asyncio.get_running_loop().time()
             if now - self._metrics[0] > _METRICS_S:
-                self._metrics = (now, await asyncio.to_thread(render, self._desk.facts()))
+                self._metrics = (now, await asyncio.to_thread(render, self._model.facts()))
         return Response(
             self._metrics[1],
             headers={"content-type": "text/plain; version=1.0.0; charset=utf-8; escaping=underscores", "cache-control": "no-store"},
@@ -184,10 +184,10 @@ class _Page:
         """One viewer, from beginning to end."""
         await socket.accept()
         viewer = Viewer(outlet_of(socket.scope))
-        if not self._desk.fanout.admit(viewer):
+        if not self._model.fanout.admit(viewer):
             await _close(socket, TOO_MANY, "too many viewers")
             return
-        viewer.answer(self._desk.hello())
+        viewer.answer(self._model.hello())
         tasks = [
             asyncio.create_task(self._listen(socket, viewer), name="viewer listen"),
             asyncio.create_task(self._limit(socket, viewer), name="viewer limit"),
@@ -199,7 +199,7 @@ class _Page:
                 if not task.cancelled() and task.exception() is None and isinstance(task.result(), tuple):
                     code, reason = task.result()
         finally:
-            self._desk.fanout.leave(viewer)
+            self._model.fanout.leave(viewer)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -221,9 +221,9 @@ class _Page:
             heard += 1
             if heard > _SAID_MAX:
                 return NOT_UNDERSTOOD, "too many requests"
-            viewer.choice = said.select if self._desk.place(said.select) is not None else ""
-            self._desk.tell_status_now()
-            about = self._desk.stream(said.select)
+            viewer.choice = said.select if self._model.place(said.select) is not None else ""
+            self._model.tell_status_now()
+            about = self._model.stream(said.select)
             if about is not None:
                 viewer.answer(about)
 

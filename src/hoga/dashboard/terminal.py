@@ -14,18 +14,22 @@ from textual.widgets import DataTable, Footer, Log, Static
 
 from hoga.core.times import iso_of
 from hoga.dashboard.config import DashboardConfig
-from hoga.dashboard.desk import Desk
 from hoga.dashboard.fanout import Fanout
-from hoga.dashboard.judge import State, sentence
+from hoga.dashboard.hardware import HardwareMonitor
+from hoga.dashboard.judge import RunHealth, sentence
+from hoga.dashboard.page_model import PageModel
+from hoga.dashboard.snapshot import Hardware, StreamFlag
 from hoga.quality.incidents import count_text, describe
-from hoga.runtime.hardware import HardwareMonitor
-from hoga.runtime.snapshot import Hardware, StreamFlag
 
 __all__ = ["ReasonText", "StreamSummary", "Summary", "Top", "run_top", "summarise"]
 
 _COLUMNS = ("venue", "stream", "kind", "state", "frames/s", "median", "p99", "flush", "queue", "gaps", "records")
-_COLOURS = {State.RECORDING: "bold white on dark_green", State.DEGRADED: "bold white on dark_orange3", State.STOPPED: "bold white on red3"}
-_GLYPHS = {State.RECORDING: "✓", State.DEGRADED: "▲", State.STOPPED: "✕"}
+_COLOURS = {
+    RunHealth.RECORDING: "bold white on dark_green",
+    RunHealth.DEGRADED: "bold white on dark_orange3",
+    RunHealth.STOPPED: "bold white on red3",
+}
+_GLYPHS = {RunHealth.RECORDING: "✓", RunHealth.DEGRADED: "▲", RunHealth.STOPPED: "✕"}
 
 _TWO_LOOKS_S = 0.6
 _HAPPENED = 3
@@ -79,16 +83,16 @@ def summarise(page: Path, *, folder: str) -> Summary:
 
     Blocks for half a second where somebody records.
     """
-    desk = _desk(page, folder)
+    model = _model(page, folder)
     try:
-        desk.look()
-        if desk.snapshot is not None:
+        model.look()
+        if model.snapshot is not None:
             time.sleep(_TWO_LOOKS_S)
-            desk.hardware = _look_at_machine(HardwareMonitor(cpu_span_s=0.1), desk)
-            desk.look()
-        return _summary(desk)
+            model.hardware = _look_at_machine(HardwareMonitor(cpu_span_s=0.1), model)
+            model.look()
+        return _summary(model)
     finally:
-        desk.close()
+        model.close()
 
 
 def run_top(page: Path, *, folder: str) -> None:
@@ -118,7 +122,7 @@ class Top(App[None]):
 
     def __init__(self, page: Path, folder: str = "") -> None:
         super().__init__()
-        self._desk = _desk(page, folder)
+        self._model = _model(page, folder)
         self._monitor = HardwareMonitor(cpu_span_s=0.05)
         self._sort: str | None = None
         self._troubled = False
@@ -144,7 +148,7 @@ class Top(App[None]):
 
     def on_unmount(self) -> None:
         """Let go of the page."""
-        self._desk.close()
+        self._model.close()
 
     def action_order(self, key: str) -> None:
         """Sort by `key`; the venue's own order when it is asked for again."""
@@ -169,9 +173,9 @@ class Top(App[None]):
         """Look, and show."""
         if self._paused:
             return
-        self._desk.look()
-        summary = _summary(self._desk)
-        state = State(summary.state)
+        self._model.look()
+        summary = _summary(self._model)
+        state = RunHealth(summary.state)
         lines = [f" {_GLYPHS[state]} {state.upper()} ", *(f" {reason.text} " for reason in summary.reasons)]
         self.query_one("#verdict", Static).update(Text("\n".join(lines), style=_COLOURS[state]))
         self.query_one("#facts", Static).update(self._facts(summary))
@@ -179,13 +183,13 @@ class Top(App[None]):
         self._follow_log()
 
     def _look_at_machine(self) -> None:
-        self._desk.hardware = _look_at_machine(self._monitor, self._desk)
+        self._model.hardware = _look_at_machine(self._monitor, self._model)
 
     def _facts(self, summary: Summary) -> str:
-        rate = f"{summary.rate:,.1f}" if self._desk.watch.paced else "–"
+        rate = f"{summary.rate:,.1f}" if self._model.watch.paced else "–"
         happened = count_text(summary.incidents, summary.gaps)
         text = f"{rate} frames/s   {summary.records:,} records   {happened}   {len(summary.streams)} streams"
-        snapshot, hardware = self._desk.snapshot, self._desk.hardware
+        snapshot, hardware = self._model.snapshot, self._model.hardware
         if snapshot is not None:
             text += f"   {snapshot.meta.data_dir}" + ("   SIMULATED" if snapshot.meta.simulated else "")
             text += "".join(
@@ -208,18 +212,18 @@ class Top(App[None]):
             at = table.cursor_row
             table.clear()
             for row in rows:
-                table.add_row(*_cells(row, paced=self._desk.watch.paced), key=f"{row.venue}:{row.stream}")
+                table.add_row(*_cells(row, paced=self._model.watch.paced), key=f"{row.venue}:{row.stream}")
             self._shown = names
             if rows:
                 table.move_cursor(row=min(at, len(rows) - 1))
             return
         for number, row in enumerate(rows):
-            for column, cell in enumerate(_cells(row, paced=self._desk.watch.paced)):
+            for column, cell in enumerate(_cells(row, paced=self._model.watch.paced)):
                 if table.get_cell_at((number, column)) != cell:  # type: ignore[arg-type]  # a plain pair is a coordinate
                     table.update_cell_at((number, column), cell)  # type: ignore[arg-type]  # likewise
 
     def _follow_log(self) -> None:
-        snapshot = self._desk.snapshot
+        snapshot = self._model.snapshot
         if snapshot is not None and snapshot.logs_turn != self._logs_turn:
             self._logs_turn = snapshot.logs_turn
             log = self.query_one(Log)
@@ -227,19 +231,19 @@ class Top(App[None]):
             log.write_lines(snapshot.logs.lines)
 
 
-def _desk(page: Path, folder: str) -> Desk:
-    return Desk(DashboardConfig(page=str(page), status_page="", folder=folder), Fanout(0))
+def _model(page: Path, folder: str) -> PageModel:
+    return PageModel(DashboardConfig(page=str(page), status_page="", folder=folder), Fanout(0))
 
 
-def _look_at_machine(monitor: HardwareMonitor, desk: Desk) -> Hardware | None:
-    snapshot = desk.snapshot
+def _look_at_machine(monitor: HardwareMonitor, model: PageModel) -> Hardware | None:
+    snapshot = model.snapshot
     if snapshot is None:
         return None
     return monitor.look(collector=None, folder=snapshot.meta.data_dir, reserve_bytes=snapshot.meta.disk_reserve_bytes)
 
 
-def _summary(desk: Desk) -> Summary:
-    verdict, snapshot, watch = desk.verdict, desk.snapshot, desk.watch
+def _summary(model: PageModel) -> Summary:
+    verdict, snapshot, watch = model.verdict, model.snapshot, model.watch
     reasons = [ReasonText(reason.code, sentence(reason)) for reason in verdict.reasons]
     if snapshot is None:
         return Summary(

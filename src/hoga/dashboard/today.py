@@ -15,7 +15,7 @@ from hoga.archive.form.ledger import GapEntry, LiveEntry, decode_entry, ledger_p
 from hoga.archive.form.spans import Span, clipped, covered_ns, joined, without
 from hoga.core.ledger import Gap
 from hoga.core.times import DAY_NS, day_of, day_start_ns
-from hoga.runtime.snapshot import StreamRow
+from hoga.dashboard.snapshot import StreamRow
 
 __all__ = ["BUCKETS", "Completeness", "Today", "strip"]
 

@@ -13,7 +13,7 @@ import msgspec
 import numpy
 from numpy.typing import NDArray
 
-from hoga.runtime.snapshot import ConnectionRow, Hardware, Snapshot, StreamFlag
+from hoga.dashboard.snapshot import ConnectionRow, Hardware, Snapshot, StreamFlag
 
 __all__ = ["HISTORY_S", "SERIES", "ConnectionHealth", "Watch"]
 

@@ -31,7 +31,7 @@ from typing import Any, ParamSpec, TypeVar
 import msgspec
 
 from hoga.runtime.allocator import keep_freed_memory
-from hoga.runtime.log_inlet import LogAddress, join_logs
+from hoga.runtime.log_pipe import LogAddress, join_logs
 from hoga.runtime.logs import get_log
 
 __all__ = ["ATTEMPTS", "PoolStats", "WorkerPool", "default_workers"]

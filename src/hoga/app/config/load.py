@@ -18,7 +18,7 @@ from hoga.app.config.keys import BY_NAME, KEYS, Key, Kind, Scope, expectation
 from hoga.app.config.model import Config, ConfigNote, ProgramConfig, Setting, VenueConfig
 from hoga.app.config.parse import Assignment, Origin, nearest_name, parse_environment, parse_file, parse_overrides
 from hoga.app.config.values import Value, is_loopback, nearest_number, read_value, sensible
-from hoga.app.streams import named, plan_streams
+from hoga.app.stream_plan import named, plan_streams
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.secret import Secret
 from hoga.venues.endpoints import CLASSIC_VENUE, VENUE_DEFAULTS, VenueDefaults

@@ -1,4 +1,4 @@
-"""runtime.hardware: the machine under the program: processors, memory, network, disk, temperatures. Blocks; call it in a thread."""
+"""dashboard.hardware: the machine under the program: processors, memory, network, disk, temperatures. Blocks; call it in a thread."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from time import monotonic
 
 import psutil
 
-from hoga.runtime.forecast import DiskForecast
-from hoga.runtime.snapshot import Hardware
+from hoga.dashboard.forecast import DiskForecast
+from hoga.dashboard.snapshot import Hardware
 
 __all__ = ["HardwareMonitor"]
 

@@ -1,4 +1,4 @@
-"""runtime.page: one memory-mapped page that one process writes and any number read, without a lock and without waiting.
+"""dashboard.page: one memory-mapped page that one process writes and any number read, without a lock and without waiting.
 
     0   magic "HOGAPAGE" · u32 version · u32 slot bytes · u64 writer's process id · u64 turn
     64  slot 0:  u64 turn · u64 monotonic ns of the write · u32 length · u32 crc32 · payload
@@ -30,7 +30,7 @@ from time import monotonic_ns
 import msgspec
 from isal import isal_zlib
 
-from hoga.runtime.snapshot import PageState
+from hoga.dashboard.snapshot import PageState
 
 try:
     import fcntl

@@ -1,4 +1,4 @@
-"""app.alarms: what a run sees of incidents, disk, clock and repeated frames, told to the hub's alerts: to the log, and to whoever
+"""app.alerts: what a run sees of incidents, disk, clock and repeated frames, told to the hub's alerts: to the log, and to whoever
 listens to `on_alert`.
 
 It looks once a second at figures that are there anyway, and never at frames. An incident is told when it is whole, or has lasted
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hoga.app.happenings import Happenings
+from hoga.app.gap_log import GapLog
 from hoga.app.venue_run import VenueRun
 from hoga.core.ledger import Reason
 from hoga.hub.alerts import AlertKind, Arg, worded
@@ -23,7 +23,7 @@ from hoga.hub.manager import GlobalWebSocketManager
 from hoga.quality.incidents import Incident, describe
 from hoga.runtime.logs import get_log
 
-__all__ = ["Alarms"]
+__all__ = ["AlertWatch"]
 
 _log = get_log("hub")
 
@@ -47,15 +47,15 @@ class _Seen(NamedTuple):
     changed: float
 
 
-class Alarms:
-    """Observes `runs`, and what `happenings` has of them, for `manager`. `start`, then `stop`; or `look` by hand."""
+class AlertWatch:
+    """Observes `runs`, and what `gap_log` has of them, for `manager`. `start`, then `stop`; or `look` by hand."""
 
-    def __init__(self, manager: GlobalWebSocketManager, runs: list[VenueRun], happenings: Happenings) -> None:
+    def __init__(self, manager: GlobalWebSocketManager, runs: list[VenueRun], gap_log: GapLog) -> None:
         self._manager = manager
         self._runs = runs
-        self._happenings = happenings
-        self._turn = happenings.turn
-        self._known: dict[int, int] = {number: each.gaps for number, each in happenings.incidents.numbered().items()}
+        self._gap_log = gap_log
+        self._turn = gap_log.turn
+        self._known: dict[int, int] = {number: each.gaps for number, each in gap_log.incidents.numbered().items()}
         self._seen: dict[int, _Seen] = {}
         self._counts: dict[str, deque[tuple[float, int, int]]] = {}
         self._told_of: set[str] = set()
@@ -94,8 +94,8 @@ class Alarms:
     # -- incidents ----------------------------------------------------------------------------------------------------
 
     def _incidents(self, now: float) -> None:
-        if self._turn != self._happenings.turn:
-            self._turn = self._happenings.turn
+        if self._turn != self._gap_log.turn:
+            self._turn = self._gap_log.turn
             self._remember(now)
         self._seen = {key: each for key, each in self._seen.items() if now - each.changed < _OVER_S}
         told: dict[str, list[_Seen]] = {}
@@ -114,7 +114,7 @@ class Alarms:
 
     def _remember(self, now: float) -> None:
         """What is new, and what has grown. A recorder that was stopped by somebody is nothing to be alarmed at."""
-        numbered = self._happenings.incidents.numbered()
+        numbered = self._gap_log.incidents.numbered()
         for number, incident in numbered.items():
             if incident.reason is not Reason.SHUTDOWN and self._known.get(number) != incident.gaps:
                 known = self._seen.get(number)

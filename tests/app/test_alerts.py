@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hoga.app.alarms import Alarms
-from hoga.app.happenings import Happenings
+from hoga.app.alerts import AlertWatch
+from hoga.app.gap_log import GapLog
 from hoga.core.ledger import Gap, Reason
 from hoga.hub.alerts import Alert, AlertKind
 from hoga.hub.manager import GlobalWebSocketManager
@@ -49,14 +49,14 @@ class House:
         self.manager = GlobalWebSocketManager([], {})
         self.manager.on_alert.append(self.told.append)
         known: Any = list(runs)
-        self.happenings = Happenings(known)
-        self.alarms = Alarms(self.manager, known, self.happenings)
+        self.gap_log = GapLog(known)
+        self.alerts = AlertWatch(self.manager, known, self.gap_log)
 
     def look(self, *moments: float) -> list[tuple[str, str, bool]]:
         """What was told at these looks."""
         before = len(self.told)
         for now in moments:
-            self.alarms.look(float(now))
+            self.alerts.look(float(now))
         return [(each.kind, each.subject, each.raised) for each in self.told[before:]]
 
 
@@ -73,7 +73,7 @@ async def test_a_cut_of_sixty_streams_is_one_alert_with_one_sentence() -> None:
     assert {"streams": 60, "conn": "binance-1", "reason": "disconnect", "count": 1}.items() <= house.told[0].args.items()
     assert house.look(*range(6, 90)) == []
     assert house.look(*range(90, 100)) == [("gap", "somewhere", False)]
-    assert house.happenings.summary() == "1 incident (60 gaps)"
+    assert house.gap_log.summary() == "1 incident (60 gaps)"
 
 
 async def test_what_is_over_is_not_told_again_when_something_else_happens() -> None:
@@ -121,15 +121,15 @@ async def test_a_recorder_that_was_stopped_by_somebody_alarms_nobody() -> None:
     house = House(run)
     run.cut(conn=None, reason=Reason.SHUTDOWN)
     assert house.look(*range(20)) == []
-    assert house.happenings.incidents.begun[Reason.SHUTDOWN] == 1
+    assert house.gap_log.incidents.begun[Reason.SHUTDOWN] == 1
 
 
 async def test_every_reason_is_counted_from_nothing_on() -> None:
-    happenings = House(Run()).happenings
-    assert happenings.gaps == {"somewhere": {str(reason): 0 for reason in Reason}}
-    assert set(happenings.lost["somewhere"]) == {"latency-gate", "backpressure", "disk-full", "malformed"}
-    assert happenings.incidents.begun == dict.fromkeys(Reason, 0)
-    assert happenings.summary() == "no incidents"
+    gap_log = House(Run()).gap_log
+    assert gap_log.gaps == {"somewhere": {str(reason): 0 for reason in Reason}}
+    assert set(gap_log.lost["somewhere"]) == {"latency-gate", "backpressure", "disk-full", "malformed"}
+    assert gap_log.incidents.begun == dict.fromkeys(Reason, 0)
+    assert gap_log.summary() == "no incidents"
 
 
 async def test_disk_and_clock_are_told_when_they_begin_and_when_they_are_over() -> None:
@@ -193,4 +193,4 @@ async def test_a_gap_in_pieces_is_one_gap() -> None:
     house = House(run)
     run.lane.on_gap(0, Gap(T0, T0 + S, Reason.SILENCE, None))
     run.lane.on_gap(0, Gap(T0 + S, T0 + 2 * S, Reason.SILENCE, None, since_ns=T0))
-    assert house.happenings.summary() == "1 incident (1 gap)"
+    assert house.gap_log.summary() == "1 incident (1 gap)"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from hoga.runtime.forecast import DiskForecast
+from hoga.dashboard.forecast import DiskForecast
 
 GB = 1_000_000_000
 HOUR = 3_600

@@ -1,10 +1,10 @@
-"""app.streams: which series a configured stream feeds, and every mistake named."""
+"""app.stream_plan: which series a configured stream feeds, and every mistake named."""
 
 from __future__ import annotations
 
 import pytest
 
-from hoga.app.streams import every_symbol, is_every_symbol, named, plan_streams
+from hoga.app.stream_plan import every_symbol, is_every_symbol, named, plan_streams
 from hoga.core.errors import ConfigError
 from hoga.venues.registry import VENUES
 

@@ -1,4 +1,4 @@
-"""dashboard.desk: reads the page, judges it, and makes what viewers are sent. No sockets: `server` has those.
+"""dashboard.page_model: reads the page, judges it, and makes what viewers are sent. No sockets: `server` has those.
 
 Messages are JSON objects, told apart by `k`:
 
@@ -25,18 +25,18 @@ import numpy
 from hoga.core.errors import HogaError
 from hoga.dashboard.config import DashboardConfig
 from hoga.dashboard.fanout import Fanout, Frames
+from hoga.dashboard.hardware import HardwareMonitor
 from hoga.dashboard.judge import Verdict, judge, sentence
 from hoga.dashboard.ladder import read_ladder
+from hoga.dashboard.page import PageReader, PageWriter
 from hoga.dashboard.prometheus import Facts
+from hoga.dashboard.snapshot import DashboardStatus, Hardware, PageState, Snapshot, decode_snapshot, encode_status
 from hoga.dashboard.today import Today
 from hoga.dashboard.watch import ConnectionHealth, Watch
 from hoga.quality.incidents import Incident
-from hoga.runtime.hardware import HardwareMonitor
 from hoga.runtime.logs import get_log
-from hoga.runtime.page import PageReader, PageWriter
-from hoga.runtime.snapshot import DashboardStatus, Hardware, PageState, Snapshot, decode_snapshot, encode_status
 
-__all__ = ["BOOK_KINDS", "Desk"]
+__all__ = ["BOOK_KINDS", "PageModel"]
 
 _log = get_log("dashboard")
 
@@ -53,7 +53,7 @@ _LINES = 60
 _encode = msgspec.json.Encoder().encode
 
 
-class Desk:
+class PageModel:
     """Everything the dashboard knows. `run` for ever; the rest answers from what was read last."""
 
     def __init__(self, config: DashboardConfig, fanout: Fanout) -> None:

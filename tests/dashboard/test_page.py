@@ -12,8 +12,8 @@ from time import monotonic
 
 import pytest
 
-from hoga.runtime.page import VERSION, PageReader, PageWriter, page_path, remove_orphans
-from hoga.runtime.snapshot import PageState
+from hoga.dashboard.page import VERSION, PageReader, PageWriter, page_path, remove_orphans
+from hoga.dashboard.snapshot import PageState
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_reader_beside_a_fast_writer_never_sees_a_mixture(path: Path) -> None:
 _KILLED = """
 import os, sys
 from pathlib import Path
-from hoga.runtime.page import PageWriter
+from hoga.dashboard.page import PageWriter
 PageWriter(Path(sys.argv[1]), slot_bytes=100).publish(b"last")
 os._exit(9)
 """

@@ -57,7 +57,7 @@ def settings(simulator: Simulator, data: Path, **more: str) -> Any:
 
 
 async def end(run: Run, pool: WorkerPool) -> None:
-    await run.serving.stop()
+    await run.hub.stop()
     for venue in run.venues:
         await venue.stop_intake()
         await venue.drain()
@@ -74,7 +74,7 @@ async def test_one_connection_records_and_serves_every_frame_once(tmp_path: Path
         run = Run(settings(simulator, tmp_path), pool)
         await run.start()
         manager = await GlobalWebSocketManager.get_instance()
-        assert manager is run.serving.manager
+        assert manager is run.hub.manager
         widget = Widget()
         wishes = [SubscriptionSpec(kind, SYMBOLS, mode=Mode.REALTIME) for kind in (DataType.ORDERBOOK, DataType.TRADE)]
         await manager.register_component("a", widget, wishes, widget.take, delivery=Delivery.INLINE, on_status=widget.status.append)

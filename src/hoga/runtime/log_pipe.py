@@ -1,6 +1,6 @@
-"""runtime.log_inlet: one log for several processes.
+"""runtime.log_pipe: one log for several processes.
 
-The parent opens a `LogInlet` beside its `LogSystem`; a child calls `join_logs` with the inlet's address and logs as
+The parent opens a `LogPipe` beside its `LogSystem`; a child calls `join_logs` with the inlet's address and logs as
 ever. Each child has a connection of its own, so one that is killed in the middle of a line disturbs nobody, and a
 child whose parent is gone loses its lines and nothing else.
 """
@@ -18,7 +18,7 @@ import msgspec
 
 from hoga.runtime.logs import FIELDS, LogSystem, Scalar
 
-__all__ = ["LogAddress", "LogInlet", "join_logs"]
+__all__ = ["LogAddress", "LogPipe", "join_logs"]
 
 
 class LogAddress(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class _Line(msgspec.Struct, frozen=True):
     trace: str | None
 
 
-class LogInlet:
+class LogPipe:
     """Takes the lines of child processes into `system`. Threads: one that accepts, one for each child."""
 
     def __init__(self, system: LogSystem, *, level: str = "INFO") -> None:

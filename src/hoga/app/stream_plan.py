@@ -1,4 +1,4 @@
-"""app.streams: from configured symbols and stream names to streams, every mistake named. Pure."""
+"""app.stream_plan: from configured symbols and stream names to streams, every mistake named. Pure."""
 
 from __future__ import annotations
 

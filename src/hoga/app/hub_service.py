@@ -1,4 +1,4 @@
-"""app.serving: the hub of a run: over the recorder's own connections, for components in this process and readers in others.
+"""app.hub_service: the hub of a run: over the recorder's own connections, for components in this process and readers in others.
 
 It is a guest of the recorder. Whatever fails here is logged, and recording goes on.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 
-from hoga.app.alarms import Alarms
+from hoga.app.alerts import AlertWatch
 from hoga.app.config import Config
-from hoga.app.happenings import Happenings
+from hoga.app.gap_log import GapLog
 from hoga.app.hub import hub_path, in_order, wires_of
 from hoga.app.notify import Notifier, channel_of
 from hoga.app.venue_run import VenueRun
@@ -17,18 +17,18 @@ from hoga.hub.local_server import HubServer
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.runtime.logs import get_log
 
-__all__ = ["Serving"]
+__all__ = ["HubService"]
 
 _log = get_log("hub")
 
 
-class Serving:
+class HubService:
     """One manager over `runs`, which is the process's own from `start` on, and its local socket."""
 
-    def __init__(self, config: Config, runs: list[VenueRun], happenings: Happenings, *, label: str = "") -> None:
+    def __init__(self, config: Config, runs: list[VenueRun], gap_log: GapLog, *, label: str = "") -> None:
         recorders = {run.config.venue: run for run in runs}
         self.manager = GlobalWebSocketManager(wires_of(config, recorders=recorders, label=label), in_order(config), config=config)
-        self.alarms = Alarms(self.manager, runs, happenings)
+        self.alerts = AlertWatch(self.manager, runs, gap_log)
         channel = channel_of(config.program.notify_urls)
         self.notifier = Notifier(channel, label=label) if channel is not None else None
         if self.notifier is not None:
@@ -41,7 +41,7 @@ class Serving:
             self.notifier.start()
         self.manager.start()
         GlobalWebSocketManager.adopt(self.manager)
-        self.alarms.start()
+        self.alerts.start()
         try:
             await self.server.start()
         except OSError as fault:
@@ -49,7 +49,7 @@ class Serving:
 
     async def stop(self) -> None:
         """Readers first, then components and connections."""
-        await self.alarms.stop()
+        await self.alerts.stop()
         await self.server.stop()
         await self.manager.stop()
         if self.notifier is not None:

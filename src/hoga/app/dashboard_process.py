@@ -1,4 +1,4 @@
-"""app.showing: a run's page and the dashboard's process beside it, kept alive and out of the recorder's way.
+"""app.dashboard_process: a run's page and the dashboard's process beside it, kept alive and out of the recorder's way.
 
 The dashboard is a child process of its own. It is told what to do on its standard input, and ends when that closes,
 however its parent ended; what it has to say comes back on a page of its own. Nothing here waits for it: a child that died is
@@ -19,17 +19,17 @@ from time import monotonic, monotonic_ns
 import msgspec
 
 from hoga.app.config import ProgramConfig
-from hoga.app.happenings import Happenings
+from hoga.app.gap_log import GapLog
 from hoga.app.publisher import LogTail, Publisher, slot_bytes
 from hoga.app.venue_run import VenueRun
 from hoga.dashboard.config import DashboardConfig
+from hoga.dashboard.page import PageReader, PageWriter, page_path
+from hoga.dashboard.snapshot import DashboardStatus, PageState, RunState, decode_status
 from hoga.hub.manager import GlobalWebSocketManager
-from hoga.runtime.log_inlet import LogAddress
+from hoga.runtime.log_pipe import LogAddress
 from hoga.runtime.logs import get_log
-from hoga.runtime.page import PageReader, PageWriter, page_path
-from hoga.runtime.snapshot import DashboardStatus, PageState, RunState, decode_status
 
-__all__ = ["Showing", "dashboard_config"]
+__all__ = ["DashboardProcess", "dashboard_config"]
 
 _log = get_log("dashboard")
 
@@ -58,7 +58,7 @@ def dashboard_config(program: ProgramConfig, logs: LogAddress | None) -> Dashboa
     )
 
 
-class Showing:
+class DashboardProcess:
     """The page, its publisher, and the dashboard's process. No method raises for their troubles; they are logged."""
 
     def __init__(self, program: ProgramConfig, logs: LogAddress | None) -> None:
@@ -82,7 +82,7 @@ class Showing:
         self,
         venues: list[VenueRun],
         *,
-        happenings: Happenings,
+        gap_log: GapLog,
         log_tail: LogTail | None,
         simulated: bool,
         on_memory_short: Callable[[bool], None],
@@ -98,7 +98,7 @@ class Showing:
             self._program,
             venues,
             page,
-            happenings=happenings,
+            gap_log=gap_log,
             wishes=Path(self._config.status_page),
             log_tail=log_tail,
             simulated=simulated,

@@ -1,4 +1,4 @@
-"""runtime.snapshot: everything a run shows of itself, as it stands on the page between collector and dashboard.
+"""dashboard.snapshot: everything a run shows of itself, as it stands on the page between collector and dashboard.
 
 The field names below are the keys, and stand nowhere else: whoever writes or reads the page uses these Structs. The page
 holds one `Snapshot` in MessagePack. Times are wall-clock ns; a column is a list with one value per stream, in the
@@ -295,7 +295,7 @@ class Hardware(msgspec.Struct, frozen=True, kw_only=True):
     """One look at the machine. Percentages are of all processors for `cpu`, of one for a process. None: not known.
 
     `reserve_in_s`: until the free space is down to the reserve, at hoga's own pace; `trend_in_s`: at the pace of the whole file
-    system; `own_bytes_per_day`: hoga's own pace. None before an hour of it is known (`runtime.forecast`).
+    system; `own_bytes_per_day`: hoga's own pace. None before an hour of it is known (`dashboard.forecast`).
     """
 
     cpu_percent: float

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from hoga.app.config import load_config
-from hoga.app.showing import Showing, dashboard_config
-from hoga.runtime.page import PageWriter
-from hoga.runtime.snapshot import DashboardStatus, encode_status
+from hoga.app.dashboard_process import DashboardProcess, dashboard_config
+from hoga.dashboard.page import PageWriter
+from hoga.dashboard.snapshot import DashboardStatus, encode_status
 
 
 class _Alive:
-    """A dashboard's process, as far as `Showing` looks at it."""
+    """A dashboard's process, as far as `DashboardProcess` looks at it."""
 
     pid = os.getpid()
     returncode = None
@@ -32,9 +32,9 @@ class Child:
 
     def __init__(self, data: Path) -> None:
         program = load_config(None, overrides=["SYMBOLS=BTCUSDT"], environ={}, data_dir=data).program
-        self.showing = Showing(program, None)
+        self.dashboard = DashboardProcess(program, None)
         known: Any = _Alive()
-        self.showing._process = known
+        self.dashboard._process = known
         self.page = PageWriter(Path(dashboard_config(program, None).status_page), slot_bytes=4096)
 
     def says(self, url: str, trouble: str | None) -> None:
@@ -51,7 +51,7 @@ def child(tmp_path: Path) -> Iterator[Child]:
 
 async def test_a_dashboard_that_is_still_starting_is_waited_for(child: Child) -> None:
     child.says("", "starting")
-    asked = asyncio.create_task(child.showing.url())
+    asked = asyncio.create_task(child.dashboard.url())
     done, _ = await asyncio.wait([asked], timeout=0.2)
     assert not done
     child.says("http://127.0.0.1:1", None)
@@ -60,18 +60,18 @@ async def test_a_dashboard_that_is_still_starting_is_waited_for(child: Child) ->
 
 async def test_one_whose_port_is_taken_has_no_address(child: Child) -> None:
     child.says("http://127.0.0.1:1", "port 1 on 127.0.0.1: Address already in use")
-    assert await child.showing.url() is None
+    assert await child.dashboard.url() is None
 
 
 async def test_one_that_is_slow_to_start_is_not_killed_for_it(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ended and begun again every few seconds, it would never come up on a busy machine."""
     ended: list[object] = []
-    monkeypatch.setattr("hoga.app.showing._end", ended.append)
-    monkeypatch.setattr("hoga.app.showing._spawn", lambda told: _Alive())
-    timeout = child.showing._program.dashboard_restart_timeout
-    child.showing._spawned_at = monotonic() - timeout - 1.0
-    await child.showing._check()
+    monkeypatch.setattr("hoga.app.dashboard_process._end", ended.append)
+    monkeypatch.setattr("hoga.app.dashboard_process._spawn", lambda told: _Alive())
+    timeout = child.dashboard._program.dashboard_restart_timeout
+    child.dashboard._spawned_at = monotonic() - timeout - 1.0
+    await child.dashboard._check()
     assert ended == []
-    child.showing._spawned_at = monotonic() - 60.0
-    await child.showing._check()
+    child.dashboard._spawned_at = monotonic() - 60.0
+    await child.dashboard._check()
     assert len(ended) == 1

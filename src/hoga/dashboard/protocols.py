@@ -1,4 +1,4 @@
-"""dashboard.wire: the server's protocols: connections are watched (`crowd`), and frames that go to everybody have a way of their own.
+"""dashboard.protocols: the server's protocols: connections are watched (`crowd`), and frames that go to everybody have a way of their own.
 
 uvicorn hands every message of every viewer through four layers (application, ASGI, protocol, frame), 45 µs each time. News
 are the same for all viewers, so the frame is built once (`fanout.text_frame`) and put on each viewer's transport as it is. What

@@ -1,4 +1,4 @@
-"""runtime.forecast: when the free space of the archive's disk will be down to the reserve. Pure.
+"""dashboard.forecast: when the free space of the archive's disk will be down to the reserve. Pure.
 
 Two figures, and neither before an hour is known: at hoga's own pace (what it seals, which says how long the disk lasts if nobody
 else uses it), and at the pace of the whole file system: the middle one of all slopes between two looks within six hours, which a

@@ -1,4 +1,4 @@
-"""app.happenings: what a run's ledger is told, gap by gap: counted from 0 on, kept for the page, and grouped into incidents.
+"""app.gap_log: what a run's ledger is told, gap by gap: counted from 0 on, kept for the page, and grouped into incidents.
 
 Every lane tells it of each gap that it writes down, on the event loop: some microseconds a gap, never anything a frame.
 """
@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable
 
 from hoga.app.venue_run import VenueRun
 from hoga.core.ledger import COUNTED, Gap, Reason
+from hoga.dashboard.snapshot import GapRow
 from hoga.quality.incidents import IncidentLog, count_text
-from hoga.runtime.snapshot import GapRow
 
-__all__ = ["Happenings"]
+__all__ = ["GapLog"]
 
 _GAPS_KEPT = 200
 
 
-class Happenings:
+class GapLog:
     """The gaps and incidents of `venues`, from now on. One a run; it takes the lanes' `on_gap`.
 
     `lost`, `gaps`: by venue, then by reason: frames that arrived and were not recorded, and gaps. `recent`: the newest
