@@ -22,7 +22,7 @@ check: .venv/.ready-test
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
-	$(PYTHON) -m pytest -n logical --dist loadfile -q $(FAST)
+	$(PYTHON) -m pytest -n logical --dist loadfile --no-loadscope-reorder -q $(FAST)
 
 test:
 	./hoga test

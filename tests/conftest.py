@@ -16,6 +16,21 @@ settings.register_profile("default", deadline=None, derandomize=True, max_exampl
 settings.register_profile("thorough", deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
 
+LONGEST_FIRST = (
+    "recorder/test_run", "examples/test_examples", "dashboard/test_commands", "app/test_since", "dashboard/test_browser", "cli/test_run",
+    "dashboard/test_server", "thirdparty/test_futures_private", "app/test_consumers_live", "feed/test_connection", "thirdparty/test_futures",
+    "app/test_private_binance", "app/test_serving", "thirdparty/test_ccxt_upbit", "simulator/test_command", "thirdparty/test_ccxt",
+    "app/test_private_secrets", "bench/test_suite", "app/test_hub_requests", "app/test_hub", "net/test_rest", "feed/test_requests",
+    "app/test_private", "cli/test_locale", "net/test_through_a_proxy", "net/test_endings", "archive/test_verify", "cli/test_main",
+)  # fmt: skip
+"""Files that take longest: begun first, so that no worker is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {str(ROOT / "tests" / f"{name}.py"): place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(str(item.path), len(places)))
+
+
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # programs under test inherit it, and the tests may run under nohup
 

@@ -62,7 +62,7 @@ def test_whatever_is_seen_gives_a_figure_or_none(looks: list[tuple[float, int, i
 
 def test_memory_is_bounded() -> None:
     forecast = DiskForecast()
-    for second in range(0, 3 * 86_400, 30):
+    for second in range(0, 25 * HOUR, 60):
         forecast.add(float(second), free=GB, own_bytes=second)
     assert len(forecast._own) <= 1_442
     assert len(forecast._free) <= 362
