@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST_FIRST
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "hoga"
 MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
@@ -56,3 +58,8 @@ def test_no_venue_is_named_outside_its_folder(module: str) -> None:
 def test_picows_stays_behind_one_file() -> None:
     users = {module for module in MODULES if "picows" in imported(tree_of(module))}
     assert {module for module in users if not module.startswith("simulator/")} <= {"net/ws.py"}
+
+
+def test_the_test_files_that_are_begun_first_exist() -> None:
+    missing = [name for name in LONGEST_FIRST if not (ROOT / "tests" / f"{name}.py").is_file()]
+    assert missing == []
