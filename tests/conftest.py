@@ -19,7 +19,7 @@ settings.load_profile("default")
 LONGEST_FIRST = (
     "recorder/test_run", "examples/test_examples", "dashboard/test_commands", "app/test_since", "dashboard/test_browser",
     "cli/test_run", "dashboard/test_server", "thirdparty/test_futures_private", "app/test_consumers_live", "feed/test_connection",
-    "thirdparty/test_futures", "app/test_private_binance", "app/test_serving", "thirdparty/test_ccxt_upbit", "simulator/test_command",
+    "thirdparty/test_futures", "app/test_private_binance", "app/test_hub_service", "thirdparty/test_ccxt_upbit", "simulator/test_command",
     "thirdparty/test_ccxt", "app/test_private_secrets", "bench/test_suite", "app/test_hub_requests", "app/test_hub", "net/test_rest",
     "feed/test_requests", "app/test_private", "cli/test_locale", "net/test_through_a_proxy", "net/test_endings", "archive/test_verify",
     "cli/test_main",
