@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from hoga.simulator.engine import Book, Order, Side
+from hoga.simulator.engine import Book, RestingOrder, Side
 
 SIDES = st.sampled_from([Side.BUY, Side.SELL])
 PRICES = st.integers(90, 110)
@@ -24,7 +24,7 @@ class BookAgainstNaiveList(RuleBasedStateMachine):
     def submit_limit(self, side: Side, price: int, lots: int) -> None:
         left = lots - self._take_both(side, lots, price)
         if left:
-            self.book.rest(Order(self.next_id, side, price, left))
+            self.book.rest(RestingOrder(self.next_id, side, price, left))
             self.naive.append([self.next_id, side, price, left])
         self.next_id += 1
 
@@ -87,6 +87,6 @@ def test_every_change_of_a_level_counts_the_id_up_and_is_noted(orders: list[tupl
         touched = {match.price for match in matches}
         left = lots - sum(match.lots for match in matches)
         if left:
-            book.rest(Order(number, side, price, left))
+            book.rest(RestingOrder(number, side, price, left))
         assert book.update_id - before == len(touched) + bool(left)
         assert touched <= book.side(side.opposite).changed

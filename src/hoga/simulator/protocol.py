@@ -10,7 +10,17 @@ from collections.abc import Callable, Hashable
 from typing import NamedTuple, Protocol
 
 __all__ = [
-    "Action", "Binary", "Close", "Ping", "Pong", "Snapshots", "Subscribed", "Text", "Unsubscribed", "VenueSession", "Verdict",
+    "Action",
+    "Binary",
+    "Close",
+    "Ping",
+    "Pong",
+    "RequestVerdict",
+    "Snapshots",
+    "Subscribed",
+    "Text",
+    "Unsubscribed",
+    "VenueSession",
     "carried_out",
 ]  # fmt: skip
 
@@ -64,7 +74,7 @@ class Snapshots(NamedTuple):
     names: list[str]
 
 
-class Verdict(NamedTuple):
+class RequestVerdict(NamedTuple):
     """What becomes of a request for streams: `refused` with these words, `ignored`, or carried out but for the `deaf` streams,
     which are agreed to and never come."""
 
@@ -73,9 +83,9 @@ class Verdict(NamedTuple):
     deaf: frozenset[str] = frozenset()
 
 
-def carried_out(names: list[str]) -> Verdict:
+def carried_out(names: list[str]) -> RequestVerdict:
     """A venue that does what it is asked."""
-    return Verdict()
+    return RequestVerdict()
 
 
 Action = Text | Binary | Ping | Pong | Close | Subscribed | Unsubscribed | Snapshots
@@ -91,7 +101,7 @@ class VenueSession(Protocol):
 
     closed: Close | None
     wrote_ns: int
-    judge: Callable[[list[str]], Verdict]
+    judge: Callable[[list[str]], RequestVerdict]
 
     @property
     def form(self) -> Hashable:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
 from hoga.simulator.faults import Dialect, FaultDesk, FaultKind, Out, Printed
-from hoga.simulator.protocol import Verdict
+from hoga.simulator.protocol import RequestVerdict
 from hoga.simulator.truth import ConnectionTruth, Truth
 
 __all__ = ["BINARY", "TEXT", "Subscriber", "Switchboard", "ws_frame"]
@@ -74,14 +74,14 @@ class Switchboard:
         for name in [name for name, connections in self.subscribers.items() if connection in connections]:
             self.unsubscribe(connection, [name])
 
-    def judge(self, connection: str, names: list[str]) -> Verdict:
+    def judge(self, connection: str, names: list[str]) -> RequestVerdict:
         """What faults make of a request for these streams."""
         if (refused := self._desk.take_request(FaultKind.REFUSE_SUBSCRIBE, connection, names)) is not None:
-            return Verdict(refused=refused.reason or "please try again")
+            return RequestVerdict(refused=refused.reason or "please try again")
         if self._desk.take_request(FaultKind.IGNORE_SUBSCRIBE, connection, names) is not None:
-            return Verdict(ignored=True)
+            return RequestVerdict(ignored=True)
         deaf = self._desk.take_request(FaultKind.DEAF_SUBSCRIBE, connection, names)
-        return Verdict() if deaf is None else Verdict(deaf=frozenset(self._desk.matching(deaf, connection, names)))
+        return RequestVerdict() if deaf is None else RequestVerdict(deaf=frozenset(self._desk.matching(deaf, connection, names)))
 
     def subscribe(self, connection: Subscriber, names: list[str]) -> None:
         """Frames of these streams go to this connection from now on."""

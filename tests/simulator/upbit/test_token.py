@@ -6,7 +6,7 @@ from typing import Any
 import jwt
 import pytest
 
-from hoga.simulator.upbit.token import Account, Doorman, TokenRefused, flattened
+from hoga.simulator.upbit.token import Account, TokenCheck, TokenRefused, flattened
 from tests.simulator.upbit.conftest import token
 
 ACCOUNT = Account()
@@ -14,21 +14,21 @@ ACCOUNT = Account()
 
 def refusal(authorization: str | None, **options: Any) -> str:
     with pytest.raises(TokenRefused) as refused:
-        Doorman([ACCOUNT, Account(name="old", access_key="old", expired=True)]).admit(authorization, **options)
+        TokenCheck([ACCOUNT, Account(name="old", access_key="old", expired=True)]).admit(authorization, **options)
     return refused.value.name
 
 
 @pytest.mark.parametrize("algorithm", ["HS512", "HS256"])
 def test_a_token_made_by_pyjwt_is_good(algorithm: str) -> None:
     made = jwt.encode({"access_key": ACCOUNT.access_key, "nonce": str(uuid.uuid4())}, ACCOUNT.secret_key, algorithm=algorithm)
-    assert Doorman([ACCOUNT]).admit(f"Bearer {made}") == ACCOUNT
+    assert TokenCheck([ACCOUNT]).admit(f"Bearer {made}") == ACCOUNT
 
 
 def test_a_nonce_is_good_once() -> None:
-    doorman, made = Doorman([ACCOUNT]), f"Bearer {token()}"
-    doorman.admit(made)
+    tokens, made = TokenCheck([ACCOUNT]), f"Bearer {token()}"
+    tokens.admit(made)
     with pytest.raises(TokenRefused) as refused:
-        doorman.admit(made)
+        tokens.admit(made)
     assert refused.value.name == "nonce_used"
 
 
@@ -52,9 +52,9 @@ def test_a_bad_token_has_its_name(authorization: str | None, name: str) -> None:
 
 
 def test_the_query_hash_is_of_the_query_before_encoding() -> None:
-    doorman = Doorman([ACCOUNT])
+    tokens = TokenCheck([ACCOUNT])
     plain, sent = "market=KRW-BTC&states[]=wait&to=2026-11-20T00:00:00", "market=KRW-BTC&states[]=wait&to=2026-11-20T00%3A00%3A00"
-    doorman.admit(f"Bearer {token(query=plain)}", query=sent)
+    tokens.admit(f"Bearer {token(query=plain)}", query=sent)
     assert refusal(f"Bearer {token(query='market=KRW-ETH')}", query=sent) == "invalid_query_payload"
     assert refusal(f"Bearer {token()}", query=sent) == "invalid_query_payload"
 
@@ -66,4 +66,4 @@ def test_a_body_is_hashed_in_its_own_order() -> None:
 
 
 def test_no_key_is_shown() -> None:
-    assert ACCOUNT.secret_key not in repr(TokenRefused("a", "b")) + str(Doorman([ACCOUNT]))
+    assert ACCOUNT.secret_key not in repr(TokenRefused("a", "b")) + str(TokenCheck([ACCOUNT]))

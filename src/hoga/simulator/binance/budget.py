@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Budget", "Verdict"]
+__all__ = ["Budget", "WeightVerdict"]
 
 S_NS = 1_000_000_000
 
 
-class Verdict(NamedTuple):
+class WeightVerdict(NamedTuple):
     """`status` 200, 429 or 418; `used` in this window after the request; `retry_after_s` whole seconds, 0 for 200;
     `until_ms` when a refusal ends, epoch ms."""
 
@@ -44,7 +44,7 @@ class Budget:
         self._first_ban_s = ban_s
         self._accounts: dict[str, _Account] = {}
 
-    def spend(self, address: str, weight: int, now_ns: int) -> Verdict:
+    def spend(self, address: str, weight: int, now_ns: int) -> WeightVerdict:
         """Charge a request and tell whether it may pass. A refused request is charged too."""
         account = self._accounts.setdefault(address, _Account())
         if now_ns < account.banned_until_ns:
@@ -54,7 +54,7 @@ class Budget:
             account.window, account.used, account.refusals = window, 0, 0
         account.used += weight
         if account.used <= self._limit:
-            return Verdict(200, account.used)
+            return WeightVerdict(200, account.used)
         account.refusals += 1
         if account.refusals <= self._patience:
             return _refusal(429, account.used, (window + 1) * self._window_ns, now_ns)
@@ -63,5 +63,5 @@ class Budget:
         return _refusal(418, account.used, account.banned_until_ns, now_ns)
 
 
-def _refusal(status: int, used: int, until_ns: int, now_ns: int) -> Verdict:
-    return Verdict(status, used, max(1, -(-(until_ns - now_ns) // S_NS)), until_ns // 1_000_000)
+def _refusal(status: int, used: int, until_ns: int, now_ns: int) -> WeightVerdict:
+    return WeightVerdict(status, used, max(1, -(-(until_ns - now_ns) // S_NS)), until_ns // 1_000_000)

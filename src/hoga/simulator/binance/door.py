@@ -15,9 +15,9 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from hoga.simulator.binance.api import Access, Answer, ApiError, Endpoint, Query, text_of
-from hoga.simulator.binance.budget import Verdict
+from hoga.simulator.binance.budget import WeightVerdict
 from hoga.simulator.binance.guard import Credentials
-from hoga.simulator.binance.private import Ground
+from hoga.simulator.binance.private import PrivateDeps
 from hoga.simulator.faults import FaultDesk, FaultKind
 
 __all__ = ["RestDoor"]
@@ -26,15 +26,15 @@ __all__ = ["RestDoor"]
 class RestDoor:
     """Serves endpoints named `METHOD /path`. `prefix` is the part of the path where everything else is 404."""
 
-    def __init__(self, ground: Ground, endpoints: Mapping[str, Endpoint], *, prefix: str, desk: FaultDesk) -> None:
+    def __init__(self, deps: PrivateDeps, endpoints: Mapping[str, Endpoint], *, prefix: str, desk: FaultDesk) -> None:
         self.requests = 0
-        self._api = ground.api
+        self._api = deps.api
         self._endpoints = endpoints
         self._prefix = prefix
         self._desk = desk
-        self._budget = ground.budget
-        self._guard = ground.guard
-        self._orders = ground.orders
+        self._budget = deps.budget
+        self._guard = deps.guard
+        self._orders = deps.orders
 
     def add_routes(self, app: web.Application) -> None:
         """Serve every endpoint."""
@@ -102,12 +102,12 @@ def _weight_headers(used: int) -> dict[str, str]:
     return {"X-MBX-USED-WEIGHT": str(used), "X-MBX-USED-WEIGHT-1M": str(used)}
 
 
-def _reply(status: int, answer: Answer, verdict: Verdict) -> web.Response:
+def _reply(status: int, answer: Answer, verdict: WeightVerdict) -> web.Response:
     body = answer if isinstance(answer, bytes) else text_of(answer).encode()
     return web.Response(status=status, body=body, headers=_weight_headers(verdict.used), content_type="application/json", charset="utf-8")
 
 
-def _limited(verdict: Verdict) -> web.Response:
+def _limited(verdict: WeightVerdict) -> web.Response:
     text = (
         "Too much request weight used; current limit is exceeded. Please use WebSocket Streams for live updates to avoid polling the API."
     )

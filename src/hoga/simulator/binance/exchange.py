@@ -22,8 +22,8 @@ from hoga.simulator.binance.guard import Guard
 from hoga.simulator.binance.heartbeat import Limits
 from hoga.simulator.binance.keys import EXAMPLE_KEYS, KeyRing
 from hoga.simulator.binance.order_count import OrderCount, OrderWindow
-from hoga.simulator.binance.private import Ground, PrivateHalf
-from hoga.simulator.binance.session import Manners, Session
+from hoga.simulator.binance.private import PrivateDeps, PrivateHalf
+from hoga.simulator.binance.session import NameRules, Session
 from hoga.simulator.binance.ws_api import ApiSession
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
@@ -65,7 +65,7 @@ class Wanted(NamedTuple):
 
     combined: bool
     names: list[str]
-    manners: Manners
+    name_rules: NameRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class Product:
     publisher: Callable[[Engine, Switchboard, SimClock], StreamPublisher]
     endpoints: Mapping[str, Endpoint]
     prefix: str
-    private: Callable[[Ground], PrivateHalf]
+    private: Callable[[PrivateDeps], PrivateHalf]
     wanted: Callable[[str, str], Wanted | None]
     announces_shutdown: bool
 
@@ -111,9 +111,9 @@ class Exchange:
         self._connects = _budget(config, limit=limits.connects, window_s=limits.connects_window_s)
         weight_limit = limits.weight_per_minute or product.weight_per_minute
         self.api = Api(engine=self.engine, publisher=self.publisher, clock=clock, weight_limit=weight_limit)
-        self._ground = self._ground_of(product, weight_limit)
-        self.private = product.private(self._ground)
-        self._door = RestDoor(self._ground, {**product.endpoints, **self.private.endpoints}, prefix=product.prefix, desk=desk)
+        self._deps = self._private_deps(product, weight_limit)
+        self.private = product.private(self._deps)
+        self._door = RestDoor(self._deps, {**product.endpoints, **self.private.endpoints}, prefix=product.prefix, desk=desk)
         if capture is not None:
             self.player = self.api.player = self._player_of(capture)
 
@@ -162,9 +162,9 @@ class Exchange:
             "replay": self.player.status() if self.player else None,
         }
 
-    def _ground_of(self, product: Product, weight_limit: int) -> Ground:
+    def _private_deps(self, product: Product, weight_limit: int) -> PrivateDeps:
         keys = KeyRing(EXAMPLE_KEYS, self._desk)
-        return Ground(
+        return PrivateDeps(
             api=self.api,
             board=self.board,
             keys=keys,
@@ -192,15 +192,17 @@ class Exchange:
         refusal = self._refusal(parts.path)
         if refusal is not None:
             return refusal
-        session = self.private.open(parts.path)
-        if session is not None:
-            return Opening(session, [])
+        private = self.private.open(parts.path)
+        if private is not None:
+            return Opening(private, [])
         wanted = self.product.wanted(parts.path, parts.query)
         if wanted is None:
             return Refusal(404)
         micros = "MICROSECOND" in [value.upper() for value in parse_qs(parts.query).get("timeUnit", [])]
-        limits, now_ns = self._ground.limits, self._clock.now_ns()
-        return Opening(Session(combined=wanted.combined, micros=micros, limits=limits, now_ns=now_ns, manners=wanted.manners), wanted.names)
+        limits, now_ns = self._deps.limits, self._clock.now_ns()
+        return Opening(
+            Session(combined=wanted.combined, micros=micros, limits=limits, now_ns=now_ns, name_rules=wanted.name_rules), wanted.names
+        )
 
     def _refusal(self, path: str) -> Refusal | None:
         fault = self._desk.take_one(FaultKind.REFUSE, path)

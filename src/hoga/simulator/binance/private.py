@@ -15,11 +15,11 @@ from hoga.simulator.protocol import VenueSession
 from hoga.simulator.sockets import Connection
 from hoga.simulator.switchboard import Switchboard
 
-__all__ = ["Ground", "PrivateHalf"]
+__all__ = ["PrivateDeps", "PrivateHalf"]
 
 
-class Ground(NamedTuple):
-    """What private halves stand on. `connections` are the open ones; `public` the endpoints that need no key."""
+class PrivateDeps(NamedTuple):
+    """What a private half is given. `connections` are the open ones; `public` the endpoints that need no key."""
 
     api: Api
     board: Switchboard

@@ -1,6 +1,6 @@
 """simulator.binance.session: one stream connection's protocol state, as Binance keeps it. Pure.
 
-Spot and futures differ in figures and in `Manners`: which names are well-formed, which of them this connection's route
+Spot and futures differ in figures and in `NameRules`: which names are well-formed, which of them this connection's route
 serves (the others are acked, listed and silent), and which request ids pass.
 
 Calling contract: feed `text`, `ping`, `pong` as they arrive and `tick` when `deadline_ns` has come; carry out the
@@ -20,16 +20,16 @@ from typing import Any
 from hoga.simulator.binance.dialect import Form
 from hoga.simulator.binance.heartbeat import POLICY, Heartbeat, Limits
 from hoga.simulator.binance.names import is_well_formed
-from hoga.simulator.protocol import Action, Close, Pong, Subscribed, Text, Unsubscribed, Verdict, carried_out
+from hoga.simulator.protocol import Action, Close, Pong, RequestVerdict, Subscribed, Text, Unsubscribed, carried_out
 
-__all__ = ["SPOT_MANNERS", "Manners", "Session", "futures_id_ok"]
+__all__ = ["SPOT_NAME_RULES", "NameRules", "Session", "futures_id_ok"]
 
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 _TEXT_ID = re.compile(r"^[A-Za-z0-9-]{1,36}$")  # the official SDK sends UUIDs, dashes and all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manners:
+class NameRules:
     """What a venue makes of names and ids."""
 
     well_formed: Callable[[str], bool]
@@ -46,14 +46,14 @@ class _Refused(Exception):
 class Session:
     """Subscriptions, the `combined` property, the frame budget and the heartbeat of one connection."""
 
-    def __init__(self, *, combined: bool, micros: bool, limits: Limits, now_ns: int, manners: Manners | None = None) -> None:
+    def __init__(self, *, combined: bool, micros: bool, limits: Limits, now_ns: int, name_rules: NameRules | None = None) -> None:
         self.form = Form(combined, micros)
         self.subscriptions: dict[str, None] = {}
         self.closed: Close | None = None
         self.wrote_ns = now_ns
-        self.judge: Callable[[list[str]], Verdict] = carried_out
+        self.judge: Callable[[list[str]], RequestVerdict] = carried_out
         self._limits = limits
-        self._manners = manners or SPOT_MANNERS
+        self._name_rules = name_rules or SPOT_NAME_RULES
         self._heartbeat = Heartbeat(limits, now_ns)
 
     @property
@@ -119,7 +119,7 @@ class Session:
         try:
             actions: list[Action] = work()
         except _Refused as refused:
-            reply: list[Action] = [_error(refused.code, refused.text, request_id if self._manners.id_ok(request_id) else None)]
+            reply: list[Action] = [_error(refused.code, refused.text, request_id if self._name_rules.id_ok(request_id) else None)]
             return reply + self._close(POLICY, "Invalid request") if refused.close else reply
         return actions
 
@@ -127,8 +127,8 @@ class Session:
         if not isinstance(request, dict):
             raise _Refused(2, "Invalid request: invalid type: expected a request object at line 1 column 1")
         method, params, request_id = request.get("method"), request.get("params"), request.get("id")
-        if not self._manners.id_ok(request_id):
-            raise _Refused(2, f"Invalid request: request ID must be {self._manners.id_rule}")
+        if not self._name_rules.id_ok(request_id):
+            raise _Refused(2, f"Invalid request: request ID must be {self._name_rules.id_rule}")
         if method is None:
             raise _Refused(2, "Invalid request: missing field `method` at line 1 column 1")
         if method not in _METHODS:
@@ -163,7 +163,7 @@ class Session:
         if len(self.subscriptions) + len(added) > self._limits.streams:
             raise _Refused(4, "Too many subscriptions", close=True)
         self.subscriptions.update(dict.fromkeys(added))
-        served = [name for name in added if name not in deaf and self._manners.serves(name)]
+        served = [name for name in added if name not in deaf and self._name_rules.serves(name)]
         return [Subscribed(served)] if served else []
 
     def _unsubscribe(self, names: list[Any]) -> list[Action]:
@@ -177,7 +177,7 @@ class Session:
         for name in names:
             if not isinstance(name, str):
                 raise _Refused(2, "Invalid request: invalid type: expected a string in `params`")
-            if not self._manners.well_formed(name):
+            if not self._name_rules.well_formed(name):
                 raise _Refused(2, "Invalid request: invalid stream", close=True)
 
     def _set_property(self, params: list[Any], request_id: Any) -> Action:
@@ -220,7 +220,7 @@ def futures_id_ok(request_id: Any) -> bool:
     return isinstance(request_id, int) and not isinstance(request_id, bool) and 0 <= request_id < 2**64
 
 
-SPOT_MANNERS = Manners(
+SPOT_NAME_RULES = NameRules(
     well_formed=is_well_formed,
     serves=lambda name: True,
     id_ok=_id_ok,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from hoga.simulator.binance.api import Endpoint
 from hoga.simulator.binance.balances import Balances
 from hoga.simulator.binance.orders import OrderDesk
-from hoga.simulator.binance.private import Ground
+from hoga.simulator.binance.private import PrivateDeps
 from hoga.simulator.binance.spot_orders import SpotOrders
 from hoga.simulator.binance.ws_api import ApiSession, Dialogue
 from hoga.simulator.faults import Printed
@@ -52,12 +52,12 @@ _PATH = "/ws-api/v3"
 class SpotPrivate:
     """See the module."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
-        self._balances = Balances(ground.api.engine, ground.orders, ground.now_ns, ground.to_ms)
-        self._desk = OrderDesk(ground.api.engine, self._balances, ground.to_ms)
-        self._orders = SpotOrders(self._desk, self._balances, ground.orders)
-        known = {**ground.public, **self._orders.endpoints}
+    def __init__(self, deps: PrivateDeps) -> None:
+        self._deps = deps
+        self._balances = Balances(deps.api.engine, deps.orders, deps.now_ns, deps.to_ms)
+        self._desk = OrderDesk(deps.api.engine, self._balances, deps.to_ms)
+        self._orders = SpotOrders(self._desk, self._balances, deps.orders)
+        known = {**deps.public, **self._orders.endpoints}
         self._dialogue = Dialogue({method: known[name] for method, name in _METHODS.items()}, "v3/", streams=True)
 
     @property
@@ -67,7 +67,7 @@ class SpotPrivate:
 
     def open(self, path: str) -> ApiSession | None:
         """A session of the WebSocket API."""
-        return ApiSession(self._dialogue, self._ground, self._ground.limits) if path.rstrip("/") == _PATH else None
+        return ApiSession(self._dialogue, self._deps, self._deps.limits) if path.rstrip("/") == _PATH else None
 
     def advance(self) -> None:
         """Settle fills, drop who may no longer listen, send events."""
@@ -81,12 +81,12 @@ class SpotPrivate:
                         self._send(connection, number, event.text)
 
     def _sessions(self) -> Iterator[tuple[Connection, ApiSession]]:
-        for connection in list(self._ground.connections()):
+        for connection in list(self._deps.connections()):
             if isinstance(connection.session, ApiSession):
                 yield connection, connection.session
 
     def _drop_bad_keys(self) -> None:
-        keys = self._ground.keys
+        keys = self._deps.keys
         for connection, session in self._sessions():
             if session.key is not None and keys.is_bad(session.key.key):
                 session.key = None
@@ -95,9 +95,9 @@ class SpotPrivate:
             for number, key in list(session.subscriptions.items()):
                 if keys.is_bad(key.key):
                     del session.subscriptions[number]
-                    ended = f'{{"e":"eventStreamTerminated","E":{self._ground.to_ms(self._ground.now_ns())}}}'
+                    ended = f'{{"e":"eventStreamTerminated","E":{self._deps.to_ms(self._deps.now_ns())}}}'
                     self._send(connection, number, ended)
 
     def _send(self, connection: Connection, number: int, event: str) -> None:
         text = f'{{"subscriptionId":{number},"event":{event}}}'
-        self._ground.board.answer(connection, USER_DATA, Printed(text.encode(), event.encode()))
+        self._deps.board.answer(connection, USER_DATA, Printed(text.encode(), event.encode()))

@@ -7,7 +7,7 @@ from hoga.simulator.binance.heartbeat import Limits
 from hoga.simulator.binance.order_count import OrderWindow
 from hoga.simulator.binance.publisher import Publisher
 from hoga.simulator.binance.rest import SPOT_ENDPOINTS
-from hoga.simulator.binance.session import SPOT_MANNERS
+from hoga.simulator.binance.session import SPOT_NAME_RULES
 from hoga.simulator.binance.spot_private import SpotPrivate
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
@@ -20,7 +20,7 @@ __all__ = ["SPOT", "binance_spot"]
 
 def _wanted(path: str, query: str) -> Wanted | None:
     found = split_streams(path, query)
-    return None if found is None else Wanted(*found, SPOT_MANNERS)
+    return None if found is None else Wanted(*found, SPOT_NAME_RULES)
 
 
 SPOT = Product(

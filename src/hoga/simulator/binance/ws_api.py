@@ -20,8 +20,8 @@ from hoga.simulator.binance.dialect import Form
 from hoga.simulator.binance.guard import Credentials
 from hoga.simulator.binance.heartbeat import POLICY, Heartbeat, Limits
 from hoga.simulator.binance.keys import ApiKey
-from hoga.simulator.binance.private import Ground
-from hoga.simulator.protocol import Action, Close, Pong, Text, Verdict, carried_out
+from hoga.simulator.binance.private import PrivateDeps
+from hoga.simulator.protocol import Action, Close, Pong, RequestVerdict, Text, carried_out
 
 __all__ = ["ApiSession", "Dialogue"]
 
@@ -45,17 +45,17 @@ class Dialogue(NamedTuple):
 class ApiSession:
     """One connection. `subscriptions` are user streams by id; the private half sends their events."""
 
-    def __init__(self, dialogue: Dialogue, ground: Ground, limits: Limits) -> None:
-        now_ns = ground.now_ns()
+    def __init__(self, dialogue: Dialogue, deps: PrivateDeps, limits: Limits) -> None:
+        now_ns = deps.now_ns()
         self.closed: Close | None = None
         self.wrote_ns = now_ns
-        self.judge: Callable[[list[str]], Verdict] = carried_out
+        self.judge: Callable[[list[str]], RequestVerdict] = carried_out
         self.key: ApiKey | None = None
         self.subscriptions: dict[int, ApiKey] = {}
         self._dialogue = dialogue
-        self._ground = ground
+        self._deps = deps
         self._heartbeat = Heartbeat(limits, now_ns)
-        self._connected_ms = ground.to_ms(now_ns)
+        self._connected_ms = deps.to_ms(now_ns)
         self._authorized_ms = 0
         self._next_subscription = 0
 
@@ -76,7 +76,7 @@ class ApiSession:
             return [_failure(None, ApiError(-1000, "Request is not valid JSON."), [])]
         if not isinstance(request, dict) or not _id_ok(request.get("id")):
             return [_failure(None, ApiError(-1135, "Invalid JSON Request"), [])]
-        verdict = self.judge([_USER_DATA]) if request.get("method") in _ENTRANCES else Verdict()
+        verdict = self.judge([_USER_DATA]) if request.get("method") in _ENTRANCES else RequestVerdict()
         if verdict.refused is not None:
             return [_failure(request.get("id"), ApiError(-1000, verdict.refused), [])]
         return [] if verdict.ignored else [self._reply(request, verbatim.get("params") or {}, now_ns)]
@@ -129,42 +129,42 @@ class ApiSession:
         if endpoint is None and (own is None or not (self._dialogue.streams or method.startswith("session."))):
             raise ApiError(-1000, f"Unknown method '{method}'.")
         query = Query(params)
-        self._charge(endpoint.weight(self._ground.api, query) if endpoint else 2, now_ns, limits)
+        self._charge(endpoint.weight(self._deps.api, query) if endpoint else 2, now_ns, limits)
         if endpoint is None:
             assert own is not None, "one of the two is there"
             return text_of(own(self, params, query))
         if endpoint.access is not Access.PUBLIC:
             query.key = self._admit(endpoint.access, params, query)
         if endpoint.orders:
-            counts = self._ground.orders.count(query.account, endpoint.orders, now_ns)
+            counts = self._deps.orders.count(query.account, endpoint.orders, now_ns)
             limits[:0] = [
                 {"rateLimitType": "ORDERS", **window.words(), "limit": window.limit, "count": counts[window.name]}
-                for window in self._ground.orders.windows
+                for window in self._deps.orders.windows
             ]
-        return text_of(endpoint.answer(self._ground.api, query))
+        return text_of(endpoint.answer(self._deps.api, query))
 
     def _charge(self, weight: int, now_ns: int, limits: list[dict[str, Any]]) -> None:
-        verdict = self._ground.budget.spend(_ADDRESS, weight, now_ns)
-        limit = self._ground.api.weight_limit
+        verdict = self._deps.budget.spend(_ADDRESS, weight, now_ns)
+        limit = self._deps.api.weight_limit
         limits.append({"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": limit, "count": verdict.used})
         if verdict.status != 200:
-            data = {"serverTime": self._ground.to_ms(now_ns), "retryAfter": verdict.until_ms}
+            data = {"serverTime": self._deps.to_ms(now_ns), "retryAfter": verdict.until_ms}
             raise _Limited("Too much request weight used; current limit is exceeded.", status=verdict.status, data=data)
 
     def _admit(self, access: Access, params: dict[str, str], query: Query) -> ApiKey:
         if self.key is None or "apiKey" in params:
-            return self._ground.guard.admit(access, Credentials.of_params(params), query)
+            return self._deps.guard.admit(access, Credentials.of_params(params), query)
         if access is Access.SIGNED:
-            self._ground.guard.check_time(query)
-        return self._ground.guard.known(self.key.key)
+            self._deps.guard.check_time(query)
+        return self._deps.guard.known(self.key.key)
 
     # -- methods of its own ------------------------------------------------
 
     def _logon(self, params: dict[str, str], query: Query) -> dict[str, Any]:
-        key = self._ground.guard.admit(Access.SIGNED, Credentials.of_params(params), query)
+        key = self._deps.guard.admit(Access.SIGNED, Credentials.of_params(params), query)
         if not key.public:
             raise ApiError(-4056, "HMAC_SHA256 API key is not supported.")
-        self.key, self._authorized_ms = key, self._ground.to_ms(self._ground.now_ns())
+        self.key, self._authorized_ms = key, self._deps.to_ms(self._deps.now_ns())
         return self._status(params, query)
 
     def _status(self, params: dict[str, str], query: Query) -> dict[str, Any]:
@@ -173,7 +173,7 @@ class ApiSession:
             "authorizedSince": self._authorized_ms if self.key else None,
             "connectedSince": self._connected_ms,
             "returnRateLimits": True,
-            "serverTime": self._ground.to_ms(self._ground.now_ns()),
+            "serverTime": self._deps.to_ms(self._deps.now_ns()),
             "userDataStream": bool(self.subscriptions),
         }
 
@@ -184,10 +184,10 @@ class ApiSession:
     def _subscribe(self, params: dict[str, str], query: Query) -> dict[str, Any]:
         if self.key is None:
             raise ApiError(-1002, "You are not authorized to execute this request.", status=401)
-        return self._add(self._ground.guard.known(self.key.key))
+        return self._add(self._deps.guard.known(self.key.key))
 
     def _subscribe_signed(self, params: dict[str, str], query: Query) -> dict[str, Any]:
-        return self._add(self._ground.guard.admit(Access.SIGNED, Credentials.of_params(params), query))
+        return self._add(self._deps.guard.admit(Access.SIGNED, Credentials.of_params(params), query))
 
     def _add(self, key: ApiKey) -> dict[str, Any]:
         if any(known.account == key.account for known in self.subscriptions.values()):

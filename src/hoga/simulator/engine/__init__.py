@@ -5,7 +5,7 @@ cancels and market orders, and a tape of trades, bars and statistics. Other trad
 (`Engine.submit`) as the random flow's.
 """
 
-from hoga.simulator.engine.book import Book, Level, Order, Side
+from hoga.simulator.engine.book import Book, Level, RestingOrder, Side
 from hoga.simulator.engine.instruments import Instrument, instrument_of
 from hoga.simulator.engine.market import AggTrade, Cut, Engine, Fill, Market, NewOrder, OrderReport, Top, Trade
 from hoga.simulator.engine.tape import INTERVALS, Bar, RollingStats, Tape
@@ -22,8 +22,8 @@ __all__ = [
     "Level",
     "Market",
     "NewOrder",
-    "Order",
     "OrderReport",
+    "RestingOrder",
     "RollingStats",
     "Side",
     "Tape",

@@ -9,7 +9,7 @@ from bisect import bisect_left, insort
 from enum import IntEnum
 from typing import NamedTuple
 
-__all__ = ["Book", "BookSide", "Level", "Match", "Order", "Side"]
+__all__ = ["Book", "BookSide", "Level", "Match", "RestingOrder", "Side"]
 
 
 class Side(IntEnum):
@@ -24,7 +24,7 @@ class Side(IntEnum):
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
-class Order:
+class RestingOrder:
     """A resting order: `lots` is what is left of it. `owner` is "" for the random flow."""
 
     __slots__ = ("lots", "order_id", "owner", "price", "side")
@@ -45,7 +45,7 @@ class Level:
     def __init__(self, price: int) -> None:
         self.price = price
         self.lots = 0
-        self.orders: dict[int, Order] = {}
+        self.orders: dict[int, RestingOrder] = {}
         self.printed: str | None = None
 
 
@@ -54,7 +54,7 @@ class Match(NamedTuple):
 
     price: int
     lots: int
-    maker: Order
+    maker: RestingOrder
 
 
 class BookSide:
@@ -108,14 +108,14 @@ class Book:
     def __init__(self, *, update_id: int = 0) -> None:
         self.bids = BookSide(Side.BUY)
         self.asks = BookSide(Side.SELL)
-        self.orders: dict[int, Order] = {}
+        self.orders: dict[int, RestingOrder] = {}
         self.update_id = update_id
 
     def side(self, side: Side) -> BookSide:
         """The side on which orders of `side` rest."""
         return self.bids if side is Side.BUY else self.asks
 
-    def rest(self, order: Order) -> None:
+    def rest(self, order: RestingOrder) -> None:
         """Put an order behind the others at its price. The caller has matched it first: it must not cross."""
         half = self.side(order.side)
         level = half.level_for(order.price)
@@ -123,7 +123,7 @@ class Book:
         self.orders[order.order_id] = order
         self._change(half, level, order.lots)
 
-    def remove(self, order: Order) -> None:
+    def remove(self, order: RestingOrder) -> None:
         """Take a resting order out."""
         half = self.side(order.side)
         level = half.levels[order.price]

@@ -9,10 +9,10 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-from hoga.simulator.engine.book import Book, Order, Side
+from hoga.simulator.engine.book import Book, RestingOrder, Side
 from hoga.simulator.engine.instruments import Instrument
 
-__all__ = ["CROWDED_LEVELS_A_SIDE", "LEVELS_A_SIDE", "Cancel", "Flow", "Limit", "Market"]
+__all__ = ["CROWDED_LEVELS_A_SIDE", "LEVELS_A_SIDE", "Cancel", "Flow", "LimitOrder", "MarketOrder"]
 
 LEVELS_A_SIDE = 1_500
 CROWDED_LEVELS_A_SIDE = 150
@@ -20,7 +20,7 @@ _MARKET_SHARE = 0.09
 _THIN_SHARE = 0.3
 
 
-class Limit(NamedTuple):
+class LimitOrder(NamedTuple):
     """A limit order the crowd wants to place."""
 
     side: Side
@@ -28,7 +28,7 @@ class Limit(NamedTuple):
     lots: int
 
 
-class Market(NamedTuple):
+class MarketOrder(NamedTuple):
     """A market order the crowd wants to send."""
 
     side: Side
@@ -38,7 +38,7 @@ class Market(NamedTuple):
 class Cancel(NamedTuple):
     """A resting order the crowd wants to take back."""
 
-    order: Order
+    order: RestingOrder
 
 
 class Flow:
@@ -55,21 +55,21 @@ class Flow:
         """Nanoseconds until the crowd's next event."""
         return int(self._random.expovariate(self._instrument.events_per_s) * 1e9) + 1
 
-    def opening(self) -> list[Limit]:
+    def opening(self) -> list[LimitOrder]:
         """Limit orders that make a full book, as many levels a side as asked for where prices allow."""
         start = self._instrument.start_ticks
         gap = max(1, min(6, start // (6 * LEVELS_A_SIDE)))
-        orders: list[Limit] = []
+        orders: list[LimitOrder] = []
         for side in (Side.BUY, Side.SELL):
             price = start if side is Side.BUY else start + 1
             for _ in range(self._levels):
                 if price < 1:
                     break
-                orders.append(Limit(side, price, self._lots()))
+                orders.append(LimitOrder(side, price, self._lots()))
                 price -= side * (1 + int(self._random.random() * gap * 2) // 2)
         return orders
 
-    def next(self, book: Book) -> Limit | Market | Cancel:
+    def next(self, book: Book) -> LimitOrder | MarketOrder | Cancel:
         """The crowd's next event for this book."""
         draw = self._random.random()
         if draw < _MARKET_SHARE:
@@ -79,14 +79,14 @@ class Flow:
             return self._limit(book)
         return self._cancel(book) or self._limit(book)
 
-    def _limit(self, book: Book) -> Limit:
+    def _limit(self, book: Book) -> LimitOrder:
         side = self._side(book)
         best = book.side(side.opposite).best()
         own = book.side(side).best()
         anchor = best.price if best else (own.price + side if own else self._instrument.start_ticks + (side is Side.SELL))
         near = self._random.random() < 0.25
         distance = int(self._random.random() * 3) if near else int(self._random.expovariate(1 / self._mean_distance))
-        return Limit(side, max(1, anchor - side * (1 + distance)), self._lots())
+        return LimitOrder(side, max(1, anchor - side * (1 + distance)), self._lots())
 
     def _side(self, book: Book) -> Side:
         bids, asks = len(book.bids.keys), len(book.asks.keys)
@@ -94,13 +94,13 @@ class Flow:
             return Side.BUY if bids < asks else Side.SELL
         return Side.BUY if self._random.random() < 0.5 else Side.SELL
 
-    def _market(self, book: Book) -> Market:
+    def _market(self, book: Book) -> MarketOrder:
         lots = self._lots()
         if self._random.random() < 0.08:
             lots *= self._sweep
         start = self._instrument.start_ticks
         pull = (start - self._last(book)) / start * 10  # 1 % away from the opening price shifts the odds by 10 %
-        return Market(Side.BUY if self._random.random() < 0.5 + max(-0.3, min(0.3, pull)) else Side.SELL, lots)
+        return MarketOrder(Side.BUY if self._random.random() < 0.5 + max(-0.3, min(0.3, pull)) else Side.SELL, lots)
 
     def _last(self, book: Book) -> int:
         bid = book.bids.best()

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from hoga.simulator.engine.book import Book, Level, Match, Order, Side
-from hoga.simulator.engine.flow import CROWDED_LEVELS_A_SIDE, LEVELS_A_SIDE, Cancel, Flow, Limit
+from hoga.simulator.engine.book import Book, Level, Match, RestingOrder, Side
+from hoga.simulator.engine.flow import CROWDED_LEVELS_A_SIDE, LEVELS_A_SIDE, Cancel, Flow, LimitOrder
 from hoga.simulator.engine.instruments import Instrument, instrument_of
 from hoga.simulator.engine.tape import Tape
 
@@ -95,7 +95,7 @@ class OrderReport(NamedTuple):
 
     order_id: int
     matches: list[Match]
-    resting: Order | None
+    resting: RestingOrder | None
     refused: str | None = None
     trades: tuple[Trade, ...] = ()
     """The prints of `matches`, in their order."""
@@ -172,12 +172,12 @@ class Market:
         left = order.lots - sum(match.lots for match in matches)
         resting = None
         if left and order.rest and order.price is not None:
-            resting = Order(order_id, order.side, order.price, left, order.owner)
+            resting = RestingOrder(order_id, order.side, order.price, left, order.owner)
             self.book.rest(resting)
         self._note_top()
         return OrderReport(order_id, matches, resting, trades=trades)
 
-    def cancel(self, order_id: int, now_ns: int) -> Order | None:
+    def cancel(self, order_id: int, now_ns: int) -> RestingOrder | None:
         """Take a resting order out; None when it does not rest (any more)."""
         order = self.book.orders.get(order_id)
         if order is not None:
@@ -213,7 +213,7 @@ class Market:
 
     def _open(self, now_ns: int) -> None:
         for side, price, lots in self._flow.opening():
-            self.book.rest(Order(self._take_order_id(), side, price, lots))
+            self.book.rest(RestingOrder(self._take_order_id(), side, price, lots))
         self.run_until(now_ns)
         self._note_top()
         self.drain()
@@ -228,7 +228,7 @@ class Market:
         wish = self._flow.next(self.book)
         if isinstance(wish, Cancel):
             self.cancel(wish.order.order_id, now_ns)
-        elif isinstance(wish, Limit):
+        elif isinstance(wish, LimitOrder):
             self.submit(NewOrder(wish.side, wish.lots, wish.price), now_ns)
         else:
             self.submit(NewOrder(wish.side, wish.lots, None, rest=False), now_ns)
@@ -353,6 +353,6 @@ class Engine:
         """Submit an outside trader's order now. Raises KeyError for an unknown symbol."""
         return self.market(symbol).submit(order, self._now_ns)
 
-    def cancel(self, symbol: str, order_id: int) -> Order | None:
+    def cancel(self, symbol: str, order_id: int) -> RestingOrder | None:
         """Cancel an outside trader's order; None when it does not rest."""
         return self.market(symbol).cancel(order_id, self._now_ns)

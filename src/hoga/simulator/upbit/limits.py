@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["Bucket", "Buckets", "Group", "MessageBudget", "UpbitLimits", "Verdict", "groups_of"]
+__all__ = ["Bucket", "BucketVerdict", "Buckets", "Group", "MessageBudget", "UpbitLimits", "groups_of"]
 
 S_NS = 1_000_000_000
 
@@ -64,7 +64,7 @@ def groups_of(limits: UpbitLimits) -> dict[str, Group]:
     return {group.name: group for group in groups}
 
 
-class Verdict(NamedTuple):
+class BucketVerdict(NamedTuple):
     """`status` 200, 429 or 418; `left` in the bucket after the call; `blocked_s` how long a 418 lasts."""
 
     status: int
@@ -84,7 +84,7 @@ class Bucket:
         self._refusals = 0
         self._blocked_until_ns = 0
 
-    def spend(self, now_ns: int) -> Verdict:
+    def spend(self, now_ns: int) -> BucketVerdict:
         """Take one call out and tell whether it may pass."""
         if now_ns < self._blocked_until_ns:
             return self._blocked(now_ns)
@@ -95,17 +95,17 @@ class Bucket:
         if self._level >= 1.0:
             self._level -= 1.0
             self._refusals = 0
-            return Verdict(200, int(self._level))
+            return BucketVerdict(200, int(self._level))
         self._refusals += 1
         if self._refusals <= self._patience:
-            return Verdict(429, 0)
+            return BucketVerdict(429, 0)
         self._blocked_until_ns = now_ns + int(self._ban_s * S_NS)
         self._ban_s *= 2
         self._refusals = 0
         return self._blocked(now_ns)
 
-    def _blocked(self, now_ns: int) -> Verdict:
-        return Verdict(418, 0, -(-(self._blocked_until_ns - now_ns) // S_NS))
+    def _blocked(self, now_ns: int) -> BucketVerdict:
+        return BucketVerdict(418, 0, -(-(self._blocked_until_ns - now_ns) // S_NS))
 
 
 class Buckets:
@@ -116,7 +116,7 @@ class Buckets:
         self._limits = limits
         self._buckets: dict[tuple[str, str], Bucket] = {}
 
-    def spend(self, group: str, client: str, now_ns: int) -> Verdict:
+    def spend(self, group: str, client: str, now_ns: int) -> BucketVerdict:
         """Take one call of a client out of a group's bucket."""
         bucket = self._buckets.get((group, client))
         if bucket is None:
@@ -125,7 +125,7 @@ class Buckets:
             self._buckets[group, client] = bucket
         return bucket.spend(now_ns)
 
-    def header(self, group: str, verdict: Verdict) -> str:
+    def header(self, group: str, verdict: BucketVerdict) -> str:
         """The text of `Remaining-Req`."""
         return f"group={group}; min={self.groups[group].minute}; sec={verdict.left}"
 

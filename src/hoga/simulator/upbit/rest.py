@@ -17,11 +17,11 @@ from aiohttp import web
 from hoga.simulator.clock import SimClock
 from hoga.simulator.faults import FaultDesk, FaultKind
 from hoga.simulator.upbit.exchange import Exchange, OrderRefused
-from hoga.simulator.upbit.limits import Buckets, Verdict
+from hoga.simulator.upbit.limits import Buckets, BucketVerdict
 from hoga.simulator.upbit.orders import ORDERS, Call, OrderEndpoint
 from hoga.simulator.upbit.publisher import Publisher
 from hoga.simulator.upbit.quotation import QUOTATION, Answer, Query, RestError
-from hoga.simulator.upbit.token import Doorman, TokenRefused, flattened
+from hoga.simulator.upbit.token import TokenCheck, TokenRefused, flattened
 
 __all__ = ["RestApi"]
 
@@ -38,7 +38,7 @@ class RestApi:
         *,
         publisher: Publisher,
         exchange: Exchange,
-        doorman: Doorman,
+        tokens: TokenCheck,
         buckets: Buckets,
         clock: SimClock,
         desk: FaultDesk,
@@ -48,7 +48,7 @@ class RestApi:
         self.requests = 0
         self._publisher = publisher
         self._exchange = exchange
-        self._doorman = doorman
+        self._tokens = tokens
         self._buckets = buckets
         self._clock = clock
         self._desk = desk
@@ -72,7 +72,7 @@ class RestApi:
             body = await request.read()
             broken = self._desk.take_one(FaultKind.REST_ERROR, path)
             if broken is not None and broken.status < 500:
-                return _limited(Verdict(broken.status, 0, broken.retry_after_s or 0))
+                return _limited(BucketVerdict(broken.status, 0, broken.retry_after_s or 0))
             response = answer(request, body)
             return response if broken is None else _error(RestError(broken.status, broken.status, broken.reason or "Internal Server Error"))
 
@@ -97,7 +97,7 @@ class RestApi:
         def respond(request: web.Request, body: bytes) -> web.Response:
             try:
                 payload, hashed = _payload(request, body)
-                account = self._doorman.admit(request.headers.get("Authorization"), query=hashed)
+                account = self._tokens.admit(request.headers.get("Authorization"), query=hashed)
             except TokenRefused as refused:
                 return _error(RestError(401, refused.name, refused.message))
             except RestError as error:
@@ -175,7 +175,7 @@ def _error(error: RestError, headers: Mapping[str, str] | None = None) -> web.Re
     return _reply(error.status, json.dumps(body, ensure_ascii=False, separators=(",", ":")), headers or {})
 
 
-def _limited(verdict: Verdict) -> web.Response:
+def _limited(verdict: BucketVerdict) -> web.Response:
     """429 as plain text and without Retry-After, as clients match it; 418 says how long."""
     if verdict.status == 418:
         return web.Response(status=418, text=f"Too many API requests. Blocked for {verdict.blocked_s} seconds.")

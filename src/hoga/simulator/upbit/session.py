@@ -17,7 +17,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from hoga.simulator.protocol import Action, Binary, Close, Pong, Snapshots, Subscribed, Unsubscribed, Verdict, carried_out
+from hoga.simulator.protocol import Action, Binary, Close, Pong, RequestVerdict, Snapshots, Subscribed, Unsubscribed, carried_out
 from hoga.simulator.upbit.limits import MessageBudget, UpbitLimits
 from hoga.simulator.upbit.markets import E8
 from hoga.simulator.upbit.names import PRIVATE_TYPES, PUBLIC_TYPES, assets_name, orders_name, want_of
@@ -59,7 +59,7 @@ class Session:
         self.subscriptions: dict[str, None] = {}
         self.closed: Close | None = None
         self.wrote_ns = now_ns
-        self.judge: Callable[[list[str]], Verdict] = carried_out
+        self.judge: Callable[[list[str]], RequestVerdict] = carried_out
         self._account = account
         self._limits = limits
         self._budget = MessageBudget(limits)
@@ -163,7 +163,7 @@ class Session:
         listing = any(element.get("method") == "LIST_SUBSCRIPTIONS" for element in request)
         if not wishes and not listing:
             raise _Refused("NO_TYPE", "type 이 존재하지 않습니다.")
-        verdict = self.judge([name for wish in wishes for name in wish.names]) if wishes else Verdict()
+        verdict = self.judge([name for wish in wishes for name in wish.names]) if wishes else RequestVerdict()
         if verdict.refused is not None:
             raise _Refused("INVALID_PARAM", verdict.refused)
         if verdict.ignored:

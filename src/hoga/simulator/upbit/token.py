@@ -16,7 +16,7 @@ from urllib.parse import unquote, unquote_plus
 
 import msgspec
 
-__all__ = ["Account", "Doorman", "TokenRefused", "flattened"]
+__all__ = ["Account", "TokenCheck", "TokenRefused", "flattened"]
 
 _DIGESTS = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
 _KEPT_NONCES = 200_000
@@ -39,7 +39,7 @@ class TokenRefused(Exception):
         self.name, self.message = name, message
 
 
-class Doorman:
+class TokenCheck:
     """Knows the accounts and every nonce that was used."""
 
     def __init__(self, accounts: Iterable[Account]) -> None:

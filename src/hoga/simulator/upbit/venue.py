@@ -26,7 +26,7 @@ from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.truth import Truth
 from hoga.simulator.upbit.dialect import DIALECT
 from hoga.simulator.upbit.exchange import AssetsChanged, Exchange, OrderChanged
-from hoga.simulator.upbit.limits import Buckets, Verdict
+from hoga.simulator.upbit.limits import Buckets, BucketVerdict
 from hoga.simulator.upbit.markets import KNOWN_MARKETS, describe, is_market
 from hoga.simulator.upbit.names import assets_name, orders_name
 from hoga.simulator.upbit.payloads import Format, printed
@@ -35,7 +35,7 @@ from hoga.simulator.upbit.publisher import LiveMarket, Publisher
 from hoga.simulator.upbit.replayed import printing
 from hoga.simulator.upbit.rest import RestApi
 from hoga.simulator.upbit.session import Session
-from hoga.simulator.upbit.token import Doorman, TokenRefused
+from hoga.simulator.upbit.token import TokenCheck, TokenRefused
 
 __all__ = ["Upbit"]
 
@@ -72,12 +72,12 @@ class Upbit:
         self._config = config
         self._clock = clock
         self._desk = desk
-        self._doorman = Doorman(config.upbit_accounts)
+        self._tokens = TokenCheck(config.upbit_accounts)
         self._buckets = Buckets(config.upbit)
         self._rest = RestApi(
             publisher=self.publisher,
             exchange=self.exchange,
-            doorman=self._doorman,
+            tokens=self._tokens,
             buckets=self._buckets,
             clock=clock,
             desk=desk,
@@ -182,14 +182,14 @@ class Upbit:
         account: str | None = None
         if path == _PRIVATE:
             try:
-                account = self._doorman.admit(handshake.headers.get("Authorization")).name
+                account = self._tokens.admit(handshake.headers.get("Authorization")).name
             except TokenRefused as refused:
                 if not self._config.upbit.auth_in_band:
                     return Refusal(401, body=_error(refused.name, refused.message))
                 account = ""
         return Opening(Session(account=account, limits=self._config.upbit, now_ns=now_ns), [], self._headers(group, verdict))
 
-    def _headers(self, group: str, verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    def _headers(self, group: str, verdict: BucketVerdict) -> tuple[tuple[str, str], ...]:
         return (("Remaining-Req", self._buckets.header(group, verdict)), ("Limit-By-Ip", "Yes"))
 
     def _player_of(self, capture: Capture) -> Player:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, Query, flat
 from hoga.simulator.binance.dialect import printing
 from hoga.simulator.binance.orders import OrderDesk
-from hoga.simulator.binance.private import Ground
+from hoga.simulator.binance.private import PrivateDeps
 from hoga.simulator.protocol import VenueSession
 from hoga.simulator.usdm.listen_keys import ListenKeys
 from hoga.simulator.usdm.orders import FuturesOrders
@@ -27,10 +27,10 @@ __all__ = ["FuturesPrivate", "listen_streams"]
 class FuturesPrivate:
     """See the module."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
-        self._positions = Positions(ground.api.engine, ground.now_ns, ground.to_ms)
-        self._desk = OrderDesk(ground.api.engine, self._positions, ground.to_ms)
+    def __init__(self, deps: PrivateDeps) -> None:
+        self._deps = deps
+        self._positions = Positions(deps.api.engine, deps.now_ns, deps.to_ms)
+        self._desk = OrderDesk(deps.api.engine, self._positions, deps.to_ms)
         self._orders = FuturesOrders(self._desk, self._positions)
         self._listen_keys = ListenKeys()
         self._makers: dict[str, str] = {}
@@ -51,7 +51,7 @@ class FuturesPrivate:
 
     def advance(self) -> None:
         """Settle fills, run countdowns down, end keys, send events."""
-        now_ns = self._ground.now_ns()
+        now_ns = self._deps.now_ns()
         self._desk.settle()
         self._orders.run_down(now_ns)
         events, self._positions.events = self._positions.events, []
@@ -60,7 +60,7 @@ class FuturesPrivate:
             if key is not None:
                 self._send(key, event.kind, event.text)
         for account in self._listen_keys.accounts():
-            if self._ground.keys.is_bad(self._makers[account]):
+            if self._deps.keys.is_bad(self._makers[account]):
                 self._expire(self._listen_keys.drop(account))
         for key in self._listen_keys.expired(now_ns):
             self._expire(key)
@@ -82,12 +82,12 @@ class FuturesPrivate:
 
     def _expire(self, key: str | None) -> None:
         if key is not None:
-            sent = self._ground.to_ms(self._ground.now_ns())
+            sent = self._deps.to_ms(self._deps.now_ns())
             self._send(key, "listenKeyExpired", f'{{"e":"listenKeyExpired","E":{sent},"listenKey":"{key}"}}')
 
     def _send(self, key: str, kind: str, text: str) -> None:
         for stream in (key, f"{key}@{kind}"):
-            self._ground.board.publish(stream, printing(key, lambda micros: text.encode()))
+            self._deps.board.publish(stream, printing(key, lambda micros: text.encode()))
 
 
 def listen_streams(query: str) -> list[str]:

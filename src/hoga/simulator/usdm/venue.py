@@ -10,7 +10,7 @@ from hoga.simulator.binance.exchange import Exchange, Product, Wanted, split_str
 from hoga.simulator.binance.heartbeat import Limits
 from hoga.simulator.binance.names import is_well_formed
 from hoga.simulator.binance.order_count import OrderWindow
-from hoga.simulator.binance.session import Manners, futures_id_ok
+from hoga.simulator.binance.session import NameRules, futures_id_ok
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.faults import FaultDesk
@@ -26,8 +26,8 @@ __all__ = ["FUTURES_LIMITS", "USDM", "binance_usdm"]
 FUTURES_LIMITS = Limits(frames_per_s=10, ping_every_s=180.0, first_ping_s=140.0, pong_within_s=600.0)
 
 
-def _manners(route: str) -> Manners:
-    return Manners(
+def _name_rules(route: str) -> NameRules:
+    return NameRules(
         well_formed=is_well_formed,
         serves=lambda name: route_of(name) == route,
         id_ok=futures_id_ok,
@@ -35,18 +35,18 @@ def _manners(route: str) -> Manners:
     )
 
 
-_PRIVATE_MANNERS = Manners(
+_PRIVATE_RULES = NameRules(
     well_formed=lambda name: bool(name.strip()),
     serves=lambda name: route_of(name) is None,
     id_ok=futures_id_ok,
     id_rule="an unsigned integer or a string",
 )
-_MANNERS = {"public": _manners("public"), "market": _manners("market"), "private": _PRIVATE_MANNERS}
+_NAME_RULES = {"public": _name_rules("public"), "market": _name_rules("market"), "private": _PRIVATE_RULES}
 
 
 def _wanted(path: str, query: str) -> Wanted | None:
     route, _, rest = path.removeprefix("/").partition("/")
-    if route in _MANNERS:
+    if route in _NAME_RULES:
         path = f"/{rest}"
     else:
         route = "public"
@@ -54,7 +54,7 @@ def _wanted(path: str, query: str) -> Wanted | None:
     if found is None:
         return None
     combined, names = found
-    return Wanted(combined, [*names, *listen_streams(query)] if route == "private" else names, _MANNERS[route])
+    return Wanted(combined, [*names, *listen_streams(query)] if route == "private" else names, _NAME_RULES[route])
 
 
 USDM = Product(
