@@ -14,20 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.books import RECORDED, Book, depth20_payloads, symbol_names
+from hoga.runtime.frames import TEXT, ws_frame
 
-__all__ = ["FIRST_LAP", "Lap", "ProbeRound", "data_frames", "ws_frame"]
+__all__ = ["FIRST_LAP", "Lap", "ProbeRound", "data_frames"]
 
 FIRST_LAP = 50_000
 
 _LAP_DIGITS = 5
-
-
-def ws_frame(payload: bytes) -> bytes:
-    """An unmasked text frame."""
-    size = len(payload)
-    if size < 126:
-        return bytes([0x81, size]) + payload
-    return (b"\x81\x7e" + size.to_bytes(2, "big") if size < 65_536 else b"\x81\x7f" + size.to_bytes(8, "big")) + payload
 
 
 def data_frames(books: list[Book], symbols: int, per_symbol: int) -> dict[str, list[bytes]]:
@@ -37,7 +30,7 @@ def data_frames(books: list[Book], symbols: int, per_symbol: int) -> dict[str, l
         name = f"{symbol.lower()}@{RECORDED}"
         head = f'{{"stream":"{name}","data":{{"lastUpdateId":'.encode()
         frames[name] = [
-            ws_frame(head + b"%05d%06d" % (FIRST_LAP, number + 1) + payload + b"}")
+            ws_frame(TEXT, head + b"%05d%06d" % (FIRST_LAP, number + 1) + payload + b"}")
             for number, payload in enumerate(depth20_payloads(books, place, per_symbol))
         ]
     return frames
@@ -79,7 +72,7 @@ class ProbeRound:
         for name in names:
             symbol = name.partition("@")[0].upper()
             payload = f'{{"e":"depthUpdate","E":1700000000000,"s":"{symbol}","U":1,"u":2,"b":[{levels}],"a":[{levels}]}}'
-            frame = bytearray(ws_frame(f'{{"stream":"{name}","data":{payload}}}'.encode()))
+            frame = bytearray(ws_frame(TEXT, f'{{"stream":"{name}","data":{payload}}}'.encode()))
             self._marks.append(frame.find(b'"E":') + 4)
             self._frames.append(frame)
 

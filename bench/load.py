@@ -24,8 +24,9 @@ from urllib.parse import unquote
 import msgspec
 
 from bench.books import PROBE, load_books, symbol_names, walk_books
-from bench.frames import Lap, ProbeRound, data_frames, ws_frame
+from bench.frames import Lap, ProbeRound, data_frames
 from bench.plans import LoadPlan, LoadReport
+from hoga.runtime.frames import CLOSE, PING, PONG, TEXT, ws_frame
 
 __all__ = ["serve"]
 
@@ -165,17 +166,17 @@ class _Connection:
             raise ConnectionResetError
         self._inbox += data
         for opcode, payload in self._messages():
-            if opcode == 8:
+            if opcode == CLOSE:
                 raise ConnectionResetError
-            if opcode == 9:
-                self._sock.sendall(bytes([0x8A, len(payload)]) + payload)
-            elif opcode == 1:
+            if opcode == PING:
+                self._sock.sendall(ws_frame(PONG, payload))
+            elif opcode == TEXT:
                 self._control(payload)
 
     def _control(self, payload: bytes) -> None:
         request = json.loads(payload)
         if request.get("method") == "SUBSCRIBE":
-            self._sock.sendall(ws_frame(json.dumps({"result": None, "id": request.get("id")}).encode()))
+            self._sock.sendall(ws_frame(TEXT, json.dumps({"result": None, "id": request.get("id")}).encode()))
             self._subscribe(list(request.get("params", [])))
 
     def _messages(self) -> Iterator[tuple[int, bytes]]:

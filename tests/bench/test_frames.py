@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bench.books import depth20_payloads, load_books, symbol_names, walk_books
-from bench.frames import Lap, ProbeRound, data_frames, ws_frame
+from bench.frames import Lap, ProbeRound, data_frames
 from hoga.core.errors import ConfigError
+from hoga.runtime.frames import TEXT, ws_frame
 
 
 def payload_of(frame: bytes) -> dict[str, object]:
@@ -82,4 +83,4 @@ def test_a_probe_says_when_it_was_sent() -> None:
     ("size", "head"), [(5, b"\x81\x05"), (300, b"\x81\x7e\x01\x2c"), (70_000, b"\x81\x7f" + (70_000).to_bytes(8, "big"))]
 )
 def test_frame_heads(size: int, head: bytes) -> None:
-    assert ws_frame(bytes(size)).startswith(head)
+    assert ws_frame(TEXT, bytes(size)).startswith(head)

@@ -13,13 +13,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from websockets.frames import Frame as WebSocketFrame
-from websockets.frames import Opcode
 
 from hoga.archive.form.ledger import GapEntry, LiveEntry, append_entries, ledger_path
 from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.times import DAY_NS, MINUTE_NS, day_of, day_start_ns
-from hoga.dashboard.fanout import Fanout, Frames, Viewer, text_frame
+from hoga.dashboard.fanout import Fanout, Frames, Viewer
 from hoga.dashboard.hardware import HardwareMonitor
 from hoga.dashboard.judge import CODES, RunHealth, Verdict
 from hoga.dashboard.ladder import DEPTH, read_ladder
@@ -129,12 +127,6 @@ def test_a_viewer_that_does_not_read_gets_nothing_and_catches_up_whole() -> None
     assert viewer.since is None
     answers = [b'["answer %d"]' % number for number in range(4)]
     assert outlet.sent == [b'["whole 0"]', b'["news 1"]', *answers, b'["whole 4"]', b'["news 5"]']
-
-
-@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 200_000])
-def test_a_frame_is_what_the_library_would_send(size: int) -> None:
-    text = b"x" * size
-    assert text_frame(text) == WebSocketFrame(Opcode.TEXT, text).serialize(mask=False)
 
 
 def test_a_frame_is_encoded_once_for_all_who_see_the_same() -> None:

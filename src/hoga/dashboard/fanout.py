@@ -7,15 +7,15 @@ because it missed something. One that takes longer than `STUCK_S` for a frame is
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
-__all__ = ["STUCK_S", "Fanout", "Frames", "Outlet", "Viewer", "text_frame"]
+from hoga.runtime.frames import TEXT, ws_frame
+
+__all__ = ["STUCK_S", "Fanout", "Frames", "Outlet", "Viewer"]
 
 STUCK_S = 30.0
-_TEXT = 0x81
 _ANSWERS_MAX = 4
 
 
@@ -33,16 +33,6 @@ class Outlet(Protocol):
         """The viewer has been let in, or is one no more."""
 
 
-def text_frame(text: bytes) -> bytes:
-    """`text` (UTF-8) as one unmasked, final WebSocket text frame. Source: RFC 6455, section 5.2."""
-    size = len(text)
-    if size < 126:
-        return struct.pack("!BB", _TEXT, size) + text
-    if size < 1 << 16:
-        return struct.pack("!BBH", _TEXT, 126, size) + text
-    return struct.pack("!BBQ", _TEXT, 127, size) + text
-
-
 class Frames:
     """What one interval brings. `news` is for those who are up to date, `whole()` for those who are not; `extra(choice)`
     is what only the viewers of `choice` are given. Each is encoded at most once."""
@@ -58,7 +48,7 @@ class Frames:
         made = self._made.get((whole, choice))
         if made is None:
             parts = [self._whole() if whole else self._news, self._extra(choice)]
-            made = self._made[whole, choice] = text_frame(b"[" + b",".join(part for part in parts if part) + b"]")
+            made = self._made[whole, choice] = ws_frame(TEXT, b"[" + b",".join(part for part in parts if part) + b"]")
         return made
 
 
@@ -87,7 +77,7 @@ class Viewer:
     def answer(self, text: bytes) -> None:
         """Something for this viewer only; a few wait for one that does not read."""
         if len(self._answers) < _ANSWERS_MAX:
-            self._answers.append(text_frame(text))
+            self._answers.append(ws_frame(TEXT, text))
         if self.outlet.clear:
             self._say()
 

@@ -1,7 +1,7 @@
 """dashboard.protocols: the server's protocols: connections are watched (`crowd`), and frames that go to everybody have a way of their own.
 
 uvicorn hands every message of every viewer through four layers (application, ASGI, protocol, frame), 45 µs each time. News
-are the same for all viewers, so the frame is built once (`fanout.text_frame`) and put on each viewer's transport as it is. What
+are the same for all viewers, so the frame is built once (`runtime.frames`) and put on each viewer's transport as it is. What
 else is said (handshake, pings, closing, answers to one viewer) goes the usual way.
 """
 

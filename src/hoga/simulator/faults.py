@@ -20,11 +20,11 @@ from typing import Literal, NamedTuple, TypeVar
 import msgspec
 
 from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.runtime.frames import BINARY, TEXT
 
 __all__ = ["FRAME_FAULTS", "ActiveFault", "Dialect", "Fault", "FaultDesk", "FaultKind", "Out", "Printed", "read_script"]
 
 S_NS = 1_000_000_000
-TEXT, BINARY = 1, 2
 
 T = TypeVar("T")
 

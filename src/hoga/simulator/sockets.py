@@ -26,9 +26,10 @@ from picows import (
     ws_create_server,
 )
 
+from hoga.runtime.frames import BINARY, CLOSE, PING, PONG, TEXT, ws_frame
 from hoga.simulator.clock import SimClock
 from hoga.simulator.protocol import Action, Binary, Close, Ping, Pong, Snapshots, Subscribed, Text, Unsubscribed, VenueSession
-from hoga.simulator.switchboard import BINARY, CLOSE, PING, PONG, TEXT, Switchboard, ws_frame
+from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.truth import ConnectionTruth, Truth
 
 __all__ = ["Connection", "Handshake", "Opening", "Refusal", "StreamServer"]

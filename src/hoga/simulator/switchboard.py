@@ -9,23 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
+from hoga.runtime.frames import ws_frame
 from hoga.simulator.faults import Dialect, FaultDesk, FaultKind, Out, Printed
 from hoga.simulator.protocol import RequestVerdict
 from hoga.simulator.truth import ConnectionTruth, Truth
 
-__all__ = ["BINARY", "TEXT", "Subscriber", "Switchboard", "ws_frame"]
-
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
-
-
-def ws_frame(opcode: int, data: bytes) -> bytes:
-    """One final, unmasked WebSocket frame (RFC 6455 section 5.2)."""
-    size = len(data)
-    if size < 126:
-        return bytes((0x80 | opcode, size)) + data
-    if size < 65_536:
-        return bytes((0x80 | opcode, 126)) + size.to_bytes(2, "big") + data
-    return bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big") + data
+__all__ = ["Subscriber", "Switchboard"]
 
 
 class Subscriber(Protocol):

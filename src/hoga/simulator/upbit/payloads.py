@@ -14,7 +14,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from hoga.simulator.faults import BINARY, Printed
+from hoga.runtime.frames import BINARY
+from hoga.simulator.faults import Printed
 from hoga.simulator.upbit.markets import E8
 from hoga.simulator.upbit.numbers import double, fixed8, java, plain, ratio
 from hoga.simulator.upbit.tape import Candle, Print, Tape
