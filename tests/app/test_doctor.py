@@ -204,10 +204,9 @@ async def test_a_proxy_is_told(tmp_path: Path, server: Venue, monkeypatch: pytes
     assert "binance proxy" not in await seen(tmp_path, server), "NO_PROXY names it"
     monkeypatch.delenv("NO_PROXY")
     host = "10.255.255.1:9"
-    monkeypatch.setattr("hoga.app.venue_check._REST_S", 0.1)
     monkeypatch.setattr("hoga.app.venue_check._CONNECT_S", 0.1)
     monkeypatch.setattr("hoga.app.venue_check.fetch", server.refuse)
-    found = await look(tmp_path, f"REST_URL=http://{host}", f"WS_URL=ws://{host}")
+    found = await look(tmp_path, f"REST_URL=http://{host}", f"WS_URL=ws://{host}", "TIMEOUT=0.1")
     (check,) = found["binance proxy"]
     assert check.found == f"http://{host} and ws://{host} through http://proxy.example:3128 (HTTP_PROXY)"
     monkeypatch.setenv("HTTP_PROXY", "socks5://proxy.example")

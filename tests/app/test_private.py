@@ -25,6 +25,7 @@ from hoga.hub.states import WebSocketType
 from hoga.hub.subscriptions import SubscriptionSpec
 from hoga.net.backoff import BackoffRules
 from hoga.net.ratelimit import Budget
+from hoga.net.rest import RestClient
 from hoga.venues.private import Trouble
 from hoga.venues.registry import VENUES
 from tests.app.private_server import PrivateServer
@@ -104,7 +105,7 @@ Build = Callable[..., Rig]
 
 def make_wire(venue: str, server: PrivateServer, credentials: Credentials | None = None, **more: Any) -> PrivateWire:
     settings: dict[str, Any] = {
-        "ws_url": f"ws://{server.url}", "ports": (0,), "rest_url": f"http://{server.url}", "variable": "HOGA_X__", "backoff": FAST,
+        "ws_url": f"ws://{server.url}", "ports": (0,), "variable": "HOGA_X__", "backoff": FAST,
         "rejects": FAST, "tick_s": 0.05, "ping_interval_s": 0.5, "ping_timeout_s": 0.5, "login_timeout_s": 1.0,
     }  # fmt: skip
     clock = more.pop("clock", PrivateClock())
@@ -113,6 +114,7 @@ def make_wire(venue: str, server: PrivateServer, credentials: Credentials | None
         PrivateConfig(**(settings | more)),
         credentials or Credentials(key=Secret(KEY), secret=Secret(SECRET)),
         connect_budget=Budget(limit=1000, window_s=1.0),
+        rest=RestClient(venue, f"http://{server.url}", tls=None, timeout_s=10.0),
         tls=None,
         jitter=lambda: 0.5,
         clock=clock,

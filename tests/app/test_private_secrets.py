@@ -31,6 +31,7 @@ from hoga.net.ws import open_link
 from hoga.runtime.logs import format_json, format_text
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.venues.registry import VENUES
+from hoga.venues.request import Request
 from tests.app.private_server import PrivateServer
 from tests.app.test_private import ORDERS, VENUE_NAMES, Rig, make_wire, until
 from tests.venues.test_private_signing import pem
@@ -133,7 +134,7 @@ async def test_errors_show_nothing_even_with_their_locals(port: str) -> None:
         if port == "closed":
             async with RestClient("v", "http://127.0.0.1:1", tls=None, timeout_s=5.0) as rest:
                 try:
-                    await rest.call("POST", "/x", headers=headers)
+                    await rest.send(Request(method="POST", path="/x", headers=headers))
                 except VenueError as fault:
                     found.append(fault)
     assert len(found) == (1 if port == "refused" else 2)

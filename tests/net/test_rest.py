@@ -23,6 +23,7 @@ from hoga.core.secret import Secret
 from hoga.net import rest as rest_module
 from hoga.net.ratelimit import Budget
 from hoga.net.rest import RestClient
+from hoga.venues.request import Request
 from tests.net.raw import RawServer, read_request, reset, run, until_gone
 
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
@@ -173,7 +174,9 @@ def inflater(request: pytest.FixtureRequest) -> Iterator[None]:
         (zipped(b"[" * 2_000_000), "more than 1048576 bytes"),
     ],
 )
-def test_a_body_that_is_not_packed_as_it_says_is_no_answer(answer: bytes, why: str, inflater: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_is_not_packed_as_it_says_is_no_answer(
+    answer: bytes, why: str, inflater: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(rest_module, "MAX_BODY_BYTES", 1 << 20)
     with RawServer(answering(answer)) as server:
         fault = ask(server, lambda rest: rest.get("/x"))
@@ -199,7 +202,9 @@ def test_a_call_with_secrets_tells_only_the_kind_of_trouble() -> None:
         peer.sendall(b"HTTP/1.1 " + read_request(peer))
 
     with RawServer(echo) as server:
-        fault = ask(server, lambda rest: rest.call("POST", "/key?signature=hidden", headers={"X-KEY": Secret("hidden")}))
+        fault = ask(
+            server, lambda rest: rest.send(Request(method="POST", path="/key?signature=hidden", headers={"X-KEY": Secret("hidden")}))
+        )
     assert type(fault) is VenueError
     assert "hidden" not in str(fault)
     assert "/key" in str(fault)

@@ -22,6 +22,7 @@ from hoga.core.errors import ConnectFailed, HandshakeRefused, LinkError, VenueEr
 from hoga.core.secret import Secret
 from hoga.net.rest import RestClient
 from hoga.net.ws import Link, open_link
+from hoga.venues.request import Request
 from tests.net.raw import RawServer, read_request, reset, run, shake, until_gone
 from tests.net.test_ws import TEXT, ws
 from tests.waiting import eventually
@@ -148,7 +149,7 @@ def test_rest_goes_through_the_proxy(
     async def work() -> tuple[bytes, bytes]:
         url = f"{'https' if wire == 'tls' else 'http'}://{host}:{server.port}"
         async with RestClient("binance", url, tls=client_tls, timeout_s=10.0) as rest:
-            return await rest.get("/api"), (await rest.call("POST", "/key", headers={"X-KEY": Secret("x")})).body
+            return await rest.get("/api"), (await rest.send(Request(method="POST", path="/key", headers={"X-KEY": Secret("x")}))).body
 
     proxy = ConnectProxy()
     with RawServer(answers, tls=server_tls) as server, RawServer(proxy) as way:

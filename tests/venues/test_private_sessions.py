@@ -19,7 +19,6 @@ from hoga.core.secret import Credentials, Secret
 from hoga.venues.private import (
     CHANNELS,
     PATIENCE_S,
-    Call,
     Connect,
     Emit,
     Live,
@@ -34,6 +33,7 @@ from hoga.venues.private import (
     Trouble,
 )
 from hoga.venues.registry import VENUES
+from hoga.venues.request import Request
 from tests.venues.test_private_signing import pem
 
 ALL = frozenset(CHANNELS)
@@ -192,7 +192,7 @@ class TestUpbit:
     def test_a_refusal_without_its_reason_is_asked_about(self, cut: bytes, answer: str, trouble: Trouble) -> None:
         life = session("upbit")
         [call] = life.refused(Reply(status=401, body=cut), NOW_MS)
-        assert isinstance(call, Call)
+        assert isinstance(call, Request)
         assert (call.method, call.path) == ("GET", "/v1/api_keys")
         reply = Reply(status=401, body=json.dumps({"error": {"name": answer, "message": ""}}).encode())
         assert refusal(life.answer(reply, NOW_MS)).trouble is trouble
@@ -315,7 +315,7 @@ class TestFutures:
     def live(self) -> PrivateSession:
         life = session("binance-usdm")
         [call] = life.begin(NOW_MS)
-        assert isinstance(call, Call)
+        assert isinstance(call, Request)
         assert (call.method, call.path, call.headers["X-MBX-APIKEY"].reveal()) == ("POST", "/fapi/v1/listenKey", "the-key-1234")
         [connect] = life.answer(Reply(status=200, body=b'{"listenKey":"abc123"}'), NOW_MS)
         assert isinstance(connect, Connect)
@@ -330,7 +330,7 @@ class TestFutures:
         for second in range(0, 7300, 10):
             steps = life.tick(float(second))
             if steps:
-                calls.append((second, [(step.method, step.path) for step in steps if isinstance(step, Call)]))
+                calls.append((second, [(step.method, step.path) for step in steps if isinstance(step, Request)]))
                 assert life.answer(Reply(status=200, body=b"{}"), NOW_MS) == []
         assert calls == [(at, [("PUT", "/fapi/v1/listenKey")]) for at in (1800, 3600, 5400, 7200)]
 

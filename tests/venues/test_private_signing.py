@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from hoga.core.secret import Credentials, Secret
-from hoga.venues.binance.auth import signed_params, signed_query, signer_of
+from hoga.venues.binance.auth import BinanceSigner, signer_of
+from hoga.venues.request import Request
 from hoga.venues.upbit.auth import bearer, sign
 
 SPOT_SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
@@ -111,7 +112,7 @@ def test_ed25519_is_what_rfc_8032_prints(seed: str, payload: bytes, signature: s
 
 def test_parameters_are_signed_sorted_with_the_key_among_them() -> None:
     credentials = Credentials(key=Secret("K"), secret=Secret("s"))
-    params = signed_params(credentials, {"symbol": "１２", "price": "0.10"}, 1_700_000_000_123)
+    params = BinanceSigner(credentials).params({"symbol": "１２", "price": "0.10"}, 1_700_000_000_123)
     payload = "apiKey=K&price=0.10&recvWindow=5000&symbol=１２&timestamp=1700000000123"
     assert params["signature"] == signer_of(credentials)(payload.encode())
     assert params["timestamp"] == 1_700_000_000_123
@@ -119,7 +120,8 @@ def test_parameters_are_signed_sorted_with_the_key_among_them() -> None:
 
 def test_a_query_is_signed_as_it_is_sent() -> None:
     credentials = Credentials(key=Secret("K"), signing_key=pem(bytes(range(32))))
-    query = signed_query(credentials, {"symbol": "１２ 3"}, 1_700_000_000_123).reveal()
+    asked = BinanceSigner(credentials)(Request(path="/x", params=(("symbol", "１２ 3"),)), 1_700_000_000_123)
+    query = asked.target.reveal().removeprefix("/x?")
     signed, _, signature = query.rpartition("&signature=")
     assert signed == "symbol=%EF%BC%91%EF%BC%92%203&recvWindow=5000&timestamp=1700000000123"
     assert parse_qs(f"signature={signature}")["signature"] == [signer_of(credentials)(signed.encode())]

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from time import monotonic, time_ns
+from time import time_ns
 
 from hoga.app.config import Config
+from hoga.app.config.rooms import rest_of
 from hoga.app.hub import config_of
-from hoga.app.venue_run import tls_of
 from hoga.book.sync import BookEvent, BookState, BookSync
 from hoga.core.errors import ProtocolMisuse, VenueError
 from hoga.core.market import Book, DataType
@@ -24,10 +24,10 @@ from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.resolve import spelt
 from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import ComponentSubscription, SubscriptionSpec, unknown_venue
-from hoga.net.budgets import rest_budget
 from hoga.net.rest import RestClient
 from hoga.runtime.logs import get_log
 from hoga.venues.registry import VENUES
+from hoga.venues.request import Request
 
 __all__ = ["BookKeeper"]
 
@@ -35,7 +35,6 @@ _log = get_log("hub")
 
 _TICK_S = 0.25
 _CAPACITY = 20_000
-_REST_TIMEOUT_S = 10.0
 
 
 class BookKeeper:
@@ -164,12 +163,12 @@ class BookKeeper:
 
     async def _fetch(self) -> None:
         assert self._found is not None, "started"
-        config = self._found.venue(self.spec.name)
-        budget, paths = rest_budget(self.spec, config.rest_url), self.spec.rest
-        async with RestClient(self.spec.name, config.rest_url, tls=tls_of(config), timeout_s=_REST_TIMEOUT_S, budget=budget) as rest:
+        path, weight = self.spec.rest.book, self.spec.rest.book_weight
+        assert path is not None, "asked of venues that have it"
+        async with rest_of(self._found.venue(self.spec.name)) as rest:
             while True:
                 symbol = await self._wanted.get()
-                while (wait := budget.wait_s(monotonic(), paths.book_weight)) > 0:  # noqa: ASYNC110  # the wait is known
+                while (wait := rest.wait_s(Request(path=path, weight=weight))) > 0:  # noqa: ASYNC110  # the wait is known
                     await asyncio.sleep(wait)
                 await self._snapshot(rest, symbol)
 

@@ -11,15 +11,15 @@ import os
 import random
 import ssl
 from collections.abc import Callable, Collection, Mapping
-from functools import cache, partial
 from pathlib import Path
 from time import monotonic
 
 import msgspec
 
 from hoga.app.config import Config, VenueConfig, find_config, load_config
+from hoga.app.config.rooms import feed_config, rest_of, tls_of
 from hoga.app.private import private_wire
-from hoga.app.venue_run import VenueRun, feed_config, tls_of
+from hoga.app.venue_run import VenueRun
 from hoga.core.errors import ProtocolMisuse, VenueError
 from hoga.core.ledger import Reason
 from hoga.core.streams import Stream
@@ -35,7 +35,7 @@ from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.pace import Pace
 from hoga.hub.states import ConnectionState, WebSocketType
 from hoga.hub.wire import Inlet, RateLimit, Wire, WireStats
-from hoga.net.budgets import connect_budget, rest_budget
+from hoga.net.budgets import connect_budget, rest_budgets
 from hoga.net.rest import RestClient
 from hoga.recorder.recorder import Recorder
 from hoga.runtime.logs import get_log
@@ -111,14 +111,14 @@ class FeedWire:
     kind = WebSocketType.PUBLIC
 
     def __init__(
-        self, spec: VenueSpec, config: FeedConfig, *, rest_url: str, tls: Callable[[], ssl.SSLContext | None], run: VenueRun | None = None
+        self, spec: VenueSpec, config: FeedConfig, *, rest: RestClient, tls: ssl.SSLContext | None, run: VenueRun | None = None
     ) -> None:
         self.venue = spec.name
         self.spelling = spec
         self._spec = spec
         self._config = config
-        self._rest_url = rest_url
-        self._tls = cache(tls)
+        self._rest = rest
+        self._tls = tls
         self._budget = connect_budget(spec, config.ws_url)
         self._connections: dict[str, Connection] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -134,6 +134,8 @@ class FeedWire:
 
     def start(self, inlet: Inlet) -> None:
         """Begin."""
+        if self._inlet is None:
+            self._rest.hold()
         self._inlet = inlet
         if self._tap is not None:
             self._tap.start(inlet)
@@ -185,7 +187,7 @@ class FeedWire:
             plan,
             sink=self,
             connect_budget=self._budget,
-            tls=self._tls(),
+            tls=self._tls,
             jitter=random.random,
             first_rollover_s=self._config.rollover_s * (1.0 - 0.1 * random.random()),
             first_port=self._next_name,
@@ -239,7 +241,7 @@ class FeedWire:
 
     def rate_limits(self) -> list[RateLimit]:
         """Of connects, REST calls, and each connection's requests."""
-        budgets = [("connects", self._budget), ("rest", rest_budget(self._spec, self._rest_url))]
+        budgets = [("connects", self._budget), ("rest", next(iter(rest_budgets(self._spec, self._rest.base_url).values())))]
         for connection in self._all():
             budgets += [(f"requests {connection.name}", budget) for budget in connection.budgets()]
         now = monotonic()
@@ -260,9 +262,8 @@ class FeedWire:
     async def known_symbols(self) -> dict[str, str] | None:
         """As the venue lists them now."""
         try:
-            budget, paths = rest_budget(self._spec, self._rest_url), self._spec.rest
-            async with RestClient(self.venue, self._rest_url, tls=self._tls(), timeout_s=8.0, budget=budget) as rest:
-                return await rest.read(paths.instruments, self._spec.symbols, weight=paths.instruments_weight)
+            paths = self._spec.rest
+            return await self._rest.read(paths.instruments, self._spec.symbols, weight=paths.instruments_weight)
         except VenueError as fault:
             _log.info("symbols not checked", venue=self.venue, why=str(fault))
             return None
@@ -274,6 +275,9 @@ class FeedWire:
         await asyncio.gather(*self._ending, return_exceptions=True)
         if self._tap is not None:
             self._tap.stop()
+        if self._inlet is not None:
+            self._inlet = None
+            await self._rest.release()
 
     # -- what the connections call (feed.sink.Sink) ---------------------------------------------------------------
 
@@ -472,7 +476,7 @@ def wires_of(config: Config, *, recorders: Mapping[str, VenueRun] | None = None,
 def _wire(config: VenueConfig, run: VenueRun | None, label: str) -> FeedWire:
     usual = VENUES[config.venue]
     spec = usual.compact if config.wire_format == "simple" and usual.compact is not None else usual
-    return FeedWire(spec, feed_config(config, label), rest_url=config.rest_url, tls=partial(tls_of, config), run=run)
+    return FeedWire(spec, feed_config(config, label), rest=rest_of(config), tls=tls_of(config), run=run)
 
 
 def in_order(config: Config) -> dict[str, VenueSpec]:

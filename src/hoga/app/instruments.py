@@ -7,18 +7,16 @@ newest one is used instead, and that is told.
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Callable
 from pathlib import Path
 
 import zstandard
 
 from hoga.app.config import Config, VenueConfig
+from hoga.app.config.rooms import rest_of
 from hoga.app.stream_plan import every_symbol, named, plan_streams
 from hoga.archive.form.lists import LIST_PREFIX, LIST_SUFFIX, check_list, pack_list
 from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake, VenueError, WireFault
 from hoga.core.jsontext import NO_JSON
-from hoga.net.budgets import rest_budget
 from hoga.net.rest import RestClient
 from hoga.runtime.durable import write_file
 from hoga.runtime.logs import get_log
@@ -28,10 +26,7 @@ __all__ = ["fetch", "keep", "kept_path", "look_up_symbols"]
 
 _log = get_log("run")
 
-_TIMEOUT_S = 20.0
 _PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)
-
-TlsOf = Callable[[VenueConfig], ssl.SSLContext | None]
 
 
 def kept_path(config: VenueConfig, day: str) -> Path:
@@ -45,15 +40,13 @@ def keep(path: Path, body: bytes) -> None:
     write_file(path, [pack_list(body)])
 
 
-async def fetch(config: VenueConfig, tls: ssl.SSLContext | None) -> bytes:
+async def fetch(rest: RestClient) -> bytes:
     """The venue's list, as it sends it. Raises VenueError, also for an answer that is no list."""
-    spec = VENUES[config.venue]
-    budget = rest_budget(spec, config.rest_url)
-    async with RestClient(spec.name, config.rest_url, tls=tls, timeout_s=_TIMEOUT_S, budget=budget) as rest:
-        return await rest.read(spec.rest.instruments, lambda body: (spec.symbols(body), body)[1], weight=spec.rest.instruments_weight)
+    spec = VENUES[rest.venue]
+    return await rest.read(spec.rest.instruments, lambda body: (spec.symbols(body), body)[1], weight=spec.rest.instruments_weight)
 
 
-async def look_up_symbols(config: Config, tls_of: TlsOf) -> Config:
+async def look_up_symbols(config: Config) -> Config:
     """The configuration with every `ALL` of the active venues replaced by the symbols it stands for today.
 
     Waits for a venue that does not answer and of which no list is kept. Raises ConfigError when `ALL:…` stands for nothing.
@@ -62,15 +55,16 @@ async def look_up_symbols(config: Config, tls_of: TlsOf) -> Config:
     for name in config.active_venues:
         venue = config.venue(name)
         if named(venue.symbols) != venue.symbols:
-            found[name] = await _symbols_of(venue, tls_of(venue))
+            found[name] = await _symbols_of(venue)
     return config.with_symbols(found) if found else config
 
 
-async def _symbols_of(venue: VenueConfig, tls: ssl.SSLContext | None) -> tuple[str, ...]:
+async def _symbols_of(venue: VenueConfig) -> tuple[str, ...]:
     spec, failures = VENUES[venue.venue], 0
     while True:
         try:
-            symbols = _expand(venue, await fetch(venue, tls))
+            async with rest_of(venue) as rest:
+                symbols = _expand(venue, await fetch(rest))
             break
         except VenueError as fault:
             kept = await asyncio.to_thread(_newest_kept, venue.directory("instruments"))

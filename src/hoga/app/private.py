@@ -16,7 +16,7 @@ from time import time_ns
 from uuid import uuid4
 
 from hoga.app.config import VenueConfig
-from hoga.app.venue_run import feed_config, tls_of
+from hoga.app.config.rooms import private_config, rest_of, tls_of
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.secret import Credentials, Secret
 from hoga.core.streams import Stream
@@ -24,9 +24,9 @@ from hoga.feed.private import PrivateClock, PrivateConfig, PrivateConnection
 from hoga.hub.private import SEEN_AS, MissedEvent, PrivateState, PrivateStateEvent, missing_keys
 from hoga.hub.states import WebSocketType
 from hoga.hub.wire import Inlet, WireStats
-from hoga.net.backoff import BackoffRules
 from hoga.net.budgets import connect_budget
 from hoga.net.ratelimit import Budget
+from hoga.net.rest import RestClient
 from hoga.runtime.logs import get_log
 from hoga.venues.private import CHANNELS, EVERYTHING, Emit
 from hoga.venues.registry import VENUES
@@ -36,7 +36,6 @@ __all__ = ["PrivateWire", "credentials_of", "private_wire"]
 
 _log = get_log("hub")
 
-_PING_AT_MOST_S = 15.0
 _PEM = "a PEM file of an Ed25519 private key"
 
 
@@ -55,6 +54,7 @@ class PrivateWire:
         credentials: Credentials,
         *,
         connect_budget: Budget,
+        rest: RestClient,
         tls: ssl.SSLContext | None,
         label: str = "",
         jitter: Callable[[], float] = random.random,
@@ -64,6 +64,7 @@ class PrivateWire:
         self.venue = spec.name
         self._private = spec.private
         self._config = config
+        self._rest = rest
         self._usable = spec.private.can_use(credentials)
         self._inlet: Inlet | None = None
         self._streams: list[Stream] = []
@@ -79,8 +80,9 @@ class PrivateWire:
             credentials,
             sink=self,
             connect_budget=connect_budget,
+            rest=rest,
             tls=tls,
-            nonce=lambda: str(uuid4()),
+            nonce=_nonce,
             jitter=jitter,
             clock=clock,
         )
@@ -89,6 +91,8 @@ class PrivateWire:
 
     def start(self, inlet: Inlet) -> None:
         """Begin."""
+        if self._inlet is None:
+            self._rest.hold()
         self._inlet = inlet
 
     def want(self, streams: list[Stream]) -> None:
@@ -183,6 +187,9 @@ class PrivateWire:
         """Close the connection."""
         self._end()
         await asyncio.gather(*self._ending, return_exceptions=True)
+        if self._inlet is not None:
+            self._inlet = None
+            await self._rest.release()
 
     # -- what the connection calls (feed.private.PrivateSink) -------------------------------------------------------
 
@@ -222,6 +229,10 @@ class PrivateWire:
             self._inlet.tell(event)
 
 
+def _nonce() -> str:
+    return str(uuid4())
+
+
 def private_wire(config: VenueConfig, label: str = "") -> PrivateWire | None:
     """The wire of a venue's private streams as configured, None where it has none.
 
@@ -230,23 +241,14 @@ def private_wire(config: VenueConfig, label: str = "") -> PrivateWire | None:
     spec = VENUES[config.venue]
     if spec.private is None or config.ws_private_url is None:
         return None
-    feed = feed_config(config, label)
-    settings = PrivateConfig(
-        ws_url=config.ws_private_url,
-        ports=config.ports,
-        rest_url=config.rest_url,
-        variable=f"HOGA_{config.venue.upper().replace('-', '_')}__",
-        backoff=feed.backoff,
-        rejects=BackoffRules(base_s=max(2.0, config.base_backoff), max_s=300.0, reset_cycle_after=9, reset_level=9),
-        ping_interval_s=min(config.ws_ping_interval, _PING_AT_MOST_S),
-        ping_timeout_s=config.ws_ping_timeout,
-    )
-    credentials, budget = credentials_of(config), connect_budget(spec, feed.ws_url)
+    settings = private_config(config, config.ws_private_url)
+    credentials, budget = credentials_of(config), connect_budget(spec, config.ws_url)
     try:
-        spec.private.check(credentials)
+        spec.private.signer(credentials, _nonce)
     except ValueError as fault:
         raise _mistake(config.venue, config.private_key_file, str(fault), _PEM) from None
-    return PrivateWire(spec, settings, credentials, connect_budget=budget, tls=tls_of(config), label=label)
+    rest, tls = rest_of(config), tls_of(config)
+    return PrivateWire(spec, settings, credentials, connect_budget=budget, rest=rest, tls=tls, label=label)
 
 
 def credentials_of(config: VenueConfig) -> Credentials:

@@ -16,7 +16,7 @@ from hoga.app.hub_service import HubService
 from hoga.app.instruments import look_up_symbols
 from hoga.app.publisher import LogTail
 from hoga.app.stream_plan import named
-from hoga.app.venue_run import VenueRun, VenueStatus, tls_of
+from hoga.app.venue_run import VenueRun, VenueStatus
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.quality.incidents import Incident
 from hoga.runtime.allocator import keep_freed_memory
@@ -170,7 +170,7 @@ async def _look_up(config: Config, shutdown: ShutdownManager, seconds: float | N
     if all(named(config.venue(name).symbols) == config.venue(name).symbols for name in config.active_venues):
         return config
     patience = None if seconds is None else asyncio.get_running_loop().call_later(seconds, shutdown.request, f"{seconds:g} s are over")
-    looking = asyncio.ensure_future(look_up_symbols(config, tls_of))
+    looking = asyncio.ensure_future(look_up_symbols(config))
     asked = asyncio.ensure_future(shutdown.requested())
     try:
         await asyncio.wait({looking, asked}, return_when=asyncio.FIRST_COMPLETED)

@@ -15,21 +15,19 @@ from typing import Any
 
 from hoga.app.checks import Check, CheckState, shown
 from hoga.app.config import VenueConfig
+from hoga.app.config.rooms import rest_of, tls_of
 from hoga.app.instruments import fetch
 from hoga.app.stream_plan import every_symbol, named, plan_streams
-from hoga.app.venue_run import tls_of
 from hoga.core.errors import ConfigError, HandshakeRefused, HogaError, LinkError, RateLimited, Refused, WireFault
 from hoga.core.jsontext import NO_JSON
 from hoga.core.streams import Stream
 from hoga.net.proxy import ProxyMistake, proxy_for
-from hoga.net.rest import RestClient
 from hoga.net.ws import CloseInfo, open_link
 from hoga.venues.registry import VENUES
 from hoga.venues.spec import Answer
 
 __all__ = ["examine_venue", "read_venue_time"]
 
-_REST_S = 5.0
 _CONNECT_S = 5.0
 _FRAME_S = 5.0
 _TRADING = "TRADING"
@@ -48,16 +46,12 @@ async def read_venue_time(venue: VenueConfig) -> int:
     """The venue's clock, in ns. Raises VenueError; asked of venues that tell the time only."""
     spec = VENUES[venue.venue]
     assert spec.rest.time is not None and spec.server_time_ms is not None, "asked of venues that tell the time only"
-    body = await _get(venue, spec.rest.time)
+    async with rest_of(venue) as rest:
+        body = await rest.get(spec.rest.time)
     try:
         return spec.server_time_ms(body) * 1_000_000
     except NO_JSON as fault:
         raise WireFault(spec.name, f"{venue.rest_url}{spec.rest.time} sent no server time: {shown(body)}") from fault
-
-
-async def _get(venue: VenueConfig, path: str) -> bytes:
-    async with RestClient(venue.venue, venue.rest_url, tls=tls_of(venue), timeout_s=_REST_S) as rest:
-        return await rest.get(path)
 
 
 def _proxies(venue: VenueConfig, ws_url: str) -> list[Check]:
@@ -81,9 +75,10 @@ async def _examine_rest(venue: VenueConfig) -> tuple[tuple[str, ...], list[Check
     """(the symbols to record as far as they are known, checks): is REST there, and does the venue know the symbols?"""
     spec, name, began = VENUES[venue.venue], f"{venue.venue} REST", perf_counter()
     try:
-        if spec.rest.time is not None and spec.server_time_ms is not None:
-            await read_venue_time(venue)
-        body = await fetch(venue, tls_of(venue))
+        async with rest_of(venue) as rest:
+            if spec.rest.time is not None and spec.server_time_ms is not None:
+                await read_venue_time(venue)
+            body = await fetch(rest)
     except (HogaError, OSError) as fault:
         return named(venue.symbols), [Check(name=name, state=CheckState.FAILED, found=str(fault), advice=_advice(fault, "REST_URL"))]
     answers = Check(name=name, state=CheckState.OK, found=f"{venue.rest_url} answers in {(perf_counter() - began) * 1e3:.0f} ms")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from time import monotonic, monotonic_ns, time_ns
@@ -12,19 +11,15 @@ from time import monotonic, monotonic_ns, time_ns
 import msgspec
 
 from hoga.app.config import VenueConfig
+from hoga.app.config.rooms import feed_config, recorder_config, rest_of, tls_of
 from hoga.app.instruments import fetch, keep, kept_path
 from hoga.app.stream_plan import plan_streams
 from hoga.archive.keep.life import LifeFile, read_last_life
 from hoga.archive.keep.recover import Recovered, recover_folder
-from hoga.core.errors import ArchiveBusy, ArchiveError, ConfigError, ConfigMistake, VenueError
+from hoga.core.errors import ArchiveBusy, ArchiveError, VenueError
 from hoga.core.times import SECOND_NS, day_of
 from hoga.feed.feed import Feed
-from hoga.feed.sink import FeedConfig
-from hoga.net.backoff import BackoffRules
-from hoga.net.budgets import rest_budget
-from hoga.net.rest import RestClient
-from hoga.recorder.lateness import LatencyRules
-from hoga.recorder.recorder import Recorder, RecorderConfig, directories_for
+from hoga.recorder.recorder import Recorder, directories_for
 from hoga.recorder.sealing import Sealing, SealingConfig
 from hoga.runtime.clock import ClockReading, ClockWatch, measure_clock
 from hoga.runtime.logs import get_log
@@ -32,7 +27,7 @@ from hoga.runtime.metrics import Spread, spread_ms
 from hoga.runtime.pool import WorkerPool
 from hoga.venues.registry import VENUES
 
-__all__ = ["VenueRun", "VenueStatus", "feed_config", "tls_of"]
+__all__ = ["VenueRun", "VenueStatus"]
 
 _log = get_log("run")
 
@@ -82,12 +77,11 @@ class VenueRun:
         self._pool = pool
         self._loop = asyncio.get_running_loop()
         self.streams = plan_streams(self.spec, config.symbols, config.streams, where=f"[{config.venue}]")
-        self._tls = tls_of(config)
-        self._rest_budget = rest_budget(self.spec, config.rest_url)
+        self._rest = rest_of(config)
         directories = directories_for(self.streams, config.directory)
         self.recorder = Recorder(
             self.spec,
-            _recorder_config(config, directories),
+            recorder_config(config, directories),
             self.streams,
             on_closed=lambda path: self._from_thread(self.sealing.journal_closed, path),
             on_fault=lambda fault: self._from_thread(self._writer_fault, fault),
@@ -105,7 +99,7 @@ class VenueRun:
         )
         self._life = LifeFile(self.recorder.config.journal_folder)
         self.feed = Feed(
-            self.spec, feed_config(config, label), self.recorder.wanted, sink=self.recorder, tls=self._tls, jitter=random.random
+            self.spec, feed_config(config, label), self.recorder.wanted, sink=self.recorder, tls=tls_of(config), jitter=random.random
         )
         self.clock = ClockReading(None, "none")
         self._watch = ClockWatch()
@@ -129,9 +123,11 @@ class VenueRun:
     async def start(self) -> Recovered:
         """Take the folder, recover what an earlier life left, begin to record. Raises ArchiveBusy, ArchiveError."""
         self.recorder.acquire()
+        self._rest.hold()
         try:
             return await self._begin()
         except BaseException:
+            await self._rest.release()
             self.recorder.release()
             raise
 
@@ -170,6 +166,7 @@ class VenueRun:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.feed.stop()
+        await self._rest.release()
 
     async def drain(self) -> None:
         """Everything received reaches the disk; the journals are closed. Raises ArchiveError when the disk refuses to the end:
@@ -280,12 +277,11 @@ class VenueRun:
         path, read = self.spec.rest.time, self.spec.server_time_ms
         if path is None or read is None:
             return await measure_clock(venue=self.spec.name)
-        async with RestClient(self.spec.name, self.config.rest_url, tls=self._tls, timeout_s=5.0, budget=self._rest_budget) as rest:
 
-            async def venue_time() -> int:
-                return await rest.read(path, read) * 1_000_000
+        async def venue_time() -> int:
+            return await self._rest.read(path, read) * 1_000_000
 
-            return await measure_clock(venue=self.spec.name, venue_time=venue_time)
+        return await measure_clock(venue=self.spec.name, venue_time=venue_time)
 
     async def _check_symbols(self) -> None:
         """Once a day: keep the venue's list of instruments, and tell of symbols that it does not know (their streams are
@@ -295,7 +291,7 @@ class VenueRun:
         if path.exists() and self._symbols_day == day:
             return
         try:
-            body = await fetch(self.config, self._tls)
+            body = await fetch(self._rest)
             known = self.spec.symbols(body)
         except VenueError as fault:
             _log.warning("symbols not checked", venue=self.spec.name, why=str(fault))
@@ -355,62 +351,7 @@ def _recover_job(folder: Path, now_ns: int) -> Recovered:
     return recover_folder(folder, now_ns=now_ns)
 
 
-def _recorder_config(config: VenueConfig, directories: dict[str, Path]) -> RecorderConfig:
-    return RecorderConfig(
-        home=config.lob_dir,
-        directories=directories,
-        aside_directory=config.directory("aside"),
-        interval_min=config.save_interval_min,
-        archive_format=config.archive_format,
-        fsync_interval_s=config.fsync_interval_ms / 1000,
-        disk_reserve_bytes=config.disk_reserve_mb << 20,
-        snapshots_queue_max=config.snapshots_queue_max,
-        executions_queue_max=config.executions_queue_max,
-        records_max=config.records_max,
-        latency=LatencyRules(
-            deque_size=config.latency_deque_size,
-            sample_min=config.latency_sample_min,
-            threshold_ms=config.latency_threshold_ms,
-            gate=config.latency_gate,
-        ),
-    )
-
-
-def feed_config(config: VenueConfig, label: str) -> FeedConfig:
-    """How the venue's connections are kept, as configured."""
-    return FeedConfig(
-        ws_url=config.ws_url,
-        ports=config.ports,
-        backoff=BackoffRules(
-            base_s=config.base_backoff,
-            max_s=config.max_backoff,
-            reset_cycle_after=config.reset_cycle_after,
-            reset_level=config.reset_backoff_level,
-        ),
-        rollover_s=config.port_cycling_period_hrs * 3600,
-        ready_ahead_s=config.back_up_ready_ahead_sec,
-        ping_interval_s=config.ws_ping_interval,
-        ping_timeout_s=config.ws_ping_timeout,
-        redundancy=config.redundancy,
-        label=label,
-    )
-
-
 async def _between_frames(steps: Iterator[None]) -> None:
     """Take one step after the other, and let the sockets in between."""
     for _ in steps:
         await asyncio.sleep(0)
-
-
-def tls_of(config: VenueConfig) -> ssl.SSLContext | None:
-    """Trust the system's authorities, and the configured one beside them."""
-    if not config.ws_url.startswith("wss") and not config.rest_url.startswith("https"):
-        return None
-    context = ssl.create_default_context()
-    if config.tls_ca is not None:
-        try:
-            context.load_verify_locations(config.tls_ca)
-        except (OSError, ssl.SSLError) as fault:
-            mistake = ConfigMistake(f"[{config.venue}]", None, "TLS_CA", str(config.tls_ca), f"a PEM file of certificates: {fault}")
-            raise ConfigError([mistake]) from fault
-    return context

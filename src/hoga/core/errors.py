@@ -16,6 +16,7 @@ The market's faults (gaps, silences, bad frames) are data and never raise; see `
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "RateLimited",
     "Refused",
     "SegmentCorrupt",
+    "Sent",
     "VenueError",
     "WireFault",
 ]
@@ -138,21 +140,31 @@ class LinkStale(LinkError):
     """The connection is open but nothing arrives on it any more."""
 
 
-class VenueError(HogaError):
-    """The venue answered, and the answer is a fault."""
+class Sent(StrEnum):
+    """Whether a call that failed was sent at all: NO: the venue cannot have it; MAYBE: it may have it, and no whole answer came;
+    ANSWERED: it had it, and the error says what it answered."""
 
-    def __init__(self, venue: str, why: str, *, hint: str | None = None) -> None:
+    NO = "not sent"
+    MAYBE = "maybe sent"
+    ANSWERED = "answered"
+
+
+class VenueError(HogaError):
+    """The venue answered, and the answer is a fault; or no answer came, and `sent` says whether it can have had the call."""
+
+    def __init__(self, venue: str, why: str, *, hint: str | None = None, sent: Sent = Sent.ANSWERED) -> None:
         super().__init__(f"{venue}: {why}", hint=hint)
         self.venue = venue
+        self.sent = sent
 
 
 class RateLimited(VenueError):
-    """HTTP 429 or 418: wait `retry_after_s` before the next request."""
+    """HTTP 429 or 418, or our own budget's no before anything was sent: wait `retry_after_s` before the next request."""
 
     transient = True
 
-    def __init__(self, venue: str, *, status: int, retry_after_s: float) -> None:
-        super().__init__(venue, f"rate limited (HTTP {status}), retry after {retry_after_s:g} s")
+    def __init__(self, venue: str, *, status: int, retry_after_s: float, sent: Sent = Sent.ANSWERED) -> None:
+        super().__init__(venue, f"rate limited (HTTP {status}), retry after {retry_after_s:g} s", sent=sent)
         self.status = status
         self.retry_after_s = retry_after_s
 

@@ -20,7 +20,7 @@ from typing import Protocol
 
 import msgspec
 
-from hoga.core.errors import HandshakeRefused, LinkError, VenueError
+from hoga.core.errors import HandshakeRefused, LinkError, RateLimited, VenueError
 from hoga.core.market import DataType
 from hoga.core.secret import Credentials
 from hoga.core.times import MS_NS
@@ -34,7 +34,6 @@ from hoga.net.retry import bounded
 from hoga.net.ws import Link, open_link
 from hoga.runtime.logs import get_log
 from hoga.venues.private import (
-    Call,
     Connect,
     Emit,
     Live,
@@ -50,6 +49,7 @@ from hoga.venues.private import (
     Step,
     Trouble,
 )
+from hoga.venues.request import Request
 
 __all__ = ["PrivateClock", "PrivateConfig", "PrivateConnection", "PrivateSink"]
 
@@ -65,7 +65,6 @@ class PrivateConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     ws_url: str
     ports: tuple[int, ...]
-    rest_url: str
     variable: str
     backoff: BackoffRules
     rejects: BackoffRules = BackoffRules(base_s=2.0, max_s=300.0, reset_cycle_after=9, reset_level=9)
@@ -104,7 +103,8 @@ class _End(msgspec.Struct, frozen=True):
 class PrivateConnection:
     """Keeps one account's events coming. `run` never returns by itself; `stop` ends it, and it may be run again.
 
-    `types`: what is wanted now. `connect_budget` is shared by all connections of the venue. `jitter()` gives 0..1.
+    `types`: what is wanted now. `connect_budget` is shared by all connections of the venue; `rest` makes the
+    REST calls, and is held by whoever runs this. `jitter()` gives 0..1.
     """
 
     def __init__(
@@ -117,6 +117,7 @@ class PrivateConnection:
         *,
         sink: PrivateSink,
         connect_budget: Budget,
+        rest: RestClient,
         tls: ssl.SSLContext | None,
         nonce: Nonce,
         jitter: Callable[[], float],
@@ -135,6 +136,7 @@ class PrivateConnection:
         self._credentials = credentials
         self._sink = sink
         self._connects = connect_budget
+        self._rest = rest
         self._tls = tls
         self._nonce = nonce
         self._jitter = jitter
@@ -248,7 +250,7 @@ class PrivateConnection:
         queue = deque(steps)
         while queue and self._end is None and not self._stopping:
             step = queue.popleft()
-            if isinstance(step, Call):
+            if isinstance(step, Request):
                 queue.extend(await self._call(step))
             elif isinstance(step, Connect):
                 queue.extend(await self._connect(step))
@@ -272,13 +274,14 @@ class PrivateConnection:
             case Odd(frame):
                 self._sink.odd(self.name, self._attempt or self.epoch, now_ns, frame)
 
-    async def _call(self, call: Call) -> list[Step]:
+    async def _call(self, call: Request) -> list[Step]:
         assert self._session is not None, "a life is under way"
         self.requests += 1
         try:
-            async with RestClient(self.venue, self._config.rest_url, tls=self._tls, timeout_s=self._config.connect_timeout_s) as rest:
-                answer = await rest.call(call.method, call.path, headers=call.headers)
-                reply = Reply(status=answer.status, body=answer.body, retry_after_s=answer.retry_after_s)
+            answer = await self._rest.send(msgspec.structs.replace(call, timeout_s=self._config.login_timeout_s))
+            reply = Reply(status=answer.status, body=answer.body, retry_after_s=answer.retry_after_s)
+        except RateLimited as fault:
+            reply = Reply(status=fault.status, body=str(fault).encode(), retry_after_s=fault.retry_after_s)
         except VenueError as fault:
             reply = Reply(status=503, body=str(fault).encode(), retry_after_s=None)
         return self._session.answer(reply, self._clock.wall_ms())

@@ -7,7 +7,7 @@ from hoga.net.ratelimit import Budget
 from hoga.net.retry import bounded
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["connect_budget", "refused_for_s", "rest_budget"]
+__all__ = ["connect_budget", "refused_for_s", "rest_budgets"]
 
 _SHARE = 0.8
 """Of the venue's limits, so much is used: others may share the address."""
@@ -33,10 +33,13 @@ def refused_for_s(fault: HandshakeRefused, budget: Budget, now: float) -> float:
     return bounded(fault.retry_after_s or 0.0, longest_s=_COURTESY_S) or 0.0
 
 
-def rest_budget(spec: VenueSpec, rest_url: str) -> Budget:
-    """Of the weight of public REST calls to one venue and address."""
-    limit, window_s = spec.rest.weight_limit, spec.rest.weight_window_s
-    return _shared("rest", spec.name, rest_url, limit=limit, window_s=window_s, longest_s=spec.limits.longest_ban_s)
+def rest_budgets(spec: VenueSpec, rest_url: str) -> dict[str, Budget]:
+    """Of REST calls to one venue and address, by the venue's group (`RestLimit.group`); the first is that of public calls."""
+    longest_s = spec.limits.longest_ban_s
+    return {
+        each.group: _shared(each.group, spec.name, rest_url, limit=each.limit, window_s=each.window_s, longest_s=longest_s)
+        for each in spec.rest.limits
+    }
 
 
 def _shared(what: str, venue: str, url: str, *, limit: int, window_s: float, longest_s: float) -> Budget:

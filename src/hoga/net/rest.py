@@ -1,4 +1,8 @@
-"""net.rest: the few REST calls hoga makes by itself. Limits are the venue's answer to obey, never to test.
+"""net.rest: one long-lived client of a venue's REST, for everything the process asks there. Limits are obeyed, never tested.
+
+Connections are kept and used again; a call waits for its turn by its lane (`venues.request.Lane`), is signed when that has come,
+and every failure says whether the venue can have had it (`core.errors.Sent`). A kept connection that the server has closed
+meanwhile costs no call that may be repeated, and nothing else is ever repeated.
 
 Whatever comes instead of what was asked for (another status, a page instead of JSON, a proxy's no) is the other side's
 fault, and the error about it says where it came from, its status, its type and how it begins.
@@ -10,28 +14,40 @@ import asyncio
 import os
 import ssl
 import zlib
-from collections.abc import Callable, Mapping
-from time import monotonic, time
-from types import TracebackType
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic, time, time_ns
+from types import SimpleNamespace, TracebackType
 from typing import NamedTuple, Self, TypeVar
 
 import aiohttp
+from yarl import URL
 
-from hoga.core.errors import RateLimited, Refused, VenueError, WireFault
+from hoga.core.errors import RateLimited, Refused, Sent, VenueError, WireFault
 from hoga.core.foreign import excerpt, told
 from hoga.core.secret import Secret
-from hoga.net.proxy import ProxyMistake, proxy_for
+from hoga.core.times import MS_NS
+from hoga.net.proxy import Proxy, ProxyMistake, proxy_for
 from hoga.net.ratelimit import Budget
 from hoga.net.retry import retry_after_s
+from hoga.runtime.logs import get_log
+from hoga.venues.request import Lane, Request, Signed, Signer
 
 __all__ = ["MAX_BODY_BYTES", "RestClient", "RestReply"]
+
+_log = get_log("net")
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """Ten times the longest list that a venue sends; what is longer is given up."""
 _DEFAULT_RETRY_S = 60.0
+_STALL_S = 10.0
+"""A server that lets so long pass without a connection, or without a byte, is given up, however long the whole may take."""
 _ASKED = {"Accept-Encoding": "gzip"}
 """Answers are inflated here, not by aiohttp: its inflater can be changed for the whole process by any other library (ccxt
 does), and the one of isal takes a body that is no gzip at all for an empty one."""
+_JSON = {"Content-Type": "application/json"}
+_KEPT = {Lane.MARKET: 0.25, Lane.ACCOUNT: 0.15, Lane.ORDERS: 0.05, Lane.EMERGENCY: 0.0}
+"""The part of a budget that each lane leaves to those before it."""
 
 T = TypeVar("T")
 
@@ -45,30 +61,101 @@ class RestReply(NamedTuple):
     kind: str = ""
 
 
-class RestClient:
-    """GETs from `base_url` (scheme and host, no path) of `venue`, through the proxy that the environment names for it. Use
-    as `async with`.
+class _Attempt:
+    """How far one attempt came: over a `kept` connection or a new one, its request `written` or not."""
 
-    `budget`: what all who ask there share (`net.budgets.rest_budget`); a call waits for its turn, `timeout_s` at most.
+    __slots__ = ("kept", "written")
+
+    def __init__(self) -> None:
+        self.kept = self.written = False
+
+    @property
+    def sent(self) -> Sent:
+        return Sent.MAYBE if self.written else Sent.NO
+
+
+class _Lost(aiohttp.ClientConnectionError):
+    """The connection ended before an answer began."""
+
+
+class RestClient:
+    """Calls to `base_url` (scheme and host, no path) of `venue`, through the proxy that the environment names for it.
+
+    Nothing is opened before the first call. Whoever uses it holds it meanwhile (`hold` and `release`, or `async with`); when the
+    last one lets go its connections are closed, and the next call opens new ones. Each event loop has connections of its own.
+
+    Args:
+        timeout_s: the longest that one call may take, and that it waits for its turn.
+        budget: what all who ask there share (`net.budgets.rest_budgets`), None: no limit.
+        groups: the budgets of calls that name them.
+        usage: reads from an answer's headers how much of each group is used up.
     """
 
-    def __init__(self, venue: str, base_url: str, *, tls: ssl.SSLContext | None, timeout_s: float, budget: Budget | None = None) -> None:
+    def __init__(
+        self,
+        venue: str,
+        base_url: str,
+        *,
+        tls: ssl.SSLContext | None,
+        timeout_s: float,
+        budget: Budget | None = None,
+        groups: Mapping[str, Budget] | None = None,
+        usage: Callable[[Mapping[str, str]], list[tuple[str, int]]] = lambda headers: [],
+        wall_ms: Callable[[], int] = lambda: time_ns() // MS_NS,
+    ) -> None:
         self.venue = venue
-        self._base = base_url.rstrip("/")
+        self.base_url = base_url.rstrip("/")
         self._tls = tls
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout_s = timeout_s
         self._budget = budget
-        self._patience_s = timeout_s
-        self._session: aiohttp.ClientSession | None = None
+        self._groups = groups or {}
+        self._usage = usage
+        self._wall_ms = wall_ms
+        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
+        self._holders: Counter[asyncio.AbstractEventLoop] = Counter()
+
+    # -- its life -------------------------------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Somebody on this event loop uses it from now on."""
+        self._holders[asyncio.get_running_loop()] += 1
+
+    async def release(self) -> None:
+        """Whoever held it needs it no more; the last one closes its connections."""
+        loop = asyncio.get_running_loop()
+        self._holders[loop] -= 1
+        if self._holders[loop] <= 0:
+            del self._holders[loop]
+            session = self._sessions.pop(loop, None)
+            if session is not None:
+                await session.close()
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(ssl=self._tls if self._tls is not None else True)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout, headers=_ASKED, auto_decompress=False)
+        self.hold()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self.release()
+
+    def _session(self) -> aiohttp.ClientSession:
+        """The connections of this event loop."""
+        loop = asyncio.get_running_loop()
+        session = self._sessions.get(loop)
+        if session is None:
+            if self._sessions:
+                _log.info("REST is asked from another event loop", venue=self.venue, note="it has connections of its own")
+            self._sessions = {each: known for each, known in self._sessions.items() if not each.is_closed()}
+            self._sessions[loop] = session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=self._tls if self._tls is not None else True, limit=0),
+                headers=_ASKED,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[_tracing()],
+                middlewares=(_once,),
+            )
+        return session
+
+    # -- asking ---------------------------------------------------------------------------------------------------
 
     async def read(self, path: str, decode: Callable[[bytes], T], *, weight: int = 1) -> T:
         """What `decode` makes of the body of a 200. Raises as `get`, and WireFault where it can make nothing of it."""
@@ -85,65 +172,120 @@ class RestClient:
         return (await self._get(path, weight)).body
 
     async def _get(self, path: str, weight: int) -> RestReply:
-        await self._wait_turn(weight)
-        reply = await self._ask("GET", path, {}, shown=path, follow=True)
+        reply = await self.send(Request(path=path, weight=weight))
         if reply.status in (429, 418):
-            raise self._refused(reply)
+            raise RateLimited(self.venue, status=reply.status, retry_after_s=self._patience_after(reply))
         if reply.status != 200:
             said = told(reply.status, kind=reply.kind, body=reply.body)
             raise Refused(self.venue, code=reply.status, reason=f"{self._where(path)} answered {said}", status=reply.status)
         return reply
 
-    async def call(self, method: str, path: str, *, headers: Mapping[str, Secret]) -> RestReply:
-        """Any call, any answer. Raises VenueError when there is none; its text holds no header, and nothing that came."""
-        return await self._ask(method, path, headers, shown=path.partition("?")[0], follow=False)
+    async def send(self, request: Request, *, sign: Signer | None = None) -> RestReply:
+        """Make a call, signed by `sign`; any answer.
 
-    async def _ask(self, method: str, path: str, headers: Mapping[str, Secret], *, shown: str, follow: bool) -> RestReply:
-        """`shown`: the path as it may be told. Raises VenueError; of a call with secrets only the kind of the trouble is told."""
-        assert self._session is not None, "used inside `async with`"
+        Raises RateLimited (`sent` NO) when its turn does not come in time, else VenueError when there is no answer, with `sent`; of a
+        call that holds secrets the text tells the path and the kind of the trouble, no query, no header and nothing that came.
+        """
+        await self._wait_turn(request)
+        while True:
+            attempt = _Attempt()
+            try:
+                return await self._ask(request, sign, attempt)
+            except _Lost as fault:
+                if not (attempt.kept and request.repeatable):
+                    raise self._unanswered(request, sign, attempt, fault) from None
+
+    async def _ask(self, request: Request, sign: Signer | None, attempt: _Attempt) -> RestReply:
+        """One attempt. Raises VenueError, _Lost when the connection ended before an answer began."""
+        public = sign is None and not request.headers
         login: dict[str, Secret] = {}
         try:
-            via = proxy_for(self._base, os.environ)
+            via = self._via()
             login = {} if via is None or not via.authorization else {"Proxy-Authorization": via.authorization}
-            tunnelled = self._base.lower().startswith("https:")
-            async with self._session.request(
-                method,
-                self._base + path,
-                headers=_plain(headers if tunnelled else {**headers, **login}),
-                allow_redirects=follow,
+            signed = _as_it_is(request) if sign is None else sign(request, self._wall_ms())
+            tunnelled = self.base_url.lower().startswith("https:")
+            async with self._session().request(
+                request.method,
+                URL(self.base_url + signed.target.reveal(), encoded=sign is not None),
+                data=signed.body or None,
+                headers=_plain(signed.headers if tunnelled else {**signed.headers, **login}) | (_JSON if signed.body else {}),
+                allow_redirects=public and request.repeatable,
                 proxy=None if via is None else via.url,
                 proxy_headers=_plain(login) if tunnelled else None,
+                timeout=self._patience(request),
+                trace_request_ctx=attempt,
             ) as answer:
+                self._learn(request, answer)
                 wish = retry_after_s(answer.headers.get("Retry-After"), date=answer.headers.get("Date"), now_s=time())
                 return RestReply(answer.status, await _whole(answer), wish, answer.headers.get("Content-Type", ""))
         except ProxyMistake as fault:
-            raise VenueError(self.venue, f"no answer from {self._base}{shown}: {fault}") from None
+            raise VenueError(self.venue, f"no answer from {self.base_url}{_shown(request, public)}: {fault}", sent=Sent.NO) from None
+        except _Lost:
+            raise
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as fault:
-            why = _why(fault, quiet=bool(headers))
-            raise VenueError(self.venue, f"no answer from {self._where(shown)}: {why}") from (None if headers or login else fault)
+            raise self._unanswered(request, sign, attempt, fault) from (fault if public and not login else None)
+
+    def _unanswered(self, request: Request, sign: Signer | None, attempt: _Attempt, fault: BaseException) -> VenueError:
+        public = sign is None and not request.headers
+        why = _why(fault, quiet=not public)
+        return VenueError(self.venue, f"no answer from {self._where(_shown(request, public))}: {why}", sent=attempt.sent)
+
+    def _patience(self, request: Request) -> aiohttp.ClientTimeout:
+        total_s = min(self._timeout_s, request.timeout_s or self._timeout_s)
+        return aiohttp.ClientTimeout(total=total_s, connect=_STALL_S, sock_read=_STALL_S)
+
+    def _via(self) -> Proxy | None:
+        return proxy_for(self.base_url, os.environ)
 
     def _where(self, shown: str) -> str:
-        via = proxy_for(self._base, os.environ)
-        return f"{self._base}{shown}" if via is None else f"{self._base}{shown} through the proxy {via}"
+        via = self._via()
+        return f"{self.base_url}{shown}" if via is None else f"{self.base_url}{shown} through the proxy {via}"
 
-    async def _wait_turn(self, weight: int) -> None:
-        budget = self._budget
-        if budget is None:
-            return
-        end = monotonic() + self._patience_s
-        while (wait := budget.wait_s(monotonic(), weight)) > 0:
+    # -- limits ---------------------------------------------------------------------------------------------------
+
+    def wait_s(self, request: Request) -> float:
+        """Seconds until it is this call's turn; 0 when it is now."""
+        kept, urgent, now = _KEPT[request.lane], request.lane is Lane.EMERGENCY, monotonic()
+        return max((each.wait_s(now, request.weight, kept=kept, urgent=urgent) for each in self._budgets(request)), default=0.0)
+
+    def _budgets(self, request: Request) -> list[Budget]:
+        if request.groups:
+            return [self._groups[name] for name in request.groups if name in self._groups]
+        return [] if self._budget is None else [self._budget]
+
+    async def _wait_turn(self, request: Request) -> None:
+        end = monotonic() + min(self._timeout_s, request.timeout_s or self._timeout_s)
+        while (wait := self.wait_s(request)) > 0:
             if monotonic() + wait > end:
-                raise RateLimited(self.venue, status=429, retry_after_s=wait)
+                raise RateLimited(self.venue, status=429, retry_after_s=wait, sent=Sent.NO)
             await asyncio.sleep(wait)
-        budget.take(monotonic(), weight)
+        for budget in self._budgets(request):
+            budget.take(monotonic(), request.weight)
 
-    def _refused(self, reply: RestReply) -> RateLimited:
-        wait_s = _DEFAULT_RETRY_S if reply.retry_after_s is None else reply.retry_after_s
+    def _learn(self, request: Request, answer: aiohttp.ClientResponse) -> None:
+        """What an answer says of the limits."""
+        now = monotonic()
+        for group, used in self._usage(answer.headers):
+            if group in self._groups:
+                self._groups[group].learned(now, used)
+        if answer.status in (429, 418):
+            wish = retry_after_s(answer.headers.get("Retry-After"), date=answer.headers.get("Date"), now_s=time())
+            for budget in self._budgets(request):
+                budget.refused(now, retry_after_s=wish, banned=answer.status == 418)
+
+    def _patience_after(self, reply: RestReply) -> float:
         if self._budget is not None:
-            now = monotonic()
-            self._budget.refused(now, retry_after_s=reply.retry_after_s, banned=reply.status == 418)
-            wait_s = self._budget.wait_s(now)
-        return RateLimited(self.venue, status=reply.status, retry_after_s=wait_s)
+            return self._budget.wait_s(monotonic())
+        return _DEFAULT_RETRY_S if reply.retry_after_s is None else reply.retry_after_s
+
+
+def _as_it_is(request: Request) -> Signed:
+    return Signed(target=Secret(request.target), headers=request.headers, body=request.body)
+
+
+def _shown(request: Request, public: bool) -> str:
+    """The path as it may be told."""
+    return request.target if public else request.path.partition("?")[0]
 
 
 async def _whole(answer: aiohttp.ClientResponse) -> bytes:
@@ -173,6 +315,31 @@ def _inflated(inflater: zlib._Decompress, part: bytes, most: int) -> bytes:
 
 def _plain(headers: Mapping[str, Secret]) -> dict[str, str]:
     return {name: value.reveal() for name, value in headers.items()}
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """aiohttp asks a second time by itself where a kept connection was lost, a PUT or a DELETE too: what is repeated is said here."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as fault:
+        raise _Lost(*fault.args) from fault
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    """Notes in the call's own `_Attempt` how far it came."""
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_reuseconn.append(_noting("kept"))
+    trace.on_request_headers_sent.append(_noting("written"))
+    return trace
+
+
+def _noting(field: str) -> Callable[[aiohttp.ClientSession, SimpleNamespace, object], Awaitable[None]]:
+    async def note(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
+        setattr(context.trace_request_ctx, field, True)
+
+    return note
 
 
 def _why(fault: BaseException, *, quiet: bool) -> str:

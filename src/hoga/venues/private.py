@@ -17,9 +17,10 @@ import msgspec
 
 from hoga.core.market import Body, DataType
 from hoga.core.secret import Credentials, Secret
+from hoga.venues.request import Request, Signer
 
 __all__ = [
-    "CHANNELS", "EVERYTHING", "PATIENCE_S", "Call", "Connect", "Emit", "Live", "Nonce", "Odd", "PrivateSession", "PrivateSpec", "Refusal",
+    "CHANNELS", "EVERYTHING", "PATIENCE_S", "Connect", "Emit", "Live", "Nonce", "Odd", "PrivateSession", "PrivateSpec", "Refusal",
     "Refuse", "Renew", "Reply", "Send", "Step", "Trouble",
 ]  # fmt: skip
 
@@ -71,19 +72,11 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """A venue's answer to a `Call`, whatever its status."""
+    """A venue's answer to a REST call, whatever its status."""
 
     status: int
     body: bytes
     retry_after_s: float | None = None
-
-
-class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """Make this REST call and feed the reply to `answer`."""
-
-    method: str
-    path: str
-    headers: Mapping[str, Secret]
 
 
 class Connect(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +122,8 @@ class Odd(msgspec.Struct, frozen=True):
     frame: bytes
 
 
-Step = Call | Connect | Send | Live | Refuse | Renew | Emit | Odd
+Step = Request | Connect | Send | Live | Refuse | Renew | Emit | Odd
+"""A `Request` is a REST call to make; its reply is fed to `answer`."""
 
 
 class PrivateSession(Protocol):
@@ -139,7 +133,7 @@ class PrivateSession(Protocol):
         """The first steps."""
 
     def answer(self, reply: Reply, now_ms: int) -> list[Step]:
-        """A `Call` was answered."""
+        """A REST call was answered."""
 
     def refused(self, reply: Reply, now_ms: int) -> list[Step]:
         """The handshake was answered with a status instead. The body may be cut short or missing."""
@@ -163,13 +157,14 @@ class PrivateSpec:
 
     `decode`: the types of data it tells, and their readers (which raise ValueError for what they cannot read).
     `needs`: which configuration keys make it work, as alternatives. `session(credentials, types, nonce)` begins a life.
-    `check(credentials)` raises ValueError for keys that cannot be signed with; its text holds nothing of them.
+    `signer(credentials, nonce)` builds what signs REST calls; it raises ValueError for keys that cannot be signed with, and
+    its text holds nothing of them.
     """
 
     decode: Mapping[DataType, Callable[[bytes], Body]]
     needs: tuple[tuple[str, ...], ...]
     session: Callable[[Credentials, frozenset[DataType], Nonce], PrivateSession]
-    check: Callable[[Credentials], object] = lambda credentials: None
+    signer: Callable[[Credentials, Nonce], Signer]
 
     def can_use(self, credentials: Credentials) -> bool:
         """Whether these keys are all that is needed."""

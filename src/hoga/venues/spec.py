@@ -12,7 +12,7 @@ from hoga.core.market import Body, DataType
 from hoga.core.streams import Stream
 from hoga.venues.private import CHANNELS, EVERYTHING, PrivateSpec
 
-__all__ = ["Answer", "ChannelSpec", "FrameKey", "Limits", "RequestRules", "RestPaths", "VenueSpec"]
+__all__ = ["Answer", "ChannelSpec", "FrameKey", "Limits", "RequestRules", "RestLimit", "RestPaths", "VenueSpec"]
 
 _NEVER_S = 1e12
 """An account may be quiet for ever."""
@@ -78,17 +78,27 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class RestLimit:
+    """At most `limit` in `window_s`, of what the venue's headers call `group`."""
+
+    group: str
+    limit: int
+    window_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class RestPaths:
     """Paths of the public REST calls hoga makes itself; `book` has `{symbol}`, None where the stream
     brings whole books; `time` None where nothing tells it.
 
-    At most `weight_limit` in `weight_window_s`; a call weighs 1, `instruments_weight`, or `book_weight`.
+    `limits`: of the first of them a call weighs 1, `instruments_weight`, or `book_weight`; the others are of calls that name
+    them (`Request.groups`). `usage(headers)` reads an answer's headers: (group, how much of it is used up), of each that is told.
     """
 
     time: str | None
     instruments: str
-    weight_limit: int
-    weight_window_s: float
+    limits: tuple[RestLimit, ...]
+    usage: Callable[[Mapping[str, str]], list[tuple[str, int]]]
     book: str | None = None
     instruments_weight: int = 1
     book_weight: int = 1

@@ -13,22 +13,21 @@ import hashlib
 import hmac
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from hoga.core.secret import Credentials, Secret
+from hoga.venues.request import Request, Signed, query_of
 
-__all__ = ["RECV_WINDOW_MS", "signed_params", "signed_query", "signer_of"]
+__all__ = ["RECV_WINDOW_MS", "BinanceSigner", "signer_of"]
 
 RECV_WINDOW_MS = 5000
 """How long after `timestamp` the venue may still accept a request: its own default."""
 
-Signer = Callable[[bytes], str]
 
-
-def signer_of(credentials: Credentials) -> Signer:
+def signer_of(credentials: Credentials) -> Callable[[bytes], str]:
     """What signs a payload: the Ed25519 key where there is one, else HMAC. Raises ValueError for a file that holds no such key."""
     if not credentials.signing_key:
         secret = credentials.secret
@@ -42,15 +41,22 @@ def signer_of(credentials: Credentials) -> Signer:
     return lambda payload: b64encode(key.sign(payload)).decode()
 
 
-def signed_params(credentials: Credentials, params: Mapping[str, str | int], now_ms: int) -> dict[str, str | int]:
-    """The parameters of a WebSocket API request, with key, time and signature."""
-    signer = signer_of(credentials)
-    full: dict[str, str | int] = {**params, "apiKey": credentials.key.reveal(), "recvWindow": RECV_WINDOW_MS, "timestamp": now_ms}
-    payload = "&".join(f"{name}={full[name]}" for name in sorted(full))
-    return {**full, "signature": signer(payload.encode())}
+class BinanceSigner:
+    """Signs for one account; see `venues.request.Signer`. Raises ValueError for a file that holds no such key."""
 
+    def __init__(self, credentials: Credentials) -> None:
+        self._key = credentials.key
+        self._sign = signer_of(credentials)
 
-def signed_query(credentials: Credentials, params: Mapping[str, str | int], now_ms: int) -> Secret:
-    """The query of a REST request, with time and signature; the key goes into the header `X-MBX-APIKEY`."""
-    query = urlencode({**params, "recvWindow": RECV_WINDOW_MS, "timestamp": now_ms}, quote_via=quote)
-    return Secret(f"{query}&signature={quote(signer_of(credentials)(query.encode()), safe='')}")
+    def __call__(self, request: Request, now_ms: int) -> Signed:
+        """A REST call: all parameters in the query, then the time and the signature; the key is a header."""
+        query = query_of((*request.params, ("recvWindow", RECV_WINDOW_MS), ("timestamp", now_ms)))
+        signature = quote(self._sign(query.encode()), safe="")
+        headers = {**request.headers, "X-MBX-APIKEY": self._key}
+        return Signed(target=Secret(f"{request.path}?{query}&signature={signature}"), headers=headers, body=request.body)
+
+    def params(self, params: Mapping[str, str | int], now_ms: int) -> dict[str, str | int]:
+        """The parameters of a WebSocket API request, with key, time and signature."""
+        full: dict[str, str | int] = {**params, "apiKey": self._key.reveal(), "recvWindow": RECV_WINDOW_MS, "timestamp": now_ms}
+        payload = "&".join(f"{name}={full[name]}" for name in sorted(full))
+        return {**full, "signature": self._sign(payload.encode())}

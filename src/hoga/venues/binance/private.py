@@ -21,10 +21,9 @@ from hoga.core.jsontext import NO_JSON
 from hoga.core.market import DataType
 from hoga.core.secret import Credentials, Secret
 from hoga.venues.binance import account
-from hoga.venues.binance.auth import signed_params, signer_of
+from hoga.venues.binance.auth import BinanceSigner
 from hoga.venues.private import (
     PATIENCE_S,
-    Call,
     Connect,
     Emit,
     Live,
@@ -39,6 +38,7 @@ from hoga.venues.private import (
     Step,
     Trouble,
 )
+from hoga.venues.request import Lane, Request
 
 __all__ = ["SPOT_PRIVATE", "USDM_PRIVATE", "FuturesSession", "SpotSession"]
 
@@ -127,7 +127,8 @@ class SpotSession:
     """One life on the WebSocket API."""
 
     def __init__(self, credentials: Credentials, types: frozenset[DataType], nonce: Nonce) -> None:
-        self._credentials = credentials
+        self._logs_on = bool(credentials.signing_key)
+        self._signer = BinanceSigner(credentials)
         self._live = False
         self._clock: Refusal | None = None
         self._clock_s: float | None = None
@@ -146,8 +147,8 @@ class SpotSession:
 
     def opened(self, now_ms: int) -> list[Step]:
         """Log on, or subscribe with a signature."""
-        signed = signed_params(self._credentials, {}, now_ms)
-        if self._credentials.signing_key:
+        signed = self._signer.params({}, now_ms)
+        if self._logs_on:
             return [_request(_LOGON, "session.logon", signed)]
         return [_request(_SUBSCRIBE, "userDataStream.subscribe.signature", signed)]
 
@@ -287,7 +288,7 @@ class FuturesSession:
         return []
 
     def _call(self, method: str) -> Step:
-        return Call(method=method, path="/fapi/v1/listenKey", headers=self._headers)
+        return Request(method=method, path="/fapi/v1/listenKey", headers=self._headers, lane=Lane.ACCOUNT)
 
 
 def _updates(update: _Wallets, frame: bytes) -> list[Step]:
@@ -332,6 +333,10 @@ def _by_status(reply: Reply) -> Refusal:
     return Refusal(trouble=by_status.get(reply.status, Trouble.VENUE), text=f"HTTP {reply.status}", retry_after_s=reply.retry_after_s)
 
 
+def _signer(credentials: Credentials, nonce: Nonce) -> BinanceSigner:
+    return BinanceSigner(credentials)
+
+
 SPOT_PRIVATE = PrivateSpec(
     decode={
         DataType.MY_ORDER: account.spot_order,
@@ -341,7 +346,7 @@ SPOT_PRIVATE = PrivateSpec(
     },
     needs=(("API_KEY", "API_SECRET"), ("API_KEY", "PRIVATE_KEY_FILE")),
     session=SpotSession,
-    check=signer_of,
+    signer=_signer,
 )
 """Spot: orders, fills, balances, and what came in or went out."""
 
@@ -355,5 +360,6 @@ USDM_PRIVATE = PrivateSpec(
     },
     needs=(("API_KEY",),),
     session=FuturesSession,
+    signer=_signer,
 )
 """USDⓈ-M futures: the same, and positions."""

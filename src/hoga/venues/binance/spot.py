@@ -8,7 +8,7 @@ from hoga.book.sync import SPOT_RULES
 from hoga.core.market import Body, DataType
 from hoga.venues.binance import payloads, wire
 from hoga.venues.binance.private import SPOT_PRIVATE
-from hoga.venues.spec import ChannelSpec, Limits, RestPaths, VenueSpec
+from hoga.venues.spec import ChannelSpec, Limits, RestLimit, RestPaths, VenueSpec
 
 __all__ = ["SPOT"]
 
@@ -73,8 +73,12 @@ SPOT = VenueSpec(
     rest=RestPaths(
         time="/api/v3/time",
         instruments="/api/v3/exchangeInfo",
-        weight_limit=6_000,
-        weight_window_s=60.0,
+        limits=(
+            RestLimit("used-weight-1m", 6_000, 60.0),
+            RestLimit("order-count-10s", 100, 10.0),
+            RestLimit("order-count-1d", 200_000, 86_400.0),
+        ),
+        usage=wire.rest_usage,
         book="/api/v3/depth?symbol={symbol}&limit=1000",
         instruments_weight=20,
         book_weight=50,

@@ -18,7 +18,7 @@ from hoga.core.market import Body, DataType
 from hoga.core.streams import Stream
 from hoga.venues.binance import payloads, wire
 from hoga.venues.binance.private import USDM_PRIVATE
-from hoga.venues.spec import ChannelSpec, Limits, RestPaths, VenueSpec
+from hoga.venues.spec import ChannelSpec, Limits, RestLimit, RestPaths, VenueSpec
 
 __all__ = ["USDM"]
 
@@ -101,8 +101,12 @@ USDM = VenueSpec(
     rest=RestPaths(
         time="/fapi/v1/time",
         instruments="/fapi/v1/exchangeInfo",
-        weight_limit=2_400,
-        weight_window_s=60.0,
+        limits=(
+            RestLimit("used-weight-1m", 2_400, 60.0),
+            RestLimit("order-count-10s", 300, 10.0),
+            RestLimit("order-count-1m", 1_200, 60.0),
+        ),
+        usage=wire.rest_usage,
         book="/fapi/v1/depth?symbol={symbol}&limit=1000",
         book_weight=20,
     ),

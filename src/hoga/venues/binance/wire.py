@@ -7,7 +7,7 @@ depth carries no symbol; an ack proves syntax, not existence.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
 import msgspec
@@ -24,6 +24,7 @@ __all__ = [
     "is_shutdown_notice",
     "is_symbol",
     "quotes",
+    "rest_usage",
     "server_time_ms",
     "split",
     "stream_path",
@@ -166,6 +167,12 @@ def control(method: str) -> Callable[[list[str], int], bytes]:
 def listing(request_id: int) -> bytes:
     """The control request for the names of what is subscribed on the connection."""
     return msgspec.json.encode({"method": "LIST_SUBSCRIPTIONS", "id": request_id})
+
+
+def rest_usage(headers: Mapping[str, str]) -> list[tuple[str, int]]:
+    """What `X-MBX-USED-WEIGHT-1M: 57` and `X-MBX-ORDER-COUNT-10S: 3` say: (`used-weight-1m`, 57), (`order-count-10s`, 3)."""
+    told = [(name.lower().removeprefix("x-mbx-"), value) for name, value in headers.items() if name.lower().startswith("x-mbx-")]
+    return [(group, int(value)) for group, value in told if _NUMBER.fullmatch(value)]
 
 
 def server_time_ms(body: bytes) -> int:

@@ -12,12 +12,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 
 import msgspec
 
 from hoga.core.secret import Credentials, Secret
+from hoga.venues.request import Request, Signed
 
-__all__ = ["bearer", "sign"]
+__all__ = ["UpbitSigner", "bearer", "sign"]
 
 _HEADER = b'{"alg":"HS512","typ":"JWT"}'
 
@@ -35,6 +37,22 @@ def bearer(credentials: Credentials, nonce: str, query: str = "") -> Secret:
         claims |= {"query_hash": hashlib.sha512(query.encode()).hexdigest(), "query_hash_alg": "SHA512"}
     token = sign(_HEADER, msgspec.json.encode(claims), credentials.secret.reveal().encode())
     return Secret(f"Bearer {token.decode()}")
+
+
+class UpbitSigner:
+    """Signs for one account; see `venues.request.Signer`. `nonce()` gives a text that was never given before."""
+
+    def __init__(self, credentials: Credentials, nonce: Callable[[], str]) -> None:
+        self._credentials = credentials
+        self._nonce = nonce
+
+    def __call__(self, request: Request, now_ms: int) -> Signed:
+        """A REST call: parameters in the query, of a POST in a JSON body; a token over them in a header."""
+        query = "&".join(f"{name}={value}" for name, value in request.params)
+        headers = {**request.headers, "Authorization": bearer(self._credentials, self._nonce(), query)}
+        if request.method == "POST":
+            return Signed(target=Secret(request.path), headers=headers, body=msgspec.json.encode(dict(request.params)))
+        return Signed(target=Secret(request.target), headers=headers)
 
 
 def _base64(data: bytes) -> bytes:

@@ -18,7 +18,6 @@ from hoga.core.market import DataType
 from hoga.core.secret import Credentials, Secret
 from hoga.venues.private import (
     PATIENCE_S,
-    Call,
     Connect,
     Emit,
     Live,
@@ -33,8 +32,9 @@ from hoga.venues.private import (
     Step,
     Trouble,
 )
+from hoga.venues.request import Lane, Request
 from hoga.venues.upbit import payloads
-from hoga.venues.upbit.auth import bearer
+from hoga.venues.upbit.auth import UpbitSigner, bearer
 
 __all__ = ["PRIVATE", "Session", "trouble_of"]
 
@@ -112,7 +112,7 @@ class Session:
         known = trouble_of(reply)
         if known is None and reply.status == 401:
             self._asked = reply
-            return [Call(method="GET", path=_WHY_PATH, headers=self._headers())]
+            return [Request(path=_WHY_PATH, headers=self._headers(), groups=("default",), lane=Lane.ACCOUNT)]
         return [Refuse(known or _unexplained(reply))]
 
     def answer(self, reply: Reply, now_ms: int) -> list[Step]:
@@ -235,4 +235,5 @@ PRIVATE = PrivateSpec(
     decode={DataType.MY_ORDER: payloads.my_order, DataType.MY_FILL: payloads.my_fill, DataType.MY_ASSET: payloads.my_asset},
     needs=(("API_KEY", "API_SECRET"),),
     session=Session,
+    signer=UpbitSigner,
 )

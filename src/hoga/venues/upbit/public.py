@@ -12,6 +12,7 @@ where the two differ. Read 2026-11-20.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -20,7 +21,7 @@ import msgspec
 from hoga.core.jsontext import NO_JSON, is_object
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
-from hoga.venues.spec import Answer, ChannelSpec, FrameKey, Limits, RequestRules, RestPaths, VenueSpec
+from hoga.venues.spec import Answer, ChannelSpec, FrameKey, Limits, RequestRules, RestLimit, RestPaths, VenueSpec
 from hoga.venues.upbit import payloads
 from hoga.venues.upbit.private import PRIVATE
 
@@ -31,6 +32,7 @@ _SYMBOL = re.compile(r"[A-Z]+-[A-Z0-9]+")
 _BOOK = re.compile(r"orderbook(?:\.(?P<depth>1|5|15))?(?::(?P<level>\d+))?")
 _CANDLE = re.compile(r"candle\.(1s|1m|3m|5m|10m|15m|30m|60m|240m)")
 _TICKET = "hoga-"
+_REMAINING = re.compile(r"group=(?P<group>[a-z-]+); *min=[0-9]+; *sec=(?P<sec>[0-9]{1,6})")
 _EXAMPLES = ("orderbook", "orderbook.5", "trade", "ticker", "candle.1m")
 
 _SNAPSHOT = re.compile(rb'"(?:stream_type|st)"\s*:\s*"SNAPSHOT"')
@@ -184,6 +186,24 @@ def _listed_name(row: _Row, code: str) -> str:
     return f"{symbol}@{row.type}" + (f".{depth}" if depth else "") + (f":{level:.0f}" if level else "")
 
 
+_REST_LIMITS = (
+    RestLimit("market", 10, 1.05),
+    RestLimit("orderbook", 10, 1.05),
+    RestLimit("default", 30, 1.05),
+    RestLimit("order", 12, 1.05),
+    RestLimit("order-cancel-all", 1, 2.05),
+)
+"""A little longer than a second: at 95 ms a call the venue never refused, at 90 ms one in ten."""
+
+
+def rest_usage(headers: Mapping[str, str]) -> list[tuple[str, int]]:
+    """What `Remaining-Req: group=default; min=1800; sec=29` says: (`default`, 1); `min` is no limit that is kept any more."""
+    told = _REMAINING.fullmatch(headers.get("Remaining-Req", ""))
+    if told is None:
+        return []
+    return [(each.group, max(0, each.limit - int(told["sec"]))) for each in _REST_LIMITS if each.group == told["group"]]
+
+
 UPBIT = VenueSpec(
     name=_NAME,
     title="Upbit",
@@ -198,7 +218,7 @@ UPBIT = VenueSpec(
         control_frames_per_min=100,
         ping_every_s=15.0,
     ),
-    rest=RestPaths(time=None, instruments="/v1/market/all", weight_limit=10, weight_window_s=1.05),
+    rest=RestPaths(time=None, instruments="/v1/market/all", limits=_REST_LIMITS, usage=rest_usage),
     probe_channel=None,
     parse_stream=parse_stream,
     channel_of=channel_of,
