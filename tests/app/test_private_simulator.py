@@ -147,7 +147,7 @@ async def test_a_key_revoked_on_the_simulated_upbit(floors: Any) -> None:
     floor = await floors()
     await until(lambda: floor.desk.state() is PrivateState.LIVE and floor.chart.events)
     venue = floor.simulator.venues["upbit"]
-    accounts = venue._doorman._accounts
+    accounts = venue._tokens._accounts
     account = accounts.pop(ACCOUNT.access_key)
     floor.simulator.inject(Fault(fault=FaultKind.CLOSE, code=1006, connections=private_name(floor.simulator)))
     await until(lambda: floor.desk.has_been(PrivateState.REJECTED))

@@ -16,7 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from hoga.simulator.admin import add_admin_routes
-from hoga.simulator.binance.venue import SPOT, binance_spot
+from hoga.simulator.binance.spot import SPOT, binance_spot
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.engine import Engine
@@ -26,13 +26,13 @@ from hoga.simulator.replay.player import Player
 from hoga.simulator.sockets import Connection
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.truth import Truth
-from hoga.simulator.upbit.venue import Upbit
+from hoga.simulator.upbit.venue import UPBIT, Upbit
 from hoga.simulator.usdm.venue import USDM, binance_usdm
 from hoga.simulator.venue import Venue, VenueMaker
 
 __all__ = ["VENUES", "Simulator"]
 
-VENUES: dict[str, VenueMaker] = {SPOT.name: binance_spot, USDM.name: binance_usdm, Upbit.name: Upbit}
+VENUES: dict[str, VenueMaker] = {SPOT.name: binance_spot, USDM.name: binance_usdm, UPBIT: Upbit}
 """Every venue that can be simulated, by name."""
 
 _STEP_NS = 20_000_000
@@ -47,7 +47,7 @@ class Simulator:
         self.config = config
         self.clock = SimClock(speed=config.speed, start_ns=config.start_ns)
         self.desk = FaultDesk(seed=config.seed)
-        self.venues: dict[str, Venue] = {}
+        self.venues: dict[str, Venue[Any]] = {}
         self._driver: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -142,7 +142,7 @@ class Simulator:
     # -- driving -----------------------------------------------------------
 
     @property
-    def _first(self) -> Venue:
+    def _first(self) -> Venue[Any]:
         return self.venues[self.config.venues[0]]
 
     def _add_routes(self, name: str, app: web.Application) -> None:

@@ -1,60 +1,173 @@
-"""simulator.venue: what the simulator asks of a venue, whichever it is."""
+"""simulator.venue: the life of a venue, whichever it is: market (engine or capture), streams and REST, started and stopped together.
+
+What is particular to a venue is in its class and in the `Listing` that it hands up; how it answers is in its own files.
+"""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from aiohttp import web
 
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
-from hoga.simulator.engine import Engine
-from hoga.simulator.faults import FaultDesk
+from hoga.simulator.engine import Engine, Instrument, Pace
+from hoga.simulator.engine.market import SPEEDS_MS
+from hoga.simulator.faults import Dialect, FaultDesk, Printed
+from hoga.simulator.hosting import Hosting
 from hoga.simulator.replay.capture import Capture
+from hoga.simulator.replay.frames import Frame
 from hoga.simulator.replay.player import Player
-from hoga.simulator.sockets import Connection, StreamServer
+from hoga.simulator.sockets import Connection, Handshake, Opening, Refusal, StreamServer
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.truth import Truth
 
-__all__ = ["Venue", "VenueMaker"]
+__all__ = ["Listing", "StreamPublisher", "Venue", "VenueMaker"]
 
 
-class Venue(Protocol):
-    """A venue that can be started, driven and stopped."""
+class StreamPublisher(Protocol):
+    """Prints an engine's markets for a switchboard, as its pace lets them run."""
 
-    truth: Truth
-    board: Switchboard
-    engine: Engine
-    player: Player | None
-    streams: StreamServer
+    pace: Pace
+
+    def wake(self, names: list[str]) -> None:
+        """Somebody subscribed to these streams."""
+
+
+PublisherT = TypeVar("PublisherT", bound=StreamPublisher)
+
+
+class RestDoor(Protocol):
+    """A venue's REST: `requests` counts the calls."""
+
+    requests: int
+
+    def add_routes(self, app: web.Application) -> None:
+        """Serve every endpoint."""
+
+
+class Listing(NamedTuple):
+    """What a venue trades and how its frames look. `is_mine` tells a symbol's or a stream's name from another venue's; `symbols`
+    are the default ones; `printing` gives the bytes of a captured frame; `speeds` are the depth intervals, in ms."""
+
+    name: str
+    is_mine: Callable[[str], bool]
+    symbols: Iterable[str]
+    describe: Callable[[str], Instrument]
+    dialect: Dialect
+    printing: Callable[[Frame], Callable[[Any], Printed]]
+    speeds: tuple[int, ...] = SPEEDS_MS
+
+
+class Venue(ABC, Generic[PublisherT]):
+    """A venue that can be started, driven and stopped. `capture` None lets the seeded engine make the market; a capture without
+    this venue's streams does too. A subclass makes `rest`."""
+
+    rest: RestDoor
+
+    def __init__(
+        self,
+        listing: Listing,
+        publisher: Callable[[Engine, Switchboard, SimClock], PublisherT],
+        config: SimulatorConfig,
+        *,
+        clock: SimClock,
+        desk: FaultDesk,
+        capture: Capture | None,
+    ) -> None:
+        capture = capture.only(listing.is_mine) if capture else None
+        symbols = capture.symbols if capture else [name for name in config.symbols if listing.is_mine(name)] or listing.symbols
+        self.truth = Truth()
+        self.board = Switchboard(self.truth, desk, listing.dialect)
+        self.engine = Engine(symbols, seed=config.seed, now_ns=clock.now_ns(), describe=listing.describe, speeds=listing.speeds)
+        self.publisher = publisher(self.engine, self.board, clock)
+        self.streams = StreamServer(
+            name=listing.name,
+            clock=clock,
+            board=self.board,
+            truth=self.truth,
+            open_session=self._open_session,
+            on_subscribe=self._wake,
+            snapshots=self._answer,
+        )
+        self.player = self._player_of(listing, config, clock, capture) if capture else None
+        self._hosting = Hosting(self.streams)
+        self._config = config
+        self._clock = clock
+        self._desk = desk
 
     @property
     def urls(self) -> dict[str, str]:
         """Where to reach it: `ws`, `rest` and whatever else it has; scheme, host and port, no path."""
+        return {"ws": self._hosting.ws_url, "rest": self._hosting.rest_url}
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None, *, add_routes: Callable[[web.Application], None]) -> None:
         """Listen: streams on `port`, REST on the next one (both chosen by the system for 0). Raises OSError when taken."""
+        await self._hosting.start(host, port, tls, add_routes=[add_routes, self.rest.add_routes], player=self.player)
 
     async def stop(self) -> None:
         """Close every connection and stop listening."""
+        await self._hosting.stop()
 
     def advance(self, now_ns: int) -> None:
-        """Let the market run up to `now_ns`; nothing to do while a capture plays."""
+        """Let the market run up to `now_ns` (a capture plays by itself), and tell accounts what came of it."""
+        if self.player is None:
+            self.publisher.pace.advance(now_ns)
+        self._tell_accounts()
 
     def announce_shutdown(self, connection: Connection) -> None:
         """Tell a client that the end is near, where the venue does."""
 
     def delist(self, symbol: str) -> None:
-        """Take a symbol out of trading; one it does not have is ignored."""
+        """Take a symbol out of trading, its streams fall silent for good; one it does not have is ignored."""
+        self.engine.delist(symbol)
 
     def status(self) -> dict[str, Any]:
         """Ready for JSON."""
+        return {
+            **self.truth.status(),
+            "open": sorted(self.streams.connections),
+            "skipped_ns": self.publisher.pace.skipped_ns,
+            "rest": {"requests": self.rest.requests},
+            "delisted": sorted(self.engine.delisted),
+            "replay": self.player.status() if self.player else None,
+        }
+
+    @abstractmethod
+    def _open_session(self, handshake: Handshake) -> Opening | Refusal:
+        """What a handshake gets."""
+
+    @abstractmethod
+    def _tell_accounts(self) -> None:
+        """The market has moved: settle fills, tell everyone."""
+
+    def _answer(self, connection: Connection, names: list[str]) -> None:
+        """Send the present state of these streams, where the venue does."""
+
+    def _wake(self, names: list[str]) -> None:
+        if self.player is not None:
+            self.player.wake(names)
+        else:
+            self.publisher.wake(names)
+
+    def _player_of(self, listing: Listing, config: SimulatorConfig, clock: SimClock, capture: Capture) -> Player:
+        return Player(
+            capture,
+            board=self.board,
+            clock=clock,
+            printing=listing.printing,
+            drained=self.streams.drained,
+            flat_out=config.replay_max,
+            start_delay_s=config.replay_start_delay_s,
+            loop=config.replay_loop,
+        )
 
 
 class VenueMaker(Protocol):
     """Makes a venue. `capture` None lets the seeded engine make the market; a capture without this venue's streams does too."""
 
-    def __call__(self, config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Capture | None) -> Venue:
+    def __call__(self, config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Capture | None) -> Venue[Any]:
         """See the class."""

@@ -10,11 +10,11 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from hoga.simulator.binance.keys import ApiKey
 from hoga.simulator.clock import SimClock
-from hoga.simulator.engine import Engine, Instrument, Market
+from hoga.simulator.engine import Engine, Instrument, Market, Pace
 from hoga.simulator.replay.player import Player
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "Api",
     "ApiError",
     "Endpoint",
-    "Publishing",
     "Query",
     "flat",
     "one_or_all",
@@ -142,26 +141,15 @@ class Endpoint(NamedTuple):
     orders: int = 0
 
 
-class Publishing(Protocol):
-    """The publisher, as far as an API needs it."""
-
-    @property
-    def delisted(self) -> set[str]:
-        """Symbols that left trading."""
-
-    def advance(self, now_ns: int) -> None:
-        """Let the markets run up to a moment."""
-
-
 class Api:
     """What the answers are made from."""
 
-    def __init__(self, *, engine: Engine, publisher: Publishing, clock: SimClock, weight_limit: int) -> None:
+    def __init__(self, *, engine: Engine, pace: Pace, clock: SimClock, weight_limit: int, player: Player | None) -> None:
         self.engine = engine
-        self.publisher = publisher
+        self.pace = pace
         self.clock = clock
         self.weight_limit = weight_limit
-        self.player: Player | None = None
+        self.player = player
 
     def instrument(self, symbol: str) -> Instrument:
         """The instrument of a symbol a client named. Raises ApiError as the venue would."""
@@ -177,7 +165,7 @@ class Api:
         self.instrument(symbol)
         if self.player is not None:
             raise ApiError(-1000, "The capture that is being replayed has no such data.")
-        self.publisher.advance(self.clock.now_ns())
+        self.pace.advance(self.clock.now_ns())
         return self.engine.market(symbol)
 
     def now(self, query: Query) -> int:

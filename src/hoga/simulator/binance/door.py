@@ -20,10 +20,10 @@ from hoga.simulator.binance.guard import Credentials
 from hoga.simulator.binance.private import PrivateDeps
 from hoga.simulator.faults import FaultDesk, FaultKind
 
-__all__ = ["RestDoor"]
+__all__ = ["RestApi"]
 
 
-class RestDoor:
+class RestApi:
     """Serves endpoints named `METHOD /path`. `prefix` is the part of the path where everything else is 404."""
 
     def __init__(self, deps: PrivateDeps, endpoints: Mapping[str, Endpoint], *, prefix: str, desk: FaultDesk) -> None:

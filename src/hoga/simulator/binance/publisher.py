@@ -1,6 +1,6 @@
 """simulator.binance.publisher: which frames the engine's events become. Synchronous; time is an argument.
 
-`advance(now)` runs the markets up to `now`, publishing as it goes: events at once, depth at every 100 ms boundary of
+As the pace lets the markets run, events go out at once, depth at every 100 ms boundary of
 simulated time, statistics at every second. Only what somebody is subscribed to is printed.
 """
 
@@ -12,42 +12,31 @@ from hoga.simulator.binance import payloads
 from hoga.simulator.binance.bars import BarStreams, DueBar
 from hoga.simulator.binance.dialect import printing
 from hoga.simulator.binance.names import ROLLING_WINDOWS, channel_of, symbol_part
-from hoga.simulator.binance.pace import Pace
 from hoga.simulator.clock import SimClock
-from hoga.simulator.engine import AggTrade, Cut, Engine, Market, RollingStats, Trade
+from hoga.simulator.engine import AggTrade, Cut, Engine, Market, Pace, RollingStats, Trade
 from hoga.simulator.engine.tape import UTC8_MS
 from hoga.simulator.switchboard import Switchboard
 
-__all__ = ["CUT_NS", "Publisher"]
+__all__ = ["Publisher"]
 
-CUT_NS = 100_000_000
+_CUT_NS = 100_000_000
 _CUTS_A_SECOND = 10
 _DAY_MS = 86_400_000
 _ALL_MINI = "!miniTicker@arr"
 
 
 class Publisher:
-    """Prints an engine's markets for a switchboard."""
+    """Prints an engine's markets for a switchboard, as `pace` lets them run."""
 
     def __init__(self, engine: Engine, board: Switchboard, clock: SimClock) -> None:
         self._engine = engine
         self._board = board
         self._clock = clock
-        self._pace = Pace(engine, now_ns=clock.now_ns(), step_ns=CUT_NS, speed=clock.speed)
+        self.pace = Pace(engine, now_ns=clock.now_ns(), speed=clock.speed, rest=self._publish_events)
+        self.pace.add("depth", step_ns=_CUT_NS, run=engine.run_until, cut=self._publish_boundary)
         self._names: dict[str, str] = {}
         self._bars = BarStreams()
         self._last_mini: dict[str, int] = {}
-        self._delisted: set[str] = set()
-
-    @property
-    def next_cut_ns(self) -> int:
-        """When the next depth interval ends."""
-        return self._pace.next_ns
-
-    @property
-    def skipped_ns(self) -> int:
-        """Simulated time that was left out because the machine was too slow."""
-        return self._pace.skipped_ns
 
     def wake(self, names: list[str]) -> None:
         """Somebody subscribed: open the markets these streams need."""
@@ -63,23 +52,8 @@ class Publisher:
                     self._names.setdefault(known, known.lower())
                     self._engine.market(known)
 
-    def delist(self, symbol: str) -> None:
-        """Let a symbol's streams fall silent for good."""
-        self._delisted.add(symbol)
-        if symbol in self._engine.instruments:
-            self._engine.market(symbol).frozen = True
-
-    @property
-    def delisted(self) -> set[str]:
-        """Symbols that left trading."""
-        return self._delisted
-
-    def advance(self, now_ns: int) -> None:
-        """Publish everything up to `now_ns`. What lies further back than two seconds of real time is left out."""
-        self._pace.advance(now_ns, events=self._publish_events, boundary=self._publish_cut)
-
     def _live(self) -> list[tuple[str, Market]]:
-        markets, delisted = self._engine.markets, self._delisted
+        markets, delisted = self._engine.markets, self._engine.delisted
         return [(name, markets[symbol]) for symbol, name in self._names.items() if symbol not in delisted]
 
     def _publish_events(self, now_ns: int) -> None:
@@ -110,8 +84,9 @@ class Publisher:
         sent, time = self._clock.stamp_ns(now_ns), self._clock.stamp_ns(event.time_ns)
         self._publish(stream, lambda unit: payloads.agg_trade(event, sent // unit, time // unit, market.instrument), event.agg_id)
 
-    def _publish_cut(self, now_ns: int) -> None:
-        slow = now_ns // CUT_NS % _CUTS_A_SECOND == 0
+    def _publish_boundary(self, now_ns: int) -> None:
+        self._publish_events(now_ns)
+        slow = now_ns // _CUT_NS % _CUTS_A_SECOND == 0
         for name, market in self._live():
             fast_cut = market.cut(100)
             if fast_cut is not None:
@@ -136,7 +111,7 @@ class Publisher:
                 self._publish(stream, lambda unit, text=text: text, cut.final_id)  # type: ignore[misc]
 
     def _publish_bars(self, name: str, market: Market, now_ns: int, *, every_second: bool) -> None:
-        even = now_ns // (_CUTS_A_SECOND * CUT_NS) % 2 == 0
+        even = now_ns // (_CUTS_A_SECOND * _CUT_NS) % 2 == 0
         event = self._clock.stamp_ns(now_ns)
         for due in self._bars.due(
             name,

@@ -60,7 +60,7 @@ def _exchange_info(api: Api, query: Query) -> Answer:
 
 
 def _info(api: Api, instruments: list[Instrument], query: Query) -> dict[str, Any]:
-    return exchange_info(instruments, api.publisher.delisted, server_time=api.now(query), weight_per_minute=api.weight_limit)
+    return exchange_info(instruments, api.engine.delisted, server_time=api.now(query), weight_per_minute=api.weight_limit)
 
 
 def _depth(api: Api, query: Query) -> Answer:

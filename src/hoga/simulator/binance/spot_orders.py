@@ -71,7 +71,7 @@ class SpotOrders:
         if kind not in _KINDS:
             raise ApiError(-1116, "Invalid orderType.")
         market = api.market(symbol)
-        if symbol in api.publisher.delisted:
+        if symbol in api.engine.delisted:
             raise ApiError(-2010, "Market is closed.")
         reply = query.text("newOrderRespType") or "FULL"
         if reply not in _REPLIES:

@@ -1,44 +1,168 @@
-"""simulator.binance.venue: Binance spot, described. Source: protocol sheet 1.1, 1.2 and 4.2."""
+"""simulator.binance.venue: what Binance's venues have in common: handshakes, budgets, the private half.
+
+What differs between spot and
+futures is in a `Product`. Decides only what a handshake gets. Source: protocol sheet 1.1 and 1.2.
+"""
 
 from __future__ import annotations
 
-from hoga.simulator.binance.exchange import Exchange, Product, Wanted, split_streams
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from hoga.simulator.binance.api import Api, Endpoint
+from hoga.simulator.binance.budget import Budget
+from hoga.simulator.binance.dialect import DIALECT, Form, printing
+from hoga.simulator.binance.door import RestApi
+from hoga.simulator.binance.guard import Guard
 from hoga.simulator.binance.heartbeat import Limits
-from hoga.simulator.binance.order_count import OrderWindow
-from hoga.simulator.binance.publisher import Publisher
-from hoga.simulator.binance.rest import SPOT_ENDPOINTS
-from hoga.simulator.binance.session import SPOT_NAME_RULES
-from hoga.simulator.binance.spot_private import SpotPrivate
+from hoga.simulator.binance.keys import EXAMPLE_KEYS, KeyRing
+from hoga.simulator.binance.order_count import OrderCount, OrderWindow
+from hoga.simulator.binance.private import PrivateDeps, PrivateHalf
+from hoga.simulator.binance.session import NameRules, Session
+from hoga.simulator.binance.ws_api import ApiSession
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
-from hoga.simulator.engine import instrument_of
-from hoga.simulator.faults import FaultDesk
+from hoga.simulator.engine import Engine, Instrument
+from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
+from hoga.simulator.faults import FaultDesk, FaultKind, Printed
 from hoga.simulator.replay.capture import Capture
+from hoga.simulator.replay.frames import Frame
+from hoga.simulator.sockets import Connection, Handshake, Opening, Refusal
+from hoga.simulator.switchboard import Switchboard
+from hoga.simulator.venue import Listing, StreamPublisher, Venue
 
-__all__ = ["SPOT", "binance_spot"]
+__all__ = ["MAX_URI_CHARS", "BinanceVenue", "Product", "Wanted", "split_streams"]
 
+MAX_URI_CHARS = 8_000
+"""Longer request lines were seen to fail (unicorn-binance-websocket-api issue 38)."""
 
-def _wanted(path: str, query: str) -> Wanted | None:
-    found = split_streams(path, query)
-    return None if found is None else Wanted(*found, SPOT_NAME_RULES)
-
-
-SPOT = Product(
-    name="binance",
-    limits=Limits(),
-    weight_per_minute=6_000,
-    order_windows=(OrderWindow("10S", 10, 100), OrderWindow("1D", 86_400, 200_000)),
-    describe=instrument_of,
-    speeds=(100, 1_000),
-    publisher=Publisher,
-    endpoints=SPOT_ENDPOINTS,
-    prefix="/api",
-    private=SpotPrivate,
-    wanted=_wanted,
-    announces_shutdown=True,
-)
+_ANYONE = "everyone"
+_RETRY_AFTER_S = 60
 
 
-def binance_spot(config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Capture | None) -> Exchange:
-    """Binance spot. `capture` None lets the seeded engine make the market."""
-    return Exchange(SPOT, config, clock=clock, desk=desk, capture=capture)
+class Wanted(NamedTuple):
+    """What a request target asks for: the framing, the streams, and how the connection behaves."""
+
+    combined: bool
+    names: list[str]
+    name_rules: NameRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """What is particular to one of Binance's venues. `symbols` are the default ones; `wanted(path, query)` is None for a
+    path that does not exist; `prefix` is where REST lives."""
+
+    name: str
+    limits: Limits
+    weight_per_minute: int
+    order_windows: tuple[OrderWindow, ...]
+    symbols: tuple[str, ...] = KNOWN_SYMBOLS
+    describe: Callable[[str], Instrument]
+    speeds: tuple[int, ...]
+    publisher: Callable[[Engine, Switchboard, SimClock], StreamPublisher]
+    endpoints: Mapping[str, Endpoint]
+    prefix: str
+    private: Callable[[PrivateDeps], PrivateHalf]
+    wanted: Callable[[str, str], Wanted | None]
+    announces_shutdown: bool
+
+
+class BinanceVenue(Venue[StreamPublisher]):
+    """See the module."""
+
+    def __init__(self, product: Product, config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Capture | None) -> None:
+        listing = Listing(product.name, _is_mine, product.symbols, product.describe, DIALECT, _captured, product.speeds)
+        super().__init__(listing, product.publisher, config, clock=clock, desk=desk, capture=capture)
+        limits = config.rest_limits
+        self._product = product
+        self._connects = _budget(config, limit=limits.connects, window_s=limits.connects_window_s)
+        weight_limit = limits.weight_per_minute or product.weight_per_minute
+        api = Api(engine=self.engine, pace=self.publisher.pace, clock=clock, weight_limit=weight_limit, player=self.player)
+        self._deps = self._private_deps(api)
+        self._private = product.private(self._deps)
+        self.rest = RestApi(self._deps, {**product.endpoints, **self._private.endpoints}, prefix=product.prefix, desk=desk)
+
+    def announce_shutdown(self, connection: Connection) -> None:
+        """Send `serverShutdown`, raw or combined as the connection is, where the venue has it."""
+        if not self._product.announces_shutdown:
+            return
+        event = f'{{"e":"serverShutdown","E":{self._server_ms()}}}'
+        if isinstance(connection.session, ApiSession):
+            connection.send_control(f'{{"event":{event}}}')
+            return
+        wrapped = isinstance(connection.form, Form) and connection.form.combined
+        connection.send_control(f'{{"stream":"!serverShutdown","data":{event}}}' if wrapped else event)
+
+    def _tell_accounts(self) -> None:
+        self._private.advance()
+
+    def _private_deps(self, api: Api) -> PrivateDeps:
+        keys = KeyRing(EXAMPLE_KEYS, self._desk)
+        return PrivateDeps(
+            api=api,
+            board=self.board,
+            keys=keys,
+            guard=Guard(keys, self._server_ms),
+            budget=_budget(self._config, limit=api.weight_limit, window_s=60.0),
+            orders=OrderCount(self._product.order_windows),
+            limits=self._config.limits or self._product.limits,
+            public=self._product.endpoints,
+            connections=self.streams.connections.values,
+        )
+
+    def _server_ms(self) -> int:
+        return self._clock.stamp_ns(self._clock.now_ns()) // 1_000_000
+
+    def _open_session(self, handshake: Handshake) -> Opening | Refusal:
+        if len(handshake.uri) > MAX_URI_CHARS:
+            return Refusal(414)
+        parts = urlsplit(handshake.uri)
+        refusal = self._refusal(parts.path)
+        if refusal is not None:
+            return refusal
+        private = self._private.open(parts.path)
+        if private is not None:
+            return Opening(private, [])
+        wanted = self._product.wanted(parts.path, parts.query)
+        if wanted is None:
+            return Refusal(404)
+        micros = "MICROSECOND" in [value.upper() for value in parse_qs(parts.query).get("timeUnit", [])]
+        limits, now_ns = self._deps.limits, self._clock.now_ns()
+        return Opening(
+            Session(combined=wanted.combined, micros=micros, limits=limits, now_ns=now_ns, name_rules=wanted.name_rules), wanted.names
+        )
+
+    def _refusal(self, path: str) -> Refusal | None:
+        fault = self._desk.take_one(FaultKind.REFUSE, path)
+        if fault is not None:
+            waits = fault.status in (418, 429) and fault.retry_after_s is None
+            return Refusal(fault.status, _RETRY_AFTER_S if waits else fault.retry_after_s)
+        verdict = self._connects.spend(_ANYONE, 1, self._clock.now_ns())
+        return None if verdict.status == 200 else Refusal(verdict.status, verdict.retry_after_s)
+
+
+def split_streams(path: str, query: str) -> tuple[bool, list[str]] | None:
+    """(combined, stream names) of a request target, None for a path that is neither `/ws…` nor `/stream`."""
+    if path.rstrip("/") == "/stream":
+        raw = next((part[len("streams=") :] for part in query.split("&") if part.startswith("streams=")), "")
+        return True, [name for name in unquote(raw).split("/") if name]
+    if path == "/ws" or path.startswith("/ws/"):
+        return False, [name for name in unquote(path[len("/ws") :]).split("/") if name]
+    return None
+
+
+def _captured(frame: Frame) -> Callable[[Any], Printed]:
+    return printing(frame.stream, lambda micros: frame.payload, whole=frame.whole)
+
+
+def _is_mine(name: str) -> bool:
+    """A symbol or stream name of this venue, told from another's by its spelling."""
+    return "-" not in name.partition("@")[0]
+
+
+def _budget(config: SimulatorConfig, *, limit: int, window_s: float) -> Budget:
+    limits = config.rest_limits
+    return Budget(limit=limit, window_s=window_s, refusals_before_ban=limits.refusals_before_ban, ban_s=limits.ban_s)

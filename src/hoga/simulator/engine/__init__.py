@@ -8,6 +8,7 @@ cancels and market orders, and a tape of trades, bars and statistics. Other trad
 from hoga.simulator.engine.book import Book, Level, RestingOrder, Side
 from hoga.simulator.engine.instruments import Instrument, instrument_of
 from hoga.simulator.engine.market import AggTrade, Cut, Engine, Fill, Market, NewOrder, OrderReport, Top, Trade
+from hoga.simulator.engine.pace import Pace
 from hoga.simulator.engine.tape import INTERVALS, Bar, RollingStats, Tape
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Market",
     "NewOrder",
     "OrderReport",
+    "Pace",
     "RestingOrder",
     "RollingStats",
     "Side",

@@ -322,6 +322,8 @@ class Engine:
     ) -> None:
         self.instruments: dict[str, Instrument] = {symbol: describe(symbol) for symbol in symbols}
         self.markets: dict[str, Market] = {}
+        self.delisted: set[str] = set()
+        """Symbols that left trading."""
         self._levels = LEVELS_A_SIDE if len(self.instruments) <= _FEW_SYMBOLS else CROWDED_LEVELS_A_SIDE
         self._seed = seed
         self._speeds = speeds
@@ -334,7 +336,15 @@ class Engine:
             market = self.markets[symbol] = Market(
                 self.instruments[symbol], seed=self._seed, now_ns=self._now_ns, levels=self._levels, speeds=self._speeds
             )
+            market.frozen = symbol in self.delisted
         return market
+
+    def delist(self, symbol: str) -> None:
+        """Take a symbol out of trading for good: its crowd is gone. One that was never in it is ignored."""
+        if symbol in self.instruments:
+            self.delisted.add(symbol)
+            if symbol in self.markets:
+                self.markets[symbol].frozen = True
 
     def run_until(self, until_ns: int) -> None:
         """Let every open market's crowd act up to `until_ns`, and close the bars that ended."""

@@ -150,7 +150,7 @@ class Exchange:
             account.name: {currency: Wallet(Decimal(amount)) for currency, amount in account.balances} for account in accounts
         }
         self.orders: dict[str, Order] = {}
-        self.closed: set[str] = set()
+        self.closed = engine.delisted
         """Markets that left trading."""
         self._engine = engine
         self._seed = seed

@@ -1,6 +1,6 @@
 """simulator.upbit.publisher: which frames the engine's events become. Synchronous; time is an argument.
 
-`advance(now)` runs every open market up to `now`: trades go out as they happen, books and tickers that changed on the
+As the pace lets the open markets run, trades go out as they happen, books and tickers that changed on the
 market's own 100 ms grid (each market has its phase), candles once a second. What was published last is kept: snapshots and
 REST tell the same book under the same timestamp. Source: protocol sheet 2.5, 3.3, 3.4 (captures of 2026-09-23).
 """
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from hoga.simulator.clock import SimClock
-from hoga.simulator.engine import Engine, Level, Market, Top, Trade
+from hoga.simulator.engine import Engine, Level, Market, Pace, Top, Trade
 from hoga.simulator.faults import Printed
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.upbit import payloads
@@ -20,12 +21,11 @@ from hoga.simulator.upbit.names import CANDLE_UNITS, DEPTHS, Want, parse_name
 from hoga.simulator.upbit.payloads import BookImage, Format, printed
 from hoga.simulator.upbit.tape import Candle, Print, Tape, warmed_up
 
-__all__ = ["GRID_NS", "LiveMarket", "Publisher"]
+__all__ = ["LiveMarket", "Publisher"]
 
-GRID_NS = 100_000_000
+_GRID_NS = 100_000_000
 _S_NS = 1_000_000_000
 _MS_NS = 1_000_000
-_MOST_BEHIND_NS = 20 * GRID_NS
 _UNITS = 30
 
 
@@ -37,12 +37,11 @@ class LiveMarket:
         self.code = market.instrument.symbol
         self.tape: Tape = warmed_up(market, (stamp_ns - now_ns) // _MS_NS)
         self.traded = False
-        self.delisted = False
         self.phase_ns = zlib.crc32(self.code.encode()) % 100 * _MS_NS
-        self.next_cut_ns = (now_ns - self.phase_ns) // GRID_NS * GRID_NS + GRID_NS + self.phase_ns
+        told_ns = (now_ns - self.phase_ns) // _GRID_NS * _GRID_NS + self.phase_ns
         self._top = market.top
         self._update_id = market.book.update_id
-        self.books: dict[int, BookImage] = {0: self._image(0, (self.next_cut_ns - GRID_NS + stamp_ns - now_ns) // _MS_NS)}
+        self.books: dict[int, BookImage] = {0: self._image(0, (told_ns + stamp_ns - now_ns) // _MS_NS)}
         market.drain()
 
     def book(self, level_e8: int) -> BookImage:
@@ -102,28 +101,27 @@ class Publisher:
     """Prints an engine's markets for a switchboard. `on_events(live, now_ns)` is called when a market has traded."""
 
     def __init__(self, engine: Engine, board: Switchboard, clock: SimClock) -> None:
-        self.skipped_ns = 0
+        self.pace = Pace(engine, now_ns=clock.now_ns(), speed=clock.speed, rest=self._publish_all_trades)
         self.live: dict[str, LiveMarket] = {}
-        self.delisted: set[str] = set()
         self.on_events: Callable[[LiveMarket, int], None] = lambda live, now_ns: None
         self._engine = engine
         self._board = board
         self._clock = clock
-        self._done_ns = clock.now_ns()
         self._levels: dict[str, dict[int, None]] = {}
         self._candles_sent: dict[str, tuple[int, int]] = {}
 
     @property
     def codes(self) -> list[str]:
         """Every market that is traded."""
-        return [code for code in self._engine.instruments if code not in self.delisted]
+        return [code for code in self._engine.instruments if code not in self._engine.delisted]
 
     def open(self, code: str) -> LiveMarket | None:
         """A market, opened now if it was dormant; None for one that is not traded."""
         live = self.live.get(code)
-        if live is None and code in self._engine.instruments and code not in self.delisted:
-            now_ns = self._done_ns
-            live = self.live[code] = LiveMarket(self._engine.market(code), now_ns=now_ns, stamp_ns=self._clock.stamp_ns(now_ns))
+        if live is None and code in self._engine.instruments and code not in self._engine.delisted:
+            now_ns, market = self.pace.done_ns, self._engine.market(code)
+            live = self.live[code] = LiveMarket(market, now_ns=now_ns, stamp_ns=self._clock.stamp_ns(now_ns))
+            self.pace.add(code, step_ns=_GRID_NS, phase_ns=live.phase_ns, run=market.run_until, cut=partial(self._publish_cut, live))
         return live
 
     def wake(self, names: list[str]) -> None:
@@ -137,13 +135,10 @@ class Publisher:
                 self._levels.setdefault(want.code, {})[want.level_e8] = None
                 live.books.setdefault(want.level_e8, live.book(want.level_e8))
 
-    def delist(self, code: str) -> None:
-        """Let a market vanish: its streams fall silent, and REST does not know it any more."""
-        if code in self._engine.instruments:
-            self.delisted.add(code)
-            live = self.live.pop(code, None)
-            if live is not None:
-                live.market.frozen = True
+    def forget(self, code: str) -> None:
+        """A market has left trading: its streams fall silent, and REST does not know it any more."""
+        self.live.pop(code, None)
+        self.pace.drop(code)
 
     def snapshot(self, name: str, form: Format) -> Printed | None:
         """The present state of a stream; None where there is nothing to tell."""
@@ -164,30 +159,15 @@ class Publisher:
             return None
         if want.type == "trade":
             tick_e8 = live.market.instrument.tick_e8
-            return payloads.trade(want.code, last, form, "SNAPSHOT", tick_e8=tick_e8, sent_ms=self._stamp_ms(self._done_ns))
+            return payloads.trade(want.code, last, form, "SNAPSHOT", tick_e8=tick_e8, sent_ms=self._stamp_ms(self.pace.done_ns))
         if want.type == "ticker":
-            return payloads.ticker(want.code, live.tape, last, form, "SNAPSHOT", sent_ms=self._stamp_ms(self._done_ns))
+            return payloads.ticker(want.code, live.tape, last, form, "SNAPSHOT", sent_ms=self._stamp_ms(self.pace.done_ns))
         unit = want.type.removeprefix("candle.")
         return payloads.candle(want.code, unit, live.tape.candles[unit][-1], form, "SNAPSHOT")
 
     # -- driving -------------------------------------------------------------------------------------------------
 
-    def advance(self, now_ns: int) -> None:
-        """Publish everything up to `now_ns`. What lies further back than two seconds of real time is left out."""
-        behind = now_ns - self._done_ns
-        if behind > _MOST_BEHIND_NS * max(1.0, self._clock.speed):
-            self.skipped_ns += behind
-            self._engine.skip_to(now_ns)
-            for live in self.live.values():
-                live.next_cut_ns += behind // GRID_NS * GRID_NS
-        for live in list(self.live.values()):
-            while live.next_cut_ns <= now_ns:
-                live.market.run_until(live.next_cut_ns)
-                self._publish_trades(live, live.next_cut_ns)
-                self._publish_cut(live, live.next_cut_ns)
-                live.next_cut_ns += GRID_NS
-        self._engine.run_until(now_ns)
-        self._done_ns = now_ns
+    def _publish_all_trades(self, now_ns: int) -> None:
         for live in list(self.live.values()):
             self._publish_trades(live, now_ns)
 
@@ -207,6 +187,7 @@ class Publisher:
             )
 
     def _publish_cut(self, live: LiveMarket, now_ns: int) -> None:
+        self._publish_trades(live, now_ns)
         for level_e8 in live.cut(self._stamp_ms(now_ns), (0, *self._levels.get(live.code, ()))):
             for depth in DEPTHS:
                 want = Want("orderbook", live.code, depth, level_e8)
@@ -218,7 +199,7 @@ class Publisher:
             self._publish(
                 f"{live.code}@ticker", lambda form: payloads.ticker(live.code, live.tape, last, form, "REALTIME", sent_ms=sent_ms)
             )
-        if (now_ns - live.phase_ns) // GRID_NS % 10 == 0:
+        if (now_ns - live.phase_ns) // _GRID_NS % 10 == 0:
             for unit in CANDLE_UNITS:
                 self._publish_candles(live, unit)
 

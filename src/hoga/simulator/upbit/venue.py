@@ -1,29 +1,19 @@
 """simulator.upbit.venue: Upbit as one thing that can be started, driven and stopped.
 
-Wires its market (engine or capture), its streams, its REST, its accounts and its budgets together. Decides only what a
-handshake gets. Source: protocol sheet 1.1, 1.2, 1.6, 5.1, 6.
+Wires its REST, its accounts and its budgets together. Decides only what a handshake gets. Source: protocol sheet 1.1, 1.2, 1.6, 5.1, 6.
 """
 
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
-
-from aiohttp import web
 
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
-from hoga.simulator.engine import Engine
 from hoga.simulator.faults import FaultDesk, FaultKind
-from hoga.simulator.hosting import Hosting
 from hoga.simulator.replay.capture import Capture
-from hoga.simulator.replay.player import Player
-from hoga.simulator.sockets import Connection, Handshake, Opening, Refusal, StreamServer
-from hoga.simulator.switchboard import Switchboard
-from hoga.simulator.truth import Truth
+from hoga.simulator.sockets import Connection, Handshake, Opening, Refusal
 from hoga.simulator.upbit.dialect import DIALECT
 from hoga.simulator.upbit.exchange import AssetsChanged, Exchange, OrderChanged
 from hoga.simulator.upbit.limits import Buckets, BucketVerdict
@@ -36,45 +26,28 @@ from hoga.simulator.upbit.replayed import printing
 from hoga.simulator.upbit.rest import RestApi
 from hoga.simulator.upbit.session import Session
 from hoga.simulator.upbit.token import TokenCheck, TokenRefused
+from hoga.simulator.venue import Listing, Venue
 
-__all__ = ["Upbit"]
+__all__ = ["UPBIT", "Upbit"]
+
+UPBIT = "upbit"
 
 _PUBLIC, _PRIVATE = "/websocket/v1", "/websocket/v1/private"
 _ANYONE = "everyone"
 _MS_NS = 1_000_000
 
 
-class Upbit:
-    """See the module. `capture` None lets the seeded engine make the market."""
-
-    name = "upbit"
+class Upbit(Venue[Publisher]):
+    """See the module."""
 
     def __init__(self, config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Capture | None) -> None:
-        capture = capture.only(_is_mine) if capture else None
-        codes = capture.symbols if capture else [code for code in config.symbols if _is_mine(code)] or KNOWN_MARKETS
-        self.truth = Truth()
-        self.board = Switchboard(self.truth, desk, DIALECT)
-        self.engine = Engine(codes, seed=config.seed, now_ns=clock.now_ns(), describe=describe)
-        self.publisher = Publisher(self.engine, self.board, clock)
+        listing = Listing(UPBIT, _is_mine, KNOWN_MARKETS, describe, DIALECT, printing)
+        super().__init__(listing, Publisher, config, clock=clock, desk=desk, capture=capture)
         self.exchange = Exchange(self.engine, config.upbit_accounts, seed=config.seed)
-        self.exchange.closed = self.publisher.delisted
         self.publisher.on_events = self._take_fills
-        self.streams = StreamServer(
-            name=self.name,
-            clock=clock,
-            board=self.board,
-            truth=self.truth,
-            open_session=self._open_session,
-            on_subscribe=self._wake,
-            snapshots=self._answer,
-        )
-        self._hosting = Hosting(self.streams)
-        self._config = config
-        self._clock = clock
-        self._desk = desk
         self._tokens = TokenCheck(config.upbit_accounts)
         self._buckets = Buckets(config.upbit)
-        self._rest = RestApi(
+        self.rest = RestApi(
             publisher=self.publisher,
             exchange=self.exchange,
             tokens=self._tokens,
@@ -84,52 +57,18 @@ class Upbit:
             catch_up=lambda: self.advance(clock.now_ns()),
             replaying=capture is not None,
         )
-        self.player = self._player_of(capture) if capture else None
 
     @property
     def urls(self) -> dict[str, str]:
-        """Where to reach it: `ws`, `private` (the same door, another path) and `rest`."""
-        return {"ws": self._hosting.ws_url, "private": self._hosting.ws_url, "rest": self._hosting.rest_url}
-
-    async def start(self, host: str, port: int, tls: ssl.SSLContext | None, *, add_routes: Callable[[web.Application], None]) -> None:
-        """Listen: streams on `port`, REST on the next one (both chosen by the system for 0). Raises OSError when taken."""
-        await self._hosting.start(host, port, tls, add_routes=[add_routes, self._rest.add_routes], player=self.player)
-
-    async def stop(self) -> None:
-        """Close every connection and stop listening."""
-        await self._hosting.stop()
-
-    def advance(self, now_ns: int) -> None:
-        """Let the market run up to `now_ns`; nothing to do while a capture plays."""
-        if self.player is None:
-            self.publisher.advance(now_ns)
-            self._tell()
-
-    def announce_shutdown(self, connection: Connection) -> None:
-        """Nothing: this venue announces nothing in band."""
+        """`ws`, `private` (the same door, another path) and `rest`."""
+        return super().urls | {"private": self._hosting.ws_url}
 
     def delist(self, symbol: str) -> None:
         """Take a market out of trading; one it does not have is ignored."""
-        self.publisher.delist(symbol)
-
-    def status(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return {
-            **self.truth.status(),
-            "open": sorted(self.streams.connections),
-            "skipped_ns": self.publisher.skipped_ns,
-            "rest": {"requests": self._rest.requests},
-            "delisted": sorted(self.publisher.delisted),
-            "replay": self.player.status() if self.player else None,
-        }
+        super().delist(symbol)
+        self.publisher.forget(symbol)
 
     # -- streams -------------------------------------------------------------------------------------------------
-
-    def _wake(self, names: list[str]) -> None:
-        if self.player is not None:
-            self.player.wake(names)
-        else:
-            self.publisher.wake(names)
 
     def _answer(self, connection: Connection, names: list[str]) -> None:
         if self.player is not None:
@@ -145,8 +84,10 @@ class Upbit:
     def _take_fills(self, live: LiveMarket, now_ns: int) -> None:
         self.exchange.take_fills(live.market)
 
-    def _tell(self) -> None:
-        """Send what happened to orders and balances to the private streams of their account."""
+    def _tell_accounts(self) -> None:
+        """Send what happened to orders and balances to the private streams of their account; nothing while a capture plays."""
+        if self.player is not None:
+            return
         sent_ms = self._clock.stamp_ns(self._clock.now_ns()) // _MS_NS
         for event in self.exchange.events():
             if isinstance(event, OrderChanged):
@@ -191,18 +132,6 @@ class Upbit:
 
     def _headers(self, group: str, verdict: BucketVerdict) -> tuple[tuple[str, str], ...]:
         return (("Remaining-Req", self._buckets.header(group, verdict)), ("Limit-By-Ip", "Yes"))
-
-    def _player_of(self, capture: Capture) -> Player:
-        return Player(
-            capture,
-            board=self.board,
-            clock=self._clock,
-            printing=printing,
-            drained=self.streams.drained,
-            flat_out=self._config.replay_max,
-            start_delay_s=self._config.replay_start_delay_s,
-            loop=self._config.replay_loop,
-        )
 
 
 def _is_mine(name: str) -> bool:

@@ -88,7 +88,7 @@ class FuturesOrders:
         if (query.text("positionSide") or "BOTH") != "BOTH":
             raise ApiError(-4061, "Order's position side does not match user's setting.")
         market = api.market(symbol)
-        if symbol in api.publisher.delisted:
+        if symbol in api.engine.delisted:
             raise ApiError(-4108, "This contract is in delivery or delivered or closed or pre-trading.")
         reduce_only = query.flag("reduceOnly")
         order = OwnOrder(

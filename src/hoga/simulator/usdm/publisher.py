@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from hoga.simulator.binance.bars import BarStreams, DueBar
 from hoga.simulator.binance.dialect import printing
 from hoga.simulator.binance.names import symbol_part
-from hoga.simulator.binance.pace import Pace
 from hoga.simulator.clock import SimClock
-from hoga.simulator.engine import AggTrade, Engine, Market, Trade
+from hoga.simulator.engine import AggTrade, Engine, Market, Pace, Trade
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.usdm.ids import spread_id
 from hoga.simulator.usdm.instruments import contract_of, digits_of
@@ -24,10 +23,10 @@ from hoga.simulator.usdm.mark import Mark, mark_of, next_funding_ms
 from hoga.simulator.usdm.names import ALL_MARKET, SPEEDS_MS, channel_of, speed_suffix
 from hoga.simulator.usdm.payloads import COIN_M, Printer, mark_row
 
-__all__ = ["STEP_NS", "Publisher"]
+__all__ = ["Publisher"]
 
 MS_NS = 1_000_000
-STEP_NS = 50 * MS_NS
+_STEP_NS = 50 * MS_NS
 _DAY_MS = 86_400_000
 _BARS_EVERY_MS = 250
 _TRADFI = "XAUUSDT"
@@ -35,36 +34,20 @@ _TRADFI = "XAUUSDT"
 
 
 class Publisher:
-    """Prints an engine's markets for a switchboard."""
+    """Prints an engine's markets for a switchboard, as `pace` lets them run."""
 
     def __init__(self, engine: Engine, board: Switchboard, clock: SimClock) -> None:
         self._engine = engine
         self._board = board
         self._clock = clock
-        self._pace = Pace(engine, now_ns=clock.now_ns(), step_ns=STEP_NS, speed=clock.speed)
+        self.pace = Pace(engine, now_ns=clock.now_ns(), speed=clock.speed, rest=self._publish_events)
+        self.pace.add("depth", step_ns=_STEP_NS, run=engine.run_until, cut=self._publish_boundary)
         self._names: dict[str, str] = {}
         self._printers: dict[str, Printer] = {}
         self._bars = BarStreams()
         self._candles_of: dict[str, str] = {}
         self._liquidations = Liquidations()
         self._last_mini: dict[str, int] = {}
-        self._delisted: set[str] = set()
-
-    @property
-    def skipped_ns(self) -> int:
-        """Simulated time that was left out because the machine was too slow."""
-        return self._pace.skipped_ns
-
-    @property
-    def delisted(self) -> set[str]:
-        """Symbols that left trading."""
-        return self._delisted
-
-    def delist(self, symbol: str) -> None:
-        """Let a symbol's streams fall silent for good."""
-        self._delisted.add(symbol)
-        if symbol in self._engine.instruments:
-            self._engine.market(symbol).frozen = True
 
     def wake(self, names: list[str]) -> None:
         """Somebody subscribed: open the markets these streams need."""
@@ -85,10 +68,6 @@ class Publisher:
                     self._bars.wake(symbol, name, channel.argument)
                     self._candles_of[name] = channel.kind
 
-    def advance(self, now_ns: int) -> None:
-        """Publish everything up to `now_ns`."""
-        self._pace.advance(now_ns, events=self._publish_events, boundary=self._publish_boundary)
-
     def _open(self, symbol: str) -> None:
         if symbol not in self._names:
             self._names[symbol] = symbol.lower()
@@ -97,7 +76,7 @@ class Publisher:
 
     def _live(self) -> Iterator[tuple[str, Market, Printer]]:
         for symbol, name in self._names.items():
-            if symbol not in self._delisted:
+            if symbol not in self._engine.delisted:
                 yield name, self._engine.markets[symbol], self._printers[symbol]
 
     # -- at once -----------------------------------------------------------
@@ -124,6 +103,7 @@ class Publisher:
     # -- on time -----------------------------------------------------------
 
     def _publish_boundary(self, now_ns: int) -> None:
+        self._publish_events(now_ns)
         step_ms = now_ns // MS_NS
         for name, market, printer in self._live():
             for speed_ms in SPEEDS_MS[1:]:

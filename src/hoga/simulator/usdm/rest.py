@@ -63,7 +63,7 @@ def _time(api: Api, query: Query) -> Answer:
 def _exchange_info(api: Api, query: Query) -> Answer:
     symbol = query.text("symbol")
     instruments = [api.instrument(symbol)] if symbol else list(api.engine.instruments.values())
-    return exchange_info(instruments, api.publisher.delisted, server_time=api.now(query), weight_per_minute=api.weight_limit)
+    return exchange_info(instruments, api.engine.delisted, server_time=api.now(query), weight_per_minute=api.weight_limit)
 
 
 def _depth(api: Api, query: Query) -> Answer:

@@ -6,11 +6,11 @@ connects, acks everything and delivers what `/public` has. Source: protocol shee
 
 from __future__ import annotations
 
-from hoga.simulator.binance.exchange import Exchange, Product, Wanted, split_streams
 from hoga.simulator.binance.heartbeat import Limits
 from hoga.simulator.binance.names import is_well_formed
 from hoga.simulator.binance.order_count import OrderWindow
 from hoga.simulator.binance.session import NameRules, futures_id_ok
+from hoga.simulator.binance.venue import BinanceVenue, Product, Wanted, split_streams
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.faults import FaultDesk
@@ -73,6 +73,6 @@ USDM = Product(
 )
 
 
-def binance_usdm(config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Capture | None) -> Exchange:
+def binance_usdm(config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Capture | None) -> BinanceVenue:
     """Binance USDⓈ-M futures. `capture` None lets the seeded engine make the market."""
-    return Exchange(USDM, config, clock=clock, desk=desk, capture=capture)
+    return BinanceVenue(USDM, config, clock=clock, desk=desk, capture=capture)
