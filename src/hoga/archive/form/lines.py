@@ -9,6 +9,8 @@ break the file's lines, so it becomes a space.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from hoga.core.jsontext import TopInteger, is_object
@@ -19,7 +21,6 @@ from hoga.venues.spec import VenueSpec
 __all__ = ["LineMaker", "odd_line"]
 
 _encoder = msgspec.json.Encoder()
-_BRACE = ord("}")
 _MS_DIGITS, _DIGITS = 13, 20
 _BEYOND = b"4102444800000"
 """The year 2100 in ms."""
@@ -32,38 +33,30 @@ class LineMaker:
     `median_ns` None: the event time cannot be estimated and is null.
     """
 
-    __slots__ = (
-        "_event",
-        "_key",
-        "_key_size",
-        "_lead_ns",
-        "_prefix",
-        "_skipped",
-        "_split",
-        "_tail",
-        "_tail_bytes",
-        "_venue_time",
-        "_whole",
-    )
+    __slots__ = ("_estimated", "_event", "_key", "_key_size", "_split", "_timed", "_untimed", "_whole", "cut", "lead", "lead_ns", "skipped")
 
     def __init__(self, spec: VenueSpec, stream: Stream, *, conn: str, epoch: int, median_ns: int | None, overhead_ns: int) -> None:
         self._key = spec.frame_key(stream)
         self._whole = not spec.wrapped
-        self._prefix = self._key if self._whole else self._key + b'{"'
         self._key_size = 0 if self._whole else len(self._key)
-        self._skipped = self._key_size + 1
         self._split = spec.split
         key = spec.channel_of(stream.channel).event_key
         self._event = None if key is None else TopInteger(key)
-        self._lead_ns = None if median_ns is None else median_ns + overhead_ns
-        self._venue_time = self._envelope("venue", median_ns, epoch, conn).encode()
-        self._tail = self._envelope("estimated", median_ns, epoch, conn)
-        self._tail_bytes = self._tail.encode()
+        self.lead = self._key if self._whole else self._key + b'{"'
+        self.skipped = self._key_size + (1 if self._event is None else 0)
+        self.cut = 0 if self._whole else 1
+        self.lead_ns = None if median_ns is None else median_ns + overhead_ns
+        estimated = self._envelope("estimated", median_ns, epoch, conn)
+        self._estimated = b'{"recvNs":%%d,"eventTime":%%d,%b%%b\n' % estimated
+        self._untimed = b'{"recvNs":%%d,"eventTime":null,%b%%b\n' % estimated
+        self._timed = b'{"recvNs":%%d,"eventTime":%%b,%b%%b\n' % self._envelope("venue", median_ns, epoch, conn)
 
     @staticmethod
-    def _envelope(source: str, median_ns: int | None, epoch: int, conn: str) -> str:
+    def _envelope(source: str, median_ns: int | None, epoch: int, conn: str) -> bytes:
+        """What follows the event time, fit to stand in a format."""
         latency = "null" if median_ns is None else f"{median_ns / 1e6:.3f}".rstrip("0").rstrip(".")
-        return f'"timeSource":"{source}","latencyMs":{latency},"epoch":{epoch},"conn":{_encoder.encode(conn).decode()},'
+        text = f'"timeSource":"{source}","latencyMs":{latency},"epoch":{epoch},"conn":{_encoder.encode(conn).decode()},'
+        return text.replace("%", "%%").encode()
 
     def line(self, recv_ns: int, frame: bytes) -> bytes | None:
         """The line of `frame`, with its newline; None when its payload is no JSON object."""
@@ -75,44 +68,44 @@ class LineMaker:
             payload = parts[1]
         if b"\n" in payload or b"\r" in payload:
             payload = payload.replace(b"\r", b" ").replace(b"\n", b" ")
-        return b"%b%b\n" % (self._head(recv_ns, payload, 0, len(payload))[1:], payload[1:].lstrip())
-
-    def put(self, pieces: list[bytes], recv_ns: int, data: bytes, start: int, end: int) -> bool:
-        """Append the line of the frame `data[start:end]` to `pieces`, a newline before it and none behind.
-
-        Nothing is checked but the frame's spelling: when the pieces are joined and every line of them is found to be
-        one JSON object, without a line break or a return inside, they are what `line` makes. False, and nothing is
-        appended, when the frame is not spelt as usual: ask `line` then.
-        """
-        last = end - 1
-        if not data.startswith(self._prefix, start) or data[last] != _BRACE:
-            return False
-        if self._whole:
-            last = end
-        elif data[last - 1] != _BRACE:
-            return False
-        first = start + self._skipped
-        if self._event is None and (lead_ns := self._lead_ns) is not None:  # without another call: 0.95 → 0.8 µs a line
-            pieces.append(f'\n{{"recvNs":{recv_ns},"eventTime":{(recv_ns - lead_ns) // 1_000_000},{self._tail}'.encode())
-        else:
-            pieces.append(self._head(recv_ns, data, first - 1, last))
-        pieces.append(data[first:last])
-        return True
-
-    def _head(self, recv_ns: int, data: bytes, first: int, last: int) -> bytes:
-        """The envelope before the payload `data[first:last]`, behind a newline."""
+        rest = payload[1:].lstrip()
         if self._event is not None:
-            digits = self._event.find(data, first, last)
-            if digits is not None and len(digits) == _MS_DIGITS and digits.isdigit():  # ms of 2001 to 2286, as venues tell it
-                if digits < _BEYOND:
-                    return b'\n{"recvNs":%d,"eventTime":%b,%b' % (recv_ns, digits, self._venue_time)
-            elif digits is not None and len(digits) <= _DIGITS and (event_ns := instant_ns(int(digits))) is not None:
-                return b'\n{"recvNs":%d,"eventTime":%d,%b' % (recv_ns, event_ns // MS_NS, self._venue_time)
-            if digits is not None or self._event.value(data, first, last) is not None:
-                return b'\n{"recvNs":%d,"eventTime":null,%b' % (recv_ns, self._venue_time)
-        if self._lead_ns is None:
-            return b'\n{"recvNs":%d,"eventTime":null,%b' % (recv_ns, self._tail_bytes)
-        return f'\n{{"recvNs":{recv_ns},"eventTime":{(recv_ns - self._lead_ns) // 1_000_000},{self._tail}'.encode()
+            digits = self._event.find(payload)
+            if digits is not None or self._event.value(payload) is not None:  # what stands there is no time: null
+                event_ns = instant_ns(int(digits)) if digits is not None and len(digits) <= _DIGITS else None
+                return self._timed % (recv_ns, b"null" if event_ns is None else b"%d" % (event_ns // MS_NS), rest)
+        if self.lead_ns is None:
+            return self._untimed % (recv_ns, rest)
+        return self._estimated % (recv_ns, (recv_ns - self.lead_ns) // MS_NS, rest)
+
+    def lines(self, receipts: list[int], event_ms: list[int], payloads: list[bytes]) -> bytes | None:
+        """The lines of frames that begin with `lead`, are cut `skipped` bytes behind their beginning and `cut` before their end, and
+        have no line break inside. `event_ms`: receipts less `lead_ns`, used where the venue tells no time.
+
+        Nothing else is checked: when every line is found to be one JSON object, they are what `line` makes. None where an
+        event time is not spelt as usual: ask `line` then. One formatting for all of them: 0.8 → 0.3 µs a line.
+        """
+        if self._event is not None:
+            return self._timed_lines(self._event, receipts, payloads)
+        if self.lead_ns is None:
+            return _formatted(self._untimed, receipts, payloads)
+        return _formatted(self._estimated, receipts, event_ms, payloads)
+
+    def _timed_lines(self, event: TopInteger, receipts: list[int], payloads: list[bytes]) -> bytes | None:
+        times = [event.find(payload) for payload in payloads]
+        for digits in times:  # ms of 2001 to 2100, as venues tell it
+            if digits is None or len(digits) != _MS_DIGITS or not digits.isdigit() or digits >= _BEYOND:
+                return None
+        return _formatted(self._timed, receipts, times, [payload[1:] for payload in payloads])
+
+
+def _formatted(line: bytes, *columns: Sequence[object]) -> bytes:
+    """`line` so many times, filled from parallel columns."""
+    count, width = len(columns[0]), len(columns)
+    flat: list[object] = [None] * (count * width)
+    for at, column in enumerate(columns):
+        flat[at::width] = column
+    return line * count % tuple(flat)
 
 
 def odd_line(recv_ns: int, *, conn: str, epoch: int, why: str, size: int, raw: bytes) -> bytes:

@@ -130,6 +130,16 @@ class RecordReader:
                 _mind_envelope(record, line)
         return records
 
+    def read_own(self, lines: bytes, receipts: list[int]) -> list[Record] | None:
+        """One record for every line of a text made of so many lines by `archive.form.lines`, each without a break inside; None when
+        some line is not one JSON object with fields of the usual types, or begins with another receipt than `receipts`."""
+        try:
+            records: list[Record] = self._decoder.decode_lines(lines)
+            sound = lines.isascii() or bool(lines.decode())
+        except NO_JSON:
+            return None
+        return records if sound and [record.recvNs for record in records] == receipts else None
+
     def read_singly(self, lines: bytes) -> Iterator[tuple[Record, str | None]]:
         """The same, line by line: (record, None), or (an empty record, why the line is no JSON object)."""
         for line in split_lines(lines):

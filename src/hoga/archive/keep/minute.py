@@ -1,8 +1,7 @@
 """archive.keep.minute: reads the journals of one minute into lines, figures and ledger entries, series by series.
 
-A frame becomes a line by copying its bytes behind an envelope; nothing is decoded for that. Lines are made, joined and
-checked some hundred at a time (`_RUN`): one pass of the JSON decoder proves that every line is one object and brings its
-ids. When a single line of a run is not as usual, the whole run is made again one by one, minding everything.
+A frame becomes a line by copying its bytes behind an envelope; nothing is decoded for that. Lines are made some thousand at a
+time (`archive.keep.stretch`); what is not as usual is made one by one, minding everything.
 
 A note among the records holds from its place on, so the lines before it are settled first.
 """
@@ -10,15 +9,12 @@ A note among the records holds from its place on, so the lines before it are set
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from hoga.archive.form.chunks import Chunk, read_chunks
-from hoga.archive.form.deflate import BLOCK_BYTES, DEFAULT_LEVEL
+from hoga.archive.form.deflate import DEFAULT_LEVEL
 from hoga.archive.form.journal import (
     CONTROL,
     ClockNote,
@@ -38,25 +34,23 @@ from hoga.archive.form.journal import (
 from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, GapEntry, LedgerEntry, LiveEntry
 from hoga.archive.form.lines import LineMaker, odd_line
 from hoga.archive.form.records import Record, RecordReader
-from hoga.archive.form.segment import Packer, SegmentBuilder
+from hoga.archive.form.segment import Packer
 from hoga.archive.keep.identity import Identity
 from hoga.archive.keep.life import StreamEnd
+from hoga.archive.keep.seriesminute import SeriesMinute
+from hoga.archive.keep.stretch import Lines, OddFrame, Stretch, Way
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Series
 from hoga.core.times import MINUTE_NS
 from hoga.quality.memory import MARKS_KEPT
-from hoga.quality.sequence import RUNS_KEPT
 from hoga.venues.registry import VENUES
 
-__all__ = ["ASIDE_KIND", "ASIDE_SYMBOL", "Minute", "SealResult", "SeriesMinute"]
+__all__ = ["ASIDE_KIND", "ASIDE_SYMBOL", "Minute", "SealResult"]
 
 ASIDE_KIND = "aside"
 ASIDE_SYMBOL = "ODD"
 """Frames that belong in no series are a series of their own: nothing that arrived is thrown away."""
 
-_RUN = 256
-_IDS_KEPT = 1024
-_ID_LIMIT = 10**19
 _BETWEEN = frozenset({Reason.DISCONNECT, Reason.CRASH, Reason.SHUTDOWN, Reason.SILENCE})
 """Reasons of gaps in which a stream brought nothing."""
 _ODD_KEPT = 65_536
@@ -85,112 +79,12 @@ class SealResult(msgspec.Struct, kw_only=True):
     crashed: bool = False
 
 
-class SeriesMinute:
-    """What one series got in the minute: its lines being compressed, its figures, its ledger entries.
-
-    `pieces`: lines of the run that is not settled yet. `names`: the payload key of a stream's ids → its wire name.
-    `trouble`: why nothing can be made of it; what more comes for it is let go then, its journal is kept.
-    """
-
-    def __init__(self, series: Series, directory: Path, archive_format: str, packer: Packer, reader: RecordReader) -> None:
-        self.series = series
-        self.directory = directory
-        self.reader = reader
-        self.builder = SegmentBuilder(archive_format, packer=packer)
-        self.entries: list[LedgerEntry] = []
-        self.pieces: list[bytes] = []
-        self.streams: set[str] = set()
-        self.names: dict[str, str] = {}
-        self.records = self.duplicates = self.reordered = 0
-        self.received: int | None = None
-        self.uncounted = False
-        self.trouble: Exception | None = None
-        self.first_recv_ns = self.last_recv_ns = 0
-        self._low: int | None = None
-        self._high: int | None = None
-        self._ids: list[int] = []
-        self._chains: dict[str, list[list[int]]] = {}
-        self._recent: list[int] = []
-        self._texts: list[bytes] = []
-        self._size = self._lines = 0
-
-    def take(self, text: bytes, records: list[Record]) -> None:
-        """Whole lines, and what they say of themselves."""
-        first, last = records[0].recvNs, records[-1].recvNs
-        assert first is not None and last is not None, "the envelope begins with it"
-        self.add(text, len(records), first, last)
-        if self.reader.is_chained:
-            for key, start, end in self.reader.spans(records):
-                _add_run(self._chains.setdefault(key, []), start, end)
-        self._ids += self.reader.ids(records)
-        if len(self._ids) > _IDS_KEPT:
-            self._fold_ids()
-
-    def _fold_ids(self) -> None:
-        """Smallest and largest: at once for many, 0.3 µs a record less than for each."""
-        if self._ids:
-            self._low = min(self._ids) if self._low is None else min(self._low, *self._ids)
-            self._high = max(self._ids) if self._high is None else max(self._high, *self._ids)
-            self._recent = (self._recent + self._ids)[-RUNS_KEPT:]
-            self._ids.clear()
-
-    def id_range(self) -> tuple[int | None, int | None]:
-        """Smallest and largest id, None where there are none."""
-        self._fold_ids()
-        return self._low, self._high
-
-    def add(self, text: bytes, count: int, first_recv_ns: int, last_recv_ns: int) -> None:
-        """Whole lines."""
-        if not self.records:
-            self.first_recv_ns = first_recv_ns
-        self.last_recv_ns = last_recv_ns
-        self.records += count
-        self._texts.append(text)
-        self._size += len(text)
-        self._lines += count
-        if self._size >= BLOCK_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Hand over what waits, in pieces that a compressed block is made of."""
-        text, lines = b"".join(self._texts), self._lines
-        self._texts.clear()
-        self._size = self._lines = at = 0
-        while at < len(text):
-            end = text.rfind(b"\n", at, at + BLOCK_BYTES) + 1 or text.index(b"\n", at) + 1
-            self.builder.add(text[at:end], lines)
-            at, lines = end, 0
-
-    def count(self, note: CountsNote) -> None:
-        """What the recorder counted."""
-        self.received = (self.received or 0) + note.received
-        self.duplicates += note.duplicates
-        self.reordered += note.reordered
-
-    def runs(self) -> dict[str, list[list[int]]]:
-        """Wire name → runs of the ids recorded; ids that only grow are each one of its own."""
-        self._fold_ids()
-        chains = dict(self._chains)
-        if not self.reader.is_chained and self.names:
-            chains[next(iter(self.names))] = [[value, value] for value in self._recent]
-        told = {name: [run for run in chains.get(key, []) if 0 <= run[0] <= run[1] < _ID_LIMIT] for key, name in self.names.items()}
-        return {name: runs for name, runs in told.items() if runs}
-
-
 class _Leg(msgspec.Struct):
     conn: str
     epoch: int
 
 
 _UNKNOWN_LEG = _Leg("?", 0)
-
-
-class _Way(NamedTuple):
-    """How the frames of a tag become lines, and of which series."""
-
-    put: Callable[[list[bytes], int, bytes, int, int], bool]
-    line: Callable[[int, bytes], bytes | None]
-    minute: SeriesMinute
 
 
 class Minute:
@@ -221,10 +115,8 @@ class Minute:
         self._tail_records = 0
         self._session = ""
         self._latency: dict[int, tuple[int | None, int]] = {}
-        self._ways: dict[int, _Way] = {}
-        self._run: list[tuple[Chunk, int, int]] = []
-        self._run_lines = 0
-        self._usual = True
+        self._ways: dict[int, Way] = {}
+        self._stretch = Stretch()
         self._ended = False
         self._last_ns = 0
         self._journal = ""
@@ -357,77 +249,45 @@ class Minute:
             self._tail_records -= len(self._tail.popleft().tags)
         first = 0
         for at in [at for at, tag in enumerate(chunk.tags) if tag & CONTROL == CONTROL]:
-            self._make(chunk, first, at)
+            self._add(chunk, first, at)
             self._settle()
             self._read_note(chunk.recv_ns[at], chunk.data[chunk.starts[at] : chunk.starts[at] + chunk.lengths[at]])
             first = at + 1
-        self._make(chunk, first, len(chunk.tags))
-        if self._run_lines >= _RUN:
+        self._add(chunk, first, len(chunk.tags))
+        if self._stretch.is_full:
             self._settle()
 
-    def _make(self, chunk: Chunk, first: int, last: int) -> None:
-        """Make the lines of records `first`..`last` of the chunk, unchecked."""
-        if first == last:
-            return
-        self._run.append((chunk, first, last))
-        self._run_lines += last - first
-        data, ways, usual = chunk.data, self._ways, self._usual
-        times, tags, lengths = chunk.recv_ns[first:last], chunk.tags[first:last], chunk.lengths[first:last]
-        for recv_ns, tag, start, length in zip(times, tags, chunk.starts[first:last], lengths, strict=True):
-            way = ways.get(tag) or self._way(tag)
-            if way is not None:
-                usual &= way.put(way.minute.pieces, recv_ns, data, start, start + length)
-        self._usual = usual
-        self._last_ns = max(self._last_ns, *times)
+    def _add(self, chunk: Chunk, first: int, last: int) -> None:
+        if first < last:
+            self._stretch.add(chunk, first, last)
+            self._last_ns = max(self._last_ns, *chunk.recv_ns[first:last])
 
     def _settle(self) -> None:
-        """The lines made so far go into their series, all together when all are as usual."""
-        if not self._run:
-            return
-        if not self._usual or not self._settle_together():
-            for minute in self.series.values():
-                minute.pieces.clear()
-            for chunk, first, last in self._run:
-                self._settle_singly(chunk, first, last)
-        self._run.clear()
-        self._run_lines, self._usual = 0, True
+        """What was read so far goes into its series. What is no line is put aside in the order in which it came."""
+        malformed: list[tuple[OddFrame, SeriesMinute]] = []
+        for part in self._stretch.take(self._way_of):
+            if isinstance(part, Lines):
+                _take(part.owner, part.text, part.records)
+            else:
+                malformed += [(odd, part.owner) for odd in part.frames if not self._settle_singly(odd, part.owner)]
+        for odd, minute in sorted(malformed, key=lambda each: each[0].place):
+            self._malformed(odd.recv_ns, odd.tag, odd.frame, minute)
 
-    def _settle_together(self) -> bool:
-        """False, and nothing has happened, when some line is not one JSON object on one line."""
-        checked = []
-        for reader in self._readers.values():
-            members = [minute for minute in self.series.values() if minute.pieces and minute.reader is reader]
-            if not members:
-                continue
-            # every line brings the newline before it: the one behind it is the next one's, and the last is added here
-            text = b"".join(chain(chain.from_iterable(minute.pieces for minute in members), (b"\n",)))[1:]
-            records = reader.read(text) if b"\r" not in text and _is_utf8(text) else None
-            if records is None or 2 * len(records) != sum(len(minute.pieces) for minute in members):
-                return False
-            checked.append((members, text, records))
-        for members, text, records in checked:
-            at = number = 0
-            for minute in members:
-                size, count = sum(map(len, minute.pieces)), len(minute.pieces) // 2
-                minute.pieces.clear()
-                _take(minute, text[at : at + size], records[number : number + count])
-                at, number = at + size, number + count
+    def _settle_singly(self, odd: OddFrame, minute: SeriesMinute) -> bool:
+        """False where no line can be made of it."""
+        way = self._way_of(odd.tag)
+        if way is None:
+            return True
+        line = way.maker.line(odd.recv_ns, odd.frame)
+        if line is None:
+            return False
+        _take(minute, line, [record for record, _ in minute.reader.read_singly(line)])
         return True
 
-    def _settle_singly(self, chunk: Chunk, first: int, last: int) -> None:
-        for at in range(first, last):
-            recv_ns, tag, start = chunk.recv_ns[at], chunk.tags[at], chunk.starts[at]
-            way = self._ways.get(tag) or self._way(tag)
-            if way is None:
-                continue
-            frame = chunk.data[start : start + chunk.lengths[at]]
-            line = way.line(recv_ns, frame)
-            if line is None:
-                self._malformed(recv_ns, tag, frame, way.minute)
-            else:
-                _take(way.minute, line, [record for record, _ in way.minute.reader.read_singly(line)])
+    def _way_of(self, tag: int) -> Way | None:
+        return self._ways.get(tag) or self._way(tag)
 
-    def _way(self, tag: int) -> _Way | None:
+    def _way(self, tag: int) -> Way | None:
         index = tag & CONTROL
         if index >= len(self.header.streams):
             return None
@@ -444,7 +304,7 @@ class Minute:
             return None
         return self._ways[tag]
 
-    def _make_way(self, tag: int, index: int, entry: StreamEntry, minute: SeriesMinute) -> _Way:
+    def _make_way(self, tag: int, index: int, entry: StreamEntry, minute: SeriesMinute) -> Way:
         leg = self.legs.get(tag >> 16, _UNKNOWN_LEG)
         median_ns, overhead_ns = self._latency.get(index, (None, 0))
         stream = entry.stream
@@ -453,7 +313,7 @@ class Minute:
         channel = self.venue.channel_of(stream.channel)
         if channel.first_key is not None and channel.ordered:
             minute.names[channel.first_key] = stream.name
-        return _Way(maker.put, maker.line, minute)
+        return Way(maker, minute)
 
     # -- series and their entries -------------------------------------------------------------------------------
 
@@ -593,13 +453,3 @@ def _is_utf8(text: bytes) -> bool:
         return text.isascii() or bool(text.decode())
     except UnicodeDecodeError:
         return False
-
-
-def _add_run(runs: list[list[int]], first: int, last: int) -> None:
-    """Note ids as recorded."""
-    if runs and runs[-1][1] + 1 == first:
-        runs[-1][1] = last
-        return
-    runs.append([first, last])
-    if len(runs) > RUNS_KEPT:
-        del runs[0]

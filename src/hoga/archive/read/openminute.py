@@ -20,7 +20,8 @@ from hoga.archive.form.journal import JournalHeader, JournalName, parse_journal_
 from hoga.archive.form.text import split_lines
 from hoga.archive.keep.life import LOCK_FILE
 from hoga.archive.keep.lock import FolderLock
-from hoga.archive.keep.minute import ASIDE_KIND, ASIDE_SYMBOL, Minute, SeriesMinute
+from hoga.archive.keep.minute import ASIDE_KIND, ASIDE_SYMBOL, Minute
+from hoga.archive.keep.seriesminute import SeriesMinute
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.times import MINUTE_NS, minute_of
 

@@ -1,0 +1,119 @@
+"""archive.keep.seriesminute: what one series got in one minute: its lines being compressed, its figures, its ledger entries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hoga.archive.form.deflate import BLOCK_BYTES
+from hoga.archive.form.journal import CountsNote
+from hoga.archive.form.ledger import LedgerEntry
+from hoga.archive.form.records import Record, RecordReader
+from hoga.archive.form.segment import Packer, SegmentBuilder
+from hoga.core.streams import Series
+from hoga.quality.sequence import RUNS_KEPT
+
+__all__ = ["SeriesMinute"]
+
+_IDS_KEPT = 1024
+_ID_LIMIT = 10**19
+
+
+class SeriesMinute:
+    """Filled by `archive.keep.minute`.
+
+    `names`: the payload key of a stream's ids → its wire name.
+    `trouble`: why nothing can be made of it; what more comes for it is let go then, its journal is kept.
+    """
+
+    def __init__(self, series: Series, directory: Path, archive_format: str, packer: Packer, reader: RecordReader) -> None:
+        self.series = series
+        self.directory = directory
+        self.reader = reader
+        self.builder = SegmentBuilder(archive_format, packer=packer)
+        self.entries: list[LedgerEntry] = []
+        self.streams: set[str] = set()
+        self.names: dict[str, str] = {}
+        self.records = self.duplicates = self.reordered = 0
+        self.received: int | None = None
+        self.uncounted = False
+        self.trouble: Exception | None = None
+        self.first_recv_ns = self.last_recv_ns = 0
+        self._low: int | None = None
+        self._high: int | None = None
+        self._ids: list[int] = []
+        self._chains: dict[str, list[list[int]]] = {}
+        self._recent: list[int] = []
+        self._texts: list[bytes] = []
+        self._size = self._lines = 0
+
+    def take(self, text: bytes, records: list[Record]) -> None:
+        """Whole lines, and what they say of themselves."""
+        first, last = records[0].recvNs, records[-1].recvNs
+        assert first is not None and last is not None, "the envelope begins with it"
+        self.add(text, len(records), first, last)
+        if self.reader.is_chained:
+            for key, start, end in self.reader.spans(records):
+                _add_run(self._chains.setdefault(key, []), start, end)
+        self._ids += self.reader.ids(records)
+        if len(self._ids) > _IDS_KEPT:
+            self._fold_ids()
+
+    def _fold_ids(self) -> None:
+        """Smallest and largest: at once for many, 0.3 µs a record less than for each."""
+        if self._ids:
+            self._low = min(self._ids) if self._low is None else min(self._low, *self._ids)
+            self._high = max(self._ids) if self._high is None else max(self._high, *self._ids)
+            self._recent = (self._recent + self._ids)[-RUNS_KEPT:]
+            self._ids.clear()
+
+    def id_range(self) -> tuple[int | None, int | None]:
+        """Smallest and largest id, None where there are none."""
+        self._fold_ids()
+        return self._low, self._high
+
+    def add(self, text: bytes, count: int, first_recv_ns: int, last_recv_ns: int) -> None:
+        """Whole lines."""
+        if not self.records:
+            self.first_recv_ns = first_recv_ns
+        self.last_recv_ns = last_recv_ns
+        self.records += count
+        self._texts.append(text)
+        self._size += len(text)
+        self._lines += count
+        if self._size >= BLOCK_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand over what waits, in pieces that a compressed block is made of."""
+        text, lines = b"".join(self._texts), self._lines
+        self._texts.clear()
+        self._size = self._lines = at = 0
+        while at < len(text):
+            end = text.rfind(b"\n", at, at + BLOCK_BYTES) + 1 or text.index(b"\n", at) + 1
+            self.builder.add(text[at:end], lines)
+            at, lines = end, 0
+
+    def count(self, note: CountsNote) -> None:
+        """What the recorder counted."""
+        self.received = (self.received or 0) + note.received
+        self.duplicates += note.duplicates
+        self.reordered += note.reordered
+
+    def runs(self) -> dict[str, list[list[int]]]:
+        """Wire name → runs of the ids recorded; ids that only grow are each one of its own."""
+        self._fold_ids()
+        chains = dict(self._chains)
+        if not self.reader.is_chained and self.names:
+            chains[next(iter(self.names))] = [[value, value] for value in self._recent]
+        told = {name: [run for run in chains.get(key, []) if 0 <= run[0] <= run[1] < _ID_LIMIT] for key, name in self.names.items()}
+        return {name: runs for name, runs in told.items() if runs}
+
+
+def _add_run(runs: list[list[int]], first: int, last: int) -> None:
+    """Note ids as recorded."""
+    if runs and runs[-1][1] + 1 == first:
+        runs[-1][1] = last
+        return
+    runs.append([first, last])
+    if len(runs) > RUNS_KEPT:
+        del runs[0]
