@@ -99,7 +99,8 @@ def test_the_tests_get_their_own_extras_and_arguments(checkout: Checkout) -> Non
     result = checkout.run("test", "-k", "one thing")
     marks = "not slow and not faults and not soak"
     workers = 2 * (os.cpu_count() or 2)
-    assert result.stdout == f"tests in {checkout.root}: -m pytest -n {workers} --dist loadfile --no-loadscope-reorder -m {marks} -k one thing\n"
+    spread = f"-n {workers} --dist loadfile --no-loadscope-reorder"
+    assert result.stdout == f"tests in {checkout.root}: -m pytest {spread} -m {marks} -k one thing\n"
     assert "-e .[test,dev]" in checkout.calls_file.read_text()
     assert checkout.run("ls").stderr == ""
     assert checkout.calls == ["venv", "install", "install"]

@@ -54,7 +54,14 @@ class Identity:
 
     def of(self, frame: bytes) -> tuple[int, int] | None:
         """(last id, mark) of a frame, None when it has no id."""
-        if self.last_key is None or (parts := self._split(frame)) is None:
+        if self.last_key is None:
+            return None
+        if self._manner is None and (last := self.place(frame, self.last_key)) is not None:  # not split: 4 → 1 µs
+            first = last if self.first_key is self.last_key else self.place(frame, self.first_key)
+            digits = frame[last[0] : last[1]]
+            if first is not None and digits.isdigit() and frame[first[0] : first[1]].isdigit() and len(digits) <= _ID_DIGITS:
+                return int(digits), crc32(frame)
+        if (parts := self._split(frame)) is None:
             return None
         ids = self.ids(parts[1])
         return None if ids is None else (ids[1], self.mark(frame, parts[1]))
