@@ -122,14 +122,7 @@ def collect(plan: CollectorPlan) -> Collected:
         try:
             async with attended(dashboard, plan.audience, plan.viewers):
                 await run.start()
-                dashboard.publish(
-                    run.venues,
-                    gap_log=run.gap_log,
-                    log_tail=None,
-                    simulated=True,
-                    on_memory_short=run.set_memory_short,
-                    hub=run.hub.manager,
-                )
+                dashboard.publish(run.figures)
                 return await _Collection(plan, run, pool).measure()
         finally:
             await dashboard.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,28 +10,24 @@ import pytest
 from hoga.app.alerts import AlertWatch
 from hoga.app.gap_log import GapLog
 from hoga.core.ledger import Gap, Reason
+from hoga.dashboard.snapshot import Snapshot, VenueRow
 from hoga.hub.alerts import Alert, AlertKind
 from hoga.hub.manager import GlobalWebSocketManager
+from tests.dashboard.stage import make_meta, make_snapshot, make_venue
 
 S = 1_000_000_000
 T0 = 1_795_180_000 * S
 
 
 class Run:
-    """A venue's run, as far as it is looked at."""
+    """A venue's run, as far as it is looked at: its lane tells of gaps, `row` is what a snapshot says of it."""
 
     def __init__(self, venue: str = "somewhere", streams: int = 60) -> None:
         self.intakes = [SimpleNamespace(stream=SimpleNamespace(name=f"s{at}"), repeated=0, jumps=0) for at in range(streams)]
         self.lane: Any = SimpleNamespace(on_gap=None)
         self.config = SimpleNamespace(venue=venue)
         self.skew: float | None = None
-        self.recorder = SimpleNamespace(
-            by_lane=lambda: [(self.lane, self.intakes)],
-            intakes={each.stream.name: each for each in self.intakes},
-            disk_full=False,
-            config=SimpleNamespace(home=Path("books"), disk_reserve_bytes=1 << 30),
-            lateness=SimpleNamespace(skew_ms=lambda: self.skew),
-        )
+        self.recorder = SimpleNamespace(by_lane=lambda: [(self.lane, self.intakes)], disk_full=False)
         self.writer_stats = SimpleNamespace(fault=None)
         self.clock = SimpleNamespace(offset_ms=2.0, source="chrony")
 
@@ -40,23 +35,37 @@ class Run:
         for index in streams:
             self.lane.on_gap(index, Gap(at, at + S // 10, reason, None, conn=conn))
 
+    @property
+    def row(self) -> VenueRow:
+        return make_venue(
+            venue=self.config.venue, home="books", disk_full=self.recorder.disk_full, fault=self.writer_stats.fault, skew_ms=self.skew,
+            clock_offset_ms=self.clock.offset_ms, clock_source=self.clock.source,
+            repeated=sum(each.repeated for each in self.intakes), jumps=sum(each.jumps for each in self.intakes),
+        )  # fmt: skip
+
 
 class House:
-    """A manager, its alarms, and what they told."""
+    """A manager, its alerts, and what they told."""
 
     def __init__(self, *runs: Run) -> None:
         self.told: list[Alert] = []
         self.manager = GlobalWebSocketManager([], {})
         self.manager.on_alert.append(self.told.append)
+        self.runs = runs
         known: Any = list(runs)
         self.gap_log = GapLog(known)
-        self.alerts = AlertWatch(self.manager, known, self.gap_log)
+        self.alerts = AlertWatch(self.manager)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        meta = make_meta(1, disk_reserve_bytes=1 << 30)
+        return make_snapshot(meta, venues=[run.row for run in self.runs], happened=self.gap_log.happened())
 
     def look(self, *moments: float) -> list[tuple[str, str, bool]]:
         """What was told at these looks."""
         before = len(self.told)
         for now in moments:
-            self.alerts.look(float(now))
+            self.alerts.look(self.snapshot, float(now))
         return [(each.kind, each.subject, each.raised) for each in self.told[before:]]
 
 

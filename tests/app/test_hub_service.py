@@ -57,9 +57,10 @@ def settings(simulator: Simulator, data: Path, **more: str) -> Any:
 
 
 async def end(run: Run, pool: WorkerPool) -> None:
+    for venue in run.venues:
+        await venue.stop_intake()  # first: no frame may come between the end of the hub and that of the recorder
     await run.hub.stop()
     for venue in run.venues:
-        await venue.stop_intake()
         await venue.drain()
         await venue.seal(timeout_s=20)
         venue.release()

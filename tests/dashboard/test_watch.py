@@ -131,4 +131,4 @@ def test_health_of_a_connection() -> None:
     snapshot = msgspec.structs.replace(at(50), connections=[down])
     watch.feed(snapshot, pid=1, mono_s=5.0, hardware=None)
     found = watch.health(down, [0, 1])
-    assert (found.score, found.per_hour) == (20, 2)
+    assert (found.score, found.per_hour) == (0, 2)

@@ -1,13 +1,13 @@
-"""app.alerts: what a run sees of incidents, disk, clock and repeated frames, told to the hub's alerts: to the log, and to whoever
-listens to `on_alert`.
+"""app.alerts: what a run's snapshots say of incidents, disk, clock and repeated frames, told to the hub's alerts: to the log, and to
+whoever listens to `on_alert`.
 
-It looks once a second at figures that are there anyway, and never at frames. An incident is told when it is whole, or has lasted
-for some seconds: a cut of sixty streams is told once, as one.
+It looks at one snapshot a second, and judges nothing itself: what is wrong with disk and clock are the findings of
+`dashboard.judge`, which the page shows too. An incident is told when it is whole, or has lasted for some seconds: a cut of sixty
+streams is told once, as one.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Mapping
 from time import monotonic
@@ -15,27 +15,27 @@ from typing import NamedTuple
 
 import msgspec
 
-from hoga.app.gap_log import GapLog
-from hoga.app.venue_run import VenueRun
 from hoga.core.ledger import Reason
+from hoga.dashboard.judge import Finding, clock_finding, disk_finding
+from hoga.dashboard.snapshot import Happened, Snapshot, VenueRow
 from hoga.hub.alerts import AlertKind, Arg, worded
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.quality.incidents import Incident, describe
+from hoga.quality.limits import REPEATED_FRAMES, REPEATED_WITHIN_S
 from hoga.runtime.logs import get_log
 
-__all__ = ["AlertWatch"]
+__all__ = ["ALERT_CODES", "AlertWatch"]
 
 _log = get_log("hub")
+
+ALERT_CODES = {"disk-full": "disk-full", "writer": "writer", "clock": "clock", "skewed": "skewed-alone", "skewed-venue": "skewed"}
+"""The judge's findings that are alerts, and the codes of the alerts."""
 
 _LOOK_S = 1.0
 _OVER_S = 90.0
 """An incident is an alert until nothing more came of it for so long: pieces of one that lasts come once a minute."""
 _SETTLED_S = 2.0
 _UNSETTLED_S = 10.0
-_CLOCK_MS = 500.0
-_REPEATED_S = 60.0
-_REPEATED = 10
-"""So many repeated frames within a minute may be chance: a venue that sends a snapshot again."""
 _EVERYWHERE = "all venues"
 
 
@@ -48,44 +48,37 @@ class _Seen(NamedTuple):
 
 
 class AlertWatch:
-    """Observes `runs`, and what `gap_log` has of them, for `manager`. `start`, then `stop`; or `look` by hand."""
+    """Observes the snapshots of a run for `manager`. `take` is given all of them; `look` looks at one."""
 
-    def __init__(self, manager: GlobalWebSocketManager, runs: list[VenueRun], gap_log: GapLog) -> None:
+    def __init__(self, manager: GlobalWebSocketManager) -> None:
         self._manager = manager
-        self._runs = runs
-        self._gap_log = gap_log
-        self._turn = gap_log.turn
-        self._known: dict[int, int] = {number: each.gaps for number, each in gap_log.incidents.numbered().items()}
+        self._next_look = 0.0
+        self._gaps: dict[int, int] = {}
         self._seen: dict[int, _Seen] = {}
         self._counts: dict[str, deque[tuple[float, int, int]]] = {}
         self._told_of: set[str] = set()
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._watch(), name="alarms")
+    def take(self, snapshot: Snapshot) -> None:
+        """Look at a snapshot a second. A fault of it is logged, and it looks again."""
+        now = monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + _LOOK_S
+        try:
+            self.look(snapshot, now)
+        except Exception as fault:  # noqa: BLE001  # supervised: told, done again; recording is not touched
+            _log.failure("alarms failed", fault)
 
-    async def stop(self) -> None:
-        """No more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+    def look(self, snapshot: Snapshot, now: float) -> None:
+        """Raise and end what follows from `snapshot`, at the monotonic time `now`, in seconds."""
+        self._incidents(snapshot.happened, now)
+        for venue in snapshot.venues:
+            self._find(AlertKind.DISK, venue.home, disk_finding(venue, snapshot.meta.disk_reserve_bytes))
+            self._find(AlertKind.CLOCK, venue.venue, clock_finding(venue))
+            self._repeated(venue, now)
 
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            try:
-                self.look(monotonic())
-            except Exception as fault:  # noqa: BLE001  # supervised: told, done again; recording is not touched
-                _log.failure("alarms failed", fault)
-
-    def look(self, now: float) -> None:
-        """Once a second."""
-        self._incidents(now)
-        for run in self._runs:
-            self._disk(run)
-            self._clock(run)
-            self._repeated(run, now)
+    def _find(self, kind: AlertKind, subject: str, finding: Finding | None) -> None:
+        self._observe(kind, subject, None if finding is None else ALERT_CODES[finding.code], {} if finding is None else finding.args)
 
     def _observe(self, kind: AlertKind, subject: str, code: str | None, args: Mapping[str, Arg]) -> None:
         text = worded(code, args) if code is not None else ""
@@ -93,10 +86,8 @@ class AlertWatch:
 
     # -- incidents ----------------------------------------------------------------------------------------------------
 
-    def _incidents(self, now: float) -> None:
-        if self._turn != self._gap_log.turn:
-            self._turn = self._gap_log.turn
-            self._remember(now)
+    def _incidents(self, happened: Happened, now: float) -> None:
+        self._remember(happened, now)
         self._seen = {key: each for key, each in self._seen.items() if now - each.changed < _OVER_S}
         told: dict[str, list[_Seen]] = {}
         for each in self._seen.values():
@@ -112,44 +103,24 @@ class AlertWatch:
             self._observe(AlertKind.GAP, subject, "incident" if len(several) == 1 else "incidents", args)
         self._told_of = set(told)
 
-    def _remember(self, now: float) -> None:
+    def _remember(self, happened: Happened, now: float) -> None:
         """What is new, and what has grown. A recorder that was stopped by somebody is nothing to be alarmed at."""
-        numbered = self._gap_log.incidents.numbered()
+        numbered = dict(zip(happened.numbers, happened.recent, strict=True))
         for number, incident in numbered.items():
-            if incident.reason is not Reason.SHUTDOWN and self._known.get(number) != incident.gaps:
+            if incident.reason is not Reason.SHUTDOWN and self._gaps.get(number) != incident.gaps:
                 known = self._seen.get(number)
                 self._seen[number] = _Seen(incident, now if known is None else known.first, now)
-        self._known = {number: incident.gaps for number, incident in numbered.items()}
+        self._gaps = {number: incident.gaps for number, incident in numbered.items()}
         self._seen = {number: each for number, each in self._seen.items() if number in numbered}
 
-    # -- the machine --------------------------------------------------------------------------------------------------
+    # -- frames -------------------------------------------------------------------------------------------------------
 
-    def _disk(self, run: VenueRun) -> None:
-        config, fault = run.recorder.config, run.writer_stats.fault
-        code = "disk-full" if run.recorder.disk_full else "writer" if fault else None
-        self._observe(AlertKind.DISK, str(config.home), code, {"reserve": config.disk_reserve_bytes >> 20, "why": fault or ""})
-
-    def _clock(self, run: VenueRun) -> None:
-        """One sentence, with the figure that made it."""
-        offset, skew, venue = run.clock.offset_ms, run.recorder.lateness.skew_ms(), run.config.venue
-        args: dict[str, Arg] = {"venue": venue, "source": run.clock.source}
-        code = None
-        if offset is not None and abs(offset) > _CLOCK_MS:
-            code = "clock"
-        elif skew is not None:
-            code = "skewed-alone" if offset is None else "skewed"
-            args["median"] = round(skew)
-        if offset is not None:
-            args["offset"] = round(offset, 1)
-        self._observe(AlertKind.CLOCK, venue, code, args)
-
-    def _repeated(self, run: VenueRun, now: float) -> None:
+    def _repeated(self, venue: VenueRow, now: float) -> None:
         """Frames that one connection brought twice, and ids that began anew: more than chance within the last minute."""
-        venue, intakes = run.config.venue, run.recorder.intakes.values()
-        counts = self._counts.setdefault(venue, deque())
-        counts.append((now, sum(intake.repeated for intake in intakes), sum(intake.jumps for intake in intakes)))
-        while counts[0][0] < now - _REPEATED_S:
+        counts = self._counts.setdefault(venue.venue, deque())
+        counts.append((now, venue.repeated, venue.jumps))
+        while counts[0][0] < now - REPEATED_WITHIN_S:
             counts.popleft()
         repeated, jumps = counts[-1][1] - counts[0][1], counts[-1][2] - counts[0][2]
-        code = "jumps" if jumps else "duplicates" if repeated > _REPEATED else None
-        self._observe(AlertKind.DUPLICATES, venue, code, {"count": jumps or repeated})
+        code = "jumps" if jumps else "duplicates" if repeated > REPEATED_FRAMES else None
+        self._observe(AlertKind.DUPLICATES, venue.venue, code, {"count": jumps or repeated})

@@ -12,20 +12,17 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, monotonic_ns
 
 import msgspec
 
 from hoga.app.config import ProgramConfig
-from hoga.app.gap_log import GapLog
-from hoga.app.publisher import LogTail, Publisher, slot_bytes
-from hoga.app.venue_run import VenueRun
+from hoga.app.figures import Figures
+from hoga.app.publisher import BookRequests, Publisher
 from hoga.dashboard.config import DashboardConfig
-from hoga.dashboard.page import PageReader, PageWriter, page_path
+from hoga.dashboard.page import PageReader, page_path
 from hoga.dashboard.snapshot import DashboardStatus, PageState, RunState, decode_status
-from hoga.hub.manager import GlobalWebSocketManager
 from hoga.runtime.log_pipe import LogAddress
 from hoga.runtime.logs import get_log
 
@@ -66,7 +63,9 @@ class DashboardProcess:
         self._config = dashboard_config(program, logs)
         self._process: subprocess.Popen[bytes] | None = None
         self._status_page = PageReader(Path(self._config.status_page))
+        self._figures: Figures | None = None
         self._publisher: Publisher | None = None
+        self._requests = BookRequests(Path(self._config.status_page))
         self._task: asyncio.Task[None] | None = None
         self._spawned_at = 0.0
         self._failures = 0
@@ -78,36 +77,17 @@ class DashboardProcess:
         await self._spawn()
         self._task = asyncio.create_task(self._look_after(), name="dashboard")
 
-    def publish(
-        self,
-        venues: list[VenueRun],
-        *,
-        gap_log: GapLog,
-        log_tail: LogTail | None,
-        simulated: bool,
-        on_memory_short: Callable[[bool], None],
-        hub: GlobalWebSocketManager | None = None,
-    ) -> None:
-        """Publish the state of `venues`, and of the run's `hub` where there is one, from now on."""
+    def publish(self, figures: Figures) -> None:
+        """Publish what `figures` has from now on, with the books that dashboards ask for."""
         try:
-            page = PageWriter(Path(self._config.page), slot_bytes=slot_bytes(sum(len(venue.streams) for venue in venues)))
+            self._publisher = Publisher(Path(self._config.page), streams=figures.streams)
         except OSError as fault:
             _log.error("no page for the dashboard", path=self._config.page, why=str(fault), hint="recording goes on without it")
             return
-        self._publisher = Publisher(
-            self._program,
-            venues,
-            page,
-            gap_log=gap_log,
-            wishes=Path(self._config.status_page),
-            log_tail=log_tail,
-            simulated=simulated,
-            on_memory_short=on_memory_short,
-            hub=hub,
-        )
-        self._publisher.restarts = lambda: self.restarts
-        self._publisher.state = RunState.RECORDING
-        self._publisher.start()
+        self._figures = figures
+        figures.on_snapshot.append(self._publisher.publish)
+        figures.wanted_books = self._requests.wanted
+        figures.restarts = lambda: self.restarts
 
     async def url(self) -> str | None:
         """Where the dashboard serves; waits a few seconds for it to come up. None when it does not."""
@@ -140,16 +120,18 @@ class DashboardProcess:
 
     def stopping(self) -> None:
         """The run is about to end: show that."""
-        if self._publisher is not None:
-            self._publisher.state = RunState.STOPPING
+        if self._figures is not None:
+            self._figures.state = RunState.STOPPING
 
     async def stop(self) -> None:
         """End the dashboard's process and the page."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._publisher is not None:
-            self._publisher.stop()
+        if self._figures is not None and self._publisher is not None:
+            self._figures.stop()
+            self._publisher.close()
+        self._requests.close()
         process, self._process = self._process, None
         if process is not None:
             await asyncio.to_thread(_end, process)

@@ -24,7 +24,7 @@ import msgspec
 from hoga.app.config import Config, load_config
 from hoga.app.config.parse import nearest_name
 from hoga.app.dashboard_process import DashboardProcess
-from hoga.app.publisher import LogTail
+from hoga.app.figures import LogTail
 from hoga.app.run import Run, run_until_stopped
 from hoga.archive.prove.report import VerifyReport
 from hoga.archive.prove.verify import verify

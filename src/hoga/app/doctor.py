@@ -24,16 +24,15 @@ from hoga.app.venue_check import examine_venue, read_venue_time
 from hoga.archive.form.journal import JOURNAL_DIR
 from hoga.archive.keep.life import LOCK_FILE
 from hoga.core.errors import ConfigError
+from hoga.quality.health import DiskRoom, disk_room, is_clock_off
+from hoga.quality.limits import CLOCK_WRONG_MS
 from hoga.runtime.clock import ClockReading, measure_clock
 from hoga.runtime.loop import loop_name
 from hoga.venues.registry import VENUES
 
 __all__ = ["Check", "CheckState", "examine", "judge_clock", "judge_disk_speed", "judge_open_files", "judge_python", "judge_space"]
 
-_CLOCK_GOOD_MS = 50.0
-_CLOCK_BAD_MS = 500.0
 _FILES_WANTED = 1024
-_SPACE_COMFORT_MB = 5_000
 _PROBE_BYTES = 64 * 1024
 _PROBE_WRITES = 32
 
@@ -70,14 +69,14 @@ def judge_clock(reading: ClockReading) -> Check:
         return Check(name="clock", state=CheckState.FAILED, found="nobody can tell how far the clock is off", advice=advice)
     error = "" if reading.error_ms is None else f", known to {reading.error_ms:.3g} ms"
     found = f"{reading.offset_ms:+.3f} ms against {reading.source}{error}"
-    if abs(reading.offset_ms) > _CLOCK_BAD_MS + (reading.error_ms or 0):
+    if is_clock_off(reading.offset_ms, reading.error_ms, limit_ms=CLOCK_WRONG_MS):
         return Check(
             name="clock", state=CheckState.FAILED, found=found, advice="set the clock: `chronyc makestep`, and see `chronyc tracking`"
         )
     if reading.source.startswith(("venue", "ntp")):
         advice = "nothing keeps the clock right: install chrony (Debian, Ubuntu: apt-get install chrony)"
         return Check(name="clock", state=CheckState.WARNING, found=found, advice=advice)
-    if abs(reading.offset_ms) > _CLOCK_GOOD_MS:
+    if is_clock_off(reading.offset_ms, reading.error_ms):
         return Check(name="clock", state=CheckState.WARNING, found=found, advice="wait for chrony to settle: `chronyc tracking`")
     return Check(name="clock", state=CheckState.OK, found=found)
 
@@ -85,10 +84,11 @@ def judge_clock(reading: ClockReading) -> Check:
 def judge_space(folder: Path, free_mb: float, reserve_mb: int) -> Check:
     """Is there room above the reserve?"""
     found = f"{free_mb:,.0f} MB free at {folder}, reserve {reserve_mb:,} MB"
-    if free_mb <= reserve_mb:
+    room = disk_room(free_mb * 1e6, reserve_mb << 20)
+    if room is DiskRoom.FULL:
         advice = "free some space, or lower DISK_RESERVE_MB; recording would pause"
         return Check(name="disk space", state=CheckState.FAILED, found=found, advice=advice)
-    if free_mb < reserve_mb + _SPACE_COMFORT_MB:
+    if room is not DiskRoom.ENOUGH:
         return Check(name="disk space", state=CheckState.WARNING, found=found, advice="free some space before long")
     return Check(name="disk space", state=CheckState.OK, found=found)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from hoga.app.venue_run import VenueRun
 from hoga.core.ledger import COUNTED, Gap, Reason
-from hoga.dashboard.snapshot import GapRow
+from hoga.dashboard.snapshot import GapRow, Happened
 from hoga.quality.incidents import IncidentLog, count_text
 
 __all__ = ["GapLog"]
@@ -43,6 +43,12 @@ class GapLog:
     def turn(self) -> int:
         """Moves with every gap."""
         return self.incidents.turn
+
+    def happened(self) -> Happened:
+        """The incidents so far, as a snapshot has them."""
+        numbered = sorted(self.incidents.numbered().items(), key=lambda each: (each[1].from_ns, each[1].to_ns, each[0]))
+        begun = {str(reason): count for reason, count in self.incidents.begun.items()}
+        return Happened(begun, [incident for _, incident in numbered], [number for number, _ in numbered])
 
     def summary(self) -> str:
         """How much has happened since the start, in a few words, incidents first."""

@@ -9,7 +9,6 @@ import asyncio
 
 from hoga.app.alerts import AlertWatch
 from hoga.app.config import Config
-from hoga.app.gap_log import GapLog
 from hoga.app.hub import hub_path, in_order, wires_of
 from hoga.app.notify import Notifier, channel_of
 from hoga.app.venue_run import VenueRun
@@ -25,10 +24,10 @@ _log = get_log("hub")
 class HubService:
     """One manager over `runs`, which is the process's own from `start` on, and its local socket."""
 
-    def __init__(self, config: Config, runs: list[VenueRun], gap_log: GapLog, *, label: str = "") -> None:
+    def __init__(self, config: Config, runs: list[VenueRun], *, label: str = "") -> None:
         recorders = {run.config.venue: run for run in runs}
         self.manager = GlobalWebSocketManager(wires_of(config, recorders=recorders, label=label), in_order(config), config=config)
-        self.alerts = AlertWatch(self.manager, runs, gap_log)
+        self.alerts = AlertWatch(self.manager)
         channel = channel_of(config.program.notify_urls)
         self.notifier = Notifier(channel, label=label) if channel is not None else None
         if self.notifier is not None:
@@ -41,7 +40,6 @@ class HubService:
             self.notifier.start()
         self.manager.start()
         GlobalWebSocketManager.adopt(self.manager)
-        self.alerts.start()
         try:
             await self.server.start()
         except OSError as fault:
@@ -49,7 +47,6 @@ class HubService:
 
     async def stop(self) -> None:
         """Readers first, then components and connections."""
-        await self.alerts.stop()
         await self.server.stop()
         await self.manager.stop()
         if self.notifier is not None:

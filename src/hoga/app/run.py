@@ -11,10 +11,11 @@ import msgspec
 
 from hoga.app.config import Config
 from hoga.app.dashboard_process import DashboardProcess
+from hoga.app.figures import Figures, LogTail
 from hoga.app.gap_log import GapLog
 from hoga.app.hub_service import HubService
 from hoga.app.instruments import look_up_symbols
-from hoga.app.publisher import LogTail
+from hoga.app.memory_guard import MemoryGuard
 from hoga.app.stream_plan import named
 from hoga.app.venue_run import VenueRun, VenueStatus
 from hoga.core.errors import ConfigError, ConfigMistake
@@ -39,9 +40,11 @@ _TELL_EVERY_S = 60.0
 
 
 class Run:
-    """Every configured venue."""
+    """Every configured venue, the hub over them, and their figures, which there are from `start` on."""
 
-    def __init__(self, config: Config, pool: WorkerPool, *, label: str = "") -> None:
+    figures: Figures
+
+    def __init__(self, config: Config, pool: WorkerPool, *, label: str = "", log_tail: LogTail | None = None) -> None:
         unknown = [name for name in config.active_venues if name not in VENUES]
         if unknown:
             known = ", ".join(VENUES)
@@ -50,7 +53,10 @@ class Run:
             )
         self.venues = [VenueRun(config.venue(name), pool, label=label) for name in config.active_venues]
         self.gap_log = GapLog(self.venues)
-        self.hub = HubService(config, self.venues, self.gap_log, label=label)
+        self.hub = HubService(config, self.venues, label=label)
+        self._program = config.program
+        self._simulated = bool(label)
+        self._log_tail = log_tail
 
     async def start(self, shutdown: ShutdownManager | None = None) -> None:
         """Begin to record everywhere, one venue after the other, and to serve. Raises ArchiveBusy, ArchiveError.
@@ -66,6 +72,27 @@ class Run:
             if shutdown is not None:
                 _register(venue, shutdown)
         await self.hub.start()
+        self._show_figures(shutdown)
+
+    def _show_figures(self, shutdown: ShutdownManager | None) -> None:
+        """Begin to collect figures, for the alerts and whoever else takes them."""
+        self.figures = Figures(
+            self._program,
+            self.venues,
+            gap_log=self.gap_log,
+            memory=MemoryGuard(self._program.desired_max_sys_mem_load, self.set_memory_short),
+            log_tail=self._log_tail,
+            simulated=self._simulated,
+            hub=self.hub.manager,
+        )
+        self.figures.on_snapshot.append(self.hub.alerts.take)
+        self.figures.start()
+        if shutdown is not None:
+            shutdown.add(Phase.RESOURCES, "figures", self.stop_figures)
+
+    async def stop_figures(self) -> None:
+        """Show a last snapshot, and no more."""
+        self.figures.stop()
 
     def set_memory_short(self, short: bool) -> None:
         """The machine's memory is short: queues are held down everywhere."""
@@ -131,19 +158,12 @@ async def run_until_stopped(
         if looked_up is None:
             why = "the venue's list of symbols never came, and ALL cannot be known without it"
             return RunEnd(status=1 if seconds is not None else shutdown.exit_status, why=why, records=0, gaps=0, venues=[])
-        run = Run(looked_up, pool, label=label)
+        run = Run(looked_up, pool, label=label, log_tail=log_tail)
         dashboard = DashboardProcess(config.program, logs)
         shutdown.add(Phase.RESOURCES, "dashboard", dashboard.stop)
         await dashboard.start()
         await run.start(shutdown)
-        dashboard.publish(
-            run.venues,
-            gap_log=run.gap_log,
-            log_tail=log_tail,
-            simulated=bool(label),
-            on_memory_short=run.set_memory_short,
-            hub=run.hub.manager,
-        )
+        dashboard.publish(run.figures)
         watchdog = Watchdog()
         teller = asyncio.create_task(_tell(run, watchdog), name="status")
         shutdown.own_task(teller)

@@ -6,6 +6,10 @@
 
 Findings carry a code and its arguments; the page words them in the viewer's language, `sentence` in English. `bad` reasons
 mean that data does not flow as it should (`/healthz` answers 503), `warn` ones that it soon may not.
+
+Every judgement is made here, for everybody: the page, `/healthz`, `/metrics` and `hoga top` show the verdict; the run's alerts
+(`app.alerts`) are raised by the findings of `disk_finding` and `clock_finding`; `hoga doctor` asks the same rules
+(`quality.health`) before there is a run. The thresholds are in `quality.limits`.
 """
 
 from __future__ import annotations
@@ -14,20 +18,27 @@ from enum import StrEnum
 
 import msgspec
 
-from hoga.dashboard.snapshot import Hardware, PageState, RunState, Snapshot, StreamFlag
+from hoga.core.times import SECOND_NS
+from hoga.dashboard.snapshot import Hardware, PageState, RunState, Snapshot, StreamFlag, VenueRow
+from hoga.quality.health import DiskRoom, disk_room, is_clock_off
+from hoga.quality.limits import (
+    DISK_SOON_S,
+    DISK_TREND_S,
+    LINK_START_S,
+    QUEUE_RECORDS,
+    QUEUE_STREAM_RECORDS,
+    SEAL_WAITING,
+    SEAL_WAITING_A_LANE,
+)
 
-__all__ = ["CODES", "Finding", "RunHealth", "Verdict", "judge", "sentence"]
+__all__ = ["CODES", "Finding", "RunHealth", "Verdict", "clock_finding", "disk_finding", "judge", "sentence"]
 
-CLOCK_WARN_MS = 100.0
-DISK_WARN_S = 24 * 3600.0
-TREND_WARN_S = 6 * 3600.0
 _NAMES = 3
 # Plain integers: an `&` of two IntFlags costs half a microsecond, and there is one for every stream, ten times a second.
 _DOWN = int(StreamFlag.DISCONNECTED | StreamFlag.NEVER)
 _SILENT = int(StreamFlag.SILENT | StreamFlag.DISCONNECTED | StreamFlag.OTHER_DOWN)
 _GATED = int(StreamFlag.GATED)
 _UP = ("live", "handover")
-_START_NS = 15_000_000_000
 
 CODES: dict[str, str] = {
     "not-running": "No recorder is running for {folder}",
@@ -139,6 +150,29 @@ def judge(
     return Verdict(RunHealth.DEGRADED if reasons else RunHealth.RECORDING, reasons)
 
 
+def disk_finding(venue: VenueRow, reserve_bytes: int) -> Finding | None:
+    """What keeps a venue's recorder from writing, None when nothing does: `disk-full` or `writer`."""
+    if venue.disk_full:
+        return Finding("disk-full", "bad", {"venue": venue.venue, "reserve": reserve_bytes >> 20})
+    if venue.fault is not None:
+        return Finding("writer", "bad", {"venue": venue.venue, "why": venue.fault})
+    return None
+
+
+def clock_finding(venue: VenueRow) -> Finding | None:
+    """What is wrong with the clocks at a venue, None when nothing is: `clock` (this machine's), `skewed-venue` (the venue's) or
+    `skewed` (nobody could tell whose), with the figure that made it."""
+    offset, skew = venue.clock_offset_ms, venue.skew_ms
+    args: dict[str, str | int | float] = {"venue": venue.venue, "source": venue.clock_source}
+    if offset is not None:
+        args["offset"] = round(offset, 1)
+    if is_clock_off(offset, venue.clock_error_ms):
+        return Finding("clock", "warn", args)
+    if skew is None:
+        return None
+    return Finding("skewed" if offset is None else "skewed-venue", "warn", {**args, "median": round(skew)})
+
+
 def _quiet_connections(snapshot: Snapshot, quiet_s: list[float]) -> dict[str, float]:
     """Connections that are up and on which nothing steady comes, and for how long."""
     found: dict[str, float] = {}
@@ -178,22 +212,20 @@ def _disk(snapshot: Snapshot, hardware: Hardware | None) -> list[Finding]:
     reserve = snapshot.meta.disk_reserve_bytes
     free = hardware.disk_free if hardware is not None else None
     for venue in snapshot.venues:
-        if venue.disk_full:
-            args: dict[str, str | int | float] = {"venue": venue.venue, "free": (free or 0) >> 20, "reserve": reserve >> 20}
-            reasons.append(Finding("disk-full", "bad", args))
-        elif venue.fault is not None:
-            reasons.append(Finding("writer", "bad", {"venue": venue.venue, "why": venue.fault}))
-        if venue.waiting > max(10, len(snapshot.rows.chunks) * 3):
+        found = disk_finding(venue, reserve)
+        if found is not None:
+            reasons.append(msgspec.structs.replace(found, args={**found.args, "free": (free or 0) >> 20}))
+        if venue.waiting > max(SEAL_WAITING, len(snapshot.rows.chunks) * SEAL_WAITING_A_LANE):
             reasons.append(Finding("sealing", "warn", {"venue": venue.venue, "waiting": venue.waiting}))
     if reasons or hardware is None or free is None:
         return reasons
-    if free < reserve + reserve // 4:
+    if disk_room(free, reserve) in (DiskRoom.FULL, DiskRoom.LOW):
         return [Finding("disk-low", "warn", {"free": free >> 20, "reserve": reserve >> 20})]
     own_s, trend_s = hardware.reserve_in_s, hardware.trend_in_s
-    if own_s is not None and own_s < DISK_WARN_S:
+    if own_s is not None and own_s < DISK_SOON_S:
         per_day = round((hardware.own_bytes_per_day or 0.0) / 1e6)
         return [Finding("disk-soon", "warn", {"hours": round(own_s / 3600, 1), "per_day": per_day})]
-    if trend_s is not None and trend_s < TREND_WARN_S:
+    if trend_s is not None and trend_s < DISK_TREND_S:
         return [Finding("disk-trend", "warn", {"hours": round(trend_s / 3600, 1)})]
     return []
 
@@ -206,7 +238,7 @@ def _connections(snapshot: Snapshot, quiet: dict[str, float]) -> list[Finding]:
         down = [at for at in members if flags[at] & _DOWN]
         if connection.state not in _UP and down:
             never = not connection.epoch
-            if never and not connection.failures and snapshot.now_ns - snapshot.meta.started_ns < _START_NS:
+            if never and not connection.failures and snapshot.now_ns - snapshot.meta.started_ns < LINK_START_S * SECOND_NS:
                 continue  # it is just being made
             since_ns = max((snapshot.rows.newest_ns[at] for at in down), default=0) or snapshot.meta.started_ns
             args: dict[str, str | int | float] = {
@@ -261,25 +293,14 @@ def _latency(snapshot: Snapshot) -> list[Finding]:
 def _clocks(snapshot: Snapshot) -> list[Finding]:
     """One sentence for one cause, with the figure that made it. This machine's own clock, where it is known to be off, explains
     odd latencies of every venue."""
-    own: dict[str, Finding] = {}
-    others: list[Finding] = []
-    for venue in snapshot.venues:
-        offset, source, skew = venue.clock_offset_ms, venue.clock_source, venue.skew_ms
-        args: dict[str, str | int | float] = {"venue": venue.venue, "source": source}
-        if offset is not None and abs(offset) - (venue.clock_error_ms or 0.0) > CLOCK_WARN_MS:
-            own.setdefault(source, Finding("clock", "warn", {"offset": round(offset, 1), "source": source}))
-        elif skew is not None and offset is not None:
-            others.append(Finding("skewed-venue", "warn", {**args, "median": round(skew), "offset": round(offset, 1)}))
-        elif skew is not None:
-            others.append(Finding("skewed", "warn", {"venue": venue.venue, "median": round(skew)}))
-    return [*own.values()][:1] or others
+    found = [finding for finding in map(clock_finding, snapshot.venues) if finding is not None]
+    return [finding for finding in found if finding.code == "clock"][:1] or found
 
 
 def _machine(snapshot: Snapshot, hardware: Hardware | None) -> list[Finding]:
     reasons = []
     waiting = sum(venue.pending for venue in snapshot.venues)
-    rate = sum(1 for each in snapshot.rows.queue if each > 500)
-    if rate and waiting > 5_000:
+    if waiting > QUEUE_RECORDS and any(each > QUEUE_STREAM_RECORDS for each in snapshot.rows.queue):
         reasons.append(Finding("backpressure", "warn", {"waiting": waiting}))
     percent = hardware.memory_percent if hardware is not None else snapshot.process.memory_percent
     if snapshot.process.memory_short:

@@ -34,6 +34,7 @@ from hoga.dashboard.snapshot import DashboardStatus, Hardware, PageState, Snapsh
 from hoga.dashboard.today import Today
 from hoga.dashboard.watch import ConnectionHealth, Watch
 from hoga.quality.incidents import Incident
+from hoga.quality.limits import STALE_INTERVALS, STALE_MIN_S
 from hoga.runtime.logs import get_log
 
 __all__ = ["BOOK_KINDS", "PageModel"]
@@ -46,7 +47,6 @@ _SLICE = 256
 _SLOW_S = 1.0
 _TODAY_S = 10.0
 _STATUS_S = 0.5
-_STALE_MIN_S, _STALE_INTERVALS = 1.5, 2.5
 _STATUS_BYTES = 16_384
 _LINES = 60
 
@@ -160,7 +160,7 @@ class PageModel:
             self.snapshot,
             page=self.page,
             age_s=self.age_s,
-            stale_after_s=max(_STALE_MIN_S, _STALE_INTERVALS * interval),
+            stale_after_s=max(STALE_MIN_S, STALE_INTERVALS * interval),
             quiet_s=quiet,
             hardware=hardware,
             folder=self.snapshot.meta.data_dir if self.snapshot else self.config.folder or Path(self.config.page).name,

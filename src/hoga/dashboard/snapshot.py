@@ -31,13 +31,12 @@ __all__ = [
     "Rows",
     "RunState",
     "Snapshot",
+    "SnapshotEncoder",
     "StreamFlag",
     "StreamRow",
     "VenueRow",
     "decode_snapshot",
     "decode_status",
-    "encode_part",
-    "encode_snapshot",
     "encode_status",
 ]
 
@@ -135,7 +134,8 @@ class VenueRow(msgspec.Struct, frozen=True, kw_only=True):
     """One venue's recorder. `tick_ms`: receipt → handed to the operating system (p50, p99, max) of the last second.
     `clock_error_ms` bounds the offset's own error; `skew_ms` is the median latency where it can only come from clocks that differ.
     `archive_bytes`: sealed files, on disk. `repeated`: frames that one connection brought twice; `jumps`: how often ids began anew.
-    `lost`: frames that arrived and were not recorded; `gaps`; by reason."""
+    `lost`: frames that arrived and were not recorded; `gaps`; by reason. `home`: the folder that recording began in, on the disk
+    that is judged."""
 
     venue: str
     pending: int
@@ -162,6 +162,7 @@ class VenueRow(msgspec.Struct, frozen=True, kw_only=True):
     skew_ms: float | None = None
     repeated: int = 0
     jumps: int = 0
+    home: str = ""
 
 
 class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,10 +191,14 @@ class GapRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Happened(msgspec.Struct, frozen=True):
-    """Incidents: how many began since the start, by reason (each is there from 0 on), and the newest of them, by time."""
+    """Incidents: how many began since the start, by reason (each is there from 0 on), and the newest of them, by time.
+
+    `numbers`: one for each of `recent`, the same while the incident grows.
+    """
 
     begun: dict[str, int] = {}
     recent: list[Incident] = []
+    numbers: list[int] = []
 
 
 class Logs(msgspec.Struct, frozen=True):
@@ -260,7 +265,7 @@ class HubRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """The page. The parts that change seldom are encoded once and put in as they are. `hub`: None where none runs."""
+    """All of a run at one moment. What has not changed since the snapshot before is the same object. `hub`: None where none runs."""
 
     now_ns: int
     state: RunState
@@ -348,52 +353,37 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     happened: msgspec.Raw
 
 
+_KEPT_PARTS = ("meta", "connections", "venues", "process", "gaps", "logs", "hub", "happened")
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Snapshot)
 _status = msgspec.msgpack.Decoder(DashboardStatus)
 
 
-def encode_part(part: Any) -> msgspec.Raw:
-    """A part of the snapshot, encoded once for many snapshots."""
-    return msgspec.Raw(_encoder.encode(part))
+class SnapshotEncoder:
+    """Encodes snapshots, one after the other: a part that is the same object as in the one before is not encoded again."""
 
+    def __init__(self) -> None:
+        self._parts: dict[str, tuple[Any, msgspec.Raw]] = {}
 
-def encode_snapshot(
-    *,
-    now_ns: int,
-    state: RunState,
-    meta_turn: int,
-    logs_turn: int,
-    meta: msgspec.Raw,
-    rows: Rows,
-    connections: msgspec.Raw,
-    venues: msgspec.Raw,
-    process: msgspec.Raw,
-    gaps: msgspec.Raw,
-    logs: msgspec.Raw,
-    books: list[BookFrame],
-    hub: msgspec.Raw,
-    happened: msgspec.Raw,
-) -> bytes:
-    """The page's payload, from parts that `encode_part` made and the rows as they are now."""
-    return _encoder.encode(
-        _Parts(
-            now_ns=now_ns,
-            state=state,
-            meta_turn=meta_turn,
-            logs_turn=logs_turn,
-            meta=meta,
-            rows=rows,
-            connections=connections,
-            venues=venues,
-            process=process,
-            gaps=gaps,
-            logs=logs,
-            books=books,
-            hub=hub,
-            happened=happened,
+    def encode(self, snapshot: Snapshot) -> bytes:
+        """The page's payload."""
+        return _encoder.encode(
+            _Parts(
+                now_ns=snapshot.now_ns,
+                state=snapshot.state,
+                meta_turn=snapshot.meta_turn,
+                logs_turn=snapshot.logs_turn,
+                rows=snapshot.rows,
+                books=snapshot.books,
+                **{name: self._part(name, getattr(snapshot, name)) for name in _KEPT_PARTS},
+            )
         )
-    )
+
+    def _part(self, name: str, part: Any) -> msgspec.Raw:
+        known = self._parts.get(name)
+        if known is None or known[0] is not part:
+            known = self._parts[name] = part, msgspec.Raw(_encoder.encode(part))
+        return known[1]
 
 
 def decode_snapshot(payload: bytes) -> Snapshot:

@@ -14,6 +14,8 @@ import numpy
 from numpy.typing import NDArray
 
 from hoga.dashboard.snapshot import ConnectionRow, Hardware, Snapshot, StreamFlag
+from hoga.quality.health import connection_health, is_silent
+from hoga.quality.limits import BOOK_PATIENCE, NEW_TRADE_PATIENCE, TRADE_PATIENCE
 
 __all__ = ["HISTORY_S", "SERIES", "ConnectionHealth", "Watch"]
 
@@ -27,9 +29,6 @@ event-loop lag and GC pause, ms; fsync, ms; processor and collector, %; memory, 
 _RATE_S = 2.0
 _PACED_S = 0.2
 _PACE = 0.03
-_QUIET_MIN_S, _QUIET_INTERVALS = 1.5, 15.0
-_BURSTY_MIN_S, _BURSTY_INTERVALS = 30.0, 100.0
-_KNOWN_MIN_S, _KNOWN_INTERVALS, _KNOWN_PAUSES = 5.0, 30.0, 3.0
 _KNOWN_AFTER_S = 60.0
 _FORGET = 0.999
 _LEARN_S = 5.0
@@ -39,7 +38,7 @@ Floats = NDArray[numpy.float64]
 
 
 class ConnectionHealth(msgspec.Struct, frozen=True):
-    """`rate`: frames a second; `per_hour`: reconnects in the last hour; `score`: 0 (down) to 100."""
+    """`rate`: frames a second; `per_hour`: reconnects in the last hour; `score`: `quality.health.connection_health` in percent."""
 
     rate: float
     per_hour: int
@@ -139,9 +138,7 @@ class Watch:
         self._longest_s *= _FORGET
 
     def _judge_quiet(self, snapshot: Snapshot, mono_s: float) -> None:
-        """A steady stream is quiet when nothing came for a second and a half and for fifteen of its mean intervals. Trades
-        come in bursts: five seconds, thirty intervals, and three times the longest of their own pauses; half a minute and a
-        hundred intervals while their pauses are not known yet."""
+        """A steady stream is quiet after `BOOK_PATIENCE`. Trades come in bursts: `TRADE_PATIENCE`, once their pauses are known."""
         newest = numpy.array(snapshot.rows.newest_ns, dtype=numpy.int64)
         age = numpy.where(newest > 0, (snapshot.now_ns - newest) / 1e9, mono_s - self._started)
         came = (newest > self._newest) & (self._newest > 0) & (self.quiet_s == 0.0)
@@ -149,12 +146,12 @@ class Watch:
         self._newest = newest
         with numpy.errstate(divide="ignore"):
             interval = numpy.where(self._pace > 0.01, 1.0 / self._pace, numpy.inf)
-        if mono_s - self._started > _KNOWN_AFTER_S:
-            bursty = numpy.maximum(numpy.maximum(_KNOWN_MIN_S, _KNOWN_INTERVALS * interval), _KNOWN_PAUSES * self._longest_s)
-        else:
-            bursty = numpy.maximum(_BURSTY_MIN_S, _BURSTY_INTERVALS * interval)
-        patience = numpy.where(self._steady, numpy.maximum(_QUIET_MIN_S, _QUIET_INTERVALS * interval), bursty)
-        self.quiet_s = numpy.where((age > patience) & (mono_s - self._started > _LEARN_S), age, 0.0)
+        trades = TRADE_PATIENCE if mono_s - self._started > _KNOWN_AFTER_S else NEW_TRADE_PATIENCE
+        books_silent, trades_silent = (
+            is_silent(age, patience, interval_s=interval, longest_s=self._longest_s) for patience in (BOOK_PATIENCE, trades)
+        )
+        silent = numpy.where(self._steady, books_silent, trades_silent)
+        self.quiet_s = numpy.where(silent & (mono_s - self._started > _LEARN_S), age, 0.0)
         self._was_quiet |= self.quiet_s > 0
 
     # -- connections ------------------------------------------------------------------------------------------------
@@ -168,13 +165,13 @@ class Watch:
             self._reconnects[each.name] = (each.reconnects, times)
 
     def health(self, connection: ConnectionRow, members: list[int]) -> ConnectionHealth:
-        """How the connection does. 100 when it is up, everything comes and nothing broke for an hour."""
+        """How the connection does. Its liveness is the share of its streams that are not silent."""
         per_hour = len(self._reconnects[connection.name][1]) if connection.name in self._reconnects else 0
         rate = float(self.rates[members].sum()) if members else 0.0
         quiet = float((self.quiet_s[members] > 0).mean()) if members else 0.0
         up = connection.state in ("live", "handover")
-        score = (100 - 10 * min(per_hour, 4) - 40 * quiet) if up else max(0, 30 - 10 * connection.failures)
-        return ConnectionHealth(round(rate, 1), per_hour, round(score))
+        score = connection_health(connected=up, live=1.0 - quiet, reconnects=per_hour)
+        return ConnectionHealth(round(rate, 1), per_hour, round(score * 100))
 
     # -- history ------------------------------------------------------------------------------------------------------
 

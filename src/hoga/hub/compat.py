@@ -34,10 +34,10 @@ from hoga.hub.events import (
 from hoga.hub.independence import ConnectionIndependenceMonitor
 from hoga.hub.mailbox import Overflow
 from hoga.hub.metrics import ConnectionMetrics as _ConnectionMetrics
-from hoga.hub.metrics import health
 from hoga.hub.resolve import Resolver
 from hoga.hub.states import ConnectionState, GlobalManagerState, WebSocketType
 from hoga.hub.subscriptions import ComponentSubscription, Mode
+from hoga.quality.health import connection_health, liveness
 from hoga.venues.formats import SimpleFormatConverter
 from hoga.venues.registry import VENUES
 
@@ -164,7 +164,9 @@ class ConnectionMetrics:
         """0..1, by the rules of `hoga.ConnectionMetrics`."""
         quiet_s = time() - max(self.last_message_time or 0.0, self.connect_time or 0.0)
         quiet_s = quiet_s if self.current_subscriptions else 0.0
-        return health(quiet_s=quiet_s, error_rate=self.error_rate, reconnects=self.reconnect_count) if self.is_connected else 0.0
+        return connection_health(
+            connected=self.is_connected, live=liveness(quiet_s), error_rate=self.error_rate, reconnects=self.reconnect_count
+        )
 
     @property
     def health_status(self) -> HealthStatus:

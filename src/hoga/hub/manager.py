@@ -49,6 +49,7 @@ from hoga.hub.subscriptions import (
     unknown_venue,
 )
 from hoga.hub.wire import NeedsKeys, RateLimit, SpellsItsOwn, TellsOfItself, Wire
+from hoga.quality.limits import LINK_ERRORS_MANY, SERVED_WITHIN_S
 from hoga.runtime.logs import get_log
 from hoga.venues.spec import VenueSpec
 
@@ -62,10 +63,7 @@ OnAlert = Callable[[Alert], object]
 Opener = Callable[[Any], Awaitable["GlobalWebSocketManager"]]
 
 HEALTH_S, SWEEP_S, METRICS_S, TICK_S = 30.0, 60.0, 10.0, 1.0
-_SERVED_WITHIN_S = 8.0
-"""A stream that should have brought something and has not is reported to those who want it."""
 _ASK_SYMBOLS_S = 3600.0
-_ERROR_RATE = 0.05
 _OVER = (GlobalManagerState.STOPPING, GlobalManagerState.STOPPED)
 
 
@@ -560,7 +558,7 @@ class GlobalWebSocketManager:
     def _find_unserved(self, now: float) -> None:
         for stream, since in list(self._first_wanted.items()):
             inlet = self._inlets.get(self._key_of(stream))
-            if now - since < _SERVED_WITHIN_S or stream in self._suspected:
+            if now - since < SERVED_WITHIN_S or stream in self._suspected:
                 continue
             if inlet is None:
                 self._reject(stream, "no connection for streams of this kind")
@@ -573,7 +571,7 @@ class GlobalWebSocketManager:
                 self._reject(stream, "the venue lists no such symbol")
             elif known is None and inlet.spec.channel_of(stream.channel).first_frame_s is not None and self._is_open(inlet, stream):
                 self._suspected.add(stream)
-                self._complain(stream, f"nothing came within {_SERVED_WITHIN_S:g} s: unknown or silent")
+                self._complain(stream, f"nothing came within {SERVED_WITHIN_S:g} s: unknown or silent")
 
     @staticmethod
     def _is_open(inlet: HubInlet, stream: Stream) -> bool:
@@ -603,7 +601,7 @@ class GlobalWebSocketManager:
         self._look_at_connections()
         now = self._now()
         for metrics in self.get_connection_metrics().values():
-            bad = metrics.error_rate > _ERROR_RATE and metrics.error_count > 1
+            bad = metrics.error_rate > LINK_ERRORS_MANY and metrics.error_count > 1
             self._judge(AlertKind.ERROR_RATE, metrics.connection, bad, "bad-frames", {"percent": round(metrics.error_rate * 100, 1)}, now)
 
     def _judge(self, kind: AlertKind, subject: str, bad: bool, code: str, args: Mapping[str, Arg], now: float) -> None:

@@ -1,11 +1,7 @@
 """hub.metrics: figures of connections and of the whole hub. Pure: `at_s` is the moment they were taken.
 
-health_score = 0                                                     while not connected
-             = 0.4 · liveness + 0.3 · cleanliness + 0.3 · stability   otherwise
-
-liveness     1 while the last frame is at most 10 s old (or nothing is subscribed), falling to 0 at 60 s
-cleanliness  1 without errors, 0 from one error in ten frames on
-stability    1 / (1 + reconnects within the last hour)
+`health_score` is `quality.health.connection_health`; its liveness is 1 while the last frame is at most 10 s old (or nothing is
+subscribed), falling to 0 at 60 s.
 """
 
 from __future__ import annotations
@@ -15,11 +11,9 @@ from collections.abc import Sequence
 import msgspec
 
 from hoga.hub.states import ConnectionState, GlobalManagerState, WebSocketType
+from hoga.quality.health import connection_health, liveness
 
-__all__ = ["ConnectionMetrics", "PerformanceMetrics", "health", "percentile"]
-
-_FRESH_S, _DEAD_S = 10.0, 60.0
-_ERRORS_FULL = 0.1
+__all__ = ["ConnectionMetrics", "PerformanceMetrics", "percentile"]
 
 
 class ConnectionMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,10 +64,10 @@ class ConnectionMetrics(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def health_score(self) -> float:
         """0..1, see the module."""
-        if not self.is_connected:
-            return 0.0
         quiet_s = self.at_s - max(self.last_message_time or 0.0, self.connect_time or 0.0) if self.current_subscriptions else 0.0
-        return health(quiet_s=quiet_s, error_rate=self.error_rate, reconnects=self.reconnects_last_hour)
+        return connection_health(
+            connected=self.is_connected, live=liveness(quiet_s), error_rate=self.error_rate, reconnects=self.reconnects_last_hour
+        )
 
 
 class PerformanceMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,13 +89,6 @@ class PerformanceMetrics(msgspec.Struct, frozen=True, kw_only=True):
     error_rate: float
     memory_usage: float
     average_health: float
-
-
-def health(*, quiet_s: float, error_rate: float, reconnects: int) -> float:
-    """The score of a connection that is up; see the module."""
-    liveness = min(1.0, max(0.0, (_DEAD_S - quiet_s) / (_DEAD_S - _FRESH_S)))
-    clean = 1.0 - min(1.0, error_rate / _ERRORS_FULL)
-    return 0.4 * liveness + 0.3 * clean + 0.3 / (1 + reconnects)
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:

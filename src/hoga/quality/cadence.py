@@ -6,12 +6,15 @@ than `floor_s`, never judged before `LEARN_FRAMES` frames: a symbol that trades 
 
 from __future__ import annotations
 
+from math import inf
+
 from hoga.core.times import SECOND_NS
+from hoga.quality.health import is_silent
+from hoga.quality.limits import SUBSCRIPTION_INTERVALS as FACTOR
+from hoga.quality.limits import Patience
 
 __all__ = ["FACTOR", "LEARN_FRAMES", "Cadence"]
 
-FACTOR = 30.0
-"""Exponential gaps: the chance of one this long by accident is e^-30."""
 LEARN_FRAMES = 8
 _MEMORY = 0.98
 
@@ -23,10 +26,10 @@ class Cadence:
     `pause()` while the stream is not subscribed.
     """
 
-    __slots__ = ("_frames", "_last_change_ns", "_seconds", "_since_ns", "count", "floor_ns")
+    __slots__ = ("_frames", "_last_change_ns", "_patience", "_seconds", "_since_ns", "count")
 
     def __init__(self, *, floor_s: float) -> None:
-        self.floor_ns = int(floor_s * SECOND_NS)
+        self._patience = Patience(floor_s, FACTOR)
         self.count = 0
         self._frames = 0.0
         self._seconds = 0.0
@@ -63,8 +66,6 @@ class Cadence:
 
     def is_silent(self, mono_ns: int) -> bool:
         """Whether the silence is longer than the stream's own pace explains."""
-        quiet_ns = mono_ns - self._last_change_ns
-        if quiet_ns <= self.floor_ns:
-            return False
-        interval = self.interval_s
-        return interval is not None and quiet_ns > interval * FACTOR * SECOND_NS
+        interval_s = self.interval_s
+        age_s = (mono_ns - self._last_change_ns) / SECOND_NS
+        return is_silent(age_s, self._patience, interval_s=inf if interval_s is None else interval_s)

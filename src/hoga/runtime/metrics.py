@@ -6,6 +6,7 @@ per sample, and belongs to the event loop's thread.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Sequence
 from time import perf_counter_ns
@@ -13,9 +14,10 @@ from time import perf_counter_ns
 import numpy
 from msgspec import Struct
 
-__all__ = ["GcWatch", "LagWindow", "Spread", "spread_ms"]
+__all__ = ["GcWatch", "LagProbe", "LagWindow", "Spread", "spread_ms"]
 
 _SAMPLE = 5_000
+_LAG_PROBE_S = 0.1
 
 
 class Spread(Struct, frozen=True):
@@ -56,6 +58,36 @@ class LagWindow:
         mean = self._total / self._count if self._count else 0.0
         worst, self._total, self._count, self._worst = self._worst, 0.0, 0, 0.0
         return mean * 1e3, worst * 1e3
+
+
+class LagProbe:
+    """Measures how late the event loop is: a timer every tenth of a second, between `start` and `stop`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._window = LagWindow()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to measure."""
+        self._arm()
+
+    def stop(self) -> None:
+        """End measuring. May be called twice."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def roll(self) -> tuple[float, float]:
+        """(mean, worst) since the last call, ms."""
+        return self._window.roll()
+
+    def _arm(self) -> None:
+        due = self._loop.time() + _LAG_PROBE_S
+        self._timer = self._loop.call_at(due, self._fired, due)
+
+    def _fired(self, due: float) -> None:
+        self._window.add(max(0.0, self._loop.time() - due))
+        self._arm()
 
 
 class GcWatch:
