@@ -27,17 +27,16 @@ from hoga.app.config import load_config
 from hoga.app.hub import local_manager, wires_of
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
-from hoga.hub.doors import Take
 from hoga.hub.events import BaseWebSocketEvent
 from hoga.hub.local import HEAD, Want, Wish, pack
 from hoga.hub.local_server import HubServer
 from hoga.hub.local_wire import LocalHub
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.pace import Pace
+from hoga.hub.port import Take, WireInlet, WireStats
 from hoga.hub.routing import Delivery
 from hoga.hub.states import ConnectionState, WebSocketType
 from hoga.hub.subscriptions import SubscriptionSpec
-from hoga.hub.wire import Inlet, WireStats
 from hoga.runtime.loop import run as run_loop
 from hoga.venues.registry import VENUES
 
@@ -216,14 +215,14 @@ class _ListWire:
 
     def __init__(self) -> None:
         self.venue = _SPEC.name
-        self.inlet: Inlet | None = None
+        self.inlet: WireInlet | None = None
         self.takes: list[tuple[Take, tuple[bytes, bytes]]] = []
         self._table: dict[bytes, Take] = {}
 
-    def start(self, inlet: Inlet) -> None:
+    def start(self, inlet: WireInlet) -> None:
         self.inlet = inlet
         self._table = inlet.opening("list-1", 1, [])
-        inlet.opened("list-1", 1)
+        inlet.opened("list-1", 1, time_ns())
 
     def want(self, streams: list[Stream]) -> None:
         assert self.inlet is not None

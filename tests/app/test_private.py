@@ -13,10 +13,10 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hoga.app.hub import wires_of
-from hoga.app.private import PrivateWire
 from hoga.core.market import DataType
 from hoga.core.secret import Credentials, Secret
 from hoga.feed.private import PrivateClock, PrivateConfig
+from hoga.feed.private_wire import PrivateWire
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.private import MissedEvent, PrivateState, PrivateStateEvent
@@ -288,7 +288,7 @@ async def test_without_a_key_the_state_says_which_to_set(venue: str, server: Pri
     assert server.asked == {}
     await rig.manager.unregister_component("late")
     await rig.manager.unregister_component("desk")
-    await until(lambda: rig.wire.connection.state is PrivateState.IDLE)
+    await until(lambda: rig.wire.connection.phase is PrivateState.IDLE)
 
 
 async def test_an_expired_listen_key_is_replaced(server: PrivateServer, build: Build) -> None:
@@ -351,7 +351,7 @@ async def test_other_wants_touch_the_venue_only_where_they_must(server: PrivateS
     assert server.asked["connect"] == 1
     for name in ("desk", "fills", "assets"):
         await rig.manager.unregister_component(name)
-    await until(lambda: not server.sockets and rig.wire.connection.state is PrivateState.IDLE)
+    await until(lambda: not server.sockets and rig.wire.connection.phase is PrivateState.IDLE)
     await rig.register(DataType.MY_ORDER)
     await until(lambda: rig.desk.has_been(PrivateState.LIVE, 2))
     assert rig.wire.connection.epoch == 2

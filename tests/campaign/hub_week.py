@@ -29,9 +29,10 @@ import hoga.feed.connection
 import hoga.hub.inlet
 import hoga.hub.routing
 from hoga.app.config import load_config
-from hoga.app.hub import FeedWire, wires_of
+from hoga.app.hub import wires_of
 from hoga.core.errors import ConnectFailed, HandshakeRefused
 from hoga.core.market import DataType
+from hoga.feed.wire import FeedWire
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.routing import Delivery

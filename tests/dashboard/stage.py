@@ -91,7 +91,7 @@ def make_snapshot(meta: Meta, *, ticks: int = 10, now_ns: int | None = None, **c
         "logs_turn": 1,
         "meta": meta,
         "rows": rows,
-        "connections": [ConnectionRow("binance-1", "binance", "live", 1, "ws://here", count, ticks / 10, 0, 0, "")],
+        "connections": [ConnectionRow("binance-1", "binance", "connected", 1, "ws://here", count, ticks / 10, 0, 0, "")],
         "venues": [make_venue()],
         "process": make_process(),
         "gaps": [],
@@ -151,7 +151,7 @@ def book_frame(at: int, recv_ns: int, *, middle: float = 100.0) -> BookFrame:
 
 def disconnected(snapshot: Snapshot) -> Snapshot:
     count = len(snapshot.meta.streams)
-    row = ConnectionRow("binance-1", "binance", "waiting", 3, "", count, 0.0, 2, 4, "1006 reset by peer")
+    row = ConnectionRow("binance-1", "binance", "reconnecting", 3, "", count, 0.0, 2, 4, "1006 reset by peer")
     return msgspec.structs.replace(with_rows(snapshot, flags=[int(StreamFlag.DISCONNECTED)] * count), connections=[row])
 
 

@@ -157,7 +157,7 @@ def waiting_for(snapshot: Snapshot, *, seconds: int, failures: int) -> Snapshot:
     """A run whose one connection was never made."""
     count = len(snapshot.meta.streams)
     row = msgspec.structs.replace(
-        snapshot.connections[0], state="waiting", epoch=0, failures=failures, last_close="", why="HTTP 451", retry_in_s=5.8
+        snapshot.connections[0], state="reconnecting", epoch=0, failures=failures, last_close="", why="HTTP 451", retry_in_s=5.8
     )
     never = with_rows(snapshot, flags=[int(StreamFlag.NEVER)] * count, newest_ns=[0] * count, recorded=[0] * count)
     return msgspec.structs.replace(never, connections=[row], now_ns=snapshot.meta.started_ns + seconds * 1_000_000_000)

@@ -127,7 +127,7 @@ def test_health_of_a_connection() -> None:
     fed(watch, range(1, 40))
     row = at(1).connections[0]
     assert (watch.health(row, [0, 1]).score, watch.health(row, [0, 1]).rate) == (100, pytest.approx(20.0))
-    down: ConnectionRow = msgspec.structs.replace(row, state="waiting", failures=1, reconnects=2)
+    down: ConnectionRow = msgspec.structs.replace(row, state="reconnecting", failures=1, reconnects=2)
     snapshot = msgspec.structs.replace(at(50), connections=[down])
     watch.feed(snapshot, pid=1, mono_s=5.0, hardware=None)
     found = watch.health(down, [0, 1])

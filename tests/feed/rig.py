@@ -13,9 +13,10 @@ from typing import Any, Self
 
 from hoga.archive.keep.seal import SealJob, seal
 from hoga.core.ledger import COUNTED, Gap, Reason
-from hoga.feed.connection import Connection, State
+from hoga.feed.config import FeedConfig
+from hoga.feed.connection import Connection
 from hoga.feed.feed import Feed
-from hoga.feed.sink import FeedConfig
+from hoga.hub.states import ConnectionState
 from hoga.net.backoff import BackoffRules
 from hoga.recorder.recorder import Recorder, RecorderConfig, directories_for
 from hoga.simulator import Fault, FaultKind, Limits, Simulator, SimulatorConfig
@@ -84,7 +85,7 @@ class Rig:
             "ping_timeout_s": 20.0,
         }
         self.feed = Feed(
-            self.spec, FeedConfig(**{**fields, **self._feed}), self.recorder.wanted, sink=self.recorder, tls=None, jitter=lambda: 0.0
+            self.spec, FeedConfig(**{**fields, **self._feed}), self.recorder.wanted, inlet=self.recorder, tls=None, jitter=lambda: 0.0
         )
         self.feed.start()
         self._ticker = asyncio.create_task(self._tick())
@@ -116,7 +117,9 @@ class Rig:
 
     async def live(self, epoch: int = 1) -> None:
         """Until the first connection is up in that epoch, and every book has come on it."""
-        await self.until(lambda: self.connection.epoch >= epoch and self.connection.state is State.LIVE, why="for the connection")
+        await self.until(
+            lambda: self.connection.epoch >= epoch and self.connection.state is ConnectionState.CONNECTED, why="for the connection"
+        )
         await self.more()
 
     async def more(self, frames: int = 8) -> None:

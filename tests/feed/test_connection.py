@@ -11,9 +11,9 @@ import pytest
 
 from hoga.core.ledger import Reason
 from hoga.feed import connection as module
-from hoga.feed.connection import State
-from hoga.feed.sink import FeedConfig
+from hoga.feed.config import FeedConfig
 from hoga.feed.vigil import VigilRules
+from hoga.hub.states import ConnectionState
 from hoga.net.backoff import BackoffRules
 from hoga.simulator import FaultKind, Limits
 from tests.feed.rig import SPEED, Rig, impatient, reasons, whole
@@ -31,7 +31,7 @@ async def test_everything_sent_is_recorded_once_and_verbatim(tmp_path: Path) -> 
             assert archive.gaps(of.symbol, of.kind) == []
             lines = archive.lines(of.symbol, of.kind)
             assert {(line["conn"], line["epoch"]) for line in lines} == {("binance-1", 1)}
-        assert rig.connection.state is State.STOPPED
+        assert rig.connection.state is ConnectionState.STOPPED
 
 
 @pytest.mark.parametrize("code", [1001, 1006, 1008, *(pytest.param(code, marks=pytest.mark.slow) for code in (1000, 1011, 4001))])
@@ -58,7 +58,7 @@ async def test_a_refused_handshake_waits_as_long_as_the_venue_says(tmp_path: Pat
         await rig.live()
         rig.inject(FaultKind.REFUSE, status=429, retry_after_s=2, count=1)
         rig.inject(FaultKind.CLOSE, code=1001)
-        await rig.until(lambda: rig.connection.state is State.WAITING)
+        await rig.until(lambda: rig.connection.state is ConnectionState.RECONNECTING)
         began = monotonic()
         await rig.live(epoch=2)
         assert monotonic() - began >= 1.9
@@ -179,7 +179,7 @@ async def test_two_legs_lose_nothing_while_either_lives(tmp_path: Path) -> None:
             await rig.until(lambda times=times: sum(each.reconnects for each in rig.feed.connections) == times)
             await rig.until(lambda: all(intake.legs == 2 for intake in rig.recorder.intakes.values()))
             await rig.more(5)
-        stats = [rig.recorder.leg_stats(number) for number in rig.recorder._legs]
+        stats = [rig.recorder.race(*life) for life in rig.recorder._legs]
         archive = await rig.finish()
         assert rig.lost(archive) == {}
         for of in rig.streams:

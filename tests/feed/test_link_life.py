@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 
-from hoga.core.ledger import Reason
 from hoga.core.streams import Stream
+from hoga.feed.config import FeedConfig
 from hoga.feed.connection import Connection
-from hoga.feed.sink import FeedConfig
+from hoga.hub.port import LegStats, LifeEnd, Take
 from hoga.net.backoff import BackoffRules
 from hoga.net.ratelimit import Budget
-from hoga.net.ws import Take
 from hoga.runtime.logs import FIELDS
 from tests.net.raw import LOOPS, RawServer, read_request, reset, shake, until_gone
 from tests.net.test_endings import half_of_it, half_then_reset, says
@@ -29,36 +28,33 @@ from tests.waiting import eventually
 class Sink:
     """Takes nothing, and remembers how legs ended."""
 
-    won = late = 0
-
     def __init__(self) -> None:
-        self.closed: list[str] = []
+        self.ends: list[str] = []
         self.legs = 0
 
-    def open_leg(self, conn: str, epoch: int, streams: list[Stream]) -> tuple[int, dict[bytes, Take]]:
+    def opening(self, conn: str, epoch: int, streams: list[Stream]) -> dict[bytes, Take]:
         self.legs += 1
-        return self.legs, {}
+        return {}
 
-    def close_leg(self, number: int, now: int, *, alive_ns: int, reason: Reason, close: str) -> None:
-        self.closed.append(close)
+    def closed(self, conn: str, epoch: int, end: LifeEnd) -> None:
+        self.ends.append(end.why)
 
-    def not_connected(self, streams: list[Stream], why: str) -> None: ...
-    def leg_opened(self, number: int, now: int) -> None: ...
-    def leg_live(self, number: int, now: int, names: Collection[str]) -> None: ...
-    def leg_waits(self, number: int, now: int, names: Collection[str], why: str) -> None: ...
-    def odd(self, number: int, now: int, data: bytes) -> None: ...
-    def stream_silent(self, stream: str, since_ns: int) -> None: ...
+    def opened(self, conn: str, epoch: int, now_ns: int) -> None: ...
+    def live(self, conn: str, epoch: int, now_ns: int, names: Collection[str]) -> None: ...
+    def waits(self, conn: str, epoch: int, now_ns: int, names: Collection[str], why: str) -> None: ...
+    def odd(self, conn: str, epoch: int, now_ns: int, frame: bytes) -> None: ...
+    def silent(self, name: str, since_ns: int) -> None: ...
 
-    def leg_waiting(self, number: int) -> Collection[str]:
+    def lacking(self, conn: str, epoch: int) -> Collection[str]:
         return ()
 
-    def received(self, stream: str) -> tuple[int, int]:
+    def received(self, name: str) -> tuple[int, int]:
         return 0, 0
 
-    def leg_stats(self, number: int) -> Sink:
-        return self
+    def race(self, conn: str, epoch: int) -> LegStats:
+        return LegStats()
 
-    def leg_lacks(self, number: int, since_ns: int) -> list[str]:
+    def behind(self, conn: str, epoch: int, since_ns: int) -> list[str]:
         return []
 
 
@@ -78,7 +74,7 @@ def connection(url: str, sink: Sink, *, budget: Budget | None = None) -> Connect
         SPOT,
         config,
         [stream("BTCUSDT", "aggTrade")],
-        sink=sink,
+        inlet=sink,
         connect_budget=budget or Budget(limit=1_000, window_s=1.0),
         tls=None,
         jitter=lambda: 0.0,
@@ -109,7 +105,7 @@ def test_a_handshake_that_fails_is_one_line_and_a_pause(
         assert not task.done(), "the connection's task is over"
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        assert all(sink.closed)
+        assert all(sink.ends)
         assert made.epoch == 0
 
     with RawServer(script) as server, asyncio.Runner(loop_factory=LOOPS[loop]) as runner, caplog.at_level(logging.DEBUG):

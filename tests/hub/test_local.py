@@ -22,6 +22,7 @@ from hoga.hub.local_server import HubServer
 from hoga.hub.local_wire import LocalHub
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.pace import Pace
+from hoga.hub.port import LifeEnd
 from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import SubscriptionSpec
 from hoga.venues.registry import VENUES
@@ -246,7 +247,7 @@ async def test_a_venue_that_cannot_be_reached_is_told_to_readers_too(stage: Stag
     assert wire.inlet is not None
     for why in ("refused", "refused", "HTTP 451"):
         wire.inlet.opening(wire.name, 1, wire.streams)
-        wire.inlet.closed(wire.name, 1, why)
+        wire.inlet.closed(wire.name, 1, LifeEnd(why))
     await until(lambda: len(reading.status) == 2)
     assert [(event.up, event.why) for event in reading.status if isinstance(event, EpochEvent)] == [(False, "refused"), (False, "HTTP 451")]
     assert stage.readers[0].get_connection_metrics()[wire.name].failed_attempts == 2

@@ -9,9 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from hoga.hub.doors import Door, Take, Tally
+from hoga.hub.doors import Door, Tally
 from hoga.hub.epochs import EpochManager
 from hoga.hub.events import BaseWebSocketEvent
+from hoga.hub.port import Take
 from hoga.hub.private import (
     HINTS,
     PRIVATE_MOVES,

@@ -15,6 +15,7 @@ from hoga.hub.client import SimpleWebSocketClient
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent, SubscriptionErrorEvent
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.pace import Pace
+from hoga.hub.port import LifeEnd
 from hoga.hub.routing import Delivery
 from hoga.hub.states import GlobalManagerState
 from hoga.hub.subscriptions import Mode, SubscriptionSpec
@@ -189,7 +190,7 @@ async def test_while_two_lives_hand_over_each_frame_is_told_once(make: Make) -> 
             for take in table.values():
                 take(1, trade("BTCUSDT", number))
     assert wire.inlet is not None
-    wire.inlet.closed(wire.name, old_epoch, "rolled over")
+    wire.inlet.closed(wire.name, old_epoch, LifeEnd("rolled over"))
     wire.push(trade("BTCUSDT", 6))
     assert [event.body.trade_id for event in widget.events] == [1, 2, 3, 4, 5, 6]
 

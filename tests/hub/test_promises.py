@@ -18,6 +18,7 @@ from hoga.hub.client import SimpleWebSocketClient
 from hoga.hub.errors import ArgumentError, SubscriptionError
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent
 from hoga.hub.manager import GlobalWebSocketManager
+from hoga.hub.port import LifeEnd
 from hoga.hub.private import PrivateState, PrivateStateEvent
 from hoga.hub.routing import Delivery
 from hoga.hub.states import GlobalManagerState, WebSocketType
@@ -298,7 +299,7 @@ async def test_a_venue_that_cannot_be_reached_is_told_to_those_who_want_it(make:
     assert wire.inlet is not None
     for epoch, why in ((1, "refused"), (1, "refused"), (1, "HTTP 451: no"), (1, "HTTP 451: no")):
         wire.inlet.opening(wire.name, epoch, wire.streams)
-        wire.inlet.closed(wire.name, epoch, why)
+        wire.inlet.closed(wire.name, epoch, LifeEnd(why))
     assert [(each.up, each.why) for each in widget.status if isinstance(each, EpochEvent)] == [(False, "refused"), (False, "HTTP 451: no")]
     assert manager.get_connection_metrics()[wire.name].failed_attempts == 4
     for _ in range(12):

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from time import time_ns
 
 from hoga.core.streams import Stream
-from hoga.hub.doors import Take
 from hoga.hub.manager import GlobalWebSocketManager
+from hoga.hub.port import LifeEnd, Take, WireInlet, WireStats
 from hoga.hub.states import ConnectionState, WebSocketType
-from hoga.hub.wire import Inlet, WireStats
 from hoga.venues.registry import VENUES
 
 
@@ -26,12 +25,12 @@ class FakeWire:
         self.name = f"{venue}-{kind}"
         self.streams: list[Stream] = []
         self.table: dict[bytes, Take] = {}
-        self.inlet: Inlet | None = None
+        self.inlet: WireInlet | None = None
         self.up = False
         self.hold = False
         self.stopped = False
 
-    def start(self, inlet: Inlet) -> None:
+    def start(self, inlet: WireInlet) -> None:
         self.inlet = inlet
 
     def want(self, streams: list[Stream]) -> None:
@@ -47,14 +46,14 @@ class FakeWire:
         assert self.inlet is not None
         self.epoch += 1
         self.table = self.inlet.opening(self.name, self.epoch, self.streams)
-        self.inlet.opened(self.name, self.epoch)
+        self.inlet.opened(self.name, self.epoch, time_ns())
         self.up = True
 
     def cut(self) -> dict[bytes, Take]:
         """The connection is lost; returns its table, as a socket that will not die would still have it."""
         assert self.inlet is not None
         self.up = False
-        self.inlet.closed(self.name, self.epoch, "1006")
+        self.inlet.closed(self.name, self.epoch, LifeEnd("1006"))
         return self.table
 
     def push(self, frame: bytes) -> None:

@@ -300,7 +300,7 @@ async def test_a_gate_that_is_closed_for_45_s_is_one_gap(tmp_path: Path, monkeyp
     began = bench.now
     await closed_for(bench, 45)
     bench.recorder.intakes[BOOK.name].release(GATED, bench.now)
-    bench.send(1, BOOK, book(1000))
+    bench.send(("binance-1", 1), BOOK, book(1000))
     ended = bench.now
     archive = await bench.finish()
     assert archive.gaps("BTCUSDT", "orderbook") == [Gap(began, ended, Reason.LATENCY_GATE, 450)]
@@ -314,7 +314,7 @@ async def test_a_gap_over_the_minutes_end_is_cut_and_its_pieces_touch(tmp_path: 
     began = bench.now
     await closed_for(bench, 80)
     bench.recorder.intakes[BOOK.name].release(GATED, bench.now)
-    bench.send(1, BOOK, book(1000))
+    bench.send(("binance-1", 1), BOOK, book(1000))
     ended = bench.now
     archive = await bench.finish()
     gaps = archive.gaps("BTCUSDT", "orderbook")

@@ -18,12 +18,16 @@ from hoga.archive.keep.seal import SealJob, SealResult, seal
 from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.streams import Stream
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_start_ns
+from hoga.hub.port import LifeEnd
 from hoga.recorder.recorder import Recorder, RecorderConfig, directories_for
 from hoga.venues.registry import VENUES
 
 SPOT = VENUES["binance"]
 NOON_NS = day_start_ns("2026-11-20") + 12 * 60 * MINUTE_NS
 MS = 1_000_000
+
+Life = tuple[str, int]
+"""A connection and its epoch."""
 
 
 def stream(symbol: str, channel: str) -> Stream:
@@ -160,23 +164,24 @@ class Bench:
         self.recorder.start(life)
         return self
 
-    def connect(self, *streams: Stream, conn: str = "binance-1", epoch: int = 1) -> int:
-        number, _ = self.recorder.open_leg(conn, epoch, list(streams or self.streams))
-        self.recorder.leg_opened(number, self.now)
-        self.recorder.leg_live(number, self.now, [stream.name for stream in streams or self.streams])
-        return number
+    def connect(self, *streams: Stream, conn: str = "binance-1", epoch: int = 1) -> Life:
+        self.recorder.opening(conn, epoch, list(streams or self.streams))
+        self.recorder.opened(conn, epoch, self.now)
+        self.recorder.live(conn, epoch, self.now, [stream.name for stream in streams or self.streams])
+        return conn, epoch
 
-    def cut(self, number: int, *, alive_ns: int | None = None, reason: Reason = Reason.DISCONNECT) -> None:
-        self.recorder.close_leg(number, self.now, alive_ns=self.now if alive_ns is None else alive_ns, reason=reason, close="1006")
+    def cut(self, life: Life, *, alive_ns: int | None = None, reason: Reason = Reason.DISCONNECT) -> None:
+        end = LifeEnd("1006", at_ns=self.now, alive_ns=self.now if alive_ns is None else alive_ns, reason=reason)
+        self.recorder.closed(*life, end)
 
-    def send(self, number: int, of: Stream, payload: bytes) -> None:
-        self.send_raw(number, frame(of, payload))
+    def send(self, life: Life, of: Stream, payload: bytes) -> None:
+        self.send_raw(life, frame(of, payload))
 
-    def send_raw(self, number: int, data: bytes) -> None:
+    def send_raw(self, life: Life, data: bytes) -> None:
         """As the socket does it."""
-        take = self.recorder._legs[number].table.get(data[: data.find(b"{", 12)])
+        take = self.recorder._legs[life].table.get(data[: data.find(b"{", 12)])
         if take is None or take(self.now, data):
-            self.recorder.odd(number, self.now, data)
+            self.recorder.odd(*life, self.now, data)
 
     def flush(self) -> None:
         for lane in self.recorder.lanes:

@@ -99,7 +99,7 @@ class VenueRun:
         )
         self._life = LifeFile(self.recorder.config.journal_folder)
         self.feed = Feed(
-            self.spec, feed_config(config, label), self.recorder.wanted, sink=self.recorder, tls=tls_of(config), jitter=random.random
+            self.spec, feed_config(config, label), self.recorder.wanted, inlet=self.recorder, tls=tls_of(config), jitter=random.random
         )
         self.clock = ClockReading(None, "none")
         self._watch = ClockWatch()
@@ -325,7 +325,7 @@ class VenueRun:
             streams=len(recorder.intakes),
             live=sum(1 for intake in intakes if intake.legs),
             connections=len(connections),
-            connected=sum(1 for each in connections if each.state in ("live", "handover")),
+            connected=sum(1 for each in connections if each.state.is_up),
             received=sum(intake.n for intake in intakes),
             records=sum(intake.recorded for intake in intakes),
             duplicates=sum(intake.duplicates for intake in intakes),

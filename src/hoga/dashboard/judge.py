@@ -20,6 +20,7 @@ import msgspec
 
 from hoga.core.times import SECOND_NS
 from hoga.dashboard.snapshot import Hardware, PageState, RunState, Snapshot, StreamFlag, VenueRow
+from hoga.hub.states import UP
 from hoga.quality.health import DiskRoom, disk_room, is_clock_off
 from hoga.quality.limits import (
     DISK_SOON_S,
@@ -38,7 +39,6 @@ _NAMES = 3
 _DOWN = int(StreamFlag.DISCONNECTED | StreamFlag.NEVER)
 _SILENT = int(StreamFlag.SILENT | StreamFlag.DISCONNECTED | StreamFlag.OTHER_DOWN)
 _GATED = int(StreamFlag.GATED)
-_UP = ("live", "handover")
 
 CODES: dict[str, str] = {
     "not-running": "No recorder is running for {folder}",
@@ -181,7 +181,7 @@ def _quiet_connections(snapshot: Snapshot, quiet_s: list[float]) -> dict[str, fl
     for connection in snapshot.connections:
         members = snapshot.meta.members.get(connection.name, [])
         telling = [at for at in members if snapshot.meta.streams[at].steady] or members
-        if connection.state in _UP and telling and all(quiet_s[at] > 0 for at in telling):
+        if connection.state in UP and telling and all(quiet_s[at] > 0 for at in telling):
             found[connection.name] = min(quiet_s[at] for at in telling)
     return found
 
@@ -236,7 +236,7 @@ def _connections(snapshot: Snapshot, quiet: dict[str, float]) -> list[Finding]:
     for connection in snapshot.connections:
         members = snapshot.meta.members.get(connection.name, [])
         down = [at for at in members if flags[at] & _DOWN]
-        if connection.state not in _UP and down:
+        if connection.state not in UP and down:
             never = not connection.epoch
             if never and not connection.failures and snapshot.now_ns - snapshot.meta.started_ns < LINK_START_S * SECOND_NS:
                 continue  # it is just being made
@@ -259,7 +259,7 @@ def _streams(snapshot: Snapshot, quiet_s: list[float], quiet: dict[str, float]) 
     told = {
         at
         for connection in snapshot.connections
-        if connection.state not in _UP or connection.name in quiet
+        if connection.state not in UP or connection.name in quiet
         for at in snapshot.meta.members.get(connection.name, [])
     }
     flags = snapshot.rows.flags

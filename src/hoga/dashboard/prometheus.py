@@ -17,6 +17,7 @@ from hoga.core.ledger import COUNTED, Reason
 from hoga.dashboard.judge import Verdict
 from hoga.dashboard.snapshot import Hardware, HubRow, Snapshot
 from hoga.dashboard.watch import ConnectionHealth
+from hoga.hub.states import UP
 
 __all__ = ["METRICS", "Facts", "render"]
 
@@ -285,7 +286,7 @@ def _connections(snapshot: Snapshot, health: dict[str, ConnectionHealth]) -> Ite
     score = _labelled("hoga_connection_health_ratio", labels)
     for row in snapshot.connections:
         each = [row.venue, row.name]
-        up.add_metric(each, float(row.state in ("live", "handover")))
+        up.add_metric(each, float(row.state in UP))
         epoch.add_metric(each, row.epoch)
         uptime.add_metric(each, row.uptime_s)
         reconnects.add_metric(each, row.reconnects)

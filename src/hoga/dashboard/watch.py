@@ -14,6 +14,7 @@ import numpy
 from numpy.typing import NDArray
 
 from hoga.dashboard.snapshot import ConnectionRow, Hardware, Snapshot, StreamFlag
+from hoga.hub.states import UP
 from hoga.quality.health import connection_health, is_silent
 from hoga.quality.limits import BOOK_PATIENCE, NEW_TRADE_PATIENCE, TRADE_PATIENCE
 
@@ -169,7 +170,7 @@ class Watch:
         per_hour = len(self._reconnects[connection.name][1]) if connection.name in self._reconnects else 0
         rate = float(self.rates[members].sum()) if members else 0.0
         quiet = float((self.quiet_s[members] > 0).mean()) if members else 0.0
-        up = connection.state in ("live", "handover")
+        up = connection.state in UP
         score = connection_health(connected=up, live=1.0 - quiet, reconnects=per_hour)
         return ConnectionHealth(round(rate, 1), per_hour, round(score * 100))
 

@@ -1,10 +1,10 @@
 """feed.connection: one connection kept up for ever: connect, watch, roll over, reconnect.
 
-    CONNECTING ──open──▶ LIVE ──rollover due, serverShutdown──▶ HANDOVER ──all streams on the new leg──▶ LIVE
-        ▲                  │lost, stale, silent                    │old one lost first
-        └──── backoff ─────┴───────────────────────────────────────┘
+    CONNECTING ──open──▶ CONNECTED ──rollover due, serverShutdown──▶ HANDOVER ──all streams on the new leg──▶ CONNECTED
+        ▲                    │lost, stale, silent                        │old one lost first
+        └── RECONNECTING ◀───┴───────────────────────────────────────────┘
 
-A new leg is made before the old one is broken whenever there is warning; both feed the sink meanwhile, which takes
+A new leg is made before the old one is broken whenever there is warning; both feed the inlet meanwhile, which takes
 each frame once. `epoch` counts the connects of this connection; frames of a closed leg go nowhere. Which streams the
 venue has agreed to, and what is asked again, is decided by `feed.subscribing`, a machine for each leg.
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from functools import partial
 from time import monotonic, monotonic_ns, time_ns
 
@@ -24,9 +23,11 @@ from hoga.core.errors import HandshakeRefused, LinkError
 from hoga.core.ledger import Reason
 from hoga.core.streams import Stream
 from hoga.core.times import SECOND_NS
-from hoga.feed.sink import FeedConfig, Sink
+from hoga.feed.config import FeedConfig
 from hoga.feed.subscribing import Ask, Doubts, Subscribing, Verb
 from hoga.feed.vigil import Signs, Verdict, Vigil
+from hoga.hub.port import Inlet, LifeEnd, WireStats
+from hoga.hub.states import CONNECTION_MOVES, ConnectionState, Standing
 from hoga.net.backoff import Backoff
 from hoga.net.budgets import refused_for_s
 from hoga.net.plan import plan_opening
@@ -36,7 +37,7 @@ from hoga.quality.cadence import Cadence
 from hoga.runtime.logs import get_log
 from hoga.venues.spec import Answer, VenueSpec
 
-__all__ = ["Connection", "ConnectionStats", "State"]
+__all__ = ["Connection", "ConnectionStats"]
 
 _log = get_log("feed")
 
@@ -52,22 +53,11 @@ _TOLD_NAMES = 5
 _WHY_MAX = 200
 
 
-class State(StrEnum):
-    """What a connection is doing."""
-
-    IDLE = "idle"
-    CONNECTING = "connecting"
-    LIVE = "live"
-    HANDOVER = "handover"
-    WAITING = "waiting"
-    STOPPED = "stopped"
-
-
 class ConnectionStats(msgspec.Struct, frozen=True, kw_only=True):
     """State of one connection, for people and metrics. `uptime_s` is of the current leg."""
 
     name: str
-    state: State
+    state: ConnectionState
     epoch: int
     url: str
     streams: int
@@ -97,7 +87,6 @@ class _Leg:
         "epoch",
         "farewell",
         "link",
-        "number",
         "opened_at",
         "timer",
         "url",
@@ -106,7 +95,6 @@ class _Leg:
 
     def __init__(
         self,
-        number: int,
         epoch: int,
         link: Link,
         url: str,
@@ -115,7 +103,6 @@ class _Leg:
         counts: dict[str, int],
         vigil: Vigil,
     ) -> None:
-        self.number = number
         self.epoch = epoch
         self.link = link
         self.url = url
@@ -142,7 +129,7 @@ class Connection:
         config: FeedConfig,
         streams: list[Stream],
         *,
-        sink: Sink,
+        inlet: Inlet,
         connect_budget: Budget,
         tls: ssl.SSLContext | None,
         jitter: Callable[[], float],
@@ -151,13 +138,13 @@ class Connection:
     ) -> None:
         self.name = name
         self.streams = streams
-        self.state = State.IDLE
+        self._standing = Standing(CONNECTION_MOVES, ConnectionState.DISCONNECTED)
         self.epoch = 0
         self.reconnects = 0
         self.last_close = ""
         self._spec = spec
         self._config = config
-        self._sink = sink
+        self._inlet = inlet
         self._connects = connect_budget
         self._tls = tls
         self._jitter = jitter
@@ -189,6 +176,11 @@ class Connection:
         self._stopping = False
         self._why = ""
 
+    @property
+    def state(self) -> ConnectionState:
+        """What it is doing; moves by `hub.states.CONNECTION_MOVES` only."""
+        return self._standing.state
+
     # -- the life -------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -199,13 +191,14 @@ class Connection:
                 await asyncio.sleep(max(0.0, self._not_before - monotonic()))
                 leg = await self._connect_for_ever()
                 continue
-            self._leg, self.state = leg, State.LIVE
+            self._leg = leg
+            self._standing.become(ConnectionState.CONNECTED)
             if await self._watch(leg):
                 leg = await self._roll_over(leg)
             else:
                 self._lost(leg)
                 leg = None
-        self.state = State.STOPPED
+        self._standing.become(ConnectionState.STOPPED)
 
     async def stop(self) -> None:
         """Say goodbye and be done: frames that are on their way are still taken."""
@@ -224,22 +217,23 @@ class Connection:
                 await self._pause_after(fault)
 
     async def _pause_after(self, fault: LinkError) -> None:
-        self.state = State.WAITING
+        """Until the next attempt. Where another leg lives meanwhile, the handover goes on."""
+        if self._leg is None:
+            self._standing.become(ConnectionState.RECONNECTING)
         self._backoff.failed()
         delay = self._backoff.delay_s(self._jitter())
         now = monotonic()
         if isinstance(fault, HandshakeRefused):
             delay = max(delay, refused_for_s(fault, self._connects, now))
         delay = max(delay, self._connects.wait_s(now))
-        if self.epoch == 0:
-            self._sink.not_connected(self.streams, fault.why)
         self._not_before, self._why = now + delay, fault.why
         _log.warning("connect failed", conn=self.name, why=fault.why, attempt=self._backoff.failures, retry_in_s=round(delay, 1))
         await asyncio.sleep(delay)
 
     async def _connect(self) -> _Leg:
         """One attempt, within the venue's limit of attempts. Raises LinkError."""
-        self.state = State.CONNECTING if self._leg is None else State.HANDOVER
+        if self._leg is None:
+            self._standing.become(ConnectionState.CONNECTING)
         await self._within(self._connects)
         base = self._next_url()
         streams = self.streams
@@ -251,14 +245,14 @@ class Connection:
         opening = plan_opening(trusted, path_of=path_of, url_max_chars=limits.url_max_chars, batch=limits.subscribe_batch)
         granted = trusted[: len(trusted) - sum(map(len, opening.batches))]
         epoch = self.epoch + 1
-        number, table = self._sink.open_leg(self.name, epoch, streams)
-        counts = {name: self._sink.received(name)[0] for name in names}
+        table = self._inlet.opening(self.name, epoch, streams)
+        counts = {name: self._inlet.received(name)[0] for name in names}
 
         def opened(now: int) -> None:
-            self._asking[number] = self._new_asking(names, granted)
-            self._sink.leg_opened(number, now)
+            self._asking[epoch] = self._new_asking(names, granted)
+            self._inlet.opened(self.name, epoch, now)
             if granted:
-                self._sink.leg_live(number, now, granted)
+                self._inlet.live(self.name, epoch, now, granted)
 
         try:
             link = await open_link(
@@ -266,7 +260,7 @@ class Connection:
                 name=self.name,
                 epoch=epoch,
                 table=table,
-                on_odd=lambda now, data: self._odd(number, now, data),
+                on_odd=lambda now, data: self._odd(epoch, now, data),
                 on_open=opened,
                 tls=self._tls,
                 timeout_s=self._config.connect_timeout_s,
@@ -274,13 +268,13 @@ class Connection:
                 start=self._spec.key.start,
             )
         except BaseException as fault:
-            self._asking.pop(number, None)
-            why = fault.why if isinstance(fault, LinkError) else "not opened"
-            self._sink.close_leg(number, time_ns(), alive_ns=0, reason=Reason.DISCONNECT, close=why)
+            self._asking.pop(epoch, None)
+            end = LifeEnd(fault.why, at_ns=time_ns()) if isinstance(fault, LinkError) else LifeEnd("not opened", reason=Reason.SHUTDOWN)
+            self._inlet.closed(self.name, epoch, end)
             raise
         self.epoch = epoch
         vigil = Vigil(self._config.vigil, ping_every_s=self._ping_every_s, ping_timeout_s=self._config.ping_timeout_s)
-        leg = _Leg(number, epoch, link, base, self._asking[number], self._budgets(), counts, vigil)
+        leg = _Leg(epoch, link, base, self._asking[epoch], self._budgets(), counts, vigil)
         self._open.append(leg)
         link.closed.add_done_callback(lambda closed: self._account(leg, closed.result(), self._end_reason()))
         if self.streams is not streams:
@@ -346,12 +340,12 @@ class Connection:
         return spec.subscribe(names, ask.number)
 
     def _tell(self, leg: _Leg) -> None:
-        """What has become of requests: to the sink, to people, and where only a new connection helps, to `_watch`."""
+        """What has become of requests: to the inlet, to people, and where only a new connection helps, to `_watch`."""
         asking, now = leg.asking, time_ns()
         if live := asking.take_live():
-            self._sink.leg_live(leg.number, now, live)
+            self._inlet.live(self.name, leg.epoch, now, live)
         for refused in asking.take_refused():
-            self._sink.leg_waits(leg.number, now, refused.names, refused.why)
+            self._inlet.waits(self.name, leg.epoch, now, refused.names, refused.why)
             shown = ",".join(refused.names[:_TOLD_NAMES])
             if refused.culprit:
                 _log.warning("the venue refuses a stream; it is asked for now and then", conn=self.name, stream=shown, why=refused.why)
@@ -376,7 +370,7 @@ class Connection:
 
     def _note_first_frames(self, leg: _Leg) -> None:
         if lacking := leg.asking.lacking:
-            waiting, received = self._sink.leg_waiting(leg.number), self._sink.received
+            waiting, received = self._inlet.lacking(self.name, leg.epoch), self._inlet.received
             leg.asking.came(name for name in lacking if name not in waiting and received(name)[0] != leg.again.get(name))
 
     # -- changes ----------------------------------------------------------------------------------------------------
@@ -438,10 +432,10 @@ class Connection:
         for each in list(self._open):
             self._attend(each)
         leg = self._leg
-        if leg is None or leg.link.closed.done() or self.state not in (State.LIVE, State.HANDOVER):
+        if leg is None or leg.link.closed.done() or not self.state.is_up:
             return
         now, total = monotonic_ns(), 0
-        received = self._sink.received
+        received = self._inlet.received
         for at, (name, pace) in enumerate(list(self._paces.items())):
             if at % _STEP_STREAMS == _STEP_STREAMS - 1:
                 yield
@@ -498,7 +492,7 @@ class Connection:
             again_at, pause = self._suspect.get(name, (0.0, 30.0))
             claim_s = never_s if first_s is None else first_s
             if gone or (claim_s is not None and waited > claim_s):
-                self._sink.stream_silent(name, max(self._sink.received(name)[1], leg.link.opened_ns if not gone else 0))
+                self._inlet.silent(name, max(self._inlet.received(name)[1], leg.link.opened_ns if not gone else 0))
             if at >= again_at:
                 self._suspect[name] = (at + pause, min(pause * 2, 3600.0))
                 (silent if gone or first_s is not None or pause > 30.0 else quiet).append(name)
@@ -509,11 +503,11 @@ class Connection:
 
     def _ask_again(self, leg: _Leg, names: list[str], *, harder: bool) -> None:
         if names:
-            leg.again |= {name: self._sink.received(name)[0] for name in names}
+            leg.again |= {name: self._inlet.received(name)[0] for name in names}
             leg.asking.silent(names, monotonic(), harder=harder)
             self._drive(leg)
 
-    def _odd(self, number: int, now: int, data: bytes) -> None:
+    def _odd(self, epoch: int, now: int, data: bytes) -> None:
         if self._spec.is_shutdown_notice(data):
             _log.warning("the venue announces a shutdown", conn=self.name, epoch=self.epoch)
             self._notice = True
@@ -522,12 +516,12 @@ class Connection:
         answer = self._spec.answer(data)
         if answer is not None and self._listed(answer):
             return
-        asking = self._asking.get(number)
+        asking = self._asking.get(epoch)
         if answer is None or asking is None:
-            self._sink.odd(number, now, data)
+            self._inlet.odd(self.name, epoch, now, data)
             return
         asking.answered(answer, monotonic())
-        leg = next((leg for leg in self._open if leg.number == number), None)
+        leg = next((leg for leg in self._open if leg.epoch == epoch), None)
         if leg is not None:
             self._drive(leg)
 
@@ -584,6 +578,7 @@ class Connection:
             return
         if brought and silence is None:
             self._fruitless = 0
+        self._standing.become(ConnectionState.RECONNECTING)
         self.reconnects += 1
         lived = monotonic() - leg.opened_at
         self._backoff.ended(lived_s=lived, brought_data=brought)
@@ -600,7 +595,7 @@ class Connection:
         if self._anew:
             _log.warning("the connection is made anew beside the old one", conn=self.name, why=self._anew)
             self._anew = ""
-        self.state = State.HANDOVER
+        self._standing.become(ConnectionState.HANDOVER)
         deadline = monotonic() + self._config.ready_ahead_s
         new: _Leg | None = None
         while new is None and not self._stopping:
@@ -656,7 +651,7 @@ class Connection:
         while not old.link.closed.done() and not new.link.closed.done() and not self._stopping and self._silence is None:
             elapsed = monotonic() - began
             if elapsed > _OVERLAP_MIN_S:
-                lacks = self._sink.leg_lacks(new.number, time_ns() - _LATELY_NS)
+                lacks = self._inlet.behind(self.name, new.epoch, time_ns() - _LATELY_NS)
                 held = {name: held.get(name, 0) + 1 for name in lacks}
                 late = monotonic() > until
                 lasting = [name for name in lacks if held[name] >= _LASTING or not late]
@@ -676,11 +671,11 @@ class Connection:
         return [name for name in other.asking.lacking if name in live and (name not in resting or name in lately)]
 
     def _account(self, leg: _Leg, info: CloseInfo, reason: Reason) -> None:
-        """A leg is over: tell the sink, once, as soon as it is known. What the leg still brings goes nowhere."""
+        """A leg is over: tell the inlet, once, as soon as it is known. What the leg still brings goes nowhere."""
         if leg not in self._open:
             return
         self._open.remove(leg)
-        self._asking.pop(leg.number, None)
+        self._asking.pop(leg.epoch, None)
         leg.asking.leg_over(monotonic())
         if leg.timer is not None:
             leg.timer.cancel()
@@ -689,13 +684,13 @@ class Connection:
         sign = leg.link.opened_ns if reason is Reason.SILENCE else leg.link.last_control_ns
         alive = max(newest if newest > leg.link.opened_ns else 0, sign)
         close = leg.farewell or f"{info.code} {info.reason}".strip()
-        self._sink.close_leg(leg.number, info.at_ns, alive_ns=min(alive, info.at_ns), reason=reason, close=close)
+        self._inlet.closed(self.name, leg.epoch, LifeEnd(close, at_ns=info.at_ns, alive_ns=min(alive, info.at_ns), reason=reason))
 
     def _end_reason(self) -> Reason:
         return Reason.SHUTDOWN if self._stopping else Reason.DISCONNECT
 
     def _newest_ns(self) -> int:
-        return max((self._sink.received(stream.name)[1] for stream in self.streams), default=0)
+        return max((self._inlet.received(stream.name)[1] for stream in self.streams), default=0)
 
     def abandon(self) -> None:
         """After a fault of our own: drop what there is, begin anew."""
@@ -704,11 +699,13 @@ class Connection:
             leg.link.cut()
         if self._leg is not None:
             self._lost(self._leg)
+        if self.state.is_up:
+            self._standing.become(ConnectionState.RECONNECTING)
 
     def stats(self) -> ConnectionStats:
         """Figures of now."""
         leg = self._leg
-        side = self._sink.leg_stats(leg.number) if leg else None
+        side = self._inlet.race(self.name, leg.epoch) if leg else None
         return ConnectionStats(
             name=self.name,
             state=self.state,
@@ -725,6 +722,18 @@ class Connection:
             lacking=len(leg.asking.lacking) if leg else 0,
             retry_in_s=0.0 if leg else max(0.0, self._not_before - monotonic()),
             why="" if leg else self._why[:_WHY_MAX],
+        )
+
+    def wire_stats(self, streams: int | None = None) -> WireStats:
+        """The same, as a wire tells it; `streams`: how many of its streams count, None for all."""
+        return WireStats(
+            connection=self.name,
+            state=self.state,
+            epoch=self.epoch,
+            streams=len(self.streams) if streams is None else streams,
+            reconnects=self.reconnects,
+            requests=self.requests,
+            last_close=self.last_close,
         )
 
     def __repr__(self) -> str:

@@ -7,8 +7,9 @@ import ssl
 from collections.abc import Callable, Iterator
 
 from hoga.core.streams import Stream
+from hoga.feed.config import FeedConfig
 from hoga.feed.connection import Connection, ConnectionStats
-from hoga.feed.sink import FeedConfig, Sink
+from hoga.hub.port import Inlet
 from hoga.net.budgets import connect_budget
 from hoga.net.plan import shards
 from hoga.runtime.logs import get_log
@@ -22,7 +23,7 @@ _AGAIN_S = 5.0
 
 
 class Feed:
-    """Connections that bring `streams` to `sink`. `start`, then `tick` once a second; `stop` ends in good order."""
+    """Connections that bring `streams` to `inlet`. `start`, then `tick` once a second; `stop` ends in good order."""
 
     def __init__(
         self,
@@ -30,7 +31,7 @@ class Feed:
         config: FeedConfig,
         streams: list[Stream],
         *,
-        sink: Sink,
+        inlet: Inlet,
         tls: ssl.SSLContext | None,
         jitter: Callable[[], float],
     ) -> None:
@@ -53,7 +54,7 @@ class Feed:
                         spec,
                         config,
                         part,
-                        sink=sink,
+                        inlet=inlet,
                         connect_budget=budget,
                         tls=tls,
                         jitter=jitter,

@@ -4,8 +4,8 @@
                         └─ the venue says no ─▶ REJECTED ─▶ CONNECTING, ever more rarely
 
 What is said to the venue is decided by its session (`venues.private`), which knows no socket; this is the shell that
-carries the steps out. `hub.private` has the table of states. Public connections share nothing with it but the budget of
-connects. What a venue says is hidden of keys before it goes anywhere.
+carries the steps out. `hub.private` has the table of states, which says more than that of all connections (`hub.states`).
+Public connections share nothing with it but the budget of connects. What a venue says is hidden of keys before it goes anywhere.
 """
 
 from __future__ import annotations
@@ -16,16 +16,28 @@ import ssl
 from collections import deque
 from collections.abc import Callable
 from time import monotonic, time_ns
-from typing import Protocol
 
 import msgspec
 
 from hoga.core.errors import HandshakeRefused, LinkError, RateLimited, VenueError
 from hoga.core.market import DataType
 from hoga.core.secret import Credentials
+from hoga.core.streams import Stream
 from hoga.core.times import MS_NS
-from hoga.hub.private import PRIVATE_MOVES, MissedEvent, PrivateState, PrivateStateEvent, hint_for, judged, missed_from, state_after
-from hoga.hub.states import move
+from hoga.hub.port import LifeEnd, Take, WireInlet, WireStats
+from hoga.hub.private import (
+    PRIVATE_MOVES,
+    SEEN_AS,
+    MissedEvent,
+    PrivateState,
+    PrivateStateEvent,
+    hint_for,
+    judged,
+    missed_from,
+    missing_keys,
+    state_after,
+)
+from hoga.hub.states import CONNECTION_MOVES, ConnectionState, Standing
 from hoga.net.backoff import PROVEN_AFTER_S, Backoff, BackoffRules
 from hoga.net.budgets import refused_for_s
 from hoga.net.ratelimit import Budget
@@ -34,6 +46,8 @@ from hoga.net.retry import bounded
 from hoga.net.ws import Link, open_link
 from hoga.runtime.logs import get_log
 from hoga.venues.private import (
+    CHANNELS,
+    EVERYTHING,
     Connect,
     Emit,
     Live,
@@ -51,7 +65,7 @@ from hoga.venues.private import (
 )
 from hoga.venues.request import Request
 
-__all__ = ["PrivateClock", "PrivateConfig", "PrivateConnection", "PrivateSink"]
+__all__ = ["PrivateClock", "PrivateConfig", "PrivateConnection"]
 
 _log = get_log("feed")
 
@@ -82,17 +96,6 @@ class PrivateClock(msgspec.Struct, frozen=True, kw_only=True):
     wall_ms: Callable[[], int] = lambda: time_ns() // MS_NS
 
 
-class PrivateSink(Protocol):
-    """Takes what a private connection brings. All calls come from the event loop and return at once."""
-
-    def opening(self, conn: str, epoch: int) -> None: ...
-    def opened(self, conn: str, epoch: int) -> None: ...
-    def closed(self, conn: str, epoch: int, why: str) -> None: ...
-    def emit(self, conn: str, epoch: int, now_ns: int, step: Emit) -> None: ...
-    def odd(self, conn: str, epoch: int, now_ns: int, frame: bytes) -> None: ...
-    def tell(self, event: PrivateStateEvent | MissedEvent) -> None: ...
-
-
 class _End(msgspec.Struct, frozen=True):
     """Why a life is over: refused, or lost for `why`."""
 
@@ -103,8 +106,8 @@ class _End(msgspec.Struct, frozen=True):
 class PrivateConnection:
     """Keeps one account's events coming. `run` never returns by itself; `stop` ends it, and it may be run again.
 
-    `types`: what is wanted now. `connect_budget` is shared by all connections of the venue; `rest` makes the
-    REST calls, and is held by whoever runs this. `jitter()` gives 0..1.
+    `start` gives it the hub, before anything else. `connect_budget` is shared by all connections of the venue; `rest` makes
+    the REST calls, and is held by whoever runs this. `jitter()` gives 0..1.
     """
 
     def __init__(
@@ -115,7 +118,6 @@ class PrivateConnection:
         config: PrivateConfig,
         credentials: Credentials,
         *,
-        sink: PrivateSink,
         connect_budget: Budget,
         rest: RestClient,
         tls: ssl.SSLContext | None,
@@ -125,16 +127,18 @@ class PrivateConnection:
     ) -> None:
         self.name = name
         self.venue = venue
-        self.state = PrivateState.IDLE
+        self._phase = Standing(PRIVATE_MOVES, PrivateState.IDLE)
+        self._standing = Standing(CONNECTION_MOVES, ConnectionState.DISCONNECTED)
         self.epoch = 0
         self.reconnects = 0
         self.requests = 0
         self.last_close = ""
-        self.types: frozenset[DataType] = frozenset()
+        self._streams: list[Stream] = []
+        self._inlet: WireInlet | None = None
+        self._table: dict[bytes, Take] = {}
         self._spec = spec
         self._config = config
         self._credentials = credentials
-        self._sink = sink
         self._connects = connect_budget
         self._rest = rest
         self._tls = tls
@@ -176,22 +180,38 @@ class PrivateConnection:
             await self._link.close(timeout_s=0.5)
         self._wake.set()
 
-    def want(self, types: frozenset[DataType]) -> None:
-        """Bring these types from now on; a venue that brings everything anyway is told nothing."""
-        self.types = types
-        if self._session is not None and self._link is not None and self._end is None:
-            for step in self._session.want(types):
+    @property
+    def state(self) -> ConnectionState:
+        """What it is doing, in the words of all connections; moves by `hub.states.CONNECTION_MOVES` only."""
+        return self._standing.state
+
+    @property
+    def phase(self) -> PrivateState:
+        """The same, in those of private ones; moves by `hub.private.PRIVATE_MOVES` only."""
+        return self._phase.state
+
+    def start(self, inlet: WireInlet) -> None:
+        """Bring to `inlet` what comes."""
+        self._inlet = inlet
+
+    def want(self, streams: list[Stream]) -> None:
+        """Bring these from now on; a venue that brings everything anyway is told nothing."""
+        self._streams = streams
+        if self._attempt is not None:
+            self._table = self._to.joining(self.name, self._attempt, streams)
+        if streams and self._session is not None and self._link is not None and self._end is None and not self._stopping:
+            for step in self._session.want(self._types()):
                 self._act(step, time_ns())
 
     def abandon(self) -> None:
         """After a fault of our own: drop what there is; `run` begins anew."""
         self._over(_End("given up"))
-        if self.state is not PrivateState.IDLE:
+        if self.phase is not PrivateState.IDLE:
             self._become(PrivateState.IDLE)
 
     async def _life(self) -> _End:
         """One connection, from the first call to its end."""
-        self._session = session = self._spec.session(self._credentials, self.types, self._nonce)
+        self._session = session = self._spec.session(self._credentials, self._types(), self._nonce)
         self._end, self._live_since, self._unasked, self._unanswered = None, None, 0, None
         self._wake.clear()
         self._began = self._clock.now()
@@ -215,7 +235,8 @@ class PrivateConnection:
             link.cut()
         if self._attempt is not None:
             attempt, self._attempt = self._attempt, None
-            self._sink.closed(self.name, attempt, "" if self._stopping else end.why)
+            self._table = {}
+            self._to.closed(self.name, attempt, LifeEnd("" if self._stopping else end.why, at_ns=time_ns()))
 
     async def _pause(self, end: _End) -> None:
         """Tell what happened, and wait before the next life."""
@@ -270,9 +291,17 @@ class PrivateConnection:
             case Renew(why):
                 self._finish(why)
             case Emit():
-                self._sink.emit(self.name, self._attempt or self.epoch, now_ns, step)
+                self._emit(now_ns, step)
             case Odd(frame):
-                self._sink.odd(self.name, self._attempt or self.epoch, now_ns, frame)
+                self._to.odd(self.name, self._attempt or self.epoch, now_ns, frame)
+
+    def _emit(self, now_ns: int, step: Emit) -> None:
+        """An event, for everybody who wants its symbol or the whole account."""
+        for data_type in step.types:
+            for symbol in (*step.symbols, EVERYTHING):
+                take = self._table.get(f"{symbol}@{CHANNELS[data_type]}".encode())
+                if take is not None and take(now_ns, step.payload):
+                    self._to.odd(self.name, self._attempt or self.epoch, now_ns, step.payload)
 
     async def _call(self, call: Request) -> list[Step]:
         assert self._session is not None, "a life is under way"
@@ -289,7 +318,7 @@ class PrivateConnection:
     async def _connect(self, step: Connect) -> list[Step]:
         assert self._session is not None, "a life is under way"
         self._attempt = self.epoch + 1
-        self._sink.opening(self.name, self._attempt)
+        self._table = self._to.opening(self.name, self._attempt, self._streams)
         try:
             self._link = await open_link(
                 self._next_url(),
@@ -329,9 +358,9 @@ class PrivateConnection:
         assert self._attempt is not None, "a connection is open"
         self.epoch = self._attempt
         self._live_since, self._was_live = self._clock.now(), True
-        self._sink.opened(self.name, self.epoch)
+        self._to.opened(self.name, self.epoch, now_ns)
         self._become(PrivateState.LIVE)
-        self._sink.tell(MissedEvent(venue=self.venue, conn=self.name, epoch=self.epoch, from_ns=missed_from(self._proof_ns), to_ns=now_ns))
+        self._to.tell(MissedEvent(venue=self.venue, conn=self.name, epoch=self.epoch, from_ns=missed_from(self._proof_ns), to_ns=now_ns))
 
     def _finish(self, why: str, refusal: Refusal | None = None) -> None:
         """This life shall end. What the venue said is hidden of keys here, before anybody keeps it."""
@@ -362,7 +391,7 @@ class PrivateConnection:
     def _judge(self, link: Link, looks: int) -> None:
         """Is it alive, and has it let us in?"""
         config = self._config
-        if self.state is PrivateState.AUTHENTICATING and looks * config.tick_s >= config.login_timeout_s:
+        if self.phase is PrivateState.AUTHENTICATING and looks * config.tick_s >= config.login_timeout_s:
             self._finish(f"no answer to the login within {config.login_timeout_s:g} s")
         elif self._unanswered is None:
             self._unasked += 1
@@ -378,9 +407,23 @@ class PrivateConnection:
 
     # -- telling ------------------------------------------------------------------------------------------------------
 
-    def _become(self, state: PrivateState, refusal: Refusal | None = None, *, text: str = "", retry_in_s: float | None = None) -> None:
-        self.state = move(PRIVATE_MOVES, self.state, state)
-        hint = "" if refusal is None else hint_for(refusal, variable=self._config.variable, needs=self._spec.needs)
+    def without_key(self, *, wanted: bool) -> None:
+        """There is no key: nothing can come, whether it is `wanted` or not. Told once."""
+        state = PrivateState.NO_KEY if wanted else PrivateState.IDLE
+        if state is not self.phase:
+            self._become(state, hint=self.missing_keys())
+
+    def missing_keys(self) -> str:
+        """What to set where there is no key."""
+        return missing_keys(variable=self._config.variable, needs=self._spec.needs)
+
+    def _become(
+        self, state: PrivateState, refusal: Refusal | None = None, *, text: str = "", hint: str = "", retry_in_s: float | None = None
+    ) -> None:
+        self._phase.become(state)
+        self._standing.become(SEEN_AS[state])
+        if refusal is not None:
+            hint = hint_for(refusal, variable=self._config.variable, needs=self._spec.needs)
         event = PrivateStateEvent(
             venue=self.venue,
             conn=self.name,
@@ -393,7 +436,7 @@ class PrivateConnection:
             retry_in_s=retry_in_s,
         )
         self._log(event)
-        self._sink.tell(event)
+        self._to.tell(event)
 
     def _log(self, event: PrivateStateEvent) -> None:
         """A refusal is told once until it changes; the pauses between attempts are not."""
@@ -401,11 +444,33 @@ class PrivateConnection:
         if event.state is PrivateState.LIVE:
             self._told = (None, "")
             _log.info("private connection live", conn=self.name, epoch=self.epoch)
+        elif event.state is PrivateState.NO_KEY:
+            _log.warning("private connection without key", conn=self.name, hint=event.hint)
         elif event.state is PrivateState.REJECTED and self._told != (event.trouble, event.text):
             self._told = (event.trouble, event.text)
             _log.error("private connection rejected", conn=self.name, trouble=event.trouble, why=event.text, hint=event.hint)
         elif event.state is PrivateState.BACKING_OFF:
             _log.warning("private connection lost", conn=self.name, epoch=self.epoch, why=event.text, retry_in_s=retry_in_s)
 
+    def wire_stats(self) -> WireStats:
+        """Figures of now."""
+        return WireStats(
+            connection=self.name,
+            state=self.state,
+            epoch=self.epoch,
+            streams=len(self._streams),
+            reconnects=self.reconnects,
+            requests=self.requests,
+            last_close=self.last_close,
+        )
+
+    @property
+    def _to(self) -> WireInlet:
+        assert self._inlet is not None, "started before anything is wanted"
+        return self._inlet
+
+    def _types(self) -> frozenset[DataType]:
+        return frozenset(data_type for each in self._streams if (data_type := self._spec.type_of(each.channel)) is not None)
+
     def __repr__(self) -> str:
-        return f"<PrivateConnection {self.name} #{self.epoch} {self.state}>"
+        return f"<PrivateConnection {self.name} #{self.epoch} {self.phase}>"

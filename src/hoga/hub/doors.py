@@ -10,19 +10,16 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable
 
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.hub.epochs import EpochManager
 from hoga.hub.events import EVENTS, BaseWebSocketEvent
+from hoga.hub.port import Take
 from hoga.hub.routing import Route
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["Door", "Take", "Tally"]
-
-Take = Callable[[int, bytes], object]
-"""Takes (recv_ns, frame); answers something true when the frame is not whole as it stands."""
+__all__ = ["Door", "Tally"]
 
 _STATES = frozenset({DataType.ORDERBOOK, DataType.QUOTE, DataType.TICKER})
 _MEMORY = 4096
@@ -51,7 +48,6 @@ class Door:
         "_ordered",
         "_route",
         "_size",
-        "_split",
         "_states",
         "_type",
         "_whole",
@@ -66,11 +62,12 @@ class Door:
     )  # fmt: skip
 
     def __init__(self, spec: VenueSpec, stream: Stream, route: Route, epochs: EpochManager) -> None:
-        channel = spec.channel_of(stream.channel)
+        private = spec.is_private(stream.channel)
+        channel = spec.describe(stream.channel)
         if channel.data_type is None or channel.decode is None:
             raise ValueError(f"{stream.channel} is recorded only")
         self.stream = stream
-        self.frame_key = spec.frame_key(stream)
+        self.frame_key = stream.name.encode() if private else spec.frame_key(stream)
         self.count = self.last_ns = self.duplicates = self.stale = 0
         self.last_event: BaseWebSocketEvent | None = None
         self._type = channel.data_type
@@ -78,9 +75,8 @@ class Door:
         self._decode = channel.decode
         self._route = route
         self._epochs = epochs
-        self._whole = not spec.wrapped
+        self._whole = private or not spec.wrapped
         self._size = len(self.frame_key)
-        self._split = spec.split
         self._ordered = channel.ordered and channel.last_key is not None
         self._floor = -1
         self._states = channel.data_type in _STATES and channel.ordered and channel.last_key is not None
@@ -110,14 +106,14 @@ class Door:
         self._marks.clear()
         self._floor = -1
 
-    def taker(self, conn: str, epoch: int, tally: Tally) -> Take:
-        """What takes this stream's frames of one leg; `tally` is its connection's."""
+    def taker(self, conn: str, epoch: int, tally: Tally, *, bare: bool = False) -> Take:
+        """What takes this stream's frames of one leg, or where they come `bare` their payloads; `tally` is its connection's."""
         make, data_type, decode, stream = self._make, self._type, self._decode, self.stream
-        size, whole, legs, marks, deliver = self._size, self._whole, self._legs, self._marks, self._route.deliver
+        size, whole, legs, marks, deliver = self._size, self._whole or bare, self._legs, self._marks, self._route.deliver
         living, came, leg = self._epochs.living(conn), self.came, (conn, epoch)
 
         def take(now: int, data: bytes) -> object:
-            if data[-1:] != b"}":
+            if data[-1:] != b"}" and not bare:
                 return True
             if epoch not in living:
                 self._epochs.note_stale(conn)
@@ -144,18 +140,6 @@ class Door:
             return None
 
         return take
-
-    def taker_slow(self, conn: str, epoch: int, tally: Tally) -> Take:
-        """The same for frames in an unusual spelling."""
-        take, key = self.taker(conn, epoch, tally), self.frame_key
-
-        def slow(now: int, data: bytes) -> object:
-            parts = self._split(data)
-            if parts is None:
-                return True
-            return take(now, parts[1] if self._whole else key + parts[1] + b"}")
-
-        return slow
 
     def _mark(self, payload: bytes) -> int:
         hit = self._id.search(payload) if self._id is not None else None

@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from time import monotonic, time_ns
 
 from msgspec.structs import replace
 
+from hoga.core.ledger import Reason
 from hoga.core.streams import Stream
-from hoga.hub.doors import Door, Take, Tally
+from hoga.hub.doors import Door, Tally
 from hoga.hub.epochs import EpochManager
 from hoga.hub.independence import ConnectionIndependenceMonitor
 from hoga.hub.metrics import ConnectionMetrics
+from hoga.hub.port import LegStats, LifeEnd, Take, WireStats
 from hoga.hub.private import MissedEvent, PrivateStateEvent
 from hoga.hub.routing import DataRoutingEngine
 from hoga.hub.states import ConnectionState, WebSocketType
-from hoga.hub.wire import WireStats
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["ConnectionBook", "HubInlet"]
 
 _HOUR_S = 3600.0
 _ENDED_MAX = 64
-_UP = (ConnectionState.CONNECTED, ConnectionState.HANDOVER)
+
+
+class _Life:
+    """What comes on one life of a connection. `table`: who takes its frames; `live`: proven to come, by wire name."""
+
+    __slots__ = ("doors", "live", "table")
+
+    def __init__(self) -> None:
+        self.doors: dict[Stream, Door] = {}
+        self.table: dict[bytes, Take] = {}
+        self.live: set[str] = set()
+
+    def first_take(self, name: str, key: bytes, take: Take) -> Take:
+        """Takes the first frame of a stream that nothing has proven yet: the frame does."""
+
+        def first(now: int, data: bytes) -> object:
+            if take(now, data):
+                return True
+            self.live.add(name)
+            self.table[key] = take
+            return None
+
+        return first
 
 
 class ConnectionBook:
-    """What is known of one connection. `streams` are those of its newest life; `failed` counts attempts that came to nothing.
+    """What is known of one connection. `lives` by epoch; `failed` counts attempts that came to nothing.
 
     `told_down`: why it is down, as it was told last; None while it is not.
     """
@@ -43,13 +66,13 @@ class ConnectionBook:
         self.errors = self.failed = 0
         self.told_down: str | None = None
         self.tally = Tally()
-        self.streams: dict[int, dict[Stream, Door]] = {}
+        self.lives: dict[int, _Life] = {}
         self.rate = 0.0
         self.rated = (0.0, 0)
 
     def doors(self) -> set[Door]:
         """Of every stream that comes here now."""
-        return {door for doors in self.streams.values() for door in doors.values()}
+        return {door for life in self.lives.values() for door in life.doors.values()}
 
     @property
     def is_down(self) -> bool:
@@ -78,6 +101,7 @@ class HubInlet:
         self.kind = kind
         self.epochs = EpochManager()
         self.doors: dict[Stream, Door] = {}
+        self._by_name: dict[str, Door] = {}
         self.books: dict[str, ConnectionBook] = {}
         self._ended: dict[str, ConnectionBook] = {}
         self._past_frames = self._past_errors = 0
@@ -96,7 +120,7 @@ class HubInlet:
         book = self.books.get(conn)
         if book is None:
             book = self.books[conn] = self._new_book(conn)
-        book.streams[epoch] = {}
+        book.lives[epoch] = _Life()
         self.epochs.begin(conn, epoch)
         return self.joining(conn, epoch, streams)
 
@@ -107,35 +131,47 @@ class HubInlet:
             book.tally, book.errors = before.tally, before.errors
         return book
 
+    def lives(self, conn: str) -> list[int]:
+        """The epochs of the connection that are open, or being made."""
+        book = self.books.get(conn)
+        return list(book.lives) if book is not None else []
+
     def joining(self, conn: str, epoch: int, streams: list[Stream]) -> dict[bytes, Take]:
         """Exactly these streams come on it from now on."""
-        book, table = self.books[conn], {}
-        before = book.streams.get(epoch, {})
-        mine = {stream: self.door(stream) for stream in streams}
+        book = self.books[conn]
+        life = book.lives[epoch]
+        before, life.doors = life.doors, {stream: self.door(stream) for stream in streams}
+        life.live &= {stream.name for stream in streams}
+        life.table.clear()
         for stream, door in before.items():
-            if stream not in mine:
+            if stream not in life.doors:
                 door.closed(conn, epoch)
-        for stream, door in mine.items():
+        for stream, door in life.doors.items():
             if stream not in before:
                 door.opening(conn, epoch)
-            table[door.frame_key] = door.taker(conn, epoch, book.tally)
-        book.streams[epoch] = mine
-        return table
+            key, take = door.frame_key, door.taker(conn, epoch, book.tally)
+            life.table[key] = take if stream.name in life.live else life.first_take(stream.name, key, take)
+        return life.table
 
-    def join(self, conn: str, epoch: int, stream: Stream) -> Take:
-        """One stream more on a connection that is open."""
+    def join(self, conn: str, epoch: int, stream: Stream, *, bare: bool = False) -> Take:
+        """One stream more on a life that is open."""
         book = self.books[conn]
-        door, mine = self.door(stream), book.streams.setdefault(epoch, {})
-        if stream not in mine:
-            mine[stream] = door
+        door, doors = self.door(stream), book.lives[epoch].doors
+        if stream not in doors:
+            doors[stream] = door
             door.opening(conn, epoch)
-        return door.taker(conn, epoch, book.tally)
+        return door.taker(conn, epoch, book.tally, bare=bare)
 
     def leave(self, conn: str, epoch: int, stream: Stream) -> None:
         """And one less."""
-        door = self.books[conn].streams.get(epoch, {}).pop(stream, None)
+        life = self._life(conn, epoch)
+        door = life.doors.pop(stream, None) if life is not None else None
         if door is not None:
             door.closed(conn, epoch)
+
+    def _life(self, conn: str, epoch: int) -> _Life | None:
+        book = self.books.get(conn)
+        return book.lives.get(epoch) if book is not None else None
 
     def gone(self, conn: str) -> None:
         """The connection is no more: nothing is remembered of it but what it brought."""
@@ -153,46 +189,72 @@ class HubInlet:
         """Whoever brings the stream cannot, for `why`."""
         self._on_refused(stream, why)
 
-    def opened(self, conn: str, epoch: int) -> None:
+    def opened(self, conn: str, epoch: int, now_ns: int) -> None:
         """It is open."""
         book = self.books[conn]
         book.epoch = epoch
         book.connected_at, book.down_since, book.told_down = monotonic(), None, None
-        self._on_epoch(self, conn, epoch, True, "", list(book.streams.get(epoch, ())))
+        self._on_epoch(self, conn, epoch, True, "", self.carried(conn, epoch))
 
-    def closed(self, conn: str, epoch: int, why: str) -> None:
+    def live(self, conn: str, epoch: int, now_ns: int, names: Collection[str]) -> None:
+        """The venue has agreed to bring these."""
+        if (life := self._life(conn, epoch)) is not None:
+            life.live.update(names)
+
+    def waits(self, conn: str, epoch: int, now_ns: int, names: Collection[str], why: str) -> None:
+        """Asked for again by their connection. One that was refused by name is told to those who want it."""
+        for name in names if len(names) == 1 else ():
+            if (door := self._by_name.get(name)) is not None:
+                self.refused(door.stream, why)
+
+    def lacking(self, conn: str, epoch: int) -> Collection[str]:
+        """Streams of the life that were neither told live nor have come."""
+        life = self._life(conn, epoch)
+        return {stream.name for stream in life.doors} - life.live if life is not None else ()
+
+    def silent(self, name: str, since_ns: int) -> None:
+        """Asked for again by its connection; nothing to do here."""
+
+    def closed(self, conn: str, epoch: int, end: LifeEnd) -> None:
         """That life is over, or never began."""
         book = self.books.get(conn)
         if book is None:
             return
-        doors = book.streams.pop(epoch, {})
-        for door in doors.values():
+        why = f"silent: {end.why}" if end.reason is Reason.SILENCE else end.why
+        streams = self.carried(conn, epoch)
+        for door in self._end(book, epoch):
             door.closed(conn, epoch)
         self.epochs.end(conn, epoch)
         now = monotonic()
         if not self.epochs.alive(conn):
             book.down_since = book.down_since or now
             book.connected_at = None
-            if doors and why:
+            if streams and why:
                 self._independence.trouble(conn, now, why)
         if book.epoch == epoch:
             book.lost.append(now)
             book.told_down = why
-            self._on_epoch(self, conn, epoch, False, why, list(doors))
+            self._on_epoch(self, conn, epoch, False, why, streams)
         elif epoch > book.epoch and why:
             book.failed += 1
             if self.kind is WebSocketType.PUBLIC and book.down_since is not None and book.told_down != why:
                 book.told_down = why  # once for each reason: attempts are made for ever
-                self._on_epoch(self, conn, epoch, False, why, list(doors))
+                self._on_epoch(self, conn, epoch, False, why, streams)
+
+    @staticmethod
+    def _end(book: ConnectionBook, epoch: int) -> list[Door]:
+        life = book.lives.pop(epoch, None)
+        return list(life.doors.values()) if life is not None else []
 
     def odd(self, conn: str, epoch: int, now_ns: int, frame: bytes) -> None:
         """A frame in an unusual spelling, of a stream nobody wants any more, or no data at all."""
-        parts = self.spec.split(frame)
+        parts = self.spec.split(frame) if self.kind is WebSocketType.PUBLIC else None
         book = self.books.get(conn)
         if parts is not None and book is not None:
-            for stream, door in book.streams.get(epoch, {}).items():
+            life = self._life(conn, epoch)
+            for stream, door in life.doors.items() if life is not None else ():
                 if stream.name == parts[0]:
-                    door.taker_slow(conn, epoch, book.tally)(now_ns, frame)
+                    door.taker(conn, epoch, book.tally, bare=True)(now_ns, parts[1])
                     return
             return
         self.odd_frames += 1
@@ -207,18 +269,24 @@ class HubInlet:
 
     def carried(self, conn: str, epoch: int) -> list[Stream]:
         """The streams of one life of a connection."""
-        book = self.books.get(conn)
-        return list(book.streams.get(epoch, ())) if book is not None else []
+        life = self._life(conn, epoch)
+        return list(life.doors) if life is not None else []
 
-    def has_come(self, stream: Stream, conn: str, epoch: int) -> bool:
-        """Whether that life of the connection has brought the stream."""
-        door = self.doors.get(stream)
-        return door is not None and (conn, epoch) in door.came
-
-    def received(self, stream: Stream) -> tuple[int, int]:
+    def received(self, name: str) -> tuple[int, int]:
         """(frames so far, receipt of the newest)."""
-        door = self.doors.get(stream)
+        door = self._by_name.get(name)
         return (door.count + door.duplicates, door.last_ns) if door is not None else (0, 0)
+
+    def behind(self, conn: str, epoch: int, since_ns: int) -> list[str]:
+        """Streams that have brought frames since then, but none on this life while there were two."""
+        life = self._life(conn, epoch)
+        if life is None:
+            return []
+        return [stream.name for stream, door in life.doors.items() if door.last_ns >= since_ns and (conn, epoch) not in door.came]
+
+    def race(self, conn: str, epoch: int) -> LegStats:
+        """Who brought a frame first is not counted here."""
+        return LegStats()
 
     # -- what the manager asks ----------------------------------------------------------------------------------
 
@@ -226,12 +294,13 @@ class HubInlet:
         """The way in of a stream, made when there is none."""
         door = self.doors.get(stream)
         if door is None:
-            door = self.doors[stream] = Door(self.spec, stream, self._engine.pin(stream), self.epochs)
+            door = self.doors[stream] = self._by_name[stream.name] = Door(self.spec, stream, self._engine.pin(stream), self.epochs)
         return door
 
     def forget(self, stream: Stream) -> None:
         """Nobody wants it any more."""
         if self.doors.pop(stream, None) is not None:
+            del self._by_name[stream.name]
             self._engine.unpin(stream)
 
     def collect(self, now: float) -> None:
@@ -258,12 +327,12 @@ class HubInlet:
         """Of a connection, as it is now: one whose last life is over is not connected, whatever its wire says a moment longer."""
         book = self.books.get(wire.connection)
         over = book is not None and not self.epochs.alive(book.name)
-        return ConnectionState.RECONNECTING if over and wire.state in _UP else wire.state
+        return ConnectionState.RECONNECTING if over and wire.state.is_up else wire.state
 
     def trouble_of(self, wire: WireStats) -> str | None:
         """Why a connection that should bring something is down: "" when nobody said, None when it is not down."""
         book = self.books.get(wire.connection)
-        if book is None or not book.is_down or not wire.streams or self.state_of(wire) in _UP:
+        if book is None or not book.is_down or not wire.streams or self.state_of(wire).is_up:
             return None
         return book.told_down or wire.last_close
 

@@ -13,13 +13,12 @@ import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time_ns
 from typing import cast
 
 import msgspec
 
 from hoga.core.streams import Stream
-from hoga.hub.doors import Take
 from hoga.hub.errors import NoHub
 from hoga.hub.local import (
     EVENT,
@@ -40,8 +39,8 @@ from hoga.hub.local import (
     decoder,
     pack,
 )  # fmt: skip
-from hoga.hub.states import ConnectionState, WebSocketType
-from hoga.hub.wire import Inlet, WireStats
+from hoga.hub.port import LifeEnd, Take, WireInlet, WireStats
+from hoga.hub.states import CONNECTION_MOVES, ConnectionState, Standing, WebSocketType
 from hoga.runtime.logs import get_log
 from hoga.venues.spec import VenueSpec
 
@@ -70,17 +69,27 @@ class _Leg:
         self.up = False
 
 
+class _Connection(Standing[ConnectionState]):
+    """One of the hub's connections, as it is seen from here; known once the hub has told of it."""
+
+    __slots__ = ("epoch",)
+
+    def __init__(self) -> None:
+        super().__init__(CONNECTION_MOVES, ConnectionState.CONNECTING)
+        self.epoch = 0
+
+
 class LocalWire:
-    """The streams of one venue and kind. See `hub.wire.Wire`."""
+    """The streams of one venue and kind. See `hub.port.Wire`."""
 
     def __init__(self, hub: LocalHub, venue: str, kind: WebSocketType) -> None:
         self.venue = venue
         self.kind = kind
         self.hub = hub
-        self.inlet: Inlet | None = None
+        self.inlet: WireInlet | None = None
         self.streams: list[Stream] = []
 
-    def start(self, inlet: Inlet) -> None:
+    def start(self, inlet: WireInlet) -> None:
         """Begin."""
         self.inlet = inlet
 
@@ -132,8 +141,8 @@ class LocalHub(asyncio.Protocol):
         self._streams: dict[int, Stream] = {}
         self._next = 0
         self._legs: dict[int, _Leg] = {}
-        self._epochs: dict[tuple[LocalWire, str], int] = {}
-        self._takes: dict[tuple[int, int], tuple[Take, bytes]] = {}
+        self._connections: dict[tuple[LocalWire, str], _Connection] = {}
+        self._takes: dict[tuple[int, int], Take] = {}
         self._asked: dict[str, list[asyncio.Future[dict[str, str] | None]]] = {}
         self._telling: asyncio.Handle | None = None
         self._heard = monotonic()
@@ -194,10 +203,10 @@ class LocalHub(asyncio.Protocol):
 
     def _begin_anew(self, life: str) -> None:
         """Another process than before: its connections only have the names of those that we knew."""
-        for wire, conn in self._epochs:
+        for wire, conn in self._connections:
             if wire.inlet is not None:
                 wire.inlet.gone(conn)
-        self._epochs.clear()
+        self._connections.clear()
         self._life = life
 
     async def _keep(self) -> None:
@@ -258,12 +267,11 @@ class LocalHub(asyncio.Protocol):
 
     def _event(self, body: bytes) -> None:
         number, leg, recv_ns = EVENT_BODY.unpack_from(body)
-        found = self._takes.get((number, leg)) or self._join(number, leg)
-        if found is not None:
-            take, key = found
-            take(recv_ns, key + body[_BODY:] + b"}" if key else body[_BODY:])
+        take = self._takes.get((number, leg)) or self._join(number, leg)
+        if take is not None:
+            take(recv_ns, body[_BODY:])
 
-    def _join(self, number: int, leg_number: int) -> tuple[Take, bytes] | None:
+    def _join(self, number: int, leg_number: int) -> Take | None:
         """A stream's first frame on a leg."""
         leg, stream = self._legs.get(leg_number), self._streams.get(number)
         if leg is None or stream is None or leg.wire.inlet is None:
@@ -271,10 +279,8 @@ class LocalHub(asyncio.Protocol):
         if not leg.up:
             self._up(leg, list(leg.streams))
         leg.streams.add(stream)
-        spec = self._venues[stream.venue]
-        key = spec.frame_key(stream) if spec.wrapped else b""
-        self._takes[number, leg_number] = found = leg.wire.inlet.join(leg.conn, leg.epoch, stream), key
-        return found
+        take = self._takes[number, leg_number] = leg.wire.inlet.join(leg.conn, leg.epoch, stream, bare=True)
+        return take
 
     def _note(self, message: Message) -> None:
         match message:
@@ -316,9 +322,11 @@ class LocalHub(asyncio.Protocol):
             return
         leg.up = True
         leg.streams = set(streams)
-        self._epochs[leg.wire, leg.conn] = leg.epoch
+        known = self._connection(leg.wire, leg.conn)
+        known.epoch = leg.epoch
+        known.become(ConnectionState.CONNECTED)
         inlet.opening(leg.conn, leg.epoch, streams)
-        inlet.opened(leg.conn, leg.epoch)
+        inlet.opened(leg.conn, leg.epoch, time_ns())
 
     def _leg_over(self, note: LegOver) -> None:
         leg = self._legs.pop(note.number, None)
@@ -329,16 +337,28 @@ class LocalHub(asyncio.Protocol):
         """As here: an attempt that came to nothing."""
         for wire in self.wires:
             if (wire.venue, wire.kind) == (note.venue, note.kind) and wire.inlet is not None and wire.streams:
-                self._epochs.setdefault((wire, note.conn), 0)
+                self._leg_lost(wire, note.conn)
                 wire.inlet.opening(note.conn, note.epoch, wire.streams)
-                wire.inlet.closed(note.conn, note.epoch, note.why)
+                wire.inlet.closed(note.conn, note.epoch, LifeEnd(note.why))
 
     def _over(self, number: int, leg: _Leg, why: str) -> None:
         for key in [key for key in self._takes if key[1] == number]:
             del self._takes[key]
         if leg.up and leg.wire.inlet is not None:
             leg.up = False
-            leg.wire.inlet.closed(leg.conn, leg.epoch, why)
+            self._leg_lost(leg.wire, leg.conn)
+            leg.wire.inlet.closed(leg.conn, leg.epoch, LifeEnd(why))
+
+    def _connection(self, wire: LocalWire, conn: str) -> _Connection:
+        found = self._connections.get((wire, conn))
+        if found is None:
+            found = self._connections[wire, conn] = _Connection()
+        return found
+
+    def _leg_lost(self, wire: LocalWire, conn: str) -> None:
+        """A leg of the connection is over, or could not be made; another may be up."""
+        if not any(leg.up for leg in self._legs.values() if (leg.wire, leg.conn) == (wire, conn)):
+            self._connection(wire, conn).become(ConnectionState.RECONNECTING)
 
     def _end_legs(self, why: str) -> None:
         for number, leg in self._legs.items():
@@ -402,12 +422,12 @@ class LocalHub(asyncio.Protocol):
         return [
             WireStats(
                 connection=conn,
-                state=ConnectionState.CONNECTED if conn in alive else ConnectionState.RECONNECTING,
-                epoch=epoch,
+                state=known.state,
+                epoch=known.epoch,
                 streams=alive.get(conn, 0),
                 reconnects=self.reconnects,
                 requests=0,
             )
-            for (of, conn), epoch in self._epochs.items()
+            for (of, conn), known in self._connections.items()
             if of is wire
         ]

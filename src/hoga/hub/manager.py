@@ -35,6 +35,7 @@ from hoga.hub.mailbox import Overflow
 from hoga.hub.metrics import ConnectionMetrics, PerformanceMetrics
 from hoga.hub.pace import Pace
 from hoga.hub.pool import DataPoolManager
+from hoga.hub.port import NeedsKeys, RateLimit, SpellsItsOwn, TellsOfItself, Wire
 from hoga.hub.private import MissedEvent, PrivateStateEvent
 from hoga.hub.resolve import Resolver
 from hoga.hub.routing import Callback, DataRoutingEngine, Delivery, RoutingStats
@@ -48,7 +49,6 @@ from hoga.hub.subscriptions import (
     checked_specs,
     unknown_venue,
 )
-from hoga.hub.wire import NeedsKeys, RateLimit, SpellsItsOwn, TellsOfItself, Wire
 from hoga.quality.limits import LINK_ERRORS_MANY, SERVED_WITHIN_S
 from hoga.runtime.logs import get_log
 from hoga.venues.spec import VenueSpec
@@ -194,7 +194,7 @@ class GlobalWebSocketManager:
         self._used[key] = asyncio.Event()
         spec = wire.spelling if isinstance(wire, SpellsItsOwn) else self._venues[wire.venue]
         self._inlets[key] = HubInlet(
-            spec if wire.kind is WebSocketType.PUBLIC else spec.private_side(),
+            spec,
             wire.kind,
             self.engine,
             independence=self.independence,
@@ -575,7 +575,7 @@ class GlobalWebSocketManager:
 
     @staticmethod
     def _is_open(inlet: HubInlet, stream: Stream) -> bool:
-        return any(book.connected_at is not None and stream in doors for book in inlet.books.values() for doors in book.streams.values())
+        return any(book.connected_at is not None and stream in life.doors for book in inlet.books.values() for life in book.lives.values())
 
     def _reject(self, stream: Stream, why: str) -> None:
         for subscription in self.subscriptions.reject(stream, why):

@@ -44,7 +44,7 @@ class ConnectionMetrics(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_connected(self) -> bool:
         """Whether frames can come."""
-        return self.state in (ConnectionState.CONNECTED, ConnectionState.HANDOVER)
+        return self.state.is_up
 
     @property
     def uptime_seconds(self) -> float:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-__all__ = ["CONNECTION_MOVES", "MANAGER_MOVES", "ConnectionState", "GlobalManagerState", "WebSocketType", "diagram", "move"]
+__all__ = ["CONNECTION_MOVES", "MANAGER_MOVES", "ConnectionState", "GlobalManagerState", "Standing", "WebSocketType", "diagram", "move"]
 
 
 class WebSocketType(StrEnum):
@@ -30,6 +30,15 @@ class ConnectionState(StrEnum):
     REFUSED = "refused"
     STOPPED = "stopped"
 
+    @property
+    def is_up(self) -> bool:
+        """Whether a life of it brings frames."""
+        return self in UP
+
+
+UP = frozenset({ConnectionState.CONNECTED, ConnectionState.HANDOVER})
+"""A life of the connection brings frames. (Texts are found in it as well.)"""
+
 
 class GlobalManagerState(StrEnum):
     """What the manager is doing."""
@@ -45,15 +54,16 @@ class GlobalManagerState(StrEnum):
 _C, _M = ConnectionState, GlobalManagerState
 
 CONNECTION_MOVES: Mapping[ConnectionState, frozenset[ConnectionState]] = {
-    _C.DISCONNECTED: frozenset({_C.CONNECTING, _C.STOPPED}),
-    _C.CONNECTING: frozenset({_C.CONNECTED, _C.RECONNECTING, _C.REFUSED, _C.STOPPED}),
+    _C.DISCONNECTED: frozenset({_C.CONNECTING, _C.REFUSED, _C.STOPPED}),
+    _C.CONNECTING: frozenset({_C.CONNECTED, _C.RECONNECTING, _C.REFUSED, _C.DISCONNECTED, _C.STOPPED}),
     _C.CONNECTED: frozenset({_C.HANDOVER, _C.RECONNECTING, _C.REFUSED, _C.DISCONNECTED, _C.STOPPED}),
     _C.HANDOVER: frozenset({_C.CONNECTED, _C.RECONNECTING, _C.STOPPED}),
     _C.RECONNECTING: frozenset({_C.CONNECTING, _C.CONNECTED, _C.REFUSED, _C.DISCONNECTED, _C.STOPPED}),
     _C.REFUSED: frozenset({_C.CONNECTING, _C.DISCONNECTED, _C.STOPPED}),
     _C.STOPPED: frozenset(),
 }
-"""REFUSED: the venue says no (wrong key, banned address); tried again, ever more rarely. DISCONNECTED: nothing is wanted."""
+"""REFUSED: the venue says no (wrong key, banned address), tried again, ever more rarely; or there is no key. DISCONNECTED: nothing is
+wanted."""
 
 MANAGER_MOVES: Mapping[GlobalManagerState, frozenset[GlobalManagerState]] = {
     _M.IDLE: frozenset({_M.STARTING, _M.STOPPED}),
@@ -73,6 +83,20 @@ def move(table: Mapping[S, frozenset[S]], old: S, new: S) -> S:
     if new is not old and new not in table[old]:
         raise AssertionError(f"no move from {old} to {new} in the table")
     return new
+
+
+class Standing(Generic[S]):
+    """A state that only moves as its table says."""
+
+    __slots__ = ("_table", "state")
+
+    def __init__(self, table: Mapping[S, frozenset[S]], state: S) -> None:
+        self._table = table
+        self.state = state
+
+    def become(self, new: S) -> None:
+        """Move, or stay. Raises AssertionError for a move that is not in the table."""
+        self.state = move(self._table, self.state, new)
 
 
 def diagram(table: Mapping[S, frozenset[S]]) -> str:

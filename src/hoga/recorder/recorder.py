@@ -1,6 +1,6 @@
 """recorder.recorder: one venue's recorder: its streams, lanes, legs and latency, behind one small door.
 
-    feed ──open_leg/leg_opened/leg_live/close_leg──▶ Recorder ──takes──▶ Intake ──▶ Lane ──▶ JournalWriter ──on_closed──▶ sealing
+    feed ──opening/opened/live/closed──▶ Recorder ──takes──▶ Intake ──▶ Lane ──▶ JournalWriter ──on_closed──▶ sealing
 
 Everything here runs on the event loop and never waits: files belong to the writer's threads. `start` takes the
 folder's lock; `tick` once a second and `latency_tick` ten times keep the accounts; `stop` ends the journals.
@@ -28,7 +28,7 @@ from hoga.core.errors import ArchiveBusy, ArchiveError
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 from hoga.core.times import DAY_NS, minute_floor_ns
-from hoga.net.ws import Take
+from hoga.hub.port import LegStats, LifeEnd, Take
 from hoga.quality.eventtime import EventTime
 from hoga.quality.sequence import Jump
 from hoga.recorder.intake import DISK_FULL, GATED, Intake, make_intake
@@ -38,7 +38,7 @@ from hoga.recorder.writer import JournalWriter
 from hoga.runtime.locks import owner_of_lock
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["LegStats", "Probe", "Recorder", "RecorderConfig", "directories_for"]
+__all__ = ["Probe", "Recorder", "RecorderConfig", "directories_for"]
 
 _LANE_STREAMS = 1024
 _STEP_STREAMS = 128
@@ -66,13 +66,6 @@ class RecorderConfig(msgspec.Struct, frozen=True, kw_only=True):
     def journal_folder(self) -> Path:
         """Where open minutes are."""
         return self.home / "temporary" / JOURNAL_DIR
-
-
-class LegStats(msgspec.Struct):
-    """How a leg did where two ran side by side: frames it brought first, and frames the other had brought already."""
-
-    won: int = 0
-    late: int = 0
 
 
 class Probe:
@@ -141,7 +134,8 @@ class Recorder:
         self._lane_of_symbol: dict[str, tuple[Lane, list[int]]] = {}
         self._members: dict[int, list[Intake]] = {}
         self._bases: dict[str, tuple[int, int, int]] = {}
-        self._legs: dict[int, _Leg] = {}
+        self._legs: dict[tuple[str, int], _Leg] = {}
+        self._by_number: dict[int, _Leg] = {}
         self._next_leg = 1
         self._clock: ClockNote | None = None
         self._marked: dict[str, int] = {}
@@ -296,44 +290,36 @@ class Recorder:
         """Every stream to subscribe, probes included."""
         return [*(intake.stream for intake in self.intakes.values()), *(probe.stream for probe in self.probes.values())]
 
-    def open_leg(self, conn: str, epoch: int, streams: list[Stream]) -> tuple[int, dict[bytes, Take]]:
-        """A connection is about to be made: its number, and who takes its frames."""
+    def opening(self, conn: str, epoch: int, streams: list[Stream]) -> dict[bytes, Take]:
+        """A connection is about to be made: who takes its frames. Its leg has a number, which its frames carry in the journal."""
         number = self._next_leg
         self._next_leg = number % 0xFFFE + 1
         names = frozenset(stream.name for stream in streams if stream.name in self.intakes)
         waiting = set(names) | {stream.name for stream in streams if stream.name in self.probes}
         leg = _Leg(number, conn, epoch, names, self._lanes_of(streams), {}, [], LegStats(), set(), waiting, [])
-        self._legs[number] = leg
-        return number, leg.table
+        self._legs[conn, epoch] = self._by_number[number] = leg
+        return leg.table
 
-    def not_connected(self, streams: list[Stream], why: str) -> None:
-        """A connection that was never up could not be made: its streams wait since the start."""
-        now = time_ns()
-        for stream in streams:
-            intake = self.intakes.get(stream.name)
-            if intake is not None and intake.began_ns is not None:
-                intake.waits(now, f"not connected yet: {why}")
-
-    def leg_opened(self, number: int, now: int) -> None:
-        """The socket is open. A stream counts from the venue's answer on (`leg_live`), or from its first frame."""
-        leg = self._legs[number]
+    def opened(self, conn: str, epoch: int, now: int) -> None:
+        """The socket is open. A stream counts from the venue's answer on (`live`), or from its first frame."""
+        leg = self._legs[conn, epoch]
         leg.opened_ns.append(now)
         for lane in leg.lanes:
-            lane.note(now, LegNote(number, leg.conn, leg.epoch, now))
+            lane.note(now, LegNote(leg.number, conn, epoch, now))
         for name in leg.waiting:
             source = self.intakes.get(name) or self.probes[name]
             leg.table[source.frame_key] = self._first_take(leg, name)
 
-    def leg_live(self, number: int, now: int, names: Collection[str]) -> None:
+    def live(self, conn: str, epoch: int, now: int, names: Collection[str]) -> None:
         """The venue has agreed to bring these on the leg."""
-        leg = self._legs[number]
+        leg = self._legs[conn, epoch]
         for name in names:
             self._become_live(leg, name, now)
         self._note_fresh(leg, now)
 
-    def leg_waits(self, number: int, now: int, names: Collection[str], why: str) -> None:
+    def waits(self, conn: str, epoch: int, now: int, names: Collection[str], why: str) -> None:
         """The venue has not agreed to bring these: the ledger says since when, and why."""
-        leg = self._legs.get(number)
+        leg = self._legs.get((conn, epoch))
         if leg is None or not leg.opened_ns:
             return
         for name in names:
@@ -345,9 +331,9 @@ class Recorder:
             else:
                 intake.silent(max(leg.opened_ns[0], intake.last_recv_ns, intake.seen_ns))
 
-    def leg_waiting(self, number: int) -> Collection[str]:
+    def lacking(self, conn: str, epoch: int) -> Collection[str]:
         """Streams of the leg that were neither told live nor have come."""
-        leg = self._legs.get(number)
+        leg = self._legs.get((conn, epoch))
         return leg.waiting if leg is not None else ()
 
     def _become_live(self, leg: _Leg, name: str, now: int) -> None:
@@ -388,47 +374,50 @@ class Recorder:
             lanes.setdefault(self._lane_of[intake.stream.name], []).append(intake.index)
         return lanes
 
-    def close_leg(self, number: int, now: int, *, alive_ns: int, reason: Reason, close: str) -> None:
-        """The connection is gone; its last sign of life was at `alive_ns`."""
-        leg = self._legs.get(number)
+    def closed(self, conn: str, epoch: int, end: LifeEnd) -> None:
+        """The leg is gone, or could not be made: the streams of a connection that was never up wait since the start."""
+        leg = self._legs.get((conn, epoch))
         if leg is None:
             return
-        self._end_leg(leg, now, close)
+        self._end_leg(leg, end.at_ns, end.why)
         for members in leg.lanes.values():
             for intake in members:
-                intake.disconnected(number, alive_ns=alive_ns, reason=reason, conn=leg.conn)
-                self._set_takes(intake)
+                if leg.opened_ns:
+                    intake.disconnected(leg.number, alive_ns=end.alive_ns, reason=end.reason, conn=conn)
+                    self._set_takes(intake)
+                elif epoch == 1 and end.reason is Reason.DISCONNECT and intake.began_ns is not None:
+                    intake.waits(end.at_ns, f"not connected yet: {end.why}")
 
-    def received(self, stream: str) -> tuple[int, int]:
+    def received(self, name: str) -> tuple[int, int]:
         """(frames received in all, receipt of the newest) of a stream, by wire name."""
-        if stream in self.probes:
-            return self.probes[stream].n, self.probes[stream].newest_frame[0]
-        intake = self.intakes[stream]
+        if name in self.probes:
+            return self.probes[name].n, self.probes[name].newest_frame[0]
+        intake = self.intakes[name]
         return intake.n, max(intake.last_recv_ns, intake.seen_ns)
 
-    def stream_silent(self, stream: str, since_ns: int) -> None:
+    def silent(self, name: str, since_ns: int) -> None:
         """The stream is judged silent, though its connection lives."""
-        if stream in self.intakes:
-            self.intakes[stream].silent(since_ns)
+        if name in self.intakes:
+            self.intakes[name].silent(since_ns)
 
-    def leg_stats(self, number: int) -> LegStats:
+    def race(self, conn: str, epoch: int) -> LegStats:
         """How the leg does against its twin."""
-        leg = self._legs.get(number)
+        leg = self._legs.get((conn, epoch))
         return leg.stats if leg else LegStats()
 
     def leg_identity(self, number: int) -> tuple[str, int] | None:
         """(connection, epoch) of an open leg, None when there is none of that number."""
-        leg = self._legs.get(number)
+        leg = self._by_number.get(number)
         return (leg.conn, leg.epoch) if leg is not None else None
 
     def leg_streams(self, number: int) -> frozenset[str]:
         """The streams of an open leg, by wire name; empty when there is none of that number."""
-        leg = self._legs.get(number)
+        leg = self._by_number.get(number)
         return leg.names if leg is not None else frozenset()
 
-    def leg_lacks(self, number: int, since_ns: int) -> list[str]:
+    def behind(self, conn: str, epoch: int, since_ns: int) -> list[str]:
         """Streams that have brought frames since `since_ns`, but none on this leg while there were two."""
-        leg = self._legs.get(number)
+        leg = self._legs.get((conn, epoch))
         if leg is None:
             return []
         return [name for name in leg.names - leg.seen if self.received(name)[1] >= since_ns]
@@ -439,7 +428,8 @@ class Recorder:
         self._note_fresh(leg, now)
         for lane in lanes:
             lane.flush()
-        self._legs.pop(leg.number, None)
+        self._legs.pop((leg.conn, leg.epoch), None)
+        self._by_number.pop(leg.number, None)
         leg.table.clear()
         for lane, members in lanes.items():
             indices = [intake.index for intake in members if intake.stream.name not in leg.waiting]
@@ -460,9 +450,9 @@ class Recorder:
                 continue
             leg.table[intake.frame_key] = intake.take if alone else _leg_take(intake, leg)
 
-    def odd(self, number: int, now: int, data: bytes) -> None:
+    def odd(self, conn: str, epoch: int, now: int, data: bytes) -> None:
         """A frame that nobody takes as it stands: unusual spelling, unknown stream, broken, or no market data at all."""
-        leg = self._legs.get(number)
+        leg = self._legs.get((conn, epoch))
         if leg is None or not self._started:
             self.unrecorded_odd += 1
             return
@@ -477,10 +467,10 @@ class Recorder:
         if parts is None:
             for intake in self.intakes.values():
                 if data.startswith(intake.frame_key):
-                    intake.malformed(now, number, data)
+                    intake.malformed(now, leg.number, data)
                     return
         why = "not a data frame" if parts is None else f"unknown stream {parts[0]}"
-        self.lanes[0].odd(now, number, why, data)
+        self.lanes[0].odd(now, leg.number, why, data)
 
     # -- time ---------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hoga.book.sync import BookRules
@@ -215,9 +215,3 @@ class VenueSpec:
             raise ValueError(f"{symbol!r} cannot be a symbol")
         channel = CHANNELS[data_type]
         return Stream(venue=self.name, symbol=symbol, channel=channel, name=f"{symbol}@{channel}", kind=data_type)
-
-    def private_side(self) -> VenueSpec:
-        """The same venue as its private streams see it: a whole frame is a payload, and a stream is known by its name."""
-        return replace(
-            self, channel_of=self.describe, frame_key=lambda stream: stream.name.encode(), split=lambda frame: None, wrapped=False
-        )

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from hoga.app.config.model import VenueConfig
 from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.feed.config import FeedConfig
 from hoga.feed.private import PrivateConfig
-from hoga.feed.sink import FeedConfig
 from hoga.net.backoff import BackoffRules
 from hoga.net.budgets import rest_budgets
 from hoga.net.rest import RestClient

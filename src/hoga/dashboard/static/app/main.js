@@ -141,12 +141,14 @@ function paintNow() {
   tiles.set("queue", t("queue"), count(totals.queue));
 }
 
+const stateLevel = (state) => (state === "connected" || state === "handover" ? "good" : state === "connecting" || state === "disconnected" ? "warn" : "bad");
+
 function paintSlow() {
   const { slow } = model;
   const { hardware, process, venues } = slow;
   connections.fill(slow.connections, (each) => [
     each.name,
-    { text: t(`cs-${each.state}`), level: each.state === "live" || each.state === "handover" ? "good" : each.state === "waiting" || each.state === "stopped" ? "bad" : "warn" },
+    { text: t(`cs-${each.state}`), level: stateLevel(each.state) },
     rate(each.rate), count(each.streams), count(each.epoch), span(each.uptime_s), count(each.reconnects), count(each.per_hour), count(each.failures),
     { text: `${each.score} %`, level: each.score >= 80 ? "good" : each.score >= 50 ? "warn" : "bad" },
     each.last_close || "–",
@@ -203,9 +205,8 @@ function paintHub(it) {
   byId("alerts").hidden = !it.alerts.length;
   alertRows.fill(it.alerts, ([kind, subject, text, code, args]) => [{ text: t(`al-${kind}`), level: "bad" }, subject, alertText(text, code, args)]);
   hubRows.fill(it.connections, ([name, , kind, state, epoch, uptime, perSecond, subscriptions, requests, reconnects, errors, stale, health]) => {
-    const up = state === "connected" || state === "handover";
     return [
-      name, t(`hk-${kind}`), { text: t(`hs-${state}`), level: up ? "good" : state === "refused" ? "bad" : "warn" }, rate(perSecond), count(subscriptions), count(epoch), span(uptime),
+      name, t(`hk-${kind}`), { text: t(`cs-${state}`), level: stateLevel(state) }, rate(perSecond), count(subscriptions), count(epoch), span(uptime),
       count(reconnects), count(requests), count(stale), percent(errors * 100), { text: percent(health * 100), level: health >= 0.8 ? "good" : health >= 0.5 ? "warn" : "bad" },
     ];
   });

@@ -28,7 +28,7 @@ export function alertText(text, code, args) {
   if (!code || !known(`at-${code}`)) return text;
   const words = { ...args };
   if (args.reason) words.what = [incidentText(args), t("n-streams", { count: args.streams }), `${t("missed").toLowerCase()}: ${lossText(args.missed, args.uncounted)}`].join(", ");
-  if (args.state) words.state = plain(t(`hs-${args.state}`));
+  if (args.state) words.state = plain(t(`cs-${args.state}`));
   return t(`at-${code}`, words);
 }
 
