@@ -17,7 +17,7 @@ from hoga._version import __version__
 from hoga.cli import main as cli
 from hoga.core.errors import ArchiveBusy, ConfigError, ConfigMistake
 
-HEAVY = ("aiohttp", "fastapi", "numpy", "picows", "psutil", "rich.console", "uvloop", "zstandard")
+HEAVY = ("aiohttp", "numpy", "picows", "psutil", "rich.console", "starlette", "uvloop", "zstandard")
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

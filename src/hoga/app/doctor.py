@@ -73,7 +73,7 @@ def judge_clock(reading: ClockReading) -> Check:
         return Check(
             name="clock", state=CheckState.FAILED, found=found, advice="set the clock: `chronyc makestep`, and see `chronyc tracking`"
         )
-    if reading.source.startswith(("venue", "ntp")):
+    if reading.source.startswith("venue"):
         advice = "nothing keeps the clock right: install chrony (Debian, Ubuntu: apt-get install chrony)"
         return Check(name="clock", state=CheckState.WARNING, found=found, advice=advice)
     if is_clock_off(reading.offset_ms, reading.error_ms):

@@ -18,10 +18,11 @@ from time import time
 from urllib.parse import parse_qs, parse_qsl, urlencode
 
 import msgspec
-from fastapi import FastAPI, Request, Response, WebSocket
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hoga.dashboard.config import DashboardConfig
 from hoga.dashboard.fanout import Viewer
@@ -74,17 +75,15 @@ _said = msgspec.json.Decoder(_Said)
 
 def build(config: DashboardConfig, model: PageModel, guard: Guard) -> ASGIApp:
     """The application, behind its door."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, title="hoga")
     files = _Files(_STATIC)
     page = _Page(config, model, guard, files)
-    for path, answer in (
+    answers = (
         ("/", page.root), ("/dashboard", files.index), ("/login", page.login_form), ("/healthz", page.healthz), ("/metrics", page.metrics),
         ("/static/{name:path}", files.static),
-    ):  # fmt: skip
-        app.add_api_route(path, answer, methods=["GET", "HEAD"], response_class=Response)
-    app.add_api_route("/login", page.login, methods=["POST"], response_class=Response)
-    app.add_api_websocket_route("/ws/dashboard", page.socket)
-    return _Door(app, config, guard)
+    )  # fmt: skip
+    routes: list[BaseRoute] = [Route(path, answer, methods=["GET", "HEAD"]) for path, answer in answers]
+    routes += [Route("/login", page.login, methods=["POST"]), WebSocketRoute("/ws/dashboard", page.socket)]
+    return _Door(Router(routes), config, guard)
 
 
 class _Files:

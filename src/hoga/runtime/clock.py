@@ -35,7 +35,6 @@ STEP_NS = 500_000_000
 
 _CHRONYC = ("chronyc", "-n", "-c", "tracking")
 _CHRONY_TIMEOUT_S = 2.0
-_NTP_TIMEOUT_S = 2.0
 _VENUE_ASKS = 5
 _STA_UNSYNC = 0x0040
 _STA_NANO = 0x2000
@@ -45,7 +44,7 @@ _NOT_SYNCHRONISED = "Not synchronised"
 
 
 class ClockReading(msgspec.Struct, frozen=True):
-    """The clock against `source` (`chrony`, `adjtimex`, `ntp HOST`, `venue NAME`, `none`).
+    """The clock against `source` (`chrony`, `adjtimex`, `venue NAME`, `none`).
 
     `offset_ms` is positive when our clock is ahead, None when nobody could tell; `error_ms` bounds the offset's own
     error, None when unknown.
@@ -97,12 +96,11 @@ class ClockWatch:
 
 
 async def measure_clock(
-    *, ntp_server: str | None = None, venue: str = "", venue_time: VenueTime | None = None, now_ns: Callable[[], int] = time.time_ns
+    *, venue: str = "", venue_time: VenueTime | None = None, now_ns: Callable[[], int] = time.time_ns
 ) -> ClockReading:
     """How far the clock is off, by the first source that can tell.
 
     Args:
-        ntp_server: asked when chrony and the kernel do not know; None: not asked.
         venue, venue_time: the last resort; its one-way delay is taken as half the round trip, the shortest of some.
         now_ns: the wall clock.
 
@@ -111,8 +109,6 @@ async def measure_clock(
         at most, as long as `venue_time` has a time limit of its own.
     """
     reading = await _ask_chrony() or reading_of_timex(read_timex())
-    if reading is None and ntp_server is not None:
-        reading = await asyncio.to_thread(_ask_ntp, ntp_server)
     if reading is None and venue_time is not None:
         reading = await _ask_venue(venue, venue_time, now_ns)
     return reading or ClockReading(None, "none")
@@ -193,16 +189,6 @@ async def _ask_chrony() -> ClockReading | None:
         await process.wait()
         return None
     return parse_chrony(output.decode(errors="replace")) if process.returncode == 0 else None
-
-
-def _ask_ntp(server: str) -> ClockReading | None:
-    import ntplib
-
-    try:
-        answer = ntplib.NTPClient().request(server, version=4, timeout=_NTP_TIMEOUT_S)
-    except (OSError, ntplib.NTPException):
-        return None
-    return ClockReading(-answer.offset * 1e3, f"ntp {server}", (answer.delay / 2 + answer.root_dispersion) * 1e3)
 
 
 async def _ask_venue(venue: str, venue_time: VenueTime, now_ns: Callable[[], int]) -> ClockReading | None:

@@ -13,6 +13,7 @@ Levels: ERROR a human must act, WARNING data quality was touched, INFO life cycl
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import logging.handlers
 import math
@@ -102,11 +103,8 @@ def format_text(record: logging.LogRecord) -> str:
 
 def format_json(record: logging.LogRecord) -> str:
     """A record as one JSON object: time, level, room, event, then its fields."""
-    from structlog.processors import JSONRenderer
-
     head = {"time": iso_of(_created_ns(record)), "level": record.levelname, "room": _room(record), "event": record.getMessage()}
-    rendered = JSONRenderer(ensure_ascii=False)(None, "", {**head, **_fields(record)})
-    return rendered if isinstance(rendered, str) else rendered.decode()
+    return json.dumps({**head, **_fields(record)}, ensure_ascii=False, default=repr)
 
 
 class LogSystem:
