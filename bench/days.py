@@ -36,6 +36,7 @@ from hoga.archive.form.segment import SegmentBuilder
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.keep.seal import SealJob, SegmentNote, seal
 from hoga.archive.keep.splice import body_part, splice
+from hoga.core.streams import Kind
 from hoga.core.times import MINUTE_NS, day_of, day_start_ns, minute_floor_ns, minute_of
 from hoga.venues.registry import VENUES
 
@@ -240,7 +241,7 @@ def _seal_minute(folder: Path, symbol: str, day: str, start: int, lines: list[by
     for at in range(0, len(lines), 90):
         builder.add(b"".join(lines[at : at + 90]), len(lines[at : at + 90]))
     times = [int(lines[at][10:29]) for at in (0, -1)]
-    reader = RecordReader("orderbook")
+    reader = RecordReader(_SPEC.channels_for(Kind.ORDERBOOK))
     ids = reader.ids([record for line in (lines[0], lines[-1]) for record, _ in reader.read_singly(line)])
     entry = SegmentEntry(
         journal=f"{minute_of(start)}.journal",

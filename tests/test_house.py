@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hoga.venues.registry import VENUES
 from tests.conftest import LONGEST_FIRST
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,6 +19,12 @@ BENCHMARKS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "bench
 
 VENUE_WORDS = ("binance", "upbit")
 MAY_NAME_VENUES = ("venues/", "simulator/", "cli/")
+MAY_KNOW_KEYS = ("venues/", "simulator/")
+OUR_WORDS_TOO = {"bids", "asks", "bid_price", "bid_size", "ask_price", "ask_size", "timestamp", "trade"}
+"""Keys of some venue's that are words of ours as well, as in `core.market`."""
+READ_PAYLOADS = ("archive/form/records", "archive/form/semantics", "archive/form/bookcheck", "archive/form/lines", "archive/keep/",
+                 "archive/prove/", "archive/read/", "app/since", "book/", "dashboard/ladder", "quality/", "recorder/")  # fmt: skip
+"""Where a single letter would be a key, too."""
 
 
 def tree_of(module: str) -> ast.Module:
@@ -53,6 +60,37 @@ def test_no_venue_is_named_outside_its_folder(module: str) -> None:
     documentation = docstrings(tree)
     texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in documentation]
     assert not [text for text in texts if isinstance(text, str) and any(word in text.lower() for word in VENUE_WORDS)]
+
+
+def keys_of_venues() -> set[str]:
+    """Every payload key that a venue's description names."""
+    channels = {spec.channel_of(example) for spec in VENUES.values() for example in spec.examples}
+    found: set[str] = set()
+    for facts in (channel.record for channel in channels):
+        found.update(filter(None, (facts.first_key, facts.last_key, facts.previous_key, facts.event_key, *facts.manner_keys)))
+        found.update(facts.mark or (), facts.levels or ())
+    return found
+
+
+def words_of(tree: ast.Module) -> Iterator[str]:
+    """Texts, and the names of attributes and fields: whatever could spell a key."""
+    documentation = docstrings(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in documentation:
+            yield node.value.decode("latin-1") if isinstance(node.value, bytes) else str(node.value)
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith(MAY_KNOW_KEYS)])
+def test_no_key_of_a_venues_payload_is_known_outside_its_folder(module: str) -> None:
+    """Which keys stand for ids, times and levels, `venues.records` tells."""
+    keys = keys_of_venues() - OUR_WORDS_TOO
+    words = list(words_of(tree_of(module)))
+    assert not [word for word in words if word in keys and (len(word) > 1 or module.startswith(READ_PAYLOADS))]
+    assert not [word for word in words for key in keys if f'"{key}"' in word]
 
 
 def test_picows_stays_behind_one_file() -> None:

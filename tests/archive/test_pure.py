@@ -13,6 +13,7 @@ from hoga.archive.form.idruns import IdRuns
 from hoga.archive.form.semantics import SeriesScan
 from hoga.archive.form.spans import clipped, covered_ns, covers, joined, without
 from hoga.archive.form.text import count_lines, split_lines
+from hoga.venues.registry import channels_for
 from tests.archive.workshop import agg_trade, book, delta, envelope
 
 SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=8)
@@ -71,7 +72,7 @@ def test_a_book_is_crossed_whatever_its_spelling() -> None:
 
 
 def scanned(kind: str, text: bytes, *, pieces: int = 0) -> SeriesScan:
-    scan = SeriesScan(kind, keep_ids=True)
+    scan = SeriesScan(channels_for("", kind), keep_ids=True)
     scan.begin((0, 2**63))
     for at in range(0, len(text), pieces or max(1, len(text))):
         scan.feed(text[at : at + (pieces or len(text))])

@@ -16,6 +16,7 @@ from hypothesis import strategies as some
 
 from hoga.archive.form.ledger import GapEntry, LiveEntry, append_entries, ledger_path
 from hoga.core.ledger import COUNTED, Gap, Reason
+from hoga.core.market import DataType
 from hoga.core.times import DAY_NS, MINUTE_NS, day_of, day_start_ns
 from hoga.dashboard.fanout import Fanout, Frames, Viewer
 from hoga.dashboard.hardware import HardwareMonitor
@@ -27,6 +28,8 @@ from hoga.dashboard.today import BUCKETS, Today, strip
 from hoga.dashboard.watch import ConnectionHealth
 from hoga.hub.alerts import SENTENCES, AlertKind
 from hoga.quality.incidents import WHAT
+from hoga.venues.registry import VENUES
+from hoga.venues.upbit import UPBIT
 from tests.dashboard.stage import STARTED_NS, book_frame, make_hub, make_meta, make_snapshot, make_venue
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -37,16 +40,19 @@ STATIC = ROOT / "src" / "hoga" / "dashboard" / "static"
 
 
 def test_ladders_of_every_shape() -> None:
-    combined = read_ladder(book_frame(0, 1).frame)
+    combined = read_ladder(VENUES["binance"], "depth20@100ms", book_frame(0, 1).frame)
     assert combined is not None
     assert (len(combined.bids), combined.bids[0], combined.asks[0]) == (DEPTH, (99.99, 1.5), (100.01, 1.25))
-    short = read_ladder(b'{"b":[["1","2"]],"a":[]}')
+    frame = b'{"stream":"btcusdt@depth20@100ms","data":{"E":1,"U":1,"u":2,"pu":0,"b":[["1","2"]],"a":[]}}'
+    short = read_ladder(VENUES["binance-usdm"], "depth20@100ms", frame)
     assert short is not None
     assert (short.bids, short.asks) == ([(1.0, 2.0)], [])
-    units = read_ladder(b'{"type":"orderbook","orderbook_units":[{"ask_price":3,"bid_price":2,"ask_size":0.5,"bid_size":1.5}]}')
+    unit = b'{"ask_price":3,"bid_price":2,"ask_size":0.5,"bid_size":1.5}'
+    units = read_ladder(UPBIT, "orderbook", b'{"type":"orderbook","code":"KRW-BTC","timestamp":1,"orderbook_units":[%b]}' % unit)
     assert units is not None
     assert (units.bids, units.asks) == ([(2.0, 1.5)], [(3.0, 0.5)])
-    brief = read_ladder(b'{"ty":"orderbook","obu":[{"ap":3,"bp":2,"as":0.5,"bs":1.5}]}')
+    assert UPBIT.compact is not None
+    brief = read_ladder(UPBIT.compact, "orderbook", b'{"ty":"orderbook","cd":"KRW-BTC","tms":1,"obu":[{"ap":3,"bp":2,"as":0.5,"bs":1.5}]}')
     assert brief == units
 
 
@@ -55,7 +61,10 @@ def test_ladders_of_every_shape() -> None:
     | some.dictionaries(some.sampled_from(["data", "bids", "asks", "b", "a", "orderbook_units", "obu", "bp", "x"]), inner, max_size=4), max_leaves=12,
 ).map(msgspec.json.encode)))  # fmt: skip
 def test_garbage_is_no_ladder_and_no_fault(frame: bytes) -> None:
-    read_ladder(frame)
+    for spec in (*VENUES.values(), UPBIT.compact):
+        assert spec is not None
+        for whole in (frame, b'{"stream":"a@depth20","data":%b}' % frame):
+            read_ladder(spec, spec.channels[DataType.ORDERBOOK], whole)
 
 
 # -- today -----------------------------------------------------------------------------------------------------------

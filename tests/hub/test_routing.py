@@ -23,8 +23,8 @@ def event(symbol: str = "KRW-A", number: int = 0) -> BaseWebSocketEvent:
     stream = UPBIT.parse_stream(symbol, "ticker")
     channel = UPBIT.channel_of("ticker")
     assert channel.data_type is not None
-    assert channel.decode is not None
-    return TickerEvent(stream, channel.data_type, b"%d" % number, time.time_ns(), "c", 1, channel.decode)
+    assert channel.record.decode is not None
+    return TickerEvent(stream, channel.data_type, b"%d" % number, time.time_ns(), "c", 1, channel.record.decode)
 
 
 @pytest_asyncio.fixture

@@ -61,9 +61,9 @@ def test_requests_ask_for_it() -> None:
 def test_ids_and_times_are_found_under_their_short_names() -> None:
     for channel in ("ticker", "trade", "orderbook", "candle.1m"):
         usual, short = UPBIT.channel_of(channel), COMPACT.channel_of(channel)
-        assert (short.event_key, usual.event_key) == ("tms", "timestamp")
+        assert (short.record.event_key, usual.record.event_key) == ("tms", "timestamp")
         assert (short.kind, short.data_type) == (usual.kind, usual.data_type)
-    assert COMPACT.channel_of("trade").last_key == "sid"
+    assert COMPACT.channel_of("trade").record.last_key == "sid"
 
 
 def test_what_is_broken_is_a_fault_of_the_venue() -> None:

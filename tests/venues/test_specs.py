@@ -28,7 +28,7 @@ def test_every_type_of_data_has_a_channel_that_decodes(spec: VenueSpec) -> None:
     for data_type, channel in spec.channels.items():
         described = spec.channel_of(channel.replace("{interval}", spec.default_interval))
         assert described.data_type is data_type
-        assert described.decode is not None
+        assert described.record.decode is not None
 
 
 def test_every_example_is_a_stream(spec: VenueSpec) -> None:
@@ -93,8 +93,8 @@ def test_futures_streams_live_on_their_routes(channel: str, route: str) -> None:
 
 
 def test_a_futures_delta_is_chained_by_the_id_before_it() -> None:
-    described = USDM.channel_of("depth@100ms")
-    assert (described.first_key, described.previous_key, described.last_key, described.contiguous) == ("U", "pu", "u", True)
+    facts = USDM.channel_of("depth@100ms").record
+    assert (facts.first_key, facts.previous_key, facts.last_key, facts.contiguous) == ("U", "pu", "u", True)
 
 
 def test_upbit_asks_for_everything_in_one_message_and_snapshots_only_of_what_is_new() -> None:
@@ -142,7 +142,7 @@ def test_every_captured_upbit_frame_is_told_and_decoded(captures: Path) -> None:
         stream = UPBIT.parse_stream(symbol, channel)
         if b": " not in frame[:10]:
             assert frame[: frame.find(UPBIT.key.mark, UPBIT.key.start)] == UPBIT.frame_key(stream)
-        decode = UPBIT.channel_of(channel).decode
+        decode = UPBIT.channel_of(channel).record.decode
         assert decode is not None
         body = decode(split[1])
         assert isinstance(body, Book | Trade | Ticker)
@@ -158,7 +158,7 @@ def test_exponents_are_exact() -> None:
         b'{"type":"orderbook","code":"KRW-BTC","timestamp":1,"orderbook_units":[{"ask_price":1.16539E8,"bid_price":1.16538E8,'
         b'"ask_size":0.00077720,"bid_size":7.9276E-4},{"ask_price":0,"bid_price":0.0,"ask_size":0,"bid_size":0.0}],"level":0}'
     )
-    decode = UPBIT.channel_of("orderbook").decode
+    decode = UPBIT.channel_of("orderbook").record.decode
     assert decode is not None
     book = decode(frame)
     assert isinstance(book, Book)
@@ -176,7 +176,7 @@ def test_every_captured_futures_frame_is_told_and_decoded(captures: Path) -> Non
             split = USDM.split(('{"stream"' + text).encode())
             assert split is not None
             symbol, _, channel = split[0].partition("@")
-            decode = USDM.channel_of(channel).decode
+            decode = USDM.channel_of(channel).record.decode
             assert decode is not None
             assert isinstance(decode(split[1]), Delta | Quote | Trade) or channel.startswith("kline")
             assert USDM.parse_stream(symbol.upper(), channel).name == split[0]
@@ -185,9 +185,9 @@ def test_every_captured_futures_frame_is_told_and_decoded(captures: Path) -> Non
 
 
 def test_the_newer_futures_payloads() -> None:
-    mark = USDM.channel_of("markPrice@1s").decode
-    force = USDM.channel_of("forceOrder").decode
-    depth = USDM.channel_of("depth20@100ms").decode
+    mark = USDM.channel_of("markPrice@1s").record.decode
+    force = USDM.channel_of("forceOrder").record.decode
+    depth = USDM.channel_of("depth20@100ms").record.decode
     assert mark is not None
     assert force is not None
     assert depth is not None

@@ -36,11 +36,11 @@ def test_every_venue_keeps_the_shape(name: str) -> None:
             assert spec.route_of(stream) in spec.connect_path(spec.route_of(stream), [stream.name])
             assert spec.answer(data) is None
             assert not spec.is_shutdown_notice(data)
-            assert (described.first_key is None) == (described.last_key is None)
-            assert described.last_key is not None or not described.contiguous
+            assert (described.record.first_key is None) == (described.record.last_key is None)
+            assert described.record.last_key is not None or not described.record.contiguous
             assert described.silence_floor_s > 0
     if spec.probe_channel is not None:
-        assert spec.channel_of(spec.probe_channel).event_key is not None
+        assert spec.channel_of(spec.probe_channel).record.event_key is not None
     assert spec.connect_path("", []) in spec.connect_path("", ["a@b"])
 
 
@@ -61,7 +61,12 @@ def test_every_venue_keeps_the_shape(name: str) -> None:
 )
 def test_channels(channel: str, kind: str, first: str | None, last: str | None, contiguous: bool) -> None:
     described = SPOT.channel_of(channel)
-    assert (described.kind, described.first_key, described.last_key, described.contiguous) == (kind, first, last, contiguous)
+    assert (described.kind, described.record.first_key, described.record.last_key, described.record.contiguous) == (
+        kind,
+        first,
+        last,
+        contiguous,
+    )
 
 
 @pytest.mark.parametrize("channel", ["", "depth30", "depth20@50ms", "aggtrade", "kline_7m", "depth20@100ms ", "trade@x"])

@@ -178,7 +178,7 @@ class Since:
     def _event(self, record: PastRecord) -> BaseWebSocketEvent:
         stream = self._stream_of(record)
         channel = self._spec.channel_of(stream.channel)
-        data_type, decode = channel.data_type or DataType.TICKER, channel.decode
+        data_type, decode = channel.data_type or DataType.TICKER, channel.record.decode
         assert decode is not None, "a wish was made of it"
         return EVENTS[data_type](stream, data_type, record.payload, record.recv_ns, record.conn, record.epoch, decode)
 
@@ -187,7 +187,9 @@ class Since:
         if len(self._streams) == 1:
             return self._streams[0]
         for stream in self._streams:
-            if stream.name == record.stream or (not record.stream and b'"e":"%b"' % stream.channel.encode() in record.payload):
+            mark = self._spec.channel_of(stream.channel).record.mark
+            said = mark is not None and f'"{mark[0]}":"{mark[1]}"'.encode() in record.payload
+            if stream.name == record.stream or (not record.stream and said):
                 return stream
         return self._streams[0]
 

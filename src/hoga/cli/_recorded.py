@@ -62,10 +62,11 @@ def pick(target: str, data: Path) -> Picked:
 
 def require_kind(kind: str | None, days: Iterable[SeriesDay]) -> None:
     """Raises ConfigError for a word that is no kind: neither recorded here nor known of any venue."""
+    from hoga.core.streams import Kind
     from hoga.venues.registry import VENUES
 
     recorded = {day.kind for day in days}
-    known = {spec.channel_of(channel).kind for spec in VENUES.values() for channel in spec.examples} | {"aside"}
+    known = {spec.channel_of(channel).kind for spec in VENUES.values() for channel in spec.examples} | {Kind.ASIDE}
     if kind is not None and kind not in recorded | known:
         expected = f"a kind; recorded here: {', '.join(sorted(recorded))}" if recorded else "a kind of record"
         raise mistake("--kind", kind, expected, nearest=nearest(kind, sorted(recorded)) or nearest(kind, sorted(known)))

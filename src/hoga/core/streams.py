@@ -7,17 +7,44 @@ tell them apart (`aggTrade` and `trade` both feed `execution`; the payload's `e`
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
-__all__ = ["Series", "Stream"]
+__all__ = ["Kind", "Series", "Stream"]
+
+
+class Kind(StrEnum):
+    """What a series holds: the archive's words. Books and deltas of another depth or speed have a tail: `orderbook5-1s`."""
+
+    ORDERBOOK = "orderbook"
+    DELTA = "delta"
+    EXECUTION = "execution"
+    BLOCK = "block"
+    QUOTE = "quote"
+    TICKER = "ticker"
+    TICKER_WINDOW = "ticker-window"
+    CANDLE = "candle"
+    MARK = "mark"
+    LIQUIDATION = "liquidation"
+    AVERAGE = "average"
+    REFERENCE = "reference"
+    ASIDE = "aside"
+    """Frames that belong in no series."""
+
+    @classmethod
+    def of(cls, text: str) -> Kind | None:
+        """What a series' kind, tail and all, is one of; None for a word nobody knows."""
+        known = cls._value2member_map_
+        found = known.get(text) or known.get(text.partition("-")[0].rstrip("0123456789"))
+        return found if isinstance(found, cls) else None
 
 
 class Stream(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One feed on the wire.
 
     `name` is the wire name (`btcusdt@depth20@100ms`), `symbol` the venue's own text (`BTCUSDT`),
-    `channel` the part of the name after the symbol (`depth20@100ms`), `kind` the archive's word
-    (`orderbook`, `execution`, `delta`, `quote`, `ticker`, `candle`, …).
+    `channel` the part of the name after the symbol (`depth20@100ms`), `kind` the archive's word (`Kind`, perhaps with a tail).
     """
 
     venue: str

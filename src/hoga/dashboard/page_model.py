@@ -23,6 +23,7 @@ import msgspec
 import numpy
 
 from hoga.core.errors import HogaError
+from hoga.core.streams import Kind
 from hoga.dashboard.config import DashboardConfig
 from hoga.dashboard.fanout import Fanout, Frames
 from hoga.dashboard.hardware import HardwareMonitor
@@ -36,12 +37,12 @@ from hoga.dashboard.watch import ConnectionHealth, Watch
 from hoga.quality.incidents import Incident
 from hoga.quality.limits import STALE_INTERVALS, STALE_MIN_S
 from hoga.runtime.logs import get_log
+from hoga.venues.registry import VENUES
 
-__all__ = ["BOOK_KINDS", "PageModel"]
+__all__ = ["PageModel"]
 
 _log = get_log("dashboard")
 
-BOOK_KINDS = "orderbook"
 """Kinds that begin so carry a whole book in each frame."""
 _SLICE = 256
 _SLOW_S = 1.0
@@ -201,7 +202,7 @@ class PageModel:
                 "gate": snapshot.meta.latency_gate,
                 "reserve": snapshot.meta.disk_reserve_bytes,
                 "streams": [[row.name, row.venue, row.symbol, row.channel, row.kind] for row in snapshot.meta.streams],
-                "books": [at for at, row in enumerate(snapshot.meta.streams) if row.kind.startswith(BOOK_KINDS)],
+                "books": [at for at, row in enumerate(snapshot.meta.streams) if Kind.of(row.kind) is Kind.ORDERBOOK],
             }
         hello = {
             "k": "hello",
@@ -328,9 +329,10 @@ class PageModel:
         at = self.place(choice) if choice else None
         if at is None or self.snapshot is None:
             return b""
+        row = self.snapshot.meta.streams[at]
         for book in self.snapshot.books:
             if book.stream == at and book.frame:
-                ladder = read_ladder(book.frame)
+                ladder = read_ladder(VENUES[row.venue], row.channel, book.frame)
                 if ladder is not None:
                     return _encode({"k": "book", "choice": choice, "t": book.recv_ns / 1e6, "bids": ladder.bids, "asks": ladder.asks})
         return b""

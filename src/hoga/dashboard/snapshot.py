@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from hoga.core.streams import Kind
 from hoga.quality.incidents import Incident
 
 __all__ = [
@@ -76,7 +77,7 @@ class StreamRow(msgspec.Struct, frozen=True, array_like=True):
     @property
     def steady(self) -> bool:
         """Whether it comes at a pace of its own (books do), rather than when somebody trades."""
-        return self.kind.startswith("orderbook") or self.kind == "delta"
+        return Kind.of(self.kind) in (Kind.ORDERBOOK, Kind.DELTA)
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):

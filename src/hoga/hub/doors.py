@@ -64,7 +64,8 @@ class Door:
     def __init__(self, spec: VenueSpec, stream: Stream, route: Route, epochs: EpochManager) -> None:
         private = spec.is_private(stream.channel)
         channel = spec.describe(stream.channel)
-        if channel.data_type is None or channel.decode is None:
+        facts = channel.record
+        if channel.data_type is None or facts.decode is None:
             raise ValueError(f"{stream.channel} is recorded only")
         self.stream = stream
         self.frame_key = stream.name.encode() if private else spec.frame_key(stream)
@@ -72,15 +73,15 @@ class Door:
         self.last_event: BaseWebSocketEvent | None = None
         self._type = channel.data_type
         self._make = EVENTS[channel.data_type]
-        self._decode = channel.decode
+        self._decode = facts.decode
         self._route = route
         self._epochs = epochs
         self._whole = private or not spec.wrapped
         self._size = len(self.frame_key)
-        self._ordered = channel.ordered and channel.last_key is not None
+        self._ordered = facts.ordered and facts.last_key is not None
         self._floor = -1
-        self._states = channel.data_type in _STATES and channel.ordered and channel.last_key is not None
-        self._id = None if channel.last_key is None else re.compile(rb'"%b"\s*:\s*(\d+)' % re.escape(channel.last_key.encode()))
+        self._states = channel.data_type in _STATES and self._ordered
+        self._id = None if facts.last_key is None else re.compile(rb'"%b"\s*:\s*(\d+)' % re.escape(facts.last_key.encode()))
         self._legs: set[tuple[str, int]] = set()
         self.came: set[tuple[str, int]] = set()
         self._marks: deque[int] = deque(maxlen=_MEMORY)

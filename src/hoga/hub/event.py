@@ -126,7 +126,7 @@ class BaseWebSocketEvent(msgspec.Struct, eq=False, gc=False):
 
 @lru_cache(maxsize=1024)
 def _replay_mark(venue: str, channel: str) -> re.Pattern[bytes] | None:
-    return VENUES[venue].describe(channel).replay_mark
+    return VENUES[venue].describe(channel).record.replay_mark
 
 
 def plain(number: Decimal) -> str:

@@ -114,7 +114,7 @@ def make_event(
     else:
         usual = spec.channels.get(kind, "").replace("{interval}", spec.default_interval)
         stream = spec.parse_stream(symbol, channel or usual)
-    decode = spec.describe(stream.channel).decode
+    decode = spec.describe(stream.channel).record.decode
     if decode is None:
         raise ArgumentError(who, "channel", checks.shown(channel), "a channel that is served")
     text = payload if isinstance(payload, bytes) else payload.encode() if isinstance(payload, str) else msgspec.json.encode(payload)

@@ -95,7 +95,7 @@ class Resolver:
             raise SubscriptionError(component_id, spec.name, tuple(wish.symbols), f"has no {wish.data_type} stream here")
         channel = channel.replace("{interval}", wish.interval or spec.default_interval)
         try:
-            if spec.channel_of(channel).decode is None:
+            if spec.channel_of(channel).record.decode is None:
                 raise ValueError(f"{channel} can be recorded, but not served")
         except ValueError as fault:
             raise SubscriptionError(component_id, spec.name, tuple(wish.symbols), str(fault)) from fault

@@ -157,7 +157,7 @@ class Intake:
         self.stream = stream
         self.index = self.tag = index
         self.frame_key = spec.frame_key(stream)
-        self.sequence = Sequence(contiguous=channel.contiguous, memory=memory)
+        self.sequence = Sequence(contiguous=channel.record.contiguous, memory=memory)
         self.mode = 0
         self.n = self.unrecorded = self.duplicates = self.repeated = self.reordered = self.gap_count = self.jumps = 0
         self.last_jump: Jump | None = None
@@ -648,7 +648,7 @@ class ContiguousIntake(Intake):
     def __init__(self, spec: VenueSpec, stream: Stream, *, index: int, lane: IntakeLane, queue_max: int, memory: int) -> None:
         super().__init__(spec, stream, index=index, lane=lane, queue_max=queue_max, memory=memory)
         channel = spec.channel_of(stream.channel)
-        self._glue = b"" if channel.first_key == channel.last_key else f',"{channel.last_key}":'.encode()
+        self._glue = b"" if channel.record.first_key == channel.record.last_key else f',"{channel.record.last_key}":'.encode()
         self._glue_size = len(self._glue)
         self._from = self._to = self._until = 0
         self._next = -1
@@ -742,10 +742,10 @@ class UniqueIntake(PlainIntake):
 def make_intake(spec: VenueSpec, stream: Stream, *, index: int, lane: IntakeLane, queue_max: int, memory: int) -> Intake:
     """The intake that fits the stream's ids."""
     channel = spec.channel_of(stream.channel)
-    if channel.last_key is None:
+    if channel.record.last_key is None:
         kind: type[Intake] = PlainIntake
-    elif not channel.ordered:
+    elif not channel.record.ordered:
         kind = UniqueIntake
     else:
-        kind = ContiguousIntake if channel.contiguous else IncreasingIntake
+        kind = ContiguousIntake if channel.record.contiguous else IncreasingIntake
     return kind(spec, stream, index=index, lane=lane, queue_max=queue_max, memory=memory)

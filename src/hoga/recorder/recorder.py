@@ -23,10 +23,9 @@ from hoga._version import __version__
 from hoga.archive.form.journal import JOURNAL_DIR, ClockNote, CountsNote, JournalHeader, LatencyNote, LegNote, LiveNote, Note, StreamEntry
 from hoga.archive.keep.life import LOCK_FILE, LastLife, StreamEnd, whole_session
 from hoga.archive.keep.lock import FolderLock
-from hoga.archive.keep.seal import ASIDE_KIND
 from hoga.core.errors import ArchiveBusy, ArchiveError
 from hoga.core.ledger import Gap, Reason
-from hoga.core.streams import Stream
+from hoga.core.streams import Kind, Stream
 from hoga.core.times import DAY_NS, minute_floor_ns
 from hoga.hub.port import LegStats, LifeEnd, Take
 from hoga.quality.eventtime import EventTime
@@ -166,7 +165,7 @@ class Recorder:
             self.lanes.append(lane)
             self._members[number] = []
             for index, stream in enumerate(members):
-                queue_max = config.executions_queue_max if stream.kind == "execution" else config.snapshots_queue_max
+                queue_max = config.executions_queue_max if stream.kind == Kind.EXECUTION else config.snapshots_queue_max
                 intake = make_intake(self.spec, stream, index=index, lane=lane, queue_max=queue_max, memory=memory)
                 self.intakes[stream.name] = intake
                 self._lane_of[stream.name] = lane
@@ -178,7 +177,7 @@ class Recorder:
     def _watch_latency(self, streams: list[Stream]) -> None:
         timed = set()
         for stream in streams:
-            key = self.spec.channel_of(stream.channel).event_key
+            key = self.spec.channel_of(stream.channel).record.event_key
             if key is not None:
                 timed.add(stream.symbol)
                 intake = self.intakes[stream.name]
@@ -187,7 +186,7 @@ class Recorder:
                 intake.in_time = self.lateness.in_time(event_time)
         if self.spec.probe_channel is None:
             return
-        key = self.spec.channel_of(self.spec.probe_channel).event_key
+        key = self.spec.channel_of(self.spec.probe_channel).record.event_key
         for symbol in sorted({stream.symbol for stream in streams} - timed):
             probe = Probe(self.spec, self.spec.parse_stream(symbol, self.spec.probe_channel))
             self.probes[probe.stream.name] = probe
@@ -196,8 +195,8 @@ class Recorder:
 
     def _event_time(self, stream: Stream) -> EventTime:
         channel = self.spec.channel_of(stream.channel)
-        assert channel.event_key is not None, "asked only where there is one"
-        event_time = self.event_times[stream.name] = EventTime(channel.event_key, channel.replay_mark)
+        assert channel.record.event_key is not None, "asked only where there is one"
+        event_time = self.event_times[stream.name] = EventTime(channel.record.event_key, channel.record.replay_mark)
         return event_time
 
     def _payload_of(self, stream: Stream) -> Callable[[bytes], bytes]:
@@ -747,4 +746,4 @@ def _relative(path: Path, base: Path) -> str:
 
 def directories_for(streams: list[Stream], directory_of: Callable[[str], Path]) -> dict[str, Path]:
     """Archive folder by kind, for the kinds these streams feed."""
-    return {kind: directory_of(kind) for kind in {stream.kind for stream in streams} | {ASIDE_KIND}}
+    return {kind: directory_of(kind) for kind in {stream.kind for stream in streams} | {Kind.ASIDE}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from hoga.book.sync import BookRules
 from hoga.core.market import Body, DataType
 from hoga.core.streams import Stream
 from hoga.venues.private import CHANNELS, EVERYTHING, PrivateSpec
+from hoga.venues.records import RecordFacts
 
 __all__ = ["Answer", "ChannelSpec", "FrameKey", "Limits", "RequestRules", "RestLimit", "RestPaths", "VenueSpec"]
 
@@ -18,42 +18,26 @@ _NEVER_S = 1e12
 """An account may be quiet for ever."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelSpec:
     """One kind of feed.
 
-    `kind`: the archive's word. `first_key`/`last_key`: the payload keys of its ids (equal for single ids), None when
-    it has none. `contiguous`: ids prove holes. `event_key`: payload key of the venue's event time in ms, None when
-    the payload has none. `first_frame_s`: a subscribed stream that brought nothing after so long is suspect, None
-    when silence proves nothing (a symbol without trades). `silence_floor_s`: never call it silent sooner.
+    `kind`: the archive's word. `record`: what its payloads say. `data_type`: what a consumer gets; None where only the recorder
+    takes it. `first_frame_s`: a subscribed stream that brought nothing after so long is suspect, None when silence proves nothing
+    (a symbol without trades). `silence_floor_s`: never call it silent sooner.
     `never_s`: one that never came on a connection is called silent after so long, though its quiet may be natural; None:
     never, and it is only asked for again. Where there is a `first_frame_s`, that decides.
-    `previous_key`: the payload key of the id that a record follows, where ids are chained by it and not by counting on.
-    `ordered`: ids only grow; where they do not, they only tell duplicates. `data_type` and `decode(payload)`: what a
-    consumer gets; None where only the recorder takes it. `decode` raises ValueError for what it cannot read.
-    `replay_mark`: found in a payload that is no live event but tells what was before (a snapshot at the subscription, a
-    replay): its time is no latency. None where there are none.
-    `manner_keys`: payload keys that say how and when it was sent, and not what: of two frames with one id that differ in
-    nothing else, one is a duplicate.
     `alternate_kind`: the kind to use beside another channel of the same kind, None when the payloads tell the two apart
     (they share the series) or when this is the one that keeps the name.
     """
 
     kind: str
-    first_key: str | None
-    last_key: str | None
-    contiguous: bool
-    event_key: str | None
-    first_frame_s: float | None
+    record: RecordFacts
     silence_floor_s: float
-    alternate_kind: str | None = None
-    previous_key: str | None = None
-    ordered: bool = True
-    data_type: DataType | None = None
-    decode: Callable[[bytes], Body] | None = None
+    first_frame_s: float | None = None
     never_s: float | None = None
-    replay_mark: re.Pattern[bytes] | None = None
-    manner_keys: tuple[str, ...] = ()
+    data_type: DataType | None = None
+    alternate_kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +127,12 @@ class VenueSpec:
     """Everything hoga needs to know of a venue to record it and to serve it.
 
     `parse_stream(symbol, channel)` gives the Stream, or raises ValueError naming what is wrong with it.
-    `channel_of(channel)` gives its ChannelSpec. `probe_channel`: what is subscribed, unrecorded, for latency when
-    no recorded stream of a symbol carries an event time. `route_of(stream)`: streams of different routes cannot share
-    a connection. `connect_path(route, names)` is the request target that opens a connection with these streams
-    (possibly none). `subscribe(names, request_id)` / `unsubscribe(...)` are the control frames. `replace(fresh, known,
-    request_id)`: where a request replaces everything subscribed on the connection, the request for both, with
-    snapshots for `fresh` only; None where subscribing adds. There, `unsubscribe` is None instead.
+    `channel_of(channel)` gives its ChannelSpec, `channels_for(kind)` those that feed series of that kind.
+    `probe_channel`: what is subscribed, unrecorded, for latency when no recorded stream of a symbol carries an event time.
+    `route_of(stream)`: streams of different routes cannot share a connection. `connect_path(route, names)` is the request
+    target that opens a connection with these streams (possibly none). `subscribe(names, request_id)` / `unsubscribe(...)` are the
+    control frames. `replace(fresh, known, request_id)`: where a request replaces everything subscribed on the connection, the request
+    for both, with snapshots for `fresh` only; None where subscribing adds. There, `unsubscribe` is None instead.
     `frame_key(stream)` is how a data frame of the stream begins, up to the mark of `key`; where `wrapped`, the payload
     follows and `}` ends it, else the whole frame is the payload.
     `listing(request_id)` asks for the names of what is subscribed on the connection; None where nothing tells.
@@ -158,6 +142,7 @@ class VenueSpec:
     `answer(frame)`: what the frame says to a control request, None when it is no answer. `requests`: what proves one.
     `server_time_ms(body)`, `symbols(body)` (symbol → status), `quotes(body)` (symbol → the asset it is paid in; of the same
     reply) and `book(body)` (a depth snapshot) read the REST replies.
+    `same_cut`: (channel of a book, channel of deltas) that the venue cuts at the same moments: the one's id is the other's.
     `book_rules`: how deltas chain to a REST snapshot and to one another; None where the stream brings whole books.
     `channels`: the channel that serves a type of data, `{interval}` to be filled in. `is_symbol(text)`: could be one of the venue's.
     `private`: what it tells of an account, None where hoga cannot ask. All functions above are about public streams.
@@ -170,6 +155,7 @@ class VenueSpec:
     probe_channel: str | None
     parse_stream: Callable[[str, str], Stream]
     channel_of: Callable[[str], ChannelSpec]
+    channels_for: Callable[[str], tuple[ChannelSpec, ...]]
     route_of: Callable[[Stream], str]
     connect_path: Callable[[str, list[str]], str]
     subscribe: Callable[[list[str], int], bytes]
@@ -194,6 +180,7 @@ class VenueSpec:
     book: Callable[[bytes], Body] | None = None
     default_interval: str = "1m"
     private: PrivateSpec | None = None
+    same_cut: tuple[tuple[str, str], ...] = ()
     book_rules: BookRules | None = None
 
     def describe(self, channel: str) -> ChannelSpec:
@@ -201,7 +188,8 @@ class VenueSpec:
         data_type = self.private.type_of(channel) if self.private is not None else None
         if data_type is None or self.private is None:
             return self.channel_of(channel)
-        return ChannelSpec(data_type, None, None, False, None, None, _NEVER_S, data_type=data_type, decode=self.private.decode[data_type])
+        record = RecordFacts(decode=self.private.decode[data_type])
+        return ChannelSpec(kind=data_type, record=record, silence_floor_s=_NEVER_S, data_type=data_type)
 
     def is_private(self, channel: str) -> bool:
         """Whether a channel is about an account."""

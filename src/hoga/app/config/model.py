@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from hoga.core.secret import Secret
+from hoga.core.streams import Kind
 
 __all__ = ["Config", "ConfigNote", "ProgramConfig", "Setting", "VenueConfig"]
 
@@ -104,9 +105,9 @@ class VenueConfig(ProgramConfig, frozen=True, kw_only=True):
 
     def directory(self, kind: str) -> Path:
         """The archive folder of a kind: `LOB_DIR` for order books, `CHART_DIR` for executions, else `data/<venue>/<kind>`."""
-        if kind == "orderbook":
+        if kind == Kind.ORDERBOOK:
             return self.lob_dir
-        return self.chart_dir if kind == "execution" else self.data_dir / self.venue / kind
+        return self.chart_dir if kind == Kind.EXECUTION else self.data_dir / self.venue / kind
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):

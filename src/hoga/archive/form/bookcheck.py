@@ -3,8 +3,8 @@
 These are facts about the market or the venue, not about the archive: a book may be crossed on the wire.
 Empty sides are fine, thin books have them.
 
-Sides are compared as their JSON text, and only the best price is cut out of it: making objects of all forty levels
-takes 8 to 12 µs a record, this takes 2. The order of all levels is looked at in every sixteenth book.
+Sides are compared as their JSON text where each has one of its own, and only the best price is cut out of it: making objects
+of all forty levels takes 8 to 12 µs a record, this takes 2. The order of all levels is looked at in every sixteenth book.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from decimal import Decimal
 
 import msgspec
 
-__all__ = ["BookCheck"]
+__all__ = ["BookCheck", "Side"]
 
 _FROZEN_MOVES = 3000
 _FULL_LOOK_EVERY = 16
@@ -23,6 +23,8 @@ _OPENING = b'[["'
 _levels = msgspec.json.Decoder(list[list[msgspec.Raw]])
 
 Fault = tuple[str, str]
+Side = bytes | list[tuple[float, float]]
+"""One side of a book, best first: a JSON array of [price, size, …], or levels (price, size). Empty when there is none."""
 
 
 class BookCheck:
@@ -33,12 +35,13 @@ class BookCheck:
     """
 
     def __init__(self) -> None:
-        self._bids = self._asks = b""
+        self._bids: Side = b""
+        self._asks: Side = b""
         self._bid_moves = self._ask_moves = 0
         self._looks = 0
 
-    def look(self, bids: bytes, asks: bytes) -> Sequence[Fault]:
-        """Faults of the next book as (kind, detail). Sides are JSON arrays of [price, size, …], empty when there is none.
+    def look(self, bids: Side, asks: Side) -> Sequence[Fault]:
+        """Faults of the next book as (kind, detail).
 
         Raises ValueError or ArithmeticError when a side is no such array, or a price no number.
         """
@@ -52,8 +55,10 @@ class BookCheck:
             self._asks, self._bid_moves = asks, 0
         if bids_moved is not asks_moved:
             self._count_stillness(faults, bids_moved=bids_moved)
-        if bids[:3] == asks[:3] == _OPENING:  # the usual spelling, without a call: 4.4 → 3.4 µs a record
+        if type(bids) is type(asks) is bytes and bids[:3] == asks[:3] == _OPENING:  # without a call: 4.4 → 3.4 µs a record
             best_bid, best_ask = bids[3 : bids.index(b'"', 3)], asks[3 : asks.index(b'"', 3)]
+        elif type(bids) is type(asks) is list and bids and asks and bids[0][0] < asks[0][0]:
+            best_bid = best_ask = b""
         else:
             best_bid, best_ask = _best(bids), _best(asks)
         if best_bid and best_ask and not _less(best_bid, best_ask):
@@ -74,19 +79,21 @@ class BookCheck:
             faults.append(("frozen", f"bids stand still while asks changed {_FROZEN_MOVES} times"))
 
 
-def _best(side: bytes) -> bytes:
+def _best(side: Side) -> bytes:
     """The first price as its text, empty for an empty side."""
+    if isinstance(side, list):
+        return repr(side[0][0]).encode() if side else b""
     if side.startswith(_OPENING):
         return side[3 : side.index(b'"', 3)]
     prices = _prices(side)
     return prices[0] if prices else b""
 
 
-def _look_at_levels(faults: list[Fault], name: str, side: bytes, *, descending: bool) -> None:
-    if b'"-' in side or b"n" in side or b"N" in side:
+def _look_at_levels(faults: list[Fault], name: str, side: Side, *, descending: bool) -> None:
+    if any(min(level) < 0 for level in side) if isinstance(side, list) else b'"-' in side or b"n" in side or b"N" in side:
         faults.append(("bad-number", f"{name} hold a number that is negative or none"))
         return
-    prices = [float(price) for price in _prices(side)]
+    prices = [price for price, _ in side] if isinstance(side, list) else [float(price) for price in _prices(side)]
     if prices != sorted(prices, reverse=descending):
         faults.append(("unsorted", f"{name} are not sorted best first"))
 

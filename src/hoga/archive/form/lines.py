@@ -40,7 +40,7 @@ class LineMaker:
         self._whole = not spec.wrapped
         self._key_size = 0 if self._whole else len(self._key)
         self._split = spec.split
-        key = spec.channel_of(stream.channel).event_key
+        key = spec.channel_of(stream.channel).record.event_key
         self._event = None if key is None else TopInteger(key)
         self.lead = self._key if self._whole else self._key + b'{"'
         self.skipped = self._key_size + (1 if self._event is None else 0)

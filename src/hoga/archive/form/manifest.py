@@ -154,6 +154,7 @@ class DayAccount:
         self.clock: ClockEntry | None = None
         self._gaps: set[Gap] = set()
         self._live: list[Span] = []
+        self._earlier_ids: list[int | None] = []
         self._connections: dict[tuple[str, int, int], Connection] = {}
         self._unwritten: dict[tuple[str, int, str], SegmentEntry] = {}
 
@@ -183,6 +184,10 @@ class DayAccount:
         self._live.extend(manifest.live)
         for connection in manifest.connections:
             self._connect(connection)
+
+    def note_earlier_ids(self, *ids: int | None) -> None:
+        """Ids of what the earlier manifest holds, which it does not tell."""
+        self._earlier_ids += ids
 
     def gaps(self) -> list[Gap]:
         """Every gap once, by time."""
@@ -219,8 +224,8 @@ class DayAccount:
 
     def ids(self) -> tuple[int | None, int | None]:
         """Smallest and largest venue id."""
-        first = [entry.first_id for entry in self._entries()] + ([self.earlier.first_id] if self.earlier else [])
-        last = [entry.last_id for entry in self._entries()] + ([self.earlier.last_id] if self.earlier else [])
+        first = [entry.first_id for entry in self._entries()] + self._earlier_ids + ([self.earlier.first_id] if self.earlier else [])
+        last = [entry.last_id for entry in self._entries()] + self._earlier_ids + ([self.earlier.last_id] if self.earlier else [])
         return (
             min((value for value in first if value is not None), default=None),
             max((value for value in last if value is not None), default=None),

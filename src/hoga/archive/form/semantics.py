@@ -1,22 +1,22 @@
 """archive.form.semantics: what the records of one series say about themselves. Pure.
 
 `SeriesScan` reads the JSONL text of a day, block by block, and keeps: counts, first and last receive time and id of
-each segment, runs of ids, and remarks about lines. `archive.form.records` knows where ids are and what they prove.
+each segment, runs of ids, and remarks about lines. `archive.form.records` reads what the venue says is in a line.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from operator import attrgetter
 
 import msgspec
 
 from hoga.archive.form.bookcheck import BookCheck
 from hoga.archive.form.idruns import IdRuns
-from hoga.archive.form.records import CHAINS, Book, Delta, Record, RecordReader, Trade
+from hoga.archive.form.records import Chain, Record, RecordReader
 from hoga.archive.form.text import LineCutter, split_lines
+from hoga.venues.spec import ChannelSpec
 
 __all__ = ["Remark", "ScanFacts", "SeriesScan", "StampedId"]
 
@@ -54,16 +54,17 @@ class StampedId(msgspec.Struct, frozen=True):
 
 
 class SeriesScan:
-    """Reads one series. Call `begin` for each segment, `feed` its text in any pieces, `end` for its facts.
+    """Reads one series, which `channels` feed. Call `begin` for each segment, `feed` its text in any pieces, `end` for its facts.
 
     Afterwards `remarks` holds what was noticed about lines (at most `remark_limit` of each kind in a segment, the last one
     counting the rest), `runs` the ids of each chain by name, and `stamped` ids with times when `keep_ids` was set.
     """
 
-    def __init__(self, kind: str, *, keep_ids: bool = False, check_books: bool = True, remark_limit: int = 20) -> None:
-        self._reader = RecordReader(kind)
-        self._shape = self._reader.shape
-        self._check = BookCheck() if check_books and self._shape is Book else None
+    def __init__(
+        self, channels: Iterable[ChannelSpec], *, keep_ids: bool = False, check_books: bool = True, remark_limit: int = 20
+    ) -> None:
+        self._reader = RecordReader(channels)
+        self._check = BookCheck() if check_books and self._reader.has_levels else None
         self._keep_ids = keep_ids
         self._limit = remark_limit
         self.remarks: list[Remark] = []
@@ -129,12 +130,12 @@ class SeriesScan:
             records = list(self._read_singly(lines))
         self._look_times(records, lines)
         self._note_ids(self._reader.ids(records))
-        if self._shape is Book:
-            self._look_books([record for record in records if isinstance(record, Book)], records, lines)
-        elif self._shape is Delta:
-            self._look_deltas([record for record in records if isinstance(record, Delta)], records, lines)
-        elif self._shape is Trade:
-            self._look_trades([record for record in records if isinstance(record, Trade)], records, lines)
+        if self._keep_ids:
+            self._keep([record.recvNs for record in records], self._reader.last_ids(records))
+        if self._check is not None:
+            self._look_books(self._check, records, lines)
+        for found in self._reader.chains(records):
+            self._chain(found, records, lines)
         self._records += len(records)
         self._segment_bytes += len(lines)
         self.bytes += len(lines)
@@ -190,46 +191,23 @@ class SeriesScan:
                 self._remark("doubled", at, "the line is the same as the one before it")
             at, before = at + len(line), line
 
-    def _look_books(self, books: list[Book], records: list[Record], lines: bytes) -> None:
-        if self._keep_ids:
-            ids = [record.u if record.lastUpdateId is None else record.lastUpdateId for record in books]
-            self._keep([record.recvNs for record in books], ids)
-        if self._check is None:
-            return
-        for record in books:
-            for kind, detail in self._look_book(self._check, record):
-                index = next(index for index, each in enumerate(records) if each is record)
+    def _look_books(self, check: BookCheck, records: list[Record], lines: bytes) -> None:
+        look, sides = check.look, self._reader.sides
+        for index, record in enumerate(records):
+            try:
+                bids, asks = sides(record)
+                faults = look(bids, asks) if bids or asks else ()
+            except (ValueError, ArithmeticError) as fault:
+                faults = (("unreadable", f"the book's levels cannot be read ({fault})"),)
+            for kind, detail in faults:
                 self._remark(kind, self._offset(lines, index), detail, record.recvNs or 0)
 
-    def _look_book(self, check: BookCheck, record: Book) -> Sequence[tuple[str, str]]:
-        try:
-            return check.look(bytes(record.bids or record.b), bytes(record.asks or record.a))
-        except (ValueError, ArithmeticError) as fault:
-            return (("unreadable", f"the book's levels cannot be read ({fault})"),)
-
-    def _look_deltas(self, deltas: list[Delta], records: list[Record], lines: bytes) -> None:
-        found: list[Record] = []
-        spans: list[tuple[int, int]] = []
-        for record in deltas:
-            if record.U is not None and record.u is not None:
-                found.append(record)
-                spans.append((record.U if record.pu is None else record.pu + 1, record.u))
-        if self._keep_ids:
-            self._keep([record.recvNs for record in deltas], [record.u for record in deltas])
-        self._chain("delta", found, spans, records, lines)
-
-    def _look_trades(self, trades: list[Trade], records: list[Record], lines: bytes) -> None:
-        for chain, key in CHAINS:
-            idof = attrgetter(key)
-            found: list[Record] = [record for record in trades if record.e == chain and idof(record) is not None]
-            ids = list(map(idof, found))
-            self._chain(chain, found, [(value, value) for value in ids], records, lines)
-
-    def _chain(self, name: str, found: list[Record], spans: list[tuple[int, int]], records: list[Record], lines: bytes) -> None:
-        """Enter the id spans of `found` into the runs of chain `name`."""
+    def _chain(self, chain: Chain, records: list[Record], lines: bytes) -> None:
+        """Enter the id spans of a chain into its runs."""
+        found, spans = chain.records, chain.spans
         if not found:
             return
-        runs = self.runs.setdefault(name, IdRuns())
+        runs = self.runs.setdefault(chain.name, IdRuns())
         if all(other[0] == one[1] + 1 for one, other in pairwise(spans)) and found[0].recvNs and found[-1].recvNs:
             at = self.bytes if found[0] is records[0] else self._offset(lines, records.index(found[0]))
             runs.add(spans[0][0], spans[-1][1], from_ns=found[0].recvNs, to_ns=found[-1].recvNs, offset=at)

@@ -36,6 +36,7 @@ from hoga.archive.keep.splice import Part, Placed, ReadBack, file_sha256, read_b
 from hoga.core.errors import ArchiveError, ManifestMismatch, SegmentCorrupt
 from hoga.core.times import DAY_NS, MINUTE_NS, day_start_ns, iso_of
 from hoga.runtime.durable import TEMPORARY_SUFFIX, fsync, fsync_folder, install, temporary_for, unlink, write_all
+from hoga.venues.registry import channels_for
 
 __all__ = ["SPOOL_SUFFIX", "DayMerge", "MergeResult"]
 
@@ -91,6 +92,8 @@ class DayMerge:
         self._ledger_path = ledger_path(directory, symbol, kind, day)
         self._symbol, self._kind, self._day = symbol, kind, day
         self._venue, self._format = venue, archive_format
+        self._channels = channels_for(venue, kind)
+        self._has_ids = any(channel.record.last_key is not None for channel in self._channels)
         self._step = step
         self._account = DayAccount()
         self._files: list[Path] = []
@@ -282,7 +285,8 @@ class DayMerge:
         modified_ns = day_start_ns(self._day)
         placed = splice(parts, temporary, archive_format=self._format, member=f"{self._stem}.jsonl", note=note, modified_ns=modified_ns)
         self._step("written")
-        scans = {index: SeriesScan(self._kind, check_books=False) for index, segment in enumerate(segments) if _unknown(segment)}
+        unread = [index for index, segment in enumerate(segments) if self._is_unread(segment, earlier)]
+        scans = {index: SeriesScan(self._channels, check_books=False) for index in unread}
         read = read_back(temporary, placed, on_block=lambda index, block: scans[index].feed(block) if index in scans else None)
         self._step("read back")
         facts = {index: scan.end() for index, scan in scans.items()}
@@ -309,6 +313,12 @@ class DayMerge:
                 part = recompress(blocks, self.spool, archive_format=self._format, source=located.path)
             yield _Segment(minute=row.minute, number=row.part, part=part, row=row)
 
+    def _is_unread(self, segment: _Segment, earlier: Manifest | None) -> bool:
+        """Nobody told what is in it; or not its ids, as an older hoga did of venues whose ids it did not know."""
+        if segment.row is not None:
+            return self._has_ids and earlier is not None and earlier.last_id is None
+        return segment.entry is None or (self._has_ids and segment.entry.last_id is None)
+
     def _row(self, segment: _Segment, place: Placed, read: ReadBack, index: int, facts: ScanFacts | None) -> SegmentRow:
         """The segment's line in the manifest, after what was read back was found to agree with what was known of it."""
         records = read.records[index]
@@ -317,8 +327,12 @@ class DayMerge:
             raise ManifestMismatch(segment.part.source, f"{records} records where {known.records} were sealed")
         if segment.row is None:
             entry = segment.entry or self._entry_of_facts(segment, records, facts)
+            if facts is not None and entry.last_id is None:
+                entry = msgspec.structs.replace(entry, first_id=facts.first_id, last_id=facts.last_id)
             self._account.add([entry])
             known = entry
+        elif facts is not None and self._account.earlier is not None:
+            self._account.note_earlier_ids(facts.first_id, facts.last_id)
         assert known is not None
         return SegmentRow(
             minute=segment.minute,
@@ -404,10 +418,6 @@ class DayMerge:
             if manifest
             else [],
         )
-
-
-def _unknown(segment: _Segment) -> bool:
-    return segment.row is None and segment.entry is None
 
 
 def _minute_ns(minute: str) -> int:

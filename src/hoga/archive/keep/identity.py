@@ -25,16 +25,16 @@ class Identity:
     __slots__ = ("_first_offset", "_manner", "_mark_end", "_mark_start", "_split", "first_key", "frame_key", "last_key", "payload_at")
 
     def __init__(self, spec: VenueSpec, stream: Stream) -> None:
-        channel = spec.channel_of(stream.channel)
+        facts = spec.channel_of(stream.channel).record
         self._split = spec.split
         self.frame_key = spec.frame_key(stream)
-        self.first_key = _key(channel.previous_key or channel.first_key)
-        self.last_key = self.first_key if channel.last_key == channel.first_key else _key(channel.last_key)
-        self._first_offset = 0 if channel.previous_key is None else 1
+        self.first_key = _key(facts.previous_key or facts.first_key)
+        self.last_key = self.first_key if facts.last_key == facts.first_key else _key(facts.last_key)
+        self._first_offset = 0 if facts.previous_key is None else 1
         self.payload_at = len(self.frame_key) if spec.wrapped else 0
         self._mark_start = crc32(self.frame_key) if spec.wrapped else 0
         self._mark_end = b"}" if spec.wrapped else b""
-        self._manner = _members(channel.manner_keys)
+        self._manner = _members(facts.manner_keys)
 
     def mark(self, frame: bytes, payload: bytes) -> int:
         """Tells a frame from others with its id: the CRC-32 of its bytes, in the usual spelling where it comes in another."""

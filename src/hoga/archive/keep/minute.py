@@ -40,14 +40,13 @@ from hoga.archive.keep.life import StreamEnd
 from hoga.archive.keep.seriesminute import SeriesMinute
 from hoga.archive.keep.stretch import Lines, OddFrame, Stretch, Way
 from hoga.core.ledger import Gap, Reason
-from hoga.core.streams import Series
+from hoga.core.streams import Kind, Series
 from hoga.core.times import MINUTE_NS
 from hoga.quality.memory import MARKS_KEPT
 from hoga.venues.registry import VENUES
 
-__all__ = ["ASIDE_KIND", "ASIDE_SYMBOL", "Minute", "SealResult"]
+__all__ = ["ASIDE_SYMBOL", "Minute", "SealResult"]
 
-ASIDE_KIND = "aside"
 ASIDE_SYMBOL = "ODD"
 """Frames that belong in no series are a series of their own: nothing that arrived is thrown away."""
 
@@ -310,9 +309,9 @@ class Minute:
         stream = entry.stream
         maker = LineMaker(self.venue, stream, conn=leg.conn, epoch=leg.epoch, median_ns=median_ns, overhead_ns=overhead_ns)
         minute.streams.add(stream.name)
-        channel = self.venue.channel_of(stream.channel)
-        if channel.first_key is not None and channel.ordered:
-            minute.names[channel.first_key] = stream.name
+        facts = self.venue.channel_of(stream.channel).record
+        if facts.first_key is not None and facts.ordered:
+            minute.names[facts.first_key] = stream.name
         return Way(maker, minute)
 
     # -- series and their entries -------------------------------------------------------------------------------
@@ -322,13 +321,13 @@ class Minute:
 
     def _minute(self, series: Series, directory: str) -> SeriesMinute:
         if series not in self.series:
-            reader = self._readers.setdefault(series.kind, RecordReader(series.kind))
+            reader = self._readers.setdefault(series.kind, RecordReader(self.venue.channels_for(series.kind)))
             folder = _resolved(self.base / directory)
             self.series[series] = SeriesMinute(series, folder, self.header.archive_format, self._packer, reader)
         return self.series[series]
 
     def _aside(self) -> SeriesMinute:
-        return self._minute(Series(venue=self.header.venue, symbol=ASIDE_SYMBOL, kind=ASIDE_KIND), self.header.aside_directory)
+        return self._minute(Series(venue=self.header.venue, symbol=ASIDE_SYMBOL, kind=Kind.ASIDE), self.header.aside_directory)
 
     def _note(self, minute: SeriesMinute, entry: LedgerEntry) -> None:
         self._entry_at += 1

@@ -34,7 +34,7 @@ from hoga.archive.form.layout import PARTS_DIR, encode_symbol, parse_segment, se
 from hoga.archive.form.ledger import LedgerEntry, SegmentEntry, append_entries, ledger_path
 from hoga.archive.form.notes import SegmentNote
 from hoga.archive.form.segment import SegmentFacts, read_blocks, read_note
-from hoga.archive.keep.minute import ASIDE_KIND, ASIDE_SYMBOL, Minute, SealResult
+from hoga.archive.keep.minute import ASIDE_SYMBOL, Minute, SealResult
 from hoga.archive.keep.seriesminute import SeriesMinute
 from hoga.core.errors import ArchiveError
 from hoga.core.streams import Series
@@ -42,7 +42,6 @@ from hoga.core.times import day_of, minute_of
 from hoga.runtime.durable import fsync, fsync_folder, link, make_folder, rename, sync_filesystem, unlink, write_all, write_fault
 
 __all__ = [
-    "ASIDE_KIND",
     "ASIDE_SYMBOL",
     "SealJob",
     "SealResult",

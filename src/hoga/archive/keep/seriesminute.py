@@ -52,8 +52,10 @@ class SeriesMinute:
         assert first is not None and last is not None, "the envelope begins with it"
         self.add(text, len(records), first, last)
         if self.reader.is_chained:
-            for key, start, end in self.reader.spans(records):
-                _add_run(self._chains.setdefault(key, []), start, end)
+            for chain in self.reader.chains(records):
+                runs = self._chains.setdefault(chain.key, [])
+                for start, end in chain.spans:
+                    _add_run(runs, start, end)
         self._ids += self.reader.ids(records)
         if len(self._ids) > _IDS_KEPT:
             self._fold_ids()

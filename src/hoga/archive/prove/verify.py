@@ -28,6 +28,7 @@ from hoga.archive.prove.report import Outcome, VerifyReport
 from hoga.archive.prove.verify_day import DayCheck
 from hoga.archive.read.openminute import recorder_at_work
 from hoga.core.errors import ArchiveError, SegmentCorrupt
+from hoga.core.streams import Kind
 from hoga.quality.incidents import incidents_of
 
 __all__ = ["Progress", "verify"]
@@ -130,15 +131,15 @@ def _check(group: _Group) -> Outcome:
         except Exception as fault:  # noqa: BLE001  # the supervised place of all checks: one day's trouble is named and stays its own
             outcome.problem(check.day.manifest_path, "unreadable", f"the check broke off: {type(fault).__name__}: {fault}")
     by_kind = {check.day.kind: check for check in checks}
-    if "orderbook" in by_kind and "delta" in by_kind:
-        outcome.add(cross_check(by_kind["orderbook"].evidence(), by_kind["delta"].evidence()))
+    if Kind.ORDERBOOK in by_kind and Kind.DELTA in by_kind:
+        outcome.add(cross_check(by_kind[Kind.ORDERBOOK].evidence(), by_kind[Kind.DELTA].evidence()))
     return outcome
 
 
 def _groups(days: Iterable[SeriesDay], *, live: bool, unsealed: dict[str, Span]) -> list[_Group]:
     together: dict[tuple[str, ...], list[SeriesDay]] = {}
     for day in days:
-        paired = day.kind in ("orderbook", "delta") and not day.only
+        paired = day.kind in (Kind.ORDERBOOK, Kind.DELTA) and not day.only
         key = (_venue(day), day.symbol, day.day) if paired else (day.directory, day.symbol, day.kind, day.day, day.only)
         together.setdefault(key, []).append(day)
     return [_Group(group, sum(map(_size, group)), live, unsealed) for group in together.values()]

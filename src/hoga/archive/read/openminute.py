@@ -20,9 +20,10 @@ from hoga.archive.form.journal import JournalHeader, JournalName, parse_journal_
 from hoga.archive.form.text import split_lines
 from hoga.archive.keep.life import LOCK_FILE
 from hoga.archive.keep.lock import FolderLock
-from hoga.archive.keep.minute import ASIDE_KIND, ASIDE_SYMBOL, Minute
+from hoga.archive.keep.minute import ASIDE_SYMBOL, Minute
 from hoga.archive.keep.seriesminute import SeriesMinute
 from hoga.core.errors import ArchiveError, SegmentCorrupt
+from hoga.core.streams import Kind
 from hoga.core.times import MINUTE_NS, minute_of
 
 __all__ = ["OpenMinute", "OpenMinutes", "days_with_open", "lines_of", "recorder_at_work"]
@@ -54,7 +55,7 @@ class OpenMinutes:
                 series = entry.stream.series
                 days.add(SeriesDay(str((path.parent / entry.directory).resolve()), series.symbol, series.kind, name.day))
             if header is not None:
-                days.add(SeriesDay(str((path.parent / header.aside_directory).resolve()), ASIDE_SYMBOL, ASIDE_KIND, name.day))
+                days.add(SeriesDay(str((path.parent / header.aside_directory).resolve()), ASIDE_SYMBOL, Kind.ASIDE, name.day))
         return days
 
     def began(self) -> dict[Path, tuple[int, int]]:
@@ -100,7 +101,7 @@ class OpenMinutes:
         if header is None:
             return False
         wanted = Path(day.directory).resolve()
-        if (day.symbol, day.kind) == (ASIDE_SYMBOL, ASIDE_KIND):
+        if (day.symbol, day.kind) == (ASIDE_SYMBOL, Kind.ASIDE):
             return (path.parent / header.aside_directory).resolve() == wanted
         return any(
             (entry.stream.series.symbol, entry.stream.series.kind) == (day.symbol, day.kind)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from hoga.book.sync import SPOT_RULES
 from hoga.core.market import Body, DataType
+from hoga.core.streams import Kind
 from hoga.venues.binance import payloads, wire
 from hoga.venues.binance.private import SPOT_PRIVATE
+from hoga.venues.records import RecordFacts, SideLists
 from hoga.venues.spec import ChannelSpec, Limits, RestLimit, RestPaths, VenueSpec
 
 __all__ = ["SPOT"]
@@ -17,43 +19,58 @@ _EXAMPLES = ("depth20@100ms", "depth@100ms", "aggTrade", "trade", "bookTicker", 
 
 
 def _book(kind: str, alternate: str | None = None) -> ChannelSpec:
+    record = RecordFacts(
+        first_key="lastUpdateId", last_key="lastUpdateId", levels=SideLists(bids="bids", asks="asks"), decode=payloads.partial_book
+    )
     return ChannelSpec(
-        kind, "lastUpdateId", "lastUpdateId", False, None, 30.0, 30.0, alternate, data_type=DataType.ORDERBOOK, decode=payloads.partial_book
+        kind=kind, record=record, first_frame_s=30.0, silence_floor_s=30.0, data_type=DataType.ORDERBOOK, alternate_kind=alternate
     )
 
 
 def _delta(alternate: str | None = None) -> ChannelSpec:
-    return ChannelSpec("delta", "U", "u", True, "E", 30.0, 30.0, alternate, data_type=DataType.DELTA, decode=payloads.delta)
+    record = RecordFacts(first_key="U", last_key="u", contiguous=True, event_key="E", decode=payloads.delta)
+    return ChannelSpec(
+        kind=Kind.DELTA, record=record, first_frame_s=30.0, silence_floor_s=30.0, data_type=DataType.DELTA, alternate_kind=alternate
+    )
 
 
-def _timed(kind: str, data_type: DataType | None = None, decode: Callable[[bytes], Body] | None = None) -> ChannelSpec:
-    return ChannelSpec(kind, None, None, False, "E", 30.0, 30.0, data_type=data_type, decode=decode)
+def _timed(kind: Kind, data_type: DataType | None = None, decode: Callable[[bytes], Body] | None = None) -> ChannelSpec:
+    record = RecordFacts(event_key="E", decode=decode)
+    return ChannelSpec(kind=kind, record=record, first_frame_s=30.0, silence_floor_s=30.0, data_type=data_type)
 
 
-def _trades(key: str, decode: Callable[[bytes], Body]) -> ChannelSpec:
-    return ChannelSpec("execution", key, key, True, "E", None, 60.0, data_type=DataType.TRADE, decode=decode, never_s=600.0)
+_BLOCK = ChannelSpec(
+    kind=Kind.BLOCK, record=RecordFacts(first_key="t", last_key="t", contiguous=True, event_key="E"), silence_floor_s=3600.0
+)  # fmt: skip
+_QUOTE = ChannelSpec(
+    kind=Kind.QUOTE,
+    record=RecordFacts(first_key="u", last_key="u", decode=payloads.quote),
+    first_frame_s=30.0,
+    silence_floor_s=30.0,
+    data_type=DataType.QUOTE,
+)
 
 
 _CHANNELS = wire.Table(
     _NAME,
     (
-        (r"depth20@100ms", _book("orderbook")),
-        (r"depth20", _book("orderbook", "orderbook-1s")),
+        (r"depth20@100ms", _book(Kind.ORDERBOOK)),
+        (r"depth20", _book(Kind.ORDERBOOK, "orderbook-1s")),
         (r"depth10@100ms", _book("orderbook10")),
         (r"depth10", _book("orderbook10", "orderbook10-1s")),
         (r"depth5@100ms", _book("orderbook5")),
         (r"depth5", _book("orderbook5", "orderbook5-1s")),
         (r"depth@100ms", _delta()),
         (r"depth", _delta("delta-1s")),
-        (r"aggTrade", _trades("a", payloads.agg_trade)),
-        (r"trade", _trades("t", payloads.trade)),
-        (r"blockTrade", ChannelSpec("block", "t", "t", True, "E", None, 3600.0)),
-        (r"bookTicker", ChannelSpec("quote", "u", "u", False, None, 30.0, 30.0, data_type=DataType.QUOTE, decode=payloads.quote)),
-        (rf"kline_(1s|{'|'.join(wire.INTERVALS)})(@\+08:00)?", _timed("candle", DataType.CANDLE, payloads.candle)),
-        (r"miniTicker|ticker", _timed("ticker", DataType.TICKER, payloads.ticker)),
-        (r"ticker_(1h|4h|1d)", _timed("ticker-window")),
-        (r"avgPrice", _timed("average")),
-        (r"referencePrice", ChannelSpec("reference", None, None, False, None, None, 60.0)),
+        (r"aggTrade", wire.trades("aggTrade", "a", payloads.agg_trade)),
+        (r"trade", wire.trades("trade", "t", payloads.trade)),
+        (r"blockTrade", _BLOCK),
+        (r"bookTicker", _QUOTE),
+        (rf"kline_(1s|{'|'.join(wire.INTERVALS)})(@\+08:00)?", _timed(Kind.CANDLE, DataType.CANDLE, payloads.candle)),
+        (r"miniTicker|ticker", _timed(Kind.TICKER, DataType.TICKER, payloads.ticker)),
+        (r"ticker_(1h|4h|1d)", _timed(Kind.TICKER_WINDOW)),
+        (r"avgPrice", _timed(Kind.AVERAGE)),
+        (r"referencePrice", ChannelSpec(kind=Kind.REFERENCE, record=RecordFacts(), silence_floor_s=60.0)),
     ),
     examples=_EXAMPLES,
 )
@@ -86,6 +103,7 @@ SPOT = VenueSpec(
     probe_channel="depth",
     parse_stream=_CHANNELS.parse_stream,
     channel_of=_CHANNELS.channel_of,
+    channels_for=_CHANNELS.channels_for,
     route_of=lambda stream: "",
     connect_path=lambda route, names: wire.stream_path(names),
     subscribe=wire.control("SUBSCRIBE"),
@@ -110,5 +128,6 @@ SPOT = VenueSpec(
     examples=(*_EXAMPLES, "depth10@100ms", "depth5@100ms", "depth20", "depth", "kline_1s", "miniTicker", "avgPrice"),
     book=payloads.rest_book,
     private=SPOT_PRIVATE,
+    same_cut=wire.SAME_CUT,
     book_rules=SPOT_RULES,
 )

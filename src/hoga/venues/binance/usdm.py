@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 from hoga.book.sync import FUTURES_RULES
 from hoga.core.market import Body, DataType
-from hoga.core.streams import Stream
+from hoga.core.streams import Kind, Stream
 from hoga.venues.binance import payloads, wire
 from hoga.venues.binance.private import USDM_PRIVATE
+from hoga.venues.records import RecordFacts, SideLists
 from hoga.venues.spec import ChannelSpec, Limits, RestLimit, RestPaths, VenueSpec
 
 __all__ = ["USDM"]
@@ -33,49 +35,54 @@ _SPEEDS = (("@100ms", ""), ("@500ms", "-500ms"), ("", "-250ms"))
 
 
 def _books(depth: str, kind: str) -> list[tuple[str, ChannelSpec]]:
-    return [
-        (
-            f"depth{depth}{speed}",
-            ChannelSpec(kind, "u", "u", False, "E", 30.0, 30.0, f"{kind}{tail}" if tail else None,
-                        data_type=DataType.ORDERBOOK, decode=payloads.futures_book),
-        )
-        for speed, tail in _SPEEDS
-    ]  # fmt: skip
+    record = RecordFacts(
+        first_key="u", last_key="u", event_key="E", levels=SideLists(bids="b", asks="a"), decode=payloads.futures_book
+    )  # fmt: skip
+    return _at_each_speed(f"depth{depth}", kind, record, DataType.ORDERBOOK, _SPEEDS)
 
 
 def _deltas() -> list[tuple[str, ChannelSpec]]:
-    return [
-        (
-            f"depth{speed}",
-            ChannelSpec("delta", "U", "u", True, "E", 30.0, 30.0, f"delta{tail}" if tail else None,
-                        previous_key="pu", data_type=DataType.DELTA, decode=payloads.delta),
-        )
-        for speed, tail in (*_SPEEDS, ("@0ms", "-0ms"))
-    ]  # fmt: skip
+    record = RecordFacts(
+        first_key="U", last_key="u", previous_key="pu", contiguous=True, event_key="E", decode=payloads.delta
+    )  # fmt: skip
+    return _at_each_speed("depth", Kind.DELTA, record, DataType.DELTA, (*_SPEEDS, ("@0ms", "-0ms")))
+
+
+def _at_each_speed(
+    channel: str, kind: str, record: RecordFacts, data_type: DataType, speeds: tuple[tuple[str, str], ...]
+) -> list[tuple[str, ChannelSpec]]:
+    same = partial(ChannelSpec, kind=kind, record=record, first_frame_s=30.0, silence_floor_s=30.0, data_type=data_type)
+    return [(f"{channel}{speed}", same(alternate_kind=f"{kind}{tail}" if tail else None)) for speed, tail in speeds]
 
 
 def _timed(
-    kind: str, data_type: DataType | None, decode: Callable[[bytes], Body] | None, *, first_frame_s: float | None = 30.0
-) -> ChannelSpec:
-    return ChannelSpec(kind, None, None, False, "E", first_frame_s, 30.0, data_type=data_type, decode=decode)
+    kind: Kind, data_type: DataType, decode: Callable[[bytes], Body], *, first_frame_s: float | None = 30.0
+) -> ChannelSpec:  # fmt: skip
+    record = RecordFacts(event_key="E", decode=decode)
+    return ChannelSpec(kind=kind, record=record, first_frame_s=first_frame_s, silence_floor_s=30.0, data_type=data_type)
 
+
+_QUOTE = ChannelSpec(
+    kind=Kind.QUOTE,
+    record=RecordFacts(first_key="u", last_key="u", event_key="E", decode=payloads.quote),
+    first_frame_s=30.0,
+    silence_floor_s=30.0,
+    data_type=DataType.QUOTE,
+)
 
 _CHANNELS = wire.Table(
     _NAME,
     (
-        *_books("20", "orderbook"),
+        *_books("20", Kind.ORDERBOOK),
         *_books("10", "orderbook10"),
         *_books("5", "orderbook5"),
         *_deltas(),
-        (
-            r"aggTrade",
-            ChannelSpec("execution", "a", "a", True, "E", None, 60.0, data_type=DataType.TRADE, decode=payloads.agg_trade, never_s=600.0),
-        ),
-        (r"bookTicker", ChannelSpec("quote", "u", "u", False, "E", 30.0, 30.0, data_type=DataType.QUOTE, decode=payloads.quote)),
-        (rf"kline_({'|'.join(wire.INTERVALS)})", _timed("candle", DataType.CANDLE, payloads.candle)),
-        (r"miniTicker|ticker", _timed("ticker", DataType.TICKER, payloads.ticker)),
-        (r"markPrice(@1s)?", _timed("mark", DataType.MARK_PRICE, payloads.mark_price)),
-        (r"forceOrder", _timed("liquidation", DataType.LIQUIDATION, payloads.force_order, first_frame_s=None)),
+        (r"aggTrade", wire.trades("aggTrade", "a", payloads.agg_trade)),
+        (r"bookTicker", _QUOTE),
+        (rf"kline_({'|'.join(wire.INTERVALS)})", _timed(Kind.CANDLE, DataType.CANDLE, payloads.candle)),
+        (r"miniTicker|ticker", _timed(Kind.TICKER, DataType.TICKER, payloads.ticker)),
+        (r"markPrice(@1s)?", _timed(Kind.MARK, DataType.MARK_PRICE, payloads.mark_price)),
+        (r"forceOrder", _timed(Kind.LIQUIDATION, DataType.LIQUIDATION, payloads.force_order, first_frame_s=None)),
     ),
     examples=_EXAMPLES,
 )
@@ -113,6 +120,7 @@ USDM = VenueSpec(
     probe_channel=None,
     parse_stream=_CHANNELS.parse_stream,
     channel_of=_CHANNELS.channel_of,
+    channels_for=_CHANNELS.channels_for,
     route_of=_route_of,
     connect_path=lambda route, names: wire.stream_path(names, prefix=f"/{route}"),
     subscribe=wire.control("SUBSCRIBE"),
@@ -139,5 +147,6 @@ USDM = VenueSpec(
     examples=(*_EXAMPLES, "depth10@100ms", "depth5@100ms", "depth20", "depth", "miniTicker"),
     book=payloads.rest_book,
     private=USDM_PRIVATE,
+    same_cut=wire.SAME_CUT,
     book_rules=FUTURES_RULES,
 )

@@ -35,9 +35,10 @@ _head = msgspec.json.Decoder(_Head)
 def channel_of(channel: str) -> ChannelSpec:
     """The description of a channel, with the keys as they are spelt here. Raises ValueError for one that does not exist."""
     usual = public.channel_of(channel)
-    first, last, event = (None if key is None else _KEYS[key] for key in (usual.first_key, usual.last_key, usual.event_key))
-    manner = tuple(_KEYS[key] for key in usual.manner_keys)
-    return replace(usual, first_key=first, last_key=last, event_key=event, manner_keys=manner)
+    facts = usual.record
+    first, last, event = (None if key is None else _KEYS[key] for key in (facts.first_key, facts.last_key, facts.event_key))
+    manner = tuple(_KEYS[key] for key in facts.manner_keys)
+    return replace(usual, record=replace(facts, first_key=first, last_key=last, event_key=event, manner_keys=manner))
 
 
 def frame_key(stream: Stream) -> bytes:

@@ -12,15 +12,17 @@ where the two differ. Read 2026-11-20.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace as changed
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from hoga.core.jsontext import NO_JSON, is_object
-from hoga.core.market import DataType
-from hoga.core.streams import Stream
+from hoga.core.market import Body, DataType
+from hoga.core.streams import Kind, Stream
+from hoga.venues.records import RecordFacts, UnitList
 from hoga.venues.spec import Answer, ChannelSpec, FrameKey, Limits, RequestRules, RestLimit, RestPaths, VenueSpec
 from hoga.venues.upbit import payloads
 from hoga.venues.upbit.private import PRIVATE
@@ -38,16 +40,30 @@ _EXAMPLES = ("orderbook", "orderbook.5", "trade", "ticker", "candle.1m")
 _SNAPSHOT = re.compile(rb'"(?:stream_type|st)"\s*:\s*"SNAPSHOT"')
 """What a subscription is answered with: the latest state, with the time of its last change, which may be hours ago."""
 
-_TICKER = ChannelSpec(
-    "ticker", None, None, False, "timestamp", 10.0, 60.0, data_type=DataType.TICKER, decode=payloads.ticker, replay_mark=_SNAPSHOT
-)  # fmt: skip
+
+def _says(decode: Callable[[bytes], Body], levels: UnitList | None = None) -> RecordFacts:
+    return RecordFacts(event_key="timestamp", levels=levels, decode=decode, replay_mark=_SNAPSHOT)
+
+
+_TICKER = ChannelSpec(kind=Kind.TICKER, record=_says(payloads.ticker), first_frame_s=10.0, silence_floor_s=60.0, data_type=DataType.TICKER)
 _TRADE = ChannelSpec(
-    "execution", "sequential_id", "sequential_id", False, "timestamp", None, 600.0, never_s=600.0,
-    ordered=False, data_type=DataType.TRADE, decode=payloads.trade, replay_mark=_SNAPSHOT, manner_keys=("timestamp", "stream_type"),
-)  # fmt: skip
-_BARS = ChannelSpec(
-    "candle", None, None, False, "timestamp", None, 600.0, data_type=DataType.CANDLE, decode=payloads.candle, replay_mark=_SNAPSHOT
-)  # fmt: skip
+    kind=Kind.EXECUTION,
+    record=changed(
+        _says(payloads.trade),
+        first_key="sequential_id",
+        last_key="sequential_id",
+        ordered=False,
+        manner_keys=("timestamp", "stream_type"),
+    ),
+    silence_floor_s=600.0,
+    never_s=600.0,
+    data_type=DataType.TRADE,
+)
+_BARS = ChannelSpec(kind=Kind.CANDLE, record=_says(payloads.candle), silence_floor_s=600.0, data_type=DataType.CANDLE)
+_UNITS = UnitList("orderbook_units", bid_price="bid_price", bid_size="bid_size", ask_price="ask_price", ask_size="ask_size")
+_WHOLE_BOOK = ChannelSpec(
+    kind=Kind.ORDERBOOK, record=_says(payloads.book, _UNITS), first_frame_s=10.0, silence_floor_s=60.0, data_type=DataType.ORDERBOOK
+)
 
 
 class _Head(msgspec.Struct):
@@ -90,12 +106,13 @@ def channel_of(channel: str) -> ChannelSpec:
     if _CANDLE.fullmatch(channel):
         return _BARS
     if hit := _BOOK.fullmatch(channel):
-        kind = f"orderbook{hit['depth'] or ''}" + (f"-level{hit['level']}" if hit["level"] else "")
-        return ChannelSpec(
-            kind, None, None, False, "timestamp", 10.0, 60.0,
-            data_type=DataType.ORDERBOOK, decode=payloads.book, replay_mark=_SNAPSHOT,
-        )  # fmt: skip
+        return changed(_WHOLE_BOOK, kind=f"{Kind.ORDERBOOK}{hit['depth'] or ''}" + (f"-level{hit['level']}" if hit["level"] else ""))
     raise ValueError(f"unknown stream {channel!r}, expected one like {', '.join(_EXAMPLES)}")
+
+
+def channels_for(kind: str) -> tuple[ChannelSpec, ...]:
+    """The channels that feed series of `kind`; books of every depth and level are spelt alike."""
+    return tuple(spec for spec in (_TICKER, _TRADE, _BARS, _WHOLE_BOOK) if spec.kind == Kind.of(kind))
 
 
 def parse_stream(symbol: str, channel: str) -> Stream:
@@ -222,6 +239,7 @@ UPBIT = VenueSpec(
     probe_channel=None,
     parse_stream=parse_stream,
     channel_of=channel_of,
+    channels_for=channels_for,
     route_of=route_of,
     connect_path=lambda route, names: "/websocket/v1",
     subscribe=lambda names, request_id: replace(names, [], request_id),
