@@ -12,6 +12,7 @@ from collections import deque
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from hoga.archive.form.chunks import Chunk, read_chunks
 from hoga.archive.form.deflate import DEFAULT_LEVEL
@@ -247,7 +248,7 @@ class Minute:
         while self._tail_records - len(self._tail[0].tags) >= _TAIL_RECORDS:
             self._tail_records -= len(self._tail.popleft().tags)
         first = 0
-        for at in [at for at, tag in enumerate(chunk.tags) if tag & CONTROL == CONTROL]:
+        for at in np.flatnonzero(np.frombuffer(chunk.tags, np.uint32) & CONTROL == CONTROL).tolist():
             self._add(chunk, first, at)
             self._settle()
             self._read_note(chunk.recv_ns[at], chunk.data[chunk.starts[at] : chunk.starts[at] + chunk.lengths[at]])
@@ -259,7 +260,7 @@ class Minute:
     def _add(self, chunk: Chunk, first: int, last: int) -> None:
         if first < last:
             self._stretch.add(chunk, first, last)
-            self._last_ns = max(self._last_ns, *chunk.recv_ns[first:last])
+            self._last_ns = max(self._last_ns, int(np.frombuffer(chunk.recv_ns, np.int64)[first:last].max()))
 
     def _settle(self) -> None:
         """What was read so far goes into its series. What is no line is put aside in the order in which it came."""

@@ -169,7 +169,6 @@ class _Sealer:
         if self._header.interval_min > 1:
             folder = folder / PARTS_DIR
         make_folder(folder)
-        part.flush()
         if not part.records:
             return _Staged(part, None, None, self._nothing_written(part))
         taken = self._taken(folder, part.series)

@@ -43,8 +43,6 @@ class SeriesMinute:
         self._ids: list[int] = []
         self._chains: dict[str, list[list[int]]] = {}
         self._recent: list[int] = []
-        self._texts: list[bytes] = []
-        self._size = self._lines = 0
 
     def take(self, text: bytes, records: list[Record]) -> None:
         """Whole lines, and what they say of themselves."""
@@ -74,26 +72,17 @@ class SeriesMinute:
         return self._low, self._high
 
     def add(self, text: bytes, count: int, first_recv_ns: int, last_recv_ns: int) -> None:
-        """Whole lines."""
+        """Whole lines; more than a compressed block is made of are cut into pieces of one."""
         if not self.records:
             self.first_recv_ns = first_recv_ns
         self.last_recv_ns = last_recv_ns
         self.records += count
-        self._texts.append(text)
-        self._size += len(text)
-        self._lines += count
-        if self._size >= BLOCK_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Hand over what waits, in pieces that a compressed block is made of."""
-        text, lines = b"".join(self._texts), self._lines
-        self._texts.clear()
-        self._size = self._lines = at = 0
-        while at < len(text):
+        at, lines = 0, count
+        while len(text) - at > BLOCK_BYTES:
             end = text.rfind(b"\n", at, at + BLOCK_BYTES) + 1 or text.index(b"\n", at) + 1
             self.builder.add(text[at:end], lines)
             at, lines = end, 0
+        self.builder.add(text[at:] if at else text, lines)
 
     def count(self, note: CountsNote) -> None:
         """What the recorder counted."""

@@ -166,7 +166,6 @@ def _minute_of(name: JournalName) -> tuple[object, ...]:
 
 def _text_of(part: SeriesMinute) -> tuple[bytes, int]:
     """The series' lines, and their CRC-32."""
-    part.flush()
     pieces, facts = part.builder.build("open.jsonl", b"", 0)
     inflater = Inflater()
     text = b"".join(block for piece in pieces[1:-1] for block in inflater.feed(piece))
