@@ -39,7 +39,7 @@ def states(made: Exchange) -> list[str]:
 
 
 def money(made: Exchange, currency: str) -> tuple[Decimal, Decimal]:
-    wallet = made.wallets["main"][currency]
+    wallet = made.funds_of("main")[currency]
     return wallet.free, wallet.locked
 
 
@@ -86,10 +86,10 @@ def test_the_crowd_fills_a_resting_order_in_parts() -> None:
     market = market_of(made)
     ahead = sum(level.lots for level in market.book.bids.top(5)) - 50_000_000
     market.submit(NewOrder(Side.SELL, ahead + 20_000_000 if price == best(made, "bid") else 20_000_000, None, rest=False), NOW + 1)
-    made.take_fills(market)
+    made.settle(NOW)
     while order.state == "wait":
         market.submit(NewOrder(Side.SELL, 20_000_000, None, rest=False), NOW + 2)
-        made.take_fills(market)
+        made.settle(NOW)
     told = [event for event in made.events() if isinstance(event, OrderChanged)]
     assert [event.state for event in told][-1] == "done"
     assert all(event.execution.maker for event in told[:-1])
@@ -201,7 +201,7 @@ def test_money_is_neither_made_nor_lost(wishes: list) -> None:
         order = place(made, side=side, price=str(price), volume=str(Decimal(size) / 1_000))
         open_orders.append(order)
         market_of(made).run_until(NOW + number * 300_000_000)
-        made.take_fills(market_of(made))
+        made.settle(NOW)
         if cancels and order.state == "wait":
             made.cancel(order, NOW)
     bought = sum((order.executed for order in open_orders if order.side == "bid"), Decimal(0))

@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, Query, flat, one_or_all
-from hoga.simulator.binance.balances import Balances, commission_of, notional_e8
 from hoga.simulator.binance.order_count import OrderCount
-from hoga.simulator.binance.orders import E8, ClosedBy, OrderDesk, OwnFill, OwnOrder, client_id_of, decimal_e8, side_of
+from hoga.simulator.binance.orders import E8, MS_NS, BinanceOrder, OrderAnswers, client_id_of, decimal_e8, side_of
 from hoga.simulator.binance.payloads import e8_text
-from hoga.simulator.engine import Instrument, Market, Side
+from hoga.simulator.binance.spot_reports import SpotReports
+from hoga.simulator.engine import CashAccounts, Desk, Instrument, Market, OwnFill, Side, lots_for, worth_e8
 
 __all__ = ["SpotOrders"]
 
@@ -29,23 +29,25 @@ _UNKNOWN = (-2011, "Unknown order sent.")
 
 
 class SpotOrders:
-    """The endpoints, over an order desk and its balances."""
+    """The endpoints, over an order desk and its accounts."""
 
-    def __init__(self, desk: OrderDesk, balances: Balances, counts: OrderCount) -> None:
+    def __init__(self, desk: Desk[BinanceOrder], accounts: CashAccounts, reports: SpotReports, counts: OrderCount) -> None:
         self._desk = desk
-        self._balances = balances
+        self._accounts = accounts
+        self._reports = reports
         self._counts = counts
+        self._answers = answers = OrderAnswers(desk, row=_row, trade_row=_trade_row)
         signed = Access.SIGNED
         self.endpoints: dict[str, Endpoint] = {
             "POST /api/v3/order": Endpoint(flat(1), self._place, signed, free=True, orders=1),
             "POST /api/v3/order/test": Endpoint(flat(1), self._test, signed),
             "DELETE /api/v3/order": Endpoint(flat(1), self._cancel, signed, free=True),
-            "GET /api/v3/order": Endpoint(flat(4), self._status, signed),
-            "GET /api/v3/openOrders": Endpoint(one_or_all(6, 80), self._open, signed),
+            "GET /api/v3/order": Endpoint(flat(4), answers.status, signed),
+            "GET /api/v3/openOrders": Endpoint(one_or_all(6, 80), answers.open, signed),
             "DELETE /api/v3/openOrders": Endpoint(flat(1), self._cancel_all, signed, free=True),
-            "GET /api/v3/allOrders": Endpoint(flat(20), self._all, signed),
+            "GET /api/v3/allOrders": Endpoint(flat(20), answers.all, signed),
             "GET /api/v3/account": Endpoint(flat(20), self._account, signed),
-            "GET /api/v3/myTrades": Endpoint(flat(20), self._trades, signed),
+            "GET /api/v3/myTrades": Endpoint(flat(20), answers.trades, signed),
             "GET /api/v3/rateLimit/order": Endpoint(flat(40), self._rates, signed),
         }
 
@@ -53,8 +55,7 @@ class SpotOrders:
 
     def _place(self, api: Api, query: Query) -> Answer:
         order, reply = self._wanted(api, query)
-        post_only = ApiError(-2010, "Order would immediately match and take.")
-        self._desk.place(order, api.clock.now_ns(), refusals={"would match": post_only})
+        self._desk.place(order, api.clock.now_ns())
         if reply == "ACK":
             return {key: value for key, value in _placed(order).items() if key in _ACK}
         return _placed(order) | ({"fills": [_fill_row(order, fill) for fill in order.fills]} if reply == "FULL" else {})
@@ -63,7 +64,7 @@ class SpotOrders:
         self._wanted(api, query)
         return {}
 
-    def _wanted(self, api: Api, query: Query) -> tuple[OwnOrder, str]:
+    def _wanted(self, api: Api, query: Query) -> tuple[BinanceOrder, str]:
         """(the order, the kind of reply) that a request asks for, judged by every rule before the engine's."""
         symbol, side, kind = query.required("symbol"), side_of(query), query.required("type")
         if kind in _TRIGGERED:
@@ -79,7 +80,7 @@ class SpotOrders:
         instrument, quote_wanted_e8 = market.instrument, decimal_e8(query, "quoteOrderQty") or 0
         price = None if kind == "MARKET" else _price(query, market)
         lots = _lots(query, market, side, kind, quote_wanted_e8)
-        order = OwnOrder(
+        order = BinanceOrder(
             account=query.account,
             instrument=instrument,
             client_id=client_id_of(query),
@@ -93,21 +94,22 @@ class SpotOrders:
         self._judge(order, market)
         return order, reply
 
-    def _judge(self, order: OwnOrder, market: Market) -> None:
+    def _judge(self, order: BinanceOrder, market: Market) -> None:
         at = order.price or market.tape.last_price
-        if notional_e8(order.instrument, order.lots * at) < _LEAST_NOTIONAL_E8:
+        if worth_e8(order.instrument, order.lots * at) < _LEAST_NOTIONAL_E8:
             raise _failed("NOTIONAL")
         if len(self._desk.open_of(order.account, order.symbol)) >= _MOST_OPEN:
             raise _failed("MAX_NUM_ORDERS")
-        if order.client_id and self._desk.has_open(order.account, order.symbol, order.client_id):
+        if self._answers.has_open(order):
             raise ApiError(-2010, "Duplicate order sent.")
-        self._balances.demand(order, self._balances.cost_e8(order, at=at))
+        if not self._accounts.covers(order, at=at):
+            raise ApiError(-2010, "Account has insufficient balance for requested action.")
 
     def _cancel(self, api: Api, query: Query) -> Answer:
         request_id = client_id_of(query)
         api.market(query.required("symbol"))
-        self._desk.settle()
-        order = self._desk.find(query, missing=ApiError(*_UNKNOWN))
+        self._desk.settle(api.clock.now_ns())
+        order = self._answers.find(query, missing=ApiError(*_UNKNOWN))
         restriction = query.text("cancelRestrictions")
         if restriction not in (None, "ONLY_NEW", "ONLY_PARTIALLY_FILLED"):
             raise ApiError(-1145, "Invalid cancelRestrictions")
@@ -118,41 +120,26 @@ class SpotOrders:
     def _cancel_all(self, api: Api, query: Query) -> Answer:
         symbol = query.required("symbol")
         api.market(symbol)
-        self._desk.settle()
+        self._desk.settle(api.clock.now_ns())
         orders = self._desk.open_of(query.account, symbol)
         if not orders:
             raise ApiError(*_UNKNOWN)
         return [self._end(order, api.clock.now_ns(), "") for order in orders]
 
-    def _end(self, order: OwnOrder, now_ns: int, request_id: str) -> dict[str, Any]:
-        request_id = request_id or f"cancel{order.order_id}"
-        self._desk.cancel(order, now_ns, by=ClosedBy("CANCELED", request_id))
+    def _end(self, order: BinanceOrder, now_ns: int, request_id: str) -> dict[str, Any]:
+        order.cancel_id = request_id or f"cancel{order.order_id}"
+        self._desk.cancel(order, now_ns)
         placed = _placed(order)
-        placed["clientOrderId"], placed["transactTime"] = request_id, order.updated_ms
+        placed["clientOrderId"], placed["transactTime"] = order.cancel_id, order.updated_ms
         return {"symbol": placed.pop("symbol"), "origClientOrderId": order.client_id, **placed}
-
-    def _status(self, api: Api, query: Query) -> Answer:
-        api.instrument(query.required("symbol"))
-        return _row(self._desk.find(query, missing=ApiError(-2013, "Order does not exist.")))
-
-    def _open(self, api: Api, query: Query) -> Answer:
-        symbol = query.text("symbol")
-        if symbol is not None:
-            api.instrument(symbol)
-        return [_row(order) for order in self._desk.open_of(query.account, symbol)]
-
-    def _all(self, api: Api, query: Query) -> Answer:
-        symbol, first = api.instrument(query.required("symbol")).symbol, query.integer("orderId") or 0
-        rows = [_row(order) for order in self._desk.of(query.account, symbol) if order.order_id >= first]
-        return rows[-query.limit(500, 1_000) :]
 
     # -- account -----------------------------------------------------------
 
     def _account(self, api: Api, query: Query) -> Answer:
         rows = [
-            {"asset": asset, "free": e8_text(free), "locked": e8_text(locked)}
-            for asset, (free, locked) in self._balances.of(query.account).items()
-            if free or locked or not query.flag("omitZeroBalances")
+            {"asset": asset, "free": e8_text(wallet.free), "locked": e8_text(wallet.locked)}
+            for asset, wallet in self._accounts.of(query.account).items()
+            if wallet.free or wallet.locked or not query.flag("omitZeroBalances")
         ]
         rates = {"maker": "0.00100000", "taker": "0.00100000", "buyer": "0.00000000", "seller": "0.00000000"}
         return {
@@ -167,23 +154,12 @@ class SpotOrders:
             "brokered": False,
             "requireSelfTradePrevention": False,
             "preventSor": False,
-            "updateTime": self._balances.updated_ms.get(query.account, 0),
+            "updateTime": self._reports.updated_ms.get(query.account, 0),
             "accountType": "SPOT",
             "balances": rows,
             "permissions": ["SPOT"],
             "uid": 1 + sum(query.account.encode()),
         }
-
-    def _trades(self, api: Api, query: Query) -> Answer:
-        symbol, order_id = api.instrument(query.required("symbol")).symbol, query.integer("orderId")
-        first = query.integer("fromId") or 0
-        rows = [
-            _trade_row(order, fill)
-            for order in self._desk.of(query.account, symbol)
-            for fill in order.fills
-            if fill.trade_id >= first and order_id in (None, order.order_id)
-        ]
-        return sorted(rows, key=lambda row: int(row["id"]))[-query.limit(500, 1_000) :]
 
     def _rates(self, api: Api, query: Query) -> Answer:
         used = self._counts.used(query.account, api.clock.now_ns())
@@ -221,27 +197,15 @@ def _lots(query: Query, market: Market, side: Side, kind: str, quote_e8: int) ->
     if quote_e8 and (kind != "MARKET" or size_e8 is not None):
         raise ApiError(-1128, "Combination of optional parameters invalid.")
     if quote_e8:
-        return _lots_for(market, side, quote_e8)
+        lots = lots_for(market, side, quote_e8)
+        if not lots:
+            raise _failed("NOTIONAL")
+        return lots
     if size_e8 is None:
         raise _missing("quantity")
     lots, rest = divmod(size_e8, market.instrument.lot_e8)
     if rest or not lots:
         raise _failed("LOT_SIZE")
-    return lots
-
-
-def _lots_for(market: Market, side: Side, quote_e8: int) -> int:
-    """How many lots a turnover buys or sells at market now."""
-    lots, left = 0, quote_e8 * E8
-    half = market.book.side(side.opposite)
-    for level in half.top(len(half.keys)):
-        one = level.price * market.instrument.tick_e8 * market.instrument.lot_e8
-        taken = min(level.lots, left // one)
-        lots, left = lots + taken, left - taken * one
-        if taken < level.lots:
-            break
-    if not lots:
-        raise _failed("NOTIONAL")
     return lots
 
 
@@ -263,14 +227,14 @@ def _time_in_force(query: Query, kind: str) -> str:
 _ACK = ("symbol", "orderId", "orderListId", "clientOrderId", "transactTime")
 
 
-def _figures(order: OwnOrder) -> dict[str, Any]:
+def _figures(order: BinanceOrder) -> dict[str, Any]:
     instrument: Instrument = order.instrument
     return {
         "price": e8_text((order.price or 0) * instrument.tick_e8),
         "origQty": e8_text(order.lots * instrument.lot_e8),
         "executedQty": e8_text(order.filled * instrument.lot_e8),
         "origQuoteOrderQty": e8_text(order.quote_wanted_e8),
-        "cummulativeQuoteQty": e8_text(notional_e8(instrument, order.quote)),
+        "cummulativeQuoteQty": e8_text(worth_e8(instrument, order.quote)),
         "status": order.status,
         "timeInForce": order.time_in_force,
         "type": order.kind,
@@ -278,7 +242,7 @@ def _figures(order: OwnOrder) -> dict[str, Any]:
     }
 
 
-def _placed(order: OwnOrder) -> dict[str, Any]:
+def _placed(order: BinanceOrder) -> dict[str, Any]:
     return {
         "symbol": order.symbol,
         "orderId": order.order_id,
@@ -291,7 +255,7 @@ def _placed(order: OwnOrder) -> dict[str, Any]:
     }
 
 
-def _row(order: OwnOrder) -> dict[str, Any]:
+def _row(order: BinanceOrder) -> dict[str, Any]:
     figures = _figures(order)
     quote = figures.pop("origQuoteOrderQty")
     return {
@@ -311,18 +275,17 @@ def _row(order: OwnOrder) -> dict[str, Any]:
     }
 
 
-def _fill_row(order: OwnOrder, fill: OwnFill) -> dict[str, Any]:
-    commission, asset = commission_of(order, fill)
+def _fill_row(order: BinanceOrder, fill: OwnFill) -> dict[str, Any]:
     return {
         "price": e8_text(fill.price * order.instrument.tick_e8),
         "qty": e8_text(fill.lots * order.instrument.lot_e8),
-        "commission": e8_text(commission),
-        "commissionAsset": asset,
+        "commission": e8_text(fill.fee),
+        "commissionAsset": fill.fee_asset,
         "tradeId": fill.trade_id,
     }
 
 
-def _trade_row(order: OwnOrder, fill: OwnFill) -> dict[str, Any]:
+def _trade_row(order: BinanceOrder, fill: OwnFill) -> dict[str, Any]:
     row = _fill_row(order, fill)
     return {
         "symbol": order.symbol,
@@ -331,10 +294,10 @@ def _trade_row(order: OwnOrder, fill: OwnFill) -> dict[str, Any]:
         "orderListId": -1,
         "price": row["price"],
         "qty": row["qty"],
-        "quoteQty": e8_text(notional_e8(order.instrument, fill.quote)),
+        "quoteQty": e8_text(worth_e8(order.instrument, fill.quote)),
         "commission": row["commission"],
         "commissionAsset": row["commissionAsset"],
-        "time": fill.time_ms,
+        "time": fill.time_ns // MS_NS,
         "isBuyer": order.side is Side.BUY,
         "isMaker": fill.maker,
         "isBestMatch": True,

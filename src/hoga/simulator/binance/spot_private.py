@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hoga.simulator.binance.api import Endpoint
-from hoga.simulator.binance.balances import Balances
-from hoga.simulator.binance.orders import OrderDesk
 from hoga.simulator.binance.private import PrivateDeps
 from hoga.simulator.binance.spot_orders import SpotOrders
+from hoga.simulator.binance.spot_reports import SPOT_REFUSES, SpotReports, spot_accounts
 from hoga.simulator.binance.ws_api import ApiSession, Dialogue
+from hoga.simulator.engine import Desk
 from hoga.simulator.faults import Printed
 from hoga.simulator.sockets import Connection
 
@@ -54,9 +54,10 @@ class SpotPrivate:
 
     def __init__(self, deps: PrivateDeps) -> None:
         self._deps = deps
-        self._balances = Balances(deps.api.engine, deps.orders, deps.now_ns, deps.to_ms)
-        self._desk = OrderDesk(deps.api.engine, self._balances, deps.to_ms)
-        self._orders = SpotOrders(self._desk, self._balances, deps.orders)
+        accounts = spot_accounts(deps.api.engine)
+        self._reports = SpotReports(accounts, deps.orders, deps.now_ns, deps.to_ms)
+        self._desk = Desk(deps.api.engine, accounts, self._reports, refuses=SPOT_REFUSES, stamp=deps.api.clock.stamp_ns)
+        self._orders = SpotOrders(self._desk, accounts, self._reports, deps.orders)
         known = {**deps.public, **self._orders.endpoints}
         self._dialogue = Dialogue({method: known[name] for method, name in _METHODS.items()}, "v3/", streams=True)
 
@@ -71,9 +72,9 @@ class SpotPrivate:
 
     def advance(self) -> None:
         """Settle fills, drop who may no longer listen, send events."""
-        self._desk.settle()
+        self._desk.settle(self._deps.now_ns())
         self._drop_bad_keys()
-        events, self._balances.events = self._balances.events, []
+        events, self._reports.events = self._reports.events, []
         for event in events:
             for connection, session in self._sessions():
                 for number, key in session.subscriptions.items():

@@ -48,6 +48,18 @@ class Level:
         self.orders: dict[int, RestingOrder] = {}
         self.printed: str | None = None
 
+    def queue(self, order: RestingOrder, *, behind: float) -> None:
+        """Put an order behind the first so many lots, and before those who come after them."""
+        before, orders = 0, list(self.orders.values())
+        for at, each in enumerate(orders):
+            if before >= behind:
+                orders.insert(at, order)
+                break
+            before += each.lots
+        else:
+            orders.append(order)
+        self.orders = {each.order_id: each for each in orders}
+
 
 class Match(NamedTuple):
     """One resting order met by a taker."""
@@ -115,11 +127,15 @@ class Book:
         """The side on which orders of `side` rest."""
         return self.bids if side is Side.BUY else self.asks
 
-    def rest(self, order: RestingOrder) -> None:
-        """Put an order behind the others at its price. The caller has matched it first: it must not cross."""
+    def rest(self, order: RestingOrder, *, ahead: float = 1.0) -> None:
+        """Put an order behind the others at its price, or behind the share `ahead` of their lots. The caller has matched it first: it must
+        not cross."""
         half = self.side(order.side)
         level = half.level_for(order.price)
-        level.orders[order.order_id] = order
+        if ahead < 1.0:
+            level.queue(order, behind=ahead * level.lots)
+        else:
+            level.orders[order.order_id] = order
         self.orders[order.order_id] = order
         self._change(half, level, order.lots)
 

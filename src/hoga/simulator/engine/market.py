@@ -24,6 +24,8 @@ KEPT_TRADES = 5_000
 _FEW_SYMBOLS = 100
 SPEEDS_MS = (100, 1000)
 """Depth intervals of a market, in ms, unless told otherwise."""
+WOULD_MATCH, NOT_WHOLE = "would match", "cannot match completely"
+"""Why a market refuses an order."""
 WARM_UP_NS = 5_000_000_000
 """The crowd's head start before a market opens, so that it opens with trades behind it."""
 
@@ -79,7 +81,8 @@ MarketEvent = Trade | AggTrade | Top
 
 class NewOrder(NamedTuple):
     """An order to submit. `price` None means at market. `rest` False cancels what does not match at once;
-    `post_only` refuses an order that would match; `whole` refuses one that cannot match completely (fill or kill)."""
+    `post_only` refuses an order that would match; `whole` refuses one that cannot match completely (fill or kill). What rests stands
+    behind the share `ahead` of the lots at its price."""
 
     side: Side
     lots: int
@@ -88,6 +91,7 @@ class NewOrder(NamedTuple):
     rest: bool = True
     post_only: bool = False
     whole: bool = False
+    ahead: float = 1.0
 
 
 class OrderReport(NamedTuple):
@@ -173,7 +177,7 @@ class Market:
         resting = None
         if left and order.rest and order.price is not None:
             resting = RestingOrder(order_id, order.side, order.price, left, order.owner)
-            self.book.rest(resting)
+            self.book.rest(resting, ahead=order.ahead)
         self._note_top()
         return OrderReport(order_id, matches, resting, trades=trades)
 
@@ -238,8 +242,8 @@ class Market:
             return None
         takeable = self.book.takeable(order.side, limit=order.price)
         if order.post_only and takeable:
-            return "would match"
-        return "cannot match completely" if order.whole and takeable < order.lots else None
+            return WOULD_MATCH
+        return NOT_WHOLE if order.whole and takeable < order.lots else None
 
     def _print(self, matches: list[Match], side: Side, now_ns: int) -> tuple[Trade, ...]:
         buyer_is_maker = side is Side.SELL
@@ -358,11 +362,3 @@ class Engine:
         self._now_ns = now_ns
         for market in self.markets.values():
             market.skip_to(now_ns)
-
-    def submit(self, symbol: str, order: NewOrder) -> OrderReport:
-        """Submit an outside trader's order now. Raises KeyError for an unknown symbol."""
-        return self.market(symbol).submit(order, self._now_ns)
-
-    def cancel(self, symbol: str, order_id: int) -> RestingOrder | None:
-        """Cancel an outside trader's order; None when it does not rest."""
-        return self.market(symbol).cancel(order_id, self._now_ns)

@@ -1,6 +1,6 @@
 """simulator.upbit.exchange: accounts and their orders on the same engine as the crowd's. Pure; money is Decimal, time an argument.
 
-Calling contract: `place`, `cancel` and `take_fills` change orders and balances; after each, `events()` hands out what
+Calling contract: `place`, `cancel` and `settle` change orders and balances; after each, `events()` hands out what
 private streams tell about it, in order. A market's trades must have been counted (`Publisher.advance`) before it is
 asked for an order.
 
@@ -16,20 +16,43 @@ from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from hoga.simulator.engine import Engine, Fill, Instrument, Market, NewOrder, Side
+from hoga.simulator.engine import (
+    CashAccounts,
+    Desk,
+    Engine,
+    FeeModel,
+    Force,
+    Instrument,
+    Market,
+    OwnFill,
+    OwnOrder,
+    SelfTrade,
+    Side,
+    Status,
+)
 from hoga.simulator.upbit.markets import E8, MIN_TOTAL_E8, tick_e8_of
 from hoga.simulator.upbit.token import Account
 
-__all__ = ["FEE", "MAX_TOTAL", "AssetsChanged", "Exchange", "Order", "OrderChanged", "OrderRefused", "Wallet", "state_of"]
+__all__ = ["FEE", "MAX_TOTAL", "AssetsChanged", "Exchange", "Funds", "Order", "OrderChanged", "OrderRefused", "state_of"]
 
 FEE = Decimal("0.0005")
 MAX_TOTAL = 1_000_000_000
 _ZERO = Decimal(0)
 _STEP = Decimal("0.00000001")
 _CONTEXT = Context(prec=40)
+_PLACES = 20
+_UNIT = 10**_PLACES
+"""Fees of prices times volumes, to the last digit."""
+_FEES = FeeModel(maker_ppm=500, taker_ppm=500)
 _BOOK_OF_IDS = uuid.UUID("6f1d4f3a-5b52-5e0a-9d53-0b7f4f3c2a10")
 _TYPES = {"bid": ("limit", "price", "best"), "ask": ("limit", "market", "best")}
-_SMP = (None, "cancel_maker", "cancel_taker", "reduce", "none")
+_FORCES = {None: Force.GTC, "ioc": Force.IOC, "fok": Force.FOK, "post_only": Force.POST_ONLY}
+_SELF_TRADES = {
+    "cancel_maker": SelfTrade.EXPIRE_MAKER,
+    "reduce": SelfTrade.EXPIRE_MAKER,
+    "cancel_taker": SelfTrade.EXPIRE_TAKER,
+    "none": SelfTrade.NONE,
+}
 
 
 class OrderRefused(Exception):
@@ -51,13 +74,11 @@ class Execution(NamedTuple):
     time_ns: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Order:
-    """One order and its life. `budget` is what a market buy may spend; `resting` its id in the engine while it rests."""
+    """One order in the venue's own words; what becomes of it is in `own`, as the desk keeps it, and in its executions."""
 
-    uuid: str
-    account: str
-    code: str
+    own: OwnOrder
     side: str
     ord_type: str
     price: Decimal | None
@@ -65,13 +86,44 @@ class Order:
     time_in_force: str | None
     identifier: str | None
     smp_type: str
-    created_ns: int
-    state: str = "wait"
-    resting: int | None = None
-    locked: Decimal = _ZERO
-    reserved_fee: Decimal = _ZERO
-    remaining_fee: Decimal = _ZERO
+    reserved_fee: Decimal
+    uuid: str = ""
     executions: list[Execution] = field(default_factory=list)
+
+    @property
+    def account(self) -> str:
+        """Whose it is."""
+        return self.own.account
+
+    @property
+    def code(self) -> str:
+        """The market's code."""
+        return self.own.symbol
+
+    @property
+    def created_ns(self) -> int:
+        """When it was accepted."""
+        return self.own.created_ns
+
+    @property
+    def state(self) -> str:
+        """`wait`, `done` or `cancel`."""
+        return "wait" if self.own.is_open else "done" if self.own.status is Status.FILLED else "cancel"
+
+    @property
+    def resting(self) -> int | None:
+        """Its id in the engine while it rests."""
+        return self.own.order_id if self.own.is_open else None
+
+    @property
+    def locked(self) -> Decimal:
+        """What it holds, fees included."""
+        return _decimal(self.own.held)
+
+    @property
+    def remaining_fee(self) -> Decimal:
+        """What it holds for fees."""
+        return _CONTEXT.multiply(_unspent(self), FEE) if self.side == "bid" and self.own.held else _ZERO
 
     @property
     def executed(self) -> Decimal:
@@ -94,14 +146,11 @@ class Order:
         return None if self.volume is None else self.volume - self.executed
 
 
-class Wallet:
+class Funds(NamedTuple):
     """What an account has of one currency."""
 
-    __slots__ = ("free", "locked")
-
-    def __init__(self, free: Decimal) -> None:
-        self.free = free
-        self.locked = _ZERO
+    free: Decimal
+    locked: Decimal = _ZERO
 
 
 class OrderChanged(NamedTuple):
@@ -132,32 +181,27 @@ class AssetsChanged(NamedTuple):
 Event = OrderChanged | AssetsChanged
 
 
-class _Terms(NamedTuple):
-    side: str
-    ord_type: str
-    price: Decimal | None
-    volume: Decimal | None
-    time_in_force: str | None
-    identifier: str | None
-    smp_type: str
-
-
 class Exchange:
     """All accounts and all their orders."""
 
     def __init__(self, engine: Engine, accounts: Iterable[Account], *, seed: int) -> None:
-        self.wallets: dict[str, dict[str, Wallet]] = {
-            account.name: {currency: Wallet(Decimal(amount)) for currency, amount in account.balances} for account in accounts
-        }
+        balances = {account.name: dict(account.balances) for account in accounts}
         self.orders: dict[str, Order] = {}
         self.closed = engine.delisted
         """Markets that left trading."""
+        self._accounts = CashAccounts(lambda name: _start(balances[name]), fees=_FEES, unit=_UNIT, holds_market=True)
+        self._desk = Desk(engine, self._accounts, self)
         self._engine = engine
         self._seed = seed
         self._count = 0
         self._by_identifier: dict[tuple[str, str], str | None] = {}
-        self._resting: dict[tuple[str, int], Order] = {}
+        self._by_own: dict[OwnOrder, Order] = {}
+        self._placing: OwnOrder | None = None
         self._events: list[Event] = []
+
+    def funds_of(self, account: str) -> dict[str, Funds]:
+        """What an account has, by currency."""
+        return {currency: Funds(_decimal(each.free), _decimal(each.locked)) for currency, each in self._accounts.of(account).items()}
 
     def events(self) -> list[Event]:
         """What happened since the last call, in order."""
@@ -187,26 +231,22 @@ class Exchange:
 
     def check(self, account: str, request: Mapping[str, Any], now_ns: int) -> Order:
         """Judge an order without placing it; returns what it would be. Raises OrderRefused."""
-        market, terms = self._terms(account, request)
-        _, amount, fee = self._lock_for(account, market.instrument, terms)
-        order = _made(self._next_id(), account, market.instrument.symbol, terms, now_ns)
-        order.locked, order.reserved_fee, order.remaining_fee = amount, fee, fee
+        order = self._judged(account, request)
+        order.uuid, order.own.created_ns = self._next_id(), now_ns
+        order.own.held = self._accounts.cost(order.own, at=order.own.price or 0)
         return order
 
     def place(self, account: str, request: Mapping[str, Any], now_ns: int) -> OrderChanged:
         """Place an order: lock, match, rest or expire what is left. Returns it as it was accepted. Raises OrderRefused."""
-        market, terms = self._terms(account, request)
-        if terms.identifier is not None:
-            self._by_identifier[account, terms.identifier] = None  # burnt even when the order is refused
-        currency, amount, fee = self._lock_for(account, market.instrument, terms)
-        order = self._new(account, market.instrument.symbol, terms, now_ns)
-        order.locked, order.reserved_fee, order.remaining_fee = amount, fee, fee
-        wallet = self.wallets[account][currency]
-        wallet.free -= amount
-        wallet.locked += amount
-        accepted = self._tell(order, "wait", now_ns)
-        self._match(order, market, now_ns)
-        self._tell_assets(account, market.instrument, now_ns)
+        order = self._judged(account, request, burns=True)
+        self._by_own[order.own] = order
+        self._desk.settle(now_ns)
+        told, self._placing = len(self._events), order.own
+        self._desk.place(order.own, now_ns)
+        self._placing = None
+        self._tell_assets(order.own, now_ns)
+        accepted = self._events[told]
+        assert isinstance(accepted, OrderChanged), "that it was accepted is told first"
         return accepted
 
     def cancel(self, order: Order, now_ns: int) -> OrderChanged:
@@ -214,29 +254,23 @@ class Exchange:
         before = state_of(order, order.state, now_ns)
         if order.state != "wait":
             raise OrderRefused("order_not_found", "주문을 찾지 못했습니다.", status=404)
-        if order.resting is not None:
-            self._engine.market(order.code).cancel(order.resting, now_ns)
-        self._end(order, "cancel", now_ns)
-        self._tell_assets(order.account, self._engine.instruments[order.code], now_ns)
+        self._desk.cancel(order.own, now_ns)
         return before
 
-    def take_fills(self, market: Market) -> None:
+    def settle(self, now_ns: int) -> None:
         """Count in what the crowd took from resting orders."""
-        fills, market.fills = market.fills, []
-        for fill in fills:
-            order = self._resting.get((market.instrument.symbol, fill.order_id))
-            if order is not None:
-                self._fill_maker(order, fill, market.instrument)
+        self._desk.settle(now_ns)
 
     # -- judging -------------------------------------------------------------------------------------------------
 
-    def _terms(self, account: str, request: Mapping[str, Any]) -> tuple[Market, _Terms]:
+    def _judged(self, account: str, request: Mapping[str, Any], *, burns: bool = False) -> Order:
+        """The order that a request asks for. `burns`: its identifier is used up even when there is too little money for it."""
         code, side, ord_type = (str(request.get(name) or "") for name in ("market", "side", "ord_type"))
         if code not in self._engine.instruments or code in self.closed:
             raise OrderRefused("market_does_not_exist", "마켓을 찾을 수 없습니다.", status=404)
         force, smp = request.get("time_in_force"), request.get("smp_type")
         identifier = request.get("identifier")
-        if side not in _TYPES or ord_type not in _TYPES[side] or force not in (None, "ioc", "fok", "post_only") or smp not in _SMP:
+        if side not in _TYPES or ord_type not in _TYPES[side] or force not in _FORCES or smp not in (None, *_SELF_TRADES):
             raise OrderRefused("validation_error", "잘못된 파라미터입니다.")
         if (ord_type == "best") != (force in ("ioc", "fok")) and ord_type != "limit":
             raise OrderRefused("validation_error", "time_in_force 가 올바르지 않습니다.")
@@ -252,149 +286,85 @@ class Exchange:
         if ((price is not None), (volume is not None)) != needs:
             raise OrderRefused("validation_error", "price 또는 volume 이 올바르지 않습니다.")
         chosen = smp or ("none" if force == "post_only" else "cancel_maker")
-        return self._engine.market(code), _Terms(side, ord_type, price, volume, force, identifier, chosen)
+        market = self._engine.market(code)
+        own = OwnOrder(
+            account=account,
+            instrument=market.instrument,
+            side=Side.BUY if side == "bid" else Side.SELL,
+            lots=int(volume * E8 / market.instrument.lot_e8) if volume is not None else 0,
+            price=_limit(market, side, ord_type, price),
+            force=Force.IOC if force is None and ord_type != "limit" else _FORCES[force],
+            self_trade=_SELF_TRADES[chosen],
+            budget_e8=int(price * E8) if by_amount and price is not None else None,
+        )
+        if burns and identifier is not None:
+            self._by_identifier[account, identifier] = None
+        total = self._total(own, ord_type, price, volume)
+        reserved = _CONTEXT.multiply(total, FEE) if side == "bid" else _ZERO
+        if not self._accounts.covers(own, at=own.price or 0):
+            currency = market.instrument.quote if side == "bid" else market.instrument.base
+            raise OrderRefused(f"insufficient_funds_{side}", f"주문가능한 금액({currency})이 부족합니다.")
+        return Order(own, side, ord_type, price, volume, force, identifier, chosen, reserved)
 
-    def _lock_for(self, account: str, instrument: Instrument, terms: _Terms) -> tuple[str, Decimal, Decimal]:
-        """(currency, amount to lock, fee within it). Raises OrderRefused when it is too small, too large or not there."""
-        price = terms.price
-        if terms.ord_type == "limit" and price is not None and _off_grid(int(price * E8), instrument):
-            raise OrderRefused(f"invalid_price_{terms.side}", "주문가격 단위를 잘못 입력하셨습니다.")
-        if terms.volume is None:
+    def _total(self, own: OwnOrder, ord_type: str, price: Decimal | None, volume: Decimal | None) -> Decimal:
+        """What it is about, without fees. Raises OrderRefused for a price between ticks, and when that is too little or too much."""
+        instrument, side = own.instrument, "bid" if own.side is Side.BUY else "ask"
+        if ord_type == "limit" and price is not None and _off_grid(int(price * E8), instrument):
+            raise OrderRefused(f"invalid_price_{side}", "주문가격 단위를 잘못 입력하셨습니다.")
+        if volume is None:
             total = price or _ZERO
         else:
             best = self._engine.market(instrument.symbol).top.bid * instrument.tick_e8
-            total = terms.volume * (price if price is not None else Decimal(best) / E8)
+            total = volume * (price if price is not None else Decimal(best) / E8)
         if total < Decimal(MIN_TOTAL_E8[instrument.quote]) / E8:
-            raise OrderRefused(f"under_min_total_{terms.side}", "최소주문금액 이상으로 주문해주세요.")
+            raise OrderRefused(f"under_min_total_{side}", "최소주문금액 이상으로 주문해주세요.")
         if instrument.quote == "KRW" and total > MAX_TOTAL:
-            raise OrderRefused(f"over_max_total_{terms.side}", "최대주문금액을 넘었습니다.")
-        fee = _CONTEXT.multiply(total, FEE) if terms.side == "bid" else _ZERO
-        currency, amount = (instrument.quote, total + fee) if terms.side == "bid" else (instrument.base, terms.volume or _ZERO)
-        wallet = self.wallets[account].setdefault(currency, Wallet(_ZERO))
-        if wallet.free < amount:
-            raise OrderRefused(f"insufficient_funds_{terms.side}", f"주문가능한 금액({currency})이 부족합니다.")
-        return currency, amount, fee
-
-    def _new(self, account: str, code: str, terms: _Terms, now_ns: int) -> Order:
-        order = _made(self._next_id(), account, code, terms, now_ns)
-        self.orders[order.uuid] = order
-        if terms.identifier is not None:
-            self._by_identifier[account, terms.identifier] = order.uuid
-        return order
+            raise OrderRefused(f"over_max_total_{side}", "최대주문금액을 넘었습니다.")
+        return total
 
     def _next_id(self) -> str:
         self._count += 1
         return str(uuid.uuid5(_BOOK_OF_IDS, f"{self._seed}/{self._count}"))
 
-    # -- matching ------------------------------------------------------------------------------------------------
+    # -- what the desk tells -------------------------------------------------------------------------------------
 
-    def _match(self, order: Order, market: Market, now_ns: int) -> None:
-        instrument = market.instrument
-        side = Side.BUY if order.side == "bid" else Side.SELL
-        limit = self._limit(order, market)
-        if self._would_meet_itself(order, limit, now_ns):
-            self._end(order, "cancel", now_ns)
-            return
-        lots = _affordable(market, order.price or _ZERO, limit) if order.volume is None else int(order.volume * E8 / instrument.lot_e8)
-        force = order.time_in_force
-        rests = order.ord_type == "limit" and force in (None, "post_only")
-        wish = NewOrder(side, lots, limit, owner=order.account, rest=rests, post_only=force == "post_only", whole=force == "fok")
-        report = market.submit(wish, now_ns)
-        for match in report.matches:
-            self._fill(order, instrument, match.price, match.lots, maker=False, time_ns=now_ns)
-        self.take_fills(market)
-        if report.resting is not None:
-            order.resting = report.order_id
-            self._resting[order.code, report.order_id] = order
-        else:
-            complete = order.remaining == 0 or (order.volume is None and order.funds == order.price)
-            self._end(order, "done" if complete else "cancel", now_ns)
+    def refused(self, own: OwnOrder, reason: str) -> None:
+        """Never: what the market does not take ends in `cancel`."""
 
-    @staticmethod
-    def _limit(order: Order, market: Market) -> int | None:
-        """The worst price in ticks; None for a market order."""
-        if order.ord_type == "limit" and order.price is not None:
-            return int(order.price * E8 / market.instrument.tick_e8)
-        if order.ord_type == "best":
-            return market.top.ask if order.side == "bid" else market.top.bid
-        return None
+    def placed(self, own: OwnOrder) -> None:
+        """An order was accepted: it gets its id."""
+        order = self._by_own[own]
+        order.uuid = self._next_id()
+        self.orders[order.uuid] = order
+        if order.identifier is not None:
+            self._by_identifier[own.account, order.identifier] = order.uuid
+        self._tell(order, "wait", own.created_ns)
 
-    def _would_meet_itself(self, order: Order, limit: int | None, now_ns: int) -> bool:
-        """Self-match prevention, before anything is matched. True: it is this order that goes."""
-        if order.smp_type == "none":
-            return False
-        tick_e8 = self._engine.instruments[order.code].tick_e8
-        sign = 1 if order.side == "bid" else -1
-        for other in [each for each in self._resting.values() if (each.account, each.code) == (order.account, order.code)]:
-            crosses = limit is None or int((other.price or _ZERO) * E8 / tick_e8) * sign <= limit * sign
-            if other.side == order.side or not crosses:
-                continue
-            if order.smp_type == "cancel_taker":
-                return True
-            self.cancel(other, now_ns)
-        return False
-
-    def _fill_maker(self, order: Order, fill: Fill, instrument: Instrument) -> None:
-        self._fill(order, instrument, fill.price, fill.lots, maker=True, time_ns=fill.time_ns)
-        if not fill.left:
-            self._end(order, "done", fill.time_ns)
-        self._tell_assets(order.account, instrument, fill.time_ns)
-
-    def _fill(self, order: Order, instrument: Instrument, ticks: int, lots: int, *, maker: bool, time_ns: int) -> None:
-        price, volume = Decimal(ticks * instrument.tick_e8) / E8, Decimal(lots * instrument.lot_e8) / E8
-        funds = price * volume
-        fee = _CONTEXT.multiply(funds, FEE)
-        execution = Execution(self._next_id(), price, volume, funds, fee, maker, time_ns)
+    def filled(self, own: OwnOrder, fill: OwnFill) -> None:
+        """An order was met."""
+        order, instrument = self._by_own[own], own.instrument
+        price, volume = Decimal(fill.price * instrument.tick_e8) / E8, Decimal(fill.lots * instrument.lot_e8) / E8
+        execution = Execution(self._next_id(), price, volume, price * volume, _decimal(fill.fee), fill.maker, fill.time_ns)
         order.executions.append(execution)
-        wallets = self.wallets[order.account]
-        quote, base = (wallets.setdefault(currency, Wallet(_ZERO)) for currency in (instrument.quote, instrument.base))
-        if order.side == "bid":
-            released = (order.price or _ZERO) * volume * (1 + FEE) if order.ord_type == "limit" else funds + fee
-            order.locked -= released
-            quote.locked -= released
-            quote.free += released - funds - fee
-            base.free += volume
-            order.remaining_fee = _CONTEXT.multiply(_unspent(order), FEE)
-        else:
-            order.locked -= volume
-            base.locked -= volume
-            quote.free += funds - fee
-        self._tell(order, "trade", time_ns, execution)
+        self._tell(order, "trade", fill.time_ns, execution)
+        if own.is_open:
+            self._tell_assets(own, fill.time_ns)
 
-    def _end(self, order: Order, state: str, now_ns: int) -> None:
-        instrument = self._engine.instruments[order.code]
-        wallet = self.wallets[order.account][instrument.quote if order.side == "bid" else instrument.base]
-        wallet.locked -= order.locked
-        wallet.free += order.locked
-        order.locked = order.remaining_fee = _ZERO
-        order.state = state
-        if order.resting is not None:
-            self._resting.pop((order.code, order.resting), None)
-            order.resting = None
-        self._tell(order, state, now_ns)
+    def ended(self, own: OwnOrder) -> None:
+        """An order ended."""
+        order = self._by_own[own]
+        self._tell(order, order.state, own.updated_ns)
+        self._tell_assets(own, own.updated_ns)
 
-    # -- telling -------------------------------------------------------------------------------------------------
+    def _tell(self, order: Order, state: str, time_ns: int, execution: Execution | None = None) -> None:
+        self._events.append(state_of(order, state, time_ns, execution))
 
-    def _tell(self, order: Order, state: str, time_ns: int, execution: Execution | None = None) -> OrderChanged:
-        change = state_of(order, state, time_ns, execution)
-        self._events.append(change)
-        return change
-
-    def _tell_assets(self, account: str, instrument: Instrument, time_ns: int) -> None:
-        wallets = self.wallets[account]
-        assets = [
-            (currency, wallets[currency].free, wallets[currency].locked)
-            for currency in (instrument.quote, instrument.base)
-            if currency in wallets
-        ]
-        self._events.append(AssetsChanged(account, assets, time_ns))
-
-
-def _made(order_id: str, account: str, code: str, terms: _Terms, now_ns: int) -> Order:
-    return Order(
-        order_id, account, code, terms.side, terms.ord_type, terms.price, terms.volume,
-        terms.time_in_force, terms.identifier, terms.smp_type, now_ns,
-    )  # fmt: skip
+    def _tell_assets(self, own: OwnOrder, time_ns: int) -> None:
+        """Of an order that is being placed it is told once, when everything has happened."""
+        if own is not self._placing:
+            funds = self.funds_of(own.account)
+            assets = [(currency, *funds[currency]) for currency in (own.instrument.quote, own.instrument.base) if currency in funds]
+            self._events.append(AssetsChanged(own.account, assets, time_ns))
 
 
 def state_of(order: Order, state: str, time_ns: int, execution: Execution | None = None) -> OrderChanged:
@@ -429,17 +399,18 @@ def _amount(value: Any) -> Decimal | None:
     return amount.quantize(_STEP, rounding=ROUND_DOWN)
 
 
-def _affordable(market: Market, budget: Decimal, limit: int | None) -> int:
-    """Lots that a market buy of `budget` can pay for, asks from the best up."""
-    instrument, lots = market.instrument, 0
-    left = int(budget * E8 * E8 / instrument.lot_e8)
-    for level in market.book.asks.top(len(market.book.asks.keys)):
-        price = level.price * instrument.tick_e8
-        if limit is not None and level.price > limit:
-            break
-        taken = min(level.lots, left // price)
-        lots += taken
-        left -= taken * price
-        if taken < level.lots:
-            break
-    return lots
+def _limit(market: Market, side: str, ord_type: str, price: Decimal | None) -> int | None:
+    """The worst price in ticks; None for a market order."""
+    if ord_type == "limit" and price is not None:
+        return int(price * E8 / market.instrument.tick_e8)
+    if ord_type == "best":
+        return market.top.ask if side == "bid" else market.top.bid
+    return None
+
+
+def _start(balances: Mapping[str, str]) -> dict[str, int]:
+    return {currency: int(Decimal(amount) * _UNIT) for currency, amount in balances.items()}
+
+
+def _decimal(amount: int) -> Decimal:
+    return _CONTEXT.scaleb(Decimal(amount), -_PLACES)

@@ -48,14 +48,14 @@ class OrderEndpoint(NamedTuple):
 
 
 def _accounts(call: Call) -> Any:
-    return account_rows(call.exchange.wallets[call.account.name])
+    return account_rows(call.exchange.funds_of(call.account.name))
 
 
 def _chance(call: Call) -> Any:
     code = call.query.text("market")
     if code is None or code not in call.exchange.codes:
         raise RestError(404, "market_does_not_exist", "마켓을 찾을 수 없습니다.")
-    return chance(code, call.exchange.wallets[call.account.name])
+    return chance(code, call.exchange.funds_of(call.account.name))
 
 
 def _place(call: Call) -> Any:

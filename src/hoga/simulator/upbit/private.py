@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
-from hoga.simulator.upbit.exchange import FEE, MAX_TOTAL, AssetsChanged, Order, OrderChanged, Wallet
+from hoga.simulator.upbit.exchange import FEE, MAX_TOTAL, AssetsChanged, Funds, Order, OrderChanged
 from hoga.simulator.upbit.markets import E8, MIN_TOTAL_E8
 from hoga.simulator.upbit.payloads import ASSET_KEYS, Format, record
 
@@ -84,15 +84,15 @@ def trade_rows(order: Order) -> list[dict[str, Any]]:
     ]
 
 
-def account_rows(wallets: dict[str, Wallet]) -> list[dict[str, Any]]:
+def account_rows(wallets: dict[str, Funds]) -> list[dict[str, Any]]:
     """What an account has."""
     return [_account_row(currency, wallet) for currency, wallet in wallets.items() if wallet.free or wallet.locked]
 
 
-def chance(code: str, wallets: dict[str, Wallet]) -> dict[str, Any]:
+def chance(code: str, wallets: dict[str, Funds]) -> dict[str, Any]:
     """What may be ordered in a market, and with what."""
     quote, _, base = code.partition("-")
-    none = Wallet(Decimal(0))
+    none = Funds(Decimal(0))
     fee, smallest = str(FEE), amount_text(Decimal(MIN_TOTAL_E8[quote]) / E8)
     side = {"currency": quote, "min_total": smallest}
     market: dict[str, Any] = {
@@ -125,7 +125,7 @@ def created_text(time_ns: int) -> str:
     return datetime.fromtimestamp(time_ns // 1_000_000_000, UTC).astimezone(_KST).isoformat()
 
 
-def _account_row(currency: str, wallet: Wallet) -> dict[str, Any]:
+def _account_row(currency: str, wallet: Funds) -> dict[str, Any]:
     row = {"currency": currency, "balance": amount_text(wallet.free), "locked": amount_text(wallet.locked)}
     return row | {"avg_buy_price": "0", "avg_buy_price_modified": True, "unit_currency": "KRW"}
 

@@ -82,7 +82,7 @@ class Upbit(Venue[Publisher]):
                 self.board.answer(connection, name, snapshot)
 
     def _take_fills(self, live: LiveMarket, now_ns: int) -> None:
-        self.exchange.take_fills(live.market)
+        self.exchange.settle(now_ns)
 
     def _tell_accounts(self) -> None:
         """Send what happened to orders and balances to the private streams of their account; nothing while a capture plays."""

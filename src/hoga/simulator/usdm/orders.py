@@ -10,43 +10,39 @@ from __future__ import annotations
 from typing import Any
 
 from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, Query, flat, one_or_all
-from hoga.simulator.binance.orders import E8, ClosedBy, OrderDesk, OwnFill, OwnOrder, client_id_of, decimal_e8, side_of
-from hoga.simulator.engine import Instrument, Market
+from hoga.simulator.binance.orders import E8, MS_NS, BinanceOrder, OrderAnswers, client_id_of, decimal_e8, side_of
+from hoga.simulator.engine import Desk, Instrument, MarginAccounts, Market, OwnFill, Position, worth_e8
 from hoga.simulator.usdm.instruments import digits_of, least_notional
 from hoga.simulator.usdm.mark import mark_of
 from hoga.simulator.usdm.payloads import Printer, decimal_text
-from hoga.simulator.usdm.positions import ASSET, LEVERAGE, Position, Positions, commission_e8
+from hoga.simulator.usdm.reports import ASSET, LEVERAGE
 
 __all__ = ["FuturesOrders"]
 
 _CONDITIONAL = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
 _TIMES_IN_FORCE = ("GTC", "IOC", "FOK", "GTX", "GTD")
-_MS_NS = 1_000_000
-_REFUSALS = {
-    "would match": ApiError(-5022, "Due to the order could not be executed as maker, the Post Only order will be rejected."),
-    "cannot match completely": ApiError(-5021, "Due to the order could not be filled immediately, the FOK order has been rejected."),
-}
 _UNKNOWN = (-2011, "Unknown order sent.")
 
 
 class FuturesOrders:
-    """The endpoints, over an order desk and its positions."""
+    """The endpoints, over an order desk and its accounts."""
 
-    def __init__(self, desk: OrderDesk, positions: Positions) -> None:
+    def __init__(self, desk: Desk[BinanceOrder], accounts: MarginAccounts) -> None:
         self._desk = desk
-        self._positions = positions
+        self._accounts = accounts
+        self._answers = answers = OrderAnswers(desk, row=_row, trade_row=_trade_row)
         self._countdowns: dict[tuple[str, str], int] = {}
         signed = Access.SIGNED
         self.endpoints: dict[str, Endpoint] = {
             "POST /fapi/v1/order": Endpoint(flat(0), self._place, signed, orders=1),
             "POST /fapi/v1/order/test": Endpoint(flat(0), self._test, signed),
             "DELETE /fapi/v1/order": Endpoint(flat(1), self._cancel, signed),
-            "GET /fapi/v1/order": Endpoint(flat(1), self._status, signed),
+            "GET /fapi/v1/order": Endpoint(flat(1), answers.status, signed),
             "GET /fapi/v1/openOrder": Endpoint(flat(1), self._status_open, signed),
-            "GET /fapi/v1/openOrders": Endpoint(one_or_all(1, 40), self._open, signed),
+            "GET /fapi/v1/openOrders": Endpoint(one_or_all(1, 40), answers.open, signed),
             "DELETE /fapi/v1/allOpenOrders": Endpoint(flat(1), self._cancel_all, signed),
-            "GET /fapi/v1/allOrders": Endpoint(flat(5), self._all, signed),
-            "GET /fapi/v1/userTrades": Endpoint(flat(5), self._trades, signed),
+            "GET /fapi/v1/allOrders": Endpoint(flat(5), answers.all, signed),
+            "GET /fapi/v1/userTrades": Endpoint(flat(5), answers.trades, signed),
             "POST /fapi/v1/countdownCancelAll": Endpoint(flat(10), self._countdown, signed),
             "GET /fapi/v1/positionSide/dual": Endpoint(flat(30), self._dual, signed),
             "GET /fapi/v1/leverageBracket": Endpoint(flat(1), self._brackets, signed),
@@ -65,20 +61,20 @@ class FuturesOrders:
             if now_ns >= due_ns:
                 del self._countdowns[account, symbol]
                 for order in self._desk.open_of(account, symbol):
-                    self._desk.cancel(order, now_ns, by=ClosedBy("CANCELED"))
+                    self._desk.cancel(order, now_ns)
 
     # -- orders ------------------------------------------------------------
 
     def _place(self, api: Api, query: Query) -> Answer:
         order = self._wanted(api, query)
-        self._desk.place(order, api.clock.now_ns(), refusals=_REFUSALS)
+        self._desk.place(order, api.clock.now_ns())
         return _reply(order)
 
     def _test(self, api: Api, query: Query) -> Answer:
         self._wanted(api, query)
         return {}
 
-    def _wanted(self, api: Api, query: Query) -> OwnOrder:
+    def _wanted(self, api: Api, query: Query) -> BinanceOrder:
         """The order that a request asks for, judged by every rule before the engine's."""
         symbol, side, kind = query.required("symbol"), side_of(query), query.required("type")
         if kind in _CONDITIONAL:
@@ -91,7 +87,7 @@ class FuturesOrders:
         if symbol in api.engine.delisted:
             raise ApiError(-4108, "This contract is in delivery or delivered or closed or pre-trading.")
         reduce_only = query.flag("reduceOnly")
-        order = OwnOrder(
+        order = BinanceOrder(
             account=query.account,
             instrument=market.instrument,
             client_id=client_id_of(query),
@@ -102,77 +98,54 @@ class FuturesOrders:
             price=None if kind == "MARKET" else _price(api, query, market),
             reduce_only=reduce_only,
         )
-        self._desk.settle()
+        self._desk.settle(api.clock.now_ns())
         self._judge(order, market)
         return order
 
-    def _judge(self, order: OwnOrder, market: Market) -> None:
+    def _judge(self, order: BinanceOrder, market: Market) -> None:
         at, account = order.price or market.tape.last_price, order.account
-        value_e8 = order.lots * at * order.instrument.tick_e8 * order.instrument.lot_e8 // E8
+        value_e8 = worth_e8(order.instrument, order.lots * at)
         least = least_notional(order.symbol)
         if value_e8 < least * E8 and not order.reduce_only:
             raise ApiError(-4164, f"Order's notional must be no smaller than {least} (unless you choose reduce only).")
-        if order.client_id and self._desk.has_open(account, order.symbol, order.client_id):
+        if self._answers.has_open(order):
             raise ApiError(-4116, "ClientOrderId is duplicated.")
-        self._positions.demand(order, self._desk.open_of(account), at=at)
+        if order.reduce_only and not self._accounts.reduces(order):
+            raise ApiError(-2022, "ReduceOnly Order is rejected.")
+        if not self._accounts.covers(order, self._desk.open_of(account), at=at):
+            raise ApiError(-2019, "Margin is insufficient.")
         if order.reduce_only:
-            order.lots = min(order.lots, abs(self._positions.position(account, order.symbol).lots))
+            order.lots = min(order.lots, abs(self._accounts.position(account, order.instrument).lots))
 
     def _cancel(self, api: Api, query: Query) -> Answer:
         api.market(query.required("symbol"))
-        self._desk.settle()
-        order = self._desk.find(query, missing=ApiError(*_UNKNOWN))
+        self._desk.settle(api.clock.now_ns())
+        order = self._answers.find(query, missing=ApiError(*_UNKNOWN))
         if not order.is_open:
             raise ApiError(*_UNKNOWN)
-        self._desk.cancel(order, api.clock.now_ns(), by=ClosedBy("CANCELED"))
+        self._desk.cancel(order, api.clock.now_ns())
         return _reply(order)
 
     def _cancel_all(self, api: Api, query: Query) -> Answer:
         symbol = query.required("symbol")
         api.market(symbol)
-        self._desk.settle()
+        self._desk.settle(api.clock.now_ns())
         for order in self._desk.open_of(query.account, symbol):
-            self._desk.cancel(order, api.clock.now_ns(), by=ClosedBy("CANCELED"))
+            self._desk.cancel(order, api.clock.now_ns())
         return {"code": 200, "msg": "The operation of cancel all open order is done."}
-
-    def _status(self, api: Api, query: Query) -> Answer:
-        api.instrument(query.required("symbol"))
-        return _row(self._desk.find(query, missing=ApiError(-2013, "Order does not exist.")))
 
     def _status_open(self, api: Api, query: Query) -> Answer:
         api.instrument(query.required("symbol"))
-        order = self._desk.find(query, missing=ApiError(-2013, "Order does not exist."))
+        order = self._answers.find(query, missing=ApiError(-2013, "Order does not exist."))
         if not order.is_open:
             raise ApiError(-2013, "Order does not exist.")
         return _row(order)
-
-    def _open(self, api: Api, query: Query) -> Answer:
-        symbol = query.text("symbol")
-        if symbol is not None:
-            api.instrument(symbol)
-        return [_row(order) for order in self._desk.open_of(query.account, symbol)]
-
-    def _all(self, api: Api, query: Query) -> Answer:
-        symbol, first = api.instrument(query.required("symbol")).symbol, query.integer("orderId") or 0
-        rows = [_row(order) for order in self._desk.of(query.account, symbol) if order.order_id >= first]
-        return rows[-query.limit(500, 1_000) :]
-
-    def _trades(self, api: Api, query: Query) -> Answer:
-        symbol, order_id = api.instrument(query.required("symbol")).symbol, query.integer("orderId")
-        first = query.integer("fromId") or 0
-        rows = [
-            _trade_row(order, fill, self._positions.realized_e8.get((order.order_id, fill.trade_id), 0))
-            for order in self._desk.of(query.account, symbol)
-            for fill in order.fills
-            if fill.trade_id >= first and order_id in (None, order.order_id)
-        ]
-        return sorted(rows, key=lambda row: int(row["id"]))[-query.limit(500, 1_000) :]
 
     def _countdown(self, api: Api, query: Query) -> Answer:
         symbol, wait_ms = api.instrument(query.required("symbol")).symbol, int(query.required("countdownTime"))
         self._countdowns.pop((query.account, symbol), None)
         if wait_ms > 0:
-            self._countdowns[query.account, symbol] = api.clock.now_ns() + wait_ms * _MS_NS
+            self._countdowns[query.account, symbol] = api.clock.now_ns() + wait_ms * MS_NS
         return {"symbol": symbol, "countdownTime": str(wait_ms)}
 
     # -- account -----------------------------------------------------------
@@ -201,13 +174,13 @@ class FuturesOrders:
 
     def _risk(self, api: Api, query: Query) -> Answer:
         symbol = query.text("symbol")
-        self._desk.settle()
-        held = self._positions.of(query.account).values()
+        self._desk.settle(api.clock.now_ns())
+        held = self._accounts.of(query.account).values()
         return [self._risk_row(position) for position in held if position.lots and symbol in (None, position.instrument.symbol)]
 
     def _risk_row(self, position: Position) -> dict[str, Any]:
         instrument = position.instrument
-        mark_e8, amount = self._positions.mark_e8(instrument.symbol), _amount(position)
+        mark_e8, amount = self._accounts.mark_e8(instrument.symbol), _amount(position)
         notional = decimal_text(mark_e8 * position.lots * instrument.lot_e8 // E8, 8)
         margin = decimal_text(abs(mark_e8 * position.lots * instrument.lot_e8 // E8) // LEVERAGE, 8)
         return {
@@ -230,11 +203,11 @@ class FuturesOrders:
             "adl": 1,
             "bidNotional": "0",
             "askNotional": "0",
-            "updateTime": position.updated_ms,
+            "updateTime": position.updated_ns // MS_NS,
         }
 
     def _balance(self, api: Api, query: Query) -> Answer:
-        wallet = self._positions.wallet(query.account, self._desk.open_of(query.account))
+        wallet = self._accounts.wallet(query.account, self._desk.open_of(query.account))
         balance, available = decimal_text(wallet.balance_e8, 8), decimal_text(wallet.available_e8, 8)
         return [
             {
@@ -251,8 +224,8 @@ class FuturesOrders:
         ]
 
     def _account(self, api: Api, query: Query) -> Answer:
-        self._desk.settle()
-        wallet = self._positions.wallet(query.account, self._desk.open_of(query.account))
+        self._desk.settle(api.clock.now_ns())
+        wallet = self._accounts.wallet(query.account, self._desk.open_of(query.account))
         balance, profit = decimal_text(wallet.balance_e8, 8), decimal_text(wallet.profit_e8, 8)
         bound, available = decimal_text(wallet.bound_e8, 8), decimal_text(wallet.available_e8, 8)
         money = {
@@ -264,9 +237,9 @@ class FuturesOrders:
         }
         totals = {f"total{key[0].upper()}{key[1:]}": value for key, value in money.items()}
         asset = {"asset": ASSET, **money, "availableBalance": available, "maxWithdrawAmount": available, "updateTime": api.now(query)}
-        held = [position for position in self._positions.of(query.account).values() if position.lots]
+        held = [position for position in self._accounts.of(query.account).values() if position.lots]
         rows = [
-            {"symbol": p.instrument.symbol, "positionSide": "BOTH", "positionAmt": _amount(p), "updateTime": p.updated_ms}
+            {"symbol": p.instrument.symbol, "positionSide": "BOTH", "positionAmt": _amount(p), "updateTime": p.updated_ns // MS_NS}
             | {key: value for key, value in self._risk_row(p).items() if key in ("notional", "isolatedMargin", "initialMargin")}
             | {"unrealizedProfit": self._risk_row(p)["unRealizedProfit"], "maintMargin": self._risk_row(p)["maintMargin"]}
             for p in held
@@ -284,7 +257,7 @@ def _price(api: Api, query: Query, market: Market) -> int:
     ticks, rest = divmod(value_e8, market.instrument.tick_e8)
     if rest or not ticks:
         raise ApiError(-4014, "Price not increased by tick size.")
-    mark_e8 = mark_of(market, api.clock.now_ns() // _MS_NS).price
+    mark_e8 = mark_of(market, api.clock.now_ns() // MS_NS).price
     if query.required("side") == "BUY" and value_e8 * 20 > mark_e8 * 21:
         raise ApiError(-4016, "Limit price can't be higher than the price cap.")
     if query.required("side") == "SELL" and value_e8 * 20 < mark_e8 * 19:
@@ -320,18 +293,14 @@ def _time_in_force(query: Query, kind: str) -> str:
 # -- rows ----------------------------------------------------------------------
 
 
-def _printer(instrument: Instrument) -> Printer:
-    return Printer(instrument, digits_of(instrument))
-
-
 def _amount(position: Position) -> str:
-    text = _printer(position.instrument).size(abs(position.lots))
+    text = Printer(position.instrument).size(abs(position.lots))
     return f"-{text}" if position.lots < 0 else text
 
 
-def _reply(order: OwnOrder) -> dict[str, Any]:
+def _reply(order: BinanceOrder) -> dict[str, Any]:
     """Place and cancel replies: without `avgPrice` and `cumQuote` since June 2026."""
-    printer = _printer(order.instrument)
+    printer = Printer(order.instrument)
     return {
         "orderId": order.order_id,
         "symbol": order.symbol,
@@ -359,15 +328,15 @@ def _reply(order: OwnOrder) -> dict[str, Any]:
     }
 
 
-def _row(order: OwnOrder) -> dict[str, Any]:
-    printer, row = _printer(order.instrument), _reply(order)
+def _row(order: BinanceOrder) -> dict[str, Any]:
+    printer, row = Printer(order.instrument), _reply(order)
     del row["cumQty"]
     average = printer.price(order.quote // order.filled) if order.filled else printer.price(0)
     return row | {"avgPrice": average, "cumQuote": printer.quote(order.quote), "time": order.created_ms}
 
 
-def _trade_row(order: OwnOrder, fill: OwnFill, realized_e8: int) -> dict[str, Any]:
-    printer = _printer(order.instrument)
+def _trade_row(order: BinanceOrder, fill: OwnFill) -> dict[str, Any]:
+    printer = Printer(order.instrument)
     return {
         "symbol": order.symbol,
         "id": fill.trade_id,
@@ -378,9 +347,9 @@ def _trade_row(order: OwnOrder, fill: OwnFill, realized_e8: int) -> dict[str, An
         "quoteQty": printer.quote(fill.quote),
         "marginAsset": ASSET,
         "commissionAsset": ASSET,
-        "commission": decimal_text(commission_e8(order, fill), 8),
-        "realizedPnl": decimal_text(realized_e8, 8),
-        "time": fill.time_ms,
+        "commission": decimal_text(fill.fee, 8),
+        "realizedPnl": decimal_text(fill.realized, 8),
+        "time": fill.time_ns // MS_NS,
         "positionSide": "BOTH",
         "buyer": order.side.name == "BUY",
         "maker": fill.maker,

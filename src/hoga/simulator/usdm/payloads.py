@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from hoga.simulator.engine import AggTrade, Bar, Cut, Instrument, Level, RollingStats, Top, Trade
 from hoga.simulator.usdm.ids import spread_id
-from hoga.simulator.usdm.instruments import Digits
+from hoga.simulator.usdm.instruments import digits_of
 from hoga.simulator.usdm.mark import Mark
 
 __all__ = [
@@ -61,9 +61,9 @@ def percent_text(stats: RollingStats) -> str:
 class Printer:
     """Prints one contract."""
 
-    def __init__(self, instrument: Instrument, digits: Digits) -> None:
+    def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
-        self.digits = digits
+        self.digits = digits_of(instrument)
 
     def price(self, ticks: int) -> str:
         """A price."""

@@ -14,12 +14,12 @@ from urllib.parse import parse_qsl
 
 from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, Query, flat
 from hoga.simulator.binance.dialect import printing
-from hoga.simulator.binance.orders import OrderDesk
 from hoga.simulator.binance.private import PrivateDeps
+from hoga.simulator.engine import Desk
 from hoga.simulator.protocol import VenueSession
 from hoga.simulator.usdm.listen_keys import ListenKeys
 from hoga.simulator.usdm.orders import FuturesOrders
-from hoga.simulator.usdm.positions import Positions
+from hoga.simulator.usdm.reports import FUTURES_REFUSES, FuturesReports, futures_accounts
 
 __all__ = ["FuturesPrivate", "listen_streams"]
 
@@ -29,9 +29,10 @@ class FuturesPrivate:
 
     def __init__(self, deps: PrivateDeps) -> None:
         self._deps = deps
-        self._positions = Positions(deps.api.engine, deps.now_ns, deps.to_ms)
-        self._desk = OrderDesk(deps.api.engine, self._positions, deps.to_ms)
-        self._orders = FuturesOrders(self._desk, self._positions)
+        accounts = futures_accounts(deps.api.engine, deps.now_ns)
+        self._reports = FuturesReports(accounts, deps.now_ns, deps.to_ms)
+        self._desk = Desk(deps.api.engine, accounts, self._reports, refuses=FUTURES_REFUSES, stamp=deps.api.clock.stamp_ns)
+        self._orders = FuturesOrders(self._desk, accounts)
         self._listen_keys = ListenKeys()
         self._makers: dict[str, str] = {}
 
@@ -52,9 +53,9 @@ class FuturesPrivate:
     def advance(self) -> None:
         """Settle fills, run countdowns down, end keys, send events."""
         now_ns = self._deps.now_ns()
-        self._desk.settle()
+        self._desk.settle(now_ns)
         self._orders.run_down(now_ns)
-        events, self._positions.events = self._positions.events, []
+        events, self._reports.events = self._reports.events, []
         for event in events:
             key = self._listen_keys.of(event.account)
             if key is not None:

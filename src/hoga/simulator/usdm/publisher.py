@@ -17,7 +17,7 @@ from hoga.simulator.clock import SimClock
 from hoga.simulator.engine import AggTrade, Engine, Market, Pace, Trade
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.usdm.ids import spread_id
-from hoga.simulator.usdm.instruments import contract_of, digits_of
+from hoga.simulator.usdm.instruments import contract_of
 from hoga.simulator.usdm.liquidations import Liquidations
 from hoga.simulator.usdm.mark import Mark, mark_of, next_funding_ms
 from hoga.simulator.usdm.names import ALL_MARKET, SPEEDS_MS, channel_of, speed_suffix
@@ -71,7 +71,7 @@ class Publisher:
     def _open(self, symbol: str) -> None:
         if symbol not in self._names:
             self._names[symbol] = symbol.lower()
-            self._printers[symbol] = Printer(self._engine.instruments[symbol], digits_of(self._engine.instruments[symbol]))
+            self._printers[symbol] = Printer(self._engine.instruments[symbol])
             self._engine.market(symbol)
 
     def _live(self) -> Iterator[tuple[str, Market, Printer]]:

@@ -12,7 +12,6 @@ from hoga.simulator.binance.api import MS_NS, Answer, Api, ApiError, Endpoint, Q
 from hoga.simulator.binance.picks import per_symbol, pick_agg_trades, pick_bars, pick_trades
 from hoga.simulator.engine import INTERVALS, AggTrade, Bar, Instrument, Market, Trade
 from hoga.simulator.usdm.exchange_info import exchange_info
-from hoga.simulator.usdm.instruments import digits_of
 from hoga.simulator.usdm.mark import FUNDING_MS, INTEREST_E8, mark_of, next_funding_ms
 from hoga.simulator.usdm.payloads import Printer, decimal_text, percent_text
 
@@ -25,7 +24,7 @@ _DEPTH_WEIGHTS = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1_000: 20}
 
 def printer_of(instrument: Instrument) -> Printer:
     """What prints a contract."""
-    return Printer(instrument, digits_of(instrument))
+    return Printer(instrument)
 
 
 # -- weights -------------------------------------------------------------------

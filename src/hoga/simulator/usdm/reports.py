@@ -1,0 +1,117 @@
+"""simulator.usdm.reports: the events that tell futures accounts what became of their orders, positions and wallet. Pure.
+
+Commission: 0.02 % for a maker, 0.05 % for a taker. Everybody starts with the same wallet and twenty times leverage. Positions
+are one-way (`BOTH`). Source: protocol sheet 5.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hoga.simulator.binance.api import ApiError
+from hoga.simulator.binance.orders import E8, MS_NS, BinanceOrder, UserEvent
+from hoga.simulator.engine import NOT_WHOLE, WOULD_MATCH, Engine, FeeModel, MarginAccounts, OwnFill, Status
+from hoga.simulator.usdm.mark import mark_of
+from hoga.simulator.usdm.payloads import Printer, decimal_text
+
+__all__ = ["ASSET", "FUTURES_REFUSES", "LEVERAGE", "FuturesReports", "futures_accounts"]
+
+ASSET = "USDT"
+LEVERAGE = 20
+_START_E8 = 100_000 * E8
+_FEES = FeeModel(maker_ppm=200, taker_ppm=500)
+_REFUSALS = {
+    WOULD_MATCH: ApiError(-5022, "Due to the order could not be executed as maker, the Post Only order will be rejected."),
+    NOT_WHOLE: ApiError(-5021, "Due to the order could not be filled immediately, the FOK order has been rejected."),
+}
+FUTURES_REFUSES = frozenset(_REFUSALS)
+"""The engine's reasons for which an order is refused."""
+
+
+def futures_accounts(engine: Engine, now_ns: Callable[[], int]) -> MarginAccounts:
+    """Accounts that all begin with the same wallet."""
+
+    def mark_e8(symbol: str) -> int:
+        return mark_of(engine.market(symbol), now_ns() // MS_NS).price
+
+    return MarginAccounts(ASSET, start_e8=_START_E8, leverage=LEVERAGE, fees=_FEES, mark_e8=mark_e8)
+
+
+class FuturesReports:
+    """Writes the events. `to_ms` is what the venue's clock says at a moment."""
+
+    def __init__(self, accounts: MarginAccounts, now_ns: Callable[[], int], to_ms: Callable[[int], int]) -> None:
+        self.events: list[UserEvent] = []
+        self._accounts = accounts
+        self._now_ns = now_ns
+        self._to_ms = to_ms
+
+    def refused(self, order: BinanceOrder, reason: str) -> None:
+        """Raise what the request is answered with."""
+        raise _REFUSALS[reason]
+
+    def placed(self, order: BinanceOrder) -> None:
+        """An order was accepted."""
+        order.name_it()
+        self._tell(order, "NEW")
+
+    def filled(self, order: BinanceOrder, fill: OwnFill) -> None:
+        """An order was met: three events, the shortest first."""
+        self._tell_lite(order, fill)
+        self._tell_account(order, fill)
+        self._tell(order, "TRADE", fill)
+
+    def ended(self, order: BinanceOrder) -> None:
+        """An order ended; the last fill has told that of one that was filled."""
+        if order.status is not Status.FILLED:
+            self._tell(order, "CANCELED" if order.status is Status.CANCELED else "EXPIRED")
+
+    def _tell(self, order: BinanceOrder, kind: str, fill: OwnFill | None = None) -> None:
+        text = _order_trade_update(order, kind, fill, sent_ms=self._to_ms(self._now_ns()))
+        self.events.append(UserEvent(order.account, "ORDER_TRADE_UPDATE", text))
+
+    def _tell_lite(self, order: BinanceOrder, fill: OwnFill) -> None:
+        printer, sent_ms = Printer(order.instrument), self._to_ms(self._now_ns())
+        text = (
+            f'{{"e":"TRADE_LITE","E":{sent_ms},"T":{fill.time_ns // MS_NS},"s":"{order.symbol}","q":"{printer.size(order.lots)}",'
+            f'"p":"{printer.price(order.price or 0)}","m":{_bool(fill.maker)},"c":"{order.client_id}","S":"{order.side.name}",'
+            f'"L":"{printer.price(fill.price)}","l":"{printer.size(fill.lots)}","t":{fill.trade_id},"i":{order.order_id}}}'
+        )
+        self.events.append(UserEvent(order.account, "TRADE_LITE", text))
+
+    def _tell_account(self, order: BinanceOrder, fill: OwnFill) -> None:
+        position = self._accounts.position(order.account, order.instrument)
+        balance, entry = decimal_text(self._accounts.balance_e8(order.account), 8), decimal_text(position.entry_e8(), 8)
+        printer = Printer(order.instrument)
+        profit = decimal_text(position.profit_e8(self._accounts.mark_e8(order.symbol)), 8)
+        amount = f"{'-' if position.lots < 0 else ''}{printer.size(abs(position.lots))}"
+        text = (
+            f'{{"e":"ACCOUNT_UPDATE","E":{self._to_ms(self._now_ns())},"T":{fill.time_ns // MS_NS},"a":{{"m":"ORDER",'
+            f'"B":[{{"a":"{ASSET}","wb":"{balance}","cw":"{balance}","bc":"0"}}],'
+            f'"P":[{{"s":"{order.symbol}","pa":"{amount}","ep":"{entry}","bep":"{entry}",'
+            f'"cr":"{decimal_text(position.realized, 8)}","up":"{profit}","mt":"cross","iw":"0","ps":"BOTH"}}]}}}}'
+        )
+        self.events.append(UserEvent(order.account, "ACCOUNT_UPDATE", text))
+
+
+def _order_trade_update(order: BinanceOrder, kind: str, fill: OwnFill | None, *, sent_ms: int) -> str:
+    """What became of an order. Commission is told with a fill only."""
+    printer = Printer(order.instrument)
+    time_ms = fill.time_ns // MS_NS if fill else order.updated_ms
+    average = printer.price(order.quote // order.filled) if order.filled else "0"
+    charged = f'"N":"{ASSET}","n":"{decimal_text(fill.fee, 8)}",' if fill else ""
+    reason = {"EXPIRED_IN_MATCH": "1", "EXPIRED": "2" if order.price is not None else "9"}.get(order.status, "0")
+    return (
+        f'{{"e":"ORDER_TRADE_UPDATE","E":{sent_ms},"T":{time_ms},"o":{{"s":"{order.symbol}","c":"{order.client_id}",'
+        f'"S":"{order.side.name}","o":"{order.kind}","f":"{order.time_in_force}","q":"{printer.size(order.lots)}",'
+        f'"p":"{printer.price(order.price) if order.price is not None else 0}","ap":"{average}","sp":"0","x":"{kind}",'
+        f'"X":"{order.status}","i":{order.order_id},"l":"{printer.size(fill.lots if fill else 0)}",'
+        f'"z":"{printer.size(order.filled)}","L":"{printer.price(fill.price) if fill else 0}",{charged}"T":{time_ms},'
+        f'"t":{fill.trade_id if fill else 0},"b":"0","a":"0","m":{_bool(bool(fill and fill.maker))},"R":{_bool(order.reduce_only)},'
+        f'"wt":"CONTRACT_PRICE","ot":"{order.kind}","ps":"BOTH","cp":false,"pP":false,"si":0,"ss":0,'
+        f'"rp":"{decimal_text(fill.realized if fill else 0, 8)}","V":"EXPIRE_MAKER","pm":"NONE","gtd":0,"er":"{reason}"}}}}'
+    )
+
+
+def _bool(value: bool) -> str:
+    return "true" if value else "false"
