@@ -176,6 +176,14 @@ def test_answering_the_newest_ping_answers_the_older_ones() -> None:
     assert made.tick(START + 100 * S)[:1] != [Close(1008, "Pong timeout")]
 
 
+def test_pings_that_a_stall_held_up_are_not_made_up_for() -> None:
+    made = session()
+    stalled = made.deadline_ns() + 55 * S
+    assert [type(action) for action in made.tick(stalled)] == [Ping]
+    assert made.tick(stalled + 1) == []
+    assert stalled < made.deadline_ns() <= stalled + 20 * S
+
+
 def test_24_hours_are_the_end() -> None:
     made = session(lifetime_s=100.0, ping_every_s=1_000.0, first_ping_s=1_000.0)
     assert made.deadline_ns() == START + 100 * S
