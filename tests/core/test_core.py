@@ -85,8 +85,6 @@ MISTAKES = [
 RAISED = [
     errors.ConnectFailed("c", "why", epoch=2, hint="do this"),
     HandshakeRefused("c", 429, epoch=1, retry_after_s=2.5),
-    errors.LinkLost("c", 1006, "", epoch=3),
-    errors.LinkStale("c", "silent"),
     errors.RateLimited("binance", status=418, retry_after_s=120),
     errors.Refused("binance", code=-1121, reason="Invalid symbol."),
     errors.WireFault("binance", "no object"),
@@ -130,8 +128,6 @@ def test_what_may_work_later_says_so() -> None:
         "ConnectFailed",
         "DiskFull",
         "HandshakeRefused",
-        "LinkLost",
-        "LinkStale",
         "RateLimited",
     }
 

@@ -154,3 +154,12 @@ def test_a_frame_says_of_itself_that_it_is_in_time() -> None:
     assert not in_time(NOON_NS, book(NOON_MS - 10, "SNAPSHOT")), "nothing says when it was sent"
     lateness.offset_ns = 200 * MS_NS
     assert in_time(NOON_NS, book(NOON_MS - 1100, "REALTIME")), "our clock is ahead"
+
+
+def test_our_own_share_is_what_frames_of_one_read_are_apart() -> None:
+    lateness = Lateness(LatencyRules(), told=lambda *told: None)
+    assert lateness.overhead_ns == 0, "nothing was measured yet, and nothing is made up"
+    lateness.sample_overhead([NOON_NS, NOON_NS + MS_NS])
+    assert lateness.overhead_ns == 0, "two reads"
+    lateness.sample_overhead([NOON_NS, NOON_NS + 1_500, NOON_NS + 3_100, NOON_NS + 4_500, NOON_NS + 4 * MS_NS])
+    assert lateness.overhead_ns == 1_500

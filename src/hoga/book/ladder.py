@@ -75,11 +75,6 @@ class Ladder:
         top = self._asks.top(1)
         return top[0] if top else None
 
-    def is_crossed(self) -> bool:
-        """Whether the best bid is not below the best ask: a wrong book, or one in the middle of a burst."""
-        bid, ask = self.best_bid(), self.best_ask()
-        return bid is not None and ask is not None and bid[0] >= ask[0]
-
     def book(self, *, depth: int | None = None, update_id: int | None = None, event_ns: int | None = None) -> Book:
         """A copy of the best `depth` levels a side, of all for None."""
         return Book(bids=self._bids.top(depth), asks=self._asks.top(depth), update_id=update_id, event_ns=event_ns)

@@ -3,7 +3,7 @@
     HogaError                      typed fields, text built from them, `transient`, `hint`
     ├─ ConfigError                 the user's configuration or command line (exit status 2)
     ├─ LinkError                   one connection
-    │  ├─ ConnectFailed · HandshakeRefused · LinkLost · LinkStale
+    │  ├─ ConnectFailed · HandshakeRefused
     ├─ VenueError                  their fault
     │  ├─ RateLimited · Refused · WireFault
     ├─ ProtocolMisuse              our fault
@@ -29,8 +29,6 @@ __all__ = [
     "HandshakeRefused",
     "HogaError",
     "LinkError",
-    "LinkLost",
-    "LinkStale",
     "ManifestMismatch",
     "ProtocolMisuse",
     "RateLimited",
@@ -125,19 +123,6 @@ class HandshakeRefused(LinkError):
         self.status = status
         self.retry_after_s = retry_after_s
         self.body = body
-
-
-class LinkLost(LinkError):
-    """An established connection ended; `code` is the close code, 1006 when none was sent."""
-
-    def __init__(self, connection: str, code: int, reason: str, *, epoch: int = 0) -> None:
-        super().__init__(connection, f"closed {code} {reason}".rstrip(), epoch=epoch)
-        self.code = code
-        self.reason = reason
-
-
-class LinkStale(LinkError):
-    """The connection is open but nothing arrives on it any more."""
 
 
 class Sent(StrEnum):

@@ -47,7 +47,6 @@ _TYPES = {
 }  # fmt: skip
 _OPEN = ("/login", "/static/style.css", "/static/icon.svg")
 """What may be seen without a token: the form that asks for it."""
-_LOGIN = {"1": "login-wrong.html", "2": "login-often.html"}
 _SAID_MAX = 20
 _SAID_S = 10.0
 _BODY_MAX = 4_096

@@ -98,7 +98,8 @@ class Pulse:
 
 
 class Lane:
-    """One lane. `records` is the open batch, flat: recv_ns, tag, frame, …; intakes extend it directly. `odds`: frames put aside.
+    """One lane. `records` is the open batch, flat: recv_ns, tag, frame, …; intakes extend it directly. `newest`: the last one that was
+    sent. `odds`: frames put aside.
 
     `on_gap(index, gap)`: told of each gap that is written down; must return at once and not raise.
     """
@@ -117,6 +118,7 @@ class Lane:
     ) -> None:
         self.number = number
         self.records: list[Any] = []
+        self.newest: list[Any] = []
         self.folder = folder
         self.session = session
         self.journals = 0
@@ -156,7 +158,7 @@ class Lane:
             self._flush_across()
         else:
             self._newest_ns = last
-            batch = records[:]
+            self.newest = batch = records[:]
             records.clear()
             self._send(batch)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from statistics import median
 from typing import NamedTuple, Protocol
 
@@ -22,6 +23,8 @@ from hoga.quality.latency import LatencyWindow
 __all__ = ["GateMove", "LatencyRules", "Lateness", "Timed"]
 
 _STEP_SYMBOLS = 64
+_ONE_READ_NS = 50_000
+"""Frames further apart than this did not come with one read of the socket."""
 _REPORT_NS = 100_000
 """A median is told anew when it moved by a tenth of a millisecond, or by one part in a hundred."""
 
@@ -84,7 +87,7 @@ class Lateness:
         self._rules = rules
         self._told = told
         self._symbols: dict[str, _Symbol] = {}
-        self._overheads: deque[int] = deque([2_000], maxlen=64)
+        self._overheads: deque[int] = deque(maxlen=64)
         self.offset_ns = 0
 
     def watch(self, symbol: str, source: Timed, event_time: EventTime, payload_of: Callable[[bytes], bytes]) -> None:
@@ -108,12 +111,15 @@ class Lateness:
 
     @property
     def overhead_ns(self) -> int:
-        """The median time from a frame's stamp to its place in the batch: our own share of a receipt's lateness."""
-        return int(median(self._overheads))
+        """The median time that one frame takes to pass through our own code, from its stamp into the batch; 0 before it is known."""
+        return int(median(self._overheads)) if self._overheads else 0
 
-    def add_overhead(self, ns: int) -> None:
-        """One measured passage through our own code."""
-        self._overheads.append(ns)
+    def sample_overhead(self, stamps: list[int]) -> None:
+        """Measure our own code on a batch, received at `stamps`, in order: frames of one read are stamped one after the other, and the
+        time between two of them is what the first one took."""
+        steps = [later - earlier for earlier, later in pairwise(stamps) if 0 < later - earlier < _ONE_READ_NS]
+        if steps:
+            self._overheads.append(int(median(steps)))
 
     def forget(self) -> None:
         """The clock was stepped: all samples are void."""

@@ -41,6 +41,7 @@ __all__ = ["Probe", "Recorder", "RecorderConfig", "directories_for"]
 
 _LANE_STREAMS = 1024
 _STEP_STREAMS = 128
+_OVERHEAD_RECORDS = 256
 _DRAINED_SHARE = 20
 _MEMORY = ((64, 4096), (256, 1024), (1 << 32, 256))
 """Frames of each stream that are remembered (id and checksum), by the number of streams: some 100 bytes each."""
@@ -499,6 +500,8 @@ class Recorder:
 
     def latency_ticking(self) -> Iterator[GateMove | None]:
         """Sample latencies, move gates: each gate that moved, and None where frames may be taken in between."""
+        for lane in self.lanes:
+            self.lateness.sample_overhead(lane.newest[: 3 * _OVERHEAD_RECORDS : 3])
         for move in self.lateness.ticking():
             if move is not None:
                 self._move_gate(move.symbol)

@@ -24,7 +24,6 @@ from hoga.simulator.upbit.tape import Candle, Print, Tape, warmed_up
 __all__ = ["LiveMarket", "Publisher"]
 
 _GRID_NS = 100_000_000
-_S_NS = 1_000_000_000
 _MS_NS = 1_000_000
 _UNITS = 30
 
