@@ -93,6 +93,11 @@ def test_no_key_of_a_venues_payload_is_known_outside_its_folder(module: str) -> 
     assert not [word for word in words for key in keys if f'"{key}"' in word]
 
 
+@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith(("venues/", "simulator/"))])
+def test_a_venues_word_for_what_trades_is_compared_nowhere_else(module: str) -> None:
+    assert "TRADING" not in [node.value for node in ast.walk(tree_of(module)) if isinstance(node, ast.Constant)]
+
+
 def test_picows_stays_behind_one_file() -> None:
     users = {module for module in MODULES if "picows" in imported(tree_of(module))}
     assert {module for module in users if not module.startswith("simulator/")} <= {"net/ws.py"}

@@ -64,7 +64,7 @@ MARKETS = {
     ],
 )
 def test_all_is_every_symbol_that_trades(venue: str, words: tuple[str, ...], found: tuple[str, ...]) -> None:
-    assert every_symbol(VENUES[venue], words, MARKETS[venue]) == found
+    assert every_symbol(VENUES[venue], words, {each.symbol: each for each in VENUES[venue].instruments(MARKETS[venue])}) == found
 
 
 def test_all_is_a_word_and_no_symbol() -> None:

@@ -180,7 +180,8 @@ def test_the_announced_end(frame: bytes, notice: bool) -> None:
 
 def test_rest_replies() -> None:
     assert SPOT.server_time_ms(b'{"serverTime":1790134512331}') == 1790134512331
-    assert SPOT.symbols(b'{"timezone":"UTC","symbols":[{"symbol":"A","status":"BREAK","x":1},{"symbol":"B"}]}') == {
+    listed = SPOT.instruments(b'{"timezone":"UTC","symbols":[{"symbol":"A","status":"BREAK","x":1},{"symbol":"B"}]}')
+    assert {each.symbol: each.said for each in listed} == {
         "A": "BREAK",
         "B": "TRADING",
     }

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hoga.app.config import Config, VenueConfig, find_config, load_config
 from hoga.app.config.rooms import feed_config, rest_of, tls_of
+from hoga.app.instruments import instruments_of
 from hoga.app.private import private_wire
 from hoga.app.tap import RecorderTap
 from hoga.app.venue_run import VenueRun
@@ -54,7 +55,9 @@ def _wire(config: VenueConfig, run: VenueRun | None, label: str) -> FeedWire:
     usual = VENUES[config.venue]
     spec = usual.compact if config.wire_format == "simple" and usual.compact is not None else usual
     tap = RecorderTap(run.recorder, lambda: run.feed.connections) if run is not None else None
-    return FeedWire(spec, feed_config(config, label), rest=rest_of(config), tls=tls_of(config), tap=tap)
+    return FeedWire(
+        spec, feed_config(config, label), rest=rest_of(config), symbols=instruments_of(config).look, tls=tls_of(config), tap=tap
+    )
 
 
 def in_order(config: Config) -> dict[str, VenueSpec]:

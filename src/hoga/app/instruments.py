@@ -1,32 +1,101 @@
-"""app.instruments: the venues' lists of instruments: fetched, kept a day each beside the archive, and asked which symbols `ALL` is.
+"""app.instruments: what each venue lists: asked for in one place, kept in memory for an hour and beside the archive a day each.
 
-A venue that does not answer at a start is asked again for ever, with growing pauses; where an earlier run has kept a list, the
-newest one is used instead, and that is told.
+Who wants to know looks here (`instruments_of`), and however many look, the venue is asked once an hour. Whoever wants to hear
+of a difference between two lists is told of each.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
+from time import monotonic
 
 import zstandard
 
-from hoga.app.config import Config, VenueConfig
+from hoga.app.config import VenueConfig
 from hoga.app.config.rooms import rest_of
-from hoga.app.stream_plan import every_symbol, named, plan_streams
 from hoga.archive.form.lists import LIST_PREFIX, LIST_SUFFIX, check_list, pack_list
-from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake, VenueError, WireFault
-from hoga.core.jsontext import NO_JSON
+from hoga.core.errors import ArchiveError
+from hoga.core.instrument import Instrument, InstrumentChange, changes
 from hoga.net.rest import RestClient
 from hoga.runtime.durable import write_file
 from hoga.runtime.logs import get_log
 from hoga.venues.registry import VENUES
 
-__all__ = ["fetch", "keep", "kept_path", "look_up_symbols"]
+__all__ = ["Instruments", "instruments_of", "keep", "kept_path", "newest_kept", "whole"]
 
 _log = get_log("run")
 
-_PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+_FRESH_S = 3_600.0
+_AT_ONCE = 100
+"""So many are read before the sockets are let in."""
+
+_made: dict[RestClient, Instruments] = {}
+
+
+def instruments_of(config: VenueConfig) -> Instruments:
+    """The one list of a venue's instruments in this process. Raises ConfigError."""
+    rest = rest_of(config)
+    return _made.setdefault(rest, Instruments(rest))
+
+
+class Instruments:
+    """What one venue lists.
+
+    `known`: by symbol, as far as it was ever asked. `on_change`: each is told of every difference between two lists, on the event
+    loop; `on_list`: each is given every list as the venue sent it. Neither may raise. `rest`: the client that is asked.
+    """
+
+    def __init__(self, rest: RestClient) -> None:
+        self.venue = rest.venue
+        self.known: Mapping[str, Instrument] = {}
+        self.on_change: list[Callable[[InstrumentChange], object]] = []
+        self.on_list: list[Callable[[bytes], Awaitable[None]]] = []
+        self.rest = rest
+        self._asked_at: float | None = None
+        self._asking: asyncio.Task[None] | None = None
+
+    async def look(self, *, fresh_s: float = _FRESH_S) -> Mapping[str, Instrument]:
+        """What is listed, by symbol, no older than `fresh_s`. Raises VenueError, also for an answer that is no list."""
+        if self._asked_at is None or monotonic() - self._asked_at >= fresh_s:
+            asking = self._asking
+            if asking is None or asking.done() or asking.get_loop() is not asyncio.get_running_loop():
+                asking = self._asking = asyncio.create_task(self._ask(), name=f"{self.venue} instruments")
+                asking.add_done_callback(_heard)
+            await asyncio.shield(asking)
+        return self.known
+
+    async def _ask(self) -> None:
+        spec = VENUES[self.venue]
+        weight = spec.rest.instruments_weight
+        body, listed = await self.rest.read(spec.rest.instruments, lambda body: (body, spec.instruments(body)), weight=weight)
+        known = await whole(listed)
+        before, self.known, self._asked_at = self.known, known, monotonic()
+        for change in changes(before, known) if before else ():
+            for hear in list(self.on_change):
+                hear(change)
+        for take in list(self.on_list):
+            await take(body)
+
+    def __repr__(self) -> str:
+        return f"<Instruments {self.venue} {len(self.known)}>"
+
+
+def _heard(asking: asyncio.Task[None]) -> None:
+    """Those who wait are told how it ended; where nobody waits any more, nobody is."""
+    if not asking.cancelled():
+        asking.exception()
+
+
+async def whole(listed: Iterator[Instrument]) -> dict[str, Instrument]:
+    """All of a list, by symbol; the sockets are let in between."""
+    known: dict[str, Instrument] = {}
+    for number, each in enumerate(listed, 1):
+        known[each.symbol] = each
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return known
 
 
 def kept_path(config: VenueConfig, day: str) -> Path:
@@ -40,63 +109,8 @@ def keep(path: Path, body: bytes) -> None:
     write_file(path, [pack_list(body)])
 
 
-async def fetch(rest: RestClient) -> bytes:
-    """The venue's list, as it sends it. Raises VenueError, also for an answer that is no list."""
-    spec = VENUES[rest.venue]
-    return await rest.read(spec.rest.instruments, lambda body: (spec.symbols(body), body)[1], weight=spec.rest.instruments_weight)
-
-
-async def look_up_symbols(config: Config) -> Config:
-    """The configuration with every `ALL` of the active venues replaced by the symbols it stands for today.
-
-    Waits for a venue that does not answer and of which no list is kept. Raises ConfigError when `ALL:…` stands for nothing.
-    """
-    found = {}
-    for name in config.active_venues:
-        venue = config.venue(name)
-        if named(venue.symbols) != venue.symbols:
-            found[name] = await _symbols_of(venue)
-    return config.with_symbols(found) if found else config
-
-
-async def _symbols_of(venue: VenueConfig) -> tuple[str, ...]:
-    spec, failures = VENUES[venue.venue], 0
-    while True:
-        try:
-            async with rest_of(venue) as rest:
-                symbols = _expand(venue, await fetch(rest))
-            break
-        except VenueError as fault:
-            kept = await asyncio.to_thread(_newest_kept, venue.directory("instruments"))
-            if kept is not None:
-                symbols = _expand(venue, kept[1])
-                _log.warning("symbols from an earlier list", venue=spec.name, file=kept[0].name, symbols=len(symbols), why=str(fault))
-                break
-            pause = _PAUSES_S[min(failures, len(_PAUSES_S) - 1)]
-            _log.warning("the list of symbols is not there yet", venue=spec.name, why=str(fault), retry_in_s=pause)
-            failures += 1
-            await asyncio.sleep(pause)
-    streams = plan_streams(spec, symbols, venue.streams, where=f"[{spec.name}]")
-    connections = -(-len(streams) // spec.limits.streams_per_connection) * venue.redundancy
-    _log.info("all symbols", venue=spec.name, symbols=len(symbols), streams=len(streams), connections=connections)
-    return symbols
-
-
-def _expand(venue: VenueConfig, body: bytes) -> tuple[str, ...]:
-    """What the words of SYMBOLS name. Raises WireFault for a list that is none, ConfigError when they name nothing."""
-    spec = VENUES[venue.venue]
-    try:
-        symbols = every_symbol(spec, venue.symbols, body)
-        assets = sorted({asset for asset in spec.quotes(body).values() if asset})
-    except NO_JSON as fault:
-        raise WireFault(spec.name, f"{venue.rest_url}{spec.rest.instruments}: no list of instruments: {body[:60]!r}") from fault
-    if symbols:
-        return symbols
-    expected = f"an asset that something is paid in there, one of {', '.join(assets[:20])}"
-    raise ConfigError([ConfigMistake(f"[{spec.name}]", None, "SYMBOLS", ",".join(venue.symbols), expected)])
-
-
-def _newest_kept(folder: Path) -> tuple[Path, bytes] | None:
+def newest_kept(folder: Path) -> tuple[Path, bytes] | None:
+    """The newest list that an earlier run kept in `folder`, and where it is; None without one that can be read."""
     for path in sorted(folder.glob(f"{LIST_PREFIX}*{LIST_SUFFIX}"), reverse=True):
         try:
             check_list(path)

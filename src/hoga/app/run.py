@@ -14,9 +14,9 @@ from hoga.app.dashboard_process import DashboardProcess
 from hoga.app.figures import Figures, LogTail
 from hoga.app.gap_log import GapLog
 from hoga.app.hub_service import HubService
-from hoga.app.instruments import look_up_symbols
 from hoga.app.memory_guard import MemoryGuard
 from hoga.app.stream_plan import named
+from hoga.app.symbols import look_up_symbols
 from hoga.app.venue_run import VenueRun, VenueStatus
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.quality.incidents import Incident

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 
 import msgspec
 
 from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.core.instrument import Instrument
 from hoga.core.streams import Stream
 from hoga.venues.endpoints import VENUE_DEFAULTS
 from hoga.venues.spec import VenueSpec
@@ -18,7 +20,6 @@ EVERY_SYMBOL = "ALL"
 
 _LONGEST_BYTES = 100
 """The names of an archive's files hold the symbol, and a file system takes 255 bytes."""
-_TRADING = "TRADING"
 
 
 def is_every_symbol(word: str) -> bool:
@@ -32,20 +33,16 @@ def named(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word for word in words if not is_every_symbol(word))
 
 
-def every_symbol(spec: VenueSpec, words: tuple[str, ...], instruments: bytes) -> tuple[str, ...]:
-    """What the words of SYMBOLS name, given the venue's list of instruments: those that trade, and those named one by one.
-
-    Raises ValueError when the list cannot be read.
-    """
-    trading = sorted(symbol for symbol, status in spec.symbols(instruments).items() if status == _TRADING and spec.is_symbol(symbol))
-    paid_in = spec.quotes(instruments)
+def every_symbol(spec: VenueSpec, words: tuple[str, ...], listed: Mapping[str, Instrument]) -> tuple[str, ...]:
+    """What the words of SYMBOLS name, given what the venue lists: those that trade, and those named one by one."""
+    trading = sorted(symbol for symbol, each in listed.items() if each.is_trading and spec.is_symbol(symbol))
     found: dict[str, None] = {}
     for word in words:
         if not is_every_symbol(word):
             found[word] = None
             continue
         asset = word.upper().partition(":")[2]
-        found |= dict.fromkeys(symbol for symbol in trading if not asset or paid_in.get(symbol) == asset)
+        found |= dict.fromkeys(symbol for symbol in trading if not asset or listed[symbol].quote == asset)
     return tuple(found)
 
 

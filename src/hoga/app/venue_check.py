@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from time import perf_counter
 from typing import Any
@@ -16,9 +16,10 @@ from typing import Any
 from hoga.app.checks import Check, CheckState, shown
 from hoga.app.config import VenueConfig
 from hoga.app.config.rooms import rest_of, tls_of
-from hoga.app.instruments import fetch
+from hoga.app.instruments import instruments_of
 from hoga.app.stream_plan import every_symbol, named, plan_streams
 from hoga.core.errors import ConfigError, HandshakeRefused, HogaError, LinkError, RateLimited, Refused, WireFault
+from hoga.core.instrument import Instrument
 from hoga.core.jsontext import NO_JSON
 from hoga.core.streams import Stream
 from hoga.net.proxy import ProxyMistake, proxy_for
@@ -30,7 +31,6 @@ __all__ = ["examine_venue", "read_venue_time"]
 
 _CONNECT_S = 5.0
 _FRAME_S = 5.0
-_TRADING = "TRADING"
 
 
 async def examine_venue(venue: VenueConfig) -> list[Check]:
@@ -40,6 +40,11 @@ async def examine_venue(venue: VenueConfig) -> list[Check]:
     stream = _stream(venue, symbols)
     streams = await asyncio.gather(*(_examine_streams(venue, url, stream) for url in urls))
     return [*_proxies(venue, next(iter(urls))), *checks, *streams]
+
+
+async def fetch(venue: VenueConfig) -> Mapping[str, Instrument]:
+    """What the venue lists now. Raises VenueError, also for an answer that is no list."""
+    return await instruments_of(venue).look(fresh_s=0.0)
 
 
 async def read_venue_time(venue: VenueConfig) -> int:
@@ -75,33 +80,28 @@ async def _examine_rest(venue: VenueConfig) -> tuple[tuple[str, ...], list[Check
     """(the symbols to record as far as they are known, checks): is REST there, and does the venue know the symbols?"""
     spec, name, began = VENUES[venue.venue], f"{venue.venue} REST", perf_counter()
     try:
-        async with rest_of(venue) as rest:
+        async with rest_of(venue):
             if spec.rest.time is not None and spec.server_time_ms is not None:
                 await read_venue_time(venue)
-            body = await fetch(rest)
+            known = await fetch(venue)
     except (HogaError, OSError) as fault:
         return named(venue.symbols), [Check(name=name, state=CheckState.FAILED, found=str(fault), advice=_advice(fault, "REST_URL"))]
     answers = Check(name=name, state=CheckState.OK, found=f"{venue.rest_url} answers in {(perf_counter() - began) * 1e3:.0f} ms")
-    try:
-        known = spec.symbols(body)
-        symbols = every_symbol(spec, venue.symbols, body)
-    except NO_JSON:
-        found = f"{venue.rest_url}{spec.rest.instruments} sent no list of instruments: {shown(body)}"
-        return named(venue.symbols), [Check(name=name, state=CheckState.FAILED, found=found, advice="is REST_URL the venue's?")]
+    symbols = every_symbol(spec, venue.symbols, known)
     return symbols, [answers, *judge_symbols(venue.venue, symbols, known)]
 
 
-def judge_symbols(venue: str, symbols: tuple[str, ...], known: dict[str, str]) -> list[Check]:
-    """Does the venue know the symbols, and do they trade? `known`: symbol → status."""
+def judge_symbols(venue: str, symbols: tuple[str, ...], known: Mapping[str, Instrument]) -> list[Check]:
+    """Does the venue know the symbols, and do they trade?"""
     name, checks = f"{venue} symbols", []
     for symbol in symbols:
         near = get_close_matches(symbol, known, n=1, cutoff=0.7)
         if symbol not in known:
             advice = f"did you mean {near[0]}?" if near else "look at its spelling in SYMBOLS; its streams would stay silent for ever"
             checks.append(Check(name=name, state=CheckState.FAILED, found=f"{venue} knows no {symbol}", advice=advice))
-        elif known[symbol] != _TRADING:
+        elif not known[symbol].is_trading:
             advice = "halted or delisted: its streams stay silent meanwhile"
-            checks.append(Check(name=name, state=CheckState.WARNING, found=f"{symbol} is {known[symbol]}, not {_TRADING}", advice=advice))
+            checks.append(Check(name=name, state=CheckState.WARNING, found=f"{symbol} is {known[symbol].said}, not TRADING", advice=advice))
     if not symbols:
         checks.append(
             Check(name=name, state=CheckState.FAILED, found="SYMBOLS names nothing that trades", advice="look at what is after ALL:")

@@ -12,11 +12,12 @@ import msgspec
 
 from hoga.app.config import VenueConfig
 from hoga.app.config.rooms import feed_config, recorder_config, rest_of, tls_of
-from hoga.app.instruments import fetch, keep, kept_path
+from hoga.app.instruments import instruments_of, keep, kept_path
 from hoga.app.stream_plan import plan_streams
 from hoga.archive.keep.life import LifeFile, read_last_life
 from hoga.archive.keep.recover import Recovered, recover_folder
 from hoga.core.errors import ArchiveBusy, ArchiveError, VenueError
+from hoga.core.instrument import InstrumentChange
 from hoga.core.times import SECOND_NS, day_of
 from hoga.feed.feed import Feed
 from hoga.recorder.recorder import Recorder, directories_for
@@ -78,6 +79,7 @@ class VenueRun:
         self._loop = asyncio.get_running_loop()
         self.streams = plan_streams(self.spec, config.symbols, config.streams, where=f"[{config.venue}]")
         self._rest = rest_of(config)
+        self._instruments = instruments_of(config)
         directories = directories_for(self.streams, config.directory)
         self.recorder = Recorder(
             self.spec,
@@ -105,7 +107,8 @@ class VenueRun:
         self._watch = ClockWatch()
         self._tasks: list[asyncio.Task[None]] = []
         self._last_tick = monotonic()
-        self._symbols_day = ""
+        self._symbols = {stream.symbol for stream in self.streams}
+        self._symbols_day = self._symbols_told = ""
         self._repeated = 0
         self.writer_stats = self.recorder.writer.stats()
         self.tick_spread: Spread | None = None
@@ -124,10 +127,12 @@ class VenueRun:
         """Take the folder, recover what an earlier life left, begin to record. Raises ArchiveBusy, ArchiveError."""
         self.recorder.acquire()
         self._rest.hold()
+        self._instruments.on_list.append(self._keep_list)
+        self._instruments.on_change.append(self._instrument_changed)
         try:
             return await self._begin()
         except BaseException:
-            await self._rest.release()
+            await self._let_go()
             self.recorder.release()
             raise
 
@@ -166,6 +171,11 @@ class VenueRun:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.feed.stop()
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        self._instruments.on_list.remove(self._keep_list)
+        self._instruments.on_change.remove(self._instrument_changed)
         await self._rest.release()
 
     async def drain(self) -> None:
@@ -284,26 +294,40 @@ class VenueRun:
         return await measure_clock(venue=self.spec.name, venue_time=venue_time)
 
     async def _check_symbols(self) -> None:
-        """Once a day: keep the venue's list of instruments, and tell of symbols that it does not know (their streams are
-        acked and stay silent for ever) or does not trade."""
+        """Look what the venue lists; once a day tell of symbols that it does not know (their streams are acked and stay silent
+        for ever) or does not trade."""
         day = day_of(time_ns())
-        path = kept_path(self.config, day)
-        if path.exists() and self._symbols_day == day:
-            return
+        is_kept = self._symbols_day == day and kept_path(self.config, day).exists()
         try:
-            body = await fetch(self._rest)
-            known = self.spec.symbols(body)
+            listed = await (self._instruments.look() if is_kept else self._instruments.look(fresh_s=0.0))
         except VenueError as fault:
             _log.warning("symbols not checked", venue=self.spec.name, why=str(fault))
             return
-        await asyncio.to_thread(keep, path, body)
-        self._symbols_day = day
-        for symbol in sorted({stream.symbol for stream in self.streams}):
-            status = known.get(symbol)
-            if status is None:
+        if self._symbols_told == day:
+            return
+        self._symbols_told = day
+        for symbol in sorted(self._symbols):
+            each = listed.get(symbol)
+            if each is None:
                 _log.error("the venue knows no such symbol", symbol=symbol, hint="its streams will stay silent; check SYMBOLS")
-            elif status != "TRADING":
-                _log.warning("symbol is not trading", symbol=symbol, status=status)
+            elif not each.is_trading:
+                _log.warning("symbol is not trading", symbol=symbol, status=each.said)
+
+    async def _keep_list(self, body: bytes) -> None:
+        """Keep the day's first list of instruments."""
+        day = day_of(time_ns())
+        path = kept_path(self.config, day)
+        if self._symbols_day == day and path.exists():
+            return
+        try:
+            await asyncio.to_thread(keep, path, body)
+            self._symbols_day = day
+        except OSError as fault:
+            _log.warning("the list of instruments is not kept", venue=self.spec.name, why=str(fault))
+
+    def _instrument_changed(self, change: InstrumentChange) -> None:
+        if change.symbol in self._symbols:
+            _log.warning("an instrument changed", symbol=change.symbol, what=change.kind, **change.told())
 
     def _writer_fault(self, fault: str | None) -> None:
         self.recorder.set_writer_fault(fault)

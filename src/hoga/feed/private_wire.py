@@ -125,10 +125,12 @@ class PrivateWire:
     async def stop(self) -> None:
         """Close the connection."""
         self._end()
-        await asyncio.gather(*self._ending, return_exceptions=True)
-        if self._held:
-            self._held = False
-            await self._rest.release()
+        try:
+            await asyncio.gather(*self._ending, return_exceptions=True)
+        finally:
+            if self._held:
+                self._held = False
+                await self._rest.release()
 
 
 def nonce() -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
 from typing import Protocol
 
 from hoga.core.errors import VenueError
+from hoga.core.instrument import Instrument
 from hoga.core.streams import Stream
 from hoga.feed.config import FeedConfig
 from hoga.feed.connection import Connection
@@ -48,18 +49,29 @@ class Tap(Protocol):
 
 
 class FeedWire:
-    """The public streams of one venue. `tap`: brings those that are recorded in this process, None where nothing is."""
+    """The public streams of one venue.
+
+    `symbols`: tells what the venue lists. `tap`: brings those that are recorded in this process, None where nothing is.
+    """
 
     kind = WebSocketType.PUBLIC
 
     def __init__(
-        self, spec: VenueSpec, config: FeedConfig, *, rest: RestClient, tls: ssl.SSLContext | None, tap: Tap | None = None
+        self,
+        spec: VenueSpec,
+        config: FeedConfig,
+        *,
+        rest: RestClient,
+        symbols: Callable[[], Awaitable[Mapping[str, Instrument]]],
+        tls: ssl.SSLContext | None,
+        tap: Tap | None = None,
     ) -> None:
         self.venue = spec.name
         self.spelling = spec
         self._spec = spec
         self._config = config
         self._rest = rest
+        self._symbols = symbols
         self._tls = tls
         self._budget = connect_budget(spec, config.ws_url)
         self._connections: dict[str, Connection] = {}
@@ -198,19 +210,20 @@ class FeedWire:
     async def known_symbols(self) -> dict[str, str] | None:
         """As the venue lists them now."""
         try:
-            paths = self._spec.rest
-            return await self._rest.read(paths.instruments, self._spec.symbols, weight=paths.instruments_weight)
+            return {symbol: each.status for symbol, each in (await self._symbols()).items()}
         except VenueError as fault:
             _log.info("symbols not checked", venue=self.venue, why=str(fault))
             return None
 
     async def stop(self) -> None:
         """Close every connection."""
-        for name in list(self._connections):
-            self._end(name)
-        await asyncio.gather(*self._ending, return_exceptions=True)
-        if self._tap is not None:
-            self._tap.stop()
-        if self._inlet is not None:
-            self._inlet = None
-            await self._rest.release()
+        try:
+            for name in list(self._connections):
+                self._end(name)
+            await asyncio.gather(*self._ending, return_exceptions=True)
+            if self._tap is not None:
+                self._tap.stop()
+        finally:
+            if self._inlet is not None:
+                self._inlet = None
+                await self._rest.release()

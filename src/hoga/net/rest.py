@@ -82,7 +82,8 @@ class RestClient:
     """Calls to `base_url` (scheme and host, no path) of `venue`, through the proxy that the environment names for it.
 
     Nothing is opened before the first call. Whoever uses it holds it meanwhile (`hold` and `release`, or `async with`); when the
-    last one lets go its connections are closed, and the next call opens new ones. Each event loop has connections of its own.
+    last one lets go its connections are closed, and the next call opens new ones; a call that nobody holds it for closes its own.
+    Each event loop has connections of its own.
 
     Args:
         timeout_s: the longest that one call may take, and that it waits for its turn.
@@ -187,13 +188,14 @@ class RestClient:
         call that holds secrets the text tells the path and the kind of the trouble, no query, no header and nothing that came.
         """
         await self._wait_turn(request)
-        while True:
-            attempt = _Attempt()
-            try:
-                return await self._ask(request, sign, attempt)
-            except _Lost as fault:
-                if not (attempt.kept and request.repeatable):
-                    raise self._unanswered(request, sign, attempt, fault) from None
+        async with self:
+            while True:
+                attempt = _Attempt()
+                try:
+                    return await self._ask(request, sign, attempt)
+                except _Lost as fault:
+                    if not (attempt.kept and request.repeatable):
+                        raise self._unanswered(request, sign, attempt, fault) from None
 
     async def _ask(self, request: Request, sign: Signer | None, attempt: _Attempt) -> RestReply:
         """One attempt. Raises VenueError, _Lost when the connection ended before an answer began."""

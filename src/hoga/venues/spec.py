@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hoga.book.sync import BookRules
+from hoga.core.instrument import Instrument
 from hoga.core.market import Body, DataType
 from hoga.core.streams import Stream
 from hoga.venues.private import CHANNELS, EVERYTHING, PrivateSpec
@@ -140,8 +141,8 @@ class VenueSpec:
     usual spelling, whichever it came in (raises ValueError).
     `split(frame)` gives (wire name, payload bytes) of any data frame, None when it is none.
     `answer(frame)`: what the frame says to a control request, None when it is no answer. `requests`: what proves one.
-    `server_time_ms(body)`, `symbols(body)` (symbol → status), `quotes(body)` (symbol → the asset it is paid in; of the same
-    reply) and `book(body)` (a depth snapshot) read the REST replies.
+    `server_time_ms(body)`, `instruments(body)` and `book(body)` (a depth snapshot) read the REST replies. A list is read at once
+    as far as it takes to know that it is one, and each instrument when its turn comes.
     `same_cut`: (channel of a book, channel of deltas) that the venue cuts at the same moments: the one's id is the other's.
     `book_rules`: how deltas chain to a REST snapshot and to one another; None where the stream brings whole books.
     `channels`: the channel that serves a type of data, `{interval}` to be filled in. `is_symbol(text)`: could be one of the venue's.
@@ -165,8 +166,7 @@ class VenueSpec:
     is_shutdown_notice: Callable[[bytes], bool]
     answer: Callable[[bytes], Answer | None]
     server_time_ms: Callable[[bytes], int] | None
-    symbols: Callable[[bytes], dict[str, str]]
-    quotes: Callable[[bytes], dict[str, str]]
+    instruments: Callable[[bytes], Iterator[Instrument]]
     is_symbol: Callable[[str], bool]
     channels: Mapping[DataType, str]
     requests: RequestRules = RequestRules()

@@ -8,6 +8,7 @@ from hoga.book.sync import SPOT_RULES
 from hoga.core.market import Body, DataType
 from hoga.core.streams import Kind
 from hoga.venues.binance import payloads, wire
+from hoga.venues.binance.instruments import instruments_of
 from hoga.venues.binance.private import SPOT_PRIVATE
 from hoga.venues.records import RecordFacts, SideLists
 from hoga.venues.spec import ChannelSpec, Limits, RestLimit, RestPaths, VenueSpec
@@ -114,8 +115,7 @@ SPOT = VenueSpec(
     is_shutdown_notice=wire.is_shutdown_notice,
     answer=wire.answer,
     server_time_ms=wire.server_time_ms,
-    symbols=wire.symbols,
-    quotes=wire.quotes,
+    instruments=instruments_of(_NAME),
     is_symbol=wire.is_symbol,
     channels={
         DataType.ORDERBOOK: "depth20@100ms",

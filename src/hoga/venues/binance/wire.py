@@ -26,12 +26,10 @@ __all__ = [
     "control",
     "is_shutdown_notice",
     "is_symbol",
-    "quotes",
     "rest_usage",
     "server_time_ms",
     "split",
     "stream_path",
-    "symbols",
     "trades",
 ]
 
@@ -84,16 +82,6 @@ class _Time(msgspec.Struct):
     serverTime: int
 
 
-class _Instrument(msgspec.Struct):
-    symbol: str
-    status: str = "TRADING"
-    quote: str = msgspec.field(name="quoteAsset", default="")
-
-
-class _Instruments(msgspec.Struct):
-    symbols: list[_Instrument]
-
-
 class _Reply(msgspec.Struct):
     """An answer to a control request. Errors come nested on the wire and flat in the documentation."""
 
@@ -108,7 +96,6 @@ _reply = msgspec.json.Decoder(_Reply)
 _names = msgspec.json.Decoder(list[str])
 _envelope = msgspec.json.Decoder(_Envelope)
 _time = msgspec.json.Decoder(_Time)
-_instruments = msgspec.json.Decoder(_Instruments)
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _SYMBOL = re.compile(r"[^\W_a-z]+(_\d{6})?")
 
@@ -194,13 +181,3 @@ def rest_usage(headers: Mapping[str, str]) -> list[tuple[str, int]]:
 def server_time_ms(body: bytes) -> int:
     """From the reply to the time call."""
     return _time.decode(body).serverTime
-
-
-def symbols(body: bytes) -> dict[str, str]:
-    """Symbol → status, from exchangeInfo."""
-    return {each.symbol: each.status for each in _instruments.decode(body).symbols}
-
-
-def quotes(body: bytes) -> dict[str, str]:
-    """Symbol → the asset it is paid in, from exchangeInfo."""
-    return {each.symbol: each.quote for each in _instruments.decode(body).symbols}

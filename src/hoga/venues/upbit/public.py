@@ -25,6 +25,7 @@ from hoga.core.streams import Kind, Stream
 from hoga.venues.records import RecordFacts, UnitList
 from hoga.venues.spec import Answer, ChannelSpec, FrameKey, Limits, RequestRules, RestLimit, RestPaths, VenueSpec
 from hoga.venues.upbit import payloads
+from hoga.venues.upbit.instruments import instruments
 from hoga.venues.upbit.private import PRIVATE
 
 __all__ = ["UPBIT"]
@@ -86,14 +87,9 @@ class _Status(msgspec.Struct):
     result: msgspec.Raw = msgspec.Raw(b"")
 
 
-class _Market(msgspec.Struct):
-    market: str
-
-
 _head = msgspec.json.Decoder(_Head)
 _status = msgspec.json.Decoder(_Status)
 _rows = msgspec.json.Decoder(list[_Row])
-_markets = msgspec.json.Decoder(list[_Market])
 
 
 @lru_cache(maxsize=64)
@@ -250,8 +246,7 @@ UPBIT = VenueSpec(
     answer=answer,
     requests=RequestRules(acknowledged=False, answer_s=10.0, listing=listing),
     server_time_ms=None,
-    symbols=lambda body: {each.market: "TRADING" for each in _markets.decode(body)},
-    quotes=lambda body: {each.market: each.market.partition("-")[0] for each in _markets.decode(body)},
+    instruments=instruments,
     is_symbol=is_symbol,
     channels={
         DataType.ORDERBOOK: "orderbook",
