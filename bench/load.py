@@ -3,6 +3,8 @@
 It answers the handshake, SUBSCRIBE, ping, and the two REST calls hoga makes; then, once every stream is subscribed
 (over any number of connections), it sends: `burst` as fast as TCP takes, or `paced` at an even rate. It keeps its own
 account: how many frames, since when, and how late against its own schedule. One thread per connection; sockets block.
+
+Not the simulator's replay: that takes 8 to 10 µs of CPU a frame where the collector takes 4, so that the server would be measured.
 """
 
 from __future__ import annotations
