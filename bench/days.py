@@ -27,12 +27,13 @@ from hoga.archive.form.journal import (
     encode_note,
     journal_name,
 )
-from hoga.archive.form.layout import segment_stem, suffix_of, temporary_dir
-from hoga.archive.form.ledger import LiveEntry, SegmentEntry, encode_entries, ledger_path
+from hoga.archive.form.layout import suffix_of
+from hoga.archive.form.ledger import LiveEntry, SegmentEntry, encode_entries
 from hoga.archive.form.lines import LineMaker
 from hoga.archive.form.locate import locate
 from hoga.archive.form.records import RecordReader
 from hoga.archive.form.segment import SegmentBuilder
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.keep.seal import SealJob, SegmentNote, seal
 from hoga.archive.keep.splice import body_part, splice
@@ -173,15 +174,13 @@ def _batches(opening: list[object], records: Iterator[tuple[int, int, bytes]], c
 def measure_merge(plan: MergePlan) -> Merged:
     """Make a day of segments, splice it, merge it."""
     directory = Path(plan.data)
-    day = "2026-11-20"
-    symbol = symbol_names(1)[0]
-    records, text_bytes = _make_day(plan, directory, symbol, day)
-    folder = temporary_dir(directory, symbol, "orderbook", day)
+    day = SeriesDay(directory, symbol_names(1)[0], Kind.ORDERBOOK, "2026-11-20")
+    records, text_bytes = _make_day(plan, day)
     os.sync()
     rss_before = rss_bytes()
-    splice_s = _time_splice(folder, directory / "spliced.zip")
+    splice_s = _time_splice(day.folder, directory / "spliced.zip")
     began = perf_counter()
-    result = merge_day(directory, symbol, "orderbook", day, venue=_SPEC.name, archive_format="zip", purge=False)
+    result = merge_day(day, venue=_SPEC.name, archive_format="zip", purge=False)
     merge_s = perf_counter() - began
     assert result.records == records, (result.records, records)
     archive_bytes = result.archive.stat().st_size if result.archive else 0
@@ -208,18 +207,17 @@ def _time_splice(folder: Path, target: Path) -> float:
     return seconds
 
 
-def _make_day(plan: MergePlan, directory: Path, symbol: str, day: str) -> tuple[int, int]:
+def _make_day(plan: MergePlan, day: SeriesDay) -> tuple[int, int]:
     """The segments and the ledger of a whole day, as sealing leaves them. Returns (records, bytes of text)."""
     books = load_books(Path(plan.capture)) if plan.capture else walk_books(2_000)
-    stream = _SPEC.parse_stream(symbol, RECORDED)
+    stream = _SPEC.parse_stream(day.symbol, RECORDED)
     (frames,) = data_frames(books, 1, min(len(books), 2_000)).values()
     maker = LineMaker(_SPEC, stream, conn="bench-1", epoch=1, median_ns=1_000_000, overhead_ns=1_000)
-    folder = temporary_dir(directory, symbol, "orderbook", day)
-    folder.mkdir(parents=True)
+    day.folder.mkdir(parents=True)
     entries: list[LiveEntry | SegmentEntry] = []
     records = text_bytes = 0
     for number in range(plan.minutes):
-        start = day_start_ns(day) + number * MINUTE_NS
+        start = day_start_ns(day.day) + number * MINUTE_NS
         step = MINUTE_NS // (plan.per_minute + 1)
         lines = []
         for at in range(plan.per_minute):
@@ -227,16 +225,16 @@ def _make_day(plan: MergePlan, directory: Path, symbol: str, day: str) -> tuple[
             line = maker.line(start + (at + 1) * step, _renumbered(frames[place], lap))
             assert line is not None, "the load's frames are JSON"
             lines.append(line)
-        entry = _seal_minute(folder, symbol, day, start, lines)
+        entry = _seal_minute(day, start, lines)
         entries += [entry, LiveEntry(journal=entry.journal, at=1, from_ns=start, to_ns=start + MINUTE_NS)]
         records += entry.records
         text_bytes += entry.bytes
-    ledger_path(directory, symbol, "orderbook", day).write_bytes(encode_entries(entries))
+    day.ledger.write_bytes(encode_entries(entries))
     return records, text_bytes
 
 
-def _seal_minute(folder: Path, symbol: str, day: str, start: int, lines: list[bytes]) -> SegmentEntry:
-    stem = segment_stem(symbol, "orderbook", day, minute_of(start))
+def _seal_minute(day: SeriesDay, start: int, lines: list[bytes]) -> SegmentEntry:
+    stem = day.segment_stem(minute_of(start))
     builder = SegmentBuilder("zip")
     for at in range(0, len(lines), 90):
         builder.add(b"".join(lines[at : at + 90]), len(lines[at : at + 90]))
@@ -257,9 +255,9 @@ def _seal_minute(folder: Path, symbol: str, day: str, start: int, lines: list[by
         received=len(lines),
         first_id=ids[0],
         last_id=ids[-1],
-        streams=[f"{symbol.lower()}@{RECORDED}"],
+        streams=[f"{day.symbol.lower()}@{RECORDED}"],
     )
     note = msgspec.json.encode(SegmentNote(sources=[entry.journal], entry=entry))
     pieces, facts = builder.build(f"{stem}.jsonl", note, start)
-    (folder / entry.file).write_bytes(b"".join(pieces))
+    (day.folder / entry.file).write_bytes(b"".join(pieces))
     return msgspec.structs.replace(entry, bytes=facts.bytes, crc32=facts.crc32, archive_bytes=facts.archive_bytes)

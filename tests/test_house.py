@@ -98,6 +98,18 @@ def test_a_venues_word_for_what_trades_is_compared_nowhere_else(module: str) -> 
     assert "TRADING" not in [node.value for node in ast.walk(tree_of(module)) if isinstance(node, ast.Constant)]
 
 
+def test_a_day_of_a_series_travels_as_one_value() -> None:
+    """Its four parts stand side by side only where names are made of them, and where it is made itself."""
+    loose = {
+        f"{module}:{node.name}"
+        for module in MODULES
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if {"symbol", "kind", "day"} <= {each.arg for each in (*node.args.args, *node.args.kwonlyargs)}
+    }
+    assert loose == {"archive/form/layout.py:day_stem", "archive/form/layout.py:segment_stem"}
+
+
 def test_picows_stays_behind_one_file() -> None:
     users = {module for module in MODULES if "picows" in imported(tree_of(module))}
     assert {module for module in users if not module.startswith("simulator/")} <= {"net/ws.py"}

@@ -25,6 +25,7 @@ from hoga.archive.form.ledger import (
 )
 from hoga.archive.form.links import breaks, linked, open_link
 from hoga.archive.form.manifest import encode_manifest, read_manifest
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.keep.seal import SealJob, seal
 from hoga.archive.prove.report import VerifyReport
@@ -44,7 +45,7 @@ def check(path: Path) -> VerifyReport:
 
 
 def merge(directory: Path, symbol: str, kind: str, *, purge: bool = True) -> list[str]:
-    return merge_day(directory, symbol, kind, DAY, venue="binance", archive_format="zip", purge=purge).flaws
+    return merge_day(SeriesDay(directory, symbol, kind, DAY), venue="binance", archive_format="zip", purge=purge).flaws
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hoga.archive.form.checked import checked_lines
 from hoga.archive.form.layout import segment_stem
 from hoga.archive.form.manifest import decode_manifest, encode_manifest
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.read.reader import read_records
 from hoga.archive.read.tail import Past, PastRecord
@@ -28,7 +29,7 @@ Read = Callable[[Workshop], Iterator[bytes]]
 
 
 def merge(shop: Workshop, *, purge: bool = True) -> None:
-    merge_day(shop.directory, shop.symbol, shop.kind, shop.day, venue="binance", archive_format=shop.archive_format, purge=purge)
+    merge_day(SeriesDay(shop.directory, shop.symbol, shop.kind, shop.day), venue="binance", archive_format=shop.archive_format, purge=purge)
 
 
 def by_cat(shop: Workshop) -> Iterator[bytes]:
@@ -231,7 +232,7 @@ def test_a_day_is_read_between_the_commit_and_the_day_files_own_name(trades: Wor
             raise Stopped
 
     with pytest.raises(Stopped):
-        merge_day(trades.directory, SYMBOL, "execution", DAY, venue="binance", archive_format="zip", purge=True, step=step)
+        merge_day(SeriesDay(trades.directory, SYMBOL, "execution", DAY), venue="binance", archive_format="zip", purge=True, step=step)
     assert b"".join(read_records(trades.directory)) == trades.all_text()
 
 

@@ -12,6 +12,7 @@ import pytest
 from hoga.archive.form.discover import discover
 from hoga.archive.form.layout import segment_stem
 from hoga.archive.form.manifest import read_manifest
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.classic import adopt
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.report import VerifyReport
@@ -70,7 +71,7 @@ def fill_day(shop: Workshop, day: str = DAY) -> Path:
 
 
 def merge(shop: Workshop) -> list[str]:
-    return merge_day(shop.directory, SYMBOL, shop.kind, DAY, venue="binance", archive_format="zip", purge=True).flaws
+    return merge_day(SeriesDay(shop.directory, SYMBOL, shop.kind, DAY), venue="binance", archive_format="zip", purge=True).flaws
 
 
 @pytest.mark.parametrize("kind", ["orderbook", "execution"])
@@ -129,7 +130,7 @@ def test_minutes_that_come_to_a_classic_day_are_merged_into_it(
     whole = b"".join(read_records(tmp_path))
     shop.seal("14-00", [book(shop.minute_ns("14-00"), 7)], ids=[7])
     assert check(tmp_path).ok
-    flaws = merge_day(shop.directory, SYMBOL, "orderbook", DAY, venue="binance", archive_format=archive_format, purge=True).flaws
+    flaws = merge_day(SeriesDay(shop.directory, SYMBOL, "orderbook", DAY), venue="binance", archive_format=archive_format, purge=True).flaws
     assert flaws == []
     report = check(tmp_path)
     assert (report.problems, report.records) == ([], 21)
@@ -229,7 +230,7 @@ def test_an_archive_that_the_classic_recorder_made(tmp_path: Path) -> None:
             adopt(next(day for day in days if day.archive_paths), venue="binance")
         if stage == "merged":
             for day in days:
-                merge_day(Path(day.directory), day.symbol, day.kind, day.day, venue="binance", archive_format="zip", purge=True)
+                merge_day(day, venue="binance", archive_format="zip", purge=True)
         rows = catalog([root])
         assert {row.state for row in rows} == {"classic"}
         assert sum(row.records or 0 for row in rows) == whole

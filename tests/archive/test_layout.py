@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoga.archive.form.layout import day_stem, encode_symbol, parse_day, parse_segment, segment_stem, temporary_dir, unwritable
+from hoga.archive.form.layout import day_stem, encode_symbol, parse_day, parse_segment, segment_stem, unwritable
+from hoga.archive.form.seriesday import SeriesDay
 
 SYMBOLS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=300) | st.text("%~ab0/. 币", min_size=1, max_size=300)
 
@@ -29,7 +30,7 @@ def test_a_name_says_its_symbol_or_stands_for_itself(symbol: str) -> None:
     assert found is not None
     assert (found.kind, found.day, found.minute, found.part) == ("orderbook", "2026-11-20", "13-15", 2)
     assert segment_stem(found.symbol, "orderbook", "2026-11-20", "13-15", part=2) == stem
-    assert temporary_dir(Path(), found.symbol, "orderbook", "2026-11-20") == temporary_dir(Path(), symbol, "orderbook", "2026-11-20")
+    assert SeriesDay(Path(), found.symbol, "orderbook", "2026-11-20").folder == SeriesDay(Path(), symbol, "orderbook", "2026-11-20").folder
     day = parse_day(day_stem(symbol, "orderbook", "2026-11-20") + ".zip")
     assert day is not None
     assert day.symbol == found.symbol

@@ -24,6 +24,7 @@ from hoga.archive.form.ledger import GapEntry, SegmentEntry, append_entries, rea
 from hoga.archive.form.locate import locate
 from hoga.archive.form.manifest import Manifest, decode_manifest, read_manifest
 from hoga.archive.form.segment import SegmentBuilder, read_blocks
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import MergeResult, merge_day, pending_days, splice_segments
 from hoga.core.errors import ArchiveBusy, DiskFull, ManifestMismatch, SegmentCorrupt
 from hoga.core.ledger import Gap, Reason
@@ -35,10 +36,7 @@ STEPS = ["written", "read back", "described", "committed", "installed", "purged"
 
 def merge(shop: Workshop, *, purge: bool = True, step: Callable[[str], None] = lambda name: None, archive_format: str = "") -> MergeResult:
     return merge_day(
-        shop.directory,
-        shop.symbol,
-        shop.kind,
-        shop.day,
+        SeriesDay(shop.directory, shop.symbol, shop.kind, shop.day),
         venue="binance",
         archive_format=archive_format or shop.archive_format,
         purge=purge,
@@ -111,7 +109,7 @@ def test_merging_again_changes_nothing(trades: Workshop) -> None:
 
 
 def test_kept_minutes_are_pending_only_while_something_is_new(trades: Workshop) -> None:
-    day = (SYMBOL, "execution", DAY)
+    day = SeriesDay(trades.directory, SYMBOL, "execution", DAY)
     assert pending_days(trades.directory, purge=False) == [day]
     merge(trades, purge=False)
     assert pending_days(trades.directory, purge=False) == []
@@ -327,7 +325,7 @@ def test_what_the_ledger_gained_during_a_merge_stays(trades: Workshop) -> None:
     gap = Gap(trades.minute_ns("13-18"), trades.minute_ns("13-19"), Reason.DISCONNECT, None)
     merge(trades, step=lambda name: trades.tell_gap(gap) if name == "installed" else None)
     assert trades.ledger.exists()
-    assert pending_days(trades.directory) == [(SYMBOL, "execution", DAY)]
+    assert pending_days(trades.directory) == [SeriesDay(trades.directory, SYMBOL, "execution", DAY)]
     assert merge(trades).state == "merged"
     assert manifest_of(trades).gaps == [gap]
     assert manifest_of(trades).received == 120

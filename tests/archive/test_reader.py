@@ -11,6 +11,7 @@ import pytest
 
 from hoga.archive.form.discover import discover
 from hoga.archive.form.layout import segment_stem
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.read.catalog import CatalogRow, catalog
 from hoga.archive.read.reader import read_records
@@ -21,7 +22,7 @@ from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, fill_books,
 
 
 def merge(shop: Workshop, *, purge: bool = True) -> None:
-    merge_day(shop.directory, shop.symbol, shop.kind, shop.day, venue="binance", archive_format=shop.archive_format, purge=purge)
+    merge_day(SeriesDay(shop.directory, shop.symbol, shop.kind, shop.day), venue="binance", archive_format=shop.archive_format, purge=purge)
 
 
 @pytest.mark.parametrize("archive_format", ["zip", "zst"])

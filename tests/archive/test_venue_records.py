@@ -11,6 +11,7 @@ import pytest
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.records import RecordReader
 from hoga.archive.form.semantics import SeriesScan
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.verify import verify
 from hoga.core.streams import Kind
@@ -43,7 +44,7 @@ def upbit(tmp_path: Path) -> Workshop:
 
 
 def merged(shop: Workshop) -> tuple[int | None, int | None]:
-    merge_day(shop.directory, shop.symbol, shop.kind, DAY, venue="upbit", archive_format="zip", purge=True)
+    merge_day(SeriesDay(shop.directory, shop.symbol, shop.kind, DAY), venue="upbit", archive_format="zip", purge=True)
     manifest = read_manifest(shop.directory / f"{shop.symbol}_{shop.kind}_{DAY}.manifest.json")
     assert manifest is not None
     return manifest.first_id, manifest.last_id

@@ -20,6 +20,7 @@ from hoga.archive.form.layout import segment_stem
 from hoga.archive.form.ledger import SegmentEntry
 from hoga.archive.form.lists import pack_list
 from hoga.archive.form.manifest import decode_manifest, encode_manifest
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.report import VerifyReport
 from hoga.archive.prove.verify import verify
@@ -32,7 +33,9 @@ from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, book, delta
 
 
 def merged(shop: Workshop, *, purge: bool = True) -> Path:
-    result = merge_day(shop.directory, shop.symbol, shop.kind, shop.day, venue="binance", archive_format=shop.archive_format, purge=purge)
+    result = merge_day(
+        SeriesDay(shop.directory, shop.symbol, shop.kind, shop.day), venue="binance", archive_format=shop.archive_format, purge=purge
+    )
     assert result.archive is not None
     return result.archive
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.archive.form.layout import segment_stem, suffix_of, temporary_dir
-from hoga.archive.form.ledger import GapEntry, LedgerEntry, LiveEntry, SegmentEntry, append_entries, ledger_path
+from hoga.archive.form.layout import segment_stem, suffix_of
+from hoga.archive.form.ledger import GapEntry, LedgerEntry, LiveEntry, SegmentEntry, append_entries
 from hoga.archive.form.segment import SegmentBuilder
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.core.ledger import Gap
 from hoga.core.times import MINUTE_NS, day_start_ns
 
@@ -38,8 +39,8 @@ class Workshop:
 
     def __init__(self, directory: Path, kind: str, *, symbol: str = SYMBOL, day: str = DAY, archive_format: str = "zip") -> None:
         self.directory, self.kind, self.symbol, self.day, self.archive_format = directory, kind, symbol, day, archive_format
-        self.folder = temporary_dir(directory, symbol, kind, day)
-        self.ledger = ledger_path(directory, symbol, kind, day)
+        self.folder = SeriesDay(directory, symbol, kind, day).folder
+        self.ledger = SeriesDay(directory, symbol, kind, day).ledger
         self.text: dict[tuple[str, int], bytes] = {}
         self.start_ns = day_start_ns(day)
 

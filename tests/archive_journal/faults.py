@@ -70,10 +70,10 @@ def _seal(paths: list[Path], memory: LifeFile) -> None:
 def merge_all(root: Path, now_ns: int) -> None:
     """What happens when the day is over."""
     for directory in sorted(path for path in root.iterdir() if path.is_dir()):
-        for symbol, kind, day in waiting_parts(directory):
-            join_parts(directory, symbol, kind, day, interval_min=5, archive_format="zip")
-        for symbol, kind, day in pending_days(directory):
-            merge_day(directory, symbol, kind, day, venue="binance", archive_format="zip", purge=True)
+        for day in waiting_parts(directory):
+            join_parts(day, interval_min=5, archive_format="zip")
+        for day in pending_days(directory):
+            merge_day(day, venue="binance", archive_format="zip", purge=True)
 
 
 ACTS: dict[str, Callable[[Path, int], None]] = {

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hoga.archive.form.ledger import SegmentEntry
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep import join as module
 from hoga.archive.keep.join import join_parts, waiting_parts
 from hoga.archive.keep.seal import SealJob, seal
@@ -24,7 +25,7 @@ def sealed(desk: Desk, ids: range, minute: int, *, interval_min: int, **fields: 
 
 
 def join(desk: Desk, *, interval_min: int, kind: str = "orderbook", archive_format: str = "zip") -> list[str]:
-    return join_parts(desk.root / kind, "BTCUSDT", kind, "2026-11-20", interval_min=interval_min, archive_format=archive_format)
+    return join_parts(SeriesDay(desk.root / kind, "BTCUSDT", kind, "2026-11-20"), interval_min=interval_min, archive_format=archive_format)
 
 
 def ids(desk: Desk) -> list[int]:
@@ -36,14 +37,16 @@ def ids(desk: Desk) -> list[int]:
 def test_minutes_become_one_segment_an_interval(desk: Desk, interval_min: int, starts: list[str], archive_format: str) -> None:
     for minute in range(7):
         sealed(desk, range(minute * 10, minute * 10 + 10), minute, interval_min=interval_min, archive_format=archive_format)
-    assert waiting_parts(desk.root / "orderbook") == [("BTCUSDT", "orderbook", "2026-11-20"), ("ETHUSDT", "orderbook", "2026-11-20")]
+    assert waiting_parts(desk.root / "orderbook") == [
+        SeriesDay(desk.root / "orderbook", symbol, "orderbook", "2026-11-20") for symbol in ("BTCUSDT", "ETHUSDT")
+    ]
     assert desk.archive.segments("BTCUSDT", "orderbook") == []
     made = join(desk, interval_min=interval_min, archive_format=archive_format)
     assert [name.split(".")[0][-5:] for name in made] == starts
     assert ids(desk) == list(range(70))
     assert desk.archive.check_balance("BTCUSDT", "orderbook") == (70, 70, 0)
     assert {segment.span_min for segment in desk.archive.segments("BTCUSDT", "orderbook")} == {interval_min}
-    assert waiting_parts(desk.root / "orderbook") == [("ETHUSDT", "orderbook", "2026-11-20")]
+    assert waiting_parts(desk.root / "orderbook") == [SeriesDay(desk.root / "orderbook", "ETHUSDT", "orderbook", "2026-11-20")]
     assert join(desk, interval_min=interval_min, archive_format=archive_format) == []
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from hoga.archive.form.audit import minute_span
 from hoga.archive.form.journal import encode_header
-from hoga.archive.form.ledger import ledger_path
 from hoga.archive.form.manifest import read_manifest
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.join import join_parts
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.keep.recover import recover, recover_folder
@@ -55,7 +55,7 @@ def recovered(desk: Desk) -> None:
 
 
 def merge(desk: Desk, symbol: str, kind: str) -> list[str]:
-    return merge_day(desk.root / kind, symbol, kind, DAY, venue="binance", archive_format="zip", purge=True).flaws
+    return merge_day(SeriesDay(desk.root / kind, symbol, kind, DAY), venue="binance", archive_format="zip", purge=True).flaws
 
 
 # an orderly end
@@ -88,7 +88,7 @@ def test_segments_whose_entries_are_still_to_come_are_a_finding(desk: Desk) -> N
     for path in list(desk.folder.glob("*.journal")):
         assert not seal_and_keep(SealJob(journals=[str(path)])).failed
     for symbol, kind in SERIES:
-        ledger_path(desk.root / kind, symbol, kind, DAY).unlink()
+        SeriesDay(desk.root / kind, symbol, kind, DAY).ledger.unlink()
     assert findings(desk.root) == {"unsealed"}
     recovered(desk)
     assert findings(desk.root) == set()
@@ -131,7 +131,7 @@ def test_a_journal_that_is_not_whole_or_not_the_end_is_a_problem(desk: Desk, har
 def test_a_segment_of_a_journal_that_is_gone_is_unaccounted(desk: Desk) -> None:
     journals = two_minutes(desk)
     assert not seal_and_keep(SealJob(journals=[str(journals[0])])).failed
-    ledger_path(desk.root / "orderbook", "BTCUSDT", "orderbook", DAY).unlink()
+    SeriesDay(desk.root / "orderbook", "BTCUSDT", "orderbook", DAY).ledger.unlink()
     journals[0].unlink()
     assert "unaccounted" in problems(desk.root)
 
@@ -179,12 +179,12 @@ def test_parts_are_joined_once_also_when_the_interval_is_another_one_now(desk: D
     parts = parts_of(desk)
     kept = {path: path.read_bytes() for path in parts}
     for symbol, kind in SERIES:
-        join_parts(desk.root / kind, symbol, kind, DAY, interval_min=5, archive_format="zip")
+        join_parts(SeriesDay(desk.root / kind, symbol, kind, DAY), interval_min=5, archive_format="zip")
     for path, data in kept.items():  # as if it had been killed before it removed them
         path.write_bytes(data)
     assert check(desk.root).ok
     for symbol, kind in SERIES:
-        join_parts(desk.root / kind, symbol, kind, DAY, interval_min=1, archive_format="zip")
+        join_parts(SeriesDay(desk.root / kind, symbol, kind, DAY), interval_min=1, archive_format="zip")
         assert len(desk.archive.lines(symbol, kind)) == 10, "each once"
     assert not list(desk.root.rglob("parts/*.zip"))
     assert findings(desk.root) == set()
@@ -208,7 +208,7 @@ def test_a_day_merged_before_its_last_journal_was_recovered_is_good_afterwards(d
     kept = journals[0].read_bytes()
     recovered(desk)
     for symbol, kind in SERIES:
-        ledger_path(desk.root / kind, symbol, kind, DAY).unlink()
+        SeriesDay(desk.root / kind, symbol, kind, DAY).ledger.unlink()
         assert len(merge(desk, symbol, kind)) == 2, "both minutes are without their entries"
     journals[0].write_bytes(kept)
     recovered(desk)
@@ -227,7 +227,7 @@ def test_nothing_is_merged_whose_entries_a_journal_still_holds(desk: Desk) -> No
     path = desk.journal(range(5), ended=False)
     assert not seal_and_keep(SealJob(journals=[str(path)], crash_to_ns=NOON_NS + MINUTE_NS)).failed
     for symbol, kind in SERIES:
-        ledger = ledger_path(desk.root / kind, symbol, kind, DAY)
+        ledger = SeriesDay(desk.root / kind, symbol, kind, DAY).ledger
         ledger.unlink()
         with pytest.raises(ArchiveError, match="recover"):
             merge(desk, symbol, kind)
@@ -245,7 +245,7 @@ def test_pipes_in_the_place_of_what_recovery_and_merge_read_hold_nobody_up(desk:
     (desk.folder / "last.json").unlink()
     os.mkfifo(desk.folder / "last.json")
     assert "pipe" in str(recover(desk.root, now_ns=NOON_NS + 9 * MINUTE_NS).failed)
-    ledger = ledger_path(desk.root / "orderbook", "BTCUSDT", "orderbook", DAY)
+    ledger = SeriesDay(desk.root / "orderbook", "BTCUSDT", "orderbook", DAY).ledger
     ledger.unlink()
     os.mkfifo(ledger)
     with pytest.raises(ArchiveError, match="pipe"):
@@ -255,7 +255,7 @@ def test_pipes_in_the_place_of_what_recovery_and_merge_read_hold_nobody_up(desk:
 def test_what_bears_the_name_of_a_file_and_is_none_is_named(desk: Desk) -> None:
     two_minutes(desk)
     recovered(desk)
-    folder = ledger_path(desk.root / "orderbook", "BTCUSDT", "orderbook", DAY).parent
+    folder = SeriesDay(desk.root / "orderbook", "BTCUSDT", "orderbook", DAY).ledger.parent
     odd = [folder / f"BTCUSDT_orderbook_{DAY}_13-0{at}.zip" for at in range(2)] + [desk.root / "orderbook" / f"BTCUSDT_orderbook_{DAY}.zip"]
     odd[0].mkdir()
     odd[1].symlink_to(odd[1].name)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hoga.archive.form.journal import parse_journal_name
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.join import join_parts
 from hoga.archive.keep.seal import SealJob, seal
 from hoga.archive.read.reader import read_records
@@ -62,7 +63,7 @@ def test_parts_of_a_longer_segment_are_read_before_they_are_joined(desk: Desk) -
         seal_all(desk)
     before = text(desk, "execution")
     assert before.count(b"\n") == 30
-    join_parts(desk.root / "execution", "BTCUSDT", "execution", "2026-11-20", interval_min=5, archive_format="zip")
+    join_parts(SeriesDay(desk.root / "execution", "BTCUSDT", "execution", "2026-11-20"), interval_min=5, archive_format="zip")
     assert text(desk, "execution") == before
 
 

@@ -198,12 +198,12 @@ def test_whatever_a_symbol_is_called_it_is_sealed_merged_and_verified(desk: Desk
     path = desk.journal(range(5), streams=[BOOK, odd], interval_min=interval_min)
     assert sealed(path).failed == []
     directory = desk.root / "orderbook"
-    for found, kind, day in waiting_parts(directory):
-        join_parts(directory, found, kind, day, interval_min=interval_min, archive_format="zip")
+    for day in waiting_parts(directory):
+        join_parts(day, interval_min=interval_min, archive_format="zip")
     report = verify([desk.root])
     assert report.ok, report.problems
-    for found, kind, day in pending_days(directory):
-        merge_day(directory, found, kind, day, venue="binance", archive_format="zip", purge=True)
+    for day in pending_days(directory):
+        merge_day(day, venue="binance", archive_format="zip", purge=True)
     report = verify([desk.root])
     assert report.ok, report.problems
     assert report.records == 10

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from hoga.archive.form.ledger import GapEntry, LiveEntry, append_entries, ledger_path
+from hoga.archive.form.ledger import GapEntry, LiveEntry, append_entries
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.market import DataType
 from hoga.core.times import DAY_NS, MINUTE_NS, day_of, day_start_ns
@@ -81,7 +82,7 @@ def test_a_strip_says_what_was_recorded() -> None:
 def test_completeness_follows_the_ledger(tmp_path: Path) -> None:
     meta = make_meta(1, directory=str(tmp_path))
     start = day_start_ns(day_of(STARTED_NS))
-    path = ledger_path(tmp_path / "orderbook", "SYM000USDT", "orderbook", day_of(STARTED_NS))
+    path = SeriesDay(tmp_path / "orderbook", "SYM000USDT", "orderbook", day_of(STARTED_NS)).ledger
     path.parent.mkdir(parents=True)
     today = Today()
     assert today.look(meta.streams, start + MINUTE_NS)[0].coverage is None

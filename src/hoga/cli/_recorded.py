@@ -11,7 +11,8 @@ from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake
 from hoga.core.times import iso_of, parse_time_ns
 
 if TYPE_CHECKING:
-    from hoga.archive.form.discover import Found, SeriesDay
+    from hoga.archive.form.discover import Found
+    from hoga.archive.form.seriesday import SeriesDay
 
 __all__ = ["Picked", "mistake", "nearest", "pick", "recorded_span", "require_kind", "require_present", "time_of"]
 
@@ -43,7 +44,7 @@ def pick(target: str, data: Path) -> Picked:
     if Path(target).exists():
         found = discover([Path(target)])
         inside = Path(target).resolve()
-        return Picked(days_with_open(found, lambda day: Path(day.directory).resolve().is_relative_to(inside)), found.journals, found)
+        return Picked(days_with_open(found, lambda day: day.directory.resolve().is_relative_to(inside)), found.journals, found)
     venue, colon, symbol = target.partition(":")
     venues = sorted(path.name for path in data.iterdir() if path.is_dir()) if data.is_dir() else []
     if not colon:

@@ -19,7 +19,7 @@ from hoga.core.errors import ArchiveError, HogaError
 from hoga.core.times import iso_of
 
 if TYPE_CHECKING:
-    from hoga.archive.form.discover import SeriesDay
+    from hoga.archive.form.seriesday import SeriesDay
     from hoga.archive.prove.report import Problem, VerifyReport
     from hoga.quality.incidents import Incident
 
@@ -121,10 +121,7 @@ def _merge_day(day: SeriesDay, done: list[dict[str, object]], failed: list[dict[
     from hoga.archive.keep.merge import merge_day
 
     result = merge_day(
-        Path(day.directory),
-        day.symbol,
-        day.kind,
-        day.day,
+        day,
         venue=venue_of(day.directory),
         archive_format=_format_of(day),
         purge=not keep,
@@ -201,7 +198,7 @@ def _tell_beginnings(path: Path) -> None:
     found = discover([path])
     for folder, (began_ns, seals_ns) in sorted(OpenMinutes(found.journals).began().items()):
         home = folder.parent.parent.parent
-        if recorder_at_work(folder) and not any(Path(day.directory).is_relative_to(home) for day in found.days):
+        if recorder_at_work(folder) and not any(day.directory.is_relative_to(home) for day in found.days):
             note(f"{home.name}: recording since {iso_of(began_ns)[11:16]}; the first minute seals at {iso_of(seals_ns)[11:16]} (UTC)")
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "iso_of",
     "minute_floor_ns",
     "minute_of",
+    "minute_start_ns",
     "next_day",
     "parse_time_ns",
 ]
@@ -48,6 +49,11 @@ def minute_of(ns: int) -> str:
     """The UTC minute that holds `ns`, as `HH-MM`."""
     minutes = ns % DAY_NS // MINUTE_NS
     return f"{minutes // 60:02d}-{minutes % 60:02d}"
+
+
+def minute_start_ns(day: str, minute: str) -> int:
+    """The first nanosecond of the minute `HH-MM` of a UTC day. Raises ValueError when the day is no date."""
+    return day_start_ns(day) + (int(minute[:2]) * 60 + int(minute[3:])) * MINUTE_NS
 
 
 def minute_floor_ns(ns: int, *, interval_min: int = 1) -> int:

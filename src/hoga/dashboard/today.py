@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.archive.form.ledger import GapEntry, LiveEntry, decode_entry, ledger_path
+from hoga.archive.form.ledger import GapEntry, LiveEntry, decode_entry
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span, clipped, covered_ns, joined, without
 from hoga.core.ledger import Gap
 from hoga.core.times import DAY_NS, day_of, day_start_ns
@@ -89,7 +90,7 @@ class Today:
         looked: dict[Path, Completeness] = {}
         for at, row in enumerate(streams):
             directory = Path(row.directory)
-            path = ledger_path(directory, row.symbol, row.kind, day)
+            path = SeriesDay(directory, row.symbol, row.kind, day).ledger
             series = self._series.setdefault(path, _Series(path))
             if path not in looked:
                 series.look()

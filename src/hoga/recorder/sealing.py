@@ -20,10 +20,12 @@ import msgspec
 
 from hoga.archive.form.journal import JournalName, parse_journal_name
 from hoga.archive.form.segment import FAST, FINE
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.join import join_parts, waiting_parts
 from hoga.archive.keep.merge import MergeResult, merge_day, pending_days
 from hoga.archive.keep.seal import SealJob, SealResult, discard_journals, seal_and_keep
 from hoga.core.errors import ArchiveBusy
+from hoga.core.times import MINUTE_NS, minute_floor_ns, minute_start_ns
 from hoga.runtime.logs import get_log
 from hoga.runtime.pool import WorkerPool
 
@@ -90,7 +92,7 @@ class Sealing:
         self._tasks: set[asyncio.Task[None]] = set()
         self._days: dict[int, str] = {}
         self._merging = asyncio.Lock()
-        self._merges: set[tuple[Path, str, str, str]] = set()
+        self._merges: set[SeriesDay] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._ending = False
@@ -117,9 +119,9 @@ class Sealing:
         """Merge every day before `before_day` that is still in minutes."""
         failing = self._failing_days()
         for directory in self._config.directories:
-            for symbol, kind, day in pending_days(directory, purge=self._config.purge):
-                if day < before_day and f"{symbol} {kind} {day}" not in failing:
-                    self._want_merge(directory, symbol, kind, day)
+            for day in pending_days(directory, purge=self._config.purge):
+                if day.day < before_day and str(day) not in failing:
+                    self._want_merge(day)
 
     async def finish(self, *, timeout_s: float) -> bool:
         """Seal what is closed and join what is waiting; no merges any more. Returns whether all was done in time: what was not
@@ -238,9 +240,8 @@ class Sealing:
 
     def _after(self, name: JournalName) -> None:
         """A minute is sealed: is an interval over, is a day?"""
-        hours, minutes = name.minute.split("-")
-        minute = int(hours) * 60 + int(minutes)
-        if self._config.interval_min > 1 and (minute + 1) % self._config.interval_min == 0:
+        end_ns = minute_start_ns(name.day, name.minute) + MINUTE_NS
+        if self._config.interval_min > 1 and minute_floor_ns(end_ns, interval_min=self._config.interval_min) == end_ns:
             self._spawn(self._join_all(), "join")
         earlier = self._days.get(name.lane, name.day)
         self._days[name.lane] = today = max(earlier, name.day)
@@ -258,53 +259,53 @@ class Sealing:
             return
         failing = self._failing_days()
         for directory in config.directories:
-            for symbol, kind, day in await asyncio.to_thread(waiting_parts, directory):
-                if (before_day is not None and day >= before_day) or f"{symbol} {kind} {day}" in failing:
+            for day in await asyncio.to_thread(waiting_parts, directory):
+                if (before_day is not None and day.day >= before_day) or str(day) in failing:
                     continue
                 try:
-                    await self._pool.submit(_join_job, config, directory, symbol, kind, day)
+                    await self._pool.submit(_join_job, config, day)
                 except Exception as fault:  # noqa: BLE001  # the supervised place of all joins: counted, logged, done again
                     self.stats.failures += 1
-                    _log.error("cannot join", what=f"{symbol} {kind} {day}", why=str(fault))
+                    _log.error("cannot join", what=str(day), why=str(fault))
 
-    def _want_merge(self, directory: Path, symbol: str, kind: str, day: str) -> None:
-        key = (directory, symbol, kind, day)
-        if key not in self._merges:
-            self._merges.add(key)
-            self._spawn(self._merge(*key), f"merge {symbol} {kind} {day}")
+    def _want_merge(self, day: SeriesDay) -> None:
+        if day not in self._merges:
+            self._merges.add(day)
+            self._spawn(self._merge(day), f"merge {day}")
 
-    async def _merge(self, directory: Path, symbol: str, kind: str, day: str) -> None:
+    async def _merge(self, day: SeriesDay) -> None:
         """One day of one series, once. Merges wait for one another: sealing must always find a free worker."""
         config, pause = self._config, _MERGE_RETRY_S
         while True:
             try:
                 async with self._merging:
-                    merged = await self._pool.submit(_merge_job, config, directory, symbol, kind, day)
-                self._merged(merged, symbol, kind, day)
+                    merged = await self._pool.submit(_merge_job, config, day)
+                self._merged(merged, day)
                 break
             except ArchiveBusy:
                 pass
             except Exception as fault:  # noqa: BLE001  # the supervised place of all merges: counted, logged, done again
                 self.stats.failures += 1
-                _log.error("cannot merge", what=f"{symbol} {kind} {day}", why=str(fault), retry_in_s=round(pause))
+                _log.error("cannot merge", what=str(day), why=str(fault), retry_in_s=round(pause))
             await asyncio.sleep(pause)
             pause = min(pause * 2, 3600.0)
-        self._merges.discard((directory, symbol, kind, day))
+        self._merges.discard(day)
 
-    def _merged(self, merged: MergeResult, symbol: str, kind: str, day: str) -> None:
+    def _merged(self, merged: MergeResult, day: SeriesDay) -> None:
         if merged.state == "merged":
             self.stats.days += 1
             for flaw in merged.flaws[:3]:
-                what, more = f"{symbol} {kind} {day}", max(0, len(merged.flaws) - 3)
-                _log.error("the day's account is not whole", what=what, why=flaw, more=more, note="hoga verify names it")
-            _log.info("day merged", symbol=symbol, kind=kind, day=day, segments=merged.segments, records=merged.records, bytes=merged.bytes)
+                more = max(0, len(merged.flaws) - 3)
+                _log.error("the day's account is not whole", what=str(day), why=flaw, more=more, note="hoga verify names it")
+            figures = {"segments": merged.segments, "records": merged.records, "bytes": merged.bytes}
+            _log.info("day merged", symbol=day.symbol, kind=day.kind, day=day.day, **figures)
 
 
-def _join_job(config: SealingConfig, directory: Path, symbol: str, kind: str, day: str) -> list[str]:
+def _join_job(config: SealingConfig, day: SeriesDay) -> list[str]:
     """`join_parts` as a pool job."""
-    return join_parts(directory, symbol, kind, day, interval_min=config.interval_min, archive_format=config.archive_format)
+    return join_parts(day, interval_min=config.interval_min, archive_format=config.archive_format)
 
 
-def _merge_job(config: SealingConfig, directory: Path, symbol: str, kind: str, day: str) -> MergeResult:
+def _merge_job(config: SealingConfig, day: SeriesDay) -> MergeResult:
     """`merge_day` as a pool job."""
-    return merge_day(directory, symbol, kind, day, venue=config.venue, archive_format=config.archive_format, purge=config.purge)
+    return merge_day(day, venue=config.venue, archive_format=config.archive_format, purge=config.purge)

@@ -15,7 +15,7 @@ from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, GapEntry, Ledg
 from hoga.archive.form.links import breaks
 from hoga.archive.form.spans import Span, clipped, covered_ns
 from hoga.core.ledger import COUNTED, Gap, Reason
-from hoga.core.times import DAY_NS, MINUTE_NS, day_start_ns
+from hoga.core.times import DAY_NS, MINUTE_NS, day_start_ns, minute_start_ns
 
 __all__ = ["Flaw", "Line", "LineFault", "gaps_of", "line_faults", "minute_span", "outside_live", "told_once", "unbalanced"]
 
@@ -71,7 +71,7 @@ def gaps_of(flaws: Iterable[Flaw]) -> list[Gap]:
 
 def minute_span(day: str, minute: str, span_min: int = 1) -> Span:
     """From the first nanosecond of a segment's span to the first behind it."""
-    start = day_start_ns(day) + (int(minute[:2]) * 60 + int(minute[3:])) * MINUTE_NS
+    start = minute_start_ns(day, minute)
     return start, start + span_min * MINUTE_NS
 
 

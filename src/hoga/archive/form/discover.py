@@ -8,48 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.archive.form.layout import FORMATS, day_stem, parse_day, parse_segment, temporary_dir
-from hoga.archive.form.ledger import ledger_path
+from hoga.archive.form.layout import FORMATS, parse_day, parse_segment
 from hoga.archive.form.lists import is_list
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.core.errors import ArchiveError
 
-__all__ = ["Found", "SeriesDay", "discover", "venue_of"]
+__all__ = ["Found", "discover", "venue_of"]
 
 _TEMPORARY = "temporary"
-
-
-class SeriesDay(msgspec.Struct, frozen=True, order=True):
-    """One day of one series: where its files are, whether they exist or not.
-
-    `only` restricts it to one segment file of the temporary folder (a path that named just that).
-    """
-
-    directory: str
-    symbol: str
-    kind: str
-    day: str
-    only: str = ""
-
-    @property
-    def stem(self) -> str:
-        return day_stem(self.symbol, self.kind, self.day)
-
-    @property
-    def manifest_path(self) -> Path:
-        return Path(self.directory, f"{self.stem}.manifest.json")
-
-    @property
-    def archive_paths(self) -> list[Path]:
-        """The day files that exist (one, or none)."""
-        return [path for suffix in FORMATS.values() if (path := Path(self.directory, self.stem + suffix)).exists()]
-
-    @property
-    def folder(self) -> Path:
-        return temporary_dir(Path(self.directory), self.symbol, self.kind, self.day)
-
-    @property
-    def ledger(self) -> Path:
-        return ledger_path(Path(self.directory), self.symbol, self.kind, self.day)
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -87,15 +53,15 @@ def discover(paths: Iterable[Path]) -> Found:
     return Found(in_order, sorted(journals), sorted(unread.items()), sorted(lists))
 
 
-def venue_of(directory: str | Path) -> str:
+def venue_of(directory: Path) -> str:
     """The venue as the layout `data/<venue>/orderbook/` tells it: the name of the folder above."""
-    return Path(directory).absolute().parent.name
+    return directory.absolute().parent.name
 
 
 def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Path, str], lists: set[Path]) -> None:
     own = parse_day(root.name)
     if own is not None and not own.suffix and root.parent.name == _TEMPORARY:
-        days.add(SeriesDay(str(root.parent.parent), own.symbol, own.kind, own.day))
+        days.add(SeriesDay(root.parent.parent, own.symbol, own.kind, own.day))
         return
 
     def refused(fault: OSError) -> None:
@@ -107,7 +73,7 @@ def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Pa
             for child in children:
                 name = parse_day(child)
                 if name is not None and not name.suffix:
-                    days.add(SeriesDay(str(here.parent), name.symbol, name.kind, name.day))
+                    days.add(SeriesDay(here.parent, name.symbol, name.kind, name.day))
             children[:] = [child for child in children if parse_day(child) is None]
             continue
         names = [*files, *(child for child in children if child.endswith(tuple(FORMATS.values())))]  # a folder may bear a day file's name
@@ -118,20 +84,20 @@ def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Pa
                 lists.add(here / file)
             name = parse_day(file)
             if name is not None and name.suffix and parse_segment(file) is None and here.parent.name != _TEMPORARY:
-                days.add(SeriesDay(folder, name.symbol, name.kind, name.day))
+                days.add(SeriesDay(here, name.symbol, name.kind, name.day))
 
 
 def _of_file(path: Path) -> SeriesDay:
     segment = parse_segment(path.name)
     if segment is not None:
         within = path.parent.parent.parent if path.parent.parent.name == _TEMPORARY else path.parent
-        return SeriesDay(str(within), segment.symbol, segment.kind, segment.day, str(path))
+        return SeriesDay(within, segment.symbol, segment.kind, segment.day, str(path))
     name = parse_day(path.name)
     if name is None and path.name.endswith(".ledger.jsonl"):
         name = parse_day(path.name.removesuffix(".ledger.jsonl"))
         if name is not None:
-            return SeriesDay(str(path.parent.parent.parent), name.symbol, name.kind, name.day)
+            return SeriesDay(path.parent.parent.parent, name.symbol, name.kind, name.day)
     if name is None:
         hint = "expected SYMBOL_KIND_DAY with .zip, .jsonl.zst or .manifest.json"
         raise ArchiveError(path, "the name is none of the archive's", hint=hint)
-    return SeriesDay(str(path.parent), name.symbol, name.kind, name.day)
+    return SeriesDay(path.parent, name.symbol, name.kind, name.day)

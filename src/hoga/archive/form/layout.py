@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -32,7 +31,6 @@ __all__ = [
     "parse_segment",
     "segment_stem",
     "suffix_of",
-    "temporary_dir",
     "unwritable",
 ]
 
@@ -112,11 +110,6 @@ def segment_stem(symbol: str, kind: str, day: str, minute: str, *, part: int = 1
     """`BTCUSDT_orderbook_2026-11-20_13-15`, with `_2` behind it for the second part."""
     stem = f"{day_stem(symbol, kind, day)}_{minute}"
     return stem if part == 1 else f"{stem}_{part}"
-
-
-def temporary_dir(directory: Path, symbol: str, kind: str, day: str) -> Path:
-    """Where the segments and the ledger of one series and day live until the day is merged."""
-    return directory / "temporary" / day_stem(symbol, kind, day)
 
 
 def suffix_of(archive_format: str) -> str:

@@ -24,7 +24,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from hoga.archive.form.layout import day_stem, temporary_dir
 from hoga.archive.form.links import linked, open_link
 from hoga.archive.form.regular import read_regular
 from hoga.core.errors import SegmentCorrupt
@@ -49,7 +48,6 @@ __all__ = [
     "decode_entry",
     "encode_entries",
     "ledger_lines",
-    "ledger_path",
     "read_ledger",
     "remove_folded",
 ]
@@ -140,11 +138,6 @@ LedgerEntry = SegmentEntry | LiveEntry | GapEntry | ConnectionEntry | ClockEntry
 
 _decoder = msgspec.json.Decoder(LedgerEntry)
 _encoder = msgspec.json.Encoder()
-
-
-def ledger_path(directory: Path, symbol: str, kind: str, day: str) -> Path:
-    """Where the ledger of one series and day is."""
-    return temporary_dir(directory, symbol, kind, day) / f"{day_stem(symbol, kind, day)}.ledger.jsonl"
 
 
 def encode_entries(entries: Iterable[LedgerEntry]) -> bytes:

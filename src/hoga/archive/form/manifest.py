@@ -19,6 +19,7 @@ from hoga.archive.form.audit import Flaw
 from hoga.archive.form.deflate import crc32
 from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, GapEntry, LedgerEntry, LiveEntry, SegmentEntry
 from hoga.archive.form.regular import read_regular
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span, clipped, covered_ns, joined, without
 from hoga.core.errors import ManifestMismatch
 from hoga.core.ledger import COUNTED, Gap
@@ -283,9 +284,7 @@ def build_manifest(
     account: DayAccount,
     *,
     venue: str,
-    symbol: str,
-    kind: str,
-    day: str,
+    day: SeriesDay,
     rows: list[SegmentRow],
     sha256: str,
     archive: ArchiveFile,
@@ -301,9 +300,9 @@ def build_manifest(
         format=FORMAT,
         venue=venue,
         stream=account.streams(),
-        symbol=symbol,
-        kind=kind,
-        day=day,
+        symbol=day.symbol,
+        kind=day.kind,
+        day=day.day,
         records=records,
         bytes=sum(row.bytes for row in rows),
         sha256=sha256,
@@ -315,7 +314,7 @@ def build_manifest(
         received=account.received(),
         duplicates=account.duplicates(),
         reordered=account.reordered(),
-        coverage=coverage_of(live, gaps, day),
+        coverage=coverage_of(live, gaps, day.day),
         gaps_per_million=gaps_per_million(len(gaps), records),
         clock=account.clock_reading(),
         hoga=__version__,

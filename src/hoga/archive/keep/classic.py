@@ -13,11 +13,11 @@ import msgspec
 
 from hoga.archive.form.checked import checked_blocks
 from hoga.archive.form.deflate import crc32
-from hoga.archive.form.discover import SeriesDay
 from hoga.archive.form.layout import parse_segment
 from hoga.archive.form.locate import Located, locate
 from hoga.archive.form.manifest import ArchiveFile, DayAccount, FoldedLedger, Manifest, SegmentRow, build_manifest, encode_manifest
 from hoga.archive.form.segment import read_located, read_pieces
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.text import count_lines
 from hoga.archive.keep.splice import file_sha256
 from hoga.core.errors import ArchiveError, SegmentCorrupt
@@ -111,9 +111,7 @@ def describe_day(day: SeriesDay, path: Path, *, venue: str) -> Manifest:
     manifest = build_manifest(
         DayAccount(),
         venue=venue,
-        symbol=day.symbol,
-        kind=day.kind,
-        day=day.day,
+        day=day,
         rows=[row],
         sha256=sha256.hexdigest(),
         archive=ArchiveFile(file=path.name, bytes=located.file_bytes, sha256=file_sha256(path)),

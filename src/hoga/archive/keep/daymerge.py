@@ -10,9 +10,8 @@ import msgspec
 
 from hoga.archive.form.audit import Flaw, gaps_of, line_faults, minute_span, unbalanced
 from hoga.archive.form.deflate import crc32
-from hoga.archive.form.discover import SeriesDay
-from hoga.archive.form.layout import SegmentName, day_stem, parse_segment, suffix_of, temporary_dir
-from hoga.archive.form.ledger import GapEntry, LedgerEntry, LiveEntry, SegmentEntry, ledger_lines, ledger_path, read_ledger, remove_folded
+from hoga.archive.form.layout import SegmentName, parse_segment, suffix_of
+from hoga.archive.form.ledger import GapEntry, LedgerEntry, LiveEntry, SegmentEntry, ledger_lines, read_ledger, remove_folded
 from hoga.archive.form.locate import Located, locate
 from hoga.archive.form.manifest import (
     ArchiveFile,
@@ -28,13 +27,14 @@ from hoga.archive.form.notes import open_segment_note
 from hoga.archive.form.regular import is_regular, read_regular
 from hoga.archive.form.segment import inflate_range
 from hoga.archive.form.semantics import ScanFacts, SeriesScan
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span
 from hoga.archive.keep.classic import CLASSIC, classic_day, describe_day, is_classic
 from hoga.archive.keep.leftover import journals_of_note, neighbours
 from hoga.archive.keep.parts import file_part
 from hoga.archive.keep.splice import Part, Placed, ReadBack, file_sha256, read_back, recompress, splice
 from hoga.core.errors import ArchiveError, ManifestMismatch, SegmentCorrupt
-from hoga.core.times import DAY_NS, MINUTE_NS, day_start_ns, iso_of
+from hoga.core.times import MINUTE_NS, day_start_ns, iso_of, minute_start_ns
 from hoga.runtime.durable import TEMPORARY_SUFFIX, fsync, fsync_folder, install, temporary_for, unlink, write_all
 from hoga.venues.registry import channels_for
 
@@ -53,9 +53,6 @@ class MergeResult(msgspec.Struct, frozen=True, kw_only=True):
     `flaws`: what was wrong with the day's account and stands in the manifest now, for people.
     """
 
-    symbol: str
-    kind: str
-    day: str
     state: str
     archive: Path | None = None
     segments: int = 0
@@ -81,18 +78,12 @@ class _Segment(msgspec.Struct, kw_only=True):
 class DayMerge:
     """One merge of one series' day. The caller holds the series' lock, and removes `spool` afterwards."""
 
-    def __init__(
-        self, directory: Path, symbol: str, kind: str, day: str, *, venue: str, archive_format: str, step: Callable[[str], None]
-    ) -> None:
-        self.folder = temporary_dir(directory, symbol, kind, day)
-        self._stem = day_stem(symbol, kind, day)
-        self.target = directory / (self._stem + suffix_of(archive_format))
-        self._manifest_path = directory / f"{self._stem}.manifest.json"
+    def __init__(self, day: SeriesDay, *, venue: str, archive_format: str, step: Callable[[str], None]) -> None:
+        self.day = day
+        self.target = day.directory / (day.stem + suffix_of(archive_format))
         self.spool = self.target.with_name(self.target.name + SPOOL_SUFFIX)
-        self._ledger_path = ledger_path(directory, symbol, kind, day)
-        self._symbol, self._kind, self._day = symbol, kind, day
         self._venue, self._format = venue, archive_format
-        self._channels = channels_for(venue, kind)
+        self._channels = channels_for(venue, day.kind)
         self._has_ids = any(channel.record.last_key is not None for channel in self._channels)
         self._step = step
         self._account = DayAccount()
@@ -104,7 +95,7 @@ class DayMerge:
         """Merge, and remove what is in the day file then if `purge`. Raises ArchiveError, OSError."""
         unlink(self.spool, missing_ok=True)
         earlier = self._earlier()
-        self._ledger = read_regular(self._ledger_path) if self._ledger_path.exists() else b""
+        self._ledger = read_regular(self.day.ledger) if self.day.ledger.exists() else b""
         added = self._collect(earlier)
         told = self._tell_new(earlier)
         if earlier is None and not added and not told:
@@ -120,10 +111,10 @@ class DayMerge:
 
     def _earlier(self) -> Manifest | None:
         """The day's manifest, with its day file in place: a merge that was killed after its commit is finished first."""
-        earlier = read_manifest(self._manifest_path)
+        earlier = read_manifest(self.day.manifest_path)
         if earlier is None:
             return self._adopted()
-        archive = self._manifest_path.with_name(earlier.archive.file)
+        archive = self.day.manifest_path.with_name(earlier.archive.file)
         temporary = temporary_for(archive)
         if temporary.exists() and file_sha256(temporary) == earlier.archive.sha256:
             install(temporary, archive)
@@ -134,30 +125,29 @@ class DayMerge:
     def _adopted(self) -> Manifest | None:
         """A day that the classic recorder made is taken as it is; any other without a manifest is nobody's to touch."""
         present = [path for path in self._day_files() if path.exists()]
-        day = SeriesDay(str(self.target.parent), self._symbol, self._kind, self._day)
-        if present and present == [classic_day(day)]:
-            return describe_day(day, present[0], venue=self._venue)
+        if present and present == [classic_day(self.day)]:
+            return describe_day(self.day, present[0], venue=self._venue)
         if present:
             raise ManifestMismatch(present[0], "a day file without a manifest is in the way", hint="move it away, then merge again")
         return None
 
     def _day_files(self) -> list[Path]:
-        return [self.target.with_name(self._stem + suffix) for suffix in (".zip", ".jsonl.zst")]
+        return [self.target.with_name(self.day.stem + suffix) for suffix in (".zip", ".jsonl.zst")]
 
     def _collect(self, earlier: Manifest | None) -> list[_Segment]:
         """The segments that are not in the day yet; `_files` are all that may be purged afterwards."""
-        entries = {entry.file: entry for entry in read_ledger(self._ledger_path) if isinstance(entry, SegmentEntry) and entry.file}
+        entries = {entry.file: entry for entry in read_ledger(self.day.ledger) if isinstance(entry, SegmentEntry) and entry.file}
         names = self._segment_names()
-        self._files = [self.folder / file for file in names]
+        self._files = [self.day.folder / file for file in names]
         rows = earlier.segments if earlier is not None else []
         known = {(row.minute, row.bytes, row.crc32) for row in rows}
         for file, entry in entries.items():
             if file not in names and (entry.minute, entry.bytes, entry.crc32) not in known:
-                raise ManifestMismatch(self.folder / file, "the ledger names this segment and it is not there")
+                raise ManifestMismatch(self.day.folder / file, "the ledger names this segment and it is not there")
         taken = {(row.minute, row.part) for row in rows}
         added: list[_Segment] = []
         for file, name in names.items():
-            path = self.folder / file
+            path = self.day.folder / file
             segment = self._segment(path, name, entries.get(file))
             content = (segment.minute, segment.part.text_bytes, segment.part.crc32)
             if content in known:
@@ -174,7 +164,7 @@ class DayMerge:
     def _mind(self, segment: _Segment) -> None:
         """Note what is wrong with the account of a segment that goes into the day now."""
         located = segment.located
-        span = minute_span(self._day, segment.minute, segment.entry.span_min if segment.entry is not None else 1)
+        span = minute_span(self.day.day, segment.minute, segment.entry.span_min if segment.entry is not None else 1)
         if located is None:
             return
         if not segment.told and not is_classic(located):
@@ -186,11 +176,11 @@ class DayMerge:
 
     def _segment_names(self) -> dict[str, SegmentName]:
         """File name → what it says, of every segment in the folder, in order of minute and part."""
-        with os.scandir(self.folder) as scan:
-            found = {
-                item.name: name for item in scan if (name := parse_segment(item.name)) is not None and is_regular(self.folder / item.name)
-            }
-        own = {file: name for file, name in found.items() if (name.symbol, name.kind, name.day) == (self._symbol, self._kind, self._day)}
+        day = self.day
+        with os.scandir(day.folder) as scan:
+            names = {item.name: parse_segment(item.name) for item in scan}
+        found = {file: name for file, name in names.items() if name is not None and is_regular(day.folder / file)}
+        own = {file: name for file, name in found.items() if (name.symbol, name.kind, name.day) == (day.symbol, day.kind, day.day)}
         return dict(sorted(own.items(), key=lambda item: (item[1].minute, item[1].part, item[1].suffix == ".jsonl")))
 
     def _is_uncompressed_twin(self, path: Path, names: dict[str, SegmentName], content: object, added: list[_Segment]) -> bool:
@@ -206,13 +196,13 @@ class DayMerge:
         located = locate(path)
         told = entry is not None
         if entry is None and located.note is not None:
-            for journal in journals_of_note(located.note, neighbours(self.target.parent)):
+            for journal in journals_of_note(located.note, neighbours(self.day.directory)):
                 why = f"its ledger entries are still to come, from {journal.name}: nothing was merged"
                 raise ArchiveError(path, why, hint=f"hoga recover {journal.parent}, then merge again")
             entry = self._entry_of_note(located.note, path, located)
         part = file_part(located, entry, self._format, self.spool)
         if entry is not None and (entry.bytes, entry.crc32) != (part.text_bytes, part.crc32):
-            raise ManifestMismatch(path, "the segment is not what its ledger entry says", hint=f"hoga verify {self.folder}")
+            raise ManifestMismatch(path, "the segment is not what its ledger entry says", hint=f"hoga verify {self.day.folder}")
         return _Segment(minute=name.minute, number=name.part, part=part, entry=entry, told=told, located=located)
 
     def _flaw(self, span: Span, kind: str, detail: str) -> None:
@@ -236,15 +226,15 @@ class DayMerge:
         lines = ledger_lines(self._ledger)
         if earlier is not None:
             self._take_over(earlier, [line.entry for line in lines if line.at >= folded])
-        for fault in line_faults(lines, self._day):
+        for fault in line_faults(lines, self.day.day):
             if fault.altered:
-                raise SegmentCorrupt(self._ledger_path, fault.detail, offset=fault.offset)
+                raise SegmentCorrupt(self.day.ledger, fault.detail, offset=fault.offset)
             if fault.offset >= folded:
                 self._flaw(fault.span, "ledger", _LINES_LOST)
         entries = [line.entry for line in lines if line.at >= folded and line.entry is not None]
         self._account.add(entry for entry in entries if not (isinstance(entry, SegmentEntry) and entry.file))
         if any(isinstance(entry, SegmentEntry) and entry.received is None for entry in entries):
-            self._flaws += unbalanced(entries, self._day)
+            self._flaws += unbalanced(entries, self.day.day)
         lost = [flaw for flaw in self._flaws if flaw.detail in (_LEDGER_LOST, _LINES_LOST)]
         self._account.add(GapEntry(gap=gap) for gap in gaps_of(lost))
         return bool(entries)
@@ -254,13 +244,13 @@ class DayMerge:
         were recovered holds their segments, and recovery tells the ledger of them then."""
         told = {(entry.minute, entry.bytes, entry.crc32): entry.span_min for entry in fresh if isinstance(entry, SegmentEntry)}
         rows = {(row.minute, row.bytes, row.crc32) for row in earlier.segments}
-        come = {minute_span(self._day, key[0], span_min) for key, span_min in told.items() if key in rows}
+        come = {minute_span(self.day.day, key[0], span_min) for key, span_min in told.items() if key in rows}
         self._flaws += [flaw for flaw in earlier.flaws if flaw.detail != _LEDGER_LOST or (flaw.from_ns, flaw.to_ns) not in come]
         gaps = [gap for gap in earlier.gaps if gap.detail not in (_LEDGER_LOST, _LINES_LOST)]  # those that stay are made of the flaws
         self._account.add_earlier(msgspec.structs.replace(earlier, gaps=gaps))
 
     def _write(self, earlier: Manifest | None, added: list[_Segment]) -> Manifest:
-        temporary, manifest_temporary = temporary_for(self.target), temporary_for(self._manifest_path)
+        temporary, manifest_temporary = temporary_for(self.target), temporary_for(self.day.manifest_path)
         try:
             manifest = self._prepare(earlier, added, temporary)
             with manifest_temporary.open("wb", buffering=0) as file:
@@ -271,7 +261,7 @@ class DayMerge:
             unlink(manifest_temporary, missing_ok=True)
             raise
         self._step("described")
-        install(manifest_temporary, self._manifest_path)
+        install(manifest_temporary, self.day.manifest_path)
         self._step("committed")
         install(temporary, self.target)
         self._step("installed")
@@ -282,8 +272,8 @@ class DayMerge:
         segments = sorted([*self._old_segments(earlier), *added], key=lambda segment: (segment.minute, segment.number))
         parts = [segment.part for segment in segments]
         note = msgspec.json.encode({"format": "hoga-day/1", "segments": len(parts), "bytes": sum(part.text_bytes for part in parts)})
-        modified_ns = day_start_ns(self._day)
-        placed = splice(parts, temporary, archive_format=self._format, member=f"{self._stem}.jsonl", note=note, modified_ns=modified_ns)
+        modified_ns = day_start_ns(self.day.day)
+        placed = splice(parts, temporary, archive_format=self._format, member=f"{self.day.stem}.jsonl", note=note, modified_ns=modified_ns)
         self._step("written")
         unread = [index for index, segment in enumerate(segments) if self._is_unread(segment, earlier)]
         scans = {index: SeriesScan(self._channels, check_books=False) for index in unread}
@@ -296,7 +286,7 @@ class DayMerge:
     def _old_segments(self, earlier: Manifest | None) -> Iterator[_Segment]:
         if earlier is None:
             return
-        located = locate(self._manifest_path.with_name(earlier.archive.file))
+        located = locate(self.day.manifest_path.with_name(earlier.archive.file))
         for row in earlier.segments:
             if located.archive_format == self._format and located.ours:
                 part = Part(
@@ -353,7 +343,7 @@ class DayMerge:
     def _entry_of_facts(self, segment: _Segment, records: int, facts: ScanFacts | None) -> SegmentEntry:
         """What can be known of a segment nobody kept a ledger of: it was live from its first to its last record."""
         assert facts is not None
-        start = day_start_ns(self._day) + _minute_ns(segment.minute)
+        start = minute_start_ns(self.day.day, segment.minute)
         first = start if facts.first_recv_ns is None else facts.first_recv_ns
         last = start + MINUTE_NS if facts.last_recv_ns is None else facts.last_recv_ns
         if segment.told or facts.first_recv_ns is None:
@@ -379,9 +369,7 @@ class DayMerge:
         return build_manifest(
             self._account,
             venue=self._venue,
-            symbol=self._symbol,
-            kind=self._kind,
-            day=self._day,
+            day=self.day,
             rows=rows,
             sha256=read.sha256,
             archive=archive,
@@ -399,15 +387,12 @@ class DayMerge:
         for path in self._files:
             unlink(path, missing_ok=True)
             self._step(f"purged {path.name}")
-        if remove_folded(self._ledger_path, len(self._ledger)):
+        if remove_folded(self.day.ledger, len(self._ledger)):
             self._step("purged ledger")
-        fsync_folder(self.folder)
+        fsync_folder(self.day.folder)
 
     def _result(self, state: str, manifest: Manifest | None, added: int) -> MergeResult:
         return MergeResult(
-            symbol=self._symbol,
-            kind=self._kind,
-            day=self._day,
             state=state,
             archive=self.target.with_name(manifest.archive.file) if manifest else None,
             segments=len(manifest.segments) if manifest else 0,
@@ -418,8 +403,3 @@ class DayMerge:
             if manifest
             else [],
         )
-
-
-def _minute_ns(minute: str) -> int:
-    hours, minutes = minute.split("-")
-    return (int(hours) * 60 + int(minutes)) * MINUTE_NS % DAY_NS

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.archive.form.layout import PARTS_DIR, SegmentName, parse_segment, segment_stem, suffix_of, temporary_dir
-from hoga.archive.form.ledger import SegmentEntry, append_entries, ledger_path
+from hoga.archive.form.layout import PARTS_DIR, SegmentName, parse_segment, suffix_of
+from hoga.archive.form.ledger import SegmentEntry, append_entries
 from hoga.archive.form.locate import locate
 from hoga.archive.form.notes import part_mark
 from hoga.archive.form.segment import SegmentFacts, read_note
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import series_lock, splice_segments
 from hoga.archive.keep.seal import SegmentNote, facts_of
+from hoga.core.times import minute_floor_ns, minute_of, minute_start_ns
 from hoga.runtime.durable import unlink
 
 __all__ = ["join_parts", "waiting_parts"]
@@ -26,60 +28,57 @@ __all__ = ["join_parts", "waiting_parts"]
 _note_decoder = msgspec.json.Decoder(SegmentNote)
 
 
-def waiting_parts(directory: Path) -> list[tuple[str, str, str]]:
-    """(symbol, kind, day) of every series in `directory` that has parts waiting to be joined."""
+def waiting_parts(directory: Path) -> list[SeriesDay]:
+    """Every day of a series in `directory` that has parts waiting to be joined."""
     found = {
-        (name.symbol, name.kind, name.day)
+        SeriesDay(directory, name.symbol, name.kind, name.day)
         for path in (directory / "temporary").glob(f"*/{PARTS_DIR}/*")
         if (name := parse_segment(path.name)) is not None
     }
     return sorted(found)
 
 
-def join_parts(directory: Path, symbol: str, kind: str, day: str, *, interval_min: int, archive_format: str) -> list[str]:
+def join_parts(day: SeriesDay, *, interval_min: int, archive_format: str) -> list[str]:
     """Join all waiting parts of one series and day, one segment for each interval. Returns the segments' names.
 
     Raises SegmentCorrupt when a part is damaged, DiskFull or ArchiveError when nothing can be written, ArchiveBusy
     when the day is being merged.
     """
-    with series_lock(directory, symbol, kind, day):
-        folder = temporary_dir(directory, symbol, kind, day)
+    with series_lock(day):
+        folder = day.folder
         parts = sorted(
             ((name, path) for path in (folder / PARTS_DIR).glob("*") if (name := parse_segment(path.name)) is not None),
             key=lambda item: (item[0].minute, item[0].part),
         )
         made: list[str] = []
-        for start, group in groupby(parts, key=lambda item: _interval(item[0].minute, interval_min)):
-            ledger = ledger_path(directory, symbol, kind, day)
-            made += _join(folder, [*group], start, ledger, suffix_of(archive_format), interval_min=interval_min)
+        for start, group in groupby(parts, key=lambda item: _interval(day.day, item[0].minute, interval_min)):
+            made += _join(day, [*group], start, suffix_of(archive_format), interval_min=interval_min)
         return made
 
 
-def _interval(minute: str, interval_min: int) -> str:
+def _interval(day: str, minute: str, interval_min: int) -> str:
     """The first minute of the interval that holds `minute`."""
-    hours, minutes = minute.split("-")
-    start = (int(hours) * 60 + int(minutes)) // interval_min * interval_min
-    return f"{start // 60:02d}-{start % 60:02d}"
+    return minute_of(minute_floor_ns(minute_start_ns(day, minute), interval_min=interval_min))
 
 
-def _join(folder: Path, parts: list[tuple[SegmentName, Path]], start: str, ledger: Path, suffix: str, *, interval_min: int) -> list[str]:
+def _join(day: SeriesDay, parts: list[tuple[SegmentName, Path]], start: str, suffix: str, *, interval_min: int) -> list[str]:
     """Join the parts of one interval; first finish what an earlier try began."""
     waiting = {part_mark(name.minute, locate(path).body_crc32): path for name, path in parts}
-    there = [(name, path) for path in folder.iterdir() if (name := parse_segment(path.name)) is not None]
+    there = [(name, path) for path in day.folder.iterdir() if (name := parse_segment(path.name)) is not None]
     taken = [name.part for name, _ in there if name.minute == start]
     made = []
     for target in _may_hold(there, parts[0][0].minute, parts[-1][0].minute):
         joined = [mark for mark in _sources(target) if mark in waiting]
         if joined:
-            _settle(target, ledger, facts_of(target), [waiting.pop(mark) for mark in joined])
+            _settle(target, day.ledger, facts_of(target), [waiting.pop(mark) for mark in joined])
             made.append(target.name)
     if waiting:
-        first, number, paths = parts[0][0], max(taken, default=0) + 1, list(waiting.values())
-        stem = segment_stem(first.symbol, first.kind, first.day, start, part=number)
-        target = folder / f"{stem}{suffix}"
+        number, paths = max(taken, default=0) + 1, list(waiting.values())
+        stem = day.segment_stem(start, part=number)
+        target = day.folder / f"{stem}{suffix}"
         entry = _sum([_entry(path) for path in paths], start, number, target.name, interval_min=interval_min)
         note = msgspec.json.encode(SegmentNote(sources=list(waiting), entry=entry))
-        _settle(target, ledger, splice_segments(paths, target, f"{stem}.jsonl", note), paths)
+        _settle(target, day.ledger, splice_segments(paths, target, f"{stem}.jsonl", note), paths)
         made.append(target.name)
     return made
 

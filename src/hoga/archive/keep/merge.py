@@ -24,12 +24,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hoga.archive.form.deflate import crc32_combine
-from hoga.archive.form.layout import day_stem, parse_day, parse_segment, temporary_dir
-from hoga.archive.form.ledger import SegmentEntry, ledger_path, read_ledger
+from hoga.archive.form.layout import parse_day, parse_segment
+from hoga.archive.form.ledger import SegmentEntry, read_ledger
 from hoga.archive.form.locate import locate
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.regular import read_regular
 from hoga.archive.form.segment import SegmentFacts
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.daymerge import SPOOL_SUFFIX, DayMerge, MergeResult
 from hoga.archive.keep.parts import file_part
 from hoga.archive.keep.splice import Part, read_back, splice
@@ -39,8 +40,8 @@ from hoga.runtime.durable import install, make_folder, remove_folder, temporary_
 __all__ = ["MergeResult", "merge_day", "pending_days", "series_lock", "splice_segments"]
 
 
-def pending_days(directory: Path, *, purge: bool = True) -> list[tuple[str, str, str]]:
-    """(symbol, kind, day) of every temporary day folder in `directory` that a merge still has work with, by day.
+def pending_days(directory: Path, *, purge: bool = True) -> list[SeriesDay]:
+    """Every temporary day folder in `directory` that a merge still has work with, by day.
 
     Without `purge` the minutes of merged days stay for good; such a folder is pending only while something in it is
     not in the day file.
@@ -50,22 +51,22 @@ def pending_days(directory: Path, *, purge: bool = True) -> list[tuple[str, str,
         name = parse_day(folder.name)
         if name is None or name.suffix or not folder.is_dir():
             continue
-        if purge or not _is_merged(directory, name.symbol, name.kind, name.day):
-            found.append((name.symbol, name.kind, name.day))
-    return sorted(found, key=lambda item: (item[2], item[0], item[1]))
+        day = SeriesDay(directory, name.symbol, name.kind, name.day)
+        if purge or not _is_merged(day):
+            found.append(day)
+    return sorted(found, key=lambda each: (each.day, each.symbol, each.kind))
 
 
-def _is_merged(directory: Path, symbol: str, kind: str, day: str) -> bool:
+def _is_merged(day: SeriesDay) -> bool:
     """The manifest knows all that the ledger says, and the ledger all segments. What cannot be read is told by its merge."""
     try:
-        return _knows_all(directory, symbol, kind, day)
+        return _knows_all(day)
     except (ArchiveError, OSError):
         return False
 
 
-def _knows_all(directory: Path, symbol: str, kind: str, day: str) -> bool:
-    manifest = read_manifest(directory / f"{day_stem(symbol, kind, day)}.manifest.json")
-    ledger = ledger_path(directory, symbol, kind, day)
+def _knows_all(day: SeriesDay) -> bool:
+    manifest, ledger = read_manifest(day.manifest_path), day.ledger
     data = read_regular(ledger) if ledger.exists() else b""
     if manifest is None or len(data) != manifest.ledger.bytes or manifest.ledger.fresh_from(data) != len(data):
         return False
@@ -74,9 +75,9 @@ def _knows_all(directory: Path, symbol: str, kind: str, day: str) -> bool:
 
 
 @contextmanager
-def series_lock(directory: Path, symbol: str, kind: str, day: str) -> Iterator[None]:
+def series_lock(day: SeriesDay) -> Iterator[None]:
     """Hold the right to change one series' day. Raises ArchiveBusy when someone else does."""
-    folder = temporary_dir(directory, symbol, kind, day)
+    folder = day.folder
     lock = FileLock(folder / ".lock", timeout=0)
     try:
         _acquire(lock, folder)
@@ -90,10 +91,7 @@ def series_lock(directory: Path, symbol: str, kind: str, day: str) -> Iterator[N
 
 
 def merge_day(
-    directory: Path,
-    symbol: str,
-    kind: str,
-    day: str,
+    day: SeriesDay,
     *,
     venue: str,
     archive_format: str,
@@ -105,7 +103,6 @@ def merge_day(
     `venue` goes into the manifest; `archive_format` is `zip` or `zst`.
 
     Args:
-        directory: the series' LOB_DIR, CHART_DIR or kind folder.
         purge: remove the segments afterwards; only ever what was read back from the day file.
         step: called with the name of each step when it is done.
 
@@ -115,8 +112,8 @@ def merge_day(
             there without its manifest. Nothing was changed.
         DiskFull, ArchiveError: the day file could not be written. Nothing was changed.
     """
-    with series_lock(directory, symbol, kind, day):
-        merge = DayMerge(directory, symbol, kind, day, venue=venue, archive_format=archive_format, step=step)
+    with series_lock(day):
+        merge = DayMerge(day, venue=venue, archive_format=archive_format, step=step)
         try:
             return merge.run(purge=purge)
         except OSError as fault:

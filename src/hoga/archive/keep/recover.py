@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from hoga.archive.form.journal import JOURNAL_DIR, JournalHeader, JournalName, journal_name, parse_journal_name, read_header
-from hoga.archive.form.ledger import SegmentEntry, ledger_path, read_ledger
+from hoga.archive.form.ledger import SegmentEntry, read_ledger
 from hoga.archive.form.regular import read_regular
 from hoga.archive.keep.join import join_parts, waiting_parts
 from hoga.archive.keep.life import LifeFile, StreamEnd, read_last_life
@@ -212,20 +212,20 @@ def _join_forgotten(path: Path, report: Recovered) -> None:
     """Parts whose journals are gone, because a join was cut short. How long their segments were to be, only the ledger may tell."""
     folders = [path] if path.name == "temporary" else [*path.rglob("temporary")]
     for directory in sorted(folder.parent for folder in folders if folder.is_dir()):
-        for symbol, kind, day in waiting_parts(directory):
+        for day in waiting_parts(directory):
             try:
-                told = [entry for entry in read_ledger(ledger_path(directory, symbol, kind, day)) if isinstance(entry, SegmentEntry)]
+                told = [entry for entry in read_ledger(day.ledger) if isinstance(entry, SegmentEntry)]
                 interval_min = told[-1].span_min if told else 1
                 archive_format = "zip" if not told or told[-1].file.endswith(".zip") else "zst"
-                report.done += join_parts(directory, symbol, kind, day, interval_min=interval_min, archive_format=archive_format)
+                report.done += join_parts(day, interval_min=interval_min, archive_format=archive_format)
             except Exception as fault:  # noqa: BLE001  # the supervised place of each series: told by name, and the others are joined
-                report.failed.append((f"{symbol} {kind} {day}", why_of(fault, directory)))
+                report.failed.append((str(day), why_of(fault, directory)))
 
 
 def _join_all(report: Recovered, directories: set[Path], interval_min: int, archive_format: str) -> None:
     for directory in sorted(directories):
-        for symbol, kind, day in waiting_parts(directory):
+        for day in waiting_parts(directory):
             try:
-                report.done += join_parts(directory, symbol, kind, day, interval_min=interval_min, archive_format=archive_format)
+                report.done += join_parts(day, interval_min=interval_min, archive_format=archive_format)
             except Exception as fault:  # noqa: BLE001  # the supervised place of each series: told by name, and the others are joined
-                report.failed.append((f"{symbol} {kind} {day}", why_of(fault, directory)))
+                report.failed.append((str(day), why_of(fault, directory)))

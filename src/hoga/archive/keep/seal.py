@@ -30,10 +30,11 @@ import msgspec
 from hoga.archive.form.chunks import has_chunks
 from hoga.archive.form.deflate import DEFAULT_LEVEL, crc32
 from hoga.archive.form.journal import read_header
-from hoga.archive.form.layout import PARTS_DIR, encode_symbol, parse_segment, segment_stem, suffix_of, temporary_dir
-from hoga.archive.form.ledger import LedgerEntry, SegmentEntry, append_entries, ledger_path
+from hoga.archive.form.layout import PARTS_DIR, encode_symbol, parse_segment, suffix_of
+from hoga.archive.form.ledger import LedgerEntry, SegmentEntry, append_entries
 from hoga.archive.form.notes import SegmentNote
 from hoga.archive.form.segment import SegmentFacts, read_blocks, read_note
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.minute import ASIDE_SYMBOL, Minute, SealResult
 from hoga.archive.keep.seriesminute import SeriesMinute
 from hoga.core.errors import ArchiveError
@@ -160,12 +161,15 @@ class _Sealer:
                 self._minute.result.failed.append((self._name(part), why_of(fault, part.directory)))
 
     def _name(self, part: SeriesMinute) -> str:
-        return f"{part.series.symbol} {part.series.kind} {self._day} {self._clock}"
+        return f"{self._day_of(part)} {self._clock}"
+
+    def _day_of(self, part: SeriesMinute) -> SeriesDay:
+        return SeriesDay(part.directory, part.series.symbol, part.series.kind, self._day)
 
     def _stage(self, part: SeriesMinute) -> _Staged:
         if part.trouble is not None:
             raise part.trouble
-        folder = temporary_dir(part.directory, part.series.symbol, part.series.kind, self._day)
+        folder = self._day_of(part).folder
         if self._header.interval_min > 1:
             folder = folder / PARTS_DIR
         make_folder(folder)
@@ -177,7 +181,7 @@ class _Sealer:
         if self._again and (done := self._done(taken)) is not None:
             return _Staged(part, None, None, done)
         number = max(taken, default=0) + 1
-        stem = segment_stem(part.series.symbol, part.series.kind, self._day, self._clock, part=number)
+        stem = self._day_of(part).segment_stem(self._clock, part=number)
         target = folder / f"{stem}{suffix_of(self._header.archive_format)}"
         entry = self._entry(part, number, target.name)
         note = msgspec.json.encode(SegmentNote(sources=self._sources, entry=entry))
@@ -260,8 +264,7 @@ class _Sealer:
             fsync_folder(target.parent)
         keep = entry is not None and (self._header.interval_min == 1 or not entry.file)
         entries: list[LedgerEntry] = [*([entry] if keep and entry else []), *part.entries]
-        path = ledger_path(part.directory, part.series.symbol, part.series.kind, self._day)
-        append_entries(path, entries, again=self._again, durable=not self._many)
+        append_entries(self._day_of(part).ledger, entries, again=self._again, durable=not self._many)
         if entry is not None:
             self._tell(entry)
 

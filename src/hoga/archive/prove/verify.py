@@ -17,10 +17,11 @@ from threading import Thread
 
 import msgspec
 
-from hoga.archive.form.discover import SeriesDay, discover, venue_of
+from hoga.archive.form.discover import discover, venue_of
 from hoga.archive.form.lists import check_list
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.regular import is_regular
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span
 from hoga.archive.keep.leftover import unsealed
 from hoga.archive.prove.crosscheck import cross_check
@@ -137,11 +138,10 @@ def _check(group: _Group) -> Outcome:
 
 
 def _groups(days: Iterable[SeriesDay], *, live: bool, unsealed: dict[str, Span]) -> list[_Group]:
-    together: dict[tuple[str, ...], list[SeriesDay]] = {}
+    together: dict[SeriesDay | tuple[str, str, str], list[SeriesDay]] = {}
     for day in days:
         paired = day.kind in (Kind.ORDERBOOK, Kind.DELTA) and not day.only
-        key = (_venue(day), day.symbol, day.day) if paired else (day.directory, day.symbol, day.kind, day.day, day.only)
-        together.setdefault(key, []).append(day)
+        together.setdefault((_venue(day), day.symbol, day.day) if paired else day, []).append(day)
     return [_Group(group, sum(map(_size, group)), live, unsealed) for group in together.values()]
 
 

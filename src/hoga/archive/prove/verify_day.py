@@ -17,7 +17,7 @@ import msgspec
 
 from hoga.archive.form.audit import Line, line_faults, outside_live, told_once, unbalanced
 from hoga.archive.form.deflate import crc32
-from hoga.archive.form.discover import SeriesDay, venue_of
+from hoga.archive.form.discover import venue_of
 from hoga.archive.form.idruns import Hole, IdRuns
 from hoga.archive.form.layout import PARTS_DIR, parse_segment
 from hoga.archive.form.ledger import GapEntry, LedgerEntry, SegmentEntry, ledger_lines, read_ledger
@@ -37,6 +37,7 @@ from hoga.archive.form.notes import open_segment_note, part_mark
 from hoga.archive.form.regular import is_regular, read_regular
 from hoga.archive.form.segment import inflate_range, read_located, read_pieces
 from hoga.archive.form.semantics import Remark, ScanFacts, SeriesScan
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span
 from hoga.archive.form.text import LineTooLong
 from hoga.archive.keep.classic import CLASSIC, is_classic, is_twin
@@ -48,7 +49,7 @@ from hoga.archive.read.reader import find_stretches, read_stretches
 from hoga.core.errors import ArchiveError, ManifestMismatch, SegmentCorrupt
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Kind
-from hoga.core.times import MINUTE_NS, day_of, day_start_ns, iso_of, next_day
+from hoga.core.times import MINUTE_NS, day_of, day_start_ns, iso_of, minute_start_ns, next_day
 from hoga.runtime.durable import temporary_for
 from hoga.venues.registry import channels_for
 from hoga.venues.spec import ChannelSpec
@@ -711,10 +712,9 @@ def _tee(blocks: Iterable[bytes], sha256: hashlib._Hash) -> Iterator[bytes]:
 
 
 def _window(day: str, minute: str, span_min: int) -> tuple[int, int]:
-    start = day_start_ns(day)
     if not minute:
-        return start, start + 24 * 60 * MINUTE_NS
-    start += (int(minute[:2]) * 60 + int(minute[3:])) * MINUTE_NS
+        return day_start_ns(day), day_start_ns(next_day(day))
+    start = minute_start_ns(day, minute)
     return start, start + span_min * MINUTE_NS
 
 

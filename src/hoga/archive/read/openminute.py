@@ -15,8 +15,9 @@ import msgspec
 
 from hoga.archive.form.chunks import has_chunks
 from hoga.archive.form.deflate import Inflater
-from hoga.archive.form.discover import Found, SeriesDay
+from hoga.archive.form.discover import Found
 from hoga.archive.form.journal import JournalHeader, JournalName, parse_journal_name, read_header
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.text import split_lines
 from hoga.archive.keep.life import LOCK_FILE
 from hoga.archive.keep.lock import FolderLock
@@ -53,9 +54,9 @@ class OpenMinutes:
             header = self._headers.get(path)
             for entry in header.streams if header is not None else ():
                 series = entry.stream.series
-                days.add(SeriesDay(str((path.parent / entry.directory).resolve()), series.symbol, series.kind, name.day))
+                days.add(SeriesDay((path.parent / entry.directory).resolve(), series.symbol, series.kind, name.day))
             if header is not None:
-                days.add(SeriesDay(str((path.parent / header.aside_directory).resolve()), ASIDE_SYMBOL, Kind.ASIDE, name.day))
+                days.add(SeriesDay((path.parent / header.aside_directory).resolve(), ASIDE_SYMBOL, Kind.ASIDE, name.day))
         return days
 
     def began(self) -> dict[Path, tuple[int, int]]:
@@ -100,7 +101,7 @@ class OpenMinutes:
         header = self._headers.get(path)
         if header is None:
             return False
-        wanted = Path(day.directory).resolve()
+        wanted = day.directory.resolve()
         if (day.symbol, day.kind) == (ASIDE_SYMBOL, Kind.ASIDE):
             return (path.parent / header.aside_directory).resolve() == wanted
         return any(
@@ -130,7 +131,7 @@ def _is_damaged(path: Path) -> bool:
 
 def days_with_open(found: Found, wanted: Callable[[SeriesDay], bool]) -> list[SeriesDay]:
     """The days found, and those that only an open minute has as yet, as far as they are `wanted`."""
-    there = {(str(Path(day.directory).resolve()), day.symbol, day.kind, day.day) for day in found.days}
+    there = {(day.directory.resolve(), day.symbol, day.kind, day.day) for day in found.days}
     fresh = [
         day for day in OpenMinutes(found.journals).days() if (day.directory, day.symbol, day.kind, day.day) not in there and wanted(day)
     ]

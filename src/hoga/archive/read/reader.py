@@ -16,15 +16,16 @@ from pathlib import Path
 import msgspec
 
 from hoga.archive.form.checked import Proof, checked_blocks, checked_lines
-from hoga.archive.form.discover import SeriesDay, discover
+from hoga.archive.form.discover import discover
 from hoga.archive.form.layout import PARTS_DIR, SegmentName, parse_segment
 from hoga.archive.form.ledger import SegmentEntry, read_ledger
 from hoga.archive.form.locate import Located, locate
 from hoga.archive.form.manifest import Manifest, read_manifest
 from hoga.archive.form.notes import open_segment_note, part_mark
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.read.openminute import OpenMinutes, days_with_open, lines_of
 from hoga.core.errors import ArchiveError, SegmentCorrupt
-from hoga.core.times import DAY_NS, MINUTE_NS, MS_NS, day_start_ns
+from hoga.core.times import DAY_NS, MINUTE_NS, MS_NS, day_start_ns, minute_start_ns
 from hoga.runtime.durable import temporary_for
 
 __all__ = ["DayStretches", "Stretch", "find_stretches", "read_records", "read_stretches", "recv_ns_of"]
@@ -90,7 +91,7 @@ def read_records(
     if isinstance(target, Path):
         found = discover([target])
         inside = target.resolve()
-        days = days_with_open(found, lambda day: Path(day.directory).resolve().is_relative_to(inside))
+        days = days_with_open(found, lambda day: day.directory.resolve().is_relative_to(inside))
         journals = found.journals if journals is None else journals
     else:
         days = list(target)
@@ -327,7 +328,7 @@ def _segment_stretch(path: Path, name: SegmentName, day: SeriesDay, entry: Segme
 
 
 def _minute_window(day: str, minute: str, span_min: int) -> tuple[int, int]:
-    start = day_start_ns(day) + (int(minute[:2]) * 60 + int(minute[3:])) * MINUTE_NS
+    start = minute_start_ns(day, minute)
     return start, start + span_min * MINUTE_NS - 1
 
 

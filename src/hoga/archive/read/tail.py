@@ -16,7 +16,6 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 
 from hoga.archive.form.chunks import Chunk, ChunkDecoder, read_packed
-from hoga.archive.form.discover import SeriesDay
 from hoga.archive.form.journal import (
     CONTROL,
     GapNote,
@@ -31,6 +30,7 @@ from hoga.archive.form.journal import (
 from hoga.archive.form.ledger import GapEntry, read_ledger
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.regular import open_regular
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.read.reader import find_stretches, read_stretches, recv_ns_of
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.ledger import Gap
@@ -263,11 +263,11 @@ class Past:
         if after_ns < 0 or now_ns - after_ns > 400 * 86_400 * 10**9:
             day = self._first_day(now_ns)
         while day_start_ns(day) <= now_ns:
-            yield SeriesDay(str(self._directory), self._series.symbol, self._series.kind, day)
+            yield SeriesDay(self._directory, self._series.symbol, self._series.kind, day)
             day = next_day(day)
 
     def _first_day(self, now_ns: int) -> str:
-        stem = SeriesDay(str(self._directory), self._series.symbol, self._series.kind, "").stem
+        stem = SeriesDay(self._directory, self._series.symbol, self._series.kind, "").stem
         names = [path.name for folder in (self._directory, self._directory / "temporary") if folder.is_dir() for path in folder.iterdir()]
         return min((name[len(stem) : len(stem) + 10] for name in names if name.startswith(stem)), default=day_of(now_ns))
 

@@ -1,0 +1,53 @@
+"""archive.form.seriesday: one day of one series, as one value: where its files are. Pure, but for asking what exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from hoga.archive.form.layout import FORMATS, day_stem, segment_stem
+
+__all__ = ["SeriesDay"]
+
+
+class SeriesDay(msgspec.Struct, frozen=True, order=True):
+    """One day of one series. `directory`: the series' LOB_DIR, CHART_DIR or kind folder.
+
+    `only` restricts it to one segment file of the temporary folder (a path that named just that).
+    """
+
+    directory: Path
+    symbol: str
+    kind: str
+    day: str
+    only: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.kind} {self.day}"
+
+    @property
+    def stem(self) -> str:
+        return day_stem(self.symbol, self.kind, self.day)
+
+    def segment_stem(self, minute: str, *, part: int = 1) -> str:
+        """How the name of a segment begins, up to its suffix."""
+        return segment_stem(self.symbol, self.kind, self.day, minute, part=part)
+
+    @property
+    def manifest_path(self) -> Path:
+        return self.directory / f"{self.stem}.manifest.json"
+
+    @property
+    def archive_paths(self) -> list[Path]:
+        """The day files that exist (one, or none)."""
+        return [path for suffix in FORMATS.values() if (path := self.directory / (self.stem + suffix)).exists()]
+
+    @property
+    def folder(self) -> Path:
+        """Where its segments and its ledger live until the day is merged."""
+        return self.directory / "temporary" / self.stem
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / f"{self.stem}.ledger.jsonl"
