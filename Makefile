@@ -46,3 +46,4 @@ week: .venv/.ready-test
 
 docs: .venv/.ready-test
 	$(PYTHON) -c "from hoga.app.config.render import reference; print(reference(), end='')" > docs/configuration.md
+	$(PYTHON) -m tests.house.stub

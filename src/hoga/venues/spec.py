@@ -43,7 +43,7 @@ class ChannelSpec:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Documented limits of the venue's market streams, each with its source in the venue's README.
+    """Documented limits of the venue's market streams, each with its source in the README of the venue's folder.
 
     `control_frames_per_min`: None where there is no such limit. `ping_every_s`: we must ping at least so often; None
     where the venue does. `longest_ban_s`: no refusal is obeyed for longer, whatever it asks for; Binance documents bans of

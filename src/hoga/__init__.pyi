@@ -1,0 +1,57 @@
+# Written by `make docs` from the table in __init__.py.
+
+from hoga.app.books import BookKeeper as BookKeeper
+from hoga.app.hub import GlobalWebSocketManager as GlobalWebSocketManager
+from hoga.app.hub import connect as connect
+from hoga.app.since import subscribe as subscribe
+from hoga.app.thread import HubThread as HubThread
+from hoga.core.market import DataType as DataType
+from hoga.core.market import Side as Side
+from hoga.hub.alerts import Alert as Alert
+from hoga.hub.client import SimpleWebSocketClient as SimpleWebSocketClient
+from hoga.hub.epochs import EpochManager as EpochManager
+from hoga.hub.errors import ArgumentError as ArgumentError
+from hoga.hub.errors import NoHub as NoHub
+from hoga.hub.errors import RecoveryError as RecoveryError
+from hoga.hub.errors import SubscriptionError as SubscriptionError
+from hoga.hub.events import BaseWebSocketEvent as BaseWebSocketEvent
+from hoga.hub.events import CandleEvent as CandleEvent
+from hoga.hub.events import DeltaEvent as DeltaEvent
+from hoga.hub.events import EpochEvent as EpochEvent
+from hoga.hub.events import GapEvent as GapEvent
+from hoga.hub.events import LiquidationEvent as LiquidationEvent
+from hoga.hub.events import MarkPriceEvent as MarkPriceEvent
+from hoga.hub.events import MyAssetEvent as MyAssetEvent
+from hoga.hub.events import MyBalanceEvent as MyBalanceEvent
+from hoga.hub.events import MyFillEvent as MyFillEvent
+from hoga.hub.events import MyOrderEvent as MyOrderEvent
+from hoga.hub.events import MyPositionEvent as MyPositionEvent
+from hoga.hub.events import OrderbookEvent as OrderbookEvent
+from hoga.hub.events import OrderbookUnit as OrderbookUnit
+from hoga.hub.events import QuoteEvent as QuoteEvent
+from hoga.hub.events import SubscriptionErrorEvent as SubscriptionErrorEvent
+from hoga.hub.events import TickerEvent as TickerEvent
+from hoga.hub.events import TradeEvent as TradeEvent
+from hoga.hub.events import make_event as make_event
+from hoga.hub.independence import ConnectionIndependenceMonitor as ConnectionIndependenceMonitor
+from hoga.hub.mailbox import Overflow as Overflow
+from hoga.hub.metrics import ConnectionMetrics as ConnectionMetrics
+from hoga.hub.metrics import PerformanceMetrics as PerformanceMetrics
+from hoga.hub.pool import DataPoolManager as DataPoolManager
+from hoga.hub.private import MissedEvent as MissedEvent
+from hoga.hub.private import PrivateState as PrivateState
+from hoga.hub.private import PrivateStateEvent as PrivateStateEvent
+from hoga.hub.routing import DataRoutingEngine as DataRoutingEngine
+from hoga.hub.routing import Delivery as Delivery
+from hoga.hub.states import ConnectionState as ConnectionState
+from hoga.hub.states import GlobalManagerState as GlobalManagerState
+from hoga.hub.states import WebSocketType as WebSocketType
+from hoga.hub.subscriptions import ComponentSubscription as ComponentSubscription
+from hoga.hub.subscriptions import Mode as Mode
+from hoga.hub.subscriptions import SubscriptionSpec as SubscriptionSpec
+from hoga.hub.subscriptions import SubscriptionStateManager as SubscriptionStateManager
+from hoga.runtime.shutdown import ShutdownManager as ShutdownManager
+from hoga.venues.formats import SimpleFormatConverter as SimpleFormatConverter
+from hoga.venues.private import Trouble as Trouble
+
+__version__: str
