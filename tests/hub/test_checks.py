@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -9,14 +10,16 @@ from typing import Any
 import pytest
 
 import hoga
+from hoga.core.errors import ProtocolMisuse
 from hoga.core.market import DataType
 from hoga.hub import checks
 from hoga.hub.client import SimpleWebSocketClient
 from hoga.hub.errors import ArgumentError, SubscriptionError
 from hoga.hub.mailbox import Overflow
+from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import Mode, SubscriptionSpec
-from tests.hub.workbench import FakeWire, Make, ticker
+from tests.hub.workbench import FakeWire, Make, ticker, trade
 from tests.waiting import eventually
 
 
@@ -230,3 +233,193 @@ def test_a_value_whose_repr_fails_is_still_told() -> None:
     with pytest.raises(ArgumentError) as told:
         checks.count("x" * 5_000 + "\n", "a", "capacity")
     assert len(str(told.value)) < 200
+
+
+# -- what is refused by name, rather than served by chance ------------------------------------------------------------
+
+
+class AsyncCallable:
+    async def __call__(self, event: Any) -> None:
+        """Takes one."""
+
+
+async def asynchronous(more: int, event: Any) -> None:
+    """An async function."""
+
+
+def test_an_async_function_is_known_in_every_dress() -> None:
+    for dressed in (
+        asynchronous,
+        functools.partial(asynchronous, 1),
+        functools.partial(functools.partial(asynchronous), 1),
+        AsyncCallable(),
+        functools.partial(AsyncCallable()),
+        AsyncCallable().__call__,
+    ):
+        assert checks.is_async(dressed)
+    assert not any(checks.is_async(plain) for plain in (print, Widget().take, functools.partial(print, 1), Widget))
+
+
+@pytest.mark.parametrize("callback", [functools.partial(asynchronous, 1), AsyncCallable()], ids=["partial", "object"])
+async def test_inline_is_not_for_async_functions(make: Make, callback: Any) -> None:
+    manager, widget = make(FakeWire("upbit")), Widget()
+    with pytest.raises(ArgumentError, match="a: delivery: found 'inline' with an async function"):
+        await manager.register_component("a", widget, [wish()], callback, delivery=Delivery.INLINE)
+    assert manager.subscriptions.streams == 0
+
+
+async def test_what_an_inline_function_gives_to_be_awaited_is_told(make: Make) -> None:
+    wire, widget = FakeWire("upbit"), Widget()
+    manager = make(wire)
+    await manager.register_component("a", widget, [wish()], lambda event: asynchronous(1, event), delivery=Delivery.INLINE)
+    await eventually(lambda: wire.streams)
+    wire.push(ticker("KRW-A"))
+    assert manager.get_routing_statistics().by_consumer["a"].errors == 1
+
+
+@pytest.mark.parametrize("component_id", [7, None, "", Widget()])
+async def test_leaving_goes_by_the_id(make: Make, component_id: Any) -> None:
+    with pytest.raises(ArgumentError, match="unregister_component: component_id: found"):
+        await make(FakeWire("upbit")).unregister_component(component_id)
+
+
+async def test_an_owner_that_nobody_else_holds_is_told(make: Make) -> None:
+    wire, widget = FakeWire("upbit"), Widget()
+    manager = make(wire)
+    with pytest.raises(ArgumentError, match="component_instance: found <bound method"):
+        await manager.register_component("a", widget.take, [wish()], widget.take)
+    gone = await manager.register_component("b", Widget(), [wish()], widget.take)
+    await eventually(lambda: gone.errors)
+    assert "nobody but the hub held its owner" in str(gone.errors[0])
+    held = Widget()
+    kept = await manager.register_component("c", held, [wish()], widget.take)
+    await eventually(lambda: wire.streams)
+    del held
+    await eventually(lambda: not wire.streams)
+    assert kept.errors == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        (lambda: SubscriptionSpec("trade", ["KRW-A"], channel="orderbook.5"), "a: channel: found 'orderbook.5', which is of orderbook"),  # type: ignore[arg-type]
+        (lambda: SubscriptionSpec("trade", ["KRW-A"], interval="1m"), "interval: found '1m', expected nothing"),  # type: ignore[arg-type]
+        (
+            lambda: SubscriptionSpec("trade", ["KRW-A", "BTCUSDT"]),
+            "found 'KRW-A' of upbit and 'BTCUSDT' of binance.*one list is of one venue",
+        ),  # type: ignore[arg-type]
+        (lambda: wish("ALL"), "symbols: found 'ALL', expected symbols by their names: .*manager.symbols"),
+        (lambda: wish("ALL:USDT"), "symbols: found 'ALL:USDT'"),
+        (lambda: wish("*"), r"symbols: found '\*'"),
+    ],
+)
+async def test_a_wish_that_contradicts_itself_is_refused(make: Make, spec: Any, text: str) -> None:
+    manager, widget = make(FakeWire("upbit"), FakeWire("binance")), Widget()
+    with pytest.raises(ArgumentError, match=text) as told:
+        await manager.register_component("a", widget, [spec()], widget.take)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("venue", [None, "upbit"])
+async def test_a_wish_of_which_nothing_can_be_served_raises(make: Make, venue: str | None) -> None:
+    manager, widget = make(FakeWire("upbit"), FakeWire("binance")), Widget()
+    with pytest.raises(SubscriptionError, match=r"\?\?\?"):
+        await manager.register_component("a", widget, [wish("???", "!!", venue=venue)], widget.take)
+    with pytest.raises(SubscriptionError, match=r"binance ticker KRW-A: not spelt like a symbol of this venue .*one of upbit"):
+        await manager.register_component("a", widget, [wish("KRW-A", venue="binance")], widget.take)
+    some = await manager.register_component("a", widget, [wish("KRW-A", "???", venue=venue)], widget.take)
+    assert [(error.symbols, error.data_type) for error in some.errors] == [(("???",), "ticker")]
+
+
+async def test_an_id_is_of_one_component_as_long_as_that_lives(make: Make) -> None:
+    wire, one, two = FakeWire("upbit"), Widget(), Widget()
+    manager = make(wire)
+    await manager.register_component("same", one, [wish("KRW-A")], one.take)
+    with pytest.raises(ProtocolMisuse, match=r"same: another component of this id is there: .*unregister_component"):
+        await manager.register_component("same", two, [wish("KRW-B")], two.take)
+    assert [stream.symbol for stream in manager.subscriptions.modes_of("same")] == ["KRW-A"]
+    await manager.unregister_component("same")
+    await manager.register_component("same", two, [wish("KRW-B")], two.take)
+
+
+async def test_the_pull_client_is_asked_for_something(make: Make) -> None:
+    client = SimpleWebSocketClient("a", manager=make(FakeWire("upbit")))
+    with pytest.raises(ArgumentError, match=r"data_types: found .., expected one type at least"):
+        await client.register_interests(["KRW-A"], [])
+    with pytest.raises(ArgumentError, match="data_types"):
+        await client.drop_interests(["KRW-A"], [])
+    with pytest.raises(ArgumentError, match="interval"):
+        await client.register_interests(["KRW-A"], [DataType.TRADE], interval="1m")
+    assert await client.register_interests(["KRW-A"], [DataType.TRADE, DataType.CANDLE], interval="1m")
+    with pytest.raises(ArgumentError, match="client q: manager: found 'm'"):
+        SimpleWebSocketClient("q", manager="m")  # type: ignore[arg-type]
+    for wrong in (["KRW-A"], {"KRW-A"}):
+        with pytest.raises(ArgumentError, match="symbol: found"):
+            client.get_ticker(wrong)  # type: ignore[arg-type]
+    await client.close()
+
+
+async def test_a_symbol_of_two_venues_is_asked_for_with_its_venue(make: Make) -> None:
+    spot, futures = FakeWire("binance"), FakeWire("binance-usdm")
+    manager = make(spot, futures)
+    client, other = (SimpleWebSocketClient(name, manager=manager) for name in ("a", "other"))
+    await client.register_interests(["BTCUSDT"], [DataType.TRADE], venue="binance")
+    await other.register_interests(["BTCUSDT"], [DataType.TRADE], venue="binance-usdm")
+    await eventually(lambda: spot.streams and futures.streams)
+    spot.push(trade("BTCUSDT", 1))
+    futures.push(trade("BTCUSDT", 2))
+    found = client.get_trade("BTCUSDT")
+    assert found is not None
+    assert found.venue == "binance", "what interests another client is not this one's"
+    await client.register_interests(["BTCUSDT"], [DataType.TRADE], venue="binance-usdm")
+    for ask in (
+        client.get_trade,
+        lambda symbol: client.is_stale(symbol, DataType.TRADE),
+        lambda symbol: client.get_history(symbol, DataType.TRADE),
+    ):
+        with pytest.raises(ArgumentError, match="of two venues here, expected the venue as well: binance:BTCUSDT or binance-usdm:BTCUSDT"):
+            ask("BTCUSDT")
+    assert client.get_trade("binance-usdm:BTCUSDT") is not None
+    await client.close()
+    await other.close()
+
+
+@pytest.mark.parametrize("work", [print, None, 3])
+async def test_what_is_asked_of_another_thread_is_a_coroutine(make: Make, work: Any) -> None:
+    with pytest.raises(ArgumentError, match="submit: work: found"):
+        make(FakeWire("upbit")).submit(work)
+    with pytest.raises(ArgumentError, match="call: work: found"):
+        hoga.HubThread().call(work)
+
+
+async def test_waiting_on_the_loop_for_the_loop_is_refused_at_once(make: Make) -> None:
+    manager = make(FakeWire("upbit"))
+    asked = manager.submit(manager.unregister_component("none"))
+    with pytest.raises(ProtocolMisuse, match="would wait on the hub's own loop"):
+        asked.result(5)
+    await asyncio.wrap_future(asked)
+    assert asked.result() is None
+    never = manager.submit(asyncio.sleep(3600))
+    with pytest.raises(TimeoutError, match=r"submit\(…\)\.result\(\): not done within 0\.01 s"):
+        await asyncio.to_thread(never.result, 0.01)
+    assert never.cancel()
+    await eventually(never.cancelled)
+
+
+def test_a_manager_whose_loop_is_over_says_so() -> None:
+    async def make_one() -> GlobalWebSocketManager:
+        return GlobalWebSocketManager([], {})
+
+    old = asyncio.run(make_one())
+    for ask in (lambda: asyncio.run(old.register_component("a", Widget(), [], print)), lambda: asyncio.run(old.unregister_component("a"))):
+        with pytest.raises(ProtocolMisuse, match=r"event loop is over.*get_instance\(\) again"):
+            ask()
+    with pytest.raises(ProtocolMisuse, match="event loop is over"):
+        old.submit(old.unregister_component("a"))
+
+
+async def test_what_is_no_configuration_and_no_payload_is_an_argument() -> None:
+    with pytest.raises(ArgumentError, match="config: found 3"):
+        await hoga.GlobalWebSocketManager.get_instance(3)
+    with pytest.raises(ArgumentError, match="payload: found 3"):
+        hoga.make_event("upbit", "KRW-BTC", "ticker", 3)  # type: ignore[arg-type]

@@ -234,7 +234,7 @@ async def test_a_component_that_is_let_go_inside_its_own_callback(make: Make) ->
 async def test_an_id_that_registers_again_has_its_new_wishes_only(make: Make) -> None:
     wire, old, new = FakeWire("upbit"), Widget(), Widget()
     manager = make(wire)
-    before = await manager.register_component("a", old, [wish("KRW-A", "KRW-B")], old.take, delivery=Delivery.INLINE)
+    before = await manager.register_component("a", new, [wish("KRW-A", "KRW-B")], old.take, delivery=Delivery.INLINE)
     await manager.register_component("a", new, [wish("KRW-B", "KRW-C")], new.take, delivery=Delivery.INLINE)
     await turn()
     for symbol in ("KRW-A", "KRW-B", "KRW-C"):

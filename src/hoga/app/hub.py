@@ -16,7 +16,6 @@ from hoga.app.instruments import instruments_of
 from hoga.app.private import private_wire
 from hoga.app.tap import RecorderTap
 from hoga.app.venue_run import VenueRun
-from hoga.core.errors import ProtocolMisuse
 from hoga.dashboard.page import page_path
 from hoga.feed.wire import FeedWire
 from hoga.hub import checks
@@ -90,7 +89,7 @@ def config_of(config: object, data: str | Path | None = None) -> Config:
     elif isinstance(config, str | Path):
         config = load_config(Path(config), overrides=[], environ=os.environ, data_dir=root)
     if not isinstance(config, Config):
-        raise ProtocolMisuse(f"config is a {type(config).__name__}", hint="give a Config, a path, or nothing")
+        raise ArgumentError("hoga", "config", checks.shown(config), "a Config, the path of a hoga.conf, or nothing")
     return config
 
 

@@ -20,6 +20,8 @@ from typing import Any, Self, TypeVar
 
 from hoga.app.hub import connect
 from hoga.core.errors import ProtocolMisuse
+from hoga.hub import checks
+from hoga.hub.asked import Asked
 from hoga.hub.client import SimpleWebSocketClient
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.runtime.loop import run
@@ -51,7 +53,12 @@ class HubThread:
             raise ProtocolMisuse("the hub's thread was started before", hint="make another HubThread")
         self._thread = threading.Thread(target=self._run, name="hoga-hub", daemon=True)
         self._thread.start()
-        self._ready.result(timeout_s)
+        try:
+            self._ready.result(timeout_s)
+        except TimeoutError:
+            if self._ready.done():
+                raise
+            raise TimeoutError(f"the hub's thread has no manager within {timeout_s:g} s") from None
         return self
 
     @property
@@ -64,13 +71,23 @@ class HubThread:
     def call(self, work: Coroutine[Any, Any, T], *, timeout_s: float = 30.0) -> T:
         """Have `work` (`client.register_interests(…)`, `manager.register_component(…)`) done on the hub's loop, and wait for it.
 
-        Raises what it raises; TimeoutError; ProtocolMisuse when the thread is not running.
+        Raises what it raises; TimeoutError, and then it is cancelled; ArgumentError; ProtocolMisuse when the thread is not
+        running, and at once on the hub's own loop (in `on_status`, in async callbacks), which would wait for itself.
         """
-        loop = self._loop
-        if loop is None or loop.is_closed():
+        checks.work_of(work, "call")
+        loop, thread = self._loop, self._thread
+        if loop is None or loop.is_closed() or thread is None or thread is threading.current_thread():
             work.close()
+            if thread is not None and thread is threading.current_thread():
+                hint = "await it, or start a task (asyncio.create_task): on_status and async callbacks run on the hub's loop"
+                raise ProtocolMisuse("call(…) on the hub's own loop would wait for itself", hint=hint)
             raise ProtocolMisuse("the hub's thread is not running", hint="start() first")
-        return asyncio.run_coroutine_threadsafe(work, loop).result(timeout_s)
+        asked = Asked(work, loop, thread.ident or 0, "call(…)")
+        try:
+            return asked.result(timeout_s)
+        except TimeoutError:
+            asked.cancel()
+            raise
 
     def stop(self, *, timeout_s: float = 10.0) -> None:
         """Everybody leaves, all connections end, the thread is over. Calling it again does nothing."""

@@ -13,12 +13,16 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import partial
 from math import isfinite
 from typing import Any, TypeVar
 
 from hoga.hub.errors import ArgumentError
 
-__all__ = ["callback_of", "choice", "count", "identity", "maybe_text", "nearest", "number", "owner_of", "shown", "texts"]
+__all__ = [
+    "callback_of", "choice", "count", "identity", "is_async", "maybe_text", "nearest", "number", "owner_of", "shown", "texts", "types",
+    "work_of",
+]  # fmt: skip
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -100,13 +104,43 @@ def callback_of(value: Any, who: str, argument: str) -> Callable[[Any], object]:
 
 
 def owner_of(value: object, who: str, argument: str) -> object:
-    """An object that can be held weakly. Raises ArgumentError."""
+    """An object that can be held weakly and that somebody may hold. Raises ArgumentError."""
+    if inspect.ismethod(value):
+        expected = "the object whose method it is: a bound method is made anew each time, and gone at once"
+        raise ArgumentError(who, argument, shown(value), expected)
     try:
         weakref.ref(value)
     except TypeError:
         expected = "an object of a class of yours: it is held weakly, and what asks for data ends with it"
         raise ArgumentError(who, argument, shown(value), expected) from None
     return value
+
+
+def is_async(callback: object) -> bool:
+    """Whether it is an async function, also within partials, or an object that is called like one."""
+    while isinstance(callback, partial):
+        callback = callback.func
+    if not inspect.isroutine(callback) and not inspect.isclass(callback):
+        inner = getattr(callback, "__call__", callback)  # noqa: B004  # objects that can be called
+        return is_async(inner) if isinstance(inner, partial) else inspect.iscoroutinefunction(inner)
+    return inspect.iscoroutinefunction(callback)
+
+
+def types(kind: type[E], value: object, who: str, argument: str) -> list[E]:
+    """A list of members of `kind`, one at least, given as in `choice`. Raises ArgumentError."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        near = f"[{str(value)!r}]" if isinstance(value, str) else None
+        raise ArgumentError(who, f"{argument}s", shown(value), "a list of types", near=near)
+    found = [choice(kind, each, who, argument) for each in value]
+    if not found:
+        raise ArgumentError(who, f"{argument}s", shown(value), "one type at least")
+    return found
+
+
+def work_of(value: object, who: str) -> None:
+    """It is what an async function gives when it is called. Raises ArgumentError."""
+    if not inspect.iscoroutine(value):
+        raise ArgumentError(who, "work", shown(value), "what an async function gives when it is called, like register_component(…)")
 
 
 def nearest(value: object, names: Iterable[str]) -> str | None:

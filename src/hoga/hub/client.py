@@ -8,7 +8,7 @@ async with SimpleWebSocketClient("gui") as client:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Self, cast
 from weakref import WeakSet
@@ -59,6 +59,8 @@ class SimpleWebSocketClient:
         on_close: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self.client_id = checks.identity(client_id, "SimpleWebSocketClient", "client_id")
+        if manager is not None and not isinstance(manager, GlobalWebSocketManager):
+            raise ArgumentError(self._who, "manager", checks.shown(manager), "a GlobalWebSocketManager, or nothing")
         self.errors: list[SubscriptionError] = []
         self._on_close = on_close
         self._manager = manager
@@ -92,12 +94,14 @@ class SimpleWebSocketClient:
             a wish makes sense. ProtocolMisuse: the manager was stopped, or runs elsewhere. Nothing has changed then.
         """
         names = checks.texts(symbols, self._who, "symbols")
-        if isinstance(data_types, str) or not isinstance(data_types, Iterable):
-            near = f"[{str(data_types)!r}]" if isinstance(data_types, str) else None
-            raise ArgumentError(self._who, "data_types", checks.shown(data_types), "a list of types", near=near)
-        types = [checks.choice(DataType, each, self._who, "data_type") for each in data_types]
+        types = checks.types(DataType, data_types, self._who, "data_type")
         history = checks.count(history, self._who, "history", least=0)
-        fresh = [SubscriptionSpec(data_type, names, venue=venue, interval=interval) for data_type in types]
+        if interval is not None and DataType.CANDLE not in types:
+            raise ArgumentError(self._who, "interval", checks.shown(interval), "nothing: none of the types has intervals")
+        fresh = [
+            SubscriptionSpec(data_type, names, venue=venue, interval=interval if data_type is DataType.CANDLE else None)
+            for data_type in types
+        ]
         self._manager = self._manager or await GlobalWebSocketManager.get_instance()
         wishes = self._wishes + [wish for wish in fresh if wish not in self._wishes]
         await self._register(wishes, max(self._history, history))
@@ -111,7 +115,7 @@ class SimpleWebSocketClient:
         Raises ArgumentError, ProtocolMisuse.
         """
         gone = {name.upper() for name in checks.texts(symbols, self._who, "symbols")}
-        types = set(DataType) if data_types is None else {checks.choice(DataType, each, self._who, "data_type") for each in data_types}
+        types = set(DataType) if data_types is None else set(checks.types(DataType, data_types, self._who, "data_type"))
         if self._manager is None:
             return
         left = [
@@ -175,22 +179,29 @@ class SimpleWebSocketClient:
     # -- pull ---------------------------------------------------------------------------------------------------
 
     def get(self, symbol: str, data_type: DataType, *, interval: str | None = None) -> BaseWebSocketEvent | None:
-        """The newest event, None before the first. `symbol` may be `venue:symbol`; `interval` is of candles, None: of any.
+        """The newest event of this client's interests, None before the first. `interval` is of candles, None: of any.
 
-        Raises ArgumentError for what is no symbol, type or interval.
+        `symbol` may be `venue:symbol`, and must be where this client is interested in the symbol at two venues.
+        Raises ArgumentError for what is no symbol, type or interval, or of two venues.
         """
         if self._manager is None:
             return None
-        wanted = None
-        if interval is not None:
-            checks.maybe_text(interval, self._who, "interval", "1m")
-            venues = self._manager.resolver.venues
-
-            def wanted(stream: Stream) -> bool:
-                channel = venues[stream.venue].channels.get(data_type, "")
-                return channel.replace("{interval}", interval) == stream.channel
-
+        checks.maybe_text(interval, self._who, "interval", "1m")
+        wanted = self._wanted(self._manager, symbol, data_type, interval)
         return self._manager.pool.get_latest_data(symbol, data_type, wanted=wanted)
+
+    def _wanted(self, manager: GlobalWebSocketManager, symbol: str, data_type: DataType, interval: str | None) -> Callable[[Stream], bool]:
+        """Whether a stream is of this client's interests. Raises ArgumentError when `symbol` means those of two venues."""
+        mine, venues = manager.pool.interests_of(self._who), manager.resolver.venues
+        found = [stream for stream in manager.pool.streams_of(symbol, data_type) if stream in mine]
+        if len(at := {stream.venue: f"{stream.venue}:{stream.symbol}" for stream in found}) > 1:
+            expected = f"the venue as well: {' or '.join(at.values())}"
+            raise ArgumentError(self._who, "symbol", f"{symbol!r}, which is of two venues here", expected)
+        if interval is not None:
+            found = [
+                each for each in found if venues[each.venue].channels.get(data_type, "").replace("{interval}", interval) == each.channel
+            ]
+        return found.__contains__
 
     def is_stale(self, symbol: str, data_type: DataType) -> bool:
         """Whether the newest value may not hold any more: none came yet, or the connection that brought it is gone."""
@@ -222,12 +233,15 @@ class SimpleWebSocketClient:
         names = checks.texts(symbols, self._who, "symbols")
         if self._manager is None:
             return {}
-        found = self._manager.pool.get_multiple_data([(symbol, DataType.TICKER) for symbol in names])
-        return {symbol: cast("TickerEvent", event) for (symbol, _), event in found.items()}
+        found = ((symbol, self.get_ticker(symbol)) for symbol in names)
+        return {symbol: event for symbol, event in found if event is not None}
 
     def get_history(self, symbol: str, data_type: DataType) -> list[BaseWebSocketEvent]:
-        """Oldest first, as many as were asked to be kept."""
-        return self._manager.pool.get_history(symbol, data_type) if self._manager is not None else []
+        """Oldest first, as many as were asked to be kept. Raises ArgumentError."""
+        manager = self._manager
+        if manager is None:
+            return []
+        return manager.pool.get_history(symbol, data_type, wanted=self._wanted(manager, symbol, data_type, None))
 
     # -- push without callbacks ---------------------------------------------------------------------------------
 

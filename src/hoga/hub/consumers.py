@@ -16,13 +16,14 @@ import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from functools import partial
 from time import monotonic, time_ns
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
 
+from hoga.core.errors import ProtocolMisuse
 from hoga.core.streams import Stream
+from hoga.hub import checks
 from hoga.hub.couriers import Couriers
 from hoga.hub.events import BaseWebSocketEvent
 from hoga.hub.mailbox import Mailbox, Overflow, make_mailbox
@@ -123,7 +124,7 @@ class Consumer:
         self._interval_s = policy.interval_s if policy.overflow is Overflow.THROTTLE else 0.0
         self.delivery = policy.delivery
         if policy.delivery is Delivery.AUTO:
-            self.delivery = Delivery.LOOP if inspect.iscoroutinefunction(_inner(callback)) else Delivery.THREAD
+            self.delivery = Delivery.LOOP if checks.is_async(callback) else Delivery.THREAD
 
     def _box(self, policy: Policy) -> Mailbox:
         return make_mailbox(policy.overflow, self._wake, capacity=policy.capacity)
@@ -218,10 +219,19 @@ class Consumer:
         if not self.delivered & 63:
             self._sample(event)
         try:
-            callback(event)
+            answer = callback(event)
+            if answer is not None and inspect.isawaitable(answer):
+                self._refuse(answer)
         except (*CALLERS_FAULTS, asyncio.CancelledError) as fault:
             self._failed(fault)
         self.delivered += 1
+
+    @staticmethod
+    def _refuse(answer: Awaitable[object]) -> None:
+        """Nothing is awaited in the socket's callback."""
+        if inspect.iscoroutine(answer):
+            answer.close()
+        raise ProtocolMisuse("an INLINE callback gave something to be awaited", hint="delivery=Delivery.LOOP awaits it")
 
     def _give_back(self, event: BaseWebSocketEvent) -> None:
         """It was taken while the consumer was renewed: it is the first of those that wait."""
@@ -273,14 +283,6 @@ def hold(function: F, owner: object | None) -> Callable[[], F | None]:
     if owner is not None and getattr(function, "__self__", None) is owner:
         return cast("Callable[[], F | None]", weakref.WeakMethod(cast("Any", function)))
     return lambda: function
-
-
-def _inner(callback: Callback) -> Callback:
-    while isinstance(callback, partial):
-        callback = callback.func
-    if not inspect.isroutine(callback) and not inspect.isclass(callback):
-        return cast("Callback", getattr(callback, "__call__", callback))  # noqa: B004  # objects that can be called
-    return callback
 
 
 def _is_current(task: asyncio.Task[None]) -> bool:

@@ -15,6 +15,9 @@ from hoga.core.errors import HogaError
 
 __all__ = ["ArgumentError", "NoHub", "RecoveryError", "SubscriptionError"]
 
+_SHOWN = 10
+"""Symbols that a message names."""
+
 
 class ArgumentError(HogaError, ValueError, TypeError):
     """`argument` of a call by `who` was `found`, not what was `expected`; `near` is what was probably meant.
@@ -33,15 +36,24 @@ class ArgumentError(HogaError, ValueError, TypeError):
 
 
 class SubscriptionError(HogaError, ValueError):
-    """`symbols` of `component_id` at `venue` cannot be served, for `why`. `venue` is "" when none could be told."""
+    """`symbols` of `component_id` at `venue` cannot be served, for `why`. `venue` is "" when none could be told, so is
+    `data_type` where it is not about one."""
 
-    def __init__(self, component_id: str, venue: str, symbols: tuple[str, ...], why: str, *, hint: str | None = None) -> None:
-        what = f" {', '.join(symbols)}" if symbols else ""
+    def __init__(
+        self, component_id: str, venue: str, symbols: tuple[str, ...], why: str, *, data_type: str = "", hint: str | None = None
+    ) -> None:
+        what = "".join(f" {each}" for each in (data_type, _few(symbols)) if each)
         super().__init__(f"{component_id}: {venue or 'no venue'}{what}: {why}", hint=hint)
+        self.data_type = data_type
         self.component_id = component_id
         self.venue = venue
         self.symbols = symbols
         self.why = why
+
+
+def _few(symbols: tuple[str, ...]) -> str:
+    more = f" and {len(symbols) - _SHOWN} more" if len(symbols) > _SHOWN else ""
+    return ", ".join(symbols[:_SHOWN]) + more
 
 
 class RecoveryError(HogaError):

@@ -117,5 +117,7 @@ def make_event(
     decode = spec.describe(stream.channel).record.decode
     if decode is None:
         raise ArgumentError(who, "channel", checks.shown(channel), "a channel that is served")
+    if not isinstance(payload, bytes | str | Mapping):
+        raise ArgumentError(who, "payload", checks.shown(payload), "the venue's JSON object, as bytes, text or a dict")
     text = payload if isinstance(payload, bytes) else payload.encode() if isinstance(payload, str) else msgspec.json.encode(payload)
     return EVENTS[kind](stream, kind, text, recv_ns or time_ns(), who, 1, decode)

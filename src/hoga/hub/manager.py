@@ -26,8 +26,9 @@ from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.hub import checks
 from hoga.hub.alerts import Alert, AlertKind, Alerts, Arg, worded
+from hoga.hub.asked import Asked
 from hoga.hub.consumers import CALLERS_FAULTS, hold
-from hoga.hub.errors import SubscriptionError
+from hoga.hub.errors import ArgumentError, SubscriptionError
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent, SubscriptionErrorEvent
 from hoga.hub.independence import ConnectionIndependenceMonitor
 from hoga.hub.inlet import HubInlet
@@ -37,7 +38,7 @@ from hoga.hub.pace import Pace
 from hoga.hub.pool import DataPoolManager
 from hoga.hub.port import NeedsKeys, RateLimit, SpellsItsOwn, TellsOfItself, Wire
 from hoga.hub.private import MissedEvent, PrivateStateEvent
-from hoga.hub.resolve import Resolver
+from hoga.hub.resolve import UNLISTED, Resolver
 from hoga.hub.routing import Callback, DataRoutingEngine, Delivery, RoutingStats
 from hoga.hub.states import MANAGER_MOVES, GlobalManagerState, WebSocketType, move
 from hoga.hub.subscriptions import (
@@ -68,14 +69,22 @@ _OVER = (GlobalManagerState.STOPPING, GlobalManagerState.STOPPED)
 
 
 class _Component:
-    """`on_status` gives what to call, None when there is nothing or its owner is collected."""
+    """`on_status` gives what to call, None when there is nothing or its owner is collected.
 
-    __slots__ = ("on_status", "ref", "subscription")
+    `is_young`: it came in this turn of the loop.
+    """
+
+    __slots__ = ("is_young", "on_status", "ref", "subscription")
 
     def __init__(self, ref: weakref.ref[Any], subscription: ComponentSubscription, on_status: Callable[[], OnStatus | None]) -> None:
         self.ref = ref
         self.subscription = subscription
         self.on_status = on_status
+        self.is_young = True
+
+    def settle(self) -> None:
+        """The loop has had a turn, and it is still here."""
+        self.is_young = self.ref() is None
 
 
 class GlobalWebSocketManager:
@@ -270,8 +279,8 @@ class GlobalWebSocketManager:
 
         Raises:
             ArgumentError (a ValueError and a TypeError): an argument makes no sense. SubscriptionError: nothing of a wish
-            does. ProtocolMisuse: the manager was stopped, or this is another thread than its loop's (see `submit`).
-            Nothing has changed then.
+            does. ProtocolMisuse: the manager was stopped, this is another thread than its loop's (see `submit`), or another
+            component that still lives has the id. Nothing has changed then.
 
         Registering an id again replaces its wishes, callback and policy. Streams that stay are not disturbed: what waits
         of them goes to the new callback, nothing of them is told again, and the figures go on.
@@ -279,11 +288,14 @@ class GlobalWebSocketManager:
         self._check_usable()
         who = checks.identity(component_id, "register_component", "component_id")
         checks.owner_of(component_instance, who, "component_instance")
+        self._check_owner(who, component_instance)
         specs = checked_specs(subscriptions, who)
         checks.callback_of(callback, who, "callback")
         if on_status is not None:
             checks.callback_of(on_status, who, "on_status")
         delivery = checks.choice(Delivery, delivery, who, "delivery")
+        if delivery is Delivery.INLINE and checks.is_async(callback):
+            raise ArgumentError(who, "delivery", "'inline' with an async function", "a plain function, which is over when it returns")
         overflow = checks.choice(Overflow, overflow, who, "overflow")
         checks.count(capacity, who, "capacity")
         interval_s = checks.number(interval_s, who, "interval_s")
@@ -291,7 +303,8 @@ class GlobalWebSocketManager:
         subscription, change = self.subscriptions.register(who, specs)
         ref = weakref.ref(component_instance, lambda dead: self._collected(who, dead))
         status = hold(on_status, component_instance) if on_status is not None else lambda: None
-        self._components[who] = _Component(ref, subscription, status)
+        component = self._components[who] = _Component(ref, subscription, status)
+        self._loop.call_soon(component.settle)
         self.engine.add_consumer(
             who,
             callback,
@@ -310,27 +323,46 @@ class GlobalWebSocketManager:
         self._tell_private_states(who, subscription)
         return subscription
 
-    def _check_usable(self) -> None:
+    def _check_owner(self, component_id: str, owner: object) -> None:
+        """An id is of one component as long as that lives. Raises ProtocolMisuse."""
+        before = self.owner_of(component_id)
+        if before is not None and before is not owner:
+            why = f"{component_id}: another component of this id is there: {checks.shown(before)}"
+            raise ProtocolMisuse(why, hint="unregister_component(…) first, or take another id")
+
+    def _check_place(self) -> None:
+        """Raises ProtocolMisuse in another thread or loop than the manager's."""
+        if self._loop.is_closed():
+            hint = "await hoga.GlobalWebSocketManager.get_instance() again, in each asyncio.run"
+            raise ProtocolMisuse("the manager's event loop is over, and so is the manager", hint=hint)
         if get_ident() != self._thread:
             raise ProtocolMisuse("the manager belongs to another thread's event loop", hint="manager.submit(…) asks it from here")
+
+    def _check_usable(self) -> None:
+        self._check_place()
         if self.state in _OVER:
             raise ProtocolMisuse("the manager was stopped", hint="GlobalWebSocketManager.get_instance() makes a new one")
 
     def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """Have `work` (a coroutine, like `manager.register_component(…)`) done on the manager's loop, from any thread.
 
-        Returns at once; `.result(seconds)` of what it returns waits, and must not be called on the loop itself.
+        Returns at once; `.result(seconds)` of what it returns waits, `.cancel()` cancels the work. On the loop itself (in
+        `on_status`, in async callbacks) `result` raises ProtocolMisuse. Raises ArgumentError, ProtocolMisuse.
         """
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        checks.work_of(work, "submit")
+        if self._loop.is_closed():
+            work.close()
+            self._check_place()
+        return Asked(work, self._loop, self._thread, "submit(…).result()")
 
     async def unregister_component(self, component_id: str) -> None:
         """The component leaves. Unknown ids, and leaving twice, do nothing. Events under way are dropped.
 
-        Raises ProtocolMisuse in another thread than the loop's.
+        Raises ArgumentError: it is no id. ProtocolMisuse: this is another thread or loop than the manager's.
         """
-        if get_ident() != self._thread:
-            self._check_usable()
-        self._leave(component_id)
+        who = checks.identity(component_id, "unregister_component", "component_id")
+        self._check_place()
+        self._leave(who)
 
     def _serve(self, component_id: str, stream: Stream, mode: Mode, had: Mode | None) -> None:
         """`had`: what of the stream the component wanted already; nothing of that is told again."""
@@ -390,7 +422,17 @@ class GlobalWebSocketManager:
             component_id, dead = self._dead.popleft()
             component = self._components.get(component_id)
             if component is not None and component.ref is dead:
+                if component.is_young:
+                    self._tell_orphan(component_id, component)
                 self._leave(component_id)
+
+    @staticmethod
+    def _tell_orphan(component_id: str, component: _Component) -> None:
+        """Its owner was gone as soon as it was registered: that is nobody's intention."""
+        hint = "keep the object that you register: the hub holds it weakly"
+        error = SubscriptionError(component_id, "", (), "nobody but the hub held its owner, it is gone already", hint=hint)
+        component.subscription.errors.append(error)
+        _log.warning("a component is gone as soon as it came", component=component_id, hint=hint)
 
     def _leave(self, component_id: str) -> None:
         if self._components.pop(component_id, None) is None:
@@ -568,7 +610,7 @@ class GlobalWebSocketManager:
             if (door is not None and door.count) or self._is_private(stream):
                 del self._first_wanted[stream]
             elif known is not None and stream.symbol not in known:
-                self._reject(stream, "the venue lists no such symbol")
+                self._reject(stream, UNLISTED)
             elif known is None and inlet.spec.channel_of(stream.channel).first_frame_s is not None and self._is_open(inlet, stream):
                 self._suspected.add(stream)
                 self._complain(stream, f"nothing came within {SERVED_WITHIN_S:g} s: unknown or silent")
@@ -585,7 +627,7 @@ class GlobalWebSocketManager:
 
     def _complain(self, stream: Stream, why: str) -> None:
         for component_id in self.subscriptions.components_of(stream):
-            error = SubscriptionError(component_id, stream.venue, (stream.symbol,), why)
+            error = SubscriptionError(component_id, stream.venue, (stream.symbol,), why, data_type=stream.channel)
             self._components[component_id].subscription.errors.append(error)
             self._tell_error(component_id, error)
 

@@ -109,23 +109,36 @@ class DataPoolManager:
                 newest = event
         return newest
 
+    def streams_of(self, symbol: str, data_type: DataType) -> list[Stream]:
+        """Of that symbol and type, that interest anybody. Raises ArgumentError as `get_latest_data` does."""
+        return list(self._named(symbol, data_type))
+
+    def interests_of(self, client_id: str) -> Mapping[Stream, DataType]:
+        """What that client may read. Not to be changed; it changes with the client's interests."""
+        return self._interests.get(client_id, {})
+
     def _found(self, symbol: str, data_type: DataType) -> tuple[_Cell, ...]:
         """A copy, made in one step: readers may be in other threads."""
-        cells = self._by_key.get((symbol, data_type))
-        if cells is None:
-            venue, colon, name = checks.identity(symbol, "the latest value", "symbol").rpartition(":")
-            kind = checks.choice(DataType, data_type, "the latest value", "data_type")
-            cells = self._by_key.get((f"{venue}{colon}{name.upper()}", kind), {})
-        return tuple(cells.values())
+        return tuple(self._named(symbol, data_type).values())
+
+    def _named(self, symbol: str, data_type: DataType) -> dict[Stream, _Cell]:
+        cells = self._by_key.get((symbol, data_type)) if isinstance(symbol, str) and isinstance(data_type, str) else None
+        if cells is not None:
+            return cells
+        venue, colon, name = checks.identity(symbol, "the latest value", "symbol").rpartition(":")
+        kind = checks.choice(DataType, data_type, "the latest value", "data_type")
+        return self._by_key.get((f"{venue}{colon}{name.upper()}", kind), {})
 
     def get_multiple_data(self, requests: Sequence[Key]) -> dict[Key, BaseWebSocketEvent]:
         """The newest of each, those without a value left out."""
         found = ((key, self.get_latest_data(*key)) for key in requests)
         return {key: event for key, event in found if event is not None}
 
-    def get_history(self, symbol: str, data_type: DataType) -> list[BaseWebSocketEvent]:
-        """Oldest first, as many as were asked to be kept."""
+    def get_history(self, symbol: str, data_type: DataType, *, wanted: Callable[[Stream], bool] | None = None) -> list[BaseWebSocketEvent]:
+        """Oldest first, as many as were asked to be kept; of `wanted` streams only."""
         events = [event for cell in self._found(symbol, data_type) for event in tuple(cell.history or ())]
+        if wanted is not None:
+            events = [event for event in events if wanted(event.stream)]
         return sorted(events, key=lambda event: event.recv_ns)
 
     @property

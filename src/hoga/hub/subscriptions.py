@@ -47,7 +47,7 @@ class SubscriptionSpec(msgspec.Struct, frozen=True):
     `venue` None: the one whose symbols look like these. `interval` is of candles, in the venue's words, None for its
     default. `channel` names the venue's own channel instead of the usual one of the type (`depth5@100ms`, `orderbook.5`).
     Types and modes may be given by their value or name ("orderbook", "SNAPSHOT"). Raises ArgumentError for what makes no
-    sense, SubscriptionError for a venue that hoga does not know.
+    sense, SubscriptionError for a venue that hoga does not know. One list of symbols is of one venue.
     """
 
     data_type: DataType
@@ -67,6 +67,12 @@ class SubscriptionSpec(msgspec.Struct, frozen=True):
         force_setattr(self, "mode", checks.choice(Mode, self.mode, who, "mode"))
         checks.maybe_text(self.interval, who, "interval", "1m")
         checks.maybe_text(self.channel, who, "channel", "depth20@100ms")
+        if self.interval is not None and data_type is not DataType.CANDLE:
+            raise ArgumentError(who, "interval", checks.shown(self.interval), f"nothing: of {data_type} there are no intervals")
+        for symbol in symbols if not data_type.private else ():
+            if symbol == "*" or symbol.upper().partition(":")[0] == "ALL":
+                expected = "symbols by their names: `await manager.symbols(venue)` gives all that a venue trades"
+                raise ArgumentError(who, "symbols", checks.shown(symbol), expected)
         if checks.maybe_text(self.venue, who, "venue", next(iter(VENUES))) not in (None, *VENUES):
             raise unknown_venue(who, str(self.venue), VENUES, symbols)
 
@@ -187,7 +193,7 @@ class SubscriptionStateManager:
         for component_id in self._wants.pop(stream, {}):
             subscription = self._components[component_id]
             subscription.streams.pop(stream, None)
-            subscription.errors.append(SubscriptionError(component_id, stream.venue, (stream.symbol,), why))
+            subscription.errors.append(SubscriptionError(component_id, stream.venue, (stream.symbol,), why, data_type=stream.channel))
             told.append(subscription)
         return told
 
