@@ -48,17 +48,24 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 BARS: dict[str, Bar] = {
-    "burst.rate": Bar(250_000, 400_000, at_least=True),
-    "tls.rate": Bar(150_000, 250_000, at_least=True),
-    "paced.10000.ratio": Bar(1.5, 1.25, at_least=False),
+    "burst.rate": Bar(300_000, 400_000, at_least=True),
+    "tls.rate": Bar(200_000, 250_000, at_least=True),
+    "paced.10000.ratio": Bar(1.3, 1.15, at_least=False),
     "streams.lost": Bar(0, 0, at_least=False),
-    "streams.lag_p99": Bar(5.0, 2.0, at_least=False, strict=True),
-    "consumer.p99": Bar(1.0, 0.3, at_least=False, strict=True),
+    "streams.lag_p99": Bar(3.0, 2.0, at_least=False, strict=True),
+    "consumer.p99": Bar(0.1, 0.05, at_least=False, strict=True),
     "hub.lost": Bar(0, 0, at_least=False),
-    "hub.wire_p99": Bar(10.0, 1.0, at_least=False, strict=True),
+    "hub.wire_p99": Bar(1.0, 0.5, at_least=False),
+    "seal.cost": Bar(4.0, 3.0, at_least=False),
     "merge.splice": Bar(5.0, 10.0, at_least=True),
     "merge.read_back": Bar(600.0, 1_000.0, at_least=True),
     "merge.rss": Bar(100.0, 100.0, at_least=False, strict=True),
+    "program.ratio": Bar(6.0, 4.0, at_least=False),
+    "program.lost": Bar(0, 0, at_least=False),
+    "program.pss": Bar(250.0, 200.0, at_least=False),
+    "program.stop": Bar(5.0, 3.0, at_least=False),
+    "program.status": Bar(0, 0, at_least=False),
+    "sustained.lost": Bar(0, 0, at_least=False),
 }
 """Figure name → its bar, in the figure's unit."""
 

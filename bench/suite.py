@@ -9,6 +9,8 @@
     hub          1,000 subscriptions at 10,000 events a second, cost of routing, of the pool, of readers in other processes
     seal, merge  a minute made into segments, a day merged
     start        how long `hoga --help` takes
+    program      `hoga run` itself: processor time and memory of all its processes, how it ends under load
+    sustained    twice that pace for five minutes
     peers        other programs on the same frames, where they are installed
 
 The collector is kept on the first core of the process, the load server (and sealing) on the second; beside a dashboard, which needs
@@ -43,11 +45,26 @@ from bench.hub import CostPlan, Costs, LoadedHub, LoadedPlan, ReaderCosts, Reade
 from bench.machine import Machine, describe_machine
 from bench.peers import Peer, PeerCost, find_peers, run_peer
 from bench.plans import LoadPlan, LoadReport
-from hoga.archive.form.segment import read_blocks
+from bench.program import Program, Ran, count_lines, recover
 
 __all__ = ["PARTS", "Report", "Settings", "run_suite"]
 
-PARTS = ("burst", "tls", "stages", "paced", "streams", "consumer", "viewers", "hub", "seal", "merge", "start", "peers")
+PARTS = (
+    "burst",
+    "tls",
+    "stages",
+    "paced",
+    "streams",
+    "consumer",
+    "viewers",
+    "hub",
+    "seal",
+    "merge",
+    "start",
+    "program",
+    "sustained",
+    "peers",
+)
 """The measurements, in order."""
 
 _PER_SYMBOL = 40
@@ -63,6 +80,8 @@ _AUDIENCES = {
     Audience.KILLED: "dashboard killed every second",
 }
 _HUB_STREAMS = 1_000
+_PROGRAM_REST_S = 3.0
+"""So long at most from the last frame until it is on disk."""
 _HUB_READERS = (0, 1, 4)
 _PEER_SYMBOLS, _PEER_RATE = 100, 5_000
 """What every peer can carry: one connection, and a rate at which the slowest has time left."""
@@ -81,6 +100,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     merge_minutes: int = 1_440
     seal_records: int = 60_000
     peer_frames: int = 100_000
+    program_s: float = 70.0
+    program_rate: int = 60_000
+    sustained_s: float = 300.0
+    sustained_rate: int = 120_000
     capture: str | None = None
     folder: str | None = None
 
@@ -96,6 +119,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             merge_minutes=60,
             seal_records=6_000,
             peer_frames=4_000,
+            program_s=seconds,
+            program_rate=1_000,
+            sustained_s=seconds,
+            sustained_rate=2_000,
         )
 
 
@@ -182,7 +209,7 @@ def _collect(
         )
         collected = run_child("collect", plan, Collected, folder=bench.folder)
         report = server.stop()
-        on_disk = _count_lines(data)
+        on_disk = count_lines(data)
         if not report.frames == collected.records == on_disk:
             why = f"{report.frames} frames were sent, {collected.records} recorded, {on_disk} are on disk"
             raise BenchFailed("collect", why, bench.folder / "collect.log")
@@ -205,11 +232,6 @@ def _count(bench: _Bench, load: LoadPlan, stage: str, *, seconds: float = 0.0, p
         )
         counted = run_child("client", plan, Counted, folder=bench.folder)
         return counted, server.stop()
-
-
-def _count_lines(data: Path) -> int:
-    """Records of order books in the segments under `data`."""
-    return sum(block.count(b"\n") for path in data.rglob("*_orderbook_*.zip") for block in read_blocks(path))
 
 
 # -- the measurements ---------------------------------------------------------------------------------------------------
@@ -502,6 +524,76 @@ def _merge(bench: _Bench) -> list[Figure]:
     ]
 
 
+def _run_program(bench: _Bench, load: LoadPlan, *, seconds: float, leave: bool = False) -> tuple[Ran, LoadReport, int, float]:
+    """`hoga run` on a load, until all has come, or (`leave`) stopped while it comes: how it ran, what was sent, how much of it is on
+    disk in the end, and the processor time of sealing what it left open. Raises BenchFailed when the archive is not good."""
+    log = bench.folder / "program.log"
+    with _fresh(bench) as data, LoadServer(load, core=None, folder=bench.folder) as server:
+        program = Program(server.url, data, load.symbols, log=log)
+        program.start()
+        program.watch(seconds if leave else seconds + _PROGRAM_REST_S)
+        ran = program.stop()
+        report = server.stop()
+        try:
+            left_s = recover(data, log=log)
+        except subprocess.CalledProcessError as fault:
+            raise BenchFailed("program", f"`hoga {fault.cmd[3]}` ended with status {fault.returncode}", log) from fault
+        return ran, report, count_lines(data), left_s
+
+
+def _program(bench: _Bench) -> list[Figure]:
+    settings = bench.settings
+    rate, seconds = settings.program_rate, settings.program_s
+    load = msgspec.structs.replace(_paced_plan(bench, rate, seconds), symbols=min(settings.symbols, rate), seconds=seconds)
+    costs, bare, ratios, lost, lefts = [], [], [], [], []
+    for number in range(max(1, settings.repeat // 2)):
+        bench.tell(f"program: {rate:,} frames/s for {seconds:g} s, run {number + 1}")
+        counted, _ = _count(bench, msgspec.structs.replace(load, seconds=min(seconds, 10.0) + 4.0), "count", seconds=min(seconds, 10.0))
+        ran, report, records, left_s = _run_program(bench, load, seconds=seconds)
+        bare.append(counted.cpu_s / counted.frames * 1e6)
+        costs.append(ran.cpu_s / report.frames * 1e6)
+        ratios.append(costs[-1] / bare[-1])
+        lost.append(float(report.frames - records))
+        lefts.append(left_s)
+    bench.tell(f"program: {_STREAMS:,} streams at {_RATE_OF_SYMBOL}/s")
+    many, report, records, _ = _run_program(
+        bench, _paced_plan(bench, _STREAMS * _RATE_OF_SYMBOL, settings.streams_s), seconds=settings.streams_s
+    )
+    lost.append(float(report.frames - records))
+    bench.tell(f"program: stopped at {rate:,} frames/s")
+    stops = [_run_program(bench, load, seconds=min(seconds, 20.0), leave=True)[0] for _ in range(max(1, settings.repeat // 2))]
+    at = f"{rate:,}/s for {seconds:g} s"
+    return [
+        figure("program.cost", f"the whole program, {at}: CPU of all processes", "µs/frame", costs, note="start, dashboard, sealing, stop"),
+        figure("program.bare", f"{at}: CPU of a bare picows client", "µs/frame", bare, note="same pace, same streams"),
+        figure("program.ratio", f"{at}: against the bare client", "×", ratios),
+        figure("program.left", f"{at}: CPU of sealing what it left open", "s", lefts, note="the next start's work"),
+        figure("program.lost", "the whole program: lost", "frames", lost, note="sent and not on disk, all runs"),
+        figure("program.pss", f"{_STREAMS:,} streams: memory of all processes (PSS)", "MB", [many.pss / 2**20]),
+        figure("program.pss_growth", f"{_STREAMS:,} streams: its growth", "MB", [max(0, many.pss - many.pss_begin) / 2**20]),
+        figure("program.stop", f"SIGTERM at {rate:,}/s → the end", "s", [ran.stop_s for ran in stops]),
+        figure("program.status", "its exit status", "", [float(ran.status) for ran in stops]),
+    ]
+
+
+def _sustained(bench: _Bench) -> list[Figure]:
+    settings = bench.settings
+    rate, seconds = settings.sustained_rate, settings.sustained_s
+    bench.tell(f"sustained: {rate:,} frames/s for {seconds:g} s")
+    load = msgspec.structs.replace(_paced_plan(bench, rate, seconds), symbols=min(settings.symbols, rate), seconds=seconds)
+    ran, report, records, left_s = _run_program(bench, load, seconds=seconds)
+    at = f"{rate:,}/s for {seconds:g} s"
+    return [
+        figure("sustained.lost", f"{at}: lost", "frames", [float(report.frames - records)]),
+        figure("sustained.sent", f"{at}: really sent", "frames/s", [report.frames / ((report.ended_ns - report.started_ns) / 1e9)]),
+        figure("sustained.cost", f"{at}: CPU of all processes", "µs/frame", [ran.cpu_s / report.frames * 1e6]),
+        figure(
+            "sustained.left", f"{at}: CPU of sealing what was open in the end", "s", [left_s], note="a minute at most, when sealing kept up"
+        ),
+        figure("sustained.pss", f"{at}: memory of all processes (PSS)", "MB", [ran.pss / 2**20]),
+    ]
+
+
 def _start(bench: _Bench) -> list[Figure]:
     bench.tell("start: hoga --help")
     runs = []
@@ -566,5 +658,7 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "seal": _seal,
     "merge": _merge,
     "start": _start,
+    "program": _program,
+    "sustained": _sustained,
     "peers": _peers,
 }
