@@ -147,7 +147,7 @@ class GlobalWebSocketManager:
     async def get_instance(cls, config: Any = None) -> GlobalWebSocketManager:
         """The process's manager, made and started by the first call; calls at the same time wait for it.
 
-        `config`: see `hoga.hub`'s guide; None takes hoga.conf in the working folder and the environment. Later calls
+        `config`: a path, or a `hoga.app.config.Config`; None takes hoga.conf in the working folder and the environment. Later calls
         may say nothing, or the same again. After `stop` a new one is made.
 
         Raises ProtocolMisuse: it is configured otherwise, or belongs to another event loop that still is.

@@ -1,1 +1,2 @@
-"""quality: pure judges of a stream's fitness. Sequence, latency, gate, cadence. No clock, no I/O."""
+"""quality: pure judges: is a stream fit (`sequence`, `latency`, `gate`, `cadence`), is a connection, a clock, a disk (`health`, by the
+thresholds of `limits`), and what happened (`incidents`). No clock, no I/O."""

@@ -220,7 +220,7 @@ def _dashboard() -> list[Key]:
         Key(name="CPU_PERCENT_DURATION", kind=Kind.FLOAT, default="0.2", unit="s", low=0.01, high=60, scope=program,
             group="dashboard", text="Span that a CPU percentage is taken over."),
         Key(name="DASHBOARD_RESTART_TIMEOUT", kind=Kind.FLOAT, default="10", unit="s", low=0.1, high=3600, scope=program,
-            group="dashboard", text="How long a restarted dashboard may take to answer."),
+            group="dashboard", text="Silence of the dashboard's process after which it is ended and started again."),
         Key(name="DASHBOARD_CHECK_INTERVAL", kind=Kind.FLOAT, default="2", unit="s", low=0.1, high=3600, scope=program,
             group="dashboard", text="How often the dashboard's process is looked after."),
     ]  # fmt: skip
@@ -230,7 +230,7 @@ def _limits() -> list[Key]:
     program = Scope.PROGRAM
     return [
         Key(name="DESIRED_MAX_SYS_MEM_LOAD", kind=Kind.FLOAT, default="90.0", unit="%", low=1, high=100, scope=program, group="limits",
-            text="Memory in use on the machine above which a warning is given."),
+            text="Memory in use on the machine above which a warning is given, and queues hold a tenth of what they may otherwise."),
         Key(name="TIMEOUT", kind=Kind.FLOAT, default="100", unit="s", low=0.1, high=_DAY_S, scope=program, group="limits",
             text="Longest that one REST request or download may take."),
         Key(name="MAX_WORKERS", kind=Kind.INT, default="8", low=1, high=1024, scope=program, group="limits",
