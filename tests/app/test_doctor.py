@@ -25,7 +25,7 @@ from hoga.app.doctor import (
     judge_space,
 )
 from hoga.core.errors import VenueError
-from hoga.runtime.clock import ClockReading
+from hoga.runtime.clock_check import ClockReading
 
 HERE = Path("/here")
 

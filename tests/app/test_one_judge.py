@@ -28,7 +28,7 @@ from hoga.dashboard.snapshot import PageState, Snapshot, VenueRow
 from hoga.hub.alerts import AlertKind
 from hoga.quality import limits
 from hoga.quality.health import is_silent
-from hoga.runtime.clock import ClockReading
+from hoga.runtime.clock_check import ClockReading
 from tests.dashboard.stage import make_meta, make_snapshot, make_venue
 
 META = make_meta(1, disk_reserve_bytes=1 << 30)

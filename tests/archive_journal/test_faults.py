@@ -60,7 +60,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], Scen
 async def _prepare(root: Path, end: str, interval_min: int) -> Scene:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hoga.recorder.recorder._LANE_STREAMS", 2)
-        lives = Lives(root, patch)
+        lives = Lives(root)
         await lives.live([*ALL, GONE], {**frames(1, 2), GONE: [agg_trade(7)]}, interval_min=interval_min)
         lives.wait(10)
         if end == "stop":
@@ -103,7 +103,7 @@ def _check(act: str, interval_min: int, scene: Scene, folder: Path, monkeypatch:
 async def _look(root: Path, scene: Scene, interval_min: int, patch: pytest.MonkeyPatch, what: str) -> None:
     """The next start, then the account of all lives."""
     patch.setattr("hoga.recorder.recorder._LANE_STREAMS", 2)
-    lives = Lives(root, patch)
+    lives = Lives(root)
     lives.now = scene.now + 20 * 10**9
     began_s = (lives.now - NOON_NS) / 1e9
     await lives.live([*ALL, GONE], frames(12, 13), interval_min=interval_min)
@@ -133,7 +133,7 @@ async def _look(root: Path, scene: Scene, interval_min: int, patch: pytest.Monke
 
 def _lines(root: Path, of: Stream) -> list[dict[str, int]]:
     merged = sorted((root / of.kind).glob(f"{of.symbol}_{of.kind}_*.zip"))
-    paths = [*merged, *Lives(root, None).archive.files(of.symbol, of.kind)]
+    paths = [*merged, *Lives(root).archive.files(of.symbol, of.kind)]
     return [msgspec.json.decode(line) for path in paths for line in b"".join(read_blocks(path)).splitlines()]
 
 

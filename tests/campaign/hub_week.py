@@ -24,10 +24,7 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
 
-import hoga.app.hub
 import hoga.feed.connection
-import hoga.hub.inlet
-import hoga.hub.routing
 from hoga.app.config import load_config
 from hoga.app.hub import wires_of
 from hoga.core.errors import ConnectFailed, HandshakeRefused
@@ -38,6 +35,7 @@ from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import SubscriptionSpec
 from hoga.net.ws import CloseInfo
+from hoga.runtime.clock import Timer
 from hoga.venues.registry import VENUES
 
 START_S = 1_000_000.0
@@ -73,6 +71,15 @@ class Clock:
 
     def ns(self) -> int:
         return int(self.now * 1e9)
+
+    monotonic = __call__
+    time_ns = monotonic_ns = ns
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def call_later(self, seconds: float, act: Callable[[], object]) -> Timer:
+        return asyncio.get_running_loop().call_later(seconds, act)
 
 
 class JumpingSelector(selectors.DefaultSelector):
@@ -268,10 +275,6 @@ class Consumer:
 
 def patch(clock: Clock, venue: Venue) -> None:
     """The program's clocks and sockets are ours from here on."""
-    for module in (hoga.feed.connection, hoga.hub.inlet, hoga.hub.routing):
-        for name, call in (("monotonic", clock), ("monotonic_ns", clock.ns), ("time_ns", clock.ns)):
-            if hasattr(module, name):
-                setattr(module, name, call)
     hoga.feed.connection.open_link = venue.open_link  # type: ignore[assignment]  # the seam is the function
 
     async def nothing(self: FeedWire) -> None:
@@ -284,7 +287,7 @@ async def week(clock: Clock, venue: Venue, days: float, tell: Callable[[str], No
     """Live through it."""
     logging.getLogger("hoga").setLevel(logging.CRITICAL)
     overrides = ["BASE_BACKOFF=2", "MAX_BACKOFF=30"]
-    manager = GlobalWebSocketManager(wires_of(load_config(None, overrides=overrides, environ={})), VENUES, now=clock)
+    manager = GlobalWebSocketManager(wires_of(load_config(None, overrides=overrides, environ={}), clock=clock), VENUES, clock=clock)
     manager.start()
     consumer = Consumer(clock)
     wishes = [SubscriptionSpec(DataType.TRADE, ["BTCUSDT", "ETHUSDT", "SOLUSDT"], venue) for venue in ("binance", "binance-usdm")]

@@ -125,9 +125,8 @@ async def test_a_single_silent_stream_is_subscribed_again_and_its_neighbours_not
         assert rig.connection.epoch == 1
 
 
-async def test_rolling_over_loses_and_doubles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_OVERLAP_MIN_S", 0.5)
-    async with Rig(tmp_path, rollover_s=1.5, ready_ahead_s=0.5) as rig:
+async def test_rolling_over_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    async with Rig(tmp_path, rollover_s=1.5, ready_ahead_s=0.5, overlap_min_s=0.5) as rig:
         await rig.live()
         await rig.live(epoch=3)
         archive = await rig.finish()
@@ -293,8 +292,7 @@ async def test_a_fault_of_our_own_costs_a_pause_not_the_feed(tmp_path: Path, mon
         return await real(self, leg)
 
     monkeypatch.setattr(module.Connection, "_watch", watch)
-    monkeypatch.setattr("hoga.feed.feed._AGAIN_S", 0.2)
-    async with Rig(tmp_path, symbols=("BTCUSDT",)) as rig:
+    async with Rig(tmp_path, symbols=("BTCUSDT",), after_fault_s=0.2) as rig:
         await rig.live(epoch=2)
         await rig.finish()
 

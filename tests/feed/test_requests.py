@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from hoga.core.ledger import Gap, Reason
-from hoga.feed import connection as module
 from hoga.simulator import Fault, FaultKind
 from hoga.venues.spec import VenueSpec
 from tests.feed.rig import Rig, impatient, reasons, whole
@@ -99,15 +98,11 @@ async def test_trades_that_never_come_are_asked_for_again_all_together(tmp_path:
 
 
 @pytest.mark.parametrize("kind", [REFUSE, IGNORE, DEAF])
-async def test_a_new_leg_that_does_not_bring_all_never_replaces_the_old_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: FaultKind
-) -> None:
-    for name, value in (("_OVERLAP_MIN_S", 0.5), ("_OVERLAP_MAX_S", 2.0), ("_AGAIN_S", 0.5)):
-        monkeypatch.setattr(module, name, value)
-    async with Rig(tmp_path, spec=by_request(), rollover_s=3600.0, ready_ahead_s=0.5) as rig:
+async def test_a_new_leg_that_does_not_bring_all_never_replaces_the_old_one(tmp_path: Path, kind: FaultKind) -> None:
+    hasty = {"rollover_s": 3600.0, "ready_ahead_s": 0.5, "overlap_min_s": 0.5, "overlap_max_s": 2.0, "again_s": 0.5}
+    async with Rig(tmp_path, spec=by_request(), **hasty) as rig:
         await all_live(rig)
         await rig.more(4)
-        rig.connection._handover_pause_s = 0.5
         rig.inject(kind, connections="binance-2", streams="eth*")
         rig.connection._rollover_at = 0.0
         rig.connection._wake.set()

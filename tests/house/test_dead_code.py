@@ -21,7 +21,10 @@ NEEDED = {
     "hub/states.py diagram": "docs/hub.md shows the tables as it draws them, and a test compares",
     "hub/stream.py EventStream.aclose": "what every asynchronous generator has",
     "net/ws.py Link.waiting_bytes": "how much a peer that reads nothing costs is told, and bounded",
-    "runtime/clock.py Timex.estimated_error": "the kernel's structure, field by field",
+    "runtime/clock.py ManualClock": "a test, a replay and a backtest have it instead of the machine's",
+    "runtime/clock.py ManualClock.pass_time": "a test, a replay and a backtest have it instead of the machine's",
+    "runtime/clock.py ManualClock.set_wall": "a test, a replay and a backtest have it instead of the machine's",
+    "runtime/clock_check.py Timex.estimated_error": "the kernel's structure, field by field",
     "runtime/logs.py Log.debug": "a level that LOG_LEVEL can ask for",
 }
 """What nothing in the program names, and why it is there."""

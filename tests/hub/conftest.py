@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.pace import Pace
+from hoga.runtime.clock import SYSTEM, Clock
 from tests.hub.workbench import FakeWire, Make
 
 
@@ -16,13 +17,10 @@ async def make() -> AsyncIterator[Make]:
     """Makes them; stopped at the end. Without `pace`, wants are told at once (after a loop turn)."""
     made: list[GlobalWebSocketManager] = []
 
-    def start(*wires: FakeWire, now: Callable[[], float] | None = None, pace: Pace | None = None) -> GlobalWebSocketManager:
+    def start(*wires: FakeWire, clock: Clock = SYSTEM, pace: Pace | None = None) -> GlobalWebSocketManager:
         venues = {wire.venue: wire.spec for wire in wires}
         unhurried = pace or Pace(quiet_s=0.0, longest_s=0.0, per_minute=1_000_000)
-        if now is None:
-            manager = GlobalWebSocketManager(wires, venues, pace=unhurried)
-        else:
-            manager = GlobalWebSocketManager(wires, venues, pace=unhurried, now=now)
+        manager = GlobalWebSocketManager(wires, venues, pace=unhurried, clock=clock)
         manager.start()
         made.append(manager)
         return manager

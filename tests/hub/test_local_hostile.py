@@ -127,11 +127,9 @@ async def test_half_sent_requests_are_bounded_one_by_one_and_in_all(stage: Stage
         writer.close()
 
 
-async def test_a_request_that_is_never_ended_is_not_waited_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local_server, "_REQUEST_S", 0.2)
-    monkeypatch.setattr(local_server, "_BEAT_S", 0.05)
+async def test_a_request_that_is_never_ended_is_not_waited_for(stage: Stage) -> None:
     wire, reading = FakeWire("upbit"), Reading()
-    server = await stage.serve(wire)
+    server = await stage.serve(wire, request_s=0.2, beat_s=0.05)
     await reading.register(await stage.reader(), "KRW-A")
     writer = await _half(server, str(stage.path), 1000, 10)
     await eventually(lambda: len(server.readers) == 2)

@@ -19,7 +19,8 @@ from hoga.hub.port import LifeEnd
 from hoga.hub.routing import Delivery
 from hoga.hub.states import GlobalManagerState
 from hoga.hub.subscriptions import Mode, SubscriptionSpec
-from tests.hub.workbench import Clock, FakeWire, Make, ticker, trade
+from hoga.runtime.clock import ManualClock
+from tests.hub.workbench import FakeWire, Make, ticker, trade
 from tests.waiting import eventually
 
 
@@ -249,15 +250,15 @@ async def test_an_id_that_registers_again_has_its_new_wishes_only(make: Make) ->
 
 
 async def test_an_unknown_symbol_is_told_to_who_asked_and_the_rest_is_served(make: Make) -> None:
-    clock = Clock()
+    clock = ManualClock()
     wire, widget, other = FakeWire("upbit", symbols={"KRW-A": "TRADING"}), Widget(), Widget()
-    manager = make(wire, now=clock)
+    manager = make(wire, clock=clock)
     subscription = await manager.register_component(
         "a", widget, [wish("KRW-A", "KRW-NOPE")], widget.take, delivery=Delivery.INLINE, on_status=widget.status.append
     )
     await manager.register_component("b", other, [wish("KRW-A")], other.take, delivery=Delivery.INLINE, on_status=other.status.append)
     await turn(0.05)
-    clock.now += 9
+    clock.advance(9)
     manager.tick()
     await turn()
     assert [error.symbols for error in subscription.errors] == [("KRW-NOPE",)]
@@ -267,12 +268,12 @@ async def test_an_unknown_symbol_is_told_to_who_asked_and_the_rest_is_served(mak
 
 
 async def test_a_silent_symbol_of_a_venue_that_cannot_be_asked_is_told_and_kept(make: Make) -> None:
-    clock = Clock()
+    clock = ManualClock()
     wire, widget = FakeWire("upbit"), Widget()
-    manager = make(wire, now=clock)
+    manager = make(wire, clock=clock)
     subscription = await manager.register_component("a", widget, [wish("KRW-NOPE")], widget.take)
     await turn(0.05)
-    clock.now += 9
+    clock.advance(9)
     manager.tick()
     manager.tick()
     assert ["within 8 s" in error.why for error in subscription.errors] == [True]
@@ -300,9 +301,9 @@ async def test_trouble_of_one_kind_leaves_the_other_alone(make: Make) -> None:
 
 
 async def test_a_lost_connection_is_an_alert_after_a_while_and_ends(make: Make) -> None:
-    clock, told = Clock(), []
+    clock, told = ManualClock(), []
     wire, widget = FakeWire("upbit"), Widget()
-    manager = make(wire, now=clock)
+    manager = make(wire, clock=clock)
     manager.on_alert.append(told.append)
     manager.on_alert.append(lambda alert: 1 / 0)
     await manager.register_component("a", widget, [wish("KRW-A")], widget.take)
@@ -310,11 +311,11 @@ async def test_a_lost_connection_is_an_alert_after_a_while_and_ends(make: Make) 
     wire.cut()
     for _ in range(2):
         manager.check_health()
-        clock.now += 30
+        clock.advance(30)
     wire.connect()
     for _ in range(2):
         manager.check_health()
-        clock.now += 30
+        clock.advance(30)
     assert [(alert.kind, alert.raised) for alert in told] == [("connection-lost", True), ("connection-lost", False)]
 
 
@@ -331,10 +332,10 @@ async def test_after_the_end_nothing_can_be_asked_for(make: Make) -> None:
 
 
 async def test_no_private_stream_without_a_private_connection(make: Make) -> None:
-    widget, clock = Widget(), Clock()
-    manager = make(FakeWire("upbit"), now=clock)
+    widget, clock = Widget(), ManualClock()
+    manager = make(FakeWire("upbit"), clock=clock)
     subscription = await manager.register_component("a", widget, [wish("KRW-A", data_type=DataType.MY_ORDER)], widget.take)
-    clock.now += 9.0
+    clock.advance(9.0)
     manager.tick()
     assert [error.why for error in subscription.errors] == ["no connection for streams of this kind"]
     assert not subscription.streams

@@ -23,7 +23,8 @@ from hoga.hub.private import PrivateState, PrivateStateEvent
 from hoga.hub.routing import Delivery
 from hoga.hub.states import GlobalManagerState, WebSocketType
 from hoga.hub.subscriptions import Mode, SubscriptionSpec
-from tests.hub.workbench import Clock, FakeWire, Make, ticker, trade
+from hoga.runtime.clock import ManualClock
+from tests.hub.workbench import FakeWire, Make, ticker, trade
 from tests.waiting import eventually
 
 
@@ -268,31 +269,31 @@ async def test_a_lost_connection_is_not_connected_from_that_moment_on(make: Make
 
 
 async def test_the_alert_of_a_lost_connection_comes_after_its_patience(make: Make) -> None:
-    clock, told = Clock(), []
+    clock, told = ManualClock(), []
     wire, widget = FakeWire("upbit"), Widget()
-    manager = make(wire, now=clock)
-    manager.on_alert.append(lambda alert: told.append((alert.kind, alert.raised, clock.now - 1000)))
+    manager = make(wire, clock=clock)
+    manager.on_alert.append(lambda alert: told.append((alert.kind, alert.raised, clock.monotonic() - 1000)))
     await manager.register_component("a", widget, [wish("KRW-A")], widget.take)
     await eventually(lambda: wire.streams)
     wire.cut()
     for _ in range(15):
         manager.tick()
-        clock.now += 1
+        clock.advance(1)
     assert told == [(AlertKind.CONNECTION_LOST, True, 10.0)]
     assert "1006" in manager.alerts.active()[0].text
     wire.connect()
     for _ in range(15):
         manager.tick()
-        clock.now += 1
+        clock.advance(1)
     assert [each[1] for each in told] == [True, False]
     assert told[1][2] <= 26
 
 
 async def test_a_venue_that_cannot_be_reached_is_told_to_those_who_want_it(make: Make) -> None:
-    clock, alerts = Clock(), []
+    clock, alerts = ManualClock(), []
     wire, widget = FakeWire("upbit"), Widget()
     wire.hold = True
-    manager = make(wire, now=clock)
+    manager = make(wire, clock=clock)
     manager.on_alert.append(alerts.append)
     await manager.register_component("a", widget, [wish("KRW-A")], widget.take, on_status=widget.on_status)
     await eventually(lambda: wire.streams)
@@ -304,7 +305,7 @@ async def test_a_venue_that_cannot_be_reached_is_told_to_those_who_want_it(make:
     assert manager.get_connection_metrics()[wire.name].failed_attempts == 4
     for _ in range(12):
         manager.tick()
-        clock.now += 1
+        clock.advance(1)
     assert manager.state is GlobalManagerState.DEGRADED
     assert ["451" in alert.text for alert in alerts] == [True]
 

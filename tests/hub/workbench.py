@@ -82,16 +82,6 @@ class FakeWire:
         self.stopped = True
 
 
-class Clock:
-    """Time that passes when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 Make = Callable[..., GlobalWebSocketManager]
 
 

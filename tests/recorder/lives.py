@@ -22,12 +22,11 @@ Payload = Callable[[int], bytes]
 class Lives:
     """The folder `root` through any number of lives. `now` is the wall clock; each life advances it."""
 
-    def __init__(self, root: Path, monkeypatch: Any) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
         self.now = NOON_NS
         self.archive = Archive(root)
         self.folder = root / "orderbook" / "temporary" / "journal"
-        self._monkeypatch = monkeypatch
 
     def wait(self, seconds: float) -> None:
         self.now += int(seconds * SECOND_NS)
@@ -52,7 +51,7 @@ class Lives:
         memory = LifeFile(self.folder)
         life = read_last_life(self.folder)
         memory.begin(life)
-        bench = Bench(self.root, wanted, self._monkeypatch, start_ns=self.now, **fields).start(life)
+        bench = Bench(self.root, wanted, start_ns=self.now, **fields).start(life)
         self._pass(bench, wait_s)
         frames = frames or {}
         coming = list(frames) if connect is None else connect

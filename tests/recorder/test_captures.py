@@ -7,7 +7,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -37,10 +36,10 @@ def streams_of(frames: list[bytes]) -> list[Stream]:
     return [of for of in plan_streams(SPOT, symbols, channels, where="test") if of.name in names]
 
 
-async def recorded(root: Path, monkeypatch: Any, *captures: list[bytes]) -> tuple[Archive, list[Stream]]:
+async def recorded(root: Path, *captures: list[bytes]) -> tuple[Archive, list[Stream]]:
     """Each capture over a connection of its own, one after the other; a frame every 200 µs."""
     streams = streams_of([text for capture in captures for text in capture])
-    bench = Bench(root, streams, monkeypatch, records_max=10**9, snapshots_queue_max=10**9, executions_queue_max=10**9).start()
+    bench = Bench(root, streams, records_max=10**9, snapshots_queue_max=10**9, executions_queue_max=10**9).start()
     for epoch, capture in enumerate(captures, 1):
         leg = bench.connect(epoch=epoch)
         for text in capture:
@@ -77,29 +76,27 @@ CAPTURES = (
 
 @pytest.mark.parametrize("most", [10_000, pytest.param(None, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", CAPTURES)
-async def test_every_frame_of_a_capture_is_recorded_once_in_order(
-    captures: Path, tmp_path: Path, monkeypatch: Any, name: str, most: int | None
-) -> None:
+async def test_every_frame_of_a_capture_is_recorded_once_in_order(captures: Path, tmp_path: Path, name: str, most: int | None) -> None:
     frames = list(read(captures / "binance-spot" / name))[:most]
     assert len(frames) > 100
-    archive, streams = await recorded(tmp_path, monkeypatch, frames)
+    archive, streams = await recorded(tmp_path, frames)
     check(archive, streams, frames)
 
 
 @pytest.mark.parametrize("order", ["as it was", "the later first"])
-async def test_two_captures_behind_one_another(captures: Path, tmp_path: Path, monkeypatch: Any, order: str) -> None:
+async def test_two_captures_behind_one_another(captures: Path, tmp_path: Path, order: str) -> None:
     both = [list(read(captures / "binance-spot" / f"hft_btcusdt_{day}.gz"))[:4000] for day in ("20240808", "20240809")]
     if order != "as it was":
         both.reverse()
-    archive, streams = await recorded(tmp_path, monkeypatch, *both)
+    archive, streams = await recorded(tmp_path, *both)
     check(archive, streams, both[0] + both[1])
 
 
-async def test_a_capture_that_begins_again_in_the_middle_is_recorded_once(captures: Path, tmp_path: Path, monkeypatch: Any) -> None:
+async def test_a_capture_that_begins_again_in_the_middle_is_recorded_once(captures: Path, tmp_path: Path) -> None:
     """A server that starts its replay anew after a cut: what came before is known, what follows is new."""
     frames = list(read(captures / "binance-spot" / "derived_depth20_btcusdt_20240808.gz"))[:400]
     frames = list(dict.fromkeys(frames))
-    archive, streams = await recorded(tmp_path, monkeypatch, frames[:250], frames[100:])
+    archive, streams = await recorded(tmp_path, frames[:250], frames[100:])
     wanted = [text[len(SPOT.frame_key(streams[0])) : -1] for text in frames]
     found = [b"{" + line.split(b',"conn":', 1)[1].split(b",", 1)[1] for line in archive.text("BTCUSDT", "orderbook").splitlines()]
     assert found == wanted
@@ -107,11 +104,11 @@ async def test_a_capture_that_begins_again_in_the_middle_is_recorded_once(captur
     assert sum(segment.duplicates for segment in archive.segments("BTCUSDT", "orderbook")) == 150
 
 
-async def test_a_genuine_frame_is_its_own_line(tmp_path: Path, monkeypatch: Any) -> None:
+async def test_a_genuine_frame_is_its_own_line(tmp_path: Path) -> None:
     """Quoted from the venue's documentation."""
     (of,) = plan_streams(SPOT, ("BNBUSDT",), ("bookTicker",), where="test")
     payload = b'{"u":400900217,"s":"BNBUSDT","b":"25.35190000","B":"31.21000000","a":"25.36520000","A":"40.66000000"}'
-    bench = Bench(tmp_path, [of], monkeypatch).start()
+    bench = Bench(tmp_path, [of]).start()
     bench.send(bench.connect(), of, payload)
     archive = await bench.finish()
     text = archive.text("BNBUSDT", "quote")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -294,8 +293,8 @@ async def closed_for(bench: Bench, seconds: int) -> None:
         bench.wait(0.1, tick=at % 10 == 9)
 
 
-async def test_a_gate_that_is_closed_for_45_s_is_one_gap(tmp_path: Path, monkeypatch: Any) -> None:
-    bench = Bench(tmp_path, [BOOK], monkeypatch).start()
+async def test_a_gate_that_is_closed_for_45_s_is_one_gap(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [BOOK]).start()
     bench.connect()
     began = bench.now
     await closed_for(bench, 45)
@@ -308,8 +307,8 @@ async def test_a_gate_that_is_closed_for_45_s_is_one_gap(tmp_path: Path, monkeyp
     assert verify([tmp_path]).ok
 
 
-async def test_a_gap_over_the_minutes_end_is_cut_and_its_pieces_touch(tmp_path: Path, monkeypatch: Any) -> None:
-    bench = Bench(tmp_path, [BOOK], monkeypatch, start_ns=1_795_176_050 * SECOND_NS).start()
+async def test_a_gap_over_the_minutes_end_is_cut_and_its_pieces_touch(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [BOOK], start_ns=1_795_176_050 * SECOND_NS).start()
     bench.connect()
     began = bench.now
     await closed_for(bench, 80)
@@ -327,8 +326,8 @@ async def test_a_gap_over_the_minutes_end_is_cut_and_its_pieces_touch(tmp_path: 
     archive.check_balance("BTCUSDT", "orderbook")
 
 
-async def test_an_open_gap_is_accounted_when_the_program_is_killed(tmp_path: Path, monkeypatch: Any) -> None:
-    bench = Bench(tmp_path, [BOOK], monkeypatch).start()
+async def test_an_open_gap_is_accounted_when_the_program_is_killed(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [BOOK]).start()
     bench.connect()
     began = bench.now
     await closed_for(bench, 20)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,8 +23,8 @@ def frames(*numbers: int, of: list[Stream] = ALL) -> dict[Stream, list[bytes]]:
 
 
 @pytest.fixture
-def lives(tmp_path: Path, monkeypatch: Any) -> Lives:
-    return Lives(tmp_path, monkeypatch)
+def lives(tmp_path: Path) -> Lives:
+    return Lives(tmp_path)
 
 
 def check_good(lives: Lives) -> None:
@@ -119,8 +118,8 @@ async def test_what_a_stop_could_not_seal_is_sealed_by_the_next_start(lives: Liv
     check_good(lives)
 
 
-async def test_removing_the_lock_by_hand_lets_no_second_recorder_in(tmp_path: Path, monkeypatch: Any) -> None:
-    first, second = Bench(tmp_path, ALL, monkeypatch).start(), Bench(tmp_path, ALL, monkeypatch)
+async def test_removing_the_lock_by_hand_lets_no_second_recorder_in(tmp_path: Path) -> None:
+    first, second = Bench(tmp_path, ALL).start(), Bench(tmp_path, ALL)
     (first.recorder.config.journal_folder / ".lock").unlink()
     with pytest.raises(ArchiveBusy, match="another hoga is recording here"):
         second.recorder.acquire()

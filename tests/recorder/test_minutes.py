@@ -21,8 +21,8 @@ BOOK, TRADE, DELTA = (stream("BTCUSDT", channel) for channel in ("depth20@100ms"
 MIDNIGHT_NS = day_start_ns("2026-11-21")
 
 
-async def test_a_batch_over_the_minutes_end_is_parted_and_keeps_its_connection(tmp_path: Path, monkeypatch: Any) -> None:
-    bench = Bench(tmp_path, [BOOK], monkeypatch, start_ns=NOON_NS + 59 * SECOND_NS).start()
+async def test_a_batch_over_the_minutes_end_is_parted_and_keeps_its_connection(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [BOOK], start_ns=NOON_NS + 59 * SECOND_NS).start()
     leg = bench.connect(conn="binance-7", epoch=3)
     bench.now = NOON_NS + MINUTE_NS - 3 * MS
     for number in range(1, 7):
@@ -38,9 +38,9 @@ async def test_a_batch_over_the_minutes_end_is_parted_and_keeps_its_connection(t
     assert archive.check_balance("BTCUSDT", "orderbook") == (6, 6, 0)
 
 
-async def test_a_frame_whose_gap_is_told_after_the_minutes_end_is_of_its_own_minute(tmp_path: Path, monkeypatch: Any) -> None:
+async def test_a_frame_whose_gap_is_told_after_the_minutes_end_is_of_its_own_minute(tmp_path: Path) -> None:
     """The clock goes on between a frame's receipt and the note of the gap that it ends."""
-    bench = Bench(tmp_path, [TRADE], monkeypatch, start_ns=NOON_NS + 59 * SECOND_NS).start()
+    bench = Bench(tmp_path, [TRADE], start_ns=NOON_NS + 59 * SECOND_NS).start()
     leg = bench.connect()
     bench.send(leg, TRADE, agg_trade(1))
     bench.cut(leg)
@@ -57,8 +57,8 @@ async def test_a_frame_whose_gap_is_told_after_the_minutes_end_is_of_its_own_min
     assert [segment.records for segment in bench.archive.segments("BTCUSDT", "execution")] == [2, 1]
 
 
-async def test_the_median_in_force_holds_over_the_minutes_end(tmp_path: Path, monkeypatch: Any) -> None:
-    bench = Bench(tmp_path, [BOOK], monkeypatch).start()
+async def test_the_median_in_force_holds_over_the_minutes_end(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [BOOK]).start()
     leg = bench.connect()
     bench.recorder.lateness._of("BTCUSDT").told_ns = 24_700_000
     bench.recorder._tell_latency("BTCUSDT", 24_700_000, 2_000)
@@ -72,9 +72,9 @@ async def test_the_median_in_force_holds_over_the_minutes_end(tmp_path: Path, mo
     assert lines[1]["eventTime"] == (lines[1]["recvNs"] - 24_702_000) // MS
 
 
-async def test_frames_after_a_quiet_minutes_end_are_not_held_back(tmp_path: Path, monkeypatch: Any) -> None:
+async def test_frames_after_a_quiet_minutes_end_are_not_held_back(tmp_path: Path) -> None:
     """The opening notes of a minute stand in the batch; they must not keep the first frames waiting for a full one."""
-    bench = Bench(tmp_path, [BOOK], monkeypatch).start()
+    bench = Bench(tmp_path, [BOOK]).start()
     leg = bench.connect()
     bench.wait(60)
     lane = bench.recorder.lanes[0]
@@ -84,9 +84,9 @@ async def test_frames_after_a_quiet_minutes_end_are_not_held_back(tmp_path: Path
     await bench.finish()
 
 
-async def test_what_was_not_recorded_is_counted_in_the_same_minute_as_received(tmp_path: Path, monkeypatch: Any) -> None:
+async def test_what_was_not_recorded_is_counted_in_the_same_minute_as_received(tmp_path: Path) -> None:
     """A counted gap that is told just after the minute's end, before the batch is parted, is of the ended minute."""
-    bench = Bench(tmp_path, [BOOK], monkeypatch).start()
+    bench = Bench(tmp_path, [BOOK]).start()
     leg = bench.connect()
     intake = bench.recorder.intakes[BOOK.name]
     bench.send(leg, BOOK, book(1))
@@ -102,8 +102,8 @@ async def test_what_was_not_recorded_is_counted_in_the_same_minute_as_received(t
     assert archive.check_balance("BTCUSDT", "orderbook") == (6, 2, 4)
 
 
-async def test_a_minute_in_which_everything_was_shed_is_accounted(tmp_path: Path, monkeypatch: Any) -> None:
-    bench = Bench(tmp_path, [BOOK], monkeypatch).start()
+async def test_a_minute_in_which_everything_was_shed_is_accounted(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [BOOK]).start()
     leg = bench.connect()
     bench.recorder.set_disk_full(True)
     for number in range(1, 6):
@@ -116,8 +116,8 @@ async def test_a_minute_in_which_everything_was_shed_is_accounted(tmp_path: Path
     assert [gap.missed for gap in archive.gaps("BTCUSDT", "orderbook", Reason.DISK_FULL)] == [5]
 
 
-async def test_a_gap_over_midnight_is_in_both_days(tmp_path: Path, monkeypatch: Any) -> None:
-    bench = Bench(tmp_path, [BOOK], monkeypatch, start_ns=MIDNIGHT_NS - 10 * SECOND_NS).start()
+async def test_a_gap_over_midnight_is_in_both_days(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [BOOK], start_ns=MIDNIGHT_NS - 10 * SECOND_NS).start()
     leg = bench.connect()
     bench.send(leg, BOOK, book(1))
     bench.now += SECOND_NS
@@ -136,8 +136,8 @@ async def test_a_gap_over_midnight_is_in_both_days(tmp_path: Path, monkeypatch: 
     assert archive.check_balance("BTCUSDT", "orderbook") == (2, 2, 0)
 
 
-async def test_a_hole_at_midnight_is_told_in_the_day_it_belongs_to(tmp_path: Path, monkeypatch: Any) -> None:
-    bench = Bench(tmp_path, [TRADE], monkeypatch, start_ns=MIDNIGHT_NS - SECOND_NS).start()
+async def test_a_hole_at_midnight_is_told_in_the_day_it_belongs_to(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [TRADE], start_ns=MIDNIGHT_NS - SECOND_NS).start()
     leg = bench.connect()
     bench.send(leg, TRADE, agg_trade(1))
     bench.send(leg, TRADE, agg_trade(4))
@@ -149,8 +149,8 @@ async def test_a_hole_at_midnight_is_told_in_the_day_it_belongs_to(tmp_path: Pat
     ]
 
 
-async def test_a_frame_that_fills_yesterdays_hole_is_in_the_day_it_came_and_both_days_verify(tmp_path: Path, monkeypatch: Any) -> None:
-    bench = Bench(tmp_path, [TRADE], monkeypatch, start_ns=MIDNIGHT_NS - SECOND_NS).start()
+async def test_a_frame_that_fills_yesterdays_hole_is_in_the_day_it_came_and_both_days_verify(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [TRADE], start_ns=MIDNIGHT_NS - SECOND_NS).start()
     leg = bench.connect()
     for number in (1, 2, 6, 7):
         bench.send(leg, TRADE, agg_trade(number))
@@ -169,7 +169,7 @@ async def test_a_frame_that_fills_yesterdays_hole_is_in_the_day_it_came_and_both
 
 
 async def test_a_new_minute_asks_no_stream_for_its_ids(tmp_path: Path, monkeypatch: Any) -> None:
-    bench = Bench(tmp_path, [BOOK], monkeypatch).start()
+    bench = Bench(tmp_path, [BOOK]).start()
     leg = bench.connect()
     for number in range(1, 5):
         bench.send(leg, BOOK, book(number))
@@ -183,8 +183,8 @@ async def test_a_new_minute_asks_no_stream_for_its_ids(tmp_path: Path, monkeypat
     await bench.finish()
 
 
-async def test_a_clock_set_back_by_more_than_a_minute_begins_a_new_part(tmp_path: Path, monkeypatch: Any) -> None:
-    bench = Bench(tmp_path, [BOOK], monkeypatch, start_ns=NOON_NS + 10 * SECOND_NS).start()
+async def test_a_clock_set_back_by_more_than_a_minute_begins_a_new_part(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [BOOK], start_ns=NOON_NS + 10 * SECOND_NS).start()
     leg = bench.connect()
     for number in (1, 2):
         bench.send(leg, BOOK, book(number))
@@ -206,8 +206,8 @@ async def test_a_clock_set_back_by_more_than_a_minute_begins_a_new_part(tmp_path
 
 
 @pytest.mark.parametrize("step_s", [-5, 5, 3600])
-async def test_a_clock_step_loses_nothing(tmp_path: Path, monkeypatch: Any, step_s: int) -> None:
-    bench = Bench(tmp_path, [BOOK], monkeypatch, start_ns=NOON_NS + 2 * SECOND_NS).start()
+async def test_a_clock_step_loses_nothing(tmp_path: Path, step_s: int) -> None:
+    bench = Bench(tmp_path, [BOOK], start_ns=NOON_NS + 2 * SECOND_NS).start()
     leg = bench.connect()
     for number in range(1, 10):
         bench.send(leg, BOOK, book(number))
@@ -221,7 +221,7 @@ async def test_a_clock_step_loses_nothing(tmp_path: Path, monkeypatch: Any, step
 
 
 async def test_too_much_waiting_for_the_disk_is_shed_and_counted_and_notes_survive(tmp_path: Path, monkeypatch: Any) -> None:
-    bench = Bench(tmp_path, [BOOK], monkeypatch, records_max=100)
+    bench = Bench(tmp_path, [BOOK], records_max=100)
     monkeypatch.setattr(bench.recorder.writer, "start", lambda: None)
     bench.start()
     leg = bench.connect()
@@ -241,7 +241,7 @@ async def test_too_much_waiting_for_the_disk_is_shed_and_counted_and_notes_survi
 async def test_a_batch_of_huge_frames_is_several_chunks(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("hoga.recorder.lane._CHUNK_BYTES", 10_000)
     monkeypatch.setattr("hoga.archive.form.chunks._MAX_RAW", 12_000)
-    bench = Bench(tmp_path, [BOOK], monkeypatch).start()
+    bench = Bench(tmp_path, [BOOK]).start()
     leg = bench.connect()
     for number in range(1, 8):
         bench.send(leg, BOOK, book(number, text="9" * 3_000))
@@ -250,8 +250,8 @@ async def test_a_batch_of_huge_frames_is_several_chunks(tmp_path: Path, monkeypa
     assert archive.check_balance("BTCUSDT", "orderbook") == (7, 7, 0)
 
 
-async def test_odd_frames_are_kept_aside_and_neighbours_arrive(tmp_path: Path, monkeypatch: Any) -> None:
-    bench = Bench(tmp_path, [BOOK, TRADE], monkeypatch).start()
+async def test_odd_frames_are_kept_aside_and_neighbours_arrive(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [BOOK, TRADE]).start()
     leg = bench.connect()
     odd = [
         b"}{ not json",
@@ -282,8 +282,8 @@ async def test_odd_frames_are_kept_aside_and_neighbours_arrive(tmp_path: Path, m
 
 @pytest.mark.parametrize("deep", [b"[" * 5000 + b"]" * 5000, b'{"a":' * 5000 + b"1" + b"}" * 5000], ids=["lists", "objects"])
 @pytest.mark.parametrize("lead", [b"", b'"meta":{"b":{}},'], ids=["plain", "not as usual"])
-async def test_a_frame_nested_too_deeply_is_kept_aside_alone(tmp_path: Path, monkeypatch: Any, deep: bytes, lead: bytes) -> None:
-    bench = Bench(tmp_path, [BOOK, TRADE], monkeypatch).start()
+async def test_a_frame_nested_too_deeply_is_kept_aside_alone(tmp_path: Path, deep: bytes, lead: bytes) -> None:
+    bench = Bench(tmp_path, [BOOK, TRADE]).start()
     leg = bench.connect()
     for number in range(1, 9):
         bench.send(leg, TRADE, agg_trade(number))
@@ -299,8 +299,8 @@ async def test_a_frame_nested_too_deeply_is_kept_aside_alone(tmp_path: Path, mon
     assert aside["why"].startswith("malformed")
 
 
-async def test_unusual_spellings_are_recorded_verbatim(tmp_path: Path, monkeypatch: Any) -> None:
-    bench = Bench(tmp_path, [BOOK], monkeypatch).start()
+async def test_unusual_spellings_are_recorded_verbatim(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [BOOK]).start()
     leg = bench.connect()
     name = BOOK.name.encode()
     payload = b'{ "lastUpdateId" : 1, "bids" : [ ["1.10", "2"] ],\n "asks" : [] }'
@@ -323,8 +323,8 @@ async def test_unusual_spellings_are_recorded_verbatim(tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     "payload", [b"{ }", b"{}", b'{"lastUpdateId":3,}', b'{"lastUpdateId":3,"x":"\x01"}', b'{"lastUpdateId":3,"x":"\xff"}']
 )
-async def test_a_payload_that_is_no_json_object_never_becomes_a_line(tmp_path: Path, monkeypatch: Any, payload: bytes) -> None:
-    bench = Bench(tmp_path, [BOOK], monkeypatch).start()
+async def test_a_payload_that_is_no_json_object_never_becomes_a_line(tmp_path: Path, payload: bytes) -> None:
+    bench = Bench(tmp_path, [BOOK]).start()
     leg = bench.connect()
     bench.send(leg, BOOK, book(1))
     bench.send(leg, BOOK, book(2))
@@ -336,9 +336,9 @@ async def test_a_payload_that_is_no_json_object_never_becomes_a_line(tmp_path: P
     assert len(archive.lines("ODD", "aside")) == 1
 
 
-async def test_streams_of_one_series_share_a_lane(tmp_path: Path, monkeypatch: Any) -> None:
+async def test_streams_of_one_series_share_a_lane(tmp_path: Path) -> None:
     streams = [stream(f"S{number}USDT", channel) for number in range(500) for channel in ("depth20@100ms", "aggTrade", "trade")]
-    bench = Bench(tmp_path, streams, monkeypatch)
+    bench = Bench(tmp_path, streams)
     lanes: dict[tuple[str, str], set[int]] = {}
     for of in streams:
         lanes.setdefault((of.symbol, of.kind), set()).add(bench.recorder._lane_of[of.name].number)
@@ -346,8 +346,8 @@ async def test_streams_of_one_series_share_a_lane(tmp_path: Path, monkeypatch: A
     assert max(Counter(bench.recorder._lane_of[of.name].number for of in streams).values()) <= 1024
 
 
-async def test_a_restart_continues_ids_and_tells_the_time_between(tmp_path: Path, monkeypatch: Any) -> None:
-    bench = Bench(tmp_path, [TRADE, DELTA], monkeypatch).start()
+async def test_a_restart_continues_ids_and_tells_the_time_between(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [TRADE, DELTA]).start()
     leg = bench.connect()
     for number in (1, 2, 3):
         bench.send(leg, TRADE, agg_trade(number))
@@ -358,7 +358,7 @@ async def test_a_restart_continues_ids_and_tells_the_time_between(tmp_path: Path
     assert isinstance(life, LastLife)
     assert {(end.ns, end.reason) for end in life.streams.values()} == {(NOON_NS, Reason.SHUTDOWN)}
     assert {name: end.runs for name, end in life.streams.items()} == {TRADE.name: [(1, 3)], DELTA.name: [(1, 3)]}
-    again = Bench(tmp_path, [TRADE, DELTA], monkeypatch, start_ns=NOON_NS + 30 * SECOND_NS).start(life)
+    again = Bench(tmp_path, [TRADE, DELTA], start_ns=NOON_NS + 30 * SECOND_NS).start(life)
     leg = again.connect()
     again.send(leg, TRADE, agg_trade(3))
     again.send(leg, TRADE, agg_trade(9))
@@ -391,58 +391,57 @@ steps = st.lists(
 async def test_received_is_written_plus_accounted_whatever_happens(
     tmp_path_factory: Any, script: list[tuple[str, int]], start_ns: int
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        bench = Bench(tmp_path_factory.mktemp("run"), [BOOK, TRADE], patch, start_ns=start_ns).start()
-        legs = [bench.connect()]
-        number, sent = 100, Counter[str]()
-        intakes = bench.recorder.intakes
-        for what, value in script:
-            if what == "frames":
-                for _ in range(value):
-                    number += 1
-                    bench.now += MS
-                    for leg in legs:
-                        bench.send(leg, BOOK, book(number))
-                        bench.send(leg, TRADE, agg_trade(number))
-                        sent["frames"] += 1
-            elif what in ("late", "again", "broken"):
-                data = {"late": number - 1, "again": number, "broken": 2**60}[what]
-                bench.send(legs[0], BOOK, book(data))
-                bench.send(legs[0], TRADE, agg_trade(data))
-                number += 2
-                sent["frames"] += 1
-            elif what == "garbage":
-                bench.send_raw(legs[0], b'{"stream":"btcusdt@depth20@100ms","data":{')
-                sent["garbage"] += 1
-            elif what == "wait":
-                bench.now += value * MS
-            elif what in ("gate", "open"):
-                for intake in intakes.values():
-                    intake.mode = intake.mode | 1 if what == "gate" else intake.mode & ~1
-            elif what in ("full", "room"):
-                bench.recorder.set_disk_full(what == "full")
-            elif what == "cut":
+    bench = Bench(tmp_path_factory.mktemp("run"), [BOOK, TRADE], start_ns=start_ns).start()
+    legs = [bench.connect()]
+    number, sent = 100, Counter[str]()
+    intakes = bench.recorder.intakes
+    for what, value in script:
+        if what == "frames":
+            for _ in range(value):
+                number += 1
+                bench.now += MS
                 for leg in legs:
-                    bench.cut(leg)
-                bench.now += 50 * MS
-                legs = [bench.connect()]
-            elif what == "leg" and len(legs) == 1:
-                legs.append(bench.connect(conn="binance-1a"))
-            elif what == "tick":
-                bench.recorder.tick(bench.now)
-            elif what == "flush":
-                bench.flush()
-            elif what == "step":
-                bench.now -= 2 * SECOND_NS
-                bench.recorder.clock_stepped(bench.now, -2 * SECOND_NS)
-        archive = await bench.finish()
-        assert archive.check_balance("BTCUSDT", "orderbook")[0] == sent["frames"] + sent["garbage"]
-        assert archive.check_balance("BTCUSDT", "execution")[0] == sent["frames"]
-        for symbol, kind, key in (("BTCUSDT", "orderbook", "lastUpdateId"), ("BTCUSDT", "execution", "a")):
-            lines = archive.lines(symbol, kind)
-            ids = [line[key] for line in lines]
-            assert len(ids) == len(set(ids)), "doubled"
-            assert all(line["conn"] != "?" for line in lines), "misattributed"
-            days = {path.parent.name[-10:] for path in archive.files(symbol, kind)}
-            for gap in archive.gaps(symbol, kind, Reason.DISCONNECT):
-                assert len(days) < 2 or not gap.from_ns < MIDNIGHT_NS < gap.to_ns, "a cut over midnight is in both days"
+                    bench.send(leg, BOOK, book(number))
+                    bench.send(leg, TRADE, agg_trade(number))
+                    sent["frames"] += 1
+        elif what in ("late", "again", "broken"):
+            data = {"late": number - 1, "again": number, "broken": 2**60}[what]
+            bench.send(legs[0], BOOK, book(data))
+            bench.send(legs[0], TRADE, agg_trade(data))
+            number += 2
+            sent["frames"] += 1
+        elif what == "garbage":
+            bench.send_raw(legs[0], b'{"stream":"btcusdt@depth20@100ms","data":{')
+            sent["garbage"] += 1
+        elif what == "wait":
+            bench.now += value * MS
+        elif what in ("gate", "open"):
+            for intake in intakes.values():
+                intake.mode = intake.mode | 1 if what == "gate" else intake.mode & ~1
+        elif what in ("full", "room"):
+            bench.recorder.set_disk_full(what == "full")
+        elif what == "cut":
+            for leg in legs:
+                bench.cut(leg)
+            bench.now += 50 * MS
+            legs = [bench.connect()]
+        elif what == "leg" and len(legs) == 1:
+            legs.append(bench.connect(conn="binance-1a"))
+        elif what == "tick":
+            bench.recorder.tick(bench.now)
+        elif what == "flush":
+            bench.flush()
+        elif what == "step":
+            bench.now -= 2 * SECOND_NS
+            bench.recorder.clock_stepped(bench.now, -2 * SECOND_NS)
+    archive = await bench.finish()
+    assert archive.check_balance("BTCUSDT", "orderbook")[0] == sent["frames"] + sent["garbage"]
+    assert archive.check_balance("BTCUSDT", "execution")[0] == sent["frames"]
+    for symbol, kind, key in (("BTCUSDT", "orderbook", "lastUpdateId"), ("BTCUSDT", "execution", "a")):
+        lines = archive.lines(symbol, kind)
+        ids = [line[key] for line in lines]
+        assert len(ids) == len(set(ids)), "doubled"
+        assert all(line["conn"] != "?" for line in lines), "misattributed"
+        days = {path.parent.name[-10:] for path in archive.files(symbol, kind)}
+        for gap in archive.gaps(symbol, kind, Reason.DISCONNECT):
+            assert len(days) < 2 or not gap.from_ns < MIDNIGHT_NS < gap.to_ns, "a cut over midnight is in both days"

@@ -44,13 +44,13 @@ def desk(tmp_path: Path) -> Desk:
 
 
 @pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> InlinePool:
-    monkeypatch.setattr(module, "_RETRY_S", 0.02)
+def pool() -> InlinePool:
     return InlinePool()
 
 
 def sealing(desk: Desk, pool: Any, **fields: Any) -> Sealing:
     known: dict[str, Any] = {"interval_min": 1, "archive_format": "zip", "purge": True}
+    known |= {"seal_again": (0.02, 0.04, 0.08), "merge_again": (0.02,)}
     directories = sorted(desk.root / kind for kind in ("orderbook", "execution"))
     return Sealing(SealingConfig(venue="binance", directories=directories, **{**known, **fields}), pool)
 
@@ -279,8 +279,7 @@ async def test_two_lanes_wait_for_one_another_at_midnight(desk: Desk, pool: Inli
     await work.finish(timeout_s=5)
 
 
-async def test_a_merge_that_fails_is_tried_again(desk: Desk, pool: InlinePool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MERGE_RETRY_S", 0.02)
+async def test_a_merge_that_fails_is_tried_again(desk: Desk, pool: InlinePool) -> None:
     left = [RuntimeError("a worker was ended three times")]
 
     def trouble(name: str) -> None:

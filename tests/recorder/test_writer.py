@@ -43,7 +43,7 @@ class Disk:
         self.closed: list[Path] = []
         self.faults: list[str | None] = []
         self.writer = JournalWriter(
-            fsync_interval_s=fields.pop("fsync_interval_s", 0.01), on_closed=self.closed.append, on_fault=self.faults.append
+            retry_s=0.01, fsync_interval_s=fields.pop("fsync_interval_s", 0.01), on_closed=self.closed.append, on_fault=self.faults.append
         )
         self.seq = 0
 
@@ -122,7 +122,6 @@ def test_a_full_disk_is_waited_for_and_leaves_no_torn_chunk(tmp_path: Path, disk
             raise OSError(errno.ENOSPC, "no space")
         return real(fd, left)
 
-    monkeypatch.setattr(module, "_RETRY_S", 0.01)
     monkeypatch.setattr(module.os, "writev", writev)
     disk.writer.start()
     disk.writer.rotate(0, tmp_path / "a", HEADER)
@@ -150,7 +149,6 @@ def test_a_folder_that_cannot_be_synced_does_not_double_the_header(tmp_path: Pat
             raise failures.pop()
         real(folder)
 
-    monkeypatch.setattr(module, "_RETRY_S", 0.01)
     monkeypatch.setattr(module, "fsync_folder", fsync_folder)
     disk.writer.start()
     disk.writer.rotate(0, tmp_path / "a", HEADER)

@@ -20,6 +20,7 @@ from hoga.core.streams import Stream
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_start_ns
 from hoga.hub.port import LifeEnd
 from hoga.recorder.recorder import Recorder, RecorderConfig, directories_for
+from hoga.runtime.clock import ManualClock
 from hoga.venues.registry import VENUES
 
 SPOT = VENUES["binance"]
@@ -141,12 +142,10 @@ class Archive:
 class Bench:
     """A recorder whose clock is `now`; call inside a running loop, `stop` at the end."""
 
-    def __init__(self, root: Path, streams: Iterable[Stream], monkeypatch: Any, *, start_ns: int = NOON_NS, **fields: Any) -> None:
+    def __init__(self, root: Path, streams: Iterable[Stream], *, start_ns: int = NOON_NS, **fields: Any) -> None:
         self.root = root
         self.streams = list(streams)
-        self.now = start_ns
-        for module in ("recorder", "lane"):
-            monkeypatch.setattr(f"hoga.recorder.{module}.time_ns", lambda: self.now)
+        self.clock = ManualClock(start_ns)
         self.closed: list[Path] = []
         self.faults: list[str | None] = []
         directories = directories_for(self.streams, lambda kind: root / kind)
@@ -156,8 +155,16 @@ class Bench:
             aside_directory=root / "aside",
             **{"fsync_interval_s": 0.02, "disk_reserve_bytes": 0, **fields},
         )
-        self.recorder = Recorder(SPOT, config, self.streams, on_closed=self.closed.append, on_fault=self.faults.append)
+        self.recorder = Recorder(SPOT, config, self.streams, on_closed=self.closed.append, on_fault=self.faults.append, clock=self.clock)
         self.archive = Archive(root)
+
+    @property
+    def now(self) -> int:
+        return self.clock.time_ns()
+
+    @now.setter
+    def now(self, ns: int) -> None:
+        self.clock.set_wall(ns)
 
     def start(self, life: Any = None) -> Bench:
         self.recorder.acquire()

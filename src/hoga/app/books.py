@@ -26,6 +26,7 @@ from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import ComponentSubscription, SubscriptionSpec, unknown_venue
 from hoga.net.rest import RestClient
 from hoga.runtime.logs import get_log
+from hoga.runtime.tasks import every
 from hoga.venues.registry import VENUES
 from hoga.venues.request import Request
 
@@ -81,7 +82,10 @@ class BookKeeper:
             self._name, self, [wish], self._take, delivery=Delivery.LOOP, capacity=_CAPACITY, on_status=self._status
         )
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._fetch(), name="book snapshots"), loop.create_task(self._tick(), name="book timers")]
+        self._tasks = [
+            loop.create_task(self._fetch(), name="book snapshots"),
+            loop.create_task(every(_TICK_S, self._tick, log=_log), name="book timers"),
+        ]
         return subscription
 
     async def stop(self) -> None:
@@ -149,15 +153,13 @@ class BookKeeper:
                 self._waiting.add(action.symbol)
                 self._wanted.put_nowait(action.symbol)
 
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(_TICK_S)
-            now = time_ns()
-            for sync in self._syncs.values():
-                due = sync.deadline_ns()
-                if due is not None and due <= now and sync.symbol not in self._waiting:
-                    sync.tick(now)
-                    self._after(sync)
+    def _tick(self) -> None:
+        now = time_ns()
+        for sync in self._syncs.values():
+            due = sync.deadline_ns()
+            if due is not None and due <= now and sync.symbol not in self._waiting:
+                sync.tick(now)
+                self._after(sync)
 
     # -- snapshots ----------------------------------------------------------------------------------------------
 

@@ -20,17 +20,18 @@ import msgspec
 from hoga.app.config import ProgramConfig
 from hoga.app.figures import Figures
 from hoga.app.publisher import BookRequests, Publisher
+from hoga.core.pauses import Pauses, Schedule
 from hoga.dashboard.config import DashboardConfig
 from hoga.dashboard.page import PageReader, page_path
 from hoga.dashboard.snapshot import DashboardStatus, PageState, RunState, decode_status
 from hoga.runtime.log_pipe import LogAddress
 from hoga.runtime.logs import get_log
+from hoga.runtime.tasks import every
 
 __all__ = ["DashboardProcess", "dashboard_config"]
 
 _log = get_log("dashboard")
 
-_BACKOFF_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _STEADY_S = 60.0
 _READY_S = 15.0
 _END_S = 1.0
@@ -68,7 +69,7 @@ class DashboardProcess:
         self._requests = BookRequests(Path(self._config.status_page))
         self._task: asyncio.Task[None] | None = None
         self._spawned_at = 0.0
-        self._failures = 0
+        self._pauses = Pauses(Schedule.DASHBOARD)
         self._trouble: str | None = None
         self.restarts = 0
 
@@ -149,12 +150,8 @@ class DashboardProcess:
         self._spawned_at = monotonic()
 
     async def _look_after(self) -> None:
-        while True:
-            await asyncio.sleep(self._program.dashboard_check_interval)
-            try:
-                await self._check()
-            except Exception as fault:  # noqa: BLE001  # supervised: the dashboard's affairs never reach the recorder
-                _log.failure("cannot look after the dashboard", fault)
+        """The dashboard's affairs never reach the recorder."""
+        await every(self._program.dashboard_check_interval, self._check, log=_log, what="cannot look after the dashboard")
 
     async def _check(self) -> None:
         process = self._process
@@ -166,14 +163,13 @@ class DashboardProcess:
                 patience = max(patience, _READY_S)
             if quiet_s <= patience:
                 if monotonic() - self._spawned_at > _STEADY_S:
-                    self._failures = 0
+                    self._pauses.clear()
                 return
             _log.warning("dashboard gives no sign of life, ending it", quiet_s=round(quiet_s, 1))
             await asyncio.to_thread(_end, process)
-        pause = _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
+        pause = self._pauses.next_s()
         status = process.returncode if process is not None else None
         _log.warning("dashboard ended, starting it again", status=status, in_s=pause)
-        self._failures += 1
         self.restarts += 1
         await asyncio.sleep(pause)
         await self._spawn()

@@ -26,7 +26,7 @@ from hoga.archive.keep.life import LOCK_FILE
 from hoga.core.errors import ConfigError
 from hoga.quality.health import DiskRoom, disk_room, is_clock_off
 from hoga.quality.limits import CLOCK_WRONG_MS
-from hoga.runtime.clock import ClockReading, measure_clock
+from hoga.runtime.clock_check import ClockReading, measure_clock
 from hoga.runtime.loop import loop_name
 from hoga.venues.registry import VENUES
 

@@ -25,6 +25,7 @@ from hoga.hub.local_wire import LocalHub
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.pace import Pace
 from hoga.hub.port import Wire
+from hoga.runtime.clock import SYSTEM, Clock
 from hoga.venues.registry import VENUES
 from hoga.venues.spec import VenueSpec
 
@@ -40,22 +41,28 @@ __all__ = [
 ]
 
 
-def wires_of(config: Config, *, recorders: Mapping[str, VenueRun] | None = None, label: str = "") -> list[Wire]:
+def wires_of(config: Config, *, recorders: Mapping[str, VenueRun] | None = None, label: str = "", clock: Clock = SYSTEM) -> list[Wire]:
     """A public and a private wire for every venue hoga knows; those that nobody asks for anything never connect.
 
     `recorders`: by venue, what records it in this process; streams that it records come over its connections.
     """
-    public: list[Wire] = [_wire(config.venue(name), (recorders or {}).get(name), label) for name in VENUES]
+    public: list[Wire] = [_wire(config.venue(name), (recorders or {}).get(name), label, clock) for name in VENUES]
     private = [private_wire(config.venue(name), label) for name in VENUES]
     return public + [wire for wire in private if wire is not None]
 
 
-def _wire(config: VenueConfig, run: VenueRun | None, label: str) -> FeedWire:
+def _wire(config: VenueConfig, run: VenueRun | None, label: str, clock: Clock) -> FeedWire:
     usual = VENUES[config.venue]
     spec = usual.compact if config.wire_format == "simple" and usual.compact is not None else usual
     tap = RecorderTap(run.recorder, lambda: run.feed.connections) if run is not None else None
     return FeedWire(
-        spec, feed_config(config, label), rest=rest_of(config), symbols=instruments_of(config).look, tls=tls_of(config), tap=tap
+        spec,
+        feed_config(config, label),
+        rest=rest_of(config),
+        symbols=instruments_of(config).look,
+        tls=tls_of(config),
+        tap=tap,
+        clock=clock,
     )
 
 

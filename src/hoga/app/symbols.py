@@ -15,14 +15,13 @@ from hoga.app.stream_plan import every_symbol, named, plan_streams
 from hoga.core.errors import ConfigError, ConfigMistake, VenueError, WireFault
 from hoga.core.instrument import Instrument
 from hoga.core.jsontext import NO_JSON
+from hoga.core.pauses import Pauses, Schedule
 from hoga.runtime.logs import get_log
 from hoga.venues.registry import VENUES
 
 __all__ = ["look_up_symbols"]
 
 _log = get_log("run")
-
-_PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 async def look_up_symbols(config: Config) -> Config:
@@ -39,7 +38,7 @@ async def look_up_symbols(config: Config) -> Config:
 
 
 async def _symbols_of(venue: VenueConfig) -> tuple[str, ...]:
-    spec, failures = VENUES[venue.venue], 0
+    spec, pauses = VENUES[venue.venue], Pauses(Schedule.VENUE)
     while True:
         try:
             symbols = _expand(venue, await instruments_of(venue).look())
@@ -50,9 +49,8 @@ async def _symbols_of(venue: VenueConfig) -> tuple[str, ...]:
                 symbols = _expand(venue, await _read_kept(venue, kept[1]))
                 _log.warning("symbols from an earlier list", venue=spec.name, file=kept[0].name, symbols=len(symbols), why=str(fault))
                 break
-            pause = _PAUSES_S[min(failures, len(_PAUSES_S) - 1)]
+            pause = pauses.next_s()
             _log.warning("the list of symbols is not there yet", venue=spec.name, why=str(fault), retry_in_s=pause)
-            failures += 1
             await asyncio.sleep(pause)
     streams = plan_streams(spec, symbols, venue.streams, where=f"[{spec.name}]")
     connections = -(-len(streams) // spec.limits.streams_per_connection) * venue.redundancy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from time import monotonic, monotonic_ns, time_ns
 
@@ -22,10 +22,11 @@ from hoga.core.times import SECOND_NS, day_of
 from hoga.feed.feed import Feed
 from hoga.recorder.recorder import Recorder, directories_for
 from hoga.recorder.sealing import Sealing, SealingConfig
-from hoga.runtime.clock import ClockReading, ClockWatch, measure_clock
+from hoga.runtime.clock_check import ClockReading, ClockWatch, measure_clock
 from hoga.runtime.logs import get_log
 from hoga.runtime.metrics import Spread, spread_ms
 from hoga.runtime.pool import WorkerPool
+from hoga.runtime.tasks import every
 from hoga.venues.registry import VENUES
 
 __all__ = ["VenueRun", "VenueStatus"]
@@ -158,11 +159,11 @@ class VenueRun:
 
     def _timers(self) -> list[tuple[str, Coroutine[object, object, None]]]:
         return [
-            ("tick", self._every(1.0, self._tick)),
-            ("latency", self._every(self.config.latency_routine_sleep_sec, self._latency_tick)),
-            ("disk", self._every(1.0, self._check_disk)),
-            ("clock", self._every(_CLOCK_EVERY_S, self._measure_clock)),
-            ("symbols", self._every(_SYMBOLS_EVERY_S, self._check_symbols)),
+            ("tick", every(1.0, self._tick, log=_log, at_once=True)),
+            ("latency", every(self.config.latency_routine_sleep_sec, self._latency_tick, log=_log, at_once=True)),
+            ("disk", every(1.0, self._check_disk, log=_log, at_once=True)),
+            ("clock", every(_CLOCK_EVERY_S, self._measure_clock, log=_log, at_once=True)),
+            ("symbols", every(_SYMBOLS_EVERY_S, self._check_symbols, log=_log, at_once=True)),
         ]
 
     async def stop_intake(self) -> None:
@@ -198,17 +199,6 @@ class VenueRun:
         self.recorder.release()
 
     # -- timers -------------------------------------------------------------------------------------------------
-
-    async def _every(self, seconds: float, act: Callable[[], Awaitable[None] | None]) -> None:
-        """Do it now and then, whatever happened the time before."""
-        while True:
-            try:
-                doing = act()
-                if doing is not None:
-                    await doing
-            except Exception as fault:  # noqa: BLE001  # the supervised place of all timers: logged, done again
-                _log.failure("timer failed", fault, timer=getattr(act, "__name__", "?"))
-            await asyncio.sleep(seconds)
 
     async def _tick(self) -> None:
         now = time_ns()

@@ -23,13 +23,13 @@ import msgspec
 
 from hoga.book.ladder import Ladder
 from hoga.core.market import Book, Delta
+from hoga.core.pauses import Pauses, Schedule
 from hoga.core.times import SECOND_NS
 
 __all__ = ["FUTURES_RULES", "MOVES", "SPOT_RULES", "BookEvent", "BookRules", "BookState", "BookSync", "RequestSnapshot"]
 
 BUFFER_MAX = 5_000
 """Deltas kept while waiting for a snapshot: eight minutes of a 100 ms stream. The oldest go; the snapshot is newer."""
-_RETRY_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 _ANSWER_S = 15.0
 
 
@@ -117,7 +117,7 @@ class BookSync:
         self._actions: list[RequestSnapshot] = []
         self._asked_ns: int | None = None
         self._retry_ns: int | None = None
-        self._tries = 0
+        self._pauses = Pauses(Schedule.VENUE)
         self._joined = False
 
     # -- fed ----------------------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ class BookSync:
         self.ladder.load(book.bids, book.asks)
         self.last_id, self.event_ns = snapshot_id, book.event_ns
         self._buffer.clear()
-        self._tries = 0
+        self._pauses.clear()
         self._retry_ns = None
         self._joined = False
         self._become(BookState.SYNCED, now_ns)
@@ -235,9 +235,7 @@ class BookSync:
         self._actions.append(RequestSnapshot(self.symbol))
 
     def _again(self, now_ns: int) -> None:
-        wait_s = _RETRY_S[min(self._tries, len(_RETRY_S) - 1)]
-        self._tries += 1
-        self._retry_ns = now_ns + int(wait_s * SECOND_NS)
+        self._retry_ns = now_ns + int(self._pauses.next_s() * SECOND_NS)
 
     def _become(self, state: BookState, now_ns: int, *, from_id: int | None = None, to_id: int | None = None, why: str = "") -> None:
         assert state in MOVES[self.state], f"no move from {self.state} to {state} in the table"

@@ -12,7 +12,12 @@ __all__ = ["FeedConfig"]
 
 class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How connections are kept. `label` goes before every connection's name. `ws_url` may
-    hold `{port}`, which is replaced from `ports` in turn."""
+    hold `{port}`, which is replaced from `ports` in turn. `after_fault_s`: the pause after a fault of our own.
+
+    Two legs of a handover run side by side for `overlap_min_s` at least; the new one has `overlap_max_s` (or `ready_ahead_s`) to bring all
+    that the old one does. A handover that failed, or a new connection because requests were in vain, is tried again
+    after `again_s`, doubling.
+    """
 
     ws_url: str
     ports: tuple[int, ...]
@@ -25,4 +30,8 @@ class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):
     redundancy: int = 1
     streams_per_connection: int = 1024
     label: str = ""
+    after_fault_s: float = 5.0
+    overlap_min_s: float = 2.0
+    overlap_max_s: float = 10.0
+    again_s: float = 60.0
     vigil: VigilRules = VigilRules()

@@ -15,7 +15,6 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterator
 from functools import partial
-from time import monotonic, monotonic_ns, time_ns
 
 import msgspec
 
@@ -34,6 +33,7 @@ from hoga.net.plan import plan_opening
 from hoga.net.ratelimit import Budget
 from hoga.net.ws import CloseInfo, Link, open_link
 from hoga.quality.cadence import Cadence
+from hoga.runtime.clock import SYSTEM, Clock, Timer
 from hoga.runtime.logs import get_log
 from hoga.venues.spec import Answer, VenueSpec
 
@@ -43,10 +43,7 @@ _log = get_log("feed")
 
 _STEP_STREAMS = 128
 _LATELY_NS = 2 * SECOND_NS
-_OVERLAP_MIN_S, _OVERLAP_MAX_S = 2.0, 10.0
-"""Two legs run side by side so long at least; so long (or `ready_ahead_s`) the new one has to bring all that the old one does."""
-_AGAIN_S, _AGAIN_MAX_S = 60.0, 3600.0
-"""A handover that failed, or a new connection because requests were in vain, is tried again after so long, doubling."""
+_AGAIN_MAX_S = 3600.0
 _LASTING = 10
 """What came on the old leg and not on the new one in so many looks in a row does not merely come a moment later."""
 _TOLD_NAMES = 5
@@ -102,18 +99,19 @@ class _Leg:
         budgets: list[Budget],
         counts: dict[str, int],
         vigil: Vigil,
+        opened_at: float,
     ) -> None:
         self.epoch = epoch
         self.link = link
         self.url = url
-        self.opened_at = monotonic()
+        self.opened_at = opened_at
         self.farewell = ""
         self.asking = asking
         self.budgets = budgets
         self.counts = counts
         self.vigil = vigil
         self.again: dict[str, int] = {}
-        self.timer: asyncio.TimerHandle | None = None
+        self.timer: Timer | None = None
 
 
 class Connection:
@@ -133,6 +131,7 @@ class Connection:
         connect_budget: Budget,
         tls: ssl.SSLContext | None,
         jitter: Callable[[], float],
+        clock: Clock = SYSTEM,
         first_rollover_s: float,
         first_port: int,
     ) -> None:
@@ -148,16 +147,17 @@ class Connection:
         self._connects = connect_budget
         self._tls = tls
         self._jitter = jitter
+        self._clock = clock
         self._backoff = Backoff(config.backoff)
         self._port = first_port
-        self._rollover_at = monotonic() + first_rollover_s
+        self._rollover_at = self._clock.monotonic() + first_rollover_s
         self._leg: _Leg | None = None
         self._open: list[_Leg] = []
         self._wake = asyncio.Event()
         self._doubts = Doubts()
         self._asking: dict[int, Subscribing] = {}
-        self._anew, self._anew_at, self._anew_pause_s = "", 0.0, _AGAIN_S / 2
-        self._handover_pause_s = _AGAIN_S
+        self._anew, self._anew_at, self._anew_pause_s = "", 0.0, config.again_s / 2
+        self._handover_pause_s = config.again_s
         limits = spec.limits
         self._ping_every_s = min(config.ping_interval_s, limits.ping_every_s or config.ping_interval_s)
         self.requests = 0
@@ -188,7 +188,7 @@ class Connection:
         leg: _Leg | None = None
         while not self._stopping:
             if leg is None:
-                await asyncio.sleep(max(0.0, self._not_before - monotonic()))
+                await self._clock.sleep(max(0.0, self._not_before - self._clock.monotonic()))
                 leg = await self._connect_for_ever()
                 continue
             self._leg = leg
@@ -207,7 +207,7 @@ class Connection:
         legs = list(self._open)
         await asyncio.gather(*(leg.link.close(timeout_s=0.5) for leg in legs))
         for leg in legs:
-            self._account(leg, CloseInfo(1000, "stopped", time_ns()), Reason.SHUTDOWN)
+            self._account(leg, CloseInfo(1000, "stopped", self._clock.time_ns()), Reason.SHUTDOWN)
 
     async def _connect_for_ever(self) -> _Leg:
         while True:
@@ -222,13 +222,13 @@ class Connection:
             self._standing.become(ConnectionState.RECONNECTING)
         self._backoff.failed()
         delay = self._backoff.delay_s(self._jitter())
-        now = monotonic()
+        now = self._clock.monotonic()
         if isinstance(fault, HandshakeRefused):
             delay = max(delay, refused_for_s(fault, self._connects, now))
         delay = max(delay, self._connects.wait_s(now))
         self._not_before, self._why = now + delay, fault.why
         _log.warning("connect failed", conn=self.name, why=fault.why, attempt=self._backoff.failures, retry_in_s=round(delay, 1))
-        await asyncio.sleep(delay)
+        await self._clock.sleep(delay)
 
     async def _connect(self) -> _Leg:
         """One attempt, within the venue's limit of attempts. Raises LinkError."""
@@ -269,18 +269,22 @@ class Connection:
             )
         except BaseException as fault:
             self._asking.pop(epoch, None)
-            end = LifeEnd(fault.why, at_ns=time_ns()) if isinstance(fault, LinkError) else LifeEnd("not opened", reason=Reason.SHUTDOWN)
+            end = (
+                LifeEnd(fault.why, at_ns=self._clock.time_ns())
+                if isinstance(fault, LinkError)
+                else LifeEnd("not opened", reason=Reason.SHUTDOWN)
+            )
             self._inlet.closed(self.name, epoch, end)
             raise
         self.epoch = epoch
         vigil = Vigil(self._config.vigil, ping_every_s=self._ping_every_s, ping_timeout_s=self._config.ping_timeout_s)
-        leg = _Leg(epoch, link, base, self._asking[epoch], self._budgets(), counts, vigil)
+        leg = _Leg(epoch, link, base, self._asking[epoch], self._budgets(), counts, vigil, self._clock.monotonic())
         self._open.append(leg)
         link.closed.add_done_callback(lambda closed: self._account(leg, closed.result(), self._end_reason()))
         if self.streams is not streams:
-            leg.asking.want([stream.name for stream in self.streams], monotonic())
+            leg.asking.want([stream.name for stream in self.streams], self._clock.monotonic())
         self._drive(leg)
-        now = monotonic_ns()
+        now = self._clock.monotonic_ns()
         for pace in (self._pace, *self._paces.values()):
             pace.pause(now)
         _log.info("connected", conn=self.name, epoch=epoch, url=base, streams=len(names))
@@ -296,7 +300,7 @@ class Connection:
             replaces=spec.replace is not None,
             unsubscribes=spec.unsubscribe is not None,
             granted=granted,
-            now=monotonic(),
+            now=self._clock.monotonic(),
         )
 
     def _budgets(self) -> list[Budget]:
@@ -316,7 +320,7 @@ class Connection:
             leg.timer = None
         if leg not in self._open or leg.link.closed.done():
             return
-        asking, now = leg.asking, monotonic()
+        asking, now = leg.asking, self._clock.monotonic()
         self._tell(leg)
         wait = max(budget.wait_s(now) for budget in leg.budgets)
         while wait <= 0 and (ask := asking.next(now)) is not None:
@@ -327,7 +331,7 @@ class Connection:
             wait = max(budget.wait_s(now) for budget in leg.budgets)
         due = asking.due_at()
         if due is not None and (wait > 0 or due > now):
-            leg.timer = asyncio.get_running_loop().call_later(max(wait, due - now, 0.01), self._drive, leg)
+            leg.timer = self._clock.call_later(max(wait, due - now, 0.01), lambda: self._drive(leg))
 
     def _frame_of(self, ask: Ask) -> bytes:
         spec, names = self._spec, list(ask.names)
@@ -341,7 +345,7 @@ class Connection:
 
     def _tell(self, leg: _Leg) -> None:
         """What has become of requests: to the inlet, to people, and where only a new connection helps, to `_watch`."""
-        asking, now = leg.asking, time_ns()
+        asking, now = leg.asking, self._clock.time_ns()
         if live := asking.take_live():
             self._inlet.live(self.name, leg.epoch, now, live)
         for refused in asking.take_refused():
@@ -354,9 +358,9 @@ class Connection:
                     "streams not subscribed yet, asked for again", conn=self.name, count=len(refused.names), first=shown, why=refused.why
                 )
         why = asking.take_exhausted()
-        if why and monotonic() >= self._anew_at:
+        if why and self._clock.monotonic() >= self._anew_at:
             self._anew_pause_s = min(_AGAIN_MAX_S, self._anew_pause_s * 2)
-            self._anew_at = monotonic() + self._anew_pause_s
+            self._anew_at = self._clock.monotonic() + self._anew_pause_s
             self._anew = why
             self._wake.set()
 
@@ -364,8 +368,8 @@ class Connection:
         """Once a second: which streams have come, which requests are overdue."""
         self._note_first_frames(leg)
         if not leg.asking.lacking:
-            self._anew_pause_s = _AGAIN_S / 2
-        leg.asking.tick(monotonic())
+            self._anew_pause_s = self._config.again_s / 2
+        leg.asking.tick(self._clock.monotonic())
         self._drive(leg)
 
     def _note_first_frames(self, leg: _Leg) -> None:
@@ -381,22 +385,21 @@ class Connection:
         self._watch_these(streams)
         for leg in list(self._open):
             self._note_first_frames(leg)
-            leg.asking.want([stream.name for stream in streams], monotonic())
+            leg.asking.want([stream.name for stream in streams], self._clock.monotonic())
             self._drive(leg)
 
     def _watch_these(self, streams: list[Stream]) -> None:
         """Watch the pace of every stream; what was watched before goes on."""
         described = {stream.name: self._spec.channel_of(stream.channel) for stream in streams}
-        paces, since, now = self._paces, self._since, monotonic()
+        paces, since, now = self._paces, self._since, self._clock.monotonic()
         self._paces = {name: paces.get(name) or Cadence(floor_s=channel.silence_floor_s) for name, channel in described.items()}
         self._first_s = {name: (channel.first_frame_s, channel.silence_floor_s, channel.never_s) for name, channel in described.items()}
         self._since = {name: since.get(name, now) for name in described}
 
-    @staticmethod
-    async def _within(budget: Budget) -> None:
-        while (wait := budget.wait_s(monotonic())) > 0:  # noqa: ASYNC110  # the wait is known, nothing to wait for
-            await asyncio.sleep(wait)
-        budget.take(monotonic())
+    async def _within(self, budget: Budget) -> None:
+        while (wait := budget.wait_s(self._clock.monotonic())) > 0:  # the wait is known, nothing to wait for
+            await self._clock.sleep(wait)
+        budget.take(self._clock.monotonic())
 
     def _next_url(self) -> str:
         ports = self._config.ports
@@ -409,7 +412,7 @@ class Connection:
     async def _watch(self, leg: _Leg) -> bool:
         """Until something must be done. True: a new leg is wanted while this one lives; False: this one is over."""
         while True:
-            due = self._rollover_at - monotonic()
+            due = self._rollover_at - self._clock.monotonic()
             if self._stopping:
                 await asyncio.wait([leg.link.closed], timeout=1.0)
             if leg.link.closed.done() or self._silence is not None or self._stopping:
@@ -434,7 +437,7 @@ class Connection:
         leg = self._leg
         if leg is None or leg.link.closed.done() or not self.state.is_up:
             return
-        now, total = monotonic_ns(), 0
+        now, total = self._clock.monotonic_ns(), 0
         received = self._inlet.received
         for at, (name, pace) in enumerate(list(self._paces.items())):
             if at % _STEP_STREAMS == _STEP_STREAMS - 1:
@@ -450,10 +453,10 @@ class Connection:
             self._judge_streams(leg, now)
 
     def _judge_link(self, leg: _Leg, now: int) -> None:
-        at, pace, link = monotonic(), self._pace, leg.link
+        at, pace, link = self._clock.monotonic(), self._pace, leg.link
         signs = Signs(
             data_quiet_s=pace.silent_for_s(now),
-            control_quiet_s=_control_quiet_s(link),
+            control_quiet_s=_control_quiet_s(link, self._clock.time_ns()),
             answered=link.last_pong_ns > 0,
             silent=pace.is_silent(now),
             silence_limit_s=self._config.vigil.fruitless_after_s(pace.interval_s, self._fruitless),
@@ -471,12 +474,12 @@ class Connection:
             self._give_up(leg, f"pings are answered, but no data for {seconds:.0f} s")
 
     def _give_up(self, leg: _Leg, why: str) -> None:
-        self._silence = CloseInfo(1006, why, time_ns())
+        self._silence = CloseInfo(1006, why, self._clock.time_ns())
         self._wake.set()
 
     def _judge_streams(self, leg: _Leg, now: int) -> None:
         """Silent streams are subscribed again together, each ever more rarely; their neighbours notice nothing."""
-        at = monotonic()
+        at = self._clock.monotonic()
         silent: list[str] = []
         quiet: list[str] = []
         for name, pace in self._paces.items():
@@ -504,7 +507,7 @@ class Connection:
     def _ask_again(self, leg: _Leg, names: list[str], *, harder: bool) -> None:
         if names:
             leg.again |= {name: self._inlet.received(name)[0] for name in names}
-            leg.asking.silent(names, monotonic(), harder=harder)
+            leg.asking.silent(names, self._clock.monotonic(), harder=harder)
             self._drive(leg)
 
     def _odd(self, epoch: int, now: int, data: bytes) -> None:
@@ -520,7 +523,7 @@ class Connection:
         if answer is None or asking is None:
             self._inlet.odd(self.name, epoch, now, data)
             return
-        asking.answered(answer, monotonic())
+        asking.answered(answer, self._clock.monotonic())
         leg = next((leg for leg in self._open if leg.epoch == epoch), None)
         if leg is not None:
             self._drive(leg)
@@ -537,10 +540,10 @@ class Connection:
         self._lists[number] = answer
         try:
             async with asyncio.timeout(timeout_s):
-                while (wait := max(budget.wait_s(monotonic()) for budget in leg.budgets)) > 0:  # noqa: ASYNC110  # the wait is known
-                    await asyncio.sleep(wait)
+                while (wait := max(budget.wait_s(self._clock.monotonic()) for budget in leg.budgets)) > 0:  # the wait is known
+                    await self._clock.sleep(wait)
                 for budget in leg.budgets:
-                    budget.take(monotonic())
+                    budget.take(self._clock.monotonic())
                 self.requests += 1
                 leg.link.send(listing(number))
                 return await answer
@@ -567,7 +570,7 @@ class Connection:
     def _lost(self, leg: _Leg) -> None:
         """The leg is over: account for it, and set the pace of what follows."""
         silence, self._silence = self._silence, None
-        info = silence or (leg.link.closed.result() if leg.link.closed.done() else CloseInfo(1000, "stopped", time_ns()))
+        info = silence or (leg.link.closed.result() if leg.link.closed.done() else CloseInfo(1000, "stopped", self._clock.time_ns()))
         self._account(leg, info, self._end_reason() if silence is None else Reason.SILENCE)
         leg.link.cut()
         brought = self._newest_ns() > leg.link.opened_ns
@@ -580,23 +583,23 @@ class Connection:
             self._fruitless = 0
         self._standing.become(ConnectionState.RECONNECTING)
         self.reconnects += 1
-        lived = monotonic() - leg.opened_at
+        lived = self._clock.monotonic() - leg.opened_at
         self._backoff.ended(lived_s=lived, brought_data=brought)
         delay = self._backoff.delay_s(self._jitter())
-        self._not_before, self._why = monotonic() + delay, ""
+        self._not_before, self._why = self._clock.monotonic() + delay, ""
         _log.warning(
             "connection lost", conn=self.name, epoch=leg.epoch, close=self.last_close, lived_s=round(lived, 1), retry_in_s=round(delay, 1)
         )
 
     async def _roll_over(self, old: _Leg) -> _Leg | None:
         """Make a new leg, let both run until the new one has brought every stream, then end the old one."""
-        self._rollover_at = monotonic() + self._config.rollover_s
+        self._rollover_at = self._clock.monotonic() + self._config.rollover_s
         ending, self._notice = self._notice, False
         if self._anew:
             _log.warning("the connection is made anew beside the old one", conn=self.name, why=self._anew)
             self._anew = ""
         self._standing.become(ConnectionState.HANDOVER)
-        deadline = monotonic() + self._config.ready_ahead_s
+        deadline = self._clock.monotonic() + self._config.ready_ahead_s
         new: _Leg | None = None
         while new is None and not self._stopping:
             try:
@@ -606,28 +609,28 @@ class Connection:
                     self._lost(old)
                     return None
                 await self._pause_after(fault)
-                deadline = max(deadline, monotonic() + 1.0)
+                deadline = max(deadline, self._clock.monotonic() + 1.0)
         if new is None:
             return old
         self._backoff.level = 0
         self._silence = None
-        began = monotonic()
-        brings_all = await self._overlap(old, new, until=max(deadline, began + _OVERLAP_MAX_S), ending=ending)
+        began = self._clock.monotonic()
+        brings_all = await self._overlap(old, new, until=max(deadline, began + self._config.overlap_max_s), ending=ending)
         if not brings_all and not old.link.closed.done():
             return self._keep(old, new)
-        self._handover_pause_s = _AGAIN_S
+        self._handover_pause_s = self._config.again_s
         self._silence = None
         self.last_close = old.farewell = "rolled over"
         await old.link.close()
-        self._account(old, CloseInfo(1000, "", time_ns()), Reason.DISCONNECT)
-        _log.info("rolled over", conn=self.name, epoch=new.epoch, overlap_s=round(monotonic() - began, 1))
+        self._account(old, CloseInfo(1000, "", self._clock.time_ns()), Reason.DISCONNECT)
+        _log.info("rolled over", conn=self.name, epoch=new.epoch, overlap_s=round(self._clock.monotonic() - began, 1))
         return new
 
     def _keep(self, old: _Leg, new: _Leg) -> _Leg:
         """The new leg does not bring all that the old one does: the old one lives on, and another is tried later."""
         pause = self._handover_pause_s
         self._handover_pause_s = min(_AGAIN_MAX_S, pause * 2)
-        self._rollover_at = monotonic() + pause
+        self._rollover_at = self._clock.monotonic() + pause
         if not self._stopping:
             _log.warning(
                 "handover given up, the old connection goes on",
@@ -637,7 +640,7 @@ class Connection:
                 retry_in_s=round(pause),
             )
             new.farewell = "did not bring all"
-            self._account(new, CloseInfo(1000, "did not bring all", time_ns()), Reason.DISCONNECT)
+            self._account(new, CloseInfo(1000, "did not bring all", self._clock.time_ns()), Reason.DISCONNECT)
             new.link.cut()
         return old
 
@@ -646,14 +649,15 @@ class Connection:
 
         Where the old one is `ending` anyway, or the new one brings what it lacks, there is no limit: both are of use.
         """
-        began, again_s = monotonic(), _OVERLAP_MIN_S
+        least_s = self._config.overlap_min_s
+        began, again_s = self._clock.monotonic(), least_s
         held: dict[str, int] = {}
         while not old.link.closed.done() and not new.link.closed.done() and not self._stopping and self._silence is None:
-            elapsed = monotonic() - began
-            if elapsed > _OVERLAP_MIN_S:
-                lacks = self._inlet.behind(self.name, new.epoch, time_ns() - _LATELY_NS)
+            elapsed = self._clock.monotonic() - began
+            if elapsed > least_s:
+                lacks = self._inlet.behind(self.name, new.epoch, self._clock.time_ns() - _LATELY_NS)
                 held = {name: held.get(name, 0) + 1 for name in lacks}
-                late = monotonic() > until
+                late = self._clock.monotonic() > until
                 lasting = [name for name in lacks if held[name] >= _LASTING or not late]
                 if not lasting and not self._short_of(old, new, lacks):
                     return True
@@ -662,7 +666,7 @@ class Connection:
                 if elapsed > 2 * again_s:
                     again_s *= 2
                     self._ask_again(new, [name for name in lacks if name in new.asking.live], harder=True)
-            await asyncio.sleep(0.1)
+            await self._clock.sleep(0.1)
         return old.link.closed.done() or (self._silence is not None and not new.link.closed.done())
 
     def _short_of(self, one: _Leg, other: _Leg, lately: list[str]) -> list[str]:
@@ -676,7 +680,7 @@ class Connection:
             return
         self._open.remove(leg)
         self._asking.pop(leg.epoch, None)
-        leg.asking.leg_over(monotonic())
+        leg.asking.leg_over(self._clock.monotonic())
         if leg.timer is not None:
             leg.timer.cancel()
         leg.link.mute()
@@ -695,7 +699,7 @@ class Connection:
     def abandon(self) -> None:
         """After a fault of our own: drop what there is, begin anew."""
         for leg in list(self._open):
-            self._account(leg, CloseInfo(1006, "given up", time_ns()), Reason.DISCONNECT)
+            self._account(leg, CloseInfo(1006, "given up", self._clock.time_ns()), Reason.DISCONNECT)
             leg.link.cut()
         if self._leg is not None:
             self._lost(self._leg)
@@ -712,7 +716,7 @@ class Connection:
             epoch=self.epoch,
             url=leg.url if leg else "",
             streams=len(self.streams),
-            uptime_s=monotonic() - leg.opened_at if leg else 0.0,
+            uptime_s=self._clock.monotonic() - leg.opened_at if leg else 0.0,
             reconnects=self.reconnects,
             failures=self._backoff.failures,
             last_close=self.last_close,
@@ -720,7 +724,7 @@ class Connection:
             late=side.late if side else 0,
             requests=self.requests,
             lacking=len(leg.asking.lacking) if leg else 0,
-            retry_in_s=0.0 if leg else max(0.0, self._not_before - monotonic()),
+            retry_in_s=0.0 if leg else max(0.0, self._not_before - self._clock.monotonic()),
             why="" if leg else self._why[:_WHY_MAX],
         )
 
@@ -740,6 +744,6 @@ class Connection:
         return f"<Connection {self.name} #{self.epoch} {self.state} {len(self.streams)} streams>"
 
 
-def _control_quiet_s(link: Link) -> float:
+def _control_quiet_s(link: Link, now_ns: int) -> float:
     """Seconds since the last control frame (server ping, pong, odd frame) of the link."""
-    return (time_ns() - link.last_control_ns) / SECOND_NS
+    return (now_ns - link.last_control_ns) / SECOND_NS

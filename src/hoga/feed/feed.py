@@ -12,14 +12,14 @@ from hoga.feed.connection import Connection, ConnectionStats
 from hoga.hub.port import Inlet
 from hoga.net.budgets import connect_budget
 from hoga.net.plan import shards
+from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
+from hoga.runtime.tasks import supervise
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["Feed"]
 
 _log = get_log("feed")
-
-_AGAIN_S = 5.0
 
 
 class Feed:
@@ -34,7 +34,9 @@ class Feed:
         inlet: Inlet,
         tls: ssl.SSLContext | None,
         jitter: Callable[[], float],
+        clock: Clock = SYSTEM,
     ) -> None:
+        self._after_fault_s, self._clock = config.after_fault_s, clock
         limits = spec.limits
         budget = connect_budget(spec, config.ws_url)
         most = min(config.streams_per_connection, limits.streams_per_connection)
@@ -58,6 +60,7 @@ class Feed:
                         connect_budget=budget,
                         tls=tls,
                         jitter=jitter,
+                        clock=clock,
                         first_rollover_s=_first_rollover_s(config, place, total),
                         first_port=copy,
                     )
@@ -70,14 +73,15 @@ class Feed:
 
     async def _supervise(self, connection: Connection) -> None:
         """A fault of our own in one connection is logged and costs that connection a pause, nobody else anything."""
-        while True:
-            try:
-                await connection.run()
-                return
-            except Exception as fault:  # noqa: BLE001  # the supervised place: counted by the log, restarted
-                _log.failure("connection task failed", fault, conn=connection.name)
-                connection.abandon()
-                await asyncio.sleep(_AGAIN_S)
+        await supervise(
+            connection.run,
+            log=_log,
+            what="connection task failed",
+            abandon=connection.abandon,
+            pause_s=self._after_fault_s,
+            clock=self._clock,
+            conn=connection.name,
+        )
 
     def tick(self) -> None:
         """Once a second."""

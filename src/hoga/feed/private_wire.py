@@ -17,6 +17,7 @@ from hoga.hub.states import WebSocketType
 from hoga.net.ratelimit import Budget
 from hoga.net.rest import RestClient
 from hoga.runtime.logs import get_log
+from hoga.runtime.tasks import supervise
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["PrivateWire", "nonce"]
@@ -82,14 +83,8 @@ class PrivateWire:
 
     async def _keep(self, before: list[asyncio.Task[None]]) -> None:
         await asyncio.gather(*before, return_exceptions=True)
-        while True:
-            try:
-                await self.connection.run()
-                return
-            except Exception as fault:  # noqa: BLE001  # the supervised place: told, begun anew
-                _log.failure("private connection task failed", fault, conn=self.connection.name)
-                self.connection.abandon()
-                await asyncio.sleep(5.0)
+        it = self.connection
+        await supervise(it.run, log=_log, what="private connection task failed", abandon=it.abandon, conn=it.name)
 
     def _end(self) -> None:
         if self._task is not None:

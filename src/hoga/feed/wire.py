@@ -6,7 +6,6 @@ import asyncio
 import random
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from time import monotonic
 from typing import Protocol
 
 from hoga.core.errors import VenueError
@@ -18,7 +17,9 @@ from hoga.hub.port import RateLimit, WireInlet, WireStats
 from hoga.hub.states import WebSocketType
 from hoga.net.budgets import connect_budget, rest_budgets
 from hoga.net.rest import RestClient
+from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
+from hoga.runtime.tasks import supervise
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["FeedWire", "Tap"]
@@ -65,6 +66,7 @@ class FeedWire:
         symbols: Callable[[], Awaitable[Mapping[str, Instrument]]],
         tls: ssl.SSLContext | None,
         tap: Tap | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:
         self.venue = spec.name
         self.spelling = spec
@@ -73,6 +75,7 @@ class FeedWire:
         self._rest = rest
         self._symbols = symbols
         self._tls = tls
+        self._clock = clock
         self._budget = connect_budget(spec, config.ws_url)
         self._connections: dict[str, Connection] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -137,6 +140,7 @@ class FeedWire:
             connect_budget=self._budget,
             tls=self._tls,
             jitter=random.random,
+            clock=self._clock,
             first_rollover_s=self._config.rollover_s * (1.0 - 0.1 * random.random()),
             first_port=self._next_name,
         )
@@ -144,14 +148,9 @@ class FeedWire:
         self._tasks[name] = asyncio.create_task(self._keep(connection), name=f"hub {name}")
 
     async def _keep(self, connection: Connection) -> None:
-        while True:
-            try:
-                await connection.run()
-                return
-            except Exception as fault:  # noqa: BLE001  # the supervised place: told, begun anew
-                _log.failure("connection task failed", fault, conn=connection.name)
-                connection.abandon()
-                await asyncio.sleep(5.0)
+        await supervise(
+            connection.run, log=_log, what="connection task failed", abandon=connection.abandon, clock=self._clock, conn=connection.name
+        )
 
     def _end(self, name: str) -> None:
         task = asyncio.create_task(self._finish(self._connections.pop(name), self._tasks.pop(name)), name=f"hub end {name}")
@@ -192,7 +191,7 @@ class FeedWire:
         budgets = [("connects", self._budget), ("rest", next(iter(rest_budgets(self._spec, self._rest.base_url).values())))]
         for connection in self._all():
             budgets += [(f"requests {connection.name}", budget) for budget in connection.budgets()]
-        now = monotonic()
+        now = self._clock.monotonic()
         return [
             RateLimit(
                 venue=self.venue,

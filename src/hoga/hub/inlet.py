@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection
-from time import monotonic, time_ns
 
 from msgspec.structs import replace
 
@@ -18,6 +17,7 @@ from hoga.hub.port import LegStats, LifeEnd, Take, WireStats
 from hoga.hub.private import MissedEvent, PrivateStateEvent
 from hoga.hub.routing import DataRoutingEngine
 from hoga.hub.states import ConnectionState, WebSocketType
+from hoga.runtime.clock import SYSTEM, Clock
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["ConnectionBook", "HubInlet"]
@@ -55,13 +55,13 @@ class ConnectionBook:
     `told_down`: why it is down, as it was told last; None while it is not.
     """
 
-    def __init__(self, name: str, venue: str, kind: WebSocketType) -> None:
+    def __init__(self, name: str, venue: str, kind: WebSocketType, since_s: float) -> None:
         self.name = name
         self.venue = venue
         self.kind = kind
         self.epoch = 0
         self.connected_at: float | None = None
-        self.down_since: float | None = monotonic()
+        self.down_since: float | None = since_s
         self.lost: deque[float] = deque(maxlen=1000)
         self.errors = self.failed = 0
         self.told_down: str | None = None
@@ -96,9 +96,11 @@ class HubInlet:
         on_epoch: Callable[[HubInlet, str, int, bool, str, list[Stream]], object],
         on_private: Callable[[HubInlet, PrivateStateEvent | MissedEvent], object],
         on_refused: Callable[[Stream, str], object] = lambda stream, why: None,
+        clock: Clock = SYSTEM,
     ) -> None:
         self.spec = spec
         self.kind = kind
+        self._clock = clock
         self.epochs = EpochManager()
         self.doors: dict[Stream, Door] = {}
         self._by_name: dict[str, Door] = {}
@@ -126,7 +128,7 @@ class HubInlet:
 
     def _new_book(self, conn: str) -> ConnectionBook:
         """What a connection of that name brought before stays counted."""
-        book, before = ConnectionBook(conn, self.spec.name, self.kind), self._ended.pop(conn, None)
+        book, before = ConnectionBook(conn, self.spec.name, self.kind, self._clock.monotonic()), self._ended.pop(conn, None)
         if before is not None:
             book.tally, book.errors = before.tally, before.errors
         return book
@@ -193,7 +195,7 @@ class HubInlet:
         """It is open."""
         book = self.books[conn]
         book.epoch = epoch
-        book.connected_at, book.down_since, book.told_down = monotonic(), None, None
+        book.connected_at, book.down_since, book.told_down = self._clock.monotonic(), None, None
         self._on_epoch(self, conn, epoch, True, "", self.carried(conn, epoch))
 
     def live(self, conn: str, epoch: int, now_ns: int, names: Collection[str]) -> None:
@@ -225,7 +227,7 @@ class HubInlet:
         for door in self._end(book, epoch):
             door.closed(conn, epoch)
         self.epochs.end(conn, epoch)
-        now = monotonic()
+        now = self._clock.monotonic()
         if not self.epochs.alive(conn):
             book.down_since = book.down_since or now
             book.connected_at = None
@@ -354,11 +356,13 @@ class HubInlet:
             return base
         doors = book.doors()
         newest_ns = max((door.last_ns for door in doors), default=0)
-        return _with_book(base, book, doors, newest_ns, stale=self.epochs.stale_frames(book.name))
+        return _with_book(base, book, doors, self._age_s(newest_ns), stale=self.epochs.stale_frames(book.name))
+
+    def _age_s(self, recv_ns: int) -> float | None:
+        return (self._clock.time_ns() - recv_ns) / 1e9 if recv_ns else None
 
 
-def _with_book(base: ConnectionMetrics, book: ConnectionBook, doors: set[Door], newest_ns: int, *, stale: int) -> ConnectionMetrics:
-    age_s = (time_ns() - newest_ns) / 1e9 if newest_ns else None
+def _with_book(base: ConnectionMetrics, book: ConnectionBook, doors: set[Door], age_s: float | None, *, stale: int) -> ConnectionMetrics:
     return replace(
         base,
         connect_time=book.connected_at,

@@ -47,6 +47,7 @@ from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import ComponentSubscription, SubscriptionSpec
 from hoga.runtime.logs import get_log
+from hoga.runtime.tasks import every
 
 __all__ = ["HubServer", "ReaderStats"]
 
@@ -58,9 +59,6 @@ _APART_S = 0.002
 _SLICE_BYTES = 64 * 1024
 _PATIENCE_BYTES = 4 * 1024 * 1024
 """Notes must reach the reader, so they wait in the socket's buffer; beyond this nobody is reading."""
-_BEAT_S = 1.0
-_REQUEST_S = 10.0
-"""A request that is begun is whole within so long; a reader that takes longer is none."""
 _HALVES_BYTES = 8 * 1024 * 1024
 """What half-sent requests may take in all; beyond it the reader that has most waiting goes."""
 _READERS_MAX, _STREAMS_MAX = 64, 5_000
@@ -83,12 +81,19 @@ class ReaderStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HubServer:
-    """Serves `manager` at `path`. A reader's `capacity` is of frames that must not be conflated."""
+    """Serves `manager` at `path`. A reader's `capacity` is of frames that must not be conflated.
 
-    def __init__(self, manager: GlobalWebSocketManager, path: Path, *, capacity: int = 10_000) -> None:
+    A sign of life goes to each every `beat_s`. A request that is begun is whole within `request_s`; a reader that takes longer is none.
+    """
+
+    def __init__(
+        self, manager: GlobalWebSocketManager, path: Path, *, capacity: int = 10_000, beat_s: float = 1.0, request_s: float = 10.0
+    ) -> None:
         self.manager = manager
         self.path = path
         self.capacity = capacity
+        self.request_s = request_s
+        self._beat_s = beat_s
         self.life = secrets.token_hex(8)
         self.readers: dict[str, _Reader] = {}
         self._server: asyncio.Server | None = None
@@ -116,7 +121,7 @@ class HubServer:
         self._inode = self.path.stat().st_ino
         loop = asyncio.get_running_loop()
         self._server = await loop.create_unix_server(lambda: _Reader(self), sock=listener)
-        self._beat = loop.create_task(self._tell(), name="hub readers")
+        self._beat = loop.create_task(every(self._beat_s, self._tell, log=_log), name="hub readers")
 
     async def stop(self) -> None:
         """Every reader is let go, the socket disappears."""
@@ -140,11 +145,9 @@ class HubServer:
         self._number += 1
         return f"reader {self._number}"
 
-    async def _tell(self) -> None:
-        while True:
-            await asyncio.sleep(_BEAT_S)
-            for reader in list(self.readers.values()):
-                reader.guarded(reader.beat)
+    def _tell(self) -> None:
+        for reader in list(self.readers.values()):
+            reader.guarded(reader.beat)
 
     def spare(self) -> None:
         """Half-sent requests have a bound in all."""
@@ -436,7 +439,7 @@ class _Reader(asyncio.Protocol):
 
     def beat(self) -> None:
         """Once a second."""
-        if self._half_since is not None and monotonic() - self._half_since > _REQUEST_S:
+        if self._half_since is not None and monotonic() - self._half_since > self._server.request_s:
             _log.warning("a reader does not end its request, it is let go", reader=self.name, bytes=self.half_sent)
             self.abandon()
         elif not self._paused:

@@ -18,6 +18,7 @@ from typing import cast
 
 import msgspec
 
+from hoga.core.pauses import Pauses, Schedule
 from hoga.core.streams import Stream
 from hoga.hub.errors import NoHub
 from hoga.hub.local import (
@@ -48,7 +49,6 @@ __all__ = ["LocalHub", "LocalWire"]
 
 _log = get_log("hub")
 
-_BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 _QUIET_S = 4.0
 """The hub says something every second; after so long it is taken for stopped."""
 _HELLO_S = 5.0
@@ -211,19 +211,18 @@ class LocalHub(asyncio.Protocol):
 
     async def _keep(self) -> None:
         """For ever."""
-        tries = 0
+        pauses = Pauses(Schedule.HUB)
         while True:
             await self._lost.wait()
             _log.warning("the hub is gone", path=str(self.path), note="it is looked for until it is back")
             while True:
-                await asyncio.sleep(_BACKOFF_S[min(tries, len(_BACKOFF_S) - 1)])
-                tries += 1
+                await asyncio.sleep(pauses.next_s())
                 try:
                     await self._connect()
                 except NoHub:
                     continue
                 break
-            tries = 0
+            pauses.clear()
             self.reconnects += 1
             _log.info("the hub is back", path=str(self.path))
 

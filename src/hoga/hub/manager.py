@@ -18,7 +18,6 @@ import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from threading import get_ident
-from time import monotonic
 from typing import Any, ClassVar, TypeVar
 
 from hoga.core.errors import ProtocolMisuse
@@ -51,7 +50,9 @@ from hoga.hub.subscriptions import (
     unknown_venue,
 )
 from hoga.quality.limits import LINK_ERRORS_MANY, SERVED_WITHIN_S
+from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
+from hoga.runtime.tasks import every
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["GlobalWebSocketManager", "OnAlert", "OnStatus"]
@@ -90,7 +91,7 @@ class _Component:
 class GlobalWebSocketManager:
     """See the module. `get_instance` gives the process's own; tests make theirs from wires.
 
-    `now` and `sleep` are the clock of all timers, in seconds. `config`: what its wires were made of, for those that it
+    `clock` is that of all timers. `config`: what its wires were made of, for those that it
     serves; None when nobody said.
     """
 
@@ -104,8 +105,7 @@ class GlobalWebSocketManager:
         wires: Iterable[Wire],
         venues: Mapping[str, VenueSpec],
         *,
-        now: Callable[[], float] = monotonic,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        clock: Clock = SYSTEM,
         pace: Pace | None = None,
         config: object = None,
     ) -> None:
@@ -119,8 +119,8 @@ class GlobalWebSocketManager:
         self.resolver = Resolver(venues)
         self.subscriptions = SubscriptionStateManager(self.resolver, private=self._is_private)
         self._venues = dict(venues)
-        self._now = now
-        self._sleep = sleep
+        self._clock = clock
+        self._now = clock.monotonic
         self._pace = pace or Pace()
         self._wires: dict[tuple[str, WebSocketType], Wire] = {}
         self._inlets: dict[tuple[str, WebSocketType], HubInlet] = {}
@@ -137,7 +137,7 @@ class GlobalWebSocketManager:
         self._telling: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._thread = get_ident()
-        self._began = now()
+        self._began = clock.monotonic()
         for wire in wires:
             self.add_wire(wire)
 
@@ -210,6 +210,7 @@ class GlobalWebSocketManager:
             on_epoch=self._epoch,
             on_private=self._private_event,
             on_refused=self._refused,
+            clock=self._clock,
         )
         if self.state is not GlobalManagerState.IDLE:
             wire.start(self._inlets[key])
@@ -228,7 +229,7 @@ class GlobalWebSocketManager:
             ("metrics", METRICS_S, self.collect_metrics),
             ("tick", TICK_S, self.tick),
         ):
-            self._task(name, self._every(every_s, act))
+            self._task(name, every(every_s, act, log=_log, clock=self._clock))
         for wire in self._wires.values():
             self._task(f"symbols {wire.venue}", self._ask_symbols(wire))
         self._become(GlobalManagerState.ACTIVE)
@@ -682,15 +683,7 @@ class GlobalWebSocketManager:
             known = await wire.known_symbols()
             if known:
                 self.resolver.known[wire.venue] = known
-            await self._sleep(_ASK_SYMBOLS_S if known else 30.0)
-
-    async def _every(self, seconds: float, act: Callable[[], object]) -> None:
-        while True:
-            await self._sleep(seconds)
-            try:
-                act()
-            except Exception as fault:  # noqa: BLE001  # the supervised place of all timers: logged, done again
-                _log.failure("timer failed", fault, timer=getattr(act, "__name__", "?"))
+            await self._clock.sleep(_ASK_SYMBOLS_S if known else 30.0)
 
     def _task(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(self._loop.create_task(work, name=f"hub {name}"))

@@ -13,7 +13,6 @@ from array import array
 from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
-from time import time_ns
 from typing import Any, Protocol
 
 import numpy
@@ -37,6 +36,7 @@ from hoga.archive.form.journal import (
 from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_of, minute_floor_ns, minute_of
 from hoga.recorder.writer import JournalWriter
+from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.timer import ShortTimer
 
 __all__ = ["Bookkeeping", "Lane", "Pulse"]
@@ -70,7 +70,8 @@ class Bookkeeping(Protocol):
 class Pulse:
     """Flushes the lanes that have something, `flush_s` after the first of them got it. `armed`: one does."""
 
-    def __init__(self, flush_s: float = _FLUSH_S) -> None:
+    def __init__(self, flush_s: float = _FLUSH_S, *, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self.lanes: list[Lane] = []
         self._timer = ShortTimer(flush_s, self._beat)
         self.armed = False
@@ -87,7 +88,7 @@ class Pulse:
 
     def _beat(self) -> None:
         self.armed = False
-        now = time_ns()
+        now = self._clock.time_ns()
         for lane in self.lanes:
             if not lane.records:
                 continue
@@ -115,7 +116,9 @@ class Lane:
         streams: int,
         records_max: int,
         pulse: Pulse,
+        clock: Clock = SYSTEM,
     ) -> None:
+        self._clock = clock
         self.number = number
         self.records: list[Any] = []
         self.newest: list[Any] = []
@@ -187,7 +190,7 @@ class Lane:
 
     def gap(self, index: int, gap: Gap) -> None:
         """Write down a gap of one stream."""
-        self.note(time_ns(), GapNote(index, gap))
+        self.note(self._clock.time_ns(), GapNote(index, gap))
         if self.on_gap is not None:
             self.on_gap(index, gap)
 

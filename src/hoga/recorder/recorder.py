@@ -13,7 +13,6 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from time import time_ns
 from typing import NamedTuple
 
 import msgspec
@@ -34,6 +33,7 @@ from hoga.recorder.intake import DISK_FULL, GATED, Intake, make_intake
 from hoga.recorder.lane import Lane, Pulse
 from hoga.recorder.lateness import GateMove, LatencyRules, Lateness
 from hoga.recorder.writer import JournalWriter
+from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.locks import owner_of_lock
 from hoga.venues.spec import VenueSpec
 
@@ -119,12 +119,14 @@ class Recorder:
         *,
         on_closed: Callable[[Path], None],
         on_fault: Callable[[str | None], None],
+        clock: Clock = SYSTEM,
     ) -> None:
+        self._clock = clock
         self.spec = spec
         self.config = config
-        self.session = f"{time_ns():x}"
+        self.session = f"{self._clock.time_ns():x}"
         self._lock = FolderLock(config.journal_folder)
-        self.writer = JournalWriter(fsync_interval_s=config.fsync_interval_s, on_closed=on_closed, on_fault=on_fault)
+        self.writer = JournalWriter(fsync_interval_s=config.fsync_interval_s, on_closed=on_closed, on_fault=on_fault, clock=clock)
         self.lateness = Lateness(config.latency, told=self._tell_latency)
         self.lanes: list[Lane] = []
         self.intakes: dict[str, Intake] = {}
@@ -137,11 +139,11 @@ class Recorder:
         self._legs: dict[tuple[str, int], _Leg] = {}
         self._by_number: dict[int, _Leg] = {}
         self._next_leg = 1
-        self._clock: ClockNote | None = None
+        self._reading: ClockNote | None = None
         self._marked: dict[str, int] = {}
         self._disk_full = False
         self._started = False
-        self._pulse = Pulse()
+        self._pulse = Pulse(clock=clock)
         self._folders = {kind: _relative(directory, config.journal_folder) for kind, directory in config.directories.items()}
         self._aside_folder = _relative(config.aside_directory, config.journal_folder)
         self._writer_fault = False
@@ -162,6 +164,7 @@ class Recorder:
                 streams=len(members),
                 records_max=config.records_max,
                 pulse=pulse,
+                clock=self._clock,
             )
             self.lanes.append(lane)
             self._members[number] = []
@@ -249,7 +252,7 @@ class Recorder:
 
     def start(self, last_life: LastLife | None) -> None:
         """Begin to record. `last_life`: how each stream ended before; the time since is a gap."""
-        now = time_ns()
+        now = self._clock.time_ns()
         known = last_life.streams if last_life is not None else {}
         for name, intake in self.intakes.items():
             if (end := known.get(name)) is not None:
@@ -266,7 +269,7 @@ class Recorder:
 
     def end_lanes(self) -> LastLife:
         """The last words of every lane: how each stream of this session ended. After this nothing is recorded any more."""
-        now = time_ns()
+        now = self._clock.time_ns()
         for leg in list(self._legs.values()):
             self._end_leg(leg, now, "stopped")
         for lane in self.lanes:
@@ -509,7 +512,7 @@ class Recorder:
             yield move
 
     def _move_gate(self, symbol: str) -> None:
-        closed, now = self.lateness.is_closed(symbol), time_ns()
+        closed, now = self.lateness.is_closed(symbol), self._clock.time_ns()
         for intake in self.intakes.values():
             if intake.stream.symbol == symbol:
                 if closed:
@@ -521,7 +524,7 @@ class Recorder:
         """`LATENCY_GATE = mark`: everything is recorded, and the ledger says when it was late."""
         if self.config.latency.gate != "mark":
             return
-        now = time_ns()
+        now = self._clock.time_ns()
         if move.closed:
             self._marked[move.symbol] = now
             return
@@ -562,7 +565,7 @@ class Recorder:
         if full is self._disk_full:
             return
         self._disk_full = full
-        now = time_ns()
+        now = self._clock.time_ns()
         for intake in self.intakes.values():
             if full:
                 intake.hold(DISK_FULL)
@@ -596,10 +599,10 @@ class Recorder:
 
     def clock_measured(self, *, offset_ms: float | None, source: str) -> None:
         """The clock's offset was measured: it goes into the manifests."""
-        self._clock = ClockNote(time_ns(), offset_ms, source)
+        self._reading = ClockNote(self._clock.time_ns(), offset_ms, source)
         self.lateness.offset_ns = int((offset_ms or 0.0) * 1e6)
         for lane in self.lanes:
-            lane.note(self._clock.ns, self._clock)
+            lane.note(self._reading.ns, self._reading)
 
     def set_memory_short(self, short: bool) -> None:
         """The machine's memory is short, or is not any more: hold the queues down meanwhile."""
@@ -696,7 +699,7 @@ class Recorder:
 
     def _tell_latency(self, symbol: str, median_ns: int | None, overhead_ns: int) -> None:
         lane, indices = self._lane_of_symbol[symbol]
-        lane.note(time_ns(), LatencyNote(indices, median_ns, overhead_ns))
+        lane.note(self._clock.time_ns(), LatencyNote(indices, median_ns, overhead_ns))
 
 
 def _leg_take(intake: Intake, leg: _Leg) -> Take:

@@ -25,6 +25,7 @@ from hoga.archive.keep.join import join_parts, waiting_parts
 from hoga.archive.keep.merge import MergeResult, merge_day, pending_days
 from hoga.archive.keep.seal import SealJob, SealResult, discard_journals, seal_and_keep
 from hoga.core.errors import ArchiveBusy
+from hoga.core.pauses import Pauses, Schedule
 from hoga.core.times import MINUTE_NS, minute_floor_ns, minute_start_ns
 from hoga.runtime.logs import get_log
 from hoga.runtime.pool import WorkerPool
@@ -33,7 +34,6 @@ __all__ = ["Sealing", "SealingConfig", "SealingStats", "level_for"]
 
 _log = get_log("seal")
 
-_RETRY_S, _RETRY_MAX_S, _MERGE_RETRY_S = 2.0, 300.0, 5.0
 _TELL = 10
 """So many series that cannot be sealed are named at once; the others are counted."""
 
@@ -53,13 +53,16 @@ def level_for(archive_format: str, *, journal_bytes: int, behind: bool, ending: 
 
 
 class SealingConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What is made of journals. `directories`: every archive folder of the venue."""
+    """What is made of journals. `directories`: every archive folder of the venue. `…_again`: pauses before
+    what failed is tried again, s."""
 
     venue: str
     directories: list[Path]
     interval_min: int
     archive_format: str
     purge: bool
+    seal_again: tuple[float, ...] = Schedule.SEAL.value
+    merge_again: tuple[float, ...] = Schedule.MERGE.value
 
 
 class SealingStats(msgspec.Struct, kw_only=True):
@@ -160,15 +163,14 @@ class Sealing:
 
     async def _seal_again(self) -> None:
         """One journal at a time, the one that failed longest ago first: however many there are, they cost no more than one."""
-        pause = _RETRY_S
+        pauses = Pauses(self._config.seal_again)
         while self._failing:
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pauses.next_s())
             while self._failing and await self._seal(self._failing[0], again=True):
                 self._failing.popleft()
                 self._done_with()
-                pause = _RETRY_S
+                pauses.clear()
             self._failing.rotate(-1)
-            pause = min(pause * 2, _RETRY_MAX_S)
         self._complained.clear()
 
     def _failing_days(self) -> set[str]:
@@ -275,8 +277,9 @@ class Sealing:
 
     async def _merge(self, day: SeriesDay) -> None:
         """One day of one series, once. Merges wait for one another: sealing must always find a free worker."""
-        config, pause = self._config, _MERGE_RETRY_S
+        config, pauses = self._config, Pauses(self._config.merge_again)
         while True:
+            pause = pauses.next_s()
             try:
                 async with self._merging:
                     merged = await self._pool.submit(_merge_job, config, day)
@@ -288,7 +291,6 @@ class Sealing:
                 self.stats.failures += 1
                 _log.error("cannot merge", what=str(day), why=str(fault), retry_in_s=round(pause))
             await asyncio.sleep(pause)
-            pause = min(pause * 2, 3600.0)
         self._merges.discard(day)
 
     def _merged(self, merged: MergeResult, day: SeriesDay) -> None:

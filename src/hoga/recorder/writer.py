@@ -15,15 +15,15 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from time import monotonic, time_ns
+from time import monotonic
 
 import msgspec
 
+from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.durable import fsync_folder, write_all
 
 __all__ = ["JournalWriter", "WriterStats"]
 
-_RETRY_S = 0.25
 _COALESCE = 64
 _BURST_RECORDS = 256
 _BURST_S = 0.003
@@ -81,7 +81,17 @@ class JournalWriter:
     writing gets stuck (text) and when it goes on (None).
     """
 
-    def __init__(self, *, fsync_interval_s: float, on_closed: Callable[[Path], None], on_fault: Callable[[str | None], None]) -> None:
+    def __init__(
+        self,
+        *,
+        fsync_interval_s: float,
+        on_closed: Callable[[Path], None],
+        on_fault: Callable[[str | None], None],
+        clock: Clock = SYSTEM,
+        retry_s: float = 0.25,
+    ) -> None:
+        self._clock = clock
+        self._retry_s = retry_s
         self._fsync_interval_s = fsync_interval_s
         self._on_closed = on_closed
         self._on_fault = on_fault
@@ -149,7 +159,7 @@ class JournalWriter:
         self._writer.join(max(0.0, end - monotonic()))
         if self._writer.is_alive():
             self._give_up.set()
-            self._writer.join(_RETRY_S * 2)
+            self._writer.join(self._retry_s * 2)
         self._drained.set()
         self._sync_now.set()
         self._syncer.join(max(0.1, end - monotonic()))
@@ -217,7 +227,7 @@ class JournalWriter:
             chunks = [item.chunk for item in mine]
             records = sum(item.records for item in mine)
             if self._patiently(lambda: self._append(file, chunks)):  # noqa: B023  # called at once
-                now = time_ns()
+                now = self._clock.time_ns()
                 if len(self._lags) < 100_000:
                     self._lags.extend(now - item.oldest_ns for item in mine)
             else:
@@ -239,7 +249,7 @@ class JournalWriter:
                 act()
             except OSError as fault:
                 self._tell("write", os.strerror(fault.errno) if fault.errno else str(fault))
-                if self._give_up.wait(_RETRY_S):
+                if self._give_up.wait(self._retry_s):
                     return False
                 continue
             self._tell("write", None)

@@ -1,205 +1,163 @@
-"""runtime.clock: how far this machine's clock is off, and whether it was moved.
+"""runtime.clock: the clock that is given to whoever needs the time, so that a test, a replay and a backtest may give another.
 
-`measure_clock` asks, in this order, whoever can tell: chrony, the kernel (adjtimex), an NTP server, a venue. The parsers
-and `ClockWatch` are pure. A positive offset means our clock is ahead.
+The wall clock (`time_ns`, UTC) may be set by somebody; the steady one (`monotonic`) never goes back, and only its differences
+mean anything. Where a line runs for every frame, bind `clock.time_ns` to a name once: the system's is then the same
+builtin as without a clock.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
-import ctypes.util
-import sys
+import heapq
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from itertools import count
+from typing import Protocol
 
-import msgspec
+from hoga.core.times import SECOND_NS
 
-__all__ = [
-    "STEP_NS",
-    "ClockReading",
-    "ClockStep",
-    "ClockWatch",
-    "Timex",
-    "VenueTime",
-    "measure_clock",
-    "parse_chrony",
-    "read_timex",
-    "reading_of_timex",
-    "reading_of_venue",
-]
-
-STEP_NS = 500_000_000
-"""A jump of the wall clock against the monotonic one by more than this is a step; less is slewing and noise."""
-
-_CHRONYC = ("chronyc", "-n", "-c", "tracking")
-_CHRONY_TIMEOUT_S = 2.0
-_VENUE_ASKS = 5
-_STA_UNSYNC = 0x0040
-_STA_NANO = 0x2000
-_TIME_ERROR = 5
-_CHRONY_FIELDS = 14
-_NOT_SYNCHRONISED = "Not synchronised"
+__all__ = ["SYSTEM", "Clock", "ManualClock", "SystemClock", "Timer"]
 
 
-class ClockReading(msgspec.Struct, frozen=True):
-    """The clock against `source` (`chrony`, `adjtimex`, `venue NAME`, `none`).
+class Timer(Protocol):
+    """Something that will be called."""
 
-    `offset_ms` is positive when our clock is ahead, None when nobody could tell; `error_ms` bounds the offset's own
-    error, None when unknown.
+    def cancel(self) -> None:
+        """Not any more. Calling it again, or too late, does nothing."""
+
+
+class Clock(Protocol):
+    """A wall clock, a steady clock, and waiting."""
+
+    def time_ns(self) -> int:
+        """Wall clock, ns since 1970."""
+
+    def monotonic(self) -> float:
+        """Steady clock, seconds since some moment."""
+
+    def monotonic_ns(self) -> int:
+        """The same, ns."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait so long by the steady clock; 0 and less: until the loop's next turn."""
+
+    def call_later(self, seconds: float, act: Callable[[], object]) -> Timer:
+        """Call `act` on the running loop, `seconds` from now by the steady clock."""
+
+
+class SystemClock:
+    """The machine's."""
+
+    time_ns = staticmethod(time.time_ns)
+    monotonic = staticmethod(time.monotonic)
+    monotonic_ns = staticmethod(time.monotonic_ns)
+    sleep = staticmethod(asyncio.sleep)
+
+    @staticmethod
+    def call_later(seconds: float, act: Callable[[], object]) -> Timer:
+        """Call `act` on the running loop, `seconds` from now."""
+        return asyncio.get_running_loop().call_later(seconds, act)
+
+
+SYSTEM: Clock = SystemClock()
+
+
+class _ManualTimer:
+    """`act` is None once it was called or cancelled."""
+
+    __slots__ = ("act",)
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self.act: Callable[[], object] | None = act
+
+    def cancel(self) -> None:
+        self.act = None
+
+
+class ManualClock:
+    """Time passes when somebody says so: `advance`, or `pass_time` where tasks wait for it. `set_wall` moves the wall clock alone.
+
+    Begins at `wall_ns`; the steady clock begins at `mono_ns`.
     """
 
-    offset_ms: float | None
-    source: str
-    error_ms: float | None = None
+    def __init__(self, wall_ns: int = 0, *, mono_ns: int = 1000 * SECOND_NS) -> None:
+        self._wall_ns = wall_ns
+        self._mono_ns = mono_ns
+        self._order = count()
+        self._timers: list[tuple[int, int, _ManualTimer]] = []
+
+    def time_ns(self) -> int:
+        """Wall clock, ns since 1970."""
+        return self._wall_ns
+
+    def monotonic(self) -> float:
+        """Steady clock, seconds."""
+        return self._mono_ns / SECOND_NS
+
+    def monotonic_ns(self) -> int:
+        """The same, ns."""
+        return self._mono_ns
+
+    def set_wall(self, wall_ns: int) -> None:
+        """Somebody set the wall clock: no time has passed."""
+        self._wall_ns = wall_ns
+
+    def call_later(self, seconds: float, act: Callable[[], object]) -> Timer:
+        """Call `act` when so much time has passed."""
+        timer = _ManualTimer(act)
+        heapq.heappush(self._timers, (self._mono_ns + max(0, round(seconds * SECOND_NS)), next(self._order), timer))
+        return timer
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until so much time has passed."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def wake() -> None:
+            if not woken.done():
+                woken.set_result(None)
+
+        timer = self.call_later(seconds, wake)
+        try:
+            await woken
+        finally:
+            timer.cancel()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; what is due on the way is called at its own moment, in order. Tasks go on at the loop's next turn."""
+        end = self._mono_ns + round(seconds * SECOND_NS)
+        while self._call_next(end):
+            pass
+        self._move(end)
+
+    async def pass_time(self, seconds: float) -> None:
+        """The same, and each task that is woken goes on before time does."""
+        end = self._mono_ns + round(seconds * SECOND_NS)
+        await _settle()
+        while self._call_next(end):
+            await _settle()
+        self._move(end)
+        await _settle()
+
+    def _call_next(self, end_ns: int) -> bool:
+        """Whether there was something to call up to then."""
+        while self._timers and self._timers[0][0] <= end_ns:
+            due_ns, _, timer = heapq.heappop(self._timers)
+            if timer.act is not None:
+                self._move(max(due_ns, self._mono_ns))
+                act, timer.act = timer.act, None
+                act()
+                return True
+        return False
+
+    def _move(self, mono_ns: int) -> None:
+        self._wall_ns += mono_ns - self._mono_ns
+        self._mono_ns = mono_ns
 
 
-class ClockStep(msgspec.Struct, frozen=True):
-    """The wall clock jumped by `delta_ns` (positive: forward); `at_ns` is the wall clock after the jump."""
-
-    at_ns: int
-    delta_ns: int
-
-
-class Timex(msgspec.Struct, frozen=True):
-    """What adjtimex tells: `state` its return value, `status` flags, `offset` in ns or µs (flag), errors in µs."""
-
-    state: int
-    status: int
-    offset: int
-    estimated_error: int
-    maximum_error: int
-
-
-VenueTime = Callable[[], Awaitable[int]]
-"""Asks a venue for its time, wall-clock ns."""
-
-
-class ClockWatch:
-    """Tells steps of the wall clock from its drift, by comparing it with the monotonic clock. Pure: fed, never reads.
-
-    Feed it at least every few seconds. Slow drift (slewing) is followed and never reported.
-    """
-
-    def __init__(self, *, step_ns: int = STEP_NS) -> None:
-        self._step_ns = step_ns
-        self._difference_ns: int | None = None
-
-    def feed(self, wall_ns: int, mono_ns: int) -> ClockStep | None:
-        """Compare two readings taken at one moment with the ones before; the step between them, None when there was none."""
-        difference = wall_ns - mono_ns
-        before, self._difference_ns = self._difference_ns, difference
-        if before is None or abs(difference - before) <= self._step_ns:
-            return None
-        return ClockStep(wall_ns, difference - before)
-
-
-async def measure_clock(
-    *, venue: str = "", venue_time: VenueTime | None = None, now_ns: Callable[[], int] = time.time_ns
-) -> ClockReading:
-    """How far the clock is off, by the first source that can tell.
-
-    Args:
-        venue, venue_time: the last resort; its one-way delay is taken as half the round trip, the shortest of some.
-        now_ns: the wall clock.
-
-    Returns:
-        A reading; its source is `none` when nobody could tell. Never raises for a source that fails. Takes a few seconds
-        at most, as long as `venue_time` has a time limit of its own.
-    """
-    reading = await _ask_chrony() or reading_of_timex(read_timex())
-    if reading is None and venue_time is not None:
-        reading = await _ask_venue(venue, venue_time, now_ns)
-    return reading or ClockReading(None, "none")
-
-
-def parse_chrony(text: str) -> ClockReading | None:
-    """The reading in the output of `chronyc -c tracking`, None when chrony is not synchronised or the text is no such output.
-
-    Source: chrony 4 manual, chronyc(1) "tracking" and report fields of `-c`, read 2026-11-20: comma-separated
-    reference id, name, stratum, reference time, system time (s, positive: the clock is **slow** of true time in the
-    machine form), last offset, RMS offset, frequency, residual, skew, root delay, root dispersion, interval, leap status.
-    The maximum error is dispersion + delay / 2.
-    """
-    fields = text.strip().split(",")
-    if len(fields) != _CHRONY_FIELDS or fields[-1] == _NOT_SYNCHRONISED:
-        return None
-    try:
-        correction, delay, dispersion = float(fields[4]), float(fields[10]), float(fields[11])
-    except ValueError:
-        return None
-    return ClockReading(-correction * 1e3, "chrony", (dispersion + delay / 2) * 1e3)
-
-
-def reading_of_timex(timex: Timex | None) -> ClockReading | None:
-    """The reading in the kernel's answer, None when nobody disciplines the clock.
-
-    Source: Linux adjtimex(2), read 2026-11-20: STA_UNSYNC or TIME_ERROR mean "not synchronised"; `offset` is what is
-    still to be corrected, ns with STA_NANO, else µs; errors are µs.
-    """
-    if timex is None or timex.state == _TIME_ERROR or timex.status & _STA_UNSYNC:
-        return None
-    unit = 1e-6 if timex.status & _STA_NANO else 1e-3
-    return ClockReading(-timex.offset * unit, "adjtimex", timex.maximum_error * 1e-3)
-
-
-def reading_of_venue(venue: str, sent_ns: int, venue_ns: int, received_ns: int) -> ClockReading:
-    """The reading from one request to a venue: its clock was read somewhere between `sent_ns` and `received_ns` of ours."""
-    middle = (sent_ns + received_ns) / 2
-    return ClockReading((middle - venue_ns) / 1e6, f"venue {venue}".rstrip(), (received_ns - sent_ns) / 2e6)
-
-
-def read_timex() -> Timex | None:
-    """Ask the kernel; None where there is no adjtimex."""
-    if not sys.platform.startswith("linux"):
-        return None
-    library = ctypes.CDLL(ctypes.util.find_library("c") or "libc.so.6", use_errno=True)
-    raw = _RawTimex()
-    state = library.adjtimex(ctypes.byref(raw))
-    if state < 0:
-        return None
-    return Timex(state, raw.status, raw.offset, raw.esterror, raw.maxerror)
-
-
-class _RawTimex(ctypes.Structure):
-    """`struct timex`; the fields behind `status` are not read, the padding is generous."""
-
-    _fields_ = (
-        ("modes", ctypes.c_uint),
-        ("offset", ctypes.c_long),
-        ("freq", ctypes.c_long),
-        ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long),
-        ("status", ctypes.c_int),
-        ("rest", ctypes.c_char * 256),
-    )
-
-
-async def _ask_chrony() -> ClockReading | None:
-    try:
-        process = await asyncio.create_subprocess_exec(*_CHRONYC, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
-    except OSError:
-        return None
-    try:
-        output, _ = await asyncio.wait_for(process.communicate(), _CHRONY_TIMEOUT_S)
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        return None
-    return parse_chrony(output.decode(errors="replace")) if process.returncode == 0 else None
-
-
-async def _ask_venue(venue: str, venue_time: VenueTime, now_ns: Callable[[], int]) -> ClockReading | None:
-    """The best of several: the shortest round trip leaves least to guess about the way there and back. The first one,
-    which also makes the connection, is seldom it."""
-    from hoga.core.errors import HogaError
-
-    readings: list[ClockReading] = []
-    with contextlib.suppress(HogaError, OSError, TimeoutError):  # a venue that answers no more: what it said before counts
-        for _ in range(_VENUE_ASKS):
-            sent = now_ns()
-            theirs = await venue_time()
-            readings.append(reading_of_venue(venue, sent, theirs, now_ns()))
-    return min(readings, key=lambda reading: reading.error_ms or 0.0, default=None)
+async def _settle() -> None:
+    """A few turns of the loop: a woken task runs, and wakes whoever waits for it."""
+    for _ in range(5):
+        await asyncio.sleep(0)
