@@ -110,6 +110,12 @@ def test_a_day_of_a_series_travels_as_one_value() -> None:
     assert loose == {"archive/form/layout.py:day_stem", "archive/form/layout.py:segment_stem"}
 
 
+def test_the_envelope_is_spelt_in_one_place() -> None:
+    """Others read it through `archive.form.envelope`; `recvNs` is besides the name of a record's field."""
+    spelt = {module for module in MODULES for word in words_of(tree_of(module)) if '"recvNs"' in word or '"timeSource"' in word}
+    assert spelt == {"archive/form/envelope.py"}
+
+
 def test_picows_stays_behind_one_file() -> None:
     users = {module for module in MODULES if "picows" in imported(tree_of(module))}
     assert {module for module in users if not module.startswith("simulator/")} <= {"net/ws.py"}

@@ -1,7 +1,5 @@
 """archive.form.lines: from a frame as received to its line in the archive: hoga's envelope, then the payload verbatim. Pure.
 
-    {"recvNs":…,"eventTime":…,"timeSource":"venue","latencyMs":24.7,"epoch":3,"conn":"binance-1", <the payload's own keys> }
-
 Nothing is parsed that need not be: the payload's bytes are copied, never decoded and encoded again. What is not JSON
 never becomes a line. White space between tokens is the venue's to choose, but a line break inside a payload would
 break the file's lines, so it becomes a space.
@@ -10,9 +8,11 @@ break the file's lines, so it becomes a space.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
+from hoga.archive.form.envelope import line_format
 from hoga.core.jsontext import TopInteger, is_object
 from hoga.core.streams import Stream
 from hoga.core.times import MS_NS, instant_ns
@@ -46,17 +46,8 @@ class LineMaker:
         self.skipped = self._key_size + (1 if self._event is None else 0)
         self.cut = 0 if self._whole else 1
         self.lead_ns = None if median_ns is None else median_ns + overhead_ns
-        estimated = self._envelope("estimated", median_ns, epoch, conn)
-        self._estimated = b'{"recvNs":%%d,"eventTime":%%d,%b%%b\n' % estimated
-        self._untimed = b'{"recvNs":%%d,"eventTime":null,%b%%b\n' % estimated
-        self._timed = b'{"recvNs":%%d,"eventTime":%%b,%b%%b\n' % self._envelope("venue", median_ns, epoch, conn)
-
-    @staticmethod
-    def _envelope(source: str, median_ns: int | None, epoch: int, conn: str) -> bytes:
-        """What follows the event time, fit to stand in a format."""
-        latency = "null" if median_ns is None else f"{median_ns / 1e6:.3f}".rstrip("0").rstrip(".")
-        text = f'"timeSource":"{source}","latencyMs":{latency},"epoch":{epoch},"conn":{_encoder.encode(conn).decode()},'
-        return text.replace("%", "%%").encode()
+        said = partial(line_format, median_ns=median_ns, epoch=epoch, conn=conn)
+        self._estimated, self._untimed, self._timed = said("%d", "estimated"), said("null", "estimated"), said("%b", "venue")
 
     def line(self, recv_ns: int, frame: bytes) -> bytes | None:
         """The line of `frame`, with its newline; None when its payload is no JSON object."""
@@ -110,10 +101,9 @@ def _formatted(line: bytes, *columns: Sequence[object]) -> bytes:
 
 def odd_line(recv_ns: int, *, conn: str, epoch: int, why: str, size: int, raw: bytes) -> bytes:
     """The line of a frame that is kept aside: text as text, anything else as base64, cut at what was kept of it."""
-    odd: dict[str, object] = {"recvNs": recv_ns, "eventTime": None, "timeSource": None, "latencyMs": None, "epoch": epoch, "conn": conn}
-    odd |= {"why": why, "size": size}
+    odd: dict[str, object] = {"why": why, "size": size}
     try:
         odd["raw"] = raw.decode()
     except UnicodeDecodeError:
         odd["rawBase64"] = raw
-    return _encoder.encode(odd) + b"\n"
+    return line_format("null", None, median_ns=None, epoch=epoch, conn=conn) % (recv_ns, _encoder.encode(odd)[1:])

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from hoga.archive.form.bookcheck import Side
+from hoga.archive.form.envelope import receipts_at, told_receipt
 from hoga.archive.form.text import line_ends, split_lines
 from hoga.core.jsontext import NO_JSON
 from hoga.core.streams import Kind
@@ -56,13 +57,6 @@ class _Ids(NamedTuple):
 
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_OWN_BEGINNING = b'{"recvNs":'
-_OWN_BYTES = np.frombuffer(_OWN_BEGINNING, np.uint8)
-_DIGITS = 19
-_HEAD_BYTES = len(_OWN_BEGINNING) + _DIGITS + 1
-_HEAD = np.arange(_HEAD_BYTES)
-_POWERS = 10 ** np.arange(_DIGITS - 1, -1, -1, dtype=np.uint64)
-_ZERO = np.zeros(1, np.intp)
 
 
 class RecordReader:
@@ -135,7 +129,7 @@ class RecordReader:
         regular = len(records) == len(ends) and lines.startswith(b"{") and (len(ends) < 2 or int(np.diff(ends).min()) > 1)
         if not regular:
             return None
-        if not _speak_for_themselves(records, lines, ends):
+        if receipts_at(lines, ends) != [record.recvNs for record in records]:  # a payload may have the key, too
             for record, line in zip(records, split_lines(lines), strict=True):
                 _mind_envelope(record, line)
         return records
@@ -252,27 +246,10 @@ def _first_sides(spellings: list[Callable[[Record], tuple[Side, Side]]], record:
     return bids, asks
 
 
-def _speak_for_themselves(records: list[Record], lines: bytes, ends: np.ndarray[tuple[int], np.dtype[np.intp]]) -> bool:
-    """Whether every record has the `recvNs` that its line begins with: a payload's key of that name would be the later one.
-
-    A glance at the first 30 bytes of all lines at once costs 0.1 µs a record; looking for the key in all the text cost five times that.
-    """
-    starts = np.concatenate((_ZERO, ends[:-1] + 1))
-    if not len(starts) or int((ends - starts).min()) < _HEAD_BYTES:
-        return False
-    heads = np.frombuffer(lines, np.uint8)[starts[:, None] + _HEAD]
-    digits = heads[:, len(_OWN_BEGINNING) : -1] - 48
-    if not ((heads[:, : len(_OWN_BEGINNING)] == _OWN_BYTES).all() and (heads[:, -1] == 44).all() and (digits <= 9).all()):
-        return False
-    return bool((digits.astype(np.uint64) @ _POWERS).tolist() == [record.recvNs for record in records])
-
-
 def _mind_envelope(record: Record, line: bytes) -> Record:
     """The line's first `recvNs` is hoga's own: a payload with a key of that name does not speak for it."""
-    if line.startswith(_OWN_BEGINNING):
-        digits = line[len(_OWN_BEGINNING) : line.find(b",", len(_OWN_BEGINNING))]
-        if digits.isdigit():
-            record.recvNs = int(digits)
+    if (recv_ns := told_receipt(line)) is not None:
+        record.recvNs = recv_ns
     return record
 
 

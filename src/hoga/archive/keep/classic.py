@@ -13,6 +13,7 @@ import msgspec
 
 from hoga.archive.form.checked import checked_blocks
 from hoga.archive.form.deflate import crc32
+from hoga.archive.form.envelope import is_own
 from hoga.archive.form.layout import parse_segment
 from hoga.archive.form.locate import Located, locate
 from hoga.archive.form.manifest import ArchiveFile, DayAccount, FoldedLedger, Manifest, SegmentRow, build_manifest, encode_manifest
@@ -28,8 +29,6 @@ __all__ = ["CLASSIC", "adopt", "classic_day", "count_text", "describe_day", "is_
 CLASSIC = "classic"
 """The state of a segment that the classic recorder made."""
 
-_OWN = b'{"recvNs":'
-
 
 def is_classic(located: Located) -> bool:
     """Whether the file is of the classic recorder's making: no file of hoga's, and its first line has no envelope of hoga's."""
@@ -39,7 +38,7 @@ def is_classic(located: Located) -> bool:
         first = next((block for block in read_located(located) if block), b"")
     except ArchiveError:
         return True
-    return not first.startswith(_OWN)
+    return not is_own(first)
 
 
 def classic_day(day: SeriesDay) -> Path | None:

@@ -15,17 +15,15 @@ import msgspec
 from hoga.archive.form.layout import PARTS_DIR, SegmentName, parse_segment, suffix_of
 from hoga.archive.form.ledger import SegmentEntry, append_entries
 from hoga.archive.form.locate import locate
-from hoga.archive.form.notes import part_mark
+from hoga.archive.form.notes import SegmentNote, open_segment_note, part_mark
 from hoga.archive.form.segment import SegmentFacts, read_note
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import series_lock, splice_segments
-from hoga.archive.keep.seal import SegmentNote, facts_of
+from hoga.archive.keep.seal import facts_of
 from hoga.core.times import minute_floor_ns, minute_of, minute_start_ns
 from hoga.runtime.durable import unlink
 
 __all__ = ["join_parts", "waiting_parts"]
-
-_note_decoder = msgspec.json.Decoder(SegmentNote)
 
 
 def waiting_parts(directory: Path) -> list[SeriesDay]:
@@ -98,14 +96,14 @@ def _settle(target: Path, ledger: Path, facts: SegmentFacts, parts: list[Path]) 
 
 
 def _sources(path: Path) -> list[str]:
-    note = read_note(path)
-    return _note_decoder.decode(note).sources if note else []
+    said = open_segment_note(read_note(path))
+    return said.sources if said is not None else []
 
 
 def _entry(path: Path) -> SegmentEntry:
-    note = read_note(path)
-    assert note is not None, "parts are made by the sealer, which always leaves a note"
-    return _note_decoder.decode(note).entry
+    said = open_segment_note(read_note(path))
+    assert said is not None, "parts are made by the sealer, which always leaves a note"
+    return said.entry
 
 
 def _sum(entries: list[SegmentEntry], minute: str, number: int, file: str, *, interval_min: int) -> SegmentEntry:

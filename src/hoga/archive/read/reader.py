@@ -17,6 +17,7 @@ import msgspec
 
 from hoga.archive.form.checked import Proof, checked_blocks, checked_lines
 from hoga.archive.form.discover import discover
+from hoga.archive.form.envelope import recv_ns_of
 from hoga.archive.form.layout import PARTS_DIR, SegmentName, parse_segment
 from hoga.archive.form.ledger import SegmentEntry, read_ledger
 from hoga.archive.form.locate import Located, locate
@@ -25,12 +26,11 @@ from hoga.archive.form.notes import open_segment_note, part_mark
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.read.openminute import OpenMinutes, days_with_open, lines_of
 from hoga.core.errors import ArchiveError, SegmentCorrupt
-from hoga.core.times import DAY_NS, MINUTE_NS, MS_NS, day_start_ns, minute_start_ns
+from hoga.core.times import DAY_NS, MINUTE_NS, day_start_ns, minute_start_ns
 from hoga.runtime.durable import temporary_for
 
-__all__ = ["DayStretches", "Stretch", "find_stretches", "read_records", "read_stretches", "recv_ns_of"]
+__all__ = ["DayStretches", "Stretch", "find_stretches", "read_records", "read_stretches"]
 
-_PREFIX, _CLASSIC_PREFIX = b'{"recvNs":', b'{"recv_ms":'
 _FOREVER = 2**63
 _LOOKS = 5
 """How often a day that is being merged under our eyes is looked for anew."""
@@ -330,12 +330,3 @@ def _segment_stretch(path: Path, name: SegmentName, day: SeriesDay, entry: Segme
 def _minute_window(day: str, minute: str, span_min: int) -> tuple[int, int]:
     start = minute_start_ns(day, minute)
     return start, start + span_min * MINUTE_NS - 1
-
-
-def recv_ns_of(line: bytes, otherwise: int) -> int:
-    """The line's receive time; `otherwise` for lines of other makings, which have none."""
-    for prefix, unit in ((_PREFIX, 1), (_CLASSIC_PREFIX, MS_NS)):
-        if line.startswith(prefix):
-            digits = line[len(prefix) : line.find(b",", len(prefix))]
-            return int(digits) * unit if digits.isdigit() and len(digits) < 20 else otherwise
-    return otherwise

@@ -13,9 +13,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-import msgspec
-
 from hoga.archive.form.chunks import Chunk, ChunkDecoder, read_packed
+from hoga.archive.form.envelope import opened
 from hoga.archive.form.journal import (
     CONTROL,
     GapNote,
@@ -31,7 +30,7 @@ from hoga.archive.form.ledger import GapEntry, read_ledger
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.regular import open_regular
 from hoga.archive.form.seriesday import SeriesDay
-from hoga.archive.read.reader import find_stretches, read_stretches, recv_ns_of
+from hoga.archive.read.reader import find_stretches, read_stretches
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.ledger import Gap
 from hoga.core.streams import Series
@@ -41,8 +40,6 @@ from hoga.venues.spec import VenueSpec
 __all__ = ["JournalTail", "Past", "PastRecord", "Seam"]
 
 _FOREVER = 2**62
-_PREFIX = b'{"recvNs":'
-_CONN, _EPOCH = b',"conn":"', b'"epoch":'
 
 
 class PastRecord(NamedTuple):
@@ -288,12 +285,5 @@ class Past:
 def _of_line(line: bytes, from_ns: int) -> PastRecord:
     """A record of the archive: envelope off, payload as it was. The classic recorder's lines have no envelope: their own
     `recv_ms` says when, or else the beginning of their minute, `from_ns`."""
-    recv_ns = recv_ns_of(line, from_ns)
-    if not line.startswith(_PREFIX):
-        return PastRecord(recv_ns, "", "", 0, line.rstrip())
-    at = line.find(_CONN)
-    start = line.find(_EPOCH)
-    epoch = int(line[start + len(_EPOCH) : at]) if 0 <= start < at else 0
-    end = line.index(b'",', at + len(_CONN))
-    conn: str = msgspec.json.decode(line[at + len(_CONN) - 1 : end + 1], type=str)
-    return PastRecord(recv_ns, "", conn, epoch, b"{" + line[end + 2 :].rstrip())
+    found = opened(line, from_ns)
+    return PastRecord(found.recv_ns, "", found.conn, found.epoch, found.payload)

@@ -1,0 +1,109 @@
+"""archive.form.envelope: what hoga adds before a payload, written and read. Pure.
+
+    {"recvNs":…,"eventTime":…,"timeSource":"venue","latencyMs":24.7,"epoch":3,"conn":"binance-1", <the payload's own keys> }
+
+The classic recorder's lines have none; theirs begin with `recv_ms`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from hoga.core.times import MS_NS
+
+__all__ = ["Opened", "is_own", "line_format", "opened", "receipts_at", "recv_ns_of", "told_receipt"]
+
+_BEGINNING, _CLASSIC_BEGINNING = b'{"recvNs":', b'{"recv_ms":'
+_EPOCH, _CONN = b'"epoch":', b',"conn":"'
+_BYTES = np.frombuffer(_BEGINNING, np.uint8)
+_DIGITS = 19
+_HEAD_BYTES = len(_BEGINNING) + _DIGITS + 1
+_HEAD = np.arange(_HEAD_BYTES)
+_POWERS = 10 ** np.arange(_DIGITS - 1, -1, -1, dtype=np.uint64)
+_ZERO = np.zeros(1, np.intp)
+_COMMA = ord(",")
+_encode = msgspec.json.Encoder().encode
+_text = msgspec.json.Decoder(str)
+
+Ends = np.ndarray[tuple[int], np.dtype[np.intp]]
+
+
+class Opened(NamedTuple):
+    """A line without its envelope: receipt, which life of which connection brought it, and the venue's payload."""
+
+    recv_ns: int
+    conn: str
+    epoch: int
+    payload: bytes
+
+
+def line_format(event: str, source: str | None, *, median_ns: int | None, epoch: int, conn: str) -> bytes:
+    """What whole lines are made with (`format % values`): it takes the receipt, the event time in ms where `event` is a place for it
+    (`%d`, `%b`; else `null`), and the payload behind its first brace.
+
+    `source`: where the event time is from. `median_ns`: of the stream's latency, None when it is not known.
+    """
+    said = "null" if source is None else f'"{source}"'
+    return f'{{"recvNs":%d,"eventTime":{event},"timeSource":{said},{_who(median_ns, epoch, conn)}%b\n'.encode()
+
+
+@lru_cache(maxsize=64)
+def _who(median_ns: int | None, epoch: int, conn: str) -> str:
+    """What follows the event time's source, fit to stand in a format."""
+    latency = "null" if median_ns is None else f"{median_ns / 1e6:.3f}".rstrip("0").rstrip(".")
+    return f'"latencyMs":{latency},"epoch":{epoch},"conn":{_encode(conn).decode()},'.replace("%", "%%")
+
+
+def is_own(line: bytes) -> bool:
+    """Whether the line begins with an envelope of hoga's."""
+    return line.startswith(_BEGINNING)
+
+
+def told_receipt(line: bytes) -> int | None:
+    """The receipt that hoga wrote at the line's beginning, None where there is none."""
+    if not line.startswith(_BEGINNING):
+        return None
+    digits = line[len(_BEGINNING) : line.find(b",", len(_BEGINNING))]
+    return int(digits) if digits.isdigit() else None
+
+
+def recv_ns_of(line: bytes, otherwise: int) -> int:
+    """The line's receipt, in the classic recorder's spelling too; `otherwise` for lines that tell none."""
+    for beginning, unit in ((_BEGINNING, 1), (_CLASSIC_BEGINNING, MS_NS)):
+        if line.startswith(beginning):
+            digits = line[len(beginning) : line.find(b",", len(beginning))]
+            return int(digits) * unit if digits.isdigit() and len(digits) <= _DIGITS else otherwise
+    return otherwise
+
+
+def receipts_at(lines: bytes, ends: Ends) -> list[int] | None:
+    """The receipt of every line, of the lines that end at `ends`; None when some line does not begin with one of 19 digits.
+
+    A glance at the first 30 bytes of all lines at once costs 0.1 µs a record; looking for the key in all the text cost five times that.
+    """
+    starts = np.concatenate((_ZERO, ends[:-1] + 1))
+    if not len(starts) or int((ends - starts).min()) < _HEAD_BYTES:
+        return None
+    heads = np.frombuffer(lines, np.uint8)[starts[:, None] + _HEAD]
+    digits = heads[:, len(_BEGINNING) : -1] - 48
+    if not ((heads[:, : len(_BEGINNING)] == _BYTES).all() and (heads[:, -1] == _COMMA).all() and (digits <= 9).all()):
+        return None
+    found: list[int] = (digits.astype(np.uint64) @ _POWERS).tolist()
+    return found
+
+
+def opened(line: bytes, otherwise: int) -> Opened:
+    """The line's payload as it was, and what its envelope says. A line without one is all payload; `otherwise`: as in `recv_ns_of`."""
+    recv_ns = recv_ns_of(line, otherwise)
+    if not is_own(line):
+        return Opened(recv_ns, "", 0, line.rstrip())
+    at = line.find(_CONN)
+    start = line.find(_EPOCH)
+    epoch = int(line[start + len(_EPOCH) : at]) if 0 <= start < at else 0
+    end = line.index(b'",', at + len(_CONN))
+    conn = _text.decode(line[at + len(_CONN) - 1 : end + 1])
+    return Opened(recv_ns, conn, epoch, b"{" + line[end + 2 :].rstrip())
