@@ -480,6 +480,34 @@ def test_a_bent_line_among_many_is_found_and_the_others_are_what_they_would_be_w
     assert made[0] == made[1]
 
 
+@pytest.mark.parametrize(("records", "waiting"), [(1, 1 << 30), (7, 1 << 30), (4096, 1 << 30), (50, 4_000)])
+def test_however_much_is_made_at_once_the_lines_are_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, records: int, waiting: int
+) -> None:
+    """Two legs take turns, some frames are odd, some broken: the lines come in their order, and what is put aside in its own."""
+    monkeypatch.setattr("hoga.archive.keep.stretch.STRETCH_RECORDS", records)
+    monkeypatch.setattr(minute, "WAITING_BYTES", waiting)
+    odd = {6: book(6).replace(b",", b" , "), 90: b'{"lastUpdateId":}', 151: agg_trade(51).replace(b"{", b"{ ", 1), 201: b'{"x":\xff}'}
+    made = [(of, odd.get(at, payload)) for at, (of, payload) in enumerate(_mixed(300))]
+    desk.number += 1
+    header = desk.header(NOON_NS)
+    frames = [(NOON_NS + at, at % 3 | (1 + at // 10 % 2) << 16, frame(of, payload)) for at, (of, payload) in enumerate(made)]
+    opening = [desk.note(NOON_NS, LegNote(leg, f"binance-{leg}", leg, NOON_NS, [0, 1, 2])) for leg in (1, 2)]
+    path = desk.path(header)
+    chunks = [desk.chunk(*opening), *(desk.chunk(*frames[at : at + 13]) for at in range(0, len(frames), 13))]
+    path.write_bytes(encode_header(header) + b"".join(chunks))
+    result = seal(SealJob(journals=[str(path)]))
+    assert result.failed == []
+    for number, (of, kind) in enumerate(((BOOK, "orderbook"), (TRADE, "execution"), (ETH, "orderbook"))):
+        lines = desk.archive.lines(of.series.symbol, kind)
+        expected = [at for at in range(number, 300, 3) if at not in (90, 201)]
+        assert [line["recvNs"] - NOON_NS for line in lines] == expected
+        assert [line["conn"] for line in lines] == [f"binance-{1 + at // 10 % 2}" for at in expected]
+    assert [line["recvNs"] - NOON_NS for line in desk.archive.lines("ODD", "aside")] == [90, 201]
+    report = verify([desk.root])
+    assert report.ok, report.problems
+
+
 def _mixed(count: int) -> list[tuple[Stream, bytes]]:
     return [(BOOK, book(at)) if at % 3 == 0 else (TRADE, agg_trade(at // 3 + 1)) if at % 3 == 1 else (ETH, book(at)) for at in range(count)]
 

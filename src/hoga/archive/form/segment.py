@@ -90,7 +90,7 @@ class BodyWriter:
     def __init__(self, packer: Packer) -> None:
         self._packer = packer
         self._pending: list[bytes] = []
-        self._pending_bytes = 0
+        self.waiting_bytes = 0
         self.text_bytes = 0
         self.crc32 = 0
         self.body_bytes = 0
@@ -98,9 +98,9 @@ class BodyWriter:
 
     def write(self, lines: bytes) -> bytes:
         """Take whole lines."""
-        ready = self.finish() if self._pending_bytes + len(lines) > BLOCK_BYTES else b""
+        ready = self.finish() if self.waiting_bytes + len(lines) > BLOCK_BYTES else b""
         self._pending.append(lines)
-        self._pending_bytes += len(lines)
+        self.waiting_bytes += len(lines)
         return ready
 
     def finish(self) -> bytes:
@@ -109,7 +109,7 @@ class BodyWriter:
             return b""
         text = b"".join(self._pending)
         self._pending.clear()
-        self._pending_bytes = 0
+        self.waiting_bytes = 0
         self.text_bytes += len(text)
         self.crc32 = crc32(text, self.crc32)
         packed = self._packer.pack(text)
@@ -135,6 +135,15 @@ class SegmentBuilder:
         """Add `records` whole lines. Blocks of 16 to 256 KiB are best."""
         self._records += records
         self._keep(self._body.write(lines))
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Text that waits until its block is full."""
+        return self._body.waiting_bytes
+
+    def end_block(self) -> None:
+        """Compress what waits now, though its block would have room for more."""
+        self._keep(self._body.finish())
 
     def build(self, member: str, note: bytes, modified_ns: int) -> tuple[list[bytes], SegmentFacts]:
         """The complete file as pieces to write one after another, and what is in it.

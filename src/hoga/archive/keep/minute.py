@@ -54,6 +54,9 @@ ASIDE_SYMBOL = "ODD"
 _BETWEEN = frozenset({Reason.DISCONNECT, Reason.CRASH, Reason.SHUTDOWN, Reason.SILENCE})
 """Reasons of gaps in which a stream brought nothing."""
 _ODD_KEPT = 65_536
+WAITING_BYTES = 48 << 20
+"""So much text waits for its blocks to be full, all series of a minute together: with 1,024 of them blocks of 48 KiB, which are a
+seventh larger than full ones (99.8 bytes a depth20 record instead of 89.0), where full ones would take 256 MB."""
 _TAIL_RECORDS = 2048
 """The next life knows frames again that are among so many last ones."""
 
@@ -272,6 +275,9 @@ class Minute:
                 malformed += [(odd, part.owner) for odd in part.frames if not self._settle_singly(odd, part.owner)]
         for odd, minute in sorted(malformed, key=lambda each: each[0].place):
             self._malformed(odd.recv_ns, odd.tag, odd.frame, minute)
+        if sum(minute.builder.waiting_bytes for minute in self.series.values()) > WAITING_BYTES:
+            for minute in self.series.values():
+                minute.builder.end_block()
 
     def _settle_singly(self, odd: OddFrame, minute: SeriesMinute) -> bool:
         """False where no line can be made of it."""
