@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hoga.simulator.binance.printer import decimal_text
 from hoga.simulator.engine import Market
 from hoga.simulator.engine.market import SPEEDS_MS as ENGINE_SPEEDS
 from hoga.simulator.usdm.ids import spread_id
@@ -11,7 +12,7 @@ from hoga.simulator.usdm.instruments import contract_of
 from hoga.simulator.usdm.liquidations import Liquidations
 from hoga.simulator.usdm.mark import FUNDING_MS, mark_of, next_funding_ms
 from hoga.simulator.usdm.names import Channel, channel_of, route_of
-from hoga.simulator.usdm.payloads import Printer, decimal_text
+from hoga.simulator.usdm.payloads import ContractPrinter
 
 START_NS = 1_795_180_500_000_000_000
 
@@ -85,7 +86,7 @@ def test_decimals_are_cut_to_their_digits(value_e8: int, digits: int, text: str)
 @pytest.mark.parametrize("symbol", ["BTCUSDT", "ETHUSDT", "DOGEUSDT", "PEPEUSDT", "NEVERHEARDUSDT"])
 def test_every_step_of_a_contract_can_be_printed(symbol: str) -> None:
     contract = contract_of(symbol)
-    printer = Printer(contract)
+    printer = ContractPrinter(contract)
     assert printer.price(contract.start_ticks) != printer.price(contract.start_ticks + 1)
     assert printer.size(contract.typical_lots) != printer.size(contract.typical_lots + 1)
     assert contract.start_ticks > 100
@@ -93,7 +94,7 @@ def test_every_step_of_a_contract_can_be_printed(symbol: str) -> None:
 
 def test_bitcoin_moves_by_a_tenth_and_prints_two_digits() -> None:
     contract = contract_of("BTCUSDT")
-    printer = Printer(contract)
+    printer = ContractPrinter(contract)
     assert printer.price(contract.start_ticks) == "86704.70"
     assert printer.size(6_760) == "6.760"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hoga.simulator.binance.payloads import e8_text
+from hoga.simulator.binance.printer import e8_text
 from hoga.simulator.engine import Instrument
 
 __all__ = ["exchange_info", "symbol_info", "with_captured"]

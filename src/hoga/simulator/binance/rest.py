@@ -6,14 +6,15 @@ A table says for every endpoint its weight and its answer. Source: protocol shee
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
-from hoga.simulator.binance import payloads
 from hoga.simulator.binance.api import MS_NS, Answer, Api, ApiError, Endpoint, Query, flat, one_or_all
 from hoga.simulator.binance.exchange_info import exchange_info, with_captured
-from hoga.simulator.binance.payloads import e8_text, quote_text
+from hoga.simulator.binance.payloads import SpotPrinter, percent_text
 from hoga.simulator.binance.picks import per_symbol, pick_agg_trades, pick_bars, pick_trades
-from hoga.simulator.engine import AggTrade, Bar, Instrument, Market, RollingStats, Trade
+from hoga.simulator.binance.printer import bool_text
+from hoga.simulator.engine import AggTrade, Bar, Instrument, Market, Trade
 
 __all__ = ["SPOT_ENDPOINTS"]
 
@@ -70,30 +71,30 @@ def _depth(api: Api, query: Query) -> Answer:
         return given
     market = api.market(symbol)
     book = market.book
-    return payloads.partial_depth(book.update_id, book.bids.top(limit), book.asks.top(limit), market.instrument)
+    return SpotPrinter(market.instrument).partial_depth(book.update_id, book.bids.top(limit), book.asks.top(limit))
 
 
 def _trades(api: Api, query: Query) -> Answer:
     market, limit = api.market(query.required("symbol")), query.limit(500, 1_000)
-    return f"[{','.join([_trade_row(trade, market.instrument, query.unit) for trade in list(market.trades)[-limit:]])}]"
+    return _rows(market, list(market.trades)[-limit:], query, _trade_row)
 
 
 def _historical_trades(api: Api, query: Query) -> Answer:
     market = api.market(query.required("symbol"))
     rows = pick_trades(market, query, limit=query.limit(500, 1_000))
-    return f"[{','.join([_trade_row(trade, market.instrument, query.unit) for trade in rows])}]"
+    return _rows(market, rows, query, _trade_row)
 
 
 def _agg_trades(api: Api, query: Query) -> Answer:
     market = api.market(query.required("symbol"))
     rows = pick_agg_trades(market, query, limit=query.limit(500, 1_000))
-    return f"[{','.join([_agg_row(row, market.instrument, query.unit) for row in rows])}]"
+    return _rows(market, rows, query, _agg_row)
 
 
 def _klines(api: Api, query: Query) -> Answer:
     market = api.market(query.required("symbol"))
     bars = pick_bars(api, market, query, limit=query.limit(500, 1_000), offset_ms=_offset_ms(query))
-    return f"[{','.join([_kline_row(bar, market.instrument, query.micros) for bar in bars])}]"
+    return _rows(market, bars, query, _kline_row)
 
 
 def _offset_ms(query: Query) -> int:
@@ -107,7 +108,7 @@ def _offset_ms(query: Query) -> int:
 def _average_price(api: Api, query: Query) -> Answer:
     market = api.market(query.required("symbol"))
     quote, lots = market.tape.average(5, api.clock.now_ns() // MS_NS)
-    price = e8_text(quote * market.instrument.tick_e8 // lots)
+    price = SpotPrinter(market.instrument).average(quote, lots)
     return {"mins": 5, "price": price, "closeTime": market.tape.last_trade_ms * (1_000 if query.micros else 1)}
 
 
@@ -126,74 +127,47 @@ def _day_ticker(api: Api, query: Query) -> Answer:
 # -- rows ----------------------------------------------------------------------
 
 
-def _trade_row(trade: Trade, instrument: Instrument, unit: int) -> str:
-    price, size = e8_text(trade.price * instrument.tick_e8), e8_text(trade.lots * instrument.lot_e8)
-    quote, maker = quote_text(trade.price * trade.lots, instrument), "true" if trade.buyer_is_maker else "false"
+def _rows(market: Market, rows: list[Any], query: Query, row: Callable[[SpotPrinter, Any, Query], str]) -> str:
+    printer = SpotPrinter(market.instrument)
+    return f"[{','.join([row(printer, entry, query) for entry in rows])}]"
+
+
+def _trade_row(printer: SpotPrinter, trade: Trade, query: Query) -> str:
     return (
-        f'{{"id":{trade.trade_id},"price":"{price}","qty":"{size}","quoteQty":"{quote}","time":{trade.time_ns // unit},'
-        f'"isBuyerMaker":{maker},"isBestMatch":true}}'
+        f'{{"id":{trade.trade_id},"price":"{printer.price(trade.price)}","qty":"{printer.size(trade.lots)}",'
+        f'"quoteQty":"{printer.quote(trade.price * trade.lots)}","time":{trade.time_ns // query.unit},'
+        f'"isBuyerMaker":{bool_text(trade.buyer_is_maker)},"isBestMatch":true}}'
     )
 
 
-def _agg_row(row: AggTrade, instrument: Instrument, unit: int) -> str:
-    price, size = e8_text(row.price * instrument.tick_e8), e8_text(row.lots * instrument.lot_e8)
-    maker = "true" if row.buyer_is_maker else "false"
-    ids = f'"f":{row.first_id},"l":{row.last_id}'
-    return f'{{"a":{row.agg_id},"p":"{price}","q":"{size}",{ids},"T":{row.time_ns // unit},"m":{maker},"M":true}}'
-
-
-def _kline_row(bar: Bar, instrument: Instrument, micros: bool) -> str:
-    tick, lot = instrument.tick_e8, instrument.lot_e8
-    opened, closes = (bar.open_ms * 1_000, bar.close_ms * 1_000 + 999) if micros else (bar.open_ms, bar.close_ms)
-    prices = ",".join(f'"{e8_text(price * tick)}"' for price in (bar.open, bar.high, bar.low, bar.close))
+def _agg_row(printer: SpotPrinter, row: AggTrade, query: Query) -> str:
     return (
-        f'[{opened},{prices},"{e8_text(bar.lots * lot)}",{closes},"{quote_text(bar.quote, instrument)}",{bar.count},'
-        f'"{e8_text(bar.taker_lots * lot)}","{quote_text(bar.taker_quote, instrument)}","0"]'
+        f'{{"a":{row.agg_id},"p":"{printer.price(row.price)}","q":"{printer.size(row.lots)}","f":{row.first_id},"l":{row.last_id},'
+        f'"T":{row.time_ns // query.unit},"m":{bool_text(row.buyer_is_maker)},"M":true}}'
     )
+
+
+def _kline_row(printer: SpotPrinter, bar: Bar, query: Query) -> str:
+    return printer.kline_row(bar, *((bar.open_ms * 1_000, bar.close_ms * 1_000 + 999) if query.micros else (bar.open_ms, bar.close_ms)))
 
 
 def _price_row(market: Market, api: Api, query: Query) -> dict[str, Any]:
-    return {"symbol": market.instrument.symbol, "price": e8_text(market.tape.last_price * market.instrument.tick_e8)}
+    return {"symbol": market.instrument.symbol, "price": SpotPrinter(market.instrument).price(market.tape.last_price)}
 
 
 def _book_row(market: Market, api: Api, query: Query) -> dict[str, Any]:
-    tick, lot, top = market.instrument.tick_e8, market.instrument.lot_e8, market.top
-    return {
-        "symbol": market.instrument.symbol,
-        "bidPrice": e8_text(top.bid * tick),
-        "bidQty": e8_text(top.bid_lots * lot),
-        "askPrice": e8_text(top.ask * tick),
-        "askQty": e8_text(top.ask_lots * lot),
-    }
+    return {"symbol": market.instrument.symbol, **SpotPrinter(market.instrument).best_row(market.top)}
 
 
 def _day_row(market: Market, api: Api, query: Query) -> dict[str, Any]:
-    instrument, top = market.instrument, market.top
-    stats: RollingStats = market.tape.rolling(_DAY_MS, api.clock.now_ns() // MS_NS)
-    tick, lot = instrument.tick_e8, instrument.lot_e8
-    factor = 1_000 if query.micros else 1
+    printer, stats = SpotPrinter(market.instrument), market.tape.rolling(_DAY_MS, api.clock.now_ns() // MS_NS)
+    last = {"prevClosePrice": stats.previous, "lastPrice": stats.close}
     return {
-        "symbol": instrument.symbol,
-        "priceChange": e8_text((stats.close - stats.open) * tick),
-        "priceChangePercent": payloads.percent_text(stats),
-        "weightedAvgPrice": payloads.weighted_text(stats, instrument),
-        "prevClosePrice": e8_text(stats.previous * tick),
-        "lastPrice": e8_text(stats.close * tick),
-        "lastQty": e8_text(stats.last_lots * lot),
-        "bidPrice": e8_text(top.bid * tick),
-        "bidQty": e8_text(top.bid_lots * lot),
-        "askPrice": e8_text(top.ask * tick),
-        "askQty": e8_text(top.ask_lots * lot),
-        "openPrice": e8_text(stats.open * tick),
-        "highPrice": e8_text(stats.high * tick),
-        "lowPrice": e8_text(stats.low * tick),
-        "volume": e8_text(stats.lots * lot),
-        "quoteVolume": quote_text(stats.quote, instrument),
-        "openTime": stats.open_ms * factor,
-        "closeTime": stats.close_ms * factor,
-        "firstId": stats.first_id,
-        "lastId": stats.last_id,
-        "count": stats.trades,
+        **printer.change_row(stats, percent_text(stats)),
+        **{name: printer.price(ticks) for name, ticks in last.items()},
+        "lastQty": printer.size(stats.last_lots),
+        **printer.best_row(market.top),
+        **printer.window_row(stats, factor=1_000 if query.micros else 1),
     }
 
 

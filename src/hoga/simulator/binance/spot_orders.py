@@ -13,7 +13,7 @@ from typing import Any
 from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, Query, flat, one_or_all
 from hoga.simulator.binance.order_count import OrderCount
 from hoga.simulator.binance.orders import E8, MS_NS, BinanceOrder, OrderAnswers, client_id_of, decimal_e8, side_of
-from hoga.simulator.binance.payloads import e8_text
+from hoga.simulator.binance.printer import e8_text
 from hoga.simulator.binance.spot_reports import SpotReports
 from hoga.simulator.engine import CashAccounts, Desk, Instrument, Market, OwnFill, Side, lots_for, worth_e8
 

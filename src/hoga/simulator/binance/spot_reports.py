@@ -10,7 +10,7 @@ from collections.abc import Callable
 from hoga.simulator.binance.api import ApiError
 from hoga.simulator.binance.order_count import OrderCount
 from hoga.simulator.binance.orders import E8, MS_NS, BinanceOrder, UserEvent
-from hoga.simulator.binance.payloads import e8_text
+from hoga.simulator.binance.printer import e8_text
 from hoga.simulator.engine import WOULD_MATCH, CashAccounts, Engine, FeeModel, FeeOf, OwnFill, Status, worth_e8
 
 __all__ = ["SPOT_REFUSES", "SpotReports", "spot_accounts"]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from hoga.simulator.binance.printer import decimal_text
 from hoga.simulator.engine import Instrument
 from hoga.simulator.usdm.instruments import digits_of, least_notional
-from hoga.simulator.usdm.payloads import decimal_text
 
 __all__ = ["exchange_info"]
 

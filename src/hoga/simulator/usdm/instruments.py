@@ -8,11 +8,10 @@ Source: protocol sheet 4.2 (live figures of 2026-10-04); other ticks and steps a
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from hoga.simulator.binance.printer import Digits
 from hoga.simulator.engine import Instrument, instrument_of
 
-__all__ = ["Digits", "contract_of", "digits_of", "least_notional"]
+__all__ = ["contract_of", "digits_of", "least_notional"]
 
 E8 = 100_000_000
 
@@ -31,14 +30,6 @@ _KNOWN: dict[str, tuple[int, int, int]] = {
     "ETHUSDC": (1_000_000, 100_000, 2),
 }
 _LEAST_NOTIONAL = {"BTCUSDT": 50, "ETHUSDT": 20}
-
-
-class Digits(NamedTuple):
-    """Printed decimal places of a price, a size, and their product."""
-
-    price: int
-    size: int
-    quote: int
 
 
 def contract_of(symbol: str) -> Instrument:

@@ -11,10 +11,11 @@ from typing import Any
 
 from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, Query, flat, one_or_all
 from hoga.simulator.binance.orders import E8, MS_NS, BinanceOrder, OrderAnswers, client_id_of, decimal_e8, side_of
+from hoga.simulator.binance.printer import decimal_text
 from hoga.simulator.engine import Desk, Instrument, MarginAccounts, Market, OwnFill, Position, worth_e8
 from hoga.simulator.usdm.instruments import digits_of, least_notional
 from hoga.simulator.usdm.mark import mark_of
-from hoga.simulator.usdm.payloads import Printer, decimal_text
+from hoga.simulator.usdm.payloads import ContractPrinter
 from hoga.simulator.usdm.reports import ASSET, LEVERAGE
 
 __all__ = ["FuturesOrders"]
@@ -294,13 +295,13 @@ def _time_in_force(query: Query, kind: str) -> str:
 
 
 def _amount(position: Position) -> str:
-    text = Printer(position.instrument).size(abs(position.lots))
+    text = ContractPrinter(position.instrument).size(abs(position.lots))
     return f"-{text}" if position.lots < 0 else text
 
 
 def _reply(order: BinanceOrder) -> dict[str, Any]:
     """Place and cancel replies: without `avgPrice` and `cumQuote` since June 2026."""
-    printer = Printer(order.instrument)
+    printer = ContractPrinter(order.instrument)
     return {
         "orderId": order.order_id,
         "symbol": order.symbol,
@@ -329,14 +330,14 @@ def _reply(order: BinanceOrder) -> dict[str, Any]:
 
 
 def _row(order: BinanceOrder) -> dict[str, Any]:
-    printer, row = Printer(order.instrument), _reply(order)
+    printer, row = ContractPrinter(order.instrument), _reply(order)
     del row["cumQty"]
     average = printer.price(order.quote // order.filled) if order.filled else printer.price(0)
     return row | {"avgPrice": average, "cumQuote": printer.quote(order.quote), "time": order.created_ms}
 
 
 def _trade_row(order: BinanceOrder, fill: OwnFill) -> dict[str, Any]:
-    printer = Printer(order.instrument)
+    printer = ContractPrinter(order.instrument)
     return {
         "symbol": order.symbol,
         "id": fill.trade_id,

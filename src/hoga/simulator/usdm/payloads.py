@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from hoga.simulator.binance.printer import Printer, bool_text, decimal_text
 from hoga.simulator.engine import AggTrade, Bar, Cut, Instrument, Level, RollingStats, Top, Trade
 from hoga.simulator.usdm.ids import spread_id
 from hoga.simulator.usdm.instruments import digits_of
@@ -19,14 +20,12 @@ from hoga.simulator.usdm.mark import Mark
 __all__ = [
     "COIN_M",
     "USD_M",
+    "ContractPrinter",
     "Liquidation",
-    "Printer",
-    "decimal_text",
     "mark_row",
     "percent_text",
 ]
 
-E8 = 100_000_000
 USD_M, COIN_M = 1, 2
 
 
@@ -41,16 +40,6 @@ class Liquidation(NamedTuple):
     time_ms: int
 
 
-def decimal_text(value_e8: int, digits: int) -> str:
-    """A decimal with so many places from units of 1e-8, cut off."""
-    sign, value = ("-", -value_e8) if value_e8 < 0 else ("", value_e8)
-    if not digits:
-        return f"{sign}{value // E8}"
-    scale = 10**digits
-    scaled = value * scale // E8
-    return f"{sign}{scaled // scale}.{scaled % scale:0{digits}d}"
-
-
 def percent_text(stats: RollingStats) -> str:
     """Change of the window in percent, three places."""
     thousandths = abs(stats.close - stats.open) * 100_000 // stats.open
@@ -58,38 +47,15 @@ def percent_text(stats: RollingStats) -> str:
     return f"{sign}{thousandths // 1_000}.{thousandths % 1_000:03d}"
 
 
-class Printer:
+class ContractPrinter(Printer):
     """Prints one contract."""
 
     def __init__(self, instrument: Instrument) -> None:
-        self.instrument = instrument
-        self.digits = digits_of(instrument)
-
-    def price(self, ticks: int) -> str:
-        """A price."""
-        return decimal_text(ticks * self.instrument.tick_e8, self.digits.price)
-
-    def size(self, lots: int) -> str:
-        """A size."""
-        return decimal_text(lots * self.instrument.lot_e8, self.digits.size)
-
-    def quote(self, quote: int) -> str:
-        """A turnover (ticks x lots)."""
-        return decimal_text(quote * self.instrument.tick_e8 * self.instrument.lot_e8 // E8, self.digits.quote)
-
-    def levels(self, levels: Iterable[Level]) -> str:
-        """`[["price","size"],...]` in the given order. A level's text is kept until it changes."""
-        texts = []
-        for level in levels:
-            if level.printed is None:
-                level.printed = self._row(level.price, level.lots)
-            texts.append(level.printed)
-        return f"[{','.join(texts)}]"
+        super().__init__(instrument, digits_of(instrument))
 
     def diff_depth(self, cut: Cut, sent: int, time: int) -> str:
         """Changed levels with their new absolute sizes."""
-        bids, asks = (f"[{','.join([self._row(*change) for change in side])}]" for side in (cut.bids, cut.asks))
-        return self._depth(cut, sent, time, bids, asks)
+        return self._depth(cut, sent, time, self.changes(cut.bids), self.changes(cut.asks))
 
     def partial_depth(self, cut: Cut, sent: int, time: int, bids: Iterable[Level], asks: Iterable[Level]) -> str:
         """The top levels of both sides after a cut."""
@@ -112,7 +78,7 @@ class Printer:
         """One match."""
         return (
             f'{{"e":"trade","E":{sent},"T":{time},"s":"{self.instrument.symbol}","t":{event.trade_id},"p":"{self.price(event.price)}",'
-            f'"q":"{self.size(event.lots)}","X":"MARKET","m":{_bool(event.buyer_is_maker)}}}'
+            f'"q":"{self.size(event.lots)}","X":"MARKET","m":{bool_text(event.buyer_is_maker)}}}'
         )
 
     def agg_trade(self, event: AggTrade, sent: int, time: int) -> str:
@@ -121,18 +87,18 @@ class Printer:
         return (
             f'{{"e":"aggTrade","E":{sent},"a":{event.agg_id},"s":"{self.instrument.symbol}","p":"{self.price(event.price)}",'
             f'"q":"{size}","nq":"{size}","f":{event.first_id},"l":{event.last_id},"T":{time},'
-            f'"m":{_bool(event.buyer_is_maker)},"st":{USD_M}}}'
+            f'"m":{bool_text(event.buyer_is_maker)},"st":{USD_M}}}'
         )
 
     def kline(self, bar: Bar, interval: str, sent: int, *, final: bool) -> str:
         """A candle in progress, or its final state."""
         symbol = self.instrument.symbol
-        inside = f'"s":"{symbol}",{self._bar(bar, interval, bar.first_id, bar.last_id, final=final)}'
+        inside = f'"s":"{symbol}",{self.candle(bar, interval, (bar.first_id, bar.last_id), final=final)}'
         return f'{{"e":"kline","E":{sent},"s":"{symbol}","k":{{"t":{bar.open_ms},"T":{bar.close_ms},{inside}}}}}'
 
     def continuous_kline(self, bar: Bar, interval: str, sent: int, *, ids: tuple[int, int], final: bool) -> str:
         """The same by contract type; its ids are update ids."""
-        inside = self._bar(bar, interval, *ids, final=final)
+        inside = self.candle(bar, interval, ids, final=final)
         return (
             f'{{"e":"continuous_kline","E":{sent},"ps":"{self.instrument.symbol}","ct":"PERPETUAL",'
             f'"k":{{"t":{bar.open_ms},"T":{bar.close_ms},{inside}}}}}'
@@ -151,10 +117,9 @@ class Printer:
         """24 h statistics, long. `pair`: with `ps`, as the all-market array has it."""
         symbol = self.instrument.symbol
         named = f'"ps":"{symbol}",' if pair else ""
-        weighted = stats.quote // stats.lots if stats.lots else stats.close
         return (
             f'{{"e":"24hrTicker","E":{sent},"s":"{symbol}",{named}'
-            f'"p":"{self.price(stats.close - stats.open)}","P":"{percent_text(stats)}","w":"{self.price(weighted)}",'
+            f'"p":"{self.price(stats.close - stats.open)}","P":"{percent_text(stats)}","w":"{self.weighted(stats)}",'
             f'"c":"{self.price(stats.close)}","Q":"{self.size(stats.last_lots)}","o":"{self.price(stats.open)}",'
             f'"h":"{self.price(stats.high)}","l":"{self.price(stats.low)}","v":"{self.size(stats.lots)}",'
             f'"q":"{self.quote(stats.quote)}","O":{opened},"C":{closed},"F":{stats.first_id},"L":{stats.last_id},'
@@ -170,22 +135,11 @@ class Printer:
             f'"l":"{self.size(event.last_lots)}","z":"{lots}","T":{event.time_ms}}},"st":{USD_M}}}'
         )
 
-    def _row(self, price: int, lots: int) -> str:
-        return f'["{self.price(price)}","{self.size(lots)}"]'
-
     def _depth(self, cut: Cut, sent: int, time: int, bids: str, asks: str) -> str:
         symbol, first, last = self.instrument.symbol, spread_id(cut.first_id), spread_id(cut.final_id)
         return (
             f'{{"e":"depthUpdate","E":{sent},"T":{time},"s":"{symbol}","ps":"{symbol}","U":{first},"u":{last},'
             f'"pu":{spread_id(cut.first_id - 1)},"b":{bids},"a":{asks},"st":{USD_M}}}'
-        )
-
-    def _bar(self, bar: Bar, interval: str, first_id: int, last_id: int, *, final: bool) -> str:
-        return (
-            f'"i":"{interval}","f":{first_id},"L":{last_id},"o":"{self.price(bar.open)}","c":"{self.price(bar.close)}",'
-            f'"h":"{self.price(bar.high)}","l":"{self.price(bar.low)}","v":"{self.size(bar.lots)}","n":{bar.count},'
-            f'"x":{_bool(final)},"q":"{self.quote(bar.quote)}","V":"{self.size(bar.taker_lots)}",'
-            f'"Q":"{self.quote(bar.taker_quote)}","B":"0"'
         )
 
 
@@ -196,7 +150,3 @@ def mark_row(symbol: str, mark: Mark, sent: int, funding: int, kind: int = USD_M
         f'{{"e":"markPriceUpdate","E":{sent},"s":"{symbol}","p":"{prices[0]}","ap":"{prices[1]}","P":"{prices[2]}",'
         f'"i":"{prices[3]}","r":"{prices[4]}","T":{funding},"st":{kind}}}'
     )
-
-
-def _bool(value: bool) -> str:
-    return "true" if value else "false"

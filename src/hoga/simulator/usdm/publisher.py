@@ -10,44 +10,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hoga.simulator.binance.bars import BarStreams, DueBar
+from hoga.simulator.binance.bars import DueBar
 from hoga.simulator.binance.dialect import printing
 from hoga.simulator.binance.names import symbol_part
+from hoga.simulator.binance.publishing import DAY_MS, MS_NS, Publishing
 from hoga.simulator.clock import SimClock
-from hoga.simulator.engine import AggTrade, Engine, Market, Pace, Trade
+from hoga.simulator.engine import AggTrade, Engine, Market, Trade
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.usdm.ids import spread_id
 from hoga.simulator.usdm.instruments import contract_of
 from hoga.simulator.usdm.liquidations import Liquidations
 from hoga.simulator.usdm.mark import Mark, mark_of, next_funding_ms
 from hoga.simulator.usdm.names import ALL_MARKET, SPEEDS_MS, channel_of, speed_suffix
-from hoga.simulator.usdm.payloads import COIN_M, Printer, mark_row
+from hoga.simulator.usdm.payloads import COIN_M, ContractPrinter, mark_row
 
 __all__ = ["Publisher"]
 
-MS_NS = 1_000_000
 _STEP_NS = 50 * MS_NS
-_DAY_MS = 86_400_000
 _BARS_EVERY_MS = 250
 _TRADFI = "XAUUSDT"
 """Tells its mark price in the arrays' second frame, as the contracts of traditional finance do; it has no streams of its own."""
 
 
-class Publisher:
-    """Prints an engine's markets for a switchboard, as `pace` lets them run."""
+class Publisher(Publishing[ContractPrinter]):
+    """Prints an engine's contracts for a switchboard, as `pace` lets them run."""
 
     def __init__(self, engine: Engine, board: Switchboard, clock: SimClock) -> None:
-        self._engine = engine
-        self._board = board
-        self._clock = clock
-        self.pace = Pace(engine, now_ns=clock.now_ns(), speed=clock.speed, rest=self._publish_events)
-        self.pace.add("depth", step_ns=_STEP_NS, run=engine.run_until, cut=self._publish_boundary)
-        self._names: dict[str, str] = {}
-        self._printers: dict[str, Printer] = {}
-        self._bars = BarStreams()
+        super().__init__(engine, board, clock, step_ns=_STEP_NS, printer=ContractPrinter)
         self._candles_of: dict[str, str] = {}
         self._liquidations = Liquidations()
-        self._last_mini: dict[str, int] = {}
 
     def wake(self, names: list[str]) -> None:
         """Somebody subscribed: open the markets these streams need."""
@@ -67,17 +58,6 @@ class Publisher:
                 if channel.argument:
                     self._bars.wake(symbol, name, channel.argument)
                     self._candles_of[name] = channel.kind
-
-    def _open(self, symbol: str) -> None:
-        if symbol not in self._names:
-            self._names[symbol] = symbol.lower()
-            self._printers[symbol] = Printer(self._engine.instruments[symbol])
-            self._engine.market(symbol)
-
-    def _live(self) -> Iterator[tuple[str, Market, Printer]]:
-        for symbol, name in self._names.items():
-            if symbol not in self._engine.delisted:
-                yield name, self._engine.markets[symbol], self._printers[symbol]
 
     # -- at once -----------------------------------------------------------
 
@@ -102,8 +82,7 @@ class Publisher:
 
     # -- on time -----------------------------------------------------------
 
-    def _publish_boundary(self, now_ns: int) -> None:
-        self._publish_events(now_ns)
+    def _publish_cuts(self, now_ns: int) -> None:
         step_ms = now_ns // MS_NS
         for name, market, printer in self._live():
             for speed_ms in SPEEDS_MS[1:]:
@@ -115,7 +94,7 @@ class Publisher:
         if step_ms % 1_000 == 0:
             self._publish_arrays(now_ns)
 
-    def _publish_depth(self, name: str, speed_ms: int, market: Market, printer: Printer, now_ns: int) -> None:
+    def _publish_depth(self, name: str, speed_ms: int, market: Market, printer: ContractPrinter, now_ns: int) -> None:
         cut = market.cut(speed_ms)
         if cut is None:
             return
@@ -129,19 +108,19 @@ class Publisher:
         if speed_ms == 500 and (stream := f"{name}@rpiDepth@500ms") in subscribers:
             self._publish(stream, printer.diff_depth(cut, sent, time), last_id)
 
-    def _publish_bars(self, name: str, market: Market, printer: Printer, now_ns: int) -> None:
+    def _publish_bars(self, name: str, market: Market, printer: ContractPrinter, now_ns: int) -> None:
         due_now = now_ns // MS_NS % _BARS_EVERY_MS == 0
         symbol = market.instrument.symbol
         for due in self._bars.due(symbol, market, now_ns // MS_NS, subscribed=self._board.subscribers, tells=lambda interval: due_now):
             self._publish(due.stream, self._bar_text(due, market, printer, self._ms(now_ns)), due.bar.last_id)
 
-    def _bar_text(self, due: DueBar, market: Market, printer: Printer, sent: int) -> str:
+    def _bar_text(self, due: DueBar, market: Market, printer: ContractPrinter, sent: int) -> str:
         if self._candles_of[due.stream] == "kline":
             return printer.kline(due.bar, due.interval, sent, final=due.final)
         last_id = spread_id(market.book.update_id)
         return printer.continuous_kline(due.bar, due.interval, sent, ids=(last_id - due.bar.count, last_id), final=due.final)
 
-    def _publish_statistics(self, name: str, market: Market, printer: Printer, now_ns: int) -> None:
+    def _publish_statistics(self, name: str, market: Market, printer: ContractPrinter, now_ns: int) -> None:
         subscribers, sent, now_ms = self._board.subscribers, self._ms(now_ns), now_ns // MS_NS
         mark = None
         for stream, every_s in ((f"{name}@markPrice@1s", 1), (f"{name}@markPrice", 3)):
@@ -154,7 +133,7 @@ class Publisher:
                 if stream in subscribers:
                     self._publish(stream, printer.force_order(largest, sent))
         if now_ms // 1_000 % 2 == 0:
-            stats = market.tape.rolling(_DAY_MS, now_ms)
+            stats = market.tape.rolling(DAY_MS, now_ms)
             if (stream := f"{name}@miniTicker") in subscribers:
                 self._publish(stream, printer.mini_ticker(stats, sent))
             if (stream := f"{name}@ticker") in subscribers:
@@ -170,7 +149,7 @@ class Publisher:
                     self._publish(stream, f"[{','.join(rows)}]")
         changed = [(market, printer) for _, market, printer in self._live() if self._has_traded(market)]
         if changed and "!miniTicker@arr" in subscribers:
-            rows = [printer.mini_ticker(market.tape.rolling(_DAY_MS, now_ns // MS_NS), self._ms(now_ns)) for market, printer in changed]
+            rows = [printer.mini_ticker(market.tape.rolling(DAY_MS, now_ns // MS_NS), self._ms(now_ns)) for market, printer in changed]
             self._publish("!miniTicker@arr", f"[{','.join(rows)}]")
         if changed and "!ticker@arr" in subscribers:
             self._publish("!ticker@arr", f"[{','.join([self._ticker_row(market, printer, now_ns) for market, printer in changed])}]")
@@ -192,16 +171,9 @@ class Publisher:
         price = gold.start_ticks * gold.tick_e8
         yield [mark_row(_TRADFI, Mark(price, price, price, price, 0), sent, 0)]
 
-    def _ticker_row(self, market: Market, printer: Printer, now_ns: int) -> str:
-        stats = market.tape.rolling(_DAY_MS, now_ns // MS_NS)
+    def _ticker_row(self, market: Market, printer: ContractPrinter, now_ns: int) -> str:
+        stats = market.tape.rolling(DAY_MS, now_ns // MS_NS)
         return printer.ticker(stats, self._ms(now_ns), opened=stats.open_ms, closed=stats.close_ms, pair=True)
-
-    def _has_traded(self, market: Market) -> bool:
-        symbol, last_id = market.instrument.symbol, market.trades[-1].trade_id if market.trades else -1
-        if self._last_mini.get(symbol) == last_id:
-            return False
-        self._last_mini[symbol] = last_id
-        return True
 
     def _ms(self, ns: int) -> int:
         return self._clock.stamp_ns(ns) // MS_NS

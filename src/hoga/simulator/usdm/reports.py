@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 from hoga.simulator.binance.api import ApiError
 from hoga.simulator.binance.orders import E8, MS_NS, BinanceOrder, UserEvent
+from hoga.simulator.binance.printer import bool_text, decimal_text
 from hoga.simulator.engine import NOT_WHOLE, WOULD_MATCH, Engine, FeeModel, MarginAccounts, OwnFill, Status
 from hoga.simulator.usdm.mark import mark_of
-from hoga.simulator.usdm.payloads import Printer, decimal_text
+from hoga.simulator.usdm.payloads import ContractPrinter
 
 __all__ = ["ASSET", "FUTURES_REFUSES", "LEVERAGE", "FuturesReports", "futures_accounts"]
 
@@ -71,10 +72,10 @@ class FuturesReports:
         self.events.append(UserEvent(order.account, "ORDER_TRADE_UPDATE", text))
 
     def _tell_lite(self, order: BinanceOrder, fill: OwnFill) -> None:
-        printer, sent_ms = Printer(order.instrument), self._to_ms(self._now_ns())
+        printer, sent_ms = ContractPrinter(order.instrument), self._to_ms(self._now_ns())
         text = (
             f'{{"e":"TRADE_LITE","E":{sent_ms},"T":{fill.time_ns // MS_NS},"s":"{order.symbol}","q":"{printer.size(order.lots)}",'
-            f'"p":"{printer.price(order.price or 0)}","m":{_bool(fill.maker)},"c":"{order.client_id}","S":"{order.side.name}",'
+            f'"p":"{printer.price(order.price or 0)}","m":{bool_text(fill.maker)},"c":"{order.client_id}","S":"{order.side.name}",'
             f'"L":"{printer.price(fill.price)}","l":"{printer.size(fill.lots)}","t":{fill.trade_id},"i":{order.order_id}}}'
         )
         self.events.append(UserEvent(order.account, "TRADE_LITE", text))
@@ -82,7 +83,7 @@ class FuturesReports:
     def _tell_account(self, order: BinanceOrder, fill: OwnFill) -> None:
         position = self._accounts.position(order.account, order.instrument)
         balance, entry = decimal_text(self._accounts.balance_e8(order.account), 8), decimal_text(position.entry_e8(), 8)
-        printer = Printer(order.instrument)
+        printer = ContractPrinter(order.instrument)
         profit = decimal_text(position.profit_e8(self._accounts.mark_e8(order.symbol)), 8)
         amount = f"{'-' if position.lots < 0 else ''}{printer.size(abs(position.lots))}"
         text = (
@@ -96,7 +97,7 @@ class FuturesReports:
 
 def _order_trade_update(order: BinanceOrder, kind: str, fill: OwnFill | None, *, sent_ms: int) -> str:
     """What became of an order. Commission is told with a fill only."""
-    printer = Printer(order.instrument)
+    printer = ContractPrinter(order.instrument)
     time_ms = fill.time_ns // MS_NS if fill else order.updated_ms
     average = printer.price(order.quote // order.filled) if order.filled else "0"
     charged = f'"N":"{ASSET}","n":"{decimal_text(fill.fee, 8)}",' if fill else ""
@@ -107,11 +108,7 @@ def _order_trade_update(order: BinanceOrder, kind: str, fill: OwnFill | None, *,
         f'"p":"{printer.price(order.price) if order.price is not None else 0}","ap":"{average}","sp":"0","x":"{kind}",'
         f'"X":"{order.status}","i":{order.order_id},"l":"{printer.size(fill.lots if fill else 0)}",'
         f'"z":"{printer.size(order.filled)}","L":"{printer.price(fill.price) if fill else 0}",{charged}"T":{time_ms},'
-        f'"t":{fill.trade_id if fill else 0},"b":"0","a":"0","m":{_bool(bool(fill and fill.maker))},"R":{_bool(order.reduce_only)},'
+        f'"t":{fill.trade_id if fill else 0},"b":"0","a":"0","m":{bool_text(bool(fill and fill.maker))},"R":{bool_text(order.reduce_only)},'
         f'"wt":"CONTRACT_PRICE","ot":"{order.kind}","ps":"BOTH","cp":false,"pP":false,"si":0,"ss":0,'
         f'"rp":"{decimal_text(fill.realized if fill else 0, 8)}","V":"EXPIRE_MAKER","pm":"NONE","gtd":0,"er":"{reason}"}}}}'
     )
-
-
-def _bool(value: bool) -> str:
-    return "true" if value else "false"

@@ -10,21 +10,17 @@ from typing import Any
 
 from hoga.simulator.binance.api import MS_NS, Answer, Api, ApiError, Endpoint, Query, flat, one_or_all
 from hoga.simulator.binance.picks import per_symbol, pick_agg_trades, pick_bars, pick_trades
-from hoga.simulator.engine import INTERVALS, AggTrade, Bar, Instrument, Market, Trade
+from hoga.simulator.binance.printer import bool_text, decimal_text
+from hoga.simulator.engine import INTERVALS, AggTrade, Bar, Market, Trade
 from hoga.simulator.usdm.exchange_info import exchange_info
 from hoga.simulator.usdm.mark import FUNDING_MS, INTEREST_E8, mark_of, next_funding_ms
-from hoga.simulator.usdm.payloads import Printer, decimal_text, percent_text
+from hoga.simulator.usdm.payloads import ContractPrinter, percent_text
 
-__all__ = ["USDM_ENDPOINTS", "printer_of"]
+__all__ = ["USDM_ENDPOINTS"]
 
 _DAY_MS = 86_400_000
 _OLDEST_AGG_MS = 2 * _DAY_MS
 _DEPTH_WEIGHTS = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1_000: 20}
-
-
-def printer_of(instrument: Instrument) -> Printer:
-    """What prints a contract."""
-    return Printer(instrument)
 
 
 # -- weights -------------------------------------------------------------------
@@ -72,7 +68,9 @@ def _depth(api: Api, query: Query) -> Answer:
         return given
     market = api.market(symbol)
     book, changed_ms = market.book, api.clock.stamp_ns(market.changed_ns) // MS_NS
-    return printer_of(market.instrument).snapshot(book.update_id, api.now(query), changed_ms, book.bids.top(limit), book.asks.top(limit))
+    return ContractPrinter(market.instrument).snapshot(
+        book.update_id, api.now(query), changed_ms, book.bids.top(limit), book.asks.top(limit)
+    )
 
 
 def _trades(api: Api, query: Query) -> Answer:
@@ -136,33 +134,29 @@ def _book_ticker(api: Api, query: Query) -> Answer:
 # -- rows ----------------------------------------------------------------------
 
 
-def _rows(market: Market, rows: list[Any], row: Callable[[Printer, Any], str]) -> str:
-    printer = printer_of(market.instrument)
+def _rows(market: Market, rows: list[Any], row: Callable[[ContractPrinter, Any], str]) -> str:
+    printer = ContractPrinter(market.instrument)
     return f"[{','.join([row(printer, entry) for entry in rows])}]"
 
 
-def _trade_row(printer: Printer, trade: Trade) -> str:
+def _trade_row(printer: ContractPrinter, trade: Trade) -> str:
     return (
         f'{{"id":{trade.trade_id},"price":"{printer.price(trade.price)}","qty":"{printer.size(trade.lots)}",'
         f'"quoteQty":"{printer.quote(trade.price * trade.lots)}","time":{trade.time_ns // MS_NS},'
-        f'"isBuyerMaker":{_bool(trade.buyer_is_maker)}}}'
+        f'"isBuyerMaker":{bool_text(trade.buyer_is_maker)}}}'
     )
 
 
-def _agg_row(printer: Printer, row: AggTrade) -> str:
+def _agg_row(printer: ContractPrinter, row: AggTrade) -> str:
     size = printer.size(row.lots)
     return (
         f'{{"a":{row.agg_id},"p":"{printer.price(row.price)}","q":"{size}","nq":"{size}","f":{row.first_id},"l":{row.last_id},'
-        f'"T":{row.time_ns // MS_NS},"m":{_bool(row.buyer_is_maker)}}}'
+        f'"T":{row.time_ns // MS_NS},"m":{bool_text(row.buyer_is_maker)}}}'
     )
 
 
-def _kline_row(printer: Printer, bar: Bar) -> str:
-    prices = ",".join(f'"{printer.price(price)}"' for price in (bar.open, bar.high, bar.low, bar.close))
-    return (
-        f'[{bar.open_ms},{prices},"{printer.size(bar.lots)}",{bar.close_ms},"{printer.quote(bar.quote)}",{bar.count},'
-        f'"{printer.size(bar.taker_lots)}","{printer.quote(bar.taker_quote)}","0"]'
-    )
+def _kline_row(printer: ContractPrinter, bar: Bar) -> str:
+    return printer.kline_row(bar, bar.open_ms, bar.close_ms)
 
 
 def _premium_row(market: Market, api: Api, query: Query) -> dict[str, Any]:
@@ -187,47 +181,19 @@ def _funding_row(api: Api, symbol: str, time_ms: int) -> dict[str, Any]:
 
 
 def _day_row(market: Market, api: Api, query: Query) -> dict[str, Any]:
-    printer, stats = printer_of(market.instrument), market.tape.rolling(_DAY_MS, api.clock.now_ns() // MS_NS)
-    weighted = stats.quote // stats.lots if stats.lots else stats.close
-    return {
-        "symbol": market.instrument.symbol,
-        "priceChange": printer.price(stats.close - stats.open),
-        "priceChangePercent": percent_text(stats),
-        "weightedAvgPrice": printer.price(weighted),
-        "lastPrice": printer.price(stats.close),
-        "lastQty": printer.size(stats.last_lots),
-        "openPrice": printer.price(stats.open),
-        "highPrice": printer.price(stats.high),
-        "lowPrice": printer.price(stats.low),
-        "volume": printer.size(stats.lots),
-        "quoteVolume": printer.quote(stats.quote),
-        "openTime": stats.open_ms,
-        "closeTime": stats.close_ms,
-        "firstId": stats.first_id,
-        "lastId": stats.last_id,
-        "count": stats.trades,
-    }
+    printer, stats = ContractPrinter(market.instrument), market.tape.rolling(_DAY_MS, api.clock.now_ns() // MS_NS)
+    last = {"lastPrice": printer.price(stats.close), "lastQty": printer.size(stats.last_lots)}
+    return printer.change_row(stats, percent_text(stats)) | last | printer.window_row(stats)
 
 
 def _price_row(market: Market, api: Api, query: Query) -> dict[str, Any]:
-    price = printer_of(market.instrument).price(market.tape.last_price)
+    price = ContractPrinter(market.instrument).price(market.tape.last_price)
     return {"symbol": market.instrument.symbol, "price": price, "time": market.tape.last_trade_ms}
 
 
 def _book_row(market: Market, api: Api, query: Query) -> dict[str, Any]:
-    printer, top = printer_of(market.instrument), market.top
-    return {
-        "symbol": market.instrument.symbol,
-        "bidPrice": printer.price(top.bid),
-        "bidQty": printer.size(top.bid_lots),
-        "askPrice": printer.price(top.ask),
-        "askQty": printer.size(top.ask_lots),
-        "time": api.clock.stamp_ns(top.time_ns) // MS_NS,
-    }
-
-
-def _bool(value: bool) -> str:
-    return "true" if value else "false"
+    best = ContractPrinter(market.instrument).best_row(market.top)
+    return {"symbol": market.instrument.symbol, **best, "time": api.clock.stamp_ns(market.top.time_ns) // MS_NS}
 
 
 USDM_ENDPOINTS: dict[str, Endpoint] = {
