@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from hoga.app.config import load_config
-from hoga.app.dashboard_process import DashboardProcess, dashboard_config
+from hoga.app.config.rooms import dashboard_config
+from hoga.app.dashboard_process import DashboardProcess
 from hoga.dashboard.page import PageWriter
 from hoga.dashboard.snapshot import DashboardStatus, encode_status
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from hoga.app.alerts import ALERT_CODES, AlertWatch
 from hoga.app.checks import CheckState
 from hoga.app.config import ProgramConfig, load_config
-from hoga.app.dashboard_process import DashboardProcess, dashboard_config
+from hoga.app.config.rooms import dashboard_config
+from hoga.app.dashboard_process import DashboardProcess
 from hoga.app.doctor import judge_clock, judge_space
 from hoga.app.figures import Figures
 from hoga.app.gap_log import GapLog

@@ -18,7 +18,8 @@ from hoga.feed.connection import Connection
 from hoga.feed.feed import Feed
 from hoga.hub.states import ConnectionState
 from hoga.net.backoff import BackoffRules
-from hoga.recorder.recorder import Recorder, RecorderConfig, directories_for
+from hoga.recorder.config import RecorderConfig
+from hoga.recorder.recorder import Recorder, directories_for
 from hoga.simulator import Fault, FaultKind, Limits, Simulator, SimulatorConfig
 from hoga.venues.spec import VenueSpec
 from tests.recorder.workbench import SPOT, Archive, stream

@@ -10,7 +10,8 @@ from hoga.archive.form.lines import LineMaker
 from hoga.core.jsontext import TopInteger
 from hoga.core.times import MS_NS, SECOND_NS, instant_ns
 from hoga.quality.eventtime import EventTime
-from hoga.recorder.lateness import LatencyRules, Lateness
+from hoga.recorder.config import LatencyRules
+from hoga.recorder.lateness import Lateness
 from hoga.venues.registry import VENUES
 from tests.recorder.workbench import NOON_NS, SPOT, agg_trade, frame, stream
 

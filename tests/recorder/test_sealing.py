@@ -15,7 +15,8 @@ from hoga.archive.keep.seal import SealResult
 from hoga.archive.prove.verify import verify
 from hoga.core.times import MINUTE_NS, day_start_ns
 from hoga.recorder import sealing as module
-from hoga.recorder.sealing import Sealing, SealingConfig, level_for
+from hoga.recorder.config import SealingConfig
+from hoga.recorder.sealing import Sealing, level_for
 from tests.archive_journal.desk import BOOK, ETH, Desk
 from tests.recorder.workbench import NOON_NS
 from tests.waiting import eventually as until

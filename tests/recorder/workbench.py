@@ -19,7 +19,8 @@ from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.streams import Stream
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_start_ns
 from hoga.hub.port import LifeEnd
-from hoga.recorder.recorder import Recorder, RecorderConfig, directories_for
+from hoga.recorder.config import RecorderConfig
+from hoga.recorder.recorder import Recorder, directories_for
 from hoga.runtime.clock import ManualClock
 from hoga.venues.registry import VENUES
 

@@ -18,42 +18,23 @@ from time import monotonic, monotonic_ns
 import msgspec
 
 from hoga.app.config import ProgramConfig
+from hoga.app.config.rooms import dashboard_config
 from hoga.app.figures import Figures
 from hoga.app.publisher import BookRequests, Publisher
 from hoga.core.pauses import Pauses, Schedule
-from hoga.dashboard.config import DashboardConfig
-from hoga.dashboard.page import PageReader, page_path
+from hoga.dashboard.page import PageReader
 from hoga.dashboard.snapshot import DashboardStatus, PageState, RunState, decode_status
 from hoga.runtime.log_pipe import LogAddress
 from hoga.runtime.logs import get_log
 from hoga.runtime.tasks import every
 
-__all__ = ["DashboardProcess", "dashboard_config"]
+__all__ = ["DashboardProcess"]
 
 _log = get_log("dashboard")
 
 _STEADY_S = 60.0
 _READY_S = 15.0
 _END_S = 1.0
-
-
-def dashboard_config(program: ProgramConfig, logs: LogAddress | None) -> DashboardConfig:
-    """What a dashboard of the run in `program.data_dir` needs to know."""
-    return DashboardConfig(
-        page=str(page_path(program.data_dir)),
-        status_page=str(page_path(program.data_dir, part="dashboard")),
-        host=program.dashboard_host,
-        port=program.dashboard_port_number,
-        token=program.dashboard_token.reveal(),
-        names=program.dashboard_names,
-        interval_s=program.dashboard_stream_interval,
-        max_connections=program.max_dashboard_connections,
-        max_session_s=program.max_dashboard_session_sec,
-        hardware_interval_s=program.hardware_monitoring_interval,
-        cpu_span_s=program.cpu_percent_duration,
-        logs=logs,
-        folder=str(program.data_dir),
-    )
 
 
 class DashboardProcess:

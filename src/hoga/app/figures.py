@@ -301,7 +301,7 @@ class Figures:
             simulated=simulated,
             data_dir=str(program.data_dir),
             interval_s=program.dashboard_stream_interval,
-            disk_reserve_bytes=program.disk_reserve_mb << 20,
+            disk_reserve_bytes=max((venue.recorder.config.disk_reserve_bytes for venue in self._venues), default=0),
             latency_threshold_ms=min((venue.config.latency_threshold_ms for venue in self._venues), default=0.0),
             latency_gate=self._venues[0].config.latency_gate if self._venues else "",
             memory_limit_percent=program.desired_max_sys_mem_load,

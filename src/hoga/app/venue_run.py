@@ -11,7 +11,7 @@ from time import monotonic, monotonic_ns, time_ns
 import msgspec
 
 from hoga.app.config import VenueConfig
-from hoga.app.config.rooms import feed_config, recorder_config, rest_of, tls_of
+from hoga.app.config.rooms import feed_config, recorder_config, rest_of, sealing_config, tls_of
 from hoga.app.instruments import instruments_of, keep, kept_path
 from hoga.app.stream_plan import plan_streams
 from hoga.archive.keep.life import LifeFile, read_last_life
@@ -21,7 +21,7 @@ from hoga.core.instrument import InstrumentChange
 from hoga.core.times import SECOND_NS, day_of
 from hoga.feed.feed import Feed
 from hoga.recorder.recorder import Recorder, directories_for
-from hoga.recorder.sealing import Sealing, SealingConfig
+from hoga.recorder.sealing import Sealing
 from hoga.runtime.clock_check import ClockReading, ClockWatch, measure_clock
 from hoga.runtime.logs import get_log
 from hoga.runtime.metrics import Spread, spread_ms
@@ -90,13 +90,7 @@ class VenueRun:
             on_fault=lambda fault: self._from_thread(self._writer_fault, fault),
         )
         self.sealing = Sealing(
-            SealingConfig(
-                venue=config.venue,
-                directories=sorted(set(directories.values())),
-                interval_min=config.save_interval_min,
-                archive_format=config.archive_format,
-                purge=config.purge_on_date_change,
-            ),
+            sealing_config(config, directories),
             pool,
             keep=lambda result: self._life.keep(result.ends, result.runs),
         )
@@ -160,7 +154,7 @@ class VenueRun:
     def _timers(self) -> list[tuple[str, Coroutine[object, object, None]]]:
         return [
             ("tick", every(1.0, self._tick, log=_log, at_once=True)),
-            ("latency", every(self.config.latency_routine_sleep_sec, self._latency_tick, log=_log, at_once=True)),
+            ("latency", every(self.recorder.config.latency.every_s, self._latency_tick, log=_log, at_once=True)),
             ("disk", every(1.0, self._check_disk, log=_log, at_once=True)),
             ("clock", every(_CLOCK_EVERY_S, self._measure_clock, log=_log, at_once=True)),
             ("symbols", every(_SYMBOLS_EVERY_S, self._check_symbols, log=_log, at_once=True)),

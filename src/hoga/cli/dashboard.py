@@ -41,7 +41,7 @@ def dashboard(
 
     Example: hoga dashboard --data data --port 8001
     """
-    from hoga.app.dashboard_process import dashboard_config
+    from hoga.app.config.rooms import dashboard_config
     from hoga.cli.run import load_for_run
     from hoga.dashboard.serve import serve
     from hoga.runtime.logs import setup_logging

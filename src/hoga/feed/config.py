@@ -7,7 +7,11 @@ import msgspec
 from hoga.feed.vigil import VigilRules
 from hoga.net.backoff import BackoffRules
 
-__all__ = ["FeedConfig"]
+__all__ = ["CONNECT_TIMEOUT_S", "FeedConfig"]
+
+
+CONNECT_TIMEOUT_S = 10.0
+"""How long a connection may take to be made, handshakes and all."""
 
 
 class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,13 +24,13 @@ class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     ws_url: str
-    ports: tuple[int, ...]
-    backoff: BackoffRules
-    rollover_s: float
-    ready_ahead_s: float
-    ping_interval_s: float
-    ping_timeout_s: float
-    connect_timeout_s: float = 10.0
+    ports: tuple[int, ...] = (9443, 443)
+    backoff: BackoffRules = BackoffRules()
+    rollover_s: float = 43_200.0
+    ready_ahead_s: float = 60.0
+    ping_interval_s: float = 20.0
+    ping_timeout_s: float = 20.0
+    connect_timeout_s: float = CONNECT_TIMEOUT_S
     redundancy: int = 1
     streams_per_connection: int = 1024
     label: str = ""

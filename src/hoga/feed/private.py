@@ -24,6 +24,7 @@ from hoga.core.market import DataType
 from hoga.core.secret import Credentials
 from hoga.core.streams import Stream
 from hoga.core.times import MS_NS
+from hoga.feed.config import CONNECT_TIMEOUT_S
 from hoga.hub.port import LifeEnd, Take, WireInlet, WireStats
 from hoga.hub.private import (
     PRIVATE_MOVES,
@@ -65,9 +66,13 @@ from hoga.venues.private import (
 )
 from hoga.venues.request import Request
 
-__all__ = ["PrivateClock", "PrivateConfig", "PrivateConnection"]
+__all__ = ["REJECTS", "PrivateClock", "PrivateConfig", "PrivateConnection"]
 
 _log = get_log("feed")
+
+
+REJECTS = BackoffRules(base_s=2.0, max_s=300.0, reset_cycle_after=9, reset_level=9)
+"""How a refusal that needs a person is tried again: ever more rarely, up to five minutes."""
 
 
 class PrivateConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,10 +86,10 @@ class PrivateConfig(msgspec.Struct, frozen=True, kw_only=True):
     ports: tuple[int, ...]
     variable: str
     backoff: BackoffRules
-    rejects: BackoffRules = BackoffRules(base_s=2.0, max_s=300.0, reset_cycle_after=9, reset_level=9)
-    ping_interval_s: float = 15.0
-    ping_timeout_s: float = 10.0
-    connect_timeout_s: float = 10.0
+    ping_interval_s: float
+    ping_timeout_s: float
+    rejects: BackoffRules = REJECTS
+    connect_timeout_s: float = CONNECT_TIMEOUT_S
     login_timeout_s: float = 10.0
     tick_s: float = 1.0
 

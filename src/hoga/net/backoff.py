@@ -6,7 +6,7 @@ back to `RESET_BACKOFF_LEVEL`, so that it never grows without end and never give
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 __all__ = ["PROVEN_AFTER_S", "Backoff", "BackoffRules"]
 
@@ -14,8 +14,7 @@ PROVEN_AFTER_S = 10.0
 """A connection that lived so long, and brought data, counts as good: the next loss starts at level 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class BackoffRules:
+class BackoffRules(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds and counts, as configured."""
 
     base_s: float = 2.0

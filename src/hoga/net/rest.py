@@ -107,7 +107,7 @@ class RestClient:
         self.venue = venue
         self.base_url = base_url.rstrip("/")
         self._tls = tls
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._budget = budget
         self._groups = groups or {}
         self._usage = usage
@@ -233,7 +233,7 @@ class RestClient:
         return VenueError(self.venue, f"no answer from {self._where(_shown(request, public))}: {why}", sent=attempt.sent)
 
     def _patience(self, request: Request) -> aiohttp.ClientTimeout:
-        total_s = min(self._timeout_s, request.timeout_s or self._timeout_s)
+        total_s = min(self.timeout_s, request.timeout_s or self.timeout_s)
         return aiohttp.ClientTimeout(total=total_s, connect=_STALL_S, sock_read=_STALL_S)
 
     def _via(self) -> Proxy | None:
@@ -256,7 +256,7 @@ class RestClient:
         return [] if self._budget is None else [self._budget]
 
     async def _wait_turn(self, request: Request) -> None:
-        end = monotonic() + min(self._timeout_s, request.timeout_s or self._timeout_s)
+        end = monotonic() + min(self.timeout_s, request.timeout_s or self.timeout_s)
         while (wait := self.wait_s(request)) > 0:
             if monotonic() + wait > end:
                 raise RateLimited(self.venue, status=429, retry_after_s=wait, sent=Sent.NO)

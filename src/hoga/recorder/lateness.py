@@ -13,29 +13,19 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple, Protocol
 
-import msgspec
-
 from hoga.core.times import MS_NS
 from hoga.quality.eventtime import EventTime
 from hoga.quality.gate import Gate, GateMode, is_skewed
 from hoga.quality.latency import LatencyWindow
+from hoga.recorder.config import LatencyRules
 
-__all__ = ["GateMove", "LatencyRules", "Lateness", "Timed"]
+__all__ = ["GateMove", "Lateness", "Timed"]
 
 _STEP_SYMBOLS = 64
 _ONE_READ_NS = 50_000
 """Frames further apart than this did not come with one read of the socket."""
 _REPORT_NS = 100_000
 """A median is told anew when it moved by a tenth of a millisecond, or by one part in a hundred."""
-
-
-class LatencyRules(msgspec.Struct, frozen=True, kw_only=True):
-    """`LATENCY_*` as configured."""
-
-    deque_size: int = 100
-    sample_min: int = 10
-    threshold_ms: float = 1000.0
-    gate: str = "pause"
 
 
 class Timed(Protocol):

@@ -15,11 +15,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 from filelock import Timeout
 
 from hoga._version import __version__
-from hoga.archive.form.journal import JOURNAL_DIR, ClockNote, CountsNote, JournalHeader, LatencyNote, LegNote, LiveNote, Note, StreamEntry
+from hoga.archive.form.journal import ClockNote, CountsNote, JournalHeader, LatencyNote, LegNote, LiveNote, Note, StreamEntry
 from hoga.archive.keep.life import LOCK_FILE, LastLife, StreamEnd, whole_session
 from hoga.archive.keep.lock import FolderLock
 from hoga.core.errors import ArchiveBusy, ArchiveError
@@ -29,15 +28,16 @@ from hoga.core.times import DAY_NS, minute_floor_ns
 from hoga.hub.port import LegStats, LifeEnd, Take
 from hoga.quality.eventtime import EventTime
 from hoga.quality.sequence import Jump
+from hoga.recorder.config import RecorderConfig
 from hoga.recorder.intake import DISK_FULL, GATED, Intake, make_intake
 from hoga.recorder.lane import Lane, Pulse
-from hoga.recorder.lateness import GateMove, LatencyRules, Lateness
+from hoga.recorder.lateness import GateMove, Lateness
 from hoga.recorder.writer import JournalWriter
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.locks import owner_of_lock
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["Probe", "Recorder", "RecorderConfig", "directories_for"]
+__all__ = ["Probe", "Recorder", "directories_for"]
 
 _LANE_STREAMS = 1024
 _STEP_STREAMS = 128
@@ -45,27 +45,6 @@ _OVERHEAD_RECORDS = 256
 _DRAINED_SHARE = 20
 _MEMORY = ((64, 4096), (256, 1024), (1 << 32, 256))
 """Frames of each stream that are remembered (id and checksum), by the number of streams: some 100 bytes each."""
-
-
-class RecorderConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What a recorder needs to know. `directories`: archive folder by kind; `book_kinds` have `snapshots_queue_max`."""
-
-    home: Path
-    directories: dict[str, Path]
-    aside_directory: Path
-    interval_min: int = 1
-    archive_format: str = "zip"
-    fsync_interval_s: float = 1.0
-    disk_reserve_bytes: int = 1 << 30
-    snapshots_queue_max: int = 6_000
-    executions_queue_max: int = 20_000
-    records_max: int = 200_000
-    latency: LatencyRules = LatencyRules()
-
-    @property
-    def journal_folder(self) -> Path:
-        """Where open minutes are."""
-        return self.home / "temporary" / JOURNAL_DIR
 
 
 class Probe:

@@ -25,12 +25,13 @@ from hoga.archive.keep.join import join_parts, waiting_parts
 from hoga.archive.keep.merge import MergeResult, merge_day, pending_days
 from hoga.archive.keep.seal import SealJob, SealResult, discard_journals, seal_and_keep
 from hoga.core.errors import ArchiveBusy
-from hoga.core.pauses import Pauses, Schedule
+from hoga.core.pauses import Pauses
 from hoga.core.times import MINUTE_NS, minute_floor_ns, minute_start_ns
+from hoga.recorder.config import SealingConfig
 from hoga.runtime.logs import get_log
 from hoga.runtime.pool import WorkerPool
 
-__all__ = ["Sealing", "SealingConfig", "SealingStats", "level_for"]
+__all__ = ["Sealing", "SealingStats", "level_for"]
 
 _log = get_log("seal")
 
@@ -50,19 +51,6 @@ def level_for(archive_format: str, *, journal_bytes: int, behind: bool, ending: 
     """
     hurry = behind or ending or journal_bytes > _FINE_BYTES
     return (FAST if hurry else FINE)[archive_format]
-
-
-class SealingConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What is made of journals. `directories`: every archive folder of the venue. `…_again`: pauses before
-    what failed is tried again, s."""
-
-    venue: str
-    directories: list[Path]
-    interval_min: int
-    archive_format: str
-    purge: bool
-    seal_again: tuple[float, ...] = Schedule.SEAL.value
-    merge_again: tuple[float, ...] = Schedule.MERGE.value
 
 
 class SealingStats(msgspec.Struct, kw_only=True):

@@ -25,10 +25,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+import msgspec
+
 from hoga.core.times import iso_of
 from hoga.runtime.repeats import Repeats
 
-__all__ = ["FIELDS", "Log", "LogSystem", "Scalar", "format_json", "format_text", "get_log", "setup_logging"]
+__all__ = ["FIELDS", "Log", "LogRules", "LogSystem", "Scalar", "format_json", "format_text", "get_log", "setup_logging"]
 
 Scalar = str | int | float | bool | None
 """What a field of a line can hold; anything else is shown with `str`."""
@@ -189,13 +191,25 @@ class LogSystem:
         self._listener.handle(record)
 
 
+class LogRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Least level, size of one file, how many full ones are kept, and `text` or `json`."""
+
+    level: str = "INFO"
+    max_mb: int = 16
+    backups: int = 5
+    form: str = "text"
+
+
+_USUAL = LogRules()
+
+
 def setup_logging(
     *,
     directory: Path | None,
-    level: str = "INFO",
-    max_mb: int = 16,
-    backups: int = 5,
-    form: str = "text",
+    level: str = _USUAL.level,
+    max_mb: int = _USUAL.max_mb,
+    backups: int = _USUAL.backups,
+    form: str = _USUAL.form,
     console: bool = True,
     stream: TextIO | None = None,
     capacity: int = QUEUE_LINES,

@@ -1,16 +1,24 @@
 """app.config.keys: every configuration key, once. Pure.
 
-From this table come the defaults, the checks, the texts of error messages, `hoga config init|show` and
-`docs/configuration.md`. A key that is not here does not exist.
+From this table come the checks, the texts of error messages, `hoga config init|show` and `docs/configuration.md`. A key that is
+not here does not exist. What a room keeps in a config struct of its own has its default there, and here is said which key fills
+it, and in which unit; other defaults stand here, and nowhere else.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 import msgspec
 
-__all__ = ["BY_NAME", "GROUPS", "KEYS", "Key", "Kind", "Scope", "expectation"]
+from hoga.dashboard.config import DashboardConfig
+from hoga.feed.config import FeedConfig
+from hoga.net.backoff import BackoffRules
+from hoga.recorder.config import LatencyRules, RecorderConfig, SealingConfig
+from hoga.runtime.logs import LogRules
+
+__all__ = ["BY_NAME", "GROUPS", "KEYS", "Fill", "Key", "Kind", "Scope", "expectation"]
 
 
 class Kind(StrEnum):
@@ -38,10 +46,31 @@ class Scope(StrEnum):
     PROGRAM = "whole program"
 
 
+class Fill(NamedTuple):
+    """The field of a room's config struct that a key fills; one of the key's unit is `times` of the field's."""
+
+    room: type
+    field: str
+    times: float = 1
+
+    def value(self, value: Any) -> Any:
+        """What the field holds for a value of the key."""
+        return value if self.times == 1 else value * self.times
+
+    def default(self) -> str:
+        """The struct's own default, as a user would write it for the key."""
+        (value,) = (each.default for each in msgspec.structs.fields(self.room) if each.name == self.field)
+        value = value if self.times == 1 else value / self.times
+        if isinstance(value, float):
+            return f"{value:g}"
+        return ",".join(map(str, value)) if isinstance(value, tuple) else str(int(value) if isinstance(value, bool) else value)
+
+
 class Key(msgspec.Struct, frozen=True, kw_only=True):
     """One configuration key.
 
-    `default` is what a user would write; None means the venue has its own (`venues.endpoints`), "" means not set.
+    `fills`: the fields of the rooms' config structs that it fills. `default` is what a user would write; None means the venue has
+    its own (`venues.endpoints`), "" means not set.
     `low`..`high` bound numbers, both included. `divides`: the number must divide this one. What is less than `least` is
     taken and raised to it, with a note. `zero`: what 0 stands for is the default. `several`: more than one, separated by blanks.
     """
@@ -60,6 +89,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     least: float | None = None
     zero: bool = False
     several: bool = False
+    fills: tuple[Fill, ...] = ()
 
     @property
     def field(self) -> str:
@@ -94,6 +124,11 @@ GROUPS: dict[str, str] = {
 _DAY_S = 86_400.0
 
 
+def _of(*fills: Fill, **key: Any) -> Key:
+    """A key whose default is that of the first field it fills."""
+    return Key(default=fills[0].default(), fills=fills, **key)
+
+
 def _what() -> list[Key]:
     return [
         Key(
@@ -111,67 +146,82 @@ def _what() -> list[Key]:
 
 def _files() -> list[Key]:
     return [
-        Key(name="SAVE_INTERVAL_MIN", kind=Kind.INT, default="1", unit="minutes", low=1, high=1440, divides=1440, group="files",
+        _of(Fill(RecorderConfig, "interval_min"), Fill(SealingConfig, "interval_min"),
+            name="SAVE_INTERVAL_MIN", kind=Kind.INT, unit="minutes", low=1, high=1440, divides=1440, group="files",
             text="Length of one segment file."),
-        Key(name="PURGE_ON_DATE_CHANGE", kind=Kind.SWITCH, default="1", group="files",
+        _of(Fill(SealingConfig, "purge"), name="PURGE_ON_DATE_CHANGE", kind=Kind.SWITCH, group="files",
             text="Remove a day's segments once the day file was read back and matched."),
-        Key(name="ARCHIVE_FORMAT", kind=Kind.CHOICE, default="zip", choices=("zip", "zst"), group="files", text="Form of sealed files."),
-        Key(name="FSYNC_INTERVAL_MS", kind=Kind.INT, default="1000", unit="ms", low=1, high=60_000, scope=Scope.PROGRAM, group="files",
+        _of(Fill(RecorderConfig, "archive_format"), Fill(SealingConfig, "archive_format"),
+            name="ARCHIVE_FORMAT", kind=Kind.CHOICE, choices=("zip", "zst"), group="files", text="Form of sealed files."),
+        _of(Fill(RecorderConfig, "fsync_interval_s", 0.001),
+            name="FSYNC_INTERVAL_MS", kind=Kind.INT, unit="ms", low=1, high=60_000, scope=Scope.PROGRAM, group="files",
             text="The most that a crash or a power cut can take."),
-        Key(name="DISK_RESERVE_MB", kind=Kind.INT, default="1024", unit="MB", low=0, high=10_000_000, scope=Scope.PROGRAM, group="files",
+        _of(Fill(RecorderConfig, "disk_reserve_bytes", 1 << 20),
+            name="DISK_RESERVE_MB", kind=Kind.INT, unit="MB", low=0, high=10_000_000, scope=Scope.PROGRAM, group="files",
             text="Free space that recording leaves alone; below it recording pauses, and resumes by itself."),
     ]  # fmt: skip
 
 
 def _queues() -> list[Key]:
     return [
-        Key(name="SNAPSHOTS_QUEUE_MAX", kind=Kind.INT, default="6000", unit="frames", low=1, high=100_000_000, group="queues",
+        _of(Fill(RecorderConfig, "snapshots_queue_max"),
+            name="SNAPSHOTS_QUEUE_MAX", kind=Kind.INT, unit="frames", low=1, high=100_000_000, group="queues",
             text="Order-book frames of one symbol that may wait for the disk; more are shed and accounted."),
-        Key(name="EXECUTIONS_QUEUE_MAX", kind=Kind.INT, default="20000", unit="frames", low=1, high=100_000_000, group="queues",
+        _of(Fill(RecorderConfig, "executions_queue_max"),
+            name="EXECUTIONS_QUEUE_MAX", kind=Kind.INT, unit="frames", low=1, high=100_000_000, group="queues",
             text="Trade frames of one symbol that may wait for the disk; more are shed and accounted."),
-        Key(name="RECORDS_MAX", kind=Kind.INT, default="200000", unit="frames", low=1, high=1_000_000_000, group="queues",
+        _of(Fill(RecorderConfig, "records_max"),
+            name="RECORDS_MAX", kind=Kind.INT, unit="frames", low=1, high=1_000_000_000, group="queues",
             text="Frames of all symbols together that may wait for the disk."),
     ]  # fmt: skip
 
 
 def _latency() -> list[Key]:
     return [
-        Key(name="LATENCY_DEQUE_SIZE", kind=Kind.INT, default="100", unit="samples", low=1, high=1_000_000, group="latency",
+        _of(Fill(LatencyRules, "deque_size"),
+            name="LATENCY_DEQUE_SIZE", kind=Kind.INT, unit="samples", low=1, high=1_000_000, group="latency",
             text="Newest latency samples of a symbol that the median is taken of."),
-        Key(name="LATENCY_SAMPLE_MIN", kind=Kind.INT, default="10", unit="samples", low=1, high=1_000_000, group="latency",
+        _of(Fill(LatencyRules, "sample_min"),
+            name="LATENCY_SAMPLE_MIN", kind=Kind.INT, unit="samples", low=1, high=1_000_000, group="latency",
             text="Samples needed before a median counts."),
-        Key(name="LATENCY_THRESHOLD_MS", kind=Kind.FLOAT, default="1000", unit="ms", low=0, high=3_600_000, group="latency",
+        _of(Fill(LatencyRules, "threshold_ms"),
+            name="LATENCY_THRESHOLD_MS", kind=Kind.FLOAT, unit="ms", low=0, high=3_600_000, group="latency",
             text="Median latency above which the gate acts."),
-        Key(name="LATENCY_ROUTINE_SLEEP_SEC", kind=Kind.FLOAT, default="0.2", unit="s", low=0, least=0.01, high=3600, group="latency",
+        _of(Fill(LatencyRules, "every_s"),
+            name="LATENCY_ROUTINE_SLEEP_SEC", kind=Kind.FLOAT, unit="s", low=0, least=0.01, high=3600, group="latency",
             text="How often medians are taken and the gate decides."),
-        Key(name="LATENCY_GATE", kind=Kind.CHOICE, default="pause", choices=("pause", "mark", "off"), group="latency",
+        _of(Fill(LatencyRules, "gate"), name="LATENCY_GATE", kind=Kind.CHOICE, choices=("pause", "mark", "off"), group="latency",
             text="What the gate does with a late stream: pause it, mark it in the ledger, nothing."),
     ]  # fmt: skip
 
 
 def _reconnect() -> list[Key]:
     return [
-        Key(name="BASE_BACKOFF", kind=Kind.FLOAT, default="2", unit="s", low=0.01, high=3600, group="reconnect",
+        _of(Fill(BackoffRules, "base_s"), name="BASE_BACKOFF", kind=Kind.FLOAT, unit="s", low=0.01, high=3600, group="reconnect",
             text="Pause before connecting again: this to the power of the failures so far (after the first, short one)."),
-        Key(name="MAX_BACKOFF", kind=Kind.FLOAT, default="30", unit="s", low=0.01, high=_DAY_S, group="reconnect",
+        _of(Fill(BackoffRules, "max_s"), name="MAX_BACKOFF", kind=Kind.FLOAT, unit="s", low=0.01, high=_DAY_S, group="reconnect",
             text="Longest pause before connecting again."),
-        Key(name="RESET_CYCLE_AFTER", kind=Kind.INT, default="7", unit="attempts", low=1, high=1_000_000, group="reconnect",
+        _of(Fill(BackoffRules, "reset_cycle_after"),
+            name="RESET_CYCLE_AFTER", kind=Kind.INT, unit="attempts", low=1, high=1_000_000, group="reconnect",
             text="Failures after which the power falls back to RESET_BACKOFF_LEVEL."),
-        Key(name="RESET_BACKOFF_LEVEL", kind=Kind.INT, default="5", unit="power", low=0, high=1_000_000, group="reconnect",
+        _of(Fill(BackoffRules, "reset_level"),
+            name="RESET_BACKOFF_LEVEL", kind=Kind.INT, unit="power", low=0, high=1_000_000, group="reconnect",
             text="The power of BASE_BACKOFF to go on with then."),
-        Key(name="WS_PING_INTERVAL", kind=Kind.FLOAT, default="20", unit="s", low=0, least=0.1, zero=True, high=3600,
+        _of(Fill(FeedConfig, "ping_interval_s"), name="WS_PING_INTERVAL", kind=Kind.FLOAT, unit="s", low=0, least=0.1, zero=True, high=3600,
             group="reconnect",
             text="How often the venue is expected to ping; on venues that do not, how often hoga does."),
-        Key(name="WS_PING_TIMEOUT", kind=Kind.FLOAT, default="20", unit="s", low=0, least=0.1, zero=True, high=3600,
+        _of(Fill(FeedConfig, "ping_timeout_s"), name="WS_PING_TIMEOUT", kind=Kind.FLOAT, unit="s", low=0, least=0.1, zero=True, high=3600,
             group="reconnect",
             text="Silence beyond the ping interval after which a connection is given up."),
-        Key(name="PORTS", kind=Kind.PORTS, default="9443,443", group="reconnect",
+        _of(Fill(FeedConfig, "ports"), name="PORTS", kind=Kind.PORTS, group="reconnect",
             text="Ports that {port} in a URL takes in turn, one further at each connect."),
-        Key(name="PORT_CYCLING_PERIOD_HRS", kind=Kind.FLOAT, default="12", unit="hours", low=0, least=0.001, high=23.9, group="reconnect",
+        _of(Fill(FeedConfig, "rollover_s", 3600),
+            name="PORT_CYCLING_PERIOD_HRS", kind=Kind.FLOAT, unit="hours", low=0, least=0.001, high=23.9, group="reconnect",
             text="Age at which a connection is replaced by a fresh one, before the venue cuts it at 24 h."),
-        Key(name="BACK_UP_READY_AHEAD_SEC", kind=Kind.FLOAT, default="60", unit="s", low=0, high=3600, group="reconnect",
+        _of(Fill(FeedConfig, "ready_ahead_s"),
+            name="BACK_UP_READY_AHEAD_SEC", kind=Kind.FLOAT, unit="s", low=0, high=3600, group="reconnect",
             text="How long before that age its successor is opened."),
-        Key(name="REDUNDANCY", kind=Kind.INT, default="1", unit="legs", low=1, high=2, group="reconnect",
+        _of(Fill(FeedConfig, "redundancy"), name="REDUNDANCY", kind=Kind.INT, unit="legs", low=1, high=2, group="reconnect",
             text="2 records every stream over two connections at once; the first arrival of a frame is kept."),
         Key(name="WIRE_FORMAT", kind=Kind.CHOICE, default="default", choices=("default", "simple"), group="reconnect",
             text="Spelling of frames that are served and not recorded: simple has short keys, where the venue has such a spelling."),
@@ -182,8 +232,20 @@ def _endpoints() -> list[Key]:
     return [
         Key(name="WS_URL", kind=Kind.WS_URL, default=None, group="endpoints", text="Public streams."),
         Key(name="REST_URL", kind=Kind.HTTP_URL, default=None, group="endpoints", text="REST."),
-        Key(name="HISTORY_URL", kind=Kind.HTTP_URL, default=None, group="endpoints", text="Historical archives."),
-        Key(name="WS_API_URL", kind=Kind.WS_URL, default=None, group="endpoints", text="WebSocket API (requests and orders)."),
+        Key(
+            name="HISTORY_URL",
+            kind=Kind.HTTP_URL,
+            default=None,
+            group="endpoints",
+            text="Historical archives. Not used yet: nothing is downloaded from there.",
+        ),
+        Key(
+            name="WS_API_URL",
+            kind=Kind.WS_URL,
+            default=None,
+            group="endpoints",
+            text="WebSocket API (requests and orders). Not used yet: private streams have WS_PRIVATE_URL.",
+        ),
         Key(name="WS_PRIVATE_URL", kind=Kind.WS_URL, default=None, group="endpoints", text="Private (account) streams."),
         Key(name="TLS_CA", kind=Kind.FILE, default="", group="endpoints", text="PEM file of certificates trusted besides the system's."),
     ]
@@ -200,24 +262,29 @@ def _credentials() -> list[Key]:
 def _dashboard() -> list[Key]:
     program = Scope.PROGRAM
     return [
-        Key(name="DASHBOARD_HOST", kind=Kind.HOST, default="127.0.0.1", scope=program, group="dashboard",
+        _of(Fill(DashboardConfig, "host"), name="DASHBOARD_HOST", kind=Kind.HOST, scope=program, group="dashboard",
             text="Address the dashboard listens on; any but a loopback address needs a DASHBOARD_TOKEN of 16 letters or more."),
-        Key(name="DASHBOARD_PORT_NUMBER", kind=Kind.INT, default="8000", low=0, high=65_535, scope=program, group="dashboard",
+        _of(Fill(DashboardConfig, "port"),
+            name="DASHBOARD_PORT_NUMBER", kind=Kind.INT, low=0, high=65_535, scope=program, group="dashboard",
             text="Port of the dashboard; 0 lets the system choose."),
-        Key(name="DASHBOARD_STREAM_INTERVAL", kind=Kind.FLOAT, default="0.1", unit="s", low=0.01, high=60, scope=program,
+        _of(Fill(DashboardConfig, "interval_s"),
+            name="DASHBOARD_STREAM_INTERVAL", kind=Kind.FLOAT, unit="s", low=0.01, high=60, scope=program,
             group="dashboard", text="How often viewers are sent news."),
-        Key(name="MAX_DASHBOARD_CONNECTIONS", kind=Kind.INT, default="16", low=1, high=100_000, scope=program, group="dashboard",
+        _of(Fill(DashboardConfig, "max_connections"),
+            name="MAX_DASHBOARD_CONNECTIONS", kind=Kind.INT, low=1, high=100_000, scope=program, group="dashboard",
             text="Viewers at one time."),
-        Key(name="MAX_DASHBOARD_SESSION_SEC", kind=Kind.FLOAT, default="0", unit="s", low=0, high=31_536_000, scope=program,
+        _of(Fill(DashboardConfig, "max_session_s"),
+            name="MAX_DASHBOARD_SESSION_SEC", kind=Kind.FLOAT, unit="s", low=0, high=31_536_000, scope=program,
             group="dashboard", text="Longest session of a viewer; 0 is unlimited."),
         Key(name="DASHBOARD_TOKEN", kind=Kind.SECRET, default="", scope=program, group="dashboard", text="What a viewer must present."),
         Key(name="NOTIFY_URLS", kind=Kind.SECRET, default="", scope=program, group="dashboard", several=True,
             text="Where alerts are sent: addresses of apprise, separated by blanks (needs hoga[notify])."),
-        Key(name="DASHBOARD_NAMES", kind=Kind.WORDS, default="localhost", scope=program, group="dashboard",
+        _of(Fill(DashboardConfig, "names"), name="DASHBOARD_NAMES", kind=Kind.WORDS, scope=program, group="dashboard",
             text="Host names under which viewers reach the dashboard, behind a reverse proxy for instance."),
-        Key(name="HARDWARE_MONITORING_INTERVAL", kind=Kind.FLOAT, default="1.0", unit="s", low=0.1, high=3600, scope=program,
+        _of(Fill(DashboardConfig, "hardware_interval_s"),
+            name="HARDWARE_MONITORING_INTERVAL", kind=Kind.FLOAT, unit="s", low=0.1, high=3600, scope=program,
             group="dashboard", text="How often CPU, memory, disk and network are read."),
-        Key(name="CPU_PERCENT_DURATION", kind=Kind.FLOAT, default="0.2", unit="s", low=0.01, high=60, scope=program,
+        _of(Fill(DashboardConfig, "cpu_span_s"), name="CPU_PERCENT_DURATION", kind=Kind.FLOAT, unit="s", low=0.01, high=60, scope=program,
             group="dashboard", text="Span that a CPU percentage is taken over."),
         Key(name="DASHBOARD_RESTART_TIMEOUT", kind=Kind.FLOAT, default="10", unit="s", low=0.1, high=3600, scope=program,
             group="dashboard", text="Silence of the dashboard's process after which it is ended and started again."),
@@ -232,9 +299,9 @@ def _limits() -> list[Key]:
         Key(name="DESIRED_MAX_SYS_MEM_LOAD", kind=Kind.FLOAT, default="90.0", unit="%", low=1, high=100, scope=program, group="limits",
             text="Memory in use on the machine above which a warning is given, and queues hold a tenth of what they may otherwise."),
         Key(name="TIMEOUT", kind=Kind.FLOAT, default="100", unit="s", low=0.1, high=_DAY_S, scope=program, group="limits",
-            text="Longest that one REST request or download may take."),
+            text="Longest that one REST request may take; one that gets no connection or no byte for 10 s is given up sooner."),
         Key(name="MAX_WORKERS", kind=Kind.INT, default="8", low=1, high=1024, scope=program, group="limits",
-            text="Worker processes and parallel downloads at most; never more workers than processors."),
+            text="Worker processes at most; never more than processors."),
     ]  # fmt: skip
 
 
@@ -242,13 +309,14 @@ def _logs() -> list[Key]:
     program = Scope.PROGRAM
     return [
         Key(name="LOG_DIR", kind=Kind.FOLDER, default="./logs/", scope=program, group="logs", text="Folder of the log files."),
-        Key(name="LOG_LEVEL", kind=Kind.CHOICE, default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"), scope=program, group="logs",
+        _of(Fill(LogRules, "level"),
+            name="LOG_LEVEL", kind=Kind.CHOICE, choices=("DEBUG", "INFO", "WARNING", "ERROR"), scope=program, group="logs",
             text="Least level that is logged."),
-        Key(name="LOG_MAX_MB", kind=Kind.INT, default="16", unit="MB", low=1, high=100_000, scope=program, group="logs",
+        _of(Fill(LogRules, "max_mb"), name="LOG_MAX_MB", kind=Kind.INT, unit="MB", low=1, high=100_000, scope=program, group="logs",
             text="Size at which a new log file is begun."),
-        Key(name="LOG_BACKUPS", kind=Kind.INT, default="5", unit="files", low=0, high=10_000, scope=program, group="logs",
+        _of(Fill(LogRules, "backups"), name="LOG_BACKUPS", kind=Kind.INT, unit="files", low=0, high=10_000, scope=program, group="logs",
             text="Full log files that are kept."),
-        Key(name="LOG_FORMAT", kind=Kind.CHOICE, default="text", choices=("text", "json"), scope=program, group="logs",
+        _of(Fill(LogRules, "form"), name="LOG_FORMAT", kind=Kind.CHOICE, choices=("text", "json"), scope=program, group="logs",
             text="key=value text, or one JSON object a line."),
     ]  # fmt: skip
 

@@ -1,6 +1,6 @@
-"""app.config.rooms: what each room is given, made of the configuration of a venue.
+"""app.config.rooms: what each room is given, made of the configuration.
 
-Here, and nowhere else, the user's units become the rooms' own.
+Which key fills which field, and in which unit, stands in the table of keys; here the fields that no key fills are added.
 """
 
 from __future__ import annotations
@@ -8,77 +8,80 @@ from __future__ import annotations
 import ssl
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from hoga.app.config.model import VenueConfig
+import msgspec
+
+from hoga.app.config.keys import KEYS
+from hoga.app.config.model import ProgramConfig, VenueConfig
 from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.dashboard.config import DashboardConfig
+from hoga.dashboard.page import page_path
 from hoga.feed.config import FeedConfig
-from hoga.feed.private import PrivateConfig
+from hoga.feed.private import REJECTS, PrivateConfig
 from hoga.net.backoff import BackoffRules
 from hoga.net.budgets import rest_budgets
 from hoga.net.rest import RestClient
-from hoga.recorder.lateness import LatencyRules
-from hoga.recorder.recorder import RecorderConfig
+from hoga.recorder.config import LatencyRules, RecorderConfig, SealingConfig
+from hoga.runtime.log_pipe import LogAddress
 from hoga.venues.registry import VENUES
 
-__all__ = ["feed_config", "private_config", "recorder_config", "rest_of", "tls_of"]
+__all__ = ["dashboard_config", "feed_config", "private_config", "recorder_config", "rest_of", "sealing_config", "tls_of"]
 
 _PING_AT_MOST_S = 15.0
 
 _clients: dict[tuple[str, str, Path | None, float], RestClient] = {}
 
 
+def filled(room: type, config: ProgramConfig) -> dict[str, Any]:
+    """The fields of the config struct `room` that the configuration's keys fill, in the room's own units."""
+    return {fill.field: fill.value(getattr(config, key.field)) for key in KEYS for fill in key.fills if fill.room is room}
+
+
 def recorder_config(config: VenueConfig, directories: dict[str, Path]) -> RecorderConfig:
-    """How the venue is recorded, as configured. `directories`: of each series."""
+    """How the venue is recorded. `directories`: of each series."""
     return RecorderConfig(
         home=config.lob_dir,
         directories=directories,
         aside_directory=config.directory("aside"),
-        interval_min=config.save_interval_min,
-        archive_format=config.archive_format,
-        fsync_interval_s=config.fsync_interval_ms / 1000,
-        disk_reserve_bytes=config.disk_reserve_mb << 20,
-        snapshots_queue_max=config.snapshots_queue_max,
-        executions_queue_max=config.executions_queue_max,
-        records_max=config.records_max,
-        latency=LatencyRules(
-            deque_size=config.latency_deque_size,
-            sample_min=config.latency_sample_min,
-            threshold_ms=config.latency_threshold_ms,
-            gate=config.latency_gate,
-        ),
+        latency=LatencyRules(**filled(LatencyRules, config)),
+        **filled(RecorderConfig, config),
     )
+
+
+def sealing_config(config: VenueConfig, directories: dict[str, Path]) -> SealingConfig:
+    """How the venue's journals are sealed. `directories`: of each series."""
+    return SealingConfig(venue=config.venue, directories=sorted(set(directories.values())), **filled(SealingConfig, config))
 
 
 def feed_config(config: VenueConfig, label: str) -> FeedConfig:
-    """How the venue's connections are kept, as configured."""
-    return FeedConfig(
-        ws_url=config.ws_url,
-        ports=config.ports,
-        backoff=BackoffRules(
-            base_s=config.base_backoff,
-            max_s=config.max_backoff,
-            reset_cycle_after=config.reset_cycle_after,
-            reset_level=config.reset_backoff_level,
-        ),
-        rollover_s=config.port_cycling_period_hrs * 3600,
-        ready_ahead_s=config.back_up_ready_ahead_sec,
-        ping_interval_s=config.ws_ping_interval,
-        ping_timeout_s=config.ws_ping_timeout,
-        redundancy=config.redundancy,
-        label=label,
-    )
+    """How the venue's connections are kept; `label` goes before their names."""
+    return FeedConfig(ws_url=config.ws_url, label=label, backoff=BackoffRules(**filled(BackoffRules, config)), **filled(FeedConfig, config))
 
 
 def private_config(config: VenueConfig, ws_url: str) -> PrivateConfig:
-    """How the venue's private connection, at `ws_url`, is kept, as configured."""
+    """How the venue's private connection, at `ws_url`, is kept."""
+    feed = feed_config(config, "")
     return PrivateConfig(
         ws_url=ws_url,
-        ports=config.ports,
+        ports=feed.ports,
         variable=f"HOGA_{config.venue.upper().replace('-', '_')}__",
-        backoff=feed_config(config, "").backoff,
-        rejects=BackoffRules(base_s=max(2.0, config.base_backoff), max_s=300.0, reset_cycle_after=9, reset_level=9),
-        ping_interval_s=min(config.ws_ping_interval, _PING_AT_MOST_S),
-        ping_timeout_s=config.ws_ping_timeout,
+        backoff=feed.backoff,
+        rejects=msgspec.structs.replace(REJECTS, base_s=max(REJECTS.base_s, feed.backoff.base_s)),
+        ping_interval_s=min(feed.ping_interval_s, _PING_AT_MOST_S),
+        ping_timeout_s=feed.ping_timeout_s,
+    )
+
+
+def dashboard_config(program: ProgramConfig, logs: LogAddress | None) -> DashboardConfig:
+    """What a dashboard of the run in `program.data_dir` needs to know. `logs`: where its log lines go."""
+    return DashboardConfig(
+        page=str(page_path(program.data_dir)),
+        status_page=str(page_path(program.data_dir, part="dashboard")),
+        token=program.dashboard_token.reveal(),
+        logs=logs,
+        folder=str(program.data_dir),
+        **filled(DashboardConfig, program),
     )
 
 
