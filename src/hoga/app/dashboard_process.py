@@ -34,7 +34,7 @@ _log = get_log("dashboard")
 
 _STEADY_S = 60.0
 _READY_S = 15.0
-_END_S = 1.0
+_END_S = 0.4
 
 
 class DashboardProcess:
@@ -104,6 +104,13 @@ class DashboardProcess:
         """The run is about to end: show that."""
         if self._figures is not None:
             self._figures.state = RunState.STOPPING
+
+    async def leave(self) -> None:
+        """Ask its process to end, without waiting for it: it has until `stop` to do so."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._process is not None:
+            _ask_to_end(self._process)
 
     async def stop(self) -> None:
         """End the dashboard's process and the page."""
@@ -185,12 +192,17 @@ def _spawn(told: bytes) -> subprocess.Popen[bytes]:
     return process
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Close its input, which ends it; by force where it does not."""
+def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
+    """Close its input, which ends it, and say so."""
     with contextlib.suppress(OSError):
         if process.stdin is not None:
             process.stdin.close()
     process.terminate()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """The same, and by force where it does not end."""
+    _ask_to_end(process)
     try:
         process.wait(_END_S)
     except (subprocess.TimeoutExpired, OSError):  # the second where the clock is a pretended one, and sleeping fails

@@ -160,6 +160,7 @@ async def run_until_stopped(
             return RunEnd(status=1 if seconds is not None else shutdown.exit_status, why=why, records=0, gaps=0, venues=[])
         run = Run(looked_up, pool, label=label, log_tail=log_tail)
         dashboard = DashboardProcess(config.program, logs)
+        shutdown.add(Phase.SEAL, "dashboard asked to end", dashboard.leave)
         shutdown.add(Phase.RESOURCES, "dashboard", dashboard.stop)
         await dashboard.start()
         await run.start(shutdown)
