@@ -28,7 +28,7 @@ from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 from hoga.net.plan import shards
 from hoga.net.ws import Link, Take, open_link
-from hoga.recorder.intake import make_intake
+from hoga.recorder.fastpath import make_intake
 from hoga.recorder.lane import Lane, Pulse
 from hoga.recorder.writer import JournalWriter
 from hoga.runtime.allocator import keep_freed_memory

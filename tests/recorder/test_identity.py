@@ -13,7 +13,8 @@ from hoga.archive.prove.verify import verify
 from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.streams import Stream
 from hoga.core.times import MINUTE_NS, SECOND_NS
-from hoga.recorder.intake import DISK_FULL, GATED, Intake, make_intake
+from hoga.recorder.fastpath import make_intake
+from hoga.recorder.intake import DISK_FULL, GATED, Intake
 from hoga.venues.registry import VENUES
 from tests.recorder.workbench import SPOT, Bench, FakeLane, agg_trade, book, delta, frame, kline, stream
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.streams import Stream
-from hoga.recorder.intake import FRESH, GATED, OVERLAP, Intake, make_intake
+from hoga.recorder.fastpath import make_intake
+from hoga.recorder.intake import FRESH, GATED, OVERLAP, Intake
 from tests.recorder.workbench import SPOT, FakeLane, agg_trade, book, delta, frame, kline, stream
 
 BOOK, TRADE, DELTA, KLINE = (stream("BTCUSDT", channel) for channel in ("depth20@100ms", "aggTrade", "depth@100ms", "kline_1m"))

@@ -14,7 +14,7 @@ from hoga.archive.keep.life import LastLife
 from hoga.archive.prove.verify import verify
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_start_ns
-from hoga.recorder.intake import IncreasingIntake
+from hoga.recorder.fastpath import IncreasingIntake
 from tests.recorder.workbench import MS, NOON_NS, SPOT, Bench, agg_trade, book, delta, frame, stream
 
 BOOK, TRADE, DELTA = (stream("BTCUSDT", channel) for channel in ("depth20@100ms", "aggTrade", "depth@100ms"))

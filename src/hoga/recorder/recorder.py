@@ -29,7 +29,8 @@ from hoga.hub.port import LegStats, LifeEnd, Take
 from hoga.quality.eventtime import EventTime
 from hoga.quality.sequence import Jump
 from hoga.recorder.config import RecorderConfig
-from hoga.recorder.intake import DISK_FULL, GATED, Intake, make_intake
+from hoga.recorder.fastpath import make_intake
+from hoga.recorder.intake import DISK_FULL, GATED, Intake
 from hoga.recorder.lane import Lane, Pulse
 from hoga.recorder.lateness import GateMove, Lateness
 from hoga.recorder.writer import JournalWriter
