@@ -107,14 +107,14 @@ class Outlet:
 
     def __init__(self) -> None:
         self.clear = True
-        self.seated = False
+        self.viewing = False
         self.sent: list[bytes] = []
 
     def write(self, frame: bytes) -> None:
         self.sent.append(frame[2:])
 
-    def seat(self, seated: bool) -> None:
-        self.seated = seated
+    def set_viewing(self, viewing: bool) -> None:
+        self.viewing = viewing
 
 
 def test_a_viewer_that_does_not_read_gets_nothing_and_catches_up_whole() -> None:
@@ -158,7 +158,7 @@ def test_a_crowd_is_refused() -> None:
     viewers = [Viewer(outlet) for outlet in outlets]
     assert [fanout.admit(viewer) for viewer in viewers] == [True, True, False]
     fanout.leave(viewers[0])
-    assert [outlet.seated for outlet in outlets] == [False, True, False]
+    assert [outlet.viewing for outlet in outlets] == [False, True, False]
     assert fanout.admit(viewers[2])
     viewers[1].choice, viewers[2].choice = "x", "x"
     assert (fanout.choices(), fanout.refused) == (["x"], 1)

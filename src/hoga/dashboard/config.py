@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hoga.dashboard.crowd import PROGRESS_S
+from hoga.dashboard.connection_limit import PROGRESS_S
 from hoga.runtime.log_pipe import LogAddress
 
 __all__ = ["DashboardConfig"]

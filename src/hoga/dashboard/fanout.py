@@ -29,7 +29,7 @@ class Outlet(Protocol):
     def write(self, frame: bytes) -> None:
         """Put a whole frame on the wire; nothing happens when the connection is closing."""
 
-    def seat(self, seated: bool) -> None:
+    def set_viewing(self, viewing: bool) -> None:
         """The viewer has been let in, or is one no more."""
 
 
@@ -106,13 +106,13 @@ class Fanout:
             self.refused += 1
             return False
         self.viewers.add(viewer)
-        viewer.outlet.seat(True)
+        viewer.outlet.set_viewing(True)
         return True
 
     def leave(self, viewer: Viewer) -> None:
         """The viewer is gone."""
         self.viewers.discard(viewer)
-        viewer.outlet.seat(False)
+        viewer.outlet.set_viewing(False)
 
     def offer(self, frames: Frames) -> None:
         """The newest frames, to everybody."""

@@ -13,7 +13,7 @@ import ipaddress
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from hoga.dashboard.crowd import is_loopback
+from hoga.dashboard.connection_limit import is_loopback
 
 __all__ = ["DEFAULT_SESSION_S", "Guard", "Tried", "address_of", "host_name"]
 

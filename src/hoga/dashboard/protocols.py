@@ -1,4 +1,4 @@
-"""dashboard.protocols: the server's protocols: connections are watched (`crowd`), and frames that go to everybody have a way of their own.
+"""dashboard.protocols: the server's protocols: they count connections (`connection_limit`), and send frames for everybody directly.
 
 uvicorn hands every message of every viewer through four layers (application, ASGI, protocol, frame), 45 µs each time. News
 are the same for all viewers, so the frame is built once (`runtime.frames`) and put on each viewer's transport as it is. What
@@ -17,38 +17,38 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from hoga.dashboard.crowd import Crowd
+from hoga.dashboard.connection_limit import ConnectionLimit
 from hoga.dashboard.fanout import Outlet
 
-__all__ = ["DoorProtocol", "ServerConfig", "WireProtocol", "outlet_of"]
+__all__ = ["HttpProtocol", "ServerConfig", "SocketProtocol", "outlet_of"]
 
 _KEY = "hoga.outlet"
 _NO_TEXT = 1007
 
 
 class ServerConfig(uvicorn.Config):
-    """uvicorn's, and the crowd that its connections belong to."""
+    """uvicorn's, and the limit that its connections are counted by."""
 
-    crowd: Crowd
+    hoga_limit: ConnectionLimit
 
 
-def _crowd_of(protocol: DoorProtocol | WireProtocol) -> Crowd:
+def _limit_of(protocol: HttpProtocol | SocketProtocol) -> ConnectionLimit:
     config = protocol.config
     assert isinstance(config, ServerConfig), "serve makes it so"
-    return config.crowd
+    return config.hoga_limit
 
 
-class DoorProtocol(H11Protocol):
-    """uvicorn's protocol; each connection is one of the crowd."""
+class HttpProtocol(H11Protocol):
+    """uvicorn's protocol; each connection is counted."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """As it is, if there is room."""
         super().connection_made(transport)
-        _crowd_of(self).enter(transport, self.client[0] if self.client else "", self._doing, monotonic())
+        _limit_of(self).opened(transport, self.client[0] if self.client else "", self._doing, monotonic())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """As it is."""
-        _crowd_of(self).leave(self.transport)
+        _limit_of(self).closed(self.transport)
         super().connection_lost(exc)
 
     def _doing(self) -> Hashable:
@@ -56,17 +56,17 @@ class DoorProtocol(H11Protocol):
         return None if self.cycle is None else (id(self.cycle), self.cycle.response_complete)
 
 
-class WireProtocol(WebSocketsSansIOProtocol):
+class SocketProtocol(WebSocketsSansIOProtocol):
     """uvicorn's protocol; the application finds the connection's outlet in its scope."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """As it is; it is the connection of a `DoorProtocol`, which asked for another protocol."""
+        """As it is; it is the connection of a `HttpProtocol`, which asked for another protocol."""
         super().connection_made(transport)
-        _crowd_of(self).goes_on(self.transport, lambda: None, monotonic())
+        _limit_of(self).switched(self.transport, lambda: None, monotonic())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """As it is."""
-        _crowd_of(self).leave(self.transport)
+        _limit_of(self).closed(self.transport)
         super().connection_lost(exc)
 
     def send_receive_event_to_app(self) -> None:
@@ -86,21 +86,21 @@ class WireProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if hasattr(self, "scope"):
             extensions: Any = self.scope["extensions"]
-            extensions[_KEY] = _Wire(self)
+            extensions[_KEY] = _Outlet(self)
 
 
-class _Wire:
-    """The outlet of a connection of `WireProtocol`."""
+class _Outlet:
+    """The outlet of a connection of `SocketProtocol`."""
 
-    def __init__(self, protocol: WireProtocol) -> None:
+    def __init__(self, protocol: SocketProtocol) -> None:
         self._protocol = protocol
 
-    def seat(self, seated: bool) -> None:
-        crowd, transport = _crowd_of(self._protocol), self._protocol.transport
-        if seated:
-            crowd.seat(transport)
+    def set_viewing(self, viewing: bool) -> None:
+        limit, transport = _limit_of(self._protocol), self._protocol.transport
+        if viewing:
+            limit.begin_viewing(transport)
         else:
-            crowd.unseat(transport, monotonic())
+            limit.end_viewing(transport, monotonic())
 
     @property
     def clear(self) -> bool:

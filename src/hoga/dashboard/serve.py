@@ -25,11 +25,11 @@ import uvicorn
 
 from hoga.core.errors import HogaError
 from hoga.dashboard.config import DashboardConfig
-from hoga.dashboard.crowd import Crowd
+from hoga.dashboard.connection_limit import ConnectionLimit
 from hoga.dashboard.fanout import Fanout
 from hoga.dashboard.guard import Guard
 from hoga.dashboard.page_model import PageModel
-from hoga.dashboard.protocols import DoorProtocol, ServerConfig, WireProtocol
+from hoga.dashboard.protocols import HttpProtocol, ServerConfig, SocketProtocol
 from hoga.dashboard.server import MESSAGE_MAX, build
 from hoga.runtime.log_pipe import join_logs
 from hoga.runtime.logs import get_log
@@ -89,7 +89,7 @@ class PortTaken(HogaError):
         super().__init__(f"port {port} on {host} {why}", hint="--port or DASHBOARD_PORT_NUMBER sets another")
 
 
-class _Life(NamedTuple):
+class _Options(NamedTuple):
     """`patient`: a port that is taken is waited for. `on_serving(url)`: it is ours."""
 
     ending: asyncio.Event
@@ -126,16 +126,16 @@ async def serve(
     for number in ends_on:  # also where a shell that started us with & had it ignored
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, signalled, number)
-    crowd = Crowd(limit=_places(config.max_connections), per_address=_PER_ADDRESS, progress_s=config.patience_s)
+    limit = ConnectionLimit(limit=_places(config.max_connections), per_address=_PER_ADDRESS, progress_s=config.patience_s)
     once = secrets.token_urlsafe(16) if config.token else ""
     guard = Guard(token=config.token, names=config.names, max_session_s=config.max_session_s, once=once)
-    model = PageModel(config, Fanout(min(config.max_connections, max(1, crowd.limit - _RESERVED))))
+    model = PageModel(config, Fanout(min(config.max_connections, max(1, limit.limit - _RESERVED))))
     model.trouble = "starting"
-    life = _Life(ending, patient, on_serving)
+    options = _Options(ending, patient, on_serving)
     work = [
         asyncio.create_task(model.run(), name="dashboard model"),
         asyncio.create_task(model.run_slow(), name="dashboard machine"),
-        asyncio.create_task(_listen_and_serve(config, model, guard, crowd, once, life), name="dashboard server"),
+        asyncio.create_task(_listen_and_serve(config, model, guard, limit, once, options), name="dashboard server"),
     ]
     waiting = asyncio.create_task(ending.wait(), name="dashboard end")
     try:
@@ -154,15 +154,17 @@ async def serve(
     return ended_by[0] if ended_by else None
 
 
-async def _listen_and_serve(config: DashboardConfig, model: PageModel, guard: Guard, crowd: Crowd, once: str, life: _Life) -> None:
-    listener = await _listen(config, model, life)
+async def _listen_and_serve(
+    config: DashboardConfig, model: PageModel, guard: Guard, limit: ConnectionLimit, once: str, options: _Options
+) -> None:
+    listener = await _listen(config, model, options)
     if listener is None:
         return
     port = listener.getsockname()[1]
     model.url = url_of(config.host, port) + (f"?token={once}" if once else "")
     model.trouble = None
     model.tell_status_now()
-    life.on_serving(model.url)
+    options.on_serving(model.url)
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # what strangers send is no warning of ours
     settings = ServerConfig(
         build(config, model, guard),
@@ -172,21 +174,21 @@ async def _listen_and_serve(config: DashboardConfig, model: PageModel, guard: Gu
         date_header=False,
         proxy_headers=False,
         lifespan="off",
-        http=DoorProtocol,
-        ws=WireProtocol,
+        http=HttpProtocol,
+        ws=SocketProtocol,
         ws_max_size=MESSAGE_MAX,
         ws_per_message_deflate=False,
         timeout_keep_alive=10,
         timeout_graceful_shutdown=1,
         h11_max_incomplete_event_size=16_384,
     )
-    settings.crowd = crowd
+    settings.hoga_limit = limit
     server = uvicorn.Server(settings)
     settings.load()
     server.lifespan = settings.lifespan_class(settings)
     await server.startup(sockets=[listener])
     try:
-        await asyncio.gather(server.main_loop(), _end(server, life.ending), _sweep(crowd, life.ending))
+        await asyncio.gather(server.main_loop(), _end(server, options.ending), _sweep(limit, options.ending))
     finally:
         await server.shutdown(sockets=[listener])
 
@@ -196,34 +198,34 @@ async def _end(server: uvicorn.Server, ending: asyncio.Event) -> None:
     server.should_exit = True
 
 
-async def _sweep(crowd: Crowd, ending: asyncio.Event) -> None:
+async def _sweep(limit: ConnectionLimit, ending: asyncio.Event) -> None:
     """Once a second, those who have had their time go; once a minute it is told how many had to go for want of room."""
     told_at, told = -_TELL_S, 0
     while not ending.is_set():
         now = monotonic()
-        crowd.sweep(now)
-        if crowd.turned_away > told and now - told_at >= _TELL_S:
-            _log.warning("the dashboard is crowded", connections=len(crowd), limit=crowd.limit, turned_away=crowd.turned_away - told)
-            told_at, told = now, crowd.turned_away
+        limit.sweep(now)
+        if limit.turned_away > told and now - told_at >= _TELL_S:
+            _log.warning("the dashboard is crowded", connections=len(limit), limit=limit.limit, turned_away=limit.turned_away - told)
+            told_at, told = now, limit.turned_away
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(ending.wait(), min(_SWEEP_S, crowd.progress_s / 4))
+            await asyncio.wait_for(ending.wait(), min(_SWEEP_S, limit.progress_s / 4))
 
 
-async def _listen(config: DashboardConfig, model: PageModel, life: _Life) -> socket.socket | None:
+async def _listen(config: DashboardConfig, model: PageModel, options: _Options) -> socket.socket | None:
     """The listening socket; None when the end came first. A port that is taken is tried again and again, or given up at once:
     raises PortTaken."""
-    while not life.ending.is_set():
+    while not options.ending.is_set():
         try:
             return _bind(config.host, config.port)
         except OSError as fault:
             taken = PortTaken(config.host, config.port, fault)
-            if not life.patient:
+            if not options.patient:
                 raise taken from fault
             model.trouble = taken.args[0]
             model.url = url_of(config.host, config.port)
             model.tell_status_now()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(life.ending.wait(), _RETRY_S)
+            await asyncio.wait_for(options.ending.wait(), _RETRY_S)
     return None
 
 

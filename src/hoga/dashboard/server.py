@@ -82,7 +82,7 @@ def build(config: DashboardConfig, model: PageModel, guard: Guard) -> ASGIApp:
     )  # fmt: skip
     routes: list[BaseRoute] = [Route(path, answer, methods=["GET", "HEAD"]) for path, answer in answers]
     routes += [Route("/login", page.login, methods=["POST"]), WebSocketRoute("/ws/dashboard", page.socket)]
-    return _Door(Router(routes), config, guard)
+    return _Access(Router(routes), config, guard)
 
 
 class _Files:
@@ -239,7 +239,7 @@ class _Page:
         return TOO_SLOW, "too slow"
 
 
-class _Door:
+class _Access:
     """What every request passes: host, origin, token; and the headers of every answer."""
 
     def __init__(self, app: ASGIApp, config: DashboardConfig, guard: Guard) -> None:

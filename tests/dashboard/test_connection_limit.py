@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from hoga.dashboard.crowd import PROGRESS_S, Crowd, is_loopback
+from hoga.dashboard.connection_limit import PROGRESS_S, ConnectionLimit, is_loopback
 
 
 class Guest:
@@ -27,95 +27,95 @@ class Guest:
         return self.left
 
 
-def enter(crowd: Crowd, count: int, *, address: str = "127.0.0.1", now: float = 0.0) -> list[Guest]:
+def opened(limit: ConnectionLimit, count: int, *, address: str = "127.0.0.1", now: float = 0.0) -> list[Guest]:
     guests = [Guest() for _ in range(count)]
-    for guest in guests:
-        crowd.enter(guest, address, lambda guest=guest: guest.did, now)
+    for connection in guests:
+        limit.opened(connection, address, lambda connection=connection: connection.did, now)
     return guests
 
 
-def house(**changes: int) -> Crowd:
-    return Crowd(**{"limit": 10, "per_address": 4, **changes})
+def house(**changes: int) -> ConnectionLimit:
+    return ConnectionLimit(**{"limit": 10, "per_address": 4, **changes})
 
 
 def test_the_one_that_waited_longest_makes_room() -> None:
-    crowd = house()
-    first = enter(crowd, 10)
-    (late,) = enter(crowd, 1, now=1.0)
-    assert [guest.gone for guest in first] == [True] + [False] * 9
-    assert (late.gone, len(crowd), crowd.turned_away) == (False, 10, 1)
+    limit = house()
+    first = opened(limit, 10)
+    (late,) = opened(limit, 1, now=1.0)
+    assert [connection.gone for connection in first] == [True] + [False] * 9
+    assert (late.gone, len(limit), limit.turned_away) == (False, 10, 1)
 
 
 def test_an_address_elsewhere_has_few_places_and_this_machine_all() -> None:
-    crowd = house()
-    stranger = enter(crowd, 6, address="1.2.3.4")
-    assert [guest.gone for guest in stranger] == [True] * 2 + [False] * 4
-    assert not any(guest.gone for guest in enter(crowd, 6))
+    limit = house()
+    stranger = opened(limit, 6, address="1.2.3.4")
+    assert [connection.gone for connection in stranger] == [True] * 2 + [False] * 4
+    assert not any(connection.gone for connection in opened(limit, 6))
 
 
 def test_those_with_the_most_connections_go_first() -> None:
-    crowd = house(per_address=8)
-    quiet = enter(crowd, 2, address="5.6.7.8")
-    many = enter(crowd, 8, address="1.2.3.4", now=1.0)
-    (monitor,) = enter(crowd, 1, now=2.0)
-    assert [guest.gone for guest in [*quiet, many[0], monitor]] == [False, False, True, False]
+    limit = house(per_address=8)
+    quiet = opened(limit, 2, address="5.6.7.8")
+    many = opened(limit, 8, address="1.2.3.4", now=1.0)
+    (monitor,) = opened(limit, 1, now=2.0)
+    assert [connection.gone for connection in [*quiet, many[0], monitor]] == [False, False, True, False]
 
 
 def test_viewers_are_not_sent_away_for_somebody_new() -> None:
-    crowd = house()
-    viewers = enter(crowd, 10)
+    limit = house()
+    viewers = opened(limit, 10)
     for viewer in viewers:
-        crowd.seat(viewer)
-    (late,) = enter(crowd, 1)
+        limit.begin_viewing(viewer)
+    (late,) = opened(limit, 1)
     assert late.gone
     assert not any(viewer.gone for viewer in viewers)
-    crowd.sweep(1e9)
+    limit.sweep(1e9)
     assert not any(viewer.gone for viewer in viewers)
-    crowd.unseat(viewers[0], 1e9)
-    crowd.sweep(1e9 + PROGRESS_S + 1)
+    limit.end_viewing(viewers[0], 1e9)
+    limit.sweep(1e9 + PROGRESS_S + 1)
     assert [viewer.gone for viewer in viewers] == [True] + [False] * 9
 
 
 def test_ten_seconds_to_ask_and_again_after_each_answer() -> None:
-    crowd = house()
-    idle, busy = enter(crowd, 2)
+    limit = house()
+    idle, busy = opened(limit, 2)
     for second in range(1, 100):
         if second % 9 == 0:
             busy.did = second
-        crowd.sweep(float(second))
+        limit.sweep(float(second))
         assert idle.gone is (second > PROGRESS_S)
     assert not busy.gone
 
 
 def test_a_body_that_is_withheld_ends_with_its_request() -> None:
-    crowd = house()
-    (guest,) = enter(crowd, 1)
-    guest.did = "a request without its body"
-    crowd.sweep(1.0)
-    crowd.sweep(1.0 + PROGRESS_S)
-    assert not guest.gone
-    crowd.sweep(1.5 + PROGRESS_S)
-    assert guest.gone
+    limit = house()
+    (connection,) = opened(limit, 1)
+    connection.did = "a request without its body"
+    limit.sweep(1.0)
+    limit.sweep(1.0 + PROGRESS_S)
+    assert not connection.gone
+    limit.sweep(1.5 + PROGRESS_S)
+    assert connection.gone
 
 
 def test_who_takes_an_answer_slowly_has_a_minute_and_who_takes_none_ten_seconds() -> None:
-    crowd = house()
-    slow, deaf = enter(crowd, 2)
+    limit = house()
+    slow, deaf = opened(limit, 2)
     for second in range(1, 100):
         slow.left, deaf.left = 100_000 - second, 100_000
-        crowd.sweep(float(second))
+        limit.sweep(float(second))
         assert deaf.gone is (second > PROGRESS_S)
         assert slow.gone is (second > 6 * PROGRESS_S)
 
 
 def test_another_protocol_is_another_beginning() -> None:
-    crowd = house()
-    (guest,) = enter(crowd, 1)
-    crowd.goes_on(guest, lambda: None, 8.0)
-    crowd.sweep(15.0)
-    assert not guest.gone
-    crowd.sweep(18.5)
-    assert guest.gone
+    limit = house()
+    (connection,) = opened(limit, 1)
+    limit.switched(connection, lambda: None, 8.0)
+    limit.sweep(15.0)
+    assert not connection.gone
+    limit.sweep(18.5)
+    assert connection.gone
 
 
 @given(
@@ -127,18 +127,18 @@ def test_another_protocol_is_another_beginning() -> None:
     )
 )
 def test_there_are_never_more_than_there_are_places(steps: list[tuple[str, int, str]]) -> None:
-    crowd, guests, now = house(), [], 0.0
+    limit, guests, now = house(), [], 0.0
     for step, number, address in steps:
         now += 1.0
         if step == "in":
-            guests += [(address, *enter(crowd, 1, address=address, now=now))]
+            guests += [(address, *opened(limit, 1, address=address, now=now))]
         elif guests and step == "out":
-            crowd.leave(guests[number % len(guests)][1])
+            limit.closed(guests[number % len(guests)][1])
         elif guests and step == "seat":
-            crowd.seat(guests[number % len(guests)][1])
+            limit.begin_viewing(guests[number % len(guests)][1])
         else:
-            crowd.sweep(now)
-        assert len(crowd) <= 10
+            limit.sweep(now)
+        assert len(limit) <= 10
 
 
 @pytest.mark.parametrize("address, own", [
