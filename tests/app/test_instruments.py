@@ -15,6 +15,8 @@ from hoga.app.config import VenueConfig, load_config
 from hoga.app.instruments import Instruments, instruments_of
 from hoga.core.errors import VenueError, WireFault
 from hoga.core.instrument import ChangeKind, InstrumentChange
+from hoga.net.rest import RestClient
+from hoga.runtime.clock import ManualClock
 
 
 class Venue:
@@ -105,3 +107,13 @@ async def test_no_answer_is_everybodys_and_the_next_asks_again(venue: tuple[Venu
     server.body = None
     assert set(await listing.look()) == {"A", "B"}
     assert server.asked == 2
+
+
+async def test_it_is_asked_again_after_an_hour(venue: tuple[Venue, VenueConfig]) -> None:
+    server, config = venue
+    clock = ManualClock()
+    listing = Instruments(RestClient("binance", config.rest_url, tls=None, timeout_s=5.0, clock=clock))
+    for seconds, asked in ((0, 1), (3_599, 1), (1, 2), (3_000, 2), (600, 3)):
+        clock.advance(seconds)
+        await listing.look()
+        assert server.asked == asked

@@ -16,9 +16,11 @@ import pytest
 from bench.certificate import make_certificate
 from hoga.core.errors import RateLimited, Sent, VenueError
 from hoga.core.secret import Secret
+from hoga.core.times import MS_NS
 from hoga.net.budgets import rest_budgets
 from hoga.net.ratelimit import Budget
 from hoga.net.rest import RestClient
+from hoga.runtime.clock import ManualClock
 from hoga.venues.registry import VENUES
 from hoga.venues.request import Lane, Request, Signed
 from tests.net.raw import RawServer, read_request, reset, run, until_gone
@@ -278,13 +280,12 @@ def test_parameters_and_bodies_are_sent_as_they_are_given() -> None:
 
 def test_it_is_signed_when_its_turn_has_come_and_goes_out_as_signed() -> None:
     heard: list[bytes] = []
-    clock = iter([7_000])
 
     def sign(request: Request, now_ms: int) -> Signed:
         return Signed(target=Secret(f"{request.path}?t={now_ms}&signature=a%2Fb%3D"), headers={"X-KEY": Secret("k")})
 
     async def work() -> None:
-        async with client(server, wall_ms=lambda: next(clock)) as rest:
+        async with client(server, clock=ManualClock(7_000 * MS_NS)) as rest:
             await rest.send(POST, sign=sign)
 
     with RawServer(serving(heard)) as server:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from time import monotonic
 
 import zstandard
 
@@ -28,7 +27,7 @@ __all__ = ["Instruments", "instruments_of", "keep", "kept_path", "newest_kept", 
 _log = get_log("run")
 
 _FRESH_S = 3_600.0
-_AT_ONCE = 100
+_AT_ONCE = 50
 """So many are read before the sockets are let in."""
 
 _made: dict[RestClient, Instruments] = {}
@@ -58,7 +57,7 @@ class Instruments:
 
     async def look(self, *, fresh_s: float = _FRESH_S) -> Mapping[str, Instrument]:
         """What is listed, by symbol, no older than `fresh_s`. Raises VenueError, also for an answer that is no list."""
-        if self._asked_at is None or monotonic() - self._asked_at >= fresh_s:
+        if self._asked_at is None or self.rest.clock.monotonic() - self._asked_at >= fresh_s:
             asking = self._asking
             if asking is None or asking.done() or asking.get_loop() is not asyncio.get_running_loop():
                 asking = self._asking = asyncio.create_task(self._ask(), name=f"{self.venue} instruments")
@@ -71,7 +70,7 @@ class Instruments:
         weight = spec.rest.instruments_weight
         body, listed = await self.rest.read(spec.rest.instruments, lambda body: (body, spec.instruments(body)), weight=weight)
         known = await whole(listed)
-        before, self.known, self._asked_at = self.known, known, monotonic()
+        before, self.known, self._asked_at = self.known, known, self.rest.clock.monotonic()
         for change in changes(before, known) if before else ():
             for hear in list(self.on_change):
                 hear(change)

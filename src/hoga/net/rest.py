@@ -16,7 +16,6 @@ import ssl
 import zlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from time import monotonic, time, time_ns
 from types import SimpleNamespace, TracebackType
 from typing import NamedTuple, Self, TypeVar
 
@@ -26,10 +25,11 @@ from yarl import URL
 from hoga.core.errors import RateLimited, Refused, Sent, VenueError, WireFault
 from hoga.core.foreign import excerpt, told
 from hoga.core.secret import Secret
-from hoga.core.times import MS_NS
+from hoga.core.times import MS_NS, SECOND_NS
 from hoga.net.proxy import Proxy, ProxyMistake, proxy_for
 from hoga.net.ratelimit import Budget
 from hoga.net.retry import retry_after_s
+from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
 from hoga.venues.request import Lane, Request, Signed, Signer
 
@@ -62,7 +62,7 @@ class RestReply(NamedTuple):
 
 
 class _Attempt:
-    """How far one attempt came: over a `kept` connection or a new one, its request `written` or not."""
+    """How far a call came: this time over a `kept` connection or a new one, and whether it was ever `written`."""
 
     __slots__ = ("kept", "written")
 
@@ -90,6 +90,7 @@ class RestClient:
         budget: what all who ask there share (`net.budgets.rest_budgets`), None: no limit.
         groups: the budgets of calls that name them.
         usage: reads from an answer's headers how much of each group is used up.
+        clock: what turns are waited for by, and calls are signed with.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class RestClient:
         budget: Budget | None = None,
         groups: Mapping[str, Budget] | None = None,
         usage: Callable[[Mapping[str, str]], list[tuple[str, int]]] = lambda headers: [],
-        wall_ms: Callable[[], int] = lambda: time_ns() // MS_NS,
+        clock: Clock = SYSTEM,
     ) -> None:
         self.venue = venue
         self.base_url = base_url.rstrip("/")
@@ -111,7 +112,7 @@ class RestClient:
         self._budget = budget
         self._groups = groups or {}
         self._usage = usage
-        self._wall_ms = wall_ms
+        self.clock = clock
         self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
         self._holders: Counter[asyncio.AbstractEventLoop] = Counter()
 
@@ -189,8 +190,9 @@ class RestClient:
         """
         await self._wait_turn(request)
         async with self:
+            attempt = _Attempt()
             while True:
-                attempt = _Attempt()
+                attempt.kept = False
                 try:
                     return await self._ask(request, sign, attempt)
                 except _Lost as fault:
@@ -204,7 +206,7 @@ class RestClient:
         try:
             via = self._via()
             login = {} if via is None or not via.authorization else {"Proxy-Authorization": via.authorization}
-            signed = _as_it_is(request) if sign is None else sign(request, self._wall_ms())
+            signed = _as_it_is(request) if sign is None else sign(request, self.clock.time_ns() // MS_NS)
             tunnelled = self.base_url.lower().startswith("https:")
             async with self._session().request(
                 request.method,
@@ -214,11 +216,12 @@ class RestClient:
                 allow_redirects=public and request.repeatable,
                 proxy=None if via is None else via.url,
                 proxy_headers=_plain(login) if tunnelled else None,
-                timeout=self._patience(request),
+                timeout=aiohttp.ClientTimeout(total=self._longest_s(request), connect=_STALL_S, sock_read=_STALL_S),
                 trace_request_ctx=attempt,
             ) as answer:
-                self._learn(request, answer)
-                wish = retry_after_s(answer.headers.get("Retry-After"), date=answer.headers.get("Date"), now_s=time())
+                now_s = self.clock.time_ns() / SECOND_NS
+                wish = retry_after_s(answer.headers.get("Retry-After"), date=answer.headers.get("Date"), now_s=now_s)
+                self._learn(request, answer, wish)
                 return RestReply(answer.status, await _whole(answer), wish, answer.headers.get("Content-Type", ""))
         except ProxyMistake as fault:
             raise VenueError(self.venue, f"no answer from {self.base_url}{_shown(request, public)}: {fault}", sent=Sent.NO) from None
@@ -232,9 +235,8 @@ class RestClient:
         why = _why(fault, quiet=not public)
         return VenueError(self.venue, f"no answer from {self._where(_shown(request, public))}: {why}", sent=attempt.sent)
 
-    def _patience(self, request: Request) -> aiohttp.ClientTimeout:
-        total_s = min(self.timeout_s, request.timeout_s or self.timeout_s)
-        return aiohttp.ClientTimeout(total=total_s, connect=_STALL_S, sock_read=_STALL_S)
+    def _longest_s(self, request: Request) -> float:
+        return min(self.timeout_s, request.timeout_s or self.timeout_s)
 
     def _via(self) -> Proxy | None:
         return proxy_for(self.base_url, os.environ)
@@ -247,37 +249,36 @@ class RestClient:
 
     def wait_s(self, request: Request) -> float:
         """Seconds until it is this call's turn; 0 when it is now."""
-        kept, urgent, now = _KEPT[request.lane], request.lane is Lane.EMERGENCY, monotonic()
+        kept, urgent, now = _KEPT[request.lane], request.lane is Lane.EMERGENCY, self.clock.monotonic()
         return max((each.wait_s(now, request.weight, kept=kept, urgent=urgent) for each in self._budgets(request)), default=0.0)
 
     def _budgets(self, request: Request) -> list[Budget]:
-        if request.groups:
-            return [self._groups[name] for name in request.groups if name in self._groups]
+        if request.groups and self._groups:
+            return [self._groups[name] for name in request.groups]
         return [] if self._budget is None else [self._budget]
 
     async def _wait_turn(self, request: Request) -> None:
-        end = monotonic() + min(self.timeout_s, request.timeout_s or self.timeout_s)
+        end = self.clock.monotonic() + self._longest_s(request)
         while (wait := self.wait_s(request)) > 0:
-            if monotonic() + wait > end:
+            if self.clock.monotonic() + wait > end:
                 raise RateLimited(self.venue, status=429, retry_after_s=wait, sent=Sent.NO)
-            await asyncio.sleep(wait)
+            await self.clock.sleep(wait)
         for budget in self._budgets(request):
-            budget.take(monotonic(), request.weight)
+            budget.take(self.clock.monotonic(), request.weight)
 
-    def _learn(self, request: Request, answer: aiohttp.ClientResponse) -> None:
-        """What an answer says of the limits."""
-        now = monotonic()
+    def _learn(self, request: Request, answer: aiohttp.ClientResponse, wish: float | None) -> None:
+        """What an answer says of the limits. `wish`: for how long the venue wants to be left alone, s."""
+        now = self.clock.monotonic()
         for group, used in self._usage(answer.headers):
             if group in self._groups:
                 self._groups[group].learned(now, used)
         if answer.status in (429, 418):
-            wish = retry_after_s(answer.headers.get("Retry-After"), date=answer.headers.get("Date"), now_s=time())
             for budget in self._budgets(request):
                 budget.refused(now, retry_after_s=wish, banned=answer.status == 418)
 
     def _patience_after(self, reply: RestReply) -> float:
         if self._budget is not None:
-            return self._budget.wait_s(monotonic())
+            return self._budget.wait_s(self.clock.monotonic())
         return _DEFAULT_RETRY_S if reply.retry_after_s is None else reply.retry_after_s
 
 
