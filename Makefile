@@ -3,7 +3,7 @@
 PYTHON = .venv/bin/python
 FAST = -m "not slow and not faults and not soak"
 
-.PHONY: help check test bench bench-peers faults soak week docs
+.PHONY: help check test bench bench-peers faults soak scenarios week docs
 
 help:
 	@echo "make check    ruff, mypy, import rules, fast tests: about a minute"
@@ -12,6 +12,7 @@ help:
 	@echo "make bench-peers  install the programs that hoga bench measures hoga beside"
 	@echo "make faults   kills, full disks, clock steps"
 	@echo "make soak     long runs at a fast clock"
+	@echo "make scenarios  ten minutes of charts, slow consumers and cuts for the hub"
 	@echo "make week     a week of faults for the hub on a clock that jumps"
 	@echo "make docs     the pages that are made from tables"
 
@@ -40,6 +41,9 @@ faults: .venv/.ready-test
 
 soak: .venv/.ready-test
 	$(PYTHON) -m tests.campaign.soak --minutes 30 --clock 60 --save docs/results/soak.md
+
+scenarios: .venv/.ready-test
+	$(PYTHON) -m tests.campaign.hub_scenarios --minutes 10 --save docs/results/hub-scenarios.md
 
 week: .venv/.ready-test
 	$(PYTHON) tests/campaign/hub_week.py --save docs/results/hub-week.md
