@@ -79,7 +79,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     default: str | None
     text: str
-    group: str
+    group: str = ""
     scope: Scope = Scope.VENUE
     unit: str = ""
     low: float | None = None
@@ -129,209 +129,180 @@ def _of(*fills: Fill, **key: Any) -> Key:
     return Key(default=fills[0].default(), fills=fills, **key)
 
 
+def _in(group: str, keys: list[Key], *, scope: Scope | None = None) -> list[Key]:
+    """The keys as those of a group, all of one scope where there is one."""
+    return [msgspec.structs.replace(key, group=group, scope=scope or key.scope) for key in keys]
+
+
 def _what() -> list[Key]:
     return [
-        Key(
-            name="SYMBOLS",
-            kind=Kind.WORDS,
-            default=None,
-            group="what",
-            text="Symbols to record, in the venue's words; ALL is every one that trades, ALL:USDT every one that is paid in USDT.",
-        ),
-        Key(name="STREAMS", kind=Kind.WORDS, default=None, group="what", text="Streams to record of each symbol, in the venue's words."),
-        Key(name="LOB_DIR", kind=Kind.FOLDER, default="./data/<venue>/orderbook/", group="what", text="Folder of the order books."),
-        Key(name="CHART_DIR", kind=Kind.FOLDER, default="./data/<venue>/execution/", group="what", text="Folder of the public trades."),
-    ]
+        Key(name="SYMBOLS", kind=Kind.WORDS, default=None,
+            text="Symbols to record, in the venue's words; ALL is every one that trades, ALL:USDT every one that is paid in USDT."),
+        Key(name="STREAMS", kind=Kind.WORDS, default=None, text="Streams to record of each symbol, in the venue's words."),
+        Key(name="LOB_DIR", kind=Kind.FOLDER, default="./data/<venue>/orderbook/", text="Folder of the order books."),
+        Key(name="CHART_DIR", kind=Kind.FOLDER, default="./data/<venue>/execution/", text="Folder of the public trades."),
+    ]  # fmt: skip
 
 
 def _files() -> list[Key]:
     return [
         _of(Fill(RecorderConfig, "interval_min"), Fill(SealingConfig, "interval_min"),
-            name="SAVE_INTERVAL_MIN", kind=Kind.INT, unit="minutes", low=1, high=1440, divides=1440, group="files",
+            name="SAVE_INTERVAL_MIN", kind=Kind.INT, unit="minutes", low=1, high=1440, divides=1440,
             text="Length of one segment file."),
-        _of(Fill(SealingConfig, "purge"), name="PURGE_ON_DATE_CHANGE", kind=Kind.SWITCH, group="files",
+        _of(Fill(SealingConfig, "purge"), name="PURGE_ON_DATE_CHANGE", kind=Kind.SWITCH,
             text="Remove a day's segments once the day file was read back and matched."),
         _of(Fill(RecorderConfig, "archive_format"), Fill(SealingConfig, "archive_format"),
-            name="ARCHIVE_FORMAT", kind=Kind.CHOICE, choices=("zip", "zst"), group="files", text="Form of sealed files."),
+            name="ARCHIVE_FORMAT", kind=Kind.CHOICE, choices=("zip", "zst"),
+            text="Form of sealed files."),
         _of(Fill(RecorderConfig, "fsync_interval_s", 0.001),
-            name="FSYNC_INTERVAL_MS", kind=Kind.INT, unit="ms", low=1, high=60_000, scope=Scope.PROGRAM, group="files",
+            name="FSYNC_INTERVAL_MS", kind=Kind.INT, unit="ms", low=1, high=60_000, scope=Scope.PROGRAM,
             text="The most that a crash or a power cut can take."),
         _of(Fill(RecorderConfig, "disk_reserve_bytes", 1 << 20),
-            name="DISK_RESERVE_MB", kind=Kind.INT, unit="MB", low=0, high=10_000_000, scope=Scope.PROGRAM, group="files",
+            name="DISK_RESERVE_MB", kind=Kind.INT, unit="MB", low=0, high=10_000_000, scope=Scope.PROGRAM,
             text="Free space that recording leaves alone; below it recording pauses, and resumes by itself."),
     ]  # fmt: skip
 
 
 def _queues() -> list[Key]:
     return [
-        _of(Fill(RecorderConfig, "snapshots_queue_max"),
-            name="SNAPSHOTS_QUEUE_MAX", kind=Kind.INT, unit="frames", low=1, high=100_000_000, group="queues",
+        _of(Fill(RecorderConfig, "snapshots_queue_max"), name="SNAPSHOTS_QUEUE_MAX", kind=Kind.INT, unit="frames", low=1, high=100_000_000,
             text="Order-book frames of one symbol that may wait for the disk; more are shed and accounted."),
         _of(Fill(RecorderConfig, "executions_queue_max"),
-            name="EXECUTIONS_QUEUE_MAX", kind=Kind.INT, unit="frames", low=1, high=100_000_000, group="queues",
+            name="EXECUTIONS_QUEUE_MAX", kind=Kind.INT, unit="frames", low=1, high=100_000_000,
             text="Trade frames of one symbol that may wait for the disk; more are shed and accounted."),
-        _of(Fill(RecorderConfig, "records_max"),
-            name="RECORDS_MAX", kind=Kind.INT, unit="frames", low=1, high=1_000_000_000, group="queues",
+        _of(Fill(RecorderConfig, "records_max"), name="RECORDS_MAX", kind=Kind.INT, unit="frames", low=1, high=1_000_000_000,
             text="Frames of all symbols together that may wait for the disk."),
     ]  # fmt: skip
 
 
 def _latency() -> list[Key]:
     return [
-        _of(Fill(LatencyRules, "deque_size"),
-            name="LATENCY_DEQUE_SIZE", kind=Kind.INT, unit="samples", low=1, high=1_000_000, group="latency",
+        _of(Fill(LatencyRules, "deque_size"), name="LATENCY_DEQUE_SIZE", kind=Kind.INT, unit="samples", low=1, high=1_000_000,
             text="Newest latency samples of a symbol that the median is taken of."),
-        _of(Fill(LatencyRules, "sample_min"),
-            name="LATENCY_SAMPLE_MIN", kind=Kind.INT, unit="samples", low=1, high=1_000_000, group="latency",
+        _of(Fill(LatencyRules, "sample_min"), name="LATENCY_SAMPLE_MIN", kind=Kind.INT, unit="samples", low=1, high=1_000_000,
             text="Samples needed before a median counts."),
-        _of(Fill(LatencyRules, "threshold_ms"),
-            name="LATENCY_THRESHOLD_MS", kind=Kind.FLOAT, unit="ms", low=0, high=3_600_000, group="latency",
+        _of(Fill(LatencyRules, "threshold_ms"), name="LATENCY_THRESHOLD_MS", kind=Kind.FLOAT, unit="ms", low=0, high=3_600_000,
             text="Median latency above which the gate acts."),
-        _of(Fill(LatencyRules, "every_s"),
-            name="LATENCY_ROUTINE_SLEEP_SEC", kind=Kind.FLOAT, unit="s", low=0, least=0.01, high=3600, group="latency",
+        _of(Fill(LatencyRules, "every_s"), name="LATENCY_ROUTINE_SLEEP_SEC", kind=Kind.FLOAT, unit="s", low=0, least=0.01, high=3600,
             text="How often medians are taken and the gate decides."),
-        _of(Fill(LatencyRules, "gate"), name="LATENCY_GATE", kind=Kind.CHOICE, choices=("pause", "mark", "off"), group="latency",
+        _of(Fill(LatencyRules, "gate"), name="LATENCY_GATE", kind=Kind.CHOICE, choices=("pause", "mark", "off"),
             text="What the gate does with a late stream: pause it, mark it in the ledger, nothing."),
     ]  # fmt: skip
 
 
 def _reconnect() -> list[Key]:
     return [
-        _of(Fill(BackoffRules, "base_s"), name="BASE_BACKOFF", kind=Kind.FLOAT, unit="s", low=0.01, high=3600, group="reconnect",
+        _of(Fill(BackoffRules, "base_s"), name="BASE_BACKOFF", kind=Kind.FLOAT, unit="s", low=0.01, high=3600,
             text="Pause before connecting again: this to the power of the failures so far (after the first, short one)."),
-        _of(Fill(BackoffRules, "max_s"), name="MAX_BACKOFF", kind=Kind.FLOAT, unit="s", low=0.01, high=_DAY_S, group="reconnect",
+        _of(Fill(BackoffRules, "max_s"), name="MAX_BACKOFF", kind=Kind.FLOAT, unit="s", low=0.01, high=_DAY_S,
             text="Longest pause before connecting again."),
-        _of(Fill(BackoffRules, "reset_cycle_after"),
-            name="RESET_CYCLE_AFTER", kind=Kind.INT, unit="attempts", low=1, high=1_000_000, group="reconnect",
+        _of(Fill(BackoffRules, "reset_cycle_after"), name="RESET_CYCLE_AFTER", kind=Kind.INT, unit="attempts", low=1, high=1_000_000,
             text="Failures after which the power falls back to RESET_BACKOFF_LEVEL."),
-        _of(Fill(BackoffRules, "reset_level"),
-            name="RESET_BACKOFF_LEVEL", kind=Kind.INT, unit="power", low=0, high=1_000_000, group="reconnect",
+        _of(Fill(BackoffRules, "reset_level"), name="RESET_BACKOFF_LEVEL", kind=Kind.INT, unit="power", low=0, high=1_000_000,
             text="The power of BASE_BACKOFF to go on with then."),
         _of(Fill(FeedConfig, "ping_interval_s"), name="WS_PING_INTERVAL", kind=Kind.FLOAT, unit="s", low=0, least=0.1, zero=True, high=3600,
-            group="reconnect",
             text="How often the venue is expected to ping; on venues that do not, how often hoga does."),
         _of(Fill(FeedConfig, "ping_timeout_s"), name="WS_PING_TIMEOUT", kind=Kind.FLOAT, unit="s", low=0, least=0.1, zero=True, high=3600,
-            group="reconnect",
             text="Silence beyond the ping interval after which a connection is given up."),
-        _of(Fill(FeedConfig, "ports"), name="PORTS", kind=Kind.PORTS, group="reconnect",
+        _of(Fill(FeedConfig, "ports"), name="PORTS", kind=Kind.PORTS,
             text="Ports that {port} in a URL takes in turn, one further at each connect."),
         _of(Fill(FeedConfig, "rollover_s", 3600),
-            name="PORT_CYCLING_PERIOD_HRS", kind=Kind.FLOAT, unit="hours", low=0, least=0.001, high=23.9, group="reconnect",
+            name="PORT_CYCLING_PERIOD_HRS", kind=Kind.FLOAT, unit="hours", low=0, least=0.001, high=23.9,
             text="Age at which a connection is replaced by a fresh one, before the venue cuts it at 24 h."),
-        _of(Fill(FeedConfig, "ready_ahead_s"),
-            name="BACK_UP_READY_AHEAD_SEC", kind=Kind.FLOAT, unit="s", low=0, high=3600, group="reconnect",
+        _of(Fill(FeedConfig, "ready_ahead_s"), name="BACK_UP_READY_AHEAD_SEC", kind=Kind.FLOAT, unit="s", low=0, high=3600,
             text="How long before that age its successor is opened."),
-        _of(Fill(FeedConfig, "redundancy"), name="REDUNDANCY", kind=Kind.INT, unit="legs", low=1, high=2, group="reconnect",
+        _of(Fill(FeedConfig, "redundancy"), name="REDUNDANCY", kind=Kind.INT, unit="legs", low=1, high=2,
             text="2 records every stream over two connections at once; the first arrival of a frame is kept."),
-        Key(name="WIRE_FORMAT", kind=Kind.CHOICE, default="default", choices=("default", "simple"), group="reconnect",
+        Key(name="WIRE_FORMAT", kind=Kind.CHOICE, default="default", choices=("default", "simple"),
             text="Spelling of frames that are served and not recorded: simple has short keys, where the venue has such a spelling."),
     ]  # fmt: skip
 
 
 def _endpoints() -> list[Key]:
     return [
-        Key(name="WS_URL", kind=Kind.WS_URL, default=None, group="endpoints", text="Public streams."),
-        Key(name="REST_URL", kind=Kind.HTTP_URL, default=None, group="endpoints", text="REST."),
-        Key(
-            name="HISTORY_URL",
-            kind=Kind.HTTP_URL,
-            default=None,
-            group="endpoints",
-            text="Historical archives. Not used yet: nothing is downloaded from there.",
-        ),
-        Key(
-            name="WS_API_URL",
-            kind=Kind.WS_URL,
-            default=None,
-            group="endpoints",
-            text="WebSocket API (requests and orders). Not used yet: private streams have WS_PRIVATE_URL.",
-        ),
-        Key(name="WS_PRIVATE_URL", kind=Kind.WS_URL, default=None, group="endpoints", text="Private (account) streams."),
-        Key(name="TLS_CA", kind=Kind.FILE, default="", group="endpoints", text="PEM file of certificates trusted besides the system's."),
-    ]
+        Key(name="WS_URL", kind=Kind.WS_URL, default=None, text="Public streams."),
+        Key(name="REST_URL", kind=Kind.HTTP_URL, default=None, text="REST."),
+        Key(name="HISTORY_URL", kind=Kind.HTTP_URL, default=None,
+            text="Historical archives. Not used yet: nothing is downloaded from there."),
+        Key(name="WS_API_URL", kind=Kind.WS_URL, default=None,
+            text="WebSocket API (requests and orders). Not used yet: private streams have WS_PRIVATE_URL."),
+        Key(name="WS_PRIVATE_URL", kind=Kind.WS_URL, default=None, text="Private (account) streams."),
+        Key(name="TLS_CA", kind=Kind.FILE, default="", text="PEM file of certificates trusted besides the system's."),
+    ]  # fmt: skip
 
 
 def _credentials() -> list[Key]:
     return [
-        Key(name="API_KEY", kind=Kind.SECRET, default="", group="credentials", text="API key (or access key)."),
-        Key(name="API_SECRET", kind=Kind.SECRET, default="", group="credentials", text="API secret (or secret key)."),
-        Key(name="PRIVATE_KEY_FILE", kind=Kind.SECRET_FILE, default="", group="credentials", text="PEM file of an Ed25519 key."),
-    ]
+        Key(name="API_KEY", kind=Kind.SECRET, default="", text="API key (or access key)."),
+        Key(name="API_SECRET", kind=Kind.SECRET, default="", text="API secret (or secret key)."),
+        Key(name="PRIVATE_KEY_FILE", kind=Kind.SECRET_FILE, default="", text="PEM file of an Ed25519 key."),
+    ]  # fmt: skip
 
 
 def _dashboard() -> list[Key]:
-    program = Scope.PROGRAM
     return [
-        _of(Fill(DashboardConfig, "host"), name="DASHBOARD_HOST", kind=Kind.HOST, scope=program, group="dashboard",
+        _of(Fill(DashboardConfig, "host"), name="DASHBOARD_HOST", kind=Kind.HOST,
             text="Address the dashboard listens on; any but a loopback address needs a DASHBOARD_TOKEN of 16 letters or more."),
-        _of(Fill(DashboardConfig, "port"),
-            name="DASHBOARD_PORT_NUMBER", kind=Kind.INT, low=0, high=65_535, scope=program, group="dashboard",
+        _of(Fill(DashboardConfig, "port"), name="DASHBOARD_PORT_NUMBER", kind=Kind.INT, low=0, high=65_535,
             text="Port of the dashboard; 0 lets the system choose."),
-        _of(Fill(DashboardConfig, "interval_s"),
-            name="DASHBOARD_STREAM_INTERVAL", kind=Kind.FLOAT, unit="s", low=0.01, high=60, scope=program,
-            group="dashboard", text="How often viewers are sent news."),
-        _of(Fill(DashboardConfig, "max_connections"),
-            name="MAX_DASHBOARD_CONNECTIONS", kind=Kind.INT, low=1, high=100_000, scope=program, group="dashboard",
+        _of(Fill(DashboardConfig, "interval_s"), name="DASHBOARD_STREAM_INTERVAL", kind=Kind.FLOAT, unit="s", low=0.01, high=60,
+            text="How often viewers are sent news."),
+        _of(Fill(DashboardConfig, "max_connections"), name="MAX_DASHBOARD_CONNECTIONS", kind=Kind.INT, low=1, high=100_000,
             text="Viewers at one time."),
-        _of(Fill(DashboardConfig, "max_session_s"),
-            name="MAX_DASHBOARD_SESSION_SEC", kind=Kind.FLOAT, unit="s", low=0, high=31_536_000, scope=program,
-            group="dashboard", text="Longest session of a viewer; 0 is unlimited."),
-        Key(name="DASHBOARD_TOKEN", kind=Kind.SECRET, default="", scope=program, group="dashboard", text="What a viewer must present."),
-        Key(name="NOTIFY_URLS", kind=Kind.SECRET, default="", scope=program, group="dashboard", several=True,
+        _of(Fill(DashboardConfig, "max_session_s"), name="MAX_DASHBOARD_SESSION_SEC", kind=Kind.FLOAT, unit="s", low=0, high=31_536_000,
+            text="Longest session of a viewer; 0 is unlimited."),
+        Key(name="DASHBOARD_TOKEN", kind=Kind.SECRET, default="", text="What a viewer must present."),
+        Key(name="NOTIFY_URLS", kind=Kind.SECRET, default="", several=True,
             text="Where alerts are sent: addresses of apprise, separated by blanks (needs hoga[notify])."),
-        _of(Fill(DashboardConfig, "names"), name="DASHBOARD_NAMES", kind=Kind.WORDS, scope=program, group="dashboard",
+        _of(Fill(DashboardConfig, "names"), name="DASHBOARD_NAMES", kind=Kind.WORDS,
             text="Host names under which viewers reach the dashboard, behind a reverse proxy for instance."),
         _of(Fill(DashboardConfig, "hardware_interval_s"),
-            name="HARDWARE_MONITORING_INTERVAL", kind=Kind.FLOAT, unit="s", low=0.1, high=3600, scope=program,
-            group="dashboard", text="How often CPU, memory, disk and network are read."),
-        _of(Fill(DashboardConfig, "cpu_span_s"), name="CPU_PERCENT_DURATION", kind=Kind.FLOAT, unit="s", low=0.01, high=60, scope=program,
-            group="dashboard", text="Span that a CPU percentage is taken over."),
-        Key(name="DASHBOARD_RESTART_TIMEOUT", kind=Kind.FLOAT, default="10", unit="s", low=0.1, high=3600, scope=program,
-            group="dashboard", text="Silence of the dashboard's process after which it is ended and started again."),
-        Key(name="DASHBOARD_CHECK_INTERVAL", kind=Kind.FLOAT, default="2", unit="s", low=0.1, high=3600, scope=program,
-            group="dashboard", text="How often the dashboard's process is looked after."),
+            name="HARDWARE_MONITORING_INTERVAL", kind=Kind.FLOAT, unit="s", low=0.1, high=3600,
+            text="How often CPU, memory, disk and network are read."),
+        _of(Fill(DashboardConfig, "cpu_span_s"), name="CPU_PERCENT_DURATION", kind=Kind.FLOAT, unit="s", low=0.01, high=60,
+            text="Span that a CPU percentage is taken over."),
+        Key(name="DASHBOARD_RESTART_TIMEOUT", kind=Kind.FLOAT, default="10", unit="s", low=0.1, high=3600,
+            text="Silence of the dashboard's process after which it is ended and started again."),
+        Key(name="DASHBOARD_CHECK_INTERVAL", kind=Kind.FLOAT, default="2", unit="s", low=0.1, high=3600,
+            text="How often the dashboard's process is looked after."),
     ]  # fmt: skip
 
 
 def _limits() -> list[Key]:
-    program = Scope.PROGRAM
     return [
-        Key(name="DESIRED_MAX_SYS_MEM_LOAD", kind=Kind.FLOAT, default="90.0", unit="%", low=1, high=100, scope=program, group="limits",
+        Key(name="DESIRED_MAX_SYS_MEM_LOAD", kind=Kind.FLOAT, default="90.0", unit="%", low=1, high=100,
             text="Memory in use on the machine above which a warning is given, and queues hold a tenth of what they may otherwise."),
-        Key(name="TIMEOUT", kind=Kind.FLOAT, default="100", unit="s", low=0.1, high=_DAY_S, scope=program, group="limits",
+        Key(name="TIMEOUT", kind=Kind.FLOAT, default="100", unit="s", low=0.1, high=_DAY_S,
             text="Longest that one REST request may take; one that gets no connection or no byte for 10 s is given up sooner."),
-        Key(name="MAX_WORKERS", kind=Kind.INT, default="8", low=1, high=1024, scope=program, group="limits",
-            text="Worker processes at most; never more than processors."),
+        Key(name="MAX_WORKERS", kind=Kind.INT, default="8", low=1, high=1024, text="Worker processes at most; never more than processors."),
     ]  # fmt: skip
 
 
 def _logs() -> list[Key]:
-    program = Scope.PROGRAM
     return [
-        Key(name="LOG_DIR", kind=Kind.FOLDER, default="./logs/", scope=program, group="logs", text="Folder of the log files."),
-        _of(Fill(LogRules, "level"),
-            name="LOG_LEVEL", kind=Kind.CHOICE, choices=("DEBUG", "INFO", "WARNING", "ERROR"), scope=program, group="logs",
+        Key(name="LOG_DIR", kind=Kind.FOLDER, default="./logs/", text="Folder of the log files."),
+        _of(Fill(LogRules, "level"), name="LOG_LEVEL", kind=Kind.CHOICE, choices=("DEBUG", "INFO", "WARNING", "ERROR"),
             text="Least level that is logged."),
-        _of(Fill(LogRules, "max_mb"), name="LOG_MAX_MB", kind=Kind.INT, unit="MB", low=1, high=100_000, scope=program, group="logs",
+        _of(Fill(LogRules, "max_mb"), name="LOG_MAX_MB", kind=Kind.INT, unit="MB", low=1, high=100_000,
             text="Size at which a new log file is begun."),
-        _of(Fill(LogRules, "backups"), name="LOG_BACKUPS", kind=Kind.INT, unit="files", low=0, high=10_000, scope=program, group="logs",
+        _of(Fill(LogRules, "backups"), name="LOG_BACKUPS", kind=Kind.INT, unit="files", low=0, high=10_000,
             text="Full log files that are kept."),
-        _of(Fill(LogRules, "form"), name="LOG_FORMAT", kind=Kind.CHOICE, choices=("text", "json"), scope=program, group="logs",
+        _of(Fill(LogRules, "form"), name="LOG_FORMAT", kind=Kind.CHOICE, choices=("text", "json"),
             text="key=value text, or one JSON object a line."),
     ]  # fmt: skip
 
 
 KEYS: tuple[Key, ...] = (
-    *_what(),
-    *_files(),
-    *_queues(),
-    *_latency(),
-    *_reconnect(),
-    *_endpoints(),
-    *_credentials(),
-    *_dashboard(),
-    *_limits(),
-    *_logs(),
+    *_in("what", _what()),
+    *_in("files", _files()),
+    *_in("queues", _queues()),
+    *_in("latency", _latency()),
+    *_in("reconnect", _reconnect()),
+    *_in("endpoints", _endpoints()),
+    *_in("credentials", _credentials()),
+    *_in("dashboard", _dashboard(), scope=Scope.PROGRAM),
+    *_in("limits", _limits(), scope=Scope.PROGRAM),
+    *_in("logs", _logs(), scope=Scope.PROGRAM),
 )
 """Every key, in the order of the default file."""
 
