@@ -31,6 +31,7 @@ from hoga.net.backoff import Backoff
 from hoga.net.budgets import refused_for_s
 from hoga.net.plan import plan_opening
 from hoga.net.ratelimit import Budget
+from hoga.net.spoken import Spoken
 from hoga.net.ws import CloseInfo, Link, open_link
 from hoga.quality.cadence import Cadence
 from hoga.runtime.clock import SYSTEM, Clock, Timer
@@ -79,12 +80,12 @@ class _Leg:
     __slots__ = (
         "again",
         "asking",
-        "budgets",
         "counts",
         "epoch",
         "farewell",
         "link",
         "opened_at",
+        "spoken",
         "timer",
         "url",
         "vigil",
@@ -96,7 +97,7 @@ class _Leg:
         link: Link,
         url: str,
         asking: Subscribing,
-        budgets: list[Budget],
+        spoken: Spoken,
         counts: dict[str, int],
         vigil: Vigil,
         opened_at: float,
@@ -107,7 +108,7 @@ class _Leg:
         self.opened_at = opened_at
         self.farewell = ""
         self.asking = asking
-        self.budgets = budgets
+        self.spoken = spoken
         self.counts = counts
         self.vigil = vigil
         self.again: dict[str, int] = {}
@@ -247,6 +248,7 @@ class Connection:
         epoch = self.epoch + 1
         table = self._inlet.opening(self.name, epoch, streams)
         counts = {name: self._inlet.received(name)[0] for name in names}
+        spoken = Spoken(per_s=limits.control_frames_per_s, per_min=limits.control_frames_per_min)
 
         def opened(now: int) -> None:
             self._asking[epoch] = self._new_asking(names, granted)
@@ -266,6 +268,7 @@ class Connection:
                 timeout_s=self._config.connect_timeout_s,
                 mark=self._spec.key.mark,
                 start=self._spec.key.start,
+                pong_wait_s=lambda: self._say_control(spoken),
             )
         except BaseException as fault:
             self._asking.pop(epoch, None)
@@ -278,7 +281,7 @@ class Connection:
             raise
         self.epoch = epoch
         vigil = Vigil(self._config.vigil, ping_every_s=self._ping_every_s, ping_timeout_s=self._config.ping_timeout_s)
-        leg = _Leg(epoch, link, base, self._asking[epoch], self._budgets(), counts, vigil, self._clock.monotonic())
+        leg = _Leg(epoch, link, base, self._asking[epoch], spoken, counts, vigil, self._clock.monotonic())
         self._open.append(leg)
         link.closed.add_done_callback(lambda closed: self._account(leg, closed.result(), self._end_reason()))
         if self.streams is not streams:
@@ -297,19 +300,20 @@ class Connection:
             self._doubts,
             names,
             batch=spec.limits.subscribe_batch,
+            most=spec.limits.streams_per_connection,
             replaces=spec.replace is not None,
             unsubscribes=spec.unsubscribe is not None,
             granted=granted,
             now=self._clock.monotonic(),
         )
 
-    def _budgets(self) -> list[Budget]:
-        """What one connection may send; one in a second and a tenth of a minute's stay in reserve."""
-        limits = self._spec.limits
-        budgets = [Budget(limit=max(1, limits.control_frames_per_s - 1), window_s=1.0)]
-        if (long := limits.control_frames_per_min) is not None:
-            budgets.append(Budget(limit=long - long // 10, window_s=60.0))
-        return budgets
+    def _say_control(self, spoken: Spoken) -> float:
+        """0 when a ping or pong may be sent now, which then counts as sent; else seconds to wait."""
+        now = self._clock.monotonic()
+        wait = spoken.control_wait_s(now)
+        if wait <= 0:
+            spoken.said(now)
+        return wait
 
     # -- asking -----------------------------------------------------------------------------------------------------
 
@@ -322,13 +326,12 @@ class Connection:
             return
         asking, now = leg.asking, self._clock.monotonic()
         self._tell(leg)
-        wait = max(budget.wait_s(now) for budget in leg.budgets)
+        wait = leg.spoken.request_wait_s(now)
         while wait <= 0 and (ask := asking.next(now)) is not None:
-            for budget in leg.budgets:
-                budget.take(now)
+            leg.spoken.said(now)
             self.requests += 1
             leg.link.send(self._frame_of(ask))
-            wait = max(budget.wait_s(now) for budget in leg.budgets)
+            wait = leg.spoken.request_wait_s(now)
         due = asking.due_at()
         if due is not None and (wait > 0 or due > now):
             leg.timer = self._clock.call_later(max(wait, due - now, 0.01), lambda: self._drive(leg))
@@ -464,14 +467,18 @@ class Connection:
         verdict, seconds = leg.vigil.look(at, signs)
         if verdict is Verdict.PING:
             link.last_pong_ns = 0
-            link.ping()
-            for budget in leg.budgets:
-                budget.take(at)
+            self._ping(leg)
         elif verdict is Verdict.UNANSWERED:
             self._give_up(leg, f"no answer to a ping for {seconds:.0f} s")
         elif verdict is Verdict.FRUITLESS:
             self._fruitless += 1
             self._give_up(leg, f"pings are answered, but no data for {seconds:.0f} s")
+
+    def _ping(self, leg: _Leg) -> None:
+        if (wait := self._say_control(leg.spoken)) > 0:
+            self._clock.call_later(wait, lambda: self._ping(leg))
+        else:
+            leg.link.ping()
 
     def _give_up(self, leg: _Leg, why: str) -> None:
         self._silence = CloseInfo(1006, why, self._clock.time_ns())
@@ -540,10 +547,9 @@ class Connection:
         self._lists[number] = answer
         try:
             async with asyncio.timeout(timeout_s):
-                while (wait := max(budget.wait_s(self._clock.monotonic()) for budget in leg.budgets)) > 0:  # the wait is known
+                while (wait := leg.spoken.request_wait_s(self._clock.monotonic())) > 0:  # the wait is known
                     await self._clock.sleep(wait)
-                for budget in leg.budgets:
-                    budget.take(self._clock.monotonic())
+                leg.spoken.said(self._clock.monotonic())
                 self.requests += 1
                 leg.link.send(listing(number))
                 return await answer
@@ -561,9 +567,20 @@ class Connection:
                 waiting.set_result(answer.names)
         return answer.number is not None and answer.number in self._lists
 
-    def budgets(self) -> list[Budget]:
-        """What the open connection may send, shortest window first."""
-        return list(self._leg.budgets) if self._leg is not None else []
+    def budgets(self) -> list[tuple[float, Budget]]:
+        """What requests may take of the open connection's limits, by the venue's window in seconds, shortest first."""
+        return list(self._leg.spoken.windows) if self._leg is not None else []
+
+    def delayed(self) -> tuple[list[Stream], float]:
+        """Streams that wait to be asked for until the venue's limits allow it, and for how many seconds they will."""
+        leg, now = self._leg, self._clock.monotonic()
+        if leg is None:
+            wait = self._connects.wait_s(now) if not self._open else 0.0
+            return (list(self.streams), wait) if wait > 0 else ([], 0.0)
+        if (wait := leg.spoken.request_wait_s(now)) <= 0:
+            return [], 0.0
+        names = leg.asking.due_names(now)
+        return [stream for stream in self.streams if stream.name in names], wait
 
     # -- the ends -----------------------------------------------------------------------------------------------------
 

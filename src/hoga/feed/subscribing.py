@@ -224,6 +224,7 @@ class Subscribing:
         names: Iterable[str],
         *,
         batch: int,
+        most: int = 1_000_000,
         replaces: bool,
         unsubscribes: bool = True,
         granted: Collection[str] = (),
@@ -235,6 +236,7 @@ class Subscribing:
         self.live: set[str] = set()
         self.exhausted = ""
         self._batch = batch
+        self._most = most
         self._replaces = replaces
         self._unsubscribes = unsubscribes and not replaces
         self._granted = set(granted)
@@ -276,8 +278,15 @@ class Subscribing:
         if told and self._replaces:
             self._stale = True
         elif told and self._unsubscribes:
-            self._queue += [_Group(told[at : at + self._batch], verb=Verb.UNSUBSCRIBE) for at in range(0, len(told), self._batch)]
+            self._leave(told)
         self._wait_in_batches(fresh)
+
+    def _leave(self, names: list[str]) -> None:
+        """Those that wait to be unsubscribed and were not asked for yet go in one request."""
+        waiting = [group for group in self._queue if group.verb is Verb.UNSUBSCRIBE and not group.silences]
+        self._queue = [group for group in self._queue if group not in waiting]
+        names = list(dict.fromkeys([name for group in waiting for name in group.names] + names))
+        self._queue += [_Group(names[at : at + self._batch], verb=Verb.UNSUBSCRIBE) for at in range(0, len(names), self._batch)]
 
     def answered(self, answer: Answer, now: float) -> None:
         """The venue said something about a request."""
@@ -352,6 +361,11 @@ class Subscribing:
             return None
         return self._ask(group or _Group(()), now)
 
+    def due_names(self, now: float) -> set[str]:
+        """Wanted, and asked for as soon as the venue's limits allow it."""
+        due = [group for group in self._queue if group.verb is Verb.SUBSCRIBE and group.not_before <= now]
+        return {name for group in due for name in group.names if name in self.wanted and name not in self.live}
+
     def due_at(self) -> float | None:
         """When a group that waits is due, None when none does."""
         if self._lists or self._stale:
@@ -411,8 +425,14 @@ class Subscribing:
         return bool(self.doubts.parts) or any(flight.group.retry for flight in self._flights.values())
 
     def _take_due(self, now: float) -> _Group | None:
-        """The first group that is due and still has something to ask; what has become needless goes."""
-        for group in list(self._queue):
+        """The first group that is due and still has something to ask; what has become needless goes.
+
+        What is wanted goes before what is not wanted any more, as long as the venue has room for both.
+        """
+        leaving = [group for group in self._queue if group.verb is Verb.UNSUBSCRIBE]
+        others = [group for group in self._queue if group.verb is not Verb.UNSUBSCRIBE]
+        crowded = len(self.wanted) + sum(len(group.names) for group in leaving) > self._most
+        for group in leaving + others if crowded else others + leaving:
             if group.verb is Verb.UNSUBSCRIBE:
                 group.names = tuple(name for name in group.names if name not in self.wanted)
             else:

@@ -188,23 +188,29 @@ class FeedWire:
 
     def rate_limits(self) -> list[RateLimit]:
         """Of connects, REST calls, and each connection's requests."""
-        budgets = [("connects", self._budget), ("rest", next(iter(rest_budgets(self._spec, self._rest.base_url).values())))]
+        shared = [("connects", self._budget), ("rest", next(iter(rest_budgets(self._spec, self._rest.base_url).values())))]
+        budgets = [(what, budget.window_s, budget) for what, budget in shared]
         for connection in self._all():
-            budgets += [(f"requests {connection.name}", budget) for budget in connection.budgets()]
+            budgets += [(f"requests {connection.name}", window_s, budget) for window_s, budget in connection.budgets()]
         now = self._clock.monotonic()
         return [
             RateLimit(
                 venue=self.venue,
                 what=what,
                 limit=budget.limit,
-                window_s=budget.window_s,
+                window_s=window_s,
                 used=budget.used(now),
                 allowed=budget.allowed(now),
                 wait_s=budget.wait_s(now),
                 refusals=budget.refusals,
             )
-            for what, budget in budgets
+            for what, window_s, budget in budgets
         ]
+
+    def delayed(self) -> list[tuple[list[Stream], float]]:
+        """Streams that wait for the venue's limits, and for how many seconds they will."""
+        found = [connection.delayed() for connection in self._connections.values()]
+        return [(streams, wait_s) for streams, wait_s in found if streams]
 
     async def known_symbols(self) -> dict[str, str] | None:
         """As the venue lists them now."""

@@ -72,6 +72,7 @@ class Link(WSListener):
 
     `table`: how a frame begins, up to the first `mark` at or after `start` → who takes it. Filled by the owner,
     at any time.
+    `pong_wait_s()` is asked before each pong: 0 sends it (and it counts as sent), else it is asked again after so long.
     `on_open(now_ns)` comes before the first frame. `on_odd(recv_ns, frame)`: every other text or binary frame. Frames
     that arrive after `mute` are counted in `late_frames` and go nowhere. `closed` is done when the socket is gone, half a
     second after the kernel knows at the latest.
@@ -87,6 +88,7 @@ class Link(WSListener):
         name: str = "",
         mark: bytes = b"{",
         start: int = 12,
+        pong_wait_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.name = name
         self.table = table
@@ -108,6 +110,7 @@ class Link(WSListener):
         self._looks_while_leaving = 0
         self._choked = False
         self._last_ping: bytes | None = None
+        self._pong_wait_s = pong_wait_s
         self.closed: asyncio.Future[CloseInfo] = self._loop.create_future()
         self.opened_ns = 0
         self.last_control_ns = 0
@@ -211,20 +214,29 @@ class Link(WSListener):
         self._on_odd(now, whole)
 
     def _pong(self, data: bytes) -> None:
-        """Answer a ping. While the other side does not read, only the newest is kept, as RFC 6455 section 5.5.3 allows."""
-        if self._choked:
+        """Answer a ping. While the other side does not read, or may not be told more, only the newest is kept, as RFC 6455
+        section 5.5.3 allows."""
+        waits = self._last_ping is not None
+        if self._choked or waits:
             self._last_ping = data
         elif (transport := self._writable()) is not None:
-            transport.send_pong(data)
+            if (wait_s := self._pong_wait_s()) > 0:
+                self._last_ping = data
+                self._loop.call_later(wait_s, self._pong_newest)
+            else:
+                transport.send_pong(data)
+
+    def _pong_newest(self) -> None:
+        data, self._last_ping = self._last_ping, None
+        if data is not None:
+            self._pong(data)
 
     def pause_writing(self) -> None:
         self._choked = True
 
     def resume_writing(self) -> None:
         self._choked = False
-        data, self._last_ping = self._last_ping, None
-        if data is not None:
-            self._pong(data)
+        self._pong_newest()
 
     def _writable(self) -> WSTransport | None:
         """The transport, None when nothing can be said any more."""
@@ -327,10 +339,11 @@ async def open_link(
     start: int = 12,
     target: Secret = Secret(""),
     headers: Mapping[str, Secret] | None = None,
+    pong_wait_s: Callable[[], float] = lambda: 0.0,
 ) -> Link:
     """Connect to `url` (through the proxy that the environment names for it) and finish the handshake within `timeout_s`.
 
-    `target`: a path that nobody may see, after the `url`. `headers`: to be sent with the handshake.
+    `pong_wait_s`: see `Link`. `target`: a path that nobody may see, after the `url`. `headers`: to be sent with the handshake.
     Raises ConnectFailed or HandshakeRefused (with the server's Retry-After), whatever the other side did; their cause is
     left out where its frames would hold what nobody may see.
     """
@@ -346,7 +359,7 @@ async def open_link(
             dialled = await dial(split.hostname or "", split.port or (443 if secure else 80), proxy=via)
             watch = _Watch(dialled, patience)
             _, link = await ws_connect(
-                lambda: Link(table, on_odd, on_open, sock=dialled, name=name, mark=mark, start=start),
+                lambda: Link(table, on_odd, on_open, sock=dialled, name=name, mark=mark, start=start, pong_wait_s=pong_wait_s),
                 url + target.reveal(),
                 logger_name=_quiet,
                 extra_headers={name: value.reveal() for name, value in (headers or {}).items()},
