@@ -75,7 +75,7 @@ class RecordReader:
         self._gets: dict[str, Callable[[Record], Any]] = {}
         self._shape: type[Record] = self._make_shape()
         self._decoder = msgspec.json.Decoder(self._shape)
-        self._mark = self._at(next(iter(marks))) if marks else None
+        self._mark = _first_of([self._at(key) for key in marks])
         self._spelt = _alike(self._ids_of(channel) for channel in channels if channel.record.last_key is not None)
         plain = [each for each in self._spelt if each.text is None]
         self._plain = [each.last for each in plain]
@@ -213,6 +213,13 @@ def _alike(spelt: Iterable[_Ids]) -> list[_Ids]:
 
 def _nothing(record: Record) -> None:
     return None
+
+
+def _first_of(gets: list[Callable[[Record], Any]]) -> Callable[[Record], Any] | None:
+    """Gets what stands at the first key where something does; None where there are no keys."""
+    if len(gets) < 2:
+        return gets[0] if gets else None
+    return lambda record: next((found for get in gets if (found := get(record)) is not None), None)
 
 
 def _unit_reader(levels: UnitList) -> Callable[[bytes], tuple[Side, Side]]:
