@@ -27,7 +27,7 @@ _ROOMS = {
     "hub.errors": "ArgumentError NoHub RecoveryError SubscriptionError",
     "hub.events": "BaseWebSocketEvent CandleEvent DeltaEvent EpochEvent GapEvent LiquidationEvent MarkPriceEvent MyAssetEvent "
     "MyBalanceEvent MyFillEvent MyOrderEvent MyPositionEvent OrderbookEvent OrderbookUnit QuoteEvent SubscriptionErrorEvent TickerEvent "
-    "TradeEvent make_event",
+    "TradeEvent WaitingEvent make_event",
     "hub.independence": "ConnectionIndependenceMonitor",
     "hub.mailbox": "Overflow",
     "hub.metrics": "ConnectionMetrics PerformanceMetrics",

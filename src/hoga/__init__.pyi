@@ -32,6 +32,7 @@ from hoga.hub.events import QuoteEvent as QuoteEvent
 from hoga.hub.events import SubscriptionErrorEvent as SubscriptionErrorEvent
 from hoga.hub.events import TickerEvent as TickerEvent
 from hoga.hub.events import TradeEvent as TradeEvent
+from hoga.hub.events import WaitingEvent as WaitingEvent
 from hoga.hub.events import make_event as make_event
 from hoga.hub.independence import ConnectionIndependenceMonitor as ConnectionIndependenceMonitor
 from hoga.hub.mailbox import Overflow as Overflow

@@ -124,7 +124,9 @@ async def connect(client_id: str = "", *, config: object = None, data: str | Pat
 async def local_manager(hub: LocalHub, config: Config | None = None) -> GlobalWebSocketManager:
     """A started manager over another process's hub. Raises NoHub."""
     await hub.open()
-    manager = GlobalWebSocketManager(hub.wires, VENUES, pace=Pace(quiet_s=0.005, longest_s=0.02, per_minute=6000), config=config)
+    manager = GlobalWebSocketManager(
+        hub.wires, VENUES, pace=Pace(quiet_s=0.005, longest_s=0.02, per_minute=6000), config=config, linger_s=0.0
+    )
     manager.start()
     return manager
 

@@ -32,7 +32,7 @@ from hoga.venues.registry import VENUES
 __all__ = [
     "EVENTS", "BaseWebSocketEvent", "CandleEvent", "DeltaEvent", "EpochEvent", "GapEvent", "LiquidationEvent", "MarkPriceEvent",
     "MyAssetEvent", "MyBalanceEvent", "MyFillEvent", "MyOrderEvent", "MyPositionEvent", "OrderbookEvent", "OrderbookUnit", "QuoteEvent",
-    "StatusEvent", "SubscriptionErrorEvent", "TickerEvent", "TradeEvent", "make_event",
+    "StatusEvent", "SubscriptionErrorEvent", "TickerEvent", "TradeEvent", "WaitingEvent", "make_event",
 ]  # fmt: skip
 
 EVENTS: dict[DataType, type[BaseWebSocketEvent]] = {
@@ -72,6 +72,14 @@ class SubscriptionErrorEvent(msgspec.Struct, frozen=True, kw_only=True):
     error: SubscriptionError
 
 
+class WaitingEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """`symbols` of `venue` that this component wants are not asked for yet: the venue's limits allow it in `wait_s` seconds."""
+
+    venue: str
+    symbols: tuple[str, ...]
+    wait_s: float
+
+
 class GapEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Records of `stream` are missing between these times, for `reason` (the ledger's word); `missed` None: nobody knows how many."""
 
@@ -82,7 +90,7 @@ class GapEvent(msgspec.Struct, frozen=True, kw_only=True):
     missed: int | None
 
 
-StatusEvent = EpochEvent | SubscriptionErrorEvent | PrivateStateEvent | MissedEvent
+StatusEvent = EpochEvent | SubscriptionErrorEvent | WaitingEvent | PrivateStateEvent | MissedEvent
 """What `on_status` gets."""
 
 

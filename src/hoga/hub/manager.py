@@ -21,6 +21,7 @@ from threading import get_ident
 from typing import Any, ClassVar, TypeVar
 
 from hoga.core.errors import ProtocolMisuse
+from hoga.core.instrument import InstrumentStatus
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.hub import checks
@@ -28,9 +29,10 @@ from hoga.hub.alerts import Alert, AlertKind, Alerts, Arg, worded
 from hoga.hub.asked import Asked
 from hoga.hub.consumers import CALLERS_FAULTS, hold
 from hoga.hub.errors import ArgumentError, SubscriptionError
-from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent, SubscriptionErrorEvent
+from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent, SubscriptionErrorEvent, WaitingEvent
 from hoga.hub.independence import ConnectionIndependenceMonitor
 from hoga.hub.inlet import HubInlet
+from hoga.hub.lingering import Lingering
 from hoga.hub.mailbox import Overflow
 from hoga.hub.metrics import ConnectionMetrics, PerformanceMetrics
 from hoga.hub.pace import Pace
@@ -65,6 +67,8 @@ OnAlert = Callable[[Alert], object]
 Opener = Callable[[Any], Awaitable["GlobalWebSocketManager"]]
 
 HEALTH_S, SWEEP_S, METRICS_S, TICK_S = 30.0, 60.0, 10.0, 1.0
+LINGER_S, _LINGER_MOST = 5.0, 32
+"""Public streams that nobody wants any more stay so long, and so many."""
 _ASK_SYMBOLS_S = 3600.0
 _OVER = (GlobalManagerState.STOPPING, GlobalManagerState.STOPPED)
 
@@ -106,6 +110,7 @@ class GlobalWebSocketManager:
         venues: Mapping[str, VenueSpec],
         *,
         clock: Clock = SYSTEM,
+        linger_s: float = LINGER_S,
         pace: Pace | None = None,
         config: object = None,
     ) -> None:
@@ -122,9 +127,12 @@ class GlobalWebSocketManager:
         self._clock = clock
         self._now = clock.monotonic
         self._pace = pace or Pace()
+        self._lingering = Lingering(seconds=linger_s, most=_LINGER_MOST)
+        self._linger_timer: asyncio.TimerHandle | None = None
+        self._delayed: set[Stream] = set()
         self._wires: dict[tuple[str, WebSocketType], Wire] = {}
         self._inlets: dict[tuple[str, WebSocketType], HubInlet] = {}
-        self._told: dict[tuple[str, WebSocketType], list[Stream]] = {}
+        self._told: dict[tuple[str, WebSocketType], dict[Stream, None]] = {}
         self._components: dict[str, _Component] = {}
         self._dead: deque[tuple[str, weakref.ref[Any]]] = deque()
         self._first_wanted: dict[Stream, float] = {}
@@ -244,8 +252,9 @@ class GlobalWebSocketManager:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._linger_timer):
+            if timer is not None:
+                timer.cancel()
         await asyncio.gather(*(wire.stop() for wire in self._wires.values()), return_exceptions=True)
         for component_id in list(self._components):
             self._leave(component_id)
@@ -453,7 +462,11 @@ class GlobalWebSocketManager:
         for stream in change.removed:
             self._first_wanted.pop(stream, None)
             self._suspected.discard(stream)
+            self._delayed.discard(stream)
             self.resolver.forget(stream)
+            key = self._key_of(stream)
+            if key[1] is WebSocketType.PUBLIC and stream in self._told.get(key, ()):
+                self._lingering.left(stream, now)
         self._pace.changed(now)
         if self._timer is None:
             self._arm()
@@ -469,18 +482,29 @@ class GlobalWebSocketManager:
             self._arm()
             return
         self._pace.told(self._now())
-        wanted = {(each.venue, each.kind): each.streams for each in self.subscriptions.wanted()}
+        wanted = {(each.venue, each.kind): dict.fromkeys(each.streams) for each in self.subscriptions.wanted()}
+        kept = self._lingering.kept(self._now(), wanted=self.subscriptions.is_wanted)
+        for stream in kept:
+            wanted.setdefault(self._key_of(stream), {})[stream] = None
+        if kept and self._linger_timer is None:
+            self._linger_timer = self._loop.call_later(self._lingering.seconds, self._let_go)
         for key, wire in self._wires.items():
-            streams = wanted.get(key, [])
-            before = self._told.get(key, [])
-            if set(streams) == set(before):
+            streams, before = wanted.get(key, {}), self._told.get(key, {})
+            if streams.keys() == before.keys():
                 continue
             self._told[key] = streams
-            wire.want(streams)
+            wire.want(list(streams))
             self._used[key].set()
             inlet = self._inlets[key]
-            for stream in set(before) - set(streams):
+            for stream in before.keys() - streams.keys():
                 inlet.forget(stream)
+
+    def _let_go(self) -> None:
+        """Those that lingered long enough are told to their wires."""
+        self._linger_timer = None
+        self._pace.changed(self._now())
+        if self._timer is None:
+            self._arm()
 
     def _key_of(self, stream: Stream) -> tuple[str, WebSocketType]:
         return stream.venue, WebSocketType.PRIVATE if self._is_private(stream) else WebSocketType.PUBLIC
@@ -511,6 +535,21 @@ class GlobalWebSocketManager:
             raise SubscriptionError(component_id, venue, tuple(symbols), f"{channel} can be recorded, but not served")
         return data_type
 
+    async def symbols(self, venue: str) -> list[str]:
+        """All symbols that `venue` trades now, in its own order: what `SYMBOLS = ALL` means, by name.
+
+        Asked of the venue at most once an hour. Raises SubscriptionError for a venue that is unknown, or cannot be asked now;
+        ProtocolMisuse as `register_component` does.
+        """
+        self._check_usable()
+        if venue not in self._venues:
+            raise unknown_venue("symbols", str(venue), self._venues)
+        wires = [wire for (name, kind), wire in self._wires.items() if name == venue and kind is WebSocketType.PUBLIC]
+        known = self.resolver.known.get(venue) or (await wires[0].known_symbols() if wires else None)
+        if not known:
+            raise SubscriptionError("symbols", venue, (), "the venue does not tell its symbols now", hint="ask again a little later")
+        return [symbol for symbol, status in known.items() if status == InstrumentStatus.TRADING]
+
     @property
     def served(self) -> list[tuple[str, WebSocketType]]:
         """Venues and kinds of streams there are connections for."""
@@ -527,7 +566,7 @@ class GlobalWebSocketManager:
 
     def _private_event(self, inlet: HubInlet, event: PrivateStateEvent | MissedEvent) -> None:
         """For everybody who wants anything of that account."""
-        streams = self._told.get((inlet.spec.name, inlet.kind), [])
+        streams = list(self._told.get((inlet.spec.name, inlet.kind), ()))
         for component_id in {name for stream in streams for name in self.subscriptions.components_of(stream)}:
             self._status(component_id, event)
 
@@ -583,6 +622,7 @@ class GlobalWebSocketManager:
             wire.tick()
             self._inlets[key].watch(now)
         self._find_unserved(now)
+        self._find_delayed()
         self._look_at_connections()
 
     def _look_at_connections(self) -> None:
@@ -616,6 +656,19 @@ class GlobalWebSocketManager:
                 self._suspected.add(stream)
                 self._complain(stream, f"nothing came within {SERVED_WITHIN_S:g} s: unknown or silent")
 
+    def _find_delayed(self) -> None:
+        """Streams that wait for a venue's limits longer than any change may: told once, to those who want them."""
+        for wire in self._wires.values():
+            for streams, wait_s in wire.delayed() if isinstance(wire, TellsOfItself) else ():
+                fresh = [stream for stream in streams if stream not in self._delayed and self.subscriptions.is_wanted(stream)]
+                if wait_s <= self._pace.bound_s or not fresh:
+                    continue
+                self._delayed.update(fresh)
+                for component_id in dict.fromkeys(name for stream in fresh for name in self.subscriptions.components_of(stream)):
+                    mine = self.subscriptions.modes_of(component_id)
+                    symbols = tuple(dict.fromkeys(stream.symbol for stream in fresh if stream in mine))
+                    self._status(component_id, WaitingEvent(venue=wire.venue, symbols=symbols, wait_s=wait_s))
+
     @staticmethod
     def _is_open(inlet: HubInlet, stream: Stream) -> bool:
         return any(book.connected_at is not None and stream in life.doors for book in inlet.books.values() for life in book.lives.values())
@@ -625,6 +678,7 @@ class GlobalWebSocketManager:
             self.engine.leave(subscription.component_id, stream)
             self._tell_error(subscription.component_id, subscription.errors[-1])
         self._note_change(Change([], [stream]))
+        self._lingering.forget(stream)
 
     def _complain(self, stream: Stream, why: str) -> None:
         for component_id in self.subscriptions.components_of(stream):

@@ -199,5 +199,8 @@ class TellsOfItself(Protocol):
     async def list_subscriptions(self) -> dict[str, frozenset[str] | None]:
         """By connection: the venue's own list of names; None: it did not tell."""
 
+    def delayed(self) -> list[tuple[list[Stream], float]]:
+        """Streams that are not asked for yet because of a limit, and for how many seconds they wait."""
+
     def rate_limits(self) -> list[RateLimit]:
         """Of connects, of REST calls, of each connection's requests."""
