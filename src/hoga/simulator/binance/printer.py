@@ -45,10 +45,11 @@ def bool_text(value: bool) -> str:
 
 
 class Printer:
-    """Prints the figures of one instrument. `price(ticks)` and `size(lots)` give texts."""
+    """Prints the figures of one instrument, called `name` in streams. `price(ticks)` and `size(lots)` give texts."""
 
     def __init__(self, instrument: Instrument, digits: Digits = Digits()) -> None:
         self.instrument = instrument
+        self.name = instrument.symbol.lower()
         self.digits = digits
         self.price = _text_of(instrument.tick_e8, digits.price)
         self.size = _text_of(instrument.lot_e8, digits.size)
@@ -57,23 +58,19 @@ class Printer:
         """A turnover (ticks x lots)."""
         return decimal_text(quote * self.instrument.tick_e8 * self.instrument.lot_e8 // E8, self.digits.quote)
 
-    def row(self, price: int, lots: int) -> str:
-        """A level."""
-        return f'["{self.price(price)}","{self.size(lots)}"]'
-
     def levels(self, levels: Iterable[Level]) -> str:
         """`[["price","size"],...]` in the given order. A level's text is kept until it changes."""
-        texts = []
+        price, size, texts = self.price, self.size, []
         for level in levels:
             text = level.printed
             if text is None:
-                text = level.printed = self.row(level.price, level.lots)
+                text = level.printed = f'["{price(level.price)}","{size(level.lots)}"]'
             texts.append(text)
         return f"[{','.join(texts)}]"
 
     def changes(self, changes: Iterable[tuple[int, int]]) -> str:
         """The same of prices and sizes."""
-        rows = [self.row(price, lots) for price, lots in changes]
+        rows = [f'["{self.price(price)}","{self.size(lots)}"]' for price, lots in changes]
         return f"[{','.join(rows)}]"
 
     def weighted(self, stats: RollingStats) -> str:
@@ -134,7 +131,10 @@ class Printer:
 
 
 def _text_of(step_e8: int, digits: int) -> Callable[[int], str]:
-    """Prints so many steps."""
-    if digits == 8:
-        return lambda steps: e8_text(steps * step_e8)
-    return lambda steps: decimal_text(steps * step_e8, digits)
+    """Prints so many steps. Eight places are the usual case, and printed without a further call."""
+
+    def eight(steps: int) -> str:
+        value = steps * step_e8
+        return f"{value // E8}.{value % E8:08d}" if value >= 0 else e8_text(value)
+
+    return eight if digits == 8 else lambda steps: decimal_text(steps * step_e8, digits)

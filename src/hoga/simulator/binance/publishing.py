@@ -46,7 +46,7 @@ class Publishing(Generic[PrinterT]):
         """(name in streams, market, printer) of every open symbol that is traded."""
         for symbol, printer in self._printers.items():
             if symbol not in self._engine.delisted:
-                yield symbol.lower(), self._engine.markets[symbol], printer
+                yield printer.name, self._engine.markets[symbol], printer
 
     def _has_traded(self, market: Market) -> bool:
         """Whether a market has traded since this was last asked."""
