@@ -40,6 +40,8 @@ _ROOMS = {
     "venues.formats": "SimpleFormatConverter",
     "venues.private": "Trouble",
 }
+_ASK_FOR_THE_MANAGER = frozenset({"GlobalWebSocketManager", "SimpleWebSocketClient"})
+"""Before one of these is handed out, it is said how the process's manager is made."""
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  # names of the table above
@@ -48,8 +50,8 @@ __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  # names of the tabl
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'hoga' has no attribute {name!r}")
-    if _HOMES[name] == "hub.client":
-        import_module("hoga.app.hub")
+    if name in _ASK_FOR_THE_MANAGER:
+        import_module("hoga.app.hub").install()
     found = getattr(import_module(f"hoga.{_HOMES[name]}"), name)
     globals()[name] = found
     return found

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hoga.app.hub import wires_of
 from hoga.core.market import DataType
 from hoga.core.secret import Credentials, Secret
-from hoga.feed.private import PrivateClock, PrivateConfig
+from hoga.feed.private import PrivateConfig
 from hoga.feed.private_wire import PrivateWire
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent
 from hoga.hub.manager import GlobalWebSocketManager
@@ -26,6 +26,7 @@ from hoga.hub.subscriptions import SubscriptionSpec
 from hoga.net.backoff import BackoffRules
 from hoga.net.ratelimit import Budget
 from hoga.net.rest import RestClient
+from hoga.runtime.clock import SYSTEM, SystemClock
 from hoga.venues.private import Trouble
 from hoga.venues.registry import VENUES
 from tests.app.private_server import PrivateServer
@@ -103,12 +104,28 @@ class Rig:
 Build = Callable[..., Rig]
 
 
+class Shifted(SystemClock):
+    """A machine whose wall clock is off."""
+
+    def __init__(self, off_ns: int) -> None:
+        self.off_ns = off_ns
+        self.time_ns = lambda: time.time_ns() + self.off_ns  # type: ignore[method-assign,assignment]
+
+
+class Hasty(SystemClock):
+    """Half an hour is a tenth of a second."""
+
+    def __init__(self) -> None:
+        began = time.monotonic()
+        self.monotonic = lambda: began + (time.monotonic() - began) * 18_000  # type: ignore[method-assign,assignment]
+
+
 def make_wire(venue: str, server: PrivateServer, credentials: Credentials | None = None, **more: Any) -> PrivateWire:
     settings: dict[str, Any] = {
         "ws_url": f"ws://{server.url}", "ports": (0,), "variable": "HOGA_X__", "backoff": FAST,
         "rejects": FAST, "tick_s": 0.05, "ping_interval_s": 0.5, "ping_timeout_s": 0.5, "login_timeout_s": 1.0,
     }  # fmt: skip
-    clock = more.pop("clock", PrivateClock())
+    clock = more.pop("clock", SYSTEM)
     return PrivateWire(
         VENUES[venue],
         PrivateConfig(**(settings | more)),
@@ -254,15 +271,15 @@ async def test_a_key_that_worked_and_no_longer_does_was_revoked(venue: str, serv
 
 @pytest.mark.parametrize("off_s", [60.0, -60.0])
 async def test_a_clock_off_by_a_minute_is_named_with_the_minute(off_s: float, server: PrivateServer, build: Build) -> None:
-    off_ms = int(off_s * 1000)
-    rig = build("binance", clock=PrivateClock(wall_ms=lambda: int(time.time() * 1000) + off_ms))
+    clock = Shifted(int(off_s * 1e9))
+    rig = build("binance", clock=clock)
     await rig.register(DataType.MY_ORDER)
     await until(lambda: rig.desk.has_been(PrivateState.REJECTED))
     told = rig.desk.refused()
     assert told.trouble is Trouble.CLOCK
     way = "ahead of" if off_s > 0 else "behind"
     assert f"clock is 60.0 s {way} the venue's" in told.hint or f"clock is 59.9 s {way} the venue's" in told.hint
-    off_ms = 0
+    clock.off_ns = 0
     await until(lambda: rig.desk.state() is PrivateState.LIVE)
 
 
@@ -306,8 +323,7 @@ async def test_an_expired_listen_key_is_replaced(server: PrivateServer, build: B
 
 async def test_a_listen_key_is_kept_and_one_that_vanished_is_made_anew(server: PrivateServer, build: Build) -> None:
     """Its half hours are tenths of a second here."""
-    began = time.monotonic()
-    rig = build("binance-usdm", clock=PrivateClock(now=lambda: began + (time.monotonic() - began) * 18_000))
+    rig = build("binance-usdm", clock=Hasty())
     await rig.register(DataType.MY_ORDER)
     await until(lambda: server.asked.get("listenKey PUT", 0) >= 3)
     assert server.asked["listenKey POST"] == 1

@@ -25,7 +25,7 @@ from hoga.hub.private import (
 )
 from hoga.hub.resolve import Resolver
 from hoga.hub.routing import Delivery
-from hoga.hub.states import WebSocketType, diagram, move
+from hoga.hub.states import CONNECTION_MOVES, WebSocketType, diagram, move
 from hoga.hub.subscriptions import Mode, SubscriptionSpec
 from hoga.venues.private import EVERYTHING, Refusal, Trouble
 from hoga.venues.registry import VENUES
@@ -186,3 +186,9 @@ async def test_who_comes_later_is_not_given_an_old_order_for_a_new_one(make: Mak
     take(1, b'{"type":"myOrder"}')
     await manager.register_component("late", late, wishes, late.take, delivery=Delivery.INLINE)
     assert (len(first.told), len(late.told)) == (1, 0)
+
+
+def test_each_move_of_a_private_connection_is_one_of_all_connections() -> None:
+    for state, moves in PRIVATE_MOVES.items():
+        for after in moves:
+            assert move(CONNECTION_MOVES, SEEN_AS[state], SEEN_AS[after]) is SEEN_AS[after], (state, after)

@@ -12,7 +12,7 @@ from time import time_ns
 
 from hoga.app.config import Config
 from hoga.app.config.rooms import rest_of
-from hoga.app.hub import config_of
+from hoga.app.hub import config_of, process_manager
 from hoga.book.sync import BookEvent, BookState, BookSync
 from hoga.core.errors import ProtocolMisuse, VenueError
 from hoga.core.market import Book, DataType
@@ -75,7 +75,7 @@ class BookKeeper:
 
     async def start(self) -> ComponentSubscription:
         """Begin. Raises SubscriptionError, ConfigError."""
-        manager = self._manager = self._manager or await GlobalWebSocketManager.get_instance(self._config)
+        manager = self._manager = self._manager or await process_manager(self._config)
         self._found = config_of(self._config if self._config is not None else manager.config)
         wish = SubscriptionSpec(DataType.DELTA, self.symbols, self.spec.name)
         subscription = await manager.register_component(

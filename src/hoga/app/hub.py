@@ -35,8 +35,10 @@ __all__ = [
     "connect",
     "hub_path",
     "in_order",
+    "install",
     "local_manager",
     "open_manager",
+    "process_manager",
     "wires_of",
 ]
 
@@ -136,5 +138,13 @@ def hub_path(data_dir: Path) -> Path:
     return page_path(data_dir, part="hub")
 
 
-GlobalWebSocketManager.opener = staticmethod(open_manager)
-GlobalWebSocketManager.meaning = staticmethod(config_of)
+async def process_manager(config: object = None) -> GlobalWebSocketManager:
+    """The process's own. As `GlobalWebSocketManager.get_instance`, wherever that class was imported from."""
+    install()
+    return await GlobalWebSocketManager.get_instance(config)
+
+
+def install() -> None:
+    """From now on `GlobalWebSocketManager.get_instance` makes the manager of a configuration. Calling it again changes nothing."""
+    GlobalWebSocketManager.opener = staticmethod(open_manager)
+    GlobalWebSocketManager.meaning = staticmethod(config_of)

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from hoga.app.hub import connect
+from hoga.app.hub import connect, process_manager
 from hoga.core.errors import ProtocolMisuse
 from hoga.hub import checks
 from hoga.hub.asked import Asked
@@ -117,7 +117,7 @@ class HubThread:
             client = await connect(config=self._config, data=self._data)
             manager = client.manager
         else:
-            manager = await GlobalWebSocketManager.get_instance(self._config)
+            manager = await process_manager(self._config)
         self._ready.set_result(manager)
         try:
             await self._over.wait()

@@ -23,12 +23,12 @@ from hoga.core.ledger import Reason
 from hoga.core.streams import Stream
 from hoga.core.times import SECOND_NS
 from hoga.feed.config import FeedConfig
+from hoga.feed.dialler import Dialler
 from hoga.feed.subscribing import Ask, Doubts, Subscribing, Verb
 from hoga.feed.vigil import Signs, Verdict, Vigil
 from hoga.hub.port import Inlet, LifeEnd, WireStats
 from hoga.hub.states import CONNECTION_MOVES, ConnectionState, Standing
 from hoga.net.backoff import Backoff
-from hoga.net.budgets import refused_for_s
 from hoga.net.plan import plan_opening
 from hoga.net.ratelimit import Budget
 from hoga.net.spoken import Spoken
@@ -145,12 +145,10 @@ class Connection:
         self._spec = spec
         self._config = config
         self._inlet = inlet
-        self._connects = connect_budget
         self._tls = tls
-        self._jitter = jitter
         self._clock = clock
         self._backoff = Backoff(config.backoff)
-        self._port = first_port
+        self._dialler = Dialler(config.ws_url, config.ports, connect_budget, jitter=jitter, clock=clock, first_port=first_port)
         self._rollover_at = self._clock.monotonic() + first_rollover_s
         self._leg: _Leg | None = None
         self._open: list[_Leg] = []
@@ -222,11 +220,11 @@ class Connection:
         if self._leg is None:
             self._standing.become(ConnectionState.RECONNECTING)
         self._backoff.failed()
-        delay = self._backoff.delay_s(self._jitter())
+        delay = self._dialler.pause_s(self._backoff)
         now = self._clock.monotonic()
         if isinstance(fault, HandshakeRefused):
-            delay = max(delay, refused_for_s(fault, self._connects, now))
-        delay = max(delay, self._connects.wait_s(now))
+            delay = max(delay, self._dialler.refused(fault))
+        delay = max(delay, self._dialler.blocked_s())
         self._not_before, self._why = now + delay, fault.why
         _log.warning("connect failed", conn=self.name, why=fault.why, attempt=self._backoff.failures, retry_in_s=round(delay, 1))
         await self._clock.sleep(delay)
@@ -235,8 +233,8 @@ class Connection:
         """One attempt, within the venue's limit of attempts. Raises LinkError."""
         if self._leg is None:
             self._standing.become(ConnectionState.CONNECTING)
-        await self._within(self._connects)
-        base = self._next_url()
+        await self._dialler.turn()
+        base = self._dialler.next_url()
         streams = self.streams
         names = [stream.name for stream in streams]
         limits = self._spec.limits
@@ -398,17 +396,6 @@ class Connection:
         self._paces = {name: paces.get(name) or Cadence(floor_s=channel.silence_floor_s) for name, channel in described.items()}
         self._first_s = {name: (channel.first_frame_s, channel.silence_floor_s, channel.never_s) for name, channel in described.items()}
         self._since = {name: since.get(name, now) for name in described}
-
-    async def _within(self, budget: Budget) -> None:
-        while (wait := budget.wait_s(self._clock.monotonic())) > 0:  # the wait is known, nothing to wait for
-            await self._clock.sleep(wait)
-        budget.take(self._clock.monotonic())
-
-    def _next_url(self) -> str:
-        ports = self._config.ports
-        url = self._config.ws_url.replace("{port}", str(ports[self._port % len(ports)])).rstrip("/")
-        self._port += 1
-        return url
 
     # -- watching ---------------------------------------------------------------------------------------------------
 
@@ -575,7 +562,7 @@ class Connection:
         """Streams that wait to be asked for until the venue's limits allow it, and for how many seconds they will."""
         leg, now = self._leg, self._clock.monotonic()
         if leg is None:
-            wait = self._connects.wait_s(now) if not self._open else 0.0
+            wait = self._dialler.blocked_s() if not self._open else 0.0
             return (list(self.streams), wait) if wait > 0 else ([], 0.0)
         if (wait := leg.spoken.request_wait_s(now)) <= 0:
             return [], 0.0
@@ -602,7 +589,7 @@ class Connection:
         self.reconnects += 1
         lived = self._clock.monotonic() - leg.opened_at
         self._backoff.ended(lived_s=lived, brought_data=brought)
-        delay = self._backoff.delay_s(self._jitter())
+        delay = self._dialler.pause_s(self._backoff)
         self._not_before, self._why = self._clock.monotonic() + delay, ""
         _log.warning(
             "connection lost", conn=self.name, epoch=leg.epoch, close=self.last_close, lived_s=round(lived, 1), retry_in_s=round(delay, 1)

@@ -15,7 +15,6 @@ import contextlib
 import ssl
 from collections import deque
 from collections.abc import Callable
-from time import monotonic, time_ns
 
 import msgspec
 
@@ -25,6 +24,7 @@ from hoga.core.secret import Credentials
 from hoga.core.streams import Stream
 from hoga.core.times import MS_NS
 from hoga.feed.config import CONNECT_TIMEOUT_S
+from hoga.feed.dialler import Dialler
 from hoga.hub.port import LifeEnd, Take, WireInlet, WireStats
 from hoga.hub.private import (
     PRIVATE_MOVES,
@@ -40,11 +40,11 @@ from hoga.hub.private import (
 )
 from hoga.hub.states import CONNECTION_MOVES, ConnectionState, Standing
 from hoga.net.backoff import PROVEN_AFTER_S, Backoff, BackoffRules
-from hoga.net.budgets import refused_for_s
 from hoga.net.ratelimit import Budget
 from hoga.net.rest import RestClient
 from hoga.net.retry import bounded
 from hoga.net.ws import Link, open_link
+from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
 from hoga.venues.private import (
     CHANNELS,
@@ -66,7 +66,7 @@ from hoga.venues.private import (
 )
 from hoga.venues.request import Request
 
-__all__ = ["REJECTS", "PrivateClock", "PrivateConfig", "PrivateConnection"]
+__all__ = ["REJECTS", "PrivateConfig", "PrivateConnection"]
 
 _log = get_log("feed")
 
@@ -92,13 +92,6 @@ class PrivateConfig(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout_s: float = CONNECT_TIMEOUT_S
     login_timeout_s: float = 10.0
     tick_s: float = 1.0
-
-
-class PrivateClock(msgspec.Struct, frozen=True, kw_only=True):
-    """The clocks of a connection: `now` steady in seconds, `wall_ms` what requests are signed with."""
-
-    now: Callable[[], float] = monotonic
-    wall_ms: Callable[[], int] = lambda: time_ns() // MS_NS
 
 
 class _End(msgspec.Struct, frozen=True):
@@ -128,7 +121,7 @@ class PrivateConnection:
         tls: ssl.SSLContext | None,
         nonce: Nonce,
         jitter: Callable[[], float],
-        clock: PrivateClock = PrivateClock(),
+        clock: Clock = SYSTEM,
     ) -> None:
         self.name = name
         self.venue = venue
@@ -144,11 +137,9 @@ class PrivateConnection:
         self._spec = spec
         self._config = config
         self._credentials = credentials
-        self._connects = connect_budget
         self._rest = rest
         self._tls = tls
         self._nonce = nonce
-        self._jitter = jitter
         self._clock = clock
         self._backoff = Backoff(config.backoff)
         self._rejects = Backoff(config.rejects)
@@ -162,7 +153,7 @@ class PrivateConnection:
         self._live_since: float | None = None
         self._was_live = False
         self._proof_ns: int | None = None
-        self._port = 0
+        self._dialler = Dialler(config.ws_url, config.ports, connect_budget, jitter=jitter, clock=clock)
         self._unasked = 0
         self._unanswered: int | None = None
         self._told: tuple[Trouble | None, str] = (None, "")
@@ -206,7 +197,7 @@ class PrivateConnection:
             self._table = self._to.joining(self.name, self._attempt, streams)
         if streams and self._session is not None and self._link is not None and self._end is None and not self._stopping:
             for step in self._session.want(self._types()):
-                self._act(step, time_ns())
+                self._act(step, self._clock.time_ns())
 
     def abandon(self) -> None:
         """After a fault of our own: drop what there is; `run` begins anew."""
@@ -219,10 +210,10 @@ class PrivateConnection:
         self._session = session = self._spec.session(self._credentials, self._types(), self._nonce)
         self._end, self._live_since, self._unasked, self._unanswered = None, None, 0, None
         self._wake.clear()
-        self._began = self._clock.now()
+        self._began = self._clock.monotonic()
         self._become(PrivateState.CONNECTING)
-        await self._within_budget()
-        await self._perform(session.begin(self._clock.wall_ms()))
+        await self._dialler.turn()
+        await self._perform(session.begin(self._wall_ms()))
         if self._link is not None:
             await self._watch(self._link, session)
         end = self._end or _End("closed")
@@ -241,11 +232,11 @@ class PrivateConnection:
         if self._attempt is not None:
             attempt, self._attempt = self._attempt, None
             self._table = {}
-            self._to.closed(self.name, attempt, LifeEnd("" if self._stopping else end.why, at_ns=time_ns()))
+            self._to.closed(self.name, attempt, LifeEnd("" if self._stopping else end.why, at_ns=self._clock.time_ns()))
 
     async def _pause(self, end: _End) -> None:
         """Tell what happened, and wait before the next life."""
-        lived_s = 0.0 if self._live_since is None else self._clock.now() - self._live_since
+        lived_s = 0.0 if self._live_since is None else self._clock.monotonic() - self._live_since
         refusal = None if end.refusal is None else judged(end.refusal, was_live=self._was_live)
         state = state_after(refusal)
         schedule = self._rejects if state is PrivateState.REJECTED else self._backoff
@@ -254,20 +245,15 @@ class PrivateConnection:
         if self._live_since is not None:
             self.reconnects += 1
         schedule.ended(lived_s=lived_s if schedule is self._backoff else 0.0, brought_data=self._live_since is not None)
-        delay = schedule.delay_s(self._jitter())
+        delay = self._dialler.pause_s(schedule)
         if refusal is not None and refusal.retry_after_s is not None:
-            delay = max(delay, bounded(refusal.retry_after_s, longest_s=self._connects.longest_s) or 0.0)
-        delay = max(delay, self._connects.wait_s(monotonic()))
+            delay = max(delay, bounded(refusal.retry_after_s, longest_s=self._dialler.budget.longest_s) or 0.0)
+        delay = max(delay, self._dialler.blocked_s())
         self._become(state, refusal, text=self.last_close, retry_in_s=delay)
         self._wake.clear()
         if not self._stopping:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), delay)
-
-    async def _within_budget(self) -> None:
-        while (wait := self._connects.wait_s(monotonic())) > 0:  # noqa: ASYNC110  # the wait is known, nothing to wait for
-            await asyncio.sleep(wait)
-        self._connects.take(monotonic())
 
     # -- steps ----------------------------------------------------------------------------------------------------
 
@@ -281,7 +267,7 @@ class PrivateConnection:
             elif isinstance(step, Connect):
                 queue.extend(await self._connect(step))
             else:
-                self._act(step, time_ns())
+                self._act(step, self._clock.time_ns())
 
     def _act(self, step: Step, now_ns: int) -> None:
         match step:
@@ -318,7 +304,7 @@ class PrivateConnection:
             reply = Reply(status=fault.status, body=str(fault).encode(), retry_after_s=fault.retry_after_s)
         except VenueError as fault:
             reply = Reply(status=503, body=str(fault).encode(), retry_after_s=None)
-        return self._session.answer(reply, self._clock.wall_ms())
+        return self._session.answer(reply, self._wall_ms())
 
     async def _connect(self, step: Connect) -> list[Step]:
         assert self._session is not None, "a life is under way"
@@ -326,7 +312,7 @@ class PrivateConnection:
         self._table = self._to.opening(self.name, self._attempt, self._streams)
         try:
             self._link = await open_link(
-                self._next_url(),
+                self._dialler.next_url(),
                 name=self.name,
                 epoch=self._attempt,
                 table={},
@@ -338,31 +324,25 @@ class PrivateConnection:
                 headers=step.headers,
             )
         except HandshakeRefused as fault:
-            refused_for_s(fault, self._connects, monotonic())
+            self._dialler.refused(fault)
             reply = Reply(status=fault.status, body=fault.body, retry_after_s=fault.retry_after_s)
-            return self._session.refused(reply, self._clock.wall_ms())
+            return self._session.refused(reply, self._wall_ms())
         except LinkError as fault:
             self._finish(fault.why)
             return []
         self._become(PrivateState.AUTHENTICATING)
-        return self._session.opened(self._clock.wall_ms())
-
-    def _next_url(self) -> str:
-        ports = self._config.ports
-        url = self._config.ws_url.replace("{port}", str(ports[self._port % len(ports)])).rstrip("/")
-        self._port += 1
-        return url
+        return self._session.opened(self._wall_ms())
 
     def _frame(self, now_ns: int, data: bytes) -> None:
         if self._session is None or self._end is not None:
             return
-        for step in self._session.receive(data, self._clock.wall_ms()):
+        for step in self._session.receive(data, self._wall_ms()):
             self._act(step, now_ns)
 
     def _live(self, now_ns: int) -> None:
         assert self._attempt is not None, "a connection is open"
         self.epoch = self._attempt
-        self._live_since, self._was_live = self._clock.now(), True
+        self._live_since, self._was_live = self._clock.monotonic(), True
         self._to.opened(self.name, self.epoch, now_ns)
         self._become(PrivateState.LIVE)
         self._to.tell(MissedEvent(venue=self.venue, conn=self.name, epoch=self.epoch, from_ns=missed_from(self._proof_ns), to_ns=now_ns))
@@ -389,7 +369,7 @@ class PrivateConnection:
                     return
                 looks += 1
                 self._judge(link, looks)
-                await self._perform(session.tick(self._clock.now() - self._began))
+                await self._perform(session.tick(self._clock.monotonic() - self._began))
         finally:
             waker.cancel()
 
@@ -434,7 +414,7 @@ class PrivateConnection:
             conn=self.name,
             state=state,
             epoch=self.epoch,
-            at_ns=time_ns(),
+            at_ns=self._clock.time_ns(),
             trouble=None if refusal is None else refusal.trouble,
             text=text,
             hint=hint,
@@ -473,6 +453,10 @@ class PrivateConnection:
     def _to(self) -> WireInlet:
         assert self._inlet is not None, "started before anything is wanted"
         return self._inlet
+
+    def _wall_ms(self) -> int:
+        """What requests are signed with."""
+        return self._clock.time_ns() // MS_NS
 
     def _types(self) -> frozenset[DataType]:
         return frozenset(data_type for each in self._streams if (data_type := self._spec.type_of(each.channel)) is not None)

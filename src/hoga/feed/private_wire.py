@@ -10,12 +10,13 @@ from uuid import uuid4
 
 from hoga.core.secret import Credentials
 from hoga.core.streams import Stream
-from hoga.feed.private import PrivateClock, PrivateConfig, PrivateConnection
+from hoga.feed.private import PrivateConfig, PrivateConnection
 from hoga.hub.port import WireInlet, WireStats
 from hoga.hub.private import PrivateState
 from hoga.hub.states import WebSocketType
 from hoga.net.ratelimit import Budget
 from hoga.net.rest import RestClient
+from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
 from hoga.runtime.tasks import supervise
 from hoga.venues.spec import VenueSpec
@@ -41,7 +42,7 @@ class PrivateWire:
         tls: ssl.SSLContext | None,
         label: str = "",
         jitter: Callable[[], float] = random.random,
-        clock: PrivateClock = PrivateClock(),
+        clock: Clock = SYSTEM,
     ) -> None:
         assert spec.private is not None, "only venues with private streams have such a wire"
         self.venue = spec.name

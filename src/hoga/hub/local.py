@@ -17,7 +17,7 @@ from typing import Annotated
 import msgspec
 
 __all__ = [
-    "EVENT", "EVENT_HEAD", "MAX_BYTES", "NOTE", "REQUEST_MAX_BYTES", "VERSION",
+    "EVENT", "EVENT_HEAD", "MAX_BYTES", "NOTE", "NOT_OUR_LANGUAGE", "REQUEST_MAX_BYTES", "VERSION",
     "AskSymbols", "Beat", "Hello", "LegFailed", "LegOver", "LegUp", "Message", "Refused",
     "Splitter", "Symbols", "Want", "Wish", "decoder", "pack",
 ]  # fmt: skip
@@ -124,6 +124,9 @@ class Beat(_Message, frozen=True, tag="beat"):
 
 
 Message = Hello | Want | AskSymbols | Symbols | LegUp | LegOver | LegFailed | Refused | Beat
+
+NOT_OUR_LANGUAGE = (ValueError, msgspec.DecodeError, RecursionError, struct.error)
+"""What the reading of either end raises when the other one says something that is no message."""
 
 _encoder = msgspec.json.Encoder()
 

@@ -27,6 +27,7 @@ from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent, Subscri
 from hoga.hub.local import (
     EVENT,
     EVENT_HEAD,
+    NOT_OUR_LANGUAGE,
     REQUEST_MAX_BYTES,
     VERSION,
     AskSymbols,
@@ -208,7 +209,7 @@ class _Reader(asyncio.Protocol):
                 if not self._is_here():
                     return
                 self._take(self._decode(body))
-        except (ValueError, msgspec.DecodeError, RecursionError) as fault:
+        except NOT_OUR_LANGUAGE as fault:
             _log.warning("a reader does not speak our language", reader=self.name, why=str(fault))
             self.abandon()
             return

@@ -10,13 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic, time_ns
 from typing import cast
-
-import msgspec
 
 from hoga.core.pauses import Pauses, Schedule
 from hoga.core.streams import Stream
@@ -24,6 +21,7 @@ from hoga.hub.errors import NoHub
 from hoga.hub.local import (
     EVENT,
     EVENT_BODY,
+    NOT_OUR_LANGUAGE,
     VERSION,
     AskSymbols,
     Beat,
@@ -257,7 +255,7 @@ class LocalHub(asyncio.Protocol):
                     self._event(body)
                 else:
                     self._note(self._decode(body))
-        except (ValueError, msgspec.DecodeError, RecursionError, struct.error) as fault:
+        except NOT_OUR_LANGUAGE as fault:
             _log.warning("the hub does not speak our language", why=str(fault))
             self._drop()
         except Exception as fault:  # noqa: BLE001  # the supervised place: connected anew

@@ -41,7 +41,7 @@ from hoga.hub.port import NeedsKeys, RateLimit, SpellsItsOwn, TellsOfItself, Wir
 from hoga.hub.private import MissedEvent, PrivateStateEvent
 from hoga.hub.resolve import UNLISTED, Resolver
 from hoga.hub.routing import Callback, DataRoutingEngine, Delivery, RoutingStats
-from hoga.hub.states import MANAGER_MOVES, GlobalManagerState, WebSocketType, move
+from hoga.hub.states import MANAGER_MOVES, GlobalManagerState, Standing, WebSocketType
 from hoga.hub.subscriptions import (
     Change,
     ComponentSubscription,
@@ -114,7 +114,7 @@ class GlobalWebSocketManager:
         pace: Pace | None = None,
         config: object = None,
     ) -> None:
-        self.state = GlobalManagerState.IDLE
+        self._standing = Standing(MANAGER_MOVES, GlobalManagerState.IDLE)
         self.config = config
         self.engine = DataRoutingEngine(on_fell=self._fell)
         self.pool = DataPoolManager(self.engine, latest=self.latest)
@@ -228,7 +228,7 @@ class GlobalWebSocketManager:
         if self.state is not GlobalManagerState.IDLE:
             hint = "get_instance() gives a started one" if self.state in _OVER else "it runs already"
             raise ProtocolMisuse(f"start of a manager that is {self.state}", hint=hint)
-        self._become(GlobalManagerState.STARTING)
+        self._standing.become(GlobalManagerState.STARTING)
         for key, wire in self._wires.items():
             wire.start(self._inlets[key])
         for name, every_s, act in (
@@ -240,14 +240,14 @@ class GlobalWebSocketManager:
             self._task(name, every(every_s, act, log=_log, clock=self._clock))
         for wire in self._wires.values():
             self._task(f"symbols {wire.venue}", self._ask_symbols(wire))
-        self._become(GlobalManagerState.ACTIVE)
+        self._standing.become(GlobalManagerState.ACTIVE)
 
     async def stop(self) -> None:
         """Everybody leaves, all connections end. Calling it again does nothing."""
         if self.state in _OVER:
             return
         if self.state is not GlobalManagerState.IDLE:
-            self._become(GlobalManagerState.STOPPING)
+            self._standing.become(GlobalManagerState.STOPPING)
         tasks = [*self._tasks, *self._telling]
         for task in tasks:
             task.cancel()
@@ -259,7 +259,7 @@ class GlobalWebSocketManager:
         for component_id in list(self._components):
             self._leave(component_id)
         self.engine.close()
-        self._become(GlobalManagerState.STOPPED)
+        self._standing.become(GlobalManagerState.STOPPED)
 
     # -- components ---------------------------------------------------------------------------------------------
 
@@ -636,7 +636,7 @@ class GlobalWebSocketManager:
                 args = {"state": f"{inlet.state_of(stats)}{f' ({trouble})' if trouble else ''}"}
                 self._judge(AlertKind.CONNECTION_LOST, stats.connection, trouble is not None, "lost", args, now)
         if self.state in (GlobalManagerState.ACTIVE, GlobalManagerState.DEGRADED):
-            self._become(GlobalManagerState.DEGRADED if down else GlobalManagerState.ACTIVE)
+            self._standing.become(GlobalManagerState.DEGRADED if down else GlobalManagerState.ACTIVE)
 
     def _find_unserved(self, now: float) -> None:
         for stream, since in list(self._first_wanted.items()):
@@ -807,11 +807,10 @@ class GlobalWebSocketManager:
             average_health=sum(each.health_score for each in connections) / len(connections) if connections else 0.0,
         )
 
-    def _become(self, state: GlobalManagerState) -> None:
-        if state is GlobalManagerState.STOPPED and self.state is GlobalManagerState.IDLE:
-            self.state = state
-            return
-        self.state = move(MANAGER_MOVES, self.state, state)
+    @property
+    def state(self) -> GlobalManagerState:
+        """What it is doing; moves by `hub.states.MANAGER_MOVES` only."""
+        return self._standing.state
 
     def __repr__(self) -> str:
         return f"<GlobalWebSocketManager {self.state} {len(self._components)} components {self.subscriptions.streams} streams>"
