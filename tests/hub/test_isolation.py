@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -20,7 +22,7 @@ from hoga.hub.routing import Consumer, DataRoutingEngine, Delivery
 from hoga.hub.subscriptions import SubscriptionSpec
 from hoga.hub.turns import Turns
 from tests.hub.test_routing import event
-from tests.hub.workbench import FakeWire, Make, ticker
+from tests.hub.workbench import FakeWire, Make, ticker, trade
 from tests.waiting import eventually
 
 
@@ -336,3 +338,111 @@ async def test_a_consumer_that_is_renewed_keeps_what_waits(engine: DataRoutingEn
     assert new == [b"4"] if newest else [b"1", b"2", b"3", b"4"]
     stats = engine.get_routing_statistics().by_consumer["a"]
     assert (stats.accepted, stats.delivered, stats.dropped) == ((8, 2, 3) if newest else (8, 5, 0))
+
+
+async def test_a_slow_inline_callback_leaves_the_loop_its_turns(make: Make) -> None:
+    """Frames of one read are handed over in one turn of the loop: after one slow call the rest waits, in order."""
+    wire, seen, turns = FakeWire("binance"), [], []
+    manager = make(wire)
+
+    class Owner:
+        def take(self, event: Any) -> None:
+            time.sleep(0.01)
+            seen.append(event.body.trade_id)
+
+    owner = Owner()
+    wishes = [SubscriptionSpec(DataType.TRADE, ["BTCUSDT"])]
+    await manager.register_component("slow", owner, wishes, owner.take, delivery=Delivery.INLINE)
+    await eventually(lambda: wire.streams)
+
+    async def beat() -> None:
+        while len(seen) < 40:
+            turns.append(len(seen))
+            await asyncio.sleep(0)
+
+    for number in range(40):
+        wire.push(trade("BTCUSDT", number))
+    assert seen == [0]
+    await asyncio.wait_for(beat(), 30)
+    assert seen == list(range(40))
+    assert len(set(turns)) > 20, "the loop had turns in between"
+    await eventually(lambda: not manager.engine.consumer("slow")._overtime)  # type: ignore[union-attr]
+    wire.push(trade("BTCUSDT", 40))
+    assert seen[-1] == 40, "at once again"
+    stats = manager.get_routing_statistics().by_consumer["slow"]
+    assert (stats.accepted, stats.delivered, stats.dropped, stats.slow) == (41, 41, 0, True)
+
+
+async def test_leaving_comes_through_beside_a_slow_inline_callback(make: Make) -> None:
+    wire, seen = FakeWire("binance"), []
+    manager = make(wire)
+
+    class Owner:
+        def take(self, event: Any) -> None:
+            time.sleep(0.05)
+            seen.append(event)
+
+    owner = Owner()
+    wishes = [SubscriptionSpec(DataType.TRADE, ["BTCUSDT"])]
+    await manager.register_component("slow", owner, wishes, owner.take, delivery=Delivery.INLINE)
+    await eventually(lambda: wire.streams)
+    for number in range(1000):
+        wire.push(trade("BTCUSDT", number))
+    await asyncio.to_thread(lambda: manager.submit(manager.unregister_component("slow")).result(20))
+    assert len(seen) < 10
+
+
+@pytest.mark.parametrize("delivery", [Delivery.LOOP, Delivery.INLINE, Delivery.THREAD])
+async def test_a_keyboard_interrupt_that_a_callback_raises_is_its_own(make: Make, delivery: Delivery) -> None:
+    wire = FakeWire("upbit")
+    manager = make(wire)
+
+    class Owner:
+        def take(self, event: Any) -> None:
+            raise KeyboardInterrupt
+
+        def on_status(self, event: Any) -> None:
+            raise KeyboardInterrupt
+
+    owner = Owner()
+    wishes = [SubscriptionSpec(DataType.TICKER, ["KRW-A"])]
+    await manager.register_component("a", owner, wishes, owner.take, delivery=delivery, on_status=owner.on_status)
+    await eventually(lambda: wire.streams)
+    for number in range(3):
+        wire.push(ticker("KRW-A", number + 1))
+    await eventually(lambda: manager.get_routing_statistics().by_consumer["a"].errors == 3)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["default", "asyncio's"])
+def test_ctrl_c_in_a_callback_ends_the_program(again: bool) -> None:
+    program = """
+import asyncio, os, signal, sys, threading, time
+from hoga.hub.consumers import pass_on_ctrl_c
+
+def interrupted():
+    def kill():
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGINT)
+    threading.Thread(target=kill).start()
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        pass
+
+async def main():
+    if sys.argv[1] == "True":
+        os.kill(os.getpid(), signal.SIGINT)     # the first only cancels the main task
+    else:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        interrupted()
+    except KeyboardInterrupt as fault:
+        pass_on_ctrl_c(fault)
+        print("contained")
+
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    print("ended")
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(again)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "ended\n", done.stderr

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import signal
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dis import opname
 from enum import StrEnum
+from functools import partial
 from time import monotonic, time_ns
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
@@ -27,10 +30,10 @@ from hoga.hub import checks
 from hoga.hub.couriers import Couriers
 from hoga.hub.events import BaseWebSocketEvent
 from hoga.hub.mailbox import Mailbox, Overflow, make_mailbox
-from hoga.hub.turns import Turns
+from hoga.hub.turns import SHARE_S, Turns
 from hoga.runtime.logs import get_log
 
-__all__ = ["CALLERS_FAULTS", "Callback", "Consumer", "ConsumerStats", "Delivery", "Policy", "Post", "Put", "hold"]
+__all__ = ["CALLERS_FAULTS", "Callback", "Consumer", "ConsumerStats", "Delivery", "Policy", "Post", "Put", "hold", "pass_on_ctrl_c"]
 
 _log = get_log("hub")
 
@@ -39,9 +42,11 @@ Callback = Callable[[Any], object]
 Put = Callable[[BaseWebSocketEvent], object]
 F = TypeVar("F", bound=Callable[..., object])
 
-CALLERS_FAULTS = (Exception, SystemExit, GeneratorExit)
-"""What a callback may raise without anybody else noticing."""
+CALLERS_FAULTS = (Exception, SystemExit, GeneratorExit, KeyboardInterrupt)
+"""What a callback may raise without anybody else noticing. A KeyboardInterrupt is looked at: see `pass_on_ctrl_c`."""
 _BATCH = 256
+_NOTICED_S = 0.0005
+"""An INLINE call that took less is not counted against its share of the loop's turn."""
 
 
 class Delivery(StrEnum):
@@ -90,14 +95,15 @@ class Consumer:
     """Made, renewed and put to on the event loop. `callback` is held weakly when it is a method of `owner`."""
 
     __slots__ = (
-        "_callback", "_errand", "_handed_at", "_interval_s", "_post", "_task", "_told", "_version", "box", "closed", "component_id",
-        "delivered", "delivery", "errors", "put", "routes", "slow",
+        "_callback", "_errand", "_handed_at", "_interval_s", "_overtime", "_post", "_spent", "_task", "_told", "_version", "box", "closed",
+        "component_id", "delivered", "delivery", "errors", "put", "routes", "slow",
     )  # fmt: skip
 
     def __init__(self, component_id: str, callback: Callback, post: Post, *, owner: object | None, policy: Policy) -> None:
         self.component_id = component_id
         self.delivered = self.errors = 0
-        self.slow = self.closed = False
+        self.slow = self.closed = self._overtime = False
+        self._spent = 0.0
         self.routes: set[Stream] = set()
         self._post = post
         self._version = 0
@@ -197,6 +203,7 @@ class Consumer:
                     raise
                 self._failed(fault)
             except CALLERS_FAULTS as fault:
+                pass_on_ctrl_c(fault)
                 self._failed(fault)
             self.delivered += 1
             if self._interval_s:
@@ -205,6 +212,8 @@ class Consumer:
         del callback
         self._task = None
         self.box.rest()
+        if self._overtime and self._task is None and not self.box.waiting:
+            self._overtime = False
 
     def _leave_if(self, collected: bool) -> None:
         """The owner is gone, and so is its method: what waits is for nobody."""
@@ -212,19 +221,45 @@ class Consumer:
             self.box.close()
 
     def _call_inline(self, event: BaseWebSocketEvent) -> None:
+        if self._overtime:
+            self.box.put(event)
+            return
         callback = self._callback()
         if callback is None:
             return
         self.box.accepted += 1
         if not self.delivered & 63:
             self._sample(event)
+        began = monotonic()
         try:
             answer = callback(event)
             if answer is not None and inspect.isawaitable(answer):
                 self._refuse(answer)
         except (*CALLERS_FAULTS, asyncio.CancelledError) as fault:
+            pass_on_ctrl_c(fault)
             self._failed(fault)
         self.delivered += 1
+        took = monotonic() - began
+        if took > _NOTICED_S:
+            self._charge(took)
+
+    def _charge(self, took: float) -> None:
+        """It takes its time: beyond its share of a turn of the loop, what follows waits for turns of its own."""
+        if not self._spent:
+            self._post.loop.call_soon(self._rest)
+        self._spent += took
+        if self._spent > SHARE_S:
+            self._overtime = True
+            if not self.slow:
+                self.slow = True
+                _log.warning("a consumer holds the socket up", component=self.component_id, seconds=round(self._spent, 3),
+                             note="INLINE is for functions of microseconds; what comes meanwhile waits for turns of the loop")  # fmt: skip
+
+    def _rest(self) -> None:
+        """In the next turn of the loop."""
+        self._spent = 0.0
+        if self._task is None and not self.box.waiting:
+            self._overtime = False
 
     @staticmethod
     def _refuse(answer: Awaitable[object]) -> None:
@@ -283,6 +318,26 @@ def hold(function: F, owner: object | None) -> Callable[[], F | None]:
     if owner is not None and getattr(function, "__self__", None) is owner:
         return cast("Callable[[], F | None]", weakref.WeakMethod(cast("Any", function)))
     return lambda: function
+
+
+def pass_on_ctrl_c(fault: BaseException) -> None:
+    """Raise a KeyboardInterrupt that is a person's: it ends the program. One that a callback raised itself is the callback's.
+
+    A person's comes between two instructions of whatever runs, or out of the handler that was set for it; a callback's own
+    comes from a `raise`.
+    """
+    if not isinstance(fault, KeyboardInterrupt) or fault.__traceback__ is None:
+        return
+    handler: Any = signal.getsignal(signal.SIGINT)
+    while isinstance(handler, partial):
+        handler = handler.func
+    set_for_it = getattr(getattr(handler, "__func__", handler), "__code__", None)
+    trace = fault.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code
+    if code is set_for_it or opname[code.co_code[trace.tb_lasti]] != "RAISE_VARARGS":
+        raise fault
 
 
 def _is_current(task: asyncio.Task[None]) -> bool:

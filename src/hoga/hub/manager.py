@@ -27,7 +27,7 @@ from hoga.core.streams import Stream
 from hoga.hub import checks
 from hoga.hub.alerts import Alert, AlertKind, Alerts, Arg, worded
 from hoga.hub.asked import Asked
-from hoga.hub.consumers import CALLERS_FAULTS, hold
+from hoga.hub.consumers import CALLERS_FAULTS, hold, pass_on_ctrl_c
 from hoga.hub.errors import ArgumentError, SubscriptionError
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent, SubscriptionErrorEvent, WaitingEvent
 from hoga.hub.independence import ConnectionIndependenceMonitor
@@ -590,6 +590,7 @@ class GlobalWebSocketManager:
         try:
             answer = on_status(event)
         except CALLERS_FAULTS as fault:  # the component's own fault, told, nobody else concerned
+            pass_on_ctrl_c(fault)
             _log.failure("a status callback failed", fault, component=component_id)
             return
         if answer is not None and inspect.isawaitable(answer):
@@ -602,6 +603,7 @@ class GlobalWebSocketManager:
         try:
             await answer
         except CALLERS_FAULTS as fault:  # as above
+            pass_on_ctrl_c(fault)
             _log.failure("a status callback failed", fault, component=component_id)
 
     def _fell(self, component_id: str, fault: BaseException) -> None:
