@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hoga.archive.form.audit import minute_span
 from hoga.archive.form.journal import encode_header
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.spans import minute_span
 from hoga.archive.keep.join import join_parts
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.keep.recover import recover, recover_folder

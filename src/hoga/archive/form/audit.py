@@ -13,11 +13,11 @@ import msgspec
 from hoga.archive.form.journal import parse_journal_name
 from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, GapEntry, LedgerEntry, LedgerLine, LiveEntry, SegmentEntry
 from hoga.archive.form.links import breaks
-from hoga.archive.form.spans import Span, clipped, covered_ns
+from hoga.archive.form.spans import Span, clipped, covered_ns, minute_span
 from hoga.core.ledger import COUNTED, Gap, Reason
-from hoga.core.times import DAY_NS, MINUTE_NS, day_start_ns, minute_start_ns
+from hoga.core.times import DAY_NS, day_start_ns
 
-__all__ = ["Flaw", "Line", "LineFault", "gaps_of", "line_faults", "minute_span", "outside_live", "told_once", "unbalanced"]
+__all__ = ["Flaw", "Line", "LineFault", "gaps_of", "line_faults", "outside_live", "told_once", "unbalanced"]
 
 
 class Flaw(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,12 +67,6 @@ def gaps_of(flaws: Iterable[Flaw]) -> list[Gap]:
         else:
             found.append(Gap(flaw.from_ns, flaw.to_ns, Reason.CRASH, None, detail=flaw.detail))
     return found
-
-
-def minute_span(day: str, minute: str, span_min: int = 1) -> Span:
-    """From the first nanosecond of a segment's span to the first behind it."""
-    start = minute_start_ns(day, minute)
-    return start, start + span_min * MINUTE_NS
 
 
 def unbalanced(entries: Iterable[LedgerEntry], day: str) -> list[Flaw]:

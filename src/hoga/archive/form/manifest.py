@@ -20,10 +20,10 @@ from hoga.archive.form.deflate import crc32
 from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, GapEntry, LedgerEntry, LiveEntry, SegmentEntry
 from hoga.archive.form.regular import read_regular
 from hoga.archive.form.seriesday import SeriesDay
-from hoga.archive.form.spans import Span, clipped, covered_ns, joined, without
+from hoga.archive.form.spans import Span, clipped, covered_ns, day_span, joined, without
 from hoga.core.errors import ManifestMismatch
 from hoga.core.ledger import COUNTED, Gap
-from hoga.core.times import DAY_NS, day_start_ns
+from hoga.core.times import DAY_NS
 from hoga.quality.incidents import Incident, incidents_of
 
 __all__ = [
@@ -250,15 +250,13 @@ class DayAccount:
 
 def coverage_of(live: Iterable[Span], gaps: Iterable[Gap], day: str) -> float:
     """How much of the UTC day was recorded: live time less gaps, 0..1, six digits."""
-    start = day_start_ns(day)
-    spans = clipped(without(live, [(gap.from_ns, gap.to_ns) for gap in gaps]), (start, start + DAY_NS))
+    spans = clipped(without(live, [(gap.from_ns, gap.to_ns) for gap in gaps]), day_span(day))
     return round(covered_ns(spans) / DAY_NS, 6)
 
 
 def coverage_since(live: Iterable[Span], gaps: Iterable[Gap], day: str) -> float | None:
     """How much was recorded of the time from the first to the last live moment of the UTC day; None when there is none."""
-    start = day_start_ns(day)
-    spans = clipped(live, (start, start + DAY_NS))
+    spans = clipped(live, day_span(day))
     if not spans or spans[-1][1] == spans[0][0]:
         return None
     kept = without(spans, [(gap.from_ns, gap.to_ns) for gap in gaps])

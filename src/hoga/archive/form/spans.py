@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["Span", "clipped", "covered_ns", "covers", "joined", "without"]
+from hoga.core.times import DAY_NS, MINUTE_NS, day_start_ns, minute_start_ns
+
+__all__ = ["Span", "clipped", "covered_ns", "covers", "day_span", "joined", "minute_span", "without"]
 
 Span = tuple[int, int]
+
+
+def day_span(day: str) -> Span:
+    """From the first nanosecond of the UTC day to the first behind it."""
+    start = day_start_ns(day)
+    return start, start + DAY_NS
+
+
+def minute_span(day: str, minute: str, span_min: int = 1) -> Span:
+    """From the first nanosecond of a segment's span to the first behind it."""
+    start = minute_start_ns(day, minute)
+    return start, start + span_min * MINUTE_NS
 
 
 def joined(spans: Iterable[Span]) -> list[Span]:

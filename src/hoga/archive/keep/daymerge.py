@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.archive.form.audit import Flaw, gaps_of, line_faults, minute_span, unbalanced
+from hoga.archive.form.audit import Flaw, gaps_of, line_faults, unbalanced
 from hoga.archive.form.deflate import crc32
 from hoga.archive.form.layout import SegmentName, parse_segment, suffix_of
 from hoga.archive.form.ledger import GapEntry, LedgerEntry, LiveEntry, SegmentEntry, ledger_lines, read_ledger, remove_folded
@@ -28,7 +28,7 @@ from hoga.archive.form.regular import is_regular, read_regular
 from hoga.archive.form.segment import inflate_range
 from hoga.archive.form.semantics import ScanFacts, SeriesScan
 from hoga.archive.form.seriesday import SeriesDay
-from hoga.archive.form.spans import Span
+from hoga.archive.form.spans import Span, minute_span
 from hoga.archive.keep.classic import CLASSIC, classic_day, describe_day, is_classic
 from hoga.archive.keep.leftover import journals_of_note, neighbours
 from hoga.archive.keep.parts import file_part

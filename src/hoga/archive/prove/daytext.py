@@ -17,20 +17,17 @@ from hoga.archive.form.deflate import crc32
 from hoga.archive.form.layout import parse_segment
 from hoga.archive.form.ledger import SegmentEntry
 from hoga.archive.form.locate import Located, locate
-from hoga.archive.form.manifest import (
-    counted_missed,
-)
+from hoga.archive.form.manifest import counted_missed
 from hoga.archive.form.segment import read_located, read_pieces
 from hoga.archive.form.semantics import ScanFacts, SeriesScan
 from hoga.archive.form.seriesday import SeriesDay
-from hoga.archive.form.spans import Span
+from hoga.archive.form.spans import Span, day_span, minute_span
 from hoga.archive.form.text import LineTooLong
 from hoga.archive.keep.classic import is_classic
 from hoga.archive.prove.report import Outcome
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.ledger import Gap
 from hoga.core.streams import Kind
-from hoga.core.times import MINUTE_NS, day_start_ns, minute_start_ns, next_day
 
 __all__ = ["Changed", "DayText", "Place", "Sealed", "looks_classic", "minute_of_file"]
 
@@ -113,7 +110,8 @@ class DayText:
     def read(self, place: Place, blocks: Iterable[bytes], sealed: Sealed | None, *, span_min: int, label: str, classic: bool) -> ScanFacts:
         """Read a segment's text through the scan and compare it with what was sealed."""
         self.places.append(place)
-        self.scan.begin(_window(self.day.day, place.minute, span_min), classic=classic)
+        span = minute_span(self.day.day, place.minute, span_min) if place.minute else day_span(self.day.day)
+        self.scan.begin(span, classic=classic)
         crc, whole = 0, True
         try:
             for block in blocks:
@@ -202,13 +200,6 @@ class DayText:
                 break
             found = place
         return found.file, offset - found.start + found.base
-
-
-def _window(day: str, minute: str, span_min: int) -> tuple[int, int]:
-    if not minute:
-        return day_start_ns(day), day_start_ns(next_day(day))
-    start = minute_start_ns(day, minute)
-    return start, start + span_min * MINUTE_NS
 
 
 def minute_of_file(file: str) -> str:

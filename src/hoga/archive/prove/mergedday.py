@@ -8,22 +8,17 @@ from pathlib import Path
 
 from hoga.archive.form.deflate import crc32
 from hoga.archive.form.locate import Located
-from hoga.archive.form.manifest import (
-    Manifest,
-    SegmentRow,
-    coverage_of,
-    gaps_per_million,
-    happened,
-)
+from hoga.archive.form.manifest import Manifest, SegmentRow, coverage_of, gaps_per_million, happened
 from hoga.archive.form.regular import is_regular
 from hoga.archive.form.segment import inflate_range, read_located
 from hoga.archive.form.semantics import ScanFacts
+from hoga.archive.form.spans import day_span
 from hoga.archive.form.text import LineTooLong
 from hoga.archive.keep.classic import CLASSIC
 from hoga.archive.keep.splice import file_sha256
 from hoga.archive.prove.daytext import Changed, DayText, Place, Sealed, looks_classic
 from hoga.core.errors import SegmentCorrupt
-from hoga.core.times import MINUTE_NS, day_start_ns, iso_of
+from hoga.core.times import iso_of
 from hoga.runtime.durable import temporary_for
 
 __all__ = ["MergedDay"]
@@ -117,8 +112,7 @@ class MergedDay:
         """Someone packed the day anew: read the text as one and say where it first leaves what was sealed."""
         self._out.problem(path, "repacked", "the file was not made by hoga")
         place = Place(self._scan.bytes, path, 0, "")
-        start = day_start_ns(self._day.day)
-        self._scan.begin((start, start + 24 * 60 * MINUTE_NS))
+        self._scan.begin(day_span(self._day.day))
         try:
             first = _first_difference(self._text.fed(read_located(located)), manifest.segments)
         except SegmentCorrupt as fault:

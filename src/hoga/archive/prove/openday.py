@@ -14,10 +14,7 @@ from hoga.archive.form.layout import PARTS_DIR, parse_segment
 from hoga.archive.form.ledger import LedgerEntry, SegmentEntry, ledger_lines
 from hoga.archive.form.links import open_link
 from hoga.archive.form.locate import locate
-from hoga.archive.form.manifest import (
-    DayAccount,
-    Manifest,
-)
+from hoga.archive.form.manifest import DayAccount, Manifest
 from hoga.archive.form.notes import open_segment_note, part_mark
 from hoga.archive.form.regular import is_regular, read_regular
 from hoga.archive.form.segment import read_located

@@ -16,11 +16,7 @@ from hoga.archive.form.audit import told_once
 from hoga.archive.form.discover import venue_of
 from hoga.archive.form.idruns import Hole, IdRuns
 from hoga.archive.form.ledger import GapEntry, read_ledger
-from hoga.archive.form.manifest import (
-    DayAccount,
-    Manifest,
-    read_manifest,
-)
+from hoga.archive.form.manifest import DayAccount, Manifest, read_manifest
 from hoga.archive.form.semantics import Remark, SeriesScan
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span

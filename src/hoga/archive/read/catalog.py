@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hoga.archive.form.audit import minute_span, told_once
+from hoga.archive.form.audit import told_once
 from hoga.archive.form.discover import discover, venue_of
 from hoga.archive.form.layout import parse_segment
 from hoga.archive.form.ledger import read_ledger
@@ -16,6 +16,7 @@ from hoga.archive.form.locate import locate
 from hoga.archive.form.manifest import DayAccount, Manifest, coverage_of, coverage_since, read_manifest
 from hoga.archive.form.regular import read_regular
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.spans import minute_span
 from hoga.archive.keep.classic import CLASSIC, classic_day, count_text, is_classic, is_twin
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap

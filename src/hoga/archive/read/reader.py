@@ -24,9 +24,10 @@ from hoga.archive.form.locate import Located, locate
 from hoga.archive.form.manifest import Manifest, read_manifest
 from hoga.archive.form.notes import open_segment_note, part_mark
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.spans import minute_span
 from hoga.archive.read.openminute import OpenMinutes, days_with_open, lines_of
 from hoga.core.errors import ArchiveError, SegmentCorrupt
-from hoga.core.times import DAY_NS, MINUTE_NS, day_start_ns, minute_start_ns
+from hoga.core.times import DAY_NS, day_start_ns
 from hoga.runtime.durable import temporary_for
 
 __all__ = ["DayStretches", "Stretch", "find_stretches", "read_records", "read_stretches"]
@@ -232,14 +233,14 @@ def _merged(day: SeriesDay, manifest: Manifest) -> Iterator[Stretch]:
     if coming.exists() and coming.stat().st_size == manifest.archive.bytes:
         path = coming
     for row in manifest.segments:
-        low, high = _minute_window(day.day, row.minute, row.span_min)
+        low, high = minute_span(day.day, row.minute, row.span_min)
         first, last = row.first_recv_ns, row.last_recv_ns
         yield Stretch(
             path=path,
             minute=row.minute,
             part=row.part,
             from_ns=low if first is None or last is None else min(first, last),
-            to_ns=high if first is None or last is None else max(first, last),
+            to_ns=high - 1 if first is None or last is None else max(first, last),
             exact=first is not None and last is not None,
             at=row.archive_offset,
             length=row.archive_bytes,
@@ -304,15 +305,15 @@ def _parts(day: SeriesDay, sources: set[str]) -> Iterator[Stretch]:
 
 def _unread(path: Path, name: SegmentName, day: SeriesDay, entry: SegmentEntry | None) -> Stretch:
     """What is damaged, or is not there although the ledger names it: whoever wants its time must hear of it."""
-    low, high = _minute_window(day.day, name.minute, entry.span_min if entry is not None else 1)
-    return Stretch(path=path, minute=name.minute, part=name.part, from_ns=low, to_ns=high, exact=False)
+    low, high = minute_span(day.day, name.minute, entry.span_min if entry is not None else 1)
+    return Stretch(path=path, minute=name.minute, part=name.part, from_ns=low, to_ns=high - 1, exact=False)
 
 
 def _segment_stretch(path: Path, name: SegmentName, day: SeriesDay, entry: SegmentEntry | None, located: Located | None = None) -> Stretch:
     located = located or locate(path)
     note = open_segment_note(located.note)
     said = note.entry if note is not None else entry
-    low, high = _minute_window(day.day, name.minute, said.span_min if said is not None else 1)
+    low, high = minute_span(day.day, name.minute, said.span_min if said is not None else 1)
     proof = Proof(
         packed_crc32=located.body_crc32,
         text_bytes=located.text_bytes if entry is None else entry.bytes,
@@ -320,13 +321,8 @@ def _segment_stretch(path: Path, name: SegmentName, day: SeriesDay, entry: Segme
     )
     times = (said.first_recv_ns, said.last_recv_ns) if said is not None else (None, None)
     exact = times[0] is not None and times[1] is not None
-    known = [time for time in times if time is not None] if exact else [low, high]
+    known = [time for time in times if time is not None] if exact else [low, high - 1]
     return Stretch(
         path=path, minute=name.minute, part=name.part, from_ns=min(known), to_ns=max(known), exact=exact, proof=proof,
         length=located.body_bytes, sources=frozenset(note.sources if note is not None else ()),
     )  # fmt: skip
-
-
-def _minute_window(day: str, minute: str, span_min: int) -> tuple[int, int]:
-    start = minute_start_ns(day, minute)
-    return start, start + span_min * MINUTE_NS - 1
