@@ -86,7 +86,7 @@ class Rig:
             "ping_timeout_s": 20.0,
         }
         self.feed = Feed(
-            self.spec, FeedConfig(**{**fields, **self._feed}), self.recorder.wanted, inlet=self.recorder, tls=None, jitter=lambda: 0.0
+            self.spec, FeedConfig(**{**fields, **self._feed}), self.recorder.wanted, inlet=self.recorder.legs, tls=None, jitter=lambda: 0.0
         )
         self.feed.start()
         self._ticker = asyncio.create_task(self._tick())

@@ -178,7 +178,7 @@ async def test_two_legs_lose_nothing_while_either_lives(tmp_path: Path) -> None:
             await rig.until(lambda times=times: sum(each.reconnects for each in rig.feed.connections) == times)
             await rig.until(lambda: all(intake.legs == 2 for intake in rig.recorder.intakes.values()))
             await rig.more(5)
-        stats = [rig.recorder.race(*life) for life in rig.recorder._legs]
+        stats = [rig.recorder.legs.race(*life) for life in rig.recorder.legs.lives]
         archive = await rig.finish()
         assert rig.lost(archive) == {}
         for of in rig.streams:

@@ -285,7 +285,7 @@ TestInterleavings = Interleavings.TestCase
 
 async def closed_for(bench: Bench, seconds: int) -> None:
     """The gate is closed for so long; frames come all the while, ten a second."""
-    leg = next(iter(bench.recorder._legs))
+    leg = bench.recorder.legs.lives[0]
     bench.send(leg, BOOK, book(1))
     for intake in bench.recorder.intakes.values():
         intake.hold(GATED)

@@ -45,7 +45,7 @@ async def test_a_frame_whose_gap_is_told_after_the_minutes_end_is_of_its_own_min
     bench.send(leg, TRADE, agg_trade(1))
     bench.cut(leg)
     leg = bench.connect(epoch=2)
-    take = bench.recorder._legs[leg].table[SPOT.frame_key(TRADE)]
+    take = bench.tables[leg][SPOT.frame_key(TRADE)]
     end = NOON_NS + MINUTE_NS
     bench.now = end + MS
     assert not take(end - MS, frame(TRADE, agg_trade(5)))

@@ -158,6 +158,7 @@ class Bench:
         )
         self.recorder = Recorder(SPOT, config, self.streams, on_closed=self.closed.append, on_fault=self.faults.append, clock=self.clock)
         self.archive = Archive(root)
+        self.tables: dict[Life, dict[bytes, Any]] = {}
 
     @property
     def now(self) -> int:
@@ -173,23 +174,23 @@ class Bench:
         return self
 
     def connect(self, *streams: Stream, conn: str = "binance-1", epoch: int = 1) -> Life:
-        self.recorder.opening(conn, epoch, list(streams or self.streams))
-        self.recorder.opened(conn, epoch, self.now)
-        self.recorder.live(conn, epoch, self.now, [stream.name for stream in streams or self.streams])
+        self.tables[conn, epoch] = self.recorder.legs.opening(conn, epoch, list(streams or self.streams))
+        self.recorder.legs.opened(conn, epoch, self.now)
+        self.recorder.legs.live(conn, epoch, self.now, [stream.name for stream in streams or self.streams])
         return conn, epoch
 
     def cut(self, life: Life, *, alive_ns: int | None = None, reason: Reason = Reason.DISCONNECT) -> None:
         end = LifeEnd("1006", at_ns=self.now, alive_ns=self.now if alive_ns is None else alive_ns, reason=reason)
-        self.recorder.closed(*life, end)
+        self.recorder.legs.closed(*life, end)
 
     def send(self, life: Life, of: Stream, payload: bytes) -> None:
         self.send_raw(life, frame(of, payload))
 
     def send_raw(self, life: Life, data: bytes) -> None:
         """As the socket does it."""
-        take = self.recorder._legs[life].table.get(data[: data.find(b"{", 12)])
+        take = self.tables[life].get(data[: data.find(b"{", 12)])
         if take is None or take(self.now, data):
-            self.recorder.odd(*life, self.now, data)
+            self.recorder.legs.odd(*life, self.now, data)
 
     def flush(self) -> None:
         for lane in self.recorder.lanes:

@@ -69,11 +69,11 @@ class RecorderTap:
 
     def _open(self, number: int) -> bool:
         self.tick()
-        leg = self._recorder.leg_identity(number)
+        leg = self._recorder.legs.identity(number)
         if leg is None or self._inlet is None:
             return False
         self._known[number] = leg
-        carried = self._recorder.leg_streams(number)
+        carried = self._recorder.legs.streams(number)
         self._inlet.opening(*leg, [stream for name, stream in self._tapped.items() if name in carried])
         self._inlet.opened(*leg, time_ns())
         return True
@@ -88,7 +88,7 @@ class RecorderTap:
     def tick(self) -> None:
         """Once a second, and before a new leg: legs that are over are over here too."""
         for number, leg in list(self._known.items()):
-            if self._recorder.leg_identity(number) != leg:
+            if self._recorder.legs.identity(number) != leg:
                 self._close(number, "closed")
 
     def stats(self) -> list[WireStats]:

@@ -96,7 +96,7 @@ class VenueRun:
         )
         self._life = LifeFile(self.recorder.config.journal_folder)
         self.feed = Feed(
-            self.spec, feed_config(config, label), self.recorder.wanted, inlet=self.recorder, tls=tls_of(config), jitter=random.random
+            self.spec, feed_config(config, label), self.recorder.wanted, inlet=self.recorder.legs, tls=tls_of(config), jitter=random.random
         )
         self.clock = ClockReading(None, "none")
         self._watch = ClockWatch()

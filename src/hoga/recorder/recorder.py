@@ -11,21 +11,19 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from filelock import Timeout
 
 from hoga._version import __version__
-from hoga.archive.form.journal import ClockNote, CountsNote, JournalHeader, LatencyNote, LegNote, LiveNote, Note, StreamEntry
+from hoga.archive.form.journal import ClockNote, CountsNote, JournalHeader, LatencyNote, LiveNote, Note, StreamEntry
 from hoga.archive.keep.life import LOCK_FILE, LastLife, StreamEnd, whole_session
 from hoga.archive.keep.lock import FolderLock
 from hoga.core.errors import ArchiveBusy, ArchiveError
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Kind, Stream
 from hoga.core.times import DAY_NS, minute_floor_ns
-from hoga.hub.port import LegStats, LifeEnd, Take
 from hoga.quality.eventtime import EventTime
 from hoga.quality.sequence import Jump
 from hoga.recorder.config import RecorderConfig
@@ -33,12 +31,14 @@ from hoga.recorder.fastpath import make_intake
 from hoga.recorder.intake import DISK_FULL, GATED, Intake
 from hoga.recorder.lane import Lane, Pulse
 from hoga.recorder.lateness import GateMove, Lateness
+from hoga.recorder.legs import Legs
+from hoga.recorder.probe import Probe
 from hoga.recorder.writer import JournalWriter
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.locks import owner_of_lock
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["Probe", "Recorder", "directories_for"]
+__all__ = ["Recorder", "directories_for"]
 
 _LANE_STREAMS = 1024
 _STEP_STREAMS = 128
@@ -46,42 +46,6 @@ _OVERHEAD_RECORDS = 256
 _DRAINED_SHARE = 20
 _MEMORY = ((64, 4096), (256, 1024), (1 << 32, 256))
 """Frames of each stream that are remembered (id and checksum), by the number of streams: some 100 bytes each."""
-
-
-class Probe:
-    """A stream received for its event time only."""
-
-    __slots__ = ("frame_key", "n", "newest_frame", "stream")
-
-    def __init__(self, spec: VenueSpec, stream: Stream) -> None:
-        self.stream = stream
-        self.frame_key = spec.frame_key(stream)
-        self.newest_frame: tuple[int, bytes] = (0, b"")
-        self.n = 0
-
-    def take(self, now: int, data: bytes) -> object:
-        """Remember it."""
-        self.newest_frame = (now, data)
-        self.n += 1
-        return None
-
-    def newest(self) -> tuple[int, bytes]:
-        """(recv_ns, frame) of the newest."""
-        return self.newest_frame
-
-
-class _Leg(NamedTuple):
-    number: int
-    conn: str
-    epoch: int
-    names: frozenset[str]
-    lanes: dict[Lane, list[Intake]]
-    table: dict[bytes, Take]
-    opened_ns: list[int]
-    stats: LegStats
-    seen: set[str]
-    waiting: set[str]
-    fresh: list[Intake]
 
 
 class Recorder:
@@ -116,19 +80,15 @@ class Recorder:
         self._lane_of_symbol: dict[str, tuple[Lane, list[int]]] = {}
         self._members: dict[int, list[Intake]] = {}
         self._bases: dict[str, tuple[int, int, int]] = {}
-        self._legs: dict[tuple[str, int], _Leg] = {}
-        self._by_number: dict[int, _Leg] = {}
-        self._next_leg = 1
         self._reading: ClockNote | None = None
         self._marked: dict[str, int] = {}
         self._disk_full = False
-        self._started = False
         self._pulse = Pulse(clock=clock)
         self._folders = {kind: _relative(directory, config.journal_folder) for kind, directory in config.directories.items()}
         self._aside_folder = _relative(config.aside_directory, config.journal_folder)
         self._writer_fault = False
-        self.unrecorded_odd = 0
         self._build(streams)
+        self.legs = Legs(spec, self.intakes, self.probes, self._lane_of, self.lanes)
 
     def _build(self, streams: list[Stream]) -> None:
         memory = next(ids for limit, ids in _MEMORY if len(streams) <= limit)
@@ -239,7 +199,7 @@ class Recorder:
                 intake.resume(ended_ns=end.ns, reason=end.reason, runs=end.runs, marks=end.marks)
             intake.begin(now)
         self.writer.start()
-        self._started = True
+        self.legs.started = True
         for lane in self.lanes:
             lane.begin(now)
 
@@ -250,8 +210,7 @@ class Recorder:
     def end_lanes(self) -> LastLife:
         """The last words of every lane: how each stream of this session ended. After this nothing is recorded any more."""
         now = self._clock.time_ns()
-        for leg in list(self._legs.values()):
-            self._end_leg(leg, now, "stopped")
+        self.legs.end_all(now)
         for lane in self.lanes:
             lane.end(now)
         self._pulse.close()
@@ -266,194 +225,10 @@ class Recorder:
         """Give the folder back."""
         self._lock.release()
 
-    # -- legs ---------------------------------------------------------------------------------------------------
-
     @property
     def wanted(self) -> list[Stream]:
         """Every stream to subscribe, probes included."""
         return [*(intake.stream for intake in self.intakes.values()), *(probe.stream for probe in self.probes.values())]
-
-    def opening(self, conn: str, epoch: int, streams: list[Stream]) -> dict[bytes, Take]:
-        """A connection is about to be made: who takes its frames. Its leg has a number, which its frames carry in the journal."""
-        number = self._next_leg
-        self._next_leg = number % 0xFFFE + 1
-        names = frozenset(stream.name for stream in streams if stream.name in self.intakes)
-        waiting = set(names) | {stream.name for stream in streams if stream.name in self.probes}
-        leg = _Leg(number, conn, epoch, names, self._lanes_of(streams), {}, [], LegStats(), set(), waiting, [])
-        self._legs[conn, epoch] = self._by_number[number] = leg
-        return leg.table
-
-    def opened(self, conn: str, epoch: int, now: int) -> None:
-        """The socket is open. A stream counts from the venue's answer on (`live`), or from its first frame."""
-        leg = self._legs[conn, epoch]
-        leg.opened_ns.append(now)
-        for lane in leg.lanes:
-            lane.note(now, LegNote(leg.number, conn, epoch, now))
-        for name in leg.waiting:
-            source = self.intakes.get(name) or self.probes[name]
-            leg.table[source.frame_key] = self._first_take(leg, name)
-
-    def live(self, conn: str, epoch: int, now: int, names: Collection[str]) -> None:
-        """The venue has agreed to bring these on the leg."""
-        leg = self._legs[conn, epoch]
-        for name in names:
-            self._become_live(leg, name, now)
-        self._note_fresh(leg, now)
-
-    def waits(self, conn: str, epoch: int, now: int, names: Collection[str], why: str) -> None:
-        """The venue has not agreed to bring these: the ledger says since when, and why."""
-        leg = self._legs.get((conn, epoch))
-        if leg is None or not leg.opened_ns:
-            return
-        for name in names:
-            intake = self.intakes.get(name)
-            if intake is None:
-                continue
-            if name in leg.waiting:
-                intake.waits(leg.opened_ns[0], f"not subscribed yet: {why}")
-            else:
-                intake.silent(max(leg.opened_ns[0], intake.last_recv_ns, intake.seen_ns))
-
-    def lacking(self, conn: str, epoch: int) -> Collection[str]:
-        """Streams of the leg that were neither told live nor have come."""
-        leg = self._legs.get((conn, epoch))
-        return leg.waiting if leg is not None else ()
-
-    def _become_live(self, leg: _Leg, name: str, now: int) -> None:
-        if name not in leg.waiting:
-            return
-        leg.waiting.discard(name)
-        intake = self.intakes.get(name)
-        if intake is None:
-            leg.table[self.probes[name].frame_key] = self.probes[name].take
-            return
-        intake.connected(leg.number, now)
-        self._set_takes(intake)
-        leg.fresh.append(intake)
-
-    def _first_take(self, leg: _Leg, name: str) -> Take:
-        """Takes a stream's first frame on a leg where nothing had proven that it comes: the frame does."""
-        key, split = (self.intakes.get(name) or self.probes[name]).frame_key, self.spec.split
-
-        def take(now: int, data: bytes) -> object:
-            if split(data) is None:
-                return True
-            self._become_live(leg, name, now)
-            leg.seen.add(name)
-            return leg.table[key](now, data)
-
-        return take
-
-    def _note_fresh(self, leg: _Leg, now: int) -> None:
-        """Tell the journals which streams have begun to come on the leg."""
-        fresh = leg.fresh[:]
-        leg.fresh.clear()
-        for lane, indices in self._indices_by_lane(fresh).items():
-            lane.note(now, LegNote(leg.number, leg.conn, leg.epoch, now, indices))
-
-    def _indices_by_lane(self, intakes: Iterable[Intake]) -> dict[Lane, list[int]]:
-        lanes: dict[Lane, list[int]] = {}
-        for intake in intakes:
-            lanes.setdefault(self._lane_of[intake.stream.name], []).append(intake.index)
-        return lanes
-
-    def closed(self, conn: str, epoch: int, end: LifeEnd) -> None:
-        """The leg is gone, or could not be made: the streams of a connection that was never up wait since the start."""
-        leg = self._legs.get((conn, epoch))
-        if leg is None:
-            return
-        self._end_leg(leg, end.at_ns, end.why)
-        for members in leg.lanes.values():
-            for intake in members:
-                if leg.opened_ns:
-                    intake.disconnected(leg.number, alive_ns=end.alive_ns, reason=end.reason, conn=conn)
-                    self._set_takes(intake)
-                elif epoch == 1 and end.reason is Reason.DISCONNECT and intake.began_ns is not None:
-                    intake.waits(end.at_ns, f"not connected yet: {end.why}")
-
-    def received(self, name: str) -> tuple[int, int]:
-        """(frames received in all, receipt of the newest) of a stream, by wire name."""
-        if name in self.probes:
-            return self.probes[name].n, self.probes[name].newest_frame[0]
-        intake = self.intakes[name]
-        return intake.n, max(intake.last_recv_ns, intake.seen_ns)
-
-    def silent(self, name: str, since_ns: int) -> None:
-        """The stream is judged silent, though its connection lives."""
-        if name in self.intakes:
-            self.intakes[name].silent(since_ns)
-
-    def race(self, conn: str, epoch: int) -> LegStats:
-        """How the leg does against its twin."""
-        leg = self._legs.get((conn, epoch))
-        return leg.stats if leg else LegStats()
-
-    def leg_identity(self, number: int) -> tuple[str, int] | None:
-        """(connection, epoch) of an open leg, None when there is none of that number."""
-        leg = self._by_number.get(number)
-        return (leg.conn, leg.epoch) if leg is not None else None
-
-    def leg_streams(self, number: int) -> frozenset[str]:
-        """The streams of an open leg, by wire name; empty when there is none of that number."""
-        leg = self._by_number.get(number)
-        return leg.names if leg is not None else frozenset()
-
-    def behind(self, conn: str, epoch: int, since_ns: int) -> list[str]:
-        """Streams that have brought frames since `since_ns`, but none on this leg while there were two."""
-        leg = self._legs.get((conn, epoch))
-        if leg is None:
-            return []
-        return [name for name in leg.names - leg.seen if self.received(name)[1] >= since_ns]
-
-    def _end_leg(self, leg: _Leg, now: int, close: str) -> None:
-        """Frames of the leg may still be in the batch: they go first, while a journal that begins now would name it."""
-        lanes = leg.lanes if leg.opened_ns else {}
-        self._note_fresh(leg, now)
-        for lane in lanes:
-            lane.flush()
-        self._legs.pop((leg.conn, leg.epoch), None)
-        self._by_number.pop(leg.number, None)
-        leg.table.clear()
-        for lane, members in lanes.items():
-            indices = [intake.index for intake in members if intake.stream.name not in leg.waiting]
-            lane.note(now, LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], indices, now, close))
-
-    def _lanes_of(self, streams: list[Stream]) -> dict[Lane, list[Intake]]:
-        lanes: dict[Lane, list[Intake]] = {}
-        for stream in streams:
-            if stream.name in self.intakes:
-                lanes.setdefault(self._lane_of[stream.name], []).append(self.intakes[stream.name])
-        return lanes
-
-    def _set_takes(self, intake: Intake) -> None:
-        """One leg: the intake itself takes the frames. More: each leg says first whose frame it is."""
-        alone = intake.legs <= 1
-        for leg in self._legs.values():
-            if not leg.opened_ns or intake.stream.name not in leg.names or intake.stream.name in leg.waiting:
-                continue
-            leg.table[intake.frame_key] = intake.take if alone else _leg_take(intake, leg)
-
-    def odd(self, conn: str, epoch: int, now: int, data: bytes) -> None:
-        """A frame that nobody takes as it stands: unusual spelling, unknown stream, broken, or no market data at all."""
-        leg = self._legs.get((conn, epoch))
-        if leg is None or not self._started:
-            self.unrecorded_odd += 1
-            return
-        parts = self.spec.split(data)
-        if parts is not None and parts[0] in self.intakes:
-            take = leg.table.get(self.intakes[parts[0]].frame_key, self.intakes[parts[0]].take)
-            take(now, data)
-            return
-        if parts is not None and parts[0] in self.probes:
-            self.probes[parts[0]].take(now, data)
-            return
-        if parts is None:
-            for intake in self.intakes.values():
-                if data.startswith(intake.frame_key):
-                    intake.malformed(now, leg.number, data)
-                    return
-        why = "not a data frame" if parts is None else f"unknown stream {parts[0]}"
-        self.lanes[0].odd(now, leg.number, why, data)
 
     # -- time ---------------------------------------------------------------------------------------------------
 
@@ -464,8 +239,7 @@ class Recorder:
 
     def ticking(self, now: int) -> Iterator[None]:
         """`tick` in steps of a third of a millisecond: between two of them frames may be taken."""
-        for leg in self._legs.values():
-            self._note_fresh(leg, now)
+        self.legs.note_fresh(now)
         if self._may_forget_fault():
             self._set_shed_reason(Reason.BACKPRESSURE)
         for lane in self.lanes:
@@ -660,11 +434,7 @@ class Recorder:
             ],
             hoga=__version__,
         )
-        notes: list[Note] = []
-        for leg in self._legs.values():
-            if leg.opened_ns and (mine := leg.lanes.get(lane)):
-                indices = [intake.index for intake in mine if intake.stream.name not in leg.waiting]
-                notes.append(LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], indices))
+        notes: list[Note] = [*self.legs.notes_of(lane)]
         by_symbol: dict[str, list[int]] = {}
         for intake in members:
             by_symbol.setdefault(intake.stream.symbol, []).append(intake.index)
@@ -680,25 +450,6 @@ class Recorder:
     def _tell_latency(self, symbol: str, median_ns: int | None, overhead_ns: int) -> None:
         lane, indices = self._lane_of_symbol[symbol]
         lane.note(self._clock.time_ns(), LatencyNote(indices, median_ns, overhead_ns))
-
-
-def _leg_take(intake: Intake, leg: _Leg) -> Take:
-    tag = intake.index | leg.number << 16
-    stats, seen, name = leg.stats, leg.seen, intake.stream.name
-
-    def take(now: int, data: bytes) -> object:
-        intake.tag = tag
-        passed = intake.duplicates + intake.unrecorded
-        answer = intake.take(now, data)
-        if answer is None:
-            seen.add(name)
-            if intake.duplicates + intake.unrecorded == passed:
-                stats.won += 1
-            else:
-                stats.late += 1
-        return answer
-
-    return take
 
 
 def _lanes(streams: list[Stream]) -> list[list[Stream]]:

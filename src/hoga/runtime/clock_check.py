@@ -95,9 +95,7 @@ class ClockWatch:
         return ClockStep(wall_ns, difference - before)
 
 
-async def measure_clock(
-    *, venue: str = "", venue_time: VenueTime | None = None, now_ns: Callable[[], int] = time.time_ns
-) -> ClockReading:
+async def measure_clock(*, venue: str = "", venue_time: VenueTime | None = None, now_ns: Callable[[], int] = time.time_ns) -> ClockReading:
     """How far the clock is off, by the first source that can tell.
 
     Args:

@@ -1,0 +1,280 @@
+"""recorder.legs: what a venue's connections bring to its recorder: which stream comes on which leg, since when, and who takes its frames.
+
+A leg is one life of one connection, by the number that its frames carry in the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+from hoga.archive.form.journal import LegNote
+from hoga.core.ledger import Reason
+from hoga.core.streams import Stream
+from hoga.hub.port import LegStats, LifeEnd, Take
+from hoga.recorder.intake import Intake
+from hoga.recorder.lane import Lane
+from hoga.recorder.probe import Probe
+from hoga.venues.spec import VenueSpec
+
+__all__ = ["Legs"]
+
+
+class _Leg(NamedTuple):
+    number: int
+    conn: str
+    epoch: int
+    names: frozenset[str]
+    lanes: dict[Lane, list[Intake]]
+    table: dict[bytes, Take]
+    opened_ns: list[int]
+    stats: LegStats
+    seen: set[str]
+    waiting: set[str]
+    fresh: list[Intake]
+
+
+class Legs:
+    """The recorder's inlet (`hub.port.Inlet`) over its intakes and probes, both by wire name. `lanes[0]` takes what belongs to no stream.
+
+    `started`: frames may be kept. `unrecorded_odd`: odd frames that came before or after.
+    """
+
+    def __init__(
+        self, spec: VenueSpec, intakes: Mapping[str, Intake], probes: Mapping[str, Probe], lane_of: Mapping[str, Lane], lanes: list[Lane]
+    ) -> None:
+        self.spec = spec
+        self.intakes = intakes
+        self.probes = probes
+        self.lanes = lanes
+        self.started = False
+        self.unrecorded_odd = 0
+        self._lane_of = lane_of
+        self._legs: dict[tuple[str, int], _Leg] = {}
+        self._by_number: dict[int, _Leg] = {}
+        self._next_leg = 1
+
+    def end_all(self, now: int) -> None:
+        """Every leg ends, because the recorder does."""
+        for leg in list(self._legs.values()):
+            self._end_leg(leg, now, "stopped")
+
+    def note_fresh(self, now: int) -> None:
+        """Tell the journals which streams have begun to come since the last call."""
+        for leg in self._legs.values():
+            self._note_fresh(leg, now)
+
+    def notes_of(self, lane: Lane) -> list[LegNote]:
+        """The legs that bring streams of the lane now, as a journal that begins says them."""
+        notes = []
+        for leg in self._legs.values():
+            if leg.opened_ns and (mine := leg.lanes.get(lane)):
+                indices = [intake.index for intake in mine if intake.stream.name not in leg.waiting]
+                notes.append(LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], indices))
+        return notes
+
+    @property
+    def lives(self) -> list[tuple[str, int]]:
+        """(connection, epoch) of every leg."""
+        return list(self._legs)
+
+    def opening(self, conn: str, epoch: int, streams: list[Stream]) -> dict[bytes, Take]:
+        """A connection is about to be made: who takes its frames. Its leg has a number, which its frames carry in the journal."""
+        number = self._next_leg
+        self._next_leg = number % 0xFFFE + 1
+        names = frozenset(stream.name for stream in streams if stream.name in self.intakes)
+        waiting = set(names) | {stream.name for stream in streams if stream.name in self.probes}
+        leg = _Leg(number, conn, epoch, names, self._lanes_of(streams), {}, [], LegStats(), set(), waiting, [])
+        self._legs[conn, epoch] = self._by_number[number] = leg
+        return leg.table
+
+    def opened(self, conn: str, epoch: int, now: int) -> None:
+        """The socket is open. A stream counts from the venue's answer on (`live`), or from its first frame."""
+        leg = self._legs[conn, epoch]
+        leg.opened_ns.append(now)
+        for lane in leg.lanes:
+            lane.note(now, LegNote(leg.number, conn, epoch, now))
+        for name in leg.waiting:
+            source = self.intakes.get(name) or self.probes[name]
+            leg.table[source.frame_key] = self._first_take(leg, name)
+
+    def live(self, conn: str, epoch: int, now: int, names: Collection[str]) -> None:
+        """The venue has agreed to bring these on the leg."""
+        leg = self._legs[conn, epoch]
+        for name in names:
+            self._become_live(leg, name, now)
+        self._note_fresh(leg, now)
+
+    def waits(self, conn: str, epoch: int, now: int, names: Collection[str], why: str) -> None:
+        """The venue has not agreed to bring these: the ledger says since when, and why."""
+        leg = self._legs.get((conn, epoch))
+        if leg is None or not leg.opened_ns:
+            return
+        for name in names:
+            intake = self.intakes.get(name)
+            if intake is None:
+                continue
+            if name in leg.waiting:
+                intake.waits(leg.opened_ns[0], f"not subscribed yet: {why}")
+            else:
+                intake.silent(max(leg.opened_ns[0], intake.last_recv_ns, intake.seen_ns))
+
+    def lacking(self, conn: str, epoch: int) -> Collection[str]:
+        """Streams of the leg that were neither told live nor have come."""
+        leg = self._legs.get((conn, epoch))
+        return leg.waiting if leg is not None else ()
+
+    def _become_live(self, leg: _Leg, name: str, now: int) -> None:
+        if name not in leg.waiting:
+            return
+        leg.waiting.discard(name)
+        intake = self.intakes.get(name)
+        if intake is None:
+            leg.table[self.probes[name].frame_key] = self.probes[name].take
+            return
+        intake.connected(leg.number, now)
+        self._set_takes(intake)
+        leg.fresh.append(intake)
+
+    def _first_take(self, leg: _Leg, name: str) -> Take:
+        """Takes a stream's first frame on a leg where nothing had proven that it comes: the frame does."""
+        key, split = (self.intakes.get(name) or self.probes[name]).frame_key, self.spec.split
+
+        def take(now: int, data: bytes) -> object:
+            if split(data) is None:
+                return True
+            self._become_live(leg, name, now)
+            leg.seen.add(name)
+            return leg.table[key](now, data)
+
+        return take
+
+    def _note_fresh(self, leg: _Leg, now: int) -> None:
+        """Tell the journals which streams have begun to come on the leg."""
+        fresh = leg.fresh[:]
+        leg.fresh.clear()
+        for lane, indices in self._indices_by_lane(fresh).items():
+            lane.note(now, LegNote(leg.number, leg.conn, leg.epoch, now, indices))
+
+    def _indices_by_lane(self, intakes: Iterable[Intake]) -> dict[Lane, list[int]]:
+        lanes: dict[Lane, list[int]] = {}
+        for intake in intakes:
+            lanes.setdefault(self._lane_of[intake.stream.name], []).append(intake.index)
+        return lanes
+
+    def closed(self, conn: str, epoch: int, end: LifeEnd) -> None:
+        """The leg is gone, or could not be made: the streams of a connection that was never up wait since the start."""
+        leg = self._legs.get((conn, epoch))
+        if leg is None:
+            return
+        self._end_leg(leg, end.at_ns, end.why)
+        for members in leg.lanes.values():
+            for intake in members:
+                if leg.opened_ns:
+                    intake.disconnected(leg.number, alive_ns=end.alive_ns, reason=end.reason, conn=conn)
+                    self._set_takes(intake)
+                elif epoch == 1 and end.reason is Reason.DISCONNECT and intake.began_ns is not None:
+                    intake.waits(end.at_ns, f"not connected yet: {end.why}")
+
+    def received(self, name: str) -> tuple[int, int]:
+        """(frames received in all, receipt of the newest) of a stream, by wire name."""
+        if name in self.probes:
+            return self.probes[name].n, self.probes[name].newest_frame[0]
+        intake = self.intakes[name]
+        return intake.n, max(intake.last_recv_ns, intake.seen_ns)
+
+    def silent(self, name: str, since_ns: int) -> None:
+        """The stream is judged silent, though its connection lives."""
+        if name in self.intakes:
+            self.intakes[name].silent(since_ns)
+
+    def race(self, conn: str, epoch: int) -> LegStats:
+        """How the leg does against its twin."""
+        leg = self._legs.get((conn, epoch))
+        return leg.stats if leg else LegStats()
+
+    def identity(self, number: int) -> tuple[str, int] | None:
+        """(connection, epoch) of an open leg, None when there is none of that number."""
+        leg = self._by_number.get(number)
+        return (leg.conn, leg.epoch) if leg is not None else None
+
+    def streams(self, number: int) -> frozenset[str]:
+        """The streams of an open leg, by wire name; empty when there is none of that number."""
+        leg = self._by_number.get(number)
+        return leg.names if leg is not None else frozenset()
+
+    def behind(self, conn: str, epoch: int, since_ns: int) -> list[str]:
+        """Streams that have brought frames since `since_ns`, but none on this leg while there were two."""
+        leg = self._legs.get((conn, epoch))
+        if leg is None:
+            return []
+        return [name for name in leg.names - leg.seen if self.received(name)[1] >= since_ns]
+
+    def _end_leg(self, leg: _Leg, now: int, close: str) -> None:
+        """Frames of the leg may still be in the batch: they go first, while a journal that begins now would name it."""
+        lanes = leg.lanes if leg.opened_ns else {}
+        self._note_fresh(leg, now)
+        for lane in lanes:
+            lane.flush()
+        self._legs.pop((leg.conn, leg.epoch), None)
+        self._by_number.pop(leg.number, None)
+        leg.table.clear()
+        for lane, members in lanes.items():
+            indices = [intake.index for intake in members if intake.stream.name not in leg.waiting]
+            lane.note(now, LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], indices, now, close))
+
+    def _lanes_of(self, streams: list[Stream]) -> dict[Lane, list[Intake]]:
+        lanes: dict[Lane, list[Intake]] = {}
+        for stream in streams:
+            if stream.name in self.intakes:
+                lanes.setdefault(self._lane_of[stream.name], []).append(self.intakes[stream.name])
+        return lanes
+
+    def _set_takes(self, intake: Intake) -> None:
+        """One leg: the intake itself takes the frames. More: each leg says first whose frame it is."""
+        alone = intake.legs <= 1
+        for leg in self._legs.values():
+            if not leg.opened_ns or intake.stream.name not in leg.names or intake.stream.name in leg.waiting:
+                continue
+            leg.table[intake.frame_key] = intake.take if alone else _leg_take(intake, leg)
+
+    def odd(self, conn: str, epoch: int, now: int, data: bytes) -> None:
+        """A frame that nobody takes as it stands: unusual spelling, unknown stream, broken, or no market data at all."""
+        leg = self._legs.get((conn, epoch))
+        if leg is None or not self.started:
+            self.unrecorded_odd += 1
+            return
+        parts = self.spec.split(data)
+        if parts is not None and parts[0] in self.intakes:
+            take = leg.table.get(self.intakes[parts[0]].frame_key, self.intakes[parts[0]].take)
+            take(now, data)
+            return
+        if parts is not None and parts[0] in self.probes:
+            self.probes[parts[0]].take(now, data)
+            return
+        if parts is None:
+            for intake in self.intakes.values():
+                if data.startswith(intake.frame_key):
+                    intake.malformed(now, leg.number, data)
+                    return
+        why = "not a data frame" if parts is None else f"unknown stream {parts[0]}"
+        self.lanes[0].odd(now, leg.number, why, data)
+
+
+def _leg_take(intake: Intake, leg: _Leg) -> Take:
+    tag = intake.index | leg.number << 16
+    stats, seen, name = leg.stats, leg.seen, intake.stream.name
+
+    def take(now: int, data: bytes) -> object:
+        intake.tag = tag
+        passed = intake.duplicates + intake.unrecorded
+        answer = intake.take(now, data)
+        if answer is None:
+            seen.add(name)
+            if intake.duplicates + intake.unrecorded == passed:
+                stats.won += 1
+            else:
+                stats.late += 1
+        return answer
+
+    return take
