@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +15,14 @@ from aiohttp import web
 
 from hoga.app.config import VenueConfig, load_config
 from hoga.app.instruments import Instruments, instruments_of
+from hoga.app.venue_run import VenueRun
 from hoga.core.errors import VenueError, WireFault
 from hoga.core.instrument import ChangeKind, InstrumentChange
 from hoga.net.rest import RestClient
 from hoga.runtime.clock import ManualClock
+from hoga.simulator import Simulator, SimulatorConfig
+from tests.recorder.test_sealing import InlinePool
+from tests.waiting import eventually
 
 
 class Venue:
@@ -117,3 +123,23 @@ async def test_it_is_asked_again_after_an_hour(venue: tuple[Venue, VenueConfig])
         clock.advance(seconds)
         await listing.look()
         assert server.asked == asked
+
+
+async def test_a_recorder_keeps_the_days_list_and_hears_what_changes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with Simulator(SimulatorConfig(symbols=("BTCUSDT", "ETHUSDT", "XRPUSDT"), seed=7)) as exchange:
+        settings = [f"WS_URL={exchange.ws_url}", f"REST_URL={exchange.rest_url}", "SYMBOLS=BTCUSDT,ETHUSDT", "DISK_RESERVE_MB=1"]
+        config = load_config(None, overrides=settings, environ={}, data_dir=tmp_path).venue("binance")
+        run, listing = VenueRun(config, InlinePool()), instruments_of(config)  # type: ignore[arg-type]
+        with caplog.at_level(logging.WARNING):
+            await run.start()
+            await eventually(lambda: list((tmp_path / "binance" / "instruments").glob("*")))
+            for symbol in ("ETHUSDT", "XRPUSDT"):
+                exchange.engine.delisted.add(symbol)
+            for _ in range(2):  # the first may join the question that is under way
+                await listing.look(fresh_s=0.0)
+            await run.stop_intake()
+            await run.drain()
+            run.release()
+        assert (listing.on_change, listing.on_list) == ([], [])
+    told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("an instrument changed")]
+    assert told == ['an instrument changed symbol=ETHUSDT what=status status="TRADING → BREAK"']
