@@ -331,15 +331,16 @@ async def test_a_wish_of_which_nothing_can_be_served_raises(make: Make, venue: s
     assert [(error.symbols, error.data_type) for error in some.errors] == [(("???",), "ticker")]
 
 
-async def test_an_id_is_of_one_component_as_long_as_that_lives(make: Make) -> None:
+async def test_an_id_is_of_the_component_that_took_it_last_and_that_is_told(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     wire, one, two = FakeWire("upbit"), Widget(), Widget()
     manager = make(wire)
     await manager.register_component("same", one, [wish("KRW-A")], one.take)
-    with pytest.raises(ProtocolMisuse, match=r"same: another component of this id is there: .*unregister_component"):
-        await manager.register_component("same", two, [wish("KRW-B")], two.take)
-    assert [stream.symbol for stream in manager.subscriptions.modes_of("same")] == ["KRW-A"]
-    await manager.unregister_component("same")
+    await manager.register_component("same", one, [wish("KRW-A", "KRW-B")], one.take)
+    assert caplog.text == ""
     await manager.register_component("same", two, [wish("KRW-B")], two.take)
+    assert caplog.text.count("a component took the id of another that lives") == 1
+    assert [stream.symbol for stream in manager.subscriptions.modes_of("same")] == ["KRW-B"]
+    assert manager.owner_of("same") is two
 
 
 async def test_the_pull_client_is_asked_for_something(make: Make) -> None:

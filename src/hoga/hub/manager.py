@@ -289,16 +289,16 @@ class GlobalWebSocketManager:
 
         Raises:
             ArgumentError (a ValueError and a TypeError): an argument makes no sense. SubscriptionError: nothing of a wish
-            does. ProtocolMisuse: the manager was stopped, this is another thread than its loop's (see `submit`), or another
-            component that still lives has the id. Nothing has changed then.
+            does. ProtocolMisuse: the manager was stopped, or this is another thread than its loop's (see `submit`). Nothing has
+            changed then.
 
-        Registering an id again replaces its wishes, callback and policy. Streams that stay are not disturbed: what waits
+        Registering an id again replaces its wishes, callback and policy (and its component; told in the log where the one
+        before still lives). Streams that stay are not disturbed: what waits
         of them goes to the new callback, nothing of them is told again, and the figures go on.
         """
         self._check_usable()
         who = checks.identity(component_id, "register_component", "component_id")
         checks.owner_of(component_instance, who, "component_instance")
-        self._check_owner(who, component_instance)
         specs = checked_specs(subscriptions, who)
         checks.callback_of(callback, who, "callback")
         if on_status is not None:
@@ -311,6 +311,7 @@ class GlobalWebSocketManager:
         interval_s = checks.number(interval_s, who, "interval_s")
         had = self.subscriptions.modes_of(who)
         subscription, change = self.subscriptions.register(who, specs)
+        self._tell_replaced(who, component_instance)
         ref = weakref.ref(component_instance, lambda dead: self._collected(who, dead))
         status = hold(on_status, component_instance) if on_status is not None else lambda: None
         component = self._components[who] = _Component(ref, subscription, status)
@@ -333,12 +334,12 @@ class GlobalWebSocketManager:
         self._tell_private_states(who, subscription)
         return subscription
 
-    def _check_owner(self, component_id: str, owner: object) -> None:
-        """An id is of one component as long as that lives. Raises ProtocolMisuse."""
+    def _tell_replaced(self, component_id: str, owner: object) -> None:
+        """An id is of the component that registered it last; where the one before still lives, somebody may not have meant it."""
         before = self.owner_of(component_id)
         if before is not None and before is not owner:
-            why = f"{component_id}: another component of this id is there: {checks.shown(before)}"
-            raise ProtocolMisuse(why, hint="unregister_component(…) first, or take another id")
+            hint = "two components need an id each; the one before hears nothing more"
+            _log.warning("a component took the id of another that lives", component=component_id, before=checks.shown(before), hint=hint)
 
     def _check_place(self) -> None:
         """Raises ProtocolMisuse in another thread or loop than the manager's."""
