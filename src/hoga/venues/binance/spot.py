@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from hoga.book.sync import SPOT_RULES
-from hoga.core.market import Body, DataType
+from hoga.core.market import DataType
 from hoga.core.streams import Kind
 from hoga.venues.binance import payloads, wire
 from hoga.venues.binance.instruments import instruments_of
@@ -20,37 +18,14 @@ _EXAMPLES = ("depth20@100ms", "depth@100ms", "aggTrade", "trade", "bookTicker", 
 
 
 def _book(kind: str, alternate: str | None = None) -> ChannelSpec:
-    record = RecordFacts(
-        first_key="lastUpdateId", last_key="lastUpdateId", levels=SideLists(bids="bids", asks="asks"), decode=payloads.partial_book
-    )
-    return ChannelSpec(
-        kind=kind, record=record, first_frame_s=30.0, silence_floor_s=30.0, data_type=DataType.ORDERBOOK, alternate_kind=alternate
-    )
+    levels = SideLists(bids="bids", asks="asks")
+    record = RecordFacts(first_key="lastUpdateId", last_key="lastUpdateId", levels=levels, decode=payloads.partial_book)
+    return wire.steady(kind, record, DataType.ORDERBOOK, alternate=alternate)
 
 
-def _delta(alternate: str | None = None) -> ChannelSpec:
-    record = RecordFacts(first_key="U", last_key="u", contiguous=True, event_key="E", decode=payloads.delta)
-    return ChannelSpec(
-        kind=Kind.DELTA, record=record, first_frame_s=30.0, silence_floor_s=30.0, data_type=DataType.DELTA, alternate_kind=alternate
-    )
-
-
-def _timed(kind: Kind, data_type: DataType | None = None, decode: Callable[[bytes], Body] | None = None) -> ChannelSpec:
-    record = RecordFacts(event_key="E", decode=decode)
-    return ChannelSpec(kind=kind, record=record, first_frame_s=30.0, silence_floor_s=30.0, data_type=data_type)
-
-
-_BLOCK = ChannelSpec(
-    kind=Kind.BLOCK, record=RecordFacts(first_key="t", last_key="t", contiguous=True, event_key="E"), silence_floor_s=3600.0
-)  # fmt: skip
-_QUOTE = ChannelSpec(
-    kind=Kind.QUOTE,
-    record=RecordFacts(first_key="u", last_key="u", decode=payloads.quote),
-    first_frame_s=30.0,
-    silence_floor_s=30.0,
-    data_type=DataType.QUOTE,
-)
-
+_DELTA = RecordFacts(first_key="U", last_key="u", contiguous=True, event_key="E", decode=payloads.delta)
+_BLOCK = RecordFacts(first_key="t", last_key="t", contiguous=True, event_key="E")
+_QUOTE = RecordFacts(first_key="u", last_key="u", decode=payloads.quote)
 
 _CHANNELS = wire.Table(
     _NAME,
@@ -61,16 +36,16 @@ _CHANNELS = wire.Table(
         (r"depth10", _book("orderbook10", "orderbook10-1s")),
         (r"depth5@100ms", _book("orderbook5")),
         (r"depth5", _book("orderbook5", "orderbook5-1s")),
-        (r"depth@100ms", _delta()),
-        (r"depth", _delta("delta-1s")),
+        (r"depth@100ms", wire.steady(Kind.DELTA, _DELTA, DataType.DELTA)),
+        (r"depth", wire.steady(Kind.DELTA, _DELTA, DataType.DELTA, alternate="delta-1s")),
         (r"aggTrade", wire.trades("aggTrade", "a", payloads.agg_trade)),
         (r"trade", wire.trades("trade", "t", payloads.trade)),
-        (r"blockTrade", _BLOCK),
-        (r"bookTicker", _QUOTE),
-        (rf"kline_(1s|{'|'.join(wire.INTERVALS)})(@\+08:00)?", _timed(Kind.CANDLE, DataType.CANDLE, payloads.candle)),
-        (r"miniTicker|ticker", _timed(Kind.TICKER, DataType.TICKER, payloads.ticker)),
-        (r"ticker_(1h|4h|1d)", _timed(Kind.TICKER_WINDOW)),
-        (r"avgPrice", _timed(Kind.AVERAGE)),
+        (r"blockTrade", ChannelSpec(kind=Kind.BLOCK, record=_BLOCK, silence_floor_s=3600.0)),
+        (r"bookTicker", wire.steady(Kind.QUOTE, _QUOTE, DataType.QUOTE)),
+        (rf"kline_(1s|{'|'.join(wire.INTERVALS)})(@\+08:00)?", wire.timed(Kind.CANDLE, DataType.CANDLE, payloads.candle)),
+        (r"miniTicker|ticker", wire.timed(Kind.TICKER, DataType.TICKER, payloads.ticker)),
+        (r"ticker_(1h|4h|1d)", wire.timed(Kind.TICKER_WINDOW)),
+        (r"avgPrice", wire.timed(Kind.AVERAGE)),
         (r"referencePrice", ChannelSpec(kind=Kind.REFERENCE, record=RecordFacts(), silence_floor_s=60.0)),
     ),
     examples=_EXAMPLES,

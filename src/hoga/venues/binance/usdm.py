@@ -11,11 +11,9 @@ probes of 2026-10-07 for the silence of misrouted streams. Read 2026-11-20.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import partial
 
 from hoga.book.sync import FUTURES_RULES
-from hoga.core.market import Body, DataType
+from hoga.core.market import DataType
 from hoga.core.streams import Kind, Stream
 from hoga.venues.binance import payloads, wire
 from hoga.venues.binance.instruments import instruments_of
@@ -35,55 +33,31 @@ _SPEEDS = (("@100ms", ""), ("@500ms", "-500ms"), ("", "-250ms"))
 """Suffix of the stream, and of the kind where a faster one is recorded beside it."""
 
 
-def _books(depth: str, kind: str) -> list[tuple[str, ChannelSpec]]:
-    record = RecordFacts(
-        first_key="u", last_key="u", event_key="E", levels=SideLists(bids="b", asks="a"), decode=payloads.futures_book
-    )  # fmt: skip
-    return _at_each_speed(f"depth{depth}", kind, record, DataType.ORDERBOOK, _SPEEDS)
+_DELTA = RecordFacts(first_key="U", last_key="u", previous_key="pu", contiguous=True, event_key="E", decode=payloads.delta)
+_QUOTE = RecordFacts(first_key="u", last_key="u", event_key="E", decode=payloads.quote)
+_BOOK = RecordFacts(first_key="u", last_key="u", event_key="E", levels=SideLists(bids="b", asks="a"), decode=payloads.futures_book)
 
 
-def _deltas() -> list[tuple[str, ChannelSpec]]:
-    record = RecordFacts(
-        first_key="U", last_key="u", previous_key="pu", contiguous=True, event_key="E", decode=payloads.delta
-    )  # fmt: skip
-    return _at_each_speed("depth", Kind.DELTA, record, DataType.DELTA, (*_SPEEDS, ("@0ms", "-0ms")))
-
-
-def _at_each_speed(
-    channel: str, kind: str, record: RecordFacts, data_type: DataType, speeds: tuple[tuple[str, str], ...]
+def _each_speed(
+    channel: str, kind: str, record: RecordFacts, data_type: DataType, speeds: tuple[tuple[str, str], ...] = _SPEEDS
 ) -> list[tuple[str, ChannelSpec]]:
-    same = partial(ChannelSpec, kind=kind, record=record, first_frame_s=30.0, silence_floor_s=30.0, data_type=data_type)
-    return [(f"{channel}{speed}", same(alternate_kind=f"{kind}{tail}" if tail else None)) for speed, tail in speeds]
+    alternates = [(speed, f"{kind}{tail}" if tail else None) for speed, tail in speeds]
+    return [(f"{channel}{speed}", wire.steady(kind, record, data_type, alternate=alternate)) for speed, alternate in alternates]
 
-
-def _timed(
-    kind: Kind, data_type: DataType, decode: Callable[[bytes], Body], *, first_frame_s: float | None = 30.0
-) -> ChannelSpec:  # fmt: skip
-    record = RecordFacts(event_key="E", decode=decode)
-    return ChannelSpec(kind=kind, record=record, first_frame_s=first_frame_s, silence_floor_s=30.0, data_type=data_type)
-
-
-_QUOTE = ChannelSpec(
-    kind=Kind.QUOTE,
-    record=RecordFacts(first_key="u", last_key="u", event_key="E", decode=payloads.quote),
-    first_frame_s=30.0,
-    silence_floor_s=30.0,
-    data_type=DataType.QUOTE,
-)
 
 _CHANNELS = wire.Table(
     _NAME,
     (
-        *_books("20", Kind.ORDERBOOK),
-        *_books("10", "orderbook10"),
-        *_books("5", "orderbook5"),
-        *_deltas(),
+        *_each_speed("depth20", Kind.ORDERBOOK, _BOOK, DataType.ORDERBOOK),
+        *_each_speed("depth10", "orderbook10", _BOOK, DataType.ORDERBOOK),
+        *_each_speed("depth5", "orderbook5", _BOOK, DataType.ORDERBOOK),
+        *_each_speed("depth", Kind.DELTA, _DELTA, DataType.DELTA, (*_SPEEDS, ("@0ms", "-0ms"))),
         (r"aggTrade", wire.trades("aggTrade", "a", payloads.agg_trade)),
-        (r"bookTicker", _QUOTE),
-        (rf"kline_({'|'.join(wire.INTERVALS)})", _timed(Kind.CANDLE, DataType.CANDLE, payloads.candle)),
-        (r"miniTicker|ticker", _timed(Kind.TICKER, DataType.TICKER, payloads.ticker)),
-        (r"markPrice(@1s)?", _timed(Kind.MARK, DataType.MARK_PRICE, payloads.mark_price)),
-        (r"forceOrder", _timed(Kind.LIQUIDATION, DataType.LIQUIDATION, payloads.force_order, first_frame_s=None)),
+        (r"bookTicker", wire.steady(Kind.QUOTE, _QUOTE, DataType.QUOTE)),
+        (rf"kline_({'|'.join(wire.INTERVALS)})", wire.timed(Kind.CANDLE, DataType.CANDLE, payloads.candle)),
+        (r"miniTicker|ticker", wire.timed(Kind.TICKER, DataType.TICKER, payloads.ticker)),
+        (r"markPrice(@1s)?", wire.timed(Kind.MARK, DataType.MARK_PRICE, payloads.mark_price)),
+        (r"forceOrder", wire.timed(Kind.LIQUIDATION, DataType.LIQUIDATION, payloads.force_order, first_frame_s=None)),
     ),
     examples=_EXAMPLES,
 )

@@ -29,7 +29,9 @@ __all__ = [
     "rest_usage",
     "server_time_ms",
     "split",
+    "steady",
     "stream_path",
+    "timed",
     "trades",
 ]
 
@@ -71,6 +73,26 @@ def trades(event: str, key: str, decode: Callable[[bytes], Body]) -> ChannelSpec
     """A channel of trades: `event` is what its payloads say at `e`, `key` where their ids are. Both feed one series."""
     record = RecordFacts(first_key=key, last_key=key, contiguous=True, event_key="E", mark=("e", event), decode=decode)
     return ChannelSpec(kind=Kind.EXECUTION, record=record, silence_floor_s=60.0, never_s=600.0, data_type=DataType.TRADE)
+
+
+def steady(
+    kind: str, record: RecordFacts, data_type: DataType | None = None, *, alternate: str | None = None, first_frame_s: float | None = 30.0
+) -> ChannelSpec:
+    """A channel that brings something all the time."""
+    return ChannelSpec(
+        kind=kind, record=record, first_frame_s=first_frame_s, silence_floor_s=30.0, data_type=data_type, alternate_kind=alternate
+    )
+
+
+def timed(
+    kind: Kind,
+    data_type: DataType | None = None,
+    decode: Callable[[bytes], Body] | None = None,
+    *,
+    first_frame_s: float | None = 30.0,
+) -> ChannelSpec:
+    """A channel whose payloads have a time, and no ids."""
+    return steady(kind, RecordFacts(event_key="E", decode=decode), data_type, first_frame_s=first_frame_s)
 
 
 class _Envelope(msgspec.Struct):
