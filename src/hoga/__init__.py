@@ -17,7 +17,7 @@ from hoga._version import __version__
 
 _ROOMS = {
     "app.books": "BookKeeper",
-    "app.hub": "GlobalWebSocketManager connect",
+    "app.hub": "connect",
     "app.since": "subscribe",
     "app.thread": "HubThread",
     "core.market": "DataType Side",
@@ -30,6 +30,7 @@ _ROOMS = {
     "TradeEvent WaitingEvent make_event",
     "hub.independence": "ConnectionIndependenceMonitor",
     "hub.mailbox": "Overflow",
+    "hub.manager": "GlobalWebSocketManager",
     "hub.metrics": "ConnectionMetrics PerformanceMetrics",
     "hub.pool": "DataPoolManager",
     "hub.private": "MissedEvent PrivateState PrivateStateEvent",
@@ -51,7 +52,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'hoga' has no attribute {name!r}")
     if name in _ASK_FOR_THE_MANAGER:
-        import_module("hoga.app.hub").install()
+        import_module("hoga.app.opening").install()
     found = getattr(import_module(f"hoga.{_HOMES[name]}"), name)
     globals()[name] = found
     return found

@@ -1,7 +1,6 @@
 # Written by `make docs` from the table in __init__.py.
 
 from hoga.app.books import BookKeeper as BookKeeper
-from hoga.app.hub import GlobalWebSocketManager as GlobalWebSocketManager
 from hoga.app.hub import connect as connect
 from hoga.app.since import subscribe as subscribe
 from hoga.app.thread import HubThread as HubThread
@@ -36,6 +35,7 @@ from hoga.hub.events import WaitingEvent as WaitingEvent
 from hoga.hub.events import make_event as make_event
 from hoga.hub.independence import ConnectionIndependenceMonitor as ConnectionIndependenceMonitor
 from hoga.hub.mailbox import Overflow as Overflow
+from hoga.hub.manager import GlobalWebSocketManager as GlobalWebSocketManager
 from hoga.hub.metrics import ConnectionMetrics as ConnectionMetrics
 from hoga.hub.metrics import PerformanceMetrics as PerformanceMetrics
 from hoga.hub.pool import DataPoolManager as DataPoolManager

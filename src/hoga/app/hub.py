@@ -6,16 +6,17 @@ Streams that are recorded in this process need no connection of their own: the r
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hoga.app.config import Config, VenueConfig, find_config, load_config
 from hoga.app.config.rooms import feed_config, rest_of, tls_of
 from hoga.app.instruments import instruments_of
+from hoga.app.opening import install
 from hoga.app.private import private_wire
-from hoga.app.tap import RecorderTap
-from hoga.app.venue_run import VenueRun
 from hoga.dashboard.page import page_path
 from hoga.feed.wire import FeedWire
 from hoga.hub import checks
@@ -29,13 +30,15 @@ from hoga.runtime.clock import SYSTEM, Clock
 from hoga.venues.registry import VENUES
 from hoga.venues.spec import VenueSpec
 
+if TYPE_CHECKING:
+    from hoga.app.venue_run import VenueRun
+
 __all__ = [
     "GlobalWebSocketManager",
     "config_of",
     "connect",
     "hub_path",
     "in_order",
-    "install",
     "local_manager",
     "open_manager",
     "process_manager",
@@ -56,7 +59,11 @@ def wires_of(config: Config, *, recorders: Mapping[str, VenueRun] | None = None,
 def _wire(config: VenueConfig, run: VenueRun | None, label: str, clock: Clock) -> FeedWire:
     usual = VENUES[config.venue]
     spec = usual.compact if config.wire_format == "simple" and usual.compact is not None else usual
-    tap = RecorderTap(run.recorder, lambda: run.feed.connections) if run is not None else None
+    tap = None
+    if run is not None:
+        from hoga.app.tap import RecorderTap  # it loads the recorder and numpy, half a second that only a run needs
+
+        tap = RecorderTap(run.recorder, lambda: run.feed.connections)
     return FeedWire(
         spec,
         feed_config(config, label),
@@ -78,8 +85,16 @@ async def open_manager(config: object) -> GlobalWebSocketManager:
 
     Raises ConfigError, ProtocolMisuse.
     """
-    found = config_of(config)
+    found = await asyncio.to_thread(_prepared, config)
     return GlobalWebSocketManager(wires_of(found), in_order(found), config=found)
+
+
+def _prepared(config: object) -> Config:
+    """What takes its time, in a thread: files are read, certificates are loaded."""
+    found = config_of(config)
+    for name in VENUES:
+        tls_of(found.venue(name))
+    return found
 
 
 def config_of(config: object, data: str | Path | None = None) -> Config:
@@ -142,9 +157,3 @@ async def process_manager(config: object = None) -> GlobalWebSocketManager:
     """The process's own. As `GlobalWebSocketManager.get_instance`, wherever that class was imported from."""
     install()
     return await GlobalWebSocketManager.get_instance(config)
-
-
-def install() -> None:
-    """From now on `GlobalWebSocketManager.get_instance` makes the manager of a configuration. Calling it again changes nothing."""
-    GlobalWebSocketManager.opener = staticmethod(open_manager)
-    GlobalWebSocketManager.meaning = staticmethod(config_of)
