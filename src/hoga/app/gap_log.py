@@ -1,6 +1,6 @@
-"""app.gap_log: what a run's ledger is told, gap by gap: counted from 0 on, kept for the page, and grouped into incidents.
+"""app.gap_log: the gaps that a run writes into its ledgers: counted from 0 on, kept for the page, and grouped into incidents.
 
-Every lane tells it of each gap that it writes down, on the event loop: some microseconds a gap, never anything a frame.
+Every lane reports each gap that it writes, on the event loop: some microseconds a gap, nothing a frame.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ _GAPS_KEPT = 200
 
 
 class GapLog:
-    """The gaps and incidents of `venues`, from now on. One a run; it takes the lanes' `on_gap`.
+    """Collects the gaps and incidents of `venues` from now on. A run has one; it sets the `on_gap` of every lane.
 
-    `lost`, `gaps`: by venue, then by reason: frames that arrived and were not recorded, and gaps. `recent`: the newest
-    gaps, by the streams' places (venue by venue, lane by lane). `turn` moves with every gap.
+    Attributes:
+        lost: frames that arrived and were not recorded: venue → reason → count.
+        gaps: gaps: venue → reason → count.
+        recent: the newest gaps, at most 200, oldest first; a stream is given by its place (venue by venue, lane by lane).
     """
 
     def __init__(self, venues: Iterable[VenueRun]) -> None:
@@ -41,17 +43,17 @@ class GapLog:
 
     @property
     def turn(self) -> int:
-        """Moves with every gap."""
+        """A number that grows with every gap."""
         return self.incidents.turn
 
     def happened(self) -> Happened:
-        """The incidents so far, as a snapshot has them."""
+        """Return the incidents so far, by time, as a snapshot carries them."""
         numbered = sorted(self.incidents.numbered().items(), key=lambda each: (each[1].from_ns, each[1].to_ns, each[0]))
         begun = {str(reason): count for reason, count in self.incidents.begun.items()}
         return Happened(begun, [incident for _, incident in numbered], [number for number, _ in numbered])
 
     def summary(self) -> str:
-        """How much has happened since the start, in a few words, incidents first."""
+        """Say in a few words how many incidents and gaps there were since the start."""
         return count_text(sum(self.incidents.begun.values()), sum(counts.total() for counts in self.gaps.values()))
 
     def _taker(self, venue: str, streams: list[str], first: int) -> Callable[[int, Gap], None]:

@@ -1,6 +1,6 @@
 """app.hub_service: the hub of a run: over the recorder's own connections, for components in this process and readers in others.
 
-It is a guest of the recorder. Whatever fails here is logged, and recording goes on.
+Whatever fails here is logged; recording goes on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ _log = get_log("hub")
 
 
 class HubService:
-    """One manager over `runs`, which is the process's own from `start` on, and its local socket."""
+    """One manager over the connections of `runs`, its alerts, and the local socket that readers connect to.
+
+    From `start` on it is the manager that `GlobalWebSocketManager.get_instance` answers with.
+    """
 
     def __init__(self, config: Config, runs: list[VenueRun], *, label: str = "") -> None:
         recorders = {run.config.venue: run for run in runs}
@@ -35,7 +38,7 @@ class HubService:
         self.server = HubServer(self.manager, hub_path(config.program.data_dir))
 
     async def start(self) -> None:
-        """Begin to serve."""
+        """Begin to serve. A local socket that cannot be made is logged, and there are no readers."""
         if self.notifier is not None:
             self.notifier.start()
         self.manager.start()
@@ -46,7 +49,7 @@ class HubService:
             _log.error("no local socket for readers", path=str(self.server.path), why=str(fault), hint="recording goes on without it")
 
     async def stop(self) -> None:
-        """Readers first, then components and connections."""
+        """End readers first, then components and connections."""
         await self.server.stop()
         await self.manager.stop()
         if self.notifier is not None:

@@ -1,6 +1,6 @@
 """app.notify: alerts sent to a person: mail, chat, push, whatever apprise has an address for.
 
-A thread of its own sends; whoever tells an alert never waits. What cannot be told is counted. An address is a secret: it is not
+A thread of its own sends; `tell` never waits. Alerts that cannot be sent are counted. An address is a secret: it is not
 shown when it fails, either.
 """
 
@@ -57,14 +57,17 @@ class Notifier:
         self._thread.start()
 
     def tell(self, alert: Alert) -> None:
-        """Send it soon. Returns at once."""
+        """Send `alert` soon. Returns at once."""
         try:
             self._waiting.put_nowait(alert)
         except queue.Full:
             self.dropped += 1
 
     def stop(self) -> None:
-        """No more; what waits is lost, and said so. Blocks for a second at most, and not at all when nothing is being sent."""
+        """Send no more; alerts that still wait are lost, and the log says how many.
+
+        Blocks for a second at most, and not at all when nothing is being sent.
+        """
         self._ending.set()
         if self._thread.is_alive():
             self._thread.join(_END_S)

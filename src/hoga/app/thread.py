@@ -90,7 +90,7 @@ class HubThread:
             raise
 
     def stop(self, *, timeout_s: float = 10.0) -> None:
-        """Everybody leaves, all connections end, the thread is over. Calling it again does nothing."""
+        """Remove all components, end all connections, and wait for the thread to end. Calling it again does nothing."""
         loop, over, thread = self._loop, self._over, self._thread
         if loop is not None and over is not None and not loop.is_closed():
             loop.call_soon_threadsafe(over.set)

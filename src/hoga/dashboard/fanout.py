@@ -1,8 +1,8 @@
-"""dashboard.fanout: many viewers of one thing: one frame built for all, the newest for each, never a queue.
+"""dashboard.fanout: sends one frame to many viewers: it is built once, each viewer gets the newest, and nothing is queued.
 
 What an interval brings is written to every viewer's connection at once, without a task or a copy for each. A viewer that
 has not taken the frame before is passed over, and costs nothing; when it reads again it is given everything anew,
-because it missed something. One that takes longer than `STUCK_S` for a frame is let go.
+because it missed something. A viewer that takes longer than `STUCK_S` for a frame is disconnected.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _ANSWERS_MAX = 4
 
 
 class Outlet(Protocol):
-    """The way out to one viewer: whole frames, never a queue of them."""
+    """What can be sent to one viewer's connection: whole frames."""
 
     @property
     def clear(self) -> bool:
-        """Whether everything that was written before has gone."""
+        """Whether everything written before has been taken by the kernel."""
 
     def write(self, frame: bytes) -> None:
-        """Put a whole frame on the wire; nothing happens when the connection is closing."""
+        """Send a whole WebSocket frame; does nothing when the connection is closing."""
 
     def set_viewing(self, viewing: bool) -> None:
-        """The viewer has been let in, or is one no more."""
+        """Note that this connection is a viewer's from now on, or no longer."""
 
 
 class Frames:
@@ -63,7 +63,7 @@ class Viewer:
         self._answers: list[bytes] = []
 
     def offer(self, frames: Frames) -> None:
-        """The newest frame, unless an earlier one still waits to be taken."""
+        """Send the newest frame, unless the viewer has not taken an earlier one yet."""
         if not self.outlet.clear:
             self.behind = True
             self.since = monotonic() if self.since is None else self.since
@@ -75,7 +75,7 @@ class Viewer:
         self.outlet.write(frames.frame(whole=behind, choice=self.choice))
 
     def answer(self, text: bytes) -> None:
-        """Something for this viewer only; a few wait for one that does not read."""
+        """Send something to this viewer only; a few such frames wait for a viewer that does not read."""
         if len(self._answers) < _ANSWERS_MAX:
             self._answers.append(ws_frame(TEXT, text))
         if self.outlet.clear:
@@ -88,7 +88,7 @@ class Viewer:
 
     @property
     def stuck(self) -> bool:
-        """Whether a frame has been waiting too long to be taken."""
+        """Whether the viewer has not taken a frame for longer than `STUCK_S`."""
         return self.since is not None and monotonic() - self.since > STUCK_S
 
 
@@ -101,7 +101,7 @@ class Fanout:
         self.refused = 0
 
     def admit(self, viewer: Viewer) -> bool:
-        """Take a viewer in, if there is room."""
+        """Add a viewer; returns whether there was room."""
         if len(self.viewers) >= self.limit:
             self.refused += 1
             return False
@@ -110,16 +110,16 @@ class Fanout:
         return True
 
     def leave(self, viewer: Viewer) -> None:
-        """The viewer is gone."""
+        """Remove a viewer."""
         self.viewers.discard(viewer)
         viewer.outlet.set_viewing(False)
 
     def offer(self, frames: Frames) -> None:
-        """The newest frames, to everybody."""
+        """Send the newest frames to every viewer."""
         for viewer in self.viewers:
             viewer.offer(frames)
 
     def choices(self) -> list[str]:
-        """What is being looked at, the most wanted first."""
+        """Return the streams that viewers look at (`venue:stream`), the one with the most viewers first."""
         wanted = [viewer.choice for viewer in self.viewers if viewer.choice]
         return sorted(set(wanted), key=lambda choice: (-wanted.count(choice), choice))

@@ -26,7 +26,7 @@ _ADDRESSES_KEPT = 1_000
 
 
 class Tried(StrEnum):
-    """What came of a token."""
+    """The result of trying a token."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -50,7 +50,7 @@ class Guard:
         return bool(self._token)
 
     def host_allowed(self, host: str | None) -> bool:
-        """Whether a request for `host` (the header) is meant for us."""
+        """Whether `host`, the header, names this dashboard."""
         name = host_name(host or "")
         if name in self._names or name == "localhost":
             return True
@@ -68,7 +68,7 @@ class Guard:
         return parts.scheme in ("http", "https") and bool(parts.netloc) and parts.netloc.lower() == (host or "").lower()
 
     def token_allowed(self, token: str) -> bool:
-        """Whether `token` is the one; the single-use one is used up by this."""
+        """Whether `token` is the right one; a single-use token is used up by asking."""
         given = token.encode()
         if self._token and hmac.compare_digest(given, self._token.encode()):
             return True
@@ -78,12 +78,12 @@ class Guard:
         return False
 
     def cookie(self, now_s: float, nonce: str) -> tuple[str, int]:
-        """(a fresh session's cookie, the seconds it holds)."""
+        """Return (the cookie of a new session, the seconds for which it is valid)."""
         ends = int(now_s + self._session_s)
         return f"{ends}.{nonce}.{self._sign(f'{ends}.{nonce}')}", int(self._session_s)
 
     def session_ends(self, cookie: str, now_s: float) -> float | None:
-        """When the session of `cookie` ends; None when it is over, or no cookie of ours."""
+        """Return the time at which the session of `cookie` ends; None when it has ended, or the cookie is not ours."""
         body, _, signature = cookie.rpartition(".")
         ends, _, nonce = body.partition(".")
         if not nonce or not ends.isascii() or not ends.isdigit() or len(ends) > 15:
@@ -93,8 +93,11 @@ class Guard:
         return float(ends)
 
     def try_token(self, token: str, address: str, now_s: float) -> Tried:
-        """Compare first: whoever has the token is let in, however many wrong ones came from its address. Of the wrong ones twenty a
-        minute from one address are told apart; more are TOO_OFTEN."""
+        """Try a token from an address.
+
+        Returns RIGHT for the right token, however many wrong ones came from that address; WRONG for the first twenty wrong ones a
+        minute; TOO_OFTEN for more.
+        """
         if self.token_allowed(token):
             return Tried.RIGHT
         recent = [at for at in self._failures.get(address, ()) if now_s - at < _TRIES_WINDOW_S]
@@ -111,8 +114,8 @@ class Guard:
 
 
 def address_of(peer: str, forwarded: str | None) -> str:
-    """Who asks: the peer, or, where a proxy on this machine stands between, whom that one says it asks for (the last of
-    `X-Forwarded-For`, which it wrote itself). Anybody else's word for it counts for nothing."""
+    """Return the address that a request comes from: the peer's; behind a proxy on this machine, the last one in `X-Forwarded-For`,
+    which that proxy wrote. The header of any other peer is ignored."""
     if forwarded is None or not is_loopback(peer):
         return peer
     last = forwarded.rpartition(",")[2].strip()

@@ -1,4 +1,4 @@
-"""dashboard.serve: a dashboard's life: listen (again and again while the port is taken), serve, end.
+"""dashboard.serve: runs a dashboard: listens (and tries again while the port is taken), serves, ends.
 
 `serve` is what `hoga dashboard` runs; `serve_as_child` is what `hoga run` starts beside itself.
 """
@@ -82,7 +82,7 @@ def serve_as_child() -> int:
 
 
 class PortTaken(HogaError):
-    """The port cannot be had."""
+    """The port is in use by another program, or may not be used."""
 
     def __init__(self, host: str, port: int, fault: OSError) -> None:
         why = "is taken by another program" if fault.errno == errno.EADDRINUSE else f"cannot be had: {os.strerror(fault.errno or 0)}"
@@ -90,7 +90,7 @@ class PortTaken(HogaError):
 
 
 class _Options(NamedTuple):
-    """`patient`: a port that is taken is waited for. `on_serving(url)`: it is ours."""
+    """`patient`: wait for a port that is taken. `on_serving(url)` is called when the dashboard listens."""
 
     ending: asyncio.Event
     patient: bool
@@ -107,8 +107,8 @@ async def serve(
 ) -> signal.Signals | None:
     """Serve until told to stop: by a signal of `ends_on`, or `stop()`, which `on_start` is given (thread-safe).
 
-    Returns the signal, None for `stop()`. `on_serving(url)`: the port is ours.
-    `patient`: a port that is taken is tried again and again; else it raises PortTaken.
+    Returns the signal, None for `stop()`. `on_serving(url)` is called when the dashboard listens.
+    `patient`: try a port that is taken again and again; else raise PortTaken.
     """
     loop, ending = asyncio.get_running_loop(), asyncio.Event()
 
@@ -199,7 +199,7 @@ async def _end(server: uvicorn.Server, ending: asyncio.Event) -> None:
 
 
 async def _sweep(limit: ConnectionLimit, ending: asyncio.Event) -> None:
-    """Once a second, those who have had their time go; once a minute it is told how many had to go for want of room."""
+    """Once a second, close connections whose time is over; once a minute, log how many were closed for want of room."""
     told_at, told = -_TELL_S, 0
     while not ending.is_set():
         now = monotonic()
@@ -244,14 +244,14 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 def url_of(host: str, port: int) -> str:
-    """Where people open it: a wildcard address is this machine's own."""
+    """Return the URL to open in a browser; for a wildcard address, this machine's own."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
     name = f"[{name}]" if ":" in name and not name.startswith("[") else name
     return f"http://{name}:{port}/dashboard"
 
 
 def _places(viewers: int) -> int:
-    """How many connections there is room for: as many open files as the system allows, less what the rest of us needs."""
+    """Return how many connections may be open: the open files that the system allows, less those that the process needs itself."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         with contextlib.suppress(OSError, ValueError):

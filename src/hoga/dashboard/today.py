@@ -1,4 +1,4 @@
-"""dashboard.today: how complete the present UTC day is, per stream, read from the archive's ledgers. Reads files; blocks.
+"""dashboard.today: tells how complete each stream's present UTC day is, from the archive's ledgers. Reads files; blocks.
 
 A ledger only grows, so each look reads what was appended since the one before. What the recorder has not sealed yet (the
 last minute or two) is not judged.
@@ -100,11 +100,11 @@ class Today:
         return changed
 
     def of(self, at: int) -> Completeness | None:
-        """The stream at place `at`, as last seen."""
+        """Return the completeness of the stream at place `at` as last seen, None before the first look."""
         return self._known.get(at)
 
     def begin(self) -> None:
-        """Another run: its streams have other places."""
+        """Forget everything: another run has begun, whose streams have other places."""
         self._day = ""
 
 
