@@ -320,4 +320,4 @@ def test_ports_are_taken_in_turn() -> None:
     )
     made = module.Connection.__new__(module.Connection)
     made._config, made._port = config, 0
-    assert [made._next_url() for _ in range(3)] == ["ws://x:9443", "ws://x:443", "ws://x:9443"]
+    assert [made._dialler.next_url() for _ in range(3)] == ["ws://x:9443", "ws://x:443", "ws://x:9443"]
