@@ -11,10 +11,11 @@ import pytest
 
 from hoga.core.ledger import Reason
 from hoga.feed import connection as module
-from hoga.feed.config import FeedConfig
+from hoga.feed.dialler import Dialler
 from hoga.feed.vigil import VigilRules
 from hoga.hub.states import ConnectionState
-from hoga.net.backoff import BackoffRules
+from hoga.net.ratelimit import Budget
+from hoga.runtime.clock import ManualClock
 from hoga.simulator import FaultKind, Limits
 from tests.feed.rig import SPEED, Rig, impatient, reasons, whole
 from tests.recorder.workbench import SPOT
@@ -309,15 +310,5 @@ async def test_many_streams_are_sharded_and_their_rollovers_staggered(tmp_path: 
 
 
 def test_ports_are_taken_in_turn() -> None:
-    config = FeedConfig(
-        ws_url="ws://x:{port}/",
-        ports=(9443, 443),
-        backoff=BackoffRules(),
-        rollover_s=1,
-        ready_ahead_s=1,
-        ping_interval_s=1,
-        ping_timeout_s=1,
-    )
-    made = module.Connection.__new__(module.Connection)
-    made._config, made._port = config, 0
-    assert [made._dialler.next_url() for _ in range(3)] == ["ws://x:9443", "ws://x:443", "ws://x:9443"]
+    made = Dialler("ws://x:{port}/", (9443, 443), Budget(limit=1, window_s=1.0), jitter=lambda: 0.0, clock=ManualClock())
+    assert [made.next_url() for _ in range(3)] == ["ws://x:9443", "ws://x:443", "ws://x:9443"]
