@@ -20,7 +20,7 @@ _ROOMS = {
     "app.hub": "connect",
     "app.since": "subscribe",
     "app.thread": "HubThread",
-    "core.market": "DataType Side",
+    "core.market": "Asset Assets BalanceChange DataType Fill Order Position Positions Side",
     "hub.alerts": "Alert",
     "hub.client": "SimpleWebSocketClient",
     "hub.epochs": "EpochManager",

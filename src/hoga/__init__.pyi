@@ -4,7 +4,14 @@ from hoga.app.books import BookKeeper as BookKeeper
 from hoga.app.hub import connect as connect
 from hoga.app.since import subscribe as subscribe
 from hoga.app.thread import HubThread as HubThread
+from hoga.core.market import Asset as Asset
+from hoga.core.market import Assets as Assets
+from hoga.core.market import BalanceChange as BalanceChange
 from hoga.core.market import DataType as DataType
+from hoga.core.market import Fill as Fill
+from hoga.core.market import Order as Order
+from hoga.core.market import Position as Position
+from hoga.core.market import Positions as Positions
 from hoga.core.market import Side as Side
 from hoga.hub.alerts import Alert as Alert
 from hoga.hub.client import SimpleWebSocketClient as SimpleWebSocketClient

@@ -169,9 +169,10 @@ def _unusable(config: SimulatorConfig, error: OSError) -> ConfigError:
 
 
 def _announce(simulator: Simulator, *, as_json: bool) -> None:
+    environment = simulator.environment()
     if as_json:
         venues = {name: venue.urls for name, venue in simulator.venues.items()}
-        print_json({"ready": True, "venues": venues})
+        print_json({"ready": True, "venues": venues, "environment": environment})
         return
     for name, venue in simulator.venues.items():
         print_text(f"{name} streams  {venue.urls['ws']}")
@@ -179,4 +180,6 @@ def _announce(simulator: Simulator, *, as_json: bool) -> None:
     for name, venue in simulator.venues.items():
         if simulator.config.replay and venue.player is None:
             note(f"{name}: the captures hold nothing of it; its market is a seeded one")
+    for variable, value in environment.items():
+        note(f"export {variable}={value}")
     note(f"truth and faults: {simulator.rest_url}/sim/status; ready, Ctrl-C to stop")

@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from hoga.simulator.admin import add_admin_routes
+from hoga.simulator.binance.keys import EXAMPLE_KEYS
 from hoga.simulator.binance.spot import SPOT, binance_spot
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
@@ -26,6 +27,7 @@ from hoga.simulator.replay.player import Player
 from hoga.simulator.sockets import Connection
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.truth import Truth
+from hoga.simulator.upbit.token import Account
 from hoga.simulator.upbit.venue import UPBIT, Upbit
 from hoga.simulator.usdm.venue import USDM, binance_usdm
 from hoga.simulator.venue import Venue, VenueMaker
@@ -67,6 +69,18 @@ class Simulator:
     def rest_url(self) -> str:
         """Where REST and the operator's door are."""
         return self._first.urls["rest"]
+
+    def environment(self) -> dict[str, str]:
+        """The variables with which hoga goes to these venues, and to one account at each."""
+        key = EXAMPLE_KEYS[0]
+        found: dict[str, str] = {}
+        for name, venue in self.venues.items():
+            urls, account = venue.urls, Account()
+            login = (account.access_key, account.secret_key) if name == UPBIT else (key.key, key.secret)
+            values = {"WS_URL": urls["ws"], "REST_URL": urls["rest"], "WS_PRIVATE_URL": urls.get("private", urls["ws"])}
+            values |= {"API_KEY": login[0], "API_SECRET": login[1]}
+            found |= {f"HOGA_{name.upper().replace('-', '_')}__{variable}": value for variable, value in values.items()}
+        return found
 
     @property
     def board(self) -> Switchboard:
