@@ -1,5 +1,6 @@
 """Push without callbacks: `async for`. A reader that falls behind loses the oldest events, and is told how many.
 
+hoga sim --port 9443 &      (or against the venue itself: no variables)
 HOGA_BINANCE__WS_URL=ws://127.0.0.1:9443 HOGA_BINANCE__REST_URL=http://127.0.0.1:9444 python examples/async_for.py
 """
 

@@ -1,6 +1,7 @@
 """A window of live prices with PySide6: the hub in a thread of its own, the window in the main thread, no lock anywhere.
 
 pip install PySide6-Essentials
+hoga sim --port 9443 &      (or against the venue itself: no variables)
 HOGA_BINANCE__WS_URL=ws://127.0.0.1:9443 HOGA_BINANCE__REST_URL=http://127.0.0.1:9444 python examples/gui_pyside6.py
 
 Pull: a timer paints the latest values. Push: trades come in a courier's thread, and reach the window by a signal.

@@ -1,5 +1,6 @@
-"""What an account does: own orders, fills, balances, and what to ask REST for after a reconnect. Run it beside `hoga sim --venues upbit`.
+"""What an account does: own orders, fills, balances, and what to ask REST for after a reconnect.
 
+hoga sim --venues upbit --port 9443 &      (it prints the variables, its key and secret among them)
 HOGA_UPBIT__WS_PRIVATE_URL=ws://127.0.0.1:9443 HOGA_UPBIT__REST_URL=http://127.0.0.1:9444 \
 HOGA_UPBIT__API_KEY=simulated-access-key HOGA_UPBIT__API_SECRET=... python examples/private_orders.py
 """

@@ -1,5 +1,6 @@
 """Pull: say what interests you, then ask for the latest whenever you paint. No callback, no queue.
 
+hoga sim --port 9443 &      (or against the venue itself: no variables)
 HOGA_BINANCE__WS_URL=ws://127.0.0.1:9443 HOGA_BINANCE__REST_URL=http://127.0.0.1:9444 python examples/pull_latest.py
 """
 
