@@ -424,3 +424,20 @@ async def test_what_is_no_configuration_and_no_payload_is_an_argument() -> None:
         await hoga.GlobalWebSocketManager.get_instance(3)
     with pytest.raises(ArgumentError, match="payload: found 3"):
         hoga.make_event("upbit", "KRW-BTC", "ticker", 3)  # type: ignore[arg-type]
+
+
+async def test_a_symbol_is_checked_before_there_is_a_manager_and_a_book_is_of_something() -> None:
+    with pytest.raises(ArgumentError, match="client a: symbol: found 3"):
+        SimpleWebSocketClient("a").get_ticker(3)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match=r"BookKeeper: symbols: found .., expected one symbol at least"):
+        hoga.BookKeeper("binance", [])
+
+
+async def test_a_symbol_that_is_refused_later_is_told_with_its_type(make: Make) -> None:
+    widget = Widget()
+    manager = make(FakeWire("binance"))
+    told = await manager.register_component("a", widget, [SubscriptionSpec(DataType.TRADE, ["NOPEUSDT"])], widget.take)
+    manager._reject(next(iter(told.streams)), "the venue lists no such symbol")
+    assert [(error.data_type, str(error)) for error in told.errors] == [
+        ("trade", "a: binance trade NOPEUSDT: the venue lists no such symbol")
+    ]

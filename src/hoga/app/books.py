@@ -62,6 +62,8 @@ class BookKeeper:
         if self.spec.book_rules is None or self.spec.rest.book is None:
             raise ProtocolMisuse(f"{venue} has no deltas", hint="subscribe to orderbook: its frames are whole books")
         self.symbols = tuple(dict.fromkeys(spelt(self.spec, each) for each in checks.texts(symbols, "BookKeeper", "symbols")))
+        if not self.symbols:
+            raise ArgumentError("BookKeeper", "symbols", checks.shown(symbols), "one symbol at least")
         self.snapshots = self.refused = 0
         self._syncs = {symbol: BookSync(symbol, self.spec.book_rules) for symbol in self.symbols}
         self._lives: dict[str, tuple[str, int]] = {}

@@ -184,6 +184,7 @@ class SimpleWebSocketClient:
         `symbol` may be `venue:symbol`, and must be where this client is interested in the symbol at two venues.
         Raises ArgumentError for what is no symbol, type or interval, or of two venues.
         """
+        checks.identity(symbol, self._who, "symbol")
         if self._manager is None:
             return None
         checks.maybe_text(interval, self._who, "interval", "1m")

@@ -510,6 +510,9 @@ class GlobalWebSocketManager:
     def _key_of(self, stream: Stream) -> tuple[str, WebSocketType]:
         return stream.venue, WebSocketType.PRIVATE if self._is_private(stream) else WebSocketType.PUBLIC
 
+    def _type_of(self, stream: Stream) -> str:
+        return str(self._venues[stream.venue].describe(stream.channel).data_type or stream.channel)
+
     def _is_private(self, stream: Stream) -> bool:
         return self._venues[stream.venue].is_private(stream.channel)
 
@@ -677,7 +680,7 @@ class GlobalWebSocketManager:
         return any(book.connected_at is not None and stream in life.doors for book in inlet.books.values() for life in book.lives.values())
 
     def _reject(self, stream: Stream, why: str) -> None:
-        for subscription in self.subscriptions.reject(stream, why):
+        for subscription in self.subscriptions.reject(stream, why, data_type=self._type_of(stream)):
             self.engine.leave(subscription.component_id, stream)
             self._tell_error(subscription.component_id, subscription.errors[-1])
         self._note_change(Change([], [stream]))
@@ -685,7 +688,7 @@ class GlobalWebSocketManager:
 
     def _complain(self, stream: Stream, why: str) -> None:
         for component_id in self.subscriptions.components_of(stream):
-            error = SubscriptionError(component_id, stream.venue, (stream.symbol,), why, data_type=stream.channel)
+            error = SubscriptionError(component_id, stream.venue, (stream.symbol,), why, data_type=self._type_of(stream))
             self._components[component_id].subscription.errors.append(error)
             self._tell_error(component_id, error)
 

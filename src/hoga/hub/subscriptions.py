@@ -187,13 +187,13 @@ class SubscriptionStateManager:
         del subscription.streams[stream]
         return Change([], [stream] if self._drop(stream, component_id) else [])
 
-    def reject(self, stream: Stream, why: str) -> list[ComponentSubscription]:
+    def reject(self, stream: Stream, why: str, *, data_type: str = "") -> list[ComponentSubscription]:
         """The venue does not serve `stream`: nobody wants it any more; returns whom to tell (their `errors` hold it)."""
         told = []
         for component_id in self._wants.pop(stream, {}):
             subscription = self._components[component_id]
             subscription.streams.pop(stream, None)
-            subscription.errors.append(SubscriptionError(component_id, stream.venue, (stream.symbol,), why, data_type=stream.channel))
+            subscription.errors.append(SubscriptionError(component_id, stream.venue, (stream.symbol,), why, data_type=data_type))
             told.append(subscription)
         return told
 
