@@ -351,3 +351,12 @@ def test_every_number_has_a_range_and_every_choice_its_choices() -> None:
     for key in KEYS:
         assert (key.low is not None and key.high is not None) == (key.kind in (Kind.INT, Kind.FLOAT)), key.name
         assert bool(key.choices) == (key.kind is Kind.CHOICE), key.name
+
+
+@pytest.mark.parametrize("key", ["WS_URL", "REST_URL"])
+def test_an_address_left_empty_is_the_venues(tmp_path: Path, key: str) -> None:
+    conf = tmp_path / "hoga.conf"
+    conf.write_text(f"SYMBOLS = BTCUSDT\n{key} =\n", encoding="utf-8")
+    found = load_config(conf, overrides=[], environ={}).venue("binance")
+    plain = load_config(None, overrides=["SYMBOLS=BTCUSDT"], environ={}).venue("binance")
+    assert (found.ws_url, found.rest_url) == (plain.ws_url, plain.rest_url)

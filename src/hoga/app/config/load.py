@@ -198,6 +198,8 @@ def _resolve(venue: str, values: list[tuple[Assignment, Value]], defaults: Venue
     resolved: _Resolved = {}
     for key in KEYS:
         value, origin = _winner(venue, key, values) or (_default(key, defaults), _DEFAULT)
+        if value is None and key.default is None:  # left empty: what the venue has
+            value = _default(key, defaults)
         if key.kind is Kind.FOLDER:
             value = _folder(Path(str(value)), venue, data_dir)
         elif key.name == "SYMBOLS" and defaults.upper_case and isinstance(value, tuple):
