@@ -4,7 +4,7 @@ no event lost without a word, none twice, none uncounted.
     python -m tests.campaign.hub_scenarios --minutes 10 --save docs/results/hub-scenarios.md
 
 What is checked, of every component: a trade comes once and in order; where trade ids have a hole, `on_status` told of the connection
-meanwhile, or the consumer's own policy counted the drop; a symbol that was left brings nothing more; accepted = delivered + dropped +
+meanwhile, or the consumer's own policy counted the drop, or the venue itself had left the trades out; a symbol that was left brings nothing more; accepted = delivered + dropped +
 waiting + the one in the callback's hands.
 """
 
@@ -17,6 +17,7 @@ import random
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 
@@ -32,6 +33,8 @@ SYMBOLS = {
     "binance": ["BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "BNBUSDT", "ADAUSDT"],
     "upbit": ["KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-SOL"],
 }
+LEFT_OUT: list[tuple[str, float, float]] = []
+"""(venue, begin, end) of the times in which a simulated venue sent nothing of what happened."""
 CONTIGUOUS = {"binance"}
 """Venues whose trade ids leave none out."""
 
@@ -43,7 +46,7 @@ class Widget:
     name: str
     pause_s: float = 0.0
     told: Counter[str] = field(default_factory=Counter)
-    trades: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    trades: dict[str, list[tuple[int, int, float]]] = field(default_factory=dict)
     strays: int = 0
     in_hand: int = 0
     wanted: set[str] = field(default_factory=set)
@@ -52,7 +55,7 @@ class Widget:
         if event.symbol not in self.wanted:
             self.strays += 1
         if isinstance(event, hoga.TradeEvent) and event.trade_id is not None:
-            self.trades.setdefault(f"{event.venue} {event.symbol}", []).append((int(event.trade_id), self.told[event.venue]))
+            self.trades.setdefault(f"{event.venue} {event.symbol}", []).append((int(event.trade_id), self.told[event.venue], monotonic()))
         if self.pause_s:
             self.in_hand = 1
             await asyncio.sleep(self.pause_s)
@@ -66,10 +69,12 @@ class Widget:
         """What is wrong with what it was told."""
         found: Counter[str] = Counter(strays=self.strays)
         for stream, trades in self.trades.items():
-            for (one, heard), (other, now) in zip(trades, trades[1:], strict=False):
+            venue = stream.partition(" ")[0]
+            for (one, heard, since), (other, now, until) in pairwise(trades):
                 found["twice or back"] += other <= one
-                silent = other > one + 1 and stream.partition(" ")[0] in CONTIGUOUS and heard == now
-                found["lost without a word"] += silent and not may_drop
+                hole = other > one + 1 and venue in CONTIGUOUS and heard == now
+                left_out = any(since <= end and begin <= until for name, begin, end in LEFT_OUT if name == venue)
+                found["lost without a word"] += hole and not may_drop and not left_out
         return found
 
 
@@ -127,7 +132,10 @@ async def hurt(sims: dict[str, Simulator], make: random.Random, end: float) -> C
                 Fault(fault=FaultKind.GARBAGE, count=3),
             )
         )
-        make.choice(list(sims.values())).inject(fault)
+        venue = make.choice(list(sims))
+        sims[venue].inject(fault)
+        if fault.fault is FaultKind.SILENT:
+            LEFT_OUT.append((venue, monotonic(), monotonic() + 3.0))
         did[str(fault.fault)] += 1
     return did
 
