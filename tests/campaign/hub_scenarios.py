@@ -4,8 +4,8 @@ no event lost without a word, none twice, none uncounted.
     python -m tests.campaign.hub_scenarios --minutes 10 --save docs/results/hub-scenarios.md
 
 What is checked, of every component: a trade comes once and in order; where trade ids have a hole, `on_status` told of the connection
-meanwhile, or the consumer's own policy counted the drop, or the venue itself had left the trades out; a symbol that was left brings nothing more; accepted = delivered + dropped +
-waiting + the one in the callback's hands.
+meanwhile, or the consumer's own policy counted the drop, or the venue itself had left the trades out; a symbol that was left brings
+nothing more; accepted = delivered + dropped + waiting + the one in the callback's hands.
 """
 
 from __future__ import annotations
