@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,6 +116,20 @@ def test_the_envelope_is_spelt_in_one_place() -> None:
     """Others read it through `archive.form.envelope`; `recvNs` is besides the name of a record's field."""
     spelt = {module for module in MODULES for word in words_of(tree_of(module)) if '"recvNs"' in word or '"timeSource"' in word}
     assert spelt == {"archive/form/envelope.py"}
+
+
+def pure_modules() -> list[str]:
+    """What the contract of purity holds: modules, and rooms with all that is in them."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    return next(contract["source_modules"] for contract in contracts if contract["name"].startswith("Pure"))
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith("simulator/")])
+def test_what_says_that_it_is_pure_is_held_to_it(module: str) -> None:
+    purpose = (ast.get_docstring(tree_of(module)) or "").split("\n\n")[0]
+    name = "hoga." + module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    if re.search(r"\bPure[.:]", purpose):
+        assert any(f"{name}.".startswith(f"{held}.") for held in pure_modules())
 
 
 def test_picows_stays_behind_one_file() -> None:
