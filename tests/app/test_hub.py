@@ -56,8 +56,8 @@ def at_upbit(server: UpbitServer, **more: str) -> Config:
 async def manage() -> AsyncIterator[Callable[[Config], GlobalWebSocketManager]]:
     made: list[GlobalWebSocketManager] = []
 
-    def start(config: Config, **recorders: Any) -> GlobalWebSocketManager:
-        made.append(GlobalWebSocketManager(wires_of(config, recorders=recorders), VENUES))
+    def start(config: Config, *, linger_s: float = 0.0, **recorders: Any) -> GlobalWebSocketManager:
+        made.append(GlobalWebSocketManager(wires_of(config, recorders=recorders), VENUES, linger_s=linger_s))
         made[-1].start()
         return made[-1]
 
@@ -256,3 +256,18 @@ async def test_short_spelling_on_the_wire_says_the_same_in_fewer_bytes(manage: A
         assert await managers["simple"].list_subscriptions() == {
             "upbit-hub-1": frozenset({"KRW-BTC@ticker", "KRW-BTC@trade", "KRW-BTC@orderbook"})
         }
+
+
+async def test_a_lonely_chart_that_switches_costs_one_connect(manage: Any) -> None:
+    symbols = ("BTCUSDT", "ETHUSDT")
+    async with Simulator(SimulatorConfig(venues=("binance",), symbols=symbols, seed=3)) as simulator:
+        settings = {"binance.WS_URL": simulator.ws_url, "binance.REST_URL": simulator.rest_url}
+        manager, chart = manage(config(**settings), linger_s=60.0), Widget()
+        for number in range(8):
+            symbol = symbols[number % 2]
+            before = len(chart.events)
+            await manager.register_component("chart", chart, [SubscriptionSpec(DataType.ORDERBOOK, [symbol], venue="binance")], chart.take)
+            await until(lambda symbol=symbol, before=before: any(event.symbol == symbol for event in chart.events[before:]))
+        assert list(manager.get_connection_metrics()) == ["binance-hub-1"]
+        assert len({event.epoch for event in chart.events}) == 1
+        assert await manager.symbols("binance") == list(symbols)

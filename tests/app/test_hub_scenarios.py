@@ -60,7 +60,7 @@ class Stage:
 
 def make(**settings: str) -> GlobalWebSocketManager:
     config: Config = load_config(None, overrides=[f"{key}={value}" for key, value in settings.items()], environ={})
-    manager = GlobalWebSocketManager(wires_of(config), VENUES)
+    manager = GlobalWebSocketManager(wires_of(config), VENUES, linger_s=0.0)
     manager.start()
     return manager
 

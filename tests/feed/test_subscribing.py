@@ -451,3 +451,19 @@ TestOwnerWithoutAcks = OwnerWithoutAcks.TestCase
 TestOwnerWithoutAcks.settings = settings(
     max_examples=20, stateful_step_count=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate]
 )
+
+
+def test_what_is_wanted_is_asked_for_before_what_is_left_and_what_is_left_goes_together() -> None:
+    asking = Subscribing(ACKED, Doubts(), ["a", "b"], batch=200, replaces=False, granted=["a", "b"], now=0.0)
+    asking.want(["b", "c"], 1.0)
+    asking.want(["d"], 1.1)
+    sent = []
+    while (ask := asking.next(2.0)) is not None:
+        sent.append((ask.verb, set(ask.names)))
+    assert sent == [(Verb.SUBSCRIBE, {"d"}), (Verb.UNSUBSCRIBE, {"a", "b"})], "c was never asked for"
+
+
+def test_a_full_connection_makes_room_first() -> None:
+    asking = Subscribing(ACKED, Doubts(), ["a", "b"], batch=200, most=2, replaces=False, granted=["a", "b"], now=0.0)
+    asking.want(["b", "c"], 1.0)
+    assert [asking.next(2.0), asking.next(2.0)] == [Ask(1, Verb.UNSUBSCRIBE, ("a",)), Ask(2, Verb.SUBSCRIBE, ("c",))]
