@@ -152,6 +152,17 @@ async def test_pings_are_answered_with_what_they_carry(server: Server) -> None:
     link.cut()
 
 
+async def test_pongs_wait_for_room_and_only_the_newest_is_sent(server: Server) -> None:
+    link = await Client().open(server.url)
+    waits = [0.0, 0.05, 0.0]
+    link._pong_wait_s = lambda: waits.pop(0)
+    server.say(*(ws(PING, str(number).encode()) for number in range(4)))
+    await until(lambda: len(server.heard) >= 2 * 7)
+    told = [bytes(byte ^ server.heard[at + 2 : at + 6][0] for byte in server.heard[at + 6 : at + 7]) for at in (0, 7)]
+    assert (told, len(server.heard), waits) == ([b"0", b"3"], 14, [])
+    link.cut()
+
+
 async def test_a_pong_is_a_sign_of_life(server: Server) -> None:
     link = await Client().open(server.url)
     link.last_pong_ns = 0
