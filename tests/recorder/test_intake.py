@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.streams import Stream
 from hoga.recorder.fastpath import make_intake
 from hoga.recorder.intake import FRESH, GATED, OVERLAP, Intake
+from hoga.recorder.trail import Trail
 from tests.recorder.workbench import SPOT, FakeLane, agg_trade, book, delta, frame, kline, stream
 
 BOOK, TRADE, DELTA, KLINE = (stream("BTCUSDT", channel) for channel in ("depth20@100ms", "aggTrade", "depth@100ms", "kline_1m"))
@@ -63,7 +66,7 @@ def spelled(payload: bytes, of: Stream, way: int) -> bytes:
 events = st.one_of(
     st.tuples(st.just("frame"), st.integers(-12, 30), st.sampled_from([0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7])),
     st.tuples(st.just("id"), st.sampled_from([1, 9, 10, 999, 1000, 99_999, 2**53 + 3, 10**18, 10**25]), st.just(0)),
-    st.tuples(st.sampled_from(["gate", "open", "cut", "tick", "minute", "leg", "unleg"]), st.just(0), st.just(0)),
+    st.tuples(st.sampled_from(["gate", "open", "cut", "tick", "second", "minute", "leg", "unleg"]), st.just(0), st.just(0)),
 )
 
 
@@ -102,6 +105,8 @@ def test_fast_and_slow_path_agree(of: Stream, start: int, script: list[tuple[str
             elif what == "tick":
                 intake.cut_counting(now)
                 intake.drain_holes(older_than_ns=now - 20)
+            elif what == "second":
+                intake.settle(now)
             elif what == "minute":
                 intake.close_minute(now, settle=False)
             elif what == "leg":
@@ -116,6 +121,58 @@ def test_fast_and_slow_path_agree(of: Stream, start: int, script: list[tuple[str
     assert fast_lane.odds == slow_lane.odds
     assert (fast.n, fast.recorded, fast.duplicates, fast.reordered) == (slow.n, slow.recorded, slow.duplicates, slow.reordered)
     balanced(fast, fast_lane)
+
+
+@pytest.mark.parametrize("of", [BOOK, TRADE, DELTA], ids=lambda of: of.channel)
+def test_what_was_put_away_once_a_second_is_known_as_well(of: Stream) -> None:
+    """The newest frames are duplicates when they come again, older ones are not known any more, however often a second ended."""
+    (fast, fast_lane), (slow, slow_lane) = connected(of, memory=64), connected(of, memory=64)
+    first = 100_530_416_202
+    frames = [
+        frame(of, {BOOK: book(number), TRADE: agg_trade(number), DELTA: delta(number, number)}[of])
+        for number in range(first, first + 5_000)
+    ]
+    for at, data in enumerate(frames):
+        for intake in (fast, slow):
+            (intake.take if intake is fast else intake.take_slow)(at, data)
+            if at % 37 == 0:
+                intake.settle(at)
+    assert fast.marks() == slow.marks()
+    for data in frames[-60:]:
+        for intake in (fast, slow):
+            intake.take_slow(6_000, data)
+    assert fast.duplicates == slow.duplicates == 60
+    balanced(fast, fast_lane)
+    assert fast_lane.all() == slow_lane.all()
+
+
+@given(
+    st.integers(1, 80),
+    st.integers(1, 12),
+    st.booleans(),
+    st.lists(st.one_of(st.integers(1, 90), st.sampled_from(["rest", "take"])), max_size=30),
+)
+def test_a_trail_keeps_what_plain_queues_keep(size: int, width: int, with_ids: bool, script: list[int | str]) -> None:
+    trail, ids, marks = Trail(size, index=width, with_ids=with_ids), deque[int](maxlen=size), deque[int](maxlen=size)
+    number = 0
+    for step in [*script, "take"]:
+        if step == "rest":
+            trail.rest()
+        elif step == "take":
+            assert trail.take() == (list(ids), list(marks))
+            assert not trail.rested
+            ids.clear()
+            marks.clear()
+            assert trail.take() == ([], [])
+        else:
+            for _ in range(int(step)):
+                number += 1
+                mark = number * 2_654_435_761 & 0xFFFFFFFF
+                if with_ids:
+                    trail.newest.append((b"%d" % (number % 10**width)).zfill(width))
+                    ids.append(number % 10**width)
+                trail.newest.append(mark)
+                marks.append(mark)
 
 
 @pytest.mark.parametrize("of", [BOOK, TRADE, DELTA])

@@ -268,6 +268,9 @@ class Intake:
     def _after_slow(self, data: bytes) -> None:
         """And back; learn where the ids stand in this stream's frames."""
 
+    def _rest(self) -> None:
+        """What the fast path remembers may be kept in less room from here on."""
+
     def _is_gated(self, now: int, payload: bytes) -> bool:
         """The gate is closed: whether it keeps this frame out, which then is counted. One that came in time it does not."""
         counting = self._counting.get(Reason.LATENCY_GATE)
@@ -347,6 +350,7 @@ class Intake:
                 if not self._lasts(reason, counting, now):
                     self._close(reason, counting.lost_ns)
         self.drain_holes(older_than_ns=now - REORDER_NS)
+        self._rest()
 
     def _lasts(self, reason: Reason, counting: _Counting, now: int) -> bool:
         """Whether the cause of a counted gap is still at work."""
