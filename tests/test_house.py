@@ -70,7 +70,7 @@ def keys_of_venues() -> set[str]:
     found: set[str] = set()
     for facts in (channel.record for channel in channels):
         found.update(filter(None, (facts.first_key, facts.last_key, facts.previous_key, facts.event_key, *facts.manner_keys)))
-        found.update(facts.mark or (), facts.levels or ())
+        found.update(facts.discriminator or (), facts.levels or ())
     return found
 
 

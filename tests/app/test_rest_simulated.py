@@ -19,7 +19,7 @@ from hoga.app.private import credentials_of
 from hoga.net.budgets import rest_budgets
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.venues.registry import VENUES
-from hoga.venues.request import Lane, Request, Signer
+from hoga.venues.request import Priority, Request, Signer
 from tests.app.test_private_binance import LOGINS, Login, config_of
 from tests.app.test_private_simulator import upbit_config
 
@@ -48,13 +48,13 @@ async def test_binance_takes_what_was_signed_and_tells_how_much_is_used(exchange
     params = (("symbol", "BTCUSDT"), ("side", "BUY"), ("type", "LIMIT"), ("timeInForce", "GTC"))
     params += (("quantity", "0.010"), ("price", f"{price:.1f}"), ("newClientOrderId", "one.of:ours/1"))
     async with rest_of(config) as rest:
-        asked = await rest.send(Request(path=account, lane=Lane.ACCOUNT), sign=sign)
+        asked = await rest.send(Request(path=account, priority=Priority.ACCOUNT), sign=sign)
         assert asked.status == 200, asked.body
         groups = ("used-weight-1m", "order-count-10s")
-        placed = await rest.send(Request(method="POST", path=order, params=params, groups=groups, lane=Lane.ORDERS), sign=sign)
+        placed = await rest.send(Request(method="POST", path=order, params=params, groups=groups, priority=Priority.ORDERS), sign=sign)
         assert placed.status == 200, placed.body
         gone = (("symbol", "BTCUSDT"), ("origClientOrderId", "one.of:ours/1"))
-        ended = await rest.send(Request(method="DELETE", path=order, params=gone, lane=Lane.EMERGENCY), sign=sign)
+        ended = await rest.send(Request(method="DELETE", path=order, params=gone, priority=Priority.EMERGENCY), sign=sign)
         assert json.loads(ended.body)["status"] == "CANCELED"
     budgets = rest_budgets(spec, config.rest_url)
     assert budgets["order-count-10s"].used(monotonic()) == 1
@@ -68,7 +68,7 @@ async def test_upbit_takes_what_was_signed_and_tells_what_is_left() -> None:
         async with rest_of(config) as rest:
 
             async def say(method: str, path: str, group: str, **params: str) -> Any:
-                request = Request(method=method, path=path, params=tuple(params.items()), groups=(group,), lane=Lane.ORDERS)
+                request = Request(method=method, path=path, params=tuple(params.items()), groups=(group,), priority=Priority.ORDERS)
                 reply = await rest.send(request, sign=sign)
                 assert reply.status in (200, 201), reply.body
                 return json.loads(reply.body)

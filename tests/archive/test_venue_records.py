@@ -97,15 +97,16 @@ def test_the_first_id_of_every_channel_is_read_where_the_venue_says(venue: str) 
         if facts.last_key is None or facts.first_key is None:
             continue
         keys = {facts.first_key: 3, facts.last_key: 4 if facts.last_key != facts.first_key else 3}
-        payload = dict([facts.mark] if facts.mark is not None else []) | keys
+        payload = dict([facts.discriminator] if facts.discriminator is not None else []) | keys
         line = envelope(1, msgspec.json.encode(payload))
         for name in (venue, ""):
             reader = RecordReader(channels_for(name, channel.kind))
             records = reader.read(line)
             assert records is not None
             assert sorted(reader.ids(records)) == sorted(set(keys.values()))
+            chain_name = facts.discriminator[1] if facts.discriminator else str(Kind.of(channel.kind))
             assert [(chain.name, chain.spans) for chain in reader.chains(records) if chain.spans] == (
-                [(facts.mark[1] if facts.mark else str(Kind.of(channel.kind)), [(3, max(keys.values()))])] if facts.contiguous else []
+                [(chain_name, [(3, max(keys.values()))])] if facts.contiguous else []
             )
 
 

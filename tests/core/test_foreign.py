@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoga.core.foreign import excerpt, told
+from hoga.core.foreign import describe_answer, excerpt
 
 
 @pytest.mark.parametrize(
@@ -38,5 +38,6 @@ def test_an_excerpt_is_one_bounded_line_of_visible_text(said: bytes | str, most:
 
 
 def test_an_answer_is_told_in_a_few_words() -> None:
-    assert told(451, kind="text/html; charset=utf-8", body=b"<h1>not\nhere</h1>") == "HTTP 451, text/html: <h1>not here</h1>"
-    assert told(502, kind="", body=b"") == "HTTP 502, without a body"
+    page = b"<h1>not\nhere</h1>"
+    assert describe_answer(451, content_type="text/html; charset=utf-8", body=page) == "HTTP 451, text/html: <h1>not here</h1>"
+    assert describe_answer(502, content_type="", body=b"") == "HTTP 502, without a body"

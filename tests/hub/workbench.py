@@ -57,7 +57,7 @@ class FakeWire:
         return self.table
 
     def push(self, frame: bytes) -> None:
-        key = frame[: frame.find(self.spec.key.mark, self.spec.key.start)]
+        key = frame[: frame.find(self.spec.key.until, self.spec.key.start)]
         take = self.table.get(key)
         assert self.inlet is not None
         if take is None or take(time_ns(), frame):

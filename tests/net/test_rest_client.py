@@ -22,7 +22,7 @@ from hoga.net.ratelimit import Budget
 from hoga.net.rest import RestClient
 from hoga.runtime.clock import ManualClock
 from hoga.venues.registry import VENUES
-from hoga.venues.request import Lane, Request, Signed
+from hoga.venues.request import Priority, Request, Signed
 from tests.net.raw import RawServer, read_request, reset, run, until_gone
 from tests.waiting import eventually
 
@@ -296,14 +296,14 @@ def test_it_is_signed_when_its_turn_has_come_and_goes_out_as_signed() -> None:
 # -- lanes and limits -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("lane", "room"), [(Lane.MARKET, 75), (Lane.ACCOUNT, 85), (Lane.ORDERS, 95), (Lane.EMERGENCY, 100)])
-def test_each_lane_leaves_something_to_those_before_it(lane: Lane, room: int) -> None:
+@pytest.mark.parametrize(("priority", "room"), list(zip(Priority, (75, 85, 95, 100), strict=True)))
+def test_each_priority_leaves_something_to_those_before_it(priority: Priority, room: int) -> None:
     budget = Budget(limit=100, window_s=1_000.0)
     rest = client("http://127.0.0.1:9", budget=budget)
     budget.take(monotonic(), room - 1)
-    assert rest.wait_s(Request(path="/x", lane=lane)) == 0
+    assert rest.wait_s(Request(path="/x", priority=priority)) == 0
     budget.take(monotonic(), 1)
-    assert rest.wait_s(Request(path="/x", lane=lane)) > 0
+    assert rest.wait_s(Request(path="/x", priority=priority)) > 0
 
 
 @pytest.mark.parametrize("status", [429, 418])
@@ -314,8 +314,8 @@ def test_a_429_stops_every_lane_but_the_emergency_and_a_ban_all(status: int) -> 
     async def work() -> None:
         async with client(server, budget=budget) as rest:
             assert (await rest.send(GET)).retry_after_s == 120
-            stopped = [lane for lane in Lane if rest.wait_s(Request(path="/x", lane=lane)) > 100]
-            assert stopped == (list(Lane) if status == 418 else [Lane.MARKET, Lane.ACCOUNT, Lane.ORDERS])
+            stopped = [priority for priority in Priority if rest.wait_s(Request(path="/x", priority=priority)) > 100]
+            assert stopped == (list(Priority) if status == 418 else [Priority.MARKET, Priority.ACCOUNT, Priority.ORDERS])
 
     with RawServer(serving([], answer)) as server:
         run("asyncio", work)
@@ -331,7 +331,7 @@ def test_a_cancel_does_not_wait_behind_market_reads() -> None:
             reads = [asyncio.ensure_future(rest.get("/read")) for _ in range(10)]
             async with asyncio.timeout(30):
                 await asyncio.wait(reads, return_when=asyncio.FIRST_COMPLETED)
-                assert (await rest.send(Request(path="/cancel", method="DELETE", lane=Lane.EMERGENCY))).status == 200
+                assert (await rest.send(Request(path="/cancel", method="DELETE", priority=Priority.EMERGENCY))).status == 200
             for each in reads:
                 each.cancel()
             await asyncio.gather(*reads, return_exceptions=True)

@@ -48,7 +48,7 @@ def book(event_ms: int, way: str) -> bytes:
 def upbit_time() -> EventTime:
     channel = UPBIT.channel_of("orderbook")
     assert channel.record.event_key is not None
-    return EventTime(channel.record.event_key, channel.record.replay_mark)
+    return EventTime(channel.record.event_key, channel.record.replay_pattern)
 
 
 def test_a_snapshot_is_no_sample_and_live_events_are() -> None:
@@ -62,7 +62,7 @@ def test_a_snapshot_is_no_sample_and_live_events_are() -> None:
 
 @pytest.mark.parametrize("channel", ["orderbook", "orderbook.5", "trade", "ticker", "candle.1m"])
 def test_every_upbit_channel_knows_a_snapshot(channel: str) -> None:
-    mark = UPBIT.channel_of(channel).record.replay_mark
+    mark = UPBIT.channel_of(channel).record.replay_pattern
     assert mark is not None
     for text in (b'{"stream_type":"SNAPSHOT"}', b'{"st" : "SNAPSHOT"}'):
         assert mark.search(text)

@@ -27,7 +27,7 @@ def test_a_frame_says_whose_it_is_and_reads_as_usual(channel: str, data_type: Da
     short = SimpleFormatConverter.to_simple(frame)
     assert len(short) < len(frame) * 0.8
     stream = COMPACT.parse_stream("KRW-BTC", channel)
-    mark = short.find(COMPACT.key.mark, COMPACT.key.start)
+    mark = short.find(COMPACT.key.until, COMPACT.key.start)
     assert short[:mark] == COMPACT.frame_key(stream)
     assert COMPACT.split(short) == (f"KRW-BTC@{channel}", short)
     assert COMPACT.split(frame) is None
@@ -45,7 +45,7 @@ def test_every_stream_s_key_ends_where_it_should(symbol: str, channel: str) -> N
     stream = COMPACT.parse_stream(symbol, channel)
     kind = "orderbook" if channel.startswith("orderbook") else channel
     frame = f'{{"ty":"{kind}","cd":"{symbol}","tms":1,"st":"REALTIME"}}'.encode()
-    assert frame[: frame.find(COMPACT.key.mark, COMPACT.key.start)] == COMPACT.frame_key(stream)
+    assert frame[: frame.find(COMPACT.key.until, COMPACT.key.start)] == COMPACT.frame_key(stream)
 
 
 def test_requests_ask_for_it() -> None:

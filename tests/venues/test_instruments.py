@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hoga.core.instrument import Band, ChangeKind, Instrument, InstrumentStatus, Sizes, changes
+from hoga.core.instrument import Band, ChangeKind, Instrument, InstrumentStatus, QuantityRules, changes
 from hoga.core.jsontext import NO_JSON
 from hoga.venues.registry import VENUES
 
@@ -54,8 +54,8 @@ def test_what_spot_lists() -> None:
         tick=Decimal("0.01"),
         min_price=Decimal("0.01"),
         max_price=Decimal(1_000_000),
-        sizes=Sizes(lot=Decimal("0.00001"), least=Decimal("0.00001"), most=Decimal(9_000)),
-        market_sizes=Sizes(most=Decimal("107.5")),
+        quantity=QuantityRules(lot=Decimal("0.00001"), least=Decimal("0.00001"), most=Decimal(9_000)),
+        market_quantity=QuantityRules(most=Decimal("107.5")),
         min_notional=Decimal(5),
         max_notional=Decimal(9_000_000),
         bid_band=Band(Decimal("0.2"), Decimal(5)),
@@ -120,7 +120,7 @@ def test_what_upbit_lists() -> None:
     body = b'[{"market":"KRW-BTC","korean_name":"x"},{"market":"BTC-ETH"},{"market":"XXX-ETH"}]'
     krw, btc, other = VENUES["upbit"].instruments(body)
     assert (krw.symbol, krw.base, krw.quote, krw.is_trading) == ("KRW-BTC", "BTC", "KRW", True)
-    assert (krw.tick, krw.sizes.lot, krw.min_notional, krw.max_notional) == (None, Decimal("0.00000001"), Decimal(5_000), Decimal(10**9))
+    assert (krw.tick, krw.quantity.lot, krw.min_notional, krw.max_notional) == (None, Decimal("0.00000001"), Decimal(5_000), Decimal(10**9))
     assert (btc.min_notional, btc.max_notional, other.min_notional) == (Decimal("0.00005"), None, None)
 
 
@@ -140,7 +140,7 @@ def test_a_captured_list_is_read_whole(venue: str, name: str, captures: Path) ->
     body = bytes(msgspec.json.encode(json.JSONDecoder().raw_decode(text[start:].decode())[0]))
     found = {each.symbol: each for each in VENUES[venue].instruments(body)}
     assert len(found) > 100
-    assert all(each.base and each.quote and each.sizes.lot and each.tick for each in found.values() if each.is_trading)
+    assert all(each.base and each.quote and each.quantity.lot and each.tick for each in found.values() if each.is_trading)
     assert not [each for each in found.values() if each.status is InstrumentStatus.OTHER]
 
 

@@ -75,7 +75,7 @@ def test_a_frame_begins_as_its_stream_says(spec: VenueSpec) -> None:
     stream = spec.parse_stream(SYMBOL[spec.name], spec.channels[next(iter(spec.channels))].replace("{interval}", spec.default_interval))
     key = spec.frame_key(stream)
     frame = key + (b'{"a":1}}' if spec.wrapped else b',"timestamp":1}')
-    assert frame[: frame.find(spec.key.mark, spec.key.start)] == key
+    assert frame[: frame.find(spec.key.until, spec.key.start)] == key
     split = spec.split(frame)
     assert split is not None
     assert split[0] == stream.name
@@ -141,7 +141,7 @@ def test_every_captured_upbit_frame_is_told_and_decoded(captures: Path) -> None:
         symbol, _, channel = split[0].partition("@")
         stream = UPBIT.parse_stream(symbol, channel)
         if b": " not in frame[:10]:
-            assert frame[: frame.find(UPBIT.key.mark, UPBIT.key.start)] == UPBIT.frame_key(stream)
+            assert frame[: frame.find(UPBIT.key.until, UPBIT.key.start)] == UPBIT.frame_key(stream)
         decode = UPBIT.channel_of(channel).record.decode
         assert decode is not None
         body = decode(split[1])

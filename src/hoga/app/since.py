@@ -187,8 +187,8 @@ class Since:
         if len(self._streams) == 1:
             return self._streams[0]
         for stream in self._streams:
-            mark = self._spec.channel_of(stream.channel).record.mark
-            said = mark is not None and f'"{mark[0]}":"{mark[1]}"'.encode() in record.payload
+            apart = self._spec.channel_of(stream.channel).record.discriminator
+            said = apart is not None and f'"{apart[0]}":"{apart[1]}"'.encode() in record.payload
             if stream.name == record.stream or (not record.stream and said):
                 return stream
         return self._streams[0]

@@ -94,7 +94,7 @@ class ConfigError(HogaError):
 
 
 class LinkError(HogaError):
-    """Trouble of one connection."""
+    """A fault of one connection."""
 
     transient = True
 
@@ -112,8 +112,9 @@ class ConnectFailed(LinkError):
 class HandshakeRefused(LinkError):
     """The server answered the WebSocket handshake with `status` instead of 101.
 
-    `retry_after_s` is the server's own wish, None when it named none. `body`: what came with the answer at once, perhaps cut short.
-    `said`: where, and what it answered, as it may be shown.
+    `retry_after_s`: how long the server asks to be left alone, None when it does not say. `body`: what came with the answer at
+    once, perhaps cut short.
+    `said`: what was asked where, and what came back, as it may be shown.
     """
 
     def __init__(
@@ -126,12 +127,14 @@ class HandshakeRefused(LinkError):
 
 
 class Sent(StrEnum):
-    """Whether a call that failed was sent at all: NO: the venue cannot have it; MAYBE: it may have it, and no whole answer came;
-    ANSWERED: it had it, and the error says what it answered."""
+    """Whether a call that failed was sent at all."""
 
     NO = "not sent"
+    """The venue cannot have it."""
     MAYBE = "maybe sent"
+    """The venue may have it; no whole answer came."""
     ANSWERED = "answered"
+    """The venue had it; the error says what it answered."""
 
 
 class VenueError(HogaError):
@@ -173,7 +176,7 @@ class ProtocolMisuse(HogaError):
 
 
 class ArchiveError(HogaError):
-    """Trouble with a file of the archive."""
+    """A fault of a file of the archive."""
 
     def __init__(self, path: Path | str, why: str, *, hint: str | None = None) -> None:
         super().__init__(f"{path}: {why}", hint=hint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["EXCERPT_CHARS", "excerpt", "told"]
+__all__ = ["EXCERPT_CHARS", "describe_answer", "excerpt"]
 
 EXCERPT_CHARS = 160
 _LOOK_AT = 8
@@ -24,8 +24,8 @@ def excerpt(said: bytes | str, *, most: int = EXCERPT_CHARS) -> str:
     return line
 
 
-def told(status: int, *, kind: str, body: bytes) -> str:
-    """An HTTP answer in a few words: its status, its type and how its body begins."""
-    type_of = excerpt(kind.partition(";")[0], most=40)
+def describe_answer(status: int, *, content_type: str, body: bytes) -> str:
+    """An HTTP answer in a few words: its status, its content type (the header's text, "" for none) and how its body begins."""
+    type_of = excerpt(content_type.partition(";")[0], most=40)
     begins = excerpt(body)
     return f"HTTP {status}" + (f", {type_of}" if type_of else "") + (f": {begins}" if begins else ", without a body")

@@ -11,23 +11,27 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Band", "ChangeKind", "Instrument", "InstrumentChange", "InstrumentStatus", "Sizes", "changes"]
+__all__ = ["Band", "ChangeKind", "Instrument", "InstrumentChange", "InstrumentStatus", "QuantityRules", "changes"]
 
 
 class InstrumentStatus(StrEnum):
-    """Whether it can be traded. COMING: listed and not begun; HALTED: for a while (or cancels only); CLOSING: to be delivered or
-    settled; CLOSED: for good; OTHER: a word of the venue that hoga does not know."""
+    """Whether it can be traded."""
 
     TRADING = "trading"
     COMING = "coming"
+    """Listed, and trading has not begun."""
     HALTED = "halted"
+    """Not for a while, or cancels only."""
     CLOSING = "closing"
+    """About to be delivered or settled."""
     CLOSED = "closed"
+    """For good."""
     OTHER = "other"
+    """The venue's word is one that hoga does not know."""
 
 
-class Sizes(msgspec.Struct, frozen=True, kw_only=True):
-    """What an order's quantity may be: whole multiples of `lot`, from `least` to `most`."""
+class QuantityRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order's quantity may be: whole multiples of `lot`, from `least` to `most`. None: no such rule."""
 
     lot: Decimal | None = None
     least: Decimal | None = None
@@ -44,9 +48,10 @@ class Band(msgspec.Struct, frozen=True):
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """One symbol of a venue: `base` is bought and sold, and paid for in `quote`; futures are settled in `settle` ("" on spot).
 
-    `said`: the status in the venue's own word. `tick`: the price step, None where it changes with the price. `sizes`: of limit
-    orders; `market_sizes`: of market orders, where other bounds hold for them. `bid_band`, `ask_band`: of buys and of sells.
-    `max_orders`: that may be open at one time. `ends_ns`: when a contract is delivered, None for what has no end.
+    `said`: the status in the venue's own word. `tick`: the price step, None where it changes with the price. `min_notional`,
+    `max_notional`: bounds of price × quantity, in `quote`. `quantity`: the rules of limit orders; `market_quantity`: those of market
+    orders, where they differ. `bid_band`, `ask_band`: the bands of buys and of sells. `max_orders`: how many may be open at one time.
+    `ends_ns`: when a contract is delivered (UTC), None for what has no end.
     """
 
     venue: str
@@ -59,8 +64,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     tick: Decimal | None = None
     min_price: Decimal | None = None
     max_price: Decimal | None = None
-    sizes: Sizes = Sizes()
-    market_sizes: Sizes = Sizes()
+    quantity: QuantityRules = QuantityRules()
+    market_quantity: QuantityRules = QuantityRules()
     min_notional: Decimal | None = None
     max_notional: Decimal | None = None
     bid_band: Band | None = None
@@ -97,7 +102,7 @@ class InstrumentChange(msgspec.Struct, frozen=True):
         return known.symbol if known is not None else ""
 
     def told(self) -> dict[str, str]:
-        """What was and what is, in words, of whatever is different."""
+        """Field → "before → after", for every field that differs."""
         was, now = _words(self.before), _words(self.after)
         differ = [name for name in was | now if was.get(name) != now.get(name)]
         return {name: f"{was.get(name, '(none)')} → {now.get(name, '(none)')}" for name in differ}

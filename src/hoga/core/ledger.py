@@ -4,7 +4,7 @@ A gap says: between `from_ns` and `to_ns` records of this series are missing, fo
 None when nobody can know. Reasons in `COUNTED` are frames that did arrive and were not written, so their `missed`
 is always exact and
 
-    received = records + duplicates + Σ missed over gaps whose reason is in COUNTED
+    received = recorded + duplicates + Σ missed over gaps whose reason is in COUNTED
 
 holds for every segment, day and archive. `hoga verify` recomputes it.
 """
@@ -19,7 +19,7 @@ __all__ = ["COUNTED", "Gap", "Reason"]
 
 
 class Reason(StrEnum):
-    """Why records are missing (contract section 4)."""
+    """Why records are missing; docs/architecture.md says what each costs."""
 
     DISCONNECT = "disconnect"
     LATENCY_GATE = "latency-gate"
@@ -34,6 +34,7 @@ class Reason(StrEnum):
 
 
 COUNTED = frozenset({Reason.LATENCY_GATE, Reason.BACKPRESSURE, Reason.DISK_FULL, Reason.MALFORMED})
+"""Reasons of frames that arrived and were not written."""
 
 
 class Gap(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -41,8 +42,9 @@ class Gap(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     `from_id`..`to_id` are the first and last missing venue ids, where ids prove the gap. `detail` is for people.
     `conn`: the connection whose trouble it was, None where it was no connection's.
-    `since_ns`: when the cause began, in every piece but the first of a gap that is written in pieces (cut at a minute's or a
-    session's end); None: it begins here. Pieces of one gap touch, and have one reason.
+    `missed`: how many records, None when nobody can know.
+    `since_ns`: a gap is cut into pieces where a minute or the run ends. Pieces of one gap touch and have one reason; every piece
+    but the first says here when the cause began. None: it begins with this piece.
     """
 
     from_ns: int

@@ -45,14 +45,14 @@ _PRIVATE = frozenset({DataType.MY_ORDER, DataType.MY_FILL, DataType.MY_ASSET, Da
 
 
 class Side(StrEnum):
-    """Of a public trade: who took. BUY lifts an ask. Of an order or a fill of ours: what it does."""
+    """Of a public trade: the taker's side (BUY takes from the asks). Of an order or a fill of ours: its own side."""
 
     BUY = "buy"
     SELL = "sell"
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
-    """What every kind has."""
+    """What every type of data has: the venue's event time, None where the payload carries none."""
 
     event_ns: int | None = None
 
@@ -101,10 +101,10 @@ class Quote(Body, frozen=True, kw_only=True):
 
 
 class Ticker(Body, frozen=True, kw_only=True):
-    """Figures of the day (or of the last 24 hours, as the venue has it). `change`: against the venue's reference.
+    """Figures of the day, or of the last 24 hours, as the venue has it. `volume` is in the base asset, `turnover` in the quote asset.
 
-    None where the venue does not tell: `change_rate` (a fraction, with its sign), `previous_close`, and what is of 24 hours
-    beside figures of the day.
+    `change`: `last` minus the venue's reference price; `change_rate`: the same as a signed fraction of it. `volume_24h`,
+    `turnover_24h`: of the last 24 hours, where the others are of the day. None: the venue does not tell.
     """
 
     last: Decimal
@@ -121,7 +121,10 @@ class Ticker(Body, frozen=True, kw_only=True):
 
 
 class Candle(Body, frozen=True, kw_only=True):
-    """One candle as it stands. `closed` None: the venue does not say when it is final."""
+    """One candle as it stands. `interval` in the venue's word (`1m`). `volume` is in the base asset, `turnover` in the quote asset.
+
+    `closed`: whether it is final, None where the venue does not say.
+    """
 
     start_ns: int
     interval: str
@@ -135,7 +138,7 @@ class Candle(Body, frozen=True, kw_only=True):
 
 
 class MarkPrice(Body, frozen=True, kw_only=True):
-    """Mark and index price and the funding of a perpetual contract; `next_funding_ns` None without funding."""
+    """Mark and index price, and of a perpetual contract the funding: its rate (a fraction) and its next time. None without funding."""
 
     mark: Decimal
     index: Decimal
@@ -144,7 +147,7 @@ class MarkPrice(Body, frozen=True, kw_only=True):
 
 
 class Liquidation(Body, frozen=True, kw_only=True):
-    """A forced order: the largest of its symbol in a second, not a complete tape."""
+    """A forced order. The venue tells only the largest of a symbol in a second. `average`: the average price of its fills."""
 
     side: Side
     price: Decimal
@@ -190,7 +193,7 @@ class Fill(Body, frozen=True, kw_only=True):
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one currency: what is free and what orders hold. Where margin is not held apart, `free` is the wallet and `locked` 0."""
+    """One currency: what is free, and what orders hold. Where the venue does not tell margin apart, `free` is the wallet and `locked` 0."""
 
     currency: str
     free: Decimal
@@ -211,7 +214,11 @@ class BalanceChange(Body, frozen=True, kw_only=True):
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one contract: `quantity` is negative when short. `side`: `BOTH`, or which of two positions it is in hedge mode."""
+    """One position in a contract. `quantity` is negative when short, `entry` the average price, `unrealized` the profit in the
+    margin asset.
+
+    `side`: `BOTH`, or in hedge mode which of two positions it is.
+    """
 
     symbol: str
     quantity: Decimal

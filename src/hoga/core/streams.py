@@ -1,6 +1,6 @@
 """core.streams: the identity of a stream, and which archive series it feeds.
 
-A **stream** is one feed on the wire (venue + the venue's own stream name). A **series** is what the
+A **stream** is one feed on the wire (venue + symbol + channel). A **series** is what the
 archive keeps: one symbol and kind per day. Two streams may feed one series only when their payloads
 tell them apart (`aggTrade` and `trade` both feed `execution`; the payload's `e` says which is which).
 """
@@ -20,17 +20,23 @@ class Kind(StrEnum):
     ORDERBOOK = "orderbook"
     DELTA = "delta"
     EXECUTION = "execution"
+    """Public trades."""
     BLOCK = "block"
+    """Block trades, made outside the book."""
     QUOTE = "quote"
     TICKER = "ticker"
     TICKER_WINDOW = "ticker-window"
+    """Tickers of a sliding window other than the day's."""
     CANDLE = "candle"
     MARK = "mark"
+    """Mark price and funding."""
     LIQUIDATION = "liquidation"
     AVERAGE = "average"
+    """The average price over some minutes."""
     REFERENCE = "reference"
+    """The venue's reference price."""
     ASIDE = "aside"
-    """Frames that belong in no series."""
+    """Frames that belong in no series of their own."""
 
     @classmethod
     def of(cls, text: str) -> Kind | None:
@@ -44,7 +50,7 @@ class Stream(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One feed on the wire.
 
     `name` is the wire name (`btcusdt@depth20@100ms`), `symbol` the venue's own text (`BTCUSDT`),
-    `channel` the part of the name after the symbol (`depth20@100ms`), `kind` the archive's word (`Kind`, perhaps with a tail).
+    `channel` the kind of feed in the venue's own words (`depth20@100ms`), `kind` the archive's word (`Kind`, perhaps with a tail).
     """
 
     venue: str

@@ -264,7 +264,7 @@ class Connection:
                 on_open=opened,
                 tls=self._tls,
                 timeout_s=self._config.connect_timeout_s,
-                mark=self._spec.key.mark,
+                until=self._spec.key.until,
                 start=self._spec.key.start,
                 pong_wait_s=lambda: self._say_control(spoken),
             )

@@ -82,7 +82,7 @@ class BaseWebSocketEvent(msgspec.Struct, eq=False, gc=False):
     @property
     def is_snapshot(self) -> bool:
         """Whether the venue marks it as telling what was before. Reads the payload's text only."""
-        mark = _replay_mark(self.stream.venue, self.stream.channel)
+        mark = _replay_pattern(self.stream.venue, self.stream.channel)
         return mark is not None and mark.search(self.payload) is not None
 
     @property
@@ -125,8 +125,8 @@ class BaseWebSocketEvent(msgspec.Struct, eq=False, gc=False):
 
 
 @lru_cache(maxsize=1024)
-def _replay_mark(venue: str, channel: str) -> re.Pattern[bytes] | None:
-    return VENUES[venue].describe(channel).record.replay_mark
+def _replay_pattern(venue: str, channel: str) -> re.Pattern[bytes] | None:
+    return VENUES[venue].describe(channel).record.replay_pattern
 
 
 def plain(number: Decimal) -> str:

@@ -390,7 +390,7 @@ class GlobalWebSocketManager:
             return
         if latest is not None and mode is Mode.BOTH and had in (None, Mode.SNAPSHOT):
             self.engine.put(component_id, latest)
-        if mode is Mode.REALTIME and self._venues[stream.venue].describe(stream.channel).record.replay_mark is not None:
+        if mode is Mode.REALTIME and self._venues[stream.venue].describe(stream.channel).record.replay_pattern is not None:
             self.engine.add_live(component_id, stream)
         else:
             self.engine.register_route(stream, consumer.put, component_id)

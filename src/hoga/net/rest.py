@@ -1,6 +1,6 @@
 """net.rest: one long-lived client of a venue's REST, for everything the process asks there. Limits are obeyed, never tested.
 
-Connections are kept and used again; a call waits for its turn by its lane (`venues.request.Lane`), is signed when that has come,
+Connections are kept and used again; a call waits for its turn by its priority (`venues.request.Priority`), is signed when that has come,
 and every failure says whether the venue can have had it (`core.errors.Sent`). A kept connection that the server has closed
 meanwhile costs no call that may be repeated, and nothing else is ever repeated.
 
@@ -23,7 +23,7 @@ import aiohttp
 from yarl import URL
 
 from hoga.core.errors import RateLimited, Refused, Sent, VenueError, WireFault
-from hoga.core.foreign import excerpt, told
+from hoga.core.foreign import describe_answer, excerpt
 from hoga.core.secret import Secret
 from hoga.core.times import MS_NS, SECOND_NS
 from hoga.net.proxy import Proxy, ProxyMistake, proxy_for
@@ -31,7 +31,7 @@ from hoga.net.ratelimit import Budget
 from hoga.net.retry import retry_after_s
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
-from hoga.venues.request import Lane, Request, Signed, Signer
+from hoga.venues.request import Priority, Request, Signed, Signer
 
 __all__ = ["MAX_BODY_BYTES", "RestClient", "RestReply"]
 
@@ -46,7 +46,7 @@ _ASKED = {"Accept-Encoding": "gzip"}
 """Answers are inflated here, not by aiohttp: its inflater can be changed for the whole process by any other library (ccxt
 does), and the one of isal takes a body that is no gzip at all for an empty one."""
 _JSON = {"Content-Type": "application/json"}
-_KEPT = {Lane.MARKET: 0.25, Lane.ACCOUNT: 0.15, Lane.ORDERS: 0.05, Lane.EMERGENCY: 0.0}
+_KEPT = {Priority.MARKET: 0.25, Priority.ACCOUNT: 0.15, Priority.ORDERS: 0.05, Priority.EMERGENCY: 0.0}
 """The part of a budget that each lane leaves to those before it."""
 
 T = TypeVar("T")
@@ -165,7 +165,7 @@ class RestClient:
         try:
             return decode(reply.body)
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as fault:
-            said = told(reply.status, kind=reply.kind, body=reply.body)
+            said = describe_answer(reply.status, content_type=reply.kind, body=reply.body)
             why = excerpt(str(fault)) or type(fault).__name__
             raise WireFault(self.venue, f"{self._where(path)} answered {said} ({why})") from fault
 
@@ -178,7 +178,7 @@ class RestClient:
         if reply.status in (429, 418):
             raise RateLimited(self.venue, status=reply.status, retry_after_s=self._patience_after(reply))
         if reply.status != 200:
-            said = told(reply.status, kind=reply.kind, body=reply.body)
+            said = describe_answer(reply.status, content_type=reply.kind, body=reply.body)
             raise Refused(self.venue, code=reply.status, reason=f"{self._where(path)} answered {said}", status=reply.status)
         return reply
 
@@ -249,7 +249,7 @@ class RestClient:
 
     def wait_s(self, request: Request) -> float:
         """Seconds until it is this call's turn; 0 when it is now."""
-        kept, urgent, now = _KEPT[request.lane], request.lane is Lane.EMERGENCY, self.clock.monotonic()
+        kept, urgent, now = _KEPT[request.priority], request.priority is Priority.EMERGENCY, self.clock.monotonic()
         return max((each.wait_s(now, request.weight, kept=kept, urgent=urgent) for each in self._budgets(request)), default=0.0)
 
     def _budgets(self, request: Request) -> list[Budget]:

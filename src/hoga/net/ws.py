@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from picows import WSCloseCode, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSProtocolError, WSTransport, ws_connect
 
 from hoga.core.errors import ConnectFailed, HandshakeRefused
-from hoga.core.foreign import excerpt, told
+from hoga.core.foreign import describe_answer, excerpt
 from hoga.core.secret import Secret
 from hoga.net.answers import read_head
 from hoga.net.dial import dial
@@ -70,7 +70,7 @@ class CloseInfo(NamedTuple):
 class Link(WSListener):
     """An open connection.
 
-    `table`: how a frame begins, up to the first `mark` at or after `start` → who takes it. Filled by the owner,
+    `table`: how a frame begins, up to the first `until` at or after `start` → who takes it. Filled by the owner,
     at any time.
     `pong_wait_s()` is asked before each pong: 0 sends it (and it counts as sent), else it is asked again after so long.
     `on_open(now_ns)` comes before the first frame. `on_odd(recv_ns, frame)`: every other text or binary frame. Frames
@@ -86,13 +86,13 @@ class Link(WSListener):
         *,
         sock: socket.socket,
         name: str = "",
-        mark: bytes = b"{",
+        until: bytes = b"{",
         start: int = 12,
         pong_wait_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.name = name
         self.table = table
-        self._mark = mark
+        self._until = until
         self._start = start
         self._on_odd = on_odd
         self._on_open = on_open
@@ -146,9 +146,9 @@ class Link(WSListener):
         self.on_ws_frame = on_ws_frame  # type: ignore[method-assign]  # the library looks it up for each frame
 
     def _key_of(self, data: bytes) -> bytes:
-        """How `data` begins, up to the mark. Remembered by its first `_width` bytes, which hold all of it: to find
+        """How `data` begins, up to and without `until`. Remembered by its first `_width` bytes, which hold all of it: to find
         the brace in each frame costs a quarter of a microsecond, a third of all that is done with the frame here."""
-        key = data[: data.find(self._mark, self._start)]
+        key = data[: data.find(self._until, self._start)]
         if key in self.table and len(key) <= self._width:
             if len(self._keys) > _KEYS_PER_STREAM * len(self.table):
                 self._keys.clear()
@@ -206,7 +206,7 @@ class Link(WSListener):
         self._fragments.clear()
         self._fragment_bytes = 0
         if whole is not data:
-            take = self.table.get(whole[: whole.find(self._mark, self._start)])
+            take = self.table.get(whole[: whole.find(self._until, self._start)])
             if take is not None and not take(now, whole):
                 return
         self.last_control_ns = now
@@ -335,7 +335,7 @@ async def open_link(
     on_open: Callable[[int], object],
     tls: ssl.SSLContext | None,
     timeout_s: float,
-    mark: bytes = b"{",
+    until: bytes = b"{",
     start: int = 12,
     target: Secret = Secret(""),
     headers: Mapping[str, Secret] | None = None,
@@ -359,7 +359,7 @@ async def open_link(
             dialled = await dial(split.hostname or "", split.port or (443 if secure else 80), proxy=via)
             watch = _Watch(dialled, patience)
             _, link = await ws_connect(
-                lambda: Link(table, on_odd, on_open, sock=dialled, name=name, mark=mark, start=start, pong_wait_s=pong_wait_s),
+                lambda: Link(table, on_odd, on_open, sock=dialled, name=name, until=until, start=start, pong_wait_s=pong_wait_s),
                 url + target.reveal(),
                 logger_name=_quiet,
                 extra_headers={name: value.reveal() for name, value in (headers or {}).items()},
@@ -452,6 +452,6 @@ def _refused(fault: WSHandshakeError, where: str, *, name: str, epoch: int, hidd
     if head is None or head.status == 101:
         why = excerpt(str(fault)) if not hidden else "what it answered is none"
         return ConnectFailed(name, f"no WebSocket handshake at {where}: {why}", epoch=epoch)
-    said = f"HTTP {head.status}" if hidden else told(head.status, kind=head.headers.get("content-type", ""), body=body)
+    said = f"HTTP {head.status}" if hidden else describe_answer(head.status, content_type=head.headers.get("content-type", ""), body=body)
     wish = retry_after_s(head.headers.get("retry-after"), date=head.headers.get("date"), now_s=time())
     return HandshakeRefused(name, head.status, epoch=epoch, retry_after_s=wish, body=body, said=f"at {where} with {said}")

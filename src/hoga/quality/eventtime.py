@@ -14,23 +14,23 @@ _ABSURD_NS = 3_660 * DAY_NS
 
 
 class EventTime:
-    """Reads the venue's time at `key` of payloads; `replay_mark` is in those that tell of something past.
+    """Reads the venue's time at `key` of payloads; `replay_pattern` is in those that tell of something past.
 
     `odd`: payloads whose value there is no time (text, a fraction, negative, ten years or more from the receipt);
     `last_odd`: how the last of these was spelt.
     """
 
-    __slots__ = ("_key", "_replay_mark", "last_odd", "odd")
+    __slots__ = ("_key", "_replay_pattern", "last_odd", "odd")
 
-    def __init__(self, key: str, replay_mark: re.Pattern[bytes] | None = None) -> None:
+    def __init__(self, key: str, replay_pattern: re.Pattern[bytes] | None = None) -> None:
         self._key = TopInteger(key)
-        self._replay_mark = replay_mark
+        self._replay_pattern = replay_pattern
         self.odd = 0
         self.last_odd = b""
 
     def live_ns(self, recv_ns: int, payload: bytes) -> int | None:
         """When the live event of a payload received at `recv_ns` happened. None: it is no live event, or does not say."""
-        if self._replay_mark is not None and self._replay_mark.search(payload):
+        if self._replay_pattern is not None and self._replay_pattern.search(payload):
             return None
         digits = self._key.find(payload)
         event_ns = instant_ns(int(digits)) if digits is not None and len(digits) <= _DIGITS else None

@@ -140,7 +140,7 @@ class Recorder:
     def _event_time(self, stream: Stream) -> EventTime:
         channel = self.spec.channel_of(stream.channel)
         assert channel.record.event_key is not None, "asked only where there is one"
-        event_time = self.event_times[stream.name] = EventTime(channel.record.event_key, channel.record.replay_mark)
+        event_time = self.event_times[stream.name] = EventTime(channel.record.event_key, channel.record.replay_pattern)
         return event_time
 
     def _payload_of(self, stream: Stream) -> Callable[[bytes], bytes]:

@@ -1,4 +1,4 @@
-"""venues.decoding: from a payload's bytes to what the hub hands out, by way of one typed struct. Pure."""
+"""venues.decoding: from a payload's bytes to a body of `core.market`, by way of one typed struct. Pure."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import msgspec
 
 from hoga.core.market import Body
 
-__all__ = ["reader"]
+__all__ = ["decoder"]
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-def reader(kind: type[S], make: Callable[[S], Body]) -> Callable[[bytes], Body]:
-    """What decodes a payload as a `kind` and makes its body. It raises msgspec.DecodeError for what is none."""
-    decoder = msgspec.json.Decoder(kind)
+def decoder(struct: type[S], make: Callable[[S], Body]) -> Callable[[bytes], Body]:
+    """The function that decodes a payload as a `struct` and makes its body. It raises msgspec.DecodeError for any other payload."""
+    raw = msgspec.json.Decoder(struct)
 
-    def read(payload: bytes) -> Body:
-        return make(decoder.decode(payload))
+    def decode(payload: bytes) -> Body:
+        return make(raw.decode(payload))
 
-    return read
+    return decode

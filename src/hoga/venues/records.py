@@ -36,16 +36,18 @@ class UnitList(NamedTuple):
 class RecordFacts:
     """What a payload of one channel says, and at which of its own keys.
 
-    `first_key`/`last_key`: of its ids (equal for single ids), None when it has none. `contiguous`: ids count on, so they prove
-    holes. `previous_key`: of the id that a record follows, where ids are chained by it and not by counting on. `ordered`: ids only
-    grow; where they do not, they only tell duplicates. `event_key`: of the venue's event time in ms, None when there is none.
-    `mark`: (key, text) that tells these payloads from those of other channels of the same series; None where nothing need.
-    `levels`: where a whole book's levels are, None when it is none.
-    `decode(payload)`: what a consumer gets; None where only the recorder takes it. It raises ValueError for what it cannot read.
-    `replay_mark`: found in a payload that is no live event but tells what was before (a snapshot at the subscription, a
-    replay): its time is no latency. None where there are none.
-    `manner_keys`: keys that say how and when it was sent, and not what: of two frames with one id that differ in
-    nothing else, one is a duplicate.
+    `first_key`, `last_key`: where its first and last id stand (the same key for a single id), None when it has none. `contiguous`: each id
+    is the one before it plus 1, so ids prove holes. `previous_key`: where the id stands that a record follows, for venues that chain
+    records by it. `ordered`: ids only grow; where they do not, they only tell duplicates. `event_key`: where the venue's event time
+    stands, in ms; None when there is none.
+    `discriminator`: (key, text) that tells these payloads from those of the other channels of the same series; None where there are
+    no others.
+    `levels`: where a whole book's levels stand; None when the payload is no whole book.
+    `decode(payload)`: gives what a consumer gets; raises ValueError for what it cannot read. None where only the recorder takes it.
+    `replay_pattern`: matches in payloads that are no live events but tell what was before (a snapshot at the subscription, a
+    replay), whose time therefore says nothing of latency. None where the venue sends none.
+    `manner_keys`: keys that say how and when it was sent, not what: two frames with one id that differ in nothing else are
+    duplicates.
     """
 
     first_key: str | None = None
@@ -54,8 +56,8 @@ class RecordFacts:
     contiguous: bool = False
     ordered: bool = True
     event_key: str | None = None
-    mark: tuple[str, str] | None = None
+    discriminator: tuple[str, str] | None = None
     levels: SideLists | UnitList | None = None
     decode: Callable[[bytes], Body] | None = None
-    replay_mark: re.Pattern[bytes] | None = None
+    replay_pattern: re.Pattern[bytes] | None = None
     manner_keys: tuple[str, ...] = ()

@@ -10,13 +10,13 @@ import msgspec
 
 from hoga.core.secret import Secret
 
-__all__ = ["Lane", "Request", "Signed", "Signer", "query_of"]
+__all__ = ["Priority", "Request", "Signed", "Signer", "query_of"]
 
 Params = tuple[tuple[str, str | int], ...]
 
 
-class Lane(IntEnum):
-    """Who goes first where a limit is short. EMERGENCY is for cancels, closes and what proves them; a 429 does not stop it."""
+class Priority(IntEnum):
+    """Which calls go first where a limit is short. EMERGENCY is for cancels, closes and what proves them; a 429 does not stop it."""
 
     MARKET = 0
     ACCOUNT = 1
@@ -27,8 +27,8 @@ class Lane(IntEnum):
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One call: a method, a path (which may hold a query), parameters in the order sent, a JSON body.
 
-    `weight` counts in each of `groups` (the venue's names of its limits, `RestLimit.group`; none: its first). `headers` hold
-    secrets; a call that has some, or is signed, is never told with its query. `timeout_s`: the longest it may take, None: as
+    `weight` counts in each of `groups` (the venue's names of its limits, `RestLimit.group`; empty: in its first limit). `headers`
+    hold secrets: no text shows the query of a call that has headers or is signed. `timeout_s`: the longest it may take, None: as
     configured.
     """
 
@@ -39,7 +39,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, Secret] = {}
     weight: int = 1
     groups: tuple[str, ...] = ()
-    lane: Lane = Lane.MARKET
+    priority: Priority = Priority.MARKET
     timeout_s: float | None = None
 
     @property

@@ -23,13 +23,13 @@ _NEVER_S = 1e12
 class ChannelSpec:
     """One kind of feed.
 
-    `kind`: the archive's word. `record`: what its payloads say. `data_type`: what a consumer gets; None where only the recorder
-    takes it. `first_frame_s`: a subscribed stream that brought nothing after so long is suspect, None when silence proves nothing
-    (a symbol without trades). `silence_floor_s`: never call it silent sooner.
-    `never_s`: one that never came on a connection is called silent after so long, though its quiet may be natural; None:
-    never, and it is only asked for again. Where there is a `first_frame_s`, that decides.
-    `alternate_kind`: the kind to use beside another channel of the same kind, None when the payloads tell the two apart
-    (they share the series) or when this is the one that keeps the name.
+    `kind`: the archive's word (`core.streams.Kind`, perhaps with a tail). `record`: what its payloads say. `data_type`: what a
+    consumer gets; None where only the recorder takes it.
+    `silence_floor_s`: no stream that has come is called silent sooner. `first_frame_s`: a subscribed stream that has brought nothing after
+    so long is called silent and asked for again; None where that proves nothing (a symbol without trades). It is then asked for again
+    after `silence_floor_s`, and called silent after `never_s` (None: never).
+    `alternate_kind`: the kind that it feeds where another recorded channel has the same `kind`. None when the payloads tell the two
+    apart (they share the series), or when this channel keeps the name.
     """
 
     kind: str
@@ -73,11 +73,12 @@ class RestLimit:
 
 @dataclass(frozen=True, slots=True)
 class RestPaths:
-    """Paths of the public REST calls hoga makes itself; `book` has `{symbol}`, None where the stream
-    brings whole books; `time` None where nothing tells it.
+    """Paths and weights of the public REST calls that hoga makes itself.
 
-    `limits`: of the first of them a call weighs 1, `instruments_weight`, or `book_weight`; the others are of calls that name
-    them (`Request.groups`). `usage(headers)` reads an answer's headers: (group, how much of it is used up), of each that is told.
+    `time`: of the venue's clock, None where no call tells it. `book`: of a depth snapshot, with `{symbol}` to be filled in; None
+    where the stream brings whole books. `limits`: the first one counts every call that names no group, by its weight (1,
+    `instruments_weight`, `book_weight`); the others count the calls that name them (`Request.groups`). `usage(headers)` gives (group, how
+    much of its limit is used up) for each group that an answer's headers tell of.
     """
 
     time: str | None
@@ -91,15 +92,16 @@ class RestPaths:
 
 @dataclass(frozen=True, slots=True)
 class FrameKey:
-    """How a data frame says whose it is: its bytes up to the first `mark` at or after `start`."""
+    """How a data frame says whose it is: its bytes up to, and without, the first `until` at or after byte `start`."""
 
-    mark: bytes = b"{"
+    until: bytes = b"{"
     start: int = 12
 
 
 class Answer(NamedTuple):
-    """What the venue says to a control request. `number`: of the request, None when it does not say. `complaint`: "" when it
-    agrees. `names`: what it lists as subscribed, None when this is no list. Nothing of all that: a sign of life."""
+    """What the venue says to a control request. `number`: the request's number, None when the answer has none. `complaint`: the
+    refusal in the venue's words, "" when it agrees. `names`: the wire names that it lists as subscribed, None when this is no list.
+    An answer that has none of the three is a sign of life."""
 
     number: int | None = None
     complaint: str = ""

@@ -67,7 +67,7 @@ class RecordReader:
         channels = list(channels)
         said = [channel.record for channel in channels]
         keys = [key for facts in said for key in (facts.first_key, facts.last_key, facts.previous_key) if key is not None]
-        marks = {facts.mark[0]: str for facts in said if facts.mark is not None}
+        marks = {facts.discriminator[0]: str for facts in said if facts.discriminator is not None}
         levels = list(dict.fromkeys(facts.levels for facts in said if facts.levels is not None))
         sides = [key for each in levels for key in (each if isinstance(each, SideLists) else (each.units,))]
         self._fields |= dict.fromkeys(keys, int) | marks | dict.fromkeys(sides, msgspec.Raw)
@@ -101,7 +101,7 @@ class RecordReader:
     def _ids_of(self, channel: ChannelSpec) -> _Ids:
         facts = channel.record
         assert facts.first_key is not None and facts.last_key is not None, "asked only where there are ids"
-        text = facts.mark[1] if facts.mark is not None else None
+        text = facts.discriminator[1] if facts.discriminator is not None else None
         return _Ids(
             name=text or str(Kind.of(channel.kind) or channel.kind),
             key=facts.first_key,

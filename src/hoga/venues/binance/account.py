@@ -16,7 +16,7 @@ from msgspec import field
 
 from hoga.core.market import Asset, Assets, BalanceChange, Fill, Order, Position, Positions, Side
 from hoga.core.times import MS_NS
-from hoga.venues.decoding import reader
+from hoga.venues.decoding import decoder
 
 __all__ = [
     "futures_assets", "futures_balance", "futures_fill", "futures_order", "futures_positions",
@@ -222,21 +222,21 @@ def _positions(raw: _FuturesAccount) -> Positions:
     return Positions(positions=positions, event_ns=raw.event_ms * MS_NS)
 
 
-spot_order = reader(_Report, _order)
+spot_order = decoder(_Report, _order)
 """`executionReport`."""
-spot_fill = reader(_Report, _fill)
+spot_fill = decoder(_Report, _fill)
 """`executionReport` of execution type TRADE."""
-spot_assets = reader(_Account, _assets)
+spot_assets = decoder(_Account, _assets)
 """`outboundAccountPosition`: what is free and locked of the currencies concerned."""
-spot_balance = reader(_Change, _change)
+spot_balance = decoder(_Change, _change)
 """`balanceUpdate`: deposits, withdrawals, transfers."""
-futures_order = reader(_FuturesReport, _order_of_futures)
+futures_order = decoder(_FuturesReport, _order_of_futures)
 """`ORDER_TRADE_UPDATE`."""
-futures_fill = reader(_FuturesReport, _fill_of_futures)
+futures_fill = decoder(_FuturesReport, _fill_of_futures)
 """`ORDER_TRADE_UPDATE` of execution type TRADE."""
-futures_assets = reader(_FuturesAccount, _assets_of_futures)
+futures_assets = decoder(_FuturesAccount, _assets_of_futures)
 """`ACCOUNT_UPDATE`: wallet balances."""
-futures_balance = reader(_FuturesAccount, _change_of_futures)
+futures_balance = decoder(_FuturesAccount, _change_of_futures)
 """`ACCOUNT_UPDATE` with a change that is no trade's."""
-futures_positions = reader(_FuturesAccount, _positions)
+futures_positions = decoder(_FuturesAccount, _positions)
 """`ACCOUNT_UPDATE`: positions."""

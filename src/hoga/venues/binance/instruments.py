@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 
 import msgspec
 
-from hoga.core.instrument import Band, Instrument, InstrumentStatus, Sizes
+from hoga.core.instrument import Band, Instrument, InstrumentStatus, QuantityRules
 from hoga.core.jsontext import NO_JSON
 from hoga.core.times import MS_NS
 
@@ -110,8 +110,8 @@ def _instrument(venue: str, listed: _Symbol) -> Instrument:
         tick=_number(price.tick_size),
         min_price=_number(price.min_price),
         max_price=_number(price.max_price),
-        sizes=_sizes(filters.get("LOT_SIZE", none)),
-        market_sizes=_sizes(filters.get("MARKET_LOT_SIZE", none)),
+        quantity=_quantity(filters.get("LOT_SIZE", none)),
+        market_quantity=_quantity(filters.get("MARKET_LOT_SIZE", none)),
         min_notional=_number(least.min_notional or least.notional),
         max_notional=_number(least.max_notional),
         bid_band=_band(by_side.bid_multiplier_down or both.multiplier_down, by_side.bid_multiplier_up or both.multiplier_up),
@@ -121,8 +121,8 @@ def _instrument(venue: str, listed: _Symbol) -> Instrument:
     )
 
 
-def _sizes(each: _Filter) -> Sizes:
-    return Sizes(lot=_number(each.step_size), least=_number(each.min_qty), most=_number(each.max_qty))
+def _quantity(each: _Filter) -> QuantityRules:
+    return QuantityRules(lot=_number(each.step_size), least=_number(each.min_qty), most=_number(each.max_qty))
 
 
 def _band(low: str, high: str) -> Band | None:

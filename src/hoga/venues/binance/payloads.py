@@ -14,7 +14,7 @@ from msgspec import field
 
 from hoga.core.market import Book, Candle, Delta, Level, Liquidation, MarkPrice, Quote, Side, Ticker, Trade
 from hoga.core.times import MS_NS
-from hoga.venues.decoding import reader
+from hoga.venues.decoding import decoder
 
 __all__ = [
     "agg_trade", "candle", "delta", "force_order", "futures_book", "mark_price", "partial_book", "quote", "rest_book",
@@ -189,25 +189,25 @@ def _force(raw: _ForceOrder) -> Liquidation:
     return Liquidation(side=side, price=order.price, size=order.size, average=order.average, event_ns=_ns(raw.event_ms))
 
 
-partial_book = reader(_Partial, _book)
+partial_book = decoder(_Partial, _book)
 """Spot `depth5/10/20`."""
-futures_book = reader(_Depth, _futures_book)
+futures_book = decoder(_Depth, _futures_book)
 """Futures `depth5/10/20`: spelt like a delta, means a whole book."""
 rest_book = partial_book
 """The REST depth snapshot of either product."""
-delta = reader(_Depth, _delta)
+delta = decoder(_Depth, _delta)
 """`depth`."""
-agg_trade = reader(_Trade, lambda raw: _trade_of(raw, raw.agg_id))
+agg_trade = decoder(_Trade, lambda raw: _trade_of(raw, raw.agg_id))
 """`aggTrade`; the id is the aggregate's."""
-trade = reader(_Trade, lambda raw: _trade_of(raw, raw.id))
+trade = decoder(_Trade, lambda raw: _trade_of(raw, raw.id))
 """`trade`."""
-quote = reader(_Quote, _quote)
+quote = decoder(_Quote, _quote)
 """`bookTicker`."""
-candle = reader(_Kline, _candle)
+candle = decoder(_Kline, _candle)
 """`kline_…`."""
-ticker = reader(_Ticker, _ticker)
+ticker = decoder(_Ticker, _ticker)
 """`ticker` and `miniTicker`."""
-mark_price = reader(_Mark, _mark)
+mark_price = decoder(_Mark, _mark)
 """`markPrice`."""
-force_order = reader(_ForceOrder, _force)
+force_order = decoder(_ForceOrder, _force)
 """`forceOrder`."""

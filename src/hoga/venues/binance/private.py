@@ -38,7 +38,7 @@ from hoga.venues.private import (
     Step,
     Trouble,
 )
-from hoga.venues.request import Lane, Request
+from hoga.venues.request import Priority, Request
 
 __all__ = ["SPOT_PRIVATE", "USDM_PRIVATE", "FuturesSession", "SpotSession"]
 
@@ -288,7 +288,7 @@ class FuturesSession:
         return []
 
     def _call(self, method: str) -> Step:
-        return Request(method=method, path="/fapi/v1/listenKey", headers=self._headers, lane=Lane.ACCOUNT)
+        return Request(method=method, path="/fapi/v1/listenKey", headers=self._headers, priority=Priority.ACCOUNT)
 
 
 def _updates(update: _Wallets, frame: bytes) -> list[Step]:

@@ -71,7 +71,7 @@ class Table:
 
 def trades(event: str, key: str, decode: Callable[[bytes], Body]) -> ChannelSpec:
     """A channel of trades: `event` is what its payloads say at `e`, `key` where their ids are. Both feed one series."""
-    record = RecordFacts(first_key=key, last_key=key, contiguous=True, event_key="E", mark=("e", event), decode=decode)
+    record = RecordFacts(first_key=key, last_key=key, contiguous=True, event_key="E", discriminator=("e", event), decode=decode)
     return ChannelSpec(kind=Kind.EXECUTION, record=record, silence_floor_s=60.0, never_s=600.0, data_type=DataType.TRADE)
 
 

@@ -87,5 +87,5 @@ COMPACT: VenueSpec = replace(
     answer=answer,
     frame_key=frame_key,
     split=split,
-    key=FrameKey(mark=b",", start=20),
+    key=FrameKey(until=b",", start=20),
 )

@@ -13,11 +13,11 @@ from decimal import Decimal
 
 import msgspec
 
-from hoga.core.instrument import Instrument, InstrumentStatus, Sizes
+from hoga.core.instrument import Instrument, InstrumentStatus, QuantityRules
 
 __all__ = ["instruments"]
 
-_SIZES = Sizes(lot=Decimal("0.00000001"))
+_QUANTITY = QuantityRules(lot=Decimal("0.00000001"))
 _LEAST = {"KRW": Decimal(5_000), "BTC": Decimal("0.00005"), "USDT": Decimal("0.5")}
 _MOST = {"KRW": Decimal(1_000_000_000)}
 
@@ -43,7 +43,7 @@ def _instrument(market: str) -> Instrument:
         base=base,
         quote=quote,
         status=InstrumentStatus.TRADING,
-        sizes=_SIZES,
+        quantity=_QUANTITY,
         min_notional=_LEAST.get(quote),
         max_notional=_MOST.get(quote),
     )

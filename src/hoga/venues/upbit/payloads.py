@@ -15,7 +15,7 @@ import msgspec
 
 from hoga.core.market import Asset, Assets, Body, Book, Candle, Fill, Order, Side, Ticker, Trade
 from hoga.core.times import MS_NS, SECOND_NS
-from hoga.venues.decoding import reader
+from hoga.venues.decoding import decoder
 from hoga.venues.upbit.simple import usual
 
 __all__ = ["book", "candle", "my_asset", "my_fill", "my_order", "ticker", "trade"]
@@ -221,17 +221,17 @@ def _either(read: Callable[[bytes], Body]) -> Callable[[bytes], Body]:
     return lambda payload: read(usual(payload))
 
 
-book = _either(reader(_Book, _book))
+book = _either(decoder(_Book, _book))
 """`orderbook`: a whole book in every frame."""
-trade = _either(reader(_Trade, _trade))
+trade = _either(decoder(_Trade, _trade))
 """`trade`."""
-ticker = _either(reader(_Ticker, _ticker))
+ticker = _either(decoder(_Ticker, _ticker))
 """`ticker`."""
-candle = _either(reader(_Candle, _candle))
+candle = _either(decoder(_Candle, _candle))
 """`candle.*`."""
-my_order = reader(_Order, _order)
+my_order = decoder(_Order, _order)
 """`myOrder`."""
-my_fill = reader(_Fill, _fill)
+my_fill = decoder(_Fill, _fill)
 """`myOrder` in state `trade`."""
-my_asset = reader(_Assets, _my_assets)
+my_asset = decoder(_Assets, _my_assets)
 """`myAsset`."""

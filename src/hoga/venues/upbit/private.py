@@ -32,7 +32,7 @@ from hoga.venues.private import (
     Step,
     Trouble,
 )
-from hoga.venues.request import Lane, Request
+from hoga.venues.request import Priority, Request
 from hoga.venues.upbit import payloads
 from hoga.venues.upbit.auth import UpbitSigner, bearer
 
@@ -112,7 +112,7 @@ class Session:
         known = trouble_of(reply)
         if known is None and reply.status == 401:
             self._asked = reply
-            return [Request(path=_WHY_PATH, headers=self._headers(), groups=("default",), lane=Lane.ACCOUNT)]
+            return [Request(path=_WHY_PATH, headers=self._headers(), groups=("default",), priority=Priority.ACCOUNT)]
         return [Refuse(known or _unexplained(reply))]
 
     def answer(self, reply: Reply, now_ms: int) -> list[Step]:

@@ -43,7 +43,7 @@ _SNAPSHOT = re.compile(rb'"(?:stream_type|st)"\s*:\s*"SNAPSHOT"')
 
 
 def _says(decode: Callable[[bytes], Body], levels: UnitList | None = None) -> RecordFacts:
-    return RecordFacts(event_key="timestamp", levels=levels, decode=decode, replay_mark=_SNAPSHOT)
+    return RecordFacts(event_key="timestamp", levels=levels, decode=decode, replay_pattern=_SNAPSHOT)
 
 
 _TICKER = ChannelSpec(kind=Kind.TICKER, record=_says(payloads.ticker), first_frame_s=10.0, silence_floor_s=60.0, data_type=DataType.TICKER)
@@ -255,7 +255,7 @@ UPBIT = VenueSpec(
         DataType.CANDLE: "candle.{interval}",
     },
     examples=_EXAMPLES,
-    key=FrameKey(mark=b",", start=22),
+    key=FrameKey(until=b",", start=22),
     wrapped=False,
     replace=replace,
     listing=listing,
