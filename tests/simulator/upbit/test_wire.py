@@ -148,7 +148,8 @@ async def test_what_streams_already_is_not_told_again(upbit: Any, dial: Any) -> 
         {"type": "orderbook", "codes": ["KRW-BTC"], "is_only_realtime": True},
         {"type": "trade", "codes": ["KRW-ETH"], "is_only_snapshot": True},
     )
-    frames = [await client.frame() for _ in range(8)]
+    frames = await client.until(lambda seen: any(frame["stream_type"] == "SNAPSHOT" for frame in seen))
+    frames += [await client.frame() for _ in range(8)]
     assert [(frame["type"], frame["code"]) for frame in frames if frame["stream_type"] == "SNAPSHOT"] == [("trade", "KRW-ETH")]
     assert all(frame["code"] == "KRW-BTC" for frame in frames if frame["stream_type"] == "REALTIME")
 
