@@ -1,9 +1,14 @@
 """recorder: from frames to a durable journal, and from journals to the archive.
 
-intake    per stream: is the frame new, may it be recorded; the hot path
+legs      which connection brings which stream, and who takes its frames
+fastpath  the hot path of one stream: the ordinary frame
+intake    one stream's account: is the frame new, may it be recorded; every other frame
+trail     what a stream remembers of its newest frames, by which they are known again
 lane      frames of many streams batched into chunks; the minute's end
 writer    two threads: one writes, one fsyncs
+probe     a stream received for its event time only
 lateness  one-way latency of each symbol, and the gate that follows from it
-recorder  all streams of a venue: connections, gaps, what is said of the streams besides their frames
+recorder  all streams of a venue: their lanes, gates, gaps, and what the ledger says of them
 sealing   journals to segments, segments to days, in pool processes
+config    how a venue is recorded and sealed
 """

@@ -13,8 +13,11 @@ __all__ = ["LatencyRules", "RecorderConfig", "SealingConfig"]
 
 
 class LatencyRules(msgspec.Struct, frozen=True, kw_only=True):
-    """How lateness is judged: of `deque_size` samples the median, once there are `sample_min`, `every_s`; above `threshold_ms` the
-    `gate` acts (`pause`, `mark`, `off`)."""
+    """How latency is judged: every `every_s` seconds, by the median of the last `deque_size` samples, once there are `sample_min`.
+
+    `gate`: what happens while the median is above `threshold_ms`: `pause` (frames are counted, not recorded), `mark` (recorded, and the
+    ledger says when they were late), or `off` (nothing).
+    """
 
     deque_size: int = 100
     sample_min: int = 10
@@ -24,7 +27,12 @@ class LatencyRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecorderConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What a recorder needs to know. `directories`: archive folder by kind; `book_kinds` have `snapshots_queue_max`."""
+    """What a recorder needs to know.
+
+    `home`: the venue's folder. `directories`: archive folder by kind. `interval_min`: minutes that a segment spans. `executions_queue_max`,
+    `snapshots_queue_max`: how many records of one stream may wait for the disk, for executions and for every other kind;
+    `records_max`: how many of all streams together.
+    """
 
     home: Path
     directories: dict[str, Path]
@@ -45,8 +53,10 @@ class RecorderConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SealingConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What is made of journals. `directories`: every archive folder of the venue. `…_again`: pauses before
-    what failed is tried again, s."""
+    """What is made of journals. `directories`: every archive folder of the venue. `purge`: remove minutes that are in their day file.
+
+    `seal_again`, `merge_again`: seconds to wait before what failed is tried again, for the first time, the second, …; the last for ever.
+    """
 
     venue: str
     directories: list[Path]

@@ -1,6 +1,6 @@
-"""recorder.intake: one stream's account: every frame judged by its id, counted, and handed to the lane, minding everything.
+"""recorder.intake: one stream's account: every frame is judged by its id, counted, and handed to the lane.
 
-`recorder.fastpath` has the kinds of it that take the ordinary frame faster. `mode` is zero when nothing is going on.
+`recorder.fastpath` has the subclasses that take the ordinary frame faster. `mode` is zero when nothing is going on.
 
     received = recorded + duplicates + Σ counted gaps          (core.ledger.COUNTED)
 
@@ -53,7 +53,7 @@ REORDER_NS = 2_000_000_000
 """A hole in the ids may be filled by a late frame for so long (the other leg's skew) before it is written down."""
 
 PATIENCE_NS = 5_000_000_000
-"""A life that connects within so long was not waiting: the time before it is one gap."""
+"""A run whose first leg comes within so long did not wait: its gap and that of the run before are one."""
 
 _RECHECK_NS = 20_000_000
 _QUIET_NS = 1_000_000_000
@@ -175,11 +175,11 @@ class Intake:
     # -- frames -------------------------------------------------------------------------------------------------
 
     def take(self, now: int, data: bytes) -> object:
-        """Take one frame that begins like this stream's. Answers something true when it is not whole."""
+        """Take one frame that begins like this stream's. Returns something true when the frame is not whole and was not taken."""
         return self.take_slow(now, data)
 
     def take_slow(self, now: int, data: bytes) -> object:
-        """The same, minding everything."""
+        """The same for any frame, ordinary or not."""
         parts = self._spec.split(data)
         if parts is None:
             return True
@@ -332,11 +332,11 @@ class Intake:
         counting.lost_ns = max(counting.lost_ns, to_ns)
 
     def hold(self, flag: int) -> None:
-        """`flag` (GATED or DISK_FULL) keeps frames out from now on."""
+        """From now on `flag` (GATED or DISK_FULL) keeps frames out."""
         self.mode |= flag
 
     def release(self, flag: int, now: int) -> None:
-        """It does not any more: the gap it made, if it made one, ends here."""
+        """From `now` on `flag` keeps no frames out: the gap that it made, if any, ends here."""
         self.mode &= ~flag
         reason = Reason.LATENCY_GATE if flag == GATED else Reason.DISK_FULL
         counting = self._counting.get(reason)
@@ -383,8 +383,7 @@ class Intake:
         return Gap(counting.from_ns, to_ns, reason, counting.missed, detail=counting.detail, since_ns=since_ns)
 
     def open_gaps(self, now: int) -> list[Gap]:
-        """Every gap that is open now, as it stands: what is to be told should this be the last word. Not what the legs' own
-        notes say already."""
+        """Every gap that is open now, as it stands, for a journal that may break off here. Without what the legs' notes say already."""
         gaps = [self._piece(reason, counting, max(now, counting.from_ns)) for reason, counting in self._counting.items()]
         if self.down_since is not None and self._legs:
             gaps.append(self._down_gap(now))
@@ -399,7 +398,7 @@ class Intake:
         return bool(self._counting) or self.sequence.has_holes or (self.down_since is not None and bool(self._legs))
 
     def drain_holes(self, *, older_than_ns: int, settle: bool = False) -> None:
-        """Write down sequence gaps that nothing late can fill any more."""
+        """Write down the holes that no late frame can fill any more, as sequence gaps."""
         if not self.sequence.has_holes:
             return
         self._before_slow()

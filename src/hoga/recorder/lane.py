@@ -3,8 +3,7 @@
 A batch is flushed when it holds 256 records, or 1.5 ms after its first, compressed and queued for the writer. All lanes of a
 recorder are flushed by one `Pulse`, so that the writer's thread is woken once for all of them.
 
-The minute ends between two records, by receipt: `Bookkeeping` is asked for what is to be said at the end of the old
-journal and at the beginning of the new one.
+The minute ends between two records, by receipt: `Bookkeeping` gives the notes that end the old journal and begin the new one.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""recorder.recorder: one venue's recorder: its streams, lanes, legs and latency, behind one small door.
+"""recorder.recorder: one venue's recorder: its streams, lanes, legs and latency.
 
-    feed ──opening/opened/live/closed──▶ Recorder ──takes──▶ Intake ──▶ Lane ──▶ JournalWriter ──on_closed──▶ sealing
+    feed ──opening/opened/live/closed──▶ Legs ──frames──▶ Intake ──▶ Lane ──▶ JournalWriter ──on_closed──▶ sealing
 
-Everything here runs on the event loop and never waits: files belong to the writer's threads. `start` takes the
-folder's lock; `tick` once a second and `latency_tick` ten times keep the accounts; `stop` ends the journals.
+Everything here runs on the event loop and never waits: files belong to the writer's threads. `acquire` takes the
+folder's lock and `start` begins; `ticking` once a second and `latency_ticking` every `latency.every_s` keep the accounts; `end_lanes` ends
+the journals, and `stop` waits for the disk.
 """
 
 from __future__ import annotations

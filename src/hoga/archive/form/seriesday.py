@@ -28,6 +28,7 @@ class SeriesDay(msgspec.Struct, frozen=True, order=True):
 
     @property
     def stem(self) -> str:
+        """How the names of the day's files begin: `BTCUSDT_orderbook_2026-11-20`."""
         return day_stem(self.symbol, self.kind, self.day)
 
     def segment_stem(self, minute: str, *, part: int = 1) -> str:
@@ -36,6 +37,7 @@ class SeriesDay(msgspec.Struct, frozen=True, order=True):
 
     @property
     def manifest_path(self) -> Path:
+        """Where its manifest is, once the day is merged."""
         return self.directory / f"{self.stem}.manifest.json"
 
     @property
@@ -50,4 +52,5 @@ class SeriesDay(msgspec.Struct, frozen=True, order=True):
 
     @property
     def ledger(self) -> Path:
+        """Where its ledger is, until the day is merged."""
         return self.folder / f"{self.stem}.ledger.jsonl"
