@@ -114,7 +114,8 @@ def test_paths_and_modules_that_the_newcomers_pages_name_exist() -> None:
             at = ROOT / "src" / "hoga" / module.replace(".", "/")
             if module.split(".")[0] in rooms() and not at.is_dir() and not at.with_suffix(".py").exists():
                 holder = at.parent.with_suffix(".py")
-                assert holder.exists() and f"def {at.name}(" in holder.read_text(encoding="utf-8"), f"{page}: {module}"
+                assert holder.exists(), f"{page}: {module}"
+                assert f"def {at.name}(" in holder.read_text(encoding="utf-8"), f"{page}: {module}"
 
 
 def test_every_reason_of_the_ledger_is_explained() -> None:
