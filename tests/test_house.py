@@ -6,6 +6,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ READ_PAYLOADS = ("archive/form/records", "archive/form/semantics", "archive/form
 """Where a single letter would be a key, too."""
 
 
+@cache
 def tree_of(module: str) -> ast.Module:
     return ast.parse(((ROOT if module in BENCHMARKS else SOURCE) / module).read_text(encoding="utf-8"))
 

@@ -13,7 +13,6 @@ import hoga
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "src" / "hoga"
-MODULES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(SOURCE.rglob("*.py"))}
 
 NEEDED = {
     "archive/form/ledger.py encode_entries": "the benchmarks make days with it",
@@ -92,13 +91,14 @@ def is_called_by_others(path: Path, owner: str, name: str) -> bool:
 
 
 def test_everything_is_used_by_the_program_or_its_users() -> None:
+    modules = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(SOURCE.rglob("*.py"))}
     counts: Counter[str] = Counter()
-    for tree in MODULES.values():
+    for tree in modules.values():
         counts.update(used(tree))
         counts.subtract(exported(tree))
     unused = {
         f"{path.relative_to(SOURCE).as_posix()} {owner}{'.' if owner else ''}{name}"
-        for path, tree in MODULES.items()
+        for path, tree in modules.items()
         for owner, name in defined(tree)
         if not name.startswith("__") and counts[name] <= 0 and not is_called_by_others(path, owner, name)
     }
