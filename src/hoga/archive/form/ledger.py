@@ -61,7 +61,8 @@ class _Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_fiel
 
 
 class SegmentEntry(_Entry, frozen=True, tag="segment"):
-    """One sealed segment. `crc32` and `bytes` are of the JSONL; `archive_bytes` of the file; `state` sealed|recovered|quarantined.
+    """One sealed segment. `crc32` and `bytes` are of the JSONL; `archive_bytes` of the file; `state` is `sealed`, `recovered` or
+    `classic` (`quarantined` is reserved: nothing writes it).
 
     `received` counts frames that arrived in the segment's span, written or not; None when a crash took the count.
     `duplicates` were received and not written because the same frame already was; `reordered` were written in

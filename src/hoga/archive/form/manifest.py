@@ -1,4 +1,5 @@
-"""archive.form.manifest: the signed list of one day of one series, `hoga-manifest/1`. Pure but for `read_manifest`.
+"""archive.form.manifest: what one day of one series holds and lacks, under a checksum of its own (`hoga-manifest/1`). Pure but for
+`read_manifest`.
 
 A manifest is JSON for people: one key a line, one segment, gap or connection a line. Its last key, `checksum`, is the
 SHA-256 of all lines above it, so that a manifest changed by hand or by a bad disk is noticed.
@@ -336,13 +337,13 @@ def encode_manifest(manifest: Manifest) -> bytes:
         else:
             lines.append(f'  "{key}": {msgspec.json.encode(value).decode()},\n')
     text = ("{\n" + "".join(lines)).encode()
-    return text + _signature(text)
+    return text + _checksum_line(text)
 
 
 def decode_manifest(data: bytes) -> Manifest:
-    """The manifest in `data`. Raises ValueError (msgspec's errors are such) when it is none, or not as it was signed."""
+    """The manifest in `data`. Raises ValueError (msgspec's errors are such) when it is none, or its checksum is wrong."""
     at = data.rfind(b'  "checksum": "')
-    if at < 0 or data[at:] != _signature(data[:at]):
+    if at < 0 or data[at:] != _checksum_line(data[:at]):
         raise ValueError("the manifest is not as it was signed")
     manifest = _decoder.decode(data)
     if manifest.format != FORMAT or Path(manifest.archive.file).name != manifest.archive.file:
@@ -370,5 +371,5 @@ _decoder = msgspec.json.Decoder(Manifest)
 _MINUTE = re.compile(r"^([01]\d|2[0-3])-[0-5]\d$")
 
 
-def _signature(text: bytes) -> bytes:
+def _checksum_line(text: bytes) -> bytes:
     return f'  "checksum": "{hashlib.sha256(text).hexdigest()}"\n}}\n'.encode()

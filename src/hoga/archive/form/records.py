@@ -34,8 +34,8 @@ class Record(msgspec.Struct, gc=False):
 
 
 class Chain(NamedTuple):
-    """Records whose ids count on. `key`: of the first id. `spans`: of each, what should come right after the record before it, and
-    its last id."""
+    """Records whose ids prove holes. `key`: where the first id stands. `spans`: (first, last) of each record: `first`
+    should come right after the `last` of the record before it."""
 
     name: str
     key: str
@@ -44,8 +44,8 @@ class Chain(NamedTuple):
 
 
 class _Ids(NamedTuple):
-    """Where the ids of one channel's payloads are. `text`: what stands at the mark's key then, None where nothing need. `first`,
-    `before`: None where there is none but the last."""
+    """Where the ids of one channel's payloads stand. `text`: what stands at the discriminator's key, None without one. `first`, `before`:
+    None where a payload has its last id only."""
 
     name: str
     key: str

@@ -19,7 +19,7 @@ _ID_DIGITS = 19
 
 
 class Identity:
-    """Of the frames of one stream. `first_key`, `last_key`: find its first and last id, None where there are none (one object
+    """How frames of one stream are known again. `first_key`, `last_key`: find its first and last id, None where there are none (one object
     where one id is both)."""
 
     __slots__ = ("_first_offset", "_manner", "_mark_end", "_mark_start", "_split", "first_key", "frame_key", "last_key", "payload_at")

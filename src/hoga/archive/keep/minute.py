@@ -1,7 +1,7 @@
 """archive.keep.minute: reads the journals of one minute into lines, figures and ledger entries, series by series.
 
 A frame becomes a line by copying its bytes behind an envelope; nothing is decoded for that. Lines are made some thousand at a
-time (`archive.keep.stretch`); what is not as usual is made one by one, minding everything.
+time (`archive.keep.stretch`); what is not as usual is made one by one.
 
 A note among the records holds from its place on, so the lines before it are settled first.
 """

@@ -1,4 +1,4 @@
-"""archive.prove.mergedday: a merged day against its manifest: its signature's figures, its file, and every segment in it."""
+"""archive.prove.mergedday: a merged day against its manifest: the manifest's figures, the day file, and every segment in it."""
 
 from __future__ import annotations
 

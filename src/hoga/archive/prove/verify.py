@@ -1,6 +1,6 @@
 """archive.prove.verify: recompute every number of the archive from its bytes, and name what does not agree.
 
-For each day of each series: the manifest's own signature, the day file's SHA-256 and frame, every segment's position,
+For each day of each series: the manifest's own checksum, the day file's SHA-256 and frame, every segment's position,
 CRC and count, the text's SHA-256, first and last time and id, the holes that ids prove against the ledger, received =
 records + duplicates + what was counted as missed, coverage. Days that are not merged yet: the same against the ledger.
 """
