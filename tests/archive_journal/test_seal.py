@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from hoga.archive.form.chunks import columns
 from hoga.archive.form.journal import (
     CountsNote,
     EndNote,
@@ -318,6 +319,19 @@ def test_a_bent_chunk_in_the_middle_costs_that_chunk_and_is_accounted(desk: Desk
     assert desk.archive.segments("BTCUSDT", "orderbook")[0].received is None, "nobody can know"
 
 
+def test_a_chunk_whose_frames_would_reach_beyond_it_costs_that_chunk_alone(desk: Desk) -> None:
+    header, chunks = desk.pieces([1, 2])
+    sound = columns([NOON_NS + 9, 1 << 16, frame(BOOK, book(3))])
+    desk.seq += 1
+    desk.encoder.restart()
+    chunks.append(desk.encoder.encode(sound._replace(raw=sound.raw[:-1]), desk.seq))
+    path = desk.path(header)
+    path.write_bytes(encode_header(header) + b"".join(chunks))
+    result = sealed(path)
+    assert (result.failed, result.damaged_bytes) == ([], len(chunks[-1]))
+    assert [line["lastUpdateId"] for line in desk.archive.lines("BTCUSDT", "orderbook")] == [1, 2]
+
+
 def test_a_journal_whose_last_words_are_bent_is_accounted_to_the_minutes_end(desk: Desk) -> None:
     header, chunks = desk.pieces([1, 2, 3])
     chunks[-1] = chunks[-1][:-1] + b"\0"
@@ -432,6 +446,10 @@ ODD_BOOKS = (
     b'{"x":{"lastUpdateId":2},"lastUpdateId":7,"bids":[],"asks":[]}',
     b'{ "lastUpdateId" : 11,\r\n"bids":[],"asks":[]}',
     '{"lastUpdateId":12,"bids":[],"asks":[],"note":"호가"}'.encode(),
+    b'{"lastUpdateId":1e999,"bids":[],"asks":[]}',
+    b'{"lastUpdateId":[1e999],"bids":[],"asks":[]}',
+    b'{"lastUpdateId":' + b"1" * 5_000 + b',"bids":[],"asks":[]}',
+    b'{"recvNs":1e999,"bids":[],"asks":[]}',
     b'{"lastUpdateId":13,"bids":[],"asks":[],"pad":"' + b"x" * 10_000_000 + b'"}',
 )
 
@@ -440,6 +458,7 @@ def test_whatever_a_payload_looks_like_what_is_sealed_verifies(desk: Desk) -> No
     desk.number += 1
     header = desk.header(NOON_NS)
     broken = [b'{"lastUpdateId":1', b'{"lastUpdateId":1,}', b'{"lastUpdateId":1} {"lastUpdateId":2}', b'{"note":"\xff"}', b"{}"]
+    broken.append(b'{"x":"\xff"},"data":{"x":1}')
     payloads = [book(1), *ODD_BOOKS, *broken, book(20)]
     records = [(NOON_NS + at, 1 << 16, frame(BOOK, payload)) for at, payload in enumerate(payloads)]
     chunks = [desk.chunk(desk.note(NOON_NS, LegNote(1, "binance-1", 1, NOON_NS, [0, 1, 2])))]

@@ -174,7 +174,7 @@ class ChunkDecoder:
         self._next = -1
 
     def decode(self, packed: Packed) -> Chunk | None:
-        """The chunk, None when the one before it is missing."""
+        """The chunk, None when the one before it is missing, or when it does not hold the frames that it says."""
         if packed.is_key:
             self._stream = self._decompressor.decompressobj()
         elif packed.seq != self._next:
@@ -191,7 +191,8 @@ class ChunkDecoder:
         recv_ns.frombytes(raw[: 8 * count])
         tags.frombytes(raw[8 * count : 12 * count])
         lengths.frombytes(raw[12 * count : 16 * count])
-        return Chunk(packed.seq, recv_ns, tags, lengths, list(accumulate(lengths, initial=16 * count))[:-1], data)
+        starts = list(accumulate(lengths, initial=16 * count))
+        return Chunk(packed.seq, recv_ns, tags, lengths, starts, data) if starts.pop() == len(data) else None
 
 
 def read_packed(file: BinaryIO) -> Packed | None:

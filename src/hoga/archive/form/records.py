@@ -261,6 +261,9 @@ def _mind_envelope(record: Record, line: bytes) -> Record:
 
 
 def _plain(value: msgspec.Raw | None, wanted: type) -> Any:
-    """The value when it is of the wanted type, None for anything else."""
-    found = None if value is None else msgspec.json.decode(value)
+    """The value when it is of the wanted type, None for anything else: also for a number beyond all range (`1e999`)."""
+    try:
+        found = None if value is None else msgspec.json.decode(value)
+    except NO_JSON:
+        return None
     return found if type(found) is wanted else None

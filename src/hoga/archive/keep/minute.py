@@ -287,7 +287,10 @@ class Minute:
         line = way.maker.line(odd.recv_ns, odd.frame)
         if line is None:
             return False
-        _take(minute, line, [record for record, _ in minute.reader.read_singly(line)])
+        record, fault = next(minute.reader.read_singly(line))
+        if fault is not None:  # nobody else could read it either
+            return False
+        _take(minute, line, [record])
         return True
 
     def _way_of(self, tag: int) -> Way | None:

@@ -9,8 +9,9 @@ What is not as usual is left to be made one by one (`Odd`), and costs only its o
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,10 +101,11 @@ class _Columns:
         self._skips = np.array([0 if maker is None else maker.skipped for maker in self._makers], np.int64)
         self._cuts = np.array([0 if maker is None else maker.cut for maker in self._makers], np.int64)
         self._payloads: list[bytes] = []
-        usual, at = [], 0
-        for chunk, first, last in parts:
-            usual.append(self._cut_out(chunk, first, last, self._which[at : at + last - first]))
-            at += last - first
+        self._begins = list(accumulate((last - first for _, first, last in parts[:-1]), initial=0))
+        usual = [
+            self._cut_out(chunk, first, last, self._which[at : at + last - first])
+            for at, (chunk, first, last) in zip(self._begins, parts, strict=True)
+        ]
         self._usual = np.concatenate(usual)
         self._recv_ns = _joined(parts, "recv_ns", np.int64)
 
@@ -147,14 +149,11 @@ class _Columns:
         return texts[0] if len(texts) == 1 else b"".join(texts)
 
     def _odd(self, place: int) -> OddFrame:
-        at = place
-        for chunk, first, last in self._parts:
-            if at < last - first:
-                start = chunk.starts[first + at]
-                tag, recv_ns = chunk.tags[first + at], chunk.recv_ns[first + at]
-                return OddFrame(place, recv_ns, tag, chunk.data[start : start + chunk.lengths[first + at]])
-            at -= last - first
-        raise IndexError(place)
+        part = bisect_right(self._begins, place) - 1
+        chunk, first, _ = self._parts[part]
+        at = first + place - self._begins[part]
+        start = chunk.starts[at]
+        return OddFrame(place, chunk.recv_ns[at], chunk.tags[at], chunk.data[start : start + chunk.lengths[at]])
 
     def _cut_out(self, chunk: Chunk, first: int, last: int, which: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Cut the payloads out of a chunk; which of its records are spelt as usual."""
@@ -167,7 +166,8 @@ class _Columns:
         leads = [b"" if maker is None else maker.lead for maker in self._makers]
         led = np.fromiter(map(data.startswith, [leads[each] for each in which.tolist()], chunk.starts[first:last]), np.bool_, last - first)
         usual: NDArray[np.bool_] = led & (text[ends - 1] == _BRACE) & (text[stops - 1] == _BRACE) & (begins < stops)
-        if data.find(b"\n", chunk.starts[0]) >= 0 or data.find(b"\r", chunk.starts[0]) >= 0:
+        begin, end = chunk.starts[first], int(ends[-1])
+        if data.find(b"\n", begin, end) >= 0 or data.find(b"\r", begin, end) >= 0:
             usual &= np.array([b"\n" not in payload and b"\r" not in payload for payload in payloads], np.bool_)
         return usual
 

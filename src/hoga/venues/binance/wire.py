@@ -146,6 +146,7 @@ def split(frame: bytes) -> tuple[str, bytes] | None:
                 return frame[11:end].decode("utf-8", "replace"), payload
     try:
         envelope = _envelope.decode(frame)
+        frame.decode()  # what the decoder passes over it does not look at
     except NO_JSON:
         return None
     payload = bytes(envelope.data)
