@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,52 @@ async def test_without_room_for_queues_between_processes_a_thread_does_the_work(
         await pool.submit(refuse, "no")
     await asyncio.wait_for(pool.close(), 60)
     assert pool.stats().done == 5
+
+
+async def test_a_patient_pool_starts_a_further_worker_only_for_who_waited_long(tmp_path: Path) -> None:
+    go, first_go = tmp_path / "go", tmp_path / "first"
+    async with asyncio.timeout(60):
+        for patient_s, hurried in ((0.2, False), (600.0, True)):
+            pool = WorkerPool(workers=2, patient_s=patient_s)
+            held = pool.submit(wait_for, str(go))
+            late = pool.submit(double, 1)
+            assert (pool.stats().running, pool.stats().waiting) == (1, 1)
+            if hurried:
+                pool.hurry()
+            assert await late == 2, "the other one still runs"
+            assert not held.done()
+            go.touch()
+            await pool.close()
+            go.unlink()
+        pool = WorkerPool(workers=2, patient_s=600.0)
+        held, late = pool.submit(wait_for, str(first_go)), pool.submit(os.getpid)
+        first_go.touch()
+        assert await held == "done"
+        assert await late == await pool.submit(os.getpid), "one worker did it all"
+        await pool.close()
+
+
+async def test_workers_that_were_long_not_needed_are_let_go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    time_s, go = 1_000.0, tmp_path / "go"
+    monkeypatch.setattr(runtime_pool, "monotonic", lambda: time_s)
+    async with asyncio.timeout(60):
+        pool = WorkerPool(workers=2, patient_s=0.2)
+        both = [pool.submit(wait_for, str(go)) for _ in range(2)]
+        await eventually(lambda: pool.stats().running == 2)
+        go.touch()
+        assert await asyncio.gather(*both) == ["done", "done"]
+        go.unlink()
+        both = [pool.submit(wait_for, str(go)) for _ in range(2)]
+        assert pool.stats().running == 2, "what was needed last minute is not waited for"
+        go.touch()
+        await asyncio.gather(*both)
+        assert len(active_children()) == 2
+        time_s += 1_000.0
+        assert await pool.submit(double, 1) == 2
+        await eventually(lambda: not active_children())
+        assert await pool.submit(double, 4) == 8
+        assert (pool.stats().rebuilt, len(active_children())) == (0, 1)
+        await pool.close()
 
 
 async def test_a_job_whose_worker_was_killed_runs_again(pool: WorkerPool, tmp_path: Path) -> None:

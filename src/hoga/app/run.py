@@ -36,6 +36,8 @@ _STOP_S = 5.0
 _SEAL_S = 2.2
 _POOL_S = 0.2
 """What is not sealed by now is sealed by the next start: its worker need not end in order."""
+_PATIENT_S = 30.0
+"""A minute's lanes are sealed one after the other as long as that leaves time: a second worker is 100 MB."""
 _TELL_EVERY_S = 60.0
 
 
@@ -151,7 +153,7 @@ async def run_until_stopped(
     `label` goes before every connection's name; where there is one, the dashboard says that the data is simulated.
     `on_ready(run, shutdown, dashboard, url)` is called once everything is up; `url` is the dashboard's, None when there is none.
     """
-    pool = WorkerPool(workers=default_workers(config.program.max_workers), logs=logs)
+    pool = WorkerPool(workers=default_workers(config.program.max_workers), logs=logs, patient_s=_PATIENT_S)
     async with ShutdownManager(deadline_s=_STOP_S, on_force=pool.kill) as shutdown:
         shutdown.add(Phase.RESOURCES, "workers", partial(pool.close, patience_s=_POOL_S))
         looked_up = await _look_up(config, shutdown, seconds)
@@ -175,6 +177,7 @@ async def run_until_stopped(
         watchdog.ready()
         on_ready(run, shutdown, dashboard, await dashboard.url())
         await shutdown.requested()
+        pool.hurry()
         dashboard.stopping()
         watchdog.stopping()
         troubles = [trouble for trouble in map(_trouble, run.venues) if trouble is not None]

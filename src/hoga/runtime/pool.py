@@ -5,6 +5,10 @@ pool is rebuilt and the jobs that were running are run again. They are suspects 
 the job that kills its worker is told from those that only stood beside it; after `ATTEMPTS` it gives up its secret as
 `BrokenProcessPool`.
 
+A pool that is `patient_s` patient starts a further worker only for a job that waited so long beside a running one: where there is time,
+one worker's memory is enough. From then on jobs run side by side, until for some minutes they would not have waited long; then the
+workers are let go. In a hurry (`hurry`, `close`) nothing waits.
+
 Where the system has no room for the queues between processes (`/dev/shm` full or read-only), jobs run one at a time in a
 thread instead, told once: slower, and it works.
 
@@ -26,6 +30,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
+from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
@@ -40,6 +45,8 @@ ATTEMPTS = 3
 """How often a job is started at most when its worker dies."""
 
 _NICE = 10
+_BUSY_S = 150.0
+"""So long a pool that needed a further worker does not wait for one again."""
 _KILL_WAIT_S = 1.0
 
 _log = get_log("pool")
@@ -60,13 +67,15 @@ class PoolStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Job:
-    __slots__ = ("args", "attempts", "function", "result")
+    __slots__ = ("args", "attempts", "began_s", "function", "patient", "result")
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], result: asyncio.Future[Any]) -> None:
         self.function = function
         self.args = args
         self.result = result
         self.attempts = 0
+        self.began_s = 0.0
+        self.patient = False
 
 
 def default_workers(limit: int) -> int:
@@ -81,12 +90,15 @@ class WorkerPool:
         workers: processes; each takes one job at a time.
         logs: where the workers' log lines go; None leaves them to stderr.
         max_waiting: jobs that may wait; policy when full: `submit` refuses.
+        patient_s: how long a job waits at most before a further worker is started for it.
     """
 
-    def __init__(self, *, workers: int, logs: LogAddress | None = None, max_waiting: int = 100_000) -> None:
+    def __init__(self, *, workers: int, logs: LogAddress | None = None, max_waiting: int = 100_000, patient_s: float = 0.0) -> None:
         self._workers = workers
         self._logs = logs
         self._max_waiting = max_waiting
+        self._patient_s = patient_s
+        self._busy_until_s = 0.0
         self._executor: ProcessPoolExecutor | ThreadPoolExecutor | None = None
         self._waiting: deque[_Job] = deque()
         self._suspects: deque[_Job] = deque()
@@ -112,10 +124,22 @@ class WorkerPool:
             raise RuntimeError("the pool is closed")
         if len(self._waiting) >= self._max_waiting:
             raise asyncio.QueueFull
-        result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Job(function, args, result))
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[T] = loop.create_future()
+        job = _Job(function, args, result)
+        self._waiting.append(job)
+        if self._patient_s and self._running and monotonic() > self._busy_until_s:
+            job.patient = True
+            loop.call_later(self._patient_s, self._waited, job)
         self._start_jobs()
         return result
+
+    def hurry(self) -> None:
+        """No job waits any more while there may be a worker for it."""
+        self._patient_s = 0.0
+        for job in self._waiting:
+            job.patient = False
+        self._start_jobs()
 
     async def drain(self) -> None:
         """Wait until no job runs or waits."""
@@ -140,6 +164,7 @@ class WorkerPool:
         `patience_s`: after so long the jobs that still run are killed; they can be done again. So they are when this is cancelled.
         """
         self._closed = True
+        self.hurry()
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(patience_s):
@@ -172,9 +197,10 @@ class WorkerPool:
                 continue
             job.attempts += 1
             self._running.add(job)
+            job.began_s = monotonic()
             executor = self._pool()
             try:
-                future = _submit(executor, job)
+                future = _submit(executor, job, running=len(self._running))
             except BrokenProcessPool as error:
                 job.result.get_loop().call_soon(self._settle, job, None, error)
             else:
@@ -183,9 +209,28 @@ class WorkerPool:
     def _next_job(self) -> _Job | None:
         if self._suspects:
             return None if self._running else self._suspects.popleft()
-        if self._waiting and len(self._running) < self._workers and not any(job.attempts > 1 for job in self._running):
+        if not self._waiting or (self._running and self._waiting[0].patient):
+            return None
+        if len(self._running) < self._workers and not any(job.attempts > 1 for job in self._running):
             return self._waiting.popleft()
         return None
+
+    def _waited(self, job: _Job) -> None:
+        """It has waited long enough for one of the workers there are."""
+        if job.patient and job in self._waiting:
+            job.patient = False
+            self._busy_until_s = monotonic() + _BUSY_S
+            self._start_jobs()
+
+    def _note_busy(self, job: _Job) -> None:
+        """A job has ended: were further workers needed, are they still? When nothing runs, spare ones are let go."""
+        now, executor = monotonic(), self._executor
+        if self._running:
+            if now - job.began_s > self._patient_s / 2:
+                self._busy_until_s = now + _BUSY_S
+        elif now > self._busy_until_s and executor is not None and len(getattr(executor, "_processes", ())) > 1:
+            self._executor = None
+            executor.shutdown(wait=False)
 
     def _pool(self) -> ProcessPoolExecutor | ThreadPoolExecutor:
         if self._executor is None:
@@ -213,6 +258,8 @@ class WorkerPool:
 
     def _settle(self, job: _Job, value: object, error: BaseException | None) -> None:
         self._running.discard(job)
+        if self._patient_s and error is None:
+            self._note_busy(job)
         if isinstance(error, BrokenProcessPool) and not self._closed_by_force():
             self._rebuild(job)
         elif not job.result.done():
@@ -257,9 +304,13 @@ def _call_in(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *
         loop.call_soon_threadsafe(function, *args)
 
 
-def _submit(executor: ProcessPoolExecutor | ThreadPoolExecutor, job: _Job) -> Future[Any]:
-    """Give the job away. A worker that is started for it begins with SIGINT held back: a Ctrl-C of the first moments is the
-    parent's affair, and would end the child in the middle of its imports."""
+def _submit(executor: ProcessPoolExecutor | ThreadPoolExecutor, job: _Job, *, running: int) -> Future[Any]:
+    """Give the job away, one of so many that run now. A worker that is started for it begins with SIGINT held back: a Ctrl-C of the
+    first moments is the parent's affair, and would end the child in the middle of its imports."""
+    if not isinstance(executor, ThreadPoolExecutor):  # it counts a worker as idle only some time after it told its result
+        setattr(executor, "_max_workers", running)  # noqa: B010  # nothing public says so
+        while executor._idle_worker_semaphore.acquire(blocking=False):
+            pass
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
         return executor.submit(job.function, *job.args)
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
