@@ -34,7 +34,7 @@ class _Report(msgspec.Struct, gc=False):
     price: Decimal = field(name="p")
     state: str = field(name="X")
     order_id: int = field(name="i")
-    last_size: Decimal = field(name="l")
+    last_quantity: Decimal = field(name="l")
     filled: Decimal = field(name="z")
     last_price: Decimal = field(name="L")
     at_ms: int = field(name="T")
@@ -57,7 +57,7 @@ class _FuturesOrder(msgspec.Struct, gc=False):
     average: Decimal = field(name="ap")
     state: str = field(name="X")
     order_id: int = field(name="i")
-    last_size: Decimal = field(name="l")
+    last_quantity: Decimal = field(name="l")
     filled: Decimal = field(name="z")
     last_price: Decimal = field(name="L")
     at_ms: int = field(name="T")
@@ -149,7 +149,7 @@ def _fill(raw: _Report) -> Fill:
         fill_id=str(raw.trade_id),
         side=_side(raw.side),
         price=raw.last_price,
-        quantity=raw.last_size,
+        quantity=raw.last_quantity,
         fee=raw.fee,
         fee_currency=raw.fee_currency,
         maker=raw.maker,
@@ -195,7 +195,7 @@ def _fill_of_futures(report: _FuturesReport) -> Fill:
         fill_id=str(raw.trade_id),
         side=_side(raw.side),
         price=raw.last_price,
-        quantity=raw.last_size,
+        quantity=raw.last_quantity,
         fee=raw.fee,
         fee_currency=raw.fee_currency,
         maker=raw.maker,

@@ -19,9 +19,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from hoga.core.secret import Credentials, Secret
+from hoga.venues.private import Nonce
 from hoga.venues.request import Request, Signed, query_of
 
-__all__ = ["RECV_WINDOW_MS", "BinanceSigner", "signer_of"]
+__all__ = ["RECV_WINDOW_MS", "BinanceSigner", "account_signer", "signer_of"]
 
 RECV_WINDOW_MS = 5000
 """How long after `timestamp` the venue may still accept a request: its own default."""
@@ -60,3 +61,8 @@ class BinanceSigner:
         full: dict[str, str | int] = {**params, "apiKey": self._key.reveal(), "recvWindow": RECV_WINDOW_MS, "timestamp": now_ms}
         payload = "&".join(f"{name}={full[name]}" for name in sorted(full))
         return {**full, "signature": self._sign(payload.encode())}
+
+
+def account_signer(credentials: Credentials, nonce: Nonce) -> BinanceSigner:
+    """What signs REST calls of one account (`PrivateSpec.signer`); Binance needs no nonce. Raises ValueError as `BinanceSigner`."""
+    return BinanceSigner(credentials)

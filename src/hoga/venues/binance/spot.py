@@ -7,7 +7,7 @@ from hoga.core.market import DataType
 from hoga.core.streams import Kind
 from hoga.venues.binance import payloads, wire
 from hoga.venues.binance.instruments import instruments_of
-from hoga.venues.binance.private import SPOT_PRIVATE
+from hoga.venues.binance.spot_private import SPOT_PRIVATE
 from hoga.venues.records import RecordFacts, SideLists
 from hoga.venues.spec import ChannelSpec, Limits, RestLimit, RestPaths, VenueSpec
 
