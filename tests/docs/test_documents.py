@@ -106,18 +106,6 @@ def test_every_room_has_a_row_and_a_room_to_come_one_until_it_is_there() -> None
     assert described == rooms() | to_come, "a sentence in docs/architecture.md for each room, there or to come"
 
 
-def test_paths_and_modules_that_the_newcomers_pages_name_exist() -> None:
-    for page in ("README.md", "README.ko.md", "docs/architecture.md"):
-        for path in re.findall(r"`((?:src|docs|tests)/[\w./-]+)`", text(page)):
-            assert (ROOT / path).exists(), f"{page}: {path}"
-        for module in re.findall(r"`([a-z]+(?:\.[a-z_]+)+)`", text(page)):
-            at = ROOT / "src" / "hoga" / module.replace(".", "/")
-            if module.split(".")[0] in rooms() and not at.is_dir() and not at.with_suffix(".py").exists():
-                holder = at.parent.with_suffix(".py")
-                assert holder.exists(), f"{page}: {module}"
-                assert f"def {at.name}(" in holder.read_text(encoding="utf-8"), f"{page}: {module}"
-
-
 def test_every_reason_of_the_ledger_is_explained() -> None:
     page = text("docs/architecture.md")
     assert not [reason for reason in Reason if f"`{reason}`" not in page]

@@ -45,10 +45,11 @@ def test_every_module_that_is_named_exists(path: Path) -> None:
 
 
 @pytest.mark.parametrize("room", sorted(path.parent for path in SOURCE.rglob("__init__.py")), ids=lambda path: path.name)
-def test_a_room_names_only_files_that_it_has(room: Path) -> None:
+def test_a_room_that_lists_its_files_lists_all_of_them_and_no_other(room: Path) -> None:
     said = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
     listed = re.findall(r"^(\w+) {2,}\S", said, re.MULTILINE)
     assert not [name for name in listed if not (room / f"{name}.py").exists() and not (room / name).is_dir()]
+    assert not listed or not {path.stem for path in room.glob("[!_]*.py")} - set(listed)
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.name not in ("__init__.py", "__main__.py", "_version.py")])
@@ -61,7 +62,7 @@ def test_a_module_begins_with_its_own_name(path: Path) -> None:
 def test_files_and_decisions_that_are_named_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     if SUPERSEDED not in path.as_posix():
-        for name in re.findall(r"`((?:tests|docs|deploy|examples)/[\w./-]+\.\w+)`", text):
+        for name in re.findall(r"`((?:tests|docs|deploy|examples)/[\w./-]+\.\w+|src/hoga/[\w./-]+)`", text):
             assert (ROOT / name).exists(), name
     for number in re.findall(r"decisions/(\d{4})\b", text):
         assert list((ROOT / "docs" / "decisions").glob(f"{number}-*.md")), number
