@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from hoga.archive.form.journal import parse_journal_name
+from hoga.archive.form.journal import encode_header, parse_journal_name
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.join import join_parts
 from hoga.archive.keep.seal import SealJob, seal
 from hoga.archive.read.reader import read_records
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.times import MINUTE_NS
-from tests.archive_journal.desk import Desk
-from tests.recorder.workbench import NOON_NS
+from tests.archive_journal.desk import BOOK, Desk
+from tests.recorder.workbench import NOON_NS, book, frame
 
 
 def text(desk: Desk, kind: str | None = "orderbook") -> bytes:
@@ -35,6 +35,18 @@ def test_the_open_minute_is_read_as_it_will_be_sealed(desk: Desk, kind: str | No
     assert before.count(b"\n") == (90 if kind is None else 60 if kind == "orderbook" else 30)
     seal_all(desk)
     assert text(desk, kind) == before
+
+
+def test_frames_that_are_no_lines_are_read_aside_as_they_will_be_sealed(desk: Desk) -> None:
+    desk.number += 1
+    header = desk.header(NOON_NS)
+    payloads = [book(1), b'{"lastUpdateId":}', book(2), b"[]"]
+    chunk = desk.chunk(*((NOON_NS + at, 1 << 16, frame(BOOK, payload)) for at, payload in enumerate(payloads)))
+    desk.path(header).write_bytes(encode_header(header) + chunk)
+    before = text(desk, "aside")
+    assert before.count(b"\n") == 2
+    seal_all(desk)
+    assert text(desk, "aside") == before
 
 
 def test_sealed_minutes_and_the_open_one_follow_one_another(desk: Desk) -> None:

@@ -51,6 +51,8 @@ __all__ = ["ASIDE_SYMBOL", "Minute", "SealResult"]
 ASIDE_SYMBOL = "ODD"
 """Frames that belong in no series are a series of their own: nothing that arrived is thrown away."""
 
+_ASIDE = (ASIDE_SYMBOL, Kind.ASIDE)
+"""What is no line of any series is in it: whoever wants it has the lines of all made."""
 _BETWEEN = frozenset({Reason.DISCONNECT, Reason.CRASH, Reason.SHUTDOWN, Reason.SILENCE})
 """Reasons of gaps in which a stream brought nothing."""
 _ODD_KEPT = 65_536
@@ -301,7 +303,7 @@ class Minute:
         if index >= len(self.header.streams):
             return None
         entry = self.header.streams[index]
-        if self._only is not None and (entry.stream.series.symbol, entry.stream.series.kind) != self._only:
+        if self._only not in (None, _ASIDE) and (entry.stream.series.symbol, entry.stream.series.kind) != self._only:
             return None
         minute = self._of(entry)
         if minute.trouble is not None:
