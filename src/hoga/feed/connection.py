@@ -5,8 +5,8 @@
         └── RECONNECTING ◀───┴───────────────────────────────────────────┘
 
 A new leg is made before the old one is broken whenever there is warning; both feed the inlet meanwhile, which takes
-each frame once. `epoch` counts the connects of this connection; frames of a closed leg go nowhere. Which streams the
-venue has agreed to, and what is asked again, is decided by `feed.subscribing`, a machine for each leg.
+each frame once (`feed.handover` tells when the old one may end). `epoch` counts the connects of this connection; frames
+of a closed leg go nowhere. What is asked of the venue: `feed.requests`; which streams are silent: `feed.paces`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ from hoga.core.streams import Stream
 from hoga.core.times import SECOND_NS
 from hoga.feed.config import FeedConfig
 from hoga.feed.dialler import Dialler
-from hoga.feed.subscribing import Ask, Doubts, Subscribing, Verb
+from hoga.feed.handover import Overlap
+from hoga.feed.leg import Leg
+from hoga.feed.paces import Paces
+from hoga.feed.requests import AGAIN_MAX_S, TOLD_NAMES, Requests
 from hoga.feed.vigil import Signs, Verdict, Vigil
 from hoga.hub.port import Inlet, LifeEnd, WireStats
 from hoga.hub.states import CONNECTION_MOVES, ConnectionState, Standing
@@ -33,21 +36,15 @@ from hoga.net.plan import plan_opening
 from hoga.net.ratelimit import Budget
 from hoga.net.spoken import Spoken
 from hoga.net.ws import CloseInfo, Link, open_link
-from hoga.quality.cadence import Cadence
-from hoga.runtime.clock import SYSTEM, Clock, Timer
+from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
-from hoga.venues.spec import Answer, VenueSpec
+from hoga.venues.spec import VenueSpec
 
 __all__ = ["Connection", "ConnectionStats"]
 
 _log = get_log("feed")
 
-_STEP_STREAMS = 128
 _LATELY_NS = 2 * SECOND_NS
-_AGAIN_MAX_S = 3600.0
-_LASTING = 10
-"""What came on the old leg and not on the new one in so many looks in a row does not merely come a moment later."""
-_TOLD_NAMES = 5
 _WHY_MAX = 200
 
 
@@ -72,47 +69,6 @@ class ConnectionStats(msgspec.Struct, frozen=True, kw_only=True):
     """Until the next attempt, while there is no connection."""
     why: str = ""
     """Why the last attempt failed, while there is no connection."""
-
-
-class _Leg:
-    """One life of the connection."""
-
-    __slots__ = (
-        "again",
-        "asking",
-        "counts",
-        "epoch",
-        "farewell",
-        "link",
-        "opened_at",
-        "spoken",
-        "timer",
-        "url",
-        "vigil",
-    )
-
-    def __init__(
-        self,
-        epoch: int,
-        link: Link,
-        url: str,
-        asking: Subscribing,
-        spoken: Spoken,
-        counts: dict[str, int],
-        vigil: Vigil,
-        opened_at: float,
-    ) -> None:
-        self.epoch = epoch
-        self.link = link
-        self.url = url
-        self.opened_at = opened_at
-        self.farewell = ""
-        self.asking = asking
-        self.spoken = spoken
-        self.counts = counts
-        self.vigil = vigil
-        self.again: dict[str, int] = {}
-        self.timer: Timer | None = None
 
 
 class Connection:
@@ -150,28 +106,20 @@ class Connection:
         self._backoff = Backoff(config.backoff)
         self._dialler = Dialler(config.ws_url, config.ports, connect_budget, jitter=jitter, clock=clock, first_port=first_port)
         self._rollover_at = self._clock.monotonic() + first_rollover_s
-        self._leg: _Leg | None = None
-        self._open: list[_Leg] = []
+        self._leg: Leg | None = None
+        self._open: list[Leg] = []
         self._wake = asyncio.Event()
-        self._doubts = Doubts()
-        self._asking: dict[int, Subscribing] = {}
-        self._anew, self._anew_at, self._anew_pause_s = "", 0.0, config.again_s / 2
+        self._requests = Requests(name, spec, inlet, self._open, clock=clock, again_s=config.again_s, on_anew=self._wake.set)
         self._handover_pause_s = config.again_s
         limits = spec.limits
         self._ping_every_s = min(config.ping_interval_s, limits.ping_every_s or config.ping_interval_s)
-        self.requests = 0
         self._notice = False
         self._silence: CloseInfo | None = None
         self._not_before = 0.0
         self._fruitless = 0
-        self._pace = Cadence(floor_s=config.vigil.suspect_s)
-        self._paces: dict[str, Cadence] = {}
-        self._first_s: dict[str, tuple[float | None, float, float | None]] = {}
-        self._since: dict[str, float] = {}
+        self._paces = Paces(spec, floor_s=config.vigil.suspect_s)
         self._route = spec.route_of(streams[0])
-        self._watch_these(streams)
-        self._suspect: dict[str, tuple[float, float]] = {}
-        self._lists: dict[int, asyncio.Future[frozenset[str]]] = {}
+        self._paces.watch(streams, clock.monotonic())
         self._stopping = False
         self._why = ""
 
@@ -180,11 +128,16 @@ class Connection:
         """What it is doing; moves by `hub.states.CONNECTION_MOVES` only."""
         return self._standing.state
 
+    @property
+    def requests(self) -> int:
+        """How many were sent, on all its legs."""
+        return self._requests.sent
+
     # -- the life -------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Keep the connection up until `stop`."""
-        leg: _Leg | None = None
+        leg: Leg | None = None
         while not self._stopping:
             if leg is None:
                 await self._clock.sleep(max(0.0, self._not_before - self._clock.monotonic()))
@@ -208,7 +161,7 @@ class Connection:
         for leg in legs:
             self._account(leg, CloseInfo(1000, "stopped", self._clock.time_ns()), Reason.SHUTDOWN)
 
-    async def _connect_for_ever(self) -> _Leg:
+    async def _connect_for_ever(self) -> Leg:
         while True:
             try:
                 return await self._connect()
@@ -229,7 +182,7 @@ class Connection:
         _log.warning("connect failed", conn=self.name, why=fault.why, attempt=self._backoff.failures, retry_in_s=round(delay, 1))
         await self._clock.sleep(delay)
 
-    async def _connect(self) -> _Leg:
+    async def _connect(self) -> Leg:
         """One attempt, within the venue's limit of attempts. Raises LinkError."""
         if self._leg is None:
             self._standing.become(ConnectionState.CONNECTING)
@@ -239,8 +192,8 @@ class Connection:
         names = [stream.name for stream in streams]
         limits = self._spec.limits
         path_of = partial(self._spec.connect_path, self._route)
-        doubted = self._doubts.about()
-        trusted = [name for name in names if name not in doubted] if self._doubts.trust_url else []
+        doubted = self._requests.doubts.about()
+        trusted = [name for name in names if name not in doubted] if self._requests.doubts.trust_url else []
         opening = plan_opening(trusted, path_of=path_of, url_max_chars=limits.url_max_chars, batch=limits.subscribe_batch)
         granted = trusted[: len(trusted) - sum(map(len, opening.batches))]
         epoch = self.epoch + 1
@@ -249,7 +202,7 @@ class Connection:
         spoken = Spoken(per_s=limits.control_frames_per_s, per_min=limits.control_frames_per_min)
 
         def opened(now: int) -> None:
-            self._asking[epoch] = self._new_asking(names, granted)
+            self._requests.begin(epoch, names, granted)
             self._inlet.opened(self.name, epoch, now)
             if granted:
                 self._inlet.live(self.name, epoch, now, granted)
@@ -269,7 +222,7 @@ class Connection:
                 pong_wait_s=lambda: self._say_control(spoken),
             )
         except BaseException as fault:
-            self._asking.pop(epoch, None)
+            self._requests.end(epoch)
             end = (
                 LifeEnd(fault.why, at_ns=self._clock.time_ns())
                 if isinstance(fault, LinkError)
@@ -279,31 +232,15 @@ class Connection:
             raise
         self.epoch = epoch
         vigil = Vigil(self._config.vigil, ping_every_s=self._ping_every_s, ping_timeout_s=self._config.ping_timeout_s)
-        leg = _Leg(epoch, link, base, self._asking[epoch], spoken, counts, vigil, self._clock.monotonic())
+        leg = Leg(epoch, link, base, self._requests.of(epoch), spoken, counts, vigil, self._clock.monotonic())
         self._open.append(leg)
         link.closed.add_done_callback(lambda closed: self._account(leg, closed.result(), self._end_reason()))
         if self.streams is not streams:
             leg.asking.want([stream.name for stream in self.streams], self._clock.monotonic())
-        self._drive(leg)
-        now = self._clock.monotonic_ns()
-        for pace in (self._pace, *self._paces.values()):
-            pace.pause(now)
+        self._requests.drive(leg)
+        self._paces.pause(self._clock.monotonic_ns())
         _log.info("connected", conn=self.name, epoch=epoch, url=base, streams=len(names))
         return leg
-
-    def _new_asking(self, names: list[str], granted: list[str]) -> Subscribing:
-        spec = self._spec
-        return Subscribing(
-            spec.requests,
-            self._doubts,
-            names,
-            batch=spec.limits.subscribe_batch,
-            most=spec.limits.streams_per_connection,
-            replaces=spec.replace is not None,
-            unsubscribes=spec.unsubscribe is not None,
-            granted=granted,
-            now=self._clock.monotonic(),
-        )
 
     def _say_control(self, spoken: Spoken) -> float:
         """0 when a ping or pong may be sent now, which then counts as sent; else seconds to wait."""
@@ -313,93 +250,18 @@ class Connection:
             spoken.said(now)
         return wait
 
-    # -- asking -----------------------------------------------------------------------------------------------------
-
-    def _drive(self, leg: _Leg) -> None:
-        """Send the requests that are due, within the venue's limits of this connection; come back for the rest."""
-        if leg.timer is not None:
-            leg.timer.cancel()
-            leg.timer = None
-        if leg not in self._open or leg.link.closed.done():
-            return
-        asking, now = leg.asking, self._clock.monotonic()
-        self._tell(leg)
-        wait = leg.spoken.request_wait_s(now)
-        while wait <= 0 and (ask := asking.next(now)) is not None:
-            leg.spoken.said(now)
-            self.requests += 1
-            leg.link.send(self._frame_of(ask))
-            wait = leg.spoken.request_wait_s(now)
-        due = asking.due_at()
-        if due is not None and (wait > 0 or due > now):
-            leg.timer = self._clock.call_later(max(wait, due - now, 0.01), lambda: self._drive(leg))
-
-    def _frame_of(self, ask: Ask) -> bytes:
-        spec, names = self._spec, list(ask.names)
-        if ask.verb is Verb.LIST and spec.requests.listing is not None:
-            return spec.requests.listing(ask.number)
-        if ask.verb is Verb.UNSUBSCRIBE and spec.unsubscribe is not None:
-            return spec.unsubscribe(names, ask.number)
-        if spec.replace is not None:
-            return spec.replace(names, list(ask.known), ask.number)
-        return spec.subscribe(names, ask.number)
-
-    def _tell(self, leg: _Leg) -> None:
-        """What has become of requests: to the inlet, to people, and where only a new connection helps, to `_watch`."""
-        asking, now = leg.asking, self._clock.time_ns()
-        if live := asking.take_live():
-            self._inlet.live(self.name, leg.epoch, now, live)
-        for refused in asking.take_refused():
-            self._inlet.waits(self.name, leg.epoch, now, refused.names, refused.why)
-            shown = ",".join(refused.names[:_TOLD_NAMES])
-            if refused.culprit:
-                _log.warning("the venue refuses a stream; it is asked for now and then", conn=self.name, stream=shown, why=refused.why)
-            else:
-                _log.warning(
-                    "streams not subscribed yet, asked for again", conn=self.name, count=len(refused.names), first=shown, why=refused.why
-                )
-        why = asking.take_exhausted()
-        if why and self._clock.monotonic() >= self._anew_at:
-            self._anew_pause_s = min(_AGAIN_MAX_S, self._anew_pause_s * 2)
-            self._anew_at = self._clock.monotonic() + self._anew_pause_s
-            self._anew = why
-            self._wake.set()
-
-    def _attend(self, leg: _Leg) -> None:
-        """Once a second: which streams have come, which requests are overdue."""
-        self._note_first_frames(leg)
-        if not leg.asking.lacking:
-            self._anew_pause_s = self._config.again_s / 2
-        leg.asking.tick(self._clock.monotonic())
-        self._drive(leg)
-
-    def _note_first_frames(self, leg: _Leg) -> None:
-        if lacking := leg.asking.lacking:
-            waiting, received = self._inlet.lacking(self.name, leg.epoch), self._inlet.received
-            leg.asking.came(name for name in lacking if name not in waiting and received(name)[0] != leg.again.get(name))
-
     # -- changes ----------------------------------------------------------------------------------------------------
 
     def change(self, streams: list[Stream]) -> None:
         """Bring these streams (one at least, all of one route) from now on: only what differs is asked of the venue."""
         self.streams = streams
-        self._watch_these(streams)
+        self._paces.watch(streams, self._clock.monotonic())
         for leg in list(self._open):
-            self._note_first_frames(leg)
-            leg.asking.want([stream.name for stream in streams], self._clock.monotonic())
-            self._drive(leg)
-
-    def _watch_these(self, streams: list[Stream]) -> None:
-        """Watch the pace of every stream; what was watched before goes on."""
-        described = {stream.name: self._spec.channel_of(stream.channel) for stream in streams}
-        paces, since, now = self._paces, self._since, self._clock.monotonic()
-        self._paces = {name: paces.get(name) or Cadence(floor_s=channel.silence_floor_s) for name, channel in described.items()}
-        self._first_s = {name: (channel.first_frame_s, channel.silence_floor_s, channel.never_s) for name, channel in described.items()}
-        self._since = {name: since.get(name, now) for name in described}
+            self._requests.want(leg, streams)
 
     # -- watching ---------------------------------------------------------------------------------------------------
 
-    async def _watch(self, leg: _Leg) -> bool:
+    async def _watch(self, leg: Leg) -> bool:
         """Until something must be done. True: a new leg is wanted while this one lives; False: this one is over."""
         while True:
             due = self._rollover_at - self._clock.monotonic()
@@ -407,7 +269,7 @@ class Connection:
                 await asyncio.wait([leg.link.closed], timeout=1.0)
             if leg.link.closed.done() or self._silence is not None or self._stopping:
                 return False
-            if self._notice or self._anew or due <= 0:
+            if self._notice or self._requests.anew or due <= 0:
                 return True
             waker: asyncio.Future[object] = asyncio.ensure_future(self._wake.wait())
             gone: asyncio.Future[object] = leg.link.closed  # type: ignore[assignment]  # only waited for
@@ -423,27 +285,21 @@ class Connection:
     def ticking(self) -> Iterator[None]:
         """`tick` in steps of a third of a millisecond: between two of them frames may be taken."""
         for each in list(self._open):
-            self._attend(each)
+            self._requests.attend(each)
         leg = self._leg
         if leg is None or leg.link.closed.done() or not self.state.is_up:
             return
-        now, total = self._clock.monotonic_ns(), 0
-        received = self._inlet.received
-        for at, (name, pace) in enumerate(list(self._paces.items())):
-            if at % _STEP_STREAMS == _STEP_STREAMS - 1:
-                yield
-                if leg is not self._leg or leg.link.closed.done():
-                    return
-            count = received(name)[0]
-            total += count
-            pace.tick(count, now)
-        self._pace.tick(total, now)
+        now = self._clock.monotonic_ns()
+        for _ in self._paces.ticking(self._inlet.received, now):
+            yield
+            if leg is not self._leg or leg.link.closed.done():
+                return
         self._judge_link(leg, now)
-        if not self._pace.is_silent(now):
+        if not self._paces.whole.is_silent(now):
             self._judge_streams(leg, now)
 
-    def _judge_link(self, leg: _Leg, now: int) -> None:
-        at, pace, link = self._clock.monotonic(), self._pace, leg.link
+    def _judge_link(self, leg: Leg, now: int) -> None:
+        at, pace, link = self._clock.monotonic(), self._paces.whole, leg.link
         signs = Signs(
             data_quiet_s=pace.silent_for_s(now),
             control_quiet_s=_control_quiet_s(link, self._clock.time_ns()),
@@ -461,48 +317,26 @@ class Connection:
             self._fruitless += 1
             self._give_up(leg, f"pings are answered, but no data for {seconds:.0f} s")
 
-    def _ping(self, leg: _Leg) -> None:
+    def _ping(self, leg: Leg) -> None:
         if (wait := self._say_control(leg.spoken)) > 0:
             self._clock.call_later(wait, lambda: self._ping(leg))
         else:
             leg.link.ping()
 
-    def _give_up(self, leg: _Leg, why: str) -> None:
+    def _give_up(self, leg: Leg, why: str) -> None:
         self._silence = CloseInfo(1006, why, self._clock.time_ns())
         self._wake.set()
 
-    def _judge_streams(self, leg: _Leg, now: int) -> None:
+    def _judge_streams(self, leg: Leg, now: int) -> None:
         """Silent streams are subscribed again together, each ever more rarely; their neighbours notice nothing."""
         at = self._clock.monotonic()
-        silent: list[str] = []
-        quiet: list[str] = []
-        for name, pace in self._paces.items():
-            if name not in leg.asking.live:
-                continue
-            gone = pace.is_silent(now)
-            first_s, floor_s, never_s = self._first_s[name]
-            waited = at - max(leg.opened_at, self._since[name])
-            never = pace.count == leg.counts.get(name, 0) and waited > (floor_s if first_s is None else first_s)
-            if not gone and not never:
-                self._suspect.pop(name, None)
-                continue
-            again_at, pause = self._suspect.get(name, (0.0, 30.0))
-            claim_s = never_s if first_s is None else first_s
-            if gone or (claim_s is not None and waited > claim_s):
-                self._inlet.silent(name, max(self._inlet.received(name)[1], leg.link.opened_ns if not gone else 0))
-            if at >= again_at:
-                self._suspect[name] = (at + pause, min(pause * 2, 3600.0))
-                (silent if gone or first_s is not None or pause > 30.0 else quiet).append(name)
+        told, silent, quiet = self._paces.judge(at, now, live=leg.asking.live, counts=leg.counts, opened_at=leg.opened_at)
+        for name, gone in told:
+            self._inlet.silent(name, max(self._inlet.received(name)[1], leg.link.opened_ns if not gone else 0))
         if silent:
-            _log.warning("streams silent, subscribed again", conn=self.name, count=len(silent), first=",".join(silent[:_TOLD_NAMES]))
+            _log.warning("streams silent, subscribed again", conn=self.name, count=len(silent), first=",".join(silent[:TOLD_NAMES]))
         for names, harder in ((silent, True), (quiet, False)):
-            self._ask_again(leg, names, harder=harder)
-
-    def _ask_again(self, leg: _Leg, names: list[str], *, harder: bool) -> None:
-        if names:
-            leg.again |= {name: self._inlet.received(name)[0] for name in names}
-            leg.asking.silent(names, self._clock.monotonic(), harder=harder)
-            self._drive(leg)
+            self._requests.again(leg, names, harder=harder)
 
     def _odd(self, epoch: int, now: int, data: bytes) -> None:
         if self._spec.is_shutdown_notice(data):
@@ -510,17 +344,8 @@ class Connection:
             self._notice = True
             self._wake.set()
             return
-        answer = self._spec.answer(data)
-        if answer is not None and self._listed(answer):
-            return
-        asking = self._asking.get(epoch)
-        if answer is None or asking is None:
+        if not self._requests.take(epoch, data):
             self._inlet.odd(self.name, epoch, now, data)
-            return
-        asking.answered(answer, self._clock.monotonic())
-        leg = next((leg for leg in self._open if leg.epoch == epoch), None)
-        if leg is not None:
-            self._drive(leg)
 
     # -- asked by people ----------------------------------------------------------------------------------------------
 
@@ -529,30 +354,7 @@ class Connection:
         leg, listing = self._leg, self._spec.listing
         if leg is None or listing is None:
             return None
-        number = self._doubts.next_number()
-        answer: asyncio.Future[frozenset[str]] = asyncio.get_running_loop().create_future()
-        self._lists[number] = answer
-        try:
-            async with asyncio.timeout(timeout_s):
-                while (wait := leg.spoken.request_wait_s(self._clock.monotonic())) > 0:  # the wait is known
-                    await self._clock.sleep(wait)
-                leg.spoken.said(self._clock.monotonic())
-                self.requests += 1
-                leg.link.send(listing(number))
-                return await answer
-        except TimeoutError:
-            return None
-        finally:
-            del self._lists[number]
-
-    def _listed(self, answer: Answer) -> bool:
-        """Whether somebody here asked for this list. One without a number is for all who wait, and for whoever subscribes, too."""
-        if answer.names is None:
-            return False
-        for number, waiting in self._lists.items():
-            if answer.number in (None, number) and not waiting.done():
-                waiting.set_result(answer.names)
-        return answer.number is not None and answer.number in self._lists
+        return await self._requests.listed(leg, listing, timeout_s)
 
     def budgets(self) -> list[tuple[float, Budget]]:
         """What requests may take of the open connection's limits, by the venue's window in seconds, shortest first."""
@@ -571,7 +373,7 @@ class Connection:
 
     # -- the ends -----------------------------------------------------------------------------------------------------
 
-    def _lost(self, leg: _Leg) -> None:
+    def _lost(self, leg: Leg) -> None:
         """The leg is over: account for it, and set the pace of what follows."""
         silence, self._silence = self._silence, None
         info = silence or (leg.link.closed.result() if leg.link.closed.done() else CloseInfo(1000, "stopped", self._clock.time_ns()))
@@ -595,16 +397,16 @@ class Connection:
             "connection lost", conn=self.name, epoch=leg.epoch, close=self.last_close, lived_s=round(lived, 1), retry_in_s=round(delay, 1)
         )
 
-    async def _roll_over(self, old: _Leg) -> _Leg | None:
+    async def _roll_over(self, old: Leg) -> Leg | None:
         """Make a new leg, let both run until the new one has brought every stream, then end the old one."""
         self._rollover_at = self._clock.monotonic() + self._config.rollover_s
         ending, self._notice = self._notice, False
-        if self._anew:
-            _log.warning("the connection is made anew beside the old one", conn=self.name, why=self._anew)
-            self._anew = ""
+        if self._requests.anew:
+            _log.warning("the connection is made anew beside the old one", conn=self.name, why=self._requests.anew)
+            self._requests.anew = ""
         self._standing.become(ConnectionState.HANDOVER)
         deadline = self._clock.monotonic() + self._config.ready_ahead_s
-        new: _Leg | None = None
+        new: Leg | None = None
         while new is None and not self._stopping:
             try:
                 new = await self._connect()
@@ -630,10 +432,10 @@ class Connection:
         _log.info("rolled over", conn=self.name, epoch=new.epoch, overlap_s=round(self._clock.monotonic() - began, 1))
         return new
 
-    def _keep(self, old: _Leg, new: _Leg) -> _Leg:
+    def _keep(self, old: Leg, new: Leg) -> Leg:
         """The new leg does not bring all that the old one does: the old one lives on, and another is tried later."""
         pause = self._handover_pause_s
-        self._handover_pause_s = min(_AGAIN_MAX_S, pause * 2)
+        self._handover_pause_s = min(AGAIN_MAX_S, pause * 2)
         self._rollover_at = self._clock.monotonic() + pause
         if not self._stopping:
             _log.warning(
@@ -648,42 +450,25 @@ class Connection:
             new.link.cut()
         return old
 
-    async def _overlap(self, old: _Leg, new: _Leg, *, until: float, ending: bool) -> bool:
-        """Let both run until the new one has brought every stream that comes at all; tells whether it has, or the old one is gone.
-
-        Where the old one is `ending` anyway, or the new one brings what it lacks, there is no limit: both are of use.
-        """
-        least_s = self._config.overlap_min_s
-        began, again_s = self._clock.monotonic(), least_s
-        held: dict[str, int] = {}
+    async def _overlap(self, old: Leg, new: Leg, *, until: float, ending: bool) -> bool:
+        """Let both run until the new one has brought every stream that comes at all; tells whether it has, or the old one is gone."""
+        began, least_s = self._clock.monotonic(), self._config.overlap_min_s
+        overlap = Overlap(old.asking, new.asking, self._requests.doubts, began=began, least_s=least_s, until=until, ending=ending)
         while not old.link.closed.done() and not new.link.closed.done() and not self._stopping and self._silence is None:
-            elapsed = self._clock.monotonic() - began
-            if elapsed > least_s:
+            if overlap.is_due(now := self._clock.monotonic()):
                 lacks = self._inlet.behind(self.name, new.epoch, self._clock.time_ns() - _LATELY_NS)
-                held = {name: held.get(name, 0) + 1 for name in lacks}
-                late = self._clock.monotonic() > until
-                lasting = [name for name in lacks if held[name] >= _LASTING or not late]
-                if not lasting and not self._short_of(old, new, lacks):
-                    return True
-                if late and not ending and not self._short_of(new, old, []):
-                    return False
-                if elapsed > 2 * again_s:
-                    again_s *= 2
-                    self._ask_again(new, [name for name in lacks if name in new.asking.live], harder=True)
+                if (brings_all := overlap.look(now, lacks)) is not None:
+                    return brings_all
+                self._requests.again(new, overlap.again(now, lacks), harder=True)
             await self._clock.sleep(0.1)
         return old.link.closed.done() or (self._silence is not None and not new.link.closed.done())
 
-    def _short_of(self, one: _Leg, other: _Leg, lately: list[str]) -> list[str]:
-        """Streams that are proven on `one` leg and not on the `other`. One that the venue refuses counts when it came lately."""
-        resting, live = self._doubts.quarantine, one.asking.live
-        return [name for name in other.asking.lacking if name in live and (name not in resting or name in lately)]
-
-    def _account(self, leg: _Leg, info: CloseInfo, reason: Reason) -> None:
+    def _account(self, leg: Leg, info: CloseInfo, reason: Reason) -> None:
         """A leg is over: tell the inlet, once, as soon as it is known. What the leg still brings goes nowhere."""
         if leg not in self._open:
             return
         self._open.remove(leg)
-        self._asking.pop(leg.epoch, None)
+        self._requests.end(leg.epoch)
         leg.asking.leg_over(self._clock.monotonic())
         if leg.timer is not None:
             leg.timer.cancel()
