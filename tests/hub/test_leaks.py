@@ -43,7 +43,7 @@ def sizes(manager: GlobalWebSocketManager) -> dict[str, int]:
         "tasks": len(asyncio.all_tasks()),
         "doors": sum(len(inlet.doors) for inlet in manager._inlets.values()),
         "made": len(manager.resolver._made),
-        "wanted": len(manager._first_wanted),
+        "wanted": len(manager._unserved.since),
         "objects": len(gc.get_objects()),
     }
 

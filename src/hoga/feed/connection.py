@@ -35,7 +35,7 @@ from hoga.net.backoff import Backoff
 from hoga.net.plan import plan_opening
 from hoga.net.ratelimit import Budget
 from hoga.net.spoken import Spoken
-from hoga.net.ws import CloseInfo, Link, open_link
+from hoga.net.ws import CloseInfo, open_link
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
 from hoga.venues.spec import VenueSpec
@@ -173,11 +173,9 @@ class Connection:
         if self._leg is None:
             self._standing.become(ConnectionState.RECONNECTING)
         self._backoff.failed()
-        delay = self._dialler.pause_s(self._backoff)
-        now = self._clock.monotonic()
-        if isinstance(fault, HandshakeRefused):
-            delay = max(delay, self._dialler.refused(fault))
-        delay = max(delay, self._dialler.blocked_s())
+        pause_s, now = self._dialler.pause_s(self._backoff), self._clock.monotonic()
+        asked_s = self._dialler.refused(fault) if isinstance(fault, HandshakeRefused) else 0.0
+        delay = max(pause_s, asked_s, self._dialler.blocked_s())
         self._not_before, self._why = now + delay, fault.why
         _log.warning("connect failed", conn=self.name, why=fault.why, attempt=self._backoff.failures, retry_in_s=round(delay, 1))
         await self._clock.sleep(delay)
@@ -222,7 +220,7 @@ class Connection:
                 pong_wait_s=lambda: self._say_control(spoken),
             )
         except BaseException as fault:
-            self._requests.end(epoch)
+            self._requests.asking.pop(epoch, None)
             end = (
                 LifeEnd(fault.why, at_ns=self._clock.time_ns())
                 if isinstance(fault, LinkError)
@@ -232,7 +230,7 @@ class Connection:
             raise
         self.epoch = epoch
         vigil = Vigil(self._config.vigil, ping_every_s=self._ping_every_s, ping_timeout_s=self._config.ping_timeout_s)
-        leg = Leg(epoch, link, base, self._requests.of(epoch), spoken, counts, vigil, self._clock.monotonic())
+        leg = Leg(epoch, link, base, self._requests.asking[epoch], spoken, counts, vigil, self._clock.monotonic())
         self._open.append(leg)
         link.closed.add_done_callback(lambda closed: self._account(leg, closed.result(), self._end_reason()))
         if self.streams is not streams:
@@ -302,7 +300,7 @@ class Connection:
         at, pace, link = self._clock.monotonic(), self._paces.whole, leg.link
         signs = Signs(
             data_quiet_s=pace.silent_for_s(now),
-            control_quiet_s=_control_quiet_s(link, self._clock.time_ns()),
+            control_quiet_s=(self._clock.time_ns() - link.last_control_ns) / SECOND_NS,
             answered=link.last_pong_ns > 0,
             silent=pace.is_silent(now),
             silence_limit_s=self._config.vigil.fruitless_after_s(pace.interval_s, self._fruitless),
@@ -351,10 +349,7 @@ class Connection:
 
     async def list_subscriptions(self, *, timeout_s: float = 10.0) -> frozenset[str] | None:
         """The wire names of what the venue has subscribed on this connection; None: not connected, or it does not tell in time."""
-        leg, listing = self._leg, self._spec.listing
-        if leg is None or listing is None:
-            return None
-        return await self._requests.listed(leg, listing, timeout_s)
+        return await self._requests.listed(self._leg, timeout_s) if self._leg is not None else None
 
     def budgets(self) -> list[tuple[float, Budget]]:
         """What requests may take of the open connection's limits, by the venue's window in seconds, shortest first."""
@@ -468,7 +463,7 @@ class Connection:
         if leg not in self._open:
             return
         self._open.remove(leg)
-        self._requests.end(leg.epoch)
+        self._requests.asking.pop(leg.epoch, None)
         leg.asking.leg_over(self._clock.monotonic())
         if leg.timer is not None:
             leg.timer.cancel()
@@ -531,8 +526,3 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"<Connection {self.name} #{self.epoch} {self.state} {len(self.streams)} streams>"
-
-
-def _control_quiet_s(link: Link, now_ns: int) -> float:
-    """Seconds since the last control frame (server ping, pong, odd frame) of the link."""
-    return (now_ns - link.last_control_ns) / SECOND_NS

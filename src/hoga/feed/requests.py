@@ -27,6 +27,7 @@ TOLD_NAMES = 5
 class Requests:
     """Of the connection `name`, on all its `legs` that are open; the list is the connection's.
 
+    `asking`: the machine of each leg that was begun and is not over, by epoch.
     `anew`: why only a new connection helps, "" while it does not; `on_anew()` when there is a reason.
     """
 
@@ -39,13 +40,13 @@ class Requests:
         self.anew, self._anew_at, self._anew_pause_s = "", 0.0, again_s / 2
         self._again_s = again_s
         self._on_anew = on_anew
-        self._asking: dict[int, Subscribing] = {}
+        self.asking: dict[int, Subscribing] = {}
         self._lists: dict[int, asyncio.Future[frozenset[str]]] = {}
 
     def begin(self, epoch: int, names: list[str], granted: list[str]) -> None:
         """The socket of a leg is open: `names` are wanted on it, `granted` were named in its URL."""
         spec = self._spec
-        self._asking[epoch] = Subscribing(
+        self.asking[epoch] = Subscribing(
             spec.requests,
             self.doubts,
             names,
@@ -56,14 +57,6 @@ class Requests:
             granted=granted,
             now=self._clock.monotonic(),
         )
-
-    def of(self, epoch: int) -> Subscribing:
-        """The machine of a leg that was begun."""
-        return self._asking[epoch]
-
-    def end(self, epoch: int) -> None:
-        """The leg is over, or could not be made."""
-        self._asking.pop(epoch, None)
 
     def drive(self, leg: Leg) -> None:
         """Send the requests that are due, within the venue's limits of this connection; come back for the rest."""
@@ -149,7 +142,7 @@ class Requests:
         answer = self._spec.answer(data)
         if answer is not None and self._listed(answer):
             return True
-        asking = self._asking.get(epoch)
+        asking = self.asking.get(epoch)
         if answer is None or asking is None:
             return False
         asking.answered(answer, self._clock.monotonic())
@@ -158,8 +151,10 @@ class Requests:
             self.drive(leg)
         return True
 
-    async def listed(self, leg: Leg, listing: Callable[[int], bytes], timeout_s: float) -> frozenset[str] | None:
-        """The wire names of what the venue has subscribed on it; None: it does not tell in time."""
+    async def listed(self, leg: Leg, timeout_s: float) -> frozenset[str] | None:
+        """The wire names of what the venue has subscribed on it; None: it does not tell, or not in time."""
+        if (listing := self._spec.listing) is None:
+            return None
         number = self.doubts.next_number()
         answer: asyncio.Future[frozenset[str]] = asyncio.get_running_loop().create_future()
         self._lists[number] = answer

@@ -10,12 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
-import inspect
-import resource
-import sys
-import weakref
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from threading import get_ident
 from typing import Any, ClassVar, TypeVar
@@ -25,11 +19,12 @@ from hoga.core.instrument import InstrumentStatus
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.hub import checks
-from hoga.hub.alerts import Alert, AlertKind, Alerts, Arg, worded
+from hoga.hub.alerts import AlertKind, Arg
 from hoga.hub.asked import Asked
-from hoga.hub.consumers import CALLERS_FAULTS, hold, pass_on_ctrl_c
+from hoga.hub.components import Components, OnStatus
 from hoga.hub.errors import ArgumentError, SubscriptionError
-from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent, SubscriptionErrorEvent, WaitingEvent
+from hoga.hub.events import BaseWebSocketEvent, EpochEvent, SubscriptionErrorEvent, WaitingEvent
+from hoga.hub.health import Health, OnAlert
 from hoga.hub.independence import ConnectionIndependenceMonitor
 from hoga.hub.inlet import HubInlet
 from hoga.hub.lingering import Lingering
@@ -37,9 +32,9 @@ from hoga.hub.mailbox import Overflow
 from hoga.hub.metrics import ConnectionMetrics, PerformanceMetrics
 from hoga.hub.pace import Pace
 from hoga.hub.pool import DataPoolManager
-from hoga.hub.port import NeedsKeys, RateLimit, SpellsItsOwn, TellsOfItself, Wire
+from hoga.hub.port import NeedsKeys, RateLimit, SpellsItsOwn, TellsOfItself, Wire, WireKey
 from hoga.hub.private import MissedEvent, PrivateStateEvent
-from hoga.hub.resolve import UNLISTED, Resolver
+from hoga.hub.resolve import Resolver
 from hoga.hub.routing import Callback, DataRoutingEngine, Delivery, RoutingStats
 from hoga.hub.states import MANAGER_MOVES, GlobalManagerState, Standing, WebSocketType
 from hoga.hub.subscriptions import (
@@ -51,7 +46,7 @@ from hoga.hub.subscriptions import (
     checked_specs,
     unknown_venue,
 )
-from hoga.quality.limits import LINK_ERRORS_MANY, SERVED_WITHIN_S
+from hoga.hub.unserved import Unserved
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
 from hoga.runtime.tasks import every
@@ -62,8 +57,6 @@ __all__ = ["GlobalWebSocketManager", "OnAlert", "OnStatus"]
 _log = get_log("hub")
 
 T = TypeVar("T")
-OnStatus = Callable[[StatusEvent], object]
-OnAlert = Callable[[Alert], object]
 Opener = Callable[[Any], Awaitable["GlobalWebSocketManager"]]
 
 HEALTH_S, SWEEP_S, METRICS_S, TICK_S = 30.0, 60.0, 10.0, 1.0
@@ -71,25 +64,6 @@ LINGER_S, _LINGER_MOST = 5.0, 32
 """Public streams that nobody wants any more stay so long, and so many."""
 _ASK_SYMBOLS_S = 3600.0
 _OVER = (GlobalManagerState.STOPPING, GlobalManagerState.STOPPED)
-
-
-class _Component:
-    """`on_status` gives what to call, None when there is nothing or its owner is collected.
-
-    `is_young`: it came in this turn of the loop.
-    """
-
-    __slots__ = ("is_young", "on_status", "ref", "subscription")
-
-    def __init__(self, ref: weakref.ref[Any], subscription: ComponentSubscription, on_status: Callable[[], OnStatus | None]) -> None:
-        self.ref = ref
-        self.subscription = subscription
-        self.on_status = on_status
-        self.is_young = True
-
-    def settle(self) -> None:
-        """The loop has had a turn, and it is still here."""
-        self.is_young = self.ref() is None
 
 
 class GlobalWebSocketManager:
@@ -119,8 +93,6 @@ class GlobalWebSocketManager:
         self.engine = DataRoutingEngine(on_fell=self._fell)
         self.pool = DataPoolManager(self.engine, latest=self.latest)
         self.independence = ConnectionIndependenceMonitor()
-        self.alerts = Alerts()
-        self.on_alert: list[OnAlert] = []
         self.resolver = Resolver(venues)
         self.subscriptions = SubscriptionStateManager(self.resolver, private=self._is_private)
         self._venues = dict(venues)
@@ -129,23 +101,18 @@ class GlobalWebSocketManager:
         self._pace = pace or Pace()
         self._lingering = Lingering(seconds=linger_s, most=_LINGER_MOST)
         self._linger_timer: asyncio.TimerHandle | None = None
-        self._delayed: set[Stream] = set()
-        self._wires: dict[tuple[str, WebSocketType], Wire] = {}
-        self._inlets: dict[tuple[str, WebSocketType], HubInlet] = {}
-        self._told: dict[tuple[str, WebSocketType], dict[Stream, None]] = {}
-        self._components: dict[str, _Component] = {}
-        self._dead: deque[tuple[str, weakref.ref[Any]]] = deque()
-        self._first_wanted: dict[Stream, float] = {}
-        self._suspected: set[Stream] = set()
+        self._wires: dict[WireKey, Wire] = {}
+        self._inlets: dict[WireKey, HubInlet] = {}
+        self._told: dict[WireKey, dict[Stream, None]] = {}
+        self._components = Components(self.subscriptions, leave=self._leave)
+        self._unserved = Unserved(self._inlets, self.resolver, self._key_of, self.subscriptions.is_wanted)
+        self._health = Health(self._wires, self._inlets, self._now)
+        self.alerts, self.on_alert = self._health.alerts, self._health.on_alert
         self._timer: asyncio.TimerHandle | None = None
-        self._used: dict[tuple[str, WebSocketType], asyncio.Event] = {}
+        self._used: dict[WireKey, asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._requests: dict[str, int] = {}
-        self._requests_before = 0
-        self._telling: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._thread = get_ident()
-        self._began = clock.monotonic()
         for wire in wires:
             self.add_wire(wire)
 
@@ -248,7 +215,7 @@ class GlobalWebSocketManager:
             return
         if self.state is not GlobalManagerState.IDLE:
             self._standing.become(GlobalManagerState.STOPPING)
-        tasks = [*self._tasks, *self._telling]
+        tasks = [*self._tasks, *self._components.telling]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -256,7 +223,7 @@ class GlobalWebSocketManager:
             if timer is not None:
                 timer.cancel()
         await asyncio.gather(*(wire.stop() for wire in self._wires.values()), return_exceptions=True)
-        for component_id in list(self._components):
+        for component_id in self._components.ids():
             self._leave(component_id)
         self.engine.close()
         self._standing.become(GlobalManagerState.STOPPED)
@@ -311,11 +278,7 @@ class GlobalWebSocketManager:
         interval_s = checks.number(interval_s, who, "interval_s")
         had = self.subscriptions.modes_of(who)
         subscription, change = self.subscriptions.register(who, specs)
-        self._tell_replaced(who, component_instance)
-        ref = weakref.ref(component_instance, lambda dead: self._collected(who, dead))
-        status = hold(on_status, component_instance) if on_status is not None else lambda: None
-        component = self._components[who] = _Component(ref, subscription, status)
-        self._loop.call_soon(component.settle)
+        self._components.add(who, component_instance, subscription, on_status)
         self.engine.add_consumer(
             who,
             callback,
@@ -330,16 +293,9 @@ class GlobalWebSocketManager:
         for stream, mode in list(subscription.streams.items()):
             self._serve(who, stream, mode, had.get(stream))
         for error in subscription.errors:
-            self._tell_error(who, error)
+            self._components.tell_error(error)
         self._tell_private_states(who, subscription)
         return subscription
-
-    def _tell_replaced(self, component_id: str, owner: object) -> None:
-        """An id is of the component that registered it last; where the one before still lives, somebody may not have meant it."""
-        before = self.owner_of(component_id)
-        if before is not None and before is not owner:
-            hint = "two components need an id each; the one before hears nothing more"
-            _log.warning("a component took the id of another that lives", component=component_id, before=checks.shown(before), hint=hint)
 
     def _check_place(self) -> None:
         """Raises ProtocolMisuse in another thread or loop than the manager's."""
@@ -408,45 +364,19 @@ class GlobalWebSocketManager:
 
     def owner_of(self, component_id: str) -> object | None:
         """Who registered under that id, None when nobody did or it is gone."""
-        component = self._components.get(component_id)
-        return component.ref() if component is not None else None
+        return self._components.owner_of(component_id)
 
     def missing_keys(self, stream: Stream) -> str:
         """What to do before a private stream can come, "" when nothing is missing."""
         wire = self._wires.get(self._key_of(stream))
         return wire.missing_keys() if isinstance(wire, NeedsKeys) else ""
 
-    def _collected(self, component_id: str, dead: weakref.ref[Any]) -> None:
-        """By the garbage collector, in any thread, at any moment: only note it."""
-        self._dead.append((component_id, dead))
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to care
-            self._loop.call_soon_threadsafe(self._reap)
-
     def sweep(self) -> None:
         """Let components go whose owners are collected; looks at all of them."""
-        self._reap()
-        for component_id in [name for name, each in self._components.items() if each.ref() is None]:
-            self._leave(component_id)
-
-    def _reap(self) -> None:
-        while self._dead:
-            component_id, dead = self._dead.popleft()
-            component = self._components.get(component_id)
-            if component is not None and component.ref is dead:
-                if component.is_young:
-                    self._tell_orphan(component_id, component)
-                self._leave(component_id)
-
-    @staticmethod
-    def _tell_orphan(component_id: str, component: _Component) -> None:
-        """Its owner was gone as soon as it was registered: that is nobody's intention."""
-        hint = "keep the object that you register: the hub holds it weakly"
-        error = SubscriptionError(component_id, "", (), "nobody but the hub held its owner, it is gone already", hint=hint)
-        component.subscription.errors.append(error)
-        _log.warning("a component is gone as soon as it came", component=component_id, hint=hint)
+        self._components.sweep()
 
     def _leave(self, component_id: str) -> None:
-        if self._components.pop(component_id, None) is None:
+        if not self._components.remove(component_id):
             return
         self.engine.unregister_routes(component_id)
         self.pool.unregister_client(component_id)
@@ -459,11 +389,9 @@ class GlobalWebSocketManager:
             return
         now = self._now()
         for stream in change.added:
-            self._first_wanted[stream] = now
+            self._unserved.since[stream] = now
         for stream in change.removed:
-            self._first_wanted.pop(stream, None)
-            self._suspected.discard(stream)
-            self._delayed.discard(stream)
+            self._unserved.forget(stream)
             self.resolver.forget(stream)
             key = self._key_of(stream)
             if key[1] is WebSocketType.PUBLIC and stream in self._told.get(key, ()):
@@ -507,7 +435,7 @@ class GlobalWebSocketManager:
         if self._timer is None:
             self._arm()
 
-    def _key_of(self, stream: Stream) -> tuple[str, WebSocketType]:
+    def _key_of(self, stream: Stream) -> WireKey:
         return stream.venue, WebSocketType.PRIVATE if self._is_private(stream) else WebSocketType.PUBLIC
 
     def _type_of(self, stream: Stream) -> str:
@@ -555,68 +483,34 @@ class GlobalWebSocketManager:
         return [symbol for symbol, status in known.items() if status == InstrumentStatus.TRADING]
 
     @property
-    def served(self) -> list[tuple[str, WebSocketType]]:
+    def served(self) -> list[WireKey]:
         """Venues and kinds of streams there are connections for."""
         return list(self._wires)
 
     # -- status -------------------------------------------------------------------------------------------------
 
     def _epoch(self, inlet: HubInlet, conn: str, epoch: int, up: bool, why: str, streams: list[Stream]) -> None:
-        told = {name for stream in streams for name in self.subscriptions.components_of(stream)}
-        event = EpochEvent(venue=inlet.spec.name, conn=conn, epoch=epoch, up=up, why=why)
-        for component_id in told:
-            self._status(component_id, event)
+        self._components.tell_wanting(streams, EpochEvent(venue=inlet.spec.name, conn=conn, epoch=epoch, up=up, why=why))
         self._loop.call_soon(self._look_at_connections)
 
     def _private_event(self, inlet: HubInlet, event: PrivateStateEvent | MissedEvent) -> None:
         """For everybody who wants anything of that account."""
-        streams = list(self._told.get((inlet.spec.name, inlet.kind), ()))
-        for component_id in {name for stream in streams for name in self.subscriptions.components_of(stream)}:
-            self._status(component_id, event)
+        self._components.tell_wanting(list(self._told.get((inlet.spec.name, inlet.kind), ())), event)
 
     def _tell_private_states(self, component_id: str, subscription: ComponentSubscription) -> None:
         """Who comes later learns what the others know."""
         for key in {self._key_of(stream) for stream in subscription.streams if self._is_private(stream)}:
             inlet = self._inlets.get(key)
             if inlet is not None and inlet.private_state is not None and self._told.get(key):
-                self._status(component_id, inlet.private_state)
-
-    def _tell_error(self, component_id: str, error: SubscriptionError) -> None:
-        symbols = ",".join(error.symbols)
-        _log.warning("a subscription cannot be served", component=component_id, venue=error.venue, symbols=symbols, why=error.why)
-        self._status(component_id, SubscriptionErrorEvent(error=error))
-
-    def _status(self, component_id: str, event: StatusEvent) -> None:
-        component = self._components.get(component_id)
-        on_status = component.on_status() if component is not None else None
-        if on_status is None:
-            return
-        try:
-            answer = on_status(event)
-        except CALLERS_FAULTS as fault:  # the component's own fault, told, nobody else concerned
-            pass_on_ctrl_c(fault)
-            _log.failure("a status callback failed", fault, component=component_id)
-            return
-        if answer is not None and inspect.isawaitable(answer):
-            task = self._loop.create_task(self._finish_status(component_id, answer), name=f"hub status {component_id}")
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
-
-    @staticmethod
-    async def _finish_status(component_id: str, answer: Awaitable[object]) -> None:
-        try:
-            await answer
-        except CALLERS_FAULTS as fault:  # as above
-            pass_on_ctrl_c(fault)
-            _log.failure("a status callback failed", fault, component=component_id)
+                self._components.tell(component_id, inlet.private_state)
 
     def _fell(self, component_id: str, fault: BaseException) -> None:
         """A component whose events cannot even be put to it was let go by the engine."""
         if component_id not in self._components:
             return
         error = SubscriptionError(component_id, "", (), f"let go: {type(fault).__name__}: {fault}")
-        self._components[component_id].subscription.errors.append(error)
-        self._status(component_id, SubscriptionErrorEvent(error=error))
+        self._components.note(error)
+        self._components.tell(component_id, SubscriptionErrorEvent(error=error))
         self._leave(component_id)
 
     # -- timers -------------------------------------------------------------------------------------------------
@@ -627,108 +521,51 @@ class GlobalWebSocketManager:
         for key, wire in self._wires.items():
             wire.tick()
             self._inlets[key].watch(now)
-        self._find_unserved(now)
-        self._find_delayed()
+        for stream, why, for_good in self._unserved.find(now):
+            (self._reject if for_good else self._complain)(stream, why)
+        self._tell_delayed()
         self._look_at_connections()
 
     def _look_at_connections(self) -> None:
-        """Which of those that are wanted are down; told when it lasts."""
-        now, down = self._now(), False
-        for key, wire in self._wires.items():
-            inlet = self._inlets[key]
-            for stats in wire.stats():
-                trouble = inlet.trouble_of(stats)
-                down = down or trouble is not None
-                args = {"state": f"{inlet.state_of(stats)}{f' ({trouble})' if trouble else ''}"}
-                self._judge(AlertKind.CONNECTION_LOST, stats.connection, trouble is not None, "lost", args, now)
+        down = self._health.look_at_connections()
         if self.state in (GlobalManagerState.ACTIVE, GlobalManagerState.DEGRADED):
             self._standing.become(GlobalManagerState.DEGRADED if down else GlobalManagerState.ACTIVE)
 
-    def _find_unserved(self, now: float) -> None:
-        for stream, since in list(self._first_wanted.items()):
-            inlet = self._inlets.get(self._key_of(stream))
-            if now - since < SERVED_WITHIN_S or stream in self._suspected:
-                continue
-            if inlet is None:
-                self._reject(stream, "no connection for streams of this kind")
-                continue
-            known = self.resolver.known.get(stream.venue)
-            door = inlet.doors.get(stream)
-            if (door is not None and door.count) or self._is_private(stream):
-                del self._first_wanted[stream]
-            elif known is not None and stream.symbol not in known:
-                self._reject(stream, UNLISTED)
-            elif known is None and inlet.spec.channel_of(stream.channel).first_frame_s is not None and self._is_open(inlet, stream):
-                self._suspected.add(stream)
-                self._complain(stream, f"nothing came within {SERVED_WITHIN_S:g} s: unknown or silent")
-
-    def _find_delayed(self) -> None:
-        """Streams that wait for a venue's limits longer than any change may: told once, to those who want them."""
-        for wire in self._wires.values():
-            for streams, wait_s in wire.delayed() if isinstance(wire, TellsOfItself) else ():
-                fresh = [stream for stream in streams if stream not in self._delayed and self.subscriptions.is_wanted(stream)]
-                if wait_s <= self._pace.bound_s or not fresh:
-                    continue
-                self._delayed.update(fresh)
-                for component_id in dict.fromkeys(name for stream in fresh for name in self.subscriptions.components_of(stream)):
-                    mine = self.subscriptions.modes_of(component_id)
-                    symbols = tuple(dict.fromkeys(stream.symbol for stream in fresh if stream in mine))
-                    self._status(component_id, WaitingEvent(venue=wire.venue, symbols=symbols, wait_s=wait_s))
-
-    @staticmethod
-    def _is_open(inlet: HubInlet, stream: Stream) -> bool:
-        return any(book.connected_at is not None and stream in life.doors for book in inlet.books.values() for life in book.lives.values())
+    def _tell_delayed(self) -> None:
+        """Those who want them learn of streams that wait for a venue's limits longer than any change may."""
+        for venue, streams, wait_s in self._unserved.find_delayed(self._wires.values(), self._pace.bound_s):
+            for component_id in dict.fromkeys(name for stream in streams for name in self.subscriptions.components_of(stream)):
+                mine = self.subscriptions.modes_of(component_id)
+                symbols = tuple(dict.fromkeys(stream.symbol for stream in streams if stream in mine))
+                self._components.tell(component_id, WaitingEvent(venue=venue, symbols=symbols, wait_s=wait_s))
 
     def _reject(self, stream: Stream, why: str) -> None:
         for subscription in self.subscriptions.reject(stream, why, data_type=self._type_of(stream)):
             self.engine.leave(subscription.component_id, stream)
-            self._tell_error(subscription.component_id, subscription.errors[-1])
+            self._components.tell_error(subscription.errors[-1])
         self._note_change(Change([], [stream]))
         self._lingering.forget(stream)
 
     def _complain(self, stream: Stream, why: str) -> None:
         for component_id in self.subscriptions.components_of(stream):
             error = SubscriptionError(component_id, stream.venue, (stream.symbol,), why, data_type=self._type_of(stream))
-            self._components[component_id].subscription.errors.append(error)
-            self._tell_error(component_id, error)
+            self._components.note(error)
+            self._components.tell_error(error)
 
     def _refused(self, stream: Stream, why: str) -> None:
         """A wire cannot bring it: those who want it are told, once."""
-        if stream not in self._suspected and self.subscriptions.is_wanted(stream):
-            self._suspected.add(stream)
+        if self._unserved.suspect(stream):
             self._complain(stream, why)
 
     def check_health(self) -> None:
         """Every 30 s: do the connections bring what can be read, and are components still there?"""
         self.sweep()
         self._look_at_connections()
-        now = self._now()
-        for metrics in self.get_connection_metrics().values():
-            bad = metrics.error_rate > LINK_ERRORS_MANY and metrics.error_count > 1
-            self._judge(AlertKind.ERROR_RATE, metrics.connection, bad, "bad-frames", {"percent": round(metrics.error_rate * 100, 1)}, now)
-
-    def _judge(self, kind: AlertKind, subject: str, bad: bool, code: str, args: Mapping[str, Arg], now: float) -> None:
-        self._observe(kind, subject, bad=bad, text=worded(code, args), now=now, code=code, args=args)
+        self._health.look_at_frames()
 
     def observe(self, kind: AlertKind, subject: str, *, bad: bool, text: str, code: str = "", args: Mapping[str, Arg] = {}) -> None:
         """For those who see a gap, a full disk, a wrong clock: raise or end an alert."""
-        self._observe(kind, subject, bad=bad, text=text, now=self._now(), code=code, args=args)
-
-    def _observe(
-        self, kind: AlertKind, subject: str, *, bad: bool, text: str, now: float, code: str = "", args: Mapping[str, Arg] = {}
-    ) -> None:
-        alert = self.alerts.observe(kind, subject, bad=bad, text=text, now_s=now, code=code, args=args)
-        if alert is None:
-            return
-        if alert.raised:
-            _log.error("alert", kind=alert.kind, subject=subject, text=text)
-        else:
-            _log.info("alert over", kind=alert.kind, subject=subject)
-        for told in self.on_alert:
-            try:
-                told(alert)
-            except Exception as fault:  # noqa: BLE001  # a notification channel's fault stays its own
-                _log.failure("an alert could not be told", fault, kind=alert.kind)
+        self._health.observe(kind, subject, bad=bad, text=text, now=self._now(), code=code, args=args)
 
     def collect_metrics(self) -> None:
         """Every 10 s."""
@@ -752,20 +589,7 @@ class GlobalWebSocketManager:
 
     def get_connection_metrics(self) -> dict[str, ConnectionMetrics]:
         """By connection name."""
-        now = self._now()
-        found = {}
-        for key, wire in self._wires.items():
-            for stats in wire.stats():
-                found[stats.connection] = self._inlets[key].metrics(stats, now)
-        self._count_requests(found)
-        return found
-
-    def _count_requests(self, found: Mapping[str, ConnectionMetrics]) -> None:
-        """Those of connections that are no more, or count from 0 again, stay in the sum."""
-        for name, requests in list(self._requests.items()):
-            if name not in found or found[name].requests_sent < requests:
-                self._requests_before += self._requests.pop(name)
-        self._requests.update({name: metrics.requests_sent for name, metrics in found.items()})
+        return self._health.connections()
 
     async def list_subscriptions(self, venue: str | None = None) -> dict[str, frozenset[str] | None]:
         """What the venues themselves have subscribed, by connection: names in their own words; None: it did not tell.
@@ -790,28 +614,8 @@ class GlobalWebSocketManager:
 
     def get_performance_metrics(self) -> PerformanceMetrics:
         """Of the whole hub."""
-        connections = list(self.get_connection_metrics().values())
-        routing = self.engine.get_routing_statistics()
-        totals = [inlet.totals() for inlet in self._inlets.values()]
-        frames, errors = sum(total[0] for total in totals), sum(total[1] for total in totals)
-        return PerformanceMetrics(
-            state=self.state,
-            uptime_seconds=self._now() - self._began,
-            total_components=len(self._components),
-            total_subscriptions=self.subscriptions.streams,
-            active_connections=sum(1 for each in connections if each.is_connected),
-            messages_processed=frames,
-            events_delivered=routing.delivered,
-            events_dropped=routing.dropped,
-            callback_errors=routing.errors,
-            requests_sent=self._requests_before + sum(self._requests.values()),
-            stale_frames=sum(inlet.epochs.stale_frames() for inlet in self._inlets.values()),
-            average_latency=routing.latency_mean_ms,
-            latency_p99=routing.latency_p99_ms,
-            error_rate=errors / frames if frames else 0.0,
-            memory_usage=_memory_mb(),
-            average_health=sum(each.health_score for each in connections) / len(connections) if connections else 0.0,
-        )
+        routing, streams = self.engine.get_routing_statistics(), self.subscriptions.streams
+        return self._health.performance(self.state, routing, components=len(self._components), streams=streams)
 
     @property
     def state(self) -> GlobalManagerState:
@@ -828,13 +632,3 @@ def _is_over(waiting: asyncio.Future[GlobalWebSocketManager]) -> bool:
     if waiting.cancelled() or waiting.exception() is not None:
         return True
     return waiting.result().state in _OVER
-
-
-def _memory_mb() -> float:
-    """Resident memory, MB: now where the kernel tells, else its peak."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  # a line of the kernel's
-            return int(file.read().split()[1]) * resource.getpagesize() / 1e6
-    except (OSError, ValueError, IndexError):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / 1e6 if sys.platform == "darwin" else peak / 1e3

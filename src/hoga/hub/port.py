@@ -32,6 +32,7 @@ __all__ = [
     "TellsOfItself",
     "Wire",
     "WireInlet",
+    "WireKey",
     "WireStats",
 ]
 
@@ -56,6 +57,10 @@ class LegStats(msgspec.Struct):
 
     won: int = 0
     late: int = 0
+
+
+WireKey = tuple[str, WebSocketType]
+"""The venue of a wire, and its kind."""
 
 
 class Inlet(Protocol):
