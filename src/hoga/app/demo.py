@@ -35,7 +35,7 @@ from hoga.runtime.shutdown import ShutdownManager
 from hoga.venues.endpoints import CLASSIC_VENUE, VENUE_DEFAULTS
 from hoga.venues.registry import VENUES
 
-__all__ = ["MARKER", "Demo", "DemoOptions", "DemoResult", "prepare_folder", "symbols_of"]
+__all__ = ["MARKER", "Demo", "DemoOptions", "DemoResult", "called", "prepare_folder", "symbols_of"]
 
 MARKER = "SIMULATED.txt"
 _MARKER_TEXT = "Everything in this folder was recorded from hoga's exchange simulator by `hoga demo`. It is not market data.\n"
@@ -46,6 +46,11 @@ _START_S = 20.0
 _PORT_TRIES = 50
 _DASHBOARD_PORT = 8000
 _PR_SET_PDEATHSIG = 1
+
+
+def called() -> str:
+    """How the command is called from this folder: `./hoga` in a checkout, else `hoga`."""
+    return "./hoga" if Path("hoga").is_file() else "hoga"
 
 
 def symbols_of(venues: tuple[str, ...], symbols: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -194,7 +199,7 @@ class Demo:
 
     def _watch_from(self, run: Run, shutdown: ShutdownManager, dashboard: DashboardProcess, url: str | None) -> None:
         self._say(f"dashboard: {url}" if url is not None else "the dashboard is not up; logs/hoga.log in the data folder says why")
-        self._say(f"the same in a terminal: hoga top --data {os.path.relpath(self._options.data)}")
+        self._say(f"the same in a terminal: {called()} top --data {os.path.relpath(self._options.data)}")
         shutdown.own_task(asyncio.create_task(self._watch(run, shutdown), name="demo"))
 
     async def _watch(self, run: Run, shutdown: ShutdownManager) -> None:
@@ -220,7 +225,7 @@ class Demo:
             elif cut_done is not None and self._healed is None and monotonic() - cut_done > 1.5 and live == streams and rate:
                 self._healed = gaps > 0
                 cut = max(run.gap_log.incidents.newest(), key=lambda each: each.to_ns, default=None)
-                told = f"1 incident: {describe(cut)}" if cut is not None else "and nothing of it is in the ledger"
+                told = f"the latest incident: {describe(cut)}" if cut is not None else "and nothing of it is in the ledger"
                 self._say(f"healed in {monotonic() - cut_done:.0f} s; {told}")
             medians = [each.median_ms for each in statuses if each.median_ms is not None]
             median = f"{max(medians):.1f} ms" if medians else "…"

@@ -83,6 +83,7 @@ def demo(
 
 
 def _verdict(result: DemoResult) -> None:
+    from hoga.app.demo import called
     from hoga.quality.incidents import count_text, describe
 
     shown, report = os.path.relpath(result.data), result.verify
@@ -94,10 +95,11 @@ def _verdict(result: DemoResult) -> None:
     print_text(f"{result.records:,} records on disk, {happened} in the ledger, verify: {verdict}")
     print_text(f"files: {shown} (any unzip reads them)")
     print_text("try next:")
-    print_text(f"  hoga ls {shown}")
-    print_text(f"  hoga cat {shown} --kind orderbook | head -3")
-    print_text(f"  hoga verify {shown}")
-    print_text("  hoga config init && hoga run        # the real thing")
+    hoga = called()
+    print_text(f"  {hoga} ls {shown}")
+    print_text(f"  {hoga} cat {shown} --kind orderbook | head -3")
+    print_text(f"  {hoga} verify {shown}")
+    print_text(f"  {hoga} config init && {hoga} run        # the real thing")
 
 
 class _Screen:
