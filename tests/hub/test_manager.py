@@ -11,6 +11,7 @@ import pytest
 
 from hoga.core.errors import ProtocolMisuse
 from hoga.core.market import DataType
+from hoga.hub.alerts import AlertKind
 from hoga.hub.client import SimpleWebSocketClient
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent, SubscriptionErrorEvent
 from hoga.hub.manager import GlobalWebSocketManager
@@ -413,3 +414,10 @@ async def test_one_instance_for_all_who_ask_at_once(monkeypatch: pytest.MonkeyPa
     again = await GlobalWebSocketManager.get_instance()
     assert again is not made[0]
     await again.stop()
+
+
+async def test_an_alert_may_be_observed_without_a_word(make: Make) -> None:
+    manager = make(FakeWire("upbit"))
+    manager.observe(AlertKind.GAP, "upbit:KRW-A", bad=True, text="")
+    manager.observe(AlertKind.GAP, "upbit:KRW-A", bad=False, text="")
+    assert manager.alerts.active() == []

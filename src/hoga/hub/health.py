@@ -53,9 +53,11 @@ class Health:
             args = {"percent": round(metrics.error_rate * 100, 1)}
             self.observe(AlertKind.ERROR_RATE, metrics.connection, bad=bad, now=now, code="bad-frames", args=args)
 
-    def observe(self, kind: AlertKind, subject: str, *, bad: bool, now: float, code: str, args: Mapping[str, Arg], text: str = "") -> None:
-        """Raise or end an alert, and tell it. `text` "": what the code says."""
-        text = text or worded(code, args)
+    def observe(
+        self, kind: AlertKind, subject: str, *, bad: bool, now: float, code: str, args: Mapping[str, Arg], text: str | None = None
+    ) -> None:
+        """Raise or end an alert, and tell it. `text` None: what the code says."""
+        text = worded(code, args) if text is None else text
         alert = self.alerts.observe(kind, subject, bad=bad, text=text, now_s=now, code=code, args=args)
         if alert is None:
             return
