@@ -1,1 +1,1 @@
-"""net: connections and requests. `ws` is the only file that knows the WebSocket library; plan, backoff and ratelimit are pure."""
+"""net: one WebSocket connection (`ws`: no other file knows its library), one REST client a venue (`rest`), and the limits of both."""

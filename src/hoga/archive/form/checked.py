@@ -1,4 +1,4 @@
-"""archive.form.checked: the one door through which readers get text: nothing is told before its bytes were proven.
+"""archive.form.checked: the only way in which readers get text: none of it before its bytes are proven.
 
 What hoga sealed has a CRC-32 of its compressed bytes (in the file's note, and in the manifest once the day is merged):
 they are compared first, then inflated. A zip of other makings has only the CRC-32 of its text: it is inflated twice,
