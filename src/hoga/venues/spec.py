@@ -45,9 +45,10 @@ class ChannelSpec:
 class Limits:
     """Documented limits of the venue's market streams, each with its source in the README of the venue's folder.
 
-    `control_frames_per_min`: None where there is no such limit. `ping_every_s`: we must ping at least so often; None
-    where the venue does. `longest_ban_s`: no refusal is obeyed for longer, whatever it asks for; Binance documents bans of
-    up to 3 days, where nothing is documented the same holds.
+    `connects_per_window`: connects within `connect_window_s`. `lifetime_s`: the venue cuts a connection after so long. `url_max_chars`,
+    `subscribe_batch`: the longest URL, and the most names in one request, that we send. `control_frames_per_min`: None where there
+    is no such limit. `ping_every_s`: we ping at least so often; None where the venue pings. `longest_ban_s`: no refusal is obeyed for
+    longer, whatever it asks for (the longest ban that any venue documents is 3 days).
     """
 
     streams_per_connection: int
@@ -129,6 +130,7 @@ def _as_it_is(payload: bytes) -> bytes:
 class VenueSpec:
     """Everything hoga needs to know of a venue to record it and to serve it.
 
+    `name`: of configuration sections and archive folders; `title`: for people; `examples`: channels to show in messages.
     `parse_stream(symbol, channel)` gives the Stream, or raises ValueError naming what is wrong with it.
     `channel_of(channel)` gives its ChannelSpec, `channels_for(kind)` those that feed series of that kind.
     `probe_channel`: what is subscribed, unrecorded, for latency when no recorded stream of a symbol carries an event time.
@@ -141,13 +143,15 @@ class VenueSpec:
     `listing(request_id)` asks for the names of what is subscribed on the connection; None where nothing tells.
     `compact`: the same venue in a shorter spelling on the wire, None where it has one only; `usual(payload)` gives a payload in the
     usual spelling, whichever it came in (raises ValueError).
+    `is_shutdown_notice(frame)`: whether it says that the venue is about to end the connection.
     `split(frame)` gives (wire name, payload bytes) of any data frame, None when it is none.
     `answer(frame)`: what the frame says to a control request, None when it is no answer. `requests`: what proves one.
     `server_time_ms(body)`, `instruments(body)` and `book(body)` (a depth snapshot) read the REST replies. A list is read at once
     as far as it takes to know that it is one, and each instrument when its turn comes.
     `same_cut`: (channel of a book, channel of deltas) that the venue cuts at the same moments: the one's id is the other's.
     `book_rules`: how deltas chain to a REST snapshot and to one another; None where the stream brings whole books.
-    `channels`: the channel that serves a type of data, `{interval}` to be filled in. `is_symbol(text)`: could be one of the venue's.
+    `channels`: the channel that serves a type of data, `{interval}` to be filled in (`default_interval` where none is asked for).
+    `is_symbol(text)`: could be one of the venue's.
     `private`: what it tells of an account, None where hoga cannot ask. All functions above are about public streams.
     """
 
