@@ -17,12 +17,15 @@ settings.register_profile("thorough", deadline=None, max_examples=500, suppress_
 settings.load_profile("default")
 
 LONGEST_FIRST = (
-    "recorder/test_run", "examples/test_examples", "dashboard/test_commands", "app/test_since", "dashboard/test_browser",
-    "cli/test_run", "dashboard/test_server", "thirdparty/test_futures_private", "app/test_consumers_live", "feed/test_connection",
-    "thirdparty/test_futures", "app/test_private_binance", "app/test_hub_service", "thirdparty/test_ccxt_upbit", "simulator/test_command",
-    "thirdparty/test_ccxt", "app/test_private_secrets", "bench/test_suite", "app/test_hub_requests", "app/test_hub", "net/test_rest",
-    "feed/test_requests", "app/test_private", "cli/test_locale", "net/test_through_a_proxy", "net/test_endings", "archive/test_verify",
-    "cli/test_main",
+    "net/test_rest_client", "recorder/test_run", "dashboard/test_server", "cli/test_run", "net/test_through_a_proxy",
+    "feed/test_link_life", "dashboard/test_browser", "hub/test_manager", "app/test_since", "net/test_endings", "net/test_rest",
+    "examples/test_examples", "feed/test_connection", "dashboard/test_commands", "app/test_consumers_live", "app/test_hub_scenarios",
+    "hub/test_leaks", "thirdparty/test_futures_private", "hub/test_isolation", "simulator/upbit/test_exchange", "app/test_hub",
+    "cli/test_main", "test_house", "archive/test_verify", "simulator/test_rest", "simulator/test_wire_faults", "app/test_hub_service",
+    "runtime/test_pool", "app/test_private_binance", "app/test_hub_requests", "runtime/test_shutdown", "feed/test_requests",
+    "app/test_private", "simulator/usdm/test_private", "simulator/upbit/test_faults", "app/test_thread", "house/test_dependencies",
+    "thirdparty/test_futures", "hub/test_machines", "archive_journal/test_faults", "typing/test_typing", "simulator/upbit/test_wire",
+    "simulator/test_command", "archive/test_checked",
 )  # fmt: skip
 """Files that take longest: begun first, so that no worker is left alone with one at the end."""
 
