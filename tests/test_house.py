@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from hoga.venues.registry import VENUES
 from tests.conftest import LONGEST_FIRST
+from tests.every import every
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "hoga"
@@ -48,7 +47,7 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield node.module
 
 
-@pytest.mark.parametrize("module", [name for name in (*MODULES, *BENCHMARKS) if not name.endswith("__main__.py")])
+@every([name for name in (*MODULES, *BENCHMARKS) if not name.endswith("__main__.py")])
 def test_a_module_says_what_it_is_and_what_is_public(module: str) -> None:
     tree = tree_of(module)
     assert ast.get_docstring(tree), "a docstring names the room, the purpose and the rules"
@@ -58,7 +57,7 @@ def test_a_module_says_what_it_is_and_what_is_public(module: str) -> None:
     assert "__all__" in names or module == "_version.py"
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith(MAY_NAME_VENUES)])
+@every([name for name in MODULES if not name.startswith(MAY_NAME_VENUES)])
 def test_no_venue_is_named_outside_its_folder(module: str) -> None:
     tree = tree_of(module)
     documentation = docstrings(tree)
@@ -88,7 +87,7 @@ def words_of(tree: ast.Module) -> Iterator[str]:
             yield node.target.id
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith(MAY_KNOW_KEYS)])
+@every([name for name in MODULES if not name.startswith(MAY_KNOW_KEYS)])
 def test_no_key_of_a_venues_payload_is_known_outside_its_folder(module: str) -> None:
     """Which keys stand for ids, times and levels, `venues.records` tells."""
     keys = keys_of_venues() - OUR_WORDS_TOO
@@ -97,7 +96,7 @@ def test_no_key_of_a_venues_payload_is_known_outside_its_folder(module: str) -> 
     assert not [word for word in words for key in keys if f'"{key}"' in word]
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith(("venues/", "simulator/"))])
+@every([name for name in MODULES if not name.startswith(("venues/", "simulator/"))])
 def test_a_venues_word_for_what_trades_is_compared_nowhere_else(module: str) -> None:
     assert "TRADING" not in [node.value for node in ast.walk(tree_of(module)) if isinstance(node, ast.Constant)]
 
@@ -126,7 +125,7 @@ def pure_modules() -> list[str]:
     return next(contract["source_modules"] for contract in contracts if contract["name"].startswith("Pure"))
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith("simulator/")])
+@every([name for name in MODULES if not name.startswith("simulator/")])
 def test_what_says_that_it_is_pure_is_held_to_it(module: str) -> None:
     purpose = (ast.get_docstring(tree_of(module)) or "").split("\n\n")[0]
     name = "hoga." + module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from tests.every import every
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "src" / "hoga"
@@ -35,7 +35,7 @@ def is_in(module: str, name: str) -> bool:
     return any(re.search(rf"\b{name}\b", text) for text in texts)
 
 
-@pytest.mark.parametrize("path", [*FILES, *PAGES], ids=lambda path: str(path.relative_to(ROOT)))
+@every([*FILES, *PAGES])
 def test_every_module_that_is_named_exists(path: Path) -> None:
     if SUPERSEDED in path.as_posix():
         return
@@ -44,7 +44,7 @@ def test_every_module_that_is_named_exists(path: Path) -> None:
     assert not set(missing_modules(text)) - ours
 
 
-@pytest.mark.parametrize("room", sorted(path.parent for path in SOURCE.rglob("__init__.py")), ids=lambda path: path.name)
+@every(sorted(path.parent for path in SOURCE.rglob("__init__.py")))
 def test_a_room_that_lists_its_files_lists_all_of_them_and_no_other(room: Path) -> None:
     said = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
     listed = re.findall(r"^(\w+) {2,}\S", said, re.MULTILINE)
@@ -52,13 +52,13 @@ def test_a_room_that_lists_its_files_lists_all_of_them_and_no_other(room: Path) 
     assert not listed or not {path.stem for path in room.glob("[!_]*.py")} - set(listed)
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.name not in ("__init__.py", "__main__.py", "_version.py")])
+@every([path for path in FILES if path.name not in ("__init__.py", "__main__.py", "_version.py")])
 def test_a_module_begins_with_its_own_name(path: Path) -> None:
     said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     assert said.partition(":")[0] == path.relative_to(SOURCE).with_suffix("").as_posix().replace("/", ".")
 
 
-@pytest.mark.parametrize("path", [*PAGES, *FILES, ROOT / "README.md", ROOT / "README.ko.md"], ids=lambda path: str(path.relative_to(ROOT)))
+@every([*PAGES, *FILES, ROOT / "README.md", ROOT / "README.ko.md"])
 def test_files_and_decisions_that_are_named_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     if SUPERSEDED not in path.as_posix():
