@@ -35,6 +35,7 @@ from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 from hoga.core.times import MINUTE_NS, SECOND_NS, minute_of
 from hoga.quality.sequence import RUNS_KEPT
+from hoga.runtime import durable
 from tests.archive_journal.desk import BOOK, ETH, SESSION, TRADE, Desk
 from tests.recorder.workbench import NOON_NS, agg_trade, book, frame, stream
 
@@ -525,6 +526,41 @@ def test_however_much_is_made_at_once_the_lines_are_the_same(
     assert [line["recvNs"] - NOON_NS for line in desk.archive.lines("ODD", "aside")] == [90, 201]
     report = verify([desk.root])
     assert report.ok, report.problems
+
+
+@pytest.mark.parametrize("fault", ["none", "nameless", "write"])
+def test_blocks_that_wait_on_the_disk_or_cannot_make_the_same_archive(desk: Desk, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    """A disk that does not take what waits is no trouble; one that does not give it back is: the journals stay, and it is done again."""
+    monkeypatch.setattr("hoga.archive.form.spool.HELD_BYTES", 100)
+    monkeypatch.setattr(minute, "WAITING_BYTES", 1_000)
+    told: list[str] = []
+
+    def refuse(what: str, where: Path | int, data: bytes) -> None:
+        told.append(what)
+        if what == fault and "nameless" in told[-2:]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = desk.journal(range(50), start_ns=NOON_NS)
+    with monkeypatch.context() as broken:
+        broken.setattr("hoga.archive.form.spool.Spool.get", _no_piece)
+        result = seal(SealJob(journals=[str(path)]))
+        assert sorted(what.split(" ")[0] for what, _ in result.failed) == ["BTCUSDT", "BTCUSDT", "ETHUSDT"]
+        assert all("Input/output error" in why for _, why in result.failed)
+        assert path.exists()
+    durable.watch(refuse)
+    try:
+        result = seal(SealJob(journals=[str(path)], again=True))
+    finally:
+        durable.watch(None)
+    assert result.failed == []
+    assert "nameless" in told, "something waits on the disk"
+    assert result.records == 150
+    report = verify([desk.root])
+    assert report.ok, report.problems
+
+
+def _no_piece(*_of: object) -> bytes:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def _mixed(count: int) -> list[tuple[Stream, bytes]]:

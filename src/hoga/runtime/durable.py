@@ -15,6 +15,7 @@ import errno
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from hoga.core.errors import ArchiveError, DiskFull
 
@@ -27,6 +28,7 @@ __all__ = [
     "install",
     "link",
     "make_folder",
+    "nameless_file",
     "remove_folder",
     "rename",
     "sync_filesystem",
@@ -88,6 +90,18 @@ def make_folder(folder: Path) -> None:
     _step("mkdir", folder)
     folder.mkdir(exist_ok=True)
     fsync_folder(folder.parent)
+
+
+def nameless_file(folder: Path) -> BinaryIO:
+    """A file without a name on the file system of `folder`, to write and read: it is gone with the process. Raises OSError."""
+    _step("nameless", folder)
+    try:
+        fd = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except (AttributeError, OSError):  # the system or the file system knows no such thing: one that loses its name at once
+        path = folder / f"{os.getpid()}{TEMPORARY_SUFFIX}"
+        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        path.unlink()
+    return os.fdopen(fd, "w+b", buffering=0)
 
 
 def remove_folder(folder: Path) -> None:

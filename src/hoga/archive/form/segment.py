@@ -19,6 +19,7 @@ from hoga.archive.form.container import skippable_note, wrap_note, zip_head, zip
 from hoga.archive.form.deflate import BLOCK_BYTES, DEFAULT_LEVEL, DeflateFault, Deflater, Inflater, crc32
 from hoga.archive.form.locate import Located, locate
 from hoga.archive.form.regular import open_regular
+from hoga.archive.form.spool import Place, Spool
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 
 __all__ = [
@@ -119,16 +120,20 @@ class BodyWriter:
 
 
 class SegmentBuilder:
-    """Makes one sealed file in memory: `add` lines, then `build` once.
+    """Makes one sealed file: `add` lines, then `build`.
 
     `archive_format` is `zip` or `zst`; `level` 1 is the fast default, up to 9 smaller and slower (`archive.form.deflate`
-    and docs/decisions/0001-minutes-that-join.md have the figures). `packer`: one of that format, shared with others.
+    and docs/decisions/0001-minutes-that-join.md have the figures). `packer`: one of that format, shared with others. `spool`: where
+    finished blocks wait, shared with others, too; None: in memory.
     """
 
-    def __init__(self, archive_format: str, *, level: int = DEFAULT_LEVEL, packer: Packer | None = None) -> None:
+    def __init__(
+        self, archive_format: str, *, level: int = DEFAULT_LEVEL, packer: Packer | None = None, spool: Spool | None = None
+    ) -> None:
         self._format = archive_format
         self._body = BodyWriter(packer or Packer(archive_format, level=level))
-        self._pieces: list[bytes] = []
+        self._spool = spool or Spool(None)
+        self._places: list[Place] = []
         self._records = 0
 
     def add(self, lines: bytes, records: int) -> None:
@@ -146,7 +151,7 @@ class SegmentBuilder:
         self._keep(self._body.finish())
 
     def build(self, member: str, note: bytes, modified_ns: int) -> tuple[list[bytes], SegmentFacts]:
-        """The complete file as pieces to write one after another, and what is in it.
+        """The complete file as pieces to write one after another, and what is in it. May be called again. Raises OSError.
 
         Args:
             member: the name inside a zip, `BTCUSDT_orderbook_2026-11-20_13-15.jsonl`.
@@ -156,17 +161,18 @@ class SegmentBuilder:
         body = self._body
         self._keep(body.finish())
         wrapped = wrap_note(note, body_crc32=body.body_crc32)
+        blocks = map(self._spool.get, self._places)
         if self._format == "zst":
-            pieces = [*self._pieces, skippable_note(wrapped)]
+            pieces = [*blocks, skippable_note(wrapped)]
         else:
             figures = {"crc": body.crc32, "text_bytes": body.text_bytes, "body_bytes": body.body_bytes, "modified_ns": modified_ns}
-            pieces = [zip_head(member, **figures), *self._pieces, zip_tail(member, comment=wrapped, **figures)]
+            pieces = [zip_head(member, **figures), *blocks, zip_tail(member, comment=wrapped, **figures)]
         facts = SegmentFacts(records=self._records, bytes=body.text_bytes, crc32=body.crc32, archive_bytes=sum(map(len, pieces)))
         return pieces, facts
 
     def _keep(self, piece: bytes) -> None:
         if piece:
-            self._pieces.append(piece)
+            self._places.append(self._spool.put(piece))
 
 
 def read_note(path: Path) -> bytes | None:

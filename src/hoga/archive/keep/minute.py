@@ -36,6 +36,7 @@ from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, GapEntry, Ledg
 from hoga.archive.form.lines import LineMaker, odd_line
 from hoga.archive.form.records import Record, RecordReader
 from hoga.archive.form.segment import Packer
+from hoga.archive.form.spool import Spool
 from hoga.archive.keep.identity import Identity
 from hoga.archive.keep.life import StreamEnd
 from hoga.archive.keep.seriesminute import SeriesMinute
@@ -56,9 +57,9 @@ _ASIDE = (ASIDE_SYMBOL, Kind.ASIDE)
 _BETWEEN = frozenset({Reason.DISCONNECT, Reason.CRASH, Reason.SHUTDOWN, Reason.SILENCE})
 """Reasons of gaps in which a stream brought nothing."""
 _ODD_KEPT = 65_536
-WAITING_BYTES = 48 << 20
-"""So much text waits for its blocks to be full, all series of a minute together: with 1,024 of them blocks of 48 KiB, which are a
-seventh larger than full ones (99.8 bytes a depth20 record instead of 89.0), where full ones would take 256 MB."""
+WAITING_BYTES = 28 << 20
+"""So much text waits for its blocks to be full, all series of a minute together: with 1,024 of them blocks of some 50 KiB, which are a
+seventh larger than full ones (99.8 bytes a depth20 record instead of 89.0), where full ones would take 150 MB."""
 _TAIL_RECORDS = 2048
 """The next life knows frames again that are among so many last ones."""
 
@@ -107,6 +108,7 @@ class Minute:
         self._only = only
         self.legs: dict[int, _Leg] = {}
         self._packer = Packer(header.archive_format, level=level)
+        self.spool = Spool(base if only is None else None)
         self._readers: dict[str, RecordReader] = {}
         self._open: dict[int, int] = {}
         self._legs_of: dict[int, set[int]] = {}
@@ -277,9 +279,18 @@ class Minute:
                 malformed += [(odd, part.owner) for odd in part.frames if not self._settle_singly(odd, part.owner)]
         for odd, minute in sorted(malformed, key=lambda each: each[0].place):
             self._malformed(odd.recv_ns, odd.tag, odd.frame, minute)
-        if sum(minute.builder.waiting_bytes for minute in self.series.values()) > WAITING_BYTES:
-            for minute in self.series.values():
-                minute.builder.end_block()
+        self._end_blocks()
+
+    def _end_blocks(self) -> None:
+        """Where too much text waits, the fullest blocks are ended: they take turns then, and are as large as half of all could be."""
+        waiting = sum(minute.builder.waiting_bytes for minute in self.series.values())
+        if waiting <= WAITING_BYTES:
+            return
+        for builder in sorted((minute.builder for minute in self.series.values()), key=lambda builder: -builder.waiting_bytes):
+            waiting -= builder.waiting_bytes
+            builder.end_block()
+            if waiting <= WAITING_BYTES * 7 // 8:
+                return
 
     def _settle_singly(self, odd: OddFrame, minute: SeriesMinute) -> bool:
         """False where no line can be made of it."""
@@ -335,7 +346,7 @@ class Minute:
         if series not in self.series:
             reader = self._readers.setdefault(series.kind, RecordReader(self.venue.channels_for(series.kind)))
             folder = _resolved(self.base / directory)
-            self.series[series] = SeriesMinute(series, folder, self.header.archive_format, self._packer, reader)
+            self.series[series] = SeriesMinute(series, folder, self.header.archive_format, reader, packer=self._packer, spool=self.spool)
         return self.series[series]
 
     def _aside(self) -> SeriesMinute:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,11 +99,12 @@ def seal_and_keep(job: SealJob) -> SealResult:
     if not headed:
         return _put_away(nameless, SealResult())
     minute = Minute(headed[0][1], headed[0][0].parent, level=job.level)
-    for path, header in headed:
-        minute.read(path, header)
-        minute.end(crash_to_ns=job.crash_to_ns if path is headed[-1][0] else None)
-    result = _put_away(nameless, minute.result)
-    _Sealer(minute, [path.name for path, _ in headed], again=job.again, recovered=job.crash_to_ns is not None).run(job.only)
+    with closing(minute.spool):
+        for path, header in headed:
+            minute.read(path, header)
+            minute.end(crash_to_ns=job.crash_to_ns if path is headed[-1][0] else None)
+        result = _put_away(nameless, minute.result)
+        _Sealer(minute, [path.name for path, _ in headed], again=job.again, recovered=job.crash_to_ns is not None).run(job.only)
     return result
 
 
@@ -250,8 +252,7 @@ class _Sealer:
 
     def _write(self, temporary: Path, pieces: list[bytes]) -> None:
         with temporary.open("wb", buffering=0) as file:
-            for piece in pieces:
-                write_all(file.fileno(), piece)
+            write_all(file.fileno(), b"".join(pieces))
             if not self._many:
                 fsync(file.fileno())
 

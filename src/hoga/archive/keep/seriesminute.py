@@ -9,12 +9,13 @@ from hoga.archive.form.journal import CountsNote
 from hoga.archive.form.ledger import LedgerEntry
 from hoga.archive.form.records import Record, RecordReader
 from hoga.archive.form.segment import Packer, SegmentBuilder
+from hoga.archive.form.spool import Spool
 from hoga.core.streams import Series
 from hoga.quality.sequence import RUNS_KEPT
 
 __all__ = ["SeriesMinute"]
 
-_IDS_KEPT = 1024
+_IDS_KEPT = 64
 _ID_LIMIT = 10**19
 
 
@@ -25,11 +26,11 @@ class SeriesMinute:
     `trouble`: why nothing can be made of it; what more comes for it is let go then, its journal is kept.
     """
 
-    def __init__(self, series: Series, directory: Path, archive_format: str, packer: Packer, reader: RecordReader) -> None:
+    def __init__(self, series: Series, directory: Path, archive_format: str, reader: RecordReader, *, packer: Packer, spool: Spool) -> None:
         self.series = series
         self.directory = directory
         self.reader = reader
-        self.builder = SegmentBuilder(archive_format, packer=packer)
+        self.builder = SegmentBuilder(archive_format, packer=packer, spool=spool)
         self.entries: list[LedgerEntry] = []
         self.streams: set[str] = set()
         self.names: dict[str, str] = {}
