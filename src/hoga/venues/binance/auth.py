@@ -15,9 +15,6 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 from hoga.core.secret import Credentials, Secret
 from hoga.venues.private import Nonce
 from hoga.venues.request import Request, Signed, query_of
@@ -33,6 +30,9 @@ def signer_of(credentials: Credentials) -> Callable[[bytes], str]:
     if not credentials.signing_key:
         secret = credentials.secret
         return lambda payload: hmac.new(secret.reveal().encode(), payload, hashlib.sha256).hexdigest()
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # 3 MB that whoever signs nothing goes without
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
         key = load_pem_private_key(credentials.signing_key.reveal().encode(), password=None)
     except (ValueError, TypeError) as fault:
