@@ -20,7 +20,7 @@ from hoga.app.symbols import look_up_symbols
 from hoga.app.venue_run import VenueRun, VenueStatus
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.quality.incidents import Incident
-from hoga.runtime.allocator import keep_freed_memory
+from hoga.runtime.allocator import give_back, keep_freed_memory
 from hoga.runtime.log_pipe import LogAddress
 from hoga.runtime.logs import get_log
 from hoga.runtime.pool import WorkerPool, default_workers
@@ -174,6 +174,7 @@ async def run_until_stopped(
             asyncio.get_running_loop().call_later(seconds, shutdown.request, f"{seconds:g} s are over")
         gc.collect()
         gc.freeze()
+        give_back()
         watchdog.ready()
         on_ready(run, shutdown, dashboard, await dashboard.url())
         await shutdown.requested()
