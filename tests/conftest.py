@@ -27,12 +27,23 @@ LONGEST_FIRST = (
     "thirdparty/test_futures", "hub/test_machines", "archive_journal/test_faults", "typing/test_typing", "simulator/upbit/test_wire",
     "simulator/test_command", "archive/test_checked",
 )  # fmt: skip
-"""Files that take longest: begun first, so that no worker is left alone with one at the end."""
+"""Files that take longest, most of it waiting: spread over the first half, so that no worker is left alone with one at the end, and
+those that compute have company that waits."""
+_SHORT_BESIDE = 3
+"""Short files after each long one."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    places = {str(ROOT / "tests" / f"{name}.py"): place for place, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: places.get(str(item.path), len(places)))
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    long = [path for name in LONGEST_FIRST if (path := ROOT / "tests" / f"{name}.py") in files]
+    short = [path for path in files if path not in set(long)]
+    order: list[Path] = []
+    for path in long:
+        order += [path, *short[:_SHORT_BESIDE]]
+        del short[:_SHORT_BESIDE]
+    items[:] = [item for path in (*order, *short) for item in files[path]]
 
 
 if hasattr(signal, "SIGHUP"):

@@ -98,7 +98,7 @@ def test_the_tests_get_their_own_extras_and_arguments(checkout: Checkout) -> Non
     checkout.run("ls")
     result = checkout.run("test", "-k", "one thing")
     marks = "not slow and not faults and not soak"
-    workers = 2 * (os.cpu_count() or 2)
+    workers = 3 * (os.cpu_count() or 2)
     spread = f"-n {workers} --dist loadfile --no-loadscope-reorder"
     assert result.stdout == f"tests in {checkout.root}: -m pytest {spread} -m {marks} -k one thing\n"
     assert "-e .[test,dev]" in checkout.calls_file.read_text()
