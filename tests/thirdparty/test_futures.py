@@ -107,7 +107,7 @@ async def test_the_official_sdk_streams_from_both_routes_and_asks_rest(sim) -> N
     sdk = pytest.importorskip("binance_sdk_derivatives_trading_usds_futures.derivatives_trading_usds_futures")
     common = pytest.importorskip("binance_common.configuration")
     made = sdk.DerivativesTradingUsdsFutures(
-        config_rest_api=common.ConfigurationRestAPI(base_path=sim.rest_url),
+        config_rest_api=common.ConfigurationRestAPI(timeout=30_000, base_path=sim.rest_url),
         config_ws_streams=common.ConfigurationWebSocketStreams(stream_url=sim.ws_url),
     )
     answer = await asyncio.to_thread(made.rest_api.order_book, symbol="BTCUSDT", limit=5)

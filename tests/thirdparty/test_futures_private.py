@@ -107,7 +107,7 @@ async def test_the_official_sdk_trades_futures_and_hears_of_it(sim) -> None:
     sdk = pytest.importorskip("binance_sdk_derivatives_trading_usds_futures.derivatives_trading_usds_futures")
     common = pytest.importorskip("binance_common.configuration")
     made = sdk.DerivativesTradingUsdsFutures(
-        config_rest_api=common.ConfigurationRestAPI(base_path=sim.rest_url, api_key=KEY.key, api_secret=KEY.secret),
+        config_rest_api=common.ConfigurationRestAPI(timeout=30_000, base_path=sim.rest_url, api_key=KEY.key, api_secret=KEY.secret),
         config_ws_streams=common.ConfigurationWebSocketStreams(stream_url=sim.ws_url),
     )
     key = (await asyncio.to_thread(made.rest_api.start_user_data_stream)).data().listen_key
