@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import deque
 
 import pytest
@@ -414,3 +415,17 @@ def test_any_symbol_is_recorded(symbol: str) -> None:
     for number in (1, 2):
         assert intake.take(number, frame(of, book(number))) is None
     assert lane.frames() == [frame(of, book(1)), frame(of, book(2))]
+
+
+def test_a_trail_leaves_nothing_behind_whatever_it_held() -> None:
+    trail = Trail(4096, index=0, with_ids=True)
+    tracemalloc.start()
+    try:
+        for count in range(64, 4000, 13):
+            for number in range(count):
+                trail.newest.extend((b"%011d" % number, number))
+            trail.rest()
+            assert trail.take() == (list(range(count)), list(range(count)))
+        assert tracemalloc.get_traced_memory()[0] < 200_000, "what was made for one length is not kept for the next"
+    finally:
+        tracemalloc.stop()
