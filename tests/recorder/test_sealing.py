@@ -227,7 +227,8 @@ async def test_one_series_that_fails_holds_up_neither_joins_nor_merges_of_others
     await until(lambda: (desk.root / "execution" / "BTCUSDT_execution_2026-11-20.manifest.json").exists() and work.stats.days >= 2)
     blocked.unlink()
     await until(lambda: work.stats.waiting == 0)
-    await until((desk.root / "orderbook" / "ETHUSDT_orderbook_2026-11-20.zip").exists)
+    late = desk.root / "orderbook" / "ETHUSDT_orderbook_2026-11-20.manifest.json"
+    await until(lambda: late.exists() and (found := read_manifest(late)) is not None and found.records == 10)
     assert await work.finish(timeout_s=5)
     for name, count in (("BTCUSDT_orderbook", 1), ("ETHUSDT_orderbook", 1)):
         manifest = read_manifest(desk.root / "orderbook" / f"{name}_2026-11-20.manifest.json")

@@ -30,6 +30,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
+from multiprocessing.util import Finalize
 from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
@@ -341,7 +342,8 @@ def _prepare_worker(logs: LogAddress | None) -> None:
     keep_freed_memory()
     if logs is not None:
         with contextlib.suppress(OSError):  # a worker without a log still works
-            join_logs(logs)
+            system = join_logs(logs)
+            Finalize(None, system.close, exitpriority=1)  # a worker's last lines go before it does: it ends without `atexit`
 
 
 def _end_with_parent() -> None:
