@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +13,8 @@ from typing import Any
 import pytest
 
 from hoga.archive.form.manifest import read_manifest
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.keep.join import waiting_parts
 from hoga.archive.keep.seal import SealResult
 from hoga.archive.prove.verify import verify
 from hoga.core.times import MINUTE_NS, day_start_ns
@@ -237,6 +241,79 @@ async def test_one_series_that_fails_holds_up_neither_joins_nor_merges_of_others
         assert not list((desk.root / "orderbook" / "temporary" / f"{name}_2026-11-20").glob("*.zip")), name
     report = verify([desk.root])
     assert report.ok, report.problems
+
+
+class HesitantPool(InlinePool):
+    """Takes its time, another one for each job, as processes do on a busy machine."""
+
+    def __init__(self, make: random.Random) -> None:
+        super().__init__()
+        self._make = make
+
+    async def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        await asyncio.sleep(self._make.choice((0, 0.005, 0.02)))
+        return await super().submit(function, *arguments)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_a_day_is_never_merged_before_its_parts_are_joined(
+    desk: Desk, seed: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whenever it is that a series can be sealed again: also between the joining of the others and the merging."""
+    make = random.Random(seed)
+
+    def hesitant(directory: Path) -> list[SeriesDay]:
+        time.sleep(make.choice((0.0, 0.01, 0.03)))
+        found = waiting_parts(directory)
+        time.sleep(make.choice((0.0, 0.01, 0.03)))
+        return found
+
+    monkeypatch.setattr("hoga.recorder.sealing.waiting_parts", hesitant)
+    blocked = desk.root / "orderbook" / "temporary" / "ETHUSDT_orderbook_2026-11-20"
+    blocked.write_text("a file in the place of the folder")
+    work = sealing(desk, HesitantPool(make), interval_min=5)
+    for minute in (-2, -1, 0):
+        work.journal_closed(
+            desk.journal(range(minute * 5 + 50, minute * 5 + 55), start_ns=MIDNIGHT_NS + minute * MINUTE_NS, interval_min=5)
+        )
+    await until(lambda: work.stats.failures >= 2)
+    with caplog.at_level("INFO"):
+        work.catch_up(today="2026-11-21")
+        await asyncio.sleep(make.random() * 0.1)
+        blocked.unlink()
+        late = desk.root / "orderbook" / "ETHUSDT_orderbook_2026-11-20.manifest.json"
+        await until(late.exists)
+    manifest = read_manifest(late)
+    assert manifest is not None
+    assert manifest.records == 10, caplog.text
+    assert await work.finish(timeout_s=5)
+
+
+async def test_parts_that_cannot_be_joined_are_tried_again_by_one_task_and_their_day_is_not_merged(desk: Desk, pool: InlinePool) -> None:
+    work = sealing(desk, pool, interval_min=5)
+    broken = True
+
+    def trouble(name: str) -> None:
+        if broken and name == "_join_job":
+            raise OSError("not now")
+
+    pool.trouble = trouble
+    for minute in (-2, -1, 0, 1):
+        work.journal_closed(
+            desk.journal(range(minute * 5 + 50, minute * 5 + 55), start_ns=MIDNIGHT_NS + minute * MINUTE_NS, interval_min=5)
+        )
+    await until(lambda: work.stats.waiting == 0)
+    for _ in range(5):
+        work.catch_up(today="2026-11-21")
+    await until(lambda: work.stats.failures > 40)
+    assert sum(task.get_name() == "merge days" for task in asyncio.all_tasks()) <= 2
+    assert "_merge_job" not in pool.jobs
+    broken = False
+    await until(lambda: work.stats.days == 3)
+    manifest = read_manifest(desk.root / "orderbook" / "ETHUSDT_orderbook_2026-11-20.manifest.json")
+    assert manifest is not None
+    assert manifest.records == 10
+    assert await work.finish(timeout_s=5)
 
 
 async def test_an_interval_is_joined_when_it_is_over(desk: Desk, pool: InlinePool) -> None:

@@ -80,13 +80,13 @@ class Sealing:
         self._pool = pool
         self._keep = keep
         self._queues: dict[int, asyncio.Queue[Path]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._days: dict[int, str] = {}
         self._merging = asyncio.Lock()
         self._merges: set[SeriesDay] = set()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._ending = False
+        self._ending = self._joins_again = False
         self._failing: deque[Path] = deque()
         self._left: dict[Path, frozenset[str] | None] = {}
         self._complained: set[str] = set()
@@ -106,12 +106,12 @@ class Sealing:
         """Join and merge what an earlier life left of the days before `today`."""
         self._spawn(self._merge_days(today), "merge days")
 
-    def merge_pending(self, *, before_day: str) -> None:
-        """Merge every day before `before_day` that is still in minutes."""
+    def _merge_pending(self, unjoined: set[SeriesDay], *, before_day: str) -> None:
+        """Merge every day before `before_day` that is still in minutes, but those whose parts are not joined."""
         failing = self._failing_days()
         for directory in self._config.directories:
             for day in pending_days(directory, purge=self._config.purge):
-                if day.day < before_day and str(day) not in failing:
+                if day.day < before_day and str(day) not in failing and day not in unjoined:
                     self._want_merge(day)
 
     async def finish(self, *, timeout_s: float) -> bool:
@@ -134,7 +134,7 @@ class Sealing:
             await asyncio.wait(self._tasks, timeout=max(0.1, end - monotonic())) if self._tasks else None
         return True
 
-    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+    def _spawn(self, work: Coroutine[object, object, object], name: str) -> None:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -239,24 +239,40 @@ class Sealing:
             self._spawn(self._merge_days(today), "merge days")
 
     async def _merge_days(self, today: str) -> None:
-        await self._join_all(before_day=today)  # also with an interval of one minute: an earlier one may have been longer
-        if all(day >= today for day in self._days.values()):
-            self.merge_pending(before_day=today)
+        """A day is merged only when nothing of it waits to be joined, by what lies on the disk: one that failed when the others were
+        joined may have been sealed since. Its journal's seal comes back here; what could not be joined is tried again."""
+        pauses = Pauses(self._config.merge_again)
+        while True:
+            tried = await self._join_all(before_day=today)  # also with an interval of one minute: an earlier one may have been longer
+            unjoined = {day for directory in self._config.directories for day in await asyncio.to_thread(waiting_parts, directory)}
+            if all(day >= today for day in self._days.values()):
+                self._merge_pending(unjoined, before_day=today)
+            if self._joins_again or not tried & unjoined:
+                return
+            self._joins_again = True  # one of these tasks waits, however many days pass with parts that nobody can join
+            try:
+                await asyncio.sleep(pauses.next_s())
+            finally:
+                self._joins_again = False
+            today = max(today, *self._days.values())
 
-    async def _join_all(self, *, before_day: str | None = None) -> None:
-        config = self._config
+    async def _join_all(self, *, before_day: str | None = None) -> set[SeriesDay]:
+        """Join what may be joined; which days that were."""
+        config, tried = self._config, set[SeriesDay]()
         if None in self._left.values():
-            return
+            return tried
         failing = self._failing_days()
         for directory in config.directories:
             for day in await asyncio.to_thread(waiting_parts, directory):
                 if (before_day is not None and day.day >= before_day) or str(day) in failing:
                     continue
+                tried.add(day)
                 try:
                     await self._pool.submit(_join_job, config, day)
                 except Exception as fault:  # noqa: BLE001  # the supervised place of all joins: counted, logged, done again
                     self.stats.failures += 1
                     _log.error("cannot join", what=str(day), why=str(fault))
+        return tried
 
     def _want_merge(self, day: SeriesDay) -> None:
         if day not in self._merges:
