@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
@@ -120,6 +121,19 @@ def test_a_damaged_part_is_named_and_nothing_is_removed(desk: Desk) -> None:
         join(desk, interval_min=5)
     assert part.exists()
     assert other.exists()
+
+
+def test_a_part_that_somebody_made_anew_without_its_note_is_named_and_nothing_is_removed(desk: Desk) -> None:
+    for minute in range(2):
+        sealed(desk, range(minute * 5, minute * 5 + 5), minute, interval_min=5)
+    part = sorted(desk.root.glob("orderbook/temporary/BTCUSDT*/parts/*"))[1]
+    with ZipFile(part) as packed:
+        name, text = packed.namelist()[0], packed.read(packed.namelist()[0])
+    with ZipFile(part, "w", ZIP_DEFLATED) as packed:
+        packed.writestr(name, text)
+    with pytest.raises(SegmentCorrupt, match=f"{part.name}.*note is missing"):
+        join(desk, interval_min=5)
+    assert part.exists()
 
 
 def test_a_changed_interval_joins_what_waits(desk: Desk) -> None:

@@ -20,6 +20,7 @@ from hoga.archive.form.segment import SegmentFacts, read_note
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import series_lock, splice_segments
 from hoga.archive.keep.seal import facts_of
+from hoga.core.errors import SegmentCorrupt
 from hoga.core.times import minute_floor_ns, minute_of, minute_start_ns
 from hoga.runtime.durable import unlink
 
@@ -102,7 +103,8 @@ def _sources(path: Path) -> list[str]:
 
 def _entry(path: Path) -> SegmentEntry:
     said = open_segment_note(read_note(path))
-    assert said is not None, "parts are made by the sealer, which always leaves a note"
+    if said is None:
+        raise SegmentCorrupt(path, "the sealer's note is missing: nobody can say whose minutes these are", offset=0)
     return said.entry
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
@@ -19,7 +20,7 @@ DAY_MS = 86_400_000
 PrinterT = TypeVar("PrinterT", bound=Printer)
 
 
-class Publishing(Generic[PrinterT]):
+class Publishing(ABC, Generic[PrinterT]):
     """Prints an engine's markets for a switchboard, as `pace` lets them run: `_publish_events` after every stretch, and at every
     `step_ns` `_publish_cuts` behind it. Only what somebody is subscribed to is printed."""
 
@@ -60,8 +61,10 @@ class Publishing(Generic[PrinterT]):
         self._publish_events(now_ns)
         self._publish_cuts(now_ns)
 
+    @abstractmethod
     def _publish_events(self, now_ns: int) -> None:
-        raise NotImplementedError
+        """Print what has happened until now."""
 
+    @abstractmethod
     def _publish_cuts(self, now_ns: int) -> None:
-        raise NotImplementedError
+        """Print what is told at even times."""
