@@ -12,18 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hoga.archive.form.checked import checked_lines
+from hoga.archive.form.checked import whole_lines
 from hoga.archive.form.layout import segment_stem
 from hoga.archive.form.manifest import decode_manifest, encode_manifest
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
-from hoga.archive.read.reader import read_records
 from hoga.archive.read.tail import Past, PastRecord
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.streams import Series
 from hoga.core.times import SECOND_NS
 from hoga.venues.registry import VENUES
-from tests.archive.workshop import DAY, SYMBOL, Workshop, fill_trades
+from tests.archive.workshop import DAY, SYMBOL, Workshop, fill_trades, read_records
 
 Read = Callable[[Workshop], Iterator[bytes]]
 
@@ -211,7 +210,7 @@ def test_a_line_longer_than_any_record_is_refused_before_it_fills_the_memory() -
             yield bytes(1024 * 1024)
 
     with pytest.raises(SegmentCorrupt, match="longer than"):
-        list(checked_lines(blocks(), Path("bomb.zip")))
+        list(whole_lines(blocks(), Path("bomb.zip")))
     assert given_blocks < 80
 
 

@@ -18,10 +18,9 @@ from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.report import VerifyReport
 from hoga.archive.prove.verify import verify
 from hoga.archive.read.catalog import catalog
-from hoga.archive.read.reader import read_records
 from hoga.core.errors import SegmentCorrupt
 from hoga.core.times import MINUTE_NS
-from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, book
+from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, book, read_records
 
 GENUINE = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "classic"
 

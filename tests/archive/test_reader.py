@@ -9,16 +9,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from hoga.archive.form import checked
 from hoga.archive.form.discover import discover
 from hoga.archive.form.layout import segment_stem
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.read.catalog import CatalogRow, catalog
-from hoga.archive.read.reader import read_records
+from hoga.archive.read.reader import read_blocks
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS
-from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, fill_books, fill_trades
+from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, fill_books, fill_trades, read_records
 
 
 def merge(shop: Workshop, *, purge: bool = True) -> None:
@@ -47,6 +48,39 @@ def test_a_stretch_of_time_begins_in_it_and_ends_before_its_end(trades: Workshop
     low_ns, high_ns = start + low * SECOND_NS, start + high * SECOND_NS
     wanted = [line for line in trades.all_text().splitlines(keepends=True) if low_ns <= int(line[10:29]) < high_ns]
     assert list(read_records(trades.directory, start_ns=low_ns, end_ns=high_ns)) == wanted
+
+
+@pytest.mark.parametrize("archive_format", ["zip", "zst"])
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_segment_comes_in_one_block_with_what_is_known_of_it(
+    workshop: Callable[..., Workshop], archive_format: str, *, merged: bool
+) -> None:
+    shop = fill_trades(workshop("execution", archive_format=archive_format))
+    if merged:
+        merge(shop)
+    blocks = list(read_blocks(shop.directory))
+    assert [block.text for block in blocks] == [shop.text[minute, 1] for minute in ("13-15", "13-16", "13-17")]
+    assert [block.stretch.minute for block in blocks] == ["13-15", "13-16", "13-17"]
+    assert all(block.day == SeriesDay(shop.directory, SYMBOL, "execution", DAY) for block in blocks)
+    for block in blocks:
+        times = [int(line[10:29]) for line in block.text.splitlines()]
+        assert (block.stretch.from_ns, block.stretch.to_ns, block.stretch.exact) == (times[0], times[-1], True)
+
+
+@pytest.mark.parametrize("archive_format", ["zip", "zst"])
+@pytest.mark.parametrize("stage", ["open", "merged"])
+def test_a_large_segment_comes_in_blocks_that_end_where_lines_do(
+    workshop: Callable[..., Workshop], monkeypatch: pytest.MonkeyPatch, stage: str, archive_format: str
+) -> None:
+    shop = fill_trades(workshop("execution", archive_format=archive_format), minutes=["13-15"], per_minute=20_000)
+    if stage == "merged":
+        merge(shop)
+    at_once = [block.text for block in read_blocks(shop.directory)]
+    monkeypatch.setattr(checked, "AT_ONCE_BYTES", 1024 * 1024)
+    texts = [block.text for block in read_blocks(shop.directory)]
+    assert len(texts) > len(at_once) == 1
+    assert all(text.endswith(b"\n") and text.startswith(b'{"recvNs":') for text in texts)
+    assert b"".join(texts) == at_once[0] == shop.all_text()
 
 
 def test_only_the_wanted_segments_are_opened(trades: Workshop) -> None:

@@ -25,11 +25,10 @@ from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.report import VerifyReport
 from hoga.archive.prove.verify import verify
 from hoga.archive.read.catalog import listing
-from hoga.archive.read.reader import read_records
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import SECOND_NS
-from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, book, delta, envelope, fill_books, fill_trades
+from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, book, delta, envelope, fill_books, fill_trades, read_records
 
 
 def merged(shop: Workshop, *, purge: bool = True) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -11,11 +12,19 @@ from hoga.archive.form.layout import segment_stem, suffix_of
 from hoga.archive.form.ledger import GapEntry, LedgerEntry, LiveEntry, SegmentEntry, append_entries
 from hoga.archive.form.segment import SegmentBuilder
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.text import split_lines
+from hoga.archive.read.reader import read_blocks
 from hoga.core.ledger import Gap
 from hoga.core.times import MINUTE_NS, day_start_ns
 
 DAY = "2026-11-20"
 SYMBOL = "BTCUSDT"
+
+
+def read_records(target: Path | Iterable[SeriesDay], **which: Any) -> Iterator[bytes]:
+    """The lines of `read_blocks`."""
+    for block in read_blocks(target, **which):
+        yield from split_lines(block.text)
 
 
 def envelope(recv_ns: int, payload: bytes) -> bytes:

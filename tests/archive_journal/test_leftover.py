@@ -17,9 +17,9 @@ from hoga.archive.keep.recover import recover, recover_folder
 from hoga.archive.keep.seal import SealJob, seal_and_keep
 from hoga.archive.prove.report import VerifyReport
 from hoga.archive.prove.verify import verify
-from hoga.archive.read.reader import read_records
 from hoga.core.errors import ArchiveError
 from hoga.core.times import MINUTE_NS
+from tests.archive.workshop import read_records
 from tests.archive_journal.desk import Desk
 from tests.recorder.workbench import NOON_NS
 

@@ -11,9 +11,9 @@ from hoga.archive.form.journal import encode_header, parse_journal_name
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.join import join_parts
 from hoga.archive.keep.seal import SealJob, seal
-from hoga.archive.read.reader import read_records
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.times import MINUTE_NS
+from tests.archive.workshop import read_records
 from tests.archive_journal.desk import BOOK, Desk
 from tests.recorder.workbench import NOON_NS, book, frame
 

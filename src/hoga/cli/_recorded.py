@@ -75,7 +75,7 @@ def require_kind(kind: str | None, days: Iterable[SeriesDay]) -> None:
 
 def recorded_span(days: Iterable[SeriesDay]) -> str | None:
     """`2026-11-29 01:16-01:43`: from the first to the last sealed record, as far as the archive says; None when there is none."""
-    from hoga.archive.read.reader import find_stretches
+    from hoga.archive.read.stretches import find_stretches
 
     spans: list[tuple[int, int]] = []
     for day in days:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ import typer
 from hoga.cli._complete import kinds, series
 from hoga.cli._output import Progress, error_line, note, print_json, print_table, print_text
 from hoga.cli._recorded import mistake, pick, recorded_span, require_kind, require_present, time_of
-from hoga.core.errors import ArchiveError, HogaError
+from hoga.core.errors import HogaError
 from hoga.core.times import iso_of
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ __all__ = ["register"]
 _JSON = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 _SHOWN = 200
 _INCIDENTS_SHOWN = 10
-_FLUSH_BYTES = 256 * 1024
 
 
 def register(app: typer.Typer) -> None:
@@ -221,7 +219,7 @@ def cat(
 
     Example: hoga cat binance:BTCUSDT --kind orderbook --start 2026-11-20T13:15 --end 2026-11-20T13:20
     """
-    from hoga.archive.read.reader import read_records
+    from hoga.archive.read.reader import read_blocks
 
     start_ns, end_ns = time_of("--start", start), time_of("--end", end)
     if start_ns is not None and end_ns is not None and start_ns > end_ns:
@@ -230,9 +228,9 @@ def cat(
     require_kind(kind, picked.days)
     printed = False
     try:
-        for chunk in _chunks(read_records(picked.days, kind=kind, start_ns=start_ns, end_ns=end_ns, journals=picked.journals)):
-            printed = printed or bool(chunk)
-            sys.stdout.buffer.write(chunk)
+        for block in read_blocks(picked.days, kind=kind, start_ns=start_ns, end_ns=end_ns, journals=picked.journals):
+            printed = True
+            sys.stdout.buffer.write(block.text)
         sys.stdout.buffer.flush()
         picked.found.require_whole()
     except BrokenPipeError:  # `hoga cat … | head`: the reader has what it wanted
@@ -250,23 +248,6 @@ def _why_nothing(days: list[SeriesDay], kind: str | None, start: str | None, end
     span = recorded_span([day for day in days if kind in (None, day.kind)])
     when = f" between {start or 'the beginning'} and {end or 'now'}" if start or end else " here"
     return f"nothing{when}; recorded: {span or 'nothing yet'}"
-
-
-def _chunks(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines in pieces worth a write; what came before damage is given before the error is."""
-    waiting: list[bytes] = []
-    size = 0
-    try:
-        for line in lines:
-            waiting.append(line)
-            size += len(line)
-            if size >= _FLUSH_BYTES:
-                yield b"".join(waiting)
-                waiting, size = [], 0
-    except ArchiveError:
-        yield b"".join(waiting)
-        raise
-    yield b"".join(waiting)
 
 
 def _format_of(day: SeriesDay) -> str:

@@ -3,24 +3,29 @@
 What hoga sealed has a CRC-32 of its compressed bytes (in the file's note, and in the manifest once the day is merged):
 they are compared first, then inflated. A zip of other makings has only the CRC-32 of its text: it is inflated twice,
 once to prove it and once to tell it. Both times the same open file is read, and what was told is counted once more at
-its end. A plain `.jsonl` has nothing that proves it.
+its end. Where both sizes are known, and small enough, all of it is inflated at once and proven whole.
+A plain `.jsonl` has nothing that proves it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from hoga.archive.form.deflate import crc32
 from hoga.archive.form.locate import Located, locate
 from hoga.archive.form.regular import open_regular
-from hoga.archive.form.segment import inflate_range, read_pieces
-from hoga.archive.form.text import LineCutter, LineTooLong, split_lines
+from hoga.archive.form.segment import inflate_at_once, inflate_range, read_pieces
+from hoga.archive.form.text import LineCutter, LineTooLong
 from hoga.core.errors import SegmentCorrupt
 
-__all__ = ["Proof", "checked_blocks", "checked_lines"]
+__all__ = ["AT_ONCE_BYTES", "Proof", "checked_blocks", "whole_lines"]
+
+AT_ONCE_BYTES = 32 * 1024 * 1024
+"""Text of known size is inflated at once up to here; of more, block by block."""
 
 _PIECE_BYTES = 1024 * 1024
 
@@ -56,14 +61,14 @@ def checked_blocks(path: Path, *, at: int | None = None, length: int | None = No
     return _checked(located, at, length, proof)
 
 
-def checked_lines(blocks: Iterator[bytes], path: Path) -> Iterator[bytes]:
-    """Whole lines out of `blocks`; a last one without a newline gets it. Raises SegmentCorrupt for a line longer than any record."""
+def whole_lines(blocks: Iterator[bytes], path: Path) -> Iterator[bytes]:
+    """`blocks` cut where lines end; a last line without a newline gets it. Raises SegmentCorrupt for a line longer than any record."""
     cutter = LineCutter()
     try:
         for block in blocks:
             lines = cutter.cut(block)
             if lines:
-                yield from lines.splitlines(keepends=True) if b"\r" not in lines else split_lines(lines)
+                yield lines
     except LineTooLong as fault:
         raise SegmentCorrupt(path, str(fault)) from fault
     if rest := cutter.rest():
@@ -83,16 +88,36 @@ def _agree(path: Path, own: Proof, said: Proof) -> None:
 
 def _checked(located: Located, at: int, length: int, proof: Proof) -> Iterator[bytes]:
     with open_regular(located.path) as file:
+        if proof.text_bytes is not None and proof.crc32 is not None and max(proof.text_bytes, length) <= AT_ONCE_BYTES:
+            text = _at_once(located, at, length, proof, file)
+            if text:
+                yield text
+            return
         if proof.packed_crc32 is not None:
             crc = 0
             for _, piece in read_pieces(located.path, at, length, _PIECE_BYTES, file=file):
                 crc = crc32(piece, crc)
-            if crc != proof.packed_crc32:
-                raise SegmentCorrupt(located.path, "the compressed bytes are not what was sealed", offset=at)
+            _require_packed(located, at, proof, crc)
         elif located.archive_format != "text" or proof.crc32 is not None:
             for _ in _proven(located, inflate_range(located, at, length, file=file), at, proof):
                 pass
         yield from _proven(located, inflate_range(located, at, length, file=file), at, proof)
+
+
+def _at_once(located: Located, at: int, length: int, proof: Proof, file: BinaryIO) -> bytes:
+    """All of the text, proven. Both sizes are known, so it is read in one piece and inflated into one (no copy but the text itself)."""
+    packed = b"".join(piece for _, piece in read_pieces(located.path, at, length, AT_ONCE_BYTES, file=file))
+    if proof.packed_crc32 is not None:
+        _require_packed(located, at, proof, crc32(packed))
+    text = inflate_at_once(located, packed, at, proof.text_bytes or 0)
+    for _ in _proven(located, iter((text,)), at, proof):
+        pass
+    return text
+
+
+def _require_packed(located: Located, at: int, proof: Proof, crc: int) -> None:
+    if proof.packed_crc32 is not None and crc != proof.packed_crc32:
+        raise SegmentCorrupt(located.path, "the compressed bytes are not what was sealed", offset=at)
 
 
 def _proven(located: Located, blocks: Iterator[bytes], at: int, proof: Proof) -> Iterator[bytes]:

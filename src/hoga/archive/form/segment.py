@@ -16,7 +16,7 @@ import msgspec
 import zstandard
 
 from hoga.archive.form.container import skippable_note, wrap_note, zip_head, zip_tail
-from hoga.archive.form.deflate import BLOCK_BYTES, DEFAULT_LEVEL, DeflateFault, Deflater, Inflater, crc32
+from hoga.archive.form.deflate import BLOCK_BYTES, DEFAULT_LEVEL, DeflateFault, Deflater, Inflater, crc32, inflate_whole
 from hoga.archive.form.locate import Located, locate
 from hoga.archive.form.regular import open_regular
 from hoga.archive.form.spool import Place, Spool
@@ -29,6 +29,7 @@ __all__ = [
     "Packer",
     "SegmentBuilder",
     "SegmentFacts",
+    "inflate_at_once",
     "inflate_range",
     "read_blocks",
     "read_located",
@@ -211,6 +212,22 @@ def inflate_range(located: Located, at: int, length: int, *, file: BinaryIO | No
     if located.archive_format == "zst":
         return _unzstd(located.path, read_pieces(located.path, at, length, _ZSTD_READ_BYTES, file=file), at + length)
     return _inflate(located, read_pieces(located.path, at, length, _READ_BYTES, file=file), at, length)
+
+
+def inflate_at_once(located: Located, packed: bytes, at: int, text_bytes: int) -> bytes:
+    """The text of `packed`, the compressed bytes at file offset `at`; never more than `text_bytes + 1` bytes of it, nor is it checked.
+
+    Raises SegmentCorrupt.
+    """
+    if located.archive_format == "text" or located.method == 0:
+        return packed
+    try:
+        if located.archive_format == "zst":
+            with zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True) as reader:
+                return reader.read(text_bytes + 1)
+        return inflate_whole(packed, text_bytes + 1)
+    except (DeflateFault, zstandard.ZstdError) as fault:
+        raise SegmentCorrupt(located.path, f"the compressed text is damaged ({fault})", offset=at) from fault
 
 
 def _inflate(located: Located, pieces: Iterator[tuple[int, bytes]], at: int, length: int) -> Iterator[bytes]:

@@ -27,7 +27,8 @@ from hoga.archive.prove.judge import OUR_FAULTS, is_explained, is_stepped, wrong
 from hoga.archive.prove.mergedday import MergedDay
 from hoga.archive.prove.openday import OpenDay
 from hoga.archive.prove.report import Outcome
-from hoga.archive.read.reader import find_stretches, read_stretches
+from hoga.archive.read.reader import read_stretches
+from hoga.archive.read.stretches import find_stretches
 from hoga.core.errors import ArchiveError, ManifestMismatch
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import day_of, day_start_ns, iso_of, next_day
@@ -179,8 +180,8 @@ def _runs_of(day: SeriesDay, channels: tuple[ChannelSpec, ...]) -> dict[str, IdR
     """The ids of a whole day; what of it cannot be read proves nothing."""
     scan = SeriesScan(channels, check_books=False)
     try:
-        for line in read_stretches(find_stretches(day).sealed, start_ns=0, end_ns=2**63):
-            scan.feed(line)
+        for _, text in read_stretches(find_stretches(day).sealed, start_ns=0, end_ns=2**63):
+            scan.feed(text)
     except (ArchiveError, FileNotFoundError, LineTooLong):
         pass
     return scan.runs

@@ -6,7 +6,7 @@ own hand (`archive.keep.minute`), so they are the very bytes that the segment wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,6 @@ from hoga.archive.form.deflate import Inflater
 from hoga.archive.form.discover import Found
 from hoga.archive.form.journal import JournalHeader, JournalName, parse_journal_name, read_header
 from hoga.archive.form.seriesday import SeriesDay
-from hoga.archive.form.text import split_lines
 from hoga.archive.keep.life import LOCK_FILE
 from hoga.archive.keep.lock import FolderLock
 from hoga.archive.keep.minute import ASIDE_SYMBOL, Minute
@@ -27,13 +26,15 @@ from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.streams import Kind
 from hoga.core.times import MINUTE_NS, minute_of
 
-__all__ = ["OpenMinute", "OpenMinutes", "days_with_open", "lines_of", "recorder_at_work"]
+__all__ = ["OpenMinute", "OpenMinutes", "days_with_open", "recorder_at_work", "require_ended"]
 
 
 class OpenMinute(NamedTuple):
-    """The text of one series' open minute, and the journals it is in. `torn`: so many bytes at their end are no whole chunk."""
+    """The text of one series' open minute, when it begins, and the journals it is in. `torn`: so many bytes at their end are no whole
+    chunk."""
 
     text: bytes
+    minute_ns: int
     journals: list[Path]
     torn: int
 
@@ -93,9 +94,10 @@ class OpenMinutes:
         part = parts[0] if parts else None
         if part is not None and part.uncounted:
             raise SegmentCorrupt(headed[0][0], f"{minute.result.damaged_bytes} bytes in the middle of the open minute are damaged")
-        clock = minute_of(headed[0][1].minute_ns)
+        minute_ns = headed[0][1].minute_ns
         text, crc = _text_of(part) if part is not None and part.records else (b"", 0)
-        return OpenMinute(text, [path for path, _ in headed], minute.result.damaged_bytes), (clock, len(text), crc)
+        found = OpenMinute(text, minute_ns, journals, minute.result.damaged_bytes)
+        return found, (minute_of(minute_ns), len(text), crc)
 
     def _holds(self, path: Path, day: SeriesDay) -> bool:
         header = self._headers.get(path)
@@ -152,9 +154,8 @@ def recorder_at_work(folder: Path) -> bool:
     return not taken
 
 
-def lines_of(minute: OpenMinute) -> Iterator[bytes]:
-    """Its lines; then an error when its end is torn and nobody is writing it."""
-    yield from split_lines(minute.text)
+def require_ended(minute: OpenMinute) -> None:
+    """Raises ArchiveError when the minute's end is torn and nobody is writing it."""
     folder = minute.journals[0].parent
     if minute.torn and not recorder_at_work(folder):
         why = f"the last {minute.torn} bytes of the open minute are no whole piece: a crash cut it, or it is damaged"

@@ -30,7 +30,9 @@ from hoga.archive.form.ledger import GapEntry, read_ledger
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.regular import open_regular
 from hoga.archive.form.seriesday import SeriesDay
-from hoga.archive.read.reader import find_stretches, read_stretches
+from hoga.archive.form.text import split_lines
+from hoga.archive.read.reader import read_stretches
+from hoga.archive.read.stretches import find_stretches
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.ledger import Gap
 from hoga.core.streams import Series
@@ -246,8 +248,8 @@ class Past:
         """Sealed, then open; what is sealed already is in both."""
         try:
             for day in self._days(after_ns, now_ns):
-                for stretch in find_stretches(day).sealed:
-                    for line in read_stretches([stretch], start_ns=after_ns + 1, end_ns=_FOREVER):
+                for stretch, text in read_stretches(find_stretches(day).sealed, start_ns=after_ns + 1, end_ns=_FOREVER):
+                    for line in split_lines(text):
                         yield _of_line(line, stretch.from_ns)
         except FileNotFoundError:  # merged or purged meanwhile
             self._tail.missed = True
