@@ -176,7 +176,7 @@ def _announce(simulator: Simulator, *, as_json: bool) -> None:
         return
     for name, venue in simulator.venues.items():
         print_text(f"{name} streams  {venue.urls['ws']}")
-        print_text(f"{name} REST     {venue.urls['rest']}")
+        print_text(f"{name} REST     {venue.urls['rest']}" + (" (history too)" if "history" in venue.urls else ""))
     for name, venue in simulator.venues.items():
         if simulator.config.replay and venue.player is None:
             note(f"{name}: the captures hold nothing of it; its market is a seeded one")

@@ -6,9 +6,20 @@ shared with the client side: a mistake made on both ends could hide.
 """
 
 from hoga.simulator.binance.heartbeat import Limits
-from hoga.simulator.config import RestLimits, SimulatorConfig
+from hoga.simulator.config import HistoryConfig, RestLimits, SimulatorConfig
 from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
-from hoga.simulator.faults import Fault, FaultKind
+from hoga.simulator.faults import Fault, FaultKind, FileDefect
 from hoga.simulator.simulator import VENUES, Simulator
 
-__all__ = ["KNOWN_SYMBOLS", "VENUES", "Fault", "FaultKind", "Limits", "RestLimits", "Simulator", "SimulatorConfig"]
+__all__ = [
+    "KNOWN_SYMBOLS",
+    "VENUES",
+    "Fault",
+    "FaultKind",
+    "FileDefect",
+    "HistoryConfig",
+    "Limits",
+    "RestLimits",
+    "Simulator",
+    "SimulatorConfig",
+]

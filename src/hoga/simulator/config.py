@@ -8,10 +8,11 @@ import msgspec
 
 from hoga.simulator.binance.heartbeat import Limits
 from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
+from hoga.simulator.engine.market import PAST_ROWS
 from hoga.simulator.upbit.limits import UpbitLimits
 from hoga.simulator.upbit.token import Account
 
-__all__ = ["RestLimits", "SimulatorConfig"]
+__all__ = ["HistoryConfig", "RestLimits", "SimulatorConfig"]
 
 
 class RestLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +27,19 @@ class RestLimits(msgspec.Struct, frozen=True, kw_only=True):
     connects_window_s: float = 300.0
     refusals_before_ban: int = 20
     ban_s: float = 120.0
+
+
+class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The past of every market. `days` of it are in the archive, the youngest is published `published_after_s` after its end;
+    `rows_a_day` (an even number) aggregates were traded on each. REST by id goes `rest_days` back. `page`: keys on a page of the listing.
+    """
+
+    days: int = 62
+    rows_a_day: int = PAST_ROWS
+    published_after_s: float = 0.0
+    rest_days: int = 7
+    page: int = 1_000
+    bomb_bytes: int = 256 * 1024 * 1024
 
 
 class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +61,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     start_ns: int | None = None
     limits: Limits | None = None
     rest_limits: RestLimits = RestLimits()
+    history: HistoryConfig = HistoryConfig()
     upbit: UpbitLimits = UpbitLimits()
     upbit_accounts: tuple[Account, ...] = (Account(),)
     faults: Path | None = None

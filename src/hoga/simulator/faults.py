@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from enum import StrEnum
@@ -22,7 +23,19 @@ import msgspec
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.runtime.frames import BINARY, TEXT
 
-__all__ = ["FRAME_FAULTS", "ActiveFault", "Dialect", "Fault", "FaultDesk", "FaultKind", "Out", "Printed", "read_script"]
+__all__ = [
+    "FRAME_FAULTS",
+    "TRANSFER_DEFECTS",
+    "ActiveFault",
+    "Dialect",
+    "Fault",
+    "FaultDesk",
+    "FaultKind",
+    "FileDefect",
+    "Out",
+    "Printed",
+    "read_script",
+]
 
 S_NS = 1_000_000_000
 
@@ -58,11 +71,54 @@ class FaultKind(StrEnum):
     REST_ERROR = "rest-error"
     REST_SLOW = "rest-slow"
     REPLY_LOST = "reply-lost"
+    FILE = "file"
     KEY_REVOKED = "key-revoked"
     KEY_EXPIRED = "key-expired"
     CLOCK_STEP = "clock-step"
     CLOCK_SKEW = "clock-skew"
     DELIST = "delist"
+
+
+class FileDefect(StrEnum):
+    """What can be wrong with a file of the historical archive, as scripts spell it: on its way, or as it is published."""
+
+    CUT = "cut"
+    SHORT = "short"
+    STALL = "stall"
+    SLOW = "slow"
+    FLIP = "flip"
+    HTML = "html"
+    NO_RANGE = "no-range"
+
+    MISSING = "missing"
+    NO_SUM = "no-sum"
+    WRONG_SUM = "wrong-sum"
+    NO_NEWLINE = "no-newline"
+    NO_ZIP = "no-zip"
+    FOREIGN_MEMBER = "foreign-member"
+    PARENT_NAME = "parent-name"
+    ABSOLUTE_NAME = "absolute-name"
+    BOMB = "bomb"
+    REPUBLISHED = "republished"
+    WRONG_DAY = "wrong-day"
+    SHORT_DAY = "short-day"
+    FEW_ROWS = "few-rows"
+    LACKS_DAYS = "lacks-days"
+    ROW_HOLE = "row-hole"
+    UNSORTED = "unsorted"
+    DOUBLED = "doubled"
+    CONFLICT = "conflict"
+    BROKEN_ROW = "broken-row"
+    MILLIS = "millis"
+    MICROS = "micros"
+    HEADER = "header"
+    NO_HEADER = "no-header"
+    LOWER_TRUTH = "lower-truth"
+    SHOUTED_TRUTH = "shouted-truth"
+
+
+TRANSFER_DEFECTS = frozenset(list(FileDefect)[: list(FileDefect).index(FileDefect.MISSING)])
+"""Defects of one transfer; the others are in the published file for as long as the fault lasts."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -85,6 +141,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     - refuse: handshakes get HTTP `status` with `retry_after_s`. refuse-tcp: the port does not answer.
     - rest-error: `status` (with `retry_after_s` where it has one) on REST `paths`. rest-slow: `ms` later.
     - reply-lost: the request on `paths` is carried out, and its answer replaced by HTTP `status` (0: the connection is cut).
+    - file: `defect` of the historical archive's files whose `paths` match. Those of a transfer (`TRANSFER_DEFECTS`) take `count`,
+      `every` and `probability` a request; `ms` is the pause between pieces of `slow`, and before a `stall` ends. The others are in
+      the published file while the fault lasts, whoever asks; `probability` then chooses files, always the same ones.
     - key-revoked, key-expired: API keys that match the glob `key` are no longer good while the fault lasts.
     - clock-step: printed times move by `ms`. clock-skew: they run `ppm` fast.
     - delist: `symbol` leaves trading; its streams fall silent.
@@ -111,6 +170,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     symbol: str = ""
     key: str = "*"
     ppm: float = 0.0
+    defect: FileDefect = FileDefect.CUT
 
 
 class Printed(NamedTuple):
@@ -289,6 +349,22 @@ class FaultDesk:
                 return active.fault
         return None
 
+    def take_defect(self, path: str) -> Fault | None:
+        """The fault of a transfer that takes a request for the file at `path`, counted; None when none does."""
+        for active in self.active(FaultKind.FILE):
+            if active.fault.defect in TRANSFER_DEFECTS and active.matches_path(path) and active.takes(self._random):
+                active.note(path)
+                return active.fault
+        return None
+
+    def defects(self, path: str) -> frozenset[FileDefect]:
+        """What is wrong with the published file at `path` now."""
+        return frozenset(
+            active.fault.defect
+            for active in self.active(FaultKind.FILE)
+            if active.fault.defect not in TRANSFER_DEFECTS and active.matches_path(path) and _chosen(path, active.fault.probability)
+        )
+
     def take_request(self, kind: FaultKind, connection: str, streams: list[str]) -> Fault | None:
         """The fault of `kind` that takes a request for `streams`, counted once; None when none does."""
         for active in self.active(kind):
@@ -327,6 +403,10 @@ class FaultDesk:
     def status(self) -> list[dict[str, object]]:
         """Every fault that ever began, with exact counts, ready for JSON."""
         return [_status(active) for active in self.history]
+
+
+def _chosen(path: str, probability: float) -> bool:
+    return probability >= 1.0 or zlib.crc32(path.encode()) / 2**32 < probability
 
 
 def _status(active: ActiveFault) -> dict[str, object]:

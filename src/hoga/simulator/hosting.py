@@ -11,9 +11,10 @@ from aiohttp import web
 from hoga.simulator.replay.player import Player
 from hoga.simulator.sockets import StreamServer
 
-__all__ = ["Hosting"]
+__all__ = ["AddRoutes", "Hosting"]
 
 AddRoutes = Callable[[web.Application], None]
+"""Adds what it serves to the application of a REST port."""
 
 
 class Hosting:

@@ -78,6 +78,7 @@ class Simulator:
             urls, account = venue.urls, Account()
             login = (account.access_key, account.secret_key) if name == UPBIT else (key.key, key.secret)
             values = {"WS_URL": urls["ws"], "REST_URL": urls["rest"], "WS_PRIVATE_URL": urls.get("private", urls["ws"])}
+            values |= {"HISTORY_URL": urls["history"]} if "history" in urls else {}
             values |= {"API_KEY": login[0], "API_SECRET": login[1]}
             found |= {f"HOGA_{name.upper().replace('-', '_')}__{variable}": value for variable, value in values.items()}
         return found

@@ -17,7 +17,7 @@ from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.engine import Engine, Instrument, Pace
 from hoga.simulator.engine.market import SPEEDS_MS
 from hoga.simulator.faults import Dialect, FaultDesk, Printed
-from hoga.simulator.hosting import Hosting
+from hoga.simulator.hosting import AddRoutes, Hosting
 from hoga.simulator.replay.capture import Capture
 from hoga.simulator.replay.frames import Frame
 from hoga.simulator.replay.player import Player
@@ -82,7 +82,14 @@ class Venue(ABC, Generic[PublisherT]):
         symbols = capture.symbols if capture else [name for name in config.symbols if listing.is_mine(name)] or listing.symbols
         self.truth = Truth()
         self.board = Switchboard(self.truth, desk, listing.dialect)
-        self.engine = Engine(symbols, seed=config.seed, now_ns=clock.now_ns(), describe=listing.describe, speeds=listing.speeds)
+        self.engine = Engine(
+            symbols,
+            seed=config.seed,
+            now_ns=clock.now_ns(),
+            describe=listing.describe,
+            speeds=listing.speeds,
+            past_rows=config.history.rows_a_day,
+        )
         self.publisher = publisher(self.engine, self.board, clock)
         self.streams = StreamServer(
             name=listing.name,
@@ -98,6 +105,7 @@ class Venue(ABC, Generic[PublisherT]):
         self._config = config
         self._clock = clock
         self._desk = desk
+        self._more_routes: list[AddRoutes] = []
 
     @property
     def urls(self) -> dict[str, str]:
@@ -106,7 +114,7 @@ class Venue(ABC, Generic[PublisherT]):
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None, *, add_routes: Callable[[web.Application], None]) -> None:
         """Listen: streams on `port`, REST on the next one (both chosen by the system for 0). Raises OSError when taken."""
-        await self._hosting.start(host, port, tls, add_routes=[add_routes, self.rest.add_routes], player=self.player)
+        await self._hosting.start(host, port, tls, add_routes=[add_routes, self.rest.add_routes, *self._more_routes], player=self.player)
 
     async def stop(self) -> None:
         """Close every connection and stop listening."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from hoga.simulator.binance.keys import ApiKey
 from hoga.simulator.clock import SimClock
-from hoga.simulator.engine import Engine, Instrument, Market, Pace
+from hoga.simulator.engine import Engine, Instrument, Market, Pace, Past
 from hoga.simulator.replay.player import Player
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Api",
     "ApiError",
     "Endpoint",
+    "PastAsked",
     "Query",
     "flat",
     "one_or_all",
@@ -141,15 +142,32 @@ class Endpoint(NamedTuple):
     orders: int = 0
 
 
-class Api:
-    """What the answers are made from."""
+class PastAsked(NamedTuple):
+    """What was traded before the markets began: `of(symbol)`; REST has it from `oldest_day` (since 1970) on."""
 
-    def __init__(self, *, engine: Engine, pace: Pace, clock: SimClock, weight_limit: int, player: Player | None) -> None:
+    of: Callable[[str], Past]
+    oldest_day: int
+
+
+class Api:
+    """What the answers are made from. `past` is None where there is none: in a replay."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        pace: Pace,
+        clock: SimClock,
+        weight_limit: int,
+        player: Player | None,
+        past: PastAsked | None = None,
+    ) -> None:
         self.engine = engine
         self.pace = pace
         self.clock = clock
         self.weight_limit = weight_limit
         self.player = player
+        self.past = past
 
     def instrument(self, symbol: str) -> Instrument:
         """The instrument of a symbol a client named. Raises ApiError as the venue would."""

@@ -14,19 +14,25 @@ from hoga.simulator.engine import INTERVALS, AggTrade, Bar, Market, Trade
 __all__ = ["per_symbol", "pick_agg_trades", "pick_bars", "pick_trades"]
 
 
-def pick_trades(market: Market, query: Query, *, limit: int) -> list[Trade]:
-    """The newest trades, or those from `fromId`."""
+def pick_trades(api: Api, market: Market, query: Query, *, limit: int) -> list[Trade]:
+    """The newest trades, or those from `fromId`, from before the market began too."""
     first = query.integer("fromId")
     if first is None:
         return list(market.trades)[-limit:]
+    if first < market.first_trade_id and api.past is not None:
+        older = api.past.of(market.instrument.symbol).trades_from(first, limit, since_day=api.past.oldest_day)
+        return [*older, *list(market.trades)[: limit - len(older)]]
     return [trade for trade in market.trades if trade.trade_id >= first][:limit]
 
 
-def pick_agg_trades(market: Market, query: Query, *, limit: int) -> list[AggTrade]:
-    """By `fromId`, or by time."""
+def pick_agg_trades(api: Api, market: Market, query: Query, *, limit: int) -> list[AggTrade]:
+    """By `fromId`, from before the market began too, or by time."""
     first, start, end = query.integer("fromId"), query.time_ns("startTime"), query.time_ns("endTime")
     if first is not None and (start is not None or end is not None):
         raise ApiError(-1128, "Combination of optional parameters invalid.")
+    if first is not None and first < market.first_agg_id and api.past is not None:
+        older = api.past.of(market.instrument.symbol).aggregates_from(first, limit, since_day=api.past.oldest_day)
+        return [*older, *list(market.agg_trades)[: limit - len(older)]]
     rows = [
         row
         for row in market.agg_trades

@@ -81,13 +81,13 @@ def _trades(api: Api, query: Query) -> Answer:
 
 def _historical_trades(api: Api, query: Query) -> Answer:
     market = api.market(query.required("symbol"))
-    rows = pick_trades(market, query, limit=query.limit(500, 1_000))
+    rows = pick_trades(api, market, query, limit=query.limit(500, 1_000))
     return _rows(market, rows, query, _trade_row)
 
 
 def _agg_trades(api: Api, query: Query) -> Answer:
     market = api.market(query.required("symbol"))
-    rows = pick_agg_trades(market, query, limit=query.limit(500, 1_000))
+    rows = pick_agg_trades(api, market, query, limit=query.limit(500, 1_000))
     return _rows(market, rows, query, _agg_row)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from hoga.simulator.binance.heartbeat import Limits
+from hoga.simulator.binance.history import HistoryProduct
 from hoga.simulator.binance.order_count import OrderWindow
+from hoga.simulator.binance.payloads import SpotPrinter
 from hoga.simulator.binance.publisher import Publisher
 from hoga.simulator.binance.rest import SPOT_ENDPOINTS
 from hoga.simulator.binance.session import SPOT_NAME_RULES
@@ -36,6 +38,7 @@ SPOT = Product(
     private=SpotPrivate,
     wanted=_wanted,
     announces_shutdown=True,
+    history=HistoryProduct(market="data/spot", printer=SpotPrinter, micros=True, headers=False, best_match=True),
 )
 
 

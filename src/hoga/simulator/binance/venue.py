@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from hoga.simulator.binance.api import Api, Endpoint
+from hoga.simulator.binance.api import Api, Endpoint, PastAsked
 from hoga.simulator.binance.budget import Budget
 from hoga.simulator.binance.dialect import DIALECT, Form, printing
 from hoga.simulator.binance.door import RestApi
 from hoga.simulator.binance.guard import Guard
 from hoga.simulator.binance.heartbeat import Limits
+from hoga.simulator.binance.history import HistoryFiles, HistoryProduct
+from hoga.simulator.binance.history_door import HistoryDoor
 from hoga.simulator.binance.keys import EXAMPLE_KEYS, KeyRing
 from hoga.simulator.binance.order_count import OrderCount, OrderWindow
 from hoga.simulator.binance.private import PrivateDeps, PrivateHalf
@@ -26,7 +28,7 @@ from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.engine import Engine, Instrument
 from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
-from hoga.simulator.faults import FaultDesk, FaultKind, Printed
+from hoga.simulator.faults import FaultDesk, FaultKind, FileDefect, Printed
 from hoga.simulator.replay.capture import Capture
 from hoga.simulator.replay.frames import Frame
 from hoga.simulator.sockets import Connection, Handshake, Opening, Refusal
@@ -68,6 +70,7 @@ class Product:
     private: Callable[[PrivateDeps], PrivateHalf]
     wanted: Callable[[str, str], Wanted | None]
     announces_shutdown: bool
+    history: HistoryProduct
 
 
 class BinanceVenue(Venue[StreamPublisher]):
@@ -79,11 +82,33 @@ class BinanceVenue(Venue[StreamPublisher]):
         limits = config.rest_limits
         self._product = product
         self._connects = _budget(config, limit=limits.connects, window_s=limits.connects_window_s)
+        self._history = self._history_of(product, config) if self.player is None else None
+        past = None if self._history is None else PastAsked(self._history.past, self._history.oldest_rest_day)
         weight_limit = limits.weight_per_minute or product.weight_per_minute
-        api = Api(engine=self.engine, pace=self.publisher.pace, clock=clock, weight_limit=weight_limit, player=self.player)
+        api = Api(engine=self.engine, pace=self.publisher.pace, clock=clock, weight_limit=weight_limit, player=self.player, past=past)
         self._deps = self._private_deps(api)
         self._private = product.private(self._deps)
         self.rest = RestApi(self._deps, {**product.endpoints, **self._private.endpoints}, prefix=product.prefix, desk=desk)
+        self._history_door: HistoryDoor | None = None
+        if self._history is not None:
+            self._history_door = HistoryDoor(self._history, desk, clock, page=config.history.page)
+            self._more_routes.append(self._history_door.add_routes)
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """See `Venue`; `history` is the archive of its past."""
+        urls = super().urls
+        return urls if self._history_door is None else {**urls, "history": urls["rest"]}
+
+    def status(self) -> dict[str, Any]:
+        """See `Venue`."""
+        return {**super().status(), "history": None if self._history_door is None else self._history_door.status()}
+
+    def _history_of(self, product: Product, config: SimulatorConfig) -> HistoryFiles:
+        def defects(key: str) -> frozenset[FileDefect]:
+            return self._desk.defects(f"/{key}")
+
+        return HistoryFiles(product.history, self.engine, self._clock, config.history, seed=config.seed, defects=defects)
 
     def announce_shutdown(self, connection: Connection) -> None:
         """Send `serverShutdown`, raw or combined as the connection is, where the venue has it."""

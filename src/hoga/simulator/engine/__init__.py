@@ -9,12 +9,27 @@ from hoga.simulator.engine.accounts import CashAccounts, FeeModel, FeeOf, Margin
 from hoga.simulator.engine.book import Book, Level, RestingOrder, Side
 from hoga.simulator.engine.desk import Accounts, Desk, LatencyModel, QueueModel, Teller, lots_for
 from hoga.simulator.engine.instruments import Instrument, instrument_of
-from hoga.simulator.engine.market import NOT_WHOLE, WOULD_MATCH, AggTrade, Cut, Engine, Fill, Market, NewOrder, OrderReport, Top, Trade
+from hoga.simulator.engine.market import (
+    DAY_NS,
+    NOT_WHOLE,
+    WOULD_MATCH,
+    AggTrade,
+    Cut,
+    Engine,
+    Fill,
+    Market,
+    NewOrder,
+    OrderReport,
+    Top,
+    Trade,
+)
 from hoga.simulator.engine.own import Force, OwnFill, OwnOrder, SelfTrade, Status
 from hoga.simulator.engine.pace import Pace
+from hoga.simulator.engine.past import DayOfTrades, Past
 from hoga.simulator.engine.tape import INTERVALS, Bar, RollingStats, Tape
 
 __all__ = [
+    "DAY_NS",
     "INTERVALS",
     "NOT_WHOLE",
     "WOULD_MATCH",
@@ -24,6 +39,7 @@ __all__ = [
     "Book",
     "CashAccounts",
     "Cut",
+    "DayOfTrades",
     "Desk",
     "Engine",
     "FeeModel",
@@ -41,6 +57,7 @@ __all__ = [
     "OwnFill",
     "OwnOrder",
     "Pace",
+    "Past",
     "Position",
     "QueueModel",
     "RestingOrder",

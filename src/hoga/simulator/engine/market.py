@@ -20,7 +20,11 @@ from hoga.simulator.engine.tape import Tape
 __all__ = ["AggTrade", "Cut", "Engine", "Fill", "Market", "MarketEvent", "NewOrder", "OrderReport", "Top", "Trade"]
 
 MS_NS = 1_000_000
+DAY_NS = 86_400_000_000_000
 KEPT_TRADES = 5_000
+PAST_ROWS = 1_000
+"""Aggregates on a day before a market began, unless told otherwise."""
+_FIRST_DAY = 18_262  # 2020-01-01
 _FEW_SYMBOLS = 100
 SPEEDS_MS = (100, 1000)
 """Depth intervals of a market, in ms, unless told otherwise."""
@@ -125,14 +129,29 @@ class _Changes:
         self.asks: set[int] = set()
 
 
+def rows_before(opened_ns: int, rows_a_day: int) -> int:
+    """How many aggregates a market has behind it that begins at `opened_ns`, and twice as many trades. Even."""
+    day, into_ns = divmod(opened_ns, DAY_NS)
+    return max(0, day - _FIRST_DAY) * rows_a_day + rows_a_day * into_ns // DAY_NS // 2 * 2
+
+
 class Market:
-    """One symbol: book, crowd, tape."""
+    """One symbol: book, crowd, tape. It begins at `begins_ns`; what it had traded before that is told by its `Past`, `past_rows` a day."""
 
     def __init__(
-        self, instrument: Instrument, *, seed: int, now_ns: int, levels: int = LEVELS_A_SIDE, speeds: Iterable[int] = SPEEDS_MS
+        self,
+        instrument: Instrument,
+        *,
+        seed: int,
+        now_ns: int,
+        levels: int = LEVELS_A_SIDE,
+        speeds: Iterable[int] = SPEEDS_MS,
+        past_rows: int = PAST_ROWS,
     ) -> None:
         self.instrument = instrument
         draw = zlib.crc32(f"{seed}/{instrument.symbol}".encode())
+        self.begins_ns = now_ns - WARM_UP_NS
+        past = rows_before(self.begins_ns, past_rows)
         self.book = Book(update_id=40_000_000_000 + draw * 7)
         self.tape = Tape(price=instrument.start_ticks, now_ms=(now_ns - WARM_UP_NS) // MS_NS)
         self.trades: deque[Trade] = deque(maxlen=KEPT_TRADES)
@@ -144,9 +163,9 @@ class Market:
         """When an order last came, went or was met."""
         self._flow = Flow(instrument, f"{seed}/{instrument.symbol}", levels=levels)
         self._next_order_id = 10_000_000_000 + draw
-        self._next_trade_id = 1_000_000_000 + draw
-        self._next_agg_id = 500_000_000 + draw // 2
-        self._next_event_ns = now_ns - WARM_UP_NS + self._flow.wait_ns()
+        self._next_trade_id = self.first_trade_id = 1_000_000_000 + draw + 2 * past
+        self._next_agg_id = self.first_agg_id = 500_000_000 + draw // 2 + past
+        self._next_event_ns = self.begins_ns + self._flow.wait_ns()
         self._events: list[MarketEvent] = []
         self._top = Top(0, 0, 0, 0, 0, 0)
         self._open(now_ns)
@@ -209,6 +228,13 @@ class Market:
                 changes.asks |= asks
             bids.clear()
             asks.clear()
+
+    @property
+    def remembers_all(self) -> bool:
+        """Whether every trade since its beginning is still in `trades` and `agg_trades`."""
+        first = self.trades[0].trade_id if self.trades else self.first_trade_id
+        first_agg = self.agg_trades[0].agg_id if self.agg_trades else self.first_agg_id
+        return first == self.first_trade_id and first_agg == self.first_agg_id
 
     @property
     def top(self) -> Top:
@@ -312,7 +338,8 @@ class Engine:
     """Every symbol's market, opened when it is first asked for: a dormant symbol costs nothing.
 
     A thousand symbols with a thousand levels each are two gigabytes, so the books of more than a hundred are shallow.
-    `describe` gives the instrument of a symbol; `speeds` are the depth intervals of every market, in ms.
+    `describe` gives the instrument of a symbol; `speeds` are the depth intervals of every market, in ms; `past_rows` are the aggregates
+    on each day before a market began.
     """
 
     def __init__(
@@ -323,6 +350,7 @@ class Engine:
         now_ns: int,
         describe: Callable[[str], Instrument] = instrument_of,
         speeds: tuple[int, ...] = SPEEDS_MS,
+        past_rows: int = PAST_ROWS,
     ) -> None:
         self.instruments: dict[str, Instrument] = {symbol: describe(symbol) for symbol in symbols}
         self.markets: dict[str, Market] = {}
@@ -331,6 +359,7 @@ class Engine:
         self._levels = LEVELS_A_SIDE if len(self.instruments) <= _FEW_SYMBOLS else CROWDED_LEVELS_A_SIDE
         self._seed = seed
         self._speeds = speeds
+        self._past_rows = past_rows
         self._now_ns = now_ns
 
     def market(self, symbol: str) -> Market:
@@ -338,7 +367,12 @@ class Engine:
         market = self.markets.get(symbol)
         if market is None:
             market = self.markets[symbol] = Market(
-                self.instruments[symbol], seed=self._seed, now_ns=self._now_ns, levels=self._levels, speeds=self._speeds
+                self.instruments[symbol],
+                seed=self._seed,
+                now_ns=self._now_ns,
+                levels=self._levels,
+                speeds=self._speeds,
+                past_rows=self._past_rows,
             )
             market.frozen = symbol in self.delisted
         return market

@@ -80,14 +80,14 @@ def _trades(api: Api, query: Query) -> Answer:
 
 def _historical_trades(api: Api, query: Query) -> Answer:
     market = api.market(query.required("symbol"))
-    return _rows(market, pick_trades(market, query, limit=query.limit(100, 500)), _trade_row)
+    return _rows(market, pick_trades(api, market, query, limit=query.limit(100, 500)), _trade_row)
 
 
 def _agg_trades(api: Api, query: Query) -> Answer:
     market, start_ns = api.market(query.required("symbol")), query.time_ns("startTime")
     if start_ns is not None and start_ns // MS_NS < api.now(query) - _OLDEST_AGG_MS:
         raise ApiError(-4166, "Search window is restricted to recent 48 hours only.")
-    return _rows(market, pick_agg_trades(market, query, limit=query.limit(500, 1_000)), _agg_row)
+    return _rows(market, pick_agg_trades(api, market, query, limit=query.limit(500, 1_000)), _agg_row)
 
 
 def _klines(api: Api, query: Query) -> Answer:

@@ -7,6 +7,7 @@ connects, acks everything and delivers what `/public` has. Source: protocol shee
 from __future__ import annotations
 
 from hoga.simulator.binance.heartbeat import Limits
+from hoga.simulator.binance.history import HistoryProduct
 from hoga.simulator.binance.names import is_well_formed
 from hoga.simulator.binance.order_count import OrderWindow
 from hoga.simulator.binance.session import NameRules, futures_id_ok
@@ -17,6 +18,7 @@ from hoga.simulator.faults import FaultDesk
 from hoga.simulator.replay.capture import Capture
 from hoga.simulator.usdm.instruments import contract_of
 from hoga.simulator.usdm.names import SPEEDS_MS, route_of
+from hoga.simulator.usdm.payloads import ContractPrinter
 from hoga.simulator.usdm.private import FuturesPrivate, listen_streams
 from hoga.simulator.usdm.publisher import Publisher
 from hoga.simulator.usdm.rest import USDM_ENDPOINTS
@@ -70,6 +72,7 @@ USDM = Product(
     private=FuturesPrivate,
     wanted=_wanted,
     announces_shutdown=False,
+    history=HistoryProduct(market="data/futures/um", printer=ContractPrinter, micros=False, headers=True, best_match=False),
 )
 
 
