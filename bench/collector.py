@@ -264,10 +264,9 @@ class _Collection:
         )
 
 
-def _timing_consumer(waits: list[int]) -> Callable[[int, bytes], object]:
-    def consume(recv_ns: int, frame: bytes) -> object:
+def _timing_consumer(waits: list[int]) -> Callable[[int, bytes], None]:
+    def consume(recv_ns: int, frame: bytes) -> None:
         waits.append(time_ns() - recv_ns)
-        return None
 
     return consume
 

@@ -147,7 +147,7 @@ class FakeLink:
         now = self.venue.clock.ns()
         key = frame[: frame.find(b"{", 12)]
         take = table.get(key)
-        if (take is None or take(now, frame)) and not self.muted:
+        if (take is None or not take(now, frame)) and not self.muted:
             self.on_odd(now, frame)
 
 

@@ -92,7 +92,7 @@ class DoorMachine(RuleBasedStateMachine):
         leg = self.legs[which % len(self.legs)]
         for _ in range(min(count, self.sent - leg.at)):
             leg.at += 1
-            assert not leg.take(leg.at, self.frame(leg.at))
+            assert leg.take(leg.at, self.frame(leg.at))
             self.fed += 1
             self.brought.add(leg.at)
 

@@ -60,7 +60,7 @@ class FakeWire:
         key = frame[: frame.find(self.spec.key.until, self.spec.key.start)]
         take = self.table.get(key)
         assert self.inlet is not None
-        if take is None or take(time_ns(), frame):
+        if take is None or not take(time_ns(), frame):
             self.inlet.odd(self.name, self.epoch, time_ns(), frame)
 
     def tick(self) -> None:

@@ -88,11 +88,11 @@ class Client:
         self.opened: list[int] = []
         self.refuses: Callable[[bytes], bool] = lambda data: not data.endswith(b"}}")
 
-    def take(self, now: int, data: bytes) -> object:
+    def take(self, now: int, data: bytes) -> bool:
         if self.refuses(data):
-            return True
+            return False
         self.taken.append(data)
-        return None
+        return True
 
     async def open(self, url: str, **fields: Any) -> Link:
         known: dict[str, Any] = {"name": "c", "epoch": 1, "table": {KEY: self.take}, "tls": None, "timeout_s": 2.0}

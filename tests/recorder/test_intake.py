@@ -413,7 +413,7 @@ def test_any_symbol_is_recorded(symbol: str) -> None:
     of = stream(symbol, "depth20@100ms")
     intake, lane = connected(of)
     for number in (1, 2):
-        assert intake.take(number, frame(of, book(number))) is None
+        assert intake.take(number, frame(of, book(number)))
     assert lane.frames() == [frame(of, book(1)), frame(of, book(2))]
 
 

@@ -48,8 +48,8 @@ async def test_a_frame_whose_gap_is_told_after_the_minutes_end_is_of_its_own_min
     take = bench.tables[leg][SPOT.frame_key(TRADE)]
     end = NOON_NS + MINUTE_NS
     bench.now = end + MS
-    assert not take(end - MS, frame(TRADE, agg_trade(5)))
-    assert not take(end + 2 * MS, frame(TRADE, agg_trade(6)))
+    assert take(end - MS, frame(TRADE, agg_trade(5)))
+    assert take(end + 2 * MS, frame(TRADE, agg_trade(6)))
     await bench.finish()
     report = verify([tmp_path])
     assert report.ok, report.problems

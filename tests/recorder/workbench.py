@@ -189,7 +189,7 @@ class Bench:
     def send_raw(self, life: Life, data: bytes) -> None:
         """As the socket does it."""
         take = self.tables[life].get(data[: data.find(b"{", 12)])
-        if take is None or take(self.now, data):
+        if take is None or not take(self.now, data):
             self.recorder.legs.odd(*life, self.now, data)
 
     def flush(self) -> None:

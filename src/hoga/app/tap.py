@@ -47,15 +47,14 @@ class RecorderTap:
             intakes[name].route = self._router(name)
         return [stream for stream in streams if stream.name not in tapped]
 
-    def _router(self, name: str) -> Take:
+    def _router(self, name: str) -> Callable[[int, bytes], None]:
         intake, takes = self._recorder.intakes[name], self._takes[name]
 
-        def route(now: int, data: bytes) -> object:
+        def route(now: int, data: bytes) -> None:
             number = intake.tag >> 16
             take = takes.get(number) or self._join(name, number)
-            if take is not None and take(now, data) and self._inlet is not None:
+            if take is not None and not take(now, data) and self._inlet is not None:
                 self._inlet.odd(*self._known[number], now, data)
-            return None
 
         return route
 

@@ -291,7 +291,7 @@ class PrivateConnection:
         for data_type in step.types:
             for symbol in (*step.symbols, EVERYTHING):
                 take = self._table.get(f"{symbol}@{CHANNELS[data_type]}".encode())
-                if take is not None and take(now_ns, step.payload):
+                if take is not None and not take(now_ns, step.payload):
                     self._to.odd(self.name, self._attempt or self.epoch, now_ns, step.payload)
 
     async def _call(self, call: Request) -> list[Step]:

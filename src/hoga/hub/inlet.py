@@ -39,12 +39,12 @@ class _Life:
     def first_take(self, name: str, key: bytes, take: Take) -> Take:
         """Takes the first frame of a stream that nothing has proven yet: the frame does."""
 
-        def first(now: int, data: bytes) -> object:
-            if take(now, data):
-                return True
+        def first(now: int, data: bytes) -> bool:
+            if not take(now, data):
+                return False
             self.live.add(name)
             self.table[key] = take
-            return None
+            return True
 
         return first
 

@@ -36,8 +36,8 @@ __all__ = [
     "WireStats",
 ]
 
-Take = Callable[[int, bytes], object]
-"""Takes (recv_ns, frame). Answers None, or something true when the frame is not whole as it stands: it is then told as odd."""
+Take = Callable[[int, bytes], bool]
+"""Takes (recv_ns, frame). False: it did not, the frame is not whole as it stands, and is then told as odd."""
 
 
 class LifeEnd(msgspec.Struct, frozen=True):

@@ -54,8 +54,8 @@ _quiet = logging.getLogger("hoga.net.ws.library")
 _quiet.setLevel(logging.CRITICAL + 1)
 """What the library logs with, off: what it says of errors is in its future, and below that are whole requests with their headers."""
 
-Take = Callable[[int, bytes], object]
-"""Takes (recv_ns, frame). Answers None, or something true when the frame is not whole as it stands."""
+Take = Callable[[int, bytes], bool]
+"""Takes (recv_ns, frame). False: it did not, the frame is not whole as it stands."""
 
 
 class CloseInfo(NamedTuple):
@@ -81,7 +81,7 @@ class Link(WSListener):
     def __init__(
         self,
         table: dict[bytes, Take],
-        on_odd: Take,
+        on_odd: Callable[[int, bytes], object],
         on_open: Callable[[int], object],
         *,
         sock: socket.socket,
@@ -140,7 +140,7 @@ class Link(WSListener):
             now = stamp()
             data = frame.get_payload_as_bytes()
             take = takers(known(data[:width]) or key_of(data))
-            if take is None or not frame.fin or take(now, data):
+            if take is None or not frame.fin or not take(now, data):
                 slow(now, data, frame)
 
         self.on_ws_frame = on_ws_frame  # type: ignore[method-assign]  # the library looks it up for each frame
@@ -207,7 +207,7 @@ class Link(WSListener):
         self._fragment_bytes = 0
         if whole is not data:
             take = self.table.get(whole[: whole.find(self._until, self._start)])
-            if take is not None and not take(now, whole):
+            if take is not None and take(now, whole):
                 return
         self.last_control_ns = now
         self.odd_frames += 1
@@ -331,7 +331,7 @@ async def open_link(
     name: str,
     epoch: int,
     table: dict[bytes, Take],
-    on_odd: Take,
+    on_odd: Callable[[int, bytes], object],
     on_open: Callable[[int], object],
     tls: ssl.SSLContext | None,
     timeout_s: float,

@@ -35,7 +35,7 @@ class IncreasingIntake(Intake):
         self._trail = Trail(memory + 1, index=index, with_ids=True)
         self._recent = self._trail.newest
 
-    def take(self, now: int, data: bytes) -> object:
+    def take(self, now: int, data: bytes) -> bool:
         end = self._to
         text = data[self._from : end]
         n = self.n
@@ -66,7 +66,7 @@ class IncreasingIntake(Intake):
             self._lane.flush()
         if self.route is not None:
             self.route(now, data)
-        return None
+        return True
 
     def _before_slow(self) -> None:
         if self._recent or self._trail.rested:
@@ -102,7 +102,7 @@ class ContiguousIntake(Intake):
         self._trail = Trail(memory + 1, index=index, with_ids=bool(self._glue))
         self._recent = self._trail.newest
 
-    def take(self, now: int, data: bytes) -> object:
+    def take(self, now: int, data: bytes) -> bool:
         end = self._to
         first = data[self._from : end]
         n = self.n
@@ -135,7 +135,7 @@ class ContiguousIntake(Intake):
             self._lane.flush()
         if self.route is not None:
             self.route(now, data)
-        return None
+        return True
 
     def _before_slow(self) -> None:
         if self._recent or self._trail.rested:

@@ -20,7 +20,6 @@ from msgspec import structs
 from hoga.archive.keep.identity import Identity
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
-from hoga.net.ws import Take
 from hoga.quality.memory import MARKS_KEPT
 from hoga.quality.sequence import Hole, Jump, Sequence, Verdict
 from hoga.venues.spec import VenueSpec
@@ -155,7 +154,7 @@ class Intake:
         self.last_recv_ns = self.seen_ns = 0
         self.live_from_ns: int | None = None
         self.down_since: int | None = None
-        self.route: Take | None = None
+        self.route: Callable[[int, bytes], None] | None = None
         self.in_time: _InTime | None = None
         self._spec = spec
         self._lane = lane
@@ -174,15 +173,15 @@ class Intake:
 
     # -- frames -------------------------------------------------------------------------------------------------
 
-    def take(self, now: int, data: bytes) -> object:
-        """Take one frame that begins like this stream's. Returns something true when the frame is not whole and was not taken."""
+    def take(self, now: int, data: bytes) -> bool:
+        """Take one frame that begins like this stream's. Returns False when the frame is not whole and was not taken."""
         return self.take_slow(now, data)
 
-    def take_slow(self, now: int, data: bytes) -> object:
+    def take_slow(self, now: int, data: bytes) -> bool:
         """The same for any frame, ordinary or not."""
         parts = self._spec.split(data)
         if parts is None:
-            return True
+            return False
         self._before_slow()
         self.n += 1
         self.seen_ns, self.seen = now, data
@@ -202,7 +201,7 @@ class Intake:
         if self.sequence.crowded:
             self._tell_holes(self.sequence.drain_holes(older_than_ns=1 << 62))
         self._after_slow(data)
-        return None
+        return True
 
     def malformed(self, now: int, leg: int, data: bytes) -> None:
         """A frame that begins like this stream's and is broken."""

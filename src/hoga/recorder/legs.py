@@ -140,9 +140,9 @@ class Legs:
         """Takes a stream's first frame on a leg where nothing had proven that it comes: the frame does."""
         key, split = (self.intakes.get(name) or self.probes[name]).frame_key, self.spec.split
 
-        def take(now: int, data: bytes) -> object:
+        def take(now: int, data: bytes) -> bool:
             if split(data) is None:
-                return True
+                return False
             self._become_live(leg, name, now)
             leg.seen.add(name)
             return leg.table[key](now, data)
@@ -265,16 +265,16 @@ def _leg_take(intake: Intake, leg: _Leg) -> Take:
     tag = intake.index | leg.number << 16
     stats, seen, name = leg.stats, leg.seen, intake.stream.name
 
-    def take(now: int, data: bytes) -> object:
+    def take(now: int, data: bytes) -> bool:
         intake.tag = tag
         passed = intake.duplicates + intake.unrecorded
-        answer = intake.take(now, data)
-        if answer is None:
-            seen.add(name)
-            if intake.duplicates + intake.unrecorded == passed:
-                stats.won += 1
-            else:
-                stats.late += 1
-        return answer
+        if not intake.take(now, data):
+            return False
+        seen.add(name)
+        if intake.duplicates + intake.unrecorded == passed:
+            stats.won += 1
+        else:
+            stats.late += 1
+        return True
 
     return take

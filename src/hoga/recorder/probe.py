@@ -19,11 +19,11 @@ class Probe:
         self.newest_frame: tuple[int, bytes] = (0, b"")
         self.n = 0
 
-    def take(self, now: int, data: bytes) -> object:
+    def take(self, now: int, data: bytes) -> bool:
         """Remember it."""
         self.newest_frame = (now, data)
         self.n += 1
-        return None
+        return True
 
     def newest(self) -> tuple[int, bytes]:
         """(recv_ns, frame) of the newest."""
