@@ -20,6 +20,7 @@ from hoga.app.hub import config_of, hub_path, local_manager, wires_of
 from hoga.app.live import Live
 from hoga.app.stream_plan import plan_streams
 from hoga.archive.form.journal import JOURNAL_DIR
+from hoga.archive.form.origin import origin_of
 from hoga.archive.read.tail import Past, PastRecord, Seam
 from hoga.core.ledger import Gap
 from hoga.core.market import DataType
@@ -94,6 +95,8 @@ class Since:
     def __init__(self, config: VenueConfig, streams: list[Stream], *, from_ns: int) -> None:
         self._spec = VENUES[config.venue]
         self._streams = streams
+        self._named = {stream.name: stream for stream in streams}
+        self._origin = origin_of(streams)
         journals = config.lob_dir / "temporary" / JOURNAL_DIR
         names = [stream.name for stream in streams]
         series = streams[0].series
@@ -176,22 +179,11 @@ class Since:
                 yield GapEvent(stream=stream, from_ns=each.from_ns, to_ns=each.to_ns, reason=each.reason, missed=each.missed)
 
     def _event(self, record: PastRecord) -> BaseWebSocketEvent:
-        stream = self._stream_of(record)
+        stream = self._named.get(record.stream) or self._origin(record.payload)
         channel = self._spec.channel_of(stream.channel)
         data_type, decode = channel.data_type or DataType.TICKER, channel.record.decode
         assert decode is not None, "a wish was made of it"
         return EVENTS[data_type](stream, data_type, record.payload, record.recv_ns, record.conn, record.epoch, decode)
-
-    def _stream_of(self, record: PastRecord) -> Stream:
-        """Where two streams feed one series, the payload says its own channel."""
-        if len(self._streams) == 1:
-            return self._streams[0]
-        for stream in self._streams:
-            apart = self._spec.channel_of(stream.channel).record.discriminator
-            said = apart is not None and f'"{apart[0]}":"{apart[1]}"'.encode() in record.payload
-            if stream.name == record.stream or (not record.stream and said):
-                return stream
-        return self._streams[0]
 
     # -- what nobody records ----------------------------------------------------------------------------------------
 

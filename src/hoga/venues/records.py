@@ -42,6 +42,8 @@ class RecordFacts:
     stands, in ms; None when there is none.
     `discriminator`: (key, text) that tells these payloads from those of the other channels of the same series; None where there are
     no others.
+    `mark_of(channel)`: a text that stands in the payloads of the channel of this name and in no others of the same series, for
+    channels that share these facts (candles of several intervals); None where `discriminator` says it, or nothing has to.
     `levels`: where a whole book's levels stand; None when the payload is no whole book.
     `decode(payload)`: gives what a consumer gets; raises ValueError for what it cannot read. None where only the recorder takes it.
     `replay_pattern`: matches in payloads that are no live events but tell what was before (a snapshot at the subscription, a
@@ -57,6 +59,7 @@ class RecordFacts:
     ordered: bool = True
     event_key: str | None = None
     discriminator: tuple[str, str] | None = None
+    mark_of: Callable[[str], bytes] | None = None
     levels: SideLists | UnitList | None = None
     decode: Callable[[bytes], Body] | None = None
     replay_pattern: re.Pattern[bytes] | None = None

@@ -24,7 +24,7 @@ from hoga.core.errors import SegmentCorrupt
 
 __all__ = ["AT_ONCE_BYTES", "Proof", "checked_blocks", "whole_lines"]
 
-AT_ONCE_BYTES = 32 * 1024 * 1024
+AT_ONCE_BYTES = 8 * 1024 * 1024
 """Text of known size is inflated at once up to here; of more, block by block."""
 
 _PIECE_BYTES = 1024 * 1024

@@ -15,7 +15,6 @@ import msgspec
 from hoga.archive.form.audit import told_once
 from hoga.archive.form.discover import venue_of
 from hoga.archive.form.idruns import Hole, IdRuns
-from hoga.archive.form.ledger import GapEntry, read_ledger
 from hoga.archive.form.manifest import DayAccount, Manifest, read_manifest
 from hoga.archive.form.semantics import Remark, SeriesScan
 from hoga.archive.form.seriesday import SeriesDay
@@ -29,6 +28,7 @@ from hoga.archive.prove.openday import OpenDay
 from hoga.archive.prove.report import Outcome
 from hoga.archive.read.reader import read_stretches
 from hoga.archive.read.stretches import find_stretches
+from hoga.archive.read.told import gaps_of
 from hoga.core.errors import ArchiveError, ManifestMismatch
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import day_of, day_start_ns, iso_of, next_day
@@ -169,11 +169,9 @@ class DayCheck:
 
 def _gaps_of(day: SeriesDay) -> list[Gap]:
     try:
-        manifest = read_manifest(day.manifest_path)
-        told = [entry.gap for entry in read_ledger(day.ledger) if isinstance(entry, GapEntry)]
+        return gaps_of(day)
     except ArchiveError:
         return []
-    return [*(manifest.gaps if manifest is not None else ()), *told]
 
 
 def _runs_of(day: SeriesDay, channels: tuple[ChannelSpec, ...]) -> dict[str, IdRuns]:

@@ -16,13 +16,15 @@ import msgspec
 from hoga.archive.form.chunks import has_chunks
 from hoga.archive.form.deflate import Inflater
 from hoga.archive.form.discover import Found
-from hoga.archive.form.journal import JournalHeader, JournalName, parse_journal_name, read_header
+from hoga.archive.form.journal import JournalHeader, JournalName, StreamEntry, parse_journal_name, read_header
+from hoga.archive.form.ledger import GapEntry
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.life import LOCK_FILE
 from hoga.archive.keep.lock import FolderLock
 from hoga.archive.keep.minute import ASIDE_SYMBOL, Minute
 from hoga.archive.keep.seriesminute import SeriesMinute
 from hoga.core.errors import ArchiveError, SegmentCorrupt
+from hoga.core.ledger import Gap
 from hoga.core.streams import Kind
 from hoga.core.times import MINUTE_NS, minute_of
 
@@ -31,12 +33,13 @@ __all__ = ["OpenMinute", "OpenMinutes", "days_with_open", "recorder_at_work", "r
 
 class OpenMinute(NamedTuple):
     """The text of one series' open minute, when it begins, and the journals it is in. `torn`: so many bytes at their end are no whole
-    chunk."""
+    chunk. `gaps`: what is missing in it, as far as it was written down."""
 
     text: bytes
     minute_ns: int
     journals: list[Path]
     torn: int
+    gaps: list[Gap]
 
 
 class OpenMinutes:
@@ -73,6 +76,14 @@ class OpenMinutes:
         mine = [(name, path) for name, path in self._found if name.day == day.day and self._holds(path, day)]
         return [[path for _, path in group] for _, group in groupby(mine, key=lambda item: _minute_of(item[0]))]
 
+    def names(self, day: SeriesDay) -> set[str]:
+        """The wire names of the streams that feed the day's series in these journals."""
+        found: set[str] = set()
+        for name, path in self._found:
+            if name.day == day.day and path in self._headers:
+                found.update(entry.stream.name for entry in self._entries(path, day))
+        return found
+
     def require_whole(self, wanted: Callable[[str], bool]) -> None:
         """Raises SegmentCorrupt when a journal of a `wanted` day has lost its beginning: nobody can say whose frames it holds."""
         for path, day in self._damaged.items():
@@ -96,21 +107,27 @@ class OpenMinutes:
             raise SegmentCorrupt(headed[0][0], f"{minute.result.damaged_bytes} bytes in the middle of the open minute are damaged")
         minute_ns = headed[0][1].minute_ns
         text, crc = _text_of(part) if part is not None and part.records else (b"", 0)
-        found = OpenMinute(text, minute_ns, journals, minute.result.damaged_bytes)
+        gaps = [entry.gap for entry in (part.entries if part is not None else ()) if isinstance(entry, GapEntry)]
+        found = OpenMinute(text, minute_ns, journals, minute.result.damaged_bytes, gaps)
         return found, (minute_of(minute_ns), len(text), crc)
 
     def _holds(self, path: Path, day: SeriesDay) -> bool:
         header = self._headers.get(path)
         if header is None:
             return False
-        wanted = day.directory.resolve()
         if (day.symbol, day.kind) == (ASIDE_SYMBOL, Kind.ASIDE):
-            return (path.parent / header.aside_directory).resolve() == wanted
-        return any(
-            (entry.stream.series.symbol, entry.stream.series.kind) == (day.symbol, day.kind)
+            return (path.parent / header.aside_directory).resolve() == day.directory.resolve()
+        return bool(self._entries(path, day))
+
+    def _entries(self, path: Path, day: SeriesDay) -> list[StreamEntry]:
+        """What the journal's header says of the streams that feed the series."""
+        wanted = day.directory.resolve()
+        return [
+            entry
+            for entry in self._headers[path].streams
+            if (entry.stream.series.symbol, entry.stream.series.kind) == (day.symbol, day.kind)
             and (path.parent / entry.directory).resolve() == wanted
-            for entry in header.streams
-        )
+        ]
 
 
 def _header(path: Path) -> JournalHeader | None:

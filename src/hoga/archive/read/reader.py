@@ -34,7 +34,7 @@ _FOREVER = 2**63
 class Block(NamedTuple):
     """Whole lines, each with its newline, that follow one another in one stretch of one day of one series.
 
-    A segment of up to 32 MiB of text is one block, a larger one comes in several. `stretch` tells what is known of the whole segment (of an
+    A segment of up to 8 MiB of text is one block, a larger one comes in several. `stretch` tells what is known of the whole segment (of an
     open minute: its times are the minute's). `text` is never empty.
     """
 

@@ -26,13 +26,12 @@ from hoga.archive.form.journal import (
     parse_journal_name,
     read_body,
 )
-from hoga.archive.form.ledger import GapEntry, read_ledger
-from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.regular import open_regular
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.text import split_lines
 from hoga.archive.read.reader import read_stretches
 from hoga.archive.read.stretches import find_stretches
+from hoga.archive.read.told import gaps_of
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.ledger import Gap
 from hoga.core.streams import Series
@@ -273,9 +272,7 @@ class Past:
     def _gaps(self, after_ns: int, now_ns: int) -> Iterator[Gap]:
         for day in self._days(after_ns, now_ns):
             try:
-                manifest = read_manifest(day.manifest_path)
-                yield from manifest.gaps if manifest is not None else ()
-                yield from (entry.gap for entry in read_ledger(day.ledger) if isinstance(entry, GapEntry))
+                yield from gaps_of(day)
             except ArchiveError:
                 continue
 

@@ -92,7 +92,22 @@ def timed(
     first_frame_s: float | None = 30.0,
 ) -> ChannelSpec:
     """A channel whose payloads have a time, and no ids."""
-    return steady(kind, RecordFacts(event_key="E", decode=decode), data_type, first_frame_s=first_frame_s)
+    record = RecordFacts(event_key="E", decode=decode, mark_of=_MARKS.get(kind))
+    return steady(kind, record, data_type, first_frame_s=first_frame_s)
+
+
+def _candle_mark(channel: str) -> bytes:
+    """`kline_1m@+08:00`: an interval stands in the candle."""
+    return f'"i":"{channel.removeprefix("kline_").partition("@")[0]}"'.encode()
+
+
+def _event_mark(channel: str) -> bytes:
+    """`miniTicker`, `ticker_1h`: the event is named after the window."""
+    name, _, window = channel.partition("_")
+    return f'"e":"{window or "24hr"}{name[0].upper()}{name[1:]}"'.encode()
+
+
+_MARKS: dict[Kind, Callable[[str], bytes]] = {Kind.CANDLE: _candle_mark, Kind.TICKER: _event_mark, Kind.TICKER_WINDOW: _event_mark}
 
 
 class _Envelope(msgspec.Struct):

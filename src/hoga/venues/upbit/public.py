@@ -60,7 +60,12 @@ _TRADE = ChannelSpec(
     never_s=600.0,
     data_type=DataType.TRADE,
 )
-_BARS = ChannelSpec(kind=Kind.CANDLE, record=_says(payloads.candle), silence_floor_s=600.0, data_type=DataType.CANDLE)
+_BARS = ChannelSpec(
+    kind=Kind.CANDLE,
+    record=changed(_says(payloads.candle), mark_of=lambda channel: f'"type":"{channel}"'.encode()),
+    silence_floor_s=600.0,
+    data_type=DataType.CANDLE,
+)
 _UNITS = UnitList("orderbook_units", bid_price="bid_price", bid_size="bid_size", ask_price="ask_price", ask_size="ask_size")
 _WHOLE_BOOK = ChannelSpec(
     kind=Kind.ORDERBOOK, record=_says(payloads.book, _UNITS), first_frame_s=10.0, silence_floor_s=60.0, data_type=DataType.ORDERBOOK
