@@ -21,7 +21,7 @@ BENCHMARKS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "bench
 
 VENUE_WORDS = ("binance", "upbit")
 MAY_NAME_VENUES = ("venues/", "simulator/", "cli/")
-MAY_KNOW_KEYS = ("venues/", "simulator/")
+MAY_KNOW_KEYS = ("venues/", "simulator/", "captures/")
 OUR_WORDS_TOO = {"bids", "asks", "bid_price", "bid_size", "ask_price", "ask_size", "timestamp", "trade"}
 """Keys of some venue's that are words of ours as well, as in `core.market`."""
 READ_PAYLOADS = ("archive/form/records", "archive/form/semantics", "archive/form/bookcheck", "archive/form/lines", "archive/keep/",

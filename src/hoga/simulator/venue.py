@@ -12,6 +12,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from aiohttp import web
 
+from hoga.captures.frames import Frame
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.engine import Engine, Instrument, Pace
@@ -19,7 +20,6 @@ from hoga.simulator.engine.market import SPEEDS_MS
 from hoga.simulator.faults import Dialect, FaultDesk, Printed
 from hoga.simulator.hosting import AddRoutes, Hosting
 from hoga.simulator.replay.capture import Capture
-from hoga.simulator.replay.frames import Frame
 from hoga.simulator.replay.player import Player
 from hoga.simulator.sockets import Connection, Handshake, Opening, Refusal, StreamServer
 from hoga.simulator.switchboard import Switchboard

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from hoga.captures.frames import Frame, parse_cryptofeed, parse_plain
 from hoga.simulator.replay.capture import survey
-from hoga.simulator.replay.frames import Frame, parse_cryptofeed, parse_plain
 from hoga.simulator.upbit.replayed import respelt
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from hoga.captures.frames import Frame
 from hoga.simulator.binance.api import Api, Endpoint, PastAsked
 from hoga.simulator.binance.budget import Budget
 from hoga.simulator.binance.dialect import DIALECT, Form, printing
@@ -30,7 +31,6 @@ from hoga.simulator.engine import Engine, Instrument
 from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
 from hoga.simulator.faults import FaultDesk, FaultKind, FileDefect, Printed
 from hoga.simulator.replay.capture import Capture
-from hoga.simulator.replay.frames import Frame
 from hoga.simulator.sockets import Connection, Handshake, Opening, Refusal
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.venue import Listing, StreamPublisher, Venue

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gzip
 import heapq
-import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,14 +17,14 @@ from typing import IO, NamedTuple, cast
 from isal import igzip
 from isal.igzip_lib import IsalError
 
-from hoga.simulator.replay.frames import Frame, Item, Reply, parser_for, read_csv, read_whole
+from hoga.captures.frames import Frame, Item, Reply
+from hoga.captures.items import items
 
 __all__ = ["Capture", "Due", "SurveyedFile", "survey"]
 
 _TOGETHER_NS = 10_000_000_000
 _PAUSE_NS = 100_000_000
 _UNREADABLE: tuple[type[Exception], ...] = (EOFError, UnicodeDecodeError, gzip.BadGzipFile, cast(type[Exception], IsalError))
-_WHOLE_FILE_BYTES = 64 * 1024 * 1024
 
 
 class Due(NamedTuple):
@@ -161,37 +160,13 @@ def _keep(capture: Capture, reply: Reply, symbol: str) -> None:
 
 def _items(path: Path) -> Iterator[Item]:
     with _opened(path) as stream:
-        head = stream.readline(_WHOLE_FILE_BYTES)
-        while head and not head.strip():
-            head = stream.readline(_WHOLE_FILE_BYTES)
-        if path.name.removesuffix(".gz").endswith(".csv"):
-            yield from read_csv(io.TextIOWrapper(_joined(head, stream), encoding="utf-8", newline=""))
-            return
-        parse = parser_for(head)
-        if parse is None:
-            whole = read_whole(head + stream.read(_WHOLE_FILE_BYTES))
-            if whole is not None:
-                yield whole
-            return
-        for line in _chain(head, stream):
-            item = parse(line)
-            if item is not None:
-                yield item
+        yield from items(path.name, stream)
 
 
 def _opened(path: Path) -> IO[bytes]:
     if path.suffix != ".gz":
         return path.open("rb")
     return cast(IO[bytes], igzip.open(path, "rb"))  # type: ignore[no-untyped-call]  # isal's stub leaves `open` bare
-
-
-def _chain(head: bytes, stream: IO[bytes]) -> Iterator[bytes]:
-    yield head
-    yield from stream
-
-
-def _joined(head: bytes, stream: IO[bytes]) -> io.BytesIO:
-    return io.BytesIO(head + stream.read())
 
 
 def _merged(recording: list[SurveyedFile]) -> Iterator[tuple[int, Frame]]:

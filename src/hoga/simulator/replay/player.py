@@ -11,10 +11,10 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from hoga.captures.frames import Frame, Reply
 from hoga.simulator.clock import SimClock
 from hoga.simulator.faults import Printed
 from hoga.simulator.replay.capture import Capture
-from hoga.simulator.replay.frames import Frame, Reply
 from hoga.simulator.switchboard import Switchboard
 
 __all__ = ["Player"]

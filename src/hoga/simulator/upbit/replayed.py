@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from hoga.captures.frames import Frame
 from hoga.simulator.faults import Printed
-from hoga.simulator.replay.frames import Frame
 from hoga.simulator.upbit.payloads import ASSET_KEYS, KEYS, UNIT_KEYS, Format, printed
 
 __all__ = ["printing"]

@@ -1,4 +1,4 @@
-"""simulator.replay.frames: lines of capture files to frames, payload bytes untouched. Pure.
+"""captures.frames: lines of capture files to frames, payload bytes untouched. Pure.
 
 A frame keeps the payload as the venue sent it, and the combined message as a whole where the capture has it. Lines
 that are neither a frame nor a REST reply (acks, comments, settings) give nothing.
