@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from hoga.core.ledger import COUNTED, Gap, Reason
-from hoga.quality.incidents import NEAR_NS, Incident, IncidentLog, Series, describe, incidents_of, loss_text, span_text
+from hoga.quality.incidents import NEAR_NS, Incident, IncidentLog, Series, count_gaps, describe, incidents_of, loss_text, span_text
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -273,3 +273,16 @@ def test_losses(missed: int, uncounted: int, text: str) -> None:
 ])  # fmt: skip
 def test_spans(ns: int, text: str) -> None:
     assert span_text(ns) == text
+
+
+def test_a_gap_in_pieces_is_counted_once_whoever_counts() -> None:
+    first, second, third, another = (
+        Gap(T0, T0 + 10 * S, Reason.LATENCY_GATE, 3),
+        Gap(T0 + 10 * S, T0 + 70 * S, Reason.LATENCY_GATE, 4, since_ns=T0),
+        Gap(T0 + 70 * S, T0 + 90 * S, Reason.LATENCY_GATE, 5, since_ns=T0),
+        Gap(T0 + 95 * S, T0 + 99 * S, Reason.LATENCY_GATE, 6),
+    )
+    cases = [([first, second, third], 1), ([second, third], 1), ([third], 1), ([first, second, third, another], 2), ([], 0)]
+    for gaps, expected in cases:
+        assert count_gaps((stream(1), each) for each in gaps) == expected, gaps
+    assert count_gaps((stream(n), each) for n in range(2) for each in (first, second, third)) == 2

@@ -30,7 +30,7 @@ def tree(
     ignore: Annotated[Path | None, typer.Option(metavar="FILE", help="More rules, as in a .gitignore at the top.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="With -o: print the counts as one JSON document.")] = False,
 ) -> int:
-    """Show a folder's files as one page of HTML, without what its ignore files leave out.
+    """Show a folder as one HTML page, without what it ignores.
 
     Nested .gitignore files count exactly as for `git check-ignore --no-index`, as do those of the repository around DIR and its
     info/exclude; a rule of --ignore counts where none of them has one. Links are shown and not followed, `.git` is left out.

@@ -27,7 +27,10 @@ import msgspec
 
 from hoga.core.ledger import COUNTED, Gap, Reason
 
-__all__ = ["NEAR_NS", "WHAT", "Incident", "IncidentLog", "Series", "count_text", "describe", "incidents_of", "loss_text", "span_text"]
+__all__ = [
+    "NEAR_NS", "WHAT", "Incident", "IncidentLog", "Series", "count_gaps", "count_text", "describe", "incidents_of", "loss_text",
+    "span_text",
+]  # fmt: skip
 
 Series = tuple[str, str]
 """(venue, name of the series or stream)"""
@@ -184,6 +187,20 @@ def _incident(key: _Key, group: list[tuple[Series, Gap]]) -> Incident:
     ):
         growing.take(series, gap)
     return growing.told()
+
+
+def count_gaps(gaps: Iterable[tuple[Series, Gap]]) -> int:
+    """Count gaps, each once: the pieces that minutes and sessions cut one into are one, be its first piece among them or not."""
+    begun = 0
+    first: set[tuple[Series, Reason, int]] = set()
+    later: set[tuple[Series, Reason, int]] = set()
+    for series, gap in gaps:
+        if gap.since_ns is None:
+            begun += 1
+            first.add((series, gap.reason, gap.from_ns))
+        else:
+            later.add((series, gap.reason, gap.since_ns))
+    return begun + len(later - first)
 
 
 def _key(series: Series, gap: Gap) -> _Key:

@@ -60,8 +60,8 @@ class Outcome(msgspec.Struct, kw_only=True):
 
 
 class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole report. `gaps` counts ledger entries, `missed` sums what is known of them; `incidents` are the causes behind them,
-    by time. `bytes` is JSONL text read."""
+    """The whole report. `gaps` counts gaps, one in pieces once; `missed` sums what is known of them; `incidents` are the causes behind
+    them, by time. `bytes` is JSONL text read."""
 
     ok: bool
     archives: int

@@ -30,7 +30,7 @@ from hoga.archive.prove.verify_day import DayCheck
 from hoga.archive.read.openminute import recorder_at_work
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.streams import Kind
-from hoga.quality.incidents import incidents_of
+from hoga.quality.incidents import count_gaps, incidents_of
 
 __all__ = ["Progress", "verify"]
 
@@ -75,7 +75,7 @@ def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None
         segments=total.segments,
         records=total.records,
         bytes=total.bytes,
-        gaps=len(total.told),
+        gaps=count_gaps(total.told),
         missed=sum(gap.missed or 0 for _, gap in total.told),
         incidents=incidents_of(total.told),
         problems=sorted(total.problems, key=lambda item: (item.file, item.offset or 0)),

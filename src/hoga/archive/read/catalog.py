@@ -20,13 +20,13 @@ from hoga.archive.form.spans import minute_span
 from hoga.archive.keep.classic import CLASSIC, classic_day, count_text, is_classic, is_twin
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap
-from hoga.quality.incidents import Incident, Series, incidents_of
+from hoga.quality.incidents import Incident, Series, count_gaps, incidents_of
 
 __all__ = ["CatalogRow", "catalog", "listing"]
 
 
 class CatalogRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One day of one series. `bytes` is JSONL text; None where nothing says how much there is. `gaps` are ledger entries,
+    """One day of one series. `bytes` is JSONL text; None where nothing says how much there is. `gaps` counts each gap once,
     `incidents` the causes behind them.
 
     `state`: `merged`; `recovered` (merged, and a part of it was saved after a crash); `late` (merged, and segments came
@@ -93,6 +93,7 @@ def _merged(day: SeriesDay, manifest: Manifest) -> CatalogRow:
         state = "late"
     if not day.manifest_path.with_name(manifest.archive.file).exists():
         state = "missing"
+    gaps, incidents = _counts(manifest.gaps)
     return CatalogRow(
         venue=manifest.venue,
         symbol=manifest.symbol,
@@ -102,8 +103,8 @@ def _merged(day: SeriesDay, manifest: Manifest) -> CatalogRow:
         bytes=manifest.bytes,
         coverage=manifest.coverage if state != CLASSIC or manifest.live else None,
         coverage_since=coverage_since(manifest.live, manifest.gaps, manifest.day),
-        gaps=len(manifest.gaps),
-        incidents=_causes(manifest.gaps),
+        gaps=gaps,
+        incidents=incidents,
         state=state,
     )
 
@@ -148,8 +149,9 @@ def _untold(day: SeriesDay, account: DayAccount) -> Iterator[_Other]:
         yield _Other(name.minute, *count_text(path), classic=is_classic(locate(path)))
 
 
-def _causes(gaps: list[Gap]) -> int:
-    return len(incidents_of((("", ""), gap) for gap in gaps))
+def _counts(gaps: list[Gap]) -> tuple[int, int]:
+    told = [(("", ""), gap) for gap in gaps]
+    return count_gaps(told), len(incidents_of(told))
 
 
 def _row_of(
@@ -163,6 +165,7 @@ def _row_of(
     gaps: list[Gap] | None = None,
     why: str | None = None,
 ) -> CatalogRow:
+    counts = (None, None) if gaps is None else _counts(gaps)
     return CatalogRow(
         venue=venue_of(day.directory),
         symbol=day.symbol,
@@ -172,8 +175,8 @@ def _row_of(
         bytes=bytes,
         coverage=coverage,
         coverage_since=since,
-        gaps=None if gaps is None else len(gaps),
-        incidents=None if gaps is None else _causes(gaps),
+        gaps=counts[0],
+        incidents=counts[1],
         state=state,
         why=why,
     )
