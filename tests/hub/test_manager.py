@@ -421,3 +421,23 @@ async def test_an_alert_may_be_observed_without_a_word(make: Make) -> None:
     manager.observe(AlertKind.GAP, "upbit:KRW-A", bad=True, text="")
     manager.observe(AlertKind.GAP, "upbit:KRW-A", bad=False, text="")
     assert manager.alerts.active() == []
+
+
+async def test_a_stopped_manager_leaves_nothing_running_on_its_loop(make: Make) -> None:
+    """What its components leave behind at the end is told to nobody: no timer goes on for that."""
+
+    class Counted(Pace):
+        asked = 0
+
+        def due(self, now: float) -> float | None:
+            self.asked += 1
+            return super().due(now)
+
+    pace, widget = Counted(quiet_s=0.0, longest_s=0.0), Widget()
+    manager = make(FakeWire("upbit"), pace=pace)
+    await manager.register_component("a", widget, [wish("KRW-A")], widget.take)
+    await turn()
+    await manager.stop()
+    asked = pace.asked
+    await asyncio.sleep(0.05)
+    assert pace.asked == asked

@@ -27,7 +27,6 @@ from hoga.hub.events import BaseWebSocketEvent, EpochEvent, SubscriptionErrorEve
 from hoga.hub.health import Health, OnAlert
 from hoga.hub.independence import ConnectionIndependenceMonitor
 from hoga.hub.inlet import HubInlet
-from hoga.hub.lingering import Lingering
 from hoga.hub.mailbox import Overflow
 from hoga.hub.metrics import ConnectionMetrics, PerformanceMetrics
 from hoga.hub.pace import Pace
@@ -46,6 +45,7 @@ from hoga.hub.subscriptions import (
     checked_specs,
     unknown_venue,
 )
+from hoga.hub.telling import Telling
 from hoga.hub.unserved import Unserved
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
@@ -98,18 +98,16 @@ class GlobalWebSocketManager:
         self._venues = dict(venues)
         self._clock = clock
         self._now = clock.monotonic
-        self._pace = pace or Pace()
-        self._lingering = Lingering(seconds=linger_s, most=_LINGER_MOST)
-        self._linger_timer: asyncio.TimerHandle | None = None
         self._wires: dict[WireKey, Wire] = {}
         self._inlets: dict[WireKey, HubInlet] = {}
-        self._told: dict[WireKey, dict[Stream, None]] = {}
+        self._telling = Telling(
+            self._wires, self._inlets, self.subscriptions,
+            key_of=self._key_of, now=self._now, pace=pace or Pace(), linger_s=linger_s, linger_most=_LINGER_MOST,
+        )  # fmt: skip
         self._components = Components(self.subscriptions, leave=self._leave)
         self._unserved = Unserved(self._inlets, self.resolver, self._key_of, self.subscriptions.is_wanted)
         self._health = Health(self._wires, self._inlets, self._now)
         self.alerts, self.on_alert = self._health.alerts, self._health.on_alert
-        self._timer: asyncio.TimerHandle | None = None
-        self._used: dict[WireKey, asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
         self._thread = get_ident()
@@ -175,7 +173,6 @@ class GlobalWebSocketManager:
         """One more venue or kind. Connections of different wires share nothing."""
         key = (wire.venue, wire.kind)
         self._wires[key] = wire
-        self._used[key] = asyncio.Event()
         spec = wire.spelling if isinstance(wire, SpellsItsOwn) else self._venues[wire.venue]
         self._inlets[key] = HubInlet(
             spec,
@@ -219,9 +216,7 @@ class GlobalWebSocketManager:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for timer in (self._timer, self._linger_timer):
-            if timer is not None:
-                timer.cancel()
+        self._telling.close()
         await asyncio.gather(*(wire.stop() for wire in self._wires.values()), return_exceptions=True)
         for component_id in self._components.ids():
             self._leave(component_id)
@@ -382,7 +377,7 @@ class GlobalWebSocketManager:
         self.pool.unregister_client(component_id)
         self._note_change(self.subscriptions.unregister(component_id))
 
-    # -- telling the venues -------------------------------------------------------------------------------------
+    # -- streams ------------------------------------------------------------------------------------------------
 
     def _note_change(self, change: Change) -> None:
         if not change.added and not change.removed:
@@ -393,47 +388,8 @@ class GlobalWebSocketManager:
         for stream in change.removed:
             self._unserved.forget(stream)
             self.resolver.forget(stream)
-            key = self._key_of(stream)
-            if key[1] is WebSocketType.PUBLIC and stream in self._told.get(key, ()):
-                self._lingering.left(stream, now)
-        self._pace.changed(now)
-        if self._timer is None:
-            self._arm()
-
-    def _arm(self) -> None:
-        due = self._pace.due(self._now())
-        self._timer = None if due is None else self._loop.call_later(max(due, 0.001), self._tell)
-
-    def _tell(self) -> None:
-        """Every wire learns what it must bring, if that changed."""
-        self._timer = None
-        if self._pace.due(self._now()) or self.state in _OVER:
-            self._arm()
-            return
-        self._pace.told(self._now())
-        wanted = {(each.venue, each.kind): dict.fromkeys(each.streams) for each in self.subscriptions.wanted()}
-        kept = self._lingering.kept(self._now(), wanted=self.subscriptions.is_wanted)
-        for stream in kept:
-            wanted.setdefault(self._key_of(stream), {})[stream] = None
-        if kept and self._linger_timer is None:
-            self._linger_timer = self._loop.call_later(self._lingering.seconds, self._let_go)
-        for key, wire in self._wires.items():
-            streams, before = wanted.get(key, {}), self._told.get(key, {})
-            if streams.keys() == before.keys():
-                continue
-            self._told[key] = streams
-            wire.want(list(streams))
-            self._used[key].set()
-            inlet = self._inlets[key]
-            for stream in before.keys() - streams.keys():
-                inlet.forget(stream)
-
-    def _let_go(self) -> None:
-        """Those that lingered long enough are told to their wires."""
-        self._linger_timer = None
-        self._pace.changed(self._now())
-        if self._timer is None:
-            self._arm()
+            self._telling.left(stream)
+        self._telling.changed()
 
     def _key_of(self, stream: Stream) -> WireKey:
         return stream.venue, WebSocketType.PRIVATE if self._is_private(stream) else WebSocketType.PUBLIC
@@ -495,13 +451,13 @@ class GlobalWebSocketManager:
 
     def _private_event(self, inlet: HubInlet, event: PrivateStateEvent | MissedEvent) -> None:
         """For everybody who wants anything of that account."""
-        self._components.tell_wanting(list(self._told.get((inlet.spec.name, inlet.kind), ())), event)
+        self._components.tell_wanting(self._telling.streams((inlet.spec.name, inlet.kind)), event)
 
     def _tell_private_states(self, component_id: str, subscription: ComponentSubscription) -> None:
         """Who comes later learns what the others know."""
         for key in {self._key_of(stream) for stream in subscription.streams if self._is_private(stream)}:
             inlet = self._inlets.get(key)
-            if inlet is not None and inlet.private_state is not None and self._told.get(key):
+            if inlet is not None and inlet.private_state is not None and self._telling.streams(key):
                 self._components.tell(component_id, inlet.private_state)
 
     def _fell(self, component_id: str, fault: BaseException) -> None:
@@ -533,7 +489,7 @@ class GlobalWebSocketManager:
 
     def _tell_delayed(self) -> None:
         """Those who want them learn of streams that wait for a venue's limits longer than any change may."""
-        for venue, streams, wait_s in self._unserved.find_delayed(self._wires.values(), self._pace.bound_s):
+        for venue, streams, wait_s in self._unserved.find_delayed(self._wires.values(), self._telling.bound_s):
             for component_id in dict.fromkeys(name for stream in streams for name in self.subscriptions.components_of(stream)):
                 mine = self.subscriptions.modes_of(component_id)
                 symbols = tuple(dict.fromkeys(stream.symbol for stream in streams if stream in mine))
@@ -544,7 +500,7 @@ class GlobalWebSocketManager:
             self.engine.leave(subscription.component_id, stream)
             self._components.tell_error(subscription.errors[-1])
         self._note_change(Change([], [stream]))
-        self._lingering.forget(stream)
+        self._telling.forget(stream)
 
     def _complain(self, stream: Stream, why: str) -> None:
         for component_id in self.subscriptions.components_of(stream):
@@ -575,7 +531,7 @@ class GlobalWebSocketManager:
 
     async def _ask_symbols(self, wire: Wire) -> None:
         """As soon as anything of the venue is wanted, and every hour."""
-        await self._used[wire.venue, wire.kind].wait()
+        await self._telling.until_used((wire.venue, wire.kind))
         while True:
             known = await wire.known_symbols()
             if known:
