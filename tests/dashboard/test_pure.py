@@ -25,7 +25,8 @@ from hoga.dashboard.judge import CODES, RunHealth, Verdict
 from hoga.dashboard.ladder import DEPTH, read_ladder
 from hoga.dashboard.prometheus import METRICS, Facts, render
 from hoga.dashboard.snapshot import Happened
-from hoga.dashboard.today import BUCKETS, Today, strip
+from hoga.archive.form.calendar import BUCKETS, strip
+from hoga.dashboard.today import Today
 from hoga.dashboard.watch import ConnectionHealth
 from hoga.hub.alerts import SENTENCES, AlertKind
 from hoga.quality.incidents import WHAT

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-__all__ = ["Progress", "error_line", "note", "print_json", "print_table", "print_text", "words"]
+__all__ = ["Progress", "error_line", "note", "print_json", "print_table", "print_text", "share_text", "words"]
 
 _PLAIN_EVERY_S = 5.0
 
@@ -50,6 +50,15 @@ def note(text: str) -> None:
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
+
+
+def share_text(share: float | None, *, up: bool = False) -> str:
+    """`99.99%` of a share of 1: never rounded to the better side, hence `up` for what is missing. `?` for None."""
+    if share is None:
+        return "?"
+    hundredths = round(share * 1_000_000)
+    hundredths = -(-hundredths // 100) if up else hundredths // 100
+    return f"{hundredths // 100}.{hundredths % 100:02d}%"
 
 
 def words(text: str) -> tuple[str, ...]:

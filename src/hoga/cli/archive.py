@@ -7,12 +7,13 @@ import sys
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from time import time_ns
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hoga.cli._complete import kinds, series
-from hoga.cli._output import Progress, error_line, note, print_json, print_table, print_text
+from hoga.cli._output import Progress, error_line, note, print_json, print_table, print_text, share_text
 from hoga.cli._recorded import mistake, pick, recorded_span, require_kind, require_present, time_of
 from hoga.core.errors import HogaError
 from hoga.core.times import iso_of
@@ -142,7 +143,8 @@ def ls(
 ) -> int:
     """List what is recorded: one line per series and day.
 
-    Coverage is told of the whole day, and since recording began in it. Exit status 1 when a manifest or a ledger is damaged; the
+    Of the whole day, as far as it has come: what is proven by ids, what is recorded and cannot be proven, what is missing. Then how much
+    was recorded since recording began in it. Exit status 1 when a manifest or a ledger is damaged; the
     other series are listed all the same.
 
     Example: hoga ls data
@@ -151,7 +153,7 @@ def ls(
     from hoga.archive.read.catalog import listing
 
     require_present([path])
-    rows, incidents = listing([path])
+    rows, incidents = listing([path], now_ns=time_ns())
     for row in rows:
         if row.why is not None:
             error_line(row.why)
@@ -162,7 +164,21 @@ def ls(
     if as_json:
         print_json(rows)
         return status
-    headings = ["venue", "symbol", "kind", "day", "records", "MB", "of the day", "since start", "incidents", "gaps", "state"]
+    headings = [
+        "venue",
+        "symbol",
+        "kind",
+        "day",
+        "records",
+        "MB",
+        "proven",
+        "unprovable",
+        "missing",
+        "since start",
+        "incidents",
+        "gaps",
+        "state",
+    ]
     print_table(
         headings,
         [
@@ -173,15 +189,17 @@ def ls(
                 row.day,
                 "?" if row.records is None else str(row.records),
                 "?" if row.bytes is None else f"{row.bytes / 1e6:.1f}",
-                "?" if row.coverage is None else f"{row.coverage:.2%}",
-                "?" if row.coverage_since is None else f"{row.coverage_since:.2%}",
+                share_text(row.proven),
+                share_text(row.unprovable),
+                share_text(row.missing, up=True),
+                share_text(row.coverage_since),
                 "?" if row.incidents is None else str(row.incidents),
                 "?" if row.gaps is None else str(row.gaps),
                 row.state,
             ]
             for row in rows
         ],
-        right=frozenset({4, 5, 6, 7, 8, 9}),
+        right=frozenset(range(4, 12)),
     )
     _tell_incidents(incidents)
     _tell_beginnings(path)

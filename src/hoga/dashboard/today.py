@@ -6,11 +6,11 @@ last minute or two) is not judged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
+from hoga.archive.form.calendar import strip
 from hoga.archive.form.ledger import GapEntry, LiveEntry, decode_entry
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span, clipped, covered_ns, joined, without
@@ -18,10 +18,8 @@ from hoga.core.ledger import Gap
 from hoga.core.times import DAY_NS, day_of, day_start_ns
 from hoga.dashboard.snapshot import StreamRow
 
-__all__ = ["BUCKETS", "Completeness", "Today", "strip"]
+__all__ = ["Completeness", "Today"]
 
-BUCKETS = 96
-"""A quarter of an hour each."""
 _GAPS_SHOWN = 100
 _READ_MAX = 4 << 20
 
@@ -29,7 +27,7 @@ _READ_MAX = 4 << 20
 class Completeness(msgspec.Struct, frozen=True):
     """One series' day so far. `coverage`: of the time since it was first recorded today, None before anything was sealed.
 
-    `strip`: one sign per quarter of an hour, see `strip`. `gaps`: the newest (from ns, to ns, reason, missed).
+    `strip`: one sign per quarter of an hour, see `archive.form.calendar`. `gaps`: the newest (from ns, to ns, reason, missed).
     """
 
     coverage: float | None
@@ -118,19 +116,3 @@ def _complete(series: _Series, day: str, now_ns: int) -> Completeness:
         coverage = round(covered_ns(covered) / (live[-1][1] - live[0][0]), 6)
     shown = [(gap.from_ns, gap.to_ns, str(gap.reason), gap.missed) for gap in gaps[-_GAPS_SHOWN:]]
     return Completeness(coverage, strip(live, covered, start), shown)
-
-
-def strip(live: list[Span], covered: Iterable[Span], start_ns: int) -> str:
-    """The day in `BUCKETS` signs: `.` not recorded (yet), `=` complete where it was recorded, `0`…`9` so many tenths of it. Pure."""
-    width = DAY_NS // BUCKETS
-    spans = list(covered)
-    signs = []
-    for number in range(BUCKETS):
-        window = (start_ns + number * width, start_ns + (number + 1) * width)
-        wanted = covered_ns(clipped(live, window))
-        if not wanted:
-            signs.append(".")
-            continue
-        had = covered_ns(clipped(spans, window))
-        signs.append("=" if had >= wanted else str(min(9, had * 10 // wanted)))
-    return "".join(signs)

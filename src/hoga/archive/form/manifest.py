@@ -17,6 +17,7 @@ import msgspec
 
 from hoga._version import __version__
 from hoga.archive.form.audit import Flaw
+from hoga.archive.form.calendar import Shares, pieces_of, shares_of
 from hoga.archive.form.deflate import crc32
 from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, GapEntry, LedgerEntry, LiveEntry, SegmentEntry
 from hoga.archive.form.regular import read_regular
@@ -112,7 +113,8 @@ class FoldedLedger(msgspec.Struct, frozen=True, kw_only=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """See docs/archive-format.md. `received` is None when a crash took the count of one segment (or nobody counted: classic ones).
     `incidents`: what happened behind the gaps, None in manifests of before they were told. `flaws`: what was wrong with the
-    account when the day was merged."""
+    account when the day was merged. `shares`: how much of the day is proven, recorded but unprovable, and missing; None in manifests of
+    before that was told, and where nobody kept an account."""
 
     format: str
     venue: str
@@ -142,6 +144,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     connections: list[Connection]
     incidents: list[Incident] | None = None
     flaws: list[Flaw] = []
+    shares: Shares | None = None
 
 
 class DayAccount:
@@ -289,9 +292,15 @@ def build_manifest(
     archive: ArchiveFile,
     ledger: FoldedLedger,
     flaws: Iterable[Flaw] = (),
+    proving: Iterable[Span] | None = None,
 ) -> Manifest:
-    """The manifest of a day from its account, its rows in file order, and what reading the day file back gave."""
+    """The manifest of a day from its account, its rows in file order, and what reading the day file back gave.
+
+    `proving`: when ids prove what is recorded (`archive.form.recorded.proving_spans`); None: nobody kept an account that could be proven.
+    """
     gaps, live = account.gaps(), account.live()
+    flaws = sorted(set(flaws), key=lambda flaw: (flaw.from_ns, flaw.to_ns, flaw.kind, flaw.detail))
+    pieces = None if proving is None else pieces_of(day_span(day.day), live=live, gaps=gaps, proving=proving, flaws=flaws)
     records = sum(row.records for row in rows)
     first_id, last_id = account.ids()
     stamped = [row for row in rows if row.first_recv_ns is not None]
@@ -323,7 +332,8 @@ def build_manifest(
         live=live,
         connections=account.connections(),
         incidents=happened(venue, gaps),
-        flaws=sorted(set(flaws), key=lambda flaw: (flaw.from_ns, flaw.to_ns, flaw.kind, flaw.detail)),
+        flaws=flaws,
+        shares=None if pieces is None else shares_of(pieces),
     )
 
 

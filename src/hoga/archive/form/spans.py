@@ -37,16 +37,16 @@ def joined(spans: Iterable[Span]) -> list[Span]:
 def without(spans: Iterable[Span], removed: Iterable[Span]) -> list[Span]:
     """What is left of `spans` when `removed` is taken away."""
     result: list[Span] = []
-    holes = joined(removed)
+    holes, at = joined(removed), 0
     for start, end in joined(spans):
-        for hole_start, hole_end in holes:
-            if hole_end <= start:
-                continue
-            if hole_start >= end:
-                break
-            if hole_start > start:
-                result.append((start, hole_start))
-            start = hole_end
+        while at < len(holes) and holes[at][1] <= start:
+            at += 1
+        here = at
+        while here < len(holes) and holes[here][0] < end:
+            if holes[here][0] > start:
+                result.append((start, holes[here][0]))
+            start = holes[here][1]
+            here += 1
         if start < end:
             result.append((start, end))
     return result

@@ -24,6 +24,7 @@ from hoga.archive.form.manifest import (
     read_manifest,
 )
 from hoga.archive.form.notes import open_segment_note
+from hoga.archive.form.recorded import proving_spans
 from hoga.archive.form.regular import is_regular, read_regular
 from hoga.archive.form.segment import inflate_range
 from hoga.archive.form.semantics import ScanFacts, SeriesScan
@@ -375,6 +376,7 @@ class DayMerge:
             archive=archive,
             ledger=FoldedLedger(bytes=len(whole), crc32=crc32(whole)),
             flaws=self._flaws,
+            proving=proving_spans(self.day, self._venue, self._account.streams()),
         )
 
     def _remove_other_format(self, manifest: Manifest) -> None:

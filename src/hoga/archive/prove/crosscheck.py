@@ -11,12 +11,12 @@ from bisect import bisect_left, bisect_right
 
 import msgspec
 
+from hoga.archive.form.proof import cut_alike
 from hoga.archive.form.semantics import StampedId
 from hoga.archive.form.spans import Span, covers, joined, without
 from hoga.archive.prove.report import Outcome
 from hoga.core.ledger import Gap
 from hoga.core.times import SECOND_NS, iso_of
-from hoga.venues.registry import possible
 
 __all__ = ["Evidence", "cross_check"]
 
@@ -38,7 +38,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 def cross_check(book: Evidence, delta: Evidence) -> Outcome:
     """Findings `frame-missing` (delta without book frame) and `delta-missing` (book frame without delta)."""
     outcome = Outcome()
-    if not _comparable(book, delta):
+    if not cut_alike(book.venue, book.streams, delta.streams):
         return outcome
     both = _both_recorded(book, delta)
     _tell(
@@ -56,11 +56,6 @@ def cross_check(book: Evidence, delta: Evidence) -> Outcome:
         _without_partner(book.stamped, delta.stamped, both),
     )
     return outcome
-
-
-def _comparable(book: Evidence, delta: Evidence) -> bool:
-    channels = [{name.partition("@")[2] for name in each.streams.split(",")} for each in (book, delta)]
-    return any(channels == [{one}, {other}] for spec in possible(book.venue) for one, other in spec.same_cut)
 
 
 def _both_recorded(book: Evidence, delta: Evidence) -> list[Span]:

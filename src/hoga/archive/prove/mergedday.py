@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from hoga.archive.form.calendar import pieces_of, shares_of
 from hoga.archive.form.deflate import crc32
 from hoga.archive.form.locate import Located
 from hoga.archive.form.manifest import Manifest, SegmentRow, coverage_of, gaps_per_million, happened
@@ -135,6 +136,7 @@ class MergedDay:
         first = [row.first_recv_ns for row in manifest.segments if row.first_recv_ns is not None]
         last = [row.last_recv_ns for row in manifest.segments if row.last_recv_ns is not None]
         incidents = None if manifest.incidents is None else happened(manifest.venue, manifest.gaps)
+        told = None if manifest.shares is None else manifest.shares.reasons
         self._text.compare(
             self._day.manifest_path,
             [
@@ -146,6 +148,7 @@ class MergedDay:
                 ("coverage", coverage_of(manifest.live, manifest.gaps, manifest.day), manifest.coverage),
                 ("gaps_per_million", gaps_per_million(len(manifest.gaps), manifest.records), manifest.gaps_per_million),
                 ("incidents", incidents, manifest.incidents),
+                ("shares", None if told is None else _missing(manifest), told),
                 ("first_recv_ns", next(iter(first), None), manifest.first_recv_ns),
                 ("last_recv_ns", next(reversed(last), None), manifest.last_recv_ns),
             ],
@@ -169,6 +172,12 @@ class MergedDay:
                 else:
                     self._out.problem(path, "orphan", "there is no manifest beside the day file, so nothing says what it should hold")
             self._text.check_segment(path, None, minute="")
+
+
+def _missing(manifest: Manifest) -> dict[str, float]:
+    """What is missing, by reason. What of the rest is proven another series may say, which need not be here."""
+    pieces = pieces_of(day_span(manifest.day), live=manifest.live, gaps=manifest.gaps, proving=(), flaws=manifest.flaws)
+    return shares_of(pieces).reasons
 
 
 def _is_classic_row(row: SegmentRow) -> bool:

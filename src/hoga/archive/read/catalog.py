@@ -10,14 +10,13 @@ import msgspec
 
 from hoga.archive.form.audit import told_once
 from hoga.archive.form.discover import discover, venue_of
-from hoga.archive.form.layout import parse_segment
 from hoga.archive.form.ledger import read_ledger
-from hoga.archive.form.locate import locate
-from hoga.archive.form.manifest import DayAccount, Manifest, coverage_of, coverage_since, read_manifest
+from hoga.archive.form.manifest import DayAccount, Manifest, coverage_of, coverage_since, gaps_per_million, read_manifest
 from hoga.archive.form.regular import read_regular
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import minute_span
-from hoga.archive.keep.classic import CLASSIC, classic_day, count_text, is_classic, is_twin
+from hoga.archive.keep.classic import CLASSIC, classic_day, count_text
+from hoga.archive.read.coverage import day_coverage, untold_files
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap
 from hoga.quality.incidents import Incident, Series, count_gaps, incidents_of
@@ -33,7 +32,8 @@ class CatalogRow(msgspec.Struct, frozen=True, kw_only=True):
     after it); `open` (not merged yet); `classic` (made by the classic recorder; its records are counted by reading it); `missing` (a
     manifest without its day file); `unknown` (a day file without manifest); `damaged` (manifest, ledger or a file that had to be read).
     `why`: what is wrong, for the last two. `coverage` is of the whole day, `coverage_since` of the time from the first to the last moment
-    of it at which the series was being recorded; None where nothing says it.
+    of it at which the series was being recorded. `proven`, `unprovable` and `missing` are shares of the whole day, too, as far as it has
+    come (`archive.form.calendar`); `reasons`: of what is missing, by reason. None where nothing says it.
     """
 
     venue: str
@@ -47,6 +47,11 @@ class CatalogRow(msgspec.Struct, frozen=True, kw_only=True):
     incidents: int | None
     state: str
     coverage_since: float | None = None
+    proven: float | None = None
+    unprovable: float | None = None
+    missing: float | None = None
+    reasons: dict[str, float] | None = None
+    gaps_per_million: float | None = None
     why: str | None = None
 
 
@@ -55,16 +60,33 @@ def catalog(paths: Iterable[Path]) -> list[CatalogRow]:
     return listing(paths)[0]
 
 
-def listing(paths: Iterable[Path]) -> tuple[list[CatalogRow], list[Incident]]:
-    """`catalog`, and the incidents behind all gaps in it: one that struck many series, or went on over midnight, is told once."""
+def listing(paths: Iterable[Path], *, now_ns: int | None = None) -> tuple[list[CatalogRow], list[Incident]]:
+    """`catalog`, and the incidents behind all gaps in it: one that struck many series, or went on over midnight, is told once.
+
+    `now_ns`: what comes after it is not missing. None: every day is past.
+    """
     days = {msgspec.structs.replace(day, only="") for day in discover(paths).days}
     rows: list[CatalogRow] = []
     told: list[tuple[Series, Gap]] = []
     for day in days:
         row, gaps = _row(day)
-        rows.append(row)
+        rows.append(_with_shares(row, day, days, now_ns))
         told += [((row.venue, f"{row.kind}:{row.symbol}"), gap) for gap in told_once(gaps)[0]]
     return sorted(rows, key=lambda row: (row.day, row.venue, row.symbol, row.kind)), incidents_of(told)
+
+
+def _with_shares(row: CatalogRow, day: SeriesDay, days: set[SeriesDay], now_ns: int | None) -> CatalogRow:
+    if row.state in ("damaged", "unknown"):
+        return row
+    others = (
+        each for each in days if (each.symbol, each.day) == (day.symbol, day.day) and venue_of(each.directory) == venue_of(day.directory)
+    )
+    shares = day_coverage(day, others=others, now_ns=now_ns).shares
+    per_million = None if row.gaps is None or row.records is None else gaps_per_million(row.gaps, row.records)
+    row = msgspec.structs.replace(row, gaps_per_million=per_million)
+    if shares is None:
+        return row
+    return msgspec.structs.replace(row, proven=shares.proven, unprovable=shares.unprovable, missing=shares.missing, reasons=shares.reasons)
 
 
 def _row(day: SeriesDay) -> tuple[CatalogRow, list[Gap]]:
@@ -142,11 +164,8 @@ def _untold(day: SeriesDay, account: DayAccount) -> Iterator[_Other]:
     path = classic_day(day)
     if path is not None:
         yield _Other("", *count_text(path), classic=True)
-    for path in sorted(day.folder.iterdir()) if day.folder.is_dir() else ():
-        name = parse_segment(path.name)
-        if name is None or path.name in account.segments or is_twin(path):
-            continue
-        yield _Other(name.minute, *count_text(path), classic=is_classic(locate(path)))
+    for path, minute, classic in untold_files(day, account):
+        yield _Other(minute, *count_text(path), classic=classic)
 
 
 def _counts(gaps: list[Gap]) -> tuple[int, int]:

@@ -1,0 +1,80 @@
+"""archive.read.coverage: how one day of a series stands: which of it is proven, which is recorded and cannot be proven, what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from hoga.archive.form.calendar import Piece, Shares, pieces_of, shares_of
+from hoga.archive.form.discover import venue_of
+from hoga.archive.form.layout import parse_segment
+from hoga.archive.form.ledger import read_ledger
+from hoga.archive.form.locate import locate
+from hoga.archive.form.manifest import DayAccount, Manifest, read_manifest
+from hoga.archive.form.recorded import Recorded, proving_spans, recorded_in
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.spans import day_span, minute_span
+from hoga.archive.keep.classic import CLASSIC, is_classic, is_twin
+from hoga.core.ledger import Gap
+
+__all__ = ["DayCoverage", "day_coverage", "untold_files"]
+
+
+class DayCoverage(msgspec.Struct, frozen=True, kw_only=True):
+    """One day of one series, the whole UTC day. `pieces` make it up, `shares` say how large the three parts of it are.
+
+    `gaps` are the ledger's entries behind what is missing. In a day of the classic recorder, of which nobody kept an account, `shares` is
+    None and there are no pieces.
+    """
+
+    venue: str
+    pieces: list[Piece]
+    shares: Shares | None
+    gaps: list[Gap]
+
+
+def day_coverage(day: SeriesDay, *, others: Iterable[SeriesDay] = (), now_ns: int | None = None) -> DayCoverage:
+    """How `day` stands.
+
+    Args:
+        others: days among which the series is looked for whose ids prove this one's; without them, where the archive's layout has it.
+        now_ns: what comes after it is to come, and not missing. None: the day is past.
+
+    Raises:
+        ArchiveError: its manifest or ledger is damaged.
+        OSError: they cannot be read.
+    """
+    manifest = read_manifest(day.manifest_path)
+    if manifest is not None:
+        return _merged(day, manifest, others)
+    account = DayAccount()
+    account.add(read_ledger(day.ledger))
+    recorded = recorded_in(account)
+    classic = [minute_span(day.day, minute) for _, minute, classic in untold_files(day, account) if classic]
+    if day.archive_paths and not account.segments:
+        return DayCoverage(venue=venue_of(day.directory), pieces=[], shares=None, gaps=recorded.gaps)
+    return _told(day, venue_of(day.directory), recorded._replace(live=[*recorded.live, *classic]), others, now_ns)
+
+
+def untold_files(day: SeriesDay, account: DayAccount) -> Iterator[tuple[Path, str, bool]]:
+    """(file, minute, whether the classic recorder made it) of the segments that the day's ledger does not name."""
+    for path in sorted(day.folder.iterdir()) if day.folder.is_dir() else ():
+        name = parse_segment(path.name)
+        if name is not None and path.name not in account.segments and not is_twin(path):
+            yield path, name.minute, is_classic(locate(path))
+
+
+def _merged(day: SeriesDay, manifest: Manifest, others: Iterable[SeriesDay]) -> DayCoverage:
+    recorded = recorded_in(manifest)
+    if not manifest.live and manifest.segments and all(row.state == CLASSIC for row in manifest.segments):
+        return DayCoverage(venue=manifest.venue, pieces=[], shares=None, gaps=manifest.gaps)
+    found = _told(day, manifest.venue, recorded, others, None)
+    return found if manifest.shares is None else msgspec.structs.replace(found, shares=manifest.shares)
+
+
+def _told(day: SeriesDay, venue: str, recorded: Recorded, others: Iterable[SeriesDay], now_ns: int | None) -> DayCoverage:
+    proving = proving_spans(day, venue, recorded.streams, others=others)
+    pieces = pieces_of(day_span(day.day), live=recorded.live, gaps=recorded.gaps, proving=proving, flaws=recorded.flaws, now_ns=now_ns)
+    return DayCoverage(venue=venue, pieces=pieces, shares=shares_of(pieces), gaps=recorded.gaps)
