@@ -148,6 +148,11 @@ def test_the_catalog_tells_each_state(trades: Workshop) -> None:
         "why": None,
         "gaps": 0,
         "incidents": 0,
+        "gaps_per_million": 0.0,
+        "proven": 0.002083,
+        "unprovable": 0.0,
+        "missing": 0.997917,
+        "reasons": {"not-recorded": 0.997917},
     }
     assert msgspec.to_builtins(row_of(trades)) == facts | {"state": "open"}
     merge(trades)

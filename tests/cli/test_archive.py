@@ -80,7 +80,7 @@ def test_ls_lists_days(trades: Workshop, told: Callable[..., Any], capsys: pytes
     assert set(rows[0]) >= {"venue", "symbol", "kind", "day", "records", "bytes", "coverage", "gaps", "incidents", "state"}
     assert (rows[0]["venue"], rows[0]["records"], rows[0]["state"]) == ("binance", 120, "open")
     assert main(["ls", "data"]) == 0
-    figures = ["120", "0.0", "0.21%", "100.00%", "0", "0"]
+    figures = ["120", "0.0", "0.20%", "0.00%", "99.80%", "100.00%", "0", "0"]
     assert capsys.readouterr().out.splitlines()[1].split() == ["binance", SYMBOL, "execution", DAY, *figures, "open"]
 
 

@@ -74,7 +74,7 @@ class PageModel:
         self._written_s = 0.0
         self._monitor: HardwareMonitor | None = None
         self._today = Today()
-        self._strips: dict[int, tuple[float | None, str]] = {}
+        self._strips: dict[int, tuple[float | None, str, float | None]] = {}
         self._strips_fresh = False
         self._next_today = 0.0
         self._part = 0
@@ -122,7 +122,7 @@ class PageModel:
         if snapshot is not None and monotonic() >= self._next_today:
             self._next_today = monotonic() + _TODAY_S
             changed = await asyncio.to_thread(self._today.look, snapshot.meta.streams, time_ns())
-            self._strips.update({at: (each.coverage, each.strip) for at, each in changed.items()})
+            self._strips.update({at: (each.coverage, each.strip, each.proven) for at, each in changed.items()})
             self._strips_fresh = self._strips_fresh or bool(changed)
 
     def look(self) -> None:
@@ -226,6 +226,7 @@ class PageModel:
             "gaps": [[start / 1e6, end / 1e6, reason, missed] for start, end, reason, missed in today.gaps] if today else [],
             "coverage": today.coverage if today else None,
             "strip": today.strip if today else "",
+            "proven": today.proven if today else None,
         }
         return b"[" + _encode(message) + b"]"
 

@@ -12,6 +12,7 @@ import msgspec
 
 from hoga.archive.form.calendar import strip
 from hoga.archive.form.ledger import GapEntry, LiveEntry, decode_entry
+from hoga.archive.form.proof import proof_of
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span, clipped, covered_ns, joined, without
 from hoga.core.ledger import Gap
@@ -25,7 +26,8 @@ _READ_MAX = 4 << 20
 
 
 class Completeness(msgspec.Struct, frozen=True):
-    """One series' day so far. `coverage`: of the time since it was first recorded today, None before anything was sealed.
+    """One series' day so far. `coverage`: of the time since it was first recorded today, None before anything was sealed. `proven`: how
+    much of that time ids prove, the series' own or those of one beside it.
 
     `strip`: one sign per quarter of an hour, see `archive.form.calendar`. `gaps`: the newest (from ns, to ns, reason, missed).
     """
@@ -33,6 +35,7 @@ class Completeness(msgspec.Struct, frozen=True):
     coverage: float | None
     strip: str
     gaps: list[tuple[int, int, str, int | None]]
+    proven: float | None = None
 
 
 class _Series:
@@ -84,15 +87,21 @@ class Today:
             self._day = day
             self._series.clear()
             self._known.clear()
+        paths = [SeriesDay(Path(row.directory), row.symbol, row.kind, day).ledger for row in streams]
+        names: dict[Path, list[str]] = {}
+        for path, row in zip(paths, streams, strict=True):
+            names.setdefault(path, []).append(row.name)
+        for path in names:
+            self._series.setdefault(path, _Series(path)).look()
+        beside = {(row.venue, row.symbol, row.kind): path for row, path in zip(streams, paths, strict=True)}
         changed: dict[int, Completeness] = {}
         looked: dict[Path, Completeness] = {}
-        for at, row in enumerate(streams):
-            directory = Path(row.directory)
-            path = SeriesDay(directory, row.symbol, row.kind, day).ledger
-            series = self._series.setdefault(path, _Series(path))
+        for at, (path, row) in enumerate(zip(paths, streams, strict=True)):
             if path not in looked:
-                series.look()
-                looked[path] = _complete(series, day, now_ns)
+                proof = proof_of(row.venue, row.kind, ",".join(names[path]))
+                deltas = beside.get((row.venue, row.symbol, proof.beside or ""))
+                series = self._series[path]
+                looked[path] = _complete(series, series if proof.itself else self._series[deltas] if deltas else None, day, now_ns)
             if self._known.get(at) != looked[path]:
                 changed[at] = self._known[at] = looked[path]
         return changed
@@ -106,13 +115,17 @@ class Today:
         self._day = ""
 
 
-def _complete(series: _Series, day: str, now_ns: int) -> Completeness:
+def _complete(series: _Series, prover: _Series | None, day: str, now_ns: int) -> Completeness:
+    """`prover`: whose ids prove what is recorded while it is; None: nobody's."""
     start = day_start_ns(day)
     live = clipped(series.live, (start, min(now_ns, start + DAY_NS)))
     gaps = sorted(series.gaps, key=lambda gap: gap.from_ns)
     covered = without(live, [(gap.from_ns, gap.to_ns) for gap in gaps])
-    coverage = None
+    proving = [] if prover is None else without(prover.live, [(gap.from_ns, gap.to_ns) for gap in prover.gaps])
+    coverage = proven = None
     if live and live[-1][1] > live[0][0]:
-        coverage = round(covered_ns(covered) / (live[-1][1] - live[0][0]), 6)
+        since = live[-1][1] - live[0][0]
+        coverage = round(covered_ns(covered) / since, 6)
+        proven = covered_ns(without(covered, without(covered, proving))) * 1_000_000 // since / 1_000_000
     shown = [(gap.from_ns, gap.to_ns, str(gap.reason), gap.missed) for gap in gaps[-_GAPS_SHOWN:]]
-    return Completeness(coverage, strip(live, covered, start), shown)
+    return Completeness(coverage, strip(live, covered, start, proving), shown, proven)

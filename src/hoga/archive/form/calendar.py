@@ -117,8 +117,8 @@ def shares_of(pieces: Iterable[Piece], whole_ns: int = DAY_NS) -> Shares:
 
 
 def strip(live: Iterable[Span], covered: Iterable[Span], start_ns: int, proving: Iterable[Span] | None = None) -> str:
-    """The day from `start_ns` in `BUCKETS` signs: `.` not recorded (yet), `=` complete where it was recorded, `-` complete as far as anybody
-    can know (`proving`, where it is given, does not prove all of it), `0`…`9` so many tenths of it."""
+    """The day from `start_ns` in `BUCKETS` signs: `.` not recorded (yet), `=` complete where it was recorded, `-` the same, but as far as
+    anybody can know (`proving`, where it is given, does not prove all of it), `0`…`9` so many tenths of it."""
     width = DAY_NS // BUCKETS
     wanted, had = list(live), list(covered)
     unproven = [] if proving is None else without(had, proving)

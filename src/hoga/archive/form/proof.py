@@ -26,7 +26,7 @@ def proof_of(venue: str, kind: str, streams: str) -> Proof:
     """What proves a series. `streams`: the wire names that fed it, joined by `,`; where they say nothing, all that can feed the kind."""
     names = _channels_of(streams)
     found = [_described(spec, name) for spec in possible(venue) for name in names]
-    channels = [each for each in found if each is not None and each.kind.startswith(kind)] or channels_for(venue, kind)
+    channels = [each for each in found if each is not None] or channels_for(venue, kind)
     if channels and all(each.record.contiguous or each.record.previous_key is not None for each in channels):
         return Proof(itself=True, beside=None)
     partners = {spec.channel_of(other).kind for spec in possible(venue) for one, other in spec.same_cut if names == {one}}

@@ -1,4 +1,4 @@
-"""archive.form.recorded: when one day of a series was recorded, and what proves it, from its manifest or, before it is merged, its ledger."""
+"""archive.form.recorded: when a day of a series was recorded, and what proves it, from its manifest or, until it is merged, its ledger."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import { bytes, clock, count, day, line, ms, percent, rate, span } from "./forma
 import { languages, setLanguage, t } from "./i18n.js";
 import { Link } from "./link.js";
 import { Model } from "./model.js";
-import { drawStrip, StreamTable } from "./table.js";
+import { drawStrip, shareText, StreamTable } from "./table.js";
 import { colours, isLocal, loadView, onView, setView, view } from "./view.js";
 import { alertText, gapLoss, incidentText, kindText, lossText, reasonText, verdictText } from "./words.js";
 
@@ -259,10 +259,10 @@ function paintStream() {
 }
 
 function paintToday() {
-  const known = model.today[model.place] ?? (model.stream ? [model.stream.coverage, model.stream.strip] : null);
+  const known = model.today[model.place] ?? (model.stream ? [model.stream.coverage, model.stream.strip, model.stream.proven] : null);
   const share = known?.[0];
-  put(byId("today-share"), share == null ? t("share-none") : t("share", { percent: (share * 100).toFixed(share < 1 ? 2 : 0) }));
-  mark(byId("today-strip"), "aria-label", t("strip-alt", { share: share == null ? "–" : `${(share * 100).toFixed(2)} %` }));
+  put(byId("today-share"), share == null ? t("share-none") : t("share", { percent: shareText(share, ""), proven: shareText(known[2], "") }));
+  mark(byId("today-strip"), "aria-label", t("strip-alt", { share: shareText(share), proven: shareText(known?.[2]) }));
   drawStrip(byId("today-strip"), known?.[1] ?? "");
 }
 

@@ -158,7 +158,7 @@ export class StreamTable {
     if (entry.strip !== sign) {
       entry.strip = sign;
       drawStrip(entry.canvas, today?.[1] ?? "");
-      mark(entry.canvas, "aria-label", t("strip-alt", { share: today?.[0] == null ? "–" : `${(today[0] * 100).toFixed(2)} %` }));
+      mark(entry.canvas, "aria-label", t("strip-alt", { share: shareText(today?.[0]), proven: shareText(today?.[2]) }));
     }
   }
 
@@ -174,6 +174,13 @@ export class StreamTable {
   }
 }
 
+/** A share for people, never rounded up: only what is whole is 100. */
+export function shareText(share, unit = " %") {
+  if (share == null) return "–";
+  return share >= 1 ? `100${unit}` : `${(Math.floor(share * 10000) / 100).toFixed(2)}${unit}`;
+}
+
+/** `=` proven and complete: the whole height; `-` complete as far as anybody can know: half of it; digits: what is missing. */
 export function drawStrip(canvas, strip) {
   const style = getComputedStyle(document.documentElement);
   const paint = canvas.getContext("2d");
@@ -181,12 +188,12 @@ export function drawStrip(canvas, strip) {
   paint.clearRect(0, 0, canvas.width, canvas.height);
   for (let at = 0; at < 96; at += 1) {
     const sign = strip[at] ?? ".";
-    const share = sign === "=" ? 1 : sign === "." ? 0 : Number(sign) / 10;
+    const whole = sign === "=" || sign === "-";
     paint.fillStyle = style.getPropertyValue("--line");
     paint.fillRect(at * width, canvas.height - 3, Math.max(1, width - (width > 2 ? 1 : 0)), 3);
     if (sign === ".") continue;
-    paint.fillStyle = style.getPropertyValue(sign === "=" ? "--good" : "--bad");
-    const height = sign === "=" ? canvas.height : Math.max(4, canvas.height * (1 - share));
+    paint.fillStyle = style.getPropertyValue(whole ? "--good" : "--bad");
+    const height = sign === "=" ? canvas.height : whole ? canvas.height / 2 : Math.max(4, canvas.height * (1 - Number(sign) / 10));
     paint.fillRect(at * width, canvas.height - height, Math.max(1, width - (width > 2 ? 1 : 0)), height);
   }
 }
