@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from hoga.archive.form.calendar import BUCKETS, strip
 from hoga.archive.form.ledger import GapEntry, LiveEntry, append_entries
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.core.ledger import COUNTED, Gap, Reason
@@ -25,7 +26,6 @@ from hoga.dashboard.judge import CODES, RunHealth, Verdict
 from hoga.dashboard.ladder import DEPTH, read_ladder
 from hoga.dashboard.prometheus import METRICS, Facts, render
 from hoga.dashboard.snapshot import Happened
-from hoga.archive.form.calendar import BUCKETS, strip
 from hoga.dashboard.today import Today
 from hoga.dashboard.watch import ConnectionHealth
 from hoga.hub.alerts import SENTENCES, AlertKind

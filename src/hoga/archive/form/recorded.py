@@ -62,4 +62,5 @@ def proving_spans(day: SeriesDay, venue: str, streams: str, *, others: Iterable[
         return []
     if not cut_alike(venue, streams, deltas.streams):
         return []
-    return without(deltas.live, [(each.from_ns, each.to_ns) for each in (*deltas.gaps, *deltas.flaws)])
+    gone = [(gap.from_ns, gap.to_ns) for gap in deltas.gaps] + [(flaw.from_ns, flaw.to_ns) for flaw in deltas.flaws]
+    return without(deltas.live, gone)
