@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from hoga.archive.form.chunks import columns
+from hoga.archive.form.deflate import BLOCK_BYTES
 from hoga.archive.form.journal import (
     CountsNote,
     EndNote,
@@ -500,13 +501,13 @@ def test_a_bent_line_among_many_is_found_and_the_others_are_what_they_would_be_w
     assert made[0] == made[1]
 
 
-@pytest.mark.parametrize(("records", "waiting"), [(1, 1 << 30), (7, 1 << 30), (4096, 1 << 30), (50, 4_000)])
-def test_however_much_is_made_at_once_the_lines_are_the_same(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, records: int, waiting: int
-) -> None:
+@pytest.mark.parametrize(("block", "waiting"), [(1, 1 << 30), (700, 1 << 30), (BLOCK_BYTES, 1 << 30), (BLOCK_BYTES, 4_000)])
+def test_however_much_is_made_at_once_the_lines_are_the_same(desk: Desk, monkeypatch: pytest.MonkeyPatch, block: int, waiting: int) -> None:
     """Two legs take turns, some frames are odd, some broken: the lines come in their order, and what is put aside in its own."""
-    monkeypatch.setattr("hoga.archive.keep.stretch.STRETCH_RECORDS", records)
+    monkeypatch.setattr(minute, "_LOOK_BYTES", 1)
     monkeypatch.setattr(minute, "WAITING_BYTES", waiting)
+    for place in ("keep.minute", "keep.seriesminute", "form.segment"):
+        monkeypatch.setattr(f"hoga.archive.{place}.BLOCK_BYTES", block)
     odd = {6: book(6).replace(b",", b" , "), 90: b'{"lastUpdateId":}', 151: agg_trade(51).replace(b"{", b"{ ", 1), 201: b'{"x":\xff}'}
     made = [(of, odd.get(at, payload)) for at, (of, payload) in enumerate(_mixed(300))]
     desk.number += 1
@@ -526,6 +527,25 @@ def test_however_much_is_made_at_once_the_lines_are_the_same(
     assert [line["recvNs"] - NOON_NS for line in desk.archive.lines("ODD", "aside")] == [90, 201]
     report = verify([desk.root])
     assert report.ok, report.problems
+
+
+def test_what_is_no_line_is_put_aside_with_the_life_that_brought_it(desk: Desk) -> None:
+    desk.number += 1
+    header = desk.header(NOON_NS)
+    records = []
+    for epoch in (1, 2, 3):
+        start = NOON_NS + epoch * SECOND_NS
+        records.append(desk.note(start, LegNote(1, "binance-1", epoch, start, [0, 1, 2])))
+        records += [
+            (start + at, at | 1 << 16, frame(of, payload))
+            for at, (of, payload) in enumerate([(BOOK, b'{"a":}'), (TRADE, agg_trade(epoch))])
+        ]
+        records.append(desk.note(start + 9, OddNote(leg=1, why="not JSON", size=1, raw=b"x")))
+    path = desk.path(header)
+    path.write_bytes(encode_header(header) + desk.chunk(*records))
+    assert seal(SealJob(journals=[str(path)])).failed == []
+    told = [(line["epoch"], line["why"]) for line in desk.archive.lines("ODD", "aside")]
+    assert told == [(epoch, why) for epoch in (1, 2, 3) for why in ("malformed payload", "not JSON")]
 
 
 @pytest.mark.parametrize("fault", ["none", "nameless", "write"])

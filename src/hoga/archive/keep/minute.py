@@ -1,21 +1,22 @@
 """archive.keep.minute: reads the journals of one minute into lines, figures and ledger entries, series by series.
 
-A frame becomes a line by copying its bytes behind an envelope; nothing is decoded for that. Lines are made some thousand at a
-time (`archive.keep.stretch`); what is not as usual is made one by one.
+A frame becomes a line by copying its bytes behind an envelope; nothing is decoded for that. Lines are made a block at a
+time (`archive.keep.seriesminute`).
 
-A note among the records holds from its place on, so the lines before it are settled first.
+A note among the records holds from its place on: each frame waits together with what was said until then.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
+from operator import itemgetter
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from hoga.archive.form.chunks import Chunk, read_chunks
-from hoga.archive.form.deflate import DEFAULT_LEVEL
+from hoga.archive.form.deflate import BLOCK_BYTES, DEFAULT_LEVEL
 from hoga.archive.form.journal import (
     CONTROL,
     ClockNote,
@@ -34,13 +35,12 @@ from hoga.archive.form.journal import (
 )
 from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, GapEntry, LedgerEntry, LiveEntry
 from hoga.archive.form.lines import LineMaker, odd_line
-from hoga.archive.form.records import Record, RecordReader
+from hoga.archive.form.records import RecordReader
 from hoga.archive.form.segment import Packer
 from hoga.archive.form.spool import Spool
 from hoga.archive.keep.identity import Identity
 from hoga.archive.keep.life import StreamEnd
-from hoga.archive.keep.seriesminute import SeriesMinute
-from hoga.archive.keep.stretch import Lines, OddFrame, Stretch, Way
+from hoga.archive.keep.seriesminute import Malformed, SeriesMinute, Way
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Kind, Series
 from hoga.core.times import MINUTE_NS
@@ -60,6 +60,8 @@ _ODD_KEPT = 65_536
 WAITING_BYTES = 28 << 20
 """So much text waits for its blocks to be full, all series of a minute together: with 1,024 of them blocks of some 50 KiB, which are a
 seventh larger than full ones (99.8 bytes a depth20 record instead of 89.0), where full ones would take 150 MB."""
+_LOOK_BYTES = 4 << 20
+"""How often is looked whether too much waits."""
 _TAIL_RECORDS = 2048
 """The next life knows frames again that are among so many last ones."""
 
@@ -110,6 +112,7 @@ class Minute:
         self._packer = Packer(header.archive_format, level=level)
         self.spool = Spool(base if only is None else None)
         self._readers: dict[str, RecordReader] = {}
+        self._folders: dict[str, Path] = {}
         self._open: dict[int, int] = {}
         self._legs_of: dict[int, set[int]] = {}
         self._down: dict[int, tuple[Reason, int]] = {}
@@ -122,8 +125,8 @@ class Minute:
         self._tail_records = 0
         self._session = ""
         self._latency: dict[int, tuple[int | None, int]] = {}
-        self._ways: dict[int, Way] = {}
-        self._stretch = Stretch()
+        self._ways: dict[int, Way | None] = {}
+        self._unlooked = 0
         self._ended = False
         self._last_ns = 0
         self._journal = ""
@@ -250,66 +253,66 @@ class Minute:
     # -- lines --------------------------------------------------------------------------------------------------
 
     def _read_chunk(self, chunk: Chunk) -> None:
+        """Each frame goes to its series, as it came but for what its line does not have: 0.4 µs."""
         self._tail.append(chunk)
         self._tail_records += len(chunk.tags)
         while self._tail_records - len(self._tail[0].tags) >= _TAIL_RECORDS:
             self._tail_records -= len(self._tail.popleft().tags)
-        first = 0
-        for at in np.flatnonzero(np.frombuffer(chunk.tags, np.uint32) & CONTROL == CONTROL).tolist():
-            self._add(chunk, first, at)
-            self._settle()
-            self._read_note(chunk.recv_ns[at], chunk.data[chunk.starts[at] : chunk.starts[at] + chunk.lengths[at]])
-            first = at + 1
-        self._add(chunk, first, len(chunk.tags))
-        if self._stretch.is_full:
-            self._settle()
-
-    def _add(self, chunk: Chunk, first: int, last: int) -> None:
-        if first < last:
-            self._stretch.add(chunk, first, last)
-            self._last_ns = max(self._last_ns, int(np.frombuffer(chunk.recv_ns, np.int64)[first:last].max()))
-
-    def _settle(self) -> None:
-        """What was read so far goes into its series. What is no line is put aside in the order in which it came."""
-        malformed: list[tuple[OddFrame, SeriesMinute]] = []
-        for part in self._stretch.take(self._way_of):
-            if isinstance(part, Lines):
-                _take(part.owner, part.text, part.records)
+        data, ways, last_ns = chunk.data, self._ways, self._last_ns
+        broken = _has_break(data, 16 * len(chunk.tags), len(data))
+        for tag, recv_ns, start, length in zip(chunk.tags, chunk.recv_ns, chunk.starts, chunk.lengths, strict=True):
+            way = ways.get(tag)
+            if way is None:
+                if tag & CONTROL == CONTROL:
+                    self._read_note(recv_ns, data[start : start + length])
+                    continue
+                if tag not in ways:
+                    way = ways[tag] = self._way(tag)
+            if recv_ns > last_ns:
+                last_ns = recv_ns
+            if way is None:
+                continue
+            lead, skipped, tail, cut, most, owner, put, _, _, _ = way
+            if length + most > owner.room:
+                self._end_block(owner)
+            owner.room -= length + most
+            end = start + length
+            usual = data.startswith(lead, start, end) and data.endswith(tail, start + skipped, end)
+            if usual and not (broken and _has_break(data, start, end)):
+                put((way, recv_ns, data[start + skipped : end - cut]))
             else:
-                malformed += [(odd, part.owner) for odd in part.frames if not self._settle_singly(odd, part.owner)]
-        for odd, minute in sorted(malformed, key=lambda each: each[0].place):
-            self._malformed(odd.recv_ns, odd.tag, odd.frame, minute)
-        self._end_blocks()
+                put((way._replace(odd=True), recv_ns, data[start:end]))
+        self._last_ns = last_ns
+        self._unlooked += len(data)
+        if self._unlooked >= _LOOK_BYTES:
+            self._unlooked = 0
+            self._end_blocks()
+
+    def _settle(self, malformed: Iterable[Malformed] = ()) -> None:
+        """What was read so far becomes lines. What does not is put aside, with `malformed`, by its receipt."""
+        found = [*malformed, *(each for minute in self.series.values() for each in minute.make_lines())]
+        for recv_ns, tag, frame, owner in sorted(found, key=itemgetter(0)):
+            gap = Gap(recv_ns, recv_ns, Reason.MALFORMED, 1, detail="no JSON object; the raw frame is in the aside series")
+            self._note(owner, GapEntry(gap=gap))
+            self._put_aside(recv_ns, OddNote(leg=tag >> 16, why="malformed payload", size=len(frame), raw=frame[:_ODD_KEPT]))
 
     def _end_blocks(self) -> None:
-        """Where too much text waits, the fullest blocks are ended: they take turns then, and are as large as half of all could be."""
-        waiting = sum(minute.builder.waiting_bytes for minute in self.series.values())
+        """Where too much waits, the fullest blocks are ended: they take turns then, and are as large as half of all could be."""
+        waiting = sum(BLOCK_BYTES - minute.room for minute in self.series.values())
         if waiting <= WAITING_BYTES:
             return
-        for builder in sorted((minute.builder for minute in self.series.values()), key=lambda builder: -builder.waiting_bytes):
-            waiting -= builder.waiting_bytes
-            builder.end_block()
+        for minute in sorted(self.series.values(), key=lambda minute: minute.room):
+            waiting -= BLOCK_BYTES - minute.room
+            self._end_block(minute)
             if waiting <= WAITING_BYTES * 7 // 8:
                 return
 
-    def _settle_singly(self, odd: OddFrame, minute: SeriesMinute) -> bool:
-        """False where no line can be made of it."""
-        way = self._way_of(odd.tag)
-        if way is None:
-            return True
-        line = way.maker.line(odd.recv_ns, odd.frame)
-        if line is None:
-            return False
-        record, fault = next(minute.reader.read_singly(line))
-        if fault is not None:  # nobody else could read it either
-            return False
-        _take(minute, line, [record])
-        return True
-
-    def _way_of(self, tag: int) -> Way | None:
-        return self._ways.get(tag) or self._way(tag)
+    def _end_block(self, minute: SeriesMinute) -> None:
+        if malformed := minute.end_block():
+            self._settle(malformed)
 
     def _way(self, tag: int) -> Way | None:
+        """None where nothing is made of such frames."""
         index = tag & CONTROL
         if index >= len(self.header.streams):
             return None
@@ -320,11 +323,10 @@ class Minute:
         if minute.trouble is not None:
             return None
         try:
-            self._ways[tag] = self._make_way(tag, index, entry, minute)
+            return self._make_way(tag, index, entry, minute)
         except Exception as fault:  # noqa: BLE001  # the supervised place of each series: its trouble is told, and stays its own
             minute.trouble = fault
             return None
-        return self._ways[tag]
 
     def _make_way(self, tag: int, index: int, entry: StreamEntry, minute: SeriesMinute) -> Way:
         leg = self.legs.get(tag >> 16, _UNKNOWN_LEG)
@@ -335,7 +337,7 @@ class Minute:
         facts = self.venue.channel_of(stream.channel).record
         if facts.first_key is not None and facts.ordered:
             minute.names[facts.first_key] = stream.name
-        return Way(maker, minute)
+        return Way(maker.lead, maker.skipped, maker.tail, maker.cut, maker.most, minute, minute.frames.extend, maker, tag)
 
     # -- series and their entries -------------------------------------------------------------------------------
 
@@ -344,9 +346,18 @@ class Minute:
 
     def _minute(self, series: Series, directory: str) -> SeriesMinute:
         if series not in self.series:
-            reader = self._readers.setdefault(series.kind, RecordReader(self.venue.channels_for(series.kind)))
-            folder = _resolved(self.base / directory)
-            self.series[series] = SeriesMinute(series, folder, self.header.archive_format, reader, packer=self._packer, spool=self.spool)
+            if series.kind not in self._readers:
+                self._readers[series.kind] = RecordReader(self.venue.channels_for(series.kind))
+            if directory not in self._folders:
+                self._folders[directory] = _resolved(self.base / directory)
+            self.series[series] = SeriesMinute(
+                series,
+                self._folders[directory],
+                self.header.archive_format,
+                self._readers[series.kind],
+                packer=self._packer,
+                spool=self.spool,
+            )
         return self.series[series]
 
     def _aside(self) -> SeriesMinute:
@@ -355,11 +366,6 @@ class Minute:
     def _note(self, minute: SeriesMinute, entry: LedgerEntry) -> None:
         self._entry_at += 1
         minute.entries.append(msgspec.structs.replace(entry, journal=self._journal, at=self._entry_at))
-
-    def _malformed(self, recv_ns: int, tag: int, frame: bytes, minute: SeriesMinute) -> None:
-        gap = Gap(recv_ns, recv_ns, Reason.MALFORMED, 1, detail="no JSON object; the raw frame is in the aside series")
-        self._note(minute, GapEntry(gap=gap))
-        self._put_aside(recv_ns, OddNote(leg=tag >> 16, why="malformed payload", size=len(frame), raw=frame[:_ODD_KEPT]))
 
     def _put_aside(self, recv_ns: int, odd: OddNote) -> None:
         leg = self.legs.get(odd.leg, _UNKNOWN_LEG)
@@ -370,6 +376,8 @@ class Minute:
 
     def _read_note(self, recv_ns: int, data: bytes) -> None:
         note: Note = decode_note(data)
+        if isinstance(note, LegNote | OddNote):  # frames that are no lines are put aside before, and with their own leg
+            self._settle()
         match note:
             case LegNote():
                 self._leg(note)
@@ -443,14 +451,8 @@ class Minute:
                 del self._ways[tag]
 
 
-def _take(minute: SeriesMinute, text: bytes, records: list[Record]) -> None:
-    """One series' trouble stays its own."""
-    if minute.trouble is not None:
-        return
-    try:
-        minute.take(text, records)
-    except Exception as fault:  # noqa: BLE001  # the supervised place of each series: its trouble is told when it is to be sealed
-        minute.trouble = fault
+def _has_break(data: bytes, start: int, end: int) -> bool:
+    return data.find(b"\n", start, end) >= 0 or data.find(b"\r", start, end) >= 0
 
 
 def _is_same(open_gap: Gap, gap: Gap) -> bool:

@@ -1,26 +1,62 @@
-"""archive.keep.seriesminute: what one series got in one minute: its lines being compressed, its figures, its ledger entries."""
+"""archive.keep.seriesminute: what one series got in one minute: its frames, which become lines and blocks, its figures, its ledger entries.
+
+Frames wait as they came until they make a whole block; then all is done to them at once, while they are in the processor's cache: the
+lines are one formatting, one pass of the JSON decoder proves that each is one object and brings its ids, and the block is compressed.
+Where something is not as usual, lines are made one by one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from hoga.archive.form.deflate import BLOCK_BYTES
 from hoga.archive.form.journal import CountsNote
 from hoga.archive.form.ledger import LedgerEntry
+from hoga.archive.form.lines import LineMaker, lines_of
 from hoga.archive.form.records import Record, RecordReader
 from hoga.archive.form.segment import Packer, SegmentBuilder
 from hoga.archive.form.spool import Spool
 from hoga.core.streams import Series
 from hoga.quality.sequence import RUNS_KEPT
 
-__all__ = ["SeriesMinute"]
+__all__ = ["Malformed", "SeriesMinute", "Way"]
 
 _IDS_KEPT = 64
 _ID_LIMIT = 10**19
 
 
+class Way(NamedTuple):
+    """How the frames of a tag become lines, and whose: what `archive.keep.minute` asks of each frame, then how it is made.
+
+    `most`: how much longer than its frame a line can be. `put`: takes (way, receipt, what is left of the frame). `odd`: the frame is not
+    spelt as usual, and whole.
+    """
+
+    lead: bytes
+    skipped: int
+    tail: bytes
+    cut: int
+    most: int
+    owner: SeriesMinute
+    put: Callable[[tuple[Way, int, bytes]], None]
+    maker: LineMaker
+    tag: int
+    odd: bool = False
+
+
+class Malformed(NamedTuple):
+    """A frame that is no JSON object."""
+
+    recv_ns: int
+    tag: int
+    frame: bytes
+    owner: SeriesMinute
+
+
 class SeriesMinute:
-    """Filled by `archive.keep.minute`.
+    """Filled by `archive.keep.minute`: a frame that makes its text longer than `room` is put into it only after `end_block`.
 
     `names`: the payload key of a stream's ids → its wire name.
     `trouble`: why nothing can be made of it; what more comes for it is let go then, its journal is kept.
@@ -31,6 +67,8 @@ class SeriesMinute:
         self.directory = directory
         self.reader = reader
         self.builder = SegmentBuilder(archive_format, packer=packer, spool=spool)
+        self.room = BLOCK_BYTES
+        self.frames: list[Any] = []
         self.entries: list[LedgerEntry] = []
         self.streams: set[str] = set()
         self.names: dict[str, str] = {}
@@ -44,6 +82,48 @@ class SeriesMinute:
         self._ids: list[int] = []
         self._chains: dict[str, list[list[int]]] = {}
         self._recent: list[int] = []
+
+    def end_block(self) -> list[Malformed]:
+        """Make a block of all that waits. Returns the frames that no line can be made of."""
+        malformed = self.make_lines()
+        self.builder.end_block()
+        self.room = BLOCK_BYTES
+        return malformed
+
+    def make_lines(self) -> list[Malformed]:
+        """Make lines of the frames that wait. Returns those that none can be made of. The series' trouble stays its own."""
+        if not self.frames:
+            return []
+        ways, receipts, parts = self.frames[0::3], self.frames[1::3], self.frames[2::3]
+        self.frames.clear()
+        self.room = BLOCK_BYTES - self.builder.waiting_bytes
+        malformed: list[Malformed] = []
+        if self.trouble is None:
+            try:
+                if not self._make_at_once(ways, receipts, parts):
+                    malformed += [found for frame in zip(ways, receipts, parts, strict=True) if (found := self._make(*frame)) is not None]
+            except Exception as fault:  # noqa: BLE001  # the supervised place of each series: its trouble is told when it is to be sealed
+                self.trouble = fault
+        return malformed
+
+    def _make_at_once(self, ways: list[Way], receipts: list[int], parts: list[bytes]) -> bool:
+        if any(way.odd for way in ways):
+            return False
+        lines = lines_of([way.maker for way in ways], receipts, parts)
+        records = None if lines is None else self.reader.read_own(lines, receipts)
+        if lines is None or records is None:
+            return False
+        self.take(lines, records)
+        return True
+
+    def _make(self, way: Way, recv_ns: int, part: bytes) -> Malformed | None:
+        frame = part if way.odd else way.lead[: way.skipped] + part + way.tail[len(way.tail) - way.cut :]
+        line = way.maker.line(recv_ns, frame)
+        record, fault = (None, None) if line is None else next(self.reader.read_singly(line))
+        if line is None or record is None or fault is not None:  # nobody else could read it either
+            return Malformed(recv_ns, way.tag, frame, self)
+        self.take(line, [record])
+        return None
 
     def take(self, text: bytes, records: list[Record]) -> None:
         """Whole lines, and what they say of themselves."""
@@ -84,6 +164,7 @@ class SeriesMinute:
             self.builder.add(text[at:end], lines)
             at, lines = end, 0
         self.builder.add(text[at:] if at else text, lines)
+        self.room = BLOCK_BYTES - self.builder.waiting_bytes
 
     def count(self, note: CountsNote) -> None:
         """What the recorder counted."""
