@@ -20,6 +20,8 @@ NEEDED = {
     "archive/form/origin.py streams_of": "replays name their streams with it",
     "archive/read/merged.py read_merged": "replays and exports take several series as one with it",
     "archive/read/told.py names_of": "replays name their streams with it",
+    "columns/reading.py Reader": "what reads the archive as arrays reads blocks with it",
+    "columns/reading.py pieces": "what reads the archive as arrays cuts blocks with it",
     "hub/states.py diagram": "docs/hub.md shows the tables as it draws them, and a test compares",
     "hub/stream.py EventStream.aclose": "what every asynchronous generator has",
     "runtime/clock.py ManualClock": "a test, a replay and a backtest have it instead of the machine's",
