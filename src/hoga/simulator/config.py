@@ -44,7 +44,8 @@ class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a simulator can be told. `port` 0 lets the system choose every port; else a venue's
-    streams are on `port`, its REST on `port` + 1, the next venue's on `port` + 2, …
+    streams are on `port`, its REST on `port` + 1, the next venue's on `port` + 2, … `one_port`: all of it is on `port` alone,
+    told apart by paths.
 
     `limits` replaces Binance's for stream connections, None leaves each venue its own. `speed` scales every timer (and the
     pace of a replay); `replay_max` sends a replay as fast as clients take it.
@@ -55,6 +56,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     venues: tuple[str, ...] = ("binance",)
     host: str = "127.0.0.1"
     port: int = 0
+    one_port: bool = False
     symbols: tuple[str, ...] = KNOWN_SYMBOLS
     seed: int = 1
     speed: float = 1.0

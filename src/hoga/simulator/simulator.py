@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 from aiohttp import web
@@ -22,8 +22,10 @@ from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.engine import Engine
 from hoga.simulator.faults import ActiveFault, Fault, FaultDesk, FaultKind, read_script
+from hoga.simulator.front import FrontDoor
 from hoga.simulator.replay.capture import survey
-from hoga.simulator.replay.player import Player
+from hoga.simulator.replay.player import Performance, Player
+from hoga.simulator.replay.timeline import Timeline
 from hoga.simulator.sockets import Connection
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.truth import Truth
@@ -45,11 +47,18 @@ class Simulator:
     """Running exchanges. `ws_url` and `rest_url` (scheme, host, port; no path), `board`, `engine`, `truth` and `player`
     are those of the first venue; `venues` has them all."""
 
-    def __init__(self, config: SimulatorConfig = SimulatorConfig()) -> None:
+    def __init__(self, config: SimulatorConfig = SimulatorConfig(), *, timelines: Mapping[str, Timeline] = MappingProxyType({})) -> None:
+        """`timelines`: venue → what is played of it, instead of `config.replay`."""
         self.config = config
+        self.performance: Performance | None = None
+        """The replay of all venues, None when engines make every market."""
+        self.playing: asyncio.Task[None] | None = None
+        """It, running. What it raises is for whoever started the simulator."""
         self.clock = SimClock(speed=config.speed, start_ns=config.start_ns)
         self.desk = FaultDesk(seed=config.seed)
         self.venues: dict[str, Venue[Any]] = {}
+        self._timelines = timelines
+        self._door: FrontDoor | None = None
         self._driver: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -109,22 +118,24 @@ class Simulator:
         script = read_script(config.faults) if config.faults else []
         tls = _tls(config)
         capture = await asyncio.to_thread(survey, config.replay) if config.replay else None
+        made = {
+            name: VENUES[name](config, clock=self.clock, desk=self.desk, capture=self._timelines.get(name, capture))
+            for name in config.venues
+        }
         try:
-            for at, name in enumerate(config.venues):
-                venue = VENUES[name](config, clock=self.clock, desk=self.desk, capture=capture)
-                await venue.start(config.host, config.port + 2 * at if config.port else 0, tls, add_routes=partial(self._add_routes, name))
-                self.venues[name] = venue
+            await (self._open_door(made, tls) if config.one_port else self._open_doors(made, tls))
         except OSError:
             await self._stop_venues()
             raise
         for fault in script:
             self.desk.schedule(fault, self.clock.start_ns)
         self._driver = asyncio.create_task(self._drive(), name="simulator")
+        self._begin_replay()
 
     async def stop(self) -> None:
         """Close every connection and stop. Safe to call twice."""
         if self._driver is not None:
-            tasks = (self._driver, *self._tasks)
+            tasks = (self._driver, *self._tasks, *filter(None, (self.playing,)))
             self._driver = None
             for task in tasks:
                 task.cancel()
@@ -163,7 +174,36 @@ class Simulator:
     def _add_routes(self, name: str, app: web.Application) -> None:
         add_admin_routes(app, status=partial(self.status, name), inject=self.inject, clear=self.clear_faults)
 
+    async def _open_doors(self, made: dict[str, Venue[Any]], tls: ssl.SSLContext | None) -> None:
+        config = self.config
+        for at, (name, venue) in enumerate(made.items()):
+            port = config.port + 2 * at if config.port else 0
+            await venue.start(config.host, port, tls, add_routes=partial(self._add_routes, name))
+            self.venues[name] = venue
+
+    async def _open_door(self, made: dict[str, Venue[Any]], tls: ssl.SSLContext | None) -> None:
+        self.venues.update(made)
+        self._door = FrontDoor([venue.room() for venue in made.values()], partial(self._add_routes, next(iter(made))))
+        port = await self._door.start(self.config.host, self.config.port, tls)
+        for venue in made.values():
+            venue.found_at(f"{self.config.host}:{port}", tls=tls is not None)
+
+    def _begin_replay(self) -> None:
+        config = self.config
+        players = [venue.player for venue in self.venues.values() if venue.player is not None]
+        if players:
+            self.performance = Performance(
+                players,
+                clock=self.clock,
+                flat_out=config.replay_max,
+                start_delay_s=config.replay_start_delay_s,
+                loop=config.replay_loop,
+            )
+            self.playing = asyncio.create_task(self.performance.run(), name="simulator-replay")
+
     async def _stop_venues(self) -> None:
+        if self._door is not None:
+            await self._door.stop()
         await asyncio.gather(*(venue.stop() for venue in self.venues.values()))
 
     async def _drive(self) -> None:

@@ -7,6 +7,7 @@ goes straight to the transport.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 import struct
@@ -16,6 +17,7 @@ from functools import partial
 from typing import NamedTuple
 
 from picows import (
+    WSAutoPingStrategy,
     WSFrame,
     WSListener,
     WSMsgType,
@@ -25,6 +27,7 @@ from picows import (
     WSUpgradeResponseWithListener,
     ws_create_server,
 )
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # the stub leaves it out
 
 from hoga.runtime.frames import BINARY, CLOSE, PING, PONG, TEXT, ws_frame
 from hoga.simulator.clock import SimClock
@@ -35,6 +38,10 @@ from hoga.simulator.truth import ConnectionTruth, Truth
 __all__ = ["Connection", "Handshake", "Opening", "Refusal", "StreamServer"]
 
 _CLOSE_GRACE_S = 1.0
+_HANDSHAKE_S = 5
+_LONGEST_FRAME_BYTES = 10 * 1024 * 1024
+_READ_BYTES = 16 * 1024
+_log = logging.getLogger("picows.server")
 _HIGH_WATER_BYTES = 4 * 1024 * 1024
 _SLOWEST_READER_BYTES = 256 * 1024 * 1024
 
@@ -332,9 +339,18 @@ class StreamServer:
             self._server = None
 
     async def listen_again(self) -> None:
-        """Listen on the same port as before."""
-        if self._server is None:
+        """Listen on the same port as before; behind a front door there is none."""
+        if self._server is None and self._address[0]:
             await self.start(*self._address, self._tls)
+
+    def protocol(self) -> asyncio.BaseProtocol:
+        """A protocol for one connection that somebody else has accepted; made as `ws_create_server` makes its own, which gives none
+        away (tests/simulator/test_front.py holds it to that)."""
+        made: asyncio.BaseProtocol = WSProtocol(
+            None, None, False, self._route, _log, False, _HANDSHAKE_S,
+            False, 20, 20, WSAutoPingStrategy.PING_WHEN_IDLE, False, _LONGEST_FRAME_BYTES, None, _READ_BYTES,
+        )  # fmt: skip
+        return made
 
     async def drained(self) -> None:
         """Wait until no client is far behind."""
@@ -342,6 +358,12 @@ class StreamServer:
         for connection in list(self.connections.values()):
             if not connection.dead:
                 await connection.writable.wait()
+
+    def hang_up(self, names: frozenset[str]) -> None:
+        """Close the connections that have one of these streams, once they have got what was sent."""
+        having = self.board.having(names)
+        for connection in [each for each in self.connections.values() if each in having]:
+            connection.end(1001, "gap")
 
     async def stop(self) -> None:
         """Close every connection with 1001 and stop listening."""
@@ -380,6 +402,8 @@ class StreamServer:
 
     def _route(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener:
         opening = self._open_session(Handshake(request.path.decode("utf-8", "replace"), request.headers))
+        if isinstance(opening, Opening) and self.board.is_cut(opening.names):
+            opening = Refusal(503, body=b"the recording that is replayed has a gap here")
         if isinstance(opening, Refusal):
             self._truth.refused[str(opening.status)] += 1
             return WSUpgradeResponseWithListener(_answer(opening), None)

@@ -6,7 +6,7 @@ connection is told by its `form`, a value that only the venue reads. Synchronous
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Protocol
 
 from hoga.runtime.frames import ws_frame
@@ -47,6 +47,8 @@ class Switchboard:
         self.subscribers: dict[str, dict[Subscriber, None]] = {}
         self.tap: Callable[[str, str, bytes], None] | None = None
         """Called with (connection, stream, frame text) for every frame sent that no fault made up."""
+        self.cut: frozenset[str] = frozenset()
+        """Streams that nobody may have now: a replay is in a gap of theirs."""
         self._truth = truth
         self._desk = desk
         self._dialect = dialect
@@ -64,13 +66,23 @@ class Switchboard:
             self.unsubscribe(connection, [name])
 
     def judge(self, connection: str, names: list[str]) -> RequestVerdict:
-        """What faults make of a request for these streams."""
+        """What faults and gaps make of a request for these streams."""
+        if self.is_cut(names):
+            return RequestVerdict(refused="the recording that is replayed has a gap here")
         if (refused := self._desk.take_request(FaultKind.REFUSE_SUBSCRIBE, connection, names)) is not None:
             return RequestVerdict(refused=refused.reason or "please try again")
         if self._desk.take_request(FaultKind.IGNORE_SUBSCRIBE, connection, names) is not None:
             return RequestVerdict(ignored=True)
         deaf = self._desk.take_request(FaultKind.DEAF_SUBSCRIBE, connection, names)
         return RequestVerdict() if deaf is None else RequestVerdict(deaf=frozenset(self._desk.matching(deaf, connection, names)))
+
+    def is_cut(self, names: Iterable[str]) -> bool:
+        """Whether one of these streams is in a gap."""
+        return bool(self.cut) and not self.cut.isdisjoint(names)
+
+    def having(self, names: Iterable[str]) -> set[Subscriber]:
+        """The connections that are subscribed to one of these streams."""
+        return {connection for name in names for connection in self.subscribers.get(name, ())}
 
     def subscribe(self, connection: Subscriber, names: list[str]) -> None:
         """Frames of these streams go to this connection from now on."""

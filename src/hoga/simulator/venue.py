@@ -18,9 +18,10 @@ from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.engine import Engine, Instrument, Pace
 from hoga.simulator.engine.market import SPEEDS_MS
 from hoga.simulator.faults import Dialect, FaultDesk, Printed
-from hoga.simulator.hosting import AddRoutes, Hosting
-from hoga.simulator.replay.capture import Capture
+from hoga.simulator.front import AddRoutes, Room
+from hoga.simulator.hosting import Hosting
 from hoga.simulator.replay.player import Player
+from hoga.simulator.replay.timeline import Timeline
 from hoga.simulator.sockets import Connection, Handshake, Opening, Refusal, StreamServer
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.truth import Truth
@@ -50,8 +51,10 @@ class RestDoor(Protocol):
 
 
 class Listing(NamedTuple):
-    """What a venue trades and how its frames look. `is_mine` tells a symbol's or a stream's name from another venue's; `symbols`
-    are the default ones; `printing` gives the bytes of a captured frame; `speeds` are the depth intervals, in ms."""
+    """What a venue trades and how its frames look.
+
+    `is_mine` tells a symbol's or a stream's name from another venue's; `symbols` are the default ones; `printing` gives the bytes of a
+    captured frame; below `paths` it is found where several share a port; `speeds` are the depth intervals, in ms."""
 
     name: str
     is_mine: Callable[[str], bool]
@@ -59,6 +62,7 @@ class Listing(NamedTuple):
     describe: Callable[[str], Instrument]
     dialect: Dialect
     printing: Callable[[Frame], Callable[[Any], Printed]]
+    paths: tuple[str, ...]
     speeds: tuple[int, ...] = SPEEDS_MS
 
 
@@ -76,7 +80,7 @@ class Venue(ABC, Generic[PublisherT]):
         *,
         clock: SimClock,
         desk: FaultDesk,
-        capture: Capture | None,
+        capture: Timeline | None,
     ) -> None:
         capture = capture.only(listing.is_mine) if capture else None
         symbols = capture.symbols if capture else [name for name in config.symbols if listing.is_mine(name)] or listing.symbols
@@ -100,8 +104,9 @@ class Venue(ABC, Generic[PublisherT]):
             on_subscribe=self._wake,
             snapshots=self._answer,
         )
-        self.player = self._player_of(listing, config, clock, capture) if capture else None
+        self.player = self._player_of(listing, capture) if capture else None
         self._hosting = Hosting(self.streams)
+        self._paths = listing.paths
         self._config = config
         self._clock = clock
         self._desk = desk
@@ -114,7 +119,15 @@ class Venue(ABC, Generic[PublisherT]):
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None, *, add_routes: Callable[[web.Application], None]) -> None:
         """Listen: streams on `port`, REST on the next one (both chosen by the system for 0). Raises OSError when taken."""
-        await self._hosting.start(host, port, tls, add_routes=[add_routes, self.rest.add_routes, *self._more_routes], player=self.player)
+        await self._hosting.start(host, port, tls, add_routes=[add_routes, self.rest.add_routes, *self._more_routes])
+
+    def room(self) -> Room:
+        """What a front door needs to show clients in; then it has to be `found_at` the door's address."""
+        return self._hosting.room(self._paths, add_routes=[self.rest.add_routes, *self._more_routes])
+
+    def found_at(self, address: str, *, tls: bool) -> None:
+        """Where the front door is: host and port."""
+        self._hosting.found_at(address, tls=tls)
 
     async def stop(self) -> None:
         """Close every connection and stop listening."""
@@ -161,21 +174,18 @@ class Venue(ABC, Generic[PublisherT]):
         else:
             self.publisher.wake(names)
 
-    def _player_of(self, listing: Listing, config: SimulatorConfig, clock: SimClock, capture: Capture) -> Player:
+    def _player_of(self, listing: Listing, capture: Timeline) -> Player:
         return Player(
             capture,
             board=self.board,
-            clock=clock,
             printing=listing.printing,
             drained=self.streams.drained,
-            flat_out=config.replay_max,
-            start_delay_s=config.replay_start_delay_s,
-            loop=config.replay_loop,
+            hang_up=self.streams.hang_up,
         )
 
 
 class VenueMaker(Protocol):
     """Makes a venue. `capture` None lets the seeded engine make the market; a capture without this venue's streams does too."""
 
-    def __call__(self, config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Capture | None) -> Venue[Any]:
+    def __call__(self, config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Timeline | None) -> Venue[Any]:
         """See the class."""

@@ -50,7 +50,7 @@ def test_every_captured_frame_survives_both_conversions(data: Path) -> None:
 async def test_every_frame_of_a_capture_goes_over_the_wire_once(data: Path, upbit: Any, dial: Any, form: str) -> None:
     path = data / "upbit" / "cf_20210405.raw.gz"
     sim = await upbit(replay=(path,), replay_max=True, replay_start_delay_s=0.1)
-    codes = sorted({name.partition("@")[0] for name in sim.player.capture.streams})
+    codes = sorted({name.partition("@")[0] for name in sim.player.source.streams})
     client = await dial(sim)
     await client.ask({"type": "orderbook", "codes": codes}, {"type": "trade", "codes": codes}, form=form)
     received = [await client.raw() for _ in range(1_733)]
@@ -63,13 +63,13 @@ async def test_every_frame_of_a_capture_goes_over_the_wire_once(data: Path, upbi
             json.loads(body, parse_float=Decimal) for body in received
         ]
     assert sim.status()["replay"]["sent"] == 1_733
-    assert sim.player.done or sim.status()["replay"]["unheard"] == 0
+    assert sim.performance.done or sim.status()["replay"]["unheard"] == 0
 
 
 async def test_one_capture_of_two_venues_is_played_by_each(data: Path, simulate: Any) -> None:
     paths = (data / "upbit" / "ticker_20250714_part1.jsonl", data / "binance-spot" / "depth_btcusdt_20251207.jsonl.gz")
     sim = await simulate(venues=("binance", "upbit"), replay=paths)
-    streams = {name: venue.player.capture.streams for name, venue in sim.venues.items()}
+    streams = {name: venue.player.source.streams for name, venue in sim.venues.items()}
     assert set(streams["binance"]) == {"btcusdt@depth@100ms"}
     assert sum(streams["upbit"].values()) == 228
-    assert next(due.frame.stream for due in sim.venues["upbit"].player.capture.timeline()).endswith("@ticker")
+    assert next(due.frame.stream for due in sim.venues["upbit"].player.source.timeline()).endswith("@ticker")

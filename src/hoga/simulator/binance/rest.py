@@ -56,8 +56,8 @@ def _exchange_info(api: Api, query: Query) -> Answer:
     if wanted is not None:
         return _info(api, [api.instrument(name) for name in wanted], query)
     body = _info(api, list(api.engine.instruments.values()), query)
-    captured = api.player.capture.exchange_info if api.player else None
-    return with_captured(body, captured.body) if captured else body
+    captured = api.player.instruments() if api.player else None
+    return with_captured(body, captured) if captured is not None else body
 
 
 def _info(api: Api, instruments: list[Instrument], query: Query) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.engine import instrument_of
 from hoga.simulator.faults import FaultDesk
-from hoga.simulator.replay.capture import Capture
+from hoga.simulator.replay.timeline import Timeline
 
 __all__ = ["SPOT", "binance_spot"]
 
@@ -35,6 +35,7 @@ SPOT = Product(
     publisher=Publisher,
     endpoints=SPOT_ENDPOINTS,
     prefix="/api",
+    paths=("/api", "/sapi", "/stream", "/ws", "/ws-api"),
     private=SpotPrivate,
     wanted=_wanted,
     announces_shutdown=True,
@@ -42,6 +43,6 @@ SPOT = Product(
 )
 
 
-def binance_spot(config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Capture | None) -> BinanceVenue:
+def binance_spot(config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Timeline | None) -> BinanceVenue:
     """Binance spot. `capture` None lets the seeded engine make the market."""
     return BinanceVenue(SPOT, config, clock=clock, desk=desk, capture=capture)

@@ -30,7 +30,7 @@ from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.engine import Engine, Instrument
 from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
 from hoga.simulator.faults import FaultDesk, FaultKind, FileDefect, Printed
-from hoga.simulator.replay.capture import Capture
+from hoga.simulator.replay.timeline import Timeline
 from hoga.simulator.sockets import Connection, Handshake, Opening, Refusal
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.venue import Listing, StreamPublisher, Venue
@@ -55,7 +55,7 @@ class Wanted(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
     """What is particular to one of Binance's venues. `symbols` are the default ones; `wanted(path, query)` is None for a
-    path that does not exist; `prefix` is where REST lives."""
+    path that does not exist; `prefix` is where REST lives; `paths` are all that it has, of both."""
 
     name: str
     limits: Limits
@@ -67,6 +67,7 @@ class Product:
     publisher: Callable[[Engine, Switchboard, SimClock], StreamPublisher]
     endpoints: Mapping[str, Endpoint]
     prefix: str
+    paths: tuple[str, ...]
     private: Callable[[PrivateDeps], PrivateHalf]
     wanted: Callable[[str, str], Wanted | None]
     announces_shutdown: bool
@@ -76,8 +77,8 @@ class Product:
 class BinanceVenue(Venue[StreamPublisher]):
     """See the module."""
 
-    def __init__(self, product: Product, config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Capture | None) -> None:
-        listing = Listing(product.name, _is_mine, product.symbols, product.describe, DIALECT, _captured, product.speeds)
+    def __init__(self, product: Product, config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Timeline | None) -> None:
+        listing = Listing(product.name, _is_mine, product.symbols, product.describe, DIALECT, _captured, product.paths, product.speeds)
         super().__init__(listing, product.publisher, config, clock=clock, desk=desk, capture=capture)
         limits = config.rest_limits
         self._product = product

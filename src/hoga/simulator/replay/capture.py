@@ -9,29 +9,23 @@ from __future__ import annotations
 
 import gzip
 import heapq
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, cast
 
 from isal import igzip
 from isal.igzip_lib import IsalError
 
 from hoga.captures.frames import Frame, Item, Reply
 from hoga.captures.items import items
+from hoga.simulator.replay.timeline import Due
 
-__all__ = ["Capture", "Due", "SurveyedFile", "survey"]
+__all__ = ["Capture", "SurveyedFile", "survey"]
 
 _TOGETHER_NS = 10_000_000_000
 _PAUSE_NS = 100_000_000
 _UNREADABLE: tuple[type[Exception], ...] = (EOFError, UnicodeDecodeError, gzip.BadGzipFile, cast(type[Exception], IsalError))
-
-
-class Due(NamedTuple):
-    """A frame and when it is due: nanoseconds after the start of the replay."""
-
-    offset_ns: int
-    frame: Frame
 
 
 @dataclass(slots=True)
@@ -52,7 +46,7 @@ class SurveyedFile:
 
 @dataclass(slots=True)
 class Capture:
-    """Everything found: files in playing order, REST replies by symbol, and what was left out. `mine` None: every stream."""
+    """A timeline of everything found: files in playing order, REST replies by symbol, and what was left out. `mine` None: every stream."""
 
     files: list[SurveyedFile] = field(default_factory=list)
     depths: dict[str, list[Reply]] = field(default_factory=dict)
@@ -73,6 +67,31 @@ class Capture:
     def symbols(self) -> list[str]:
         """Upper-case symbols of all streams."""
         return sorted({name.partition("@")[0].upper() for name in self.streams if not name.startswith("!")})
+
+    @property
+    def frames(self) -> int:
+        """How many there are."""
+        return sum(file.frames for file in self.files)
+
+    @property
+    def sources(self) -> list[str]:
+        """The files, for people."""
+        return [str(file.path) for file in self.files]
+
+    def depth(self, symbol: str, at_ns: int | None, newest: Mapping[str, Frame]) -> Reply | None:
+        """The captured REST snapshot of a symbol: the newest one already passed, else the first."""
+        snapshots = self.depths.get(symbol)
+        if not snapshots:
+            return None
+        chosen = snapshots[0]
+        for snapshot in snapshots:
+            if snapshot.time_ns is not None and snapshot.time_ns <= (at_ns or 0):
+                chosen = snapshot
+        return chosen
+
+    def instruments(self, at_ns: int | None) -> Reply | None:
+        """The captured list, whenever it was."""
+        return self.exchange_info
 
     def only(self, mine: Callable[[str], bool]) -> Capture | None:
         """The part of it whose stream names are `mine`, None when there is none."""

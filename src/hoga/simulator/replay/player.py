@@ -1,123 +1,231 @@
-"""simulator.replay.player: sends a capture's frames when they are due, to whoever is subscribed.
+"""simulator.replay.player: sends what is on a timeline when it is due, to whoever is subscribed.
 
-Starts when the first client has subscribed to a stream of the capture and the start delay has passed; afterwards the
-connections stay open and idle. A client that reads too slowly holds the replay up; nothing is dropped.
+A `Performance` starts when the first client has subscribed to a stream of any of its players and the start delay has passed;
+afterwards the connections stay open and idle. A client that reads too slowly holds the replay up; nothing is dropped. What is
+to come is read in a thread, some hundred frames ahead, so that no disk and no decompressing keeps a frame from its time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import heapq
 import json
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from hoga.captures.frames import Frame, Reply
 from hoga.simulator.clock import SimClock
 from hoga.simulator.faults import Printed
-from hoga.simulator.replay.capture import Capture
+from hoga.simulator.replay.timeline import Cut, Due, Timeline
 from hoga.simulator.switchboard import Switchboard
 
-__all__ = ["Player"]
+__all__ = ["Performance", "Player"]
 
 _BATCH = 128
+_AHEAD = 256
 _BETWEEN_ROUNDS_S = 0.1
 _DEPTH_LEVELS = 5_000
+_BACK_AGAIN_S = 10.0
+"""Where a replay does not keep time, a cut has no length: so long it waits for somebody to ask for the streams again."""
+
+_Step = tuple[int, int, Due | Cut]
 
 
 class Player:
-    """Plays one capture. `printing` gives a frame's bytes for every form; `drained` waits until no client is far behind."""
+    """One venue's part of a replay. `printing` gives a frame's bytes for every form; `drained` waits until no client is far
+    behind; `hang_up` closes the connections that have one of the streams named."""
 
     def __init__(
         self,
-        capture: Capture,
+        source: Timeline,
         *,
         board: Switchboard,
-        clock: SimClock,
         printing: Callable[[Frame], Callable[[Any], Printed]],
         drained: Callable[[], Awaitable[None]],
-        flat_out: bool,
-        start_delay_s: float,
-        loop: bool,
+        hang_up: Callable[[frozenset[str]], None],
     ) -> None:
-        self.capture = capture
-        self.done = False
+        self.source = source
+        self.drained = drained
+        self.wanted = asyncio.Event()
+        """Somebody asked for one of the streams since this was cleared."""
         self.sent = 0
         self.unheard = 0
-        self.rounds = 0
+        self.cuts = 0
+        self.newest: dict[str, Frame] = {}
         self._board = board
-        self._clock = clock
         self._printing = printing
-        self._drained = drained
-        self._flat_out = flat_out
-        self._start_delay_s = start_delay_s
-        self._loop = loop
-        self._wanted = asyncio.Event()
-        self._streams = capture.streams
+        self._hang_up = hang_up
+        self._streams = frozenset(source.streams)
+        self._cut: Counter[str] = Counter()
         self._position_ns: int | None = None
+        self.performance: Performance | None = None
 
     def wake(self, names: list[str]) -> None:
         """Somebody subscribed to these streams."""
         if any(name in self._streams for name in names):
-            self._wanted.set()
-
-    async def run(self) -> None:
-        """Wait for the first listener, then play to the end (for ever when looping)."""
-        await self._wanted.wait()
-        await asyncio.sleep(self._clock.wall_s(int(self._start_delay_s * 1e9)))
-        while True:
-            await self._play()
-            self.rounds += 1
-            if not self._loop:
-                break
-            await asyncio.sleep(_BETWEEN_ROUNDS_S)
-        self.done = True
+            self.wanted.set()
+            if self.performance is not None:
+                self.performance.wanted.set()
 
     def depth(self, symbol: str, limit: int) -> bytes | None:
-        """The captured REST snapshot of a symbol: the newest one already passed, else the first."""
-        snapshots = self.capture.depths.get(symbol)
-        if not snapshots:
-            return None
-        position = self._position_ns or 0
-        chosen = snapshots[0]
-        for snapshot in snapshots:
-            if snapshot.time_ns is not None and snapshot.time_ns <= position:
-                chosen = snapshot
-        return _cut_to(chosen, limit)
+        """The book of a symbol as of now in the replay, as it was recorded."""
+        found = self.source.depth(symbol, self._position_ns, self.newest)
+        return None if found is None else _cut_to(found, limit)
 
-    def status(self) -> dict[str, Any]:
-        """Ready for JSON. `unheard` frames were due while nobody was subscribed to their stream."""
-        return {
-            "done": self.done,
-            "started": self._wanted.is_set(),
-            "frames": sum(self._streams.values()),
-            "sent": self.sent,
-            "unheard": self.unheard,
-            "rounds": self.rounds,
-            "streams": len(self._streams),
-            "files": [str(file.path) for file in self.capture.files],
-            "skipped": self.capture.skipped,
-        }
+    def instruments(self) -> bytes | None:
+        """The venue's list of instruments as of now in the replay."""
+        found = self.source.instruments(self._position_ns)
+        return None if found is None else found.body
 
-    async def _play(self) -> None:
-        start_ns, in_batch = self._clock.now_ns(), 0
-        for offset_ns, frame in self.capture.timeline():
-            if not self._flat_out and start_ns + offset_ns > self._clock.now_ns():
-                await self._clock.sleep_until(start_ns + offset_ns)
-                in_batch = 0
-            self._send(frame)
-            in_batch += 1
-            if in_batch >= _BATCH:
-                in_batch = 0
-                await self._drained()
-        await self._drained()
-
-    def _send(self, frame: Frame) -> None:
+    def send(self, frame: Frame) -> None:
+        """A frame is due."""
         if frame.time_ns is not None:
             self._position_ns = frame.time_ns
+        self.newest[frame.stream] = frame
         if self._board.publish(frame.stream, self._printing(frame)):
             self.sent += 1
         else:
             self.unheard += 1
+
+    def cut(self, streams: frozenset[str]) -> None:
+        """A gap begins: who has one of these streams is hung up on, and who asks for one is refused until `restore`."""
+        self.cuts += 1
+        self._cut.update(streams)
+        self._board.cut = frozenset(self._cut)
+        self._hang_up(streams)
+        self.wanted.clear()
+
+    def restore(self, streams: frozenset[str]) -> None:
+        """It ends. Where several lie over one another, the last of them ends it."""
+        self._cut -= Counter(streams)
+        self._board.cut = frozenset(self._cut)
+
+    def status(self) -> dict[str, Any]:
+        """Ready for JSON. `unheard` frames were due while nobody was subscribed to their stream."""
+        performance = self.performance
+        return {
+            "done": performance is not None and performance.done,
+            "started": performance is not None and performance.wanted.is_set(),
+            "frames": self.source.frames,
+            "sent": self.sent,
+            "unheard": self.unheard,
+            "cuts": self.cuts,
+            "rounds": 0 if performance is None else performance.rounds,
+            "streams": len(self._streams),
+            "files": self.source.sources,
+            "skipped": self.source.skipped,
+        }
+
+
+class Performance:
+    """Several players on one stage: what they have to send comes in one order, by its time. `run` it once.
+
+    `flat_out`: as fast as clients take it. A cut then closes connections and lasts until somebody asks again.
+    """
+
+    def __init__(self, players: list[Player], *, clock: SimClock, flat_out: bool, start_delay_s: float, loop: bool) -> None:
+        self.players = players
+        self.done = False
+        self.rounds = 0
+        self.wanted = asyncio.Event()
+        self._clock = clock
+        self._flat_out = flat_out
+        self._start_delay_s = start_delay_s
+        self._loop = loop
+        self._timers: set[asyncio.TimerHandle] = set()
+        for player in players:
+            player.performance = self
+
+    async def run(self) -> None:
+        """Wait for the first listener, then play to the end (for ever when looping). Raises what reading a timeline raises."""
+        await self.wanted.wait()
+        await asyncio.sleep(self._clock.wall_s(int(self._start_delay_s * 1e9)))
+        try:
+            while True:
+                await self._play()
+                self.rounds += 1
+                if not self._loop:
+                    break
+                await asyncio.sleep(_BETWEEN_ROUNDS_S)
+        finally:
+            for timer in self._timers:
+                timer.cancel()
+        self.done = True
+
+    async def _play(self) -> None:
+        clock, start_ns, in_batch = self._clock, self._clock.now_ns(), 0
+        async for steps in _read_ahead(self._steps()):
+            for offset_ns, number, item in steps:
+                if not self._flat_out and start_ns + offset_ns > clock.now_ns():
+                    await clock.sleep_until(start_ns + offset_ns)
+                    in_batch = 0
+                player = self.players[number]
+                if isinstance(item, Cut):
+                    await self._cut(player, item, ends_ns=start_ns + offset_ns + item.for_ns)
+                    continue
+                player.send(item.frame)
+                in_batch += 1
+                if in_batch >= _BATCH:
+                    in_batch = 0
+                    await self._drained()
+        await self._drained()
+
+    def _steps(self) -> Iterator[_Step]:
+        lines = [_numbered(number, player.source.timeline()) for number, player in enumerate(self.players)]
+        return lines[0] if len(lines) == 1 else heapq.merge(*lines, key=lambda step: step[:2])
+
+    async def _cut(self, player: Player, item: Cut, *, ends_ns: int) -> None:
+        await self._drained()
+        player.cut(item.streams)
+        if self._flat_out:
+            player.restore(item.streams)
+            try:
+                await asyncio.wait_for(player.wanted.wait(), _BACK_AGAIN_S)
+            except TimeoutError:
+                return
+            return
+        left_s = self._clock.wall_s(ends_ns - self._clock.now_ns())
+        timer = asyncio.get_running_loop().call_later(left_s, player.restore, item.streams)
+        self._timers = {each for each in self._timers if each.when() > asyncio.get_running_loop().time()} | {timer}
+
+    async def _drained(self) -> None:
+        for player in self.players:
+            await player.drained()
+
+
+def _numbered(number: int, items: Iterator[Due | Cut]) -> Iterator[_Step]:
+    for item in items:
+        yield item.offset_ns, number, item
+
+
+async def _read_ahead(steps: Iterator[_Step]) -> AsyncIterator[list[_Step]]:
+    """The steps in lists of some hundred, the next one being read while one is played."""
+
+    def some() -> tuple[list[_Step], Exception | None]:
+        found: list[_Step] = []
+        try:
+            found.extend(islice(steps, _AHEAD))
+        except Exception as fault:  # noqa: BLE001  # raised below, after what came before it
+            return found, fault
+        return found, None
+
+    following = asyncio.ensure_future(asyncio.to_thread(some))
+    try:
+        while True:
+            found, fault = await following
+            more = fault is None and len(found) == _AHEAD
+            if more:
+                following = asyncio.ensure_future(asyncio.to_thread(some))
+            if found:
+                yield found
+            if fault is not None:
+                raise fault
+            if not more:
+                return
+    finally:
+        following.cancel()
 
 
 def _cut_to(snapshot: Reply, limit: int) -> bytes:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.faults import FaultDesk, FaultKind
-from hoga.simulator.replay.capture import Capture
+from hoga.simulator.replay.timeline import Timeline
 from hoga.simulator.sockets import Connection, Handshake, Opening, Refusal
 from hoga.simulator.upbit.dialect import DIALECT
 from hoga.simulator.upbit.exchange import AssetsChanged, Exchange, OrderChanged
@@ -33,6 +33,7 @@ __all__ = ["UPBIT", "Upbit"]
 UPBIT = "upbit"
 
 _PUBLIC, _PRIVATE = "/websocket/v1", "/websocket/v1/private"
+_PATHS = ("/v1", "/websocket")
 _ANYONE = "everyone"
 _MS_NS = 1_000_000
 
@@ -40,8 +41,8 @@ _MS_NS = 1_000_000
 class Upbit(Venue[Publisher]):
     """See the module."""
 
-    def __init__(self, config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Capture | None) -> None:
-        listing = Listing(UPBIT, _is_mine, KNOWN_MARKETS, describe, DIALECT, printing)
+    def __init__(self, config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Timeline | None) -> None:
+        listing = Listing(UPBIT, _is_mine, KNOWN_MARKETS, describe, DIALECT, printing, _PATHS)
         super().__init__(listing, Publisher, config, clock=clock, desk=desk, capture=capture)
         self.exchange = Exchange(self.engine, config.upbit_accounts, seed=config.seed)
         self.publisher.on_events = self._take_fills

@@ -15,7 +15,7 @@ from hoga.simulator.binance.venue import BinanceVenue, Product, Wanted, split_st
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.faults import FaultDesk
-from hoga.simulator.replay.capture import Capture
+from hoga.simulator.replay.timeline import Timeline
 from hoga.simulator.usdm.instruments import contract_of
 from hoga.simulator.usdm.names import SPEEDS_MS, route_of
 from hoga.simulator.usdm.payloads import ContractPrinter
@@ -69,6 +69,7 @@ USDM = Product(
     publisher=Publisher,
     endpoints=USDM_ENDPOINTS,
     prefix="/fapi",
+    paths=("/fapi", "/public", "/market", "/private", "/ws-fapi"),
     private=FuturesPrivate,
     wanted=_wanted,
     announces_shutdown=False,
@@ -76,6 +77,6 @@ USDM = Product(
 )
 
 
-def binance_usdm(config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Capture | None) -> BinanceVenue:
+def binance_usdm(config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Timeline | None) -> BinanceVenue:
     """Binance USDⓈ-M futures. `capture` None lets the seeded engine make the market."""
     return BinanceVenue(USDM, config, clock=clock, desk=desk, capture=capture)
