@@ -172,9 +172,10 @@ async def test_trades_are_not_conflated_and_what_is_dropped_is_told(stage: Stage
     for number in range(80, 1_080):
         wire.push(trade("BTCUSDT", number))
     await until(lambda: reading.events[-1].body.trade_id == 1_079)
-    assert len(reading.events) == 180
-    assert server.stats()[0].dropped == 900
-    await until(lambda: stage.hubs[0].dropped == 900)
+    dropped = server.stats()[0].dropped  # 900, unless the machine was so busy that the hub gave the loop a turn in between
+    assert 0 < dropped <= 900
+    assert len(reading.events) == 1_080 - dropped
+    await until(lambda: stage.hubs[0].dropped == dropped)
 
 
 async def test_a_connection_of_the_hub_that_is_lost_is_lost_here_too(stage: Stage) -> None:
