@@ -5,7 +5,7 @@ down, those of what is missing up.
 
     pieces_of    the time as pieces, each with its state and, where something is missing or in doubt, the reason
     shares_of    how large the three are
-    strip        a day in `BUCKETS` signs, for a picture
+    strip        a day in `BUCKETS` signs, minutes_of in 1,440: for pictures
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import msgspec
 from hoga.archive.form.audit import Flaw
 from hoga.archive.form.spans import Span, clipped, covered_ns, without
 from hoga.core.ledger import Gap
-from hoga.core.times import DAY_NS
+from hoga.core.times import DAY_NS, MINUTE_NS
 
-__all__ = ["BUCKETS", "NOT_RECORDED", "TO_COME", "Piece", "Shares", "State", "pieces_of", "shares_of", "strip"]
+__all__ = ["BUCKETS", "NOT_RECORDED", "TO_COME", "Piece", "Shares", "State", "minutes_of", "pieces_of", "shares_of", "strip"]
 
 BUCKETS = 96
 """A quarter of an hour each."""
@@ -133,6 +133,35 @@ def strip(live: Iterable[Span], covered: Iterable[Span], start_ns: int, proving:
         else:
             signs.append("-" if clipped(unproven, window) else "=")
     return "".join(signs)
+
+
+def minutes_of(pieces: Iterable[Piece], window: Span) -> str:
+    """One sign for each minute of `window`, for a picture: `p` proven, `u` recorded and not all of it proven, `h` a part of it is missing,
+    `m` all of it is, `.` nobody recorded it, `t` it is to come. `pieces` are those of `pieces_of`."""
+    signs = []
+    pieces = [piece for piece in pieces if piece.from_ns < piece.to_ns]
+    at = 0
+    for start in range(*window, MINUTE_NS):
+        end = min(start + MINUTE_NS, window[1])
+        inside = []
+        while at < len(pieces) and pieces[at].from_ns < end:
+            inside.append(pieces[at])
+            if pieces[at].to_ns > end:
+                break
+            at += 1
+        signs.append(_sign_of(inside))
+    return "".join(signs)
+
+
+def _sign_of(inside: list[Piece]) -> str:
+    states = {piece.state for piece in inside if piece.state is not State.TO_COME}
+    if not states:
+        return "t"
+    if State.MISSING not in states:
+        return "u" if State.UNPROVABLE in states else "p"
+    if states != {State.MISSING}:
+        return "h"
+    return "." if {piece.reason for piece in inside if piece.reason} == {NOT_RECORDED} else "m"
 
 
 def _forward(from_ns: int, to_ns: int) -> Span:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from hoga.archive.form.audit import told_once
+from hoga.archive.form.calendar import Shares
 from hoga.archive.form.discover import discover, venue_of
 from hoga.archive.form.ledger import read_ledger
 from hoga.archive.form.manifest import DayAccount, Manifest, coverage_of, coverage_since, gaps_per_million, read_manifest
@@ -16,12 +17,12 @@ from hoga.archive.form.regular import read_regular
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import minute_span
 from hoga.archive.keep.classic import CLASSIC, classic_day, count_text
-from hoga.archive.read.coverage import day_coverage, untold_files
+from hoga.archive.read.coverage import DayCoverage, day_coverage, untold_files
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap
 from hoga.quality.incidents import Incident, Series, count_gaps, incidents_of
 
-__all__ = ["CatalogRow", "catalog", "listing"]
+__all__ = ["CatalogRow", "Surveyed", "catalog", "listing", "survey"]
 
 
 class CatalogRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,48 +61,67 @@ def catalog(paths: Iterable[Path]) -> list[CatalogRow]:
     return listing(paths)[0]
 
 
+class Surveyed(NamedTuple):
+    """A day, its row, and how it stands; None where its files do not say."""
+
+    day: SeriesDay
+    row: CatalogRow
+    coverage: DayCoverage | None
+
+
 def listing(paths: Iterable[Path], *, now_ns: int | None = None) -> tuple[list[CatalogRow], list[Incident]]:
     """`catalog`, and the incidents behind all gaps in it: one that struck many series, or went on over midnight, is told once.
 
     `now_ns`: what comes after it is not missing. None: every day is past.
     """
+    days, incidents = survey(paths, now_ns=now_ns)
+    return [each.row for each in days], incidents
+
+
+def survey(paths: Iterable[Path], *, now_ns: int | None = None) -> tuple[list[Surveyed], list[Incident]]:
+    """`listing`, with how each day stands."""
     days = {msgspec.structs.replace(day, only="") for day in discover(paths).days}
-    rows: list[CatalogRow] = []
+    beside: dict[tuple[str, str, str], list[SeriesDay]] = {}
+    for day in days:
+        beside.setdefault((venue_of(day.directory), day.symbol, day.day), []).append(day)
+    found: list[Surveyed] = []
     told: list[tuple[Series, Gap]] = []
     for day in days:
-        row, gaps = _row(day)
-        rows.append(_with_shares(row, day, days, now_ns))
+        row, gaps, coverage = _row(day, beside[venue_of(day.directory), day.symbol, day.day], now_ns)
+        found.append(Surveyed(day, row, coverage))
         told += [((row.venue, f"{row.kind}:{row.symbol}"), gap) for gap in told_once(gaps)[0]]
-    return sorted(rows, key=lambda row: (row.day, row.venue, row.symbol, row.kind)), incidents_of(told)
+    return sorted(found, key=lambda each: (each.row.day, each.row.venue, each.row.symbol, each.row.kind)), incidents_of(told)
 
 
-def _with_shares(row: CatalogRow, day: SeriesDay, days: set[SeriesDay], now_ns: int | None) -> CatalogRow:
-    if row.state in ("damaged", "unknown"):
-        return row
-    others = (
-        each for each in days if (each.symbol, each.day) == (day.symbol, day.day) and venue_of(each.directory) == venue_of(day.directory)
-    )
-    shares = day_coverage(day, others=others, now_ns=now_ns).shares
+def _row(day: SeriesDay, others: list[SeriesDay], now_ns: int | None) -> tuple[CatalogRow, list[Gap], DayCoverage | None]:
+    """One day; what is wrong with it is said in its own row and hides no other."""
+    try:
+        row, gaps = _told(day)
+        if row.state == "unknown":
+            return row, gaps, None
+        coverage = day_coverage(day, others=others, now_ns=now_ns)
+        return _with_shares(row, coverage.shares), gaps, coverage
+    except ArchiveError as fault:
+        return _row_of(day, state="damaged", why=str(fault)), [], None
+    except OSError as fault:
+        return _row_of(day, state="damaged", why=f"{fault.filename or day.directory}: cannot be read: {fault.strerror or fault}"), [], None
+
+
+def _told(day: SeriesDay) -> tuple[CatalogRow, list[Gap]]:
+    manifest = read_manifest(day.manifest_path)
+    if manifest is not None:
+        return _merged(day, manifest), manifest.gaps
+    if day.archive_paths and classic_day(day) is None:
+        return _row_of(day, state="unknown", why=f"{day.archive_paths[0]}: there is no manifest beside the day file"), []
+    return _open(day)
+
+
+def _with_shares(row: CatalogRow, shares: Shares | None) -> CatalogRow:
     per_million = None if row.gaps is None or row.records is None else gaps_per_million(row.gaps, row.records)
     row = msgspec.structs.replace(row, gaps_per_million=per_million)
     if shares is None:
         return row
     return msgspec.structs.replace(row, proven=shares.proven, unprovable=shares.unprovable, missing=shares.missing, reasons=shares.reasons)
-
-
-def _row(day: SeriesDay) -> tuple[CatalogRow, list[Gap]]:
-    """One day; what is wrong with it is said in its own row and hides no other."""
-    try:
-        manifest = read_manifest(day.manifest_path)
-        if manifest is not None:
-            return _merged(day, manifest), manifest.gaps
-        if day.archive_paths and classic_day(day) is None:
-            return _row_of(day, state="unknown", why=f"{day.archive_paths[0]}: there is no manifest beside the day file"), []
-        return _open(day)
-    except ArchiveError as fault:
-        return _row_of(day, state="damaged", why=str(fault)), []
-    except OSError as fault:
-        return _row_of(day, state="damaged", why=f"{fault.filename or day.directory}: cannot be read: {fault.strerror or fault}"), []
 
 
 def _merged(day: SeriesDay, manifest: Manifest) -> CatalogRow:

@@ -71,7 +71,9 @@ def _merged(day: SeriesDay, manifest: Manifest, others: Iterable[SeriesDay]) -> 
     if not manifest.live and manifest.segments and all(row.state == CLASSIC for row in manifest.segments):
         return DayCoverage(venue=manifest.venue, pieces=[], shares=None, gaps=manifest.gaps)
     found = _told(day, manifest.venue, recorded, others, None)
-    return found if manifest.shares is None else msgspec.structs.replace(found, shares=manifest.shares)
+    if manifest.shares is None or found.shares is None or manifest.shares.proven <= found.shares.proven:
+        return found  # the series that proves this one was merged later, or is told by more than there was then
+    return msgspec.structs.replace(found, shares=manifest.shares)  # it was there then, and is not now
 
 
 def _told(day: SeriesDay, venue: str, recorded: Recorded, others: Iterable[SeriesDay], now_ns: int | None) -> DayCoverage:
