@@ -17,9 +17,6 @@ SOURCE = ROOT / "src" / "hoga"
 NEEDED = {
     "archive/form/ledger.py encode_entries": "the benchmarks make days with it",
     "archive/read/catalog.py catalog": "a user's view of an archive, beside `rows_of`",
-    "archive/form/origin.py streams_of": "replays name their streams with it",
-    "archive/read/merged.py read_merged": "replays and exports take several series as one with it",
-    "archive/read/told.py names_of": "replays name their streams with it",
     "columns/reading.py Reader": "what reads the archive as arrays reads blocks with it",
     "columns/reading.py pieces": "what reads the archive as arrays cuts blocks with it",
     "hub/states.py diagram": "docs/hub.md shows the tables as it draws them, and a test compares",

@@ -10,11 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
-import zstandard
-
 from hoga.app.config import VenueConfig
 from hoga.app.config.rooms import rest_of
-from hoga.archive.form.lists import LIST_PREFIX, LIST_SUFFIX, check_list, pack_list
+from hoga.archive.form.lists import LIST_PREFIX, LIST_SUFFIX, pack_list, read_list
 from hoga.core.errors import ArchiveError
 from hoga.core.instrument import Instrument, InstrumentChange, changes
 from hoga.net.rest import RestClient
@@ -112,8 +110,7 @@ def newest_kept(folder: Path) -> tuple[Path, bytes] | None:
     """The newest list that an earlier run kept in `folder`, and where it is; None without one that can be read."""
     for path in sorted(folder.glob(f"{LIST_PREFIX}*{LIST_SUFFIX}"), reverse=True):
         try:
-            check_list(path)
-            return path, zstandard.ZstdDecompressor().decompress(path.read_bytes(), max_output_size=1 << 28)
-        except (OSError, ArchiveError, zstandard.ZstdError) as fault:
+            return path, read_list(path)
+        except (OSError, ArchiveError) as fault:
             _log.warning("a kept list of symbols cannot be read", file=str(path), why=str(fault))
     return None

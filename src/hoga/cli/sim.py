@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import errno
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,14 +10,13 @@ import typer
 
 from hoga.cli._complete import venues as complete_venues
 from hoga.cli._output import note, print_json, print_text, words
-from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.cli._recorded import mistake
+from hoga.cli._simulating import pace_of, require_files, serve
 
 if TYPE_CHECKING:
-    from hoga.simulator import Simulator, SimulatorConfig
+    from hoga.simulator import Simulator
 
 __all__ = ["register"]
-
-_FASTEST = 100_000.0
 
 
 def register(app: typer.Typer) -> None:
@@ -63,12 +59,12 @@ def sim(
     Example: hoga sim --port 9443 --symbols BTCUSDT,ETHUSDT
     """
     from hoga.runtime.loop import run
-    from hoga.simulator import KNOWN_SYMBOLS, SimulatorConfig
+    from hoga.simulator import KNOWN_SYMBOLS, Simulator, SimulatorConfig
 
     chosen = _venues(venues)
-    _check_files({"--tls-cert": tls_cert, "--tls-key": tls_key})
+    require_files({"--tls-cert": tls_cert, "--tls-key": tls_key})
     captures = _captures(replay, more_captures)
-    pace = _pace(speed, replaying=bool(captures))
+    pace = pace_of(speed, replaying=bool(captures))
     names = words(symbols.upper())
     _tell_left_out(chosen, names)
     config = SimulatorConfig(
@@ -86,7 +82,12 @@ def sim(
         replay_loop=replay_loop,
         symbols=names or KNOWN_SYMBOLS,
     )
-    return run(_serve(config, seconds=seconds, as_json=as_json))
+
+    async def live() -> int:
+        simulator = Simulator(config)
+        return await serve(simulator, lambda: _announce(simulator, as_json=as_json), seconds=seconds)
+
+    return run(live())
 
 
 def _tell_left_out(venues: tuple[str, ...], symbols: tuple[str, ...]) -> None:
@@ -108,64 +109,18 @@ def _venues(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         if name not in VENUES:
-            raise _mistake("--venues", name or "nothing", " or ".join(VENUES), next(iter(get_close_matches(name, VENUES)), None))
+            raise mistake("--venues", name or "nothing", " or ".join(VENUES), nearest=next(iter(get_close_matches(name, VENUES)), None))
     return names
-
-
-def _check_files(files: dict[str, Path | None]) -> None:
-    for option, path in files.items():
-        if path is not None and not path.is_file():
-            raise _mistake(option, str(path), "a PEM file")
 
 
 def _captures(replay: list[Path] | None, more: list[Path] | None) -> tuple[Path, ...]:
     if more and not replay:
-        raise _mistake("PATH", str(more[0]), "captures after --replay only")
+        raise mistake("PATH", str(more[0]), "captures after --replay only")
     paths = (*(replay or ()), *(more or ()))
     for path in paths:
         if not path.exists():
-            raise _mistake("--replay", str(path), "a capture file or a folder of them")
+            raise mistake("--replay", str(path), "a capture file or a folder of them")
     return paths
-
-
-def _pace(speed: str, *, replaying: bool) -> float | None:
-    """The clock's factor; None for `max`."""
-    if speed == "max" and replaying:
-        return None
-    try:
-        factor = float(speed)
-    except ValueError:
-        factor = 0.0
-    if not 0 < factor <= _FASTEST:
-        raise _mistake("--speed", speed, f"a number above 0, at most {_FASTEST:g}" + (", or max" if replaying else ""))
-    return factor
-
-
-def _mistake(key: str, found: str, expected: str, nearest: str | None = None) -> ConfigError:
-    return ConfigError([ConfigMistake("command line", None, key, found, expected, nearest)])
-
-
-async def _serve(config: SimulatorConfig, *, seconds: float | None, as_json: bool) -> int:
-    from hoga.runtime.shutdown import Phase, ShutdownManager
-    from hoga.simulator import Simulator
-
-    simulator = Simulator(config)
-    async with ShutdownManager() as shutdown:
-        try:
-            await simulator.start()
-        except OSError as error:
-            raise _unusable(config, error) from error
-        shutdown.add(Phase.INTAKE, "simulator", simulator.stop)
-        _announce(simulator, as_json=as_json)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(shutdown.requested(), seconds)
-    return shutdown.exit_status
-
-
-def _unusable(config: SimulatorConfig, error: OSError) -> ConfigError:
-    if error.errno == errno.EADDRINUSE:
-        return _mistake("--port", f"{config.port} (it or {config.port + 1} is in use)", "two free ports in a row, or 0")
-    return _mistake("sim", str(error), "readable files and an address of this machine")
 
 
 def _announce(simulator: Simulator, *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from hoga.core.times import MS_NS
 
-__all__ = ["Opened", "is_own", "line_format", "opened", "receipts_at", "recv_ns_of", "told_receipt"]
+__all__ = ["Opened", "is_own", "line_format", "opened", "payload_of", "receipts_at", "recv_ns_of", "told_receipt"]
 
 _BEGINNING, _CLASSIC_BEGINNING = b'{"recvNs":', b'{"recv_ms":'
 _EPOCH, _CONN = b'"epoch":', b',"conn":"'
@@ -106,4 +106,16 @@ def opened(line: bytes, otherwise: int) -> Opened:
     epoch = int(line[start + len(_EPOCH) : at]) if 0 <= start < at else 0
     end = line.index(b'",', at + len(_CONN))
     conn = _text.decode(line[at + len(_CONN) - 1 : end + 1])
-    return Opened(recv_ns, conn, epoch, b"{" + line[end + 2 :].rstrip())
+    return Opened(recv_ns, conn, epoch, _behind(line, end))
+
+
+def payload_of(line: bytes) -> bytes:
+    """The line's payload as it was, alone (a third of what `opened` costs)."""
+    if not is_own(line):
+        return line.rstrip()
+    return _behind(line, line.index(b'",', line.find(_CONN) + len(_CONN)))
+
+
+def _behind(line: bytes, end: int) -> bytes:
+    """The payload behind an envelope whose last text ends at `end`."""
+    return b"{" + line[end + 2 :].rstrip()

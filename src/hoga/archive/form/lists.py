@@ -7,10 +7,10 @@ from pathlib import Path
 
 import zstandard
 
-from hoga.archive.form.regular import open_regular
+from hoga.archive.form.regular import open_regular, read_regular
 from hoga.core.errors import SegmentCorrupt
 
-__all__ = ["LIST_PREFIX", "LIST_SUFFIX", "check_list", "is_list", "pack_list"]
+__all__ = ["LIST_PREFIX", "LIST_SUFFIX", "check_list", "is_list", "pack_list", "read_list"]
 
 LIST_PREFIX, LIST_SUFFIX = "instruments_", ".json.zst"
 _PIECE_BYTES = 1 << 20
@@ -41,3 +41,9 @@ def check_list(path: Path) -> None:
             raise SegmentCorrupt(path, f"the list cannot be read: {fault}") from fault
     if count > _LIMIT_BYTES or count != said:
         raise SegmentCorrupt(path, f"{count} bytes of text where {said} were written")
+
+
+def read_list(path: Path) -> bytes:
+    """The venue's answer in one. Raises SegmentCorrupt where it is damaged, and as `open_regular`."""
+    check_list(path)
+    return zstandard.ZstdDecompressor().decompress(read_regular(path), max_output_size=_LIMIT_BYTES)

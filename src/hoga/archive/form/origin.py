@@ -12,27 +12,34 @@ import msgspec
 
 from hoga.core.streams import Series, Stream
 from hoga.venues.registry import VENUES
+from hoga.venues.spec import ChannelSpec, VenueSpec
 
 __all__ = ["origin_of", "streams_of"]
 
 
 def streams_of(series: Series, names: Iterable[str] = ()) -> list[Stream]:
-    """The streams that feed a series, by the wire names that were written down of it (`Manifest.stream`, `SegmentEntry.streams`); without
-    any, those of the venue's usual channels that may have. Empty for a venue that hoga does not know, and a kind that no channel feeds.
+    """The streams that feed a series, by the wire names that were written down of it (`Manifest.stream`, `SegmentEntry.streams`); where
+    none of them is known, those of the venue's usual channels that may have. Empty for a venue that hoga does not know, and a kind that
+    no channel feeds.
     """
     spec = VENUES.get(series.venue)
     if spec is None:
         return []
-    told = [name.partition("@")[2] for name in names]
-    found: dict[str, Stream] = {}
-    for channel in told or spec.examples:
-        try:
-            described, stream = spec.channel_of(channel), spec.parse_stream(series.symbol, channel)
-        except ValueError:  # a name of another version, or a symbol that is none of the venue's
-            continue
-        if told or series.kind in (described.kind, described.alternate_kind):
-            found.setdefault(stream.name, msgspec.structs.replace(stream, kind=series.kind))
-    return list(found.values())
+    told = [found for name in names if (found := _stream(spec, series, name.partition("@")[2])) is not None]
+    usual = (_stream(spec, series, channel) for channel in spec.examples if _feeds(spec.channel_of(channel), series.kind))
+    return list({stream.name: stream for stream in told or usual if stream is not None}.values())
+
+
+def _stream(spec: VenueSpec, series: Series, channel: str) -> Stream | None:
+    """None for a channel of another version, and a symbol that is none of the venue's."""
+    try:
+        return msgspec.structs.replace(spec.parse_stream(series.symbol, channel), kind=series.kind)
+    except ValueError:
+        return None
+
+
+def _feeds(channel: ChannelSpec, kind: str) -> bool:
+    return kind in (channel.kind, channel.alternate_kind)
 
 
 def origin_of(streams: Sequence[Stream]) -> Callable[[bytes], Stream]:

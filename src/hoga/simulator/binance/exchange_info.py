@@ -30,13 +30,16 @@ def exchange_info(instruments: list[Instrument], delisted: set[str], *, server_t
     }
 
 
-def with_captured(info: dict[str, Any], captured: bytes) -> bytes | dict[str, Any]:
-    """A captured exchangeInfo, as it is when it knows every symbol of `info`, else with the missing symbols added."""
+def with_captured(info: dict[str, Any], captured: bytes, *, all_symbols: bool = True) -> bytes | dict[str, Any]:
+    """A captured exchangeInfo: as it is when it knows every symbol of `info`, else with the missing symbols added. Where not
+    `all_symbols` were asked for, it has those of `info` alone."""
     try:
-        body = json.loads(captured)
-        known = {entry["symbol"] for entry in body["symbols"]}
+        body: dict[str, Any] = json.loads(captured)
+        known = {entry["symbol"]: entry for entry in body["symbols"]}
     except (ValueError, KeyError, TypeError):
         return info
+    if not all_symbols:
+        return body | {"symbols": [known.get(entry["symbol"], entry) for entry in info["symbols"]]}
     missing = [entry for entry in info["symbols"] if entry["symbol"] not in known]
     return body | {"symbols": body["symbols"] + missing} if missing else captured
 

@@ -53,11 +53,9 @@ def _exchange_info(api: Api, query: Query) -> Answer:
     if symbol is not None and symbols is not None:
         raise ApiError(-1128, "Combination of optional parameters invalid.")
     wanted = [symbol] if symbol is not None else symbols
-    if wanted is not None:
-        return _info(api, [api.instrument(name) for name in wanted], query)
-    body = _info(api, list(api.engine.instruments.values()), query)
-    captured = api.player.instruments() if api.player else None
-    return with_captured(body, captured) if captured is not None else body
+    asked = list(api.engine.instruments.values()) if wanted is None else [api.instrument(name) for name in wanted]
+    body, captured = _info(api, asked, query), api.player.instruments() if api.player else None
+    return body if captured is None else with_captured(body, captured, all_symbols=wanted is None)
 
 
 def _info(api: Api, instruments: list[Instrument], query: Query) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""simulator.upbit.replayed: captured frames for connections of any format. Pure.
+"""simulator.upbit.replayed: captured frames for connections of any format, and for REST. Pure.
 
 A frame goes out as it was captured to connections that speak its format; for the others its keys are renamed and the
 text of its numbers is kept.
@@ -14,8 +14,9 @@ from hoga.captures.frames import Frame
 from hoga.simulator.faults import Printed
 from hoga.simulator.upbit.payloads import ASSET_KEYS, KEYS, UNIT_KEYS, Format, printed
 
-__all__ = ["printing"]
+__all__ = ["book_row", "printing"]
 
+_ROW = ("timestamp", "total_ask_size", "total_bid_size", "orderbook_units", "level")
 _INNER = {"orderbook_units": UNIT_KEYS, "assets": ASSET_KEYS}
 
 
@@ -37,6 +38,14 @@ def printing(frame: Frame) -> Callable[[Format], Printed]:
         return printed(captured if form.short == short else respelt(captured, to_short=form.short), form)
 
     return encode
+
+
+def book_row(code: str, captured: bytes, count: int) -> str:
+    """A captured book as REST tells it, its best `count` units."""
+    text = captured.decode("utf-8", "replace")
+    book = json.loads(respelt(text, to_short=False), parse_float=_number, parse_int=_number)
+    row = {"market": code} | {key: book[key] for key in _ROW if key in book}
+    return _dump(row | {"orderbook_units": book["orderbook_units"][:count]})
 
 
 def respelt(text: str, *, to_short: bool) -> str:

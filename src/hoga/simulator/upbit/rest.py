@@ -16,22 +16,25 @@ from aiohttp import web
 
 from hoga.simulator.clock import SimClock
 from hoga.simulator.faults import FaultDesk, FaultKind
+from hoga.simulator.replay.player import Player
 from hoga.simulator.upbit.exchange import Exchange, OrderRefused
 from hoga.simulator.upbit.limits import Buckets, BucketVerdict
 from hoga.simulator.upbit.orders import ORDERS, Call, OrderEndpoint
 from hoga.simulator.upbit.publisher import Publisher
-from hoga.simulator.upbit.quotation import QUOTATION, Answer, Query, RestError
+from hoga.simulator.upbit.quotation import QUOTATION, Answer, Query, RestError, missing, not_found
+from hoga.simulator.upbit.replayed import book_row
 from hoga.simulator.upbit.token import TokenCheck, TokenRefused, flattened
 
 __all__ = ["RestApi"]
 
 _MS_NS = 1_000_000
+_BOOKS = QUOTATION["/v1/orderbook"][1]
 _FORM = "application/x-www-form-urlencoded"
 
 
 class RestApi:
     """The endpoints. `catch_up` brings markets and orders to the present; it is called before and after each call.
-    `replaying`: the market is a capture, of which REST knows only the market list."""
+    `player`: plays a recording, of which REST knows the market list and the books; None: the engine makes the market."""
 
     def __init__(
         self,
@@ -43,7 +46,7 @@ class RestApi:
         clock: SimClock,
         desk: FaultDesk,
         catch_up: Callable[[], None],
-        replaying: bool,
+        player: Player | None,
     ) -> None:
         self.requests = 0
         self._publisher = publisher
@@ -53,7 +56,7 @@ class RestApi:
         self._clock = clock
         self._desk = desk
         self._catch_up = catch_up
-        self._replaying = replaying
+        self._player = player
 
     def add_routes(self, app: web.Application) -> None:
         """Serve every endpoint of the tables."""
@@ -84,14 +87,29 @@ class RestApi:
             if refusal is not None:
                 return refusal
             try:
-                if self._replaying and group != "market":
-                    raise RestError(500, 500, "The capture that is being replayed has no such data.")
+                if self._player is not None:
+                    return _reply(200, self._recorded(self._player, group, answer, self._query(request, b"")), headers)
                 self._catch_up()
                 return _reply(200, answer(self._publisher, self._query(request, b"")), headers)
             except RestError as error:
                 return _error(error, headers)
 
         return respond
+
+    def _recorded(self, player: Player, group: str, answer: Answer, query: Query) -> str:
+        """What a recording knows: books of then, and the list of markets; without one, the markets that are in it."""
+        if answer is _BOOKS:
+            count, codes = query.count(30, 30), query.several("markets")
+            if not codes:
+                raise missing()
+            books = [(code, player.depth(code, count)) for code in map(str.upper, codes)]
+            if any(book is None for _, book in books):
+                raise not_found()
+            return f"[{','.join(book_row(code, book, count) for code, book in books if book is not None)}]"
+        if group != "market":
+            raise RestError(500, 500, "The capture that is being replayed has no such data.")
+        kept = player.instruments()
+        return answer(self._publisher, query) if kept is None else kept.decode()
 
     def _ordering(self, endpoint: OrderEndpoint) -> Callable[[web.Request, bytes], web.Response]:
         def respond(request: web.Request, body: bytes) -> web.Response:

@@ -56,7 +56,7 @@ class Upbit(Venue[Publisher]):
             clock=clock,
             desk=desk,
             catch_up=lambda: self.advance(clock.now_ns()),
-            replaying=capture is not None,
+            player=self.player,
         )
 
     @property

@@ -5,10 +5,12 @@ Source: protocol sheet 3.1 and 4.1 (USD-M docs; live probes of 2026-09 and 2026-
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from hoga.simulator.binance.api import MS_NS, Answer, Api, ApiError, Endpoint, Query, flat, one_or_all
+from hoga.simulator.binance.exchange_info import with_captured
 from hoga.simulator.binance.picks import per_symbol, pick_agg_trades, pick_bars, pick_trades
 from hoga.simulator.binance.printer import bool_text, decimal_text
 from hoga.simulator.engine import INTERVALS, AggTrade, Bar, Market, Trade
@@ -58,19 +60,29 @@ def _time(api: Api, query: Query) -> Answer:
 def _exchange_info(api: Api, query: Query) -> Answer:
     symbol = query.text("symbol")
     instruments = [api.instrument(symbol)] if symbol else list(api.engine.instruments.values())
-    return exchange_info(instruments, api.engine.delisted, server_time=api.now(query), weight_per_minute=api.weight_limit)
+    body = exchange_info(instruments, api.engine.delisted, server_time=api.now(query), weight_per_minute=api.weight_limit)
+    captured = api.player.instruments() if api.player else None
+    return body if captured is None else with_captured(body, captured, all_symbols=symbol is None)
 
 
 def _depth(api: Api, query: Query) -> Answer:
     symbol, limit = query.required("symbol"), _depth_limit(query)
     given = api.player.depth(symbol, limit) if api.player else None
     if given is not None:
-        return given
+        return _as_snapshot(given, limit)
     market = api.market(symbol)
     book, changed_ms = market.book, api.clock.stamp_ns(market.changed_ns) // MS_NS
     return ContractPrinter(market.instrument).snapshot(
         book.update_id, api.now(query), changed_ms, book.bids.top(limit), book.asks.top(limit)
     )
+
+
+def _as_snapshot(captured: bytes, limit: int) -> Answer:
+    """A captured book: a snapshot as it is; a partial book of a stream with the keys that REST has for it."""
+    book = json.loads(captured)
+    if "lastUpdateId" in book:
+        return captured
+    return {"lastUpdateId": book["u"], "E": book["E"], "T": book["T"], "bids": book["b"][:limit], "asks": book["a"][:limit]}
 
 
 def _trades(api: Api, query: Query) -> Answer:
