@@ -21,6 +21,8 @@ _ROOMS = {
     "app.since": "subscribe",
     "app.thread": "HubThread",
     "core.market": "Asset Assets BalanceChange DataType Fill Order Position Positions Side",
+    "history.dataset": "Dataset catalog load",
+    "history.events": "read",
     "hub.alerts": "Alert",
     "hub.client": "SimpleWebSocketClient",
     "hub.epochs": "EpochManager",

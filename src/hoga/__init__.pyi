@@ -13,6 +13,10 @@ from hoga.core.market import Order as Order
 from hoga.core.market import Position as Position
 from hoga.core.market import Positions as Positions
 from hoga.core.market import Side as Side
+from hoga.history.dataset import Dataset as Dataset
+from hoga.history.dataset import catalog as catalog
+from hoga.history.dataset import load as load
+from hoga.history.events import read as read
 from hoga.hub.alerts import Alert as Alert
 from hoga.hub.client import SimpleWebSocketClient as SimpleWebSocketClient
 from hoga.hub.epochs import EpochManager as EpochManager

@@ -17,8 +17,6 @@ SOURCE = ROOT / "src" / "hoga"
 NEEDED = {
     "archive/form/ledger.py encode_entries": "the benchmarks make days with it",
     "archive/read/catalog.py catalog": "a user's view of an archive, beside `rows_of`",
-    "columns/reading.py Reader": "what reads the archive as arrays reads blocks with it",
-    "columns/reading.py pieces": "what reads the archive as arrays cuts blocks with it",
     "hub/states.py diagram": "docs/hub.md shows the tables as it draws them, and a test compares",
     "hub/stream.py EventStream.aclose": "what every asynchronous generator has",
     "runtime/clock.py ManualClock": "a test, a replay and a backtest have it instead of the machine's",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-__all__ = ["Field", "How", "LevelLists", "LevelUnits", "Shape"]
+__all__ = ["Field", "How", "LevelLists", "LevelUnits", "Shape", "needed"]
 
 How = Literal["decimal", "integer", "ms", "ns", "time", "iso", "flag", "side", "text"]
 """`decimal`: a number as text or not, exactly. `integer`: without a fraction. `ms`, `ns`: integers that are times. `time`: an integer that
@@ -18,16 +18,23 @@ buyer (1) or the seller (-1). `text`: a string of few different values."""
 class Field(NamedTuple):
     """One column: `keys` lead to its value (`("k", "o")` for an object in an object).
 
-    `needed`: a line without it is no record of this shape. `is_text`: a flag that is spelt as a text, and which one means true.
-    `flip`: it means the opposite.
+    `needed`: a line without it is no record of this shape. `texts`: of a flag that is spelt as a text: what means true,
+    and what false.
+    `flip`: it means the opposite. `cut`: how a text begins, which is left out.
     """
 
     column: str
     keys: tuple[str, ...]
     how: How
     needed: bool = False
-    is_text: str | None = None
+    texts: tuple[str, str] | None = None
     flip: bool = False
+    cut: str = ""
+
+
+def needed(*fields: Field) -> tuple[Field, ...]:
+    """The same fields, which no line is without."""
+    return tuple(field._replace(needed=True) for field in fields)
 
 
 class LevelLists(NamedTuple):

@@ -109,20 +109,22 @@ def _value(record: dict[str, Any], field: Field) -> Any:
     for key in field.keys:
         found = found.get(key) if isinstance(found, dict) else None
     name = ".".join(field.keys)
-    if found is None:
+    if found is None or (found == "" and field.how == "decimal"):
         if field.needed:
             raise ValueError(f"there is no {name}")
         return None
     if field.how in ("flag", "side"):
-        if field.is_text is not None and isinstance(found, str):
-            found = found == field.is_text
+        if isinstance(found, str) and field.texts is not None and found in field.texts:
+            found = found == field.texts[0]
+        elif isinstance(found, int) and found in (0, 1):  # as some recorders write it
+            found = bool(found)
         if not isinstance(found, bool):
             raise ValueError(f"{name} is neither true nor false")
         return int(found is not field.flip)
     if field.how in ("text", "iso"):
         if not isinstance(found, str):
             raise ValueError(f"{name} is no text")
-        return iso_ns(found) if field.how == "iso" else found
+        return iso_ns(found) if field.how == "iso" else found.removeprefix(field.cut)
     number = _number(found, name)
     if field.how != "decimal" and (_exponent(number) < 0 or abs(number) > _LARGEST):
         raise ValueError(f"{name} is no integer of 64 bits")

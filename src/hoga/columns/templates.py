@@ -153,15 +153,17 @@ def _constant(field: Field, text: bytes) -> int | str | None:
     if value is None:
         return None
     if field.how in ("flag", "side"):
-        if field.is_text is not None and isinstance(value, str):
-            value = value == field.is_text
+        if isinstance(value, str) and field.texts is not None and value in field.texts:
+            value = value == field.texts[0]
+        elif text in (b"0", b"1"):
+            value = text == b"1"
         if not isinstance(value, bool):
             raise Odd
         return int(value is not field.flip)
     if not isinstance(value, str):
         raise Odd
     try:
-        return iso_ns(value) if field.how == "iso" else value
+        return iso_ns(value) if field.how == "iso" else value.removeprefix(field.cut)
     except ValueError as fault:
         raise Odd from fault
 

@@ -1,5 +1,15 @@
-"""history: reads and completes the past.
+"""history: reads and completes the past: `hoga.load`, `hoga.read`, `hoga.catalog`, and what is made of the archive.
 
+asking          what a user named, as series and days
+wanted          what their records are as columns
+decoding        a series as batches of arrays, gaps marked
+batch           columns by name, and how they grow
+merging         batches of several series as one
+dataset         the handle that `load` gives
+frames          arrays as frames of other libraries
+libraries       the optional ones, imported here alone, when they are used
+events          records as typed events
+foreign         other recorders' captures
 coverage        what is recorded and what is missing, as facts
 coverage_page   the page of it, as text
 coverage_words  its words, in each language

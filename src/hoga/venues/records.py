@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from hoga.columns.shapes import Field
 from hoga.core.market import Body
 
 __all__ = ["RecordFacts", "SideLists", "UnitList"]
@@ -45,6 +46,10 @@ class RecordFacts:
     `mark_of(channel)`: a text that stands in the payloads of the channel of this name and in no others of the same series, for
     channels that share these facts (candles of several intervals); None where `discriminator` says it, or nothing has to.
     `levels`: where a whole book's levels stand; None when the payload is no whole book.
+    `delta_levels`: where a delta's levels stand, None when it is none.
+    `fields`: what is a column when records are read as arrays, beside the levels. Columns have one name on every venue: `price`, `size`,
+    `side` and `trade_id` of trades, `update_id`, `first_id`, `last_id`, `previous_id`, and the names of `core.market` for the rest;
+    `transaction_ns` is when the venue says it happened, where that is another time than the event's.
     `decode(payload)`: gives what a consumer gets; raises ValueError for what it cannot read. None where only the recorder takes it.
     `replay_pattern`: matches in payloads that are no live events but tell what was before (a snapshot at the subscription, a
     replay), whose time therefore says nothing of latency. None where the venue sends none.
@@ -61,6 +66,8 @@ class RecordFacts:
     discriminator: tuple[str, str] | None = None
     mark_of: Callable[[str], bytes] | None = None
     levels: SideLists | UnitList | None = None
+    delta_levels: SideLists | None = None
+    fields: tuple[Field, ...] = ()
     decode: Callable[[bytes], Body] | None = None
     replay_pattern: re.Pattern[bytes] | None = None
     manner_keys: tuple[str, ...] = ()

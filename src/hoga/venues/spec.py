@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hoga.book.sync import BookRules
+from hoga.columns.shapes import Shape
 from hoga.core.instrument import Instrument
 from hoga.core.market import Body, DataType
-from hoga.core.streams import Stream
+from hoga.core.streams import Kind, Stream
 from hoga.venues.private import CHANNELS, EVERYTHING, PrivateSpec
 from hoga.venues.records import RecordFacts
 
@@ -152,6 +153,7 @@ class VenueSpec:
     `book_rules`: how deltas chain to a REST snapshot and to one another; None where the stream brings whole books.
     `channels`: the channel that serves a type of data, `{interval}` to be filled in (`default_interval` where none is asked for).
     `is_symbol(text)`: could be one of the venue's.
+    `classic`: kind → how the classic recorder spelt its records of this venue, without hoga's envelope.
     `private`: what it tells of an account, None where hoga cannot ask. All functions above are about public streams.
     """
 
@@ -186,6 +188,7 @@ class VenueSpec:
     book: Callable[[bytes], Body] | None = None
     default_interval: str = "1m"
     private: PrivateSpec | None = None
+    classic: Mapping[Kind, Shape] = field(default_factory=dict)
     same_cut: tuple[tuple[str, str], ...] = ()
     book_rules: BookRules | None = None
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from hoga.core.times import MS_NS
 
-__all__ = ["Opened", "is_own", "line_format", "opened", "payload_of", "receipts_at", "recv_ns_of", "told_receipt"]
+__all__ = ["Opened", "foreign_line", "is_own", "line_format", "opened", "payload_of", "receipts_at", "recv_ns_of", "told_receipt"]
 
 _BEGINNING, _CLASSIC_BEGINNING = b'{"recvNs":', b'{"recv_ms":'
 _EPOCH, _CONN = b'"epoch":', b',"conn":"'
@@ -49,6 +49,12 @@ def line_format(event: str, source: str | None, *, median_ns: int | None, epoch:
     """
     said = "null" if source is None else f'"{source}"'
     return f'{{"recvNs":%d,"eventTime":{event},"timeSource":{said},{_who(median_ns, epoch, conn)}%b\n'.encode()
+
+
+def foreign_line(recv_ns: int | None, payload: bytes) -> bytes:
+    """A line of a frame that another recorder received: nothing but its receipt, where that is known, stands before its payload."""
+    receipt = b"null" if recv_ns is None else b"%d" % recv_ns
+    return _BEGINNING + receipt + b"," + payload.strip()[1:].replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
 
 
 @lru_cache(maxsize=64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hoga.book.sync import SPOT_RULES
 from hoga.core.market import DataType
 from hoga.core.streams import Kind
-from hoga.venues.binance import payloads, wire
+from hoga.venues.binance import fields, payloads, wire
 from hoga.venues.binance.instruments import instruments_of
 from hoga.venues.binance.spot_private import SPOT_PRIVATE
 from hoga.venues.records import RecordFacts, SideLists
@@ -19,13 +19,23 @@ _EXAMPLES = ("depth20@100ms", "depth@100ms", "aggTrade", "trade", "bookTicker", 
 
 def _book(kind: str, alternate: str | None = None) -> ChannelSpec:
     levels = SideLists(bids="bids", asks="asks")
-    record = RecordFacts(first_key="lastUpdateId", last_key="lastUpdateId", levels=levels, decode=payloads.partial_book)
+    record = RecordFacts(
+        first_key="lastUpdateId", last_key="lastUpdateId", levels=levels, fields=fields.PARTIAL_BOOK, decode=payloads.partial_book
+    )
     return wire.steady(kind, record, DataType.ORDERBOOK, alternate=alternate)
 
 
-_DELTA = RecordFacts(first_key="U", last_key="u", contiguous=True, event_key="E", decode=payloads.delta)
+_DELTA = RecordFacts(
+    first_key="U",
+    last_key="u",
+    contiguous=True,
+    event_key="E",
+    fields=fields.DELTA,
+    delta_levels=fields.LEVELS,
+    decode=payloads.delta,
+)
 _BLOCK = RecordFacts(first_key="t", last_key="t", contiguous=True, event_key="E")
-_QUOTE = RecordFacts(first_key="u", last_key="u", decode=payloads.quote)
+_QUOTE = RecordFacts(first_key="u", last_key="u", fields=fields.QUOTE, decode=payloads.quote)
 
 _CHANNELS = wire.Table(
     _NAME,
@@ -42,8 +52,8 @@ _CHANNELS = wire.Table(
         (r"trade", wire.trades("trade", "t", payloads.trade)),
         (r"blockTrade", ChannelSpec(kind=Kind.BLOCK, record=_BLOCK, silence_floor_s=3600.0)),
         (r"bookTicker", wire.steady(Kind.QUOTE, _QUOTE, DataType.QUOTE)),
-        (rf"kline_(1s|{'|'.join(wire.INTERVALS)})(@\+08:00)?", wire.timed(Kind.CANDLE, DataType.CANDLE, payloads.candle)),
-        (r"miniTicker|ticker", wire.timed(Kind.TICKER, DataType.TICKER, payloads.ticker)),
+        (rf"kline_(1s|{'|'.join(wire.INTERVALS)})(@\+08:00)?", wire.timed(Kind.CANDLE, DataType.CANDLE, payloads.candle, fields.CANDLE)),
+        (r"miniTicker|ticker", wire.timed(Kind.TICKER, DataType.TICKER, payloads.ticker, fields.TICKER)),
         (r"ticker_(1h|4h|1d)", wire.timed(Kind.TICKER_WINDOW)),
         (r"avgPrice", wire.timed(Kind.AVERAGE)),
         (r"referencePrice", ChannelSpec(kind=Kind.REFERENCE, record=RecordFacts(), silence_floor_s=60.0)),
@@ -103,6 +113,7 @@ SPOT = VenueSpec(
     examples=(*_EXAMPLES, "depth10@100ms", "depth5@100ms", "depth20", "depth", "kline_1s", "miniTicker", "avgPrice"),
     book=payloads.rest_book,
     private=SPOT_PRIVATE,
+    classic=fields.CLASSIC,
     same_cut=wire.SAME_CUT,
     book_rules=SPOT_RULES,
 )

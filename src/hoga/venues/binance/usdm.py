@@ -15,10 +15,10 @@ import re
 from hoga.book.sync import FUTURES_RULES
 from hoga.core.market import DataType
 from hoga.core.streams import Kind, Stream
-from hoga.venues.binance import payloads, wire
+from hoga.venues.binance import fields, payloads, wire
 from hoga.venues.binance.instruments import instruments_of
 from hoga.venues.binance.usdm_private import USDM_PRIVATE
-from hoga.venues.records import RecordFacts, SideLists
+from hoga.venues.records import RecordFacts
 from hoga.venues.spec import ChannelSpec, Limits, RestLimit, RestPaths, VenueSpec
 
 __all__ = ["USDM"]
@@ -33,9 +33,20 @@ _SPEEDS = (("@100ms", ""), ("@500ms", "-500ms"), ("", "-250ms"))
 """Suffix of the stream, and of the kind where a faster one is recorded beside it."""
 
 
-_DELTA = RecordFacts(first_key="U", last_key="u", previous_key="pu", contiguous=True, event_key="E", decode=payloads.delta)
-_QUOTE = RecordFacts(first_key="u", last_key="u", event_key="E", decode=payloads.quote)
-_BOOK = RecordFacts(first_key="u", last_key="u", event_key="E", levels=SideLists(bids="b", asks="a"), decode=payloads.futures_book)
+_DELTA = RecordFacts(
+    first_key="U",
+    last_key="u",
+    previous_key="pu",
+    contiguous=True,
+    event_key="E",
+    fields=fields.DELTA,
+    delta_levels=fields.LEVELS,
+    decode=payloads.delta,
+)
+_QUOTE = RecordFacts(first_key="u", last_key="u", event_key="E", fields=fields.QUOTE, decode=payloads.quote)
+_BOOK = RecordFacts(
+    first_key="u", last_key="u", event_key="E", levels=fields.LEVELS, fields=fields.FUTURES_BOOK, decode=payloads.futures_book
+)
 
 
 def _each_speed(
@@ -54,10 +65,10 @@ _CHANNELS = wire.Table(
         *_each_speed("depth", Kind.DELTA, _DELTA, DataType.DELTA, (*_SPEEDS, ("@0ms", "-0ms"))),
         (r"aggTrade", wire.trades("aggTrade", "a", payloads.agg_trade)),
         (r"bookTicker", wire.steady(Kind.QUOTE, _QUOTE, DataType.QUOTE)),
-        (rf"kline_({'|'.join(wire.INTERVALS)})", wire.timed(Kind.CANDLE, DataType.CANDLE, payloads.candle)),
-        (r"miniTicker|ticker", wire.timed(Kind.TICKER, DataType.TICKER, payloads.ticker)),
-        (r"markPrice(@1s)?", wire.timed(Kind.MARK, DataType.MARK_PRICE, payloads.mark_price)),
-        (r"forceOrder", wire.timed(Kind.LIQUIDATION, DataType.LIQUIDATION, payloads.force_order, first_frame_s=None)),
+        (rf"kline_({'|'.join(wire.INTERVALS)})", wire.timed(Kind.CANDLE, DataType.CANDLE, payloads.candle, fields.CANDLE)),
+        (r"miniTicker|ticker", wire.timed(Kind.TICKER, DataType.TICKER, payloads.ticker, fields.TICKER)),
+        (r"markPrice(@1s)?", wire.timed(Kind.MARK, DataType.MARK_PRICE, payloads.mark_price, fields.MARK)),
+        (r"forceOrder", wire.timed(Kind.LIQUIDATION, DataType.LIQUIDATION, payloads.force_order, fields.LIQUIDATION, first_frame_s=None)),
     ),
     examples=_EXAMPLES,
 )

@@ -12,9 +12,11 @@ from urllib.parse import quote
 
 import msgspec
 
+from hoga.columns.shapes import Field
 from hoga.core.jsontext import NO_JSON, is_object
 from hoga.core.market import Body, DataType
 from hoga.core.streams import Kind, Stream
+from hoga.venues.binance.fields import trade as trade_fields
 from hoga.venues.records import RecordFacts
 from hoga.venues.spec import Answer, ChannelSpec
 
@@ -71,7 +73,9 @@ class Table:
 
 def trades(event: str, key: str, decode: Callable[[bytes], Body]) -> ChannelSpec:
     """A channel of trades: `event` is what its payloads say at `e`, `key` where their ids are. Both feed one series."""
-    record = RecordFacts(first_key=key, last_key=key, contiguous=True, event_key="E", discriminator=("e", event), decode=decode)
+    record = RecordFacts(
+        first_key=key, last_key=key, contiguous=True, event_key="E", discriminator=("e", event), fields=trade_fields(key), decode=decode
+    )
     return ChannelSpec(kind=Kind.EXECUTION, record=record, silence_floor_s=60.0, never_s=600.0, data_type=DataType.TRADE)
 
 
@@ -88,11 +92,12 @@ def timed(
     kind: Kind,
     data_type: DataType | None = None,
     decode: Callable[[bytes], Body] | None = None,
+    fields: tuple[Field, ...] = (),
     *,
     first_frame_s: float | None = 30.0,
 ) -> ChannelSpec:
     """A channel whose payloads have a time, and no ids."""
-    record = RecordFacts(event_key="E", decode=decode, mark_of=_MARKS.get(kind))
+    record = RecordFacts(event_key="E", decode=decode, mark_of=_MARKS.get(kind), fields=fields)
     return steady(kind, record, data_type, first_frame_s=first_frame_s)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from hoga.columns.shapes import Field, needed
 from hoga.core.jsontext import NO_JSON, is_object
 from hoga.core.market import Body, DataType
 from hoga.core.streams import Kind, Stream
@@ -42,15 +43,48 @@ _SNAPSHOT = re.compile(rb'"(?:stream_type|st)"\s*:\s*"SNAPSHOT"')
 """What a subscription is answered with: the latest state, with the time of its last change, which may be hours ago."""
 
 
-def _says(decode: Callable[[bytes], Body], levels: UnitList | None = None) -> RecordFacts:
-    return RecordFacts(event_key="timestamp", levels=levels, decode=decode, replay_pattern=_SNAPSHOT)
+_TICKER_FIELDS = needed(
+    Field("last", ("trade_price",), "decimal"),
+    Field("open", ("opening_price",), "decimal"),
+    Field("high", ("high_price",), "decimal"),
+    Field("low", ("low_price",), "decimal"),
+    Field("volume", ("acc_trade_volume",), "decimal"),
+    Field("turnover", ("acc_trade_price",), "decimal"),
+)
+_TRADE_FIELDS = needed(
+    Field("trade_id", ("sequential_id",), "integer"),
+    Field("price", ("trade_price",), "decimal"),
+    Field("size", ("trade_volume",), "decimal"),
+    Field("side", ("ask_bid",), "side", texts=("BID", "ASK")),
+    Field("transaction_ns", ("trade_timestamp",), "time"),
+)
+_BAR_FIELDS = needed(
+    Field("start_ns", ("candle_date_time_utc",), "iso"),
+    Field("interval", ("type",), "text", cut="candle."),
+    Field("open", ("opening_price",), "decimal"),
+    Field("high", ("high_price",), "decimal"),
+    Field("low", ("low_price",), "decimal"),
+    Field("close", ("trade_price",), "decimal"),
+    Field("volume", ("candle_acc_trade_volume",), "decimal"),
+    Field("turnover", ("candle_acc_trade_price",), "decimal"),
+)
 
 
-_TICKER = ChannelSpec(kind=Kind.TICKER, record=_says(payloads.ticker), first_frame_s=10.0, silence_floor_s=60.0, data_type=DataType.TICKER)
+def _says(decode: Callable[[bytes], Body], fields: tuple[Field, ...], levels: UnitList | None = None) -> RecordFacts:
+    return RecordFacts(event_key="timestamp", levels=levels, fields=fields, decode=decode, replay_pattern=_SNAPSHOT)
+
+
+_TICKER = ChannelSpec(
+    kind=Kind.TICKER,
+    record=_says(payloads.ticker, _TICKER_FIELDS),
+    first_frame_s=10.0,
+    silence_floor_s=60.0,
+    data_type=DataType.TICKER,
+)
 _TRADE = ChannelSpec(
     kind=Kind.EXECUTION,
     record=changed(
-        _says(payloads.trade),
+        _says(payloads.trade, _TRADE_FIELDS),
         first_key="sequential_id",
         last_key="sequential_id",
         ordered=False,
@@ -62,13 +96,13 @@ _TRADE = ChannelSpec(
 )
 _BARS = ChannelSpec(
     kind=Kind.CANDLE,
-    record=changed(_says(payloads.candle), mark_of=lambda channel: f'"type":"{channel}"'.encode()),
+    record=changed(_says(payloads.candle, _BAR_FIELDS), mark_of=lambda channel: f'"type":"{channel}"'.encode()),
     silence_floor_s=600.0,
     data_type=DataType.CANDLE,
 )
 _UNITS = UnitList("orderbook_units", bid_price="bid_price", bid_size="bid_size", ask_price="ask_price", ask_size="ask_size")
 _WHOLE_BOOK = ChannelSpec(
-    kind=Kind.ORDERBOOK, record=_says(payloads.book, _UNITS), first_frame_s=10.0, silence_floor_s=60.0, data_type=DataType.ORDERBOOK
+    kind=Kind.ORDERBOOK, record=_says(payloads.book, (), _UNITS), first_frame_s=10.0, silence_floor_s=60.0, data_type=DataType.ORDERBOOK
 )
 
 

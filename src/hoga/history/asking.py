@@ -1,0 +1,182 @@
+"""history.asking: what a user named (`binance:BTCUSDT`, a list, a path), as series with their days and a span of time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NamedTuple
+
+from hoga.archive.form.discover import discover, venue_of
+from hoga.archive.form.layout import parse_day, parse_segment
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.read.openminute import days_with_open
+from hoga.core.errors import ArchiveError, HogaError
+from hoga.core.times import DAY_NS, day_start_ns, parse_time_ns
+
+__all__ = ["Asked", "AskedSeries", "Misasked", "Moment", "What", "ask", "kinds_of", "moment_ns"]
+
+What = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Moment = int | str | date | datetime
+"""ns, a UTC time as text (`2026-11-20T03:00:00Z`, a day), a date, or a datetime (UTC when it has no zone)."""
+
+
+class Misasked(HogaError, ValueError):
+    """An argument that makes no sense."""
+
+
+class AskedSeries(NamedTuple):
+    """One series: its days in order, and the journals of its open minutes. `capture`: another recorder's file that it is read from; then
+    there are no days."""
+
+    venue: str
+    symbol: str
+    kind: str
+    days: list[SeriesDay]
+    journals: list[Path]
+    capture: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """`binance:BTCUSDT`."""
+        return f"{self.venue}:{self.symbol}"
+
+
+class Asked(NamedTuple):
+    """Series, and the span that was asked for: received from `start_ns` on and before `end_ns`."""
+
+    series: list[AskedSeries]
+    start_ns: int
+    end_ns: int
+
+
+def ask(what: What, kind: str | None, day: str | date | None, start: Moment | None, end: Moment | None, root: str | Path) -> Asked:
+    """The series that were asked for, in the order of `what`, then by venue, symbol and kind.
+
+    Raises:
+        Misasked: an argument that makes no sense. ArchiveError: no such file, folder, venue, symbol or kind, or it cannot be read.
+    """
+    start_ns, end_ns = _span(day, start, end)
+    words = [what] if isinstance(what, str | os.PathLike) else list(what)
+    if not words:
+        raise Misasked("load: nothing is named; expected venue:SYMBOL, a path, or a list of these")
+    found: dict[tuple[object, ...], AskedSeries] = {}
+    for word in words:
+        for series in _series_of(word, kind, Path(root)):
+            found.setdefault((series.venue, series.symbol, series.kind, series.capture), series)
+    kinds = sorted({series.kind for series in found.values()})
+    if len(kinds) > 1:
+        raise Misasked(f"load: {_shown(words)} holds several kinds; name one: {', '.join(kinds)}")
+    inside = [series._replace(days=[each for each in series.days if _touches(each.day, start_ns, end_ns)]) for series in found.values()]
+    return Asked(inside, start_ns, end_ns)
+
+
+def kinds_of(word: str | os.PathLike[str], root: str | Path) -> list[str]:
+    """The kinds of series that a name stands for. Raises as `ask`."""
+    return sorted({series.kind for series in _series_of(word, None, Path(root))})
+
+
+def moment_ns(moment: Moment, name: str) -> int:
+    """Nanoseconds. Raises Misasked."""
+    try:
+        if isinstance(moment, int) and not isinstance(moment, bool):
+            return parse_time_ns(str(moment)) if moment >= 10**8 else moment
+        if isinstance(moment, date):
+            return parse_time_ns(moment.isoformat())
+        if isinstance(moment, str):
+            return parse_time_ns(moment)
+    except (ValueError, OverflowError):
+        pass
+    raise Misasked(f"load: {name}: found {moment!r}, expected a UTC time like 2026-11-20T03:00:00Z, a day, nanoseconds, or a datetime")
+
+
+def _span(day: str | date | None, start: Moment | None, end: Moment | None) -> tuple[int, int]:
+    if day is not None:
+        if start is not None or end is not None:
+            raise Misasked("load: day, or start and end, not both")
+        text = day.isoformat() if isinstance(day, date) else day
+        try:
+            begin = day_start_ns(text)
+        except (ValueError, TypeError):
+            raise Misasked(f"load: day: found {day!r}, expected a day like 2026-11-20") from None
+        return begin, begin + DAY_NS
+    start_ns = 0 if start is None else moment_ns(start, "start")
+    end_ns = 2**63 - 1 if end is None else moment_ns(end, "end")
+    if start_ns > end_ns:
+        raise Misasked(f"load: start {start} is after end {end}")
+    return start_ns, end_ns
+
+
+def _touches(day: str, start_ns: int, end_ns: int) -> bool:
+    begin = day_start_ns(day)
+    return begin < end_ns and begin + DAY_NS > start_ns
+
+
+def _series_of(word: str | os.PathLike[str], kind: str | None, root: Path) -> list[AskedSeries]:
+    path = Path(word)
+    if path.exists() or parse_day(path.name) is not None:
+        return _of_path(path, kind)
+    venue, colon, symbol = str(word).partition(":")
+    if not colon:
+        raise ArchiveError(path, "no such file or folder", hint="a series is named venue:SYMBOL")
+    if not root.is_dir():
+        raise ArchiveError(root, "no such folder", hint="root= names the data folder")
+    venues = sorted(each.name for each in root.iterdir() if each.is_dir())
+    if venue not in venues:
+        raise ArchiveError(root, f"nothing of {venue!r} is recorded here", hint=_hint(venue, venues))
+    found = _grouped(root / venue)
+    symbols = sorted({series.symbol for series in found})
+    mine = [series for series in found if series.symbol == symbol]
+    if not mine:
+        raise ArchiveError(root / venue, f"nothing of {symbol!r} is recorded here", hint=_hint(symbol, symbols))
+    return _of_kind(mine, kind, f"{venue}:{symbol}")
+
+
+def _of_path(path: Path, kind: str | None) -> list[AskedSeries]:
+    is_ours = path.is_dir() or parse_day(path.name) is not None or parse_segment(path.name) is not None
+    if is_ours:
+        found = _grouped(path)
+        if found:
+            return _of_kind(found, kind, str(path))
+        if path.is_dir():
+            raise ArchiveError(path, "nothing is recorded here")
+    from hoga.history.foreign import series_of_capture
+
+    return _of_kind(series_of_capture(path), kind, str(path))
+
+
+def _grouped(path: Path) -> list[AskedSeries]:
+    """The series below a path, each with its days, those with nothing but an open minute too."""
+    found = discover([path])
+    found.require_whole()
+    inside = path.resolve()
+    days = days_with_open(found, lambda day: day.directory.resolve().is_relative_to(inside))
+    series: dict[tuple[str, str, str], AskedSeries] = {}
+    for day in days:
+        venue = venue_of(day.directory)
+        key = (venue, day.symbol, day.kind)
+        series.setdefault(key, AskedSeries(*key, [], found.journals)).days.append(day)
+    return [series[key] for key in sorted(series)]
+
+
+def _of_kind(found: list[AskedSeries], kind: str | None, where: str) -> list[AskedSeries]:
+    if kind is None:
+        return found
+    mine = [series for series in found if series.kind == kind]
+    if not mine:
+        kinds = sorted({series.kind for series in found})
+        raise ArchiveError(where, f"no {kind} is recorded here", hint=_hint(kind, kinds))
+    return mine
+
+
+def _hint(word: str, words: Iterable[str]) -> str:
+    known = sorted(words)
+    near = get_close_matches(word.casefold(), [each.casefold() for each in known], 1, 0.5)
+    meant = next((each for each in known if near and each.casefold() == near[0]), None)
+    return f"did you mean {meant}?" if meant else f"recorded: {', '.join(known[:20]) or 'nothing yet'}"
+
+
+def _shown(words: Sequence[object]) -> str:
+    return ", ".join(map(str, words[:3])) + (" …" if len(words) > 3 else "")

@@ -1,0 +1,148 @@
+"""history.decoding: one series as batches of arrays: its blocks decoded, each record with whether something is missing right before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from hoga.archive.form.envelope import is_own
+from hoga.archive.read.openminute import OpenMinutes
+from hoga.archive.read.reader import Block, read_blocks
+from hoga.archive.read.told import gaps_of
+from hoga.columns.digits import NONE, Ints
+from hoga.columns.groups import Rows
+from hoga.columns.reading import Reader, pieces
+from hoga.columns.shapes import Shape
+from hoga.core.errors import ArchiveError, SegmentCorrupt
+from hoga.core.ledger import Gap
+from hoga.history.asking import AskedSeries
+from hoga.history.batch import Array, Arrays
+from hoga.history.wanted import ENVELOPE, classic_shapes, depth_of, has_cube, shapes_of
+
+__all__ = ["GapMarks", "SeriesDecoder", "arrays_of", "gaps_in", "series_batches"]
+
+
+def series_batches(series: AskedSeries, start_ns: int, end_ns: int, *, exact: bool = False) -> Iterator[Arrays]:
+    """The records of a series, in the archive's order, some hundred to some thousand at a time, never none.
+
+    Raises ArchiveError: a kind that has no columns, a file that cannot be read. SegmentCorrupt: damage, or a line that is no record.
+    """
+    decoder = SeriesDecoder(series.venue, series.kind, exact=exact)
+    marks = GapMarks(gaps_in(series, start_ns, end_ns), start_ns)
+    for block in read_blocks(series.days, start_ns=start_ns, end_ns=end_ns, journals=series.journals):
+        for arrays in decoder.read(block):
+            arrays["gap_before"] = marks.before(arrays["recv_ns"])
+            yield arrays
+
+
+def gaps_in(series: AskedSeries, start_ns: int, end_ns: int) -> list[Gap]:
+    """The gaps of a series that reach into the span, each once, by when they begin; steps of the clock, which miss nothing, too."""
+    opened = OpenMinutes(series.journals)
+    found = dict.fromkeys(gap for day in series.days for gap in gaps_of(day, opened if not day.only else None))
+    return [gap for gap in found if gap.from_ns < end_ns and gap.to_ns > start_ns]
+
+
+class GapMarks:
+    """Tells record after record whether a gap reaches into the time since the one before it. `start_ns`: where the time of the first
+    begins."""
+
+    def __init__(self, gaps: Sequence[Gap], start_ns: int) -> None:
+        missing = sorted((gap.from_ns, gap.to_ns) for gap in gaps if gap.missed != 0)
+        self._from = np.array([from_ns for from_ns, _ in missing], np.int64)
+        self._until = np.maximum.accumulate(np.array([to_ns for _, to_ns in missing], np.int64)) if missing else self._from
+        self._last = start_ns
+
+    def before(self, receipts: Ints) -> Array:
+        """For each record, in order: shape (n,) of bool."""
+        now = np.maximum.accumulate(np.concatenate(([self._last], receipts)))
+        before, now = now[:-1], now[1:]
+        self._last = int(now[-1]) if len(now) else self._last
+        begun = np.searchsorted(self._from, now, side="left")
+        return (begun > 0) & (np.concatenate(([NONE], self._until))[begun] > before) if len(self._from) else np.zeros(len(now), bool)
+
+
+class SeriesDecoder:
+    """Decodes the blocks of one series; hoga's lines and the classic recorder's, whichever a block has."""
+
+    def __init__(self, venue: str, kind: str, *, exact: bool = False) -> None:
+        self._kind = kind
+        self._shapes = shapes_of(venue, kind)
+        self._classic = classic_shapes(venue, kind)
+        if not self._shapes:
+            raise ArchiveError(
+                f"{venue} {kind}", "records of this kind have no columns", hint="hoga cat and hoga.read give them as they are"
+            )
+        self._marked = any(shape.mark is not None for shape in self._shapes)
+        self._exact = exact
+        self._readers: dict[bool, Reader] = {}
+
+    def read(self, block: Block) -> Iterator[Arrays]:
+        """The block's records, piece by piece. Raises SegmentCorrupt for a line that is no record."""
+        line = 1
+        for piece in pieces(block.text):
+            try:
+                rows = self._reader(piece).read(piece, line=line)
+                arrays = arrays_of(rows, self._kind, exact=self._exact)
+            except ValueError as fault:
+                raise SegmentCorrupt(block.stretch.path, f"{_minute(block)}: {fault}") from fault
+            line += rows.count
+            if self._marked and is_own(bytes(piece[:16])):
+                arrays["channel"] = np.array([shape.mark[1] if shape.mark else None for shape in self._shapes], object)[rows.shape]
+            yield arrays
+
+    def _reader(self, piece: memoryview) -> Reader:
+        own = is_own(bytes(piece[:16]))
+        if own not in self._readers:
+            shapes, envelope = (self._shapes, ENVELOPE) if own or not self._classic else (self._classic, ())
+            self._readers[own] = _fitting(shapes, lambda some: Reader(some, envelope, exact=self._exact), piece)
+        return self._readers[own]
+
+
+def arrays_of(rows: Rows, kind: str, *, exact: bool) -> Arrays:
+    """Decoded lines as arrays of shapes that depend on the kind only: books as cubes, deltas flat."""
+    powers = {name: -decimals for name, decimals in rows.decimals.items()}
+    arrays = Arrays(rows.columns, powers)
+    if rows.counts is None or rows.prices is None or rows.sizes is None:
+        return arrays
+    if not has_cube(kind):
+        arrays["counts"] = rows.counts
+        arrays["offsets"] = np.concatenate((np.zeros(1, np.int64), np.cumsum(rows.counts.sum(axis=1))))
+        arrays["prices"], arrays["sizes"] = rows.prices.reshape(-1), rows.sizes.reshape(-1)
+        return arrays
+    depth = max(depth_of(kind), int(rows.counts.max(initial=0)))
+    cube = rows.prices.ndim == 3 and rows.prices.shape[2] == depth
+    for name, values in (("prices", rows.prices), ("sizes", rows.sizes)):
+        arrays[name] = values if cube else _cube(values.reshape(-1), rows.counts, depth, NONE if exact else np.nan)
+    padding = (arrays["prices"] == 0) & (arrays["sizes"] == 0)
+    if padding.any():  # Upbit fills short sides with zeros
+        for name in ("prices", "sizes"):
+            arrays[name] = np.where(padding, NONE if exact else np.nan, arrays[name])
+    return arrays
+
+
+def _cube(flat: Array, counts: Ints, depth: int, missing: float) -> Array:
+    """Levels that follow one another as shape (n, 2, depth)."""
+    found = np.full((len(counts), 2, depth), missing, flat.dtype)
+    there = np.arange(depth) < counts[:, :, None]
+    found[there] = flat
+    return found
+
+
+def _fitting(shapes: tuple[Shape, ...], make: Callable[[tuple[Shape, ...]], Reader], piece: memoryview) -> Reader:
+    """A reader of all shapes; where nothing tells them apart, of the first one that reads the first line."""
+    unmarked = [shape for shape in shapes if shape.mark is None]
+    if len(unmarked) > 1:
+        first = bytes(piece[: bytes(piece).find(b"\n") + 1])
+        for shape in unmarked:
+            reader = make((shape,))
+            try:
+                reader.read(first)
+            except ValueError:
+                continue
+            return reader
+    return make(shapes)
+
+
+def _minute(block: Block) -> str:
+    return f"{block.day.day} {block.stretch.minute}" if block.stretch.minute else block.day.day

@@ -1,0 +1,106 @@
+"""history.events: `hoga.read`: the archive's records as the hub's typed events, by receipt, gaps in their places."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from hoga.archive.form.envelope import opened
+from hoga.archive.form.origin import origin_of, streams_of
+from hoga.archive.read.merged import GapAt, read_merged
+from hoga.archive.read.openminute import OpenMinutes
+from hoga.archive.read.told import names_of
+from hoga.core.errors import ArchiveError
+from hoga.core.market import DataType
+from hoga.core.streams import Series, Stream
+from hoga.history.asking import Asked, AskedSeries, Moment, What, ask, kinds_of
+from hoga.hub.events import EVENTS, BaseWebSocketEvent, GapEvent
+from hoga.venues.registry import VENUES
+
+__all__ = ["read"]
+
+
+def read(
+    what: What,
+    kind: str | None = None,
+    day: str | date | None = None,
+    *,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    root: str | Path = "data",
+) -> Iterator[BaseWebSocketEvent | GapEvent]:
+    """Records as typed events, several series by receipt: `for event in hoga.read("data/binance/orderbook"): …`.
+
+    Args:
+        what: `venue:SYMBOL`, a path or a pattern of paths (`data/*/execution`), or a list of these.
+        kind: only this kind; None takes all.
+        day, start, end, root: as for `hoga.load`.
+
+    Yields:
+        Events as the hub brings them, each decoded when its body is looked at, and a `GapEvent` where something is missing.
+
+    Raises:
+        ArchiveError: no such path or series, or it cannot be read. SegmentCorrupt: damage; everything before it was given.
+    """
+    asked = [ask(word, wanted, day, start, end, root) for word in _words(what) for wanted in _kinds(word, kind, root)]
+    series = list({(each.venue, each.symbol, each.kind): each for one in asked for each in one.series}.values())
+    return _events(series, asked[0]) if series else iter(())
+
+
+def _words(what: What) -> list[str | os.PathLike[str]]:
+    words: list[str | os.PathLike[str]] = []
+    for word in [what] if isinstance(what, str | os.PathLike) else what:
+        text = str(word)
+        if any(sign in text for sign in "*?[") and not Path(text).exists():
+            found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207  # absolute patterns too
+            if not found:
+                raise ArchiveError(text, "no file or folder is named like this")
+            words += found
+        else:
+            words.append(word)
+    return words
+
+
+def _kinds(word: str | os.PathLike[str], kind: str | None, root: str | Path) -> list[str]:
+    """The kinds to ask for."""
+    if kind is not None:
+        return [kind]
+    return kinds_of(word, root)
+
+
+def _events(series: list[AskedSeries], asked: Asked) -> Iterator[BaseWebSocketEvent | GapEvent]:
+    journals = sorted({path for each in series for path in each.journals})
+    opened_minutes = OpenMinutes(journals)
+    streams = [_streams(each, opened_minutes) for each in series]
+    tell = [origin_of(each) for each in streams]
+    start_ns, end_ns = asked.start_ns, asked.end_ns
+    for item in read_merged([each.days for each in series], start_ns=start_ns, end_ns=end_ns, journals=journals):
+        if isinstance(item, GapAt):
+            if item.gap.missed != 0:
+                gap, stream = item.gap, streams[item.source][0]
+                yield GapEvent(stream=stream, from_ns=gap.from_ns, to_ns=gap.to_ns, reason=gap.reason, missed=gap.missed)
+            continue
+        for receipt, line in zip(item.receipts, item.lines, strict=True):
+            record = opened(line, receipt)
+            stream = tell[item.source](record.payload)
+            channel = VENUES[stream.venue].channel_of(stream.channel)
+            decode = channel.record.decode
+            if decode is None:
+                raise ArchiveError(
+                    f"{stream.venue}:{stream.symbol}", f"records of kind {stream.kind} are no events", hint="hoga cat prints them"
+                )
+            data_type = channel.data_type or DataType.TICKER
+            yield EVENTS[data_type](stream, data_type, record.payload, record.recv_ns, record.conn, record.epoch, decode)
+
+
+def _streams(series: AskedSeries, opened_minutes: OpenMinutes) -> list[Stream]:
+    """The streams that fed the series. Raises ArchiveError where nobody can say."""
+    names = sorted({name for day in series.days for name in names_of(day, opened_minutes if not day.only else None)})
+    of = Series(venue=series.venue, symbol=series.symbol, kind=series.kind)
+    found = streams_of(of, names) or streams_of(of)
+    if not found:
+        raise ArchiveError(f"{series.name} {series.kind}", "is of no venue and channel that is known", hint="hoga cat prints its records")
+    return found
