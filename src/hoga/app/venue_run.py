@@ -13,6 +13,7 @@ import msgspec
 from hoga.app.config import VenueConfig
 from hoga.app.config.rooms import feed_config, recorder_config, rest_of, sealing_config, tls_of
 from hoga.app.instruments import instruments_of, keep, kept_path
+from hoga.app.retention import RETAIN_EVERY_S, RunRetention
 from hoga.app.stream_plan import plan_streams
 from hoga.archive.keep.life import LifeFile, read_last_life
 from hoga.archive.keep.recover import Recovered, recover_folder
@@ -158,7 +159,14 @@ class VenueRun:
             ("disk", every(1.0, self._check_disk, log=_log, at_once=True)),
             ("clock", every(_CLOCK_EVERY_S, self._measure_clock, log=_log, at_once=True)),
             ("symbols", every(_SYMBOLS_EVERY_S, self._check_symbols, log=_log, at_once=True)),
+            *self._retention(),
         ]
+
+    def _retention(self) -> list[tuple[str, Coroutine[object, object, None]]]:
+        if not self.config.retention_days:
+            return []
+        folders = RunRetention(self.config, self.sealing.directories, self._pool)
+        return [("retention", every(RETAIN_EVERY_S, folders.look, log=_log, at_once=True))]
 
     async def stop_intake(self) -> None:
         """Close the connections."""

@@ -13,4 +13,5 @@ foreign         other recorders' captures
 coverage        what is recorded and what is missing, as facts
 coverage_page   the page of it, as text
 coverage_words  its words, in each language
+retention       removes old days that somebody else provably holds
 """

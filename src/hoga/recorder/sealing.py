@@ -91,6 +91,11 @@ class Sealing:
         self._left: dict[Path, frozenset[str] | None] = {}
         self._complained: set[str] = set()
 
+    @property
+    def directories(self) -> list[Path]:
+        """The folders that hold its days."""
+        return self._config.directories
+
     def journal_closed(self, path: Path) -> None:
         """A journal is complete: seal it after those of its lane that came before."""
         name = parse_journal_name(path.name)

@@ -117,6 +117,7 @@ GROUPS: dict[str, str] = {
     "credentials": "Credentials",
     "dashboard": "Dashboard",
     "limits": "Limits",
+    "keeping": "Keeping",
     "logs": "Logs",
 }
 """Group → its heading, in the order of the default file."""
@@ -278,6 +279,15 @@ def _limits() -> list[Key]:
     ]  # fmt: skip
 
 
+def _keeping() -> list[Key]:
+    return [
+        Key(name="RETENTION_DAYS", kind=Kind.INT, default="0", unit="days", low=0, high=36_500,
+            text="Merged days older than this are removed, if RETENTION_ROOT provably holds them; 0 keeps everything."),
+        Key(name="RETENTION_ROOT", kind=Kind.FOLDER, default="",
+            text="A copy of the data folder, on another disk or a mounted store: what it holds with the same SHA-256 may go here."),
+    ]  # fmt: skip
+
+
 def _logs() -> list[Key]:
     return [
         Key(name="LOG_DIR", kind=Kind.FOLDER, default="./logs/", text="Folder of the log files."),
@@ -302,6 +312,7 @@ KEYS: tuple[Key, ...] = (
     *_in("credentials", _credentials()),
     *_in("dashboard", _dashboard(), scope=Scope.PROGRAM),
     *_in("limits", _limits(), scope=Scope.PROGRAM),
+    *_in("keeping", _keeping(), scope=Scope.PROGRAM),
     *_in("logs", _logs(), scope=Scope.PROGRAM),
 )
 """Every key, in the order of the default file."""

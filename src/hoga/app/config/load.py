@@ -200,7 +200,7 @@ def _resolve(venue: str, values: list[tuple[Assignment, Value]], defaults: Venue
         value, origin = _winner(venue, key, values) or (_default(key, defaults), _DEFAULT)
         if value is None and key.default is None:  # left empty: what the venue has
             value = _default(key, defaults)
-        if key.kind is Kind.FOLDER:
+        if key.kind is Kind.FOLDER and key.default:
             value = _folder(Path(str(value)), venue, data_dir)
         elif key.name == "SYMBOLS" and defaults.upper_case and isinstance(value, tuple):
             value = tuple(dict.fromkeys(str(symbol).upper() for symbol in value))
@@ -256,6 +256,9 @@ def _contradictions(resolved: Mapping[str, _Resolved], lenient: _Leniency) -> li
             if other != venue:
                 found = f"{folder} for {other} and {venue}"
                 mistakes.append(_conflict(keys, name, found, "a folder of its own for each venue: use <venue>"))
+            root = keys["RETENTION_ROOT"][0]
+            if isinstance(root, Path) and folder.absolute().is_relative_to(root.absolute()):
+                mistakes.append(_conflict(keys, "RETENTION_ROOT", str(root), f"a copy elsewhere: {name} ({folder}) is in it"))
     return mistakes + _open_doors(next(iter(resolved.values())), lenient)
 
 

@@ -53,6 +53,8 @@ class ProgramConfig(msgspec.Struct, frozen=True, kw_only=True):
     desired_max_sys_mem_load: float
     timeout: float
     max_workers: int
+    retention_days: int
+    retention_root: Path | None
     log_dir: Path
     log_level: str
     log_max_mb: int

@@ -26,7 +26,7 @@ Value = int | float | bool | str | Path | Secret | tuple[str, ...] | tuple[int, 
 def read_value(key: Key, text: str) -> Value:
     """The value of `key` that `text` stands for. Raises ValueError when it is none.
 
-    An empty text is "not set" for files, URLs and secrets, and a mistake for everything else.
+    An empty text is "not set" for files, URLs, secrets and a folder without default, and a mistake for everything else.
     """
     match key.kind:
         case Kind.INT | Kind.FLOAT:
@@ -40,7 +40,7 @@ def read_value(key: Key, text: str) -> Value:
         case Kind.PORTS:
             return tuple(_port(part) for part in _words(text))
         case Kind.FOLDER:
-            return _folder(text)
+            return _folder(text) if text or key.default else None
         case Kind.FILE | Kind.SECRET_FILE:
             return _file(text)
         case Kind.WS_URL:
