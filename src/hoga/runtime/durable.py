@@ -82,14 +82,15 @@ def unlink(path: Path, *, missing_ok: bool = False) -> None:
     path.unlink(missing_ok=missing_ok)
 
 
-def make_folder(folder: Path) -> None:
-    """A folder, with those above it, for good. Raises OSError."""
+def make_folder(folder: Path, *, durable: bool = True) -> None:
+    """A folder, with those above it; for good where it is to be `durable` before anything else is. Raises OSError."""
     if folder.is_dir():
         return
-    make_folder(folder.parent)
+    make_folder(folder.parent, durable=durable)
     _step("mkdir", folder)
     folder.mkdir(exist_ok=True)
-    fsync_folder(folder.parent)
+    if durable:
+        fsync_folder(folder.parent)
 
 
 def nameless_file(folder: Path) -> BinaryIO:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -71,6 +72,7 @@ class SegmentName(NamedTuple):
     suffix: str
 
 
+@lru_cache(maxsize=4096)
 def encode_symbol(symbol: str) -> str:
     """The symbol as it stands in file names: itself, unless a file system could not carry it."""
     tail = _SHORTENED.search(symbol)

@@ -57,6 +57,7 @@ class _Ids(NamedTuple):
 
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_receipt = attrgetter("recvNs")
 
 
 class RecordReader:
@@ -143,7 +144,7 @@ class RecordReader:
             sound = lines.isascii() or bool(lines.decode())
         except NO_JSON:
             return None
-        return records if sound and [record.recvNs for record in records] == receipts else None
+        return records if sound and list(map(_receipt, records)) == receipts else None
 
     def read_singly(self, lines: bytes) -> Iterator[tuple[Record, str | None]]:
         """The same, line by line: (record, None), or (an empty record, why the line is no JSON object)."""
@@ -183,7 +184,8 @@ class RecordReader:
         if not self.has_ids:
             return []
         firsts = [map(each.first, records) for each in self._spelt if each.first is not None]
-        return [value for value in chain(self.last_ids(records), *firsts) if value is not None]
+        found = [*self.last_ids(records), *chain.from_iterable(firsts)]
+        return [value for value in found if value is not None] if None in found else cast(list[int], found)
 
     def chains(self, records: list[Record]) -> Iterator[Chain]:
         """The records whose ids count on, chain by chain."""

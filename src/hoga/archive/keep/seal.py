@@ -31,7 +31,7 @@ import msgspec
 from hoga.archive.form.chunks import has_chunks
 from hoga.archive.form.deflate import DEFAULT_LEVEL, crc32
 from hoga.archive.form.journal import read_header
-from hoga.archive.form.layout import PARTS_DIR, encode_symbol, parse_segment, suffix_of
+from hoga.archive.form.layout import FORMATS, PARTS_DIR, parse_segment, suffix_of
 from hoga.archive.form.ledger import LedgerEntry, SegmentEntry, append_entries
 from hoga.archive.form.notes import SegmentNote
 from hoga.archive.form.segment import SegmentFacts, read_blocks, read_note
@@ -39,7 +39,6 @@ from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.minute import ASIDE_SYMBOL, Minute, SealResult
 from hoga.archive.keep.seriesminute import SeriesMinute
 from hoga.core.errors import ArchiveError
-from hoga.core.streams import Series
 from hoga.core.times import day_of, minute_of
 from hoga.runtime.durable import fsync, fsync_folder, link, make_folder, rename, sync_filesystem, unlink, write_all, write_fault
 
@@ -147,11 +146,10 @@ class _Sealer:
         """Stage all, then settle all."""
         wanted = [part for part in self._minute.series.values() if only is None or self._name(part) in only]
         staged = list(self._guarded(self._stage, wanted))
-        if self._many:
-            sync_filesystem({each.target.parent for each in staged if each.target is not None})
+        homes = {self._day_of(each.minute).folder.parent for each in staged} if self._many else set()
+        sync_filesystem(homes)
         list(self._guarded(self._settle, staged))
-        if self._many:
-            sync_filesystem({each.directory for each in self._minute.series.values()})
+        sync_filesystem(homes)
 
     def _guarded(self, act: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """One series' trouble is noted and stays its own."""
@@ -171,19 +169,20 @@ class _Sealer:
     def _stage(self, part: SeriesMinute) -> _Staged:
         if part.trouble is not None:
             raise part.trouble
-        folder = self._day_of(part).folder
+        day = self._day_of(part)
+        folder = day.folder
         if self._header.interval_min > 1:
             folder = folder / PARTS_DIR
-        make_folder(folder)
+        make_folder(folder, durable=not self._many)
         if not part.records:
             return _Staged(part, None, None, self._nothing_written(part))
-        taken = self._taken(folder, part.series)
+        taken = self._taken(folder, day)
         if self._again:
-            self._tidy(folder, part.series)
+            self._tidy(folder, day)
         if self._again and (done := self._done(taken)) is not None:
             return _Staged(part, None, None, done)
         number = max(taken, default=0) + 1
-        stem = self._day_of(part).segment_stem(self._clock, part=number)
+        stem = day.segment_stem(self._clock, part=number)
         target = folder / f"{stem}{suffix_of(self._header.archive_format)}"
         entry = self._entry(part, number, target.name)
         note = msgspec.json.encode(SegmentNote(sources=self._sources, entry=entry))
@@ -221,21 +220,24 @@ class _Sealer:
             return None
         return msgspec.structs.replace(self._entry(part, 0, ""), first_recv_ns=None, last_recv_ns=None)
 
-    def _files(self, folder: Path, series: Series) -> list[str]:
+    def _files(self, folder: Path, day: SeriesDay) -> list[str]:
         """The names of the minute's files, finished or not."""
-        prefix = f"{encode_symbol(series.symbol)}_{series.kind}_{self._day}_{self._clock}"
+        prefix = day.segment_stem(self._clock)
         with os.scandir(folder) as scan:
             return [item.name for item in scan if item.name.startswith(prefix)]
 
-    def _tidy(self, folder: Path, series: Series) -> None:
+    def _tidy(self, folder: Path, day: SeriesDay) -> None:
         """Remove what an earlier try of this lane left unfinished."""
-        for text in self._files(folder, series):
+        for text in self._files(folder, day):
             if text.endswith(self._suffix):
                 unlink(folder / text)
 
-    def _taken(self, folder: Path, series: Series) -> dict[int, Path]:
-        """The minute's segments that exist already, by part."""
-        names = [(parse_segment(text), text) for text in self._files(folder, series)]
+    def _taken(self, folder: Path, day: SeriesDay) -> dict[int, Path]:
+        """The minute's segments that exist already, by part. Mostly there are none: then all of a day's are not gone through (0.7 ms)."""
+        stems = [f"{folder}/{day.segment_stem(self._clock, part=part)}" for part in (1, 2)]
+        if not self._again and not any(os.access(stem + suffix, os.F_OK) for stem in stems for suffix in FORMATS.values()):
+            return {}
+        names = [(parse_segment(text), text) for text in self._files(folder, day)]
         return {name.part: folder / text for name, text in names if name is not None and name.minute == self._clock}
 
     def _done(self, taken: dict[int, Path]) -> SegmentEntry | None:
@@ -251,10 +253,13 @@ class _Sealer:
         return None
 
     def _write(self, temporary: Path, pieces: list[bytes]) -> None:
-        with temporary.open("wb", buffering=0) as file:
-            write_all(file.fileno(), b"".join(pieces))
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        try:
+            write_all(fd, b"".join(pieces))
             if not self._many:
-                fsync(file.fileno())
+                fsync(fd)
+        finally:
+            os.close(fd)
 
     def _settle(self, staged: _Staged) -> None:
         while staged.temporary is not None and staged.target is not None and not _place(staged.temporary, staged.target):

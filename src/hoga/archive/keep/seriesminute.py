@@ -21,7 +21,7 @@ from hoga.archive.form.spool import Spool
 from hoga.core.streams import Series
 from hoga.quality.sequence import RUNS_KEPT
 
-__all__ = ["Malformed", "SeriesMinute", "Way"]
+__all__ = ["Malformed", "SeriesMinute", "Way", "way_of"]
 
 _IDS_KEPT = 64
 _ID_LIMIT = 10**19
@@ -35,8 +35,10 @@ class Way(NamedTuple):
     """
 
     lead: bytes
+    lead_bytes: int
     skipped: int
     tail: bytes
+    tail_bytes: int
     cut: int
     most: int
     owner: SeriesMinute
@@ -44,6 +46,12 @@ class Way(NamedTuple):
     maker: LineMaker
     tag: int
     odd: bool = False
+
+
+def way_of(maker: LineMaker, owner: SeriesMinute, tag: int) -> Way:
+    """How `maker` makes the lines of `owner`."""
+    lead, tail = maker.lead, maker.tail
+    return Way(lead, len(lead), maker.skipped, tail, len(tail), maker.cut, maker.most, owner, owner.frames.extend, maker, tag)
 
 
 class Malformed(NamedTuple):
@@ -69,6 +77,7 @@ class SeriesMinute:
         self.builder = SegmentBuilder(archive_format, packer=packer, spool=spool)
         self.room = BLOCK_BYTES
         self.frames: list[Any] = []
+        self.has_odd = False
         self.entries: list[LedgerEntry] = []
         self.streams: set[str] = set()
         self.names: dict[str, str] = {}
@@ -107,7 +116,8 @@ class SeriesMinute:
         return malformed
 
     def _make_at_once(self, ways: list[Way], receipts: list[int], parts: list[bytes]) -> bool:
-        if any(way.odd for way in ways):
+        has_odd, self.has_odd = self.has_odd, False
+        if has_odd:
             return False
         lines = lines_of([way.maker for way in ways], receipts, parts)
         records = None if lines is None else self.reader.read_own(lines, receipts)
