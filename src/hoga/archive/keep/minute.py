@@ -40,7 +40,7 @@ from hoga.archive.form.segment import Packer
 from hoga.archive.form.spool import Spool
 from hoga.archive.keep.identity import Identity
 from hoga.archive.keep.life import StreamEnd
-from hoga.archive.keep.seriesminute import Malformed, SeriesMinute, Way, way_of
+from hoga.archive.keep.seriesminute import Malformed, SeriesMinute, Way
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Kind, Series
 from hoga.core.times import MINUTE_NS
@@ -272,7 +272,7 @@ class Minute:
                 last_ns = recv_ns
             if way is None:
                 continue
-            lead, led, skipped, tail, ended, cut, most, owner, put, _, _, _ = way
+            (lead, led, skipped, tail, ended, cut), most, owner, put, _, _, _ = way
             if length + most > owner.room:
                 self._end_block(owner)
             owner.room -= length + most
@@ -338,7 +338,7 @@ class Minute:
         facts = self.venue.channel_of(stream.channel).record
         if facts.first_key is not None and facts.ordered:
             minute.names[facts.first_key] = stream.name
-        return way_of(maker, minute, tag)
+        return Way(maker.spelling, maker.most, minute, minute.frames.extend, maker, tag)
 
     # -- series and their entries -------------------------------------------------------------------------------
 

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 from hoga.archive.form.deflate import BLOCK_BYTES
 from hoga.archive.form.journal import CountsNote
 from hoga.archive.form.ledger import LedgerEntry
-from hoga.archive.form.lines import LineMaker, lines_of
+from hoga.archive.form.lines import LineMaker, Spelling, lines_of
 from hoga.archive.form.records import Record, RecordReader
 from hoga.archive.form.segment import Packer, SegmentBuilder
 from hoga.archive.form.spool import Spool
 from hoga.core.streams import Series
 from hoga.quality.sequence import RUNS_KEPT
 
-__all__ = ["Malformed", "SeriesMinute", "Way", "way_of"]
+__all__ = ["Malformed", "SeriesMinute", "Way"]
 
 _IDS_KEPT = 64
 _ID_LIMIT = 10**19
@@ -34,24 +34,13 @@ class Way(NamedTuple):
     spelt as usual, and whole.
     """
 
-    lead: bytes
-    lead_bytes: int
-    skipped: int
-    tail: bytes
-    tail_bytes: int
-    cut: int
+    spelling: Spelling
     most: int
     owner: SeriesMinute
     put: Callable[[tuple[Way, int, bytes]], None]
     maker: LineMaker
     tag: int
     odd: bool = False
-
-
-def way_of(maker: LineMaker, owner: SeriesMinute, tag: int) -> Way:
-    """How `maker` makes the lines of `owner`."""
-    lead, tail = maker.lead, maker.tail
-    return Way(lead, len(lead), maker.skipped, tail, len(tail), maker.cut, maker.most, owner, owner.frames.extend, maker, tag)
 
 
 class Malformed(NamedTuple):
@@ -127,7 +116,7 @@ class SeriesMinute:
         return True
 
     def _make(self, way: Way, recv_ns: int, part: bytes) -> Malformed | None:
-        frame = part if way.odd else way.lead[: way.skipped] + part + way.tail[len(way.tail) - way.cut :]
+        frame = part if way.odd else way.maker.frame_of(part)
         line = way.maker.line(recv_ns, frame)
         record, fault = (None, None) if line is None else next(self.reader.read_singly(line))
         if line is None or record is None or fault is not None:  # nobody else could read it either
