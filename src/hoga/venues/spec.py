@@ -11,6 +11,7 @@ from hoga.columns.shapes import Shape
 from hoga.core.instrument import Instrument
 from hoga.core.market import Body, DataType
 from hoga.core.streams import Kind, Stream
+from hoga.venues.history import HistorySpec
 from hoga.venues.private import CHANNELS, EVERYTHING, PrivateSpec
 from hoga.venues.records import RecordFacts
 
@@ -154,6 +155,7 @@ class VenueSpec:
     `channels`: the channel that serves a type of data, `{interval}` to be filled in (`default_interval` where none is asked for).
     `is_symbol(text)`: could be one of the venue's.
     `classic`: kind → how the classic recorder spelt its records of this venue, without hoga's envelope.
+    `history`: its archive of files, None where it has none.
     `private`: what it tells of an account, None where hoga cannot ask. All functions above are about public streams.
     """
 
@@ -191,6 +193,7 @@ class VenueSpec:
     classic: Mapping[Kind, Shape] = field(default_factory=dict)
     same_cut: tuple[tuple[str, str], ...] = ()
     book_rules: BookRules | None = None
+    history: HistorySpec | None = None
 
     def describe(self, channel: str) -> ChannelSpec:
         """The description of a channel, public or private. Raises ValueError for one that does not exist."""

@@ -105,7 +105,8 @@ def rest_of(config: VenueConfig) -> RestClient:
 
 def tls_of(config: VenueConfig) -> ssl.SSLContext | None:
     """Trust the system's authorities, and the configured one beside them. Raises ConfigError."""
-    if not config.ws_url.startswith("wss") and not config.rest_url.startswith("https"):
+    secure = (config.ws_url.startswith("wss"), config.rest_url.startswith("https"), (config.history_url or "").startswith("https"))
+    if not any(secure):
         return None
     try:
         return _trusting(config.tls_ca)

@@ -6,6 +6,7 @@ from hoga.book.sync import SPOT_RULES
 from hoga.core.market import DataType
 from hoga.core.streams import Kind
 from hoga.venues.binance import fields, payloads, wire
+from hoga.venues.binance.history import SPOT_HISTORY
 from hoga.venues.binance.instruments import instruments_of
 from hoga.venues.binance.spot_private import SPOT_PRIVATE
 from hoga.venues.records import RecordFacts, SideLists
@@ -116,4 +117,5 @@ SPOT = VenueSpec(
     classic=fields.CLASSIC,
     same_cut=wire.SAME_CUT,
     book_rules=SPOT_RULES,
+    history=SPOT_HISTORY,
 )

@@ -16,6 +16,7 @@ from hoga.book.sync import FUTURES_RULES
 from hoga.core.market import DataType
 from hoga.core.streams import Kind, Stream
 from hoga.venues.binance import fields, payloads, wire
+from hoga.venues.binance.history import USDM_HISTORY
 from hoga.venues.binance.instruments import instruments_of
 from hoga.venues.binance.usdm_private import USDM_PRIVATE
 from hoga.venues.records import RecordFacts
@@ -134,4 +135,5 @@ USDM = VenueSpec(
     private=USDM_PRIVATE,
     same_cut=wire.SAME_CUT,
     book_rules=FUTURES_RULES,
+    history=USDM_HISTORY,
 )
