@@ -110,7 +110,7 @@ async def test_what_broke_off_is_gone_on_with(server: Server, tmp_path: Path) ->
             await fetch(server, tmp_path / "f.zip")
     got = await fetch(server, tmp_path / "f.zip")
     assert got.sha256 == SHA
-    assert got.resumed_at > 2_000_000
+    assert got.resumed_at >= 1_500_000
     assert server.ranges[0] is None
     assert int(str(server.ranges[1]).removeprefix("bytes=").rstrip("-")) > 1_500_000
     assert (tmp_path / "f.zip.part").read_bytes() == BODY

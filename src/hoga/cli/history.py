@@ -40,8 +40,9 @@ def backfill(
 ) -> int:
     """Fetch the exchange's past files, proven.
 
-    They are checked by the exchange's own sums, read, and made into Parquet beside them. Whole past months come as one file, the rest by day. Ended in any way, the same command goes on where it was. Rows that no file has
-    are named by their ids. A section [binance-usdm] in the configuration chooses the futures' archive.
+    They are checked by the exchange's own sums, read, and made into Parquet beside them. Whole past months come as one file, the
+    rest by day. Ended in any way, the same command goes on where it was. Rows that no file has are named by their ids. A section
+    [binance-usdm] in the configuration chooses the futures' archive.
 
     Example: hoga backfill --symbols BTCUSDT --start-date 2026-09-01 --end-date 2026-09-30
     """

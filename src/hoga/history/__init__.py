@@ -16,8 +16,10 @@ coverage_words  its words, in each language
 retention       removes old days that somebody else provably holds
 
 backfill        the exchange's past from its archive of files: the whole of it
-listing, plan   what the archive lists; which of it is wanted
-fetch, index    one file, proven; what is known of those that are here
+listing         a page of what the archive lists
+plan            which files hold the days that are wanted
+fetch           one file at a time, proven
+index           what is known of those that are here
 zipped          the CSV in a zip, as blocks of whole lines
 csvrows         its rows to Parquet (polars)
 rows            what rows say of themselves: holes, days

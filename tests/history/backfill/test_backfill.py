@@ -292,7 +292,7 @@ async def test_another_file_under_the_name_is_not_gone_on_with(simulate: Simulat
 
 @pytest.mark.parametrize("status", [403, 429, 500, 503])
 async def test_a_refusal_that_passes_costs_nothing(past: Past, status: int) -> None:
-    past.simulator.inject(Fault(fault=FaultKind.REST_ERROR, status=status, retry_after_s=0, paths="*", count=3))
+    past.simulator.inject(Fault(fault=FaultKind.REST_ERROR, status=status, retry_after_s=0, paths="*", count=2))
     assert (await past.backfill("2026-03-01", "2026-03-03")).ok
 
 
