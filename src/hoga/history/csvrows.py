@@ -1,6 +1,6 @@
 """history.csvrows: the exchange's CSV to Parquet, through polars and pyarrow, in memory that does not grow with the file.
 
-The only file here that knows polars. What differs between files of one kind is told from the text: a header by its first byte, ms or µs by
+What differs between files of one kind is told from the text: a header by its first byte, ms or µs by
 magnitude, how truth values are spelt. A text that would not come back as the same number is refused, with its line.
 
 Rows come out in the order of their ids, each once: equal rows are counted and kept once, two different rows of one id are both
@@ -15,20 +15,18 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
-from hoga.core.errors import ArchiveError, HogaError
+from hoga.core.errors import ArchiveError
 from hoga.core.foreign import excerpt
+from hoga.history import libraries
 from hoga.history.rows import Facts, Judge
 from hoga.history.zipped import Member, UnreadableZip, blocks
 from hoga.runtime import durable
 from hoga.venues.history import FileKind, Holds
-
-if TYPE_CHECKING:
-    import polars
 
 __all__ = ["Conflict", "Converted", "convert", "difference", "require_libraries"]
 
@@ -42,6 +40,11 @@ _WINDOW_ROWS = 400_000
 _SHOWN_CONFLICTS = 100
 _TRUTHS = (("True", "False"), ("true", "false"), ("TRUE", "FALSE"))
 _LEVEL = 3
+
+
+Frame = Any
+Column = Any
+"""A data frame of polars, and a column of one."""
 
 
 class Conflict(NamedTuple):
@@ -76,13 +79,9 @@ class _State:
 
 
 def require_libraries() -> None:
-    """Raises HogaError, in one line, where the libraries are not installed."""
-    try:
-        import polars
-        import pyarrow
-    except ImportError as fault:
-        raise HogaError(f"{fault.name} is not installed: pip install hoga[analysis]") from fault
-    del polars, pyarrow
+    """Raises MissingLibrary, in one line, where they are not installed."""
+    libraries.polars()
+    libraries.pyarrow()
 
 
 def convert(source: Path, member: Member, target: Path, kind: FileKind, *, step: int | None, notes: dict[str, str]) -> Converted:
@@ -110,13 +109,12 @@ def _write(
     kind: FileKind,
     step: int | None,
     notes: dict[str, str],
-    frames: Iterator[tuple[polars.DataFrame, bool]],
+    frames: Iterator[tuple[Frame, bool]],
     *,
     is_sorted: bool,
 ) -> Converted:
     """Write the frames that come, (rows in order, whether two of them may have one id)."""
-    import pyarrow.parquet
-
+    parquet = libraries.pyarrow("parquet")
     state = _State(step)
     temporary = durable.temporary_for(target)
     writer: Any = None
@@ -127,7 +125,7 @@ def _write(
             state.judge.take(frame[kind.identity].to_numpy(), frame[kind.time].to_numpy())
             table = frame.to_arrow()
             if writer is None:
-                writer = pyarrow.parquet.ParquetWriter(
+                writer = parquet.ParquetWriter(
                     temporary,
                     table.schema,
                     compression="zstd",
@@ -175,15 +173,13 @@ class _Reader:
     """Blocks of one file's text to frames. Knows after the first one how many columns there are, and how truths are spelt."""
 
     def __init__(self, kind: FileKind) -> None:
-        import polars
-
-        self._pl: Any = polars
+        self._pl = libraries.polars()
         self._kind = kind
         self._columns = kind.columns
         self._line = 0
         self._truths: tuple[str, str] = _TRUTHS[0]
 
-    def read(self, text: bytes) -> polars.DataFrame:
+    def read(self, text: bytes) -> Frame:
         """The rows of a block. Raises UnreadableZip."""
         if self._line == 0:
             text = self._begin(text)
@@ -210,14 +206,14 @@ class _Reader:
         most = len(self._kind.columns)
         return range(most - self._kind.optional, most + 1)
 
-    def _parse(self, text: bytes) -> polars.DataFrame:
+    def _parse(self, text: bytes) -> Frame:
         pl = self._pl
         if not text:
-            empty: polars.DataFrame = pl.DataFrame(schema=self._kept_schema())
+            empty: Frame = pl.DataFrame(schema=self._kept_schema())
             return empty
         _require_places(text)
         schema = {column.name: self._type_of(column.holds) for column in self._columns}
-        frame: polars.DataFrame = pl.read_csv(io.BytesIO(text), has_header=False, schema=schema, quote_char=None)
+        frame: Frame = pl.read_csv(io.BytesIO(text), has_header=False, schema=schema, quote_char=None)
         if sum(frame.null_count().row(0)):
             raise ValueError("a field is empty")
         frame = frame.with_columns(self._finish(frame, column.name, column.holds) for column in self._columns)
@@ -235,23 +231,23 @@ class _Reader:
             if column.holds is not Holds.NOTHING
         }
 
-    def _finish(self, frame: polars.DataFrame, name: str, holds: Holds) -> polars.Series:
+    def _finish(self, frame: Frame, name: str, holds: Holds) -> Column:
         column = frame[name]
         if holds is Holds.TIME:
             return self._nanoseconds(column)
         return self._truth(column) if holds is Holds.TRUTH else column
 
-    def _nanoseconds(self, column: polars.Series) -> polars.Series:
+    def _nanoseconds(self, column: Column) -> Column:
         times = column.to_numpy()
         if len(times) and (int(times.min()) <= 0 or int(times.max()) >= _NANOS_FROM):
             raise ValueError("a time is neither ms nor µs")
         unit = np.where(times >= _MICROS_FROM, 1_000, 1_000_000)
-        made: polars.Series = self._pl.Series(column.name, times * unit)
+        made: Column = self._pl.Series(column.name, times * unit)
         return made
 
-    def _truth(self, column: polars.Series) -> polars.Series:
+    def _truth(self, column: Column) -> Column:
         for yes, no in (self._truths, *_TRUTHS):
-            is_true: polars.Series = column == yes
+            is_true: Column = column == yes
             if (is_true | (column == no)).all():
                 self._truths = (yes, no)
                 return is_true
@@ -290,7 +286,7 @@ def _require_places(text: bytes) -> None:
         raise ValueError(f"a number has more than {_PLACES} places")
 
 
-def _frames(source: Path, member: Member, kind: FileKind) -> Iterator[polars.DataFrame]:
+def _frames(source: Path, member: Member, kind: FileKind) -> Iterator[Frame]:
     reader = _Reader(kind)
     for text in blocks(source, member):
         frame = reader.read(text)
@@ -298,7 +294,7 @@ def _frames(source: Path, member: Member, kind: FileKind) -> Iterator[polars.Dat
             yield frame
 
 
-def _in_order(source: Path, member: Member, kind: FileKind) -> Iterator[tuple[polars.DataFrame, bool]]:
+def _in_order(source: Path, member: Member, kind: FileKind) -> Iterator[tuple[Frame, bool]]:
     last: int | None = None
     for frame in _frames(source, member, kind):
         ids = frame[kind.identity].to_numpy()
@@ -311,10 +307,9 @@ def _in_order(source: Path, member: Member, kind: FileKind) -> Iterator[tuple[po
 # -- out of order --------------------------------------------------------------------------------------------------
 
 
-def _sorted_by_runs(source: Path, member: Member, kind: FileKind, folder: Path) -> Iterator[tuple[polars.DataFrame, bool]]:
+def _sorted_by_runs(source: Path, member: Member, kind: FileKind, folder: Path) -> Iterator[tuple[Frame, bool]]:
     """Every row by its id: each block sorted into a file of its own, then all files read side by side, a range of ids at a time."""
-    import polars
-
+    polars = libraries.polars()
     paths: list[Path] = []
     samples: list[int] = []
     for frame in _frames(source, member, kind):
@@ -334,10 +329,9 @@ def _sorted_by_runs(source: Path, member: Member, kind: FileKind, folder: Path) 
             yield merged.sort(kind.identity, maintain_order=True), True
 
 
-def _without_doubles(frame: polars.DataFrame, kind: FileKind, state: _State) -> polars.DataFrame:
+def _without_doubles(frame: Frame, kind: FileKind, state: _State) -> Frame:
     """The rows of a sorted frame without those that are there twice; those of one id that differ are noted."""
-    import polars
-
+    polars = libraries.polars()
     once = frame.unique(maintain_order=True)
     state.doubled += frame.height - once.height
     ids = once[kind.identity].to_numpy()
@@ -351,8 +345,7 @@ def _without_doubles(frame: polars.DataFrame, kind: FileKind, state: _State) -> 
 
 def difference(old: Path, new: Path, kind: FileKind) -> tuple[int, int]:
     """(rows only in `old`, rows only in `new`) of two Parquet files made here, a range of ids at a time."""
-    import polars
-
+    polars = libraries.polars()
     sides = [polars.scan_parquet(path) for path in (old, new)]
     column = polars.col(kind.identity)
     bounds = [side.select(column.min().alias("low"), column.max().alias("high"), polars.len()).collect().row(0) for side in sides]
