@@ -13,6 +13,7 @@ from time import time_ns
 from hoga.app.config import Config
 from hoga.app.config.rooms import rest_of
 from hoga.app.hub import config_of, process_manager
+from hoga.app.snapshots import SnapshotDesk, snapshots_of
 from hoga.book.sync import BookEvent, BookState, BookSync
 from hoga.core.errors import ProtocolMisuse, VenueError
 from hoga.core.market import Book, DataType
@@ -24,11 +25,9 @@ from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.resolve import spelt
 from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import ComponentSubscription, SubscriptionSpec, unknown_venue
-from hoga.net.rest import RestClient
 from hoga.runtime.logs import get_log
 from hoga.runtime.tasks import every
 from hoga.venues.registry import VENUES
-from hoga.venues.request import Request
 
 __all__ = ["BookKeeper"]
 
@@ -167,20 +166,17 @@ class BookKeeper:
 
     async def _fetch(self) -> None:
         assert self._found is not None, "started"
-        path, weight = self.spec.rest.book, self.spec.rest.book_weight
-        assert path is not None, "asked of venues that have it"
-        async with rest_of(self._found.venue(self.spec.name)) as rest:
+        config = self._found.venue(self.spec.name)
+        async with rest_of(config):
+            desk = snapshots_of(config)
             while True:
-                symbol = await self._wanted.get()
-                while (wait := rest.wait_s(Request(path=path, weight=weight))) > 0:  # noqa: ASYNC110  # the wait is known
-                    await asyncio.sleep(wait)
-                await self._snapshot(rest, symbol)
+                await self._snapshot(desk, await self._wanted.get())
 
-    async def _snapshot(self, rest: RestClient, symbol: str) -> None:
-        sync, paths, read = self._syncs[symbol], self.spec.rest, self.spec.book
-        assert paths.book is not None and read is not None, "asked of venues that have it"
+    async def _snapshot(self, desk: SnapshotDesk, symbol: str) -> None:
+        sync, read = self._syncs[symbol], self.spec.book
+        assert read is not None, "asked of venues that have it"
         try:
-            book = await rest.read(paths.book.format(symbol=symbol), read, weight=paths.book_weight)
+            book = await desk.fetch(symbol, read)
         except VenueError as fault:
             self.refused += 1
             _log.warning("no snapshot of a book", venue=self.spec.name, symbol=symbol, why=str(fault))

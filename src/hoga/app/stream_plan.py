@@ -57,6 +57,10 @@ def plan_streams(spec: VenueSpec, symbols: tuple[str, ...], channels: tuple[str,
     good: list[str] = []
     for channel in dict.fromkeys(channels):
         try:
+            if channel == spec.snapshot_channel:
+                raise ValueError(
+                    "expected a stream of the venue's: snapshots of books are asked for beside their deltas (BOOK_SNAPSHOT_MIN)"
+                )
             spec.channel_of(channel)
             good.append(channel)
         except ValueError as fault:

@@ -14,6 +14,7 @@ from hoga.app.config import VenueConfig
 from hoga.app.config.rooms import feed_config, recorder_config, rest_of, sealing_config, tls_of
 from hoga.app.instruments import instruments_of, keep, kept_path
 from hoga.app.retention import RETAIN_EVERY_S, RunRetention
+from hoga.app.snapshots import DeltaSnapshots, asked_streams, snapshots_of
 from hoga.app.stream_plan import plan_streams
 from hoga.archive.keep.life import LifeFile, read_last_life
 from hoga.archive.keep.recover import Recovered, recover_folder
@@ -37,6 +38,7 @@ _log = get_log("run")
 _CLOCK_EVERY_S = 600.0
 _STALL_S = 3.0
 _SYMBOLS_EVERY_S = 3600.0
+_SNAPSHOTS_EVERY_S = 0.5
 
 
 class VenueStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +82,8 @@ class VenueRun:
         self._pool = pool
         self._loop = asyncio.get_running_loop()
         self.streams = plan_streams(self.spec, config.symbols, config.streams, where=f"[{config.venue}]")
+        if config.book_snapshot_min:
+            self.streams += asked_streams(self.spec, self.streams)
         self._rest = rest_of(config)
         self._instruments = instruments_of(config)
         directories = directories_for(self.streams, config.directory)
@@ -98,6 +102,13 @@ class VenueRun:
         self._life = LifeFile(self.recorder.config.journal_folder)
         self.feed = Feed(
             self.spec, feed_config(config, label), self.recorder.wanted, inlet=self.recorder.legs, tls=tls_of(config), jitter=random.random
+        )
+        self.snapshots = DeltaSnapshots(
+            snapshots_of(config),
+            self.recorder,
+            every_s=config.book_snapshot_min * 60.0,
+            share=config.book_snapshot_weight / 100.0,
+            conn=f"{label}{config.venue}-rest",
         )
         self.clock = ClockReading(None, "none")
         self._watch = ClockWatch()
@@ -146,6 +157,7 @@ class VenueRun:
         life = await asyncio.to_thread(read_last_life, folder)
         self._life.begin(life)
         self.recorder.start(life)
+        self.snapshots.open()
         self.feed.start()
         self._last_tick = monotonic()  # what recovery took is no standstill
         for name, work in self._timers():
@@ -158,6 +170,7 @@ class VenueRun:
             ("latency", every(self.recorder.config.latency.every_s, self._latency_tick, log=_log, at_once=True)),
             ("disk", every(1.0, self._check_disk, log=_log, at_once=True)),
             ("clock", every(_CLOCK_EVERY_S, self._measure_clock, log=_log, at_once=True)),
+            ("snapshots", every(_SNAPSHOTS_EVERY_S, self.snapshots.tick, log=_log)),
             ("symbols", every(_SYMBOLS_EVERY_S, self._check_symbols, log=_log, at_once=True)),
             *self._retention(),
         ]
@@ -177,6 +190,7 @@ class VenueRun:
         await self._let_go()
 
     async def _let_go(self) -> None:
+        self.snapshots.close()
         self._instruments.on_list.remove(self._keep_list)
         self._instruments.on_change.remove(self._instrument_changed)
         await self._rest.release()

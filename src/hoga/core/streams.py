@@ -19,6 +19,8 @@ class Kind(StrEnum):
 
     ORDERBOOK = "orderbook"
     DELTA = "delta"
+    SNAPSHOT = "snapshot"
+    """Whole books that were asked for over REST: where the books of a delta series begin."""
     EXECUTION = "execution"
     """Public trades."""
     BLOCK = "block"

@@ -50,7 +50,8 @@ _MEMORY = ((64, 4096), (256, 1024), (1 << 32, 256))
 
 
 class Recorder:
-    """Records `streams` of one venue. Times are wall-clock ns.
+    """Records `streams` of one venue, those of its `snapshot_channel` among them (which are given to `legs` like others, and not to be
+    subscribed). Times are wall-clock ns.
 
     `on_closed(path)`: a journal is complete (called from a thread). `on_fault(text)`: writing is stuck, or goes on
     (None); from a thread too.
@@ -114,7 +115,8 @@ class Recorder:
                 intake = make_intake(self.spec, stream, index=index, lane=lane, queue_max=queue_max, memory=memory)
                 self.intakes[stream.name] = intake
                 self._lane_of[stream.name] = lane
-                self._lane_of_symbol.setdefault(stream.symbol, (lane, []))[1].append(index)
+                if not self._is_asked(stream):
+                    self._lane_of_symbol.setdefault(stream.symbol, (lane, []))[1].append(index)
                 self._members[number].append(intake)
                 self._bases[stream.name] = (0, 0, 0)
         self._watch_latency(streams)
@@ -123,7 +125,7 @@ class Recorder:
         timed = set()
         for stream in streams:
             key = self.spec.channel_of(stream.channel).record.event_key
-            if key is not None:
+            if key is not None and not self._is_asked(stream):
                 timed.add(stream.symbol)
                 intake = self.intakes[stream.name]
                 event_time = self._event_time(stream)
@@ -132,7 +134,7 @@ class Recorder:
         if self.spec.probe_channel is None:
             return
         key = self.spec.channel_of(self.spec.probe_channel).record.event_key
-        for symbol in sorted({stream.symbol for stream in streams} - timed):
+        for symbol in sorted(self._lane_of_symbol.keys() - timed):
             probe = Probe(self.spec, self.spec.parse_stream(symbol, self.spec.probe_channel))
             self.probes[probe.stream.name] = probe
             if key is not None:
@@ -229,7 +231,12 @@ class Recorder:
     @property
     def wanted(self) -> list[Stream]:
         """Every stream to subscribe, probes included."""
-        return [*(intake.stream for intake in self.intakes.values()), *(probe.stream for probe in self.probes.values())]
+        recorded = [intake.stream for intake in self.intakes.values() if not self._is_asked(intake.stream)]
+        return [*recorded, *(probe.stream for probe in self.probes.values())]
+
+    def _is_asked(self, stream: Stream) -> bool:
+        """Whether it is asked for over REST: when it was received says nothing of a stream's latency."""
+        return stream.channel == self.spec.snapshot_channel
 
     # -- time ---------------------------------------------------------------------------------------------------
 
@@ -438,7 +445,8 @@ class Recorder:
         notes: list[Note] = [*self.legs.notes_of(lane)]
         by_symbol: dict[str, list[int]] = {}
         for intake in members:
-            by_symbol.setdefault(intake.stream.symbol, []).append(intake.index)
+            if not self._is_asked(intake.stream):
+                by_symbol.setdefault(intake.stream.symbol, []).append(intake.index)
         for symbol, median_ns in self.lateness.medians():
             if median_ns is not None and symbol in by_symbol:
                 notes.append(LatencyNote(by_symbol[symbol], median_ns, self.lateness.overhead_ns))

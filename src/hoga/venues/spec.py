@@ -78,10 +78,10 @@ class RestLimit:
 class RestPaths:
     """Paths and weights of the public REST calls that hoga makes itself.
 
-    `time`: of the venue's clock, None where no call tells it. `book`: of a depth snapshot, with `{symbol}` to be filled in; None
-    where the stream brings whole books. `limits`: the first one counts every call that names no group, by its weight (1,
-    `instruments_weight`, `book_weight`); the others count the calls that name them (`Request.groups`). `usage(headers)` gives (group, how
-    much of its limit is used up) for each group that an answer's headers tell of.
+    `time`: of the venue's clock, None where no call tells it. `book`: of a depth snapshot of up to `book_levels` levels a side, with
+    `{symbol}` and `{levels}` to be filled in; None where the stream brings whole books. `limits`: the first one counts every call that
+    names no group, by its weight (1, `instruments_weight`, `book_weight`); the others count the calls that name them (`Request.groups`).
+    `usage(headers)` gives (group, how much of its limit is used up) for each group that an answer's headers tell of.
     """
 
     time: str | None
@@ -91,6 +91,7 @@ class RestPaths:
     book: str | None = None
     instruments_weight: int = 1
     book_weight: int = 1
+    book_levels: int = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,8 @@ class VenueSpec:
     `name`: of configuration sections and archive folders; `title`: for people; `examples`: channels to show in messages.
     `parse_stream(symbol, channel)` gives the Stream, or raises ValueError naming what is wrong with it.
     `channel_of(channel)` gives its ChannelSpec, `channels_for(kind)` those that feed series of that kind.
+    `snapshot_channel`: hoga's own name for the books that are asked for over REST (`RestPaths.book`); what came of them is recorded like
+    a channel's frames, and no stream brings it. None where the stream brings whole books.
     `probe_channel`: what is subscribed, unrecorded, for latency when no recorded stream of a symbol carries an event time.
     `route_of(stream)`: streams of different routes cannot share a connection. `connect_path(route, names)` is the request
     target that opens a connection with these streams (possibly none). `subscribe(names, request_id)` / `unsubscribe(...)` are the
@@ -194,6 +197,7 @@ class VenueSpec:
     same_cut: tuple[tuple[str, str], ...] = ()
     book_rules: BookRules | None = None
     history: HistorySpec | None = None
+    snapshot_channel: str | None = None
 
     def describe(self, channel: str) -> ChannelSpec:
         """The description of a channel, public or private. Raises ValueError for one that does not exist."""

@@ -71,6 +71,8 @@ class VenueConfig(ProgramConfig, frozen=True, kw_only=True):
     venue: str
     symbols: tuple[str, ...]
     streams: tuple[str, ...]
+    book_snapshot_min: int
+    book_snapshot_weight: float
     lob_dir: Path
     chart_dir: Path
     save_interval_min: int

@@ -36,6 +36,7 @@ _DELTA = RecordFacts(
     decode=payloads.delta,
 )
 _BLOCK = RecordFacts(first_key="t", last_key="t", contiguous=True, event_key="E")
+_SNAPSHOT = wire.asked_books()
 _QUOTE = RecordFacts(first_key="u", last_key="u", fields=fields.QUOTE, decode=payloads.quote)
 
 _CHANNELS = wire.Table(
@@ -49,6 +50,7 @@ _CHANNELS = wire.Table(
         (r"depth5", _book("orderbook5", "orderbook5-1s")),
         (r"depth@100ms", wire.steady(Kind.DELTA, _DELTA, DataType.DELTA)),
         (r"depth", wire.steady(Kind.DELTA, _DELTA, DataType.DELTA, alternate="delta-1s")),
+        (wire.SNAPSHOT, _SNAPSHOT),
         (r"aggTrade", wire.trades("aggTrade", "a", payloads.agg_trade)),
         (r"trade", wire.trades("trade", "t", payloads.trade)),
         (r"blockTrade", ChannelSpec(kind=Kind.BLOCK, record=_BLOCK, silence_floor_s=3600.0)),
@@ -83,7 +85,7 @@ SPOT = VenueSpec(
             RestLimit("order-count-1d", 200_000, 86_400.0),
         ),
         usage=wire.rest_usage,
-        book="/api/v3/depth?symbol={symbol}&limit=1000",
+        book="/api/v3/depth?symbol={symbol}&limit={levels}",
         instruments_weight=20,
         book_weight=50,
     ),
@@ -116,6 +118,7 @@ SPOT = VenueSpec(
     private=SPOT_PRIVATE,
     classic=fields.CLASSIC,
     same_cut=wire.SAME_CUT,
+    snapshot_channel=wire.SNAPSHOT,
     book_rules=SPOT_RULES,
     history=SPOT_HISTORY,
 )

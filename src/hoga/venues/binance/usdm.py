@@ -44,6 +44,7 @@ _DELTA = RecordFacts(
     delta_levels=fields.LEVELS,
     decode=payloads.delta,
 )
+_SNAPSHOT = wire.asked_books(event_key="E")
 _QUOTE = RecordFacts(first_key="u", last_key="u", event_key="E", fields=fields.QUOTE, decode=payloads.quote)
 _BOOK = RecordFacts(
     first_key="u", last_key="u", event_key="E", levels=fields.LEVELS, fields=fields.FUTURES_BOOK, decode=payloads.futures_book
@@ -64,6 +65,7 @@ _CHANNELS = wire.Table(
         *_each_speed("depth10", "orderbook10", _BOOK, DataType.ORDERBOOK),
         *_each_speed("depth5", "orderbook5", _BOOK, DataType.ORDERBOOK),
         *_each_speed("depth", Kind.DELTA, _DELTA, DataType.DELTA, (*_SPEEDS, ("@0ms", "-0ms"))),
+        (wire.SNAPSHOT, _SNAPSHOT),
         (r"aggTrade", wire.trades("aggTrade", "a", payloads.agg_trade)),
         (r"bookTicker", wire.steady(Kind.QUOTE, _QUOTE, DataType.QUOTE)),
         (rf"kline_({'|'.join(wire.INTERVALS)})", wire.timed(Kind.CANDLE, DataType.CANDLE, payloads.candle, fields.CANDLE)),
@@ -101,7 +103,7 @@ USDM = VenueSpec(
             RestLimit("order-count-1m", 1_200, 60.0),
         ),
         usage=wire.rest_usage,
-        book="/fapi/v1/depth?symbol={symbol}&limit=1000",
+        book="/fapi/v1/depth?symbol={symbol}&limit={levels}",
         book_weight=20,
     ),
     probe_channel=None,
@@ -134,6 +136,7 @@ USDM = VenueSpec(
     book=payloads.rest_book,
     private=USDM_PRIVATE,
     same_cut=wire.SAME_CUT,
+    snapshot_channel=wire.SNAPSHOT,
     book_rules=FUTURES_RULES,
     history=USDM_HISTORY,
 )

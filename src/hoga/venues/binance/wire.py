@@ -16,15 +16,19 @@ from hoga.columns.shapes import Field
 from hoga.core.jsontext import NO_JSON, is_object
 from hoga.core.market import Body, DataType
 from hoga.core.streams import Kind, Stream
+from hoga.venues.binance import payloads
+from hoga.venues.binance.fields import PARTIAL_BOOK
 from hoga.venues.binance.fields import trade as trade_fields
-from hoga.venues.records import RecordFacts
+from hoga.venues.records import RecordFacts, SideLists
 from hoga.venues.spec import Answer, ChannelSpec
 
 __all__ = [
     "INTERVALS",
     "SAME_CUT",
+    "SNAPSHOT",
     "Table",
     "answer",
+    "asked_books",
     "control",
     "is_shutdown_notice",
     "is_symbol",
@@ -41,6 +45,10 @@ INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h"
 """Candle intervals of every product."""
 SAME_CUT = (("depth20@100ms", "depth@100ms"), ("depth20", "depth"))
 """Measured on the live service, 2026-09: equal ids in 490 of 490 frames."""
+
+SNAPSHOT = "snapshot"
+"""The channel of the books that are asked for over REST."""
+_NEVER_S = 1e12
 
 
 class Table:
@@ -86,6 +94,20 @@ def steady(
     return ChannelSpec(
         kind=kind, record=record, first_frame_s=first_frame_s, silence_floor_s=30.0, data_type=data_type, alternate_kind=alternate
     )
+
+
+def asked_books(event_key: str | None = None) -> ChannelSpec:
+    """The books of the REST depth call: nothing is expected of them, they come when they were asked for."""
+    levels = SideLists(bids="bids", asks="asks")
+    record = RecordFacts(
+        first_key="lastUpdateId",
+        last_key="lastUpdateId",
+        levels=levels,
+        event_key=event_key,
+        fields=PARTIAL_BOOK,
+        decode=payloads.rest_book,
+    )
+    return ChannelSpec(kind=Kind.SNAPSHOT, record=record, silence_floor_s=_NEVER_S)
 
 
 def timed(
