@@ -216,7 +216,8 @@ class _ListWire:
     def __init__(self) -> None:
         self.venue = _SPEC.name
         self.inlet: WireInlet | None = None
-        self.takes: list[tuple[Take, tuple[bytes, bytes]]] = []
+        self._streams: list[Stream] = []
+        self._frames: list[tuple[Take, tuple[bytes, bytes]]] = []
         self._table: dict[bytes, Take] = {}
 
     def start(self, inlet: WireInlet) -> None:
@@ -227,19 +228,23 @@ class _ListWire:
     def want(self, streams: list[Stream]) -> None:
         assert self.inlet is not None
         self._table = self.inlet.joining("list-1", 1, streams)
-        self.takes = [(self._table[_SPEC.frame_key(stream)], (_frame(stream, 1), _frame(stream, 2))) for stream in streams]
+        self._streams, self._frames = streams, []
 
     def push(self, number: int) -> None:
         """Two frames in turn: one that repeats the last would go no further."""
-        lap, place = divmod(number, len(self.takes))
-        take, frames = self.takes[place]
+        if not self._frames:  # made when they are needed: they are no memory of a subscription's
+            self._frames = [(self._table[_SPEC.frame_key(each)], (_frame(each, 1), _frame(each, 2))) for each in self._streams]
+        lap, place = divmod(number, len(self._frames))
+        take, frames = self._frames[place]
         take(time_ns(), frames[lap & 1])
 
     def tick(self) -> None:
         pass
 
     def stats(self) -> list[WireStats]:
-        return [WireStats(connection="list-1", state=ConnectionState.CONNECTED, epoch=1, streams=len(self.takes), reconnects=0, requests=0)]
+        return [
+            WireStats(connection="list-1", state=ConnectionState.CONNECTED, epoch=1, streams=len(self._streams), reconnects=0, requests=0)
+        ]
 
     async def known_symbols(self) -> dict[str, str] | None:
         return None

@@ -82,36 +82,44 @@ class Door:
         self._floor = -1
         self._states = channel.data_type in _STATES and self._ordered
         self._id = None if facts.last_key is None else re.compile(rb'"%b"\s*:\s*(\d+)' % re.escape(facts.last_key.encode()))
-        self._legs: set[tuple[str, int]] = set()
-        self.came: set[tuple[str, int]] = set()
-        self._marks: deque[int] = deque(maxlen=_MEMORY)
+        self._legs: list[tuple[str, int]] = []  # hardly ever more than two: a set takes 216 bytes, an empty deque of marks 760
+        self.came: list[tuple[str, int]] = []
+        self._marks: deque[int] | None = None
 
     def opening(self, conn: str, epoch: int) -> None:
         """A leg that will bring this stream is being made."""
         if self.last_event is not None:
             mark = self._mark(self.last_event.payload)
             if not self._marks:
-                self._marks.append(mark)
+                self._remember(mark)
             if self._legs and self._ordered:
                 self._floor = max(self._floor, mark)
-        self._legs.add((conn, epoch))
+        if (conn, epoch) not in self._legs:
+            self._legs.append((conn, epoch))
 
     def closed(self, conn: str, epoch: int) -> None:
         """A leg is over. One that remains may have been the slower: what the other brought is remembered until it is beyond that."""
-        self._legs.discard((conn, epoch))
-        self.came.discard((conn, epoch))
+        for legs in (self._legs, self.came):
+            if (conn, epoch) in legs:
+                legs.remove((conn, epoch))
         if not self._legs:
             self._forget()
 
+    def _remember(self, mark: int) -> None:
+        if self._marks is None:
+            self._marks = deque(maxlen=_MEMORY)
+        self._marks.append(mark)
+
     def _forget(self) -> None:
-        self._marks.clear()
+        self._marks = None
         self._floor = -1
 
     def taker(self, conn: str, epoch: int, tally: Tally, *, bare: bool = False) -> Take:
-        """What takes this stream's frames of one leg, or where they come `bare` their payloads; `tally` is its connection's."""
-        make, data_type, decode, stream = self._make, self._type, self._decode, self.stream
-        size, whole, legs, marks, deliver = self._size, self._whole or bare, self._legs, self._marks, self._route.deliver
-        living, came, leg = self._epochs.living(conn), self.came, (conn, epoch)
+        """What takes this stream's frames of one leg, or where they come `bare` their payloads; `tally` is its connection's.
+
+        It keeps little that the door has, too: 500 bytes less a stream, and 0.03 µs more a frame.
+        """
+        whole, living, deliver = self._whole or bare, self._epochs.living(conn), self._route.deliver
 
         def take(now: int, data: bytes) -> bool:
             if data[-1:] != b"}" and not bare:
@@ -119,25 +127,26 @@ class Door:
             if epoch not in living:
                 self._epochs.note_stale(conn)
                 return True
-            payload = data if whole else data[size:-1]
-            if len(legs) > 1 or marks:
-                came.add(leg)
-                if marks and not self._is_new(payload, len(legs)):
+            payload = data if whole else data[self._size : -1]
+            if len(self._legs) > 1 or self._marks:
+                if (conn, epoch) not in self.came:
+                    self.came.append((conn, epoch))
+                if self._marks and not self._is_new(payload, self._marks):
                     return True
             last = self.last_event
             if last is not None and payload == last.payload:  # ends at the first byte that differs: 0.03 µs
                 self.duplicates += 1
                 self.last_ns = now
                 return True
-            event = make(stream, data_type, payload, now, conn, epoch, decode)
+            event = self._make(self.stream, self._type, payload, now, conn, epoch, self._decode)
             self.count += 1
             tally.frames += 1
             tally.bytes += len(data)
             self.last_ns = now
             self.last_event = event
             deliver(event)
-            if len(legs) > 1:
-                marks.append(self._mark(payload))
+            if len(self._legs) > 1:
+                self._remember(self._mark(payload))
             return True
 
         return take
@@ -146,9 +155,8 @@ class Door:
         hit = self._id.search(payload) if self._id is not None else None
         return -2 - abs(hash(payload)) if hit is None else int(hit[1])  # below 0: no id, only told from others
 
-    def _is_new(self, payload: bytes, legs: int) -> bool:
-        marks = self._marks
-        mark = self._mark(payload)
+    def _is_new(self, payload: bytes, marks: deque[int]) -> bool:
+        mark, legs = self._mark(payload), len(self._legs)
         if mark in marks or 0 <= mark <= self._floor:
             self.duplicates += 1
             return False
