@@ -95,6 +95,8 @@ class Fetcher:
         target = self.index.folder / planned.name
         known = self.index.entries.get(planned.name)
         here = await asyncio.to_thread(_size_of, target)
+        if here is not None:
+            await asyncio.to_thread(discard, target)  # a kill may have left the note of what came
         if known is not None and here == known.bytes and (not recheck or await self._is_current(known, planned, target)):
             return known
         expected = await self._sum_of(planned)
