@@ -41,7 +41,7 @@ from hoga.core.streams import Kind
 from hoga.core.times import MINUTE_NS, day_of, day_start_ns, minute_floor_ns, minute_of
 from hoga.venues.registry import VENUES
 
-__all__ = ["MergePlan", "Merged", "SealPlan", "Sealed", "measure_merge", "measure_seal"]
+__all__ = ["MergePlan", "Merged", "SealPlan", "Sealed", "make_day", "measure_merge", "measure_seal"]
 
 _SPEC = VENUES["binance"]
 _BATCH = 256
@@ -175,7 +175,9 @@ def measure_merge(plan: MergePlan) -> Merged:
     """Make a day of segments, splice it, merge it."""
     directory = Path(plan.data)
     day = SeriesDay(directory, symbol_names(1)[0], Kind.ORDERBOOK, "2026-11-20")
-    records, text_bytes = _make_day(plan, day)
+    books = load_books(Path(plan.capture)) if plan.capture else walk_books(2_000)
+    (frames,) = data_frames(books, 1, min(len(books), 2_000)).values()
+    records, text_bytes = make_day(plan, day, frames)
     os.sync()
     rss_before = rss_bytes()
     splice_s = _time_splice(day.folder, directory / "spliced.zip")
@@ -207,11 +209,10 @@ def _time_splice(folder: Path, target: Path) -> float:
     return seconds
 
 
-def _make_day(plan: MergePlan, day: SeriesDay) -> tuple[int, int]:
-    """The segments and the ledger of a whole day, as sealing leaves them. Returns (records, bytes of text)."""
-    books = load_books(Path(plan.capture)) if plan.capture else walk_books(2_000)
+def make_day(plan: MergePlan, day: SeriesDay, frames: list[bytes]) -> tuple[int, int]:
+    """The segments and the ledger of the day from midnight on, as sealing leaves them, of frames of `bench.frames`, again and again.
+    Returns (records, bytes of text)."""
     stream = _SPEC.parse_stream(day.symbol, RECORDED)
-    (frames,) = data_frames(books, 1, min(len(books), 2_000)).values()
     maker = LineMaker(_SPEC, stream, conn="bench-1", epoch=1, median_ns=1_000_000, overhead_ns=1_000)
     day.folder.mkdir(parents=True)
     entries: list[LiveEntry | SegmentEntry] = []

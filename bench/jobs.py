@@ -26,6 +26,7 @@ JOBS = {
     "hub-costs": "bench.hub:measure_costs",
     "hub-readers": "bench.hub:measure_readers",
     "reader": "bench.hub:read_hub",
+    "replay": "bench.replay:measure_replay",
     "watch": "bench.audience:watch",
 }
 """Name of the job → module and function; the function takes one argument, `plan`, whose annotation says what a plan is."""

@@ -8,6 +8,7 @@
     viewers      the same beside a dashboard: with nobody, with a hundred viewers, stopped, killed every second
     hub          1,000 subscriptions at 10,000 events a second, cost of routing, of the pool, of readers in other processes
     seal, merge  a minute made into segments, a day merged
+    replay       an archive replayed to one client: in its own time, how far from its time a frame comes; flat out, how many a second
     start        how long `hoga --help` takes
     program      `hoga run` itself: processor time and memory of all its processes, how it ends under load
     sustained    twice that pace for five minutes
@@ -46,6 +47,7 @@ from bench.machine import Machine, describe_machine
 from bench.peers import Peer, PeerCost, find_peers, run_peer
 from bench.plans import LoadPlan, LoadReport
 from bench.program import Program, Ran, count_lines, recover
+from bench.replay import Replayed, ReplayPlan
 
 __all__ = ["PARTS", "Report", "Settings", "run_suite"]
 
@@ -60,6 +62,7 @@ PARTS = (
     "hub",
     "seal",
     "merge",
+    "replay",
     "start",
     "program",
     "sustained",
@@ -83,6 +86,7 @@ _HUB_STREAMS = 1_000
 _PROGRAM_REST_S = 3.0
 """So long at most from the last frame until it is on disk."""
 _HUB_READERS = (0, 1, 4)
+_REPLAY_SYMBOLS = 20
 _PEER_SYMBOLS, _PEER_RATE = 100, 5_000
 """What every peer can carry: one connection, and a rate at which the slowest has time left."""
 
@@ -98,6 +102,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     symbols: int = 100
     rates: tuple[int, ...] = (1_000, 5_000, 10_000, 15_000)
     merge_minutes: int = 1_440
+    replay_minutes: int = 120
+    replay_s: float = 20.0
     seal_records: int = 60_000
     peer_frames: int = 100_000
     program_s: float = 70.0
@@ -117,6 +123,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             frames=40_000,
             rates=(1_000, 10_000),
             merge_minutes=60,
+            replay_minutes=4,
+            replay_s=seconds,
             seal_records=6_000,
             peer_frames=4_000,
             program_s=seconds,
@@ -524,6 +532,40 @@ def _merge(bench: _Bench) -> list[Figure]:
     ]
 
 
+def _replay(bench: _Bench) -> list[Figure]:
+    settings = bench.settings
+    runs: dict[bool, list[Replayed]] = {True: [], False: []}
+    for number in range(max(1, settings.repeat)):
+        for flat_out in runs:
+            bench.tell(f"replay: {'flat out' if flat_out else 'in its own time'}, run {number + 1}")
+            with _fresh(bench) as data:
+                plan = ReplayPlan(
+                    data=str(data),
+                    symbols=1 if flat_out else _REPLAY_SYMBOLS,
+                    minutes=settings.replay_minutes if flat_out else 2,
+                    flat_out=flat_out,
+                    seconds=settings.replay_s,
+                    capture=settings.capture,
+                    core=bench.collector_core,
+                    client_core=bench.server_core,
+                )
+                runs[flat_out].append(run_child("replay", plan, Replayed, folder=bench.folder))
+    timed, fast = runs[False], runs[True]
+    pace = f"{timed[0].frames:,} frames in {settings.replay_s:g} s, {_REPLAY_SYMBOLS} books, over the end of a minute"
+    return [
+        figure("replay.error_p50", "replay ×1: error, p50", "ms", [run.error_p50_ms for run in timed], note=pace),
+        figure("replay.error_p99", "replay ×1: error, p99", "ms", [run.error_p99_ms for run in timed], note=pace),
+        figure(
+            "replay.rate",
+            "replay max: depth20 to one client",
+            "frames/s",
+            [run.frames / run.seconds for run in fast],
+            note=f"{fast[0].frames:,} frames, every byte proven",
+        ),
+        figure("replay.cost", "replay max: CPU of hoga replay", "µs/frame", [run.cpu_s / run.frames * 1e6 for run in fast]),
+    ]
+
+
 def _run_program(bench: _Bench, load: LoadPlan, *, seconds: float, leave: bool = False) -> tuple[Ran, LoadReport, int, float]:
     """`hoga run` on a load, until all has come, or (`leave`) stopped while it comes: how it ran, what was sent, how much of it is on
     disk in the end, and the processor time of sealing what it left open. Raises BenchFailed when the archive is not good."""
@@ -657,6 +699,7 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "hub": _hub,
     "seal": _seal,
     "merge": _merge,
+    "replay": _replay,
     "start": _start,
     "program": _program,
     "sustained": _sustained,

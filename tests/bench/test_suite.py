@@ -46,6 +46,8 @@ FIGURES = {
     "merge.splice",
     "merge.read_back",
     "merge.rss",
+    "replay.error_p50",
+    "replay.rate",
     "start.help",
 }
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import heapq
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
@@ -29,6 +31,8 @@ _BETWEEN_ROUNDS_S = 0.1
 _DEPTH_LEVELS = 5_000
 _BACK_AGAIN_S = 10.0
 """Where a replay does not keep time, a cut has no length: so long it waits for somebody to ask for the streams again."""
+
+_LAST_S = 0.005
 
 _Step = tuple[int, int, Due | Cut]
 
@@ -135,6 +139,7 @@ class Performance:
         self._start_delay_s = start_delay_s
         self._loop = loop
         self._timers: set[asyncio.TimerHandle] = set()
+        self._sleeper = ThreadPoolExecutor(1, "replay-pace")
         for player in players:
             player.performance = self
 
@@ -150,16 +155,18 @@ class Performance:
                     break
                 await asyncio.sleep(_BETWEEN_ROUNDS_S)
         finally:
+            self._sleeper.shutdown(wait=False)
             for timer in self._timers:
                 timer.cancel()
         self.done = True
 
     async def _play(self) -> None:
-        clock, start_ns, in_batch = self._clock, self._clock.now_ns(), 0
+        clock, start_ns, in_batch = self._clock, 0, 0
         async for steps in _read_ahead(self._steps()):
+            start_ns = start_ns or clock.now_ns()  # time begins when the first frame is at hand
             for offset_ns, number, item in steps:
                 if not self._flat_out and start_ns + offset_ns > clock.now_ns():
-                    await clock.sleep_until(start_ns + offset_ns)
+                    await self._sleep_until(start_ns + offset_ns)
                     in_batch = 0
                 player = self.players[number]
                 if isinstance(item, Cut):
@@ -171,6 +178,13 @@ class Performance:
                     in_batch = 0
                     await self._drained()
         await self._drained()
+
+    async def _sleep_until(self, ns: int) -> None:
+        """To a tenth of a millisecond: the event loop's timers know whole ones, so a thread sleeps the last of them."""
+        clock = self._clock
+        if clock.wall_s(ns - clock.now_ns()) > 2 * _LAST_S:
+            await clock.sleep_until(ns - int(_LAST_S * 1e9 * clock.speed))
+        await asyncio.get_running_loop().run_in_executor(self._sleeper, time.sleep, clock.wall_s(ns - clock.now_ns()))
 
     def _steps(self) -> Iterator[_Step]:
         lines = [_numbered(number, player.source.timeline()) for number, player in enumerate(self.players)]
