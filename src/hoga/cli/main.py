@@ -29,7 +29,22 @@ except KeyboardInterrupt:  # Ctrl-C while the program is still being read: there
 
 __all__ = ["build_app", "main"]
 
-MODULES = ("demo", "run", "sim", "archive", "replay", "coverage", "history", "retain", "tree", "config", "doctor", "dashboard", "bench")
+MODULES = (
+    "demo",
+    "run",
+    "sim",
+    "archive",
+    "replay",
+    "coverage",
+    "view",
+    "history",
+    "retain",
+    "tree",
+    "config",
+    "doctor",
+    "dashboard",
+    "bench",
+)
 """The command modules in `hoga.cli`, in the order of `hoga --help`."""
 
 _HINTS = {

@@ -14,6 +14,8 @@ coverage        what is recorded and what is missing, as facts
 coverage_page   the page of it, as text
 coverage_words  its words, in each language
 retention       removes old days that somebody else provably holds
+view            an archive around an instant, for its page
+depthmap        the depth of a book over time as a picture
 
 backfill        the exchange's past from its archive of files: the whole of it
 listing         a page of what the archive lists

@@ -9,7 +9,7 @@ import numpy as np
 
 from hoga.columns.digits import NONE
 
-__all__ = ["Arrays", "Collector", "joined", "rescaled", "some"]
+__all__ = ["Arrays", "Collector", "joined", "rescaled", "some", "taken"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
