@@ -188,6 +188,25 @@ def test_the_book_and_the_instruments_are_those_of_then(tmp_path: Path) -> None:
     assert json.loads(listed.body) == {"day": "2026-11-20"}
 
 
+def test_a_book_that_was_asked_for_is_told_by_rest_alone_and_as_long_as_it_is_the_newest(tmp_path: Path) -> None:
+    books, _ = both(tmp_path)
+    asked = shop(tmp_path, "snapshot")
+    start = books.minute_ns("13-15")
+    asked.seal("13-15", [book(start + 1_500_000_000, 77)], streams=["btcusdt@snapshot"])
+    line = timelines_of(wanted(tmp_path))["binance"]
+    assert set(line.streams) == {BOOKS, TRADES}
+    newest = {}
+    numbers = []
+    for item in line.timeline():
+        assert isinstance(item, Due)
+        newest[item.frame.stream] = item.frame
+        if item.frame.stream != TRADES:
+            reply = line.depth(SYMBOL, item.frame.time_ns, newest)
+            assert reply is not None
+            numbers.append(json.loads(reply.body)["lastUpdateId"])
+    assert numbers[:5] == [5000, 5010, 77, 5020, 5030]
+
+
 # -- over the wire ------------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from hoga.archive.form.discover import venue_of
-from hoga.archive.form.envelope import payload_of
+from hoga.archive.form.envelope import payload_of, recv_ns_of
 from hoga.archive.form.lists import LIST_PREFIX, LIST_SUFFIX, read_list
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.origin import origin_of, streams_of
@@ -30,7 +30,7 @@ from hoga.archive.read.told import gaps_of, names_of
 from hoga.captures.frames import Frame, Reply
 from hoga.core.ledger import Gap
 from hoga.core.streams import Kind, Series, Stream
-from hoga.core.times import DAY_NS, MINUTE_NS, day_of, day_start_ns
+from hoga.core.times import DAY_NS, MINUTE_NS, SECOND_NS, day_of, day_start_ns
 from hoga.simulator.replay.timeline import Cut, Due
 from hoga.venues.registry import VENUES
 
@@ -123,8 +123,8 @@ class ArchiveTimeline:
 
     @property
     def streams(self) -> Collection[str]:
-        """The names of all streams that were recorded."""
-        return {stream.name for source in self._sources for stream in source.streams}
+        """The names of all streams that were recorded; books that were asked for over REST are none."""
+        return {stream.name for source in self._sources for stream in source.streams if not _is_asked_for(stream)}
 
     @property
     def symbols(self) -> list[str]:
@@ -149,7 +149,7 @@ class ArchiveTimeline:
         """Everything in order of receipt. Raises ArchiveError for damage, after what comes before it."""
         wanted = self._wanted
         origins = [origin_of(source.streams) for source in self._sources]
-        names = [frozenset(stream.name for stream in source.streams) for source in self._sources]
+        names = [frozenset(stream.name for stream in source.streams if not _is_asked_for(stream)) for source in self._sources]
         days = [source.days for source in self._sources]
         now_ns = 0
         for item in read_merged(days, start_ns=wanted.start_ns, end_ns=wanted.end_ns, journals=wanted.journals):
@@ -159,25 +159,26 @@ class ArchiveTimeline:
                     payload = payload_of(line)
                     now_ns = max(now_ns, self._offset(recv_ns))
                     yield Due(now_ns, Frame(recv_ns, origin(payload).name, payload, None))
-            elif wanted.gaps is Gaps.CUT:
+            elif wanted.gaps is Gaps.CUT and names[item.source]:
                 ends_ns = self._offset(_clipped_end(item.gap, wanted))
                 if not (item.gap.missed == 0 or (ends_ns <= now_ns and item.gap.from_ns < self._origin_ns)):
                     now_ns = max(now_ns, self._offset(item.gap.from_ns))
                     yield Cut(now_ns, names[item.source], max(0, ends_ns - now_ns))
 
     def depth(self, symbol: str, at_ns: int | None, newest: Mapping[str, Frame]) -> Reply | None:
-        """The newest whole book of `symbol`, the deepest that was recorded of it, as the stream brought it."""
+        """The newest whole book of `symbol`, as the venue sent it: of a stream, or asked for over REST when it was recorded."""
         books = [source for source in self._sources if source.series.symbol == symbol and source.is_book]
         books.sort(key=lambda source: _depth_rank(source.series.kind))
-        for source in books:
-            played = [newest[stream.name] for stream in source.streams if stream.name in newest]
-            if played:
-                return Reply(played[0].time_ns, "depth", symbol, played[0].payload)
-        for source in books:
-            found = self._book_at(source, self._origin_ns if at_ns is None else at_ns)
-            if found is not None:
-                return Reply(None, "depth", symbol, found)
-        return None
+        played = [(newest[stream.name], stream) for source in books for stream in source.streams if stream.name in newest]
+        if played:
+            found = _deepest_of_newest(played)
+            return Reply(found.time_ns, "depth", symbol, found.payload)
+        at = self._origin_ns if at_ns is None else at_ns
+        recorded = [line for source in books if (line := self._book_at(source, at)) is not None]
+        if not recorded:
+            return None
+        chosen = min(recorded, key=lambda line: abs(recv_ns_of(line, at) - at))
+        return Reply(recv_ns_of(chosen, at), "depth", symbol, payload_of(chosen))
 
     def instruments(self, at_ns: int | None) -> Reply | None:
         """The list of the day, else the newest of before, else the first of after."""
@@ -198,14 +199,14 @@ class ArchiveTimeline:
         return max(0, ns - self._origin_ns - left_out)
 
     def _book_at(self, source: _Source, at_ns: int) -> bytes | None:
-        """The last book of a series up to a moment, else its first one after it."""
+        """The line of the last book of a series up to a moment, else of its first one after it."""
         found = None
         for block in read_blocks(source.days, start_ns=max(0, at_ns - _BOOK_BEFORE_NS), end_ns=at_ns + 1, journals=self._wanted.journals):
             found = split_lines(block.text)[-1]
         if found is None:
             block_after = next(read_blocks(source.days, start_ns=at_ns, journals=self._wanted.journals), None)
             found = split_lines(block_after.text)[0] if block_after is not None else None
-        return None if found is None else payload_of(found)
+        return found
 
 
 def _venue_of(day: SeriesDay) -> str:
@@ -228,12 +229,27 @@ def _in_every_gap(sources: Iterable[_Source], opened: OpenMinutes, window: Span)
     for source in sources:
         gaps = [gap for day in source.days for gap in gaps_of(day, None if day.only else opened) if gap.missed != 0]
         recorded = without([window], clipped(joined((gap.from_ns, gap.to_ns) for gap in gaps), window))
-        left = without(left, recorded)
+        if not all(map(_is_asked_for, source.streams)):
+            left = without(left, recorded)
     return left
 
 
 def _clipped_end(gap: Gap, wanted: Wanted) -> int:
     return gap.to_ns if wanted.end_ns is None else min(gap.to_ns, wanted.end_ns)
+
+
+def _is_asked_for(stream: Stream) -> bool:
+    return stream.channel == VENUES[stream.venue].snapshot_channel
+
+
+def _deepest_of_newest(played: Sequence[tuple[Frame, Stream]]) -> Frame:
+    """The newest, where another stream's is no older by a second and stands before it: that one (five levels came a ms after twenty)."""
+    newest, stream = max(played, key=lambda item: item[0].time_ns or 0)
+    if _is_asked_for(stream):
+        return newest
+    return next(
+        frame for frame, stream in played if not _is_asked_for(stream) and (frame.time_ns or 0) >= (newest.time_ns or 0) - SECOND_NS
+    )
 
 
 def _depth_rank(kind: str) -> tuple[int, str]:

@@ -33,7 +33,7 @@ class Timeline(Protocol):
 
     @property
     def streams(self) -> Collection[str]:
-        """The names of all streams in it."""
+        """The names of all streams in it. Frames of others are not sent: they are for `depth`."""
 
     @property
     def symbols(self) -> list[str]:
