@@ -50,7 +50,7 @@ async def test_every_stretch_of_deltas_has_its_snapshot_verbatim_verified_and_co
         await eventually(lambda: sorted(symbol for symbol, _ in bodies) == ["BTCUSDT", "BTCUSDT", "ETHUSDT"])
         exchange.inject(Fault(fault=FaultKind.CLOSE, code=1006))
         await eventually(lambda: len(bodies) >= 5)
-        more = {name: intake.n + 5 for name, intake in run.recorder.intakes.items() if "@snapshot" not in name}
+        more = {name: intake.n + 12 for name, intake in run.recorder.intakes.items() if "@snapshot" not in name}
         await eventually(lambda: all(run.recorder.intakes[name].n >= count for name, count in more.items()))
         assert run.snapshots.failed == 0
         await run.stop_intake()
@@ -68,12 +68,18 @@ async def test_every_stretch_of_deltas_has_its_snapshot_verbatim_verified_and_co
         assert len(starts) >= {"BTCUSDT": 2, "ETHUSDT": 1}[symbol], "the cut may have cost nothing"
         for start, end in zip(starts, [*starts[1:], 1 << 62], strict=True):
             assert any(start <= value + 1 <= end for value in ids), "this stretch of deltas can be built on"
-    report = verify([tmp_path])
+    report = verify([tmp_path], books=True)
     assert report.ok, report.problems
     counted = sum(1 for _ in bodies) + sum(
         len(Archive(tmp_path).lines(s, k)) for s in ("BTCUSDT", "ETHUSDT") for k in ("delta", "orderbook")
     )
     assert report.records == counted
+    assert [row.symbol for row in report.books] == ["BTCUSDT", "ETHUSDT"]
+    for row in report.books:
+        assert (row.differs, row.skipped, row.unread) == (0, 0, None)
+        assert row.proven + sum(row.unprovable.values()) == row.records
+        assert row.proven >= 5, row
+        assert row.snapshots == len(snapshots_in(tmp_path, row.symbol))
 
 
 def _pairs(records: list[dict[str, Any]]) -> list[tuple[dict[str, Any] | None, dict[str, Any]]]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 import msgspec
 
@@ -26,7 +27,7 @@ from hoga.core.market import Book, Delta
 from hoga.core.pauses import Pauses, Schedule
 from hoga.core.times import SECOND_NS
 
-__all__ = ["FUTURES_RULES", "MOVES", "SPOT_RULES", "BookEvent", "BookRules", "BookState", "BookSync", "RequestSnapshot"]
+__all__ = ["FUTURES_RULES", "MOVES", "SPOT_RULES", "BookEvent", "BookRules", "BookState", "BookSync", "Chained", "RequestSnapshot"]
 
 BUFFER_MAX = 5_000
 """Deltas kept while waiting for a snapshot: eight minutes of a 100 ms stream. The oldest go; the snapshot is newer."""
@@ -52,6 +53,17 @@ MOVES: dict[BookState, frozenset[BookState]] = {
 """Every move there is."""
 
 
+class Chained(Protocol):
+    """What ids chain by: `core.market.Delta` has them, and whatever else is a delta."""
+
+    @property
+    def first_id(self) -> int: ...
+    @property
+    def last_id(self) -> int: ...
+    @property
+    def previous_id(self) -> int | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class BookRules:
     """How ids chain.
@@ -63,19 +75,19 @@ class BookRules:
     by_previous: bool
     joins_after: int
 
-    def is_old(self, delta: Delta, snapshot_id: int) -> bool:
+    def is_old(self, delta: Chained, snapshot_id: int) -> bool:
         """Whether the snapshot has it already."""
         return delta.last_id < snapshot_id + self.joins_after
 
-    def joins(self, delta: Delta, snapshot_id: int) -> bool:
+    def joins(self, delta: Chained, snapshot_id: int) -> bool:
         """Whether it is the first to be applied to the snapshot."""
         return delta.first_id <= snapshot_id + self.joins_after <= delta.last_id
 
-    def follows(self, delta: Delta, last_id: int) -> bool:
+    def follows(self, delta: Chained, last_id: int) -> bool:
         """Whether it comes right after the delta (not the snapshot) that ended with `last_id`."""
         return delta.previous_id == last_id if self.by_previous else delta.first_id == last_id + 1
 
-    def precedes(self, delta: Delta, last_id: int) -> bool:
+    def precedes(self, delta: Chained, last_id: int) -> bool:
         """Whether it was applied already: a repeat, to be dropped."""
         return delta.last_id <= last_id
 

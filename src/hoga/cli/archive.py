@@ -20,7 +20,7 @@ from hoga.core.times import iso_of
 
 if TYPE_CHECKING:
     from hoga.archive.form.seriesday import SeriesDay
-    from hoga.archive.prove.report import Problem, VerifyReport
+    from hoga.archive.prove.report import BookRow, Problem, VerifyReport
     from hoga.quality.incidents import Incident
 
 __all__ = ["register"]
@@ -28,6 +28,11 @@ __all__ = ["register"]
 _JSON = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 _SHOWN = 200
 _INCIDENTS_SHOWN = 10
+_UNPROVABLE = {
+    "no-book": "before a snapshot or after a hole in the deltas",
+    "between": "at an id where no delta ends",
+    "beyond": "farther out than the snapshot reached",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -41,11 +46,14 @@ def register(app: typer.Typer) -> None:
 def verify(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Data folders, LOB_DIRs, temporary folders or single files.")],
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=0, help="Processes at once. 0: one per processor.")] = 0,
+    books: Annotated[bool, typer.Option("--books", help="Rebuild the books from snapshots and deltas, too, and compare.")] = False,
     as_json: _JSON = False,
 ) -> int:
     """Recompute every number of the archive from its bytes.
 
     What does not agree is named. Exit status 1 when there is a problem. Findings (a crossed book, an open minute) are no problems.
+    With --books every recorded book, and what the recorder noted of its own, is held against the book that archived snapshots and
+    deltas give. What cannot be rebuilt is told as a share.
 
     Example: hoga verify data -j 4
     """
@@ -60,7 +68,7 @@ def verify(
             progress.advance(done // 1_000_000 - shown, total=whole // 1_000_000)
             shown = done // 1_000_000
 
-        report = archive.verify(paths, jobs=jobs or os.cpu_count() or 1, progress=show)
+        report = archive.verify(paths, jobs=jobs or os.cpu_count() or 1, progress=show, books=books)
     if as_json:
         print_json(report)
     else:
@@ -282,12 +290,35 @@ def _print_report(report: VerifyReport) -> None:
             print_text(f"{kind}: {_line_of(item)}")
         if len(items) > _SHOWN:
             print_text(f"… and {len(items) - _SHOWN} more lines of {kind}s; --json lists all")
+    for row in report.books:
+        print_text(_book_line(row))
     _tell_incidents(report.incidents)
     problems = sum(item.count for item in report.problems)
     verdict = "good" if report.ok else f"{problems} problem{'s' if problems > 1 else ''}"
     counts = f"{report.archives} archives, {report.segments} segments, {report.records} records"
     happened = count_text(len(report.incidents), report.gaps)
     print_text(f"{verdict}: {counts}, {happened} in the ledger, {report.missed} records known to be missed")
+
+
+def _book_line(row: BookRow) -> str:
+    """What rebuilding a symbol's books of a day proved."""
+    told = f"{row.proven / row.records:.2%} of {row.records:,} proven" if row.records else "none recorded"
+    reasons = [f"{count:,} {_UNPROVABLE[reason]}" for reason, count in row.unprovable.items()]
+    unprovable = sum(row.unprovable.values())
+    parts = [told]
+    if row.differs:
+        parts.append(f"{row.differs:,} DIFFER")
+    if unprovable:
+        parts.append(f"{unprovable / row.records:.2%} cannot be rebuilt ({', '.join(reasons)})")
+    parts.append(f"{row.snapshots:,} snapshots, {row.snapshots_proven:,} of them proven by the deltas before")
+    if row.digests:
+        parts.append(f"{row.digests_proven:,} of {row.digests:,} digests proven")
+    if row.skipped:
+        parts.append(f"{row.skipped:,} lines could not be read")
+    if row.unread is not None:
+        parts.append(f"not read to the end: {row.unread}")
+    speed = (row.records + row.deltas) / row.seconds if row.seconds else 0.0
+    return f"books: {row.venue} {row.symbol} {row.day}: {'; '.join(parts)} ({speed:,.0f} records/s)"
 
 
 def _tell_incidents(incidents: list[Incident]) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from hoga.core.ledger import Gap
 from hoga.quality.incidents import Incident, Series
 
-__all__ = ["Finding", "Outcome", "Problem", "VerifyReport", "grouped"]
+__all__ = ["BookRow", "Finding", "Outcome", "Problem", "VerifyReport", "grouped"]
 
 
 class Problem(msgspec.Struct, frozen=True, gc=False):
@@ -29,6 +29,36 @@ class Problem(msgspec.Struct, frozen=True, gc=False):
 Finding = Problem
 
 
+class BookRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What rebuilding one symbol's books of a day proved (`verify --books`).
+
+    `records`: recorded books; of them `proven` are what snapshot and deltas give, `differs` are not, and the others cannot be rebuilt:
+    `unprovable` says why, reason → how many (`no-book`: no snapshot before them, or none since a hole in the deltas; `between`: no delta
+    ends at their id; `beyond`: farther out than the snapshot reached). `deltas` were read, `applied` of them to a book; `holes`: how often
+    one did not follow. `snapshots`: how many there were, `snapshots_proven` of them were what the deltas before them give; `digests` and
+    `digests_proven`: of the recorder's own books. `skipped`: lines that could not be read; `unread`: why reading ended early, None when
+    it did not. `seconds` of a processor it took.
+    """
+
+    venue: str
+    symbol: str
+    day: str
+    records: int
+    proven: int
+    differs: int
+    unprovable: dict[str, int]
+    deltas: int
+    applied: int
+    holes: int
+    snapshots: int
+    snapshots_proven: int
+    digests: int
+    digests_proven: int
+    skipped: int
+    unread: str | None
+    seconds: float
+
+
 class Outcome(msgspec.Struct, kw_only=True):
     """Part of a report: what came of one day, or of many. `told`: every gap of theirs, with its series."""
 
@@ -39,6 +69,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     told: list[tuple[Series, Gap]] = []
     problems: list[Problem] = []
     findings: list[Finding] = []
+    books: list[BookRow] = []
 
     def add(self, other: Outcome) -> None:
         """Take another part in."""
@@ -49,6 +80,7 @@ class Outcome(msgspec.Struct, kw_only=True):
         self.told += other.told
         self.problems += other.problems
         self.findings += other.findings
+        self.books += other.books
 
     def problem(self, file: object, kind: str, detail: str, *, offset: int | None = None, count: int = 1) -> None:
         """Note a problem."""
@@ -61,7 +93,7 @@ class Outcome(msgspec.Struct, kw_only=True):
 
 class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     """The whole report. `gaps` counts gaps, one in pieces once; `missed` sums what is known of them; `incidents` are the causes behind
-    them, by time. `bytes` is JSONL text read."""
+    them, by time. `bytes` is JSONL text read. `books`: where books were rebuilt, a row for each symbol and day with deltas."""
 
     ok: bool
     archives: int
@@ -73,6 +105,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     incidents: list[Incident]
     problems: list[Problem]
     findings: list[Finding]
+    books: list[BookRow] = []
 
 
 def grouped(items: list[Problem]) -> list[Problem]:

@@ -24,7 +24,8 @@ from hoga.archive.form.regular import is_regular
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span
 from hoga.archive.keep.leftover import unsealed
-from hoga.archive.prove.crosscheck import cross_check
+from hoga.archive.prove.books import check_books
+from hoga.archive.prove.crosscheck import CrossCheck
 from hoga.archive.prove.report import Outcome, VerifyReport
 from hoga.archive.prove.verify_day import DayCheck
 from hoga.archive.read.openminute import recorder_at_work
@@ -38,17 +39,21 @@ Progress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all) of the files on disk."""
 
 
+_TOGETHER = (Kind.ORDERBOOK, Kind.DELTA, Kind.SNAPSHOT)
+
+
 class _Group(msgspec.Struct, frozen=True):
-    """Days that are checked together: the order book and the delta of one symbol and day prove one another."""
+    """Days that are checked together: order book, delta and snapshots of one symbol and day prove one another."""
 
     days: list[SeriesDay]
     size: int
     live: bool
     unsealed: dict[str, Span] = {}
+    books: bool = False
 
 
-def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None) -> VerifyReport:
-    """Check everything under `paths` with `jobs` processes.
+def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None, books: bool = False) -> VerifyReport:
+    """Check everything under `paths` with `jobs` processes. `books`: rebuild them, too (`archive.prove.books`).
 
     Raises ArchiveError for a path that is not there or is no archive.
     """
@@ -61,7 +66,7 @@ def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None
         total.problem(folder, "unreadable", f"the folder cannot be listed: {why}")
     _lists(found.lists, total)
     running, waiting = _journals(found.journals, total)
-    groups = _groups(found.days, live=running, unsealed={path.name: span for path, span in waiting.items()})
+    groups = _groups(found.days, live=running, unsealed={path.name: span for path, span in waiting.items()}, books=books)
     whole = sum(group.size for group in groups)
     done = 0
     for size, outcome in _run(groups, jobs):
@@ -80,6 +85,7 @@ def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None
         incidents=incidents_of(total.told),
         problems=sorted(total.problems, key=lambda item: (item.file, item.offset or 0)),
         findings=sorted(total.findings, key=lambda item: (item.file, item.offset or 0)),
+        books=sorted(total.books, key=lambda row: (row.day, row.venue, row.symbol)),
     )
 
 
@@ -120,7 +126,7 @@ def _end_with_parent() -> None:
 def _check(group: _Group) -> Outcome:
     """Check the days of one group; runs in a worker process."""
     outcome = Outcome()
-    paired = len(group.days) > 1
+    paired = {Kind.ORDERBOOK, Kind.DELTA} <= {day.kind for day in group.days}
     checks = [DayCheck(day, live=group.live, keep_ids=paired, unsealed=group.unsealed) for day in group.days]
     for check in checks:
         try:
@@ -132,17 +138,24 @@ def _check(group: _Group) -> Outcome:
         except Exception as fault:  # noqa: BLE001  # the supervised place of all checks: one day's trouble is named and stays its own
             outcome.problem(check.day.manifest_path, "unreadable", f"the check broke off: {type(fault).__name__}: {fault}")
     by_kind = {check.day.kind: check for check in checks}
-    if Kind.ORDERBOOK in by_kind and Kind.DELTA in by_kind:
-        outcome.add(cross_check(by_kind[Kind.ORDERBOOK].evidence(), by_kind[Kind.DELTA].evidence()))
+    held = CrossCheck(by_kind[Kind.ORDERBOOK].evidence(), by_kind[Kind.DELTA].evidence()) if paired else None
+    changed: dict[int, bool] = {}
+    if group.books and Kind.DELTA in by_kind:
+        wanted = [] if held is None else held.without_frame
+        found = check_books({day.kind: day for day in group.days}, by_kind[Kind.DELTA].digests(), wanted, outcome)
+        outcome.books += [] if found.row is None else [found.row]
+        changed = found.changed
+    if held is not None:
+        outcome.add(held.told(changed, rebuilt=group.books))
     return outcome
 
 
-def _groups(days: Iterable[SeriesDay], *, live: bool, unsealed: dict[str, Span]) -> list[_Group]:
+def _groups(days: Iterable[SeriesDay], *, live: bool, unsealed: dict[str, Span], books: bool) -> list[_Group]:
     together: dict[SeriesDay | tuple[str, str, str], list[SeriesDay]] = {}
     for day in days:
-        paired = day.kind in (Kind.ORDERBOOK, Kind.DELTA) and not day.only
+        paired = day.kind in _TOGETHER and not day.only
         together.setdefault((_venue(day), day.symbol, day.day) if paired else day, []).append(day)
-    return [_Group(group, sum(map(_size, group)), live, unsealed) for group in together.values()]
+    return [_Group(group, sum(map(_size, group)), live, unsealed, books) for group in together.values()]
 
 
 def _venue(day: SeriesDay) -> str:

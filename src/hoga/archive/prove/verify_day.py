@@ -97,6 +97,10 @@ class DayCheck:
             gaps=self._account.gaps(),
         )
 
+    def digests(self) -> list[tuple[int, int, str]]:
+        """(ns, id, digest) of the books that the recorder kept itself."""
+        return []
+
     def _manifest(self) -> Manifest | None:
         try:
             return read_manifest(self.day.manifest_path)
