@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from hoga.archive.form.audit import Flaw
@@ -14,7 +15,11 @@ from hoga.archive.form.spans import Span, day_span, without
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap
 
-__all__ = ["Recorded", "proving_spans", "read_recorded", "recorded_in"]
+__all__ = ["ReadManifest", "Recorded", "proving_spans", "read_recorded", "recorded_in"]
+
+
+ReadManifest = Callable[[Path], Manifest | None]
+"""`manifest.read_manifest`, or one that remembers."""
 
 
 class Recorded(NamedTuple):
@@ -34,9 +39,9 @@ def recorded_in(account: DayAccount | Manifest) -> Recorded:
     return Recorded(account.streams(), account.live(), account.gaps(), [])
 
 
-def read_recorded(day: SeriesDay) -> Recorded:
+def read_recorded(day: SeriesDay, *, read: ReadManifest = read_manifest) -> Recorded:
     """What the day's files say; of a day that is not there, nothing. Raises ArchiveError, OSError."""
-    manifest = read_manifest(day.manifest_path)
+    manifest = read(day.manifest_path)
     if manifest is not None:
         return recorded_in(manifest)
     account = DayAccount()
@@ -44,7 +49,9 @@ def read_recorded(day: SeriesDay) -> Recorded:
     return recorded_in(account)
 
 
-def proving_spans(day: SeriesDay, venue: str, streams: str, *, others: Iterable[SeriesDay] = ()) -> list[Span]:
+def proving_spans(
+    day: SeriesDay, venue: str, streams: str, *, others: Iterable[SeriesDay] = (), read: ReadManifest = read_manifest
+) -> list[Span]:
     """When ids prove what is recorded of the day: all of it, none, or while a series beside it is recorded whose ids are the same.
 
     That series is looked for among `others`, else in the folder beside the day's own. What of it cannot be read proves nothing.
@@ -57,7 +64,7 @@ def proving_spans(day: SeriesDay, venue: str, streams: str, *, others: Iterable[
     usual = SeriesDay(day.directory.parent / proof.beside, day.symbol, proof.beside, day.day)
     alike = (each for each in others if (each.symbol, each.kind, each.day) == (usual.symbol, usual.kind, usual.day))
     try:
-        deltas = read_recorded(next(alike, usual))
+        deltas = read_recorded(next(alike, usual), read=read)
     except (ArchiveError, OSError):
         return []
     if not cut_alike(venue, streams, deltas.streams):

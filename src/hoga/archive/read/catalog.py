@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from hoga.archive.form.calendar import Shares
 from hoga.archive.form.discover import discover, venue_of
 from hoga.archive.form.ledger import read_ledger
 from hoga.archive.form.manifest import DayAccount, Manifest, coverage_of, coverage_since, gaps_per_million, read_manifest
+from hoga.archive.form.recorded import ReadManifest
 from hoga.archive.form.regular import read_regular
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import minute_span
@@ -84,22 +86,26 @@ def survey(paths: Iterable[Path], *, now_ns: int | None = None) -> tuple[list[Su
     beside: dict[tuple[str, str, str], list[SeriesDay]] = {}
     for day in days:
         beside.setdefault((venue_of(day.directory), day.symbol, day.day), []).append(day)
+    read = lru_cache(maxsize=32)(read_manifest)  # a day's manifest is wanted for itself, and for what it proves
     found: list[Surveyed] = []
     told: list[tuple[Series, Gap]] = []
-    for day in days:
-        row, gaps, coverage = _row(day, beside[venue_of(day.directory), day.symbol, day.day], now_ns)
-        found.append(Surveyed(day, row, coverage))
-        told += [((row.venue, f"{row.kind}:{row.symbol}"), gap) for gap in told_once(gaps)[0]]
+    for others in beside.values():
+        for day in others:
+            row, gaps, coverage = _row(day, others, now_ns, read)
+            found.append(Surveyed(day, row, coverage))
+            told += [((row.venue, f"{row.kind}:{row.symbol}"), gap) for gap in told_once(gaps)[0]]
     return sorted(found, key=lambda each: (each.row.day, each.row.venue, each.row.symbol, each.row.kind)), incidents_of(told)
 
 
-def _row(day: SeriesDay, others: list[SeriesDay], now_ns: int | None) -> tuple[CatalogRow, list[Gap], DayCoverage | None]:
+def _row(
+    day: SeriesDay, others: list[SeriesDay], now_ns: int | None, read: ReadManifest
+) -> tuple[CatalogRow, list[Gap], DayCoverage | None]:
     """One day; what is wrong with it is said in its own row and hides no other."""
     try:
-        row, gaps = _told(day)
+        row, gaps = _told(day, read(day.manifest_path))
         if row.state == "unknown":
             return row, gaps, None
-        coverage = day_coverage(day, others=others, now_ns=now_ns)
+        coverage = day_coverage(day, others=others, now_ns=now_ns, read=read)
         return _with_shares(row, coverage.shares), gaps, coverage
     except ArchiveError as fault:
         return _row_of(day, state="damaged", why=str(fault)), [], None
@@ -107,8 +113,7 @@ def _row(day: SeriesDay, others: list[SeriesDay], now_ns: int | None) -> tuple[C
         return _row_of(day, state="damaged", why=f"{fault.filename or day.directory}: cannot be read: {fault.strerror or fault}"), [], None
 
 
-def _told(day: SeriesDay) -> tuple[CatalogRow, list[Gap]]:
-    manifest = read_manifest(day.manifest_path)
+def _told(day: SeriesDay, manifest: Manifest | None) -> tuple[CatalogRow, list[Gap]]:
     if manifest is not None:
         return _merged(day, manifest), manifest.gaps
     if day.archive_paths and classic_day(day) is None:

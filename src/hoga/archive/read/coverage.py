@@ -13,9 +13,9 @@ from hoga.archive.form.layout import parse_segment
 from hoga.archive.form.ledger import read_ledger
 from hoga.archive.form.locate import locate
 from hoga.archive.form.manifest import DayAccount, Manifest, read_manifest
-from hoga.archive.form.recorded import Recorded, proving_spans, recorded_in
+from hoga.archive.form.recorded import ReadManifest, Recorded, proving_spans, recorded_in
 from hoga.archive.form.seriesday import SeriesDay
-from hoga.archive.form.spans import day_span, minute_span
+from hoga.archive.form.spans import Span, day_span, minute_span
 from hoga.archive.keep.classic import CLASSIC, is_classic, is_twin
 from hoga.core.ledger import Gap
 
@@ -35,27 +35,32 @@ class DayCoverage(msgspec.Struct, frozen=True, kw_only=True):
     gaps: list[Gap]
 
 
-def day_coverage(day: SeriesDay, *, others: Iterable[SeriesDay] = (), now_ns: int | None = None) -> DayCoverage:
+def day_coverage(
+    day: SeriesDay, *, others: Iterable[SeriesDay] = (), now_ns: int | None = None, read: ReadManifest = read_manifest
+) -> DayCoverage:
     """How `day` stands.
 
     Args:
         others: days among which the series is looked for whose ids prove this one's; without them, where the archive's layout has it.
         now_ns: what comes after it is to come, and not missing. None: the day is past.
+        read: for who asks about many days and remembers what it read.
 
     Raises:
         ArchiveError: its manifest or ledger is damaged.
         OSError: they cannot be read.
     """
-    manifest = read_manifest(day.manifest_path)
+    manifest = read(day.manifest_path)
     if manifest is not None:
-        return _merged(day, manifest, others)
+        return _merged(day, manifest, others, read)
     account = DayAccount()
     account.add(read_ledger(day.ledger))
     recorded = recorded_in(account)
     classic = [minute_span(day.day, minute) for _, minute, classic in untold_files(day, account) if classic]
     if day.archive_paths and not account.segments:
         return DayCoverage(venue=venue_of(day.directory), pieces=[], shares=None, gaps=recorded.gaps)
-    return _told(day, venue_of(day.directory), recorded._replace(live=[*recorded.live, *classic]), others, now_ns)
+    recorded = recorded._replace(live=[*recorded.live, *classic])
+    proving = proving_spans(day, venue_of(day.directory), recorded.streams, others=others, read=read)
+    return _told(day, venue_of(day.directory), recorded, proving, now_ns)
 
 
 def untold_files(day: SeriesDay, account: DayAccount) -> Iterator[tuple[Path, str, bool]]:
@@ -66,17 +71,16 @@ def untold_files(day: SeriesDay, account: DayAccount) -> Iterator[tuple[Path, st
             yield path, name.minute, is_classic(locate(path))
 
 
-def _merged(day: SeriesDay, manifest: Manifest, others: Iterable[SeriesDay]) -> DayCoverage:
-    recorded = recorded_in(manifest)
+def _merged(day: SeriesDay, manifest: Manifest, others: Iterable[SeriesDay], read: ReadManifest) -> DayCoverage:
     if not manifest.live and manifest.segments and all(row.state == CLASSIC for row in manifest.segments):
         return DayCoverage(venue=manifest.venue, pieces=[], shares=None, gaps=manifest.gaps)
-    found = _told(day, manifest.venue, recorded, others, None)
+    proving = proving_spans(day, manifest.venue, manifest.stream, others=others, read=read)
+    found = _told(day, manifest.venue, recorded_in(manifest), proving, None)
     if manifest.shares is None or found.shares is None or manifest.shares.proven <= found.shares.proven:
         return found  # the series that proves this one was merged later, or is told by more than there was then
     return msgspec.structs.replace(found, shares=manifest.shares)  # it was there then, and is not now
 
 
-def _told(day: SeriesDay, venue: str, recorded: Recorded, others: Iterable[SeriesDay], now_ns: int | None) -> DayCoverage:
-    proving = proving_spans(day, venue, recorded.streams, others=others)
+def _told(day: SeriesDay, venue: str, recorded: Recorded, proving: list[Span], now_ns: int | None) -> DayCoverage:
     pieces = pieces_of(day_span(day.day), live=recorded.live, gaps=recorded.gaps, proving=proving, flaws=recorded.flaws, now_ns=now_ns)
     return DayCoverage(venue=venue, pieces=pieces, shares=shares_of(pieces), gaps=recorded.gaps)
