@@ -27,6 +27,8 @@ JOBS = {
     "hub-readers": "bench.hub:measure_readers",
     "reader": "bench.hub:read_hub",
     "replay": "bench.replay:measure_replay",
+    "tree": "bench.looking:measure_tree",
+    "view": "bench.looking:measure_view",
     "watch": "bench.audience:watch",
 }
 """Name of the job → module and function; the function takes one argument, `plan`, whose annotation says what a plan is."""

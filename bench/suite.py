@@ -9,6 +9,8 @@
     hub          1,000 subscriptions at 10,000 events a second, cost of routing, of the pool, of readers in other processes
     seal, merge  a minute made into segments, a day merged
     replay       an archive replayed to one client: in its own time, how far from its time a frame comes; flat out, how many a second
+    view         a seek in `hoga view`, anywhere in a day, until its answer, and until the page shows it
+    tree         `hoga tree` of 100,000 files
     start        how long `hoga --help` takes
     program      `hoga run` itself: processor time and memory of all its processes, how it ends under load
     sustained    twice that pace for five minutes
@@ -43,6 +45,7 @@ from bench.clients import STAGES, ClientPlan, Counted
 from bench.collector import Collected, CollectorPlan
 from bench.days import Merged, MergePlan, Sealed, SealPlan
 from bench.hub import CostPlan, Costs, LoadedHub, LoadedPlan, ReaderCosts, ReaderPlan
+from bench.looking import Drawn, Looked, TreePlan, ViewPlan
 from bench.machine import Machine, describe_machine
 from bench.peers import Peer, PeerCost, find_peers, run_peer
 from bench.plans import LoadPlan, LoadReport
@@ -63,6 +66,8 @@ PARTS = (
     "seal",
     "merge",
     "replay",
+    "view",
+    "tree",
     "start",
     "program",
     "sustained",
@@ -103,6 +108,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rates: tuple[int, ...] = (1_000, 5_000, 10_000, 15_000)
     merge_minutes: int = 1_440
     replay_minutes: int = 120
+    view_minutes: int = 1_440
+    tree_files: int = 100_000
     replay_s: float = 20.0
     seal_records: int = 60_000
     peer_frames: int = 100_000
@@ -124,6 +131,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             rates=(1_000, 10_000),
             merge_minutes=60,
             replay_minutes=4,
+            view_minutes=12,
+            tree_files=2_000,
             replay_s=seconds,
             seal_records=6_000,
             peer_frames=4_000,
@@ -566,6 +575,53 @@ def _replay(bench: _Bench) -> list[Figure]:
     ]
 
 
+def _view(bench: _Bench) -> list[Figure]:
+    settings, runs = bench.settings, []
+    for number in range(max(1, settings.repeat // 2 + 1)):
+        bench.tell(f"view: run {number + 1}, a day of {settings.view_minutes} minutes")
+        with _fresh(bench) as data:
+            plan = ViewPlan(
+                data=str(data),
+                minutes=settings.view_minutes,
+                capture=settings.capture,
+                core=bench.collector_core,
+                client_core=bench.server_core,
+            )
+            runs.append(run_child("view", plan, Looked, folder=bench.folder))
+    note = f"{len(runs[0].seeks)} instants that nobody looked at before, over HTTP; one core for hoga view"
+    figures = [
+        figure("view.seek", "view: a seek to the book, median", "ms", [median(run.seeks) for run in runs], note=note),
+        figure("view.seek_p99", "view: the same, p99", "ms", [_worst(run.seeks) for run in runs]),
+        figure("view.step", "view: to the next frame, median", "ms", [median(run.steps) for run in runs]),
+    ]
+    drawn = [run.drawn for run in runs if run.drawn]
+    if drawn:
+        figures.append(
+            figure("view.drawn", "view: a seek until the page shows it, median", "ms", [median(each) for each in drawn], note="in Chromium")
+        )
+        figures.append(figure("view.drawn_p99", "view: the same, p99", "ms", [_worst(each) for each in drawn]))
+    return figures
+
+
+def _worst(values: list[float]) -> float:
+    """The 99th percentile."""
+    return sorted(values)[min(len(values) - 1, len(values) * 99 // 100)]
+
+
+def _tree(bench: _Bench) -> list[Figure]:
+    settings, runs = bench.settings, []
+    for number in range(max(1, settings.repeat)):
+        bench.tell(f"tree: run {number + 1}, {settings.tree_files} files")
+        with _fresh(bench) as data:
+            plan = TreePlan(data=str(data), files=settings.tree_files, core=bench.collector_core)
+            runs.append(run_child("tree", plan, Drawn, folder=bench.folder))
+    note = f"{runs[0].files:,} files, start of the program included"
+    return [
+        figure("tree.seconds", "hoga tree", "s", [run.seconds for run in runs], note=note),
+        figure("tree.rss", "hoga tree: most resident memory", "MB", [run.rss_peak / 2**20 for run in runs], note="of the whole process"),
+    ]
+
+
 def _run_program(bench: _Bench, load: LoadPlan, *, seconds: float, leave: bool = False) -> tuple[Ran, LoadReport, int, float]:
     """`hoga run` on a load, until all has come, or (`leave`) stopped while it comes: how it ran, what was sent, how much of it is on
     disk in the end, and the processor time of sealing what it left open. Raises BenchFailed when the archive is not good."""
@@ -700,6 +756,8 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "seal": _seal,
     "merge": _merge,
     "replay": _replay,
+    "view": _view,
+    "tree": _tree,
     "start": _start,
     "program": _program,
     "sustained": _sustained,

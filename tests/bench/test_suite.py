@@ -48,6 +48,9 @@ FIGURES = {
     "merge.rss",
     "replay.error_p50",
     "replay.rate",
+    "view.seek",
+    "view.step",
+    "tree.seconds",
     "start.help",
 }
 

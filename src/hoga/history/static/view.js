@@ -68,7 +68,7 @@ const lookAtBook = latest(async (step) => {
   state.t = BigInt(found.t);
   state.book = found.book;
   paintBook();
-  document.documentElement.dataset.seekMs = (performance.now() - began).toFixed(1);
+  requestAnimationFrame(() => { document.documentElement.dataset.seekMs = (performance.now() - began).toFixed(1); });
   settle();
   lookAtWindow(false);
 });
