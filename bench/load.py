@@ -146,8 +146,8 @@ class _Connection:
 
     def _converse(self) -> None:
         load = self._load
-        while not load.expected.is_set() or time.monotonic() < load.begin_at:
-            self._listen(_LISTEN_S)
+        while (left := load.begin_at - time.monotonic() if load.expected.is_set() else _LISTEN_S) > 0:
+            self._listen(min(left, _LISTEN_S))
         began = max(load.begin_at, time.monotonic())
         if load.plan.burst_frames:
             self._burst()

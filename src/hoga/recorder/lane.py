@@ -11,10 +11,10 @@ from __future__ import annotations
 from array import array
 from collections import Counter, deque
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy
 from msgspec import structs
 
 from hoga.archive.form.chunks import ChunkEncoder, Columns, columns
@@ -213,13 +213,11 @@ class Lane:
     def waiting(self) -> list[int]:
         """Records that wait for the disk, by stream index; ends with the last stream that has any."""
         self._forget_written()
-        tags = array("I", self.records[1::3])
-        for _, more in self._queued:
-            tags.extend(more)
-        if not tags:
-            return []
-        indices = numpy.frombuffer(tags, dtype=numpy.uint32) & CONTROL
-        counts: list[int] = numpy.bincount(indices[indices != CONTROL]).tolist()
+        found = Counter(chain(self.records[1::3], *(tags for _, tags in self._queued)))  # some 250: 12 µs
+        counts = [0] * (max((tag & CONTROL for tag in found if tag & CONTROL != CONTROL), default=-1) + 1)
+        for tag, count in found.items():
+            if tag & CONTROL != CONTROL:
+                counts[tag & CONTROL] += count
         return counts
 
     def hold_short(self, short: bool) -> None:

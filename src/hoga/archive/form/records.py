@@ -14,7 +14,6 @@ from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
 import msgspec
-import numpy as np
 
 from hoga.archive.form.bookcheck import Side
 from hoga.archive.form.envelope import receipts_at, told_receipt
@@ -128,7 +127,7 @@ class RecordReader:
         except NO_JSON:
             return None
         ends = line_ends(lines)
-        regular = len(records) == len(ends) and lines.startswith(b"{") and (len(ends) < 2 or int(np.diff(ends).min()) > 1)
+        regular = len(records) == len(ends) and lines.startswith(b"{") and (len(ends) < 2 or int((ends[1:] - ends[:-1]).min()) > 1)
         if not regular:
             return None
         if receipts_at(lines, ends) != [record.recvNs for record in records]:  # a payload may have the key, too

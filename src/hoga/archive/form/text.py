@@ -1,8 +1,14 @@
-"""archive.form.text: lines of JSONL as bytes. Pure."""
+"""archive.form.text: lines of JSONL as bytes. Pure.
+
+numpy is imported where it is used, here and in the rooms beside: a process that records and never merges has 16 MB less.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["LONGEST_LINE_BYTES", "LineCutter", "LineTooLong", "count_lines", "line_ends", "split_lines"]
 
@@ -56,11 +62,15 @@ class LineCutter:
 
 def count_lines(block: bytes) -> int:
     """How many newlines `block` holds (6 GB/s; `bytes.count` does 1)."""
+    import numpy as np
+
     return int(np.count_nonzero(np.frombuffer(block, np.uint8) == 10))
 
 
 def line_ends(block: bytes) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     """Where the newlines of `block` are: shape (n,), ascending."""
+    import numpy as np
+
     return np.flatnonzero(np.frombuffer(block, np.uint8) == 10)
 
 
