@@ -17,6 +17,7 @@ SOURCE = ROOT / "src" / "hoga"
 NEEDED = {
     "archive/form/ledger.py encode_entries": "the benchmarks make days with it",
     "archive/read/catalog.py catalog": "a user's view of an archive, beside `rows_of`",
+    "archive/form/store.py mount": "whoever has an archive elsewhere than in files serves it with it; a test does",
     "hub/states.py diagram": "docs/hub.md shows the tables as it draws them, and a test compares",
     "hub/stream.py EventStream.aclose": "what every asynchronous generator has",
     "runtime/clock.py ManualClock": "a test, a replay and a backtest have it instead of the machine's",

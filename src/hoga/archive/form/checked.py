@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from hoga.archive.form.deflate import crc32
 from hoga.archive.form.locate import Located, locate
-from hoga.archive.form.regular import open_regular
 from hoga.archive.form.segment import inflate_at_once, inflate_range, read_pieces
+from hoga.archive.form.store import Source, open_source
 from hoga.archive.form.text import LineCutter, LineTooLong
 from hoga.core.errors import SegmentCorrupt
 
@@ -87,26 +86,26 @@ def _agree(path: Path, own: Proof, said: Proof) -> None:
 
 
 def _checked(located: Located, at: int, length: int, proof: Proof) -> Iterator[bytes]:
-    with open_regular(located.path) as file:
+    with open_source(located.path) as source:
         if proof.text_bytes is not None and proof.crc32 is not None and max(proof.text_bytes, length) <= AT_ONCE_BYTES:
-            text = _at_once(located, at, length, proof, file)
+            text = _at_once(located, at, length, proof, source)
             if text:
                 yield text
             return
         if proof.packed_crc32 is not None:
             crc = 0
-            for _, piece in read_pieces(located.path, at, length, _PIECE_BYTES, file=file):
+            for _, piece in read_pieces(located.path, at, length, _PIECE_BYTES, source=source):
                 crc = crc32(piece, crc)
             _require_packed(located, at, proof, crc)
         elif located.archive_format != "text" or proof.crc32 is not None:
-            for _ in _proven(located, inflate_range(located, at, length, file=file), at, proof):
+            for _ in _proven(located, inflate_range(located, at, length, source=source), at, proof):
                 pass
-        yield from _proven(located, inflate_range(located, at, length, file=file), at, proof)
+        yield from _proven(located, inflate_range(located, at, length, source=source), at, proof)
 
 
-def _at_once(located: Located, at: int, length: int, proof: Proof, file: BinaryIO) -> bytes:
+def _at_once(located: Located, at: int, length: int, proof: Proof, source: Source) -> bytes:
     """All of the text, proven. Both sizes are known, so it is read in one piece and inflated into one (no copy but the text itself)."""
-    packed = b"".join(piece for _, piece in read_pieces(located.path, at, length, AT_ONCE_BYTES, file=file))
+    packed = b"".join(piece for _, piece in read_pieces(located.path, at, length, AT_ONCE_BYTES, source=source))
     if proof.packed_crc32 is not None:
         _require_packed(located, at, proof, crc32(packed))
     text = inflate_at_once(located, packed, at, proof.text_bytes or 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import msgspec
 from hoga.archive.form.layout import FORMATS, parse_day, parse_segment
 from hoga.archive.form.lists import is_list
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import is_mounted, list_names, look
 from hoga.core.errors import ArchiveError
 
 __all__ = ["Found", "discover", "venue_of"]
@@ -43,10 +43,11 @@ def discover(paths: Iterable[Path]) -> Found:
     unread: dict[Path, str] = {}
     lists: set[Path] = set()
     for path in paths:
-        if path.is_dir():
-            _walk(path.absolute(), days, journals, unread, lists)
-        elif path.exists() or parse_day(path.name) is not None:
-            days.add(_of_file(path.absolute()))
+        found = look(path)
+        if found is not None and found.is_folder:
+            _walk(_whole(path), days, journals, unread, lists)
+        elif found is not None or parse_day(path.name) is not None:
+            days.add(_of_file(_whole(path)))
         else:
             raise ArchiveError(path, "no such file or folder")
     in_order = sorted(days, key=lambda item: (item.day, item.symbol, item.kind, item.directory, item.only))
@@ -64,27 +65,40 @@ def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Pa
         days.add(SeriesDay(root.parent.parent, own.symbol, own.kind, own.day))
         return
 
-    def refused(fault: OSError) -> None:
-        unread[Path(fault.filename or root)] = fault.strerror or str(fault)
-
-    for folder, children, files in os.walk(root, onerror=refused):
-        here = Path(folder)
+    folders = [root]
+    while folders:
+        here = folders.pop()
+        try:
+            entries = sorted(list_names(here))
+        except OSError as fault:
+            unread[Path(fault.filename or here)] = fault.strerror or str(fault)
+            continue
+        children = [entry.path for entry in entries if entry.is_folder]
         if here.name == _TEMPORARY:
             for child in children:
-                name = parse_day(child)
+                name = parse_day(child.name)
                 if name is not None and not name.suffix:
                     days.add(SeriesDay(here.parent, name.symbol, name.kind, name.day))
-            children[:] = [child for child in children if parse_day(child) is None]
+            children = [child for child in children if parse_day(child.name) is None]
+            folders += [child for child in reversed(children) if not child.is_symlink()]
             continue
-        names = [*files, *(child for child in children if child.endswith(tuple(FORMATS.values())))]  # a folder may bear a day file's name
-        for file in names:
+        for entry in entries:
+            file = entry.path.name
+            if entry.is_folder and not file.endswith(tuple(FORMATS.values())):  # a folder may bear a day file's name
+                continue
             if file.endswith(".journal"):
-                journals.add(here / file)
+                journals.add(entry.path)
             if is_list(file):
-                lists.add(here / file)
+                lists.add(entry.path)
             name = parse_day(file)
             if name is not None and name.suffix and parse_segment(file) is None and here.parent.name != _TEMPORARY:
                 days.add(SeriesDay(here, name.symbol, name.kind, name.day))
+        folders += [child for child in reversed(children) if not child.is_symlink()]
+
+
+def _whole(path: Path) -> Path:
+    """The path from the root on; a name of a mounted store is whole as it is."""
+    return path if is_mounted(path) else path.absolute()
 
 
 def _of_file(path: Path) -> SeriesDay:

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import msgspec
 
 from hoga.archive.form.links import linked, open_link
-from hoga.archive.form.regular import read_regular
+from hoga.archive.form.store import read_name
 from hoga.core.errors import SegmentCorrupt
 from hoga.core.ledger import Gap
 from hoga.runtime.durable import fsync, fsync_folder, make_folder, truncate, unlink, write_all
@@ -158,7 +158,7 @@ def read_ledger(path: Path) -> Iterator[LedgerEntry]:
     Raises SegmentCorrupt for a line that is broken or altered, and not the last. A missing file is empty.
     """
     try:
-        data = read_regular(path)
+        data = read_name(path)
     except FileNotFoundError:
         return
     for line in ledger_lines(data):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import zstandard
 
-from hoga.archive.form.regular import open_regular, read_regular
+from hoga.archive.form.store import SourceFile, open_source, read_name
 from hoga.core.errors import SegmentCorrupt
 
 __all__ = ["LIST_PREFIX", "LIST_SUFFIX", "check_list", "is_list", "pack_list", "read_list"]
@@ -28,8 +28,8 @@ def pack_list(body: bytes) -> bytes:
 
 
 def check_list(path: Path) -> None:
-    """Read one through, in constant memory. Raises SegmentCorrupt where it is damaged or cut, and as `open_regular`."""
-    with BufferedReader(open_regular(path)) as file:
+    """Read one through, in constant memory. Raises SegmentCorrupt where it is damaged or cut, and as `Store.open`."""
+    with open_source(path) as source, BufferedReader(SourceFile(source)) as file:
         head = file.peek(32)[:32]
         count = 0
         try:
@@ -44,6 +44,6 @@ def check_list(path: Path) -> None:
 
 
 def read_list(path: Path) -> bytes:
-    """The venue's answer in one. Raises SegmentCorrupt where it is damaged, and as `open_regular`."""
+    """The venue's answer in one. Raises SegmentCorrupt where it is damaged, and as `Store.open`."""
     check_list(path)
-    return zstandard.ZstdDecompressor().decompress(read_regular(path), max_output_size=_LIMIT_BYTES)
+    return zstandard.ZstdDecompressor().decompress(read_name(path), max_output_size=_LIMIT_BYTES)

@@ -6,17 +6,17 @@ Files made here are checked byte for byte outside their body (see `archive.form.
 
 from __future__ import annotations
 
-import os
 import struct
 import zipfile
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 
 import msgspec
 
 from hoga.archive.form.container import NOTE_LIMIT, SKIPPABLE_FOOTER_BYTES, open_note, zip_head, zip_tail
 from hoga.archive.form.deflate import FINAL
-from hoga.archive.form.regular import open_regular
+from hoga.archive.form.store import Source, SourceFile, open_source
 from hoga.core.errors import SegmentCorrupt
 from hoga.runtime.durable import TEMPORARY_SUFFIX
 
@@ -52,28 +52,29 @@ def locate(path: Path) -> Located:
     ArchiveError when the system does not give it.
     """
     name = path.name.removesuffix(TEMPORARY_SUFFIX)
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
+    with open_source(path) as source:
+        size = source.size
         if name.endswith(".zip"):
-            return _locate_zip(path, file.fileno(), size)
+            return _locate_zip(path, source)
         if name.endswith(".zst"):
-            return _locate_zst(path, file.fileno(), size)
+            return _locate_zst(path, source)
     return Located(path=path, archive_format="text", ours=False, file_bytes=size, body_at=0, body_bytes=size, method=0)
 
 
-def _locate_zip(path: Path, fd: int, size: int) -> Located:
-    head = os.pread(fd, 30, 0)
+def _locate_zip(path: Path, source: Source) -> Located:
+    head = source.read(0, 30)
     if len(head) == 30 and head[:4] == b"PK\x03\x04":
-        ours = _our_zip(path, fd, size, head)
+        ours = _our_zip(path, source, head)
         if ours is not None:
             return ours
-    return _foreign_zip(path, size)
+    return _foreign_zip(path, source)
 
 
-def _our_zip(path: Path, fd: int, size: int, head: bytes) -> Located | None:
+def _our_zip(path: Path, source: Source, head: bytes) -> Located | None:
     """The file as hoga makes it; None when neither its frame nor its comment is ours."""
+    size = source.size
     _, _, _, _, time, date, crc, packed, text_bytes, name_bytes, extra_bytes = struct.unpack("<IHHHHHIIIHH", head)
-    rest = os.pread(fd, name_bytes + extra_bytes, 30)
+    rest = source.read(30, name_bytes + extra_bytes)
     if len(rest) < name_bytes + extra_bytes:
         return None
     if extra_bytes == 20 and packed == text_bytes == 0xFFFFFFFF:
@@ -81,7 +82,7 @@ def _our_zip(path: Path, fd: int, size: int, head: bytes) -> Located | None:
     body_at, body_bytes = 30 + len(rest), packed - len(FINAL)
     if body_bytes < 0 or body_at + packed > size:
         return None
-    tail = os.pread(fd, NOTE_LIMIT + 4096, body_at + body_bytes)
+    tail = source.read(body_at + body_bytes, NOTE_LIMIT + 4096)
     try:
         member = rest[:name_bytes].decode()
         expected_head, expected_tail = _frame(member, crc, text_bytes, body_bytes, _dos_ns(time, date), zip64=extra_bytes == 20)
@@ -115,9 +116,10 @@ def _dos_ns(time: int, date: int) -> int:
     return int(moment.timestamp()) * 1_000_000_000
 
 
-def _foreign_zip(path: Path, size: int) -> Located:
+def _foreign_zip(path: Path, source: Source) -> Located:
+    size = source.size
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(BufferedReader(SourceFile(source))) as archive:
             comment = archive.comment
             members = [info for info in archive.infolist() if not info.is_dir()]
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, OverflowError, EOFError, struct.error) as fault:
@@ -127,8 +129,7 @@ def _foreign_zip(path: Path, size: int) -> Located:
     info = members[0]
     _require(path, info.compress_type in (0, 8), f"compression method {info.compress_type} is not read", offset=info.header_offset)
     _require(path, 0 <= info.header_offset <= size - 30, "no local header", offset=size)
-    with open_regular(path) as file:
-        header = os.pread(file.fileno(), 30, info.header_offset)
+    header = source.read(info.header_offset, 30)
     _require(path, len(header) == 30 and header[:4] == b"PK\x03\x04", "no local header", offset=info.header_offset)
     body_at = info.header_offset + 30 + sum(struct.unpack_from("<HH", header, 26))
     _require(path, body_at + info.compress_size <= size, "the member ends behind the file", offset=size)
@@ -138,16 +139,17 @@ def _foreign_zip(path: Path, size: int) -> Located:
     )  # fmt: skip
 
 
-def _locate_zst(path: Path, fd: int, size: int) -> Located:
+def _locate_zst(path: Path, source: Source) -> Located:
+    size = source.size
     foreign = Located(path=path, archive_format="zst", ours=False, file_bytes=size, body_at=0, body_bytes=size)
-    footer = os.pread(fd, SKIPPABLE_FOOTER_BYTES, max(0, size - SKIPPABLE_FOOTER_BYTES))
+    footer = source.read(max(0, size - SKIPPABLE_FOOTER_BYTES), SKIPPABLE_FOOTER_BYTES)
     try:
         length = int(footer[1:], 16)
     except ValueError:
         return foreign
     if not 8 + SKIPPABLE_FOOTER_BYTES <= length <= min(size, NOTE_LIMIT + 100):
         return foreign
-    frame = os.pread(fd, length, size - length)
+    frame = source.read(size - length, length)
     note = _opened(path, frame[8:-SKIPPABLE_FOOTER_BYTES], size)
     if note is None or struct.unpack_from("<II", frame) != (0x184D2A50, length - 8) or footer != b" %08x" % length:
         return foreign

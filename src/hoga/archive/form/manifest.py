@@ -20,9 +20,9 @@ from hoga.archive.form.audit import Flaw
 from hoga.archive.form.calendar import Shares, pieces_of, shares_of
 from hoga.archive.form.deflate import crc32
 from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, GapEntry, LedgerEntry, LiveEntry, SegmentEntry
-from hoga.archive.form.regular import read_regular
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span, clipped, covered_ns, day_span, joined, without
+from hoga.archive.form.store import read_name
 from hoga.core.errors import ManifestMismatch
 from hoga.core.ledger import COUNTED, Gap
 from hoga.core.times import DAY_NS
@@ -370,7 +370,7 @@ def read_manifest(path: Path) -> Manifest | None:
     Raises ManifestMismatch when it is damaged, ArchiveError when it cannot be read.
     """
     try:
-        return decode_manifest(read_regular(path))
+        return decode_manifest(read_name(path))
     except FileNotFoundError:
         return None
     except ValueError as fault:

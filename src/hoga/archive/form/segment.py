@@ -6,11 +6,9 @@ also of those made by other tools, in constant memory. Byte offsets are in docs/
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 import zstandard
@@ -18,9 +16,9 @@ import zstandard
 from hoga.archive.form.container import skippable_note, wrap_note, zip_head, zip_tail
 from hoga.archive.form.deflate import BLOCK_BYTES, DEFAULT_LEVEL, DeflateFault, Deflater, Inflater, crc32, inflate_whole
 from hoga.archive.form.locate import Located, locate
-from hoga.archive.form.regular import open_regular
 from hoga.archive.form.spool import Place, Spool
-from hoga.core.errors import ArchiveError, SegmentCorrupt
+from hoga.archive.form.store import Source, open_source
+from hoga.core.errors import SegmentCorrupt
 
 __all__ = [
     "FAST",
@@ -202,16 +200,16 @@ def read_located(located: Located) -> Iterator[bytes]:
         raise SegmentCorrupt(located.path, "the text's CRC-32 differs", offset=located.body_at)
 
 
-def inflate_range(located: Located, at: int, length: int, *, file: BinaryIO | None = None) -> Iterator[bytes]:
+def inflate_range(located: Located, at: int, length: int, *, source: Source | None = None) -> Iterator[bytes]:
     """The text of `length` compressed bytes at file offset `at`, which is a block boundary. Nothing is checked but that it inflates.
 
-    `file`: the located file, open already. Raises SegmentCorrupt.
+    `source`: the located file, open already. Raises SegmentCorrupt.
     """
     if located.archive_format == "text" or located.method == 0:
-        return (piece for _, piece in read_pieces(located.path, at, length, _READ_BYTES, file=file))
+        return (piece for _, piece in read_pieces(located.path, at, length, _READ_BYTES, source=source))
     if located.archive_format == "zst":
-        return _unzstd(located.path, read_pieces(located.path, at, length, _ZSTD_READ_BYTES, file=file), at + length)
-    return _inflate(located, read_pieces(located.path, at, length, _READ_BYTES, file=file), at, length)
+        return _unzstd(located.path, read_pieces(located.path, at, length, _ZSTD_READ_BYTES, source=source), at + length)
+    return _inflate(located, read_pieces(located.path, at, length, _READ_BYTES, source=source), at, length)
 
 
 def inflate_at_once(located: Located, packed: bytes, at: int, text_bytes: int) -> bytes:
@@ -262,17 +260,14 @@ def _unzstd(path: Path, pieces: Iterator[tuple[int, bytes]], end: int) -> Iterat
         raise SegmentCorrupt(path, "the file stops inside a frame", offset=end)
 
 
-def read_pieces(path: Path, at: int, length: int, size: int, *, file: BinaryIO | None = None) -> Iterator[tuple[int, bytes]]:
+def read_pieces(path: Path, at: int, length: int, size: int, *, source: Source | None = None) -> Iterator[tuple[int, bytes]]:
     """(offset, bytes) of a stretch of the file, `size` bytes at a time. Raises SegmentCorrupt when the file does not have it all."""
-    with nullcontext(file) if file is not None else open_regular(path) as source:
-        if at < 0 or length < 0 or at + length > os.fstat(source.fileno()).st_size:
+    with nullcontext(source) if source is not None else open_source(path) as opened:
+        if at < 0 or length < 0 or at + length > opened.size:
             raise SegmentCorrupt(path, "the file is shorter than its parts say", offset=max(at, 0))
         offset, end = at, at + length
         while offset < end:
-            try:
-                piece = os.pread(source.fileno(), min(size, end - offset), offset)
-            except OSError as fault:
-                raise ArchiveError(path, f"cannot be read: {fault.strerror or fault}") from fault
+            piece = opened.read(offset, min(size, end - offset))
             if not piece:
                 raise SegmentCorrupt(path, "the file is shorter than its parts say", offset=offset)
             yield offset, piece

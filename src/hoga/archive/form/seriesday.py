@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from hoga.archive.form.layout import FORMATS, day_stem, segment_stem
+from hoga.archive.form.store import look
 
 __all__ = ["SeriesDay"]
 
@@ -43,7 +44,7 @@ class SeriesDay(msgspec.Struct, frozen=True, order=True):
     @property
     def archive_paths(self) -> list[Path]:
         """The day files that exist (one, or none)."""
-        return [path for suffix in FORMATS.values() if (path := self.directory / (self.stem + suffix)).exists()]
+        return [path for suffix in FORMATS.values() if look(path := self.directory / (self.stem + suffix)) is not None]
 
     @property
     def folder(self) -> Path:

@@ -15,9 +15,9 @@ from hoga.archive.form.discover import discover, venue_of
 from hoga.archive.form.ledger import read_ledger
 from hoga.archive.form.manifest import DayAccount, Manifest, coverage_of, coverage_since, gaps_per_million, read_manifest
 from hoga.archive.form.recorded import ReadManifest
-from hoga.archive.form.regular import read_regular
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import minute_span
+from hoga.archive.form.store import look, read_name
 from hoga.archive.keep.classic import CLASSIC, classic_day, count_text
 from hoga.archive.read.coverage import DayCoverage, day_coverage, untold_files
 from hoga.core.errors import ArchiveError
@@ -135,10 +135,10 @@ def _merged(day: SeriesDay, manifest: Manifest) -> CatalogRow:
         state = CLASSIC
     if any(row.state == "recovered" for row in manifest.segments):
         state = "recovered"
-    ledger = read_regular(day.ledger) if day.ledger.exists() else b""
+    ledger = read_name(day.ledger) if look(day.ledger) is not None else b""
     if manifest.ledger.fresh_from(ledger) < len(ledger):
         state = "late"
-    if not day.manifest_path.with_name(manifest.archive.file).exists():
+    if look(day.manifest_path.with_name(manifest.archive.file)) is None:
         state = "missing"
     gaps, incidents = _counts(manifest.gaps)
     return CatalogRow(

@@ -16,6 +16,7 @@ from hoga.archive.form.manifest import DayAccount, Manifest, read_manifest
 from hoga.archive.form.recorded import ReadManifest, Recorded, proving_spans, recorded_in
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span, day_span, minute_span
+from hoga.archive.form.store import list_names
 from hoga.archive.keep.classic import CLASSIC, is_classic, is_twin
 from hoga.core.ledger import Gap
 
@@ -65,7 +66,7 @@ def day_coverage(
 
 def untold_files(day: SeriesDay, account: DayAccount) -> Iterator[tuple[Path, str, bool]]:
     """(file, minute, whether the classic recorder made it) of the segments that the day's ledger does not name."""
-    for path in sorted(day.folder.iterdir()) if day.folder.is_dir() else ():
+    for path in sorted(entry.path for entry in list_names(day.folder)):
         name = parse_segment(path.name)
         if name is not None and path.name not in account.segments and not is_twin(path):
             yield path, name.minute, is_classic(locate(path))

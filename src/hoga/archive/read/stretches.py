@@ -6,7 +6,7 @@ checksums) comes from the manifest, the ledger or the segment's own note.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -19,6 +19,7 @@ from hoga.archive.form.manifest import Manifest, read_manifest
 from hoga.archive.form.notes import open_segment_note, part_mark
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import minute_span
+from hoga.archive.form.store import list_names, look
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.times import DAY_NS, day_start_ns
 from hoga.runtime.durable import temporary_for
@@ -77,12 +78,12 @@ def find_stretches(day: SeriesDay) -> DayStretches:
     raise ArchiveError(day.folder, "the day is being merged, again and again", hint="try once more")
 
 
-def _mark(path: Path) -> tuple[int, ...]:
+def _mark(path: Path) -> Hashable:
     try:
-        stat = path.stat()
+        found = look(path)
     except OSError:
-        return ()
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+        return None
+    return None if found is None else found.mark
 
 
 def _find(day: SeriesDay) -> DayStretches:
@@ -112,7 +113,8 @@ def _find(day: SeriesDay) -> DayStretches:
 def _merged(day: SeriesDay, manifest: Manifest) -> Iterator[Stretch]:
     path = day.manifest_path.with_name(manifest.archive.file)
     coming = temporary_for(path)  # between its manifest's commit and its own, the day file still has its working name
-    if coming.exists() and coming.stat().st_size == manifest.archive.bytes:
+    found = look(coming)
+    if found is not None and found.bytes == manifest.archive.bytes:
         path = coming
     for row in manifest.segments:
         low, high = minute_span(day.day, row.minute, row.span_min)
@@ -136,13 +138,14 @@ def _told(day: SeriesDay) -> dict[str, SegmentEntry]:
 
 def _unmerged(day: SeriesDay, packed: set[tuple[object, ...]], contents: set[tuple[str, int, int]], sources: set[str]) -> Iterator[Stretch]:
     """Segments that are not in the day file; the journals they came from go to `sources`."""
-    if not day.folder.is_dir():
+    entries = {entry.path.name: entry.path for entry in list_names(day.folder)}
+    if not entries:
         return
     told = _told(day)
     present: dict[str, SegmentName] = {}
-    for path in day.folder.iterdir():
+    for path in entries.values():
         name = parse_segment(path.name)
-        if name is not None and not (path.suffix == ".jsonl" and path.with_suffix(".zip").exists()):
+        if name is not None and not (path.suffix == ".jsonl" and path.with_suffix(".zip").name in entries):
             present[path.name] = name
     for file in sorted({*present, *told}):
         path, entry = day.folder / file, told.get(file)
@@ -170,7 +173,7 @@ def _parts(day: SeriesDay, sources: set[str]) -> Iterator[Stretch]:
     """Sealed minutes that wait to be joined to a longer segment."""
     folder = day.folder / PARTS_DIR
     joined = set(sources)
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for path in sorted(entry.path for entry in list_names(folder)):
         name = parse_segment(path.name)
         if name is None:
             continue
