@@ -222,6 +222,15 @@ def test_a_day_of_the_classic_recorder_claims_nothing(tmp_path: Path) -> None:
     assert (row.state, row.proven, row.missing) == ("classic", None, None)
 
 
+def test_minutes_of_the_classic_recorder_are_recorded_and_not_proven(tmp_path: Path) -> None:
+    """They have ids, and nobody held them against one another."""
+    day = SeriesDay(tmp_path / "binance" / "execution", SYMBOL, "execution", DAY)
+    day.folder.mkdir(parents=True)
+    (day.folder / f"{day.segment_stem('13-15')}.jsonl").write_bytes(b'{"e":"aggTrade","a":1}\n')
+    pieces = [piece for piece in day_coverage(day).pieces if piece.state is not State.MISSING]
+    assert [(piece.state, piece.to_ns - piece.from_ns) for piece in pieces] == [(State.UNPROVABLE, MINUTE_NS)]
+
+
 def test_live_without_a_record_counts_as_recorded(workshop: Callable[..., Workshop]) -> None:
     shop = workshop("execution")
     start = shop.minute_ns("13-15")

@@ -223,10 +223,11 @@ class View:
     def _last(self, series: AskedSeries) -> int | None:
         """The last receipt: of the last day that has any."""
         for day in series.days[::-1]:
-            sealed = max((each.to_ns for each in find_stretches(day).sealed), default=None)
-            last = sealed
-            if sealed is None or series.journals:
-                for batch in Dataset(Asked([series._replace(days=[day])], 0 if sealed is None else sealed, _FOREVER)).batches():
+            newest = max(find_stretches(day).sealed, key=lambda each: each.to_ns, default=None)
+            last = newest.to_ns if newest is not None and newest.exact else None
+            if last is None or series.journals:
+                since = 0 if newest is None else newest.from_ns
+                for batch in Dataset(Asked([series._replace(days=[day])], since, _FOREVER)).batches():
                     last = int(batch["recv_ns"][-1])
             if last is not None:
                 return last

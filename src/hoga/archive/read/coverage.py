@@ -15,7 +15,7 @@ from hoga.archive.form.locate import locate
 from hoga.archive.form.manifest import DayAccount, Manifest, read_manifest
 from hoga.archive.form.recorded import ReadManifest, Recorded, proving_spans, recorded_in
 from hoga.archive.form.seriesday import SeriesDay
-from hoga.archive.form.spans import Span, day_span, minute_span
+from hoga.archive.form.spans import Span, day_span, minute_span, without
 from hoga.archive.form.store import list_names
 from hoga.archive.keep.classic import CLASSIC, is_classic, is_twin
 from hoga.core.ledger import Gap
@@ -61,6 +61,7 @@ def day_coverage(
         return DayCoverage(venue=venue_of(day.directory), pieces=[], shares=None, gaps=recorded.gaps)
     recorded = recorded._replace(live=[*recorded.live, *classic])
     proving = proving_spans(day, venue_of(day.directory), recorded.streams, others=others, read=read)
+    proving = without(proving, classic)  # nobody held the ids of these against one another
     return _told(day, venue_of(day.directory), recorded, proving, now_ns)
 
 
