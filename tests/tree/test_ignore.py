@@ -145,6 +145,24 @@ def test_a_folder_inside_a_repository_keeps_its_rules(tmp_path: Path) -> None:
     assert set(told(tmp_path / "d")) == {"", "a", "e", "e/f", "e/f/x"}
 
 
+def test_rules_that_are_given_are_of_the_folder_that_is_shown(tmp_path: Path) -> None:
+    make(tmp_path)
+    assert set(told(tmp_path / "d", b"/e\n")) == {"", "a", "b.log", "keep.log"}
+    assert set(told(tmp_path / "d", b"/d/e\n")) > {"e", "e/f"}
+
+
+def test_a_work_tree_has_the_rules_of_its_repository(tmp_path: Path) -> None:
+    make(tmp_path / "main")
+    identity = ("-c", "user.name=x", "-c", "user.email=x@y.example", "-c", "commit.gpgsign=false")
+    git(tmp_path / "main", *identity, "commit", "-q", "--allow-empty", "-m", "x")
+    git(tmp_path / "main", "worktree", "add", "-q", str(tmp_path / "other"))
+    (tmp_path / "main" / ".git" / "info" / "exclude").write_text("*.log\n")
+    (tmp_path / "other" / "x.log").write_text("")
+    (tmp_path / "other" / "y").write_text("")
+    assert left_out_by_git(tmp_path / "other") == {"x.log"}
+    assert set(told(tmp_path / "other")) == {"", "y"}
+
+
 def test_a_folder_that_is_left_out_is_shown_when_it_is_asked_for(tmp_path: Path) -> None:
     make(tmp_path)
     (tmp_path / ".gitignore").write_text("build/\n")

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 def tree(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder to show.")] = Path(),
     out: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where the page goes [default: stdout].")] = None,
-    ignore: Annotated[Path | None, typer.Option(metavar="FILE", help="More rules, as in a .gitignore at the top.")] = None,
+    ignore: Annotated[Path | None, typer.Option(metavar="FILE", help="More rules, as in a .gitignore of DIR.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="With -o: print the counts as one JSON document.")] = False,
 ) -> int:
     """Show a folder as one HTML page, without what it ignores.

@@ -39,7 +39,7 @@ class Rules(NamedTuple):
         return False
 
 
-def parse_rules(text: bytes, *, base: bytes, above: Rules | None) -> Rules | None:
+def parse_rules(text: bytes, base: bytes, *, above: Rules | None) -> Rules | None:
     """The rules in a folder that has an ignore file with this text; `above` when it says nothing."""
     lines = text.removeprefix(_BOM).decode("latin-1").split("\n")
     patterns = [each for each in map(GitPattern, lines) if each.include is not None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,20 +35,39 @@ class _Open(NamedTuple):
 def rules_above(folder: Path, extra: bytes = b"") -> tuple[Rules | None, bytes]:
     """The rules of the repository that `folder` is in (of none when it is in none), and the folder's path in it.
 
-    Those are `extra`, before them `info/exclude`, before that the ignore files from the repository's top down to above `folder`. A folder
-    that these leave out altogether is its own top: who asks for it wants to see it.
+    Those are `extra`, as of an ignore file in `folder`; before them `info/exclude`, before that the ignore files from the repository's top
+    down to above `folder`. A folder that these leave out altogether is its own top: who asks for it wants to see it.
     """
-    own = parse_rules(extra, base=b"", above=None)
     folder = folder.resolve()
     top = next((each for each in (folder, *folder.parents) if (each / ".git").exists()), folder)
-    rules = parse_rules(_text_of(os.fsencode(top / ".git" / "info" / "exclude")), base=b"", above=own)
+    files = [(_text_of(os.fsencode(_common(top / ".git") / "info" / "exclude")), b"")]
+    rules = _chain(files)
     base = b""
     for name in folder.relative_to(top).parts:
-        rules = _within(os.fsencode(top) + b"/" + base, base, rules)
+        files.append((_text_of(os.fsencode(top) + b"/" + base + _IGNORE_FILE), base))
+        rules = parse_rules(*files[-1], above=rules)
         if rules is not None and rules.leave_out(base + os.fsencode(name), is_folder=True):
-            return own, b""
+            return parse_rules(extra, b"", above=None), b""
         base += os.fsencode(name) + b"/"
-    return rules, base
+    return _chain([(extra, base), *files]), base
+
+
+def _chain(files: Iterable[tuple[bytes, bytes]]) -> Rules | None:
+    """Ignore files, each with its folder, those that count last first."""
+    rules: Rules | None = None
+    for text, base in files:
+        rules = parse_rules(text, base, above=rules)
+    return rules
+
+
+def _common(repository: Path) -> Path:
+    """Where a repository keeps what its work trees share; `repository` is a folder, or the file of a work tree or a submodule."""
+    if repository.is_dir():
+        return repository
+    word, _, told = _text_of(os.fsencode(repository)).partition(b": ")
+    own = repository.parent / os.fsdecode(told.strip()) if word == b"gitdir" else repository
+    shared = _text_of(os.fsencode(own / "commondir")).strip()
+    return own / os.fsdecode(shared) if shared else own
 
 
 def walk(folder: Path, rules: Rules | None, base: bytes = b"", *, unseen: Set[bytes] = frozenset()) -> Iterator[Step]:
@@ -91,7 +110,7 @@ def _open_folder(folder: bytes, path: bytes, rules: Rules | None) -> _Open:
 
 
 def _within(folder: bytes, base: bytes, rules: Rules | None) -> Rules | None:
-    return parse_rules(_text_of(folder + b"/" + _IGNORE_FILE), base=base, above=rules)
+    return parse_rules(_text_of(folder + b"/" + _IGNORE_FILE), base, above=rules)
 
 
 def _text_of(path: bytes) -> bytes:
