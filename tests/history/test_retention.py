@@ -17,14 +17,16 @@ from hoga.app.config.load import load_config
 from hoga.app.retention import RunRetention
 from hoga.archive.form.layout import day_stem
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import mount
 from hoga.archive.keep.merge import merge_day, series_lock
 from hoga.archive.prove import verify
 from hoga.cli.main import main
 from hoga.core.times import day_start_ns
-from hoga.history.retention import Retained, SecondRoot, due_before, place_of, retain
+from hoga.history.retention import Retained, SecondRoot, due_before, holder_at, place_of, retain
 from hoga.runtime import durable
 from hoga.runtime.clock import ManualClock
 from hoga.runtime.pool import WorkerPool
+from tests.archive.test_store import ROOT, Memory
 from tests.archive.workshop import SYMBOL, Workshop, agg_trade
 
 DAYS = ("2026-11-18", "2026-11-19", "2026-11-20", "2026-11-21")
@@ -121,6 +123,20 @@ def test_what_is_not_proven_stays_and_says_why(roots: tuple[Path, Path], fault: 
     assert [each.what[-10:] for each in result.kept] == [DAYS[1]]
     assert why in result.kept[0].why
     assert of_day(roots[0], DAYS[1]) == mine
+
+
+def test_a_store_holds_days_as_well_as_a_folder_does(roots: tuple[Path, Path]) -> None:
+    memory = Memory(roots[1])
+    unmount = mount("mem:", memory)
+    try:
+        memory.files[ROOT / FOLDER / path_of(roots[0], DAYS[0], ".zip").name] += b"x"
+        del memory.files[ROOT / FOLDER / path_of(roots[0], DAYS[1], ".manifest.json").name]
+        result = retain(series_days(roots[0]), holder_at(ROOT), data=roots[0], before=BEFORE)
+    finally:
+        unmount()
+    assert [each.what[-10:] for each in result.removed] == [DAYS[2]]
+    assert [(each.what[-10:], each.why.partition(" ")[0]) for each in result.kept] == [(DAYS[0], "what"), (DAYS[1], "the")]
+    assert holder_at(roots[1]) == SecondRoot(roots[1])
 
 
 def test_minutes_that_wait_keep_their_day(roots: tuple[Path, Path]) -> None:

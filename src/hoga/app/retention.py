@@ -7,7 +7,7 @@ from pathlib import Path
 from hoga.app.config.model import VenueConfig
 from hoga.archive.form.discover import discover
 from hoga.core.times import day_of
-from hoga.history.retention import Kept, Retained, SecondRoot, due_before, retain
+from hoga.history.retention import Kept, Retained, due_before, holder_at, retain
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
 from hoga.runtime.pool import WorkerPool
@@ -54,4 +54,4 @@ def _retain_job(directories: list[Path], data: Path, root: Path | None, before: 
     """`retain` as a pool job."""
     there = [directory.absolute() for directory in directories if directory.is_dir()]
     days = [day for day in discover(there).days if day.directory in there]
-    return retain(days, None if root is None else SecondRoot(root.absolute()), data=data.absolute(), before=before)
+    return retain(days, None if root is None else holder_at(root), data=data.absolute(), before=before)

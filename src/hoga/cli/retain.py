@@ -34,7 +34,7 @@ def retain(
     Example: hoga retain data --root /mnt/copy --days 30 --dry-run
     """
     from hoga.archive.form.discover import discover
-    from hoga.history.retention import SecondRoot, due_before
+    from hoga.history.retention import due_before, holder_at
     from hoga.history.retention import retain as let_go
 
     require_present([path])
@@ -47,7 +47,7 @@ def retain(
     before = due_before(datetime.now(UTC).date().isoformat(), days)
     due = [day for day in discover([here]).days if day.day < before]
     with Progress("retain, days", total=len(due)) as progress:
-        result = let_go(due, SecondRoot(there), data=here, before=before, dry_run=dry_run, progress=progress.advance)
+        result = let_go(due, holder_at(there), data=here, before=before, dry_run=dry_run, progress=progress.advance)
     if as_json:
         print_json({"ok": not result.kept, "done": result.removed, "failed": result.kept})
     else:

@@ -23,12 +23,15 @@ from hoga.archive.form.discover import venue_of
 from hoga.archive.form.manifest import Manifest, read_manifest
 from hoga.archive.form.regular import open_regular
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import is_mounted, open_source
 from hoga.archive.keep.merge import series_lock
 from hoga.archive.keep.splice import file_sha256
 from hoga.core.errors import ArchiveBusy, ArchiveError
 from hoga.runtime.durable import TEMPORARY_SUFFIX, fsync, fsync_folder, unlink
 
-__all__ = ["Holder", "Kept", "Removed", "Retained", "SecondRoot", "due_before", "place_of", "retain"]
+__all__ = ["HeldInStore", "Holder", "Kept", "Removed", "Retained", "SecondRoot", "due_before", "holder_at", "place_of", "retain"]
+
+_PIECE_BYTES = 4 << 20
 
 
 class Holder(Protocol):
@@ -84,6 +87,32 @@ class SecondRoot(NamedTuple):
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
             return None
+
+
+class HeldInStore(NamedTuple):
+    """The names below a prefix of a store that is mounted (`archive.form.store`)."""
+
+    prefix: Path
+
+    def sha256(self, place: str, *, not_this: Path) -> str | None:
+        """See `Holder`. What a store has taken is as safe there as it gets."""
+        digest, at = hashlib.sha256(), 0
+        try:
+            with open_source(self.prefix / place) as source:
+                while at < source.size:
+                    piece = source.read(at, _PIECE_BYTES)
+                    if not piece:
+                        raise ArchiveError(self.prefix / place, f"ends after {at} of {source.size} bytes")
+                    digest.update(piece)
+                    at += len(piece)
+        except FileNotFoundError:
+            return None
+        return digest.hexdigest()
+
+
+def holder_at(root: Path) -> Holder:
+    """Who holds what lies below `root`: a folder, or names of a store."""
+    return HeldInStore(root) if is_mounted(root) else SecondRoot(root.absolute())
 
 
 def due_before(today: str, keep_days: int) -> str:

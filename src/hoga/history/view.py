@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ import numpy as np
 from hoga.archive.form.calendar import minutes_of
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import day_span
+from hoga.archive.form.store import look
 from hoga.archive.read.coverage import day_coverage
 from hoga.archive.read.reader import Block, read_blocks, read_stretches
 from hoga.archive.read.stretches import Stretch, find_stretches
@@ -88,7 +89,7 @@ class View:
         self._looked = -_FRESH_S
         self._minutes: OrderedDict[tuple[str, str, int], tuple[float, int, Arrays | None]] = OrderedDict()
         self._bytes = 0
-        self._merged: dict[SeriesDay, tuple[tuple[int, int, int], list[Stretch]]] = {}
+        self._merged: dict[SeriesDay, tuple[Hashable, list[Stretch]]] = {}
         self._decoders: dict[tuple[str, str], SeriesDecoder] = {}
         self._gaps: dict[tuple[str, str, str], tuple[float, list[Gap]]] = {}
 
@@ -276,16 +277,12 @@ class View:
 
     def _merged_stretches(self, day: SeriesDay) -> list[Stretch] | None:
         """The segments of a day that is all in its day file; None for any other."""
-        try:
-            facts = day.manifest_path.stat()
-        except OSError:
+        manifest = look(day.manifest_path)
+        if manifest is None or day.only or look(day.folder) is not None:
             return None
-        if day.only or day.folder.is_dir():
-            return None
-        mark = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
         known = self._merged.get(day)
-        if known is None or known[0] != mark:
-            known = self._merged[day] = (mark, find_stretches(day).sealed)
+        if known is None or known[0] != manifest.mark:
+            known = self._merged[day] = (manifest.mark, find_stretches(day).sealed)
             while len(self._merged) > _DAYS_KEPT:
                 del self._merged[next(iter(self._merged))]
         return known[1]
