@@ -15,7 +15,7 @@ from hoga.venues.endpoints import VENUE_DEFAULTS
 from hoga.venues.history import FileKind, HistorySpec
 from hoga.venues.registry import VENUES
 
-__all__ = ["jobs"]
+__all__ = ["job_of", "jobs"]
 
 
 def jobs(
@@ -37,22 +37,34 @@ def jobs(
         found = ", ".join(config.active_venues)
         raise _mistake("configuration", "venues", found, f"a venue with an archive of files: {having}")
     return [
-        _job(config.venue(name), start, end, today, tuple(symbols), kind, interval, recheck=recheck, dry_run=dry_run) for name in venues
+        job_of(
+            config.venue(name),
+            start=start,
+            end=end,
+            today=today,
+            symbols=tuple(symbols),
+            kind=kind,
+            interval=interval,
+            recheck=recheck,
+            dry_run=dry_run,
+        )
+        for name in venues
     ]
 
 
-def _job(
+def job_of(
     config: VenueConfig,
+    *,
     start: date,
     end: date,
     today: date,
     symbols: tuple[str, ...],
-    kind: str | None,
-    interval: str | None,
-    *,
-    recheck: bool,
-    dry_run: bool,
+    kind: str | None = None,
+    interval: str | None = None,
+    recheck: bool = False,
+    dry_run: bool = False,
 ) -> Job:
+    """What is to be fetched of one venue, which has an archive. Raises ConfigError."""
     spec = VENUES[config.venue].history
     assert spec is not None, "`jobs` takes venues with an archive only"
     chosen = _kind(spec, kind)

@@ -1,14 +1,15 @@
-"""cli.history: `hoga backfill`, the exchange's past from its archive of files."""
+"""cli.history: `hoga backfill`, the exchange's past from its archive of files, and `hoga heal`, what a recording lacks of it."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hoga.cli._output import Progress, error_line, note, print_json, print_table, print_text, words
-from hoga.cli._recorded import mistake
+from hoga.cli._recorded import mistake, require_present
 from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption
 from hoga.cli.run import load_for_run
 
@@ -19,8 +20,9 @@ __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
-    """Add `hoga backfill` to `app`."""
+    """Add `hoga backfill` and `hoga heal` to `app`."""
     app.command("backfill")(backfill)
+    app.command("heal")(heal)
 
 
 def backfill(
@@ -77,6 +79,38 @@ def backfill(
     else:
         _print(whole, made, dry_run=dry_run)
     return 0 if whole.ok else 1
+
+
+def heal(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Data folder, venue folder or CHART_DIR.")] = Path("data"),
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Fetch the trades that an archive lacks.
+
+    Over REST within the venue's limits, else from the exchange's files; what was recorded keeps its bytes. Trades that nobody has any
+    more stay missing, by their ids, and the exit status is 1.
+
+    Example: hoga heal data
+    """
+    from time import time_ns
+
+    from hoga.app.heal import heal as heal_path
+    from hoga.runtime.loop import run
+
+    require_present([path])
+    report = run(heal_path(path, load_for_run(config, settings, None), now_ns=time_ns()))
+    if as_json:
+        print_json({"ok": report.ok, "done": report.done, "failed": report.failed, "gaps": report.gaps})
+        return 0 if report.ok else 1
+    for done in report.done:
+        print_text(f"{done.what}: {done.rows} trades from {', '.join(done.sources)}")
+    for failed in report.failed:
+        error_line(f"{failed.what}: {failed.why}")
+    healed = sum(done.rows for done in report.done)
+    print_text(f"{healed:,} trades healed" + (f"; {len(report.failed)} holes stay" if report.failed else "; nothing is missing by its ids"))
+    return 0 if report.ok else 1
 
 
 async def _one(job: Job) -> BackfillReport:

@@ -159,9 +159,11 @@ class RestClient:
 
     # -- asking ---------------------------------------------------------------------------------------------------
 
-    async def read(self, path: str, decode: Callable[[bytes], T], *, weight: int = 1) -> T:
-        """What `decode` makes of the body of a 200. Raises as `get`, and WireFault where it can make nothing of it."""
-        reply = await self._get(path, weight)
+    async def read(self, what: str | Request, decode: Callable[[bytes], T], *, weight: int = 1) -> T:
+        """What `decode` makes of the body of a 200; `what`: a path of that weight, or a call. Raises as `get`, and WireFault where it
+        can make nothing of it."""
+        request = Request(path=what, weight=weight) if isinstance(what, str) else what
+        path, reply = request.path, await self._get(request)
         try:
             return decode(reply.body)
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as fault:
@@ -171,10 +173,10 @@ class RestClient:
 
     async def get(self, path: str, *, weight: int = 1) -> bytes:
         """The body of a 200. Raises RateLimited (429, 418, or no turn in time), Refused (other statuses), VenueError (no answer)."""
-        return (await self._get(path, weight)).body
+        return (await self._get(Request(path=path, weight=weight))).body
 
-    async def _get(self, path: str, weight: int) -> RestReply:
-        reply = await self.send(Request(path=path, weight=weight))
+    async def _get(self, request: Request) -> RestReply:
+        path, reply = request.path, await self.send(request)
         if reply.status in (429, 418):
             raise RateLimited(self.venue, status=reply.status, retry_after_s=self._patience_after(reply))
         if reply.status != 200:

@@ -14,6 +14,7 @@ from hoga.core.streams import Kind, Stream
 from hoga.venues.history import HistorySpec
 from hoga.venues.private import CHANNELS, EVERYTHING, PrivateSpec
 from hoga.venues.records import RecordFacts
+from hoga.venues.refill import Refill
 
 __all__ = ["Answer", "ChannelSpec", "FrameKey", "Limits", "RequestRules", "RestLimit", "RestPaths", "VenueSpec"]
 
@@ -158,7 +159,7 @@ class VenueSpec:
     `channels`: the channel that serves a type of data, `{interval}` to be filled in (`default_interval` where none is asked for).
     `is_symbol(text)`: could be one of the venue's.
     `classic`: kind → how the classic recorder spelt its records of this venue, without hoga's envelope.
-    `history`: its archive of files, None where it has none.
+    `history`: its archive of files, None where it has none. `refills`: the channels of trades that can be asked for afterwards.
     `private`: what it tells of an account, None where hoga cannot ask. All functions above are about public streams.
     """
 
@@ -197,6 +198,7 @@ class VenueSpec:
     same_cut: tuple[tuple[str, str], ...] = ()
     book_rules: BookRules | None = None
     history: HistorySpec | None = None
+    refills: tuple[Refill, ...] = ()
     snapshot_channel: str | None = None
 
     def describe(self, channel: str) -> ChannelSpec:

@@ -9,6 +9,7 @@ in between) writes nothing twice. Entry types, by `type`:
     gap         core.ledger.Gap
     connection  one life of one connection that fed the series
     clock       the clock's measured offset
+    healed      trades that were fetched afterwards, in a file beside the day
     end         nothing: it follows an entry that was appended alone, so that the loss of either shows
 
 The lines hold one another (`archive.form.links`): none can be altered or taken out unseen.
@@ -24,6 +25,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from hoga.archive.form.healed import Healed
 from hoga.archive.form.links import linked, open_link
 from hoga.archive.form.store import read_name
 from hoga.core.errors import SegmentCorrupt
@@ -40,6 +42,7 @@ __all__ = [
     "ConnectionEntry",
     "EndEntry",
     "GapEntry",
+    "HealedEntry",
     "LedgerEntry",
     "LedgerLine",
     "LiveEntry",
@@ -123,6 +126,12 @@ class ClockEntry(_Entry, frozen=True, tag="clock"):
     source: str
 
 
+class HealedEntry(_Entry, frozen=True, tag="healed"):
+    """A healed file as it is now: the last one of the day counts."""
+
+    healed: Healed
+
+
 class EndEntry(_Entry, frozen=True, tag="end"):
     """Says nothing."""
 
@@ -135,7 +144,7 @@ class LedgerLine(NamedTuple):
     entry: LedgerEntry | None
 
 
-LedgerEntry = SegmentEntry | LiveEntry | GapEntry | ConnectionEntry | ClockEntry | EndEntry
+LedgerEntry = SegmentEntry | LiveEntry | GapEntry | ConnectionEntry | ClockEntry | HealedEntry | EndEntry
 
 _decoder = msgspec.json.Decoder(LedgerEntry)
 _encoder = msgspec.json.Encoder()

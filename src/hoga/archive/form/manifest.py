@@ -19,7 +19,8 @@ from hoga._version import __version__
 from hoga.archive.form.audit import Flaw
 from hoga.archive.form.calendar import Shares, pieces_of, shares_of
 from hoga.archive.form.deflate import crc32
-from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, GapEntry, LedgerEntry, LiveEntry, SegmentEntry
+from hoga.archive.form.healed import Healed
+from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, GapEntry, HealedEntry, LedgerEntry, LiveEntry, SegmentEntry
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span, clipped, covered_ns, day_span, joined, without
 from hoga.archive.form.store import read_name
@@ -114,7 +115,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """See docs/archive-format.md. `received` is None when a crash took the count of one segment (or nobody counted: classic ones).
     `incidents`: what happened behind the gaps, None in manifests of before they were told. `flaws`: what was wrong with the
     account when the day was merged. `shares`: how much of the day is proven, recorded but unprovable, and missing; None in manifests of
-    before that was told, and where nobody kept an account."""
+    before that was told, and where nobody kept an account. `healed`: the file of trades that were fetched afterwards, None without one."""
 
     format: str
     venue: str
@@ -145,6 +146,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     incidents: list[Incident] | None = None
     flaws: list[Flaw] = []
     shares: Shares | None = None
+    healed: Healed | None = None
 
 
 class DayAccount:
@@ -157,6 +159,7 @@ class DayAccount:
         self.segments: dict[str, SegmentEntry] = {}
         self.earlier: Manifest | None = None
         self.clock: ClockEntry | None = None
+        self.healed: Healed | None = None
         self._gaps: set[Gap] = set()
         self._live: list[Span] = []
         self._earlier_ids: list[int | None] = []
@@ -179,12 +182,15 @@ class DayAccount:
                     self._connect(
                         Connection(conn=entry.conn, epoch=entry.epoch, from_ns=entry.from_ns, to_ns=entry.to_ns, close=entry.close)
                     )
+                case HealedEntry():
+                    self.healed = entry.healed
                 case ClockEntry():
                     self.clock = entry if self.clock is None or entry.ns >= self.clock.ns else self.clock
 
     def add_earlier(self, manifest: Manifest) -> None:
         """Take over what an earlier manifest of the day says; its segments come before the ledgers'."""
         self.earlier = manifest
+        self.healed = manifest.healed if self.healed is None else self.healed
         self._gaps.update(manifest.gaps)
         self._live.extend(manifest.live)
         for connection in manifest.connections:
@@ -334,6 +340,7 @@ def build_manifest(
         incidents=happened(venue, gaps),
         flaws=flaws,
         shares=None if pieces is None else shares_of(pieces),
+        healed=account.healed,
     )
 
 

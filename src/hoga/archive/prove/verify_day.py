@@ -22,6 +22,7 @@ from hoga.archive.form.spans import Span
 from hoga.archive.form.text import LineTooLong
 from hoga.archive.prove.crosscheck import Evidence
 from hoga.archive.prove.daytext import Changed, DayText
+from hoga.archive.prove.healedrows import check_healed
 from hoga.archive.prove.judge import OUR_FAULTS, is_explained, is_stepped, wrong_counts
 from hoga.archive.prove.mergedday import MergedDay
 from hoga.archive.prove.openday import OpenDay
@@ -73,6 +74,7 @@ class DayCheck:
                 merged.check_alone(self.day.archive_paths)
             if self.day.folder.is_dir():
                 fresh.check(manifest)
+            check_healed(self.day, self._account.healed, self._text.scan.runs, self._out)
         self._judge()
         series = (self._venue(), f"{self.day.kind}:{self.day.symbol}")
         gaps, shared = told_once(self._account.gaps())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from hoga.archive.form.ledger import GapEntry, SegmentEntry, read_ledger
+from hoga.archive.form.healed import Healed
+from hoga.archive.form.ledger import GapEntry, HealedEntry, SegmentEntry, read_ledger
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.read.openminute import OpenMinutes
 from hoga.core.ledger import Gap
 
-__all__ = ["gaps_of", "names_of"]
+__all__ = ["gaps_of", "healed_of", "names_of"]
 
 
 def gaps_of(day: SeriesDay, opened: OpenMinutes | None = None) -> list[Gap]:
@@ -26,6 +27,18 @@ def gaps_of(day: SeriesDay, opened: OpenMinutes | None = None) -> list[Gap]:
     manifest = read_manifest(day.manifest_path)
     found.update(manifest.gaps if manifest is not None else ())
     return sorted(found, key=lambda gap: (gap.from_ns, gap.to_ns, gap.reason, gap.from_id or 0))
+
+
+def healed_of(day: SeriesDay) -> Healed | None:
+    """The file of trades of this day that were fetched afterwards; None without one. Raises as `gaps_of`."""
+    found = None
+    for entry in read_ledger(day.ledger):
+        if isinstance(entry, HealedEntry):
+            found = entry.healed
+    if found is None:
+        manifest = read_manifest(day.manifest_path)
+        found = None if manifest is None else manifest.healed
+    return found
 
 
 def names_of(day: SeriesDay, opened: OpenMinutes | None = None) -> list[str]:

@@ -8,6 +8,7 @@ from hoga.core.streams import Kind
 from hoga.venues.binance import fields, payloads, wire
 from hoga.venues.binance.history import SPOT_HISTORY
 from hoga.venues.binance.instruments import instruments_of
+from hoga.venues.binance.refill import refills
 from hoga.venues.binance.spot_private import SPOT_PRIVATE
 from hoga.venues.records import RecordFacts, SideLists
 from hoga.venues.spec import ChannelSpec, Limits, RestLimit, RestPaths, VenueSpec
@@ -121,4 +122,5 @@ SPOT = VenueSpec(
     snapshot_channel=wire.SNAPSHOT,
     book_rules=SPOT_RULES,
     history=SPOT_HISTORY,
+    refills=refills("/api/v3", aggregate_weight=4, single_weight=25, single_limit=1_000, singles_count=True),
 )

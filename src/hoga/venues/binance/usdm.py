@@ -18,6 +18,7 @@ from hoga.core.streams import Kind, Stream
 from hoga.venues.binance import fields, payloads, wire
 from hoga.venues.binance.history import USDM_HISTORY
 from hoga.venues.binance.instruments import instruments_of
+from hoga.venues.binance.refill import refills
 from hoga.venues.binance.usdm_private import USDM_PRIVATE
 from hoga.venues.records import RecordFacts
 from hoga.venues.spec import ChannelSpec, Limits, RestLimit, RestPaths, VenueSpec
@@ -139,4 +140,5 @@ USDM = VenueSpec(
     snapshot_channel=wire.SNAPSHOT,
     book_rules=FUTURES_RULES,
     history=USDM_HISTORY,
+    refills=refills("/fapi/v1", aggregate_weight=20, single_weight=20, single_limit=500, singles_count=False),
 )

@@ -28,6 +28,7 @@ from hoga.venues.spec import Answer, ChannelSpec, FrameKey, Limits, RequestRules
 from hoga.venues.upbit import payloads
 from hoga.venues.upbit.instruments import instruments
 from hoga.venues.upbit.private import PRIVATE
+from hoga.venues.upbit.refill import REFILLS
 
 __all__ = ["UPBIT"]
 
@@ -299,4 +300,5 @@ UPBIT = VenueSpec(
     replace=replace,
     listing=listing,
     private=PRIVATE,
+    refills=REFILLS,
 )

@@ -1,0 +1,213 @@
+"""Trades that were not received, fetched afterwards: the day keeps its bytes, and what nobody has stays missing by its ids."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from hoga.archive.form.healed import healed_path, read_rows
+from hoga.archive.form.manifest import read_manifest
+from hoga.archive.prove.verify import verify
+from hoga.archive.read.told import healed_of
+from hoga.history.backfill import Job, backfill
+from hoga.history.plan import Series
+from hoga.simulator import Fault, FaultKind, FileDefect
+from tests.history.heal.conftest import DAY, SPOT, START_NS, MakeMissed, Missed
+
+
+def healed(missed: Missed) -> list[dict[str, object]]:
+    return [json.loads(line) for line in read_rows(healed_path(missed.day), healed_of(missed.day))]
+
+
+def files_of(missed: Missed, folder: Path):  # type: ignore[no-untyped-def]
+    """The exchange's files of these days, as `hoga heal` fetches them."""
+    url = missed.simulator.venues["binance"].urls["history"]
+    assert SPOT.history is not None
+
+    async def fetch(symbol: str, name: str, first: date, last: date) -> tuple[list[Path], list[str]]:
+        assert SPOT.history is not None
+        job = Job(
+            venue="binance", spec=SPOT.history, kind=SPOT.history.kinds[name], series=(Series(symbol, name),), folder=folder, start=first,
+            end=last, today=date(2026, 3, 5), history_url=url, listing_url=f"{url}/", silence_s=5.0, schedule=(0.001,),
+        )  # fmt: skip
+        report = await backfill(job)
+        return [folder / each.what for each in report.done], [f"{each.what}: {each.why}" for each in report.failed]
+
+    return fetch
+
+
+@pytest.mark.parametrize("merged", [True, False])
+@pytest.mark.parametrize("singles", [False, True])
+async def test_ids_that_are_missing_come_over_rest_and_the_day_keeps_its_bytes(missed: Missed, singles: bool, merged: bool) -> None:
+    await missed.record({7, 8, 9, 20}, singles=singles, merged=merged)
+    before = {path: path.read_bytes() for path in missed.root.rglob("*.zip")}
+    report = await missed.heal()
+    assert report.ok, report.failed
+    assert [(each.rows, each.sources) for each in report.done] == [(4, ["rest"])]
+    assert {path: path.read_bytes() for path in missed.root.rglob("*.zip")} == before
+    rows = healed(missed)
+    key = "t" if singles else "a"
+    wanted = [missed.trades[at].trade_id if singles else missed.rows[at].agg_id for at in (7, 8, 9, 20)]
+    assert [row[key] for row in rows] == wanted
+    assert all(row["recvNs"] is None and row["healedFrom"] == "rest" and row["healedNs"] == START_NS for row in rows)
+    assert [row["e"] for row in rows] == ["trade" if singles else "aggTrade"] * 4
+    assert [row["T"] for row in rows] == [row["eventTime"] for row in rows]
+
+
+async def test_the_manifest_names_the_file_and_verify_checks_it(missed: Missed) -> None:
+    await missed.record({7, 8, 9})
+    assert verify([missed.root]).ok
+    await missed.heal()
+    manifest = read_manifest(missed.day.manifest_path)
+    assert manifest is not None
+    assert manifest.healed is not None
+    assert (manifest.healed.file, manifest.healed.records) == (healed_path(missed.day).name, 3)
+    assert [(each.first, each.last, each.source) for each in manifest.healed.ranges] == [
+        (missed.rows[7].agg_id, missed.rows[9].agg_id, "rest")
+    ]
+    report = verify([missed.root])
+    assert report.ok, report.problems
+
+
+async def test_twice_is_once(missed: Missed) -> None:
+    await missed.record({7, 8, 9})
+    await missed.heal()
+    before = {path: path.read_bytes() for path in missed.root.rglob("*") if path.is_file()}
+    asked = missed.simulator.status()["rest"]["requests"]
+    report = await missed.heal()
+    assert report.ok
+    assert report.done == []
+    assert {path: path.read_bytes() for path in missed.root.rglob("*") if path.is_file()} == before
+    assert missed.simulator.status()["rest"]["requests"] == asked
+
+
+async def test_what_was_healed_before_the_merge_is_in_its_manifest(missed: Missed) -> None:
+    await missed.record({7, 8}, merged=False)
+    await missed.heal()
+    told = healed_of(missed.day)
+    assert told is not None
+    assert verify([missed.root]).ok
+    missed.merge()
+    assert healed_of(missed.day) == told
+    assert not missed.day.ledger.exists()
+    assert verify([missed.root]).ok
+    assert (await missed.heal()).done == []
+
+
+async def test_a_hole_across_midnight_is_healed_on_both_sides(missed: Missed) -> None:
+    day = missed.past.day(START_NS // 86_400_000_000_000 - 2)
+    await missed.record(range(10, 30), back=2, begin=len(day.aggregates) - 20, count=20)
+    later = Missed(missed.simulator, missed.root)
+    await later.record(set(range(5)), begin=0, count=20)
+    report = await missed.heal()
+    assert report.ok, report.failed
+    assert sorted(Path(each.what).name for each in report.done) == [
+        "BTCUSDT_execution_2026-03-03.healed.jsonl.zst",
+        "BTCUSDT_execution_2026-03-04.healed.jsonl.zst",
+    ]
+    assert [each.rows for each in sorted(report.done, key=lambda each: each.what)] == [10, 5]
+
+
+async def test_case_9_what_is_older_than_rest_comes_from_the_file_and_says_so(make_missed: MakeMissed, tmp_path: Path) -> None:
+    missed = await make_missed(rest_days=0)
+    await missed.record({7, 8, 9})
+    report = await missed.heal(files=files_of(missed, tmp_path / "files"))
+    assert report.ok, report.failed
+    assert [(each.rows, each.sources) for each in report.done] == [(3, [f"BTCUSDT-aggTrades-{DAY}.zip"])]
+    assert healed(missed)[0]["a"] == missed.rows[7].agg_id
+    assert healed(missed)[0]["T"] == missed.rows[7].time_ns // 1_000_000
+
+
+async def test_case_9_what_nobody_has_stays_a_gap_by_its_ids(make_missed: MakeMissed, tmp_path: Path) -> None:
+    missed = await make_missed(rest_days=0)
+    await missed.record({7, 8, 9})
+    missed.simulator.inject(Fault(fault=FaultKind.FILE, defect=FileDefect.MISSING, paths="*"))
+    report = await missed.heal(files=files_of(missed, tmp_path / "files"))
+    assert not report.ok
+    [failed] = report.failed
+    assert failed.what == f"binance:BTCUSDT aggTrade ids {missed.rows[7].agg_id} to {missed.rows[9].agg_id}"
+    assert failed.why.startswith("REST serves ids from ")
+    assert f"BTCUSDT-aggTrades-{DAY}.zip: not published yet" in failed.why
+    [gap] = report.gaps
+    assert (gap.from_id, gap.to_id, gap.missed) == (missed.rows[7].agg_id, missed.rows[9].agg_id, 3)
+    assert report.done == []
+    assert verify([missed.root]).ok
+
+
+async def test_file_and_rest_spell_a_trade_alike(make_missed: MakeMissed, tmp_path: Path) -> None:
+    texts = []
+    for days in (7, 0):
+        missed = await make_missed(rest_days=days)
+        missed.root = tmp_path / str(days)
+        missed.day = type(missed.day)(missed.root / "execution", "BTCUSDT", "execution", DAY)
+        await missed.record({7, 8, 9})
+        await missed.heal(files=files_of(missed, tmp_path / f"files{days}"))
+        texts.append([{key: value for key, value in row.items() if key != "healedFrom"} for row in healed(missed)])
+    assert texts[0] == texts[1]
+
+
+async def test_case_10_yesterday_from_its_file_and_today_over_rest_are_one_chain(missed: Missed, tmp_path: Path) -> None:
+    fetch = files_of(missed, tmp_path / "files")
+    [path], _ = await fetch("BTCUSDT", "aggTrades", date(2026, 3, 4), date(2026, 3, 4))
+    import polars
+
+    yesterday = polars.read_parquet(path.with_suffix(".parquet"))["id"].to_list()
+    await missed.record(set(range(1, 39)), back=0, begin=0)
+    report = await missed.heal()
+    assert report.ok
+    missed.day = missed.days()[-1]
+    today = sorted([missed.rows[0].agg_id, missed.rows[39].agg_id, *(int(str(row["a"])) for row in healed(missed))])
+    assert [*yesterday[-5:], *today] == list(range(yesterday[-5], yesterday[-1] + 41))
+
+
+async def test_a_refusal_is_told_and_nothing_is_written(missed: Missed) -> None:
+    await missed.record({7})
+    missed.simulator.inject(Fault(fault=FaultKind.REST_ERROR, status=403, paths="*"))
+    before = {path: path.read_bytes() for path in missed.root.rglob("*") if path.is_file()}
+    report = await missed.heal()
+    assert not report.ok
+    assert "403" in report.failed[0].why
+    assert {path: path.read_bytes() for path in missed.root.rglob("*") if path.is_file()} == before
+
+
+async def test_a_server_out_of_order_is_asked_again(missed: Missed) -> None:
+    await missed.record({7})
+    missed.simulator.inject(Fault(fault=FaultKind.REST_ERROR, status=503, paths="*", count=2))
+    assert (await missed.heal()).ok
+
+
+async def test_a_kill_between_file_and_manifest_is_made_good_without_asking(missed: Missed) -> None:
+    await missed.record({7, 8})
+    manifest = missed.day.manifest_path.read_bytes()
+    await missed.heal()
+    after = missed.day.manifest_path.read_bytes()
+    missed.day.manifest_path.write_bytes(manifest)  # as if it had not been written any more
+    assert not verify([missed.root]).ok
+    asked = missed.simulator.status()["rest"]["requests"]
+    report = await missed.heal()
+    assert report.ok
+    assert missed.simulator.status()["rest"]["requests"] == asked
+    assert healed_of(missed.day) is not None
+    assert len(healed(missed)) == 2
+    assert verify([missed.root]).ok
+    assert after != manifest
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "gone"])
+async def test_verify_finds_a_healed_file_that_is_not_what_was_written(missed: Missed, harm: str) -> None:
+    await missed.record({7, 8, 9})
+    await missed.heal()
+    path = healed_path(missed.day)
+    good = path.read_bytes()
+    if harm == "flip":
+        path.write_bytes(good[:30] + bytes([good[30] ^ 1]) + good[31:])
+    elif harm == "cut":
+        path.write_bytes(good[:-5])
+    else:
+        path.unlink()
+    report = verify([missed.root])
+    assert not report.ok
+    assert [problem.kind for problem in report.problems] == ["healed"]
