@@ -15,7 +15,8 @@ from pathlib import Path
 import msgspec
 
 from hoga.archive.form.discover import venue_of
-from hoga.archive.form.healed import Healed, HealedRange, HealedRow, event_ms_of, healed_line, healed_path, pack_rows, read_rows
+from hoga.archive.form.envelope import healed_event_ms, healed_line
+from hoga.archive.form.healed import Healed, HealedRange, HealedRow, healed_path, pack_rows, read_rows
 from hoga.archive.form.ledger import HealedEntry, append_entries
 from hoga.archive.form.manifest import encode_manifest, read_manifest
 from hoga.archive.form.records import RecordReader
@@ -393,10 +394,10 @@ def _rows_of(lines: list[bytes], reader: RecordReader) -> list[HealedRow]:
     for chain in reader.chains(records):
         for record, (first, _) in zip(chain.records, chain.spans, strict=True):
             at = places[id(record)]
-            found[at] = HealedRow(chain.name, first, event_ms_of(lines[at]), lines[at])
+            found[at] = HealedRow(chain.name, first, healed_event_ms(lines[at]), lines[at])
     for at, number in enumerate(reader.last_ids(records)):
         if at not in found and number is not None:
-            found[at] = HealedRow("execution", number, event_ms_of(lines[at]), lines[at])
+            found[at] = HealedRow("execution", number, healed_event_ms(lines[at]), lines[at])
     return [found[at] for at in sorted(found)]
 
 

@@ -2,7 +2,9 @@
 
     {"recvNs":…,"eventTime":…,"timeSource":"venue","latencyMs":24.7,"epoch":3,"conn":"binance-1", <the payload's own keys> }
 
-The classic recorder's lines have none; theirs begin with `recv_ms`.
+The classic recorder's lines have none; theirs begin with `recv_ms`. Trades that nobody received and that were fetched afterwards say so:
+
+    {"recvNs":null,"healedFrom":"rest","healedNs":…,"eventTime":…,"timeSource":"venue", <the payload's own keys> }
 """
 
 from __future__ import annotations
@@ -19,9 +21,22 @@ if TYPE_CHECKING:
 
     Ends = np.ndarray[tuple[int], np.dtype[np.intp]]
 
-__all__ = ["Opened", "foreign_line", "is_own", "line_format", "opened", "payload_of", "receipts_at", "recv_ns_of", "told_receipt"]
+__all__ = [
+    "Opened",
+    "foreign_line",
+    "healed_event_ms",
+    "healed_line",
+    "is_own",
+    "line_format",
+    "opened",
+    "payload_of",
+    "receipts_at",
+    "recv_ns_of",
+    "told_receipt",
+]
 
 _BEGINNING, _CLASSIC_BEGINNING = b'{"recvNs":', b'{"recv_ms":'
+_HEALED_BEGINNING, _HEALED_END = b'{"recvNs":null,"healedFrom":"', b'"timeSource":"venue",'
 _EPOCH, _CONN = b'"epoch":', b',"conn":"'
 _DIGITS = 19
 _HEAD_BYTES = len(_BEGINNING) + _DIGITS + 1
@@ -53,6 +68,27 @@ def foreign_line(recv_ns: int | None, payload: bytes) -> bytes:
     """A line of a frame that another recorder received: nothing but its receipt, where that is known, stands before its payload."""
     receipt = b"null" if recv_ns is None else b"%d" % recv_ns
     return _BEGINNING + receipt + b"," + payload.strip()[1:].replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
+
+
+def healed_line(payload: bytes, *, source: str, healed_ns: int, event_ms: int) -> bytes:
+    """The line, without its end, of a trade that was fetched afterwards: `payload` is a JSON object."""
+    head = f'{source}","healedNs":{healed_ns},"eventTime":{event_ms},'
+    return _HEALED_BEGINNING + head.encode() + _HEALED_END + payload[1:]
+
+
+class _Healed(msgspec.Struct):
+    healed_ns: int = msgspec.field(name="healedNs")
+    event_ms: int = msgspec.field(name="eventTime")
+
+
+_decode_healed = msgspec.json.Decoder(_Healed).decode
+
+
+def healed_event_ms(line: bytes) -> int:
+    """The venue's time of a line of a trade that was fetched afterwards. Raises ValueError for any other."""
+    if not line.startswith(_HEALED_BEGINNING):
+        raise ValueError("it does not begin like a healed record")
+    return _decode_healed(line).event_ms
 
 
 @lru_cache(maxsize=64)
@@ -108,6 +144,8 @@ def opened(line: bytes, otherwise: int) -> Opened:
     recv_ns = recv_ns_of(line, otherwise)
     if not is_own(line):
         return Opened(recv_ns, "", 0, line.rstrip())
+    if line.startswith(_HEALED_BEGINNING):
+        return Opened(recv_ns, "", 0, payload_of(line))
     at = line.find(_CONN)
     start = line.find(_EPOCH)
     epoch = int(line[start + len(_EPOCH) : at]) if 0 <= start < at else 0
@@ -120,6 +158,8 @@ def payload_of(line: bytes) -> bytes:
     """The line's payload as it was, alone (a third of what `opened` costs)."""
     if not is_own(line):
         return line.rstrip()
+    if line.startswith(_HEALED_BEGINNING):
+        return b"{" + line[line.index(_HEALED_END) + len(_HEALED_END) :].rstrip()
     return _behind(line, line.index(b'",', line.find(_CONN) + len(_CONN)))
 
 

@@ -1,7 +1,6 @@
 """archive.form.healed: trades that were not received and were fetched afterwards: a file beside the day, which keeps its own bytes.
 
-    BTCUSDT_execution_2026-11-20.healed.jsonl.zst     one zstd frame with a checksum; a line for each trade, in the order of their ids:
-    {"recvNs":null,"healedFrom":"rest","healedNs":…,"eventTime":…,"timeSource":"venue", then the venue's own keys}
+    BTCUSDT_execution_2026-11-20.healed.jsonl.zst     one zstd frame with a checksum: a line for each trade, by time and id
 
 The ledger, and the manifest once the day is merged, name the file with its SHA-256; what they do not name is not told to readers.
 """
@@ -15,8 +14,9 @@ from typing import NamedTuple
 import msgspec
 import zstandard
 
-from hoga.archive.form.regular import read_regular
+from hoga.archive.form.envelope import healed_event_ms
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import read_name
 from hoga.core.errors import SegmentCorrupt
 
 __all__ = ["Healed", "HealedRange", "HealedRow", "healed_path", "pack_rows", "read_rows"]
@@ -57,25 +57,9 @@ class HealedRow(NamedTuple):
     text: bytes
 
 
-class _Envelope(msgspec.Struct):
-    healed_from: str = msgspec.field(name="healedFrom")
-    healed_ns: int = msgspec.field(name="healedNs")
-    event_ms: int = msgspec.field(name="eventTime")
-    recv_ns: None = msgspec.field(name="recvNs")
-
-
-_decode = msgspec.json.Decoder(_Envelope).decode
-
-
 def healed_path(day: SeriesDay) -> Path:
     """Where the healed rows of a day are."""
     return day.directory / f"{day.stem}.healed.jsonl.zst"
-
-
-def healed_line(payload: bytes, *, source: str, healed_ns: int, event_ms: int) -> bytes:
-    """The line of a trade that was fetched: `payload` is the venue's JSON object."""
-    head = f'{{"recvNs":null,"healedFrom":"{source}","healedNs":{healed_ns},"eventTime":{event_ms},"timeSource":"venue",'
-    return head.encode() + payload[1:]
 
 
 def pack_rows(day: SeriesDay, rows: list[HealedRow], *, ranges: list[HealedRange], healed_ns: int) -> tuple[bytes, Healed]:
@@ -99,7 +83,7 @@ def read_rows(path: Path, told: Healed | None = None) -> list[bytes]:
 
     Raises SegmentCorrupt for what is damaged or another file than was told, FileNotFoundError, ArchiveError.
     """
-    packed = read_regular(path)
+    packed = read_name(path)
     if told is not None and (len(packed), hashlib.sha256(packed).hexdigest()) != (told.file_bytes, told.file_sha256):
         raise SegmentCorrupt(path, "the file is not the one that ledger or manifest name")
     try:
@@ -113,12 +97,7 @@ def read_rows(path: Path, told: Healed | None = None) -> list[bytes]:
     lines = text.split(b"\n")[:-1]
     for number, line in enumerate(lines, 1):
         try:
-            _decode(line)
-        except msgspec.MsgspecError as fault:
+            healed_event_ms(line)
+        except ValueError as fault:
             raise SegmentCorrupt(path, f"line {number} is no healed record: {fault}") from fault
     return lines
-
-
-def event_ms_of(line: bytes) -> int:
-    """The venue's time of a healed line. Raises msgspec.MsgspecError for what is none."""
-    return _decode(line).event_ms

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from hoga.archive.form.healed import Healed, healed_path, read_rows
 from hoga.archive.form.idruns import IdRuns
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import look
 from hoga.archive.prove.report import Outcome
 from hoga.core.errors import ArchiveError
 
@@ -17,7 +18,7 @@ def check_healed(day: SeriesDay, told: Healed | None, runs: Mapping[str, IdRuns]
     """Say what is wrong with a day's healed file. `runs`: the ids that were received, which none of its rows may have."""
     path = healed_path(day)
     if told is None:
-        if path.exists():
+        if look(path) is not None:
             out.problem(path, "healed", "neither ledger nor manifest tell of it; hoga heal takes it up")
         return
     try:

@@ -38,12 +38,7 @@ def _decoded(body: bytes) -> list[dict[str, msgspec.Raw]]:
 
 def _aggregates(body: bytes, symbol: str) -> list[Refilled]:
     try:
-        return [
-            Refilled(
-                _number(row["a"]), _number(row["T"]), _payload("aggTrade", symbol, [(key, bytes(value)) for key, value in row.items()])
-            )
-            for row in _decoded(body)
-        ]
+        return [Refilled(_number(row["a"]), _number(row["T"]), _payload("aggTrade", symbol, _texts(row))) for row in _decoded(body)]
     except (KeyError, msgspec.MsgspecError) as fault:
         raise ValueError(f"an aggregate trade without {fault}") from None
 
