@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["NONE", "POWERS", "Floats", "Ints", "Numbers", "Text", "fixed", "fractions", "runs", "varying"]
+__all__ = ["NONE", "POWERS", "Floats", "Ints", "Numbers", "Text", "fixed", "fractions", "runs", "tail", "varying"]
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -31,8 +31,8 @@ _EXACT_DIGITS = 15
 """Integers of so many digits are float64s."""
 _ZEROS = np.uint64(0x3030303030303030)
 _ZEROS_AND_POINT = np.uint64(0x2E30303030303030)
-_SIXES = np.uint64(0x0606060606060606)
-_HIGH = np.uint64(0xF0F0F0F0F0F0F0F0)
+_NO_DIGIT = 0x1010101010101010
+"""Of the signs in a run (`-./0123456789`), only those that are no digits have this bit after `_ZEROS` is taken off."""
 _ALL = 0xFFFFFFFFFFFFFFFF
 _U = np.uint64
 
@@ -73,15 +73,16 @@ class Text:
         """
         at = places >> 3
         low: _Words = self._aligned.take(at)
-        right = ((places & 7) << 3).view(np.uint64)
-        left = _U(64) - right
+        right = places & 7
+        right <<= 3
+        left = (64 - right).view(np.uint64)
+        right = right.view(np.uint64)
         found = []
-        for _ in range(count):
-            at += 1
-            high = self._aligned.take(at)
-            word = low >> right
-            word |= high << left
-            found.append(word)
+        for number in range(1, count + 1):
+            high: _Words = self._aligned[number:].take(at)
+            low >>= right
+            low |= high << left
+            found.append(low)
             low = high
         return found
 
@@ -150,18 +151,18 @@ def fixed(text: Text, starts: Ints, ends: Ints, decimals: int) -> Numbers:
     starts, ends = np.ascontiguousarray(starts), np.ascontiguousarray(ends)
     lengths = ends - starts
     if decimals == 0:
-        values, bad = _tail(_before(text, ends, lengths), lengths)
+        values, bad = tail(_before(text, ends, lengths), lengths)
         if int(values.min(initial=0)) < 0:  # nineteen digits, and beyond 2**63
             bad = _either(bad, values < 0)
     else:
         whole = lengths - (decimals + 1)
         if decimals == 8 and int(whole.max(initial=0)) <= 7:  # Binance's spot prices: both are read at once
             first, last = text.words(ends - 16, 2)
-            values, bad = _tail([first], whole, point=True)
-            rest, worse = _tail([last], decimals)
+            values, bad = tail([first], whole, point=True)
+            rest, worse = tail([last], decimals)
         else:
-            values, bad = _tail(_before(text, ends - decimals, whole, point=True), whole, point=True)
-            rest, worse = _tail(_before(text, ends, decimals), decimals)
+            values, bad = tail(_before(text, ends - decimals, whole, point=True), whole, point=True)
+            rest, worse = tail(_before(text, ends, decimals), decimals)
         values *= POWERS[decimals]
         values += rest
         bad = _either(bad, worse)
@@ -182,11 +183,11 @@ def varying(text: Text, starts: Ints, ends: Ints) -> Numbers:
     fraction, found = fractions(text, starts, ends)
     most = int(fraction.max(initial=0))
     whole = lengths - fraction - found
-    values, bad = _tail(_before(text, ends - fraction - found, whole), whole)
+    values, bad = tail(_before(text, ends - fraction - found, whole), whole)
     if most > MOST_DIGITS:
         return Numbers(values, 0, np.ones(values.shape, bool))
     if most:
-        rest, worse = _tail(_before(text, ends, fraction), fraction)
+        rest, worse = tail(_before(text, ends, fraction), fraction)
         values *= POWERS[most]
         values += rest * POWERS[most - fraction]
         bad = _either(bad, worse)
@@ -217,7 +218,7 @@ def _before(text: Text, ends: Ints, counts: Ints | int, *, point: bool = False) 
     return text.words(ends - 8 * count, count)[::-1]
 
 
-def _tail(words: list[_Words], counts: Ints | int, *, point: bool = False) -> tuple[Ints, Bools | None]:
+def tail(words: list[_Words], counts: Ints | int, *, point: bool = False) -> tuple[Ints, Bools | None]:
     """The values of the last `counts` digits in `words`, the nearest first; with `point` one stands behind them. And where
     there was something else. The words are used up."""
     most = counts if isinstance(counts, int) else int(counts.max(initial=0))
@@ -235,16 +236,14 @@ def _tail(words: list[_Words], counts: Ints | int, *, point: bool = False) -> tu
         else:
             word ^= _ZEROS
         if not isinstance(counts, int):
-            keep = counts if done == 0 and most <= room else np.clip(counts - done, 0, room)
+            keep = counts if done == 0 and most <= room else np.minimum(np.maximum(counts - done, 0), room)
             cut = (64 - (keep << 3)).view(np.uint64)
             word >>= cut
             word <<= cut
         elif counts - done < room:
             word &= _U(_ALL << 8 * (8 - max(counts - done, 0)) & _ALL)
-        check = word + _SIXES
-        check |= word
-        if int(np.bitwise_or.reduce(check, axis=None)) & 0xF0F0F0F0F0F0F0F0:
-            bad = _either(bad, (check & _HIGH) != 0)
+        if int(np.bitwise_or.reduce(word, axis=None)) & _NO_DIGIT:
+            bad = _either(bad, (word & _U(_NO_DIGIT)) != 0)
         values = _value(word)
         if number == 0:
             total = values
@@ -259,12 +258,10 @@ def _value(word: _Words) -> Ints:
     """What eight digits come to, the first one lowest in the word. `word` is used up."""
     pairs = word.view(np.uint16)
     pairs *= np.uint16(10 * 256 + 1)
-    word >>= _U(8)
-    word &= _U(0x00FF00FF00FF00FF)
+    pairs >>= np.uint16(8)
     fours = word.view(np.uint32)
     fours *= np.uint32(100 * 65536 + 1)
-    word >>= _U(16)
-    word &= _U(0x0000FFFF0000FFFF)
+    fours >>= np.uint32(16)
     word *= _U(10_000 * 2**32 + 1)
     word >>= _U(32)
     return word.view(np.int64)

@@ -107,11 +107,15 @@ def _scaled(numbers: Numbers | Spelt, decimals: int, column: str) -> Ints:
 
 
 def _integers(count: int, groups: list[Group], field: Field) -> Ints:
-    found = np.full(count, NONE, np.int64)
-    for group in groups:
-        numbers = group.numbers.get(field.column)
-        if numbers is not None:
-            found[group.rows] = _scaled(numbers, 0, field.column)
+    only = groups[0].numbers.get(field.column) if len(groups) == 1 else None
+    if only is not None and len(groups[0].rows) == count:
+        found = _scaled(only, 0, field.column)
+    else:
+        found = np.full(count, NONE, np.int64)
+        for group in groups:
+            numbers = group.numbers.get(field.column)
+            if numbers is not None:
+                found[group.rows] = _scaled(numbers, 0, field.column)
     if field.how == "ms":
         return _times(found, _MS_NS, field.column)
     if field.how == "time":
@@ -123,10 +127,17 @@ def _integers(count: int, groups: list[Group], field: Field) -> Ints:
 
 
 def _times(found: Ints, unit: Ints | int, column: str) -> Ints:
+    if isinstance(unit, int) and _all_fit(found, unit):
+        return found * unit
     there = found != NONE
     if (np.abs(found[there]) > (2**63 - 1) // (unit if isinstance(unit, int) else unit[there])).any():
         raise ValueError(f"{column}: no time")
     return np.where(there, found * unit, NONE)
+
+
+def _all_fit(found: Ints, unit: int) -> bool:
+    """Whether all are there, and small enough."""
+    return not found.size or (int(found.min()) >= 0 and int(found.max()) <= (2**63 - 1) // unit)
 
 
 def _constants(count: int, groups: list[Group], field: Field) -> np.ndarray[Any, np.dtype[Any]]:

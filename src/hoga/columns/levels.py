@@ -170,8 +170,8 @@ class LevelPlan:
         good[head.rows] = True
         runs, row, _ = _flat(first, extra)
         starts, ends = found[runs, 0], found[runs, 1]
-        if self._pieces.bare:
-            good[row[spelt_badly(text, starts, ends)]] = False
+        if self._pieces.bare and (odd := spelt_badly(text, starts)) is not None:
+            good[row[odd]] = False
         parts: list[Numbers] = []
         for side in (slice(0, None, 2), slice(1, None, 2)):
             decimals = int(ends[side][0] - starts[side][0]) if len(starts) else 0

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from hoga.columns.digits import Bools, Ints, Numbers, Text, fixed, fractions, varying
+from hoga.columns.digits import POWERS, Bools, Ints, Numbers, Text, fixed, fractions, tail, varying
 from hoga.columns.groups import Group, LevelRows
 from hoga.columns.templates import Template
 
 __all__ = ["Plan", "equal", "spelt_badly"]
 
 _U = np.uint64
+_ZEROS, _POINTS, _SIXES = _U(0x3030303030303030), _U(0x1E1E1E1E1E1E1E1E), _U(0x0606060606060606)
+_LOW_BITS, _HIGH_NIBBLES = _U(0x7F7F7F7F7F7F7F7F), _U(0xF0F0F0F0F0F0F0F0)
 
 
 class Plan:
@@ -44,10 +48,28 @@ class Plan:
             self._prices, self._sizes = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         wanted = {*template.columns.values(), *self._prices, *self._sizes}
         names = {at: column for column, at in template.columns.items()}
-        singles: dict[int, list[tuple[int, str | None]]] = {}
-        for at in sorted({*names, *self._bare} - (wanted - set(names))):  # what nobody wants must be a number all the same
-            singles.setdefault(tokens[at].decimals, []).append((at, names.get(at)))
+        singles: dict[int, list[tuple[int, str]]] = {}
+        for at, column in sorted(names.items()):
+            singles.setdefault(tokens[at].decimals, []).append((at, column))
         self._singles = singles
+        self._unwanted = [at for at in self._bare if at not in wanted]
+        """What nobody wants must be a number all the same."""
+        self._level_places: list[_Columns] = []
+        decimals = [{tokens[at].decimals for at in part} for part in (self._prices, self._sizes)]
+        if self._prices and decimals[0] == decimals[1] and len(decimals[0]) == 1:
+            both = [place for pair in zip(self._prices, self._sizes, strict=True) for place in pair]
+            self._level_places.append(_Columns(both, decimals[0].pop()))
+        self._fast = self._level_places[0] if self._level_places and self._level_places[0].is_stride else None
+        fast = set(self._fast.at if self._fast is not None else ())
+        if self._fast is not None and not 1 <= self._fast.decimals <= 8:
+            fast, self._fast = set(), None
+        following = [template.texts[at + 1][:8] for at in (self._fast.at if self._fast is not None else ())]
+        self._fast_words = np.array([int.from_bytes(text, "little") for text in following], np.uint64)
+        self._fast_masks = np.array([(1 << 8 * len(text)) - 1 for text in following], np.uint64)
+        rest = np.array([number for number, (at, offset, _) in enumerate(words) if at not in fast or offset], np.int64)
+        self._rest_tokens, self._rest_offsets = self._word_tokens[rest], self._word_offsets[rest]
+        self._rest_words, self._rest_masks = self._words[rest], self._word_masks[rest]
+        self._each_place = [_Columns(part, tokens[part[0]].decimals) for part in (self._prices, self._sizes) if part]
 
     def all_lines(self, text: Text, found: Ints) -> Group | None:
         """The block as one group when every line of it is spelt like this and is sound, else None."""
@@ -59,10 +81,62 @@ class Plan:
         behind = ends[:, -1] + len(self.template.texts[-1])
         if begins[0] != text.start or behind[-1] != text.end or not np.array_equal(begins[1:], behind[:-1]):
             return None
-        if len(self.fitting(text, starts, ends, begins, behind)) != len(starts):
+        levels = self._fast_levels(text, starts, ends)
+        if levels is None:
+            if len(self.fitting(text, starts, ends, begins, behind)) != len(starts):
+                return None
+        elif not self._rest_fits(text, starts, ends, begins):
             return None
-        group = self.decode(text, starts, ends, np.arange(len(starts)))
+        group = self.decode(text, starts, ends, np.arange(len(starts)), levels)
         return group if len(group.rows) == len(starts) else None
+
+    def _rest_fits(self, text: Text, starts: Ints, ends: Ints, begins: Ints) -> bool:
+        """Whether all other text is the template's. What stands between two numbers is at least as long as the text that was found there;
+        so when all of it together is as long as it should be, each is."""
+        if not np.array_equal(starts[:, 1:].sum(axis=1) - ends[:, :-1].sum(axis=1), np.full(len(starts), self._lengths.sum())):
+            return False
+        places = ends.take(self._rest_tokens, axis=1)
+        places += self._rest_offsets
+        (word,) = text.words(places)
+        word &= self._rest_masks
+        word ^= self._rest_words
+        return not int(np.bitwise_or.reduce(word, axis=None)) and bool(equal(text, begins, self.template.texts[0]).all())
+
+    def _fast_levels(self, text: Text, starts: Ints, ends: Ints) -> Numbers | None:
+        """The levels of lines of which everything else is known to fit: text between them and digits are looked at in one go. None: some
+        line is spelt otherwise."""
+        place = self._fast
+        if place is None:
+            return None
+        decimals = place.decimals
+        values = np.empty((len(starts), len(place.at)), np.int64)
+        rows = max(_CHUNK // len(place.at), 1)
+        digits = 0
+        for begin in range(0, len(starts), rows):
+            some = slice(begin, begin + rows)
+            first, last = place.of(starts[some], ends[some])
+            whole = last - first
+            whole -= decimals + 1
+            least, most = int(whole.min()), int(whole.max())
+            if least < 1 or most > 7 or most + decimals > 15:
+                return None
+            if decimals == 8:
+                front, back, behind = text.words(last - 16, 3)
+            else:
+                back, behind = text.words(last - 8, 2)
+                (front,) = text.words(last - (8 + decimals))
+            behind &= self._fast_masks
+            behind ^= self._fast_words
+            if int(np.bitwise_or.reduce(behind, axis=None)):
+                return None
+            found, bad = tail([front], whole, point=True)
+            rest, worse = tail([back], decimals)
+            if bad is not None or worse is not None:
+                return None
+            found *= POWERS[decimals]
+            np.add(found, rest, out=values[some])
+            digits = max(digits, most + decimals)
+        return Numbers(values, decimals, digits=digits)
 
     def lines(self, text: Text, found: Ints, firsts: Ints, rows: Ints, begins: Ints, behind: Ints) -> Group | None:
         """Those of some lines (`rows`; `firsts`: the first run of each; all have as many runs as the template) that are spelt like this."""
@@ -99,11 +173,13 @@ class Plan:
             good &= ~word.any(axis=1)
         return kept if good.all() else kept[good]
 
-    def decode(self, text: Text, starts: Ints, ends: Ints, rows: Ints) -> Group:
+    def decode(self, text: Text, starts: Ints, ends: Ints, rows: Ints, known: Numbers | None = None) -> Group:
+        """The numbers of lines that fit. `known`: those of their levels, where they are."""
         good = np.ones(len(rows), bool)
-        bare = self._bare
-        if bare:
-            good &= ~spelt_badly(text, starts[:, bare], ends[:, bare]).any(axis=1)
+        if self._bare and (odd := spelt_badly(text, starts[:, self._bare])) is not None:
+            good &= ~odd.any(axis=1)
+        if self._unwanted and not are_short_numbers(text, starts[:, self._unwanted], ends[:, self._unwanted]):
+            _sound(varying(text, starts[:, self._unwanted], ends[:, self._unwanted]), good)
         numbers: dict[str, Numbers] = {}
         for decimals, singles in self._singles.items():
             at = [place for place, _ in singles]
@@ -112,16 +188,15 @@ class Plan:
                 one = found[:, number]
                 if found.bad is not None and found.bad[:, number].any():
                     one = self._varying(text, starts[:, place], ends[:, place], column, good)
-                if column is not None:
-                    numbers[column] = one
-        levels = self._levels(text, starts, ends, good) if self._prices else None
+                numbers[column] = one
+        levels = self._levels(text, starts, ends, good, known) if self._prices else None
         if not good.all():
             rows = rows[good]
             numbers = {column: each[good] for column, each in numbers.items()}
             levels = None if levels is None else levels.some(good, good)
         return Group(rows, self.template.shape, dict(numbers), dict(self.template.constants), levels)
 
-    def _varying(self, text: Text, starts: Ints, ends: Ints, column: str | None, good: Bools) -> Numbers:
+    def _varying(self, text: Text, starts: Ints, ends: Ints, column: str, good: Bools) -> Numbers:
         found = varying(text, starts, ends)
         _sound(found, good)
         if column in self._integers and found.decimals:
@@ -129,26 +204,41 @@ class Plan:
             return Numbers(found.values // 10**found.decimals, 0)
         return found
 
-    def _levels(self, text: Text, starts: Ints, ends: Ints, good: Bools) -> LevelRows:
+    def _levels(self, text: Text, starts: Ints, ends: Ints, good: Bools, known: Numbers | None) -> LevelRows:
         levels = self.template.levels
         assert levels is not None, "asked where there are some"
         counts = np.full((len(starts), 2), [len(side) for side in levels.sides], np.int64)
         shape = (len(starts), 2, -1) if len(levels.sides[0]) == len(levels.sides[1]) else (len(starts), -1)
-        decimals = [{self.template.tokens[at].decimals for at in part} for part in (self._prices, self._sizes)]
-        if decimals[0] == decimals[1] and len(decimals[0]) == 1:
-            at = [place for pair in zip(self._prices, self._sizes, strict=True) for place in pair]
-            both = fixed(text, *_columns(starts, ends, at), decimals[0].pop())
-            if both.bad is None:
+        for place in self._level_places:
+            both = _in_chunks(text, starts, ends, place) if known is None else known
+            if both is not None:
                 return LevelRows(counts, both[:, 0::2].reshaped(shape), both[:, 1::2].reshaped(shape))
         parts = []
-        for places, each in zip((self._prices, self._sizes), decimals, strict=True):
-            picked = _columns(starts, ends, places)
-            found = fixed(text, *picked, each.pop()) if len(each) == 1 else None
-            if found is None or found.bad is not None:
-                found = varying(text, *picked)
+        for place in self._each_place:
+            found = _in_chunks(text, starts, ends, place)
+            if found is None:
+                found = varying(text, *place.of(starts, ends))
                 _sound(found, good)
             parts.append(found.reshaped(shape))
         return LevelRows(counts, *parts)
+
+
+_CHUNK = 16_384
+"""Numbers that are decoded at a time: the arrays of each step stay in the cache then."""
+
+
+def _in_chunks(text: Text, starts: Ints, ends: Ints, place: _Columns) -> Numbers | None:
+    """Numbers of equal decimals; None when some are spelt otherwise."""
+    rows = max(_CHUNK // len(place.at), 1)
+    values = np.empty((len(starts), len(place.at)), np.int64)
+    digits = 0
+    for begin in range(0, len(starts), rows):
+        found = fixed(text, *place.of(starts[begin : begin + rows], ends[begin : begin + rows]), place.decimals)
+        if found.bad is not None:
+            return None
+        values[begin : begin + rows] = found.values
+        digits = max(digits, found.digits)
+    return Numbers(values, place.decimals, digits=digits)
 
 
 def equal(text: Text, places: Ints, part: bytes) -> Bools:
@@ -165,13 +255,36 @@ def equal(text: Text, places: Ints, part: bytes) -> Bools:
     return good
 
 
-def spelt_badly(text: Text, starts: Ints, ends: Ints) -> Bools:
-    """Numbers outside quotes that begin with a zero although more digits follow, which JSON does not allow."""
+def spelt_badly(text: Text, starts: Ints) -> Bools | None:
+    """Which numbers outside quotes begin with a zero although more digits follow, which JSON does not allow; None when none does."""
+    first = text.bytes.take(starts)
+    suspect = (first == 48) | (first == 45)
+    if not suspect.any():
+        return None
     word = text.words(starts)[0]
     word = np.where((word & _U(0xFF)) == _U(45), word >> _U(8), word)
     second = ((word >> _U(8)) & _U(0xFF)) - _U(48)
     found: Bools = ((word & _U(0xFF)) == _U(48)) & (second < _U(10))
-    return found
+    return found if found.any() else None
+
+
+def are_short_numbers(text: Text, starts: Ints, ends: Ints) -> bool:
+    """Whether all these are numbers of up to eight signs without a minus: digits, with one point at most between them."""
+    lengths = ends - starts
+    if int(lengths.max(initial=0)) > 8:
+        return False
+    (word,) = text.words(ends - 8)
+    cut = (64 - (lengths << 3)).view(np.uint64)
+    word ^= _ZEROS
+    word >>= cut
+    word <<= cut
+    other = word ^ _POINTS
+    points = ~(((other & _LOW_BITS) + _LOW_BITS) | other | _LOW_BITS)  # the highest bit of each byte that is a point
+    word &= ~((points >> _U(7)) * _U(255))
+    odd = ((word + _SIXES) | word) & _HIGH_NIBBLES
+    odd |= (points >> cut) & _U(0x80)
+    odd |= points & _U(0x80 << 56)
+    return not int(np.bitwise_or.reduce(odd, axis=None)) and int(np.bitwise_count(points).max(initial=0)) <= 1
 
 
 def _sound(numbers: Numbers, good: Bools) -> None:
@@ -180,12 +293,19 @@ def _sound(numbers: Numbers, good: Bools) -> None:
         good &= ~numbers.bad.reshape(len(good), -1).any(axis=1)
 
 
-def _columns(starts: Ints, ends: Ints, at: list[int]) -> tuple[Ints, Ints]:
-    """Columns of both; without copying where they follow one another."""
-    each = _strides(at)
-    if len(each) == 1:
-        return starts[:, each[0]], ends[:, each[0]]
-    return starts[:, at], ends[:, at]
+class _Columns:
+    """Some of the numbers of a line, which have so many decimals each: without copying where they follow one another."""
+
+    def __init__(self, at: list[int], decimals: int) -> None:
+        self.at = at
+        self.decimals = decimals
+        strides = _strides(at)
+        self.is_stride = len(strides) == 1 and strides[0].step == 1
+        self._pick: Any = strides[0] if len(strides) == 1 else at
+
+    def of(self, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
+        """Where they are."""
+        return starts[:, self._pick], ends[:, self._pick]
 
 
 def _strides(at: list[int]) -> list[slice]:

@@ -22,7 +22,7 @@ from hoga.columns.templates import Odd, Template, make_template, skeleton
 
 __all__ = ["PIECE_BYTES", "Reader", "pieces"]
 
-PIECE_BYTES = 768 * 1024
+PIECE_BYTES = 1024 * 1024
 """Text that is decoded at a time: more falls out of the cache, with less the calls cost more than the work."""
 _KEPT = 64
 _NEW = 12
@@ -181,11 +181,12 @@ class _Lines(NamedTuple):
 
 
 def pieces(text: bytes, size: int = PIECE_BYTES) -> Iterator[memoryview]:
-    """Text of whole lines, so many bytes at a time, cut between lines."""
+    """Text of whole lines in pieces of about equal length, of so many bytes at most where lines allow it."""
     view, at = memoryview(text), 0
+    wanted = len(text) // -(-len(text) // size) + 1 if text else size
     while at < len(text):
-        end = len(text) if len(text) - at <= size else text.rfind(b"\n", at, at + size) + 1
+        end = len(text) if len(text) - at <= wanted else text.rfind(b"\n", at, at + wanted) + 1
         if end <= at:
-            end = (text.find(b"\n", at + size) + 1) or len(text)
+            end = (text.find(b"\n", at + wanted) + 1) or len(text)
         yield view[at:end]
         at = end
