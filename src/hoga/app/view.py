@@ -1,7 +1,8 @@
 """app.view: `hoga view`'s page on a loopback socket: files, and answers about one archive. Changes nothing.
 
     /api/archive      the path, and what there is to look at
-    /api/instrument   first and last receipt, and the days of one, minute by minute (as runs: `795.3p642t`)
+    /api/instrument   first and last receipt of one, and its days
+    /api/day          a day of it, minute by minute (as runs: `795.3p642t`)
     /api/book         the book in force at an instant; with `step` that of the next frame, or the one before
     /api/window       what is between two instants: JSON behind its length, then the depth as bytes, then the best prices
     /api/export       the records between two instants, as they are recorded
@@ -114,6 +115,7 @@ class _Answers:
         self.about: dict[str, Callable[[Request], bytes]] = {
             "archive": self._archive,
             "instrument": self._instrument,
+            "day": self._day,
             "book": self._book,
             "window": self._window,
         }
@@ -171,8 +173,11 @@ class _Answers:
     def _instrument(self, request: Request) -> bytes:
         name = _text(request, "name")
         span = self._view.span(name)
-        days = [{"day": day, "minutes": _runs(signs)} for day, signs in self._view.calendar(name)]
-        return _json({"first": None if span is None else str(span[0]), "last": None if span is None else str(span[1]), "days": days})
+        first, last = (None, None) if span is None else map(str, span)
+        return _json({"first": first, "last": last, "days": self._view.days(name)})
+
+    def _day(self, request: Request) -> bytes:
+        return _json({"minutes": _runs(self._view.minutes(_text(request, "name"), _text(request, "day")))})
 
     def _book(self, request: Request) -> bytes:
         name, kind, at_ns = _text(request, "name"), _text(request, "kind"), _moment(request, "t")

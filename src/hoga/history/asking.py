@@ -16,7 +16,7 @@ from hoga.archive.read.openminute import days_with_open
 from hoga.core.errors import ArchiveError, HogaError
 from hoga.core.times import DAY_NS, day_start_ns, parse_time_ns
 
-__all__ = ["Asked", "AskedSeries", "Misasked", "Moment", "What", "ask", "kinds_of", "moment_ns"]
+__all__ = ["Asked", "AskedSeries", "Misasked", "Moment", "What", "ask", "kinds_of", "moment_ns", "series_of"]
 
 What = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Moment = int | str | date | datetime
@@ -75,7 +75,12 @@ def ask(what: What, kind: str | None, day: str | date | None, start: Moment | No
 
 def kinds_of(word: str | os.PathLike[str], root: str | Path) -> list[str]:
     """The kinds of series that a name stands for. Raises as `ask`."""
-    return sorted({series.kind for series in _series_of(word, None, Path(root))})
+    return sorted({series.kind for series in series_of(word, root)})
+
+
+def series_of(word: str | os.PathLike[str], root: str | Path) -> list[AskedSeries]:
+    """All series that a name stands for, of every kind and day. Raises as `ask`."""
+    return _series_of(word, None, Path(root))
 
 
 def moment_ns(moment: Moment, name: str) -> int:

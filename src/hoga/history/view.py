@@ -26,7 +26,7 @@ from hoga.core.errors import ArchiveError, HogaError
 from hoga.core.ledger import Gap
 from hoga.core.streams import Kind
 from hoga.core.times import DAY_NS, MINUTE_NS, day_of
-from hoga.history.asking import Asked, AskedSeries, ask, kinds_of
+from hoga.history.asking import Asked, AskedSeries, series_of
 from hoga.history.batch import Arrays, joined, some, taken
 from hoga.history.dataset import Dataset
 from hoga.history.decoding import SeriesDecoder, gaps_in
@@ -86,7 +86,7 @@ class View:
         self._now_ns = clock.time_ns
         self._lock = threading.RLock()
         self._series: dict[tuple[str, str], AskedSeries] = {}
-        self._looked = -_FRESH_S
+        self._look_again = -1.0
         self._minutes: OrderedDict[tuple[str, str, int], tuple[float, int, Arrays | None]] = OrderedDict()
         self._bytes = 0
         self._merged: dict[SeriesDay, tuple[Hashable, list[Stretch]]] = {}
@@ -102,19 +102,20 @@ class View:
                 found.setdefault(name, []).append(kind)
             return found
 
-    def calendar(self, name: str) -> list[tuple[str, str]]:
-        """The days of one, each with the state of its minutes (`archive.form.calendar.minutes_of`): of its books, where it has any. Empty
-        for a day of which nobody kept an account. Raises NoSuchSeries, ArchiveError."""
+    def days(self, name: str) -> list[str]:
+        """The days of one, in order: of its books, where it has any. Raises NoSuchSeries, ArchiveError."""
         with self._lock:
-            series = self._main(name)
-            found = []
-            for day in series.days:
-                try:
-                    pieces = day_coverage(day, now_ns=self._now_ns()).pieces
-                except (ArchiveError, OSError):
-                    pieces = []
-                found.append((day.day, minutes_of(pieces, day_span(day.day)) if pieces else ""))
-            return found
+            return sorted({day.day for day in self._main(name).days})
+
+    def minutes(self, name: str, day: str) -> str:
+        """How the minutes of a day stand (`archive.form.calendar.minutes_of`); empty where nobody kept an account. Raises as `days`."""
+        with self._lock:
+            chosen = next((each for each in self._main(name).days if each.day == day), None)
+            try:
+                pieces = [] if chosen is None else day_coverage(chosen, now_ns=self._now_ns()).pieces
+            except (ArchiveError, OSError):
+                pieces = []
+            return minutes_of(pieces, day_span(day)) if pieces else ""
 
     def span(self, name: str) -> tuple[int, int] | None:
         """(first, last) receipt of the books of one, or of its trades where it has none; None where there is nothing. Raises as `book`."""
@@ -192,14 +193,16 @@ class View:
 
     def _look(self) -> None:
         """Find what there is, when that is old."""
-        if self._clock() - self._looked < _FRESH_S:
+        began = self._clock()
+        if began < self._look_again:
             return
-        found: dict[tuple[str, str], AskedSeries] = {}
-        for kind in kinds_of(self._path, self._path):
-            for series in ask(self._path, kind, None, None, None, self._path).series:
-                if Kind.of(kind) in (Kind.ORDERBOOK, Kind.EXECUTION) and series.capture is None:
-                    found[series.name, kind] = series
-        self._series, self._looked = found, self._clock()
+        self._series = {
+            (series.name, series.kind): series
+            for series in series_of(self._path, self._path)
+            if Kind.of(series.kind) in (Kind.ORDERBOOK, Kind.EXECUTION) and series.capture is None
+        }
+        now = self._clock()
+        self._look_again = now + max(_FRESH_S, 20 * (now - began))  # many folders take a while
 
     def _of(self, name: str, kind: str) -> tuple[tuple[str, str], AskedSeries]:
         self._look()

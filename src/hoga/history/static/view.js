@@ -5,7 +5,7 @@ const byId = (id) => document.getElementById(id);
 const SPANS = [2, 10, 60, 300, 1800];
 const MINUTE = 60_000_000_000n, DAY = 1440n * MINUTE;
 const LEFT = 0, RIGHT = 62, BOTTOM = 18;
-const state = { names: {}, name: "", kind: "", days: [], first: 0n, last: 0n, t: 0n, span: 60, lang: "en", book: null, window: null };
+const state = { names: {}, name: "", kind: "", days: [], minutes: {}, askedDay: 0, first: 0n, last: 0n, t: 0n, span: 60, lang: "en", book: null, window: null };
 let words = WORDS.en;
 const t = (key) => words[key] ?? key;
 
@@ -97,8 +97,18 @@ async function lookAtInstrument() {
   state.days = found.days;
   state.first = BigInt(found.first ?? 0);
   state.last = BigInt(found.last ?? 0);
-  byId("day").replaceChildren(...state.days.map((each) => make("option", { value: each.day }, each.day)));
+  state.minutes = {};
+  byId("day").replaceChildren(...state.days.map((each) => make("option", { value: each }, each)));
 }
+
+/** The minutes of the day that is shown; a day that may still grow is asked for again when it is come back to. */
+const lookAtDay = latest(async (name, day) => {
+  const known = state.minutes[day];
+  if (known && (!known.includes("t") || performance.now() - state.askedDay < 10_000)) return;
+  state.askedDay = performance.now();
+  const found = await ask("/api/day", { name, day }, (answer) => answer.json());
+  if (name === state.name) { state.minutes[day] = found.minutes; paintStrip(); }
+});
 
 // -- moving ------------------------------------------------------------------------------------------------------------
 
@@ -120,6 +130,7 @@ function settle() {
   byId("link").href = place;
   byId("export").href = `/api/export?${new URLSearchParams({ name: state.name, from: state.t - half(), to: state.t + half() })}`;
   paintStrip();
+  if (state.days.includes(text.slice(0, 10))) lookAtDay(state.name, text.slice(0, 10));
 }
 
 async function choose(name, kind, ns) {
@@ -150,12 +161,12 @@ function paper(canvas) {
 
 function paintStrip() {
   const canvas = byId("strip"), [paint, wide, high] = paper(canvas);
-  const start = floorDay(state.t), day = state.days.find((each) => each.day === isoOf(start).slice(0, 10));
+  const start = floorDay(state.t), day = isoOf(start).slice(0, 10);
   const base = high - 16;
   paint.fillStyle = colour("--grid");
   paint.fillRect(0, 0, wide, base);
   let minute = 0;
-  for (const [, count, sign] of (day?.minutes ?? "").matchAll(/(\d+)(\D)/g)) {
+  for (const [, count, sign] of (state.minutes[day] ?? "").matchAll(/(\d+)(\D)/g)) {
     const x = (minute / 1440) * wide, width = Math.max(1, (Number(count) / 1440) * wide);
     minute += Number(count);
     if (sign === "t" || sign === ".") continue;
@@ -266,7 +277,8 @@ function paintDepth() {
     }
   }
   paint.fillStyle = "#c8d2dc";
-  for (let line = 0; line < 6; line += 1) paint.fillText(clockOf(shown.from + (BigInt(line) * (shown.to - shown.from)) / 6n, state.span < 60 ? 3 : 0).replace(/\.$/, ""), LEFT + (line / 6) * width + 2, high - 4);
+  const marks = width > 600 ? 6 : 3;
+  for (let line = 0; line < marks; line += 1) paint.fillText(clockOf(shown.from + (BigInt(line) * (shown.to - shown.from)) / BigInt(marks), state.span < 60 ? 3 : 0).replace(/\.$/, ""), LEFT + (line / marks) * width + 2, high - 4);
   const x = Math.round(xOf(state.t));
   paint.fillStyle = "#7ab8ff";
   paint.fillRect(x, 0, 2, height);
@@ -284,6 +296,8 @@ function paintTrades() {
   byId("trades").replaceChildren(...near.map((each) => make("tr", { "data-now": each === before[before.length - 1] ? "" : null },
     make("td", {}, clockOf(shown.from + BigInt(each[0]), 6)), make("td", { class: "n" }, plain(each[1])), make("td", { class: "n" }, plain(each[2])),
     make("td", { class: each[3] > 0 ? "buy" : "sell" }, each[3] > 0 ? `▲ ${t("bought")}` : `▼ ${t("sold")}`))));
+  const now = document.querySelector("#trades tr[data-now]"), box = now?.closest(".scroll");
+  if (box) box.scrollTop = now.offsetTop - box.clientHeight / 2;
 }
 
 function paintGaps() {
