@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hoga.archive.form.wanted import ENVELOPE, shapes_of
 from hoga.columns.digits import NONE
 from hoga.columns.reading import Reader
 from hoga.core.market import Book, Delta, Side
 from hoga.history.decoding import arrays_of
-from hoga.history.wanted import ENVELOPE, shapes_of
 from hoga.venues.registry import VENUES
 from tests.archive.workshop import envelope
 

@@ -11,12 +11,12 @@ import numpy as np
 from hoga.columns.digits import NONE, Floats, Ints, Numbers
 from hoga.columns.shapes import Field
 from hoga.columns.slowly import Spelt
+from hoga.columns.templates import Template
 
-__all__ = ["Group", "LevelRows", "Rows", "gather"]
+__all__ = ["Group", "LevelRows", "Rows", "gather", "time_powers"]
 
 _MS_NS = 1_000_000
-_UNITS = ((946_684_800, 1_000_000_000), (946_684_800_000, 1_000_000), (946_684_800_000_000, 1_000), (946_684_800_000_000_000, 1))
-"""The year 2000 in s, ms, µs and ns, and what makes ns of each."""
+_YEAR_2000_S = 946_684_800
 
 
 class LevelRows(NamedTuple):
@@ -35,7 +35,8 @@ class LevelRows(NamedTuple):
 class Group(NamedTuple):
     """Lines that were read together: `rows`, ascending, are their places in the block.
 
-    `numbers`: column → a value for each; `constants`: column → the one value of all of them, or a list of one for each.
+    `numbers`: column → a value for each; `constants`: column → the one value of all of them, or a list of one for each. `template`: how all
+    of them are spelt, None where they are spelt in several ways.
     """
 
     rows: Ints
@@ -43,6 +44,7 @@ class Group(NamedTuple):
     numbers: dict[str, Numbers | Spelt]
     constants: dict[str, Any]
     levels: LevelRows | None = None
+    template: Template | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +121,16 @@ def _integers(count: int, groups: list[Group], field: Field) -> Ints:
     if field.how == "ms":
         return _times(found, _MS_NS, field.column)
     if field.how == "time":
-        units = np.ones(count, np.int64)
-        for start, unit in reversed(_UNITS):
-            units[found < start * 1_000] = unit
-        return _times(found, units, field.column)
+        return _times(found, 10 ** time_powers(found), field.column)
     return found
+
+
+def time_powers(found: Ints) -> Ints:
+    """The power of ten that makes ns of a time in s, ms, µs or ns: 9, 6, 3 or 0: of the smallest unit in which it is after 2000."""
+    powers = np.full(found.shape, 9, np.int64)
+    for power in (6, 3, 0):
+        powers[found >= _YEAR_2000_S * 10 ** (9 - power)] = power
+    return powers
 
 
 def _times(found: Ints, unit: Ints | int, column: str) -> Ints:

@@ -19,10 +19,12 @@ _LOW_BITS, _HIGH_NIBBLES = _U(0x7F7F7F7F7F7F7F7F), _U(0xF0F0F0F0F0F0F0F0)
 
 class Plan:
     """Reads lines that are spelt like one template. `integers`: the columns that have no fraction. `hole`: the number of a text that
-    somebody else compares."""
+    somebody else compares. `whole`: only lines that come out of template and columns as they were: every number spelt as short as can be,
+    with the template's decimals."""
 
-    def __init__(self, template: Template, integers: frozenset[str], *, hole: int | None = None) -> None:
+    def __init__(self, template: Template, integers: frozenset[str], *, hole: int | None = None, whole: bool = False) -> None:
         self.template = template
+        self._whole = whole
         self._integers = integers
         self._hole = hole
         self._tail_is_mine = hole != len(template.texts) - 1
@@ -40,7 +42,7 @@ class Plan:
         self._word_offsets = np.array([offset for _, offset, _ in words], np.int64)
         self._words = np.array([int.from_bytes(piece, "little") for _, _, piece in words], np.uint64)
         self._word_masks = np.array([(1 << 8 * len(piece)) - 1 for _, _, piece in words], np.uint64)
-        self._bare = [at for at, token in enumerate(tokens) if token.bare]
+        self._bare = [at for at, token in enumerate(tokens) if token.bare or whole]
         self._prices: list[int] = []
         self._sizes: list[int] = []
         if template.levels is not None:
@@ -194,9 +196,13 @@ class Plan:
             rows = rows[good]
             numbers = {column: each[good] for column, each in numbers.items()}
             levels = None if levels is None else levels.some(good, good)
-        return Group(rows, self.template.shape, dict(numbers), dict(self.template.constants), levels)
+        return Group(rows, self.template.shape, dict(numbers), dict(self.template.constants), levels, self.template)
 
     def _varying(self, text: Text, starts: Ints, ends: Ints, column: str, good: Bools) -> Numbers:
+        if self._whole:
+            found = fixed(text, starts, ends, self.template.tokens[self.template.columns[column]].decimals)
+            _sound(found, good)
+            return found
         found = varying(text, starts, ends)
         _sound(found, good)
         if column in self._integers and found.decimals:
@@ -217,7 +223,7 @@ class Plan:
         for place in self._each_place:
             found = _in_chunks(text, starts, ends, place)
             if found is None:
-                found = varying(text, *place.of(starts, ends))
+                found = fixed(text, *place.of(starts, ends), place.decimals) if self._whole else varying(text, *place.of(starts, ends))
                 _sound(found, good)
             parts.append(found.reshaped(shape))
         return LevelRows(counts, *parts)
@@ -258,14 +264,14 @@ def equal(text: Text, places: Ints, part: bytes) -> Bools:
 def spelt_badly(text: Text, starts: Ints) -> Bools | None:
     """Which numbers outside quotes begin with a zero although more digits follow, which JSON does not allow; None when none does."""
     first = text.bytes.take(starts)
-    suspect = (first == 48) | (first == 45)
-    if not suspect.any():
-        return None
-    word = text.words(starts)[0]
-    word = np.where((word & _U(0xFF)) == _U(45), word >> _U(8), word)
-    second = ((word >> _U(8)) & _U(0xFF)) - _U(48)
-    found: Bools = ((word & _U(0xFF)) == _U(48)) & (second < _U(10))
-    return found if found.any() else None
+    odd = first == 48
+    if odd.any():
+        odd &= text.bytes.take(starts + 1) - np.uint8(48) < 10
+    minus = first == 45
+    if minus.any():
+        second = text.bytes.take(starts + 1) == 48
+        odd |= minus & second & (text.bytes.take(starts + 2) - np.uint8(48) < 10)
+    return odd if odd.any() else None
 
 
 def are_short_numbers(text: Text, starts: Ints, ends: Ints) -> bool:

@@ -27,6 +27,8 @@ PIECE_BYTES = 1024 * 1024
 _KEPT = 64
 _NEW = 12
 """So many templates are made for one piece of text; a series that is spelt in more ways goes line by line."""
+_KEPT_WHOLE = 8
+"""Of lines that are to come out again where they have lists of levels: those with other counts are kept as text."""
 _WHOLE_NUMBERS = ("integer", "ms", "ns", "time")
 
 
@@ -34,10 +36,12 @@ class Reader:
     """Reads the lines of series that have one of `shapes`; `envelope` says what else of a line is wanted (by keys of hoga's own).
 
     `exact`: decimals as integers and a power of ten, refused where they do not fit; else as float64, each the nearest to its text.
+    `whole`: lines are to be made of what comes out again; see `columns.whole`.
     Keeps what it has learnt of how lines are spelt: one reader for a series, not one for a block.
     """
 
-    def __init__(self, shapes: tuple[Shape, ...], envelope: tuple[Field, ...] = (), *, exact: bool = False) -> None:
+    def __init__(self, shapes: tuple[Shape, ...], envelope: tuple[Field, ...] = (), *, exact: bool = False, whole: bool = False) -> None:
+        self._whole = whole
         self._shapes = shapes
         self._envelope = envelope
         self._exact = exact
@@ -57,14 +61,18 @@ class Reader:
 
         Raises ValueError, naming the line, for one that cannot be read.
         """
+        count, groups = self.read_groups(block, line=line)
+        return gather(count, groups, self._fields, exact=self._exact)
+
+    def read_groups(self, block: bytes | memoryview, *, line: int = 1) -> tuple[int, list[Group]]:
+        """How many lines there are, and the groups they were read in. Raises as `read`."""
         self._text.load(block)
         found = runs(self._text)
         group = self._plans[-1].all_lines(self._text, found) if self._plans else None
         if group is not None:
-            return gather(len(group.rows), [group], self._fields, exact=self._exact)
+            return len(group.rows), [group]
         lines = self._lines(found)
-        groups = self._groups(found, lines, line)
-        return gather(len(lines.begins), groups, self._fields, exact=self._exact)
+        return len(lines.begins), self._groups(found, lines, line)
 
     def _lines(self, found: Ints) -> _Lines:
         text = self._text
@@ -85,20 +93,26 @@ class Reader:
                 groups.append(group)
                 waiting = np.setdiff1d(waiting, group.rows, assume_unique=True)
 
-        for level in reversed(self._level_plans):
-            if len(waiting):
-                take(level.lines(self._text, found, *lines.of(waiting)))
+        def by_levels() -> None:
+            for level in reversed(self._level_plans):
+                if len(waiting):
+                    take(level.lines(self._text, found, *lines.of(waiting)))
+
+        if not self._whole:
+            by_levels()
         for plan in reversed(self._plans):
             if len(waiting):
                 take(self._by(plan, found, lines, waiting))
-        for _ in range(_NEW):
+        for _ in range(_NEW if not self._of_lists or not self._whole else 1):
             fresh = self._fresh(lines, waiting)
             if fresh is None:
                 break
-            if fresh.level is not None:
+            if fresh.level is not None and not self._whole:
                 take(fresh.level.lines(self._text, found, *lines.of(waiting)))
             if len(waiting):
                 take(self._by(fresh.plan, found, lines, waiting))
+        if self._whole:
+            by_levels()
         if len(waiting):
             groups.append(self._slowly(lines, waiting, line))
         return groups
@@ -120,16 +134,16 @@ class Reader:
                 self._tried.clear()
             self._tried.add(key)
             try:
-                template = make_template(line, self._shapes, self._envelope)
+                template = make_template(line, self._shapes, self._envelope, whole=self._whole)
             except Odd:
                 continue
             return self._keep(template)
         return None
 
     def _keep(self, template: Template) -> _Fresh:
-        plan = Plan(template, self._integers)
+        plan = Plan(template, self._integers, whole=self._whole)
         self._plans.append(plan)
-        del self._plans[:-_KEPT]
+        del self._plans[: -(_KEPT_WHOLE if self._whole and self._of_lists else _KEPT)]
         level = level_plan(template, self._integers) if self._of_lists else None
         if level is not None and all(level.key != each.key for each in self._level_plans):
             self._level_plans.append(level)

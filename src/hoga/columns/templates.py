@@ -79,8 +79,10 @@ def skeleton(line: bytes) -> bytes:
     return _TOKEN.sub(b"0", line)
 
 
-def make_template(line: bytes, shapes: tuple[Shape, ...], envelope: tuple[Field, ...]) -> Template:
-    """The template of a line (with its newline). Raises Odd."""
+def make_template(line: bytes, shapes: tuple[Shape, ...], envelope: tuple[Field, ...], *, whole: bool = False) -> Template:
+    """The template of a line (with its newline). `whole`: every number is a column, those that nobody wants by their keys (`_f`, `_k.L`),
+    and all else is text, so that the line can be made of template and columns. Raises Odd.
+    """
     try:
         msgspec.json.decode(line)
         line.decode()
@@ -118,7 +120,8 @@ def make_template(line: bytes, shapes: tuple[Shape, ...], envelope: tuple[Field,
         decimals = len(body.partition(b".")[2])
         if field is not None and (not is_number or (decimals and field.how != "decimal")):
             raise Odd
-        inside = [at for at, span in enumerate(runs) if start <= span[0] and span[1] <= end] if quoted and not is_number else []
+        free = quoted and not is_number and not whole
+        inside = [at for at, span in enumerate(runs) if start <= span[0] and span[1] <= end] if free else []
         for at in [first_run[start]] if is_number else inside:
             tokens[at] = Token(at, decimals if is_number else 0, not quoted)
         if is_number:
@@ -131,10 +134,14 @@ def make_template(line: bytes, shapes: tuple[Shape, ...], envelope: tuple[Field,
         at = runs[run][1]
     texts.append(line[at:])
     columns = {field.column: number_of[token_of[path]] for path, field in wanted.items() if path in token_of}
+    levels = None if shape.levels is None else Levels(_levels(shape.levels, token_of, number_of, by_path))
+    if whole:
+        known = {*columns.values(), *(place for side in (levels.sides if levels is not None else ()) for pair in side for place in pair)}
+        paths = {number_of[run]: path for path, run in token_of.items()}
+        columns |= {f"_{'.'.join(map(str, paths[number]))}": number for number in number_of.values() if number not in known}
     for field in wanted.values():
         if field.column not in columns and constants.setdefault(field.column, None) is None and field.needed:
             raise Odd
-    levels = None if shape.levels is None else Levels(_levels(shape.levels, token_of, number_of, by_path))
     return Template(len(runs), [tokens[run] for run in in_order], texts, columns, constants, levels, number)
 
 

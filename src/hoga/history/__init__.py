@@ -1,13 +1,13 @@
 """history: reads and completes the past: `hoga.load`, `hoga.read`, `hoga.catalog`, and what is made of the archive.
 
 asking          what a user named, as series and days
-wanted          what their records are as columns
 decoding        a series as batches of arrays, gaps marked
+tables          Parquet files as batches of arrays
+marks           where something is missing, marked on the records
 batch           columns by name, and how they grow
 merging         batches of several series as one
 dataset         the handle that `load` gives
 frames          arrays as frames of other libraries
-libraries       the optional ones, imported here alone, when they are used
 events          records as typed events
 foreign         other recorders' captures
 coverage        what is recorded and what is missing, as facts

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hoga.archive.form.discover import discover, venue_of
-from hoga.archive.form.layout import parse_day, parse_segment
+from hoga.archive.form.layout import FORMATS, parse_day, parse_segment
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.read.openminute import days_with_open
 from hoga.core.errors import ArchiveError, HogaError
@@ -140,6 +140,10 @@ def _series_of(word: str | os.PathLike[str], kind: str | None, root: Path) -> li
 
 
 def _of_path(path: Path, kind: str | None) -> list[AskedSeries]:
+    if path.name.endswith(FORMATS["parquet"]) and path.is_file() and not _has_manifest(path):
+        from hoga.history.tables import series_of_table
+
+        return _of_kind(series_of_table(path), kind, str(path))
     is_ours = path.is_dir() or parse_day(path.name) is not None or parse_segment(path.name) is not None
     if is_ours:
         found = _grouped(path)
@@ -150,6 +154,11 @@ def _of_path(path: Path, kind: str | None) -> list[AskedSeries]:
     from hoga.history.foreign import series_of_capture
 
     return _of_kind(series_of_capture(path), kind, str(path))
+
+
+def _has_manifest(path: Path) -> bool:
+    name = parse_day(path.name)
+    return name is not None and SeriesDay(path.parent, name.symbol, name.kind, name.day).manifest_path.exists()
 
 
 def _grouped(path: Path) -> list[AskedSeries]:

@@ -22,10 +22,9 @@ import numpy as np
 
 from hoga.core.errors import ArchiveError
 from hoga.core.foreign import excerpt
-from hoga.history import libraries
 from hoga.history.rows import Facts, Judge
 from hoga.history.zipped import Member, UnreadableZip, blocks
-from hoga.runtime import durable
+from hoga.runtime import durable, libraries
 from hoga.venues.history import FileKind, Holds
 
 __all__ = ["Conflict", "Converted", "convert", "difference", "require_libraries"]

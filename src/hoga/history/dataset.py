@@ -191,7 +191,10 @@ class Dataset:
 def _batches_of(series: AskedSeries, asked: Asked, *, exact: bool) -> Iterator[Arrays]:
     if series.capture is not None:
         from hoga.history.foreign import capture_batches
+        from hoga.history.tables import SUFFIX, file_batches
 
+        if series.capture.name.endswith(SUFFIX):
+            return file_batches(series.capture, asked.start_ns, asked.end_ns, exact=exact)
         return capture_batches(series, asked.start_ns, asked.end_ns, exact=exact)
     return series_batches(series, asked.start_ns, asked.end_ns, exact=exact)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from itertools import groupby
 
 import numpy as np
 
 from hoga.archive.form.envelope import is_own
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.wanted import ENVELOPE, classic_shapes, depth_of, has_cube, shapes_of
 from hoga.archive.read.openminute import OpenMinutes
 from hoga.archive.read.reader import Block, read_blocks
 from hoga.archive.read.told import gaps_of
@@ -18,9 +21,10 @@ from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.ledger import Gap
 from hoga.history.asking import AskedSeries
 from hoga.history.batch import Array, Arrays
-from hoga.history.wanted import ENVELOPE, classic_shapes, depth_of, has_cube, shapes_of
+from hoga.history.marks import GapMarks
+from hoga.history.tables import SUFFIX, table_batches, table_of
 
-__all__ = ["GapMarks", "SeriesDecoder", "arrays_of", "gaps_in", "series_batches"]
+__all__ = ["SeriesDecoder", "arrays_of", "gaps_in", "series_batches"]
 
 
 def series_batches(series: AskedSeries, start_ns: int, end_ns: int, *, exact: bool = False) -> Iterator[Arrays]:
@@ -30,10 +34,29 @@ def series_batches(series: AskedSeries, start_ns: int, end_ns: int, *, exact: bo
     """
     decoder = SeriesDecoder(series.venue, series.kind, exact=exact)
     marks = GapMarks(gaps_in(series, start_ns, end_ns), start_ns)
-    for block in read_blocks(series.days, start_ns=start_ns, end_ns=end_ns, journals=series.journals):
-        for arrays in decoder.read(block):
-            arrays["gap_before"] = marks.before(arrays["recv_ns"])
-            yield arrays
+    for arrays in _arrays(series, decoder, start_ns, end_ns, exact=exact):
+        arrays["gap_before"] = marks.before(arrays["recv_ns"])
+        yield arrays
+
+
+def _arrays(series: AskedSeries, decoder: SeriesDecoder, start_ns: int, end_ns: int, *, exact: bool) -> Iterator[Arrays]:
+    """Day after day: Parquet as it is, all else from its text."""
+    for is_text, days in groupby(series.days, key=lambda day: not _is_table(day)):
+        if is_text:
+            for block in read_blocks(list(days), start_ns=start_ns, end_ns=end_ns, journals=series.journals):
+                yield from decoder.read(block)
+            continue
+        for day in days:
+            table = table_of(day)
+            if table is not None:
+                yield from table_batches(table, start_ns, end_ns, exact=exact)
+            else:
+                for block in read_blocks([day], start_ns=start_ns, end_ns=end_ns, journals=series.journals):
+                    yield from decoder.read(block)
+
+
+def _is_table(day: SeriesDay) -> bool:
+    return any(path.name.endswith(SUFFIX) for path in day.archive_paths)
 
 
 def gaps_in(series: AskedSeries, start_ns: int, end_ns: int) -> list[Gap]:
@@ -41,25 +64,6 @@ def gaps_in(series: AskedSeries, start_ns: int, end_ns: int) -> list[Gap]:
     opened = OpenMinutes(series.journals)
     found = dict.fromkeys(gap for day in series.days for gap in gaps_of(day, opened if not day.only else None))
     return [gap for gap in found if gap.from_ns < end_ns and gap.to_ns > start_ns]
-
-
-class GapMarks:
-    """Tells record after record whether a gap reaches into the time since the one before it. `start_ns`: where the time of the first
-    begins."""
-
-    def __init__(self, gaps: Sequence[Gap], start_ns: int) -> None:
-        missing = sorted((gap.from_ns, gap.to_ns) for gap in gaps if gap.missed != 0)
-        self._from = np.array([from_ns for from_ns, _ in missing], np.int64)
-        self._until = np.maximum.accumulate(np.array([to_ns for _, to_ns in missing], np.int64)) if missing else self._from
-        self._last = start_ns
-
-    def before(self, receipts: Ints) -> Array:
-        """For each record, in order: shape (n,) of bool."""
-        now = np.maximum.accumulate(np.concatenate(([self._last], receipts)))
-        before, now = now[:-1], now[1:]
-        self._last = int(now[-1]) if len(now) else self._last
-        begun = np.searchsorted(self._from, now, side="left")
-        return (begun > 0) & (np.concatenate(([NONE], self._until))[begun] > before) if len(self._from) else np.zeros(len(now), bool)
 
 
 class SeriesDecoder:

@@ -16,6 +16,7 @@ from isal import igzip
 from isal.igzip_lib import IsalError
 
 from hoga.archive.form.envelope import foreign_line
+from hoga.archive.form.wanted import shapes_of
 from hoga.captures.frames import Frame
 from hoga.captures.items import items
 from hoga.columns.reading import PIECE_BYTES, Reader
@@ -25,7 +26,6 @@ from hoga.core.streams import Stream
 from hoga.history.asking import AskedSeries
 from hoga.history.batch import Arrays
 from hoga.history.decoding import arrays_of
-from hoga.history.wanted import shapes_of
 from hoga.venues.registry import VENUES
 
 __all__ = ["capture_batches", "series_of_capture"]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from hoga.columns.digits import NONE
-from hoga.history import libraries
 from hoga.history.batch import Array, Arrays
+from hoga.runtime import libraries
 
 __all__ = ["arrow", "lazy", "pandas", "polars"]
 

@@ -19,6 +19,7 @@ from filelock import Timeout
 
 from hoga._version import __version__
 from hoga.archive.form.journal import ClockNote, CountsNote, JournalHeader, LatencyNote, LiveNote, Note, StreamEntry
+from hoga.archive.form.layout import segment_format
 from hoga.archive.keep.life import LOCK_FILE, LastLife, StreamEnd, whole_session
 from hoga.archive.keep.lock import FolderLock
 from hoga.core.errors import ArchiveBusy, ArchiveError
@@ -429,7 +430,7 @@ class Recorder:
             from_ns=from_ns,
             minute_ns=minute_floor_ns(from_ns),
             interval_min=config.interval_min,
-            archive_format=config.archive_format,
+            archive_format=segment_format(config.archive_format),
             aside_directory=self._aside_folder,
             streams=[
                 StreamEntry(

@@ -19,12 +19,13 @@ from time import monotonic
 import msgspec
 
 from hoga.archive.form.journal import JournalName, parse_journal_name
+from hoga.archive.form.layout import segment_format
 from hoga.archive.form.segment import FAST, FINE
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.join import join_parts, waiting_parts
 from hoga.archive.keep.merge import MergeResult, merge_day, pending_days
 from hoga.archive.keep.seal import SealJob, SealResult, discard_journals, seal_and_keep
-from hoga.core.errors import ArchiveBusy
+from hoga.core.errors import ArchiveBusy, HogaError
 from hoga.core.pauses import Pauses
 from hoga.core.times import MINUTE_NS, minute_floor_ns, minute_start_ns
 from hoga.recorder.config import SealingConfig
@@ -50,7 +51,7 @@ def level_for(archive_format: str, *, journal_bytes: int, behind: bool, ending: 
     `behind`: more journals wait than lanes close in a minute.
     """
     hurry = behind or ending or journal_bytes > _FINE_BYTES
-    return (FAST if hurry else FINE)[archive_format]
+    return (FAST if hurry else FINE)[segment_format(archive_format)]
 
 
 class SealingStats(msgspec.Struct, kw_only=True):
@@ -314,9 +315,17 @@ class Sealing:
 
 def _join_job(config: SealingConfig, day: SeriesDay) -> list[str]:
     """`join_parts` as a pool job."""
-    return join_parts(day, interval_min=config.interval_min, archive_format=config.archive_format)
+    return join_parts(day, interval_min=config.interval_min, archive_format=segment_format(config.archive_format))
 
 
 def _merge_job(config: SealingConfig, day: SeriesDay) -> MergeResult:
-    """`merge_day` as a pool job."""
-    return merge_day(day, venue=config.venue, archive_format=config.archive_format, purge=config.purge)
+    """`merge_day` as a pool job; then, where days are to be Parquet, the day is made so once its merge was read back."""
+    merged = merge_day(day, venue=config.venue, archive_format=segment_format(config.archive_format), purge=config.purge)
+    if config.archive_format == "parquet" and merged.state in ("merged", "unchanged"):
+        from hoga.archive.keep.convert import convert_day  # what only those need who ask for it
+
+        try:
+            convert_day(day)
+        except (HogaError, ValueError) as fault:  # the day is whole as it is, and stays so
+            _log.warning("the day is not made Parquet", what=str(day), why=str(fault))
+    return merged

@@ -86,6 +86,9 @@ def _agree(path: Path, own: Proof, said: Proof) -> None:
 
 
 def _checked(located: Located, at: int, length: int, proof: Proof) -> Iterator[bytes]:
+    if located.archive_format == "parquet":
+        yield from _rendered(located, at, length, proof)
+        return
     with open_source(located.path) as source:
         if proof.text_bytes is not None and proof.crc32 is not None and max(proof.text_bytes, length) <= AT_ONCE_BYTES:
             text = _at_once(located, at, length, proof, source)
@@ -101,6 +104,18 @@ def _checked(located: Located, at: int, length: int, proof: Proof) -> Iterator[b
             for _ in _proven(located, inflate_range(located, at, length, source=source), at, proof):
                 pass
         yield from _proven(located, inflate_range(located, at, length, source=source), at, proof)
+
+
+def _rendered(located: Located, at: int, length: int, proof: Proof) -> Iterator[bytes]:
+    """The text of records of a Parquet day, proven by its own CRC-32; where nobody knows that, by the file's checksums of its pages."""
+    blocks = inflate_range(located, at, length)
+    if proof.crc32 is None:
+        yield from blocks
+        return
+    text = b"".join(blocks)
+    for _ in _proven(located, iter((text,)), at, proof):
+        pass
+    yield text
 
 
 def _at_once(located: Located, at: int, length: int, proof: Proof, source: Source) -> bytes:

@@ -112,6 +112,6 @@ def _of_file(path: Path) -> SeriesDay:
         if name is not None:
             return SeriesDay(path.parent.parent.parent, name.symbol, name.kind, name.day)
     if name is None:
-        hint = "expected SYMBOL_KIND_DAY with .zip, .jsonl.zst or .manifest.json"
+        hint = "expected SYMBOL_KIND_DAY with .zip, .jsonl.zst, .parquet or .manifest.json"
         raise ArchiveError(path, "the name is none of the archive's", hint=hint)
     return SeriesDay(path.parent, name.symbol, name.kind, name.day)

@@ -30,13 +30,14 @@ __all__ = [
     "encode_symbol",
     "parse_day",
     "parse_segment",
+    "segment_format",
     "segment_stem",
     "suffix_of",
     "unwritable",
 ]
 
-FORMATS = {"zip": ".zip", "zst": ".jsonl.zst"}
-"""Archive format → file suffix."""
+FORMATS = {"zip": ".zip", "zst": ".jsonl.zst", "parquet": ".parquet"}
+"""Archive format → file suffix of a day."""
 PARTS_DIR = "parts"
 """Where the minutes of a longer segment wait to be joined, in the day's temporary folder."""
 
@@ -46,7 +47,9 @@ _SHORTENED = re.compile(r"%~[0-9a-f]{16}$")
 _CUT_ESCAPE = re.compile(r"%[0-9A-F]?$")
 
 _UNSAFE = re.compile(r'[\x00-\x20/\\:*?"<>|%]')
-_DAY = re.compile(r"^(?P<symbol>.+)_(?P<kind>[a-z0-9-]+)_(?P<day>\d{4}-\d\d-\d\d)(?P<suffix>\.zip|\.jsonl\.zst|\.manifest\.json|\.jsonl)?$")
+_DAY = re.compile(
+    r"^(?P<symbol>.+)_(?P<kind>[a-z0-9-]+)_(?P<day>\d{4}-\d\d-\d\d)(?P<suffix>\.zip|\.jsonl\.zst|\.parquet|\.manifest\.json|\.jsonl)?$"
+)
 _SEGMENT = re.compile(
     r"^(?P<symbol>.+)_(?P<kind>[a-z0-9-]+)_(?P<day>\d{4}-\d\d-\d\d)_(?P<minute>\d\d-\d\d)(?:_(?P<part>\d+))?(?P<suffix>\.zip|\.jsonl\.zst|\.jsonl)$"
 )
@@ -84,6 +87,11 @@ def encode_symbol(symbol: str) -> str:
     digest = hashlib.sha256(symbol.encode(errors="surrogatepass")).hexdigest()[:16]
     text = encoded.encode(errors="surrogatepass")[: _LONGEST - 18].decode(errors="ignore")
     return f"{_CUT_ESCAPE.sub('', text)}%~{digest}"
+
+
+def segment_format(archive_format: str) -> str:
+    """The format of a minute: a Parquet day is made of zst minutes."""
+    return "zst" if archive_format == "parquet" else archive_format
 
 
 def unwritable(symbols: Iterable[str], encoding: str) -> list[str]:

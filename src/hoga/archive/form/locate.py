@@ -16,6 +16,7 @@ import msgspec
 
 from hoga.archive.form.container import NOTE_LIMIT, SKIPPABLE_FOOTER_BYTES, open_note, zip_head, zip_tail
 from hoga.archive.form.deflate import FINAL
+from hoga.archive.form.layout import FORMATS
 from hoga.archive.form.store import Source, SourceFile, open_source
 from hoga.core.errors import SegmentCorrupt
 from hoga.runtime.durable import TEMPORARY_SUFFIX
@@ -28,7 +29,7 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
 
     `ours`: made by hoga, so the body is joinable and the figures from the file's own frame are there (`body_crc32`;
     for zip `text_bytes` and `crc32` too). `method` is the zip's (0 stored, 8 deflated). Foreign deflate bodies
-    include the stream's last block, ours do not.
+    include the stream's last block, ours do not. In Parquet, where nothing is text, places and lengths count records.
     """
 
     path: Path
@@ -52,6 +53,11 @@ def locate(path: Path) -> Located:
     ArchiveError when the system does not give it.
     """
     name = path.name.removesuffix(TEMPORARY_SUFFIX)
+    if name.endswith(FORMATS["parquet"]):
+        from hoga.archive.form.table import open_table  # it takes a library that a recorder does not need
+
+        records = open_table(path).records
+        return Located(path=path, archive_format="parquet", ours=True, file_bytes=path.stat().st_size, body_at=0, body_bytes=records)
     with open_source(path) as source:
         size = source.size
         if name.endswith(".zip"):

@@ -113,9 +113,11 @@ class FoldedLedger(msgspec.Struct, frozen=True, kw_only=True):
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """See docs/archive-format.md. `received` is None when a crash took the count of one segment (or nobody counted: classic ones).
-    `incidents`: what happened behind the gaps, None in manifests of before they were told. `flaws`: what was wrong with the
-    account when the day was merged. `shares`: how much of the day is proven, recorded but unprovable, and missing; None in manifests of
-    before that was told, and where nobody kept an account. `healed`: the file of trades that were fetched afterwards, None without one."""
+    `converted`: the day file that a Parquet day was made of; of such a day `archive_offset` and `archive_bytes` of a segment count records,
+    and `archive_crc32` is that of its text. `incidents`: what happened behind the gaps, None in manifests of before they were told.
+    `flaws`: what was wrong with the account when the day was merged. `shares`: how much of the day is proven, recorded but unprovable, and
+    missing; None in manifests of before that was told, and where nobody kept an account. `healed`: the file of trades that were fetched
+    afterwards, None without one."""
 
     format: str
     venue: str
@@ -145,6 +147,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     connections: list[Connection]
     incidents: list[Incident] | None = None
     flaws: list[Flaw] = []
+    converted: ArchiveFile | None = None
     shares: Shares | None = None
     healed: Healed | None = None
 

@@ -203,8 +203,12 @@ def read_located(located: Located) -> Iterator[bytes]:
 def inflate_range(located: Located, at: int, length: int, *, source: Source | None = None) -> Iterator[bytes]:
     """The text of `length` compressed bytes at file offset `at`, which is a block boundary. Nothing is checked but that it inflates.
 
-    `source`: the located file, open already. Raises SegmentCorrupt.
+    `source`: the located file, open already. Of Parquet, `at` and `length` count records. Raises SegmentCorrupt.
     """
+    if located.archive_format == "parquet":
+        from hoga.archive.form.table import open_table
+
+        return open_table(located.path).text(at, length)
     if located.archive_format == "text" or located.method == 0:
         return (piece for _, piece in read_pieces(located.path, at, length, _READ_BYTES, source=source))
     if located.archive_format == "zst":

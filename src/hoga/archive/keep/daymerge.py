@@ -10,7 +10,7 @@ import msgspec
 
 from hoga.archive.form.audit import Flaw, gaps_of, line_faults, unbalanced
 from hoga.archive.form.deflate import crc32
-from hoga.archive.form.layout import SegmentName, parse_segment, suffix_of
+from hoga.archive.form.layout import FORMATS, SegmentName, parse_segment, suffix_of
 from hoga.archive.form.ledger import GapEntry, LedgerEntry, LiveEntry, SegmentEntry, ledger_lines, read_ledger, remove_folded
 from hoga.archive.form.locate import Located, locate
 from hoga.archive.form.manifest import (
@@ -133,7 +133,7 @@ class DayMerge:
         return None
 
     def _day_files(self) -> list[Path]:
-        return [self.target.with_name(self.day.stem + suffix) for suffix in (".zip", ".jsonl.zst")]
+        return [self.target.with_name(self.day.stem + suffix) for suffix in FORMATS.values()]
 
     def _collect(self, earlier: Manifest | None) -> list[_Segment]:
         """The segments that are not in the day yet; `_files` are all that may be purged afterwards."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from hoga.archive.form.checked import Proof
-from hoga.archive.form.layout import PARTS_DIR, SegmentName, parse_segment
+from hoga.archive.form.layout import FORMATS, PARTS_DIR, SegmentName, parse_segment
 from hoga.archive.form.ledger import SegmentEntry, read_ledger
 from hoga.archive.form.locate import Located, locate
 from hoga.archive.form.manifest import Manifest, read_manifest
@@ -116,6 +116,7 @@ def _merged(day: SeriesDay, manifest: Manifest) -> Iterator[Stretch]:
     found = look(coming)
     if found is not None and found.bytes == manifest.archive.bytes:
         path = coming
+    is_table = manifest.archive.file.endswith(FORMATS["parquet"])
     for row in manifest.segments:
         low, high = minute_span(day.day, row.minute, row.span_min)
         first, last = row.first_recv_ns, row.last_recv_ns
@@ -128,7 +129,7 @@ def _merged(day: SeriesDay, manifest: Manifest) -> Iterator[Stretch]:
             exact=first is not None and last is not None,
             at=row.archive_offset,
             length=row.archive_bytes,
-            proof=Proof(packed_crc32=row.archive_crc32, text_bytes=row.bytes, crc32=row.crc32),
+            proof=Proof(packed_crc32=None if is_table else row.archive_crc32, text_bytes=row.bytes, crc32=row.crc32),
         )
 
 

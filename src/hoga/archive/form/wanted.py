@@ -1,4 +1,4 @@
-"""history.wanted: what is wanted of the records of a series as columns: the venue's description, in the words of `columns`. Pure."""
+"""archive.form.wanted: what is wanted of the records of a series as columns: the venue's description, in the words of `columns`. Pure."""
 
 from __future__ import annotations
 

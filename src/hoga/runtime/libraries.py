@@ -1,4 +1,4 @@
-"""history.libraries: the optional libraries, each imported here and nowhere else, when it is used."""
+"""runtime.libraries: the optional libraries, each imported here and nowhere else, when it is used."""
 
 from __future__ import annotations
 
