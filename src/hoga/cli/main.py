@@ -34,6 +34,7 @@ MODULES = (
     "run",
     "sim",
     "archive",
+    "export",
     "replay",
     "coverage",
     "view",

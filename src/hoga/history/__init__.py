@@ -9,6 +9,8 @@ merging         batches of several series as one
 dataset         the handle that `load` gives
 frames          arrays as frames of other libraries
 events          records as typed events
+export          the archive in other forms
+events_npz      books, deltas and trades as events of hftbacktest
 foreign         other recorders' captures
 coverage        what is recorded and what is missing, as facts
 coverage_page   the page of it, as text

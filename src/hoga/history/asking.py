@@ -16,7 +16,7 @@ from hoga.archive.read.openminute import days_with_open
 from hoga.core.errors import ArchiveError, HogaError
 from hoga.core.times import DAY_NS, day_start_ns, parse_time_ns
 
-__all__ = ["Asked", "AskedSeries", "Misasked", "Moment", "What", "ask", "kinds_of", "moment_ns", "series_of"]
+__all__ = ["Asked", "AskedSeries", "Misasked", "Moment", "What", "ask", "ask_all", "kinds_of", "moment_ns", "series_of"]
 
 What = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Moment = int | str | date | datetime
@@ -52,8 +52,8 @@ class Asked(NamedTuple):
     end_ns: int
 
 
-def ask(what: What, kind: str | None, day: str | date | None, start: Moment | None, end: Moment | None, root: str | Path) -> Asked:
-    """The series that were asked for, in the order of `what`, then by venue, symbol and kind.
+def ask_all(what: What, kind: str | None, day: str | date | None, start: Moment | None, end: Moment | None, root: str | Path) -> Asked:
+    """The series that were asked for, in the order of `what`, then by venue, symbol and kind; of any kind where `kind` is None.
 
     Raises:
         Misasked: an argument that makes no sense. ArchiveError: no such file, folder, venue, symbol or kind, or it cannot be read.
@@ -66,11 +66,18 @@ def ask(what: What, kind: str | None, day: str | date | None, start: Moment | No
     for word in words:
         for series in _series_of(word, kind, Path(root)):
             found.setdefault((series.venue, series.symbol, series.kind, series.capture), series)
-    kinds = sorted({series.kind for series in found.values()})
-    if len(kinds) > 1:
-        raise Misasked(f"load: {_shown(words)} holds several kinds; name one: {', '.join(kinds)}")
     inside = [series._replace(days=[each for each in series.days if _touches(each.day, start_ns, end_ns)]) for series in found.values()]
     return Asked(inside, start_ns, end_ns)
+
+
+def ask(what: What, kind: str | None, day: str | date | None, start: Moment | None, end: Moment | None, root: str | Path) -> Asked:
+    """The same, of one kind only. Raises as `ask_all`, and Misasked where there are several kinds."""
+    asked = ask_all(what, kind, day, start, end, root)
+    kinds = sorted({series.kind for series in asked.series})
+    if len(kinds) > 1:
+        words = [what] if isinstance(what, str | os.PathLike) else list(what)
+        raise Misasked(f"load: {_shown(words)} holds several kinds; name one: {', '.join(kinds)}")
+    return asked
 
 
 def kinds_of(word: str | os.PathLike[str], root: str | Path) -> list[str]:

@@ -141,6 +141,18 @@ class Dataset:
         """A pandas DataFrame; books have a column for each level: `bid_price_1`, `bid_size_1`, …, `ask_size_20`. Raises as `arrow`."""
         return frames.pandas(self.numpy(), self.names)
 
+    def to_hftbacktest(self, path: str | Path, *, time: str = "event", shift_clock: bool = False) -> int:
+        """Write an npz of one symbol's books, deltas or trades for hftbacktest, one array `data`; returns its events.
+
+        `time`: the exchange's, `event` or `transaction`. `shift_clock`: local times are moved until nothing was received before it
+        happened. Raises ValueError: not one symbol, or an unknown `time`. ArchiveError, SegmentCorrupt, DiskFull.
+        """
+        from hoga.history.export import export
+
+        if time not in ("event", "transaction"):
+            raise Misasked(f"to_hftbacktest: time: found {time!r}, expected event or transaction")
+        return export(self._asked, "hftbacktest", Path(path), time=time, shift_clock=shift_clock).rows
+
     def at(self, moment: Moment) -> Arrays | None:
         """What was in force at a moment: the last record received until then, as arrays without their first axis.
 
@@ -167,7 +179,7 @@ class Dataset:
 
     def _parts(self) -> Iterator[Arrays]:
         expect_large_arrays()
-        each = [_batches_of(series, self._asked, exact=self._exact) for series in self._asked.series]
+        each = [batches_of(series, self._asked, exact=self._exact) for series in self._asked.series]
         return each[0] if len(each) == 1 else merge(each)
 
     def _expected(self) -> int:
@@ -188,7 +200,7 @@ class Dataset:
         return found
 
 
-def _batches_of(series: AskedSeries, asked: Asked, *, exact: bool) -> Iterator[Arrays]:
+def batches_of(series: AskedSeries, asked: Asked, *, exact: bool) -> Iterator[Arrays]:
     if series.capture is not None:
         from hoga.history.foreign import capture_batches
         from hoga.history.tables import SUFFIX, file_batches
@@ -210,7 +222,7 @@ def _last_before(series: AskedSeries, start_ns: int, at_ns: int, *, exact: bool)
         days = [day for day in series.days if day_start_ns(day.day) <= at_ns and day_start_ns(day.day) + DAY_NS > low]
         last = None
         asked = Asked([series._replace(days=days)], low, at_ns + 1)
-        for part in _batches_of(asked.series[0], asked, exact=exact):
+        for part in batches_of(asked.series[0], asked, exact=exact):
             last = part
         if last is not None:
             found = some(last, last.records - 1, last.records)

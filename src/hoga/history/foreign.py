@@ -107,9 +107,9 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _stream_of(path: Path, frame: Frame) -> Stream | None:
-    """Whose frame it is: of the venue that a folder above is named after, else of the first one that can read it."""
-    folders = {part.name for part in path.absolute().parents}
-    for spec in sorted(VENUES.values(), key=lambda each: each.name not in folders):
+    """Whose frame it is: of the venue that a folder above is named after, else of the first one that can read it; None: nobody's."""
+    named = [VENUES[part.name] for part in path.absolute().parents if part.name in VENUES]
+    for spec in named or VENUES.values():
         symbol, _, channel = frame.stream.partition("@")
         try:
             stream = spec.parse_stream(symbol.upper(), channel)

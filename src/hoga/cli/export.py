@@ -1,0 +1,97 @@
+"""cli.export: `hoga export`: the archive as CSV, Parquet, or what hftbacktest reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hoga.cli._complete import kinds, series
+from hoga.cli._output import note, print_json, print_text
+from hoga.cli._recorded import mistake, nearest, pick, require_kind, time_of
+
+if TYPE_CHECKING:
+    from hoga.history.asking import Asked
+
+__all__ = ["register"]
+
+_FORMS = ("csv", "parquet", "hftbacktest")
+_TIMES = ("event", "transaction")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("export")(export)
+
+
+def export(
+    target: Annotated[str, typer.Argument(metavar="PATH|VENUE:SYMBOL", help="What to read.", autocompletion=series)],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; one that is there is replaced.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORM", help="csv, parquet or hftbacktest.")],
+    kind: Annotated[
+        str | None, typer.Option(metavar="K", help="orderbook, execution, … [default: the only one].", autocompletion=kinds)
+    ] = None,
+    start: Annotated[str | None, typer.Option(metavar="T", help="Received at or after this time (UTC).")] = None,
+    end: Annotated[str | None, typer.Option(metavar="T", help="Received before this time (UTC).")] = None,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="The data folder of VENUE:SYMBOL.")] = Path("data"),
+    time: Annotated[str, typer.Option(metavar="W", help="The exchange's time for hftbacktest: event or transaction.")] = "event",
+    shift_clock: Annotated[
+        bool, typer.Option("--shift-clock", help="For hftbacktest: move local times until nothing is received before it happens.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+) -> int:
+    """Write records in another form.
+
+    csv has the venue's own texts; parquet integers of ticks and lots with their units; hftbacktest one array `data` of events: books as
+    differences, trades, a clear where a gap begins. Nothing is filled in, and the file is whole or absent.
+
+    Example: hoga export binance:BTCUSDT --to hftbacktest --start 2026-11-20 --end 2026-11-21 btcusdt.npz
+    """
+    from hoga.history.export import export as write
+
+    form, clock = _word("--to", to, _FORMS), _word("--time", time, _TIMES)
+    asked = _asked(target, kind, start, end, data, every_kind=form == "hftbacktest")
+    if out.is_dir():
+        raise mistake("OUT", str(out), "the name of a file, not a folder")
+    if not out.absolute().parent.is_dir():
+        raise mistake("OUT", str(out), "a file in a folder that exists")
+    written = write(asked, form, out, time=clock, shift_clock=shift_clock)
+    if shift_clock:
+        note(f"local times were moved by {written.shifted_ns / 1e6:g} ms")
+    if as_json:
+        document = {
+            "ok": True,
+            "file": str(written.file),
+            "records": written.records,
+            "rows": written.rows,
+            "shifted_ns": written.shifted_ns,
+        }
+        print_json(document)
+    else:
+        print_text(f"{written.file}: {written.records} records, {written.rows} {'events' if form == 'hftbacktest' else 'rows'}")
+    return 0
+
+
+def _asked(target: str, kind: str | None, start: str | None, end: str | None, data: Path, *, every_kind: bool) -> Asked:
+    """The series that were named. Raises ConfigError, ArchiveError."""
+    from hoga.history.asking import ask_all
+
+    start_ns, end_ns = time_of("--start", start), time_of("--end", end)
+    if start_ns is not None and end_ns is not None and start_ns > end_ns:
+        raise mistake("--start", str(start), f"a time before --end {end}")
+    if not Path(target).exists():
+        require_kind(kind, pick(target, data).days)  # mistakes of the command line are told as such
+    asked = ask_all(target, kind, None, start_ns, end_ns, data)
+    found = sorted({series.kind for series in asked.series})
+    if len(found) > 1 and not every_kind:
+        raise mistake("--kind", "none", f"one of {', '.join(found)}")
+    if len(asked.series) > 1 and not every_kind:
+        raise mistake("PATH", target, f"one series; there are {', '.join(series.name for series in asked.series[:5])}")
+    return asked
+
+
+def _word(key: str, found: str, words: tuple[str, ...]) -> str:
+    if found not in words:
+        raise mistake(key, found, f"one of {', '.join(words)}", nearest=nearest(found, list(words)))
+    return found
