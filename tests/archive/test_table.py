@@ -13,7 +13,7 @@ import pytest
 import hoga
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
-from hoga.archive.form.table import Table, write_table
+from hoga.archive.form.table import Table, TableFacts, write_table
 from hoga.archive.keep import convert
 from hoga.archive.keep.convert import convert_day
 from hoga.archive.keep.merge import merge_day
@@ -221,9 +221,9 @@ def test_a_kind_without_columns_stays_as_it_is(tmp_path: Path) -> None:
 
 def test_a_damaged_line_is_refused_by_its_number(tmp_path: Path) -> None:
     lines = book(10**18, 1) + book(10**18 + 1, 2, bids='[["1","x"]]')
-    facts = {"venue": "binance", "symbol": "A", "kind": "orderbook", "day": "2001-09-09", "gaps": [], "sources": []}
+    about = TableFacts(venue="binance", symbol="A", kind="orderbook", day="2001-09-09")
     with pytest.raises(ValueError, match="line 2: bids is no number"):
-        write_table(tmp_path / "x.parquet", lambda: [lines], **facts)  # type: ignore[arg-type]
+        write_table(tmp_path / "x.parquet", lambda: [lines], about)
     (tmp_path / "x.parquet").write_bytes(b"PAR1 and nothing else")
     with pytest.raises(SegmentCorrupt, match="no Parquet file"):
         Table(tmp_path / "x.parquet")

@@ -9,7 +9,7 @@ import numpy as np
 
 from hoga.columns.digits import NONE
 
-__all__ = ["Arrays", "Collector", "joined", "rescaled", "some", "taken"]
+__all__ = ["Arrays", "Collector", "joined", "some", "taken"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -75,7 +75,7 @@ def joined(parts: list[Arrays]) -> Arrays:
     return collector.arrays()
 
 
-def rescaled(values: Array, power: int, wanted: int) -> Array:
+def _rescaled(values: Array, power: int, wanted: int) -> Array:
     """Exact numbers that count another power of ten. Raises OverflowError."""
     if power == wanted:
         return values
@@ -134,8 +134,8 @@ class Collector:
                 self._powers[name] = power
         if power is not None and power != self._powers[name]:
             least = min(power, self._powers[name])
-            column[:at] = rescaled(column[:at], self._powers[name], least)
-            values = rescaled(values, power, least)
+            column[:at] = _rescaled(column[:at], self._powers[name], least)
+            values = _rescaled(values, power, least)
             self._powers[name] = least
         shape = tuple(map(max, column.shape[1:], values.shape[1:]))
         column = self._columns[name] = _grown(column, at + len(values), shape)

@@ -78,7 +78,7 @@ def _only(asked: Asked, form: str) -> AskedSeries:
 
 
 def _parquet(asked: Asked, out: Path, time: str, shift_clock: bool) -> Exported:
-    from hoga.archive.form.table import write_table
+    from hoga.archive.form.table import TableFacts, write_table
 
     series = _only(asked, "parquet")
 
@@ -88,9 +88,7 @@ def _parquet(asked: Asked, out: Path, time: str, shift_clock: bool) -> Exported:
     gaps = msgspec.to_builtins(gaps_in(series, asked.start_ns, asked.end_ns))
     days = [day.day for day in series.days]
     try:
-        records = write_table(
-            out,
-            texts,
+        about = TableFacts(
             venue=series.venue,
             symbol=series.symbol,
             kind=series.kind,
@@ -98,6 +96,7 @@ def _parquet(asked: Asked, out: Path, time: str, shift_clock: bool) -> Exported:
             gaps=gaps,
             sources=sorted({path.name for day in series.days for path in day.archive_paths}),
         )
+        records = write_table(out, texts, about)
     except ValueError as fault:
         raise ArchiveError(f"{series.name} {series.kind}", str(fault)) from fault
     return Exported(out, records, records)

@@ -19,13 +19,12 @@ from hoga.columns.digits import NONE, Floats, Ints
 from hoga.core.errors import SegmentCorrupt
 from hoga.core.ledger import Gap
 from hoga.history.asking import AskedSeries
-from hoga.history.batch import Array, Arrays
+from hoga.history.batch import Array, Arrays, taken
 from hoga.history.marks import GapMarks
 
 __all__ = ["SUFFIX", "file_batches", "series_of_table", "table_batches", "table_of"]
 
 SUFFIX = FORMATS["parquet"]
-_TIMES = ("ms", "ns", "time", "iso")
 _SIDES = ("bid", "ask")
 
 
@@ -74,8 +73,6 @@ def table_batches(table: Table, start_ns: int, end_ns: int, *, exact: bool) -> I
         arrays = _arrays(table, columns, exact=exact)
         inside = (arrays["recv_ns"] >= start_ns) & (arrays["recv_ns"] < end_ns)
         if not inside.all():
-            from hoga.history.batch import taken
-
             arrays = taken(arrays, np.flatnonzero(inside))
         if arrays.records:
             yield arrays

@@ -54,9 +54,9 @@ class TableFacts(msgspec.Struct, frozen=True, kw_only=True):
     symbol: str
     kind: str
     day: str
-    hoga: str
-    columns: dict[str, ColumnFacts]
-    spellings: list[Spelling]
+    hoga: str = __version__
+    columns: dict[str, ColumnFacts] = {}
+    spellings: list[Spelling] = []
     gaps: list[Any] = []
     sources: list[Any] = []
 
@@ -114,26 +114,17 @@ def _common(unit: int, values: Ints) -> int:
     return int(np.gcd(unit, np.gcd.reduce(values)))
 
 
-def write_table(
-    path: Path,
-    blocks: Callable[[], Iterable[bytes]],
-    *,
-    venue: str,
-    symbol: str,
-    kind: str,
-    day: str,
-    gaps: list[Any],
-    sources: list[Any],
-) -> int:
-    """Write a file at `path`; returns its records. `blocks` gives the text of whole lines, and is called twice.
+def write_table(path: Path, blocks: Callable[[], Iterable[bytes]], about: TableFacts) -> int:
+    """Write a file at `path`; returns its records. `blocks` gives the text of whole lines, and is called twice. `about` says whose they are,
+    what is missing and what they come from; how columns and lines are read is found out.
 
     Raises ValueError: a line is no record, or the kind has no columns. ArchiveError, MissingLibrary, OSError.
     """
     pa, pq = pyarrow(), pyarrow("parquet")
     expect_large_arrays()
-    shapes = shapes_of(venue, kind)
+    shapes = shapes_of(about.venue, about.kind)
     if not shapes:
-        raise ValueError(f"records of kind {kind} have no columns")
+        raise ValueError(f"records of kind {about.kind} have no columns")
     hows: dict[str, str] = {field.column: field.how for field in (*ENVELOPE, *(field for shape in shapes for field in shape.fields))}
     survey = _Survey()
     marks = [shape.mark[1] if shape.mark is not None else None for shape in shapes]
@@ -156,10 +147,8 @@ def write_table(
     with pq.ParquetWriter(path, schema, **options) as writer:
         for group in _groups(_spelled(reader, blocks())):
             writer.write_table(_table(pa, schema, group, kept, marks), row_group_size=1 << 30)
-        facts = TableFacts(
-            venue=venue, symbol=symbol, kind=kind, day=day, hoga=__version__, columns={name: each for name, (each, _) in kept.items()},
-            spellings=reader.spellings, gaps=gaps, sources=sources,
-        )  # fmt: skip
+        columns = {name: each for name, (each, _) in kept.items()}
+        facts = msgspec.structs.replace(about, columns=columns, spellings=reader.spellings)
         text = msgspec.json.encode(facts)
         writer.add_key_value_metadata({"hoga": f"{crc32(text):08x} {text.decode()}"})
     return survey.rows

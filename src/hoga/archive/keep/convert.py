@@ -21,7 +21,7 @@ from hoga.archive.form.deflate import crc32
 from hoga.archive.form.layout import FORMATS
 from hoga.archive.form.manifest import ArchiveFile, Manifest, encode_manifest, read_manifest
 from hoga.archive.form.seriesday import SeriesDay
-from hoga.archive.form.table import Table, write_table
+from hoga.archive.form.table import Table, TableFacts, write_table
 from hoga.archive.keep.merge import series_lock
 from hoga.archive.keep.splice import file_sha256
 from hoga.core.errors import ManifestMismatch
@@ -52,9 +52,7 @@ def _convert(day: SeriesDay, manifest: Manifest, target: Path, step: Callable[[s
     source = day.manifest_path.with_name(manifest.archive.file)
     temporary, manifest_temporary = temporary_for(target), temporary_for(day.manifest_path)
     try:
-        write_table(
-            temporary,
-            lambda: _texts(source, manifest),
+        about = TableFacts(
             venue=manifest.venue,
             symbol=manifest.symbol,
             kind=manifest.kind,
@@ -62,6 +60,7 @@ def _convert(day: SeriesDay, manifest: Manifest, target: Path, step: Callable[[s
             gaps=msgspec.to_builtins(manifest.gaps),
             sources=[msgspec.to_builtins(manifest.archive)],
         )
+        write_table(temporary, lambda: _texts(source, manifest), about)
         with temporary.open("rb") as file:
             fsync(file.fileno())
         step("written")
