@@ -115,8 +115,9 @@ def _common(unit: int, values: Ints) -> int:
 
 
 def write_table(path: Path, blocks: Callable[[], Iterable[bytes]], about: TableFacts) -> int:
-    """Write a file at `path`; returns its records. `blocks` gives the text of whole lines, and is called twice. `about` says whose they are,
-    what is missing and what they come from; how columns and lines are read is found out.
+    """Write a file at `path`; returns its records. `blocks` gives the text of whole lines, and is called twice.
+
+    `about` says whose they are, what is missing and what they come from; how columns and lines are read is found out.
 
     Raises ValueError: a line is no record, or the kind has no columns. ArchiveError, MissingLibrary, OSError.
     """
