@@ -146,13 +146,16 @@ class _Connection:
 
     def _converse(self) -> None:
         load = self._load
-        while (left := load.begin_at - time.monotonic() if load.expected.is_set() else _LISTEN_S) > 0:
+        while not load.expected.is_set():
+            self._listen(_LISTEN_S)
+        lap = Lap(load.frames, self._data) if self._data else None  # 13 ms, which must not be lateness
+        while (left := load.begin_at - time.monotonic()) > 0:
             self._listen(min(left, _LISTEN_S))
         began = max(load.begin_at, time.monotonic())
         if load.plan.burst_frames:
-            self._burst()
+            self._burst(lap)
         else:
-            self._pace(began)
+            self._pace(lap, began)
         while True:
             self._listen(10.0)
 
@@ -201,10 +204,9 @@ class _Connection:
     def _share(self) -> float:
         return len(self._data) / len(self._load.frames)
 
-    def _burst(self) -> None:
-        if not self._data:
+    def _burst(self, lap: Lap | None) -> None:
+        if lap is None:
             return
-        lap = Lap(self._load.frames, self._data)
         laps = max(1, round(self._load.plan.burst_frames / lap.frames * self._share()))
         started, sends = time.time_ns(), 0
         for number in range(laps):
@@ -215,10 +217,9 @@ class _Connection:
             self._listen(0.0)
         self._load.account(laps * lap.frames, sends, started, [])
 
-    def _pace(self, began: float) -> None:
+    def _pace(self, lap: Lap | None, began: float) -> None:
         """Each frame has its moment; whatever is due is sent, then sleep until the next is."""
         plan, load = self._load.plan, self._load
-        lap = Lap(load.frames, self._data) if self._data else None
         self._probe_round = ProbeRound(self._probes)
         rate = plan.rate * self._share()
         step_s = 1.0 / rate if rate else _LISTEN_S
