@@ -191,7 +191,7 @@ def test_a_day_merged_by_an_older_hoga_without_its_ledger_is_named(workshop: Cal
     path = shop.directory / f"{shop.symbol}_orderbook_{DAY}.manifest.json"
     manifest = read_manifest(path)
     assert manifest is not None
-    path.write_bytes(encode_manifest(msgspec.structs.replace(manifest, live=[], coverage=0.0, shares=None)))
+    path.write_bytes(encode_manifest(msgspec.structs.replace(manifest, live=[], coverage=0.0, reasons=None)))
     assert {problem.kind for problem in check(tmp_path).problems} == {"unaccounted"}
 
 

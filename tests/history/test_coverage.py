@@ -147,7 +147,7 @@ def test_a_flaw_is_suspect_and_not_recorded(tmp_path: Path) -> None:
     manifest = read_manifest(day.manifest_path)
     assert manifest is not None
     flaw = Flaw(from_ns=shop.minute_ns("13-15"), to_ns=shop.minute_ns("13-16"), kind="unbalanced", detail="")
-    day.manifest_path.write_bytes(encode_manifest(msgspec.structs.replace(manifest, flaws=[flaw], shares=None)))
+    day.manifest_path.write_bytes(encode_manifest(msgspec.structs.replace(manifest, flaws=[flaw], reasons=None)))
     (found,) = coverage_facts([tmp_path], now_ns=2 * 10**18).series[0].days
     assert (found.row.proven, found.row.unprovable) == (0.0, 0.0)
     assert "unbalanced" in {hole.reason for hole in found.holes}

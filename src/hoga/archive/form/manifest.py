@@ -115,8 +115,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """See docs/archive-format.md. `received` is None when a crash took the count of one segment (or nobody counted: classic ones).
     `converted`: the day file that a Parquet day was made of; of such a day `archive_offset` and `archive_bytes` of a segment count records,
     and `archive_crc32` is that of its text. `incidents`: what happened behind the gaps, None in manifests of before they were told.
-    `flaws`: what was wrong with the account when the day was merged. `shares`: how much of the day is proven, recorded but unprovable, and
-    missing; None in manifests of before that was told, and where nobody kept an account. `healed`: the file of trades that were fetched
+    `flaws`: what was wrong with the account when the day was merged. `proven, unprovable, missing, reasons`: `calendar.Shares` of the day;
+    None in manifests of before that was told, and where nobody kept an account. `healed`: the file of trades that were fetched
     afterwards, None without one."""
 
     format: str
@@ -137,6 +137,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int
     reordered: int
     coverage: float
+    proven: float | None = None
+    unprovable: float | None = None
+    missing: float | None = None
+    reasons: dict[str, float] | None = None
     gaps_per_million: float
     clock: Clock
     hoga: str
@@ -148,8 +152,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     incidents: list[Incident] | None = None
     flaws: list[Flaw] = []
     converted: ArchiveFile | None = None
-    shares: Shares | None = None
     healed: Healed | None = None
+
+    @property
+    def shares(self) -> Shares | None:
+        """How much of the day is proven, recorded but unprovable, and missing; None where that was not told."""
+        if self.proven is None or self.unprovable is None or self.missing is None or self.reasons is None:
+            return None
+        return Shares(proven=self.proven, unprovable=self.unprovable, missing=self.missing, reasons=self.reasons)
 
 
 class DayAccount:
@@ -332,6 +342,7 @@ def build_manifest(
         duplicates=account.duplicates(),
         reordered=account.reordered(),
         coverage=coverage_of(live, gaps, day.day),
+        **({} if pieces is None else msgspec.structs.asdict(shares_of(pieces))),
         gaps_per_million=gaps_per_million(len(gaps), records),
         clock=account.clock_reading(),
         hoga=__version__,
@@ -342,7 +353,6 @@ def build_manifest(
         connections=account.connections(),
         incidents=happened(venue, gaps),
         flaws=flaws,
-        shares=None if pieces is None else shares_of(pieces),
         healed=account.healed,
     )
 

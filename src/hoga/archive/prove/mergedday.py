@@ -136,7 +136,7 @@ class MergedDay:
         first = [row.first_recv_ns for row in manifest.segments if row.first_recv_ns is not None]
         last = [row.last_recv_ns for row in manifest.segments if row.last_recv_ns is not None]
         incidents = None if manifest.incidents is None else happened(manifest.venue, manifest.gaps)
-        told = None if manifest.shares is None else manifest.shares.reasons
+        reasons = None if manifest.reasons is None else _missing(manifest)
         self._text.compare(
             self._day.manifest_path,
             [
@@ -148,7 +148,7 @@ class MergedDay:
                 ("coverage", coverage_of(manifest.live, manifest.gaps, manifest.day), manifest.coverage),
                 ("gaps_per_million", gaps_per_million(len(manifest.gaps), manifest.records), manifest.gaps_per_million),
                 ("incidents", incidents, manifest.incidents),
-                ("shares", None if told is None else _missing(manifest), told),
+                ("reasons", reasons, manifest.reasons),
                 ("first_recv_ns", next(iter(first), None), manifest.first_recv_ns),
                 ("last_recv_ns", next(reversed(last), None), manifest.last_recv_ns),
             ],
