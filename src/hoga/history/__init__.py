@@ -4,6 +4,7 @@ asking          what a user named, as series and days
 decoding        a series as batches of arrays, gaps marked
 tables          Parquet files as batches of arrays
 marks           where something is missing, marked on the records
+filling         what was healed, among what was received
 batch           columns by name, and how they grow
 merging         batches of several series as one
 dataset         the handle that `load` gives

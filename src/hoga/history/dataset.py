@@ -18,6 +18,7 @@ from hoga.history import frames
 from hoga.history.asking import Asked, AskedSeries, Misasked, Moment, What, ask, moment_ns
 from hoga.history.batch import Arrays, Collector, joined, some
 from hoga.history.decoding import gaps_in, series_batches
+from hoga.history.filling import filled
 from hoga.history.merging import merge
 from hoga.runtime.allocator import expect_large_arrays
 
@@ -35,6 +36,7 @@ def load(
     end: Moment | None = None,
     root: str | Path = "data",
     exact: bool = False,
+    fill: bool = True,
 ) -> Dataset:
     """Records as arrays and frames: `hoga.load("binance:BTCUSDT", "orderbook", "2026-11-20").polars()`.
 
@@ -44,6 +46,7 @@ def load(
         day: a UTC day; else `start` (at or after) and `end` (before) say when the records were received; None: everything.
         root: the data folder in which `venue:SYMBOL` is looked for.
         exact: prices and sizes as int64 that count a power of ten, instead of float64.
+        fill: with the trades that `hoga heal` has fetched, by their ids, without a receipt; False: only what was received.
 
     Returns:
         A handle. Minutes that are still being written are included.
@@ -51,7 +54,7 @@ def load(
     Raises:
         ArchiveError: no such path, venue, symbol or kind. ValueError: an argument that makes no sense.
     """
-    return Dataset(ask(what, kind, day, start, end, root), exact=exact)
+    return Dataset(ask(what, kind, day, start, end, root), exact=exact, fill=fill)
 
 
 def catalog(root: str | Path = "data") -> list[CatalogRow]:
@@ -67,12 +70,13 @@ class Dataset:
     Books: `update_id` (n,), `prices`, `sizes` (n, 2, levels): bids and asks, best first, NaN where there is no level. Deltas: `first_id`,
     `last_id`, `counts` (n, 2), and flat `prices`, `sizes` whose levels of record i are `offsets[i]` to `offsets[i + 1]`, bids first.
     Trades: `price`, `size`, `side` (1: the buyer took, -1: the seller), `trade_id`. Other kinds: the names of `hoga.core.market`.
-    Nothing is filled, sorted or left out.
+    Nothing is filled, sorted or left out; trades that were fetched afterwards (`hoga heal`) have no receipt and stand where their ids say.
     """
 
-    def __init__(self, asked: Asked, *, exact: bool = False) -> None:
+    def __init__(self, asked: Asked, *, exact: bool = False, fill: bool = True) -> None:
         self._asked = asked
         self._exact = exact
+        self._fill = fill
 
     def __repr__(self) -> str:
         days = sorted({day.day for series in self._asked.series for day in series.days})
@@ -179,7 +183,7 @@ class Dataset:
 
     def _parts(self) -> Iterator[Arrays]:
         expect_large_arrays()
-        each = [batches_of(series, self._asked, exact=self._exact) for series in self._asked.series]
+        each = [batches_of(series, self._asked, exact=self._exact, fill=self._fill) for series in self._asked.series]
         return each[0] if len(each) == 1 else merge(each)
 
     def _expected(self) -> int:
@@ -200,7 +204,7 @@ class Dataset:
         return found
 
 
-def batches_of(series: AskedSeries, asked: Asked, *, exact: bool) -> Iterator[Arrays]:
+def batches_of(series: AskedSeries, asked: Asked, *, exact: bool, fill: bool = False) -> Iterator[Arrays]:
     if series.capture is not None:
         from hoga.history.foreign import capture_batches
         from hoga.history.tables import SUFFIX, file_batches
@@ -208,7 +212,8 @@ def batches_of(series: AskedSeries, asked: Asked, *, exact: bool) -> Iterator[Ar
         if series.capture.name.endswith(SUFFIX):
             return file_batches(series.capture, asked.start_ns, asked.end_ns, exact=exact)
         return capture_batches(series, asked.start_ns, asked.end_ns, exact=exact)
-    return series_batches(series, asked.start_ns, asked.end_ns, exact=exact)
+    batches = series_batches(series, asked.start_ns, asked.end_ns, exact=exact)
+    return filled(batches, series, asked.start_ns, asked.end_ns, exact=exact) if fill else batches
 
 
 _LOOK_BACK = (10**9, 60 * 10**9, 3_600 * 10**9, DAY_NS)
