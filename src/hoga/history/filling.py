@@ -11,6 +11,7 @@ import numpy as np
 
 from hoga.archive.form.healed import healed_path, read_rows
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.wanted import shapes_of
 from hoga.archive.read.told import healed_of
 from hoga.columns.digits import Ints
 from hoga.columns.reading import Reader
@@ -18,7 +19,6 @@ from hoga.columns.shapes import Field
 from hoga.core.errors import SegmentCorrupt
 from hoga.history.asking import AskedSeries
 from hoga.history.batch import Array, Arrays, joined, some, taken
-from hoga.history.wanted import shapes_of
 
 __all__ = ["filled", "healed_lines"]
 
