@@ -38,7 +38,7 @@ async def test_everything_sent_is_recorded_once_and_a_cut_is_accounted(futures, 
     sim = await futures()
     venue = config_of(sim).venue("binance-usdm")
     venue = msgspec.structs.replace(
-        venue, data_dir=tmp_path, lob_dir=tmp_path / "orderbook", chart_dir=tmp_path / "execution", latency_gate="off"
+        venue, data_dir=tmp_path, lob_dir=tmp_path / "orderbook", chart_dir=tmp_path / "execution", latency_gate="off", book_snapshot_min=0
     )
     pool = WorkerPool(workers=1)
     run = VenueRun(venue, pool)
