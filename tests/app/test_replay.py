@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zipfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -15,16 +16,19 @@ import pytest
 
 from hoga.app.replay import Gaps, Wanted, timelines_of
 from hoga.archive.form.discover import discover
+from hoga.archive.form.envelope import payload_of
 from hoga.archive.form.ledger import decode_entry
 from hoga.archive.form.lists import pack_list
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
-from hoga.core.errors import SegmentCorrupt
+from hoga.archive.read.openminute import days_with_open
+from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.simulator.replay.timeline import Cut, Due
-from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, book, envelope, fill_books, fill_trades
+from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, book, envelope, fill_books, fill_trades, read_records
+from tests.archive_journal.desk import Desk
 
 BOOKS, TRADES = "btcusdt@depth20@100ms", "btcusdt@aggTrade"
 NAMES = {"orderbook": [BOOKS], "execution": [TRADES]}
@@ -58,10 +62,6 @@ def wanted(root: Path, **which: Any) -> Wanted:
     return Wanted(days=found.days, journals=found.journals, **which)
 
 
-def payload(line: bytes) -> bytes:
-    return b"{" + line[line.index(b'"binance-1",') + len(b'"binance-1",') :].rstrip()
-
-
 def played(root: Path, venue: str = "binance", **which: Any) -> list[Due | Cut]:
     return list(timelines_of(wanted(root, **which))[venue].timeline())
 
@@ -84,8 +84,8 @@ def test_every_record_is_played_once_in_order_with_its_own_distance(tmp_path: Pa
     assert [item.offset_ns for item in items] == sorted(item.offset_ns for item in items)
     assert items[0].offset_ns == 0
     assert texts(items) == {
-        BOOKS: [payload(line) for line in books.all_text().splitlines()],
-        TRADES: [payload(line) for line in trades.all_text().splitlines()],
+        BOOKS: [payload_of(line) for line in books.all_text().splitlines()],
+        TRADES: [payload_of(line) for line in trades.all_text().splitlines()],
     }
     start = books.minute_ns("13-15")
     assert all(isinstance(item, Due) and item.frame.time_ns == start + item.offset_ns for item in items)
@@ -103,7 +103,7 @@ def test_a_second_and_a_half_is_exactly_its_frames(tmp_path: Path, low_ms: int, 
         assert found == {}
         return
     items = list(found["binance"].timeline())
-    assert sorted(item.frame.payload for item in items if isinstance(item, Due)) == sorted(map(payload, lines))
+    assert sorted(item.frame.payload for item in items if isinstance(item, Due)) == sorted(map(payload_of, lines))
     assert items[0].offset_ns == 0
 
 
@@ -176,7 +176,7 @@ def test_the_book_and_the_instruments_are_those_of_then(tmp_path: Path) -> None:
     line = timelines_of(wanted(tmp_path, start_ns=start))["binance"]
     before = line.depth(SYMBOL, None, {})
     assert before is not None
-    assert before.body == payload(books.text["13-16", 1].splitlines()[0])
+    assert before.body == payload_of(books.text["13-16", 1].splitlines()[0])
     due = [item for item in line.timeline() if isinstance(item, Due)]
     newest = {item.frame.stream: item.frame for item in due[:30]}
     now = line.depth(SYMBOL, due[29].frame.time_ns, newest)
@@ -188,23 +188,37 @@ def test_the_book_and_the_instruments_are_those_of_then(tmp_path: Path) -> None:
     assert json.loads(listed.body) == {"day": "2026-11-20"}
 
 
-def test_a_book_that_was_asked_for_is_told_by_rest_alone_and_as_long_as_it_is_the_newest(tmp_path: Path) -> None:
+def test_a_book_that_was_asked_for_is_no_frame_of_a_stream(tmp_path: Path) -> None:
     books, _ = both(tmp_path)
     asked = shop(tmp_path, "snapshot")
-    start = books.minute_ns("13-15")
-    asked.seal("13-15", [book(start + 1_500_000_000, 77)], streams=["btcusdt@snapshot"])
+    asked.seal("13-15", [book(books.minute_ns("13-15") + 1_500_000_000, 77)], streams=["btcusdt@snapshot"])
     line = timelines_of(wanted(tmp_path))["binance"]
     assert set(line.streams) == {BOOKS, TRADES}
-    newest = {}
-    numbers = []
-    for item in line.timeline():
-        assert isinstance(item, Due)
-        newest[item.frame.stream] = item.frame
-        if item.frame.stream != TRADES:
-            reply = line.depth(SYMBOL, item.frame.time_ns, newest)
-            assert reply is not None
-            numbers.append(json.loads(reply.body)["lastUpdateId"])
-    assert numbers[:5] == [5000, 5010, 77, 5020, 5030]
+    assert len(list(line.timeline())) == 240
+
+
+def test_the_classic_recorders_records_are_not_the_venues_and_are_named(tmp_path: Path) -> None:
+    directory = tmp_path / "data" / "binance" / "execution"
+    directory.mkdir(parents=True)
+    with zipfile.ZipFile(directory / f"{SYMBOL}_execution_{DAY}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{SYMBOL}_execution_{DAY}.jsonl", b'{"recv_ms":1795180500000,"net_delay_ms":3,"p":"1.5","q":"2"}\n' * 3)
+    with pytest.raises(ArchiveError, match="classic recorder's"):
+        timelines_of(wanted(tmp_path))
+    fill_books(shop(tmp_path, "orderbook"))
+    line = timelines_of(wanted(tmp_path))["binance"]
+    assert len(list(line.timeline())) == 120
+    assert "classic recorder's" in line.skipped[0]
+
+
+def test_the_open_minute_is_played_too(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.journal(range(10, 20))
+    found = discover([desk.root])
+    days = days_with_open(found, lambda day: True)
+    (line,) = timelines_of(Wanted(days=days, journals=found.journals)).values()
+    lines = [line for kind in ("execution", "orderbook") for line in read_records(desk.root, kind=kind)]
+    got = [item.frame.payload for item in line.timeline() if isinstance(item, Due)]
+    assert sorted(got) == sorted(payload_of(line) for line in lines) != []
 
 
 # -- over the wire ------------------------------------------------------------------------------------------------------
@@ -246,7 +260,26 @@ async def test_the_wire_carries_the_recordings_texts(tmp_path: Path, serve: Serv
     frames = [(f'{{"stream":"{BOOKS}","data":', books), (f'{{"stream":"{TRADES}","data":', trades)]
     for head, each in frames:
         got = [text.removeprefix(head)[:-1].encode() for text in rounds[0] if text.startswith(head)]
-        assert got == [payload(line) for line in each.all_text().splitlines()]
+        assert got == [payload_of(line) for line in each.all_text().splitlines()]
+
+
+async def test_venues_come_in_one_order_of_receipt_also_flat_out(tmp_path: Path, serve: Serve, http: aiohttp.ClientSession) -> None:
+    one, other = shop(tmp_path, "execution"), shop(tmp_path, "execution", venue="binance-usdm")
+    start = one.minute_ns("13-15")
+    for shift, each in enumerate((one, other)):
+        each.seal("13-15", [agg_trade(start + (2 * at + shift) * 10**6, 2 * at + shift) for at in range(500)])
+    sim = await serve(tmp_path)
+    sent: list[int] = []
+    for venue in sim.venues.values():
+        venue.board.tap = lambda connection, stream, text: sent.append(json.loads(text)["data"]["a"])
+    spot = await http.ws_connect(f"{sim.ws_url}/stream?streams={TRADES}")
+    futures = await http.ws_connect(f"{sim.ws_url}/market/stream?streams={TRADES}")
+    for _ in range(500):
+        await spot.receive(30)
+        await futures.receive(30)
+    assert sent == list(range(1000))
+    await spot.close()
+    await futures.close()
 
 
 async def test_rest_tells_of_the_replays_moment(tmp_path: Path, serve: Serve, http: aiohttp.ClientSession) -> None:

@@ -4,86 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 
 from hoga.app.replay import Wanted, timelines_of
 from hoga.archive.form.discover import discover
-from hoga.archive.form.lists import pack_list
-from hoga.core.times import day_of, minute_of
 from hoga.simulator import Simulator, SimulatorConfig
-from hoga.venues.registry import VENUES
-from tests.archive.workshop import Workshop, envelope
+from tests.app.recording import Recorded, record
 from tests.thirdparty.test_cryptofeed_upbit import PROGRAM, python
 
 __all__ = ["python"]
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-CHANNELS = ("depth20@100ms", "depth@100ms", "aggTrade", "trade")
 FRAMES = 900
-
-
-class Recorded(NamedTuple):
-    """An archive, and what is in it: stream → payloads."""
-
-    root: Path
-    payloads: dict[str, list[dict[str, Any]]]
-
-
-async def record(root: Path, venue: str, symbols: tuple[str, ...], frames: int) -> Recorded:
-    """Frames of a simulated market, as an archive."""
-    spec = VENUES[venue]
-    streams = {}
-    for symbol in symbols:
-        for channel in CHANNELS if venue == "binance" else ("orderbook", "trade"):
-            stream = spec.parse_stream(symbol, channel)
-            streams[stream.name] = stream
-    lines: dict[tuple[str, str, str], list[bytes]] = defaultdict(list)
-    payloads: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    async with Simulator(SimulatorConfig(venues=(venue,), symbols=symbols, seed=11, speed=20.0)) as sim, aiohttp.ClientSession() as http:
-        names = list(streams)
-        target = spec.connect_path("", names if venue == "binance" else [])
-        async with http.ws_connect(sim.ws_url + target, max_msg_size=0) as socket:
-            if venue == "upbit":
-                assert spec.replace is not None
-                await socket.send_str(spec.replace(names, [], 1).decode())
-            for _ in range(frames):
-                data = (await socket.receive(60)).data
-                parts = spec.split(data if isinstance(data, bytes) else data.encode())
-                assert parts is not None
-                name, payload = parts
-                now_ns = sim.clock.now_ns()
-                stream = streams[name]
-                lines[stream.symbol, stream.kind, minute_of(now_ns)].append(envelope(now_ns, payload))
-                payloads[name].append(json.loads(payload))
-        async with http.get(sim.rest_url + spec.rest.instruments) as response:
-            listed = await response.read()
-        day = day_of(sim.clock.now_ns())
-    for (symbol, kind, minute), each in lines.items():
-        told = sorted({stream.name for stream in streams.values() if (stream.symbol, stream.kind) == (symbol, kind)})
-        Workshop(root / venue / kind, kind, symbol=symbol, day=day).seal(minute, each, streams=told)
-    (root / venue / "instruments").mkdir(parents=True)
-    (root / venue / "instruments" / f"instruments_{day}.json.zst").write_bytes(pack_list(listed))
-    return Recorded(root, payloads)
 
 
 async def replayed(recorded: Recorded, *, delay_s: float = 1.0, speed: float = 4.0) -> Simulator:
     found = discover([recorded.root])
-    lines = timelines_of(Wanted(days=found.days))
+    begins = max((at_ns for _, at_ns in recorded.asked), default=None)  # before that twenty levels are all that is known
+    lines = timelines_of(Wanted(days=found.days, start_ns=begins))
     config = SimulatorConfig(venues=tuple(lines), one_port=True, speed=speed, replay_start_delay_s=delay_s, replay_loop=True)
     return Simulator(config, timelines=lines)
 
 
 @pytest_asyncio.fixture
 async def recorded(tmp_path: Path) -> Recorded:
-    return await record(tmp_path / "data", "binance", ("BTCUSDT", "ETHUSDT"), FRAMES)
+    return await record(tmp_path / "data", "binance", ("BTCUSDT", "ETHUSDT"), FRAMES, ask_at=20)
 
 
 @pytest_asyncio.fixture
@@ -111,8 +62,8 @@ async def test_ccxt_keeps_the_recorded_book_and_takes_the_recorded_trades(record
             while checked < 5:
                 book = await client.watch_order_book("BTC/USDT")
                 same = books.get(book["nonce"])
-                if same is not None:  # it began with twenty levels: farther down it knows what has changed since, and no more
-                    assert [top(book[side], 1) for side in ("bids", "asks")] == [top(same[side], 1) for side in ("bids", "asks")]
+                if same is not None:
+                    assert [top(book[side], 20) for side in ("bids", "asks")] == [top(same[side], 20) for side in ("bids", "asks")]
                     checked += 1
             while len(seen) < 10:
                 seen |= {each["id"]: (each["price"], each["amount"]) for each in await client.watch_trades("BTC/USDT")}
@@ -138,7 +89,9 @@ async def test_python_binance_takes_it_as_live(recorded: Recorded, sim: Simulato
         await client.close_connection()
     for name in names:
         got = [message["data"] for message in seen if message["stream"] == name]
-        assert got == recorded.payloads[name][: len(got)], "from the first on, each once, in order"
+        kept = recorded.payloads[name]
+        first = kept.index(got[0])
+        assert got == kept[first : first + len(got)], "each once, in order"
 
 
 async def test_cryptofeed_sees_the_recorded_won_market(python: str, tmp_path: Path) -> None:

@@ -79,9 +79,8 @@ def replay(
     picked = [pick(target, data) for target in targets]
     days = [day for each in picked for day in each.days]
     require_kind(kind, days)
-    days = [day for day in days if kind in (None, day.kind)]
     journals = sorted({path for each in picked for path in each.journals})
-    wanted = Wanted(days=days, journals=journals, start_ns=start_ns, end_ns=end_ns, gaps=Gaps(gaps))
+    wanted = Wanted(days=days, kind=kind, journals=journals, start_ns=start_ns, end_ns=end_ns, gaps=Gaps(gaps))
     for each in picked:
         each.found.require_whole()
     timelines = timelines_of(wanted)

@@ -84,6 +84,11 @@ class OpenMinutes:
                 found.update(entry.stream.name for entry in self._entries(path, day))
         return found
 
+    def venue(self, day: SeriesDay) -> str | None:
+        """Whose streams feed the day's series in these journals, None when none of them does."""
+        holding = (path for name, path in self._found if name.day == day.day and path in self._headers and self._entries(path, day))
+        return next((self._headers[path].venue for path in holding), None)
+
     def require_whole(self, wanted: Callable[[str], bool]) -> None:
         """Raises SegmentCorrupt when a journal of a `wanted` day has lost its beginning: nobody can say whose frames it holds."""
         for path, day in self._damaged.items():

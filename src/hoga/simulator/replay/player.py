@@ -88,8 +88,6 @@ class Player:
         if frame.time_ns is not None:
             self._position_ns = frame.time_ns
         self.newest[frame.stream] = frame
-        if frame.stream not in self._streams:  # what only REST tells
-            return
         if self._board.publish(frame.stream, self._printing(frame)):
             self.sent += 1
         else:

@@ -33,7 +33,7 @@ class Timeline(Protocol):
 
     @property
     def streams(self) -> Collection[str]:
-        """The names of all streams in it. Frames of others are not sent: they are for `depth`."""
+        """The names of all streams in it."""
 
     @property
     def symbols(self) -> list[str]:
