@@ -65,7 +65,7 @@ const lookAtBook = latest(async (step) => {
   const began = performance.now();
   const found = await ask("/api/book", { name: state.name, kind: state.kind, t: state.t, ...(step ? { step } : {}) }, (answer) => answer.json());
   if (found.t == null) return;
-  state.t = BigInt(found.t);
+  if (step) state.t = BigInt(found.t);  // else somebody may have gone on meanwhile, and that is asked for next
   state.book = found.book;
   paintBook();
   requestAnimationFrame(() => { document.documentElement.dataset.seekMs = (performance.now() - began).toFixed(1); });
