@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import random
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hoga.archive.form.discover import discover
+from hoga.archive.form.ledger import DigestEntry
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.report import BookRow, VerifyReport
 from hoga.archive.prove.verify import verify
+from hoga.book.rebuild import digest_of
 from hoga.core.times import MINUTE_NS, day_start_ns
 from tests.archive.workshop import DAY, Workshop, envelope
 
@@ -301,3 +304,31 @@ def test_deltas_without_recorded_books_still_prove_their_snapshots(tmp_path: Pat
     report, row = check(tmp_path)
     assert report.ok, report.problems
     assert (row.records, row.snapshots, row.snapshots_proven) == (0, 2, 1)
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_the_recorders_own_books_are_held_against_the_rebuilt_ones(tmp_path: Path, merged: bool) -> None:
+    market = Market(12, TODAY)
+    market.snapshot_at(10)
+    market.seal(tmp_path)
+    shop = Workshop(tmp_path / "binance" / "delta", "delta")
+    for number, (at, wrong) in enumerate(((5, False), (50, False), (110, True), (180, False))):
+        _, _, recv_ns, last_id, _ = market.deltas[at]
+        bids, asks = market.states[at]
+        digest = digest_of(numbers(sorted(bids.items(), reverse=True)[:20]), numbers(sorted(asks.items())[:20]))
+        digest = digest.replace(digest[0], "0" if digest[0] != "0" else "1", 1) if wrong else digest
+        shop.tell(DigestEntry(journal="digests", at=number, ns=recv_ns, id=last_id, digest=digest))
+    if merged:
+        for day in discover([tmp_path]).days:
+            merge_day(day, venue="binance", archive_format="zip", purge=True)
+    report, row = check(tmp_path)
+    assert (row.digests, row.digests_proven) == (4, 2), "one is from before the snapshot"
+    assert row.differs == 0
+    (problem,) = report.problems
+    assert problem.kind == "digest-differs"
+    assert f"13:16: id {market.deltas[110][3]}: " in problem.detail
+    assert problem.file.endswith("manifest.json" if merged else "ledger.jsonl")
+
+
+def numbers(levels: list[tuple[int, int]]) -> tuple[tuple[Decimal, Decimal], ...]:
+    return tuple((Decimal(price) / 100, Decimal(size) / 1000) for price, size in levels)

@@ -7,13 +7,15 @@ the weight that everybody in the process shares; never in the path of a frame. O
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from time import time_ns
+from weakref import WeakSet
 
 from hoga.app.config import Config
 from hoga.app.config.rooms import rest_of
 from hoga.app.hub import config_of, process_manager
 from hoga.app.snapshots import SnapshotDesk, snapshots_of
+from hoga.book.rebuild import TOP_LEVELS, digest_of
 from hoga.book.sync import BookEvent, BookState, BookSync
 from hoga.core.errors import ProtocolMisuse, VenueError
 from hoga.core.market import Book, DataType
@@ -29,9 +31,12 @@ from hoga.runtime.logs import get_log
 from hoga.runtime.tasks import every
 from hoga.venues.registry import VENUES
 
-__all__ = ["BookKeeper"]
+__all__ = ["BookKeeper", "running"]
 
 _log = get_log("hub")
+
+running: WeakSet[BookKeeper] = WeakSet()
+"""The keepers of this process, from `start` to `stop`."""
 
 _TICK_S = 0.25
 _CAPACITY = 20_000
@@ -42,7 +47,8 @@ class BookKeeper:
 
     `manager` None: the process's own, made from `config` when there is none. Snapshots are asked where the manager's own
     configuration says; `config` beside a `manager` says otherwise. `on_event` is told, on the loop, of every change of a
-    book's state. Raises ProtocolMisuse for a venue whose streams bring whole books anyway, ArgumentError, SubscriptionError.
+    book's state. `alerts`: set it to False where somebody else tells of holes in the deltas. Raises ProtocolMisuse for a venue whose
+    streams bring whole books anyway, ArgumentError, SubscriptionError.
     """
 
     def __init__(
@@ -64,7 +70,8 @@ class BookKeeper:
         if not self.symbols:
             raise ArgumentError("BookKeeper", "symbols", checks.shown(symbols), "one symbol at least")
         self.snapshots = self.refused = 0
-        self._syncs = {symbol: BookSync(symbol, self.spec.book_rules) for symbol in self.symbols}
+        self.alerts = True
+        self._syncs = {symbol: BookSync(symbol, self.spec.book_rules, most=self.spec.rest.book_levels) for symbol in self.symbols}
         self._lives: dict[str, tuple[str, int]] = {}
         self._manager = manager
         self._config = config
@@ -77,6 +84,7 @@ class BookKeeper:
     async def start(self) -> ComponentSubscription:
         """Begin. Raises SubscriptionError, ConfigError."""
         manager = self._manager = self._manager or await process_manager(self._config)
+        running.add(self)
         self._found = config_of(self._config if self._config is not None else manager.config)
         wish = SubscriptionSpec(DataType.DELTA, self.symbols, self.spec.name)
         subscription = await manager.register_component(
@@ -91,6 +99,7 @@ class BookKeeper:
 
     async def stop(self) -> None:
         """No more."""
+        running.discard(self)
         if self._manager is not None:
             await self._manager.unregister_component(self._name)
         for task in self._tasks:
@@ -116,10 +125,22 @@ class BookKeeper:
             raise ArgumentError("BookKeeper", "symbol", checks.shown(symbol), f"one of {', '.join(self.symbols)}", near=near)
         return sync
 
+    def digests(self) -> Iterator[tuple[str, int, str]]:
+        """(symbol, id, digest of the best 20 levels a side) of every book that is in step and known so far."""
+        for symbol, sync in self._syncs.items():
+            found = sync.certain(TOP_LEVELS)
+            if found is not None:
+                yield symbol, found[0], digest_of(*found[1:])
+
     @property
     def gaps(self) -> int:
         """Holes found in the deltas' ids so far."""
         return sum(sync.gaps for sync in self._syncs.values())
+
+    @property
+    def manager(self) -> GlobalWebSocketManager | None:
+        """Whose streams it keeps its books from."""
+        return self._manager
 
     @property
     def _name(self) -> str:
@@ -146,7 +167,7 @@ class BookKeeper:
     def _after(self, sync: BookSync) -> None:
         for event in sync.events():
             self._on_event(event)
-            if event.state in (BookState.GAP, BookState.SYNCED) and self._manager is not None:
+            if self.alerts and event.state in (BookState.GAP, BookState.SYNCED) and self._manager is not None:
                 subject = f"{self.spec.name}:{event.symbol} book"
                 self._manager.observe(AlertKind.GAP, subject, bad=event.state is BookState.GAP, text=event.why)
         for action in sync.actions():

@@ -11,6 +11,7 @@ import msgspec
 
 from hoga.app.config import Config
 from hoga.app.dashboard_process import DashboardProcess
+from hoga.app.digests import Digests
 from hoga.app.figures import Figures, LogTail
 from hoga.app.gap_log import GapLog
 from hoga.app.hub_service import HubService
@@ -56,6 +57,7 @@ class Run:
         self.venues = [VenueRun(config.venue(name), pool, label=label) for name in config.active_venues]
         self.gap_log = GapLog(self.venues)
         self.hub = HubService(config, self.venues, label=label)
+        self.digests = Digests(config, self.venues, self.hub.manager)
         self._program = config.program
         self._simulated = bool(label)
         self._log_tail = log_tail
@@ -74,6 +76,9 @@ class Run:
             if shutdown is not None:
                 _register(venue, shutdown)
         await self.hub.start()
+        await self.digests.start()
+        if shutdown is not None:
+            shutdown.add(Phase.INTAKE, "books", self.digests.stop)
         self._show_figures(shutdown)
 
     def _show_figures(self, shutdown: ShutdownManager | None) -> None:

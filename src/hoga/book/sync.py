@@ -23,12 +23,14 @@ from typing import Protocol
 import msgspec
 
 from hoga.book.ladder import Ladder
-from hoga.core.market import Book, Delta
+from hoga.core.market import Book, Delta, Level
 from hoga.core.pauses import Pauses, Schedule
 from hoga.core.times import SECOND_NS
 
 __all__ = ["FUTURES_RULES", "MOVES", "SPOT_RULES", "BookEvent", "BookRules", "BookState", "BookSync", "Chained", "RequestSnapshot"]
 
+Sided = tuple[Level, ...]
+"""Levels of one side, best first."""
 BUFFER_MAX = 5_000
 """Deltas kept while waiting for a snapshot: eight minutes of a 100 ms stream. The oldest go; the snapshot is newer."""
 _ANSWER_S = 15.0
@@ -114,9 +116,10 @@ class RequestSnapshot(msgspec.Struct, frozen=True):
 
 
 class BookSync:
-    """One symbol's book. Times are ns of one clock; `book` may be looked at while `state` is SYNCED."""
+    """One symbol's book. Times are ns of one clock; `ladder` may be looked at while `state` is SYNCED. `most`: how many levels of a side a
+    snapshot can have; None: it always has all."""
 
-    def __init__(self, symbol: str, rules: BookRules) -> None:
+    def __init__(self, symbol: str, rules: BookRules, *, most: int | None = None) -> None:
         self.symbol = symbol
         self.state = BookState.UNSYNCED
         self.ladder = Ladder()
@@ -124,6 +127,7 @@ class BookSync:
         self.event_ns: int | None = None
         self.gaps = self.applied = self.repeats = self.impossible = 0
         self._rules = rules
+        self._most = most
         self._buffer: deque[Delta] = deque(maxlen=BUFFER_MAX)
         self._events: list[BookEvent] = []
         self._actions: list[RequestSnapshot] = []
@@ -159,7 +163,7 @@ class BookSync:
         if fresh and not rules.joins(fresh[0], snapshot_id):
             self._again(now_ns)
             return
-        self.ladder.load(book.bids, book.asks)
+        self.ladder.load(book.bids, book.asks, most=self._most)
         self.last_id, self.event_ns = snapshot_id, book.event_ns
         self._buffer.clear()
         self._pauses.clear()
@@ -208,6 +212,12 @@ class BookSync:
         if self._asked_ns is not None:
             return self._asked_ns + int(_ANSWER_S * SECOND_NS)
         return self._retry_ns
+
+    def certain(self, depth: int) -> tuple[int, Sided, Sided] | None:
+        """(last id, bids, asks) of the best `depth` levels, where deltas have joined the snapshot and it reached so far; else None."""
+        if not self.is_synced or not self._joined or self.last_id is None or self.ladder.known(depth) != (depth, depth):
+            return None
+        return self.last_id, *self.ladder.top(depth)
 
     @property
     def is_synced(self) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from hoga._version import __version__
-from hoga.archive.form.journal import ClockNote, CountsNote, JournalHeader, LatencyNote, LiveNote, Note, StreamEntry
+from hoga.archive.form.journal import ClockNote, CountsNote, DigestNote, JournalHeader, LatencyNote, LiveNote, Note, StreamEntry
 from hoga.archive.form.layout import segment_format
 from hoga.archive.keep.life import LOCK_FILE, LastLife, StreamEnd, whole_session
 from hoga.archive.keep.lock import FolderLock
@@ -366,6 +366,11 @@ class Recorder:
         self.lateness.offset_ns = int((offset_ms or 0.0) * 1e6)
         for lane in self.lanes:
             lane.note(self._reading.ns, self._reading)
+
+    def note_digest(self, name: str, *, update_id: int, digest: str) -> None:
+        """A book that is kept of the stream's deltas is this at `update_id`: it goes into their ledger."""
+        now = self._clock.time_ns()
+        self._lane_of[name].note(now, DigestNote(self.intakes[name].index, now, update_id, digest))
 
     def set_memory_short(self, short: bool) -> None:
         """The machine's memory is short, or is not any more: hold the queues down meanwhile."""

@@ -145,6 +145,9 @@ def _what() -> list[Key]:
             "hole in them, and so often; 0: never. Without one, no book can be rebuilt from the deltas."),
         Key(name="BOOK_SNAPSHOT_WEIGHT", kind=Kind.FLOAT, default="10", unit="%", low=0.1, high=50,
             text="How much of the weight that the venue allows REST calls these books may take; those that have to wait are told."),
+        Key(name="BOOK_DIGESTS", kind=Kind.INT, default="5", unit="symbols", low=0, high=10_000,
+            text="Of so many symbols with recorded deltas, the first in SYMBOLS, the run keeps the book itself, and notes once a "
+            "minute what it is: verify --books compares."),
         Key(name="LOB_DIR", kind=Kind.FOLDER, default="./data/<venue>/orderbook/", text="Folder of the order books."),
         Key(name="CHART_DIR", kind=Kind.FOLDER, default="./data/<venue>/execution/", text="Folder of the public trades."),
     ]  # fmt: skip

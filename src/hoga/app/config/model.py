@@ -73,6 +73,7 @@ class VenueConfig(ProgramConfig, frozen=True, kw_only=True):
     streams: tuple[str, ...]
     book_snapshot_min: int
     book_snapshot_weight: float
+    book_digests: int
     lob_dir: Path
     chart_dir: Path
     save_interval_min: int

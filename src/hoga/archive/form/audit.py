@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from hoga.archive.form.journal import parse_journal_name
-from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, GapEntry, LedgerEntry, LedgerLine, LiveEntry, SegmentEntry
+from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, DigestEntry, GapEntry, LedgerEntry, LedgerLine, LiveEntry, SegmentEntry
 from hoga.archive.form.links import breaks
 from hoga.archive.form.spans import Span, clipped, covered_ns, minute_span
 from hoga.core.ledger import COUNTED, Gap, Reason
@@ -147,7 +147,7 @@ def _span(entry: LedgerEntry | None, day: str) -> Span | None:
             return entry.gap.from_ns, entry.gap.to_ns
         case ConnectionEntry():
             return entry.from_ns, entry.from_ns if entry.to_ns is None else entry.to_ns
-        case ClockEntry():
+        case ClockEntry() | DigestEntry():
             return entry.ns, entry.ns
     return None
 

@@ -29,6 +29,7 @@ __all__ = [
     "JOURNAL_DIR",
     "ClockNote",
     "CountsNote",
+    "DigestNote",
     "EndNote",
     "GapNote",
     "JournalHeader",
@@ -162,6 +163,15 @@ class ClockNote(_Note, frozen=True, tag="clock"):
     source: str
 
 
+class DigestNote(_Note, frozen=True, tag="digest"):
+    """What one stream's deltas had made of a book that was kept in this process: `digest` of its best levels at `id`."""
+
+    stream: int
+    ns: int
+    id: int
+    digest: str
+
+
 class EndNote(_Note, frozen=True, tag="end"):
     """The journal is complete up to `ns`: what follows is in another, or (`last`) recording has ended in good order."""
 
@@ -169,7 +179,7 @@ class EndNote(_Note, frozen=True, tag="end"):
     last: bool = False
 
 
-Note = LegNote | LatencyNote | GapNote | OpenNote | LiveNote | CountsNote | OddNote | ClockNote | EndNote
+Note = LegNote | LatencyNote | GapNote | OpenNote | LiveNote | CountsNote | OddNote | ClockNote | DigestNote | EndNote
 
 _note_decoder = msgspec.json.Decoder(Note)
 _encoder = msgspec.json.Encoder()

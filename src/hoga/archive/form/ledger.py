@@ -10,6 +10,7 @@ in between) writes nothing twice. Entry types, by `type`:
     connection  one life of one connection that fed the series
     clock       the clock's measured offset
     healed      trades that were fetched afterwards, in a file beside the day
+    digest      what a book was that was kept of a series of deltas
     end         nothing: it follows an entry that was appended alone, so that the loss of either shows
 
 The lines hold one another (`archive.form.links`): none can be altered or taken out unseen.
@@ -40,6 +41,7 @@ except ImportError:  # Windows, where a file that is open cannot be removed anyw
 __all__ = [
     "ClockEntry",
     "ConnectionEntry",
+    "DigestEntry",
     "EndEntry",
     "GapEntry",
     "HealedEntry",
@@ -132,6 +134,14 @@ class HealedEntry(_Entry, frozen=True, tag="healed"):
     healed: Healed
 
 
+class DigestEntry(_Entry, frozen=True, tag="digest"):
+    """The book that the recorder kept of these deltas stood at `id`: `digest` is `book.rebuild.digest_of` of its best 20 levels a side."""
+
+    ns: int
+    id: int
+    digest: str
+
+
 class EndEntry(_Entry, frozen=True, tag="end"):
     """Says nothing."""
 
@@ -144,7 +154,7 @@ class LedgerLine(NamedTuple):
     entry: LedgerEntry | None
 
 
-LedgerEntry = SegmentEntry | LiveEntry | GapEntry | ConnectionEntry | ClockEntry | HealedEntry | EndEntry
+LedgerEntry = SegmentEntry | LiveEntry | GapEntry | ConnectionEntry | ClockEntry | DigestEntry | HealedEntry | EndEntry
 
 _decoder = msgspec.json.Decoder(LedgerEntry)
 _encoder = msgspec.json.Encoder()

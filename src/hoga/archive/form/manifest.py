@@ -20,7 +20,7 @@ from hoga.archive.form.audit import Flaw
 from hoga.archive.form.calendar import Shares, pieces_of, shares_of
 from hoga.archive.form.deflate import crc32
 from hoga.archive.form.healed import Healed
-from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, GapEntry, HealedEntry, LedgerEntry, LiveEntry, SegmentEntry
+from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, DigestEntry, GapEntry, HealedEntry, LedgerEntry, LiveEntry, SegmentEntry
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span, clipped, covered_ns, day_span, joined, without
 from hoga.archive.form.store import read_name
@@ -35,6 +35,7 @@ __all__ = [
     "Clock",
     "Connection",
     "DayAccount",
+    "Digest",
     "FoldedLedger",
     "Manifest",
     "SegmentRow",
@@ -99,6 +100,14 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, order=True):
     close: str | None = None
 
 
+class Digest(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
+    """What the book was that the recorder kept of these deltas, as `ledger.DigestEntry`."""
+
+    ns: int
+    id: int
+    digest: str
+
+
 class FoldedLedger(msgspec.Struct, frozen=True, kw_only=True):
     """How much of the ledger file is in the manifest already: its first `bytes` bytes, which have this CRC-32."""
 
@@ -117,7 +126,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     and `archive_crc32` is that of its text. `incidents`: what happened behind the gaps, None in manifests of before they were told.
     `flaws`: what was wrong with the account when the day was merged. `proven, unprovable, missing, reasons`: `calendar.Shares` of the day;
     None in manifests of before that was told, and where nobody kept an account. `healed`: the file of trades that were fetched
-    afterwards, None without one."""
+    afterwards, None without one. `digests`: of books that the recorder kept of these deltas, by time."""
 
     format: str
     venue: str
@@ -152,6 +161,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     incidents: list[Incident] | None = None
     flaws: list[Flaw] = []
     converted: ArchiveFile | None = None
+    digests: list[Digest] = []
     healed: Healed | None = None
 
     @property
@@ -174,6 +184,7 @@ class DayAccount:
         self.clock: ClockEntry | None = None
         self.healed: Healed | None = None
         self._gaps: set[Gap] = set()
+        self._digests: set[Digest] = set()
         self._live: list[Span] = []
         self._earlier_ids: list[int | None] = []
         self._connections: dict[tuple[str, int, int], Connection] = {}
@@ -197,6 +208,8 @@ class DayAccount:
                     )
                 case HealedEntry():
                     self.healed = entry.healed
+                case DigestEntry():
+                    self._digests.add(Digest(ns=entry.ns, id=entry.id, digest=entry.digest))
                 case ClockEntry():
                     self.clock = entry if self.clock is None or entry.ns >= self.clock.ns else self.clock
 
@@ -205,6 +218,7 @@ class DayAccount:
         self.earlier = manifest
         self.healed = manifest.healed if self.healed is None else self.healed
         self._gaps.update(manifest.gaps)
+        self._digests.update(manifest.digests)
         self._live.extend(manifest.live)
         for connection in manifest.connections:
             self._connect(connection)
@@ -216,6 +230,10 @@ class DayAccount:
     def gaps(self) -> list[Gap]:
         """Every gap once, by time."""
         return sorted(self._gaps, key=lambda gap: (gap.from_ns, gap.to_ns, gap.reason, gap.from_id or 0, gap.missed or 0, gap.detail or ""))
+
+    def digests(self) -> list[Digest]:
+        """Of books that the recorder kept, each once, by time."""
+        return sorted(self._digests)
 
     def live(self) -> list[Span]:
         """The spans in which the series was being recorded."""
@@ -353,6 +371,7 @@ def build_manifest(
         connections=account.connections(),
         incidents=happened(venue, gaps),
         flaws=flaws,
+        digests=account.digests(),
         healed=account.healed,
     )
 

@@ -21,6 +21,7 @@ from hoga.archive.form.journal import (
     CONTROL,
     ClockNote,
     CountsNote,
+    DigestNote,
     EndNote,
     GapNote,
     JournalHeader,
@@ -33,7 +34,7 @@ from hoga.archive.form.journal import (
     StreamEntry,
     decode_note,
 )
-from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, GapEntry, LedgerEntry, LiveEntry
+from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, DigestEntry, GapEntry, LedgerEntry, LiveEntry
 from hoga.archive.form.lines import LineMaker, odd_line
 from hoga.archive.form.records import RecordReader
 from hoga.archive.form.segment import Packer
@@ -407,6 +408,8 @@ class Minute:
             case ClockNote():
                 for entry in self.header.streams:
                     self._note(self._of(entry), ClockEntry(ns=note.ns, offset_ms=note.offset_ms, source=note.source))
+            case DigestNote():
+                self._note(self._of(self.header.streams[note.stream]), DigestEntry(ns=note.ns, id=note.id, digest=note.digest))
 
     def _leg(self, note: LegNote) -> None:
         self.legs[note.leg] = _Leg(note.conn, note.epoch)
