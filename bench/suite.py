@@ -8,6 +8,7 @@
     viewers      the same beside a dashboard: with nobody, with a hundred viewers, stopped, killed every second
     hub          1,000 subscriptions at 10,000 events a second, cost of routing, of the pool, of readers in other processes
     seal, merge  a minute made into segments, a day merged
+    past         a day as arrays, from zip, zst and Parquet; a book at an instant, batches, Parquet, events for hftbacktest
     replay       an archive replayed to one client: in its own time, how far from its time a frame comes; flat out, how many a second
     view         a seek in `hoga view`, anywhere in a day, until its answer, and until the page shows it
     tree         `hoga tree` of 100,000 files
@@ -50,6 +51,7 @@ from bench.machine import Machine, describe_machine
 from bench.peers import Peer, PeerCost, find_peers, run_peer
 from bench.plans import LoadPlan, LoadReport
 from bench.program import Program, Ran, count_lines, recover
+from bench.reading import Batched, DayPlan, Loaded, Made
 from bench.replay import Replayed, ReplayPlan
 
 __all__ = ["PARTS", "Report", "Settings", "run_suite"]
@@ -65,6 +67,7 @@ PARTS = (
     "hub",
     "seal",
     "merge",
+    "past",
     "replay",
     "view",
     "tree",
@@ -107,6 +110,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     symbols: int = 100
     rates: tuple[int, ...] = (1_000, 5_000, 10_000, 15_000)
     merge_minutes: int = 1_440
+    past_minutes: int = 240
     replay_minutes: int = 120
     view_minutes: int = 1_440
     tree_files: int = 100_000
@@ -130,6 +134,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             frames=40_000,
             rates=(1_000, 10_000),
             merge_minutes=60,
+            past_minutes=8,
             replay_minutes=4,
             view_minutes=12,
             tree_files=2_000,
@@ -575,6 +580,33 @@ def _replay(bench: _Bench) -> list[Figure]:
     ]
 
 
+def _past(bench: _Bench) -> list[Figure]:
+    settings, runs, batched = bench.settings, [], []
+    for number in range(max(1, settings.repeat)):
+        bench.tell(f"past: run {number + 1}, a day of {settings.past_minutes} minutes")
+        with _fresh(bench) as data:
+            plan = DayPlan(data=str(data), minutes=settings.past_minutes, capture=settings.capture, core=bench.collector_core)
+            runs.append(run_child("past", plan, Loaded, folder=bench.folder))
+    for _ in range(max(1, settings.repeat // 2)):
+        with _fresh(bench) as data:
+            plan = DayPlan(data=str(data), minutes=settings.past_minutes, capture=settings.capture, core=bench.collector_core)
+            run_child("past-day", plan, Made, folder=bench.folder)
+            batched.append(run_child("past-batches", plan, Batched, folder=bench.folder))
+    note = f"one core; a loop of json and float on the same lines: {median(run.json for run in runs):,.0f}/s"
+    return [
+        figure("past.zip", "load: depth20 from zip to the float cube", "records/s", [run.zip for run in runs], note=note),
+        figure("past.zst", "load: the same from zst", "records/s", [run.zst for run in runs]),
+        figure("past.parquet", "load: the same from Parquet", "records/s", [run.parquet for run in runs]),
+        figure("past.at", "load: a book at an instant, median", "ms", [median(run.instants) for run in runs], note="from zip"),
+        figure("past.at_p99", "load: the same, p99", "ms", [_worst(run.instants) for run in runs]),
+        figure("past.rss", "load: most resident memory of batches", "MB", [run.rss_peak / 2**20 for run in batched]),
+        figure("past.batches", "load: batches from zip", "records/s", [run.rate for run in batched]),
+        figure("past.record", "Parquet: a depth20 record", "B", [run.record_bytes for run in runs]),
+        figure("past.converted", "Parquet: a day converted, proven", "records/s", [run.converted for run in runs]),
+        figure("past.events", "events for hftbacktest", "records/s", [run.events for run in runs], note="differences of whole books"),
+    ]
+
+
 def _view(bench: _Bench) -> list[Figure]:
     settings, runs = bench.settings, []
     for number in range(max(1, settings.repeat // 2 + 1)):
@@ -755,6 +787,7 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "hub": _hub,
     "seal": _seal,
     "merge": _merge,
+    "past": _past,
     "replay": _replay,
     "view": _view,
     "tree": _tree,

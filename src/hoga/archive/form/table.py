@@ -32,7 +32,8 @@ from hoga.runtime.libraries import pyarrow
 __all__ = ["ColumnFacts", "Table", "TableFacts", "open_table", "write_table"]
 
 FORMAT = "hoga-parquet/1"
-_HOUR_NS = 3_600 * SECOND_NS
+_QUARTER_NS = 900 * SECOND_NS
+"""Time in one row group: a book at an instant needs a whole one. Of an hour it took 25 ms, of a quarter 8; a day's file grows by 1 %."""
 _GROUP_ROWS = 200_000
 _LISTS = ("bid_prices", "bid_sizes", "ask_prices", "ask_sizes")
 _LEVEL = 3
@@ -212,15 +213,15 @@ def _type_of(pa: Any, name: str, facts: ColumnFacts, bits: int) -> Any:
 
 
 def _groups(spelled: Iterable[SpelledRows]) -> Iterator[list[SpelledRows]]:
-    """Rows of one hour each, as nearly as pieces of text allow."""
+    """Rows of a quarter of an hour each, as nearly as pieces of text allow."""
     waiting: list[SpelledRows] = []
-    hour, count = -1, 0
+    quarter, count = -1, 0
     for each in spelled:
-        now = int(each.rows.columns["recv_ns"][0]) // _HOUR_NS
-        if waiting and (now != hour or count >= _GROUP_ROWS):
+        now = int(each.rows.columns["recv_ns"][0]) // _QUARTER_NS
+        if waiting and (now != quarter or count >= _GROUP_ROWS):
             yield waiting
             waiting, count = [], 0
-        hour = now if not waiting else hour
+        quarter = now if not waiting else quarter
         waiting.append(each)
         count += each.rows.count
     if waiting:
