@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -9,16 +10,20 @@ import msgspec
 
 from hoga.archive.form.calendar import Piece, Shares, pieces_of, shares_of
 from hoga.archive.form.discover import venue_of
+from hoga.archive.form.healed import Healed, healed_path, read_rows
 from hoga.archive.form.layout import parse_segment
 from hoga.archive.form.ledger import read_ledger
 from hoga.archive.form.locate import locate
 from hoga.archive.form.manifest import DayAccount, Manifest, read_manifest
 from hoga.archive.form.recorded import ReadManifest, Recorded, proving_spans, recorded_in
+from hoga.archive.form.records import RecordReader
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span, day_span, minute_span, without
 from hoga.archive.form.store import list_names
 from hoga.archive.keep.classic import CLASSIC, is_classic, is_twin
+from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap
+from hoga.venues.registry import channels_for
 
 __all__ = ["DayCoverage", "day_coverage", "untold_files"]
 
@@ -26,7 +31,8 @@ __all__ = ["DayCoverage", "day_coverage", "untold_files"]
 class DayCoverage(msgspec.Struct, frozen=True, kw_only=True):
     """One day of one series, the whole UTC day. `pieces` make it up, `shares` say how large the three parts of it are.
 
-    `gaps` are the ledger's entries behind what is missing. In a day of the classic recorder, of which nobody kept an account, `shares` is
+    `gaps` are the ledger's entries behind what is missing; `healed` those whose ids were all fetched afterwards: nothing is missing there
+    any more. In a day of the classic recorder, of which nobody kept an account, `shares` is
     None and there are no pieces.
     """
 
@@ -34,6 +40,7 @@ class DayCoverage(msgspec.Struct, frozen=True, kw_only=True):
     pieces: list[Piece]
     shares: Shares | None
     gaps: list[Gap]
+    healed: list[Gap] = []
 
 
 def day_coverage(
@@ -62,7 +69,7 @@ def day_coverage(
     recorded = recorded._replace(live=[*recorded.live, *classic])
     proving = proving_spans(day, venue_of(day.directory), recorded.streams, others=others, read=read)
     proving = without(proving, classic)  # nobody held the ids of these against one another
-    return _told(day, venue_of(day.directory), recorded, proving, now_ns)
+    return _told(day, venue_of(day.directory), recorded, proving, account.healed, now_ns)
 
 
 def untold_files(day: SeriesDay, account: DayAccount) -> Iterator[tuple[Path, str, bool]]:
@@ -77,12 +84,37 @@ def _merged(day: SeriesDay, manifest: Manifest, others: Iterable[SeriesDay], rea
     if not manifest.live and manifest.segments and all(row.state == CLASSIC for row in manifest.segments):
         return DayCoverage(venue=manifest.venue, pieces=[], shares=None, gaps=manifest.gaps)
     proving = proving_spans(day, manifest.venue, manifest.stream, others=others, read=read)
-    found = _told(day, manifest.venue, recorded_in(manifest), proving, None)
+    found = _told(day, manifest.venue, recorded_in(manifest), proving, manifest.healed, None)
     if manifest.shares is None or found.shares is None or manifest.shares.proven <= found.shares.proven:
         return found  # the series that proves this one was merged later, or is told by more than there was then
     return msgspec.structs.replace(found, shares=manifest.shares)  # it was there then, and is not now
 
 
-def _told(day: SeriesDay, venue: str, recorded: Recorded, proving: list[Span], now_ns: int | None) -> DayCoverage:
-    pieces = pieces_of(day_span(day.day), live=recorded.live, gaps=recorded.gaps, proving=proving, flaws=recorded.flaws, now_ns=now_ns)
-    return DayCoverage(venue=venue, pieces=pieces, shares=shares_of(pieces), gaps=recorded.gaps)
+def _told(day: SeriesDay, venue: str, recorded: Recorded, proving: list[Span], healed: Healed | None, now_ns: int | None) -> DayCoverage:
+    filled = _filled(day, venue, recorded.gaps, healed)
+    open_gaps = [gap for gap in recorded.gaps if gap not in filled]
+    pieces = pieces_of(day_span(day.day), live=recorded.live, gaps=open_gaps, proving=proving, flaws=recorded.flaws, now_ns=now_ns)
+    return DayCoverage(venue=venue, pieces=pieces, shares=shares_of(pieces), gaps=open_gaps, healed=sorted(filled, key=_by_time))
+
+
+def _filled(day: SeriesDay, venue: str, gaps: list[Gap], healed: Healed | None) -> set[Gap]:
+    """The gaps of whose ids each is among the rows that were fetched afterwards. What cannot be read of these fills nothing."""
+    if healed is None or not any(gap.from_id is not None for gap in gaps):
+        return set()
+    reader = RecordReader(channels_for(venue, day.kind))
+    try:
+        records = reader.read(b"".join(line + b"\n" for line in read_rows(healed_path(day), healed)))
+    except (ArchiveError, OSError):
+        return set()
+    chains = [sorted(first for first, _ in chain.spans) for chain in reader.chains(records or [])]
+    return {gap for gap in gaps if any(_is_in(gap, ids) for ids in chains)}
+
+
+def _is_in(gap: Gap, ids: list[int]) -> bool:
+    if gap.from_id is None or gap.to_id is None:
+        return False
+    return bisect_right(ids, gap.to_id) - bisect_left(ids, gap.from_id) == gap.to_id - gap.from_id + 1
+
+
+def _by_time(gap: Gap) -> tuple[int, int]:
+    return gap.from_ns, gap.to_ns
