@@ -28,6 +28,7 @@ index           what is known of those that are here
 zipped          the CSV in a zip, as blocks of whole lines
 csvrows         its rows to Parquet (polars)
 rows            what rows say of themselves: holes, days
+published       what was made of them as batches of arrays
 
 heal            trades that were not received, fetched afterwards
 refill          which they are, as ranges of ids

@@ -15,6 +15,7 @@ from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.read.openminute import days_with_open
 from hoga.core.errors import ArchiveError, HogaError
 from hoga.core.times import DAY_NS, day_start_ns, parse_time_ns
+from hoga.venues.registry import VENUES
 
 __all__ = ["Asked", "AskedSeries", "Misasked", "Moment", "What", "ask", "ask_all", "kinds_of", "moment_ns", "series_of"]
 
@@ -28,8 +29,8 @@ class Misasked(HogaError, ValueError):
 
 
 class AskedSeries(NamedTuple):
-    """One series: its days in order, and the journals of its open minutes. `capture`: another recorder's file that it is read from; then
-    there are no days."""
+    """One series: its days in order, and the journals of its open minutes. `capture`: another recorder's file that it is read from,
+    `files`: what was made of the exchange's own files; then there are no days."""
 
     venue: str
     symbol: str
@@ -37,6 +38,7 @@ class AskedSeries(NamedTuple):
     days: list[SeriesDay]
     journals: list[Path]
     capture: Path | None = None
+    files: tuple[Path, ...] = ()
 
     @property
     def name(self) -> str:
@@ -138,6 +140,11 @@ def _series_of(word: str | os.PathLike[str], kind: str | None, root: Path) -> li
     venues = sorted(each.name for each in root.iterdir() if each.is_dir())
     if venue not in venues:
         raise ArchiveError(root, f"nothing of {venue!r} is recorded here", hint=_hint(venue, venues))
+    history = VENUES[venue].history if venue in VENUES else None
+    if kind is not None and history is not None and kind.lower() in history.names:
+        from hoga.history.published import series_of_files
+
+        return [series_of_files(root / venue, venue, symbol, kind.lower())]
     found = _grouped(root / venue)
     symbols = sorted({series.symbol for series in found})
     mine = [series for series in found if series.symbol == symbol]
@@ -148,8 +155,11 @@ def _series_of(word: str | os.PathLike[str], kind: str | None, root: Path) -> li
 
 def _of_path(path: Path, kind: str | None) -> list[AskedSeries]:
     if path.name.endswith(FORMATS["parquet"]) and path.is_file() and not _has_manifest(path):
+        from hoga.history.published import series_of_published
         from hoga.history.tables import series_of_table
 
+        if (published := series_of_published(path)) is not None:
+            return _of_kind([published], kind if kind is None else kind.lower(), str(path))
         return _of_kind(series_of_table(path), kind, str(path))
     is_ours = path.is_dir() or parse_day(path.name) is not None or parse_segment(path.name) is not None
     if is_ours:

@@ -27,10 +27,11 @@ from hoga.history.zipped import Member, UnreadableZip, blocks
 from hoga.runtime import durable, libraries
 from hoga.venues.history import FileKind, Holds
 
-__all__ = ["Conflict", "Converted", "convert", "difference", "require_libraries"]
+__all__ = ["DIGITS", "FORMAT", "PLACES", "Conflict", "Converted", "convert", "difference", "require_libraries"]
 
-_PLACES = 8
-_DIGITS = 28
+PLACES, DIGITS = 8, 28
+"""Of the decimals in the Parquet: digits behind the point, and in all."""
+FORMAT = "hoga-history/1"
 _MICROS_FROM = 10**14
 _NANOS_FROM = 10**17
 _RUNS = ".runs" + durable.TEMPORARY_SUFFIX
@@ -130,6 +131,7 @@ def _write(
                     compression="zstd",
                     compression_level=_LEVEL,
                     use_dictionary=False,
+                    write_page_checksum=True,
                     column_encoding={name: "DELTA_BINARY_PACKED" for name, held in frame.schema.items() if held.is_integer()},
                 )
             writer.write_table(table)
@@ -152,7 +154,7 @@ def _write(
 def _told(done: Converted) -> dict[str, Any]:
     facts = done.facts
     return {
-        "format": "hoga-history/1",
+        "format": FORMAT,
         "rows": facts.rows,
         "first_id": facts.first_id,
         "last_id": facts.last_id,
@@ -221,7 +223,7 @@ class _Reader:
     def _type_of(self, holds: Holds) -> Any:
         pl = self._pl
         whole = (Holds.WHOLE, Holds.TIME)
-        return pl.Int64 if holds in whole else pl.Decimal(_DIGITS, _PLACES) if holds is Holds.DECIMAL else pl.String
+        return pl.Int64 if holds in whole else pl.Decimal(DIGITS, PLACES) if holds is Holds.DECIMAL else pl.String
 
     def _kept_schema(self) -> dict[str, Any]:
         return {
@@ -279,10 +281,10 @@ def _require_places(text: bytes) -> None:
     """Decimals of more places than are kept would be rounded. Raises ValueError."""
     buffer = np.frombuffer(text, np.uint8)
     points = np.flatnonzero(buffer == ord("."))
-    points = points[points < len(buffer) - _PLACES - 1]
-    after = buffer[points + _PLACES + 1]
+    points = points[points < len(buffer) - PLACES - 1]
+    after = buffer[points + PLACES + 1]
     if ((after >= ord("0")) & (after <= ord("9"))).any() and _NINE_PLACES.search(text):
-        raise ValueError(f"a number has more than {_PLACES} places")
+        raise ValueError(f"a number has more than {PLACES} places")
 
 
 def _frames(source: Path, member: Member, kind: FileKind) -> Iterator[Frame]:

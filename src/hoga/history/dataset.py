@@ -205,6 +205,10 @@ class Dataset:
 
 
 def batches_of(series: AskedSeries, asked: Asked, *, exact: bool, fill: bool = False) -> Iterator[Arrays]:
+    if series.files:
+        from hoga.history.published import published_batches
+
+        return published_batches(series, asked.start_ns, asked.end_ns, exact=exact)
     if series.capture is not None:
         from hoga.history.foreign import capture_batches
         from hoga.history.tables import SUFFIX, file_batches

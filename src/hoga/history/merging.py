@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hoga.columns.digits import Ints
+from hoga.columns.digits import NONE, Ints
 from hoga.history.batch import Arrays, joined, some, taken
 
 __all__ = ["merge"]
@@ -45,7 +45,8 @@ class _Held:
                 return False
             batch["series"] = np.full(batch.records, self._number, np.int16)
             self._rest = batch
-            self.keys = np.maximum.accumulate(np.concatenate(([self._last], batch["recv_ns"])))[1:]
+            times = np.where(batch["recv_ns"] == NONE, batch["event_ns"], batch["recv_ns"])  # what was fetched afterwards has no receipt
+            self.keys = np.maximum.accumulate(np.concatenate(([self._last], times)))[1:]
         return True
 
     def take(self, bound: int) -> tuple[Ints, Arrays] | None:

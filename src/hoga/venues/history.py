@@ -62,3 +62,10 @@ class HistorySpec:
     kinds: Mapping[str, FileKind]
     intervals: Mapping[str, int]
     interval: str = "1m"
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What users call the types: `aggtrades` → `aggTrades`, and `klines-1h` for one interval."""
+        found = {name.lower(): name for name in self.kinds}
+        timed = [name for name, kind in self.kinds.items() if kind.by_interval]
+        return found | {f"{name.lower()}-{interval}": name for name in timed for interval in self.intervals}
