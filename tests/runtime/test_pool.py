@@ -243,3 +243,43 @@ def test_never_more_workers_than_processors_and_never_none() -> None:
     assert default_workers(1) == 1
     assert default_workers(10_000) == (os.cpu_count() or 1)
     assert default_workers(0) == 1
+
+
+_LINGERING = """
+import asyncio, os, sys, time
+from hoga.runtime.pool import WorkerPool, leave
+
+def leave_a_child(path):
+    if os.fork() == 0:
+        time.sleep(10)
+        os._exit(0)
+    with open(path, "w") as file:
+        file.write("x")
+    time.sleep(60)
+
+async def main():
+    pool = WorkerPool(workers=1)
+    job = pool.submit(leave_a_child, sys.argv[1])
+    while not os.path.exists(sys.argv[1]):
+        await asyncio.sleep(0.01)
+    await pool.close(patience_s=0.0)
+    print("closed", flush=True)
+
+if __name__ == "__main__":
+    asyncio.run(main())
+    print("left")
+    sys.exit(leave(3))
+"""
+
+
+def test_a_killed_worker_that_cannot_end_does_not_hold_its_parent_up(tmp_path: Path) -> None:
+    """What a busy disk does to a worker in a call, a child of the worker's does here: nobody can see that it ended."""
+    script = tmp_path / "lingering.py"
+    script.write_text(_LINGERING)
+    with subprocess.Popen([sys.executable, str(script), str(tmp_path / "mark")], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"closed\n"
+        began = time.monotonic()
+        assert parent.wait(timeout=8) == 3
+        assert time.monotonic() - began < 5
+        assert parent.stdout.readline() == b"left\n"

@@ -58,6 +58,7 @@ def run(
     from hoga.app.run import Run, run_until_stopped
     from hoga.runtime.logs import get_log
     from hoga.runtime.loop import run as run_loop
+    from hoga.runtime.pool import leave
     from hoga.runtime.shutdown import ShutdownManager
 
     loaded = load_for_run(config, settings, data)
@@ -80,7 +81,7 @@ def run(
         error_line(end.why)
     if not as_json:
         _verdict(end, program.data_dir)
-    return end.status
+    return leave(end.status)
 
 
 @contextlib.contextmanager

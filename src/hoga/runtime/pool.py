@@ -22,6 +22,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -30,7 +31,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
-from multiprocessing.util import Finalize
+from multiprocessing.util import Finalize, _run_finalizers  # type: ignore[attr-defined]  # nothing public does it
 from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
@@ -40,7 +41,7 @@ from hoga.runtime.allocator import keep_freed_memory
 from hoga.runtime.log_pipe import LogAddress, join_logs
 from hoga.runtime.logs import get_log
 
-__all__ = ["ATTEMPTS", "PoolStats", "WorkerPool", "default_workers"]
+__all__ = ["ATTEMPTS", "PoolStats", "WorkerPool", "default_workers", "leave"]
 
 ATTEMPTS = 3
 """How often a job is started at most when its worker dies."""
@@ -49,6 +50,9 @@ _NICE = 10
 _BUSY_S = 150.0
 """So long a pool that needed a further worker does not wait for one again."""
 _KILL_WAIT_S = 1.0
+_LEAVE_WAIT_S = 0.2
+_left: list[threading.Thread] = []
+"""Threads of pools that were killed: each ends when the system has ended the last of its workers."""
 
 _log = get_log("pool")
 
@@ -156,7 +160,8 @@ class WorkerPool:
             _call_in(job.result.get_loop(), job.result.cancel)
         executor, self._executor = self._executor, None
         if executor is not None:
-            _kill_workers(executor)
+            _left.extend(filter(None, [getattr(executor, "_executor_manager_thread", None)]))
+            _kill_workers(executor, wait_s=0.0)
             executor.shutdown(wait=False, cancel_futures=True)
 
     async def close(self, *, patience_s: float | None = None) -> None:
@@ -246,7 +251,7 @@ class WorkerPool:
     def _arrived(self, job: _Job, executor: ProcessPoolExecutor | ThreadPoolExecutor, done: Future[Any]) -> None:
         """Runs in the executor's thread. The workers beside a dead one are gone before their jobs are run again."""
         if not done.cancelled() and isinstance(done.exception(), BrokenProcessPool):
-            _kill_workers(executor)
+            _kill_workers(executor, wait_s=0.0 if self._closed else _KILL_WAIT_S)
         _call_in(job.result.get_loop(), self._finish, job, done)
 
     def _finish(self, job: _Job, done: Future[Any]) -> None:
@@ -321,14 +326,28 @@ def _submit(executor: ProcessPoolExecutor | ThreadPoolExecutor, job: _Job, *, ru
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
-def _kill_workers(executor: ProcessPoolExecutor | ThreadPoolExecutor) -> None:
+def _kill_workers(executor: ProcessPoolExecutor | ThreadPoolExecutor, *, wait_s: float) -> None:
     if isinstance(executor, ThreadPoolExecutor):
         return
     processes = list((executor._processes or {}).values())
     for process in processes:
         with contextlib.suppress(ValueError):  # its handle is closed: it is gone
             process.kill()
-    wait([process.sentinel for process in processes], timeout=_KILL_WAIT_S)
+    wait([process.sentinel for process in processes], timeout=wait_s)
+
+
+def leave(status: int) -> int:
+    """The last that a process does which had a pool; returns `status`. Workers that were killed and cannot end yet, because a busy disk has
+    them in a call, would hold the interpreter up for seconds: then it ends here, with `status`."""
+    for thread in _left:
+        thread.join(_LEAVE_WAIT_S)
+    if any(thread.is_alive() for thread in _left):
+        _run_finalizers(0)  # what is shared with the workers is taken back
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)
+    return status
 
 
 def _prepare_worker(logs: LogAddress | None) -> None:
