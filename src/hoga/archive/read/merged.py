@@ -74,22 +74,23 @@ def read_merged(
         to = (bisect_right if source < before[1] else bisect_left)(cursor.keys, before[0], cursor.at)
         if told < len(gaps):
             to = bisect_right(cursor.keys, gaps[told][0], cursor.at, to)
-        yield Run(source, cursor.receipts[cursor.at : to], cursor.lines[cursor.at : to])
+        yield Run(source, cursor.receipts[cursor.at : to], cursor.lines(to))
         if cursor.move(to) or cursor.next_block():
             heapq.heappush(heap, (cursor.key, source))
     yield from (gap for _, gap in gaps[told:])
 
 
 class _Cursor:
-    """One series: its present block, cut into lines, and how much of it was told. `keys` are its receipts as they are sorted by."""
+    """One series: its present block, and how much of it was told. `keys` are its receipts as they are sorted by."""
 
-    __slots__ = ("_blocks", "_last", "at", "keys", "lines", "receipts")
+    __slots__ = ("_blocks", "_ends", "_last", "_text", "at", "keys", "receipts")
 
     def __init__(self, blocks: Iterator[Block]) -> None:
         self.keys: list[int] = []
         self.receipts: list[int] = []
-        self.lines: list[bytes] = []
         self.at = 0
+        self._text = b""
+        self._ends: list[int] = []
         self._blocks = blocks
         self._last = 0
 
@@ -98,6 +99,15 @@ class _Cursor:
         """Of the next record."""
         return self.keys[self.at]
 
+    def lines(self, to: int) -> list[bytes]:
+        """Those up to the record `to`, cut only now: many series are held at once, each of them once."""
+        text, at, ends = self._text, self._ends[self.at], self._ends
+        found = []
+        for end in ends[self.at + 1 : to + 1]:
+            found.append(text[at:end])
+            at = end
+        return found
+
     def move(self, to: int) -> bool:
         """Whether there is more in the block."""
         self.at = to
@@ -105,13 +115,14 @@ class _Cursor:
 
     def next_block(self) -> bool:
         """Whether there is one."""
-        self.lines, self.receipts, self.keys = [], [], []  # let go of the last one before the next is made
+        self._text, self._ends, self.receipts, self.keys = b"", [], [], []  # let go of the last one before the next is made
         block = next(self._blocks, None)
         if block is None:
             return False
-        found = receipts_at(block.text, line_ends(block.text))
-        self.lines = split_lines(block.text)
-        self.receipts = [recv_ns_of(line, block.stretch.from_ns) for line in self.lines] if found is None else found
+        self._text, ends = block.text, line_ends(block.text)
+        self._ends = [0, *(ends + 1).tolist()]
+        found = receipts_at(block.text, ends)
+        self.receipts = [recv_ns_of(line, block.stretch.from_ns) for line in split_lines(block.text)] if found is None else found
         self.keys = list(accumulate(self.receipts, max, initial=self._last))[1:]
         self._last, self.at = self.keys[-1], 0
         return True
