@@ -17,7 +17,6 @@ import hashlib
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import hoga.dashboard
 import hoga.history
+from hoga.archive.form.calendar import runs_of
 from hoga.core.errors import HogaError
 from hoga.dashboard.guard import Guard
 from hoga.history.view import Book, NoSuchSeries, View, Window
@@ -177,7 +177,7 @@ class _Answers:
         return _json({"first": first, "last": last, "days": self._view.days(name)})
 
     def _day(self, request: Request) -> bytes:
-        return _json({"minutes": _runs(self._view.minutes(_text(request, "name"), _text(request, "day")))})
+        return _json({"minutes": runs_of(self._view.minutes(_text(request, "name"), _text(request, "day")))})
 
     def _book(self, request: Request) -> bytes:
         name, kind, at_ns = _text(request, "name"), _text(request, "kind"), _moment(request, "t")
@@ -231,10 +231,6 @@ def _packed(window: Window) -> bytes:
 
 def _json(value: object) -> bytes:
     return msgspec.json.encode(value)
-
-
-def _runs(signs: str) -> str:
-    return "".join(f"{len(list(same))}{sign}" for sign, same in groupby(signs))
 
 
 def _text(request: Request, name: str) -> str:

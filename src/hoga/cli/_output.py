@@ -56,9 +56,9 @@ def share_text(share: float | None, *, up: bool = False) -> str:
     """`99.99%` of a share of 1: never rounded to the better side, hence `up` for what is missing. `?` for None."""
     if share is None:
         return "?"
-    hundredths = round(share * 1_000_000)
-    hundredths = -(-hundredths // 100) if up else hundredths // 100
-    return f"{hundredths // 100}.{hundredths % 100:02d}%"
+    from hoga.archive.form.calendar import percent_of
+
+    return f"{percent_of(share, up=up)}%"
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -11,11 +11,10 @@ import hashlib
 import html
 import json
 from collections.abc import Iterable
-from itertools import groupby
 
 import msgspec
 
-from hoga.archive.form.calendar import minutes_of
+from hoga.archive.form.calendar import minutes_of, percent_of, runs_of
 from hoga.archive.form.spans import day_span
 from hoga.core.times import iso_of
 from hoga.history.coverage import CoverageDay, Facts, Hole, SeriesFacts
@@ -178,8 +177,7 @@ def _runs(day: CoverageDay) -> str:
     """The signs of a day's minutes, each with how often it comes: `795.3p642t`; empty where nobody kept an account."""
     if not day.pieces:
         return ""
-    signs = minutes_of(day.pieces, day_span(day.row.day))
-    return "".join(f"{len(list(same))}{sign}" for sign, same in groupby(signs))
+    return runs_of(minutes_of(day.pieces, day_span(day.row.day)))
 
 
 def _moment(ns: int) -> str:
@@ -188,9 +186,8 @@ def _moment(ns: int) -> str:
 
 def _percent(share: float, *, up: bool = False) -> str:
     """Never better than it is: `99.99 %` is the most that is not whole."""
-    millionths = round(share * 1_000_000)
-    hundredths = -(-millionths // 100) if up else millionths // 100
-    return f"{hundredths / 100:.2f} %" if hundredths < 10_000 else "100 %"
+    text = percent_of(share, up=up)
+    return "100 %" if text == "100.00" else f"{text} %"
 
 
 def _digest(text: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
@@ -21,7 +22,20 @@ from hoga.archive.form.spans import Span, clipped, covered_ns, without
 from hoga.core.ledger import Gap
 from hoga.core.times import DAY_NS, MINUTE_NS
 
-__all__ = ["BUCKETS", "NOT_RECORDED", "TO_COME", "Piece", "Shares", "State", "minutes_of", "pieces_of", "shares_of", "strip"]
+__all__ = [
+    "BUCKETS",
+    "NOT_RECORDED",
+    "TO_COME",
+    "Piece",
+    "Shares",
+    "State",
+    "minutes_of",
+    "percent_of",
+    "pieces_of",
+    "runs_of",
+    "shares_of",
+    "strip",
+]
 
 BUCKETS = 96
 """A quarter of an hour each."""
@@ -151,6 +165,18 @@ def minutes_of(pieces: Iterable[Piece], window: Span) -> str:
             at += 1
         signs.append(_sign_of(inside))
     return "".join(signs)
+
+
+def runs_of(signs: str) -> str:
+    """Signs, each with how often it comes: `795.3p642t`."""
+    return "".join(f"{len(list(same))}{sign}" for sign, same in groupby(signs))
+
+
+def percent_of(share: float, *, up: bool = False) -> str:
+    """`99.99`, never rounded to the better side, hence `up` for what is missing."""
+    millionths = round(share * _MICRO)
+    hundredths = -(-millionths // 100) if up else millionths // 100
+    return f"{hundredths // 100}.{hundredths % 100:02d}"
 
 
 def _sign_of(inside: list[Piece]) -> str:
