@@ -171,6 +171,23 @@ def test_thin_and_crossed_books_leave_no_level_behind() -> None:
                 assert last[side] == dict(zip(prices[row, side][there].tolist(), sizes[row, side][there].tolist(), strict=True))
 
 
+def test_each_day_begins_with_its_own_book_and_the_next_day_joins(tmp_path: Path) -> None:
+    for day, minute in (("2026-11-20", "23-59"), ("2026-11-21", "00-00")):
+        fill_books(Workshop(tmp_path / "binance" / "orderbook", "orderbook", day=day), (minute,))
+    days = ("2026-11-20", "2026-11-21")
+    for day in days:
+        hoga.load("binance:BTCUSDT", "orderbook", day, root=tmp_path).to_hftbacktest(tmp_path / f"{day}.npz")
+    one, two = (events_of(tmp_path / f"{day}.npz") for day in days)
+    for events in (one, two):
+        assert int(events["ev"][0]) & 0xFF == _SNAPSHOT
+    joined = np.concatenate((one, two))
+    assert_ordered(joined)
+    hoga.load("binance:BTCUSDT", "orderbook", root=tmp_path).to_hftbacktest(tmp_path / "both.npz")
+    both = books_of(events_of(tmp_path / "both.npz"), "local_ts", _LOCAL)
+    apart = books_of(two, "local_ts", _LOCAL)
+    assert all(both[moment] == book for moment, book in apart.items())
+
+
 def test_deltas_are_events_as_they_are(tmp_path: Path) -> None:
     shop = Workshop(tmp_path / "binance" / "delta", "delta")
     start = shop.minute_ns("13-15")

@@ -272,6 +272,26 @@ def test_a_missing_library_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
         hoga.load(tmp_path).polars()
 
 
+def test_both_times_of_futures_are_kept(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path / "binance-usdm" / "quote", "quote")
+    payload = b'{"e":"bookTicker","u":1,"s":"A","b":"1","B":"2","a":"3","A":"4","T":1795180500097,"E":1795180500098}'
+    line = envelope(shop.minute_ns("13-15"), payload).replace(b'"eventTime":null', b'"eventTime":1795180500098')
+    shop.seal("13-15", [line], ids=[1])
+    arrays = hoga.load(tmp_path, "quote").numpy()
+    assert (arrays.event_ns.tolist(), arrays.transaction_ns.tolist()) == ([1795180500098000000], [1795180500097000000])
+
+
+def test_a_year_that_changes_from_ms_to_us_has_one_axis(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path / "binance" / "execution", "execution")
+    start = shop.minute_ns("13-15")
+    trade = b'{"e":"trade","t":%d,"p":"1.5","q":"0.1","T":%d,"m":true}'
+    lines = [envelope(start + at, trade % (at, 1735689599999 + at if at < 2 else (1735689599999 + at) * 1000 + 5)) for at in range(4)]
+    shop.seal("13-15", lines, ids=range(4))
+    arrays = hoga.load(tmp_path).numpy()
+    assert arrays.transaction_ns.tolist() == [1735689599999000000, 1735689600000000000, 1735689600001005000, 1735689600002005000]
+    assert (np.diff(arrays.transaction_ns.view("datetime64[ns]").astype("datetime64[Y]").astype(int)) <= 1).all()
+
+
 def test_events_are_typed_and_gaps_are_among_them(tmp_path: Path, broken: Workshop) -> None:
     events = list(hoga.read("binance:BTCUSDT", "orderbook", root=tmp_path))
     gaps = [at for at, event in enumerate(events) if isinstance(event, hoga.GapEvent)]

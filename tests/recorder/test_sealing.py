@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from hoga.core.times import MINUTE_NS, day_start_ns
 from hoga.recorder import sealing as module
 from hoga.recorder.config import SealingConfig
 from hoga.recorder.sealing import Sealing, level_for
+from tests.archive.workshop import read_records
 from tests.archive_journal.desk import BOOK, ETH, Desk
 from tests.recorder.workbench import NOON_NS
 from tests.waiting import eventually as until
@@ -158,8 +160,45 @@ async def test_parts_of_a_longer_interval_are_joined_though_the_interval_is_a_mi
     await work.finish(timeout_s=5)
 
 
+async def test_a_day_is_made_parquet_once_it_is_merged(desk: Desk, pool: InlinePool) -> None:
+    pytest.importorskip("pyarrow")
+    desk.journal(range(5), start_ns=MIDNIGHT_NS - MINUTE_NS, archive_format="zst")
+    earlier = sealing(desk, pool, archive_format="parquet")
+    for path in sorted(desk.folder.glob("*.journal")):
+        earlier.journal_closed(path)
+    await earlier.finish(timeout_s=5)
+    work = sealing(desk, pool, archive_format="parquet")
+    assert list(desk.root.rglob("temporary/BTCUSDT_orderbook*/*.jsonl.zst")), "a minute is zst"
+    before = b"".join(read_records(desk.root, kind="orderbook"))
+    work.catch_up(today="2026-11-21")
+    await until(lambda: work.stats.days == 3)
+    await work.finish(timeout_s=5)
+    assert sorted(path.name for path in (desk.root / "orderbook").glob("*.parquet")) == [
+        "BTCUSDT_orderbook_2026-11-20.parquet",
+        "ETHUSDT_orderbook_2026-11-20.parquet",
+    ]
+    assert b"".join(read_records(desk.root, kind="orderbook")) == before
+
+
+async def test_a_day_that_cannot_be_parquet_stays_whole_and_says_so(
+    desk: Desk, pool: InlinePool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    desk.journal(range(5), start_ns=MIDNIGHT_NS - MINUTE_NS, archive_format="zst")
+    earlier = sealing(desk, pool, archive_format="parquet")
+    for path in sorted(desk.folder.glob("*.journal")):
+        earlier.journal_closed(path)
+    await earlier.finish(timeout_s=5)
+    work = sealing(desk, pool, archive_format="parquet")
+    work.catch_up(today="2026-11-21")
+    await until(lambda: work.stats.days == 3)
+    await work.finish(timeout_s=5)
+    assert len(list((desk.root / "orderbook").glob("*.jsonl.zst"))) == 2
+    assert "pyarrow is not installed" in caplog.text
+
+
 def test_minutes_are_compressed_finely_where_there_is_time() -> None:
-    for archive_format, fast, fine in (("zip", 1, 6), ("zst", 1, 9)):
+    for archive_format, fast, fine in (("zip", 1, 6), ("zst", 1, 9), ("parquet", 1, 9)):
         assert level_for(archive_format, journal_bytes=1 << 20, behind=False, ending=False) == fine
         assert level_for(archive_format, journal_bytes=1 << 20, behind=True, ending=False) == fast
         assert level_for(archive_format, journal_bytes=1 << 20, behind=False, ending=True) == fast
