@@ -151,3 +151,11 @@ async def test_the_book_for_rest_is_the_one_that_was_played_last(play, dial, htt
     assert await heard(socket, 2) == [1, 2]
     async with http.get(f"{sim.rest_url}/api/v3/depth?symbol=A") as response:
         assert (await response.json())["at"] == 5 * MS
+
+
+async def test_no_cut_reaches_into_the_next_round(play, dial) -> None:
+    sim = await play((0, "a@x", 1), (1, "b@x", 2), (2, {"a@x"}, 86_400_000), (3, "b@x", 3), replay_loop=True)
+    assert await heard(await dial(sim, "/stream?streams=a@x")) == [1]
+    while sim.performance.rounds < 1 or sim.board.cut:
+        await asyncio.sleep(0.005)
+    assert (await heard(await dial(sim, "/stream?streams=b@x"), 2))[0] in (2, 3)

@@ -191,17 +191,19 @@ class ArchiveTimeline:
         origins = [origin_of(source.streams) for source in self._sources]
         names = [frozenset(stream.name for stream in source.streams) for source in self._sources]
         days = [source.days for source in self._sources]
-        now_ns = 0
+        now_ns, origin_ns, all_of_it = 0, self._origin_ns, not self._starts
         for item in read_merged(days, start_ns=wanted.start_ns, end_ns=wanted.end_ns, journals=wanted.journals):
             if isinstance(item, Run):
                 origin = origins[item.source]
                 for recv_ns, line in zip(item.receipts, item.lines, strict=True):
                     payload = payload_of(line)
-                    now_ns = max(now_ns, self._offset(recv_ns))
+                    due_ns = recv_ns - origin_ns if all_of_it else self._offset(recv_ns)
+                    if due_ns > now_ns:
+                        now_ns = due_ns
                     yield Due(now_ns, Frame(recv_ns, origin(payload).name, payload, None))
             elif wanted.gaps is Gaps.CUT:
                 ends_ns = self._offset(_clipped_end(item.gap, wanted))
-                if not (item.gap.missed == 0 or (ends_ns <= now_ns and item.gap.from_ns < self._origin_ns)):
+                if not (item.gap.missed == 0 or (ends_ns <= now_ns and item.gap.from_ns < origin_ns)):
                     now_ns = max(now_ns, self._offset(item.gap.from_ns))
                     yield Cut(now_ns, names[item.source], max(0, ends_ns - now_ns))
 

@@ -101,9 +101,9 @@ class Player:
         self._hang_up(streams)
         self.wanted.clear()
 
-    def restore(self, streams: frozenset[str]) -> None:
-        """It ends. Where several lie over one another, the last of them ends it."""
-        self._cut -= Counter(streams)
+    def restore(self, streams: frozenset[str] | None = None) -> None:
+        """It ends (None: all of them do). Where several lie over one another, the last of them ends it."""
+        self._cut = Counter() if streams is None else self._cut - Counter(streams)
         self._board.cut = frozenset(self._cut)
 
     def status(self) -> dict[str, Any]:
@@ -154,10 +154,10 @@ class Performance:
                 if not self._loop:
                     break
                 await asyncio.sleep(_BETWEEN_ROUNDS_S)
+                self._end_cuts()
         finally:
             self._sleeper.shutdown(wait=False)
-            for timer in self._timers:
-                timer.cancel()
+            self._end_cuts()
         self.done = True
 
     async def _play(self) -> None:
@@ -203,6 +203,14 @@ class Performance:
         left_s = self._clock.wall_s(ends_ns - self._clock.now_ns())
         timer = asyncio.get_running_loop().call_later(left_s, player.restore, item.streams)
         self._timers = {each for each in self._timers if each.when() > asyncio.get_running_loop().time()} | {timer}
+
+    def _end_cuts(self) -> None:
+        """No gap reaches over the end of a round."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        for player in self.players:
+            player.restore()
 
     async def _drained(self) -> None:
         for player in self.players:
