@@ -118,14 +118,16 @@ def test_every_move_of_the_table_is_made(rules: object) -> None:
     made: set[tuple[BookState, BookState]] = set()
 
     def run(*steps: str) -> None:
-        sync, at, number = BookSync("X", rules), BookState.UNSYNCED, 10  # type: ignore[arg-type]
+        sync, at, number = BookSync("X", rules, most=20), BookState.UNSYNCED, 10  # type: ignore[arg-type]
+        bids = tuple((D(price), D(1)) for price in range(1, 21))
         for step in steps:
             match step:
-                case "delta" | "hole":
+                case "delta" | "hole" | "far":
                     number += 5 if step == "hole" else 1
-                    sync.receive(Delta(first_id=number, last_id=number, previous_id=number - 1, bids=(), asks=()), 0)
+                    gone = ((D(20), D(0)),) if step == "far" else ()
+                    sync.receive(Delta(first_id=number, last_id=number, previous_id=number - 1, bids=gone, asks=()), 0)
                 case "snapshot":
-                    sync.snapshot(Book(bids=(), asks=(), update_id=number), 0)
+                    sync.snapshot(Book(bids=bids, asks=(), update_id=number), 0)
                 case "lost":
                     sync.lost(0)
             for event in sync.events():
@@ -133,5 +135,6 @@ def test_every_move_of_the_table_is_made(rules: object) -> None:
                 at = event.state
 
     run("delta", "snapshot", "hole", "snapshot", "lost", "delta", "lost")
+    run("delta", "snapshot", "far")
     table = {(old, new) for old, news in MOVES.items() for new in news}
     assert table - made == {(BookState.GAP, BookState.UNSYNCED)}, "a gap begins anew at once, in the same call"

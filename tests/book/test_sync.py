@@ -161,3 +161,46 @@ def test_a_ladder_is_a_sorted_dictionary(changes: list[tuple[int, int]]) -> None
     bid, ask = ladder.best_bid(), ladder.best_ask()
     assert bid is None or ask is None or bid[0] < ask[0], "not crossed"
     assert len(ladder) == 2 * len(levels)
+
+
+def test_a_market_that_leaves_the_levels_of_its_snapshot_needs_another_one() -> None:
+    levels = 30
+    sync = BookSync("X", SPOT_RULES, most=levels)
+    bids = tuple((D(100 - at), D(1)) for at in range(levels))
+    whole = Book(bids=bids, asks=((D(101), D(1)),), update_id=11)
+    sync.receive(delta(10, 12), 0)
+    sync.snapshot(whole, 0)
+    assert sync.certain(20) == (12, bids[:20], whole.asks)
+    gone = [delta(13 + at, 13 + at, bids=((bids[at][0], D(0)),)) for at in range(11)]
+    for each in gone[:10]:
+        sync.receive(each, 0)
+    assert sync.is_synced, "exactly twenty are left"
+    sync.events(), sync.actions()
+    sync.receive(gone[10], 5)
+    assert sync.certain(20) is None
+    assert [(event.state, event.why) for event in sync.events()] == [
+        (BookState.BUFFERING, "the market has left the levels that the snapshot had")
+    ]
+    assert sync.actions() == [RequestSnapshot("X")]
+    assert sync.gaps == 0
+    sync.receive(delta(24, 25), 6)
+    sync.snapshot(Book(bids=tuple((D(89 - at), D(2)) for at in range(levels)), asks=whole.asks, update_id=24), 7)
+    assert sync.is_synced
+    assert sync.last_id == 25
+
+
+def test_a_side_that_is_whole_may_have_few_levels_and_one_that_never_reached_is_not_asked_for_again_and_again() -> None:
+    thin = BookSync("X", SPOT_RULES, most=1000)
+    thin.receive(delta(10, 12), 0)
+    thin.snapshot(book(11), 0)
+    thin.receive(delta(13, 13, bids=((D(1), D(0)),)), 0)
+    assert thin.is_synced
+    assert thin.certain(20) == (13, (), ((D(2), D(1)),))
+    cut = BookSync("X", SPOT_RULES, most=1)
+    cut.receive(delta(10, 12), 0)
+    cut.snapshot(book(11), 0)
+    cut.actions()
+    cut.receive(delta(13, 13), 0)
+    assert cut.is_synced
+    assert cut.actions() == []
+    assert cut.certain(20) is None

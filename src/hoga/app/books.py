@@ -15,8 +15,8 @@ from hoga.app.config import Config
 from hoga.app.config.rooms import rest_of
 from hoga.app.hub import config_of, process_manager
 from hoga.app.snapshots import SnapshotDesk, snapshots_of
-from hoga.book.rebuild import TOP_LEVELS, digest_of
-from hoga.book.sync import BookEvent, BookState, BookSync
+from hoga.book.rebuild import digest_of
+from hoga.book.sync import TOP_LEVELS, BookEvent, BookState, BookSync
 from hoga.core.errors import ProtocolMisuse, VenueError
 from hoga.core.market import Book, DataType
 from hoga.hub import checks

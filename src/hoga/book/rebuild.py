@@ -19,12 +19,10 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from hoga.book.ladder import Sides
-from hoga.book.sync import BookRules
+from hoga.book.sync import TOP_LEVELS, BookRules
 
-__all__ = ["DECIMALS", "TOP_LEVELS", "Change", "Difference", "Levels", "Rebuild", "Verdict", "Whole", "digest_of"]
+__all__ = ["DECIMALS", "Change", "Difference", "Levels", "Rebuild", "Verdict", "Whole", "digest_of"]
 
-TOP_LEVELS = 20
-"""So many levels a side are held against one another: what a series of books records."""
 DECIMALS = 12
 """Prices and sizes count this power of ten of the venue's numbers."""
 

@@ -1,8 +1,12 @@
 """book.sync: keep one symbol's book in step with its deltas. Pure: it is fed and asked.
 
     UNSYNCED ──delta──▶ BUFFERING ──snapshot joins──▶ SYNCED ──hole──▶ GAP ──▶ BUFFERING
-                           ▲  │ snapshot too old, or none yet                       │
+                           ▲  │ snapshot too old, or none yet │                     │
+                           │  │                               └──out of reach──▶ BUFFERING
                            └──┴──────────────── lost ───────────────────────────────┘
+
+A snapshot reaches so many levels. When the market has moved so far that the best `TOP_LEVELS` are not known any more, the book is as
+good as lost: another snapshot is asked for.
 
 The first delta asks for a snapshot: never before something is buffered. Which delta joins a snapshot and which follows
 which differs by venue and is data (`BookRules`). One machine is one symbol: its gap touches no other.
@@ -27,8 +31,21 @@ from hoga.core.market import Book, Delta, Level
 from hoga.core.pauses import Pauses, Schedule
 from hoga.core.times import SECOND_NS
 
-__all__ = ["FUTURES_RULES", "MOVES", "SPOT_RULES", "BookEvent", "BookRules", "BookState", "BookSync", "Chained", "RequestSnapshot"]
+__all__ = [
+    "FUTURES_RULES",
+    "MOVES",
+    "SPOT_RULES",
+    "TOP_LEVELS",
+    "BookEvent",
+    "BookRules",
+    "BookState",
+    "BookSync",
+    "Chained",
+    "RequestSnapshot",
+]
 
+TOP_LEVELS = 20
+"""So many levels a side are what a book is for, at least: what a series of books records."""
 Sided = tuple[Level, ...]
 """Levels of one side, best first."""
 BUFFER_MAX = 5_000
@@ -49,7 +66,7 @@ _S = BookState
 MOVES: dict[BookState, frozenset[BookState]] = {
     _S.UNSYNCED: frozenset({_S.BUFFERING}),
     _S.BUFFERING: frozenset({_S.SYNCED, _S.UNSYNCED}),
-    _S.SYNCED: frozenset({_S.GAP, _S.UNSYNCED}),
+    _S.SYNCED: frozenset({_S.GAP, _S.UNSYNCED, _S.BUFFERING}),
     _S.GAP: frozenset({_S.BUFFERING, _S.UNSYNCED}),
 }
 """Every move there is."""
@@ -134,7 +151,7 @@ class BookSync:
         self._asked_ns: int | None = None
         self._retry_ns: int | None = None
         self._pauses = Pauses(Schedule.VENUE)
-        self._joined = False
+        self._joined = self._reaches = False
 
     # -- fed ----------------------------------------------------------------------------------------------------
 
@@ -164,6 +181,7 @@ class BookSync:
             self._again(now_ns)
             return
         self.ladder.load(book.bids, book.asks, most=self._most)
+        self._reaches = self._is_within_reach()
         self.last_id, self.event_ns = snapshot_id, book.event_ns
         self._buffer.clear()
         self._pauses.clear()
@@ -240,8 +258,15 @@ class BookSync:
             self.last_id, self.event_ns = delta.last_id, delta.event_ns
             self.applied += 1
             self._joined = True
+            if self._reaches and not self._is_within_reach():
+                self._become(BookState.BUFFERING, now_ns, why="the market has left the levels that the snapshot had")
+                self._buffer.clear()
+                self._ask(now_ns)
         else:
             self._gap(delta, last_id, now_ns)
+
+    def _is_within_reach(self) -> bool:
+        return self.ladder.known(TOP_LEVELS) == (TOP_LEVELS, TOP_LEVELS)
 
     def _gap(self, delta: Delta, last_id: int, now_ns: int) -> None:
         self.gaps += 1

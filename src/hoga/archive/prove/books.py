@@ -39,8 +39,8 @@ _RECEIPT = (Field("recv_ns", ("recvNs",), "ns", needed=True),)
 _ASKED_NS = 120 * SECOND_NS
 _OVER_NS = 5 * SECOND_NS
 """A book may be received so long before the delta of the same moment; over midnight, too."""
-_WINDOW = 512
-"""So many records of a series are looked at for one that came late, of another leg."""
+_WINDOW, _FEW = 512, 16
+"""So many records of a series are looked at for one that came late, of another leg; of snapshots, which are large, fewer."""
 _DELTA, _SNAPSHOT, _BOOK, _DIGEST = range(4)
 
 
@@ -189,7 +189,7 @@ class _Check:
         deltas = self._read(Kind.DELTA, _DELTA, _change, 1, from_ns - _ASKED_NS, end_ns + _OVER_NS)
         snapshots = self._read(Kind.SNAPSHOT, _SNAPSHOT, _whole, 2 if rules.joins_after else 0, from_ns, end_ns)
         books = self._read(Kind.ORDERBOOK, _BOOK, _whole, 3, start_ns, end_ns)
-        return [_in_order(each) for each in (deltas, snapshots, books)]
+        return [_in_order(deltas, _WINDOW), _in_order(snapshots, _FEW), _in_order(books, _WINDOW)]
 
     def _around(self, kind: str) -> list[SeriesDay]:
         """The day before, the day, the day after; what is not there is empty."""
@@ -276,11 +276,11 @@ def _counted(values: np.ndarray[Any, np.dtype[Any]], decimals: int) -> list[int]
     return found
 
 
-def _in_order(items: Iterable[_Item]) -> Iterator[_Item]:
-    """By id, as far as nothing comes more than `_WINDOW` records late."""
+def _in_order(items: Iterable[_Item], window: int) -> Iterator[_Item]:
+    """By id, as far as nothing comes more than `window` records late."""
     heap: list[_Item] = []
     for item in items:
-        if len(heap) < _WINDOW:
+        if len(heap) < window:
             heapq.heappush(heap, item)
         else:
             yield heapq.heappushpop(heap, item)
