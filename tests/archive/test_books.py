@@ -3,8 +3,9 @@ the records say of one another can show that one of them is wrong."""
 
 from __future__ import annotations
 
+import gzip
 import json
-import random
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,101 +19,11 @@ from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.report import BookRow, VerifyReport
 from hoga.archive.prove.verify import verify
 from hoga.book.rebuild import digest_of
-from hoga.core.times import MINUTE_NS, day_start_ns
+from hoga.core.times import minute_of
+from tests.archive.recorded_market import STEP_NS, TODAY, Market, spelt
 from tests.archive.workshop import DAY, Workshop, envelope
 
-PER_MINUTE = 100
-STEP_NS = 500_000_000
 NEXT = "2026-11-21"
-
-
-class Recording:
-    """A seeded market as it was recorded: a delta and a book of twenty levels each half second, snapshots on demand. `deltas`, `books` and
-    `snapshots` are (day, minute, receipt, id, payload) and may be changed before `seal`."""
-
-    def __init__(self, seed: int, minutes: list[tuple[str, str]], *, levels: int = 30) -> None:
-        self.random = random.Random(seed)
-        self.bids = {9_000 - at: self._size() for at in range(levels)}
-        self.asks = {9_001 + at: self._size() for at in range(levels)}
-        self.deltas: list[tuple[str, str, int, int, bytes]] = []
-        self.books: list[tuple[str, str, int, int, bytes]] = []
-        self.snapshots: list[tuple[str, str, int, int, bytes]] = []
-        self.number = 1_000
-        for day, minute in minutes:
-            start = day_start_ns(day) + (int(minute[:2]) * 60 + int(minute[3:])) * MINUTE_NS
-            for at in range(PER_MINUTE):
-                self._event(day, minute, start + at * STEP_NS)
-
-    def _size(self) -> int:
-        return self.random.randint(1, 999)
-
-    def _event(self, day: str, minute: str, recv_ns: int) -> None:
-        first, changes = self.number + 1, ({}, {})  # type: tuple[dict[int, int], dict[int, int]]
-        for _ in range(self.random.randint(1, 4)):
-            self.number += 1
-            side = self.random.randint(0, 1)
-            levels = (self.bids, self.asks)[side]
-            price = (
-                self.random.choice(list(levels))
-                if self.random.random() < 0.8
-                else (9_000 - 40, 9_001 + 40)[side] + self.random.randint(0, 9)
-            )
-            size = 0 if self.random.random() < 0.15 and len(levels) > 22 else self._size()
-            changes[side][price] = size
-            if size:
-                levels[price] = size
-            else:
-                levels.pop(price, None)
-        text = b'{"e":"depthUpdate","E":1790134512214,"s":"BTCUSDT","U":%d,"u":%d,"b":%b,"a":%b}'
-        self.deltas.append((day, minute, recv_ns, self.number, text % (first, self.number, *(spelt(each.items()) for each in changes))))
-        self.books.append((day, minute, recv_ns + 1_000, self.number, self.whole(20)))
-
-    def whole(self, depth: int) -> bytes:
-        bids, asks = sorted(self.bids.items(), reverse=True)[:depth], sorted(self.asks.items())[:depth]
-        return b'{"lastUpdateId":%d,"bids":%b,"asks":%b}' % (self.number, spelt(bids), spelt(asks))
-
-    def snapshot_at(self, index: int) -> None:
-        """A snapshot as the venue had it after its delta number `index`, received a little later."""
-        day, minute, recv_ns, number, _ = self.deltas[index]
-        bids, asks = self.state(index)
-        body = b'{"lastUpdateId":%d,"bids":%b,"asks":%b}' % (number, spelt(sorted(bids.items(), reverse=True)), spelt(sorted(asks.items())))
-        self.snapshots.append((day, minute, recv_ns + 50_000_000, number, body))
-
-    def state(self, index: int) -> tuple[dict[int, int], dict[int, int]]:
-        raise NotImplementedError
-
-    def seal(self, root: Path) -> Path:
-        for kind, records in (("delta", self.deltas), ("orderbook", self.books), ("snapshot", self.snapshots)):
-            for day, minute in dict.fromkeys((day, minute) for day, minute, *_ in records):
-                mine = [each for each in records if each[:2] == (day, minute)]
-                channel = {"delta": "depth@100ms", "orderbook": "depth20@100ms", "snapshot": "snapshot"}[kind]
-                shop = Workshop(root / "binance" / kind, kind, day=day)
-                ids = [each[3] for each in mine] + [json.loads(each[4]).get("U", each[3]) for each in mine]
-                shop.seal(minute, [envelope(each[2], each[4]) for each in mine], ids=ids, streams=[f"btcusdt@{channel}"])
-        return root
-
-
-def spelt(levels: object) -> bytes:
-    pairs = ",".join(f'["{price / 100:.2f}","{size / 1000:.3f}"]' for price, size in levels)  # type: ignore[attr-defined]
-    return f"[{pairs}]".encode()
-
-
-class Market(Recording):
-    """Remembers the whole book after each event."""
-
-    def __init__(self, seed: int, minutes: list[tuple[str, str]], *, levels: int = 30) -> None:
-        self.states: list[tuple[dict[int, int], dict[int, int]]] = []
-        super().__init__(seed, minutes, levels=levels)
-
-    def _event(self, day: str, minute: str, recv_ns: int) -> None:
-        super()._event(day, minute, recv_ns)
-        self.states.append((dict(self.bids), dict(self.asks)))
-
-    def state(self, index: int) -> tuple[dict[int, int], dict[int, int]]:
-        return self.states[index]
-
-
-TODAY = [(DAY, "13-15"), (DAY, "13-16")]
 
 
 def check(root: Path) -> tuple[VerifyReport, BookRow]:
@@ -332,3 +243,32 @@ def test_the_recorders_own_books_are_held_against_the_rebuilt_ones(tmp_path: Pat
 
 def numbers(levels: list[tuple[int, int]]) -> tuple[tuple[Decimal, Decimal], ...]:
     return tuple((Decimal(price) / 100, Decimal(size) / 1000) for price, size in levels)
+
+
+def test_captured_books_are_all_proven(captures: Path, tmp_path: Path) -> None:
+    """A genuine snapshot and its genuine deltas, and the books that were derived from them by other means."""
+    names = ("hft_btcusdt_20240808.gz", "derived_depth20_btcusdt_20240808.gz")
+    rows = [row for name in names for row in captured(captures / "binance-spot" / name)]
+    for kind, channel in (("delta", "depth@100ms"), ("orderbook", "depth20@100ms"), ("snapshot", "snapshot")):
+        mine = [row for row in rows if row[1] == channel]
+        for minute in dict.fromkeys(minute_of(row[0]) for row in mine):
+            part = [row for row in mine if minute_of(row[0]) == minute]
+            said = [json.loads(payload) for _, _, payload in part]
+            ids = [each[key] for each in said for key in ("U", "u", "lastUpdateId") if key in each]
+            shop = Workshop(tmp_path / "binance" / kind, kind, day="2024-08-08")
+            shop.seal(minute, [envelope(recv_ns, payload) for recv_ns, _, payload in part], ids=ids, streams=[f"btcusdt@{channel}"])
+    report, row = check(tmp_path)
+    assert not [problem for problem in report.problems if problem.kind != "crossed"], report.problems
+    assert (row.records, row.proven, row.deltas, row.holes) == (2464, 2464, 3451, 0)
+
+
+def captured(path: Path) -> Iterator[tuple[int, str, bytes]]:
+    """(receipt, channel, payload) of the deltas, books and snapshots of a capture."""
+    with gzip.open(path, "rt") as lines:
+        for line in lines:
+            stamp, _, text = line.strip().partition(" ")
+            stream = json.loads(text).get("stream")
+            if stream is None:
+                yield int(stamp), "snapshot", text.encode()
+            elif "@depth" in stream:
+                yield int(stamp), stream.partition("@")[2], text[text.index('"data":') + 7 : -1].encode()

@@ -14,6 +14,7 @@ import pytest
 
 from hoga.archive.keep.lock import FolderLock
 from hoga.cli.main import main
+from tests.archive.recorded_market import TODAY, Market
 from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, fill_books, fill_trades
 from tests.archive_journal.desk import Desk
 
@@ -220,3 +221,23 @@ def test_mistakes_are_one_line_and_status_2(
     error = capsys.readouterr().err
     assert len(error.splitlines()) == 1
     assert all(word in error for word in words)
+
+
+def test_verify_books_tells_shares_and_why_the_rest_cannot_be_rebuilt(
+    told: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    market = Market(1, TODAY)
+    market.snapshot_at(20)
+    market.seal(tmp_path / "books")
+    status, report = told("verify", str(tmp_path / "books"), "--books", "-j", "1")
+    assert status == 0
+    (row,) = report["books"]
+    assert (row["venue"], row["symbol"], row["records"], row["proven"]) == ("binance", "BTCUSDT", 200, 180)
+    assert row["unprovable"] == {"no-book": 20}
+    assert main(["verify", str(tmp_path / "books"), "--books", "-j", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "books: binance BTCUSDT 2026-11-20: 90.00% of 200 proven" in out
+    assert "10.00% cannot be rebuilt (20 before a snapshot or after a hole in the deltas)" in out
+    assert "records/s" in out
+    assert main(["verify", str(tmp_path / "books")]) == 0
+    assert "books:" not in capsys.readouterr().out
