@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -71,6 +71,8 @@ class Plan:
         rest = np.array([number for number, (at, offset, _) in enumerate(words) if at not in fast or offset], np.int64)
         self._rest_tokens, self._rest_offsets = self._word_tokens[rest], self._word_offsets[rest]
         self._rest_words, self._rest_masks = self._words[rest], self._word_masks[rest]
+        self._others = [at for at in range(len(tokens)) if at not in fast]
+        self._lengths_sum = int(self._lengths.sum())
         self._each_place = [_Columns(part, tokens[part[0]].decimals) for part in (self._prices, self._sizes) if part]
 
     def all_lines(self, text: Text, found: Ints) -> Group | None:
@@ -87,24 +89,28 @@ class Plan:
         if levels is None:
             if len(self.fitting(text, starts, ends, begins, behind)) != len(starts):
                 return None
-        elif not self._rest_fits(text, starts, ends, begins):
+        elif not self._rest_fits(text, starts, ends, begins, levels.lengths):
             return None
-        group = self.decode(text, starts, ends, np.arange(len(starts)), levels)
+        known = None if levels is None else levels.numbers
+        group = self.decode(text, starts, ends, np.arange(len(starts)), known)
         return group if len(group.rows) == len(starts) else None
 
-    def _rest_fits(self, text: Text, starts: Ints, ends: Ints, begins: Ints) -> bool:
+    def _rest_fits(self, text: Text, starts: Ints, ends: Ints, begins: Ints, lengths: Ints) -> bool:
         """Whether all other text is the template's. What stands between two numbers is at least as long as the text that was found there;
-        so when all of it together is as long as it should be, each is."""
-        if not np.array_equal(starts[:, 1:].sum(axis=1) - ends[:, :-1].sum(axis=1), np.full(len(starts), self._lengths.sum())):
+        so when all of it together is as long as it should be, each is. `lengths`: of the levels' numbers, together, of each line."""
+        others = self._others
+        between = ends[:, -1] - starts[:, 0] - lengths
+        between -= (ends[:, others] - starts[:, others]).sum(axis=1)
+        if (between != self._lengths_sum).any():
             return False
-        places = ends.take(self._rest_tokens, axis=1)
+        places = ends[:, self._rest_tokens]
         places += self._rest_offsets
         (word,) = text.words(places)
         word &= self._rest_masks
         word ^= self._rest_words
         return not int(np.bitwise_or.reduce(word, axis=None)) and bool(equal(text, begins, self.template.texts[0]).all())
 
-    def _fast_levels(self, text: Text, starts: Ints, ends: Ints) -> Numbers | None:
+    def _fast_levels(self, text: Text, starts: Ints, ends: Ints) -> _FastLevels | None:
         """The levels of lines of which everything else is known to fit: text between them and digits are looked at in one go. None: some
         line is spelt otherwise."""
         place = self._fast
@@ -112,12 +118,14 @@ class Plan:
             return None
         decimals = place.decimals
         values = np.empty((len(starts), len(place.at)), np.int64)
+        lengths = np.empty(len(starts), np.int64)
         rows = max(_CHUNK // len(place.at), 1)
         digits = 0
         for begin in range(0, len(starts), rows):
             some = slice(begin, begin + rows)
             first, last = place.of(starts[some], ends[some])
             whole = last - first
+            whole.sum(axis=1, out=lengths[some])
             whole -= decimals + 1
             least, most = int(whole.min()), int(whole.max())
             if least < 1 or most > 7 or most + decimals > 15:
@@ -138,7 +146,7 @@ class Plan:
             found *= POWERS[decimals]
             np.add(found, rest, out=values[some])
             digits = max(digits, most + decimals)
-        return Numbers(values, decimals, digits=digits)
+        return _FastLevels(Numbers(values, decimals, digits=digits), lengths)
 
     def lines(self, text: Text, found: Ints, firsts: Ints, rows: Ints, begins: Ints, behind: Ints) -> Group | None:
         """Those of some lines (`rows`; `firsts`: the first run of each; all have as many runs as the template) that are spelt like this."""
@@ -227,6 +235,13 @@ class Plan:
                 _sound(found, good)
             parts.append(found.reshaped(shape))
         return LevelRows(counts, *parts)
+
+
+class _FastLevels(NamedTuple):
+    """The levels of lines, and how long their numbers are in the text, together, of each line."""
+
+    numbers: Numbers
+    lengths: Ints
 
 
 _CHUNK = 16_384
