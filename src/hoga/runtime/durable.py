@@ -47,7 +47,7 @@ _COPY_BYTES = 1024 * 1024
 _KERNEL_COPY_BYTES = 1 << 30
 _NO_KERNEL_COPY = {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF, errno.ETXTBSY}
 
-Watcher = Callable[[str, Path | int, bytes], None]
+Watcher = Callable[[str, Path | int, bytes | bytearray], None]
 """Is told (act, path or file descriptor, the bytes of a write) before each step; what it raises is raised there."""
 
 _watcher: Watcher | None = None
@@ -59,7 +59,7 @@ def watch(watcher: Watcher | None) -> None:
     _watcher = watcher
 
 
-def _step(act: str, what: Path | int, data: bytes = b"") -> None:
+def _step(act: str, what: Path | int, data: bytes | bytearray = b"") -> None:
     if _watcher is not None:
         _watcher(act, what, data)
 
@@ -156,12 +156,13 @@ def write_fault(path: Path, fault: OSError) -> ArchiveError:
     return ArchiveError(path, f"cannot be written: {fault.strerror or fault}")
 
 
-def write_all(fd: int, data: bytes) -> None:
+def write_all(fd: int, data: bytes | bytearray) -> None:
     """Write every byte; the system may take them in parts."""
     _step("write", fd, data)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+    with memoryview(data) as whole:
+        done = 0
+        while done < len(whole):
+            done += os.write(fd, whole[done:])
 
 
 def copy_range(source: int, target: int, *, at: int, length: int) -> int:

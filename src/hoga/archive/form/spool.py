@@ -14,7 +14,7 @@ from hoga.runtime.durable import nameless_file, write_all
 
 __all__ = ["HELD_BYTES", "Place", "Spool"]
 
-HELD_BYTES = 4 << 20
+HELD_BYTES = 1 << 20
 
 
 class Place(NamedTuple):
@@ -62,7 +62,7 @@ class Spool:
             if self._file is None:
                 self._file = nameless_file(folder)
             os.lseek(self._file.fileno(), self._written, os.SEEK_SET)
-            write_all(self._file.fileno(), bytes(self._held))
+            write_all(self._file.fileno(), self._held)
         except OSError:
             self._folder = None
             return
