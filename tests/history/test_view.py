@@ -177,7 +177,8 @@ def test_what_is_not_there_is_named(root: Path) -> None:
         with pytest.raises(NoSuchSeries, match="is recorded here"):
             ask()
     assert view.book(NAME, "orderbook", START - 5) is None
-    assert view.step(NAME, "orderbook", START - 2 * 86_400 * SECOND_NS, 1) is None
+    assert view.step(NAME, "orderbook", START - 2 * 86_400 * SECOND_NS, -1) is None
+    assert view.step(NAME, "orderbook", START - 2 * 86_400 * SECOND_NS, 1) == START + 5, "the next frame, on whatever day"
 
 
 def test_lines_are_exported_as_they_are_recorded(root: Path) -> None:

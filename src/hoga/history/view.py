@@ -90,6 +90,7 @@ class View:
         self._minutes: OrderedDict[tuple[str, str, int], tuple[float, int, Arrays | None]] = OrderedDict()
         self._bytes = 0
         self._merged: dict[SeriesDay, tuple[Hashable, list[Stretch]]] = {}
+        self._unmerged: dict[SeriesDay, tuple[float, list[Stretch]]] = {}
         self._decoders: dict[tuple[str, str], SeriesDecoder] = {}
         self._gaps: dict[tuple[str, str, str], tuple[float, list[Gap]]] = {}
 
@@ -143,21 +144,22 @@ class View:
             return _book({column: each[index] for column, each in arrays.items()})
 
     def step(self, name: str, kind: str, at_ns: int, by: int) -> int | None:
-        """The receipt of the next record after an instant (`by` 1), or of the last one before it (-1); None where there is none within a
-        day. Raises as `book`."""
+        """The receipt of the next record after an instant (`by` 1), or of the last one before it (-1), on whatever day that is; None where
+        there is none. Raises as `book`."""
         with self._lock:
             key, series = self._of(name, kind)
-            minute = at_ns // MINUTE_NS
-            for number in range(minute, minute + by * (1440 + 1), by):
-                if not self._has_day(series, number):
+            here, minute = day_of(at_ns), at_ns // MINUTE_NS
+            for day in sorted(series.days, key=lambda each: each.day, reverse=by < 0):
+                if (day.day < here) if by > 0 else (day.day > here):
                     continue
-                arrays = self._minute(key, series, number)
-                if arrays is None:
-                    continue
-                receipts = np.unique(arrays["recv_ns"])
-                index = int(np.searchsorted(receipts, at_ns, side="right" if by > 0 else "left")) - (by < 0)
-                if 0 <= index < len(receipts):
-                    return int(receipts[index])
+                for number in sorted(self._minutes_with(series, day), reverse=by < 0):
+                    if (number < minute) if by > 0 else (number > minute):
+                        continue
+                    arrays = self._minute(key, series, number)
+                    receipts = np.unique(arrays["recv_ns"]) if arrays is not None else np.empty(0, np.int64)
+                    index = int(np.searchsorted(receipts, at_ns, side="right" if by > 0 else "left")) - (by < 0)
+                    if 0 <= index < len(receipts):
+                        return int(receipts[index])
             return None
 
     def window(self, name: str, kind: str, from_ns: int, to_ns: int, *, columns: int, rows: int) -> Window:
@@ -289,6 +291,21 @@ class View:
             while len(self._merged) > _DAYS_KEPT:
                 del self._merged[next(iter(self._merged))]
         return known[1]
+
+    def _minutes_with(self, series: AskedSeries, day: SeriesDay) -> set[int]:
+        """The minutes of a day that may have records; of one that is being recorded all since the last that is sealed."""
+        stretches = self._merged_stretches(day)
+        if stretches is None:
+            known = self._unmerged.get(day)
+            if known is None or self._clock() - known[0] >= _FRESH_S:
+                known = self._unmerged[day] = (self._clock(), find_stretches(day).sealed)
+            stretches = known[1]
+        found = {minute for each in stretches for minute in range(each.from_ns // MINUTE_NS, each.to_ns // MINUTE_NS + 1)}
+        start, end = (moment // MINUTE_NS for moment in day_span(day.day))
+        now = self._now_ns() // MINUTE_NS
+        if series.journals and start <= now < end:
+            found.update(range(max(found, default=start), now + 1))
+        return found
 
     def _keep(self, place: tuple[str, str, int], arrays: Arrays | None) -> None:
         size = 200 + (sum(each.nbytes for each in arrays.values()) if arrays is not None else 0)
