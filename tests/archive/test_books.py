@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from hoga.archive.form.discover import discover
 from hoga.archive.form.ledger import DigestEntry
+from hoga.archive.keep.convert import convert_day
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.report import BookRow, VerifyReport
 from hoga.archive.prove.verify import verify
@@ -36,15 +37,18 @@ def kinds(report: VerifyReport) -> set[str]:
     return {problem.kind for problem in report.problems}
 
 
-@pytest.mark.parametrize("merged", [False, True])
-def test_a_sound_day_is_proven_from_its_first_snapshot_on_and_what_is_before_is_told(tmp_path: Path, merged: bool) -> None:
+@pytest.mark.parametrize("form", ["minutes", "zip", "parquet"])
+def test_a_sound_day_is_proven_from_its_first_snapshot_on_and_what_is_before_is_told(tmp_path: Path, form: str) -> None:
+    if form == "parquet":
+        pytest.importorskip("pyarrow")
     market = Market(1, TODAY)
     for at in (20, 150):
         market.snapshot_at(at)
     market.seal(tmp_path)
-    if merged:
-        for day in discover([tmp_path]).days:
-            merge_day(day, venue="binance", archive_format="zip", purge=True)
+    for day in discover([tmp_path]).days if form != "minutes" else ():
+        merge_day(day, venue="binance", archive_format="zip", purge=True)
+        if form == "parquet":
+            assert convert_day(day) is not None
     report, row = check(tmp_path)
     assert report.ok, report.problems
     assert (row.records, row.proven, row.differs, row.unprovable) == (200, 180, 0, {"no-book": 20})

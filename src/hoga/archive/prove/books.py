@@ -245,12 +245,13 @@ def _change(rows: Rows) -> list[tuple[int, Change | Whole]]:
 
 def _whole(rows: Rows) -> list[tuple[int, Change | Whole]]:
     ids = rows.columns["update_id"].tolist()
-    return [(each, Whole(each, _best(bids), _best(asks))) for each, (bids, asks) in zip(ids, _sides(rows), strict=True)]
+    best = tuple if rows.sizes is None or rows.sizes.all() else _sized
+    return [(each, Whole(each, best(bids), best(asks))) for each, (bids, asks) in zip(ids, _sides(rows), strict=True)]
 
 
-def _best(side: list[tuple[int, int]]) -> Levels:
+def _sized(side: list[tuple[int, int]]) -> Levels:
     """Without levels of size 0."""
-    return tuple(side) if all(size for _, size in side) else tuple(level for level in side if level[1])
+    return tuple([level for level in side if level[1]])
 
 
 def _sides(rows: Rows) -> Iterator[tuple[list[tuple[int, int]], list[tuple[int, int]]]]:
