@@ -13,12 +13,14 @@ import pytest
 import hoga
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import mount
 from hoga.archive.form.table import Table, TableFacts, write_table
 from hoga.archive.keep import convert
 from hoga.archive.keep.convert import convert_day
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.verify import verify
 from hoga.core.errors import HogaError, ManifestMismatch, SegmentCorrupt
+from tests.archive.test_store import ROOT, Memory
 from tests.archive.workshop import Workshop, agg_trade, book, delta, envelope, fill_trades, read_records
 from tests.history.test_load import assert_books, fill_books
 
@@ -174,6 +176,19 @@ def test_a_flipped_bit_in_parquet_is_an_error(tmp_path: Path, books: tuple[Works
             continue
         for name in expected:
             np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_parquet_is_read_through_any_store(tmp_path: Path, books: tuple[Workshop, SeriesDay]) -> None:
+    shop, day = books
+    convert_day(day)
+    store = Memory(tmp_path)
+    unmount = mount("mem:", store)
+    try:
+        assert b"".join(read_records(ROOT)) == shop.all_text()
+        assert_books(hoga.load(ROOT, "orderbook").numpy(), shop.all_text())
+    finally:
+        unmount()
+    assert any(name.endswith(".parquet") for name, _ in store.reads)
 
 
 @pytest.mark.parametrize("step", ["written", "proven", "described", "committed", "installed", "removed"])

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from hoga.archive.form.discover import discover, venue_of
 from hoga.archive.form.layout import FORMATS, parse_day, parse_segment
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import list_names, look
 from hoga.archive.read.openminute import days_with_open
 from hoga.core.errors import ArchiveError, HogaError
 from hoga.core.times import DAY_NS, day_start_ns, parse_time_ns
@@ -130,14 +131,14 @@ def _touches(day: str, start_ns: int, end_ns: int) -> bool:
 
 def _series_of(word: str | os.PathLike[str], kind: str | None, root: Path) -> list[AskedSeries]:
     path = Path(word)
-    if path.exists() or parse_day(path.name) is not None:
+    if look(path) is not None or parse_day(path.name) is not None:
         return _of_path(path, kind)
     venue, colon, symbol = str(word).partition(":")
     if not colon:
         raise ArchiveError(path, "no such file or folder", hint="a series is named venue:SYMBOL")
-    if not root.is_dir():
+    if not _is_folder(root):
         raise ArchiveError(root, "no such folder", hint="root= names the data folder")
-    venues = sorted(each.name for each in root.iterdir() if each.is_dir())
+    venues = sorted(each.path.name for each in list_names(root) if each.is_folder)
     if venue not in venues:
         raise ArchiveError(root, f"nothing of {venue!r} is recorded here", hint=_hint(venue, venues))
     history = VENUES[venue].history if venue in VENUES else None
@@ -154,28 +155,33 @@ def _series_of(word: str | os.PathLike[str], kind: str | None, root: Path) -> li
 
 
 def _of_path(path: Path, kind: str | None) -> list[AskedSeries]:
-    if path.name.endswith(FORMATS["parquet"]) and path.is_file() and not _has_manifest(path):
+    if path.name.endswith(FORMATS["parquet"]) and not _is_folder(path) and not _has_manifest(path):
         from hoga.history.published import series_of_published
         from hoga.history.tables import series_of_table
 
         if (published := series_of_published(path)) is not None:
             return _of_kind([published], kind if kind is None else kind.lower(), str(path))
         return _of_kind(series_of_table(path), kind, str(path))
-    is_ours = path.is_dir() or parse_day(path.name) is not None or parse_segment(path.name) is not None
+    is_ours = _is_folder(path) or parse_day(path.name) is not None or parse_segment(path.name) is not None
     if is_ours:
         found = _grouped(path)
         if found:
             return _of_kind(found, kind, str(path))
-        if path.is_dir():
+        if _is_folder(path):
             raise ArchiveError(path, "nothing is recorded here")
     from hoga.history.foreign import series_of_capture
 
     return _of_kind(series_of_capture(path), kind, str(path))
 
 
+def _is_folder(path: Path) -> bool:
+    entry = look(path)
+    return entry is not None and entry.is_folder
+
+
 def _has_manifest(path: Path) -> bool:
     name = parse_day(path.name)
-    return name is not None and SeriesDay(path.parent, name.symbol, name.kind, name.day).manifest_path.exists()
+    return name is not None and look(SeriesDay(path.parent, name.symbol, name.kind, name.day).manifest_path) is not None
 
 
 def _grouped(path: Path) -> list[AskedSeries]:

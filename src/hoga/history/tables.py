@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ import numpy as np
 from hoga.archive.form.layout import FORMATS
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import look, open_source
 from hoga.archive.form.table import ColumnFacts, Table
 from hoga.archive.form.wanted import depth_of, has_cube
-from hoga.archive.keep.splice import file_sha256
 from hoga.columns.digits import NONE, Floats, Ints
 from hoga.core.errors import SegmentCorrupt
 from hoga.core.ledger import Gap
@@ -26,6 +27,7 @@ __all__ = ["SUFFIX", "file_batches", "series_of_table", "table_batches", "table_
 
 SUFFIX = FORMATS["parquet"]
 _SIDES = ("bid", "ask")
+_READ_BYTES = 8 << 20
 
 
 def series_of_table(path: Path) -> list[AskedSeries]:
@@ -45,22 +47,29 @@ def file_batches(path: Path, start_ns: int, end_ns: int, *, exact: bool) -> Iter
 
 def table_of(day: SeriesDay) -> Table | None:
     """The day's Parquet file, proven, when it holds all that there is of the day; else None. Raises SegmentCorrupt, MissingLibrary."""
-    if day.only or day.folder.exists():
+    if day.only or look(day.folder) is not None:
         return None
     manifest = read_manifest(day.manifest_path)
     if manifest is None or not manifest.archive.file.endswith(SUFFIX):
         return None
     path = day.manifest_path.with_name(manifest.archive.file)
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
+    entry = look(path)
+    if entry is None:
         return None
-    mark = (path, stat.st_ino, stat.st_mtime_ns, stat.st_size, manifest.archive.sha256)
+    mark = (path, entry.mark, manifest.archive.sha256)
     if mark not in _proven:
-        if file_sha256(path) != manifest.archive.sha256:
+        if _sha256(path) != manifest.archive.sha256:
             raise SegmentCorrupt(path, "the day file is not the one its manifest names")
         _proven.add(mark)
     return Table(path)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open_source(path) as source:
+        for at in range(0, source.size, _READ_BYTES):
+            digest.update(source.read(at, _READ_BYTES))
+    return digest.hexdigest()
 
 
 _proven: set[tuple[object, ...]] = set()

@@ -56,8 +56,8 @@ def locate(path: Path) -> Located:
     if name.endswith(FORMATS["parquet"]):
         from hoga.archive.form.table import open_table  # it takes a library that a recorder does not need
 
-        records = open_table(path).records
-        return Located(path=path, archive_format="parquet", ours=True, file_bytes=path.stat().st_size, body_at=0, body_bytes=records)
+        table = open_table(path)
+        return Located(path=path, archive_format="parquet", ours=True, file_bytes=table.file_bytes, body_at=0, body_bytes=table.records)
     with open_source(path) as source:
         size = source.size
         if name.endswith(".zip"):

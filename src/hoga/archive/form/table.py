@@ -10,16 +10,20 @@ Pages have checksums. The metadata stand under the key `hoga`, with a CRC-32 of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import errno
+import os
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 import msgspec
 import numpy as np
 
 from hoga._version import __version__
 from hoga.archive.form.deflate import crc32
+from hoga.archive.form.store import SourceFile, is_mounted, look, open_source
 from hoga.archive.form.wanted import ENVELOPE, shapes_of
 from hoga.columns.digits import NONE, Ints
 from hoga.columns.reading import pieces
@@ -297,13 +301,13 @@ class Table:
     def __init__(self, path: Path) -> None:
         self._pa, pq = pyarrow(), pyarrow("parquet")
         self.path = path
+        with open_source(path) as source:  # it is there, and a file
+            self.file_bytes = source.size
         try:
-            self._file = pq.ParquetFile(path, page_checksum_verification=True, memory_map=False)
+            self._file = pq.ParquetFile(_file_of(path), page_checksum_verification=True)
         except FileNotFoundError:
             raise
-        except OSError as fault:
-            raise SegmentCorrupt(path, f"no Parquet file: {fault}") from fault
-        except self._pa.ArrowException as fault:
+        except (OSError, self._pa.ArrowException) as fault:
             raise SegmentCorrupt(path, f"no Parquet file: {fault}") from fault
         self.facts = _facts_of(path, self._file.schema_arrow.metadata or self._file.metadata.metadata)
         self.records = int(self._file.metadata.num_rows)
@@ -395,14 +399,26 @@ class Table:
         return (values * facts.unit if facts.unit != 1 else values), facts.decimals
 
 
+def _file_of(path: Path) -> Any:
+    """What the library reads: a file of this machine by its name, another through its store."""
+    if not is_mounted(path):
+        return path
+    source = open_source(path)
+    file = SourceFile(source)
+    finalize(file, source.__exit__, None, None, None)
+    return file
+
+
 def open_table(path: Path) -> Table:
     """A file that may have been opened before. Raises FileNotFoundError, and as `Table`."""
-    stat = path.stat()
-    return _opened(path, (stat.st_ino, stat.st_mtime_ns, stat.st_size))
+    entry = look(path)
+    if entry is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    return _opened(path, entry.mark)
 
 
 @lru_cache(maxsize=2)
-def _opened(path: Path, mark: tuple[int, ...]) -> Table:
+def _opened(path: Path, mark: Hashable) -> Table:
     return Table(path)
 
 
