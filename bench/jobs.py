@@ -17,6 +17,7 @@ import msgspec
 __all__ = ["JOBS", "find_job"]
 
 JOBS = {
+    "backfill": "bench.fetched:measure_backfill",
     "load": "bench.load:serve",
     "collect": "bench.collector:collect",
     "client": "bench.clients:run_client",

@@ -11,6 +11,7 @@
     past         a day as arrays, from zip, zst and Parquet; a book at an instant, batches, Parquet, events for hftbacktest
     replay       an archive replayed to one client: in its own time, how far from its time a frame comes; flat out, how many a second
     view         a seek in `hoga view`, anywhere in a day, until its answer, and until the page shows it
+    backfill     a day of the exchange's aggregate trades: its zip proven, read and made into Parquet
     tree         `hoga tree` of 100,000 files
     start        how long `hoga --help` takes
     program      `hoga run` itself: processor time and memory of all its processes, how it ends under load
@@ -45,6 +46,7 @@ from bench.children import BenchFailed, LoadServer, run_child
 from bench.clients import STAGES, ClientPlan, Counted
 from bench.collector import Collected, CollectorPlan
 from bench.days import Merged, MergePlan, Sealed, SealPlan
+from bench.fetched import Fetched, FetchedPlan
 from bench.hub import CostPlan, Costs, LoadedHub, LoadedPlan, ReaderCosts, ReaderPlan
 from bench.looking import Drawn, Looked, TreePlan, ViewPlan
 from bench.machine import Machine, describe_machine
@@ -70,6 +72,7 @@ PARTS = (
     "past",
     "replay",
     "view",
+    "backfill",
     "tree",
     "start",
     "program",
@@ -113,6 +116,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     past_minutes: int = 240
     replay_minutes: int = 120
     view_minutes: int = 1_440
+    backfill_rows: int = 1_000_000
     tree_files: int = 100_000
     replay_s: float = 20.0
     seal_records: int = 60_000
@@ -137,6 +141,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             past_minutes=8,
             replay_minutes=4,
             view_minutes=12,
+            backfill_rows=60_000,
             tree_files=2_000,
             replay_s=seconds,
             seal_records=6_000,
@@ -640,6 +645,27 @@ def _worst(values: list[float]) -> float:
     return sorted(values)[min(len(values) - 1, len(values) * 99 // 100)]
 
 
+def _backfill(bench: _Bench) -> list[Figure]:
+    settings = bench.settings
+    runs: dict[bool, list[Fetched]] = {False: [], True: []}
+    for number in range(max(1, settings.repeat)):
+        bench.tell(f"backfill: run {number + 1}, {settings.backfill_rows} rows")
+        for disordered in (False, True):
+            with _fresh(bench) as data:
+                plan = FetchedPlan(data=str(data), rows=settings.backfill_rows, disordered=disordered, core=bench.collector_core)
+                runs[disordered].append(run_child("backfill", plan, Fetched, folder=bench.folder))
+    ordered, sorted_ = runs[False], runs[True]
+    note = "one core; hash, inflate, parse, ids, Parquet"
+    return [
+        figure(
+            "backfill.rows", "backfill: aggTrades zip to checked Parquet", "rows/s", [run.rows / run.seconds for run in ordered], note=note
+        ),
+        figure("backfill.sorted", "backfill: the same out of order", "rows/s", [run.rows / run.seconds for run in sorted_]),
+        figure("backfill.rss", "backfill: most resident memory", "MB", [run.rss_peak / 2**20 for run in [*ordered, *sorted_]]),
+        figure("backfill.row", "backfill: a row in Parquet", "B", [run.bytes / run.rows for run in ordered]),
+    ]
+
+
 def _tree(bench: _Bench) -> list[Figure]:
     settings, runs = bench.settings, []
     for number in range(max(1, settings.repeat)):
@@ -790,6 +816,7 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "past": _past,
     "replay": _replay,
     "view": _view,
+    "backfill": _backfill,
     "tree": _tree,
     "start": _start,
     "program": _program,

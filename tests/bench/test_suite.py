@@ -56,6 +56,8 @@ FIGURES = {
     "replay.rate",
     "view.seek",
     "view.step",
+    "backfill.rows",
+    "backfill.rss",
     "tree.seconds",
     "start.help",
 }

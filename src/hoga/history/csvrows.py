@@ -13,7 +13,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -311,20 +310,22 @@ def _in_order(source: Path, member: Member, kind: FileKind) -> Iterator[tuple[Fr
 def _sorted_by_runs(source: Path, member: Member, kind: FileKind, folder: Path) -> Iterator[tuple[Frame, bool]]:
     """Every row by its id: each block sorted into a file of its own, then all files read side by side, a range of ids at a time."""
     polars = libraries.polars()
-    paths: list[Path] = []
+    runs: list[tuple[int, int, Path]] = []
     samples: list[int] = []
     for frame in _frames(source, member, kind):
-        path = folder / f"{len(paths)}.parquet"
+        path = folder / f"{len(runs)}.parquet"
         frame = frame.sort(kind.identity, maintain_order=True)
         frame.write_parquet(path, compression="zstd", compression_level=1, row_group_size=_SAMPLE)
-        paths.append(path)
-        samples += frame[kind.identity].gather_every(_SAMPLE).to_list()
+        ids = frame[kind.identity]
+        runs.append((int(ids[0]), int(ids[-1]), path))
+        samples += ids.gather_every(_SAMPLE).to_list()
     samples.sort()
-    edges = [*sorted(set(samples[:: max(1, _WINDOW_ROWS // _SAMPLE)])), None]
+    starts = sorted(set(samples[:: max(1, _WINDOW_ROWS // _SAMPLE)]))
     column = polars.col(kind.identity)
-    for start, end in pairwise(edges):
+    for start, end in zip(starts, [*starts[1:], None], strict=True):
         within = (column >= start) if end is None else (column >= start) & (column < end)
-        parts = [polars.scan_parquet(path).filter(within).collect() for path in paths]
+        near = [path for low, high, path in runs if high >= start and (end is None or low < end)]
+        parts = [polars.scan_parquet(path).filter(within).collect() for path in near]
         merged = polars.concat([part for part in parts if part.height], how="vertical") if any(part.height for part in parts) else None
         if merged is not None:
             yield merged.sort(kind.identity, maintain_order=True), True
