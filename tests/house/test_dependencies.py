@@ -25,7 +25,7 @@ TOOLS = {"pytest", "pytest-xdist", "pytest-timeout"}
 """What runs the tests, and need not be imported to do so."""
 FOR_USERS = {"analysis", "nats", "s3"}
 """Extras that nothing in hoga imports: libraries that read what it writes, and the names under which transports will come."""
-IF_THERE = {"cryptofeed"}
+IF_THERE = {"cryptofeed", "hftbacktest"}
 """What tests use where it is installed, and do without elsewhere."""
 
 
