@@ -83,8 +83,7 @@ def _cell(series: int, each: CoverageDay, words: dict[str, str], lang: str) -> s
         f'<rect class="missing" x="{middle + row.unprovable * 100:.3f}" width="{right:.3f}" height="10"/></svg>'
     )
     recorded = row.proven + row.unprovable
-    told = f'title="{label}" aria-label="{label}"'
-    return f'<button type="button" data-s="{series}" data-d="{row.day}" {told}>{bar}<b>{_percent(recorded)}</b></button>'
+    return f'<button type="button" data-s="{series}" data-d="{row.day}" title="{label}">{bar}<b>{_percent(recorded)}</b></button>'
 
 
 def _incidents(incidents: list[Incident], words: dict[str, str], lang: str) -> str:
