@@ -242,6 +242,18 @@ def test_a_sealed_minute_is_never_replaced(desk: Desk) -> None:
     assert [line["lastUpdateId"] for line in desk.archive.lines("BTCUSDT", "orderbook")] == list(range(9))
 
 
+@pytest.mark.parametrize("name", ["12-00.zip", "12-00.jsonl.zst", "12-00.jsonl", "12-00_2.zip"])
+def test_a_part_of_the_minute_is_seen_whatever_its_form(desk: Desk, name: str) -> None:
+    path = desk.journal(range(5))
+    folder = desk.root / "orderbook" / "temporary" / "BTCUSDT_orderbook_2026-11-20"
+    folder.mkdir(parents=True)
+    there = folder / f"BTCUSDT_orderbook_2026-11-20_{name}"
+    there.write_bytes(b"")
+    made = "BTCUSDT_orderbook_2026-11-20_12-00" + ("_3" if "_2" in name else "_2")
+    assert f"{made}.zip" in sealed(path).segments
+    assert there.read_bytes() == b""
+
+
 def odd_minute(desk: Desk, lane: int) -> Path:
     desk.number += 1
     header = desk.header(NOON_NS, lane=lane, streams=[stream(f"L{lane}USDT", "depth20@100ms")])

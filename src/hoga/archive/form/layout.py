@@ -24,6 +24,7 @@ from urllib.parse import unquote
 __all__ = [
     "FORMATS",
     "PARTS_DIR",
+    "SEGMENT_SUFFIXES",
     "DayName",
     "SegmentName",
     "day_stem",
@@ -50,8 +51,11 @@ _UNSAFE = re.compile(r'[\x00-\x20/\\:*?"<>|%]')
 _DAY = re.compile(
     r"^(?P<symbol>.+)_(?P<kind>[a-z0-9-]+)_(?P<day>\d{4}-\d\d-\d\d)(?P<suffix>\.zip|\.jsonl\.zst|\.parquet|\.manifest\.json|\.jsonl)?$"
 )
+SEGMENT_SUFFIXES = (".zip", ".jsonl.zst", ".jsonl")
+"""How the name of a segment may end."""
 _SEGMENT = re.compile(
-    r"^(?P<symbol>.+)_(?P<kind>[a-z0-9-]+)_(?P<day>\d{4}-\d\d-\d\d)_(?P<minute>\d\d-\d\d)(?:_(?P<part>\d+))?(?P<suffix>\.zip|\.jsonl\.zst|\.jsonl)$"
+    r"^(?P<symbol>.+)_(?P<kind>[a-z0-9-]+)_(?P<day>\d{4}-\d\d-\d\d)_(?P<minute>\d\d-\d\d)(?:_(?P<part>\d+))?"
+    rf"(?P<suffix>{'|'.join(map(re.escape, SEGMENT_SUFFIXES))})$"
 )
 
 

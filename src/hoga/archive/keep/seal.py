@@ -31,7 +31,7 @@ import msgspec
 from hoga.archive.form.chunks import has_chunks
 from hoga.archive.form.deflate import DEFAULT_LEVEL, crc32
 from hoga.archive.form.journal import read_header
-from hoga.archive.form.layout import FORMATS, PARTS_DIR, parse_segment, suffix_of
+from hoga.archive.form.layout import PARTS_DIR, SEGMENT_SUFFIXES, parse_segment, suffix_of
 from hoga.archive.form.ledger import LedgerEntry, SegmentEntry, append_entries
 from hoga.archive.form.notes import SegmentNote
 from hoga.archive.form.segment import SegmentFacts, read_blocks, read_note
@@ -235,7 +235,7 @@ class _Sealer:
     def _taken(self, folder: Path, day: SeriesDay) -> dict[int, Path]:
         """The minute's segments that exist already, by part. Mostly there are none: then all of a day's are not gone through (0.7 ms)."""
         stems = [f"{folder}/{day.segment_stem(self._clock, part=part)}" for part in (1, 2)]
-        if not self._again and not any(os.access(stem + suffix, os.F_OK) for stem in stems for suffix in FORMATS.values()):
+        if not self._again and not any(os.access(stem + suffix, os.F_OK) for stem in stems for suffix in SEGMENT_SUFFIXES):
             return {}
         names = [(parse_segment(text), text) for text in self._files(folder, day)]
         return {name.part: folder / text for name, text in names if name is not None and name.minute == self._clock}
