@@ -1,4 +1,4 @@
-"""The first `get_instance` on a loop that runs already: what it loads, and where."""
+"""What is loaded, and where: by the first `get_instance` on a loop that runs already, and by the processes of a run."""
 
 from __future__ import annotations
 
@@ -36,3 +36,10 @@ def test_what_takes_its_time_is_loaded_in_a_thread_and_the_recorder_not_at_all(t
         [sys.executable, "-c", PROGRAM], cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, timeout=120, check=False
     )
     assert done.stdout == "good\n", done.stderr
+
+
+def test_a_process_that_records_or_seals_loads_no_numpy(tmp_path: Path) -> None:
+    """It takes 11 MB, and only merging, reading and the dashboard reckon with arrays."""
+    program = "import sys, hoga.app.run, hoga.cli.run, hoga.archive.keep.seal; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "False\n", done.stderr
