@@ -179,6 +179,7 @@ def test_nobody_knows_the_book_inside_a_gap(tmp_path: Path, broken: Workshop) ->
     assert inside is not None
     assert inside.update_id == json.loads(text.splitlines()[10])["lastUpdateId"]
     assert inside.prices.shape == (2, 20)
+    assert repr(inside).startswith("<Arrays of 1 records: recv_ns () int64")
     assert loaded.at("2026-11-20T13:25:00Z") is None
     assert loaded.at(broken.minute_ns("13-36") + 6) is None, "the gap is over, but nothing was received since"
     assert loaded.at("2026-11-20T12:00:00Z") is None, "before everything"
@@ -302,6 +303,22 @@ def test_events_are_typed_and_gaps_are_among_them(tmp_path: Path, broken: Worksh
     assert len(list(hoga.read(f"{tmp_path}/*/orderbook"))) == 61
     with pytest.raises(ArchiveError, match="no file or folder is named like this"):
         list(hoga.read(f"{tmp_path}/*/nothing*"))
+
+
+def test_a_pattern_of_days_is_all_of_them_and_what_is_no_event_is_left_out(tmp_path: Path) -> None:
+    for day in ("2026-11-20", "2026-11-21"):
+        merge(fill_books(Workshop(tmp_path / "binance" / "orderbook", "orderbook", day=day), ("13-15",)))
+    shop = Workshop(tmp_path / "binance" / "average", "average")
+    shop.seal("13-15", [envelope(shop.minute_ns("13-15"), b'{"e":"avgPrice","w":"1.5"}')])
+    assert len(list(hoga.read(f"{tmp_path}/binance/orderbook/*.zip"))) == 60
+    assert {type(event) for event in hoga.read(tmp_path)} == {hoga.OrderbookEvent}
+    with pytest.raises(ArchiveError, match="records of kind average are no events"):
+        list(hoga.read(tmp_path, "average"))
+    (tmp_path / "capture.gz").write_bytes(
+        gzip.compress(b'1795180500000000000 {"stream":"btcusdt@bookTicker","data":{"u":1,"s":"A","b":"1","B":"2","a":"3","A":"4"}}\n')
+    )
+    with pytest.raises(ArchiveError, match=r"hoga\.load reads captures"):
+        list(hoga.read(tmp_path / "capture.gz"))
 
 
 def test_the_catalog_says_what_is_recorded(tmp_path: Path, broken: Workshop) -> None:

@@ -37,11 +37,11 @@ class Arrays(dict[str, Array]):
 
     @property
     def records(self) -> int:
-        """How many records there are."""
-        return len(self["recv_ns"]) if "recv_ns" in self else 0
+        """How many records there are; what `at` gives is one."""
+        return int(np.size(self["recv_ns"])) if "recv_ns" in self else 0
 
     def __repr__(self) -> str:
-        columns = ", ".join(f"{name} {each.shape} {each.dtype}" for name, each in self.items())
+        columns = ", ".join(f"{name} {np.shape(each)} {np.asarray(each).dtype}" for name, each in self.items())
         return f"<Arrays of {self.records} records: {columns}>"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from hoga.archive.read.merged import GapAt, read_merged
 from hoga.archive.read.openminute import OpenMinutes
 from hoga.archive.read.told import names_of
 from hoga.core.errors import ArchiveError
-from hoga.core.market import DataType
 from hoga.core.streams import Series, Stream
 from hoga.history.asking import Asked, AskedSeries, Moment, What, ask, kinds_of
 from hoga.hub.events import EVENTS, BaseWebSocketEvent, GapEvent
@@ -46,8 +45,30 @@ def read(
         ArchiveError: no such path or series, or it cannot be read. SegmentCorrupt: damage; everything before it was given.
     """
     asked = [ask(word, wanted, day, start, end, root) for word in _words(what) for wanted in _kinds(word, kind, root)]
-    series = list({(each.venue, each.symbol, each.kind): each for one in asked for each in one.series}.values())
-    return _events(series, asked[0]) if series else iter(())
+    series = _joined(each for one in asked for each in one.series)
+    opened_minutes = OpenMinutes(sorted({path for each in series for path in each.journals}))
+    streams = [_streams(each, opened_minutes) for each in series]
+    told = [(each, found) for each, found in zip(series, streams, strict=True) if kind is not None or _are_events(found)]
+    return _events([each for each, _ in told], [found for _, found in told], asked[0]) if told else iter(())
+
+
+def _joined(series: Iterable[AskedSeries]) -> list[AskedSeries]:
+    """Each series once, with the days of all the paths that named it. Raises ArchiveError for a capture."""
+    found: dict[tuple[str, str, str], AskedSeries] = {}
+    for each in series:
+        if each.capture is not None:
+            raise ArchiveError(each.capture, "is no archive: hoga.load reads captures, and hoga sim --replay plays them")
+        before = found.get((each.venue, each.symbol, each.kind), each)
+        days = sorted({*before.days, *each.days}, key=lambda day: (day.day, day.directory, day.only))
+        journals = sorted({*before.journals, *each.journals})
+        found[each.venue, each.symbol, each.kind] = each._replace(days=days, journals=journals)
+    return list(found.values())
+
+
+def _are_events(streams: list[Stream]) -> bool:
+    """Whether a consumer can be told of the records: what only the recorder takes (snapshots, averages) is no event."""
+    channels = [VENUES[stream.venue].channel_of(stream.channel) for stream in streams]
+    return all(channel.data_type is not None and channel.record.decode is not None for channel in channels)
 
 
 def _words(what: What) -> list[str | os.PathLike[str]]:
@@ -71,10 +92,8 @@ def _kinds(word: str | os.PathLike[str], kind: str | None, root: str | Path) -> 
     return kinds_of(word, root)
 
 
-def _events(series: list[AskedSeries], asked: Asked) -> Iterator[BaseWebSocketEvent | GapEvent]:
+def _events(series: list[AskedSeries], streams: list[list[Stream]], asked: Asked) -> Iterator[BaseWebSocketEvent | GapEvent]:
     journals = sorted({path for each in series for path in each.journals})
-    opened_minutes = OpenMinutes(journals)
-    streams = [_streams(each, opened_minutes) for each in series]
     tell = [origin_of(each) for each in streams]
     start_ns, end_ns = asked.start_ns, asked.end_ns
     for item in read_merged([each.days for each in series], start_ns=start_ns, end_ns=end_ns, journals=journals):
@@ -87,12 +106,11 @@ def _events(series: list[AskedSeries], asked: Asked) -> Iterator[BaseWebSocketEv
             record = opened(line, receipt)
             stream = tell[item.source](record.payload)
             channel = VENUES[stream.venue].channel_of(stream.channel)
-            decode = channel.record.decode
-            if decode is None:
+            data_type, decode = channel.data_type, channel.record.decode
+            if data_type is None or decode is None:
                 raise ArchiveError(
                     f"{stream.venue}:{stream.symbol}", f"records of kind {stream.kind} are no events", hint="hoga cat prints them"
                 )
-            data_type = channel.data_type or DataType.TICKER
             yield EVENTS[data_type](stream, data_type, record.payload, record.recv_ns, record.conn, record.epoch, decode)
 
 
