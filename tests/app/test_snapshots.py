@@ -244,3 +244,35 @@ def test_all_who_ask_a_venue_share_one_desk(tmp_path: Path) -> None:
         return snapshots_of(config) is snapshots_of(config)
 
     assert asyncio.run(desks())
+
+
+async def test_a_market_that_leaves_the_levels_of_its_snapshot_gets_another_one_before_it_has(tmp_path: Path) -> None:
+    """Levels are a unit apart; the recorded books move down from 10,000."""
+    price = 10_000
+    ids = iter(range(10_000, 20_000))
+
+    def whole(symbol: str) -> bytes:
+        bids = ",".join(f'["{price - at}","1"]' for at in range(1000))
+        return b'{"lastUpdateId":%d,"bids":[%b],"asks":[["20000","1"]]}' % (next(ids), bids.encode())
+
+    deltas, books = stream("BTCUSDT", "depth@100ms"), stream("BTCUSDT", "depth20@100ms")
+    bench = Bench(tmp_path, [deltas, books, *asked_streams(SPOT, [deltas])]).start()
+    rest = Rest(bench.clock, whole)
+    snapshots = DeltaSnapshots(SnapshotDesk(rest), bench.recorder, every_s=3600.0, share=0.1, conn="binance-rest")  # type: ignore[arg-type]
+    snapshots.open()
+    life = bench.connect(deltas, books)
+    asked_at = []
+    for number in range(1, 300):
+        bench.clock.advance(0.5)
+        bench.send(life, deltas, delta(100 + number, 100 + number))
+        best = ",".join(f'["{price - at}","1"]' for at in range(20))
+        bench.send(life, books, b'{"lastUpdateId":%d,"bids":[%b],"asks":[["20000","1"]]}' % (100 + number, best.encode()))
+        before = len(rest.asked)
+        await snapshots.tick()
+        if len(rest.asked) > before:
+            asked_at.append(price)
+        price -= 5
+    assert asked_at[0] >= 9_990
+    assert len(asked_at) == 2, asked_at
+    assert asked_at[0] - 1000 + 20 < asked_at[1] < asked_at[0] - 700, "with some levels to spare"
+    await bench.stop()

@@ -111,3 +111,22 @@ def test_a_symbol_is_due_exactly_when_a_delta_came_after_its_last_break_and_no_s
             needs[asked] = False
         waiting = {each for each, needed in needs.items() if needed}
         assert found.waiting(now * SECOND_NS)[0] == len(waiting)
+
+
+def test_a_market_that_leaves_its_snapshot_is_asked_for_before_the_old_ones_and_after_those_without_any() -> None:
+    found = turns("A", "B", "C")
+    for symbol in "AB":
+        look(found, symbol, 2, newest_s=2)
+        found.got(symbol, 3 * SECOND_NS)
+    found.leaving("B", 20 * SECOND_NS)
+    assert due(found, 20) is None, "not so soon after the last one"
+    found.leaving("C", 20 * SECOND_NS)
+    later = HOUR_S + 10
+    for symbol in "ABC":
+        look(found, symbol, later, newest_s=later)
+    found.leaving("B", int(later * SECOND_NS))
+    told = []
+    while (symbol := due(found, later)) is not None:
+        told.append(symbol)
+        found.got(symbol, int(later * SECOND_NS))
+    assert told == ["C", "B", "A"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from decimal import Decimal
 from typing import NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -16,8 +17,8 @@ from hoga.app.config.rooms import rest_of
 from hoga.archive.keep.identity import Identity
 from hoga.book.turns import SnapshotTurns
 from hoga.core.errors import VenueError
-from hoga.core.market import DataType
-from hoga.core.streams import Stream
+from hoga.core.market import Body, Book, DataType, Level
+from hoga.core.streams import Kind, Stream
 from hoga.core.times import SECOND_NS
 from hoga.hub.port import Take
 from hoga.net.ratelimit import Budget
@@ -35,8 +36,10 @@ _log = get_log("run")
 _LONG_S = 600.0
 """Deltas that have no beginning for so long are told of."""
 _WINDOW_S = 60.0
-_STEP = 64
-"""Symbols that are looked at between two frames: a tenth of a millisecond."""
+_REACH_EVERY = 20
+"""In so many looks each symbol's newest book is read once."""
+_STEP = 32
+"""Symbols that are looked at between two frames: some 0.15 ms."""
 
 T = TypeVar("T")
 
@@ -93,12 +96,36 @@ def _with_deltas(spec: VenueSpec, streams: list[Stream]) -> dict[str, list[Strea
 
 
 class _Asked(NamedTuple):
-    """One symbol: its stream of snapshots and those of its deltas, with what finds the ids in their frames."""
+    """One symbol: its stream of snapshots and those of its deltas, with what finds the ids in their frames. `books`: where its best levels
+    are recorded, and how they are read; None where they are not."""
 
     stream: Stream
     identity: Identity
     deltas: list[tuple[Stream, Identity]]
     take: Take
+    books: tuple[Stream, Callable[[bytes], Body]] | None
+
+
+class _Reach(NamedTuple):
+    """How far the newest snapshot goes: prices beyond which somebody should ask for another, None on a side that is whole."""
+
+    bid: Decimal | None
+    ask: Decimal | None
+
+    def holds(self, book: Book) -> bool:
+        """Whether the levels of `book` are well within."""
+        below = self.bid is not None and book.bids and book.bids[-1][0] < self.bid
+        above = self.ask is not None and book.asks and book.asks[-1][0] > self.ask
+        return not below and not above
+
+
+def _reach_of(book: Book, most: int) -> _Reach:
+    """A quarter of what a snapshot spans is left for the time until the next one is there."""
+
+    def limit(side: tuple[Level, ...]) -> Decimal | None:
+        return side[-1][0] + (side[0][0] - side[-1][0]) / 4 if len(side) >= most else None
+
+    return _Reach(limit(book.bids), limit(book.asks))
 
 
 class DeltaSnapshots:
@@ -115,6 +142,9 @@ class DeltaSnapshots:
         spec = self._spec = recorder.spec
         streams = [intake.stream for intake in recorder.intakes.values()]
         deltas = _with_deltas(spec, streams)
+        self._books = {stream.symbol: stream for stream in streams if stream.kind == Kind.ORDERBOOK}
+        self._reach: dict[str, _Reach] = {}
+        self._looks = 0
         self._streams = [stream for stream in streams if stream.channel == spec.snapshot_channel]
         self._deltas = {stream.symbol: deltas[stream.symbol] for stream in self._streams}
         self._asked: dict[str, _Asked] = {}
@@ -135,7 +165,10 @@ class DeltaSnapshots:
         legs.live(self._conn, 1, now, [stream.name for stream in self._streams])
         for stream in self._streams:
             deltas = [(each, Identity(self._spec, each)) for each in self._deltas[stream.symbol]]
-            self._asked[stream.symbol] = _Asked(stream, Identity(self._spec, stream), deltas, table[self._spec.frame_key(stream)])
+            take, books = table[self._spec.frame_key(stream)], self._books.get(stream.symbol)
+            read = self._spec.channel_of(books.channel).record.decode if books is not None else None
+            known = None if books is None or read is None else (books, read)
+            self._asked[stream.symbol] = _Asked(stream, Identity(self._spec, stream), deltas, take, known)
         self._desk.on_snapshot.append(self._keep)
 
     def close(self) -> None:
@@ -146,10 +179,13 @@ class DeltaSnapshots:
     async def tick(self) -> None:
         """Once a second: look at all deltas, ask for what is due and allowed, one after the other. May take long."""
         now = self._desk.clock.time_ns()
+        self._looks += 1
         for at, symbol in enumerate(self._asked):
             if at % _STEP == _STEP - 1:
                 await asyncio.sleep(0)  # frames are let in
             self._look(symbol, now)
+            if (at + self._looks) % _REACH_EVERY == 0:
+                self._look_at_reach(symbol, now)
         self._tell(now)
         weight, clock = self._spec.rest.book_weight, self._desk.clock
         while self._budget.wait_s(clock.monotonic(), weight) <= 0:
@@ -173,6 +209,20 @@ class DeltaSnapshots:
         if symbol not in self._began and self._turns.has_begun(symbol):
             found = [self._first_id(stream, identity) for stream, identity in self._asked[symbol].deltas]
             self._began[symbol] = max(each or 0 for each in found)
+
+    def _look_at_reach(self, symbol: str, now: int) -> None:
+        """Whether the newest recorded book is still within the snapshot's levels."""
+        each, reach = self._asked[symbol], self._reach.get(symbol)
+        if reach is None or each.books is None:
+            return
+        stream, read = each.books
+        parts = self._spec.split(self._recorder.intakes[stream.name].last)
+        try:
+            book = read(parts[1]) if parts is not None else None
+        except ValueError:  # whatever it is, it is recorded
+            return
+        if isinstance(book, Book) and not reach.holds(book):
+            self._turns.leaving(symbol, now)
 
     def _tell(self, now: int) -> None:
         if now - self._told_ns < _LONG_S * SECOND_NS:
@@ -212,10 +262,20 @@ class DeltaSnapshots:
         if self._newest_ids.get(symbol) != ids[1]:
             self._newest_ids[symbol] = ids[1]
             each.take(recv_ns, self._framed(each.stream, body))
+            self._note_reach(symbol, body)
         if self._began.get(symbol, 0) <= ids[1] + 1:
             self._turns.got(symbol, asked_ns)
         else:  # from before the deltas: none of them joins it
             self._turns.failed(symbol, recv_ns)
+
+    def _note_reach(self, symbol: str, body: bytes) -> None:
+        assert self._spec.book is not None, "asked of venues that have it"
+        try:
+            book = self._spec.book(body)
+        except ValueError:
+            return
+        if isinstance(book, Book):
+            self._reach[symbol] = _reach_of(book, self._spec.rest.book_levels)
 
     def _first_id(self, stream: Stream, identity: Identity) -> int | None:
         """The first id of the newest delta."""

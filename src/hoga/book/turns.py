@@ -1,8 +1,9 @@
 """book.turns: whose book is asked for next, so that recorded deltas have a beginning. Pure: it is fed and asked.
 
 Deltas alone give no book. A snapshot is *due* for a symbol whose deltas have come since their last break (the start, a hole in their
-ids, a connection that was lost) and have no snapshot since, and for one whose last snapshot is older than `every_s`. Those without
-any come first, the longest waiting before the others; how many are asked for at all is the shell's to say.
+ids, a connection that was lost) and have no snapshot since; for one whose market is about to leave the levels that its snapshot
+had (`leaving`: beyond them no book can be rebuilt); and for one whose last snapshot is older than `every_s`. In this order, the longest
+waiting before the others; how many are asked for at all is the shell's to say.
 """
 
 from __future__ import annotations
@@ -14,24 +15,31 @@ from hoga.core.times import SECOND_NS
 
 __all__ = ["SnapshotTurns"]
 
+_NONE, _LEFT, _OLD = range(3)
+_LEFT_AGAIN_NS = 30 * SECOND_NS
+"""A market that runs away does not take all the weight."""
+
 
 class _Symbol:
-    __slots__ = ("breaks", "broken_ns", "got_ns", "newest_ns", "pauses", "retry_ns")
+    __slots__ = ("breaks", "broken_ns", "got_ns", "left_ns", "newest_ns", "pauses", "retry_ns")
 
     def __init__(self) -> None:
         self.breaks = -1
         self.broken_ns = self.newest_ns = 0
         self.got_ns: int | None = None
+        self.left_ns: int | None = None
         self.retry_ns = 0
         self.pauses = Pauses(Schedule.VENUE)
 
-    def since_ns(self, every_ns: int) -> tuple[bool, int] | None:
-        """(whether its deltas have a beginning, since when it waits); None when it does not."""
+    def since_ns(self, every_ns: int) -> tuple[int, int] | None:
+        """(why it waits, the pressing first; since when); None when it does not."""
         if self.newest_ns <= self.broken_ns:
             return None
         if self.got_ns is None or self.got_ns < self.broken_ns:
-            return False, self.broken_ns
-        return (True, self.got_ns + every_ns) if self.newest_ns >= self.got_ns + every_ns else None
+            return _NONE, self.broken_ns
+        if self.left_ns is not None:
+            return _LEFT, self.left_ns
+        return (_OLD, self.got_ns + every_ns) if self.newest_ns >= self.got_ns + every_ns else None
 
 
 class SnapshotTurns:
@@ -56,10 +64,17 @@ class SnapshotTurns:
         each = self._symbols[symbol]
         return each.newest_ns > each.broken_ns
 
+    def leaving(self, symbol: str, now_ns: int) -> None:
+        """The market is about to leave the levels of the symbol's newest snapshot."""
+        each = self._symbols[symbol]
+        if each.left_ns is None and each.got_ns is not None and now_ns - each.got_ns >= _LEFT_AGAIN_NS:
+            each.left_ns = now_ns
+
     def got(self, symbol: str, at_ns: int) -> None:
         """A snapshot came that the symbol's deltas join; it was asked for at `at_ns`."""
         each = self._symbols[symbol]
         each.got_ns = max(at_ns, each.got_ns or 0)
+        each.left_ns = None
         each.pauses.clear()
         each.retry_ns = 0
 
@@ -81,4 +96,4 @@ class SnapshotTurns:
         """(how many have no beginning since `longer_s` and more, of how many)."""
         limit = now_ns - int(longer_s * SECOND_NS)
         found = [since for each in self._symbols.values() if (since := each.since_ns(self._every_ns)) is not None]
-        return sum(1 for has_one, at in found if not has_one and at <= limit), len(self._symbols)
+        return sum(1 for why, at in found if why == _NONE and at <= limit), len(self._symbols)

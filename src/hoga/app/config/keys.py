@@ -142,7 +142,8 @@ def _what() -> list[Key]:
         Key(name="STREAMS", kind=Kind.WORDS, default=None, text="Streams to record of each symbol, in the venue's words."),
         Key(name="BOOK_SNAPSHOT_MIN", kind=Kind.INT, default="60", unit="minutes", low=0, high=1440,
             text="Where deltas are recorded, whole books are asked for over REST and recorded: where the deltas begin, after every "
-            "hole in them, and so often; 0: never. Without one, no book can be rebuilt from the deltas."),
+            "hole in them, when the market leaves the levels of the last one, and so often; 0: never. Without one, no book can be "
+            "rebuilt from the deltas."),
         Key(name="BOOK_SNAPSHOT_WEIGHT", kind=Kind.FLOAT, default="10", unit="%", low=0.1, high=50,
             text="How much of the weight that the venue allows REST calls these books may take; those that have to wait are told."),
         Key(name="BOOK_DIGESTS", kind=Kind.INT, default="5", unit="symbols", low=0, high=10_000,
