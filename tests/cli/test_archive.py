@@ -65,6 +65,15 @@ def test_consolidate_merges_finished_days(trades: Workshop, told: Callable[..., 
     assert told("consolidate", "data", "--day", DAY) == (0, {"ok": True, "done": [], "failed": []})
 
 
+def test_consolidate_makes_merged_days_parquet_when_asked(trades: Workshop, told: Callable[..., Any]) -> None:
+    pytest.importorskip("pyarrow")
+    assert told("consolidate", "data", "--day", DAY)[0] == 0
+    status, result = told("consolidate", "data", "--parquet")
+    assert (status, [each["state"] for each in result["done"]]) == (0, ["parquet"])
+    assert told("consolidate", "data", "--parquet") == (0, {"ok": True, "done": [], "failed": []})
+    assert told("verify", "data")[0] == 0
+
+
 def test_consolidate_keeps_minutes_when_told_to_and_says_what_failed(trades: Workshop, told: Callable[..., Any]) -> None:
     assert told("consolidate", "data", "--day", DAY, "--keep")[0] == 0
     assert len(list(trades.folder.glob("*.zip"))) == 3

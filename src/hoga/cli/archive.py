@@ -15,7 +15,7 @@ import typer
 from hoga.cli._complete import kinds, series
 from hoga.cli._output import Progress, error_line, note, print_json, print_table, print_text, share_text
 from hoga.cli._recorded import mistake, pick, recorded_span, require_kind, require_present, time_of
-from hoga.core.errors import HogaError
+from hoga.core.errors import ArchiveError, HogaError
 from hoga.core.times import iso_of
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def consolidate(
     day: Annotated[str | None, typer.Option(metavar="D", help="Only this day, YYYY-MM-DD; today is left alone unless named here.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the minutes after the day was read back.")] = False,
     adopt: Annotated[bool, typer.Option("--adopt", help="Write manifests for day files of the classic recorder, too.")] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Make merged days Parquet, also those merged before.")] = False,
     as_json: _JSON = False,
 ) -> int:
     """Merge the minutes of finished days into their day files.
@@ -103,6 +104,7 @@ def consolidate(
     done: list[dict[str, object]] = []
     failed: list[dict[str, str]] = []
     jobs = [(_adopt_day, each) for each in bare if adopt and each not in due] + [(partial(_merge_day, keep=keep), each) for each in due]
+    jobs += [(_convert_day, each) for each in discover([path]).days if parquet and not each.only and day in (None, each.day)]
     with Progress("consolidate", total=len(jobs)) as progress:
         for job, each in jobs:
             try:
@@ -135,6 +137,19 @@ def _merge_day(day: SeriesDay, done: list[dict[str, object]], failed: list[dict[
     )
     done.append({"what": day.stem, "state": result.state, "segments": result.segments, "records": result.records})
     failed += [{"what": day.stem, "why": f"merged, but its account is not whole: {flaw}"} for flaw in result.flaws]
+
+
+def _convert_day(day: SeriesDay, done: list[dict[str, object]], _failed: list[dict[str, str]]) -> None:
+    from hoga.archive.form.manifest import read_manifest
+    from hoga.archive.keep.convert import convert_day
+
+    try:
+        made = convert_day(day)
+    except ValueError as fault:
+        raise ArchiveError(day.manifest_path, f"the day stays as it is: {fault}") from fault
+    manifest = read_manifest(day.manifest_path)
+    if made is not None and manifest is not None:
+        done.append({"what": day.stem, "state": "parquet", "segments": len(manifest.segments), "records": manifest.records})
 
 
 def _adopt_day(day: SeriesDay, done: list[dict[str, object]], _failed: list[dict[str, str]]) -> None:
