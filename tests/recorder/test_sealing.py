@@ -25,6 +25,7 @@ from hoga.recorder.sealing import Sealing, level_for
 from tests.archive.workshop import read_records
 from tests.archive_journal.desk import BOOK, ETH, Desk
 from tests.recorder.workbench import NOON_NS
+from tests.waiting import LONG_S
 from tests.waiting import eventually as until
 
 MIDNIGHT_NS = day_start_ns("2026-11-21")
@@ -67,7 +68,7 @@ async def test_journals_become_segments(desk: Desk, pool: InlinePool) -> None:
     for minute in range(3):
         work.journal_closed(desk.journal(range(minute * 5, minute * 5 + 5), start_ns=NOON_NS + minute * MINUTE_NS))
     assert work.stats.waiting == 3
-    assert await work.finish(timeout_s=5)
+    assert await work.finish(timeout_s=LONG_S)
     assert work.stats.records == 45
     assert work.stats.segments == 9
     assert work.stats.waiting == 0
@@ -103,7 +104,7 @@ async def test_a_series_that_cannot_be_written_holds_up_neither_the_others_nor_t
     assert all(path.exists() for path in paths), "kept until all of it is sealed"
     blocked.unlink()
     await until(lambda: work.stats.waiting == 0)
-    assert await work.finish(timeout_s=5)
+    assert await work.finish(timeout_s=LONG_S)
     for symbol, kind in (("BTCUSDT", "orderbook"), ("BTCUSDT", "execution"), ("ETHUSDT", "orderbook")):
         assert desk.archive.check_balance(symbol, kind) == (15, 15, 0), "nothing doubled"
     assert not any(path.exists() for path in paths)
@@ -124,7 +125,7 @@ async def test_one_journal_at_a_time_is_tried_again_and_each_series_told_once(
     assert [fields["what"] for fields in told] == ["ETHUSDT orderbook 2026-11-20 12-00"]
     blocked.unlink()
     await until(lambda: work.stats.waiting == 0)
-    assert await work.finish(timeout_s=5)
+    assert await work.finish(timeout_s=LONG_S)
     assert desk.archive.check_balance("ETHUSDT", "orderbook") == (20, 20, 0)
 
 
@@ -144,20 +145,20 @@ async def test_a_journal_goes_only_after_what_it_tells_is_kept(desk: Desk, pool:
     assert there == [True, True]
     assert not path.exists()
     assert desk.archive.check_balance("BTCUSDT", "orderbook") == (5, 5, 0), "nothing doubled"
-    await work.finish(timeout_s=5)
+    await work.finish(timeout_s=LONG_S)
 
 
 async def test_parts_of_a_longer_interval_are_joined_though_the_interval_is_a_minute_now(desk: Desk, pool: InlinePool) -> None:
     earlier = sealing(desk, pool, interval_min=60)
     earlier.journal_closed(desk.journal(range(5), start_ns=MIDNIGHT_NS - MINUTE_NS, interval_min=60))
     earlier._left[Path()] = None  # killed before it could join
-    await earlier.finish(timeout_s=5)
+    await earlier.finish(timeout_s=LONG_S)
     assert list(desk.root.rglob("parts/*.zip"))
     work = sealing(desk, pool)
     work.catch_up(today="2026-11-21")
     await until(lambda: work.stats.days == 3)
     assert not list(desk.root.rglob("parts/*.zip"))
-    await work.finish(timeout_s=5)
+    await work.finish(timeout_s=LONG_S)
 
 
 async def test_a_day_is_made_parquet_once_it_is_merged(desk: Desk, pool: InlinePool) -> None:
@@ -166,13 +167,13 @@ async def test_a_day_is_made_parquet_once_it_is_merged(desk: Desk, pool: InlineP
     earlier = sealing(desk, pool, archive_format="parquet")
     for path in sorted(desk.folder.glob("*.journal")):
         earlier.journal_closed(path)
-    await earlier.finish(timeout_s=5)
+    await earlier.finish(timeout_s=LONG_S)
     work = sealing(desk, pool, archive_format="parquet")
     assert list(desk.root.rglob("temporary/BTCUSDT_orderbook*/*.jsonl.zst")), "a minute is zst"
     before = b"".join(read_records(desk.root, kind="orderbook"))
     work.catch_up(today="2026-11-21")
     await until(lambda: work.stats.days == 3)
-    await work.finish(timeout_s=5)
+    await work.finish(timeout_s=LONG_S)
     assert sorted(path.name for path in (desk.root / "orderbook").glob("*.parquet")) == [
         "BTCUSDT_orderbook_2026-11-20.parquet",
         "ETHUSDT_orderbook_2026-11-20.parquet",
@@ -188,11 +189,11 @@ async def test_a_day_that_cannot_be_parquet_stays_whole_and_says_so(
     earlier = sealing(desk, pool, archive_format="parquet")
     for path in sorted(desk.folder.glob("*.journal")):
         earlier.journal_closed(path)
-    await earlier.finish(timeout_s=5)
+    await earlier.finish(timeout_s=LONG_S)
     work = sealing(desk, pool, archive_format="parquet")
     work.catch_up(today="2026-11-21")
     await until(lambda: work.stats.days == 3)
-    await work.finish(timeout_s=5)
+    await work.finish(timeout_s=LONG_S)
     assert len(list((desk.root / "orderbook").glob("*.jsonl.zst"))) == 2
     assert "pyarrow is not installed" in caplog.text
 
@@ -219,7 +220,7 @@ async def test_a_backlog_is_sealed_fast_until_sealing_has_caught_up(desk: Desk, 
         work.journal_closed(desk.journal(range(5), start_ns=NOON_NS + minute * MINUTE_NS))
     await until(lambda: work.stats.waiting == 0)
     assert levels == [1, 1, 1, 6]
-    await work.finish(timeout_s=5)
+    await work.finish(timeout_s=LONG_S)
 
 
 async def test_a_stop_says_what_it_leaves_to_the_next_start(desk: Desk, pool: InlinePool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,7 +251,7 @@ async def test_nothing_is_joined_while_a_journal_may_be_sealed_again(desk: Desk,
     await until(lambda: work.stats.failures >= 3)
     blocked.unlink()
     await until(lambda: work.stats.waiting == 0)
-    assert await work.finish(timeout_s=5)
+    assert await work.finish(timeout_s=LONG_S)
     for symbol, kind in (("BTCUSDT", "orderbook"), ("BTCUSDT", "execution"), ("ETHUSDT", "orderbook")):
         assert desk.archive.check_balance(symbol, kind) == (10, 10, 0)
         assert [path.stem[-5:] for path in desk.archive.files(symbol, kind)] == ["12-00"]
@@ -272,7 +273,7 @@ async def test_one_series_that_fails_holds_up_neither_joins_nor_merges_of_others
     await until(lambda: work.stats.waiting == 0)
     late = desk.root / "orderbook" / "ETHUSDT_orderbook_2026-11-20.manifest.json"
     await until(lambda: late.exists() and (found := read_manifest(late)) is not None and found.records == 10)
-    assert await work.finish(timeout_s=5)
+    assert await work.finish(timeout_s=LONG_S)
     for name, count in (("BTCUSDT_orderbook", 1), ("ETHUSDT_orderbook", 1)):
         manifest = read_manifest(desk.root / "orderbook" / f"{name}_2026-11-20.manifest.json")
         assert manifest is not None
@@ -325,7 +326,7 @@ async def test_a_day_is_never_merged_before_its_parts_are_joined(
     manifest = read_manifest(late)
     assert manifest is not None
     assert manifest.records == 10, caplog.text
-    assert await work.finish(timeout_s=5)
+    assert await work.finish(timeout_s=LONG_S)
 
 
 async def test_parts_that_cannot_be_joined_are_tried_again_by_one_task_and_their_day_is_not_merged(desk: Desk, pool: InlinePool) -> None:
@@ -352,7 +353,7 @@ async def test_parts_that_cannot_be_joined_are_tried_again_by_one_task_and_their
     manifest = read_manifest(desk.root / "orderbook" / "ETHUSDT_orderbook_2026-11-20.manifest.json")
     assert manifest is not None
     assert manifest.records == 10
-    assert await work.finish(timeout_s=5)
+    assert await work.finish(timeout_s=LONG_S)
 
 
 async def test_an_interval_is_joined_when_it_is_over(desk: Desk, pool: InlinePool) -> None:
@@ -360,7 +361,7 @@ async def test_an_interval_is_joined_when_it_is_over(desk: Desk, pool: InlinePoo
     for minute in range(6):
         work.journal_closed(desk.journal(range(minute * 5, minute * 5 + 5), start_ns=NOON_NS + minute * MINUTE_NS, interval_min=5))
     await until(lambda: work.stats.waiting == 0 and "_join_job" in pool.jobs)
-    assert await work.finish(timeout_s=5)
+    assert await work.finish(timeout_s=LONG_S)
     assert [line["lastUpdateId"] for line in desk.archive.lines("BTCUSDT", "orderbook")] == list(range(30))
     assert {path.stem[-5:] for path in desk.archive.files("BTCUSDT", "orderbook")} == {"12-00", "12-05"}
 
@@ -373,7 +374,7 @@ async def test_a_day_is_merged_once_when_the_next_one_has_begun(desk: Desk, pool
             desk.journal(range(minute * 5 + 50, minute * 5 + 55), start_ns=MIDNIGHT_NS + minute * MINUTE_NS, interval_min=interval_min)
         )
     await until(lambda: work.stats.waiting == 0 and work.stats.days == 3)
-    assert await work.finish(timeout_s=5)
+    assert await work.finish(timeout_s=LONG_S)
     assert pool.jobs.count("_merge_job") == 3
     assert (desk.root / "orderbook" / "BTCUSDT_orderbook_2026-11-20.zip").exists()
     assert (desk.root / "execution" / "BTCUSDT_execution_2026-11-20.manifest.json").exists()
@@ -394,7 +395,7 @@ async def test_two_lanes_wait_for_one_another_at_midnight(desk: Desk, pool: Inli
     assert "_merge_job" not in pool.jobs
     work.journal_closed(journal(1, 0))
     await until(lambda: "_merge_job" in pool.jobs)
-    await work.finish(timeout_s=5)
+    await work.finish(timeout_s=LONG_S)
 
 
 async def test_a_merge_that_fails_is_tried_again(desk: Desk, pool: InlinePool) -> None:
@@ -410,7 +411,7 @@ async def test_a_merge_that_fails_is_tried_again(desk: Desk, pool: InlinePool) -
         work.journal_closed(desk.journal(range(5), start_ns=MIDNIGHT_NS + minute * MINUTE_NS))
     await until(lambda: work.stats.days == 3)
     assert work.stats.failures == 1
-    await work.finish(timeout_s=5)
+    await work.finish(timeout_s=LONG_S)
 
 
 async def test_what_an_earlier_life_left_is_joined_and_merged_at_the_start(desk: Desk, pool: InlinePool) -> None:
@@ -420,13 +421,13 @@ async def test_what_an_earlier_life_left_is_joined_and_merged_at_the_start(desk:
             desk.journal(range(minute * 5 + 50, minute * 5 + 55), start_ns=MIDNIGHT_NS + minute * MINUTE_NS, interval_min=60)
         )
     earlier._left[Path()] = None  # killed before it could join
-    await earlier.finish(timeout_s=5)
+    await earlier.finish(timeout_s=LONG_S)
     assert list(desk.root.rglob("parts/*.zip"))
     work = sealing(desk, pool, interval_min=60)
     work.catch_up(today="2026-11-21")
     await until(lambda: work.stats.days == 3)
     assert not list(desk.root.rglob("parts/*.zip"))
-    await work.finish(timeout_s=5)
+    await work.finish(timeout_s=LONG_S)
 
 
 async def test_finish_gives_up_in_time(desk: Desk, pool: InlinePool) -> None:

@@ -17,7 +17,7 @@ from hoga.archive.form.journal import JournalHeader, encode_header, read_header
 from hoga.recorder import writer as module
 from hoga.recorder.writer import JournalWriter
 from tests.recorder.workbench import chunk_of
-from tests.waiting import until
+from tests.waiting import LONG_S, until
 
 HEADER = encode_header(
     JournalHeader(
@@ -240,6 +240,30 @@ def test_putting_back_never_loses_what_is_being_written(tmp_path: Path) -> None:
     assert disk.writer.stop(timeout_s=5)
     assert records(path) == list(range(601))
     assert damage(path) == 0
+
+
+def test_stop_with_a_disk_that_does_not_even_answer_says_how_much_is_left(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung = threading.Event()
+
+    def writev(fd: int, left: list[memoryview]) -> int:
+        hung.wait(LONG_S)
+        raise OSError(errno.EIO, "at last")
+
+    disk.writer.start()
+    disk.writer.rotate(0, tmp_path / "a", HEADER)
+    until((tmp_path / "a").exists)
+    until(lambda: (tmp_path / "a").stat().st_size)
+    monkeypatch.setattr(module.os, "writev", writev)
+    disk.put(0, 1, 2, 3)
+    try:
+        assert not disk.writer.stop(timeout_s=0.01)
+        assert disk.writer.lost_records == 3
+    finally:
+        hung.set()
+    until(lambda: disk.closed)
+    assert disk.writer.lost_records == 3
 
 
 def test_stop_with_a_stuck_disk_gives_up_in_time_and_says_so(tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,8 @@ class JournalWriter:
         self._sync_now = threading.Event()
         self._writer = threading.Thread(target=self._write_all, name="hoga-writer", daemon=True)
         self._syncer = threading.Thread(target=self._sync_all, name="hoga-fsync", daemon=True)
-        self.lost_records = 0
+        self._lost = 0
+        self._left = False
 
     def start(self) -> None:
         """Start both threads."""
@@ -119,6 +120,11 @@ class JournalWriter:
     def pending_records(self) -> int:
         """Records queued and not yet handed to the operating system."""
         return self._queued - self._written
+
+    @property
+    def lost_records(self) -> int:
+        """Records that were given up, and behind a stop that the disk did not even answer those it left."""
+        return self._lost + (self.pending_records if self._left else 0)
 
     @property
     def queued_records(self) -> int:
@@ -160,6 +166,7 @@ class JournalWriter:
         if self._writer.is_alive():
             self._give_up.set()
             self._writer.join(self._retry_s * 2)
+            self._left = self._writer.is_alive()
         self._drained.set()
         self._sync_now.set()
         self._syncer.join(max(0.1, end - monotonic()))
@@ -231,7 +238,7 @@ class JournalWriter:
                 if len(self._lags) < 100_000:
                     self._lags.extend(now - item.oldest_ns for item in mine)
             else:
-                self.lost_records += records
+                self._lost += records
             self._written += records
 
     def _append(self, file: _File, chunks: list[bytes]) -> None:
