@@ -148,7 +148,7 @@ async def _gone(rig: Rig) -> bool:
 async def test_an_announced_shutdown_loses_and_doubles_nothing(tmp_path: Path) -> None:
     async with Rig(tmp_path) as rig:
         await rig.live()
-        rig.inject(FaultKind.SERVER_SHUTDOWN, after_s=15.0 * SPEED)
+        rig.inject(FaultKind.SERVER_SHUTDOWN, after_s=40.0 * SPEED)
         await rig.live(epoch=2)
         archive = await rig.finish()
         assert rig.lost(archive) == {}
