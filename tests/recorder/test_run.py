@@ -271,7 +271,7 @@ async def test_below_the_disk_reserve_everything_is_counted_and_nothing_written(
 
 async def test_after_so_many_seconds_longer_segments_are_joined(stage: Stage) -> None:
     program = stage.program("SAVE_INTERVAL_MIN=60", "ARCHIVE_FORMAT=zst")
-    program.arguments += ["--seconds", "1.5"]
+    program.arguments += ["--seconds", "5"]
     await program.start()
     assert (await program.end())[0] == 0
     stage.check()
