@@ -50,8 +50,9 @@ async def test_every_stretch_of_deltas_has_its_snapshot_verbatim_verified_and_co
         await eventually(lambda: sorted(symbol for symbol, _ in bodies) == ["BTCUSDT", "BTCUSDT", "ETHUSDT"])
         exchange.inject(Fault(fault=FaultKind.CLOSE, code=1006))
         await eventually(lambda: len(bodies) >= 5)
-        more = {name: intake.n + 12 for name, intake in run.recorder.intakes.items() if "@snapshot" not in name}
-        await eventually(lambda: all(run.recorder.intakes[name].n >= count for name, count in more.items()))
+        await frames(run, 14)
+        exchange.inject(Fault(fault=FaultKind.DROP, count=5, streams="ethusdt@depth20@100ms"))
+        await frames(run, 14)
         assert run.snapshots.failed == 0
         await run.stop_intake()
         await run.drain()
@@ -69,7 +70,12 @@ async def test_every_stretch_of_deltas_has_its_snapshot_verbatim_verified_and_co
         for start, end in zip(starts, [*starts[1:], 1 << 62], strict=True):
             assert any(start <= value + 1 <= end for value in ids), "this stretch of deltas can be built on"
     report = verify([tmp_path], books=True)
-    assert report.ok, report.problems
+    (lost,) = report.problems
+    assert (lost.kind, "ETHUSDT_orderbook" in lost.file, 1 <= lost.count <= 5) == ("gap", True, True), "as many as changed the best levels"
+    assert [finding for finding in report.findings if finding.kind == "frame-missing"] == []
+    unaided = verify([tmp_path])
+    assert unaided.ok, unaided.problems
+    assert [finding.kind for finding in unaided.findings if "missing" in finding.kind] == ["frame-missing"]
     counted = sum(1 for _ in bodies) + sum(
         len(Archive(tmp_path).lines(s, k)) for s in ("BTCUSDT", "ETHUSDT") for k in ("delta", "orderbook")
     )
@@ -80,6 +86,13 @@ async def test_every_stretch_of_deltas_has_its_snapshot_verbatim_verified_and_co
         assert row.proven + sum(row.unprovable.values()) == row.records
         assert row.proven >= 5, row
         assert row.snapshots == len(snapshots_in(tmp_path, row.symbol))
+
+
+async def frames(run: VenueRun, count: int) -> None:
+    """So many more of every stream."""
+    intakes = [intake for name, intake in run.recorder.intakes.items() if "@snapshot" not in name]
+    wanted = [intake.n + count for intake in intakes]
+    await eventually(lambda: all(intake.n >= least for intake, least in zip(intakes, wanted, strict=True)))
 
 
 def _pairs(records: list[dict[str, Any]]) -> list[tuple[dict[str, Any] | None, dict[str, Any]]]:
