@@ -1,44 +1,68 @@
-"""`hoga backfill`, as a user runs it: a process of its own against a simulated archive."""
+"""`hoga backfill`, as a user runs it, against a simulated archive."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from hoga.cli import main as cli
+from hoga.simulator import HistoryConfig, Simulator, SimulatorConfig
 
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("HOGA_")}
+
+class Ran(NamedTuple):
+    """What a command came to."""
+
+    status: int
+    out: str
+    err: str
+
+
+Hoga = Callable[..., Ran]
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    command = [sys.executable, "-m", "hoga", "sim", "--venues", "binance,binance-usdm", "--symbols", "BTCUSDT", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
-        assert process.stdout is not None
-        ready = json.loads(process.stdout.readline())
-        yield ready["venues"]["binance"]["history"] + " " + ready["venues"]["binance-usdm"]["history"]
-        process.terminate()
+def urls() -> Iterator[dict[str, str]]:
+    """Where the archives of two venues are; the simulator has a loop and a thread of its own."""
+    found: dict[str, str] = {}
+    up = threading.Event()
+    loop = asyncio.new_event_loop()
+    over = asyncio.Event()
+
+    async def serve() -> None:
+        history = HistoryConfig(days=5, rows_a_day=40)
+        config = SimulatorConfig(venues=("binance", "binance-usdm"), symbols=("BTCUSDT",), history=history)
+        async with Simulator(config) as simulator:
+            found.update({name: venue.urls["history"] for name, venue in simulator.venues.items()})
+            up.set()
+            await over.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert up.wait(60)
+    yield found
+    loop.call_soon_threadsafe(over.set)
+    thread.join(20)
+    loop.close()
 
 
-def hoga(folder: Path, *arguments: str, url: str = "http://127.0.0.1:9", venue: str = "BINANCE") -> subprocess.CompletedProcess[str]:
-    address = url.split()[-1 if venue == "BINANCE_USDM" else 0]
-    environment = ENVIRONMENT | {f"HOGA_{venue}__HISTORY_URL": address, "HOGA_TIMEOUT": "20"}
-    return subprocess.run(
-        [sys.executable, "-m", "hoga", "backfill", *arguments],
-        check=False,
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+@pytest.fixture
+def hoga(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Hoga:
+    """Run the command in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, url: str = "http://127.0.0.1:9", venue: str = "binance") -> Ran:
+        monkeypatch.setenv(f"HOGA_{venue.upper().replace('-', '_')}__HISTORY_URL", url)
+        status = cli.main(["backfill", *arguments])
+        return Ran(status, *capsys.readouterr())
+
+    return run
 
 
 def days_ago(count: int) -> str:
@@ -48,10 +72,10 @@ def days_ago(count: int) -> str:
 RANGE = ("--start-date", days_ago(3), "--end-date", days_ago(2))
 
 
-def test_files_come_and_the_json_says_which(tmp_path: Path, url: str) -> None:
-    ran = hoga(tmp_path, *RANGE, "--symbols", "btcusdt", "--data", "d", "--json", url=url)
-    assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout)
+def test_files_come_and_the_json_says_which(tmp_path: Path, hoga: Hoga, urls: dict[str, str]) -> None:
+    ran = hoga(*RANGE, "--symbols", "btcusdt", "--data", "d", "--json", url=urls["binance"])
+    assert ran.status == 0, ran.err
+    told = json.loads(ran.out)
     assert (told["ok"], told["failed"]) == (True, [])
     assert [(each["what"], each["findings"]) for each in told["done"]] == [
         (f"BTCUSDT-aggTrades-{days_ago(back)}.zip", []) for back in (3, 2)
@@ -59,31 +83,31 @@ def test_files_come_and_the_json_says_which(tmp_path: Path, url: str) -> None:
     assert (tmp_path / "d" / "binance" / "execution" / f"BTCUSDT-aggTrades-{days_ago(2)}.parquet").exists()
 
 
-def test_candles_have_a_folder_of_their_own_and_futures_an_archive(tmp_path: Path, url: str) -> None:
+def test_candles_have_a_folder_of_their_own_and_futures_an_archive(tmp_path: Path, hoga: Hoga, urls: dict[str, str]) -> None:
     (tmp_path / "hoga.conf").write_text("[binance-usdm]\nSYMBOLS = BTCUSDT\n")
-    ran = hoga(tmp_path, *RANGE, "--kind", "klines", "--interval", "1h", url=url, venue="BINANCE_USDM")
-    assert ran.returncode == 0, ran.stderr
-    assert "2 files with 48 rows are in" in ran.stdout
+    ran = hoga(*RANGE, "--kind", "klines", "--interval", "1h", url=urls["binance-usdm"], venue="binance-usdm")
+    assert ran.status == 0, ran.err
+    assert "2 files with 48 rows are in" in ran.out
     assert (tmp_path / "data" / "binance-usdm" / "candle" / f"BTCUSDT-1h-{days_ago(2)}.zip").exists()
 
 
-def test_what_is_missing_is_one_line_and_exit_1(tmp_path: Path, url: str) -> None:
-    ran = hoga(tmp_path, "--start-date", days_ago(1), "--end-date", days_ago(0), "--symbols", "BTCUSDT", url=url)
-    assert ran.returncode == 1
-    assert ran.stderr.splitlines()[-1] == f"hoga: BTCUSDT-aggTrades-{days_ago(0)}.zip: the day is not over"
+def test_what_is_missing_is_one_line_and_exit_1(hoga: Hoga, urls: dict[str, str]) -> None:
+    ran = hoga("--start-date", days_ago(1), "--end-date", days_ago(0), "--symbols", "BTCUSDT", url=urls["binance"])
+    assert ran.status == 1
+    assert ran.err.splitlines()[-1] == f"hoga: BTCUSDT-aggTrades-{days_ago(0)}.zip: the day is not over"
 
 
-def test_a_dry_run_is_a_table(tmp_path: Path, url: str) -> None:
-    ran = hoga(tmp_path, *RANGE, "--symbols", "BTCUSDT", "--dry-run", url=url)
-    assert ran.returncode == 0
-    assert ran.stdout.count("to fetch") == 2
+def test_a_dry_run_is_a_table(tmp_path: Path, hoga: Hoga, urls: dict[str, str]) -> None:
+    ran = hoga(*RANGE, "--symbols", "BTCUSDT", "--dry-run", url=urls["binance"])
+    assert ran.status == 0
+    assert ran.out.count("to fetch") == 2
     assert not list(tmp_path.rglob("*.zip"))
 
 
-def test_nobody_there_is_one_line(tmp_path: Path) -> None:
-    ran = hoga(tmp_path, *RANGE, "--symbols", "BTCUSDT", "--set", "TIMEOUT=1")
-    assert ran.returncode == 1
-    assert ran.stderr.splitlines()[-1].startswith("hoga: binance: no answer from http://127.0.0.1:9")
+def test_nobody_there_is_one_line(hoga: Hoga) -> None:
+    ran = hoga(*RANGE, "--symbols", "BTCUSDT", "--set", "TIMEOUT=1")
+    assert ran.status == 1
+    assert ran.err.splitlines()[-1].startswith("hoga: binance: no answer from http://127.0.0.1:9")
 
 
 @pytest.mark.parametrize(

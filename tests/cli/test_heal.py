@@ -28,25 +28,25 @@ def venue(tmp_path: Path) -> Iterator[dict[str, str]]:
         process.terminate()
 
 
-def hoga(folder: Path, venue: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hoga", *arguments]
-    return subprocess.run(command, check=False, cwd=folder, env=ENVIRONMENT | venue, capture_output=True, text=True, timeout=110)
-
-
-async def test_a_recording_with_a_hole_is_healed_and_verifies(tmp_path: Path, venue: dict[str, str]) -> None:
+def test_a_recording_with_a_hole_is_healed_and_verifies(
+    tmp_path: Path, venue: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in venue.items():
+        monkeypatch.setenv(name, value)
     settings = ("--set", "SYMBOLS=BTCUSDT", "--set", "STREAMS=aggTrade", "--set", "DASHBOARD_PORT_NUMBER=0")
-    ran = hoga(tmp_path, venue, "run", *settings, "--seconds", "6")
+    command = [sys.executable, "-m", "hoga", "run", *settings, "--seconds", "5"]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=110)
     assert ran.returncode == 0, ran.stderr
-    healed = hoga(tmp_path, venue, "heal", "data", "--json")
-    told = json.loads(healed.stdout)
-    assert (healed.returncode, told["ok"], told["failed"], told["gaps"]) == (0, True, [], []), healed.stderr
-    assert [(done["rows"], done["sources"]) for done in told["done"]] == [
-        (4, ["rest"])
-    ]  # nothing before the first one proves that it was there
+    assert cli.main(["heal", "data", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ok"], told["failed"], told["gaps"]) == (True, [], [])
+    assert [(done["rows"], done["sources"]) for done in told["done"]] == [(4, ["rest"])]  # nothing proves that one was before the first
     assert list((tmp_path / "data" / "binance" / "execution").glob("BTCUSDT_execution_*.healed.jsonl.zst"))
-    assert hoga(tmp_path, venue, "verify", "data").returncode == 0
-    again = hoga(tmp_path, venue, "heal", "data")
-    assert (again.returncode, again.stdout) == (0, "0 trades healed; nothing is missing by its ids\n")
+    assert cli.main(["verify", "data"]) == 0
+    capsys.readouterr()
+    assert cli.main(["heal", "data"]) == 0
+    assert capsys.readouterr().out == "0 trades healed; nothing is missing by its ids\n"
 
 
 def test_a_path_that_is_not_there_is_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,8 +86,8 @@ MakeMissed = Callable[..., Awaitable[Missed]]
 async def make_missed(tmp_path: Path) -> AsyncIterator[MakeMissed]:
     running: list[Simulator] = []
 
-    async def make(*, rest_days: int = 7, days: int = 12) -> Missed:
-        history = HistoryConfig(days=days, rows_a_day=4_000, rest_days=rest_days)
+    async def make(*, rest_days: int = 7, days: int = 3) -> Missed:
+        history = HistoryConfig(days=days, rows_a_day=2_000, rest_days=rest_days)
         simulator = Simulator(SimulatorConfig(symbols=("BTCUSDT",), seed=3, start_ns=START_NS, history=history))
         running.append(simulator)
         await simulator.start()
