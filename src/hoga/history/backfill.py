@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.core.errors import ArchiveError, DiskFull, HogaError
+from hoga.core.errors import DiskFull, HogaError
 from hoga.core.pauses import Schedule
 from hoga.history.csvrows import Converted, convert, difference, require_libraries
 from hoga.history.fetch import SUPERSEDED, Fetcher, parquet_of
@@ -198,17 +198,17 @@ class _Work:
     def _converted(self, planned: Planned, entry: Entry, path: Path) -> Entry:
         step = self._step(planned.series)
         parquet, old = parquet_of(path), None
-        if entry.superseded and not entry.read and parquet.exists():
-            old = path.with_name(SUPERSEDED) / f"{parquet.stem}.{entry.superseded[-1]}.parquet"
-            durable.rename(parquet, old)
         try:
+            if entry.superseded and not entry.read and parquet.exists():
+                old = path.with_name(SUPERSEDED) / f"{parquet.stem}.{entry.superseded[-1]}.parquet"
+                durable.rename(parquet, old)
             member = find_member(path)
             notes = {"venue": self._job.venue, "symbol": planned.series.symbol, "kind": self._job.kind.name, "sha256": entry.sha256}
             made = convert(path, member, parquet, self._job.kind, step=step, notes={**notes, "source": planned.name})
         except UnreadableZip as fault:
             return msgspec.structs.replace(entry, read=True, facts=None, findings=[(str(fault), True)])
         except OSError as fault:
-            raise ArchiveError(path, f"cannot be read: {fault.strerror or fault}") from fault
+            raise durable.write_fault(path, fault) from fault
         findings = [*_of_names(member.foreign), *_of_rows(made), *oddities(made.facts, _number(planned.first), _number(planned.last))]
         if old is not None:
             gone, come = difference(old, parquet, self._job.kind)

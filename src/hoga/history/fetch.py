@@ -92,6 +92,12 @@ class Fetcher:
 
     async def bring(self, planned: Planned, *, recheck: bool = False) -> Entry:
         """The file, proven and in its place. Raises Unproven, VenueError, ArchiveError, DiskFull."""
+        try:
+            return await self._bring(planned, recheck=recheck)
+        except OSError as fault:
+            raise durable.write_fault(self.index.folder / planned.name, fault) from fault
+
+    async def _bring(self, planned: Planned, *, recheck: bool) -> Entry:
         target = self.index.folder / planned.name
         known = self.index.entries.get(planned.name)
         here = await asyncio.to_thread(_size_of, target)

@@ -5,6 +5,7 @@ The numbers are those of the cases in the design: case N is what somebody report
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from datetime import date
@@ -13,9 +14,10 @@ from pathlib import Path
 import polars
 import pytest
 
-from hoga.core.errors import ArchiveBusy, VenueError
+from hoga.core.errors import ArchiveBusy, HogaError, VenueError
 from hoga.history.backfill import BackfillReport
 from hoga.history.index import Index
+from hoga.runtime import durable
 from hoga.simulator import Fault, FaultKind, FileDefect
 from hoga.simulator.faults import TRANSFER_DEFECTS
 from tests.history.backfill.conftest import Past, Simulate, zip_of, zip_rows
@@ -487,3 +489,39 @@ async def test_an_empty_file_is_told(past: Past) -> None:
     with pytest.raises(UnreadableZip, match="it has no rows"):
         convert(path, find_member(path), past.folder / "x.parquet", spec.kinds["aggTrades"], step=1, notes={})
     assert not (past.folder / "x.parquet").exists()
+
+
+async def test_a_disk_that_refuses_any_step_costs_one_line_and_nothing_that_is_here(past: Past, tmp_path: Path) -> None:
+    root, told = past.folder, 0
+    for step in range(200):
+        past.folder = tmp_path / f"step{step}"
+        left = step
+
+        why = errno.ENOSPC if step % 2 else errno.EIO
+
+        def refuse(act: str, what: object, data: bytes, why: int = why) -> None:
+            nonlocal left
+            left -= 1
+            if left == -1:
+                raise OSError(why, "refused", str(what))
+
+        durable.watch(refuse)
+        try:
+            report = await past.backfill("2026-03-02", "2026-03-02")
+            refused = left < 0
+        except HogaError:
+            report, refused = None, True
+        finally:
+            durable.watch(None)
+        if not refused:
+            assert report is not None
+            assert report.ok
+            break
+        told += report is not None and not report.ok
+        again = await past.backfill("2026-03-02", "2026-03-02")
+        assert again.ok, (step, again.failed)
+        assert findings(again) == {}
+        assert len(ids(past.folder, DAY)) == 40
+        assert not list(past.folder.glob("*.part*"))
+    assert told > 5
+    past.folder = root

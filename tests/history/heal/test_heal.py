@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hoga.archive.prove.verify import verify
 from hoga.archive.read.told import healed_of
 from hoga.history.backfill import Job, backfill
 from hoga.history.plan import Series
+from hoga.runtime import durable
 from hoga.simulator import Fault, FaultKind, FileDefect
 from tests.history.heal.conftest import DAY, SPOT, START_NS, MakeMissed, Missed
 
@@ -211,3 +213,42 @@ async def test_verify_finds_a_healed_file_that_is_not_what_was_written(missed: M
     report = verify([missed.root])
     assert not report.ok
     assert [problem.kind for problem in report.problems] == ["healed"]
+
+
+class Died(BaseException):
+    """The process is gone at this step."""
+
+
+@pytest.mark.parametrize("merged", [True, False])
+async def test_a_kill_at_any_step_is_made_good_by_the_next_heal(missed: Missed, merged: bool, tmp_path: Path) -> None:
+    await missed.record({7, 8, 20}, merged=merged)
+    recorded, root = missed.root, missed.root
+    for step in range(100):
+        missed.root = tmp_path / f"step{step}" / "binance"
+        shutil.copytree(recorded, missed.root)
+        missed.day = missed.days()[0]
+        left = step
+
+        def die(act: str, what: object, data: bytes) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Died
+
+        durable.watch(die)
+        try:
+            report = await missed.heal()
+            died = False
+        except Died:
+            died = True
+        finally:
+            durable.watch(None)
+        if died:
+            report = await missed.heal()
+        assert report.ok, (step, report.failed)
+        assert [row["a"] for row in healed(missed)] == [missed.rows[at].agg_id for at in (7, 8, 20)]
+        assert verify([missed.root]).ok, step
+        if not died:
+            assert step > 5
+            break
+    missed.root = root
