@@ -597,7 +597,7 @@ def _past(bench: _Bench) -> list[Figure]:
             plan = DayPlan(data=str(data), minutes=settings.past_minutes, capture=settings.capture, core=bench.collector_core)
             run_child("past-day", plan, Made, folder=bench.folder)
             batched.append(run_child("past-batches", plan, Batched, folder=bench.folder))
-    note = f"one core; a loop of json and float on the same lines: {median(run.json for run in runs):,.0f}/s"
+    note = f"by processor time; a loop of json and float on the same lines: {median(run.json for run in runs):,.0f}/s"
     return [
         figure("past.zip", "load: depth20 from zip to the float cube", "records/s", [run.zip for run in runs], note=note),
         figure("past.zst", "load: the same from zst", "records/s", [run.zst for run in runs]),

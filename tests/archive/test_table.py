@@ -121,6 +121,26 @@ def test_every_spelling_comes_back(tmp_path: Path, kind: str) -> None:
         np.testing.assert_array_equal(after[name], before[name], err_msg=name)
 
 
+@pytest.mark.parametrize("exact", [False, True])
+def test_padding_of_short_sides_is_no_level_in_any_form(tmp_path: Path, exact: bool) -> None:
+    shop = Workshop(tmp_path / "upbit" / "orderbook", "orderbook", symbol="KRW-BTC", archive_format="zst")
+    unit = '{{"ask_price":{}.0,"bid_price":{}.0,"ask_size":1.5,"bid_size":{}}}'
+    bodies = [unit.format(1600 + at, 1500 - at if at < 2 else 0, 2.5 if at < 2 else 0.0) for at in range(30)]
+    body = '{"type":"orderbook","code":"KRW-BTC","timestamp":1795180500098,"orderbook_units":[' + ",".join(bodies) + "]}"
+    shop.seal("13-15", [envelope(shop.minute_ns("13-15") + at, body.encode()) for at in range(3)])
+    day = SeriesDay(shop.directory, shop.symbol, shop.kind, shop.day)
+    merge_day(day, venue="upbit", archive_format="zst", purge=True)
+    before = hoga.load(tmp_path, exact=exact).numpy()
+    assert convert_day(day) is not None
+    after = hoga.load(tmp_path, exact=exact).numpy()
+    missing = -(2**63) if exact else np.nan
+    for arrays in (before, after):
+        np.testing.assert_array_equal(arrays.prices[:, 0, 2:], np.full((3, 28), missing))
+        np.testing.assert_array_equal(arrays.sizes[:, 0, 2:], np.full((3, 28), missing))
+        assert arrays.prices.shape == (3, 2, 30)
+    assert b"".join(read_records(tmp_path)) == shop.all_text()
+
+
 def test_any_tool_reads_ticks_and_lots(tmp_path: Path, books: tuple[Workshop, SeriesDay]) -> None:
     duckdb, pl = pytest.importorskip("duckdb"), pytest.importorskip("polars")
     shop, day = books

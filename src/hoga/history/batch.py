@@ -9,7 +9,7 @@ import numpy as np
 
 from hoga.columns.digits import NONE
 
-__all__ = ["Arrays", "Collector", "joined", "some", "taken"]
+__all__ = ["Arrays", "Collector", "joined", "some", "take_out_padding", "taken"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -73,6 +73,18 @@ def joined(parts: list[Arrays]) -> Arrays:
     for part in parts:
         collector.add(part)
     return collector.arrays()
+
+
+def take_out_padding(arrays: Arrays, *, exact: bool) -> None:
+    """Levels of price and size 0, with which a venue fills short sides, are none. Of books; a short side has one last of all, or is shorter
+    than another in the same arrays."""
+    lowest = arrays["sizes"][:, :, -1] if arrays["sizes"].shape[2] else arrays["sizes"]
+    sound = ~np.isnan(lowest) if lowest.dtype.kind == "f" else lowest != NONE
+    if sound.all() and not (lowest == 0).any():
+        return
+    padding = (arrays["prices"] == 0) & (arrays["sizes"] == 0)
+    for name in FLAT:
+        arrays[name] = np.where(padding, NONE if exact else np.nan, arrays[name])
 
 
 def _rescaled(values: Array, power: int, wanted: int) -> Array:

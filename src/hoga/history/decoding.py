@@ -20,7 +20,7 @@ from hoga.columns.shapes import Shape
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.ledger import Gap
 from hoga.history.asking import AskedSeries
-from hoga.history.batch import Array, Arrays
+from hoga.history.batch import Array, Arrays, take_out_padding
 from hoga.history.marks import GapMarks
 from hoga.history.tables import SUFFIX, table_batches, table_of
 
@@ -118,10 +118,7 @@ def arrays_of(rows: Rows, kind: str, *, exact: bool) -> Arrays:
     cube = rows.prices.ndim == 3 and rows.prices.shape[2] == depth
     for name, values in (("prices", rows.prices), ("sizes", rows.sizes)):
         arrays[name] = values if cube else _cube(values.reshape(-1), rows.counts, depth, NONE if exact else np.nan)
-    padding = (arrays["prices"] == 0) & (arrays["sizes"] == 0)
-    if padding.any():  # Upbit fills short sides with zeros
-        for name in ("prices", "sizes"):
-            arrays[name] = np.where(padding, NONE if exact else np.nan, arrays[name])
+    take_out_padding(arrays, exact=exact)
     return arrays
 
 

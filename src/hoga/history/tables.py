@@ -20,7 +20,7 @@ from hoga.columns.digits import NONE, Floats, Ints
 from hoga.core.errors import SegmentCorrupt
 from hoga.core.ledger import Gap
 from hoga.history.asking import AskedSeries
-from hoga.history.batch import Array, Arrays, taken
+from hoga.history.batch import Array, Arrays, take_out_padding, taken
 from hoga.history.marks import GapMarks
 
 __all__ = ["SUFFIX", "file_batches", "series_of_table", "table_batches", "table_of"]
@@ -102,6 +102,8 @@ def _arrays(table: Table, columns: dict[str, Any], *, exact: bool) -> Arrays:
     if "bid_prices" in columns:
         for part in ("prices", "sizes"):
             _levels(table, arrays, columns, part, exact=exact)
+        if has_cube(table.facts.kind):
+            take_out_padding(arrays, exact=exact)
     return arrays
 
 
