@@ -25,6 +25,10 @@ Moment = int | str | date | datetime
 """ns, a UTC time as text (`2026-11-20T03:00:00Z`, a day), a date, or a datetime (UTC when it has no zone)."""
 
 
+_FILE_KINDS = frozenset(name for spec in VENUES.values() if spec.history is not None for name in spec.history.names)
+"""What the exchanges' own files are called."""
+
+
 class Misasked(HogaError, ValueError):
     """An argument that makes no sense."""
 
@@ -163,6 +167,11 @@ def _of_path(path: Path, kind: str | None) -> list[AskedSeries]:
             return _of_kind([published], kind if kind is None else kind.lower(), str(path))
         return _of_kind(series_of_table(path), kind, str(path))
     is_ours = _is_folder(path) or parse_day(path.name) is not None or parse_segment(path.name) is not None
+    if path.is_dir() and kind is not None and kind.lower() in _FILE_KINDS:
+        from hoga.history.published import series_in_folder
+
+        if files := series_in_folder(path, kind.lower()):
+            return files
     if is_ours:
         found = _grouped(path)
         if found:

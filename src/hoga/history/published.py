@@ -23,7 +23,7 @@ from hoga.runtime import libraries
 from hoga.venues.history import FileKind, HistorySpec, Holds
 from hoga.venues.registry import VENUES
 
-__all__ = ["published_batches", "series_of_files", "series_of_published"]
+__all__ = ["published_batches", "series_in_folder", "series_of_files", "series_of_published"]
 
 _NAME = re.compile(r"^(?P<symbol>.+)-(?P<label>[A-Za-z0-9]+)-(?P<date>\d{4}-\d\d(?:-\d\d)?)\.parquet$")
 _ROWS = 65_536
@@ -66,6 +66,19 @@ def series_of_files(folder: Path, venue: str, symbol: str, kind: str) -> AskedSe
         hint = f"hoga backfill --symbols {symbol}{option} --start-date … --end-date … fetches them"
         raise ArchiveError(place, f"no {name} files of {symbol!r} are here", hint=hint)
     return AskedSeries(venue, symbol, kind, [], [], files=tuple(labels[wanted]))
+
+
+def series_in_folder(folder: Path, kind: str) -> list[AskedSeries]:
+    """The series of that kind whose files lie in or below a folder, wherever that is (another `CHART_DIR`, say)."""
+    found: dict[tuple[str, str, str], list[Path]] = {}
+    name, _, interval = kind.partition("-")
+    for path in sorted(folder.rglob("*.parquet")):
+        hit = _NAME.match(path.name)
+        told = _told(path) if hit is not None and path.parent.name != "superseded" else None
+        if hit is not None and told is not None and told.kind.lower() == name and interval in ("", hit["label"]):
+            timed = f"{name}-{hit['label']}" if hit["label"].lower() != name else name
+            found.setdefault((told.venue, told.symbol, timed), []).append(path)
+    return [AskedSeries(*key, [], [], files=tuple(paths)) for key, paths in sorted(found.items())]
 
 
 def series_of_published(path: Path) -> AskedSeries | None:

@@ -90,6 +90,16 @@ async def test_frames_and_single_files(past: Past) -> None:
     assert hoga.load(past.folder / "BTCUSDT-aggTrades-2026-03-02.parquet").numpy().trade_id.shape == (40,)
 
 
+async def test_a_folder_anywhere_is_loaded_by_its_path(past: Past, tmp_path: Path) -> None:
+    past.folder = tmp_path / "elsewhere"
+    await past.backfill("2026-03-01", "2026-03-02")
+    await past.backfill("2026-03-01", "2026-03-02", name="klines", interval="1h")
+    assert len(hoga.load(past.folder, "aggtrades").numpy().trade_id) == 80
+    assert len(hoga.load(past.folder, "klines").numpy().start_ns) == 48
+    with pytest.raises(ArchiveError):
+        hoga.load(past.folder, "trades")
+
+
 async def test_several_symbols_come_by_time(past: Past) -> None:
     await past.backfill("2026-03-01", "2026-03-02")
     await past.backfill("2026-03-01", "2026-03-02", symbol="ETHUSDT")
