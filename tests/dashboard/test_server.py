@@ -209,7 +209,9 @@ async def test_the_login_form(own_stage: Stage) -> None:
 async def closed_with(link: aiohttp.ClientWebSocketResponse) -> int | None:
     while True:
         message = await asyncio.wait_for(link.receive(), 60)
-        if message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR):
+        if message.type is aiohttp.WSMsgType.CLOSE:
+            return int(message.data)  # `close_code` is 1006 where the answer to it found the other side gone
+        if message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR):
             return link.close_code
 
 
