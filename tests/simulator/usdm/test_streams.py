@@ -31,7 +31,10 @@ async def test_snapshot_and_deltas_equal_partial_depth_and_book_ticker_at_every_
     client = await connect(sim, "/public/stream?streams=btcusdt@depth@100ms/btcusdt@depth20@100ms/btcusdt@bookTicker/btcusdt@depth@0ms")
     frames = await client.until(lambda seen: sum(frame["stream"].endswith("depth@100ms") for frame in seen) >= 2)
     _, snapshot, _ = await ask(sim, "/fapi/v1/depth?symbol=BTCUSDT&limit=1000")
-    frames += await client.until(lambda seen: sum(frame["stream"].endswith("depth@100ms") for frame in seen) >= 15)
+    behind = snapshot["lastUpdateId"]
+    frames += await client.until(
+        lambda seen: sum(frame["stream"].endswith("depth@100ms") and frame["data"]["u"] >= behind for frame in seen) >= 15
+    )
     by_stream: dict[str, list[dict[str, Any]]] = {}
     for frame in frames:
         by_stream.setdefault(frame["stream"].partition("@")[2], []).append(frame["data"])
