@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from hoga.app.config import load_config
 from hoga.app.run import Run
+from hoga.app.venue_run import VenueRun
 from hoga.archive.keep.life import read_last_life
 from hoga.archive.keep.seal import seal_and_keep
 from hoga.core.errors import ArchiveError
@@ -82,3 +84,15 @@ async def test_what_a_stop_cannot_seal_in_time_is_no_failure_and_the_next_start_
     assert shutdown.report is not None
     assert shutdown.report.clean, shutdown.report
     assert not list(folder.glob("*.journal"))
+
+
+@pytest.mark.parametrize("lost, said", [(3, "3 records could not be written"), (0, "did not confirm in time")])
+async def test_a_stop_that_the_disk_holds_up_says_what_is_the_matter(tmp_path: Path, lost: int, said: str) -> None:
+    recorder = SimpleNamespace(
+        end_lanes=lambda: None,
+        stop=lambda timeout_s: False,
+        writer=SimpleNamespace(lost_records=lost),
+        config=SimpleNamespace(journal_folder=tmp_path),
+    )
+    with pytest.raises(ArchiveError, match=said):
+        await VenueRun.drain(SimpleNamespace(recorder=recorder))  # type: ignore[arg-type]  # what of a run it looks at

@@ -203,8 +203,9 @@ class VenueRun:
             await asyncio.to_thread(self._life.end, life)
             return
         records = self.recorder.writer.lost_records
-        _log.error("not everything could be written", records=records)
-        raise ArchiveError(self.recorder.config.journal_folder, f"{records} records could not be written", hint="see the log; free space")
+        what = f"{records} records could not be written" if records else "the disk did not confirm in time what was written"
+        _log.error("not everything could be written", records=records, why=what)
+        raise ArchiveError(self.recorder.config.journal_folder, what, hint="the next start recovers; see the log, and the disk")
 
     async def seal(self, *, timeout_s: float) -> None:
         """The last minutes become segments."""
