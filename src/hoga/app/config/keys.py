@@ -233,7 +233,7 @@ def _endpoints() -> list[Key]:
         Key(name="WS_URL", kind=Kind.WS_URL, default=None, text="Public streams."),
         Key(name="REST_URL", kind=Kind.HTTP_URL, default=None, text="REST."),
         Key(name="HISTORY_URL", kind=Kind.HTTP_URL, default=None,
-            text="Historical archives. Not used yet: nothing is downloaded from there."),
+            text="Historical files and their listing (HISTORY_URL/?prefix=), for backfill and heal."),
         Key(name="WS_API_URL", kind=Kind.WS_URL, default=None,
             text="WebSocket API (requests and orders). Not used yet: private streams have WS_PRIVATE_URL."),
         Key(name="WS_PRIVATE_URL", kind=Kind.WS_URL, default=None, text="Private (account) streams."),
