@@ -128,13 +128,15 @@ def test_a_handshake_may_end_in_any_way(loop: str, caplog: pytest.LogCaptureFixt
 
 def test_a_handshake_that_is_given_up_leaves_no_socket_open(loop: str) -> None:
     async def work() -> None:
-        with pytest.raises(ConnectFailed):
-            await opened(server.url, timeout_s=0.2)
+        while not server.accepted:  # on a busy machine the time is up before the connection is made
+            with pytest.raises(ConnectFailed):
+                await opened(server.url, timeout_s=0.2)
+        before = server.accepted
         task = asyncio.create_task(opened(server.url))
-        await eventually(lambda: server.accepted == 2)
+        await eventually(lambda: server.accepted > before)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await eventually(lambda: len(server.results) == 2, why="for the server to see both connections end")
+        await eventually(lambda: len(server.results) == server.accepted >= 2, why="for the server to see all connections end")
 
     with RawServer(lambda peer: (read_request(peer), until_gone(peer))) as server:
         run(loop, work)
