@@ -160,7 +160,8 @@ async def test_a_connection_without_traffic_is_cut_without_a_word(upbit: Any, di
     assert await client.end() == 1006
     truth = sim.truth.connections[0]
     assert truth.close == "1006 idle"
-    assert 60.4 < (truth.closed_ns - truth.opened_ns) / 1e9 < 90
+    # 60.5 s from the handshake on; at this speed 10 s are 50 ms between the two places where it is noted
+    assert 50 < (truth.closed_ns - truth.opened_ns) / 1e9 < 90
 
 
 async def test_pings_and_the_text_ping_keep_it_open(upbit: Any, dial: Any) -> None:
