@@ -28,7 +28,16 @@ NEEDED = {
 """What nothing in the program names, and why it is there."""
 
 
-BEING_BUILT = ("core/trading.py", "trading/", "audit/", "gateway/", "flatten/", "venues/binance/orders", "venues/upbit/orders")
+BEING_BUILT = (
+    "core/trading.py",
+    "core/ticks.py",
+    "trading/",
+    "audit/",
+    "gateway/",
+    "flatten/",
+    "venues/binance/orders",
+    "venues/upbit/orders",
+)
 """Rooms whose users do not stand yet: how the paths of their files begin."""
 
 

@@ -1,0 +1,70 @@
+"""core.ticks: market data in integers, for whoever decides on it: tops of books, trades, marks, and that they are in doubt. Pure.
+
+Prices and sizes are in the powers of ten of the instrument's `core.trading.Rules`; `symbol` is a venue's name and its symbol,
+`binance-usdm:BTCUSDT`. `at_ns` is the receipt at our socket (UTC), the only time that decisions are made by; `event_ns` is the venue's own.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from hoga.core.market import Side
+
+__all__ = ["MarketBar", "MarketDepth", "MarketDoubt", "MarketEvent", "MarketMark", "MarketTop", "MarketTrade"]
+
+
+class MarketEvent(msgspec.Struct, kw_only=True, gc=False):
+    """What all of them have."""
+
+    symbol: str
+    at_ns: int
+    event_ns: int | None = None
+
+
+class MarketTop(MarketEvent, kw_only=True, gc=False):
+    """The best bid and ask; a side that is empty has price and size 0."""
+
+    bid: int
+    bid_size: int
+    ask: int
+    ask_size: int
+
+
+class MarketDepth(MarketTop, kw_only=True, gc=False):
+    """The best levels: (price, size), best first. `bids[0]` is the top's bid."""
+
+    bids: tuple[tuple[int, int], ...]
+    asks: tuple[tuple[int, int], ...]
+
+
+class MarketTrade(MarketEvent, kw_only=True, gc=False):
+    """One public trade. `taker`: the side that took."""
+
+    price: int
+    size: int
+    taker: Side
+    trade_id: int
+
+
+class MarketMark(MarketEvent, kw_only=True, gc=False):
+    """The price that the venue reckons margins and triggers with."""
+
+    mark: int
+
+
+class MarketBar(MarketEvent, kw_only=True, gc=False):
+    """A closed bar from elsewhere than our own trades: the venue's own candle, a file. `volume` in the instrument's quantities."""
+
+    interval_ns: int
+    start_ns: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+
+
+class MarketDoubt(MarketEvent, kw_only=True, gc=False):
+    """Something may be missing: `why`. Until the next book the symbol's book is no book, and bars over this moment are incomplete."""
+
+    why: str

@@ -1,0 +1,1 @@
+"""trading: what decides: orders, portfolio, targets, strategies, limits; `engine` is the one door in. No venue, no clock, no socket."""
