@@ -20,16 +20,17 @@ _ROOMS = {
     "app.hub": "connect",
     "app.since": "subscribe",
     "app.thread": "HubThread",
-    "core.market": "Asset Assets BalanceChange DataType Fill Order Position Positions Side",
+    "core.market": "AccountConfig AlgoOrder Asset Assets BalanceChange DataType Fill ListedOrder MarginCall Order OrderList Position "
+    "Positions PressedPosition Side TriggerReject",
     "history.dataset": "Dataset catalog load",
     "history.events": "read",
     "hub.alerts": "Alert",
     "hub.client": "SimpleWebSocketClient",
     "hub.epochs": "EpochManager",
     "hub.errors": "ArgumentError NoHub RecoveryError SubscriptionError",
-    "hub.events": "BaseWebSocketEvent CandleEvent DeltaEvent EpochEvent GapEvent LiquidationEvent MarkPriceEvent MyAssetEvent "
-    "MyBalanceEvent MyFillEvent MyOrderEvent MyPositionEvent OrderbookEvent OrderbookUnit QuoteEvent SubscriptionErrorEvent TickerEvent "
-    "TradeEvent WaitingEvent make_event",
+    "hub.events": "BaseWebSocketEvent CandleEvent DeltaEvent EpochEvent GapEvent LiquidationEvent MarkPriceEvent MyAccountConfigEvent "
+    "MyAlgoOrderEvent MyAssetEvent MyBalanceEvent MyFillEvent MyMarginCallEvent MyOrderEvent MyOrderListEvent MyPositionEvent "
+    "MyTriggerRejectEvent OrderbookEvent OrderbookUnit QuoteEvent SubscriptionErrorEvent TickerEvent TradeEvent WaitingEvent make_event",
     "hub.independence": "ConnectionIndependenceMonitor",
     "hub.mailbox": "Overflow",
     "hub.manager": "GlobalWebSocketManager",

@@ -385,7 +385,13 @@ class TestFutures:
         funding = b'{"e":"ACCOUNT_UPDATE","E":1,"T":1,"a":{"m":"FUNDING_FEE","B":[{"a":"USDT","wb":"5","cw":"5","bc":"-0.25"}]}}'
         assert life.receive(funding, NOW_MS) == [Emit((DataType.MY_ASSET, DataType.MY_BALANCE), (), funding)]
         change = body("binance-usdm", DataType.MY_BALANCE, funding)
-        assert change == BalanceChange(changes=(("USDT", Decimal("-0.25")),), reason="FUNDING_FEE", event_ns=1_000_000)
+        assert change == BalanceChange(changes=(("USDT", Decimal("-0.25")),), reason="FUNDING_FEE", funding=True, event_ns=1_000_000)
+        isolated = funding.replace(b"}}", b"").replace(
+            b'"bc":"-0.25"}]', b'"bc":"-0.25"}],"P":[{"s":"BTCUSDT","pa":"1","ep":"2","up":"3"}]}}'
+        )
+        assert body("binance-usdm", DataType.MY_BALANCE, isolated).symbols == ("BTCUSDT",)
+        moved = body("binance-usdm", DataType.MY_BALANCE, funding.replace(b"FUNDING_FEE", b"SOMETHING_NEW"))
+        assert (moved.funding, moved.reason) == (False, "SOMETHING_NEW")
 
     def test_what_they_say(self) -> None:
         order, fill = (body("binance-usdm", each, FUTURES_ORDER) for each in (DataType.MY_ORDER, DataType.MY_FILL))

@@ -11,8 +11,11 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Asset", "Assets", "BalanceChange", "Body", "Book", "Candle", "DataType", "Delta", "Fill", "Level", "Liquidation", "MarkPrice",
-           "Order", "Position", "Positions", "Quote", "Side", "Ticker", "Trade"]  # fmt: skip
+__all__ = [
+    "AccountConfig", "AlgoOrder", "Asset", "Assets", "BalanceChange", "Body", "Book", "Candle", "DataType", "Delta", "Fill", "Level",
+    "Liquidation", "ListedOrder", "MarginCall", "MarkPrice", "Order", "OrderList", "Position", "Positions", "PressedPosition", "Quote",
+    "Side", "Ticker", "Trade", "TriggerReject",
+]  # fmt: skip
 
 Level = tuple[Decimal, Decimal]
 """(price, size)."""
@@ -34,14 +37,28 @@ class DataType(StrEnum):
     MY_ASSET = "my-asset"
     MY_BALANCE = "my-balance"
     MY_POSITION = "my-position"
+    MY_ORDER_LIST = "my-order-list"
+    MY_ALGO_ORDER = "my-algo-order"
+    MY_ACCOUNT_CONFIG = "my-account-config"
+    MY_MARGIN_CALL = "my-margin-call"
+    MY_TRIGGER_REJECT = "my-trigger-reject"
 
     @property
     def private(self) -> bool:
         """Whether it is about an account, and needs keys."""
         return self in _PRIVATE
 
+    @property
+    def of_the_account(self) -> bool:
+        """Whether it is about currencies, and therefore always about the whole account, never about one symbol."""
+        return self in _OF_THE_ACCOUNT
 
-_PRIVATE = frozenset({DataType.MY_ORDER, DataType.MY_FILL, DataType.MY_ASSET, DataType.MY_BALANCE, DataType.MY_POSITION})
+
+_OF_THE_ACCOUNT = frozenset({DataType.MY_ASSET, DataType.MY_BALANCE})
+_PRIVATE = _OF_THE_ACCOUNT | {
+    DataType.MY_ORDER, DataType.MY_FILL, DataType.MY_POSITION, DataType.MY_ORDER_LIST, DataType.MY_ALGO_ORDER,
+    DataType.MY_ACCOUNT_CONFIG, DataType.MY_MARGIN_CALL, DataType.MY_TRIGGER_REJECT,
+}  # fmt: skip
 
 
 class Side(StrEnum):
@@ -158,8 +175,12 @@ class Liquidation(Body, frozen=True, kw_only=True):
 class Order(Body, frozen=True, kw_only=True):
     """What the venue says of an order of ours. `state` is the venue's own word. Amounts are None where they do not apply or are not told.
 
-    `filled` and `remaining` are of the whole order, `average` of all its fills. `fill_id`: the fill that this event is about.
-    `reason`: why it was rejected or ended, in the venue's words.
+    `filled` and `remaining` are of the whole order, `average` of all its fills. `client_id`: ours, also in the event of its cancel.
+    `reason`: why it was rejected or ended, in the venue's words; `expiry`: the venue's code of why it expired.
+    `execution`: what this event is about, in the venue's word (`NEW`, `TRADE`, …), None where `state` says it; `execution_id`: the event's
+    own id among those of the order. `at_ns`: when it happened in the matching engine. Where it is a fill: `fill_id`, `last_price`,
+    `last_quantity`, `fee`, `fee_currency`, `maker`, and `realized`, the profit that it took. `stop_price`: the trigger of a stop.
+    `position_side`: `BOTH`, or in hedge mode which of two positions it is about. `list_id`: of the order list that it is part of.
     """
 
     symbol: str
@@ -175,6 +196,115 @@ class Order(Body, frozen=True, kw_only=True):
     client_id: str | None = None
     fill_id: str | None = None
     reason: str | None = None
+    expiry: str | None = None
+    execution: str | None = None
+    execution_id: str | None = None
+    at_ns: int | None = None
+    time_in_force: str | None = None
+    stop_price: Decimal | None = None
+    reduce_only: bool | None = None
+    close_position: bool | None = None
+    position_side: str | None = None
+    list_id: str | None = None
+    last_price: Decimal | None = None
+    last_quantity: Decimal | None = None
+    fee: Decimal | None = None
+    fee_currency: str | None = None
+    maker: bool | None = None
+    realized: Decimal | None = None
+
+
+class ListedOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """One order of a list."""
+
+    symbol: str
+    order_id: str
+    client_id: str | None
+
+
+class OrderList(Body, frozen=True, kw_only=True):
+    """What the venue says of orders that belong together. `kind`: how (`OCO`, `OTO`, …); `state` and `step`: of the whole list, in
+    the venue's words (`EXECUTING`, `ALL_DONE`; `EXEC_STARTED`, …). `reason`: why it was rejected, None where it was not."""
+
+    symbol: str
+    list_id: str
+    client_id: str | None
+    kind: str
+    state: str
+    step: str
+    orders: tuple[ListedOrder, ...]
+    reason: str | None = None
+    at_ns: int | None = None
+
+
+class AlgoOrder(Body, frozen=True, kw_only=True):
+    """What the venue says of a conditional order of ours: a parent, whose child is an order of its own once it was triggered.
+
+    `state` is the venue's own word. `child_id`: the `Order.order_id` of the child, None until there is one; `filled`, `average` and
+    `child_type` are the child's. `quantity` None: it closes the whole position. `trigger_price` None: it trails. `price` None: at the
+    market. `working_type`: which price triggers it. `reason`: why it was rejected or ended. `triggered_ns`: None before.
+    """
+
+    symbol: str
+    algo_id: str
+    client_id: str | None
+    state: str
+    side: Side
+    order_type: str
+    quantity: Decimal | None
+    trigger_price: Decimal | None
+    price: Decimal | None
+    algo_type: str | None = None
+    time_in_force: str | None = None
+    position_side: str | None = None
+    reduce_only: bool | None = None
+    close_position: bool | None = None
+    working_type: str | None = None
+    price_protect: bool | None = None
+    child_id: str | None = None
+    child_type: str | None = None
+    filled: Decimal | None = None
+    average: Decimal | None = None
+    reason: str | None = None
+    triggered_ns: int | None = None
+    at_ns: int | None = None
+
+
+class AccountConfig(Body, frozen=True, kw_only=True):
+    """A setting of the account was changed, by whomever: the leverage of a `symbol`, or whether several assets serve as margin."""
+
+    symbol: str | None = None
+    leverage: int | None = None
+    multi_assets: bool | None = None
+
+
+class PressedPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """A position that is near its liquidation. `quantity` is negative when short; `unrealized` and `maintenance` in the margin asset."""
+
+    symbol: str
+    side: str
+    quantity: Decimal
+    mark: Decimal
+    unrealized: Decimal
+    maintenance: Decimal
+    margin_type: str | None = None
+    isolated: Decimal | None = None
+
+
+class MarginCall(Body, frozen=True, kw_only=True):
+    """The venue warns that positions come near their liquidation. `cross_wallet`: of a position in cross margin."""
+
+    positions: tuple[PressedPosition, ...]
+    cross_wallet: Decimal | None = None
+
+
+class TriggerReject(Body, frozen=True, kw_only=True):
+    """A conditional order was triggered, and its order was refused, for `reason`: nothing rests any more."""
+
+    symbol: str
+    order_id: str
+    reason: str
+    at_ns: int | None = None
 
 
 class Fill(Body, frozen=True, kw_only=True):
@@ -190,6 +320,8 @@ class Fill(Body, frozen=True, kw_only=True):
     fee_currency: str | None
     maker: bool | None
     client_id: str | None = None
+    position_side: str | None = None
+    realized: Decimal | None = None
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,17 +339,23 @@ class Assets(Body, frozen=True, kw_only=True):
 
 
 class BalanceChange(Body, frozen=True, kw_only=True):
-    """What came in or went out other than by a trade, one (currency, amount with its sign) each: deposits, transfers, funding."""
+    """What came in or went out other than by a trade, one (currency, amount with its sign) each: deposits, transfers, funding.
+
+    `reason` is the venue's word. `funding`: it is the funding of positions; `symbols`: of these, where the venue tells (isolated margin).
+    """
 
     changes: tuple[tuple[str, Decimal], ...]
     reason: str
+    funding: bool = False
+    symbols: tuple[str, ...] = ()
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     """One position in a contract. `quantity` is negative when short, `entry` the average price, `unrealized` the profit in the
     margin asset.
 
-    `side`: `BOTH`, or in hedge mode which of two positions it is.
+    `side`: `BOTH`, or in hedge mode which of two positions it is. `margin_type`: the venue's word; `isolated`: the position's own wallet.
+    `break_even`: the entry with what was paid for it.
     """
 
     symbol: str
@@ -225,9 +363,14 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     entry: Decimal
     unrealized: Decimal
     side: str
+    margin_type: str | None = None
+    isolated: Decimal | None = None
+    break_even: Decimal | None = None
 
 
 class Positions(Body, frozen=True, kw_only=True):
-    """Positions that changed."""
+    """Positions that changed, for `reason` (the venue's word; a change of the margin type is one, too)."""
 
     positions: tuple[Position, ...]
+    reason: str = ""
+    at_ns: int | None = None

@@ -11,7 +11,18 @@ import msgspec
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.hub import checks
-from hoga.hub.account_events import MyAssetEvent, MyBalanceEvent, MyFillEvent, MyOrderEvent, MyPositionEvent
+from hoga.hub.account_events import (
+    MyAccountConfigEvent,
+    MyAlgoOrderEvent,
+    MyAssetEvent,
+    MyBalanceEvent,
+    MyFillEvent,
+    MyMarginCallEvent,
+    MyOrderEvent,
+    MyOrderListEvent,
+    MyPositionEvent,
+    MyTriggerRejectEvent,
+)
 from hoga.hub.errors import ArgumentError, SubscriptionError
 from hoga.hub.event import BaseWebSocketEvent
 from hoga.hub.market_events import (
@@ -31,8 +42,9 @@ from hoga.venues.registry import VENUES
 
 __all__ = [
     "EVENTS", "BaseWebSocketEvent", "CandleEvent", "DeltaEvent", "EpochEvent", "GapEvent", "LiquidationEvent", "MarkPriceEvent",
-    "MyAssetEvent", "MyBalanceEvent", "MyFillEvent", "MyOrderEvent", "MyPositionEvent", "OrderbookEvent", "OrderbookUnit", "QuoteEvent",
-    "StatusEvent", "SubscriptionErrorEvent", "TickerEvent", "TradeEvent", "WaitingEvent", "make_event",
+    "MyAccountConfigEvent", "MyAlgoOrderEvent", "MyAssetEvent", "MyBalanceEvent", "MyFillEvent", "MyMarginCallEvent", "MyOrderEvent",
+    "MyOrderListEvent", "MyPositionEvent", "MyTriggerRejectEvent", "OrderbookEvent", "OrderbookUnit", "QuoteEvent", "StatusEvent",
+    "SubscriptionErrorEvent", "TickerEvent", "TradeEvent", "WaitingEvent", "make_event",
 ]  # fmt: skip
 
 EVENTS: dict[DataType, type[BaseWebSocketEvent]] = {
@@ -49,6 +61,11 @@ EVENTS: dict[DataType, type[BaseWebSocketEvent]] = {
     DataType.MY_ASSET: MyAssetEvent,
     DataType.MY_BALANCE: MyBalanceEvent,
     DataType.MY_POSITION: MyPositionEvent,
+    DataType.MY_ORDER_LIST: MyOrderListEvent,
+    DataType.MY_ALGO_ORDER: MyAlgoOrderEvent,
+    DataType.MY_ACCOUNT_CONFIG: MyAccountConfigEvent,
+    DataType.MY_MARGIN_CALL: MyMarginCallEvent,
+    DataType.MY_TRIGGER_REJECT: MyTriggerRejectEvent,
 }
 """The event of each type of data."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.hub import checks
 from hoga.hub.errors import ArgumentError, SubscriptionError
@@ -69,7 +68,7 @@ class Resolver:
             raise SubscriptionError(component_id, spec.name, symbols, f"has no {wish.data_type} stream here")
         if wish.mode is Mode.SNAPSHOT:
             raise SubscriptionError(component_id, spec.name, symbols, "private streams have no snapshot", hint="ask REST for it")
-        whole = wish.data_type in (DataType.MY_ASSET, DataType.MY_BALANCE)
+        whole = wish.data_type.of_the_account
         streams: list[Stream] = []
         errors: list[SubscriptionError] = []
         for symbol in dict.fromkeys((EVERYTHING,) if whole else (spelt(spec, symbol) for symbol in symbols)):

@@ -30,6 +30,11 @@ CHANNELS: dict[DataType, str] = {
     DataType.MY_ASSET: "myAsset",
     DataType.MY_BALANCE: "myBalance",
     DataType.MY_POSITION: "myPosition",
+    DataType.MY_ORDER_LIST: "myOrderList",
+    DataType.MY_ALGO_ORDER: "myAlgoOrder",
+    DataType.MY_ACCOUNT_CONFIG: "myAccountConfig",
+    DataType.MY_MARGIN_CALL: "myMarginCall",
+    DataType.MY_TRIGGER_REJECT: "myTriggerReject",
 }
 """The channel of each private type of data, at every venue."""
 

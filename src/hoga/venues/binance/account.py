@@ -1,27 +1,28 @@
-"""venues.binance.account: from Binance's account events to `core.market`, spot and futures. Pure.
+"""venues.binance.account: from the account events of Binance spot to `core.market`. Pure.
 
 Every function takes one event object as sent and raises ValueError for what it cannot read. Numbers cross from text to
-Decimal here. A cancel's event names the cancel in `c` and the order in `C` (spot). Futures wrap the order in `o` and
-balances and positions in `a`, and hold margin in the wallet, so that nothing there is locked.
+Decimal here. A cancel's event names the cancel in `c` and the order in `C`. States are the venue's words, known or not; what an order
+can do without is read leniently.
 
-Source: spot-docs user-data-stream, USD-M docs user-data-streams, read 2026-11-20.
+Source: spot-docs user-data-stream, read 2026-11-20.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 from msgspec import field
 
-from hoga.core.market import Asset, Assets, BalanceChange, Fill, Order, Position, Positions, Side
+from hoga.core.market import Asset, Assets, BalanceChange, Fill, ListedOrder, Order, OrderList, Side
 from hoga.core.times import MS_NS
+from hoga.venues.binance.lenient import nanoseconds, number, word
 from hoga.venues.decoding import decoder
 
-__all__ = [
-    "futures_assets", "futures_balance", "futures_fill", "futures_order", "futures_positions",
-    "spot_assets", "spot_balance", "spot_fill", "spot_order",
-]  # fmt: skip
+__all__ = ["spot_assets", "spot_balance", "spot_fill", "spot_list", "spot_order"]
+
+_TRADE = "TRADE"
 
 
 class _Report(msgspec.Struct, gc=False):
@@ -45,32 +46,12 @@ class _Report(msgspec.Struct, gc=False):
     original_id: str = field(name="C", default="")
     reject: str = field(name="r", default="NONE")
     turnover: Decimal = field(name="Z", default=Decimal(0))
-
-
-class _FuturesOrder(msgspec.Struct, gc=False):
-    symbol: str = field(name="s")
-    client_id: str = field(name="c")
-    side: str = field(name="S")
-    order_type: str = field(name="o")
-    quantity: Decimal = field(name="q")
-    price: Decimal = field(name="p")
-    average: Decimal = field(name="ap")
-    state: str = field(name="X")
-    order_id: int = field(name="i")
-    last_quantity: Decimal = field(name="l")
-    filled: Decimal = field(name="z")
-    last_price: Decimal = field(name="L")
-    at_ms: int = field(name="T")
-    trade_id: int = field(name="t")
-    maker: bool = field(name="m", default=False)
-    fee: Decimal | None = field(name="n", default=None)
-    fee_currency: str | None = field(name="N", default=None)
-    expiry: str = field(name="er", default="0")
-
-
-class _FuturesReport(msgspec.Struct, gc=False):
-    event_ms: int = field(name="E")
-    order: _FuturesOrder = field(name="o")
+    execution: str = field(name="x", default="")
+    execution_id: Any = field(name="I", default=None)
+    time_in_force: Any = field(name="f", default=None)
+    stop_price: Any = field(name="P", default=None)
+    list_id: Any = field(name="g", default=None)
+    expiry: Any = field(name="eR", default=None)
 
 
 class _Balance(msgspec.Struct, gc=False):
@@ -90,29 +71,23 @@ class _Change(msgspec.Struct, gc=False):
     amount: Decimal = field(name="d")
 
 
-class _Wallet(msgspec.Struct, gc=False):
-    currency: str = field(name="a")
-    wallet: Decimal = field(name="wb")
-    change: Decimal = field(name="bc", default=Decimal(0))
-
-
-class _Position(msgspec.Struct, gc=False):
+class _Listed(msgspec.Struct, gc=False):
     symbol: str = field(name="s")
-    quantity: Decimal = field(name="pa")
-    entry: Decimal = field(name="ep")
-    unrealized: Decimal = field(name="up", default=Decimal(0))
-    side: str = field(name="ps", default="BOTH")
+    order_id: int = field(name="i")
+    client_id: str = field(name="c", default="")
 
 
-class _Update(msgspec.Struct, gc=False):
-    reason: str = field(name="m")
-    wallets: list[_Wallet] = field(name="B", default_factory=list)
-    positions: list[_Position] = field(name="P", default_factory=list)
-
-
-class _FuturesAccount(msgspec.Struct, gc=False):
+class _List(msgspec.Struct, gc=False):
     event_ms: int = field(name="E")
-    update: _Update = field(name="a")
+    symbol: str = field(name="s")
+    list_id: int = field(name="g")
+    kind: str = field(name="c")
+    step: str = field(name="l")
+    state: str = field(name="L")
+    orders: list[_Listed] = field(name="O")
+    reject: Any = field(name="r", default=None)
+    client_id: Any = field(name="C", default=None)
+    at_ms: Any = field(name="T", default=None)
 
 
 def _side(text: str) -> Side:
@@ -124,6 +99,7 @@ def _id(number: int) -> str | None:
 
 
 def _order(raw: _Report) -> Order:
+    filled_now = raw.execution == _TRADE
     return Order(
         symbol=raw.symbol,
         order_id=str(raw.order_id),
@@ -138,6 +114,18 @@ def _order(raw: _Report) -> Order:
         client_id=raw.original_id or raw.client_id,
         fill_id=_id(raw.trade_id),
         reason=None if raw.reject == "NONE" else raw.reject,
+        expiry=word(raw.expiry),
+        execution=raw.execution or None,
+        execution_id=word(raw.execution_id),
+        at_ns=raw.at_ms * MS_NS,
+        time_in_force=word(raw.time_in_force),
+        stop_price=number(raw.stop_price) or None,
+        list_id=word(raw.list_id, none=("", "-1")),
+        last_price=raw.last_price if filled_now else None,
+        last_quantity=raw.last_quantity if filled_now else None,
+        fee=raw.fee if filled_now else None,
+        fee_currency=raw.fee_currency if filled_now else None,
+        maker=raw.maker if filled_now else None,
         event_ns=raw.event_ms * MS_NS,
     )
 
@@ -167,59 +155,20 @@ def _change(raw: _Change) -> BalanceChange:
     return BalanceChange(changes=((raw.currency, raw.amount),), reason="", event_ns=raw.event_ms * MS_NS)
 
 
-def _order_of_futures(report: _FuturesReport) -> Order:
-    raw = report.order
-    return Order(
+def _list(raw: _List) -> OrderList:
+    orders = tuple(ListedOrder(symbol=each.symbol, order_id=str(each.order_id), client_id=each.client_id or None) for each in raw.orders)
+    return OrderList(
         symbol=raw.symbol,
-        order_id=str(raw.order_id),
+        list_id=str(raw.list_id),
+        client_id=word(raw.client_id),
+        kind=raw.kind,
         state=raw.state,
-        side=_side(raw.side),
-        order_type=raw.order_type,
-        price=raw.price or None,
-        quantity=raw.quantity,
-        filled=raw.filled,
-        remaining=raw.quantity - raw.filled,
-        average=raw.average or None,
-        client_id=raw.client_id,
-        fill_id=_id(raw.trade_id),
-        reason=None if raw.expiry == "0" else raw.expiry,
-        event_ns=report.event_ms * MS_NS,
+        step=raw.step,
+        orders=orders,
+        reason=word(raw.reject, none=("NONE",)),
+        at_ns=nanoseconds(raw.at_ms),
+        event_ns=raw.event_ms * MS_NS,
     )
-
-
-def _fill_of_futures(report: _FuturesReport) -> Fill:
-    raw = report.order
-    return Fill(
-        symbol=raw.symbol,
-        order_id=str(raw.order_id),
-        fill_id=str(raw.trade_id),
-        side=_side(raw.side),
-        price=raw.last_price,
-        quantity=raw.last_quantity,
-        fee=raw.fee,
-        fee_currency=raw.fee_currency,
-        maker=raw.maker,
-        client_id=raw.client_id,
-        event_ns=raw.at_ms * MS_NS,
-    )
-
-
-def _assets_of_futures(raw: _FuturesAccount) -> Assets:
-    assets = tuple(Asset(currency=each.currency, free=each.wallet, locked=Decimal(0)) for each in raw.update.wallets)
-    return Assets(assets=assets, event_ns=raw.event_ms * MS_NS)
-
-
-def _change_of_futures(raw: _FuturesAccount) -> BalanceChange:
-    changes = tuple((each.currency, each.change) for each in raw.update.wallets if each.change)
-    return BalanceChange(changes=changes, reason=raw.update.reason, event_ns=raw.event_ms * MS_NS)
-
-
-def _positions(raw: _FuturesAccount) -> Positions:
-    positions = tuple(
-        Position(symbol=each.symbol, quantity=each.quantity, entry=each.entry, unrealized=each.unrealized, side=each.side)
-        for each in raw.update.positions
-    )
-    return Positions(positions=positions, event_ns=raw.event_ms * MS_NS)
 
 
 spot_order = decoder(_Report, _order)
@@ -230,13 +179,5 @@ spot_assets = decoder(_Account, _assets)
 """`outboundAccountPosition`: what is free and locked of the currencies concerned."""
 spot_balance = decoder(_Change, _change)
 """`balanceUpdate`: deposits, withdrawals, transfers."""
-futures_order = decoder(_FuturesReport, _order_of_futures)
-"""`ORDER_TRADE_UPDATE`."""
-futures_fill = decoder(_FuturesReport, _fill_of_futures)
-"""`ORDER_TRADE_UPDATE` of execution type TRADE."""
-futures_assets = decoder(_FuturesAccount, _assets_of_futures)
-"""`ACCOUNT_UPDATE`: wallet balances."""
-futures_balance = decoder(_FuturesAccount, _change_of_futures)
-"""`ACCOUNT_UPDATE` with a change that is no trade's."""
-futures_positions = decoder(_FuturesAccount, _positions)
-"""`ACCOUNT_UPDATE`: positions."""
+spot_list = decoder(_List, _list)
+"""`listStatus`: orders that belong together."""

@@ -26,7 +26,7 @@ __all__ = ["SPOT_PRIVATE", "SpotSession"]
 
 _LOGON, _SUBSCRIBE, _TIME = "logon", "subscribe", "time"
 """The ids of our requests: letters, digits and dashes, at most 36 (a dot is refused)."""
-_UNSERVED = frozenset({"listStatus", "externalLockUpdate"})
+_UNSERVED = frozenset({"externalLockUpdate"})
 """Events that no type of data is made of."""
 
 
@@ -135,6 +135,8 @@ class SpotSession:
                 return [Emit((DataType.MY_ASSET,), (), payload)]
             case "balanceUpdate":
                 return [Emit((DataType.MY_BALANCE,), (), payload)]
+            case "listStatus":
+                return [Emit((DataType.MY_ORDER_LIST,), (head.symbol,), payload)]
             case "eventStreamTerminated":
                 return [Renew("the venue ended the stream")]
             case "serverShutdown":
@@ -153,9 +155,10 @@ SPOT_PRIVATE = PrivateSpec(
         DataType.MY_FILL: account.spot_fill,
         DataType.MY_ASSET: account.spot_assets,
         DataType.MY_BALANCE: account.spot_balance,
+        DataType.MY_ORDER_LIST: account.spot_list,
     },
     needs=(("API_KEY", "API_SECRET"), ("API_KEY", "PRIVATE_KEY_FILE")),
     session=SpotSession,
     signer=account_signer,
 )
-"""Spot: orders, fills, balances, and what came in or went out."""
+"""Spot: orders, lists of them, fills, balances, and what came in or went out."""

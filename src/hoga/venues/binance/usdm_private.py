@@ -15,7 +15,7 @@ from msgspec import field
 from hoga.core.jsontext import NO_JSON
 from hoga.core.market import DataType
 from hoga.core.secret import Credentials, Secret
-from hoga.venues.binance import account
+from hoga.venues.binance import usdm_account as account
 from hoga.venues.binance.auth import account_signer
 from hoga.venues.binance.refusals import refusal_by_body, refusal_by_status
 from hoga.venues.private import Connect, Emit, Live, Nonce, Odd, PrivateSpec, Refusal, Refuse, Renew, Reply, Step, Trouble
@@ -27,11 +27,8 @@ _UNKNOWN_LISTEN_KEY = -1125
 _KEEP_EVERY_S = 1800.0
 _KEEP_AGAIN_S = 60.0
 _LISTEN_KEY_LIFE_S = 3600.0
-_UNSERVED = frozenset({
-    "TRADE_LITE", "ALGO_UPDATE", "MARGIN_CALL", "ACCOUNT_CONFIG_UPDATE",
-    "CONDITIONAL_ORDER_TRIGGER_REJECT", "STRATEGY_UPDATE", "GRID_UPDATE",
-})  # fmt: skip
-"""Events that no type of data is made of."""
+_UNSERVED = frozenset({"TRADE_LITE", "STRATEGY_UPDATE", "GRID_UPDATE"})
+"""Events that no type of data is made of. (`TRADE_LITE` tells a fill some moments sooner, without its fee.)"""
 
 
 class _Part(msgspec.Struct):
@@ -49,6 +46,12 @@ class _FuturesEvent(msgspec.Struct):
     event: str = field(name="e", default="")
     order: _Part = field(name="o", default_factory=_Part)
     update: _Wallets = field(name="a", default_factory=_Wallets)
+    config: _Part = field(name="ac", default_factory=_Part)
+    refused: _Part = field(name="or", default_factory=_Part)
+
+
+class _Pressed(msgspec.Struct):
+    positions: list[_Part] = field(name="p", default_factory=list)
 
 
 class _ListenKey(msgspec.Struct):
@@ -56,6 +59,7 @@ class _ListenKey(msgspec.Struct):
 
 
 _events = msgspec.json.Decoder(_FuturesEvent)
+_pressed = msgspec.json.Decoder(_Pressed)
 _listen_keys = msgspec.json.Decoder(_ListenKey)
 
 
@@ -108,15 +112,26 @@ class FuturesSession:
     def receive(self, frame: bytes, now_ms: int) -> list[Step]:
         """An event."""
         try:
-            head = _events.decode(frame)
+            return self._told(_events.decode(frame), frame)
         except NO_JSON:
             return [Odd(frame)]
+
+    def _told(self, head: _FuturesEvent, frame: bytes) -> list[Step]:
         match head.event:
             case "ORDER_TRADE_UPDATE":
                 fill = (DataType.MY_FILL,) if head.order.execution == "TRADE" else ()
                 return [Emit((DataType.MY_ORDER, *fill), (head.order.symbol,), frame)]
             case "ACCOUNT_UPDATE":
                 return _updates(head.update, frame)
+            case "ALGO_UPDATE":
+                return [Emit((DataType.MY_ALGO_ORDER,), (head.order.symbol,), frame)]
+            case "CONDITIONAL_ORDER_TRIGGER_REJECT":
+                return [Emit((DataType.MY_TRIGGER_REJECT,), (head.refused.symbol,), frame)]
+            case "ACCOUNT_CONFIG_UPDATE":
+                return [Emit((DataType.MY_ACCOUNT_CONFIG,), (head.config.symbol,) if head.config.symbol else (), frame)]
+            case "MARGIN_CALL":
+                symbols = dict.fromkeys(each.symbol for each in _pressed.decode(frame).positions)
+                return [Emit((DataType.MY_MARGIN_CALL,), tuple(symbols), frame)]
             case "listenKeyExpired":
                 return [Renew("the listen key expired")]
         return [] if head.event in _UNSERVED else [Odd(frame)]
@@ -156,9 +171,13 @@ USDM_PRIVATE = PrivateSpec(
         DataType.MY_ASSET: account.futures_assets,
         DataType.MY_BALANCE: account.futures_balance,
         DataType.MY_POSITION: account.futures_positions,
+        DataType.MY_ALGO_ORDER: account.futures_algo_order,
+        DataType.MY_TRIGGER_REJECT: account.futures_trigger_reject,
+        DataType.MY_ACCOUNT_CONFIG: account.futures_config,
+        DataType.MY_MARGIN_CALL: account.futures_margin_call,
     },
     needs=(("API_KEY",),),
     session=FuturesSession,
     signer=account_signer,
 )
-"""USDⓈ-M futures: orders, fills, balances, what came in or went out, and positions."""
+"""USDⓈ-M futures: orders, conditional ones too, fills, balances, what came in or went out, positions, settings, margin calls."""

@@ -85,6 +85,10 @@ class _Order(msgspec.Struct, gc=False):
     avg_price: Decimal | None = None
     identifier: str | None = None
     trade_uuid: str | None = None
+    time_in_force: str | None = None
+    trade_fee: Decimal | None = None
+    is_maker: bool | None = None
+    trade_timestamp: int | None = None
 
 
 class _Fill(msgspec.Struct, gc=False):
@@ -174,7 +178,8 @@ def _candle(raw: _Candle) -> Candle:
 def _order(raw: _Order) -> Order:
     """In state `trade`, price and volume are those of the fill: the order's price is not told then, its volume is the sum."""
     quantity, price = raw.volume, raw.price
-    if raw.state == "trade":
+    filled_now = raw.state == "trade"
+    if filled_now:
         known = raw.executed_volume is not None and raw.remaining_volume is not None
         quantity, price = (raw.executed_volume or Decimal(0)) + (raw.remaining_volume or Decimal(0)) if known else None, None
     return Order(
@@ -190,12 +195,18 @@ def _order(raw: _Order) -> Order:
         average=raw.avg_price or None,
         client_id=raw.identifier,
         fill_id=raw.trade_uuid,
+        at_ns=None if raw.trade_timestamp is None else raw.trade_timestamp * MS_NS,
+        time_in_force=raw.time_in_force,
+        last_price=raw.price if filled_now else None,
+        last_quantity=raw.volume if filled_now else None,
+        fee=raw.trade_fee,
+        fee_currency=_fee_currency(raw.code, raw.trade_fee),
+        maker=raw.is_maker,
         event_ns=raw.timestamp * MS_NS,
     )
 
 
 def _fill(raw: _Fill) -> Fill:
-    """The fee is in the currency that the pair is quoted in."""
     return Fill(
         symbol=raw.code,
         order_id=raw.uuid,
@@ -204,11 +215,16 @@ def _fill(raw: _Fill) -> Fill:
         price=raw.price,
         quantity=raw.volume,
         fee=raw.trade_fee,
-        fee_currency=raw.code.partition("-")[0] if raw.trade_fee is not None else None,
+        fee_currency=_fee_currency(raw.code, raw.trade_fee),
         maker=raw.is_maker,
         client_id=raw.identifier,
         event_ns=(raw.trade_timestamp or raw.timestamp) * MS_NS,
     )
+
+
+def _fee_currency(code: str, fee: Decimal | None) -> str | None:
+    """A fee is in the currency that the pair is quoted in."""
+    return None if fee is None else code.partition("-")[0]
 
 
 def _my_assets(raw: _Assets) -> Assets:
