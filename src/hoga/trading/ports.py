@@ -10,13 +10,14 @@ cannot write a record carries out nothing that stands behind it, and tells so by
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
 from hoga.core.ticks import MarketEvent
 from hoga.core.trading import Capabilities, ExecutionEvent, OrderRequest, PositionSide, Rules
+from hoga.trading.rungs import Cause, Rung
 
 __all__ = [
     "Alarm",
@@ -31,6 +32,7 @@ __all__ = [
     "Gate",
     "JournalFault",
     "Look",
+    "Margin",
     "Query",
     "Read",
     "ReadKind",
@@ -221,20 +223,6 @@ Deliver = Callable[[ExecutionEvent], None]
 # -- whom the engine asks: limits ------------------------------------------------------------------------------------------
 
 
-class Rung(IntEnum):
-    """What is allowed. Down goes by itself, up only NO_OPEN does."""
-
-    ACTIVE = 0
-    NO_OPEN = 1
-    """No new position, no larger one."""
-    REDUCING = 2
-    """Only what makes a position smaller."""
-    HALTED = 3
-    """Nothing; open entries are cancelled. Left by a person only."""
-    FLATTEN = 4
-    """The exit has begun. Left by a person only."""
-
-
 class Denial(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why an order is not sent. `code`: lower case with dashes (`max-order-notional`). `limit`, `found`: exact texts, "": none."""
 
@@ -244,7 +232,10 @@ class Denial(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Look(msgspec.Struct, kw_only=True, gc=False):
-    """A symbol's market as it stands. Prices are 0 where there is none. `at_ns`: of the last book; `in_doubt`: see `MarketDoubt`."""
+    """A symbol's market as it stands. Prices are 0 where there is none. `at_ns`: of the last book; `in_doubt`: see `MarketDoubt`.
+
+    `has_mark`: the venue tells a mark price, and it is read. `median_price`, `median_size`: of the trades of the last minute, 0: too few.
+    """
 
     bid: int = 0
     ask: int = 0
@@ -253,6 +244,9 @@ class Look(msgspec.Struct, kw_only=True, gc=False):
     mark_at_ns: int = 0
     last: int = 0
     in_doubt: bool = True
+    has_mark: bool = False
+    median_price: int = 0
+    median_size: int = 0
 
 
 class Working(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -267,15 +261,31 @@ class Working(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Day(msgspec.Struct, kw_only=True, gc=False):
     """The day (UTC) of an account's strategies at one venue, in the money of `symbol`'s rules where one is asked for.
 
-    `realized` and `unrealized`: before `fees` and `funding`; `peak`: the highest that their sum was; `losses`: rounds lost in a row.
+    `realized` and `unrealized`: before `fees` (paid: above 0) and `funding` (received: above 0). `total`: all of that since the journal
+    began, over midnights; `peak`: the highest that it was, at least 0. `losses`: rounds lost in a row, over midnights too.
     """
 
     realized: int = 0
     unrealized: int = 0
     fees: int = 0
     funding: int = 0
+    total: int = 0
     peak: int = 0
     losses: int = 0
+
+
+class Margin(msgspec.Struct, kw_only=True, gc=False):
+    """How an account stands, as it was read last. `read_age_ns`: how long ago; None: never, and then nothing is opened.
+
+    `ratio_bp`: maintenance margin over margin balance in hundredths of a percent, None: the venue has no such thing. `liquidation`: the
+    price at which the symbol's position is liquidated, 0: none. `doubt`: what is not as configured, or not confirmed yet, of leverage,
+    margin type and position mode, "": nothing.
+    """
+
+    read_age_ns: int | None = None
+    ratio_bp: int | None = None
+    liquidation: int = 0
+    doubt: str = ""
 
 
 class View(Protocol):
@@ -302,8 +312,14 @@ class View(Protocol):
     def open_count(self, symbol: str = "") -> int:
         """How many own orders those are, "": of all symbols."""
 
+    def symbols(self, symbol: str) -> Iterable[str]:
+        """The symbols of the same account that are traded, this one too."""
+
     def day(self, symbol: str) -> Day:
-        """What was won and lost with a symbol since midnight UTC."""
+        """What was won and lost with the account of a symbol since midnight UTC."""
+
+    def margin(self, symbol: str) -> Margin:
+        """How the account stands, for a symbol."""
 
     def equity(self, symbol: str) -> int | None:
         """What the account of the symbol's venue is worth, in its money; None: not known."""
@@ -324,14 +340,17 @@ class View(Protocol):
 class Gate(Protocol):
     """Every order passes it. It keeps counts of its own; it decides by the view alone, and denies where it cannot know."""
 
-    def judge(self, request: OrderRequest, view: View) -> Denial | None:
-        """None: may be sent, and is counted as sent. A `Denial` is no order."""
+    def judge(self, request: OrderRequest, view: View) -> OrderRequest | Denial:
+        """The order as it may be sent, counted as sent: its quantity rounded down, a market order as an IOC limit at the collar.
+
+        A `Denial` is no order. What is sent and journalled is what comes back, never what was asked for.
+        """
 
     def judge_cancel(self, symbol: str, view: View) -> Denial | None:
-        """The same for a cancel."""
+        """The same for a cancel; one that serves the way down (REDUCING and below, a stop) is sent without asking."""
 
     def refused(self, request: OrderRequest, code: str, view: View) -> None:
         """The venue refused an order that had passed."""
 
-    def wanted_rung(self, view: View) -> tuple[Rung, str] | None:
-        """The rung that losses ask for, and why; None: none. Asked after each fill and each second."""
+    def breaches(self, symbol: str, view: View) -> list[tuple[Cause, str]]:
+        """What losses lead to, and their figures, for `Ladder.begin`; others have ended. Asked after each fill and second."""
