@@ -34,6 +34,7 @@ __all__ = [
     "Force",
     "FundingUpdate",
     "Held",
+    "MarginCall",
     "NotFound",
     "NotSent",
     "OpenOrders",
@@ -54,6 +55,7 @@ __all__ = [
     "TradesRead",
     "TriggerBy",
     "Unanswered",
+    "Unread",
     "rules_of",
     "signed",
     "text_of",
@@ -573,6 +575,22 @@ class RulesUpdate(ExecutionEvent, frozen=True, kw_only=True, gc=False):
     """The venue changed an instrument's rules, or whether it trades."""
 
     rules: Rules
+
+
+class MarginCall(ExecutionEvent, frozen=True, kw_only=True, gc=False):
+    """The venue warns: these positions are near their liquidation."""
+
+    venue: str
+    positions: tuple[Held, ...]
+
+
+class Unread(ExecutionEvent, frozen=True, kw_only=True, gc=False):
+    """The account's stream at `venue` told something that cannot be read: kept raw. `symbol`, `client_id`: of the order, as far as told."""
+
+    venue: str
+    why: str
+    symbol: str = ""
+    client_id: str = ""
 
 
 class StreamUpdate(ExecutionEvent, frozen=True, kw_only=True, gc=False):

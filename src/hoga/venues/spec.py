@@ -12,6 +12,7 @@ from hoga.core.instrument import Instrument
 from hoga.core.market import Body, DataType
 from hoga.core.streams import Kind, Stream
 from hoga.venues.history import HistorySpec
+from hoga.venues.orders import OrdersSpec
 from hoga.venues.private import CHANNELS, EVERYTHING, PrivateSpec
 from hoga.venues.records import RecordFacts
 from hoga.venues.refill import Refill
@@ -160,7 +161,8 @@ class VenueSpec:
     `is_symbol(text)`: could be one of the venue's.
     `classic`: kind → how the classic recorder spelt its records of this venue, without hoga's envelope.
     `history`: its archive of files, None where it has none. `refills`: the channels of trades that can be asked for afterwards.
-    `private`: what it tells of an account, None where hoga cannot ask. All functions above are about public streams.
+    `private`: what it tells of an account, None where hoga cannot ask. `orders`: how orders are given, None where hoga cannot. All other
+    functions are about public streams.
     """
 
     name: str
@@ -194,6 +196,7 @@ class VenueSpec:
     book: Callable[[bytes], Body] | None = None
     default_interval: str = "1m"
     private: PrivateSpec | None = None
+    orders: OrdersSpec | None = None
     classic: Mapping[Kind, Shape] = field(default_factory=dict)
     same_cut: tuple[tuple[str, str], ...] = ()
     book_rules: BookRules | None = None

@@ -1,0 +1,195 @@
+"""venues.binance.orders: what orders of spot and of futures have in common: the outcome table, words, parameters, rows. Pure.
+
+Rules: an answer proves something only where the table says so. Refused: every 4xx with a code, 429, 418, 403, an overloaded venue (-1008),
+a clock that is off (-1021), and of futures' 503 the two texts that say so. Nobody knows: 408, every other 5xx, -1000, -1001 (but
+for one text of the futures), -1006, -1007, and whatever cannot be read. A client id that the venue calls a duplicate proves that the
+first request arrived: nobody knows what became of it.
+
+Source: spot-docs errors, rest-api ("HTTP return codes"), enums; USD-M docs error-code, general-info. Read 2026-11-29.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from hoga.core.jsontext import NO_JSON
+from hoga.core.market import Side
+from hoga.core.times import MS_NS
+from hoga.core.trading import (
+    Action,
+    CancelRefused,
+    ExecutionEvent,
+    OrderRefused,
+    OrderState,
+    PositionSide,
+    Unanswered,
+)
+from hoga.venues.binance.refusals import VenueFault, refusal_of
+from hoga.venues.orders import Target, Told
+
+__all__ = [
+    "OUTCOMES", "STATES", "Outcome", "cancel_refused", "event_ns", "fault_of", "is_unknown_order", "new_refused", "outcome_of",
+    "position_side_of", "refused_text", "said_no", "side_of", "state_of", "unanswered", "venue_id",
+]  # fmt: skip
+
+
+class Outcome(StrEnum):
+    """What an answer proves of the order that was asked for."""
+
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+_DUPLICATES = {-4116: "", -2010: "duplicate"}
+"""Codes, and how their text begins in lower case, of a client id that is there already."""
+
+OUTCOMES: dict[int, Outcome] = {
+    -1000: Outcome.UNKNOWN,
+    -1001: Outcome.UNKNOWN,
+    -1006: Outcome.UNKNOWN,
+    -1007: Outcome.UNKNOWN,
+    **dict.fromkeys(
+        (
+            -1002, -1003, -1008, -1010, -1013, -1014, -1015, -1016, -1020, -1021, -1022, -1034, -1100, -1101, -1102, -1103, -1104, -1105,
+            -1106, -1108, -1111, -1115, -1116, -1117, -1121, -1128, -1130, -1131, -1135, -1145, -1220, -2008, -2010, -2011, -2013, -2014,
+            -2015, -2018, -2019, -2020, -2021, -2022, -2023, -2024, -2025, -2026, -2027, -2028, -4000, -4001, -4002, -4003, -4004, -4005,
+            -4013, -4014, -4015, -4016, -4023, -4024, -4044, -4045, -4046, -4059, -4061, -4067, -4068, -4108, -4118, -4120, -4130, -4131,
+            -4140, -4164, -4192, -4400, -5021, -5022, -5028,
+        ),
+        Outcome.REFUSED,
+    ),
+}  # fmt: skip
+"""Code → what it proves. Codes that are not here go by the HTTP status."""
+
+_REFUSING_STATUSES = frozenset({401, 403, 404, 405, 413, 414, 415, 418, 429, 451})
+"""Statuses that prove a refusal even where the body says nothing: whoever answers so has handed nothing on."""
+_FAILED_TEXTS = ("service unavailable", "internal error; unable to process")
+"""How the texts begin, in lower case, with which the futures say that a 503 failed for good."""
+
+STATES = {
+    "NEW": OrderState.NEW,
+    "PENDING_NEW": OrderState.NEW,
+    "PARTIALLY_FILLED": OrderState.PARTIAL,
+    "FILLED": OrderState.FILLED,
+    "CANCELED": OrderState.CANCELED,
+    "REJECTED": OrderState.REJECTED,
+    "EXPIRED": OrderState.EXPIRED,
+    "EXPIRED_IN_MATCH": OrderState.EXPIRED,
+}
+
+_faults = msgspec.json.Decoder(VenueFault)
+
+
+def state_of(said: str) -> OrderState:
+    """The state that the venue's word means; OTHER for a word that nobody knows."""
+    return STATES.get(said, OrderState.OTHER)
+
+
+def side_of(text: str) -> Side:
+    """BUY or SELL. Raises ValueError for any other word."""
+    if text == "BUY":
+        return Side.BUY
+    if text == "SELL":
+        return Side.SELL
+    raise ValueError(f"{text[:40]!r} is no side")
+
+
+def position_side_of(text: str) -> PositionSide:
+    """BOTH, LONG or SHORT. Raises ValueError for any other word."""
+    return PositionSide(text.lower())
+
+
+def event_ns(ms: int) -> int | None:
+    """A time of the venue, None for 0."""
+    return ms * MS_NS if ms > 0 else None
+
+
+def venue_id(number: int) -> str:
+    """An id as text, "" for none."""
+    return str(number) if number > 0 else ""
+
+
+# -- what an answer proves ------------------------------------------------------------------------------------------
+
+
+def fault_of(told: Told) -> VenueFault:
+    """The fault that an answer tells; code 0 where it tells none."""
+    try:
+        return _faults.decode(told.body)
+    except NO_JSON:
+        return VenueFault()
+
+
+def outcome_of(told: Told, fault: VenueFault, *, futures: bool) -> Outcome:
+    """What an answer that is not 200 proves of the order."""
+    text = fault.msg.lower()
+    if fault.code in _DUPLICATES and text.startswith(_DUPLICATES[fault.code]):
+        return Outcome.UNKNOWN
+    if futures and fault.code in (0, -1001) and text.startswith(_FAILED_TEXTS):
+        return Outcome.REFUSED
+    if fault.code in OUTCOMES:
+        return OUTCOMES[fault.code]
+    if told.status in _REFUSING_STATUSES:
+        return Outcome.REFUSED
+    return Outcome.REFUSED if 400 <= told.status < 500 and told.status != 408 and fault.code else Outcome.UNKNOWN
+
+
+def refused_text(told: Told) -> str:
+    """What a refusing answer says, for people."""
+    fault = fault_of(told)
+    return f"HTTP {told.status}: {fault.code} {fault.msg}".rstrip() if fault.code else f"HTTP {told.status}"
+
+
+def new_refused(client_id: str, symbol: str, told: Told, *, futures: bool) -> ExecutionEvent:
+    """What came of a new order whose answer is not 200."""
+    fault = fault_of(told)
+    if outcome_of(told, fault, futures=futures) is Outcome.UNKNOWN:
+        return unanswered(client_id, symbol, Action.NEW, told, refused_text(told))
+    return OrderRefused(
+        at_ns=told.at_ns,
+        raw=told.text,
+        client_id=client_id,
+        symbol=symbol,
+        code=str(fault.code or told.status),
+        text=fault.msg or f"HTTP {told.status}",
+        retry_after_s=_retry_after_s(fault, told),
+    )
+
+
+def cancel_refused(target: Target, told: Told, *, futures: bool) -> ExecutionEvent:
+    """What came of a cancel whose answer is not 200."""
+    fault = fault_of(told)
+    if outcome_of(told, fault, futures=futures) is Outcome.UNKNOWN:
+        return unanswered(target.client_id, target.symbol, Action.CANCEL, told, refused_text(told))
+    return CancelRefused(
+        at_ns=told.at_ns,
+        raw=told.text,
+        client_id=target.client_id,
+        symbol=target.symbol,
+        code=str(fault.code or told.status),
+        text=fault.msg or f"HTTP {told.status}",
+        unknown=fault.code in (-2011, -2013),
+    )
+
+
+def unanswered(client_id: str, symbol: str, action: Action, told: Told, why: str) -> Unanswered:
+    """An answer that proves nothing."""
+    return Unanswered(at_ns=told.at_ns, raw=told.text, client_id=client_id, symbol=symbol, action=action, why=why)
+
+
+def said_no(told: Told) -> str:
+    """What is wrong with the answer to a call that changes a setting; "" for a good one."""
+    return "" if told.status == 200 and not fault_of(told).code < 0 else refused_text(told)
+
+
+def _retry_after_s(fault: VenueFault, told: Told) -> float | None:
+    if told.retry_after_s is not None:
+        return told.retry_after_s
+    return refusal_of(fault, told.status, told.at_ns // MS_NS).retry_after_s if fault.code else None
+
+
+def is_unknown_order(told: Told) -> bool:
+    """Whether the venue denies the order that was asked for."""
+    return told.status != 200 and fault_of(told).code in (-2013, -2011, -2026)

@@ -1,0 +1,897 @@
+"""venues.binance.usdm_orders: orders, positions and account of USDⓈ-M futures. Pure.
+
+Rules: orders that wait for a price are another service's since 2025-12 (`/algoOrder`), with ids, listings and events of its own; when one
+is triggered, it becomes an order of the engine, whose id is its `ai`. A stop that closes the position has no quantity. An answer to a
+new order has no average price; what was filled is told by the stream, or by the list of trades.
+
+Source: USD-M docs "new-order", "new-algo-order", "user-data-streams" and the pages beside them; change log 2025-12-09 and 2026-06. Read
+2026-11-29.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+from msgspec import field
+
+from hoga.core.jsontext import NO_JSON
+from hoga.core.trading import (
+    AccountRead,
+    Action,
+    AlgoUpdate,
+    Balance,
+    BalanceUpdate,
+    CancelSent,
+    Capabilities,
+    Conditional,
+    ConfigUpdate,
+    ExecutionEvent,
+    FillUpdate,
+    Force,
+    FundingUpdate,
+    Held,
+    MarginCall,
+    NotFound,
+    OpenOrders,
+    OrderAccepted,
+    OrderKind,
+    OrderRequest,
+    OrderState,
+    OrderUpdate,
+    PositionSide,
+    PositionsRead,
+    PositionUpdate,
+    ReadFailed,
+    Resting,
+    Rules,
+    TradesRead,
+    TriggerBy,
+    Unread,
+    text_of,
+)
+from hoga.venues.binance.orders import (
+    cancel_refused,
+    event_ns,
+    is_unknown_order,
+    new_refused,
+    position_side_of,
+    refused_text,
+    said_no,
+    side_of,
+    state_of,
+    unanswered,
+    venue_id,
+)
+from hoga.venues.orders import Asking, OrdersSpec, RuleBook, Target, Told, asks, decoded, nearest, whole
+from hoga.venues.request import Params, Priority, Request
+
+__all__ = ["USDM_ORDERS"]
+
+_VENUE = "binance-usdm"
+_PAGE = 1_000
+_ORDER_GROUPS = ("order-count-10s", "order-count-1m")
+_FORCES = {Force.GTC: "GTC", Force.IOC: "IOC", Force.FOK: "FOK", Force.POST_ONLY: "GTX"}
+_WAITING = {OrderKind.STOP: "STOP_MARKET", OrderKind.TAKE: "TAKE_PROFIT_MARKET", OrderKind.TRAIL: "TRAILING_STOP_MARKET"}
+_KINDS = {
+    "LIMIT": OrderKind.LIMIT,
+    "MARKET": OrderKind.MARKET,
+    "STOP_MARKET": OrderKind.STOP,
+    "STOP": OrderKind.STOP,
+    "TAKE_PROFIT_MARKET": OrderKind.TAKE,
+    "TAKE_PROFIT": OrderKind.TAKE,
+    "TRAILING_STOP_MARKET": OrderKind.TRAIL,
+}
+_ALGO_STATES = {
+    "NEW": OrderState.WAITING,
+    "TRIGGERING": OrderState.TRIGGERED,
+    "TRIGGERED": OrderState.TRIGGERED,
+    "CANCELED": OrderState.CANCELED,
+    "REJECTED": OrderState.REJECTED,
+    "EXPIRED": OrderState.EXPIRED,
+}
+_REASONS = {
+    "1": "self-trade prevention",
+    "2": "immediate-or-cancel rest",
+    "3": "immediate-or-cancel rest, self-trade prevention",
+    "4": "knocked out by a reduce-only order",
+    "5": "liquidation",
+    "6": "good-till-executed unfulfilled",
+    "7": "delisting",
+    "8": "first order after a stop's trigger",
+    "9": "market order's rest",
+}
+
+
+# -- what is sent --------------------------------------------------------------------------------------------------
+
+
+def _new(order: OrderRequest, rules: Rules) -> Request:
+    if order.waits:
+        return Request(method="POST", path="/fapi/v1/algoOrder", params=_algo_params(order, rules), weight=1, groups=_ORDER_GROUPS,
+                       priority=_lane(order))  # fmt: skip
+    return Request(method="POST", path="/fapi/v1/order", params=_params(order, rules), weight=1, groups=_ORDER_GROUPS,
+                   priority=_lane(order))  # fmt: skip
+
+
+def _test(order: OrderRequest, rules: Rules) -> Request:
+    return Request(method="POST", path="/fapi/v1/order/test", params=_params(order, rules), weight=1, priority=Priority.ACCOUNT)
+
+
+def _lane(order: OrderRequest) -> Priority:
+    """What only reduces goes before everything else; the venue's overload spares it, too."""
+    return Priority.EMERGENCY if order.reduce_only or order.close_position else Priority.ORDERS
+
+
+def _params(order: OrderRequest, rules: Rules) -> Params:
+    if order.quantity is None:
+        raise ValueError("an order of a contract needs a quantity")
+    market = order.kind is OrderKind.MARKET
+    if not market and order.price is None:
+        raise ValueError("a limit order needs a price")
+    return (
+        ("symbol", rules.name),
+        ("side", order.side.name),
+        ("type", "MARKET" if market else "LIMIT"),
+        *_position_side(order),
+        *(() if market else (("timeInForce", _FORCES[order.force]),)),
+        ("quantity", rules.quantity_text(order.quantity)),
+        *(() if market or order.price is None else (("price", rules.price_text(order.price)),)),
+        *((("reduceOnly", "true"),) if order.reduce_only and order.position_side is PositionSide.BOTH else ()),
+        ("newClientOrderId", order.client_id),
+        ("newOrderRespType", "RESULT"),
+    )
+
+
+def _algo_params(order: OrderRequest, rules: Rules) -> Params:
+    if order.kind is OrderKind.TRAIL:
+        if order.distance_bp is None:
+            raise ValueError("a trailing stop needs a distance")
+        at: Params = (("callbackRate", text_of(order.distance_bp, -2)),)
+        if order.activation is not None:
+            at = (("activatePrice", rules.price_text(order.activation)), *at)
+    elif order.trigger is None:
+        raise ValueError("an order that waits needs a trigger")
+    else:
+        at = (("triggerPrice", rules.price_text(order.trigger)),)
+    if order.close_position:
+        much: Params = (("closePosition", "true"),)
+    elif order.quantity is None:
+        raise ValueError("an order that does not close the position needs a quantity")
+    else:
+        much = (("quantity", rules.quantity_text(order.quantity)),)
+        if order.reduce_only and order.position_side is PositionSide.BOTH:
+            much = (*much, ("reduceOnly", "true"))
+    return (
+        ("algoType", "CONDITIONAL"),
+        ("symbol", rules.name),
+        ("side", order.side.name),
+        ("type", _WAITING[order.kind]),
+        *_position_side(order),
+        *at,
+        *much,
+        ("workingType", "MARK_PRICE" if order.trigger_by is TriggerBy.MARK else "CONTRACT_PRICE"),
+        ("clientAlgoId", order.client_id),
+    )
+
+
+def _position_side(order: OrderRequest) -> Params:
+    return () if order.position_side is PositionSide.BOTH else (("positionSide", order.position_side.name),)
+
+
+def _name(symbol: str) -> str:
+    return symbol.partition(":")[2]
+
+
+def _cancel(target: Target) -> Request:
+    if target.waits:
+        return Request(method="DELETE", path="/fapi/v1/algoOrder", params=_algo_id(target), priority=Priority.EMERGENCY)
+    return Request(method="DELETE", path="/fapi/v1/order", params=_order_id(target), priority=Priority.EMERGENCY)
+
+
+def _query(target: Target) -> Request:
+    if target.waits:
+        return Request(path="/fapi/v1/algoOrder", params=_algo_id(target), priority=Priority.EMERGENCY)
+    return Request(path="/fapi/v1/order", params=_order_id(target), priority=Priority.EMERGENCY)
+
+
+def _order_id(target: Target) -> Params:
+    named = ("origClientOrderId", target.client_id) if target.client_id else ("orderId", target.venue_id)
+    return (("symbol", _name(target.symbol)), named)
+
+
+def _algo_id(target: Target) -> Params:
+    return (("clientAlgoId", target.client_id),) if target.client_id else (("algoId", target.venue_id),)
+
+
+def _cancel_all(symbol: str) -> Request:
+    return Request(method="DELETE", path="/fapi/v1/allOpenOrders", params=(("symbol", symbol),), priority=Priority.EMERGENCY)
+
+
+def _set_leverage(symbol: str, times: int) -> Request:
+    return Request(method="POST", path="/fapi/v1/leverage", params=(("symbol", symbol), ("leverage", times)), priority=Priority.ACCOUNT)
+
+
+def _set_margin_type(symbol: str, kind: str) -> Request:
+    word = {"cross": "CROSSED", "isolated": "ISOLATED"}[kind]
+    return Request(method="POST", path="/fapi/v1/marginType", params=(("symbol", symbol), ("marginType", word)), priority=Priority.ACCOUNT)
+
+
+def _was_set(told: Told) -> str:
+    """-4046 is the venue's way to say that the kind of margin is so already."""
+    why = said_no(told)
+    return "" if " -4046 " in f" {why} " else why
+
+
+def _dead_man(symbol: str, seconds: float) -> Request:
+    return Request(
+        method="POST",
+        path="/fapi/v1/countdownCancelAll",
+        params=(("symbol", symbol), ("countdownTime", int(seconds * 1_000))),
+        weight=10,
+        priority=Priority.EMERGENCY,
+    )
+
+
+# -- what comes back: orders ---------------------------------------------------------------------------------------
+
+
+class _Row(msgspec.Struct, rename="camel", gc=False):
+    symbol: str
+    order_id: int
+    client_order_id: str
+    status: str
+    side: str
+    type: str = ""
+    orig_type: str = ""
+    orig_qty: str = "0"
+    executed_qty: str = "0"
+    price: str = "0"
+    stop_price: str | None = None
+    reduce_only: bool = False
+    close_position: bool = False
+    position_side: str = "BOTH"
+    update_time: int = 0
+
+
+class _AlgoRow(msgspec.Struct, rename="camel", gc=False):
+    algo_id: int
+    client_algo_id: str
+    symbol: str
+    side: str
+    algo_status: str = "NEW"
+    order_type: str = ""
+    quantity: str | None = None
+    trigger_price: str | None = None
+    actual_order_id: str | int | None = None
+    reduce_only: bool = False
+    close_position: bool = False
+    position_side: str = "BOTH"
+    update_time: int = 0
+
+
+class _AlgoCancelled(msgspec.Struct, rename="camel", gc=False):
+    algo_id: int = 0
+    client_algo_id: str = ""
+    code: str | int = ""
+
+
+_row = msgspec.json.Decoder(_Row)
+_rows = msgspec.json.Decoder(list[_Row])
+_algo = msgspec.json.Decoder(_AlgoRow)
+_algos = msgspec.json.Decoder(list[_AlgoRow])
+_algo_cancelled = msgspec.json.Decoder(_AlgoCancelled)
+
+
+def _number(text: str | None, power: int) -> int | None:
+    """None for what was not told, and for 0, with which the venue says that there is none."""
+    return (whole(text, power) or None) if text else None
+
+
+def _order(row: _Row, rules: Rules, at_ns: int, raw: str = "") -> OrderUpdate:
+    return OrderUpdate(
+        at_ns=at_ns,
+        raw=raw,
+        symbol=rules.symbol,
+        client_id=row.client_order_id,
+        venue_id=venue_id(row.order_id),
+        state=state_of(row.status),
+        said=row.status,
+        side=side_of(row.side),
+        kind=_KINDS.get(row.orig_type or row.type),
+        quantity=_number(row.orig_qty, rules.size_power),
+        filled=whole(row.executed_qty, rules.size_power),
+        price=_number(row.price, rules.price_power),
+        trigger=_number(row.stop_price, rules.price_power),
+        reduce_only=row.reduce_only,
+        close_position=row.close_position,
+        position_side=position_side_of(row.position_side),
+        event_ns=event_ns(row.update_time),
+    )
+
+
+def _child(actual: str | int | None) -> str:
+    return str(actual) if actual else ""
+
+
+def _algo_update(row: _AlgoRow, rules: Rules, at_ns: int, raw: str = "") -> AlgoUpdate:
+    return AlgoUpdate(
+        at_ns=at_ns,
+        raw=raw,
+        symbol=rules.symbol,
+        client_id=row.client_algo_id,
+        algo_id=venue_id(row.algo_id),
+        state=_ALGO_STATES.get(row.algo_status, OrderState.OTHER),
+        said=row.algo_status,
+        child_id=_child(row.actual_order_id),
+        side=side_of(row.side),
+        kind=_KINDS.get(row.order_type),
+        quantity=_number(row.quantity, rules.size_power),
+        trigger=_number(row.trigger_price, rules.price_power),
+        reduce_only=row.reduce_only,
+        close_position=row.close_position,
+        position_side=position_side_of(row.position_side),
+        event_ns=event_ns(row.update_time),
+    )
+
+
+def _answered(order: OrderRequest, rules: Rules, told: Told) -> ExecutionEvent:
+    if told.status != 200:
+        return new_refused(order.client_id, order.symbol, told, futures=True)
+    try:
+        if order.waits:
+            placed = _algo_update(_algo.decode(told.body), rules, told.at_ns)
+            return OrderAccepted(at_ns=told.at_ns, raw=told.text, client_id=order.client_id, symbol=order.symbol, order=_as_order(placed))
+        return OrderAccepted(
+            at_ns=told.at_ns,
+            raw=told.text,
+            client_id=order.client_id,
+            symbol=order.symbol,
+            order=_order(_row.decode(told.body), rules, told.at_ns),
+        )
+    except (*NO_JSON, ValueError) as fault:
+        return unanswered(order.client_id, order.symbol, Action.NEW, told, f"an answer that cannot be read: {fault}")
+
+
+def _as_order(algo: AlgoUpdate) -> OrderUpdate:
+    """A waiting order in the words of an order: its id is the service's."""
+    return OrderUpdate(
+        at_ns=algo.at_ns,
+        symbol=algo.symbol,
+        client_id=algo.client_id,
+        venue_id=algo.algo_id,
+        state=algo.state,
+        said=algo.said,
+        side=algo.side,
+        kind=algo.kind,
+        quantity=algo.quantity,
+        trigger=algo.trigger,
+        reduce_only=algo.reduce_only,
+        close_position=algo.close_position,
+        position_side=algo.position_side,
+        event_ns=algo.event_ns,
+    )
+
+
+def _cancelled(target: Target, rules: Rules, told: Told) -> ExecutionEvent:
+    if told.status != 200:
+        return cancel_refused(target, told, futures=True)
+    try:
+        if target.waits:
+            _algo_cancelled.decode(told.body)
+            return CancelSent(at_ns=told.at_ns, raw=told.text, client_id=target.client_id, symbol=target.symbol, final=True)
+        order = _order(_row.decode(told.body), rules, told.at_ns)
+    except (*NO_JSON, ValueError) as fault:
+        return unanswered(target.client_id, target.symbol, Action.CANCEL, told, f"an answer that cannot be read: {fault}")
+    return CancelSent(
+        at_ns=told.at_ns,
+        raw=told.text,
+        client_id=target.client_id,
+        symbol=target.symbol,
+        final=not order.state.is_open,
+        order=order,
+    )
+
+
+def _found(target: Target, rules: Rules, told: Told) -> tuple[ExecutionEvent, ...]:
+    if is_unknown_order(told):
+        return (NotFound(at_ns=told.at_ns, raw=told.text, client_id=target.client_id, symbol=target.symbol, asked_ns=told.asked_ns),)
+    try:
+        if told.status != 200:
+            raise ValueError(refused_text(told))
+        if target.waits:
+            return (_algo_update(_algo.decode(told.body), rules, told.at_ns, told.text),)
+        return (_order(_row.decode(told.body), rules, told.at_ns, told.text),)
+    except (*NO_JSON, ValueError) as fault:
+        return (
+            ReadFailed(
+                at_ns=told.at_ns,
+                raw=told.text,
+                venue=_VENUE,
+                what="order",
+                why=str(fault),
+                symbol=target.symbol,
+                client_id=target.client_id,
+            ),
+        )
+
+
+# -- what comes back: listings -------------------------------------------------------------------------------------
+
+
+class _PositionRow(msgspec.Struct, rename="camel", gc=False):
+    symbol: str
+    position_amt: str
+    entry_price: str = "0"
+    position_side: str = "BOTH"
+    un_realized_profit: str = "0"
+    liquidation_price: str = "0"
+    leverage: str | int | None = None
+    margin_type: str | None = None
+
+
+class _TradeRow(msgspec.Struct, rename="camel", gc=False):
+    symbol: str
+    id: int
+    order_id: int
+    side: str
+    price: str
+    qty: str
+    commission: str | None = None
+    commission_asset: str | None = None
+    time: int = 0
+    position_side: str = "BOTH"
+    maker: bool | None = None
+
+
+class _AssetRow(msgspec.Struct, rename="camel", gc=False):
+    asset: str
+    wallet_balance: str
+
+
+class _AccountRow(msgspec.Struct, rename="camel", gc=False):
+    total_margin_balance: str = ""
+    total_maint_margin: str = ""
+    can_trade: bool = True
+    can_withdraw: bool | None = None
+    assets: list[_AssetRow] = field(default_factory=list)
+
+
+class _Dual(msgspec.Struct, rename="camel"):
+    dual_side_position: bool
+
+
+class _SymbolConfig(msgspec.Struct, rename="camel"):
+    symbol: str
+    margin_type: str
+    leverage: int
+
+
+_positions = msgspec.json.Decoder(list[_PositionRow])
+_trades = msgspec.json.Decoder(list[_TradeRow])
+_account = msgspec.json.Decoder(_AccountRow)
+_dual = msgspec.json.Decoder(_Dual)
+_configs = msgspec.json.Decoder(list[_SymbolConfig])
+
+
+def _of_symbol(symbol: str) -> Params:
+    return (("symbol", symbol),) if symbol else ()
+
+
+def _open_orders(book: RuleBook, symbol: str) -> Asking[OpenOrders]:
+    weight, lane = 1 if symbol else 40, Priority.EMERGENCY
+    regular = yield Request(path="/fapi/v1/openOrders", params=_of_symbol(symbol), weight=weight, priority=lane)
+    rows = decoded(regular, _rows, refused=refused_text)
+    waiting = yield Request(path="/fapi/v1/openAlgoOrders", params=_of_symbol(symbol), weight=weight, priority=lane)
+    algos = decoded(waiting, _algos, refused=refused_text)
+    return OpenOrders(
+        at_ns=waiting.at_ns,
+        venue=_VENUE,
+        symbol=book.of(symbol).symbol if symbol else "",
+        asked_ns=regular.asked_ns,
+        orders=(
+            *(Resting(order=_order(row, book.of(row.symbol), regular.at_ns)) for row in rows),
+            *(Resting(order=_algo_update(row, book.of(row.symbol), waiting.at_ns)) for row in algos),
+        ),
+    )
+
+
+def _read_positions(book: RuleBook) -> Asking[PositionsRead]:
+    told = yield Request(path="/fapi/v3/positionRisk", weight=5, priority=Priority.EMERGENCY)
+    rows = decoded(told, _positions, refused=refused_text)
+    held = [_held(row, book.of(row.symbol)) for row in rows]
+    return PositionsRead(
+        at_ns=told.at_ns, raw=told.text, venue=_VENUE, asked_ns=told.asked_ns, positions=tuple(each for each in held if each.quantity)
+    )
+
+
+def _held(row: _PositionRow, rules: Rules) -> Held:
+    return Held(
+        symbol=rules.symbol,
+        quantity=whole(row.position_amt, rules.size_power),
+        entry=row.entry_price,
+        position_side=position_side_of(row.position_side),
+        unrealized=row.un_realized_profit,
+        liquidation="" if row.liquidation_price in ("0", "") else row.liquidation_price,
+        leverage=int(row.leverage) if row.leverage is not None else None,
+        margin_type=row.margin_type or "",
+    )
+
+
+def _read_account(book: RuleBook) -> Asking[AccountRead]:
+    dual = yield Request(path="/fapi/v1/positionSide/dual", weight=30, priority=Priority.ACCOUNT)
+    hedge = decoded(dual, _dual, refused=refused_text).dual_side_position
+    told = yield Request(path="/fapi/v3/account", weight=5, priority=Priority.EMERGENCY)
+    account = decoded(told, _account, refused=refused_text)
+    return AccountRead(
+        at_ns=told.at_ns,
+        raw=told.text,
+        venue=_VENUE,
+        asked_ns=dual.asked_ns,
+        balances=tuple(Balance(currency=each.asset, free=each.wallet_balance, locked="0") for each in account.assets),
+        equity=account.total_margin_balance,
+        margin_ratio=_ratio(account.total_maint_margin, account.total_margin_balance),
+        hedge=hedge,
+        can_trade=account.can_trade,
+        can_withdraw=account.can_withdraw,
+    )
+
+
+def _ratio(maintenance: str, equity: str) -> str:
+    """What the positions must have, as a part of what there is: at 1 they are liquidated. "" where it is not told."""
+    try:
+        part = Decimal(maintenance) / Decimal(equity)
+    except ArithmeticError:
+        return ""
+    return f"{part:.6f}"
+
+
+def _read_trades(book: RuleBook, symbol: str, after: str, since_ns: int) -> Asking[TradesRead]:
+    """Page after page from the one after `after` on; without one, the newest page, whole only where the venue has no more."""
+    rules, fills, asked_ns, first = book.of(symbol), [], 0, int(after) + 1 if after else None
+    while True:
+        params: Params = (("symbol", symbol), ("limit", _PAGE))
+        told = yield Request(
+            path="/fapi/v1/userTrades",
+            params=params if first is None else (*params, ("fromId", first)),
+            weight=5,
+            priority=Priority.EMERGENCY,
+        )
+        asked_ns = asked_ns or told.asked_ns
+        rows = decoded(told, _trades, refused=refused_text)
+        rows.sort(key=lambda row: row.id)
+        fills += [_fill_of(row, rules, told.at_ns) for row in rows]
+        if len(rows) < _PAGE or first is None:
+            whole_list = first is not None or len(rows) < _PAGE
+            return TradesRead(at_ns=told.at_ns, symbol=rules.symbol, asked_ns=asked_ns, fills=tuple(fills), whole=whole_list)
+        first = rows[-1].id + 1
+
+
+def _fill_of(row: _TradeRow, rules: Rules, at_ns: int) -> FillUpdate:
+    """The list of trades does not tell the client id."""
+    return FillUpdate(
+        at_ns=at_ns,
+        symbol=rules.symbol,
+        client_id="",
+        venue_id=venue_id(row.order_id),
+        trade_id=str(row.id),
+        side=side_of(row.side),
+        price=nearest(row.price, rules.price_power),
+        quantity=whole(row.qty, rules.size_power),
+        fee=row.commission,
+        fee_currency=row.commission_asset,
+        maker=row.maker,
+        position_side=position_side_of(row.position_side),
+        event_ns=event_ns(row.time),
+    )
+
+
+def _settings(book: RuleBook, symbol: str) -> Asking[ConfigUpdate]:
+    if not symbol:
+        told = yield Request(path="/fapi/v1/positionSide/dual", weight=30, priority=Priority.ACCOUNT)
+        return ConfigUpdate(at_ns=told.at_ns, symbol="", hedge=decoded(told, _dual, refused=refused_text).dual_side_position)
+    told = yield Request(path="/fapi/v1/symbolConfig", params=(("symbol", symbol),), weight=5, priority=Priority.ACCOUNT)
+    row = next((each for each in decoded(told, _configs, refused=refused_text) if each.symbol == symbol), None)
+    if row is None:
+        raise ValueError(f"no settings of {symbol} in the answer")
+    return ConfigUpdate(at_ns=told.at_ns, symbol=book.of(symbol).symbol, leverage=row.leverage, margin_type=margin_type_of(row.margin_type))
+
+
+def margin_type_of(said: str) -> str:
+    """`cross` or `isolated`, whichever of its spellings the venue used; any other word as it is."""
+    return {"CROSSED": "cross", "CROSS": "cross", "ISOLATED": "isolated"}.get(said.upper(), said)
+
+
+# -- what comes by the stream --------------------------------------------------------------------------------------
+
+
+class _Told(msgspec.Struct, gc=False):
+    symbol: str = field(name="s")
+    client_id: str = field(name="c")
+    side: str = field(name="S")
+    state: str = field(name="X")
+    execution: str = field(name="x")
+    order_id: int = field(name="i")
+    type: str = field(name="o", default="")
+    original_type: str = field(name="ot", default="")
+    quantity: str = field(name="q", default="0")
+    filled: str = field(name="z", default="0")
+    price: str = field(name="p", default="0")
+    stop: str | None = field(name="sp", default=None)
+    last_quantity: str = field(name="l", default="0")
+    last_price: str = field(name="L", default="0")
+    fee: str | None = field(name="n", default=None)
+    fee_currency: str | None = field(name="N", default=None)
+    at_ms: int = field(name="T", default=0)
+    trade_id: int = field(name="t", default=0)
+    maker: bool | None = field(name="m", default=None)
+    reduce_only: bool = field(name="R", default=False)
+    close_position: bool = field(name="cp", default=False)
+    position_side: str = field(name="ps", default="BOTH")
+    expiry: str = field(name="er", default="0")
+
+
+class _Algo(msgspec.Struct, gc=False):
+    client_id: str = field(name="caid")
+    algo_id: int = field(name="aid")
+    symbol: str = field(name="s")
+    side: str = field(name="S")
+    state: str = field(name="X")
+    type: str = field(name="o", default="")
+    quantity: str | None = field(name="q", default=None)
+    trigger: str | None = field(name="tp", default=None)
+    child: str | int | None = field(name="ai", default=None)
+    done: str | None = field(name="aq", default=None)
+    reduce_only: bool = field(name="R", default=False)
+    close_position: bool = field(name="cp", default=False)
+    position_side: str = field(name="ps", default="BOTH")
+    reason: str = field(name="rm", default="")
+
+
+class _Wallet(msgspec.Struct, gc=False):
+    currency: str = field(name="a")
+    wallet: str = field(name="wb")
+    change: str = field(name="bc", default="0")
+
+
+class _Position(msgspec.Struct, gc=False):
+    symbol: str = field(name="s")
+    quantity: str = field(name="pa")
+    entry: str = field(name="ep", default="0")
+    unrealized: str = field(name="up", default="0")
+    margin_type: str = field(name="mt", default="")
+    side: str = field(name="ps", default="BOTH")
+
+
+class _Update(msgspec.Struct, gc=False):
+    reason: str = field(name="m", default="")
+    wallets: list[_Wallet] = field(name="B", default_factory=list)
+    positions: list[_Position] = field(name="P", default_factory=list)
+
+
+class _Leverage(msgspec.Struct, gc=False):
+    symbol: str = field(name="s")
+    leverage: int = field(name="l")
+
+
+class _Head(msgspec.Struct, gc=False):
+    event: str = field(name="e", default="")
+    event_ms: int = field(name="E", default=0)
+    at_ms: int = field(name="T", default=0)
+    order: msgspec.Raw = field(name="o", default=msgspec.Raw(b"{}"))
+    update: msgspec.Raw = field(name="a", default=msgspec.Raw(b"{}"))
+    config: msgspec.Raw = field(name="ac", default=msgspec.Raw(b""))
+    called: msgspec.Raw = field(name="p", default=msgspec.Raw(b"[]"))
+    refused: msgspec.Raw = field(name="or", default=msgspec.Raw(b"{}"))
+
+
+class _Refused(msgspec.Struct, gc=False):
+    symbol: str = field(name="s", default="")
+    reason: str = field(name="r", default="")
+
+
+_heads = msgspec.json.Decoder(_Head)
+_told = msgspec.json.Decoder(_Told)
+_algo_told = msgspec.json.Decoder(_Algo)
+_updates = msgspec.json.Decoder(_Update)
+_leverages = msgspec.json.Decoder(_Leverage)
+_called = msgspec.json.Decoder(list[_Position])
+_refusals = msgspec.json.Decoder(_Refused)
+_SILENT = frozenset({"TRADE_LITE", "STRATEGY_UPDATE", "GRID_UPDATE", "listenKeyExpired"})
+"""What says nothing that another event does not say as well, and what is the connection's business."""
+
+
+def _events(book: RuleBook, payload: bytes, at_ns: int) -> tuple[ExecutionEvent, ...]:
+    raw = payload.decode("utf-8", "replace")
+    try:
+        head = _heads.decode(payload)
+        match head.event:
+            case "ORDER_TRADE_UPDATE":
+                return tuple(_of_order(_told.decode(head.order), book, at_ns, raw))
+            case "ALGO_UPDATE":
+                return (_of_algo(_algo_told.decode(head.order), book, head, at_ns, raw),)
+            case "ACCOUNT_UPDATE":
+                return tuple(_of_account(_updates.decode(head.update), book, head, at_ns, raw))
+            case "ACCOUNT_CONFIG_UPDATE":
+                return tuple(_of_config(head, book, at_ns, raw))
+            case "MARGIN_CALL":
+                positions = tuple(_position(each, book) for each in _called.decode(head.called))
+                return (MarginCall(at_ns=at_ns, raw=raw, venue=_VENUE, positions=positions),)
+            case "CONDITIONAL_ORDER_TRIGGER_REJECT":
+                refused = _refusals.decode(head.refused)
+                why = f"a triggered order was refused: {refused.reason}"
+                return (Unread(at_ns=at_ns, raw=raw, venue=_VENUE, why=why, symbol=f"{_VENUE}:{refused.symbol}"),)
+    except (*NO_JSON, ValueError) as fault:
+        return (Unread(at_ns=at_ns, raw=raw, venue=_VENUE, why=f"an event that cannot be read: {fault}", **_named(payload)),)
+    if head.event in _SILENT:
+        return ()
+    return (Unread(at_ns=at_ns, raw=raw, venue=_VENUE, why=f"an event that nobody knows: {head.event[:60] or 'without a name'}"),)
+
+
+class _Names(msgspec.Struct):
+    symbol: str = field(name="s", default="")
+    client_id: str = field(name="c", default="")
+    algo_client_id: str = field(name="caid", default="")
+
+
+class _Named(msgspec.Struct):
+    order: _Names = field(name="o", default_factory=_Names)
+
+
+_nameds = msgspec.json.Decoder(_Named)
+
+
+def _named(payload: bytes) -> dict[str, str]:
+    """Whose an event is that cannot be read otherwise."""
+    try:
+        names = _nameds.decode(payload).order
+    except NO_JSON:
+        return {}
+    return {"symbol": f"{_VENUE}:{names.symbol}" if names.symbol else "", "client_id": names.client_id or names.algo_client_id}
+
+
+def _of_order(told: _Told, book: RuleBook, at_ns: int, raw: str) -> Iterator[ExecutionEvent]:
+    rules = book.of(told.symbol)
+    side, position_side, at = side_of(told.side), position_side_of(told.position_side), event_ns(told.at_ms)
+    if told.execution in ("TRADE", "CALCULATED") and told.trade_id > 0:
+        yield FillUpdate(
+            at_ns=at_ns,
+            raw=raw,
+            symbol=rules.symbol,
+            client_id=told.client_id,
+            venue_id=venue_id(told.order_id),
+            trade_id=str(told.trade_id),
+            side=side,
+            price=nearest(told.last_price, rules.price_power),
+            quantity=whole(told.last_quantity, rules.size_power),
+            fee=told.fee,
+            fee_currency=told.fee_currency,
+            maker=told.maker,
+            position_side=position_side,
+            event_ns=at,
+        )
+    yield OrderUpdate(
+        at_ns=at_ns,
+        raw=raw,
+        symbol=rules.symbol,
+        client_id=told.client_id,
+        venue_id=venue_id(told.order_id),
+        state=state_of(told.state),
+        said=told.state,
+        side=side,
+        kind=_KINDS.get(told.original_type or told.type),
+        quantity=_number(told.quantity, rules.size_power),
+        filled=whole(told.filled, rules.size_power),
+        price=_number(told.price, rules.price_power),
+        trigger=_number(told.stop, rules.price_power),
+        reduce_only=told.reduce_only,
+        close_position=told.close_position,
+        position_side=position_side,
+        event_ns=at,
+        reason=_REASONS.get(told.expiry, "" if told.expiry == "0" else told.expiry),
+        execution=told.execution,
+    )
+
+
+def _of_algo(told: _Algo, book: RuleBook, head: _Head, at_ns: int, raw: str) -> AlgoUpdate:
+    """FINISHED: what it became is over, filled or not."""
+    rules, state = book.of(told.symbol), _ALGO_STATES.get(told.state, OrderState.OTHER)
+    if told.state == "FINISHED":
+        state = OrderState.FILLED if _number(told.done, rules.size_power) else OrderState.CANCELED
+    return AlgoUpdate(
+        at_ns=at_ns,
+        raw=raw,
+        symbol=rules.symbol,
+        client_id=told.client_id,
+        algo_id=venue_id(told.algo_id),
+        state=state,
+        said=told.state,
+        child_id=_child(told.child),
+        side=side_of(told.side),
+        kind=_KINDS.get(told.type),
+        quantity=_number(told.quantity, rules.size_power),
+        trigger=_number(told.trigger, rules.price_power),
+        reduce_only=told.reduce_only,
+        close_position=told.close_position,
+        position_side=position_side_of(told.position_side),
+        event_ns=event_ns(head.at_ms or head.event_ms),
+        reason=told.reason,
+    )
+
+
+def _position(told: _Position, book: RuleBook) -> Held:
+    rules = book.of(told.symbol)
+    return Held(
+        symbol=rules.symbol,
+        quantity=whole(told.quantity, rules.size_power),
+        entry=told.entry,
+        position_side=position_side_of(told.side),
+        unrealized=told.unrealized,
+        margin_type=margin_type_of(told.margin_type),
+    )
+
+
+def _of_account(update: _Update, book: RuleBook, head: _Head, at_ns: int, raw: str) -> Iterator[ExecutionEvent]:
+    at = event_ns(head.at_ms or head.event_ms)
+    if update.reason == "FUNDING_FEE":
+        symbol = book.of(update.positions[0].symbol).symbol if len(update.positions) == 1 else ""
+        for each in update.wallets:
+            yield FundingUpdate(at_ns=at_ns, raw=raw, symbol=symbol, currency=each.currency, amount=each.change, event_ns=at)
+    if update.wallets:
+        balances = tuple(Balance(currency=each.currency, free=each.wallet, locked="0") for each in update.wallets)
+        yield BalanceUpdate(at_ns=at_ns, raw=raw, balances=balances, event_ns=at)
+    for position in update.positions:
+        yield PositionUpdate(at_ns=at_ns, raw=raw, held=_position(position, book), event_ns=at)
+
+
+def _of_config(head: _Head, book: RuleBook, at_ns: int, raw: str) -> Iterator[ExecutionEvent]:
+    """Leverage of a symbol; the other setting that is told here (several currencies as margin) changes nothing for an order."""
+    if head.config:
+        told = _leverages.decode(head.config)
+        yield ConfigUpdate(at_ns=at_ns, raw=raw, symbol=book.of(told.symbol).symbol, leverage=told.leverage)
+
+
+USDM_ORDERS = OrdersSpec(
+    capabilities=Capabilities(
+        client_id_chars=36,
+        client_id_for_ever=False,
+        absence_after_s=10.0,
+        conditional=Conditional.ALGO,
+        reduce_only=True,
+        short=True,
+        hedge=True,
+        leverage=True,
+        fills_in_reply=False,
+        market_buy_by_funds=False,
+        cancels_by_symbol=True,
+        close_all_stops=1,
+        dead_man_s=60.0,
+    ),
+    new=_new,
+    test=_test,
+    answered=_answered,
+    cancel=_cancel,
+    cancelled=_cancelled,
+    query=_query,
+    found=_found,
+    cancel_all=_cancel_all,
+    cancelled_all=said_no,
+    open_orders=lambda book, symbol: asks(_VENUE, "open orders", _open_orders(book, symbol), symbol=symbol),
+    account=lambda book: asks(_VENUE, "account", _read_account(book)),
+    trades=lambda book, symbol, after, since_ns: asks(_VENUE, "trades", _read_trades(book, symbol, after, since_ns), symbol=symbol),
+    events=_events,
+    positions=lambda book: asks(_VENUE, "positions", _read_positions(book)),
+    settings=lambda book, symbol: asks(_VENUE, "settings", _settings(book, symbol), symbol=symbol),
+    set_leverage=_set_leverage,
+    set_margin_type=_set_margin_type,
+    was_set=_was_set,
+    dead_man=_dead_man,
+    line={
+        "POST /fapi/v1/order": "order.place",
+        "DELETE /fapi/v1/order": "order.cancel",
+        "GET /fapi/v1/order": "order.status",
+        "POST /fapi/v1/algoOrder": "algoOrder.place",
+        "DELETE /fapi/v1/algoOrder": "algoOrder.cancel",
+    },
+)

@@ -1,0 +1,232 @@
+"""venues.orders: the shape of a venue's orders: calls as values, answers and events as words of `core.trading`. Pure.
+
+A call with one answer is a `Request` and a reader of what came of it (`Told`). What takes several calls (a listing in pages) is an
+`Asking`: a generator that gives the next call, is sent its answer, and returns what was read in the end:
+
+    asking = spec.open_orders(book, "BTCUSDT")
+    call = next(asking)                       ─▶ the shell sends it
+    call = asking.send(told)                  ◀─ … and so on, until it returns its event
+
+No reader raises for what a venue sends: an answer that proves nothing is `Unanswered`, a listing that cannot be read is `ReadFailed`, an
+event that cannot be read is `Unread`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from hoga.core.jsontext import NO_JSON
+from hoga.core.trading import (
+    AccountRead,
+    Capabilities,
+    ConfigUpdate,
+    ExecutionEvent,
+    OpenOrders,
+    OrderRequest,
+    PositionsRead,
+    ReadFailed,
+    Rules,
+    TradesRead,
+)
+from hoga.venues.private import Reply
+from hoga.venues.request import Request
+
+__all__ = ["Asking", "OrdersSpec", "RuleBook", "Target", "Told", "Unproven", "asks", "decoded", "nearest", "whole"]
+
+T = TypeVar("T")
+E = TypeVar("E", bound=ExecutionEvent)
+
+_PROVISIONAL_POWER = -12
+
+
+class Told(Reply, frozen=True, kw_only=True):
+    """A reply, with when it was asked for and when it came (UTC, ns)."""
+
+    asked_ns: int
+    at_ns: int
+
+    @property
+    def text(self) -> str:
+        """The body as text, to be kept beside what was read of it."""
+        return self.body.decode("utf-8", "replace")
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Which order a cancel or a query is about. `symbol`: venue and symbol. `waits`: it waits for its trigger, in a service of its own."""
+
+    symbol: str
+    client_id: str
+    venue_id: str = ""
+    waits: bool = False
+
+
+class RuleBook:
+    """The rules of a venue's instruments by the venue's own symbols.
+
+    One that is not known (a stranger's, or listed a moment ago) is read with very fine integers, and does not trade.
+    """
+
+    __slots__ = ("_known", "_provisional", "venue")
+
+    def __init__(self, venue: str, known: Iterable[Rules] = ()) -> None:
+        self.venue = venue
+        self._known = {each.name: each for each in known}
+        self._provisional: dict[str, Rules] = {}
+
+    def of(self, name: str) -> Rules:
+        """The rules of one instrument."""
+        return self._known.get(name) or self._provisional.get(name) or self._provisionally(name)
+
+    def knows(self, name: str) -> bool:
+        """Whether the venue has told the rules of this instrument."""
+        return name in self._known
+
+    def learn(self, rules: Rules) -> bool:
+        """Take over the rules of one instrument; whether they are other ones than before."""
+        before, self._known[rules.name] = self._known.get(rules.name), rules
+        return before != rules
+
+    def names(self) -> tuple[str, ...]:
+        """The instruments whose rules are known."""
+        return tuple(self._known)
+
+    def _provisionally(self, name: str) -> Rules:
+        rules = self._provisional[name] = Rules(
+            symbol=f"{self.venue}:{name}",
+            base="",
+            quote="",
+            settle="",
+            price_power=_PROVISIONAL_POWER,
+            size_power=_PROVISIONAL_POWER,
+            ticks=((0, 1),),
+            lot=1,
+            least=1,
+            market_lot=1,
+            market_least=1,
+            is_trading=False,
+        )
+        return rules
+
+
+# -- numbers ----------------------------------------------------------------------------------------------------
+
+
+def whole(text: str, power: int) -> int:
+    """The number that `text` spells, as a multiple of `10 ** power`. Raises ValueError for no number, and for one that is finer."""
+    number, rest = _split(text, power)
+    if rest.strip("0"):
+        raise ValueError(f"{text!r} is finer than 1e{power}")
+    return number
+
+
+def nearest(text: str, power: int) -> int:
+    """As `whole`, but what is finer is cut off: for prices that a trade was made at, which no rule of today binds."""
+    return _split(text, power)[0]
+
+
+def _split(text: str, power: int) -> tuple[int, str]:
+    """The number cut off at `10 ** power`, and the digits that were cut off."""
+    mantissa, mark, exponent = text.lower().partition("e")
+    negative = mantissa.startswith("-")
+    left, _, right = mantissa.lstrip("+-").partition(".")
+    digits = left + right
+    if not (digits.isascii() and digits.isdecimal()) or len(digits) > 60:
+        raise ValueError(f"{text[:60]!r} is no number")
+    if mark and not (exponent.lstrip("+-").isdecimal() and len(exponent) < 5):
+        raise ValueError(f"{text[:60]!r} is no number")
+    places = len(right) - (int(exponent) if mark else 0) + power
+    if places <= 0:
+        kept, cut = digits + "0" * -places, ""
+    else:
+        padded = digits.rjust(places + 1, "0")
+        kept, cut = padded[:-places], padded[-places:]
+    return (-int(kept) if negative else int(kept)), cut
+
+
+# -- asking -----------------------------------------------------------------------------------------------------
+
+
+class Unproven(Exception):
+    """What came is not what was asked for; `why`, for people."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+Asking = Generator[Request, Told, T]
+
+
+def decoded(told: Told, decoder: msgspec.json.Decoder[T], *, refused: Callable[[Told], str]) -> T:
+    """The body of a good answer. Raises Unproven; `refused` puts into words what another answer says."""
+    if told.status not in (200, 201):
+        raise Unproven(refused(told))
+    try:
+        return decoder.decode(told.body)
+    except NO_JSON as fault:
+        raise Unproven(f"an answer that cannot be read: {fault}") from None
+
+
+def asks(venue: str, what: str, asking: Asking[E], *, symbol: str = "", client_id: str = "") -> Asking[E | ReadFailed]:
+    """The same asking, which returns ReadFailed where it would raise what a reader raises."""
+    told: Told | None = None
+    try:
+        call = next(asking)
+        while True:
+            told = yield call
+            call = asking.send(told)
+    except StopIteration as done:
+        event: E = done.value
+        return event
+    except (Unproven, ValueError, LookupError, TypeError, ArithmeticError) as fault:
+        why = fault.why if isinstance(fault, Unproven) else f"an answer that cannot be read: {fault}"
+        at_ns, raw = (told.at_ns, told.text) if told is not None else (0, "")
+        return ReadFailed(at_ns=at_ns, raw=raw, venue=venue, what=what, why=why, symbol=symbol, client_id=client_id)
+
+
+# -- the shape --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersSpec:
+    """How orders are given to a venue, and how what it says of them is read. None: the venue has no such thing.
+
+    `new(order, rules)`, `test(order, rules)`: the call that places an order, that only asks whether it would be taken.
+    `answered(order, rules, told)`: what came of a new order. `cancel(target)`, `cancelled(target, rules, told)`: the same of a cancel;
+    `query(target)`, `found(target, rules, told)`: of a question for one order.
+    `cancel_all(symbol)`: everything of a symbol that rests in the book; `cancelled_all(told)`: "" when that was done, else why not.
+    `open_orders(book, symbol)`: all that is open, the waiting ones too ("": of all symbols). `positions(book)`, `account(book)`.
+    `trades(book, symbol, after, since_ns)`: the account's trades after the one with this id ("": no id), or since that time where the
+    venue's ids have no order.
+    `settings(book, symbol)`: leverage and kind of margin of a symbol, "": whether there are two positions a symbol. `set_leverage(symbol,
+    times)`, `set_margin_type(symbol, kind)`; `was_set(told)`: "" when that is so now, else why not.
+    `dead_man(symbol, seconds)`: cancel everything unless told again within so long, 0: no more.
+    `rules(book)`: the rules of all instruments. `events(book, payload, at_ns)`: what a frame of the account's stream says.
+    `line`: "METHOD path" of a call → the method of the venue's WebSocket API that does the same.
+    """
+
+    capabilities: Capabilities
+    new: Callable[[OrderRequest, Rules], Request]
+    test: Callable[[OrderRequest, Rules], Request]
+    answered: Callable[[OrderRequest, Rules, Told], ExecutionEvent]
+    cancel: Callable[[Target], Request]
+    cancelled: Callable[[Target, Rules, Told], ExecutionEvent]
+    query: Callable[[Target], Request]
+    found: Callable[[Target, Rules, Told], tuple[ExecutionEvent, ...]]
+    cancel_all: Callable[[str], Request]
+    cancelled_all: Callable[[Told], str]
+    open_orders: Callable[[RuleBook, str], Asking[OpenOrders | ReadFailed]]
+    account: Callable[[RuleBook], Asking[AccountRead | ReadFailed]]
+    trades: Callable[[RuleBook, str, str, int], Asking[TradesRead | ReadFailed]]
+    events: Callable[[RuleBook, bytes, int], tuple[ExecutionEvent, ...]]
+    positions: Callable[[RuleBook], Asking[PositionsRead | ReadFailed]] | None = None
+    settings: Callable[[RuleBook, str], Asking[ConfigUpdate | ReadFailed]] | None = None
+    set_leverage: Callable[[str, int], Request] | None = None
+    set_margin_type: Callable[[str, str], Request] | None = None
+    was_set: Callable[[Told], str] | None = None
+    dead_man: Callable[[str, float], Request] | None = None
+    line: Mapping[str, str] = field(default_factory=dict)
