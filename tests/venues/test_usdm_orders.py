@@ -422,7 +422,8 @@ def test_the_account_is_told_in_parts() -> None:
 def test_what_cannot_be_read_is_kept_and_told_with_whose_it_is() -> None:
     for broken in ({"q": "many"}, {"S": "SIDEWAYS"}, {"z": "0.00001"}, {"i": "x"}, {"ps": "DIAGONAL"}):
         (odd,) = events("ORDER_TRADE_UPDATE", o=UPDATE | broken)
-        assert isinstance(odd, Unread) and (odd.client_id, odd.symbol) == ("hg1s1-1", RULES.symbol), broken
+        assert isinstance(odd, Unread)
+        assert (odd.client_id, odd.symbol) == ("hg1s1-1", RULES.symbol), broken
         assert json.loads(odd.raw)["e"] == "ORDER_TRADE_UPDATE"
     (state,) = events("ORDER_TRADE_UPDATE", o=UPDATE | {"X": "ASCENDED", "x": "ASCENSION", "t": 0})
     assert isinstance(state, OrderUpdate)
