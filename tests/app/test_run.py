@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +20,8 @@ from hoga.archive.keep.life import read_last_life
 from hoga.archive.keep.seal import seal_and_keep
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Reason
-from hoga.runtime.shutdown import ShutdownManager
+from hoga.runtime.durable import write_file
+from hoga.runtime.shutdown import Phase, ShutdownManager
 from tests.recorder.test_sealing import InlinePool
 
 CONFIG = """
@@ -86,12 +90,100 @@ async def test_what_a_stop_cannot_seal_in_time_is_no_failure_and_the_next_start_
     assert not list(folder.glob("*.journal"))
 
 
-@pytest.mark.parametrize("lost, said", [(3, "3 records could not be written"), (0, "did not confirm in time")])
-async def test_a_stop_that_the_disk_holds_up_says_what_is_the_matter(tmp_path: Path, lost: int, said: str) -> None:
+class SlowDisk:
+    """Confirms journals (or the last word) only once it is `back`, and then refuses to if it is `broken`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, last_word: bool = False) -> None:
+        self.back, self.broken = threading.Event(), False
+        self._fdatasync = os.fdatasync
+        if last_word:
+            monkeypatch.setattr("hoga.archive.keep.life.write_file", self.write_file)
+        else:
+            monkeypatch.setattr("hoga.recorder.writer.os.fdatasync", self.fdatasync)
+
+    def fdatasync(self, fd: int) -> None:
+        self.back.wait()
+        if self.broken:
+            raise OSError(errno.EIO, "broken")
+        self._fdatasync(fd)
+
+    def write_file(self, path: Path, chunks: list[bytes]) -> None:
+        self.back.wait()
+        write_file(path, chunks)
+
+
+async def run_once(tmp_path: Path, *, at_seal: Callable[[], object] = lambda: None) -> tuple[ShutdownManager, Path]:
+    """A run that was begun and stopped, and its folder of journals."""
+    path = tmp_path / "hoga.conf"
+    path.write_text(CONFIG.partition("[binance-usdm]")[0])
+    run = Run(load_config(path, overrides=[], environ={}, data_dir=tmp_path / "data"), InlinePool())  # type: ignore[arg-type]
+    async with ShutdownManager() as shutdown:
+        shutdown.add(Phase.SEAL, "the disk", at_seal)
+        await run.start(shutdown)
+    return shutdown, run.venues[0].recorder.config.journal_folder
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for the disk in vain does not do so for seconds."""
+    for name, seconds in {"venue_run._DRAIN_S": 0.05, "venue_run._LAST_WORD_S": 0.02, "run._SEAL_S": 0.2}.items():
+        monkeypatch.setattr(f"hoga.app.{name}", seconds)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("last_word", [False, True], ids=["journals", "last word"])
+async def test_a_stop_whose_disk_confirms_nothing_is_no_failure_and_the_next_start_seals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last_word: bool
+) -> None:
+    with monkeypatch.context() as patch:
+        disk = SlowDisk(patch, last_word=last_word)
+        shutdown, folder = await run_once(tmp_path)
+        assert shutdown.report is not None
+        assert shutdown.report.clean, shutdown.report
+        assert shutdown.exit_status == 0
+        assert read_last_life(folder) is None, "what is not durable is not said to have ended well"
+        disk.back.set()
+        for thread in threading.enumerate():
+            if thread.name == "hoga-ending":
+                await asyncio.to_thread(thread.join)
+    shutdown, folder = await run_once(tmp_path)
+    assert shutdown.exit_status == 0
+    assert not list(folder.glob("*.journal"))
+    life = read_last_life(folder)
+    assert life is not None
+    assert {end.reason for end in life.streams.values()} == {Reason.SHUTDOWN}
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_stop_whose_disk_confirms_late_seals_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hoga.app.run._SEAL_S", 2.2)
+    disk = SlowDisk(monkeypatch)
+    shutdown, folder = await run_once(tmp_path, at_seal=disk.back.set)
+    assert shutdown.report is not None
+    assert shutdown.report.clean, shutdown.report
+    life = read_last_life(folder)
+    assert life is not None
+    assert {end.reason for end in life.streams.values()} == {Reason.SHUTDOWN}
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_stop_whose_disk_refuses_to_confirm_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = SlowDisk(monkeypatch)
+    disk.broken = True
+    disk.back.set()
+    monkeypatch.setattr("hoga.recorder.writer._LAST_TRIES", 1_000_000)
+    shutdown, _ = await run_once(tmp_path)
+    assert shutdown.exit_status == 1
+    assert shutdown.report is not None
+    assert [step.name for step in shutdown.report.steps if step.outcome != "done"] == ["binance journals"]
+
+
+@pytest.mark.parametrize("lost, said", [(3, "3 records could not be written"), (0, "refused to confirm")])
+async def test_a_stop_that_the_disk_refuses_says_what_is_the_matter(tmp_path: Path, lost: int, said: str) -> None:
     recorder = SimpleNamespace(
         end_lanes=lambda: None,
         stop=lambda timeout_s: False,
-        writer=SimpleNamespace(lost_records=lost),
+        writer=SimpleNamespace(lost_records=lost, confirms_late=False),
         config=SimpleNamespace(journal_folder=tmp_path),
     )
     with pytest.raises(ArchiveError, match=said):

@@ -110,6 +110,11 @@ class Rig:
     def inject(self, fault: FaultKind, **fields: Any) -> Any:
         return self.sim.inject(Fault(fault=fault, **fields))
 
+    def answers_within(self, seconds: float) -> None:
+        """So long may the venue take to answer requests, on legs that are yet to come."""
+        requests = self.connection._requests
+        requests._spec = replace(requests._spec, requests=replace(requests._spec.requests, answer_s=seconds))
+
     def received(self) -> int:
         return sum(intake.n for intake in self.recorder.intakes.values())
 

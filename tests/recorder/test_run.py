@@ -59,6 +59,11 @@ class Program:
         assert self.process.returncode is not None
         return self.process.returncode, said.decode()
 
+    async def ends(self, status: int) -> None:
+        """With that exit status; what it said is told with any other."""
+        found, said = await self.end()
+        assert found == status, said
+
 
 class Stage:
     """The simulator, what it sent, and the programs that are running."""
@@ -132,7 +137,7 @@ async def test_a_signal_ends_it_in_good_order(stage: Stage, number: signal.Signa
     await stage.frames(12)
     program.send(number)
     assert await eventually(lambda: not program.running) < 5.0
-    assert (await program.end())[0] == status
+    await program.ends(status)
     stage.check()
     assert stage.lost() == {kind: [] for kind in KINDS}
     for kind in KINDS:
@@ -154,7 +159,7 @@ async def test_a_second_signal_ends_it_at_once_and_the_next_start_makes_it_good(
     await again.start()
     await stage.frames(8)
     again.send(signal.SIGTERM)
-    assert (await again.end())[0] == 0
+    await again.ends(0)
     stage.check()
 
 
@@ -169,7 +174,7 @@ async def test_two_in_one_folder_are_one_too_many(stage: Stage) -> None:
     assert f"(process {first.process.pid})" in said
     await stage.frames(3)
     first.send(signal.SIGTERM)
-    assert (await first.end())[0] == 0
+    await first.ends(0)
     stage.check()
     assert stage.gaps("orderbook") == []
 
@@ -210,7 +215,7 @@ async def test_killed_it_loses_no_more_than_the_fsync_interval_and_says_so(stage
     await again.start()
     await stage.frames(10)
     again.send(signal.SIGTERM)
-    assert (await again.end())[0] == 0
+    await again.ends(0)
     stage.check()
     lost = stage.lost()["orderbook"]
     assert all(at >= written for at in lost), (lost, written)
@@ -233,7 +238,7 @@ async def test_killed_again_and_again_nothing_is_doubled_or_unaccounted(stage: S
     await last.start()
     await stage.frames(5)
     last.send(signal.SIGTERM)
-    assert (await last.end())[0] == 0
+    await last.ends(0)
     stage.check()
 
 
@@ -258,7 +263,7 @@ async def test_below_the_disk_reserve_everything_is_counted_and_nothing_written(
     await program.start()
     await stage.frames(8)
     program.send(signal.SIGTERM)
-    assert (await program.end())[0] == 0
+    await program.ends(0)
     stage.check()
     for kind in KINDS:
         assert stage.archive.lines("BTCUSDT", kind) == []
@@ -273,7 +278,7 @@ async def test_after_so_many_seconds_longer_segments_are_joined(stage: Stage) ->
     program = stage.program("SAVE_INTERVAL_MIN=60", "ARCHIVE_FORMAT=zst")
     program.arguments += ["--seconds", "5"]
     await program.start()
-    assert (await program.end())[0] == 0
+    await program.ends(0)
     stage.check()
     assert not list(stage.data.rglob("parts/*.zst"))
     assert stage.lost() == {kind: [] for kind in KINDS}

@@ -22,6 +22,7 @@ from hoga.core.errors import ArchiveBusy, ArchiveError, VenueError
 from hoga.core.instrument import InstrumentChange
 from hoga.core.times import SECOND_NS, day_of
 from hoga.feed.feed import Feed
+from hoga.recorder.ending import Ending
 from hoga.recorder.recorder import Recorder, directories_for
 from hoga.recorder.sealing import Sealing
 from hoga.runtime.clock_check import ClockReading, ClockWatch, measure_clock
@@ -39,6 +40,7 @@ _CLOCK_EVERY_S = 600.0
 _STALL_S = 3.0
 _SYMBOLS_EVERY_S = 3600.0
 _SNAPSHOTS_EVERY_S = 0.5
+_DRAIN_S, _LAST_WORD_S = 1.5, 0.3
 
 
 class VenueStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +102,7 @@ class VenueRun:
             keep=lambda result: self._life.keep(result.ends, result.runs),
         )
         self._life = LifeFile(self.recorder.config.journal_folder)
+        self._ending: Ending | None = None
         self.feed = Feed(
             self.spec, feed_config(config, label), self.recorder.wanted, inlet=self.recorder.legs, tls=tls_of(config), jitter=random.random
         )
@@ -198,22 +201,30 @@ class VenueRun:
     async def drain(self) -> None:
         """Everything received reaches the disk; the journals are closed. Raises ArchiveError when the disk refuses to the end:
         the journals then stay open, and the next start accounts for what is missing from them."""
-        life = self.recorder.end_lanes()
-        if await asyncio.to_thread(self.recorder.stop, timeout_s=1.5):
-            await asyncio.to_thread(self._life.end, life)
+        began, life, writer = monotonic(), self.recorder.end_lanes(), self.recorder.writer
+        if await asyncio.to_thread(self.recorder.stop, timeout_s=_DRAIN_S) or writer.confirms_late:
+            self._ending = Ending(writer, lambda: self._life.end(life))
+            await self._ending.over(timeout_s=max(_LAST_WORD_S, began + _DRAIN_S - monotonic()))
             return
-        records = self.recorder.writer.lost_records
-        what = f"{records} records could not be written" if records else "the disk did not confirm in time what was written"
+        records = writer.lost_records
+        what = f"{records} records could not be written" if records else "the disk refused to confirm what was written"
         _log.error("not everything could be written", records=records, why=what)
         raise ArchiveError(self.recorder.config.journal_folder, what, hint="the next start recovers; see the log, and the disk")
 
     async def seal(self, *, timeout_s: float) -> None:
-        """The last minutes become segments."""
-        await self.sealing.finish(timeout_s=timeout_s)
+        """The last minutes become segments; what the disk has not even confirmed by then is left to the next start."""
+        began = monotonic()
+        if self._ending is not None and not await self._ending.over(timeout_s=timeout_s / 2):
+            note = "the operating system has every record; the next start reads the journals and seals them"
+            _log.warning("the disk is slow to confirm what was written", venue=self.config.venue, note=note)
+        await self.sealing.finish(timeout_s=timeout_s - (monotonic() - began))
 
     def release(self) -> None:
-        """Give the folder back."""
-        self.recorder.release()
+        """Give the folder back; behind the last word, when a slow disk is at it at this very moment."""
+        if self._ending is None:
+            self.recorder.release()
+        else:
+            self._ending.call_off(self.recorder.release)
 
     # -- timers -------------------------------------------------------------------------------------------------
 

@@ -159,7 +159,8 @@ class JournalWriter:
         )
 
     def stop(self, *, timeout_s: float) -> bool:
-        """Write what is queued, fsync, close. Blocks; returns whether all of it got through in time."""
+        """Write what is queued, fsync, close. Blocks; returns whether all of it got through in time. Where the disk only confirms late
+        (`confirms_late`), `confirmed` waits for it."""
         end = monotonic() + timeout_s
         self._queue.put(None)
         self._writer.join(max(0.0, end - monotonic()))
@@ -171,6 +172,15 @@ class JournalWriter:
         self._sync_now.set()
         self._syncer.join(max(0.1, end - monotonic()))
         return not self.lost_records and not self._writer.is_alive() and not self._syncer.is_alive()
+
+    @property
+    def confirms_late(self) -> bool:
+        """Behind a `stop` in vain: the operating system has every record and refused none; only its fsync is not back."""
+        return not self.lost_records and not self._writer.is_alive() and not self._faults
+
+    def confirmed(self) -> None:
+        """Behind a `stop`: wait until every journal is closed, however long the disk takes. Blocks."""
+        self._syncer.join()
 
     # -- the writing thread -------------------------------------------------------------------------------------
 
