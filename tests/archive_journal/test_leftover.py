@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hoga.archive.form.journal import encode_header
+from hoga.archive.form.layout import FORMATS
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import minute_span
@@ -150,19 +151,21 @@ def test_a_pipe_with_a_journals_name_holds_nobody_up(desk: Desk) -> None:
 # parts of longer segments
 
 
-def parts_of(desk: Desk) -> list[Path]:
-    desk.journal(range(5), interval_min=5, last=False)
-    desk.journal(range(5, 10), start_ns=NOON_NS + MINUTE_NS, interval_min=5, last=True)
+def parts_of(desk: Desk, archive_format: str = "zip") -> list[Path]:
+    desk.journal(range(5), interval_min=5, last=False, archive_format=archive_format)
+    desk.journal(range(5, 10), start_ns=NOON_NS + MINUTE_NS, interval_min=5, last=True, archive_format=archive_format)
     for path in sorted(desk.folder.glob("*.journal")):
         assert not seal_and_keep(SealJob(journals=[str(path)])).failed
         path.unlink()
-    return sorted(desk.root.rglob("parts/*.zip"))
+    return sorted(desk.root.rglob("parts/*" + FORMATS[archive_format]))
 
 
-def test_parts_that_wait_to_be_joined_are_checked(desk: Desk) -> None:
-    parts = parts_of(desk)
+@pytest.mark.parametrize("archive_format", ["zip", "zst"])
+def test_parts_that_wait_to_be_joined_are_checked(desk: Desk, archive_format: str) -> None:
+    parts = parts_of(desk, archive_format)
     assert len(parts) == 6
     assert findings(desk.root) == {"unsealed"}
+    assert check(desk.root).ok
     assert check(desk.root).records == 30
     for path in parts:
         whole = path.read_bytes()

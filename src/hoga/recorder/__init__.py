@@ -6,6 +6,7 @@ intake    one stream's account: is the frame new, may it be recorded; every othe
 trail     what a stream remembers of its newest frames, by which they are known again
 lane      frames of many streams batched into chunks; the minute's end
 writer    two threads: one writes, one fsyncs
+ending    the session's last word, once every journal is durable
 probe     a stream received for its event time only
 lateness  one-way latency of each symbol, and the gate that follows from it
 recorder  all streams of a venue: their lanes, gates, gaps, and what the ledger says of them

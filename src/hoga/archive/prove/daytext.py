@@ -52,11 +52,12 @@ class Changed(NamedTuple):
 
 
 class Sealed(msgspec.Struct, frozen=True):
-    """What was written down of a segment."""
+    """What was written down of a segment. `bytes` and `crc32` of its text: None for one that waits to be joined, whose own frame says it
+    or, in zst, checks it."""
 
     records: int
-    bytes: int
-    crc32: int
+    bytes: int | None
+    crc32: int | None
     first_recv_ns: int | None
     last_recv_ns: int | None
     ids: tuple[int | None, int | None] | None
@@ -133,9 +134,10 @@ class DayText:
         return facts
 
     def _hold_against(self, place: Place, sealed: Sealed, facts: ScanFacts, crc: int, label: str) -> None:
-        if (facts.records, facts.bytes, crc) != (sealed.records, sealed.bytes, sealed.crc32):
+        wanted = (sealed.records, facts.bytes if sealed.bytes is None else sealed.bytes, crc if sealed.crc32 is None else sealed.crc32)
+        if (facts.records, facts.bytes, crc) != wanted:
             why = f"{label} has {facts.records} records in {facts.bytes} bytes where {sealed.records} in {sealed.bytes} were sealed"
-            if (facts.records, facts.bytes) == (sealed.records, sealed.bytes):
+            if (facts.records, facts.bytes) == wanted[:2]:
                 why = f"{label}: the text's CRC-32 is not what was sealed"
             self.changed.append(Changed(place, place.start + facts.bytes, why))
             return
