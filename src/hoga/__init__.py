@@ -20,6 +20,7 @@ _ROOMS = {
     "app.hub": "connect",
     "app.since": "subscribe",
     "app.thread": "HubThread",
+    "audit.log": "AuditLogger Durability",
     "core.market": "AccountConfig AlgoOrder Asset Assets BalanceChange DataType Fill ListedOrder MarginCall Order OrderList Position "
     "Positions PressedPosition Side TriggerReject",
     "history.dataset": "Dataset catalog load",

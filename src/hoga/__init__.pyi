@@ -4,6 +4,8 @@ from hoga.app.books import BookKeeper as BookKeeper
 from hoga.app.hub import connect as connect
 from hoga.app.since import subscribe as subscribe
 from hoga.app.thread import HubThread as HubThread
+from hoga.audit.log import AuditLogger as AuditLogger
+from hoga.audit.log import Durability as Durability
 from hoga.core.market import AccountConfig as AccountConfig
 from hoga.core.market import AlgoOrder as AlgoOrder
 from hoga.core.market import Asset as Asset

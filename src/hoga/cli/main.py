@@ -40,6 +40,7 @@ MODULES = (
     "view",
     "history",
     "retain",
+    "audit",
     "tree",
     "config",
     "doctor",

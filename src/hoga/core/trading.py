@@ -10,7 +10,7 @@ Events have the receipt's stamp `at_ns` (UTC, ns), the only time that whoever de
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 import msgspec
 
@@ -51,6 +51,7 @@ __all__ = [
     "Resting",
     "Rules",
     "RulesUpdate",
+    "Rung",
     "StreamUpdate",
     "TradesRead",
     "TriggerBy",
@@ -234,6 +235,24 @@ def _band(band: Band | None) -> tuple[int, int] | None:
 def signed(side: Side, quantity: int) -> int:
     """A quantity with the sign of what it does to a position."""
     return quantity if side is Side.BUY else -quantity
+
+
+# -- how far a trader may go ------------------------------------------------------------------------------------
+
+
+class Rung(IntEnum):
+    """How much a trader may still do. Spelt in capitals in log and journal."""
+
+    ACTIVE = 0
+    """Everything that the limits allow."""
+    NO_OPEN = 1
+    """Nothing that raises a position."""
+    REDUCING = 2
+    """The same, for good; resting entries are cancelled."""
+    HALTED = 3
+    """No order but protective ones; everything else is cancelled."""
+    FLATTEN = 4
+    """No order; the emergency exit has the account."""
 
 
 # -- what a venue can do ----------------------------------------------------------------------------------------

@@ -12,28 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 import msgspec
+
+from hoga.core.trading import Rung
 
 __all__ = ["CAUSES", "Cause", "CauseRule", "Ladder", "Latch", "Rung", "RungChange"]
 
 _S = 1_000_000_000
-
-
-class Rung(IntEnum):
-    """How much a trader may still do. Spelt in capitals in log and journal."""
-
-    ACTIVE = 0
-    """Everything that the limits allow."""
-    NO_OPEN = 1
-    """Nothing that raises a position."""
-    REDUCING = 2
-    """The same, for good; resting entries are cancelled."""
-    HALTED = 3
-    """No order but protective ones; everything else is cancelled."""
-    FLATTEN = 4
-    """No order; the emergency exit has the account."""
 
 
 class Cause(StrEnum):

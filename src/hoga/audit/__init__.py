@@ -1,0 +1,12 @@
+"""audit: the journal of orders: written before the act, chained, proven and explained. Imports nothing above `runtime`.
+
+chain       one record as one line, and the chain of hashes that holds the lines together
+folder      where a journal's files lie, and its small ones: head, boot counter, whose it is
+holding     who may write: one process a folder, one an account
+latch       the ladder's rung, as every process of a trader's folder sees it at once
+log         `AuditLogger`: appends records, makes them durable, heals after a disk's fault
+reading     a journal's files as records
+recovery    what a start must know of the lives before it
+telling     `why` and `timeline`: the journal as a person reads it
+verify      is the journal as it was written?
+"""

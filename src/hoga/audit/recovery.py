@@ -1,0 +1,187 @@
+"""audit.recovery: what a start must know of the lives before it, from their records. Pure.
+
+    recovery = Recovery()
+    for record in …: recovery.feed(record)
+    recovery.result()
+
+What it reads of a record, beside its head (everything else is for people):
+
+    config         sym, pp, sp            the powers of ten of a symbol's prices and quantities from here on
+    order.*        id, sym, side, q, p    client id; side "B" or "S"; the order's quantity and price, in integers of those powers
+                   oid                    the venue's id, once it is known
+                   state                  what the order is now, where the kind alone does not say (order.cancel: none = only asked for)
+    order.fill     id, sym, side, q, p, tid, ps      one trade: of this quantity, with the venue's trade id; ps "long"/"short" in hedge mode
+    state          rung, incident         the ladder moved
+    recon.adopt    sym, ps, q             the position is this from here on, whatever the fills say
+
+Quantities come out as exact decimals, so that a symbol whose powers change keeps its position.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from hoga.audit.chain import Record
+from hoga.core.times import DAY_NS
+from hoga.core.trading import Rung
+
+__all__ = ["KnownOrder", "Recovered", "Recovery", "is_final"]
+
+_STATES = {
+    "order.intent": "INTENT",
+    "order.deny": "DENIED",
+    "order.sent": "SENT",
+    "order.ack": "LIVE",
+    "order.reject": "REJECTED",
+    "order.unknown": "UNKNOWN",
+    "order.absent": "ABSENT",
+}
+_FINAL = frozenset(("DENIED", "REJECTED", "FILLED", "CANCELED", "EXPIRED", "ABSENT"))
+_KEPT_NS = DAY_NS
+_TRADES_KEPT = 10_000
+
+
+class KnownOrder(msgspec.Struct, kw_only=True):
+    """One of the trader's own orders as the journal left it. `filled` and `quantity` in integers of the powers of its day."""
+
+    id: str
+    symbol: str
+    state: str
+    side: str = ""
+    quantity: int | None = None
+    price: int | None = None
+    filled: int = 0
+    venue_id: str = ""
+    strategy: str = ""
+    reduce_only: bool = False
+    t: int = 0
+    n: int = 0
+
+
+class Recovered(msgspec.Struct, frozen=True, kw_only=True):
+    """The state that the journal proves.
+
+    Attributes:
+        boot: the life that wrote last; 0: none did.
+        last_n, last_t: its last record's number and time.
+        orders: client id → order; all that are not over, and those of the last 24 hours.
+        positions: (symbol, position side) → what was bought less what was sold, exact; "both" is the side of a one-way account.
+        trades: symbol → trade ids seen, oldest first, at most 10,000.
+        powers: symbol → (power of its prices, of its quantities).
+        rung, incident, why: where the ladder stood, and the id that `hoga resume` wants.
+        clean: whether the last life ended in good order.
+    """
+
+    boot: int = 0
+    last_n: int = 0
+    last_t: int = 0
+    orders: dict[str, KnownOrder] = {}
+    positions: dict[tuple[str, str], Decimal] = {}
+    trades: dict[str, list[str]] = {}
+    powers: dict[str, tuple[int, int]] = {}
+    rung: Rung = Rung.ACTIVE
+    incident: str = ""
+    why: str = ""
+    clean: bool = True
+
+    def last_trade(self, symbol: str) -> str | None:
+        """The trade id seen last; None: no trade of the symbol is in the journal."""
+        seen = self.trades.get(symbol)
+        return seen[-1] if seen else None
+
+
+def is_final(state: str) -> bool:
+    """Whether an order in this state is over (a fill may still come late)."""
+    return state in _FINAL
+
+
+class Recovery:
+    """Is fed records in order; what it makes of them depends on nothing else."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, KnownOrder] = {}
+        self._positions: dict[tuple[str, str], Decimal] = {}
+        self._trades: dict[str, dict[str, None]] = {}
+        self._powers: dict[str, tuple[int, int]] = {}
+        self._rung, self._incident, self._why = Rung.ACTIVE, "", ""
+        self._last: Record | None = None
+
+    def feed(self, record: Record) -> None:
+        """Take one record."""
+        self._last = record
+        fields = record.fields
+        if record.kind.startswith("order."):
+            self._order(record, fields)
+        elif record.kind == "config" and "pp" in fields and "sp" in fields:
+            self._powers[str(fields.get("sym"))] = (fields["pp"], fields["sp"])
+        elif record.kind == "state" and fields.get("rung") in Rung.__members__:
+            self._rung = Rung[fields["rung"]]
+            self._incident, self._why = str(fields.get("incident") or ""), str(fields.get("why") or "")
+        elif record.kind == "recon.adopt":
+            self._positions[str(fields.get("sym")), _side_of(fields)] = self._quantity(fields, signed=False)
+
+    def result(self) -> Recovered:
+        """What is known now."""
+        last = self._last
+        if last is None:
+            return Recovered()
+        old = last.t - _KEPT_NS
+        return Recovered(
+            boot=last.b,
+            last_n=last.n,
+            last_t=last.t,
+            orders={id: each for id, each in self._orders.items() if each.t >= old or not is_final(each.state)},
+            positions={key: held for key, held in self._positions.items() if held},
+            trades={symbol: list(seen) for symbol, seen in self._trades.items()},
+            powers=dict(self._powers),
+            rung=self._rung,
+            incident=self._incident,
+            why=self._why,
+            clean=last.kind == "seal" and last.fields.get("why") == "end",
+        )
+
+    def _order(self, record: Record, fields: dict[str, Any]) -> None:
+        id, symbol = str(fields.get("id") or ""), str(fields.get("sym") or "")
+        order = self._orders.get(id)
+        if order is None:
+            order = self._orders[id] = KnownOrder(id=id, symbol=symbol, state="INTENT")
+        order.t, order.n = record.t, record.n
+        order.venue_id = str(fields.get("oid") or order.venue_id)
+        if record.kind == "order.intent":
+            order.side, order.quantity, order.price = str(fields.get("side") or ""), fields.get("q"), fields.get("p")
+            order.strategy, order.reduce_only = str(fields.get("st") or ""), bool(fields.get("ro"))
+        if fields.get("tid") is not None and not self._is_new_trade(symbol, str(fields["tid"])):
+            return
+        if record.kind == "order.fill":
+            order.filled += _integer(fields.get("q"))
+            key = (symbol, _side_of(fields))
+            self._positions[key] = self._positions.get(key, Decimal(0)) + self._quantity(fields, signed=True)
+            default = "FILLED" if order.quantity is not None and order.filled >= order.quantity else "PARTIAL"
+            order.state = str(fields.get("state") or (order.state if is_final(order.state) else default))
+        else:
+            order.state = str(fields.get("state") or _STATES.get(record.kind, order.state))
+
+    def _is_new_trade(self, symbol: str, trade_id: str) -> bool:
+        seen = self._trades.setdefault(symbol, {})
+        if trade_id in seen:
+            return False
+        seen[trade_id] = None
+        if len(seen) > _TRADES_KEPT:
+            del seen[next(iter(seen))]
+        return True
+
+    def _quantity(self, fields: dict[str, Any], *, signed: bool) -> Decimal:
+        power = self._powers.get(str(fields.get("sym")), (0, 0))[1]
+        quantity = Decimal(_integer(fields.get("q"))).scaleb(power)
+        return -quantity if signed and fields.get("side") == "S" else quantity
+
+
+def _side_of(fields: dict[str, Any]) -> str:
+    return str(fields.get("ps") or "both")
+
+
+def _integer(value: object) -> int:
+    return value if isinstance(value, int) else 0
