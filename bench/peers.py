@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from bench.books import RECORDED, symbol_names
 from bench.children import BenchFailed
 
-__all__ = ["Peer", "PeerCost", "find_peers", "run_peer"]
+__all__ = ["Peer", "PeerCost", "find_peers", "peers_folder", "run_peer"]
 
 _SCRIPTS = Path(__file__).resolve().parent / "peers"
 _TIMEOUT_S = 120.0
@@ -37,10 +38,15 @@ class PeerCost(msgspec.Struct, frozen=True, kw_only=True):
     version: str
 
 
+def peers_folder(environment: Mapping[str, str]) -> Path:
+    """Where `install.sh` puts them."""
+    cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(environment.get("HOGA_BENCH_PEERS") or cache / "hoga" / "peers")
+
+
 def find_peers() -> list[Peer]:
     """The peers that are installed, by name."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = Path(os.environ.get("HOGA_BENCH_PEERS") or cache / "hoga" / "peers")
+    folder = peers_folder(os.environ)
     scripts = {path.stem.removeprefix("peer_"): path for path in sorted(_SCRIPTS.glob("peer_*.py"))}
     return [Peer(name, folder / name / "bin" / "python", path) for name, path in scripts.items() if (folder / name / ".ready").exists()]
 

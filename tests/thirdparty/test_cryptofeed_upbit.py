@@ -8,26 +8,20 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
-import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from hoga.simulator import Simulator, SimulatorConfig
+from tests.thirdparty.environments import python_of
 
 PROGRAM = Path(__file__).with_name("cryptofeed_upbit.py")
 
 
 @pytest.fixture
 def python() -> str:
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    peer = Path(os.environ.get("HOGA_BENCH_PEERS", cache / "hoga" / "peers")) / "cryptofeed" / "bin" / "python"
-    if importlib.util.find_spec("cryptofeed") is not None:
-        return sys.executable
-    if not peer.exists():
-        pytest.skip("cryptofeed is not installed (bench/peers/install.sh cryptofeed)")
-    return str(peer)
+    return sys.executable if importlib.util.find_spec("cryptofeed") is not None else python_of("cryptofeed")
 
 
 async def test_cryptofeed_s_upbit_feed_sees_the_simulated_market(python: str) -> None:

@@ -4,7 +4,6 @@ it needs an older numpy."""
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
@@ -13,18 +12,18 @@ import pytest
 import hoga
 from hoga.core.ledger import Gap, Reason
 from tests.archive.workshop import Workshop, fill_trades
+from tests.history.heal.conftest import MakeMissed, make_missed
 from tests.history.test_load import fill_books
+from tests.thirdparty.environments import python_of
+
+__all__ = ["make_missed"]
 
 PROGRAM = Path(__file__).with_name("hftbacktest_validator.py")
 
 
 @pytest.fixture
 def python() -> str:
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    peer = Path(os.environ.get("HOGA_BENCH_PEERS", cache / "hoga" / "peers")) / "hftbacktest" / "bin" / "python"
-    if not peer.exists():
-        pytest.skip("hftbacktest is not installed (bench/peers/install.sh hftbacktest)")
-    return str(peer)
+    return python_of("hftbacktest")
 
 
 def validated(python: str, *paths: Path) -> list[dict[str, object]]:
@@ -48,3 +47,11 @@ def test_its_validator_takes_real_captures_as_they_were_recorded(python: str, ca
     hoga.load(captures / "binance-spot" / "derived_depth20_btcusdt_20240808.gz").to_hftbacktest(tmp_path / "books.npz")
     hoga.load(captures / "binance-usdm" / "hft_btcusdt_20240808.gz", "delta").to_hftbacktest(tmp_path / "deltas.npz", time="transaction")
     assert all(each["layout"] for each in validated(python, tmp_path / "books.npz", tmp_path / "deltas.npz"))
+
+
+async def test_its_validator_takes_trades_that_were_fetched_afterwards(python: str, make_missed: MakeMissed, tmp_path: Path) -> None:
+    missed = await make_missed()
+    await missed.record({3, 7, 8, 9, 38})
+    assert (await missed.heal()).ok
+    hoga.load("binance:BTCUSDT", "execution", root=missed.root.parent).to_hftbacktest(tmp_path / "trades.npz")
+    assert validated(python, tmp_path / "trades.npz") == [{"events": 40, "layout": True}]

@@ -27,7 +27,7 @@ from hoga.archive.form.text import split_lines
 from hoga.archive.read.merged import Run, read_merged
 from hoga.archive.read.openminute import OpenMinutes
 from hoga.archive.read.reader import read_blocks
-from hoga.archive.read.told import gaps_of, names_of
+from hoga.archive.read.told import gaps_of_days, names_of
 from hoga.captures.frames import Frame, Reply
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap
@@ -56,7 +56,7 @@ class Gaps(StrEnum):
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be replayed: days of series (of a `kind`, None: of all), the journals of open minutes, and which time of it (None: all
-    there is)."""
+    there is). `fill`: trades that were fetched afterwards come, too, at the venue's time; what they filled is no gap."""
 
     days: list[SeriesDay]
     kind: str | None = None
@@ -64,6 +64,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     start_ns: int | None = None
     end_ns: int | None = None
     gaps: Gaps = Gaps.CUT
+    fill: bool = True
 
 
 class _Source(msgspec.Struct, frozen=True):
@@ -121,7 +122,7 @@ def timelines_of(wanted: Wanted) -> dict[str, ArchiveTimeline]:
             raise ArchiveError(wanted.days[0].directory, f"nothing of it can be replayed: {'; '.join(reasons)}")
         return {}
     origin_ns, every = min(firsts), [source for found in sources.values() for source in found]
-    left_out = _in_every_gap(every, opened, (origin_ns, high)) if wanted.gaps is Gaps.SKIP else []
+    left_out = _in_every_gap(every, opened, (origin_ns, high), fill=wanted.fill) if wanted.gaps is Gaps.SKIP else []
     others = [why for venue, found in skipped.items() if venue not in sources for why in found]
     return {
         venue: ArchiveTimeline(
@@ -192,7 +193,7 @@ class ArchiveTimeline:
         names = [frozenset(stream.name for stream in source.streams) for source in self._sources]
         days = [source.days for source in self._sources]
         now_ns, origin_ns, all_of_it = 0, self._origin_ns, not self._starts
-        for item in read_merged(days, start_ns=wanted.start_ns, end_ns=wanted.end_ns, journals=wanted.journals):
+        for item in read_merged(days, start_ns=wanted.start_ns, end_ns=wanted.end_ns, journals=wanted.journals, fill=wanted.fill):
             if isinstance(item, Run):
                 origin = origins[item.source]
                 for recv_ns, line in zip(item.receipts, item.lines, strict=True):
@@ -275,17 +276,17 @@ def _venue_of(day: SeriesDay, opened: OpenMinutes) -> str:
 
 def _first_of(source: _Source, wanted: Wanted) -> tuple[int, bytes] | None:
     """When the first record of a series was received, and its line; None when there is none."""
-    for item in read_merged([source.days], start_ns=wanted.start_ns, end_ns=wanted.end_ns, journals=wanted.journals):
+    for item in read_merged([source.days], start_ns=wanted.start_ns, end_ns=wanted.end_ns, journals=wanted.journals, fill=wanted.fill):
         if isinstance(item, Run):
             return item.receipts[0], item.lines[0]
     return None
 
 
-def _in_every_gap(sources: Iterable[_Source], opened: OpenMinutes, window: Span) -> list[Span]:
+def _in_every_gap(sources: Iterable[_Source], opened: OpenMinutes, window: Span, *, fill: bool) -> list[Span]:
     """The time in which all of the series have a gap."""
     left = [window]
     for source in sources:
-        gaps = [gap for day in source.days for gap in gaps_of(day, None if day.only else opened) if gap.missed != 0]
+        gaps = [gap for gap in gaps_of_days(source.days, opened, fill=fill) if gap.missed != 0]
         recorded = without([window], clipped(joined((gap.from_ns, gap.to_ns) for gap in gaps), window))
         left = without(left, recorded)
     return left

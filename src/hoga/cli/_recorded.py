@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
 
 from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake
 from hoga.core.times import iso_of, parse_time_ns
@@ -14,7 +16,11 @@ if TYPE_CHECKING:
     from hoga.archive.form.discover import Found
     from hoga.archive.form.seriesday import SeriesDay
 
-__all__ = ["Picked", "mistake", "nearest", "pick", "recorded_span", "require_kind", "require_present", "time_of"]
+__all__ = ["Fill", "Picked", "mistake", "nearest", "pick", "recorded_span", "require_kind", "require_present", "time_of"]
+
+
+Fill = Annotated[bool, typer.Option("--fill/--no-fill", help="With the trades that hoga heal has fetched, or only what was received.")]
+"""Of every command that reads records."""
 
 
 class Picked(NamedTuple):

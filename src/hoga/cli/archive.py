@@ -14,7 +14,7 @@ import typer
 
 from hoga.cli._complete import kinds, series
 from hoga.cli._output import Progress, error_line, note, print_json, print_table, print_text, share_text
-from hoga.cli._recorded import mistake, pick, recorded_span, require_kind, require_present, time_of
+from hoga.cli._recorded import Fill, mistake, pick, recorded_span, require_kind, require_present, time_of
 from hoga.core.errors import ArchiveError, HogaError
 from hoga.core.times import iso_of
 
@@ -252,10 +252,12 @@ def cat(
     start: Annotated[str | None, typer.Option(metavar="T", help="Received at or after this time (UTC).")] = None,
     end: Annotated[str | None, typer.Option(metavar="T", help="Received before this time (UTC).")] = None,
     data: Annotated[Path, typer.Option(metavar="DIR", help="The data folder of VENUE:SYMBOL.")] = Path("data"),
+    fill: Fill = True,
 ) -> int:
     """Print records as JSONL, exactly as they are recorded.
 
-    The open minute is included. Times are ISO-8601, a day, or a number of seconds, milliseconds, microseconds or nanoseconds.
+    The open minute is included. Trades that hoga heal has fetched stand where their ids say; their recvNs is null, and healedFrom says
+    where they are from. Times are ISO-8601, a day, or a number of seconds, milliseconds, microseconds or nanoseconds.
     Text is proven before it is printed: where a file is damaged, the lines before it are printed, then one line on stderr, exit status 1.
 
     Example: hoga cat binance:BTCUSDT --kind orderbook --start 2026-11-20T13:15 --end 2026-11-20T13:20
@@ -269,7 +271,7 @@ def cat(
     require_kind(kind, picked.days)
     printed = False
     try:
-        for block in read_blocks(picked.days, kind=kind, start_ns=start_ns, end_ns=end_ns, journals=picked.journals):
+        for block in read_blocks(picked.days, kind=kind, start_ns=start_ns, end_ns=end_ns, journals=picked.journals, fill=fill):
             printed = True
             sys.stdout.buffer.write(block.text)
         sys.stdout.buffer.flush()

@@ -9,7 +9,7 @@ import typer
 
 from hoga.cli._complete import kinds, series
 from hoga.cli._output import note, print_json, print_text
-from hoga.cli._recorded import mistake, nearest, pick, require_kind, time_of
+from hoga.cli._recorded import Fill, mistake, nearest, pick, require_kind, time_of
 
 if TYPE_CHECKING:
     from hoga.history.asking import Asked
@@ -39,12 +39,14 @@ def export(
     shift_clock: Annotated[
         bool, typer.Option("--shift-clock", help="For hftbacktest: move local times until nothing is received before it happens.")
     ] = False,
+    fill: Fill = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
 ) -> int:
     """Write records in another form.
 
     csv has the venue's own texts; parquet integers of ticks and lots with their units; hftbacktest one array `data` of events: books as
-    differences, trades, a clear where a gap begins. Nothing is filled in, and the file is whole or absent.
+    differences, trades, a clear where a gap begins. Trades that hoga heal has fetched have no receipt; for hftbacktest they are the
+    exchange's alone. Nothing is made up, and the file is whole or absent.
 
     Example: hoga export binance:BTCUSDT --to hftbacktest --start 2026-11-20 --end 2026-11-21 btcusdt.npz
     """
@@ -56,7 +58,7 @@ def export(
         raise mistake("OUT", str(out), "the name of a file, not a folder")
     if not out.absolute().parent.is_dir():
         raise mistake("OUT", str(out), "a file in a folder that exists")
-    written = write(asked, form, out, time=clock, shift_clock=shift_clock)
+    written = write(asked, form, out, time=clock, shift_clock=shift_clock, fill=fill)
     if shift_clock:
         note(f"local times were moved by {written.shifted_ns / 1e6:g} ms")
     if as_json:

@@ -10,7 +10,7 @@ import typer
 
 from hoga.cli._complete import kinds, series
 from hoga.cli._output import note, print_json, print_text
-from hoga.cli._recorded import mistake, pick, recorded_span, require_kind, time_of
+from hoga.cli._recorded import Fill, mistake, pick, recorded_span, require_kind, time_of
 from hoga.cli._simulating import pace_of, require_files, serve
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def replay(
             "every series has one; or send nothing.",
         ),
     ] = "cut",
+    fill: Fill = True,
     loop: Annotated[bool, typer.Option("--loop", help="Begin again when it is over.")] = False,
     start_delay: Annotated[float, typer.Option(min=0, metavar="S", help="Seconds between the first subscription and the beginning.")] = 1.0,
     tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Serve wss and https with this certificate (PEM).")] = None,
@@ -60,7 +61,7 @@ def replay(
 
     It speaks the venue's own wire protocol, with the recording's timing. Series and venues come in one order, by receipt, from the first
     subscription on; payloads are what the venue sent, byte for byte. REST answers with the instruments and books of that moment. Point any
-    client at it. Afterwards connections stay open; Ctrl-C ends it.
+    client at it. Trades that hoga heal has fetched come at the venue's time. Afterwards connections stay open; Ctrl-C ends it.
     Where a file is damaged, what comes before it is played, then one line on stderr, exit status 1.
 
     Example: hoga replay binance:BTCUSDT --start 2026-11-20T13:15 --end 2026-11-20T14:00 --speed 10
@@ -80,7 +81,7 @@ def replay(
     days = [day for each in picked for day in each.days]
     require_kind(kind, days)
     journals = sorted({path for each in picked for path in each.journals})
-    wanted = Wanted(days=days, kind=kind, journals=journals, start_ns=start_ns, end_ns=end_ns, gaps=Gaps(gaps))
+    wanted = Wanted(days=days, kind=kind, journals=journals, start_ns=start_ns, end_ns=end_ns, gaps=Gaps(gaps), fill=fill)
     for each in picked:
         each.found.require_whole()
     timelines = timelines_of(wanted)

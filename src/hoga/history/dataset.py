@@ -169,9 +169,10 @@ class Dataset:
         return _last_before(series, max(self._asked.start_ns, 0), min(at_ns, self._asked.end_ns - 1), exact=self._exact)
 
     def gaps(self) -> list[Gap]:
-        """What is missing, and why: the ledger's gaps of all series that reach into the span, by when they begin. Raises ArchiveError."""
+        """What is missing, and why: the ledger's gaps of all series that reach into the span, by when they begin; without those whose
+        trades were all fetched afterwards (`fill=False`: with them). Raises ArchiveError."""
         start_ns, end_ns = self._asked.start_ns, self._asked.end_ns
-        found = [gap for series in self._asked.series for gap in gaps_in(series, start_ns, end_ns)]
+        found = [gap for series in self._asked.series for gap in gaps_in(series, start_ns, end_ns, fill=self._fill)]
         return sorted(found, key=lambda gap: (gap.from_ns, gap.to_ns))
 
     def quality(self) -> list[CatalogRow]:
@@ -216,7 +217,7 @@ def batches_of(series: AskedSeries, asked: Asked, *, exact: bool, fill: bool = F
         if series.capture.name.endswith(SUFFIX):
             return file_batches(series.capture, asked.start_ns, asked.end_ns, exact=exact)
         return capture_batches(series, asked.start_ns, asked.end_ns, exact=exact)
-    batches = series_batches(series, asked.start_ns, asked.end_ns, exact=exact)
+    batches = series_batches(series, asked.start_ns, asked.end_ns, exact=exact, fill=fill)
     return filled(batches, series, asked.start_ns, asked.end_ns, exact=exact) if fill else batches
 
 

@@ -12,7 +12,7 @@ from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.wanted import ENVELOPE, classic_shapes, depth_of, has_cube, shapes_of
 from hoga.archive.read.openminute import OpenMinutes
 from hoga.archive.read.reader import Block, read_blocks
-from hoga.archive.read.told import gaps_of
+from hoga.archive.read.told import gaps_of_days
 from hoga.columns.digits import NONE, Ints
 from hoga.columns.groups import Rows
 from hoga.columns.reading import Reader, pieces
@@ -27,13 +27,14 @@ from hoga.history.tables import SUFFIX, table_batches, table_of
 __all__ = ["SeriesDecoder", "arrays_of", "gaps_in", "series_batches"]
 
 
-def series_batches(series: AskedSeries, start_ns: int, end_ns: int, *, exact: bool = False) -> Iterator[Arrays]:
-    """The records of a series, in the archive's order, some hundred to some thousand at a time, never none.
+def series_batches(series: AskedSeries, start_ns: int, end_ns: int, *, exact: bool = False, fill: bool = False) -> Iterator[Arrays]:
+    """The records of a series, in the archive's order, some hundred to some thousand at a time, never none. `fill`: a gap that was healed
+    is none (the rows themselves come from `filling`).
 
     Raises ArchiveError: a kind that has no columns, a file that cannot be read. SegmentCorrupt: damage, or a line that is no record.
     """
     decoder = SeriesDecoder(series.venue, series.kind, exact=exact)
-    marks = GapMarks(gaps_in(series, start_ns, end_ns), start_ns)
+    marks = GapMarks(gaps_in(series, start_ns, end_ns, fill=fill), start_ns)
     for arrays in _arrays(series, decoder, start_ns, end_ns, exact=exact):
         arrays["gap_before"] = marks.before(arrays["recv_ns"])
         yield arrays
@@ -59,10 +60,10 @@ def _is_table(day: SeriesDay) -> bool:
     return any(path.name.endswith(SUFFIX) for path in day.archive_paths)
 
 
-def gaps_in(series: AskedSeries, start_ns: int, end_ns: int) -> list[Gap]:
-    """The gaps of a series that reach into the span, each once, by when they begin; steps of the clock, which miss nothing, too."""
-    opened = OpenMinutes(series.journals)
-    found = dict.fromkeys(gap for day in series.days for gap in gaps_of(day, opened if not day.only else None))
+def gaps_in(series: AskedSeries, start_ns: int, end_ns: int, *, fill: bool = False) -> list[Gap]:
+    """The gaps of a series that reach into the span, each once, by when they begin; steps of the clock, which miss nothing, too. `fill`:
+    without those that were healed."""
+    found = gaps_of_days(series.days, OpenMinutes(series.journals), fill=fill)
     return [gap for gap in found if gap.from_ns < end_ns and gap.to_ns > start_ns]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
-from hoga.archive.form.envelope import opened
+from hoga.archive.form.envelope import healed_from, is_healed, opened
 from hoga.archive.form.origin import origin_of, streams_of
 from hoga.archive.read.merged import GapAt, read_merged
 from hoga.archive.read.openminute import OpenMinutes
@@ -30,6 +30,7 @@ def read(
     start: Moment | None = None,
     end: Moment | None = None,
     root: str | Path = "data",
+    fill: bool = True,
 ) -> Iterator[BaseWebSocketEvent | GapEvent]:
     """Records as typed events, several series by receipt: `for event in hoga.read("data/binance/orderbook"): …`.
 
@@ -37,6 +38,8 @@ def read(
         what: `venue:SYMBOL`, a path or a pattern of paths (`data/*/execution`), or a list of these.
         kind: only this kind; None takes all.
         day, start, end, root: as for `hoga.load`.
+        fill: with the trades that `hoga heal` has fetched, by their ids: `event.healed_from` says where from, `recv_ns` is 0. A gap of
+            which nothing is missing any more is not told then. False: what was received, and all gaps.
 
     Yields:
         Events as the hub brings them, each decoded when its body is looked at, and a `GapEvent` where something is missing.
@@ -49,7 +52,7 @@ def read(
     opened_minutes = OpenMinutes(sorted({path for each in series for path in each.journals}))
     streams = [_streams(each, opened_minutes) for each in series]
     told = [(each, found) for each, found in zip(series, streams, strict=True) if kind is not None or _are_events(found)]
-    return _events([each for each, _ in told], [found for _, found in told], asked[0]) if told else iter(())
+    return _events([each for each, _ in told], [found for _, found in told], asked[0], fill=fill) if told else iter(())
 
 
 def _joined(series: Iterable[AskedSeries]) -> list[AskedSeries]:
@@ -92,18 +95,19 @@ def _kinds(word: str | os.PathLike[str], kind: str | None, root: str | Path) -> 
     return kinds_of(word, root)
 
 
-def _events(series: list[AskedSeries], streams: list[list[Stream]], asked: Asked) -> Iterator[BaseWebSocketEvent | GapEvent]:
+def _events(series: list[AskedSeries], streams: list[list[Stream]], asked: Asked, *, fill: bool) -> Iterator[BaseWebSocketEvent | GapEvent]:
     journals = sorted({path for each in series for path in each.journals})
     tell = [origin_of(each) for each in streams]
     start_ns, end_ns = asked.start_ns, asked.end_ns
-    for item in read_merged([each.days for each in series], start_ns=start_ns, end_ns=end_ns, journals=journals):
+    for item in read_merged([each.days for each in series], start_ns=start_ns, end_ns=end_ns, journals=journals, fill=fill):
         if isinstance(item, GapAt):
             if item.gap.missed != 0:
                 gap, stream = item.gap, streams[item.source][0]
                 yield GapEvent(stream=stream, from_ns=gap.from_ns, to_ns=gap.to_ns, reason=gap.reason, missed=gap.missed)
             continue
         for receipt, line in zip(item.receipts, item.lines, strict=True):
-            record = opened(line, receipt)
+            source = healed_from(line) if is_healed(line) else None
+            record = opened(line, receipt if source is None else 0)
             stream = tell[item.source](record.payload)
             channel = VENUES[stream.venue].channel_of(stream.channel)
             data_type, decode = channel.data_type, channel.record.decode
@@ -111,7 +115,8 @@ def _events(series: list[AskedSeries], streams: list[list[Stream]], asked: Asked
                 raise ArchiveError(
                     f"{stream.venue}:{stream.symbol}", f"records of kind {stream.kind} are no events", hint="hoga cat prints them"
                 )
-            yield EVENTS[data_type](stream, data_type, record.payload, record.recv_ns, record.conn, record.epoch, decode)
+            who = (record.recv_ns, record.conn, record.epoch)
+            yield EVENTS[data_type](stream, data_type, record.payload, *who, decode, healed_from=source)
 
 
 def _streams(series: AskedSeries, opened_minutes: OpenMinutes) -> list[Stream]:

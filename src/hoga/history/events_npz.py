@@ -2,7 +2,8 @@
 
 Books become differences: what is new or changed with its size, what is gone with size 0; the first book, and the first after a gap, is a
 snapshot, and a gap begins with a clear. So no level outlives the book it was in. Local time is the receipt, exchange time the event's;
-neither is moved. Where the two clocks disagree on the order of events, an event stands twice: once for the exchange, once for us.
+neither is moved. Where the two clocks disagree on the order of events, an event stands twice: once for the exchange, once for us. A trade
+that nobody received and that was fetched afterwards is the exchange's alone: it filled orders there, and nobody here saw it.
 
 Source of the flags and of the row's layout: hftbacktest 2.4, types and data format, read 2026-11-29.
 """
@@ -88,11 +89,13 @@ def exchange_of(arrays: Arrays, column: str) -> Ints:
 
 
 def trade_events(arrays: Arrays, column: str) -> Events:
-    """One event for each trade; the side is the taker's."""
+    """One event for each trade; the side is the taker's. One without a receipt is the exchange's alone."""
     events = np.zeros(arrays.records, EVENT)
     side = np.where(arrays["side"] > 0, _BUY, np.where(arrays["side"] < 0, _SELL, 0)).astype(np.uint64)
-    events["ev"] = np.uint64(_TRADE | _BOTH) | side
-    events["local_ts"], events["exch_ts"] = arrays["recv_ns"], exchange_of(arrays, column)
+    exchange = exchange_of(arrays, column)
+    received = arrays["recv_ns"] != NONE
+    events["ev"] = np.where(received, np.uint64(_TRADE | _BOTH), np.uint64(_TRADE | _EXCHANGE)) | side
+    events["local_ts"], events["exch_ts"] = np.where(received, arrays["recv_ns"], exchange), exchange
     events["px"], events["qty"] = arrays["price"], arrays["size"]
     return events
 
@@ -119,7 +122,8 @@ def delta_events(arrays: Arrays, column: str, gap_from: Ints) -> Events:
 def shifted(events: Events) -> int:
     """Move the local clock forward until nothing was received before it happened, in place. Returns by how many ns; 0: it was not so."""
     late = int((events["local_ts"] - events["exch_ts"]).min(initial=0))
-    events["local_ts"] -= min(late, 0)
+    received = (events["ev"] & np.uint64(_LOCAL)) != 0
+    events["local_ts"][received] -= min(late, 0)
     return -min(late, 0)
 
 
@@ -142,6 +146,8 @@ def in_order(events: Events) -> Events:
     ours["ev"] &= ~np.uint64(_EXCHANGE)
     by_exchange = np.lexsort((others, exchange[others], segment[others]))
     agreed = np.flatnonzero(in_place)
+    seen = (ours["ev"] & np.uint64(_LOCAL)) != 0  # what nobody received stands once
+    others, ours = others[seen], ours[seen]
     keys = np.concatenate((segment[agreed] * 2, segment[others[by_exchange]] * 2, segment[others] * 2 + 1))
     whole = np.concatenate((events[agreed], theirs[by_exchange], ours))
     return whole[np.argsort(keys, kind="stable")]

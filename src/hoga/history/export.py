@@ -15,7 +15,8 @@ import numpy as np
 
 from hoga.archive.form.text import split_lines
 from hoga.archive.form.wanted import has_cube
-from hoga.archive.read.reader import read_blocks
+from hoga.archive.read.reader import Block, read_blocks
+from hoga.archive.read.told import healed_of
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.jsontext import NO_JSON
 from hoga.core.streams import Kind
@@ -41,13 +42,23 @@ class Exported(NamedTuple):
     shifted_ns: int = 0
 
 
-def export(asked: Asked, form: str, out: Path, *, time: str = "event", shift_clock: bool = False) -> Exported:
+class _How(NamedTuple):
+    """What the forms are asked for beside what to write: see `export`."""
+
+    time: str
+    shift_clock: bool
+    fill: bool
+
+
+def export(asked: Asked, form: str, out: Path, *, time: str = "event", shift_clock: bool = False, fill: bool = True) -> Exported:
     """Write what was asked for to `out`, over what is there, once all of it was read.
 
     Args:
         form: `csv`, `parquet` (one series each), or `hftbacktest` (books or deltas, and trades, of one symbol).
         time, shift_clock: of `hftbacktest`: which of the venue's times is the exchange's (`event` or `transaction`), and whether the local
             clock is moved until nothing was received before it happened.
+        fill: with the trades that were fetched afterwards, by their ids, without a receipt; for `hftbacktest` they are events of the
+            exchange alone.
 
     Raises:
         Misasked: not one series. ArchiveError, SegmentCorrupt, MissingLibrary, DiskFull. Nothing was written then.
@@ -56,7 +67,7 @@ def export(asked: Asked, form: str, out: Path, *, time: str = "event", shift_clo
         raise Misasked("export: there is nothing in that span")
     temporary = temporary_for(out)
     try:
-        exported = FORMS[form](asked, temporary, time, shift_clock)
+        exported = FORMS[form](asked, temporary, _How(time, shift_clock, fill))
         with temporary.open("rb") as file:
             fsync(file.fileno())
         install(temporary, out)
@@ -74,18 +85,22 @@ def _only(asked: Asked, form: str) -> AskedSeries:
     return asked.series[0]
 
 
+def _is_healed(series: AskedSeries) -> bool:
+    return any(healed_of(day) is not None for day in series.days if not day.only)
+
+
 # -- Parquet ------------------------------------------------------------------------------------------------------------
 
 
-def _parquet(asked: Asked, out: Path, time: str, shift_clock: bool) -> Exported:
+def _parquet(asked: Asked, out: Path, how: _How) -> Exported:
     from hoga.archive.form.table import TableFacts, write_table
 
     series = _only(asked, "parquet")
 
     def texts() -> Iterator[bytes]:
-        return (block.text for block in _blocks(series, asked))
+        return (block.text for block in _blocks(series, asked, fill=how.fill))
 
-    gaps = msgspec.to_builtins(gaps_in(series, asked.start_ns, asked.end_ns))
+    gaps = msgspec.to_builtins(gaps_in(series, asked.start_ns, asked.end_ns, fill=how.fill))
     days = [day.day for day in series.days]
     try:
         about = TableFacts(
@@ -96,25 +111,27 @@ def _parquet(asked: Asked, out: Path, time: str, shift_clock: bool) -> Exported:
             gaps=gaps,
             sources=sorted({path.name for day in series.days for path in day.archive_paths}),
         )
-        records = write_table(out, texts, about)
+        records = write_table(out, texts, about, all_received=not (how.fill and _is_healed(series)))
     except ValueError as fault:
         raise ArchiveError(f"{series.name} {series.kind}", str(fault)) from fault
     return Exported(out, records, records)
 
 
-def _blocks(series: AskedSeries, asked: Asked) -> Iterator[Any]:
+def _blocks(series: AskedSeries, asked: Asked, *, fill: bool) -> Iterator[Block]:
     if series.capture is not None:
         raise ArchiveError(series.capture, "is no archive's file: only hftbacktest is made of captures")
-    return read_blocks(series.days, start_ns=asked.start_ns, end_ns=asked.end_ns, journals=series.journals)
+    return read_blocks(series.days, start_ns=asked.start_ns, end_ns=asked.end_ns, journals=series.journals, fill=fill)
 
 
 # -- CSV ----------------------------------------------------------------------------------------------------------------
 
 
-def _csv(asked: Asked, out: Path, time: str, shift_clock: bool) -> Exported:
-    """The venue's own texts, a column for each value; levels of books have four columns each, other lists are JSON."""
+def _csv(asked: Asked, out: Path, how: _How) -> Exported:
+    """The venue's own texts, a column for each value; levels of books have four columns each, other lists are JSON. Where trades were
+    fetched afterwards, two more columns say so."""
     series = _only(asked, "csv")
-    blocks = _blocks(series, asked)
+    blocks = _blocks(series, asked, fill=how.fill)
+    healed = _HEALED if how.fill and _is_healed(series) else ()
     first = next(blocks, None)
     records = 0
     with out.open("w", encoding="utf-8", newline="") as file:
@@ -124,7 +141,7 @@ def _csv(asked: Asked, out: Path, time: str, shift_clock: bool) -> Exported:
             names: dict[str, None] = {}
             for _, row in _flat_rows(first, has_cube(series.kind)):
                 names |= dict.fromkeys(row)
-            header = list(names)
+            header = list(names | dict.fromkeys(healed))
             writer.writerow([*header, "more"])
         for block in chain(() if first is None else (first,), blocks):
             for _, row in _flat_rows(block, has_cube(series.kind)):
@@ -135,12 +152,13 @@ def _csv(asked: Asked, out: Path, time: str, shift_clock: bool) -> Exported:
     return Exported(out, records, records)
 
 
+_HEALED = ("healedFrom", "healedNs")
 _record = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _items = msgspec.json.Decoder(list[msgspec.Raw])
 _text = msgspec.json.Decoder(str)
 
 
-def _flat_rows(block: Any, books: bool) -> Iterator[tuple[int, dict[str, str]]]:
+def _flat_rows(block: Block, books: bool) -> Iterator[tuple[int, dict[str, str]]]:
     for number, line in enumerate(split_lines(block.text), 1):
         row: dict[str, str] = {}
         try:
@@ -167,7 +185,7 @@ def _flatten(name: str, raw: msgspec.Raw, row: dict[str, str], books: bool) -> N
 # -- hftbacktest --------------------------------------------------------------------------------------------------------
 
 
-def _hftbacktest(asked: Asked, out: Path, time: str, shift_clock: bool) -> Exported:
+def _hftbacktest(asked: Asked, out: Path, how: _How) -> Exported:
     if len({series.name for series in asked.series}) != 1:
         raise Misasked(f"export: a file of hftbacktest holds one symbol; found {', '.join(series.name for series in asked.series[:5])}")
     kinds = {series.kind: series for series in asked.series}
@@ -177,13 +195,13 @@ def _hftbacktest(asked: Asked, out: Path, time: str, shift_clock: bool) -> Expor
         raise ArchiveError(", ".join(kinds), "hftbacktest takes books, deltas and trades")
     parts: list[Events] = [np.zeros(0, EVENT)]
     records = 0
-    column = f"{time}_ns"
+    column = f"{how.time}_ns"
     for series, make in ((depth, _depth_maker(depth, asked, column)), (trades, lambda arrays: trade_events(arrays, column))):
-        for arrays in batches_of(series, asked, exact=False) if series is not None else ():
+        for arrays in batches_of(series, asked, exact=False, fill=how.fill) if series is not None else ():
             records += arrays.records
             parts.append(make(arrays))
     events = np.concatenate(parts)
-    moved = shifted(events) if shift_clock else 0
+    moved = shifted(events) if how.shift_clock else 0
     events = in_order(events)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file, file.open("data.npy", "w", force_zip64=True) as member:
         _write_array(member, events)
@@ -219,5 +237,5 @@ def _write_array(file: Any, events: Events) -> None:
         file.write(events[at : at + step].tobytes())
 
 
-FORMS: dict[str, Callable[[Asked, Path, str, bool], Exported]] = {"csv": _csv, "parquet": _parquet, "hftbacktest": _hftbacktest}
+FORMS: dict[str, Callable[[Asked, Path, _How], Exported]] = {"csv": _csv, "parquet": _parquet, "hftbacktest": _hftbacktest}
 """Form → what writes it."""

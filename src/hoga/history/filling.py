@@ -1,6 +1,6 @@
 """history.filling: trades that were fetched afterwards, put among those that were received, by their ids.
 
-A healed trade comes right before the first record of its chain that has a higher id. It has no receipt (`recv_ns` is numpy's NaT).
+`archive.form.places` says where each comes. It has no receipt (`recv_ns` is numpy's NaT).
 """
 
 from __future__ import annotations
@@ -9,34 +9,21 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hoga.archive.form.healed import healed_path, read_rows
-from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.healed import healed_path
+from hoga.archive.form.places import Places
 from hoga.archive.form.wanted import shapes_of
-from hoga.archive.read.told import healed_of
-from hoga.columns.digits import Ints
+from hoga.archive.read.told import healed_lines
 from hoga.columns.reading import Reader
 from hoga.columns.shapes import Field
 from hoga.core.errors import SegmentCorrupt
 from hoga.history.asking import AskedSeries
-from hoga.history.batch import Array, Arrays, joined, some, taken
+from hoga.history.batch import Array, Arrays, joined, taken
 
-__all__ = ["filled", "healed_lines"]
+__all__ = ["filled"]
 
 _ID = "trade_id"
 _CHAIN = "channel"
 _ENVELOPE = (Field("recv_ns", ("recvNs",), "ns"), Field("event_ns", ("eventTime",), "ms"))
-
-
-def healed_lines(day: SeriesDay) -> list[bytes]:
-    """The healed lines of a day, none without such a file. Raises SegmentCorrupt, ManifestMismatch, ArchiveError."""
-    told = None if day.only else healed_of(day)
-    if told is None:
-        return []
-    path = healed_path(day)
-    try:
-        return read_rows(path, told)
-    except FileNotFoundError:
-        raise SegmentCorrupt(path, "the file of healed trades is not there") from None
 
 
 def filled(batches: Iterator[Arrays], series: AskedSeries, start_ns: int, end_ns: int, *, exact: bool) -> Iterator[Arrays]:
@@ -69,38 +56,32 @@ def _decoded(series: AskedSeries, lines: list[bytes], start_ns: int, end_ns: int
 
 
 class _Healed:
-    """What was healed, in the order of ids, chain by chain; what has found its place is gone."""
+    """What was healed and has no place yet."""
 
     def __init__(self, rows: Arrays) -> None:
-        self._chains: dict[object, Arrays] = {}
-        self._highest: dict[object, int] = {}
+        self._rows = rows
+        self._places = Places()
         for chain in _chains_of(rows):
             mine = _of_chain(rows, chain)
-            self._chains[chain] = taken(rows, mine[np.argsort(rows[_ID][mine], kind="stable")])
+            self._places.add(chain, rows[_ID][mine], mine)
 
     def into(self, batch: Arrays) -> Arrays:
-        """The batch with all that comes before its highest ids."""
-        parts, places = [batch], [2 * np.arange(batch.records) + 1]
-        for chain, rows in self._chains.items():
+        """The batch with all that comes before its records."""
+        coming, places = [], [2 * np.arange(batch.records) + 1]
+        for chain in self._places.chains:
             mine = _of_chain(batch, chain)
-            if not len(mine) or not rows.records:
-                continue
-            highest = np.maximum.accumulate(np.concatenate(([self._highest.get(chain, -1)], batch[_ID][mine])))[1:]
-            self._highest[chain] = int(highest[-1])
-            count = int(np.searchsorted(rows[_ID], highest[-1]))
-            if count:
-                at: Ints = np.searchsorted(highest, rows[_ID][:count])
-                parts.append(some(rows, 0, count))
-                places.append(2 * mine[at])
-                self._chains[chain] = some(rows, count, rows.records)
-        if len(parts) == 1:
+            numbers, at = self._places.take(chain, batch[_ID][mine])
+            coming.append(numbers)
+            places.append(2 * mine[at])
+        if not any(map(len, coming)):
             return batch
-        return taken(joined(parts), np.argsort(np.concatenate(places), kind="stable"))
+        whole = joined([batch, taken(self._rows, np.concatenate(coming))])
+        return taken(whole, np.argsort(np.concatenate(places), kind="stable"))
 
     def rest(self) -> Arrays | None:
         """What lies behind everything that was received."""
-        left = [rows for rows in self._chains.values() if rows.records]
-        return joined(left) if left else None
+        left = np.array(self._places.rest(), np.int64)
+        return taken(self._rows, left) if len(left) else None
 
 
 def _chains_of(rows: Arrays) -> list[object]:

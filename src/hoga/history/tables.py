@@ -77,10 +77,14 @@ _proven: set[tuple[object, ...]] = set()
 
 
 def table_batches(table: Table, start_ns: int, end_ns: int, *, exact: bool) -> Iterator[Arrays]:
-    """The records of a file that were received in the span, a row group at a time, without `gap_before`. Raises SegmentCorrupt."""
+    """The records of a file that were received in the span, a row group at a time, without `gap_before`; of those that nobody received
+    those that happened in it. Raises SegmentCorrupt."""
     for columns in table.columns(start_ns, end_ns):
         arrays = _arrays(table, columns, exact=exact)
-        inside = (arrays["recv_ns"] >= start_ns) & (arrays["recv_ns"] < end_ns)
+        moments = arrays["recv_ns"]
+        if "event_ns" in arrays and (moments == NONE).any():
+            moments = np.where(moments == NONE, arrays["event_ns"], moments)
+        inside = (moments >= start_ns) & (moments < end_ns)
         if not inside.all():
             arrays = taken(arrays, np.flatnonzero(inside))
         if arrays.records:

@@ -1,7 +1,8 @@
 """hub.event: what every event has. An event keeps the venue's own payload and decodes it when somebody looks, once for all.
 
 Routing needs no decoding, a consumer that takes every tenth event pays for every tenth, and the recorder and a chart
-see the same bytes. `recv_ns` is the wall clock at our socket, `epoch` the life of connection `conn` that brought it.
+see the same bytes. `recv_ns` is the wall clock at our socket, `epoch` the life of connection `conn` that brought it. A trade that nobody
+received and that was fetched afterwards says where it is from (`healed_from`); its `recv_ns` is 0, and it has no connection.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class BaseWebSocketEvent(msgspec.Struct, eq=False, gc=False):
     epoch: int
     _decode: Callable[[bytes], Body]
     _body: Body | None = None
+    healed_from: str | None = None
 
     @property
     def venue(self) -> str:
@@ -53,8 +55,8 @@ class BaseWebSocketEvent(msgspec.Struct, eq=False, gc=False):
 
     @property
     def time(self) -> datetime:
-        """When it was received, UTC (to the microsecond; `recv_ns` is exact)."""
-        return datetime.fromtimestamp(self.recv_ns // 1_000 / 1e6, UTC)
+        """When it was received, UTC (to the microsecond; `recv_ns` is exact); the venue's time of what nobody received."""
+        return datetime.fromtimestamp((self.recv_ns or self.event_ns or 0) // 1_000 / 1e6, UTC)
 
     @property
     def event_ns(self) -> int | None:
@@ -120,8 +122,10 @@ class BaseWebSocketEvent(msgspec.Struct, eq=False, gc=False):
             told = self.told()
         except WireFault as fault:
             told = f"unreadable: {fault.text}"
-        at = f"{self.time:%H:%M:%S}.{self.recv_ns // 1_000_000 % 1000:03d}"
-        return f"<{type(self).__name__} {self.stream.venue} {self.stream.symbol} {at} {told}>"
+        moment = self.time
+        at = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
+        healed = f" healed from {self.healed_from}" if self.healed_from is not None else ""
+        return f"<{type(self).__name__} {self.stream.venue} {self.stream.symbol} {at} {told}{healed}>"
 
 
 @lru_cache(maxsize=1024)

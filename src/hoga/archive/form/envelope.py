@@ -25,7 +25,9 @@ __all__ = [
     "Opened",
     "foreign_line",
     "healed_event_ms",
+    "healed_from",
     "healed_line",
+    "is_healed",
     "is_own",
     "line_format",
     "opened",
@@ -86,7 +88,7 @@ _decode_healed = msgspec.json.Decoder(_Healed).decode
 
 def healed_event_ms(line: bytes) -> int:
     """The venue's time of a line of a trade that was fetched afterwards. Raises ValueError for any other."""
-    if not line.startswith(_HEALED_BEGINNING):
+    if not is_healed(line):
         raise ValueError("it does not begin like a healed record")
     return _decode_healed(line).event_ms
 
@@ -101,6 +103,16 @@ def _who(median_ns: int | None, epoch: int, conn: str) -> str:
 def is_own(line: bytes) -> bool:
     """Whether the line begins with an envelope of hoga's."""
     return line.startswith(_BEGINNING)
+
+
+def is_healed(line: bytes) -> bool:
+    """Whether it is of a trade that nobody received and that was fetched afterwards."""
+    return line.startswith(_HEALED_BEGINNING)
+
+
+def healed_from(line: bytes) -> str:
+    """Where a trade that was fetched afterwards is from: `rest`, or the name of the exchange's file."""
+    return line[len(_HEALED_BEGINNING) : line.index(b'"', len(_HEALED_BEGINNING))].decode()
 
 
 def told_receipt(line: bytes) -> int | None:
@@ -144,7 +156,7 @@ def opened(line: bytes, otherwise: int) -> Opened:
     recv_ns = recv_ns_of(line, otherwise)
     if not is_own(line):
         return Opened(recv_ns, "", 0, line.rstrip())
-    if line.startswith(_HEALED_BEGINNING):
+    if is_healed(line):
         return Opened(recv_ns, "", 0, payload_of(line))
     at = line.find(_CONN)
     start = line.find(_EPOCH)
@@ -158,7 +170,7 @@ def payload_of(line: bytes) -> bytes:
     """The line's payload as it was, alone (a third of what `opened` costs)."""
     if not is_own(line):
         return line.rstrip()
-    if line.startswith(_HEALED_BEGINNING):
+    if is_healed(line):
         return b"{" + line[line.index(_HEALED_END) + len(_HEALED_END) :].rstrip()
     return _behind(line, line.index(b'",', line.find(_CONN) + len(_CONN)))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import chain
+from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
@@ -177,6 +177,11 @@ class RecordReader:
         for get in self._plain[1:]:
             found = [get(each) if value is None else value for value, each in zip(found, records, strict=True)]
         return found
+
+    def named_ids(self, records: list[Record]) -> Iterator[tuple[str | None, int | None]]:
+        """(what stands at the discriminator's key, the last id) of each record; ids of different texts are not of one chain."""
+        mark = self._mark
+        return zip(map(mark, records) if mark is not None else repeat(None), self.last_ids(records), strict=False)
 
     def ids(self, records: list[Record]) -> list[int]:
         """Every id that the records name: the last one of each, in their order, then the first ones where these are others."""

@@ -119,10 +119,11 @@ def _common(unit: int, values: Ints) -> int:
     return int(np.gcd(unit, np.gcd.reduce(values)))
 
 
-def write_table(path: Path, blocks: Callable[[], Iterable[bytes]], about: TableFacts) -> int:
+def write_table(path: Path, blocks: Callable[[], Iterable[bytes]], about: TableFacts, *, all_received: bool = True) -> int:
     """Write a file at `path`; returns its records. `blocks` gives the text of whole lines, and is called twice.
 
-    `about` says whose they are, what is missing and what they come from; how columns and lines are read is found out.
+    `about` says whose they are, what is missing and what they come from; how columns and lines are read is found out. `all_received`: a
+    line without a receipt is no record; else it is a trade that was fetched afterwards, and its `recv_ns` is null.
 
     Raises ValueError: a line is no record, or the kind has no columns. ArchiveError, MissingLibrary, OSError.
     """
@@ -131,17 +132,18 @@ def write_table(path: Path, blocks: Callable[[], Iterable[bytes]], about: TableF
     shapes = shapes_of(about.venue, about.kind)
     if not shapes:
         raise ValueError(f"records of kind {about.kind} have no columns")
-    hows: dict[str, str] = {field.column: field.how for field in (*ENVELOPE, *(field for shape in shapes for field in shape.fields))}
+    envelope = ENVELOPE if all_received else tuple(field._replace(needed=False) for field in ENVELOPE)
+    hows: dict[str, str] = {field.column: field.how for field in (*envelope, *(field for shape in shapes for field in shape.fields))}
     survey = _Survey()
     marks = [shape.mark[1] if shape.mark is not None else None for shape in shapes]
     hows["channel"] = "text"
-    for spelled in _spelled(WholeReader(shapes, ENVELOPE), blocks()):
+    for spelled in _spelled(WholeReader(shapes, envelope), blocks()):
         survey.see(spelled, _columns_of(spelled, marks))
     if not survey.rows:
         raise ValueError("there are no records")
     kept = {name: survey.facts(name, hows.get(name, "decimal")) for name in survey.present}
     schema = _schema(pa, kept, survey)
-    reader = WholeReader(shapes, ENVELOPE)
+    reader = WholeReader(shapes, envelope)
     options: dict[str, Any] = {
         "compression": "zstd",
         "compression_level": _LEVEL,
@@ -196,7 +198,7 @@ def _schema(pa: Any, kept: dict[str, tuple[ColumnFacts, int]], survey: _Survey) 
     fields = []
     for name, (facts, bits) in kept.items():
         kind = _type_of(pa, name, facts, bits)
-        nullable = name in survey.missing and name not in _LISTS and name != "recv_ns"
+        nullable = name in survey.missing and name not in _LISTS
         fields.append(pa.field(name, kind, nullable=nullable or facts.how == "text"))
     fields.append(pa.field("_spelling", pa.int16(), nullable=False))
     if survey.has_text:
@@ -221,7 +223,8 @@ def _groups(spelled: Iterable[SpelledRows]) -> Iterator[list[SpelledRows]]:
     waiting: list[SpelledRows] = []
     quarter, count = -1, 0
     for each in spelled:
-        now = int(each.rows.columns["recv_ns"][0]) // _QUARTER_NS
+        first = int(each.rows.columns["recv_ns"][0])
+        now = quarter if first == NONE else first // _QUARTER_NS
         if waiting and (now != quarter or count >= _GROUP_ROWS):
             yield waiting
             waiting, count = [], 0

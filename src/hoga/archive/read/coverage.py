@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,20 +9,19 @@ import msgspec
 
 from hoga.archive.form.calendar import Piece, Shares, pieces_of, shares_of
 from hoga.archive.form.discover import venue_of
-from hoga.archive.form.healed import Healed, healed_path, read_rows
+from hoga.archive.form.healed import Healed
 from hoga.archive.form.layout import parse_segment
 from hoga.archive.form.ledger import read_ledger
 from hoga.archive.form.locate import locate
 from hoga.archive.form.manifest import DayAccount, Manifest, read_manifest
 from hoga.archive.form.recorded import ReadManifest, Recorded, proving_spans, recorded_in
-from hoga.archive.form.records import RecordReader
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span, day_span, minute_span, without
 from hoga.archive.form.store import list_names
 from hoga.archive.keep.classic import CLASSIC, is_classic, is_twin
+from hoga.archive.read.told import healed_among, healed_lines
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap
-from hoga.venues.registry import channels_for
 
 __all__ = ["DayCoverage", "day_coverage", "untold_files"]
 
@@ -91,29 +89,18 @@ def _merged(day: SeriesDay, manifest: Manifest, others: Iterable[SeriesDay], rea
 
 
 def _told(day: SeriesDay, venue: str, recorded: Recorded, proving: list[Span], healed: Healed | None, now_ns: int | None) -> DayCoverage:
-    filled = _filled(day, venue, recorded.gaps, healed)
+    filled = _filled(day, venue, recorded.gaps) if healed is not None else set()
     open_gaps = [gap for gap in recorded.gaps if gap not in filled]
     pieces = pieces_of(day_span(day.day), live=recorded.live, gaps=open_gaps, proving=proving, flaws=recorded.flaws, now_ns=now_ns)
     return DayCoverage(venue=venue, pieces=pieces, shares=shares_of(pieces), gaps=open_gaps, healed=sorted(filled, key=_by_time))
 
 
-def _filled(day: SeriesDay, venue: str, gaps: list[Gap], healed: Healed | None) -> set[Gap]:
-    """The gaps of whose ids each is among the rows that were fetched afterwards. What cannot be read of these fills nothing."""
-    if healed is None or not any(gap.from_id is not None for gap in gaps):
-        return set()
-    reader = RecordReader(channels_for(venue, day.kind))
+def _filled(day: SeriesDay, venue: str, gaps: list[Gap]) -> set[Gap]:
+    """The gaps that were healed. What cannot be read of what was fetched fills nothing."""
     try:
-        records = reader.read(b"".join(line + b"\n" for line in read_rows(healed_path(day), healed)))
+        return healed_among(gaps, healed_lines(day) if any(gap.from_id is not None for gap in gaps) else (), venue=venue, kind=day.kind)
     except (ArchiveError, OSError):
         return set()
-    chains = [sorted(first for first, _ in chain.spans) for chain in reader.chains(records or [])]
-    return {gap for gap in gaps if any(_is_in(gap, ids) for ids in chains)}
-
-
-def _is_in(gap: Gap, ids: list[int]) -> bool:
-    if gap.from_id is None or gap.to_id is None:
-        return False
-    return bisect_right(ids, gap.to_id) - bisect_left(ids, gap.from_id) == gap.to_id - gap.from_id + 1
 
 
 def _by_time(gap: Gap) -> tuple[int, int]:

@@ -13,13 +13,14 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
-from hoga.archive.form.envelope import receipts_at, recv_ns_of
+from hoga.archive.form.envelope import healed_event_ms, is_healed, receipts_at, recv_ns_of
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.text import line_ends, split_lines
 from hoga.archive.read.openminute import OpenMinutes
 from hoga.archive.read.reader import Block, read_blocks
-from hoga.archive.read.told import gaps_of
+from hoga.archive.read.told import gaps_of_days
 from hoga.core.ledger import Gap
+from hoga.core.times import MS_NS
 
 __all__ = ["GapAt", "Run", "read_merged"]
 
@@ -27,7 +28,8 @@ _FOREVER = 2**63
 
 
 class Run(NamedTuple):
-    """Records of one series that follow one another: which of the series, when each was received, and their lines."""
+    """Records of one series that follow one another: which of the series, when each was received, and their lines. A trade that nobody
+    received (`is_healed`) has the time that the venue says instead, as far as its neighbours leave it."""
 
     source: int
     receipts: list[int]
@@ -47,19 +49,21 @@ def read_merged(
     start_ns: int | None = None,
     end_ns: int | None = None,
     journals: Iterable[Path] = (),
+    fill: bool = False,
 ) -> Iterator[Run | GapAt]:
     """Everything of `series` (of each its days, in order) that was received from `start_ns` on and before `end_ns`, by receipt.
 
     A gap that reaches into that time comes in its place, one that began before it comes first. Of equal receipts the series that
     is named first comes first; a gap comes after the records received when it began. `journals`: those of the open minutes.
+    `fill`: with the trades that were fetched afterwards, by their ids, and without the gaps that miss nothing for them.
 
     Raises as `read_blocks` and `gaps_of`.
     """
     low, high = start_ns or 0, _FOREVER if end_ns is None else end_ns
     days = [list(each) for each in series]
     kept = list(journals)
-    gaps = _gaps(days, OpenMinutes(kept), low, high)
-    cursors = [_Cursor(read_blocks(each, start_ns=start_ns, end_ns=end_ns, journals=kept)) for each in days]
+    gaps = _gaps(days, OpenMinutes(kept), low, high, fill=fill)
+    cursors = [_Cursor(read_blocks(each, start_ns=start_ns, end_ns=end_ns, journals=kept, fill=fill)) for each in days]
     heap = [(cursor.key, source) for source, cursor in enumerate(cursors) if cursor.next_block()]
     heapq.heapify(heap)
     told = 0
@@ -122,18 +126,34 @@ class _Cursor:
         self._text, ends = block.text, line_ends(block.text)
         self._ends = [0, *(ends + 1).tolist()]
         found = receipts_at(block.text, ends)
-        self.receipts = [recv_ns_of(line, block.stretch.from_ns) for line in split_lines(block.text)] if found is None else found
+        self.receipts = _moments(block, self._last) if found is None else found
         self.keys = list(accumulate(self.receipts, max, initial=self._last))[1:]
         self._last, self.at = self.keys[-1], 0
         return True
 
 
-def _gaps(days: list[list[SeriesDay]], opened: OpenMinutes, low: int, high: int) -> list[tuple[int, GapAt]]:
+def _moments(block: Block, last: int) -> list[int]:
+    """When each line was received, or, of one that nobody received, happened: not before the line before it, nor after the next."""
+    lines = split_lines(block.text)
+    found = [recv_ns_of(line, block.stretch.from_ns) for line in lines]
+    after = _FOREVER
+    for at in reversed(range(len(lines))):
+        if is_healed(lines[at]):
+            found[at] = min(healed_event_ms(lines[at]) * MS_NS, after)
+        else:
+            after = found[at]
+    for at, line in enumerate(lines):
+        if is_healed(line):
+            found[at] = max(found[at], last)
+        last = max(last, found[at])
+    return found
+
+
+def _gaps(days: list[list[SeriesDay]], opened: OpenMinutes, low: int, high: int, *, fill: bool) -> list[tuple[int, GapAt]]:
     """(where it stands, the gap), in order."""
-    found = [
-        (max(gap.from_ns, low - 1), GapAt(source, gap))
-        for source, each in enumerate(days)
-        for gap in dict.fromkeys(gap for day in each for gap in gaps_of(day, opened if not day.only else None))
-        if gap.from_ns < high and gap.to_ns > low
-    ]
+    found = []
+    for source, each in enumerate(days):
+        for gap in gaps_of_days(each, opened, fill=fill):
+            if gap.from_ns < high and gap.to_ns > low:
+                found.append((max(gap.from_ns, low - 1), GapAt(source, gap)))
     return sorted(found, key=lambda item: (item[0], item[1].gap.to_ns, item[1].source))

@@ -21,6 +21,7 @@ from hoga.archive.form.discover import discover
 from hoga.archive.form.envelope import receipts_at, recv_ns_of
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.text import line_ends, split_lines
+from hoga.archive.read.filling import Filling
 from hoga.archive.read.openminute import OpenMinute, OpenMinutes, days_with_open, require_ended
 from hoga.archive.read.stretches import LOOKS, Stretch, find_stretches
 from hoga.core.errors import ArchiveError
@@ -50,6 +51,7 @@ def read_blocks(
     start_ns: int | None = None,
     end_ns: int | None = None,
     journals: Iterable[Path] | None = None,
+    fill: bool = False,
 ) -> Iterator[Block]:
     """Blocks of the records received from `start_ns` on and before `end_ns`; lines outside are cut away.
 
@@ -57,6 +59,7 @@ def read_blocks(
         target: a file or folder of an archive, or days of series already found. Series follow one another, by day, symbol, kind.
         kind: only this kind; None takes all.
         journals: the open minutes that belong to the days; None: those below `target` when it is a folder.
+        fill: with the trades of that time (the venue's) that were fetched afterwards, in their places by id.
 
     Raises:
         ArchiveError: the target is no archive, or cannot be read. SegmentCorrupt: damage was met; nothing of the damaged
@@ -77,9 +80,11 @@ def read_blocks(
         start = day_start_ns(day)
         return start < high and start + DAY_NS > low
 
+    days = [day for day in days if kind in (None, day.kind) and wanted(day.day)]
+    filling = Filling(days, low, high) if fill else None
     for day in days:
-        if kind in (None, day.kind) and wanted(day.day):
-            yield from _read_day(day, opened, low, high)
+        blocks = _read_day(day, opened, low, high)
+        yield from blocks if filling is None else filling.of(day, blocks, Block)
     opened.require_whole(wanted)
     if found is not None:
         found.require_whole()

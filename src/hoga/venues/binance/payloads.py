@@ -44,7 +44,8 @@ class _Trade(msgspec.Struct, gc=False):
     price: Decimal = field(name="p")
     size: Decimal = field(name="q")
     buyer_makes: bool = field(name="m")
-    event_ms: int = field(name="E")
+    event_ms: int | None = field(name="E", default=None)
+    traded_ms: int | None = field(name="T", default=None)
     agg_id: int = field(name="a", default=0)
     id: int = field(name="t", default=0)
 
@@ -137,7 +138,10 @@ def _delta(raw: _Depth) -> Delta:
 
 def _trade_of(raw: _Trade, number: int) -> Trade:
     taker = Side.SELL if raw.buyer_makes else Side.BUY
-    return Trade(price=raw.price, size=raw.size, taker=taker, trade_id=number, event_ns=_ns(raw.event_ms))
+    at_ms = raw.traded_ms if raw.event_ms is None else raw.event_ms  # REST and files have no `E`
+    if at_ms is None:
+        raise ValueError("a trade without `E` and without `T`")
+    return Trade(price=raw.price, size=raw.size, taker=taker, trade_id=number, event_ns=_ns(at_ms))
 
 
 def _quote(raw: _Quote) -> Quote:
