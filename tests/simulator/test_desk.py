@@ -258,7 +258,7 @@ def test_a_position_that_is_closed_has_realised_what_the_wallet_gained() -> None
         assert accounts.reduces(order) == order.reduce_only
         desk.place(order, NOW)
         fills += order.fills
-    assert accounts.of("me")[SYMBOL].lots == 0
+    assert accounts.of("me")[SYMBOL, 0].lots == 0
     gained = sum(each.realized - each.fee for each in fills)
     assert gained < 0
     assert accounts.wallet("me", []).available_e8 == accounts.balance_e8("me") == 10**6 * E8 + gained

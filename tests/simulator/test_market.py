@@ -202,3 +202,16 @@ def test_any_text_makes_an_instrument_with_positive_figures(symbol: str) -> None
     assert instrument.symbol == symbol
     assert min(instrument.tick_e8, instrument.lot_e8, instrument.start_ticks, instrument.typical_lots) > 0
     assert instrument_of(symbol) == instrument
+
+
+@pytest.mark.parametrize("share", [0.9, 0.999, 1.0005, 1.2])
+def test_a_market_can_be_moved_to_a_price_and_is_whole_there(share: float) -> None:
+    market = market_of("BTCUSDT", 3)
+    price = int(market.top.bid * share)
+    market.move_to(price, START_NS)
+    assert market.tape.last_price == price
+    assert market.top.bid in (price, price - 1)
+    assert market.top.ask == market.top.bid + 1
+    assert len(market.book.bids.keys) >= 1_000
+    market.run_until(START_NS + 5 * 10**9)
+    assert abs(market.tape.last_price - price) < price // 100

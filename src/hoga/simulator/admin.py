@@ -3,6 +3,7 @@
 GET    /sim/status   the truth: counts per stream and connection, faults, replay
 POST   /sim/fault    one fault as a JSON object
 DELETE /sim/faults   end every fault
+POST   /sim/market   move a market: {"symbol", "price"} it trades to, or its "mark" price (null: it follows the market again)
 """
 
 from __future__ import annotations
@@ -14,12 +15,24 @@ import msgspec
 from aiohttp import web
 
 from hoga.simulator.faults import ActiveFault, Fault
+from hoga.simulator.venue import Venue
 
 __all__ = ["add_admin_routes"]
 
 
+class _Move(msgspec.Struct, forbid_unknown_fields=True):
+    symbol: str
+    price: str | None = None
+    mark: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
 def add_admin_routes(
-    app: web.Application, *, status: Callable[[], dict[str, Any]], inject: Callable[[Fault], ActiveFault | None], clear: Callable[[], None]
+    app: web.Application,
+    *,
+    status: Callable[[], dict[str, Any]],
+    inject: Callable[[Fault], ActiveFault | None],
+    clear: Callable[[], None],
+    venue: Venue[Any],
 ) -> None:
     """Serve the operator's paths."""
 
@@ -38,7 +51,19 @@ def add_admin_routes(
         clear()
         return _json({"ok": True})
 
+    async def post_market(request: web.Request) -> web.Response:
+        try:
+            wish = msgspec.json.decode(await request.read(), type=_Move)
+            if wish.price is not None:
+                venue.move(wish.symbol, wish.price)
+            if wish.mark is not msgspec.UNSET:
+                venue.set_mark(wish.symbol, wish.mark)
+        except (msgspec.MsgspecError, ValueError) as mistake:
+            return _json({"ok": False, "why": str(mistake)}, status=400)
+        return _json({"ok": True})
+
     app.router.add_get("/sim/status", get_status)
+    app.router.add_post("/sim/market", post_market)
     app.router.add_post("/sim/fault", post_fault)
     app.router.add_delete("/sim/faults", delete_faults)
 

@@ -11,6 +11,7 @@ from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
 from hoga.simulator.engine.market import PAST_ROWS
 from hoga.simulator.upbit.limits import UpbitLimits
 from hoga.simulator.upbit.token import Account
+from hoga.simulator.usdm.rules import FuturesRules
 
 __all__ = ["HistoryConfig", "RestLimits", "SimulatorConfig"]
 
@@ -65,6 +66,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     rest_limits: RestLimits = RestLimits()
     history: HistoryConfig = HistoryConfig()
     upbit: UpbitLimits = UpbitLimits()
+    futures: FuturesRules = FuturesRules()
     upbit_accounts: tuple[Account, ...] = (Account(),)
     faults: Path | None = None
     tls_cert: Path | None = None

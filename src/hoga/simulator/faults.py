@@ -25,8 +25,10 @@ from hoga.runtime.frames import BINARY, TEXT
 
 __all__ = [
     "FRAME_FAULTS",
+    "REST",
     "TRANSFER_DEFECTS",
     "ActiveFault",
+    "Asked",
     "Dialect",
     "Fault",
     "FaultDesk",
@@ -38,6 +40,8 @@ __all__ = [
 ]
 
 S_NS = 1_000_000_000
+REST = "rest"
+"""The connection of a request over HTTP, as faults' `connections` know it."""
 
 T = TypeVar("T")
 
@@ -71,7 +75,9 @@ class FaultKind(StrEnum):
     REST_ERROR = "rest-error"
     REST_SLOW = "rest-slow"
     REPLY_LOST = "reply-lost"
+    REPLY_SLOW = "reply-slow"
     FILE = "file"
+    CHILD_FIRST = "child-first"
     KEY_REVOKED = "key-revoked"
     KEY_EXPIRED = "key-expired"
     CLOCK_STEP = "clock-step"
@@ -127,7 +133,10 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `at_s` is seconds of simulated time after the start (scripts) or from now (live). `duration_s` None means for ever
     for faults that last. `count` ends the fault after that many affected frames (or refusals, or REST replies); a
     `count` of frames is the exact way to do something once. `probability` and `every` thin out per matching frame.
-    `streams` and `connections` are globs. What a parameter means depends on the fault:
+    `streams` and `connections` are globs. So are `paths`, `methods` (HTTP's, also of what a WebSocket API's methods stand for) and `orders`
+    (the client's id of an order, "" where none is named), by which a fault of requests chooses; `symbol` chooses by the request's market.
+    A request over HTTP has the connection "rest". `events` is a glob, too: `ORDER_TRADE_UPDATE/TRADE/BTCUSDT` is the name of an account's
+    event. What a parameter means depends on the fault:
 
     - delay: `ms` plus up to `jitter_ms`, order within a stream kept.
     - garbage, binary-garbage, oversized (`size_bytes`), no-stream, unknown-stream: `mode` "inject" (default) sends the odd
@@ -139,8 +148,10 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     - half-open: nothing is read, sent or closed any more; TCP is reset when the fault ends.
     - server-shutdown: announces, and closes with `code` (1001) after `after_s`.
     - refuse: handshakes get HTTP `status` with `retry_after_s`. refuse-tcp: the port does not answer.
-    - rest-error: `status` (with `retry_after_s` where it has one) on REST `paths`. rest-slow: `ms` later.
-    - reply-lost: the request on `paths` is carried out, and its answer replaced by HTTP `status` (0: the connection is cut).
+    - rest-error: the request is answered with HTTP `status` (with `retry_after_s` where it has one) and not carried out; `code` (or `name`,
+      where errors have names) and `reason` are the error's own. rest-slow: it is carried out `ms` later, and then answered.
+    - reply-lost: the request is carried out, and its answer replaced by `status`, `code`, `name` and `reason` as above (`status` 0: the
+      connection is cut). reply-slow: it is carried out at once, and answered `ms` later.
     - file: `defect` of the historical archive's files whose `paths` match. Those of a transfer (`TRANSFER_DEFECTS`) take `count`,
       `every` and `probability` a request; `ms` is the pause between pieces of `slow`, and before a `stall` ends. The others are in
       the published file while the fault lasts, whoever asks; `probability` then chooses files, always the same ones.
@@ -158,10 +169,14 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     streams: str = "*"
     connections: str = "*"
     paths: str = "*"
+    methods: str = "*"
+    orders: str = "*"
+    events: str = "*"
     mode: Literal["inject", "replace"] | None = None
     ms: float = 0.0
     jitter_ms: float = 0.0
     code: int | None = None
+    name: str = ""
     reason: str = ""
     status: int = 503
     retry_after_s: int | None = None
@@ -171,6 +186,16 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     key: str = "*"
     ppm: float = 0.0
     defect: FileDefect = FileDefect.CUT
+
+
+class Asked(NamedTuple):
+    """One request, as faults choose by it. `client_id` is the client's name for the order that it is about, "" where it names none."""
+
+    method: str
+    path: str
+    symbol: str = ""
+    client_id: str = ""
+    connection: str = REST
 
 
 class Printed(NamedTuple):
@@ -222,6 +247,9 @@ class ActiveFault:
         self._streams = re.compile(translate(fault.streams))
         self._connections = re.compile(translate(fault.connections))
         self._paths = re.compile(translate(fault.paths))
+        self._methods = re.compile(translate(fault.methods))
+        self._orders = re.compile(translate(fault.orders))
+        self._events = re.compile(translate(fault.events))
         self._matches: dict[tuple[str, str], bool] = {}
 
     def matches(self, connection: str, stream: str) -> bool:
@@ -239,6 +267,20 @@ class ActiveFault:
     def matches_path(self, path: str) -> bool:
         """Tell whether the fault is meant for this REST path."""
         return self._paths.match(path) is not None
+
+    def matches_request(self, asked: Asked) -> bool:
+        """Tell whether the fault is meant for this request."""
+        return (
+            self.matches_path(asked.path)
+            and self._methods.match(asked.method) is not None
+            and self.fault.symbol in ("", asked.symbol)
+            and self._orders.match(asked.client_id) is not None
+            and self.matches_connection(asked.connection)
+        )
+
+    def matches_event(self, name: str) -> bool:
+        """Tell whether the fault is meant for this event of an account."""
+        return self._events.match(name) is not None
 
     def takes(self, random: Random) -> bool:
         """Tell whether the fault takes the next matching frame: `every`, `probability` and `count`."""
@@ -343,17 +385,24 @@ class FaultDesk:
 
     def take_one(self, kind: FaultKind, path: str) -> Fault | None:
         """The fault of `kind` that takes a request to `path` (or a handshake), counted; None when none does."""
-        for active in self.active(kind):
-            if active.matches_path(path) and active.takes(self._random):
-                active.note(path)
-                return active.fault
-        return None
+        return self._take(kind, path, lambda active: active.matches_path(path))
+
+    def take_asked(self, kind: FaultKind, asked: Asked) -> Fault | None:
+        """The fault of `kind` that takes a request of which more is known, counted by its path; None when none does."""
+        return self._take(kind, asked.path, lambda active: active.matches_request(asked))
+
+    def take_event(self, kind: FaultKind, name: str) -> Fault | None:
+        """The fault of `kind` that takes an event of an account, counted by its name; None when none does."""
+        return self._take(kind, name, lambda active: active.matches_event(name))
 
     def take_defect(self, path: str) -> Fault | None:
         """The fault of a transfer that takes a request for the file at `path`, counted; None when none does."""
-        for active in self.active(FaultKind.FILE):
-            if active.fault.defect in TRANSFER_DEFECTS and active.matches_path(path) and active.takes(self._random):
-                active.note(path)
+        return self._take(FaultKind.FILE, path, lambda active: active.fault.defect in TRANSFER_DEFECTS and active.matches_path(path))
+
+    def _take(self, kind: FaultKind, what: str, matches: Callable[[ActiveFault], bool]) -> Fault | None:
+        for active in self.active(kind):
+            if matches(active) and active.takes(self._random):
+                active.note(what)
                 return active.fault
         return None
 

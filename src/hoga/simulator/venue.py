@@ -8,6 +8,7 @@ from __future__ import annotations
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from decimal import Decimal, InvalidOperation
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from aiohttp import web
@@ -15,7 +16,7 @@ from aiohttp import web
 from hoga.captures.frames import Frame
 from hoga.simulator.clock import SimClock
 from hoga.simulator.config import SimulatorConfig
-from hoga.simulator.engine import Engine, Instrument, Pace
+from hoga.simulator.engine import Engine, Instrument, Market, Pace
 from hoga.simulator.engine.market import SPEEDS_MS
 from hoga.simulator.faults import Dialect, FaultDesk, Printed
 from hoga.simulator.front import AddRoutes, Room
@@ -146,6 +147,15 @@ class Venue(ABC, Generic[PublisherT]):
         """Take a symbol out of trading, its streams fall silent for good; one it does not have is ignored."""
         self.engine.delist(symbol)
 
+    def move(self, symbol: str, price: str) -> None:
+        """Let a market trade through to a price, and rest around it. Raises ValueError for a symbol it does not have and for no price."""
+        market = self._market(symbol)
+        market.move_to(max(1, _e8(price) // market.instrument.tick_e8), self._clock.now_ns())
+
+    def set_mark(self, symbol: str, price: str | None) -> None:
+        """Fix a market's mark price; None lets it follow the market again. Raises ValueError as `move` does."""
+        self._market(symbol).mark_e8 = None if price is None else _e8(price)
+
     def status(self) -> dict[str, Any]:
         """Ready for JSON."""
         return {
@@ -164,6 +174,11 @@ class Venue(ABC, Generic[PublisherT]):
     @abstractmethod
     def _tell_accounts(self) -> None:
         """The market has moved: settle fills, tell everyone."""
+
+    def _market(self, symbol: str) -> Market:
+        if symbol not in self.engine.instruments:
+            raise ValueError(f"{symbol!r} is not traded here")
+        return self.engine.market(symbol)
 
     def _answer(self, connection: Connection, names: list[str]) -> None:
         """Send the present state of these streams, where the venue does."""
@@ -189,3 +204,14 @@ class VenueMaker(Protocol):
 
     def __call__(self, config: SimulatorConfig, *, clock: SimClock, desk: FaultDesk, capture: Timeline | None) -> Venue[Any]:
         """See the class."""
+
+
+def _e8(price: str) -> int:
+    """A price in units of 1e-8. Raises ValueError for a text that is none."""
+    try:
+        value = Decimal(price)
+    except InvalidOperation:
+        value = Decimal(0)
+    if not value.is_finite() or value <= 0:
+        raise ValueError(f"{price!r} is no price")
+    return int(value * 100_000_000)

@@ -83,7 +83,7 @@ async def test_rest_faults_touch_upbit_too(upbit: Any, get: Any) -> None:
 
 async def test_an_order_is_accepted_although_the_answer_is_500(upbit: Any, http: aiohttp.ClientSession) -> None:
     sim = await upbit()
-    sim.inject(Fault(fault=FaultKind.REST_ERROR, status=500, paths="/v1/orders", count=1))
+    sim.inject(Fault(fault=FaultKind.REPLY_LOST, status=500, paths="/v1/orders", count=1))
     wish = {"market": "KRW-BTC", "side": "bid", "ord_type": "limit", "price": "100000000", "volume": "0.001", "identifier": "once"}
     query = "&".join(f"{key}={value}" for key, value in wish.items())
     async with http.post(f"{sim.rest_url}/v1/orders", json=wish, headers=bearer(query=query)) as reply:
@@ -122,3 +122,23 @@ async def test_accounts_are_kept_apart(upbit: Any, get: Any) -> None:
     sim = await upbit(upbit_accounts=(Account(), other))
     rows = (await get(sim, "accounts", headers=bearer(account=other)))[1]
     assert [(row["currency"], row["balance"]) for row in rows] == [("KRW", "7")]
+
+
+async def test_an_order_is_refused_by_name_or_done_and_cut(upbit: Any, http: aiohttp.ClientSession) -> None:
+    sim = await upbit()
+    sim.inject(Fault(fault=FaultKind.REST_ERROR, status=400, name="create_bid_error", paths="/v1/orders", orders="no", reason="no"))
+    sim.inject(Fault(fault=FaultKind.REPLY_LOST, status=0, paths="/v1/orders", methods="POST", symbol="KRW-BTC", orders="cut"))
+    wish = {"market": "KRW-BTC", "side": "bid", "ord_type": "limit", "price": "100000000", "volume": "0.001"}
+    for identifier in ("no", "cut"):
+        body = {**wish, "identifier": identifier}
+        query = "&".join(f"{key}={value}" for key, value in body.items())
+        asked = http.post(f"{sim.rest_url}/v1/orders", json=body, headers=bearer(query=query))
+        if identifier == "no":
+            async with asked as reply:
+                assert (reply.status, (await reply.json())["error"]) == (400, {"name": "create_bid_error", "message": "no"})
+        else:
+            with pytest.raises(aiohttp.ClientError):
+                await asked
+    for identifier, state in (("no", None), ("cut", "wait")):
+        async with http.get(f"{sim.rest_url}/v1/order?identifier={identifier}", headers=bearer(query=f"identifier={identifier}")) as reply:
+            assert (await reply.json()).get("state") == state

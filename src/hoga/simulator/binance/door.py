@@ -16,9 +16,10 @@ from multidict import CIMultiDict
 
 from hoga.simulator.binance.api import Access, Answer, ApiError, Endpoint, Query, text_of
 from hoga.simulator.binance.budget import WeightVerdict
+from hoga.simulator.binance.failures import asked_for, error_of
 from hoga.simulator.binance.guard import Credentials
 from hoga.simulator.binance.private import PrivateDeps
-from hoga.simulator.faults import FaultDesk, FaultKind
+from hoga.simulator.faults import Asked, Fault, FaultDesk, FaultKind
 
 __all__ = ["RestApi"]
 
@@ -46,32 +47,32 @@ class RestApi:
     def _serving(self, path: str, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def serve(request: web.Request) -> web.StreamResponse:
             self.requests += 1
-            await self._be_slow(path)
-            broken = self._desk.take_one(FaultKind.REST_ERROR, path)
+            body = await request.text()
+            asked = asked_for(request.method, path, _values(request, body))
+            await self._wait_for(FaultKind.REST_SLOW, asked)
+            broken = self._desk.take_asked(FaultKind.REST_ERROR, asked)
             if broken is not None:
-                return _failure(broken.status, broken.retry_after_s, broken.reason)
-            response = self._answer(request, endpoint, await request.text())
-            lost = self._desk.take_one(FaultKind.REPLY_LOST, path)
-            if lost is None:
-                return response
-            if lost.status and request.transport is not None:
-                return _failure(lost.status, lost.retry_after_s, lost.reason)
-            if request.transport is not None:
+                return _failure(broken)
+            response = self._answer(request, endpoint, body)
+            lost = self._desk.take_asked(FaultKind.REPLY_LOST, asked)
+            if lost is not None and lost.status:
+                return _failure(lost)
+            if lost is not None and request.transport is not None:
                 request.transport.close()
+            await self._wait_for(FaultKind.REPLY_SLOW, asked)
             return response
 
         return serve
 
-    async def _be_slow(self, path: str) -> None:
-        slow = self._desk.take_one(FaultKind.REST_SLOW, path)
+    async def _wait_for(self, kind: FaultKind, asked: Asked) -> None:
+        slow = self._desk.take_asked(kind, asked)
         if slow is not None:
             await asyncio.sleep(slow.ms / 1_000 / self._api.clock.speed)
 
     def _answer(self, request: web.Request, endpoint: Endpoint, body: str) -> web.Response:
         address, now_ns = request.remote or "", self._api.clock.now_ns()
         raw = request.raw_path.partition("?")[2]
-        values = dict(parse_qsl(body, keep_blank_values=True)) | dict(parse_qsl(raw, keep_blank_values=True))
-        query = Query(values, micros=request.headers.get("X-MBX-TIME-UNIT", "").upper() == "MICROSECOND")
+        query = Query(_values(request, body), micros=request.headers.get("X-MBX-TIME-UNIT", "").upper() == "MICROSECOND")
         try:
             weight = endpoint.weight(self._api, query)
         except ApiError:
@@ -98,6 +99,12 @@ class RestApi:
         return web.Response(status=404, text="<html><body><h2>404 Not found</h2></body></html>", content_type="text/html")
 
 
+def _values(request: web.Request, body: str) -> dict[str, str]:
+    """The parameters of a request; those of the address win."""
+    raw = request.raw_path.partition("?")[2]
+    return dict(parse_qsl(body, keep_blank_values=True)) | dict(parse_qsl(raw, keep_blank_values=True))
+
+
 def _weight_headers(used: int) -> dict[str, str]:
     return {"X-MBX-USED-WEIGHT": str(used), "X-MBX-USED-WEIGHT-1M": str(used)}
 
@@ -118,14 +125,11 @@ def _limited(verdict: WeightVerdict) -> web.Response:
     return response
 
 
-def _failure(status: int, retry_after_s: int | None, reason: str) -> web.Response:
-    code, text = (-1000, "An unknown error occurred while processing the request.")
-    if status in (418, 429):
-        code, text = (-1003, "Too many requests.")
-    elif status in (408, 504):
-        code, text = (-1007, "Timeout waiting for response from backend server. Send status unknown; execution status unknown.")
+def _failure(fault: Fault) -> web.Response:
+    """What a fault answers with."""
+    error = error_of(fault)
     headers: CIMultiDict[str] = CIMultiDict()
-    if retry_after_s is not None or status in (418, 429):
-        headers["Retry-After"] = str(60 if retry_after_s is None else retry_after_s)
-    body = json.dumps({"code": code, "msg": reason or text})
-    return web.Response(status=status, text=body, headers=headers, content_type="application/json")
+    if fault.retry_after_s is not None or fault.status in (418, 429):
+        headers["Retry-After"] = str(60 if fault.retry_after_s is None else fault.retry_after_s)
+    body = json.dumps({"code": error.code, "msg": error.text})
+    return web.Response(status=error.status, text=body, headers=headers, content_type="application/json")

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from hoga.simulator.binance.api import Answer, Api, ApiError, Query
 from hoga.simulator.engine import Desk, Force, OwnFill, OwnOrder, SelfTrade, Side
 
-__all__ = ["E8", "MS_NS", "BinanceOrder", "OrderAnswers", "UserEvent", "client_id_of", "decimal_e8", "force_of", "side_of"]
+__all__ = ["E8", "MS_NS", "BinanceOrder", "OrderAnswers", "UserEvent", "client_id_of", "decimal_e8", "force_of", "prevention_of", "side_of"]
 
 E8, MS_NS = 100_000_000, 1_000_000
 _DECIMAL = re.compile(r"^(\d{1,20})(?:\.(\d{0,20}))?$")
@@ -23,27 +23,31 @@ _CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
 
 
 class UserEvent(NamedTuple):
-    """An event for an account's user stream: `text` is its JSON."""
+    """An event for an account's user stream: `text` is its JSON; `name` is what faults know it by: its kind, what happened, the symbol."""
 
     account: str
     kind: str
     text: str
+    name: str = ""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class BinanceOrder(OwnOrder):
-    """An order with the request's own words. `client_id` is its owner's name for it, `cancel_id` that of the request that cancelled it."""
+    """An order with the request's own words. `client_id` is its owner's name for it, `cancel_id` that of the request that cancelled it;
+    `prevention` is what its owner wants instead of a trade with itself; `why` is the venue's reason for an end of its own making."""
 
     client_id: str
     kind: str
     time_in_force: str
     quote_wanted_e8: int = 0
     cancel_id: str = ""
+    prevention: str = SelfTrade.EXPIRE_MAKER
+    why: str = ""
 
     def __post_init__(self) -> None:
         """Spot and futures prevent self-trades alike; an order that may only rest meets nobody."""
         self.force = force_of(self.kind, self.time_in_force)
-        self.self_trade = SelfTrade.NONE if self.force is Force.POST_ONLY else SelfTrade.EXPIRE_MAKER
+        self.self_trade = SelfTrade.NONE if self.force is Force.POST_ONLY else SelfTrade(self.prevention)
 
     @property
     def created_ms(self) -> int:
@@ -60,21 +64,24 @@ class BinanceOrder(OwnOrder):
         self.client_id = self.client_id or f"sim{self.order_id}"
 
 
-class OrderAnswers:
+B = TypeVar("B", bound=BinanceOrder)
+
+
+class OrderAnswers(Generic[B]):
     """The answers about orders that both venues give, each with its own `row` of an order and `trade_row` of a fill."""
 
     def __init__(
         self,
-        desk: Desk[BinanceOrder],
+        desk: Desk[B],
         *,
-        row: Callable[[BinanceOrder], dict[str, Any]],
-        trade_row: Callable[[BinanceOrder, OwnFill], dict[str, Any]],
+        row: Callable[[B], dict[str, Any]],
+        trade_row: Callable[[B, OwnFill], dict[str, Any]],
     ) -> None:
         self._desk = desk
         self._row = row
         self._trade_row = trade_row
 
-    def find(self, query: Query, *, missing: ApiError) -> BinanceOrder:
+    def find(self, query: Query, *, missing: ApiError) -> B:
         """The order that a request names by `orderId` or `origClientOrderId`. Raises `missing` when there is none."""
         symbol, order_id, client_id = query.required("symbol"), query.integer("orderId"), query.text("origClientOrderId")
         if order_id is None and client_id is None:
@@ -84,7 +91,7 @@ class OrderAnswers:
                 return order
         raise missing
 
-    def has_open(self, order: BinanceOrder) -> bool:
+    def has_open(self, order: B) -> bool:
         """Tell whether its owner has an open order of the same name."""
         return bool(order.client_id) and any(each.client_id == order.client_id for each in self._desk.open_of(order.account, order.symbol))
 
@@ -138,6 +145,14 @@ def decimal_e8(query: Query, name: str, *, places: int = 8) -> int | None:
     if len(fraction) > places:
         raise ApiError(-1111, f"Parameter '{name}' has too much precision.")
     return int(hit[1]) * E8 + int(fraction.ljust(8, "0"))
+
+
+def prevention_of(query: Query) -> str:
+    """What is wanted instead of a trade with oneself."""
+    text = query.text("selfTradePreventionMode") or SelfTrade.EXPIRE_MAKER
+    if text not in list(SelfTrade):
+        raise ApiError(-1130, "Data sent for parameter 'selfTradePreventionMode' is not valid.")
+    return text
 
 
 def side_of(query: Query) -> Side:

@@ -11,6 +11,8 @@ from hoga.simulator.binance.guard import Guard
 from hoga.simulator.binance.heartbeat import Limits
 from hoga.simulator.binance.keys import KeyRing
 from hoga.simulator.binance.order_count import OrderCount
+from hoga.simulator.config import SimulatorConfig
+from hoga.simulator.faults import FaultDesk
 from hoga.simulator.protocol import VenueSession
 from hoga.simulator.sockets import Connection
 from hoga.simulator.switchboard import Switchboard
@@ -19,7 +21,7 @@ __all__ = ["PrivateDeps", "PrivateHalf"]
 
 
 class PrivateDeps(NamedTuple):
-    """What a private half is given. `connections` are the open ones; `public` the endpoints that need no key."""
+    """What a private half is given. `connections` are the open ones; `public` the endpoints that need no key; `faults` what goes wrong."""
 
     api: Api
     board: Switchboard
@@ -30,6 +32,8 @@ class PrivateDeps(NamedTuple):
     limits: Limits
     public: Mapping[str, Endpoint]
     connections: Callable[[], Iterable[Connection]]
+    config: SimulatorConfig
+    faults: FaultDesk
 
     def now_ns(self) -> int:
         """The simulated time."""

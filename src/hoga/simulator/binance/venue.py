@@ -137,6 +137,8 @@ class BinanceVenue(Venue[StreamPublisher]):
             limits=self._config.limits or self._product.limits,
             public=self._product.endpoints,
             connections=self.streams.connections.values,
+            config=self._config,
+            faults=self._desk,
         )
 
     def _server_ms(self) -> int:

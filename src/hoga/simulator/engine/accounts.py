@@ -142,12 +142,13 @@ class CashAccounts:
 
 
 class Position:
-    """Signed `lots` and what they cost in ticks x lots; `realized` is what it has earned so far."""
+    """Signed `lots` and what they cost in ticks x lots; `realized` is what it has earned so far. `leg` is as an order has it."""
 
-    __slots__ = ("cost", "instrument", "lots", "realized", "updated_ns")
+    __slots__ = ("cost", "instrument", "leg", "lots", "realized", "updated_ns")
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(self, instrument: Instrument, leg: int = 0) -> None:
         self.instrument = instrument
+        self.leg = leg
         self.lots = 0
         self.cost = 0
         self.realized = 0
@@ -191,48 +192,77 @@ class MarginWallet(NamedTuple):
 
 
 class MarginAccounts:
-    """One wallet an account, in units of 1e-8 of `asset`, and one position a symbol (one-way, cross margin). `mark_e8` gives a
-    symbol's mark price."""
+    """One wallet an account, in units of 1e-8 of `asset`, and one position a symbol and leg (cross margin). `mark_e8` gives a symbol's mark
+    price; `leverage` is everybody's until they choose another."""
 
     def __init__(self, asset: str, *, start_e8: int, leverage: int, fees: FeeModel, mark_e8: Callable[[str], int]) -> None:
         self.asset = asset
-        self.leverage = leverage
         self.fees = fees
         self.mark_e8 = mark_e8
+        self._leverage = leverage
+        self._chosen: dict[tuple[str, str], int] = {}
         self._start_e8 = start_e8
         self._balances: dict[str, int] = {}
-        self._positions: dict[str, dict[str, Position]] = {}
+        self._positions: dict[str, dict[tuple[str, int], Position]] = {}
 
     def balance_e8(self, account: str) -> int:
         """What an account's wallet holds, profit not taken yet apart."""
         return self._balances.setdefault(account, self._start_e8)
 
-    def of(self, account: str) -> dict[str, Position]:
-        """An account's positions by symbol, also those that are flat again."""
+    def pay(self, account: str, amount_e8: int) -> None:
+        """Put an amount into an account's wallet, or take it out."""
+        self._balances[account] = self.balance_e8(account) + amount_e8
+
+    def leverage(self, account: str, symbol: str) -> int:
+        """How many times its margin a position of an account may be worth."""
+        return self._chosen.get((account, symbol), self._leverage)
+
+    def choose_leverage(self, account: str, symbol: str, leverage: int) -> None:
+        """Change that."""
+        self._chosen[account, symbol] = leverage
+
+    def of(self, account: str) -> dict[tuple[str, int], Position]:
+        """An account's positions by symbol and leg, also those that are flat again."""
         return self._positions.setdefault(account, {})
 
-    def position(self, account: str, instrument: Instrument) -> Position:
+    def held(self, account: str) -> list[Position]:
+        """An account's positions that are not flat."""
+        return [position for position in self.of(account).values() if position.lots]
+
+    def position(self, account: str, instrument: Instrument, leg: int = 0) -> Position:
         """One position."""
-        return self.of(account).setdefault(instrument.symbol, Position(instrument))
+        return self.of(account).setdefault((instrument.symbol, leg), Position(instrument, leg))
+
+    def position_of(self, order: OwnOrder) -> Position:
+        """The position that an order moves."""
+        return self.position(order.account, order.instrument, order.leg)
 
     def wallet(self, account: str, open_orders: Iterable[OwnOrder]) -> MarginWallet:
         """The account's money now."""
-        held = [(each, self.mark_e8(symbol)) for symbol, each in self.of(account).items() if each.lots]
-        bound = sum(mark * abs(each.lots) * each.instrument.lot_e8 // E8 for each, mark in held)
-        bound += sum(worth_e8(each.instrument, each.left * (each.price or 0)) for each in open_orders if not each.reduce_only)
-        return MarginWallet(self.balance_e8(account), sum(each.profit_e8(mark) for each, mark in held), bound // self.leverage)
+        held = [(each, self.mark_e8(each.instrument.symbol)) for each in self.held(account)]
+        bound = sum(self._bound_e8(account, each.instrument, mark * abs(each.lots) * each.instrument.lot_e8 // E8) for each, mark in held)
+        bound += sum(
+            self._bound_e8(account, each.instrument, worth_e8(each.instrument, each.left * (each.price or 0)))
+            for each in open_orders
+            if not each.only_closes
+        )
+        return MarginWallet(self.balance_e8(account), sum(each.profit_e8(mark) for each, mark in held), bound)
 
     def reduces(self, order: OwnOrder) -> bool:
         """Whether an order goes against its owner's position."""
-        return self.position(order.account, order.instrument).lots * order.side < 0
+        return self.position_of(order).lots * order.side < 0
 
     def covers(self, order: OwnOrder, open_orders: Iterable[OwnOrder] = (), *, at: int) -> bool:
         """Whether the account can carry an order at a price of so many ticks beside its open ones. What only reduces is always carried."""
-        if order.reduce_only:
+        if order.only_closes:
             return True
-        opening = order.lots - (abs(self.position(order.account, order.instrument).lots) if self.reduces(order) else 0)
-        need_e8 = worth_e8(order.instrument, max(0, opening) * at) // self.leverage
+        opening = order.lots - (abs(self.position_of(order).lots) if self.reduces(order) else 0)
+        need_e8 = self._bound_e8(order.account, order.instrument, worth_e8(order.instrument, max(0, opening) * at))
         return need_e8 <= self.wallet(order.account, open_orders).available_e8
+
+    def _bound_e8(self, account: str, instrument: Instrument, value_e8: int) -> int:
+        """The margin that so much of a symbol binds."""
+        return value_e8 // self.leverage(account, instrument.symbol)
 
     # -- what the order desk tells -------------------------------------------------------------------------------
 
@@ -241,13 +271,13 @@ class MarginAccounts:
 
     def fill(self, order: OwnOrder, fill: OwnFill) -> None:
         """Move the position and the wallet; what it cost and realised is noted in the fill."""
-        position = self.position(order.account, order.instrument)
+        position = self.position_of(order)
         fill.realized = worth_e8(order.instrument, position.change(fill.lots * order.side, fill.price))
         fill.fee = self.fees.amount(worth_e8(order.instrument, fill.quote), maker=fill.maker)
         fill.fee_asset = self.asset
         position.realized += fill.realized
         position.updated_ns = fill.time_ns
-        self._balances[order.account] = self.balance_e8(order.account) + fill.realized - fill.fee
+        self.pay(order.account, fill.realized - fill.fee)
 
     def release(self, order: OwnOrder) -> None:
         """An order ended: it binds nothing any more."""

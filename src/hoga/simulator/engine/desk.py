@@ -192,14 +192,16 @@ class Desk(Generic[O]):
         """Self-trade prevention, before anything is matched. True: it is this order that goes."""
         if order.self_trade is SelfTrade.NONE:
             return False
-        for other in self.open_of(order.account, order.symbol):
-            if other.side is order.side or other.price is None:
-                continue
-            if order.price is None or (order.price - other.price) * order.side >= 0:
-                if order.self_trade is SelfTrade.EXPIRE_TAKER:
-                    return True
+        met = [
+            other
+            for other in self.open_of(order.account, order.symbol)
+            if other.side is not order.side and other.price is not None
+            if order.price is None or (order.price - other.price) * order.side >= 0
+        ]
+        if order.self_trade is not SelfTrade.EXPIRE_TAKER:
+            for other in met:
                 self._take_back(other, Status.EXPIRED_IN_MATCH, now_ns)
-        return False
+        return bool(met) and order.self_trade is not SelfTrade.EXPIRE_MAKER
 
     def _take_back(self, order: O, status: Status, now_ns: int) -> None:
         market = self._engine.market(order.symbol)

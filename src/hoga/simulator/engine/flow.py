@@ -55,13 +55,12 @@ class Flow:
         """Nanoseconds until the crowd's next event."""
         return int(self._random.expovariate(self._instrument.events_per_s) * 1e9) + 1
 
-    def opening(self) -> list[LimitOrder]:
-        """Limit orders that make a full book, as many levels a side as asked for where prices allow."""
-        start = self._instrument.start_ticks
-        gap = max(1, min(6, start // (6 * LEVELS_A_SIDE)))
+    def opening(self, bid: int) -> list[LimitOrder]:
+        """Limit orders that make a full book with that best bid, as many levels a side as asked for where prices allow."""
+        gap = max(1, min(6, self._instrument.start_ticks // (6 * LEVELS_A_SIDE)))
         orders: list[LimitOrder] = []
         for side in (Side.BUY, Side.SELL):
-            price = start if side is Side.BUY else start + 1
+            price = bid if side is Side.BUY else bid + 1
             for _ in range(self._levels):
                 if price < 1:
                     break

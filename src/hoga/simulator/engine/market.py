@@ -159,6 +159,8 @@ class Market:
         self.fills: list[Fill] = []
         """Fills of owned resting orders, oldest first; who reads them takes them out."""
         self.frozen = False
+        self.mark_e8: int | None = None
+        """Its mark price where somebody has set it, in units of 1e-8; None: it follows from what is traded."""
         self.changed_ns = now_ns
         """When an order last came, went or was met."""
         self._flow = Flow(instrument, f"{seed}/{instrument.symbol}", levels=levels)
@@ -209,6 +211,18 @@ class Market:
             self._note_top()
         return order
 
+    def move_to(self, price: int, now_ns: int) -> None:
+        """Let the crowd trade through to a price, in ticks, and rest around it afterwards as it did when the market opened."""
+        side = Side.SELL if price <= self._top.bid else Side.BUY
+        self._rest(LimitOrder(side.opposite, price, self.instrument.typical_lots))
+        self.submit(NewOrder(side, self.book.takeable(side, limit=price), price, rest=False), now_ns)
+        for order in self._flow.opening(price - 1 if side is Side.SELL else price):
+            self._rest(order)
+        self._note_top()
+
+    def _rest(self, order: LimitOrder) -> None:
+        self.book.rest(RestingOrder(self._take_order_id(), order.side, order.price, order.lots))
+
     def drain(self) -> list[MarketEvent]:
         """What happened since the last call, in order."""
         events, self._events = self._events, []
@@ -242,8 +256,8 @@ class Market:
         return self._top
 
     def _open(self, now_ns: int) -> None:
-        for side, price, lots in self._flow.opening():
-            self.book.rest(RestingOrder(self._take_order_id(), side, price, lots))
+        for order in self._flow.opening(self.instrument.start_ticks):
+            self._rest(order)
         self.run_until(now_ns)
         self._note_top()
         self.drain()

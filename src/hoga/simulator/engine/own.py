@@ -21,11 +21,12 @@ class Force(StrEnum):
 
 
 class SelfTrade(StrEnum):
-    """What happens before an order would meet its owner's own: nothing, those that rest make room, or it goes itself."""
+    """What happens before an order would meet its owner's own: nothing, those that rest make room, it goes itself, or all go."""
 
     NONE = "NONE"
     EXPIRE_MAKER = "EXPIRE_MAKER"
     EXPIRE_TAKER = "EXPIRE_TAKER"
+    EXPIRE_BOTH = "EXPIRE_BOTH"
 
 
 class Status(StrEnum):
@@ -64,6 +65,7 @@ class OwnOrder:
 
     `price` None: at market. `budget_e8`: what a buy by amount may spend, in units of 1e-8; its lots are found when it meets the market.
     `order_id` is 0 until the market has it; `held` is what it holds of its owner's money; `quote` is ticks x lots filled.
+    `leg` says which of its owner's positions in the symbol it moves: 0 the only one, 1 the long one, -1 the short one.
     """
 
     account: str
@@ -74,6 +76,7 @@ class OwnOrder:
     force: Force = Force.GTC
     self_trade: SelfTrade = SelfTrade.NONE
     reduce_only: bool = False
+    leg: int = 0
     budget_e8: int | None = None
     order_id: int = 0
     status: Status = Status.NEW
@@ -100,6 +103,11 @@ class OwnOrder:
         if self.budget_e8 is None:
             return self.filled == self.lots
         return self.quote * self.instrument.tick_e8 * self.instrument.lot_e8 == self.budget_e8 * E8
+
+    @property
+    def only_closes(self) -> bool:
+        """It may only make a position smaller: it says so, or it goes against its leg."""
+        return self.reduce_only or self.leg * self.side < 0
 
     @property
     def left(self) -> int:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from hoga.simulator.clock import SimClock
-from hoga.simulator.faults import FaultDesk, FaultKind
+from hoga.simulator.faults import Asked, Fault, FaultDesk, FaultKind
 from hoga.simulator.replay.player import Player
 from hoga.simulator.upbit.exchange import Exchange, OrderRefused
 from hoga.simulator.upbit.limits import Buckets, BucketVerdict
@@ -61,25 +61,45 @@ class RestApi:
     def add_routes(self, app: web.Application) -> None:
         """Serve every endpoint of the tables."""
         for path, (group, answer) in QUOTATION.items():
-            app.router.add_get(path, self._serving(path, self._quotation(group, answer)))
+            app.router.add_get(path, self._serving("GET", path, self._quotation(group, answer)))
         for (method, path), endpoint in ORDERS.items():
-            app.router.add_route(method, path, self._serving(path, self._ordering(endpoint)))
+            app.router.add_route(method, path, self._serving(method, path, self._ordering(endpoint)))
         app.router.add_route("*", "/v1/{tail:.*}", self._no_route)
 
-    def _serving(self, path: str, answer: Callable[[web.Request, bytes], web.Response]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _serving(
+        self, method: str, path: str, answer: Callable[[web.Request, bytes], web.Response]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def serve(request: web.Request) -> web.Response:
             self.requests += 1
-            slow = self._desk.take_one(FaultKind.REST_SLOW, path)
-            if slow is not None:
-                await asyncio.sleep(slow.ms / 1_000 / self._clock.speed)
             body = await request.read()
-            broken = self._desk.take_one(FaultKind.REST_ERROR, path)
-            if broken is not None and broken.status < 500:
-                return _limited(BucketVerdict(broken.status, 0, broken.retry_after_s or 0))
+            asked = self._asked(method, path, request, body)
+            await self._wait_for(FaultKind.REST_SLOW, asked)
+            broken = self._desk.take_asked(FaultKind.REST_ERROR, asked)
+            if broken is not None:
+                return _failure(broken)
             response = answer(request, body)
-            return response if broken is None else _error(RestError(broken.status, broken.status, broken.reason or "Internal Server Error"))
+            lost = self._desk.take_asked(FaultKind.REPLY_LOST, asked)
+            if lost is not None and lost.status:
+                return _failure(lost)
+            if lost is not None and request.transport is not None:
+                request.transport.close()
+            await self._wait_for(FaultKind.REPLY_SLOW, asked)
+            return response
 
         return serve
+
+    async def _wait_for(self, kind: FaultKind, asked: Asked) -> None:
+        slow = self._desk.take_asked(kind, asked)
+        if slow is not None:
+            await asyncio.sleep(slow.ms / 1_000 / self._clock.speed)
+
+    def _asked(self, method: str, path: str, request: web.Request, body: bytes) -> Asked:
+        """What a request is about, as faults choose by it."""
+        try:
+            query = self._query(request, body)
+        except RestError:
+            return Asked(method, path)
+        return Asked(method, path, query.text("market") or "", query.text("identifier") or "")
 
     def _quotation(self, group: str, answer: Answer) -> Callable[[web.Request, bytes], web.Response]:
         def respond(request: web.Request, body: bytes) -> web.Response:
@@ -191,6 +211,13 @@ def _reply(status: int, text: str, headers: Mapping[str, str]) -> web.Response:
 def _error(error: RestError, headers: Mapping[str, str] | None = None) -> web.Response:
     body = {"error": {"name": error.name, "message": error.message}}
     return _reply(error.status, json.dumps(body, ensure_ascii=False, separators=(",", ":")), headers or {})
+
+
+def _failure(fault: Fault) -> web.Response:
+    """What a fault answers with: too many requests as the budget says it, else an error with its own name and words."""
+    if fault.status in (418, 429):
+        return _limited(BucketVerdict(fault.status, 0, fault.retry_after_s or 0))
+    return _error(RestError(fault.status, fault.name or fault.status, fault.reason or "Internal Server Error"))
 
 
 def _limited(verdict: BucketVerdict) -> web.Response:

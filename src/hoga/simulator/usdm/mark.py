@@ -38,7 +38,8 @@ def mark_of(market: Market, now_ms: int) -> Mark:
     middle = (top.bid + top.ask) * tick // 2 if top.bid and top.ask else index
     premium = (middle - index) * E8 // index
     rate = premium + max(-_CLAMP_E8, min(_CLAMP_E8, INTEREST_E8 - premium))
-    return Mark((index + middle) // 2, index, _average(market, 5, now_ms), _average(market, 60, now_ms), rate)
+    price = (index + middle) // 2 if market.mark_e8 is None else market.mark_e8
+    return Mark(price, index, _average(market, 5, now_ms), _average(market, 60, now_ms), rate)
 
 
 def next_funding_ms(now_ms: int) -> int:

@@ -1,6 +1,7 @@
-"""simulator.usdm.orders: the futures venue's signed endpoints: orders, positions, account, the dead-man's switch. Pure.
+"""simulator.usdm.orders: the futures venue's signed endpoints about orders, and the dead-man's switch. Pure.
 
-Conditional orders are refused with -4120, as on the venue since 2025-12; there is no `algoOrder` here to take them.
+Conditional orders are refused with -4120, as on the venue since 2025-12: `usdm.algo_orders` takes them. An order that may only close is
+refused with -2022 where there is nothing for it to close, and with -4118 where others rest that close all of it.
 
 Source: protocol sheet 4.2, 4.6 and 4.7.
 """
@@ -10,17 +11,27 @@ from __future__ import annotations
 from typing import Any
 
 from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, Query, flat, one_or_all
-from hoga.simulator.binance.orders import E8, MS_NS, BinanceOrder, OrderAnswers, client_id_of, decimal_e8, side_of
+from hoga.simulator.binance.orders import (
+    E8,
+    MS_NS,
+    OrderAnswers,
+    client_id_of,
+    decimal_e8,
+    prevention_of,
+    side_of,
+)
 from hoga.simulator.binance.printer import decimal_text
-from hoga.simulator.engine import Desk, Instrument, MarginAccounts, Market, OwnFill, Position, worth_e8
+from hoga.simulator.engine import Desk, Instrument, MarginAccounts, Market, OwnFill, worth_e8
 from hoga.simulator.usdm.instruments import digits_of, least_notional
 from hoga.simulator.usdm.mark import mark_of
 from hoga.simulator.usdm.payloads import ContractPrinter
-from hoga.simulator.usdm.reports import ASSET, LEVERAGE
+from hoga.simulator.usdm.reports import ASSET, LEGS, FuturesOrder
+from hoga.simulator.usdm.settings import Settings
 
-__all__ = ["FuturesOrders"]
+__all__ = ["CONDITIONAL", "FuturesOrders", "lots_of", "price_of"]
 
-_CONDITIONAL = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
+CONDITIONAL = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
+"""Types of orders that wait for a trigger."""
 _TIMES_IN_FORCE = ("GTC", "IOC", "FOK", "GTX", "GTD")
 _UNKNOWN = (-2011, "Unknown order sent.")
 
@@ -28,9 +39,10 @@ _UNKNOWN = (-2011, "Unknown order sent.")
 class FuturesOrders:
     """The endpoints, over an order desk and its accounts."""
 
-    def __init__(self, desk: Desk[BinanceOrder], accounts: MarginAccounts) -> None:
+    def __init__(self, desk: Desk[FuturesOrder], accounts: MarginAccounts, settings: Settings) -> None:
         self._desk = desk
         self._accounts = accounts
+        self._settings = settings
         self._answers = answers = OrderAnswers(desk, row=_row, trade_row=_trade_row)
         self._countdowns: dict[tuple[str, str], int] = {}
         signed = Access.SIGNED
@@ -45,15 +57,6 @@ class FuturesOrders:
             "GET /fapi/v1/allOrders": Endpoint(flat(5), answers.all, signed),
             "GET /fapi/v1/userTrades": Endpoint(flat(5), answers.trades, signed),
             "POST /fapi/v1/countdownCancelAll": Endpoint(flat(10), self._countdown, signed),
-            "GET /fapi/v1/positionSide/dual": Endpoint(flat(30), self._dual, signed),
-            "GET /fapi/v1/leverageBracket": Endpoint(flat(1), self._brackets, signed),
-            "GET /fapi/v1/symbolConfig": Endpoint(flat(5), self._symbol_config, signed),
-            "GET /fapi/v3/positionRisk": Endpoint(flat(5), self._risk, signed),
-            "GET /fapi/v2/positionRisk": Endpoint(flat(5), self._risk, signed),
-            "GET /fapi/v3/balance": Endpoint(flat(5), self._balance, signed),
-            "GET /fapi/v2/balance": Endpoint(flat(5), self._balance, signed),
-            "GET /fapi/v3/account": Endpoint(flat(5), self._account, signed),
-            "GET /fapi/v2/account": Endpoint(flat(5), self._account, signed),
         }
 
     def run_down(self, now_ns: int) -> None:
@@ -64,59 +67,77 @@ class FuturesOrders:
                 for order in self._desk.open_of(account, symbol):
                     self._desk.cancel(order, now_ns)
 
+    def submit(self, order: FuturesOrder, market: Market, now_ns: int) -> None:
+        """Judge an order by every rule before the engine's, and place it. Raises ApiError."""
+        self._desk.settle(now_ns)
+        self._judge(order, market)
+        self._desk.place(order, now_ns)
+
     # -- orders ------------------------------------------------------------
 
     def _place(self, api: Api, query: Query) -> Answer:
-        order = self._wanted(api, query)
-        self._desk.place(order, api.clock.now_ns())
+        order, market = self._wanted(api, query)
+        self.submit(order, market, api.clock.now_ns())
         return _reply(order)
 
     def _test(self, api: Api, query: Query) -> Answer:
-        self._wanted(api, query)
+        order, market = self._wanted(api, query)
+        self._desk.settle(api.clock.now_ns())
+        self._judge(order, market)
         return {}
 
-    def _wanted(self, api: Api, query: Query) -> BinanceOrder:
-        """The order that a request asks for, judged by every rule before the engine's."""
+    def _wanted(self, api: Api, query: Query) -> tuple[FuturesOrder, Market]:
+        """The order that a request asks for, and its market."""
         symbol, side, kind = query.required("symbol"), side_of(query), query.required("type")
-        if kind in _CONDITIONAL:
+        if kind in CONDITIONAL:
             raise ApiError(-4120, "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead.")
         if kind not in ("LIMIT", "MARKET"):
             raise ApiError(-1116, "Invalid orderType.")
-        if (query.text("positionSide") or "BOTH") != "BOTH":
-            raise ApiError(-4061, "Order's position side does not match user's setting.")
+        leg = self._settings.leg_of(query)
         market = api.market(symbol)
         if symbol in api.engine.delisted:
             raise ApiError(-4108, "This contract is in delivery or delivered or closed or pre-trading.")
-        reduce_only = query.flag("reduceOnly")
-        order = BinanceOrder(
+        order = FuturesOrder(
             account=query.account,
             instrument=market.instrument,
             client_id=client_id_of(query),
             side=side,
             kind=kind,
             time_in_force=_time_in_force(query, kind),
-            lots=_lots(query, market.instrument),
-            price=None if kind == "MARKET" else _price(api, query, market),
-            reduce_only=reduce_only,
+            lots=lots_of(query, market.instrument),
+            price=None if kind == "MARKET" else _limit_of(api, query, market),
+            reduce_only=query.flag("reduceOnly"),
+            leg=leg,
+            prevention=prevention_of(query),
         )
-        self._desk.settle(api.clock.now_ns())
-        self._judge(order, market)
-        return order
+        return order, market
 
-    def _judge(self, order: BinanceOrder, market: Market) -> None:
+    def _judge(self, order: FuturesOrder, market: Market) -> None:
         at, account = order.price or market.tape.last_price, order.account
         value_e8 = worth_e8(order.instrument, order.lots * at)
         least = least_notional(order.symbol)
-        if value_e8 < least * E8 and not order.reduce_only:
+        if value_e8 < least * E8 and not order.only_closes:
             raise ApiError(-4164, f"Order's notional must be no smaller than {least} (unless you choose reduce only).")
         if self._answers.has_open(order):
             raise ApiError(-4116, "ClientOrderId is duplicated.")
-        if order.reduce_only and not self._accounts.reduces(order):
-            raise ApiError(-2022, "ReduceOnly Order is rejected.")
+        if order.only_closes:
+            order.lots = min(order.lots, self._closable(order))
         if not self._accounts.covers(order, self._desk.open_of(account), at=at):
             raise ApiError(-2019, "Margin is insufficient.")
-        if order.reduce_only:
-            order.lots = min(order.lots, abs(self._accounts.position(account, order.instrument).lots))
+
+    def _closable(self, order: FuturesOrder) -> int:
+        """How many lots an order that may only close can close, beside those that rest already. Raises ApiError when there are none."""
+        held = abs(self._accounts.position_of(order).lots)
+        if not self._accounts.reduces(order) or (order.leg and order.lots > held):
+            raise ApiError(-2022, "ReduceOnly Order is rejected.")
+        resting = sum(
+            each.left
+            for each in self._desk.open_of(order.account, order.symbol)
+            if each.only_closes and (each.leg, each.side) == (order.leg, order.side)
+        )
+        if resting >= held:
+            raise ApiError(-4118, "ReduceOnly Order Failed. Please check your existing position and open orders.")
+        return held - resting
 
     def _cancel(self, api: Api, query: Query) -> Answer:
         api.market(query.required("symbol"))
@@ -149,115 +170,24 @@ class FuturesOrders:
             self._countdowns[query.account, symbol] = api.clock.now_ns() + wait_ms * MS_NS
         return {"symbol": symbol, "countdownTime": str(wait_ms)}
 
-    # -- account -----------------------------------------------------------
-
-    def _dual(self, api: Api, query: Query) -> Answer:
-        return {"dualSidePosition": False}
-
-    def _brackets(self, api: Api, query: Query) -> Answer:
-        bracket = {
-            "bracket": 1,
-            "initialLeverage": LEVERAGE,
-            "notionalCap": 1_000_000_000,
-            "notionalFloor": 0,
-            "maintMarginRatio": 0.025,
-            "cum": 0.0,
-        }
-        symbol = query.text("symbol")
-        names = [api.instrument(symbol).symbol] if symbol else list(api.engine.instruments)
-        return [{"symbol": name, "notionalCoef": 1.0, "brackets": [bracket]} for name in names]
-
-    def _symbol_config(self, api: Api, query: Query) -> Answer:
-        symbol = query.text("symbol")
-        names = [api.instrument(symbol).symbol] if symbol else list(api.engine.instruments)
-        fixed = {"marginType": "CROSSED", "isAutoAddMargin": False, "leverage": LEVERAGE, "maxNotionalValue": "1000000000"}
-        return [{"symbol": name, **fixed} for name in names]
-
-    def _risk(self, api: Api, query: Query) -> Answer:
-        symbol = query.text("symbol")
-        self._desk.settle(api.clock.now_ns())
-        held = self._accounts.of(query.account).values()
-        return [self._risk_row(position) for position in held if position.lots and symbol in (None, position.instrument.symbol)]
-
-    def _risk_row(self, position: Position) -> dict[str, Any]:
-        instrument = position.instrument
-        mark_e8, amount = self._accounts.mark_e8(instrument.symbol), _amount(position)
-        notional = decimal_text(mark_e8 * position.lots * instrument.lot_e8 // E8, 8)
-        margin = decimal_text(abs(mark_e8 * position.lots * instrument.lot_e8 // E8) // LEVERAGE, 8)
-        return {
-            "symbol": instrument.symbol,
-            "positionSide": "BOTH",
-            "positionAmt": amount,
-            "entryPrice": decimal_text(position.entry_e8(), 8),
-            "breakEvenPrice": decimal_text(position.entry_e8(), 8),
-            "markPrice": decimal_text(mark_e8, 8),
-            "unRealizedProfit": decimal_text(position.profit_e8(mark_e8), 8),
-            "liquidationPrice": "0",
-            "isolatedMargin": "0",
-            "notional": notional,
-            "marginAsset": ASSET,
-            "isolatedWallet": "0",
-            "initialMargin": margin,
-            "maintMargin": margin,
-            "positionInitialMargin": margin,
-            "openOrderInitialMargin": "0",
-            "adl": 1,
-            "bidNotional": "0",
-            "askNotional": "0",
-            "updateTime": position.updated_ns // MS_NS,
-        }
-
-    def _balance(self, api: Api, query: Query) -> Answer:
-        wallet = self._accounts.wallet(query.account, self._desk.open_of(query.account))
-        balance, available = decimal_text(wallet.balance_e8, 8), decimal_text(wallet.available_e8, 8)
-        return [
-            {
-                "accountAlias": "sim",
-                "asset": ASSET,
-                "balance": balance,
-                "crossWalletBalance": balance,
-                "crossUnPnl": decimal_text(wallet.profit_e8, 8),
-                "availableBalance": available,
-                "maxWithdrawAmount": available,
-                "marginAvailable": True,
-                "updateTime": api.now(query),
-            }
-        ]
-
-    def _account(self, api: Api, query: Query) -> Answer:
-        self._desk.settle(api.clock.now_ns())
-        wallet = self._accounts.wallet(query.account, self._desk.open_of(query.account))
-        balance, profit = decimal_text(wallet.balance_e8, 8), decimal_text(wallet.profit_e8, 8)
-        bound, available = decimal_text(wallet.bound_e8, 8), decimal_text(wallet.available_e8, 8)
-        money = {
-            "initialMargin": bound,
-            "maintMargin": bound,
-            "walletBalance": balance,
-            "unrealizedProfit": profit,
-            "marginBalance": decimal_text(wallet.balance_e8 + wallet.profit_e8, 8),
-        }
-        totals = {f"total{key[0].upper()}{key[1:]}": value for key, value in money.items()}
-        asset = {"asset": ASSET, **money, "availableBalance": available, "maxWithdrawAmount": available, "updateTime": api.now(query)}
-        held = [position for position in self._accounts.of(query.account).values() if position.lots]
-        rows = [
-            {"symbol": p.instrument.symbol, "positionSide": "BOTH", "positionAmt": _amount(p), "updateTime": p.updated_ns // MS_NS}
-            | {key: value for key, value in self._risk_row(p).items() if key in ("notional", "isolatedMargin", "initialMargin")}
-            | {"unrealizedProfit": self._risk_row(p)["unRealizedProfit"], "maintMargin": self._risk_row(p)["maintMargin"]}
-            for p in held
-        ]
-        return {**totals, "availableBalance": available, "maxWithdrawAmount": available, "assets": [asset], "positions": rows}
-
 
 # -- rules ---------------------------------------------------------------------
 
 
-def _price(api: Api, query: Query, market: Market) -> int:
-    value_e8 = decimal_e8(query, "price", places=digits_of(market.instrument).price)
+def price_of(query: Query, instrument: Instrument, name: str = "price") -> int:
+    """A price parameter that must be there, in ticks."""
+    value_e8 = decimal_e8(query, name, places=digits_of(instrument).price)
     if value_e8 is None:
-        raise ApiError(-1102, "Mandatory parameter 'price' was not sent, was empty/null, or malformed.")
-    ticks, rest = divmod(value_e8, market.instrument.tick_e8)
+        raise ApiError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+    ticks, rest = divmod(value_e8, instrument.tick_e8)
     if rest or not ticks:
         raise ApiError(-4014, "Price not increased by tick size.")
+    return ticks
+
+
+def _limit_of(api: Api, query: Query, market: Market) -> int:
+    ticks = price_of(query, market.instrument)
+    value_e8 = ticks * market.instrument.tick_e8
     mark_e8 = mark_of(market, api.clock.now_ns() // MS_NS).price
     if query.required("side") == "BUY" and value_e8 * 20 > mark_e8 * 21:
         raise ApiError(-4016, "Limit price can't be higher than the price cap.")
@@ -266,7 +196,8 @@ def _price(api: Api, query: Query, market: Market) -> int:
     return ticks
 
 
-def _lots(query: Query, instrument: Instrument) -> int:
+def lots_of(query: Query, instrument: Instrument) -> int:
+    """The quantity, in lots."""
     size_e8 = decimal_e8(query, "quantity", places=digits_of(instrument).size)
     if size_e8 is None:
         raise ApiError(-1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed.")
@@ -294,12 +225,7 @@ def _time_in_force(query: Query, kind: str) -> str:
 # -- rows ----------------------------------------------------------------------
 
 
-def _amount(position: Position) -> str:
-    text = ContractPrinter(position.instrument).size(abs(position.lots))
-    return f"-{text}" if position.lots < 0 else text
-
-
-def _reply(order: BinanceOrder) -> dict[str, Any]:
+def _reply(order: FuturesOrder) -> dict[str, Any]:
     """Place and cancel replies: without `avgPrice` and `cumQuote` since June 2026."""
     printer = ContractPrinter(order.instrument)
     return {
@@ -315,28 +241,28 @@ def _reply(order: BinanceOrder) -> dict[str, Any]:
         "timeInForce": order.time_in_force,
         "type": order.kind,
         "reduceOnly": order.reduce_only,
-        "closePosition": False,
+        "closePosition": order.closes_all,
         "side": order.side.name,
-        "positionSide": "BOTH",
-        "stopPrice": printer.price(0),
-        "workingType": "CONTRACT_PRICE",
+        "positionSide": LEGS[order.leg],
+        "stopPrice": printer.price(order.trigger),
+        "workingType": order.working,
         "priceProtect": False,
-        "origType": order.kind,
+        "origType": order.first_kind or order.kind,
         "priceMatch": "NONE",
-        "selfTradePreventionMode": "EXPIRE_MAKER",
+        "selfTradePreventionMode": order.prevention,
         "goodTillDate": 0,
         "updateTime": order.updated_ms,
     }
 
 
-def _row(order: BinanceOrder) -> dict[str, Any]:
+def _row(order: FuturesOrder) -> dict[str, Any]:
     printer, row = ContractPrinter(order.instrument), _reply(order)
     del row["cumQty"]
     average = printer.price(order.quote // order.filled) if order.filled else printer.price(0)
     return row | {"avgPrice": average, "cumQuote": printer.quote(order.quote), "time": order.created_ms}
 
 
-def _trade_row(order: BinanceOrder, fill: OwnFill) -> dict[str, Any]:
+def _trade_row(order: FuturesOrder, fill: OwnFill) -> dict[str, Any]:
     printer = ContractPrinter(order.instrument)
     return {
         "symbol": order.symbol,
@@ -351,7 +277,7 @@ def _trade_row(order: BinanceOrder, fill: OwnFill) -> dict[str, Any]:
         "commission": decimal_text(fill.fee, 8),
         "realizedPnl": decimal_text(fill.realized, 8),
         "time": fill.time_ns // MS_NS,
-        "positionSide": "BOTH",
+        "positionSide": LEGS[order.leg],
         "buyer": order.side.name == "BUY",
         "maker": fill.maker,
     }

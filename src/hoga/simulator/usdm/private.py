@@ -16,10 +16,15 @@ from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, 
 from hoga.simulator.binance.dialect import printing
 from hoga.simulator.binance.private import PrivateDeps
 from hoga.simulator.engine import Desk
+from hoga.simulator.faults import FaultKind
 from hoga.simulator.protocol import VenueSession
+from hoga.simulator.usdm.account import FuturesAccount
+from hoga.simulator.usdm.algo import AlgoDesk, AlgoOrder, AlgoStatus
+from hoga.simulator.usdm.algo_orders import AlgoOrders, algo_event
 from hoga.simulator.usdm.listen_keys import ListenKeys
 from hoga.simulator.usdm.orders import FuturesOrders
-from hoga.simulator.usdm.reports import FUTURES_REFUSES, FuturesReports, futures_accounts
+from hoga.simulator.usdm.reports import FUTURES_REFUSES, FuturesOrder, FuturesReports, futures_accounts
+from hoga.simulator.usdm.settings import Settings
 
 __all__ = ["FuturesPrivate", "listen_streams"]
 
@@ -29,18 +34,37 @@ class FuturesPrivate:
 
     def __init__(self, deps: PrivateDeps) -> None:
         self._deps = deps
-        accounts = futures_accounts(deps.api.engine, deps.now_ns)
+        engine, stamp = deps.api.engine, deps.api.clock.stamp_ns
+        accounts = self._accounts = futures_accounts(engine, deps.now_ns)
         self._reports = FuturesReports(accounts, deps.now_ns, deps.to_ms)
-        self._desk = Desk(deps.api.engine, accounts, self._reports, refuses=FUTURES_REFUSES, stamp=deps.api.clock.stamp_ns)
-        self._orders = FuturesOrders(self._desk, accounts)
+        self._desk = Desk(engine, accounts, self._reports, refuses=FUTURES_REFUSES, stamp=stamp)
+        self._algos = AlgoDesk(
+            engine,
+            tell=self._tell_algo,
+            submit=self._submit_child,
+            position_lots=lambda order: accounts.position(order.account, order.instrument, order.leg).lots,
+            mark=lambda symbol: accounts.mark_e8(symbol) // engine.instruments[symbol].tick_e8,
+            stamp=stamp,
+            keeps_client_id=deps.config.futures.child_keeps_client_id,
+        )
+        settings = Settings(
+            self._desk,
+            accounts,
+            tell=self._reports.leverage_changed,
+            has_open=lambda account, symbol: bool(self._algos.open_of(account, symbol)),
+        )
+        self._reports.margin_type = settings.margin_type
+        self._orders = FuturesOrders(self._desk, accounts, settings)
+        self._algo_orders = AlgoOrders(self._algos, accounts, settings, self._settle)
+        self._parts = (self._orders, self._algo_orders, settings, FuturesAccount(self._desk, accounts, settings))
+        self._child_from = 0
         self._listen_keys = ListenKeys()
         self._makers: dict[str, str] = {}
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
         """What REST serves beside the public endpoints."""
-        return {
-            **self._orders.endpoints,
+        return {name: endpoint for part in self._parts for name, endpoint in part.endpoints.items()} | {
             "POST /fapi/v1/listenKey": Endpoint(flat(1), self._make_key, Access.KEY),
             "PUT /fapi/v1/listenKey": Endpoint(flat(1), self._keep_key, Access.KEY),
             "DELETE /fapi/v1/listenKey": Endpoint(flat(1), self._drop_key, Access.KEY),
@@ -51,9 +75,9 @@ class FuturesPrivate:
         return None
 
     def advance(self) -> None:
-        """Settle fills, run countdowns down, end keys, send events."""
+        """Settle fills, trigger orders, run countdowns down, end keys, send events."""
         now_ns = self._deps.now_ns()
-        self._desk.settle(now_ns)
+        self._settle()
         self._orders.run_down(now_ns)
         events, self._reports.events = self._reports.events, []
         for event in events:
@@ -65,6 +89,25 @@ class FuturesPrivate:
                 self._expire(self._listen_keys.drop(account))
         for key in self._listen_keys.expired(now_ns):
             self._expire(key)
+
+    def _settle(self) -> None:
+        """Take over what the market did: fills, triggers, ends of orders."""
+        now_ns = self._deps.now_ns()
+        self._desk.settle(now_ns)
+        self._algos.watch(now_ns)
+        ended, self._reports.ended_orders = self._reports.ended_orders, []
+        for order in ended:
+            self._algos.child_ended(order, now_ns)
+
+    def _submit_child(self, child: FuturesOrder, now_ns: int) -> None:
+        self._child_from = len(self._reports.events)
+        self._orders.submit(child, self._deps.api.engine.market(child.symbol), now_ns)
+
+    def _tell_algo(self, order: AlgoOrder) -> None:
+        """Of a triggered order it is told before its child, unless a fault turns that round."""
+        event, events = algo_event(order, sent_ms=self._deps.to_ms(self._deps.now_ns())), self._reports.events
+        late = order.status is AlgoStatus.TRIGGERED and self._deps.faults.take_event(FaultKind.CHILD_FIRST, event.name) is not None
+        events.insert(self._child_from if order.status is AlgoStatus.TRIGGERED and not late else len(events), event)
 
     def _make_key(self, api: Api, query: Query) -> Answer:
         assert query.key is not None, "the endpoint needs a key"
