@@ -13,12 +13,13 @@ event that cannot be read is `Unread`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
 
+from hoga.core.instrument import Instrument
 from hoga.core.jsontext import NO_JSON
 from hoga.core.trading import (
     AccountRead,
@@ -31,11 +32,12 @@ from hoga.core.trading import (
     ReadFailed,
     Rules,
     TradesRead,
+    rules_of,
 )
 from hoga.venues.private import Reply
 from hoga.venues.request import Request
 
-__all__ = ["Asking", "OrdersSpec", "RuleBook", "Target", "Told", "Unproven", "asks", "decoded", "nearest", "whole"]
+__all__ = ["Asking", "OrdersSpec", "RuleBook", "Target", "Told", "Unproven", "asks", "decoded", "listed_rules", "nearest", "whole"]
 
 T = TypeVar("T")
 E = TypeVar("E", bound=ExecutionEvent)
@@ -188,6 +190,25 @@ def asks(venue: str, what: str, asking: Asking[E], *, symbol: str = "", client_i
         return ReadFailed(at_ns=at_ns, raw=raw, venue=venue, what=what, why=why, symbol=symbol, client_id=client_id)
 
 
+def listed_rules(path: str, weight: int, instruments: Callable[[bytes], Iterator[Instrument]]) -> Asking[Iterator[Rules]]:
+    """The rules in one public list of instruments. What has no price step or no lot is passed over. Raises Unproven."""
+    told = yield Request(path=path, weight=weight)
+    if told.status != 200:
+        raise Unproven(f"HTTP {told.status}")
+    try:
+        return _rules(instruments(told.body))
+    except NO_JSON as fault:
+        raise Unproven(f"an answer that cannot be read: {fault}") from None
+
+
+def _rules(listed: Iterator[Instrument]) -> Iterator[Rules]:
+    for each in listed:
+        try:
+            yield rules_of(each)
+        except ValueError:
+            continue
+
+
 # -- the shape --------------------------------------------------------------------------------------------------
 
 
@@ -205,7 +226,8 @@ class OrdersSpec:
     `settings(book, symbol)`: leverage and kind of margin of a symbol, "": whether there are two positions a symbol. `set_leverage(symbol,
     times)`, `set_margin_type(symbol, kind)`; `was_set(told)`: "" when that is so now, else why not.
     `dead_man(symbol, seconds)`: cancel everything unless told again within so long, 0: no more.
-    `rules(book)`: the rules of all instruments. `events(book, payload, at_ns)`: what a frame of the account's stream says.
+    `rules()`: public calls, and the rules of all instruments, each read when its turn comes.
+    `events(book, payload, at_ns)`: what a frame of the account's stream says.
     `line`: "METHOD path" of a call → the method of the venue's WebSocket API that does the same.
     """
 
@@ -222,6 +244,7 @@ class OrdersSpec:
     open_orders: Callable[[RuleBook, str], Asking[OpenOrders | ReadFailed]]
     account: Callable[[RuleBook], Asking[AccountRead | ReadFailed]]
     trades: Callable[[RuleBook, str, str, int], Asking[TradesRead | ReadFailed]]
+    rules: Callable[[], Asking[Iterator[Rules]]]
     events: Callable[[RuleBook, bytes, int], tuple[ExecutionEvent, ...]]
     positions: Callable[[RuleBook], Asking[PositionsRead | ReadFailed]] | None = None
     settings: Callable[[RuleBook, str], Asking[ConfigUpdate | ReadFailed]] | None = None

@@ -51,6 +51,7 @@ from hoga.core.trading import (
     Unread,
     text_of,
 )
+from hoga.venues.binance.instruments import instruments_of
 from hoga.venues.binance.orders import (
     cancel_refused,
     event_ns,
@@ -64,7 +65,7 @@ from hoga.venues.binance.orders import (
     unanswered,
     venue_id,
 )
-from hoga.venues.orders import Asking, OrdersSpec, RuleBook, Target, Told, asks, decoded, nearest, whole
+from hoga.venues.orders import Asking, OrdersSpec, RuleBook, Target, Told, asks, decoded, listed_rules, nearest, whole
 from hoga.venues.request import Params, Priority, Request
 
 __all__ = ["USDM_ORDERS"]
@@ -880,6 +881,7 @@ USDM_ORDERS = OrdersSpec(
     open_orders=lambda book, symbol: asks(_VENUE, "open orders", _open_orders(book, symbol), symbol=symbol),
     account=lambda book: asks(_VENUE, "account", _read_account(book)),
     trades=lambda book, symbol, after, since_ns: asks(_VENUE, "trades", _read_trades(book, symbol, after, since_ns), symbol=symbol),
+    rules=lambda: listed_rules("/fapi/v1/exchangeInfo", 1, instruments_of(_VENUE)),
     events=_events,
     positions=lambda book: asks(_VENUE, "positions", _read_positions(book)),
     settings=lambda book, symbol: asks(_VENUE, "settings", _settings(book, symbol), symbol=symbol),

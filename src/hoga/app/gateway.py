@@ -1,0 +1,35 @@
+"""app.gateway: a gateway to one account as configured: its REST calls, its keys, and the wire of its stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hoga.app.config import VenueConfig
+from hoga.app.config.rooms import rest_of
+from hoga.app.private import credentials_of, private_wire
+from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.feed.private_wire import nonce
+from hoga.gateway import Gateway, GatewayConfig
+from hoga.trading.ports import Deliver
+from hoga.venues.registry import VENUES
+
+__all__ = ["make_gateway"]
+
+
+def make_gateway(
+    config: VenueConfig,
+    settings: GatewayConfig,
+    deliver: Deliver,
+    *,
+    gate: Callable[[], bool] = lambda: True,
+    healthy: Callable[[], bool] = lambda: False,
+) -> Gateway:
+    """The account of the configured keys. Raises ConfigError for keys that cannot be used, and for a venue that takes no orders."""
+    spec, wire = VENUES[config.venue], private_wire(config, "trading-")
+    if spec.orders is None or spec.private is None or wire is None:
+        raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "MODE", "live", "a venue that takes orders")])
+    credentials = credentials_of(config)
+    if missing := wire.missing_keys():
+        raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "API_KEY", "(not set)", "keys", plain=f"no keys: {missing}")])
+    sign = spec.private.signer(credentials, nonce)
+    return Gateway(spec, settings, rest=rest_of(config), sign=sign, deliver=deliver, stream=wire, gate=gate, healthy=healthy)

@@ -1,0 +1,108 @@
+"""gateway.caller: one account's REST calls: signed by the venue's time, stamped, and never one order more once the gate is shut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from hoga.core.errors import RateLimited, VenueError, WireFault
+from hoga.core.times import MS_NS
+from hoga.core.trading import ExecutionEvent, ReadFailed
+from hoga.net.rest import RestClient
+from hoga.venues.orders import Asking, Told, Unproven
+from hoga.venues.request import Request, Signed, Signer
+
+__all__ = ["Caller", "GateShut"]
+
+T = TypeVar("T")
+E = TypeVar("E", bound=ExecutionEvent)
+
+
+class GateShut(Exception):
+    """The gate was shut before the order's bytes were made."""
+
+
+class Caller:
+    """Makes calls for one account. `offset_ms` is added to this machine's clock, so that the venue's time is signed.
+
+    `gate()`: whether a new order may leave. It is asked when the call's turn has come, right before it is signed.
+    """
+
+    def __init__(self, rest: RestClient, sign: Signer, *, gate: Callable[[], bool]) -> None:
+        self.rest = rest
+        self.offset_ms = 0
+        self._sign = sign
+        self._gate = gate
+
+    @property
+    def venue(self) -> str:
+        """Whose account it is."""
+        return self.rest.venue
+
+    async def call(self, request: Request, *, timeout_s: float, opens: bool = False) -> Told:
+        """One signed call and its answer. `opens`: a new order. Raises VenueError (`sent` says whether the venue may have it), GateShut."""
+        asked_ns = self.rest.clock.time_ns()
+        timed = msgspec.structs.replace(request, timeout_s=timeout_s)
+        reply = await self.rest.send(timed, sign=self._new if opens else self._old)
+        return Told(
+            status=reply.status, body=reply.body, retry_after_s=reply.retry_after_s, asked_ns=asked_ns, at_ns=self.rest.clock.time_ns()
+        )
+
+    async def ask(self, asking: Asking[E | ReadFailed], what: str, *, timeout_s: float, symbol: str = "") -> E | ReadFailed:
+        """Everything that an asking asks, and what it returns; ReadFailed where a call of it has no answer."""
+        try:
+            call = next(asking)
+            while True:
+                call = asking.send(await self.call(call, timeout_s=timeout_s))
+        except StopIteration as done:
+            event: E | ReadFailed = done.value
+            return event
+        except VenueError as fault:
+            asking.close()
+            now_ns = self.rest.clock.time_ns()
+            return ReadFailed(at_ns=now_ns, venue=self.venue, what=what, why=reason_of(fault), symbol=symbol)
+
+    async def public(self, asking: Asking[T], *, timeout_s: float) -> T:
+        """What an asking returns whose calls need no key. Raises VenueError."""
+        try:
+            call = next(asking)
+            while True:
+                asked_ns = self.rest.clock.time_ns()
+                reply = await self.rest.send(msgspec.structs.replace(call, timeout_s=timeout_s))
+                told = Told(
+                    status=reply.status,
+                    body=reply.body,
+                    retry_after_s=reply.retry_after_s,
+                    asked_ns=asked_ns,
+                    at_ns=self.rest.clock.time_ns(),
+                )
+                call = asking.send(told)
+        except StopIteration as done:
+            value: T = done.value
+            return value
+        except Unproven as fault:
+            raise WireFault(self.venue, fault.why) from None
+
+    def _old(self, request: Request, now_ms: int) -> Signed:
+        return self._sign(request, now_ms + self.offset_ms)
+
+    def _new(self, request: Request, now_ms: int) -> Signed:
+        if not self._gate():
+            raise GateShut
+        return self._old(request, now_ms)
+
+    async def measure(self, path: str, read_ms: Callable[[bytes], int]) -> int:
+        """How far the venue's clock is ahead of ours, ms, good to half of the call's time. Raises VenueError."""
+        clock = self.rest.clock
+        before = clock.time_ns()
+        began = clock.monotonic_ns()
+        server_ms = await self.rest.read(path, read_ms)
+        middle_ns = before + (clock.monotonic_ns() - began) // 2
+        return server_ms - middle_ns // MS_NS
+
+
+def reason_of(fault: VenueError) -> str:
+    """Why a call has no answer, in one line."""
+    return f"rate limit, again in {fault.retry_after_s:g} s" if isinstance(fault, RateLimited) else fault.text

@@ -1,0 +1,383 @@
+"""gateway.gateway: one account at one venue (`trading.ports.Venue`). What is asked is a task of its own; what came of it is one event.
+
+Rules: an order is sent at most once, and never once the gate is shut. Without an answer in time, or with one that proves nothing, it is
+`Unanswered`; only what provably never left is `NotSent`. A listing that failed is `ReadFailed`, never an empty one. Whatever comes of the
+account's stream goes straight to `deliver`, in the same turn of the loop in which it came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from hoga.core.errors import RateLimited, Sent, VenueError
+from hoga.core.times import MS_NS, SECOND_NS
+from hoga.core.trading import (
+    Action,
+    CancelRefused,
+    ExecutionEvent,
+    NotSent,
+    OrderAccepted,
+    OrderRequest,
+    ReadFailed,
+    Rules,
+    RulesUpdate,
+    StreamUpdate,
+    Unanswered,
+)
+from hoga.gateway.account import AccountStream
+from hoga.gateway.caller import Caller, GateShut, reason_of
+from hoga.gateway.config import GatewayConfig
+from hoga.hub.port import Wire
+from hoga.net.rest import RestClient
+from hoga.runtime.logs import get_log
+from hoga.runtime.tasks import every
+from hoga.trading.ports import Cancel, Deliver, Query, Read, ReadKind
+from hoga.venues.orders import RuleBook, Target
+from hoga.venues.request import Request, Signer
+from hoga.venues.spec import VenueSpec
+
+__all__ = ["Gateway"]
+
+_log = get_log("trading")
+
+_AT_ONCE = 50
+"""So many instruments are read before the sockets are let in."""
+
+
+class Gateway:
+    """Serves one account. Everything that the venue says goes to `deliver`, on the event loop.
+
+    `stream`: brings the account's events (None: nothing does). `gate()`: whether new orders may leave at all, asked before each of them
+    beside the gateway's own `freeze`: whoever freezes from another process is heard there. `healthy()`: whether the venue may be told
+    that we live.
+    """
+
+    def __init__(
+        self,
+        spec: VenueSpec,
+        config: GatewayConfig,
+        *,
+        rest: RestClient,
+        sign: Signer,
+        deliver: Deliver,
+        stream: Wire | None = None,
+        gate: Callable[[], bool] = lambda: True,
+        healthy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        if spec.orders is None:
+            raise ValueError(f"{spec.name} takes no orders")
+        self.venue = spec.name
+        self.capabilities = spec.orders.capabilities
+        self.rules: Mapping[str, Rules] = {}
+        self.is_frozen = False
+        self._spec = spec
+        self._orders = spec.orders
+        self._config = config
+        self._rest = rest
+        self._clock = rest.clock
+        self._deliver = deliver
+        self._gate = gate
+        self._healthy = healthy
+        self._book = RuleBook(spec.name)
+        self._caller = Caller(rest, sign, gate=self._may_open)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timers: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._unseen: dict[str, int] = {}
+        self._stream = AccountStream(spec, self._book, self._took, clock=self._clock)
+        self._wire = stream
+
+    # -- its life -------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Measure the venue's clock, read the rules, set leverage and margin and read them back, follow the account's stream.
+
+        Raises VenueError.
+        """
+        self._rest.hold()
+        self._stopping = False
+        await self._measure()
+        await self._learn_rules()
+        for symbol in self._config.symbols:
+            if not self._book.knows(symbol):
+                raise VenueError(self.venue, f"no rules of {symbol}", hint="look at its spelling in SYMBOLS")
+            await self._settle(symbol)
+        if self._wire is not None:
+            self._wire.start(self._stream)
+            self._wire.want(self._stream.streams())
+        self._timers = [
+            self._timer(self._config.clock_every_s, self._measure, "clock"),
+            self._timer(1.0, self._look_for_silence, "silence"),
+        ]
+        if self._config.dead_man_s and self._orders.dead_man is not None:
+            self._timers.append(self._timer(self._config.dead_man_s / 3, self._say_we_live, "dead-man", at_once=True))
+
+    async def stop(self) -> None:
+        """Let answers come for a moment, then close everything. Orders stay as they are, and a dead man's countdown runs on."""
+        self._stopping = True
+        for timer in self._timers:
+            timer.cancel()
+        await asyncio.gather(*self._timers, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._config.answer_s)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._wire is not None:
+            await self._wire.stop()
+        await self._rest.release()
+
+    def freeze(self) -> None:
+        """Send no new order any more, whoever asks."""
+        self.is_frozen = True
+
+    async def disarm(self) -> str:
+        """Tell the venue that it need not wait for us any more; "" when it heard, else why not. For a clean end without open orders."""
+        if self._orders.dead_man is None or not self._config.dead_man_s:
+            return ""
+        for timer in self._timers:
+            if timer.get_name() == "gateway dead-man":
+                timer.cancel()
+                await asyncio.gather(timer, return_exceptions=True)
+        return await self._dead_man(0.0)
+
+    @property
+    def clock_off_ns(self) -> int:
+        """How far the venue's clock is ahead of ours, as measured last."""
+        return self._caller.offset_ms * MS_NS
+
+    @property
+    def proof_ns(self) -> int:
+        """When the account's stream last proved to live (wall clock); 0: never."""
+        return self._stream.proof_ns
+
+    # -- what is asked --------------------------------------------------------------------------------------------
+
+    def send(self, request: OrderRequest) -> None:
+        """A new order."""
+        rules = self.rules.get(request.symbol)
+        if not self._may_open():
+            self._soon(self._not_sent(request, "gate-shut", "the gate is shut: no new order leaves"))
+        elif rules is None:
+            self._soon(self._not_sent(request, "no-rules", f"no rules of {request.symbol}"))
+        else:
+            self._do(self._place(request, rules), f"order {request.client_id}")
+
+    def cancel(self, ask: Cancel) -> None:
+        """Cancel an order."""
+        self._do(self._cancel(_target(ask)), f"cancel {ask.client_id}")
+
+    def query(self, ask: Query) -> None:
+        """Ask for one order."""
+        self._do(self._query(_target(ask)), f"query {ask.client_id}")
+
+    def read(self, ask: Read) -> None:
+        """Read a listing."""
+        self._do(self._read(ask), f"read {ask.what}")
+
+    # -- orders ---------------------------------------------------------------------------------------------------
+
+    async def _place(self, request: OrderRequest, rules: Rules) -> None:
+        try:
+            call = self._orders.new(request, rules)
+        except ValueError as fault:
+            self._deliver(self._not_sent(request, "malformed", str(fault)))
+            return
+        try:
+            told = await self._caller.call(call, timeout_s=self._config.answer_s, opens=True)
+        except GateShut:
+            self._deliver(self._not_sent(request, "gate-shut", "the gate was shut while the order waited for its turn"))
+        except VenueError as fault:
+            if fault.sent is Sent.NO:
+                code = "rate-limit" if isinstance(fault, RateLimited) else "line"
+                self._deliver(self._not_sent(request, code, reason_of(fault)))
+            else:
+                self._deliver(self._unanswered(request.client_id, request.symbol, Action.NEW, reason_of(fault)))
+        except asyncio.CancelledError:
+            self._deliver(self._unanswered(request.client_id, request.symbol, Action.NEW, "given up at the end"))
+            raise
+        else:
+            event = self._orders.answered(request, rules, told)
+            if isinstance(event, OrderAccepted) and self._wire is not None and not self._stream.has_told(request.client_id):
+                self._unseen[request.client_id] = told.at_ns
+            self._deliver(event)
+
+    async def _cancel(self, target: Target) -> None:
+        rules = self._rules_of(target.symbol)
+        try:
+            told = await self._caller.call(self._orders.cancel(target), timeout_s=self._config.answer_s)
+        except VenueError as fault:
+            if fault.sent is Sent.NO:
+                code = "rate-limit" if isinstance(fault, RateLimited) else "line"
+                event: ExecutionEvent = CancelRefused(
+                    at_ns=self._clock.time_ns(),
+                    client_id=target.client_id,
+                    symbol=target.symbol,
+                    code=code,
+                    text=reason_of(fault),
+                    unknown=False,
+                )
+            else:
+                event = self._unanswered(target.client_id, target.symbol, Action.CANCEL, reason_of(fault))
+            self._deliver(event)
+        except asyncio.CancelledError:
+            self._deliver(self._unanswered(target.client_id, target.symbol, Action.CANCEL, "given up at the end"))
+            raise
+        else:
+            self._deliver(self._orders.cancelled(target, rules, told))
+
+    async def _query(self, target: Target) -> None:
+        rules = self._rules_of(target.symbol)
+        try:
+            told = await self._caller.call(self._orders.query(target), timeout_s=self._config.read_s)
+        except VenueError as fault:
+            self._deliver(self._failed("order", reason_of(fault), symbol=target.symbol, client_id=target.client_id))
+        else:
+            for event in self._orders.found(target, rules, told):
+                self._deliver(event)
+
+    # -- listings -------------------------------------------------------------------------------------------------
+
+    async def _read(self, ask: Read) -> None:
+        name, orders, book, patience_s = ask.symbol.partition(":")[2], self._orders, self._book, self._config.read_s
+        match ask.what:
+            case ReadKind.ORDERS:
+                event: ExecutionEvent = await self._caller.ask(orders.open_orders(book, name), "open orders", timeout_s=patience_s)
+            case ReadKind.POSITIONS if orders.positions is not None:
+                event = await self._caller.ask(orders.positions(book), "positions", timeout_s=patience_s)
+            case ReadKind.ACCOUNT:
+                event = await self._caller.ask(orders.account(book), "account", timeout_s=patience_s)
+            case ReadKind.TRADES:
+                asking = orders.trades(book, name, ask.after, ask.since_ns)
+                event = await self._caller.ask(asking, "trades", timeout_s=patience_s, symbol=ask.symbol)
+            case ReadKind.RULES:
+                event = await self._read_rules(name)
+            case _:
+                event = self._failed(ask.what, f"{self.venue} has no such listing", symbol=ask.symbol)
+        self._deliver(event)
+
+    async def _read_rules(self, name: str) -> ExecutionEvent:
+        try:
+            await self._learn_rules()
+        except VenueError as fault:
+            return self._failed("rules", reason_of(fault), symbol=f"{self.venue}:{name}")
+        if not self._book.knows(name):
+            return self._failed("rules", f"{self.venue} does not list {name}", symbol=f"{self.venue}:{name}")
+        return RulesUpdate(at_ns=self._clock.time_ns(), rules=self._book.of(name))
+
+    async def _learn_rules(self) -> None:
+        """Read the rules of all instruments. Raises VenueError."""
+        for number, rules in enumerate(await self._caller.public(self._orders.rules(), timeout_s=self._rest.timeout_s), 1):
+            self._book.learn(rules)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        self.rules = {self._book.of(name).symbol: self._book.of(name) for name in self._config.symbols if self._book.knows(name)}
+
+    # -- settings -------------------------------------------------------------------------------------------------
+
+    async def _settle(self, symbol: str) -> None:
+        """Set leverage and kind of margin as configured, read them back, and tell them. Raises VenueError for what is not confirmed."""
+        orders, leverage, margin_type = self._orders, self._config.leverage, self._config.margin_type
+        if orders.settings is None:
+            return
+        if margin_type is not None and orders.set_margin_type is not None:
+            await self._set(f"{symbol}: margin type {margin_type}", orders.set_margin_type(symbol, margin_type))
+        if leverage is not None and orders.set_leverage is not None:
+            await self._set(f"{symbol}: leverage {leverage}", orders.set_leverage(symbol, leverage))
+        found = await self._caller.ask(orders.settings(self._book, symbol), "settings", timeout_s=self._config.read_s)
+        if isinstance(found, ReadFailed):
+            raise VenueError(self.venue, f"{symbol}: leverage and margin type cannot be read: {found.why}")
+        if leverage not in (None, found.leverage) or margin_type not in (None, found.margin_type):
+            says, wanted = f"leverage {found.leverage}, margin type {found.margin_type}", f"leverage {leverage}, margin type {margin_type}"
+            raise VenueError(self.venue, f"{symbol}: the venue says {says} after {wanted} were set")
+        self._deliver(found)
+
+    async def _set(self, what: str, call: Request) -> None:
+        assert self._orders.was_set is not None, "venues with settings tell whether one was set"
+        why = self._orders.was_set(await self._caller.call(call, timeout_s=self._config.read_s))
+        if why:
+            raise VenueError(self.venue, f"{what} was not set: {why}")
+
+    # -- the clock, and signs of life ------------------------------------------------------------------------------
+
+    async def _measure(self) -> None:
+        spec = self._spec
+        if spec.rest.time is not None and spec.server_time_ms is not None:
+            self._caller.offset_ms = await self._caller.measure(spec.rest.time, spec.server_time_ms)
+
+    async def _say_we_live(self) -> None:
+        """Tell the venue to cancel everything unless it hears of us again; not while we are not well."""
+        if self._healthy():
+            why = await self._dead_man(self._config.dead_man_s)
+            if why:
+                _log.warning("the dead man's countdown was not renewed", venue=self.venue, why=why)
+
+    async def _dead_man(self, seconds: float) -> str:
+        assert self._orders.dead_man is not None, "asked where there is one"
+        for symbol in self._config.symbols:
+            try:
+                told = await self._caller.call(self._orders.dead_man(symbol, seconds), timeout_s=self._config.read_s)
+            except VenueError as fault:
+                return f"{symbol}: {reason_of(fault)}"
+            if told.status != 200:
+                return f"{symbol}: HTTP {told.status}"
+        return ""
+
+    def _look_for_silence(self) -> None:
+        """An own order was accepted, and the account's stream says nothing of it: streams drop single frames, and pings prove nothing."""
+        now_ns = self._clock.time_ns()
+        late = [each for each, at_ns in self._unseen.items() if now_ns - at_ns >= self._config.suspect_s * SECOND_NS]
+        for client_id in late:
+            del self._unseen[client_id]
+        if late:
+            why = f"{late[0]} was accepted more than {self._config.suspect_s:g} s ago, and the account's stream has said nothing of it"
+            _log.warning("the account's stream is in doubt", venue=self.venue, why=why)
+            self._deliver(StreamUpdate(at_ns=now_ns, venue=self.venue, live=self._stream.is_live, missed=True, why=why))
+
+    def _took(self, event: ExecutionEvent) -> None:
+        """Something came by the account's stream."""
+        client_id = getattr(event, "client_id", "")
+        if client_id:
+            self._unseen.pop(client_id, None)
+        self._deliver(event)
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _may_open(self) -> bool:
+        return not self.is_frozen and self._gate()
+
+    def _rules_of(self, symbol: str) -> Rules:
+        return self._book.of(symbol.partition(":")[2])
+
+    def _not_sent(self, request: OrderRequest, code: str, text: str) -> NotSent:
+        return NotSent(at_ns=self._clock.time_ns(), client_id=request.client_id, symbol=request.symbol, code=code, text=text)
+
+    def _unanswered(self, client_id: str, symbol: str, action: Action, why: str) -> Unanswered:
+        return Unanswered(at_ns=self._clock.time_ns(), client_id=client_id, symbol=symbol, action=action, why=why)
+
+    def _failed(self, what: str, why: str, *, symbol: str = "", client_id: str = "") -> ReadFailed:
+        return ReadFailed(at_ns=self._clock.time_ns(), venue=self.venue, what=what, why=why, symbol=symbol, client_id=client_id)
+
+    def _soon(self, event: ExecutionEvent) -> None:
+        """Not inside the call that asked: the engine is in the middle of its effects then."""
+        asyncio.get_running_loop().call_soon(self._deliver, event)
+
+    def _do(self, doing: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(doing, name=f"gateway {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            _log.failure("a call of the gateway failed", fault, venue=self.venue, task=task.get_name())
+
+    def _timer(self, seconds: float, work: Callable[[], object], name: str, *, at_once: bool = False) -> asyncio.Task[None]:
+        doing = every(seconds, work, log=_log, what=f"{name} failed", clock=self._clock, at_once=at_once, venue=self.venue)
+        return asyncio.create_task(doing, name=f"gateway {name}")
+
+
+def _target(ask: Cancel | Query) -> Target:
+    return Target(symbol=ask.symbol, client_id=ask.client_id, venue_id=ask.venue_id, waits=ask.waits)
