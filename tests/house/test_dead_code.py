@@ -34,6 +34,7 @@ BEING_BUILT = (
     "trading/",
     "audit/",
     "gateway/",
+    "app/gateway.py",
     "flatten/",
     "venues/orders.py",
     "venues/binance/orders",

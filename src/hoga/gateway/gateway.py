@@ -375,7 +375,7 @@ class Gateway:
             _log.failure("a call of the gateway failed", fault, venue=self.venue, task=task.get_name())
 
     def _timer(self, seconds: float, work: Callable[[], object], name: str, *, at_once: bool = False) -> asyncio.Task[None]:
-        doing = every(seconds, work, log=_log, what=f"{name} failed", clock=self._clock, at_once=at_once, venue=self.venue)
+        doing = every(seconds, work, log=_log, what="a timer of the gateway failed", clock=self._clock, at_once=at_once, venue=self.venue)
         return asyncio.create_task(doing, name=f"gateway {name}")
 
 

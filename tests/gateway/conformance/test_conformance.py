@@ -56,8 +56,6 @@ async def test_an_order_is_placed_found_and_cancelled(rig: Rig) -> None:
 
 
 async def test_what_is_open_is_listed_and_nothing_else(rig: Rig) -> None:
-    if rig.case.venue == "binance-usdm":
-        pytest.skip("the simulator lists no conditional orders yet")
     order, other = rig.resting(), rig.resting(Side.SELL)
     await rig.place(order)
     await rig.place(other)
