@@ -98,7 +98,8 @@ def run(asking: Asking[Any], *replies: Told) -> tuple[list[Request], Any]:
 @given(st.integers(-(10**20), 10**20), st.integers(-12, 3))
 def test_a_number_is_read_as_it_is_spelt(number: int, power: int) -> None:
     assert whole(text_of(number, power), power) == number
-    assert whole(f"{text_of(number, power)}{'.' if power >= 0 else '0'}00", power) == number
+    text = text_of(number, power)
+    assert whole(f"{text}00" if "." in text else f"{text}.00", power) == number
 
 
 @given(st.integers(-(10**9), 10**9), st.integers(-8, 8))
