@@ -72,24 +72,30 @@ def test_a_data_folder_is_taken_for_its_journal(journal: Path) -> None:
         verify(journal.parent.parent / "nothing")
 
 
-def test_every_byte_that_is_flipped_is_found(journal: Path) -> None:
+EVERY = pytest.mark.parametrize("step", [13, pytest.param(1, marks=pytest.mark.faults)])
+"""A share of all places, and in `make faults` all of them."""
+
+
+@EVERY
+def test_every_byte_that_is_flipped_is_found(journal: Path, step: int) -> None:
     files = [each.path for each in list_files(journal)] + [journal / name for name in ("head", "boot", "owner")]
     for path in files:
         right = path.read_bytes()
-        for at in range(len(right)):
-            for bit in (at % 8,) if path.suffix else range(8):
-                wrong = bytearray(right)
-                wrong[at] ^= 1 << bit
-                path.write_bytes(wrong)
-                assert not verify(journal).ok, (path.name, at, bit)
+        for at in {*range(0, len(right), step), len(right) - 1}:
+            wrong = bytearray(right)
+            wrong[at] ^= 1 << at % 8
+            path.write_bytes(wrong)
+            assert not verify(journal).ok, (path.name, at)
         path.write_bytes(right)
     assert verify(journal).ok
 
 
-def test_a_tail_cut_at_any_length_is_found(journal: Path) -> None:
+@EVERY
+def test_a_tail_cut_at_any_length_is_found(journal: Path, step: int) -> None:
     for each in list_files(journal):
         right = each.path.read_bytes()
-        for length in range(len(right)):
+        ends = {at for at in range(len(right)) if right[at - 1 : at] == b"\n"}
+        for length in ends | {*range(0, len(right), step), len(right) - 1}:
             each.path.write_bytes(right[:length])
             assert not verify(journal).ok, (each.path.name, length)
         each.path.write_bytes(right)

@@ -5,8 +5,8 @@
     walk.faults, walk.torn, walk.last_n, walk.last_hash      # after the last record
 
 Rules: a line counts only when its hash follows from the line before it. After one that does not, reading goes on, from what the line
-says its hash is: so one flipped byte makes one fault and hides one record. What follows the last newline of the last file is torn:
-a life ended in the middle of a write.
+says its hash is: so one flipped byte makes one fault and hides one record. What follows the last newline of all is torn: a life
+ended in the middle of a write.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ class Walk:
     def records(self) -> Iterator[Record]:
         """Every record that is as it was written, in order. Raises OSError."""
         self.files = list_files(self._folder)
-        before = 0
+        before, last = 0, max((each.number for each in self.files if each.path.stat().st_size), default=0)
         for each in self.files:
             if each.number != before + 1:
                 gone = f"files {before + 1} to {each.number - 1} are" if each.number > before + 2 else f"file {before + 1} is"
                 self._find(each, 0, 0, "file-missing", f"{gone} not there" if each.number > before else "its number is there twice")
             before = each.number
-            yield from self._file(each, is_last=each is self.files[-1])
+            yield from self._file(each, is_last=each.number >= last)
 
     def _file(self, each: JournalFile, *, is_last: bool) -> Iterator[Record]:
         offset = number = 0

@@ -1,0 +1,155 @@
+"""What a start must know: from the records, the same each time, wherever the life before was ended."""
+
+from __future__ import annotations
+
+import shutil
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from hoga.audit.chain import Record
+from hoga.audit.log import AuditLogger
+from hoga.audit.reading import Walk
+from hoga.audit.recovery import Recovered, Recovery
+from hoga.audit.verify import verify
+from hoga.core.times import DAY_NS
+from hoga.core.trading import Rung
+from tests.audit import kills
+
+SYM = "binance:BTCUSDT"
+T = 1_763_640_000_000_000_000
+
+
+def recovered(*records: tuple[str, dict[str, object]], at: int = T) -> Recovered:
+    recovery = Recovery()
+    for n, (kind, fields) in enumerate(records, 1):
+        recovery.feed(Record(n, at + n, None, 3, kind, fields, b""))
+    return recovery.result()
+
+
+def fill(id: str, side: str, q: int, tid: str, **more: object) -> tuple[str, dict[str, object]]:
+    return "order.fill", {"id": id, "sym": SYM, "side": side, "q": q, "p": 1, "tid": tid, **more}
+
+
+def intent(id: str, side: str = "B", q: int = 10) -> tuple[str, dict[str, object]]:
+    return "order.intent", {"id": id, "sym": SYM, "side": side, "q": q, "p": 1, "st": "sma"}
+
+
+CONFIG = ("config", {"sym": SYM, "pp": -2, "sp": -3})
+
+
+@pytest.mark.parametrize(
+    "kinds, state",
+    [
+        ((), "INTENT"),
+        (("order.deny",), "DENIED"),
+        (("order.sent",), "SENT"),
+        (("order.sent", "order.ack"), "LIVE"),
+        (("order.sent", "order.reject"), "REJECTED"),
+        (("order.sent", "order.unknown"), "UNKNOWN"),
+        (("order.sent", "order.unknown", "order.absent"), "ABSENT"),
+        (("order.sent", "order.ack", "order.cancel"), "LIVE"),
+    ],
+)
+def test_an_order_is_in_the_state_that_its_last_record_says(kinds: tuple[str, ...], state: str) -> None:
+    found = recovered(intent("hg1"), *((kind, {"id": "hg1", "sym": SYM}) for kind in kinds))
+    assert found.orders["hg1"].state == state
+    assert (found.orders["hg1"].side, found.orders["hg1"].quantity, found.orders["hg1"].strategy) == ("B", 10, "sma")
+
+
+def test_a_state_that_is_told_is_taken() -> None:
+    found = recovered(intent("hg1"), ("order.cancel", {"id": "hg1", "sym": SYM, "state": "CANCELED", "oid": 77}))
+    assert (found.orders["hg1"].state, found.orders["hg1"].venue_id) == ("CANCELED", "77")
+
+
+def test_what_was_bought_is_the_fills_each_once() -> None:
+    found = recovered(
+        CONFIG, intent("hg1"), fill("hg1", "B", 4, "1"), fill("hg1", "B", 4, "1"), fill("hg1", "B", 6, "2"), intent("hg2", "S", 3),
+        fill("hg2", "S", 3, "3"),
+    )  # fmt: skip
+    assert found.positions == {(SYM, "both"): Decimal("0.007")}
+    assert found.orders["hg1"].state == "FILLED"
+    assert found.orders["hg1"].filled == 10
+    assert found.trades == {SYM: ["1", "2", "3"]}
+    assert found.last_trade(SYM) == "3"
+    assert found.last_trade("other") is None
+
+
+def test_hedge_legs_are_apart_and_a_flat_one_is_not_told() -> None:
+    found = recovered(CONFIG, fill("a", "B", 5, "1", ps="long"), fill("b", "S", 2, "2", ps="short"), fill("c", "B", 2, "3", ps="short"))
+    assert found.positions == {(SYM, "long"): Decimal("0.005")}
+
+
+def test_powers_that_change_do_not_change_what_is_held() -> None:
+    found = recovered(CONFIG, fill("a", "B", 5, "1"), ("config", {"sym": SYM, "pp": -2, "sp": -5}), fill("b", "B", 5, "2"))
+    assert found.positions == {(SYM, "both"): Decimal("0.00505")}
+    assert found.powers == {SYM: (-2, -5)}
+
+
+def test_an_adopted_position_stands_whatever_the_fills_say() -> None:
+    found = recovered(CONFIG, fill("a", "B", 5, "1"), ("recon.adopt", {"sym": SYM, "q": -20}), fill("b", "B", 5, "2"))
+    assert found.positions == {(SYM, "both"): Decimal("-0.015")}
+
+
+def test_the_rung_and_its_incident_outlive_the_life() -> None:
+    found = recovered(("state", {"rung": "HALTED", "incident": "i-1", "why": "clock"}))
+    assert (found.rung, found.incident, found.why, found.clean) == (Rung.HALTED, "i-1", "clock", False)
+    assert recovered(("seal", {"why": "end"})).clean
+    assert Recovery().result() == Recovered()
+
+
+def test_orders_that_are_over_are_forgotten_after_a_day_and_others_never() -> None:
+    recovery = Recovery()
+    records = [intent("old"), ("order.reject", {"id": "old"}), intent("open"), ("order.sent", {"id": "open"})]
+    for n, (kind, fields) in enumerate(records, 1):
+        recovery.feed(Record(n, T, None, 1, kind, fields, b""))
+    recovery.feed(Record(9, T + DAY_NS + 1, None, 2, "signal", {}, b""))
+    assert set(recovery.result().orders) == {"open"}
+
+
+@pytest.mark.parametrize("mode, first", [("kill", 1), ("torn", 2), ("ENOSPC", 4), ("EIO", 6)])
+def test_a_life_that_is_ended_at_a_step_leaves_all_that_it_had_promised(tmp_path: Path, mode: str, first: int) -> None:
+    _end_at(tmp_path, mode, first, 11)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("mode", ["kill", "torn", "ENOSPC", "EIO"])
+def test_a_life_that_is_ended_at_any_step_leaves_all_that_it_had_promised(tmp_path: Path, mode: str) -> None:
+    _end_at(tmp_path, mode, 1, 1)
+
+
+def _end_at(tmp_path: Path, mode: str, first: int, every: int) -> None:
+    before = tmp_path / "before" / "journal"
+    with AuditLogger(before) as log:
+        log.append("signal", {"id": "s"})
+    path = next(before.glob("*/*.jsonl"))
+    path.write_bytes(path.read_bytes() + b'{"n":4')  # the life before was torn: cutting it off is a step as well
+    shutil.copytree(before.parent, tmp_path / "count")
+    steps = kills.steps_of(tmp_path / "count" / "journal")
+    assert steps > 30
+    for at in range(first, steps + 1, every):
+        folder = tmp_path / f"{mode}-{at}" / "journal"
+        shutil.copytree(before, folder)
+        kills.disturb(folder, at=at, mode=mode)
+        _look(folder, f"{mode} at {at}")
+        shutil.rmtree(folder.parent)
+
+
+def _look(folder: Path, where: str) -> None:
+    with AuditLogger(folder) as log:
+        opened = log.opened
+    assert not opened.quarantined, (where, opened.faults)
+    report = verify(folder)
+    assert report.ok, (where, report.problems)
+    records = list(Walk(folder).records())
+    there = {f"{record.kind} {record.fields.get('id')}" for record in records} | {f"life {record.b}" for record in records}
+    promised = folder.parent / kills.PROMISED
+    lives = promised.read_text().splitlines() if promised.exists() else []
+    assert set(lives) <= there | {"life 2"}, where
+    boots = [record.b for record in records if record.kind == "boot"]
+    assert boots == sorted(set(boots)), where
+    if any(line.startswith("life") for line in lives):
+        assert opened.boot > 2, where
+    bought = sum(record.fields["q"] for record in records if record.kind == "order.fill")
+    assert opened.recovered.positions.get(("spot:X", "both"), Decimal(0)) == bought, where
