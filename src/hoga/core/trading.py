@@ -57,9 +57,13 @@ __all__ = [
     "TriggerBy",
     "Unanswered",
     "Unread",
+    "client_id_of",
+    "is_client_id_of",
     "rules_of",
     "signed",
+    "strategy_of",
     "text_of",
+    "whole_of",
 ]
 
 
@@ -168,6 +172,14 @@ def text_of(number: int, power: int) -> str:
     return f"{'-' if number < 0 else ''}{digits[:power]}{'.' + tail if tail else ''}"
 
 
+def whole_of(text: str, power: int) -> int:
+    """A venue's plain decimal text as so many times `10 ** power`; finer digits are cut off. Raises ValueError for any other text."""
+    whole, _, part = text.partition(".")
+    kept = part[:-power].ljust(-power, "0") if power < 0 else ""
+    number = int(whole + kept) if kept or whole else int(text)
+    return number if power <= 0 else int(number / 10**power)
+
+
 def _whole(value: Decimal, power: int) -> int:
     scaled = value.scaleb(-power)
     if not scaled.is_finite() or scaled != scaled.to_integral_value():
@@ -253,6 +265,36 @@ class Rung(IntEnum):
     """No order but protective ones; everything else is cancelled."""
     FLATTEN = 4
     """No order; the emergency exit has the account."""
+
+
+# -- whose an order is --------------------------------------------------------------------------------------------
+
+
+def client_id_of(trader: str, boot: int, strategy: int, number: int) -> str:
+    """`hg-17-1-3f2`: an order's name, never used twice: `boot` counts the trader's starts, `number` the orders since then (base 36)."""
+    return f"{trader}-{_base36(boot)}-{_base36(strategy)}-{_base36(number)}"
+
+
+def is_client_id_of(trader: str, client_id: str) -> bool:
+    """Whether an order with that client id was made by the trader of that name, or by its exit."""
+    return client_id.startswith(f"{trader}-")
+
+
+def strategy_of(client_id: str) -> int | None:
+    """The number of the strategy in a client id; None where it is spelt otherwise."""
+    parts = client_id.rsplit("-", 3)
+    try:
+        return int(parts[2], 36) if len(parts) == 4 else None
+    except ValueError:
+        return None
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, rest = divmod(number, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[rest] + digits
+    return digits or "0"
 
 
 # -- what a venue can do ----------------------------------------------------------------------------------------

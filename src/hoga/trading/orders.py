@@ -1,0 +1,558 @@
+"""trading.orders: own orders from intent to end: one table of moves, fills counted once, and the proof that an order never was. Pure.
+
+    INTENT ─▶ SENT ─▶ LIVE ─▶ PARTIAL ─▶ FILLED | CANCELED | EXPIRED | REJECTED
+       └▶ DENIED  └▶ UNKNOWN ─▶ whatever the venue says, or ABSENT by proof
+
+What is heard of an order is put into one word (`Heard`), and `MOVES` says where that leads from each status. An order that has ended never
+lives again; what the venue then still says of it is a late fill, old news, or a breach. That a cancel is under way is not a status but
+a field beside it (`Canceling`), so that no order gets stuck in it. Quantities are integers of the instrument (`core.trading.Rules`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+
+import msgspec
+
+from hoga.core.market import Side
+from hoga.core.times import SECOND_NS
+from hoga.core.trading import Action as Asked
+from hoga.core.trading import (
+    AlgoUpdate,
+    CancelRefused,
+    CancelSent,
+    Capabilities,
+    Conditional,
+    FillUpdate,
+    NotFound,
+    NotSent,
+    OpenOrders,
+    OrderAccepted,
+    OrderKind,
+    OrderRefused,
+    OrderRequest,
+    OrderState,
+    OrderUpdate,
+    TradesRead,
+    Unanswered,
+    signed,
+)
+from hoga.trading.ports import Working
+
+__all__ = ["MOVES", "Canceling", "Heard", "News", "Order", "Orders", "Role", "Status", "adopted", "exposure", "in_flight"]
+
+_KEPT_NS = 24 * 3600 * SECOND_NS
+"""So long an order that has ended is remembered: late fills find it."""
+_APART_NS = SECOND_NS
+"""Two denials prove more than one only where they lie so far apart."""
+_SETTLING_NS = 2 * SECOND_NS
+"""Where the venue's word is final at once, it is asked no sooner than so long after sending."""
+FOREIGN = ""
+"""The strategy of orders that no strategy of ours made."""
+
+
+class Status(StrEnum):
+    """Where an order stands."""
+
+    INTENT = "INTENT"
+    SENT = "SENT"
+    LIVE = "LIVE"
+    PARTIAL = "PARTIAL"
+    UNKNOWN = "UNKNOWN"
+    DENIED = "DENIED"
+    REJECTED = "REJECTED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    ABSENT = "ABSENT"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self in _OVER
+
+
+_OVER = frozenset({Status.DENIED, Status.REJECTED, Status.FILLED, Status.CANCELED, Status.EXPIRED, Status.ABSENT})
+
+
+class Canceling(StrEnum):
+    """Whether a cancel is under way, beside the status."""
+
+    NONE = "none"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+
+
+class Role(StrEnum):
+    """What an order is for."""
+
+    TARGET = "target"
+    """Brings a position to what a strategy wants."""
+    ENTRY = "entry"
+    """Sent by a strategy itself."""
+    PROTECT = "protect"
+    """A stop or a take that guards a position: it stays when the trader goes."""
+    EXIT = "exit"
+    """Closes a position for the engine."""
+    ADOPTED = "adopted"
+    """Found at the venue with a client id of ours, and not in the journal."""
+
+
+class Heard(StrEnum):
+    """One thing that became known of an order."""
+
+    SENT = "sent"
+    DENIED = "denied"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    NOT_SENT = "not-sent"
+    UNANSWERED = "unanswered"
+    OPEN = "open"
+    PARTLY = "partly"
+    WHOLE = "whole"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    STRANGE = "strange"
+    PROVEN_ABSENT = "proven-absent"
+
+
+_SAID = {
+    Heard.ACCEPTED: Status.LIVE,
+    Heard.OPEN: Status.LIVE,
+    Heard.PARTLY: Status.PARTIAL,
+    Heard.WHOLE: Status.FILLED,
+    Heard.CANCELED: Status.CANCELED,
+    Heard.EXPIRED: Status.EXPIRED,
+    Heard.REJECTED: Status.REJECTED,
+    Heard.STRANGE: Status.UNKNOWN,
+}
+"""What the venue says goes, wherever an order stands that has not ended."""
+
+MOVES: Mapping[Status, Mapping[Heard, Status]] = {
+    Status.INTENT: {Heard.SENT: Status.SENT, Heard.DENIED: Status.DENIED, Heard.NOT_SENT: Status.REJECTED},
+    Status.SENT: _SAID | {Heard.REFUSED: Status.REJECTED, Heard.NOT_SENT: Status.REJECTED, Heard.UNANSWERED: Status.UNKNOWN},
+    Status.UNKNOWN: _SAID
+    | {
+        Heard.REFUSED: Status.REJECTED,
+        Heard.NOT_SENT: Status.REJECTED,
+        Heard.UNANSWERED: Status.UNKNOWN,
+        Heard.PROVEN_ABSENT: Status.ABSENT,
+    },
+    Status.LIVE: _SAID | {Heard.REFUSED: Status.UNKNOWN, Heard.UNANSWERED: Status.LIVE},
+    Status.PARTIAL: _SAID
+    | {Heard.ACCEPTED: Status.PARTIAL, Heard.OPEN: Status.PARTIAL, Heard.REFUSED: Status.UNKNOWN, Heard.UNANSWERED: Status.PARTIAL},
+    **{over: dict.fromkeys(Heard, over) for over in _OVER},
+}
+"""(status, what is heard) → status. What is not here cannot be heard there, and changes nothing."""
+
+_REVIVED = frozenset({Status.REJECTED, Status.ABSENT, Status.DENIED})
+"""Of these the venue cannot say that they live, or are filled: that is a breach."""
+_LIVES = frozenset({Heard.ACCEPTED, Heard.OPEN, Heard.PARTLY, Heard.WHOLE, Heard.STRANGE})
+_WORDS = {
+    OrderState.NEW: Heard.OPEN,
+    OrderState.WAITING: Heard.OPEN,
+    OrderState.TRIGGERED: Heard.OPEN,
+    OrderState.PARTIAL: Heard.PARTLY,
+    OrderState.FILLED: Heard.WHOLE,
+    OrderState.CANCELED: Heard.CANCELED,
+    OrderState.EXPIRED: Heard.EXPIRED,
+    OrderState.REJECTED: Heard.REJECTED,
+    OrderState.OTHER: Heard.STRANGE,
+}
+
+
+class Order(msgspec.Struct, kw_only=True):
+    """One own order. `strategy`: the instance that made it, "" for none. `filled`: of the fills we know; `told`: what the venue says.
+
+    Stamps are of the engine's time (ns), 0: not yet. `seen_ns`: when the account's stream first told of it. `paid`: Σ price × quantity.
+    """
+
+    request: OrderRequest
+    strategy: str
+    role: Role
+    why: str = ""
+    status: Status = Status.INTENT
+    cancel: Canceling = Canceling.NONE
+    venue_id: str = ""
+    child_id: str = ""
+    triggered: bool = False
+    filled: int = 0
+    told: int = 0
+    paid: int = 0
+    trades: int = 0
+    asked_ns: int = 0
+    sent_ns: int = 0
+    accepted_ns: int = 0
+    seen_ns: int = 0
+    unknown_ns: int = 0
+    ended_ns: int = 0
+    heard_ns: int = 0
+    queried_ns: int = 0
+    cancel_ns: int = 0
+    denials: int = 0
+    denied_ns: int = 0
+    unlisted: int = 0
+    unlisted_ns: int = 0
+    no_trade_ns: int = 0
+    overfilled: bool = False
+    reason: str = ""
+
+    @property
+    def client_id(self) -> str:
+        """Ours."""
+        return self.request.client_id
+
+    @property
+    def symbol(self) -> str:
+        """Venue and symbol."""
+        return self.request.symbol
+
+    @property
+    def rest(self) -> int:
+        """What of it may still come as a fill: all that is not filled while it is open, what the venue told more than we have then."""
+        if self.status.is_over:
+            return max(0, self.told - self.filled)
+        quantity = self.request.quantity
+        return 0 if quantity is None else max(0, quantity - self.filled)
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it is or may be at the venue, or has fills that are still to come."""
+        return self.told > self.filled if self.status.is_over else self.status is not Status.INTENT
+
+    @property
+    def waits(self) -> bool:
+        """Whether it rests where waiting orders rest: a triggered one rests with the others."""
+        return self.request.waits and not self.triggered
+
+    def working(self) -> Working:
+        """As the gate sees it."""
+        return Working(request=self.request, rest=self.rest, unknown=self.status is Status.UNKNOWN, strategy=self.strategy)
+
+
+class News(msgspec.Struct, kw_only=True):
+    """What one event changed of one order: `before` ─▶ `after`. `fill`: a trade that was not known. `breach`: what must not be, "" else."""
+
+    order: Order
+    before: Status
+    after: Status
+    fill: FillUpdate | None = None
+    late: bool = False
+    breach: str = ""
+    told: bool = False
+    """Whether the venue says more is filled than we have fills for, since now."""
+
+
+class Orders:
+    """All own orders of one trader. `is_own`: whether a client id is one of ours."""
+
+    def __init__(self) -> None:
+        self._by_client: dict[str, Order] = {}
+        self._by_venue: dict[tuple[str, str], Order] = {}
+        self._open: dict[str, dict[str, Order]] = {}
+        self._trades: dict[str, dict[str, int]] = {}
+        self.duplicates = 0
+
+    # -- what there is --------------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Order]:
+        return iter(self._by_client.values())
+
+    def __len__(self) -> int:
+        return len(self._by_client)
+
+    def get(self, client_id: str) -> Order | None:
+        """By client id."""
+        return self._by_client.get(client_id)
+
+    def find(self, symbol: str, *, client_id: str = "", venue_id: str = "", parent_id: str = "") -> Order | None:
+        """Whose it is, by any of the names that the venue gave."""
+        return (
+            self._by_client.get(client_id)
+            or self._by_venue.get((symbol, venue_id))
+            or self._by_client.get(parent_id)
+            or (self._by_venue.get((symbol, parent_id)) if parent_id else None)
+        )
+
+    def working(self, symbol: str = "") -> list[Order]:
+        """Those that are or may be at the venue, of one symbol or of all, oldest first."""
+        if symbol:
+            return list(self._open.get(symbol, {}).values())
+        return [order for orders in self._open.values() for order in orders.values()]
+
+    def count(self, symbol: str = "") -> int:
+        """How many those are."""
+        return len(self._open.get(symbol, ())) if symbol else sum(map(len, self._open.values()))
+
+    def knows_trade(self, symbol: str, trade_id: str) -> bool:
+        """Whether that trade was counted."""
+        return trade_id in self._trades.get(symbol, ())
+
+    def last_trade(self, symbol: str) -> str:
+        """The trade that was counted last, "" for none."""
+        return next(reversed(self._trades.get(symbol, {})), "")
+
+    # -- what changes it ------------------------------------------------------------------------------------------
+
+    def add(self, order: Order) -> None:
+        """A new one: an intent, or one that was found."""
+        assert order.client_id not in self._by_client, "client ids are never used twice"
+        self._by_client[order.client_id] = order
+        self._index(order)
+
+    def know_trade(self, symbol: str, trade_id: str, at_ns: int) -> bool:
+        """Count a trade; False where it was counted before."""
+        known = self._trades.setdefault(symbol, {})
+        if trade_id in known:
+            self.duplicates += 1
+            return False
+        known[trade_id] = at_ns
+        return True
+
+    def hear(self, order: Order, heard: Heard, now_ns: int) -> News:
+        """Move an order by the table."""
+        before = order.status
+        after = MOVES[before].get(heard, before)
+        breach = ""
+        if before in _REVIVED and heard in _LIVES:
+            breach = f"{order.client_id} was {before}, and the venue says it is {heard}"
+        if after is not before:
+            order.status = after
+            if after is Status.UNKNOWN:
+                order.unknown_ns = now_ns
+                order.denials = order.denied_ns = order.unlisted = order.unlisted_ns = order.no_trade_ns = 0
+            if after.is_over:
+                order.ended_ns = now_ns
+                order.cancel = Canceling.NONE
+        order.heard_ns = now_ns
+        self._index(order)
+        return News(order=order, before=before, after=after, breach=breach)
+
+    def accepted(self, order: Order, event: OrderAccepted) -> list[News]:
+        """The answer to a new order: it is there."""
+        order.accepted_ns = event.at_ns
+        news = [self.hear(order, Heard.ACCEPTED, event.at_ns)]
+        if event.order is not None:
+            news += self.updated(order, event.order, by_stream=False)
+        for fill in event.fills:
+            news += self.filled(order, fill)
+        return news
+
+    def refused(self, order: Order, event: OrderRefused | NotSent) -> list[News]:
+        """The answer to a new order: it is not there."""
+        order.reason = f"{event.code} {event.text}".strip()
+        return [self.hear(order, Heard.REFUSED if isinstance(event, OrderRefused) else Heard.NOT_SENT, event.at_ns)]
+
+    def unanswered(self, order: Order, event: Unanswered) -> list[News]:
+        """Nobody knows what became of a new order, or of a cancel."""
+        order.reason = event.why
+        if event.action is Asked.NEW:
+            return [self.hear(order, Heard.UNANSWERED, event.at_ns)]
+        if event.action is Asked.CANCEL and not order.status.is_over:
+            order.cancel = Canceling.UNKNOWN
+        return []
+
+    def cancel_asked(self, order: Order, now_ns: int) -> None:
+        """A cancel goes out."""
+        order.cancel, order.cancel_ns = Canceling.SENT, now_ns
+
+    def cancel_sent(self, order: Order, event: CancelSent) -> list[News]:
+        """The venue has the cancel."""
+        news = [] if event.order is None else self.updated(order, event.order, by_stream=False)
+        if event.final and not order.status.is_over:
+            news.append(self.hear(order, Heard.CANCELED, event.at_ns))
+        return news
+
+    def cancel_refused(self, order: Order, event: CancelRefused) -> list[News]:
+        """It does not cancel: the order is as it was, or it was filled, cancelled or triggered."""
+        if not order.status.is_over:
+            order.cancel = Canceling.UNKNOWN if event.unknown else Canceling.NONE
+        return []
+
+    def updated(self, order: Order, event: OrderUpdate, *, by_stream: bool = True) -> list[News]:
+        """The venue says how it stands."""
+        if by_stream and not order.seen_ns:
+            order.seen_ns = event.at_ns
+        self._name(order, event.venue_id, child=bool(event.parent_id))
+        heard = _WORDS[event.state]
+        more = event.filled if event.filled is not None else (order.request.quantity or 0 if heard is Heard.WHOLE else 0)
+        was = order.told
+        order.told = max(order.told, more)
+        if heard is Heard.OPEN and (order.told or order.filled):
+            heard = Heard.PARTLY
+        if event.reason:
+            order.reason = event.reason
+        if by_stream and event.state.is_open and order.request.waits and event.kind not in (None, order.request.kind):
+            order.triggered = True
+        news = self.hear(order, heard, event.at_ns)
+        news.told = order.told > was and order.told > order.filled
+        return [news, *self._over(order, event.at_ns)]
+
+    def algo_updated(self, order: Order, event: AlgoUpdate, *, by_stream: bool = True) -> list[News]:
+        """The venue says how a waiting order stands."""
+        if by_stream and not order.seen_ns:
+            order.seen_ns = event.at_ns
+        self._name(order, event.algo_id)
+        if event.child_id:
+            order.child_id = event.child_id
+            self._by_venue[order.symbol, event.child_id] = order
+        if event.state is OrderState.TRIGGERED:
+            order.triggered = True
+        if event.reason:
+            order.reason = event.reason
+        heard = _WORDS[event.state]
+        if heard is Heard.OPEN and (order.told or order.filled):
+            heard = Heard.PARTLY
+        if heard is Heard.WHOLE and not order.filled:
+            heard = Heard.OPEN  # it was triggered; what became of it, its order tells
+            order.triggered = True
+        return [self.hear(order, heard, event.at_ns)]
+
+    def filled(self, order: Order, fill: FillUpdate) -> list[News]:
+        """A trade of it: counted once, whatever has become of the order."""
+        if not self.know_trade(order.symbol, fill.trade_id, fill.at_ns):
+            return []
+        self._name(order, fill.venue_id, child=order.request.waits)
+        late = order.status.is_over and order.told <= order.filled
+        order.filled += fill.quantity
+        order.paid += fill.price * fill.quantity
+        order.trades += 1
+        order.told = max(order.told, order.filled)
+        quantity = order.request.quantity
+        if order.request.waits:
+            order.triggered = True
+        whole = quantity is not None and order.filled >= quantity
+        news = self.hear(order, Heard.WHOLE if whole else Heard.PARTLY, fill.at_ns)
+        news.fill, news.late = fill, late
+        return [news, *self._over(order, fill.at_ns)]
+
+    def _over(self, order: Order, now_ns: int) -> list[News]:
+        quantity = order.request.quantity
+        if quantity is None or max(order.filled, order.told) <= quantity or order.overfilled:
+            return []
+        order.overfilled = True
+        status = order.status
+        breach = f"{order.client_id} asked for {quantity} and {max(order.filled, order.told)} were filled"
+        return [News(order=order, before=status, after=status, breach=breach)]
+
+    # -- the proof that an order never was ------------------------------------------------------------------------------
+
+    def denied(self, order: Order, event: NotFound, able: Capabilities) -> list[News]:
+        """A query's answer: no such order."""
+        if order.status is not Status.UNKNOWN:
+            return []
+        if event.asked_ns >= self._may_prove_ns(order, able) and event.asked_ns - order.denied_ns >= _APART_NS:
+            order.denials += 1
+            order.denied_ns = event.asked_ns
+        return self._prove(order, able, event.at_ns)
+
+    def listed(self, event: OpenOrders, able: Capabilities) -> list[News]:
+        """A listing of open orders: unknown ones that are not in it are one proof nearer to never having been."""
+        there = {each.order.client_id for each in event.orders}
+        there |= {each.order.venue_id for each in event.orders if isinstance(each.order, OrderUpdate)}
+        there |= {each.order.algo_id for each in event.orders if isinstance(each.order, AlgoUpdate)}
+        news: list[News] = []
+        for order in self.working():
+            if order.status is not Status.UNKNOWN or not _is_of(order.symbol, event.venue, event.symbol):
+                continue
+            if order.client_id in there or (order.venue_id and order.venue_id in there):
+                continue
+            if event.asked_ns >= self._may_prove_ns(order, able) and event.asked_ns - order.unlisted_ns >= _APART_NS:
+                order.unlisted += 1
+                order.unlisted_ns = event.asked_ns
+            news += self._prove(order, able, event.at_ns)
+        return news
+
+    def traded(self, event: TradesRead, able: Capabilities) -> list[News]:
+        """A listing of trades, after its fills were applied: unknown orders without a fill there have none."""
+        news: list[News] = []
+        for order in self.working(event.symbol):
+            if order.status is Status.UNKNOWN and event.whole and not order.filled and event.asked_ns >= self._may_prove_ns(order, able):
+                order.no_trade_ns = event.asked_ns
+                news += self._prove(order, able, event.at_ns)
+        return news
+
+    @staticmethod
+    def _may_prove_ns(order: Order, able: Capabilities) -> int:
+        wait_ns = _SETTLING_NS if able.absence_after_s is None else int(able.absence_after_s * SECOND_NS)
+        return order.sent_ns + wait_ns
+
+    def _prove(self, order: Order, able: Capabilities, now_ns: int) -> list[News]:
+        algo = order.request.waits and able.conditional is Conditional.ALGO
+        denied = algo or order.denials >= 2
+        unlisted = order.unlisted >= (2 if algo else 1)
+        if denied and unlisted and order.no_trade_ns and not order.filled and not order.told:
+            was_there = bool(order.accepted_ns or order.seen_ns)
+            return [self.hear(order, Heard.CANCELED if was_there else Heard.PROVEN_ABSENT, now_ns)]
+        return []
+
+    # -- keeping ----------------------------------------------------------------------------------------------------
+
+    def forget(self, now_ns: int) -> int:
+        """Let go of what ended a day ago; returns how many those were."""
+        over = [order for order in self._by_client.values() if order.ended_ns and not order.is_working]
+        old = [order for order in over if now_ns - order.ended_ns > _KEPT_NS]
+        for order in old:
+            del self._by_client[order.client_id]
+        names = {id(order) for order in old}
+        self._by_venue = {name: order for name, order in self._by_venue.items() if id(order) not in names}
+        for symbol, trades in self._trades.items():
+            newest = next(reversed(trades), "")
+            self._trades[symbol] = {name: at for name, at in trades.items() if now_ns - at <= _KEPT_NS or name == newest}
+        return len(old)
+
+    def _name(self, order: Order, venue_id: str, *, child: bool = False) -> None:
+        if not venue_id:
+            return
+        if child:
+            order.child_id = order.child_id or venue_id
+        elif not order.venue_id:
+            order.venue_id = venue_id
+        self._by_venue[order.symbol, venue_id] = order
+
+    def _index(self, order: Order) -> None:
+        open_ = self._open.setdefault(order.symbol, {})
+        if order.is_working or order.status is Status.INTENT:
+            open_[order.client_id] = order
+        else:
+            open_.pop(order.client_id, None)
+
+
+def _is_of(symbol: str, venue: str, name: str) -> bool:
+    return symbol == name if name else symbol.partition(":")[0] == venue
+
+
+def adopted(update: OrderUpdate | AlgoUpdate, now_ns: int, *, strategy: str = FOREIGN) -> Order:
+    """An order of ours that was found at the venue, and that the journal does not know."""
+    request = OrderRequest(
+        client_id=update.client_id,
+        symbol=update.symbol,
+        side=update.side,
+        kind=update.kind or OrderKind.LIMIT,
+        quantity=update.quantity,
+        price=update.price if isinstance(update, OrderUpdate) else None,
+        trigger=update.trigger,
+        reduce_only=update.reduce_only,
+        close_position=update.close_position,
+        position_side=update.position_side,
+    )
+    role = Role.PROTECT if request.waits and (request.reduce_only or request.close_position) else Role.ADOPTED
+    return Order(request=request, strategy=strategy, role=role, status=Status.LIVE, sent_ns=now_ns, accepted_ns=now_ns, seen_ns=now_ns)
+
+
+def exposure(orders: Iterable[Order]) -> tuple[int, int]:
+    """(what buys, what sells) of all that may still be filled."""
+    buys = sells = 0
+    for order in orders:
+        if order.request.side is Side.BUY:
+            buys += order.rest
+        else:
+            sells += order.rest
+    return buys, sells
+
+
+def in_flight(orders: Iterable[Order]) -> int:
+    """What they may still do to a position, with its sign."""
+    return sum(signed(order.request.side, order.rest) for order in orders)
