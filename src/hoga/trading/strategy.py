@@ -1,0 +1,464 @@
+"""trading.strategy: what a user writes: a class with hooks, and what it may ask for. Pure.
+
+    class Cross(Strategy):
+        symbol = "binance-usdm:BTCUSDT"
+        params = {"fast": 10, "slow": 30, "size": "0.010"}
+
+        def setup(self, m):
+            bars = m.bars(self.symbol, "1m")
+            self.fast, self.slow = bars.sma(self.p.fast), bars.sma(self.p.slow)
+
+        def on_bar(self, bar):
+            self.target(self.symbol, self.p.size if self.fast > self.slow else 0, why=f"{self.fast:.1f}/{self.slow:.1f}")
+
+Hooks are plain functions, called one at a time; the one clock is `self.now_ns`. Whatever a hook asks for is checked, journalled and sent
+before the next event is looked at. One that raises ends its own instance only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Protocol
+
+import msgspec
+
+from hoga.core.market import Side
+from hoga.core.ticks import MarketDepth, MarketTop, MarketTrade
+from hoga.core.trading import FillUpdate, Force, OrderKind, Rules
+from hoga.trading.bars import Bar, BarSeries
+from hoga.trading.orders import Order
+from hoga.trading.rungs import Rung
+
+__all__ = ["Amount", "BookView", "Desk", "FillView", "OrderView", "Params", "Protection", "Setup", "Strategy", "TradeView", "amount_of"]
+
+Amount = Decimal | int | str | float
+"""A price or a quantity, as people write it: `"0.010"`, `Decimal("0.01")`, 1; a float is taken by its shortest spelling."""
+
+
+def amount_of(value: Amount) -> Decimal:
+    """As an exact number. Raises ValueError for what is none, or not finite."""
+    try:
+        number = value if isinstance(value, Decimal) else Decimal(repr(value) if isinstance(value, float) else value)
+    except (ArithmeticError, TypeError, ValueError):
+        raise ValueError(f"{value!r} is no number") from None
+    if isinstance(value, bool) or not number.is_finite():
+        raise ValueError(f"{value!r} is no number")
+    return number
+
+
+class Params:
+    """The parameters of one instance, by name: `self.p.fast`. `<Params fast=10 slow=30>`."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self._values:
+            raise AttributeError(f"there is no parameter {name!r}; there are {', '.join(sorted(self.__dict__.get('_values', ()))) or 'none'}")
+        return self._values[name]
+
+    def items(self) -> Mapping[str, Any]:
+        """All of them."""
+        return dict(self._values)
+
+    def __repr__(self) -> str:
+        return f"<Params {' '.join(f'{name}={value}' for name, value in self._values.items())}>"
+
+
+class BookView:
+    """A symbol's best prices and sizes as exact numbers; `ticks` has them as integers. Valid until the hook returns."""
+
+    __slots__ = ("rules", "symbol", "ticks")
+
+    def __init__(self, symbol: str, rules: Rules) -> None:
+        self.symbol = symbol
+        self.rules = rules
+        self.ticks: MarketTop = MarketTop(symbol=symbol, at_ns=0, bid=0, bid_size=0, ask=0, ask_size=0)
+
+    @property
+    def bid(self) -> Decimal:
+        """The best bid."""
+        return Decimal(self.ticks.bid).scaleb(self.rules.price_power)
+
+    @property
+    def ask(self) -> Decimal:
+        """The best ask."""
+        return Decimal(self.ticks.ask).scaleb(self.rules.price_power)
+
+    @property
+    def bid_size(self) -> Decimal:
+        """What is there."""
+        return Decimal(self.ticks.bid_size).scaleb(self.rules.size_power)
+
+    @property
+    def ask_size(self) -> Decimal:
+        """What is there."""
+        return Decimal(self.ticks.ask_size).scaleb(self.rules.size_power)
+
+    @property
+    def mid(self) -> Decimal:
+        """Between the best prices."""
+        return (self.bid + self.ask) / 2
+
+    @property
+    def spread(self) -> Decimal:
+        """Between the best prices."""
+        return self.ask - self.bid
+
+    @property
+    def bids(self) -> list[tuple[Decimal, Decimal]]:
+        """(price, size), best first: as many levels as came."""
+        return self._levels(self.ticks.bids if isinstance(self.ticks, MarketDepth) else ((self.ticks.bid, self.ticks.bid_size),))
+
+    @property
+    def asks(self) -> list[tuple[Decimal, Decimal]]:
+        """(price, size), best first: as many levels as came."""
+        return self._levels(self.ticks.asks if isinstance(self.ticks, MarketDepth) else ((self.ticks.ask, self.ticks.ask_size),))
+
+    def _levels(self, levels: tuple[tuple[int, int], ...]) -> list[tuple[Decimal, Decimal]]:
+        price, size = self.rules.price_power, self.rules.size_power
+        return [(Decimal(each).scaleb(price), Decimal(much).scaleb(size)) for each, much in levels]
+
+
+class TradeView:
+    """One public trade as exact numbers; `ticks` has it as integers."""
+
+    __slots__ = ("rules", "ticks")
+
+    def __init__(self, ticks: MarketTrade, rules: Rules) -> None:
+        self.ticks = ticks
+        self.rules = rules
+
+    @property
+    def symbol(self) -> str:
+        """Of which it is."""
+        return self.ticks.symbol
+
+    @property
+    def price(self) -> Decimal:
+        """At which it was."""
+        return Decimal(self.ticks.price).scaleb(self.rules.price_power)
+
+    @property
+    def size(self) -> Decimal:
+        """How much it was."""
+        return Decimal(self.ticks.size).scaleb(self.rules.size_power)
+
+    @property
+    def taker(self) -> Side:
+        """Who took."""
+        return self.ticks.taker
+
+
+class OrderView:
+    """An own order as it stands."""
+
+    __slots__ = ("_order", "_rules")
+
+    def __init__(self, order: Order, rules: Rules) -> None:
+        self._order = order
+        self._rules = rules
+
+    @property
+    def id(self) -> str:
+        """The client id: what `limit` and the others returned, and what `cancel` takes."""
+        return self._order.client_id
+
+    @property
+    def symbol(self) -> str:
+        """Of which it is."""
+        return self._order.symbol
+
+    @property
+    def status(self) -> str:
+        """In capitals: `LIVE`, `PARTIAL`, `FILLED`, `UNKNOWN`, …"""
+        return self._order.status.value
+
+    @property
+    def side(self) -> Side:
+        """BUY or SELL."""
+        return self._order.request.side
+
+    @property
+    def price(self) -> Decimal | None:
+        """Of a limit order."""
+        price = self._order.request.price
+        return None if price is None else Decimal(price).scaleb(self._rules.price_power)
+
+    @property
+    def quantity(self) -> Decimal | None:
+        """The whole; None: it closes what there is."""
+        quantity = self._order.request.quantity
+        return None if quantity is None else Decimal(quantity).scaleb(self._rules.size_power)
+
+    @property
+    def filled(self) -> Decimal:
+        """So far."""
+        return Decimal(self._order.filled).scaleb(self._rules.size_power)
+
+    @property
+    def reason(self) -> str:
+        """Why it was refused, or ended."""
+        return self._order.reason
+
+    def __repr__(self) -> str:
+        return f"<Order {self.id} {self.side} {self.quantity} {self.status}>"
+
+
+class FillView:
+    """One trade of an own order."""
+
+    __slots__ = ("_fill", "_rules")
+
+    def __init__(self, fill: FillUpdate, rules: Rules) -> None:
+        self._fill = fill
+        self._rules = rules
+
+    @property
+    def id(self) -> str:
+        """The client id of its order."""
+        return self._fill.client_id
+
+    @property
+    def symbol(self) -> str:
+        """Of which it is."""
+        return self._fill.symbol
+
+    @property
+    def side(self) -> Side:
+        """BUY or SELL."""
+        return self._fill.side
+
+    @property
+    def price(self) -> Decimal:
+        """At which it was."""
+        return Decimal(self._fill.price).scaleb(self._rules.price_power)
+
+    @property
+    def quantity(self) -> Decimal:
+        """How much it was."""
+        return Decimal(self._fill.quantity).scaleb(self._rules.size_power)
+
+
+class Protection(msgspec.Struct, frozen=True, kw_only=True):
+    """How positions of a symbol are guarded. Distances in hundredths of a percent of the entry price, None: no such guard.
+
+    `trail`: the stop follows the best price at this distance, once it is `activate` in favour. `break_even`: once it is so far in favour,
+    the stop goes to the entry. `hold_ns`: it is closed after so long. `within_ns`: it may be naked so long. `step`: the least move of a stop.
+    """
+
+    stop: int | None = None
+    take: int | None = None
+    trail: int | None = None
+    activate: int = 0
+    break_even: int | None = None
+    hold_ns: int | None = None
+    within_ns: int = 3_000_000_000
+    step: int = 5
+
+
+class Setup:
+    """What `setup` is given: what the strategy needs is said before anything starts."""
+
+    def __init__(self, instance: str, rules: Mapping[str, Rules], want: Callable[[str, str, int], BarSeries]) -> None:
+        self.instance = instance
+        self._rules = rules
+        self._want = want
+        self.protections: dict[str, Protection] = {}
+        self.timers: list[int] = []
+        self.series: list[BarSeries] = []
+
+    def bars(self, symbol: str, interval: str = "1m", history: int = 200) -> BarSeries:
+        """Bars of a symbol from its trades; `on_bar` is called for each that is closed, once all lines over it are ready."""
+        series = self._want(symbol, interval, history)
+        if series not in self.series:
+            self.series.append(series)
+        return series
+
+    def every(self, seconds: float) -> None:
+        """Call `on_timer` so often."""
+        if not seconds > 0:
+            raise ValueError(f"every({seconds!r}): expected seconds above 0")
+        self.timers.append(int(seconds * 1_000_000_000))
+
+    def protect(
+        self,
+        symbol: str,
+        *,
+        stop: str | None = None,
+        take: str | None = None,
+        trail: str | None = None,
+        activate: str = "0%",
+        break_even: str | None = None,
+        hold: str | None = None,
+        within: str = "3s",
+        step: str = "0.05%",
+    ) -> None:
+        """Guard every position of `symbol`: `stop="1.5%"`, `take="3%"`, `trail="1%"`, `hold="4h"`. Raises ValueError."""
+        self.protections[symbol] = Protection(
+            stop=_bp(stop),
+            take=_bp(take),
+            trail=_bp(trail),
+            activate=_bp(activate) or 0,
+            break_even=_bp(break_even),
+            hold_ns=None if hold is None else _duration_ns(hold),
+            within_ns=_duration_ns(within),
+            step=_bp(step) or 1,
+        )
+
+
+def _bp(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.endswith("%"):
+        raise ValueError(f"{text!r} is no distance; expected a percentage, as 1.5%")
+    return int(amount_of(text[:-1]) * 100)
+
+
+def _duration_ns(text: str) -> int:
+    units = {"ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000}
+    unit = next((each for each in units if text.endswith(each) and text[: -len(each)].replace(".", "", 1).isdigit()), None)
+    if unit is None:
+        raise ValueError(f"{text!r} is no duration; expected a number and ms, s, m, h or d, as 3s")
+    return int(amount_of(text[: -len(unit)]) * units[unit])
+
+
+class Desk(Protocol):
+    """What an instance trades with; the engine has one for each."""
+
+    now_ns: int
+
+    def target(self, symbol: str, quantity: Amount, why: str) -> None:
+        """See `Strategy.target`."""
+
+    def order(self, symbol: str, side: Side, quantity: Amount, kind: OrderKind, price: Amount | None, force: Force, why: str) -> str:
+        """See `Strategy.buy` and `Strategy.limit`."""
+
+    def cancel(self, client_id: str) -> None:
+        """See `Strategy.cancel`."""
+
+    def cancel_all(self, symbol: str) -> None:
+        """See `Strategy.cancel_all`."""
+
+    def position(self, symbol: str) -> Decimal:
+        """See `Strategy.position`."""
+
+    def orders(self, symbol: str) -> list[OrderView]:
+        """See `Strategy.orders`."""
+
+    def book(self, symbol: str) -> BookView:
+        """See `Strategy.book`."""
+
+    def size(self, symbol: str, risk: str, stop: Amount, side: Side | None) -> Decimal:
+        """See `Strategy.size`."""
+
+    def tell(self, text: str) -> None:
+        """See `Strategy.log`."""
+
+
+class Strategy:
+    """See the module. `symbol` (or `symbols`) and `params` are said in the class; `p` has the parameters of this instance.
+
+    Everything that orders returns at once; what becomes of it comes by `on_order` and `on_fill`. What cannot be ordered (no number, an
+    unknown symbol, a limit) is denied with a code in the journal, and `on_order` is told.
+    """
+
+    symbol: str = ""
+    symbols: tuple[str, ...] = ()
+    params: Mapping[str, Any] = {}
+    p: Params
+    _desk: Desk
+
+    # -- hooks ----------------------------------------------------------------------------------------------------
+
+    def setup(self, m: Setup) -> None:
+        """Say what is needed: bars, timers, protection. Called once, before anything starts."""
+
+    def on_start(self) -> None:
+        """Everything is connected, and agrees with the venue."""
+
+    def on_book(self, book: BookView) -> None:
+        """A book came."""
+
+    def on_trade(self, trade: TradeView) -> None:
+        """Somebody traded."""
+
+    def on_bar(self, bar: Bar) -> None:
+        """A bar was closed, whole, and all lines over its series are ready."""
+
+    def on_timer(self, now_ns: int) -> None:
+        """The time of `m.every` has passed."""
+
+    def on_order(self, order: OrderView) -> None:
+        """An own order has moved."""
+
+    def on_fill(self, fill: FillView) -> None:
+        """An own order was filled, in part or whole."""
+
+    def on_stale(self, symbol: str, why: str) -> None:
+        """The market data of a symbol are stale or in doubt."""
+
+    def on_ladder(self, rung: Rung) -> None:
+        """What is allowed has changed."""
+
+    def on_stop(self) -> None:
+        """The trader is about to end. Entries are cancelled after it."""
+
+    # -- what it may ask for -----------------------------------------------------------------------------------------
+
+    @property
+    def now_ns(self) -> int:
+        """The time of the event that is being handled (UTC, ns): the only clock a strategy has."""
+        return self._desk.now_ns
+
+    def target(self, symbol: str, quantity: Amount, why: str = "") -> None:
+        """Hold so much from now on (below 0: short). Asking again for the same does nothing more; partial fills are completed."""
+        self._desk.target(symbol, quantity, why)
+
+    def buy(self, symbol: str, quantity: Amount, why: str = "") -> str:
+        """Buy at the market, within the collar. Returns the client id, "" where it was denied."""
+        return self._desk.order(symbol, Side.BUY, quantity, OrderKind.MARKET, None, Force.IOC, why)
+
+    def sell(self, symbol: str, quantity: Amount, why: str = "") -> str:
+        """Sell at the market, within the collar. Returns the client id, "" where it was denied."""
+        return self._desk.order(symbol, Side.SELL, quantity, OrderKind.MARKET, None, Force.IOC, why)
+
+    def limit(self, symbol: str, side: str | Side, quantity: Amount, price: Amount, why: str = "", *, post_only: bool = False) -> str:
+        """Rest at a price. `side`: `buy` or `sell`. Returns the client id, "" where it was denied."""
+        force = Force.POST_ONLY if post_only else Force.GTC
+        return self._desk.order(symbol, Side(side), quantity, OrderKind.LIMIT, price, force, why)
+
+    def cancel(self, client_id: str) -> None:
+        """Cancel one own order."""
+        self._desk.cancel(client_id)
+
+    def cancel_all(self, symbol: str = "") -> None:
+        """Cancel this instance's resting orders, of one symbol or of all; protective ones stay."""
+        self._desk.cancel_all(symbol)
+
+    def flatten(self, symbol: str = "", why: str = "flatten") -> None:
+        """Cancel this instance's orders and hold nothing."""
+        for each in (symbol,) if symbol else self.symbols:
+            self._desk.cancel_all(each)
+            self._desk.target(each, 0, why)
+
+    def position(self, symbol: str = "") -> Decimal:
+        """What this instance holds, as its fills prove; below 0: short."""
+        return self._desk.position(symbol or self.symbol)
+
+    def orders(self, symbol: str = "") -> list[OrderView]:
+        """This instance's orders that are or may be at the venue."""
+        return self._desk.orders(symbol)
+
+    def book(self, symbol: str = "") -> BookView:
+        """The newest best prices. Valid until the hook returns."""
+        return self._desk.book(symbol or self.symbol)
+
+    def size(self, symbol: str, *, risk: str = "", stop: Amount, side: str | Side | None = None) -> Decimal:
+        """The quantity that loses `risk` of the equity (`"1%"`, default `RISK_PER_TRADE`) at `stop`, within the limits; 0: too small."""
+        return self._desk.size(symbol, risk, stop, None if side is None else Side(side))
+
+    def log(self, text: str) -> None:
+        """A line in the log and the journal."""
+        self._desk.tell(text)
