@@ -55,7 +55,8 @@ class Params:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name not in self._values:
-            raise AttributeError(f"there is no parameter {name!r}; there are {', '.join(sorted(self.__dict__.get('_values', ()))) or 'none'}")
+            known = ", ".join(sorted(self.__dict__.get("_values", ()))) or "none"
+            raise AttributeError(f"there is no parameter {name!r}; there are {known}")
         return self._values[name]
 
     def items(self) -> Mapping[str, Any]:
@@ -245,7 +246,7 @@ class Protection(msgspec.Struct, frozen=True, kw_only=True):
     """How positions of a symbol are guarded. Distances in hundredths of a percent of the entry price, None: no such guard.
 
     `trail`: the stop follows the best price at this distance, once it is `activate` in favour. `break_even`: once it is so far in favour,
-    the stop goes to the entry. `hold_ns`: it is closed after so long. `within_ns`: it may be naked so long. `step`: the least move of a stop.
+    the stop goes to the entry. `hold_ns`: closed after so long. `within_ns`: it may be naked so long. `step`: the least move of a stop.
     """
 
     stop: int | None = None
