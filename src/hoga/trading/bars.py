@@ -134,6 +134,7 @@ class BarSeries:
         self.interval = interval
         self.interval_ns = interval_ns(interval)
         self.bars: deque[Bar] = deque(maxlen=max(1, history))
+        self.number = 0
         self.needed = 1
         self.late = 0
         self.incomplete = 0

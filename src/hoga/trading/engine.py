@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -42,7 +43,6 @@ from hoga.core.trading import (
     OrderRefused,
     OrderRequest,
     OrderUpdate,
-    PositionSide,
     PositionsRead,
     PositionUpdate,
     ReadFailed,
@@ -152,6 +152,9 @@ class Engine:
         self._proof_ns: dict[str, int] = {}
         self._forgot_ns = 0
         self._cause: Event | None = None
+        self._opening: list[Write] = []
+        self._moved = True
+        self._ladder_ns = _FAR_NS
         self._handlers: dict[type, Callable[[Any], None]] = {
             MarketTop: self._on_top,
             MarketDepth: self._on_top,
@@ -195,8 +198,13 @@ class Engine:
         self._bookish = {symbol: [each for each in self.instances if each.hears(symbol, "on_book")] for symbol in rules}
         self._tradish = {symbol: [each for each in self.instances if each.hears(symbol, "on_trade")] for symbol in rules}
         self._series_of: dict[str, list[BarSeries]] = {symbol: [] for symbol in rules}
-        for (symbol, _), series in sorted(self.series.items()):
-            self._series_of[symbol].append(series)
+        self._all_series = [series for _, series in sorted(self.series.items())]
+        for number, series in enumerate(self._all_series):
+            series.number = number
+            self._series_of[series.symbol].append(series)
+        self._periods = [(each, period) for each in self.instances for period in each.setup.timers]
+        for rules_ in rules.values():
+            self._opening.append(records.config(rules_))
 
     # -- the door ---------------------------------------------------------------------------------------------------
 
@@ -218,7 +226,7 @@ class Engine:
         return self._close(out)
 
     def _close(self, out: list[Effect]) -> list[Effect]:
-        if self._ladder_due():
+        if self._moved or self.state.now_ns >= self._ladder_ns:
             try:
                 self._advance()
             except Exception as fault:  # noqa: BLE001  # as above, of the ladder's own consequences
@@ -252,21 +260,13 @@ class Engine:
             self._arm("second", 0, at_ns - at_ns % SECOND_NS + SECOND_NS)
             self._each_second()
         elif kind == "bars":
-            series = self._numbered[number]
+            series = self._all_series[number]
             self._bars(series, series.pass_time(self.state.now_ns))
         elif kind == "every":
             instance, period = self._periods[number]
             self._arm("every", number, at_ns + period)
             if self.running:
                 instance.call("on_timer", at_ns)
-
-    @property
-    def _numbered(self) -> list[BarSeries]:
-        return list(self.series.values())
-
-    @property
-    def _periods(self) -> list[tuple[Instance, int]]:
-        return [(each, period) for each in self.instances for period in each.setup.timers]
 
     def _on_tick(self, event: Tick) -> None:
         """What was due is done already."""
@@ -327,16 +327,12 @@ class Engine:
     def _arm_bars(self, series: BarSeries) -> None:
         deadline = series.deadline_ns()
         if deadline is not None:
-            self._arm("bars", self._numbers[id(series)], deadline)
-
-    @property
-    def _numbers(self) -> dict[int, int]:
-        return {id(series): number for number, series in enumerate(self.series.values())}
+            self._arm("bars", series.number, deadline)
 
     def _bars(self, series: BarSeries, closed: list[Bar]) -> None:
         for bar in closed:
             for instance in self.instances:
-                if self.running and bar.whole and series in instance.setup.series and instance.is_ready(bar.symbol):
+                if self.running and bar.whole and instance.has(series) and instance.is_ready(bar.symbol):
                     instance.call("on_bar", bar)
         self._arm_bars(series)
 
@@ -382,7 +378,7 @@ class Engine:
         if step.side is not None:
             instance = self._by_key[want.strategy]
             request = OrderRequest(
-                client_id=self._new_id(instance.number),
+                client_id=self.new_id(instance.number),
                 symbol=symbol,
                 side=step.side,
                 kind=OrderKind.MARKET,
@@ -393,7 +389,8 @@ class Engine:
             if self.place(request, instance.key, Role.TARGET, want.why) is None:
                 want.failed(state.now_ns)
 
-    def _new_id(self, strategy: int) -> str:
+    def new_id(self, strategy: int) -> str:
+        """A client id that was never used."""
         self._number += 1
         return client_id_of(self.settings.trader, self.settings.boot, strategy, self._number)
 
@@ -423,7 +420,8 @@ class Engine:
     def deny(self, request: OrderRequest, strategy: str, role: Role, why: str, denial: Denial) -> None:
         """An order that is not sent, with its reason."""
         order = Order(request=request, strategy=strategy, role=role, why=why, asked_ns=self.state.now_ns)
-        order.reason = " ".join(filter(None, (denial.code, denial.found and f"found {denial.found}", denial.limit and f"limit {denial.limit}")))
+        found, limit = denial.found and f"found {denial.found}", denial.limit and f"limit {denial.limit}"
+        order.reason = " ".join(filter(None, (denial.code, found, limit)))
         order.status, order.ended_ns = Status.DENIED, self.state.now_ns
         self._write(records.denied(order, denial, self._cause))
         instance = self._by_key.get(strategy)
@@ -446,7 +444,7 @@ class Engine:
     ) -> str:
         """A strategy's own order; returns its client id, "" where it was denied."""
         request = OrderRequest(
-            client_id=self._new_id(instance.number),
+            client_id=self.new_id(instance.number),
             symbol=symbol,
             side=side,
             kind=kind,
@@ -573,7 +571,7 @@ class Engine:
             self._one(each, event)
 
     def _one(self, news: News, event: Event) -> None:
-        order, state = news.order, self.state
+        order = news.order
         if news.fill is not None:
             self._filled(news, news.fill)
         if news.after is not news.before:
@@ -602,20 +600,17 @@ class Engine:
         if want is None or want.met:
             return
         if after in (Status.REJECTED, Status.ABSENT) or not order.filled:
-            self._arm_second(want.failed(self.state.now_ns))
+            want.failed(self.state.now_ns)  # a whole second looks after it again
         else:
             want.failures = 0
             self._pursue_one(want)
 
-    def _arm_second(self, at_ns: int) -> None:
-        """The next whole second looks after it."""
-
     def _filled(self, news: News, fill: FillUpdate) -> None:
         order, state = news.order, self.state
         self.fills += 1
-        rounds = state.portfolio.fill(order.strategy, fill, mid=state.mid(fill.symbol), why=order.why or order.role.value)
+        share, rounds = state.portfolio.fill(order.strategy, fill, mid=state.mid(fill.symbol), why=order.why or order.role.value)
         position = state.position(fill.symbol, fill.position_side)
-        self._write(records.fill(order, fill, position, late=news.late))
+        self._write(records.fill(order, fill, share, state.portfolio.today(fill.symbol), position, late=news.late))
         self.reckonings[venue_of(fill.symbol)].touched(fill.symbol, state.now_ns)
         for each in rounds:
             self._write(records.round_(each, state.rules_of[fill.symbol], state.equity(fill.symbol)))
@@ -730,11 +725,11 @@ class Engine:
         able = state.capabilities_of[event.venue]
         self._news(state.orders.listed(event, able), event)
         listed = {each.order.client_id for each in event.orders}
-        for order in state.orders.working():
-            quiet = order.heard_ns + _PROOF_NS <= event.asked_ns and order.queried_ns + _PROOF_NS <= state.now_ns
-            if order.status in (Status.LIVE, Status.PARTIAL) and order.client_id not in listed and quiet:
-                if venue_of(order.symbol) == event.venue and (not event.symbol or event.symbol == order.symbol):
-                    self._query(order)
+        for own in state.orders.working(event.symbol):
+            quiet = own.heard_ns + _PROOF_NS <= event.asked_ns and own.queried_ns + _PROOF_NS <= state.now_ns
+            is_there = own.client_id in listed or own.status not in (Status.LIVE, Status.PARTIAL)
+            if quiet and not is_there and venue_of(own.symbol) == event.venue:
+                self._query(own)
         self.reckonings[event.venue].got(ReadKind.ORDERS, event.asked_ns)
         self._settle(event.venue)
 
@@ -798,7 +793,7 @@ class Engine:
             if first:
                 state.portfolio.adopt(symbol, side, difference)
                 rules = state.rules_of[symbol]
-                self._write(Write("recon.adopted", {"sym": symbol, "ps": side.value, "q": difference}))
+                self._write(records.adopt(symbol, side, difference, state.position(symbol, side)))
                 text = f"{symbol}: a position of {rules.quantity_text(difference)} that no trade of this trader explains was found"
                 self._tell("warning", f"{text}; nothing is opened until it is closed, or `hoga flatten --scope account`")
                 self._begin(Cause.UNEXPLAINED, subject=symbol, detail=rules.quantity_text(difference))
@@ -812,7 +807,8 @@ class Engine:
         reckoning.end(state.now_ns)
         account.reconciled = True
         self._end(Cause.UNRECONCILED, subject=venue)
-        self._write(Write("recon.end", {"venue": venue, "held": {f"{name}/{side.value}": q for (name, side), q in state.portfolio.held().items()}}))
+        held = {f"{name}/{side.value}": quantity for (name, side), quantity in state.portfolio.held().items()}
+        self._write(Write("recon.end", {"venue": venue, "held": held}))
         if first:
             self._start_if_ready()
 
@@ -825,6 +821,8 @@ class Engine:
     # -- commands -----------------------------------------------------------------------------------------------------
 
     def _on_command(self, event: Command) -> None:
+        self._out += self._opening
+        self._opening = []
         self._write(Write("cmd", {"what": event.kind.value, "who": event.who, "text": event.text}))
         if event.kind is CommandKind.START:
             for reckoning in self.reckonings.values():
@@ -921,27 +919,29 @@ class Engine:
             venue = venue_of(order.symbol)
             able = state.capabilities(order.symbol)
             wait_s = able.absence_after_s or 2.0
-            if now - order.sent_ns > wait_s * SECOND_NS and now - self._proof_ns.get(venue, 0) >= _PROOF_NS:
-                self._proof_ns[venue] = now
+            if now - order.sent_ns > wait_s * SECOND_NS and now - self._proof_ns.get(order.symbol, 0) >= _PROOF_NS:
+                self._proof_ns[order.symbol] = now
                 self._out.append(Read(what=ReadKind.ORDERS, venue=venue, symbol=order.symbol))
                 self._read_trades(order.symbol)
         elif order.status.is_over:
             if now - order.heard_ns > SECOND_NS:
                 self._read_trades(order.symbol)
-        elif order.cancel is not Canceling.NONE and now - max(order.cancel_ns, order.queried_ns) > _CANCEL_NS:
-            self._query(order)
-        elif order.accepted_ns and not order.seen_ns and now - max(order.accepted_ns, order.queried_ns) > _UNSEEN_NS:
-            self._query(order)
+        else:
+            lingers = order.cancel is not Canceling.NONE and now - max(order.cancel_ns, order.queried_ns) > _CANCEL_NS
+            silent = order.accepted_ns and not order.seen_ns and now - max(order.accepted_ns, order.queried_ns) > _UNSEEN_NS
+            if lingers or silent:
+                self._query(order)
 
     def _look_after_venue(self, venue: str, reckoning: Reckoning) -> None:
         now = self.state.now_ns
         account = self.state.accounts[venue]
         if reckoning.is_due(now, _POSITIONS_NS):
             self._reconcile(venue, "due" if account.reconciled else "again")
-        elif account.reconciled and now - max(self._orders_ns.get(venue, 0), reckoning.ended_ns) >= _ORDERS_NS:
-            if self.state.orders.count():
-                self._orders_ns[venue] = now
-                self._out.append(Read(what=ReadKind.ORDERS, venue=venue))
+            return
+        old = now - max(self._orders_ns.get(venue, 0), reckoning.ended_ns) >= _ORDERS_NS
+        if old and account.reconciled and self.state.orders.count():
+            self._orders_ns[venue] = now
+            self._out.append(Read(what=ReadKind.ORDERS, venue=venue))
 
     def _look_after_market(self, symbol: str) -> None:
         state = self.state
@@ -951,6 +951,7 @@ class Engine:
             self._stale.add(symbol)
             since = look.at_ns + limits.stale_after_ms * 1_000_000 if look.at_ns else state.now_ns
             self.ladder.begin(Cause.STALE_MARKET, state.now_ns, subject=symbol, since_ns=min(since, state.now_ns))
+            self._moved = True
             if self.running:
                 for instance in self.instances:
                     if symbol in instance.symbols:
@@ -960,6 +961,7 @@ class Engine:
                 self._fresh(symbol)
             elif state.position(symbol):
                 self.ladder.begin(Cause.STALE_WITH_POSITION, state.now_ns, subject=symbol, since_ns=look.at_ns or None)
+                self._moved = True
             else:
                 self._end(Cause.STALE_WITH_POSITION, subject=symbol)
 
@@ -983,12 +985,11 @@ class Engine:
 
     def _begin(self, cause: Cause, *, subject: str = "", detail: str = "") -> None:
         self.ladder.begin(cause, self.state.now_ns, subject=subject, detail=detail)
+        self._moved = True
 
     def _end(self, cause: Cause, *, subject: str = "") -> None:
         self.ladder.end(cause, subject=subject)
-
-    def _ladder_due(self) -> bool:
-        return True
+        self._moved = True
 
     def _advance(self) -> None:
         changes = self.ladder.advance(self.state.now_ns)
@@ -1003,9 +1004,11 @@ class Engine:
             if self.running:
                 for instance in self.instances:
                     instance.call("on_ladder", change.new)
+        self._moved = False
         deadline = self.ladder.deadline_ns()
-        if deadline is not None and not self._armed:
-            self._arm("second", 0, self.state.now_ns + SECOND_NS)
+        self._ladder_ns = _FAR_NS if deadline is None else deadline
+        if deadline is not None:
+            self._arm("ladder", 0, deadline)
 
     def _fault(self, cause: Cause, text: str) -> None:
         self._write(Write("emergency.fault", {"cause": cause.value, "why": text}))
@@ -1044,6 +1047,10 @@ class Engine:
         """A strategy's own line."""
         self._write(Write("note", {"st": instance.key, "text": text}))
         self._tell("info", f"{instance.key}: {text}")
+
+    def size(self, instance: Instance, symbol: str, risk: str, stop: Decimal, side: Side | None) -> Decimal:
+        """See `Strategy.size`."""
+        raise NotImplementedError
 
     def series_of(self, symbol: str, interval: str, history: int) -> BarSeries:
         """The one series of a symbol and interval."""

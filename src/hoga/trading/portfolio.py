@@ -180,8 +180,8 @@ class Portfolio:
         for sums in self._sums(symbol):
             sums.funding += amount
 
-    def fill(self, strategy: str, fill: FillUpdate, *, mid: int = 0, why: str = "") -> list[Round]:
-        """Count a trade of a strategy's order; returns the rounds that it ended, with the position flat or turned."""
+    def fill(self, strategy: str, fill: FillUpdate, *, mid: int = 0, why: str = "") -> tuple[Share, list[Round]]:
+        """Count a trade of a strategy's order; returns its share, and the rounds that it ended, with the position flat or turned."""
         key = (strategy, fill.symbol, fill.position_side)
         share = self.shares.get(key)
         if share is None:
@@ -223,7 +223,12 @@ class Portfolio:
             self._into_round(share, fill, opening, fee, mid)
         if lost:
             self._lose(share, fill, lost)
-        return ended
+        return share, ended
+
+    def today(self, symbol: str) -> list[int]:
+        """Won, fees and funding of a symbol since midnight UTC."""
+        sums = self._days.get(symbol, _Sums())
+        return [sums.realized, sums.fees, sums.funding]
 
     def mark(self, symbol: str, price: int) -> None:
         """A price on the way of the rounds of a symbol."""

@@ -27,6 +27,7 @@ __all__ = [
     "Day",
     "Deliver",
     "Denial",
+    "Done",
     "Effect",
     "Event",
     "Gate",
@@ -176,7 +177,15 @@ class RunGate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     incident: str = ""
 
 
-Effect = Send | Cancel | Query | Read | Write | Tell | WakeAt | RunGate
+class Done(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The engine has stopped. `left`: client ids of entries that are or may be at the venue still; `held`: how many positions there are."""
+
+    clean: bool
+    left: tuple[str, ...]
+    held: int
+
+
+Effect = Send | Cancel | Query | Read | Write | Tell | WakeAt | RunGate | Done
 
 
 # -- whom the shell has: one account at one venue ------------------------------------------------------------------------

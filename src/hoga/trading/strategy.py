@@ -328,7 +328,9 @@ def _duration_ns(text: str) -> int:
 class Desk(Protocol):
     """What an instance trades with; the engine has one for each."""
 
-    now_ns: int
+    @property
+    def now_ns(self) -> int:
+        """See `Strategy.now_ns`."""
 
     def target(self, symbol: str, quantity: Amount, why: str) -> None:
         """See `Strategy.target`."""

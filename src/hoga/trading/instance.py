@@ -1,0 +1,212 @@
+"""trading.instance: one strategy at work: its hooks called one at a time, its wishes checked, its faults its own. Pure."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from hoga.core.market import Side
+from hoga.core.ticks import MarketTop, MarketTrade
+from hoga.core.trading import FillUpdate, Force, OrderKind, OrderRequest, Rules
+from hoga.trading.bars import BarSeries
+from hoga.trading.orders import Order, Role
+from hoga.trading.ports import Denial
+from hoga.trading.strategy import Amount, BookView, FillView, OrderView, Setup, Strategy, TradeView, amount_of
+
+if TYPE_CHECKING:
+    from hoga.trading.engine import Engine
+
+__all__ = ["Instance"]
+
+_MEMO = 4096
+_CALLS_DEEP = 8
+"""So deep may hooks cause hooks (an order in `on_order` that is denied, and so on)."""
+
+
+class Instance:
+    """One strategy and its desk (`strategy.Desk`). `key`: its name in journal and restart; `number`: in client ids, from 1."""
+
+    def __init__(self, number: int, key: str, strategy: Strategy, engine: Engine) -> None:
+        self.number = number
+        self.key = key
+        self.strategy = strategy
+        self.symbols = strategy.symbols or ((strategy.symbol,) if strategy.symbol else ())
+        self.quarantined = False
+        self.denials = 0
+        self._engine = engine
+        self._depth = 0
+        self._amounts: dict[tuple[str, object, bool], int] = {}
+        self._books = {symbol: BookView(symbol, engine.state.rules_of[symbol]) for symbol in self.symbols}
+        strategy._desk = self
+        self.setup = Setup(key, engine.state.rules_of, engine.series_of)
+        strategy.setup(self.setup)
+
+    def hears(self, symbol: str, hook: str) -> bool:
+        """Whether the strategy has that hook, for that symbol."""
+        return symbol in self.symbols and getattr(type(self.strategy), hook) is not getattr(Strategy, hook)
+
+    def is_ready(self, symbol: str) -> bool:
+        """Whether all lines over its series of a symbol are ready."""
+        return all(series.ready for series in self.setup.series if series.symbol == symbol)
+
+    def has(self, series: BarSeries) -> bool:
+        """Whether it asked for that series."""
+        return any(each is series for each in self.setup.series)
+
+    # -- its hooks ------------------------------------------------------------------------------------------------------
+
+    def call(self, hook: str, *args: object) -> None:
+        """Call a hook; one that raises ends the instance."""
+        if self.quarantined or self._depth >= _CALLS_DEEP:
+            return
+        self._depth += 1
+        try:
+            getattr(self.strategy, hook)(*args)
+        except Exception as fault:  # noqa: BLE001  # the supervised place: a strategy's fault is its own
+            self._fell(hook, fault)
+        finally:
+            self._depth -= 1
+
+    def on_book(self, event: MarketTop) -> None:
+        """A book came."""
+        if self.quarantined:
+            return
+        view = self._books[event.symbol]
+        view.ticks = event
+        try:
+            self.strategy.on_book(view)
+        except Exception as fault:  # noqa: BLE001  # as in `call`, for every book
+            self._fell("on_book", fault)
+
+    def on_trade(self, event: MarketTrade) -> None:
+        """Somebody traded."""
+        if not self.quarantined:
+            self.call("on_trade", TradeView(event, self._engine.state.rules_of[event.symbol]))
+
+    def told_of(self, order: Order) -> None:
+        """An own order has moved."""
+        if self._engine.running and order.symbol in self._engine.state.rules_of:
+            self.call("on_order", OrderView(order, self._engine.state.rules_of[order.symbol]))
+
+    def filled(self, fill: FillUpdate) -> None:
+        """An own order was filled."""
+        self.call("on_fill", FillView(fill, self._engine.state.rules_of[fill.symbol]))
+
+    def _fell(self, hook: str, fault: Exception) -> None:
+        self.quarantined = True
+        self._engine.quarantine(self, hook, f"{type(fault).__name__}: {fault}")
+
+    # -- its desk ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def now_ns(self) -> int:
+        """See `Strategy.now_ns`."""
+        return self._engine.state.now_ns
+
+    def target(self, symbol: str, quantity: Amount, why: str) -> None:
+        """See `Strategy.target`."""
+        number = self._amounts.get((symbol, quantity, False))
+        if number is None:
+            number = self._learn(symbol, quantity, "target", why, Side.BUY)
+        if number is not None:
+            self._engine.want(self, symbol, number, why)
+
+    def order(self, symbol: str, side: Side, quantity: Amount, kind: OrderKind, price: Amount | None, force: Force, why: str) -> str:
+        """See `Strategy.buy` and `Strategy.limit`."""
+        number = self._amounts.get((symbol, quantity, False))
+        if number is None:
+            number = self._learn(symbol, quantity, "order", why, side)
+        if number is None:
+            return ""
+        if number <= 0:
+            self._deny(symbol, side, why, Denial(code="quantity", found=str(quantity), limit="above 0"))
+            return ""
+        at = None
+        if price is not None:
+            at = self._amounts.get((symbol, price, True))
+            if at is None:
+                at = self._learn_price(symbol, price, why, side)
+            if at is None:
+                return ""
+        return self._engine.order(self, symbol, side, number, kind, at, force, why)
+
+    def cancel(self, client_id: str) -> None:
+        """See `Strategy.cancel`."""
+        order = self._engine.state.orders.get(client_id)
+        if order is not None and order.strategy == self.key:
+            self._engine.cancel(order, why="strategy")
+
+    def cancel_all(self, symbol: str) -> None:
+        """See `Strategy.cancel_all`."""
+        for order in self._engine.state.orders.working(symbol):
+            if order.strategy == self.key and order.role is not Role.PROTECT:
+                self._engine.cancel(order, why="strategy")
+
+    def position(self, symbol: str) -> Decimal:
+        """See `Strategy.position`."""
+        rules = self._rules(symbol)
+        held = self._engine.state.portfolio.share(self.key, symbol)
+        return Decimal(held).scaleb(rules.size_power) if rules is not None else Decimal(0)
+
+    def orders(self, symbol: str) -> list[OrderView]:
+        """See `Strategy.orders`."""
+        state = self._engine.state
+        return [OrderView(each, state.rules_of[each.symbol]) for each in state.orders.working(symbol) if each.strategy == self.key]
+
+    def book(self, symbol: str) -> BookView:
+        """See `Strategy.book`."""
+        view, look = self._books[symbol], self._engine.state.looks[symbol]
+        if view.ticks.at_ns != look.at_ns:
+            view.ticks = MarketTop(symbol=symbol, at_ns=look.at_ns, bid=look.bid, bid_size=0, ask=look.ask, ask_size=0)
+        return view
+
+    def size(self, symbol: str, risk: str, stop: Amount, side: Side | None) -> Decimal:
+        """See `Strategy.size`."""
+        return self._engine.size(self, symbol, risk, amount_of(stop), side)
+
+    def tell(self, text: str) -> None:
+        """See `Strategy.log`."""
+        self._engine.said(self, text)
+
+    # -- amounts ----------------------------------------------------------------------------------------------------------
+
+    def _rules(self, symbol: str) -> Rules | None:
+        return self._engine.state.rules_of.get(symbol)
+
+    def _learn(self, symbol: str, quantity: Amount, what: str, why: str, side: Side) -> int | None:
+        """A quantity in integers, finer digits cut off; None: it was denied."""
+        rules = self._rules(symbol) if symbol in self.symbols else None
+        if rules is None:
+            self._deny(symbol, side, why, Denial(code="unknown-symbol", found=symbol, limit=", ".join(self.symbols)))
+            return None
+        try:
+            exact = amount_of(quantity).scaleb(-rules.size_power)
+        except ValueError as fault:
+            self._deny(symbol, side, why, Denial(code="no-number", found=str(fault)))
+            return None
+        number = int(exact)
+        if not -(2**63) < number < 2**63:
+            self._deny(symbol, side, why, Denial(code="quantity", found=str(quantity)))
+            return None
+        self._keep((symbol, quantity, False), number)
+        return number
+
+    def _learn_price(self, symbol: str, price: Amount, why: str, side: Side) -> int | None:
+        rules = self._rules(symbol)
+        assert rules is not None, "its quantity was read already"
+        try:
+            number = rules.price(amount_of(price))
+        except ValueError as fault:
+            self._deny(symbol, side, why, Denial(code="off-tick", found=str(fault)))
+            return None
+        self._keep((symbol, price, True), number)
+        return number
+
+    def _keep(self, key: tuple[str, object, bool], number: int) -> None:
+        if len(self._amounts) >= _MEMO:
+            self._amounts.clear()
+        self._amounts[key] = number
+
+    def _deny(self, symbol: str, side: Side, why: str, denial: Denial) -> None:
+        request = OrderRequest(client_id=self._engine.new_id(self.number), symbol=symbol, side=side)
+        self._engine.deny(request, self.key, Role.ENTRY, why, denial)

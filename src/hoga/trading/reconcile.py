@@ -1,0 +1,157 @@
+"""trading.reconcile: one venue's listings against what the engine believes: what must be read, and what they say together. Pure.
+
+A round asks for orders, trades of each symbol, the account, and (where positions are the venue's) positions; it is over when all have come,
+each as of the moment it was asked for. What an execution event touched since shortly before the request is not compared: the listing may
+be older than the event. A listing that failed is no empty listing; the round is then begun again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from hoga.core.times import SECOND_NS
+from hoga.core.trading import Capabilities, PositionSide, PositionsRead
+from hoga.trading.ports import Read, ReadKind
+
+__all__ = ["Reckoning"]
+
+_FRESH_NS = 2 * SECOND_NS
+"""What was touched so shortly before a request is not compared with its answer."""
+_PATIENCE_NS = 15 * SECOND_NS
+_AGAIN_NS = SECOND_NS
+_LONGEST_AGAIN_NS = 15 * SECOND_NS
+_TRADES_APART_NS = SECOND_NS
+_TWICE = 2
+
+Key = tuple[str, PositionSide]
+
+
+class Reckoning:
+    """The rounds of one venue. `since_ns`: trades are read from here on where none is known."""
+
+    def __init__(self, venue: str, able: Capabilities, symbols: tuple[str, ...]) -> None:
+        self.venue = venue
+        self.symbols = symbols
+        self.since_ns = 0
+        self.began_ns = 0
+        self.ended_ns = 0
+        self.failures = 0
+        self._has_positions = able.short
+        self._missing: set[tuple[ReadKind, str]] = set()
+        self._again_ns = 0
+        self._touched: dict[str, int] = {}
+        self._found: dict[Key, int] = {}
+        self._skipped: set[str] = set()
+        self._asked_ns = 0
+        self._off: dict[Key, tuple[int, int]] = {}
+        self._trades_ns: dict[str, int] = {}
+        self._agreed: list[str] = []
+
+    # -- a round ------------------------------------------------------------------------------------------------------
+
+    def begin(self, now_ns: int) -> bool:
+        """Begin a round; False where one is under way that was not begun too long ago."""
+        if self._missing and now_ns - self.began_ns < _PATIENCE_NS:
+            self._again_ns = self._again_ns or now_ns  # something happened meanwhile: once more, after this one
+            return False
+        self.began_ns, self._again_ns = now_ns, 0
+        self._missing = {(ReadKind.ORDERS, ""), (ReadKind.ACCOUNT, "")} | {(ReadKind.TRADES, symbol) for symbol in self.symbols}
+        if self._has_positions:
+            self._missing.add((ReadKind.POSITIONS, ""))
+        self._found, self._skipped, self._asked_ns = {}, set(), 0
+        return True
+
+    def reads(self, last_trade: Callable[[str], str]) -> list[Read]:
+        """What the round has to read, in order: trades before positions, so that what positions say is explained already."""
+        reads = [Read(what=ReadKind.ORDERS, venue=self.venue)]
+        reads += [
+            Read(what=ReadKind.TRADES, venue=self.venue, symbol=symbol, after=last_trade(symbol), since_ns=self.since_ns)
+            for symbol in self.symbols
+        ]
+        if self._has_positions:
+            reads.append(Read(what=ReadKind.POSITIONS, venue=self.venue))
+        return [*reads, Read(what=ReadKind.ACCOUNT, venue=self.venue)]
+
+    def got(self, what: ReadKind, asked_ns: int, symbol: str = "") -> None:
+        """A listing came; one that was asked for before the round began does not count."""
+        if asked_ns >= self.began_ns:
+            self._missing.discard((what, symbol))
+
+    def failed(self, now_ns: int) -> None:
+        """A listing did not come: the round is over, and another is due soon."""
+        if self._missing:
+            self.failures += 1
+            self._missing = set()
+            self._again_ns = now_ns + min(_LONGEST_AGAIN_NS, _AGAIN_NS << min(self.failures, 4))
+
+    def is_complete(self) -> bool:
+        """Whether all listings of a round are here, and it has not ended."""
+        return bool(self.began_ns) and not self._missing and self.ended_ns < self.began_ns and not self._failed_since()
+
+    def _failed_since(self) -> bool:
+        return self._again_ns > self.began_ns and self.failures > 0
+
+    def end(self, now_ns: int) -> None:
+        """What the round said was acted upon."""
+        self.ended_ns, self.failures = max(now_ns, self.began_ns), 0
+
+    def is_due(self, now_ns: int, every_ns: int) -> bool:
+        """Whether a round should begin: the last one is old, failed, or something happened while it ran."""
+        if self._missing:
+            return now_ns - self.began_ns > _PATIENCE_NS
+        if self._again_ns:
+            return now_ns >= self._again_ns
+        return bool(self.began_ns) and now_ns - self.began_ns >= every_ns
+
+    # -- positions ------------------------------------------------------------------------------------------------------
+
+    def touched(self, symbol: str, now_ns: int) -> None:
+        """An execution event changed the symbol's position."""
+        self._touched[symbol] = now_ns
+
+    def positions(self, event: PositionsRead, believed: Mapping[Key, int]) -> None:
+        """Compare the venue's positions with ours, over the union of both."""
+        self._asked_ns = event.asked_ns
+        theirs = {(each.symbol, each.position_side): each.quantity for each in event.positions if each.symbol in self.symbols}
+        ours = {key: quantity for key, quantity in believed.items() if key[0] in self.symbols}
+        self._agreed = []
+        self._found = {}
+        for key in sorted(set(theirs) | set(ours) | set(self._off)):
+            if event.asked_ns - self._touched.get(key[0], 0) < _FRESH_NS:
+                self._skipped.add(key[0])
+                continue
+            difference = theirs.get(key, 0) - ours.get(key, 0)
+            if difference:
+                self._found[key] = difference
+            else:
+                self._off.pop(key, None)
+                self._agreed.append(key[0])
+
+    def differences(self, *, first: bool) -> list[tuple[str, PositionSide, int]]:
+        """(symbol, side, what the venue has more) that is to be acted upon: at the start at once, later the second time in a row."""
+        acted = []
+        for (symbol, side), difference in self._found.items():
+            if first:
+                acted.append((symbol, side, difference))
+                continue
+            before, times = self._off.get((symbol, side), (0, 0))
+            times = times + 1 if before == difference else 1
+            self._off[symbol, side] = (difference, times)
+            if times >= _TWICE:
+                acted.append((symbol, side, difference))
+        self._again_ns = self._again_ns or (self._asked_ns + _FRESH_NS + _AGAIN_NS if self._found and not first else 0)
+        self._found = {}
+        return acted
+
+    def agreed(self) -> list[str]:
+        """Symbols whose positions agree."""
+        return self._agreed
+
+    # -- trades -----------------------------------------------------------------------------------------------------------
+
+    def trades_of(self, symbol: str, last_trade: str, now_ns: int) -> Read | None:
+        """Read the trades of one symbol besides a round; None: that was asked for a moment ago."""
+        if now_ns - self._trades_ns.get(symbol, 0) < _TRADES_APART_NS:
+            return None
+        self._trades_ns[symbol] = now_ns
+        return Read(what=ReadKind.TRADES, venue=self.venue, symbol=symbol, after=last_trade, since_ns=self.since_ns)

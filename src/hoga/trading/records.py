@@ -1,0 +1,257 @@
+"""trading.records: what goes into the journal, as `audit.recovery` and people read it: one function a kind. Pure.
+
+Prices and quantities are integers of the symbol's powers, which the `config` records give (`pp`, `sp`); money has both powers together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from hoga.core.market import Side
+from hoga.core.ticks import MarketEvent
+from hoga.core.trading import (
+    AlgoUpdate,
+    Balance,
+    CancelRefused,
+    ExecutionEvent,
+    FillUpdate,
+    FundingUpdate,
+    OrderKind,
+    OrderUpdate,
+    PositionSide,
+    Rules,
+)
+from hoga.trading.orders import News, Order, Status
+from hoga.trading.portfolio import Round, Share
+from hoga.trading.ports import Denial, Event, Write
+from hoga.trading.rungs import RungChange
+from hoga.trading.state import State
+
+__all__ = [
+    "adopt",
+    "adopted_order",
+    "balances",
+    "breach",
+    "cancel",
+    "cancel_refused",
+    "config",
+    "denied",
+    "end",
+    "fill",
+    "foreign",
+    "funding",
+    "intent",
+    "moved",
+    "round_",
+    "rung",
+    "sent",
+    "signal",
+]
+
+_SIDES = {Side.BUY: "B", Side.SELL: "S"}
+_KINDS = {
+    Status.LIVE: "order.ack",
+    Status.PARTIAL: "order.ack",
+    Status.UNKNOWN: "order.unknown",
+    Status.REJECTED: "order.reject",
+    Status.ABSENT: "order.absent",
+    Status.FILLED: "order.end",
+    Status.CANCELED: "order.cancel",
+    Status.EXPIRED: "order.end",
+}
+
+
+def _cause(event: Event | None) -> dict[str, Any] | None:
+    """Where the event that led here is found again: whose it was, when it came, and the venue's own time."""
+    if event is None:
+        return None
+    if isinstance(event, MarketEvent):
+        return {"src": event.symbol, "of": type(event).__name__, "at": event.at_ns, "e": event.event_ns}
+    return {"of": type(event).__name__, "at": event.at_ns}
+
+
+def _side(side: PositionSide) -> dict[str, str]:
+    return {} if side is PositionSide.BOTH else {"ps": side.value}
+
+
+def config(rules: Rules) -> Write:
+    """The powers of ten of a symbol, and its rules."""
+    fields = {"sym": rules.symbol, "pp": rules.price_power, "sp": rules.size_power}
+    return Write("config", fields | {"ticks": rules.ticks, "lot": rules.lot, "least": rules.least, "min_notional": rules.min_notional})
+
+
+def signal(state: State, strategy: str, symbol: str, quantity: int, why: str, cause: Event | None) -> Write:
+    """What a strategy wants, with its numbers, also where no order comes of it."""
+    look = state.looks[symbol]
+    held = state.portfolio.share(strategy, symbol)
+    return Write(
+        "signal",
+        {"st": strategy, "sym": symbol, "q": quantity, "why": why, "held": held, "bid": look.bid, "ask": look.ask, "cause": _cause(cause)},
+    )
+
+
+def intent(order: Order, cause: Event | None) -> Write:
+    """An order that is about to be sent."""
+    asked = order.request
+    fields: dict[str, Any] = {
+        "id": asked.client_id,
+        "sym": asked.symbol,
+        "side": _SIDES[asked.side],
+        "q": asked.quantity,
+        "p": asked.price,
+        "type": asked.kind.value,
+        "tif": asked.force.value,
+        "ro": asked.reduce_only,
+        "st": order.strategy,
+        "role": order.role.value,
+        "why": order.why,
+        "cause": _cause(cause),
+    }
+    if asked.position_side is not PositionSide.BOTH:
+        fields["ps"] = asked.position_side.value
+    if asked.kind is not OrderKind.LIMIT and asked.waits:
+        fields |= {"trigger": asked.trigger, "close": asked.close_position}
+    return Write("order.intent", fields)
+
+
+def sent(order: Order) -> Write:
+    """Its bytes were handed to the socket."""
+    return Write("order.sent", {"id": order.client_id, "sym": order.symbol})
+
+
+def denied(order: Order, denial: Denial, cause: Event | None) -> Write:
+    """An order that was not sent."""
+    asked = order.request
+    return Write(
+        "order.deny",
+        {
+            "id": asked.client_id,
+            "sym": asked.symbol,
+            "side": _SIDES[asked.side],
+            "q": asked.quantity,
+            "p": asked.price,
+            "st": order.strategy,
+            "code": denial.code,
+            "limit": denial.limit,
+            "found": denial.found,
+            "why": order.why,
+            "cause": _cause(cause),
+        },
+    )
+
+
+def moved(news: News, event: Event) -> Write:
+    """An order stands elsewhere than before. The venue's own words stand beside it."""
+    order = news.order
+    fields: dict[str, Any] = {"id": order.client_id, "sym": order.symbol, "state": news.after.value, "was": news.before.value}
+    fields |= {"filled": order.filled, "oid": order.venue_id, "why": order.reason}
+    if isinstance(event, ExecutionEvent):
+        fields["raw"] = event.raw
+    return Write(_KINDS[news.after], fields)
+
+
+def cancel(order: Order, why: str) -> Write:
+    """A cancel is asked for; the order stands as it stood."""
+    return Write("order.cancel", {"id": order.client_id, "sym": order.symbol, "state": order.status.value, "asked": True, "why": why})
+
+
+def cancel_refused(order: Order, event: CancelRefused) -> Write:
+    """The venue does not cancel."""
+    fields = {"id": order.client_id, "sym": order.symbol, "state": order.status.value, "code": event.code, "why": event.text}
+    return Write("order.cancel", fields | {"refused": True, "raw": event.raw})
+
+
+def adopted_order(order: Order, event: OrderUpdate | AlgoUpdate) -> Write:
+    """An order with a client id of ours that the journal did not know."""
+    fields = {"id": order.client_id, "sym": order.symbol, "side": _SIDES[order.request.side], "q": order.request.quantity}
+    return Write("order.adopt", fields | {"state": order.status.value, "st": order.strategy, "role": order.role.value, "raw": event.raw})
+
+
+def fill(order: Order, event: FillUpdate, share: Share, day: list[int], position: int, *, late: bool) -> Write:
+    """A trade of an own order. `share`: what its strategy holds then: quantity, cost, and what it has won and paid so far."""
+    fields: dict[str, Any] = {
+        "id": order.client_id,
+        "sym": event.symbol,
+        "tid": event.trade_id,
+        "side": _SIDES[event.side],
+        "q": event.quantity,
+        "p": event.price,
+        **_side(event.position_side),
+        "fee": event.fee,
+        "fee_in": event.fee_currency,
+        "maker": event.maker,
+        "st": order.strategy,
+        "oid": event.venue_id,
+        "pos": position,
+        "share": [share.quantity, share.cost, share.realized, share.fees, share.funding],
+        "day": day,
+    }
+    if late:
+        fields["late"] = True
+    return Write("order.fill", fields)
+
+
+def foreign(event: FillUpdate, position: int) -> Write:
+    """A trade of the account by somebody else: the position is this now."""
+    fields = {"sym": event.symbol, "trade": event.trade_id, "side": _SIDES[event.side], "much": event.quantity, "at": event.price}
+    return Write("pos", fields | {"by": event.client_id, "pos": position})
+
+
+def adopt(symbol: str, side: PositionSide, change: int, position: int) -> Write:
+    """A position that no trade explains was found; with it the account's position is this. `change`: what was found."""
+    return Write("recon.adopt", {"sym": symbol, "ps": side.value, "q": position, "change": change})
+
+
+def breach(order: Order, why: str) -> Write:
+    """What must not be."""
+    return Write("risk", {"id": order.client_id, "sym": order.symbol, "breach": True, "why": why})
+
+
+def round_(ended: Round, rules: Rules, equity: int | None) -> Write:
+    """A position from its first fill to its last."""
+    seconds = (ended.ended_ns - ended.began_ns) / 1e9
+    return Write(
+        "round",
+        {
+            "sym": ended.symbol,
+            "st": ended.strategy,
+            "side": _SIDES[ended.side],
+            "q": ended.quantity,
+            "why": ended.why,
+            "gross": ended.gross,
+            "fees": ended.fees,
+            "funding": ended.funding,
+            "net": ended.net,
+            "net_text": f"{rules.money_text(ended.net)} {rules.quote}",
+            "entry_slip_bp": ended.slippage_bp(at_exit=False),
+            "exit_slip_bp": ended.slippage_bp(at_exit=True),
+            "seconds": f"{seconds:.3f}",
+            "best": ended.best,
+            "worst": ended.worst,
+            "equity": equity,
+        },
+    )
+
+
+def balances(found: Iterable[Balance], *, equity: str = "") -> Write:
+    """What the account has."""
+    held = {each.currency: [each.free, each.locked] for each in found if each.free.strip("0.") or each.locked.strip("0.")}
+    return Write("balance", {"balances": held, "equity": equity})
+
+
+def funding(event: FundingUpdate) -> Write:
+    """Funding was paid or received."""
+    return Write("funding", {"sym": event.symbol, "amount": event.amount, "currency": event.currency, "raw": event.raw})
+
+
+def rung(change: RungChange) -> Write:
+    """The ladder moved."""
+    fields = {"rung": change.new.name, "was": change.old.name, "incident": change.incident, "why": change.text}
+    return Write("state", fields | {"cause": {"of": str(change.cause or ""), "subject": change.subject, "detail": change.detail}})
+
+
+def end(state: State, left: Iterable[Order]) -> Write:
+    """How a trader ended: what is still open, and what is still held."""
+    held = {f"{symbol}/{side.value}": quantity for (symbol, side), quantity in state.portfolio.held().items()}
+    return Write("state", {"what": "end", "left": [order.client_id for order in left], "held": held})
