@@ -138,6 +138,7 @@ class Engine:
         self.ended = False
         self.fills = 0
         self.sent = 0
+        self._started = False
         self._stopping_ns = 0
         self._out: list[Effect] = []
         self._number = 0
@@ -226,6 +227,8 @@ class Engine:
         return self._close(out)
 
     def _close(self, out: list[Effect]) -> list[Effect]:
+        if self._stopping_ns and not self.ended:
+            self._end_if_quiet()
         if self._moved or self.state.now_ns >= self._ladder_ns:
             try:
                 self._advance()
@@ -688,6 +691,7 @@ class Engine:
         if event.live:
             account.proof_ns = self.state.now_ns
             self._end(Cause.STREAM_DOWN, subject=event.venue)
+            self._start_if_ready()
             if event.missed or not was:
                 self._reconcile(event.venue, event.why or "the account's stream is live")
         else:
@@ -705,7 +709,7 @@ class Engine:
 
     def _reconcile(self, venue: str, why: str) -> None:
         reckoning = self.reckonings[venue]
-        if reckoning.begin(self.state.now_ns):
+        if self._started and reckoning.begin(self.state.now_ns):
             self._write(Write("recon.begin", {"venue": venue, "why": why}))
             for read in reckoning.reads(self.state.orders.last_trade):
                 self._out.append(read)
@@ -825,6 +829,7 @@ class Engine:
         self._opening = []
         self._write(Write("cmd", {"what": event.kind.value, "who": event.who, "text": event.text}))
         if event.kind is CommandKind.START:
+            self._started = True
             for reckoning in self.reckonings.values():
                 reckoning.since_ns = reckoning.since_ns or event.at_ns
             for venue in self.reckonings:
@@ -841,7 +846,8 @@ class Engine:
                 self._tell("warning", f"not resumed: {why}")
 
     def _start_if_ready(self) -> None:
-        if self.running or self._stopping_ns or not all(account.reconciled for account in self.state.accounts.values()):
+        accounts = self.state.accounts.values()
+        if self.running or self._stopping_ns or not all(account.reconciled and account.live for account in accounts):
             return
         self.running = True
         self._write(Write("state", {"what": "running", "strategies": [each.key for each in self.instances]}))
@@ -863,7 +869,6 @@ class Engine:
         if self.settings.flatten_on_stop:
             self._begin(Cause.STOPPED_FLATTEN, detail=event.text)
         self._cancel_entries("stop")
-        self._end_if_quiet()
 
     def _cancel_entries(self, why: str, *, only: str = "") -> None:
         for order in self.state.orders.working():
@@ -903,7 +908,6 @@ class Engine:
         if now - self._forgot_ns > _FORGET_NS:
             self._forgot_ns = now
             state.orders.forget(now)
-        self._end_if_quiet()
 
     def _look_after(self, order: Order) -> None:
         state = self.state

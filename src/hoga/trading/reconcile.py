@@ -39,6 +39,7 @@ class Reckoning:
         self._has_positions = able.short
         self._missing: set[tuple[ReadKind, str]] = set()
         self._again_ns = 0
+        self._open = False
         self._touched: dict[str, int] = {}
         self._found: dict[Key, int] = {}
         self._skipped: set[str] = set()
@@ -54,7 +55,7 @@ class Reckoning:
         if self._missing and now_ns - self.began_ns < _PATIENCE_NS:
             self._again_ns = self._again_ns or now_ns  # something happened meanwhile: once more, after this one
             return False
-        self.began_ns, self._again_ns = now_ns, 0
+        self.began_ns, self._again_ns, self._open = now_ns, 0, True
         self._missing = {(ReadKind.ORDERS, ""), (ReadKind.ACCOUNT, "")} | {(ReadKind.TRADES, symbol) for symbol in self.symbols}
         if self._has_positions:
             self._missing.add((ReadKind.POSITIONS, ""))
@@ -81,19 +82,16 @@ class Reckoning:
         """A listing did not come: the round is over, and another is due soon."""
         if self._missing:
             self.failures += 1
-            self._missing = set()
+            self._missing, self._open = set(), False
             self._again_ns = now_ns + min(_LONGEST_AGAIN_NS, _AGAIN_NS << min(self.failures, 4))
 
     def is_complete(self) -> bool:
         """Whether all listings of a round are here, and it has not ended."""
-        return bool(self.began_ns) and not self._missing and self.ended_ns < self.began_ns and not self._failed_since()
-
-    def _failed_since(self) -> bool:
-        return self._again_ns > self.began_ns and self.failures > 0
+        return self._open and not self._missing
 
     def end(self, now_ns: int) -> None:
         """What the round said was acted upon."""
-        self.ended_ns, self.failures = max(now_ns, self.began_ns), 0
+        self.ended_ns, self.failures, self._open = max(now_ns, self.began_ns), 0, False
 
     def is_due(self, now_ns: int, every_ns: int) -> bool:
         """Whether a round should begin: the last one is old, failed, or something happened while it ran."""

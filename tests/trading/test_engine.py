@@ -1,0 +1,100 @@
+"""The engine against a venue in memory: from a wish to an order, a fill, a position, and an end."""
+
+from __future__ import annotations
+
+from hoga.core.trading import OrderState
+from hoga.trading.ports import Cancel, Done, Send, Write
+from tests.trading.exchange import BUY, SELL, SYMBOL, Exchange, holds
+
+
+def test_a_target_becomes_an_order_a_fill_and_a_position() -> None:
+    there = Exchange(holds("0.010"))
+    (request,) = there.sent
+    assert (request.side, request.quantity, request.symbol) == (BUY, 10, SYMBOL)
+    there.fill(request)
+    assert there.position() == 10
+    assert len(there.sent) == 1
+
+
+def test_the_record_of_an_order_stands_before_it() -> None:
+    there = Exchange(holds("0.010"))
+    kinds = [each.kind if isinstance(each, Write) else type(each).__name__ for each in there.effects]
+    place = kinds.index("Send")
+    assert kinds[place - 1] == "order.intent"
+    assert kinds[place + 1] == "order.sent"
+
+
+def test_a_wish_that_is_repeated_while_its_order_is_on_its_way_sends_nothing() -> None:
+    there = Exchange(holds("0.010"))
+    for _ in range(20):
+        there.book()
+    assert len(there.sent) == 1
+    there.accept(there.last)
+    there.trade(there.last, 4)
+    for _ in range(20):
+        there.book()
+    assert len(there.sent) == 1
+    there.trade(there.last, 6)
+    assert there.position() == 10
+
+
+def test_what_an_ioc_leaves_over_is_asked_for_again() -> None:
+    there = Exchange(holds("0.010"))
+    first = there.last
+    there.accept(first)
+    there.trade(first, 4)
+    there.open.pop(first.client_id)
+    there.give(there.update(first, OrderState.EXPIRED, filled=4))
+    assert [each.quantity for each in there.sent] == [10, 6]
+    there.fill(there.last)
+    assert there.position() == 10
+
+
+def test_a_stop_cancels_entries_and_ends() -> None:
+    strategy = holds()
+    there = Exchange(strategy)
+    name = there.do(lambda: strategy.limit(SYMBOL, "buy", "0.010", "59000", why="test"))
+    there.accept(there.last)
+    assert there.stop() is None
+    (cancel,) = there.of(Cancel)
+    assert cancel.client_id == name
+    there.cancelled(cancel)
+    (done,) = there.of(Done)
+    assert done.clean
+    assert there.records("state")[-1].fields["held"] == {}
+
+
+def test_a_standing_target_leaves_the_strategys_own_resting_orders_alone() -> None:
+    strategy = holds("0.010")
+    there = Exchange(strategy)
+    there.fill(there.last)
+    there.do(lambda: strategy.limit(SYMBOL, "sell", "0.005", "70000"))
+    there.accept(there.last)
+    there.pass_time(5)
+    assert not there.of(Cancel)
+    assert len(there.of(Send)) == 2
+
+
+def test_one_strategy_that_raises_is_quarantined_alone() -> None:
+    bad, good = holds("0.010"), holds("0.010", "one:ETHUSDT")
+    there = Exchange(bad, good, symbols=("BTCUSDT", "ETHUSDT"))
+    bad.on_book = lambda book: 1 / 0  # type: ignore[method-assign, assignment]
+    there.book()
+    assert any(each.fields.get("what") == "quarantined" for each in there.records("state"))
+    good.wanted = "0.020"
+    there.fill(there.sent[1])
+    there.book(symbol="one:ETHUSDT")
+    assert there.last.symbol == "one:ETHUSDT"
+    assert there.last.quantity == 10
+    assert not there.engine.instances[1].quarantined
+
+
+def test_a_position_is_turned_by_one_order() -> None:
+    strategy = holds("0.010")
+    there = Exchange(strategy)
+    there.fill(there.last)
+    strategy.wanted = "-0.010"
+    there.book()
+    assert (there.last.side, there.last.quantity, there.last.reduce_only) == (SELL, 20, False)
+    there.fill(there.last)
+    assert there.position() == -10
