@@ -14,10 +14,14 @@ import pytest
 from hoga.archive.form.discover import discover
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.store import Entry, SourceFile, Store, list_names, look, mount, open_source, read_name
+from hoga.archive.keep.convert import convert_day
 from hoga.archive.keep.merge import merge_day
+from hoga.archive.prove.report import VerifyReport
+from hoga.archive.prove.verify import verify
 from hoga.archive.read.catalog import catalog
 from hoga.archive.read.merged import read_merged
 from hoga.archive.read.reader import read_blocks
+from hoga.cli import main as cli
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import SECOND_NS
@@ -109,6 +113,66 @@ def test_everything_that_reads_is_told_the_same(tmp_path: Path, remote: Callable
         read_merged([[day] for day in discover([tmp_path / "data"]).days])
     )
     assert [msgspec.to_builtins(row) for row in catalog([ROOT])] == [msgspec.to_builtins(row) for row in catalog([tmp_path / "data"])]
+
+
+def judged(report: VerifyReport, root: Path) -> dict[str, object]:
+    """What verify said, wherever the archive was."""
+    text = msgspec.json.encode(report).replace(str(root).encode(), b"ROOT")
+    found: dict[str, object] = msgspec.json.decode(text)
+    return found
+
+
+@pytest.mark.parametrize("archive_format", ["zip", "zst", "parquet"])
+@pytest.mark.parametrize("stage", ["open", "merged", "late"])
+def test_verify_says_the_same_of_a_store(tmp_path: Path, remote: Callable[[], Memory], stage: str, archive_format: str) -> None:
+    fill(tmp_path, stage, "zip" if archive_format == "parquet" else archive_format)
+    if archive_format == "parquet":
+        for day in discover([tmp_path / "data"]).days:
+            convert_day(day)
+    remote()
+    here = verify([tmp_path / "data"])
+    assert here.ok
+    assert here.records >= 240
+    assert judged(verify([ROOT], jobs=2), ROOT) == judged(here, tmp_path / "data")
+    assert judged(verify([ROOT], books=True), ROOT) == judged(verify([tmp_path / "data"], books=True), tmp_path / "data")
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "gone", "no manifest"])
+@pytest.mark.parametrize("archive_format", ["zip", "zst", "parquet"])
+def test_verify_finds_in_a_store_what_it_finds_in_files(
+    tmp_path: Path, remote: Callable[[], Memory], archive_format: str, harm: str
+) -> None:
+    fill(tmp_path, "merged", "zip" if archive_format == "parquet" else archive_format)
+    if archive_format == "parquet":
+        for day in discover([tmp_path / "data"]).days:
+            convert_day(day)
+    ending = "manifest.json" if harm == "no manifest" else {"zip": ".zip", "zst": ".zst", "parquet": ".parquet"}[archive_format]
+    path = next((tmp_path / "data" / "binance" / "execution").glob(f"*{ending}"))
+    good = path.read_bytes()
+    if harm == "flip":
+        path.write_bytes(good[:90] + bytes([good[90] ^ 4]) + good[91:])
+    elif harm == "cut":
+        path.write_bytes(good[:-20])
+    else:
+        path.unlink()
+    remote()
+    here = verify([tmp_path / "data"])
+    assert not here.ok
+    assert judged(verify([ROOT]), ROOT) == judged(here, tmp_path / "data")
+
+
+def test_the_commands_take_names_of_a_store(tmp_path: Path, remote: Callable[[], Memory], capfd: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, "merged", "zip")
+    remote()
+    assert cli.main(["verify", str(ROOT)]) == 0
+    assert "good: 2 archives" in capfd.readouterr().out
+    assert cli.main(["ls", str(ROOT), "--json"]) == 0
+    capfd.readouterr()
+    assert cli.main(["cat", str(ROOT), "--kind", "execution"]) == 0
+    there = capfd.readouterr().out
+    assert cli.main(["cat", str(tmp_path / "data"), "--kind", "execution"]) == 0
+    assert capfd.readouterr().out == there != ""
+    assert cli.main(["verify", str(ROOT / "nowhere")]) == 2
 
 
 def test_of_a_merged_day_only_what_is_wanted_is_fetched(tmp_path: Path, remote: Callable[[], Memory]) -> None:

@@ -33,11 +33,12 @@ class Picked(NamedTuple):
 
 def require_present(paths: Iterable[Path]) -> None:
     """Raises ConfigError for a path that is not there."""
+    from hoga.archive.form.store import look
+
     for path in paths:
         try:
-            path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            raise mistake("PATH", str(path), "a file or folder that exists") from None
+            if look(path) is None:
+                raise mistake("PATH", str(path), "a file or folder that exists")
         except OSError as fault:
             raise mistake("PATH", str(path), f"a file or folder that can be read ({fault.strerror or fault})") from fault
 
@@ -45,9 +46,10 @@ def require_present(paths: Iterable[Path]) -> None:
 def pick(target: str, data: Path) -> Picked:
     """What `target` (a path, or VENUE:SYMBOL in the folder `data`) names. Raises ConfigError, ArchiveError."""
     from hoga.archive.form.discover import discover
+    from hoga.archive.form.store import look
     from hoga.archive.read.openminute import days_with_open
 
-    if Path(target).exists():
+    if look(Path(target)) is not None:
         found = discover([Path(target)])
         inside = Path(target).resolve()
         return Picked(days_with_open(found, lambda day: day.directory.resolve().is_relative_to(inside)), found.journals, found)

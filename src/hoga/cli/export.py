@@ -77,12 +77,13 @@ def export(
 
 def _asked(target: str, kind: str | None, start: str | None, end: str | None, data: Path, *, every_kind: bool) -> Asked:
     """The series that were named. Raises ConfigError, ArchiveError."""
+    from hoga.archive.form.store import look
     from hoga.history.asking import ask_all
 
     start_ns, end_ns = time_of("--start", start), time_of("--end", end)
     if start_ns is not None and end_ns is not None and start_ns > end_ns:
         raise mistake("--start", str(start), f"a time before --end {end}")
-    if not Path(target).exists():
+    if look(Path(target)) is None:
         require_kind(kind, pick(target, data).days)  # mistakes of the command line are told as such
     asked = ask_all(target, kind, None, start_ns, end_ns, data)
     found = sorted({series.kind for series in asked.series})

@@ -23,9 +23,8 @@ from hoga.archive.form.discover import venue_of
 from hoga.archive.form.manifest import Manifest, read_manifest
 from hoga.archive.form.regular import open_regular
 from hoga.archive.form.seriesday import SeriesDay
-from hoga.archive.form.store import is_mounted, open_source
+from hoga.archive.form.store import is_mounted, open_source, sha256_of
 from hoga.archive.keep.merge import series_lock
-from hoga.archive.keep.splice import file_sha256
 from hoga.core.errors import ArchiveBusy, ArchiveError
 from hoga.runtime.durable import TEMPORARY_SUFFIX, fsync, fsync_folder, unlink
 
@@ -207,7 +206,7 @@ def _prove(files: list[Path], manifest: Manifest, holder: Holder, data: Path) ->
             raise _Refused(f"the second root does not hold {place}")
         if path == archive and theirs != manifest.archive.sha256:
             raise _Refused(f"what the second root holds as {place} is not what the manifest names")
-        if path.exists() and file_sha256(path) != theirs:
+        if path.exists() and sha256_of(path) != theirs:
             raise _Refused(f"{place} is another here than in the second root")
 
 

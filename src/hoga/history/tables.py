@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 from hoga.archive.form.layout import FORMATS
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
-from hoga.archive.form.store import look, open_source
+from hoga.archive.form.store import look, sha256_of
 from hoga.archive.form.table import ColumnFacts, Table
 from hoga.archive.form.wanted import depth_of, has_cube
 from hoga.columns.digits import NONE, Floats, Ints
@@ -27,7 +26,6 @@ __all__ = ["SUFFIX", "file_batches", "series_of_table", "table_batches", "table_
 
 SUFFIX = FORMATS["parquet"]
 _SIDES = ("bid", "ask")
-_READ_BYTES = 8 << 20
 
 
 def series_of_table(path: Path) -> list[AskedSeries]:
@@ -58,18 +56,10 @@ def table_of(day: SeriesDay) -> Table | None:
         return None
     mark = (path, entry.mark, manifest.archive.sha256)
     if mark not in _proven:
-        if _sha256(path) != manifest.archive.sha256:
+        if sha256_of(path) != manifest.archive.sha256:
             raise SegmentCorrupt(path, "the day file is not the one its manifest names")
         _proven.add(mark)
     return Table(path)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open_source(path) as source:
-        for at in range(0, source.size, _READ_BYTES):
-            digest.update(source.read(at, _READ_BYTES))
-    return digest.hexdigest()
 
 
 _proven: set[tuple[object, ...]] = set()

@@ -8,21 +8,25 @@ writes, and journals, know nothing of stores.
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import stat
 from collections.abc import Callable, Hashable
-from io import FileIO
+from io import BufferedReader, FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
-from hoga.archive.form.regular import open_regular
+from hoga.archive.form.regular import is_regular, open_regular
 from hoga.core.errors import ArchiveError
 
-__all__ = ["Entry", "Source", "SourceFile", "Store", "is_mounted", "list_names", "look", "mount", "open_source", "read_name"]
+__all__ = [
+    "Entry", "Source", "SourceFile", "Store", "is_file", "is_mounted", "list_names", "look", "mount", "open_source", "read_name",
+    "sha256_of", "size_of",
+]  # fmt: skip
 
-
+_READ_BYTES = 1 << 20
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP)
 
 
@@ -104,6 +108,26 @@ def list_names(prefix: Path) -> list[Entry]:
 def look(name: Path) -> Entry | None:
     """Raises as `Store.look`."""
     return _store_of(name).look(name)
+
+
+def is_file(name: Path) -> bool:
+    """Whether there is a file that can be read: of this machine a regular one (or a link to one)."""
+    if not is_mounted(name):
+        return is_regular(name)
+    found = look(name)
+    return found is not None and not found.is_folder
+
+
+def size_of(name: Path) -> int:
+    """How many bytes a file has. Raises as `Store.open`."""
+    with open_source(name) as source:
+        return source.size
+
+
+def sha256_of(name: Path) -> str:
+    """The SHA-256 of a file's bytes. Raises as `Store.open`."""
+    with open_source(name) as source, BufferedReader(SourceFile(source), _READ_BYTES) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class SourceFile(io.RawIOBase):

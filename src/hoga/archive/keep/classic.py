@@ -19,8 +19,8 @@ from hoga.archive.form.locate import Located, locate
 from hoga.archive.form.manifest import ArchiveFile, DayAccount, FoldedLedger, Manifest, SegmentRow, build_manifest, encode_manifest
 from hoga.archive.form.segment import read_located, read_pieces
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import look, sha256_of
 from hoga.archive.form.text import count_lines
-from hoga.archive.keep.splice import file_sha256
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.runtime.durable import write_file
 
@@ -56,7 +56,7 @@ def classic_day(day: SeriesDay) -> Path | None:
 
 def is_twin(path: Path) -> bool:
     """A `.jsonl` beside the `.zip` that was made of it: the classic recorder was stopped between compressing and removing."""
-    return path.suffix == ".jsonl" and parse_segment(path.name) is not None and path.with_suffix(".zip").exists()
+    return path.suffix == ".jsonl" and parse_segment(path.name) is not None and look(path.with_suffix(".zip")) is not None
 
 
 def count_text(path: Path) -> tuple[int, int]:
@@ -113,7 +113,7 @@ def describe_day(day: SeriesDay, path: Path, *, venue: str) -> Manifest:
         day=day,
         rows=[row],
         sha256=sha256.hexdigest(),
-        archive=ArchiveFile(file=path.name, bytes=located.file_bytes, sha256=file_sha256(path)),
+        archive=ArchiveFile(file=path.name, bytes=located.file_bytes, sha256=sha256_of(path)),
         ledger=FoldedLedger(bytes=0, crc32=0),
     )
     return msgspec.structs.replace(manifest, received=None)

@@ -21,9 +21,9 @@ from hoga.archive.form.deflate import crc32
 from hoga.archive.form.layout import FORMATS
 from hoga.archive.form.manifest import ArchiveFile, Manifest, encode_manifest, read_manifest
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import sha256_of
 from hoga.archive.form.table import Table, TableFacts, write_table
 from hoga.archive.keep.merge import series_lock
-from hoga.archive.keep.splice import file_sha256
 from hoga.core.errors import ManifestMismatch
 from hoga.runtime.durable import fsync, install, temporary_for, unlink, write_all, write_fault
 
@@ -109,5 +109,5 @@ def _described(manifest: Manifest, temporary: Path, target: Path) -> Manifest:
     for row in manifest.segments:
         rows.append(msgspec.structs.replace(row, archive_offset=first, archive_bytes=row.records, archive_crc32=row.crc32))
         first += row.records
-    archive = ArchiveFile(file=target.name, bytes=temporary.stat().st_size, sha256=file_sha256(temporary))
+    archive = ArchiveFile(file=target.name, bytes=temporary.stat().st_size, sha256=sha256_of(temporary))
     return msgspec.structs.replace(manifest, archive=archive, segments=rows, converted=manifest.archive)

@@ -30,10 +30,11 @@ from hoga.archive.form.segment import inflate_range
 from hoga.archive.form.semantics import ScanFacts, SeriesScan
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span, minute_span
+from hoga.archive.form.store import sha256_of
 from hoga.archive.keep.classic import CLASSIC, classic_day, describe_day, is_classic
 from hoga.archive.keep.leftover import journals_of_note, neighbours
 from hoga.archive.keep.parts import file_part
-from hoga.archive.keep.splice import Part, Placed, ReadBack, file_sha256, read_back, recompress, splice
+from hoga.archive.keep.splice import Part, Placed, ReadBack, read_back, recompress, splice
 from hoga.core.errors import ArchiveError, ManifestMismatch, SegmentCorrupt
 from hoga.core.times import MINUTE_NS, day_start_ns, iso_of, minute_start_ns
 from hoga.runtime.durable import TEMPORARY_SUFFIX, fsync, fsync_folder, install, temporary_for, unlink, write_all
@@ -117,9 +118,9 @@ class DayMerge:
             return self._adopted()
         archive = self.day.manifest_path.with_name(earlier.archive.file)
         temporary = temporary_for(archive)
-        if temporary.exists() and file_sha256(temporary) == earlier.archive.sha256:
+        if temporary.exists() and sha256_of(temporary) == earlier.archive.sha256:
             install(temporary, archive)
-        if not archive.exists() or file_sha256(archive) != earlier.archive.sha256:
+        if not archive.exists() or sha256_of(archive) != earlier.archive.sha256:
             raise ManifestMismatch(archive, "the day file is not the one its manifest names", hint=f"hoga verify {archive}")
         return earlier
 
@@ -365,7 +366,7 @@ class DayMerge:
         )
 
     def _describe(self, rows: list[SegmentRow], read: ReadBack, temporary: Path) -> Manifest:
-        archive = ArchiveFile(file=self.target.name, bytes=temporary.stat().st_size, sha256=file_sha256(temporary))
+        archive = ArchiveFile(file=self.target.name, bytes=temporary.stat().st_size, sha256=sha256_of(temporary))
         whole = self._ledger[: self._ledger.rfind(b"\n") + 1]
         return build_manifest(
             self._account,

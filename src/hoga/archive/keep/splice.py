@@ -17,13 +17,12 @@ import msgspec
 from hoga.archive.form.container import skippable_note, wrap_note, zip_head, zip_tail
 from hoga.archive.form.deflate import crc32, crc32_combine
 from hoga.archive.form.locate import Located, locate
-from hoga.archive.form.regular import open_regular
 from hoga.archive.form.segment import FINE, BodyWriter, Packer, inflate_range
 from hoga.archive.form.text import count_lines
 from hoga.core.errors import SegmentCorrupt
 from hoga.runtime.durable import copy_range, fsync, write_all
 
-__all__ = ["Part", "Placed", "ReadBack", "body_part", "file_sha256", "read_back", "recompress", "splice"]
+__all__ = ["Part", "Placed", "ReadBack", "body_part", "read_back", "recompress", "splice"]
 
 _HASHES_AHEAD = 4
 _HASH_BYTES = 1024 * 1024
@@ -210,9 +209,3 @@ class _Digest:
     def _hash(self, blocks: list[bytes]) -> None:
         for block in blocks:
             self._sha256.update(block)
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes. Raises as `regular.open_regular`."""
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import look
 from hoga.archive.prove.report import BookRow, Outcome
 from hoga.archive.read.bookstart import book_start, spec_of
 from hoga.archive.read.reader import Block, read_blocks
@@ -105,7 +106,7 @@ class _Check:
         self._deltas = self._skipped = 0
 
     def run(self, digests: Iterable[tuple[int, int, str]], wanted: frozenset[int]) -> None:
-        ledger = self._day.manifest_path if self._day.manifest_path.exists() else self._day.ledger
+        ledger = self._day.manifest_path if look(self._day.manifest_path) is not None else self._day.ledger
         noted = [_Item(last_id, 3, _DIGEST, next(self._numbers), digest, ns, ledger) for ns, last_id, digest in digests]
         sources = [*self._sources(), sorted(noted)]
         for item in heapq.merge(*sources):

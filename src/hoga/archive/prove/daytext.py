@@ -22,6 +22,7 @@ from hoga.archive.form.segment import read_located, read_pieces
 from hoga.archive.form.semantics import ScanFacts, SeriesScan
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span, day_span, minute_span
+from hoga.archive.form.store import size_of
 from hoga.archive.form.text import LineTooLong
 from hoga.archive.keep.classic import is_classic
 from hoga.archive.prove.report import Outcome
@@ -83,7 +84,7 @@ class DayText:
             return None
 
     def check_segment(self, path: Path, entry: SegmentEntry | None, *, minute: str, merged: bool = False) -> None:
-        size = path.stat().st_size
+        size = size_of(path)
         if entry is not None and entry.archive_bytes and size != entry.archive_bytes:
             kind = "truncated" if size < entry.archive_bytes else "corrupt"
             self.out.problem(

@@ -10,13 +10,12 @@ from hoga.archive.form.calendar import pieces_of, shares_of
 from hoga.archive.form.deflate import crc32
 from hoga.archive.form.locate import Located
 from hoga.archive.form.manifest import Manifest, SegmentRow, coverage_of, gaps_per_million, happened
-from hoga.archive.form.regular import is_regular
 from hoga.archive.form.segment import inflate_range, read_located
 from hoga.archive.form.semantics import ScanFacts
 from hoga.archive.form.spans import day_span
+from hoga.archive.form.store import is_file, look, sha256_of, size_of
 from hoga.archive.form.text import LineTooLong
 from hoga.archive.keep.classic import CLASSIC
-from hoga.archive.keep.splice import file_sha256
 from hoga.archive.prove.daytext import Changed, DayText, Place, Sealed, looks_classic
 from hoga.core.errors import SegmentCorrupt
 from hoga.core.times import iso_of
@@ -44,11 +43,11 @@ class MergedDay:
         for flaw in manifest.flaws:
             when = f"{iso_of(flaw.from_ns)} to {iso_of(flaw.to_ns)}"
             self._out.problem(self._day.manifest_path, flaw.kind, f"{flaw.detail} ({when})")
-        if not path.exists():
-            cut_short = "; a merge was cut short: hoga consolidate" if temporary_for(path).exists() else ""
+        if look(path) is None:
+            cut_short = "; a merge was cut short: hoga consolidate" if look(temporary_for(path)) is not None else ""
             self._out.problem(path, "missing", f"the day file is not there{cut_short}")
             return
-        if not is_regular(path):
+        if not is_file(path):
             self._out.problem(path, "unreadable", "it is no regular file")
             return
         for other in self._day.archive_paths:
@@ -62,11 +61,11 @@ class MergedDay:
         self._check_rows(path, located, manifest, whole=whole)
 
     def _check_file(self, path: Path, manifest: Manifest) -> bool:
-        size, written = path.stat().st_size, manifest.archive.bytes
+        size, written = size_of(path), manifest.archive.bytes
         if size != written:
             kind = "truncated" if size < written else "corrupt"
             self._out.problem(path, kind, f"the file has {size} bytes where {written} were written", offset=min(size, written))
-        elif file_sha256(path) != manifest.archive.sha256:
+        elif sha256_of(path) != manifest.archive.sha256:
             self._out.problem(path, "corrupt", "the file's SHA-256 is not the manifest's")
         else:
             return True
@@ -75,7 +74,7 @@ class MergedDay:
     def _check_rows(self, path: Path, located: Located | None, manifest: Manifest, *, whole: bool) -> None:
         if located is None:
             archive_format = "zip" if path.name.endswith(".zip") else "zst"
-            located = Located(path=path, archive_format=archive_format, ours=True, file_bytes=path.stat().st_size, body_at=0, body_bytes=0)
+            located = Located(path=path, archive_format=archive_format, ours=True, file_bytes=size_of(path), body_at=0, body_bytes=0)
         sha256 = hashlib.sha256()
         ids: list[int] = []
         rows = manifest.segments
@@ -162,10 +161,10 @@ class MergedDay:
         """Day files whose manifest is not there or not to be trusted: what they say about themselves."""
         for path in archives:
             self._out.archives += 1
-            if not is_regular(path):
+            if not is_file(path):
                 self._out.problem(path, "unreadable", "it is no regular file")
                 continue
-            if not self._day.manifest_path.exists():
+            if look(self._day.manifest_path) is None:
                 if looks_classic(path):
                     hint = "hoga consolidate --adopt writes its manifest"
                     self._out.finding(path, "classic", f"a day of the classic recorder: only its own CRC says what it should hold; {hint}")

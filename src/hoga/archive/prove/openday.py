@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from hoga.archive.form.links import open_link
 from hoga.archive.form.locate import locate
 from hoga.archive.form.manifest import DayAccount, Manifest
 from hoga.archive.form.notes import open_segment_note, part_mark
-from hoga.archive.form.regular import is_regular, read_regular
 from hoga.archive.form.segment import read_located
 from hoga.archive.form.spans import Span
+from hoga.archive.form.store import is_file, list_names, look, read_name
 from hoga.archive.keep.classic import is_twin
 from hoga.archive.prove.daytext import DayText, looks_classic, minute_of_file
 from hoga.core.errors import ArchiveError, SegmentCorrupt
@@ -44,7 +43,7 @@ class OpenDay:
     def check(self, manifest: Manifest | None) -> None:
         """Everything in the folder, as far as `manifest` does not have it."""
         entries = self._ledger_entries()
-        data = read_regular(self._day.ledger) if manifest is not None and self._day.ledger.exists() else b""
+        data = read_name(self._day.ledger) if manifest is not None and look(self._day.ledger) is not None else b""
         folded = manifest.ledger.fresh_from(data) if manifest is not None else 0
         fresh = [entry for at, entry in entries if at >= folded]
         account = DayAccount()
@@ -80,7 +79,7 @@ class OpenDay:
             self._check_twin(path)
             return
         if not present:
-            if not merged and path.exists():
+            if not merged and look(path) is not None:
                 self._out.problem(path, "unreadable", "it is no regular file")
             elif not merged:
                 self._out.segments += 1
@@ -96,11 +95,11 @@ class OpenDay:
     def _check_parts(self, rows: set[tuple[str, int, int]]) -> None:
         """Sealed minutes that wait to be joined to a longer segment: each holds its own figures; the ledger names none of them."""
         folder = self._day.folder / PARTS_DIR
-        if not folder.is_dir():
+        entries = list_names(folder)
+        if not entries:
             return
         joined = {source for file in self._segment_files() for source in _sources_of(self._day.folder / file)}
-        with os.scandir(folder) as scan:
-            names = sorted((item.name for item in scan if parse_segment(item.name) is not None), key=_file_order)
+        names = sorted((entry.path.name for entry in entries if parse_segment(entry.path.name) is not None), key=_file_order)
         if names and not self._live:
             hint = "the next start joins them, or hoga recover"
             self._out.finding(folder, "unsealed", f"minutes that wait to be joined to a longer segment: {hint}", count=len(names))
@@ -156,7 +155,7 @@ class OpenDay:
         """The ledger's entries with their offsets; lines that are broken, altered or missing are problems."""
         path = self._day.ledger
         try:
-            data = read_regular(path)
+            data = read_name(path)
         except FileNotFoundError:
             return []
         lines = ledger_lines(data)
@@ -178,16 +177,16 @@ class OpenDay:
         return entries
 
     def _segment_files(self) -> set[str]:
-        with os.scandir(self._day.folder) as scan:
-            return {item.name for item in scan if parse_segment(item.name) is not None and is_regular(self._day.folder / item.name)}
+        names = [entry.path.name for entry in list_names(self._day.folder)]
+        return {name for name in names if parse_segment(name) is not None and is_file(self._day.folder / name)}
 
     def _name_odd(self, known: Iterable[str]) -> None:
         """What bears a segment's name and is no file; of those that the ledger names it is told anyway."""
-        with os.scandir(self._day.folder) as scan:
-            odd = {item.name for item in scan if parse_segment(item.name) is not None} - set(known)
+        names = [entry.path.name for entry in list_names(self._day.folder)]
+        odd = {name for name in names if parse_segment(name) is not None} - set(known)
         for name in sorted(odd):
             path = self._day.folder / name
-            if path.is_symlink() or (path.exists() and not is_regular(path)):
+            if path.is_symlink() or (look(path) is not None and not is_file(path)):
                 self._out.problem(path, "unreadable", "it is no regular file")
 
     def _was_told_meanwhile(self, file: str) -> bool:
@@ -206,10 +205,10 @@ class OpenDay:
         entries = self._ledger_entries() if path.parent == self._day.folder else []
         told = {entry.file: entry for _, entry in entries if isinstance(entry, SegmentEntry)}
         self._account.add(entry for _, entry in entries if not isinstance(entry, SegmentEntry))
-        if not path.exists():
+        if look(path) is None:
             self._out.problem(path, "missing", "the file is not there")
             return
-        if not is_regular(path):
+        if not is_file(path):
             self._out.problem(path, "unreadable", "it is no regular file")
             return
         self._out.segments += 1

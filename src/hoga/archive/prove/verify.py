@@ -20,9 +20,9 @@ import msgspec
 from hoga.archive.form.discover import discover, venue_of
 from hoga.archive.form.lists import check_list
 from hoga.archive.form.manifest import read_manifest
-from hoga.archive.form.regular import is_regular
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span
+from hoga.archive.form.store import is_file, is_mounted, list_names, look
 from hoga.archive.keep.leftover import unsealed
 from hoga.archive.prove.books import check_books
 from hoga.archive.prove.crosscheck import CrossCheck
@@ -69,7 +69,7 @@ def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None
     groups = _groups(found.days, live=running, unsealed={path.name: span for path, span in waiting.items()}, books=books)
     whole = sum(group.size for group in groups)
     done = 0
-    for size, outcome in _run(groups, jobs):
+    for size, outcome in _run(groups, 1 if any(map(is_mounted, paths)) else jobs):  # another process has not mounted it
         total.add(outcome)
         done += size
         if progress is not None:
@@ -168,9 +168,9 @@ def _venue(day: SeriesDay) -> str:
 
 def _size(day: SeriesDay) -> int:
     files = [Path(day.only)] if day.only else day.archive_paths
-    if not day.only and day.folder.is_dir():
-        files += [path for path in day.folder.iterdir() if path.is_file()]
-    return sum(path.stat().st_size for path in files if path.exists())
+    if not day.only:
+        files += [entry.path for entry in list_names(day.folder) if not entry.is_folder]
+    return sum(found.bytes or 0 for path in files if (found := look(path)) is not None and not found.is_folder)
 
 
 def _lists(lists: list[Path], total: Outcome) -> None:
@@ -195,7 +195,7 @@ def _journals(journals: list[Path], total: Outcome) -> tuple[bool, dict[Path, Sp
             total.finding(path, "open", "a recorder is writing this minute")
         elif path in waiting:
             total.finding(path, "unsealed", f"whole, and not sealed yet: the next start seals it, or hoga recover {path.parent}")
-        elif not is_regular(path) and path.exists():
+        elif not is_file(path) and look(path) is not None:
             total.problem(path, "unreadable", "it is no regular file")
         else:
             total.problem(path, "unrecovered", f"no recorder is running and this minute was never sealed: hoga recover {path.parent}")

@@ -19,6 +19,7 @@ from hoga.archive.form.manifest import DayAccount, Manifest, read_manifest
 from hoga.archive.form.semantics import Remark, SeriesScan
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span
+from hoga.archive.form.store import look
 from hoga.archive.form.text import LineTooLong
 from hoga.archive.prove.crosscheck import Evidence
 from hoga.archive.prove.daytext import Changed, DayText
@@ -72,7 +73,7 @@ class DayCheck:
                 merged.check(manifest)
             else:
                 merged.check_alone(self.day.archive_paths)
-            if self.day.folder.is_dir():
+            if (folder := look(self.day.folder)) is not None and folder.is_folder:
                 fresh.check(manifest)
             check_healed(self.day, self._account.healed, self._text.scan.runs, self._out)
         self._judge()
