@@ -48,6 +48,11 @@ class Heart:
             self.skipped = max(self.skipped, min(time.monotonic() - at, time.thread_time() - cpu))
             self.beats += 1
 
+    async def beats_on(self, count: int = 10) -> None:
+        """Nothing keeps it from beating so often more; a busy machine takes longer for it."""
+        wanted = self.beats + count
+        await eventually(lambda: self.beats >= wanted, why="the heart to beat")
+
     async def stop(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
@@ -189,12 +194,11 @@ async def _live_through_cuts(stage: Stage, heart: Heart) -> None:
     for consumer in stage.consumers:
         await consumer.more()
     for _ in range(2):
-        before = heart.beats
         stage.simulator.inject(Fault(fault=FaultKind.CLOSE))
-        await asyncio.sleep(0.5)
+        await heart.beats_on()
+        await asyncio.sleep(0.3)
         for consumer in stage.consumers:
             await consumer.more()
-        assert heart.beats > before + 5
     assert heart.skipped < 0.5
     for consumer in stage.consumers:
         assert consumer.seen == sorted(consumer.seen)
@@ -222,9 +226,7 @@ async def test_with_a_run_every_style_lives_through_cuts_and_through_its_end(sta
     await _live_through_cuts(stage, heart)
     program.send(signal.SIGKILL)
     await program.process.communicate()
-    before = heart.beats
-    await asyncio.sleep(1.0)
-    assert heart.beats > before + 10
+    await heart.beats_on(40)
     await stage.run()
     for consumer in stage.consumers:
         await consumer.more()
@@ -243,8 +245,7 @@ async def test_a_venue_that_is_away_at_the_start_is_waited_for(tmp_path: Path) -
         simulator.inject(Fault(fault=FaultKind.REFUSE_TCP, duration_s=3.0))
         stage, heart = Stage(simulator, tmp_path), Heart()
         await stage.all_styles(run=False)
-        await asyncio.sleep(1.0)
-        assert heart.beats > 10
+        await heart.beats_on(40)
         for consumer in stage.consumers:
             await consumer.more()
         assert heart.skipped < 0.5

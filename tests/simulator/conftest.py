@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest
 import pytest_asyncio
 
 from hoga.simulator import Simulator, SimulatorConfig
+from hoga.simulator.clock import SimClock
+from tests.waiting import PatientClock
 
+FAST = 20.0
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
@@ -91,17 +95,25 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest_asyncio.fixture
 async def simulate() -> AsyncIterator[Callable[..., Any]]:
-    """Start a simulator with the given settings; stopped at the end of the test."""
+    """Start a simulator with the given settings; stopped at the end of the test. One that is much faster than the wall's clock does
+    not count what the machine stood still: its limits and deadlines of a minute are a second of this one."""
     running: list[Simulator] = []
+    clock = PatientClock()
+    ticking = asyncio.create_task(clock.tick())
 
     async def start(**settings: Any) -> Simulator:
-        simulator = Simulator(SimulatorConfig(**{"symbols": ("BTCUSDT", "ETHUSDT"), "seed": 3, **settings}))
+        with pytest.MonkeyPatch.context() as patch:
+            if settings.get("speed", 1.0) >= FAST:
+                patch.setattr("hoga.simulator.simulator.SimClock", partial(SimClock, monotonic_ns=clock))
+            simulator = Simulator(SimulatorConfig(**{"symbols": ("BTCUSDT", "ETHUSDT"), "seed": 3, **settings}))
         running.append(simulator)
         await simulator.start()
         return simulator
 
     yield start
     await asyncio.gather(*(simulator.stop() for simulator in running))
+    ticking.cancel()
+    await asyncio.gather(ticking, return_exceptions=True)
 
 
 @pytest_asyncio.fixture
