@@ -10,15 +10,17 @@ from statistics import median
 
 import msgspec
 
-__all__ = ["BARS", "Bar", "Figure", "Verdict", "figure", "verdict_of"]
+__all__ = ["BARS", "Bar", "Figure", "Verdict", "figure", "of_a_sample", "verdict_of"]
 
 
 class Verdict(StrEnum):
-    """How a figure stands against its bar. `NONE`: there is no bar, it is told for comparison."""
+    """How a figure stands against its bar. `NONE`: there is no bar, it is told for comparison. `SAMPLE`: too little was measured to
+    say, as in `--quick`, where start-up and cold caches are most of a figure."""
 
     AIM = "aim met"
     REQUIRED = "required met"
     MISSED = "missed"
+    SAMPLE = "not judged"
     NONE = ""
 
 
@@ -112,6 +114,12 @@ def figure(name: str, label: str, unit: str, runs: list[float], *, note: str = "
         verdict=verdict_of(value, bar),
         note=note,
     )
+
+
+def of_a_sample(found: Figure) -> Figure:
+    """The same figure taken of a little data: only what must be none at all (lost frames, an exit status) is judged."""
+    judged = found.required is None or found.required == 0
+    return found if judged else msgspec.structs.replace(found, verdict=Verdict.SAMPLE)
 
 
 def _reaches(value: float, mark: float, bar: Bar) -> bool:

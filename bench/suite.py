@@ -40,7 +40,7 @@ from typing import NamedTuple
 import msgspec
 
 from bench.audience import Audience
-from bench.bars import Figure, Verdict, figure
+from bench.bars import Figure, Verdict, figure, of_a_sample
 from bench.certificate import make_certificate
 from bench.children import BenchFailed, LoadServer, run_child
 from bench.clients import STAGES, ClientPlan, Counted
@@ -103,9 +103,11 @@ _PEER_SYMBOLS, _PEER_RATE = 100, 5_000
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How long and how often. `capture`: where the books come from, None for a random walk. `folder`: where to work."""
+    """How long and how often. `capture`: where the books come from, None for a random walk. `folder`: where to work. `sample`: whether
+    it is too little to say how fast anything is."""
 
     only: tuple[str, ...] = PARTS
+    sample: bool = False
     repeat: int = 5
     seconds: float = 10.0
     streams_s: float = 60.0
@@ -132,6 +134,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The same in some seconds: whether all of it works, not how fast it is."""
         return msgspec.structs.replace(
             self,
+            sample=True,
             repeat=1,
             seconds=seconds,
             streams_s=seconds,
@@ -184,6 +187,8 @@ def run_suite(settings: Settings, *, tell: Callable[[str], None]) -> Report:
         if part in settings.only:
             figures += _MEASURES[part](bench)
     shutil.rmtree(folder)
+    if settings.sample:
+        figures = [of_a_sample(each) for each in figures]
     return Report(ok=all(each.verdict is not Verdict.MISSED for each in figures), machine=machine, settings=settings, figures=figures)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.bars import BARS, Bar, Verdict, figure, verdict_of
+from bench.bars import BARS, Bar, Verdict, figure, of_a_sample, verdict_of
 from bench.report import number, rows
 
 
@@ -29,6 +29,12 @@ def test_verdicts(value: float, bar: Bar | None, verdict: Verdict) -> None:
 def test_a_figure_is_the_median_of_its_runs_judged_by_its_bar() -> None:
     found = figure("burst.rate", "burst", "frames/s", [1.0, 500_000.0, 300_000.0])
     assert (found.median, found.low, found.high, found.required, found.verdict) == (300_000.0, 1.0, 500_000.0, 300_000, Verdict.REQUIRED)
+
+
+def test_of_a_sample_only_what_must_be_none_at_all_is_judged() -> None:
+    slow, lost = figure("tree.seconds", "tree", "s", [11.0]), figure("hub.lost", "lost", "events", [1.0])
+    assert [of_a_sample(each).verdict for each in (slow, lost)] == [Verdict.SAMPLE, Verdict.MISSED]
+    assert of_a_sample(figure("x", "what", "µs", [2.0])).verdict is Verdict.NONE
 
 
 def test_no_aim_is_easier_than_what_is_required() -> None:

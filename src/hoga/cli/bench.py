@@ -21,7 +21,9 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
-    quick: Annotated[bool, typer.Option("--quick", help="A minute's work: does everything run? The figures mean little.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Some minutes' work: does everything run, is nothing lost? How fast it is is not judged.")
+    ] = False,
     only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this measurement; repeatable.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.5, metavar="N", help="Length of each paced measurement [default: 10].")] = None,
     repeat: Annotated[int | None, typer.Option(min=1, metavar="N", help="Runs of each measurement [default: 5].")] = None,
