@@ -113,5 +113,5 @@ def order(side: Side, quantity: int | None, price: int | None = None, **changes:
 
 def gate(**changes: Any) -> RiskGate:
     """A gate with the default limits, changed."""
-    limits = msgspec.structs.replace(Limits(), **changes)
+    limits = msgspec.structs.replace(Limits(currencies=("USDT",)), **changes)
     return RiskGate(lambda symbol: limits)

@@ -1,7 +1,8 @@
 """trading.limits: what the user allows a trader, as configured, of one instrument at one venue. Pure.
 
-Each field is filled by one key of the configuration; the defaults stand here. Money is in the currency that the instrument is paid in,
-and holds only for the currencies named: an instrument that is paid in another one has no limits, and nothing is opened in it.
+Each field is filled by one key of the configuration; the defaults stand here, but for the currencies and the fees, which are the venue's.
+Money is in the currency that the instrument is paid in, here for one that is worth about a US dollar, and holds only for the currencies
+named: an instrument that is paid in another one has no limits, and nothing is opened in it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     `leverage`, `margin_type`: what the venue is set to before the first order; None, "": the account's own.
     """
 
-    currencies: tuple[str, ...] = ("USDT", "USDC", "FDUSD", "USD")
+    currencies: tuple[str, ...] = ()
     max_order_notional: Decimal = Decimal(2_000)
     max_position_notional: Decimal = Decimal(5_000)
     max_gross_notional: Decimal = Decimal(10_000)
@@ -57,5 +58,5 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     risk_per_trade_pct: float = 1.0
     leverage: int | None = None
     margin_type: str = ""
-    maker_fee_bp: float = 10.0
-    taker_fee_bp: float = 10.0
+    maker_fee_bp: float = 0.0
+    taker_fee_bp: float = 0.0

@@ -17,7 +17,9 @@ __all__ = ["CLASSIC_PLACEHOLDER_KEY", "CLASSIC_PORTS_KEY", "CLASSIC_VENUE", "VEN
 class VenueDefaults(msgspec.Struct, frozen=True, kw_only=True):
     """Defaults of one venue. URLs are scheme and host (and port) without a path; None means the venue has no such service.
 
-    `symbols` and `streams` are in the venue's own words. `upper_case`: symbols are written in capitals.
+    `symbols` and `streams` are in the venue's own words. `upper_case`: symbols are written in capitals. `limit_currencies`: what most of
+    its instruments are paid in, and `money_unit`: how much of that is about one US dollar. Fees in hundredths of a percent, of who has
+    no discount.
     """
 
     symbols: tuple[str, ...]
@@ -28,6 +30,10 @@ class VenueDefaults(msgspec.Struct, frozen=True, kw_only=True):
     ws_api_url: str | None
     ws_private_url: str
     upper_case: bool = True
+    limit_currencies: tuple[str, ...] = ("USDT", "USDC", "FDUSD", "USD")
+    money_unit: int = 1
+    maker_fee_bp: float
+    taker_fee_bp: float
 
 
 CLASSIC_VENUE = "binance"
@@ -45,6 +51,8 @@ VENUE_DEFAULTS: dict[str, VenueDefaults] = {
         history_url="https://data.binance.vision",
         ws_api_url="wss://ws-api.binance.com:{port}",
         ws_private_url="wss://ws-api.binance.com:{port}",
+        maker_fee_bp=10,
+        taker_fee_bp=10,
     ),
     "binance-usdm": VenueDefaults(
         symbols=("BTCUSDT", "ETHUSDT"),
@@ -54,6 +62,8 @@ VENUE_DEFAULTS: dict[str, VenueDefaults] = {
         history_url="https://data.binance.vision",
         ws_api_url="wss://ws-fapi.binance.com",
         ws_private_url="wss://fstream.binance.com",
+        maker_fee_bp=2,
+        taker_fee_bp=5,
     ),
     "upbit": VenueDefaults(
         symbols=("KRW-BTC", "KRW-ETH"),
@@ -63,6 +73,10 @@ VENUE_DEFAULTS: dict[str, VenueDefaults] = {
         history_url=None,
         ws_api_url=None,
         ws_private_url="wss://api.upbit.com",
+        limit_currencies=("KRW",),
+        money_unit=1_500,
+        maker_fee_bp=5,
+        taker_fee_bp=5,
     ),
 }
 """Venue name → its defaults. The names are those of configuration sections and archive folders."""

@@ -349,7 +349,7 @@ def test_the_table_and_the_structs_agree() -> None:
 
 def test_every_number_has_a_range_and_every_choice_its_choices() -> None:
     for key in KEYS:
-        assert (key.low is not None and key.high is not None) == (key.kind in (Kind.INT, Kind.FLOAT)), key.name
+        assert (key.low is not None and key.high is not None) == (key.kind in (Kind.INT, Kind.FLOAT, Kind.MONEY)), key.name
         assert bool(key.choices) == (key.kind is Kind.CHOICE), key.name
 
 

@@ -12,6 +12,7 @@ from hoga.app.config import load_config
 from hoga.app.config.keys import BY_NAME, KEYS, Fill, Kind
 from hoga.app.config.rooms import dashboard_config, feed_config, filled, private_config, recorder_config, rest_of, sealing_config
 from hoga.app.config.values import read_value
+from hoga.venues.endpoints import VENUE_DEFAULTS
 
 FILLS = [(key, fill) for key in KEYS for fill in key.fills]
 
@@ -23,8 +24,12 @@ def field_of(fill: Fill) -> Any:
 
 @pytest.mark.parametrize(("key", "fill"), FILLS, ids=lambda each: each.name if hasattr(each, "name") else each.field)
 def test_a_default_is_the_rooms_own_and_stands_there_only(key: Any, fill: Fill) -> None:
-    """The text of the table, read and turned into the room's unit, is what the struct holds by itself."""
+    """The text of the table, read and turned into the room's unit, is what the struct holds by itself. Or it is the venue's."""
     own = field_of(fill).default
+    if key.default is None:
+        assert hasattr(VENUE_DEFAULTS["binance"], key.field)
+        assert not own
+        return
     if fill == key.fills[0]:
         assert own is not msgspec.NODEFAULT
     if own is not msgspec.NODEFAULT:

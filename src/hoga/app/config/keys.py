@@ -17,6 +17,7 @@ from hoga.feed.config import FeedConfig
 from hoga.net.backoff import BackoffRules
 from hoga.recorder.config import LatencyRules, RecorderConfig, SealingConfig
 from hoga.runtime.logs import LogRules
+from hoga.trading.limits import Limits
 
 __all__ = ["BY_NAME", "GROUPS", "KEYS", "Fill", "Key", "Kind", "Scope", "expectation"]
 
@@ -26,6 +27,7 @@ class Kind(StrEnum):
 
     INT = "whole number"
     FLOAT = "number"
+    MONEY = "amount of money"
     SWITCH = "switch"
     CHOICE = "choice"
     WORDS = "list"
@@ -35,6 +37,7 @@ class Kind(StrEnum):
     WS_URL = "WebSocket URL"
     HTTP_URL = "HTTP URL"
     HOST = "host"
+    NAME = "name"
     SECRET = "secret"
     SECRET_FILE = "file of a secret"
 
@@ -61,6 +64,8 @@ class Fill(NamedTuple):
         """The struct's own default, as a user would write it for the key."""
         (value,) = (each.default for each in msgspec.structs.fields(self.room) if each.name == self.field)
         value = value if self.times == 1 else value / self.times
+        if value is None:
+            return ""
         if isinstance(value, float):
             return f"{value:g}"
         return ",".join(map(str, value)) if isinstance(value, tuple) else str(int(value) if isinstance(value, bool) else value)
@@ -73,6 +78,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     its own (`venues.endpoints`), "" means not set.
     `low`..`high` bound numbers, both included. `divides`: the number must divide this one. What is less than `least` is
     taken and raised to it, with a note. `zero`: what 0 stands for is the default. `several`: more than one, separated by blanks.
+    `optional`: left empty it is not set, and what then holds is said by `text`. `instrument`: a section of one instrument may set it.
+    A default of MONEY is in US dollars; what a venue is paid in is so many times that.
     """
 
     name: str
@@ -89,6 +96,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     least: float | None = None
     zero: bool = False
     several: bool = False
+    optional: bool = False
+    instrument: bool = False
     fills: tuple[Fill, ...] = ()
 
     @property
@@ -100,6 +109,11 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     def secret(self) -> bool:
         """Only the environment or a file with mode 0600 may set it, and it is never shown."""
         return self.kind in (Kind.SECRET, Kind.SECRET_FILE)
+
+    @property
+    def recording(self) -> bool:
+        """A venue that has it is recorded: neither its accounts nor trading there are reasons to."""
+        return self.group not in ("credentials", "trading")
 
     @property
     def account(self) -> bool:
@@ -118,6 +132,7 @@ GROUPS: dict[str, str] = {
     "dashboard": "Dashboard",
     "limits": "Limits",
     "keeping": "Keeping",
+    "trading": "Trading",
     "logs": "Logs",
 }
 """Group → its heading, in the order of the default file."""
@@ -245,6 +260,8 @@ def _credentials() -> list[Key]:
     return [
         Key(name="API_KEY", kind=Kind.SECRET, default="", text="API key (or access key)."),
         Key(name="API_SECRET", kind=Kind.SECRET, default="", text="API secret (or secret key)."),
+        Key(name="TESTNET_API_KEY", kind=Kind.SECRET, default="", text="API key of the test network; with TESTNET it goes before API_KEY."),
+        Key(name="TESTNET_API_SECRET", kind=Kind.SECRET, default="", text="API secret of the test network."),
         Key(name="PRIVATE_KEY_FILE", kind=Kind.SECRET_FILE, default="", text="PEM file of an Ed25519 key."),
     ]  # fmt: skip
 
@@ -297,6 +314,88 @@ def _keeping() -> list[Key]:
     ]  # fmt: skip
 
 
+def _trading() -> list[Key]:
+    return [
+        Key(name="TRADER", kind=Kind.NAME, default="hg",
+            text="Name of the trader, with which its orders' ids begin: two traders of one account need two names."),
+        Key(name="TESTNET", kind=Kind.SWITCH, default="0",
+            text="Trade at the venue's test network: its endpoints and TESTNET_API_KEY, and no real money is asked about."),
+        Key(name="ON_STOP", kind=Kind.CHOICE, default="keep", choices=("keep", "flatten"),
+            text="What a stop does with positions: keep leaves them with their protective stops, flatten sells and waits for the verdict."),
+        Key(name="ON_FAULT", kind=Kind.CHOICE, default="flatten", choices=("flatten", "keep"),
+            text="The same for a failure of engine, limits or order journal; keep cancels entries, keeps stops and halts."),
+        Key(name="PAPER_BALANCE", kind=Kind.MONEY, default="10000", low=0.01, high=1e15,
+            text="What a paper trader or a backtest begins with, in the currency that the instrument is paid in."),
+        *[msgspec.structs.replace(key, instrument=True) for key in _instrument()],
+    ]  # fmt: skip
+
+
+def _instrument() -> list[Key]:
+    return [
+        Key(name="LIMIT_CURRENCIES", kind=Kind.WORDS, default=None, fills=(Fill(Limits, "currencies"),),
+            text="Currencies that the limits of money below are meant in; an instrument that is paid in another one is not traded until "
+            "a section of its own says what holds for it."),
+        _of(Fill(Limits, "max_order_notional"), name="MAX_ORDER_NOTIONAL", kind=Kind.MONEY, low=0.01, high=1e15,
+            text="Money of one order."),
+        _of(Fill(Limits, "max_position_notional"), name="MAX_POSITION_NOTIONAL", kind=Kind.MONEY, low=0.01, high=1e15,
+            text="Money of one position, with every order that may still raise it."),
+        _of(Fill(Limits, "max_gross_notional"), name="MAX_GROSS_NOTIONAL", kind=Kind.MONEY, low=0.01, high=1e15,
+            text="Money of all positions of the account, longs and shorts added up."),
+        _of(Fill(Limits, "max_net_notional"), name="MAX_NET_NOTIONAL", kind=Kind.MONEY, low=0.01, high=1e15,
+            text="Money of all positions of the account, shorts taken from longs."),
+        _of(Fill(Limits, "max_leverage"), name="MAX_LEVERAGE", kind=Kind.FLOAT, unit="times the equity", low=0, high=200,
+            text="Money of all positions of the account over its equity; 0: no limit."),
+        _of(Fill(Limits, "max_open_orders"), name="MAX_OPEN_ORDERS", kind=Kind.INT, unit="orders", low=0, high=10_000,
+            text="Orders of an instrument that may rest at one time; 0: as many as the venue takes."),
+        _of(Fill(Limits, "max_orders_per_sec"), name="MAX_ORDERS_PER_SEC", kind=Kind.INT, unit="orders", low=0, high=10_000,
+            text="Orders in a second, of the instrument and of the account; 0: no limit."),
+        _of(Fill(Limits, "max_cancels_per_sec"), name="MAX_CANCELS_PER_SEC", kind=Kind.INT, unit="cancels", low=0, high=10_000,
+            text="Cancels in a second, of the instrument and of the account; 0: no limit. Those of the way down are not counted."),
+        _of(Fill(Limits, "max_orders_per_day"), name="MAX_ORDERS_PER_DAY", kind=Kind.INT, unit="orders", low=0, high=100_000_000,
+            text="Orders since midnight UTC, of the instrument and of the account; 0: no limit."),
+        _of(Fill(Limits, "max_same_rejects"), name="MAX_SAME_REJECTS", kind=Kind.INT, unit="refusals", low=0, high=1_000,
+            text="So often may the venue refuse the same order for the same reason, then it is paused; 0: always."),
+        _of(Fill(Limits, "reject_pause_s"), name="REJECT_PAUSE_SEC", kind=Kind.FLOAT, unit="s", low=1, high=_DAY_S,
+            text="For so long."),
+        _of(Fill(Limits, "stale_after_ms"), name="STALE_AFTER_MS", kind=Kind.INT, unit="ms", low=50, high=60_000,
+            text="Age of the book at which nothing is opened by it any more."),
+        _of(Fill(Limits, "exec_stale_after_ms"), name="EXEC_STALE_AFTER_MS", kind=Kind.INT, unit="ms", low=500, high=600_000,
+            text="Silence of the account's stream, pings and their answers included, after which nothing is opened."),
+        _of(Fill(Limits, "event_overdue_ms"), name="EVENT_OVERDUE_MS", kind=Kind.INT, unit="ms", low=100, high=600_000,
+            text="So long after an order of ours was accepted the account's stream must have told of it, or nothing is opened."),
+        _of(Fill(Limits, "account_stale_after_s"), name="ACCOUNT_STALE_AFTER_SEC", kind=Kind.FLOAT, unit="s", low=1, high=_DAY_S,
+            text="Age of what was read of the account after which nothing is opened."),
+        _of(Fill(Limits, "price_collar_bp"), name="PRICE_COLLAR_BP", kind=Kind.FLOAT, unit="hundredths of a percent", low=0.1, high=5_000,
+            text="How far beyond the middle of the book, and beyond the mark price, an order may reach; market orders end there."),
+        _of(Fill(Limits, "fat_finger_price_bp"), name="FAT_FINGER_PRICE_BP", kind=Kind.FLOAT, unit="hundredths of a percent", low=0,
+            high=10_000, text="How far beyond the median price of the last minute's trades an order may reach; 0: not looked at."),
+        _of(Fill(Limits, "fat_finger_size"), name="FAT_FINGER_SIZE", kind=Kind.INT, unit="times the median trade", low=0,
+            high=1_000_000_000, text="How large an order may be against the last minute's trades; 0: not looked at."),
+        _of(Fill(Limits, "self_cross"), name="SELF_CROSS", kind=Kind.CHOICE, choices=("deny", "allow"),
+            text="What happens to an order that would trade with a resting order of our own."),
+        _of(Fill(Limits, "max_daily_loss"), name="MAX_DAILY_LOSS", kind=Kind.MONEY, low=0.01, high=1e15,
+            text="Loss since midnight UTC, realised and not, with fees and funding, at which everything is sold (FLATTEN)."),
+        _of(Fill(Limits, "max_drawdown_pct"), name="MAX_DRAWDOWN", kind=Kind.FLOAT, unit="%", low=0, high=100,
+            text="Loss since the account's highest at which everything is sold (FLATTEN); 0: no limit."),
+        _of(Fill(Limits, "max_losses_in_a_row"), name="MAX_LOSSES_IN_A_ROW", kind=Kind.INT, unit="rounds", low=0, high=10_000,
+            text="Rounds lost one after another after which nothing is opened; 0: no limit."),
+        _of(Fill(Limits, "max_margin_ratio_pct"), name="MAX_MARGIN_RATIO", kind=Kind.FLOAT, unit="%", low=0, high=100,
+            text="Maintenance margin over margin balance beyond which nothing is opened; 0: no limit."),
+        _of(Fill(Limits, "min_liquidation_distance_pct"), name="MIN_LIQUIDATION_DISTANCE", kind=Kind.FLOAT, unit="%", low=0, high=100,
+            text="Distance of the price of liquidation below which nothing is opened; 0: no limit."),
+        _of(Fill(Limits, "risk_per_trade_pct"), name="RISK_PER_TRADE", kind=Kind.FLOAT, unit="%", low=0.001, high=100,
+            text="Share of the equity that a sized order may lose at its stop, where the strategy names none."),
+        _of(Fill(Limits, "leverage"), name="LEVERAGE", kind=Kind.INT, unit="times", low=1, high=200, optional=True,
+            text="Leverage that the venue is set to before the first order, and read back; empty: the account's own is used."),
+        _of(Fill(Limits, "margin_type"), name="MARGIN_TYPE", kind=Kind.CHOICE, choices=("cross", "isolated"), optional=True,
+            text="Margin type, likewise."),
+        Key(name="MAKER_FEE_BP", kind=Kind.FLOAT, default=None, unit="hundredths of a percent", low=-100, high=1_000,
+            fills=(Fill(Limits, "maker_fee_bp"),), text="Fee of a resting order, for paper, backtest and sizing."),
+        Key(name="TAKER_FEE_BP", kind=Kind.FLOAT, default=None, unit="hundredths of a percent", low=-100, high=1_000,
+            fills=(Fill(Limits, "taker_fee_bp"),), text="Fee of an order that takes."),
+    ]  # fmt: skip
+
+
 def _logs() -> list[Key]:
     return [
         Key(name="LOG_DIR", kind=Kind.FOLDER, default="./logs/", text="Folder of the log files."),
@@ -322,6 +421,7 @@ KEYS: tuple[Key, ...] = (
     *_in("dashboard", _dashboard(), scope=Scope.PROGRAM),
     *_in("limits", _limits(), scope=Scope.PROGRAM),
     *_in("keeping", _keeping(), scope=Scope.PROGRAM),
+    *_in("trading", _trading()),
     *_in("logs", _logs(), scope=Scope.PROGRAM),
 )
 """Every key, in the order of the default file."""
@@ -331,14 +431,16 @@ BY_NAME: dict[str, Key] = {key.name: key for key in KEYS}
 
 def expectation(key: Key) -> str:
     """What a value of `key` must be, in words: `a whole number from 1 to 1440 (minutes) that divides 1440`."""
+    empty = ", or nothing" if key.optional else ""
     match key.kind:
-        case Kind.INT | Kind.FLOAT:
+        case Kind.INT | Kind.FLOAT | Kind.MONEY:
             unit = f" ({key.unit})" if key.unit else ""
             divides = f" that divides {key.divides}" if key.divides else ""
             zero = ", 0 for the default" if key.zero else ""
-            return f"a {key.kind.value} from {key.low:.12g} to {key.high:.12g}{unit}{divides}{zero}"
+            article = "an" if key.kind is Kind.MONEY else "a"
+            return f"{article} {key.kind.value} from {key.low:.12g} to {key.high:.12g}{unit}{divides}{zero}{empty}"
         case Kind.CHOICE:
-            return f"one of {', '.join(key.choices)}"
+            return f"one of {', '.join(key.choices)}{empty}"
         case Kind.SWITCH:
             return "1 or 0"
         case Kind.WORDS:
@@ -355,5 +457,7 @@ def expectation(key: Key) -> str:
             return "http:// or https:// with a host, perhaps a port or {port}, and no path"
         case Kind.HOST:
             return "a host name or an IP address"
+        case Kind.NAME:
+            return "1 to 8 small letters and digits, a letter first"
         case Kind.SECRET:
             return "texts separated by blanks" if key.several else "text without spaces"

@@ -1,6 +1,6 @@
 """app.config.load: read the four sources, resolve, check.
 
-Precedence: `--set` > environment > file > default; within one source a venue's own value beats the global one.
+Precedence: `--set` > environment > file > default; within one source an instrument's own value beats the venue's, and that the global one.
 A key of the whole program holds for the whole program wherever it stands. All mistakes are gathered and raised as
 one ConfigError.
 """
@@ -11,11 +11,12 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hoga.app.config.keys import BY_NAME, KEYS, Key, Kind, Scope, expectation
-from hoga.app.config.model import Config, ConfigNote, ProgramConfig, Setting, VenueConfig
+from hoga.app.config.model import Config, ConfigNote, Instrument, ProgramConfig, Setting, VenueConfig
 from hoga.app.config.parse import Assignment, Origin, nearest_name, parse_environment, parse_file, parse_overrides
 from hoga.app.config.values import Value, is_loopback, nearest_number, read_value, sensible
 from hoga.app.stream_plan import named, plan_streams
@@ -37,6 +38,15 @@ _DEFAULT = Origin(0, "default")
 
 _Resolved = dict[str, tuple[Value, Origin]]
 """Key name → its value and where that came from, for one venue."""
+
+
+class _InstrumentKeys(NamedTuple):
+    """What is said of one instrument: its venue and folded symbol, the symbol as it was written, its keys, a strategy's parameters."""
+
+    subject: tuple[str, str]
+    written: str
+    keys: _Resolved
+    parameters: dict[str, tuple[str, Origin]]
 
 
 def find_config(option: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -81,14 +91,16 @@ def load_config(
     active = _active(assignments, file.sections, venues, classic_venue)
     if mistakes:
         raise _error(mistakes)
-    resolved = {name: _resolve(name, values, defaults, data_dir) for name, defaults in venues.items()}
+    resolved = {name: _resolve((name, None), values, defaults, data_dir) for name, defaults in venues.items()}
     recorded = {name: resolved[name] for name in active}
     mistakes = _contradictions(recorded, lenient) + _unknown_streams(recorded)
     if mistakes:
         raise _error(mistakes)
     _note_open_key_files(recorded, notes)
     notes.sort(key=lambda note: (note.where, note.line or 0))
-    return _build(path, resolved, active, data_dir, tuple(dict.fromkeys(notes)))
+    parameters = [*command.parameters, *environment.parameters, *file.parameters]
+    instruments = _instruments(assignments, parameters, values, venues, data_dir)
+    return _build(path, resolved, active, data_dir, tuple(dict.fromkeys(notes)), instruments)
 
 
 class _Leniency:
@@ -190,38 +202,70 @@ def _divided(assignments: list[Assignment]) -> list[ConfigMistake]:
 
 
 def _active(assignments: list[Assignment], sections: set[str], venues: Mapping[str, VenueDefaults], classic: str) -> tuple[str, ...]:
-    named = {entry.venue for entry in assignments if not BY_NAME[entry.key].account} | sections
+    named = {entry.venue for entry in assignments if BY_NAME[entry.key].recording} | sections
     return tuple(name for name in venues if name in named) or (classic,)
 
 
-def _resolve(venue: str, values: list[tuple[Assignment, Value]], defaults: VenueDefaults, data_dir: Path | None) -> _Resolved:
+def _resolve(
+    subject: tuple[str, str | None], values: list[tuple[Assignment, Value]], defaults: VenueDefaults, data_dir: Path | None
+) -> _Resolved:
+    """Every key as it holds for `subject`: a venue, and a symbol of it, folded, where it is one instrument."""
     resolved: _Resolved = {}
     for key in KEYS:
-        value, origin = _winner(venue, key, values) or (_default(key, defaults), _DEFAULT)
+        value, origin = _winner(subject, key, values) or (_default(key, defaults), _DEFAULT)
         if value is None and key.default is None:  # left empty: what the venue has
             value = _default(key, defaults)
         if key.kind is Kind.FOLDER and key.default:
-            value = _folder(Path(str(value)), venue, data_dir)
+            value = _folder(Path(str(value)), subject[0], data_dir)
         elif key.name == "SYMBOLS" and defaults.upper_case and isinstance(value, tuple):
             value = tuple(dict.fromkeys(str(symbol).upper() for symbol in value))
         resolved[key.name] = value, origin
     return resolved
 
 
-def _winner(venue: str, key: Key, values: list[tuple[Assignment, Value]]) -> tuple[Value, Origin] | None:
-    whole_program = key.scope is Scope.PROGRAM
-    hits = [(entry, value) for entry, value in values if entry.key == key.name and (whole_program or entry.venue in (venue, None))]
+def _instruments(
+    assignments: list[Assignment],
+    parameters: list[Assignment],
+    values: list[tuple[Assignment, Value]],
+    venues: Mapping[str, VenueDefaults],
+    data_dir: Path | None,
+) -> list[_InstrumentKeys]:
+    """What sections of one instrument say, in the order of their names: the keys that one of them sets, and the parameters."""
+    named: dict[tuple[str, str], str] = {}
+    for entry in (*assignments, *parameters):
+        if entry.venue and entry.symbol and (entry.origin.rank == 1 or (entry.venue, entry.symbol) not in named):
+            named[entry.venue, entry.symbol] = entry.written
+    found = []
+    for subject, written in sorted(named.items()):
+        own = {entry.key for entry in assignments if (entry.venue, entry.symbol) == subject}
+        texts: dict[str, tuple[str, Origin]] = {}
+        for entry in sorted(parameters, key=lambda entry: entry.origin.rank):
+            if (entry.venue, entry.symbol) == subject:
+                texts[entry.key] = entry.text, entry.origin
+        keys = _resolve(subject, values, venues[subject[0]], data_dir)
+        found.append(_InstrumentKeys(subject, written, {name: keys[name] for name in keys if name in own}, texts))
+    return found
+
+
+def _winner(subject: tuple[str, str | None], key: Key, values: list[tuple[Assignment, Value]]) -> tuple[Value, Origin] | None:
+    venue, symbol = subject
+    hits = [
+        (entry, value)
+        for entry, value in values
+        if entry.key == key.name and (key.scope is Scope.PROGRAM or (entry.venue in (venue, None) and entry.symbol in (symbol, None)))
+    ]
     if not hits:
         return None
-    entry, value = max(hits, key=lambda hit: (hit[0].origin.rank, hit[0].venue is not None))
+    entry, value = max(hits, key=lambda hit: (hit[0].origin.rank, hit[0].venue is not None, hit[0].symbol is not None))
     return value, entry.origin
 
 
 def _default(key: Key, defaults: VenueDefaults) -> Value:
     if key.default is not None:
-        return read_value(key, key.default)
-    value: Value = getattr(defaults, key.field)
-    return value
+        value = read_value(key, key.default)
+        return value * defaults.money_unit if isinstance(value, Decimal) else value
+    own: Value = getattr(defaults, key.field)
+    return own
 
 
 def _folder(folder: Path, venue: str, data_dir: Path | None) -> Path:
@@ -327,7 +371,12 @@ def _conflict(keys: _Resolved, name: str, found: str, expected: str) -> ConfigMi
 
 
 def _build(
-    path: Path | None, resolved: Mapping[str, _Resolved], active: tuple[str, ...], data_dir: Path | None, notes: tuple[ConfigNote, ...]
+    path: Path | None,
+    resolved: Mapping[str, _Resolved],
+    active: tuple[str, ...],
+    data_dir: Path | None,
+    notes: tuple[ConfigNote, ...],
+    instruments: list[_InstrumentKeys],
 ) -> Config:
     root = data_dir or _DATA_ROOT
     configs = {}
@@ -337,7 +386,19 @@ def _build(
     program = {field: getattr(configs[active[0]], field) for field in ProgramConfig.__struct_fields__}
     settings = [_setting(key, None, resolved[active[0]]) for key in KEYS if key.scope is Scope.PROGRAM]
     settings += [_setting(key, venue, resolved[venue]) for venue in active for key in KEYS if key.scope is Scope.VENUE]
-    return Config(path=path, program=ProgramConfig(**program), venues=configs, active=active, settings=tuple(settings), notes=notes)
+    overlays = {}
+    for each in instruments:
+        venue, symbol = each.subject
+        own = {BY_NAME[name].field: value for name, (value, _origin) in each.keys.items()}
+        overlays[venue, symbol] = Instrument(own, {name: text for name, (text, _origin) in each.parameters.items()})
+        label = f"{venue}:{each.written}"
+        settings += [_setting(BY_NAME[name], label, each.keys) for name in each.keys]
+        settings += [
+            Setting(venue=label, key=name, value=text, origin=str(origin)) for name, (text, origin) in sorted(each.parameters.items())
+        ]
+    return Config(
+        path=path, program=ProgramConfig(**program), venues=configs, active=active, settings=tuple(settings), notes=notes, overlays=overlays
+    )
 
 
 def _setting(key: Key, venue: str | None, keys: _Resolved) -> Setting:
@@ -355,6 +416,8 @@ def _text(value: Value) -> str:
             return ",".join(map(str, value))
         case float():
             return f"{value:g}"
+        case Decimal():
+            return f"{value:f}"
         case Secret():
             return repr(value)
         case _:

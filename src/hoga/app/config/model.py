@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
 from hoga.core.secret import Secret
 from hoga.core.streams import Kind
 
-__all__ = ["Config", "ConfigNote", "ProgramConfig", "Setting", "VenueConfig"]
+__all__ = ["Config", "ConfigNote", "Instrument", "ProgramConfig", "Setting", "VenueConfig", "folded"]
 
 
 class ConfigNote(msgspec.Struct, frozen=True):
@@ -106,7 +108,44 @@ class VenueConfig(ProgramConfig, frozen=True, kw_only=True):
     tls_ca: Path | None
     api_key: Secret
     api_secret: Secret
+    testnet_api_key: Secret
+    testnet_api_secret: Secret
     private_key_file: Path | None
+    trader: str
+    testnet: bool
+    on_stop: str
+    on_fault: str
+    paper_balance: Decimal
+    limit_currencies: tuple[str, ...]
+    max_order_notional: Decimal
+    max_position_notional: Decimal
+    max_gross_notional: Decimal
+    max_net_notional: Decimal
+    max_leverage: float
+    max_open_orders: int
+    max_orders_per_sec: int
+    max_cancels_per_sec: int
+    max_orders_per_day: int
+    max_same_rejects: int
+    reject_pause_sec: float
+    stale_after_ms: int
+    exec_stale_after_ms: int
+    event_overdue_ms: int
+    account_stale_after_sec: float
+    price_collar_bp: float
+    fat_finger_price_bp: float
+    fat_finger_size: int
+    self_cross: str
+    max_daily_loss: Decimal
+    max_drawdown: float
+    max_losses_in_a_row: int
+    max_margin_ratio: float
+    min_liquidation_distance: float
+    risk_per_trade: float
+    leverage: int | None
+    margin_type: str
+    maker_fee_bp: float
+    taker_fee_bp: float
 
     def directory(self, kind: str) -> Path:
         """The archive folder of a kind: `LOB_DIR` for order books, `CHART_DIR` for executions, else `data/<venue>/<kind>`."""
@@ -115,13 +154,28 @@ class VenueConfig(ProgramConfig, frozen=True, kw_only=True):
         return self.chart_dir if kind == Kind.EXECUTION else self.data_dir / self.venue / kind
 
 
+def folded(symbol: str) -> str:
+    """A symbol as sections and variables of the environment are compared: in capitals, with underscores for dashes."""
+    return symbol.upper().replace("-", "_")
+
+
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """One resolved value, for people: `venue` is None for a key of the whole program, `origin` says where it came from."""
+    """One resolved value, for people: `venue` is None for a key of the whole program, `origin` says where it came from.
+
+    Of one instrument `venue` has its symbol behind a colon, and `key` may be a strategy's parameter, in small letters.
+    """
 
     venue: str | None
     key: str
     value: str
     origin: str
+
+
+class Instrument(NamedTuple):
+    """What is said of one instrument alone: fields of `VenueConfig`, and a strategy's parameters as texts."""
+
+    fields: Mapping[str, Any]
+    parameters: Mapping[str, str]
 
 
 class Config:
@@ -132,30 +186,44 @@ class Config:
     """
 
     def __init__(self, *, path: Path | None, program: ProgramConfig, venues: Mapping[str, VenueConfig], active: tuple[str, ...],
-                 settings: tuple[Setting, ...], notes: tuple[ConfigNote, ...] = ()) -> None:  # fmt: skip
+                 settings: tuple[Setting, ...], notes: tuple[ConfigNote, ...] = (),
+                 overlays: Mapping[tuple[str, str], Instrument] | None = None) -> None:  # fmt: skip
         self.path = path
         self.program = program
         self.active_venues = active
         self.settings = settings
         self.notes = notes
         self._venues = dict(venues)
+        self._overlays = dict(overlays or {})
 
     def venue(self, name: str) -> VenueConfig:
         """Every key as it holds for the venue `name`, active or not. Raises KeyError for an unknown venue."""
         return self._venues[name]
 
+    def instrument(self, name: str, symbol: str) -> VenueConfig:
+        """Every key as it holds for `symbol` at the venue `name`: its section's over the venue's. Raises KeyError for an unknown venue."""
+        overlay = self._overlays.get((name, folded(symbol)))
+        return msgspec.structs.replace(self._venues[name], **overlay.fields) if overlay else self._venues[name]
+
+    def parameters(self, name: str, symbol: str) -> dict[str, str]:
+        """A strategy's parameters that the section of `symbol` at the venue `name` has, as texts."""
+        overlay = self._overlays.get((name, folded(symbol)))
+        return dict(overlay.parameters) if overlay else {}
+
     def with_symbols(self, symbols: Mapping[str, tuple[str, ...]]) -> Config:
         """The same with other symbols for the venues named."""
         venues = {name: msgspec.structs.replace(venue, symbols=symbols.get(name, venue.symbols)) for name, venue in self._venues.items()}
         return Config(
-            path=self.path, program=self.program, venues=venues, active=self.active_venues, settings=self.settings, notes=self.notes
-        )
+            path=self.path, program=self.program, venues=venues, active=self.active_venues, settings=self.settings, notes=self.notes,
+            overlays=self._overlays,
+        )  # fmt: skip
 
     def __eq__(self, other: object) -> bool:
         """Whether everything holds as in the other, wherever it was said."""
         if not isinstance(other, Config):
             return NotImplemented
-        mine, theirs = (self.program, self.active_venues, self._venues), (other.program, other.active_venues, other._venues)
+        mine = self.program, self.active_venues, self._venues, self._overlays
+        theirs = other.program, other.active_venues, other._venues, other._overlays
         return mine == theirs
 
     __hash__ = None  # type: ignore[assignment]  # compared, never a key

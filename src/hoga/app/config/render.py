@@ -6,6 +6,7 @@ The commented default file of `hoga config init`, and `docs/configuration.md`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from hoga.app.config.classic import ALIASES, RETIRED, Alias
 from hoga.app.config.keys import GROUPS, KEYS, Key, Kind, Scope, expectation
@@ -17,7 +18,8 @@ _FILE_HEAD = """\
 # hoga.conf: what hoga records, and how. Every key is shown with its default; take the # away to change it.
 #
 # KEY = VALUE, `#` begins a comment. Keys above the first [section] hold for every venue; a section
-# ({sections}) holds for its venue only. A file without sections is about {classic}.
+# ({sections}) holds for its venue only, [venue:SYMBOL] for one instrument. A file without
+# sections is about {classic}, but for what it says of trading.
 # `hoga config check` finds mistakes, `hoga config show` prints what holds and where it came from.
 """
 
@@ -29,13 +31,15 @@ This page is made from the table in `src/hoga/app/config/keys.py` by `make docs`
 
 - A line is `KEY = VALUE`; `#` begins a comment, at the start of a line or after a space. Values may be quoted.
 - Keys above the first section are global. A section, {sections}, holds for its venue only.
+- A section `[venue:SYMBOL]` holds for one instrument: the keys marked *also of one instrument*, over those of its venue, and a strategy's
+  own parameters, which are written in small letters (`fast = 10`) so that a mistyped key is still found.
 - A file without sections is the classic recorder's file; it configures `{classic}` and works unchanged. Its old names are read
-  under their new ones, with one warning line each (below).
-- Precedence: `--set KEY=VALUE` (or `--set VENUE.KEY=VALUE`), then the environment (`HOGA_KEY`, or `HOGA_VENUE__KEY` with the
-  dashes of the venue's name as underscores), then the file, then the default. Within one of these, a venue's own value
-  beats the global one.
+  under their new ones, with one warning line each (below). What it says of trading holds for every venue.
+- Precedence: `--set KEY=VALUE` (or `--set VENUE.KEY=VALUE`, `--set VENUE:SYMBOL.KEY=VALUE`), then the environment (`HOGA_KEY`,
+  `HOGA_VENUE__KEY` or `HOGA_VENUE__SYMBOL__KEY`, with the dashes of the names as underscores), then the file, then the default. Within
+  one of these, an instrument's own value beats the venue's, and that the global one.
 - Keys marked *whole program* hold for the whole program wherever they stand.
-- A venue is recorded when anything but a credential configures it; when nothing does, `{classic}` is.
+- A venue is recorded when anything but a credential or a key of trading configures it; when nothing does, `{classic}` is.
 - With `--data DIR`, relative folders lie in `DIR`, and a leading `./data/` is `DIR` itself: `LOB_DIR` becomes `DIR/<venue>/orderbook/`.
 - In folders `<venue>` is replaced by the venue's name.
 - URLs are scheme and host, perhaps a port, and no path; `{{port}}` takes the ports of `PORTS` in turn.
@@ -85,7 +89,7 @@ def reference(venues: Mapping[str, VenueDefaults] = VENUE_DEFAULTS, classic: str
     parts.append("\n## Defaults of the venues\n\n| key | " + " | ".join(f"`{name}`" for name in venues) + " |\n")
     parts.append("|---|" + "---|" * len(venues) + "\n")
     for key in KEYS:
-        if key.default is None:
+        if key.default is None or key.kind is Kind.MONEY:
             cells = " | ".join(_cell(_venue_default(key, defaults)) for defaults in venues.values())
             parts.append(f"| `{key.name}` | {cells} |\n")
     parts.append(_OLD_NAMES)
@@ -99,13 +103,13 @@ def _factor(alias: Alias) -> str:
 
 
 def _file_entry(key: Key, defaults: VenueDefaults) -> str:
-    default = _venue_default(key, defaults) if key.default is None else key.default
+    default = _venue_default(key, defaults)
     return f"# {key.text}\n#   {_capital(expectation(key))}.\n# {key.name} = {default}\n"
 
 
 def _row(key: Key) -> str:
-    default = "the venue's" if key.default is None else _cell(key.default)
-    scope = " *Whole program.*" if key.scope is Scope.PROGRAM else ""
+    default = "the venue's" if key.default is None or key.kind is Kind.MONEY else _cell(key.default)
+    scope = " *Whole program.*" if key.scope is Scope.PROGRAM else " *Also of one instrument.*" if key.instrument else ""
     shown = "text" if key.kind is Kind.SECRET else expectation(key).replace("|", "\\|")
     return f"| `{key.name}` | {default} | {shown} | {key.text}{scope} |\n"
 
@@ -115,8 +119,14 @@ def _cell(text: str) -> str:
 
 
 def _venue_default(key: Key, defaults: VenueDefaults) -> str:
+    if key.kind is Kind.MONEY:
+        return f"{Decimal(key.default or 0) * defaults.money_unit:f}"
+    if key.default is not None:
+        return key.default
     value = getattr(defaults, key.field)
-    return ",".join(value) if isinstance(value, tuple) else value or ""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return f"{value:g}" if isinstance(value, int | float) else value or ""
 
 
 def _capital(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from hoga.app.config.keys import KEYS
-from hoga.app.config.model import ProgramConfig, VenueConfig
+from hoga.app.config.model import Config, ProgramConfig, VenueConfig
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.dashboard.config import DashboardConfig
 from hoga.dashboard.page import page_path
@@ -24,9 +24,10 @@ from hoga.net.budgets import rest_budgets
 from hoga.net.rest import RestClient
 from hoga.recorder.config import LatencyRules, RecorderConfig, SealingConfig
 from hoga.runtime.log_pipe import LogAddress
+from hoga.trading.limits import Limits
 from hoga.venues.registry import VENUES
 
-__all__ = ["dashboard_config", "feed_config", "private_config", "recorder_config", "rest_of", "sealing_config", "tls_of"]
+__all__ = ["dashboard_config", "feed_config", "limits_of", "private_config", "recorder_config", "rest_of", "sealing_config", "tls_of"]
 
 _PING_AT_MOST_S = 15.0
 
@@ -71,6 +72,15 @@ def private_config(config: VenueConfig, ws_url: str) -> PrivateConfig:
         ping_interval_s=min(feed.ping_interval_s, _PING_AT_MOST_S),
         ping_timeout_s=feed.ping_timeout_s,
     )
+
+
+def limits_of(config: Config, symbol: str) -> Limits | None:
+    """The limits of an instrument (`binance-usdm:ETHUSDT`), its section's over its venue's; None where there is no such venue."""
+    venue, _, name = symbol.partition(":")
+    try:
+        return Limits(**filled(Limits, config.instrument(venue, name)))
+    except KeyError:
+        return None
 
 
 def dashboard_config(program: ProgramConfig, logs: LogAddress | None) -> DashboardConfig:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,21 +17,27 @@ from hoga.core.secret import Secret
 __all__ = ["Value", "is_loopback", "nearest_number", "read_value", "sensible"]
 
 _HOST = re.compile(r"^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$")
+_NAME = re.compile(r"^[a-z][a-z0-9]{0,7}$")
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
-Value = int | float | bool | str | Path | Secret | tuple[str, ...] | tuple[int, ...] | None
+Value = int | float | Decimal | bool | str | Path | Secret | tuple[str, ...] | tuple[int, ...] | None
 """What a key can hold. None: not set."""
 
 
 def read_value(key: Key, text: str) -> Value:
     """The value of `key` that `text` stands for. Raises ValueError when it is none.
 
-    An empty text is "not set" for files, URLs, secrets and a folder without default, and a mistake for everything else.
+    An empty text is "not set" for files, URLs, secrets, a folder without default and what is optional, and a mistake for everything else.
+    An optional choice that is not set is "".
     """
+    if key.optional and not text:
+        return "" if key.kind is Kind.CHOICE else None
     match key.kind:
         case Kind.INT | Kind.FLOAT:
-            return _number(key, text)
+            return _number(key, text.removesuffix("%").rstrip() if key.unit == "%" else text)
+        case Kind.MONEY:
+            return _money(key, text)
         case Kind.SWITCH:
             return _switch(text)
         case Kind.CHOICE:
@@ -49,6 +56,8 @@ def read_value(key: Key, text: str) -> Value:
             return _url(text, ("http", "https"))
         case Kind.HOST:
             return _host(text)
+        case Kind.NAME:
+            return _name(text)
         case Kind.SECRET:
             return _secret(key, text)
 
@@ -90,6 +99,23 @@ def _number(key: Key, text: str) -> int | float:
     if not key.low <= number <= key.high or (key.divides and key.divides % number):
         raise ValueError(text)
     return number
+
+
+def _money(key: Key, text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(text) from None
+    assert key.low is not None and key.high is not None, "every amount in the table has a range"
+    if not amount.is_finite() or not Decimal(str(key.low)) <= amount <= Decimal(str(key.high)):
+        raise ValueError(text)
+    return amount
+
+
+def _name(text: str) -> str:
+    if not _NAME.match(text):
+        raise ValueError(text)
+    return text
 
 
 def _switch(text: str) -> bool:
