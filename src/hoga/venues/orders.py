@@ -13,7 +13,7 @@ event that cannot be read is `Unread`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -217,7 +217,8 @@ class OrdersSpec:
     """How orders are given to a venue, and how what it says of them is read. None: the venue has no such thing.
 
     `new(order, rules)`, `test(order, rules)`: the call that places an order, that only asks whether it would be taken.
-    `answered(order, rules, told)`: what came of a new order. `cancel(target)`, `cancelled(target, rules, told)`: the same of a cancel;
+    `answered(order, rules, told)`: what came of a new order. `new_list(orders, rules)`, `answered_list(orders, rules, told)`: the same of
+    orders of which the venue cancels the others when one is met. `cancel(target)`, `cancelled(target, rules, told)`: the same of a cancel;
     `query(target)`, `found(target, rules, told)`: of a question for one order.
     `cancel_all(symbol)`: everything of a symbol that rests in the book; `cancelled_all(told)`: "" when that was done, else why not.
     `open_orders(book, symbol)`: all that is open, the waiting ones too ("": of all symbols). `positions(book)`, `account(book)`.
@@ -246,6 +247,8 @@ class OrdersSpec:
     trades: Callable[[RuleBook, str, str, int], Asking[TradesRead | ReadFailed]]
     rules: Callable[[], Asking[Iterator[Rules]]]
     events: Callable[[RuleBook, bytes, int], tuple[ExecutionEvent, ...]]
+    new_list: Callable[[Sequence[OrderRequest], Rules], Request] | None = None
+    answered_list: Callable[[Sequence[OrderRequest], Rules, Told], tuple[ExecutionEvent, ...]] | None = None
     positions: Callable[[RuleBook], Asking[PositionsRead | ReadFailed]] | None = None
     settings: Callable[[RuleBook, str], Asking[ConfigUpdate | ReadFailed]] | None = None
     set_leverage: Callable[[str, int], Request] | None = None

@@ -10,7 +10,7 @@ import msgspec
 
 from hoga.core.secret import Secret
 
-__all__ = ["Priority", "Request", "Signed", "Signer", "query_of"]
+__all__ = ["Params", "Priority", "Request", "Signed", "Signer", "query_of"]
 
 Params = tuple[tuple[str, str | int], ...]
 

@@ -29,7 +29,10 @@ class Case(NamedTuple):
     order_path: str
 
 
-CASES = (Case("binance-usdm", "BTCUSDT", "0.010", "/fapi/v1/order"),)
+CASES = (
+    Case("binance-usdm", "BTCUSDT", "0.010", "/fapi/v1/order"),
+    Case("binance", "BTCUSDT", "0.01000", "/api/v3/order"),
+)
 
 
 class Rig:

@@ -101,7 +101,7 @@ async def test_what_the_venue_refuses_is_refused_with_its_words(rig: Rig) -> Non
     assert refused.code
     assert refused.text
     assert isinstance(await rig.query(tiny), NotFound)
-    rich = rig.resting(quantity=rig.quantity(3_000))
+    rich = rig.resting(quantity=rig.quantity(100_000))
     assert isinstance(await rig.place(rich), OrderRefused)
 
 

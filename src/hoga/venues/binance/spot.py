@@ -9,6 +9,7 @@ from hoga.venues.binance import fields, payloads, wire
 from hoga.venues.binance.history import SPOT_HISTORY
 from hoga.venues.binance.instruments import instruments_of
 from hoga.venues.binance.refill import refills
+from hoga.venues.binance.spot_orders import SPOT_ORDERS
 from hoga.venues.binance.spot_private import SPOT_PRIVATE
 from hoga.venues.records import RecordFacts, SideLists
 from hoga.venues.spec import ChannelSpec, Limits, RestLimit, RestPaths, VenueSpec
@@ -117,6 +118,7 @@ SPOT = VenueSpec(
     examples=(*_EXAMPLES, "depth10@100ms", "depth5@100ms", "depth20", "depth", "kline_1s", "miniTicker", "avgPrice"),
     book=payloads.rest_book,
     private=SPOT_PRIVATE,
+    orders=SPOT_ORDERS,
     classic=fields.CLASSIC,
     same_cut=wire.SAME_CUT,
     snapshot_channel=wire.SNAPSHOT,

@@ -564,8 +564,7 @@ def _read_trades(book: RuleBook, symbol: str, after: str, since_ns: int) -> Aski
         rows.sort(key=lambda row: row.id)
         fills += [_fill_of(row, rules, told.at_ns) for row in rows]
         if len(rows) < _PAGE or first is None:
-            whole_list = first is not None or len(rows) < _PAGE
-            return TradesRead(at_ns=told.at_ns, symbol=rules.symbol, asked_ns=asked_ns, fills=tuple(fills), whole=whole_list)
+            return TradesRead(at_ns=told.at_ns, symbol=rules.symbol, asked_ns=asked_ns, fills=tuple(fills), whole=len(rows) < _PAGE)
         first = rows[-1].id + 1
 
 
