@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import re
 import time
 import warnings
 from base64 import b64decode
@@ -24,7 +25,11 @@ UPBIT_FAULTS = {"wrong": "invalid_access_key", "expired": "expired_access_key", 
 
 
 class PrivateServer:
-    """`asked` counts by name: "connect", "listenKey POST", …; `push` sends a frame to everybody logged in; `cut` drops every socket."""
+    """`asked` counts by name: "connect", "listenKey POST", …; `push` sends a frame to everybody logged in; `cut` drops every socket.
+
+    `skew_ms`: what each socket is told was sent so much later than what the one before was told. `deaf`: who logs in now is told nothing.
+    `same_listen_key`: a listen key that there is, is given again, as the venue does.
+    """
 
     def __init__(self, *, key: str, secret: str, public: bytes = b"") -> None:
         self.key = key
@@ -34,6 +39,9 @@ class PrivateServer:
         self.off_s = 0.0
         self.body = True
         self.down = False
+        self.skew_ms = 0
+        self.deaf = False
+        self.same_listen_key = False
         self.asked: dict[str, int] = {}
         self.nonces: set[str] = set()
         self.requests: list[Any] = []
@@ -65,8 +73,8 @@ class PrivateServer:
 
     async def push(self, frame: bytes) -> None:
         """To everybody logged in."""
-        for socket in list(self.members):
-            await socket.send_bytes(frame)
+        for number, socket in enumerate(list(self.members)):
+            await socket.send_bytes(_sent_later(frame, number * self.skew_ms))
 
     async def cut(self) -> None:
         """Drop every socket without a word."""
@@ -122,7 +130,7 @@ class PrivateServer:
         self.requests.append(asked)
         if any(each.get("method") == "LIST_SUBSCRIPTIONS" for each in asked):
             await socket.send_bytes(b'{"method":"LIST_SUBSCRIPTIONS","result":[{"type":"myOrder"}],"ticket":"x"}')
-        elif socket not in self.members:
+        elif socket not in self.members and not self.deaf:
             self.members.append(socket)
 
     # -- Binance spot ---------------------------------------------------------------------------------------------
@@ -177,8 +185,9 @@ class PrivateServer:
         self._count(f"listenKey {request.method}")
         if self.keys.get(request.headers.get("X-MBX-APIKEY", "")) != "ok":
             return web.json_response({"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}, status=401)
-        if request.method == "POST":
+        if request.method == "POST" and not (self.same_listen_key and self.listen_keys):
             self.listen_keys = {f"listen{self.asked['listenKey POST']}"}
+        if request.method == "POST":
             return web.json_response({"listenKey": next(iter(self.listen_keys))})
         if not self.listen_keys:
             return web.json_response({"code": -1125, "msg": "This listenKey does not exist."}, status=400)
@@ -206,3 +215,8 @@ class PrivateServer:
             if socket in self.members:
                 self.members.remove(socket)
         return socket
+
+
+def _sent_later(frame: bytes, ms: int) -> bytes:
+    """The same event, as a connection tells it that sends it so much later."""
+    return re.sub(rb'("(?:E|timestamp)":)(\d+)', lambda hit: hit[1] + b"%d" % (int(hit[2]) + ms), frame)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hoga.app.hub import wires_of
 from hoga.core.market import DataType
 from hoga.core.secret import Credentials, Secret
-from hoga.feed.private import PrivateConfig
+from hoga.feed.private_life import PrivateConfig
 from hoga.feed.private_wire import PrivateWire
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent
 from hoga.hub.manager import GlobalWebSocketManager
@@ -124,6 +124,7 @@ def make_wire(venue: str, server: PrivateServer, credentials: Credentials | None
     settings: dict[str, Any] = {
         "ws_url": f"ws://{server.url}", "ports": (0,), "variable": "HOGA_X__", "backoff": FAST,
         "rejects": FAST, "tick_s": 0.05, "ping_interval_s": 0.5, "ping_timeout_s": 0.5, "login_timeout_s": 1.0,
+        "overlap_s": 0.2, "patience_s": 0.6, "rest_s": 0.0,
     }  # fmt: skip
     clock = more.pop("clock", SYSTEM)
     return PrivateWire(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -63,7 +64,8 @@ class Floor:
     def __init__(self, simulator: Simulator, http: aiohttp.ClientSession, login: Login, folder: Path) -> None:
         self.simulator = simulator
         self.login = login
-        self.manager = GlobalWebSocketManager(wires_of(config_of(simulator, login, folder)), VENUES)
+        self.wires = wires_of(config_of(simulator, login, folder))
+        self.manager = GlobalWebSocketManager(self.wires, VENUES)
         self.manager.start()
         self.desk, self.chart = Desk(), Desk()
         self.trader = Trader(http, simulator, login.venue, key=login.key)
@@ -203,4 +205,24 @@ async def test_a_listen_key_that_runs_out_is_made_anew(floors: Any, monkeypatch:
     await floor.is_live(2)
     closed = [event.why for event in floor.desk.seen if isinstance(event, EpochEvent) and not event.up]
     assert closed[0] == "the listen key expired"
+    assert floor.public_is_untouched()
+
+
+@every_login
+async def test_a_connection_that_is_replaced_brings_every_order_once(floors: Any, login: Login) -> None:
+    """Orders are placed before, while and after both are read; the venue is one that tells both."""
+    floor = await floors(login)
+    await floor.is_live()
+    wire = next(wire for wire in floor.wires if wire.kind is WebSocketType.PRIVATE and wire.venue == login.venue)
+    wire.connection._succession.rest_s = wire.connection._succession._rested = 0.0
+    floor.manager.suspect_private(login.venue, "an order was accepted, and nothing was told of it")
+    placed = []
+    while wire.connection.handovers == 0 or len(placed) < 5:
+        placed.append(await floor.rest_below(f"mine-{len(placed)}"))
+        await asyncio.sleep(0.15)
+    placed.append(await floor.rest_below("the-last"))
+    await until(lambda: any(order.client_id == "the-last" for order in floor.of(DataType.MY_ORDER)))
+    assert [order.order_id for order in floor.of(DataType.MY_ORDER)] == [str(row["orderId"]) for row in placed]
+    assert len(floor.desk.missed) == 1
+    assert wire.connection.reconnects == 0
     assert floor.public_is_untouched()

@@ -27,6 +27,7 @@ from hoga.venues.private import (
     Refusal,
     Refuse,
     Renew,
+    Replace,
     Reply,
     Send,
     Step,
@@ -304,10 +305,12 @@ class TestSpot:
         assets = body("binance", DataType.MY_ASSET, SPOT_POSITION)
         assert [(each.currency, each.free, each.locked) for each in assets.assets][1] == ("USDT", Decimal(914), Decimal("1.5"))
 
-    @pytest.mark.parametrize(
-        "event", [b'{"e":"serverShutdown","E":1}', b'{"subscriptionId":0,"event":{"e":"eventStreamTerminated","E":1}}']
-    )
-    def test_a_goodbye_begins_anew(self, event: bytes) -> None:
+    def test_a_shutdown_that_is_announced_wants_another_life_beside(self) -> None:
+        for event in (b'{"e":"serverShutdown","E":1}', b'{"event":{"e":"serverShutdown","E":1}}'):
+            assert [type(step) for step in session("binance").receive(event, NOW_MS)] == [Replace]
+
+    def test_a_stream_that_is_over_begins_anew(self) -> None:
+        event = b'{"subscriptionId":0,"event":{"e":"eventStreamTerminated","E":1}}'
         assert [type(step) for step in session("binance").receive(event, NOW_MS)] == [Renew]
 
 
@@ -324,15 +327,16 @@ class TestFutures:
         assert life.opened(NOW_MS) == [Live()]
         return life
 
-    def test_the_listen_key_is_kept_twice_an_hour(self) -> None:
+    def test_the_listen_key_is_kept_every_minute(self) -> None:
         life = self.live()
         calls = []
-        for second in range(0, 7300, 10):
+        for second in range(0, 250, 10):
             steps = life.tick(float(second))
             if steps:
                 calls.append((second, [(step.method, step.path) for step in steps if isinstance(step, Request)]))
                 assert life.answer(Reply(status=200, body=b"{}"), NOW_MS) == []
-        assert calls == [(at, [("PUT", "/fapi/v1/listenKey")]) for at in (1800, 3600, 5400, 7200)]
+                assert life.heard_s == second
+        assert calls == [(at, [("PUT", "/fapi/v1/listenKey")]) for at in (60, 120, 180, 240)]
 
     def test_when_it_cannot_be_kept_it_is_tried_again_until_it_must_have_expired(self) -> None:
         life, ended = self.live(), 0
@@ -344,17 +348,25 @@ class TestFutures:
                     ended = second
             if ended:
                 break
-        assert (calls, ended) == (30, 3540)
+        assert (calls, ended) == (59, 3540)
+        assert life.heard_s == 0.0
 
-    def test_one_that_is_unknown_is_made_anew(self) -> None:
-        life = self.live()
-        life.tick(1800.0)
-        [step] = life.answer(Reply(status=400, body=b'{"code":-1125,"msg":"This listenKey does not exist."}'), NOW_MS)
-        assert isinstance(step, Renew)
+    def test_one_that_is_unknown_or_another_by_now_is_made_anew_and_was_deaf_since_it_was_kept(self) -> None:
+        unknown = Reply(status=400, body=b'{"code":-1125,"msg":"This listenKey does not exist."}')
+        for reply in (unknown, Reply(status=200, body=b'{"listenKey":"another"}')):
+            life = self.live()
+            for second, said in ((60.0, Reply(status=200, body=b'{"listenKey":"abc123"}')), (120.0, reply)):
+                life.tick(second)
+                steps = life.answer(said, NOW_MS)
+            [step] = steps
+            assert isinstance(step, Renew)
+            assert step.deaf
+            assert life.heard_s == 60.0
+            assert life.stream == Secret("abc123")
 
     def test_a_key_revoked_later_is_found_when_it_is_kept(self) -> None:
         life = self.live()
-        life.tick(1800.0)
+        life.tick(60.0)
         assert refusal(life.answer(Reply(status=401, body=b'{"code":-2015,"msg":"m"}'), NOW_MS)).trouble is Trouble.KEY
 
     def test_an_expired_listen_key_begins_anew(self) -> None:

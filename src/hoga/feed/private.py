@@ -1,11 +1,14 @@
-"""feed.private: one account's connection at one venue, kept up for ever: log in, watch, begin again.
+"""feed.private: one account's connection at one venue, kept up for ever: log in, watch, hand over, begin again.
 
     CONNECTING ─▶ AUTHENTICATING ─▶ LIVE ─▶ (lost) ─▶ BACKING_OFF ─▶ CONNECTING
+                        │            │▲
+                        │            ▼│ a second login beside, both are read, the old one ends
+                        │         HANDOVER
                         └─ the venue says no ─▶ REJECTED ─▶ CONNECTING, ever more rarely
 
-What is said to the venue is decided by its session (`venues.private`), which knows no socket; this is the shell that
-carries the steps out. `hub.private` has the table of states, which says more than that of all connections (`hub.states`).
-Public connections share nothing with it but the budget of connects. What a venue says is hidden of keys before it goes anywhere.
+One life is `feed.private_life`; when it gets a successor, and which of the two goes on, is decided by `feed.succession`. `hub.private` has
+the table of states, which says more than that of all connections (`hub.states`). Public connections share nothing with it but the
+budget of connects.
 """
 
 from __future__ import annotations
@@ -13,19 +16,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections import deque
 from collections.abc import Callable
 
-import msgspec
-
-from hoga.core.errors import HandshakeRefused, LinkError, RateLimited, VenueError
 from hoga.core.market import DataType
 from hoga.core.secret import Credentials
 from hoga.core.streams import Stream
-from hoga.core.times import MS_NS
-from hoga.feed.config import CONNECT_TIMEOUT_S
 from hoga.feed.dialler import Dialler
-from hoga.hub.port import LifeEnd, Take, WireInlet, WireStats
+from hoga.feed.private_life import Beside, End, PrivateConfig, PrivateLife, Stage
+from hoga.feed.succession import Act, Facts, Succession
+from hoga.hub.port import LifeEnd, WireInlet, WireStats
 from hoga.hub.private import (
     PRIVATE_MOVES,
     SEEN_AS,
@@ -39,66 +38,17 @@ from hoga.hub.private import (
     state_after,
 )
 from hoga.hub.states import CONNECTION_MOVES, ConnectionState, Standing
-from hoga.net.backoff import PROVEN_AFTER_S, Backoff, BackoffRules
+from hoga.net.backoff import PROVEN_AFTER_S, Backoff
 from hoga.net.ratelimit import Budget
 from hoga.net.rest import RestClient
 from hoga.net.retry import bounded
-from hoga.net.ws import Link, open_link
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
-from hoga.venues.private import (
-    CHANNELS,
-    EVERYTHING,
-    Connect,
-    Emit,
-    Live,
-    Nonce,
-    Odd,
-    PrivateSession,
-    PrivateSpec,
-    Refusal,
-    Refuse,
-    Renew,
-    Reply,
-    Send,
-    Step,
-    Trouble,
-)
-from hoga.venues.request import Request
+from hoga.venues.private import Nonce, PrivateSpec, Refusal, Trouble
 
-__all__ = ["REJECTS", "PrivateConfig", "PrivateConnection"]
+__all__ = ["PrivateConnection"]
 
 _log = get_log("feed")
-
-
-REJECTS = BackoffRules(base_s=2.0, max_s=300.0, reset_cycle_after=9, reset_level=9)
-"""How a refusal that needs a person is tried again: ever more rarely, up to five minutes."""
-
-
-class PrivateConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How a private connection is kept. `variable`: how the venue's environment variables begin, for hints.
-
-    `backoff` is for losses, `rejects` for refusals that need a person. `tick_s`: how often it is looked after; pings and
-    patience are counted in such looks, so that a process that was frozen does not take its own absence for the venue's.
-    """
-
-    ws_url: str
-    ports: tuple[int, ...]
-    variable: str
-    backoff: BackoffRules
-    ping_interval_s: float
-    ping_timeout_s: float
-    rejects: BackoffRules = REJECTS
-    connect_timeout_s: float = CONNECT_TIMEOUT_S
-    login_timeout_s: float = 10.0
-    tick_s: float = 1.0
-
-
-class _End(msgspec.Struct, frozen=True):
-    """Why a life is over: refused, or lost for `why`."""
-
-    why: str
-    refusal: Refusal | None = None
 
 
 class PrivateConnection:
@@ -129,52 +79,44 @@ class PrivateConnection:
         self._standing = Standing(CONNECTION_MOVES, ConnectionState.DISCONNECTED)
         self.epoch = 0
         self.reconnects = 0
-        self.requests = 0
+        self.handovers = 0
         self.last_close = ""
+        self._number = 0
+        self._requests = 0
         self._streams: list[Stream] = []
         self._inlet: WireInlet | None = None
-        self._table: dict[bytes, Take] = {}
         self._spec = spec
         self._config = config
         self._credentials = credentials
         self._rest = rest
         self._tls = tls
         self._nonce = nonce
+        self._jitter = jitter
         self._clock = clock
         self._backoff = Backoff(config.backoff)
         self._rejects = Backoff(config.rejects)
         self._wake = asyncio.Event()
-        self._stopping = False
-        self._session: PrivateSession | None = None
-        self._link: Link | None = None
-        self._end: _End | None = None
-        self._attempt: int | None = None
-        self._began = 0.0
-        self._live_since: float | None = None
+        self._stopping = self._dropping = False
+        self._life: PrivateLife | None = None
+        self._next: PrivateLife | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._succession = self._make_succession()
         self._was_live = False
         self._proof_ns: int | None = None
         self._dialler = Dialler(config.ws_url, config.ports, connect_budget, jitter=jitter, clock=clock)
-        self._unasked = 0
-        self._unanswered: int | None = None
         self._told: tuple[Trouble | None, str] = (None, "")
 
-    # -- the life -------------------------------------------------------------------------------------------------
+    def _make_succession(self) -> Succession:
+        """Not all connections of a process are replaced at one moment."""
+        config = self._config
+        return Succession(
+            overlap_s=config.overlap_s,
+            patience_s=config.patience_s,
+            rest_s=config.rest_s,
+            replace_after_s=config.replace_after_s * (0.9 + 0.1 * self._jitter()),
+        )
 
-    async def run(self) -> None:
-        """Keep the connection up until `stop`."""
-        self._stopping = False
-        while not self._stopping:
-            end = await self._life()
-            if not self._stopping:
-                await self._pause(end)
-        self._become(PrivateState.IDLE)
-
-    async def stop(self) -> None:
-        """Say goodbye and be done; events on their way are still taken."""
-        self._stopping = True
-        if self._link is not None:
-            await self._link.close(timeout_s=0.5)
-        self._wake.set()
+    # -- what others ask ----------------------------------------------------------------------------------------------
 
     @property
     def state(self) -> ConnectionState:
@@ -186,6 +128,11 @@ class PrivateConnection:
         """The same, in those of private ones; moves by `hub.private.PRIVATE_MOVES` only."""
         return self._phase.state
 
+    @property
+    def requests(self) -> int:
+        """How many were sent, in all its lives."""
+        return self._requests + sum(life.requests for life in self._lives())
+
     def start(self, inlet: WireInlet) -> None:
         """Bring to `inlet` what comes."""
         self._inlet = inlet
@@ -193,202 +140,227 @@ class PrivateConnection:
     def want(self, streams: list[Stream]) -> None:
         """Bring these from now on; a venue that brings everything anyway is told nothing."""
         self._streams = streams
-        if self._attempt is not None:
-            self._table = self._to.joining(self.name, self._attempt, streams)
-        if streams and self._session is not None and self._link is not None and self._end is None and not self._stopping:
-            for step in self._session.want(self._types()):
-                self._act(step, self._clock.time_ns())
+        for life in self._lives():
+            life.table = self._to.joining(self.name, life.epoch, streams)
+            if streams and not self._stopping:
+                life.want(life.session.want(self._types()))
+
+    def suspect(self, why: str) -> None:
+        """Somebody doubts that everything comes (an order was accepted, and nothing told of it): make a second login beside the first.
+
+        Nothing happens where none is live, where one is being made anyway, or within `rest_s` of the last one.
+        """
+        if self._life is not None:
+            self._doubted(self._life, why, False)
+
+    async def run(self) -> None:
+        """Keep the connection up until `stop`."""
+        self._stopping = False
+        self._succession = self._make_succession()
+        try:
+            while not self._stopping:
+                self._wake.clear()
+                await self._carry_out()
+                for task in [each for each in self._tasks if each.done()]:
+                    self._tasks.discard(task)
+                    task.result()
+        finally:
+            self._drop()
+        self._become(PrivateState.IDLE)
+
+    async def stop(self) -> None:
+        """Say goodbye and be done; events on their way are still taken."""
+        self._stopping = True
+        await asyncio.gather(*(life.leave("") for life in self._lives()))
+        self._wake.set()
 
     def abandon(self) -> None:
         """After a fault of our own: drop what there is; `run` begins anew."""
-        self._over(_End("given up"))
+        self._drop()
         if self.phase is not PrivateState.IDLE:
             self._become(PrivateState.IDLE)
 
-    async def _life(self) -> _End:
-        """One connection, from the first call to its end."""
-        self._session = session = self._spec.session(self._credentials, self._types(), self._nonce)
-        self._end, self._live_since, self._unasked, self._unanswered = None, None, 0, None
-        self._wake.clear()
-        self._began = self._clock.monotonic()
-        self._become(PrivateState.CONNECTING)
-        await self._dialler.turn()
-        await self._perform(session.begin(self._wall_ms()))
-        if self._link is not None:
-            await self._watch(self._link, session)
-        end = self._end or _End("closed")
-        self._over(end)
-        return end
+    def _drop(self) -> None:
+        """Nothing of any life is taken any more."""
+        self._dropping = True
+        for life in self._lives():
+            life.finish("given up")
+        for task in self._tasks:
+            task.cancel()
+        self._tasks.clear()
+        self._dropping = False
 
-    def _over(self, end: _End) -> None:
-        """This life is over: nothing of it is taken any more."""
-        link, self._link, self._session = self._link, None, None
+    def _lives(self) -> list[PrivateLife]:
+        return [life for life in (self._life, self._next) if life is not None]
+
+    # -- lives and their successors -----------------------------------------------------------------------------------
+
+    async def _carry_out(self) -> None:
+        """What the succession says now."""
+        old, new = self._life, self._next
+        both = old is not None and new is not None and new.stage is Stage.LIVE
+        facts = Facts(
+            live=old is not None,
+            making=new is not None,
+            both=both,
+            proven=both and old is not None and old.proven,
+            lacks=both and new is not None and bool(self._to.behind(self.name, new.epoch, new.live_ns)),
+        )
+        wish = self._succession.look(self._clock.monotonic(), facts)
+        if wish.act is Act.BEGIN:
+            self._begin()
+        elif wish.act is Act.ACCEPT and old is not None:
+            await self._hand_over(old)
+        elif wish.act is Act.REFUSE and new is not None:
+            new.finish("it does not bring what the other one does")
+        else:
+            await self._sleep(min(wish.wait_s, self._config.tick_s) if both and wish.wait_s is not None else wish.wait_s)
+
+    async def _sleep(self, seconds: float | None) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
+
+    def _begin(self) -> None:
+        """Another login, beside a life where there is one."""
+        epoch = max(self.epoch, self._number) + 1
+        if self._life is None:
+            self._become(PrivateState.CONNECTING)
+        else:
+            self._become(PrivateState.HANDOVER, text=self._succession.why)
+            _log.info("private connection gets a successor", conn=self.name, epoch=self.epoch, why=self._succession.why)
+        table = self._to.opening(self.name, epoch, self._streams)
+        session = self._spec.session(self._credentials, self._types(), self._nonce)
+        beside = Beside(
+            name=self.name,
+            config=self._config,
+            credentials=self._credentials,
+            dialler=self._dialler,
+            rest=self._rest,
+            tls=self._tls,
+            clock=self._clock,
+            inlet=self._to,
+            moved=self._moved,
+            doubted=self._doubted,
+        )
+        self._next = life = PrivateLife(beside, epoch, session, table)
+        task = asyncio.create_task(life.run(), name=f"life {epoch} of {self.name}")
+        task.add_done_callback(lambda done: self._wake.set())
+        self._tasks.add(task)
+
+    def _doubted(self, life: PrivateLife, why: str, urgent: bool) -> None:
+        if life is self._life:
+            self._succession.doubted(why, self._clock.monotonic(), urgent=urgent)
+            self._wake.set()
+
+    def _moved(self, life: PrivateLife) -> None:
+        """A life is at another stage. Called in the middle of what comes: what follows it finds things in order."""
+        if life.stage is Stage.OVER:
+            self._ended(life)
+        elif life is self._next and life.stage is Stage.LIVE:
+            self._number = life.epoch
+            if self._life is None:
+                self._accept(life)
+            else:
+                self._succession.met(self._clock.monotonic())
+                self._life.prove()
+        elif life is self._next and self._life is None:
+            self._become(PrivateState(life.stage))
+        self._wake.set()
+
+    def _accept(self, life: PrivateLife, *, seamless: bool = False) -> None:
+        """It is the one that goes on. Where events may be missing that is said before anything of it comes."""
+        self._life, self._next = life, None
+        self.epoch, self._was_live = life.epoch, True
+        self._succession.lived(self._clock.monotonic())
+        if life.ending:
+            self._succession.doubted(life.ending, self._clock.monotonic(), urgent=True)
+        self._to.opened(self.name, life.epoch, life.live_ns)
+        self._become(PrivateState.LIVE)
+        if not seamless:
+            self._miss(self._proof_ns, life)
+
+    def _miss(self, proof_ns: int | None, life: PrivateLife) -> None:
+        from_ns = missed_from(proof_ns)
+        self._to.tell(MissedEvent(venue=self.venue, conn=self.name, epoch=life.epoch, from_ns=from_ns, to_ns=life.live_ns))
+
+    async def _hand_over(self, old: PrivateLife) -> None:
+        """The old one is done: with a goodbye where it still answers, so that what is on its way is taken."""
+        why = self._succession.why
+        self.handovers += 1
+        if old.proven:
+            await old.leave(f"replaced: {why}")
+        old.finish(f"replaced: {why}")
+
+    def _ended(self, life: PrivateLife) -> None:
+        end = life.end or End("")
+        self._requests += life.requests
+        self._succession.parted()
+        if life is self._life:
+            self._lost(life, end)
+        elif life is self._next:
+            self._failed(life, end)
+
+    def _lost(self, life: PrivateLife, end: End) -> None:
+        """The life that went on is over: its successor goes on, or the next attempt follows."""
         self.last_close = end.why
-        if link is not None:
-            if self._live_since is not None:
-                self._proof_ns = link.last_control_ns
-            link.mute()
-            link.cut()
-        if self._attempt is not None:
-            attempt, self._attempt = self._attempt, None
-            self._table = {}
-            self._to.closed(self.name, attempt, LifeEnd("" if self._stopping else end.why, at_ns=self._clock.time_ns()))
-
-    async def _pause(self, end: _End) -> None:
-        """Tell what happened, and wait before the next life."""
-        lived_s = 0.0 if self._live_since is None else self._clock.monotonic() - self._live_since
-        refusal = None if end.refusal is None else judged(end.refusal, was_live=self._was_live)
-        state = state_after(refusal)
-        schedule = self._rejects if state is PrivateState.REJECTED else self._backoff
-        if lived_s >= PROVEN_AFTER_S:
-            self._rejects.level = 0
-        if self._live_since is not None:
+        self._life, new = None, self._next
+        heir = new if new is not None and new.stage is Stage.LIVE and not self._over else None
+        deaf = end.deaf or (heir is not None and heir.session.stream != life.session.stream)
+        self._proof_ns = life.heard_ns(deaf=deaf)
+        if heir is not None:
+            self._accept(heir, seamless=not deaf and (life.proven or end.told))
+        self._close(life, end)
+        if heir is None and not self._over:
             self.reconnects += 1
-        schedule.ended(lived_s=lived_s if schedule is self._backoff else 0.0, brought_data=self._live_since is not None)
+            self._pause(end, lived_s=self._lived_s(life), at_once=new is not None)
+            if new is not None:
+                self._become(PrivateState.CONNECTING)
+                self._become(PrivateState(new.stage))
+
+    def _failed(self, life: PrivateLife, end: End) -> None:
+        """A login came to nothing, or a successor was none. Where a life goes on meanwhile, that is all."""
+        self._next = None
+        self._close(life, end)
+        if self._over:
+            return
+        if self._life is None:
+            self.last_close = end.why
+            self._pause(end, lived_s=None)
+            return
+        refusal = None if end.refusal is None else judged(end.refusal, was_live=self._was_live)
+        delay = self._delay_s(refusal, lived_s=None)
+        _log.warning("no successor", conn=self.name, epoch=self.epoch, why=end.why, again_in_s=round(delay, 1))
+        self._become(PrivateState.LIVE, refusal, text=end.why, retry_in_s=delay)
+
+    @property
+    def _over(self) -> bool:
+        return self._stopping or self._dropping
+
+    def _lived_s(self, life: PrivateLife) -> float | None:
+        return None if life.live_since is None else self._clock.monotonic() - life.live_since
+
+    def _close(self, life: PrivateLife, end: End) -> None:
+        self._to.closed(self.name, life.epoch, LifeEnd("" if self._stopping else end.why, at_ns=self._clock.time_ns()))
+
+    def _pause(self, end: End, *, lived_s: float | None, at_once: bool = False) -> None:
+        """Tell what happened, and let the next login wait. `at_once`: it is under way."""
+        refusal = None if end.refusal is None else judged(end.refusal, was_live=self._was_live)
+        delay = self._delay_s(refusal, lived_s=lived_s)
+        self._become(state_after(refusal), refusal, text=self.last_close, retry_in_s=0.0 if at_once else delay)
+
+    def _delay_s(self, refusal: Refusal | None, *, lived_s: float | None) -> float:
+        """How long the next login waits. `lived_s`: of a life that was live, None of a login that came to nothing."""
+        rejected = state_after(refusal) is PrivateState.REJECTED
+        schedule = self._rejects if rejected else self._backoff
+        if lived_s is not None and lived_s >= PROVEN_AFTER_S:
+            self._rejects.level = 0
+        schedule.ended(lived_s=0.0 if rejected else lived_s or 0.0, brought_data=lived_s is not None)
         delay = self._dialler.pause_s(schedule)
         if refusal is not None and refusal.retry_after_s is not None:
             delay = max(delay, bounded(refusal.retry_after_s, longest_s=self._dialler.budget.longest_s) or 0.0)
         delay = max(delay, self._dialler.blocked_s())
-        self._become(state, refusal, text=self.last_close, retry_in_s=delay)
-        self._wake.clear()
-        if not self._stopping:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), delay)
-
-    # -- steps ----------------------------------------------------------------------------------------------------
-
-    async def _perform(self, steps: list[Step]) -> None:
-        """Carry out steps, and those that come of them, in order."""
-        queue = deque(steps)
-        while queue and self._end is None and not self._stopping:
-            step = queue.popleft()
-            if isinstance(step, Request):
-                queue.extend(await self._call(step))
-            elif isinstance(step, Connect):
-                queue.extend(await self._connect(step))
-            else:
-                self._act(step, self._clock.time_ns())
-
-    def _act(self, step: Step, now_ns: int) -> None:
-        match step:
-            case Send(text):
-                self.requests += 1
-                if self._link is not None:
-                    self._link.send(text.reveal().encode())
-            case Live():
-                self._live(now_ns)
-            case Refuse(refusal):
-                self._finish(refusal.text, refusal)
-            case Renew(why):
-                self._finish(why)
-            case Emit():
-                self._emit(now_ns, step)
-            case Odd(frame):
-                self._to.odd(self.name, self._attempt or self.epoch, now_ns, frame)
-
-    def _emit(self, now_ns: int, step: Emit) -> None:
-        """An event, for everybody who wants its symbol or the whole account."""
-        for data_type in step.types:
-            for symbol in (*step.symbols, EVERYTHING):
-                take = self._table.get(f"{symbol}@{CHANNELS[data_type]}".encode())
-                if take is not None and not take(now_ns, step.payload):
-                    self._to.odd(self.name, self._attempt or self.epoch, now_ns, step.payload)
-
-    async def _call(self, call: Request) -> list[Step]:
-        assert self._session is not None, "a life is under way"
-        self.requests += 1
-        try:
-            answer = await self._rest.send(msgspec.structs.replace(call, timeout_s=self._config.login_timeout_s))
-            reply = Reply(status=answer.status, body=answer.body, retry_after_s=answer.retry_after_s)
-        except RateLimited as fault:
-            reply = Reply(status=fault.status, body=str(fault).encode(), retry_after_s=fault.retry_after_s)
-        except VenueError as fault:
-            reply = Reply(status=503, body=str(fault).encode(), retry_after_s=None)
-        return self._session.answer(reply, self._wall_ms())
-
-    async def _connect(self, step: Connect) -> list[Step]:
-        assert self._session is not None, "a life is under way"
-        self._attempt = self.epoch + 1
-        self._table = self._to.opening(self.name, self._attempt, self._streams)
-        try:
-            self._link = await open_link(
-                self._dialler.next_url(),
-                name=self.name,
-                epoch=self._attempt,
-                table={},
-                on_odd=self._frame,
-                on_open=lambda now: None,
-                tls=self._tls,
-                timeout_s=self._config.connect_timeout_s,
-                target=step.target,
-                headers=step.headers,
-            )
-        except HandshakeRefused as fault:
-            self._dialler.refused(fault)
-            reply = Reply(status=fault.status, body=fault.body, retry_after_s=fault.retry_after_s)
-            return self._session.refused(reply, self._wall_ms())
-        except LinkError as fault:
-            self._finish(fault.why)
-            return []
-        self._become(PrivateState.AUTHENTICATING)
-        return self._session.opened(self._wall_ms())
-
-    def _frame(self, now_ns: int, data: bytes) -> None:
-        if self._session is None or self._end is not None:
-            return
-        for step in self._session.receive(data, self._wall_ms()):
-            self._act(step, now_ns)
-
-    def _live(self, now_ns: int) -> None:
-        assert self._attempt is not None, "a connection is open"
-        self.epoch = self._attempt
-        self._live_since, self._was_live = self._clock.monotonic(), True
-        self._to.opened(self.name, self.epoch, now_ns)
-        self._become(PrivateState.LIVE)
-        self._to.tell(MissedEvent(venue=self.venue, conn=self.name, epoch=self.epoch, from_ns=missed_from(self._proof_ns), to_ns=now_ns))
-
-    def _finish(self, why: str, refusal: Refusal | None = None) -> None:
-        """This life shall end. What the venue said is hidden of keys here, before anybody keeps it."""
-        if self._end is None:
-            hidden = self._credentials.hide(why)
-            self._end = _End(hidden, None if refusal is None else msgspec.structs.replace(refusal, text=hidden))
-            self._wake.set()
-
-    # -- watching ---------------------------------------------------------------------------------------------------
-
-    async def _watch(self, link: Link, session: PrivateSession) -> None:
-        """Until it is over: look after it at every tick."""
-        waker: asyncio.Future[object] = asyncio.ensure_future(self._wake.wait())
-        gone: asyncio.Future[object] = link.closed  # type: ignore[assignment]  # only waited for
-        looks = 0
-        try:
-            while self._end is None and not self._stopping:
-                await asyncio.wait({gone, waker}, timeout=self._config.tick_s, return_when=asyncio.FIRST_COMPLETED)
-                if link.closed.done():
-                    self._finish(f"{link.closed.result().code} {link.closed.result().reason}".strip())
-                    return
-                looks += 1
-                self._judge(link, looks)
-                await self._perform(session.tick(self._clock.monotonic() - self._began))
-        finally:
-            waker.cancel()
-
-    def _judge(self, link: Link, looks: int) -> None:
-        """Is it alive, and has it let us in?"""
-        config = self._config
-        if self.phase is PrivateState.AUTHENTICATING and looks * config.tick_s >= config.login_timeout_s:
-            self._finish(f"no answer to the login within {config.login_timeout_s:g} s")
-        elif self._unanswered is None:
-            self._unasked += 1
-            if self._unasked * config.tick_s >= config.ping_interval_s:
-                self._unanswered, link.last_pong_ns = 0, 0
-                link.ping()
-        elif link.last_pong_ns:
-            self._unanswered, self._unasked = None, 0
-        else:
-            self._unanswered += 1
-            if self._unanswered * config.tick_s >= config.ping_timeout_s:
-                self._finish(f"no answer to a ping for {config.ping_timeout_s:g} s")
+        self._succession.paused(self._clock.monotonic() + delay)
+        return delay
 
     # -- telling ------------------------------------------------------------------------------------------------------
 
@@ -426,7 +398,7 @@ class PrivateConnection:
     def _log(self, event: PrivateStateEvent) -> None:
         """A refusal is told once until it changes; the pauses between attempts are not."""
         retry_in_s = None if event.retry_in_s is None else round(event.retry_in_s, 1)
-        if event.state is PrivateState.LIVE:
+        if event.state is PrivateState.LIVE and not event.text:
             self._told = (None, "")
             _log.info("private connection live", conn=self.name, epoch=self.epoch)
         elif event.state is PrivateState.NO_KEY:
@@ -453,10 +425,6 @@ class PrivateConnection:
     def _to(self) -> WireInlet:
         assert self._inlet is not None, "started before anything is wanted"
         return self._inlet
-
-    def _wall_ms(self) -> int:
-        """What requests are signed with."""
-        return self._clock.time_ns() // MS_NS
 
     def _types(self) -> frozenset[DataType]:
         return frozenset(data_type for each in self._streams if (data_type := self._spec.type_of(each.channel)) is not None)

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from hoga.core.secret import Credentials
 from hoga.core.streams import Stream
-from hoga.feed.private import PrivateConfig, PrivateConnection
+from hoga.feed.private import PrivateConnection
+from hoga.feed.private_life import PrivateConfig
 from hoga.hub.port import WireInlet, WireStats
 from hoga.hub.private import PrivateState
 from hoga.hub.states import WebSocketType
@@ -105,6 +106,10 @@ class PrivateWire:
     def missing_keys(self) -> str:
         """What to set before anything can come, "" when the keys are there."""
         return "" if self._usable else self.connection.missing_keys()
+
+    def suspect(self, why: str) -> None:
+        """Somebody doubts that everything comes: a second login is made beside the first."""
+        self.connection.suspect(why)
 
     def tick(self) -> None:
         """The connection looks after itself."""

@@ -3,7 +3,8 @@
 With one leg every frame is new but perhaps the first, which may repeat what the last life ended with. While two legs
 bring the stream (a handover), and until the one that remains is beyond what the other brought, each frame is taken from
 whichever brings it first; where ids only grow, a book that is older than what was handed out already is dropped, so that
-it never goes backwards. Ids are compared among lives that overlap, never with those of a life before.
+it never goes backwards. Ids are compared among lives that overlap, never with those of a life before. What has no id is told apart by all
+that it says, but for when it was sent.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Door:
         "_id",
         "_legs",
         "_make",
+        "_manner",
         "_marks",
         "_ordered",
         "_route",
@@ -82,6 +84,7 @@ class Door:
         self._floor = -1
         self._states = channel.data_type in _STATES and self._ordered
         self._id = None if facts.last_key is None else re.compile(rb'"%b"\s*:\s*(\d+)' % re.escape(facts.last_key.encode()))
+        self._manner = _first_of(facts.manner_keys) if private else None
         self._legs: list[tuple[str, int]] = []  # hardly ever more than two: a set takes 216 bytes, an empty deque of marks 760
         self.came: list[tuple[str, int]] = []
         self._marks: deque[int] | None = None
@@ -153,7 +156,10 @@ class Door:
 
     def _mark(self, payload: bytes) -> int:
         hit = self._id.search(payload) if self._id is not None else None
-        return -2 - abs(hash(payload)) if hit is None else int(hit[1])  # below 0: no id, only told from others
+        if hit is not None:
+            return int(hit[1])
+        said = payload if self._manner is None else self._manner.sub(b"", payload, count=1)
+        return -2 - abs(hash(said))  # below 0: no id, only told from others
 
     def _is_new(self, payload: bytes, marks: deque[int]) -> bool:
         mark, legs = self._mark(payload), len(self._legs)
@@ -169,3 +175,9 @@ class Door:
 
     def __repr__(self) -> str:
         return f"<Door {self.stream.name} {self.count} frames {len(self._legs)} legs>"
+
+
+def _first_of(keys: tuple[str, ...]) -> re.Pattern[bytes] | None:
+    """Finds the first of the keys that holds a whole number."""
+    names = b"|".join(re.escape(key.encode()) for key in keys)
+    return re.compile(rb'"(?:%b)"\s*:\s*\d+' % names) if keys else None

@@ -31,7 +31,7 @@ from hoga.hub.mailbox import Overflow
 from hoga.hub.metrics import ConnectionMetrics, PerformanceMetrics
 from hoga.hub.pace import Pace
 from hoga.hub.pool import DataPoolManager
-from hoga.hub.port import NeedsKeys, RateLimit, SpellsItsOwn, TellsOfItself, Wire, WireKey
+from hoga.hub.port import CanBeDoubted, NeedsKeys, RateLimit, SpellsItsOwn, TellsOfItself, Wire, WireKey
 from hoga.hub.private import MissedEvent, PrivateStateEvent
 from hoga.hub.resolve import Resolver
 from hoga.hub.routing import Callback, DataRoutingEngine, Delivery, RoutingStats
@@ -365,6 +365,19 @@ class GlobalWebSocketManager:
         """What to do before a private stream can come, "" when nothing is missing."""
         wire = self._wires.get(self._key_of(stream))
         return wire.missing_keys() if isinstance(wire, NeedsKeys) else ""
+
+    def suspect_private(self, venue: str, why: str) -> None:
+        """Make a second login beside the private connection of `venue`, and read both until one is proved good: you have a reason, `why`,
+        to doubt that everything comes. Nothing happens where none is live, or within half a minute of the last one. Raises
+        ArgumentError."""
+        who = "suspect_private"
+        if venue not in self._venues:
+            names = ", ".join(self._venues)
+            raise ArgumentError(who, "venue", checks.shown(venue), f"one of {names}", near=checks.nearest(venue, self._venues))
+        reason = checks.identity(why, who, "why")
+        wire = self._wires.get((venue, WebSocketType.PRIVATE))
+        if isinstance(wire, CanBeDoubted):
+            wire.suspect(reason)
 
     def sweep(self) -> None:
         """Let components go whose owners are collected; looks at all of them."""

@@ -22,6 +22,7 @@ from hoga.hub.states import ConnectionState, WebSocketType
 from hoga.venues.spec import VenueSpec
 
 __all__ = [
+    "CanBeDoubted",
     "Inlet",
     "LegStats",
     "LifeEnd",
@@ -188,6 +189,14 @@ class NeedsKeys(Protocol):
 
     def missing_keys(self) -> str:
         """What to do about it, "" when there are keys."""
+
+
+@runtime_checkable
+class CanBeDoubted(Protocol):
+    """A wire that can check, by a second connection beside the first, whether everything comes."""
+
+    def suspect(self, why: str) -> None:
+        """Somebody has a reason to doubt it: an order was accepted, and nothing was told of it."""
 
 
 @runtime_checkable

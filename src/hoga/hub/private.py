@@ -1,7 +1,8 @@
 """hub.private: what a private connection can be, as a table, and what its consumers are told of it. Pure.
 
 Rule: every state that brings nothing has one hint, the next thing to do. What was missed while a connection was down is
-told as a span of time before anything of its new life is: a venue repeats nothing, only REST can tell.
+told as a span of time before anything of its new life is: a venue repeats nothing, only REST can tell. Where one life hands over to
+the next and both were live, nothing was missed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class PrivateState(StrEnum):
     CONNECTING = "connecting"
     AUTHENTICATING = "authenticating"
     LIVE = "live"
+    HANDOVER = "handover"
     REJECTED = "rejected"
     BACKING_OFF = "backing-off"
 
@@ -43,11 +45,13 @@ PRIVATE_MOVES: Mapping[PrivateState, frozenset[PrivateState]] = {
     _P.NO_KEY: frozenset({_P.IDLE}),
     _P.CONNECTING: frozenset({_P.AUTHENTICATING, _P.REJECTED, _P.BACKING_OFF, _P.IDLE}),
     _P.AUTHENTICATING: frozenset({_P.LIVE, _P.REJECTED, _P.BACKING_OFF, _P.IDLE}),
-    _P.LIVE: frozenset({_P.REJECTED, _P.BACKING_OFF, _P.IDLE}),
+    _P.LIVE: frozenset({_P.HANDOVER, _P.REJECTED, _P.BACKING_OFF, _P.IDLE}),
+    _P.HANDOVER: frozenset({_P.LIVE, _P.REJECTED, _P.BACKING_OFF, _P.IDLE}),
     _P.REJECTED: frozenset({_P.CONNECTING, _P.IDLE}),
     _P.BACKING_OFF: frozenset({_P.CONNECTING, _P.IDLE}),
 }
-"""IDLE: nothing is wanted. REJECTED: the venue says no and a person must act; tried again all the same, ever more rarely."""
+"""IDLE: nothing is wanted. HANDOVER: live, and a second login is made beside, or both are read. REJECTED: the venue says no and a person
+must act; tried again all the same, ever more rarely."""
 
 SEEN_AS: Mapping[PrivateState, ConnectionState] = {
     _P.IDLE: ConnectionState.DISCONNECTED,
@@ -55,6 +59,7 @@ SEEN_AS: Mapping[PrivateState, ConnectionState] = {
     _P.CONNECTING: ConnectionState.CONNECTING,
     _P.AUTHENTICATING: ConnectionState.CONNECTING,
     _P.LIVE: ConnectionState.CONNECTED,
+    _P.HANDOVER: ConnectionState.HANDOVER,
     _P.REJECTED: ConnectionState.REFUSED,
     _P.BACKING_OFF: ConnectionState.RECONNECTING,
 }
@@ -92,7 +97,8 @@ class PrivateStateEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MissedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A private connection is live again: of what happened between these times events may be missing; ask REST.
+    """A private connection is live again (or one that seemed so was not): of what happened between these times events may be missing; ask
+    REST.
 
     By this machine's wall clock, a little wider than the truth. `from_ns` None: everything before, since it is the first life.
     """

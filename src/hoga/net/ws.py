@@ -115,6 +115,7 @@ class Link(WSListener):
         self.opened_ns = 0
         self.last_control_ns = 0
         self.last_pong_ns = 0
+        self.last_pong = b""
         self.late_frames = 0
         self.odd_frames = 0
         self._muted = False
@@ -189,6 +190,7 @@ class Link(WSListener):
             return
         if kind is WSMsgType.PONG:
             self.last_control_ns = self.last_pong_ns = now
+            self.last_pong = data or self.last_pong
             return
         if kind is WSMsgType.CLOSE:
             self._answer_close(frame)
@@ -301,10 +303,10 @@ class Link(WSListener):
         if (transport := self._writable()) is not None:
             transport.send(WSMsgType.TEXT, text)
 
-    def ping(self) -> None:
-        """Ask for a sign of life; `last_pong_ns` tells when one came."""
+    def ping(self, token: bytes = b"") -> None:
+        """Ask for a sign of life; `last_pong_ns` tells when one came, `last_pong` which token came back last."""
         if (transport := self._writable()) is not None:
-            transport.send_ping(b"")
+            transport.send_ping(token)
 
     async def close(self, *, timeout_s: float = 1.0) -> None:
         """Say goodbye, wait for the answer, then cut. Frames that come meanwhile are still taken."""

@@ -3,7 +3,8 @@
     begin ─▶ steps ─▶ (shell acts) ─▶ answer | refused | opened | receive | tick ─▶ steps ─▶ …
 
 The shell carries out each step in order and feeds back what came of it. A session lives as long as its connection:
-after `Refuse`, `Renew`, or a lost socket the shell makes a new one. No session raises for what a venue sends.
+after `Refuse`, `Renew`, or a lost socket the shell makes a new one, after `Replace` one beside it. No session raises for what a venue
+sends.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from hoga.venues.request import Request, Signer
 
 __all__ = [
     "CHANNELS", "EVERYTHING", "PATIENCE_S", "Connect", "Emit", "Live", "Nonce", "Odd", "PrivateSession", "PrivateSpec", "Refusal",
-    "Refuse", "Renew", "Reply", "Send", "Step", "Trouble",
+    "Refuse", "Renew", "Replace", "Reply", "Send", "Step", "Trouble",
 ]  # fmt: skip
 
 CHANNELS: dict[DataType, str] = {
@@ -108,7 +109,17 @@ class Refuse(msgspec.Struct, frozen=True):
 
 
 class Renew(msgspec.Struct, frozen=True):
-    """This life brings nothing more, for `why`: end it and begin a new one at once."""
+    """This life brings nothing more, for `why`: end it and begin a new one at once.
+
+    `deaf`: it may have brought nothing for a while, though its socket lived; `PrivateSession.heard_s` says since when.
+    """
+
+    why: str
+    deaf: bool = False
+
+
+class Replace(msgspec.Struct, frozen=True):
+    """This life goes on, and the venue will end it soon, for `why`: make another one beside it."""
 
     why: str
 
@@ -127,12 +138,22 @@ class Odd(msgspec.Struct, frozen=True):
     frame: bytes
 
 
-Step = Request | Connect | Send | Live | Refuse | Renew | Emit | Odd
+Step = Request | Connect | Send | Live | Refuse | Renew | Replace | Emit | Odd
 """A `Request` is a REST call to make; its reply is fed to `answer`."""
 
 
 class PrivateSession(Protocol):
-    """One life of a venue's private connection. `now_ms` is the wall clock, `age_s` the steady time since `begin`."""
+    """One life of a venue's private connection. `now_ms` is the wall clock, `age_s` the steady time since `begin`.
+
+    `stream`: what the venue calls that which is listened to, where a new login may show that it is another one by now, and the old one
+    deaf. `heard_s`: the age at which it was certain, last, that events come (None: as long as the socket lived).
+    """
+
+    @property
+    def stream(self) -> Secret: ...
+
+    @property
+    def heard_s(self) -> float | None: ...
 
     def begin(self, now_ms: int) -> list[Step]:
         """The first steps."""
@@ -163,13 +184,16 @@ class PrivateSpec:
     `decode`: the types of data it tells, and their readers (which raise ValueError for what they cannot read).
     `needs`: which configuration keys make it work, as alternatives. `session(credentials, types, nonce)` begins a life.
     `signer(credentials, nonce)` builds what signs REST calls; it raises ValueError for keys that cannot be signed with, and
-    its text holds nothing of them.
+    its text holds nothing of them. `sent_key`: where a payload says when it was sent. One event that comes on two connections may differ in
+    that, and in nothing else. `moves`: types that tell a change instead of what is; two of them may be alike but for that time.
     """
 
     decode: Mapping[DataType, Callable[[bytes], Body]]
     needs: tuple[tuple[str, ...], ...]
     session: Callable[[Credentials, frozenset[DataType], Nonce], PrivateSession]
     signer: Callable[[Credentials, Nonce], Signer]
+    sent_key: str | None = None
+    moves: frozenset[DataType] = frozenset({DataType.MY_BALANCE})
 
     def can_use(self, credentials: Credentials) -> bool:
         """Whether these keys are all that is needed."""

@@ -209,7 +209,8 @@ class VenueSpec:
         data_type = self.private.type_of(channel) if self.private is not None else None
         if data_type is None or self.private is None:
             return self.channel_of(channel)
-        record = RecordFacts(decode=self.private.decode[data_type])
+        sent_key = self.private.sent_key if data_type not in self.private.moves else None
+        record = RecordFacts(decode=self.private.decode[data_type], manner_keys=() if sent_key is None else (sent_key,))
         return ChannelSpec(kind=data_type, record=record, silence_floor_s=_NEVER_S, data_type=data_type)
 
     def is_private(self, channel: str) -> bool:

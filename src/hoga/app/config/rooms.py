@@ -18,7 +18,7 @@ from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.dashboard.config import DashboardConfig
 from hoga.dashboard.page import page_path
 from hoga.feed.config import FeedConfig
-from hoga.feed.private import REJECTS, PrivateConfig
+from hoga.feed.private_life import REJECTS, PrivateConfig
 from hoga.net.backoff import BackoffRules
 from hoga.net.budgets import rest_budgets
 from hoga.net.rest import RestClient
@@ -30,6 +30,8 @@ from hoga.venues.registry import VENUES
 __all__ = ["dashboard_config", "feed_config", "limits_of", "private_config", "recorder_config", "rest_of", "sealing_config", "tls_of"]
 
 _PING_AT_MOST_S = 15.0
+_AHEAD_S = 3_600.0
+"""So long before a venue cuts a private connection it is replaced at the latest."""
 
 _clients: dict[tuple[str, str, Path | None, float], RestClient] = {}
 
@@ -71,6 +73,7 @@ def private_config(config: VenueConfig, ws_url: str) -> PrivateConfig:
         rejects=msgspec.structs.replace(REJECTS, base_s=max(REJECTS.base_s, feed.backoff.base_s)),
         ping_interval_s=min(feed.ping_interval_s, _PING_AT_MOST_S),
         ping_timeout_s=feed.ping_timeout_s,
+        replace_after_s=min(feed.rollover_s, VENUES[config.venue].limits.lifetime_s - _AHEAD_S),
     )
 
 

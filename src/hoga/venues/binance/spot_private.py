@@ -20,7 +20,23 @@ from hoga.core.secret import Credentials, Secret
 from hoga.venues.binance import account
 from hoga.venues.binance.auth import BinanceSigner, account_signer
 from hoga.venues.binance.refusals import VenueFault, refusal_by_status, refusal_of
-from hoga.venues.private import PATIENCE_S, Connect, Emit, Live, Nonce, Odd, PrivateSpec, Refusal, Refuse, Renew, Reply, Send, Step, Trouble
+from hoga.venues.private import (
+    PATIENCE_S,
+    Connect,
+    Emit,
+    Live,
+    Nonce,
+    Odd,
+    PrivateSpec,
+    Refusal,
+    Refuse,
+    Renew,
+    Replace,
+    Reply,
+    Send,
+    Step,
+    Trouble,
+)
 
 __all__ = ["SPOT_PRIVATE", "SpotSession"]
 
@@ -55,6 +71,9 @@ _events = msgspec.json.Decoder(_Event)
 
 class SpotSession:
     """One life on the WebSocket API."""
+
+    stream = Secret("")
+    heard_s: float | None = None
 
     def __init__(self, credentials: Credentials, types: frozenset[DataType], nonce: Nonce) -> None:
         self._logs_on = bool(credentials.signing_key)
@@ -140,7 +159,7 @@ class SpotSession:
             case "eventStreamTerminated":
                 return [Renew("the venue ended the stream")]
             case "serverShutdown":
-                return [Renew("the venue announced a shutdown")]
+                return [Replace("the venue announced a shutdown")]
         return [] if head.event in _UNSERVED else [Odd(frame)]
 
 
@@ -160,5 +179,6 @@ SPOT_PRIVATE = PrivateSpec(
     needs=(("API_KEY", "API_SECRET"), ("API_KEY", "PRIVATE_KEY_FILE")),
     session=SpotSession,
     signer=account_signer,
+    sent_key="E",
 )
 """Spot: orders, lists of them, fills, balances, and what came in or went out."""

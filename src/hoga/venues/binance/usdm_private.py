@@ -1,8 +1,9 @@
 """venues.binance.usdm_private: account events of USDⓈ-M futures, by a listen key. Pure.
 
 A REST call gives a listen key (our key is in a header, nothing is signed). It is valid for an hour, and another call keeps it. When it
-expires the socket stays open and silent; a listen key that does not exist is accepted as well. It is never deleted: every
-client of the account shares it.
+expires the socket stays open and silent; a listen key that does not exist is accepted as well. It is never deleted here: every
+client of the account shares it, and any of them may delete it. Nothing tells the others; so it is kept every minute (of the 2,400 that
+calls may weigh in it one), and one that is unknown, or another one by now, was deaf since it was kept last.
 
 Source: USD-M docs user-data-streams, errors. Read 2026-11-20.
 """
@@ -24,8 +25,7 @@ from hoga.venues.request import Priority, Request
 __all__ = ["USDM_PRIVATE", "FuturesSession"]
 
 _UNKNOWN_LISTEN_KEY = -1125
-_KEEP_EVERY_S = 1800.0
-_KEEP_AGAIN_S = 60.0
+_KEEP_EVERY_S = 60.0
 _LISTEN_KEY_LIFE_S = 3600.0
 _UNSERVED = frozenset({"TRADE_LITE", "STRATEGY_UPDATE", "GRID_UPDATE"})
 """Events that no type of data is made of. (`TRADE_LITE` tells a fill some moments sooner, without its fee.)"""
@@ -69,9 +69,19 @@ class FuturesSession:
     def __init__(self, credentials: Credentials, types: frozenset[DataType], nonce: Nonce) -> None:
         self._headers = {"X-MBX-APIKEY": credentials.key}
         self._listen_key = ""
-        self._kept_s = 0.0
+        self._kept_s = self._asked_s = 0.0
         self._keep_at_s = _KEEP_EVERY_S
         self._age_s = 0.0
+
+    @property
+    def stream(self) -> Secret:
+        """The listen key."""
+        return Secret(self._listen_key)
+
+    @property
+    def heard_s(self) -> float | None:
+        """When the call was made that kept it last: it was good then."""
+        return self._kept_s
 
     def begin(self, now_ms: int) -> list[Step]:
         """Ask for a listen key."""
@@ -80,13 +90,12 @@ class FuturesSession:
     def answer(self, reply: Reply, now_ms: int) -> list[Step]:
         """The listen key, or that it was kept, or neither."""
         if reply.status == 200:
-            return self._kept() if self._listen_key else self._given(reply)
+            return self._kept(reply) if self._listen_key else self._given(reply)
         refusal = refusal_by_body(reply, now_ms)
         if not self._listen_key or refusal.trouble.needs_a_person:
             return [Refuse(refusal)]
-        if refusal.text.startswith(str(_UNKNOWN_LISTEN_KEY)) or self._age_s - self._kept_s >= _LISTEN_KEY_LIFE_S - _KEEP_AGAIN_S:
-            return [Renew(f"the listen key was not kept: {refusal.text}")]
-        self._keep_at_s = self._age_s + _KEEP_AGAIN_S
+        if refusal.text.startswith(str(_UNKNOWN_LISTEN_KEY)) or self._age_s - self._kept_s >= _LISTEN_KEY_LIFE_S - _KEEP_EVERY_S:
+            return [Renew(f"the listen key was not kept: {refusal.text}", deaf=True)]
         return []
 
     def refused(self, reply: Reply, now_ms: int) -> list[Step]:
@@ -102,11 +111,11 @@ class FuturesSession:
         return []
 
     def tick(self, age_s: float) -> list[Step]:
-        """Keep the listen key twice an hour."""
+        """Keep the listen key."""
         self._age_s = age_s
         if age_s < self._keep_at_s:
             return []
-        self._keep_at_s = age_s + _KEEP_EVERY_S
+        self._asked_s, self._keep_at_s = age_s, age_s + _KEEP_EVERY_S
         return [self._call("PUT")]
 
     def receive(self, frame: bytes, now_ms: int) -> list[Step]:
@@ -145,8 +154,15 @@ class FuturesSession:
             return [Refuse(Refusal(trouble=Trouble.VENUE, text="no listen key in the answer"))]
         return [Connect(target=Secret(f"/private/ws/{self._listen_key}"), headers={})]
 
-    def _kept(self) -> list[Step]:
-        self._kept_s = self._age_s
+    def _kept(self, reply: Reply) -> list[Step]:
+        """Where the answer names a key, it is the one in force: another one than ours means that ours was deleted."""
+        try:
+            named = _listen_keys.decode(reply.body).key
+        except NO_JSON:
+            named = ""
+        if named and named != self._listen_key:
+            return [Renew("another listen key is in force", deaf=True)]
+        self._kept_s = self._asked_s
         return []
 
     def _call(self, method: str) -> Step:
@@ -179,5 +195,6 @@ USDM_PRIVATE = PrivateSpec(
     needs=(("API_KEY",),),
     session=FuturesSession,
     signer=account_signer,
+    sent_key="E",
 )
 """USDⓈ-M futures: orders, conditional ones too, fills, balances, what came in or went out, positions, settings, margin calls."""

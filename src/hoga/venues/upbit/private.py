@@ -90,6 +90,9 @@ _frames = msgspec.json.Decoder(_Frame)
 class Session:
     """One life: handshake with a token, one request for the types wanted, events."""
 
+    stream = Secret("")
+    heard_s: float | None = None
+
     def __init__(self, credentials: Credentials, types: frozenset[DataType], nonce: Nonce) -> None:
         self._credentials = credentials
         self._types = types
@@ -236,4 +239,5 @@ PRIVATE = PrivateSpec(
     needs=(("API_KEY", "API_SECRET"),),
     session=Session,
     signer=UpbitSigner,
+    sent_key="timestamp",
 )
