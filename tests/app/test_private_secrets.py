@@ -108,8 +108,8 @@ async def test_a_whole_life_shows_nothing(venue: str, ledger: Ledger) -> None:
         await until(lambda: rig.desk.has_been(PrivateState.LIVE, 2))
         await server.close(4001, f"bye {KEY} {SECRET}")
         await until(lambda: rig.desk.has_been(PrivateState.LIVE, 3))
-        assert wire.connection._session is not None
-        wire.connection._session.tick = None  # type: ignore[assignment,method-assign]  # a fault of our own in the middle of a life
+        assert wire.connection._life is not None
+        wire.connection._life.session.tick = None  # type: ignore[assignment,method-assign]  # a fault of our own in the middle of a life
         await until(lambda: any("connection task failed" in line for line in ledger.lines))
         shown += [repr(each) for each in rig.desk.seen] + [repr(subscription), *ledger.lines]
         await manager.stop()

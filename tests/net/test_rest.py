@@ -21,7 +21,7 @@ from isal import isal_zlib
 from hoga.core.errors import RateLimited, Refused, VenueError, WireFault
 from hoga.core.secret import Secret
 from hoga.net import rest as rest_module
-from hoga.net.ratelimit import Budget
+from hoga.net.ratelimit import BAN_S, Budget
 from hoga.net.rest import RestClient
 from hoga.venues.request import Request
 from tests.net.raw import RawServer, read_request, reset, run, until_gone
@@ -121,6 +121,8 @@ def test_a_refusal_says_for_how_long_it_really_is(headers: bytes, least: float, 
     with RawServer(answering(b"HTTP/1.1 %d Slow\r\n%bContent-Length: 0\r\n\r\n" % (status, headers))) as server:
         fault = ask(server, lambda rest: rest.get("/x"), budget=budget)
     assert isinstance(fault, RateLimited)
+    if status == 418 and most == 10.0:
+        least, most = BAN_S - 1.0, BAN_S  # a ban without a time that can be read
     assert least <= fault.retry_after_s <= most
     assert budget.wait_s(monotonic()) <= fault.retry_after_s
 

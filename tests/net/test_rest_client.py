@@ -17,7 +17,7 @@ from bench.certificate import make_certificate
 from hoga.core.errors import RateLimited, Sent, VenueError
 from hoga.core.secret import Secret
 from hoga.core.times import MS_NS
-from hoga.net.budgets import rest_budgets
+from hoga.net.budgets import EXIT, RUN, TRADER, rest_budgets
 from hoga.net.ratelimit import Budget
 from hoga.net.rest import RestClient
 from hoga.runtime.clock import ManualClock
@@ -321,6 +321,55 @@ def test_a_429_stops_every_lane_but_the_emergency_and_a_ban_all(status: int) -> 
         run("asyncio", work)
 
 
+@pytest.mark.parametrize(("apart", "status", "open_"), [(False, 429, []), (True, 429, ["orders"]), (False, 418, []), (True, 418, [])])
+def test_a_429_stops_what_it_is_about_and_a_ban_all_groups(apart: bool, status: int, open_: list[str]) -> None:
+    groups = {name: Budget(limit=100, window_s=10.0) for name in ("reads", "orders")}
+    answer = b"HTTP/1.1 %d Slow\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n" % status
+
+    async def work() -> None:
+        async with client(server, budget=groups["reads"], groups=groups, apart=apart) as rest:
+            await rest.send(Request(path="/x", groups=("reads",)))
+            ask = {name: Request(path="/x", groups=(name,), priority=Priority.ORDERS) for name in groups}
+            assert [name for name in groups if rest.wait_s(ask[name]) == 0] == open_
+            urgent = Request(path="/x", groups=("orders",), priority=Priority.EMERGENCY)
+            assert (rest.wait_s(urgent) > 100) is (status == 418), "only a ban stops a cancel"
+
+    with RawServer(serving([], answer)) as server:
+        run("asyncio", work)
+
+
+def test_a_deadline_is_for_the_turn_and_the_call_together() -> None:
+    """The turn comes after 0.3 s; what is left of half a second is all that the silent server gets."""
+    budget = Budget(limit=1, window_s=0.3)
+    budget.take(monotonic())
+
+    async def work() -> float:
+        async with client(server, budget=budget, timeout_s=60.0) as rest:
+            began = monotonic()
+            with pytest.raises(VenueError) as caught:
+                await rest.send(Request(path="/x", method="POST", timeout_s=0.5))
+            assert caught.value.sent is Sent.MAYBE
+            return monotonic() - began
+
+    with RawServer(until_gone) as server:
+        assert 0.45 <= run("asyncio", work) < 5.0
+
+
+def test_a_call_may_be_signed_with_another_clocks_time() -> None:
+    heard: list[bytes] = []
+
+    def sign(request: Request, now_ms: int) -> Signed:
+        return Signed(target=Secret(f"{request.path}?t={now_ms}"), headers={})
+
+    async def work() -> None:
+        async with client(server, clock=ManualClock(7_000 * MS_NS)) as rest:
+            assert (await rest.send(POST, sign=sign, now_ms=lambda: 12_345)).asked_ns == 7_000 * MS_NS
+
+    with RawServer(serving(heard)) as server:
+        run("asyncio", work)
+    assert heard[0].startswith(b"POST /x?t=12345 HTTP/1.1\r\n")
+
+
 def test_a_cancel_does_not_wait_behind_market_reads() -> None:
     """Ten reads wait for a window of a minute; the cancel goes out at once."""
     budget = Budget(limit=4, window_s=60.0)
@@ -366,6 +415,45 @@ def test_limits_are_learnt_from_the_venues_own_headers(venue: str, header: bytes
 
     with RawServer(serving([], OK.replace(b"Content-", header + b"\r\nContent-", 1))) as server:
         run("asyncio", work)
+
+
+SHARES = [("binance", "used-weight-1m", 6_000), ("binance-usdm", "used-weight-1m", 2_400), ("upbit", "default", 30)]
+
+
+@pytest.mark.parametrize(("venue", "group", "limit"), SHARES)
+def test_processes_at_one_address_leave_each_other_their_share(venue: str, group: str, limit: int) -> None:
+    """A run takes 40 %, a trader 40 % of which the last quarter is for cancels, closes and proofs; the exit what is left."""
+    spec, url = VENUES[venue], f"http://{venue}.share.test"
+    run_, trader, exit_ = (rest_budgets(spec, url, share)[group] for share in (RUN, TRADER, EXIT))
+    assert (run_.limit, trader.limit, exit_.limit) == (int(limit * 0.4), int(limit * 0.4), limit)
+    usual = int(trader.limit * 0.75)
+    trader.take(0.0, usual)
+    assert trader.wait_s(0.0, 1, kept=0.05) > 0
+    assert trader.wait_s(0.0, trader.limit - usual, urgent=True) == 0
+    assert trader.wait_s(0.0, trader.limit - usual + 1, urgent=True) > 0
+    exit_.learned(0.0, limit - 3)
+    assert exit_.wait_s(0.0, 3, urgent=True) == 0
+    assert exit_.wait_s(0.0, 4, urgent=True) > 0
+
+
+def test_what_others_use_is_taken_off_the_whole_and_not_off_our_share() -> None:
+    budget = Budget(limit=40, whole=95, window_s=60.0, kept=0.25)
+    budget.take(0.0, 10)
+    budget.learned(0.0, 10 + 40)
+    assert budget.wait_s(0.0, 20) == 0, "the others have their own share"
+    assert budget.wait_s(0.0, 21) > 0, "the last quarter is for what is urgent"
+    assert budget.wait_s(0.0, 30, urgent=True) == 0
+    budget.learned(1.0, 10 + 80)
+    assert budget.wait_s(1.0, 5, urgent=True) == 0
+    assert budget.wait_s(1.0, 6, urgent=True) == 59.0, "now the whole is used up"
+
+
+def test_orders_are_counted_apart_from_reads() -> None:
+    budgets = rest_budgets(VENUES["binance"], "http://orders.share.test", TRADER)
+    orders = budgets["order-count-10s"]
+    assert (orders.limit, orders.kept) == (95, 0.1)
+    orders.take(0.0, 80)
+    assert orders.wait_s(0.0, 1, kept=0.05) == 0
 
 
 def test_what_others_use_is_forgotten_when_the_venue_says_less() -> None:

@@ -375,7 +375,7 @@ class GlobalWebSocketManager:
             names = ", ".join(self._venues)
             raise ArgumentError(who, "venue", checks.shown(venue), f"one of {names}", near=checks.nearest(venue, self._venues))
         reason = checks.identity(why, who, "why")
-        wire = self._wires.get((venue, WebSocketType.PRIVATE))
+        wire: object = self._wires.get((venue, WebSocketType.PRIVATE))
         if isinstance(wire, CanBeDoubted):
             wire.suspect(reason)
 

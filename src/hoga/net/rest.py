@@ -26,12 +26,13 @@ from hoga.core.errors import RateLimited, Refused, Sent, VenueError, WireFault
 from hoga.core.foreign import describe_answer, excerpt
 from hoga.core.secret import Secret
 from hoga.core.times import MS_NS, SECOND_NS
+from hoga.net.lanes import Lanes
 from hoga.net.proxy import Proxy, ProxyMistake, proxy_for
 from hoga.net.ratelimit import Budget
 from hoga.net.retry import retry_after_s
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
-from hoga.venues.request import Priority, Request, Signed, Signer
+from hoga.venues.request import Request, Signed, Signer
 
 __all__ = ["MAX_BODY_BYTES", "RestClient", "RestReply"]
 
@@ -46,28 +47,31 @@ _ASKED = {"Accept-Encoding": "gzip"}
 """Answers are inflated here, not by aiohttp: its inflater can be changed for the whole process by any other library (ccxt
 does), and the one of isal takes a body that is no gzip at all for an empty one."""
 _JSON = {"Content-Type": "application/json"}
-_KEPT = {Priority.MARKET: 0.25, Priority.ACCOUNT: 0.15, Priority.ORDERS: 0.05, Priority.EMERGENCY: 0.0}
-"""The part of a budget that each lane leaves to those before it."""
 
 T = TypeVar("T")
 
 
 class RestReply(NamedTuple):
-    """An answer of whatever status. `retry_after_s`: the venue's wish, None without one. `kind`: its Content-Type."""
+    """An answer of whatever status. `retry_after_s`: the venue's wish, None without one. `kind`: its Content-Type. `asked_ns`: when it
+    was written, wall clock (a call that was repeated: the last time)."""
 
     status: int
     body: bytes
     retry_after_s: float | None
     kind: str = ""
+    asked_ns: int = 0
 
 
 class _Attempt:
-    """How far a call came: this time over a `kept` connection or a new one, and whether it was ever `written`."""
+    """How far a call came: this time over a `kept` connection or a new one, and whether it was ever `written`. `left_s`: how long it may
+    still take; `now_ms`: what it is signed with."""
 
-    __slots__ = ("kept", "written")
+    __slots__ = ("kept", "left_s", "now_ms", "written")
 
-    def __init__(self) -> None:
+    def __init__(self, now_ms: Callable[[], int]) -> None:
         self.kept = self.written = False
+        self.left_s = 0.0
+        self.now_ms = now_ms
 
     @property
     def sent(self) -> Sent:
@@ -86,11 +90,14 @@ class RestClient:
     Each event loop has connections of its own.
 
     Args:
-        timeout_s: the longest that one call may take, and that it waits for its turn.
+        timeout_s: the longest that one call may take, and that it waits for its turn. A call that names its own longest time has that for
+            both together.
         budget: what all who ask there share (`net.budgets.rest_budgets`), None: no limit.
-        groups: the budgets of calls that name them.
+        groups: the budgets of calls that name them. `apart`: see `net.lanes`.
         usage: reads from an answer's headers how much of each group is used up.
         clock: what turns are waited for by, and calls are signed with.
+
+    `lanes`: the limits, for whoever else asks the same venue. `venue_clock`: what the answers' dates tell of the venue's time.
     """
 
     def __init__(
@@ -102,6 +109,7 @@ class RestClient:
         timeout_s: float,
         budget: Budget | None = None,
         groups: Mapping[str, Budget] | None = None,
+        apart: bool = False,
         usage: Callable[[Mapping[str, str]], list[tuple[str, int]]] = lambda headers: [],
         clock: Clock = SYSTEM,
     ) -> None:
@@ -109,8 +117,7 @@ class RestClient:
         self.base_url = base_url.rstrip("/")
         self._tls = tls
         self.timeout_s = timeout_s
-        self._budget = budget
-        self._groups = groups or {}
+        self.lanes = Lanes(budget, groups, apart=apart)
         self._usage = usage
         self.clock = clock
         self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
@@ -184,22 +191,28 @@ class RestClient:
             raise Refused(self.venue, code=reply.status, reason=f"{self._where(path)} answered {said}", status=reply.status)
         return reply
 
-    async def send(self, request: Request, *, sign: Signer | None = None) -> RestReply:
-        """Make a call, signed by `sign`; any answer.
+    async def send(self, request: Request, *, sign: Signer | None = None, now_ms: Callable[[], int] | None = None) -> RestReply:
+        """Make a call, signed by `sign` with the time that `now_ms` tells (None: this machine's); any answer.
 
         Raises RateLimited (`sent` NO) when its turn does not come in time, else VenueError when there is no answer, with `sent`; of a
         call that holds secrets the text tells the path and the kind of the trouble, no query, no header and nothing that came.
         """
-        await self._wait_turn(request)
+        longest_s = self._longest_s(request)
+        end = self.clock.monotonic() + longest_s
+        await self._wait_turn(request, end)
         async with self:
-            attempt = _Attempt()
+            attempt = _Attempt(now_ms or self._wall_ms)
             while True:
                 attempt.kept = False
+                attempt.left_s = longest_s if request.timeout_s is None else max(0.001, end - self.clock.monotonic())
                 try:
                     return await self._ask(request, sign, attempt)
                 except _Lost as fault:
                     if not (attempt.kept and request.repeatable):
                         raise self._unanswered(request, sign, attempt, fault) from None
+
+    def _wall_ms(self) -> int:
+        return self.clock.time_ns() // MS_NS
 
     async def _ask(self, request: Request, sign: Signer | None, attempt: _Attempt) -> RestReply:
         """One attempt. Raises VenueError, _Lost when the connection ended before an answer began."""
@@ -208,7 +221,8 @@ class RestClient:
         try:
             via = self._via()
             login = {} if via is None or not via.authorization else {"Proxy-Authorization": via.authorization}
-            signed = _as_it_is(request) if sign is None else sign(request, self.clock.time_ns() // MS_NS)
+            signed = _as_it_is(request) if sign is None else sign(request, attempt.now_ms())
+            asked_ns = self.clock.time_ns()
             tunnelled = self.base_url.lower().startswith("https:")
             async with self._session().request(
                 request.method,
@@ -218,13 +232,13 @@ class RestClient:
                 allow_redirects=public and request.repeatable,
                 proxy=None if via is None else via.url,
                 proxy_headers=_plain(login) if tunnelled else None,
-                timeout=aiohttp.ClientTimeout(total=self._longest_s(request), connect=_STALL_S, sock_read=_STALL_S),
+                timeout=aiohttp.ClientTimeout(total=attempt.left_s, connect=_STALL_S, sock_read=_STALL_S),
                 trace_request_ctx=attempt,
             ) as answer:
                 now_s = self.clock.time_ns() / SECOND_NS
                 wish = retry_after_s(answer.headers.get("Retry-After"), date=answer.headers.get("Date"), now_s=now_s)
                 self._learn(request, answer, wish)
-                return RestReply(answer.status, await _whole(answer), wish, answer.headers.get("Content-Type", ""))
+                return RestReply(answer.status, await _whole(answer), wish, answer.headers.get("Content-Type", ""), asked_ns)
         except ProxyMistake as fault:
             raise VenueError(self.venue, f"no answer from {self.base_url}{_shown(request, public)}: {fault}", sent=Sent.NO) from None
         except _Lost:
@@ -251,36 +265,24 @@ class RestClient:
 
     def wait_s(self, request: Request) -> float:
         """Seconds until it is this call's turn; 0 when it is now."""
-        kept, urgent, now = _KEPT[request.priority], request.priority is Priority.EMERGENCY, self.clock.monotonic()
-        return max((each.wait_s(now, request.weight, kept=kept, urgent=urgent) for each in self._budgets(request)), default=0.0)
+        return self.lanes.wait_s(request, self.clock.monotonic())
 
-    def _budgets(self, request: Request) -> list[Budget]:
-        if request.groups and self._groups:
-            return [self._groups[name] for name in request.groups]
-        return [] if self._budget is None else [self._budget]
-
-    async def _wait_turn(self, request: Request) -> None:
-        end = self.clock.monotonic() + self._longest_s(request)
+    async def _wait_turn(self, request: Request, end: float) -> None:
         while (wait := self.wait_s(request)) > 0:
             if self.clock.monotonic() + wait > end:
                 raise RateLimited(self.venue, status=429, retry_after_s=wait, sent=Sent.NO)
             await self.clock.sleep(wait)
-        for budget in self._budgets(request):
-            budget.take(self.clock.monotonic(), request.weight)
+        self.lanes.take(request, self.clock.monotonic())
 
     def _learn(self, request: Request, answer: aiohttp.ClientResponse, wish: float | None) -> None:
         """What an answer says of the limits. `wish`: for how long the venue wants to be left alone, s."""
         now = self.clock.monotonic()
-        for group, used in self._usage(answer.headers):
-            if group in self._groups:
-                self._groups[group].learned(now, used)
-        if answer.status in (429, 418):
-            for budget in self._budgets(request):
-                budget.refused(now, retry_after_s=wish, banned=answer.status == 418)
+        self.lanes.learned(self._usage(answer.headers), now)
+        self.lanes.answered(request, answer.status, wish, now)
 
     def _patience_after(self, reply: RestReply) -> float:
-        if self._budget is not None:
-            return self._budget.wait_s(self.clock.monotonic())
+        if self.lanes.budget is not None:
+            return self.lanes.budget.wait_s(self.clock.monotonic())
         return _DEFAULT_RETRY_S if reply.retry_after_s is None else reply.retry_after_s
 
 

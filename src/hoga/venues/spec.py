@@ -69,11 +69,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class RestLimit:
-    """At most `limit` in `window_s`, of what the venue's headers call `group`."""
+    """At most `limit` in `window_s`, of what the venue's headers call `group`. `orders`: it counts an account's orders, not an address."""
 
     group: str
     limit: int
     window_s: float
+    orders: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ class RestPaths:
     `time`: of the venue's clock, None where no call tells it. `book`: of a depth snapshot of up to `book_levels` levels a side, with
     `{symbol}` and `{levels}` to be filled in; None where the stream brings whole books. `limits`: the first one counts every call that
     names no group, by its weight (1, `instruments_weight`, `book_weight`); the others count the calls that name them (`Request.groups`).
-    `usage(headers)` gives (group, how much of its limit is used up) for each group that an answer's headers tell of.
+    `usage(headers)` gives (group, how much of its limit is used up) for each group that an answer's headers tell of. `apart`: a group
+    that is used up leaves the others open; else the venue wants to be left alone as a whole.
     """
 
     time: str | None
@@ -93,6 +95,7 @@ class RestPaths:
     book: str | None = None
     instruments_weight: int = 1
     book_weight: int = 1
+    apart: bool = False
     book_levels: int = 1000
 
 

@@ -20,7 +20,7 @@ from hoga.dashboard.page import page_path
 from hoga.feed.config import FeedConfig
 from hoga.feed.private_life import REJECTS, PrivateConfig
 from hoga.net.backoff import BackoffRules
-from hoga.net.budgets import rest_budgets
+from hoga.net.budgets import RUN, Share, rest_budgets
 from hoga.net.rest import RestClient
 from hoga.recorder.config import LatencyRules, RecorderConfig, SealingConfig
 from hoga.runtime.log_pipe import LogAddress
@@ -33,7 +33,7 @@ _PING_AT_MOST_S = 15.0
 _AHEAD_S = 3_600.0
 """So long before a venue cuts a private connection it is replaced at the latest."""
 
-_clients: dict[tuple[str, str, Path | None, float], RestClient] = {}
+_clients: dict[tuple[str, str, Path | None, float, Share], RestClient] = {}
 
 
 def filled(room: type, config: ProgramConfig) -> dict[str, Any]:
@@ -98,12 +98,12 @@ def dashboard_config(program: ProgramConfig, logs: LogAddress | None) -> Dashboa
     )
 
 
-def rest_of(config: VenueConfig) -> RestClient:
-    """The one client of the venue's REST that everybody in the process asks with. Raises ConfigError."""
-    key = (config.venue, config.rest_url, config.tls_ca, config.timeout)
+def rest_of(config: VenueConfig, share: Share = RUN) -> RestClient:
+    """The one client of the venue's REST that everybody in the process asks with who keeps to that share. Raises ConfigError."""
+    key = (config.venue, config.rest_url, config.tls_ca, config.timeout, share)
     if key not in _clients:
         spec = VENUES[config.venue]
-        budgets = rest_budgets(spec, config.rest_url)
+        budgets = rest_budgets(spec, config.rest_url, share)
         _clients[key] = RestClient(
             spec.name,
             config.rest_url,
@@ -111,6 +111,7 @@ def rest_of(config: VenueConfig) -> RestClient:
             timeout_s=config.timeout,
             budget=budgets[spec.rest.limits[0].group],
             groups=budgets,
+            apart=spec.rest.apart,
             usage=spec.rest.usage,
         )
     return _clients[key]

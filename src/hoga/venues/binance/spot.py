@@ -83,8 +83,8 @@ SPOT = VenueSpec(
         instruments="/api/v3/exchangeInfo",
         limits=(
             RestLimit("used-weight-1m", 6_000, 60.0),
-            RestLimit("order-count-10s", 100, 10.0),
-            RestLimit("order-count-1d", 200_000, 86_400.0),
+            RestLimit("order-count-10s", 100, 10.0, orders=True),
+            RestLimit("order-count-1d", 200_000, 86_400.0, orders=True),
         ),
         usage=wire.rest_usage,
         book="/api/v3/depth?symbol={symbol}&limit={levels}",

@@ -101,8 +101,8 @@ USDM = VenueSpec(
         instruments="/fapi/v1/exchangeInfo",
         limits=(
             RestLimit("used-weight-1m", 2_400, 60.0),
-            RestLimit("order-count-10s", 300, 10.0),
-            RestLimit("order-count-1m", 1_200, 60.0),
+            RestLimit("order-count-10s", 300, 10.0, orders=True),
+            RestLimit("order-count-1m", 1_200, 60.0, orders=True),
         ),
         usage=wire.rest_usage,
         book="/fapi/v1/depth?symbol={symbol}&limit={levels}",

@@ -243,8 +243,8 @@ _REST_LIMITS = (
     RestLimit("market", 10, 1.05),
     RestLimit("orderbook", 10, 1.05),
     RestLimit("default", 30, 1.05),
-    RestLimit("order", 12, 1.05),
-    RestLimit("order-cancel-all", 1, 2.05),
+    RestLimit("order", 12, 1.05, orders=True),
+    RestLimit("order-cancel-all", 1, 2.05, orders=True),
 )
 """A little longer than a second: at 95 ms a call the venue never refused, at 90 ms one in ten."""
 
@@ -271,7 +271,7 @@ UPBIT = VenueSpec(
         control_frames_per_min=100,
         ping_every_s=15.0,
     ),
-    rest=RestPaths(time=None, instruments="/v1/market/all", limits=_REST_LIMITS, usage=rest_usage),
+    rest=RestPaths(time=None, instruments="/v1/market/all", limits=_REST_LIMITS, usage=rest_usage, apart=True),
     probe_channel=None,
     parse_stream=parse_stream,
     channel_of=channel_of,
