@@ -10,6 +10,7 @@ from hoga.app.private import credentials_of, private_wire
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.feed.private_wire import nonce
 from hoga.gateway import Gateway, GatewayConfig
+from hoga.net.budgets import TRADER
 from hoga.trading.ports import Deliver
 from hoga.venues.registry import VENUES
 
@@ -32,4 +33,4 @@ def make_gateway(
     if missing := wire.missing_keys():
         raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "API_KEY", "(not set)", "keys", plain=f"no keys: {missing}")])
     sign = spec.private.signer(credentials, nonce)
-    return Gateway(spec, settings, rest=rest_of(config), sign=sign, deliver=deliver, stream=wire, gate=gate, healthy=healthy)
+    return Gateway(spec, settings, rest=rest_of(config, TRADER), sign=sign, deliver=deliver, stream=wire, gate=gate, healthy=healthy)
