@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 from hoga.core.market import Side
 from hoga.core.trading import Force, OrderKind, OrderRequest, PositionSide
 from hoga.trading.ports import Day, Denial, Gate, Look, Margin, View
-from hoga.trading.risk import CHECKS, Code, Exposure, Medians, collar, exposure, in_money_of
+from hoga.trading.risk import CHECKS, Code, Exposure, collar, exposure, in_money_of
 from hoga.trading.rungs import Cause, Rung
 from tests.every import every
 from tests.trading.gate_view import BTC, ETH, FUTURES, NOON, SPOT, FakeView, S, gate, order, rules
@@ -93,6 +93,8 @@ def at_ask(view: FakeView) -> None:
 
 
 ENTRY = order(BUY, 10, 1_000_000)
+SIZING = {Code.BAD_STOP, Code.BAD_RISK}
+"""Tried in test_sizing."""
 CASES: list[tuple[Code, Callable[[FakeView], None], OrderRequest]] = [
     (Code.NO_OPEN, changed(rung=Rung.NO_OPEN), ENTRY),
     (Code.REDUCING, changed(rung=Rung.REDUCING), ENTRY),
@@ -160,9 +162,9 @@ def test_each_denial_has_its_cause(case: tuple[Code, Callable[[FakeView], None],
 
 def test_every_code_of_the_gate_is_tried() -> None:
     elsewhere = {Code.MAX_GROSS_NOTIONAL, Code.MAX_NET_NOTIONAL, Code.MAX_ORDERS_PER_SEC, Code.MAX_ORDERS_PER_DAY,
-                 Code.MAX_CANCELS_PER_SEC, Code.SAME_REJECTS, Code.MAX_LOSSES_IN_A_ROW, Code.FAT_FINGER_SIZE}  # fmt: skip
+                 Code.MAX_CANCELS_PER_SEC, Code.SAME_REJECTS, Code.MAX_LOSSES_IN_A_ROW, Code.FAT_FINGER_SIZE, *SIZING}  # fmt: skip
     assert {code for code, _, _ in CASES} | elsewhere == set(Code)
-    assert {code for check in CHECKS for code in check.codes} | {Code.MAX_CANCELS_PER_SEC} == set(Code)
+    assert {code for check in CHECKS for code in check.codes} | {Code.MAX_CANCELS_PER_SEC, *SIZING} == set(Code)
 
 
 def test_the_checks_are_the_fourteen_and_say_what_a_reducing_order_passes() -> None:
@@ -469,7 +471,7 @@ ORDERS = some.builds(
     quantity=some.integers(1, 80), price=some.sampled_from([None, 998_000, 1_000_000, 1_002_000]), reduce_only=some.booleans(),
     can=some.sampled_from([FUTURES, SPOT]), stale=some.booleans(), taken=some.lists(some.booleans(), min_size=5, max_size=5),
 )  # fmt: skip
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_while_reducing_no_accepted_order_raises_the_projected_position(
     position: int, working: list[dict[str, Any]], side: Side, quantity: int, price: int | None, reduce_only: bool, can: Any, stale: bool,
     taken: list[bool],
@@ -537,18 +539,6 @@ def test_money_of_one_instrument_in_that_of_another_is_never_less() -> None:
     assert in_money_of(7, coarser, finer) == 700
     assert in_money_of(701, finer, coarser) == 8
     assert in_money_of(-701, finer, coarser) == -8
-
-
-def test_medians_are_of_the_last_minute_and_of_enough_trades() -> None:
-    medians = Medians()
-    for number in range(Medians.LEAST - 1):
-        medians.trade(100 + number, 1, NOON)
-    medians.renew(NOON)
-    assert (medians.price, medians.size) == (0, 0)
-    medians.trade(1_000_000, 500, NOON + 2 * S)
-    assert (medians.price, medians.size) == (110, 1)
-    medians.renew(NOON + 61 * S)
-    assert (medians.price, medians.size) == (0, 0)
 
 
 @pytest.mark.parametrize("code", list(Code))

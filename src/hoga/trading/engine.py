@@ -1054,7 +1054,13 @@ class Engine:
 
     def size(self, instance: Instance, symbol: str, risk: str, stop: Decimal, side: Side | None) -> Decimal:
         """See `Strategy.size`."""
-        raise NotImplementedError
+        rules = self.state.rules_of.get(symbol)
+        if rules is None:
+            return Decimal(0)
+        price = int(stop.scaleb(-rules.price_power))  # finer digits than the instrument has are cut off
+        sized = self.gate.size(symbol, risk, price, side, self.state)
+        self._write(records.size(sized, instance.key))
+        return Decimal(sized.quantity).scaleb(rules.size_power)
 
     def series_of(self, symbol: str, interval: str, history: int) -> BarSeries:
         """The one series of a symbol and interval."""

@@ -162,7 +162,11 @@ class Instance:
 
     def size(self, symbol: str, risk: str, stop: Amount, side: Side | None) -> Decimal:
         """See `Strategy.size`."""
-        return self._engine.size(self, symbol, risk, amount_of(stop), side)
+        try:
+            price = amount_of(stop)
+        except ValueError:
+            price = Decimal(0)  # no price: it is denied as one that is on no side
+        return self._engine.size(self, symbol, risk, price, side)
 
     def tell(self, text: str) -> None:
         """See `Strategy.log`."""

@@ -15,9 +15,11 @@ from typing import Protocol
 
 import msgspec
 
+from hoga.core.market import Side
 from hoga.core.ticks import MarketEvent
 from hoga.core.trading import Capabilities, ExecutionEvent, OrderRequest, PositionSide, Rules
 from hoga.trading.rungs import Cause, Rung
+from hoga.trading.sizing import Sized
 
 __all__ = [
     "Alarm",
@@ -360,6 +362,9 @@ class Gate(Protocol):
 
     def refused(self, request: OrderRequest, code: str, view: View) -> None:
         """The venue refused an order that had passed."""
+
+    def size(self, symbol: str, risk: str, stop: int, side: Side | None, view: View) -> Sized:
+        """The quantity that loses the share `risk` (`"1%"`, "": RISK_PER_TRADE) of the equity at the price `stop`, within the limits."""
 
     def breaches(self, symbol: str, view: View) -> list[tuple[Cause, str]]:
         """What losses lead to, and their figures, for `Ladder.begin`; others have ended. Asked after each fill and second."""

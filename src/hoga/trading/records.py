@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from hoga.core.market import Side
 from hoga.core.ticks import MarketEvent
 from hoga.core.trading import (
@@ -26,6 +28,7 @@ from hoga.trading.orders import News, Order, Status
 from hoga.trading.portfolio import Round, Share
 from hoga.trading.ports import Denial, Event, Write
 from hoga.trading.rungs import RungChange
+from hoga.trading.sizing import Sized
 from hoga.trading.state import State
 
 __all__ = [
@@ -47,6 +50,7 @@ __all__ = [
     "rung",
     "sent",
     "signal",
+    "size",
 ]
 
 _SIDES = {Side.BUY: "B", Side.SELL: "S"}
@@ -89,6 +93,13 @@ def signal(state: State, strategy: str, symbol: str, quantity: int, why: str, ca
         "signal",
         {"st": strategy, "sym": symbol, "q": quantity, "why": why, "held": held, "bid": look.bid, "ask": look.ask, "cause": _cause(cause)},
     )
+
+
+def size(sized: Sized, strategy: str) -> Write:
+    """The quantity that a strategy asked for, with its numbers; `code` says why it is 0."""
+    fields = msgspec.to_builtins(sized)
+    fields |= {"sym": fields.pop("symbol"), "side": _SIDES[sized.side], "q": fields.pop("quantity"), "st": strategy}
+    return Write("size", fields)
 
 
 def intent(order: Order, cause: Event | None) -> Write:

@@ -24,8 +24,9 @@ from hoga.core.trading import Capabilities, Force, OrderKind, OrderRequest, Posi
 from hoga.trading.limits import Limits
 from hoga.trading.ports import Denial, Look, View, Working
 from hoga.trading.rungs import Cause, Rung
+from hoga.trading.sizing import Sized, share_of, size
 
-__all__ = ["CHECKS", "Check", "Code", "Exposure", "Medians", "RiskGate", "collar", "exposure", "in_money_of"]
+__all__ = ["CHECKS", "Check", "Code", "Exposure", "RiskGate", "collar", "exposure", "in_money_of"]
 
 _S = 1_000_000_000
 _MS = 1_000_000
@@ -85,6 +86,8 @@ class Code(StrEnum):
     LIQUIDATION_DISTANCE = "liquidation-distance"
     FAT_FINGER_PRICE = "fat-finger-price"
     FAT_FINGER_SIZE = "fat-finger-size"
+    BAD_STOP = "bad-stop"
+    BAD_RISK = "bad-risk"
 
 
 # -- what is counted ----------------------------------------------------------------------------------------------
@@ -165,41 +168,6 @@ def in_money_of(money: int, rules: Rules, other: Rules) -> int:
         return money * int(10**power)
     divisor = int(10**-power)
     return -(-money // divisor) if money > 0 else money // divisor
-
-
-class Medians:
-    """The median price and size of the last minute's trades of one symbol, renewed once a second. At most `MOST` trades are kept."""
-
-    MOST = 600
-    LEAST = 20
-    """Fewer trades have no median."""
-
-    __slots__ = ("_trades", "_until_ns", "price", "size")
-
-    def __init__(self) -> None:
-        self._trades: deque[tuple[int, int, int]] = deque(maxlen=self.MOST)
-        self._until_ns = 0
-        self.price = 0
-        self.size = 0
-
-    def trade(self, price: int, size: int, at_ns: int) -> None:
-        """A public trade."""
-        self._trades.append((at_ns, price, size))
-        if at_ns >= self._until_ns:
-            self.renew(at_ns)
-
-    def renew(self, now_ns: int) -> None:
-        """Leave out what is older than a minute. Call it each second where trades are rare."""
-        self._until_ns = now_ns + _S
-        trades = self._trades
-        while trades and trades[0][0] < now_ns - 60 * _S:
-            trades.popleft()
-        if len(trades) < self.LEAST:
-            self.price = self.size = 0
-            return
-        middle = len(trades) // 2
-        self.price = sorted(price for _, price, _ in trades)[middle]
-        self.size = sorted(size for _, _, size in trades)[middle]
 
 
 class _Window:
@@ -378,6 +346,57 @@ class RiskGate:
         causes = {Code.MAX_DAILY_LOSS: Cause.DAILY_LOSS, Code.MAX_DRAWDOWN: Cause.DRAWDOWN, Code.MAX_LOSSES_IN_A_ROW: Cause.LOSSES_IN_A_ROW}
         found = _losses(symbol, bounds, view)
         return [(causes[Code(each.code)], f"{each.found}, allowed {each.limit}") for each in found]
+
+    def size(self, symbol: str, risk: str, stop: int, side: Side | None, view: View) -> Sized:
+        """The quantity that loses the share `risk` (`"1%"`, "": RISK_PER_TRADE) of the equity at the price `stop`, within the limits.
+
+        `side`: of the entry; None: a stop below the middle of the book is that of a buy.
+        """
+        rules, look = view.rules(symbol), view.look(symbol)
+        side = side or (Side.BUY if 2 * stop < look.bid + look.ask else Side.SELL)
+        bounds = rules and self._bounds_of(symbol, rules)
+        if not rules or not bounds:
+            return Sized(symbol=symbol, side=side, code=(Code.NO_LIMITS if rules else Code.NO_RULES).value)
+        denial = _book(look, bounds, view.now_ns)
+        try:
+            share = share_of(risk) if risk else round(bounds.limits.risk_per_trade_pct * 1_000)
+        except ValueError as error:
+            denial, share = _deny(Code.BAD_RISK, found=error), 0
+        margin, equity = view.margin(symbol), view.equity(symbol)
+        if margin.read_age_ns is None or equity is None:
+            denial = denial or _deny(Code.NO_ACCOUNT)
+        elif margin.read_age_ns > bounds.account_stale_ns:
+            denial = denial or _deny(Code.ACCOUNT_STALE, f"{bounds.limits.account_stale_after_s:g} s", f"{margin.read_age_ns // _S} s")
+        if denial is not None:
+            return Sized(symbol=symbol, side=side, stop=stop, code=denial.code, limit=denial.limit, found=denial.found)
+        request = OrderRequest(client_id="", symbol=symbol, side=side, kind=OrderKind.MARKET, quantity=rules.least, force=Force.IOC)
+        asked = self._prepare(request, view)
+        assert isinstance(asked, _Asked), "its rules, limits and quantity are known"
+        entry, fee = (look.ask if asked.buy else look.bid), round(bounds.limits.taker_fee_bp * 10)
+        return size(rules, side, equity=equity or 0, risk=share, entry=entry, stop=stop, fee=fee, room=self._room(asked))
+
+    def _room(self, asked: _Asked) -> list[tuple[str, int]]:
+        """(code, quantity): what each limit of money leaves for one more order, as checks 4, 6, 7 and 8 look at it."""
+        bounds, rules, value = asked.bounds, asked.rules, _value(asked.look)
+        price = max(asked.price, 1)
+        gross, low, high = self._whole(asked)
+        reached = asked.exposure.high if asked.buy else -asked.exposure.low
+        room = [
+            (Code.MAX_ORDER_NOTIONAL, bounds.order // price),
+            (Code.MAX_POSITION_NOTIONAL, bounds.position // max(value, 1) - reached),
+            (Code.MAX_GROSS_NOTIONAL, (bounds.gross - gross) // price),
+            (Code.MAX_NET_NOTIONAL, (bounds.net - (high if asked.buy else -low)) // price),
+        ]
+        if bounds.leverage:
+            room.append((Code.MAX_LEVERAGE, (max(asked.view.equity(rules.symbol) or 0, 0) * bounds.leverage // 1000 - gross) // price))
+        if not asked.can.short:
+            free = asked.view.free(rules.symbol) or 0
+            room.append((Code.BALANCE, free // price) if asked.buy else (Code.NO_SHORT, asked.exposure.low))
+        if rules.most is not None:
+            room.append((Code.TOO_LARGE, rules.most))
+        if rules.max_notional is not None:
+            room.append((Code.TOO_LARGE, rules.max_notional // price))
+        return [(code.value, quantity) for code, quantity in room]
 
     # -- how an order is looked at ------------------------------------------------------------------------------
 
