@@ -84,7 +84,7 @@ CAPS: list[tuple[dict[str, Any], Code, int]] = [
     ({"max_position_notional": Decimal(3_001)}, Code.MAX_POSITION_NOTIONAL, 20),
     ({"max_gross_notional": Decimal("3_011")}, Code.MAX_GROSS_NOTIONAL, 20),
     ({"max_net_notional": Decimal("3_011")}, Code.MAX_NET_NOTIONAL, 20),
-    ({"max_leverage": 0.312}, Code.MAX_LEVERAGE, 20),
+    ({"max_leverage": 0.302}, Code.MAX_LEVERAGE, 20),
 ]
 
 
