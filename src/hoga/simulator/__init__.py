@@ -9,16 +9,19 @@ from hoga.simulator.binance.heartbeat import Limits
 from hoga.simulator.config import HistoryConfig, RestLimits, SimulatorConfig
 from hoga.simulator.engine.instruments import KNOWN_SYMBOLS
 from hoga.simulator.faults import Fault, FaultKind, FileDefect
+from hoga.simulator.seen import Does, OrderSeen
 from hoga.simulator.simulator import VENUES, Simulator
 
 __all__ = [
     "KNOWN_SYMBOLS",
     "VENUES",
+    "Does",
     "Fault",
     "FaultKind",
     "FileDefect",
     "HistoryConfig",
     "Limits",
+    "OrderSeen",
     "RestLimits",
     "Simulator",
     "SimulatorConfig",

@@ -3,6 +3,9 @@
 GET    /sim/status   the truth: counts per stream and connection, faults, replay
 POST   /sim/fault    one fault as a JSON object
 DELETE /sim/faults   end every fault
+GET    /sim/orders   every request that was meant to change an account, and what became of it
+GET    /sim/account  what an account really has: ?account=main
+POST   /sim/act      let an account do something by hand: {"account", "do": "POST /path", "params": {}}
 POST   /sim/market   move a market: {"symbol", "price"} it trades to, or its "mark" price (null: it follows the market again)
 """
 
@@ -18,6 +21,12 @@ from hoga.simulator.faults import ActiveFault, Fault
 from hoga.simulator.venue import Venue
 
 __all__ = ["add_admin_routes"]
+
+
+class _Act(msgspec.Struct, forbid_unknown_fields=True):
+    do: str
+    account: str = "main"
+    params: dict[str, str] = {}
 
 
 class _Move(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,7 +71,23 @@ def add_admin_routes(
             return _json({"ok": False, "why": str(mistake)}, status=400)
         return _json({"ok": True})
 
+    async def get_orders(request: web.Request) -> web.Response:
+        return _json(venue.seen.requests())
+
+    async def get_account(request: web.Request) -> web.Response:
+        return _json(venue.account(request.query.get("account", "main")))
+
+    async def post_act(request: web.Request) -> web.Response:
+        try:
+            wish = msgspec.json.decode(await request.read(), type=_Act)
+            return _json({"ok": True, "answer": venue.act(wish.account, wish.do, wish.params)})
+        except (msgspec.MsgspecError, ValueError) as mistake:
+            return _json({"ok": False, "why": str(mistake)}, status=400)
+
     app.router.add_get("/sim/status", get_status)
+    app.router.add_get("/sim/orders", get_orders)
+    app.router.add_get("/sim/account", get_account)
+    app.router.add_post("/sim/act", post_act)
     app.router.add_post("/sim/market", post_market)
     app.router.add_post("/sim/fault", post_fault)
     app.router.add_delete("/sim/faults", delete_faults)

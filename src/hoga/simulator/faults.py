@@ -77,7 +77,12 @@ class FaultKind(StrEnum):
     REPLY_LOST = "reply-lost"
     REPLY_SLOW = "reply-slow"
     FILE = "file"
+    DENY_ORDER = "deny-order"
+    STALE_LISTING = "stale-listing"
+    PARTIAL_MARKET = "partial-market"
+    LOST_EVENT = "lost-event"
     CHILD_FIRST = "child-first"
+    LISTEN_KEY_GONE = "listen-key-gone"
     KEY_REVOKED = "key-revoked"
     KEY_EXPIRED = "key-expired"
     CLOCK_STEP = "clock-step"
@@ -152,6 +157,12 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
       where errors have names) and `reason` are the error's own. rest-slow: it is carried out `ms` later, and then answered.
     - reply-lost: the request is carried out, and its answer replaced by `status`, `code`, `name` and `reason` as above (`status` 0: the
       connection is cut). reply-slow: it is carried out at once, and answered `ms` later.
+    - deny-order: requests that ask for a matching order, or cancel it, are told that there is none, though it lives; listings have it.
+    - stale-listing: listings (open orders, positions, balances) are as of `ms` before, but not as of before the fault began.
+    - partial-market: a market order is filled up to `share` of it, and the rest expires.
+    - lost-event: an event of an account is never told, to nobody. `drop`, `delay`, … with `events` work on each connection by itself.
+    - child-first: TRIGGERED of a conditional order is told only after what its child did.
+    - listen-key-gone: listen keys of accounts whose API key matches the glob `key` are deleted, as another client may do it.
     - file: `defect` of the historical archive's files whose `paths` match. Those of a transfer (`TRANSFER_DEFECTS`) take `count`,
       `every` and `probability` a request; `ms` is the pause between pieces of `slow`, and before a `stall` ends. The others are in
       the published file while the fault lasts, whoever asks; `probability` then chooses files, always the same ones.
@@ -185,6 +196,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     symbol: str = ""
     key: str = "*"
     ppm: float = 0.0
+    share: float = 0.5
     defect: FileDefect = FileDefect.CUT
 
 
@@ -199,11 +211,13 @@ class Asked(NamedTuple):
 
 
 class Printed(NamedTuple):
-    """One market frame as a connection's form prints it. `payload` is the venue's object without what wraps it in `text`."""
+    """One frame as a connection's form prints it. `payload` is the venue's object without what wraps it in `text`; `event` is the name of
+    an account's event, "" for market frames."""
 
     text: bytes
     payload: bytes
     opcode: int = TEXT
+    event: str = ""
 
 
 class Dialect(NamedTuple):
@@ -440,7 +454,7 @@ class FaultDesk:
         frame = _Frame(connection, stream, printed.payload, printed.text, printed.opcode, dialect)
         for active in self._active:
             handler = _HANDLERS.get(active.fault.fault)
-            if handler is None or not outs or not active.matches(connection, stream):
+            if handler is None or not outs or not (active.matches(connection, stream) and active.matches_event(printed.event)):
                 continue
             if active.fault.fault is FaultKind.REORDER and (connection, stream) in active.held:
                 outs = [*outs, active.held.pop((connection, stream))]

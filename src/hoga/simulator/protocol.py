@@ -7,12 +7,13 @@ it returns, in order. A session never waits, sends or reads a clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 __all__ = [
     "Action",
     "Binary",
     "Close",
+    "Later",
     "Ping",
     "Pong",
     "RequestVerdict",
@@ -88,7 +89,14 @@ def carried_out(names: list[str]) -> RequestVerdict:
     return RequestVerdict()
 
 
-Action = Text | Binary | Ping | Pong | Close | Subscribed | Unsubscribed | Snapshots
+class Later(NamedTuple):
+    """Ask `act` what to do after so many nanoseconds of simulated time, and do it, if the connection is still there."""
+
+    delay_ns: int
+    act: Callable[[], list[Action]]
+
+
+Action: TypeAlias = "Text | Binary | Ping | Pong | Close | Subscribed | Unsubscribed | Snapshots | Later"
 
 
 class VenueSession(Protocol):
@@ -96,11 +104,12 @@ class VenueSession(Protocol):
 
     `form` is how this connection wants its frames printed: the venue's own value, compared and hashed, never looked
     into; connections of equal forms get the same bytes. `wrote_ns` is the shell's to set: when it last sent anything.
-    `judge` too: what faults make of a request for streams; `carried_out` where there are none.
+    `judge` too: what faults make of a request for streams; `carried_out` where there are none. And `name`, the connection's.
     """
 
     closed: Close | None
     wrote_ns: int
+    name: str
     judge: Callable[[list[str]], RequestVerdict]
 
     @property

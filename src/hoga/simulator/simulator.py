@@ -26,6 +26,7 @@ from hoga.simulator.front import FrontDoor
 from hoga.simulator.replay.capture import survey
 from hoga.simulator.replay.player import Performance, Player
 from hoga.simulator.replay.timeline import Timeline
+from hoga.simulator.seen import OrderSeen
 from hoga.simulator.sockets import Connection
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.truth import Truth
@@ -149,6 +150,11 @@ class Simulator:
         self.desk.schedule(fault, self.clock.now_ns())
         self._advance_faults()
         return next((active for active in self.desk.history[known:] if active.fault is fault), None)
+
+    def orders_seen(self, venue: str | None = None) -> list[OrderSeen]:
+        """Every request that was meant to change an account, and what became of it, oldest first; of one venue or of all."""
+        venues = self.venues.values() if venue is None else [self.venues[venue]]
+        return sorted((request for each in venues for request in each.seen.requests()), key=lambda request: request.time_ns)
 
     def clear_faults(self) -> None:
         """End every fault that lasts, and forget those that wait."""
@@ -289,6 +295,15 @@ class Simulator:
     def _skew_clock(self, active: ActiveFault) -> None:
         self.clock.skew(active.fault.ppm)
 
+    def _remember(self, active: ActiveFault) -> None:
+        for venue in self.venues.values():
+            venue.remember()
+
+    def _forget_listen_keys(self, active: ActiveFault) -> None:
+        for venue in self.venues.values():
+            venue.forget_listen_keys(active.fault.key)
+        self.desk.finish(active)
+
     def _delist(self, active: ActiveFault) -> None:
         for venue in self.venues.values():
             venue.delist(active.fault.symbol.upper())
@@ -308,6 +323,8 @@ _BEGIN: dict[FaultKind, Callable[[Simulator, ActiveFault], None]] = {
     FaultKind.CLOCK_STEP: Simulator._step_clock,
     FaultKind.CLOCK_SKEW: Simulator._skew_clock,
     FaultKind.DELIST: Simulator._delist,
+    FaultKind.STALE_LISTING: Simulator._remember,
+    FaultKind.LISTEN_KEY_GONE: Simulator._forget_listen_keys,
 }
 
 

@@ -31,7 +31,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]  # the stub l
 
 from hoga.runtime.frames import BINARY, CLOSE, PING, PONG, TEXT, ws_frame
 from hoga.simulator.clock import SimClock
-from hoga.simulator.protocol import Action, Binary, Close, Ping, Pong, Snapshots, Subscribed, Text, Unsubscribed, VenueSession
+from hoga.simulator.protocol import Action, Binary, Close, Later, Ping, Pong, Snapshots, Subscribed, Text, Unsubscribed, VenueSession
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.truth import ConnectionTruth, Truth
 
@@ -222,8 +222,14 @@ class Connection(WSListener):
                 self._server.board.unsubscribe(self, action.names)
             elif isinstance(action, Snapshots):
                 self._server.snapshots(self, action.names)
+            elif isinstance(action, Later):
+                self._server.loop.call_later(self._server.clock.wall_s(action.delay_ns), self._perform_later, action)
             else:
                 self.end(action.code, action.reason)
+
+    def _perform_later(self, action: Later) -> None:
+        if not (self._ending or self.dead):
+            self._perform(action.act())
 
     def send_control(self, text: str) -> None:
         """Send a text frame that is no market data."""
@@ -409,6 +415,7 @@ class StreamServer:
             return WSUpgradeResponseWithListener(_answer(opening), None)
         self._count += 1
         connection = Connection(f"{self._name}-{self._count}", self, opening.session, opening.names)
+        opening.session.name = connection.name
         opening.session.judge = partial(self.board.judge, connection.name)
         if not opening.headers:
             return connection

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -23,6 +23,7 @@ from hoga.simulator.front import AddRoutes, Room
 from hoga.simulator.hosting import Hosting
 from hoga.simulator.replay.player import Player
 from hoga.simulator.replay.timeline import Timeline
+from hoga.simulator.seen import Seen
 from hoga.simulator.sockets import Connection, Handshake, Opening, Refusal, StreamServer
 from hoga.simulator.switchboard import Switchboard
 from hoga.simulator.truth import Truth
@@ -69,9 +70,10 @@ class Listing(NamedTuple):
 
 class Venue(ABC, Generic[PublisherT]):
     """A venue that can be started, driven and stopped. `capture` None lets the seeded engine make the market; a capture without
-    this venue's streams does too. A subclass makes `rest`."""
+    this venue's streams does too. A subclass makes `rest` and `seen`."""
 
     rest: RestDoor
+    seen: Seen
 
     def __init__(
         self,
@@ -166,6 +168,22 @@ class Venue(ABC, Generic[PublisherT]):
             "delisted": sorted(self.engine.delisted),
             "replay": self.player.status() if self.player else None,
         }
+
+    @abstractmethod
+    def act(self, account: str, what: str, params: Mapping[str, str]) -> Any:
+        """Let an account do something by hand, `what` as REST spells it (`POST /path`), and give the answer: no key, no budget, no faults.
+        Raises ValueError with the venue's words when it refuses."""
+
+    @abstractmethod
+    def account(self, account: str) -> dict[str, Any]:
+        """What an account really has now, ready for JSON, whatever faults let REST say."""
+
+    @abstractmethod
+    def remember(self) -> None:
+        """A fault of listings has begun: keep what they say now."""
+
+    def forget_listen_keys(self, names: str) -> None:
+        """Delete the listen keys of accounts whose API key matches a glob, where there are such things."""
 
     @abstractmethod
     def _open_session(self, handshake: Handshake) -> Opening | Refusal:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from hoga.simulator.binance.keys import ApiKey
 from hoga.simulator.clock import SimClock
 from hoga.simulator.engine import Engine, Instrument, Market, Pace, Past
+from hoga.simulator.faults import Asked, FaultDesk, FaultKind
 from hoga.simulator.replay.player import Player
 
 __all__ = [
@@ -56,9 +57,11 @@ class Access(Enum):
 
 
 class Query:
-    """The parameters of one request, checked as the venue checks them. `key` is whose request it is, None for anyone's."""
+    """The parameters of one request, checked as the venue checks them. `key` is whose request it is, None for anyone's; `asked` is how
+    faults know it."""
 
-    def __init__(self, values: Mapping[str, str], *, micros: bool = False, key: ApiKey | None = None) -> None:
+    def __init__(self, values: Mapping[str, str], *, micros: bool = False, key: ApiKey | None = None, asked: Asked = Asked("", "")) -> None:
+        self.asked = asked
         self.micros = micros
         self.unit = US_NS if micros else MS_NS
         self.key = key
@@ -133,13 +136,14 @@ class Query:
 
 class Endpoint(NamedTuple):
     """What a request costs and what it gets; both may raise ApiError. `free`: it costs nothing when it succeeds.
-    `orders`: how many orders it counts as."""
+    `orders`: how many orders it counts as; `lists`: it answers with an account's rows, which may be stale."""
 
     weight: Callable[[Api, Query], int]
     answer: Callable[[Api, Query], Answer]
     access: Access = Access.PUBLIC
     free: bool = False
     orders: int = 0
+    lists: bool = False
 
 
 class PastAsked(NamedTuple):
@@ -150,7 +154,7 @@ class PastAsked(NamedTuple):
 
 
 class Api:
-    """What the answers are made from. `past` is None where there is none: in a replay."""
+    """What the answers are made from. `past` is None where there is none: in a replay; `faults` are what goes wrong."""
 
     def __init__(
         self,
@@ -160,8 +164,10 @@ class Api:
         clock: SimClock,
         weight_limit: int,
         player: Player | None,
+        faults: FaultDesk,
         past: PastAsked | None = None,
     ) -> None:
+        self.faults = faults
         self.engine = engine
         self.pace = pace
         self.clock = clock
@@ -185,6 +191,16 @@ class Api:
             raise ApiError(-1000, "The capture that is being replayed has no such data.")
         self.pace.advance(self.clock.now_ns())
         return self.engine.market(symbol)
+
+    def denies(self, query: Query, *, symbol: str, client_id: str) -> bool:
+        """Whether a fault lets a request not find an order that is there."""
+        asked = query.asked._replace(symbol=symbol, client_id=client_id)
+        return self.faults.take_asked(FaultKind.DENY_ORDER, asked) is not None
+
+    def share_of(self, order: Asked) -> float:
+        """How much of a market order is filled."""
+        fault = self.faults.take_asked(FaultKind.PARTIAL_MARKET, order)
+        return 1.0 if fault is None else fault.share
 
     def now(self, query: Query) -> int:
         """The venue's clock, in the request's unit."""

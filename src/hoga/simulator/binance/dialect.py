@@ -20,13 +20,13 @@ class Form(NamedTuple):
     micros: bool
 
 
-def printing(stream: str, payload: Callable[[bool], bytes], *, whole: bytes | None = None) -> Callable[[Form], Printed]:
+def printing(stream: str, payload: Callable[[bool], bytes], *, whole: bytes | None = None, event: str = "") -> Callable[[Form], Printed]:
     """Print one payload for any form. `payload(micros)` gives the object; `whole` is the combined frame to send as it
-    is, None to build it."""
+    is, None to build it; `event` is the name of an account's event."""
 
     def encode(form: Form) -> Printed:
         data = payload(form.micros)
-        return Printed((whole or _combined(stream, data)) if form.combined else data, data)
+        return Printed((whole or _combined(stream, data)) if form.combined else data, data, event=event)
 
     return encode
 

@@ -16,10 +16,11 @@ from multidict import CIMultiDict
 
 from hoga.simulator.binance.api import Access, Answer, ApiError, Endpoint, Query, text_of
 from hoga.simulator.binance.budget import WeightVerdict
+from hoga.simulator.binance.clerk import Clerk
 from hoga.simulator.binance.failures import asked_for, error_of
 from hoga.simulator.binance.guard import Credentials
 from hoga.simulator.binance.private import PrivateDeps
-from hoga.simulator.faults import Asked, Fault, FaultDesk, FaultKind
+from hoga.simulator.faults import Asked, Fault, FaultKind
 
 __all__ = ["RestApi"]
 
@@ -27,12 +28,13 @@ __all__ = ["RestApi"]
 class RestApi:
     """Serves endpoints named `METHOD /path`. `prefix` is the part of the path where everything else is 404."""
 
-    def __init__(self, deps: PrivateDeps, endpoints: Mapping[str, Endpoint], *, prefix: str, desk: FaultDesk) -> None:
+    def __init__(self, deps: PrivateDeps, endpoints: Mapping[str, Endpoint], clerk: Clerk, *, prefix: str) -> None:
         self.requests = 0
+        self._clerk = clerk
         self._api = deps.api
         self._endpoints = endpoints
         self._prefix = prefix
-        self._desk = desk
+        self._desk = deps.faults
         self._budget = deps.budget
         self._guard = deps.guard
         self._orders = deps.orders
@@ -47,14 +49,17 @@ class RestApi:
     def _serving(self, path: str, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def serve(request: web.Request) -> web.StreamResponse:
             self.requests += 1
-            body = await request.text()
+            body, key = await request.text(), request.headers.get("X-MBX-APIKEY", "")
             asked = asked_for(request.method, path, _values(request, body))
             await self._wait_for(FaultKind.REST_SLOW, asked)
             broken = self._desk.take_asked(FaultKind.REST_ERROR, asked)
             if broken is not None:
+                self._clerk.note(endpoint, asked, key, done=False, answered=broken.status, code=error_of(broken).code)
                 return _failure(broken)
-            response = self._answer(request, endpoint, body)
+            response, refused = self._answer(request, endpoint, body, asked)
             lost = self._desk.take_asked(FaultKind.REPLY_LOST, asked)
+            answered, code = (response.status, refused) if lost is None else (lost.status, error_of(lost).code if lost.status else None)
+            self._clerk.note(endpoint, asked, key, done=response.status == 200, answered=answered, code=code)
             if lost is not None and lost.status:
                 return _failure(lost)
             if lost is not None and request.transport is not None:
@@ -69,30 +74,32 @@ class RestApi:
         if slow is not None:
             await asyncio.sleep(slow.ms / 1_000 / self._api.clock.speed)
 
-    def _answer(self, request: web.Request, endpoint: Endpoint, body: str) -> web.Response:
+    def _answer(self, request: web.Request, endpoint: Endpoint, body: str, asked: Asked) -> tuple[web.Response, int | None]:
+        """The answer, and the code of its error."""
         address, now_ns = request.remote or "", self._api.clock.now_ns()
         raw = request.raw_path.partition("?")[2]
-        query = Query(_values(request, body), micros=request.headers.get("X-MBX-TIME-UNIT", "").upper() == "MICROSECOND")
+        micros = request.headers.get("X-MBX-TIME-UNIT", "").upper() == "MICROSECOND"
+        query = Query(_values(request, body), micros=micros, asked=asked)
         try:
             weight = endpoint.weight(self._api, query)
         except ApiError:
             weight = 1
         verdict = self._budget.spend(address, weight, now_ns)
         if verdict.status != 200:
-            return _limited(verdict)
+            return _limited(verdict), -1003
         try:
             if endpoint.access is not Access.PUBLIC:
                 credentials = Credentials.of_rest(request.headers.get("X-MBX-APIKEY", ""), raw, body)
                 query.key = self._guard.admit(endpoint.access, credentials, query)
             counts = self._orders.count(query.account, endpoint.orders, now_ns) if endpoint.orders else {}
-            response = _reply(200, endpoint.answer(self._api, query), verdict)
+            response = _reply(200, self._clerk.answer(endpoint, query), verdict)
         except ApiError as error:
-            return _reply(error.status, {"code": error.code, "msg": error.text}, verdict)
+            return _reply(error.status, {"code": error.code, "msg": error.text}, verdict), error.code
         if endpoint.free:
             used = self._budget.spend(address, -weight, now_ns).used
             response.headers.update(_weight_headers(used))
         response.headers.update({f"X-MBX-ORDER-COUNT-{window}": str(count) for window, count in counts.items()})
-        return response
+        return response, None
 
     async def _not_found(self, request: web.Request) -> web.Response:
         self.requests += 1

@@ -78,6 +78,10 @@ class KeyRing:
         key = self._keys.get(name)
         return None if key is None or self.is_bad(name) else key
 
+    def all(self) -> Iterable[ApiKey]:
+        """Every key there is, good or not."""
+        return self._keys.values()
+
     def is_bad(self, name: str) -> bool:
         """Tell whether a fault has revoked or expired the key."""
         return self.is_revoked(name) or self._touched(FaultKind.KEY_EXPIRED, name)

@@ -81,13 +81,15 @@ class OrderAnswers(Generic[B]):
         self._row = row
         self._trade_row = trade_row
 
-    def find(self, query: Query, *, missing: ApiError) -> B:
+    def find(self, api: Api, query: Query, *, missing: ApiError) -> B:
         """The order that a request names by `orderId` or `origClientOrderId`. Raises `missing` when there is none."""
         symbol, order_id, client_id = query.required("symbol"), query.integer("orderId"), query.text("origClientOrderId")
         if order_id is None and client_id is None:
             raise ApiError(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
         for order in reversed(list(self._desk.of(query.account, symbol))):
             if (order_id is None or order.order_id == order_id) and (client_id is None or order.client_id == client_id):
+                if api.denies(query, symbol=order.symbol, client_id=order.client_id):
+                    break
                 return order
         raise missing
 
@@ -98,7 +100,7 @@ class OrderAnswers(Generic[B]):
     def status(self, api: Api, query: Query) -> Answer:
         """One order."""
         api.instrument(query.required("symbol"))
-        return self._row(self.find(query, missing=ApiError(-2013, "Order does not exist.")))
+        return self._row(self.find(api, query, missing=ApiError(-2013, "Order does not exist.")))
 
     def open(self, api: Api, query: Query) -> Answer:
         """The open orders, of one symbol or of all."""

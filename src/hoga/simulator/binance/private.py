@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from hoga.simulator.binance.api import Api, Endpoint
 from hoga.simulator.binance.budget import Budget
+from hoga.simulator.binance.clerk import Clerk
 from hoga.simulator.binance.guard import Guard
 from hoga.simulator.binance.heartbeat import Limits
 from hoga.simulator.binance.keys import KeyRing
@@ -51,8 +52,14 @@ class PrivateHalf(Protocol):
     def endpoints(self) -> Mapping[str, Endpoint]:
         """What REST serves beside the public endpoints."""
 
-    def open(self, path: str) -> VenueSession | None:
-        """The session of a WebSocket path that is the private half's own, None for any other path."""
+    def open(self, path: str, clerk: Clerk) -> VenueSession | None:
+        """The session of a WebSocket path that is the private half's own, None for any other path; `clerk` carries its requests out."""
 
     def advance(self) -> None:
         """The market has moved: settle fills, tell everyone."""
+
+    def state(self, account: str) -> dict[str, Any]:
+        """What an account really has now: ready for JSON, whatever faults let REST say."""
+
+    def forget_keys(self, names: str) -> None:
+        """Delete the listen keys of accounts whose API key matches a glob, where there are listen keys."""

@@ -51,6 +51,7 @@ class Session:
         self.subscriptions: dict[str, None] = {}
         self.closed: Close | None = None
         self.wrote_ns = now_ns
+        self.name = ""
         self.judge: Callable[[list[str]], RequestVerdict] = carried_out
         self._limits = limits
         self._name_rules = name_rules or SPOT_NAME_RULES

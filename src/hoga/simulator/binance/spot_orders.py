@@ -43,10 +43,10 @@ class SpotOrders:
             "POST /api/v3/order/test": Endpoint(flat(1), self._test, signed),
             "DELETE /api/v3/order": Endpoint(flat(1), self._cancel, signed, free=True),
             "GET /api/v3/order": Endpoint(flat(4), answers.status, signed),
-            "GET /api/v3/openOrders": Endpoint(one_or_all(6, 80), answers.open, signed),
+            "GET /api/v3/openOrders": Endpoint(one_or_all(6, 80), answers.open, signed, lists=True),
             "DELETE /api/v3/openOrders": Endpoint(flat(1), self._cancel_all, signed, free=True),
             "GET /api/v3/allOrders": Endpoint(flat(20), answers.all, signed),
-            "GET /api/v3/account": Endpoint(flat(20), self._account, signed),
+            "GET /api/v3/account": Endpoint(flat(20), self._account, signed, lists=True),
             "GET /api/v3/myTrades": Endpoint(flat(20), answers.trades, signed),
             "GET /api/v3/rateLimit/order": Endpoint(flat(40), self._rates, signed),
         }
@@ -55,6 +55,8 @@ class SpotOrders:
 
     def _place(self, api: Api, query: Query) -> Answer:
         order, reply = self._wanted(api, query)
+        if order.price is None:
+            order.share = api.share_of(query.asked)
         self._desk.place(order, api.clock.now_ns())
         if reply == "ACK":
             return {key: value for key, value in _placed(order).items() if key in _ACK}
@@ -109,7 +111,7 @@ class SpotOrders:
         request_id = client_id_of(query)
         api.market(query.required("symbol"))
         self._desk.settle(api.clock.now_ns())
-        order = self._answers.find(query, missing=ApiError(*_UNKNOWN))
+        order = self._answers.find(api, query, missing=ApiError(*_UNKNOWN))
         restriction = query.text("cancelRestrictions")
         if restriction not in (None, "ONLY_NEW", "ONLY_PARTIALLY_FILLED"):
             raise ApiError(-1145, "Invalid cancelRestrictions")
@@ -133,14 +135,18 @@ class SpotOrders:
         placed["clientOrderId"], placed["transactTime"] = order.cancel_id, order.updated_ms
         return {"symbol": placed.pop("symbol"), "origClientOrderId": order.client_id, **placed}
 
+    def state(self, account: str) -> dict[str, Any]:
+        """What an account really has: its balances, its open orders, and every order's fills."""
+        return {
+            "balances": self._balances(account, all_of_them=False),
+            "open_orders": [_row(order) for order in self._desk.open_of(account)],
+            "trades": [_trade_row(order, fill) for order in self._desk.of(account) for fill in order.fills],
+        }
+
     # -- account -----------------------------------------------------------
 
     def _account(self, api: Api, query: Query) -> Answer:
-        rows = [
-            {"asset": asset, "free": e8_text(wallet.free), "locked": e8_text(wallet.locked)}
-            for asset, wallet in self._accounts.of(query.account).items()
-            if wallet.free or wallet.locked or not query.flag("omitZeroBalances")
-        ]
+        rows = self._balances(query.account, all_of_them=not query.flag("omitZeroBalances"))
         rates = {"maker": "0.00100000", "taker": "0.00100000", "buyer": "0.00000000", "seller": "0.00000000"}
         return {
             "makerCommission": 10,
@@ -160,6 +166,13 @@ class SpotOrders:
             "permissions": ["SPOT"],
             "uid": 1 + sum(query.account.encode()),
         }
+
+    def _balances(self, account: str, *, all_of_them: bool) -> list[dict[str, str]]:
+        return [
+            {"asset": asset, "free": e8_text(wallet.free), "locked": e8_text(wallet.locked)}
+            for asset, wallet in self._accounts.of(account).items()
+            if wallet.free or wallet.locked or all_of_them
+        ]
 
     def _rates(self, api: Api, query: Query) -> Answer:
         used = self._counts.used(query.account, api.clock.now_ns())

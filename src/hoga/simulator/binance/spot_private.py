@@ -6,14 +6,16 @@ Source: protocol sheet 5.1 and 5.2.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from hoga.simulator.binance.api import Endpoint
+from hoga.simulator.binance.clerk import Clerk
 from hoga.simulator.binance.private import PrivateDeps
 from hoga.simulator.binance.spot_orders import SpotOrders
 from hoga.simulator.binance.spot_reports import SPOT_REFUSES, SpotReports, spot_accounts
 from hoga.simulator.binance.ws_api import ApiSession, Dialogue
 from hoga.simulator.engine import Desk
-from hoga.simulator.faults import Printed
+from hoga.simulator.faults import FaultKind, Printed
 from hoga.simulator.sockets import Connection
 
 __all__ = ["USER_DATA", "SpotPrivate"]
@@ -47,6 +49,7 @@ _METHODS = {
     "myTrades": "GET /api/v3/myTrades",
 }
 _PATH = "/ws-api/v3"
+_DIALOGUE = Dialogue(_METHODS, "v3/", streams=True)
 
 
 class SpotPrivate:
@@ -58,28 +61,35 @@ class SpotPrivate:
         self._reports = SpotReports(accounts, deps.orders, deps.now_ns, deps.to_ms)
         self._desk = Desk(deps.api.engine, accounts, self._reports, refuses=SPOT_REFUSES, stamp=deps.api.clock.stamp_ns)
         self._orders = SpotOrders(self._desk, accounts, self._reports, deps.orders)
-        known = {**deps.public, **self._orders.endpoints}
-        self._dialogue = Dialogue({method: known[name] for method, name in _METHODS.items()}, "v3/", streams=True)
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
         """What REST serves beside the public endpoints."""
         return self._orders.endpoints
 
-    def open(self, path: str) -> ApiSession | None:
+    def open(self, path: str, clerk: Clerk) -> ApiSession | None:
         """A session of the WebSocket API."""
-        return ApiSession(self._dialogue, self._deps, self._deps.limits) if path.rstrip("/") == _PATH else None
+        return ApiSession(_DIALOGUE, self._deps, clerk) if path.rstrip("/") == _PATH else None
+
+    def state(self, account: str) -> dict[str, Any]:
+        """See `PrivateHalf`."""
+        self._desk.settle(self._deps.now_ns())
+        return self._orders.state(account)
+
+    def forget_keys(self, names: str) -> None:
+        """There are no listen keys on spot."""
 
     def advance(self) -> None:
         """Settle fills, drop who may no longer listen, send events."""
         self._desk.settle(self._deps.now_ns())
         self._drop_bad_keys()
         events, self._reports.events = self._reports.events, []
-        for event in events:
+        told = [event for event in events if self._deps.faults.take_event(FaultKind.LOST_EVENT, event.name) is None]
+        for event in told:
             for connection, session in self._sessions():
                 for number, key in session.subscriptions.items():
                     if key.account == event.account:
-                        self._send(connection, number, event.text)
+                        self._send(connection, number, event.text, event.name)
 
     def _sessions(self) -> Iterator[tuple[Connection, ApiSession]]:
         for connection in list(self._deps.connections()):
@@ -97,8 +107,8 @@ class SpotPrivate:
                 if keys.is_bad(key.key):
                     del session.subscriptions[number]
                     ended = f'{{"e":"eventStreamTerminated","E":{self._deps.to_ms(self._deps.now_ns())}}}'
-                    self._send(connection, number, ended)
+                    self._send(connection, number, ended, "eventStreamTerminated")
 
-    def _send(self, connection: Connection, number: int, event: str) -> None:
+    def _send(self, connection: Connection, number: int, event: str, name: str) -> None:
         text = f'{{"subscriptionId":{number},"event":{event}}}'
-        self._deps.board.answer(connection, USER_DATA, Printed(text.encode(), event.encode()))
+        self._deps.board.answer(connection, USER_DATA, Printed(text.encode(), event.encode(), event=name))

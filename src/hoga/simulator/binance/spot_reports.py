@@ -72,14 +72,14 @@ class SpotReports:
         self._reports += 1
         sent_ms, wallets = self._to_ms(self._now_ns()), self._accounts.of(order.account)
         report = _execution_report(order, kind, fill, number=self._reports, sent_ms=sent_ms)
-        self.events.append(UserEvent(order.account, "executionReport", report))
+        self.events.append(UserEvent(order.account, "executionReport", report, f"executionReport/{kind}/{order.symbol}"))
         self.updated_ms[order.account] = order.updated_ms
         rows = [
             f'{{"a":"{asset}","f":"{e8_text(wallets[asset].free)}","l":"{e8_text(wallets[asset].locked)}"}}'
             for asset in sorted((order.instrument.base, order.instrument.quote))
         ]
         text = f'{{"e":"outboundAccountPosition","E":{sent_ms},"u":{order.updated_ms},"B":[{",".join(rows)}]}}'
-        self.events.append(UserEvent(order.account, "outboundAccountPosition", text))
+        self.events.append(UserEvent(order.account, "outboundAccountPosition", text, "outboundAccountPosition"))
 
 
 def _execution_report(order: BinanceOrder, kind: str, fill: OwnFill | None, *, number: int, sent_ms: int) -> str:

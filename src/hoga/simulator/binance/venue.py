@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import msgspec
+
 from hoga.captures.frames import Frame
-from hoga.simulator.binance.api import Api, Endpoint, PastAsked
+from hoga.simulator.binance.api import Api, ApiError, Endpoint, PastAsked, text_of
 from hoga.simulator.binance.budget import Budget
+from hoga.simulator.binance.clerk import Clerk
 from hoga.simulator.binance.dialect import DIALECT, Form, printing
 from hoga.simulator.binance.door import RestApi
 from hoga.simulator.binance.guard import Guard
@@ -86,10 +89,15 @@ class BinanceVenue(Venue[StreamPublisher]):
         self._history = self._history_of(product, config) if self.player is None else None
         past = None if self._history is None else PastAsked(self._history.past, self._history.oldest_rest_day)
         weight_limit = limits.weight_per_minute or product.weight_per_minute
-        api = Api(engine=self.engine, pace=self.publisher.pace, clock=clock, weight_limit=weight_limit, player=self.player, past=past)
+        api = Api(
+            engine=self.engine, pace=self.publisher.pace, clock=clock, weight_limit=weight_limit, player=self.player, past=past, faults=desk
+        )
         self._deps = self._private_deps(api)
         self._private = product.private(self._deps)
-        self.rest = RestApi(self._deps, {**product.endpoints, **self._private.endpoints}, prefix=product.prefix, desk=desk)
+        endpoints = {**product.endpoints, **self._private.endpoints}
+        self._clerk = Clerk(api, self._deps.keys, endpoints, venue=product.name)
+        self.seen = self._clerk.seen
+        self.rest = RestApi(self._deps, endpoints, self._clerk, prefix=product.prefix)
         self._history_door: HistoryDoor | None = None
         if self._history is not None:
             self._history_door = HistoryDoor(self._history, desk, clock, page=config.history.page)
@@ -122,8 +130,28 @@ class BinanceVenue(Venue[StreamPublisher]):
         wrapped = isinstance(connection.form, Form) and connection.form.combined
         connection.send_control(f'{{"stream":"!serverShutdown","data":{event}}}' if wrapped else event)
 
+    def act(self, account: str, what: str, params: Mapping[str, str]) -> Any:
+        """See `Venue`."""
+        try:
+            return msgspec.json.decode(text_of(self._clerk.act(account, what, params)))
+        except ApiError as refused:
+            raise ValueError(f"{refused.code} {refused.text}") from refused
+
+    def account(self, account: str) -> dict[str, Any]:
+        """See `Venue`."""
+        return self._private.state(account)
+
+    def remember(self) -> None:
+        """See `Venue`."""
+        self._clerk.remember()
+
+    def forget_listen_keys(self, names: str) -> None:
+        """See `Venue`."""
+        self._private.forget_keys(names)
+
     def _tell_accounts(self) -> None:
         self._private.advance()
+        self._clerk.remember()
 
     def _private_deps(self, api: Api) -> PrivateDeps:
         keys = KeyRing(EXAMPLE_KEYS, self._desk)
@@ -151,7 +179,7 @@ class BinanceVenue(Venue[StreamPublisher]):
         refusal = self._refusal(parts.path)
         if refusal is not None:
             return refusal
-        private = self._private.open(parts.path)
+        private = self._private.open(parts.path, self._clerk)
         if private is not None:
             return Opening(private, [])
         wanted = self._product.wanted(parts.path, parts.query)

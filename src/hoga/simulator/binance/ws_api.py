@@ -16,12 +16,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from hoga.simulator.binance.api import Access, ApiError, Endpoint, Query, text_of
+from hoga.simulator.binance.clerk import Clerk
 from hoga.simulator.binance.dialect import Form
+from hoga.simulator.binance.failures import asked_for, error_of
 from hoga.simulator.binance.guard import Credentials
-from hoga.simulator.binance.heartbeat import POLICY, Heartbeat, Limits
+from hoga.simulator.binance.heartbeat import POLICY, Heartbeat
 from hoga.simulator.binance.keys import ApiKey
 from hoga.simulator.binance.private import PrivateDeps
-from hoga.simulator.protocol import Action, Close, Pong, RequestVerdict, Text, carried_out
+from hoga.simulator.faults import Asked, FaultKind
+from hoga.simulator.protocol import Action, Close, Later, Pong, RequestVerdict, Text, carried_out
 
 __all__ = ["ApiSession", "Dialogue"]
 
@@ -34,10 +37,10 @@ _ENTRANCES = frozenset({"session.logon", "userDataStream.subscribe", "userDataSt
 
 
 class Dialogue(NamedTuple):
-    """What a WebSocket API understands: `methods` by name are REST's endpoints, `prefix` may precede every method;
+    """What a WebSocket API understands: `methods` by name are REST's endpoints (`METHOD /path`), `prefix` may precede every method;
     `streams`: it has user data subscriptions of its own."""
 
-    methods: Mapping[str, Endpoint]
+    methods: Mapping[str, str]
     prefix: str
     streams: bool
 
@@ -45,8 +48,9 @@ class Dialogue(NamedTuple):
 class ApiSession:
     """One connection. `subscriptions` are user streams by id; the private half sends their events."""
 
-    def __init__(self, dialogue: Dialogue, deps: PrivateDeps, limits: Limits) -> None:
+    def __init__(self, dialogue: Dialogue, deps: PrivateDeps, clerk: Clerk) -> None:
         now_ns = deps.now_ns()
+        self.name = ""
         self.closed: Close | None = None
         self.wrote_ns = now_ns
         self.judge: Callable[[list[str]], RequestVerdict] = carried_out
@@ -54,7 +58,8 @@ class ApiSession:
         self.subscriptions: dict[int, ApiKey] = {}
         self._dialogue = dialogue
         self._deps = deps
-        self._heartbeat = Heartbeat(limits, now_ns)
+        self._clerk = clerk
+        self._heartbeat = Heartbeat(deps.limits, now_ns)
         self._connected_ms = deps.to_ms(now_ns)
         self._authorized_ms = 0
         self._next_subscription = 0
@@ -79,7 +84,7 @@ class ApiSession:
         verdict = self.judge([_USER_DATA]) if request.get("method") in _ENTRANCES else RequestVerdict()
         if verdict.refused is not None:
             return [_failure(request.get("id"), ApiError(-1000, verdict.refused), [])]
-        return [] if verdict.ignored else [self._reply(request, verbatim.get("params") or {}, now_ns)]
+        return [] if verdict.ignored else self._take(request, verbatim.get("params") or {})
 
     def binary(self, now_ns: int) -> list[Action]:
         """No request is binary."""
@@ -111,39 +116,75 @@ class ApiSession:
 
     # -- requests ----------------------------------------------------------
 
-    def _reply(self, request: dict[str, Any], params: Any, now_ns: int) -> Text:
+    def _take(self, request: dict[str, Any], params: Any) -> list[Action]:
+        """Carry a request out, with whatever goes wrong around it."""
+        request_id, limits = request.get("id"), list[dict[str, Any]]()
+        if not isinstance(params, dict):
+            return [_failure(request_id, ApiError(-1135, "Invalid JSON Request"), limits)]
+        texts = {name: _text(value) for name, value in params.items() if value is not None}
+        method = str(request.get("method", "")).removeprefix(self._dialogue.prefix)
+        name = self._dialogue.methods.get(method)
+        if name is None:
+            return [self._reply(request_id, method, texts)]
+        http, _, path = name.partition(" ")
+        asked = asked_for(http, path, texts, self.name)
+        slow = self._deps.faults.take_asked(FaultKind.REST_SLOW, asked)
+        if slow is not None:
+            return [Later(int(slow.ms * 1e6), lambda: self._carry_out(request_id, name, texts, asked))]
+        return self._carry_out(request_id, name, texts, asked)
+
+    def _carry_out(self, request_id: Any, name: str, params: dict[str, str], asked: Asked) -> list[Action]:
+        """Answer a request that one of REST's endpoints answers."""
+        faults, endpoint, limits = self._deps.faults, self._clerk.endpoint(name), list[dict[str, Any]]()
+        key = params.get("apiKey") or (self.key.key if self.key else "")
+        broken = faults.take_asked(FaultKind.REST_ERROR, asked)
+        if broken is not None:
+            self._clerk.note(endpoint, asked, key, done=False, answered=broken.status, code=error_of(broken).code)
+            return [_failure(request_id, error_of(broken), limits)]
+        try:
+            reply, refused = _success(request_id, self._answer(endpoint, params, asked, limits), limits), None
+        except ApiError as error:
+            reply, refused = _failure(request_id, error, limits), error
+        lost = faults.take_asked(FaultKind.REPLY_LOST, asked)
+        told = refused if lost is None else error_of(lost)
+        answered = lost.status if lost is not None else refused.status if refused is not None else 200
+        self._clerk.note(endpoint, asked, key, done=refused is None, answered=answered, code=told.code if told and answered else None)
+        if lost is not None:
+            return [_failure(request_id, error_of(lost), limits)] if lost.status else self._close(Close(1006, "reply lost"))
+        slow = faults.take_asked(FaultKind.REPLY_SLOW, asked)
+        return [reply] if slow is None else [Later(int(slow.ms * 1e6), lambda: [reply])]
+
+    def _reply(self, request_id: Any, method: str, params: dict[str, str]) -> Text:
+        """The answer of a method that the WebSocket API alone has."""
         limits: list[dict[str, Any]] = []
         try:
-            if not isinstance(params, dict):
-                raise ApiError(-1135, "Invalid JSON Request")
-            texts = {name: _text(value) for name, value in params.items() if value is not None}
-            method = str(request.get("method", "")).removeprefix(self._dialogue.prefix)
-            result = self._answer(method, texts, now_ns, limits)
+            own = _OWN.get(method)
+            if own is None or not (self._dialogue.streams or method.startswith("session.")):
+                raise ApiError(-1000, f"Unknown method '{method}'.")
+            self._charge(2, limits)
+            return _success(request_id, text_of(own(self, params, Query(params))), limits)
         except ApiError as error:
-            return _failure(request.get("id"), error, limits)
-        return Text(f'{{"id":{json.dumps(request.get("id"))},"status":200,"result":{result},"rateLimits":{text_of(limits)}}}')
+            return _failure(request_id, error, limits)
 
-    def _answer(self, method: str, params: dict[str, str], now_ns: int, limits: list[dict[str, Any]]) -> str:
-        own = _OWN.get(method)
-        endpoint = self._dialogue.methods.get(method)
-        if endpoint is None and (own is None or not (self._dialogue.streams or method.startswith("session."))):
-            raise ApiError(-1000, f"Unknown method '{method}'.")
-        query = Query(params)
-        self._charge(endpoint.weight(self._deps.api, query) if endpoint else 2, now_ns, limits)
-        if endpoint is None:
-            assert own is not None, "one of the two is there"
-            return text_of(own(self, params, query))
+    def _answer(self, endpoint: Endpoint, params: dict[str, str], asked: Asked, limits: list[dict[str, Any]]) -> str:
+        query = Query(params, asked=asked)
+        weight = endpoint.weight(self._deps.api, query)
+        self._charge(weight, limits)
         if endpoint.access is not Access.PUBLIC:
             query.key = self._admit(endpoint.access, params, query)
         if endpoint.orders:
-            counts = self._deps.orders.count(query.account, endpoint.orders, now_ns)
+            counts = self._deps.orders.count(query.account, endpoint.orders, self._deps.now_ns())
             limits[:0] = [
                 {"rateLimitType": "ORDERS", **window.words(), "limit": window.limit, "count": counts[window.name]}
                 for window in self._deps.orders.windows
             ]
-        return text_of(endpoint.answer(self._deps.api, query))
+        answer = text_of(self._clerk.answer(endpoint, query))
+        if endpoint.free:
+            limits[-1]["count"] = self._deps.budget.spend(_ADDRESS, -weight, self._deps.now_ns()).used
+        return answer
 
-    def _charge(self, weight: int, now_ns: int, limits: list[dict[str, Any]]) -> None:
+    def _charge(self, weight: int, limits: list[dict[str, Any]]) -> None:
+        now_ns = self._deps.now_ns()
         verdict = self._deps.budget.spend(_ADDRESS, weight, now_ns)
         limit = self._deps.api.weight_limit
         limits.append({"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": limit, "count": verdict.used})
@@ -237,6 +278,10 @@ def _id_ok(request_id: Any) -> bool:
     if isinstance(request_id, str):
         return _TEXT_ID.match(request_id) is not None
     return request_id is None or (isinstance(request_id, int) and not isinstance(request_id, bool))
+
+
+def _success(request_id: Any, result: str, limits: list[dict[str, Any]]) -> Text:
+    return Text(f'{{"id":{json.dumps(request_id)},"status":200,"result":{result},"rateLimits":{text_of(limits)}}}')
 
 
 def _failure(request_id: Any, error: ApiError, limits: list[dict[str, Any]]) -> Text:

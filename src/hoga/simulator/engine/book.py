@@ -156,6 +156,16 @@ class Book:
             total += half.levels[key * half.side].lots
         return total
 
+    def reach(self, side: Side, lots: int, *, limit: int | None) -> int | None:
+        """The worst price that an order of `side` would get now at `limit` or better; None when it would meet nobody."""
+        half, reached = self.side(side.opposite), None
+        for key in reversed(half.keys):
+            if lots <= 0 or (limit is not None and key < limit * half.side):
+                break
+            reached = key * half.side
+            lots -= half.levels[reached].lots
+        return reached
+
     def take(self, side: Side, lots: int, *, limit: int | None) -> list[Match]:
         """Match an incoming order of `side` for up to `lots`, at `limit` or better, oldest of the best level first."""
         half = self.side(side.opposite)

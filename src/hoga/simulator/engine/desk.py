@@ -15,7 +15,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from hoga.simulator.engine.book import Side
 from hoga.simulator.engine.instruments import E8
-from hoga.simulator.engine.market import Engine, Market, NewOrder
+from hoga.simulator.engine.market import Engine, Market, NewOrder, OrderReport
 from hoga.simulator.engine.own import Force, OwnFill, OwnOrder, SelfTrade, Status
 
 __all__ = ["NO_FUNDS", "Accounts", "Desk", "LatencyModel", "QueueModel", "Teller", "lots_for"]
@@ -110,6 +110,22 @@ class Desk(Generic[O]):
         """Take an order back. Nothing happens to one that is open no more when that arrives."""
         self._send(partial(self._take_back, order, Status.CANCELED), now_ns, self._latency.cancel_ns)
 
+    def amend(self, order: O, lots: int, price: int, told: Callable[[], None], now_ns: int) -> None:
+        """Give an open order another size and price; it loses its place, and ends when nothing is left of it or when it may not take what
+        it would meet. `told` is called once it is changed, before anything more becomes of it."""
+        market = self._engine.market(order.symbol)
+        self._settle(market)
+        if not order.is_open:
+            return
+        market.cancel(order.order_id, now_ns)
+        if lots <= order.filled:
+            self._end(order, Status.CANCELED, now_ns)
+            return
+        order.lots, order.price, order.updated_ns = lots, price, self._stamp(now_ns)
+        told()
+        report = market.submit(self._terms(order)._replace(lots=order.left, order_id=order.order_id), now_ns)
+        self._take_over(order, report, now_ns, Status.CANCELED if report.refused else Status.EXPIRED)
+
     def settle(self, now_ns: int) -> None:
         """Let arrive what is due, and take over what happened to resting orders."""
         while self._travelling and self._travelling[0][0] <= now_ns:
@@ -144,10 +160,12 @@ class Desk(Generic[O]):
             return
         if not self._refuses:
             self._accept(order, now_ns)
+        if order.budget_e8 is not None:
+            order.lots = lots_for(market, order.side, order.budget_e8, limit=order.price)
         if self._meets_its_own(order, now_ns):
             self._end_unmatched(order, now_ns)
             return
-        if order.budget_e8 is not None:
+        if order.budget_e8 is not None:  # who was in the way is gone
             order.lots = lots_for(market, order.side, order.budget_e8, limit=order.price)
         report = market.submit(self._terms(order), now_ns)
         if report.refused in self._refuses:
@@ -157,13 +175,17 @@ class Desk(Generic[O]):
         self._by_id[order.symbol, order.order_id] = order
         if self._refuses:
             self._accept(order, now_ns)
+        self._take_over(order, report, now_ns, Status.EXPIRED)
+
+    def _take_over(self, order: O, report: OrderReport, now_ns: int, unless_resting: Status) -> None:
+        """Take over what the market did with an order; `unless_resting` is how it ends where nothing of it rests."""
         for trade in report.trades:
             self._fill(order, trade.trade_id, trade.price, trade.lots, trade.time_ns, maker=False)
-        self._settle(market)
+        self._settle(self._engine.market(order.symbol))
         if order.status is Status.FILLED:
             self._finish(order)
         elif report.resting is None:
-            self._end(order, Status.EXPIRED, now_ns)
+            self._end(order, unless_resting, now_ns)
 
     def _end_unmatched(self, order: O, now_ns: int) -> None:
         if self._refuses:
@@ -171,12 +193,13 @@ class Desk(Generic[O]):
         self._end(order, Status.EXPIRED_IN_MATCH, now_ns)
 
     def _terms(self, order: O) -> NewOrder:
+        at_market = order.price is None
         return NewOrder(
             order.side,
-            order.lots,
-            order.price,
+            max(1, int(order.lots * order.share)) if order.share < 1.0 else order.lots,
+            order.bound if at_market else order.price,
             owner=order.account,
-            rest=order.force in (Force.GTC, Force.POST_ONLY),
+            rest=not at_market and order.force in (Force.GTC, Force.POST_ONLY),
             post_only=order.force is Force.POST_ONLY,
             whole=order.force is Force.FOK,
             ahead=self._queue.ahead,
@@ -192,16 +215,19 @@ class Desk(Generic[O]):
         """Self-trade prevention, before anything is matched. True: it is this order that goes."""
         if order.self_trade is SelfTrade.NONE:
             return False
-        met = [
-            other
-            for other in self.open_of(order.account, order.symbol)
-            if other.side is not order.side and other.price is not None
-            if order.price is None or (order.price - other.price) * order.side >= 0
-        ]
-        if order.self_trade is not SelfTrade.EXPIRE_TAKER:
-            for other in met:
-                self._take_back(other, Status.EXPIRED_IN_MATCH, now_ns)
-        return bool(met) and order.self_trade is not SelfTrade.EXPIRE_MAKER
+        while met := self._own_in_the_way(order):
+            if order.self_trade is not SelfTrade.EXPIRE_TAKER:
+                for other in met:
+                    self._take_back(other, Status.EXPIRED_IN_MATCH, now_ns)
+            if order.self_trade is not SelfTrade.EXPIRE_MAKER:
+                return True
+        return False
+
+    def _own_in_the_way(self, order: O) -> list[O]:
+        """The orders of its owner that an order would meet now."""
+        others = [other for other in self.open_of(order.account, order.symbol) if other.side is not order.side and other.price is not None]
+        reach = self._engine.market(order.symbol).book.reach(order.side, order.lots, limit=order.price) if others else None
+        return [other for other in others if reach is not None and other.price is not None and (reach - other.price) * order.side >= 0]
 
     def _take_back(self, order: O, status: Status, now_ns: int) -> None:
         market = self._engine.market(order.symbol)

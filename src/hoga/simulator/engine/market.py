@@ -86,7 +86,7 @@ MarketEvent = Trade | AggTrade | Top
 class NewOrder(NamedTuple):
     """An order to submit. `price` None means at market. `rest` False cancels what does not match at once;
     `post_only` refuses an order that would match; `whole` refuses one that cannot match completely (fill or kill). What rests stands
-    behind the share `ahead` of the lots at its price."""
+    behind the share `ahead` of the lots at its price. `order_id` is one that the market gave before, 0 for a new one."""
 
     side: Side
     lots: int
@@ -96,6 +96,7 @@ class NewOrder(NamedTuple):
     post_only: bool = False
     whole: bool = False
     ahead: float = 1.0
+    order_id: int = 0
 
 
 class OrderReport(NamedTuple):
@@ -187,7 +188,7 @@ class Market:
 
     def submit(self, order: NewOrder, now_ns: int) -> OrderReport:
         """Match an order and rest what is left, by the order's own terms."""
-        order_id = self._take_order_id()
+        order_id = order.order_id or self._take_order_id()
         refused = self._refusal(order)
         if refused:
             return OrderReport(order_id, [], None, refused)

@@ -65,7 +65,8 @@ class OwnOrder:
 
     `price` None: at market. `budget_e8`: what a buy by amount may spend, in units of 1e-8; its lots are found when it meets the market.
     `order_id` is 0 until the market has it; `held` is what it holds of its owner's money; `quote` is ticks x lots filled.
-    `leg` says which of its owner's positions in the symbol it moves: 0 the only one, 1 the long one, -1 the short one.
+    `leg` says which of its owner's positions in the symbol it moves: 0 the only one, 1 the long one, -1 the short one. One that does not
+    rest takes no more than `share` of itself; one at market nothing behind the price `bound`.
     """
 
     account: str
@@ -77,6 +78,8 @@ class OwnOrder:
     self_trade: SelfTrade = SelfTrade.NONE
     reduce_only: bool = False
     leg: int = 0
+    share: float = 1.0
+    bound: int | None = None
     budget_e8: int | None = None
     order_id: int = 0
     status: Status = Status.NEW

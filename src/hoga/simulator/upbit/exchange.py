@@ -220,6 +220,16 @@ class Exchange:
         wanted = set(states)
         return [order for order in self.orders.values() if order.account == account and order.state in wanted]
 
+    def trades_of(self, account: str) -> list[dict[str, str]]:
+        """Every fill of an account's orders, as text, oldest order first."""
+        return [
+            {"market": order.code, "order": order.uuid, "identifier": order.identifier or "", "side": order.side}
+            | {"uuid": each.uuid, "price": f"{each.price:f}", "volume": f"{each.volume:f}", "funds": f"{each.funds:f}"}
+            for order in self.orders.values()
+            if order.account == account
+            for each in order.executions
+        ]
+
     @property
     def codes(self) -> Iterable[str]:
         """Every market."""
@@ -236,9 +246,11 @@ class Exchange:
         order.own.held = self._accounts.cost(order.own, at=order.own.price or 0)
         return order
 
-    def place(self, account: str, request: Mapping[str, Any], now_ns: int) -> OrderChanged:
-        """Place an order: lock, match, rest or expire what is left. Returns it as it was accepted. Raises OrderRefused."""
+    def place(self, account: str, request: Mapping[str, Any], now_ns: int, *, share: float = 1.0) -> OrderChanged:
+        """Place an order: lock, match, rest or expire what is left; of a market order `share` at the most is filled. Returns it as it was
+        accepted. Raises OrderRefused."""
         order = self._judged(account, request, burns=True)
+        order.own.share = share
         self._by_own[order.own] = order
         self._desk.settle(now_ns)
         told, self._placing = len(self._events), order.own

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from hoga.simulator.seen import Does
 from hoga.simulator.upbit.exchange import Exchange, Order, OrderRefused, state_of
 from hoga.simulator.upbit.private import account_rows, chance, created_text, order_row, trade_rows
 from hoga.simulator.upbit.quotation import Query, RestError
@@ -20,13 +21,16 @@ _YEAR_NS = 365 * 86_400 * 1_000_000_000
 
 
 class Call(NamedTuple):
-    """One authorised call. `query` has the parameters of URL or form, `body` the JSON object of a POST (or the same parameters)."""
+    """One authorised call. `query` has the parameters of URL or form, `body` the JSON object of a POST (or the same parameters).
+    `denies(order)`: a fault lets the call not find it; `share` of a market order is filled."""
 
     exchange: Exchange
     account: Account
     query: Query
     body: Mapping[str, Any]
     now_ns: int
+    denies: Callable[[Order], bool] = lambda order: False
+    share: float = 1.0
 
     def order(self, id_name: str = "uuid", identifier_name: str = "identifier") -> Order:
         """The order that the call names. Raises RestError."""
@@ -34,17 +38,20 @@ class Call(NamedTuple):
         if order_id is None and identifier is None:
             raise RestError(400, "validation_error", f"{id_name} 또는 {identifier_name} 가 필요합니다.")
         order = self.exchange.find(self.account.name, order_id=order_id, identifier=identifier)
-        if order is None:
+        if order is None or self.denies(order):
             raise RestError(404, "order_not_found", "주문을 찾지 못했습니다.")
         return order
 
 
 class OrderEndpoint(NamedTuple):
-    """Budget group, answer, and the HTTP status of success."""
+    """Budget group, answer, and the HTTP status of success; `does` what a call is for, None when it changes nothing; `lists`: it answers
+    with an account's rows, which may be stale."""
 
     group: str
     answer: Callable[[Call], Any]
     status: int = 200
+    does: Does | None = None
+    lists: bool = False
 
 
 def _accounts(call: Call) -> Any:
@@ -59,7 +66,7 @@ def _chance(call: Call) -> Any:
 
 
 def _place(call: Call) -> Any:
-    return order_row(call.exchange.place(call.account.name, call.body, call.now_ns))
+    return order_row(call.exchange.place(call.account.name, call.body, call.now_ns, share=call.share))
 
 
 def _test(call: Call) -> Any:
@@ -83,7 +90,7 @@ def _named(call: Call, most: int) -> list[Order]:
     name = call.account.name
     found = [call.exchange.find(name, order_id=each) for each in ids[:most]]
     found += [call.exchange.find(name, identifier=each) for each in identifiers[:most]]
-    return [order for order in found if order is not None]
+    return [order for order in found if order is not None and not call.denies(order)]
 
 
 def _listed(default_states: tuple[str, ...], most: int) -> Callable[[Call], Any]:
@@ -162,18 +169,18 @@ def _keys(call: Call) -> Any:
 
 
 ORDERS: dict[tuple[str, str], OrderEndpoint] = {
-    ("GET", "/v1/accounts"): OrderEndpoint("default", _accounts),
+    ("GET", "/v1/accounts"): OrderEndpoint("default", _accounts, lists=True),
     ("GET", "/v1/orders/chance"): OrderEndpoint("default", _chance),
-    ("POST", "/v1/orders"): OrderEndpoint("order", _place, 201),
+    ("POST", "/v1/orders"): OrderEndpoint("order", _place, 201, does=Does.PLACE),
     ("POST", "/v1/orders/test"): OrderEndpoint("order-test", _test, 201),
-    ("POST", "/v1/orders/cancel_and_new"): OrderEndpoint("order", _cancel_and_new),
+    ("POST", "/v1/orders/cancel_and_new"): OrderEndpoint("order", _cancel_and_new, does=Does.PLACE),
     ("GET", "/v1/order"): OrderEndpoint("default", _get),
     ("GET", "/v1/orders/uuids"): OrderEndpoint("default", _by_ids),
-    ("GET", "/v1/orders/open"): OrderEndpoint("default", _listed(("wait", "watch"), 100)),
+    ("GET", "/v1/orders/open"): OrderEndpoint("default", _listed(("wait", "watch"), 100), lists=True),
     ("GET", "/v1/orders/closed"): OrderEndpoint("default", _listed(("done", "cancel"), 1_000)),
-    ("DELETE", "/v1/order"): OrderEndpoint("default", _cancel),
-    ("DELETE", "/v1/orders/uuids"): OrderEndpoint("default", _cancel_named),
-    ("DELETE", "/v1/orders/open"): OrderEndpoint("order-cancel-all", _cancel_open),
+    ("DELETE", "/v1/order"): OrderEndpoint("default", _cancel, does=Does.CANCEL),
+    ("DELETE", "/v1/orders/uuids"): OrderEndpoint("default", _cancel_named, does=Does.CANCEL),
+    ("DELETE", "/v1/orders/open"): OrderEndpoint("order-cancel-all", _cancel_open, does=Does.CANCEL),
     ("GET", "/v1/api_keys"): OrderEndpoint("default", _keys),
 }
 """(method, path) → endpoint."""

@@ -108,10 +108,10 @@ class BookImage(NamedTuple):
     bids: tuple[tuple[int, int], ...]
 
 
-def printed(payload: str, form: Format) -> Printed:
-    """The frame of an object."""
+def printed(payload: str, form: Format, event: str = "") -> Printed:
+    """The frame of an object; `event` is the name of an account's event."""
     data = payload.encode()
-    return Printed(b"[" + data + b"]" if form.listed else data, data, BINARY)
+    return Printed(b"[" + data + b"]" if form.listed else data, data, BINARY, event)
 
 
 def record(kind: str, form: Format, values: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -17,9 +17,10 @@ from aiohttp import web
 from hoga.simulator.clock import SimClock
 from hoga.simulator.faults import Asked, Fault, FaultDesk, FaultKind
 from hoga.simulator.replay.player import Player
-from hoga.simulator.upbit.exchange import Exchange, OrderRefused
+from hoga.simulator.upbit.clerk import Clerk
+from hoga.simulator.upbit.exchange import OrderRefused
 from hoga.simulator.upbit.limits import Buckets, BucketVerdict
-from hoga.simulator.upbit.orders import ORDERS, Call, OrderEndpoint
+from hoga.simulator.upbit.orders import ORDERS, OrderEndpoint
 from hoga.simulator.upbit.publisher import Publisher
 from hoga.simulator.upbit.quotation import QUOTATION, Answer, Query, RestError, missing, not_found
 from hoga.simulator.upbit.replayed import book_row
@@ -32,6 +33,14 @@ _BOOKS = QUOTATION["/v1/orderbook"][1]
 _FORM = "application/x-www-form-urlencoded"
 
 
+class _Outcome(NamedTuple):
+    """An answer, whose account asked (where that is known), and the name of its error."""
+
+    response: web.Response
+    account: str = ""
+    name: str = ""
+
+
 class RestApi:
     """The endpoints. `catch_up` brings markets and orders to the present; it is called before and after each call.
     `player`: plays a recording, of which REST knows the market list and the books; None: the engine makes the market."""
@@ -40,7 +49,7 @@ class RestApi:
         self,
         *,
         publisher: Publisher,
-        exchange: Exchange,
+        clerk: Clerk,
         tokens: TokenCheck,
         buckets: Buckets,
         clock: SimClock,
@@ -50,7 +59,7 @@ class RestApi:
     ) -> None:
         self.requests = 0
         self._publisher = publisher
-        self._exchange = exchange
+        self._clerk = clerk
         self._tokens = tokens
         self._buckets = buckets
         self._clock = clock
@@ -67,7 +76,7 @@ class RestApi:
         app.router.add_route("*", "/v1/{tail:.*}", self._no_route)
 
     def _serving(
-        self, method: str, path: str, answer: Callable[[web.Request, bytes], web.Response]
+        self, method: str, path: str, answer: Callable[[web.Request, bytes, Asked], _Outcome]
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def serve(request: web.Request) -> web.Response:
             self.requests += 1
@@ -76,17 +85,26 @@ class RestApi:
             await self._wait_for(FaultKind.REST_SLOW, asked)
             broken = self._desk.take_asked(FaultKind.REST_ERROR, asked)
             if broken is not None:
-                return _failure(broken)
-            response = answer(request, body)
+                failure = _failure(broken)
+                self._note(asked, failure, done=False, answered=failure)
+                return failure.response
+            outcome = answer(request, body, asked)
             lost = self._desk.take_asked(FaultKind.REPLY_LOST, asked)
-            if lost is not None and lost.status:
-                return _failure(lost)
-            if lost is not None and request.transport is not None:
+            told = outcome if lost is None else _failure(lost) if lost.status else None
+            self._note(asked, outcome, done=outcome.response.status < 300, answered=told)
+            if told is None and request.transport is not None:
                 request.transport.close()
             await self._wait_for(FaultKind.REPLY_SLOW, asked)
-            return response
+            return (told or outcome).response
 
         return serve
+
+    def _note(self, asked: Asked, outcome: _Outcome, *, done: bool, answered: _Outcome | None) -> None:
+        """Keep a request that was meant to change an account; `answered` None: the connection was cut."""
+        endpoint = ORDERS.get((asked.method, asked.path))
+        if endpoint is not None:
+            status, name = (0, "") if answered is None else (answered.response.status, answered.name)
+            self._clerk.note(endpoint, asked, outcome.account, done=done, answered=status, code=name)
 
     async def _wait_for(self, kind: FaultKind, asked: Asked) -> None:
         slow = self._desk.take_asked(kind, asked)
@@ -101,16 +119,16 @@ class RestApi:
             return Asked(method, path)
         return Asked(method, path, query.text("market") or "", query.text("identifier") or "")
 
-    def _quotation(self, group: str, answer: Answer) -> Callable[[web.Request, bytes], web.Response]:
-        def respond(request: web.Request, body: bytes) -> web.Response:
+    def _quotation(self, group: str, answer: Answer) -> Callable[[web.Request, bytes, Asked], _Outcome]:
+        def respond(request: web.Request, body: bytes, asked: Asked) -> _Outcome:
             headers, refusal = self._spend(request, group, request.remote or "")
             if refusal is not None:
                 return refusal
             try:
                 if self._player is not None:
-                    return _reply(200, self._recorded(self._player, group, answer, self._query(request, b"")), headers)
+                    return _Outcome(_reply(200, self._recorded(self._player, group, answer, self._query(request, b"")), headers))
                 self._catch_up()
-                return _reply(200, answer(self._publisher, self._query(request, b"")), headers)
+                return _Outcome(_reply(200, answer(self._publisher, self._query(request, b"")), headers))
             except RestError as error:
                 return _error(error, headers)
 
@@ -131,8 +149,8 @@ class RestApi:
         kept = player.instruments()
         return answer(self._publisher, query) if kept is None else kept.decode()
 
-    def _ordering(self, endpoint: OrderEndpoint) -> Callable[[web.Request, bytes], web.Response]:
-        def respond(request: web.Request, body: bytes) -> web.Response:
+    def _ordering(self, endpoint: OrderEndpoint) -> Callable[[web.Request, bytes, Asked], _Outcome]:
+        def respond(request: web.Request, body: bytes, asked: Asked) -> _Outcome:
             try:
                 payload, hashed = _payload(request, body)
                 account = self._tokens.admit(request.headers.get("Authorization"), query=hashed)
@@ -142,21 +160,21 @@ class RestApi:
                 return _error(error)
             headers, refusal = self._spend(request, endpoint.group, account.name)
             if refusal is not None:
-                return refusal
+                return refusal._replace(account=account.name)
             try:
                 self._catch_up()
-                call = Call(self._exchange, account, self._query(request, body), payload, self._clock.now_ns())
-                text = json.dumps(endpoint.answer(call), ensure_ascii=False, separators=(",", ":"))
+                answer = self._clerk.answer(endpoint, account, self._query(request, body), payload, asked)
                 self._catch_up()
-                return _reply(endpoint.status, text, headers)
+                text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+                return _Outcome(_reply(endpoint.status, text, headers), account.name)
             except OrderRefused as refused:
-                return _error(RestError(refused.status, refused.name, refused.message), headers)
+                return _error(RestError(refused.status, refused.name, refused.message), headers, account.name)
             except RestError as error:
-                return _error(error, headers)
+                return _error(error, headers, account.name)
 
         return respond
 
-    def _spend(self, request: web.Request, group: str, client: str) -> tuple[dict[str, str], web.Response | None]:
+    def _spend(self, request: web.Request, group: str, client: str) -> tuple[dict[str, str], _Outcome | None]:
         """Headers of the answer, and the refusal when the budget is spent."""
         if "Origin" in request.headers:
             group, client = "origin", request.remote or ""
@@ -176,7 +194,7 @@ class RestApi:
 
     async def _no_route(self, request: web.Request) -> web.Response:
         self.requests += 1
-        return _error(RestError(404, "not_found", "no Route matched with those values"))
+        return _error(RestError(404, "not_found", "no Route matched with those values")).response
 
 
 def _payload(request: web.Request, body: bytes) -> tuple[Mapping[str, Any], str]:
@@ -208,20 +226,20 @@ def _reply(status: int, text: str, headers: Mapping[str, str]) -> web.Response:
     return web.Response(status=status, text=text, headers=dict(headers), content_type="application/json")
 
 
-def _error(error: RestError, headers: Mapping[str, str] | None = None) -> web.Response:
+def _error(error: RestError, headers: Mapping[str, str] | None = None, account: str = "") -> _Outcome:
     body = {"error": {"name": error.name, "message": error.message}}
-    return _reply(error.status, json.dumps(body, ensure_ascii=False, separators=(",", ":")), headers or {})
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return _Outcome(_reply(error.status, text, headers or {}), account, str(error.name))
 
 
-def _failure(fault: Fault) -> web.Response:
+def _failure(fault: Fault) -> _Outcome:
     """What a fault answers with: too many requests as the budget says it, else an error with its own name and words."""
     if fault.status in (418, 429):
         return _limited(BucketVerdict(fault.status, 0, fault.retry_after_s or 0))
     return _error(RestError(fault.status, fault.name or fault.status, fault.reason or "Internal Server Error"))
 
 
-def _limited(verdict: BucketVerdict) -> web.Response:
+def _limited(verdict: BucketVerdict) -> _Outcome:
     """429 as plain text and without Retry-After, as clients match it; 418 says how long."""
-    if verdict.status == 418:
-        return web.Response(status=418, text=f"Too many API requests. Blocked for {verdict.blocked_s} seconds.")
-    return web.Response(status=verdict.status, text="Too many API requests.")
+    blocked = f" Blocked for {verdict.blocked_s} seconds." if verdict.status == 418 else ""
+    return _Outcome(web.Response(status=verdict.status, text=f"Too many API requests.{blocked}"), name=str(verdict.status))

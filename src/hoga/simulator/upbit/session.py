@@ -59,6 +59,7 @@ class Session:
         self.subscriptions: dict[str, None] = {}
         self.closed: Close | None = None
         self.wrote_ns = now_ns
+        self.name = ""
         self.judge: Callable[[list[str]], RequestVerdict] = carried_out
         self._account = account
         self._limits = limits

@@ -6,7 +6,8 @@ Wires its REST, its accounts and its budgets together. Decides only what a hands
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from hoga.simulator.clock import SimClock
@@ -14,6 +15,7 @@ from hoga.simulator.config import SimulatorConfig
 from hoga.simulator.faults import FaultDesk, FaultKind
 from hoga.simulator.replay.timeline import Timeline
 from hoga.simulator.sockets import Connection, Handshake, Opening, Refusal
+from hoga.simulator.upbit.clerk import Clerk
 from hoga.simulator.upbit.dialect import DIALECT
 from hoga.simulator.upbit.exchange import AssetsChanged, Exchange, OrderChanged
 from hoga.simulator.upbit.limits import Buckets, BucketVerdict
@@ -48,9 +50,11 @@ class Upbit(Venue[Publisher]):
         self.publisher.on_events = self._take_fills
         self._tokens = TokenCheck(config.upbit_accounts)
         self._buckets = Buckets(config.upbit)
+        self._clerk = Clerk(self.exchange, config.upbit_accounts, clock, desk, venue=UPBIT)
+        self.seen = self._clerk.seen
         self.rest = RestApi(
             publisher=self.publisher,
-            exchange=self.exchange,
+            clerk=self._clerk,
             tokens=self._tokens,
             buckets=self._buckets,
             clock=clock,
@@ -68,6 +72,20 @@ class Upbit(Venue[Publisher]):
         """Take a market out of trading; one it does not have is ignored."""
         super().delist(symbol)
         self.publisher.forget(symbol)
+
+    def act(self, account: str, what: str, params: Mapping[str, str]) -> Any:
+        """See `Venue`."""
+        self.advance(self._clock.now_ns())
+        return self._clerk.act(account, what, params)
+
+    def account(self, account: str) -> dict[str, Any]:
+        """See `Venue`."""
+        self.advance(self._clock.now_ns())
+        return self._clerk.state(account)
+
+    def remember(self) -> None:
+        """See `Venue`."""
+        self._clerk.remember()
 
     # -- streams -------------------------------------------------------------------------------------------------
 
@@ -89,23 +107,27 @@ class Upbit(Venue[Publisher]):
         """Send what happened to orders and balances to the private streams of their account; nothing while a capture plays."""
         if self.player is not None:
             return
+        self._clerk.remember()
         sent_ms = self._clock.stamp_ns(self._clock.now_ns()) // _MS_NS
         for event in self.exchange.events():
+            name = f"myOrder/{event.state}/{event.order.code}" if isinstance(event, OrderChanged) else "myAsset"
+            if self._desk.take_event(FaultKind.LOST_EVENT, name) is not None:
+                continue
             if isinstance(event, OrderChanged):
-                self._tell_order(event, sent_ms)
+                self._tell_order(event, name, sent_ms)
             else:
-                self._tell_assets(event, sent_ms)
+                self._tell_assets(event, name, sent_ms)
 
-    def _tell_order(self, change: OrderChanged, sent_ms: int) -> None:
+    def _tell_order(self, change: OrderChanged, event: str, sent_ms: int) -> None:
         for code in (change.order.code, "*"):
-            self._publish(orders_name(code, change.order.account), lambda form: order_text(change, form, sent_ms=sent_ms))
+            self._publish(orders_name(code, change.order.account), event, lambda form: order_text(change, form, sent_ms=sent_ms))
 
-    def _tell_assets(self, change: AssetsChanged, sent_ms: int) -> None:
+    def _tell_assets(self, change: AssetsChanged, event: str, sent_ms: int) -> None:
         asset_id = self.exchange.asset_id(change.account)
-        self._publish(assets_name(change.account), lambda form: asset_text(change, form, asset_uuid=asset_id, sent_ms=sent_ms))
+        self._publish(assets_name(change.account), event, lambda form: asset_text(change, form, asset_uuid=asset_id, sent_ms=sent_ms))
 
-    def _publish(self, name: str, encode: Callable[[Format], str]) -> None:
-        self.board.publish(name, lambda form: printed(encode(form), form))
+    def _publish(self, name: str, event: str, encode: Callable[[Format], str]) -> None:
+        self.board.publish(name, lambda form: printed(encode(form), form, event))
 
     # -- handshakes ----------------------------------------------------------------------------------------------
 

@@ -27,12 +27,12 @@ class FuturesAccount:
         self._settings = settings
         signed = Access.SIGNED
         self.endpoints: dict[str, Endpoint] = {
-            "GET /fapi/v3/positionRisk": Endpoint(flat(5), self._risk, signed),
-            "GET /fapi/v2/positionRisk": Endpoint(flat(5), self._all_risk, signed),
-            "GET /fapi/v3/balance": Endpoint(flat(5), self._balance, signed),
-            "GET /fapi/v2/balance": Endpoint(flat(5), self._balance, signed),
-            "GET /fapi/v3/account": Endpoint(flat(5), self._account, signed),
-            "GET /fapi/v2/account": Endpoint(flat(5), self._account, signed),
+            "GET /fapi/v3/positionRisk": Endpoint(flat(5), self._risk, signed, lists=True),
+            "GET /fapi/v2/positionRisk": Endpoint(flat(5), self._all_risk, signed, lists=True),
+            "GET /fapi/v3/balance": Endpoint(flat(5), self._balance, signed, lists=True),
+            "GET /fapi/v2/balance": Endpoint(flat(5), self._balance, signed, lists=True),
+            "GET /fapi/v3/account": Endpoint(flat(5), self._account, signed, lists=True),
+            "GET /fapi/v2/account": Endpoint(flat(5), self._account, signed, lists=True),
         }
 
     def risk_rows(self, account: str, symbol: str | None = None) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from hoga.simulator.usdm.payloads import ContractPrinter
 from hoga.simulator.usdm.reports import LEGS
 from hoga.simulator.usdm.settings import Settings
 
-__all__ = ["AlgoOrders", "algo_event"]
+__all__ = ["AlgoOrders", "algo_event", "algo_row"]
 
 _CLOSING = ("STOP_MARKET", "TAKE_PROFIT_MARKET")
 _LIMITED = ("STOP", "TAKE_PROFIT")
@@ -46,7 +46,7 @@ class AlgoOrders:
             "POST /fapi/v1/algoOrder": Endpoint(flat(0), self._place, signed, orders=1),
             "DELETE /fapi/v1/algoOrder": Endpoint(flat(1), self._cancel, signed),
             "GET /fapi/v1/algoOrder": Endpoint(flat(1), self._status, signed),
-            "GET /fapi/v1/openAlgoOrders": Endpoint(one_or_all(1, 40), self._open, signed),
+            "GET /fapi/v1/openAlgoOrders": Endpoint(one_or_all(1, 40), self._open, signed, lists=True),
             "GET /fapi/v1/allAlgoOrders": Endpoint(flat(5), self._all, signed),
             "DELETE /fapi/v1/algoOpenOrders": Endpoint(flat(1), self._cancel_all, signed),
         }
@@ -117,7 +117,7 @@ class AlgoOrders:
 
     def _cancel(self, api: Api, query: Query) -> Answer:
         self._settle()
-        order = self._find(query, *_UNKNOWN)
+        order = self._find(api, query, *_UNKNOWN)
         if not order.is_open:
             raise ApiError(*_UNKNOWN)
         self._desk.cancel(order, api.clock.now_ns())
@@ -131,7 +131,7 @@ class AlgoOrders:
         return {"code": 200, "msg": "The operation of cancel all open order is done."}
 
     def _status(self, api: Api, query: Query) -> Answer:
-        return algo_row(self._find(query, *_NO_SUCH), asked_for=True)
+        return algo_row(self._find(api, query, *_NO_SUCH), asked_for=True)
 
     def _open(self, api: Api, query: Query) -> Answer:
         symbol, algo_id = query.text("symbol"), query.integer("algoId")
@@ -150,13 +150,15 @@ class AlgoOrders:
         ]
         return rows[-query.limit(500, 1_000) :]
 
-    def _find(self, query: Query, code: int, text: str) -> AlgoOrder:
+    def _find(self, api: Api, query: Query, code: int, text: str) -> AlgoOrder:
         """The order that a request names. Raises ApiError with `code` and `text` when there is none."""
         algo_id, client_id = query.integer("algoId"), query.text("clientAlgoId")
         if algo_id is None and client_id is None:
             raise ApiError(-1102, "Param 'algoId' or 'clientAlgoId' must be sent, but both were empty/null!")
         for order in reversed(list(self._desk.of(query.account))):
             if (algo_id is None or order.algo_id == algo_id) and (client_id is None or order.client_id == client_id):
+                if api.denies(query, symbol=order.symbol, client_id=order.client_id):
+                    break
                 return order
         raise ApiError(code, text)
 

@@ -22,10 +22,11 @@ from hoga.simulator.binance.orders import (
 )
 from hoga.simulator.binance.printer import decimal_text
 from hoga.simulator.engine import Desk, Instrument, MarginAccounts, Market, OwnFill, worth_e8
+from hoga.simulator.faults import Asked
 from hoga.simulator.usdm.instruments import digits_of, least_notional
 from hoga.simulator.usdm.mark import mark_of
 from hoga.simulator.usdm.payloads import ContractPrinter
-from hoga.simulator.usdm.reports import ASSET, LEGS, FuturesOrder
+from hoga.simulator.usdm.reports import ASSET, LEGS, FuturesOrder, FuturesReports
 from hoga.simulator.usdm.settings import Settings
 
 __all__ = ["CONDITIONAL", "FuturesOrders", "lots_of", "price_of"]
@@ -39,24 +40,33 @@ _UNKNOWN = (-2011, "Unknown order sent.")
 class FuturesOrders:
     """The endpoints, over an order desk and its accounts."""
 
-    def __init__(self, desk: Desk[FuturesOrder], accounts: MarginAccounts, settings: Settings) -> None:
+    def __init__(self, desk: Desk[FuturesOrder], accounts: MarginAccounts, settings: Settings, reports: FuturesReports) -> None:
         self._desk = desk
         self._accounts = accounts
         self._settings = settings
+        self._reports = reports
         self._answers = answers = OrderAnswers(desk, row=_row, trade_row=_trade_row)
         self._countdowns: dict[tuple[str, str], int] = {}
         signed = Access.SIGNED
         self.endpoints: dict[str, Endpoint] = {
             "POST /fapi/v1/order": Endpoint(flat(0), self._place, signed, orders=1),
             "POST /fapi/v1/order/test": Endpoint(flat(0), self._test, signed),
+            "PUT /fapi/v1/order": Endpoint(flat(0), self._modify, signed, orders=1),
             "DELETE /fapi/v1/order": Endpoint(flat(1), self._cancel, signed),
             "GET /fapi/v1/order": Endpoint(flat(1), answers.status, signed),
             "GET /fapi/v1/openOrder": Endpoint(flat(1), self._status_open, signed),
-            "GET /fapi/v1/openOrders": Endpoint(one_or_all(1, 40), answers.open, signed),
+            "GET /fapi/v1/openOrders": Endpoint(one_or_all(1, 40), answers.open, signed, lists=True),
             "DELETE /fapi/v1/allOpenOrders": Endpoint(flat(1), self._cancel_all, signed),
             "GET /fapi/v1/allOrders": Endpoint(flat(5), answers.all, signed),
             "GET /fapi/v1/userTrades": Endpoint(flat(5), answers.trades, signed),
             "POST /fapi/v1/countdownCancelAll": Endpoint(flat(10), self._countdown, signed),
+        }
+
+    def state(self, account: str) -> dict[str, Any]:
+        """An account's open orders, and every order's fills."""
+        return {
+            "open_orders": [_row(order) for order in self._desk.open_of(account)],
+            "trades": [_trade_row(order, fill) for order in self._desk.of(account) for fill in order.fills],
         }
 
     def run_down(self, now_ns: int) -> None:
@@ -67,17 +77,20 @@ class FuturesOrders:
                 for order in self._desk.open_of(account, symbol):
                     self._desk.cancel(order, now_ns)
 
-    def submit(self, order: FuturesOrder, market: Market, now_ns: int) -> None:
+    def submit(self, order: FuturesOrder, api: Api) -> None:
         """Judge an order by every rule before the engine's, and place it. Raises ApiError."""
+        now_ns, market = api.clock.now_ns(), api.engine.market(order.symbol)
         self._desk.settle(now_ns)
         self._judge(order, market)
+        if order.price is None:
+            order.share = api.share_of(Asked("POST", "/fapi/v1/order", order.symbol, order.client_id))
         self._desk.place(order, now_ns)
 
     # -- orders ------------------------------------------------------------
 
     def _place(self, api: Api, query: Query) -> Answer:
-        order, market = self._wanted(api, query)
-        self.submit(order, market, api.clock.now_ns())
+        order, _ = self._wanted(api, query)
+        self.submit(order, api)
         return _reply(order)
 
     def _test(self, api: Api, query: Query) -> Answer:
@@ -139,10 +152,22 @@ class FuturesOrders:
             raise ApiError(-4118, "ReduceOnly Order Failed. Please check your existing position and open orders.")
         return held - resting
 
+    def _modify(self, api: Api, query: Query) -> Answer:
+        market, side = api.market(query.required("symbol")), side_of(query)
+        lots, price = lots_of(query, market.instrument), _limit_of(api, query, market)
+        self._desk.settle(api.clock.now_ns())
+        order = self._answers.find(api, query, missing=ApiError(-2013, "Order does not exist."))
+        if not order.is_open or order.price is None or order.side is not side:
+            raise ApiError(-2013, "Order does not exist.")
+        if (lots, price) == (order.lots, order.price):
+            raise ApiError(-5027, "No need to modify the order.")
+        self._desk.amend(order, lots, price, lambda: self._reports.amended(order), api.clock.now_ns())
+        return _reply(order)
+
     def _cancel(self, api: Api, query: Query) -> Answer:
         api.market(query.required("symbol"))
         self._desk.settle(api.clock.now_ns())
-        order = self._answers.find(query, missing=ApiError(*_UNKNOWN))
+        order = self._answers.find(api, query, missing=ApiError(*_UNKNOWN))
         if not order.is_open:
             raise ApiError(*_UNKNOWN)
         self._desk.cancel(order, api.clock.now_ns())
@@ -158,7 +183,7 @@ class FuturesOrders:
 
     def _status_open(self, api: Api, query: Query) -> Answer:
         api.instrument(query.required("symbol"))
-        order = self._answers.find(query, missing=ApiError(-2013, "Order does not exist."))
+        order = self._answers.find(api, query, missing=ApiError(-2013, "Order does not exist."))
         if not order.is_open:
             raise ApiError(-2013, "Order does not exist.")
         return _row(order)

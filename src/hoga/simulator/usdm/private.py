@@ -10,23 +10,55 @@ Source: protocol sheet 2.1 and 5.4.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
 from urllib.parse import parse_qsl
 
 from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, Query, flat
+from hoga.simulator.binance.clerk import Clerk
 from hoga.simulator.binance.dialect import printing
+from hoga.simulator.binance.orders import UserEvent
+from hoga.simulator.binance.printer import decimal_text
 from hoga.simulator.binance.private import PrivateDeps
+from hoga.simulator.binance.ws_api import ApiSession, Dialogue
 from hoga.simulator.engine import Desk
 from hoga.simulator.faults import FaultKind
-from hoga.simulator.protocol import VenueSession
 from hoga.simulator.usdm.account import FuturesAccount
 from hoga.simulator.usdm.algo import AlgoDesk, AlgoOrder, AlgoStatus
-from hoga.simulator.usdm.algo_orders import AlgoOrders, algo_event
+from hoga.simulator.usdm.algo_orders import AlgoOrders, algo_event, algo_row
 from hoga.simulator.usdm.listen_keys import ListenKeys
 from hoga.simulator.usdm.orders import FuturesOrders
 from hoga.simulator.usdm.reports import FUTURES_REFUSES, FuturesOrder, FuturesReports, futures_accounts
 from hoga.simulator.usdm.settings import Settings
 
 __all__ = ["FuturesPrivate", "listen_streams"]
+
+
+_PATH = "/ws-fapi/v1"
+_DIALOGUE = Dialogue(
+    {
+        "depth": "GET /fapi/v1/depth",
+        "ticker.price": "GET /fapi/v1/ticker/price",
+        "ticker.book": "GET /fapi/v1/ticker/bookTicker",
+        "order.place": "POST /fapi/v1/order",
+        "order.modify": "PUT /fapi/v1/order",
+        "order.cancel": "DELETE /fapi/v1/order",
+        "order.status": "GET /fapi/v1/order",
+        "algoOrder.place": "POST /fapi/v1/algoOrder",
+        "algoOrder.cancel": "DELETE /fapi/v1/algoOrder",
+        "account.position": "GET /fapi/v2/positionRisk",
+        "v2/account.position": "GET /fapi/v3/positionRisk",
+        "account.balance": "GET /fapi/v2/balance",
+        "v2/account.balance": "GET /fapi/v3/balance",
+        "account.status": "GET /fapi/v2/account",
+        "v2/account.status": "GET /fapi/v3/account",
+        "userDataStream.start": "POST /fapi/v1/listenKey",
+        "userDataStream.ping": "PUT /fapi/v1/listenKey",
+        "userDataStream.stop": "DELETE /fapi/v1/listenKey",
+    },
+    "v1/",
+    streams=False,
+)
 
 
 class FuturesPrivate:
@@ -54,9 +86,9 @@ class FuturesPrivate:
             has_open=lambda account, symbol: bool(self._algos.open_of(account, symbol)),
         )
         self._reports.margin_type = settings.margin_type
-        self._orders = FuturesOrders(self._desk, accounts, settings)
-        self._algo_orders = AlgoOrders(self._algos, accounts, settings, self._settle)
-        self._parts = (self._orders, self._algo_orders, settings, FuturesAccount(self._desk, accounts, settings))
+        self._orders = FuturesOrders(self._desk, accounts, settings, self._reports)
+        self._account = FuturesAccount(self._desk, accounts, settings)
+        self._parts = (self._orders, AlgoOrders(self._algos, accounts, settings, self._settle), settings, self._account)
         self._child_from = 0
         self._listen_keys = ListenKeys()
         self._makers: dict[str, str] = {}
@@ -70,9 +102,23 @@ class FuturesPrivate:
             "DELETE /fapi/v1/listenKey": Endpoint(flat(1), self._drop_key, Access.KEY),
         }
 
-    def open(self, path: str) -> VenueSession | None:
-        """There is no WebSocket path beside the streams'."""
-        return None
+    def open(self, path: str, clerk: Clerk) -> ApiSession | None:
+        """A session of the WebSocket API."""
+        return ApiSession(_DIALOGUE, self._deps, clerk) if path.rstrip("/") == _PATH else None
+
+    def state(self, account: str) -> dict[str, Any]:
+        """See `PrivateHalf`."""
+        self._settle()
+        waiting = [algo_row(order, asked_for=True) for order in self._algos.open_of(account)]
+        held = [row for row in self._account.risk_rows(account) if float(row["positionAmt"])]
+        balance = decimal_text(self._accounts.balance_e8(account), 8)
+        return {"balance": balance, "positions": held, **self._orders.state(account), "open_algo_orders": waiting}
+
+    def forget_keys(self, names: str) -> None:
+        """See `PrivateHalf`."""
+        for account in self._listen_keys.accounts():
+            if fnmatchcase(self._makers[account], names):
+                self._listen_keys.drop(account)
 
     def advance(self) -> None:
         """Settle fills, trigger orders, run countdowns down, end keys, send events."""
@@ -82,8 +128,8 @@ class FuturesPrivate:
         events, self._reports.events = self._reports.events, []
         for event in events:
             key = self._listen_keys.of(event.account)
-            if key is not None:
-                self._send(key, event.kind, event.text)
+            if key is not None and self._deps.faults.take_event(FaultKind.LOST_EVENT, event.name) is None:
+                self._send(key, event)
         for account in self._listen_keys.accounts():
             if self._deps.keys.is_bad(self._makers[account]):
                 self._expire(self._listen_keys.drop(account))
@@ -101,7 +147,7 @@ class FuturesPrivate:
 
     def _submit_child(self, child: FuturesOrder, now_ns: int) -> None:
         self._child_from = len(self._reports.events)
-        self._orders.submit(child, self._deps.api.engine.market(child.symbol), now_ns)
+        self._orders.submit(child, self._deps.api)
 
     def _tell_algo(self, order: AlgoOrder) -> None:
         """Of a triggered order it is told before its child, unless a fault turns that round."""
@@ -127,11 +173,12 @@ class FuturesPrivate:
     def _expire(self, key: str | None) -> None:
         if key is not None:
             sent = self._deps.to_ms(self._deps.now_ns())
-            self._send(key, "listenKeyExpired", f'{{"e":"listenKeyExpired","E":{sent},"listenKey":"{key}"}}')
+            text = f'{{"e":"listenKeyExpired","E":{sent},"listenKey":"{key}"}}'
+            self._send(key, UserEvent("", "listenKeyExpired", text, "listenKeyExpired"))
 
-    def _send(self, key: str, kind: str, text: str) -> None:
-        for stream in (key, f"{key}@{kind}"):
-            self._deps.board.publish(stream, printing(key, lambda micros: text.encode()))
+    def _send(self, key: str, event: UserEvent) -> None:
+        for stream in (key, f"{key}@{event.kind}"):
+            self._deps.board.publish(stream, printing(key, lambda micros: event.text.encode(), event=event.name))
 
 
 def listen_streams(query: str) -> list[str]:

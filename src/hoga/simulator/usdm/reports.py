@@ -36,7 +36,8 @@ def futures_accounts(engine: Engine, now_ns: Callable[[], int]) -> MarginAccount
     """Accounts that all begin with the same wallet."""
 
     def mark_e8(symbol: str) -> int:
-        return mark_of(engine.market(symbol), now_ns() // MS_NS).price
+        market, instrument = engine.markets.get(symbol), engine.instruments[symbol]
+        return instrument.start_ticks * instrument.tick_e8 if market is None else mark_of(market, now_ns() // MS_NS).price
 
     return MarginAccounts(ASSET, start_e8=_START_E8, leverage=_LEVERAGE, fees=_FEES, mark_e8=mark_e8)
 
@@ -71,6 +72,10 @@ class FuturesReports:
         """An order was accepted."""
         order.name_it()
         self._tell(order, "NEW")
+
+    def amended(self, order: FuturesOrder) -> None:
+        """An order has another size or price."""
+        self._tell(order, "AMENDMENT")
 
     def filled(self, order: FuturesOrder, fill: OwnFill) -> None:
         """An order was met: three events, the shortest first."""
