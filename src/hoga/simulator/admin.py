@@ -11,16 +11,17 @@ POST   /sim/market   move a market: {"symbol", "price"} it trades to, or its "ma
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import msgspec
 from aiohttp import web
 
 from hoga.simulator.faults import ActiveFault, Fault
+from hoga.simulator.seen import OrderSeen
 from hoga.simulator.venue import Venue
 
-__all__ = ["add_admin_routes"]
+__all__ = ["Operated", "add_admin_routes"]
 
 
 class _Act(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,52 +36,75 @@ class _Move(msgspec.Struct, forbid_unknown_fields=True):
     mark: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
-def add_admin_routes(
-    app: web.Application,
-    *,
-    status: Callable[[], dict[str, Any]],
-    inject: Callable[[Fault], ActiveFault | None],
-    clear: Callable[[], None],
-    venue: Venue[Any],
-) -> None:
-    """Serve the operator's paths."""
+class Operated(Protocol):
+    """What the operator's door needs of a simulator. `venue` None is the first one."""
+
+    @property
+    def venues(self) -> Mapping[str, Venue[Any]]:
+        """Every venue by name."""
+
+    def status(self, venue: str | None = None) -> dict[str, Any]:
+        """What it has really done."""
+
+    def orders_seen(self, venue: str | None = None) -> list[OrderSeen]:
+        """Every request that was meant to change an account."""
+
+    def inject(self, fault: Fault) -> ActiveFault | None:
+        """Begin a fault."""
+
+    def clear_faults(self) -> None:
+        """End every fault."""
+
+
+def add_admin_routes(app: web.Application, simulator: Operated, venue: str) -> None:
+    """Serve the operator's paths; `?venue=` asks for another venue than the door's own."""
+
+    def name_of(request: web.Request) -> str:
+        name = request.query.get("venue", venue)
+        if name not in simulator.venues:
+            raise web.HTTPNotFound(text=f"{name!r} is not simulated here")
+        return name
 
     async def get_status(request: web.Request) -> web.Response:
-        return _json(status())
+        return _json(simulator.status(name_of(request)))
 
     async def post_fault(request: web.Request) -> web.Response:
         try:
             fault = msgspec.json.decode(await request.read(), type=Fault)
         except msgspec.MsgspecError as mistake:
             return _json({"ok": False, "why": str(mistake)}, status=400)
-        active = inject(fault)
+        active = simulator.inject(fault)
         return _json({"ok": True, "number": active.number if active else None})
 
     async def delete_faults(request: web.Request) -> web.Response:
-        clear()
+        simulator.clear_faults()
         return _json({"ok": True})
 
     async def post_market(request: web.Request) -> web.Response:
         try:
             wish = msgspec.json.decode(await request.read(), type=_Move)
+            there = simulator.venues[name_of(request)]
             if wish.price is not None:
-                venue.move(wish.symbol, wish.price)
+                there.move(wish.symbol, wish.price)
             if wish.mark is not msgspec.UNSET:
-                venue.set_mark(wish.symbol, wish.mark)
+                there.set_mark(wish.symbol, wish.mark)
         except (msgspec.MsgspecError, ValueError) as mistake:
             return _json({"ok": False, "why": str(mistake)}, status=400)
         return _json({"ok": True})
 
     async def get_orders(request: web.Request) -> web.Response:
-        return _json(venue.seen.requests())
+        return _json(simulator.orders_seen(name_of(request)))
 
     async def get_account(request: web.Request) -> web.Response:
-        return _json(venue.account(request.query.get("account", "main")))
+        try:
+            return _json(simulator.venues[name_of(request)].account(request.query.get("account", "main")))
+        except ValueError as mistake:
+            return _json({"ok": False, "why": str(mistake)}, status=400)
 
     async def post_act(request: web.Request) -> web.Response:
         try:
             wish = msgspec.json.decode(await request.read(), type=_Act)
-            return _json({"ok": True, "answer": venue.act(wish.account, wish.do, wish.params)})
+            return _json({"ok": True, "answer": simulator.venues[name_of(request)].act(wish.account, wish.do, wish.params)})
         except (msgspec.MsgspecError, ValueError) as mistake:
             return _json({"ok": False, "why": str(mistake)}, status=400)
 

@@ -58,7 +58,6 @@ class Simulator:
         self.clock = SimClock(speed=config.speed, start_ns=config.start_ns)
         self.desk = FaultDesk(seed=config.seed)
         self.venues: dict[str, Venue[Any]] = {}
-        self._made: dict[str, Venue[Any]] = {}
         self._timelines = timelines
         self._door: FrontDoor | None = None
         self._driver: asyncio.Task[None] | None = None
@@ -120,7 +119,7 @@ class Simulator:
         script = read_script(config.faults) if config.faults else []
         tls = _tls(config)
         capture = await asyncio.to_thread(survey, config.replay) if config.replay else None
-        made = self._made = {
+        made = {
             name: VENUES[name](config, clock=self.clock, desk=self.desk, capture=self._timelines.get(name, capture))
             for name in config.venues
         }
@@ -179,8 +178,7 @@ class Simulator:
         return self.venues[self.config.venues[0]]
 
     def _add_routes(self, name: str, app: web.Application) -> None:
-        venue = self._made[name]
-        add_admin_routes(app, status=partial(self.status, name), inject=self.inject, clear=self.clear_faults, venue=venue)
+        add_admin_routes(app, self, name)
 
     async def _open_doors(self, made: dict[str, Venue[Any]], tls: ssl.SSLContext | None) -> None:
         config = self.config

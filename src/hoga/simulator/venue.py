@@ -176,7 +176,7 @@ class Venue(ABC, Generic[PublisherT]):
 
     @abstractmethod
     def account(self, account: str) -> dict[str, Any]:
-        """What an account really has now, ready for JSON, whatever faults let REST say."""
+        """What an account really has now, ready for JSON, whatever faults let REST say. Raises ValueError for one that is not there."""
 
     @abstractmethod
     def remember(self) -> None:

@@ -66,11 +66,12 @@ class Clerk:
             raise ValueError(f"{error.name} {error.message}") from error
 
     def state(self, account: str) -> dict[str, Any]:
-        """What an account really has: balances, open orders, and every order's fills."""
-        owner = self._accounts[account]
-        name, now_ns = owner.name, self._clock.now_ns()
+        """What an account really has: balances, open orders, every order's fills. Raises ValueError for one that is not there."""
+        owner, now_ns = self._accounts.get(account), self._clock.now_ns()
+        if owner is None:
+            raise ValueError(f"nobody is called {account!r}")
         rows = {path: ORDERS["GET", path].answer(Call(self._exchange, owner, self._query({}), {}, now_ns)) for path in _STATE.values()}
-        return {word: rows[path] for word, path in _STATE.items()} | {"trades": self._exchange.trades_of(name)}
+        return {word: rows[path] for word, path in _STATE.items()} | {"trades": self._exchange.trades_of(account)}
 
     def note(self, endpoint: OrderEndpoint, asked: Asked, account: str, *, done: bool, answered: int, code: str) -> None:
         """Keep a request that was meant to change an account."""
