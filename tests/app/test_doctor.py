@@ -26,6 +26,7 @@ from hoga.app.doctor import (
 )
 from hoga.core.errors import VenueError
 from hoga.runtime.clock_check import ClockReading
+from tests.waiting import LONG_S
 
 HERE = Path("/here")
 
@@ -124,7 +125,7 @@ def closed_port() -> str:
 
 
 async def look(tmp_path: Path, *overrides: str, path: Path | None = None) -> dict[str, list[Check]]:
-    checks = await asyncio.wait_for(examine(path, overrides=list(overrides), environ={}, data_dir=tmp_path / "data"), 30)
+    checks = await asyncio.wait_for(examine(path, overrides=list(overrides), environ={}, data_dir=tmp_path / "data"), LONG_S)
     by_name: dict[str, list[Check]] = {}
     for check in checks:
         by_name.setdefault(check.name, []).append(check)

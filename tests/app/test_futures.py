@@ -14,6 +14,7 @@ from hoga.app.config import load_config
 from hoga.app.venue_run import VenueRun
 from hoga.archive.prove.verify import verify
 from hoga.runtime.pool import WorkerPool
+from tests.waiting import LONG_S
 
 SYMBOLS = "AKROUSDT,CTKUSDT,KEEPUSDT,SUSHIUSDT"
 CHANNELS = ("depth@100ms", "bookTicker", "aggTrade", "kline_1m")
@@ -61,7 +62,7 @@ async def test_captured_futures_are_recorded_once_each(captures: Path, tmp_path:
             await asyncio.sleep(0.01)
     await run.stop_intake()
     await run.drain()
-    await run.seal(timeout_s=20)
+    await run.seal(timeout_s=LONG_S)
     run.release()
     await pool.close()
     await runner.cleanup()

@@ -23,6 +23,7 @@ from hoga.runtime.pool import WorkerPool
 from hoga.simulator import Fault, FaultKind, Simulator, SimulatorConfig
 from hoga.venues.registry import VENUES
 from tests.app.upbit_server import UpbitServer
+from tests.waiting import LONG_S
 from tests.waiting import eventually as until
 
 
@@ -131,7 +132,7 @@ async def test_upbit_is_recorded_like_any_other_stream(upbit: UpbitServer, tmp_p
     await until(lambda: sum(intake.n for intake in run.recorder.intakes.values()) == 6 + upbit.sent)
     await run.stop_intake()
     await run.drain()
-    await run.seal(timeout_s=20)
+    await run.seal(timeout_s=LONG_S)
     run.release()
     await pool.close()
     report = verify([tmp_path])
@@ -158,7 +159,7 @@ async def test_what_is_recorded_is_served_over_the_same_connection(upbit: UpbitS
     await manager.stop()
     await run.stop_intake()
     await run.drain()
-    await run.seal(timeout_s=20)
+    await run.seal(timeout_s=LONG_S)
     run.release()
     await pool.close()
 

@@ -26,6 +26,7 @@ from hoga.runtime.pool import WorkerPool
 from hoga.simulator import Fault, FaultKind, Simulator, SimulatorConfig
 from tests.recorder.test_run import Program
 from tests.recorder.workbench import SPOT, Archive
+from tests.waiting import LONG_S
 from tests.waiting import eventually as until
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -62,7 +63,7 @@ async def end(run: Run, pool: WorkerPool) -> None:
     await run.hub.stop()
     for venue in run.venues:
         await venue.drain()
-        await venue.seal(timeout_s=20)
+        await venue.seal(timeout_s=LONG_S)
         venue.release()
     await pool.close()
 

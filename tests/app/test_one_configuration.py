@@ -16,7 +16,7 @@ from hoga.core.errors import ProtocolMisuse
 from hoga.hub.errors import ArgumentError, SubscriptionError
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.simulator import Simulator, SimulatorConfig
-from tests.waiting import eventually
+from tests.waiting import LONG_S, eventually
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,7 @@ async def test_the_same_again_is_no_mistake_and_another_is(simulator: Simulator,
 
 async def test_subscribe_without_a_word_takes_the_manager_s(simulator: Simulator, tmp_path: Path) -> None:
     manager = await hoga.GlobalWebSocketManager.get_instance(conf(simulator, tmp_path))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LONG_S):
         async for event in hoga.subscribe("binance:btcusdt", "orderbook"):
             if isinstance(event, hoga.OrderbookEvent):
                 break

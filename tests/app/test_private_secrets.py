@@ -35,6 +35,7 @@ from hoga.venues.request import Request
 from tests.app.private_server import PrivateServer
 from tests.app.test_private import ORDERS, VENUE_NAMES, Rig, make_wire, until
 from tests.venues.test_private_signing import pem
+from tests.waiting import LONG_S
 
 KEY, SECRET = "AccessKey0fTheTest77", "SecretKey0fTheTest99"
 PEM = pem(bytes(range(32))).reveal()
@@ -225,7 +226,7 @@ async def test_a_recording_run_with_keys_in_its_environment_writes_none(tmp_path
 def page(url: str) -> bytes:
     for _ in range(100):
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=LONG_S) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as fault:
             with fault:

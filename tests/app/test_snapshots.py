@@ -23,7 +23,7 @@ from hoga.simulator import Fault, FaultKind, Simulator, SimulatorConfig
 from hoga.venues.registry import VENUES
 from tests.recorder.test_sealing import InlinePool
 from tests.recorder.workbench import SPOT, Archive, Bench, delta, stream
-from tests.waiting import eventually
+from tests.waiting import LONG_S, eventually
 
 SETTINGS = ("SYMBOLS=BTCUSDT,ETHUSDT", "STREAMS=depth20@100ms,depth@100ms", "DISK_RESERVE_MB=1", "BASE_BACKOFF=0.1")
 
@@ -56,7 +56,7 @@ async def test_every_stretch_of_deltas_has_its_snapshot_verbatim_verified_and_co
         assert run.snapshots.failed == 0
         await run.stop_intake()
         await run.drain()
-        await run.seal(timeout_s=20.0)
+        await run.seal(timeout_s=LONG_S)
         run.release()
     for symbol in ("BTCUSDT", "ETHUSDT"):
         found = snapshots_in(tmp_path, symbol)

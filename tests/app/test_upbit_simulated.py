@@ -23,6 +23,7 @@ from hoga.hub.subscriptions import SubscriptionSpec
 from hoga.runtime.pool import WorkerPool
 from hoga.simulator import Fault, FaultKind, Simulator, SimulatorConfig
 from hoga.venues.registry import VENUES
+from tests.waiting import LONG_S
 from tests.waiting import eventually as until
 
 CODES = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
@@ -71,7 +72,7 @@ async def test_the_recorder_has_every_frame_that_was_sent(sim: Simulator, tmp_pa
     assert run.recorder.odd_frames == 0
     await run.stop_intake()
     await run.drain()
-    await run.seal(timeout_s=20)
+    await run.seal(timeout_s=LONG_S)
     run.release()
     await pool.close()
     report = verify([tmp_path])

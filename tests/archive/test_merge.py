@@ -30,6 +30,7 @@ from hoga.core.errors import ArchiveBusy, DiskFull, ManifestMismatch, SegmentCor
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS
 from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, fill_trades
+from tests.waiting import LONG_S
 
 STEPS = ["written", "read back", "described", "committed", "installed", "purged"]
 
@@ -315,7 +316,7 @@ def test_a_full_disk_changes_nothing_and_gives_its_space_back(trades: Workshop, 
     outcome = context.Queue()
     child = context.Process(target=_merge_on_a_small_disk, args=(trades, limit, outcome))
     child.start()
-    assert "cannot be written" in outcome.get(timeout=20)
+    assert "cannot be written" in outcome.get(timeout=LONG_S)
     child.join(20)
     assert {path: path.read_bytes() for path in trades.directory.rglob("*") if path.is_file()} == before
     assert merge(trades).state == "merged"

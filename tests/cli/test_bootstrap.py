@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import LONG_S
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 TOOLS = ("sh", "cat", "cksum", "cp", "dirname", "grep", "kill", "mkdir", "readlink", "rm", "sleep", "ln", "chmod", "tail")
 ELSEWHERE = '"${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[1-9]*/bin/python3 /usr/bin/python3 /usr/local/bin/python3'
@@ -64,7 +66,7 @@ class Checkout:
     def run(self, *arguments: str, script: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": str(self.tools), "HOME": str(self.home), "CALLS": str(self.calls_file), **environ}
         command = [str(script or self.root / "hoga"), *arguments]
-        return subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, timeout=30, check=False)
+        return subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, timeout=LONG_S, check=False)
 
     @property
     def calls(self) -> list[str]:

@@ -17,6 +17,7 @@ import pytest
 from hoga.cli.main import main
 from hoga.core.errors import ArchiveError
 from tests.archive.workshop import SYMBOL, Workshop, fill_books, fill_trades, read_records
+from tests.waiting import LONG_S
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -84,7 +85,7 @@ def test_recorded_again_it_is_the_same_text_for_text(archive: Path, start: Calla
     for kind in ("orderbook", "execution"):
         assert payloads(tmp_path / "again", kind) == payloads(archive, kind)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=LONG_S)
     assert process.returncode == 0
 
 

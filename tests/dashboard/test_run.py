@@ -17,26 +17,27 @@ from typing import Any
 import pytest
 
 from hoga.dashboard.page import page_path
+from tests import waiting
+from tests.waiting import LONG_S
 
 pytestmark = pytest.mark.slow
 
 
-def until(good: Callable[[], Any], *, seconds: float = 10.0) -> float:
+def until(good: Callable[[], Any]) -> float:
     """Seconds until `good()` is true; anything refused meanwhile is waited for."""
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
+
+    def is_good() -> Any:
         try:
-            if good():
-                return time.monotonic() - began
+            return good()
         except OSError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError("it did not happen")
+            return False
+
+    return waiting.until(is_good)
 
 
 def get(url: str) -> tuple[int, dict[str, Any]]:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=LONG_S) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as fault:
         with fault:
@@ -77,7 +78,7 @@ class Running:
                 process.send_signal(signal.SIGCONT)
                 process.terminate()
         for process in (self.run, self.simulator):
-            process.communicate(timeout=15)
+            process.communicate(timeout=LONG_S)
         for part in ("run", "dashboard"):
             page_path(self.folder / "data", part=part).unlink(missing_ok=True)  # what was killed left them
 
@@ -93,7 +94,7 @@ def _start(*arguments: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
 def running(tmp_path: Path) -> Iterator[Running]:
     running = Running(tmp_path)
     try:
-        until(lambda: running.health() == (200, []), seconds=30)
+        until(lambda: running.health() == (200, []))
         yield running
     finally:
         running.close()
@@ -130,7 +131,7 @@ def test_a_killed_dashboard_is_started_again_and_recording_goes_on(running: Runn
 def test_a_stopped_dashboard_is_replaced(running: Running) -> None:
     old = running.dashboard_pid()
     os.kill(old, signal.SIGSTOP)
-    until(lambda: running.dashboard_pid() not in (0, old), seconds=15)
+    until(lambda: running.dashboard_pid() not in (0, old))
     assert "dashboard gives no sign of life" in running.log()
 
 
@@ -139,14 +140,14 @@ def test_a_simulator_that_is_gone_or_hangs_is_told_within_three_seconds_and_heal
     running.simulator.send_signal(signal.SIGSTOP)
     assert until(lambda: running.health()[0] == 503) < 3.0
     running.simulator.send_signal(signal.SIGCONT)
-    until(lambda: running.health()[0] == 200, seconds=20)
+    until(lambda: running.health()[0] == 200)
     request = urllib.request.Request(running.rest + "/sim/fault", data=b'{"fault":"refuse-tcp","duration_s":3}', method="POST")
     cut = urllib.request.Request(running.rest + "/sim/fault", data=b'{"fault":"close","code":1006}', method="POST")
     for each in (request, cut):
         each.add_header("content-type", "application/json")
         urllib.request.urlopen(each).close()
     assert until(lambda: "disconnected" in running.health()[1]) < 3.0
-    until(lambda: running.health() == (200, []), seconds=20)
+    until(lambda: running.health() == (200, []))
 
 
 def test_a_stopped_run_is_told_and_a_killed_one_takes_its_dashboard_along(running: Running) -> None:

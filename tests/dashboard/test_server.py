@@ -293,7 +293,7 @@ async def test_viewers_who_never_read_hold_nobody_up(own_stage: Stage) -> None:
         try:
             began = time.monotonic()
             await first_frames(served.url, 15)
-            assert time.monotonic() - began < 5.0
+            assert time.monotonic() - began < 30.0, "ten seconds for each of twenty, were one waited for after the other"
         finally:
             for each in deaf:
                 each.close()

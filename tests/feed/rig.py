@@ -23,7 +23,7 @@ from hoga.recorder.recorder import Recorder, directories_for
 from hoga.simulator import Fault, FaultKind, Limits, Simulator, SimulatorConfig
 from hoga.venues.spec import VenueSpec
 from tests.recorder.workbench import SPOT, Archive, stream
-from tests.waiting import eventually
+from tests.waiting import LONG_S, eventually
 
 CHANNELS = ("depth20@100ms", "aggTrade", "depth@100ms")
 SPEED = 3.0
@@ -141,7 +141,7 @@ class Rig:
         await asyncio.gather(self._ticker, return_exceptions=True)
         await self.feed.stop()
         self.recorder.end_lanes()
-        assert await asyncio.to_thread(self.recorder.stop, timeout_s=5.0)
+        assert await asyncio.to_thread(self.recorder.stop, timeout_s=LONG_S)
         self.recorder.release()
 
     async def finish(self) -> Archive:

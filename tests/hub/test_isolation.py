@@ -23,7 +23,7 @@ from hoga.hub.subscriptions import SubscriptionSpec
 from hoga.hub.turns import Turns
 from tests.hub.test_routing import event
 from tests.hub.workbench import FakeWire, Make, ticker, trade
-from tests.waiting import eventually
+from tests.waiting import LONG_S, eventually
 
 
 @pytest_asyncio.fixture
@@ -363,7 +363,7 @@ async def test_a_slow_inline_callback_leaves_the_loop_its_turns(make: Make) -> N
     for number in range(40):
         wire.push(trade("BTCUSDT", number))
     assert seen == [0]
-    await asyncio.wait_for(beat(), 30)
+    await asyncio.wait_for(beat(), LONG_S)
     assert seen == list(range(40))
     assert len(set(turns)) > 20, "the loop had turns in between"
     await eventually(lambda: not manager.engine.consumer("slow")._overtime)  # type: ignore[union-attr]

@@ -132,7 +132,7 @@ async def test_a_request_that_is_never_ended_is_not_waited_for(stage: Stage) -> 
     server = await stage.serve(wire, request_s=0.2, beat_s=0.05)
     await reading.register(await stage.reader(), "KRW-A")
     writer = await _half(server, str(stage.path), 1000, 10)
-    await eventually(lambda: len(server.readers) == 2)
+    await eventually(lambda: server._number == 2)
     await eventually(lambda: len(server.readers) == 1)
     wire.push(ticker("KRW-A", 1))
     await eventually(lambda: reading.events)

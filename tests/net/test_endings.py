@@ -22,7 +22,7 @@ from hoga.core.errors import ConnectFailed, HandshakeRefused, LinkError
 from hoga.net.ws import CloseInfo, Link, open_link
 from tests.net.raw import RawServer, good_answer, read_request, reset, run, shake, until_gone
 from tests.net.test_ws import BINARY, CLOSE, KEY, MORE, PING, TEXT, frame, ws
-from tests.waiting import eventually
+from tests.waiting import LONG_S, eventually
 
 pytestmark = pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 
@@ -108,7 +108,7 @@ async def all_of(cases: Iterable[str], one: Callable[[str], Coroutine[Any, Any, 
 def test_a_handshake_may_end_in_any_way(loop: str, caplog: pytest.LogCaptureFixture) -> None:
     async def one(case: str) -> LinkError | Link:
         try:
-            return await opened(servers[case].url, timeout_s=0.5 if "nothing" in case else 20.0)
+            return await opened(servers[case].url, timeout_s=0.5 if "nothing" in case else LONG_S)
         except LinkError as fault:
             return fault
 
@@ -267,7 +267,7 @@ BROKEN: dict[str, tuple[bytes, int, str]] = {
 
 def test_a_broken_protocol_is_told_with_its_code_and_reason(loop: str, caplog: pytest.LogCaptureFixture) -> None:
     async def one(case: str) -> CloseInfo:
-        link = await opened(servers[case].url, timeout_s=20.0)
+        link = await opened(servers[case].url, timeout_s=LONG_S)
         link.ping()
         await eventually(link.closed.done, why=lambda: (case, link))
         link.ping()

@@ -25,6 +25,7 @@ from hoga.net.ratelimit import BAN_S, Budget
 from hoga.net.rest import RestClient
 from hoga.venues.request import Request
 from tests.net.raw import RawServer, read_request, reset, run, until_gone
+from tests.waiting import LONG_S
 
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 
@@ -195,7 +196,7 @@ def test_a_packed_body_comes_whole(inflater: None) -> None:
 def test_a_body_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rest_module, "MAX_BODY_BYTES", 1 << 20)
     with RawServer(answering(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (4 << 20))) as server:
-        fault = ask(server, lambda rest: rest.get("/x"), timeout_s=20.0)
+        fault = ask(server, lambda rest: rest.get("/x"), timeout_s=LONG_S)
     assert "more than 1048576 bytes" in str(fault)
 
 

@@ -24,7 +24,7 @@ from hoga.runtime.clock import ManualClock
 from hoga.venues.registry import VENUES
 from hoga.venues.request import Priority, Request, Signed
 from tests.net.raw import RawServer, read_request, reset, run, until_gone
-from tests.waiting import eventually
+from tests.waiting import LONG_S, eventually
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 GET, POST = Request(path="/x"), Request(path="/x", method="POST")
@@ -378,7 +378,7 @@ def test_a_cancel_does_not_wait_behind_market_reads() -> None:
     async def work() -> None:
         async with client(server, budget=budget, timeout_s=100.0) as rest:
             reads = [asyncio.ensure_future(rest.get("/read")) for _ in range(10)]
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(LONG_S):
                 await asyncio.wait(reads, return_when=asyncio.FIRST_COMPLETED)
                 assert (await rest.send(Request(path="/cancel", method="DELETE", priority=Priority.EMERGENCY))).status == 200
             for each in reads:

@@ -25,7 +25,7 @@ from hoga.net.ws import Link, open_link
 from hoga.venues.request import Request
 from tests.net.raw import RawServer, read_request, reset, run, shake, until_gone
 from tests.net.test_ws import TEXT, ws
-from tests.waiting import eventually
+from tests.waiting import LONG_S, eventually
 
 pytestmark = pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 
@@ -148,7 +148,7 @@ def test_rest_goes_through_the_proxy(
 
     async def work() -> tuple[bytes, bytes]:
         url = f"{'https' if wire == 'tls' else 'http'}://{host}:{server.port}"
-        async with RestClient("binance", url, tls=client_tls, timeout_s=10.0) as rest:
+        async with RestClient("binance", url, tls=client_tls, timeout_s=LONG_S) as rest:
             return await rest.get("/api"), (await rest.send(Request(method="POST", path="/key", headers={"X-KEY": Secret("x")}))).body
 
     proxy = ConnectProxy()
@@ -165,7 +165,7 @@ def test_what_no_proxy_names_is_reached_directly(loop: str, monkeypatch: pytest.
     async def work() -> bytes:
         link = await connected(f"ws://127.0.0.1:{server.port}")
         link.cut()
-        async with RestClient("binance", f"http://127.0.0.1:{plain.port}", tls=None, timeout_s=10.0) as rest:
+        async with RestClient("binance", f"http://127.0.0.1:{plain.port}", tls=None, timeout_s=LONG_S) as rest:
             return await rest.get("/api")
 
     with RawServer(venue) as server, RawServer(answers) as plain, RawServer(reset) as way:

@@ -15,6 +15,7 @@ from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 from hoga.core.times import SECOND_NS
 from tests.recorder.workbench import NOON_NS, Archive, Bench
+from tests.waiting import LONG_S
 
 Payload = Callable[[int], bytes]
 
@@ -69,7 +70,7 @@ class Lives:
         self.now = bench.now
         if end == "kill":
             bench.flush()
-            assert await asyncio.to_thread(bench.recorder.stop, timeout_s=5.0)
+            assert await asyncio.to_thread(bench.recorder.stop, timeout_s=LONG_S)
             bench.recorder.release()
             return
         if leg is not None:

@@ -88,7 +88,7 @@ async def test_whatever_goes_wrong_is_tried_again(desk: Desk, pool: InlinePool, 
     await until(lambda: work.stats.waiting == 0)
     assert work.stats.failures == 2
     assert desk.archive.check_balance("BTCUSDT", "orderbook") == (5, 5, 0)
-    await work.finish(timeout_s=1)
+    await work.finish(timeout_s=LONG_S)
 
 
 async def test_a_series_that_cannot_be_written_holds_up_neither_the_others_nor_the_next_minutes(desk: Desk, pool: InlinePool) -> None:

@@ -85,7 +85,7 @@ def test_lanes_are_written_closed_and_told_in_order(tmp_path: Path, disk: Disk) 
     disk.writer.rotate(0, paths[2], HEADER)
     disk.put(0, 3)
     until(lambda: disk.closed == [paths[0]])
-    assert disk.writer.stop(timeout_s=5)
+    assert disk.writer.stop(timeout_s=LONG_S)
     assert [records(path) for path in paths] == [[1, 2], [10], [3]]
     assert sorted(disk.closed) == sorted(paths)
     assert disk.writer.pending_records == 0
@@ -98,7 +98,7 @@ def test_a_lane_may_end_without_a_next_journal(tmp_path: Path, disk: Disk) -> No
     disk.put(0, 1)
     disk.writer.rotate(0, None, b"")
     until(lambda: disk.closed == [tmp_path / "a"])
-    assert disk.writer.stop(timeout_s=5)
+    assert disk.writer.stop(timeout_s=LONG_S)
 
 
 @pytest.mark.parametrize("most", [1, 7, 1000])
@@ -108,7 +108,7 @@ def test_short_writes_are_gone_on_with(tmp_path: Path, disk: Disk, monkeypatch: 
     disk.writer.start()
     disk.writer.rotate(0, tmp_path / "a", HEADER)
     disk.put(0, *range(20))
-    assert disk.writer.stop(timeout_s=10)
+    assert disk.writer.stop(timeout_s=LONG_S)
     assert records(tmp_path / "a") == list(range(20))
     assert damage(tmp_path / "a") == 0
 
@@ -135,7 +135,7 @@ def test_a_full_disk_is_waited_for_and_leaves_no_torn_chunk(tmp_path: Path, disk
     assert disk.writer.pending_records == 2
     full.clear()
     until(lambda: disk.writer.pending_records == 0)
-    assert disk.writer.stop(timeout_s=5)
+    assert disk.writer.stop(timeout_s=LONG_S)
     assert disk.faults == [os.strerror(errno.ENOSPC), None]
     assert records(tmp_path / "a") == [1, 2, 3]
     assert damage(tmp_path / "a") == 0
@@ -153,7 +153,7 @@ def test_a_folder_that_cannot_be_synced_does_not_double_the_header(tmp_path: Pat
     disk.writer.start()
     disk.writer.rotate(0, tmp_path / "a", HEADER)
     disk.put(0, 1)
-    assert disk.writer.stop(timeout_s=5)
+    assert disk.writer.stop(timeout_s=LONG_S)
     assert (tmp_path / "a").read_bytes().count(HEADER) == 1
     assert records(tmp_path / "a") == [1]
     assert damage(tmp_path / "a") == 0
@@ -186,7 +186,7 @@ def test_after_failed_fsyncs_the_bytes_are_written_once_more_and_read_once(
     assert (tmp_path / "a").stat().st_size > size
     assert disk.faults == [f"fsync: {os.strerror(errno.EIO)}", None]
     disk.put(0, 4)
-    assert disk.writer.stop(timeout_s=5)
+    assert disk.writer.stop(timeout_s=LONG_S)
     assert records(tmp_path / "a") == [1, 2, 3, 4]
     assert damage(tmp_path / "a") == 0
 
@@ -220,7 +220,7 @@ def test_a_journal_removed_under_us_is_put_back(tmp_path: Path, disk: Disk) -> N
     disk.put(0, 2)
     until((tmp_path / "sub" / "a").exists)
     disk.put(0, 3)
-    assert disk.writer.stop(timeout_s=5)
+    assert disk.writer.stop(timeout_s=LONG_S)
     assert records(tmp_path / "sub" / "a") == [1, 2, 3]
     assert damage(tmp_path / "sub" / "a") == 0
 
@@ -237,7 +237,7 @@ def test_putting_back_never_loses_what_is_being_written(tmp_path: Path) -> None:
             path.unlink(missing_ok=True)
             sleep(0.002)
     disk.put(0, 600)
-    assert disk.writer.stop(timeout_s=5)
+    assert disk.writer.stop(timeout_s=LONG_S)
     assert records(path) == list(range(601))
     assert damage(path) == 0
 
@@ -330,4 +330,4 @@ def test_figures(tmp_path: Path, disk: Disk) -> None:
     assert stats.written_bytes == (tmp_path / "a").stat().st_size
     assert len(stats.lag_ns) >= 1
     assert disk.writer.stats().lag_ns == (), "each lag is told once"
-    assert disk.writer.stop(timeout_s=5)
+    assert disk.writer.stop(timeout_s=LONG_S)

@@ -23,6 +23,7 @@ from hoga.recorder.config import RecorderConfig
 from hoga.recorder.recorder import Recorder, directories_for
 from hoga.runtime.clock import ManualClock
 from hoga.venues.registry import VENUES
+from tests.waiting import LONG_S
 
 SPOT = VENUES["binance"]
 NOON_NS = day_start_ns("2026-11-20") + 12 * 60 * MINUTE_NS
@@ -203,13 +204,13 @@ class Bench:
 
     async def stop(self) -> Any:
         life = self.recorder.end_lanes()
-        assert await asyncio.to_thread(self.recorder.stop, timeout_s=5.0)
+        assert await asyncio.to_thread(self.recorder.stop, timeout_s=LONG_S)
         self.recorder.release()
         return life
 
     async def killed(self) -> None:
         """What was handed over reaches the disk, and nothing more; then somebody recovers."""
-        assert await asyncio.to_thread(self.recorder.stop, timeout_s=5.0)
+        assert await asyncio.to_thread(self.recorder.stop, timeout_s=LONG_S)
         self.recorder.release()
         self.closed.clear()
         recovered = recover_folder(self.recorder.config.journal_folder, now_ns=self.now + SECOND_NS)

@@ -16,6 +16,7 @@ from yarl import URL
 
 from hoga.simulator import Simulator
 from hoga.simulator.binance.keys import EXAMPLE_KEYS
+from tests.waiting import LONG_S
 
 HMAC_KEY, ED25519_KEY, OTHER_KEY = EXAMPLE_KEYS
 _PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -90,7 +91,7 @@ class ApiClient:
             self.events.append(frame)
 
     async def frame(self) -> Any:
-        return await self.socket.receive_json(timeout=5)
+        return await self.socket.receive_json(timeout=LONG_S)
 
     async def event(self) -> Any:
         return self.events.pop(0) if self.events else await self.frame()

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from hoga.simulator import Fault, FaultKind, Simulator
 from tests.simulator.signing import Trader
+from tests.waiting import LONG_S
 
 VENUES = ("binance", "binance-usdm")
 PRICES = {"binance": "80000.00", "binance-usdm": "85000.00"}
@@ -79,7 +80,7 @@ async def test_an_order_is_done_and_the_connection_is_cut(trader: Trader) -> Non
 async def test_an_answer_comes_late_and_the_order_rests_meanwhile(trader: Trader) -> None:
     trader.sim.inject(Fault(fault=FaultKind.REPLY_SLOW, paths="*/order", methods="POST", ms=300, count=1))
     placing = asyncio.create_task(place(trader, "slow"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG_S):
         while not await resting(trader):
             await asyncio.sleep(0.01)
         assert not placing.done()

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from hoga.simulator import RestLimits, Simulator
+from tests.waiting import LONG_S
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ async def test_tls_with_a_given_certificate(simulate, http, tmp_path: Path) -> N
     async with http.get(f"{sim.rest_url}/api/v3/time", ssl=trust) as response:
         assert response.status == 200
     async with http.ws_connect(f"{sim.ws_url}/stream?streams=btcusdt@depth20@100ms", ssl=trust) as socket:
-        assert (await socket.receive_json(timeout=5))["stream"] == "btcusdt@depth20@100ms"
+        assert (await socket.receive_json(timeout=LONG_S))["stream"] == "btcusdt@depth20@100ms"
 
 
 def make_certificate(cert: Path, key: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from hoga.simulator import Simulator, SimulatorConfig
 from tests.thirdparty.environments import python_of
+from tests.waiting import LONG_S
 
 PROGRAM = Path(__file__).with_name("cryptofeed_upbit.py")
 
@@ -29,7 +30,7 @@ async def test_cryptofeed_s_upbit_feed_sees_the_simulated_market(python: str) ->
         arguments = (python, str(PROGRAM), sim.ws_url, sim.rest_url, "40")
         client = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.PIPE)
         try:
-            out, _ = await asyncio.wait_for(client.communicate(), 30)
+            out, _ = await asyncio.wait_for(client.communicate(), LONG_S)
         finally:
             if client.returncode is None:
                 client.kill()

@@ -17,6 +17,7 @@ from hoga.history.backfill import BackfillReport, Job, backfill
 from hoga.history.plan import Series
 from hoga.simulator import Fault, FaultKind, FileDefect, HistoryConfig, Simulator, SimulatorConfig
 from hoga.venues.registry import VENUES
+from tests.waiting import LONG_S
 
 START_NS = int(datetime(2026, 3, 5, 10, tzinfo=UTC).timestamp()) * 1_000_000_000
 TODAY = date(2026, 3, 5)
@@ -74,7 +75,7 @@ class Past:
             "today": TODAY,
             "history_url": self.url,
             "listing_url": f"{self.url}/data.binance.vision",
-            "silence_s": 5.0,
+            "silence_s": LONG_S,
             "at_once": 4,
             "schedule": QUICK,
         }

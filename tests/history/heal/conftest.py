@@ -20,6 +20,7 @@ from hoga.simulator.binance.payloads import SpotPrinter
 from hoga.simulator.engine import AggTrade, Past, Trade
 from hoga.venues.registry import VENUES
 from tests.recorder.workbench import Bench, stream
+from tests.waiting import LONG_S
 
 START_NS = int(datetime(2026, 3, 5, 10, tzinfo=UTC).timestamp()) * 1_000_000_000
 TODAY = START_NS // 86_400_000_000_000
@@ -75,7 +76,7 @@ class Missed:
         return [day for day in discover([self.root]).days if day.kind == "execution"]
 
     async def heal(self, *, files: Files | None = None, now_ns: int = START_NS) -> HealReport:
-        rest = RestClient("binance", self.simulator.rest_url, tls=None, timeout_s=5.0)
+        rest = RestClient("binance", self.simulator.rest_url, tls=None, timeout_s=LONG_S)
         return await heal_series(self.days(), SPOT, rest, files, now_ns=now_ns, schedule=(0.001,))
 
 

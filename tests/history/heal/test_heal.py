@@ -18,6 +18,7 @@ from hoga.history.plan import Series
 from hoga.runtime import durable
 from hoga.simulator import Fault, FaultKind, FileDefect
 from tests.history.heal.conftest import DAY, SPOT, START_NS, MakeMissed, Missed
+from tests.waiting import LONG_S
 
 
 def healed(missed: Missed) -> list[dict[str, object]]:
@@ -33,7 +34,7 @@ def files_of(missed: Missed, folder: Path):  # type: ignore[no-untyped-def]
         assert SPOT.history is not None
         job = Job(
             venue="binance", spec=SPOT.history, kind=SPOT.history.kinds[name], series=(Series(symbol, name),), folder=folder, start=first,
-            end=last, today=date(2026, 3, 5), history_url=url, listing_url=f"{url}/", silence_s=5.0, schedule=(0.001,),
+            end=last, today=date(2026, 3, 5), history_url=url, listing_url=f"{url}/", silence_s=LONG_S, schedule=(0.001,),
         )  # fmt: skip
         report = await backfill(job)
         return [folder / each.what for each in report.done], [f"{each.what}: {each.why}" for each in report.failed]

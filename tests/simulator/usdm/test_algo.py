@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from hoga.simulator import Fault, FaultKind, Simulator
 from tests.simulator.signing import Trader
+from tests.waiting import LONG_S
 
 D = Decimal
 E8 = 10**8
@@ -55,7 +56,7 @@ async def algo(trader: Trader, **more: Any) -> tuple[int, Any]:
 async def until(client: Any, kind: str, status: str) -> list[Any]:
     """Every event up to one of a kind and status."""
     seen = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LONG_S):
         while not seen or (seen[-1]["e"], seen[-1].get("o", {}).get("X")) != (kind, status):
             seen.append(await client.frame())
     return seen

@@ -18,6 +18,7 @@ from hoga.hub.subscriptions import SubscriptionSpec
 from hoga.runtime.pool import WorkerPool
 from hoga.simulator import Fault, FaultKind, Simulator
 from hoga.venues.registry import VENUES
+from tests.waiting import LONG_S
 from tests.waiting import eventually as until
 
 CHANNELS = ("depth20@100ms", "depth@100ms", "bookTicker", "aggTrade", "kline_1m")
@@ -55,7 +56,7 @@ async def test_everything_sent_is_recorded_once_and_a_cut_is_accounted(futures, 
     await until(lambda: _received(run) == sent())
     await run.stop_intake()
     await run.drain()
-    await run.seal(timeout_s=20)
+    await run.seal(timeout_s=LONG_S)
     run.release()
     await pool.close()
     report = verify([tmp_path])

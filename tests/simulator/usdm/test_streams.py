@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from hoga.simulator import Fault, FaultKind
+from tests.waiting import LONG_S
 
 Sides = tuple[dict[str, str], dict[str, str]]
 
@@ -211,7 +212,7 @@ async def test_spot_and_futures_side_by_side(simulate, connect, http) -> None:
         http.ws_connect(f"{spot['ws']}/ws/btcusdt@depth@100ms") as one,
         http.ws_connect(f"{futures['ws']}/public/ws/btcusdt@depth@100ms") as two,
     ):
-        assert "pu" not in await one.receive_json(timeout=5)
-        assert "pu" in await two.receive_json(timeout=5)
+        assert "pu" not in await one.receive_json(timeout=LONG_S)
+        assert "pu" in await two.receive_json(timeout=LONG_S)
     async with http.get(f"{futures['rest']}/sim/status") as response:
         assert (await response.json())["venue"] == "binance-usdm"
