@@ -8,7 +8,6 @@ from typing import TypeVar
 import msgspec
 
 from hoga.core.errors import RateLimited, VenueError, WireFault
-from hoga.core.times import MS_NS
 from hoga.core.trading import ExecutionEvent, ReadFailed
 from hoga.net.rest import RestClient
 from hoga.venues.orders import Asking, Told, Unproven
@@ -25,14 +24,13 @@ class GateShut(Exception):
 
 
 class Caller:
-    """Makes calls for one account. `offset_ms` is added to this machine's clock, so that the venue's time is signed.
+    """Makes calls for one account, signed with the venue's time (`net.venue_clock`).
 
     `gate()`: whether a new order may leave. It is asked when the call's turn has come, right before it is signed.
     """
 
     def __init__(self, rest: RestClient, sign: Signer, *, gate: Callable[[], bool]) -> None:
         self.rest = rest
-        self.offset_ms = 0
         self._sign = sign
         self._gate = gate
 
@@ -45,7 +43,7 @@ class Caller:
         """One signed call and its answer. `opens`: a new order. Raises VenueError (`sent` says whether the venue may have it), GateShut."""
         asked_ns = self.rest.clock.time_ns()
         timed = msgspec.structs.replace(request, timeout_s=timeout_s)
-        reply = await self.rest.send(timed, sign=self._new if opens else self._old)
+        reply = await self.rest.send(timed, sign=self._new if opens else self._sign, now_ms=self.rest.venue_clock.now_ms)
         return Told(
             status=reply.status, body=reply.body, retry_after_s=reply.retry_after_s, asked_ns=asked_ns, at_ns=self.rest.clock.time_ns()
         )
@@ -85,22 +83,10 @@ class Caller:
         except Unproven as fault:
             raise WireFault(self.venue, fault.why) from None
 
-    def _old(self, request: Request, now_ms: int) -> Signed:
-        return self._sign(request, now_ms + self.offset_ms)
-
     def _new(self, request: Request, now_ms: int) -> Signed:
         if not self._gate():
             raise GateShut
-        return self._old(request, now_ms)
-
-    async def measure(self, path: str, read_ms: Callable[[bytes], int]) -> int:
-        """How far the venue's clock is ahead of ours, ms, good to half of the call's time. Raises VenueError."""
-        clock = self.rest.clock
-        before = clock.time_ns()
-        began = clock.monotonic_ns()
-        server_ms = await self.rest.read(path, read_ms)
-        middle_ns = before + (clock.monotonic_ns() - began) // 2
-        return server_ms - middle_ns // MS_NS
+        return self._sign(request, now_ms)
 
 
 def reason_of(fault: VenueError) -> str:

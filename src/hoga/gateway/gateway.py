@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from hoga.core.errors import RateLimited, Sent, VenueError
-from hoga.core.times import MS_NS, SECOND_NS
+from hoga.core.times import SECOND_NS
 from hoga.core.trading import (
     Action,
     CancelRefused,
@@ -29,8 +29,9 @@ from hoga.core.trading import (
 from hoga.gateway.account import AccountStream
 from hoga.gateway.caller import Caller, GateShut, reason_of
 from hoga.gateway.config import GatewayConfig
-from hoga.hub.port import Wire
+from hoga.hub.port import CanBeDoubted, Wire
 from hoga.net.rest import RestClient
+from hoga.net.venue_clock import TimeKeeper
 from hoga.runtime.logs import get_log
 from hoga.runtime.tasks import every
 from hoga.trading.ports import Cancel, Deliver, Query, Read, ReadKind
@@ -82,6 +83,7 @@ class Gateway:
         self._healthy = healthy
         self._book = RuleBook(spec.name)
         self._caller = Caller(rest, sign, gate=self._may_open)
+        self._time = TimeKeeper(rest, spec, every_s=config.clock_every_s)
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -98,7 +100,8 @@ class Gateway:
         """
         self._rest.hold()
         self._stopping = False
-        await self._measure()
+        if self._spec.rest.time is not None and not await self._time.measure():
+            raise VenueError(self.venue, "it does not tell its time")
         await self._learn_rules()
         for symbol in self._config.symbols:
             if not self._book.knows(symbol):
@@ -108,7 +111,7 @@ class Gateway:
             self._wire.start(self._stream)
             self._wire.want(self._stream.streams())
         self._timers = [
-            self._timer(self._config.clock_every_s, self._measure, "clock"),
+            asyncio.create_task(self._time.run(), name="gateway clock"),
             self._timer(1.0, self._look_for_silence, "silence"),
         ]
         if self._config.dead_man_s and self._orders.dead_man is not None:
@@ -146,7 +149,7 @@ class Gateway:
     @property
     def clock_off_ns(self) -> int:
         """How far the venue's clock is ahead of ours, as measured last."""
-        return self._caller.offset_ms * MS_NS
+        return -(self._rest.venue_clock.off_ns or 0)
 
     @property
     def proof_ns(self) -> int:
@@ -302,11 +305,6 @@ class Gateway:
 
     # -- the clock, and signs of life ------------------------------------------------------------------------------
 
-    async def _measure(self) -> None:
-        spec = self._spec
-        if spec.rest.time is not None and spec.server_time_ms is not None:
-            self._caller.offset_ms = await self._caller.measure(spec.rest.time, spec.server_time_ms)
-
     async def _say_we_live(self) -> None:
         """Tell the venue to cancel everything unless it hears of us again; not while we are not well."""
         if self._healthy():
@@ -334,6 +332,9 @@ class Gateway:
         if late:
             why = f"{late[0]} was accepted more than {self._config.suspect_s:g} s ago, and the account's stream has said nothing of it"
             _log.warning("the account's stream is in doubt", venue=self.venue, why=why)
+            wire: object = self._wire
+            if isinstance(wire, CanBeDoubted):
+                wire.suspect(why)
             self._deliver(StreamUpdate(at_ns=now_ns, venue=self.venue, live=self._stream.is_live, missed=True, why=why))
 
     def _took(self, event: ExecutionEvent) -> None:

@@ -30,6 +30,7 @@ from hoga.net.lanes import Lanes
 from hoga.net.proxy import Proxy, ProxyMistake, proxy_for
 from hoga.net.ratelimit import Budget
 from hoga.net.retry import retry_after_s
+from hoga.net.venue_clock import VenueClock
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
 from hoga.venues.request import Request, Signed, Signer
@@ -52,14 +53,17 @@ T = TypeVar("T")
 
 
 class RestReply(NamedTuple):
-    """An answer of whatever status. `retry_after_s`: the venue's wish, None without one. `kind`: its Content-Type. `asked_ns`: when it
-    was written, wall clock (a call that was repeated: the last time)."""
+    """An answer of whatever status. `retry_after_s`: the venue's wish, None without one. `kind`: its Content-Type. `asked_ns`: when the
+    call was made, wall clock (one that was repeated: the last time); `asked_mono_ns`, `came_mono_ns`: when it was made and when the
+    answer began, steady clock."""
 
     status: int
     body: bytes
     retry_after_s: float | None
     kind: str = ""
     asked_ns: int = 0
+    asked_mono_ns: int = 0
+    came_mono_ns: int = 0
 
 
 class _Attempt:
@@ -95,9 +99,12 @@ class RestClient:
         budget: what all who ask there share (`net.budgets.rest_budgets`), None: no limit.
         groups: the budgets of calls that name them. `apart`: see `net.lanes`.
         usage: reads from an answer's headers how much of each group is used up.
+        dates: the dates of answers tell the venue's time (there is no call that does).
+        is_late: whether a refusal is about the time that the call was signed with; `venue_clock` is doubted then.
         clock: what turns are waited for by, and calls are signed with.
 
-    `lanes`: the limits, for whoever else asks the same venue. `venue_clock`: what the answers' dates tell of the venue's time.
+    `lanes`: the limits, for whoever else asks the same venue. `venue_clock`: the venue's time, as far as somebody keeps it
+    (`net.venue_clock.TimeKeeper`).
     """
 
     def __init__(
@@ -111,6 +118,8 @@ class RestClient:
         groups: Mapping[str, Budget] | None = None,
         apart: bool = False,
         usage: Callable[[Mapping[str, str]], list[tuple[str, int]]] = lambda headers: [],
+        dates: bool = False,
+        is_late: Callable[[bytes], bool] = lambda body: False,
         clock: Clock = SYSTEM,
     ) -> None:
         self.venue = venue
@@ -119,7 +128,10 @@ class RestClient:
         self.timeout_s = timeout_s
         self.lanes = Lanes(budget, groups, apart=apart)
         self._usage = usage
+        self._dates = dates
+        self._is_late = is_late
         self.clock = clock
+        self.venue_clock = VenueClock(clock)
         self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
         self._holders: Counter[asyncio.AbstractEventLoop] = Counter()
 
@@ -222,7 +234,7 @@ class RestClient:
             via = self._via()
             login = {} if via is None or not via.authorization else {"Proxy-Authorization": via.authorization}
             signed = _as_it_is(request) if sign is None else sign(request, attempt.now_ms())
-            asked_ns = self.clock.time_ns()
+            asked_ns, asked_mono_ns = self.clock.time_ns(), self.clock.monotonic_ns()
             tunnelled = self.base_url.lower().startswith("https:")
             async with self._session().request(
                 request.method,
@@ -235,10 +247,15 @@ class RestClient:
                 timeout=aiohttp.ClientTimeout(total=attempt.left_s, connect=_STALL_S, sock_read=_STALL_S),
                 trace_request_ctx=attempt,
             ) as answer:
-                now_s = self.clock.time_ns() / SECOND_NS
+                now_s, came_ns = self.clock.time_ns() / SECOND_NS, self.clock.monotonic_ns()
                 wish = retry_after_s(answer.headers.get("Retry-After"), date=answer.headers.get("Date"), now_s=now_s)
                 self._learn(request, answer, wish)
-                return RestReply(answer.status, await _whole(answer), wish, answer.headers.get("Content-Type", ""), asked_ns)
+                if self._dates:
+                    self.venue_clock.dated(answer.headers.get("Date"), asked_ns=asked_mono_ns, came_ns=came_ns)
+                body = await _whole(answer)
+                if answer.status == 400 and self._is_late(body):
+                    self.venue_clock.doubt()
+                return RestReply(answer.status, body, wish, answer.headers.get("Content-Type", ""), asked_ns, asked_mono_ns, came_ns)
         except ProxyMistake as fault:
             raise VenueError(self.venue, f"no answer from {self.base_url}{_shown(request, public)}: {fault}", sent=Sent.NO) from None
         except _Lost:

@@ -77,6 +77,10 @@ class RestLimit:
     orders: bool = False
 
 
+def _never(body: bytes) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class RestPaths:
     """Paths and weights of the public REST calls that hoga makes itself.
@@ -85,7 +89,8 @@ class RestPaths:
     `{symbol}` and `{levels}` to be filled in; None where the stream brings whole books. `limits`: the first one counts every call that
     names no group, by its weight (1, `instruments_weight`, `book_weight`); the others count the calls that name them (`Request.groups`).
     `usage(headers)` gives (group, how much of its limit is used up) for each group that an answer's headers tell of. `apart`: a group
-    that is used up leaves the others open; else the venue wants to be left alone as a whole.
+    that is used up leaves the others open; else the venue wants to be left alone as a whole. `is_late(body)`: whether a refusal is about
+    the time that the request was signed with.
     """
 
     time: str | None
@@ -96,6 +101,7 @@ class RestPaths:
     instruments_weight: int = 1
     book_weight: int = 1
     apart: bool = False
+    is_late: Callable[[bytes], bool] = _never
     book_levels: int = 1000
 
 

@@ -113,6 +113,8 @@ def rest_of(config: VenueConfig, share: Share = RUN) -> RestClient:
             groups=budgets,
             apart=spec.rest.apart,
             usage=spec.rest.usage,
+            dates=spec.rest.time is None,
+            is_late=spec.rest.is_late,
         )
     return _clients[key]
 

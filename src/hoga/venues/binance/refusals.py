@@ -12,7 +12,7 @@ import msgspec
 from hoga.core.jsontext import NO_JSON
 from hoga.venues.private import Refusal, Reply, Trouble
 
-__all__ = ["VenueFault", "refusal_by_body", "refusal_by_status", "refusal_of"]
+__all__ = ["VenueFault", "is_late", "refusal_by_body", "refusal_by_status", "refusal_of"]
 
 _TROUBLES = {
     -2014: Trouble.KEY,
@@ -49,6 +49,14 @@ def refusal_of(error: VenueFault, status: int, now_ms: int) -> Refusal:
         text=f"{error.code} {error.msg}",
         retry_after_s=max(0.0, (int(until[1]) - now_ms) / 1000) if until else None,
     )
+
+
+def is_late(body: bytes) -> bool:
+    """Whether a refusal is about the time that a request was signed with."""
+    try:
+        return _TROUBLES.get(_faults.decode(body).code) is Trouble.CLOCK
+    except NO_JSON:
+        return False
 
 
 def refusal_by_body(reply: Reply, now_ms: int) -> Refusal:

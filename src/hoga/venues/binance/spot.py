@@ -9,6 +9,7 @@ from hoga.venues.binance import fields, payloads, wire
 from hoga.venues.binance.history import SPOT_HISTORY
 from hoga.venues.binance.instruments import instruments_of
 from hoga.venues.binance.refill import refills
+from hoga.venues.binance.refusals import is_late
 from hoga.venues.binance.spot_orders import SPOT_ORDERS
 from hoga.venues.binance.spot_private import SPOT_PRIVATE
 from hoga.venues.records import RecordFacts, SideLists
@@ -87,6 +88,7 @@ SPOT = VenueSpec(
             RestLimit("order-count-1d", 200_000, 86_400.0, orders=True),
         ),
         usage=wire.rest_usage,
+        is_late=is_late,
         book="/api/v3/depth?symbol={symbol}&limit={levels}",
         instruments_weight=20,
         book_weight=50,

@@ -19,6 +19,7 @@ from hoga.venues.binance import fields, payloads, wire
 from hoga.venues.binance.history import USDM_HISTORY
 from hoga.venues.binance.instruments import instruments_of
 from hoga.venues.binance.refill import refills
+from hoga.venues.binance.refusals import is_late
 from hoga.venues.binance.usdm_orders import USDM_ORDERS
 from hoga.venues.binance.usdm_private import USDM_PRIVATE
 from hoga.venues.records import RecordFacts
@@ -105,6 +106,7 @@ USDM = VenueSpec(
             RestLimit("order-count-1m", 1_200, 60.0, orders=True),
         ),
         usage=wire.rest_usage,
+        is_late=is_late,
         book="/fapi/v1/depth?symbol={symbol}&limit={levels}",
         book_weight=20,
     ),
