@@ -6,6 +6,8 @@ Prices and sizes are in the powers of ten of the instrument's `core.trading.Rule
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from hoga.core.market import Side
@@ -31,10 +33,10 @@ class MarketTop(MarketEvent, kw_only=True, gc=False):
 
 
 class MarketDepth(MarketTop, kw_only=True, gc=False):
-    """The best levels: (price, size), best first. `bids[0]` is the top's bid."""
+    """The best levels as the venue's own texts, (price, size), best first: numbers are made of them when somebody looks."""
 
-    bids: tuple[tuple[int, int], ...]
-    asks: tuple[tuple[int, int], ...]
+    bids: Sequence[tuple[str, str]]
+    asks: Sequence[tuple[str, str]]
 
 
 class MarketTrade(MarketEvent, kw_only=True, gc=False):

@@ -152,6 +152,11 @@ class Gateway:
         return -(self._rest.venue_clock.off_ns or 0)
 
     @property
+    def is_live(self) -> bool:
+        """Whether the account's stream is up, as its own pings and the venue's words say."""
+        return self._stream.is_live
+
+    @property
     def proof_ns(self) -> int:
         """When the account's stream last proved to live (wall clock); 0: never."""
         return self._stream.proof_ns

@@ -17,7 +17,7 @@ before the next event is looked at. One that raises ends its own instance only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -110,16 +110,18 @@ class BookView:
     @property
     def bids(self) -> list[tuple[Decimal, Decimal]]:
         """(price, size), best first: as many levels as came."""
-        return self._levels(self.ticks.bids if isinstance(self.ticks, MarketDepth) else ((self.ticks.bid, self.ticks.bid_size),))
+        ticks = self.ticks
+        return _levels(ticks.bids) if isinstance(ticks, MarketDepth) else [(self.bid, self.bid_size)]
 
     @property
     def asks(self) -> list[tuple[Decimal, Decimal]]:
         """(price, size), best first: as many levels as came."""
-        return self._levels(self.ticks.asks if isinstance(self.ticks, MarketDepth) else ((self.ticks.ask, self.ticks.ask_size),))
+        ticks = self.ticks
+        return _levels(ticks.asks) if isinstance(ticks, MarketDepth) else [(self.ask, self.ask_size)]
 
-    def _levels(self, levels: tuple[tuple[int, int], ...]) -> list[tuple[Decimal, Decimal]]:
-        price, size = self.rules.price_power, self.rules.size_power
-        return [(Decimal(each).scaleb(price), Decimal(much).scaleb(size)) for each, much in levels]
+
+def _levels(texts: Sequence[tuple[str, str]]) -> list[tuple[Decimal, Decimal]]:
+    return [(Decimal(price), Decimal(size)) for price, size in texts]
 
 
 class TradeView:

@@ -12,6 +12,7 @@ from hoga.venues.binance.refill import refills
 from hoga.venues.binance.refusals import is_late
 from hoga.venues.binance.spot_orders import SPOT_ORDERS
 from hoga.venues.binance.spot_private import SPOT_PRIVATE
+from hoga.venues.binance.ticks import TICKS
 from hoga.venues.records import RecordFacts, SideLists
 from hoga.venues.spec import ChannelSpec, Limits, RestLimit, RestPaths, VenueSpec
 
@@ -121,6 +122,7 @@ SPOT = VenueSpec(
     book=payloads.rest_book,
     private=SPOT_PRIVATE,
     orders=SPOT_ORDERS,
+    ticks=TICKS,
     classic=fields.CLASSIC,
     same_cut=wire.SAME_CUT,
     snapshot_channel=wire.SNAPSHOT,

@@ -20,6 +20,7 @@ from hoga.venues.binance.history import USDM_HISTORY
 from hoga.venues.binance.instruments import instruments_of
 from hoga.venues.binance.refill import refills
 from hoga.venues.binance.refusals import is_late
+from hoga.venues.binance.ticks import TICKS
 from hoga.venues.binance.usdm_orders import USDM_ORDERS
 from hoga.venues.binance.usdm_private import USDM_PRIVATE
 from hoga.venues.records import RecordFacts
@@ -139,6 +140,7 @@ USDM = VenueSpec(
     examples=(*_EXAMPLES, "depth10@100ms", "depth5@100ms", "depth20", "depth", "miniTicker"),
     book=payloads.rest_book,
     private=USDM_PRIVATE,
+    ticks=TICKS,
     orders=USDM_ORDERS,
     same_cut=wire.SAME_CUT,
     snapshot_channel=wire.SNAPSHOT,

@@ -29,6 +29,7 @@ from hoga.venues.upbit import payloads
 from hoga.venues.upbit.instruments import instruments
 from hoga.venues.upbit.private import PRIVATE
 from hoga.venues.upbit.refill import REFILLS
+from hoga.venues.upbit.ticks import TICKS
 
 __all__ = ["UPBIT"]
 
@@ -300,5 +301,6 @@ UPBIT = VenueSpec(
     replace=replace,
     listing=listing,
     private=PRIVATE,
+    ticks=TICKS,
     refills=REFILLS,
 )

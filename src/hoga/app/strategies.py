@@ -1,0 +1,108 @@
+"""app.strategies: a user's file of strategies: read, chosen, made, with its parameters.
+
+The file is run as a module of its own; whatever is wrong in it is one line: the file, the line, what it says.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.trading.strategy import Params, Strategy
+from hoga.venues.registry import VENUES
+
+__all__ = ["instances_of", "read_strategy"]
+
+
+def read_strategy(text: str) -> type[Strategy]:
+    """The class that `FILE.py` or `FILE.py:Class` means. Raises ConfigError."""
+    name, _, wanted = text.partition(":")
+    path = Path(name)
+    if not path.is_file():
+        raise _mistake(text, "no such file", "a Python file with a hoga.Strategy, as my.py or my.py:Cross")
+    found = [each for each in vars(_run(path)).values() if isinstance(each, type) and issubclass(each, Strategy)]
+    own = {each.__name__: each for each in found if each.__module__ == _module_name(path)}
+    if wanted:
+        if wanted not in own:
+            raise _mistake(text, f"no class {wanted}", f"one of {', '.join(own) or 'none'}")
+        return own[wanted]
+    if len(own) != 1:
+        raise _mistake(text, f"{len(own)} strategies: {', '.join(own) or 'none'}", f"one, or its name: {path}:NAME")
+    return next(iter(own.values()))
+
+
+def _module_name(path: Path) -> str:
+    return f"hoga_strategy_{path.stem}"
+
+
+def _run(path: Path) -> Any:
+    name = _module_name(path)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None, "a Python file has a loader"
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent.resolve()))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as fault:
+        lines = [each.lineno for each in traceback.extract_tb(fault.__traceback__) if each.filename == str(path)]
+        line = getattr(fault, "lineno", None) if isinstance(fault, SyntaxError) else (lines[-1] if lines else None)
+        where = f"{path}:{line}" if line else str(path)
+        raise _mistake(where, f"{type(fault).__name__}: {fault}", "a file that Python can run") from fault
+    finally:
+        sys.path.remove(str(path.parent.resolve()))
+    return module
+
+
+def instances_of(kind: type[Strategy], symbols: tuple[str, ...], params: Mapping[str, Mapping[str, str]]) -> list[tuple[str, Strategy]]:
+    """(key, instance): one for each of `symbols`, or one with the symbols that its class names.
+
+    `params`: by symbol ("": all of them), texts in place of the class's own values. Raises ConfigError.
+    """
+    named = tuple(kind.symbols) or ((kind.symbol,) if kind.symbol else ())
+    if not symbols and not named:
+        raise _mistake(kind.__name__, "no symbol", 'symbol = "VENUE:SYMBOL" in the class, or --symbols')
+    made: list[tuple[str, Strategy]] = []
+    for wanted in [(each,) for each in symbols] if symbols else [named]:
+        whole = tuple(_full(kind, each, named) for each in wanted)
+        strategy = kind()
+        strategy.symbol, strategy.symbols = whole[0], whole
+        given = dict(params.get("", {})) | dict(params.get(whole[0], {}))
+        strategy.p = Params({name: _as(kind, name, default, given) for name, default in kind.params.items()})
+        made.append((f"{kind.__name__}/{'+'.join(whole)}", strategy))
+    return made
+
+
+def _full(kind: type[Strategy], symbol: str, named: tuple[str, ...]) -> str:
+    """With its venue before it: its own, else that of the class's symbol."""
+    venue, colon, name = symbol.partition(":")
+    if not colon:
+        venue, name = (named[0].partition(":")[0] if named else ""), symbol
+    if venue not in VENUES or not name:
+        raise _mistake(kind.__name__, symbol, f"VENUE:SYMBOL, with one of {', '.join(VENUES)}")
+    return f"{venue}:{name}"
+
+
+def _as(kind: type[Strategy], name: str, default: Any, given: Mapping[str, str]) -> Any:
+    """A parameter's text as what its default is."""
+    if name not in given:
+        return default
+    text = given[name]
+    try:
+        if isinstance(default, bool):
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
+        if isinstance(default, Decimal):
+            return Decimal(text)
+        return type(default)(text)
+    except (ValueError, KeyError, InvalidOperation, TypeError):
+        raise _mistake(f"{kind.__name__}.{name}", text, f"a {type(default).__name__}, as {default!r}") from None
+
+
+def _mistake(where: str, found: str, expected: str) -> ConfigError:
+    return ConfigError([ConfigMistake(where, None, "STRATEGY", found, expected)])

@@ -1,0 +1,328 @@
+"""app.trade: a trader: one engine, the accounts it trades on, the market data it sees, its journal. Everything on one event loop.
+
+    sockets ─▶ bus ─▶ engine.step ─▶ effects ─▶ journal, order line, log
+
+An event is handled in the turn of the loop in which it came: nothing is awaited between a frame and the bytes of an order. An effect is
+carried out after the one before it; when the journal cannot be written, what stands behind the record is not done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from hoga.audit.latch import Latch
+from hoga.audit.log import AuditLogger
+from hoga.core.market import DataType
+from hoga.core.ticks import MarketDoubt, MarketEvent
+from hoga.core.times import SECOND_NS
+from hoga.core.trading import ExecutionEvent, NotSent, Rung, StreamUpdate
+from hoga.gateway import Gateway
+from hoga.hub.events import BaseWebSocketEvent, EpochEvent
+from hoga.hub.manager import GlobalWebSocketManager
+from hoga.hub.routing import Delivery
+from hoga.hub.subscriptions import SubscriptionSpec
+from hoga.runtime.clock import SYSTEM, Clock, Timer
+from hoga.runtime.logs import get_log
+from hoga.trading.bus import EventBus, EventClass
+from hoga.trading.engine import Engine
+from hoga.trading.ports import (
+    Alarm,
+    Cancel,
+    Command,
+    CommandKind,
+    Done,
+    Effect,
+    Event,
+    JournalFault,
+    Query,
+    Read,
+    RunGate,
+    Send,
+    Tell,
+    Tick,
+    WakeAt,
+    Write,
+)
+from hoga.trading.rungs import Cause
+from hoga.trading.state import venue_of
+from hoga.venues.registry import VENUES
+
+__all__ = ["Trader", "TraderEnd"]
+
+_log = get_log("trading")
+
+_TURN_NS = 2_000_000
+_HEARTBEAT_S = 1.0
+_WANTED = (DataType.ORDERBOOK, DataType.QUOTE, DataType.TRADE, DataType.MARK_PRICE)
+
+
+class TraderEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """How a trader ended. `left`: client ids of entries that may still be at the venue."""
+
+    clean: bool
+    orders: int
+    fills: int
+    pnl: dict[str, str]
+    held: dict[str, str]
+    left: tuple[str, ...]
+    rung: str
+    incident: str
+
+
+class Trader:
+    """See the module. `start` connects, `stop` ends in order; `ended` is done when the engine has stopped.
+
+    `engine` is made of the rules that the gateways read, by `make`.
+    """
+
+    def __init__(
+        self,
+        *,
+        make: Callable[[Mapping[str, Gateway]], Engine],
+        manager: GlobalWebSocketManager,
+        log: AuditLogger,
+        latch: Latch,
+        clock: Clock = SYSTEM,
+        on_change: Callable[[str], object] = lambda text: None,
+    ) -> None:
+        self.gateways: dict[str, Gateway] = {}
+        self.ended: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
+        self.log = log
+        self.latch = latch
+        self._make = make
+        self._manager = manager
+        self._clock = clock
+        self._now_ns = clock.time_ns
+        self._mono_ns = clock.monotonic_ns
+        self._on_change = on_change
+        self._engine: Engine | None = None
+        self._bus = EventBus(on_backlog=self._backlog, on_drop=self._dropped)
+        for kind in EventClass:
+            self._bus.subscribe(kind, self._step)
+        self._early: list[Event] = []
+        self._timer: Timer | None = None
+        self._turn_ends_ns = 0
+        self._more = False
+        self._beat: asyncio.Task[None] | None = None
+        self._readers: dict[tuple[str, str, DataType], Callable[[bytes, int], MarketEvent]] = {}
+        self._quoted: set[str] = set()
+        self._unreadable = 0
+
+    @property
+    def engine(self) -> Engine:
+        """There from `start` on."""
+        assert self._engine is not None, "started before it is looked at"
+        return self._engine
+
+    # -- its life -------------------------------------------------------------------------------------------------------
+
+    async def start(self, gateways: Iterable[Gateway]) -> None:
+        """Connect to every account, read its rules, make the engine, follow the market. Raises VenueError, ConfigError."""
+        self.gateways = {each.venue: each for each in gateways}
+        await asyncio.gather(*(each.start() for each in self.gateways.values()))
+        self._engine = self._make(self.gateways)
+        await self._follow(self._engine)
+        early, self._early = self._early, []
+        for event in early:
+            self.take(event)
+        self.command(CommandKind.START, who="trader")
+        self._beat = asyncio.create_task(self._beats(), name="trader heartbeat")
+
+    async def stop(self, *, patience_s: float) -> Done | None:
+        """Ask the engine to stop, and wait for it; None: it did not in time."""
+        if self._engine is None:
+            return None
+        self.command(CommandKind.STOP, who="signal")
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(asyncio.shield(self.ended), patience_s)
+        return None
+
+    async def close(self) -> None:
+        """Let everything go."""
+        if self._beat is not None:
+            self._beat.cancel()
+            await asyncio.gather(self._beat, return_exceptions=True)
+        await self._manager.unregister_component("trader")
+        await asyncio.gather(*(each.stop() for each in self.gateways.values()), return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def command(self, kind: CommandKind, *, who: str, text: str = "") -> None:
+        """Ask the engine for something."""
+        self.take(Command(at_ns=self._now_ns(), kind=kind, who=who, text=text))
+
+    # -- in -------------------------------------------------------------------------------------------------------------
+
+    def take(self, event: Event) -> None:
+        """What must be taken, in order."""
+        if self._engine is None:
+            self._early.append(event)
+            return
+        self._bus.publish(EventClass.ORDER, event)
+        self._pump()
+
+    def deliver(self, event: ExecutionEvent) -> None:
+        """What a venue says; gateways are made with it."""
+        self.take(event)
+
+    def _pump(self) -> None:
+        if self._more:
+            return
+        self._turn_ends_ns = self._mono_ns() + _TURN_NS
+        if self._bus.drain(self._is_over):
+            self._more = True
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._more = False
+        self._pump()
+
+    def _is_over(self) -> bool:
+        return self._mono_ns() > self._turn_ends_ns
+
+    def _backlog(self, waiting: int) -> None:
+        _log.error("events wait that nobody takes", waiting=waiting)
+        self._bus.publish(EventClass.ORDER, Alarm(at_ns=self._now_ns(), kind=Cause.BACKLOG.value, why=f"{waiting} events wait"))
+
+    def _dropped(self, event: MarketEvent) -> None:
+        doubt = MarketDoubt(symbol=event.symbol, at_ns=self._now_ns(), why="trades came faster than they could be taken")
+        self._bus.publish(EventClass.ORDER, doubt)
+
+    # -- the market -----------------------------------------------------------------------------------------------------
+
+    async def _follow(self, engine: Engine) -> None:
+        wanted = []
+        for symbol, rules in engine.state.rules_of.items():
+            venue = venue_of(symbol)
+            spec = VENUES[venue]
+            types = [each for each in _WANTED if each in spec.ticks and each in spec.channels]
+            if DataType.QUOTE in types:
+                self._quoted.add(symbol)
+            for data_type in types:
+                self._readers[venue, rules.name, data_type] = spec.ticks[data_type](rules)
+                wanted.append(SubscriptionSpec(data_type, [rules.name], venue=venue))
+        await self._manager.register_component("trader", self, wanted, self._on_frame, delivery=Delivery.INLINE, on_status=self._on_status)
+
+    def _on_frame(self, event: BaseWebSocketEvent) -> None:
+        """A frame of a market, in the socket's own turn."""
+        stream = event.stream
+        data_type = event.data_type
+        read = self._readers[stream.venue, stream.symbol, data_type]
+        try:
+            tick = read(event.payload, event.recv_ns)
+        except (ValueError, LookupError, TypeError) as fault:
+            self._cannot_read(event, fault)
+            return
+        if data_type is DataType.TRADE:
+            self._bus.publish(EventClass.DATA, tick)
+        else:
+            self._bus.publish(EventClass.DATA, tick, key=(tick.symbol, data_type))
+        self._pump()
+
+    def _cannot_read(self, event: BaseWebSocketEvent, fault: Exception) -> None:
+        self._unreadable += 1
+        symbol = f"{event.venue}:{event.symbol}"
+        _log.warning("a frame cannot be read", stream=event.stream.name, why=str(fault), count=self._unreadable)
+        self.take(MarketDoubt(symbol=symbol, at_ns=event.recv_ns, why=f"a frame that cannot be read: {fault}"))
+
+    def _on_status(self, event: object) -> None:
+        if isinstance(event, EpochEvent):
+            for symbol in self.engine.state.rules_of:
+                if venue_of(symbol) == event.venue:
+                    why = f"{event.conn} {'began anew' if event.up else event.why or 'was lost'}"
+                    self.take(MarketDoubt(symbol=symbol, at_ns=self._now_ns(), why=why))
+
+    # -- out ------------------------------------------------------------------------------------------------------------
+
+    def _step(self, event: Event) -> None:
+        effects = self.engine.step(event)
+        if effects:
+            self._perform(effects)
+
+    def _perform(self, effects: list[Effect]) -> None:
+        """In order. A record that is not written stops what stands behind it; wishes that are dropped so are told one by one."""
+        append, gateways = self.log.append, self.gateways
+        for number, effect in enumerate(effects):
+            kind = effect.__class__
+            if kind is Write:
+                if not append(effect.kind, effect.fields):  # type: ignore[union-attr]  # it is a Write
+                    self._unwritten(effects[number + 1 :])
+                    return
+            elif kind is Send:
+                request = effect.request  # type: ignore[union-attr]  # it is a Send
+                gateways[venue_of(request.symbol)].send(request)
+            else:
+                self._do(effect)
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Cancel():
+                self.gateways[venue_of(effect.symbol)].cancel(effect)
+            case Query():
+                self.gateways[venue_of(effect.symbol)].query(effect)
+            case Read():
+                self.gateways[effect.venue].read(effect)
+            case WakeAt():
+                self._wake(effect.at_ns)
+            case Tell():
+                self._tell(effect)
+            case RunGate():
+                self._on_rung(effect)
+            case Done():
+                if not self.ended.done():
+                    self.ended.set_result(effect)
+            case _:
+                raise AssertionError(f"{type(effect).__name__} is carried out elsewhere")
+
+    def _unwritten(self, rest: list[Effect]) -> None:
+        """The journal refused: nothing that opens or changes is done; what only asks, and timers, go on."""
+        now_ns = self._now_ns()
+        health = self.log.health()
+        self.take(JournalFault(now_ns, health.why))
+        for effect in rest:
+            if isinstance(effect, Send):
+                asked = effect.request
+                text = "the journal cannot be written"
+                self.take(NotSent(at_ns=now_ns, client_id=asked.client_id, symbol=asked.symbol, code="journal", text=text))
+            elif isinstance(effect, Write):
+                self.log.append(effect.kind, effect.fields)
+            else:
+                self._do(effect)
+
+    def _wake(self, at_ns: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        delay_s = max(0.0, (at_ns - self._now_ns()) / SECOND_NS)
+        self._timer = self._clock.call_later(delay_s, lambda: self.take(Tick(at_ns)))
+
+    def _tell(self, effect: Tell) -> None:
+        say: Any = {"info": _log.info, "warning": _log.warning, "error": _log.error}[effect.level]
+        say(effect.text, **dict(effect.fields))
+        self._on_change(effect.text)
+
+    def _on_rung(self, effect: RunGate) -> None:
+        if effect.rung >= Rung.HALTED:
+            self.latch.set_rung(effect.rung, incident=effect.incident, cause=effect.why, by="trader", at_ns=self._now_ns())
+        self._on_change(effect.why)
+
+    # -- each second ------------------------------------------------------------------------------------------------------
+
+    async def _beats(self) -> None:
+        """The account's streams live; somebody set the latch from outside."""
+        while True:
+            await self._clock.sleep(_HEARTBEAT_S)
+            for venue, gateway in self.gateways.items():
+                if gateway.is_live:
+                    self.take(StreamUpdate(at_ns=self._now_ns(), venue=venue, live=True, missed=False))
+            if self.latch.is_news:
+                said = self.latch.state()
+                self.latch.seen()
+                if said.rung > Rung.ACTIVE:
+                    self.command(CommandKind.FREEZE, who=said.by, text=f"{said.cause} {said.detail}".strip())
+                else:
+                    self.command(CommandKind.RESUME, who=said.by, text=said.incident)

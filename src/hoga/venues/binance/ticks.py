@@ -1,0 +1,143 @@
+"""venues.binance.ticks: Binance's market data in integers, spot and futures alike. Pure.
+
+Sources: spot-docs web-socket-streams, USD-M docs websocket-market-streams, read 2026-11-20.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+from msgspec import field
+
+from hoga.core.market import DataType, Side
+from hoga.core.ticks import MarketDepth, MarketEvent, MarketMark, MarketTop, MarketTrade
+from hoga.core.times import MS_NS
+from hoga.core.trading import Rules
+from hoga.venues.ticks import TickReader, memo
+
+__all__ = ["TICKS"]
+
+_Texts = list[tuple[str, str]]
+
+
+class _Spot(msgspec.Struct, gc=False):
+    bids: _Texts
+    asks: _Texts
+
+
+class _Futures(msgspec.Struct, gc=False):
+    bids: _Texts = field(name="b")
+    asks: _Texts = field(name="a")
+    event_ms: int = field(name="E")
+
+
+class _Quote(msgspec.Struct, gc=False):
+    bid: str = field(name="b")
+    bid_size: str = field(name="B")
+    ask: str = field(name="a")
+    ask_size: str = field(name="A")
+    event_ms: int = field(name="E", default=0)
+
+
+class _Trade(msgspec.Struct, gc=False):
+    price: str = field(name="p")
+    size: str = field(name="q")
+    buyer_makes: bool = field(name="m")
+    traded_ms: int = field(name="T")
+    id: int = field(name="a")
+
+
+class _Mark(msgspec.Struct, gc=False):
+    mark: str = field(name="p")
+    event_ms: int = field(name="E")
+
+
+_spot = msgspec.json.Decoder(_Spot).decode
+_futures = msgspec.json.Decoder(_Futures).decode
+_quote = msgspec.json.Decoder(_Quote).decode
+_trade = msgspec.json.Decoder(_Trade).decode
+_mark = msgspec.json.Decoder(_Mark).decode
+
+
+def _book(rules: Rules) -> Callable[[bytes, int], MarketEvent]:
+    """Whole books: spelt in full on spot, in single letters on futures."""
+    symbol, price, size = rules.symbol, memo(rules.price_power), memo(rules.size_power)
+
+    def read(payload: bytes, at_ns: int) -> MarketEvent:
+        if payload.startswith(b'{"e"'):
+            futures = _futures(payload)
+            bids, asks, event_ns = futures.bids, futures.asks, futures.event_ms * MS_NS
+        else:
+            spot = _spot(payload)
+            bids, asks, event_ns = spot.bids, spot.asks, 0
+        bid, bid_size = bids[0] if bids else ("0", "0")
+        ask, ask_size = asks[0] if asks else ("0", "0")
+        return MarketDepth(
+            symbol=symbol,
+            at_ns=at_ns,
+            event_ns=event_ns or None,
+            bid=price(bid),
+            bid_size=size(bid_size),
+            ask=price(ask),
+            ask_size=size(ask_size),
+            bids=bids,
+            asks=asks,
+        )
+
+    return read
+
+
+def _top(rules: Rules) -> Callable[[bytes, int], MarketEvent]:
+    symbol, price, size = rules.symbol, memo(rules.price_power), memo(rules.size_power)
+
+    def read(payload: bytes, at_ns: int) -> MarketEvent:
+        raw = _quote(payload)
+        return MarketTop(
+            symbol=symbol,
+            at_ns=at_ns,
+            event_ns=raw.event_ms * MS_NS or None,
+            bid=price(raw.bid),
+            bid_size=size(raw.bid_size),
+            ask=price(raw.ask),
+            ask_size=size(raw.ask_size),
+        )
+
+    return read
+
+
+def _trades(rules: Rules) -> Callable[[bytes, int], MarketEvent]:
+    symbol, price, size = rules.symbol, memo(rules.price_power), memo(rules.size_power)
+
+    def read(payload: bytes, at_ns: int) -> MarketEvent:
+        raw = _trade(payload)
+        return MarketTrade(
+            symbol=symbol,
+            at_ns=at_ns,
+            event_ns=raw.traded_ms * MS_NS,
+            price=price(raw.price),
+            size=size(raw.size),
+            taker=Side.SELL if raw.buyer_makes else Side.BUY,
+            trade_id=raw.id,
+        )
+
+    return read
+
+
+def _marks(rules: Rules) -> Callable[[bytes, int], MarketEvent]:
+    symbol, price = rules.symbol, memo(rules.price_power)
+
+    def read(payload: bytes, at_ns: int) -> MarketEvent:
+        raw = _mark(payload)
+        return MarketMark(symbol=symbol, at_ns=at_ns, event_ns=raw.event_ms * MS_NS, mark=price(raw.mark))
+
+    return read
+
+
+TICKS: Mapping[DataType, TickReader] = {
+    DataType.ORDERBOOK: _book,
+    DataType.QUOTE: _top,
+    DataType.TRADE: _trades,
+    DataType.MARK_PRICE: _marks,
+}
+"""The readers of the usual channel of each type of data."""
