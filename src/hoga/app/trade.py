@@ -168,7 +168,8 @@ class Trader:
 
     def deliver(self, event: ExecutionEvent) -> None:
         """What a venue says; gateways are made with it."""
-        self.take(event)
+        if not (self.ended.done() and isinstance(event, StreamUpdate)):  # they are closed then, by us
+            self.take(event)
 
     def _pump(self) -> None:
         if self._more:

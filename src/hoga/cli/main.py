@@ -40,6 +40,7 @@ MODULES = (
     "view",
     "history",
     "retain",
+    "trade",
     "audit",
     "tree",
     "config",

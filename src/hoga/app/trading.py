@@ -1,0 +1,237 @@
+"""app.trading: from a configuration and a strategy to a trader that runs until it is told to stop, and what it came to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from hoga.app.config import Config, VenueConfig
+from hoga.app.config.rooms import limits_of, rest_of
+from hoga.app.hub import open_manager
+from hoga.app.private import credentials_of, private_wire
+from hoga.app.strategies import instances_of, read_strategy
+from hoga.app.trade import Trader
+from hoga.audit.folder import JOURNAL_FOLDER, Account, Owner, fingerprint
+from hoga.audit.latch import Latch
+from hoga.audit.log import AuditLogger
+from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.core.trading import Rung
+from hoga.feed.private_wire import nonce
+from hoga.gateway import Gateway, GatewayConfig
+from hoga.hub.manager import GlobalWebSocketManager
+from hoga.runtime.shutdown import Phase, ShutdownManager
+from hoga.trading.engine import Engine, Settings
+from hoga.trading.limits import Limits
+from hoga.trading.ports import Done
+from hoga.trading.risk import RiskGate
+from hoga.trading.rungs import Ladder
+from hoga.trading.state import venue_of
+from hoga.trading.strategy import Strategy
+from hoga.venues.registry import VENUES
+
+__all__ = ["TradeEnd", "TradePlan", "is_loopback", "plan_trade", "trade"]
+
+_STOP_S = 3.5
+_WHOLE_STOP_S = 5.0
+
+
+class TradePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a trader will be: its strategies by key, the symbols of each venue, and the limits of each symbol."""
+
+    strategies: list[tuple[str, Strategy]]
+    symbols: dict[str, tuple[str, ...]]
+    limits: dict[str, Limits]
+    journal: Path
+    real_money: bool
+
+
+class TradeEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """What a trader came to, in the words of `hoga trade --json`. `pnl`: net, as exact text in `pnl_currency`."""
+
+    ok: bool
+    mode: str
+    orders: int
+    fills: int
+    pnl: str
+    pnl_currency: str
+    verdict: str
+    journal: str
+    incident: str
+    held: dict[str, str] = {}
+    left: tuple[str, ...] = ()
+    rung: str = Rung.ACTIVE.name
+    why: str = ""
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL is of this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    with contextlib.suppress(ValueError):
+        return ip_address(host).is_loopback
+    return False
+
+
+def plan_trade(config: Config, strategy: str, symbols: tuple[str, ...]) -> TradePlan:
+    """What a trader of this configuration will be. Raises ConfigError."""
+    kind = read_strategy(strategy)
+    given = {}
+    for name in config.active_venues if not symbols else VENUES:
+        for symbol in (*symbols, *kind.symbols, kind.symbol):
+            bare = symbol.partition(":")[2] or symbol
+            given[f"{name}:{bare}"] = config.parameters(name, bare)
+    made = instances_of(kind, symbols, given)
+    by_venue: dict[str, list[str]] = {}
+    limits: dict[str, Limits] = {}
+    for _, instance in made:
+        for symbol in instance.symbols:
+            known = by_venue.setdefault(venue_of(symbol), [])
+            if symbol not in known:
+                known.append(symbol)
+            found = limits_of(config, symbol)
+            assert found is not None, "the venue was looked up when the instance was made"
+            limits[symbol] = found
+    for name in by_venue:
+        _require_orders(config.venue(name))
+    return TradePlan(
+        strategies=made,
+        symbols={name: tuple(each) for name, each in by_venue.items()},
+        limits=limits,
+        journal=config.program.data_dir / JOURNAL_FOLDER,
+        real_money=any(not is_loopback(config.venue(name).rest_url) and not config.venue(name).testnet for name in by_venue),
+    )
+
+
+def _require_orders(config: VenueConfig) -> None:
+    spec = VENUES[config.venue]
+    if spec.orders is None or spec.private is None:
+        raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "SYMBOLS", config.venue, "a venue that hoga can trade on")])
+    if not spec.private.can_use(credentials_of(config)):
+        variable = f"HOGA_{config.venue.upper().replace('-', '_')}__"
+        needs = " or ".join(" and ".join(f"{variable}{name}" for name in names) for names in spec.private.needs)
+        raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "API_KEY", "no keys", f"{needs} in the environment")])
+
+
+class _Made(msgspec.Struct):
+    """What belongs to one trader, as far as it was made."""
+
+    trader: Trader
+    manager: GlobalWebSocketManager
+    gateways: list[Gateway]
+
+
+async def trade(
+    config: Config,
+    plan: TradePlan,
+    *,
+    mode: str,
+    seconds: float | None = None,
+    on_ready: Callable[[Trader], object] = lambda trader: None,
+    on_change: Callable[[str], object] = lambda text: None,
+) -> TradeEnd:
+    """Trade until told to stop. Raises ConfigError, VenueError, ArchiveError, OSError for what cannot begin."""
+    owner = Owner(accounts=tuple(_account(config.venue(name)) for name in plan.symbols), trader=_name(config, plan))
+    hide = tuple(credentials_of(config.venue(name)) for name in plan.symbols)
+    log = AuditLogger(plan.journal, owner=owner, hide=hide, about={"mode": mode, "strategies": [key for key, _ in plan.strategies]})
+    opened = log.open()
+    latch = Latch(plan.journal)
+    done: Done | None = None
+    trader: Trader | None = None
+    try:
+        async with ShutdownManager(deadline_s=_WHOLE_STOP_S) as shutdown:
+            manager = await open_manager(config)
+            manager.start()
+            shutdown.add(Phase.RESOURCES, "hub", manager.stop)
+            ladder = Ladder(on_fault=next(iter(config.venue(name).on_fault for name in plan.symbols)))
+            trader = Trader(
+                make=lambda gateways: _engine(config, plan, gateways, ladder, opened.boot),
+                manager=manager,
+                log=log,
+                latch=latch,
+                on_change=on_change,
+            )
+            shutdown.add(Phase.SEAL, "trader's connections", trader.close)
+            await trader.start([_gateway(config.venue(name), symbols, trader, latch) for name, symbols in plan.symbols.items()])
+            on_ready(trader)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(shutdown.requested(), seconds)
+            done = await trader.stop(patience_s=_STOP_S)
+    finally:
+        latch.close()
+        log.close()
+    assert trader is not None, "it was made, or something was raised"
+    return _end(trader.engine, plan, mode, done)
+
+
+def _name(config: Config, plan: TradePlan) -> str:
+    return next(iter(config.venue(name).trader for name in plan.symbols))
+
+
+def _account(config: VenueConfig) -> Account:
+    credentials = credentials_of(config)
+    endpoint = urlsplit(config.rest_url).netloc
+    return Account(venue=config.venue, endpoint=endpoint, account=fingerprint(credentials.key.reveal()))
+
+
+def _gateway(config: VenueConfig, symbols: tuple[str, ...], trader: Trader, latch: Latch) -> Gateway:
+    spec = VENUES[config.venue]
+    assert spec.private is not None, "looked at by `plan_trade`"
+    names = tuple(symbol.partition(":")[2] for symbol in symbols)
+    settings = GatewayConfig(symbols=names, leverage=config.leverage, margin_type=config.margin_type or None)
+    return Gateway(
+        spec,
+        settings,
+        rest=rest_of(config),
+        sign=spec.private.signer(credentials_of(config), nonce),
+        deliver=trader.deliver,
+        stream=private_wire(config, "trade-"),
+        gate=lambda: not latch.shut(),
+    )
+
+
+def _engine(config: Config, plan: TradePlan, gateways: Mapping[str, Gateway], ladder: Ladder, boot: int) -> Engine:
+    return Engine(
+        Settings(trader=_name(config, plan), boot=boot, limits=plan.limits),
+        rules={symbol: gateways[venue_of(symbol)].rules[symbol] for symbol in plan.limits},
+        capabilities={name: gateway.capabilities for name, gateway in gateways.items()},
+        gate=RiskGate(plan.limits.get),
+        ladder=ladder,
+        strategies=plan.strategies,
+    )
+
+
+def _end(engine: Engine, plan: TradePlan, mode: str, done: Done | None) -> TradeEnd:
+    state = engine.state
+    held = {}
+    for (symbol, side), quantity in state.portfolio.held().items():
+        name = symbol if side.value == "both" else f"{symbol}/{side.value}"
+        held[name] = state.rules_of[symbol].quantity_text(quantity)
+    sums: dict[str, Decimal] = {}
+    for symbol, rules in state.rules_of.items():
+        total = state.portfolio.day(symbol, state.price(symbol)).total
+        sums[rules.quote] = sums.get(rules.quote, Decimal(0)) + Decimal(total).scaleb(rules.money_power)
+    currency = next(iter(sums), "")
+    clean = done is not None and done.clean
+    verdict = "UNKNOWN" if not clean else "KEPT" if held else "FLAT"
+    return TradeEnd(
+        ok=clean and state.rung < Rung.HALTED,
+        mode=mode,
+        orders=engine.sent,
+        fills=engine.fills,
+        pnl=f"{sums.get(currency, Decimal(0)).normalize():f}",
+        pnl_currency=currency,
+        verdict=verdict,
+        journal=str(plan.journal),
+        incident=engine.ladder.incident,
+        held=held,
+        left=done.left if done is not None else tuple(order.client_id for order in state.orders.working()),
+        rung=state.rung.name,
+    )

@@ -1,0 +1,90 @@
+"""cli.trade: `hoga trade`, a strategy at work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hoga.cli._output import note, print_json, print_text, words
+from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption
+from hoga.core.errors import ConfigError, ConfigMistake
+
+if TYPE_CHECKING:
+    from hoga.app.trade import Trader
+    from hoga.app.trading import TradeEnd, TradePlan
+
+__all__ = ["register"]
+
+_MODES = ("live",)
+
+
+def register(app: typer.Typer) -> None:
+    """Add `hoga trade` to `app`."""
+    app.command("trade", hidden=True)(trade)
+
+
+def trade(
+    strategy: Annotated[
+        str, typer.Argument(metavar="STRATEGY.py[:Class]", help="File with a hoga.Strategy, and which, if it has several.")
+    ],
+    mode: Annotated[str, typer.Option(metavar="MODE", help="live: orders go to the venue.")] = "live",
+    symbols: Annotated[str, typer.Option(metavar="A,B", help="One instance a symbol, instead of the class's own.")] = "",
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    data: DataOption = None,
+    seconds: Annotated[float | None, typer.Option(min=0, metavar="N", help="Stop by itself after N seconds.")] = None,
+    real_money: Annotated[bool, typer.Option("--yes-real-money", help="Needed where the endpoint is not on this machine.")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Run a strategy.
+
+    Every order is written into the journal before it is sent. SIGTERM and Ctrl-C end it: entries are cancelled, positions and their
+    stops stay.
+
+    Example: hoga trade my.py --mode live -c hoga.conf
+    """
+    from hoga.app.preflight import check_machine
+    from hoga.app.trading import plan_trade
+    from hoga.app.trading import trade as run_trader
+    from hoga.cli.run import load_for_run, logging_of
+    from hoga.runtime.loop import run as run_loop
+
+    if mode not in _MODES:
+        raise ConfigError([ConfigMistake("command line", None, "--mode", mode, f"one of {', '.join(_MODES)}")])
+    loaded = load_for_run(config, settings, data)
+    check_machine(loaded, data_option=data is not None)
+    plan = plan_trade(loaded, strategy, tuple(words(symbols)))
+    if plan.real_money and not real_money:
+        found = "an endpoint that is not on this machine"
+        raise ConfigError(
+            [ConfigMistake("command line", None, "--yes-real-money", found, "the flag, once you mean it: real money is at stake")]
+        )
+
+    def ready(trader: Trader) -> None:
+        note(f"trading {', '.join(plan.limits)}")
+
+    with logging_of(loaded.program):
+        if not as_json:
+            _show(plan, mode)
+        end = run_loop(run_trader(loaded, plan, mode=mode, seconds=seconds, on_ready=ready))
+    if as_json:
+        print_json(end)
+    else:
+        _verdict(end)
+    return 0 if end.ok else 1
+
+
+def _show(plan: TradePlan, mode: str) -> None:
+    note(f"{mode}: {', '.join(key for key, _ in plan.strategies)}; journal {plan.journal}")
+
+
+def _verdict(end: TradeEnd) -> None:
+    held = ", ".join(f"{symbol} {quantity}" for symbol, quantity in end.held.items())
+    print_text(
+        f"{end.verdict}: {end.orders} orders, {end.fills} fills, net {end.pnl} {end.pnl_currency}{f'; held: {held}' if held else ''}"
+    )
+    if end.incident:
+        note(f"incident {end.incident}: `hoga resume {end.incident}` lets it go on")
+    note(f"next: hoga audit timeline {Path(end.journal).parent}")
