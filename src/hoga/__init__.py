@@ -42,6 +42,8 @@ _ROOMS = {
     "hub.states": "ConnectionState GlobalManagerState WebSocketType",
     "hub.subscriptions": "ComponentSubscription Mode SubscriptionSpec SubscriptionStateManager",
     "runtime.shutdown": "ShutdownManager",
+    "trading.bus": "EventBus",
+    "trading.strategy": "Strategy",
     "venues.formats": "SimpleFormatConverter",
     "venues.private": "Trouble",
 }

@@ -15,7 +15,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "src" / "hoga"
 
 NEEDED = {
-    "app/config/rooms.py limits_of": "the gate of a trader is made with it; a test does",
     "archive/form/ledger.py encode_entries": "the benchmarks make days with it",
     "archive/read/catalog.py catalog": "a user's view of an archive, beside `rows_of`",
     "archive/form/store.py mount": "whoever has an archive elsewhere than in files serves it with it; a test does",

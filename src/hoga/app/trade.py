@@ -13,8 +13,6 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import msgspec
-
 from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger
 from hoga.core.market import DataType
@@ -52,26 +50,13 @@ from hoga.trading.rungs import Cause
 from hoga.trading.state import venue_of
 from hoga.venues.registry import VENUES
 
-__all__ = ["Trader", "TraderEnd"]
+__all__ = ["Trader"]
 
 _log = get_log("trading")
 
 _TURN_NS = 2_000_000
 _HEARTBEAT_S = 1.0
 _WANTED = (DataType.ORDERBOOK, DataType.QUOTE, DataType.TRADE, DataType.MARK_PRICE)
-
-
-class TraderEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """How a trader ended. `left`: client ids of entries that may still be at the venue."""
-
-    clean: bool
-    orders: int
-    fills: int
-    pnl: dict[str, str]
-    held: dict[str, str]
-    left: tuple[str, ...]
-    rung: str
-    incident: str
 
 
 class Trader:
