@@ -77,6 +77,8 @@ from hoga.hub.subscriptions import Mode as Mode
 from hoga.hub.subscriptions import SubscriptionSpec as SubscriptionSpec
 from hoga.hub.subscriptions import SubscriptionStateManager as SubscriptionStateManager
 from hoga.runtime.shutdown import ShutdownManager as ShutdownManager
+from hoga.trading.bus import EventBus as EventBus
+from hoga.trading.strategy import Strategy as Strategy
 from hoga.venues.formats import SimpleFormatConverter as SimpleFormatConverter
 from hoga.venues.private import Trouble as Trouble
 
