@@ -15,11 +15,13 @@ from hoga.core.market import DataType
 from hoga.hub.errors import SubscriptionError
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent, SubscriptionErrorEvent
 from hoga.hub.manager import GlobalWebSocketManager
+from hoga.hub.pace import Pace
 from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import Mode, SubscriptionSpec
 from hoga.simulator import Fault, FaultKind, Simulator, SimulatorConfig
 from hoga.venues.registry import VENUES
 from tests.app.upbit_server import UpbitServer
+from tests.waiting import PatientClock
 from tests.waiting import eventually as until
 
 THOUSAND = [f"KRW-S{number}" for number in range(1_000)]
@@ -43,12 +45,29 @@ class Widget:
         )
 
 
+class PatientPace(Pace):
+    """The pace, which does not count what the machine stood still: what is asked "within half a second" then is."""
+
+    def __init__(self, clock: PatientClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def changed(self, now: float) -> None:
+        super().changed(self._clock() / 1e9)
+
+    def due(self, now: float) -> float | None:
+        return super().due(self._clock() / 1e9)
+
+    def told(self, now: float) -> None:
+        super().told(self._clock() / 1e9)
+
+
 class Stage:
     """A small Upbit and a manager. `asked` is what each request so far subscribed: (type, code) without the flags."""
 
-    def __init__(self, server: UpbitServer) -> None:
+    def __init__(self, server: UpbitServer, pace: Pace) -> None:
         self.server = server
-        self.manager = make(**{"upbit.WS_URL": f"ws://{server.url}", "upbit.REST_URL": f"http://{server.url}"})
+        self.manager = make(pace, **{"upbit.WS_URL": f"ws://{server.url}", "upbit.REST_URL": f"http://{server.url}"})
 
     @property
     def asked(self) -> list[set[tuple[str, str]]]:
@@ -58,19 +77,23 @@ class Stage:
         await until(lambda: self.asked and self.asked[-1] == wanted)
 
 
-def make(**settings: str) -> GlobalWebSocketManager:
+def make(pace: Pace | None = None, **settings: str) -> GlobalWebSocketManager:
     config: Config = load_config(None, overrides=[f"{key}={value}" for key, value in settings.items()], environ={})
-    manager = GlobalWebSocketManager(wires_of(config), VENUES, linger_s=0.0)
+    manager = GlobalWebSocketManager(wires_of(config), VENUES, pace=pace, linger_s=0.0)
     manager.start()
     return manager
 
 
 @pytest_asyncio.fixture
 async def stage() -> AsyncIterator[Stage]:
+    clock = PatientClock()
+    ticking = asyncio.create_task(clock.tick())
     async with UpbitServer(THOUSAND) as server:
-        found = Stage(server)
+        found = Stage(server, PatientPace(clock))
         yield found
         await found.manager.stop()
+    ticking.cancel()
+    await asyncio.gather(ticking, return_exceptions=True)
 
 
 async def test_four_charts_that_switch_symbols(stage: Stage) -> None:
