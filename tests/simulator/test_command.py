@@ -40,7 +40,11 @@ def test_one_json_line_when_ready_and_a_clean_stop(number: signal.Signals, statu
 def test_several_venues_tell_all_their_doors() -> None:
     process = start("--json", "--venues", "binance,upbit", "--symbols", "BTCUSDT,KRW-BTC", "--seconds", "5")
     assert process.stdout is not None
-    venues = json.loads(process.stdout.readline())["venues"]
+    ready = json.loads(process.stdout.readline())
+    venues, variables = ready["venues"], ready["environment"]
+    for name in ("binance", "upbit"):
+        assert venues[name]["key"] == variables[f"HOGA_{name.upper()}__API_KEY"]
+        assert venues[name]["secret"] == variables[f"HOGA_{name.upper()}__API_SECRET"]
     assert venues["upbit"]["private"] == venues["upbit"]["ws"] != venues["binance"]["ws"]
     with urlopen(f"{venues['upbit']['rest']}/v1/market/all") as answer:
         assert [row["market"] for row in json.load(answer)] == ["KRW-BTC"]

@@ -126,7 +126,8 @@ def _captures(replay: list[Path] | None, more: list[Path] | None) -> tuple[Path,
 def _announce(simulator: Simulator, *, as_json: bool) -> None:
     environment = simulator.environment()
     if as_json:
-        venues = {name: venue.urls for name, venue in simulator.venues.items()}
+        logins = {name: simulator.login(name) for name in simulator.venues}
+        venues = {name: venue.urls | dict(zip(("key", "secret"), logins[name], strict=True)) for name, venue in simulator.venues.items()}
         print_json({"ready": True, "venues": venues, "environment": environment})
         return
     for name, venue in simulator.venues.items():

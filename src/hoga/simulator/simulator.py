@@ -82,16 +82,19 @@ class Simulator:
 
     def environment(self) -> dict[str, str]:
         """The variables with which hoga goes to these venues, and to one account at each."""
-        key = EXAMPLE_KEYS[0]
         found: dict[str, str] = {}
         for name, venue in self.venues.items():
-            urls, account = venue.urls, Account()
-            login = (account.access_key, account.secret_key) if name == UPBIT else (key.key, key.secret)
+            urls, login = venue.urls, self.login(name)
             values = {"WS_URL": urls["ws"], "REST_URL": urls["rest"], "WS_PRIVATE_URL": urls.get("private", urls["ws"])}
             values |= {"HISTORY_URL": urls["history"]} if "history" in urls else {}
             values |= {"API_KEY": login[0], "API_SECRET": login[1]}
             found |= {f"HOGA_{name.upper().replace('-', '_')}__{variable}": value for variable, value in values.items()}
         return found
+
+    def login(self, name: str) -> tuple[str, str]:
+        """(key, secret) of an account at one of its venues."""
+        account = Account()
+        return (account.access_key, account.secret_key) if name == UPBIT else (EXAMPLE_KEYS[0].key, EXAMPLE_KEYS[0].secret)
 
     @property
     def board(self) -> Switchboard:
