@@ -142,6 +142,56 @@ def test_a_flipped_bit_is_an_error_or_what_json_reads(lines: list[bytes], seed: 
             assert exact_levels(rows, row, name) == [(said({"": one}, ""), said({"": two}, "")) for one, two in record[name]]
 
 
+SIGNS = b'0123456789.-/:;<=>?"[],{}r \n'
+
+
+def changed_at_random(chance: random.Random, block: bytes) -> bytes:
+    """One to three signs turned, replaced, put in, left out or swapped."""
+    found = bytearray(block)
+    for _ in range(chance.choice([1, 1, 2, 3])):
+        at, act = chance.randrange(len(found) - 1), chance.randrange(5)
+        if act == 0:
+            found[at] ^= 1 << chance.randrange(8)
+        elif act == 1:
+            found[at] = chance.choice(SIGNS)
+        elif act == 2:
+            found.insert(at, chance.choice(SIGNS))
+        elif act == 3:
+            del found[at]
+        else:
+            found[at], found[at + 1] = found[at + 1], found[at]
+    return bytes(found)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32), st.sampled_from([8, 2, 5, 1]), st.sampled_from([2, 20]), st.integers(1, 3))
+def test_whatever_is_changed_in_lines_that_were_alike_the_text_is_read_or_refused(
+    seed: int, decimals: int, levels: int, count: int
+) -> None:
+    """The way in which only the ends of numbers are looked for: what is read is what stands there."""
+    chance = random.Random(seed)
+
+    def side() -> list[tuple[str, str]]:
+        return [(f"{chance.randrange(10**6) / 100:.{decimals}f}", f"{chance.random() * 900:.{decimals}f}") for _ in range(levels)]
+
+    block = b"".join(book_line(at, side(), side()) for at in range(count))
+    reader = Reader(BOOK, ENVELOPE, exact=True)
+    reader.read(block)
+    for _ in range(8):
+        changed = changed_at_random(chance, block)
+        try:
+            rows = reader.read(changed)
+        except ValueError:
+            continue
+        assert rows.count == changed.count(b"\n")
+        for row, line in enumerate(changed.split(b"\n")[:-1]):
+            record = parsed(line)
+            assert rows.columns["recv_ns"][row] == record["recvNs"]
+            assert rows.columns["update_id"][row] == (NONE if record.get("id") is None else record["id"])
+            for name in ("bids", "asks"):
+                assert exact_levels(rows, row, name) == [(said({"": one}, ""), said({"": two}, "")) for one, two in record[name]]
+
+
 def test_books_that_are_alike_never_take_the_slow_way() -> None:
     chance = random.Random(5)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["NONE", "POWERS", "Floats", "Ints", "Numbers", "Text", "fixed", "fractions", "runs", "tail", "varying"]
+__all__ = ["NONE", "POWERS", "Floats", "Ints", "Numbers", "Text", "fixed", "fractions", "run_ends", "run_signs", "runs", "tail", "varying"]
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -87,7 +87,7 @@ class Text:
         return found
 
     def room_for_runs(self) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], Bools]:
-        """Two arrays as long as `bytes`, to be used up: new ones each time cost eight times what is done with them."""
+        """Two arrays as long as `bytes`, the second to be used up: new ones each time cost eight times what is done with them."""
         return self._inside[: len(self.bytes)], self._edge[: len(self.bytes)]
 
 
@@ -137,13 +137,32 @@ def _times(values: Ints, factor: int) -> Ints:
     return found
 
 
-def runs(text: Text) -> Ints:
-    """Where the runs of digits, points, dashes and slashes are: shape (n, 2), the first place of each and the first one behind it."""
+def run_ends(text: Text) -> Ints:
+    """Where the runs of digits, points, dashes and slashes end: shape (n,), the first place behind each.
+
+    Finding places costs less than half where no more than a tenth of all signs are such: of both edges of runs more are, of one not.
+    """
     inside, edge = text.room_for_runs()
     np.subtract(text.bytes, np.uint8(45), out=inside)
     np.less(inside, np.uint8(13), out=inside.view(np.bool_))
-    np.not_equal(inside[1:], inside[:-1], out=edge[1:])
-    return np.flatnonzero(edge).reshape(-1, 2)
+    np.less(inside[1:], inside[:-1], out=edge[1:])
+    return np.flatnonzero(edge)
+
+
+def runs(text: Text, ends: Ints | None = None) -> Ints:
+    """Where the runs are: shape (n, 2), the first place of each and the first one behind it. `ends`: what `run_ends` said of this text."""
+    ends = run_ends(text) if ends is None else ends
+    inside, edge = text.room_for_runs()
+    np.greater(inside[1:], inside[:-1], out=edge[1:])
+    found = np.empty((len(ends), 2), np.int64)
+    found[:, 0], found[:, 1] = np.flatnonzero(edge), ends
+    return found
+
+
+def run_signs(text: Text) -> int:
+    """How many signs the runs have together; of a text of which `run_ends` was asked last."""
+    inside, _ = text.room_for_runs()
+    return int(np.count_nonzero(inside.view(np.bool_)))
 
 
 def fixed(text: Text, starts: Ints, ends: Ints, decimals: int) -> Numbers:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hoga.columns.digits import Ints, Text, runs
+from hoga.columns.digits import Ints, Text, run_ends, runs
 from hoga.columns.groups import Group, LevelRows, Rows, gather
 from hoga.columns.levels import LevelPlan, level_plan
 from hoga.columns.plans import Plan
@@ -67,10 +67,11 @@ class Reader:
     def read_groups(self, block: bytes | memoryview, *, line: int = 1) -> tuple[int, list[Group]]:
         """How many lines there are, and the groups they were read in. Raises as `read`."""
         self._text.load(block)
-        found = runs(self._text)
-        group = self._plans[-1].all_lines(self._text, found) if self._plans else None
+        ends = run_ends(self._text)
+        group = self._plans[-1].all_lines(self._text, ends) if self._plans else None
         if group is not None:
             return len(group.rows), [group]
+        found = runs(self._text, ends)
         lines = self._lines(found)
         return len(lines.begins), self._groups(found, lines, line)
 

@@ -17,9 +17,9 @@ import msgspec
 from hoga.columns.shapes import Field, LevelLists, LevelUnits, Shape
 from hoga.columns.slowly import iso_ns
 
-__all__ = ["Levels", "Odd", "Scalar", "Template", "Token", "make_template", "skeleton"]
+__all__ = ["SIGNS", "Levels", "Odd", "Scalar", "Template", "Token", "make_template", "skeleton"]
 
-_TOKEN = re.compile(rb"[-./0-9]+")
+SIGNS = re.compile(rb"[-./0-9]+")
 _JSON = re.compile(rb'[ \t\r]*(?:(?P<mark>[{}\[\],:])|(?P<text>"(?:[^"\\]|\\.)*")|(?P<other>[^\s{}\[\],:"]+))')
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _QUOTED = re.compile(rb"-?[0-9]+(?:\.[0-9]+)?")
@@ -76,7 +76,7 @@ class Template(NamedTuple):
 
 def skeleton(line: bytes) -> bytes:
     """The line with one sign for every run of digits: lines of one template have the same."""
-    return _TOKEN.sub(b"0", line)
+    return SIGNS.sub(b"0", line)
 
 
 def make_template(line: bytes, shapes: tuple[Shape, ...], envelope: tuple[Field, ...], *, whole: bool = False) -> Template:
@@ -97,7 +97,7 @@ def make_template(line: bytes, shapes: tuple[Shape, ...], envelope: tuple[Field,
             raise Odd
     number, shape = _shape_of(by_path, shapes)
     wanted = {field.keys: field for field in (*envelope, *shape.fields)}
-    runs = [hit.span() for hit in _TOKEN.finditer(line)]
+    runs = [hit.span() for hit in SIGNS.finditer(line)]
     first_run = {start: at for at, (start, _) in enumerate(runs)}
     tokens: dict[int, Token] = {}
     token_of: dict[tuple[str | int, ...], int] = {}

@@ -1,4 +1,4 @@
-"""history.dataset: the handle that `hoga.load` gives: nothing is read before it is asked for, and nothing is kept."""
+"""history.dataset: the handle that `hoga.load` gives: nothing is read before it is asked for, and no record is kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hoga.core.times import DAY_NS, day_start_ns
 from hoga.history import frames
 from hoga.history.asking import Asked, AskedSeries, Misasked, Moment, What, ask, moment_ns
 from hoga.history.batch import Arrays, Collector, joined, some
-from hoga.history.decoding import gaps_in, series_batches
+from hoga.history.decoding import SeriesDecoder, gaps_in, series_batches
 from hoga.history.filling import filled
 from hoga.history.merging import merge
 from hoga.runtime.allocator import expect_large_arrays
@@ -77,6 +77,7 @@ class Dataset:
         self._asked = asked
         self._exact = exact
         self._fill = fill
+        self._decoder: SeriesDecoder | None = None
 
     def __repr__(self) -> str:
         days = sorted({day.day for series in self._asked.series for day in series.days})
@@ -166,7 +167,10 @@ class Dataset:
         if len(self._asked.series) != 1:
             raise Misasked("at: of one series only; load one of them")
         series, at_ns = self._asked.series[0], moment_ns(moment, "at")
-        return _last_before(series, max(self._asked.start_ns, 0), min(at_ns, self._asked.end_ns - 1), exact=self._exact)
+        if self._decoder is None and series.days:
+            self._decoder = SeriesDecoder(series.venue, series.kind, exact=self._exact)
+        start_ns, end_ns = max(self._asked.start_ns, 0), min(at_ns, self._asked.end_ns - 1)
+        return _last_before(series, start_ns, end_ns, exact=self._exact, decoder=self._decoder)
 
     def gaps(self) -> list[Gap]:
         """What is missing, and why: the ledger's gaps of all series that reach into the span, by when they begin; without those whose
@@ -205,7 +209,9 @@ class Dataset:
         return found
 
 
-def batches_of(series: AskedSeries, asked: Asked, *, exact: bool, fill: bool = False) -> Iterator[Arrays]:
+def batches_of(
+    series: AskedSeries, asked: Asked, *, exact: bool, fill: bool = False, decoder: SeriesDecoder | None = None
+) -> Iterator[Arrays]:
     if series.files:
         from hoga.history.published import published_batches
 
@@ -217,7 +223,7 @@ def batches_of(series: AskedSeries, asked: Asked, *, exact: bool, fill: bool = F
         if series.capture.name.endswith(SUFFIX):
             return file_batches(series.capture, asked.start_ns, asked.end_ns, exact=exact)
         return capture_batches(series, asked.start_ns, asked.end_ns, exact=exact)
-    batches = series_batches(series, asked.start_ns, asked.end_ns, exact=exact, fill=fill)
+    batches = series_batches(series, asked.start_ns, asked.end_ns, exact=exact, fill=fill, decoder=decoder)
     return filled(batches, series, asked.start_ns, asked.end_ns, exact=exact) if fill else batches
 
 
@@ -225,14 +231,14 @@ _LOOK_BACK = (10**9, 60 * 10**9, 3_600 * 10**9, DAY_NS)
 """How far back the record in force is looked for, step by step: mostly it is in the minute asked for."""
 
 
-def _last_before(series: AskedSeries, start_ns: int, at_ns: int, *, exact: bool) -> Arrays | None:
+def _last_before(series: AskedSeries, start_ns: int, at_ns: int, *, exact: bool, decoder: SeriesDecoder | None) -> Arrays | None:
     """The last record received until then; None where there is none in a day, or a gap reaches into the time since."""
     for back in _LOOK_BACK:
         low = max(start_ns, at_ns - back)
         days = [day for day in series.days if day_start_ns(day.day) <= at_ns and day_start_ns(day.day) + DAY_NS > low]
         last = None
         asked = Asked([series._replace(days=days)], low, at_ns + 1)
-        for part in batches_of(asked.series[0], asked, exact=exact):
+        for part in batches_of(asked.series[0], asked, exact=exact, decoder=decoder):
             last = part
         if last is not None:
             found = some(last, last.records - 1, last.records)

@@ -27,13 +27,15 @@ from hoga.history.tables import SUFFIX, table_batches, table_of
 __all__ = ["SeriesDecoder", "arrays_of", "gaps_in", "series_batches"]
 
 
-def series_batches(series: AskedSeries, start_ns: int, end_ns: int, *, exact: bool = False, fill: bool = False) -> Iterator[Arrays]:
+def series_batches(
+    series: AskedSeries, start_ns: int, end_ns: int, *, exact: bool = False, fill: bool = False, decoder: SeriesDecoder | None = None
+) -> Iterator[Arrays]:
     """The records of a series, in the archive's order, some hundred to some thousand at a time, never none. `fill`: a gap that was healed
-    is none (the rows themselves come from `filling`).
+    is none (the rows themselves come from `filling`). `decoder`: one that has read of the series before.
 
     Raises ArchiveError: a kind that has no columns, a file that cannot be read. SegmentCorrupt: damage, or a line that is no record.
     """
-    decoder = SeriesDecoder(series.venue, series.kind, exact=exact)
+    decoder = decoder or SeriesDecoder(series.venue, series.kind, exact=exact)
     marks = GapMarks(gaps_in(series, start_ns, end_ns, fill=fill), start_ns)
     for arrays in _arrays(series, decoder, start_ns, end_ns, exact=exact):
         arrays["gap_before"] = marks.before(arrays["recv_ns"])

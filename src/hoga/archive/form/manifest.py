@@ -11,6 +11,7 @@ import builtins
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -409,11 +410,17 @@ def read_manifest(path: Path) -> Manifest | None:
     Raises ManifestMismatch when it is damaged, ArchiveError when it cannot be read.
     """
     try:
-        return decode_manifest(read_name(path))
+        return _decoded(read_name(path))
     except FileNotFoundError:
         return None
     except ValueError as fault:
         raise ManifestMismatch(path, str(fault)) from fault
+
+
+@lru_cache(maxsize=2)
+def _decoded(data: bytes) -> Manifest:
+    """One day is asked for several times while it is read: its segments, its gaps. The same bytes say the same."""
+    return decode_manifest(data)
 
 
 _decoder = msgspec.json.Decoder(Manifest)

@@ -94,7 +94,7 @@ def read_stretches(stretches: Iterable[Stretch], *, start_ns: int, end_ns: int) 
     """The wanted lines of each stretch, in texts of many. Raises FileNotFoundError when a file went away before it was opened, and as
     `read_blocks`."""
     for stretch in stretches:
-        if stretch.to_ns < start_ns or stretch.from_ns >= end_ns:
+        if not _touches(stretch, start_ns, end_ns):
             continue
         inside = stretch.exact and start_ns <= stretch.from_ns and stretch.to_ns < end_ns
         blocks = checked_blocks(stretch.path, at=stretch.at, length=stretch.length, proof=stretch.proof)
@@ -102,6 +102,10 @@ def read_stretches(stretches: Iterable[Stretch], *, start_ns: int, end_ns: int) 
             wanted = text if inside else _within(text, start_ns, end_ns, otherwise=stretch.from_ns)
             if wanted:
                 yield stretch, wanted
+
+
+def _touches(stretch: Stretch, start_ns: int, end_ns: int) -> bool:
+    return stretch.to_ns >= start_ns and stretch.from_ns < end_ns
 
 
 def _within(text: bytes, start_ns: int, end_ns: int, *, otherwise: int) -> bytes:
@@ -137,6 +141,9 @@ class _DayReading:
         looks = 0
         while waiting:
             stretch = waiting.pop(0)
+            if not _touches(stretch, low, high):
+                self._told.append(stretch.key)
+                continue
             try:
                 for found, text in read_stretches([stretch], start_ns=low, end_ns=high):
                     yield Block(self._day, found, text)

@@ -118,15 +118,18 @@ def _merged(day: SeriesDay, manifest: Manifest) -> Iterator[Stretch]:
         path = coming
     is_table = manifest.archive.file.endswith(FORMATS["parquet"])
     for row in manifest.segments:
-        low, high = minute_span(day.day, row.minute, row.span_min)
         first, last = row.first_recv_ns, row.last_recv_ns
+        exact = first is not None and last is not None
+        if first is None or last is None:
+            low, high = minute_span(day.day, row.minute, row.span_min)
+            first, last = low, high - 1
         yield Stretch(
             path=path,
             minute=row.minute,
             part=row.part,
-            from_ns=low if first is None or last is None else min(first, last),
-            to_ns=high - 1 if first is None or last is None else max(first, last),
-            exact=first is not None and last is not None,
+            from_ns=min(first, last),
+            to_ns=max(first, last),
+            exact=exact,
             at=row.archive_offset,
             length=row.archive_bytes,
             proof=Proof(packed_crc32=None if is_table else row.archive_crc32, text_bytes=row.bytes, crc32=row.crc32),
