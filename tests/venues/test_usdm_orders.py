@@ -33,7 +33,6 @@ from hoga.core.trading import (
     PositionsRead,
     PositionUpdate,
     ReadFailed,
-    Rules,
     TradesRead,
     Unanswered,
     Unread,
@@ -41,22 +40,10 @@ from hoga.core.trading import (
 )
 from hoga.venues.binance.orders import OUTCOMES, Outcome
 from hoga.venues.binance.usdm_orders import USDM_ORDERS
-from hoga.venues.orders import Asking, RuleBook, Target, Told, nearest, whole
-from hoga.venues.request import Request
+from hoga.venues.orders import RuleBook, Target, Told, nearest, whole
+from tests.venues.orders_desk import rules, run, told
 
-RULES = Rules(
-    symbol="binance-usdm:BTCUSDT",
-    base="BTC",
-    quote="USDT",
-    settle="USDT",
-    price_power=-1,
-    size_power=-3,
-    ticks=((0, 1),),
-    lot=1,
-    least=1,
-    market_lot=1,
-    market_least=1,
-)
+RULES = rules("binance-usdm:BTCUSDT", -1, -3, settle="USDT")
 BOOK = RuleBook("binance-usdm", [RULES])
 ORDER = OrderRequest(client_id="hg1s1-1", symbol=RULES.symbol, side=Side.BUY, quantity=10, price=673_211)
 STOP = OrderRequest(client_id="hg1s1-2", symbol=RULES.symbol, side=Side.SELL, kind=OrderKind.STOP, trigger=660_000, close_position=True)
@@ -68,28 +55,12 @@ ROW = {
 }  # fmt: skip
 
 
-def told(body: object, status: int = 200, retry_after_s: float | None = None) -> Told:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Told(status=status, body=data, retry_after_s=retry_after_s, asked_ns=5, at_ns=9)
-
-
 def fault(code: int, text: str = "") -> dict[str, object]:
     return {"code": code, "msg": text}
 
 
 def answered(status: int, body: object) -> Any:
     return USDM_ORDERS.answered(ORDER, RULES, told(body, status))
-
-
-def run(asking: Asking[Any], *replies: Told) -> tuple[list[Request], Any]:
-    """The calls that an asking makes when it is given these replies, and what it returns."""
-    asked = [next(asking)]
-    for reply in replies:
-        try:
-            asked.append(asking.send(reply))
-        except StopIteration as done:
-            return asked, done.value
-    raise AssertionError(f"wants more: {asked[-1]}")
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------

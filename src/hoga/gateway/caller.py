@@ -41,12 +41,7 @@ class Caller:
 
     async def call(self, request: Request, *, timeout_s: float, opens: bool = False) -> Told:
         """One signed call and its answer. `opens`: a new order. Raises VenueError (`sent` says whether the venue may have it), GateShut."""
-        asked_ns = self.rest.clock.time_ns()
-        timed = msgspec.structs.replace(request, timeout_s=timeout_s)
-        reply = await self.rest.send(timed, sign=self._new if opens else self._sign, now_ms=self.rest.venue_clock.now_ms)
-        return Told(
-            status=reply.status, body=reply.body, retry_after_s=reply.retry_after_s, asked_ns=asked_ns, at_ns=self.rest.clock.time_ns()
-        )
+        return await self._send(request, self._opening if opens else self._sign, timeout_s)
 
     async def ask(self, asking: Asking[E | ReadFailed], what: str, *, timeout_s: float, symbol: str = "") -> E | ReadFailed:
         """Everything that an asking asks, and what it returns; ReadFailed where a call of it has no answer."""
@@ -62,28 +57,32 @@ class Caller:
             now_ns = self.rest.clock.time_ns()
             return ReadFailed(at_ns=now_ns, venue=self.venue, what=what, why=reason_of(fault), symbol=symbol)
 
-    async def public(self, asking: Asking[T], *, timeout_s: float) -> T:
-        """What an asking returns whose calls need no key. Raises VenueError."""
+    async def learn(self, asking: Asking[T], *, timeout_s: float, signed: bool) -> T:
+        """What an asking returns that is no event. Raises VenueError."""
         try:
             call = next(asking)
             while True:
-                asked_ns = self.rest.clock.time_ns()
-                reply = await self.rest.send(msgspec.structs.replace(call, timeout_s=timeout_s))
-                told = Told(
-                    status=reply.status,
-                    body=reply.body,
-                    retry_after_s=reply.retry_after_s,
-                    asked_ns=asked_ns,
-                    at_ns=self.rest.clock.time_ns(),
-                )
-                call = asking.send(told)
+                call = asking.send(await self._send(call, self._sign if signed else None, timeout_s))
         except StopIteration as done:
             value: T = done.value
             return value
         except Unproven as fault:
             raise WireFault(self.venue, fault.why) from None
+        except (ValueError, LookupError, TypeError, ArithmeticError) as fault:
+            raise WireFault(self.venue, f"an answer that cannot be read: {fault}") from fault
 
-    def _new(self, request: Request, now_ms: int) -> Signed:
+    async def _send(self, request: Request, sign: Signer | None, timeout_s: float) -> Told:
+        timed = msgspec.structs.replace(request, timeout_s=timeout_s)
+        reply = await self.rest.send(timed, sign=sign, now_ms=self.rest.venue_clock.now_ms)
+        return Told(
+            status=reply.status,
+            body=reply.body,
+            retry_after_s=reply.retry_after_s,
+            asked_ns=reply.asked_ns,
+            at_ns=self.rest.clock.time_ns(),
+        )
+
+    def _opening(self, request: Request, now_ms: int) -> Signed:
         if not self._gate():
             raise GateShut
         return self._sign(request, now_ms)

@@ -277,10 +277,15 @@ class Gateway:
 
     async def _learn_rules(self) -> None:
         """Read the rules of all instruments. Raises VenueError."""
-        for number, rules in enumerate(await self._caller.public(self._orders.rules(), timeout_s=self._rest.timeout_s), 1):
+        patience_s = self._rest.timeout_s
+        for number, rules in enumerate(await self._caller.learn(self._orders.rules(), timeout_s=patience_s, signed=False), 1):
             self._book.learn(rules)
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
+        if self._orders.limits is not None:
+            for name in filter(self._book.knows, self._config.symbols):
+                limits = self._orders.limits(self._book, name)
+                self._book.learn(await self._caller.learn(limits, timeout_s=patience_s, signed=True))
         self.rules = {self._book.of(name).symbol: self._book.of(name) for name in self._config.symbols if self._book.knows(name)}
 
     # -- settings -------------------------------------------------------------------------------------------------

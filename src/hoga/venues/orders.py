@@ -26,6 +26,7 @@ from hoga.core.trading import (
     Capabilities,
     ConfigUpdate,
     ExecutionEvent,
+    FillUpdate,
     OpenOrders,
     OrderRequest,
     PositionsRead,
@@ -70,14 +71,16 @@ class RuleBook:
     """The rules of a venue's instruments by the venue's own symbols.
 
     One that is not known (a stranger's, or listed a moment ago) is read with very fine integers, and does not trade.
+    `fills`: of orders that were asked for theirs, how far each was then, and its fills; for venues that have no list of trades.
     """
 
-    __slots__ = ("_known", "_provisional", "venue")
+    __slots__ = ("_known", "_provisional", "fills", "venue")
 
     def __init__(self, venue: str, known: Iterable[Rules] = ()) -> None:
         self.venue = venue
         self._known = {each.name: each for each in known}
         self._provisional: dict[str, Rules] = {}
+        self.fills: dict[str, tuple[str, tuple[FillUpdate, ...]]] = {}
 
     def of(self, name: str) -> Rules:
         """The rules of one instrument."""
@@ -227,7 +230,8 @@ class OrdersSpec:
     `settings(book, symbol)`: leverage and kind of margin of a symbol, "": whether there are two positions a symbol. `set_leverage(symbol,
     times)`, `set_margin_type(symbol, kind)`; `was_set(told)`: "" when that is so now, else why not.
     `dead_man(symbol, seconds)`: cancel everything unless told again within so long, 0: no more.
-    `rules()`: public calls, and the rules of all instruments, each read when its turn comes.
+    `rules()`: public calls, and the rules of all instruments, each read when its turn comes. `limits(book, symbol)`: those of one, with
+    what only the account is told of them.
     `events(book, payload, at_ns)`: what a frame of the account's stream says.
     `line`: "METHOD path" of a call → the method of the venue's WebSocket API that does the same.
     """
@@ -249,6 +253,7 @@ class OrdersSpec:
     events: Callable[[RuleBook, bytes, int], tuple[ExecutionEvent, ...]]
     new_list: Callable[[Sequence[OrderRequest], Rules], Request] | None = None
     answered_list: Callable[[Sequence[OrderRequest], Rules, Told], tuple[ExecutionEvent, ...]] | None = None
+    limits: Callable[[RuleBook, str], Asking[Rules]] | None = None
     positions: Callable[[RuleBook], Asking[PositionsRead | ReadFailed]] | None = None
     settings: Callable[[RuleBook, str], Asking[ConfigUpdate | ReadFailed]] | None = None
     set_leverage: Callable[[str, int], Request] | None = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
@@ -32,7 +33,11 @@ class Case(NamedTuple):
 CASES = (
     Case("binance-usdm", "BTCUSDT", "0.010", "/fapi/v1/order"),
     Case("binance", "BTCUSDT", "0.01000", "/api/v3/order"),
+    Case("upbit", "KRW-BTC", "0.01000000", "/v1/orders"),
 )
+
+
+_NUMBERS = itertools.count(1)
 
 
 class Rig:
@@ -50,13 +55,13 @@ class Rig:
             self.events.append,
             healthy=lambda: self.healthy,
         )
-        self._numbers = itertools.count(1)
         self.market = simulator.venues[case.venue].engine.market(case.symbol)
         self.market.frozen = True
 
-    async def open(self) -> None:
+    async def open(self, *, live: bool = True) -> None:
         await self.gateway.start()
-        await self.until(StreamUpdate, lambda each: each.live)
+        if live:
+            await self.until(StreamUpdate, lambda each: each.live)
 
     async def close(self) -> None:
         await self.gateway.stop()
@@ -77,11 +82,21 @@ class Rig:
         rules = self.rules
         return rules.price_down(rules.price(Decimal(ticks * self.market.instrument.tick_e8) / 10**8))
 
+    def spread(self) -> int:
+        return int(self.market.top.ask - self.market.top.bid)
+
+    def best_ask_size(self) -> int:
+        """What is offered at the best price."""
+        return self.rules.quantity(Decimal(self.market.top.ask_lots * self.market.instrument.lot_e8) / 10**8)
+
+    def now_ns(self) -> int:
+        return self.simulator.clock.now_ns()
+
     def quantity(self, times: int = 1) -> int:
         return self.rules.quantity(Decimal(self.case.quantity)) * times
 
     def new_id(self) -> str:
-        return f"hg1s1-{next(self._numbers)}"
+        return f"hg1s1-{next(_NUMBERS)}"
 
     def resting(self, side: Side = Side.BUY, **changes: Any) -> OrderRequest:
         """An order that rests: far from the market."""
@@ -162,5 +177,15 @@ ANSWERS = ("OrderAccepted", "OrderRefused", "NotSent", "Unanswered")
 CANCEL_ANSWERS = ("CancelSent", "CancelRefused", "NotSent", "Unanswered")
 
 
-def simulator_of(case: Case) -> Simulator:
-    return Simulator(SimulatorConfig(venues=(case.venue,), symbols=(case.symbol,), seed=11))
+@asynccontextmanager
+async def opened(case: Case, *faults: Fault, live: bool = True, **settings: Any) -> AsyncIterator[Rig]:
+    """A rig at a venue of its own, on which these faults were before the gateway came. `live`: once the account's stream is up."""
+    async with Simulator(SimulatorConfig(venues=(case.venue,), symbols=(case.symbol,), seed=11)) as simulator:
+        for fault in faults:
+            simulator.inject(fault)
+        made = Rig(case, simulator, **settings)
+        try:
+            await made.open(live=live)
+            yield made
+        finally:
+            await made.close()

@@ -9,10 +9,12 @@ import pytest_asyncio
 
 from hoga.core.market import Side
 from hoga.core.trading import (
+    AccountRead,
     Action,
     CancelRefused,
     CancelSent,
     FillUpdate,
+    Force,
     NotFound,
     NotSent,
     OpenOrders,
@@ -20,12 +22,16 @@ from hoga.core.trading import (
     OrderRefused,
     OrderState,
     OrderUpdate,
+    PositionsRead,
+    ReadFailed,
+    RulesUpdate,
+    StreamUpdate,
     TradesRead,
     Unanswered,
 )
-from hoga.simulator.faults import FaultKind
+from hoga.simulator.faults import Fault, FaultKind
 from hoga.trading.ports import ReadKind
-from tests.gateway.conformance.rig import CASES, Case, Rig, simulator_of
+from tests.gateway.conformance.rig import CASES, Case, Rig, opened
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.parametrize("case", CASES, ids=[case.venue for case in CASES])
@@ -33,11 +39,8 @@ pytestmark = pytest.mark.parametrize("case", CASES, ids=[case.venue for case in 
 
 @pytest_asyncio.fixture
 async def rig(case: Case) -> AsyncIterator[Rig]:
-    async with simulator_of(case) as simulator:
-        made = Rig(case, simulator)
-        await made.open()
+    async with opened(case) as made:
         yield made
-        await made.close()
 
 
 async def test_an_order_is_placed_found_and_cancelled(rig: Rig) -> None:
@@ -114,29 +117,49 @@ async def test_a_client_id_that_is_there_already_proves_nothing_of_the_second_or
     assert isinstance(found, OrderUpdate), found
 
 
-@pytest.mark.parametrize("status", [500, 502, 0], ids=["5xx", "bad-gateway", "cut"])
-async def test_an_order_whose_answer_is_lost_is_there_and_is_found(rig: Rig, status: int) -> None:
-    rig.fault(FaultKind.REPLY_LOST, paths=(rig.case.order_path,), status=status, count=1)
+LOST = {
+    "5xx": {"status": 500},
+    "bad-gateway": {"status": 502},
+    "cut": {"status": 0},
+    "timeout": {"status": 408},
+    "backend-timeout": {"status": 504},
+}
+
+
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+async def test_an_order_whose_answer_is_lost_is_there_and_is_found(rig: Rig, lost: dict[str, int]) -> None:
+    rig.fault(FaultKind.REPLY_LOST, paths=rig.case.order_path, methods="POST", count=1, **lost)
     order = rig.resting()
-    lost = await rig.place(order)
-    assert isinstance(lost, Unanswered), lost
-    assert lost.action is Action.NEW
+    unknown = await rig.place(order)
+    assert isinstance(unknown, Unanswered), unknown
+    assert unknown.action is Action.NEW
     found = await rig.query(order)
     assert isinstance(found, OrderUpdate), found
     assert found.state is OrderState.NEW
-    told = await rig.until(OrderUpdate, lambda each: each.execution != "", order.client_id) if rig.case.venue != "upbit" else found
-    assert told.client_id == order.client_id
+    assert found.client_id == order.client_id
 
 
-async def test_an_order_that_is_not_answered_in_time_is_unanswered(rig: Rig) -> None:
-    rig.fault(FaultKind.REST_SLOW, paths=(rig.case.order_path,), ms=3_000, count=1)
+async def test_a_cancel_whose_answer_is_lost_is_done_all_the_same(rig: Rig) -> None:
     order = rig.resting()
-    lost = await rig.place(order)
-    assert isinstance(lost, Unanswered), lost
+    await rig.place(order)
+    rig.fault(FaultKind.REPLY_LOST, methods="DELETE", status=502, count=1)
+    unknown = await rig.cancel(order)
+    assert isinstance(unknown, Unanswered), unknown
+    assert unknown.action is Action.CANCEL
+    await rig.until(OrderUpdate, lambda each: each.state is OrderState.CANCELED, order.client_id)
+
+
+async def test_an_order_that_is_not_answered_in_time_is_unanswered(case: Case) -> None:
+    async with opened(case, answer_s=0.3) as rig:
+        rig.fault(FaultKind.REPLY_SLOW, paths=rig.case.order_path, methods="POST", ms=900, count=1)
+        order = rig.resting()
+        unknown = await rig.place(order)
+        assert isinstance(unknown, Unanswered), unknown
+        assert isinstance(await rig.query(order), OrderUpdate)
 
 
 async def test_what_is_refused_before_it_was_done_is_not_there(rig: Rig) -> None:
-    rig.fault(FaultKind.REST_ERROR, paths=(rig.case.order_path,), status=429, retry_after_s=0, count=1)
+    rig.fault(FaultKind.REST_ERROR, paths=rig.case.order_path, methods="POST", status=429, retry_after_s=0, count=1)
     order = rig.resting()
     refused = await rig.place(order)
     assert isinstance(refused, OrderRefused), refused
@@ -152,3 +175,110 @@ async def test_behind_a_shut_gate_nothing_leaves_but_cancels(rig: Rig) -> None:
     assert refused.code == "gate-shut"
     assert isinstance(await rig.cancel(order), CancelSent)
     await eventually(lambda: any(each.state is OrderState.CANCELED for each in rig.of(OrderUpdate, order.client_id)))
+
+
+async def test_of_an_order_that_may_not_rest_what_is_not_met_ends(rig: Rig) -> None:
+    best = rig.best_ask_size()
+    order = rig.taking(price=rig.price(rig.spread()), quantity=best + rig.quantity(), force=Force.IOC)
+    assert isinstance(await rig.place(order), OrderAccepted)
+    ended = await rig.until(OrderUpdate, lambda each: not each.state.is_open, order.client_id)
+    assert ended.state in (OrderState.EXPIRED, OrderState.CANCELED)
+    assert ended.filled == best
+    assert sum(each.quantity for each in rig.of(FillUpdate, order.client_id)) == best
+
+
+async def test_an_order_that_may_only_rest_takes_nothing(rig: Rig) -> None:
+    order = rig.taking(force=Force.POST_ONLY)
+    answer = await rig.place(order)
+    if isinstance(answer, OrderAccepted):
+        await rig.until(OrderUpdate, lambda each: not each.state.is_open, order.client_id)
+    else:
+        assert isinstance(answer, OrderRefused), answer
+    assert not rig.of(FillUpdate)
+
+
+async def test_orders_at_the_market_buy_and_sell(rig: Rig) -> None:
+    buy = rig.market_order(Side.BUY)
+    assert isinstance(await rig.place(buy), OrderAccepted)
+    await rig.until(OrderUpdate, lambda each: each.state is OrderState.FILLED, buy.client_id)
+    bought = sum(each.quantity for each in rig.of(FillUpdate, buy.client_id))
+    assert 0 < bought <= rig.quantity(2)
+    sale = rig.market_order(Side.SELL, quantity=bought, reduce_only=rig.gateway.capabilities.reduce_only)
+    assert isinstance(await rig.place(sale), OrderAccepted)
+    await rig.until(OrderUpdate, lambda each: each.state is OrderState.FILLED, sale.client_id)
+    assert sum(each.quantity for each in rig.of(FillUpdate, sale.client_id)) == bought
+    if rig.gateway.capabilities.short:
+        held = await rig.read(ReadKind.POSITIONS)
+        assert isinstance(held, PositionsRead), held
+        assert held.positions == ()
+
+
+async def test_trades_are_read_from_the_one_known_last(rig: Rig) -> None:
+    since_ns = rig.now_ns()
+    for _ in range(2):
+        order = rig.taking()
+        await rig.place(order)
+        await rig.until(OrderUpdate, lambda each: each.state is OrderState.FILLED, order.client_id)
+    told = rig.of(FillUpdate)
+    after = "" if rig.case.venue == "upbit" else told[0].trade_id
+    trades = await rig.read(ReadKind.TRADES, symbol=rig.symbol, after=after, since_ns=since_ns)
+    assert isinstance(trades, TradesRead), trades
+    assert trades.whole
+    assert {each.trade_id for each in trades.fills} == {each.trade_id for each in (told if not after else told[1:])}
+
+
+async def test_what_the_stream_does_not_tell_is_doubted_and_found_by_reading(case: Case) -> None:
+    async with opened(case, suspect_s=0.3) as rig:
+        rig.fault(FaultKind.LOST_EVENT)
+        order = rig.taking()
+        assert isinstance(await rig.place(order), OrderAccepted)
+        doubted = await rig.until(StreamUpdate, lambda each: order.client_id in each.why)
+        assert doubted.missed
+        assert not rig.of(FillUpdate, order.client_id)
+        trades = await rig.read(ReadKind.TRADES, symbol=rig.symbol)
+        assert isinstance(trades, TradesRead), trades
+        assert sum(each.quantity for each in trades.fills) == order.quantity
+
+
+async def test_a_stream_that_was_cut_comes_back_and_says_that_something_may_be_missing(rig: Rig) -> None:
+    before = len(rig.events)
+    rig.fault(FaultKind.CLOSE, code=1006)
+    await eventually(lambda: any(isinstance(each, StreamUpdate) and not each.live for each in rig.events[before:]))
+    order = rig.taking()
+    await rig.place(order)
+    await eventually(lambda: any(isinstance(each, StreamUpdate) and each.live and each.missed for each in rig.events[before:]))
+    trades = await rig.read(ReadKind.TRADES, symbol=rig.symbol)
+    assert sum(each.quantity for each in trades.fills) == order.quantity
+
+
+async def test_a_clock_that_is_off_stops_no_order(case: Case) -> None:
+    async with opened(case, Fault(fault=FaultKind.CLOCK_STEP, ms=7_000), live=False) as rig:
+        if case.venue != "upbit":
+            assert abs(rig.gateway.clock_off_ns - 7_000_000_000) < 1_000_000_000
+        assert isinstance(await rig.place(rig.resting()), OrderAccepted)
+
+
+async def test_rules_and_account_are_read(rig: Rig) -> None:
+    told = await rig.read(ReadKind.RULES, symbol=rig.symbol)
+    assert isinstance(told, RulesUpdate), told
+    assert told.rules == rig.rules
+    assert (told.rules.is_trading, told.rules.symbol) == (True, rig.symbol)
+    assert told.rules.min_notional
+    nothing = await rig.read(ReadKind.RULES, symbol=f"{rig.case.venue}:NOSUCH")
+    assert isinstance(nothing, ReadFailed), nothing
+    account = await rig.read(ReadKind.ACCOUNT)
+    assert isinstance(account, AccountRead), account
+    assert rig.rules.quote in {each.currency for each in account.balances}
+    assert account.can_trade
+    assert not account.hedge
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+async def test_a_listing_that_failed_is_told_as_failed(rig: Rig, status: int) -> None:
+    rig.fault(FaultKind.REST_ERROR, methods="GET", status=status)
+    for what in (ReadKind.ORDERS, ReadKind.ACCOUNT):
+        failed = await rig.read(what)
+        assert isinstance(failed, ReadFailed), failed
+        assert failed.why
+    failed = await rig.query(rig.resting())
+    assert isinstance(failed, ReadFailed), failed

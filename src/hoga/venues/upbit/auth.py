@@ -1,8 +1,8 @@
 """venues.upbit.auth: how a request to Upbit is signed: a JSON web token, HS512, with a nonce of its own. Pure.
 
-Rules: the nonce is fresh in every request and every connect; parameters are hashed as sent, before percent-encoding; the
-secret is used as it is, not decoded. By hand over `hmac`, because libraries warn of every HS512 secret shorter than 64
-bytes, and all of this venue's have 40.
+Rules: the nonce is fresh in every request and every connect; parameters are hashed as sent, before percent-encoding, which
+spares brackets and commas; the secret is used as it is, not decoded. By hand over `hmac`, because libraries warn of every
+HS512 secret shorter than 64 bytes, and all of this venue's have 40.
 
 Source: docs.upbit.com/kr/reference/auth, rest-api-guide (2026-10-06); RFC 7515, RFC 7518. Read 2026-11-20.
 """
@@ -13,6 +13,7 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from urllib.parse import quote
 
 import msgspec
 
@@ -52,7 +53,8 @@ class UpbitSigner:
         headers = {**request.headers, "Authorization": bearer(self._credentials, self._nonce(), query)}
         if request.method == "POST":
             return Signed(target=Secret(request.path), headers=headers, body=msgspec.json.encode(dict(request.params)))
-        return Signed(target=Secret(request.target), headers=headers)
+        sent = "&".join(f"{quote(name, safe='[]')}={quote(str(value), safe=',')}" for name, value in request.params)
+        return Signed(target=Secret(f"{request.path}?{sent}" if sent else request.path), headers=headers)
 
 
 def _base64(data: bytes) -> bytes:

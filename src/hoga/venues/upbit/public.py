@@ -27,6 +27,7 @@ from hoga.venues.records import RecordFacts, UnitList
 from hoga.venues.spec import Answer, ChannelSpec, FrameKey, Limits, RequestRules, RestLimit, RestPaths, VenueSpec
 from hoga.venues.upbit import payloads
 from hoga.venues.upbit.instruments import instruments
+from hoga.venues.upbit.orders import UPBIT_ORDERS
 from hoga.venues.upbit.private import PRIVATE
 from hoga.venues.upbit.refill import REFILLS
 from hoga.venues.upbit.ticks import TICKS
@@ -243,8 +244,10 @@ def _listed_name(row: _Row, code: str) -> str:
 _REST_LIMITS = (
     RestLimit("market", 10, 1.05),
     RestLimit("orderbook", 10, 1.05),
+    RestLimit("ticker", 10, 1.05),
     RestLimit("default", 30, 1.05),
     RestLimit("order", 12, 1.05, orders=True),
+    RestLimit("order-test", 8, 1.05),
     RestLimit("order-cancel-all", 1, 2.05, orders=True),
 )
 """A little longer than a second: at 95 ms a call the venue never refused, at 90 ms one in ten."""
@@ -302,5 +305,6 @@ UPBIT = VenueSpec(
     listing=listing,
     private=PRIVATE,
     ticks=TICKS,
+    orders=UPBIT_ORDERS,
     refills=REFILLS,
 )
