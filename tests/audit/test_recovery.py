@@ -82,14 +82,15 @@ def test_hedge_legs_are_apart_and_a_flat_one_is_not_told() -> None:
 
 
 def test_powers_that_change_do_not_change_what_is_held() -> None:
-    found = recovered(CONFIG, fill("a", "B", 5, "1"), ("config", {"sym": SYM, "pp": -2, "sp": -5}), fill("b", "B", 5, "2"))
+    found = recovered(CONFIG, fill("a", "B", 5, "1"), ("config", {"sym": SYM, "rules": {"price_power": -2, "size_power": -5}}), fill("b", "B", 5, "2"))
     assert found.positions == {(SYM, "both"): Decimal("0.00505")}
     assert found.powers == {SYM: (-2, -5)}
 
 
-def test_an_adopted_position_stands_whatever_the_fills_say() -> None:
-    found = recovered(CONFIG, fill("a", "B", 5, "1"), ("recon.adopt", {"sym": SYM, "q": -20}), fill("b", "B", 5, "2"))
-    assert found.positions == {(SYM, "both"): Decimal("-0.015")}
+def test_what_no_trade_explains_is_apart_from_what_was_bought() -> None:
+    found = recovered(CONFIG, fill("a", "B", 5, "1"), ("recon.adopt", {"sym": SYM, "q": -20, "change": -25}), fill("b", "B", 5, "2"))
+    assert found.positions == {(SYM, "both"): Decimal("0.01")}
+    assert found.adopted == {(SYM, "both"): Decimal("-0.025")}
 
 
 def test_the_rung_and_its_incident_outlive_the_life() -> None:

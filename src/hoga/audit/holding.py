@@ -59,7 +59,7 @@ def hold_account(account: Account, trader: str, *, folder: Path) -> Holding:
         elsewhere = f"folder {path.read_text(encoding='utf-8').strip()}"
     text = f"another trader has this account of {account.venue} at {account.endpoint}"
     held = _hold(
-        path, text, "stop it, or give one of them another TRADER", where=f"folder {elsewhere}" if path.exists() and elsewhere else ""
+        path, text, "stop it, or give one of them another TRADER", where=elsewhere
     )
     with contextlib.suppress(OSError):
         path.write_text(f"{folder}\n", encoding="utf-8")

@@ -6,13 +6,15 @@
 
 What it reads of a record, beside its head (everything else is for people):
 
-    config         sym, pp, sp            the powers of ten of a symbol's prices and quantities from here on
+    config         sym, pp, sp            the powers of ten of a symbol's prices and quantities from here on (or `rules` with both)
     order.*        id, sym, side, q, p    client id; side "B" or "S"; the order's quantity and price, in integers of those powers
+                   type, ro, close, ps    of an intent: its kind, whether it only reduces, closes the position, of which leg
                    oid                    the venue's id, once it is known
+                   filled                 how much of it the venue says is filled, whatever fills are known
                    state                  what the order is now, where the kind alone does not say (order.cancel: none = only asked for)
     order.fill     id, sym, side, q, p, tid, ps      one trade: of this quantity, with the venue's trade id; ps "long"/"short" in hedge mode
     state          rung, incident         the ladder moved
-    recon.adopt    sym, ps, q             the position is this from here on, whatever the fills say
+    recon.adopt    sym, ps, change        so much was found that no trade explains: nobody's
 
 Quantities come out as exact decimals, so that a symbol whose powers change keeps its position.
 """
@@ -45,7 +47,8 @@ _TRADES_KEPT = 10_000
 
 
 class KnownOrder(msgspec.Struct, kw_only=True):
-    """One of the trader's own orders as the journal left it. `filled` and `quantity` in integers of the powers of its day."""
+    """One of the trader's own orders as the journal left it. `quantity`, `filled` (of the fills that are known) and `told` (what the
+    venue said is filled) in integers of the powers of its day; `t`: of its last record."""
 
     id: str
     symbol: str
@@ -56,7 +59,10 @@ class KnownOrder(msgspec.Struct, kw_only=True):
     filled: int = 0
     venue_id: str = ""
     strategy: str = ""
+    kind: str = ""
+    position_side: str = "both"
     reduce_only: bool = False
+    told: int = 0
     t: int = 0
     n: int = 0
 
@@ -68,7 +74,8 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
         boot: the life that wrote last; 0: none did.
         last_n, last_t: its last record's number and time.
         orders: client id → order; all that are not over, and those of the last 24 hours.
-        positions: (symbol, position side) → what was bought less what was sold, exact; "both" is the side of a one-way account.
+        positions: (symbol, position side) → what own orders bought less what they sold, exact; "both" is the side of a one-way account.
+        adopted: the same of what was found and no trade explains.
         trades: symbol → trade ids seen, oldest first, at most 10,000.
         powers: symbol → (power of its prices, of its quantities).
         rung, incident, why: where the ladder stood, and the id that `hoga resume` wants.
@@ -80,6 +87,7 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     last_t: int = 0
     orders: dict[str, KnownOrder] = {}
     positions: dict[tuple[str, str], Decimal] = {}
+    adopted: dict[tuple[str, str], Decimal] = {}
     trades: dict[str, list[str]] = {}
     powers: dict[str, tuple[int, int]] = {}
     rung: Rung = Rung.ACTIVE
@@ -104,6 +112,7 @@ class Recovery:
     def __init__(self) -> None:
         self._orders: dict[str, KnownOrder] = {}
         self._positions: dict[tuple[str, str], Decimal] = {}
+        self._adopted: dict[tuple[str, str], Decimal] = {}
         self._trades: dict[str, dict[str, None]] = {}
         self._powers: dict[str, tuple[int, int]] = {}
         self._rung, self._incident, self._why = Rung.ACTIVE, "", ""
@@ -115,13 +124,15 @@ class Recovery:
         fields = record.fields
         if record.kind.startswith("order."):
             self._order(record, fields)
-        elif record.kind == "config" and "pp" in fields and "sp" in fields:
-            self._powers[str(fields.get("sym"))] = (fields["pp"], fields["sp"])
+        elif record.kind == "config" and fields.get("sym"):
+            self._config(str(fields["sym"]), fields)
         elif record.kind == "state" and fields.get("rung") in Rung.__members__:
             self._rung = Rung[fields["rung"]]
             self._incident, self._why = str(fields.get("incident") or ""), str(fields.get("why") or "")
         elif record.kind == "recon.adopt":
-            self._positions[str(fields.get("sym")), _side_of(fields)] = self._quantity(fields, signed=False)
+            key = (str(fields.get("sym")), _side_of(fields))
+            change = self._exact(key[0], _integer(fields.get("change")))
+            self._adopted[key] = self._adopted.get(key, Decimal(0)) + change
 
     def result(self) -> Recovered:
         """What is known now."""
@@ -135,6 +146,7 @@ class Recovery:
             last_t=last.t,
             orders={id: each for id, each in self._orders.items() if each.t >= old or not is_final(each.state)},
             positions={key: held for key, held in self._positions.items() if held},
+            adopted={key: held for key, held in self._adopted.items() if held},
             trades={symbol: list(seen) for symbol, seen in self._trades.items()},
             powers=dict(self._powers),
             rung=self._rung,
@@ -150,15 +162,18 @@ class Recovery:
             order = self._orders[id] = KnownOrder(id=id, symbol=symbol, state="INTENT")
         order.t, order.n = record.t, record.n
         order.venue_id = str(fields.get("oid") or order.venue_id)
-        if record.kind == "order.intent":
+        order.told = max(order.told, _integer(fields.get("filled")))
+        if record.kind in ("order.intent", "order.adopt"):
             order.side, order.quantity, order.price = str(fields.get("side") or ""), fields.get("q"), fields.get("p")
-            order.strategy, order.reduce_only = str(fields.get("st") or ""), bool(fields.get("ro"))
+            order.kind, order.position_side = str(fields.get("type") or ""), _side_of(fields)
+            order.strategy, order.reduce_only = str(fields.get("st") or ""), bool(fields.get("ro") or fields.get("close"))
         if fields.get("tid") is not None and not self._is_new_trade(symbol, str(fields["tid"])):
             return
         if record.kind == "order.fill":
             order.filled += _integer(fields.get("q"))
             key = (symbol, _side_of(fields))
-            self._positions[key] = self._positions.get(key, Decimal(0)) + self._quantity(fields, signed=True)
+            traded = self._exact(symbol, _integer(fields.get("q")))
+            self._positions[key] = self._positions.get(key, Decimal(0)) + (-traded if fields.get("side") == "S" else traded)
             default = "FILLED" if order.quantity is not None and order.filled >= order.quantity else "PARTIAL"
             order.state = str(fields.get("state") or (order.state if is_final(order.state) else default))
         else:
@@ -173,10 +188,15 @@ class Recovery:
             del seen[next(iter(seen))]
         return True
 
-    def _quantity(self, fields: dict[str, Any], *, signed: bool) -> Decimal:
-        power = self._powers.get(str(fields.get("sym")), (0, 0))[1]
-        quantity = Decimal(_integer(fields.get("q"))).scaleb(power)
-        return -quantity if signed and fields.get("side") == "S" else quantity
+    def _config(self, symbol: str, fields: dict[str, Any]) -> None:
+        rules = fields.get("rules")
+        said = (rules.get("price_power"), rules.get("size_power")) if isinstance(rules, dict) else (fields.get("pp"), fields.get("sp"))
+        price_power, size_power = said
+        if isinstance(price_power, int) and isinstance(size_power, int):
+            self._powers[symbol] = (price_power, size_power)
+
+    def _exact(self, symbol: str, quantity: int) -> Decimal:
+        return Decimal(quantity).scaleb(self._powers.get(symbol, (0, 0))[1])
 
 
 def _side_of(fields: dict[str, Any]) -> str:
