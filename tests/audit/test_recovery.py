@@ -82,7 +82,8 @@ def test_hedge_legs_are_apart_and_a_flat_one_is_not_told() -> None:
 
 
 def test_powers_that_change_do_not_change_what_is_held() -> None:
-    found = recovered(CONFIG, fill("a", "B", 5, "1"), ("config", {"sym": SYM, "rules": {"price_power": -2, "size_power": -5}}), fill("b", "B", 5, "2"))
+    finer = ("config", {"sym": SYM, "rules": {"price_power": -2, "size_power": -5}})
+    found = recovered(CONFIG, fill("a", "B", 5, "1"), finer, fill("b", "B", 5, "2"))
     assert found.positions == {(SYM, "both"): Decimal("0.00505")}
     assert found.powers == {SYM: (-2, -5)}
 

@@ -13,6 +13,7 @@ What it reads of a record, beside its head (everything else is for people):
                    filled                 how much of it the venue says is filled, whatever fills are known
                    state                  what the order is now, where the kind alone does not say (order.cancel: none = only asked for)
     order.fill     id, sym, side, q, p, tid, ps      one trade: of this quantity, with the venue's trade id; ps "long"/"short" in hedge mode
+    emergency.trade  the same, of an order of the exit; the trader's own record of it is the fill
     state          rung, incident         the ladder moved
     recon.adopt    sym, ps, change        so much was found that no trade explains: nobody's
 
@@ -78,6 +79,7 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
         adopted: the same of what was found and no trade explains.
         trades: symbol → trade ids seen, oldest first, at most 10,000.
         powers: symbol → (power of its prices, of its quantities).
+        prices: symbol → price of the last own trade, exact.
         rung, incident, why: where the ladder stood, and the id that `hoga resume` wants.
         clean: whether the last life ended in good order.
     """
@@ -90,6 +92,7 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     adopted: dict[tuple[str, str], Decimal] = {}
     trades: dict[str, list[str]] = {}
     powers: dict[str, tuple[int, int]] = {}
+    prices: dict[str, Decimal] = {}
     rung: Rung = Rung.ACTIVE
     incident: str = ""
     why: str = ""
@@ -115,6 +118,7 @@ class Recovery:
         self._adopted: dict[tuple[str, str], Decimal] = {}
         self._trades: dict[str, dict[str, None]] = {}
         self._powers: dict[str, tuple[int, int]] = {}
+        self._prices: dict[str, Decimal] = {}
         self._rung, self._incident, self._why = Rung.ACTIVE, "", ""
         self._last: Record | None = None
 
@@ -122,7 +126,7 @@ class Recovery:
         """Take one record."""
         self._last = record
         fields = record.fields
-        if record.kind.startswith("order."):
+        if record.kind.startswith("order.") or record.kind == "emergency.trade":
             self._order(record, fields)
         elif record.kind == "config" and fields.get("sym"):
             self._config(str(fields["sym"]), fields)
@@ -149,6 +153,7 @@ class Recovery:
             adopted={key: held for key, held in self._adopted.items() if held},
             trades={symbol: list(seen) for symbol, seen in self._trades.items()},
             powers=dict(self._powers),
+            prices=dict(self._prices),
             rung=self._rung,
             incident=self._incident,
             why=self._why,
@@ -169,10 +174,11 @@ class Recovery:
             order.strategy, order.reduce_only = str(fields.get("st") or ""), bool(fields.get("ro") or fields.get("close"))
         if fields.get("tid") is not None and not self._is_new_trade(symbol, str(fields["tid"])):
             return
-        if record.kind == "order.fill":
+        if record.kind in ("order.fill", "emergency.trade"):
             order.filled += _integer(fields.get("q"))
             key = (symbol, _side_of(fields))
             traded = self._exact(symbol, _integer(fields.get("q")))
+            self._prices[symbol] = Decimal(_integer(fields.get("p"))).scaleb(self._powers.get(symbol, (0, 0))[0])
             self._positions[key] = self._positions.get(key, Decimal(0)) + (-traded if fields.get("side") == "S" else traded)
             default = "FILLED" if order.quantity is not None and order.filled >= order.quantity else "PARTIAL"
             order.state = str(fields.get("state") or (order.state if is_final(order.state) else default))

@@ -42,6 +42,7 @@ MODULES = (
     "retain",
     "trade",
     "audit",
+    "exit",
     "tree",
     "config",
     "doctor",

@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from hoga.core.errors import Sent, VenueError
+from hoga.core.market import Book
 from hoga.core.times import MS_NS
 from hoga.core.trading import (
     AccountRead,
@@ -139,11 +140,12 @@ class ExitAccount:
         if not isinstance(told, Told) or told.status != 200:
             return None
         try:
-            body = read(told.body)
-            bids, asks, rules = getattr(body, "bids", ()), getattr(body, "asks", ()), self.book.of(name)
-            return rules.price(bids[0].price), rules.price(asks[0].price)
-        except (ValueError, LookupError, AttributeError, msgspec.DecodeError):
+            body, rules = read(told.body), self.book.of(name)
+            if isinstance(body, Book):
+                return rules.price(body.bids[0][0]), rules.price(body.asks[0][0])
+        except (ValueError, LookupError, msgspec.DecodeError):
             return None
+        return None
 
     # -- what is read ---------------------------------------------------------------------------------------------
 

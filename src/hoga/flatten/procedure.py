@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -41,6 +42,7 @@ from hoga.core.trading import (
     PositionSide,
     PositionsRead,
     ReadFailed,
+    Rules,
     TradesRead,
     Unanswered,
 )
@@ -130,20 +132,25 @@ class Account(Protocol):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be left. `trader`: its name, with which its client ids begin. `symbols`: the venue's own, as configured.
+    """What is to be left.
 
-    `own`: how much of each position the journals prove to be the trader's; None: there is no journal, then on a venue with positions those
-    in `symbols` count as the trader's, and elsewhere nothing is sold. `orders`: the trader's own, as the journals left them. `prices`:
-    symbol → about what one is worth, in ticks.
+    `trader`: its name, with which its client ids begin; `run`: a number that no other exit has. `symbols`: the venue's own, as configured.
+    `own`: how much of each position the journals prove to be the trader's, exact; None: there is no journal, then on a venue with
+    positions those in `symbols` count as the trader's, and elsewhere nothing is sold; the same where not `is_proven`, but that what the
+    damaged journals do prove is sold. `orders`: the trader's own, as the journals left
+    them, in integers of `size_powers` (by symbol). `prices`: symbol → about what one is worth.
     """
 
     scope: Scope
     trader: str
     incident: str
+    run: int
     symbols: tuple[str, ...] = ()
-    own: Mapping[Key, int] | None = None
+    own: Mapping[Key, Decimal] | None = None
+    is_proven: bool = True
     orders: tuple[KnownOrder, ...] = ()
-    prices: Mapping[str, int] = {}
+    size_powers: Mapping[str, int] = {}
+    prices: Mapping[str, Decimal] = {}
     dry_run: bool = False
 
 
@@ -163,7 +170,11 @@ class LegReport(msgspec.Struct, kw_only=True):
 
 
 class ExitReport(msgspec.Struct, kw_only=True):
-    """The verdict, and what was done for it. `unknown`: orders that may still be on their way; `left`: own orders that still rest."""
+    """The verdict, and what was done for it.
+
+    `unknown`: orders that may still be on their way. `left`: own orders that still rest. `strangers`: positions that are not the
+    trader's, and stay.
+    """
 
     verdict: Verdict
     venue: str
@@ -173,6 +184,7 @@ class ExitReport(msgspec.Struct, kw_only=True):
     cancelled: int = 0
     left: list[str] = msgspec.field(default_factory=list)
     unknown: list[str] = msgspec.field(default_factory=list)
+    strangers: list[str] = msgspec.field(default_factory=list)
     orders: int = 0
     rounds: int = 0
     retries: int = 0
@@ -215,7 +227,7 @@ class Exit:
         self._stop = stop
         self._clock = account.clock
         self._began_ns = 0
-        self._own = dict(wanted.own or {})
+        self._own: dict[Key, int] = {}
         self._legs: dict[Key, LegReport] = {}
         self._quotes: dict[str, tuple[int, int] | None] = {}
         self._asked: dict[str, _Asked] = {}
@@ -238,8 +250,9 @@ class Exit:
     async def run(self) -> ExitReport:
         """Carry it out, until it is flat or `stop()` says so."""
         self._began_ns = told_ns = self._clock.monotonic_ns()
-        self._ask_for_known_orders()
         await asyncio.gather(self._account.measure(), self._learn())
+        self._own = {key: int(held.scaleb(-self._rules(key[0]).size_power)) for key, held in (self._wanted.own or {}).items()}
+        self._ask_for_known_orders()
         if self._wanted.dry_run:
             return await self._plan_only()
         proven = False
@@ -346,6 +359,7 @@ class Exit:
         self.report.why = ""
         if isinstance(read, PositionsRead):
             legs = legs_of_positions(read, whole=self._is_whole, own=self._own)
+            self._name_strangers(read, legs)
         else:
             own = None if self._wanted.scope is Scope.ACCOUNT else self._own
             legs = legs_of_balances(read.balances, self._account.book, self._sold_at(), own=own)
@@ -356,10 +370,20 @@ class Exit:
         self._take_down(legs)
         return read.asked_ns
 
+    def _name_strangers(self, read: PositionsRead, legs: Iterable[Leg]) -> None:
+        """What is not the trader's stays, and is told."""
+        ours = {leg.key: leg.ours for leg in legs}
+        self.report.strangers = [
+            f"{self._text(held.symbol, held.quantity - ours.get((held.symbol, held.position_side), 0))} {held.symbol}"
+            for held in read.positions
+            if held.quantity != ours.get((held.symbol, held.position_side), 0)
+        ]
+
     def _is_whole(self, symbol: str) -> bool:
         if self._wanted.scope is Scope.ACCOUNT:
             return True
-        return self._wanted.own is None and symbol.partition(":")[2] in self._wanted.symbols
+        all_of_it = self._wanted.own is None or not self._wanted.is_proven
+        return all_of_it and symbol.partition(":")[2] in self._wanted.symbols
 
     def _sold_at(self) -> Iterable[str]:
         """Where coins may be sold, the likeliest first."""
@@ -371,11 +395,12 @@ class Exit:
         return dict.fromkeys([*named, *(name for name in book.names() if book.of(name).quote in quotes)])
 
     async def _is_dust(self, leg: Leg) -> bool:
-        rules = self._account.book.of(leg.symbol.partition(":")[2])
+        rules = self._rules(leg.symbol)
         price = None
         if not self._account.has_positions:
             quote = await self._quote(leg.symbol)
-            price = quote[0] if quote is not None else self._wanted.prices.get(leg.symbol)
+            last = self._wanted.prices.get(leg.symbol)
+            price = quote[0] if quote is not None else None if last is None else int(last.scaleb(-rules.price_power))
         return is_dust(leg, rules, price=price, exempt=self._account.has_positions)
 
     async def _quote(self, symbol: str) -> tuple[int, int] | None:
@@ -390,7 +415,7 @@ class Exit:
             text = self._text(leg.symbol, leg.ours)
             report = self._legs[leg.key] = LegReport(symbol=leg.symbol, side=leg.side.value, before=text, after=text)
             self.report.legs.append(report)
-            rules = self._account.book.of(leg.symbol.partition(":")[2])
+            rules = self._rules(leg.symbol)
             self._write("config", {"sym": leg.symbol, "pp": rules.price_power, "sp": rules.size_power})
         return report
 
@@ -401,8 +426,11 @@ class Exit:
             report.after = self._text(key[0], now.get(key, 0))
             report.state = "dust" if key in dust else "open" if key in now else "flat"
 
+    def _rules(self, symbol: str) -> Rules:
+        return self._account.book.of(symbol.partition(":")[2])
+
     def _text(self, symbol: str, quantity: int) -> str:
-        return self._account.book.of(symbol.partition(":")[2]).quantity_text(quantity)
+        return self._rules(symbol).quantity_text(quantity)
 
     # -- what is known of single orders -----------------------------------------------------------------------------
 
@@ -417,10 +445,17 @@ class Exit:
                 target=target,
                 key=(order.symbol, PositionSide(order.position_side)),
                 side=Side.SELL if order.side == "S" else Side.BUY,
-                counted=order.filled,
+                counted=int(
+                    Decimal(order.filled).scaleb(self._wanted.size_powers.get(order.symbol, 0) - self._rules(order.symbol).size_power)
+                ),
                 since_ns=order.t,
                 harmless=order.reduce_only,
             )
+
+    def _in_todays(self, symbol: str, quantity: int) -> int:
+        """A quantity of the journals, in the powers of today."""
+        power = self._rules(symbol).size_power
+        return int(Decimal(quantity).scaleb(self._wanted.size_powers.get(symbol, power) - power))
 
     async def _settle(self) -> None:
         """Ask the venue for each order that is not known yet."""
@@ -469,6 +504,8 @@ class Exit:
                 return False
             if not self._held:
                 return True
+            if not self.report.rounds:
+                await _all([self._quote(symbol) for symbol in {leg.symbol for leg in self._held}])
             self.report.rounds += 1
             self._step("close", legs=[[leg.symbol, leg.side.value, leg.ours] for leg in self._held])
             refused = [leg for leg, said in zip(self._held, await _all([self._close_leg(leg) for leg in self._held]), strict=True) if said]
@@ -482,7 +519,7 @@ class Exit:
         if counts and self._unsettled(leg.symbol):
             self._leg(leg).why = "an order of the trader is not settled yet"
             return False
-        rules = self._account.book.of(leg.symbol.partition(":")[2])
+        rules = self._rules(leg.symbol)
         reduce_only = self._account.capabilities.reduce_only
         most, limit = self._parts.get(leg.key), await self._stand_in(leg)
         orders = closes(leg, rules, next_id=self._next_id, reduce_only=reduce_only, most=most, limit=limit)
@@ -510,7 +547,7 @@ class Exit:
         quote = await self._account.quote(leg.symbol)
         if quote is None:
             return None
-        return collar(leg.closing_side, (quote[0] + quote[1]) // 2, self._account.book.of(leg.symbol.partition(":")[2]), turn)
+        return collar(leg.closing_side, (quote[0] + quote[1]) // 2, self._rules(leg.symbol), turn)
 
     async def _send(self, order: OrderRequest, *, counts: bool) -> ExecutionEvent:
         side = "S" if order.side is Side.SELL else "B"
@@ -550,7 +587,7 @@ class Exit:
 
     def _next_id(self) -> str:
         self._number += 1
-        return f"{self._wanted.trader}-x{self._wanted.incident.replace('-', '')[-14:]}-{self._number}"
+        return f"{self._wanted.trader}-x{self._wanted.run:x}-{self._number}"
 
     # -- 4 verify -------------------------------------------------------------------------------------------------
 
@@ -599,7 +636,7 @@ class Exit:
                 side = "S" if fill.side is Side.SELL else "B"
                 fields = {"id": client_id, "sym": symbol, "tid": fill.trade_id, "side": side, "q": fill.quantity, "p": fill.price}
                 more = {"ps": fill.position_side.value, "oid": fill.venue_id, "fee": fill.fee, "fee_in": fill.fee_currency}
-                self._write("order.fill", {**fields, **more})
+                self._write("emergency.trade", {**fields, **more})
                 self._reckon(order, fill.quantity, fill.price)
         for key, (quantity, paid) in self._paid.items():
             self._price_leg(key, quantity, paid)
@@ -610,7 +647,7 @@ class Exit:
         self._paid[key] = (before[0] + traded(order, quantity), before[1] + traded(order, quantity) * price)
 
     def _price_leg(self, key: Key, quantity: int, paid: int) -> None:
-        report, rules = self._legs.get(key), self._account.book.of(key[0].partition(":")[2])
+        report, rules = self._legs.get(key), self._rules(key[0])
         if report is None or not quantity:
             return
         average = paid // quantity

@@ -1,0 +1,120 @@
+"""app.exit: the emergency exit as configured, and the release of a trader that a person has looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from hoga.app.config import VenueConfig
+from hoga.app.config.rooms import tls_of
+from hoga.app.owner import account_of
+from hoga.app.private import credentials_of
+from hoga.audit.folder import JOURNAL_FOLDER, list_files
+from hoga.audit.holding import is_held
+from hoga.audit.latch import LATCH_FILE, Latch, LatchState
+from hoga.audit.log import AuditLogger
+from hoga.core.errors import ConfigError, ConfigMistake, HogaError
+from hoga.core.trading import Rung
+from hoga.feed.private_wire import nonce
+from hoga.flatten.account import ExitAccount
+from hoga.flatten.exiting import ExitFolder, recovered_of, run_exit
+from hoga.flatten.plan import Scope
+from hoga.flatten.procedure import ExitReport
+from hoga.runtime.clock import SYSTEM
+from hoga.venues.registry import VENUES
+
+__all__ = ["Released", "flatten", "resume"]
+
+
+async def flatten(
+    config: VenueConfig,
+    data: Path,
+    *,
+    scope: Scope,
+    dry_run: bool,
+    seconds: float | None,
+    tell: Callable[[str], object],
+) -> ExitReport:
+    """Leave all positions at a venue. `seconds`: give up after so long, None: never; the first SIGINT or SIGTERM gives up as well.
+
+    Raises ConfigError for keys that are missing or cannot be used, for a venue without orders and for a folder of another account,
+    ArchiveBusy when another exit runs in the folder.
+    """
+    spec = VENUES[config.venue]
+    if spec.orders is None or spec.private is None:
+        raise ConfigError([ConfigMistake("command line", None, "--venue", config.venue, "a venue that takes orders")])
+    credentials = credentials_of(config)
+    if not spec.private.can_use(credentials):
+        needs = " or ".join(" and ".join(names) for names in spec.private.needs)
+        raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "API_KEY", "(not set)", needs, plain=f"no keys: {needs} are needed")])
+    try:
+        sign = spec.private.signer(credentials, nonce)
+    except ValueError as fault:
+        raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "PRIVATE_KEY_FILE", str(fault), "a key that signs")]) from None
+    account = ExitAccount(spec, config.rest_url, sign, tls=tls_of(config), jitter=random.random)
+    folder = ExitFolder(data=data, account=account_of(config), trader=config.trader)
+    stopped = asyncio.Event()
+    loop, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+    for each in signals:
+        loop.add_signal_handler(each, stopped.set)
+    if seconds is not None:
+        loop.call_later(seconds, stopped.set)
+    try:
+        symbols = tuple(config.symbols)
+        return await run_exit(
+            folder, account, scope=scope, symbols=symbols, dry_run=dry_run, hide=(credentials,), tell=tell, stop=stopped.is_set
+        )
+    finally:
+        for each in signals:
+            loop.remove_signal_handler(each)
+
+
+class Released(msgspec.Struct, frozen=True, kw_only=True):
+    """What `hoga resume` did: the rung that was left, and whether a trader runs that goes on at once."""
+
+    incident: str
+    rung: str
+    cause: str
+    running: bool
+
+
+def resume(data: Path, incident: str) -> Released:
+    """Let a trader out of the rung that holds it, whether it runs or not.
+
+    Raises HogaError where nothing is to be resumed, or something else than `incident`.
+    """
+    journal = data / JOURNAL_FOLDER
+    held = _held(journal)
+    if held.rung <= Rung.NO_OPEN or not held.incident:
+        raise HogaError(f"{data}: nothing is to be resumed", hint="`hoga audit timeline` shows what happened")
+    if held.incident != incident:
+        raise HogaError(f"{data}: the incident is {held.incident} ({held.rung.name}, {held.cause}), not {incident}")
+    running = is_held(journal)
+    now_ns = SYSTEM.time_ns()
+    if not running and list_files(journal):  # a trader that runs writes it itself
+        with AuditLogger(journal, about={"what": "resume"}) as log:
+            log.append("cmd", {"what": "resume", "who": f"hoga resume {os.getpid()}", "text": incident})
+            log.append("state", {"rung": Rung.ACTIVE.name, "was": held.rung.name, "incident": "", "why": f"resumed {incident}"})
+    with Latch(journal) as latch:
+        if latch.rung is Rung.ACTIVE:
+            latch.set_rung(held.rung, incident=incident, cause=held.cause, by="resume", at_ns=now_ns)
+        latch.release(incident, by=f"hoga resume {os.getpid()}", at_ns=now_ns, news=running)
+    return Released(incident=incident, rung=held.rung.name, cause=held.cause, running=running)
+
+
+def _held(journal: Path) -> LatchState:
+    """Where the trader stands: by its latch, and where that says nothing, by its journal."""
+    if not list_files(journal) and not (journal / LATCH_FILE).exists():
+        raise HogaError(f"{journal}: there is no trader's journal here", hint="give its folder with --data")
+    with Latch(journal) as latch:
+        state = latch.state()
+    if state.rung is not Rung.ACTIVE:
+        return state
+    proven = recovered_of(journal)
+    return state if proven is None else LatchState(rung=proven.rung, incident=proven.incident, cause=proven.why, at_ns=proven.last_t)
