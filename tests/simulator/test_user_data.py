@@ -127,7 +127,7 @@ async def test_the_crowd_meets_resting_orders_too(simulate, http) -> None:
         ({"symbol": "NOSUCH"}, -1121),
         ({"side": "HOLD"}, -1117),
         ({"type": "LOTTERY"}, -1116),
-        ({"type": "STOP_LOSS_LIMIT"}, -1020),
+        ({"type": "STOP_LOSS_LIMIT"}, -1102),
         ({"timeInForce": "EVER"}, -1115),
         ({"quantity": "0.000001"}, -1013),
         ({"quantity": "0.00001"}, -1013),
@@ -159,7 +159,7 @@ async def test_times_in_force_and_post_only(sim, trader) -> None:
     assert (status, refused["code"]) == (400, -2010)
     assert "immediately match" in refused["msg"]
     _, posted = await trader.ask("POST", "/order", symbol="BTCUSDT", side="BUY", type="LIMIT_MAKER", quantity="0.01", price=str(bid))
-    assert posted["status"] == "NEW"
+    assert "status" not in posted
     assert (await trader.ask("DELETE", "/openOrders", symbol="BTCUSDT"))[1][0]["status"] == "CANCELED"
     status, nothing = await trader.ask("DELETE", "/openOrders", symbol="BTCUSDT")
     assert (status, nothing["code"]) == (400, -2011)

@@ -157,9 +157,9 @@ def prevention_of(query: Query) -> str:
     return text
 
 
-def side_of(query: Query) -> Side:
+def side_of(query: Query, name: str = "side") -> Side:
     """BUY or SELL."""
-    text = query.required("side")
+    text = query.required(name)
     if text not in ("BUY", "SELL"):
         raise ApiError(-1117, "Invalid side.")
     return Side.BUY if text == "BUY" else Side.SELL

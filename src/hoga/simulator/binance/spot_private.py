@@ -12,7 +12,8 @@ from hoga.simulator.binance.api import Endpoint
 from hoga.simulator.binance.clerk import Clerk
 from hoga.simulator.binance.private import PrivateDeps
 from hoga.simulator.binance.spot_orders import SpotOrders
-from hoga.simulator.binance.spot_reports import SPOT_REFUSES, SpotReports, spot_accounts
+from hoga.simulator.binance.spot_reports import SPOT_REFUSES, SpotOrder, SpotReports, spot_accounts
+from hoga.simulator.binance.spot_triggers import SpotTriggers
 from hoga.simulator.binance.ws_api import ApiSession, Dialogue
 from hoga.simulator.engine import Desk
 from hoga.simulator.faults import FaultKind, Printed
@@ -45,6 +46,13 @@ _METHODS = {
     "openOrders.cancelAll": "DELETE /api/v3/openOrders",
     "allOrders": "GET /api/v3/allOrders",
     "account.status": "GET /api/v3/account",
+    "orderList.place.oco": "POST /api/v3/orderList/oco",
+    "orderList.place.oto": "POST /api/v3/orderList/oto",
+    "orderList.place.otoco": "POST /api/v3/orderList/otoco",
+    "orderList.cancel": "DELETE /api/v3/orderList",
+    "orderList.status": "GET /api/v3/orderList",
+    "openOrderLists.status": "GET /api/v3/openOrderList",
+    "allOrderLists": "GET /api/v3/allOrderList",
     "account.rateLimits.orders": "GET /api/v3/rateLimit/order",
     "myTrades": "GET /api/v3/myTrades",
 }
@@ -60,7 +68,8 @@ class SpotPrivate:
         accounts = spot_accounts(deps.api.engine)
         self._reports = SpotReports(accounts, deps.orders, deps.now_ns, deps.to_ms)
         self._desk = Desk(deps.api.engine, accounts, self._reports, refuses=SPOT_REFUSES, stamp=deps.api.clock.stamp_ns)
-        self._orders = SpotOrders(self._desk, accounts, self._reports, deps.orders)
+        self._triggers = SpotTriggers(deps.api.engine, self._desk, self._triggered)
+        self._orders = SpotOrders(self._desk, accounts, self._reports, deps.orders, settle=self._settle, begin_waiting=self._triggers.begin)
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
@@ -73,7 +82,7 @@ class SpotPrivate:
 
     def state(self, account: str) -> dict[str, Any]:
         """See `PrivateHalf`."""
-        self._desk.settle(self._deps.now_ns())
+        self._settle()
         return self._orders.state(account)
 
     def forget_keys(self, names: str) -> None:
@@ -81,7 +90,7 @@ class SpotPrivate:
 
     def advance(self) -> None:
         """Settle fills, drop who may no longer listen, send events."""
-        self._desk.settle(self._deps.now_ns())
+        self._settle()
         self._drop_bad_keys()
         events, self._reports.events = self._reports.events, []
         told = [event for event in events if self._deps.faults.take_event(FaultKind.LOST_EVENT, event.name) is None]
@@ -90,6 +99,18 @@ class SpotPrivate:
                 for number, key in session.subscriptions.items():
                     if key.account == event.account:
                         self._send(connection, number, event.text, event.name)
+
+    def _settle(self) -> None:
+        """Take over what the market did: fills, what lists make of them, triggers."""
+        now_ns = self._deps.now_ns()
+        self._desk.settle(now_ns)
+        self._orders.lists.follow(now_ns)
+        self._triggers.look(now_ns)
+
+    def _triggered(self, order: SpotOrder, now_ns: int) -> None:
+        order.working_ns = self._deps.api.clock.stamp_ns(now_ns)
+        self._reports.moved.append(order)
+        self._orders.lists.follow(now_ns)
 
     def _sessions(self) -> Iterator[tuple[Connection, ApiSession]]:
         for connection in list(self._deps.connections()):

@@ -6,6 +6,7 @@ Source: protocol sheet 5.2.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from hoga.simulator.binance.api import ApiError
 from hoga.simulator.binance.order_count import OrderCount
@@ -13,7 +14,7 @@ from hoga.simulator.binance.orders import E8, MS_NS, BinanceOrder, UserEvent
 from hoga.simulator.binance.printer import e8_text
 from hoga.simulator.engine import WOULD_MATCH, CashAccounts, Engine, FeeModel, FeeOf, OwnFill, Status, worth_e8
 
-__all__ = ["SPOT_REFUSES", "SpotReports", "spot_accounts"]
+__all__ = ["SPOT_REFUSES", "OrderList", "SpotOrder", "SpotReports", "spot_accounts"]
 
 SPOT_REFUSES = frozenset({WOULD_MATCH})
 """The engine's reasons for which an order is refused."""
@@ -35,11 +36,52 @@ def spot_accounts(engine: Engine) -> CashAccounts:
     return CashAccounts(start, fees=_FEES)
 
 
+@dataclass(eq=False, slots=True, kw_only=True)
+class SpotOrder(BinanceOrder):
+    """An order of the spot venue. `list_id` is its order list's, -1 for none; `working_ns` when it came to the market after a wait."""
+
+    list_id: int = -1
+    working_ns: int = 0
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class OrderList:
+    """Several orders that depend on each other: `first`, if there is one, is filled before `rest` goes to the market (`is_sent`)."""
+
+    account: str
+    symbol: str
+    list_id: int
+    client_id: str
+    contingency: str
+    first: SpotOrder | None
+    rest: list[SpotOrder]
+    updated_ns: int
+    is_sent: bool = False
+    is_done: bool = False
+
+    @property
+    def orders(self) -> list[SpotOrder]:
+        """All of them."""
+        return ([] if self.first is None else [self.first]) + self.rest
+
+    @property
+    def status_type(self) -> str:
+        """What the venue is about with it."""
+        return "ALL_DONE" if self.is_done else "EXEC_STARTED"
+
+    @property
+    def order_status(self) -> str:
+        """How far it is."""
+        return "ALL_DONE" if self.is_done else "EXECUTING"
+
+
 class SpotReports:
-    """Writes the events. `to_ms` is what the venue's clock says at a moment."""
+    """Writes the events. `to_ms` is what the venue's clock says at a moment; `moved` are orders that something has become of, for whoever
+    follows them."""
 
     def __init__(self, accounts: CashAccounts, counts: OrderCount, now_ns: Callable[[], int], to_ms: Callable[[int], int]) -> None:
         self.events: list[UserEvent] = []
+        self.moved: list[SpotOrder] = []
         self.updated_ms: dict[str, int] = {}
         self._reports = 0
         self._accounts = accounts
@@ -47,27 +89,39 @@ class SpotReports:
         self._now_ns = now_ns
         self._to_ms = to_ms
 
-    def refused(self, order: BinanceOrder, reason: str) -> None:
+    def refused(self, order: SpotOrder, reason: str) -> None:
         """Raise what the request is answered with."""
         raise ApiError(-2010, "Order would immediately match and take.")
 
-    def placed(self, order: BinanceOrder) -> None:
+    def placed(self, order: SpotOrder) -> None:
         """An order was accepted."""
         order.name_it()
         self._tell(order, "NEW", None)
 
-    def filled(self, order: BinanceOrder, fill: OwnFill) -> None:
+    def filled(self, order: SpotOrder, fill: OwnFill) -> None:
         """An order was met. One that was filled does not count against the limits."""
         if len(order.fills) == 1:
             self._counts.uncount(order.account, self._now_ns())
+        self.moved.append(order)
         self._tell(order, "TRADE", fill)
 
-    def ended(self, order: BinanceOrder) -> None:
+    def ended(self, order: SpotOrder) -> None:
         """An order ended; the last fill has told that of one that was filled."""
+        self.moved.append(order)
         if order.status is not Status.FILLED:
             self._tell(order, _KINDS.get(order.status, "EXPIRED"), None)
 
-    def _tell(self, order: BinanceOrder, kind: str, fill: OwnFill | None) -> None:
+    def list_changed(self, orders: OrderList) -> None:
+        """A list was accepted, or is done."""
+        rows = [f'{{"s":"{each.symbol}","i":{each.order_id},"c":"{each.client_id}"}}' for each in orders.orders]
+        text = (
+            f'{{"e":"listStatus","E":{self._to_ms(self._now_ns())},"s":"{orders.symbol}","g":{orders.list_id},"c":"{orders.contingency}",'
+            f'"l":"{orders.status_type}","L":"{orders.order_status}","r":"NONE","C":"{orders.client_id}",'
+            f'"T":{orders.updated_ns // MS_NS},"O":[{",".join(rows)}]}}'
+        )
+        self.events.append(UserEvent(orders.account, "listStatus", text, f"listStatus/{orders.status_type}/{orders.symbol}"))
+
+    def _tell(self, order: SpotOrder, kind: str, fill: OwnFill | None) -> None:
         """What became of an order, then what its owner has now."""
         self._reports += 1
         sent_ms, wallets = self._to_ms(self._now_ns()), self._accounts.of(order.account)
@@ -82,7 +136,7 @@ class SpotReports:
         self.events.append(UserEvent(order.account, "outboundAccountPosition", text, "outboundAccountPosition"))
 
 
-def _execution_report(order: BinanceOrder, kind: str, fill: OwnFill | None, *, number: int, sent_ms: int) -> str:
+def _execution_report(order: SpotOrder, kind: str, fill: OwnFill | None, *, number: int, sent_ms: int) -> str:
     """What became of an order, report `number` of the venue. A cancel is told with the cancel's id in `c` and the order's in `C`."""
     instrument = order.instrument
     lot, tick = instrument.lot_e8, instrument.tick_e8
@@ -92,14 +146,16 @@ def _execution_report(order: BinanceOrder, kind: str, fill: OwnFill | None, *, n
     last = (fill.lots * lot, fill.price * tick, worth_e8(instrument, fill.quote)) if fill else (0, 0, 0)
     return (
         f'{{"e":"executionReport","E":{sent_ms},"s":"{order.symbol}","c":"{client_id}","S":"{order.side.name}","o":"{order.kind}",'
-        f'"f":"{order.time_in_force}","q":"{e8_text(order.lots * lot)}","p":"{price}","P":"0.00000000","F":"0.00000000","g":-1,'
+        f'"f":"{order.time_in_force}","q":"{e8_text(order.lots * lot)}","p":"{price}",'
+        f'"P":"{e8_text(order.trigger * tick)}","F":"0.00000000","g":{order.list_id},'
         f'"C":"{original}","x":"{kind}","X":"{order.status}","r":"NONE","i":{order.order_id},"l":"{e8_text(last[0])}",'
         f'"z":"{e8_text(order.filled * lot)}","L":"{e8_text(last[1])}","n":"{e8_text(fill.fee if fill else 0)}",'
         f'"N":{charged},"T":{fill.time_ns // MS_NS if fill else order.updated_ms},'
         f'"t":{fill.trade_id if fill else -1},"I":{number},'
-        f'"w":{_bool(order.is_open and order.price is not None)},"m":{_bool(bool(fill and fill.maker))},"M":{_bool(fill is not None)},'
+        f'"w":{_bool(order.is_open and order.price is not None and not order.waits)},"m":{_bool(bool(fill and fill.maker))},'
+        f'"M":{_bool(fill is not None)},'
         f'"O":{order.created_ms},"Z":"{e8_text(worth_e8(instrument, order.quote))}","Y":"{e8_text(last[2])}",'
-        f'"Q":"{e8_text(order.quote_wanted_e8)}","W":{order.created_ms},"V":"EXPIRE_MAKER"}}'
+        f'"Q":"{e8_text(order.quote_wanted_e8)}","W":{order.created_ms},"V":"{order.prevention}"}}'
     )
 
 

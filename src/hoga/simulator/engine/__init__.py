@@ -27,6 +27,7 @@ from hoga.simulator.engine.own import Force, OwnFill, OwnOrder, SelfTrade, Statu
 from hoga.simulator.engine.pace import Pace
 from hoga.simulator.engine.past import DayOfTrades, Past
 from hoga.simulator.engine.tape import INTERVALS, Bar, RollingStats, Tape
+from hoga.simulator.engine.watch import Watch
 
 __all__ = [
     "DAY_NS",
@@ -70,6 +71,7 @@ __all__ = [
     "Top",
     "Trade",
     "Wallet",
+    "Watch",
     "instrument_of",
     "lots_for",
     "worth_e8",

@@ -76,12 +76,12 @@ class CashAccounts:
         """What an order could bring or cost in the quote asset at a price of so many ticks, without fees."""
         if order.budget_e8 is not None:
             return order.budget_e8 * self._unit // E8
-        return self.worth(order.instrument, order.lots * at)
+        return self.worth(order.instrument, order.left * at)
 
     def cost(self, order: OwnOrder, *, at: int) -> int:
         """What an order could take from its owner at a price of so many ticks, fees included."""
         if order.side is Side.SELL:
-            return self.size(order.instrument, order.lots)
+            return self.size(order.instrument, order.left)
         return self._with_fee(self.value(order, at=at))
 
     def covers(self, order: OwnOrder, open_orders: Iterable[OwnOrder] = (), *, at: int) -> bool:
@@ -92,8 +92,8 @@ class CashAccounts:
 
     def hold(self, order: OwnOrder) -> None:
         """An order was accepted: lock what it could cost."""
-        if order.price is not None or self._holds_market:
-            order.held = self.cost(order, at=order.price or 0)
+        if order.holds and (order.price is not None or order.waits or self._holds_market):
+            order.held = self.cost(order, at=order.price or order.trigger)
             self._move(order, free=-order.held, locked=order.held)
 
     def fill(self, order: OwnOrder, fill: OwnFill) -> None:

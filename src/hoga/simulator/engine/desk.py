@@ -103,8 +103,37 @@ class Desk(Generic[O]):
         self._turns = count()
 
     def place(self, order: O, now_ns: int) -> None:
-        """Send an order. The teller hears of everything that becomes of it."""
+        """Send an order, or keep one that waits until it shall `work`. The teller hears of everything that becomes of it."""
+        if order.waits:
+            order.order_id = self._engine.market(order.symbol).take_order_id()
+            self._by_id[order.symbol, order.order_id] = order
+            self._accept(order, now_ns)
+            return
         self._send(partial(self._arrive, order), now_ns, self._latency.order_ns)
+
+    def work(self, order: O, now_ns: int) -> None:
+        """Send an order that waited to the market."""
+        order.waits = False
+        if not order.holds:
+            self.hold_for(order)
+        if self._meets_its_own(order, now_ns):
+            self._end(order, Status.EXPIRED_IN_MATCH, now_ns)
+            return
+        report = self._engine.market(order.symbol).submit(self._terms(order)._replace(order_id=order.order_id), now_ns)
+        self._take_over(order, report, now_ns, Status.EXPIRED)
+
+    def hold_for(self, order: O) -> None:
+        """Hold its owner's money for an order that has shared another's so far."""
+        order.holds = True
+        self._accounts.hold(order)
+
+    def expire(self, order: O, now_ns: int) -> None:
+        """End an order because the venue has no use for it any more."""
+        self._take_back(order, Status.EXPIRED, now_ns)
+
+    def everyones_open(self) -> list[O]:
+        """Every account's open orders."""
+        return [order for account in self._orders for order in self.open_of(account)]
 
     def cancel(self, order: O, now_ns: int) -> None:
         """Take an order back. Nothing happens to one that is open no more when that arrives."""
@@ -225,7 +254,11 @@ class Desk(Generic[O]):
 
     def _own_in_the_way(self, order: O) -> list[O]:
         """The orders of its owner that an order would meet now."""
-        others = [other for other in self.open_of(order.account, order.symbol) if other.side is not order.side and other.price is not None]
+        others = [
+            other
+            for other in self.open_of(order.account, order.symbol)
+            if other.side is not order.side and other.price is not None and not other.waits
+        ]
         reach = self._engine.market(order.symbol).book.reach(order.side, order.lots, limit=order.price) if others else None
         return [other for other in others if reach is not None and other.price is not None and (reach - other.price) * order.side >= 0]
 

@@ -188,7 +188,7 @@ class Market:
 
     def submit(self, order: NewOrder, now_ns: int) -> OrderReport:
         """Match an order and rest what is left, by the order's own terms."""
-        order_id = order.order_id or self._take_order_id()
+        order_id = order.order_id or self.take_order_id()
         refused = self._refusal(order)
         if refused:
             return OrderReport(order_id, [], None, refused)
@@ -202,6 +202,11 @@ class Market:
             self.book.rest(resting, ahead=order.ahead)
         self._note_top()
         return OrderReport(order_id, matches, resting, trades=trades)
+
+    def take_order_id(self) -> int:
+        """An id for an order that comes to the market later."""
+        order_id, self._next_order_id = self._next_order_id, self._next_order_id + 1
+        return order_id
 
     def cancel(self, order_id: int, now_ns: int) -> RestingOrder | None:
         """Take a resting order out; None when it does not rest (any more)."""
@@ -222,7 +227,7 @@ class Market:
         self._note_top()
 
     def _rest(self, order: LimitOrder) -> None:
-        self.book.rest(RestingOrder(self._take_order_id(), order.side, order.price, order.lots))
+        self.book.rest(RestingOrder(self.take_order_id(), order.side, order.price, order.lots))
 
     def drain(self) -> list[MarketEvent]:
         """What happened since the last call, in order."""
@@ -264,10 +269,6 @@ class Market:
         self.drain()
         self.book.bids.changed.clear()
         self.book.asks.changed.clear()
-
-    def _take_order_id(self) -> int:
-        order_id, self._next_order_id = self._next_order_id, self._next_order_id + 1
-        return order_id
 
     def _act(self, now_ns: int) -> None:
         wish = self._flow.next(self.book)

@@ -30,8 +30,9 @@ class SelfTrade(StrEnum):
 
 
 class Status(StrEnum):
-    """Where an order is in its life: open while NEW or PARTIALLY_FILLED."""
+    """Where an order is in its life: open while NEW or PARTIALLY_FILLED, and while it waits for another order (PENDING_NEW)."""
 
+    PENDING_NEW = "PENDING_NEW"
     NEW = "NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
@@ -67,6 +68,8 @@ class OwnOrder:
     `order_id` is 0 until the market has it; `held` is what it holds of its owner's money; `quote` is ticks x lots filled.
     `leg` says which of its owner's positions in the symbol it moves: 0 the only one, 1 the long one, -1 the short one. One that does not
     rest takes no more than `share` of itself; one at market nothing behind the price `bound`.
+    While it `waits` the market does not have it; `trigger` is the price, in ticks, that it may wait for (0). One that does not hold money
+    (`holds`) shares what another holds.
     """
 
     account: str
@@ -78,6 +81,9 @@ class OwnOrder:
     self_trade: SelfTrade = SelfTrade.NONE
     reduce_only: bool = False
     leg: int = 0
+    trigger: int = 0
+    waits: bool = False
+    holds: bool = True
     share: float = 1.0
     bound: int | None = None
     budget_e8: int | None = None
@@ -98,7 +104,7 @@ class OwnOrder:
     @property
     def is_open(self) -> bool:
         """It may still be filled."""
-        return self.status in (Status.NEW, Status.PARTIALLY_FILLED)
+        return self.status in (Status.PENDING_NEW, Status.NEW, Status.PARTIALLY_FILLED)
 
     @property
     def is_complete(self) -> bool:

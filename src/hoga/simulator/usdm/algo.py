@@ -1,8 +1,9 @@
 """simulator.usdm.algo: orders that wait for a trigger, as the futures venue's algo service keeps them apart from its engine. Pure.
 
-Calling contract: `place` and `cancel` act at once; `watch` looks, after the market has moved, which triggers were met since it last
-looked: every trade counts for `CONTRACT_PRICE`, the mark price of the moment for `MARK_PRICE`. A triggered order becomes an ordinary one
-(`child`), which `submit` places or refuses; margin is checked only then. When the child has ended (`child_ended`) so has the order.
+Calling contract: `watch` before `place`, and often; `place` and `cancel` act at once. `watch` looks, after the market has moved, which
+triggers were met since it last looked: every trade counts for `CONTRACT_PRICE`, the mark price of the moment for `MARK_PRICE`. A triggered
+order becomes an ordinary one (`child`), which `submit` places or refuses; margin is checked only then. When the child has ended
+(`child_ended`) so has the order.
 
 NEW → TRIGGERING → TRIGGERED → FINISHED, or REJECTED by the engine; CANCELED by its owner, EXPIRED by the venue.
 Source: protocol sheet 4.6 and 5.4; USD-M docs on algo orders and their event.
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hoga.simulator.binance.api import ApiError
-from hoga.simulator.engine import Engine, Instrument, Side
+from hoga.simulator.engine import Engine, Instrument, Side, Watch
 from hoga.simulator.usdm.reports import FuturesOrder
 
 __all__ = ["AlgoDesk", "AlgoOrder", "AlgoStatus", "is_met"]
@@ -130,7 +131,6 @@ class AlgoDesk:
         stamp: Callable[[int], int],
         keeps_client_id: bool,
     ) -> None:
-        self._engine = engine
         self._tell = tell
         self._submit = submit
         self._position_lots = position_lots
@@ -138,7 +138,7 @@ class AlgoDesk:
         self._stamp = stamp
         self._keeps_client_id = keeps_client_id
         self._orders: dict[str, list[AlgoOrder]] = {}
-        self._seen: dict[str, int] = {}
+        self._traded = Watch(engine)
         self._parents: dict[FuturesOrder, AlgoOrder] = {}
         self._next_id = 2_000_000
 
@@ -157,7 +157,7 @@ class AlgoDesk:
         order.client_id = order.client_id or f"algo{order.algo_id}"
         order.created_ns = self._stamp(now_ns)
         self._orders.setdefault(order.account, []).append(order)
-        self._seen.setdefault(order.symbol, self._last_trade(order.symbol))
+        self._traded.begin(order.symbol)
         self._become(order, AlgoStatus.NEW, now_ns)
 
     def cancel(self, order: AlgoOrder, now_ns: int, status: AlgoStatus = AlgoStatus.CANCELED) -> None:
@@ -182,21 +182,10 @@ class AlgoDesk:
 
     # -- inside ------------------------------------------------------------
 
-    def _last_trade(self, symbol: str) -> int:
-        trades = self._engine.market(symbol).trades
-        return trades[-1].trade_id if trades else 0
-
     def _watch(self, symbol: str, orders: list[AlgoOrder], now_ns: int) -> None:
-        market, seen, mark = self._engine.market(symbol), self._seen[symbol], self._mark(symbol)
-        prices = []
-        for trade in reversed(market.trades):
-            if trade.trade_id <= seen:
-                break
-            prices.append(trade.price)
-        prices.reverse()
-        self._seen[symbol] = self._last_trade(symbol)
+        prices, mark = self._traded.prices(symbol), self._mark(symbol)
         for order in orders:
-            met = (mark,) if order.working == "MARK_PRICE" else prices
+            met = [mark] if order.working == "MARK_PRICE" else prices
             if order.is_open and any(is_met(order, price) for price in met):
                 self._trigger(order, now_ns)
 

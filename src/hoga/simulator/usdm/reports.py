@@ -44,11 +44,10 @@ def futures_accounts(engine: Engine, now_ns: Callable[[], int]) -> MarginAccount
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class FuturesOrder(BinanceOrder):
-    """An order of the futures venue. One that a conditional order became says what it was: `first_kind` (""), its `trigger` in ticks (0) on
-    the price `working`, and whether it `closes_all`."""
+    """An order of the futures venue. One that a conditional order became says what it was: `first_kind` (""), its `trigger` on the price
+    `working`, and whether it `closes_all`."""
 
     first_kind: str = ""
-    trigger: int = 0
     working: str = "CONTRACT_PRICE"
     closes_all: bool = False
 
