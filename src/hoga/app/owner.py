@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from hoga.app.config import VenueConfig
 from hoga.app.private import credentials_of
@@ -13,7 +14,7 @@ __all__ = ["account_of", "owner_of"]
 
 def account_of(config: VenueConfig) -> Account:
     """A venue's account: its endpoint for orders, and a digest of its key. Raises ConfigError for a key file that cannot be used."""
-    return Account(config.venue, config.rest_url, fingerprint(credentials_of(config).key.reveal()))
+    return Account(config.venue, urlsplit(config.rest_url).netloc, fingerprint(credentials_of(config).key.reveal()))
 
 
 def owner_of(configs: Iterable[VenueConfig], trader: str) -> Owner:

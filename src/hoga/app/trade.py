@@ -137,9 +137,9 @@ class Trader:
         if self._timer is not None:
             self._timer.cancel()
 
-    def command(self, kind: CommandKind, *, who: str, text: str = "") -> None:
+    def command(self, kind: CommandKind, *, who: str, text: str = "", incident: str = "") -> None:
         """Ask the engine for something."""
-        self.take(Command(at_ns=self._now_ns(), kind=kind, who=who, text=text))
+        self.take(Command(at_ns=self._now_ns(), kind=kind, who=who, text=text, incident=incident))
 
     # -- in -------------------------------------------------------------------------------------------------------------
 
@@ -309,6 +309,6 @@ class Trader:
                 said = self.latch.state()
                 self.latch.seen()
                 if said.rung > Rung.ACTIVE:
-                    self.command(CommandKind.FREEZE, who=said.by, text=f"{said.cause} {said.detail}".strip())
+                    self.command(CommandKind.FREEZE, who=said.by, text=f"{said.cause} {said.detail}".strip(), incident=said.incident)
                 else:
                     self.command(CommandKind.RESUME, who=said.by, text=said.incident)

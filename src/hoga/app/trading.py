@@ -15,10 +15,11 @@ import msgspec
 from hoga.app.config import Config, VenueConfig
 from hoga.app.config.rooms import limits_of, rest_of
 from hoga.app.hub import open_manager
+from hoga.app.owner import owner_of
 from hoga.app.private import credentials_of, private_wire
 from hoga.app.strategies import instances_of, read_strategy
 from hoga.app.trade import Trader
-from hoga.audit.folder import JOURNAL_FOLDER, Account, Owner, fingerprint
+from hoga.audit.folder import JOURNAL_FOLDER
 from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger
 from hoga.core.errors import ConfigError, ConfigMistake
@@ -138,7 +139,7 @@ async def trade(
     on_change: Callable[[str], object] = lambda text: None,
 ) -> TradeEnd:
     """Trade until told to stop. Raises ConfigError, VenueError, ArchiveError, OSError for what cannot begin."""
-    owner = Owner(accounts=tuple(_account(config.venue(name)) for name in plan.symbols), trader=_name(config, plan))
+    owner = owner_of((config.venue(name) for name in plan.symbols), _name(config, plan))
     hide = tuple(credentials_of(config.venue(name)) for name in plan.symbols)
     log = AuditLogger(plan.journal, owner=owner, hide=hide, about={"mode": mode, "strategies": [key for key, _ in plan.strategies]})
     opened = log.open()
@@ -173,12 +174,6 @@ async def trade(
 
 def _name(config: Config, plan: TradePlan) -> str:
     return next(iter(config.venue(name).trader for name in plan.symbols))
-
-
-def _account(config: VenueConfig) -> Account:
-    credentials = credentials_of(config)
-    endpoint = urlsplit(config.rest_url).netloc
-    return Account(venue=config.venue, endpoint=endpoint, account=fingerprint(credentials.key.reveal()))
 
 
 def _gateway(config: VenueConfig, symbols: tuple[str, ...], trader: Trader, latch: Latch) -> Gateway:

@@ -839,7 +839,7 @@ class Engine:
         elif event.kind is CommandKind.STOP:
             self._stop(event)
         elif event.kind is CommandKind.FREEZE:
-            self._begin(Cause.OPERATOR_FLATTEN, detail=event.text)
+            self._begin(Cause.OPERATOR_FLATTEN, detail=event.text, incident=event.incident)
         elif event.kind is CommandKind.RESUME:
             why = self.ladder.resume(event.text, self.state.now_ns)
             if why:
@@ -987,8 +987,8 @@ class Engine:
 
     # -- the ladder -------------------------------------------------------------------------------------------------------
 
-    def _begin(self, cause: Cause, *, subject: str = "", detail: str = "") -> None:
-        self.ladder.begin(cause, self.state.now_ns, subject=subject, detail=detail)
+    def _begin(self, cause: Cause, *, subject: str = "", detail: str = "", incident: str = "") -> None:
+        self.ladder.begin(cause, self.state.now_ns, subject=subject, detail=detail, incident=incident)
         self._moved = True
 
     def _end(self, cause: Cause, *, subject: str = "") -> None:

@@ -75,12 +75,13 @@ class CommandKind(StrEnum):
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """`who` asked, and `text` says more: the incident of a RESUME, why a FREEZE."""
+    """`who` asked, and `text` says more: the incident of a RESUME, why a FREEZE; `incident`: the id that a FREEZE has already."""
 
     at_ns: int
     kind: CommandKind
     who: str
     text: str = ""
+    incident: str = ""
 
 
 class JournalFault(msgspec.Struct, frozen=True, gc=False):

@@ -140,11 +140,12 @@ class RungChange(msgspec.Struct, frozen=True, kw_only=True):
 class _Standing:
     """One cause that stands: since when, and how many of its rungs are reached."""
 
-    __slots__ = ("at_ns", "detail", "reached")
+    __slots__ = ("at_ns", "detail", "incident", "reached")
 
-    def __init__(self, at_ns: int, detail: str) -> None:
+    def __init__(self, at_ns: int, detail: str, incident: str = "") -> None:
         self.at_ns = at_ns
         self.detail = detail
+        self.incident = incident
         self.reached = 0
 
 
@@ -176,11 +177,13 @@ class Ladder:
         """What stands now: cause, subject, since when, detail."""
         return [(cause, subject, each.at_ns, each.detail) for (cause, subject), each in self._standing.items()]
 
-    def begin(self, cause: Cause, now_ns: int, *, subject: str = "", detail: str = "", since_ns: int | None = None) -> None:
-        """A cause stands, since `since_ns` or now. One that stood already keeps its beginning."""
+    def begin(
+        self, cause: Cause, now_ns: int, *, subject: str = "", detail: str = "", since_ns: int | None = None, incident: str = ""
+    ) -> None:
+        """A cause stands, since `since_ns` or now. One that stood already keeps its beginning. `incident`: its id, where others know it."""
         standing = self._standing.get((cause, subject))
         if standing is None:
-            self._standing[cause, subject] = _Standing(min(now_ns, since_ns if since_ns is not None else now_ns), detail)
+            self._standing[cause, subject] = _Standing(min(now_ns, since_ns if since_ns is not None else now_ns), detail, incident)
         elif detail:
             standing.detail = detail
 
@@ -190,7 +193,7 @@ class Ladder:
 
     def advance(self, now_ns: int) -> list[RungChange]:
         """Let time pass until now. Returns the steps, oldest first."""
-        due: list[tuple[int, Rung, Cause, str, str]] = []
+        due: list[tuple[int, Rung, Cause, str, _Standing]] = []
         for (cause, subject), standing in self._standing.items():
             rungs = CAUSES[cause].rungs
             while standing.reached < len(rungs):
@@ -199,13 +202,13 @@ class Ladder:
                 if at_ns > now_ns:
                     break
                 standing.reached += 1
-                due.append((at_ns, self._meant(cause, rung), cause, subject, standing.detail))
+                due.append((at_ns, self._meant(cause, rung), cause, subject, standing))
         due.sort(key=lambda each: each[0])
-        for at_ns, rung, cause, subject, detail in due:
+        for at_ns, rung, cause, subject, standing in due:
             if rung > Rung.NO_OPEN and rung > self._latched:
-                self._keep_latched(rung, at_ns, cause, detail)
+                self._keep_latched(rung, at_ns, cause, standing)
             if rung > self.rung:
-                self._change(rung, at_ns, cause, subject, detail)
+                self._change(rung, at_ns, cause, subject, standing.detail)
         floor = Rung.NO_OPEN if any(each.reached and self._opens_no_more(key[0]) for key, each in self._standing.items()) else Rung.ACTIVE
         rest = max(self._latched, floor)
         if rest < self.rung:
@@ -258,9 +261,9 @@ class Ladder:
     def _opens_no_more(self, cause: Cause) -> bool:
         return CAUSES[cause].rungs[0][1] is Rung.NO_OPEN
 
-    def _keep_latched(self, rung: Rung, at_ns: int, cause: Cause, detail: str) -> None:
-        self._latched = rung
-        incident = self._latch.incident if self._latch else _unused(at_ns, self._used)
+    def _keep_latched(self, rung: Rung, at_ns: int, cause: Cause, standing: _Standing) -> None:
+        self._latched, detail = rung, standing.detail
+        incident = self._latch.incident if self._latch else standing.incident or _unused(at_ns, self._used)
         self._used.add(incident)
         self._latch = Latch(rung=rung.name, incident=incident, cause=cause.value, detail=detail, at_ns=at_ns)
 
