@@ -54,8 +54,9 @@ async def eventually(good: Callable[[], Any], *, seconds: float = LONG_S, pause:
 
 
 class PatientClock:
-    """A monotonic clock (in ns) that leaves out what the machine stood still: for what is driven many times as fast as the wall's,
-    where a stall of a tenth of a second would be one of ten. `tick` looks at it all the time; let that run beside the test.
+    """A clock whose steady side leaves out what the machine stood still: for what is driven faster than the wall's, or has a second
+    where it would have a minute. A peer in the same process stands still with it. `tick` looks at it all the time; let that run
+    beside the test.
     """
 
     STEP_NS = 30_000_000
@@ -63,13 +64,23 @@ class PatientClock:
     def __init__(self) -> None:
         self._looked = self._ns = time.monotonic_ns()
 
-    def __call__(self) -> int:
+    time_ns = staticmethod(time.time_ns)
+    sleep = staticmethod(asyncio.sleep)
+
+    def monotonic_ns(self) -> int:
         now = time.monotonic_ns()
         self._ns += min(now - self._looked, self.STEP_NS)
         self._looked = now
         return self._ns
 
+    def monotonic(self) -> float:
+        return self.monotonic_ns() / 1e9
+
+    @staticmethod
+    def call_later(seconds: float, act: Callable[[], object]) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(seconds, act)
+
     async def tick(self) -> None:
         while True:
             await asyncio.sleep(0.01)
-            self()
+            self.monotonic_ns()

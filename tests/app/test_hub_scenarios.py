@@ -53,13 +53,13 @@ class PatientPace(Pace):
         self._clock = clock
 
     def changed(self, now: float) -> None:
-        super().changed(self._clock() / 1e9)
+        super().changed(self._clock.monotonic())
 
     def due(self, now: float) -> float | None:
-        return super().due(self._clock() / 1e9)
+        return super().due(self._clock.monotonic())
 
     def told(self, now: float) -> None:
-        super().told(self._clock() / 1e9)
+        super().told(self._clock.monotonic())
 
 
 class Stage:

@@ -6,10 +6,13 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import time_ns
 from types import TracebackType
 from typing import Any, Self
+
+import pytest
 
 from hoga.archive.keep.seal import SealJob, seal
 from hoga.core.ledger import COUNTED, Gap, Reason
@@ -21,9 +24,10 @@ from hoga.net.backoff import BackoffRules
 from hoga.recorder.config import RecorderConfig
 from hoga.recorder.recorder import Recorder, directories_for
 from hoga.simulator import Fault, FaultKind, Limits, Simulator, SimulatorConfig
+from hoga.simulator.clock import SimClock
 from hoga.venues.spec import VenueSpec
 from tests.recorder.workbench import SPOT, Archive, stream
-from tests.waiting import LONG_S, eventually
+from tests.waiting import LONG_S, PatientClock, eventually
 
 CHANNELS = ("depth20@100ms", "aggTrade", "depth@100ms")
 SPEED = 3.0
@@ -36,7 +40,8 @@ def impatient(spec: VenueSpec, *, silence_s: float = 0.6) -> VenueSpec:
 
 
 class Rig:
-    """Use as `async with`; then `finish()` seals everything and gives the archive."""
+    """Use as `async with`; then `finish()` seals everything and gives the archive. For the feed and for the simulated venue, which
+    stand still together, no time passes while the machine is busy with something else: their patience is cut to a second."""
 
     def __init__(
         self,
@@ -51,13 +56,16 @@ class Rig:
         self.spec = spec
         self.streams = [stream(symbol, channel) for symbol in symbols for channel in channels]
         limits = feed.pop("limits", Limits())
-        self.sim = Simulator(SimulatorConfig(symbols=symbols, seed=11, limits=limits, speed=SPEED))
+        self.clock = PatientClock()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("hoga.simulator.simulator.SimClock", partial(SimClock, monotonic_ns=self.clock.monotonic_ns))
+            self.sim = Simulator(SimulatorConfig(symbols=symbols, seed=11, limits=limits, speed=SPEED))
         self._first: list[Fault] = feed.pop("first", [])
         self._feed = feed
         self.sent: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
         self.closed: list[Path] = []
         self.faults: list[str | None] = []
-        self._ticker: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._stopped = False
 
     async def __aenter__(self) -> Self:
@@ -86,10 +94,16 @@ class Rig:
             "ping_timeout_s": 20.0,
         }
         self.feed = Feed(
-            self.spec, FeedConfig(**{**fields, **self._feed}), self.recorder.wanted, inlet=self.recorder.legs, tls=None, jitter=lambda: 0.0
+            self.spec,
+            FeedConfig(**{**fields, **self._feed}),
+            self.recorder.wanted,
+            inlet=self.recorder.legs,
+            tls=None,
+            jitter=lambda: 0.0,
+            clock=self.clock,
         )
         self.feed.start()
-        self._ticker = asyncio.create_task(self._tick())
+        self._tasks = [asyncio.create_task(self._tick()), asyncio.create_task(self.clock.tick())]
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
@@ -136,9 +150,9 @@ class Rig:
 
     async def stop(self) -> None:
         self._stopped = True
-        assert self._ticker is not None
-        self._ticker.cancel()
-        await asyncio.gather(self._ticker, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.feed.stop()
         self.recorder.end_lanes()
         assert await asyncio.to_thread(self.recorder.stop, timeout_s=LONG_S)

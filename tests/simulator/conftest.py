@@ -104,7 +104,7 @@ async def simulate() -> AsyncIterator[Callable[..., Any]]:
     async def start(**settings: Any) -> Simulator:
         with pytest.MonkeyPatch.context() as patch:
             if settings.get("speed", 1.0) >= FAST:
-                patch.setattr("hoga.simulator.simulator.SimClock", partial(SimClock, monotonic_ns=clock))
+                patch.setattr("hoga.simulator.simulator.SimClock", partial(SimClock, monotonic_ns=clock.monotonic_ns))
             simulator = Simulator(SimulatorConfig(**{"symbols": ("BTCUSDT", "ETHUSDT"), "seed": 3, **settings}))
         running.append(simulator)
         await simulator.start()
