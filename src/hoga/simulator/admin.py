@@ -6,7 +6,8 @@ DELETE /sim/faults   end every fault
 GET    /sim/orders   every request that was meant to change an account, and what became of it
 GET    /sim/account  what an account really has: ?account=main
 POST   /sim/act      let an account do something by hand: {"account", "do": "POST /path", "params": {}}
-POST   /sim/market   move a market: {"symbol", "price"} it trades to, or its "mark" price (null: it follows the market again)
+POST   /sim/market   move a market: {"symbol", "price"} it trades to, its "mark" price (null: it follows the market again),
+                     or exchange funding at a "rate" now
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class _Move(msgspec.Struct, forbid_unknown_fields=True):
     symbol: str
     price: str | None = None
     mark: str | msgspec.UnsetType | None = msgspec.UNSET
+    rate: str | None = None
 
 
 class Operated(Protocol):
@@ -88,7 +90,9 @@ def add_admin_routes(app: web.Application, simulator: Operated, venue: str) -> N
                 there.move(wish.symbol, wish.price)
             if wish.mark is not msgspec.UNSET:
                 there.set_mark(wish.symbol, wish.mark)
-        except (msgspec.MsgspecError, ValueError) as mistake:
+            if wish.rate is not None:
+                there.fund(wish.symbol, wish.rate)
+        except (msgspec.MsgspecError, ValueError, ArithmeticError) as mistake:
             return _json({"ok": False, "why": str(mistake)}, status=400)
         return _json({"ok": True})
 

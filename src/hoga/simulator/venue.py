@@ -154,6 +154,10 @@ class Venue(ABC, Generic[PublisherT]):
         market = self._market(symbol)
         market.move_to(max(1, _e8(price) // market.instrument.tick_e8), self._clock.now_ns())
 
+    def fund(self, symbol: str, rate: str | None = None) -> None:
+        """Let positions of a symbol exchange funding now, at a rate ("0.0001") or at the market's, where there is such a thing. Raises
+        ValueError for a symbol that is not traded."""
+
     def set_mark(self, symbol: str, price: str | None) -> None:
         """Fix a market's mark price; None lets it follow the market again. Raises ValueError as `move` does."""
         self._market(symbol).mark_e8 = None if price is None else _e8(price)

@@ -61,5 +61,8 @@ class PrivateHalf(Protocol):
     def state(self, account: str) -> dict[str, Any]:
         """What an account really has now: ready for JSON, whatever faults let REST say."""
 
+    def fund(self, symbol: str, rate: str | None) -> None:
+        """Exchange funding now, at a rate or at the market's, where there is such a thing."""
+
     def forget_keys(self, names: str) -> None:
         """Delete the listen keys of accounts whose API key matches a glob, where there are listen keys."""

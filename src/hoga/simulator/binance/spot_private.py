@@ -85,6 +85,9 @@ class SpotPrivate:
         self._settle()
         return self._orders.state(account)
 
+    def fund(self, symbol: str, rate: str | None) -> None:
+        """There is no funding on spot."""
+
     def forget_keys(self, names: str) -> None:
         """There are no listen keys on spot."""
 

@@ -149,6 +149,11 @@ class BinanceVenue(Venue[StreamPublisher]):
         """See `Venue`."""
         self._private.forget_keys(names)
 
+    def fund(self, symbol: str, rate: str | None = None) -> None:
+        """See `Venue`."""
+        self._market(symbol)
+        self._private.fund(symbol, rate)
+
     def _tell_accounts(self) -> None:
         self._private.advance()
         self._clerk.remember()

@@ -221,6 +221,10 @@ class MarginAccounts:
         """Change that."""
         self._chosen[account, symbol] = leverage
 
+    def owners(self) -> list[str]:
+        """Who has ever had a position."""
+        return list(self._positions)
+
     def of(self, account: str) -> dict[tuple[str, int], Position]:
         """An account's positions by symbol and leg, also those that are flat again."""
         return self._positions.setdefault(account, {})

@@ -147,6 +147,12 @@ class Book:
         self._change(half, level, -order.lots)
         half.drop_if_empty(level)
 
+    def shrink(self, order: RestingOrder, lots: int) -> None:
+        """Leave so many lots of a resting order, fewer than there are and more than none; it keeps its place."""
+        half = self.side(order.side)
+        gone, order.lots = order.lots - lots, lots
+        self._change(half, half.levels[order.price], -gone)
+
     def takeable(self, side: Side, *, limit: int | None) -> int:
         """Lots that an order of `side` could take now at `limit` or better."""
         half, total = self.side(side.opposite), 0

@@ -98,6 +98,7 @@ class Desk(Generic[O]):
         self._latency = latency
         self._stamp = stamp
         self._orders: dict[str, list[O]] = {}
+        self._open: dict[str, dict[O, None]] = {}
         self._by_id: dict[tuple[str, int], O] = {}
         self._travelling: list[tuple[int, int, Callable[[int], None]]] = []
         self._turns = count()
@@ -127,13 +128,18 @@ class Desk(Generic[O]):
         order.holds = True
         self._accounts.hold(order)
 
+    def shrink(self, order: O, left: int, now_ns: int) -> None:
+        """Leave so many lots of an open order, fewer than are left; it keeps its place."""
+        self._engine.market(order.symbol).shrink(order.order_id, left, now_ns)
+        order.lots = order.filled + left
+
     def expire(self, order: O, now_ns: int) -> None:
         """End an order because the venue has no use for it any more."""
         self._take_back(order, Status.EXPIRED, now_ns)
 
     def everyones_open(self) -> list[O]:
         """Every account's open orders."""
-        return [order for account in self._orders for order in self.open_of(account)]
+        return [order for account in self._open for order in self.open_of(account)]
 
     def cancel(self, order: O, now_ns: int) -> None:
         """Take an order back. Nothing happens to one that is open no more when that arrives."""
@@ -169,7 +175,7 @@ class Desk(Generic[O]):
 
     def open_of(self, account: str, symbol: str | None = None) -> list[O]:
         """An account's open orders, oldest first."""
-        return [order for order in self.of(account, symbol) if order.is_open]
+        return [order for order in self._open.get(account, ()) if order.is_open and symbol in (None, order.symbol)]
 
     # -- in the market -------------------------------------------------------------------------------------------
 
@@ -237,6 +243,7 @@ class Desk(Generic[O]):
     def _accept(self, order: O, now_ns: int) -> None:
         order.created_ns = order.updated_ns = self._stamp(now_ns)
         self._orders.setdefault(order.account, []).append(order)
+        self._open.setdefault(order.account, {})[order] = None
         self._accounts.hold(order)
         self._teller.placed(order)
 
@@ -293,6 +300,7 @@ class Desk(Generic[O]):
         self._finish(order)
 
     def _finish(self, order: O) -> None:
+        self._open[order.account].pop(order, None)
         self._accounts.release(order)
         self._teller.ended(order)
 

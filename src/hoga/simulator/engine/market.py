@@ -217,6 +217,14 @@ class Market:
             self._note_top()
         return order
 
+    def shrink(self, order_id: int, lots: int, now_ns: int) -> None:
+        """Leave so many lots of a resting order."""
+        order = self.book.orders.get(order_id)
+        if order is not None and 0 < lots < order.lots:
+            self.changed_ns = now_ns
+            self.book.shrink(order, lots)
+            self._note_top()
+
     def move_to(self, price: int, now_ns: int) -> None:
         """Let the crowd trade through to a price, in ticks, and rest around it afterwards as it did when the market opened."""
         side = Side.SELL if price <= self._top.bid else Side.BUY

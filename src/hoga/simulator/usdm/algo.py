@@ -138,6 +138,7 @@ class AlgoDesk:
         self._stamp = stamp
         self._keeps_client_id = keeps_client_id
         self._orders: dict[str, list[AlgoOrder]] = {}
+        self._waiting: dict[AlgoOrder, None] = {}
         self._traded = Watch(engine)
         self._parents: dict[FuturesOrder, AlgoOrder] = {}
         self._next_id = 2_000_000
@@ -148,7 +149,7 @@ class AlgoDesk:
 
     def open_of(self, account: str, symbol: str | None = None) -> list[AlgoOrder]:
         """Those that wait for their trigger."""
-        return [order for order in self.of(account, symbol) if order.is_open]
+        return [order for order in self._waiting if order.account == account and symbol in (None, order.symbol)]
 
     def place(self, order: AlgoOrder, now_ns: int) -> None:
         """Keep an order until it is triggered."""
@@ -157,22 +158,24 @@ class AlgoDesk:
         order.client_id = order.client_id or f"algo{order.algo_id}"
         order.created_ns = self._stamp(now_ns)
         self._orders.setdefault(order.account, []).append(order)
+        self._waiting[order] = None
         self._traded.begin(order.symbol)
         self._become(order, AlgoStatus.NEW, now_ns)
 
-    def cancel(self, order: AlgoOrder, now_ns: int, status: AlgoStatus = AlgoStatus.CANCELED) -> None:
+    def cancel(self, order: AlgoOrder, now_ns: int) -> None:
         """Take a waiting order back."""
-        self._become(order, status, now_ns)
+        self._become(order, AlgoStatus.CANCELED, now_ns)
 
     def watch(self, now_ns: int) -> None:
         """Trigger what the market has met since the last look."""
         waiting: dict[str, list[AlgoOrder]] = {}
-        for orders in self._orders.values():
-            for order in orders:
-                if order.is_open:
-                    waiting.setdefault(order.symbol, []).append(order)
+        for order in self._waiting:
+            waiting.setdefault(order.symbol, []).append(order)
         for symbol, orders in waiting.items():
             self._watch(symbol, orders, now_ns)
+            for order in orders:
+                if order.is_open and order.time_in_force == "GTE_GTC" and not self._position_lots(order):
+                    self._become(order, AlgoStatus.EXPIRED, now_ns)
 
     def child_ended(self, child: FuturesOrder, now_ns: int) -> None:
         """An order of the engine has ended; when it was a conditional order's child, so has that."""
@@ -229,4 +232,6 @@ class AlgoDesk:
 
     def _become(self, order: AlgoOrder, status: AlgoStatus, now_ns: int) -> None:
         order.status, order.updated_ns = status, self._stamp(now_ns)
+        if not order.is_open:
+            self._waiting.pop(order, None)
         self._tell(order)

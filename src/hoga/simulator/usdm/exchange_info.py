@@ -9,7 +9,7 @@ from typing import Any
 
 from hoga.simulator.binance.printer import decimal_text
 from hoga.simulator.engine import Instrument
-from hoga.simulator.usdm.instruments import digits_of, least_notional
+from hoga.simulator.usdm.instruments import digits_of, least_notional, most_lots
 
 __all__ = ["exchange_info"]
 
@@ -67,12 +67,13 @@ def _symbol(instrument: Instrument, *, trading: bool) -> dict[str, Any]:
 def _filters(instrument: Instrument) -> list[dict[str, Any]]:
     digits = digits_of(instrument)
     tick, lot = decimal_text(instrument.tick_e8, digits.price), decimal_text(instrument.lot_e8, digits.size)
-    largest = decimal_text(instrument.lot_e8 * instrument.typical_lots * 10_000, digits.size)
+    largest = decimal_text(instrument.lot_e8 * most_lots(instrument, at_market=False), digits.size)
+    at_market = decimal_text(instrument.lot_e8 * most_lots(instrument, at_market=True), digits.size)
     highest = decimal_text(instrument.start_ticks * instrument.tick_e8 * 50, digits.price)
     return [
         {"minPrice": tick, "maxPrice": highest, "filterType": "PRICE_FILTER", "tickSize": tick},
         {"stepSize": lot, "filterType": "LOT_SIZE", "maxQty": largest, "minQty": lot},
-        {"stepSize": lot, "filterType": "MARKET_LOT_SIZE", "maxQty": largest, "minQty": lot},
+        {"stepSize": lot, "filterType": "MARKET_LOT_SIZE", "maxQty": at_market, "minQty": lot},
         {"limit": 200, "filterType": "MAX_NUM_ORDERS"},
         {"notional": str(least_notional(instrument.symbol)), "filterType": "MIN_NOTIONAL"},
         {"multiplierDown": "0.9500", "multiplierUp": "1.0500", "multiplierDecimal": "4", "filterType": "PERCENT_PRICE"},

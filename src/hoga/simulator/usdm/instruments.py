@@ -11,7 +11,7 @@ from __future__ import annotations
 from hoga.simulator.binance.printer import Digits
 from hoga.simulator.engine import Instrument, instrument_of
 
-__all__ = ["contract_of", "digits_of", "least_notional"]
+__all__ = ["contract_of", "digits_of", "least_notional", "most_lots"]
 
 E8 = 100_000_000
 
@@ -49,6 +49,11 @@ def digits_of(instrument: Instrument) -> Digits:
     price = known[2] if known else _places(instrument.tick_e8)
     size = _places(instrument.lot_e8)
     return Digits(price, size, min(8, price + size))
+
+
+def most_lots(instrument: Instrument, *, at_market: bool) -> int:
+    """The largest order, in lots; one at market may be a fifth of it."""
+    return instrument.typical_lots * (2_000 if at_market else 10_000)
 
 
 def least_notional(symbol: str) -> int:

@@ -8,6 +8,7 @@ Source: protocol sheet 4.2, 4.6 and 4.7.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, Query, flat, one_or_all
@@ -23,10 +24,12 @@ from hoga.simulator.binance.orders import (
 from hoga.simulator.binance.printer import decimal_text
 from hoga.simulator.engine import Desk, Instrument, MarginAccounts, Market, OwnFill, worth_e8
 from hoga.simulator.faults import Asked
-from hoga.simulator.usdm.instruments import digits_of, least_notional
+from hoga.simulator.usdm.algo import AlgoOrder
+from hoga.simulator.usdm.instruments import digits_of, least_notional, most_lots
 from hoga.simulator.usdm.mark import mark_of
 from hoga.simulator.usdm.payloads import ContractPrinter
 from hoga.simulator.usdm.reports import ASSET, LEGS, FuturesOrder, FuturesReports
+from hoga.simulator.usdm.rules import FuturesRules
 from hoga.simulator.usdm.settings import Settings
 
 __all__ = ["CONDITIONAL", "FuturesOrders", "lots_of", "price_of"]
@@ -34,17 +37,32 @@ __all__ = ["CONDITIONAL", "FuturesOrders", "lots_of", "price_of"]
 CONDITIONAL = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
 """Types of orders that wait for a trigger."""
 _TIMES_IN_FORCE = ("GTC", "IOC", "FOK", "GTX", "GTD")
+_MARKET_BOUND = 0.05
+_KNOCKED_OUT = "4"
 _UNKNOWN = (-2011, "Unknown order sent.")
 
 
 class FuturesOrders:
-    """The endpoints, over an order desk and its accounts."""
+    """The endpoints, over an order desk and its accounts. `waiting(account, symbol)` are conditional orders, `cancel_waiting` ends one."""
 
-    def __init__(self, desk: Desk[FuturesOrder], accounts: MarginAccounts, settings: Settings, reports: FuturesReports) -> None:
+    def __init__(
+        self,
+        desk: Desk[FuturesOrder],
+        accounts: MarginAccounts,
+        settings: Settings,
+        reports: FuturesReports,
+        rules: FuturesRules,
+        *,
+        waiting: Callable[[str, str], list[AlgoOrder]],
+        cancel_waiting: Callable[[AlgoOrder, int], None],
+    ) -> None:
         self._desk = desk
         self._accounts = accounts
         self._settings = settings
         self._reports = reports
+        self._rules = rules
+        self._waiting = waiting
+        self._cancel_waiting = cancel_waiting
         self._answers = answers = OrderAnswers(desk, row=_row, trade_row=_trade_row)
         self._countdowns: dict[tuple[str, str], int] = {}
         signed = Access.SIGNED
@@ -76,6 +94,8 @@ class FuturesOrders:
                 del self._countdowns[account, symbol]
                 for order in self._desk.open_of(account, symbol):
                     self._desk.cancel(order, now_ns)
+                for waiting in self._waiting(account, symbol) if self._rules.countdown_takes_algo else []:
+                    self._cancel_waiting(waiting, now_ns)
 
     def submit(self, order: FuturesOrder, api: Api) -> None:
         """Judge an order by every rule before the engine's, and place it. Raises ApiError."""
@@ -84,7 +104,34 @@ class FuturesOrders:
         self._judge(order, market)
         if order.price is None:
             order.share = api.share_of(Asked("POST", "/fapi/v1/order", order.symbol, order.client_id))
+            order.bound = self._bound(order, market)
         self._desk.place(order, now_ns)
+        self.knock_out(now_ns)
+
+    def knock_out(self, now_ns: int) -> None:
+        """End the orders that could only close a position and find none any more, and cut those that are too large for it."""
+        closable: dict[tuple[str, str, int, int], int] = {}
+        for order in self._desk.everyones_open():
+            if not order.only_closes:
+                continue
+            key = (order.account, order.symbol, order.leg, int(order.side))
+            if key not in closable:
+                closable[key] = abs(self._accounts.position_of(order).lots) if self._accounts.reduces(order) else 0
+            left = min(order.left, closable[key])
+            closable[key] -= left
+            if not left:
+                order.why = _KNOCKED_OUT
+                self._desk.expire(order, now_ns)
+            elif left < order.left:
+                self._desk.shrink(order, left, now_ns)
+
+    def _bound(self, order: FuturesOrder, market: Market) -> int:
+        """The worst price that an order at market takes. Raises ApiError when nobody is within it."""
+        mark = self._accounts.mark_e8(order.symbol) // market.instrument.tick_e8
+        bound = int(mark * (1 + order.side * _MARKET_BOUND))
+        if market.book.reach(order.side, 1, limit=bound) is None:
+            raise ApiError(-4131, "The counterparty's best price does not meet the PERCENT_PRICE filter limit.")
+        return bound
 
     # -- orders ------------------------------------------------------------
 
@@ -117,7 +164,7 @@ class FuturesOrders:
             side=side,
             kind=kind,
             time_in_force=_time_in_force(query, kind),
-            lots=lots_of(query, market.instrument),
+            lots=lots_of(query, market.instrument, at_market=kind == "MARKET"),
             price=None if kind == "MARKET" else _limit_of(api, query, market),
             reduce_only=query.flag("reduceOnly"),
             leg=leg,
@@ -148,7 +195,7 @@ class FuturesOrders:
             for each in self._desk.open_of(order.account, order.symbol)
             if each.only_closes and (each.leg, each.side) == (order.leg, order.side)
         )
-        if resting >= held:
+        if resting >= held or self._is_blocked(order):
             raise ApiError(-4118, "ReduceOnly Order Failed. Please check your existing position and open orders.")
         return held - resting
 
@@ -172,6 +219,11 @@ class FuturesOrders:
             raise ApiError(*_UNKNOWN)
         self._desk.cancel(order, api.clock.now_ns())
         return _reply(order)
+
+    def _is_blocked(self, order: FuturesOrder) -> bool:
+        """Whether a conditional order that closes the whole position stands in the way, where the venue's rules say so."""
+        waiting = self._waiting(order.account, order.symbol) if self._rules.close_position_blocks and not order.closes_all else []
+        return any(each.closes_all and (each.leg, each.side) == (order.leg, order.side) for each in waiting)
 
     def _cancel_all(self, api: Api, query: Query) -> Answer:
         symbol = query.required("symbol")
@@ -221,7 +273,7 @@ def _limit_of(api: Api, query: Query, market: Market) -> int:
     return ticks
 
 
-def lots_of(query: Query, instrument: Instrument) -> int:
+def lots_of(query: Query, instrument: Instrument, *, at_market: bool = False) -> int:
     """The quantity, in lots."""
     size_e8 = decimal_e8(query, "quantity", places=digits_of(instrument).size)
     if size_e8 is None:
@@ -231,7 +283,7 @@ def lots_of(query: Query, instrument: Instrument) -> int:
         raise ApiError(-4023, "Qty not increased by step size.")
     if not lots:
         raise ApiError(-4003, "Quantity less than or equal to zero.")
-    if lots > instrument.typical_lots * 10_000:
+    if lots > most_lots(instrument, at_market=at_market):
         raise ApiError(-4005, "Quantity greater than max quantity.")
     return lots
 

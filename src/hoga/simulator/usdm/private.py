@@ -10,6 +10,7 @@ Source: protocol sheet 2.1 and 5.4.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,7 +18,7 @@ from urllib.parse import parse_qsl
 from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, Query, flat
 from hoga.simulator.binance.clerk import Clerk
 from hoga.simulator.binance.dialect import printing
-from hoga.simulator.binance.orders import UserEvent
+from hoga.simulator.binance.orders import E8, UserEvent
 from hoga.simulator.binance.printer import decimal_text
 from hoga.simulator.binance.private import PrivateDeps
 from hoga.simulator.binance.ws_api import ApiSession, Dialogue
@@ -26,6 +27,7 @@ from hoga.simulator.faults import FaultKind
 from hoga.simulator.usdm.account import FuturesAccount
 from hoga.simulator.usdm.algo import AlgoDesk, AlgoOrder, AlgoStatus
 from hoga.simulator.usdm.algo_orders import AlgoOrders, algo_event, algo_row
+from hoga.simulator.usdm.funding import Funding
 from hoga.simulator.usdm.listen_keys import ListenKeys
 from hoga.simulator.usdm.orders import FuturesOrders
 from hoga.simulator.usdm.reports import FUTURES_REFUSES, FuturesOrder, FuturesReports, futures_accounts
@@ -86,9 +88,19 @@ class FuturesPrivate:
             has_open=lambda account, symbol: bool(self._algos.open_of(account, symbol)),
         )
         self._reports.margin_type = settings.margin_type
-        self._orders = FuturesOrders(self._desk, accounts, settings, self._reports)
+        self._orders = FuturesOrders(
+            self._desk,
+            accounts,
+            settings,
+            self._reports,
+            deps.config.futures,
+            waiting=self._algos.open_of,
+            cancel_waiting=self._algos.cancel,
+        )
+        self._funding = Funding(engine, self._desk, accounts, self._reports, begins_ns=deps.now_ns())
         self._account = FuturesAccount(self._desk, accounts, settings)
-        self._parts = (self._orders, AlgoOrders(self._algos, accounts, settings, self._settle), settings, self._account)
+        algo_orders = AlgoOrders(self._algos, accounts, settings, self._settle)
+        self._parts = (self._orders, algo_orders, settings, self._account, self._funding)
         self._child_from = 0
         self._listen_keys = ListenKeys()
         self._makers: dict[str, str] = {}
@@ -114,6 +126,11 @@ class FuturesPrivate:
         balance = decimal_text(self._accounts.balance_e8(account), 8)
         return {"balance": balance, "positions": held, **self._orders.state(account), "open_algo_orders": waiting}
 
+    def fund(self, symbol: str, rate: str | None) -> None:
+        """See `PrivateHalf`."""
+        self._settle()
+        self._funding.exchange(symbol, self._deps.now_ns(), None if rate is None else int(Decimal(rate) * E8))
+
     def forget_keys(self, names: str) -> None:
         """See `PrivateHalf`."""
         for account in self._listen_keys.accounts():
@@ -125,6 +142,7 @@ class FuturesPrivate:
         now_ns = self._deps.now_ns()
         self._settle()
         self._orders.run_down(now_ns)
+        self._funding.advance(now_ns)
         events, self._reports.events = self._reports.events, []
         for event in events:
             key = self._listen_keys.of(event.account)
@@ -140,6 +158,7 @@ class FuturesPrivate:
         """Take over what the market did: fills, triggers, ends of orders."""
         now_ns = self._deps.now_ns()
         self._desk.settle(now_ns)
+        self._orders.knock_out(now_ns)
         self._algos.watch(now_ns)
         ended, self._reports.ended_orders = self._reports.ended_orders, []
         for order in ended:

@@ -88,6 +88,15 @@ class FuturesReports:
         if order.status is not Status.FILLED:
             self._tell(order, "CANCELED" if order.status is Status.CANCELED else "EXPIRED")
 
+    def funded(self, account: str, symbol: str, amount_e8: int) -> None:
+        """A position has paid funding, or got it: in cross margin the balance alone is told."""
+        now_ms, balance = self._to_ms(self._now_ns()), decimal_text(self._accounts.balance_e8(account), 8)
+        text = (
+            f'{{"e":"ACCOUNT_UPDATE","E":{now_ms},"T":{now_ms},"a":{{"m":"FUNDING_FEE","B":[{{"a":"{ASSET}","wb":"{balance}",'
+            f'"cw":"{balance}","bc":"{decimal_text(amount_e8, 8)}"}}],"P":[]}}}}'
+        )
+        self.events.append(UserEvent(account, "ACCOUNT_UPDATE", text, f"ACCOUNT_UPDATE/FUNDING_FEE/{symbol}"))
+
     def leverage_changed(self, account: str, symbol: str, leverage: int) -> None:
         """An account has chosen a leverage."""
         now_ms = self._to_ms(self._now_ns())
