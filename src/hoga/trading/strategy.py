@@ -21,16 +21,15 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
-import msgspec
-
 from hoga.core.market import Side
 from hoga.core.ticks import MarketDepth, MarketTop, MarketTrade
 from hoga.core.trading import FillUpdate, Force, OrderKind, Rules
 from hoga.trading.bars import Bar, BarSeries
 from hoga.trading.orders import Order
+from hoga.trading.protect import Protection
 from hoga.trading.rungs import Rung
 
-__all__ = ["Amount", "BookView", "Desk", "FillView", "OrderView", "Params", "Protection", "Setup", "Strategy", "TradeView", "amount_of"]
+__all__ = ["Amount", "BookView", "Desk", "FillView", "OrderView", "Params", "Setup", "Strategy", "TradeView", "amount_of"]
 
 Amount = Decimal | int | str | float
 """A price or a quantity, as people write it: `"0.010"`, `Decimal("0.01")`, 1; a float is taken by its shortest spelling."""
@@ -244,23 +243,6 @@ class FillView:
         return Decimal(self._fill.quantity).scaleb(self._rules.size_power)
 
 
-class Protection(msgspec.Struct, frozen=True, kw_only=True):
-    """How positions of a symbol are guarded. Distances in hundredths of a percent of the entry price, None: no such guard.
-
-    `trail`: the stop follows the best price at this distance, once it is `activate` in favour. `break_even`: once it is so far in favour,
-    the stop goes to the entry. `hold_ns`: closed after so long. `within_ns`: it may be naked so long. `step`: the least move of a stop.
-    """
-
-    stop: int | None = None
-    take: int | None = None
-    trail: int | None = None
-    activate: int = 0
-    break_even: int | None = None
-    hold_ns: int | None = None
-    within_ns: int = 3_000_000_000
-    step: int = 5
-
-
 class Setup:
     """What `setup` is given: what the strategy needs is said before anything starts."""
 
@@ -291,32 +273,53 @@ class Setup:
         *,
         stop: str | None = None,
         take: str | None = None,
-        trail: str | None = None,
-        activate: str = "0%",
+        trail: str | tuple[str, str] | None = None,
         break_even: str | None = None,
-        hold: str | None = None,
+        time_limit: str | None = None,
         within: str = "3s",
         step: str = "0.05%",
     ) -> None:
-        """Guard every position of `symbol`: `stop="1.5%"`, `take="3%"`, `trail="1%"`, `hold="4h"`. Raises ValueError."""
-        self.protections[symbol] = Protection(
+        """Guard every position of `symbol`; see docs/trading-limits.md. Raises ValueError for what is no such distance or duration.
+
+        Args:
+            symbol: as in `Strategy.symbol`.
+            stop: given up so far against the entry, `"1.5%"`. take: sold so far in favour of it.
+            trail: how far the stop follows the best price; with how far that must be in favour first, `("1%", "0.5%")`.
+            break_even: the stop goes to the entry once the price is so far in favour.
+            time_limit: closed after so long, `"4h"`.
+            within: so long after the first fill the ends rest at the venue.
+            step: the least move of a stop.
+        """
+        if symbol not in self._rules:
+            raise ValueError(f"{symbol!r} is not traded here; there are {', '.join(self._rules)}")
+        distance, activate = (trail, None) if trail is None or isinstance(trail, str) else trail
+        protection = Protection(
             stop=_bp(stop),
             take=_bp(take),
-            trail=_bp(trail),
-            activate=_bp(activate) or 0,
+            trail=_bp(distance),
+            activate=_bp(activate, least=0) or 0,
             break_even=_bp(break_even),
-            hold_ns=None if hold is None else _duration_ns(hold),
+            hold_ns=None if time_limit is None else _duration_ns(time_limit),
             within_ns=_duration_ns(within),
             step=_bp(step) or 1,
         )
+        if (protection.stop, protection.take, protection.trail, protection.hold_ns) == (None, None, None, None):
+            raise ValueError("protect() needs at least one of stop, take, trail and time_limit")
+        self.protections[symbol] = protection
 
 
-def _bp(text: str | None) -> int | None:
+def _bp(text: str | None, *, least: int = 1) -> int | None:
+    """A distance as `"1.5%"` in hundredths of a percent."""
     if text is None:
         return None
-    if not text.endswith("%"):
-        raise ValueError(f"{text!r} is no distance; expected a percentage, as 1.5%")
-    return int(amount_of(text[:-1]) * 100)
+    number, percent, rest = str(text).partition("%")
+    try:
+        distance = int(amount_of(number.strip()) * 100) if percent and not rest.strip() else -1
+    except ValueError:
+        distance = -1
+    if not least <= distance < 10_000:
+        raise ValueError(f"{text!r} is no distance; expected a percentage from 0.01 and below 100, as 1.5%")
+    return distance
 
 
 def _duration_ns(text: str) -> int:
