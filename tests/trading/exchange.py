@@ -44,6 +44,7 @@ from hoga.trading.ports import (
     Read,
     ReadKind,
     Send,
+    SendList,
     Tick,
     View,
     WakeAt,
@@ -177,6 +178,8 @@ class Exchange:
                     self.wake = effect.at_ns
                 elif isinstance(effect, Send):
                     self.sent.append(effect.request)
+                elif isinstance(effect, SendList):
+                    self.sent += effect.requests
                 elif isinstance(effect, Read) and self.answers_reads:
                     got += self.give(self.read(effect))
         return got

@@ -41,6 +41,7 @@ from hoga.trading.ports import (
     Read,
     RunGate,
     Send,
+    SendList,
     Tell,
     Tick,
     WakeAt,
@@ -247,6 +248,8 @@ class Trader:
 
     def _do(self, effect: Effect) -> None:
         match effect:
+            case SendList():
+                self.gateways[venue_of(effect.requests[0].symbol)].send_list(effect.requests)
             case Cancel():
                 self.gateways[venue_of(effect.symbol)].cancel(effect)
             case Query():
@@ -271,10 +274,10 @@ class Trader:
         health = self.log.health()
         self.take(JournalFault(now_ns, health.why))
         for effect in rest:
-            if isinstance(effect, Send):
-                asked = effect.request
+            if isinstance(effect, Send | SendList):
                 text = "the journal cannot be written"
-                self.take(NotSent(at_ns=now_ns, client_id=asked.client_id, symbol=asked.symbol, code="journal", text=text))
+                for asked in effect.requests if isinstance(effect, SendList) else (effect.request,):
+                    self.take(NotSent(at_ns=now_ns, client_id=asked.client_id, symbol=asked.symbol, code="journal", text=text))
             elif isinstance(effect, Write):
                 self.log.append(effect.kind, effect.fields)
             else:

@@ -188,7 +188,7 @@ def _gateway(config: VenueConfig, symbols: tuple[str, ...], trader: Trader, latc
         sign=spec.private.signer(credentials_of(config), nonce),
         deliver=trader.deliver,
         stream=private_wire(config, "trade-"),
-        gate=lambda: not latch.shut(),
+        gate=lambda: not latch.shut(Rung.HALTED),  # stops that protect pass the engine's gate in HALTED
     )
 
 

@@ -173,6 +173,18 @@ class Gateway:
         else:
             self._do(self._place(request, rules), f"order {request.client_id}")
 
+    def send_list(self, requests: tuple[OrderRequest, ...]) -> None:
+        """The orders of one list, in one call."""
+        rules = self.rules.get(requests[0].symbol)
+        if not self._may_open():
+            for request in requests:
+                self._soon(self._not_sent(request, "gate-shut", "the gate is shut: no new order leaves"))
+        elif rules is None or self._orders.new_list is None:
+            for request in requests:
+                self._soon(self._not_sent(request, "no-lists", f"{self.venue} takes no list of orders of {request.symbol}"))
+        else:
+            self._do(self._place_list(requests, rules), f"list {requests[0].client_id}")
+
     def cancel(self, ask: Cancel) -> None:
         """Cancel an order."""
         self._do(self._cancel(_target(ask)), f"cancel {ask.client_id}")
@@ -211,6 +223,30 @@ class Gateway:
             if isinstance(event, OrderAccepted) and self._wire is not None and not self._stream.has_told(request.client_id):
                 self._unseen[request.client_id] = told.at_ns
             self._deliver(event)
+
+    async def _place_list(self, requests: tuple[OrderRequest, ...], rules: Rules) -> None:
+        assert self._orders.new_list is not None, "looked at by `send_list`"
+        assert self._orders.answered_list is not None, "who takes lists answers them"
+        try:
+            told = await self._caller.call(self._orders.new_list(requests, rules), timeout_s=self._config.answer_s, opens=True)
+        except (GateShut, ValueError) as fault:
+            code = "gate-shut" if isinstance(fault, GateShut) else "malformed"
+            for request in requests:
+                self._deliver(self._not_sent(request, code, str(fault)))
+        except VenueError as fault:
+            for request in requests:
+                if fault.sent is Sent.NO:
+                    code = "rate-limit" if isinstance(fault, RateLimited) else "line"
+                    self._deliver(self._not_sent(request, code, reason_of(fault)))
+                else:
+                    self._deliver(self._unanswered(request.client_id, request.symbol, Action.NEW, reason_of(fault)))
+        except asyncio.CancelledError:
+            for request in requests:
+                self._deliver(self._unanswered(request.client_id, request.symbol, Action.NEW, "given up at the end"))
+            raise
+        else:
+            for event in self._orders.answered_list(requests, rules, told):
+                self._deliver(event)
 
     async def _cancel(self, target: Target) -> None:
         rules = self._rules_of(target.symbol)

@@ -43,6 +43,7 @@ from hoga.core.trading import (
     OrderRefused,
     OrderRequest,
     OrderUpdate,
+    PositionSide,
     PositionsRead,
     PositionUpdate,
     ReadFailed,
@@ -80,11 +81,13 @@ from hoga.trading.ports import (
     Rung,
     RunGate,
     Send,
+    SendList,
     Tell,
     Tick,
     WakeAt,
     Write,
 )
+from hoga.trading.protect import Close, Doubt, Drop, Guard, Keeping, Place, Seen, Settled, keeping_of
 from hoga.trading.reconcile import Reckoning
 from hoga.trading.rungs import CAUSES, Cause, Ladder
 from hoga.trading.state import State, venue_of
@@ -204,6 +207,13 @@ class Engine:
             series.number = number
             self._series_of[series.symbol].append(series)
         self._periods = [(each, period) for each in self.instances for period in each.setup.timers]
+        self._guards = {
+            (each.key, symbol): Guard(symbol, wanted, self._keeping(symbol), lists=self.state.capabilities(symbol).order_lists)
+            for each in self.instances
+            for symbol, wanted in each.setup.protections.items()
+        }
+        self._guard_keys = list(self._guards)
+        self._guards_of = {symbol: [key for key in self._guard_keys if key[1] == symbol] for symbol in rules}
         for rules_ in rules.values():
             self._opening.append(records.config(rules_))
 
@@ -265,6 +275,8 @@ class Engine:
         elif kind == "bars":
             series = self._all_series[number]
             self._bars(series, series.pass_time(self.state.now_ns))
+        elif kind == "guard":
+            self._guard(self._guard_keys[number])
         elif kind == "every":
             instance, period = self._periods[number]
             self._arm("every", number, at_ns + period)
@@ -285,6 +297,9 @@ class Engine:
         look.in_doubt = not event.bid or not event.ask or event.bid >= event.ask
         if symbol in self._stale and not look.in_doubt:
             self._fresh(symbol)
+        for key in self._guards_of[symbol]:
+            if self._guards[key].saw(look):
+                self._guard(key)
         if not self.running:
             return
         for instance in self._bookish[symbol]:
@@ -311,6 +326,9 @@ class Engine:
         look = self.state.looks.get(event.symbol)
         if look is not None:
             look.mark, look.mark_at_ns, look.has_mark = event.mark, event.at_ns, True
+            for key in self._guards_of[event.symbol]:
+                if self._guards[key].saw(look):
+                    self._guard(key)
 
     def _on_bar_from_elsewhere(self, event: MarketBar) -> None:
         for series in self._series_of.get(event.symbol, ()):
@@ -378,6 +396,8 @@ class Engine:
             self._unmet[symbol] = [each for each in self._unmet[symbol] if each is not want]
         for order in step.cancel:
             self.cancel(order)
+        if step.side is not None and self._makes_room(want, step.side, able.reduce_only):
+            return
         if step.side is not None:
             instance = self._by_key[want.strategy]
             request = OrderRequest(
@@ -401,22 +421,50 @@ class Engine:
 
     def place(self, request: OrderRequest, strategy: str, role: Role, why: str) -> Order | None:
         """Record, judge and send a new order; None where it was denied."""
-        state = self.state
-        try:
-            judged = self.gate.judge(request, state)
-        except Exception as fault:  # noqa: BLE001  # a gate that fails lets nothing pass
-            self._fault(Cause.RISK_FAULT, f"{type(fault).__name__}: {fault}")
-            judged = Denial(code="risk-fault", found=f"{type(fault).__name__}: {fault}")
+        judged = self._judge(request, strategy, role)
         if isinstance(judged, Denial):
             self.deny(request, strategy, role, why, judged)
             return None
+        order = self._intend(judged, strategy, role, why)
+        self._out.append(Send(judged))
+        self._out.append(records.sent(order))
+        return order
+
+    def place_list(self, requests: tuple[OrderRequest, ...], strategy: str, role: Role, why: str) -> list[Order]:
+        """The same for orders of one list; where one is denied, none is sent."""
+        judged = [self._judge(request, strategy, role) for request in requests]
+        passed = [each for each in judged if not isinstance(each, Denial)]
+        if len(passed) < len(judged):
+            for request, each in zip(requests, judged, strict=True):
+                self.deny(request, strategy, role, why, each if isinstance(each, Denial) else Denial(code="its-list"))
+            return []
+        orders = [self._intend(request, strategy, role, why) for request in passed]
+        self._out.append(SendList(tuple(passed)))
+        self._out += [records.sent(order) for order in orders]
+        return orders
+
+    def _judge(self, request: OrderRequest, strategy: str, role: Role) -> OrderRequest | Denial:
+        guard = self._guards.get((strategy, request.symbol))
+        if guard is not None and guard.is_cleaning and role in (Role.TARGET, Role.ENTRY) and not request.reduce_only:
+            return Denial(code="leftover-ends", found="ends of the last position are not read back as gone yet")
+        state, rung = self.state, self.state.rung
+        try:
+            if role is Role.EXIT and rung is Rung.HALTED:
+                state.rung = Rung.REDUCING  # what guards a position may close it, too
+            return self.gate.judge(request, state)
+        except Exception as fault:  # noqa: BLE001  # a gate that fails lets nothing pass
+            self._fault(Cause.RISK_FAULT, f"{type(fault).__name__}: {fault}")
+            return Denial(code="risk-fault", found=f"{type(fault).__name__}: {fault}")
+        finally:
+            state.rung = rung
+
+    def _intend(self, judged: OrderRequest, strategy: str, role: Role, why: str) -> Order:
+        """Its record, before its bytes."""
+        state = self.state
         order = Order(request=judged, strategy=strategy, role=role, why=why, asked_ns=state.now_ns, sent_ns=state.now_ns)
         state.orders.add(order)
-        out = self._out
-        out.append(records.intent(order, self._cause))
+        self._out.append(records.intent(order, self._cause))
         state.orders.hear(order, Heard.SENT, state.now_ns)
-        out.append(Send(judged))
-        out.append(records.sent(order))
         self.sent += 1
         return order
 
@@ -479,6 +527,7 @@ class Engine:
         if order is None:
             return
         self.gate.refused(order.request, event.code, self.state)
+        self._end_refused(order, by_venue=event.retry_after_s is None)
         self._news(self.state.orders.refused(order, event), event)
 
     def _on_not_sent(self, event: NotSent) -> None:
@@ -486,6 +535,7 @@ class Engine:
         if order is None:
             return
         if order.status is Status.SENT:
+            self._end_refused(order, by_venue=False)
             self._news(self.state.orders.refused(order, event), event)
         elif order.cancel is Canceling.SENT:
             order.cancel = Canceling.NONE
@@ -597,6 +647,12 @@ class Engine:
                 instance.told_of(order)
         if order.role is Role.TARGET and news.after.is_over and news.before is not news.after:
             self._target_ended(order, news.after)
+        if order.role is Role.PROTECT and news.after is Status.FILLED and news.before is not news.after:
+            self._write(records.protect(order, "taken"))
+        if (order.strategy, order.symbol) in self._guards and (news.fill is not None or news.after is not news.before):
+            self._guard((order.strategy, order.symbol))
+            if order.role is Role.PROTECT and news.after.is_over and self._unmet[order.symbol]:
+                self._pursue(order.symbol)
 
     def _target_ended(self, order: Order, after: Status) -> None:
         want = self._wants.get((order.strategy, order.symbol))
@@ -607,6 +663,100 @@ class Engine:
         else:
             want.failures = 0
             self._pursue_one(want)
+
+    # -- guards of positions ------------------------------------------------------------------------------------------------
+
+    def _keeping(self, symbol: str) -> Keeping:
+        alone = sum(symbol in each.symbols for each in self.instances) == 1
+        return keeping_of(self.state.capabilities(symbol), alone=alone)
+
+    def _ends_of(self, key: tuple[str, str]) -> list[Order]:
+        """The protective orders of a strategy's position that are or may be at the venue."""
+        return [each for each in self.state.orders.working(key[1]) if each.role is Role.PROTECT and each.strategy == key[0]]
+
+    def _guard(self, key: tuple[str, str]) -> None:
+        """Ask a guard what is missing, and do it."""
+        state, guard, (strategy, symbol) = self.state, self._guards[key], key
+        if not state.accounts[venue_of(symbol)].reconciled or state.rung is Rung.FLATTEN or self.ended:
+            return
+        share = state.portfolio.shares.get((strategy, symbol, PositionSide.BOTH))
+        held = share.quantity if share is not None else 0
+        working = state.orders.working(symbol)
+        seen = Seen(
+            now_ns=state.now_ns,
+            rules=state.rules_of[symbol],
+            position=held,
+            entry=abs(share.cost // held) if share is not None and held else 0,
+            look=state.looks[symbol],
+            orders=self._ends_of(key),
+            exiting=any(each.role is Role.EXIT and each.strategy == strategy for each in working),
+        )
+        for ask in guard.decide(seen):
+            match ask:
+                case Place():
+                    self._place_ends(key, ask)
+                case Drop():
+                    self.cancel(ask.order, why=ask.why)
+                case Close():
+                    self._close_position(strategy, symbol, ask)
+                case Doubt():
+                    self._begin(ask.cause, subject=symbol, detail=ask.detail)
+                case Settled():
+                    self._end(ask.cause, subject=symbol)
+        deadline = guard.deadline_ns(state.now_ns)
+        if deadline is not None:
+            self._arm("guard", self._guard_keys.index(key), deadline)
+
+    def _place_ends(self, key: tuple[str, str], ask: Place) -> None:
+        strategy, number = key[0], self._by_key[key[0]].number
+        ids = [self.new_id(number) for _ in ask.requests]
+        requests = tuple(
+            msgspec.structs.replace(request, client_id=name, list_id=f"{ids[0]}-l" if request.list_id else "")
+            for request, name in zip(ask.requests, ids, strict=True)
+        )
+        if len(requests) > 1:
+            orders = self.place_list(requests, strategy, Role.PROTECT, f"protect: {ask.what}")
+        else:
+            order = self.place(requests[0], strategy, Role.PROTECT, f"protect: {ask.what}")
+            orders = [] if order is None else [order]
+        for order in orders:
+            self._write(records.protect(order, ask.what, moved_from=ask.moved_from))
+        if not orders:
+            self._guards[key].not_placed(self.state.now_ns)
+
+    def _close_position(self, strategy: str, symbol: str, ask: Close) -> None:
+        able = self.state.capabilities(symbol)
+        request = OrderRequest(
+            client_id=self.new_id(self._by_key[strategy].number),
+            symbol=symbol,
+            side=ask.side,
+            kind=OrderKind.MARKET,
+            quantity=ask.quantity,
+            force=Force.IOC,
+            reduce_only=able.reduce_only,
+        )
+        self.place(request, strategy, Role.EXIT, f"protect: {ask.why}")
+
+    def _end_refused(self, order: Order, *, by_venue: bool) -> None:
+        """One of a position's ends was not taken."""
+        guard = self._guards.get((order.strategy, order.symbol)) if order.role is Role.PROTECT else None
+        if guard is None:
+            return
+        if by_venue and order.request.kind is OrderKind.STOP:
+            guard.refused(self.state.now_ns)
+        else:
+            guard.not_placed(self.state.now_ns)
+
+    def _makes_room(self, want: Want, side: Side, reduce_only: bool) -> bool:
+        """Whether ends that hold what is to be sold have to go first, where the venue locks it in them."""
+        key = (want.strategy, want.symbol)
+        if reduce_only or side is Side.BUY or key not in self._guards:
+            return False
+        if not self._ends_of(key):
+            return False
+        self._guards[key].make_room(self.state.now_ns)
+        self._guard(key)
+        return True
 
     def _filled(self, news: News, fill: FillUpdate) -> None:
         order, state = news.order, self.state
@@ -879,7 +1029,8 @@ class Engine:
         if not self._stopping_ns or self.ended:
             return
         left = [order for order in self.state.orders.working() if order.role is not Role.PROTECT]
-        if left and self.state.now_ns - self._stopping_ns < _STOP_NS:
+        naked = any(guard.naked_ns for guard in self._guards.values())
+        if (left or naked) and self.state.now_ns - self._stopping_ns < _STOP_NS:
             return
         self.ended = True
         held = self.state.portfolio.held()
@@ -899,6 +1050,8 @@ class Engine:
             state.portfolio.mark(symbol, state.price(symbol))
         for order in state.orders.working():
             self._look_after(order)
+        for key in self._guard_keys:
+            self._guard(key)
         for venue, reckoning in self.reckonings.items():
             self._look_after_venue(venue, reckoning)
         if self.running:

@@ -42,6 +42,7 @@ __all__ = [
     "RunGate",
     "Rung",
     "Send",
+    "SendList",
     "Tell",
     "Tick",
     "Venue",
@@ -110,6 +111,12 @@ class Send(msgspec.Struct, frozen=True, gc=False):
     """Send a new order. Its record stands before it."""
 
     request: OrderRequest
+
+
+class SendList(msgspec.Struct, frozen=True, gc=False):
+    """Send the orders of one list: when one of them ends the position, the venue cancels the others. Their records stand before it."""
+
+    requests: tuple[OrderRequest, ...]
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -188,7 +195,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     held: int
 
 
-Effect = Send | Cancel | Query | Read | Write | Tell | WakeAt | RunGate | Done
+Effect = Send | SendList | Cancel | Query | Read | Write | Tell | WakeAt | RunGate | Done
 
 
 # -- whom the shell has: one account at one venue ------------------------------------------------------------------------
@@ -208,6 +215,9 @@ class Venue(Protocol):
 
     def send(self, request: OrderRequest) -> None:
         """A new order: `OrderAccepted`, `OrderRefused`, `NotSent` or `Unanswered`. After `freeze` always `NotSent`."""
+
+    def send_list(self, requests: tuple[OrderRequest, ...]) -> None:
+        """The orders of one list, where the venue has lists; the same for each of them."""
 
     def cancel(self, ask: Cancel) -> None:
         """`CancelSent`, `CancelRefused`, `NotSent` or `Unanswered`."""

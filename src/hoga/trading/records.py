@@ -46,6 +46,7 @@ __all__ = [
     "funding",
     "intent",
     "moved",
+    "protect",
     "round_",
     "rung",
     "sent",
@@ -160,6 +161,13 @@ def moved(news: News, event: Event) -> Write:
     if isinstance(event, ExecutionEvent):
         fields["raw"] = event.raw
     return Write(_KINDS[news.after], fields)
+
+
+def protect(order: Order, what: str, *, moved_from: int | None = None) -> Write:
+    """An end of a position was `placed`, `moved` (a new one for the one at `from`), or `taken`."""
+    asked = order.request
+    fields: dict[str, Any] = {"id": order.client_id, "sym": order.symbol, "st": order.strategy, "what": what, "end": asked.kind.value}
+    return Write("protect", fields | {"from": moved_from, "to": asked.trigger, "q": asked.quantity, "close": asked.close_position})
 
 
 def cancel(order: Order, why: str) -> Write:

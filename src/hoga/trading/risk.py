@@ -414,7 +414,7 @@ class RiskGate:
         asked.buy = request.side is Side.BUY
         asked.book = _book(asked.look, bounds, asked.now)
         asked.only_reduces = asked.can.reduce_only and _only_reduces(request)
-        asked.working = list(view.working(request.symbol))
+        asked.working = [each for each in view.working(request.symbol) if not request.list_id or each.request.list_id != request.list_id]
         asked.exposure = exposure(
             view.position(request.symbol, request.position_side),
             asked.working,
