@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import random
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import hoga
 from hoga.archive.form.manifest import read_manifest
@@ -24,7 +27,8 @@ from tests.archive.test_store import ROOT, Memory
 from tests.archive.workshop import Workshop, agg_trade, book, delta, envelope, fill_trades, read_records
 from tests.history.test_load import assert_books, fill_books
 
-pytest.importorskip("pyarrow")
+pyarrow = pytest.importorskip("pyarrow")
+pytest.importorskip("pyarrow.parquet")
 
 
 def merged(shop: Workshop) -> SeriesDay:
@@ -119,6 +123,57 @@ def test_every_spelling_comes_back(tmp_path: Path, kind: str) -> None:
     assert set(after) == set(before)
     for name in before:
         np.testing.assert_array_equal(after[name], before[name], err_msg=name)
+
+
+def delta_text(seed: int, count: int, *, odd: bool) -> bytes:
+    """Deltas with any number of levels on each side; `odd`: some are spelt as hardly any is."""
+    chance = random.Random(seed)
+    lines = []
+    for at in range(count):
+        quote = "" if odd and chance.random() < 0.1 else '"'
+        decimals = chance.choice([0, 3]) if odd and chance.random() < 0.2 else 8
+        sides = []
+        for _ in range(2):
+            levels = []
+            for _ in range(chance.choice([0, 1, 1, 2, 5])):
+                price, size = f"{chance.randrange(10**6) / 100:.8f}", f"{chance.choice([0, chance.random() * 30]):.{decimals}f}"
+                if odd and chance.random() < 0.03:
+                    price = chance.choice(["007.5", "1e5", "-2.5", "", "7."])
+                more = ",[]" if odd and chance.random() < 0.03 else ""
+                levels.append(f"[{quote}{price}{quote},{quote}{size}{quote}{more}]" if price not in ("", "7.") else f'["{price}","{size}"]')
+            sides.append(",".join(levels))
+        gap = " " if odd and chance.random() < 0.05 else ""
+        body = f'{{"e":"depthUpdate","E":{1795180500000 + at},"U":{at},"u":{at},{gap}"b":[{sides[0]}],"a":[{sides[1]}]}}'
+        lines.append(envelope(1795180500000000000 + at * 1000, body.encode()))
+    return b"".join(lines)
+
+
+def rendered(tmp_path: Path, text: bytes) -> Table:
+    lines = text.splitlines(keepends=True)
+    blocks = [b"".join(lines[at : at + 30]) for at in range(0, len(lines), 30)]
+    write_table(tmp_path / "x.parquet", lambda: blocks, TableFacts(venue="binance", symbol="BTCUSDT", kind="delta", day="2026-11-20"))
+    return Table(tmp_path / "x.parquet")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32), count=st.integers(1, 90), odd=st.booleans())
+def test_deltas_of_any_lengths_come_back(tmp_path: Path, seed: int, count: int, odd: bool) -> None:
+    text = delta_text(seed, count, odd=odd)
+    try:
+        table = rendered(tmp_path, text)
+    except ValueError:
+        assert odd, "a price that is no number"
+        return
+    assert b"".join(table.text(0, count)) == text
+
+
+def test_usual_deltas_keep_no_text_and_are_spelt_in_one_way(tmp_path: Path) -> None:
+    text = delta_text(5, 300, odd=False)
+    table = rendered(tmp_path, text)
+    assert len(table.facts.spellings) == 1
+    (columns,) = table.columns(0, 2**63 - 1)
+    assert "_text" not in pyarrow.parquet.read_schema(tmp_path / "x.parquet").names
+    assert int(columns["bid_prices"][0].sum()) == sum(len(json.loads(line)["b"]) for line in text.splitlines())
 
 
 @pytest.mark.parametrize("exact", [False, True])

@@ -12,15 +12,16 @@ import numpy as np
 from hoga.columns.digits import Bools, Ints, Numbers, Text, fixed, varying
 from hoga.columns.groups import Group, LevelRows
 from hoga.columns.plans import Plan, equal, spelt_badly
-from hoga.columns.templates import Template
+from hoga.columns.templates import Lists, Template
 
 __all__ = ["LevelPlan", "level_plan"]
 
 _U = np.uint64
 
 
-def level_plan(template: Template, integers: frozenset[str]) -> LevelPlan | None:
-    """The plan for lines like the template's with any number of levels; None where its levels are not two plain lists, bids first."""
+def level_plan(template: Template, integers: frozenset[str], *, whole: bool = False) -> LevelPlan | None:
+    """The plan for lines like the template's with any number of levels; None where its levels are not two plain lists, bids first, or
+    (`whole`: only lines that come out again as they were) not all spelt with as many decimals."""
     if template.levels is None:
         return None
     bids, asks = template.levels.sides
@@ -37,7 +38,14 @@ def level_plan(template: Template, integers: frozenset[str]) -> LevelPlan | None
     if not (plain and framed and texts[middle].startswith(closing) and texts[end].startswith(closing)):
         return None
     pieces = _Pieces(texts[begin][: -len(opening)], texts[middle][len(closing) : -len(opening)], texts[end][len(closing) :], bare)
-    return LevelPlan(_without_levels(template, begin, end), integers, pieces, begin, runs[begin])
+    if not whole:
+        return LevelPlan(_without_levels(template, begin, end), integers, pieces, begin, runs[begin])
+    decimals = [{token.decimals for token in template.tokens[at:end:2]} for at in (begin, begin + 1)]
+    if any(len(each) != 1 for each in decimals):
+        return None
+    before, between, behind = (each.decode() for each in (pieces.before, pieces.between, pieces.behind))
+    lists = Lists(begin, before, between, behind, pieces.bare, decimals[0].pop(), decimals[1].pop())
+    return LevelPlan(_without_levels(template, begin, end)._replace(lists=lists), integers, pieces, begin, runs[begin])
 
 
 def _without_levels(template: Template, begin: int, end: int) -> Template:
@@ -72,13 +80,18 @@ class LevelPlan:
     `runs_before` runs."""
 
     def __init__(self, template: Template, integers: frozenset[str], pieces: _Pieces, hole: int, runs_before: int) -> None:
-        self._plan = Plan(template, integers, hole=hole)
+        self._plan = Plan(template, integers, hole=hole, whole=template.lists is not None)
         self._template = template
         self._pieces = pieces
         self._hole = hole
         self._runs_before = runs_before
-        self.key = (pieces.key, tuple(template.texts), tuple(template.constants.items()))
+        self.key = (pieces.key, tuple(template.texts), tuple(template.constants.items()), template.lists, self._decimals_of(template))
         """Tells two plans apart."""
+
+    @staticmethod
+    def _decimals_of(template: Template) -> tuple[int, ...]:
+        """What tells templates apart whose lines are to come out again."""
+        return tuple(token.decimals for token in template.tokens) if template.lists is not None else ()
 
     def lines(self, text: Text, found: Ints, firsts: Ints, counts: Ints, rows: Ints, begins: Ints, behind: Ints) -> Group | None:
         """Those of some lines (`rows`; the first run of each and how many it has) that are spelt like this."""
@@ -170,12 +183,15 @@ class LevelPlan:
         good[head.rows] = True
         runs, row, _ = _flat(first, extra)
         starts, ends = found[runs, 0], found[runs, 1]
-        if self._pieces.bare and (odd := spelt_badly(text, starts)) is not None:
+        lists = self._template.lists
+        if (self._pieces.bare or lists is not None) and (odd := spelt_badly(text, starts)) is not None:
             good[row[odd]] = False
         parts: list[Numbers] = []
-        for side in (slice(0, None, 2), slice(1, None, 2)):
-            decimals = int(ends[side][0] - starts[side][0]) if len(starts) else 0
-            part = _numbers(text, starts[side], ends[side], decimals)
+        for number, side in enumerate((slice(0, None, 2), slice(1, None, 2))):
+            if lists is not None:
+                part = fixed(text, starts[side], ends[side], (lists.price_decimals, lists.size_decimals)[number])
+            else:
+                part = _numbers(text, starts[side], ends[side], int(ends[side][0] - starts[side][0]) if len(starts) else 0)
             if part.bad is not None:
                 good[row[side][part.bad]] = False
             parts.append(part)
@@ -187,6 +203,7 @@ class LevelPlan:
             {column: each[kept] for column, each in head.numbers.items()},
             head.constants,
             LevelRows(counts, *parts).some(good, levels),
+            self._template if lists is not None else None,
         )
 
 

@@ -53,6 +53,7 @@ class Reader:
         self._plans: list[Plan] = []
         self._level_plans: list[LevelPlan] = []
         self._of_lists = any(isinstance(shape.levels, LevelLists) for shape in shapes)
+        self._levels_first = not whole or any(isinstance(shape.levels, LevelLists) and shape.levels.vary for shape in shapes)
         self.slow_lines = 0
         """How many lines were read one by one."""
 
@@ -99,7 +100,7 @@ class Reader:
                 if len(waiting):
                     take(level.lines(self._text, found, *lines.of(waiting)))
 
-        if not self._whole:
+        if self._levels_first:
             by_levels()
         for plan in reversed(self._plans):
             if len(waiting):
@@ -108,11 +109,11 @@ class Reader:
             fresh = self._fresh(lines, waiting)
             if fresh is None:
                 break
-            if fresh.level is not None and not self._whole:
+            if fresh.level is not None and self._levels_first:
                 take(fresh.level.lines(self._text, found, *lines.of(waiting)))
             if len(waiting):
                 take(self._by(fresh.plan, found, lines, waiting))
-        if self._whole:
+        if not self._levels_first:
             by_levels()
         if len(waiting):
             groups.append(self._slowly(lines, waiting, line))
@@ -145,7 +146,7 @@ class Reader:
         plan = Plan(template, self._integers, whole=self._whole)
         self._plans.append(plan)
         del self._plans[: -(_KEPT_WHOLE if self._whole and self._of_lists else _KEPT)]
-        level = level_plan(template, self._integers) if self._of_lists else None
+        level = level_plan(template, self._integers, whole=self._whole) if self._of_lists else None
         if level is not None and all(level.key != each.key for each in self._level_plans):
             self._level_plans.append(level)
             del self._level_plans[:-_KEPT]

@@ -38,10 +38,14 @@ def needed(*fields: Field) -> tuple[Field, ...]:
 
 
 class LevelLists(NamedTuple):
-    """Two lists of [price, size], at the keys `bids` and `asks`. An empty list may follow in each, as Binance had it once."""
+    """Two lists of [price, size], at the keys `bids` and `asks`. An empty list may follow in each, as Binance had it once.
+
+    `vary`: hardly two lines have as many levels.
+    """
 
     bids: str
     asks: str
+    vary: bool = False
 
 
 class LevelUnits(NamedTuple):

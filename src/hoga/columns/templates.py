@@ -17,7 +17,7 @@ import msgspec
 from hoga.columns.shapes import Field, LevelLists, LevelUnits, Shape
 from hoga.columns.slowly import iso_ns
 
-__all__ = ["SIGNS", "Levels", "Odd", "Scalar", "Template", "Token", "make_template", "skeleton"]
+__all__ = ["SIGNS", "Levels", "Lists", "Odd", "Scalar", "Template", "Token", "make_template", "skeleton"]
 
 SIGNS = re.compile(rb"[-./0-9]+")
 _JSON = re.compile(rb'[ \t\r]*(?:(?P<mark>[{}\[\],:])|(?P<text>"(?:[^"\\]|\\.)*")|(?P<other>[^\s{}\[\],:"]+))')
@@ -58,11 +58,25 @@ class Levels(NamedTuple):
     sides: tuple[list[tuple[int, int]], list[tuple[int, int]]]
 
 
+class Lists(NamedTuple):
+    """Lists of any number of levels in one text of a line: `before` the bids, `between` both, `behind` the asks, each level
+    `["97962.29","4.3576"]`, without quotes where `bare`. `hole`: the number of that text. All levels have so many decimals."""
+
+    hole: int
+    before: str
+    between: str
+    behind: str
+    bare: bool
+    price_decimals: int
+    size_decimals: int
+
+
 class Template(NamedTuple):
     """One way to spell a line. `runs`: how many runs of digits a line has; `tokens`: those of them that are numbers.
 
     `texts`: what stands before each token, and behind the last up to the line's end. `columns`: column → number of its token.
-    `constants`: column → its value in all these lines, None for none. `shape`: which of the wanted shapes it is.
+    `constants`: column → its value in all these lines, None for none. `shape`: which of the wanted shapes it is. `lists`: what stands in
+    one of the texts, which is empty here then.
     """
 
     runs: int
@@ -72,6 +86,7 @@ class Template(NamedTuple):
     constants: dict[str, int | str | None]
     levels: Levels | None
     shape: int
+    lists: Lists | None = None
 
 
 def skeleton(line: bytes) -> bytes:

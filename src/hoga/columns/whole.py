@@ -17,20 +17,28 @@ from hoga.columns.digits import POWERS, Ints, Numbers
 from hoga.columns.groups import Group, Rows, gather, time_powers
 from hoga.columns.reading import Reader
 from hoga.columns.shapes import Field, Shape
-from hoga.columns.templates import Template
+from hoga.columns.templates import Lists, Template
 
 __all__ = ["SpelledRows", "Spelling", "WholeReader", "lines_of"]
 
 
 _MOST = 32_000
+_LISTS = ("bid_prices", "bid_sizes", "ask_prices", "ask_sizes")
 
 
 class Spelling(NamedTuple):
     """How lines are made. `texts`: what stands before each number, and behind the last. `numbers`: (column, decimals) of each; of a level
-    the column is `bid_prices:3`: the fourth best bid's price. Decimals below zero: of a time that a column counts in ns, -6 for ms."""
+    the column is `bid_prices:3`: the fourth best bid's price. Decimals below zero: of a time that a column counts in ns, -6 for ms.
+    `lists`: lists of any number of levels, in one of the texts."""
 
     texts: list[str]
     numbers: list[tuple[str, int]]
+    lists: Lists | None = None
+
+    @property
+    def columns(self) -> set[str]:
+        """Those that it takes to make a line."""
+        return {name.partition(":")[0] for name, _ in self.numbers} | set(_LISTS if self.lists is not None else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +100,39 @@ class WholeReader:
 
 
 def lines_of(spelling: Spelling, columns: Mapping[str, tuple[Any, int]], count: int) -> list[bytes]:
-    """`count` lines of one spelling, out of `columns`: name → (values, decimals); of levels shape (count, levels)."""
-    if not spelling.numbers:
-        return [spelling.texts[0].encode()] * count
-    numbers = [_number(columns, name, decimals) for name, decimals in spelling.numbers]
+    """`count` lines of one spelling, out of `columns`: name → (values, decimals); of levels values are (counts, all levels' values)."""
+    pieces = [text.replace("%", "%%") for text in spelling.texts]
     spelt = {decimals: _Spelt(decimals) for _, decimals in spelling.numbers}
     texts = [spelt[decimals] for _, decimals in spelling.numbers]
-    made = "%s".join(text.replace("%", "%%") for text in spelling.texts)
-    return [(made % tuple(map(getitem, texts, row))).encode() for row in np.column_stack(numbers).tolist()]
+    numbers = [_number(columns, name, decimals) for name, decimals in spelling.numbers]
+    rows = np.column_stack(numbers).tolist() if numbers else [[]] * count
+    if spelling.lists is None:
+        made = "%s".join(pieces)
+        return [(made % tuple(map(getitem, texts, row))).encode() for row in rows]
+    hole = spelling.lists.hole
+    pieces[hole] = "%s"
+    made = "%s".join(pieces)
+    levels = _levels_of(spelling.lists, columns)
+    return [
+        (made % (*map(getitem, texts, row[:hole]), each, *map(getitem, texts[hole:], row[hole:]))).encode()
+        for row, each in zip(rows, levels, strict=True)
+    ]
+
+
+def _levels_of(lists: Lists, columns: Mapping[str, tuple[Any, int]]) -> list[str]:
+    """The lists of levels of each line, with the text before, between and behind them."""
+    prices, sizes = _Spelt(lists.price_decimals), _Spelt(lists.size_decimals)
+    made = "[%s,%s]" if lists.bare else '["%s","%s"]'
+    sides = []
+    for side in ("bid", "ask"):
+        (counts, price), has_price = columns[f"{side}_prices"]
+        (_, size), has_size = columns[f"{side}_sizes"]
+        price = _with_decimals(price, has_price, lists.price_decimals).tolist()
+        size = _with_decimals(size, has_size, lists.size_decimals).tolist()
+        levels = [made % pair for pair in zip(map(prices.__getitem__, price), map(sizes.__getitem__, size), strict=True)]
+        ends = np.cumsum(counts).tolist()
+        sides.append([",".join(levels[start:end]) for start, end in zip([0, *ends], ends, strict=False)])
+    return [f"{lists.before}{bids}{lists.between}{asks}{lists.behind}" for bids, asks in zip(*sides, strict=True)]
 
 
 class _Spelt(dict[int, str]):
@@ -121,12 +154,16 @@ def _number(columns: Mapping[str, tuple[Any, int]], name: str, decimals: int) ->
     """A column's values with so many decimals."""
     column, _, level = name.partition(":")
     found, has = columns[column]
-    number: Ints = found[:, int(level)] if level else found
+    if level:
+        counts, flat = found
+        found = flat.reshape(len(counts), -1)[:, int(level)]
+    return _with_decimals(found, has, decimals)
+
+
+def _with_decimals(number: Ints, has: int, decimals: int) -> Ints:
     if has > decimals:
-        number = number // POWERS[has - decimals]
-    elif has < decimals:
-        number = number * POWERS[decimals - has]
-    return number
+        return number // POWERS[has - decimals]  # type: ignore[no-any-return]
+    return number * POWERS[decimals - has] if has < decimals else number
 
 
 def _ends(values: Ints) -> tuple[int, int]:
@@ -140,4 +177,4 @@ def _spelling_of(template: Template, units: dict[str, int]) -> Spelling:
             for place, (price, size) in enumerate(levels):
                 names[price], names[size] = f"{side}_prices:{place}", f"{side}_sizes:{place}"
     numbers = [(names[number], token.decimals - units.get(names[number], 0)) for number, token in enumerate(template.tokens)]
-    return Spelling([text.decode() for text in template.texts], numbers)
+    return Spelling([text.decode() for text in template.texts], numbers, template.lists)

@@ -386,8 +386,7 @@ class Table:
             else:
                 spelling = self.facts.spellings[number]
                 part = table if len(rows) == len(numbers) else table.take(self._pa.array(rows))
-                wanted = {name.partition(":")[0] for name, _ in spelling.numbers}
-                made = lines_of(spelling, {name: self._exact(part, name) for name in wanted}, len(rows))
+                made = lines_of(spelling, {name: self._exact(part, name) for name in spelling.columns}, len(rows))
             for row, line in zip(rows.tolist(), made, strict=True):
                 lines[row] = line
         return b"".join(line for line in lines if line is not None)
@@ -397,7 +396,7 @@ class Table:
         values = self._values(table, name)
         if name in _LISTS:
             counts, flat = values
-            values = flat.reshape(len(counts), -1)
+            return (counts, flat.astype(np.int64) * facts.unit), facts.decimals
         values = values.astype(np.int64)
         return (values * facts.unit if facts.unit != 1 else values), facts.decimals
 

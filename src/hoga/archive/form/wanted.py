@@ -53,5 +53,5 @@ def _shape_of(facts: RecordFacts) -> Shape | None:
     if facts.levels is not None:
         levels = LevelLists(*facts.levels) if isinstance(facts.levels, SideLists) else LevelUnits(*facts.levels)
     elif facts.delta_levels is not None:
-        levels = LevelLists(*facts.delta_levels)
+        levels = LevelLists(*facts.delta_levels, vary=True)
     return Shape(facts.fields, levels, facts.discriminator) if facts.fields or levels else None
