@@ -17,22 +17,25 @@ from hoga.app.config.rooms import limits_of, rest_of
 from hoga.app.hub import open_manager
 from hoga.app.owner import owner_of
 from hoga.app.private import credentials_of, private_wire
+from hoga.app.restore import restored
 from hoga.app.strategies import instances_of, read_strategy
 from hoga.app.trade import Trader
 from hoga.audit.folder import JOURNAL_FOLDER
 from hoga.audit.latch import Latch
-from hoga.audit.log import AuditLogger
+from hoga.audit.log import AuditLogger, Opened
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.trading import Rung
 from hoga.feed.private_wire import nonce
 from hoga.gateway import Gateway, GatewayConfig
 from hoga.hub.manager import GlobalWebSocketManager
+from hoga.runtime.clock import SYSTEM
 from hoga.runtime.shutdown import Phase, ShutdownManager
 from hoga.trading.engine import Engine, Settings
 from hoga.trading.limits import Limits
 from hoga.trading.ports import Done
 from hoga.trading.risk import RiskGate
-from hoga.trading.rungs import Ladder
+from hoga.trading.rungs import Cause, Ladder
+from hoga.trading.rungs import Latch as Latched
 from hoga.trading.state import venue_of
 from hoga.trading.strategy import Strategy
 from hoga.venues.registry import VENUES
@@ -152,8 +155,13 @@ async def trade(
             manager.start()
             shutdown.add(Phase.RESOURCES, "hub", manager.stop)
             ladder = Ladder(on_fault=next(iter(config.venue(name).on_fault for name in plan.symbols)))
+            said = latch.state()
+            if said.rung > Rung.NO_OPEN:
+                latched = Latched(rung=said.rung.name, incident=said.incident, cause=said.cause, detail=said.detail, at_ns=said.at_ns)
+                ladder.restore(latched)
+                latch.seen()
             trader = Trader(
-                make=lambda gateways: _engine(config, plan, gateways, ladder, opened.boot),
+                make=lambda gateways: _engine(config, plan, gateways, ladder, opened),
                 manager=manager,
                 log=log,
                 latch=latch,
@@ -192,15 +200,23 @@ def _gateway(config: VenueConfig, symbols: tuple[str, ...], trader: Trader, latc
     )
 
 
-def _engine(config: Config, plan: TradePlan, gateways: Mapping[str, Gateway], ladder: Ladder, boot: int) -> Engine:
-    return Engine(
-        Settings(trader=_name(config, plan), boot=boot, limits=plan.limits),
+def _engine(config: Config, plan: TradePlan, gateways: Mapping[str, Gateway], ladder: Ladder, opened: Opened) -> Engine:
+    engine = Engine(
+        Settings(trader=_name(config, plan), boot=opened.boot, limits=plan.limits),
         rules={symbol: gateways[venue_of(symbol)].rules[symbol] for symbol in plan.limits},
         capabilities={name: gateway.capabilities for name, gateway in gateways.items()},
         gate=RiskGate(plan.limits.get),
         ladder=ladder,
         strategies=plan.strategies,
     )
+    now_ns = SYSTEM.time_ns()
+    other = engine.restore(restored(opened.recovered), now_ns)
+    if other:
+        detail = f"{', '.join(other)}: the journal counts in other steps than the venue does now"
+        ladder.begin(Cause.SETTINGS, now_ns, detail=detail)
+    if opened.quarantined:
+        ladder.begin(Cause.LOG_QUARANTINED, now_ns, detail=f"{opened.faults[0].file}: {opened.faults[0].kind}")
+    return engine
 
 
 def _end(engine: Engine, plan: TradePlan, mode: str, done: Done | None) -> TradeEnd:

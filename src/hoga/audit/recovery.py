@@ -12,7 +12,10 @@ What it reads of a record, beside its head (everything else is for people):
                    oid                    the venue's id, once it is known
                    filled                 how much of it the venue says is filled, whatever fills are known
                    state                  what the order is now, where the kind alone does not say (order.cancel: none = only asked for)
+                   trigger, role, st      of an intent: its trigger, what it is for, and whose it is
     order.fill     id, sym, side, q, p, tid, ps      one trade: of this quantity, with the venue's trade id; ps "long"/"short" in hedge mode
+                   st, share, day        what its strategy holds then (quantity, cost, won, fees, funding), and the symbol's day (won, fees,
+                                         funding)
     emergency.trade  the same, of an order of the exit; the trader's own record of it is the fill
     state          rung, incident         the ladder moved
     recon.adopt    sym, ps, change        so much was found that no trade explains: nobody's
@@ -64,8 +67,12 @@ class KnownOrder(msgspec.Struct, kw_only=True):
     position_side: str = "both"
     reduce_only: bool = False
     told: int = 0
+    role: str = ""
+    trigger: int | None = None
+    closes: bool = False
     t: int = 0
     n: int = 0
+    asked_t: int = 0
 
 
 class Recovered(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +87,7 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
         trades: symbol → trade ids seen, oldest first, at most 10,000.
         powers: symbol → (power of its prices, of its quantities).
         prices: symbol → price of the last own trade, exact.
+        shares: (symbol, position side, strategy) → the last `share` that a fill's record has; `days`: symbol → (its time, its `day`).
         rung, incident, why: where the ladder stood, and the id that `hoga resume` wants.
         clean: whether the last life ended in good order.
     """
@@ -93,6 +101,8 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     trades: dict[str, list[str]] = {}
     powers: dict[str, tuple[int, int]] = {}
     prices: dict[str, Decimal] = {}
+    shares: dict[tuple[str, str, str], list[int]] = {}
+    days: dict[str, tuple[int, list[int]]] = {}
     rung: Rung = Rung.ACTIVE
     incident: str = ""
     why: str = ""
@@ -119,6 +129,8 @@ class Recovery:
         self._trades: dict[str, dict[str, None]] = {}
         self._powers: dict[str, tuple[int, int]] = {}
         self._prices: dict[str, Decimal] = {}
+        self._shares: dict[tuple[str, str, str], list[int]] = {}
+        self._days: dict[str, tuple[int, list[int]]] = {}
         self._rung, self._incident, self._why = Rung.ACTIVE, "", ""
         self._last: Record | None = None
 
@@ -154,6 +166,8 @@ class Recovery:
             trades={symbol: list(seen) for symbol, seen in self._trades.items()},
             powers=dict(self._powers),
             prices=dict(self._prices),
+            shares={key: share for key, share in self._shares.items() if any(share)},
+            days=dict(self._days),
             rung=self._rung,
             incident=self._incident,
             why=self._why,
@@ -172,6 +186,8 @@ class Recovery:
             order.side, order.quantity, order.price = str(fields.get("side") or ""), fields.get("q"), fields.get("p")
             order.kind, order.position_side = str(fields.get("type") or ""), _side_of(fields)
             order.strategy, order.reduce_only = str(fields.get("st") or ""), bool(fields.get("ro") or fields.get("close"))
+            order.role, order.trigger, order.closes = str(fields.get("role") or ""), fields.get("trigger"), bool(fields.get("close"))
+            order.asked_t = record.t
         if fields.get("tid") is not None and not self._is_new_trade(symbol, str(fields["tid"])):
             return
         if record.kind in ("order.fill", "emergency.trade"):
@@ -180,6 +196,10 @@ class Recovery:
             traded = self._exact(symbol, _integer(fields.get("q")))
             self._prices[symbol] = Decimal(_integer(fields.get("p"))).scaleb(self._powers.get(symbol, (0, 0))[0])
             self._positions[key] = self._positions.get(key, Decimal(0)) + (-traded if fields.get("side") == "S" else traded)
+            if isinstance(fields.get("share"), list):
+                self._shares[symbol, _side_of(fields), str(fields.get("st") or "")] = fields["share"]
+            if isinstance(fields.get("day"), list):
+                self._days[symbol] = (record.t, fields["day"])
             default = "FILLED" if order.quantity is not None and order.filled >= order.quantity else "PARTIAL"
             order.state = str(fields.get("state") or (order.state if is_final(order.state) else default))
         else:

@@ -64,6 +64,7 @@ from hoga.trading.bars import Bar, BarSeries
 from hoga.trading.instance import Instance
 from hoga.trading.limits import Limits
 from hoga.trading.orders import Canceling, Heard, News, Order, Role, Status, adopted
+from hoga.trading.portfolio import Share
 from hoga.trading.ports import (
     Alarm,
     Cancel,
@@ -94,7 +95,7 @@ from hoga.trading.state import State, venue_of
 from hoga.trading.strategy import Strategy
 from hoga.trading.target import Want, plan
 
-__all__ = ["Engine", "Settings"]
+__all__ = ["Engine", "Restored", "Settings"]
 
 _ANSWER_NS = 5 * SECOND_NS
 _CANCEL_NS = 2 * SECOND_NS
@@ -118,6 +119,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     flatten_on_stop: bool = False
 
 
+class Restored(msgspec.Struct, kw_only=True):
+    """What the journal proves of earlier lives. `trades`: ids by symbol, oldest first; `days`: by symbol (when, won, fees and funding).
+
+    `since_ns`: from here on trades may be missing. `powers`: what the journal counted in, by symbol.
+    """
+
+    orders: list[Order]
+    shares: list[Share]
+    trades: Mapping[str, list[str]]
+    days: Mapping[str, tuple[int, list[int]]]
+    powers: Mapping[str, tuple[int, int]]
+    since_ns: int
+
+
 class Engine:
     """See the module. `state` is what it knows; nobody else writes to it. `<Engine ACTIVE 2 strategies 3 orders>`."""
 
@@ -133,6 +148,7 @@ class Engine:
     ) -> None:
         self.settings = settings
         self.state = State(rules, capabilities)
+        self.state.rung = ladder.rung
         self.gate = gate
         self.ladder = ladder
         self.series: dict[tuple[str, str], BarSeries] = {}
@@ -216,6 +232,35 @@ class Engine:
         self._guards_of = {symbol: [key for key in self._guard_keys if key[1] == symbol] for symbol in rules}
         for rules_ in rules.values():
             self._opening.append(records.config(rules_))
+
+    def restore(self, found: Restored, now_ns: int) -> list[str]:
+        """Be where earlier lives ended; before the first event. Returns symbols that count in other steps now, which cannot be."""
+        state = self.state
+        state.now_ns = now_ns
+        other = [
+            symbol
+            for symbol, powers in found.powers.items()
+            if symbol in state.rules_of and powers != (state.rules_of[symbol].price_power, state.rules_of[symbol].size_power)
+        ]
+        for symbol, ids in found.trades.items():
+            for each in ids:
+                state.orders.know_trade(symbol, each, now_ns)
+        for order in found.orders:
+            if order.symbol in state.rules_of and order.symbol not in other:
+                state.orders.add(order)
+                if order.status is Status.UNKNOWN:
+                    order.unknown_ns = now_ns
+                    self._begin(Cause.UNKNOWN_ORDER, subject=order.client_id)
+        for share in found.shares:
+            if share.symbol in state.rules_of and share.symbol not in other:
+                state.portfolio.restore(share)
+        state.portfolio.pass_midnight(now_ns)
+        for symbol, (at_ns, day) in found.days.items():
+            if symbol in state.rules_of and symbol not in other:
+                state.portfolio.restore_day(symbol, day, at_ns)
+        for reckoning in self.reckonings.values():
+            reckoning.since_ns = found.since_ns
+        return other
 
     # -- the door ---------------------------------------------------------------------------------------------------
 
@@ -759,17 +804,22 @@ class Engine:
         return True
 
     def _filled(self, news: News, fill: FillUpdate) -> None:
-        order, state = news.order, self.state
+        order = news.order
+        self._count(fill, order.strategy, order.why or order.role.value, client_id=order.client_id, late=news.late)
+
+    def _count(self, fill: FillUpdate, strategy: str, why: str, *, client_id: str, late: bool = False) -> None:
+        """A trade of ours is in the journal and in the books."""
+        state, symbol = self.state, fill.symbol
         self.fills += 1
-        share, rounds = state.portfolio.fill(order.strategy, fill, mid=state.mid(fill.symbol), why=order.why or order.role.value)
-        position = state.position(fill.symbol, fill.position_side)
-        self._write(records.fill(order, fill, share, state.portfolio.today(fill.symbol), position, late=news.late))
-        self.reckonings[venue_of(fill.symbol)].touched(fill.symbol, state.now_ns)
+        share, rounds = state.portfolio.fill(strategy, fill, mid=state.mid(symbol), why=why)
+        position = state.position(symbol, fill.position_side)
+        self._write(records.fill(client_id or fill.client_id, fill, share, state.portfolio.today(symbol), position, late=late))
+        self.reckonings[venue_of(symbol)].touched(symbol, state.now_ns)
         for each in rounds:
-            self._write(records.round_(each, state.rules_of[fill.symbol], state.equity(fill.symbol)))
-        self._losses(fill.symbol)
+            self._write(records.round_(each, state.rules_of[symbol], state.equity(symbol)))
+        self._losses(symbol)
         if not position:
-            self._end(Cause.UNEXPLAINED, subject=fill.symbol)
+            self._end(Cause.UNEXPLAINED, subject=symbol)
 
     def _on_position_update(self, event: PositionUpdate) -> None:
         self._proof(event.held.symbol)
@@ -902,9 +952,20 @@ class Engine:
         self._settle(venue)
 
     def _orphan(self, fill: FillUpdate) -> None:
-        """A trade of an order of ours that the journal does not know: it counts, and nobody owns it."""
-        if self.state.orders.know_trade(fill.symbol, fill.trade_id, fill.at_ns):
-            self._foreign(fill)
+        """A trade of an order of ours that the journal does not know: an exit's, mostly. It closes what strategies hold, and is theirs."""
+        state = self.state
+        if not state.orders.know_trade(fill.symbol, fill.trade_id, fill.at_ns):
+            return
+        left = fill.quantity
+        for share in state.portfolio.shares_of(fill.symbol, fill.position_side):
+            part = min(left, abs(share.quantity))
+            if part and share.quantity * signed(fill.side, 1) < 0:
+                whole = part == fill.quantity
+                taken = fill if whole else msgspec.structs.replace(fill, quantity=part, fee=None)
+                self._count(taken, share.strategy, "exit", client_id=fill.client_id)
+                left -= part
+        if left:
+            self._count(fill if left == fill.quantity else msgspec.structs.replace(fill, quantity=left, fee=None), "", "exit", client_id="")
 
     def _on_positions(self, event: PositionsRead) -> None:
         state, reckoning = self.state, self.reckonings[event.venue]

@@ -121,6 +121,10 @@ class Portfolio:
         found = self.shares.get((strategy, symbol, side))
         return found.quantity if found is not None else 0
 
+    def shares_of(self, symbol: str, side: PositionSide = PositionSide.BOTH) -> list[Share]:
+        """All shares of one position, in the order of their strategies' names."""
+        return sorted((each for each in self._by_symbol.get(symbol, ()) if each.side is side), key=lambda each: each.strategy)
+
     def held(self) -> dict[tuple[str, PositionSide], int]:
         """Every position of the account that is not flat."""
         keys = {(share.symbol, share.side) for share in self.shares.values()} | set(self.adopted)
@@ -165,6 +169,16 @@ class Portfolio:
         """A share as an earlier run of the trader left it."""
         self.shares[share.strategy, share.symbol, share.side] = share
         self._by_symbol.setdefault(share.symbol, []).append(share)
+
+    def restore_day(self, symbol: str, day: list[int], at_ns: int) -> None:
+        """What was won and paid as an earlier run of the trader left it; of another day only what was ever won counts."""
+        if at_ns // _DAY_NS == self._day and len(day) == 3:
+            self._days[symbol] = _Sums(*day)
+        ever = self._ever[symbol] = _Sums()
+        for share in self._by_symbol.get(symbol, ()):
+            ever.realized += share.realized
+            ever.fees += share.fees
+            ever.funding += share.funding
 
     def fund(self, symbol: str, amount: int) -> None:
         """Funding was received (paid: below 0), and is shared out by what each holds."""

@@ -187,10 +187,10 @@ def adopted_order(order: Order, event: OrderUpdate | AlgoUpdate) -> Write:
     return Write("order.adopt", fields | {"state": order.status.value, "st": order.strategy, "role": order.role.value, "raw": event.raw})
 
 
-def fill(order: Order, event: FillUpdate, share: Share, day: list[int], position: int, *, late: bool) -> Write:
+def fill(client_id: str, event: FillUpdate, share: Share, day: list[int], position: int, *, late: bool) -> Write:
     """A trade of an own order. `share`: what its strategy holds then: quantity, cost, and what it has won and paid so far."""
     fields: dict[str, Any] = {
-        "id": order.client_id,
+        "id": client_id,
         "sym": event.symbol,
         "tid": event.trade_id,
         "side": _SIDES[event.side],
@@ -200,7 +200,7 @@ def fill(order: Order, event: FillUpdate, share: Share, day: list[int], position
         "fee": event.fee,
         "fee_in": event.fee_currency,
         "maker": event.maker,
-        "st": order.strategy,
+        "st": share.strategy,
         "oid": event.venue_id,
         "pos": position,
         "share": [share.quantity, share.cost, share.realized, share.fees, share.funding],

@@ -1,0 +1,82 @@
+"""app.restore: what the journal proves of an earlier life, as the engine's own words. Pure."""
+
+from __future__ import annotations
+
+from hoga.audit.recovery import KnownOrder, Recovered
+from hoga.core.market import Side
+from hoga.core.times import SECOND_NS
+from hoga.core.trading import OrderKind, OrderRequest, PositionSide
+from hoga.trading.engine import Restored
+from hoga.trading.orders import Order, Role, Status
+from hoga.trading.portfolio import Share
+
+__all__ = ["restored"]
+
+_MARGIN_NS = 60 * SECOND_NS
+_UNSETTLED = {"INTENT": Status.UNKNOWN, "SENT": Status.UNKNOWN}
+"""A record precedes the bytes: whether they left, nobody knows."""
+
+
+def restored(found: Recovered) -> Restored:
+    """Orders, shares and trades of the lives before; trades are asked for from `since_ns` on where none is known."""
+    orders = [_order(each) for each in found.orders.values()]
+    open_since = [order.sent_ns for order in orders if not order.status.is_over]
+    since = min([*open_since, found.last_t]) - _MARGIN_NS if found.boot else 0
+    return Restored(
+        orders=orders,
+        shares=[
+            Share(
+                symbol=symbol,
+                side=PositionSide(side),
+                strategy=strategy,
+                quantity=share[0],
+                cost=share[1],
+                realized=share[2],
+                fees=share[3],
+                funding=share[4],
+            )
+            for (symbol, side, strategy), share in found.shares.items()
+        ],
+        days=found.days,
+        trades=found.trades,
+        powers=found.powers,
+        since_ns=since,
+    )
+
+
+def _order(known: KnownOrder) -> Order:
+    request = OrderRequest(
+        client_id=known.id,
+        symbol=known.symbol,
+        side=Side.SELL if known.side == "S" else Side.BUY,
+        kind=_kind(known),
+        quantity=known.quantity,
+        price=known.price,
+        trigger=known.trigger,
+        reduce_only=known.reduce_only,
+        close_position=known.closes,
+        position_side=PositionSide(known.position_side),
+    )
+    status = _UNSETTLED.get(known.state) or Status(known.state)
+    asked_ns = known.asked_t or known.t
+    return Order(
+        request=request,
+        strategy=known.strategy,
+        role=Role(known.role) if known.role in Role._value2member_map_ else Role.ADOPTED,
+        status=status,
+        venue_id=known.venue_id,
+        filled=known.filled,
+        told=known.filled,
+        asked_ns=asked_ns,
+        sent_ns=asked_ns,
+        accepted_ns=asked_ns if status in (Status.LIVE, Status.PARTIAL) else 0,
+        seen_ns=asked_ns if status in (Status.LIVE, Status.PARTIAL) else 0,
+        heard_ns=known.t,
+        ended_ns=known.t if status.is_over else 0,
+    )
+
+
+def _kind(known: KnownOrder) -> OrderKind:
+    if known.kind in OrderKind._value2member_map_:
+        return OrderKind(known.kind)
+    return OrderKind.MARKET if known.price is None else OrderKind.LIMIT
