@@ -1,16 +1,21 @@
-"""app.restore: what the journal proves of an earlier life, as the engine's own words. Pure."""
+"""app.restore: what the journals prove of earlier lives, as the engine's own words."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from hoga.audit.folder import list_files
+from hoga.audit.reading import Walk
 from hoga.audit.recovery import KnownOrder, Recovered
 from hoga.core.market import Side
 from hoga.core.times import SECOND_NS
-from hoga.core.trading import OrderKind, OrderRequest, PositionSide
+from hoga.core.trading import FillUpdate, OrderKind, OrderRequest, PositionSide
+from hoga.flatten.exiting import EXIT_FOLDER
 from hoga.trading.engine import Restored
 from hoga.trading.orders import Order, Role, Status
 from hoga.trading.portfolio import Share
 
-__all__ = ["restored"]
+__all__ = ["exit_fills", "restored"]
 
 _MARGIN_NS = 60 * SECOND_NS
 _UNSETTLED = {"INTENT": Status.UNKNOWN, "SENT": Status.UNKNOWN}
@@ -44,6 +49,34 @@ def restored(found: Recovered) -> Restored:
     )
 
 
+def exit_fills(journal: Path, now_ns: int) -> list[FillUpdate]:
+    """The trades that exits made of this trader's positions, as their own journal tells them, oldest first. Raises OSError."""
+    folder = journal / EXIT_FOLDER
+    if not list_files(folder):
+        return []
+    found = []
+    for record in Walk(folder).records():
+        fields = record.fields
+        if record.kind == "emergency.trade" and isinstance(fields.get("q"), int) and isinstance(fields.get("p"), int):
+            found.append(
+                FillUpdate(
+                    at_ns=now_ns,
+                    symbol=str(fields.get("sym")),
+                    client_id=str(fields.get("id")),
+                    venue_id=str(fields.get("oid") or ""),
+                    trade_id=str(fields.get("tid")),
+                    side=Side.SELL if fields.get("side") == "S" else Side.BUY,
+                    price=fields["p"],
+                    quantity=fields["q"],
+                    fee=fields.get("fee"),
+                    fee_currency=fields.get("fee_in"),
+                    maker=False,
+                    position_side=PositionSide(fields.get("ps") or "both"),
+                )
+            )
+    return found
+
+
 def _order(known: KnownOrder) -> Order:
     request = OrderRequest(
         client_id=known.id,
@@ -66,7 +99,7 @@ def _order(known: KnownOrder) -> Order:
         status=status,
         venue_id=known.venue_id,
         filled=known.filled,
-        told=known.filled,
+        told=max(known.told, known.filled),
         asked_ns=asked_ns,
         sent_ns=asked_ns,
         accepted_ns=asked_ns if status in (Status.LIVE, Status.PARTIAL) else 0,

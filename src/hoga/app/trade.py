@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger
@@ -56,8 +56,17 @@ __all__ = ["Trader"]
 _log = get_log("trading")
 
 _TURN_NS = 2_000_000
-_HEARTBEAT_S = 1.0
+_LOOK_S = 0.1
+_LOOKS = 10
+"""So often is the latch looked at, and every so many looks the accounts' streams."""
 _WANTED = (DataType.ORDERBOOK, DataType.QUOTE, DataType.TRADE, DataType.MARK_PRICE)
+
+
+class OnFlatten(Protocol):
+    """Begins the exit."""
+
+    def __call__(self, *, asked_for: bool) -> object:
+        """`asked_for`: by ON_STOP, and not because something failed."""
 
 
 class Trader:
@@ -75,6 +84,7 @@ class Trader:
         latch: Latch,
         clock: Clock = SYSTEM,
         on_change: Callable[[str], object] = lambda text: None,
+        on_flatten: OnFlatten | None = None,
     ) -> None:
         self.gateways: dict[str, Gateway] = {}
         self.ended: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
@@ -86,6 +96,8 @@ class Trader:
         self._now_ns = clock.time_ns
         self._mono_ns = clock.monotonic_ns
         self._on_change = on_change
+        self._on_flatten = on_flatten
+        self._frozen_from_outside = False
         self._engine: Engine | None = None
         self._bus = EventBus(on_backlog=self._backlog, on_drop=self._dropped)
         for kind in EventClass:
@@ -137,6 +149,19 @@ class Trader:
         await asyncio.gather(*(each.stop() for each in self.gateways.values()), return_exceptions=True)
         if self._timer is not None:
             self._timer.cancel()
+
+    def let_go(self, why: str) -> None:
+        """Of what a wanted exit latched: there is nothing that a person has to look at."""
+        incident = self.engine.ladder.incident
+        if incident and self.latch.release(incident, by="trader", at_ns=self._now_ns()):
+            self.log.append("state", {"rung": Rung.ACTIVE.name, "was": Rung.FLATTEN.name, "incident": "", "why": why})
+
+    async def disarm(self) -> None:
+        """No venue need wait for a sign of life any more."""
+        for gateway in self.gateways.values():
+            why = await gateway.disarm()
+            if why:
+                _log.warning("the dead man's countdown was not ended", venue=gateway.venue, why=why)
 
     def command(self, kind: CommandKind, *, who: str, text: str = "", incident: str = "") -> None:
         """Ask the engine for something."""
@@ -295,23 +320,37 @@ class Trader:
         self._on_change(effect.text)
 
     def _on_rung(self, effect: RunGate) -> None:
-        if effect.rung >= Rung.HALTED:
+        """The latch keeps what is latched; at FLATTEN the exit begins, unless it is somebody else's."""
+        if effect.rung >= Rung.REDUCING:
             self.latch.set_rung(effect.rung, incident=effect.incident, cause=effect.why, by="trader", at_ns=self._now_ns())
+        if effect.rung is Rung.FLATTEN:
+            for gateway in self.gateways.values():
+                gateway.freeze()
+            if self._on_flatten is not None and not self._frozen_from_outside:
+                self._on_flatten(asked_for=effect.cause == Cause.STOPPED_FLATTEN)
+        elif effect.rung < Rung.HALTED:
+            for gateway in self.gateways.values():
+                gateway.is_frozen = False
         self._on_change(effect.why)
 
     # -- each second ------------------------------------------------------------------------------------------------------
 
     async def _beats(self) -> None:
         """The account's streams live; somebody set the latch from outside."""
+        beats = 0
         while True:
-            await self._clock.sleep(_HEARTBEAT_S)
-            for venue, gateway in self.gateways.items():
-                if gateway.is_live:
-                    self.take(StreamUpdate(at_ns=self._now_ns(), venue=venue, live=True, missed=False))
+            await self._clock.sleep(_LOOK_S)
+            beats += 1
+            if beats % _LOOKS == 0:
+                for venue, gateway in self.gateways.items():
+                    if gateway.is_live:
+                        self.take(StreamUpdate(at_ns=self._now_ns(), venue=venue, live=True, missed=False))
             if self.latch.is_news:
                 said = self.latch.state()
                 self.latch.seen()
                 if said.rung > Rung.ACTIVE:
+                    self._frozen_from_outside = True
                     self.command(CommandKind.FREEZE, who=said.by, text=f"{said.cause} {said.detail}".strip(), incident=said.incident)
                 else:
+                    self._frozen_from_outside = False
                     self.command(CommandKind.RESUME, who=said.by, text=said.incident)

@@ -14,10 +14,11 @@ import msgspec
 
 from hoga.app.config import Config, VenueConfig
 from hoga.app.config.rooms import limits_of, rest_of
+from hoga.app.exits import Exits
 from hoga.app.hub import open_manager
 from hoga.app.owner import owner_of
 from hoga.app.private import credentials_of, private_wire
-from hoga.app.restore import restored
+from hoga.app.restore import exit_fills, restored
 from hoga.app.strategies import instances_of, read_strategy
 from hoga.app.trade import Trader
 from hoga.audit.folder import JOURNAL_FOLDER
@@ -44,6 +45,8 @@ __all__ = ["TradeEnd", "TradePlan", "is_loopback", "plan_trade", "trade"]
 
 _STOP_S = 3.5
 _WHOLE_STOP_S = 5.0
+_SETTLE_S = 0.3
+"""What the exit traded comes by the account's stream, too: so long it is waited for."""
 
 
 class TradePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,35 +152,53 @@ async def trade(
     latch = Latch(plan.journal)
     done: Done | None = None
     trader: Trader | None = None
+    exits = Exits([config.venue(name) for name in plan.symbols], plan.symbols, config.program.data_dir, tell=on_change)
     try:
         async with ShutdownManager(deadline_s=_WHOLE_STOP_S) as shutdown:
             manager = await open_manager(config)
             manager.start()
             shutdown.add(Phase.RESOURCES, "hub", manager.stop)
-            ladder = Ladder(on_fault=next(iter(config.venue(name).on_fault for name in plan.symbols)))
-            said = latch.state()
-            if said.rung > Rung.NO_OPEN:
-                latched = Latched(rung=said.rung.name, incident=said.incident, cause=said.cause, detail=said.detail, at_ns=said.at_ns)
-                ladder.restore(latched)
-                latch.seen()
+            ladder = _ladder(config, plan, latch, opened)
             trader = Trader(
                 make=lambda gateways: _engine(config, plan, gateways, ladder, opened),
                 manager=manager,
                 log=log,
                 latch=latch,
                 on_change=on_change,
+                on_flatten=exits.begin,
             )
             shutdown.add(Phase.SEAL, "trader's connections", trader.close)
             await trader.start([_gateway(config.venue(name), symbols, trader, latch) for name, symbols in plan.symbols.items()])
             on_ready(trader)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(shutdown.requested(), seconds)
-            done = await trader.stop(patience_s=_STOP_S)
+            with exits.patient_signals():
+                done = await trader.stop(patience_s=_STOP_S)
+                await exits.wait()
+                if exits.reports:
+                    await asyncio.sleep(_SETTLE_S)
+                    if exits.only_asked_for and exits.is_flat:
+                        trader.let_go("flat, as ON_STOP wanted")
+                elif done is not None and done.clean:
+                    await trader.disarm()
     finally:
         latch.close()
         log.close()
     assert trader is not None, "it was made, or something was raised"
-    return _end(trader.engine, plan, mode, done)
+    return _end(trader.engine, plan, mode, done, exits)
+
+
+def _ladder(config: Config, plan: TradePlan, latch: Latch, opened: Opened) -> Ladder:
+    """The ladder as the last life left it: by the latch, and where that is gone, by the journal."""
+    ladder = Ladder(on_fault=next(iter(config.venue(name).on_fault for name in plan.symbols)))
+    said, found = latch.state(), opened.recovered
+    if said.rung > Rung.NO_OPEN:
+        ladder.restore(Latched(rung=said.rung.name, incident=said.incident, cause=said.cause, detail=said.detail, at_ns=said.at_ns))
+        latch.seen()
+    elif found.rung > Rung.NO_OPEN and found.incident:
+        ladder.restore(Latched(rung=found.rung.name, incident=found.incident, cause=found.why, detail="", at_ns=found.last_t))
+        latch.set_rung(found.rung, incident=found.incident, cause=found.why, by="trader", at_ns=found.last_t)
+    return ladder
 
 
 def _name(config: Config, plan: TradePlan) -> str:
@@ -202,7 +223,12 @@ def _gateway(config: VenueConfig, symbols: tuple[str, ...], trader: Trader, latc
 
 def _engine(config: Config, plan: TradePlan, gateways: Mapping[str, Gateway], ladder: Ladder, opened: Opened) -> Engine:
     engine = Engine(
-        Settings(trader=_name(config, plan), boot=opened.boot, limits=plan.limits),
+        Settings(
+            trader=_name(config, plan),
+            boot=opened.boot,
+            limits=plan.limits,
+            flatten_on_stop=any(config.venue(name).on_stop == "flatten" for name in plan.symbols),
+        ),
         rules={symbol: gateways[venue_of(symbol)].rules[symbol] for symbol in plan.limits},
         capabilities={name: gateway.capabilities for name, gateway in gateways.items()},
         gate=RiskGate(plan.limits.get),
@@ -214,12 +240,13 @@ def _engine(config: Config, plan: TradePlan, gateways: Mapping[str, Gateway], la
     if other:
         detail = f"{', '.join(other)}: the journal counts in other steps than the venue does now"
         ladder.begin(Cause.SETTINGS, now_ns, detail=detail)
+    engine.found_fills = exit_fills(plan.journal, now_ns)
     if opened.quarantined:
         ladder.begin(Cause.LOG_QUARANTINED, now_ns, detail=f"{opened.faults[0].file}: {opened.faults[0].kind}")
     return engine
 
 
-def _end(engine: Engine, plan: TradePlan, mode: str, done: Done | None) -> TradeEnd:
+def _end(engine: Engine, plan: TradePlan, mode: str, done: Done | None, exits: Exits) -> TradeEnd:
     state = engine.state
     held = {}
     for (symbol, side), quantity in state.portfolio.held().items():
@@ -231,9 +258,10 @@ def _end(engine: Engine, plan: TradePlan, mode: str, done: Done | None) -> Trade
         sums[rules.quote] = sums.get(rules.quote, Decimal(0)) + Decimal(total).scaleb(rules.money_power)
     currency = next(iter(sums), "")
     clean = done is not None and done.clean
-    verdict = "UNKNOWN" if not clean else "KEPT" if held else "FLAT"
+    verdict = exits.verdict() or ("UNKNOWN" if not clean else "KEPT" if held else "FLAT")
+    asked = exits.verdict() and exits.only_asked_for
     return TradeEnd(
-        ok=clean and state.rung < Rung.HALTED,
+        ok=verdict in ("FLAT", "FLAT_WITH_DUST") if asked else clean and state.rung < Rung.HALTED,
         mode=mode,
         orders=engine.sent,
         fills=engine.fills,

@@ -134,7 +134,10 @@ class Restored(msgspec.Struct, kw_only=True):
 
 
 class Engine:
-    """See the module. `state` is what it knows; nobody else writes to it. `<Engine ACTIVE 2 strategies 3 orders>`."""
+    """See the module. `state` is what it knows; nobody else writes to it. `<Engine ACTIVE 2 strategies 3 orders>`.
+
+    `found_fills`: what exits traded between two lives; counted at the start.
+    """
 
     def __init__(
         self,
@@ -155,6 +158,7 @@ class Engine:
         self.reckonings = {venue: Reckoning(venue, able, self._symbols_of(venue)) for venue, able in capabilities.items()}
         self.running = False
         self.ended = False
+        self.found_fills: list[FillUpdate] = []
         self.fills = 0
         self.sent = 0
         self._started = False
@@ -633,12 +637,16 @@ class Engine:
 
     def _on_fill(self, event: FillUpdate) -> None:
         self._proof(event.symbol)
+        if event.symbol not in self.state.rules_of:
+            return
         order = self._own(event.symbol, event.client_id, event.venue_id)
         if order is not None:
             if not order.seen_ns:
                 order.seen_ns = event.at_ns
             self._news(self.state.orders.filled(order, event), event)
-        elif event.symbol in self.state.rules_of and self.state.orders.know_trade(event.symbol, event.trade_id, event.at_ns):
+        elif is_client_id_of(self.settings.trader, event.client_id):
+            self._orphan(event)
+        elif self.state.orders.know_trade(event.symbol, event.trade_id, event.at_ns):
             self._foreign(event)
 
     def _foreign(self, event: FillUpdate) -> None:
@@ -805,9 +813,12 @@ class Engine:
 
     def _filled(self, news: News, fill: FillUpdate) -> None:
         order = news.order
-        self._count(fill, order.strategy, order.why or order.role.value, client_id=order.client_id, late=news.late)
+        if order.strategy:
+            self._count(fill, order.strategy, order.why or order.role.value, client_id=order.client_id, late=news.late)
+        else:
+            self._unowned(fill)
 
-    def _count(self, fill: FillUpdate, strategy: str, why: str, *, client_id: str, late: bool = False) -> None:
+    def _count(self, fill: FillUpdate, strategy: str, why: str, *, client_id: str = "", late: bool = False) -> None:
         """A trade of ours is in the journal and in the books."""
         state, symbol = self.state, fill.symbol
         self.fills += 1
@@ -952,20 +963,21 @@ class Engine:
         self._settle(venue)
 
     def _orphan(self, fill: FillUpdate) -> None:
-        """A trade of an order of ours that the journal does not know: an exit's, mostly. It closes what strategies hold, and is theirs."""
-        state = self.state
-        if not state.orders.know_trade(fill.symbol, fill.trade_id, fill.at_ns):
-            return
+        """A trade of an order of ours that the journal does not know: an exit's, mostly."""
+        if self.state.orders.know_trade(fill.symbol, fill.trade_id, fill.at_ns):
+            self._unowned(fill)
+
+    def _unowned(self, fill: FillUpdate) -> None:
+        """A trade that no strategy made closes what strategies hold, one after the other; what is left is nobody's."""
         left = fill.quantity
-        for share in state.portfolio.shares_of(fill.symbol, fill.position_side):
+        for share in self.state.portfolio.shares_of(fill.symbol, fill.position_side):
             part = min(left, abs(share.quantity))
             if part and share.quantity * signed(fill.side, 1) < 0:
-                whole = part == fill.quantity
-                taken = fill if whole else msgspec.structs.replace(fill, quantity=part, fee=None)
-                self._count(taken, share.strategy, "exit", client_id=fill.client_id)
+                taken = fill if part == fill.quantity else msgspec.structs.replace(fill, quantity=part, fee=None)
+                self._count(taken, share.strategy, "exit")
                 left -= part
         if left:
-            self._count(fill if left == fill.quantity else msgspec.structs.replace(fill, quantity=left, fee=None), "", "exit", client_id="")
+            self._count(fill if left == fill.quantity else msgspec.structs.replace(fill, quantity=left, fee=None), "", "exit")
 
     def _on_positions(self, event: PositionsRead) -> None:
         state, reckoning = self.state, self.reckonings[event.venue]
@@ -1041,6 +1053,10 @@ class Engine:
         self._write(Write("cmd", {"what": event.kind.value, "who": event.who, "text": event.text}))
         if event.kind is CommandKind.START:
             self._started = True
+            for fill in self.found_fills:
+                if fill.symbol in self.state.rules_of:
+                    self._orphan(fill)
+            self.found_fills = []
             for reckoning in self.reckonings.values():
                 reckoning.since_ns = reckoning.since_ns or event.at_ns
             for venue in self.reckonings:
@@ -1216,7 +1232,7 @@ class Engine:
             level = "info" if change.new < before else "warning" if change.new < Rung.HALTED else "error"
             self._write(records.rung(change))
             self._tell(level, change.text)
-            self._out.append(RunGate(rung=change.new, why=change.text, incident=change.incident))
+            self._out.append(RunGate(rung=change.new, why=change.text, incident=change.incident, cause=change.cause or ""))
             if change.new >= Rung.REDUCING and change.new > before:
                 self._cancel_entries(change.new.name)
             if self.running:

@@ -185,6 +185,7 @@ class RunGate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rung: Rung
     why: str
     incident: str = ""
+    cause: str = ""
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, gc=False):
