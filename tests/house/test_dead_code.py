@@ -35,6 +35,7 @@ BEING_BUILT = (
     "audit/",
     "gateway/",
     "app/gateway.py",
+    "app/line.py",
     "flatten/",
     "net/budgets.py",
     "net/line.py",

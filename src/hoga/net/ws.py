@@ -298,10 +298,12 @@ class Link(WSListener):
         self.table = {}
         self._bind()
 
-    def send(self, text: bytes) -> None:
-        """Send a text frame."""
-        if (transport := self._writable()) is not None:
-            transport.send(WSMsgType.TEXT, text)
+    def send(self, text: bytes) -> bool:
+        """Send a text frame. False: the connection has ended, and nothing was sent."""
+        if (transport := self._writable()) is None:
+            return False
+        transport.send(WSMsgType.TEXT, text)
+        return True
 
     def ping(self, token: bytes = b"") -> None:
         """Ask for a sign of life; `last_pong_ns` tells when one came, `last_pong` which token came back last."""

@@ -87,6 +87,7 @@ class Simulator:
             urls, login = venue.urls, self.login(name)
             values = {"WS_URL": urls["ws"], "REST_URL": urls["rest"], "WS_PRIVATE_URL": urls.get("private", urls["ws"])}
             values |= {"HISTORY_URL": urls["history"]} if "history" in urls else {}
+            values |= {"WS_API_URL": urls["ws"]} if name != UPBIT else {}
             values |= {"API_KEY": login[0], "API_SECRET": login[1]}
             found |= {f"HOGA_{name.upper().replace('-', '_')}__{variable}": value for variable, value in values.items()}
         return found

@@ -10,8 +10,10 @@ from hoga.book.sync import BookRules
 from hoga.columns.shapes import Shape
 from hoga.core.instrument import Instrument
 from hoga.core.market import Body, DataType
+from hoga.core.secret import Credentials
 from hoga.core.streams import Kind, Stream
 from hoga.venues.history import HistorySpec
+from hoga.venues.line import LineTalk
 from hoga.venues.orders import OrdersSpec
 from hoga.venues.private import CHANNELS, EVERYTHING, PrivateSpec
 from hoga.venues.records import RecordFacts
@@ -172,8 +174,8 @@ class VenueSpec:
     `classic`: kind → how the classic recorder spelt its records of this venue, without hoga's envelope.
     `history`: its archive of files, None where it has none. `refills`: the channels of trades that can be asked for afterwards.
     `ticks`: payloads of a type of data as events in integers, for whoever trades.
-    `private`: what it tells of an account, None where hoga cannot ask. `orders`: how orders are given, None where hoga cannot. All other
-    functions are about public streams.
+    `private`: what it tells of an account, None where hoga cannot ask. `orders`: how orders are given, None where hoga cannot;
+    `talk(keys)`: what is said on its WebSocket API, None where it has none. All other functions are about public streams.
     """
 
     name: str
@@ -208,6 +210,7 @@ class VenueSpec:
     default_interval: str = "1m"
     private: PrivateSpec | None = None
     orders: OrdersSpec | None = None
+    talk: Callable[[Credentials], LineTalk] | None = None
     ticks: Mapping[DataType, TickReader] = field(default_factory=dict)
     classic: Mapping[Kind, Shape] = field(default_factory=dict)
     same_cut: tuple[tuple[str, str], ...] = ()

@@ -250,7 +250,7 @@ def _endpoints() -> list[Key]:
         Key(name="HISTORY_URL", kind=Kind.HTTP_URL, default=None,
             text="Historical files and their listing (HISTORY_URL/?prefix=), for backfill and heal."),
         Key(name="WS_API_URL", kind=Kind.WS_URL, default=None,
-            text="WebSocket API (requests and orders). Not used yet: private streams have WS_PRIVATE_URL."),
+            text="WebSocket API: orders. Private streams have WS_PRIVATE_URL."),
         Key(name="WS_PRIVATE_URL", kind=Kind.WS_URL, default=None, text="Private (account) streams."),
         Key(name="TLS_CA", kind=Kind.FILE, default="", text="PEM file of certificates trusted besides the system's."),
     ]  # fmt: skip

@@ -8,6 +8,7 @@ from hoga.core.streams import Kind
 from hoga.venues.binance import fields, payloads, wire
 from hoga.venues.binance.history import SPOT_HISTORY
 from hoga.venues.binance.instruments import instruments_of
+from hoga.venues.binance.line import BinanceLine
 from hoga.venues.binance.refill import refills
 from hoga.venues.binance.refusals import is_late
 from hoga.venues.binance.spot_orders import SPOT_ORDERS
@@ -122,6 +123,7 @@ SPOT = VenueSpec(
     book=payloads.rest_book,
     private=SPOT_PRIVATE,
     orders=SPOT_ORDERS,
+    talk=lambda credentials: BinanceLine("/ws-api/v3", SPOT_ORDERS.line, credentials),
     ticks=TICKS,
     classic=fields.CLASSIC,
     same_cut=wire.SAME_CUT,

@@ -18,6 +18,7 @@ from hoga.core.streams import Kind, Stream
 from hoga.venues.binance import fields, payloads, wire
 from hoga.venues.binance.history import USDM_HISTORY
 from hoga.venues.binance.instruments import instruments_of
+from hoga.venues.binance.line import BinanceLine
 from hoga.venues.binance.refill import refills
 from hoga.venues.binance.refusals import is_late
 from hoga.venues.binance.ticks import TICKS
@@ -142,6 +143,7 @@ USDM = VenueSpec(
     private=USDM_PRIVATE,
     ticks=TICKS,
     orders=USDM_ORDERS,
+    talk=lambda credentials: BinanceLine("/ws-fapi/v1", USDM_ORDERS.line, credentials),
     same_cut=wire.SAME_CUT,
     snapshot_channel=wire.SNAPSHOT,
     book_rules=FUTURES_RULES,
