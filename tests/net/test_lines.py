@@ -17,6 +17,7 @@ from hoga.app.config.rooms import rest_of
 from hoga.app.line import make_line
 from hoga.core.errors import Sent
 from hoga.core.secret import Credentials, Secret
+from hoga.net.budgets import TRADER
 from hoga.net.line import Lost
 from hoga.net.line_rest import RestLine
 from hoga.net.line_ws import WsLine
@@ -68,7 +69,7 @@ class Floor:
             keys = Credentials(key=Secret(ED25519_KEY.key), signing_key=pem(bytes(range(32))))
         self.spec = VENUES[case.venue]
         assert self.spec.private is not None
-        self.rest = rest_of(config)
+        self.rest = rest_of(config, TRADER)
         sign = self.spec.private.signer(keys, lambda: str(uuid4()))
         if case.kind == "rest":
             self.line: Any = RestLine(self.rest, sign, self.answered, **settings)
