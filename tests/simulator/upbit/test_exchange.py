@@ -129,8 +129,15 @@ def test_post_only_never_takes_and_best_takes_only_the_best_price() -> None:
     assert order.executed == Decimal(lots) / E8
 
 
+def open_the_spread(market: Any) -> None:
+    """Let the crowd take the best ask away."""
+    market.frozen = True
+    market.submit(NewOrder(Side.BUY, market.top.ask_lots, market.top.ask, rest=False), NOW)
+
+
 def test_an_account_does_not_trade_with_itself() -> None:
     made = exchange()
+    open_the_spread(market_of(made))
     price = str(best(made, "ask") - 1_000)
     resting = place(made, price=price, volume="0.01")
     assert resting.state == "wait"
@@ -216,3 +223,28 @@ def test_money_is_neither_made_nor_lost(wishes: list) -> None:
         assert (order.state == "wait") == (order.locked > 0)
     changes = [event for event in made.events() if isinstance(event, AssetsChanged)]
     assert changes[-1].assets[0] == ("KRW", *money(made, "KRW"))
+
+
+@pytest.mark.parametrize("change", [{"price": "100000500"}, {"volume": "0.00001"}, {"price": None}, {"volume": "x"}])
+def test_whatever_is_wrong_with_an_order_its_identifier_is_burnt(change: dict) -> None:
+    made = exchange()
+    wish = {"price": "100000000", "volume": "0.01", "identifier": "mine"}
+    with pytest.raises(OrderRefused):
+        place(made, **wish | change)
+    with pytest.raises(OrderRefused) as refused:
+        place(made, **wish)
+    assert refused.value.name == "duplicated_identifier"
+    assert made.find("main", identifier="mine") is None
+
+
+def test_a_market_order_larger_than_the_thirty_visible_levels_is_refused() -> None:
+    made = exchange(KRW="100000000000", BTC="100000")
+    visible = market_of(made).book.bids.top(30)
+    held = Decimal(sum(level.lots for level in visible)) / E8
+    with pytest.raises(OrderRefused) as refused:
+        place(made, side="ask", ord_type="market", volume=str(held + Decimal("0.00000001")))
+    assert refused.value.name == "create_ask_error"
+    assert place(made, side="ask", ord_type="market", volume=str(held)).state == "done"
+    with pytest.raises(OrderRefused) as refused:
+        place(made, ord_type="price", price="999999999")
+    assert refused.value.name == "create_bid_error"

@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from hoga.simulator import Simulator
+from hoga.simulator import Fault, FaultKind, Simulator
+from hoga.simulator.engine import NewOrder, Side
 from hoga.simulator.upbit.limits import UpbitLimits
 from tests.simulator.upbit.conftest import bearer, decoded, token
 from tests.waiting import LONG_S
@@ -172,3 +173,96 @@ async def test_a_bad_token_is_refused_at_the_handshake_or_in_band(upbit: Any, di
     await client.ask({"type": "myAsset"})
     assert (await client.frame())["error"]["name"] == "INVALID_AUTH"
     assert await client.end() == 1000
+
+
+async def test_reserved_orders_are_listed_and_only_cancelled_by_name(sim: Simulator, trader: Trader) -> None:
+    wish = {"market": "KRW-BTC", "side": "bid", "ord_type": "limit", "price": "100000000", "volume": "0.001"}
+    reserved = sim.venues["upbit"].act("main", "POST /v1/orders", wish | {"state": "watch"})
+    assert reserved["state"] == "watch"
+    resting = await trader.place(price="100000000", volume="0.001")
+    assert {row["uuid"]: row["state"] for row in (await trader.call("GET", "orders/open"))[1]} == {
+        reserved["uuid"]: "watch", resting["uuid"]: "wait",
+    }  # fmt: skip
+    assert len((await trader.call("GET", "orders/open", {"state": "wait"}))[1]) == 1
+    assert (await trader.balance("KRW"))[1] == Decimal("200100")
+    _, result = await trader.call("DELETE", "orders/open", {"cancel_side": "all", "count": "300"})
+    assert [row["uuid"] for row in result["success"]["orders"]] == [resting["uuid"]]
+    status, row = await trader.call("DELETE", "order", {"uuid": reserved["uuid"]})
+    assert (status, row["state"]) == (200, "watch")
+    assert (await trader.call("GET", "orders/open"))[1] == []
+    assert await trader.balance("KRW") == (Decimal(100_000_000), 0)
+    assert (await trader.place(price="100000000", volume="0.001", state="watch"))["state"] == "wait"  # by key it is no word
+
+
+async def test_many_are_cancelled_by_filter_twenty_at_a_time_unless_told(sim: Simulator, trader: Trader) -> None:
+    for n in range(24):
+        sim.venues["upbit"].act("main", "POST /v1/orders", {
+            "market": "KRW-BTC", "side": "bid", "ord_type": "limit", "price": str(90_000_000 + n * 1_000), "volume": "0.001",
+        })  # fmt: skip
+    _, result = await trader.call("DELETE", "orders/open", {"pairs": "KRW-BTC"})
+    assert result["success"]["count"] == 20
+    assert len(sim.venues["upbit"].account("main")["open_orders"]) == 4
+
+
+async def test_ids_and_identifiers_name_many_orders_and_the_unknown_fail(sim: Simulator, trader: Trader) -> None:
+    for n in range(3):
+        await trader.place(price="100000000", volume="0.001", identifier=f"id-{n}")
+    _, rows = await trader.call("GET", "orders/uuids", {"identifiers[]": ["id-0", "id-2", "nobody"]})
+    assert [row["identifier"] for row in rows] == ["id-0", "id-2"]
+    _, result = await trader.call("DELETE", "orders/uuids", {"identifiers[]": ["id-0", "nobody"]})
+    assert (result["success"]["count"], result["failed"]) == (1, {"count": 1, "orders": [{"identifier": "nobody"}]})
+    many = [f"id-{n}" for n in range(21)]
+    assert (await trader.call("DELETE", "orders/uuids", {"identifiers[]": many}))[1]["error"]["name"] == "validation_error"
+    assert (await trader.call("GET", "orders/uuids", {"identifiers[]": many}))[0] == 200
+
+
+async def test_orders_are_denied_listed_of_before_filled_in_part_and_seen(sim: Simulator, trader: Trader) -> None:
+    await trader.place(price="100000000", volume="0.001", identifier="there")
+    sim.inject(Fault(fault=FaultKind.DENY_ORDER, orders="there"))
+    assert (await trader.call("GET", "order", {"identifier": "there"}))[1]["error"]["name"] == "order_not_found"
+    assert (await trader.call("DELETE", "order", {"identifier": "there"}))[0] == 404
+    sim.clear_faults()
+    sim.inject(Fault(fault=FaultKind.STALE_LISTING, ms=60_000))
+    await trader.place(price="100000000", volume="0.001", identifier="new")
+    assert [row["identifier"] for row in (await trader.call("GET", "orders/open", {"market": "KRW-BTC"}))[1]] == ["there"]
+    assert (await trader.balance("KRW"))[1] == Decimal("100050")
+    sim.clear_faults()
+    sim.inject(Fault(fault=FaultKind.PARTIAL_MARKET, share=0.25, symbol="KRW-BTC", count=1))
+    sold = await trader.place(side="ask", ord_type="market", volume="0.004", identifier="part")
+    _, row = await trader.call("GET", "order", {"uuid": sold["uuid"]})
+    assert (row["state"], row["executed_volume"], row["remaining_volume"]) == ("cancel", "0.001", "0.003")
+    seen = [(each.client_id, each.does, each.done, each.answered) for each in sim.orders_seen()]
+    assert seen == [
+        ("there", "place", True, 201),
+        ("there", "cancel", False, 404),
+        ("new", "place", True, 201),
+        ("part", "place", True, 201),
+    ]
+
+
+async def test_a_fill_is_never_told_and_a_prevented_trade_is(dial: Any, sim: Simulator, trader: Trader) -> None:
+    client = await listen(dial, sim, {"type": "myOrder"})
+    sim.inject(Fault(fault=FaultKind.LOST_EVENT, events="myOrder/trade/*"))
+    sim.engine.market("KRW-BTC").frozen = True
+    await trader.place(side="ask", ord_type="market", volume="0.001")
+    assert [(await client.frame())["state"] for _ in range(2)] == ["wait", "done"]
+    market = sim.engine.market("KRW-BTC")
+    market.submit(NewOrder(Side.BUY, market.top.ask_lots, market.top.ask, rest=False), sim.clock.now_ns())
+    top = market.top
+    await trader.place(side="ask", price=str((top.ask - 1) * 1_000), volume="0.001", identifier="mine")
+    await trader.place(price=str((top.ask - 1) * 1_000), volume="0.002", identifier="taker")
+    frames = [await client.frame() for _ in range(4)]
+    assert [(frame["identifier"], frame["state"]) for frame in frames] == [
+        ("mine", "wait"), ("taker", "wait"), ("mine", "prevented"), ("mine", "cancel"),
+    ]  # fmt: skip
+    assert (frames[2]["prevented_volume"], frames[2]["prevented_locked"]) == (Decimal("0.001"), Decimal("0.001"))
+
+
+@pytest.mark.parametrize(
+    "wish", [{"pairs": ",".join(["KRW-BTC"] * 21)}, {"cancel_side": "both"}, {"pairs": "KRW-BTC", "quote_currencies": "KRW"}]
+)
+async def test_a_filter_that_makes_no_sense_cancels_nothing(trader: Trader, wish: dict[str, str]) -> None:
+    await trader.place(price="100000000", volume="0.001")
+    status, body = await trader.call("DELETE", "orders/open", wish)
+    assert (status, body["error"]["name"]) == (400, "validation_error")
+    assert len((await trader.call("GET", "orders/open"))[1]) == 1

@@ -162,15 +162,20 @@ class Book:
             total += half.levels[key * half.side].lots
         return total
 
-    def reach(self, side: Side, lots: int, *, limit: int | None) -> int | None:
-        """The worst price that an order of `side` would get now at `limit` or better; None when it would meet nobody."""
-        half, reached = self.side(side.opposite), None
+    def own_in_the_way(self, side: Side, lots: int, *, limit: int | None, owner: str) -> set[int]:
+        """Ids of the orders of `owner` that an order of `side` would meet at `limit` or better before it is filled by others'."""
+        half, met = self.side(side.opposite), set[int]()
         for key in reversed(half.keys):
-            if lots <= 0 or (limit is not None and key < limit * half.side):
+            if limit is not None and key < limit * half.side:
                 break
-            reached = key * half.side
-            lots -= half.levels[reached].lots
-        return reached
+            for order in half.levels[key * half.side].orders.values():
+                if lots <= 0:
+                    return met
+                if order.owner == owner:
+                    met.add(order.order_id)
+                else:
+                    lots -= order.lots
+        return met
 
     def take(self, side: Side, lots: int, *, limit: int | None) -> list[Match]:
         """Match an incoming order of `side` for up to `lots`, at `limit` or better, oldest of the best level first."""

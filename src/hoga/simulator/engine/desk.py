@@ -261,13 +261,12 @@ class Desk(Generic[O]):
 
     def _own_in_the_way(self, order: O) -> list[O]:
         """The orders of its owner that an order would meet now."""
-        others = [
-            other
-            for other in self.open_of(order.account, order.symbol)
-            if other.side is not order.side and other.price is not None and not other.waits
-        ]
-        reach = self._engine.market(order.symbol).book.reach(order.side, order.lots, limit=order.price) if others else None
-        return [other for other in others if reach is not None and other.price is not None and (reach - other.price) * order.side >= 0]
+        others = [other for other in self.open_of(order.account, order.symbol) if other.side is not order.side]
+        if not others:
+            return []
+        book, limit = self._engine.market(order.symbol).book, order.bound if order.price is None else order.price
+        met = book.own_in_the_way(order.side, order.left, limit=limit, owner=order.account)
+        return [other for other in others if other.order_id in met]
 
     def _take_back(self, order: O, status: Status, now_ns: int) -> None:
         market = self._engine.market(order.symbol)

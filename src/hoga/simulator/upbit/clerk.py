@@ -59,7 +59,7 @@ class Clerk:
         if endpoint is None or owner is None:
             raise ValueError(f"there is no {what!r}" if endpoint is None else f"nobody is called {account!r}")
         try:
-            return endpoint.answer(Call(self._exchange, owner, self._query(params), params, self._clock.now_ns()))
+            return endpoint.answer(Call(self._exchange, owner, self._query(params), params, self._clock.now_ns(), by_hand=True))
         except OrderRefused as refused:
             raise ValueError(f"{refused.name} {refused.message}") from refused
         except RestError as error:

@@ -5,7 +5,7 @@ private streams tell about it, in order. A market's trades must have been counte
 asked for an order.
 
 Source: protocol sheet 4.1, 4.2, 6, 7.2, 7.3. Simpler than the venue: `reduce` works like `cancel_maker`, reserved (`watch`) orders
-do not exist, and every market's fee is 0.05 %.
+wait for ever, and every market's fee is 0.05 %.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ __all__ = ["FEE", "MAX_TOTAL", "AssetsChanged", "Exchange", "Funds", "Order", "O
 FEE = Decimal("0.0005")
 MAX_TOTAL = 1_000_000_000
 _ZERO = Decimal(0)
+_VISIBLE_LEVELS = 30
 _STEP = Decimal("0.00000001")
 _CONTEXT = Context(prec=40)
 _PLACES = 20
@@ -107,7 +108,9 @@ class Order:
 
     @property
     def state(self) -> str:
-        """`wait`, `done` or `cancel`."""
+        """`wait`, `watch`, `done` or `cancel`."""
+        if self.own.is_open and self.own.waits:
+            return "watch"
         return "wait" if self.own.is_open else "done" if self.own.status is Status.FILLED else "cancel"
 
     @property
@@ -168,6 +171,8 @@ class OrderChanged(NamedTuple):
     locked: Decimal
     trades: int
     time_ns: int
+    prevented: Decimal = _ZERO
+    prevented_locked: Decimal = _ZERO
 
 
 class AssetsChanged(NamedTuple):
@@ -246,11 +251,11 @@ class Exchange:
         order.own.held = self._accounts.cost(order.own, at=order.own.price or 0)
         return order
 
-    def place(self, account: str, request: Mapping[str, Any], now_ns: int, *, share: float = 1.0) -> OrderChanged:
-        """Place an order: lock, match, rest or expire what is left; of a market order `share` at the most is filled. Returns it as it was
-        accepted. Raises OrderRefused."""
+    def place(self, account: str, request: Mapping[str, Any], now_ns: int, *, share: float = 1.0, watches: bool = False) -> OrderChanged:
+        """Place an order: lock, match, rest or expire what is left; of a market order `share` at the most is filled. One that only
+        `watches` stays out of the market, as one that was reserved in the app. Returns it as it was accepted. Raises OrderRefused."""
         order = self._judged(account, request, burns=True)
-        order.own.share = share
+        order.own.share, order.own.waits = share, watches
         self._by_own[order.own] = order
         self._desk.settle(now_ns)
         told, self._placing = len(self._events), order.own
@@ -262,9 +267,9 @@ class Exchange:
         return accepted
 
     def cancel(self, order: Order, now_ns: int) -> OrderChanged:
-        """Take a waiting order back. Returns it as it was before. Raises OrderRefused when it waits no more."""
+        """Take an open order back. Returns it as it was before. Raises OrderRefused when it waits no more."""
         before = state_of(order, order.state, now_ns)
-        if order.state != "wait":
+        if order.state not in ("wait", "watch"):
             raise OrderRefused("order_not_found", "주문을 찾지 못했습니다.", status=404)
         self._desk.cancel(order.own, now_ns)
         return before
@@ -276,7 +281,7 @@ class Exchange:
     # -- judging -------------------------------------------------------------------------------------------------
 
     def _judged(self, account: str, request: Mapping[str, Any], *, burns: bool = False) -> Order:
-        """The order that a request asks for. `burns`: its identifier is used up even when there is too little money for it."""
+        """The order that a request asks for. `burns`: its identifier is used up whatever becomes of it."""
         code, side, ord_type = (str(request.get(name) or "") for name in ("market", "side", "ord_type"))
         if code not in self._engine.instruments or code in self.closed:
             raise OrderRefused("market_does_not_exist", "마켓을 찾을 수 없습니다.", status=404)
@@ -292,6 +297,8 @@ class Exchange:
             raise OrderRefused("validation_error", "identifier 가 올바르지 않습니다.")
         if identifier is not None and (account, identifier) in self._by_identifier:
             raise OrderRefused("duplicated_identifier", "이미 사용된 identifier 입니다.")
+        if burns and identifier is not None:
+            self._by_identifier[account, identifier] = None
         price, volume = _amount(request.get("price")), _amount(request.get("volume"))
         by_amount = ord_type == "price" or (ord_type == "best" and side == "bid")
         needs = (True, False) if by_amount else (True, True) if ord_type == "limit" else (False, True)
@@ -309,14 +316,26 @@ class Exchange:
             self_trade=_SELF_TRADES[chosen],
             budget_e8=int(price * E8) if by_amount and price is not None else None,
         )
-        if burns and identifier is not None:
-            self._by_identifier[account, identifier] = None
+        if ord_type in ("price", "market"):
+            self._refuse_what_nobody_sees(own, market)
         total = self._total(own, ord_type, price, volume)
         reserved = _CONTEXT.multiply(total, FEE) if side == "bid" else _ZERO
         if not self._accounts.covers(own, at=own.price or 0):
             currency = market.instrument.quote if side == "bid" else market.instrument.base
             raise OrderRefused(f"insufficient_funds_{side}", f"주문가능한 금액({currency})이 부족합니다.")
         return Order(own, side, ord_type, price, volume, force, identifier, chosen, reserved)
+
+    def _refuse_what_nobody_sees(self, own: OwnOrder, market: Market) -> None:
+        """A market order may not take more than the visible levels hold. Raises OrderRefused."""
+        levels = market.book.side(own.side.opposite).top(_VISIBLE_LEVELS)
+        if own.budget_e8 is None:
+            is_too_large = own.lots > sum(level.lots for level in levels)
+        else:
+            instrument = market.instrument
+            is_too_large = own.budget_e8 * E8 > sum(level.lots * level.price for level in levels) * instrument.tick_e8 * instrument.lot_e8
+        if is_too_large:
+            side = "bid" if own.side is Side.BUY else "ask"
+            raise OrderRefused(f"create_{side}_error", "주문 가능한 호가 수량을 초과했습니다.")
 
     def _total(self, own: OwnOrder, ord_type: str, price: Decimal | None, volume: Decimal | None) -> Decimal:
         """What it is about, without fees. Raises OrderRefused for a price between ticks, and when that is too little or too much."""
@@ -350,7 +369,7 @@ class Exchange:
         self.orders[order.uuid] = order
         if order.identifier is not None:
             self._by_identifier[own.account, order.identifier] = order.uuid
-        self._tell(order, "wait", own.created_ns)
+        self._tell(order, order.state, own.created_ns)
 
     def filled(self, own: OwnOrder, fill: OwnFill) -> None:
         """An order was met."""
@@ -363,8 +382,10 @@ class Exchange:
             self._tell_assets(own, fill.time_ns)
 
     def ended(self, own: OwnOrder) -> None:
-        """An order ended."""
+        """An order ended; of one that would have met its owner's own it is told before that it was prevented."""
         order = self._by_own[own]
+        if own.status is Status.EXPIRED_IN_MATCH:
+            self._tell(order, "prevented", own.updated_ns)
         self._tell(order, order.state, own.updated_ns)
         self._tell_assets(own, own.updated_ns)
 
@@ -383,8 +404,16 @@ def state_of(order: Order, state: str, time_ns: int, execution: Execution | None
     """An order as it stands, to be told as `state`."""
     return OrderChanged(
         order, state, execution, order.volume, order.remaining, order.executed, order.funds, order.paid_fee,
-        order.remaining_fee, order.locked, len(order.executions), time_ns,
+        order.remaining_fee, order.locked, len(order.executions), time_ns, *_prevented(order),
     )  # fmt: skip
+
+
+def _prevented(order: Order) -> tuple[Decimal, Decimal]:
+    """The size, and the money (of a buy) or size (of a sale), that a trade with its owner's own order was kept from."""
+    if order.own.status is not Status.EXPIRED_IN_MATCH:
+        return _ZERO, _ZERO
+    remaining = order.remaining or _ZERO
+    return remaining, remaining if order.side == "ask" else _unspent(order)
 
 
 def _unspent(order: Order) -> Decimal:

@@ -22,7 +22,8 @@ _YEAR_NS = 365 * 86_400 * 1_000_000_000
 
 class Call(NamedTuple):
     """One authorised call. `query` has the parameters of URL or form, `body` the JSON object of a POST (or the same parameters).
-    `denies(order)`: a fault lets the call not find it; `share` of a market order is filled."""
+    `denies(order)`: a fault lets the call not find it; `share` of a market order is filled; `by_hand`: as in the app, where orders
+    may be reserved (`watch`)."""
 
     exchange: Exchange
     account: Account
@@ -31,6 +32,7 @@ class Call(NamedTuple):
     now_ns: int
     denies: Callable[[Order], bool] = lambda order: False
     share: float = 1.0
+    by_hand: bool = False
 
     def order(self, id_name: str = "uuid", identifier_name: str = "identifier") -> Order:
         """The order that the call names. Raises RestError."""
@@ -66,7 +68,8 @@ def _chance(call: Call) -> Any:
 
 
 def _place(call: Call) -> Any:
-    return order_row(call.exchange.place(call.account.name, call.body, call.now_ns, share=call.share))
+    watches = call.by_hand and call.body.get("state") == "watch"
+    return order_row(call.exchange.place(call.account.name, call.body, call.now_ns, share=call.share, watches=watches))
 
 
 def _test(call: Call) -> Any:
@@ -84,13 +87,20 @@ def _by_ids(call: Call) -> Any:
 
 
 def _named(call: Call, most: int) -> list[Order]:
+    return [order for order in _sought(call, most).values() if order is not None]
+
+
+def _sought(call: Call, most: int) -> dict[str, Order | None]:
+    """What a call names by lists of ids or of identifiers, and the order of each. Raises RestError for none and for too many."""
     ids, identifiers = call.query.several("uuids"), call.query.several("identifiers")
-    if not ids and not identifiers:
+    if bool(ids) == bool(identifiers):
         raise RestError(400, "validation_error", "uuids 또는 identifiers 가 필요합니다.")
+    if len(ids) + len(identifiers) > most:
+        raise RestError(400, "validation_error", f"최대 {most}개까지 가능합니다.")
     name = call.account.name
-    found = [call.exchange.find(name, order_id=each) for each in ids[:most]]
-    found += [call.exchange.find(name, identifier=each) for each in identifiers[:most]]
-    return [order for order in found if order is not None and not call.denies(order)]
+    found = {each: call.exchange.find(name, order_id=each) for each in ids}
+    found |= {each: call.exchange.find(name, identifier=each) for each in identifiers}
+    return {each: None if order is None or call.denies(order) else order for each, order in found.items()}
 
 
 def _listed(default_states: tuple[str, ...], most: int) -> Callable[[Call], Any]:
@@ -119,12 +129,17 @@ def _cancel(call: Call) -> Any:
 
 
 def _cancel_named(call: Call) -> Any:
-    return _cancelled(call, _named(call, _MOST_CANCELS))
+    found = _sought(call, _MOST_CANCELS)
+    word = "uuid" if call.query.several("uuids") else "identifier"
+    unknown = [{word: each} for each, order in found.items() if order is None]
+    return _cancelled(call, [order for order in found.values() if order is not None], unknown)
 
 
 def _cancel_open(call: Call) -> Any:
     query = call.query
     side, pairs, quotes, excluded = query.text("cancel_side") or "all", *map(query.several, ("pairs", "quote_currencies", "excluded_pairs"))
+    if side not in ("all", "bid", "ask") or max(map(len, (pairs, excluded))) > _MOST_CANCELS or (pairs and quotes):
+        raise RestError(400, "validation_error", "잘못된 파라미터입니다.")
     orders = [
         order
         for order in call.exchange.orders_of(call.account.name, ["wait"])
@@ -138,9 +153,9 @@ def _cancel_open(call: Call) -> Any:
     return _cancelled(call, orders[: query.count(20, 300)])
 
 
-def _cancelled(call: Call, orders: list[Order]) -> Any:
+def _cancelled(call: Call, orders: list[Order], unknown: list[dict[str, str]] | None = None) -> Any:
     done: list[dict[str, Any]] = []
-    failed: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = list(unknown or ())
     for order in orders:
         row = {"uuid": order.uuid, "market": order.code} | ({"identifier": order.identifier} if order.identifier else {})
         try:

@@ -35,7 +35,11 @@ def order_text(change: OrderChanged, form: Format, *, sent_ms: int) -> str:
     values += [_number(each, form) for each in fees]
     values += [_text(order.time_in_force), _number(execution.fee if execution else None, form)]
     values += ["null" if execution is None else "true" if execution.maker else "false", _text(order.identifier), _text(order.smp_type)]
-    values += ["0", "0", str(execution.time_ns // _MS_NS) if execution else "null"]
+    values += [
+        amount_text(change.prevented),
+        amount_text(change.prevented_locked),
+        str(execution.time_ns // _MS_NS) if execution else "null",
+    ]
     values += [str(order.created_ns // 1_000_000_000 * 1_000), str(sent_ms), '"REALTIME"']
     return record("myOrder", form, values)
 
@@ -58,10 +62,12 @@ def order_row(change: OrderChanged) -> dict[str, Any]:
     row |= {"price": amount_text(order.price)} if order.price is not None else {}
     row |= {"state": change.state, "created_at": created_text(order.created_ns)}
     if change.volume is not None and change.remaining is not None:
-        row |= {"volume": amount_text(change.volume), "remaining_volume": amount_text(change.remaining), "prevented_volume": "0"}
+        row |= {"volume": amount_text(change.volume), "remaining_volume": amount_text(change.remaining)}
+        row |= {"prevented_volume": amount_text(change.prevented)}
     row |= {"executed_volume": amount_text(change.executed), "executed_funds": amount_text(change.funds)}
     row |= {"reserved_fee": amount_text(order.reserved_fee), "remaining_fee": amount_text(change.remaining_fee)}
-    row |= {"paid_fee": amount_text(change.paid_fee), "locked": amount_text(change.locked), "prevented_locked": "0"}
+    row |= {"paid_fee": amount_text(change.paid_fee), "locked": amount_text(change.locked)}
+    row |= {"prevented_locked": amount_text(change.prevented_locked)}
     row |= {"time_in_force": order.time_in_force} if order.time_in_force else {}
     row |= {"identifier": order.identifier} if order.identifier else {}
     return row | {"smp_type": order.smp_type, "trades_count": change.trades}

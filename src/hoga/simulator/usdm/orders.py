@@ -22,7 +22,7 @@ from hoga.simulator.binance.orders import (
     side_of,
 )
 from hoga.simulator.binance.printer import decimal_text
-from hoga.simulator.engine import Desk, Instrument, MarginAccounts, Market, OwnFill, worth_e8
+from hoga.simulator.engine import Desk, Instrument, MarginAccounts, Market, OwnFill, Side, worth_e8
 from hoga.simulator.faults import Asked
 from hoga.simulator.usdm.algo import AlgoOrder
 from hoga.simulator.usdm.instruments import digits_of, least_notional, most_lots
@@ -129,7 +129,8 @@ class FuturesOrders:
         """The worst price that an order at market takes. Raises ApiError when nobody is within it."""
         mark = self._accounts.mark_e8(order.symbol) // market.instrument.tick_e8
         bound = int(mark * (1 + order.side * _MARKET_BOUND))
-        if market.book.reach(order.side, 1, limit=bound) is None:
+        best = market.top.ask if order.side is Side.BUY else market.top.bid
+        if not best or (bound - best) * order.side < 0:
             raise ApiError(-4131, "The counterparty's best price does not meet the PERCENT_PRICE filter limit.")
         return bound
 
