@@ -19,6 +19,7 @@ from hoga.core.errors import Sent
 from hoga.core.secret import Credentials, Secret
 from hoga.net.budgets import TRADER
 from hoga.net.line import Lost
+from hoga.net.line_http import HttpLine
 from hoga.net.line_rest import RestLine
 from hoga.net.line_ws import WsLine
 from hoga.net.venue_clock import TimeKeeper
@@ -85,6 +86,8 @@ class Floor:
         await TimeKeeper(self.rest, self.spec).measure()
         self.running = asyncio.create_task(self.line.run())
         await eventually(lambda: self.line.is_ready)
+        if isinstance(self.line, HttpLine):
+            await eventually(lambda: len(self.line._idle) == 4)
 
     async def close(self) -> None:
         assert self.running is not None
