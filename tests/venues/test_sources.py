@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import hoga.venues
+from hoga.core.trading import Capabilities
 from hoga.venues.registry import VENUES
 from hoga.venues.spec import Limits
 
@@ -60,3 +61,21 @@ def test_the_limits_of_rest_are_named(venue: str) -> None:
     assert {group: found for group, found in told.items() if found} == {
         each.group: figure(each.limit) for each in VENUES[venue].rest.limits
     }
+
+
+def spelt(value: object) -> str:
+    """A capability as the tables spell it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@pytest.mark.parametrize("venue", [name for name, spec in VENUES.items() if spec.orders is not None])
+def test_every_capability_of_orders_stands_in_the_readme(venue: str) -> None:
+    heads, rows = next(each for each in tables_of(page_of(venue)) if each[0][0] == "capability")
+    told = {row[0]: row[heads.index(venue)] for row in rows}
+    orders = VENUES[venue].orders
+    assert orders is not None
+    assert told == {name: spelt(getattr(orders.capabilities, name)) for name in Capabilities.__struct_fields__}

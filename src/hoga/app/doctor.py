@@ -1,4 +1,4 @@
-"""app.doctor: is this machine, with this configuration, fit to record?
+"""app.doctor: is this machine, with this configuration, fit to record, and to trade where there are keys?
 
 Each check gives one `Check`: what was found, and what to do where it is not good. Checks never raise; a machine
 without a network is reported, not crashed on. The judges (`judge_…`) are pure, the probes around them are thin.
@@ -20,9 +20,14 @@ from filelock import FileLock, Timeout
 
 from hoga.app.checks import Check, CheckState
 from hoga.app.config import Config, VenueConfig, load_config
+from hoga.app.config.rooms import limits_of
+from hoga.app.stream_plan import named
+from hoga.app.testnet import on_testnet
+from hoga.app.trading_check import examine_trading, has_keys
 from hoga.app.venue_check import examine_venue, read_venue_time
 from hoga.archive.form.journal import JOURNAL_DIR
 from hoga.archive.keep.life import LOCK_FILE
+from hoga.audit.folder import JOURNAL_FOLDER
 from hoga.core.errors import ConfigError
 from hoga.quality.health import DiskRoom, disk_room, is_clock_off
 from hoga.quality.limits import CLOCK_WRONG_MS
@@ -35,6 +40,8 @@ __all__ = ["Check", "CheckState", "examine", "judge_clock", "judge_disk_speed", 
 _FILES_WANTED = 1024
 _PROBE_BYTES = 64 * 1024
 _PROBE_WRITES = 32
+_TRADED = 3
+"""Of so many symbols what a trader would do is tried."""
 
 
 async def examine(path: Path | None, *, overrides: list[str], environ: Mapping[str, str], data_dir: Path | None) -> list[Check]:
@@ -49,7 +56,23 @@ async def examine(path: Path | None, *, overrides: list[str], environ: Mapping[s
         checks += [_examine_lock(venue), _examine_space(venue), _examine_speed(venue)]
     endpoints = await asyncio.gather(*(examine_venue(venue) for venue in venues))
     checks.append(judge_clock(await _measure(venues)))
-    return checks + [check for venue_checks in endpoints for check in venue_checks]
+    trading = await _examine_trading(config)
+    return checks + [check for venue_checks in endpoints for check in venue_checks] + trading
+
+
+async def _examine_trading(config: Config) -> list[Check]:
+    """Of each venue that there are keys for: may and can they trade? No line where there are none."""
+    checks: list[Check] = []
+    tested = on_testnet(config)
+    for name in config.active_venues:
+        venue = tested.venue(name)
+        try:
+            if has_keys(venue):
+                limits = {symbol: limits_of(config, f"{name}:{symbol}") for symbol in named(venue.symbols)[:_TRADED]}
+                checks += await examine_trading(venue, {symbol: each for symbol, each in limits.items() if each is not None})
+        except ConfigError as fault:
+            checks.append(Check(name=f"{name} trading", state=CheckState.FAILED, found=str(fault), advice="mend the keys"))
+    return [*([_examine_folder(config.program.data_dir / JOURNAL_FOLDER)] if checks else []), *checks]
 
 
 def judge_python(version: tuple[int, ...], loop: str) -> Check:

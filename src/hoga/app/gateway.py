@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from hoga.app.config import VenueConfig
 from hoga.app.config.rooms import rest_of
 from hoga.app.private import credentials_of, private_wire
@@ -33,4 +35,6 @@ def make_gateway(
     if missing := wire.missing_keys():
         raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "API_KEY", "(not set)", "keys", plain=f"no keys: {missing}")])
     sign = spec.private.signer(credentials, nonce)
+    if spec.orders.capabilities.dead_man_s and not settings.dead_man_s:
+        settings = msgspec.structs.replace(settings, dead_man_s=spec.orders.capabilities.dead_man_s)
     return Gateway(spec, settings, rest=rest_of(config, TRADER), sign=sign, deliver=deliver, stream=wire, gate=gate, healthy=healthy)

@@ -140,12 +140,21 @@ class Trader:
             return await asyncio.wait_for(asyncio.shield(self.ended), patience_s)
         return None
 
+    @property
+    def is_well(self) -> bool:
+        """Whether the venue may be told that we live: the engine decides, its journal is written, and nobody has shut the latch."""
+        if self._engine is None or self.ended.done() or self.latch.shut():
+            return False
+        return self._engine.state.rung < Rung.HALTED and not self.log.health().unwritable_s
+
     async def close(self) -> None:
-        """Let everything go."""
+        """Let everything go. After a clean end the venue need not wait for us any more."""
         if self._beat is not None:
             self._beat.cancel()
             await asyncio.gather(self._beat, return_exceptions=True)
         await self._manager.unregister_component("trader")
+        if self.ended.done() and self.ended.result().clean:
+            await asyncio.gather(*(each.disarm() for each in self.gateways.values()), return_exceptions=True)
         await asyncio.gather(*(each.stop() for each in self.gateways.values()), return_exceptions=True)
         if self._timer is not None:
             self._timer.cancel()

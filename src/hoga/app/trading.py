@@ -12,21 +12,24 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from hoga.app.checks import Check, CheckState
 from hoga.app.config import Config, VenueConfig
-from hoga.app.config.rooms import limits_of, rest_of
+from hoga.app.config.rooms import limits_of
 from hoga.app.exits import Exits
+from hoga.app.gateway import make_gateway
 from hoga.app.hub import open_manager
 from hoga.app.owner import owner_of
-from hoga.app.private import credentials_of, private_wire
+from hoga.app.private import credentials_of
 from hoga.app.restore import exit_fills, restored
 from hoga.app.strategies import instances_of, read_strategy
+from hoga.app.testnet import require_testnet
 from hoga.app.trade import Trader
+from hoga.app.trading_check import examine_trading
 from hoga.audit.folder import JOURNAL_FOLDER
 from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger, Opened
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.trading import Rung
-from hoga.feed.private_wire import nonce
 from hoga.gateway import Gateway, GatewayConfig
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.runtime.clock import SYSTEM
@@ -50,13 +53,15 @@ _SETTLE_S = 0.3
 
 
 class TradePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a trader will be: its strategies by key, the symbols of each venue, and the limits of each symbol."""
+    """What a trader will be: its strategies by key, the symbols of each venue, and the limits of each symbol. `testnet`: the venues at
+    whose test networks it trades."""
 
     strategies: list[tuple[str, Strategy]]
     symbols: dict[str, tuple[str, ...]]
     limits: dict[str, Limits]
     journal: Path
     real_money: bool
+    testnet: tuple[str, ...] = ()
 
 
 class TradeEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,12 +113,14 @@ def plan_trade(config: Config, strategy: str, symbols: tuple[str, ...]) -> Trade
             limits[symbol] = found
     for name in by_venue:
         _require_orders(config.venue(name))
+        require_testnet(config.venue(name))
     return TradePlan(
         strategies=made,
         symbols={name: tuple(each) for name, each in by_venue.items()},
         limits=limits,
         journal=config.program.data_dir / JOURNAL_FOLDER,
         real_money=any(not is_loopback(config.venue(name).rest_url) and not config.venue(name).testnet for name in by_venue),
+        testnet=tuple(name for name in by_venue if config.venue(name).testnet),
     )
 
 
@@ -143,8 +150,13 @@ async def trade(
     seconds: float | None = None,
     on_ready: Callable[[Trader], object] = lambda trader: None,
     on_change: Callable[[str], object] = lambda text: None,
+    on_check: Callable[[Check], object] = lambda check: None,
 ) -> TradeEnd:
-    """Trade until told to stop. Raises ConfigError, VenueError, ArchiveError, OSError for what cannot begin."""
+    """Look at keys and accounts as `hoga doctor` does (`on_check` is told of each finding), and trade until told to stop.
+
+    Raises ConfigError, VenueError, ArchiveError, OSError for what cannot begin.
+    """
+    await _check(config, plan, on_check)
     owner = owner_of((config.venue(name) for name in plan.symbols), _name(config, plan))
     hide = tuple(credentials_of(config.venue(name)) for name in plan.symbols)
     log = AuditLogger(plan.journal, owner=owner, hide=hide, about={"mode": mode, "strategies": [key for key, _ in plan.strategies]})
@@ -168,7 +180,7 @@ async def trade(
                 on_flatten=exits.begin,
             )
             shutdown.add(Phase.SEAL, "trader's connections", trader.close)
-            await trader.start([_gateway(config.venue(name), symbols, trader, latch) for name, symbols in plan.symbols.items()])
+            await trader.start([_gateway(config.venue(name), plan, trader, latch) for name in plan.symbols])
             on_ready(trader)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(shutdown.requested(), seconds)
@@ -201,24 +213,36 @@ def _ladder(config: Config, plan: TradePlan, latch: Latch, opened: Opened) -> La
     return ladder
 
 
+async def _check(config: Config, plan: TradePlan, on_check: Callable[[Check], object]) -> None:
+    """Raises ConfigError for what a trader cannot live with."""
+    bad: list[ConfigMistake] = []
+    for name, symbols in plan.symbols.items():
+        checks = await examine_trading(config.venue(name), {symbol.partition(":")[2]: plan.limits[symbol] for symbol in symbols})
+        for check in checks:
+            on_check(check)
+        failed = [check for check in checks if check.state is CheckState.FAILED]
+        bad += [_mistake(name, each) for each in failed]
+    if bad:
+        raise ConfigError(bad)
+
+
+def _mistake(venue: str, check: Check) -> ConfigMistake:
+    return ConfigMistake(f"[{venue}]", None, check.name, check.found, check.advice or "", plain=f"{check.found}: {check.advice}")
+
+
 def _name(config: Config, plan: TradePlan) -> str:
     return next(iter(config.venue(name).trader for name in plan.symbols))
 
 
-def _gateway(config: VenueConfig, symbols: tuple[str, ...], trader: Trader, latch: Latch) -> Gateway:
-    spec = VENUES[config.venue]
-    assert spec.private is not None, "looked at by `plan_trade`"
-    names = tuple(symbol.partition(":")[2] for symbol in symbols)
-    settings = GatewayConfig(symbols=names, leverage=config.leverage, margin_type=config.margin_type or None)
-    return Gateway(
-        spec,
-        settings,
-        rest=rest_of(config),
-        sign=spec.private.signer(credentials_of(config), nonce),
-        deliver=trader.deliver,
-        stream=private_wire(config, "trade-"),
-        gate=lambda: not latch.shut(Rung.HALTED),  # stops that protect pass the engine's gate in HALTED
+def _gateway(config: VenueConfig, plan: TradePlan, trader: Trader, latch: Latch) -> Gateway:
+    limits = {symbol.partition(":")[2]: plan.limits[symbol] for symbol in plan.symbols[config.venue]}
+    settings = GatewayConfig(
+        symbols=tuple(limits),
+        leverage={symbol: each.leverage for symbol, each in limits.items() if each.leverage is not None},
+        margin_type={symbol: each.margin_type for symbol, each in limits.items() if each.margin_type},
     )
+    # stops that protect pass the engine's gate in HALTED
+    return make_gateway(config, settings, trader.deliver, gate=lambda: not latch.shut(Rung.HALTED), healthy=lambda: trader.is_well)
 
 
 def _engine(config: Config, plan: TradePlan, gateways: Mapping[str, Gateway], ladder: Ladder, opened: Opened) -> Engine:

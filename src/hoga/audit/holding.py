@@ -58,9 +58,7 @@ def hold_account(account: Account, trader: str, *, folder: Path) -> Holding:
     with contextlib.suppress(OSError):
         elsewhere = f"folder {path.read_text(encoding='utf-8').strip()}"
     text = f"another trader has this account of {account.venue} at {account.endpoint}"
-    held = _hold(
-        path, text, "stop it, or give one of them another TRADER", where=elsewhere
-    )
+    held = _hold(path, text, "stop it, or give one of them another TRADER", where=elsewhere)
     with contextlib.suppress(OSError):
         path.write_text(f"{folder}\n", encoding="utf-8")
     return held

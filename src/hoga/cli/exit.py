@@ -47,6 +47,7 @@ def flatten(
     """
     from hoga.app import exit as leaving
     from hoga.app.config import find_config, load_config
+    from hoga.app.testnet import on_testnet, require_testnet
     from hoga.flatten.exiting import exit_status
     from hoga.flatten.plan import Scope
     from hoga.venues.registry import VENUES
@@ -55,7 +56,8 @@ def flatten(
         raise mistake("--venue", venue, f"one of {', '.join(VENUES)}", nearest=nearest(venue, list(VENUES)))
     if scope not in _SCOPES:
         raise mistake("--scope", scope, "own or account", nearest=nearest(scope, list(_SCOPES)))
-    loaded = load_config(find_config(config, os.environ), overrides=settings or [], environ=os.environ, data_dir=data)
+    loaded = on_testnet(load_config(find_config(config, os.environ), overrides=settings or [], environ=os.environ, data_dir=data))
+    require_testnet(loaded.venue(venue))
     folder = loaded.program.data_dir
     report = asyncio.run(leaving.flatten(loaded.venue(venue), folder, scope=Scope(scope), dry_run=dry_run, seconds=seconds, tell=note))
     if as_json:

@@ -12,6 +12,7 @@ from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption
 from hoga.core.errors import ConfigError, ConfigMistake
 
 if TYPE_CHECKING:
+    from hoga.app.checks import Check
     from hoga.app.trade import Trader
     from hoga.app.trading import TradeEnd, TradePlan
 
@@ -46,6 +47,7 @@ def trade(
     Example: hoga trade my.py --mode live -c hoga.conf
     """
     from hoga.app.preflight import check_machine
+    from hoga.app.testnet import on_testnet
     from hoga.app.trading import plan_trade
     from hoga.app.trading import trade as run_trader
     from hoga.cli.run import load_for_run, logging_of
@@ -53,7 +55,7 @@ def trade(
 
     if mode not in _MODES:
         raise ConfigError([ConfigMistake("command line", None, "--mode", mode, f"one of {', '.join(_MODES)}")])
-    loaded = load_for_run(config, settings, data)
+    loaded = on_testnet(load_for_run(config, settings, data))
     check_machine(loaded, data_option=data is not None)
     plan = plan_trade(loaded, strategy, tuple(words(symbols)))
     if plan.real_money and not real_money:
@@ -62,13 +64,17 @@ def trade(
             [ConfigMistake("command line", None, "--yes-real-money", found, "the flag, once you mean it: real money is at stake")]
         )
 
+    def told(check: Check) -> None:
+        if not as_json:
+            note(f"{check.name}: {check.found}{f' ({check.advice})' if check.advice else ''}")
+
     def ready(trader: Trader) -> None:
         note(f"trading {', '.join(plan.limits)}")
 
     with logging_of(loaded.program):
         if not as_json:
             _show(plan, mode)
-        end = run_loop(run_trader(loaded, plan, mode=mode, seconds=seconds, on_ready=ready))
+        end = run_loop(run_trader(loaded, plan, mode=mode, seconds=seconds, on_ready=ready, on_check=told))
     if as_json:
         print_json(end)
     else:
@@ -77,6 +83,8 @@ def trade(
 
 
 def _show(plan: TradePlan, mode: str) -> None:
+    if plan.testnet:
+        note(f"TESTNET at {', '.join(plan.testnet)}: no real money")
     note(f"{mode}: {', '.join(key for key, _ in plan.strategies)}; journal {plan.journal}")
 
 

@@ -35,7 +35,7 @@ from hoga.net.venue_clock import TimeKeeper
 from hoga.runtime.logs import get_log
 from hoga.runtime.tasks import every
 from hoga.trading.ports import Cancel, Deliver, Query, Read, ReadKind
-from hoga.venues.orders import RuleBook, Target
+from hoga.venues.orders import RuleBook, Target, Told
 from hoga.venues.request import Request, Signer
 from hoga.venues.spec import VenueSpec
 
@@ -43,6 +43,7 @@ __all__ = ["Gateway"]
 
 _log = get_log("trading")
 
+_TRIES = 3
 _AT_ONCE = 50
 """So many instruments are read before the sockets are let in."""
 
@@ -88,6 +89,7 @@ class Gateway:
         self._timers: list[asyncio.Task[None]] = []
         self._stopping = False
         self._unseen: dict[str, int] = {}
+        self._say_at_s = 0.0
         self._stream = AccountStream(spec, self._book, self._took, clock=self._clock)
         self._wire = stream
 
@@ -115,7 +117,7 @@ class Gateway:
             self._timer(1.0, self._look_for_silence, "silence"),
         ]
         if self._config.dead_man_s and self._orders.dead_man is not None:
-            self._timers.append(self._timer(self._config.dead_man_s / 3, self._say_we_live, "dead-man", at_once=True))
+            self._timers.append(self._timer(min(1.0, self._config.dead_man_s / 6), self._say_we_live, "dead-man", at_once=True))
 
     async def stop(self) -> None:
         """Let answers come for a moment, then close everything. Orders stay as they are, and a dead man's countdown runs on."""
@@ -144,7 +146,13 @@ class Gateway:
             if timer.get_name() == "gateway dead-man":
                 timer.cancel()
                 await asyncio.gather(timer, return_exceptions=True)
-        return await self._dead_man(0.0)
+        for _ in range(_TRIES):
+            why = await self._dead_man(0.0)
+            if not why:
+                break
+        else:
+            _log.warning("the dead man's countdown runs on", venue=self.venue, why=why, seconds=self._config.dead_man_s)
+        return why
 
     @property
     def clock_off_ns(self) -> int:
@@ -171,7 +179,7 @@ class Gateway:
         elif rules is None:
             self._soon(self._not_sent(request, "no-rules", f"no rules of {request.symbol}"))
         else:
-            self._do(self._place(request, rules), f"order {request.client_id}")
+            self._do(self._place((request,), rules), f"order {request.client_id}")
 
     def send_list(self, requests: tuple[OrderRequest, ...]) -> None:
         """The orders of one list, in one call."""
@@ -183,7 +191,7 @@ class Gateway:
             for request in requests:
                 self._soon(self._not_sent(request, "no-lists", f"{self.venue} takes no list of orders of {request.symbol}"))
         else:
-            self._do(self._place_list(requests, rules), f"list {requests[0].client_id}")
+            self._do(self._place(requests, rules), f"list {requests[0].client_id}")
 
     def cancel(self, ask: Cancel) -> None:
         """Cancel an order."""
@@ -199,54 +207,49 @@ class Gateway:
 
     # -- orders ---------------------------------------------------------------------------------------------------
 
-    async def _place(self, request: OrderRequest, rules: Rules) -> None:
+    async def _place(self, requests: tuple[OrderRequest, ...], rules: Rules) -> None:
+        """One order, or those of one list."""
         try:
-            call = self._orders.new(request, rules)
+            call = self._call_of(requests, rules)
         except ValueError as fault:
-            self._deliver(self._not_sent(request, "malformed", str(fault)))
+            why = str(fault)
+            self._tell(requests, lambda each: self._not_sent(each, "malformed", why))
             return
         try:
             told = await self._caller.call(call, timeout_s=self._config.answer_s, opens=True)
         except GateShut:
-            self._deliver(self._not_sent(request, "gate-shut", "the gate was shut while the order waited for its turn"))
+            self._tell(requests, lambda each: self._not_sent(each, "gate-shut", "the gate was shut while the order waited for its turn"))
         except VenueError as fault:
+            why, code = reason_of(fault), "rate-limit" if isinstance(fault, RateLimited) else "line"
             if fault.sent is Sent.NO:
-                code = "rate-limit" if isinstance(fault, RateLimited) else "line"
-                self._deliver(self._not_sent(request, code, reason_of(fault)))
+                self._tell(requests, lambda each: self._not_sent(each, code, why))
             else:
-                self._deliver(self._unanswered(request.client_id, request.symbol, Action.NEW, reason_of(fault)))
+                self._tell(requests, lambda each: self._unanswered(each.client_id, each.symbol, Action.NEW, why))
         except asyncio.CancelledError:
-            self._deliver(self._unanswered(request.client_id, request.symbol, Action.NEW, "given up at the end"))
+            self._tell(requests, lambda each: self._unanswered(each.client_id, each.symbol, Action.NEW, "given up at the end"))
             raise
         else:
-            event = self._orders.answered(request, rules, told)
-            if isinstance(event, OrderAccepted) and self._wire is not None and not self._stream.has_told(request.client_id):
-                self._unseen[request.client_id] = told.at_ns
-            self._deliver(event)
-
-    async def _place_list(self, requests: tuple[OrderRequest, ...], rules: Rules) -> None:
-        assert self._orders.new_list is not None, "looked at by `send_list`"
-        assert self._orders.answered_list is not None, "who takes lists answers them"
-        try:
-            told = await self._caller.call(self._orders.new_list(requests, rules), timeout_s=self._config.answer_s, opens=True)
-        except (GateShut, ValueError) as fault:
-            code = "gate-shut" if isinstance(fault, GateShut) else "malformed"
-            for request in requests:
-                self._deliver(self._not_sent(request, code, str(fault)))
-        except VenueError as fault:
-            for request in requests:
-                if fault.sent is Sent.NO:
-                    code = "rate-limit" if isinstance(fault, RateLimited) else "line"
-                    self._deliver(self._not_sent(request, code, reason_of(fault)))
-                else:
-                    self._deliver(self._unanswered(request.client_id, request.symbol, Action.NEW, reason_of(fault)))
-        except asyncio.CancelledError:
-            for request in requests:
-                self._deliver(self._unanswered(request.client_id, request.symbol, Action.NEW, "given up at the end"))
-            raise
-        else:
-            for event in self._orders.answered_list(requests, rules, told):
+            for event in self._events_of(requests, rules, told):
+                if isinstance(event, OrderAccepted) and self._wire is not None and not self._stream.has_told(event.client_id):
+                    self._unseen[event.client_id] = told.at_ns
                 self._deliver(event)
+
+    def _call_of(self, requests: tuple[OrderRequest, ...], rules: Rules) -> Request:
+        """Raises ValueError for an order that the venue has no words for."""
+        if len(requests) == 1:
+            return self._orders.new(requests[0], rules)
+        assert self._orders.new_list is not None, "orders are gathered where there are lists"
+        return self._orders.new_list(requests, rules)
+
+    def _events_of(self, requests: tuple[OrderRequest, ...], rules: Rules, told: Told) -> tuple[ExecutionEvent, ...]:
+        if len(requests) == 1:
+            return (self._orders.answered(requests[0], rules, told),)
+        assert self._orders.answered_list is not None, "a list was sent"
+        return self._orders.answered_list(requests, rules, told)
+
+    def _tell(self, requests: tuple[OrderRequest, ...], event: Callable[[OrderRequest], ExecutionEvent]) -> None:
+        for each in requests:
+            self._deliver(event(each))
 
     async def _cancel(self, target: Target) -> None:
         rules = self._rules_of(target.symbol)
@@ -328,7 +331,7 @@ class Gateway:
 
     async def _settle(self, symbol: str) -> None:
         """Set leverage and kind of margin as configured, read them back, and tell them. Raises VenueError for what is not confirmed."""
-        orders, leverage, margin_type = self._orders, self._config.leverage, self._config.margin_type
+        orders, leverage, margin_type = self._orders, self._config.leverage.get(symbol), self._config.margin_type.get(symbol)
         if orders.settings is None:
             return
         if margin_type is not None and orders.set_margin_type is not None:
@@ -352,10 +355,13 @@ class Gateway:
     # -- the clock, and signs of life ------------------------------------------------------------------------------
 
     async def _say_we_live(self) -> None:
-        """Tell the venue to cancel everything unless it hears of us again; not while we are not well."""
-        if self._healthy():
+        """Tell the venue, thrice in a countdown, to cancel everything unless it hears of us again; not while we are not well."""
+        now_s = self._clock.monotonic()
+        if self._healthy() and now_s >= self._say_at_s:
             why = await self._dead_man(self._config.dead_man_s)
-            if why:
+            if not why:
+                self._say_at_s = now_s + self._config.dead_man_s / 3
+            else:
                 _log.warning("the dead man's countdown was not renewed", venue=self.venue, why=why)
 
     async def _dead_man(self, seconds: float) -> str:

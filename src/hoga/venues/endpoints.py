@@ -4,19 +4,29 @@
 its line here.
 
 Source: Binance spot-docs "web-socket-streams" and "rest-api", USD-M docs "websocket-market-streams", Upbit docs
-"websocket" and "rest", read 2026-11-20.
+"websocket" and "rest", read 2026-11-20; test networks: "general-info" of each, read 2026-11-29.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-__all__ = ["CLASSIC_PLACEHOLDER_KEY", "CLASSIC_PORTS_KEY", "CLASSIC_VENUE", "VENUE_DEFAULTS", "VenueDefaults"]
+__all__ = ["CLASSIC_PLACEHOLDER_KEY", "CLASSIC_PORTS_KEY", "CLASSIC_VENUE", "VENUE_DEFAULTS", "TestnetUrls", "VenueDefaults"]
+
+
+class TestnetUrls(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a venue's test network is, as `VenueDefaults` says of the venue itself."""
+
+    ws_url: str
+    rest_url: str
+    ws_api_url: str | None
+    ws_private_url: str
 
 
 class VenueDefaults(msgspec.Struct, frozen=True, kw_only=True):
     """Defaults of one venue. URLs are scheme and host (and port) without a path; None means the venue has no such service.
 
+    `testnet`: None where the venue has no test network.
     `symbols` and `streams` are in the venue's own words. `upper_case`: symbols are written in capitals. `limit_currencies`: what most of
     its instruments are paid in, and `money_unit`: how much of that is about one US dollar. Fees in hundredths of a percent, of who has
     no discount.
@@ -29,6 +39,7 @@ class VenueDefaults(msgspec.Struct, frozen=True, kw_only=True):
     history_url: str | None
     ws_api_url: str | None
     ws_private_url: str
+    testnet: TestnetUrls | None = None
     upper_case: bool = True
     limit_currencies: tuple[str, ...] = ("USDT", "USDC", "FDUSD", "USD")
     money_unit: int = 1
@@ -51,6 +62,12 @@ VENUE_DEFAULTS: dict[str, VenueDefaults] = {
         history_url="https://data.binance.vision",
         ws_api_url="wss://ws-api.binance.com:{port}",
         ws_private_url="wss://ws-api.binance.com:{port}",
+        testnet=TestnetUrls(
+            ws_url="wss://stream.testnet.binance.vision",
+            rest_url="https://testnet.binance.vision",
+            ws_api_url="wss://ws-api.testnet.binance.vision",
+            ws_private_url="wss://ws-api.testnet.binance.vision",
+        ),
         maker_fee_bp=10,
         taker_fee_bp=10,
     ),
@@ -62,6 +79,12 @@ VENUE_DEFAULTS: dict[str, VenueDefaults] = {
         history_url="https://data.binance.vision",
         ws_api_url="wss://ws-fapi.binance.com",
         ws_private_url="wss://fstream.binance.com",
+        testnet=TestnetUrls(
+            ws_url="wss://demo-fstream.binance.com",
+            rest_url="https://demo-fapi.binance.com",
+            ws_api_url="wss://testnet.binancefuture.com",
+            ws_private_url="wss://demo-fstream.binance.com",
+        ),
         maker_fee_bp=2,
         taker_fee_bp=5,
     ),

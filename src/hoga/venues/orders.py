@@ -21,6 +21,7 @@ import msgspec
 
 from hoga.core.instrument import Instrument
 from hoga.core.jsontext import NO_JSON
+from hoga.core.secret import Credentials
 from hoga.core.trading import (
     AccountRead,
     Capabilities,
@@ -38,7 +39,9 @@ from hoga.core.trading import (
 from hoga.venues.private import Reply
 from hoga.venues.request import Request
 
-__all__ = ["Asking", "OrdersSpec", "RuleBook", "Target", "Told", "Unproven", "asks", "decoded", "listed_rules", "nearest", "whole"]
+__all__ = [
+    "Asking", "KeyRights", "OrdersSpec", "RuleBook", "Target", "Told", "Unproven", "asks", "decoded", "listed_rules", "nearest", "whole",
+]  # fmt: skip
 
 T = TypeVar("T")
 E = TypeVar("E", bound=ExecutionEvent)
@@ -65,6 +68,15 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str
     venue_id: str = ""
     waits: bool = False
+
+
+class KeyRights(msgspec.Struct, frozen=True, kw_only=True):
+    """What a key may do, as far as the venue tells: None where it does not. `expires_ns`: when its life is over (UTC)."""
+
+    can_trade: bool | None = None
+    can_withdraw: bool | None = None
+    bound_to_address: bool | None = None
+    expires_ns: int | None = None
 
 
 class RuleBook:
@@ -230,6 +242,7 @@ class OrdersSpec:
     `settings(book, symbol)`: leverage and kind of margin of a symbol, "": whether there are two positions a symbol. `set_leverage(symbol,
     times)`, `set_margin_type(symbol, kind)`; `was_set(told)`: "" when that is so now, else why not.
     `dead_man(symbol, seconds)`: cancel everything unless told again within so long, 0: no more.
+    `rights(credentials)`: what the key may do. `price(book, symbol)`: a price near the market, of a public call.
     `rules()`: public calls, and the rules of all instruments, each read when its turn comes. `limits(book, symbol)`: those of one, with
     what only the account is told of them.
     `events(book, payload, at_ns)`: what a frame of the account's stream says.
@@ -250,6 +263,8 @@ class OrdersSpec:
     account: Callable[[RuleBook], Asking[AccountRead | ReadFailed]]
     trades: Callable[[RuleBook, str, str, int], Asking[TradesRead | ReadFailed]]
     rules: Callable[[], Asking[Iterator[Rules]]]
+    rights: Callable[[Credentials], Asking[KeyRights]]
+    price: Callable[[RuleBook, str], Asking[int]]
     events: Callable[[RuleBook, bytes, int], tuple[ExecutionEvent, ...]]
     new_list: Callable[[Sequence[OrderRequest], Rules], Request] | None = None
     answered_list: Callable[[Sequence[OrderRequest], Rules, Told], tuple[ExecutionEvent, ...]] | None = None

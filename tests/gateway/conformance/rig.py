@@ -169,6 +169,15 @@ class Rig:
         )
         return next(each for each in self.of(kind, client_id) if good(each))
 
+    async def asked(self, path: str, *, times: int) -> None:
+        """Until the venue was asked so often."""
+        await eventually(lambda: sum(each.path == path for each in self.simulator.orders_seen()) >= times)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Of the venue's clock."""
+        until_ns = self.now_ns() + int(seconds * 1e9)
+        await eventually(lambda: self.now_ns() >= until_ns)
+
     def fault(self, kind: FaultKind, **more: Any) -> None:
         self.simulator.inject(Fault(fault=kind, **more))
 
@@ -177,10 +186,15 @@ ANSWERS = ("OrderAccepted", "OrderRefused", "NotSent", "Unanswered")
 CANCEL_ANSWERS = ("CancelSent", "CancelRefused", "NotSent", "Unanswered")
 
 
+def simulator_of(case: Case) -> Simulator:
+    """The venue, alone."""
+    return Simulator(SimulatorConfig(venues=(case.venue,), symbols=(case.symbol,), seed=11))
+
+
 @asynccontextmanager
 async def opened(case: Case, *faults: Fault, live: bool = True, **settings: Any) -> AsyncIterator[Rig]:
     """A rig at a venue of its own, on which these faults were before the gateway came. `live`: once the account's stream is up."""
-    async with Simulator(SimulatorConfig(venues=(case.venue,), symbols=(case.symbol,), seed=11)) as simulator:
+    async with simulator_of(case) as simulator:
         for fault in faults:
             simulator.inject(fault)
         made = Rig(case, simulator, **settings)

@@ -213,6 +213,11 @@ class Config:
     def with_symbols(self, symbols: Mapping[str, tuple[str, ...]]) -> Config:
         """The same with other symbols for the venues named."""
         venues = {name: msgspec.structs.replace(venue, symbols=symbols.get(name, venue.symbols)) for name, venue in self._venues.items()}
+        return self.with_venues(venues)
+
+    def with_venues(self, changed: Mapping[str, VenueConfig]) -> Config:
+        """The same with other values for the venues named."""
+        venues = self._venues | dict(changed)
         return Config(
             path=self.path, program=self.program, venues=venues, active=self.active_venues, settings=self.settings, notes=self.notes,
             overlays=self._overlays,

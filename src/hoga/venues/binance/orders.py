@@ -16,6 +16,7 @@ import msgspec
 
 from hoga.core.jsontext import NO_JSON
 from hoga.core.market import Side
+from hoga.core.secret import Credentials
 from hoga.core.times import MS_NS
 from hoga.core.trading import (
     Action,
@@ -24,14 +25,16 @@ from hoga.core.trading import (
     OrderRefused,
     OrderState,
     PositionSide,
+    Rules,
     Unanswered,
 )
 from hoga.venues.binance.refusals import VenueFault, refusal_of
-from hoga.venues.orders import Target, Told
+from hoga.venues.orders import Asking, KeyRights, Target, Told, decoded, nearest
+from hoga.venues.request import Priority, Request
 
 __all__ = [
     "OUTCOMES", "STATES", "Outcome", "cancel_refused", "event_ns", "fault_of", "is_unknown_order", "new_refused", "outcome_of",
-    "position_side_of", "refused_text", "said_no", "side_of", "state_of", "unanswered", "venue_id",
+    "position_side_of", "read_price", "read_rights", "refused_text", "said_no", "side_of", "state_of", "unanswered", "venue_id",
 ]  # fmt: skip
 
 
@@ -188,6 +191,37 @@ def _retry_after_s(fault: VenueFault, told: Told) -> float | None:
     if told.retry_after_s is not None:
         return told.retry_after_s
     return refusal_of(fault, told.status, told.at_ns // MS_NS).retry_after_s if fault.code else None
+
+
+class _Restrictions(msgspec.Struct, rename="camel"):
+    enable_withdrawals: bool
+    enable_spot_and_margin_trading: bool = False
+    ip_restrict: bool | None = None
+
+
+class _Price(msgspec.Struct):
+    price: str
+
+
+_restrictions = msgspec.json.Decoder(_Restrictions)
+_price = msgspec.json.Decoder(_Price)
+
+
+def read_rights(credentials: Credentials) -> Asking[KeyRights]:
+    """What a key of spot may do. Where the call is not served (a test network), nothing is known."""
+    told = yield Request(path="/sapi/v1/account/apiRestrictions", priority=Priority.ACCOUNT)
+    if told.status in (404, 405):
+        return KeyRights()
+    found = decoded(told, _restrictions, refused=refused_text)
+    return KeyRights(
+        can_trade=found.enable_spot_and_margin_trading, can_withdraw=found.enable_withdrawals, bound_to_address=found.ip_restrict
+    )
+
+
+def read_price(path: str, rules: Rules) -> Asking[int]:
+    """The last price that was traded."""
+    told = yield Request(path=path, params=(("symbol", rules.name),), weight=2)
+    return nearest(decoded(told, _price, refused=refused_text).price, rules.price_power)
 
 
 def is_unknown_order(told: Told) -> bool:

@@ -48,6 +48,8 @@ from hoga.venues.binance.orders import (
     fault_of,
     is_unknown_order,
     new_refused,
+    read_price,
+    read_rights,
     refused_text,
     side_of,
     state_of,
@@ -232,7 +234,7 @@ class _Row(msgspec.Struct, rename="camel", gc=False):
 
 
 class _ListRow(msgspec.Struct, rename="camel"):
-    order_reports: list[_Row]
+    order_reports: list[_Row] = field(default_factory=list)
 
 
 _row = msgspec.json.Decoder(_Row)
@@ -323,7 +325,7 @@ def _cancelled(target: Target, rules: Rules, told: Told) -> ExecutionEvent:
     if told.status != 200:
         return cancel_refused(target, told, futures=False)
     try:
-        order = _order(_row.decode(told.body), rules, told.at_ns)
+        order = _order(_cancelled_row(target, told), rules, told.at_ns)
     except (*NO_JSON, ValueError) as fault:
         return unanswered(target.client_id, target.symbol, Action.CANCEL, told, f"an answer that cannot be read: {fault}")
     return CancelSent(
@@ -334,6 +336,15 @@ def _cancelled(target: Target, rules: Rules, told: Told) -> ExecutionEvent:
         final=not order.state.is_open,
         order=order,
     )
+
+
+def _cancelled_row(target: Target, told: Told) -> _Row:
+    """Of the order. With an order of a list the whole list is cancelled, and told. Raises ValueError."""
+    rows = _list.decode(told.body).order_reports or [_row.decode(told.body)]
+    for row in rows:
+        if target.client_id in (row.orig_client_order_id, row.client_order_id) or target.venue_id == venue_id(row.order_id):
+            return row
+    raise ValueError("it is about another order")
 
 
 def _found(target: Target, rules: Rules, told: Told) -> tuple[ExecutionEvent, ...]:
@@ -582,6 +593,8 @@ SPOT_ORDERS = OrdersSpec(
     account=lambda book: asks(_VENUE, "account", _read_account(book)),
     trades=lambda book, symbol, after, since_ns: asks(_VENUE, "trades", _read_trades(book, symbol, after, since_ns), symbol=symbol),
     rules=lambda: listed_rules("/api/v3/exchangeInfo", 20, instruments_of(_VENUE)),
+    rights=read_rights,
+    price=lambda book, symbol: read_price("/api/v3/ticker/price", book.of(symbol)),
     events=_events,
     line={
         "POST /api/v3/order": "order.place",

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import field
 
 from hoga.core.jsontext import NO_JSON
+from hoga.core.secret import Credentials
 from hoga.core.trading import (
     AccountRead,
     Action,
@@ -58,6 +59,7 @@ from hoga.venues.binance.orders import (
     is_unknown_order,
     new_refused,
     position_side_of,
+    read_price,
     refused_text,
     said_no,
     side_of,
@@ -65,7 +67,7 @@ from hoga.venues.binance.orders import (
     unanswered,
     venue_id,
 )
-from hoga.venues.orders import Asking, OrdersSpec, RuleBook, Target, Told, asks, decoded, listed_rules, nearest, whole
+from hoga.venues.orders import Asking, KeyRights, OrdersSpec, RuleBook, Target, Told, asks, decoded, listed_rules, nearest, whole
 from hoga.venues.request import Params, Priority, Request
 
 __all__ = ["USDM_ORDERS"]
@@ -587,6 +589,12 @@ def _fill_of(row: _TradeRow, rules: Rules, at_ns: int) -> FillUpdate:
     )
 
 
+def _read_rights(credentials: Credentials) -> Asking[KeyRights]:
+    """Whether the account may trade; what the key may do is told by another service of the venue."""
+    told = yield Request(path="/fapi/v2/account", weight=5, priority=Priority.ACCOUNT)
+    return KeyRights(can_trade=decoded(told, _account, refused=refused_text).can_trade)
+
+
 def _settings(book: RuleBook, symbol: str) -> Asking[ConfigUpdate]:
     if not symbol:
         told = yield Request(path="/fapi/v1/positionSide/dual", weight=30, priority=Priority.ACCOUNT)
@@ -881,6 +889,8 @@ USDM_ORDERS = OrdersSpec(
     account=lambda book: asks(_VENUE, "account", _read_account(book)),
     trades=lambda book, symbol, after, since_ns: asks(_VENUE, "trades", _read_trades(book, symbol, after, since_ns), symbol=symbol),
     rules=lambda: listed_rules("/fapi/v1/exchangeInfo", 1, instruments_of(_VENUE)),
+    rights=_read_rights,
+    price=lambda book, symbol: read_price("/fapi/v2/ticker/price", book.of(symbol)),
     events=_events,
     positions=lambda book: asks(_VENUE, "positions", _read_positions(book)),
     settings=lambda book, symbol: asks(_VENUE, "settings", _settings(book, symbol), symbol=symbol),

@@ -19,6 +19,7 @@ import msgspec
 
 from hoga.core.jsontext import NO_JSON
 from hoga.core.market import Side
+from hoga.core.secret import Credentials
 from hoga.core.times import DAY_NS, MS_NS, SECOND_NS, parse_time_ns
 from hoga.core.trading import (
     AccountRead,
@@ -48,7 +49,7 @@ from hoga.core.trading import (
     Unread,
     rules_of,
 )
-from hoga.venues.orders import Asking, OrdersSpec, RuleBook, Target, Told, Unproven, asks, decoded, nearest, whole
+from hoga.venues.orders import Asking, KeyRights, OrdersSpec, RuleBook, Target, Told, Unproven, asks, decoded, nearest, whole
 from hoga.venues.request import Params, Priority, Request
 from hoga.venues.upbit.instruments import instruments
 from hoga.venues.upbit.steps import Ladder, ladder_of
@@ -526,6 +527,29 @@ def _read_limits(book: RuleBook, symbol: str) -> Asking[Rules]:
     )
 
 
+class _KeyRow(msgspec.Struct):
+    access_key: str
+    expire_at: str
+
+
+_keys = msgspec.json.Decoder(list[_KeyRow])
+
+
+def _read_rights(credentials: Credentials) -> Asking[KeyRights]:
+    """When the key's life is over; what it may do is not told."""
+    told = yield Request(path="/v1/api_keys", groups=("default",), priority=Priority.ACCOUNT)
+    rows = decoded(told, _keys, refused=_refused_text)
+    mine = next((each for each in rows if each.access_key == credentials.key.reveal()), None)
+    return KeyRights(expires_ns=None if mine is None else parse_time_ns(mine.expire_at))
+
+
+def _read_price(book: RuleBook, symbol: str) -> Asking[int]:
+    told = yield Request(path=f"/v1/ticker?markets={symbol}", groups=("ticker",))
+    (row,) = decoded(told, _tickers, refused=_refused_text)
+    rules = book.of(symbol)
+    return nearest(format(row.trade_price, "f"), rules.price_power)
+
+
 # -- what comes by the stream --------------------------------------------------------------------------------------
 
 
@@ -674,5 +698,7 @@ UPBIT_ORDERS = OrdersSpec(
     trades=lambda book, symbol, after, since_ns: asks(_VENUE, "trades", _read_trades(book, symbol, after, since_ns), symbol=symbol),
     rules=_rules,
     limits=_read_limits,
+    rights=_read_rights,
+    price=_read_price,
     events=_events,
 )

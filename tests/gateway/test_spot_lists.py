@@ -1,0 +1,90 @@
+"""What only spot has: stops in the book, and a stop and a take as one list."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from hoga.core.market import Side
+from hoga.core.trading import (
+    CancelSent,
+    FillUpdate,
+    NotSent,
+    OrderAccepted,
+    OrderKind,
+    OrderRefused,
+    OrderRequest,
+    OrderState,
+    OrderUpdate,
+    Unanswered,
+)
+from hoga.simulator.faults import FaultKind
+from hoga.trading.ports import ReadKind
+from tests.gateway.conformance.rig import CASES, Rig, opened
+from tests.waiting import eventually
+
+SPOT = CASES[1]
+
+
+@pytest_asyncio.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with opened(SPOT) as made:
+        yield made
+
+
+def exits(rig: Rig) -> tuple[OrderRequest, OrderRequest]:
+    """A stop below the market and a take above it."""
+    name = rig.new_id()
+    stop = rig.resting(Side.SELL, kind=OrderKind.STOP, price=None, trigger=rig.price(-500), list_id=name)
+    take = rig.resting(Side.SELL, kind=OrderKind.TAKE, price=None, trigger=rig.price(500), list_id=name)
+    return stop, take
+
+
+async def placed(rig: Rig, *orders: OrderRequest) -> list[object]:
+    before = len(rig.events)
+    rig.gateway.send_list(orders)
+    kinds = (OrderAccepted, OrderRefused, NotSent, Unanswered)
+    await eventually(lambda: sum(isinstance(each, kinds) for each in rig.events[before:]) == len(orders))
+    return [each for each in rig.events[before:] if isinstance(each, kinds)]
+
+
+async def test_a_stop_rests_with_the_others_and_sells_when_it_is_met(rig: Rig) -> None:
+    stop = rig.resting(Side.SELL, kind=OrderKind.STOP, price=None, trigger=rig.price(-500))
+    accepted = await rig.place(stop)
+    assert isinstance(accepted, OrderAccepted), accepted
+    told = await rig.until(OrderUpdate, lambda each: each.state is OrderState.WAITING, stop.client_id)
+    assert (told.trigger, told.kind) == (stop.trigger, OrderKind.STOP)
+    assert [each.order.state for each in (await rig.read(ReadKind.ORDERS)).orders] == [OrderState.WAITING]
+    rig.simulator.venues[SPOT.venue].move(SPOT.symbol, rig.rules.price_text(rig.price(-600)))
+    await rig.until(OrderUpdate, lambda each: each.state is OrderState.FILLED, stop.client_id)
+    assert sum(each.quantity for each in rig.of(FillUpdate, stop.client_id)) == stop.quantity
+
+
+async def test_a_stop_and_a_take_are_one_list_and_one_ends_the_other(rig: Rig) -> None:
+    stop, take = exits(rig)
+    assert [type(each) for each in await placed(rig, stop, take)] == [OrderAccepted, OrderAccepted]
+    assert {each.order.client_id for each in (await rig.read(ReadKind.ORDERS)).orders} == {stop.client_id, take.client_id}
+    assert [each.path for each in rig.simulator.orders_seen() if each.does == "place"] == ["/api/v3/orderList/oco"]
+    rig.simulator.venues[SPOT.venue].move(SPOT.symbol, rig.rules.price_text(rig.price(600)))
+    await rig.until(OrderUpdate, lambda each: each.state is OrderState.FILLED, take.client_id)
+    await rig.until(OrderUpdate, lambda each: not each.state.is_open, stop.client_id)
+    assert (await rig.read(ReadKind.ORDERS)).orders == ()
+
+
+async def test_the_cancel_of_one_cancels_the_list(rig: Rig) -> None:
+    stop, take = exits(rig)
+    await placed(rig, stop, take)
+    assert isinstance(await rig.cancel(take), CancelSent)
+    await rig.until(OrderUpdate, lambda each: not each.state.is_open, stop.client_id)
+    assert (await rig.read(ReadKind.ORDERS)).orders == ()
+
+
+async def test_what_becomes_of_a_list_is_told_for_each_of_its_orders(rig: Rig) -> None:
+    rig.fault(FaultKind.REPLY_LOST, paths="/api/v3/orderList/oco", status=502, count=1)
+    stop, take = exits(rig)
+    assert [type(each) for each in await placed(rig, stop, take)] == [Unanswered, Unanswered]
+    found = await rig.query(take)
+    assert isinstance(found, OrderUpdate), found
+    rig.gateway.freeze()
+    assert [type(each) for each in await placed(rig, *exits(rig))] == [NotSent, NotSent]
