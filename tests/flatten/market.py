@@ -21,6 +21,7 @@ from hoga.core.trading import (
     Capabilities,
     Conditional,
     ExecutionEvent,
+    FillUpdate,
     Held,
     NotFound,
     OpenOrders,
@@ -86,6 +87,7 @@ class Market:
     positions_of: dict[PositionSide, int] = field(default_factory=dict)
     free: int = 0
     resting: list[Rest] = field(default_factory=list)
+    fees: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.venue = "venue"
@@ -119,7 +121,7 @@ class Market:
     async def quote(self, symbol: str) -> tuple[int, int] | None:
         return None if self._fails() else (9_999, 10_001)
 
-    async def open_orders(self) -> OpenOrders | ReadFailed:
+    async def open_orders(self, symbol: str = "") -> OpenOrders | ReadFailed:
         now = self.clock.time_ns()
         if self._fails():
             return ReadFailed(at_ns=now, venue="venue", what="open orders", why="HTTP 503")
@@ -155,7 +157,17 @@ class Market:
 
     async def trades(self, symbol: str, since_ns: int) -> TradesRead | ReadFailed:
         now = self.clock.time_ns()
-        return TradesRead(at_ns=now, symbol=symbol, asked_ns=now, fills=(), whole=True)
+        if self._fails():
+            return ReadFailed(at_ns=now, venue="venue", what="trades", why="HTTP 503")
+        fills = tuple(
+            FillUpdate(
+                at_ns=now, symbol=symbol, client_id="", venue_id=each.venue_id, trade_id=f"t{id}", side=each.side, price=10_000,
+                quantity=each.filled, fee=self.fees.get(id, "0"), fee_currency="COIN", maker=False,
+            )
+            for id, each in self.done.items()
+            if each.filled
+        )  # fmt: skip
+        return TradesRead(at_ns=now, symbol=symbol, asked_ns=now, fills=fills, whole=True)
 
     async def query(self, target: Target) -> tuple[ExecutionEvent, ...]:
         now = self.clock.time_ns()

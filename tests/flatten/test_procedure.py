@@ -111,6 +111,16 @@ def test_what_an_order_bought_of_which_the_journal_knows_nothing_is_sold_as_well
     assert report.seconds >= 10  # so long the venue may still bring the one that it denies
 
 
+def test_a_fee_that_was_taken_off_the_coins_is_not_sold_again() -> None:
+    market = Market(Jumping(NOON_NS), futures=False, free=700, fees={"hg-1-1-1": "0.0021"})
+    asyncio.run(market.send_filled("hg-1-1-1", Side.BUY, 300))
+    unknown = KnownOrder(id="hg-1-1-1", symbol=SYMBOL, state="UNKNOWN", side="B", quantity=300, t=NOON_NS)
+    fees = {(SYMBOL, "COIN"): Decimal("0.0005"), (SYMBOL, "CASH"): Decimal(10)}
+    report = leave(market, own={BOTH: "0.1"}, orders=(unknown,), size_powers={SYMBOL: -3}, fees=fees)
+    assert report.verdict is Verdict.FLAT
+    assert market.sold == 99 + 300 - 3  # each fee counts as whole lots
+
+
 def test_with_the_scope_account_all_orders_go_and_the_stop_goes_last() -> None:
     market = Market(Jumping(NOON_NS), positions_of={BOTH: 900}, resting=[*resting(), *STRANGERS])
     report = leave(market, scope=Scope.ACCOUNT)

@@ -16,6 +16,7 @@ What it reads of a record, beside its head (everything else is for people):
     order.fill     id, sym, side, q, p, tid, ps      one trade: of this quantity, with the venue's trade id; ps "long"/"short" in hedge mode
                    st, share, day        what its strategy holds then (quantity, cost, won, fees, funding), and the symbol's day (won, fees,
                                          funding)
+                   fee, fee_in            what was paid for it, exact text, and in which currency
     emergency.trade  the same, of an order of the exit; the trader's own record of it is the fill
     state          rung, incident         the ladder moved
     recon.adopt    sym, ps, change        so much was found that no trade explains: nobody's
@@ -25,6 +26,7 @@ Quantities come out as exact decimals, so that a symbol whose powers change keep
 
 from __future__ import annotations
 
+import contextlib
 from decimal import Decimal
 from typing import Any
 
@@ -88,6 +90,7 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
         powers: symbol → (power of its prices, of its quantities).
         prices: symbol → price of the last own trade, exact.
         shares: (symbol, position side, strategy) → the last `share` that a fill's record has; `days`: symbol → (its time, its `day`).
+        fees: (symbol, currency) → what its trades have cost in that currency: on spot a buy's may be taken off what was bought.
         rung, incident, why: where the ladder stood, and the id that `hoga resume` wants.
         clean: whether the last life ended in good order.
     """
@@ -103,6 +106,7 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     prices: dict[str, Decimal] = {}
     shares: dict[tuple[str, str, str], list[int]] = {}
     days: dict[str, tuple[int, list[int]]] = {}
+    fees: dict[tuple[str, str], Decimal] = {}
     rung: Rung = Rung.ACTIVE
     incident: str = ""
     why: str = ""
@@ -131,6 +135,7 @@ class Recovery:
         self._prices: dict[str, Decimal] = {}
         self._shares: dict[tuple[str, str, str], list[int]] = {}
         self._days: dict[str, tuple[int, list[int]]] = {}
+        self._fees: dict[tuple[str, str], Decimal] = {}
         self._rung, self._incident, self._why = Rung.ACTIVE, "", ""
         self._last: Record | None = None
 
@@ -168,6 +173,7 @@ class Recovery:
             prices=dict(self._prices),
             shares={key: share for key, share in self._shares.items() if any(share)},
             days=dict(self._days),
+            fees={key: paid for key, paid in self._fees.items() if paid},
             rung=self._rung,
             incident=self._incident,
             why=self._why,
@@ -200,10 +206,18 @@ class Recovery:
                 self._shares[symbol, _side_of(fields), str(fields.get("st") or "")] = fields["share"]
             if isinstance(fields.get("day"), list):
                 self._days[symbol] = (record.t, fields["day"])
+            self._pay(symbol, fields)
             default = "FILLED" if order.quantity is not None and order.filled >= order.quantity else "PARTIAL"
             order.state = str(fields.get("state") or (order.state if is_final(order.state) else default))
         else:
             order.state = str(fields.get("state") or _STATES.get(record.kind, order.state))
+
+    def _pay(self, symbol: str, fields: dict[str, Any]) -> None:
+        with contextlib.suppress(ArithmeticError, ValueError):  # a text of the venue's that is no number costs nothing
+            paid = Decimal(str(fields.get("fee") or 0))
+            if paid.is_finite():
+                key = (symbol, str(fields.get("fee_in") or ""))
+                self._fees[key] = self._fees.get(key, Decimal(0)) + paid
 
     def _is_new_trade(self, symbol: str, trade_id: str) -> bool:
         seen = self._trades.setdefault(symbol, {})

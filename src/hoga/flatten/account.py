@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from hoga.core.errors import Sent, VenueError
+from hoga.core.errors import RateLimited, Sent, VenueError
 from hoga.core.market import Book
 from hoga.core.times import MS_NS
 from hoga.core.trading import (
@@ -30,6 +30,7 @@ from hoga.core.trading import (
     TradesRead,
     Unanswered,
 )
+from hoga.net.budgets import EXIT, rest_budgets
 from hoga.net.rest import RestClient
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.venues.orders import Asking, OrdersSpec, RuleBook, Target, Told, Unproven
@@ -43,6 +44,7 @@ _PAUSE_S = 0.1
 _CALL_S = 1.0
 _CLOSE_S = 2.0
 _RULES_S = 10.0
+_FULL_S = 5.0
 _NO_KEY = (401, 403)
 E_ = TypeVar("E_", bound=ExecutionEvent)
 
@@ -73,8 +75,19 @@ class ExitAccount:
         self._spec = spec
         self._sign = sign
         self._jitter = jitter
-        self._rest = RestClient(spec.name, rest_url, tls=tls, timeout_s=_RULES_S, clock=clock)
+        budgets = rest_budgets(spec, rest_url, EXIT)
+        self._rest = RestClient(
+            spec.name,
+            rest_url,
+            tls=tls,
+            timeout_s=_RULES_S,
+            budget=budgets[spec.rest.limits[0].group],
+            groups=budgets,
+            usage=spec.rest.usage,
+            clock=clock,
+        )
         self._offset_ms = 0
+        self._full_s = 0.0
 
     @property
     def capabilities(self) -> Capabilities:
@@ -149,9 +162,9 @@ class ExitAccount:
 
     # -- what is read ---------------------------------------------------------------------------------------------
 
-    async def open_orders(self) -> OpenOrders | ReadFailed:
-        """All open orders, the waiting ones too."""
-        return await self._ask(lambda: self.orders.open_orders(self.book, ""), "open orders")
+    async def open_orders(self, symbol: str = "") -> OpenOrders | ReadFailed:
+        """All open orders, the waiting ones too; of one symbol (the venue's own), which costs a fraction."""
+        return await self._ask(lambda: self.orders.open_orders(self.book, symbol), "open orders")
 
     async def positions(self) -> PositionsRead | ReadFailed:
         """All positions. Only where the venue has such things."""
@@ -239,25 +252,31 @@ class ExitAccount:
         while True:
             told = await self._once(request, signed=signed, timeout_s=timeout_s)
             turn += 1
-            if turn >= tries or (isinstance(told, Told) and told.status < 500 and told.status not in (408, 429)):
+            if turn >= tries or (isinstance(told, Told) and told.status < 500 and told.status not in (408, 418, 429)):
                 return told
             await self._pause(turn)
 
     async def _pause(self, turn: int) -> None:
         self.retries += 1
-        await self.clock.sleep(_PAUSE_S * 2 ** (turn - 1) * (1 + 0.5 * self._jitter()))
+        wait_s = _PAUSE_S * 2 ** (turn - 1) * (1 + 0.5 * self._jitter())
+        if self._full_s:  # the limit is used up: asking sooner makes it worse
+            wait_s, self._full_s = max(wait_s, min(self._full_s, _FULL_S)), 0.0
+        await self.clock.sleep(wait_s)
 
     async def _once(self, request: Request, *, signed: bool, timeout_s: float) -> Told | VenueError:
         asked_ns = self.clock.time_ns()
         urgent = msgspec.structs.replace(request, timeout_s=timeout_s, priority=Priority.EMERGENCY)
         try:
             reply = await self._rest.send(urgent, sign=self._signed if signed else None)
+        except RateLimited as fault:
+            self._full_s = fault.retry_after_s
+            return fault
         except VenueError as fault:
             return fault
+        if reply.status in (418, 429):
+            self._full_s = reply.retry_after_s or 1.0
         if signed:
             self.shut_out = f"HTTP {reply.status}: {reply.body[:200].decode('utf-8', 'replace')}" if reply.status in _NO_KEY else ""
-        if reply.status == 418:  # the address is banned: every further call makes it longer
-            await self.clock.sleep(min(reply.retry_after_s or 1.0, 60.0))
         return Told(status=reply.status, body=reply.body, retry_after_s=reply.retry_after_s, asked_ns=asked_ns, at_ns=self.clock.time_ns())
 
     def _signed(self, request: Request, now_ms: int) -> Signed:

@@ -153,6 +153,8 @@ def _wanted(
         orders=tuple(each for each in found.orders.values() if _is_of(each.symbol, venue)),
         size_powers={symbol: powers[1] for symbol, powers in found.powers.items()},
         prices=found.prices,
+        fees=found.fees,
+        trades=frozenset((symbol, trade_id) for symbol, seen in found.trades.items() for trade_id in seen),
         dry_run=dry_run,
     )
 

@@ -156,18 +156,19 @@ def _target(order: OrderUpdate | AlgoUpdate) -> Target:
 # -- positions ----------------------------------------------------------------------------------------------------
 
 
-def legs_of_positions(read: PositionsRead, *, whole: Callable[[str], bool], own: Mapping[Key, int]) -> list[Leg]:
+def legs_of_positions(read: PositionsRead, *, whole: Callable[[Key], bool], own: Mapping[Key, int]) -> list[Leg]:
     """What is to be left of the positions that the venue tells.
 
     Args:
-        whole: whether all of a symbol's positions are to be left, whoever's they are.
+        whole: whether all of a position is to be left, whoever's it is.
         own: position → how much of it is the trader's; of others nothing is touched.
     """
     legs = []
     for held in read.positions:
         if not held.quantity:
             continue
-        ours = held.quantity if whole(held.symbol) else _share(own.get((held.symbol, held.position_side), 0), held.quantity)
+        key = (held.symbol, held.position_side)
+        ours = held.quantity if whole(key) else _share(own.get(key, 0), held.quantity)
         if ours:
             legs.append(Leg(symbol=held.symbol, side=held.position_side, held=held.quantity, ours=ours))
     return legs

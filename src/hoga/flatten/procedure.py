@@ -11,14 +11,14 @@
 - 6: all of it again, every 5 s once half a minute is over; people are told each half minute; until it is flat, or somebody says stop.
 
 An order without an answer counts as nothing: the next reading tells. Where that is not enough (what was bought on a spot market, a part of
-a position), its own record at the venue is asked for, and nothing more is sold of the symbol before it is known.
+a position), its own record at the venue is asked for, and nothing more is closed of it before that is known.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -77,6 +77,7 @@ _LATE_PAUSE_S = 5.0
 _TELL_NS = 30 * SECOND_NS
 _SHUT_OUT_NS = 10 * SECOND_NS
 _AT_ONCE = 10
+_TRADES_NS = 600 * SECOND_NS
 _WAITING = frozenset((OrderKind.STOP, OrderKind.TAKE, OrderKind.TRAIL))
 
 
@@ -106,8 +107,8 @@ class Account(Protocol):
     async def quote(self, symbol: str) -> tuple[int, int] | None:
         """Best bid and ask."""
 
-    async def open_orders(self) -> OpenOrders | ReadFailed:
-        """All open orders."""
+    async def open_orders(self, symbol: str = "") -> OpenOrders | ReadFailed:
+        """All open orders, "": of all symbols."""
 
     async def positions(self) -> PositionsRead | ReadFailed:
         """All positions."""
@@ -138,7 +139,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     `own`: how much of each position the journals prove to be the trader's, exact; None: there is no journal, then on a venue with
     positions those in `symbols` count as the trader's, and elsewhere nothing is sold; the same where not `is_proven`, but that what the
     damaged journals do prove is sold. `orders`: the trader's own, as the journals left
-    them, in integers of `size_powers` (by symbol). `prices`: symbol → about what one is worth.
+    them, in integers of `size_powers` (by symbol). `prices`: symbol → about what one is worth. `fees`: (symbol, currency) → what its trades
+    have cost. `trades`: (symbol, trade id) of all that `own` and `fees` hold.
     """
 
     scope: Scope
@@ -151,6 +153,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[KnownOrder, ...] = ()
     size_powers: Mapping[str, int] = {}
     prices: Mapping[str, Decimal] = {}
+    fees: Mapping[tuple[str, str], Decimal] = {}
+    trades: frozenset[tuple[str, str]] = frozenset()
     dry_run: bool = False
 
 
@@ -204,6 +208,7 @@ class _Asked(msgspec.Struct, kw_only=True):
     since_ns: int
     denials: int = 0
     denied_ns: int = 0
+    paid: Decimal = Decimal(0)
     over: bool = False
     harmless: bool = False
 
@@ -239,6 +244,10 @@ class Exit:
         self._dust: list[Leg] = []
         self._paid: dict[Key, tuple[int, int]] = {}
         self._ids = {each.id for each in wanted.orders}
+        self._ordered: set[str] = set()
+        self._looked: set[Key] = set()
+        self._wholly: set[Key] = set()
+        self._listed = False
         self._number = 0
         self._shut_out_ns: int | None = None
         self.report = ExitReport(
@@ -251,7 +260,7 @@ class Exit:
         """Carry it out, until it is flat or `stop()` says so."""
         self._began_ns = told_ns = self._clock.monotonic_ns()
         await asyncio.gather(self._account.measure(), self._learn())
-        self._own = {key: int(held.scaleb(-self._rules(key[0]).size_power)) for key, held in (self._wanted.own or {}).items()}
+        self._own = {key: self._proven(key[0], held) for key, held in (self._wanted.own or {}).items()}
         self._ask_for_known_orders()
         if self._wanted.dry_run:
             return await self._plan_only()
@@ -271,6 +280,13 @@ class Exit:
             if now - self._began_ns >= SECOND_NS:
                 await self._account.measure()
         return await self._end(proven=proven)
+
+    def _proven(self, symbol: str, held: Decimal) -> int:
+        """What is the trader's by the journals; a fee that was taken off the coins themselves is not there any more."""
+        rules = self._rules(symbol)
+        if not self._account.has_positions:
+            held = max(Decimal(0), held - self._wanted.fees.get((symbol, rules.base), Decimal(0)))
+        return int(held.scaleb(-rules.size_power))
 
     async def _learn(self) -> None:
         for _ in range(2):
@@ -305,11 +321,13 @@ class Exit:
 
     async def _cancel(self, *, keep_stops: bool = True) -> bool:
         """Cancel what is to be cancelled, and read it back; whether nothing is left that should not be."""
-        until_ns = self._clock.monotonic_ns() + _CANCEL_NS
+        until_ns, pause_s = self._clock.monotonic_ns() + _CANCEL_NS, _PAUSE_S / 2
         await self._cancel_unknown()
+        whole = not self._listed or not keep_stops
         while True:
-            listing = await self._account.open_orders()
+            listing = await self._listing(whole=whole)
             if not isinstance(listing, ReadFailed):
+                whole, self._listed = False, True
                 found = self._cancels(listing, keep_stops=keep_stops)
                 self.report.left = [each.client_id or each.venue_id for each in found.targets] + [f"of {name}" for name in found.symbols]
                 if found.is_empty:
@@ -319,6 +337,23 @@ class Exit:
                 await _all([self._cancel_symbol(name) for name in found.symbols])
             if self._clock.monotonic_ns() >= until_ns or self._stop():
                 return False
+            await self._clock.sleep(pause_s)
+            pause_s *= 2
+
+    async def _listing(self, *, whole: bool) -> OpenOrders | ReadFailed:
+        """All open orders; or those of the symbols that are known to matter, at a fraction of what it costs."""
+        known = {symbol.partition(":")[2] for symbol, _ in (*self._own, *self._legs)} | self._ordered | set(self._wanted.symbols)
+        if whole or not known or len(known) > _AT_ONCE:
+            listing = await self._account.open_orders()
+            if isinstance(listing, OpenOrders):
+                self._ordered |= {each.order.symbol.partition(":")[2] for each in listing.orders}
+            return listing
+        parts = await _all([self._account.open_orders(name) for name in sorted(known)])
+        failed = next((each for each in parts if isinstance(each, ReadFailed)), None)
+        if failed is not None:
+            return failed
+        orders = tuple(order for each in parts if isinstance(each, OpenOrders) for order in each.orders)
+        return OpenOrders(at_ns=parts[-1].at_ns, venue=self._account.venue, symbol="", asked_ns=self._clock.time_ns(), orders=orders)
 
     def _cancels(self, listing: OpenOrders, *, keep_stops: bool) -> Any:
         def keep(key: Key) -> bool:
@@ -358,6 +393,7 @@ class Exit:
             return None
         self.report.why = ""
         if isinstance(read, PositionsRead):
+            self._look_whose(read)
             legs = legs_of_positions(read, whole=self._is_whole, own=self._own)
             self._name_strangers(read, legs)
         else:
@@ -370,6 +406,18 @@ class Exit:
         self._take_down(legs)
         return read.asked_ns
 
+    def _look_whose(self, read: PositionsRead) -> None:
+        """A position that was not larger than the trader's own when it was read first is the trader's: its orders need no counting."""
+        for held in read.positions:
+            key = (held.symbol, held.position_side)
+            if key in self._looked:
+                continue
+            self._looked.add(key)
+            leg = Leg(symbol=held.symbol, side=held.position_side, held=held.quantity, ours=held.quantity)
+            own = self._own.get(key, 0)
+            if own * held.quantity > 0 and abs(own) >= abs(held.quantity) and not self._may_be_less(leg):
+                self._wholly.add(key)
+
     def _name_strangers(self, read: PositionsRead, legs: Iterable[Leg]) -> None:
         """What is not the trader's stays, and is told."""
         ours = {leg.key: leg.ours for leg in legs}
@@ -379,11 +427,11 @@ class Exit:
             if held.quantity != ours.get((held.symbol, held.position_side), 0)
         ]
 
-    def _is_whole(self, symbol: str) -> bool:
-        if self._wanted.scope is Scope.ACCOUNT:
+    def _is_whole(self, key: Key) -> bool:
+        if self._wanted.scope is Scope.ACCOUNT or key in self._wholly:
             return True
         all_of_it = self._wanted.own is None or not self._wanted.is_proven
-        return all_of_it and symbol.partition(":")[2] in self._wanted.symbols
+        return all_of_it and key[0].partition(":")[2] in self._wanted.symbols
 
     def _sold_at(self) -> Iterable[str]:
         """Where coins may be sold, the likeliest first."""
@@ -464,9 +512,10 @@ class Exit:
     async def _settle_one(self, each: _Asked) -> None:
         for event in await self._account.query(each.target):
             if isinstance(event, OrderUpdate) and event.filled is not None:
-                self._count(each, event.filled)
                 each.denials = 0
-                each.over = not event.state.is_open
+                if await self._pay(each, event):
+                    self._count(each, event.filled)
+                    each.over = not event.state.is_open
             elif isinstance(event, AlgoUpdate):
                 each.denials = 0
                 each.over = not event.state.is_open
@@ -486,6 +535,23 @@ class Exit:
         apart = asked_ns - each.denied_ns >= SECOND_NS
         each.over = after_s is None or (each.denials >= 2 and apart and waited)
 
+    async def _pay(self, each: _Asked, order: OrderUpdate) -> bool:
+        """On spot a fee may be taken off what is bought; where the journals do not know of it, the trades tell. False: not yet."""
+        if self._account.has_positions or each.side is Side.SELL or order.filled in (None, each.counted):
+            return True
+        read = await self._account.trades(order.symbol, each.since_ns - _TRADES_NS)
+        if isinstance(read, ReadFailed):
+            return False
+        fills = [fill for fill in read.fills if fill.venue_id == order.venue_id]
+        rules, fresh = self._rules(order.symbol), [fill for fill in fills if (order.symbol, fill.trade_id) not in self._wanted.trades]
+        paid = sum((Decimal(fill.fee) for fill in fresh if fill.fee and fill.fee_currency == rules.base), Decimal(0))
+        if sum(fill.quantity for fill in fills) < (order.filled or 0):
+            return False
+        lots = -int((each.paid - paid).scaleb(-rules.size_power).to_integral_value(ROUND_FLOOR))
+        each.paid = paid
+        self._own[each.key] = self._own.get(each.key, 0) - lots
+        return True
+
     def _count(self, each: _Asked, filled: int) -> None:
         fresh = filled - each.counted
         if fresh > 0:
@@ -494,6 +560,10 @@ class Exit:
 
     def _unsettled(self, symbol: str = "") -> list[str]:
         return [id for id, each in self._asked.items() if not each.over and not each.harmless and symbol in ("", each.target.symbol)]
+
+    def _may_be_less(self, leg: Leg) -> bool:
+        """Whether an order that is not known yet may have made smaller what is the trader's: more than the rest would be a stranger's."""
+        return any(not each.over and each.key == leg.key and each.side is leg.closing_side for each in self._asked.values())
 
     # -- 3 close --------------------------------------------------------------------------------------------------
 
@@ -515,9 +585,10 @@ class Exit:
 
     async def _close_leg(self, leg: Leg) -> bool:
         """Send what closes a leg; whether the venue refused."""
-        counts = not self._account.has_positions or not self._is_whole(leg.symbol)
-        if counts and self._unsettled(leg.symbol):
-            self._leg(leg).why = "an order of the trader is not settled yet"
+        counts = not self._account.has_positions or not self._is_whole(leg.key)
+        if counts and self._may_be_less(leg):
+            self._leg(leg).why = "it is not known yet what became of an order that makes it smaller"
+            await self._clock.sleep(_PAUSE_S)
             return False
         rules = self._rules(leg.symbol)
         reduce_only = self._account.capabilities.reduce_only
