@@ -165,13 +165,6 @@ class Trader:
         if incident and self.latch.release(incident, by="trader", at_ns=self._now_ns()):
             self.log.append("state", {"rung": Rung.ACTIVE.name, "was": Rung.FLATTEN.name, "incident": "", "why": why})
 
-    async def disarm(self) -> None:
-        """No venue need wait for a sign of life any more."""
-        for gateway in self.gateways.values():
-            why = await gateway.disarm()
-            if why:
-                _log.warning("the dead man's countdown was not ended", venue=gateway.venue, why=why)
-
     def command(self, kind: CommandKind, *, who: str, text: str = "", incident: str = "") -> None:
         """Ask the engine for something."""
         self.take(Command(at_ns=self._now_ns(), kind=kind, who=who, text=text, incident=incident))

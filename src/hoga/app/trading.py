@@ -31,7 +31,6 @@ from hoga.audit.log import AuditLogger, Opened
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.trading import Rung
 from hoga.gateway import Gateway, GatewayConfig
-from hoga.hub.manager import GlobalWebSocketManager
 from hoga.runtime.clock import SYSTEM
 from hoga.runtime.shutdown import Phase, ShutdownManager
 from hoga.trading.engine import Engine, Settings
@@ -96,7 +95,7 @@ def plan_trade(config: Config, strategy: str, symbols: tuple[str, ...]) -> Trade
     """What a trader of this configuration will be. Raises ConfigError."""
     kind = read_strategy(strategy)
     given = {}
-    for name in config.active_venues if not symbols else VENUES:
+    for name in VENUES:
         for symbol in (*symbols, *kind.symbols, kind.symbol):
             bare = symbol.partition(":")[2] or symbol
             given[f"{name}:{bare}"] = config.parameters(name, bare)
@@ -134,25 +133,19 @@ def _require_orders(config: VenueConfig) -> None:
         raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "API_KEY", "no keys", f"{needs} in the environment")])
 
 
-class _Made(msgspec.Struct):
-    """What belongs to one trader, as far as it was made."""
-
-    trader: Trader
-    manager: GlobalWebSocketManager
-    gateways: list[Gateway]
-
-
 async def trade(
     config: Config,
     plan: TradePlan,
     *,
     mode: str,
     seconds: float | None = None,
+    over: asyncio.Event | None = None,
     on_ready: Callable[[Trader], object] = lambda trader: None,
     on_change: Callable[[str], object] = lambda text: None,
     on_check: Callable[[Check], object] = lambda check: None,
 ) -> TradeEnd:
-    """Look at keys and accounts as `hoga doctor` does (`on_check` is told of each finding), and trade until told to stop.
+    """Look at keys and accounts as `hoga doctor` does (`on_check` is told of each finding), and trade until told to stop: by a signal,
+    after `seconds`, or by `over`.
 
     Raises ConfigError, VenueError, ArchiveError, OSError for what cannot begin.
     """
@@ -182,8 +175,12 @@ async def trade(
             shutdown.add(Phase.SEAL, "trader's connections", trader.close)
             await trader.start([_gateway(config.venue(name), plan, trader, latch) for name in plan.symbols])
             on_ready(trader)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(shutdown.requested(), seconds)
+            asked = [asyncio.ensure_future(shutdown.requested())]
+            if over is not None:
+                asked.append(asyncio.ensure_future(_set(over)))
+            await asyncio.wait(asked, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            for each in asked:
+                each.cancel()
             with exits.patient_signals():
                 done = await trader.stop(patience_s=_STOP_S)
                 await exits.wait()
@@ -191,13 +188,16 @@ async def trade(
                     await asyncio.sleep(_SETTLE_S)
                     if exits.only_asked_for and exits.is_flat:
                         trader.let_go("flat, as ON_STOP wanted")
-                elif done is not None and done.clean:
-                    await trader.disarm()
     finally:
         latch.close()
         log.close()
     assert trader is not None, "it was made, or something was raised"
     return _end(trader.engine, plan, mode, done, exits)
+
+
+async def _set(over: asyncio.Event) -> str:
+    await over.wait()
+    return "over"
 
 
 def _ladder(config: Config, plan: TradePlan, latch: Latch, opened: Opened) -> Ladder:
