@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hoga.cli import main as cli
+from tests.archive.workshop import Workshop, agg_trade
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("HOGA_")}
 
@@ -57,3 +58,16 @@ def test_a_path_that_is_not_there_is_a_mistake(tmp_path: Path, capsys: pytest.Ca
 def test_nothing_to_heal_is_fine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["heal", str(tmp_path)]) == 0
     assert "0 trades healed" in capsys.readouterr().out
+
+
+def test_a_simulated_market_s_trades_are_not_asked_of_a_real_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its ids are somebody else's there."""
+    shop = Workshop(tmp_path / "data" / "binance" / "execution", "execution")
+    start = shop.minute_ns("13-15")
+    lines = [agg_trade(start + at, at).replace(b'"conn":"binance-1"', b'"conn":"simulated-binance-1"') for at in (1, 2, 5)]
+    assert b"simulated" in lines[0]
+    shop.seal("13-15", lines, ids=[1, 2, 5])
+    assert cli.main(["heal", str(tmp_path / "data"), "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [each["what"] for each in told["failed"]] == ["binance:BTCUSDT"]
+    assert told["failed"][0]["why"].startswith("recorded from a simulated exchange")

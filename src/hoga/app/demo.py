@@ -29,6 +29,7 @@ from hoga.app.run import Run, run_until_stopped
 from hoga.archive.prove.report import VerifyReport
 from hoga.archive.prove.verify import verify
 from hoga.core.errors import ConfigError, ConfigMistake, HogaError
+from hoga.core.streams import SIMULATED
 from hoga.quality.incidents import describe
 from hoga.runtime.log_pipe import LogAddress
 from hoga.runtime.shutdown import ShutdownManager
@@ -128,7 +129,7 @@ class Demo:
             urls = await self._urls(simulator)
             config = self._config(urls, environ)
             end = await run_until_stopped(
-                config, logs, seconds=self._options.seconds, label="simulated-", log_tail=self._log_tail, on_ready=self._watch_from
+                config, logs, seconds=self._options.seconds, label=SIMULATED, log_tail=self._log_tail, on_ready=self._watch_from
             )
         finally:
             await _end(simulator)

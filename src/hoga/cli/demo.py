@@ -99,6 +99,11 @@ def _verdict(result: DemoResult) -> None:
     print_text(f"  {hoga} ls {shown}")
     print_text(f"  {hoga} cat {shown} --kind orderbook | head -3")
     print_text(f"  {hoga} verify {shown}")
+    print_text(f"  {hoga} view {shown}        # drag to any instant, in the browser")
+    books = min(Path(result.data).glob("*/orderbook"), default=None)
+    if books is not None:
+        code = f'import hoga; print(hoga.load("{os.path.relpath(books)}").numpy())'
+        print_text(f"  {os.path.relpath(sys.executable)} -c '{code}'")
     print_text(f"  {hoga} config init && {hoga} run        # the real thing")
 
 

@@ -11,7 +11,10 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Kind", "Series", "Stream"]
+__all__ = ["SIMULATED", "Kind", "Series", "Stream"]
+
+SIMULATED = "simulated-"
+"""How the names of connections to a simulated exchange begin, where somebody told us that it is one."""
 
 
 class Kind(StrEnum):
