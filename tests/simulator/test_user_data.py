@@ -298,3 +298,47 @@ async def test_the_key_sets_of_events_are_the_documented_ones(sim, trader, api) 
     _, reply = await trader.limit("BUY", "0.01", str(best(sim)[0] - 100))
     documented = "symbol orderId orderListId clientOrderId transactTime price origQty executedQty origQuoteOrderQty cummulativeQuoteQty"
     assert " ".join(reply) == f"{documented} status timeInForce type side workingTime selfTradePreventionMode fills"
+
+
+@pytest.mark.parametrize("status", [0, 503, 408])
+async def test_an_order_by_socket_is_done_and_its_answer_lost(sim, trader, api, status: int) -> None:
+    client = await api()
+    sim.inject(Fault(fault=FaultKind.REPLY_LOST, paths="/api/v3/order", methods="POST", symbol="BTCUSDT", status=status, count=1))
+    wish = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": "80000.00"}
+    if status:
+        lost = await client.ask("order.place", signed=True, newClientOrderId="lost", **wish)
+        assert (lost["status"], lost["error"]["code"]) == (status, -1007 if status == 408 else -1000)
+    else:
+        with pytest.raises(TypeError):
+            await client.ask("order.place", signed=True, newClientOrderId="lost", **wish)
+        assert client.socket.close_code == 1006
+    (order,) = (await trader.ask("GET", "/openOrders"))[1]
+    assert order["clientOrderId"] == "lost"
+    assert [(each.client_id, each.does, each.done, each.answered) for each in sim.orders_seen()] == [("lost", "place", True, status)]
+
+
+async def test_a_budget_that_a_fault_has_spent_says_until_when(sim, api) -> None:
+    sim.inject(Fault(fault=FaultKind.REST_ERROR, paths="*/openOrders", status=429, retry_after_s=7, count=1))
+    answer = await (await api()).ask("openOrders.status", signed=True)
+    data = answer["error"]["data"]
+    assert (answer["status"], answer["error"]["code"], data["retryAfter"] - data["serverTime"]) == (429, -1003, 7_000)
+
+
+async def test_events_fall_silent_while_requests_and_pings_are_answered(sim, trader, api) -> None:
+    client = await api()
+    await client.ask("userDataStream.subscribe.signature", signed=True)
+    sim.inject(Fault(fault=FaultKind.SILENT, events="?*"))
+    await trader.market("BUY", "0.01")
+    assert (await client.ask("ping"))["status"] == 200
+    await client.socket.ping()
+    assert client.events == []
+    sim.clear_faults()
+    await trader.market("BUY", "0.01")
+    assert (await client.told("executionReport"))["x"] == "NEW"
+
+
+async def test_a_key_may_trade_and_not_withdraw(trader) -> None:
+    url = "/sapi/v1/account/apiRestrictions"
+    trader.prefix = ""
+    status, told = await trader.ask("GET", url)
+    assert (status, told["enableSpotAndMarginTrading"], told["enableWithdrawals"]) == (200, True, False)

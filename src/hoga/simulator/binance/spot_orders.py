@@ -61,6 +61,7 @@ class SpotOrders:
             "DELETE /api/v3/openOrders": Endpoint(flat(1), self._cancel_all, signed, free=True),
             "GET /api/v3/allOrders": Endpoint(flat(20), answers.all, signed),
             "GET /api/v3/account": Endpoint(flat(20), self._account, signed, lists=True),
+            "GET /sapi/v1/account/apiRestrictions": Endpoint(flat(1), _restrictions, signed),
             "GET /api/v3/myTrades": Endpoint(flat(20), answers.trades, signed),
             "GET /api/v3/rateLimit/order": Endpoint(flat(40), self._rates, signed),
         }
@@ -169,3 +170,17 @@ class SpotOrders:
             {"rateLimitType": "ORDERS", **window.words(), "limit": window.limit, "count": used[window.name]}
             for window in self._counts.windows
         ]
+
+
+def _restrictions(api: Api, query: Query) -> Answer:
+    """What the key may do: trade, and not withdraw."""
+    refused = (
+        "ipRestrict",
+        "enableWithdrawals",
+        "enableInternalTransfer",
+        "permitsUniversalTransfer",
+        "enableVanillaOptions",
+        "enableMargin",
+    )
+    granted = ("enableReading", "enableFutures", "enableSpotAndMarginTrading")
+    return {"createTime": 1_790_000_000_000} | dict.fromkeys(refused, False) | dict.fromkeys(granted, True)

@@ -23,7 +23,7 @@ from hoga.simulator.binance.guard import Credentials
 from hoga.simulator.binance.heartbeat import POLICY, Heartbeat
 from hoga.simulator.binance.keys import ApiKey
 from hoga.simulator.binance.private import PrivateDeps
-from hoga.simulator.faults import Asked, FaultKind
+from hoga.simulator.faults import Asked, Fault, FaultKind
 from hoga.simulator.protocol import Action, Close, Later, Pong, RequestVerdict, Text, carried_out
 
 __all__ = ["ApiSession", "Dialogue"]
@@ -140,7 +140,7 @@ class ApiSession:
         broken = faults.take_asked(FaultKind.REST_ERROR, asked)
         if broken is not None:
             self._clerk.note(endpoint, asked, key, done=False, answered=broken.status, code=error_of(broken).code)
-            return [_failure(request_id, error_of(broken), limits)]
+            return [_failure(request_id, self._error_of(broken), limits)]
         try:
             reply, refused = _success(request_id, self._answer(endpoint, params, asked, limits), limits), None
         except ApiError as error:
@@ -150,9 +150,18 @@ class ApiSession:
         answered = lost.status if lost is not None else refused.status if refused is not None else 200
         self._clerk.note(endpoint, asked, key, done=refused is None, answered=answered, code=told.code if told and answered else None)
         if lost is not None:
-            return [_failure(request_id, error_of(lost), limits)] if lost.status else self._close(Close(1006, "reply lost"))
+            return [_failure(request_id, self._error_of(lost), limits)] if lost.status else self._close(Close(1006, "reply lost"))
         slow = faults.take_asked(FaultKind.REPLY_SLOW, asked)
         return [reply] if slow is None else [Later(int(slow.ms * 1e6), lambda: [reply])]
+
+    def _error_of(self, fault: Fault) -> ApiError:
+        """What a fault answers with; one of a budget says until when."""
+        error = error_of(fault)
+        if fault.status not in (418, 429):
+            return error
+        now_ms = self._deps.to_ms(self._deps.now_ns())
+        until_ms = now_ms + 1_000 * (60 if fault.retry_after_s is None else fault.retry_after_s)
+        return _Limited(error.text, status=error.status, data={"serverTime": now_ms, "retryAfter": until_ms})
 
     def _reply(self, request_id: Any, method: str, params: dict[str, str]) -> Text:
         """The answer of a method that the WebSocket API alone has."""
