@@ -28,6 +28,7 @@ from hoga.simulator.faults import Fault, FaultKind
 from hoga.venues.orders import Told
 from hoga.venues.registry import VENUES
 from hoga.venues.request import Priority, Request
+from tests.net.raw import run
 from tests.simulator.signing import ED25519_KEY
 from tests.venues.test_private_signing import pem
 from tests.waiting import eventually
@@ -155,6 +156,22 @@ async def test_each_call_is_answered_once_by_its_token(floors: Any, case: Case) 
         assert name.encode() in answer.body
         assert 0 < answer.asked_ns <= answer.at_ns
     assert all(len(each) == 1 for each in floor.told.values())
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("case", [CASES[0], CASES[4], CASES[6]], ids=["ws", "http", "rest"])
+def test_both_event_loops_carry_it(case: Case, loop: str) -> None:
+    async def work() -> None:
+        async with Simulator(SimulatorConfig(venues=(case.venue,), symbols=(case.symbol,), seed=3)) as simulator:
+            floor = Floor(case, simulator)
+            await floor.open()
+            floor.line.send(floor.order("hg1-1"), "n-1")
+            answer = await floor.one("n-1")
+            assert isinstance(answer, Told)
+            assert answer.status in (200, 201)
+            await floor.close()
+
+    run(loop, work)
 
 
 @every_line
