@@ -46,6 +46,8 @@ from hoga.venues.binance.line import BinanceLine
 from hoga.venues.orders import Told
 from hoga.venues.request import Request
 
+__all__ = ["main"]
+
 ORDER = Request(
     method="POST",
     path="/api/v3/order",
