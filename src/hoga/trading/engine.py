@@ -164,7 +164,9 @@ class Engine:
         self._started = False
         self._stopping_ns = 0
         self._out: list[Effect] = []
+        self._after: list[Effect] = []
         self._number = 0
+        self._tries = 0
         self._timers: list[tuple[int, int, str, int]] = []
         self._armed: dict[tuple[str, int], int] = {}
         self._turn = 0
@@ -286,6 +288,9 @@ class Engine:
         return self._close(out)
 
     def _close(self, out: list[Effect]) -> list[Effect]:
+        if self._after:
+            out += self._after  # what need not be written before an order is not
+            self._after.clear()
         if self._stopping_ns and not self.ended:
             self._end_if_quiet()
         if self._moved or self.state.now_ns >= self._ladder_ns:
@@ -351,9 +356,10 @@ class Engine:
                 self._guard(key)
         if not self.running:
             return
+        tries = self._tries
         for instance in self._bookish[symbol]:
             instance.on_book(event)
-        if self._unmet[symbol]:
+        if self._unmet[symbol] and tries == self._tries:
             self._pursue(symbol)
 
     def _on_trade(self, event: MarketTrade) -> None:
@@ -413,7 +419,7 @@ class Engine:
         key = (instance.key, symbol)
         known = self._wants.get(key)
         if known is None or known.quantity != quantity:
-            self._write(records.signal(self.state, instance.key, symbol, quantity, why, self._cause))
+            self._after.append(records.signal(self.state, instance.key, symbol, quantity, why, self._cause))
             known = self._wants[key] = Want(strategy=instance.key, symbol=symbol, quantity=quantity)
             self._unmet[symbol] = [each for each in self._unmet[symbol] if each.strategy != instance.key]
         known.why, known.asked_ns = why, self.state.now_ns
@@ -427,6 +433,7 @@ class Engine:
             self._pursue_one(want)
 
     def _pursue_one(self, want: Want) -> None:
+        self._tries += 1
         state, symbol = self.state, want.symbol
         if want.met or state.now_ns < want.pause_ns or not self.running or state.rung >= Rung.HALTED:
             return
@@ -821,6 +828,7 @@ class Engine:
     def _count(self, fill: FillUpdate, strategy: str, why: str, *, client_id: str = "", late: bool = False) -> None:
         """A trade of ours is in the journal and in the books."""
         state, symbol = self.state, fill.symbol
+        state.renew()
         self.fills += 1
         share, rounds = state.portfolio.fill(strategy, fill, mid=state.mid(symbol), why=why)
         position = state.position(symbol, fill.position_side)
@@ -837,11 +845,13 @@ class Engine:
         held = event.held
         account = self.state.accounts[venue_of(held.symbol)]
         account.held[held.symbol, held.position_side] = held
+        self.state.renew()
 
     def _on_balances(self, event: BalanceUpdate) -> None:
         for account in self.state.accounts.values():
             if len(self.state.accounts) == 1:
                 account.balances.update({each.currency: each for each in event.balances})
+        self.state.renew()
         self._write(records.balances(event.balances))
 
     def _on_funding(self, event: FundingUpdate) -> None:
@@ -864,6 +874,7 @@ class Engine:
         self._write(Write("leverage", {"sym": event.symbol, "leverage": event.leverage, "margin": event.margin_type, "off": off}))
         for account in self.state.accounts.values():
             account.doubts[event.symbol] = "; ".join(off)
+        self.state.renew()
         if off:
             self._begin(Cause.SETTINGS, subject=event.symbol, detail="; ".join(off))
         else:

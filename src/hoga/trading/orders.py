@@ -279,7 +279,8 @@ class Orders:
     def working(self, symbol: str = "") -> list[Order]:
         """Those that are or may be at the venue, of one symbol or of all, oldest first."""
         if symbol:
-            return list(self._open.get(symbol, {}).values())
+            found = self._open.get(symbol)
+            return list(found.values()) if found else []
         return [order for orders in self._open.values() for order in orders.values()]
 
     def count(self, symbol: str = "") -> int:

@@ -72,8 +72,8 @@ def _cause(event: Event | None) -> dict[str, Any] | None:
     if event is None:
         return None
     if isinstance(event, MarketEvent):
-        return {"src": event.symbol, "of": type(event).__name__, "at": event.at_ns, "e": event.event_ns}
-    return {"of": type(event).__name__, "at": event.at_ns}
+        return {"src": event.symbol, "of": event.__class__.__name__, "at": event.at_ns, "e": event.event_ns}
+    return {"of": event.__class__.__name__, "at": event.at_ns}
 
 
 def _side(side: PositionSide) -> dict[str, str]:
@@ -112,11 +112,11 @@ def intent(order: Order, cause: Event | None) -> Write:
         "side": _SIDES[asked.side],
         "q": asked.quantity,
         "p": asked.price,
-        "type": asked.kind.value,
-        "tif": asked.force.value,
+        "type": asked.kind,
+        "tif": asked.force,
         "ro": asked.reduce_only,
         "st": order.strategy,
-        "role": order.role.value,
+        "role": order.role,
         "why": order.why,
         "cause": _cause(cause),
     }

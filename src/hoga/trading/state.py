@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import TypeVar
 
 import msgspec
 
@@ -15,6 +17,8 @@ from hoga.trading.portfolio import Portfolio
 from hoga.trading.ports import Day, Look, Margin, Rung, Working
 
 __all__ = ["Account", "State", "venue_of"]
+
+T = TypeVar("T")
 
 _MINUTE_NS = 60 * SECOND_NS
 _TRADES_KEPT = 512
@@ -38,7 +42,11 @@ class Account(msgspec.Struct, kw_only=True):
 
 
 class State:
-    """See the module; it is the `View` of the gate. Filled by the engine alone."""
+    """See the module; it is the `View` of the gate. Filled by the engine alone.
+
+    What is reckoned of an account (the day, equity, margin) is reckoned once a second, and anew after each fill and each word about the
+    account (`renew`): an order does not wait for it.
+    """
 
     def __init__(self, rules: Mapping[str, Rules], capabilities: Mapping[str, Capabilities]) -> None:
         self.now_ns = 0
@@ -51,6 +59,25 @@ class State:
         self.accounts: dict[str, Account] = {venue: Account(venue=venue) for venue in capabilities}
         self._peaks: dict[str, int] = {}
         self._trades: dict[str, deque[tuple[int, int, int]]] = {symbol: deque(maxlen=_TRADES_KEPT) for symbol in rules}
+        self._kin = {symbol: tuple(each for each in rules if venue_of(each) == venue_of(symbol)) for symbol in rules}
+        self._known: dict[tuple[str, str], object] = {}
+        self._known_second = 0
+
+    def renew(self) -> None:
+        """What was reckoned is old."""
+        self._known.clear()
+
+    def _once(self, what: str, symbol: str, reckon: Callable[[str], T]) -> T:
+        """What `reckon` gives, reckoned once a second at most."""
+        second = self.now_ns // SECOND_NS
+        if second != self._known_second:
+            self._known_second = second
+            self._known.clear()
+        key = (what, symbol)
+        found = self._known.get(key, self)
+        if found is self:
+            found = self._known[key] = reckon(symbol)
+        return found  # type: ignore[return-value]  # what is kept under a word is what its function gives
 
     # -- the gate's view --------------------------------------------------------------------------------------------
 
@@ -80,11 +107,13 @@ class State:
 
     def symbols(self, symbol: str) -> Iterable[str]:
         """The symbols of the same account that are traded, this one too."""
-        venue = venue_of(symbol)
-        return [each for each in self.rules_of if venue_of(each) == venue]
+        return self._kin[symbol]
 
     def day(self, symbol: str) -> Day:
         """What was won and lost with the account of a symbol since midnight UTC, in the symbol's money."""
+        return self._once("day", symbol, self._day)
+
+    def _day(self, symbol: str) -> Day:
         days = [(self.rules_of[each], self.portfolio.day(each, self.price(each))) for each in self.symbols(symbol)]
         power = self.rules_of[symbol].money_power
         whole = Day()
@@ -103,9 +132,14 @@ class State:
     def margin(self, symbol: str) -> Margin:
         """How the account stands, for a symbol."""
         account = self.accounts[venue_of(symbol)]
+        margin = self._once("margin", symbol, self._margin)
+        margin.read_age_ns = self.now_ns - account.read_ns if account.read_ns else None
+        return margin
+
+    def _margin(self, symbol: str) -> Margin:
+        account = self.accounts[venue_of(symbol)]
         held = next((each for (name, _), each in account.held.items() if name == symbol), None)
         return Margin(
-            read_age_ns=self.now_ns - account.read_ns if account.read_ns else None,
             ratio_bp=whole_of(account.margin_ratio, -4) if account.margin_ratio else None,
             liquidation=whole_of(held.liquidation, self.rules_of[symbol].price_power) if held is not None and held.liquidation else 0,
             doubt="; ".join(filter(None, (account.doubts.get(""), account.doubts.get(symbol)))),
@@ -113,6 +147,9 @@ class State:
 
     def equity(self, symbol: str) -> int | None:
         """What the account of the symbol's venue is worth, in its money; None: not known."""
+        return self._once("equity", symbol, self._equity)
+
+    def _equity(self, symbol: str) -> int | None:
         rules, account = self.rules_of[symbol], self.accounts[venue_of(symbol)]
         if not account.read_ns:
             return None
@@ -128,6 +165,9 @@ class State:
 
     def free(self, symbol: str) -> int | None:
         """What can be paid with: on spot the free quote currency, in the symbol's money; None: not known."""
+        return self._once("free", symbol, self._free)
+
+    def _free(self, symbol: str) -> int | None:
         rules, account = self.rules_of[symbol], self.accounts[venue_of(symbol)]
         found = account.balances.get(rules.quote)
         if not account.read_ns:
@@ -187,6 +227,7 @@ class State:
         account.read_ns = event.asked_ns
         account.balances = {each.currency: each for each in event.balances}
         account.equity, account.margin_ratio = event.equity, event.margin_ratio
+        self.renew()
 
     def _balance(self, account: Account, currency: str, power: int) -> int:
         found = account.balances.get(currency)
@@ -197,6 +238,7 @@ _PEAK_POWER = -12
 """Money of several instruments is compared in integers of this power."""
 
 
+@cache
 def venue_of(symbol: str) -> str:
     """`binance-usdm:BTCUSDT` → its venue."""
     return symbol.partition(":")[0]
