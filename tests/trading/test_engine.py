@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from hoga.core.trading import OrderState
+import msgspec
+
+from hoga.core.trading import OrderAccepted, OrderState, StreamUpdate
 from hoga.trading.ports import Cancel, Done, Send, Write
-from tests.trading.exchange import BUY, SELL, SYMBOL, Exchange, holds
+from tests.trading.exchange import BUY, SELL, SPOT, SYMBOL, VENUE, Exchange, holds
 
 
 def test_a_target_becomes_an_order_a_fill_and_a_position() -> None:
@@ -98,3 +100,32 @@ def test_a_position_is_turned_by_one_order() -> None:
     assert (there.last.side, there.last.quantity, there.last.reduce_only) == (SELL, 20, False)
     there.fill(there.last)
     assert there.position() == -10
+
+
+def test_an_answer_that_tells_the_end_before_the_fills_makes_no_second_order() -> None:
+    """As spot answers: the order is FILLED, and behind that stand its trades."""
+    there = Exchange(holds("0.010"), able=SPOT)
+    (request,) = there.sent
+    fill = there.trade(request, 10, told=False)
+    done = there.update(request, OrderState.FILLED, filled=10, venue_id="1", execution="")
+    there.give(OrderAccepted(at_ns=there.now, client_id=request.client_id, symbol=SYMBOL, order=done, fills=(fill,)))
+    there.pass_time(3)
+    assert there.position() == 10
+    assert len(there.sent) == 1
+
+
+def test_a_trade_that_is_listed_before_its_orders_answer_came_is_its_orders() -> None:
+    """Listings name the venue's own ids only: as long as an order has none, a trade may be its."""
+    there = Exchange(holds("0.010"))
+    (request,) = there.sent
+    listed = msgspec.structs.replace(there.trade(request, 10, told=False), client_id="", venue_id="77")
+    there.fills = [listed]
+    there.give(StreamUpdate(at_ns=there.now, venue=VENUE, live=True, missed=True))
+    assert there.position() == 0
+    there.give(OrderAccepted(at_ns=there.now, client_id=request.client_id, symbol=SYMBOL))
+    there.give(there.update(request, OrderState.FILLED, filled=10, venue_id="77"))
+    there.pass_time(3)
+    assert there.position() == 10
+    assert there.engine.state.portfolio.adopted == {}
+    assert len(there.sent) == 1
+    assert there.records("recon.mismatch") == []

@@ -174,6 +174,7 @@ class Engine:
         self._wants: dict[tuple[str, str], Want] = {}
         self._unmet: dict[str, list[Want]] = {symbol: [] for symbol in rules}
         self._stale: set[str] = set()
+        self._behind: dict[str, str] = {}
         self._orders_ns: dict[str, int] = {}
         self._proof_ns: dict[str, int] = {}
         self._forgot_ns = 0
@@ -680,10 +681,13 @@ class Engine:
             self._news(self.state.orders.algo_updated(order, event, by_stream=False), event)
 
     def _news(self, news: list[News], event: Event) -> None:
+        """First everything that one event says is counted, then it has consequences: an answer tells an order's end before its fills."""
         for each in news:
-            self._one(each, event)
+            self._count_in(each, event)
+        for each in news:
+            self._follow_up(each)
 
-    def _one(self, news: News, event: Event) -> None:
+    def _count_in(self, news: News, event: Event) -> None:
         order = news.order
         if news.fill is not None:
             self._filled(news, news.fill)
@@ -697,6 +701,9 @@ class Engine:
             self._write(records.breach(order, news.breach))
             cause = Cause.OVERFILL if order.overfilled else Cause.LATE_FILL
             self._begin(cause, subject=order.client_id, detail=news.breach)
+
+    def _follow_up(self, news: News) -> None:
+        order = news.order
         if news.told:
             self._read_trades(order.symbol)
         instance = self._by_key.get(order.strategy)
@@ -933,7 +940,7 @@ class Engine:
         reckoning = self.reckonings[venue]
         if self._started and reckoning.begin(self.state.now_ns):
             self._write(Write("recon.begin", {"venue": venue, "why": why}))
-            for read in reckoning.reads(self.state.orders.last_trade):
+            for read in reckoning.reads(self._last_trade):
                 self._out.append(read)
 
     def _on_open_orders(self, event: OpenOrders) -> None:
@@ -961,14 +968,22 @@ class Engine:
 
     def _on_trades(self, event: TradesRead) -> None:
         state, venue = self.state, venue_of(event.symbol)
+        nameless = any(not order.venue_id and order.asked_ns <= event.at_ns for order in state.orders.working(event.symbol))
+        known, behind = state.orders.last_trade(event.symbol), False
         for fill in event.fills:
             order = self._own(fill.symbol, fill.client_id, fill.venue_id)
             if order is not None:
                 self._news(state.orders.filled(order, fill), event)
             elif is_client_id_of(self.settings.trader, fill.client_id):
                 self._orphan(fill)
+            elif nameless and not state.orders.knows_trade(fill.symbol, fill.trade_id):
+                behind = True  # listings name the venue's ids only: it may be of an order whose answer has not come yet
             elif state.orders.know_trade(fill.symbol, fill.trade_id, fill.at_ns) and state.accounts[venue].reconciled:
                 self._foreign(fill)
+        if behind:
+            self._behind.setdefault(event.symbol, known)
+        else:
+            self._behind.pop(event.symbol, None)
         self._news(state.orders.traded(event, state.capabilities_of[venue]), event)
         self.reckonings[venue].got(ReadKind.TRADES, event.asked_ns, event.symbol)
         self._settle(venue)
@@ -1050,9 +1065,13 @@ class Engine:
         if first:
             self._start_if_ready()
 
+    def _last_trade(self, symbol: str) -> str:
+        """The trade to read on from: the last that is known, or the one before those that could not be told whose they are."""
+        return self._behind.get(symbol, self.state.orders.last_trade(symbol))
+
     def _read_trades(self, symbol: str) -> None:
         reckoning = self.reckonings[venue_of(symbol)]
-        read = reckoning.trades_of(symbol, self.state.orders.last_trade(symbol), self.state.now_ns)
+        read = reckoning.trades_of(symbol, self._last_trade(symbol), self.state.now_ns)
         if read is not None:
             self._out.append(read)
 
