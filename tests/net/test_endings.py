@@ -19,6 +19,7 @@ import pytest
 
 from bench.certificate import make_certificate
 from hoga.core.errors import ConnectFailed, HandshakeRefused, LinkError
+from hoga.net.dial import dial
 from hoga.net.ws import CloseInfo, Link, open_link
 from tests.net.raw import RawServer, good_answer, read_request, reset, run, shake, until_gone
 from tests.net.test_ws import BINARY, CLOSE, KEY, MORE, PING, TEXT, frame, ws
@@ -124,6 +125,38 @@ def test_a_handshake_may_end_in_any_way(loop: str, caplog: pytest.LogCaptureFixt
     assert [record for record in caplog.records if record.name != "asyncio"] == []
     del found, fault
     gc.collect()
+
+
+def answers_who_asks(peer: socket.socket) -> None:
+    if request := read_request(peer):
+        peer.sendall(good_answer(request))
+        until_gone(peer)
+
+
+def test_a_socket_that_is_gone_before_the_first_word_leaves_nothing_on_the_loop(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one of the same number would not be connected, nor the one after it."""
+    broken = 3
+
+    async def dialled(*where: Any, **how: Any) -> socket.socket:
+        nonlocal broken
+        sock = await dial(*where, **how)
+        if broken:
+            broken -= 1
+            sock.shutdown(socket.SHUT_WR)
+        return sock
+
+    async def work() -> str:
+        for _ in range(3):
+            with pytest.raises(ConnectFailed) as failed:
+                await opened(server.url)
+            assert "No such file" not in failed.value.why
+        link = await opened(server.url)
+        await link.close()
+        return "open"
+
+    monkeypatch.setattr("hoga.net.ws.dial", dialled)
+    with RawServer(answers_who_asks) as server:
+        assert run(loop, work) == "open"
 
 
 def test_a_handshake_that_is_given_up_leaves_no_socket_open(loop: str) -> None:

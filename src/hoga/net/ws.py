@@ -375,6 +375,7 @@ async def open_link(
                 read_buffer_init_size=_READ_BUFFER_BYTES,
                 max_redirects=0,
                 socket_factory=lambda parsed: dialled,
+                use_aiofastnet=_use_fast_transport(),
             )
     except WSHandshakeError as fault:
         raise _refused(fault, _where(url, via), name=name, epoch=epoch, hidden=hidden) from (None if unseen else fault)
@@ -402,6 +403,12 @@ async def open_link(
 
 def _where(url: str, via: Proxy | None) -> str:
     return url if via is None else f"{url} through the proxy {via}"
+
+
+def _use_fast_transport() -> bool | None:
+    """None: if it is installed. Not on asyncio's own loop: aiofastnet's transport (1.2), closed while its first words could not be said,
+    leaves its descriptor with the selector, and the next socket of that number cannot be connected, for ever."""
+    return None if type(asyncio.get_running_loop()).__module__.startswith("uvloop") else False
 
 
 class _Watch:
