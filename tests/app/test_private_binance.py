@@ -226,3 +226,21 @@ async def test_a_connection_that_is_replaced_brings_every_order_once(floors: Any
     assert len(floor.desk.missed) == 1
     assert wire.connection.reconnects == 0
     assert floor.public_is_untouched()
+
+
+async def test_a_listen_key_that_another_client_deletes_is_found_out_and_what_was_missed_is_told(
+    floors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The socket lives on, answers pings and brings nothing. Its minute is a third of a second here."""
+    monkeypatch.setattr("hoga.venues.binance.usdm_private._KEEP_EVERY_S", 0.3)
+    floor = await floors(LOGINS[2])
+    await floor.is_live()
+    floor.simulator.inject(Fault(fault=FaultKind.LISTEN_KEY_GONE))
+    await until(lambda: len(floor.desk.missed) == 2)
+    last = floor.desk.missed[-1]
+    assert last.from_ns is not None
+    assert last.from_ns < last.to_ns
+    await floor.is_live(2)
+    await floor.rest_below("after")
+    await until(lambda: any(order.client_id == "after" for order in floor.of(DataType.MY_ORDER)))
+    assert floor.public_is_untouched()

@@ -1,14 +1,16 @@
 """gateway.account: what the account's stream says, as events: an inlet that a wire brings its frames to. Everything in the turn it came.
 
-Two lives of the stream may run side by side; a frame that both bring is told once. That there was a time without any is told as
-`StreamUpdate`, with `missed`.
+Two lives of the stream may run side by side; an event that both bring is told once: it is the same when it says the same, but for when it
+was sent. That there was a time without any life is told as `StreamUpdate`, with `missed`.
 """
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Collection
 
+from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.core.trading import ExecutionEvent, StreamUpdate, Unread
 from hoga.hub.port import LegStats, LifeEnd, Take
@@ -40,6 +42,13 @@ class AccountStream:
         self._take = take
         self._clock = clock
         self._live: set[tuple[str, int]] = set()
+        self._came: dict[tuple[str, int], int] = {}
+        self._first: tuple[tuple[str, int], int] = (("", 0), 0)
+        self._sent_at: re.Pattern[bytes] | None = None
+        self._moves: frozenset[DataType] = frozenset()
+        if spec.private is not None and spec.private.sent_key is not None:
+            self._sent_at = re.compile(rb'"%b"\s*:\s*\d+' % spec.private.sent_key.encode())
+            self._moves = spec.private.moves
         self._known: set[bytes] = set()
         self._order: deque[bytes] = deque()
         self._told: dict[str, None] = {}
@@ -58,17 +67,25 @@ class AccountStream:
         """Whether the stream has said something of the order."""
         return client_id in self._told
 
-    def _frame(self, now_ns: int, payload: bytes) -> bool:
-        if payload in self._known:
+    def _taker(self, life: tuple[str, int], data_type: str) -> Take:
+        """What takes the frames of one type on one life. A frame of several types is told once, too."""
+        bare = self._sent_at is not None and data_type not in self._moves
+
+        def take(now_ns: int, payload: bytes) -> bool:
+            self._came[life] = self.proof_ns = now_ns
+            said = self._sent_at.sub(b"", payload, count=1) if bare and self._sent_at is not None else payload
+            if said in self._known:
+                return True
+            self._known.add(said)
+            self._order.append(said)
+            if len(self._order) > _REMEMBERED:
+                self._known.discard(self._order.popleft())
+            self._first = (life, now_ns)
+            for event in self._events(self._book, payload, now_ns):
+                self._pass(event)
             return True
-        self._known.add(payload)
-        self._order.append(payload)
-        if len(self._order) > _REMEMBERED:
-            self._known.discard(self._order.popleft())
-        self.proof_ns = now_ns
-        for event in self._events(self._book, payload, now_ns):
-            self._pass(event)
-        return True
+
+        return take
 
     def _pass(self, event: ExecutionEvent) -> None:
         client_id = getattr(event, "client_id", "")
@@ -86,7 +103,7 @@ class AccountStream:
 
     def joining(self, conn: str, epoch: int, streams: list[Stream]) -> dict[bytes, Take]:
         """Everything goes one way."""
-        return {stream.name.encode(): self._frame for stream in streams}
+        return {stream.name.encode(): self._taker((conn, epoch), stream.kind) for stream in streams}
 
     def opened(self, conn: str, epoch: int, now_ns: int) -> None:
         """The venue has let us in."""
@@ -95,6 +112,7 @@ class AccountStream:
 
     def closed(self, conn: str, epoch: int, end: LifeEnd) -> None:
         """That life is over."""
+        self._came.pop((conn, epoch), None)
         if (conn, epoch) in self._live:
             self._live.discard((conn, epoch))
             if not self._live:
@@ -138,8 +156,10 @@ class AccountStream:
         return 0, self.proof_ns
 
     def behind(self, conn: str, epoch: int, since_ns: int) -> list[str]:
-        """Not counted here."""
-        return []
+        """Whether another life has brought something since then, and this one nothing."""
+        first, at_ns = self._first
+        late = first != (conn, epoch) and at_ns >= since_ns and self._came.get((conn, epoch), 0) < since_ns
+        return [EVERYTHING] if late else []
 
     def race(self, conn: str, epoch: int) -> LegStats:
         """Not counted here."""
@@ -147,7 +167,7 @@ class AccountStream:
 
     def join(self, conn: str, epoch: int, stream: Stream, *, bare: bool = False) -> Take:
         """Everything goes one way."""
-        return self._frame
+        return self._taker((conn, epoch), stream.kind)
 
     def leave(self, conn: str, epoch: int, stream: Stream) -> None:
         """All streams stay."""

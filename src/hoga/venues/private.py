@@ -193,7 +193,7 @@ class PrivateSpec:
     session: Callable[[Credentials, frozenset[DataType], Nonce], PrivateSession]
     signer: Callable[[Credentials, Nonce], Signer]
     sent_key: str | None = None
-    moves: frozenset[DataType] = frozenset({DataType.MY_BALANCE})
+    moves: frozenset[DataType] = frozenset()
 
     def can_use(self, credentials: Credentials) -> bool:
         """Whether these keys are all that is needed."""

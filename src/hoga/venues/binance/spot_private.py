@@ -180,5 +180,6 @@ SPOT_PRIVATE = PrivateSpec(
     session=SpotSession,
     signer=account_signer,
     sent_key="E",
+    moves=frozenset({DataType.MY_BALANCE}),
 )
 """Spot: orders, lists of them, fills, balances, and what came in or went out."""
