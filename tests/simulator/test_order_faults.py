@@ -105,3 +105,22 @@ async def test_faults_of_other_markets_methods_and_transports_leave_a_request_al
     ):
         trader.sim.inject(Fault(fault=FaultKind.REST_ERROR, **choice))
     assert (await place(trader, "fine"))[0] == 200
+
+
+async def test_a_request_is_cut_and_nothing_is_done(trader: Trader) -> None:
+    trader.sim.inject(Fault(fault=FaultKind.REST_ERROR, paths="*/order", methods="POST", status=0, count=1))
+    with pytest.raises(aiohttp.ClientError):
+        await place(trader, "cut")
+    assert await resting(trader) == []
+    assert [(each.client_id, each.done, each.answered) for each in trader.sim.orders_seen()] == [("cut", False, 0)]
+
+
+async def test_a_key_that_only_reads_cannot_trade_and_one_that_withdraws_says_so(trader: Trader) -> None:
+    path = "/fapi/v2/account" if trader.prefix == "/fapi/v1" else "/account"
+    powers = ("canTrade", "canWithdraw")
+    assert [(await trader.ask("GET", path))[1][name] for name in powers] == [True, False]
+    trader.sim.inject(Fault(fault=FaultKind.KEY_READS))
+    trader.sim.inject(Fault(fault=FaultKind.KEY_WITHDRAWS, key=trader.key.key))
+    status, answer = await place(trader, "no")
+    assert (status, answer["code"]) == (401, -2015)
+    assert [(await trader.ask("GET", path))[1][name] for name in powers] == [False, True]

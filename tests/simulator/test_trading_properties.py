@@ -16,7 +16,7 @@ from hoga.simulator.usdm.venue import binance_usdm
 
 D = Decimal
 START_NS = 1_795_180_500_000_000_000
-STEPS = 60
+STEPS = 40
 
 
 class Floor:

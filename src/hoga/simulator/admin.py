@@ -6,8 +6,9 @@ DELETE /sim/faults   end every fault
 GET    /sim/orders   every request that was meant to change an account, and what became of it
 GET    /sim/account  what an account really has: ?account=main
 POST   /sim/act      let an account do something by hand: {"account", "do": "POST /path", "params": {}}
+POST   /sim/tell     tell an account's user streams something, as it is: {"account", "event": "…"}
 POST   /sim/market   move a market: {"symbol", "price"} it trades to, its "mark" price (null: it follows the market again),
-                     or exchange funding at a "rate" now
+                     exchange funding at a "rate" now, let its crowd stand still ("frozen") or go on
 """
 
 from __future__ import annotations
@@ -31,11 +32,17 @@ class _Act(msgspec.Struct, forbid_unknown_fields=True):
     params: dict[str, str] = {}
 
 
+class _Tell(msgspec.Struct, forbid_unknown_fields=True):
+    event: str
+    account: str = "main"
+
+
 class _Move(msgspec.Struct, forbid_unknown_fields=True):
     symbol: str
     price: str | None = None
     mark: str | msgspec.UnsetType | None = msgspec.UNSET
     rate: str | None = None
+    frozen: bool | None = None
 
 
 class Operated(Protocol):
@@ -90,6 +97,8 @@ def add_admin_routes(app: web.Application, simulator: Operated, venue: str) -> N
                 there.move(wish.symbol, wish.price)
             if wish.mark is not msgspec.UNSET:
                 there.set_mark(wish.symbol, wish.mark)
+            if wish.frozen is not None:
+                there.freeze(wish.symbol, frozen=wish.frozen)
             if wish.rate is not None:
                 there.fund(wish.symbol, wish.rate)
         except (msgspec.MsgspecError, ValueError, ArithmeticError) as mistake:
@@ -112,7 +121,16 @@ def add_admin_routes(app: web.Application, simulator: Operated, venue: str) -> N
         except (msgspec.MsgspecError, ValueError) as mistake:
             return _json({"ok": False, "why": str(mistake)}, status=400)
 
+    async def post_tell(request: web.Request) -> web.Response:
+        try:
+            wish = msgspec.json.decode(await request.read(), type=_Tell)
+        except msgspec.MsgspecError as mistake:
+            return _json({"ok": False, "why": str(mistake)}, status=400)
+        simulator.venues[name_of(request)].tell(wish.account, wish.event)
+        return _json({"ok": True})
+
     app.router.add_get("/sim/status", get_status)
+    app.router.add_post("/sim/tell", post_tell)
     app.router.add_get("/sim/orders", get_orders)
     app.router.add_get("/sim/account", get_account)
     app.router.add_post("/sim/act", post_act)

@@ -83,6 +83,8 @@ class FaultKind(StrEnum):
     LOST_EVENT = "lost-event"
     CHILD_FIRST = "child-first"
     LISTEN_KEY_GONE = "listen-key-gone"
+    KEY_READS = "key-reads"
+    KEY_WITHDRAWS = "key-withdraws"
     KEY_REVOKED = "key-revoked"
     KEY_EXPIRED = "key-expired"
     CLOCK_STEP = "clock-step"
@@ -153,8 +155,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     - half-open: nothing is read, sent or closed any more; TCP is reset when the fault ends.
     - server-shutdown: announces, and closes with `code` (1001) after `after_s`.
     - refuse: handshakes get HTTP `status` with `retry_after_s`. refuse-tcp: the port does not answer.
-    - rest-error: the request is answered with HTTP `status` (with `retry_after_s` where it has one) and not carried out; `code` (or `name`,
-      where errors have names) and `reason` are the error's own. rest-slow: it is carried out `ms` later, and then answered.
+    - rest-error: the request is not carried out, and answered with HTTP `status` (with `retry_after_s` where it has one; 0: the connection
+      is cut); `code` (or `name`, where errors have names) and `reason` are the error's own. rest-slow: it is carried out `ms` later, and
+      then answered.
     - reply-lost: the request is carried out, and its answer replaced by `status`, `code`, `name` and `reason` as above (`status` 0: the
       connection is cut). reply-slow: it is carried out at once, and answered `ms` later.
     - deny-order: requests that ask for a matching order, or cancel it, are told that there is none, though it lives; listings have it.
@@ -166,7 +169,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     - file: `defect` of the historical archive's files whose `paths` match. Those of a transfer (`TRANSFER_DEFECTS`) take `count`,
       `every` and `probability` a request; `ms` is the pause between pieces of `slow`, and before a `stall` ends. The others are in
       the published file while the fault lasts, whoever asks; `probability` then chooses files, always the same ones.
-    - key-revoked, key-expired: API keys that match the glob `key` are no longer good while the fault lasts.
+    - key-revoked, key-expired: API keys that match the glob `key` are no longer good while the fault lasts. key-reads: they may ask and not
+      trade. key-withdraws: they may withdraw, too, and say so where the venue tells what a key may do.
     - clock-step: printed times move by `ms`. clock-skew: they run `ppm` fast.
     - delist: `symbol` leaves trading; its streams fall silent.
     """

@@ -158,6 +158,10 @@ class Venue(ABC, Generic[PublisherT]):
         """Let positions of a symbol exchange funding now, at a rate ("0.0001") or at the market's, where there is such a thing. Raises
         ValueError for a symbol that is not traded."""
 
+    def freeze(self, symbol: str, *, frozen: bool) -> None:
+        """Let a market's crowd stand still, or go on. Raises ValueError for a symbol that is not traded."""
+        self._market(symbol).frozen = frozen
+
     def set_mark(self, symbol: str, price: str | None) -> None:
         """Fix a market's mark price; None lets it follow the market again. Raises ValueError as `move` does."""
         self._market(symbol).mark_e8 = None if price is None else _e8(price)
@@ -185,6 +189,10 @@ class Venue(ABC, Generic[PublisherT]):
     @abstractmethod
     def remember(self) -> None:
         """A fault of listings has begun: keep what they say now."""
+
+    @abstractmethod
+    def tell(self, account: str, event: str) -> None:
+        """Tell an account's user streams something, as it is: JSON or not."""
 
     def forget_listen_keys(self, names: str) -> None:
         """Delete the listen keys of accounts whose API key matches a glob, where there are such things."""

@@ -266,3 +266,17 @@ async def test_a_filter_that_makes_no_sense_cancels_nothing(trader: Trader, wish
     status, body = await trader.call("DELETE", "orders/open", wish)
     assert (status, body["error"]["name"]) == (400, "validation_error")
     assert len((await trader.call("GET", "orders/open"))[1]) == 1
+
+
+async def test_a_key_that_only_reads_may_not_trade(sim: Simulator, trader: Trader) -> None:
+    sim.inject(Fault(fault=FaultKind.KEY_READS))
+    wish = {"market": "KRW-BTC", "side": "bid", "ord_type": "limit", "price": "100000000", "volume": "0.001"}
+    status, body = await trader.call("POST", "orders", wish)
+    assert (status, body["error"]["name"]) == (403, "out_of_scope")
+    assert (await trader.call("GET", "orders/open")) == (200, [])
+
+
+async def test_an_account_is_told_what_is_put_in_its_stream(dial: Any, sim: Simulator) -> None:
+    client = await listen(dial, sim, {"type": "myOrder"})
+    sim.venues["upbit"].tell("main", '{"type":"myOrder","state":"dreamt"}')
+    assert (await client.frame())["state"] == "dreamt"

@@ -155,3 +155,11 @@ async def test_requests_are_seen_strangers_act_and_the_truth_is_told(sim, trader
     assert [D(row["positionAmt"]) for row in truth["positions"]] == [D("0.01")]
     assert sum(D(row["qty"]) for row in truth["trades"]) == D("0.01")
     assert D(truth["balance"]) < 100_000
+
+
+async def test_an_account_is_told_what_nobody_can_read(sim, http, listen) -> None:
+    client, odd = await listen(), '{"e":"ORDER_TRADE_UPDATE","o":{"X":"DREAMT"}}'
+    for wish, status in (({"event": odd}, 200), ({"event": "}{"}, 200), ({"even": 1}, 400)):
+        async with http.post(f"{sim.rest_url}/sim/tell", json=wish) as reply:
+            assert reply.status == status
+    assert [(await client.message()).data for _ in range(2)] == [odd, "}{"]

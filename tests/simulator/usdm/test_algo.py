@@ -167,34 +167,35 @@ async def test_a_stop_that_finds_nothing_or_no_margin_is_rejected_when_triggered
     assert (await trader.ask("GET", "/fapi/v3/positionRisk"))[1] == []
 
 
-@pytest.mark.parametrize(
-    "change, code",
-    [
-        ({"algoType": "TWAP"}, -1130),
-        ({"type": "LIMIT"}, -1116),
-        ({"triggerPrice": None}, -1102),
-        ({"triggerPrice": "80000.05"}, -4014),
-        ({"triggerPrice": "99000"}, -2021),
-        ({"side": "BUY"}, -2021),
-        ({"type": "TAKE_PROFIT_MARKET"}, -2021),
-        ({"type": "STOP"}, -1102),
-        ({"type": "TRAILING_STOP_MARKET"}, -1102),
-        ({"type": "TRAILING_STOP_MARKET", "callbackRate": "11"}, -2007),
-        ({"closePosition": "true"}, -4137),
-        ({"closePosition": "true", "quantity": None, "reduceOnly": "true"}, -1106),
-        ({"closePosition": "true", "quantity": None, "type": "STOP", "price": "80000"}, -4136),
-        ({"quantity": None}, -1102),
-        ({"positionSide": "LONG"}, -4061),
-        ({"timeInForce": "GTE_GTC"}, -4509),
-        ({"workingType": "WISH"}, -1130),
-        ({"clientAlgoId": "no spaces"}, -1100),
-        ({"quantity": "0.0005"}, -1111),
-        ({"symbol": "ETHUSDT", "quantity": "0.001", "triggerPrice": "2000"}, -4164),
-    ],
-)
-async def test_what_cannot_wait_for_a_trigger_is_refused_at_once(trader: Trader, change: dict[str, Any], code: int) -> None:
-    status, answer = await algo(trader, **{"triggerPrice": "80000.00", **change})
-    assert (status, answer["code"]) == (400, code)
+REFUSED: list[tuple[dict[str, Any], int]] = [
+    ({"algoType": "TWAP"}, -1130),
+    ({"type": "LIMIT"}, -1116),
+    ({"triggerPrice": None}, -1102),
+    ({"triggerPrice": "80000.05"}, -4014),
+    ({"triggerPrice": "99000"}, -2021),
+    ({"side": "BUY"}, -2021),
+    ({"type": "TAKE_PROFIT_MARKET"}, -2021),
+    ({"type": "STOP"}, -1102),
+    ({"type": "TRAILING_STOP_MARKET"}, -1102),
+    ({"type": "TRAILING_STOP_MARKET", "callbackRate": "11"}, -2007),
+    ({"closePosition": "true"}, -4137),
+    ({"closePosition": "true", "quantity": None, "reduceOnly": "true"}, -1106),
+    ({"closePosition": "true", "quantity": None, "type": "STOP", "price": "80000"}, -4136),
+    ({"quantity": None}, -1102),
+    ({"positionSide": "LONG"}, -4061),
+    ({"timeInForce": "GTE_GTC"}, -4509),
+    ({"workingType": "WISH"}, -1130),
+    ({"clientAlgoId": "no spaces"}, -1100),
+    ({"quantity": "0.0005"}, -1111),
+    ({"symbol": "ETHUSDT", "quantity": "0.001", "triggerPrice": "2000"}, -4164),
+]
+
+
+async def test_what_cannot_wait_for_a_trigger_is_refused_at_once(trader: Trader) -> None:
+    answers = [await algo(trader, **{"triggerPrice": "80000.00", **change}) for change, _ in REFUSED]
+    assert [(change, status, answer["code"]) for (change, _), (status, answer) in zip(REFUSED, answers, strict=True)] == [
+        (change, 400, code) for change, code in REFUSED
+    ]
     assert (await trader.ask("GET", "/openAlgoOrders"))[1] == []
 
 
@@ -211,6 +212,8 @@ async def test_the_operator_moves_markets_and_mark_prices(sim, http, trader) -> 
     for wish, status in (
         ({"symbol": "BTCUSDT", "price": "80000"}, 200),
         ({"symbol": "BTCUSDT", "mark": "79000"}, 200),
+        ({"symbol": "BTCUSDT", "frozen": False}, 200),
+        ({"symbol": "BTCUSDT", "frozen": True}, 200),
         ({"symbol": "NOSUCH", "price": "80000"}, 400),
         ({"symbol": "BTCUSDT", "price": "-1"}, 400),
         ({"symbol": "BTCUSDT", "prize": "1"}, 400),

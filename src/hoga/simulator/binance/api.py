@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
-from hoga.simulator.binance.keys import ApiKey
+from hoga.simulator.binance.keys import ApiKey, KeyRing
 from hoga.simulator.clock import SimClock
 from hoga.simulator.engine import Engine, Instrument, Market, Pace, Past
 from hoga.simulator.faults import Asked, FaultDesk, FaultKind
@@ -154,7 +154,8 @@ class PastAsked(NamedTuple):
 
 
 class Api:
-    """What the answers are made from. `past` is None where there is none: in a replay; `faults` are what goes wrong."""
+    """What the answers are made from. `past` is None where there is none: in a replay; `faults` are what goes wrong,
+    `keys` what keys may do."""
 
     def __init__(
         self,
@@ -165,9 +166,11 @@ class Api:
         weight_limit: int,
         player: Player | None,
         faults: FaultDesk,
+        keys: KeyRing,
         past: PastAsked | None = None,
     ) -> None:
         self.faults = faults
+        self.keys = keys
         self.engine = engine
         self.pace = pace
         self.clock = clock

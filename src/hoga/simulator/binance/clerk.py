@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hoga.simulator.binance.api import Access, Answer, Api, Endpoint, Query
+from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, Query
 from hoga.simulator.binance.keys import ApiKey, KeyRing
 from hoga.simulator.faults import Asked
 from hoga.simulator.seen import Does, OrderSeen, Seen
@@ -37,6 +37,9 @@ class Clerk:
 
     def answer(self, endpoint: Endpoint, query: Query) -> Answer:
         """What an endpoint answers. Raises ApiError."""
+        changes = endpoint.access is Access.SIGNED and query.asked.method != "GET"
+        if changes and query.key is not None and not self._keys.may_trade(query.key.key):
+            raise ApiError(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
         stale = self._stale.answer(query.asked, query.account, self._api.clock.now_ns()) if endpoint.lists else None
         return endpoint.answer(self._api, query) if stale is None else stale
 

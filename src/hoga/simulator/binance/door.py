@@ -55,15 +55,13 @@ class RestApi:
             broken = self._desk.take_asked(FaultKind.REST_ERROR, asked)
             if broken is not None:
                 self._clerk.note(endpoint, asked, key, done=False, answered=broken.status, code=error_of(broken).code)
-                return _failure(broken)
+                return _failure(broken) if broken.status else _cut(request)
             response, refused = self._answer(request, endpoint, body, asked)
             lost = self._desk.take_asked(FaultKind.REPLY_LOST, asked)
             answered, code = (response.status, refused) if lost is None else (lost.status, error_of(lost).code if lost.status else None)
             self._clerk.note(endpoint, asked, key, done=response.status == 200, answered=answered, code=code)
-            if lost is not None and lost.status:
-                return _failure(lost)
-            if lost is not None and request.transport is not None:
-                request.transport.close()
+            if lost is not None:
+                return _failure(lost) if lost.status else _cut(request)
             await self._wait_for(FaultKind.REPLY_SLOW, asked)
             return response
 
@@ -130,6 +128,13 @@ def _limited(verdict: WeightVerdict) -> web.Response:
     response = _reply(verdict.status, {"code": -1003, "msg": text}, verdict)
     response.headers["Retry-After"] = str(verdict.retry_after_s)
     return response
+
+
+def _cut(request: web.Request) -> web.Response:
+    """Cut the connection; what is returned goes nowhere."""
+    if request.transport is not None:
+        request.transport.close()
+    return web.Response(status=500)
 
 
 def _failure(fault: Fault) -> web.Response:

@@ -132,7 +132,7 @@ class HistoryDoor:
         if broken is None:
             return None
         headers = {} if broken.retry_after_s is None else {"Retry-After": str(broken.retry_after_s)}
-        return web.Response(status=broken.status, text=broken.reason or "error", headers=headers)
+        return web.Response(status=broken.status or 500, text=broken.reason or "error", headers=headers)
 
     # -- listing ----------------------------------------------------------------------------------------------------
 

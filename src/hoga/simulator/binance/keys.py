@@ -82,6 +82,14 @@ class KeyRing:
         """Every key there is, good or not."""
         return self._keys.values()
 
+    def may_trade(self, name: str) -> bool:
+        """Tell whether a key may do more than ask."""
+        return not self._touched(FaultKind.KEY_READS, name)
+
+    def may_withdraw(self, name: str) -> bool:
+        """Tell whether a key may withdraw."""
+        return self._touched(FaultKind.KEY_WITHDRAWS, name)
+
     def is_bad(self, name: str) -> bool:
         """Tell whether a fault has revoked or expired the key."""
         return self.is_revoked(name) or self._touched(FaultKind.KEY_EXPIRED, name)

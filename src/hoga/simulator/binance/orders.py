@@ -15,7 +15,19 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from hoga.simulator.binance.api import Answer, Api, ApiError, Query
 from hoga.simulator.engine import Desk, Force, OwnFill, OwnOrder, SelfTrade, Side
 
-__all__ = ["E8", "MS_NS", "BinanceOrder", "OrderAnswers", "UserEvent", "client_id_of", "decimal_e8", "force_of", "prevention_of", "side_of"]
+__all__ = [
+    "E8",
+    "MS_NS",
+    "BinanceOrder",
+    "OrderAnswers",
+    "UserEvent",
+    "client_id_of",
+    "decimal_e8",
+    "force_of",
+    "may",
+    "prevention_of",
+    "side_of",
+]
 
 E8, MS_NS = 100_000_000, 1_000_000
 _DECIMAL = re.compile(r"^(\d{1,20})(?:\.(\d{0,20}))?$")
@@ -163,6 +175,12 @@ def side_of(query: Query, name: str = "side") -> Side:
     if text not in ("BUY", "SELL"):
         raise ApiError(-1117, "Invalid side.")
     return Side.BUY if text == "BUY" else Side.SELL
+
+
+def may(api: Api, query: Query) -> tuple[bool, bool]:
+    """Whether the key of a request may trade, and whether it may withdraw."""
+    name = query.key.key if query.key is not None else ""
+    return api.keys.may_trade(name), api.keys.may_withdraw(name)
 
 
 def client_id_of(query: Query, name: str = "newClientOrderId") -> str:

@@ -61,6 +61,9 @@ class PrivateHalf(Protocol):
     def state(self, account: str) -> dict[str, Any]:
         """What an account really has now: ready for JSON, whatever faults let REST say."""
 
+    def tell(self, account: str, event: str) -> None:
+        """Tell an account's user streams something, as it is."""
+
     def fund(self, symbol: str, rate: str | None) -> None:
         """Exchange funding now, at a rate or at the market's, where there is such a thing."""
 

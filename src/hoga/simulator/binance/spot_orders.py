@@ -13,7 +13,7 @@ from typing import Any
 
 from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, Query, flat, one_or_all
 from hoga.simulator.binance.order_count import OrderCount
-from hoga.simulator.binance.orders import OrderAnswers, client_id_of
+from hoga.simulator.binance.orders import OrderAnswers, client_id_of, may
 from hoga.simulator.binance.printer import e8_text
 from hoga.simulator.binance.spot_lists import SpotLists, cancelled_row
 from hoga.simulator.binance.spot_reports import SpotOrder, SpotReports
@@ -24,6 +24,7 @@ from hoga.simulator.engine import CashAccounts, Desk
 __all__ = ["SpotOrders"]
 
 _REPLIES = ("ACK", "RESULT", "FULL")
+_MADE_MS = 1_790_000_000_000
 _UNKNOWN = (-2011, "Unknown order sent.")
 
 
@@ -137,6 +138,7 @@ class SpotOrders:
 
     def _account(self, api: Api, query: Query) -> Answer:
         rows = self._balances(query.account, all_of_them=not query.flag("omitZeroBalances"))
+        trades, withdraws = may(api, query)
         rates = {"maker": "0.00100000", "taker": "0.00100000", "buyer": "0.00000000", "seller": "0.00000000"}
         return {
             "makerCommission": 10,
@@ -144,8 +146,8 @@ class SpotOrders:
             "buyerCommission": 0,
             "sellerCommission": 0,
             "commissionRates": rates,
-            "canTrade": True,
-            "canWithdraw": False,
+            "canTrade": trades,
+            "canWithdraw": withdraws,
             "canDeposit": False,
             "brokered": False,
             "requireSelfTradePrevention": False,
@@ -173,14 +175,8 @@ class SpotOrders:
 
 
 def _restrictions(api: Api, query: Query) -> Answer:
-    """What the key may do: trade, and not withdraw."""
-    refused = (
-        "ipRestrict",
-        "enableWithdrawals",
-        "enableInternalTransfer",
-        "permitsUniversalTransfer",
-        "enableVanillaOptions",
-        "enableMargin",
-    )
-    granted = ("enableReading", "enableFutures", "enableSpotAndMarginTrading")
-    return {"createTime": 1_790_000_000_000} | dict.fromkeys(refused, False) | dict.fromkeys(granted, True)
+    """What the key may do."""
+    trades, withdraws = may(api, query)
+    refused = ("ipRestrict", "enableInternalTransfer", "permitsUniversalTransfer", "enableVanillaOptions", "enableMargin")
+    told = {"createTime": _MADE_MS, "enableReading": True, "enableWithdrawals": withdraws} | dict.fromkeys(refused, False)
+    return told | {"enableFutures": trades, "enableSpotAndMarginTrading": trades}

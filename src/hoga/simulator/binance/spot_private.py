@@ -10,6 +10,7 @@ from typing import Any
 
 from hoga.simulator.binance.api import Endpoint
 from hoga.simulator.binance.clerk import Clerk
+from hoga.simulator.binance.orders import UserEvent
 from hoga.simulator.binance.private import PrivateDeps
 from hoga.simulator.binance.spot_orders import SpotOrders
 from hoga.simulator.binance.spot_reports import SPOT_REFUSES, SpotOrder, SpotReports, spot_accounts
@@ -84,6 +85,10 @@ class SpotPrivate:
         """See `PrivateHalf`."""
         self._settle()
         return self._orders.state(account)
+
+    def tell(self, account: str, event: str) -> None:
+        """See `PrivateHalf`."""
+        self._reports.events.append(UserEvent(account, "told", event, "told"))
 
     def fund(self, symbol: str, rate: str | None) -> None:
         """There is no funding on spot."""

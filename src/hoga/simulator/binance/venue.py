@@ -90,7 +90,14 @@ class BinanceVenue(Venue[StreamPublisher]):
         past = None if self._history is None else PastAsked(self._history.past, self._history.oldest_rest_day)
         weight_limit = limits.weight_per_minute or product.weight_per_minute
         api = Api(
-            engine=self.engine, pace=self.publisher.pace, clock=clock, weight_limit=weight_limit, player=self.player, past=past, faults=desk
+            engine=self.engine,
+            pace=self.publisher.pace,
+            clock=clock,
+            weight_limit=weight_limit,
+            player=self.player,
+            faults=desk,
+            keys=KeyRing(EXAMPLE_KEYS, desk),
+            past=past,
         )
         self._deps = self._private_deps(api)
         self._private = product.private(self._deps)
@@ -149,6 +156,10 @@ class BinanceVenue(Venue[StreamPublisher]):
         """See `Venue`."""
         self._private.forget_keys(names)
 
+    def tell(self, account: str, event: str) -> None:
+        """See `Venue`."""
+        self._private.tell(account, event)
+
     def fund(self, symbol: str, rate: str | None = None) -> None:
         """See `Venue`."""
         self._market(symbol)
@@ -159,7 +170,7 @@ class BinanceVenue(Venue[StreamPublisher]):
         self._clerk.remember()
 
     def _private_deps(self, api: Api) -> PrivateDeps:
-        keys = KeyRing(EXAMPLE_KEYS, self._desk)
+        keys = api.keys
         return PrivateDeps(
             api=api,
             board=self.board,

@@ -140,7 +140,7 @@ class ApiSession:
         broken = faults.take_asked(FaultKind.REST_ERROR, asked)
         if broken is not None:
             self._clerk.note(endpoint, asked, key, done=False, answered=broken.status, code=error_of(broken).code)
-            return [_failure(request_id, self._error_of(broken), limits)]
+            return [_failure(request_id, self._error_of(broken), limits)] if broken.status else self._close(Close(1006, "cut"))
         try:
             reply, refused = _success(request_id, self._answer(endpoint, params, asked, limits), limits), None
         except ApiError as error:

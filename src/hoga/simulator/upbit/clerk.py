@@ -6,6 +6,7 @@ A listing is answered as of before where a fault wants that, and an order that a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from hoga.simulator.clock import SimClock
@@ -40,6 +41,9 @@ class Clerk:
 
     def answer(self, endpoint: OrderEndpoint, account: Account, query: Query, body: Mapping[str, Any], asked: Asked) -> Any:
         """What an endpoint answers. Raises OrderRefused and RestError."""
+        only_reads = any(fnmatchcase(account.access_key, active.fault.key) for active in self._desk.active(FaultKind.KEY_READS))
+        if endpoint.does is not None and only_reads:
+            raise RestError(403, "out_of_scope", "허용되지 않은 기능입니다.")
         stale = self._stale.answer(asked, account.name, self._clock.now_ns()) if endpoint.lists else None
         if stale is not None:
             return stale

@@ -86,16 +86,16 @@ class RestApi:
             broken = self._desk.take_asked(FaultKind.REST_ERROR, asked)
             if broken is not None:
                 failure = _failure(broken)
-                self._note(asked, failure, done=False, answered=failure)
-                return failure.response
+                self._note(asked, failure, done=False, answered=failure if broken.status else None)
+                return failure.response if broken.status else _cut(request)
             outcome = answer(request, body, asked)
             lost = self._desk.take_asked(FaultKind.REPLY_LOST, asked)
             told = outcome if lost is None else _failure(lost) if lost.status else None
             self._note(asked, outcome, done=outcome.response.status < 300, answered=told)
-            if told is None and request.transport is not None:
-                request.transport.close()
+            if told is None:
+                return _cut(request)
             await self._wait_for(FaultKind.REPLY_SLOW, asked)
-            return (told or outcome).response
+            return told.response
 
         return serve
 
@@ -232,11 +232,18 @@ def _error(error: RestError, headers: Mapping[str, str] | None = None, account: 
     return _Outcome(_reply(error.status, text, headers or {}), account, str(error.name))
 
 
+def _cut(request: web.Request) -> web.Response:
+    """Cut the connection; what is returned goes nowhere."""
+    if request.transport is not None:
+        request.transport.close()
+    return web.Response(status=500)
+
+
 def _failure(fault: Fault) -> _Outcome:
     """What a fault answers with: too many requests as the budget says it, else an error with its own name and words."""
     if fault.status in (418, 429):
         return _limited(BucketVerdict(fault.status, 0, fault.retry_after_s or 0))
-    return _error(RestError(fault.status, fault.name or fault.status, fault.reason or "Internal Server Error"))
+    return _error(RestError(fault.status or 500, fault.name or fault.status, fault.reason or "Internal Server Error"))
 
 
 def _limited(verdict: BucketVerdict) -> _Outcome:

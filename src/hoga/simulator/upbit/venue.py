@@ -83,6 +83,10 @@ class Upbit(Venue[Publisher]):
         self.advance(self._clock.now_ns())
         return self._clerk.state(account)
 
+    def tell(self, account: str, event: str) -> None:
+        """See `Venue`."""
+        self._publish(orders_name("*", account), "told", lambda form: event)
+
     def remember(self) -> None:
         """See `Venue`."""
         self._clerk.remember()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from hoga.simulator.binance.api import Access, Answer, Api, Endpoint, Query, flat
-from hoga.simulator.binance.orders import E8, MS_NS
+from hoga.simulator.binance.orders import E8, MS_NS, may
 from hoga.simulator.binance.printer import decimal_text
 from hoga.simulator.engine import Desk, MarginAccounts, Position
 from hoga.simulator.usdm.reports import ASSET, LEGS, FuturesOrder, amount_text
@@ -32,7 +32,7 @@ class FuturesAccount:
             "GET /fapi/v3/balance": Endpoint(flat(5), self._balance, signed, lists=True),
             "GET /fapi/v2/balance": Endpoint(flat(5), self._balance, signed, lists=True),
             "GET /fapi/v3/account": Endpoint(flat(5), self._account, signed, lists=True),
-            "GET /fapi/v2/account": Endpoint(flat(5), self._account, signed, lists=True),
+            "GET /fapi/v2/account": Endpoint(flat(5), self._account_v2, signed, lists=True),
         }
 
     def risk_rows(self, account: str, symbol: str | None = None) -> list[dict[str, Any]]:
@@ -106,7 +106,11 @@ class FuturesAccount:
             }
         ]
 
-    def _account(self, api: Api, query: Query) -> Answer:
+    def _account_v2(self, api: Api, query: Query) -> Answer:
+        trades, withdraws = may(api, query)
+        return {"feeTier": 0, "canTrade": trades, "canDeposit": True, "canWithdraw": withdraws, **self._account(api, query)}
+
+    def _account(self, api: Api, query: Query) -> dict[str, Any]:
         self._desk.settle(api.clock.now_ns())
         wallet = self._accounts.wallet(query.account, self._desk.open_of(query.account))
         balance, profit = decimal_text(wallet.balance_e8, 8), decimal_text(wallet.profit_e8, 8)

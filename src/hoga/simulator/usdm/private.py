@@ -126,6 +126,10 @@ class FuturesPrivate:
         balance = decimal_text(self._accounts.balance_e8(account), 8)
         return {"balance": balance, "positions": held, **self._orders.state(account), "open_algo_orders": waiting}
 
+    def tell(self, account: str, event: str) -> None:
+        """See `PrivateHalf`."""
+        self._reports.events.append(UserEvent(account, "told", event, "told"))
+
     def fund(self, symbol: str, rate: str | None) -> None:
         """See `PrivateHalf`."""
         self._settle()

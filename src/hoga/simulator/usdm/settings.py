@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, Query, flat
+from hoga.simulator.binance.orders import may
 from hoga.simulator.engine import Desk, MarginAccounts
 from hoga.simulator.usdm.reports import LEGS, FuturesOrder
 
@@ -136,11 +137,12 @@ class Settings:
         return [{"symbol": name, "notionalCoef": 1.0, "brackets": [bracket]} for name in _names(api, query)]
 
     def _account_config(self, api: Api, query: Query) -> Answer:
+        trades, withdraws = may(api, query)
         return {
             "feeTier": 0,
-            "canTrade": True,
+            "canTrade": trades,
             "canDeposit": True,
-            "canWithdraw": False,
+            "canWithdraw": withdraws,
             "dualSidePosition": self.is_hedged(query.account),
             "updateTime": 0,
             "multiAssetsMargin": False,
