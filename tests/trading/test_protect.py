@@ -37,6 +37,7 @@ class Venue:
         self.orders: list[Order] = []
         self.asks: list[Ask] = []
         self.closing = 0
+        self.entering = False
         self.number = 0
 
     def price(self, price: int) -> None:
@@ -52,7 +53,7 @@ class Venue:
     def step(self) -> list[Ask]:
         """Ask the guard, and do what it says."""
         seen = Seen(now_ns=self.now_ns, rules=RULES, position=self.position, entry=self.entry, look=self.look, orders=self.working,
-                    exiting=self.closing > 0)  # fmt: skip
+                    exiting=self.closing > 0, entering=self.entering)  # fmt: skip
         asks = self.guard.decide(seen)
         for ask in asks:
             if isinstance(ask, Place):
@@ -145,6 +146,30 @@ def test_a_list_is_one_and_what_comes_later_has_its_own() -> None:
     alone = venue(Keeping.LISTED, lists=False).hold(10)
     alone.settle()
     assert [(each.request.kind, each.request.list_id) for each in alone.working] == [(OrderKind.STOP, "")]
+
+
+def test_an_entry_that_fills_in_parts_has_one_list_and_a_position_two_at_most() -> None:
+    where = venue(Keeping.LISTED).hold(4)
+    where.entering = True
+    assert where.step() == []
+    where.hold(10)
+    assert where.step() == []
+    assert where.guard.deadline_ns(where.now_ns) == NOON + S
+    where.entering = False
+    where.settle()
+    assert [each.request.quantity for each in where.of(OrderKind.STOP)] == [10]
+    slow = venue(Keeping.LISTED).hold(4)
+    slow.entering = True
+    slow.step()
+    slow.now_ns += S
+    slow.settle()
+    assert [each.request.quantity for each in slow.of(OrderKind.STOP)] == [4]
+    for held in (14, 17, 30):
+        where.hold(held)
+        where.settle()
+        quantities = [each.request.quantity or 0 for each in where.of(OrderKind.STOP)]
+        assert sum(quantities) == held
+        assert len(quantities) <= 2
 
 
 def test_ends_follow_partial_fills() -> None:

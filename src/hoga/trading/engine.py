@@ -757,6 +757,7 @@ class Engine:
             look=state.looks[symbol],
             orders=self._ends_of(key),
             exiting=any(each.role is Role.EXIT and each.strategy == strategy for each in working),
+            entering=any(each.role in (Role.TARGET, Role.ENTRY) and signed(each.request.side, 1) * held > 0 for each in working),
         )
         for ask in guard.decide(seen):
             match ask:

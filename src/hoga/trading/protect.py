@@ -35,6 +35,8 @@ _S = 1_000_000_000
 _BP = 10_000
 _RETRY_NS = _S // 2
 _CLOSE_AGAIN_NS = _S
+_LISTS = 2
+"""So many lists of one position rest at most: venues take few waiting orders."""
 _NEAR_BP = 20
 """A stop that is refused while the price is so near was refused for that."""
 
@@ -79,7 +81,7 @@ def keeping_of(can: Capabilities, *, alone: bool) -> Keeping:
 
 class Seen(msgspec.Struct, kw_only=True):
     """What there is now. `position`: with its sign; `entry`: its average price; `orders`: the guard's own that work; `exiting`: an order
-    that closes the position is on its way."""
+    that closes the position is on its way; `entering`: one that makes it larger is."""
 
     now_ns: int
     rules: Rules
@@ -88,6 +90,7 @@ class Seen(msgspec.Struct, kw_only=True):
     look: Look
     orders: Sequence[Order]
     exiting: bool = False
+    entering: bool = False
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +153,7 @@ class Guard:
         self._beyond_ns = 0
         self._doubted = False
         self._yield_ns = 0
+        self._free_ns = 0
         self._cleaning = False
 
     def __repr__(self) -> str:
@@ -198,6 +202,8 @@ class Guard:
                 times.append(self._retry_ns)
             if self._yield_ns:
                 times.append(self._yield_ns)
+            if self._free_ns:
+                times.append(self._free_ns + self.protection.within_ns // 3)
             if self.protection.hold_ns is not None:
                 times.append(max(self._began_ns + self.protection.hold_ns, self._closed_ns + _CLOSE_AGAIN_NS))
         return min((each for each in times if each > now_ns), default=None)
@@ -230,7 +236,9 @@ class Guard:
 
     def _begin(self, long: int, seen: Seen) -> None:
         self._long, self._began_ns = long, seen.now_ns
-        self._best = self.level = self._refused = self._retry_ns = self._closed_ns = self._beyond_ns = self._yield_ns = self.naked_ns = 0
+        self._best = self.level = self._refused = self._retry_ns = self._closed_ns = self._beyond_ns = self._yield_ns = self._free_ns = (
+            self.naked_ns
+        ) = 0
         if long:
             self._best = seen.entry
 
@@ -372,8 +380,16 @@ class Guard:
         rules = seen.rules
         least = max(rules.market_least, rules.least, 1)
         cheapest = min(each for each in (stop, take) if each) if stop or take else 0
-        if free < least or not cheapest or free * cheapest < (rules.min_notional or 0) or seen.now_ns < self._retry_ns:
+        if free < least or not cheapest or free * cheapest < (rules.min_notional or 0):
+            self._free_ns = 0
             return []
+        self._free_ns = self._free_ns or seen.now_ns
+        if seen.now_ns < self._retry_ns or (seen.entering and seen.now_ns < self._free_ns + self.protection.within_ns // 3):
+            return []  # an entry fills in parts within moments: one list for all of them
+        if len(locked) >= _LISTS:
+            smallest = min(orders, key=lambda order: locked[order.request.list_id or order.client_id])
+            return self._drop([smallest], "one list for it and for what came later") if _stands(smallest) else []
+        self._free_ns = 0
         both = bool(stop and take and self._lists)
         ends = [(OrderKind.STOP, stop)] if stop else []
         if take and (both or not stop):
