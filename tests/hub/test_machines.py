@@ -149,6 +149,9 @@ class Account:
 NEEDS: Sequence[Sequence[str]] = (("API_KEY", "API_SECRET"), ("API_KEY", "PRIVATE_KEY_FILE"))
 
 
+_UP = (PrivateState.LIVE, PrivateState.HANDOVER)
+
+
 class PrivateMachine(RuleBasedStateMachine):
     """A private connection as the rules say: whatever happens is a move of the table, and what may be missing is told."""
 
@@ -159,12 +162,23 @@ class PrivateMachine(RuleBasedStateMachine):
     @rule(seconds=st.floats(0.001, 10.0))
     def time_passes(self, seconds: float) -> None:
         self.it.now_ns += int(seconds * 1e9)
-        if self.it.state is not PrivateState.LIVE:
+        if self.it.state not in _UP:
             self.it.lost.append(self.it.now_ns)
+
+    @precondition(lambda self: self.it.state in _UP)
+    @rule()
+    def a_sign_of_life(self) -> None:
+        self.it.proof_ns = self.it.now_ns
 
     @precondition(lambda self: self.it.state is PrivateState.LIVE)
     @rule()
-    def a_sign_of_life(self) -> None:
+    def a_second_login_is_made_beside(self) -> None:
+        self.it.become(PrivateState.HANDOVER)
+
+    @precondition(lambda self: self.it.state is PrivateState.HANDOVER)
+    @rule()
+    def one_of_the_two_goes_on_and_nothing_was_missed(self) -> None:
+        self.it.become(PrivateState.LIVE)
         self.it.proof_ns = self.it.now_ns
 
     @precondition(lambda self: self.it.state in (PrivateState.IDLE, PrivateState.REJECTED, PrivateState.BACKING_OFF))
@@ -194,7 +208,7 @@ class PrivateMachine(RuleBasedStateMachine):
             assert any((low is None or low <= at_ns) and at_ns <= high for low, high in self.it.missed)
         self.it.lost.clear()
 
-    @precondition(lambda self: self.it.state in (PrivateState.CONNECTING, PrivateState.AUTHENTICATING, PrivateState.LIVE))
+    @precondition(lambda self: self.it.state in (PrivateState.CONNECTING, PrivateState.AUTHENTICATING, *_UP))
     @rule(trouble=st.none() | st.sampled_from(list(Trouble)), off_ms=st.none() | st.integers(-10_000, 10_000))
     def it_is_lost_or_refused(self, trouble: Trouble | None, off_ms: int | None) -> None:
         refusal = Refusal(trouble=trouble, text="no", clock_off_ms=off_ms) if trouble is not None else None
