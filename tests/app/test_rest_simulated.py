@@ -79,4 +79,4 @@ async def test_upbit_takes_what_was_signed_and_tells_what_is_left() -> None:
             assert (await say("GET", "/v1/order", "default", uuid=placed["uuid"]))["uuid"] == placed["uuid"]
             await say("DELETE", "/v1/order", "default", uuid=placed["uuid"])
         used = {group: budget.used(monotonic()) for group, budget in rest_budgets(VENUES["upbit"], config.rest_url).items()}
-        assert set(used) == {"market", "orderbook", "default", "order", "order-cancel-all"}
+        assert set(used) == {"market", "orderbook", "ticker", "default", "order", "order-test", "order-cancel-all"}

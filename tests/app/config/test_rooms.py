@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from hoga.app.config import load_config
-from hoga.app.config.keys import BY_NAME, KEYS, Fill, Kind
+from hoga.app.config.keys import KEYS, Fill
 from hoga.app.config.rooms import dashboard_config, feed_config, filled, private_config, recorder_config, rest_of, sealing_config
 from hoga.app.config.values import read_value
 from hoga.venues.endpoints import VENUE_DEFAULTS
@@ -66,8 +66,3 @@ def test_the_longest_that_a_request_may_take_is_as_configured() -> None:
     assert rest_of(one) is rest_of(one)
     assert rest_of(one) is not rest_of(other)
     assert rest_of(one).timeout_s == 3.0
-
-
-def test_a_key_that_means_nothing_yet_says_so() -> None:
-    assert "Not used yet" in BY_NAME["WS_API_URL"].text
-    assert [key.name for key in KEYS if key.kind is Kind.HTTP_URL and "Not used" not in key.text] == ["REST_URL", "HISTORY_URL"]
