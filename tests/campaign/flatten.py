@@ -68,6 +68,10 @@ FAULTS = (
 )
 
 
+class Unready(Exception):
+    """The scene could not be set: the machine is too busy. Nothing was tried."""
+
+
 class Run(NamedTuple):
     """What one run came to: `wrong` is empty where all is as it should be."""
 
@@ -91,9 +95,15 @@ async def run_one(case: Case, seed: int) -> Run:
         market = simulator.venues[case.venue].engine.market(case.symbol)
         witness, exiting = account(), account()
         await witness.open()
-        assert await witness.learn_rules()
         await exiting.open()
-        scene = await _prepare(case, witness, market.top.bid * market.instrument.tick_e8, chance)
+        try:
+            if not await witness.learn_rules():
+                raise Unready("no rules")
+            scene = await _prepare(case, witness, market.top.bid * market.instrument.tick_e8, chance)
+        except Unready:
+            await exiting.close()
+            await witness.close()
+            raise
         for fault in FAULTS:
             simulator.inject(fault)
         lost = {"probability": 0.05, "methods": "POST", "paths": f"{case.order_path}*"}
@@ -130,7 +140,8 @@ async def _prepare(case: Case, account: ExitAccount, bid_e8: int, chance: random
         known: dict[str, object] = {"client_id": client_id, "symbol": symbol, "side": side, "quantity": much}
         known |= fields
         event = await account.send(OrderRequest(**known))  # type: ignore[arg-type]
-        assert isinstance(event, OrderAccepted), event
+        if not isinstance(event, OrderAccepted):
+            raise Unready(str(event))
         if client_id.startswith("hg-"):
             ends = {"reduce_only": bool(known.get("reduce_only") or known.get("close_position")), "kind": str(known.get("kind", ""))}
             letter = "B" if known["side"] is Side.BUY else "S"
@@ -170,10 +181,12 @@ async def _held(account: ExitAccount, base: str) -> int:
     """The position, or how many coins there are, free or not."""
     if account.has_positions:
         read = await account.positions()
-        assert isinstance(read, PositionsRead)
+        if not isinstance(read, PositionsRead):
+            raise Unready(read.why)
         return sum(each.quantity for each in read.positions)
     found = await account.balances()
-    assert isinstance(found, AccountRead)
+    if not isinstance(found, AccountRead):
+        raise Unready(found.why)
     power = next(account.book.of(name).size_power for name in account.book.names() if account.book.of(name).base == base)
     coins = [each for each in found.balances if each.currency == base]
     return sum(int((Decimal(each.free) + Decimal(each.locked)).scaleb(-power)) for each in coins)
@@ -182,9 +195,14 @@ async def _held(account: ExitAccount, base: str) -> int:
 async def _truth(case: Case, account: ExitAccount, scene: Scene, report: ExitReport) -> str:
     """What is wrong, as the venue tells it once nothing fails any more; "" for nothing."""
     rules = account.book.of(case.symbol)
-    left = await _held(account, rules.base)
-    listing = await account.open_orders()
-    assert isinstance(listing, OpenOrders)
+    while True:
+        listing = await account.open_orders()
+        try:
+            left = await _held(account, rules.base)
+        except Unready:
+            continue
+        if isinstance(listing, OpenOrders):
+            break
     open_ids = {each.order.client_id for each in listing.orders}
     wrong = []
     if report.verdict not in (Verdict.FLAT, Verdict.FLAT_WITH_DUST):
@@ -213,7 +231,11 @@ async def campaign(case: Case, runs: int, *, at_once: int, first: int = 0) -> li
 
     async def one(seed: int) -> Run:
         async with turn:
-            return await run_one(case, seed)
+            while True:
+                try:
+                    return await run_one(case, seed)
+                except Unready as fault:
+                    print(f"seed {seed} again: {fault}", file=sys.stderr)
 
     return await asyncio.gather(*(one(first + seed) for seed in range(runs)))
 

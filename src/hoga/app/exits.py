@@ -56,6 +56,10 @@ class Exits:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="trader exit")
 
+    def give_up(self) -> None:
+        """Try no longer."""
+        self._given_up = True
+
     async def wait(self) -> None:
         """Until they are over."""
         if self._task is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from ipaddress import ip_address
@@ -21,6 +22,7 @@ from hoga.app.hub import open_manager
 from hoga.app.owner import owner_of
 from hoga.app.private import credentials_of
 from hoga.app.restore import exit_fills, restored
+from hoga.app.sentinel import Charge, Heart, Pulse
 from hoga.app.strategies import instances_of, read_strategy
 from hoga.app.testnet import require_testnet
 from hoga.app.trade import Trader
@@ -30,6 +32,7 @@ from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger, Opened
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.trading import Rung
+from hoga.flatten.watching import Heartbeat
 from hoga.gateway import Gateway, GatewayConfig
 from hoga.runtime.clock import SYSTEM
 from hoga.runtime.shutdown import Phase, ShutdownManager
@@ -158,6 +161,7 @@ async def trade(
     done: Done | None = None
     trader: Trader | None = None
     exits = Exits([config.venue(name) for name in plan.symbols], plan.symbols, config.program.data_dir, tell=on_change)
+    heart: Heart | None = None
     try:
         async with ShutdownManager(deadline_s=_WHOLE_STOP_S) as shutdown:
             manager = await open_manager(config)
@@ -174,6 +178,8 @@ async def trade(
             )
             shutdown.add(Phase.SEAL, "trader's connections", trader.close)
             await trader.start([_gateway(config.venue(name), plan, trader, latch) for name in plan.symbols])
+            heart = _heart(config, plan)
+            heart.start(_pulse_of(trader))
             on_ready(trader)
             asked = [asyncio.ensure_future(shutdown.requested())]
             if over is not None:
@@ -189,6 +195,8 @@ async def trade(
                     if exits.only_asked_for and exits.is_flat:
                         trader.let_go("flat, as ON_STOP wanted")
     finally:
+        if heart is not None:  # with positions that could not be left, it stays
+            heart.stop(ends=done is not None and done.clean and (not exits.reports or exits.is_flat))
         latch.close()
         log.close()
     assert trader is not None, "it was made, or something was raised"
@@ -198,6 +206,28 @@ async def trade(
 async def _set(over: asyncio.Event) -> str:
     await over.wait()
     return "over"
+
+
+def _heart(config: Config, plan: TradePlan) -> Heart:
+    """The sentinel of a trader, begun."""
+    configs = tuple(config.venue(name) for name in plan.symbols)
+    program = config.program
+    return Heart(Charge(pid=os.getpid(), data=program.data_dir, configs=configs, symbols=plan.symbols, notify_urls=program.notify_urls))
+
+
+def _pulse_of(trader: Trader) -> Pulse:
+    def pulse(seq: int, lag_s: float) -> Heartbeat:
+        state, health = trader.engine.state, trader.log.health()
+        return Heartbeat(
+            seq=seq,
+            rung=state.rung.name,
+            reconciled=all(account.reconciled for account in state.accounts.values()),
+            exposed=bool(state.portfolio.held()) or bool(state.orders.count()),
+            lag_s=lag_s,
+            journal_s=health.lag_s,
+        )
+
+    return pulse
 
 
 def _ladder(config: Config, plan: TradePlan, latch: Latch, opened: Opened) -> Ladder:

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from hoga.audit.folder import Account, Owner, read_owner, write_owner
 from hoga.core.errors import ArchiveBusy, ConfigError, ConfigMistake
 from hoga.runtime.durable import make_folder
-from hoga.runtime.locks import owner_of_lock
+from hoga.runtime.locks import is_locked, owner_of_lock
 
 __all__ = ["LOCK_FILE", "Holding", "hold_account", "hold_folder", "is_held", "require_owner"]
 
@@ -67,9 +67,10 @@ def hold_account(account: Account, trader: str, *, folder: Path) -> Holding:
 def is_held(folder: Path) -> bool:
     """Whether a process has the right to write the journal in `folder` now."""
     path = folder / LOCK_FILE
-    if not path.exists():
-        return False
-    lock = FileLock(path)
+    told = is_locked(path)
+    if told is not None or not path.exists():
+        return bool(told)
+    lock = FileLock(path)  # a system that does not tell: by trying
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -4,4 +4,5 @@ account     one account at one venue over connections of its own: signed by the 
 exiting     the exit of a trader's folder: freeze, what the journals prove, the procedure, its own journal
 plan        what is cancelled, what is closed, when it is proven: without a clock or a socket
 procedure   the steps in their order, with their deadlines, until the verdict
+    watching    what a sentinel makes of a trader's heartbeats
 """

@@ -6,6 +6,7 @@ a listing that could not be read is `ReadFailed`, an order without an answer is 
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Callable
 from typing import TypeVar
@@ -32,9 +33,10 @@ from hoga.core.trading import (
 )
 from hoga.net.budgets import EXIT, rest_budgets
 from hoga.net.rest import RestClient
+from hoga.net.venue_clock import TimeKeeper
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.venues.orders import Asking, OrdersSpec, RuleBook, Target, Told, Unproven
-from hoga.venues.request import Priority, Request, Signed, Signer
+from hoga.venues.request import Priority, Request, Signer
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["ExitAccount"]
@@ -45,6 +47,8 @@ _CALL_S = 1.0
 _CLOSE_S = 2.0
 _RULES_S = 10.0
 _FULL_S = 5.0
+_MEASURE_S = 1.5
+_MEASURE_EVERY_S = 10.0
 _NO_KEY = (401, 403)
 E_ = TypeVar("E_", bound=ExecutionEvent)
 
@@ -84,9 +88,12 @@ class ExitAccount:
             budget=budgets[spec.rest.limits[0].group],
             groups=budgets,
             usage=spec.rest.usage,
+            is_late=spec.rest.is_late,
             clock=clock,
         )
-        self._offset_ms = 0
+        self._time = TimeKeeper(self._rest, spec)
+        self._measured = 0.0
+        self._measuring: asyncio.Future[bool] | None = None
         self._full_s = 0.0
 
     @property
@@ -106,25 +113,24 @@ class ExitAccount:
 
     async def close(self) -> None:
         """Let the connections go."""
+        if self._measuring is not None:
+            self._measuring.cancel()
+            await asyncio.gather(self._measuring, return_exceptions=True)
         await self._rest.release()
 
     async def measure(self) -> None:
-        """Learn how far the venue's clock is ahead of ours."""
-        path, read_ms = self._spec.rest.time, self._spec.server_time_ms
-        if path is None or read_ms is None:
-            return
-        before, began = self.clock.time_ns(), self.clock.monotonic_ns()
-        told = await self._again(Request(path=path, priority=Priority.EMERGENCY), signed=False)
-        if isinstance(told, Told) and told.status == 200:
-            try:
-                self._offset_ms = read_ms(told.body) - (before + (self.clock.monotonic_ns() - began) // 2) // MS_NS
-            except (ValueError, msgspec.DecodeError):
-                return
+        """Learn the venue's time, which all calls are signed with; also from the dates of answers where it tells nothing better."""
+        known, now = self._rest.venue_clock, self.clock.monotonic()
+        if self._measuring is None or (self._measuring.done() and (not known.is_known or now - self._measured > _MEASURE_EVERY_S)):
+            self._measured = now
+            self._measuring = asyncio.ensure_future(self._time.measure())
+        while not (known.is_known or self._measuring.done()) and self.clock.monotonic() - now < _MEASURE_S:
+            await self.clock.sleep(0.01)
 
     @property
     def clock_off_ms(self) -> int:
         """How far the venue's clock is ahead of ours."""
-        return self._offset_ms
+        return -(self._rest.venue_clock.off_ns or 0) // MS_NS
 
     async def learn_rules(self) -> bool:
         """Read what orders may be; False when that cannot be read."""
@@ -267,7 +273,7 @@ class ExitAccount:
         asked_ns = self.clock.time_ns()
         urgent = msgspec.structs.replace(request, timeout_s=timeout_s, priority=Priority.EMERGENCY)
         try:
-            reply = await self._rest.send(urgent, sign=self._signed if signed else None)
+            reply = await self._rest.send(urgent, sign=self._sign if signed else None, now_ms=self._rest.venue_clock.now_ms)
         except RateLimited as fault:
             self._full_s = fault.retry_after_s
             return fault
@@ -278,9 +284,6 @@ class ExitAccount:
         if signed:
             self.shut_out = f"HTTP {reply.status}: {reply.body[:200].decode('utf-8', 'replace')}" if reply.status in _NO_KEY else ""
         return Told(status=reply.status, body=reply.body, retry_after_s=reply.retry_after_s, asked_ns=asked_ns, at_ns=self.clock.time_ns())
-
-    def _signed(self, request: Request, now_ms: int) -> Signed:
-        return self._sign(request, now_ms + self._offset_ms)
 
     def _rules(self, symbol: str) -> Rules:
         return self.book.of(symbol.partition(":")[2])
