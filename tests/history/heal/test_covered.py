@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hoga
 from hoga.archive.form.healed import healed_path
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.prove.verify import verify
@@ -9,7 +10,7 @@ from hoga.archive.read.catalog import catalog
 from hoga.archive.read.coverage import day_coverage
 from hoga.core.ledger import Reason
 from hoga.history.coverage import coverage_facts
-from tests.history.heal.conftest import Missed
+from tests.history.heal.conftest import TODAY, Missed
 
 
 def missing(missed: Missed) -> set[str]:
@@ -57,3 +58,15 @@ async def test_a_gap_of_which_a_row_was_lost_again_is_a_hole(missed: Missed) -> 
     assert Reason.SEQUENCE_GAP in missing(missed)
     healed_path(missed.day).unlink()
     assert Reason.SEQUENCE_GAP in missing(missed)
+
+
+async def test_a_gap_whose_trades_fell_on_both_sides_of_midnight_is_none_either(missed: Missed) -> None:
+    day = missed.past.day(TODAY - 2)
+    await missed.record(range(10, 30), back=2, begin=len(day.aggregates) - 20, count=20)
+    later = Missed(missed.simulator, missed.root)
+    await later.record({0, 1, 2, 3, 4, 30}, begin=0, count=40)
+    assert (await missed.heal()).ok
+    found = [day_coverage(each) for each in missed.days()]
+    assert [gap for each in found for gap in each.gaps if gap.from_id is not None] == []
+    loaded = hoga.load("binance:BTCUSDT", "execution", root=missed.root.parent)
+    assert [gap for gap in loaded.gaps() if gap.from_id is not None] == []

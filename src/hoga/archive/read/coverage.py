@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,8 @@ from hoga.archive.keep.classic import CLASSIC, is_classic, is_twin
 from hoga.archive.read.told import healed_among, healed_lines
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap
+from hoga.core.streams import Kind
+from hoga.core.times import day_of, day_start_ns, next_day
 
 __all__ = ["DayCoverage", "day_coverage", "untold_files"]
 
@@ -89,18 +92,23 @@ def _merged(day: SeriesDay, manifest: Manifest, others: Iterable[SeriesDay], rea
 
 
 def _told(day: SeriesDay, venue: str, recorded: Recorded, proving: list[Span], healed: Healed | None, now_ns: int | None) -> DayCoverage:
-    filled = _filled(day, venue, recorded.gaps) if healed is not None else set()
+    filled = _filled(day, venue, recorded.gaps, healed)
     open_gaps = [gap for gap in recorded.gaps if gap not in filled]
     pieces = pieces_of(day_span(day.day), live=recorded.live, gaps=open_gaps, proving=proving, flaws=recorded.flaws, now_ns=now_ns)
     return DayCoverage(venue=venue, pieces=pieces, shares=shares_of(pieces), gaps=open_gaps, healed=sorted(filled, key=_by_time))
 
 
-def _filled(day: SeriesDay, venue: str, gaps: list[Gap]) -> set[Gap]:
-    """The gaps that were healed. What cannot be read of what was fetched fills nothing."""
-    try:
-        return healed_among(gaps, healed_lines(day) if any(gap.from_id is not None for gap in gaps) else (), venue=venue, kind=day.kind)
-    except (ArchiveError, OSError):
+def _filled(day: SeriesDay, venue: str, gaps: list[Gap], healed: Healed | None) -> set[Gap]:
+    """The gaps that were healed: their trades may lie beside the day before or the next. What cannot be read of them fills nothing."""
+    if Kind.of(day.kind) is not Kind.EXECUTION or all(gap.from_id is None for gap in gaps):
         return set()
+    near = [day] if healed is not None else []
+    near += [msgspec.structs.replace(day, day=each) for each in (day_of(day_start_ns(day.day) - 1), next_day(day.day))]
+    lines: list[bytes] = []
+    for each in near:
+        with suppress(ArchiveError, OSError):
+            lines += healed_lines(each)
+    return healed_among(gaps, lines, venue=venue, kind=day.kind)
 
 
 def _by_time(gap: Gap) -> tuple[int, int]:
