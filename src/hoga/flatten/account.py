@@ -88,6 +88,7 @@ class ExitAccount:
             budget=budgets[spec.rest.limits[0].group],
             groups=budgets,
             usage=spec.rest.usage,
+            dates=spec.rest.time is None,
             is_late=spec.rest.is_late,
             clock=clock,
         )
@@ -269,11 +270,17 @@ class ExitAccount:
             wait_s, self._full_s = max(wait_s, min(self._full_s, _FULL_S)), 0.0
         await self.clock.sleep(wait_s)
 
+    def _was_late(self, status: int) -> bool:
+        return status == 400 and self._spec.rest.time is not None and not self._rest.venue_clock.is_known
+
     async def _once(self, request: Request, *, signed: bool, timeout_s: float) -> Told | VenueError:
         asked_ns = self.clock.time_ns()
         urgent = msgspec.structs.replace(request, timeout_s=timeout_s, priority=Priority.EMERGENCY)
         try:
             reply = await self._rest.send(urgent, sign=self._sign if signed else None, now_ms=self._rest.venue_clock.now_ms)
+            if signed and self._was_late(reply.status):
+                await self.measure()  # it was refused for its time: nothing of it was done, and it is made again
+                reply = await self._rest.send(urgent, sign=self._sign, now_ms=self._rest.venue_clock.now_ms)
         except RateLimited as fault:
             self._full_s = fault.retry_after_s
             return fault

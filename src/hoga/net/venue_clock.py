@@ -131,14 +131,14 @@ class TimeKeeper:
         self._doubted = asyncio.Event()
         self.clock.on_doubt = self._doubted.set
 
-    async def measure(self, *, timeout_s: float = 1.0) -> bool:
-        """Ask several times; whether the venue told its time at least once. Where there is no such call: whether it is known."""
+    async def measure(self, *, timeout_s: float = 1.0, reads: int = _READS) -> bool:
+        """Ask so many times; whether the venue told its time at least once. Where there is no such call: whether it is known."""
         path, read_ms = self._spec.rest.time, self._spec.server_time_ms
         if path is None or read_ms is None:
             return self.clock.is_known
         call = Request(path=path, priority=Priority.EMERGENCY, timeout_s=timeout_s)
         told = False
-        for _ in range(_READS):
+        for _ in range(reads):
             with contextlib.suppress(VenueError, ValueError):
                 reply = await self._rest.send(call)
                 if reply.status == 200:
