@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -48,6 +49,7 @@ from hoga.trading.ports import (
     Write,
 )
 from hoga.trading.rungs import Cause
+from hoga.trading.shapes import misshapen
 from hoga.trading.state import venue_of
 from hoga.venues.registry import VENUES
 
@@ -60,6 +62,19 @@ _LOOK_S = 0.1
 _LOOKS = 10
 """So often is the latch looked at, and every so many looks the accounts' streams."""
 _WANTED = (DataType.ORDERBOOK, DataType.QUOTE, DataType.TRADE, DataType.MARK_PRICE)
+
+
+_STATUS_LOOKS = 300
+_GC_FIRST = 50
+_GC_LOOKS = 6_000
+"""A status line each half minute; garbage is collected after the warm-up, and then each ten minutes."""
+
+
+def _tidy() -> None:
+    """What lives now lives long: it is not looked through again, and what dies young rarely."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 500, 1_000)
 
 
 class OnFlatten(Protocol):
@@ -85,6 +100,8 @@ class Trader:
         clock: Clock = SYSTEM,
         on_change: Callable[[str], object] = lambda text: None,
         on_flatten: OnFlatten | None = None,
+        on_status: Callable[[str], object] = lambda line: None,
+        dev: bool = False,
     ) -> None:
         self.gateways: dict[str, Gateway] = {}
         self.ended: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
@@ -97,11 +114,12 @@ class Trader:
         self._mono_ns = clock.monotonic_ns
         self._on_change = on_change
         self._on_flatten = on_flatten
+        self._on_status_line = on_status
         self._frozen_from_outside = False
         self._engine: Engine | None = None
         self._bus = EventBus(on_backlog=self._backlog, on_drop=self._dropped)
         for kind in EventClass:
-            self._bus.subscribe(kind, self._step)
+            self._bus.subscribe(kind, self._step_checked if dev else self._step)
         self._early: list[Event] = []
         self._timer: Timer | None = None
         self._turn_ends_ns = 0
@@ -116,6 +134,24 @@ class Trader:
         """There from `start` on."""
         assert self._engine is not None, "started before it is looked at"
         return self._engine
+
+    def status_line(self) -> str:
+        """`ACTIVE 2/2 ready, binance-usdm:BTCUSDT 0.01, 1 open, net +1.2 USDT, data 0.1 s`."""
+        engine = self.engine
+        state, now_ns = engine.state, self._now_ns()
+        ready = sum(1 for symbol, look in state.looks.items() if look.at_ns and not look.in_doubt and state.is_reconciled(symbol))
+        held = [f"{symbol} {state.rules_of[symbol].quantity_text(quantity)}" for (symbol, _), quantity in state.portfolio.held().items()]
+        sums: dict[str, int] = {}
+        texts: dict[str, str] = {}
+        for symbol, rules in state.rules_of.items():
+            day = state.portfolio.day(symbol, state.price(symbol))
+            sums[rules.quote] = sums.get(rules.quote, 0) + day.total
+            texts[rules.quote] = rules.money_text(sums[rules.quote])
+        ages = [(now_ns - look.at_ns) / SECOND_NS for look in state.looks.values() if look.at_ns]
+        net = ", ".join(f"net {text} {currency}" for currency, text in texts.items())
+        data = f"data {max(ages):.1f} s" if ages else "no data"
+        place = ", ".join(held) or "flat"
+        return f"{state.rung.name} {ready}/{len(state.looks)} ready, {place}, {state.orders.count()} open, {net}, {data}"
 
     # -- its life -------------------------------------------------------------------------------------------------------
 
@@ -258,6 +294,19 @@ class Trader:
         if effects:
             self._perform(effects)
 
+    def _step_checked(self, event: Event) -> None:
+        """With `--dev`: an event has the shape that its class says, and a record stands before each order. Raises AssertionError."""
+        found = misshapen(event)
+        assert not found, found
+        effects = self.engine.step(event)
+        recorded = set()
+        for effect in effects:
+            if isinstance(effect, Write) and effect.kind == "order.intent":
+                recorded.add(effect.fields["id"])
+            elif isinstance(effect, Send):
+                assert effect.request.client_id in recorded, f"{effect.request.client_id} is sent without a record before it"
+        self._perform(effects)
+
     def _perform(self, effects: list[Effect]) -> None:
         """In order. A record that is not written stops what stands behind it; wishes that are dropped so are told one by one."""
         append, gateways = self.log.append, self.gateways
@@ -343,6 +392,10 @@ class Trader:
         while True:
             await self._clock.sleep(_LOOK_S)
             beats += 1
+            if beats % _STATUS_LOOKS == 0:
+                self._on_status_line(self.status_line())
+            if beats % _GC_LOOKS == _GC_FIRST:
+                _tidy()
             if beats % _LOOKS == 0:
                 for venue, gateway in self.gateways.items():
                     if gateway.is_live:

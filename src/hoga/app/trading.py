@@ -146,6 +146,8 @@ async def trade(
     on_ready: Callable[[Trader], object] = lambda trader: None,
     on_change: Callable[[str], object] = lambda text: None,
     on_check: Callable[[Check], object] = lambda check: None,
+    on_status: Callable[[str], object] = lambda line: None,
+    dev: bool = False,
 ) -> TradeEnd:
     """Look at keys and accounts as `hoga doctor` does (`on_check` is told of each finding), and trade until told to stop: by a signal,
     after `seconds`, or by `over`.
@@ -175,6 +177,8 @@ async def trade(
                 latch=latch,
                 on_change=on_change,
                 on_flatten=exits.begin,
+                on_status=on_status,
+                dev=dev,
             )
             shutdown.add(Phase.SEAL, "trader's connections", trader.close)
             await trader.start([_gateway(config.venue(name), plan, trader, latch) for name in plan.symbols])

@@ -13,6 +13,7 @@ from hoga.core.errors import ConfigError, ConfigMistake
 
 if TYPE_CHECKING:
     from hoga.app.checks import Check
+    from hoga.app.config import Config
     from hoga.app.trade import Trader
     from hoga.app.trading import TradeEnd, TradePlan
 
@@ -23,7 +24,7 @@ _MODES = ("live",)
 
 def register(app: typer.Typer) -> None:
     """Add `hoga trade` to `app`."""
-    app.command("trade", hidden=True)(trade)
+    app.command("trade")(trade)
 
 
 def trade(
@@ -37,6 +38,7 @@ def trade(
     data: DataOption = None,
     seconds: Annotated[float | None, typer.Option(min=0, metavar="N", help="Stop by itself after N seconds.")] = None,
     real_money: Annotated[bool, typer.Option("--yes-real-money", help="Needed where the endpoint is not on this machine.")] = False,
+    dev: Annotated[bool, typer.Option("--dev", help="Check the shape of every event: slower, for who writes strategies.")] = False,
     as_json: JsonOption = False,
 ) -> int:
     """Run a strategy.
@@ -73,8 +75,20 @@ def trade(
 
     with logging_of(loaded.program):
         if not as_json:
-            _show(plan, mode)
-        end = run_loop(run_trader(loaded, plan, mode=mode, seconds=seconds, on_ready=ready, on_check=told))
+            _show(loaded, plan, mode)
+        lines = None if as_json else note
+        end = run_loop(
+            run_trader(
+                loaded,
+                plan,
+                mode=mode,
+                seconds=seconds,
+                on_ready=ready,
+                on_check=told,
+                on_status=lambda line: lines(f"{mode} {line}") if lines else None,
+                dev=dev,
+            )
+        )
     if as_json:
         print_json(end)
     else:
@@ -82,10 +96,22 @@ def trade(
     return 0 if end.ok else 1
 
 
-def _show(plan: TradePlan, mode: str) -> None:
+def _show(config: Config, plan: TradePlan, mode: str) -> None:
+    """The effective settings."""
     if plan.testnet:
         note(f"TESTNET at {', '.join(plan.testnet)}: no real money")
     note(f"{mode}: {', '.join(key for key, _ in plan.strategies)}; journal {plan.journal}")
+    for _, strategy in plan.strategies:
+        if strategy.p.items():
+            note(f"{strategy.symbol}: {', '.join(f'{name} {value}' for name, value in strategy.p.items().items())}")
+    for name in plan.symbols:
+        venue = config.venue(name)
+        note(f"{name} at {venue.rest_url}: ON_STOP {venue.on_stop}, ON_FAULT {venue.on_fault}, TRADER {venue.trader}")
+    for symbol, limits in plan.limits.items():
+        unset = "the account's own"
+        own = f"leverage {limits.leverage or unset}, margin {limits.margin_type or unset}"
+        money = f"an order {limits.max_order_notional}, a position {limits.max_position_notional}, a day's loss {limits.max_daily_loss}"
+        note(f"{symbol}: at most {money}, {limits.max_orders_per_sec} orders/s, collar {limits.price_collar_bp:g} bp; {own}")
 
 
 def _verdict(end: TradeEnd) -> None:
