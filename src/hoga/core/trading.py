@@ -337,7 +337,6 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     order_lists: bool = False
     close_all_stops: int | None = None
     dead_man_s: float | None = None
-    order_test: bool = True
 
 
 # -- what is asked ----------------------------------------------------------------------------------------------

@@ -537,9 +537,13 @@ class Engine:
             instance.denials += 1
             instance.told_of(order)
 
-    def cancel(self, order: Order, *, why: str = "") -> None:
-        """Cancel an order, unless that is under way."""
+    def cancel(self, order: Order, *, why: str = "", wished: bool = False) -> None:
+        """Cancel an order, unless that is under way. `wished`: by a strategy, and then the gate is asked."""
         if order.status.is_over or order.cancel is not Canceling.NONE or order.status is Status.INTENT:
+            return
+        denial = self.gate.judge_cancel(order.symbol, self.state) if wished else None
+        if denial is not None:
+            self._write(records.cancel_denied(order, denial))
             return
         self.state.orders.cancel_asked(order, self.state.now_ns)
         self._write(records.cancel(order, why))

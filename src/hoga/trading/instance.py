@@ -134,13 +134,13 @@ class Instance:
         """See `Strategy.cancel`."""
         order = self._engine.state.orders.get(client_id)
         if order is not None and order.strategy == self.key:
-            self._engine.cancel(order, why="strategy")
+            self._engine.cancel(order, why="strategy", wished=True)
 
     def cancel_all(self, symbol: str) -> None:
         """See `Strategy.cancel_all`."""
         for order in self._engine.state.orders.working(symbol):
             if order.strategy == self.key and order.role is not Role.PROTECT:
-                self._engine.cancel(order, why="strategy")
+                self._engine.cancel(order, why="strategy", wished=True)
 
     def position(self, symbol: str) -> Decimal:
         """See `Strategy.position`."""

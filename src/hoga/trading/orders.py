@@ -10,12 +10,11 @@ a field beside it (`Canceling`), so that no order gets stuck in it. Quantities a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 import msgspec
 
-from hoga.core.market import Side
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import Action as Asked
 from hoga.core.trading import (
@@ -36,11 +35,10 @@ from hoga.core.trading import (
     OrderUpdate,
     TradesRead,
     Unanswered,
-    signed,
 )
 from hoga.trading.ports import Working
 
-__all__ = ["MOVES", "Canceling", "Heard", "News", "Order", "Orders", "Role", "Status", "adopted", "exposure", "in_flight"]
+__all__ = ["MOVES", "Canceling", "Heard", "News", "Order", "Orders", "Role", "Status", "adopted"]
 
 _KEPT_NS = 24 * 3600 * SECOND_NS
 """So long an order that has ended is remembered: late fills find it."""
@@ -286,10 +284,6 @@ class Orders:
     def count(self, symbol: str = "") -> int:
         """How many those are."""
         return len(self._open.get(symbol, ())) if symbol else sum(map(len, self._open.values()))
-
-    def knows_trade(self, symbol: str, trade_id: str) -> bool:
-        """Whether that trade was counted."""
-        return trade_id in self._trades.get(symbol, ())
 
     def last_trade(self, symbol: str) -> str:
         """The trade that was counted last, "" for none."""
@@ -541,19 +535,3 @@ def adopted(update: OrderUpdate | AlgoUpdate, now_ns: int, *, strategy: str = FO
     )
     role = Role.PROTECT if request.waits and (request.reduce_only or request.close_position) else Role.ADOPTED
     return Order(request=request, strategy=strategy, role=role, status=Status.LIVE, sent_ns=now_ns, accepted_ns=now_ns, seen_ns=now_ns)
-
-
-def exposure(orders: Iterable[Order]) -> tuple[int, int]:
-    """(what buys, what sells) of all that may still be filled."""
-    buys = sells = 0
-    for order in orders:
-        if order.request.side is Side.BUY:
-            buys += order.rest
-        else:
-            sells += order.rest
-    return buys, sells
-
-
-def in_flight(orders: Iterable[Order]) -> int:
-    """What they may still do to a position, with its sign."""
-    return sum(signed(order.request.side, order.rest) for order in orders)

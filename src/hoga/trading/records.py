@@ -37,6 +37,7 @@ __all__ = [
     "balances",
     "breach",
     "cancel",
+    "cancel_denied",
     "cancel_refused",
     "config",
     "denied",
@@ -173,6 +174,12 @@ def protect(order: Order, what: str, *, moved_from: int | None = None) -> Write:
 def cancel(order: Order, why: str) -> Write:
     """A cancel is asked for; the order stands as it stood."""
     return Write("order.cancel", {"id": order.client_id, "sym": order.symbol, "state": order.status.value, "asked": True, "why": why})
+
+
+def cancel_denied(order: Order, denial: Denial) -> Write:
+    """A strategy wishes to cancel, and the gate says no."""
+    fields = {"id": order.client_id, "sym": order.symbol, "state": order.status.value, "code": denial.code}
+    return Write("order.cancel", fields | {"denied": True, "limit": denial.limit, "found": denial.found})
 
 
 def cancel_refused(order: Order, event: CancelRefused) -> Write:
