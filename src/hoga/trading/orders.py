@@ -285,6 +285,10 @@ class Orders:
         """How many those are."""
         return len(self._open.get(symbol, ())) if symbol else sum(map(len, self._open.values()))
 
+    def knows_trade(self, symbol: str, trade_id: str) -> bool:
+        """Whether that trade was counted."""
+        return trade_id in self._trades.get(symbol, ())
+
     def last_trade(self, symbol: str) -> str:
         """The trade that was counted last, "" for none."""
         return next(reversed(self._trades.get(symbol, {})), "")

@@ -1,4 +1,4 @@
-"""Two averages that cross, a strategy of fifteen lines. Beside `hoga sim`: `hoga trade examples/cross.py --mode live`."""
+"""Two averages that cross, a strategy of fifteen lines. Beside `hoga sim`: `hoga trade examples/strategies/cross.py --mode live`."""
 
 from hoga import Strategy
 
