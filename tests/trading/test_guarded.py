@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from hoga.core.trading import Action as Asked
-from hoga.core.trading import Capabilities, Conditional, OrderKind, OrderRefused, OrderRequest, OrderState, Unanswered
+from hoga.core.trading import Capabilities, Conditional, OrderKind, OrderRefused, OrderRequest, OrderState, PositionSide, Unanswered
 from hoga.trading.limits import Limits
 from hoga.trading.ports import Cancel, SendList
 from hoga.trading.risk import RiskGate
@@ -238,3 +238,13 @@ def test_a_strategys_own_close_leaves_no_end_behind() -> None:
     assert where.engine.state.orders.count() == 0
     where.pass_time(3)
     assert where.engine.state.orders.count() == 0
+
+
+def test_a_share_that_others_hold_the_other_way_needs_no_stop() -> None:
+    """Somebody's own short and our long are no position of the account: there is nothing to guard, and no alarm."""
+    where = there(stop="1%")
+    where.engine.state.portfolio.adopt(SYMBOL, PositionSide.BOTH, -10)
+    where.fill(where.sent[0], price=600_000)
+    where.pass_time(5)
+    assert ends(where, OrderKind.STOP) == []
+    assert where.engine.state.rung is Rung.ACTIVE

@@ -495,7 +495,7 @@ class Engine:
             for request, each in zip(requests, judged, strict=True):
                 self.deny(request, strategy, role, why, each if isinstance(each, Denial) else Denial(code="its-list"))
             return []
-        orders = [self._intend(request, strategy, role, why) for request in passed]
+        orders = [self._intend(request, strategy, role, f"{why}: {request.kind}") for request in passed]
         self._out.append(SendList(tuple(passed)))
         self._out += [records.sent(order) for order in orders]
         return orders
@@ -751,13 +751,15 @@ class Engine:
         if not state.accounts[venue_of(symbol)].reconciled or state.rung is Rung.FLATTEN or self.ended:
             return
         share = state.portfolio.shares.get((strategy, symbol, PositionSide.BOTH))
+        whole = state.position(symbol)
         held = share.quantity if share is not None else 0
+        held = max(0, min(held, whole)) if held > 0 else min(0, max(held, whole))  # what others hold against it needs no guard
         working = state.orders.working(symbol)
         seen = Seen(
             now_ns=state.now_ns,
             rules=state.rules_of[symbol],
             position=held,
-            entry=abs(share.cost // held) if share is not None and held else 0,
+            entry=abs(share.cost // share.quantity) if share is not None and held else 0,
             look=state.looks[symbol],
             orders=self._ends_of(key),
             exiting=any(each.role is Role.EXIT and each.strategy == strategy for each in working),
@@ -787,9 +789,9 @@ class Engine:
             for request, name in zip(ask.requests, ids, strict=True)
         )
         if len(requests) > 1:
-            orders = self.place_list(requests, strategy, Role.PROTECT, f"protect: {ask.what}")
+            orders = self.place_list(requests, strategy, Role.PROTECT, "protect")
         else:
-            order = self.place(requests[0], strategy, Role.PROTECT, f"protect: {ask.what}")
+            order = self.place(requests[0], strategy, Role.PROTECT, f"protect: {requests[0].kind}")
             orders = [] if order is None else [order]
         for order in orders:
             self._write(records.protect(order, ask.what, moved_from=ask.moved_from))
