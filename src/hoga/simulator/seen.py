@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
+from hoga.simulator.faults import Asked
+
 __all__ = ["Does", "OrderSeen", "Seen"]
 
 _KEPT = 100_000
@@ -43,14 +45,30 @@ class OrderSeen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Seen:
-    """The last hundred thousand, oldest first."""
+    """The last hundred thousand requests to a venue, oldest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, venue: str) -> None:
+        self._venue = venue
         self._requests: deque[OrderSeen] = deque(maxlen=_KEPT)
 
-    def note(self, request: OrderSeen) -> None:
+    def note(self, asked: Asked, does: Does, *, time_ns: int, account: str, done: bool, answered: int, code: str) -> None:
         """Keep one."""
-        self._requests.append(request)
+        self._requests.append(
+            OrderSeen(
+                time_ns=time_ns,
+                venue=self._venue,
+                account=account,
+                does=does,
+                method=asked.method,
+                path=asked.path,
+                symbol=asked.symbol,
+                client_id=asked.client_id,
+                via=asked.connection,
+                done=done,
+                answered=answered,
+                code=code,
+            )
+        )
 
     def requests(self) -> list[OrderSeen]:
         """All of them."""

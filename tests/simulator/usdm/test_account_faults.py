@@ -7,33 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from hoga.simulator import Fault, FaultKind, Simulator
-from tests.simulator.signing import Trader
+from hoga.simulator import Fault, FaultKind
 
 D = Decimal
-
-
-@pytest_asyncio.fixture
-async def sim(futures) -> Simulator:
-    made = await futures()
-    made.engine.market("BTCUSDT").frozen = True
-    return made
-
-
-@pytest.fixture
-def trader(sim, http) -> Trader:
-    return Trader(http, sim, "binance-usdm")
-
-
-@pytest_asyncio.fixture
-async def listen(sim, connect, trader):
-    async def stream() -> Any:
-        _, made = await trader.ask("POST", "/listenKey", signed=False)
-        return await connect(sim, f"/private/ws/{made['listenKey']}")
-
-    return stream
 
 
 async def events(client: Any, last: str) -> list[str]:

@@ -6,7 +6,6 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
-import pytest
 import pytest_asyncio
 
 from hoga.simulator import Fault, FaultKind, Simulator
@@ -18,21 +17,8 @@ E8 = 10**8
 
 
 @pytest_asyncio.fixture
-async def sim(futures) -> Simulator:
-    made = await futures()
-    made.engine.market("BTCUSDT").frozen = True
-    return made
-
-
-@pytest.fixture
-def trader(sim, http) -> Trader:
-    return Trader(http, sim, "binance-usdm")
-
-
-@pytest_asyncio.fixture
-async def stream(sim, connect, trader) -> Any:
-    _, made = await trader.ask("POST", "/listenKey", signed=False)
-    return await connect(sim, f"/private/ws/{made['listenKey']}")
+async def stream(listen) -> Any:
+    return await listen()
 
 
 def price(sim: Simulator, share: str) -> str:

@@ -18,21 +18,8 @@ VENUE = "binance-usdm"
 
 
 @pytest_asyncio.fixture
-async def sim(futures) -> Simulator:
-    made = await futures()
-    made.engine.market("BTCUSDT").frozen = True
-    return made
-
-
-@pytest.fixture
-def trader(sim, http) -> Trader:
-    return Trader(http, sim, VENUE)
-
-
-@pytest_asyncio.fixture
-async def stream(sim, connect, trader) -> Any:
-    _, made = await trader.ask("POST", "/listenKey", signed=False)
-    return await connect(sim, f"/private/ws/{made['listenKey']}")
+async def stream(listen) -> Any:
+    return await listen()
 
 
 def price(sim: Simulator, share: str) -> str:

@@ -7,25 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from hoga.simulator import Fault, FaultKind, Simulator
 from tests.simulator.signing import ED25519_KEY, HMAC_KEY, OTHER_KEY, Trader
 
 D = Decimal
 VENUE = "binance-usdm"
-
-
-@pytest_asyncio.fixture
-async def sim(futures) -> Simulator:
-    made = await futures()
-    made.engine.market("BTCUSDT").frozen = True
-    return made
-
-
-@pytest.fixture
-def trader(sim, http) -> Trader:
-    return Trader(http, sim, VENUE)
 
 
 @pytest.fixture

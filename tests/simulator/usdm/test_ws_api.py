@@ -9,22 +9,10 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from hoga.simulator import Fault, FaultKind, Simulator
+from hoga.simulator import Fault, FaultKind
 from tests.simulator.signing import ED25519_KEY, HMAC_KEY, ApiClient, Trader
 
 LIMIT = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.010", "price": "85000.00"}
-
-
-@pytest_asyncio.fixture
-async def sim(futures) -> Simulator:
-    made = await futures()
-    made.engine.market("BTCUSDT").frozen = True
-    return made
-
-
-@pytest.fixture
-def trader(sim, http) -> Trader:
-    return Trader(http, sim, "binance-usdm")
 
 
 @pytest_asyncio.fixture

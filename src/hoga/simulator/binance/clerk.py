@@ -10,7 +10,7 @@ from typing import Any
 from hoga.simulator.binance.api import Access, Answer, Api, ApiError, Endpoint, Query
 from hoga.simulator.binance.keys import ApiKey, KeyRing
 from hoga.simulator.faults import Asked
-from hoga.simulator.seen import Does, OrderSeen, Seen
+from hoga.simulator.seen import Does, Seen
 from hoga.simulator.stale import StaleListings
 
 __all__ = ["Clerk"]
@@ -20,11 +20,10 @@ class Clerk:
     """See the module. `endpoints` are named `METHOD /path`; `venue` is the venue's name."""
 
     def __init__(self, api: Api, keys: KeyRing, endpoints: Mapping[str, Endpoint], *, venue: str) -> None:
-        self.seen = Seen()
+        self.seen = Seen(venue)
         self._api = api
         self._keys = keys
         self._endpoints = endpoints
-        self._venue = venue
         self._stale = StaleListings(api.faults, self._listings)
 
     def endpoint(self, name: str) -> Endpoint:
@@ -59,22 +58,8 @@ class Clerk:
             return
         key = self._keys.find(api_key)
         does = Does.PLACE if endpoint.orders else Does.CANCEL if asked.method == "DELETE" else Does.SET
-        self.seen.note(
-            OrderSeen(
-                time_ns=self._api.clock.now_ns(),
-                venue=self._venue,
-                account=key.account if key else "",
-                does=does,
-                method=asked.method,
-                path=asked.path,
-                symbol=asked.symbol,
-                client_id=asked.client_id,
-                via=asked.connection,
-                done=done,
-                answered=answered,
-                code="" if code is None else str(code),
-            )
-        )
+        account, text = key.account if key else "", "" if code is None else str(code)
+        self.seen.note(asked, does, time_ns=self._api.clock.now_ns(), account=account, done=done, answered=answered, code=text)
 
     def _listings(self, wanted: Callable[[str], bool]) -> dict[tuple[str, str], Any]:
         accounts: dict[str, ApiKey] = {}

@@ -11,7 +11,7 @@ from typing import Any
 
 from hoga.simulator.clock import SimClock
 from hoga.simulator.faults import Asked, FaultDesk, FaultKind
-from hoga.simulator.seen import OrderSeen, Seen
+from hoga.simulator.seen import Seen
 from hoga.simulator.stale import StaleListings
 from hoga.simulator.upbit.exchange import Exchange, Order, OrderRefused
 from hoga.simulator.upbit.orders import ORDERS, Call, OrderEndpoint
@@ -27,12 +27,11 @@ class Clerk:
     """See the module. `venue` is the venue's name."""
 
     def __init__(self, exchange: Exchange, accounts: Iterable[Account], clock: SimClock, desk: FaultDesk, *, venue: str) -> None:
-        self.seen = Seen()
+        self.seen = Seen(venue)
         self._exchange = exchange
         self._accounts = {account.name: account for account in accounts}
         self._clock = clock
         self._desk = desk
-        self._venue = venue
         self._stale = StaleListings(desk, self._listings)
 
     def remember(self) -> None:
@@ -80,22 +79,8 @@ class Clerk:
     def note(self, endpoint: OrderEndpoint, asked: Asked, account: str, *, done: bool, answered: int, code: str) -> None:
         """Keep a request that was meant to change an account."""
         if endpoint.does is not None:
-            self.seen.note(
-                OrderSeen(
-                    time_ns=self._clock.now_ns(),
-                    venue=self._venue,
-                    account=account,
-                    does=endpoint.does,
-                    method=asked.method,
-                    path=asked.path,
-                    symbol=asked.symbol,
-                    client_id=asked.client_id,
-                    via=asked.connection,
-                    done=done,
-                    answered=answered,
-                    code=code,
-                )
-            )
+            now_ns = self._clock.now_ns()
+            self.seen.note(asked, endpoint.does, time_ns=now_ns, account=account, done=done, answered=answered, code=code)
 
     def _query(self, params: Mapping[str, str]) -> Query:
         return Query({name: [value] for name, value in params.items()}, now_ms=self._clock.stamp_ns(self._clock.now_ns()) // _MS_NS)
