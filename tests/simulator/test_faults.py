@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hoga import simulator
 from hoga.core.errors import ConfigError
 from hoga.simulator.binance.dialect import DIALECT
 from hoga.simulator.faults import FRAME_FAULTS, Fault, FaultDesk, FaultKind, Out, Printed, read_script
@@ -207,3 +208,9 @@ def test_an_unreadable_script_is_a_config_error(tmp_path: Path, name: str, conte
         path.write_text(content)
     with pytest.raises(ConfigError):
         read_script(path)
+
+
+def test_every_fault_and_every_parameter_of_one_is_in_the_simulators_page() -> None:
+    page = (Path(simulator.__file__).parent / "README.md").read_text(encoding="utf-8")
+    assert [kind for kind in FaultKind if f"`{kind}`" not in page] == []
+    assert [name for name in Fault.__struct_fields__ if name != "fault" and f"`{name}`" not in page] == []

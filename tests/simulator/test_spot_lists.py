@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from hoga.simulator import Simulator
+from hoga.simulator import Fault, FaultKind, Simulator
 from tests.simulator.signing import HMAC_KEY, ApiClient, Trader
 
 D = Decimal
@@ -206,4 +206,12 @@ async def test_lists_that_make_no_sense_are_refused_as_a_whole(sim, trader) -> N
         status, answer = await trader.ask("POST", "/orderList/oco", **wish)
         assert (change, status, answer["code"]) == (change, 400, code)
     assert (await trader.ask("GET", "/openOrders"))[1] == []
+    assert await locked(trader) == 0
+
+
+async def test_the_venue_ends_one_of_a_pair_and_both_are_gone(sim, trader, api) -> None:
+    await trader.ask("POST", "/orderList/oco", **oco(sim))
+    sim.inject(Fault(fault=FaultKind.EXPIRE_ORDER, orders="stop"))
+    await done(api)
+    assert await statuses(trader) == {"take": "EXPIRED", "stop": "EXPIRED"}
     assert await locked(trader) == 0

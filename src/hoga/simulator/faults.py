@@ -82,6 +82,8 @@ class FaultKind(StrEnum):
     PARTIAL_MARKET = "partial-market"
     LOST_EVENT = "lost-event"
     CHILD_FIRST = "child-first"
+    REJECT_TRIGGER = "reject-trigger"
+    EXPIRE_ORDER = "expire-order"
     LISTEN_KEY_GONE = "listen-key-gone"
     KEY_READS = "key-reads"
     KEY_WITHDRAWS = "key-withdraws"
@@ -165,6 +167,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     - partial-market: a market order is filled up to `share` of it, and the rest expires.
     - lost-event: an event of an account is never told, to nobody. `drop`, `delay`, … with `events` work on each connection by itself.
     - child-first: TRIGGERED of a conditional order is told only after what its child did.
+    - reject-trigger: the order that a triggered conditional one becomes is refused, with `reason` as the venue's words.
+    - expire-order: the venue ends the matching open orders (`orders`, `symbol`), conditional ones too, once.
     - listen-key-gone: listen keys of accounts whose API key matches the glob `key` are deleted, as another client may do it.
     - file: `defect` of the historical archive's files whose `paths` match. Those of a transfer (`TRANSFER_DEFECTS`) take `count`,
       `every` and `probability` a request; `ms` is the pause between pieces of `slow`, and before a `stall` ends. The others are in
@@ -295,6 +299,13 @@ class ActiveFault:
             and self._orders.match(asked.client_id) is not None
             and self.matches_connection(asked.connection)
         )
+
+    def takes_order(self, symbol: str, client_id: str) -> bool:
+        """Tell whether the fault is meant for an order, and count it if so."""
+        if self._left == 0 or self.fault.symbol not in ("", symbol) or self._orders.match(client_id) is None:
+            return False
+        self.note(symbol)
+        return True
 
     def matches_event(self, name: str) -> bool:
         """Tell whether the fault is meant for this event of an account."""

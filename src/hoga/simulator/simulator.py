@@ -301,6 +301,11 @@ class Simulator:
         for venue in self.venues.values():
             venue.remember()
 
+    def _expire_orders(self, active: ActiveFault) -> None:
+        for venue in self.venues.values():
+            venue.expire_orders(active.takes_order)
+        self.desk.finish(active)
+
     def _forget_listen_keys(self, active: ActiveFault) -> None:
         for venue in self.venues.values():
             venue.forget_listen_keys(active.fault.key)
@@ -326,6 +331,7 @@ _BEGIN: dict[FaultKind, Callable[[Simulator, ActiveFault], None]] = {
     FaultKind.CLOCK_SKEW: Simulator._skew_clock,
     FaultKind.DELIST: Simulator._delist,
     FaultKind.STALE_LISTING: Simulator._remember,
+    FaultKind.EXPIRE_ORDER: Simulator._expire_orders,
     FaultKind.LISTEN_KEY_GONE: Simulator._forget_listen_keys,
 }
 

@@ -191,6 +191,10 @@ class Venue(ABC, Generic[PublisherT]):
         """A fault of listings has begun: keep what they say now."""
 
     @abstractmethod
+    def expire_orders(self, chosen: Callable[[str, str], bool]) -> None:
+        """End the open orders that are `chosen(symbol, client's id)`, as the venue may."""
+
+    @abstractmethod
     def tell(self, account: str, event: str) -> None:
         """Tell an account's user streams something, as it is: JSON or not."""
 

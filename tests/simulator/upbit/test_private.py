@@ -280,3 +280,11 @@ async def test_an_account_is_told_what_is_put_in_its_stream(dial: Any, sim: Simu
     client = await listen(dial, sim, {"type": "myOrder"})
     sim.venues["upbit"].tell("main", '{"type":"myOrder","state":"dreamt"}')
     assert (await client.frame())["state"] == "dreamt"
+
+
+async def test_the_venue_ends_orders_by_itself(sim: Simulator, trader: Trader) -> None:
+    for name in ("a", "b"):
+        await trader.place(price="100000000", volume="0.001", identifier=name)
+    sim.inject(Fault(fault=FaultKind.EXPIRE_ORDER, orders="a"))
+    assert [row["identifier"] for row in (await trader.call("GET", "orders/open"))[1]] == ["b"]
+    assert (await trader.call("GET", "order", {"identifier": "a"}))[1]["state"] == "cancel"

@@ -209,3 +209,25 @@ async def test_the_operator_moves_markets_and_mark_prices(sim, http, trader) -> 
     _, index = await trader.ask("GET", "/premiumIndex", signed=False, symbol="BTCUSDT")
     _, ticker = await trader.ask("GET", "/ticker/price", signed=False, symbol="BTCUSDT")
     assert (D(index["markPrice"]), D(ticker["price"])) == (79_000, 80_000)
+
+
+async def test_a_triggered_stop_is_refused_and_the_position_is_naked(sim, trader, stream) -> None:
+    await trader.market("BUY", "0.100")
+    await algo(trader, closePosition="true", quantity=None, triggerPrice=price(sim, "0.98"), clientAlgoId="guard")
+    sim.inject(Fault(fault=FaultKind.REJECT_TRIGGER, orders="guard"))
+    trade_at(sim, price(sim, "0.979"))
+    events = await until(stream, "ALGO_UPDATE", "REJECTED")
+    assert (events[-1]["o"]["rm"], events[-1]["o"]["ai"]) == ("Margin is insufficient.", "")
+    assert [row["positionAmt"] for row in (await trader.ask("GET", "/fapi/v3/positionRisk"))[1]] == ["0.100"]
+
+
+async def test_the_venue_ends_orders_by_itself(sim, trader, stream) -> None:
+    await algo(trader, triggerPrice=price(sim, "0.98"), clientAlgoId="s1")
+    await trader.limit("BUY", "0.010", price(sim, "0.98"), newClientOrderId="o1")
+    await trader.limit("BUY", "0.010", price(sim, "0.98"), newClientOrderId="stays")
+    active = sim.inject(Fault(fault=FaultKind.EXPIRE_ORDER, orders="[so]1", symbol="BTCUSDT"))
+    assert active.affected.total() == 2
+    events = await until(stream, "ALGO_UPDATE", "EXPIRED")
+    assert "ORDER_TRADE_UPDATE/EXPIRED" in words(events)
+    assert [row["clientOrderId"] for row in (await trader.ask("GET", "/openOrders"))[1]] == ["stays"]
+    assert (await trader.ask("GET", "/openAlgoOrders"))[1] == []

@@ -61,6 +61,9 @@ class PrivateHalf(Protocol):
     def state(self, account: str) -> dict[str, Any]:
         """What an account really has now: ready for JSON, whatever faults let REST say."""
 
+    def expire(self, chosen: Callable[[str, str], bool]) -> None:
+        """End the open orders that are chosen, by symbol and client id, as the venue may."""
+
     def tell(self, account: str, event: str) -> None:
         """Tell an account's user streams something, as it is."""
 

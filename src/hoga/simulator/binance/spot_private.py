@@ -5,7 +5,7 @@ Source: protocol sheet 5.1 and 5.2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from hoga.simulator.binance.api import Endpoint
@@ -85,6 +85,14 @@ class SpotPrivate:
         """See `PrivateHalf`."""
         self._settle()
         return self._orders.state(account)
+
+    def expire(self, chosen: Callable[[str, str], bool]) -> None:
+        """See `PrivateHalf`."""
+        self._settle()
+        for order in self._desk.everyones_open():
+            if chosen(order.symbol, order.client_id):
+                self._desk.expire(order, self._deps.now_ns())
+        self._settle()
 
     def tell(self, account: str, event: str) -> None:
         """See `PrivateHalf`."""

@@ -156,6 +156,10 @@ class BinanceVenue(Venue[StreamPublisher]):
         """See `Venue`."""
         self._private.forget_keys(names)
 
+    def expire_orders(self, chosen: Callable[[str, str], bool]) -> None:
+        """See `Venue`."""
+        self._private.expire(chosen)
+
     def tell(self, account: str, event: str) -> None:
         """See `Venue`."""
         self._private.tell(account, event)

@@ -11,7 +11,7 @@ wait for ever, and every market's fee is 0.05 %.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation
 from typing import Any, NamedTuple
@@ -273,6 +273,12 @@ class Exchange:
             raise OrderRefused("order_not_found", "주문을 찾지 못했습니다.", status=404)
         self._desk.cancel(order.own, now_ns)
         return before
+
+    def expire(self, chosen: Callable[[str, str], bool], now_ns: int) -> None:
+        """End the open orders that are chosen, by market and identifier."""
+        for own in self._desk.everyones_open():
+            if chosen(own.symbol, self._by_own[own].identifier or ""):
+                self._desk.expire(own, now_ns)
 
     def settle(self, now_ns: int) -> None:
         """Count in what the crowd took from resting orders."""

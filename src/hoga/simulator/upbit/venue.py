@@ -83,6 +83,11 @@ class Upbit(Venue[Publisher]):
         self.advance(self._clock.now_ns())
         return self._clerk.state(account)
 
+    def expire_orders(self, chosen: Callable[[str, str], bool]) -> None:
+        """See `Venue`: they end in `cancel`."""
+        self.advance(self._clock.now_ns())
+        self.exchange.expire(chosen, self._clock.now_ns())
+
     def tell(self, account: str, event: str) -> None:
         """See `Venue`."""
         self._publish(orders_name("*", account), "told", lambda form: event)

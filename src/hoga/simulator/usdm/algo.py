@@ -117,7 +117,7 @@ class AlgoDesk:
 
     `tell` hears of each change; what it is told as TRIGGERED belongs before what `submit` told, which places a child and may raise
     ApiError. `position_lots(order)` are the signed lots that an order could close; `mark` gives a symbol's mark price in ticks;
-    `keeps_client_id`: a child has its parent's name.
+    `refusal(order)` says why a triggered one is refused whatever the engine would say; `keeps_client_id`: a child has its parent's name.
     """
 
     def __init__(
@@ -128,6 +128,7 @@ class AlgoDesk:
         submit: Callable[[FuturesOrder, int], None],
         position_lots: Callable[[AlgoOrder], int],
         mark: Callable[[str], int],
+        refusal: Callable[[AlgoOrder], str | None],
         stamp: Callable[[int], int],
         keeps_client_id: bool,
     ) -> None:
@@ -135,6 +136,7 @@ class AlgoDesk:
         self._submit = submit
         self._position_lots = position_lots
         self._mark = mark
+        self._refusal = refusal
         self._stamp = stamp
         self._keeps_client_id = keeps_client_id
         self._orders: dict[str, list[AlgoOrder]] = {}
@@ -162,6 +164,14 @@ class AlgoDesk:
         self._traded.begin(order.symbol)
         self._become(order, AlgoStatus.NEW, now_ns)
 
+    def expire(self, order: AlgoOrder, now_ns: int) -> None:
+        """End a waiting order because the venue wants it so."""
+        self._become(order, AlgoStatus.EXPIRED, now_ns)
+
+    def everyones_open(self) -> list[AlgoOrder]:
+        """Every account's waiting orders."""
+        return list(self._waiting)
+
     def cancel(self, order: AlgoOrder, now_ns: int) -> None:
         """Take a waiting order back."""
         self._become(order, AlgoStatus.CANCELED, now_ns)
@@ -175,7 +185,7 @@ class AlgoDesk:
             self._watch(symbol, orders, now_ns)
             for order in orders:
                 if order.is_open and order.time_in_force == "GTE_GTC" and not self._position_lots(order):
-                    self._become(order, AlgoStatus.EXPIRED, now_ns)
+                    self.expire(order, now_ns)
 
     def child_ended(self, child: FuturesOrder, now_ns: int) -> None:
         """An order of the engine has ended; when it was a conditional order's child, so has that."""
@@ -198,6 +208,9 @@ class AlgoDesk:
         child = self._child_of(order)
         self._parents[child] = order
         try:
+            refusal = self._refusal(order)
+            if refusal is not None:
+                raise ApiError(-2019, refusal)
             if not child.lots:
                 raise ApiError(-2022, "ReduceOnly Order is rejected.")
             self._submit(child, now_ns)

@@ -9,7 +9,7 @@ Source: protocol sheet 2.1 and 5.4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
@@ -23,7 +23,7 @@ from hoga.simulator.binance.printer import decimal_text
 from hoga.simulator.binance.private import PrivateDeps
 from hoga.simulator.binance.ws_api import ApiSession, Dialogue
 from hoga.simulator.engine import Desk
-from hoga.simulator.faults import FaultKind
+from hoga.simulator.faults import Asked, FaultKind
 from hoga.simulator.usdm.account import FuturesAccount
 from hoga.simulator.usdm.algo import AlgoDesk, AlgoOrder, AlgoStatus
 from hoga.simulator.usdm.algo_orders import AlgoOrders, algo_event, algo_row
@@ -78,6 +78,7 @@ class FuturesPrivate:
             submit=self._submit_child,
             position_lots=lambda order: accounts.position(order.account, order.instrument, order.leg).lots,
             mark=lambda symbol: accounts.mark_e8(symbol) // engine.instruments[symbol].tick_e8,
+            refusal=self._refusal,
             stamp=stamp,
             keeps_client_id=deps.config.futures.child_keeps_client_id,
         )
@@ -126,6 +127,17 @@ class FuturesPrivate:
         balance = decimal_text(self._accounts.balance_e8(account), 8)
         return {"balance": balance, "positions": held, **self._orders.state(account), "open_algo_orders": waiting}
 
+    def expire(self, chosen: Callable[[str, str], bool]) -> None:
+        """See `PrivateHalf`."""
+        self._settle()
+        now_ns = self._deps.now_ns()
+        for order in self._desk.everyones_open():
+            if chosen(order.symbol, order.client_id):
+                self._desk.expire(order, now_ns)
+        for waiting in self._algos.everyones_open():
+            if chosen(waiting.symbol, waiting.client_id):
+                self._algos.expire(waiting, now_ns)
+
     def tell(self, account: str, event: str) -> None:
         """See `PrivateHalf`."""
         self._reports.events.append(UserEvent(account, "told", event, "told"))
@@ -171,6 +183,11 @@ class FuturesPrivate:
     def _submit_child(self, child: FuturesOrder, now_ns: int) -> None:
         self._child_from = len(self._reports.events)
         self._orders.submit(child, self._deps.api)
+
+    def _refusal(self, order: AlgoOrder) -> str | None:
+        asked = Asked("POST", "/fapi/v1/algoOrder", order.symbol, order.client_id)
+        fault = self._deps.faults.take_asked(FaultKind.REJECT_TRIGGER, asked)
+        return None if fault is None else fault.reason or "Margin is insufficient."
 
     def _tell_algo(self, order: AlgoOrder) -> None:
         """Of a triggered order it is told before its child, unless a fault turns that round."""
