@@ -210,3 +210,15 @@ async def test_who_gives_way_when_an_account_meets_itself(sim, http, trader, mod
     _, sold = await trader.market("SELL", "0.100", selfTradePreventionMode=mode)
     assert (sold["status"], sold["selfTradePreventionMode"]) == (taker, mode)
     assert [row["clientOrderId"] for row in (await trader.ask("GET", "/openOrders"))[1]] == left
+
+
+async def test_a_triggered_stop_closes_although_a_take_profit_rests(sim, trader, stream) -> None:
+    await trader.market("BUY", "0.010")
+    await trader.limit("SELL", "0.010", price(sim, "1.02"), newClientOrderId="take", reduceOnly="true")
+    stop = {"algoType": "CONDITIONAL", "symbol": "BTCUSDT", "side": "SELL", "type": "STOP_MARKET", "closePosition": "true"}
+    await trader.ask("POST", "/algoOrder", triggerPrice=price(sim, "0.98"), **stop)
+    sim.venues[VENUE].move("BTCUSDT", price(sim, "0.979"))
+    while (await told(stream, "ALGO_UPDATE"))["o"]["X"] != "FINISHED":
+        pass
+    assert await legs(trader) == {}
+    assert (await trader.ask("GET", "/openOrders"))[1] == []

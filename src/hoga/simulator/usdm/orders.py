@@ -191,6 +191,8 @@ class FuturesOrders:
         held = abs(self._accounts.position_of(order).lots)
         if not self._accounts.reduces(order) or (order.leg and order.lots > held):
             raise ApiError(-2022, "ReduceOnly Order is rejected.")
+        if order.first_kind:  # a conditional order's child takes precedence; what rests is knocked out by it
+            return held
         resting = sum(
             each.left
             for each in self._desk.open_of(order.account, order.symbol)
@@ -223,7 +225,7 @@ class FuturesOrders:
 
     def _is_blocked(self, order: FuturesOrder) -> bool:
         """Whether a conditional order that closes the whole position stands in the way, where the venue's rules say so."""
-        waiting = self._waiting(order.account, order.symbol) if self._rules.close_position_blocks and not order.closes_all else []
+        waiting = self._waiting(order.account, order.symbol) if self._rules.close_position_blocks else []
         return any(each.closes_all and (each.leg, each.side) == (order.leg, order.side) for each in waiting)
 
     def _cancel_all(self, api: Api, query: Query) -> Answer:
