@@ -137,8 +137,8 @@ class Heart:
 class _Sentinel:
     def __init__(self, who: _Who) -> None:
         self._who = who
-        self._clock = time.monotonic
-        self._watch = Watch(self._clock(), who.patience)
+        self._now = self._looked = time.monotonic()
+        self._watch = Watch(self._now, who.patience)
         self._journal = Path(who.data) / JOURNAL_FOLDER
         self._rest = b""
         self._process = _process_of(who.pid)
@@ -154,12 +154,19 @@ class _Sentinel:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), _EVERY_S)
             self._woken.clear()
+            self._pass_time()
             self._look()
-            for duty in self._watch.duties(self._clock()):
+            for duty in self._watch.duties(self._now):
                 if duty is Duty.END:
                     return 0
                 if await self._do(duty):
                     return 0
+
+    def _pass_time(self) -> None:
+        """Two seconds at most a look: while this process was held up itself (a machine that stood still), the trader was, too."""
+        now = time.monotonic()
+        self._now += min(now - self._looked, 2 * _EVERY_S)
+        self._looked = now
 
     def _read(self, pipe: int, loop: asyncio.AbstractEventLoop) -> None:
         try:
@@ -174,7 +181,7 @@ class _Sentinel:
         for line in lines:
             with contextlib.suppress(msgspec.DecodeError):  # a line that was cut off in a full pipe
                 heartbeat = msgspec.json.decode(line, type=Heartbeat)
-                self._watch.beat(heartbeat, self._clock())
+                self._watch.beat(heartbeat, self._now)
                 if heartbeat.ends:
                     self._woken.set()
 
@@ -191,7 +198,7 @@ class _Sentinel:
 
     async def _do(self, duty: Duty) -> bool:
         """Whether all is over."""
-        silent = self._watch.silent_s(self._clock())
+        silent = self._watch.silent_s(self._now)
         if duty is Duty.TELL:
             self._tell(f"the trader of {self._who.data} (process {self._who.pid}) has given no sign of life for {silent:.0f} s")
         elif duty in (Duty.TERM, Duty.KILL):
