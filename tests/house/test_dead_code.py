@@ -40,7 +40,6 @@ BEING_BUILT = (
     "net/budgets.py",
     "net/line.py",
     "net/line_http.py",
-    "net/line_rest.py",
     "net/line_ws.py",
     "net/venue_clock.py",
     "venues/binance/line.py",

@@ -20,7 +20,6 @@ from hoga.core.secret import Credentials, Secret
 from hoga.net.budgets import TRADER
 from hoga.net.line import Lost
 from hoga.net.line_http import HttpLine
-from hoga.net.line_rest import RestLine
 from hoga.net.line_ws import WsLine
 from hoga.net.venue_clock import TimeKeeper
 from hoga.simulator import Simulator, SimulatorConfig
@@ -47,13 +46,10 @@ CASES = (
     Case("binance-usdm", "BTCUSDT", "ws"),
     Case("binance", "BTCUSDT", "http"),
     Case("upbit", "KRW-BTC", "http"),
-    Case("binance-usdm", "BTCUSDT", "rest"),
-    Case("upbit", "KRW-BTC", "rest"),
+    Case("binance-usdm", "BTCUSDT", "http"),
 )
 IDS = [f"{case.kind}-{case.venue}{'-ed25519' if case.signing else ''}" for case in CASES]
-KEPT = [case for case in CASES if case.kind != "rest"]
 every_line = pytest.mark.parametrize("case", CASES, ids=IDS)
-every_kept_line = pytest.mark.parametrize("case", KEPT, ids=IDS[: len(KEPT)])
 
 
 class Floor:
@@ -73,12 +69,9 @@ class Floor:
         assert self.spec.private is not None
         self.rest = rest_of(config, TRADER)
         sign = self.spec.private.signer(keys, lambda: str(uuid4()))
-        if case.kind == "rest":
-            self.line: Any = RestLine(self.rest, sign, self.answered, **settings)
-        else:
-            if case.kind == "http":
-                config = replace(config, ws_api_url=None)
-            self.line = make_line(config, keys, rest=self.rest, sign=sign, answered=self.answered, moved=self.moved, **settings)
+        if case.kind == "http":
+            config = replace(config, ws_api_url=None)
+        self.line: Any = make_line(config, keys, rest=self.rest, sign=sign, answered=self.answered, moved=self.moved, **settings)
         self.market = simulator.venues[case.venue].engine.market(case.symbol)
         self.market.frozen = True
         self.running: asyncio.Task[None] | None = None
@@ -159,7 +152,7 @@ async def test_each_call_is_answered_once_by_its_token(floors: Any, case: Case) 
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-@pytest.mark.parametrize("case", [CASES[0], CASES[4], CASES[6]], ids=["ws", "http", "rest"])
+@pytest.mark.parametrize("case", [CASES[0], CASES[4]], ids=["ws", "http"])
 def test_both_event_loops_carry_it(case: Case, loop: str) -> None:
     async def work() -> None:
         async with Simulator(SimulatorConfig(venues=(case.venue,), symbols=(case.symbol,), seed=3)) as simulator:
@@ -205,7 +198,7 @@ async def test_an_answer_that_is_lost_is_told_as_lost_and_nothing_is_sent_again(
     assert again.status == 400, "the venue has had it, once"
 
 
-@every_kept_line
+@every_line
 async def test_everything_outstanding_at_a_cut_is_told_at_once(floors: Any, case: Case) -> None:
     floor = await floors(case, answer_s=60.0)
     inject(floor, FaultKind.REST_SLOW, ms=30_000)
@@ -234,12 +227,11 @@ async def test_no_answer_in_time_is_nobody_knows_and_the_late_one_is_not_told(fl
     lost = await floor.one("n-slow")
     assert isinstance(lost, Lost)
     assert lost.sent is Sent.MAYBE
-    if case.kind != "rest":
-        await eventually(lambda: floor.line._ledger.late == 1)
+    await eventually(lambda: floor.line._ledger.late == 1)
     assert len(floor.told["n-slow"]) == 1
 
 
-@every_kept_line
+@every_line
 async def test_what_cannot_be_written_was_provably_not_sent(floors: Any, case: Case) -> None:
     floor = await floors(case)
     floor.line.send(floor.order("hg1-1"), "n-1")

@@ -3,8 +3,9 @@
     send(call, token) ─▶ bytes on a socket that is open already ─▶ answered(token, Told | Lost)
                                                                    └ Lost: never written, or nobody knows
 
-Three lines have this one port: the venue's WebSocket API (`net.line_ws`), kept HTTP connections (`net.line_http`), and plain REST calls
-(`net.line_rest`), which need nothing open. None sends anything twice. What is outstanding when a connection ends is told as lost at once.
+Two lines have this one port: the venue's WebSocket API (`net.line_ws`), and kept HTTP connections (`net.line_http`). Neither sends anything
+twice, and what is outstanding when a connection ends is told as lost at once. Where no line is ready, whoever has a call makes it
+over plain REST (`net.rest`), which needs nothing open.
 """
 
 from __future__ import annotations
