@@ -14,6 +14,7 @@ from hoga.core.trading import (
     CancelRefused,
     CancelSent,
     ConfigUpdate,
+    Cut,
     FillUpdate,
     NotFound,
     OpenOrders,
@@ -142,3 +143,12 @@ async def test_after_a_clean_end_the_venue_waits_no_more() -> None:
         assert await rig.gateway.disarm() == ""
         await rig.pass_time(1.5)
         assert [each.order.client_id for each in (await rig.read(ReadKind.ORDERS)).orders] == [order.client_id]
+
+
+async def test_orders_go_nowhere_else_than_rest_does() -> None:
+    """WS_API_URL is left as it is, the venue's own, and REST_URL is a simulator's: the WebSocket API is not used."""
+    async with opened(CONTRACTS, only=("WS_URL", "REST_URL", "WS_PRIVATE_URL")) as rig:
+        await rig.until(Cut, lambda each: each.open)
+        order = rig.resting()
+        assert isinstance(await rig.place(order), OrderAccepted)
+        assert [each.via for each in rig.simulator.orders_seen() if each.client_id == order.client_id] == ["rest"]

@@ -8,11 +8,13 @@ import msgspec
 
 from hoga.app.config import VenueConfig
 from hoga.app.config.rooms import rest_of
+from hoga.app.line import make_line
 from hoga.app.private import credentials_of, private_wire
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.feed.private_wire import nonce
 from hoga.gateway import Gateway, GatewayConfig
 from hoga.net.budgets import TRADER
+from hoga.net.line import Answered, OrderLine
 from hoga.trading.ports import Deliver
 from hoga.venues.registry import VENUES
 
@@ -37,4 +39,9 @@ def make_gateway(
     sign = spec.private.signer(credentials, nonce)
     if spec.orders.capabilities.dead_man_s and not settings.dead_man_s:
         settings = msgspec.structs.replace(settings, dead_man_s=spec.orders.capabilities.dead_man_s)
-    return Gateway(spec, settings, rest=rest_of(config, TRADER), sign=sign, deliver=deliver, stream=wire, gate=gate, healthy=healthy)
+    rest = rest_of(config, TRADER)
+
+    def line(answered: Answered, moved: Callable[[bool, str], object]) -> OrderLine:
+        return make_line(config, credentials, rest=rest, sign=sign, answered=answered, moved=moved, answer_s=settings.answer_s)
+
+    return Gateway(spec, settings, rest=rest, sign=sign, deliver=deliver, stream=wire, gate=gate, healthy=healthy, line=line)

@@ -13,10 +13,17 @@ from hoga.net.line import Answered, OrderLine
 from hoga.net.line_http import HttpLine, HttpLineConfig
 from hoga.net.line_ws import WsLine, WsLineConfig
 from hoga.net.rest import RestClient
+from hoga.venues.endpoints import VENUE_DEFAULTS
 from hoga.venues.registry import VENUES
 from hoga.venues.request import Signer
 
 __all__ = ["make_line"]
+
+
+def _belong_together(config: VenueConfig) -> bool:
+    """Whether orders over the WebSocket API go where REST goes: never to the venue itself because one key was left as it is."""
+    usual = VENUE_DEFAULTS[config.venue]
+    return (config.ws_api_url == usual.ws_api_url) == (config.rest_url == usual.rest_url)
 
 
 def make_line(
@@ -31,7 +38,7 @@ def make_line(
 ) -> OrderLine:
     """`rest`: whose limits and venue's time the line shares. Raises ValueError for keys that cannot be signed with."""
     spec, feed, name = VENUES[config.venue], feed_config(config, ""), f"{config.venue}-orders"
-    if spec.talk is not None and config.ws_api_url is not None:
+    if spec.talk is not None and config.ws_api_url is not None and _belong_together(config):
         return WsLine(
             name,
             WsLineConfig(url=config.ws_api_url, ports=feed.ports, backoff=feed.backoff, answer_s=answer_s, replace_after_s=feed.rollover_s),

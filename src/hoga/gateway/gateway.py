@@ -1,6 +1,7 @@
 """gateway.gateway: one account at one venue (`trading.ports.Venue`). What is asked is a task of its own; what came of it is one event.
 
-Rules: an order is sent at most once, and never once the gate is shut. Without an answer in time, or with one that proves nothing, it is
+Rules: an order is sent at most once, and never once the gate is shut. Where the order line is open its bytes are written before `send`
+returns, else a call over REST is made, which waits for its turn. Without an answer in time, or with one that proves nothing, it is
 `Unanswered`; only what provably never left is `NotSent`. A listing that failed is `ReadFailed`, never an empty one. Whatever comes of the
 account's stream goes straight to `deliver`, in the same turn of the loop in which it came.
 """
@@ -8,14 +9,17 @@ account's stream goes straight to `deliver`, in the same turn of the loop in whi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from itertools import count
+from typing import Any, NamedTuple
 
 from hoga.core.errors import RateLimited, Sent, VenueError
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import (
     Action,
     CancelRefused,
+    Cut,
     ExecutionEvent,
     NotSent,
     OrderAccepted,
@@ -30,6 +34,7 @@ from hoga.gateway.account import AccountStream
 from hoga.gateway.caller import Caller, GateShut, reason_of
 from hoga.gateway.config import GatewayConfig
 from hoga.hub.port import CanBeDoubted, Wire
+from hoga.net.line import Answered, Lost, OrderLine
 from hoga.net.rest import RestClient
 from hoga.net.venue_clock import TimeKeeper
 from hoga.runtime.logs import get_log
@@ -39,7 +44,7 @@ from hoga.venues.orders import RuleBook, Target, Told
 from hoga.venues.request import Request, Signer
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["Gateway"]
+__all__ = ["Gateway", "MakeLine"]
 
 _log = get_log("trading")
 
@@ -48,12 +53,24 @@ _AT_ONCE = 50
 """So many instruments are read before the sockets are let in."""
 
 
+MakeLine = Callable[[Answered, Callable[[bool, str], object]], OrderLine]
+"""`make(answered, moved)`; see `net.line`."""
+
+
+class _Flying(NamedTuple):
+    """A call that is on the line: new orders (several: of one list), or the cancel of `target`."""
+
+    requests: tuple[OrderRequest, ...]
+    target: Target | None
+    rules: Rules
+
+
 class Gateway:
     """Serves one account. Everything that the venue says goes to `deliver`, on the event loop.
 
     `stream`: brings the account's events (None: nothing does). `gate()`: whether new orders may leave at all, asked before each of them
     beside the gateway's own `freeze`: whoever freezes from another process is heard there. `healthy()`: whether the venue may be told
-    that we live.
+    that we live. `line(answered, moved)` makes the order line; None: everything goes over REST.
     """
 
     def __init__(
@@ -67,6 +84,7 @@ class Gateway:
         stream: Wire | None = None,
         gate: Callable[[], bool] = lambda: True,
         healthy: Callable[[], bool] = lambda: False,
+        line: MakeLine | None = None,
     ) -> None:
         if spec.orders is None:
             raise ValueError(f"{spec.name} takes no orders")
@@ -92,6 +110,11 @@ class Gateway:
         self._say_at_s = 0.0
         self._stream = AccountStream(spec, self._book, self._took, clock=self._clock)
         self._wire = stream
+        self._line = None if line is None else line(self._came, self._moved)
+        self._flying: dict[str, _Flying] = {}
+        self._numbers = count(1)
+        self._landed = asyncio.Event()
+        self._landed.set()
 
     # -- its life -------------------------------------------------------------------------------------------------
 
@@ -112,7 +135,9 @@ class Gateway:
         if self._wire is not None:
             self._wire.start(self._stream)
             self._wire.want(self._stream.streams())
-        self._timers = [
+        if self._line is not None:
+            self._timers.append(asyncio.create_task(self._line.run(), name="gateway line"))
+        self._timers += [
             asyncio.create_task(self._time.run(), name="gateway clock"),
             self._timer(1.0, self._look_for_silence, "silence"),
         ]
@@ -122,9 +147,12 @@ class Gateway:
     async def stop(self) -> None:
         """Let answers come for a moment, then close everything. Orders stay as they are, and a dead man's countdown runs on."""
         self._stopping = True
-        for timer in self._timers:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._landed.wait(), self._config.answer_s)
+        for timer in self._timers:  # the line's own task tells what is still on it as lost
             timer.cancel()
         await asyncio.gather(*self._timers, return_exceptions=True)
+        self._timers = []
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._config.answer_s)
         for task in list(self._tasks):
@@ -179,7 +207,7 @@ class Gateway:
         elif rules is None:
             self._soon(self._not_sent(request, "no-rules", f"no rules of {request.symbol}"))
         else:
-            self._do(self._place((request,), rules), f"order {request.client_id}")
+            self._launch((request,), rules)
 
     def send_list(self, requests: tuple[OrderRequest, ...]) -> None:
         """The orders of one list, in one call."""
@@ -191,11 +219,14 @@ class Gateway:
             for request in requests:
                 self._soon(self._not_sent(request, "no-lists", f"{self.venue} takes no list of orders of {request.symbol}"))
         else:
-            self._do(self._place(requests, rules), f"list {requests[0].client_id}")
+            self._launch(requests, rules)
 
     def cancel(self, ask: Cancel) -> None:
         """Cancel an order."""
-        self._do(self._cancel(_target(ask)), f"cancel {ask.client_id}")
+        target = _target(ask)
+        call = self._orders.cancel(target)
+        if not self._by_line(call, _Flying((), target, self._rules_of(target.symbol))):
+            self._do(self._cancel(target), f"cancel {ask.client_id}")
 
     def query(self, ask: Query) -> None:
         """Ask for one order."""
@@ -207,32 +238,74 @@ class Gateway:
 
     # -- orders ---------------------------------------------------------------------------------------------------
 
-    async def _place(self, requests: tuple[OrderRequest, ...], rules: Rules) -> None:
-        """One order, or those of one list."""
+    def _launch(self, requests: tuple[OrderRequest, ...], rules: Rules) -> None:
+        """One order, or those of one list: written now where the line is open, else asked over REST."""
         try:
             call = self._call_of(requests, rules)
         except ValueError as fault:
-            why = str(fault)
-            self._tell(requests, lambda each: self._not_sent(each, "malformed", why))
+            for request in requests:
+                self._soon(self._not_sent(request, "malformed", str(fault)))
             return
-        try:
-            told = await self._caller.call(call, timeout_s=self._config.answer_s, opens=True)
-        except GateShut:
-            self._tell(requests, lambda each: self._not_sent(each, "gate-shut", "the gate was shut while the order waited for its turn"))
-        except VenueError as fault:
-            why, code = reason_of(fault), "rate-limit" if isinstance(fault, RateLimited) else "line"
-            if fault.sent is Sent.NO:
-                self._tell(requests, lambda each: self._not_sent(each, code, why))
-            else:
-                self._tell(requests, lambda each: self._unanswered(each.client_id, each.symbol, Action.NEW, why))
-        except asyncio.CancelledError:
-            self._tell(requests, lambda each: self._unanswered(each.client_id, each.symbol, Action.NEW, "given up at the end"))
-            raise
+        if not self._by_line(call, _Flying(requests, None, rules)):
+            self._do(self._place(call, requests, rules), f"order {requests[0].client_id}")
+
+    def _by_line(self, call: Request, flying: _Flying) -> bool:
+        """Write a call on the order line; False where there is none that is open, or the line has no word for it."""
+        line, served = self._line, self._orders.line
+        if line is None or not line.is_ready or (served and f"{call.method} {call.path}" not in served):
+            return False
+        token = f"g{next(self._numbers)}"
+        self._flying[token] = flying
+        self._landed.clear()
+        line.send(call, token)
+        return True
+
+    def _came(self, token: str, what: Told | Lost) -> None:
+        """What became of a call on the line. A cancel that was never written is made over REST."""
+        requests, target, rules = self._flying.pop(token)
+        if not self._flying:
+            self._landed.set()
+        if target is None:
+            self._answered(requests, rules, what)
+        elif isinstance(what, Told):
+            self._deliver(self._orders.cancelled(target, rules, what))
+        elif what.sent is Sent.NO:
+            self._do(self._cancel(target), f"cancel {target.client_id}")
         else:
-            for event in self._events_of(requests, rules, told):
+            self._deliver(self._unanswered(target.client_id, target.symbol, Action.CANCEL, what.why))
+
+    def _moved(self, is_open: bool, why: str) -> None:
+        """The line is there, or not any more."""
+        if not self._stopping:
+            self._deliver(Cut(at_ns=self._clock.time_ns(), venue=self.venue, open=is_open, why=why))
+
+    async def _place(self, call: Request, requests: tuple[OrderRequest, ...], rules: Rules) -> None:
+        try:
+            what: Told | Lost = await self._caller.call(call, timeout_s=self._config.answer_s, opens=True)
+        except GateShut:
+            for request in requests:
+                self._deliver(self._not_sent(request, "gate-shut", "the gate was shut while the order waited for its turn"))
+            return
+        except VenueError as fault:
+            what = Lost(reason_of(fault), fault.sent, fault.retry_after_s if isinstance(fault, RateLimited) else None)
+        except asyncio.CancelledError:
+            self._answered(requests, rules, Lost("given up at the end", Sent.MAYBE))
+            raise
+        self._answered(requests, rules, what)
+
+    def _answered(self, requests: tuple[OrderRequest, ...], rules: Rules, what: Told | Lost) -> None:
+        """What became of one order, or of those of one list."""
+        if isinstance(what, Told):
+            for event in self._events_of(requests, rules, what):
                 if isinstance(event, OrderAccepted) and self._wire is not None and not self._stream.has_told(event.client_id):
-                    self._unseen[event.client_id] = told.at_ns
+                    self._unseen[event.client_id] = what.at_ns
                 self._deliver(event)
+            return
+        for request in requests:
+            if what.sent is Sent.NO:
+                self._deliver(self._not_sent(request, "line" if what.retry_after_s is None else "rate-limit", what.why))
+            else:
+                self._deliver(self._unanswered(request.client_id, request.symbol, Action.NEW, what.why))
 
     def _call_of(self, requests: tuple[OrderRequest, ...], rules: Rules) -> Request:
         """Raises ValueError for an order that the venue has no words for."""
@@ -246,10 +319,6 @@ class Gateway:
             return (self._orders.answered(requests[0], rules, told),)
         assert self._orders.answered_list is not None, "a list was sent"
         return self._orders.answered_list(requests, rules, told)
-
-    def _tell(self, requests: tuple[OrderRequest, ...], event: Callable[[OrderRequest], ExecutionEvent]) -> None:
-        for each in requests:
-            self._deliver(event(each))
 
     async def _cancel(self, target: Target) -> None:
         rules = self._rules_of(target.symbol)

@@ -221,9 +221,9 @@ class HttpLine:
             wire.end("given up at the end")
 
     async def _keep(self) -> None:
-        """One connection after the other."""
+        """One connection after the other. (A cancel that comes in the moment in which one ends is swallowed by `wait_for`.)"""
         backoff = Backoff(self._config.backoff)
-        while True:
+        while not self._stopping:
             try:
                 wire = await self._connect()
             except (OSError, ValueError, TimeoutError) as fault:

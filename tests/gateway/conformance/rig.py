@@ -41,14 +41,17 @@ _NUMBERS = itertools.count(1)
 
 
 class Rig:
-    """`events`: everything that the gateway has told, in order. The market stands still."""
+    """`events`: everything that the gateway has told, in order. `only`: of the endpoints, these are set. The market stands still."""
 
-    def __init__(self, case: Case, simulator: Simulator, **settings: Any) -> None:
+    def __init__(self, case: Case, simulator: Simulator, *, only: tuple[str, ...] = (), **settings: Any) -> None:
         self.case = case
         self.simulator = simulator
         self.events: list[ExecutionEvent] = []
         self.healthy = False
-        config = load_config(None, overrides=[f"{case.venue}.BASE_BACKOFF=1"], environ=simulator.environment())
+        environ = simulator.environment()
+        if only:
+            environ = {name: value for name, value in environ.items() if name.endswith(only) or "API_KEY" in name or "SECRET" in name}
+        config = load_config(None, overrides=[f"{case.venue}.BASE_BACKOFF=1"], environ=environ)
         self.gateway: Gateway = make_gateway(
             config.venue(case.venue),
             GatewayConfig(symbols=(case.symbol,), **settings),

@@ -13,6 +13,7 @@ from hoga.core.trading import (
     Action,
     CancelRefused,
     CancelSent,
+    Cut,
     FillUpdate,
     Force,
     NotFound,
@@ -164,6 +165,25 @@ async def test_what_is_refused_before_it_was_done_is_not_there(rig: Rig) -> None
     refused = await rig.place(order)
     assert isinstance(refused, OrderRefused), refused
     assert isinstance(await rig.query(order), NotFound)
+
+
+async def test_an_order_goes_by_the_line_that_is_open_and_over_rest_where_none_is(rig: Rig) -> None:
+    await rig.until(Cut, lambda each: each.open)
+    ways = {"binance-usdm": "socket", "binance": "socket", "upbit": "rest"}
+    order = rig.resting()
+    assert isinstance(await rig.place(order), OrderAccepted)
+    assert isinstance(await rig.cancel(order), CancelSent)
+    seen = [
+        (each.does, "rest" if each.via == "rest" else "socket") for each in rig.simulator.orders_seen() if each.client_id == order.client_id
+    ]
+    assert seen == [("place", ways[rig.case.venue]), ("cancel", ways[rig.case.venue])]
+    rig.fault(FaultKind.REFUSE, status=503)
+    rig.fault(FaultKind.CLOSE, code=1006)
+    if rig.case.venue != "upbit":
+        await rig.until(Cut, lambda each: not each.open)
+    later = rig.resting()
+    assert isinstance(await rig.place(later), OrderAccepted)
+    assert [each.via for each in rig.simulator.orders_seen() if each.client_id == later.client_id] == ["rest"]
 
 
 async def test_behind_a_shut_gate_nothing_leaves_but_cancels(rig: Rig) -> None:
