@@ -17,7 +17,7 @@ from hoga.simulator import Simulator, SimulatorConfig
 from tests.thirdparty.environments import python_of
 from tests.waiting import LONG_S
 
-PROGRAM = Path(__file__).with_name("cryptofeed_upbit.py")
+PROGRAM = Path(__file__).with_name("cryptofeed_client.py")
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def python() -> str:
 
 async def test_cryptofeed_s_upbit_feed_sees_the_simulated_market(python: str) -> None:
     async with Simulator(SimulatorConfig(venues=("upbit",), symbols=("KRW-BTC", "BTC-DOGE"), seed=7)) as sim:
-        arguments = (python, str(PROGRAM), sim.ws_url, sim.rest_url, "40")
+        arguments = (python, str(PROGRAM), "upbit", sim.ws_url, sim.rest_url, "40")
         client = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.PIPE)
         try:
             out, _ = await asyncio.wait_for(client.communicate(), LONG_S)

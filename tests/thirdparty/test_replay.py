@@ -94,17 +94,39 @@ async def test_python_binance_takes_it_as_live(recorded: Recorded, sim: Simulato
         assert got == kept[first : first + len(got)], "each once, in order"
 
 
+async def cryptofeed(python: str, exchange: str, sim: Simulator, count: int) -> list[dict[str, Any]]:
+    """What its program tells until it has told so many books."""
+    arguments = (python, str(PROGRAM), exchange, sim.ws_url, sim.rest_url, str(count))
+    client = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.PIPE)
+    try:
+        out, _ = await asyncio.wait_for(client.communicate(), 60)
+    finally:
+        if client.returncode is None:
+            client.kill()
+            await client.wait()
+    return [json.loads(line) for line in out.decode().splitlines()]
+
+
 async def test_cryptofeed_sees_the_recorded_won_market(python: str, tmp_path: Path) -> None:
     recorded = await record(tmp_path / "data", "upbit", ("KRW-BTC", "BTC-DOGE"), 300)
     async with await replayed(recorded) as sim:
-        arguments = (python, str(PROGRAM), sim.ws_url, sim.rest_url, "40")
-        client = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.PIPE)
-        try:
-            out, _ = await asyncio.wait_for(client.communicate(), 60)
-        finally:
-            if client.returncode is None:
-                client.kill()
-                await client.wait()
-    lines = [json.loads(line) for line in out.decode().splitlines()][:40]
-    assert len(lines) == 40
+        lines = await cryptofeed(python, "upbit", sim, 40)
     assert {line["kind"] for line in lines} == {"book", "trade"}
+
+
+async def test_cryptofeed_keeps_the_recorded_book_and_takes_the_recorded_trades(python: str, recorded: Recorded, sim: Simulator) -> None:
+    lines = await cryptofeed(python, "binance", sim, 40)
+    trades = {str(each["a"]): (each["p"], each["q"]) for each in recorded.payloads["btcusdt@aggTrade"]}
+    seen = [line for line in lines if line["kind"] == "trade" and line["symbol"] == "BTC-USDT"]
+    assert seen
+    for line in seen:
+        price, amount = trades[line["id"]]
+        assert (float(line["price"]), float(line["amount"])) == (float(price), float(amount))
+    books = {each["lastUpdateId"]: each for each in recorded.payloads["btcusdt@depth20@100ms"]}
+    same = [line for line in lines if line["kind"] == "book" and line["symbol"] == "BTC-USDT" and line["number"] in books]
+    assert len(same) >= 3
+    for line in same:
+        told = books[line["number"]]
+        assert [[float(number) for number in side] for side in line["best"]] == [
+            [float(number) for number in told[side][0]] for side in ("bids", "asks")
+        ]

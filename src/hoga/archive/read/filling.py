@@ -72,7 +72,8 @@ class _SeriesFilling:
 
     def __init__(self, day: SeriesDay, start_ns: int, end_ns: int) -> None:
         self._span = (start_ns, end_ns)
-        self._reader = RecordReader(channels_for(venue_of_day(day), day.kind))
+        self._day = day
+        self._reader: RecordReader | None = None
         self._places = Places()
         self._lines: dict[int, bytes] = {}
         self._read: set[SeriesDay] = set()
@@ -127,6 +128,10 @@ class _SeriesFilling:
 
     def _chains(self, text: bytes) -> Iterator[tuple[Hashable, list[int], list[int]]]:
         """(chain, ids, which lines these are of) of the lines that have an id."""
+        if not text:
+            return
+        if self._reader is None:  # most series have nothing that was healed
+            self._reader = RecordReader(channels_for(venue_of_day(self._day), self._day.kind))
         records = self._reader.read(text)
         if records is None:
             records = [record for record, _ in self._reader.read_singly(text)]
