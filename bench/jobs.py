@@ -32,6 +32,7 @@ JOBS = {
     "reader": "bench.hub:read_hub",
     "replay": "bench.replay:measure_replay",
     "tree": "bench.looking:measure_tree",
+    "decide": "bench.trading:measure_decisions",
     "view": "bench.looking:measure_view",
     "watch": "bench.audience:watch",
 }

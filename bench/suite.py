@@ -55,6 +55,7 @@ from bench.plans import LoadPlan, LoadReport
 from bench.program import Program, Ran, count_lines, recover
 from bench.reading import Batched, DayPlan, Loaded, Made
 from bench.replay import Replayed, ReplayPlan
+from bench.trading import Decided, DecidePlan
 
 __all__ = ["PARTS", "Report", "Settings", "run_suite"]
 
@@ -74,6 +75,7 @@ PARTS = (
     "view",
     "backfill",
     "tree",
+    "trade",
     "start",
     "program",
     "sustained",
@@ -120,6 +122,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     view_minutes: int = 1_440
     backfill_rows: int = 1_000_000
     tree_files: int = 100_000
+    decisions: int = 20_000
     replay_s: float = 20.0
     seal_records: int = 60_000
     peer_frames: int = 100_000
@@ -146,6 +149,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             view_minutes=12,
             backfill_rows=60_000,
             tree_files=2_000,
+            decisions=2_000,
             replay_s=seconds,
             seal_records=6_000,
             peer_frames=4_000,
@@ -685,6 +689,27 @@ def _tree(bench: _Bench) -> list[Figure]:
     ]
 
 
+def _trade(bench: _Bench) -> list[Figure]:
+    settings, runs = bench.settings, []
+    for number in range(max(1, settings.repeat)):
+        bench.tell(f"trade: run {number + 1}, {settings.decisions} frames")
+        plan = DecidePlan(frames=settings.decisions, order_every=10, core=bench.collector_core)
+        runs.append(run_child("decide", plan, Decided, folder=bench.folder))
+    note = "frame's bytes → the order's record is in the journal, fourteen checks; every tenth frame makes an order"
+    return [
+        figure("trade.quiet_p50", "trade: a frame that leads to no order", "µs", [_part(run.quiet, 0.5) / 1e3 for run in runs]),
+        figure("trade.quiet_p99", "trade: the same, p99", "µs", [_part(run.quiet, 0.99) / 1e3 for run in runs]),
+        figure("trade.order_p50", "trade: a frame that leads to an order", "µs", [_part(run.orders, 0.5) / 1e3 for run in runs], note=note),
+        figure("trade.order_p99", "trade: the same, p99", "µs", [_part(run.orders, 0.99) / 1e3 for run in runs]),
+        figure("trade.event_memory", "trade: memory of an event", "of a dataclass's", [r.event_bytes / r.plain_event_bytes for r in runs]),
+        figure("trade.bar_memory", "trade: memory of a bar", "of a dataclass's", [r.bar_bytes / r.plain_bar_bytes for r in runs]),
+    ]
+
+
+def _part(times: list[int], part: float) -> float:
+    return float(sorted(times)[min(len(times) - 1, int(len(times) * part))])
+
+
 def _run_program(bench: _Bench, load: LoadPlan, *, seconds: float, leave: bool = False) -> tuple[Ran, LoadReport, int, float]:
     """`hoga run` on a load, until all has come, or (`leave`) stopped while it comes: how it ran, what was sent, how much of it is on
     disk in the end, and the processor time of sealing what it left open. Raises BenchFailed when the archive is not good."""
@@ -823,6 +848,7 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "view": _view,
     "backfill": _backfill,
     "tree": _tree,
+    "trade": _trade,
     "start": _start,
     "program": _program,
     "sustained": _sustained,

@@ -59,6 +59,7 @@ FIGURES = {
     "backfill.rows",
     "backfill.rss",
     "tree.seconds",
+    "trade.order_p99",
     "start.help",
 }
 PART_OF = {"stage": "stages", "memory": "streams"}
