@@ -304,6 +304,21 @@ def test_a_cut_tail_quarantines_a_start(tmp_path: Path) -> None:
         assert [fault.kind for fault in log.opened.faults] == ["cut"]
 
 
+def test_a_life_that_ends_with_its_first_record_leaves_a_journal_without_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "journal"
+
+    def die(self: AuditLogger) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(AuditLogger, "flush", die)
+        with pytest.raises(KeyboardInterrupt):
+            AuditLogger(folder).open()
+    assert kinds_of(folder) == ["boot"]
+    with AuditLogger(folder) as log:
+        assert not log.opened.quarantined
+
+
 def test_the_boot_counter_survives_the_loss_of_either_side(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
     for _ in range(3):

@@ -29,19 +29,20 @@ from hoga.flatten.procedure import ExitReport
 from hoga.runtime.clock import SYSTEM
 from hoga.venues.registry import VENUES
 
-__all__ = ["Released", "flatten", "resume"]
+__all__ = ["Released", "flatten", "leave", "resume"]
 
 
-async def flatten(
+async def leave(
     config: VenueConfig,
     data: Path,
     *,
     scope: Scope,
-    dry_run: bool,
-    seconds: float | None,
+    symbols: tuple[str, ...],
     tell: Callable[[str], object],
+    stop: Callable[[], bool],
+    dry_run: bool = False,
 ) -> ExitReport:
-    """Leave all positions at a venue. `seconds`: give up after so long, None: never; the first SIGINT or SIGTERM gives up as well.
+    """Leave all positions at a venue, over connections of its own. `symbols`: those to look at besides what is found; `stop`: give up.
 
     Raises ConfigError for keys that are missing or cannot be used, for a venue without orders and for a folder of another account,
     ArchiveBusy when another exit runs in the folder.
@@ -59,6 +60,22 @@ async def flatten(
         raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "PRIVATE_KEY_FILE", str(fault), "a key that signs")]) from None
     account = ExitAccount(spec, config.rest_url, sign, tls=tls_of(config), jitter=random.random)
     folder = ExitFolder(data=data, account=account_of(config), trader=config.trader)
+    return await run_exit(folder, account, scope=scope, symbols=symbols, dry_run=dry_run, hide=(credentials,), tell=tell, stop=stop)
+
+
+async def flatten(
+    config: VenueConfig,
+    data: Path,
+    *,
+    scope: Scope,
+    dry_run: bool,
+    seconds: float | None,
+    tell: Callable[[str], object],
+) -> ExitReport:
+    """Leave all positions at a venue. `seconds`: give up after so long, None: never; the first SIGINT or SIGTERM gives up as well.
+
+    Raises as `leave`.
+    """
     stopped = asyncio.Event()
     loop, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
     for each in signals:
@@ -66,10 +83,7 @@ async def flatten(
     if seconds is not None:
         loop.call_later(seconds, stopped.set)
     try:
-        symbols = tuple(config.symbols)
-        return await run_exit(
-            folder, account, scope=scope, symbols=symbols, dry_run=dry_run, hide=(credentials,), tell=tell, stop=stopped.is_set
-        )
+        return await leave(config, data, scope=scope, symbols=tuple(config.symbols), dry_run=dry_run, tell=tell, stop=stopped.is_set)
     finally:
         for each in signals:
             loop.remove_signal_handler(each)

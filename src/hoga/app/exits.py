@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -12,17 +11,11 @@ from pathlib import Path
 from types import FrameType
 
 from hoga.app.config import VenueConfig
-from hoga.app.config.rooms import tls_of
-from hoga.app.owner import account_of
-from hoga.app.private import credentials_of
+from hoga.app.exit import leave
 from hoga.core.errors import HogaError
-from hoga.feed.private_wire import nonce
-from hoga.flatten.account import ExitAccount
-from hoga.flatten.exiting import ExitFolder, run_exit
 from hoga.flatten.plan import Scope, Verdict
 from hoga.flatten.procedure import ExitReport
 from hoga.runtime.logs import get_log
-from hoga.venues.registry import VENUES
 
 __all__ = ["Exits"]
 
@@ -87,15 +80,8 @@ class Exits:
                 _log.error("the exit could not be carried out", venue=config.venue, why=str(fault), hint="hoga flatten")
 
     async def _leave(self, config: VenueConfig) -> ExitReport:
-        spec = VENUES[config.venue]
-        assert spec.private is not None, "a venue that is traded at has accounts"
-        credentials = credentials_of(config)
-        account = ExitAccount(spec, config.rest_url, spec.private.signer(credentials, nonce), tls=tls_of(config), jitter=random.random)
-        folder = ExitFolder(data=self._data, account=account_of(config), trader=config.trader)
         names = tuple(symbol.partition(":")[2] for symbol in self._symbols[config.venue])
-        return await run_exit(
-            folder, account, scope=Scope.OWN, symbols=names, hide=(credentials,), tell=self._say, stop=lambda: self._given_up
-        )
+        return await leave(config, self._data, scope=Scope.OWN, symbols=names, tell=self._say, stop=lambda: self._given_up)
 
     def _say(self, text: str) -> None:
         self._line = text

@@ -148,16 +148,17 @@ async def trade(
     on_check: Callable[[Check], object] = lambda check: None,
     on_status: Callable[[str], object] = lambda line: None,
     dev: bool = False,
+    journal_of: Callable[..., AuditLogger] = AuditLogger,
 ) -> TradeEnd:
     """Look at keys and accounts as `hoga doctor` does (`on_check` is told of each finding), and trade until told to stop: by a signal,
     after `seconds`, or by `over`.
 
-    Raises ConfigError, VenueError, ArchiveError, OSError for what cannot begin.
+    `journal_of` makes the journal. Raises ConfigError, VenueError, ArchiveError, OSError for what cannot begin.
     """
     await _check(config, plan, on_check)
     owner = owner_of((config.venue(name) for name in plan.symbols), _name(config, plan))
     hide = tuple(credentials_of(config.venue(name)) for name in plan.symbols)
-    log = AuditLogger(plan.journal, owner=owner, hide=hide, about={"mode": mode, "strategies": [key for key, _ in plan.strategies]})
+    log = journal_of(plan.journal, owner=owner, hide=hide, about={"mode": mode, "strategies": [key for key, _ in plan.strategies]})
     opened = log.open()
     latch = Latch(plan.journal)
     done: Done | None = None

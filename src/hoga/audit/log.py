@@ -244,6 +244,8 @@ class AuditLogger:
             write_boot(self.folder, self._boot)
         self._n, self._hash = walk.last_n, walk.last_hash
         number = walk.files[-1].number + 1 if walk.files else 1
+        if not self._replay and not walk.files and not faults:
+            write_head(self.folder, Head(0, self._hash.hex()))  # from its first record on, a journal without a head was tampered with
         self._file = self._new_file(number)
         first: dict[str, object] = {"prev": self._hash.hex(), **self._about}
         if self._owner is not None:

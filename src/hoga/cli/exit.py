@@ -38,7 +38,9 @@ def flatten(
     seconds: Annotated[float | None, typer.Option(min=0, metavar="N", help="Give up after N seconds; else it tries until flat.")] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """The emergency exit: cancel orders, leave positions, and prove it by reading back.
+    """The emergency exit: leave all positions, and prove it.
+
+    Orders are cancelled, positions left, and the venue is read back.
 
     A trader that runs in the same folder is frozen first. With the scope own only the trader's own orders and what it has bought go;
     on spot never a coin that the journal does not prove to be the trader's. Exit status 0: FLAT or FLAT_WITH_DUST.
@@ -74,7 +76,9 @@ def resume(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Let a trader go on after HALTED or FLATTEN, once a person has looked. Works with the trader running or stopped.
+    """Let a halted trader go on, once a person has looked.
+
+    Works after HALTED and FLATTEN, with the trader running or stopped.
 
     Example: hoga resume 20261129-133156 --data data
     """

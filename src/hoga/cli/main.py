@@ -43,6 +43,7 @@ MODULES = (
     "trade",
     "audit",
     "exit",
+    "drill",
     "tree",
     "config",
     "doctor",

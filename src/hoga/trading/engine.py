@@ -847,7 +847,7 @@ class Engine:
         share, rounds = state.portfolio.fill(strategy, fill, mid=state.mid(symbol), why=why)
         position = state.position(symbol, fill.position_side)
         self._write(records.fill(client_id or fill.client_id, fill, share, state.portfolio.today(symbol), position, late=late))
-        self.reckonings[venue_of(symbol)].touched(symbol, state.now_ns)
+        self.reckonings[venue_of(symbol)].touched(symbol, min(fill.event_ns or state.now_ns, state.now_ns))
         for each in rounds:
             self._write(records.round_(each, state.rules_of[symbol], state.equity(symbol)))
         self._losses(symbol)
@@ -989,6 +989,7 @@ class Engine:
                 self._foreign(fill)
         if behind:
             self._behind.setdefault(event.symbol, known)
+            self.reckonings[venue].touched(event.symbol, state.now_ns)  # its position cannot be explained yet
         else:
             self._behind.pop(event.symbol, None)
         self._news(state.orders.traded(event, state.capabilities_of[venue]), event)
@@ -1016,7 +1017,7 @@ class Engine:
         state, reckoning = self.state, self.reckonings[event.venue]
         account = state.accounts[event.venue]
         account.held = {(each.symbol, each.position_side): each for each in event.positions}
-        reckoning.positions(event, state.portfolio.held())
+        reckoning.positions(event)
         reckoning.got(ReadKind.POSITIONS, event.asked_ns)
         self._settle(event.venue)
 
@@ -1049,7 +1050,11 @@ class Engine:
             return
         account = state.accounts[venue]
         first = not account.reconciled
-        for symbol, side, difference in reckoning.differences(first=first):
+        differences = reckoning.differences(state.portfolio.held(), first=first)
+        if first and reckoning.skipped:
+            reckoning.end(state.now_ns)  # trades of the last moments: what positions say is compared in the next round, and nothing begins
+            return
+        for symbol, side, difference in differences:
             if first:
                 state.portfolio.adopt(symbol, side, difference)
                 rules = state.rules_of[symbol]

@@ -296,9 +296,11 @@ class Orders:
     # -- what changes it ------------------------------------------------------------------------------------------
 
     def add(self, order: Order) -> None:
-        """A new one: an intent, or one that was found."""
+        """A new one: an intent, one that was found, or one of a life before, with the ids that the venue gave it."""
         assert order.client_id not in self._by_client, "client ids are never used twice"
         self._by_client[order.client_id] = order
+        for venue_id in filter(None, (order.venue_id, order.child_id)):
+            self._by_venue[order.symbol, venue_id] = order
         self._index(order)
 
     def know_trade(self, symbol: str, trade_id: str, at_ns: int) -> bool:

@@ -41,8 +41,8 @@ class Reckoning:
         self._again_ns = 0
         self._open = False
         self._touched: dict[str, int] = {}
-        self._found: dict[Key, int] = {}
-        self._skipped: set[str] = set()
+        self._theirs: dict[Key, int] | None = None
+        self.skipped: set[str] = set()
         self._asked_ns = 0
         self._off: dict[Key, tuple[int, int]] = {}
         self._trades_ns: dict[str, int] = {}
@@ -59,7 +59,7 @@ class Reckoning:
         self._missing = {(ReadKind.ORDERS, ""), (ReadKind.ACCOUNT, "")} | {(ReadKind.TRADES, symbol) for symbol in self.symbols}
         if self._has_positions:
             self._missing.add((ReadKind.POSITIONS, ""))
-        self._found, self._skipped, self._asked_ns = {}, set(), 0
+        self._theirs, self._asked_ns = None, 0
         return True
 
     def reads(self, last_trade: Callable[[str], str]) -> list[Read]:
@@ -104,41 +104,43 @@ class Reckoning:
     # -- positions ------------------------------------------------------------------------------------------------------
 
     def touched(self, symbol: str, now_ns: int) -> None:
-        """An execution event changed the symbol's position."""
-        self._touched[symbol] = now_ns
+        """An execution event changed the symbol's position at that moment."""
+        self._touched[symbol] = max(now_ns, self._touched.get(symbol, 0))
 
-    def positions(self, event: PositionsRead, believed: Mapping[Key, int]) -> None:
-        """Compare the venue's positions with ours, over the union of both."""
+    def positions(self, event: PositionsRead) -> None:
+        """The venue's positions; they are compared when the round is complete, as the trades of the round explain them."""
         self._asked_ns = event.asked_ns
-        theirs = {(each.symbol, each.position_side): each.quantity for each in event.positions if each.symbol in self.symbols}
+        self._theirs = {(each.symbol, each.position_side): each.quantity for each in event.positions if each.symbol in self.symbols}
+
+    def differences(self, believed: Mapping[Key, int], *, first: bool) -> list[tuple[str, PositionSide, int]]:
+        """(symbol, side, what the venue has more than is `believed`) that is to be acted upon: at the start at once, later the second
+        time in a row. What an execution event touched shortly before the venue was asked is not compared but in the next round, soon."""
+        theirs, self._theirs, self._agreed, self.skipped = self._theirs, None, [], set()
+        if theirs is None:
+            return []
         ours = {key: quantity for key, quantity in believed.items() if key[0] in self.symbols}
-        self._agreed = []
-        self._found = {}
-        for key in sorted(set(theirs) | set(ours) | set(self._off)):
-            if event.asked_ns - self._touched.get(key[0], 0) < _FRESH_NS:
-                self._skipped.add(key[0])
+        acted, differs = [], False
+        for key in sorted({*theirs, *ours, *self._off}):
+            symbol, side = key
+            if self._asked_ns - self._touched.get(symbol, 0) < _FRESH_NS:
+                self.skipped.add(symbol)
                 continue
             difference = theirs.get(key, 0) - ours.get(key, 0)
-            if difference:
-                self._found[key] = difference
-            else:
+            if not difference:
                 self._off.pop(key, None)
-                self._agreed.append(key[0])
-
-    def differences(self, *, first: bool) -> list[tuple[str, PositionSide, int]]:
-        """(symbol, side, what the venue has more) that is to be acted upon: at the start at once, later the second time in a row."""
-        acted = []
-        for (symbol, side), difference in self._found.items():
-            if first:
-                acted.append((symbol, side, difference))
+                self._agreed.append(symbol)
                 continue
-            before, times = self._off.get((symbol, side), (0, 0))
+            before, times = self._off.get(key, (0, 0))
             times = times + 1 if before == difference else 1
-            self._off[symbol, side] = (difference, times)
-            if times >= _TWICE:
+            if first or times >= _TWICE:
                 acted.append((symbol, side, difference))
-        self._again_ns = self._again_ns or (self._asked_ns + _FRESH_NS + _AGAIN_NS if self._found and not first else 0)
-        self._found = {}
+            if not first:
+                self._off[key] = (difference, times)
+                differs = True
+        if differs:
+            self._again_ns = self._again_ns or self._asked_ns + _FRESH_NS + _AGAIN_NS
+        elif self.skipped:
+            self._again_ns = self._again_ns or max(self._touched[symbol] for symbol in self.skipped) + _FRESH_NS
         return acted
 
     def agreed(self) -> list[str]:

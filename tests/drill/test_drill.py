@@ -1,0 +1,59 @@
+"""Traders of processes of their own are killed at an exchange over real sockets, and what is left is compared."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from hoga.app.drill.campaign import CaseResult, run_cases
+from hoga.app.drill.cases import FAULTS, FLATTENS, KILLS, Case, DeathPoint
+from hoga.cli.main import main
+from hoga.simulator.arenas import ARENAS
+
+A_FEW = [
+    Case(name="sent", death=DeathPoint("order.sent", before=False)),
+    Case(name="flatten", flatten=True),
+]
+
+
+def test_a_killed_trader_and_the_exit_leave_nothing_behind(tmp_path: Path) -> None:
+    told: list[CaseResult] = []
+    work = [(ARENAS["binance-usdm"], case) for case in A_FEW]
+    results = asyncio.run(run_cases(work, seed=1, folder=tmp_path, tell=told.append))
+    assert [(each.runs, each.failed, each.why) for each in results] == [(1, 0, []), (1, 0, [])]
+    assert len(told) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_case_that_fails_keeps_its_folder_and_says_why(tmp_path: Path) -> None:
+    never = Case(name="never", death=DeathPoint("order.sent", before=True, nth=10_000))
+    (result,) = asyncio.run(
+        run_cases([(ARENAS["binance-usdm"], never)], seed=1, folder=tmp_path, tell=lambda each: None, dies_within_s=2.0)
+    )
+    assert result.failed == 1
+    assert "it was to die at kill before order.sent" in result.why[0]
+    assert [each.name for each in tmp_path.iterdir()] == ["0000"]
+
+
+def test_there_are_enough_cases() -> None:
+    assert len(KILLS) >= 12
+    assert FLATTENS
+    assert FAULTS
+
+
+def test_a_venue_that_there_is_not_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["drill", "--venue", "binanc"]) == 2
+    assert "did you mean binance" in capsys.readouterr().err
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("venue", list(ARENAS))
+def test_every_case_is_good(venue: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["drill", "--venue", venue, "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert [(case["name"], case["why"]) for case in found["cases"] if case["failed"]] == []
+    assert (status, found["ok"]) == (0, True)
+    assert len(found["cases"]) >= 12
