@@ -205,7 +205,10 @@ async def test_lists_that_make_no_sense_are_refused_as_a_whole(sim, trader) -> N
             wish = {**wish, "aboveStopPrice": wish.pop("abovePrice")}
         status, answer = await trader.ask("POST", "/orderList/oco", **wish)
         assert (change, status, answer["code"]) == (change, 400, code)
+    crossing = oco(sim, abovePrice=at(sim, "0.999"))
+    assert (await trader.ask("POST", "/orderList/oco", **crossing))[1]["msg"] == "Order would immediately match and take."
     assert (await trader.ask("GET", "/openOrders"))[1] == []
+    assert (await trader.ask("GET", "/openOrderList"))[1] == []
     assert await locked(trader) == 0
 
 

@@ -136,7 +136,7 @@ async def test_python_binance_uses_conditional_orders_lists_and_both_websocket_a
     monkeypatch.setattr(binance.AsyncClient, "API_URL", f"{spot['rest']}/api")
     monkeypatch.setattr(binance.AsyncClient, "WS_API_URL", f"{spot['ws']}/ws-api/v3")
     monkeypatch.setattr(binance.AsyncClient, "WS_FUTURES_URL", f"{futures['ws']}/ws-fapi/v1")
-    monkeypatch.setattr(streams.ReconnectingWebsocket, "TIMEOUT", 0.2)  # it waits that long for nothing when it is closed
+    monkeypatch.setattr(streams.ReconnectingWebsocket, "TIMEOUT", 4)  # it waits that long for nothing when it is closed
     monkeypatch.setattr(binance.AsyncClient, "FUTURES_URL", f"{futures['rest']}/fapi")
     client = await binance.AsyncClient.create(KEY.key, KEY.secret)
     try:

@@ -17,7 +17,7 @@ from hoga.simulator.binance.orders import client_id_of
 from hoga.simulator.binance.spot_reports import OrderList, SpotOrder, SpotReports
 from hoga.simulator.binance.spot_rows import list_row, placed_row, reply_row
 from hoga.simulator.binance.spot_rules import Names, SpotRules, wanted_order
-from hoga.simulator.engine import CashAccounts, Desk, Side, Status
+from hoga.simulator.engine import CashAccounts, Desk, Market, Side, Status
 
 __all__ = ["SpotLists", "cancelled_row"]
 
@@ -113,21 +113,9 @@ class SpotLists:
         """Judge and place a list: `working` goes to the market now, `rest` after it, or now where nothing goes before."""
         reply = query.text("newOrderRespType") or "FULL"
         market, now_ns = api.market(query.required("symbol")), api.clock.now_ns()
-        client_id = client_id_of(query, "listClientOrderId")
         self._settle()
+        client_id = self._judge(query, market, working, rest)
         self._begin_waiting(market.instrument.symbol)
-        if client_id and any(each.client_id == client_id for each in self.open_of(query.account)):
-            raise ApiError(-2010, "Duplicate order list sent.")
-        if working and working[0].kind not in ("LIMIT", *_RESTING):
-            raise ApiError(-1116, "Invalid orderType.")
-        named = [each.client_id for each in (*working, *rest) if each.client_id]
-        if len(set(named)) < len(named):
-            raise ApiError(-2010, "Duplicate order sent.")
-        holder = None if working else self._holder(rest)
-        for order in working:
-            self._rules.judge(order, market)
-        for order in rest:
-            self._rules.judge(order, market, covered=order is holder)
         number = len(self._lists)
         orders = OrderList(
             account=query.account,
@@ -140,17 +128,39 @@ class SpotLists:
             updated_ns=api.clock.stamp_ns(now_ns),
         )
         self._lists.append(orders)
-        for order in orders.orders:
-            order.list_id = number
-        for order in rest:
-            order.holds = order is holder
-            if working:
-                order.status, order.waits = Status.PENDING_NEW, True
-        for order in sorted(orders.orders, key=lambda each: not each.waits):
-            self._desk.place(order, now_ns)
+        self._place_all(orders, now_ns)
         self._reports.list_changed(orders)
         self.follow(now_ns)
         return list_row(orders, reports=[reply_row(order, "RESULT" if reply == "FULL" else reply) for order in orders.orders])
+
+    def _judge(self, query: Query, market: Market, working: list[SpotOrder], rest: list[SpotOrder]) -> str:
+        """The client's name for a list, "" for none; it is settled which order holds the money. Raises ApiError."""
+        client_id = client_id_of(query, "listClientOrderId")
+        if client_id and any(each.client_id == client_id for each in self.open_of(query.account)):
+            raise ApiError(-2010, "Duplicate order list sent.")
+        if working and working[0].kind not in ("LIMIT", *_RESTING):
+            raise ApiError(-1116, "Invalid orderType.")
+        named = [each.client_id for each in (*working, *rest) if each.client_id]
+        if len(set(named)) < len(named):
+            raise ApiError(-2010, "Duplicate order sent.")
+        holder = working[0] if working else self._holder(rest)
+        for order in (*working, *rest):
+            order.holds = order is holder
+            self._rules.judge(order, market, covered=order.holds)
+        return client_id
+
+    def _place_all(self, orders: OrderList, now_ns: int) -> None:
+        """Send a list's orders; those that go to the market first, so that nothing is left of a list that it refuses. Raises ApiError."""
+        for order in orders.orders:
+            order.list_id = orders.list_id
+            if order is not orders.first and orders.first is not None:
+                order.status, order.waits = Status.PENDING_NEW, True
+        try:
+            for order in sorted(orders.orders, key=lambda each: each.waits):
+                self._desk.place(order, now_ns)
+        except ApiError:
+            self._lists.pop()
+            raise
 
     # -- what becomes of them ----------------------------------------------
 
