@@ -69,8 +69,8 @@ async def test_pyupbit_trades(sim) -> None:
     order = await call(trader.buy_limit_order, "KRW-BTC", 100_000_000, 0.001)
     assert order["state"] == "wait"
     assert (await call(trader.get_order, order["uuid"]))["state"] == "wait"
-    refused = await call(trader.buy_limit_order, "KRW-BTC", 100_000_000, 5)
-    assert refused["error"]["name"] == "insufficient_funds_bid"
+    assert await call(trader.buy_limit_order, "KRW-BTC", 100_000_000, 5) is None  # it swallows what it was told
+    assert sim.orders_seen()[-1].code == "insufficient_funds_bid"
     cancelled = await call(trader.cancel_order, order["uuid"])
     assert cancelled["uuid"] == order["uuid"]
     bought = await call(trader.buy_market_order, "KRW-BTC", 1_000_000)
