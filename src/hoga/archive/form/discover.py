@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.archive.form.layout import FORMATS, parse_day, parse_segment
+from hoga.archive.form.layout import FORMATS, HEALED_SUFFIX, parse_day, parse_segment
 from hoga.archive.form.lists import is_list
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.store import is_mounted, list_names, look
@@ -111,6 +111,8 @@ def _of_file(path: Path) -> SeriesDay:
         name = parse_day(path.name.removesuffix(".ledger.jsonl"))
         if name is not None:
             return SeriesDay(path.parent.parent.parent, name.symbol, name.kind, name.day)
+    if name is None and path.name.endswith(HEALED_SUFFIX):
+        raise ArchiveError(path, "holds healed trades, which are read with their day", hint=f"name {path.parent}, or the day's own file")
     if name is None:
         hint = "expected SYMBOL_KIND_DAY with .zip, .jsonl.zst, .parquet or .manifest.json"
         raise ArchiveError(path, "the name is none of the archive's", hint=hint)

@@ -15,6 +15,7 @@ import msgspec
 import zstandard
 
 from hoga.archive.form.envelope import healed_event_ms
+from hoga.archive.form.layout import HEALED_SUFFIX
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.store import read_name
 from hoga.core.errors import SegmentCorrupt
@@ -59,7 +60,7 @@ class HealedRow(NamedTuple):
 
 def healed_path(day: SeriesDay) -> Path:
     """Where the healed rows of a day are."""
-    return day.directory / f"{day.stem}.healed.jsonl.zst"
+    return day.directory / (day.stem + HEALED_SUFFIX)
 
 
 def pack_rows(day: SeriesDay, rows: list[HealedRow], *, ranges: list[HealedRange], healed_ns: int) -> tuple[bytes, Healed]:

@@ -23,6 +23,7 @@ from urllib.parse import unquote
 
 __all__ = [
     "FORMATS",
+    "HEALED_SUFFIX",
     "PARTS_DIR",
     "SEGMENT_SUFFIXES",
     "DayName",
@@ -39,6 +40,8 @@ __all__ = [
 
 FORMATS = {"zip": ".zip", "zst": ".jsonl.zst", "parquet": ".parquet"}
 """Archive format → file suffix of a day."""
+HEALED_SUFFIX = ".healed.jsonl.zst"
+"""Of the file of trades that were fetched afterwards, beside the day."""
 PARTS_DIR = "parts"
 """Where the minutes of a longer segment wait to be joined, in the day's temporary folder."""
 
