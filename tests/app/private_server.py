@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
@@ -74,7 +75,8 @@ class PrivateServer:
     async def push(self, frame: bytes) -> None:
         """To everybody logged in."""
         for number, socket in enumerate(list(self.members)):
-            await socket.send_bytes(_sent_later(frame, number * self.skew_ms))
+            with contextlib.suppress(ConnectionError):  # one that is just being ended
+                await socket.send_bytes(_sent_later(frame, number * self.skew_ms))
 
     async def cut(self) -> None:
         """Drop every socket without a word."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -245,3 +247,52 @@ async def test_a_stop_in_the_middle_of_a_handover_ends_both(server: PrivateServe
     await until(lambda: not server.sockets and rig.wire.connection.phase is PrivateState.IDLE)
     await rig.register(DataType.MY_ORDER)
     await until(lambda: rig.desk.state() is PrivateState.LIVE)
+
+
+async def misbehave(server: PrivateServer, rig: Rig, chance: random.Random) -> None:
+    """Anything that a venue, a network or a strategy may do to a private connection, again and again."""
+    for _ in range(14):
+        what = chance.choice(["suspect", "suspect", "cut all", "cut one", "shutdown", "down", "close one"])
+        sockets = list(server.sockets)
+        if what == "suspect":
+            rig.wire.suspect("doubt")
+        elif what == "cut all":
+            await server.cut()
+        elif what == "cut one" and sockets:
+            socket = chance.choice(sockets)
+            if socket._req is not None and socket._req.transport is not None:
+                socket._req.transport.abort()
+        elif what == "close one" and sockets:
+            await chance.choice(sockets).close(code=1001, message=b"maintenance")
+        elif what == "shutdown" and rig.wire.venue == "binance":
+            await server.push(SHUTDOWN)
+        elif what == "down":
+            server.down = not server.down
+        await asyncio.sleep(chance.choice([0.0, 0.02, 0.15, 0.35]))
+    server.down = False
+
+
+@pytest.mark.parametrize("venue", VENUE_NAMES)
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))])
+async def test_what_does_not_come_is_within_what_is_told_as_missed(seed: int, venue: str, server: PrivateServer, build: Build) -> None:
+    """Nothing comes twice, whatever happens; and what never comes was sent in a span that was told."""
+    rig = build(venue, overlap_s=0.1, patience_s=0.4)
+    await live(rig)
+    chance, sent = random.Random(seed), dict[int, int]()
+    mess = asyncio.create_task(misbehave(server, rig, chance))
+    while not mess.done():
+        number = 100_000 + len(sent)
+        sent[number] = time.time_ns()
+        await server.push(order(venue, number))
+        await asyncio.sleep(0.004)
+    await mess
+    await until(lambda: rig.desk.state() is PrivateState.LIVE)
+    await until(lambda: rig.wire.connection.state.is_up)
+    sent[999_999] = time.time_ns()
+    await server.push(order(venue, 999_999))
+    await until(lambda: 999_999 in ids(rig))
+    came = ids(rig)
+    assert len(came) == len(set(came))
+    spans = [(each.from_ns or 0, each.to_ns) for each in rig.desk.missed[1:]]
+    lost = [number for number in sent if number not in set(came)]
+    assert not [number for number in lost if not any(low <= sent[number] <= high for low, high in spans)]
