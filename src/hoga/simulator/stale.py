@@ -13,7 +13,7 @@ from hoga.simulator.faults import Asked, FaultDesk, FaultKind
 
 __all__ = ["StaleListings"]
 
-_MARGIN_NS = 1_000_000_000
+_MARGIN_NS, _STEP_NS = 1_000_000_000, 50_000_000
 _MARKETS = ("symbol", "market")
 
 
@@ -30,6 +30,8 @@ class StaleListings:
         faults = self._desk.active(FaultKind.STALE_LISTING)
         if not faults:
             self._kept.clear()
+            return
+        if self._kept and now_ns - self._kept[-1][0] < _STEP_NS:
             return
         self._kept.append((now_ns, self._render(lambda path: any(active.matches_path(path) for active in faults))))
         oldest_ns = now_ns - max(int(active.fault.ms * 1e6) for active in faults) - _MARGIN_NS

@@ -129,12 +129,13 @@ async def test_closing_orders_shrink_and_end_with_their_position(sim, trader, st
 
 
 async def test_a_waiting_close_all_stop_may_stand_in_the_way(futures, http) -> None:
-    sim = await futures(futures=FuturesRules(close_position_blocks=True, child_keeps_client_id=False))
+    sim = await futures(futures=FuturesRules(close_position_blocks=True, child_keeps_client_id=False, balance=2_000))
     sim.engine.market("BTCUSDT").frozen = True
     trader = Trader(http, sim, VENUE)
     await trader.market("BUY", "0.010")
     stop = {"algoType": "CONDITIONAL", "symbol": "BTCUSDT", "side": "SELL", "type": "STOP_MARKET", "closePosition": "true"}
     await trader.ask("POST", "/algoOrder", triggerPrice=price(sim, "0.98"), clientAlgoId="guard", **stop)
+    assert 1_990 < D((await trader.ask("GET", "/fapi/v3/balance"))[1][0]["balance"]) < 2_000
     assert (await trader.market("SELL", "0.010", reduceOnly="true"))[1]["code"] == -4118
     sim.venues[VENUE].move("BTCUSDT", price(sim, "0.979"))
     async with asyncio.timeout(5):

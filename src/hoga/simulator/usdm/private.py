@@ -69,7 +69,7 @@ class FuturesPrivate:
     def __init__(self, deps: PrivateDeps) -> None:
         self._deps = deps
         engine, stamp = deps.api.engine, deps.api.clock.stamp_ns
-        accounts = self._accounts = futures_accounts(engine, deps.now_ns)
+        accounts = self._accounts = futures_accounts(engine, deps.now_ns, deps.config.futures.balance)
         self._reports = FuturesReports(accounts, deps.now_ns, deps.to_ms)
         self._desk = Desk(engine, accounts, self._reports, refuses=FUTURES_REFUSES, stamp=stamp)
         self._algos = AlgoDesk(

@@ -22,7 +22,6 @@ ASSET = "USDT"
 LEGS = {0: "BOTH", 1: "LONG", -1: "SHORT"}
 """What the legs of positions are called."""
 _LEVERAGE = 20
-_START_E8 = 100_000 * E8
 _FEES = FeeModel(maker_ppm=200, taker_ppm=500)
 _REFUSALS = {
     WOULD_MATCH: ApiError(-5022, "Due to the order could not be executed as maker, the Post Only order will be rejected."),
@@ -32,14 +31,14 @@ FUTURES_REFUSES = frozenset(_REFUSALS)
 """The engine's reasons for which an order is refused."""
 
 
-def futures_accounts(engine: Engine, now_ns: Callable[[], int]) -> MarginAccounts:
-    """Accounts that all begin with the same wallet."""
+def futures_accounts(engine: Engine, now_ns: Callable[[], int], balance: int) -> MarginAccounts:
+    """Accounts that all begin with so many USDT."""
 
     def mark_e8(symbol: str) -> int:
         market, instrument = engine.markets.get(symbol), engine.instruments[symbol]
         return instrument.start_ticks * instrument.tick_e8 if market is None else mark_of(market, now_ns() // MS_NS).price
 
-    return MarginAccounts(ASSET, start_e8=_START_E8, leverage=_LEVERAGE, fees=_FEES, mark_e8=mark_e8)
+    return MarginAccounts(ASSET, start_e8=balance * E8, leverage=_LEVERAGE, fees=_FEES, mark_e8=mark_e8)
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
