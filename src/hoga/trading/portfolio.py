@@ -17,6 +17,7 @@ from hoga.trading.ports import Day
 __all__ = ["Portfolio", "Round", "Share"]
 
 _DAY_NS = 86_400 * SECOND_NS
+_UNIT = 10**8
 
 
 class Round(msgspec.Struct, kw_only=True):
@@ -66,7 +67,10 @@ class Round(msgspec.Struct, kw_only=True):
 
 
 class Share(msgspec.Struct, kw_only=True):
-    """One strategy's part of one position. `cost`: Σ price × quantity of what is held now, with the sign of the position."""
+    """One strategy's part of one position. `cost`: Σ price × quantity of what is held now, with the sign of the position.
+
+    `crumbs`: how much more than the fees was taken off what was bought, as it is counted in whole units (in 1e-8 of one).
+    """
 
     symbol: str
     strategy: str
@@ -76,6 +80,7 @@ class Share(msgspec.Struct, kw_only=True):
     realized: int = 0
     fees: int = 0
     funding: int = 0
+    crumbs: int = 0
     round: Round | None = None
 
     def unrealized(self, price: int) -> int:
@@ -200,7 +205,7 @@ class Portfolio:
         share = self.shares.get(key)
         if share is None:
             self.restore(share := Share(symbol=fill.symbol, strategy=strategy, side=fill.position_side))
-        fee, lost = self._fee(fill)
+        fee, taken = self._fee(fill)
         change = signed(fill.side, fill.quantity)
         ended: list[Round] = []
         held = share.quantity
@@ -235,8 +240,8 @@ class Portfolio:
                     entry_mid=mid,
                 )
             self._into_round(share, fill, opening, fee, mid)
-        if lost:
-            self._lose(share, fill, lost)
+        if taken:
+            self._lose(share, taken)
         return share, ended
 
     def today(self, symbol: str) -> list[int]:
@@ -278,23 +283,26 @@ class Portfolio:
         self.losses[fill.symbol] = self.losses.get(fill.symbol, 0) + 1 if ended.net < 0 else 0
         return ended
 
-    def _lose(self, share: Share, fill: FillUpdate, lost: int) -> None:
-        """A fee that was taken from what was bought: it is not there any more."""
-        taken = min(lost, max(0, share.quantity))
-        if taken:
-            share.cost -= share.cost * taken // share.quantity
-            share.quantity -= taken
+    def _lose(self, share: Share, taken: int) -> None:
+        """A fee that was taken from what was bought (in 1e-8 of a unit): it is not there any more. All together are rounded up once."""
+        needed = taken - share.crumbs
+        units = max(0, -(-needed // _UNIT))
+        share.crumbs = units * _UNIT - needed
+        units = min(units, max(0, share.quantity))
+        if units:
+            share.cost -= share.cost * units // share.quantity
+            share.quantity -= units
 
     def _fee(self, fill: FillUpdate) -> tuple[int, int]:
-        """(the fee in money, what of the base it took)."""
+        """(the fee in money, what of the base it took, in 1e-8 of a unit)."""
         rules = self._rules.get(fill.symbol)
         if not fill.fee or not fill.fee_currency or rules is None:
             return 0, 0
         if fill.fee_currency in (rules.quote, rules.settle):
             return whole_of(fill.fee, rules.money_power), 0
         if fill.fee_currency == rules.base:
-            exact = whole_of(fill.fee, rules.size_power - 8)  # a fee is finer than a lot: what is left is rounded up
-            return exact * fill.price // 10**8, -(-exact // 10**8)
+            exact = whole_of(fill.fee, rules.size_power - 8)  # a fee is finer than a lot
+            return exact * fill.price // _UNIT, exact
         self.other_fees.setdefault(fill.fee_currency, []).append(fill.fee)
         return 0, 0
 

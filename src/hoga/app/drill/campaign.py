@@ -44,6 +44,8 @@ _DIES_WITHIN_S = 30.0
 _LIVES_S = 3.0
 _EXIT_S = 60.0
 _STOPS_S = 20.0
+_KILLED = (-signal.SIGKILL, 255)
+"""255: a fork server that was asked in the wrong moment does not know how its child ended."""
 
 
 class CaseResult(msgspec.Struct, kw_only=True):
@@ -147,7 +149,7 @@ class _Run:
     async def _go_on(self, simulator: Simulator) -> list[str]:
         if self._case.death is not None:
             code = await self._trader(simulator, death=self._case.death, seconds=self._dies_within_s)
-            if code != -signal.SIGKILL:
+            if code not in _KILLED or not self._died():
                 return [f"it was to die at {self._case.death.name} and ended with {code}: {self._last_words()}"]
         else:
             trader = self._begin(simulator, seconds=_LIVES_S)
@@ -258,6 +260,10 @@ class _Run:
         walk = Walk(self._data / JOURNAL_FOLDER)
         records = list(walk.records())
         return records, [f"{fault.file}:{fault.line}: {fault.kind}: {fault.detail}" for fault in walk.faults if fault.kind != "torn"]
+
+    def _died(self) -> bool:
+        """Whether the trader was at its last record when it ended, and not at an end of its own."""
+        return not (self._data / END_FILE).exists()
 
     def _last_words(self) -> str:
         try:
