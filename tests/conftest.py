@@ -3,6 +3,7 @@ examples that are the same for everybody (`make faults` looks for new ones: `--h
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -47,6 +48,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         order += [path, *short[:_SHORT_BESIDE]]
         del short[:_SHORT_BESIDE]
     items[:] = [item for path in (*order, *short) for item in files[path]]
+
+
+def pytest_collection_finish() -> None:
+    """Seven thousand tests and what they import are for ever: a hundred looks for garbage need not walk over them, a quarter of a
+    second each."""
+    gc.collect()
+    gc.freeze()
 
 
 if hasattr(signal, "SIGHUP"):
