@@ -15,6 +15,7 @@ from hoga.core.times import day_of, minute_of
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.venues.registry import VENUES
 from tests.archive.workshop import Workshop, envelope
+from tests.simulator.patience import patiently
 
 CHANNELS = {
     "binance": ("depth20@100ms", "depth@100ms", "aggTrade", "trade"),
@@ -47,7 +48,7 @@ async def record(root: Path, venue: str, symbols: tuple[str, ...], frames: int, 
     asked: list[tuple[str, int]] = []
     asked_id = after = 0
     config = SimulatorConfig(venues=(venue,), symbols=symbols, seed=11, speed=20.0)
-    async with Simulator(config) as sim, aiohttp.ClientSession() as http:
+    async with patiently(), Simulator(config) as sim, aiohttp.ClientSession() as http:
         names = list(streams)
         route = spec.route_of(streams[names[0]])
         async with http.ws_connect(sim.ws_url + spec.connect_path(route, names if spec.wrapped else []), max_msg_size=0) as socket:

@@ -33,7 +33,7 @@ print("good")
 
 def test_what_takes_its_time_is_loaded_in_a_thread_and_the_recorder_not_at_all(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", PROGRAM], cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, timeout=240, check=False
     )
     assert done.stdout == "good\n", done.stderr
 
@@ -41,5 +41,5 @@ def test_what_takes_its_time_is_loaded_in_a_thread_and_the_recorder_not_at_all(t
 def test_a_process_that_records_or_seals_loads_no_numpy(tmp_path: Path) -> None:
     """It takes 11 MB, and only merging, reading and the dashboard reckon with arrays."""
     program = "import sys, hoga.app.run, hoga.cli.run, hoga.archive.keep.seal; print('numpy' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
     assert done.stdout == "False\n", done.stderr

@@ -105,7 +105,7 @@ def test_every_job_is_there_and_says_what_a_plan_is(name: str) -> None:
 
 def test_the_parts_are_what_the_command_names() -> None:
     said = subprocess.run(
-        [sys.executable, "-m", "hoga", "bench", "--only", "brst"], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "hoga", "bench", "--only", "brst"], capture_output=True, text=True, timeout=240, check=False
     )
     assert said.returncode == 2
     assert ", ".join(PARTS) in said.stderr
@@ -120,7 +120,7 @@ def test_without_a_checkout_there_is_one_line(tmp_path: Path) -> None:
         [sys.executable, "-c", "import sys; from hoga.cli.main import main; sys.exit(main(['bench', '--quick']))"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(installed)},

@@ -192,14 +192,14 @@ def test_cat_prints_no_damaged_text(trades: Workshop, capfdbinary: pytest.Captur
 def test_a_reader_that_leaves_early_is_no_error(trades: Workshop, tmp_path: Path) -> None:
     fill_trades(trades, minutes=["14-00", "14-01"], per_minute=4000, first=2000)
     command = f'"{sys.executable}" -m hoga.cli.main cat data; echo "status $?" >&2'
-    done = subprocess.run(["sh", "-c", f"({command}) | head -1"], cwd=tmp_path, capture_output=True, timeout=60, check=True)
+    done = subprocess.run(["sh", "-c", f"({command}) | head -1"], cwd=tmp_path, capture_output=True, timeout=240, check=True)
     assert done.stdout == trades.all_text().splitlines(keepends=True)[0]
     assert done.stderr.decode() == "status 0\n"
 
 
 def test_a_reader_of_ls_that_leaves_at_once_is_no_error(trades: Workshop, tmp_path: Path) -> None:
     command = f'"{sys.executable}" -m hoga.cli.main ls data; echo "status $?" >&2'
-    done = subprocess.run(["sh", "-c", f"({command}) | true"], cwd=tmp_path, capture_output=True, timeout=60, check=True)
+    done = subprocess.run(["sh", "-c", f"({command}) | true"], cwd=tmp_path, capture_output=True, timeout=240, check=True)
     assert done.stderr.decode() == "status 0\n"
 
 

@@ -37,7 +37,7 @@ def test_a_recording_with_a_hole_is_healed_and_verifies(
         monkeypatch.setenv(name, value)
     settings = ("--set", "SYMBOLS=BTCUSDT", "--set", "STREAMS=aggTrade", "--set", "DASHBOARD_PORT_NUMBER=0")
     command = [sys.executable, "-m", "hoga", "run", *settings, "--seconds", "5"]
-    ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=110)
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=240)
     assert ran.returncode == 0, ran.stderr
     assert cli.main(["heal", "data", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

@@ -18,7 +18,7 @@ _RICH = {**os.environ, "PYTHONUTF8": "1"}
 
 def _hoga(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "hoga", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, timeout=100, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, timeout=240, check=False)
 
 
 def test_recover_names_what_it_cannot_seal_and_seals_the_rest(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_names_every_command_and_imports_nothing_heavy() -> None:
     probe = f"import sys; from hoga.cli.main import main; main(['--help']); print([name for name in {HEAVY} if name in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=60)
+    result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=240)
     assert result.stdout.endswith("[]\n")
     for name, _ in commands(cli.build_app()):
         assert f"  {name.split()[0]}  " in result.stdout
@@ -128,7 +128,7 @@ def test_errors_become_lines_and_statuses(monkeypatch: pytest.MonkeyPatch, capsy
 
 def test_a_reader_that_leaves_is_no_error(repository: Path) -> None:
     script = f"'{sys.executable}' -m hoga config show | head -n 1; exit ${{PIPESTATUS[0]}}"
-    result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, cwd=repository, check=False)
+    result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=240, cwd=repository, check=False)
     assert result.stdout.startswith("venue")
     assert result.stderr == ""
 
@@ -153,7 +153,7 @@ def test_shell_completion_offers_what_there_is(tmp_path: Path, line: str, offere
     words = line.split()
     environ = {**os.environ, "_HOGA_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
     command = [sys.executable, "-c", "from hoga.cli.main import main; main([])"]
-    result = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
     assert result.stdout.split() == offered, result.stderr
 
 

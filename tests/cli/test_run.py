@@ -14,8 +14,6 @@ import pytest
 
 from hoga.simulator import Simulator, SimulatorConfig
 
-pytestmark = pytest.mark.timeout(180)
-
 
 def command(data: Path, *settings: str, seconds: float | None = None) -> list[str]:
     values = ["SYMBOLS=BTCUSDT", "WS_URL=ws://127.0.0.1:9", "REST_URL=http://127.0.0.1:9", "DASHBOARD_PORT_NUMBER=0", *settings]
@@ -24,7 +22,7 @@ def command(data: Path, *settings: str, seconds: float | None = None) -> list[st
 
 
 def ran(*arguments: str, cwd: Path, **more: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(arguments, cwd=cwd, capture_output=True, text=True, timeout=120, check=False, **more)  # type: ignore[call-overload, no-any-return]
+    return subprocess.run(arguments, cwd=cwd, capture_output=True, text=True, timeout=240, check=False, **more)  # type: ignore[call-overload, no-any-return]
 
 
 @pytest.fixture
@@ -106,7 +104,7 @@ def waiting(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGHUP, 0), (signal.SIGINT, 130)])
 def test_every_way_to_end_it_is_a_clean_one(waiting: subprocess.Popen[str], number: int, status: int) -> None:
     waiting.send_signal(number)
-    _, said = waiting.communicate(timeout=60)
+    _, said = waiting.communicate(timeout=240)
     assert waiting.returncode == status, said
     assert "Traceback" not in said
     assert "nothing was recorded" in said
@@ -118,7 +116,7 @@ def test_ctrl_c_of_the_whole_group_while_it_starts_leaves_no_trace(tmp_path: Pat
     assert process.stderr is not None
     first = process.stderr.readline()
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=240)
     assert process.returncode == 130, first + said
     assert "Traceback" not in said
     assert "leaked" not in said

@@ -289,7 +289,7 @@ class Served:
         """(status, body, headers); redirects are not followed."""
         request = urllib.request.Request(self.url + path, headers={name.replace("_", "-"): value for name, value in headers.items()})
         try:
-            with _opener.open(request, timeout=60) as answer:
+            with _opener.open(request, timeout=240) as answer:
                 return answer.status, answer.read(), dict(answer.headers.items())
         except urllib.error.HTTPError as fault:
             with fault:

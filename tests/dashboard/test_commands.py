@@ -53,7 +53,7 @@ def test_a_port_that_is_taken_ends_it_with_one_line(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        out, said = start("dashboard", "--data", str(tmp_path), "--port", str(port)).communicate(timeout=60)
+        out, said = start("dashboard", "--data", str(tmp_path), "--port", str(port)).communicate(timeout=240)
     assert out == ""
     assert said == f"hoga: port {port} on 127.0.0.1 is taken by another program (--port or DASHBOARD_PORT_NUMBER sets another)\n"
 
@@ -64,13 +64,13 @@ def test_a_signal_ends_it_even_where_a_shell_had_it_ignored(tmp_path: Path, numb
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["ready"]
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=240)
     assert (process.returncode, "Traceback" in said) == (status, False)
 
 
 def test_top_off_a_terminal_says_how_things_are_once(told: Stage) -> None:
     process = start("top", "--data", str(told.folder))
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=240)
     assert process.returncode == 0
     first, incident, head, *rows = out.splitlines()
     assert first == "recording: everything is being recorded"
@@ -82,7 +82,7 @@ def test_top_off_a_terminal_says_how_things_are_once(told: Stage) -> None:
 
 def test_top_names_the_folder_that_nobody_records_into(tmp_path: Path) -> None:
     process = start("top", "--once", "--data", str(tmp_path / "nowhere"))
-    out, said = process.communicate(timeout=60)
+    out, said = process.communicate(timeout=240)
     assert process.returncode == 1
     assert f"No recorder is running for {tmp_path / 'nowhere'}" in out
     assert f"nothing is recorded into {tmp_path / 'nowhere'}" in said

@@ -51,7 +51,7 @@ def test_units_take_their_secrets_from_a_file_and_names_in_utf8(unit: Path) -> N
 def test_units_may_do_little(unit: Path) -> None:
     done = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--threshold=30", "--no-pager", str(unit)],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     if "option" in done.stderr:
         pytest.skip("this systemd-analyze does not look at files")

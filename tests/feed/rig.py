@@ -6,13 +6,10 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from time import time_ns
 from types import TracebackType
 from typing import Any, Self
-
-import pytest
 
 from hoga.archive.keep.seal import SealJob, seal
 from hoga.core.ledger import COUNTED, Gap, Reason
@@ -24,9 +21,9 @@ from hoga.net.backoff import BackoffRules
 from hoga.recorder.config import RecorderConfig
 from hoga.recorder.recorder import Recorder, directories_for
 from hoga.simulator import Fault, FaultKind, Limits, Simulator, SimulatorConfig
-from hoga.simulator.clock import SimClock
 from hoga.venues.spec import VenueSpec
 from tests.recorder.workbench import SPOT, Archive, stream
+from tests.simulator.patience import made_patient
 from tests.waiting import LONG_S, PatientClock, eventually
 
 CHANNELS = ("depth20@100ms", "aggTrade", "depth@100ms")
@@ -57,8 +54,7 @@ class Rig:
         self.streams = [stream(symbol, channel) for symbol in symbols for channel in channels]
         limits = feed.pop("limits", Limits())
         self.clock = PatientClock()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("hoga.simulator.simulator.SimClock", partial(SimClock, monotonic_ns=self.clock.monotonic_ns))
+        with made_patient(self.clock):
             self.sim = Simulator(SimulatorConfig(symbols=symbols, seed=11, limits=limits, speed=SPEED))
         self._first: list[Fault] = feed.pop("first", [])
         self._feed = feed

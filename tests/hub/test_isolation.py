@@ -444,5 +444,5 @@ try:
 except KeyboardInterrupt:
     print("ended")
 """
-    done = subprocess.run([sys.executable, "-c", program, str(again)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", program, str(again)], capture_output=True, text=True, timeout=240, check=False)
     assert done.stdout == "ended\n", done.stderr

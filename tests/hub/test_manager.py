@@ -226,7 +226,7 @@ async def test_a_component_that_is_let_go_inside_its_own_callback(make: Make) ->
     await manager.register_component("a", holder[0], [wish("KRW-A")], holder[0].take)
     await turn()
     wire.push(ticker("KRW-A"))
-    await asyncio.to_thread(done.wait, 5)
+    await asyncio.to_thread(done.wait, 60)
     for _ in range(20):
         await turn()
         gc.collect()

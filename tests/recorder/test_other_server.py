@@ -30,7 +30,7 @@ from hoga.core.times import SECOND_NS
 from tests.recorder.test_captures import read, streams_of
 from tests.recorder.workbench import SPOT, Archive, agg_trade, book, delta, frame, stream
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow]
 
 BOOK, TRADE, DELTA = (stream("BTCUSDT", channel) for channel in ("depth20@100ms", "aggTrade", "depth@100ms"))
 HUGE = b'{"lastUpdateId":%d,"bids":[],"asks":[],"pad":"' + b"x" * 10_000_000 + b'"}'

@@ -217,7 +217,7 @@ if __name__ == "__main__":
 def test_lines_of_several_processes_end_in_one_file(tmp_path: Path) -> None:
     script = tmp_path / "children.py"
     script.write_text(CHILDREN)
-    subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, timeout=60)
+    subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, timeout=240)
     lines = (tmp_path / "hoga.log").read_text().splitlines()
     for child in range(3):
         mine = [line.split(" ", 1)[1] for line in lines if f" child{child} " in line]

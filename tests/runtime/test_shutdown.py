@@ -209,7 +209,7 @@ def child(tmp_path: Path, behaviour: str, *numbers: int) -> tuple[int, list[str]
             if at == 1:
                 lines.append(process.stdout.readline().strip())
             process.send_signal(number)
-        rest, _ = process.communicate(timeout=90)
+        rest, _ = process.communicate(timeout=240)
         return process.returncode, lines + rest.split(), time.monotonic() - began
 
 

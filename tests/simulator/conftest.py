@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from functools import partial
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from hoga.simulator import Simulator, SimulatorConfig
-from hoga.simulator.clock import SimClock
+from tests.simulator.patience import made_patient
 from tests.waiting import PatientClock
 
 FAST = 20.0
@@ -102,9 +102,7 @@ async def simulate() -> AsyncIterator[Callable[..., Any]]:
     ticking = asyncio.create_task(clock.tick())
 
     async def start(**settings: Any) -> Simulator:
-        with pytest.MonkeyPatch.context() as patch:
-            if settings.get("speed", 1.0) >= FAST:
-                patch.setattr("hoga.simulator.simulator.SimClock", partial(SimClock, monotonic_ns=clock.monotonic_ns))
+        with made_patient(clock) if settings.get("speed", 1.0) >= FAST else nullcontext():
             simulator = Simulator(SimulatorConfig(**{"symbols": ("BTCUSDT", "ETHUSDT"), "seed": 3, **settings}))
         running.append(simulator)
         await simulator.start()

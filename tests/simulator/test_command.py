@@ -32,7 +32,7 @@ def test_one_json_line_when_ready_and_a_clean_stop(number: signal.Signals, statu
     with urlopen(f"{urls['rest']}/api/v3/exchangeInfo") as answer:
         assert [entry["symbol"] for entry in json.load(answer)["symbols"]] == ["BTCUSDT", "ETHUSDT"]
     process.send_signal(number)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=240)
     assert out == ""
     assert process.returncode == status
 
@@ -49,21 +49,21 @@ def test_several_venues_tell_all_their_doors() -> None:
     with urlopen(f"{venues['upbit']['rest']}/v1/market/all") as answer:
         assert [row["market"] for row in json.load(answer)] == ["KRW-BTC"]
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=240)
 
 
 def test_a_venue_that_the_captures_lack_says_so(tmp_path: Path) -> None:
     capture = tmp_path / "ticker.jsonl"
     capture.write_text('{"type":"ticker","code":"KRW-BTC","timestamp":1752472006666}\n')
     process = start("--replay", str(capture), "--venues", "binance,upbit", "--seconds", "0.1")
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=240)
     assert "binance: the captures hold nothing of it" in err
     assert "upbit: the captures" not in err
 
 
 def test_seconds_end_it() -> None:
     process = start("--seconds", "0.1")
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=240)
     assert process.returncode == 0
     assert "binance REST" in out
 
@@ -71,7 +71,7 @@ def test_seconds_end_it() -> None:
 def test_a_busy_port_is_one_line_and_exit_2() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = start("--port", str(taken.getsockname()[1]))
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=240)
     assert process.returncode == 2
     assert err.count("\n") == 1
     assert "--port" in err

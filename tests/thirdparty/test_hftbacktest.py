@@ -27,7 +27,7 @@ def python() -> str:
 
 
 def validated(python: str, *paths: Path) -> list[dict[str, object]]:
-    done = subprocess.run([python, str(PROGRAM), *map(str, paths)], capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run([python, str(PROGRAM), *map(str, paths)], capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
