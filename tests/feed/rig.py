@@ -88,6 +88,7 @@ class Rig:
             "ready_ahead_s": 1.0,
             "ping_interval_s": 20.0,
             "ping_timeout_s": 20.0,
+            "connect_timeout_s": LONG_S,
         }
         self.feed = Feed(
             self.spec,
