@@ -144,6 +144,7 @@ async def _prepare(case: Case, account: ExitAccount, bid_e8: int, chance: random
             raise Unready(str(event))
         if client_id.startswith("hg-"):
             ends = {"reduce_only": bool(known.get("reduce_only") or known.get("close_position")), "kind": str(known.get("kind", ""))}
+            ends["closes"] = bool(known.get("close_position"))
             letter = "B" if known["side"] is Side.BUY else "S"
             own.append(KnownOrder(id=client_id, symbol=symbol, state="LIVE", side=letter, quantity=much, **ends))  # type: ignore[arg-type]
         return event

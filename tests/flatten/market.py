@@ -106,6 +106,7 @@ class Market:
         self.lowest = {side: abs(quantity) for side, quantity in self.positions_of.items()}
         self.flips: list[str] = []
         self.cancelled: list[str] = []
+        self.cancelled_while_held: list[str] = []
         self.seen_ids: list[str] = []
 
     def _fails(self) -> bool:
@@ -197,6 +198,8 @@ class Market:
 
     def _remove(self, gone: list[Rest]) -> None:
         self.cancelled += [each.client_id for each in gone]
+        if any(self.positions_of.values()):
+            self.cancelled_while_held += [each.client_id for each in gone]
         self.resting = [each for each in self.resting if each not in gone]
 
     async def send(self, order: OrderRequest) -> ExecutionEvent:
@@ -224,7 +227,7 @@ class Market:
 
     def _refusal(self, order: OrderRequest) -> str:
         quantity = order.quantity or 0
-        assert self.rules.market_most is None or quantity <= self.rules.market_most
+        assert order.kind is not OrderKind.MARKET or self.rules.market_most is None or quantity <= self.rules.market_most
         if not self.futures:
             return "insufficient" if quantity > self.free - self._locked() else ""
         held = self.positions_of.get(order.position_side, 0)

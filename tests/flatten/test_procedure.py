@@ -111,6 +111,23 @@ def test_what_an_order_bought_of_which_the_journal_knows_nothing_is_sold_as_well
     assert report.seconds >= 10  # so long the venue may still bring the one that it denies
 
 
+@given(ODDS)
+def test_a_stop_that_guards_rests_until_the_position_is_gone(odds: dict[str, float]) -> None:
+    guard = Rest("hg-1-1-3", "3", Side.SELL, None, close_position=True, waits=True)
+    market = Market(Jumping(NOON_NS), positions_of={BOTH: 900}, resting=[*resting()[:2], guard], **odds)  # type: ignore[arg-type]
+    same = {"symbol": SYMBOL, "state": "LIVE", "t": NOON_NS}
+    orders = (
+        KnownOrder(id="hg-1-1-1", side="B", quantity=10, **same),  # type: ignore[arg-type]
+        KnownOrder(id="hg-1-1-2", side="S", quantity=10, reduce_only=True, **same),  # type: ignore[arg-type]
+        KnownOrder(id="hg-1-1-3", side="S", kind="stop", reduce_only=True, closes=True, **same),  # type: ignore[arg-type]
+    )
+    report = leave(market, own={BOTH: "0.9"}, orders=orders, size_powers={SYMBOL: -3})
+    assert report.verdict is Verdict.FLAT
+    assert market.positions_of == {BOTH: 0}
+    assert market.cancelled[-1] == "hg-1-1-3"
+    assert "hg-1-1-3" not in market.cancelled_while_held or report.legs[0].why
+
+
 def test_a_fee_that_was_taken_off_the_coins_is_not_sold_again() -> None:
     market = Market(Jumping(NOON_NS), futures=False, free=700, fees={"hg-1-1-1": "0.0021"})
     asyncio.run(market.send_filled("hg-1-1-1", Side.BUY, 300))

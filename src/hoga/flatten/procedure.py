@@ -38,6 +38,7 @@ from hoga.core.trading import (
     OrderKind,
     OrderRefused,
     OrderRequest,
+    OrderState,
     OrderUpdate,
     PositionSide,
     PositionsRead,
@@ -199,7 +200,10 @@ class ExitReport(msgspec.Struct, kw_only=True):
 
 
 class _Asked(msgspec.Struct, kw_only=True):
-    """An order whose fills count, and of which it is not known yet how many there are. `counted`: of them already in `own`."""
+    """An order whose fills count, and of which it is not known yet how many there are. `counted`: of them already in `own`.
+
+    `waits`: it was just read that it waits for its trigger; `harmless`: it can only make a position smaller; `guards`: it closes all of it.
+    """
 
     target: Target
     key: Key
@@ -210,7 +214,9 @@ class _Asked(msgspec.Struct, kw_only=True):
     denied_ns: int = 0
     paid: Decimal = Decimal(0)
     over: bool = False
+    waits: bool = False
     harmless: bool = False
+    guards: bool = False
 
 
 class Exit:
@@ -380,7 +386,8 @@ class Exit:
 
     async def _cancel_unknown(self) -> None:
         """Orders of which nobody knows, and which a listing may not show yet: by their client ids."""
-        await _all([self._account.cancel(each.target) for each in self._asked.values() if not each.over and each.denials < 2])
+        asked = [each for each in self._asked.values() if not each.over and not each.guards and each.denials < 2]
+        await _all([self._account.cancel(each.target) for each in asked])
 
     # -- 2 read ---------------------------------------------------------------------------------------------------
 
@@ -498,6 +505,7 @@ class Exit:
                 ),
                 since_ns=order.t,
                 harmless=order.reduce_only,
+                guards=order.closes,
             )
 
     def _in_todays(self, symbol: str, quantity: int) -> int:
@@ -519,9 +527,10 @@ class Exit:
             elif isinstance(event, AlgoUpdate):
                 each.denials = 0
                 each.over = not event.state.is_open
+                each.waits = event.state is OrderState.WAITING
                 if event.child_id:
                     child = Target(symbol=event.symbol, client_id="", venue_id=event.child_id)
-                    each.target, each.over = child, False
+                    each.target, each.over, each.waits = child, False, False
             elif isinstance(event, NotFound):
                 self._deny(each, event.asked_ns)
 
@@ -563,7 +572,8 @@ class Exit:
 
     def _may_be_less(self, leg: Leg) -> bool:
         """Whether an order that is not known yet may have made smaller what is the trader's: more than the rest would be a stranger's."""
-        return any(not each.over and each.key == leg.key and each.side is leg.closing_side for each in self._asked.values())
+        open_ones = [each for each in self._asked.values() if not each.over and not each.waits]
+        return any(each.key == leg.key and each.side is leg.closing_side for each in open_ones)
 
     # -- 3 close --------------------------------------------------------------------------------------------------
 
