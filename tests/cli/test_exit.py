@@ -1,0 +1,99 @@
+"""`hoga flatten` and `hoga resume` as a person meets them: refusals in one line, a verdict, a release."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from hoga.audit.folder import JOURNAL_FOLDER, Account, Owner, list_files
+from hoga.audit.latch import Latch
+from hoga.audit.log import AuditLogger
+from hoga.audit.reading import Walk
+from hoga.audit.verify import verify
+from hoga.cli.main import main
+from hoga.core.trading import Rung
+from hoga.simulator import Simulator, SimulatorConfig
+
+VENUE = "binance-usdm"
+
+
+def journal_of(data: Path) -> Path:
+    return data / JOURNAL_FOLDER
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--venue", "binanse"], "--venue: found binanse, expected one of binance, binance-usdm, upbit; did you mean binance?"),
+        (["--venue", VENUE, "--scope", "mine"], "--scope: found mine, expected own or account"),
+        (["--venue", VENUE], "no keys: API_KEY"),
+    ],
+)
+def test_what_cannot_begin_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+    assert main(["flatten", *words, "--data", str(tmp_path)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_folder_of_another_account_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with AuditLogger(journal_of(tmp_path), owner=Owner(accounts=(Account(VENUE, "elsewhere:1", "abc"),), trader="hg")):
+        pass
+    monkeypatch.setenv("HOGA_BINANCE_USDM__API_KEY", "k" * 20)
+    monkeypatch.setenv("HOGA_BINANCE_USDM__API_SECRET", "s" * 20)
+    monkeypatch.setenv("HOGA_BINANCE_USDM__REST_URL", "http://127.0.0.1:9")
+    assert main(["flatten", "--venue", VENUE, "--data", str(tmp_path)]) == 2
+    assert f"the orders here are of {VENUE} at elsewhere:1, account abc, not of {VENUE} at 127.0.0.1:9" in capsys.readouterr().err
+    assert not list_files(journal_of(tmp_path) / "exit")
+
+
+def test_the_verdict_is_told_and_written_and_its_incident_is_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def run() -> tuple[int, str]:
+        async with Simulator(SimulatorConfig(venues=(VENUE,), symbols=("BTCUSDT",), seed=3)) as simulator:
+            words = ["-m", "hoga", "flatten", "--venue", VENUE, "--data", str(tmp_path), "--json"]
+            pipe = asyncio.subprocess.PIPE
+            process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=pipe, env=os.environ | simulator.environment())
+            out, _ = await process.communicate()
+            return process.returncode or 0, out.decode()
+
+    status, out = asyncio.run(run())
+    assert status == 0
+    verdict = json.loads(out)
+    assert verdict["verdict"] == "FLAT"
+    assert verdict["legs"] == []
+    assert verify(tmp_path).ok
+    kinds = [record.kind for record in Walk(journal_of(tmp_path) / "exit").records()]
+    assert kinds[:2] == ["boot", "emergency.begin"]
+    assert kinds[-2:] == ["emergency.end", "seal"]
+    assert main(["resume", "20000101-000000", "--data", str(tmp_path)]) == 1
+    assert f"the incident is {verdict['incident']} (FLATTEN, operator-flatten)" in capsys.readouterr().err
+    assert main(["resume", verdict["incident"], "--data", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "incident": verdict["incident"], "rung": "FLATTEN", "cause": "operator-flatten", "running": False,
+    }  # fmt: skip
+    with Latch(journal_of(tmp_path)) as latch:
+        assert latch.rung is Rung.ACTIVE
+    assert main(["resume", verdict["incident"], "--data", str(tmp_path)]) == 1
+    assert "nothing is to be resumed" in capsys.readouterr().err
+
+
+def test_a_halt_that_only_the_journal_knows_is_resumed_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with AuditLogger(journal_of(tmp_path)) as log:
+        log.append("state", {"rung": "HALTED", "incident": "20261129-133156", "why": "clock"})
+    assert main(["resume", "20261129-133156", "--data", str(tmp_path)]) == 0
+    assert "it was HALTED (clock); the next start of the trader goes on" in capsys.readouterr().out
+    with AuditLogger(journal_of(tmp_path)) as log:
+        assert log.opened.recovered.rung is Rung.ACTIVE
+        assert log.opened.recovered.incident == ""
+    told = [record.kind for record in Walk(journal_of(tmp_path)).records()]
+    assert "cmd" in told
+
+
+def test_a_folder_without_a_trader_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["resume", "x", "--data", str(tmp_path)]) == 1
+    assert "there is no trader's journal here" in capsys.readouterr().err
