@@ -119,14 +119,19 @@ class Live:
 
 @asynccontextmanager
 async def live(
-    data: Path, venue: str = "binance-usdm", *settings: str, wanted: Any = None, before: Callable[[Simulator], Any] | None = None
+    data: Path,
+    venue: str = "binance-usdm",
+    *settings: str,
+    wanted: Any = None,
+    before: Callable[[Simulator], Any] | None = None,
+    kind: type[Wants] = Wants,
 ) -> AsyncIterator[Live]:
     """A venue, and a trader there."""
     async with Simulator(SimulatorConfig(venues=(venue,), symbols=(SYMBOLS[venue],), seed=11)) as simulator:
         if before is not None:
             before(simulator)
         it = Live(simulator, venue, data, settings)
-        await it.begin(wanted)
+        await it.begin(wanted, kind=kind)
         try:
             yield it
         finally:
