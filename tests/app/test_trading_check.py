@@ -51,6 +51,8 @@ NOW = 100 * DAY_NS
         (judge_lag("v", -501), FAILED, "501 ms ahead"),
         (judge_trial("v", "X", 200, "{}"), OK, "accepted"),
         (judge_trial("v", "X", 400, '{"error":{"name":"insufficient_funds_bid"}}'), WARNING, "insufficient"),
+        (judge_trial("v", "X", 503, ""), WARNING, "cannot be tried"),
+        (judge_trial("v", "X", 404, "<html>"), WARNING, "cannot be tried"),
         (judge_trial("v", "X", 401, '{"code":-2015,"msg":"Invalid API-key"}'), FAILED, "-2015"),
     ],
 )
@@ -94,6 +96,18 @@ async def test_bad_keys_and_a_clock_that_is_off_are_found(case: Case) -> None:
         assert any("-2015" in text or "jwt" in text or "access_key" in text or "401" in text for text in found), found
         if case.venue != "upbit":
             assert any("behind" in text for text in found)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.venue for case in CASES])
+async def test_what_cannot_be_found_out_proves_nothing_against_the_keys(case: Case) -> None:
+    unserved = ("/fapi/v2/account", "/fapi/v1/premiumIndex", "/fapi/v1/positionSide/dual", "/sapi/*", "/api/v3/ticker/*", "*/order/test",
+                "/v1/orders/test", "/v1/api_keys")  # fmt: skip
+    async with simulator_of(case) as simulator:
+        for path in unserved:
+            simulator.inject(Fault(fault=FaultKind.REST_ERROR, paths=path, status=404))
+        checks = await examined(simulator, case)
+        assert not [check for check in checks if check.state is FAILED], checks
+        assert [check for check in checks if check.state is WARNING]
 
 
 def test_without_keys_there_is_nothing_to_look_at() -> None:

@@ -23,6 +23,7 @@ from hoga.core.trading import (
     OrderRefused,
     OrderState,
     OrderUpdate,
+    PositionSide,
     PositionUpdate,
 )
 from hoga.simulator.faults import Fault, FaultKind
@@ -57,6 +58,15 @@ async def test_what_the_venue_does_not_set_stops_the_start() -> None:
     refused = Fault(fault=FaultKind.REST_ERROR, paths="/fapi/v1/leverage", status=400, code=-4028, reason="Leverage 7 is not valid")
     with pytest.raises(VenueError, match=r"leverage 7 was not set: HTTP 400: -4028 Leverage 7 is not valid"):
         async with opened(CONTRACTS, refused, leverage={"BTCUSDT": 7}):
+            pass
+
+
+async def test_settings_that_cannot_be_read_stop_the_start_only_where_some_are_asked_for() -> None:
+    unserved = Fault(fault=FaultKind.REST_ERROR, paths="/fapi/v1/symbolConfig", status=404)
+    async with opened(CONTRACTS, unserved) as rig:
+        assert isinstance(await rig.place(rig.resting()), OrderAccepted)
+    with pytest.raises(VenueError, match="leverage and margin type cannot be read"):
+        async with opened(CONTRACTS, unserved, leverage={"BTCUSDT": 7}):
             pass
 
 
@@ -152,3 +162,24 @@ async def test_orders_go_nowhere_else_than_rest_does() -> None:
         order = rig.resting()
         assert isinstance(await rig.place(order), OrderAccepted)
         assert [each.via for each in rig.simulator.orders_seen() if each.client_id == order.client_id] == ["rest"]
+
+
+async def test_two_positions_of_a_symbol_are_opened_told_and_left_apart(rig: Rig) -> None:
+    rig.simulator.venues[CONTRACTS.venue].act("main", "POST /fapi/v1/positionSide/dual", {"dualSidePosition": "true"})
+    assert (await rig.read(ReadKind.ACCOUNT)).hedge
+    both = {PositionSide.LONG: Side.BUY, PositionSide.SHORT: Side.SELL}
+    for position_side, side in both.items():
+        order = rig.taking(side, position_side=position_side)
+        assert isinstance(await rig.place(order), OrderAccepted)
+        await rig.until(OrderUpdate, lambda each: each.state is OrderState.FILLED, order.client_id)
+    held = await rig.read(ReadKind.POSITIONS)
+    assert {(each.position_side, each.quantity) for each in held.positions} == {
+        (PositionSide.LONG, rig.quantity()),
+        (PositionSide.SHORT, -rig.quantity()),
+    }
+    for position_side, side in both.items():
+        away = Side.SELL if side is Side.BUY else Side.BUY
+        close = rig.market_order(away, position_side=position_side, reduce_only=True)
+        assert isinstance(await rig.place(close), OrderAccepted)
+        await rig.until(OrderUpdate, lambda each: each.state is OrderState.FILLED, close.client_id)
+    assert (await rig.read(ReadKind.POSITIONS)).positions == ()

@@ -33,14 +33,7 @@ NEEDED = {
 
 BEING_BUILT = (
     "audit/",
-    "gateway/",
-    "app/gateway.py",
     "flatten/",
-    "venues/orders.py",
-    "venues/binance/orders",
-    "venues/binance/spot_orders",
-    "venues/binance/usdm_orders",
-    "venues/upbit/orders",
 )
 """Rooms whose users do not stand yet: how the paths of their files begin."""
 

@@ -58,6 +58,7 @@ __all__ = ["Trader"]
 _log = get_log("trading")
 
 _TURN_NS = 2_000_000
+_CLOCK_LIMIT_NS = 500_000_000
 _LOOK_S = 0.1
 _LOOKS = 10
 """So often is the latch looked at, and every so many looks the accounts' streams."""
@@ -128,6 +129,7 @@ class Trader:
         self._readers: dict[tuple[str, str, DataType], Callable[[bytes, int], MarketEvent]] = {}
         self._quoted: set[str] = set()
         self._unreadable = 0
+        self._clock_is_wrong = False
 
     @property
     def engine(self) -> Engine:
@@ -386,6 +388,15 @@ class Trader:
 
     # -- each second ------------------------------------------------------------------------------------------------------
 
+    def _look_at_clocks(self) -> None:
+        """A machine whose clock is wrong decides nothing; cancels and closes are signed with the venue's time all the same."""
+        off = {venue: gateway.clock_off_ns for venue, gateway in self.gateways.items()}
+        wrong = [f"{venue}: {ns / 1e6:+.0f} ms" for venue, ns in off.items() if abs(ns) > _CLOCK_LIMIT_NS]
+        if bool(wrong) != self._clock_is_wrong:
+            self._clock_is_wrong = bool(wrong)
+            why = f"the venue's clock against this machine's: {', '.join(wrong)}" if wrong else "as the venue's"
+            self.take(Alarm(at_ns=self._now_ns(), kind=Cause.CLOCK.value, why=why, bad=bool(wrong)))
+
     async def _beats(self) -> None:
         """The account's streams live; somebody set the latch from outside."""
         beats = 0
@@ -400,6 +411,7 @@ class Trader:
                 for venue, gateway in self.gateways.items():
                     if gateway.is_live:
                         self.take(StreamUpdate(at_ns=self._now_ns(), venue=venue, live=True, missed=False))
+                self._look_at_clocks()
             if self.latch.is_news:
                 said = self.latch.state()
                 self.latch.seen()

@@ -6,7 +6,8 @@ What a trader will do is done, but for the order: every call is made and judged.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from hoga.app.checks import Check, CheckState
 from hoga.app.config import VenueConfig
@@ -15,6 +16,7 @@ from hoga.app.private import credentials_of
 from hoga.core.errors import ConfigError, HogaError, VenueError
 from hoga.core.foreign import excerpt
 from hoga.core.market import Side
+from hoga.core.secret import Credentials
 from hoga.core.times import DAY_NS, MS_NS
 from hoga.core.trading import AccountRead, Capabilities, Conditional, ConfigUpdate, OrderRequest, ReadFailed, Rules
 from hoga.feed.private_wire import nonce
@@ -26,10 +28,13 @@ from hoga.venues.orders import KeyRights, OrdersSpec, RuleBook
 from hoga.venues.registry import VENUES
 
 __all__ = [
-    "examine_trading", "has_keys", "judge_lag", "judge_mode", "judge_rights", "judge_settings", "judge_trial", "limits_text", "stops_text",
+    "CLOCK", "examine_trading", "has_keys", "judge_lag", "judge_mode", "judge_rights", "judge_settings", "judge_trial", "limits_text",
+    "stops_text",
 ]  # fmt: skip
 
 T = TypeVar("T")
+CLOCK = "clock"
+"""How the name of the check of the venue's clock ends. A trader begins all the same, and halts by itself."""
 
 _CALL_S = 5.0
 _CLOCK_LIMIT_MS = 500
@@ -61,10 +66,9 @@ async def examine_trading(config: VenueConfig, limits: dict[str, Limits]) -> lis
     async with caller.rest as rest:
         keeper = TimeKeeper(rest, spec)
         if spec.rest.time is not None and await keeper.measure():
-            checks.append(judge_lag(name, -(rest.venue_clock.off_ns or 0) // MS_NS))
+            checks.append(judge_lag(f"{config.venue} {CLOCK}", -(rest.venue_clock.off_ns or 0) // MS_NS))
+        checks.append(await _told(name, "the key's rights", _examine_rights(name, caller, orders, credentials)))
         try:
-            rights = await caller.learn(orders.rights(credentials), timeout_s=_CALL_S, signed=True)
-            checks.append(judge_rights(name, rights, now_ns=rest.clock.time_ns()))
             account = _good(await caller.ask(orders.account(book), "account", timeout_s=_CALL_S))
             checks.append(judge_mode(name, account, is_of_contracts=orders.positions is not None))
             for rules in await caller.learn(orders.rules(), timeout_s=rest.timeout_s, signed=False):
@@ -72,9 +76,8 @@ async def examine_trading(config: VenueConfig, limits: dict[str, Limits]) -> lis
             for symbol, limit in limits.items():
                 checks += await _examine_symbol(name, caller, orders, book, symbol, limit)
         except (HogaError, OSError) as fault:
-            found = reason_of(fault) if isinstance(fault, VenueError) else str(fault)
             advice = "look at the keys, and what they may do at the venue"
-            checks.append(Check(name=name, state=CheckState.FAILED, found=found, advice=advice))
+            checks.append(Check(name=name, state=CheckState.FAILED, found=_words(fault), advice=advice))
     return checks
 
 
@@ -84,14 +87,35 @@ async def _examine_symbol(name: str, caller: Caller, orders: OrdersSpec, book: R
         return [Check(name=name, state=CheckState.FAILED, found=f"{symbol}: no rules", advice="look at its spelling in SYMBOLS")]
     if orders.limits is not None:
         book.learn(await caller.learn(orders.limits(book, symbol), timeout_s=_CALL_S, signed=True))
-    rules, checks = book.of(symbol), []
+    checks: list[Check] = []
     if orders.settings is not None:
         found = _good(await caller.ask(orders.settings(book, symbol), "settings", timeout_s=_CALL_S))
         checks.append(judge_settings(name, symbol, found, limits))
-    price = await caller.learn(orders.price(book, symbol), timeout_s=_CALL_S, signed=False)
+    checks.append(await _told(name, f"{symbol}: a trial order", _examine_trial(name, caller, orders, book, symbol)))
+    return [*checks, Check(name=name, state=CheckState.OK, found=f"{symbol}: {limits_text(limits)}")]
+
+
+async def _examine_rights(name: str, caller: Caller, orders: OrdersSpec, credentials: Credentials) -> Check:
+    rights = await caller.learn(orders.rights(credentials), timeout_s=_CALL_S, signed=True)
+    return judge_rights(name, rights, now_ns=caller.rest.clock.time_ns())
+
+
+async def _examine_trial(name: str, caller: Caller, orders: OrdersSpec, book: RuleBook, symbol: str) -> Check:
+    price, rules = await caller.learn(orders.price(book, symbol), timeout_s=_CALL_S, signed=False), book.of(symbol)
     told = await caller.call(orders.test(_trial(rules, price), rules), timeout_s=_CALL_S)
-    limit = Check(name=name, state=CheckState.OK, found=f"{symbol}: {limits_text(limits)}")
-    return [*checks, judge_trial(name, symbol, told.status, told.text), limit]
+    return judge_trial(name, symbol, told.status, told.text)
+
+
+async def _told(name: str, what: str, asking: Coroutine[Any, Any, Check]) -> Check:
+    """What was found; where it cannot be found out, a warning: it proves nothing against the keys."""
+    try:
+        return await asking
+    except (HogaError, OSError) as fault:
+        return Check(name=name, state=CheckState.WARNING, found=f"{what}: {_words(fault)}", advice="look at it at the venue yourself")
+
+
+def _words(fault: Exception) -> str:
+    return reason_of(fault) if isinstance(fault, VenueError) else str(fault)
 
 
 def _trial(rules: Rules, price: int) -> OrderRequest:
@@ -147,6 +171,9 @@ def judge_mode(name: str, account: AccountRead, *, is_of_contracts: bool) -> Che
 
 def judge_trial(name: str, symbol: str, status: int, said: str) -> Check:
     """Would the venue take a small order? Want of money is no fault of the keys."""
+    if status in (404, 405) or status >= 500:
+        found = f"{symbol}: whether a small order would be taken cannot be tried: HTTP {status}"
+        return Check(name=name, state=CheckState.WARNING, found=found, advice="nothing to do, if the next orders are taken")
     if status in (200, 201):
         return Check(name=name, state=CheckState.OK, found=f"{symbol}: a trial order is accepted (nothing was placed)")
     found = f"{symbol}: a trial order is refused: HTTP {status} {excerpt(said)}"

@@ -14,6 +14,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from itertools import count
 from typing import Any, NamedTuple
 
+import msgspec
+
 from hoga.core.errors import RateLimited, Sent, VenueError
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import (
@@ -23,6 +25,7 @@ from hoga.core.trading import (
     ExecutionEvent,
     NotSent,
     OrderAccepted,
+    OrderRefused,
     OrderRequest,
     ReadFailed,
     Rules,
@@ -107,7 +110,7 @@ class Gateway:
         self._timers: list[asyncio.Task[None]] = []
         self._stopping = False
         self._unseen: dict[str, int] = {}
-        self._say_at_s = 0.0
+        self._say_at_s = self._rules_at_s = 0.0
         self._stream = AccountStream(spec, self._book, self._took, clock=self._clock)
         self._wire = stream
         self._line = None if line is None else line(self._came, self._moved)
@@ -140,6 +143,7 @@ class Gateway:
         self._timers += [
             asyncio.create_task(self._time.run(), name="gateway clock"),
             self._timer(1.0, self._look_for_silence, "silence"),
+            self._timer(self._config.rules_every_s, self._renew_rules, "rules"),
         ]
         if self._config.dead_man_s and self._orders.dead_man is not None:
             self._timers.append(self._timer(min(1.0, self._config.dead_man_s / 6), self._say_we_live, "dead-man", at_once=True))
@@ -184,8 +188,10 @@ class Gateway:
 
     @property
     def clock_off_ns(self) -> int:
-        """How far the venue's clock is ahead of ours, as measured last."""
-        return -(self._rest.venue_clock.off_ns or 0)
+        """How far the venue's clock is ahead of ours, at least: nearer to 0 by what is not certain."""
+        clock = self._rest.venue_clock
+        off, error = -(clock.off_ns or 0), clock.error_ns or 0
+        return off - min(error, off) if off > 0 else off + min(error, -off)
 
     @property
     def is_live(self) -> bool:
@@ -300,6 +306,7 @@ class Gateway:
                 if isinstance(event, OrderAccepted) and self._wire is not None and not self._stream.has_told(event.client_id):
                     self._unseen[event.client_id] = what.at_ns
                 self._deliver(event)
+                self._doubt_rules(event)
             return
         for request in requests:
             if what.sent is Sent.NO:
@@ -384,17 +391,40 @@ class Gateway:
         return RulesUpdate(at_ns=self._clock.time_ns(), rules=self._book.of(name))
 
     async def _learn_rules(self) -> None:
-        """Read the rules of all instruments. Raises VenueError."""
-        patience_s = self._rest.timeout_s
+        """Read the rules of all instruments. One that is not listed any more does not trade. Raises VenueError."""
+        patience_s, listed = self._rest.timeout_s, set[str]()
+        self._rules_at_s = self._clock.monotonic()
         for number, rules in enumerate(await self._caller.learn(self._orders.rules(), timeout_s=patience_s, signed=False), 1):
             self._book.learn(rules)
+            listed.add(rules.name)
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-        if self._orders.limits is not None:
-            for name in filter(self._book.knows, self._config.symbols):
+        for name in filter(self._book.knows, self._config.symbols):
+            if name not in listed:
+                self._book.learn(msgspec.structs.replace(self._book.of(name), is_trading=False))
+            elif self._orders.limits is not None:
                 limits = self._orders.limits(self._book, name)
                 self._book.learn(await self._caller.learn(limits, timeout_s=patience_s, signed=True))
         self.rules = {self._book.of(name).symbol: self._book.of(name) for name in self._config.symbols if self._book.knows(name)}
+
+    async def _renew_rules(self) -> None:
+        """Read the rules again, and tell what is not as it was."""
+        before = self.rules
+        try:
+            await self._learn_rules()
+        except VenueError as fault:
+            _log.warning("the rules of the instruments cannot be read", venue=self.venue, why=reason_of(fault))
+            return
+        for symbol, rules in self.rules.items():
+            if before.get(symbol) != rules:
+                self._deliver(RulesUpdate(at_ns=self._clock.time_ns(), rules=rules))
+
+    def _doubt_rules(self, event: ExecutionEvent) -> None:
+        """An order was refused for a rule that it kept, as far as we know."""
+        rested = self._clock.monotonic() - self._rules_at_s >= self._config.rules_pause_s
+        if rested and isinstance(event, OrderRefused) and event.code in self._orders.rule_codes:
+            self._rules_at_s = self._clock.monotonic()
+            self._do(self._renew_rules(), "rules")
 
     # -- settings -------------------------------------------------------------------------------------------------
 
@@ -408,6 +438,9 @@ class Gateway:
         if leverage is not None and orders.set_leverage is not None:
             await self._set(f"{symbol}: leverage {leverage}", orders.set_leverage(symbol, leverage))
         found = await self._caller.ask(orders.settings(self._book, symbol), "settings", timeout_s=self._config.read_s)
+        if isinstance(found, ReadFailed) and leverage is None and margin_type is None:
+            _log.warning("leverage and margin type cannot be read", venue=self.venue, symbol=symbol, why=found.why)
+            return
         if isinstance(found, ReadFailed):
             raise VenueError(self.venue, f"{symbol}: leverage and margin type cannot be read: {found.why}")
         if leverage not in (None, found.leverage) or margin_type not in (None, found.margin_type):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -47,6 +48,8 @@ T = TypeVar("T")
 E = TypeVar("E", bound=ExecutionEvent)
 
 _PROVISIONAL_POWER = -12
+_NUMBERS = 16_384
+"""So many texts are remembered with what they spell: prices and quantities come again."""
 
 
 class Told(Reply, frozen=True, kw_only=True):
@@ -132,6 +135,7 @@ class RuleBook:
 # -- numbers ----------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=_NUMBERS)
 def whole(text: str, power: int) -> int:
     """The number that `text` spells, as a multiple of `10 ** power`. Raises ValueError for no number, and for one that is finer."""
     number, rest = _split(text, power)
@@ -140,6 +144,7 @@ def whole(text: str, power: int) -> int:
     return number
 
 
+@lru_cache(maxsize=_NUMBERS)
 def nearest(text: str, power: int) -> int:
     """As `whole`, but what is finer is cut off: for prices that a trade was made at, which no rule of today binds."""
     return _split(text, power)[0]
@@ -246,6 +251,7 @@ class OrdersSpec:
     `rules()`: public calls, and the rules of all instruments, each read when its turn comes. `limits(book, symbol)`: those of one, with
     what only the account is told of them.
     `events(book, payload, at_ns)`: what a frame of the account's stream says.
+    `rule_codes`: codes of refusals that mean that the rules are not as they were read.
     `line`: "METHOD path" of a call → the method of the venue's WebSocket API that does the same.
     """
 
@@ -275,4 +281,5 @@ class OrdersSpec:
     set_margin_type: Callable[[str, str], Request] | None = None
     was_set: Callable[[Told], str] | None = None
     dead_man: Callable[[str, float], Request] | None = None
+    rule_codes: frozenset[str] = frozenset()
     line: Mapping[str, str] = field(default_factory=dict)

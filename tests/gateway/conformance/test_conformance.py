@@ -29,6 +29,7 @@ from hoga.core.trading import (
     StreamUpdate,
     TradesRead,
     Unanswered,
+    Unread,
 )
 from hoga.simulator.faults import Fault, FaultKind
 from hoga.trading.ports import ReadKind
@@ -274,7 +275,7 @@ async def test_a_stream_that_was_cut_comes_back_and_says_that_something_may_be_m
 async def test_a_clock_that_is_off_stops_no_order(case: Case) -> None:
     async with opened(case, Fault(fault=FaultKind.CLOCK_STEP, ms=7_000), live=False) as rig:
         if case.venue != "upbit":
-            assert abs(rig.gateway.clock_off_ns - 7_000_000_000) < 1_000_000_000
+            assert 6_000_000_000 < rig.gateway.clock_off_ns <= 7_000_000_000
         assert isinstance(await rig.place(rig.resting()), OrderAccepted)
 
 
@@ -302,3 +303,39 @@ async def test_a_listing_that_failed_is_told_as_failed(rig: Rig, status: int) ->
         assert failed.why
     failed = await rig.query(rig.resting())
     assert isinstance(failed, ReadFailed), failed
+
+
+async def test_a_refusal_that_speaks_of_rules_has_them_read_again(case: Case) -> None:
+    if case.venue == "binance":
+        pytest.skip("spot says that a market is closed with the code that it has for many reasons (-2010)")
+    async with opened(case, rules_pause_s=0.0) as rig:
+        rig.fault(FaultKind.DELIST, symbol=case.symbol)
+        refused = await rig.place(rig.resting())
+        assert isinstance(refused, OrderRefused), refused
+        told = await rig.until(RulesUpdate)
+        assert told.rules == rig.gateway.rules[rig.symbol]
+        assert not told.rules.is_trading
+
+
+async def test_an_event_that_cannot_be_read_is_kept_told_and_costs_no_connection(rig: Rig) -> None:
+    rig.fault(FaultKind.TRUNCATED_JSON, events="*", count=1)
+    order = rig.taking()
+    assert isinstance(await rig.place(order), OrderAccepted)
+    odd = await rig.until(Unread)
+    assert odd.raw
+    later = rig.resting()
+    assert isinstance(await rig.place(later), OrderAccepted)
+    await rig.until(OrderUpdate, lambda each: each.state is OrderState.NEW, later.client_id)
+    assert rig.gateway.is_live
+    trades = await rig.read(ReadKind.TRADES, symbol=rig.symbol)
+    assert sum(each.quantity for each in trades.fills) == order.quantity
+
+
+async def test_an_event_that_comes_twice_is_told_once(rig: Rig) -> None:
+    rig.fault(FaultKind.DUPLICATE, events="*")
+    order = rig.taking()
+    assert isinstance(await rig.place(order), OrderAccepted)
+    await rig.until(OrderUpdate, lambda each: each.state is OrderState.FILLED, order.client_id)
+    fills = rig.of(FillUpdate, order.client_id)
+    assert len({each.trade_id for each in fills}) == len(fills)
+    assert sum(each.quantity for each in fills) == order.quantity

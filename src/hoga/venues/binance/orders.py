@@ -82,6 +82,8 @@ STATES = {
     "EXPIRED_IN_MATCH": OrderState.EXPIRED,
 }
 
+_POSITION_SIDES = {each.name: each for each in PositionSide}
+
 _faults = msgspec.json.Decoder(VenueFault)
 
 
@@ -101,7 +103,10 @@ def side_of(text: str) -> Side:
 
 def position_side_of(text: str) -> PositionSide:
     """BOTH, LONG or SHORT. Raises ValueError for any other word."""
-    return PositionSide(text.lower())
+    side = _POSITION_SIDES.get(text)
+    if side is None:
+        raise ValueError(f"{text[:40]!r} is no position's side")
+    return side
 
 
 def event_ns(ms: int) -> int | None:
@@ -199,8 +204,9 @@ class _Restrictions(msgspec.Struct, rename="camel"):
     ip_restrict: bool | None = None
 
 
-class _Price(msgspec.Struct):
-    price: str
+class _Price(msgspec.Struct, rename="camel"):
+    mark_price: str = ""
+    bid_price: str = ""
 
 
 _restrictions = msgspec.json.Decoder(_Restrictions)
@@ -219,9 +225,10 @@ def read_rights(credentials: Credentials) -> Asking[KeyRights]:
 
 
 def read_price(path: str, rules: Rules) -> Asking[int]:
-    """The last price that was traded."""
+    """The mark price, or the best bid, whichever the path tells."""
     told = yield Request(path=path, params=(("symbol", rules.name),), weight=2)
-    return nearest(decoded(told, _price, refused=refused_text).price, rules.price_power)
+    price = decoded(told, _price, refused=refused_text)
+    return nearest(price.mark_price or price.bid_price, rules.price_power)
 
 
 def is_unknown_order(told: Told) -> bool:

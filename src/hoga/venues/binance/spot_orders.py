@@ -594,8 +594,9 @@ SPOT_ORDERS = OrdersSpec(
     trades=lambda book, symbol, after, since_ns: asks(_VENUE, "trades", _read_trades(book, symbol, after, since_ns), symbol=symbol),
     rules=lambda: listed_rules("/api/v3/exchangeInfo", 20, instruments_of(_VENUE)),
     rights=read_rights,
-    price=lambda book, symbol: read_price("/api/v3/ticker/price", book.of(symbol)),
+    price=lambda book, symbol: read_price("/api/v3/ticker/bookTicker", book.of(symbol)),
     events=_events,
+    rule_codes=frozenset({"-1013", "-1111", "-1121"}),
     line={
         "POST /api/v3/order": "order.place",
         "POST /api/v3/orderList/oco": "orderList.place.oco",

@@ -524,7 +524,7 @@ def _held(row: _PositionRow, rules: Rules) -> Held:
 
 def _read_account(book: RuleBook) -> Asking[AccountRead]:
     dual = yield Request(path="/fapi/v1/positionSide/dual", weight=30, priority=Priority.ACCOUNT)
-    hedge = decoded(dual, _dual, refused=refused_text).dual_side_position
+    hedge = dual.status != 404 and decoded(dual, _dual, refused=refused_text).dual_side_position
     told = yield Request(path="/fapi/v3/account", weight=5, priority=Priority.EMERGENCY)
     account = decoded(told, _account, refused=refused_text)
     return AccountRead(
@@ -890,7 +890,7 @@ USDM_ORDERS = OrdersSpec(
     trades=lambda book, symbol, after, since_ns: asks(_VENUE, "trades", _read_trades(book, symbol, after, since_ns), symbol=symbol),
     rules=lambda: listed_rules("/fapi/v1/exchangeInfo", 1, instruments_of(_VENUE)),
     rights=_read_rights,
-    price=lambda book, symbol: read_price("/fapi/v2/ticker/price", book.of(symbol)),
+    price=lambda book, symbol: read_price("/fapi/v1/premiumIndex", book.of(symbol)),
     events=_events,
     positions=lambda book: asks(_VENUE, "positions", _read_positions(book)),
     settings=lambda book, symbol: asks(_VENUE, "settings", _settings(book, symbol), symbol=symbol),
@@ -898,6 +898,7 @@ USDM_ORDERS = OrdersSpec(
     set_margin_type=_set_margin_type,
     was_set=_was_set,
     dead_man=_dead_man,
+    rule_codes=frozenset({"-1111", "-1121", "-4003", "-4005", "-4013", "-4014", "-4023", "-4108", "-4140", "-4164"}),
     line={
         "POST /fapi/v1/order": "order.place",
         "DELETE /fapi/v1/order": "order.cancel",

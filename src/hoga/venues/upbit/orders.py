@@ -78,6 +78,11 @@ REFUSALS = frozenset({
     "out_of_scope", "thirdparty_agreement_required", "pocket_not_found", "currency_not_found", "order_not_found",
 })  # fmt: skip
 """The documented names of errors that prove that no order was made. Other names go by the HTTP status."""
+_RULE_CODES = frozenset({
+    "invalid_price_ask", "invalid_price_bid", "under_min_total_ask", "under_min_total_bid", "over_max_total_ask", "over_max_total_bid",
+    "market_does_not_exist", "market_offline",
+})  # fmt: skip
+"""Refusals that mean that the rules are not as they were read: a price step goes with the price, for one."""
 _DUPLICATE = "duplicated_identifier"
 _NO_SUCH_ORDER = "order_not_found"
 _REFUSING_STATUSES = frozenset({401, 403, 404, 405, 413, 415, 418, 429, 451})
@@ -701,4 +706,5 @@ UPBIT_ORDERS = OrdersSpec(
     rights=_read_rights,
     price=_read_price,
     events=_events,
+    rule_codes=_RULE_CODES,
 )
