@@ -213,6 +213,7 @@ class _Bounds:
         "liquidation",
         "margin_ratio_bp",
         "net",
+        "open_orders",
         "order",
         "position",
         "reject_pause_ns",
@@ -228,6 +229,7 @@ class _Bounds:
         self.net = rules.money(limits.max_net_notional)
         self.daily_loss = rules.money(limits.max_daily_loss)
         self.leverage = round(limits.max_leverage * 1000)
+        self.open_orders = min((each for each in (limits.max_open_orders, rules.max_orders) if each), default=0)
         self.collar = round(limits.price_collar_bp * 10)
         self.fat_price = round(limits.fat_finger_price_bp * 10)
         self.drawdown = round(limits.max_drawdown_pct * 1000)
@@ -245,7 +247,7 @@ class _Asked:
 
     __slots__ = (
         "book", "bounds", "buy", "can", "exposure", "look", "now", "only_reduces", "price", "quantity", "reduces", "request", "rules",
-        "turns_market", "view", "working",
+        "turns_market", "view", "waits", "working",
     )  # fmt: skip
 
     request: OrderRequest
@@ -263,6 +265,7 @@ class _Asked:
     reduces: bool
     book: Denial | None
     turns_market: bool
+    waits: bool
     working: list[Working]
 
     @property
@@ -408,7 +411,7 @@ class RiskGate:
         if bounds is None:
             return _deny(Code.NO_LIMITS, found=rules.settle or rules.quote)
         asked = _Asked()
-        asked.request, asked.view, asked.now = request, view, view.now_ns
+        asked.request, asked.view, asked.now, asked.waits = request, view, view.now_ns, request.waits
         asked.rules, asked.bounds, asked.look = rules, bounds, view.look(request.symbol)
         asked.can = view.capabilities(request.symbol)
         asked.buy = request.side is Side.BUY
@@ -421,7 +424,7 @@ class RiskGate:
             venue_bounds=asked.can.reduce_only,
             side=request.position_side,
         )
-        price = request.trigger if request.waits else request.price
+        price = request.trigger if asked.waits else request.price
         if request.kind is not OrderKind.MARKET and request.kind is not OrderKind.TRAIL and (price is None or price <= 0):
             return _deny(Code.BAD_PRICE, found=price)
         asked.price = price or (asked.look.ask if asked.buy else asked.look.bid)
@@ -429,7 +432,7 @@ class RiskGate:
         if denial is not None:
             return denial
         asked.reduces = _reduces(asked)
-        asked.turns_market = asked.book is not None and asked.reduces and not request.waits and _takes_now(request)
+        asked.turns_market = asked.book is not None and asked.reduces and not asked.waits and _takes_now(request)
         if asked.turns_market:
             asked.quantity = rules.quantity_down(asked.quantity, market=True)
         elif request.kind is OrderKind.MARKET and asked.book is None:
@@ -475,7 +478,7 @@ class RiskGate:
             return _deny(Code.MUST_REDUCE, asked.rules.quantity_text(reach), asked.rules.quantity_text(asked.quantity))
         if rung is Rung.ACTIVE or (rung <= Rung.REDUCING and asked.reduces):
             return None
-        if rung is Rung.HALTED and asked.reduces and request.waits:
+        if rung is Rung.HALTED and asked.reduces and asked.waits:
             return None  # a stop that protects
         return _deny(_ALLOWED[rung], found=request.side.value)
 
@@ -507,7 +510,7 @@ class RiskGate:
                 return _deny(Code.PRICE_BAND, bounds, rules.price_text(price))
         if request.close_position:
             return None
-        market = asked.turns_market or request.waits
+        market = asked.turns_market or asked.waits
         least = rules.market_least if market else rules.least
         most = rules.market_most if market else rules.most
         if asked.quantity < max(least, 1):
@@ -525,7 +528,7 @@ class RiskGate:
 
     def _collar(self, asked: _Asked) -> Denial | None:
         request, rules, look = asked.request, asked.rules, asked.look
-        if request.waits or asked.turns_market or asked.book is not None:
+        if asked.waits or asked.turns_market or asked.book is not None:
             return None
         if look.has_mark and not asked.reduces and (not look.mark or asked.now - look.mark_at_ns > _MARK_STALE_NS):
             return _deny(Code.NO_MARK)
@@ -595,15 +598,16 @@ class RiskGate:
         view, mine = asked.view, asked.rules
         gross = low = high = 0
         for symbol in view.symbols(asked.request.symbol):
+            if symbol == mine.symbol and asked.request.position_side is PositionSide.BOTH:
+                leg, value = asked.exposure, _value(asked.look)
+                gross, low, high = gross + leg.worst * value, low + leg.low * value, high + leg.high * value
+                continue
             rules = view.rules(symbol)
             if rules is None or (rules.settle or rules.quote) != (mine.settle or mine.quote):
                 continue
-            if symbol == asked.request.symbol and asked.request.position_side is PositionSide.BOTH:
-                legs: Iterable[Exposure] = (asked.exposure,)
-            else:
-                working = asked.working if symbol == asked.request.symbol else list(view.working(symbol))
-                bounds = asked.can.reduce_only
-                legs = [exposure(view.position(symbol, side), working, venue_bounds=bounds, side=side) for side in PositionSide]
+            working = asked.working if symbol == mine.symbol else list(view.working(symbol))
+            bounds = asked.can.reduce_only
+            legs = [exposure(view.position(symbol, side), working, venue_bounds=bounds, side=side) for side in PositionSide]
             value = _value(view.look(symbol))
             for leg in legs:
                 gross += in_money_of(leg.worst * value, rules, mine)
@@ -612,10 +616,9 @@ class RiskGate:
         return gross, low, high
 
     def _open_orders(self, asked: _Asked) -> Denial | None:
-        count = asked.view.open_count(asked.request.symbol)
-        limits = [limit for limit in (asked.bounds.limits.max_open_orders, asked.rules.max_orders) if limit]
-        if limits and count >= min(limits):
-            return _deny(Code.MAX_OPEN_ORDERS, min(limits), count + 1)
+        most = asked.bounds.open_orders
+        if most and (count := asked.view.open_count(asked.request.symbol)) >= most:
+            return _deny(Code.MAX_OPEN_ORDERS, most, count + 1)
         return None
 
     def _rates(self, asked: _Asked) -> Denial | None:
@@ -636,7 +639,7 @@ class RiskGate:
 
     def _self_cross(self, asked: _Asked) -> Denial | None:
         request = asked.request
-        if asked.bounds.limits.self_cross != "deny" or request.waits or asked.turns_market or request.kind is OrderKind.MARKET:
+        if asked.bounds.limits.self_cross != "deny" or asked.waits or asked.turns_market or request.kind is OrderKind.MARKET:
             return None  # a market order stops short of our own prices
         own = _own_price(asked)
         if own and (asked.price >= own if asked.buy else asked.price <= own):
@@ -659,7 +662,7 @@ class RiskGate:
 
     def _fat_finger(self, asked: _Asked) -> Denial | None:
         look, bounds, rules = asked.look, asked.bounds, asked.rules
-        if look.median_price and bounds.fat_price and not asked.request.waits and not asked.turns_market and asked.price:
+        if look.median_price and bounds.fat_price and not asked.waits and not asked.turns_market and asked.price:
             if asked.buy:
                 bound = look.median_price * (_ONE + bounds.fat_price) // _ONE
             else:
@@ -706,7 +709,7 @@ def _sized(asked: _Asked) -> Denial | None:
     elif quantity <= 0:
         return _deny(Code.BAD_QUANTITY, found=quantity)
     market = request.kind is OrderKind.MARKET and asked.book is not None
-    asked.quantity = rules.quantity_down(quantity, market=market or request.waits)
+    asked.quantity = rules.quantity_down(quantity, market=market or asked.waits)
     return None
 
 
@@ -727,14 +730,14 @@ def _takes_now(request: OrderRequest) -> bool:
 
 def _own_price(asked: _Asked) -> int:
     """The nearest price of our own resting orders on the other side, 0: there is none."""
-    prices = [
-        each.request.price
-        for each in asked.working
-        if each.request.side is not asked.request.side and each.request.price and not each.request.waits
-    ]
-    if not prices:
-        return 0
-    return min(prices) if asked.buy else max(prices)
+    nearest = 0
+    for each in asked.working:
+        other = each.request
+        if other.kind is not OrderKind.LIMIT or other.side is asked.request.side or not other.price:
+            continue
+        if not nearest or (other.price < nearest if asked.buy else other.price > nearest):
+            nearest = other.price
+    return nearest
 
 
 def _reach(asked: _Asked) -> int:
