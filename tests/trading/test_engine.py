@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from hoga.core.trading import OrderAccepted, OrderState, StreamUpdate
-from hoga.trading.ports import Cancel, Done, Send, Write
+from hoga.trading.ports import Cancel, Denial, Done, Send, Write
 from tests.trading.exchange import BUY, SELL, SPOT, SYMBOL, VENUE, Exchange, holds
 
 
@@ -129,3 +129,18 @@ def test_a_trade_that_is_listed_before_its_orders_answer_came_is_its_orders() ->
     assert there.engine.state.portfolio.adopted == {}
     assert len(there.sent) == 1
     assert there.records("recon.mismatch") == []
+
+
+def test_what_is_missing_after_a_fee_was_taken_off_the_coins_is_asked_for_once_a_minute() -> None:
+    strategy = holds("0.010")
+    there = Exchange(strategy, able=SPOT)
+    there.gate.deny = lambda request, view: Denial(code="min-notional") if (request.quantity or 0) < 2 else None
+    there.fill(there.sent[0], 9)
+    there.give(there.update(there.sent[0], OrderState.EXPIRED, filled=9))
+    there.pass_time(59)
+    assert len(there.records("order.deny")) == 1
+    there.pass_time(60)
+    assert len(there.records("order.deny")) == 2
+    strategy.wanted = "0.020"
+    there.book()
+    assert there.last.quantity == 11

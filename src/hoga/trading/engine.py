@@ -90,6 +90,7 @@ from hoga.trading.ports import (
 )
 from hoga.trading.protect import Close, Doubt, Drop, Guard, Keeping, Place, Seen, Settled, keeping_of
 from hoga.trading.reconcile import Reckoning
+from hoga.trading.risk import Code
 from hoga.trading.rungs import CAUSES, Cause, Ladder
 from hoga.trading.state import State, venue_of
 from hoga.trading.strategy import Strategy
@@ -108,6 +109,7 @@ _POSITIONS_NS = 30 * SECOND_NS
 _STOP_NS = 3 * SECOND_NS
 _FORGET_NS = 3600 * SECOND_NS
 _FAR_NS = 1 << 62
+_TOO_LITTLE = (Code.TOO_SMALL.value, Code.MIN_NOTIONAL.value)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +177,7 @@ class Engine:
         self._unmet: dict[str, list[Want]] = {symbol: [] for symbol in rules}
         self._stale: set[str] = set()
         self._behind: dict[str, str] = {}
+        self._denied = ""
         self._orders_ns: dict[str, int] = {}
         self._proof_ns: dict[str, int] = {}
         self._forgot_ns = 0
@@ -467,6 +470,8 @@ class Engine:
                 reduce_only=step.reduces and able.reduce_only,
             )
             if self.place(request, instance.key, Role.TARGET, want.why) is None:
+                if self._denied in _TOO_LITTLE and state.portfolio.share(want.strategy, symbol) * want.quantity > 0:
+                    want.failures = 6  # too little is missing to be an order, as a fee was taken off the coins: a minute's pause at once
                 want.failed(state.now_ns)
 
     def new_id(self, strategy: int) -> str:
@@ -531,6 +536,7 @@ class Engine:
         found, limit = denial.found and f"found {denial.found}", denial.limit and f"limit {denial.limit}"
         order.reason = " ".join(filter(None, (denial.code, found, limit)))
         order.status, order.ended_ns = Status.DENIED, self.state.now_ns
+        self._denied = denial.code
         self._write(records.denied(order, denial, self._cause))
         instance = self._by_key.get(strategy)
         if instance is not None:
