@@ -130,6 +130,18 @@ async def test_a_trader_that_ends_in_good_order_is_let_go_with_its_positions(tmp
         assert await made.held() == 10
 
 
+async def test_a_sentinel_that_is_killed_is_followed_by_another(tmp_path: Path) -> None:
+    async with scene(tmp_path) as made:
+        heart = made.heart()
+        first = heart.pid
+        heart.start(lambda seq, lag_s: Heartbeat(seq=seq, reconciled=True, lag_s=lag_s))
+        os.kill(first, signal.SIGKILL)
+        await eventually(lambda: heart.pid != first and heart.is_alive)
+        heart.stop(ends=True)
+        await over(heart)
+        assert await made.held() == 10
+
+
 async def test_another_trader_in_the_folder_has_a_sentinel_of_its_own(tmp_path: Path) -> None:
     async with scene(tmp_path) as made:
         heart = made.heart()

@@ -30,11 +30,14 @@ from hoga.core.errors import HogaError
 from hoga.core.secret import Secret
 from hoga.flatten.watching import Duty, Heartbeat, Patience, Watch
 from hoga.runtime.locks import owner_of_lock
+from hoga.runtime.logs import get_log
 
 if TYPE_CHECKING:
     from hoga.app.config import VenueConfig
 
 __all__ = ["Charge", "Heart", "main"]
+
+_log = get_log("trading")
 
 _EVERY_S = 1.0
 _END_S = 2.0
@@ -78,6 +81,12 @@ class Heart:
     """A trader's end of the pipe. Nothing here waits: a sentinel that does not read is no reason to stop."""
 
     def __init__(self, charge: Charge) -> None:
+        self._charge = charge
+        self._beating: asyncio.Task[None] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        charge = self._charge
         self._process = subprocess.Popen(
             [sys.executable, "-m", "hoga.app.sentinel"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
         )
@@ -87,7 +96,6 @@ class Heart:
         self._pipe.write(msgspec.json.encode(who) + b"\n")
         self._pipe.flush()
         os.set_blocking(self._pipe.fileno(), False)
-        self._beating: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int:
@@ -107,6 +115,10 @@ class Heart:
         seq, due = 0, time.monotonic()
         while True:
             seq += 1
+            if not self.is_alive:
+                _log.warning("the sentinel is gone, another one begins", status=self._process.returncode)
+                self._close()
+                self._begin()
             self.say(pulse(seq, max(0.0, time.monotonic() - due)))
             due = time.monotonic() + _EVERY_S
             await asyncio.sleep(_EVERY_S)
@@ -122,13 +134,16 @@ class Heart:
             self._beating.cancel()
         if ends:
             self.say(Heartbeat(seq=0, ends=True))
-        with contextlib.suppress(OSError):
-            self._pipe.close()
+        self._close()
         if ends:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_END_S)
         else:
             self._process.returncode = 0  # nobody waits for it: it outlives us
+
+    def _close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._pipe.close()
 
 
 # -- the sentinel's own process -------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from hoga.app.config.rooms import limits_of
 from hoga.app.exits import Exits
 from hoga.app.gateway import make_gateway
 from hoga.app.hub import open_manager
+from hoga.app.journal import tell_fault, tell_seal
 from hoga.app.owner import owner_of
 from hoga.app.private import credentials_of
 from hoga.app.restore import exit_fills, restored
@@ -158,7 +159,8 @@ async def trade(
     await _check(config, plan, on_check)
     owner = owner_of((config.venue(name) for name in plan.symbols), _name(config, plan))
     hide = tuple(credentials_of(config.venue(name)) for name in plan.symbols)
-    log = journal_of(plan.journal, owner=owner, hide=hide, about={"mode": mode, "strategies": [key for key, _ in plan.strategies]})
+    about = {"mode": mode, "strategies": [key for key, _ in plan.strategies]}
+    log = journal_of(plan.journal, owner=owner, hide=hide, on_seal=tell_seal, on_fault=tell_fault, about=about)
     opened = log.open()
     latch = Latch(plan.journal)
     done: Done | None = None

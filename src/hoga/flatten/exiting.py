@@ -20,7 +20,7 @@ import msgspec
 from hoga.audit.folder import JOURNAL_FOLDER, Account, Owner, list_files, read_owner
 from hoga.audit.holding import is_held
 from hoga.audit.latch import Latch
-from hoga.audit.log import AuditLogger
+from hoga.audit.log import AuditLogger, JournalFault
 from hoga.audit.reading import Walk
 from hoga.audit.recovery import Recovered, Recovery
 from hoga.core.errors import ArchiveBusy, ArchiveError, ConfigError, ConfigMistake, HogaError
@@ -184,7 +184,7 @@ def _proven(folder: ExitFolder, tell: Callable[[str], object]) -> _Proven:
 
 
 def _open_journal(folder: ExitFolder, hide: tuple[Credentials, ...], clock: Clock, tell: Callable[[str], object]) -> AuditLogger | None:
-    log = AuditLogger(folder.journal / EXIT_FOLDER, clock=clock, hide=hide, what="exit", on_fault=lambda fault: None)
+    log = AuditLogger(folder.journal / EXIT_FOLDER, clock=clock, hide=hide, what="exit", on_fault=lambda fault: _tell_fault(fault, tell))
     try:
         log.open()
     except ArchiveBusy:
@@ -193,6 +193,11 @@ def _open_journal(folder: ExitFolder, hide: tuple[Credentials, ...], clock: Cloc
         tell(f"the journal of the exit cannot be opened, and the exit goes on without: {fault}")
         return None
     return log
+
+
+def _tell_fault(fault: JournalFault, tell: Callable[[str], object]) -> None:
+    if fault.why:
+        tell(f"the journal of the exit cannot be written, and the exit goes on: {fault.why}")
 
 
 def _writer(log: AuditLogger | None) -> Callable[[str, dict[str, Any]], object]:
