@@ -163,7 +163,7 @@ def test_every_phase_has_its_share_and_the_last_has_all() -> None:
 
 
 CHILD = """
-import asyncio, sys, threading, time
+import asyncio, os, signal, sys, threading, time
 from hoga.runtime.loop import run
 from hoga.runtime.shutdown import Phase, ShutdownManager
 
@@ -183,6 +183,9 @@ async def main():
             shutdown.add(Phase.DRAIN, "it", {"hang": hang, "block": block, "stuck_thread": stuck_thread}[sys.argv[1]])
         shutdown.add(Phase.LOGS, "last", lambda: print("last", flush=True))
         print("ready", flush=True)
+        if sys.argv[1] == "echo":
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
         if sys.argv[1] == "patient":
             sys.stdin.readline()  # the signal has come by then
             print("here" if shutdown.stopping else "still here", flush=True)
@@ -208,6 +211,7 @@ def child(tmp_path: Path, behaviour: str, *numbers: int) -> tuple[int, list[str]
         for at, number in enumerate(numbers):
             if at == 1:
                 lines.append(process.stdout.readline().strip())
+                time.sleep(0.5)  # sooner it would be the first one's echo
             process.send_signal(number)
         rest, _ = process.communicate(timeout=240)
         return process.returncode, lines + rest.split(), time.monotonic() - began
@@ -250,6 +254,11 @@ def test_the_second_signal_ends_it_at_once(tmp_path: Path, behaviour: str, numbe
     status, lines, seconds = child(tmp_path, behaviour, signal.SIGTERM, number)
     assert (status, lines) == (expected, ["hanging", "forced"])
     assert seconds < 60  # it would hang for an hour
+
+
+def test_a_signal_that_comes_twice_at_once_is_one(tmp_path: Path) -> None:
+    status, lines, _ = child(tmp_path, "echo")
+    assert (status, lines) == (0, ["last"])
 
 
 def test_a_step_that_hangs_does_not_stop_the_end(tmp_path: Path) -> None:

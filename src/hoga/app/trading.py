@@ -322,7 +322,7 @@ def _end(engine: Engine, plan: TradePlan, mode: str, done: Done | None, exits: E
     verdict = exits.verdict() or ("UNKNOWN" if not clean else "KEPT" if held else "FLAT")
     asked = exits.verdict() and exits.only_asked_for
     return TradeEnd(
-        ok=verdict in ("FLAT", "FLAT_WITH_DUST") if asked else clean and state.rung < Rung.HALTED,
+        ok=verdict in ("FLAT", "FLAT_WITH_DUST") if asked else clean and not engine.ladder.incident,
         mode=mode,
         orders=engine.sent,
         fills=engine.fills,

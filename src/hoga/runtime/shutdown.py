@@ -12,7 +12,8 @@ Rules:
 - A step that raises or overruns is reported and the next phase begins; the whole takes at most `deadline_s`, and each
   phase must be over by its share of it (`LATEST`), so that the last ones always have time left.
 - `request`, and everything registered here, may come from any thread and any number of times; the first request counts.
-- The second signal ends the process at once (130 for SIGINT, 143 for SIGTERM), after `on_force`.
+- The second signal ends the process at once (130 for SIGINT, 143 for SIGTERM), after `on_force`; the same one within 0.3 s is the first
+  one's echo.
 - SIGHUP (the terminal is gone) is taken like SIGTERM, and left ignored where whoever started the process wanted it so (nohup).
 - A phase that blocks the event loop itself, or a thread that will not end, is cut off by a watchdog thread.
 
@@ -49,6 +50,8 @@ _HANGUP = getattr(signal, "SIGHUP", None)
 _WATCHDOG_GRACE_S = 0.5
 _LINGER_S = 0.5
 _CANCEL_GRACE_S = 0.1
+_ECHO_S = 0.3
+"""Within so long the same signal once more is no second one: timeout(1) and others send it to the process and to its group."""
 
 _Handler = Callable[[int, FrameType | None], object] | int | None
 
@@ -126,6 +129,7 @@ class ShutdownManager:
         self._reason: str | None = None
         self._brief: str | None = None
         self._signal: int | None = None
+        self._signal_s = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
         self._previous: dict[int, _Handler] = {}
@@ -245,10 +249,11 @@ class ShutdownManager:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._signal is not None:
-            if number != _HANGUP:  # a closing terminal sends it to whoever is stopping already, and perhaps more than once
+            is_echo = number == self._signal and time.monotonic() - self._signal_s < _ECHO_S
+            if number != _HANGUP and not is_echo:  # a closing terminal sends it to whoever is stopping already, perhaps more than once
                 self._force(128 + number)
             return
-        self._signal = number
+        self._signal, self._signal_s = number, time.monotonic()
         self.request(signal.Signals(number).name)
 
     def _force(self, status: int) -> None:
