@@ -56,7 +56,7 @@ class Live:
         self.symbol = f"{venue}:{SYMBOLS[venue]}"
         self.data = data
         self.settings = settings
-        self.strategy = Wants()
+        self.strategy: Any = Wants()
         self.trader: Trader
         self.over = asyncio.Event()
         self.task: asyncio.Task[TradeEnd]

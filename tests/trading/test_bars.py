@@ -68,16 +68,35 @@ def test_bars_over_a_doubt_are_not_whole_and_figures_begin_anew_behind_it() -> N
     assert float(mean) == pytest.approx((60 + 70) / 2 / 10)
 
 
+def past(*starts: int, interval: int = M) -> list[MarketBar]:
+    return [
+        MarketBar(
+            symbol=SYMBOL, at_ns=0, interval_ns=interval, start_ns=BEGIN + at * M, open=1, high=1, low=1, close=10 * (at + 9), volume=1
+        )
+        for at in starts
+    ]  # fmt: skip
+
+
 def test_a_warm_up_joins_what_forms() -> None:
     bars = series()
     mean = bars.sma(3)
-    past = [
-        MarketBar(symbol=SYMBOL, at_ns=0, interval_ns=M, start_ns=BEGIN + at * M, open=1, high=1, low=1, close=10 * at, volume=1)
-        for at in range(3)
-    ]
-    assert len(bars.fill(past)) == 3
-    assert float(mean) == pytest.approx(1.0)
-    assert bars.fill(past) == []
+    assert bars.fill(past(-3, -2, -1, 0), BEGIN + 1) == 3
+    assert float(mean) == pytest.approx(7.0)
+    closed(bars, [(5, 50), (M, 60)])
+    assert not bars.ready, "the first bar that was seen began before us"
+    assert bars.fill(past(-3, -2, -1, 0), BEGIN + M) == 4
+    assert float(mean) == pytest.approx((70 + 80 + 90) / 3 / 10)
+    closed(bars, [(2 * M, 70)])
+    assert [bar.close_ for bar in bars.bars] == [60, 70, 80, 90, 60]
+
+
+def test_bars_that_do_not_reach_up_to_what_forms_fill_nothing() -> None:
+    bars = series()
+    bars.sma(2)
+    closed(bars, [(5 * M, 50), (6 * M, 60)])
+    assert bars.fill(past(1, 2, 3), BEGIN + 6 * M) == 0
+    assert bars.fill(past(1, 2, 3, interval=5 * M), BEGIN + 60 * M) == 0
+    assert bars.fill(past(1, 2, 4, 5), BEGIN + 6 * M) == 2
 
 
 @given(st.lists(st.tuples(st.integers(0, 20 * 60), st.integers(1, 1000)), min_size=2, max_size=60))

@@ -11,12 +11,14 @@ import pytest
 
 from hoga.core.errors import ArchiveBusy
 from hoga.core.market import Side
+from hoga.core.ticks import MarketBars
 from hoga.core.trading import OrderRequest, OrderUpdate, StreamUpdate
 from hoga.simulator.faults import FaultKind
 from hoga.trading.orders import Status
 from hoga.trading.ports import Query
 from hoga.trading.rungs import Rung
-from tests.trading.live import Live, live
+from hoga.trading.strategy import Setup
+from tests.trading.live import Live, Wants, live
 from tests.waiting import eventually
 
 SIZES = {"binance-usdm": "0.01", "binance": "0.01", "upbit": "0.01"}
@@ -190,7 +192,7 @@ async def test_a_listen_key_that_another_client_deletes_costs_a_login_and_nothin
 
 
 async def test_a_strategy_that_orders_nonsense_is_denied_with_a_code_each(tmp_path: Path) -> None:
-    async with live(tmp_path) as it:
+    async with live(tmp_path, "binance-usdm", "STALE_AFTER_MS=60000") as it:
         strategy, symbol = it.strategy, it.symbol
         strategy.todo += [
             lambda: strategy.target(symbol, float("nan")),
@@ -206,3 +208,24 @@ async def test_a_strategy_that_orders_nonsense_is_denied_with_a_code_each(tmp_pa
     assert end.ok
     codes = [each["code"] for each in it.records("order.deny")]
     assert codes == ["no-number", "quantity", "off-tick", "unknown-symbol", "too-large", "no-number"]
+
+
+class Averages(Wants):
+    """Waits for its averages."""
+
+    def setup(self, m: Setup) -> None:
+        m.bars(self.symbol, "1m", history=30).sma(20)
+
+
+@pytest.mark.parametrize("venue", SIZES)
+async def test_bars_of_before_are_asked_of_the_venue(venue: str, tmp_path: Path) -> None:
+    """The simulated market began a moment ago: what it has is the minute that is still open."""
+    async with live(tmp_path, venue, kind=Averages) as it:
+        found: list[object] = []
+        it.trader._bus.subscribe("order", found.append)
+        await eventually(lambda: any(isinstance(each, MarketBars) and each.bars for each in found))
+        (*_, event) = [each for each in found if isinstance(each, MarketBars)]
+        assert event.symbol == it.symbol
+        last = event.bars[-1]
+        assert abs(last.start_ns - event.asked_ns) < 120 * 10**9
+        assert 0.5 < last.close / it.engine.state.price(it.symbol) < 2

@@ -16,8 +16,9 @@ from typing import Any, Protocol
 
 from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger
+from hoga.core.errors import VenueError
 from hoga.core.market import DataType
-from hoga.core.ticks import MarketDoubt, MarketEvent
+from hoga.core.ticks import MarketBars, MarketDoubt, MarketEvent
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import ExecutionEvent, NotSent, Rung, StreamUpdate
 from hoga.gateway import Gateway
@@ -25,6 +26,7 @@ from hoga.hub.events import BaseWebSocketEvent, EpochEvent
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import SubscriptionSpec
+from hoga.net.rest import RestClient
 from hoga.runtime.clock import SYSTEM, Clock, Timer
 from hoga.runtime.logs import get_log
 from hoga.trading.bus import EventBus, EventClass
@@ -40,6 +42,7 @@ from hoga.trading.ports import (
     JournalFault,
     Query,
     Read,
+    ReadBars,
     RunGate,
     Send,
     SendList,
@@ -98,6 +101,7 @@ class Trader:
         manager: GlobalWebSocketManager,
         log: AuditLogger,
         latch: Latch,
+        rest: Callable[[str], RestClient],
         clock: Clock = SYSTEM,
         on_change: Callable[[str], object] = lambda text: None,
         on_flatten: OnFlatten | None = None,
@@ -122,6 +126,8 @@ class Trader:
         for kind in EventClass:
             self._bus.subscribe(kind, self._step_checked if dev else self._step)
         self._early: list[Event] = []
+        self._rest = rest
+        self._asking: dict[ReadBars, asyncio.Task[None]] = {}
         self._timer: Timer | None = None
         self._turn_ends_ns = 0
         self._more = False
@@ -190,6 +196,9 @@ class Trader:
         if self._beat is not None:
             self._beat.cancel()
             await asyncio.gather(self._beat, return_exceptions=True)
+        for asking in self._asking.values():
+            asking.cancel()
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
         await self._manager.unregister_component("trader")
         if self.ended.done() and self.ended.result().clean:
             await asyncio.gather(*(each.disarm() for each in self.gateways.values()), return_exceptions=True)
@@ -334,6 +343,8 @@ class Trader:
                 self.gateways[venue_of(effect.symbol)].query(effect)
             case Read():
                 self.gateways[effect.venue].read(effect)
+            case ReadBars():
+                self._bars(effect)
             case WakeAt():
                 self._wake(effect.at_ns)
             case Tell():
@@ -345,6 +356,25 @@ class Trader:
                     self.ended.set_result(effect)
             case _:
                 raise AssertionError(f"{type(effect).__name__} is carried out elsewhere")
+
+    def _bars(self, ask: ReadBars) -> None:
+        """Ask for bars, in a task of its own; what does not come is asked for again."""
+        if self._asking.get(ask) is None or self._asking[ask].done():
+            self._asking[ask] = asyncio.create_task(self._read_bars(ask), name=f"trader bars {ask.symbol}")
+
+    async def _read_bars(self, ask: ReadBars) -> None:
+        venue, _, name = ask.symbol.partition(":")
+        candles, rules = VENUES[venue].candles, self.engine.state.rules_of[ask.symbol]
+        path = None if candles is None else candles.path(name, ask.interval_ns, min(ask.count, candles.most))
+        if candles is None or path is None:
+            return
+        asked_ns = self._now_ns()
+        try:
+            bars = await self._rest(venue).read(path, lambda body: candles.read(rules, ask.interval_ns, body), weight=candles.weight)
+        except VenueError as fault:
+            _log.warning("bars of before cannot be read", symbol=ask.symbol, why=str(fault))
+            return
+        self.take(MarketBars(symbol=ask.symbol, at_ns=self._now_ns(), interval_ns=ask.interval_ns, asked_ns=asked_ns, bars=bars))
 
     def _unwritten(self, rest: list[Effect]) -> None:
         """The journal refused: nothing that opens or changes is done; what only asks, and timers, go on."""

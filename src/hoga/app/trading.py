@@ -15,7 +15,7 @@ import msgspec
 
 from hoga.app.checks import Check, CheckState
 from hoga.app.config import Config, VenueConfig
-from hoga.app.config.rooms import limits_of
+from hoga.app.config.rooms import limits_of, rest_of
 from hoga.app.exits import Exits
 from hoga.app.gateway import make_gateway
 from hoga.app.hub import open_manager
@@ -35,6 +35,7 @@ from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.trading import Rung
 from hoga.flatten.watching import Heartbeat
 from hoga.gateway import Gateway, GatewayConfig
+from hoga.net.budgets import TRADER
 from hoga.runtime.clock import SYSTEM
 from hoga.runtime.shutdown import Phase, ShutdownManager
 from hoga.trading.engine import Engine, Settings
@@ -178,6 +179,7 @@ async def trade(
                 manager=manager,
                 log=log,
                 latch=latch,
+                rest=lambda name: rest_of(config.venue(name), TRADER),
                 on_change=on_change,
                 on_flatten=exits.begin,
                 on_status=on_status,

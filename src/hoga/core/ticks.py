@@ -12,7 +12,7 @@ import msgspec
 
 from hoga.core.market import Side
 
-__all__ = ["MarketBar", "MarketDepth", "MarketDoubt", "MarketEvent", "MarketMark", "MarketTop", "MarketTrade"]
+__all__ = ["MarketBar", "MarketBars", "MarketDepth", "MarketDoubt", "MarketEvent", "MarketMark", "MarketTop", "MarketTrade"]
 
 
 class MarketEvent(msgspec.Struct, kw_only=True, gc=False):
@@ -64,6 +64,14 @@ class MarketBar(MarketEvent, kw_only=True, gc=False):
     low: int
     close: int
     volume: int
+
+
+class MarketBars(MarketEvent, kw_only=True, gc=False):
+    """What a venue says of the latest closed bars, oldest first, as of `asked_ns`."""
+
+    interval_ns: int
+    asked_ns: int
+    bars: tuple[MarketBar, ...]
 
 
 class MarketDoubt(MarketEvent, kw_only=True, gc=False):

@@ -135,6 +135,7 @@ class BarSeries:
         self.interval_ns = interval_ns(interval)
         self.bars: deque[Bar] = deque(maxlen=max(1, history))
         self.number = 0
+        self.asked_ns = 0
         self.needed = 1
         self.late = 0
         self.incomplete = 0
@@ -255,20 +256,31 @@ class BarSeries:
         """Trades may be missing: the forming bar is not whole."""
         self._doubt = True
 
-    def fill(self, bars: Iterable[MarketBar]) -> list[Bar]:
-        """Bars from elsewhere, oldest first, before the first of our own: the warm-up. Those that do not join are not taken."""
-        taken: list[Bar] = []
+    def fill(self, bars: Iterable[MarketBar], now_ns: int) -> int:
+        """What the venue says of bars that were closed by `now_ns`: they take the places of those that are missing, or not whole.
+
+        Own whole bars stay. Returns how many contiguous bars there are then; figures are reckoned anew.
+        """
+        found = {bar.start_ns: bar for bar in self.bars}
         for each in bars:
-            if each.interval_ns != self.interval_ns or (self.bars and each.start_ns < self.bars[-1].end_ns):
-                continue
-            if self._forming is not None and each.start_ns >= self._start and (each.start_ns > self._start or self._trades):
-                continue
-            bar = self._made(each.start_ns, [each.open, each.high, each.low, each.close, each.volume], 0, whole=True)
-            self._take(bar)
-            taken.append(bar)
-            if not self._start:
-                self._start = bar.end_ns
-        return taken
+            if each.interval_ns == self.interval_ns and each.start_ns + self.interval_ns <= now_ns:
+                values = [each.open, each.high, each.low, each.close, each.volume]
+                found.setdefault(each.start_ns, self._made(each.start_ns, values, 0, whole=True))
+        kept: deque[Bar] = deque(maxlen=self.bars.maxlen)
+        for start in sorted(found):
+            if kept and kept[-1].end_ns != start:
+                kept.clear()
+            kept.append(found[start])
+        if not kept or (self._start and kept[-1].end_ns < self._start):
+            return len(self.bars)  # it does not reach up to what forms now
+        self.bars.clear()
+        for line in self._lines:
+            line.value = None
+        for bar in kept:
+            self.bars.append(bar)
+            for line in self._lines:
+                line.update()
+        return len(self.bars)
 
     def _begin(self, start: int, price: int) -> None:
         self._start, self._forming, self._trades = start, [price, price, price, price, 0], 0

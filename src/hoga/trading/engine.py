@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from hoga.core.market import Side
-from hoga.core.ticks import MarketBar, MarketDepth, MarketDoubt, MarketMark, MarketTop, MarketTrade
+from hoga.core.ticks import MarketBars, MarketDepth, MarketDoubt, MarketMark, MarketTop, MarketTrade
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import (
     AccountRead,
@@ -78,6 +78,7 @@ from hoga.trading.ports import (
     JournalFault,
     Query,
     Read,
+    ReadBars,
     ReadKind,
     Rung,
     RunGate,
@@ -108,6 +109,7 @@ _ORDERS_NS = 10 * SECOND_NS
 _POSITIONS_NS = 30 * SECOND_NS
 _STOP_NS = 3 * SECOND_NS
 _FORGET_NS = 3600 * SECOND_NS
+_BARS_NS = 2 * SECOND_NS
 _FAR_NS = 1 << 62
 _TOO_LITTLE = (Code.TOO_SMALL.value, Code.MIN_NOTIONAL.value)
 
@@ -190,7 +192,7 @@ class Engine:
             MarketDepth: self._on_top,
             MarketTrade: self._on_trade,
             MarketMark: self._on_mark,
-            MarketBar: self._on_bar_from_elsewhere,
+            MarketBars: self._on_bars_from_elsewhere,
             MarketDoubt: self._on_doubt,
             OrderAccepted: self._on_accepted,
             OrderRefused: self._on_refused,
@@ -389,9 +391,16 @@ class Engine:
                 if self._guards[key].saw(look):
                     self._guard(key)
 
-    def _on_bar_from_elsewhere(self, event: MarketBar) -> None:
+    def _on_bars_from_elsewhere(self, event: MarketBars) -> None:
         for series in self._series_of.get(event.symbol, ()):
-            series.fill([event])
+            if series.interval_ns == event.interval_ns:
+                series.fill(event.bars, event.asked_ns)
+
+    def _ask_for_bars(self, series: BarSeries) -> None:
+        """Bars of before, or in place of some that are not whole; asked again each few seconds while there are too few."""
+        if not series.ready and self.state.now_ns - series.asked_ns >= _BARS_NS:
+            series.asked_ns = self.state.now_ns
+            self._out.append(ReadBars(series.symbol, series.interval_ns, max(series.needed, series.bars.maxlen or 0) + 1))
 
     def _on_doubt(self, event: MarketDoubt) -> None:
         look = self.state.looks.get(event.symbol)
@@ -1107,6 +1116,8 @@ class Engine:
             self.found_fills = []
             for reckoning in self.reckonings.values():
                 reckoning.since_ns = reckoning.since_ns or event.at_ns
+            for series in self._all_series:
+                self._ask_for_bars(series)
             for venue in self.reckonings:
                 self._begin(Cause.UNRECONCILED, subject=venue)
                 self._reconcile(venue, "start")

@@ -38,6 +38,7 @@ __all__ = [
     "Margin",
     "Query",
     "Read",
+    "ReadBars",
     "ReadKind",
     "RunGate",
     "Rung",
@@ -158,6 +159,14 @@ class Read(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     since_ns: int = 0
 
 
+class ReadBars(msgspec.Struct, frozen=True, gc=False):
+    """Ask the venue for the latest bars of a symbol; comes back as `MarketBars`, or not at all."""
+
+    symbol: str
+    interval_ns: int
+    count: int
+
+
 class Write(msgspec.Struct, frozen=True, gc=False):
     """One record of the journal: `kind` (`order.intent`, `order.fill`, …) and its fields; texts, integers, lists and mappings of them."""
 
@@ -196,7 +205,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     held: int
 
 
-Effect = Send | SendList | Cancel | Query | Read | Write | Tell | WakeAt | RunGate | Done
+Effect = Send | ReadBars | SendList | Cancel | Query | Read | Write | Tell | WakeAt | RunGate | Done
 
 
 # -- whom the shell has: one account at one venue ------------------------------------------------------------------------

@@ -7,14 +7,29 @@ before is looked up. Readers raise ValueError for what they cannot read.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from hoga.core.ticks import MarketEvent
+from hoga.core.ticks import MarketBar, MarketEvent
 from hoga.core.trading import Rules, whole_of
 
-__all__ = ["TickReader", "memo"]
+__all__ = ["CandleReads", "TickReader", "memo"]
 
 TickReader = Callable[[Rules], Callable[[bytes, int], MarketEvent]]
 """`reader(rules)` → `read(payload, at_ns)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CandleReads:
+    """A venue's candles over REST. `path(symbol, interval_ns, count)`: of the latest, the open one too; None: it has no such interval.
+
+    `read(rules, interval_ns, body)`: those of an answer, oldest first; raises ValueError, LookupError, TypeError. `most`: at one time.
+    """
+
+    path: Callable[[str, int, int], str | None]
+    read: Callable[[Rules, int, bytes], tuple[MarketBar, ...]]
+    most: int
+    weight: int = 1
+
 
 _MOST = 16_384
 

@@ -11,12 +11,20 @@ import msgspec
 from msgspec import field
 
 from hoga.core.market import DataType, Side
-from hoga.core.ticks import MarketDepth, MarketEvent, MarketMark, MarketTop, MarketTrade
-from hoga.core.times import MS_NS
+from hoga.core.ticks import MarketBar, MarketDepth, MarketEvent, MarketMark, MarketTop, MarketTrade
+from hoga.core.times import MS_NS, SECOND_NS
 from hoga.core.trading import Rules
-from hoga.venues.ticks import TickReader, memo
+from hoga.venues.ticks import CandleReads, TickReader, memo
 
-__all__ = ["TICKS"]
+__all__ = ["TICKS", "candle_reads"]
+
+_INTERVALS = {
+    seconds * SECOND_NS: name
+    for name, seconds in {
+        "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1_800, "1h": 3_600, "2h": 7_200, "4h": 14_400, "6h": 21_600, "8h": 28_800,
+        "12h": 43_200, "1d": 86_400,
+    }.items()
+}  # fmt: skip
 
 _Texts = list[tuple[str, str]]
 
@@ -141,3 +149,31 @@ TICKS: Mapping[DataType, TickReader] = {
     DataType.MARK_PRICE: _marks,
 }
 """The readers of the usual channel of each type of data."""
+
+
+def candle_reads(path: str, *, weight: int) -> CandleReads:
+    """Klines at `path`. A row: open time (ms), open, high, low, close, volume, close time, …"""
+
+    def target(symbol: str, interval_ns: int, count: int) -> str | None:
+        name = _INTERVALS.get(interval_ns)
+        return None if name is None else f"{path}?symbol={symbol}&interval={name}&limit={count}"
+
+    return CandleReads(path=target, read=_candles, most=1_000, weight=weight)
+
+
+def _candles(rules: Rules, interval_ns: int, body: bytes) -> tuple[MarketBar, ...]:
+    price, size = memo(rules.price_power), memo(rules.size_power)
+    return tuple(
+        MarketBar(
+            symbol=rules.symbol,
+            at_ns=0,
+            interval_ns=interval_ns,
+            start_ns=row[0] * MS_NS,
+            open=price(row[1]),
+            high=price(row[2]),
+            low=price(row[3]),
+            close=price(row[4]),
+            volume=size(row[5]),
+        )
+        for row in msgspec.json.decode(body)
+    )

@@ -30,7 +30,7 @@ from hoga.venues.upbit.instruments import instruments
 from hoga.venues.upbit.orders import UPBIT_ORDERS
 from hoga.venues.upbit.private import PRIVATE
 from hoga.venues.upbit.refill import REFILLS
-from hoga.venues.upbit.ticks import TICKS
+from hoga.venues.upbit.ticks import CANDLES, TICKS
 
 __all__ = ["UPBIT"]
 
@@ -305,6 +305,7 @@ UPBIT = VenueSpec(
     listing=listing,
     private=PRIVATE,
     ticks=TICKS,
+    candles=CANDLES,
     orders=UPBIT_ORDERS,
     refills=REFILLS,
 )

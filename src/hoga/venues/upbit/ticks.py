@@ -7,17 +7,20 @@ Source: docs.upbit.com, websocket-orderbook and websocket-trade, read 2026-11-20
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
 from hoga.core.market import DataType, Side
-from hoga.core.ticks import MarketDepth, MarketEvent, MarketTrade
-from hoga.core.times import MS_NS
+from hoga.core.ticks import MarketBar, MarketDepth, MarketEvent, MarketTrade
+from hoga.core.times import MS_NS, SECOND_NS
 from hoga.core.trading import Rules
-from hoga.venues.ticks import TickReader, memo
+from hoga.venues.ticks import CandleReads, TickReader, memo
 
-__all__ = ["TICKS"]
+__all__ = ["CANDLES", "TICKS"]
+
+_MINUTES = (1, 3, 5, 10, 15, 30, 60, 240)
 
 
 class _Unit(msgspec.Struct, gc=False):
@@ -94,3 +97,55 @@ def _trades(rules: Rules) -> Callable[[bytes, int], MarketEvent]:
 
 TICKS: Mapping[DataType, TickReader] = {DataType.ORDERBOOK: _book, DataType.TRADE: _trades}
 """The readers of the usual channel of each type of data."""
+
+
+class _Candle(msgspec.Struct, gc=False):
+    candle_date_time_utc: str
+    opening_price: msgspec.Raw
+    high_price: msgspec.Raw
+    low_price: msgspec.Raw
+    trade_price: msgspec.Raw
+    candle_acc_trade_volume: msgspec.Raw
+
+
+_candles_of = msgspec.json.Decoder(list[_Candle]).decode
+
+
+def _path(symbol: str, interval_ns: int, count: int) -> str | None:
+    minutes, rest = divmod(interval_ns, 60 * SECOND_NS)
+    if rest == 0 and minutes in _MINUTES:
+        return f"/v1/candles/minutes/{minutes}?market={symbol}&count={count}"
+    return f"/v1/candles/days?market={symbol}&count={count}" if minutes == 1_440 and not rest else None
+
+
+def _candles(rules: Rules, interval_ns: int, body: bytes) -> tuple[MarketBar, ...]:
+    """The newest comes first there, and minutes without trades are left out: they are flat at the price before them."""
+    price, size = memo(rules.price_power), memo(rules.size_power)
+    bars: list[MarketBar] = []
+    for raw in reversed(_candles_of(body)):
+        start_ns = int(datetime.fromisoformat(f"{raw.candle_date_time_utc}+00:00").timestamp()) * SECOND_NS
+        while bars and bars[-1].start_ns + interval_ns < start_ns:
+            last = bars[-1]
+            bars.append(_bar(rules, interval_ns, last.start_ns + interval_ns, (last.close,) * 4, 0))
+        prices = tuple(price(_text(each)) for each in (raw.opening_price, raw.high_price, raw.low_price, raw.trade_price))
+        bars.append(_bar(rules, interval_ns, start_ns, prices, size(_text(raw.candle_acc_trade_volume))))
+    return tuple(bars)
+
+
+def _bar(rules: Rules, interval_ns: int, start_ns: int, prices: tuple[int, ...], volume: int) -> MarketBar:
+    opened, high, low, close = prices
+    return MarketBar(
+        symbol=rules.symbol,
+        at_ns=0,
+        interval_ns=interval_ns,
+        start_ns=start_ns,
+        open=opened,
+        high=high,
+        low=low,
+        close=close,
+        volume=volume,
+    )
+
+
+CANDLES = CandleReads(path=_path, read=_candles, most=200)
+"""Candles over REST."""
