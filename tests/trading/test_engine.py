@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from hoga.core.ticks import MarketBar, MarketBars
 from hoga.core.trading import OrderAccepted, OrderState, StreamUpdate
-from hoga.trading.ports import Cancel, Denial, Done, Send, Write
-from tests.trading.exchange import BUY, SELL, SPOT, SYMBOL, VENUE, Exchange, holds
+from hoga.trading.bars import Bar
+from hoga.trading.ports import Cancel, Denial, Done, ReadBars, Send, Write
+from hoga.trading.strategy import Setup
+from tests.trading.exchange import BUY, SELL, SPOT, SYMBOL, VENUE, Exchange, Holds, S, holds
 
 
 def test_a_target_becomes_an_order_a_fill_and_a_position() -> None:
@@ -144,3 +147,36 @@ def test_what_is_missing_after_a_fee_was_taken_off_the_coins_is_asked_for_once_a
     strategy.wanted = "0.020"
     there.book()
     assert there.last.quantity == 11
+
+
+class Mean(Holds):
+    """Trades on the mean of three minutes."""
+
+    def setup(self, m: Setup) -> None:
+        self.mean = m.bars(self.symbol, "1m").sma(3)
+        self.seen: list[float] = []
+
+    def on_bar(self, bar: Bar) -> None:
+        self.seen.append(float(self.mean))
+
+
+def test_bars_of_before_are_asked_for_until_there_are_enough_and_on_bar_waits_for_them() -> None:
+    strategy = Mean()
+    there = Exchange(strategy)
+    (ask,) = there.of(ReadBars)
+    assert (ask.symbol, ask.interval_ns) == (SYMBOL, 60 * S)
+    there.pass_time(3)
+    assert len(there.of(ReadBars)) > 1
+    minute = there.now - there.now % (60 * S)
+    bars = tuple(
+        MarketBar(
+            symbol=SYMBOL, at_ns=0, interval_ns=60 * S, start_ns=minute - back * 60 * S, open=9, high=9, low=9, close=600_000, volume=1
+        )
+        for back in (3, 2, 1)
+    )  # fmt: skip
+    there.give(MarketBars(symbol=SYMBOL, at_ns=there.now, interval_ns=60 * S, asked_ns=there.now, bars=bars))
+    asked = len(there.of(ReadBars))
+    there.pass_time(5)
+    assert len(there.of(ReadBars)) == asked
+    assert strategy.mean.ready
+    assert strategy.seen == []

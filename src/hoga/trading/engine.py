@@ -1184,6 +1184,8 @@ class Engine:
             self._look_after_market(symbol)
             self._losses(symbol)
             state.portfolio.mark(symbol, state.price(symbol))
+        for series in self._all_series:
+            self._ask_for_bars(series)
         for order in state.orders.working():
             self._look_after(order)
         for key in self._guard_keys:
