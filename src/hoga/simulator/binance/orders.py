@@ -98,7 +98,7 @@ class OrderAnswers(Generic[B]):
         symbol, order_id, client_id = query.required("symbol"), query.integer("orderId"), query.text("origClientOrderId")
         if order_id is None and client_id is None:
             raise ApiError(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
-        for order in reversed(list(self._desk.of(query.account, symbol))):
+        for order in self._desk.newest(query.account, symbol):
             if (order_id is None or order.order_id == order_id) and (client_id is None or order.client_id == client_id):
                 if api.denies(query, symbol=order.symbol, client_id=order.client_id):
                     break

@@ -173,6 +173,10 @@ class Desk(Generic[O]):
         """An account's orders, oldest first."""
         return (order for order in self._orders.get(account, ()) if symbol in (None, order.symbol))
 
+    def newest(self, account: str, symbol: str) -> Iterator[O]:
+        """An account's orders in a symbol, youngest first."""
+        return (order for order in reversed(self._orders.get(account, ())) if order.symbol == symbol)
+
     def open_of(self, account: str, symbol: str | None = None) -> list[O]:
         """An account's open orders, oldest first."""
         return [order for order in self._open.get(account, ()) if order.is_open and symbol in (None, order.symbol)]
