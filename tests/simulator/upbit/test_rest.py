@@ -24,7 +24,7 @@ async def test_ten_calls_of_a_group_pass_and_the_eleventh_does_not(upbit: Any, g
 
 
 async def test_going_on_is_418(upbit: Any, get: Any) -> None:
-    sim = await upbit(upbit=UpbitLimits(quotation_per_s=1, refusals_before_ban=2))
+    sim = await upbit(speed=0.01, upbit=UpbitLimits(quotation_per_s=1, refusals_before_ban=2))
     statuses = [(await get(sim, "ticker?markets=KRW-BTC"))[0] for _ in range(5)]
     assert statuses == [200, 429, 429, 418, 418]
 
