@@ -8,7 +8,9 @@ import pytest
 
 from hoga.app.checks import Check, CheckState
 from hoga.app.config import load_config
+from hoga.app.private import require_order_keys
 from hoga.app.trading_check import examine_trading, has_keys, judge_lag, judge_mode, judge_rights, judge_settings, judge_trial, stops_text
+from hoga.core.errors import ConfigError
 from hoga.core.times import DAY_NS
 from hoga.core.trading import AccountRead, Balance, ConfigUpdate
 from hoga.simulator import Simulator
@@ -108,6 +110,15 @@ async def test_what_cannot_be_found_out_proves_nothing_against_the_keys(case: Ca
         checks = await examined(simulator, case)
         assert not [check for check in checks if check.state is FAILED], checks
         assert [check for check in checks if check.state is WARNING]
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_key_without_its_secret_gives_no_orders(venue: str) -> None:
+    variable = f"HOGA_{venue.upper().replace('-', '_')}__API_KEY"
+    config = load_config(None, overrides=[], environ={variable: "some-key"}).venue(venue)
+    assert not has_keys(config)
+    with pytest.raises(ConfigError, match=rf"no keys: set {variable} and .*API_SECRET"):
+        require_order_keys(config)
 
 
 def test_without_keys_there_is_nothing_to_look_at() -> None:

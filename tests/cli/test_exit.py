@@ -31,7 +31,7 @@ def journal_of(data: Path) -> Path:
     [
         (["--venue", "binanse"], "--venue: found binanse, expected one of binance, binance-usdm, upbit; did you mean binance?"),
         (["--venue", VENUE, "--scope", "mine"], "--scope: found mine, expected own or account"),
-        (["--venue", VENUE], "no keys: API_KEY"),
+        (["--venue", VENUE], "no keys: set HOGA_BINANCE_USDM__API_KEY"),
     ],
 )
 def test_what_cannot_begin_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:

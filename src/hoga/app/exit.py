@@ -14,7 +14,7 @@ import msgspec
 from hoga.app.config import VenueConfig
 from hoga.app.config.rooms import tls_of
 from hoga.app.owner import account_of
-from hoga.app.private import credentials_of
+from hoga.app.private import require_order_keys
 from hoga.audit.folder import JOURNAL_FOLDER, list_files
 from hoga.audit.holding import is_held
 from hoga.audit.latch import LATCH_FILE, Latch, LatchState
@@ -50,10 +50,7 @@ async def leave(
     spec = VENUES[config.venue]
     if spec.orders is None or spec.private is None:
         raise ConfigError([ConfigMistake("command line", None, "--venue", config.venue, "a venue that takes orders")])
-    credentials = credentials_of(config)
-    if not spec.private.can_use(credentials):
-        needs = " or ".join(" and ".join(names) for names in spec.private.needs)
-        raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "API_KEY", "(not set)", needs, plain=f"no keys: {needs} are needed")])
+    credentials = require_order_keys(config)
     try:
         sign = spec.private.signer(credentials, nonce)
     except ValueError as fault:

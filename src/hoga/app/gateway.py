@@ -9,7 +9,7 @@ import msgspec
 from hoga.app.config import VenueConfig
 from hoga.app.config.rooms import rest_of
 from hoga.app.line import make_line
-from hoga.app.private import credentials_of, private_wire
+from hoga.app.private import private_wire, require_order_keys
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.feed.private_wire import nonce
 from hoga.gateway import Gateway, GatewayConfig
@@ -33,9 +33,7 @@ def make_gateway(
     spec, wire = VENUES[config.venue], private_wire(config, "trading-")
     if spec.orders is None or spec.private is None or wire is None:
         raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "MODE", "live", "a venue that takes orders")])
-    credentials = credentials_of(config)
-    if missing := wire.missing_keys():
-        raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "API_KEY", "(not set)", "keys", plain=f"no keys: {missing}")])
+    credentials = require_order_keys(config)
     sign = spec.private.signer(credentials, nonce)
     if spec.orders.capabilities.dead_man_s and not settings.dead_man_s:
         settings = msgspec.structs.replace(settings, dead_man_s=spec.orders.capabilities.dead_man_s)

@@ -17,7 +17,7 @@ from hoga.feed.private_wire import PrivateWire, nonce
 from hoga.net.budgets import connect_budget
 from hoga.venues.registry import VENUES
 
-__all__ = ["credentials_of", "private_wire"]
+__all__ = ["credentials_of", "missing_for_orders", "private_wire", "require_order_keys"]
 
 _PEM = "a PEM file of an Ed25519 private key"
 
@@ -48,6 +48,22 @@ def credentials_of(config: VenueConfig) -> Credentials:
     path = config.private_key_file
     signing_key = Secret("") if path is None else _read_key(config.venue, path)
     return Credentials(key=config.api_key, secret=config.api_secret, signing_key=signing_key)
+
+
+def missing_for_orders(config: VenueConfig, credentials: Credentials) -> str:
+    """What to set before orders can be signed, "" when it is there: streams of an account may need less."""
+    if credentials.key and (credentials.secret or credentials.signing_key):
+        return ""
+    variable = f"HOGA_{config.venue.upper().replace('-', '_')}__"
+    return f"set {variable}API_KEY and {variable}API_SECRET in the environment (or in a file with mode 0600)"
+
+
+def require_order_keys(config: VenueConfig) -> Credentials:
+    """The keys of a venue, with which orders can be signed. Raises ConfigError."""
+    credentials = credentials_of(config)
+    if missing := missing_for_orders(config, credentials):
+        raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "API_KEY", "(not set)", "keys", plain=f"no keys: {missing}")])
+    return credentials
 
 
 def _read_key(venue: str, path: Path) -> Secret:

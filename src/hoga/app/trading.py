@@ -21,7 +21,7 @@ from hoga.app.gateway import make_gateway
 from hoga.app.hub import open_manager
 from hoga.app.journal import tell_fault, tell_seal
 from hoga.app.owner import owner_of
-from hoga.app.private import credentials_of
+from hoga.app.private import credentials_of, require_order_keys
 from hoga.app.restore import exit_fills, restored
 from hoga.app.sentinel import Charge, Heart, Pulse
 from hoga.app.strategies import instances_of, read_strategy
@@ -132,10 +132,7 @@ def _require_orders(config: VenueConfig) -> None:
     spec = VENUES[config.venue]
     if spec.orders is None or spec.private is None:
         raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "SYMBOLS", config.venue, "a venue that hoga can trade on")])
-    if not spec.private.can_use(credentials_of(config)):
-        variable = f"HOGA_{config.venue.upper().replace('-', '_')}__"
-        needs = " or ".join(" and ".join(f"{variable}{name}" for name in names) for names in spec.private.needs)
-        raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "API_KEY", "no keys", f"{needs} in the environment")])
+    require_order_keys(config)
 
 
 async def trade(
@@ -266,7 +263,7 @@ async def _check(config: Config, plan: TradePlan, on_check: Callable[[Check], ob
 
 
 def _mistake(venue: str, check: Check) -> ConfigMistake:
-    return ConfigMistake(f"[{venue}]", None, check.name, check.found, check.advice or "", plain=f"{check.found}: {check.advice}")
+    return ConfigMistake(f"[{venue}]", None, check.name, check.found, check.advice or "", plain=f"{check.found} ({check.advice})")
 
 
 def _name(config: Config, plan: TradePlan) -> str:

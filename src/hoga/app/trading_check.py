@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from hoga.app.checks import Check, CheckState
 from hoga.app.config import VenueConfig
 from hoga.app.config.rooms import rest_of
-from hoga.app.private import credentials_of
+from hoga.app.private import credentials_of, missing_for_orders
 from hoga.core.errors import ConfigError, HogaError, VenueError
 from hoga.core.foreign import excerpt
 from hoga.core.market import Side
@@ -46,7 +46,9 @@ _TRIAL = 0.98
 def has_keys(config: VenueConfig) -> bool:
     """Whether a venue that takes orders has keys that are all it needs. Raises ConfigError for a key file that cannot be used."""
     spec = VENUES[config.venue]
-    return spec.orders is not None and spec.private is not None and spec.private.can_use(credentials_of(config))
+    credentials = credentials_of(config)
+    usable = spec.orders is not None and spec.private is not None and spec.private.can_use(credentials)
+    return usable and not missing_for_orders(config, credentials)
 
 
 async def examine_trading(config: VenueConfig, limits: dict[str, Limits]) -> list[Check]:
@@ -115,7 +117,7 @@ async def _told(name: str, what: str, asking: Coroutine[Any, Any, Check]) -> Che
 
 
 def _words(fault: Exception) -> str:
-    return reason_of(fault) if isinstance(fault, VenueError) else str(fault)
+    return reason_of(fault).removeprefix(f"{fault.venue}: ") if isinstance(fault, VenueError) else str(fault)
 
 
 def _trial(rules: Rules, price: int) -> OrderRequest:
