@@ -9,7 +9,7 @@ import msgspec
 from hoga.core.trading import Action as Asked
 from hoga.core.trading import Capabilities, Conditional, OrderKind, OrderRefused, OrderRequest, OrderState, PositionSide, Unanswered
 from hoga.trading.limits import Limits
-from hoga.trading.ports import Cancel, SendList
+from hoga.trading.ports import Cancel, SendList, Tell
 from hoga.trading.risk import RiskGate
 from hoga.trading.rungs import Cause, Rung
 from hoga.trading.strategy import Setup
@@ -182,6 +182,7 @@ def test_on_spot_the_list_is_sent_as_one_and_cancelled_before_its_coins_are_sold
 def test_where_the_venue_keeps_no_stop_the_engine_watches_and_sells() -> None:
     where = entered(BARE)
     assert len(where.sent) == 1
+    assert [each.text for each in where.of(Tell) if "keeps no stops" in each.text]
     where.book(bid=594_100, ask=594_110)
     assert len(where.sent) == 1
     where.book(bid=593_900, ask=593_910)

@@ -1139,6 +1139,13 @@ class Engine:
         self._write(Write("state", {"what": "running", "strategies": [each.key for each in self.instances]}))
         for number, (_, period) in enumerate(self._periods):
             self._arm("every", number, self.state.now_ns + period)
+        for (strategy, symbol), guard in self._guards.items():
+            if guard.keeping is Keeping.WATCHED:
+                self._tell(
+                    "warning", f"{symbol}: this venue keeps no stops; while the trader lives it watches for {strategy}, and sells itself"
+                )
+            else:
+                self._tell("info", f"{symbol}: positions of {strategy} are guarded at the venue ({guard.keeping})")
         for instance in self.instances:
             instance.call("on_start")
 
