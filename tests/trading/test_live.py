@@ -194,6 +194,7 @@ async def test_a_listen_key_that_another_client_deletes_costs_a_login_and_nothin
 async def test_a_strategy_that_orders_nonsense_is_denied_with_a_code_each(tmp_path: Path) -> None:
     async with live(tmp_path, "binance-usdm", "STALE_AFTER_MS=60000") as it:
         strategy, symbol = it.strategy, it.symbol
+        await eventually(lambda: strategy.books > 1 and it.engine.state.rung is Rung.ACTIVE)
         strategy.todo += [
             lambda: strategy.target(symbol, float("nan")),
             lambda: strategy.buy(symbol, "-1"),

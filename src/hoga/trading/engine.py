@@ -357,6 +357,7 @@ class Engine:
         look.in_doubt = not event.bid or not event.ask or event.bid >= event.ask
         if symbol in self._stale and not look.in_doubt:
             self._fresh(symbol)
+            self._advance()
         for key in self._guards_of[symbol]:
             if self._guards[key].saw(look):
                 self._guard(key)
@@ -1136,6 +1137,7 @@ class Engine:
         if self.running or self._stopping_ns or not all(account.reconciled and account.live for account in accounts):
             return
         self.running = True
+        self._tell_unattended()
         self._write(Write("state", {"what": "running", "strategies": [each.key for each in self.instances]}))
         for number, (_, period) in enumerate(self._periods):
             self._arm("every", number, self.state.now_ns + period)
@@ -1148,6 +1150,15 @@ class Engine:
                 self._tell("info", f"{symbol}: positions of {strategy} are guarded at the venue ({guard.keeping})")
         for instance in self.instances:
             instance.call("on_start")
+
+    def _tell_unattended(self) -> None:
+        """Positions of strategies that are not here any more: nobody looks after them."""
+        for (strategy, symbol, _), share in sorted(self.state.portfolio.shares.items()):
+            if strategy and strategy not in self._by_key and share.quantity:
+                much = self.state.rules_of[symbol].quantity_text(share.quantity)
+                self._write(Write("recon.unattended", {"st": strategy, "sym": symbol, "q": share.quantity}))
+                text = f"{symbol}: {much} was left by {strategy}, which does not run now: nobody looks after it; `hoga flatten` sells it"
+                self._tell("warning", text)
 
     def _stop(self, event: Command) -> None:
         if self._stopping_ns:
