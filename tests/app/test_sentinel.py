@@ -96,6 +96,14 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
             await account.close()
 
 
+async def test_a_sentinel_that_takes_its_time_to_end_is_left_to_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hoga.app.sentinel._END_S", 0.0)
+    async with scene(tmp_path) as it:
+        heart = it.heart()
+        heart.stop(ends=True)
+        assert heart._process.returncode is not None, "Python warns of a process that nobody has waited for"
+
+
 async def over(heart: Heart) -> None:
     await eventually(lambda: not heart.is_alive, why="the sentinel has not ended")
     with contextlib.suppress(OSError):

@@ -138,7 +138,7 @@ class Heart:
         if ends:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_END_S)
-        else:
+        if self._process.returncode is None:
             self._process.returncode = 0  # nobody waits for it: it outlives us
 
     def _close(self) -> None:
