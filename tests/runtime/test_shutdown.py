@@ -92,6 +92,17 @@ async def test_a_step_that_hangs_is_cut_off_and_the_rest_is_done_in_time(stubbor
     release.set()
 
 
+async def test_what_may_be_left_is_no_failure_of_the_end() -> None:
+    release, forced = asyncio.Event(), list[int]()
+    async with ShutdownManager(deadline_s=0.2, exit_process=forced.append) as shutdown:
+        shutdown.add(Phase.SEAL, "left", release.wait, may_be_left=True)
+    assert shutdown.report is not None
+    assert [step.outcome for step in shutdown.report.steps] == ["left"]
+    assert shutdown.report.clean
+    assert not shutdown.report.complete
+    assert shutdown.exit_status == 0
+
+
 async def test_it_runs_once_for_everybody() -> None:
     said: list[int] = []
     async with manager() as shutdown:

@@ -117,7 +117,7 @@ def _register(venue: VenueRun, shutdown: ShutdownManager) -> None:
     venue.on_lost = shutdown.request
     shutdown.add(Phase.INTAKE, f"{name} connections", venue.stop_intake)
     shutdown.add(Phase.DRAIN, f"{name} journals", venue.drain)
-    shutdown.add(Phase.SEAL, f"{name} segments", _bound(venue.seal))
+    shutdown.add(Phase.SEAL, f"{name} segments", _bound(venue.seal), may_be_left=True)
     shutdown.add(Phase.RESOURCES, f"{name} lock", venue.release)
 
 
@@ -160,7 +160,7 @@ async def run_until_stopped(
     """
     pool = WorkerPool(workers=default_workers(config.program.max_workers), logs=logs, patient_s=_PATIENT_S)
     async with ShutdownManager(deadline_s=_STOP_S, on_force=pool.kill) as shutdown:
-        shutdown.add(Phase.RESOURCES, "workers", partial(pool.close, patience_s=_POOL_S))
+        shutdown.add(Phase.RESOURCES, "workers", partial(pool.close, patience_s=_POOL_S), may_be_left=True)
         looked_up = await _look_up(config, shutdown, seconds)
         if looked_up is None:
             why = "the venue's list of symbols never came, and ALL cannot be known without it"

@@ -287,7 +287,7 @@ class DataRoutingEngine:
     def get_routing_statistics(self) -> RoutingStats:
         """Figures of now; those of components that left stay in the sums."""
         by = {name: consumer.stats() for name, consumer in self._consumers.items()}
-        ages = [age / 1e6 for age in self.ages_ns]
+        ages = [age / 1e6 for age in self.ages_ns.copy()]  # whole, whatever its thread adds meanwhile
         return RoutingStats(
             routes=len(self._routes),
             consumers=len(by),

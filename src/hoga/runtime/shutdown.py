@@ -73,7 +73,7 @@ LATEST: dict[Phase, float] = {Phase.INTAKE: 0.5, Phase.DRAIN: 0.7, Phase.SEAL: 0
 
 
 class StepResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How one step went: `outcome` is done, failed or overran; `why` is the error's text."""
+    """How one step went: `outcome` is done, failed, overran or left; `why` is the error's text."""
 
     phase: Phase
     name: str
@@ -91,7 +91,12 @@ class ShutdownReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def clean(self) -> bool:
-        """True when every step was done."""
+        """True when every step was done, or left where that is no failure."""
+        return all(step.outcome in ("done", "left") for step in self.steps)
+
+    @property
+    def complete(self) -> bool:
+        """True when every step came back: nothing is left that could keep the process from ending."""
         return all(step.outcome == "done" for step in self.steps)
 
 
@@ -107,6 +112,7 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     run: Step
     deadline_s: float
+    may_be_left: bool
 
 
 class ShutdownManager:
@@ -168,13 +174,14 @@ class ShutdownManager:
             return 1
         return 130 if self._signal == signal.SIGINT else 0
 
-    def add(self, phase: Phase, name: str, run: Step, *, deadline_s: float | None = None) -> Callable[[], None]:
-        """Do `run` in `phase`, within `deadline_s` (default: the phase's time).
+    def add(self, phase: Phase, name: str, run: Step, *, deadline_s: float | None = None, may_be_left: bool = False) -> Callable[[], None]:
+        """Do `run` in `phase`, within `deadline_s` (default: the phase's time). `may_be_left`: whether not coming back in time is
+        no failure of the whole end, because the next start goes on with it.
 
         Returns:
             A function that takes the step back, for what ends before the process does. It may be called twice.
         """
-        entry = _Entry(phase=phase, name=name, run=run, deadline_s=deadline_s or self._deadline_s)
+        entry = _Entry(phase=phase, name=name, run=run, deadline_s=deadline_s or self._deadline_s, may_be_left=may_be_left)
         with self._lock:
             self._entries.append(entry)
         return lambda: self._forget(entry)
@@ -237,7 +244,7 @@ class ShutdownManager:
     def _watch(self, ended: threading.Event) -> None:
         if not ended.wait(self._deadline_s + _WATCHDOG_GRACE_S):
             self._force(1)
-        elif self.report is not None and not self.report.clean:
+        elif self.report is not None and not self.report.complete:
             threading.main_thread().join()  # a thread that will not end must not keep the interpreter from ending
             threading.Event().wait(_LINGER_S)
             self._force(self.exit_status)
@@ -273,7 +280,7 @@ async def _perform(entry: _Entry, left_s: float) -> StepResult:
     task = asyncio.ensure_future(_call(entry.run))
     await asyncio.wait({task}, timeout=min(entry.deadline_s, left_s))
     if not task.done():
-        outcome, why = "overran", f"more than {min(entry.deadline_s, left_s):.3g} s"
+        outcome, why = "left" if entry.may_be_left else "overran", f"more than {min(entry.deadline_s, left_s):.3g} s"
         task.cancel()
         await asyncio.wait({task}, timeout=_CANCEL_GRACE_S)
         task.add_done_callback(_retrieve)
@@ -283,6 +290,8 @@ async def _perform(entry: _Entry, left_s: float) -> StepResult:
         outcome, why = "failed", f"{type(error).__name__}: {error}"
         _log.failure("shutdown step failed", error, phase=entry.phase.name.lower(), step=entry.name)
     seconds = time.monotonic() - began
+    if outcome == "left":
+        _log.warning("shutdown step left", phase=entry.phase.name.lower(), step=entry.name, seconds=seconds)
     if outcome == "overran":
         _log.error("shutdown step overran", phase=entry.phase.name.lower(), step=entry.name, seconds=seconds)
     return StepResult(phase=entry.phase, name=entry.name, outcome=outcome, seconds=seconds, why=why)

@@ -194,7 +194,7 @@ async def test_too_many_messages_end_the_connection(upbit: Any, dial: Any) -> No
 
 
 async def test_the_handshake_tells_the_budget_and_refuses_when_it_is_spent(upbit: Any, dial: Any) -> None:
-    sim = await upbit()
+    sim = await upbit(speed=0.05)  # the venue's second is twenty of a busy machine's
     first = await dial(sim)
     assert first.socket._response.headers["Remaining-Req"] == "group=websocket; min=300; sec=4"
     for _ in range(4):
