@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -73,7 +73,7 @@ class FakeView:
     def position(self, symbol: str, side: PositionSide = PositionSide.BOTH) -> int:
         return self.held.get((symbol, side), 0)
 
-    def working(self, symbol: str) -> Iterable[Working]:
+    def working(self, symbol: str) -> Collection[Working]:
         return self.orders.get(symbol, [])
 
     def open_count(self, symbol: str = "") -> int:

@@ -127,7 +127,9 @@ class _File:
         fsync_folder(path.parent)
 
 
-class _Line(NamedTuple):
+class _Line(msgspec.Struct, frozen=True, gc=False):
+    """A record that is not durable yet; made in a third of a named tuple's time."""
+
     n: int
     own: bytes
     file: _File

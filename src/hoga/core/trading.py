@@ -57,7 +57,8 @@ __all__ = [
     "TriggerBy",
     "Unanswered",
     "Unread",
-    "client_id_of",
+    "base36",
+    "client_id_head",
     "is_client_id_of",
     "rules_of",
     "signed",
@@ -270,9 +271,15 @@ class Rung(IntEnum):
 # -- whose an order is --------------------------------------------------------------------------------------------
 
 
-def client_id_of(trader: str, boot: int, strategy: int, number: int) -> str:
-    """`hg-17-1-3f2`: an order's name, never used twice: `boot` counts the trader's starts, `number` the orders since then (base 36)."""
-    return f"{trader}-{_base36(boot)}-{_base36(strategy)}-{_base36(number)}"
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def client_id_head(trader: str, boot: int, strategy: int) -> str:
+    """`hg-17-1-`, of a client id `hg-17-1-3f2`, which is never used twice: `boot` counts the trader's starts (base 36).
+
+    What follows is `base36` of the number of the order since then.
+    """
+    return f"{trader}-{base36(boot)}-{base36(strategy)}-"
 
 
 def is_client_id_of(trader: str, client_id: str) -> bool:
@@ -289,12 +296,13 @@ def strategy_of(client_id: str) -> int | None:
         return None
 
 
-def _base36(number: int) -> str:
-    digits = ""
-    while number:
-        number, rest = divmod(number, 36)
-        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[rest] + digits
-    return digits or "0"
+def base36(number: int) -> str:
+    """A number of 0 or more with the digits 0 to z."""
+    digits = _DIGITS[number % 36]
+    while number >= 36:
+        number //= 36
+        digits = _DIGITS[number % 36] + digits
+    return digits
 
 
 # -- what a venue can do ----------------------------------------------------------------------------------------

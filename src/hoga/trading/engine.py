@@ -53,7 +53,8 @@ from hoga.core.trading import (
     TradesRead,
     Unanswered,
     Unread,
-    client_id_of,
+    base36,
+    client_id_head,
     is_client_id_of,
     signed,
     strategy_of,
@@ -111,6 +112,8 @@ _STOP_NS = 3 * SECOND_NS
 _FORGET_NS = 3600 * SECOND_NS
 _BARS_NS = 2 * SECOND_NS
 _FAR_NS = 1 << 62
+_SENT, _ACTIVE, _HALTED = Heard.SENT, Rung.ACTIVE, Rung.HALTED
+_MARKET, _IOC, _IS_TARGET = OrderKind.MARKET, Force.IOC, Role.TARGET
 _TOO_LITTLE = (Code.TOO_SMALL.value, Code.MIN_NOTIONAL.value)
 
 
@@ -170,6 +173,7 @@ class Engine:
         self._out: list[Effect] = []
         self._after: list[Effect] = []
         self._number = 0
+        self._id_heads: dict[int, str] = {}
         self._tries = 0
         self._timers: list[tuple[int, int, str, int]] = []
         self._armed: dict[tuple[str, int], int] = {}
@@ -449,17 +453,17 @@ class Engine:
     def _pursue_one(self, want: Want) -> None:
         self._tries += 1
         state, symbol = self.state, want.symbol
-        if want.met or state.now_ns < want.pause_ns or not self.running or state.rung >= Rung.HALTED:
+        if want.met or state.now_ns < want.pause_ns or not self.running or state.rung >= _HALTED:
             return
         able, rules = state.capabilities(symbol), state.rules_of[symbol]
         step = plan(
             want,
             share=state.portfolio.share(want.strategy, symbol),
             position=state.position(symbol),
-            working=state.orders.working(symbol),
+            working=state.orders.open_of(symbol),
             rules=rules,
             reduce_only=able.reduce_only,
-            split=state.rung > Rung.ACTIVE or not able.short,
+            split=state.rung is not _ACTIVE or not able.short,
         )
         if step.met:
             want.met = True
@@ -474,12 +478,12 @@ class Engine:
                 client_id=self.new_id(instance.number),
                 symbol=symbol,
                 side=step.side,
-                kind=OrderKind.MARKET,
+                kind=_MARKET,
                 quantity=step.quantity,
-                force=Force.IOC,
+                force=_IOC,
                 reduce_only=step.reduces and able.reduce_only,
             )
-            if self.place(request, instance.key, Role.TARGET, want.why) is None:
+            if self.place(request, instance.key, _IS_TARGET, want.why) is None:
                 if self._denied in _TOO_LITTLE and state.portfolio.share(want.strategy, symbol) * want.quantity > 0:
                     want.failures = 6  # too little is missing to be an order, as a fee was taken off the coins: a minute's pause at once
                 want.failed(state.now_ns)
@@ -487,7 +491,10 @@ class Engine:
     def new_id(self, strategy: int) -> str:
         """A client id that was never used."""
         self._number += 1
-        return client_id_of(self.settings.trader, self.settings.boot, strategy, self._number)
+        head = self._id_heads.get(strategy)
+        if head is None:
+            head = self._id_heads[strategy] = client_id_head(self.settings.trader, self.settings.boot, strategy)
+        return head + base36(self._number)
 
     # -- orders out ---------------------------------------------------------------------------------------------------
 
@@ -532,11 +539,11 @@ class Engine:
 
     def _intend(self, judged: OrderRequest, strategy: str, role: Role, why: str) -> Order:
         """Its record, before its bytes."""
-        state = self.state
-        order = Order(request=judged, strategy=strategy, role=role, why=why, asked_ns=state.now_ns, sent_ns=state.now_ns)
-        state.orders.add(order)
+        orders, now = self.state.orders, self.state.now_ns
+        order = Order(request=judged, strategy=strategy, role=role, why=why, asked_ns=now, sent_ns=now)
+        orders.add(order)
         self._out.append(records.intent(order, self._cause))
-        state.orders.hear(order, Heard.SENT, state.now_ns)
+        orders.hear(order, _SENT, now)
         self.sent += 1
         return order
 
@@ -867,6 +874,7 @@ class Engine:
         for each in rounds:
             self._write(records.round_(each, state.rules_of[symbol], state.equity(symbol)))
         self._losses(symbol)
+        state.reckon(symbol)
         if not position:
             self._end(Cause.UNEXPLAINED, subject=symbol)
 
@@ -876,6 +884,8 @@ class Engine:
         account = self.state.accounts[venue_of(held.symbol)]
         account.held[held.symbol, held.position_side] = held
         self.state.renew()
+        if held.symbol in self.state.rules_of:
+            self.state.reckon(held.symbol)
 
     def _on_balances(self, event: BalanceUpdate) -> None:
         for account in self.state.accounts.values():
@@ -1201,6 +1211,7 @@ class Engine:
             state.reckon_medians(symbol)
             self._look_after_market(symbol)
             self._losses(symbol)
+            state.reckon(symbol)
             state.portfolio.mark(symbol, state.price(symbol))
         for series in self._all_series:
             self._ask_for_bars(series)

@@ -10,7 +10,7 @@ a field beside it (`Canceling`), so that no order gets stuck in it. Quantities a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 
 import msgspec
@@ -281,9 +281,17 @@ class Orders:
             return list(found.values()) if found else []
         return [order for orders in self._open.values() for order in orders.values()]
 
+    def open_of(self, symbol: str) -> Collection[Order]:
+        """Those of one symbol as they stand: not to be kept, nor walked through while orders begin or end."""
+        found = self._open.get(symbol)
+        return found.values() if found else ()
+
     def count(self, symbol: str = "") -> int:
         """How many those are."""
-        return len(self._open.get(symbol, ())) if symbol else sum(map(len, self._open.values()))
+        if symbol:
+            found = self._open.get(symbol)
+            return len(found) if found else 0
+        return sum(map(len, self._open.values()))
 
     def knows_trade(self, symbol: str, trade_id: str) -> bool:
         """Whether that trade was counted."""
@@ -297,10 +305,13 @@ class Orders:
 
     def add(self, order: Order) -> None:
         """A new one: an intent, one that was found, or one of a life before, with the ids that the venue gave it."""
-        assert order.client_id not in self._by_client, "client ids are never used twice"
-        self._by_client[order.client_id] = order
-        for venue_id in filter(None, (order.venue_id, order.child_id)):
-            self._by_venue[order.symbol, venue_id] = order
+        client_id = order.request.client_id
+        assert client_id not in self._by_client, "client ids are never used twice"
+        self._by_client[client_id] = order
+        if order.venue_id:
+            self._by_venue[order.symbol, order.venue_id] = order
+        if order.child_id:
+            self._by_venue[order.symbol, order.child_id] = order
         self._index(order)
 
     def know_trade(self, symbol: str, trade_id: str, at_ns: int) -> bool:
@@ -324,11 +335,12 @@ class Orders:
             if after is Status.UNKNOWN:
                 order.unknown_ns = now_ns
                 order.denials = order.denied_ns = order.unlisted = order.unlisted_ns = order.no_trade_ns = 0
-            if after.is_over:
+            if after in _OVER:
                 order.ended_ns = now_ns
                 order.cancel = Canceling.NONE
         order.heard_ns = now_ns
-        self._index(order)
+        if after in _OVER:  # else it is open, as it was
+            self._index(order)
         return News(order=order, before=before, after=after, breach=breach)
 
     def accepted(self, order: Order, event: OrderAccepted) -> list[News]:
@@ -514,11 +526,14 @@ class Orders:
         self._by_venue[order.symbol, venue_id] = order
 
     def _index(self, order: Order) -> None:
-        open_ = self._open.setdefault(order.symbol, {})
-        if order.is_working or order.status is Status.INTENT:
-            open_[order.client_id] = order
+        request = order.request
+        open_ = self._open.get(request.symbol)
+        if open_ is None:
+            open_ = self._open[request.symbol] = {}
+        if order.status not in _OVER or order.told > order.filled:
+            open_[request.client_id] = order
         else:
-            open_.pop(order.client_id, None)
+            open_.pop(request.client_id, None)
 
 
 def _is_of(symbol: str, venue: str, name: str) -> bool:

@@ -9,7 +9,7 @@ cannot write a record carries out nothing that stands behind it, and tells so by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Protocol
 
@@ -338,7 +338,7 @@ class View(Protocol):
     def position(self, symbol: str, side: PositionSide = PositionSide.BOTH) -> int:
         """As the venue confirmed it, own and adopted; below 0: short."""
 
-    def working(self, symbol: str) -> Iterable[Working]:
+    def working(self, symbol: str) -> Collection[Working]:
         """Own orders of a symbol that are or may be at the venue, those being sent too."""
 
     def open_count(self, symbol: str = "") -> int:

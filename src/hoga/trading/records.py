@@ -55,6 +55,7 @@ __all__ = [
     "size",
 ]
 
+_BOTH, _LIMIT = PositionSide.BOTH, OrderKind.LIMIT
 _SIDES = {Side.BUY: "B", Side.SELL: "S"}
 _KINDS = {
     Status.LIVE: "order.ack",
@@ -121,16 +122,17 @@ def intent(order: Order, cause: Event | None) -> Write:
         "why": order.why,
         "cause": _cause(cause),
     }
-    if asked.position_side is not PositionSide.BOTH:
+    if asked.position_side is not _BOTH:
         fields["ps"] = asked.position_side.value
-    if asked.kind is not OrderKind.LIMIT and asked.waits:
+    if asked.kind is not _LIMIT and asked.waits:
         fields |= {"trigger": asked.trigger, "close": asked.close_position}
     return Write("order.intent", fields)
 
 
 def sent(order: Order) -> Write:
     """Its bytes were handed to the socket."""
-    return Write("order.sent", {"id": order.client_id, "sym": order.symbol})
+    asked = order.request
+    return Write("order.sent", {"id": asked.client_id, "sym": asked.symbol})
 
 
 def denied(order: Order, denial: Denial, cause: Event | None) -> Write:

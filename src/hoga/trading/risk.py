@@ -13,11 +13,11 @@ those of which nobody knows too, and never as if they made up for another.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from enum import StrEnum
 from typing import NamedTuple
 
-import msgspec
+from msgspec.structs import replace
 
 from hoga.core.market import Side
 from hoga.core.trading import Capabilities, Force, OrderKind, OrderRequest, PositionSide, Rules
@@ -34,6 +34,14 @@ _DAY = 86_400 * _S
 _ONE = 100_000
 """What ratios are parts of: a hundredth of a basis point ten times, so that half a basis point is a whole number."""
 _MARK_STALE_NS = 10 * _S
+
+# Members of the enumerations as names of the module: a name costs a tenth of what an enumeration's attribute does, on every order.
+_BUY, _SELL = Side.BUY, Side.SELL
+_LIMIT, _MARKET, _TRAIL = OrderKind.LIMIT, OrderKind.MARKET, OrderKind.TRAIL
+_GTC, _IOC, _FOK = Force.GTC, Force.IOC, Force.FOK
+_BOTH, _LONG, _SHORT = PositionSide.BOTH, PositionSide.LONG, PositionSide.SHORT
+_LEGS = tuple(PositionSide)
+_ACTIVE, _REDUCING, _HALTED = Rung.ACTIVE, Rung.REDUCING, Rung.HALTED
 
 
 class Code(StrEnum):
@@ -102,17 +110,18 @@ class Exposure(NamedTuple):
 
     def with_order(self, side: Side, quantity: int) -> Exposure:
         """The same with one more order."""
-        if side is Side.BUY:
+        if side is _BUY:
             return Exposure(self.position, self.low, self.high + quantity)
         return Exposure(self.position, self.low - quantity, self.high)
 
     @property
     def worst(self) -> int:
         """The largest that the position can become, either way."""
-        return max(abs(self.low), abs(self.high))
+        low, high = -self.low, self.high
+        return high if high >= low else low
 
 
-def exposure(position: int, working: Iterable[Working], *, venue_bounds: bool, side: PositionSide = PositionSide.BOTH) -> Exposure:
+def exposure(position: int, working: Collection[Working], *, venue_bounds: bool, side: PositionSide = _BOTH) -> Exposure:
     """Where a position can come to lie.
 
     Args:
@@ -122,6 +131,8 @@ def exposure(position: int, working: Iterable[Working], *, venue_bounds: bool, s
         side: the leg.
     """
     low = high = position
+    if not working:
+        return Exposure(position, low, high)
     lists: dict[tuple[str, Side], int] = {}
     for each in working:
         request = each.request
@@ -132,7 +143,7 @@ def exposure(position: int, working: Iterable[Working], *, venue_bounds: bool, s
             known = lists.get((request.list_id, request.side), 0)
             lists[request.list_id, request.side] = max(known, rest)
             rest = max(0, rest - known)
-        if request.side is Side.BUY:
+        if request.side is _BUY:
             high += rest
         else:
             low -= rest
@@ -140,10 +151,10 @@ def exposure(position: int, working: Iterable[Working], *, venue_bounds: bool, s
 
 
 def _only_reduces(request: OrderRequest) -> bool:
-    if request.position_side is PositionSide.LONG:
-        return request.side is Side.SELL
-    if request.position_side is PositionSide.SHORT:
-        return request.side is Side.BUY
+    if request.position_side is _LONG:
+        return request.side is _SELL
+    if request.position_side is _SHORT:
+        return request.side is _BUY
     return request.reduce_only or request.close_position
 
 
@@ -154,7 +165,7 @@ def collar(side: Side, look: Look, collar_ppm: int) -> int:
     """
     twice = look.bid + look.ask
     mark = look.mark if look.has_mark else 0
-    if side is Side.BUY:
+    if side is _BUY:
         bound = twice * (_ONE + collar_ppm) // (2 * _ONE)
         return min(bound, mark * (_ONE + collar_ppm) // _ONE) if mark else bound
     bound = -(-twice * (_ONE - collar_ppm) // (2 * _ONE))
@@ -190,14 +201,16 @@ class _Window:
         return self.today if self.day == now_ns // _DAY else 0
 
     def count(self, now_ns: int) -> None:
-        self.in_second(now_ns)
-        self.stamps.append(now_ns)
+        stamps = self.stamps
+        while stamps and stamps[0] <= now_ns - _S:
+            stamps.popleft()
+        stamps.append(now_ns)
         day = now_ns // _DAY
         self.day, self.today = day, (self.today if day == self.day else 0) + 1
 
 
 class _Bounds:
-    """The limits of one symbol in the integers of its rules."""
+    """The limits of one symbol in the integers of its rules. `windows`: its orders by time, and those of its account."""
 
     __slots__ = (
         "account_stale_ns",
@@ -219,10 +232,11 @@ class _Bounds:
         "reject_pause_ns",
         "rules",
         "stale_ns",
+        "windows",
     )  # fmt: skip
 
-    def __init__(self, limits: Limits, rules: Rules) -> None:
-        self.limits, self.rules = limits, rules
+    def __init__(self, limits: Limits, rules: Rules, windows: tuple[_Window, _Window]) -> None:
+        self.limits, self.rules, self.windows = limits, rules, windows
         self.order = rules.money(limits.max_order_notional)
         self.position = rules.money(limits.max_position_notional)
         self.gross = rules.money(limits.max_gross_notional)
@@ -243,11 +257,14 @@ class _Bounds:
 
 
 class _Asked:
-    """One order while it is judged. `price`: what is reckoned with, 0 where there is none; `book`: why the book cannot be used."""
+    """One order while it is judged. `price`: what is reckoned with, 0 where there is none; `book`: why the book cannot be used.
+
+    `value`: what a unit of the position is reckoned at. What is asked of it more than once is looked up once: nothing moves meanwhile.
+    """
 
     __slots__ = (
         "book", "bounds", "buy", "can", "exposure", "look", "now", "only_reduces", "price", "quantity", "reduces", "request", "rules",
-        "turns_market", "view", "waits", "working",
+        "turns_market", "value", "view", "waits", "working",
     )  # fmt: skip
 
     request: OrderRequest
@@ -266,7 +283,8 @@ class _Asked:
     book: Denial | None
     turns_market: bool
     waits: bool
-    working: list[Working]
+    value: int
+    working: Collection[Working]
 
     @property
     def notional(self) -> int:
@@ -299,14 +317,12 @@ class RiskGate:
         asked = self._prepare(request, view)
         if isinstance(asked, Denial):
             return asked
-        for check in CHECKS:
-            if asked.reduces and check.reducing_passes:
-                continue
-            denial = check.look(self, asked)
+        for look in _LOOKS_REDUCING if asked.reduces else _LOOKS:
+            denial = look(self, asked)
             if denial is not None:
                 return denial
-        self._window(self._orders, request.symbol).count(asked.now)
-        self._window(self._orders, asked.rules.venue).count(asked.now)
+        for window in asked.bounds.windows:
+            window.count(asked.now)
         return self._as_sent(asked)
 
     def judge_cancel(self, symbol: str, view: View) -> Denial | None:
@@ -356,7 +372,7 @@ class RiskGate:
         `side`: of the entry; None: a stop below the middle of the book is that of a buy.
         """
         rules, look = view.rules(symbol), view.look(symbol)
-        side = side or (Side.BUY if 2 * stop < look.bid + look.ask else Side.SELL)
+        side = side or (_BUY if 2 * stop < look.bid + look.ask else _SELL)
         bounds = rules and self._bounds_of(symbol, rules)
         if not rules or not bounds:
             return Sized(symbol=symbol, side=side, code=(Code.NO_LIMITS if rules else Code.NO_RULES).value)
@@ -372,7 +388,7 @@ class RiskGate:
             denial = denial or _deny(Code.ACCOUNT_STALE, f"{bounds.limits.account_stale_after_s:g} s", f"{margin.read_age_ns // _S} s")
         if denial is not None:
             return Sized(symbol=symbol, side=side, stop=stop, code=denial.code, limit=denial.limit, found=denial.found)
-        request = OrderRequest(client_id="", symbol=symbol, side=side, kind=OrderKind.MARKET, quantity=rules.least, force=Force.IOC)
+        request = OrderRequest(client_id="", symbol=symbol, side=side, kind=_MARKET, quantity=rules.least, force=_IOC)
         asked = self._prepare(request, view)
         assert isinstance(asked, _Asked), "its rules, limits and quantity are known"
         entry, fee = (look.ask if asked.buy else look.bid), round(bounds.limits.taker_fee_bp * 10)
@@ -380,7 +396,7 @@ class RiskGate:
 
     def _room(self, asked: _Asked) -> list[tuple[str, int]]:
         """(code, quantity): what each limit of money leaves for one more order, as checks 4, 6, 7 and 8 look at it."""
-        bounds, rules, value = asked.bounds, asked.rules, _value(asked.look)
+        bounds, rules, value = asked.bounds, asked.rules, asked.value
         price = max(asked.price, 1)
         gross, low, high = self._whole(asked)
         reached = asked.exposure.high if asked.buy else -asked.exposure.low
@@ -404,38 +420,42 @@ class RiskGate:
     # -- how an order is looked at ------------------------------------------------------------------------------
 
     def _prepare(self, request: OrderRequest, view: View) -> _Asked | Denial:
-        rules = view.rules(request.symbol)
+        symbol, kind = request.symbol, request.kind
+        rules = view.rules(symbol)
         if rules is None:
-            return _deny(Code.NO_RULES, found=request.symbol)
-        bounds = self._bounds_of(request.symbol, rules)
+            return _deny(Code.NO_RULES, found=symbol)
+        bounds = self._bounds_of(symbol, rules)
         if bounds is None:
             return _deny(Code.NO_LIMITS, found=rules.settle or rules.quote)
         asked = _Asked()
-        asked.request, asked.view, asked.now, asked.waits = request, view, view.now_ns, request.waits
-        asked.rules, asked.bounds, asked.look = rules, bounds, view.look(request.symbol)
-        asked.can = view.capabilities(request.symbol)
-        asked.buy = request.side is Side.BUY
-        asked.book = _book(asked.look, bounds, asked.now)
-        asked.only_reduces = asked.can.reduce_only and _only_reduces(request)
-        asked.working = [each for each in view.working(request.symbol) if not request.list_id or each.request.list_id != request.list_id]
-        asked.exposure = exposure(
-            view.position(request.symbol, request.position_side),
-            asked.working,
-            venue_bounds=asked.can.reduce_only,
-            side=request.position_side,
-        )
-        price = request.trigger if asked.waits else request.price
-        if request.kind is not OrderKind.MARKET and request.kind is not OrderKind.TRAIL and (price is None or price <= 0):
+        waits = kind is not _LIMIT and kind is not _MARKET and request.waits
+        asked.request, asked.view, asked.waits = request, view, waits
+        asked.now = now = view.now_ns
+        asked.rules, asked.bounds = rules, bounds
+        asked.look = look = view.look(symbol)
+        asked.can = can = view.capabilities(symbol)
+        asked.buy = buy = request.side is _BUY
+        asked.book = book = _book(look, bounds, now)
+        asked.value = _value(look)
+        asked.only_reduces = can.reduce_only and _only_reduces(request)
+        working: Collection[Working] = view.working(symbol)
+        if working and request.list_id:
+            working = [each for each in working if each.request.list_id != request.list_id]
+        asked.working = working
+        leg = request.position_side
+        asked.exposure = exposure(view.position(symbol, leg), working, venue_bounds=can.reduce_only, side=leg)
+        price = request.trigger if waits else request.price
+        if kind is not _MARKET and kind is not _TRAIL and (price is None or price <= 0):
             return _deny(Code.BAD_PRICE, found=price)
-        asked.price = price or (asked.look.ask if asked.buy else asked.look.bid)
+        asked.price = price or (look.ask if buy else look.bid)
         denial = _sized(asked)
         if denial is not None:
             return denial
         asked.reduces = _reduces(asked)
-        asked.turns_market = asked.book is not None and asked.reduces and not asked.waits and _takes_now(request)
+        asked.turns_market = book is not None and asked.reduces and not waits and _takes_now(request)
         if asked.turns_market:
             asked.quantity = rules.quantity_down(asked.quantity, market=True)
-        elif request.kind is OrderKind.MARKET and asked.book is None:
+        elif kind is _MARKET and book is None:
             asked.price = _reach(asked)
         return asked
 
@@ -445,7 +465,8 @@ class RiskGate:
             limits = self._limits(symbol)
             if limits is None or (rules.settle or rules.quote) not in limits.currencies:
                 return None
-            bounds = self._bounds[symbol] = _Bounds(limits, rules)
+            windows = (self._window(self._orders, symbol), self._window(self._orders, rules.venue))
+            bounds = self._bounds[symbol] = _Bounds(limits, rules, windows)
         return bounds
 
     def _window(self, windows: dict[str, _Window], name: str) -> _Window:
@@ -455,19 +476,19 @@ class RiskGate:
         return window
 
     def _as_sent(self, asked: _Asked) -> OrderRequest:
-        request = asked.request
-        changes: dict[str, object] = {}
-        if request.quantity is not None and asked.quantity != request.quantity:
-            changes["quantity"] = asked.quantity
+        request, quantity = asked.request, asked.quantity
+        least = asked.rules.min_notional
+        one_way = asked.can.reduce_only and request.position_side is _BOTH and not request.close_position
+        small = least is not None and quantity * asked.price < least
+        only = request.reduce_only or (asked.reduces and one_way and (asked.turns_market or small or asked.view.rung > _ACTIVE))
         if asked.turns_market:
-            changes |= {"kind": OrderKind.MARKET, "price": None, "force": Force.GTC}
-        elif request.kind is OrderKind.MARKET and asked.book is None:
-            changes |= {"kind": OrderKind.LIMIT, "price": asked.price, "force": Force.IOC, "quantity": asked.quantity, "funds": None}
-        one_way = asked.can.reduce_only and request.position_side is PositionSide.BOTH and not request.close_position
-        small = asked.rules.min_notional is not None and asked.notional < asked.rules.min_notional
-        if asked.reduces and one_way and not request.reduce_only and (asked.turns_market or small or asked.view.rung > Rung.ACTIVE):
-            changes["reduce_only"] = True
-        return msgspec.structs.replace(request, **changes) if changes else request
+            quantity = request.quantity if request.quantity is None else quantity
+            return replace(request, kind=_MARKET, price=None, force=_GTC, quantity=quantity, reduce_only=only)
+        if request.kind is _MARKET and asked.book is None:
+            return replace(request, kind=_LIMIT, price=asked.price, force=_IOC, quantity=quantity, funds=None, reduce_only=only)
+        if (request.quantity is None or quantity == request.quantity) and only is request.reduce_only:
+            return request
+        return replace(request, quantity=request.quantity if request.quantity is None else quantity, reduce_only=only)
 
     # -- the checks -------------------------------------------------------------------------------------------------
 
@@ -476,9 +497,9 @@ class RiskGate:
         if (request.reduce_only or request.close_position) and not asked.reduces:
             reach = max(-asked.exposure.low if asked.buy else asked.exposure.high, 0)
             return _deny(Code.MUST_REDUCE, asked.rules.quantity_text(reach), asked.rules.quantity_text(asked.quantity))
-        if rung is Rung.ACTIVE or (rung <= Rung.REDUCING and asked.reduces):
+        if rung is _ACTIVE or (rung <= _REDUCING and asked.reduces):
             return None
-        if rung is Rung.HALTED and asked.reduces and asked.waits:
+        if rung is _HALTED and asked.reduces and asked.waits:
             return None  # a stop that protects
         return _deny(_ALLOWED[rung], found=request.side.value)
 
@@ -499,7 +520,12 @@ class RiskGate:
         request, rules = asked.request, asked.rules
         if not rules.is_trading:
             return _deny(Code.NOT_TRADING)
-        for price in (request.price if request.kind is OrderKind.LIMIT else None, request.trigger, request.activation):
+        given = (
+            ()
+            if request.kind is _MARKET and request.trigger is request.activation is None
+            else (request.price if request.kind is _LIMIT else None, request.trigger, request.activation)
+        )
+        for price in given:
             if price is None:
                 continue
             if rules.price_down(price) != price:
@@ -513,7 +539,7 @@ class RiskGate:
         market = asked.turns_market or asked.waits
         least = rules.market_least if market else rules.least
         most = rules.market_most if market else rules.most
-        if asked.quantity < max(least, 1):
+        if asked.quantity < least or asked.quantity < 1:
             return _deny(Code.TOO_SMALL, rules.quantity_text(least), rules.quantity_text(request.quantity or asked.quantity))
         if most is not None and asked.quantity > most:
             if not asked.reduces:
@@ -533,7 +559,7 @@ class RiskGate:
         if look.has_mark and not asked.reduces and (not look.mark or asked.now - look.mark_at_ns > _MARK_STALE_NS):
             return _deny(Code.NO_MARK)
         bound = collar(request.side, look, asked.bounds.collar)
-        if request.kind is OrderKind.MARKET:
+        if request.kind is _MARKET:
             reached = asked.price >= look.ask if asked.buy else 0 < asked.price <= look.bid
             own = _own_price(asked)
             if not reached and own and (own <= look.ask if asked.buy else own >= look.bid):
@@ -552,16 +578,20 @@ class RiskGate:
         return None
 
     def _order_notional(self, asked: _Asked) -> Denial | None:
-        if asked.notional > asked.bounds.order:
+        if asked.quantity * asked.price > asked.bounds.order:
             return _deny(Code.MAX_ORDER_NOTIONAL, asked.rules.money_text(asked.bounds.order), asked.rules.money_text(asked.notional))
         return None
 
     def _position(self, asked: _Asked) -> Denial | None:
-        after = asked.exposure if asked.only_reduces else asked.exposure.with_order(asked.request.side, asked.quantity)
-        if not asked.can.short and not asked.buy and after.low < 0:
-            left = asked.rules.quantity_text(max(asked.exposure.low, 0))
-            return _deny(Code.NO_SHORT, left, asked.rules.quantity_text(asked.quantity))
-        money = (after.high if asked.buy else -after.low) * _value(asked.look)
+        now, quantity = asked.exposure, 0 if asked.only_reduces else asked.quantity
+        if asked.buy:
+            reached = now.high + quantity
+        else:
+            reached = quantity - now.low
+            if reached > 0 and not asked.can.short:
+                left = asked.rules.quantity_text(max(now.low, 0))
+                return _deny(Code.NO_SHORT, left, asked.rules.quantity_text(asked.quantity))
+        money = reached * asked.value
         if money > asked.bounds.position:
             return _deny(Code.MAX_POSITION_NOTIONAL, asked.rules.money_text(asked.bounds.position), asked.rules.money_text(money))
         return None
@@ -582,7 +612,7 @@ class RiskGate:
             if asked.notional > free:
                 return _deny(Code.BALANCE, rules.money_text(free), rules.money_text(asked.notional))
         gross, low, high = self._whole(asked)
-        this = 0 if asked.only_reduces else asked.notional
+        this = 0 if asked.only_reduces else asked.quantity * asked.price
         if gross + this > bounds.gross:
             return _deny(Code.MAX_GROSS_NOTIONAL, rules.money_text(bounds.gross), rules.money_text(gross + this))
         net = high + this if asked.buy else this - low
@@ -598,16 +628,16 @@ class RiskGate:
         view, mine = asked.view, asked.rules
         gross = low = high = 0
         for symbol in view.symbols(asked.request.symbol):
-            if symbol == mine.symbol and asked.request.position_side is PositionSide.BOTH:
-                leg, value = asked.exposure, _value(asked.look)
+            if symbol == mine.symbol and asked.request.position_side is _BOTH:
+                leg, value = asked.exposure, asked.value
                 gross, low, high = gross + leg.worst * value, low + leg.low * value, high + leg.high * value
                 continue
             rules = view.rules(symbol)
             if rules is None or (rules.settle or rules.quote) != (mine.settle or mine.quote):
                 continue
-            working = asked.working if symbol == mine.symbol else list(view.working(symbol))
+            working = asked.working if symbol == mine.symbol else view.working(symbol)
             bounds = asked.can.reduce_only
-            legs = [exposure(view.position(symbol, side), working, venue_bounds=bounds, side=side) for side in PositionSide]
+            legs = [exposure(view.position(symbol, side), working, venue_bounds=bounds, side=side) for side in _LEGS]
             value = _value(view.look(symbol))
             for leg in legs:
                 gross += in_money_of(leg.worst * value, rules, mine)
@@ -623,8 +653,7 @@ class RiskGate:
 
     def _rates(self, asked: _Asked) -> Denial | None:
         limits = asked.bounds.limits
-        for name in (asked.request.symbol, asked.rules.venue):
-            window = self._window(self._orders, name)
+        for window in asked.bounds.windows:
             if limits.max_orders_per_sec and (count := window.in_second(asked.now)) >= limits.max_orders_per_sec:
                 return _deny(Code.MAX_ORDERS_PER_SEC, limits.max_orders_per_sec, count + 1)
             if limits.max_orders_per_day and (count := window.of_day(asked.now)) >= limits.max_orders_per_day:
@@ -639,7 +668,7 @@ class RiskGate:
 
     def _self_cross(self, asked: _Asked) -> Denial | None:
         request = asked.request
-        if asked.bounds.limits.self_cross != "deny" or asked.waits or asked.turns_market or request.kind is OrderKind.MARKET:
+        if asked.bounds.limits.self_cross != "deny" or asked.waits or asked.turns_market or request.kind is _MARKET:
             return None  # a market order stops short of our own prices
         own = _own_price(asked)
         if own and (asked.price >= own if asked.buy else asked.price <= own):
@@ -647,13 +676,14 @@ class RiskGate:
         return None
 
     def _losses(self, asked: _Asked) -> Denial | None:
-        return next(iter(_losses(asked.request.symbol, asked.bounds, asked.view)), None)
+        found = _losses(asked.request.symbol, asked.bounds, asked.view)
+        return found[0] if found else None
 
     def _margin(self, asked: _Asked) -> Denial | None:
         bounds, margin = asked.bounds, asked.view.margin(asked.request.symbol)
         if bounds.margin_ratio_bp and margin.ratio_bp is not None and margin.ratio_bp > bounds.margin_ratio_bp:
             return _deny(Code.MAX_MARGIN_RATIO, f"{bounds.limits.max_margin_ratio_pct:g} %", f"{margin.ratio_bp / 100:g} %")
-        value = _value(asked.look)
+        value = asked.value
         if bounds.liquidation and margin.liquidation > 0 and value:
             distance = abs(value - margin.liquidation) * _ONE // value
             if distance < bounds.liquidation:
@@ -692,7 +722,10 @@ def _book(look: Look, bounds: _Bounds, now_ns: int) -> Denial | None:
 
 def _value(look: Look) -> int:
     """What a unit is reckoned at: the mark price, else the higher side of the book."""
-    return look.mark if look.has_mark and look.mark else max(look.ask, look.bid, 0)
+    if look.has_mark and look.mark:
+        return look.mark
+    bid, ask = look.bid, look.ask
+    return max(ask if ask >= bid else bid, 0)
 
 
 def _sized(asked: _Asked) -> Denial | None:
@@ -708,7 +741,7 @@ def _sized(asked: _Asked) -> Denial | None:
         quantity = request.funds // asked.price
     elif quantity <= 0:
         return _deny(Code.BAD_QUANTITY, found=quantity)
-    market = request.kind is OrderKind.MARKET and asked.book is not None
+    market = request.kind is _MARKET and asked.book is not None
     asked.quantity = rules.quantity_down(quantity, market=market or asked.waits)
     return None
 
@@ -725,7 +758,7 @@ def _reduces(asked: _Asked) -> bool:
 
 
 def _takes_now(request: OrderRequest) -> bool:
-    return request.kind is OrderKind.MARKET or request.force in (Force.IOC, Force.FOK)
+    return request.kind is _MARKET or request.force is _IOC or request.force is _FOK
 
 
 def _own_price(asked: _Asked) -> int:
@@ -733,7 +766,7 @@ def _own_price(asked: _Asked) -> int:
     nearest = 0
     for each in asked.working:
         other = each.request
-        if other.kind is not OrderKind.LIMIT or other.side is asked.request.side or not other.price:
+        if other.kind is not _LIMIT or other.side is asked.request.side or not other.price:
             continue
         if not nearest or (other.price < nearest if asked.buy else other.price > nearest):
             nearest = other.price
@@ -820,3 +853,5 @@ CHECKS: tuple[Check, ...] = (
           (_C.FAT_FINGER_PRICE, _C.FAT_FINGER_SIZE), ("FAT_FINGER_PRICE_BP", "FAT_FINGER_SIZE")),
 )  # fmt: skip
 """The checks, in the order in which an order meets them."""
+_LOOKS = tuple(each.look for each in CHECKS)
+_LOOKS_REDUCING = tuple(each.look for each in CHECKS if not each.reducing_passes)

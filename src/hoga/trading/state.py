@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from typing import TypeVar
 
@@ -61,17 +61,24 @@ class State:
         self._trades: dict[str, deque[tuple[int, int, int]]] = {symbol: deque(maxlen=_TRADES_KEPT) for symbol in rules}
         self._kin = {symbol: tuple(each for each in rules if venue_of(each) == venue_of(symbol)) for symbol in rules}
         self._known: dict[tuple[str, str], object] = {}
-        self._known_second = 0
+        self._known_until_ns = 0
 
     def renew(self) -> None:
         """What was reckoned is old."""
         self._known.clear()
 
+    def reckon(self, symbol: str) -> None:
+        """Reckon now what the next order of a symbol asks, so that it does not wait for it."""
+        self.day(symbol)
+        self.margin(symbol)
+        self.equity(symbol)
+        self.free(symbol)
+
     def _once(self, what: str, symbol: str, reckon: Callable[[str], T]) -> T:
         """What `reckon` gives, reckoned once a second at most."""
-        second = self.now_ns // SECOND_NS
-        if second != self._known_second:
-            self._known_second = second
+        now = self.now_ns
+        if now >= self._known_until_ns:
+            self._known_until_ns = now - now % SECOND_NS + SECOND_NS
             self._known.clear()
         key = (what, symbol)
         found = self._known.get(key, self)
@@ -97,9 +104,10 @@ class State:
         """Of the account: what all strategies hold, and what nobody owns."""
         return self.portfolio.position(symbol, side)
 
-    def working(self, symbol: str) -> Iterable[Working]:
+    def working(self, symbol: str) -> Collection[Working]:
         """Own orders of a symbol that are or may be at the venue, those being sent too."""
-        return [order.working() for order in self.orders.working(symbol)]
+        orders = self.orders.open_of(symbol)
+        return [order.working() for order in orders] if orders else ()
 
     def open_count(self, symbol: str = "") -> int:
         """How many own orders those are, "": of all symbols."""
@@ -185,7 +193,7 @@ class State:
     def unseen_age_ns(self, symbol: str) -> int:
         """How long ago the oldest own order was accepted of which the account's stream has told nothing yet; 0: there is none."""
         oldest = 0
-        for order in self.orders.working(symbol):
+        for order in self.orders.open_of(symbol):
             if order.accepted_ns and not order.seen_ns and not order.status.is_over and not order.waits:
                 oldest = max(oldest, self.now_ns - order.accepted_ns)
         return oldest

@@ -7,7 +7,7 @@ reached: it does not fight a stop that closes the position later, and leaves the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import msgspec
 
@@ -45,7 +45,7 @@ class Want(msgspec.Struct, kw_only=True):
         return self.pause_ns
 
 
-class Plan(msgspec.Struct, kw_only=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What to do now. `side`: None: no order. `cancel`: orders that are in the way. `met`: nothing is missing any more."""
 
     side: Side | None = None
@@ -55,7 +55,12 @@ class Plan(msgspec.Struct, kw_only=True):
     met: bool = False
 
 
-def plan(want: Want, *, share: int, position: int, working: Iterable[Order], rules: Rules, reduce_only: bool, split: bool) -> Plan:
+_NOTHING = Plan()
+_MET = Plan(met=True)
+_TARGET, _BUY, _SELL = Role.TARGET, Side.BUY, Side.SELL
+
+
+def plan(want: Want, *, share: int, position: int, working: Collection[Order], rules: Rules, reduce_only: bool, split: bool) -> Plan:
     """The next step towards what is wanted.
 
     Args:
@@ -63,21 +68,21 @@ def plan(want: Want, *, share: int, position: int, working: Iterable[Order], rul
         working: all own orders of the symbol that are or may be at the venue.
         reduce_only: the venue knows such orders. split: a position is never turned with one order.
     """
-    orders = list(working)
-    if any(order.role is Role.TARGET and order.strategy == want.strategy for order in orders):
-        return Plan()
+    for order in working:
+        if order.role is _TARGET and order.strategy == want.strategy:
+            return _NOTHING
     missing = want.quantity - share
     if split and share and missing * share < 0 and abs(missing) > abs(share):
         missing = -share
     quantity = rules.quantity_down(abs(missing), market=True)
     if not quantity:
-        return Plan(met=True)
-    side = Side.BUY if missing > 0 else Side.SELL
+        return _MET
+    side = _BUY if missing > 0 else _SELL
     reduces = position * missing < 0 and quantity <= abs(position)
     if reduces and reduce_only:
         resting = [
             order
-            for order in orders
+            for order in working
             if order.request.reduce_only and not order.waits and order.request.side is side and order.strategy == want.strategy
         ]
         if resting and sum(order.rest for order in resting) + quantity > abs(position):
