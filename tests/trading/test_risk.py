@@ -489,7 +489,9 @@ def test_while_reducing_no_accepted_order_raises_the_projected_position(
     assert said.quantity <= quantity
     before = exposure(position, view.working(BTC), venue_bounds=can.reduce_only)
     bounded = can.reduce_only and said.reduce_only
-    after = before if bounded else before.with_order(side, said.quantity)
+    change = 0 if bounded else said.quantity
+    buys, sells = (change, 0) if side is Side.BUY else (0, change)
+    after = before._replace(low=before.low - sells, high=before.high + buys)
     assert after.worst <= before.worst
     # Whatever of the others is filled, this one then brings the position nearer to 0, and not across.
     reached = position

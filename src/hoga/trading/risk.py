@@ -108,12 +108,6 @@ class Exposure(NamedTuple):
     low: int
     high: int
 
-    def with_order(self, side: Side, quantity: int) -> Exposure:
-        """The same with one more order."""
-        if side is _BUY:
-            return Exposure(self.position, self.low, self.high + quantity)
-        return Exposure(self.position, self.low - quantity, self.high)
-
     @property
     def worst(self) -> int:
         """The largest that the position can become, either way."""
@@ -482,13 +476,13 @@ class RiskGate:
         small = least is not None and quantity * asked.price < least
         only = request.reduce_only or (asked.reduces and one_way and (asked.turns_market or small or asked.view.rung > _ACTIVE))
         if asked.turns_market:
-            quantity = request.quantity if request.quantity is None else quantity
-            return replace(request, kind=_MARKET, price=None, force=_GTC, quantity=quantity, reduce_only=only)
+            much = None if request.quantity is None else quantity
+            return replace(request, kind=_MARKET, price=None, force=_GTC, quantity=much, reduce_only=only)
         if request.kind is _MARKET and asked.book is None:
             return replace(request, kind=_LIMIT, price=asked.price, force=_IOC, quantity=quantity, funds=None, reduce_only=only)
         if (request.quantity is None or quantity == request.quantity) and only is request.reduce_only:
             return request
-        return replace(request, quantity=request.quantity if request.quantity is None else quantity, reduce_only=only)
+        return replace(request, quantity=None if request.quantity is None else quantity, reduce_only=only)
 
     # -- the checks -------------------------------------------------------------------------------------------------
 
