@@ -491,7 +491,7 @@ def test_while_reducing_no_accepted_order_raises_the_projected_position(
     bounded = can.reduce_only and said.reduce_only
     change = 0 if bounded else said.quantity
     buys, sells = (change, 0) if side is Side.BUY else (0, change)
-    after = before._replace(low=before.low - sells, high=before.high + buys)
+    after = Exposure(before.position, before.low - sells, before.high + buys)
     assert after.worst <= before.worst
     # Whatever of the others is filled, this one then brings the position nearer to 0, and not across.
     reached = position

@@ -34,9 +34,12 @@ def interval_ns(text: str) -> int:
 
 
 class Bar(msgspec.Struct, frozen=True, gc=False):
-    """One closed bar. The integers have an underscore; the prices as people write them are properties. `whole`: nothing is missing."""
+    """One closed bar. The integers have an underscore; the prices as people write them are properties. `whole`: nothing is missing.
 
-    symbol: str
+    `rules`: as they were when it was closed, one object for all bars of a series: 16 bytes a bar less than its symbol and powers.
+    """
+
+    rules: Rules
     start_ns: int
     end_ns: int
     open_: int
@@ -46,33 +49,36 @@ class Bar(msgspec.Struct, frozen=True, gc=False):
     volume_: int
     trades: int
     whole: bool
-    price_power: int
-    size_power: int
+
+    @property
+    def symbol(self) -> str:
+        """Venue and symbol."""
+        return self.rules.symbol
 
     @property
     def open(self) -> Decimal:
         """The first price."""
-        return Decimal(self.open_).scaleb(self.price_power)
+        return Decimal(self.open_).scaleb(self.rules.price_power)
 
     @property
     def high(self) -> Decimal:
         """The highest price."""
-        return Decimal(self.high_).scaleb(self.price_power)
+        return Decimal(self.high_).scaleb(self.rules.price_power)
 
     @property
     def low(self) -> Decimal:
         """The lowest price."""
-        return Decimal(self.low_).scaleb(self.price_power)
+        return Decimal(self.low_).scaleb(self.rules.price_power)
 
     @property
     def close(self) -> Decimal:
         """The last price."""
-        return Decimal(self.close_).scaleb(self.price_power)
+        return Decimal(self.close_).scaleb(self.rules.price_power)
 
     @property
     def volume(self) -> Decimal:
         """What was traded."""
-        return Decimal(self.volume_).scaleb(self.size_power)
+        return Decimal(self.volume_).scaleb(self.rules.size_power)
 
 
 class Line:
@@ -300,9 +306,7 @@ class BarSeries:
 
     def _made(self, start: int, values: list[int], trades: int, *, whole: bool) -> Bar:
         opened, high, low, close, volume = values
-        rules = self._rules
-        end = start + self.interval_ns
-        return Bar(self.symbol, start, end, opened, high, low, close, volume, trades, whole, rules.price_power, rules.size_power)
+        return Bar(self._rules, start, start + self.interval_ns, opened, high, low, close, volume, trades, whole)
 
     def _take(self, bar: Bar) -> None:
         if not bar.whole:

@@ -439,7 +439,8 @@ class Engine:
         if known is None or known.quantity != quantity:
             self._after.append(records.signal(self.state, instance.key, symbol, quantity, why, self._cause))
             known = self._wants[key] = Want(strategy=instance.key, symbol=symbol, quantity=quantity)
-            self._unmet[symbol] = [each for each in self._unmet[symbol] if each.strategy != instance.key]
+            if self._unmet[symbol]:
+                self._unmet[symbol] = [each for each in self._unmet[symbol] if each.strategy != instance.key]
         known.why, known.asked_ns = why, self.state.now_ns
         if known.met or known not in self._unmet[symbol]:
             known.met, known.failures, known.pause_ns = False, 0, 0
@@ -543,7 +544,7 @@ class Engine:
         order = Order(request=judged, strategy=strategy, role=role, why=why, asked_ns=now, sent_ns=now)
         orders.add(order)
         self._out.append(records.intent(order, self._cause))
-        orders.hear(order, _SENT, now)
+        orders.move(order, _SENT, now)
         self.sent += 1
         return order
 
@@ -899,6 +900,7 @@ class Engine:
         if rules is None:
             return
         self.state.portfolio.fund(event.symbol, whole_of(event.amount, rules.money_power))
+        self.state.renew()
         self._write(records.funding(event))
 
     def _on_config(self, event: ConfigUpdate) -> None:

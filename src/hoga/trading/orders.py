@@ -326,10 +326,16 @@ class Orders:
     def hear(self, order: Order, heard: Heard, now_ns: int) -> News:
         """Move an order by the table."""
         before = order.status
-        after = MOVES[before].get(heard, before)
+        after = self.move(order, heard, now_ns)
         breach = ""
         if before in _REVIVED and heard in _LIVES:
             breach = f"{order.client_id} was {before}, and the venue says it is {heard}"
+        return News(order=order, before=before, after=after, breach=breach)
+
+    def move(self, order: Order, heard: Heard, now_ns: int) -> Status:
+        """The same, without news of it: returns where the order stands now."""
+        before = order.status
+        after = MOVES[before].get(heard, before)
         if after is not before:
             order.status = after
             if after is Status.UNKNOWN:
@@ -341,7 +347,7 @@ class Orders:
         order.heard_ns = now_ns
         if after in _OVER:  # else it is open, as it was
             self._index(order)
-        return News(order=order, before=before, after=after, breach=breach)
+        return after
 
     def accepted(self, order: Order, event: OrderAccepted) -> list[News]:
         """The answer to a new order: it is there."""

@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection
 from enum import StrEnum
 from typing import NamedTuple
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from hoga.core.market import Side
@@ -101,7 +102,7 @@ class Code(StrEnum):
 # -- what is counted ----------------------------------------------------------------------------------------------
 
 
-class Exposure(NamedTuple):
+class Exposure(Struct, frozen=True, gc=False):
     """A position, and between what it can come to lie by the orders that are or may be at the venue."""
 
     position: int
@@ -194,13 +195,15 @@ class _Window:
     def of_day(self, now_ns: int) -> int:
         return self.today if self.day == now_ns // _DAY else 0
 
-    def count(self, now_ns: int) -> None:
+    def count(self, now_ns: int, day: int) -> None:
         stamps = self.stamps
         while stamps and stamps[0] <= now_ns - _S:
             stamps.popleft()
         stamps.append(now_ns)
-        day = now_ns // _DAY
-        self.day, self.today = day, (self.today if day == self.day else 0) + 1
+        if day == self.day:
+            self.today += 1
+        else:
+            self.day, self.today = day, 1
 
 
 class _Bounds:
@@ -253,12 +256,13 @@ class _Bounds:
 class _Asked:
     """One order while it is judged. `price`: what is reckoned with, 0 where there is none; `book`: why the book cannot be used.
 
-    `value`: what a unit of the position is reckoned at. What is asked of it more than once is looked up once: nothing moves meanwhile.
+    `bound`: the price at the collar, 0 where there is no book. `value`: what a unit of the position is reckoned at. What is asked of it more
+    than once is looked up once: nothing moves meanwhile.
     """
 
     __slots__ = (
-        "book", "bounds", "buy", "can", "exposure", "look", "now", "only_reduces", "price", "quantity", "reduces", "request", "rules",
-        "turns_market", "value", "view", "waits", "working",
+        "book", "bound", "bounds", "buy", "can", "exposure", "look", "now", "only_reduces", "price", "quantity", "reduces", "request",
+        "rules", "turns_market", "value", "view", "waits", "working",
     )  # fmt: skip
 
     request: OrderRequest
@@ -275,6 +279,7 @@ class _Asked:
     only_reduces: bool
     reduces: bool
     book: Denial | None
+    bound: int
     turns_market: bool
     waits: bool
     value: int
@@ -315,8 +320,9 @@ class RiskGate:
             denial = look(self, asked)
             if denial is not None:
                 return denial
+        now, day = asked.now, asked.now // _DAY
         for window in asked.bounds.windows:
-            window.count(asked.now)
+            window.count(now, day)
         return self._as_sent(asked)
 
     def judge_cancel(self, symbol: str, view: View) -> Denial | None:
@@ -330,8 +336,8 @@ class RiskGate:
             count = self._window(self._cancels, name).in_second(view.now_ns)
             if limit and count >= limit:
                 return _deny(Code.MAX_CANCELS_PER_SEC, limit, count + 1)
-        self._window(self._cancels, symbol).count(view.now_ns)
-        self._window(self._cancels, rules.venue).count(view.now_ns)
+        for name in (symbol, rules.venue):
+            self._window(self._cancels, name).count(view.now_ns, view.now_ns // _DAY)
         return None
 
     def refused(self, request: OrderRequest, code: str, view: View) -> None:
@@ -430,6 +436,7 @@ class RiskGate:
         asked.can = can = view.capabilities(symbol)
         asked.buy = buy = request.side is _BUY
         asked.book = book = _book(look, bounds, now)
+        asked.bound = collar(request.side, look, bounds.collar) if book is None else 0
         asked.value = _value(look)
         asked.only_reduces = can.reduce_only and _only_reduces(request)
         working: Collection[Working] = view.working(symbol)
@@ -552,7 +559,7 @@ class RiskGate:
             return None
         if look.has_mark and not asked.reduces and (not look.mark or asked.now - look.mark_at_ns > _MARK_STALE_NS):
             return _deny(Code.NO_MARK)
-        bound = collar(request.side, look, asked.bounds.collar)
+        bound = asked.bound
         if request.kind is _MARKET:
             reached = asked.price >= look.ask if asked.buy else 0 < asked.price <= look.bid
             own = _own_price(asked)
@@ -769,8 +776,8 @@ def _own_price(asked: _Asked) -> int:
 
 def _reach(asked: _Asked) -> int:
     """The price of the IOC limit that a market order becomes: at the collar, and short of our own orders."""
-    rules, bound = asked.rules, collar(asked.request.side, asked.look, asked.bounds.collar)
-    own = _own_price(asked) if asked.bounds.limits.self_cross == "deny" else 0
+    rules, bound = asked.rules, asked.bound
+    own = _own_price(asked) if asked.working and asked.bounds.limits.self_cross == "deny" else 0
     if asked.buy:
         return rules.price_down(min(bound, own - 1) if own else bound)
     return rules.price_up(max(bound, own + 1) if own else bound)

@@ -57,15 +57,23 @@ class State:
         self.orders = Orders()
         self.portfolio = Portfolio(self.rules_of)
         self.accounts: dict[str, Account] = {venue: Account(venue=venue) for venue in capabilities}
+        self._account_of = {symbol: self.accounts[venue_of(symbol)] for symbol in rules}
+        self._able_of = {symbol: self.capabilities_of[venue_of(symbol)] for symbol in rules}
         self._peaks: dict[str, int] = {}
         self._trades: dict[str, deque[tuple[int, int, int]]] = {symbol: deque(maxlen=_TRADES_KEPT) for symbol in rules}
         self._kin = {symbol: tuple(each for each in rules if venue_of(each) == venue_of(symbol)) for symbol in rules}
-        self._known: dict[tuple[str, str], object] = {}
+        self._days: dict[str, Day] = {}
+        self._margins: dict[str, Margin] = {}
+        self._equities: dict[str, int | None] = {}
+        self._frees: dict[str, int | None] = {}
         self._known_until_ns = 0
 
     def renew(self) -> None:
         """What was reckoned is old."""
-        self._known.clear()
+        self._days.clear()
+        self._margins.clear()
+        self._equities.clear()
+        self._frees.clear()
 
     def reckon(self, symbol: str) -> None:
         """Reckon now what the next order of a symbol asks, so that it does not wait for it."""
@@ -74,17 +82,16 @@ class State:
         self.equity(symbol)
         self.free(symbol)
 
-    def _once(self, what: str, symbol: str, reckon: Callable[[str], T]) -> T:
+    def _once(self, known: dict[str, T], symbol: str, reckon: Callable[[str], T]) -> T:
         """What `reckon` gives, reckoned once a second at most."""
         now = self.now_ns
         if now >= self._known_until_ns:
             self._known_until_ns = now - now % SECOND_NS + SECOND_NS
-            self._known.clear()
-        key = (what, symbol)
-        found = self._known.get(key, self)
-        if found is self:
-            found = self._known[key] = reckon(symbol)
-        return found  # type: ignore[return-value]  # what is kept under a word is what its function gives
+            self.renew()
+        if symbol in known:
+            return known[symbol]
+        found = known[symbol] = reckon(symbol)
+        return found
 
     # -- the gate's view --------------------------------------------------------------------------------------------
 
@@ -94,7 +101,7 @@ class State:
 
     def capabilities(self, symbol: str) -> Capabilities:
         """Of the symbol's venue."""
-        return self.capabilities_of[venue_of(symbol)]
+        return self._able_of[symbol]
 
     def look(self, symbol: str) -> Look:
         """Its market."""
@@ -119,7 +126,7 @@ class State:
 
     def day(self, symbol: str) -> Day:
         """What was won and lost with the account of a symbol since midnight UTC, in the symbol's money."""
-        return self._once("day", symbol, self._day)
+        return self._once(self._days, symbol, self._day)
 
     def _day(self, symbol: str) -> Day:
         days = [(self.rules_of[each], self.portfolio.day(each, self.price(each))) for each in self.symbols(symbol)]
@@ -139,8 +146,8 @@ class State:
 
     def margin(self, symbol: str) -> Margin:
         """How the account stands, for a symbol."""
-        account = self.accounts[venue_of(symbol)]
-        margin = self._once("margin", symbol, self._margin)
+        account = self._account_of[symbol]
+        margin = self._once(self._margins, symbol, self._margin)
         margin.read_age_ns = self.now_ns - account.read_ns if account.read_ns else None
         return margin
 
@@ -155,7 +162,7 @@ class State:
 
     def equity(self, symbol: str) -> int | None:
         """What the account of the symbol's venue is worth, in its money; None: not known."""
-        return self._once("equity", symbol, self._equity)
+        return self._once(self._equities, symbol, self._equity)
 
     def _equity(self, symbol: str) -> int | None:
         rules, account = self.rules_of[symbol], self.accounts[venue_of(symbol)]
@@ -173,7 +180,7 @@ class State:
 
     def free(self, symbol: str) -> int | None:
         """What can be paid with: on spot the free quote currency, in the symbol's money; None: not known."""
-        return self._once("free", symbol, self._free)
+        return self._once(self._frees, symbol, self._free)
 
     def _free(self, symbol: str) -> int | None:
         rules, account = self.rules_of[symbol], self.accounts[venue_of(symbol)]
@@ -184,11 +191,11 @@ class State:
 
     def is_reconciled(self, symbol: str) -> bool:
         """Whether orders, positions and trades of the symbol's venue were compared with it, and agreed."""
-        return self.accounts[venue_of(symbol)].reconciled
+        return self._account_of[symbol].reconciled
 
     def proof_age_ns(self, symbol: str) -> int:
         """How long ago the account's stream last proved to live."""
-        return self.now_ns - self.accounts[venue_of(symbol)].proof_ns
+        return self.now_ns - self._account_of[symbol].proof_ns
 
     def unseen_age_ns(self, symbol: str) -> int:
         """How long ago the oldest own order was accepted of which the account's stream has told nothing yet; 0: there is none."""
