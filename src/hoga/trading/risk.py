@@ -256,8 +256,8 @@ class _Bounds:
 class _Asked:
     """One order while it is judged. `price`: what is reckoned with, 0 where there is none; `book`: why the book cannot be used.
 
-    `bound`: the price at the collar, 0 where there is no book. `value`: what a unit of the position is reckoned at. What is asked of it more
-    than once is looked up once: nothing moves meanwhile.
+    `bound`: the price at the collar, 0 where there is no book. `value`: what a unit of the position is reckoned at. What is asked of it
+    more than once is looked up once: nothing moves meanwhile.
     """
 
     __slots__ = (
