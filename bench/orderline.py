@@ -91,22 +91,31 @@ def _serve_one(peer: socket.socket, context: ssl.SSLContext | None) -> None:
         pass
 
 
-def _frames(peer: socket.socket, handshake: bytes) -> None:
+def shake_hands(peer: socket.socket, handshake: bytes) -> None:
+    """Answer a WebSocket's handshake."""
     key = next(line.split(b":")[1].strip() for line in handshake.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key"))
     accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
     peer.sendall(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n\r\n" % accept
     )
+
+
+def token_of(frame: bytes) -> str:
+    """The number of the call in a client's frame."""
+    size, start = frame[1] & 127, 2
+    if size == 126:
+        size, start = struct.unpack("!H", frame[2:4])[0], 4
+    mask, text = frame[start : start + 4], frame[start + 4 : start + 4 + size]
+    return str(json.loads(bytes(each ^ mask[number % 4] for number, each in enumerate(text)))["id"])
+
+
+def _frames(peer: socket.socket, handshake: bytes) -> None:
+    shake_hands(peer, handshake)
     while said := peer.recv(65_536):
         at = monotonic_ns()
         if said[0] & 15 != 1:  # a goodbye, or a ping
             break
-        size, start = said[1] & 127, 2
-        if size == 126:
-            size, start = struct.unpack("!H", said[2:4])[0], 4
-        mask, text = said[start : start + 4], said[start + 4 : start + 4 + size]
-        token = json.loads(bytes(each ^ mask[number % 4] for number, each in enumerate(text)))["id"]
-        answer = json.dumps({"id": token, "status": 200, "result": {"at": at}}).encode()
+        answer = json.dumps({"id": token_of(said), "status": 200, "result": {"at": at}}).encode()
         head = bytes((0x81, len(answer))) if len(answer) < 126 else b"\x81\x7e" + struct.pack("!H", len(answer))
         peer.sendall(head + answer)
 

@@ -46,7 +46,7 @@ from hoga.trading.rungs import Ladder
 from hoga.trading.strategy import BookView, Strategy
 from hoga.venues.registry import VENUES
 
-__all__ = ["DecidePlan", "Decided", "measure_decisions"]
+__all__ = ["Answers", "DecidePlan", "Decided", "bench_engine", "bench_rules", "measure_decisions"]
 
 _VENUE = "binance-usdm"
 _SYMBOL = f"{_VENUE}:BTCUSDT"
@@ -76,7 +76,7 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
     plain_bar_bytes: float
 
 
-class _Turns(Strategy):
+class Turns(Strategy):
     """Wants the other thing at each n-th book."""
 
     symbol = _SYMBOL
@@ -88,7 +88,7 @@ class _Turns(Strategy):
         self.target(_SYMBOL, "0.010" if (self.books // self.every) % 2 else "0", why="bench")
 
 
-class _Answers:
+class Answers:
     """The venue: everything is done at once."""
 
     def __init__(self, engine: Engine, log: AuditLogger) -> None:
@@ -153,7 +153,25 @@ class _Answers:
         )
 
 
-def _rules() -> Rules:
+def bench_engine(rules: Rules, order_every: int) -> Engine:
+    """An engine whose only strategy turns its position at each n-th book."""
+    spec = VENUES[rules.venue]
+    assert spec.orders is not None, "it takes orders"
+    limits = Limits(currencies=("USDT",), max_orders_per_sec=0, max_orders_per_day=0, max_daily_loss=Decimal(10**9), max_drawdown_pct=0)
+    strategy = Turns()
+    strategy.every = order_every
+    return Engine(
+        Settings(trader="hg", boot=1, limits={rules.symbol: limits}),
+        rules={rules.symbol: rules},
+        capabilities={rules.venue: spec.orders.capabilities},
+        gate=RiskGate({rules.symbol: limits}.get),
+        ladder=Ladder(),
+        strategies=[("bench", strategy)],
+    )
+
+
+def bench_rules() -> Rules:
+    """Those of a contract."""
     lots = QuantityRules(lot=Decimal("0.001"), least=Decimal("0.001"))
     return rules_of(
         Instrument(
@@ -173,24 +191,12 @@ def measure_decisions(plan: DecidePlan) -> Decided:
     """Read frames, decide, write: as often as the plan says."""
     if plan.core is not None:
         pin_process(plan.core)
-    spec, rules = VENUES[_VENUE], _rules()
-    assert spec.orders is not None, "it takes orders"
-    limits = Limits(currencies=("USDT",), max_orders_per_sec=0, max_orders_per_day=0, max_daily_loss=Decimal(10**9), max_drawdown_pct=0)
-    strategy = _Turns()
-    strategy.every = plan.order_every
-    engine = Engine(
-        Settings(trader="hg", boot=1, limits={_SYMBOL: limits}),
-        rules={_SYMBOL: rules},
-        capabilities={_VENUE: spec.orders.capabilities},
-        gate=RiskGate({_SYMBOL: limits}.get),
-        ladder=Ladder(),
-        strategies=[("bench", strategy)],
-    )
-    read = spec.ticks[DataType.QUOTE](rules)
+    rules = bench_rules()
+    engine, read = bench_engine(rules, plan.order_every), VENUES[_VENUE].ticks[DataType.QUOTE](rules)
     quiet: list[int] = []
     orders: list[int] = []
     with tempfile.TemporaryDirectory() as folder, AuditLogger(Path(folder) / "journal") as log:
-        there = _Answers(engine, log)
+        there = Answers(engine, log)
         there.give(StreamUpdate(at_ns=_BEGIN_NS, venue=_VENUE, live=True, missed=False))
         there.give(Command(at_ns=_BEGIN_NS, kind=CommandKind.START, who="bench"))
         gc.collect()
