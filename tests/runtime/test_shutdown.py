@@ -195,6 +195,7 @@ async def main():
         shutdown.add(Phase.LOGS, "last", lambda: print("last", flush=True))
         print("ready", flush=True)
         if sys.argv[1] == "echo":
+            sys.stdin.readline()  # the first line was read by then
             os.kill(os.getpid(), signal.SIGTERM)
             os.kill(os.getpid(), signal.SIGTERM)
         if sys.argv[1] == "patient":

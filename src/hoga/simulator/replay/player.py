@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from hoga.captures.frames import Frame, Reply
@@ -138,7 +138,8 @@ class Performance:
         self._flat_out = flat_out
         self._start_delay_s = start_delay_s
         self._loop = loop
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._ends: list[tuple[int, int, Player, frozenset[str]]] = []
+        self._turns = count()
         self._sleeper = ThreadPoolExecutor(1, "replay-pace")
         for player in players:
             player.performance = self
@@ -165,8 +166,7 @@ class Performance:
         async for steps in _read_ahead(self._steps()):
             start_ns = start_ns or clock.now_ns()  # time begins when the first frame is at hand
             for offset_ns, number, item in steps:
-                if not self._flat_out and start_ns + offset_ns > clock.now_ns():
-                    await self._sleep_until(start_ns + offset_ns)
+                if not self._flat_out and await self._come_to(start_ns + offset_ns):
                     in_batch = 0
                 player = self.players[number]
                 if isinstance(item, Cut):
@@ -178,6 +178,20 @@ class Performance:
                     in_batch = 0
                     await self._drained()
         await self._drained()
+
+    async def _come_to(self, ns: int) -> bool:
+        """Let cuts end that end before then, each in its place between frames, however late those are; False where nothing was waited for."""
+        waited = False
+        while self._ends and self._ends[0][0] <= ns:
+            ends_ns, _, player, streams = heapq.heappop(self._ends)
+            if ends_ns > self._clock.now_ns():
+                await self._sleep_until(ends_ns)
+                waited = True
+            player.restore(streams)
+        if ns > self._clock.now_ns():
+            await self._sleep_until(ns)
+            waited = True
+        return waited
 
     async def _sleep_until(self, ns: int) -> None:
         """To a tenth of a millisecond: the event loop's timers know whole ones, so a thread sleeps the last of them."""
@@ -200,15 +214,11 @@ class Performance:
             except TimeoutError:
                 return
             return
-        left_s = self._clock.wall_s(ends_ns - self._clock.now_ns())
-        timer = asyncio.get_running_loop().call_later(left_s, player.restore, item.streams)
-        self._timers = {each for each in self._timers if each.when() > asyncio.get_running_loop().time()} | {timer}
+        heapq.heappush(self._ends, (ends_ns, next(self._turns), player, item.streams))
 
     def _end_cuts(self) -> None:
         """No gap reaches over the end of a round."""
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+        self._ends.clear()
         for player in self.players:
             player.restore()
 
