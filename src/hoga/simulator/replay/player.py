@@ -180,7 +180,7 @@ class Performance:
         await self._drained()
 
     async def _come_to(self, ns: int) -> bool:
-        """Let cuts end that end before then, each in its place between frames, however late those are; False where nothing was waited for."""
+        """Let cuts end that end before then, each in its place between frames, however late those are. False: nothing was waited for."""
         waited = False
         while self._ends and self._ends[0][0] <= ns:
             ends_ns, _, player, streams = heapq.heappop(self._ends)
