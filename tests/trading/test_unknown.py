@@ -184,6 +184,32 @@ def test_a_cancel_of_an_unknown_order_asks_and_sends_nothing() -> None:
     assert (there.position(), len(there.sent)) == (10, 1)
 
 
+def test_a_cancel_that_is_refused_for_a_moment_is_asked_for_again() -> None:
+    strategy = holds()
+    there = Exchange(strategy)
+    name = there.do(lambda: strategy.limit(SYMBOL, "buy", "0.010", "59000"))
+    there.accept(there.last)
+    there.do(lambda: strategy.cancel(name))
+    there.give(CancelRefused(at_ns=there.now, client_id=name, symbol=SYMBOL, code="-1003", text="Too many requests.", unknown=False))
+    assert len(there.of(Cancel)) == 1
+    there.pass_time(4)
+    assert len(there.of(Cancel)) == 2
+
+
+def test_a_target_is_over_with_the_trade_that_reaches_it() -> None:
+    """The answer says FILLED, the trade comes after it, and then the strategy sells: nothing is bought back."""
+    strategy = holds("0.010")
+    there = Exchange(strategy)
+    request = there.last
+    there.give(there.update(request, OrderState.FILLED, filled=10, venue_id="1", execution=""))
+    there.trade(request, 10)
+    strategy.wanted = None
+    there.do(lambda: strategy.sell(SYMBOL, "0.010"))
+    there.fill(there.last)
+    there.pass_time(5)
+    assert (there.position(), len(there.sent)) == (0, 2)
+
+
 def test_a_fill_that_lands_while_positions_are_listed_corrects_nothing() -> None:
     there = Exchange(holds("0.010"))
     request = there.last

@@ -173,6 +173,7 @@ class Trader:
         for event in early:
             self.take(event)
         self.command(CommandKind.START, who="trader")
+        self._look_at_clocks()  # before the first order
         self._beat = asyncio.create_task(self._beats(), name="trader heartbeat")
 
     async def stop(self, *, patience_s: float) -> Done | None:

@@ -740,7 +740,7 @@ class Engine:
                 instance.filled(news.fill)
             if news.after is not news.before:
                 instance.told_of(order)
-        if order.role is Role.TARGET and news.after.is_over and news.before is not news.after:
+        if order.role is Role.TARGET and news.after.is_over and (news.fill is not None or news.before is not news.after):
             self._target_ended(order, news.after)
         if order.role is Role.PROTECT and news.after is Status.FILLED and news.before is not news.after:
             self._write(records.protect(order, "taken"))
@@ -753,7 +753,7 @@ class Engine:
         want = self._wants.get((order.strategy, order.symbol))
         if want is None or want.met:
             return
-        if after in (Status.REJECTED, Status.ABSENT) or not order.filled:
+        if after in (Status.REJECTED, Status.ABSENT) or not (order.filled or order.told):
             want.failed(self.state.now_ns)  # a whole second looks after it again
         else:
             want.failures = 0
@@ -1257,6 +1257,8 @@ class Engine:
             silent = order.accepted_ns and not order.seen_ns and now - max(order.accepted_ns, order.queried_ns) > _UNSEEN_NS
             if lingers or silent:
                 self._query(order)
+            elif order.unwanted and order.cancel is Canceling.NONE and now - order.cancel_ns > _CANCEL_NS:
+                self.cancel(order, why="it was not cancelled")
 
     def _look_after_venue(self, venue: str, reckoning: Reckoning) -> None:
         now = self.state.now_ns

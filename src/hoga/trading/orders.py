@@ -165,6 +165,7 @@ class Order(msgspec.Struct, kw_only=True):
     """One own order. `strategy`: the instance that made it, "" for none. `filled`: of the fills we know; `told`: what the venue says.
 
     Stamps are of the engine's time (ns), 0: not yet. `seen_ns`: when the account's stream first told of it. `paid`: Σ price × quantity.
+    `unwanted`: it shall be cancelled, whatever became of the cancel that went out.
     """
 
     request: OrderRequest
@@ -173,6 +174,7 @@ class Order(msgspec.Struct, kw_only=True):
     why: str = ""
     status: Status = Status.INTENT
     cancel: Canceling = Canceling.NONE
+    unwanted: bool = False
     venue_id: str = ""
     child_id: str = ""
     triggered: bool = False
@@ -375,7 +377,7 @@ class Orders:
 
     def cancel_asked(self, order: Order, now_ns: int) -> None:
         """A cancel goes out."""
-        order.cancel, order.cancel_ns = Canceling.SENT, now_ns
+        order.cancel, order.cancel_ns, order.unwanted = Canceling.SENT, now_ns, True
 
     def cancel_sent(self, order: Order, event: CancelSent) -> list[News]:
         """The venue has the cancel."""
