@@ -15,7 +15,7 @@ import pytest
 from hoga.app.config import load_config
 from hoga.app.exit import leave
 from hoga.core.errors import ConfigError
-from hoga.core.trading import StreamUpdate, client_id_of
+from hoga.core.trading import StreamUpdate
 from hoga.flatten.plan import Scope, Verdict
 from hoga.flatten.procedure import ExitReport
 from hoga.simulator import Simulator, SimulatorConfig
@@ -128,7 +128,7 @@ async def test_a_stop_without_a_quantity_is_adopted_at_the_start(tmp_path: Path)
         await it.holds("0.01")
         trigger = far(it, -5)
         await it.stop()
-        name = client_id_of("hg", 1, 1, 9_999)
+        name = "hg-1-1-zz"
         act(
             it, "POST /fapi/v1/algoOrder", symbol="BTCUSDT", side="SELL", algoType="CONDITIONAL", type="STOP_MARKET",
             triggerPrice=trigger, closePosition="true", clientAlgoId=name,
@@ -273,7 +273,7 @@ async def test_a_reduce_only_order_of_the_full_size_goes_before_the_close(tmp_pa
         await it.holds("0.01")
         price = far(it, 3)
         await it.stop()
-        name = client_id_of("hg", 1, 1, 9_999)
+        name = "hg-1-1-zz"
         act(
             it, "POST /fapi/v1/order", symbol="BTCUSDT", side="SELL", type="LIMIT", timeInForce="GTC", quantity="0.010", price=price,
             reduceOnly="true", newClientOrderId=name,
@@ -291,13 +291,18 @@ async def test_a_reduce_only_order_of_the_full_size_goes_before_the_close(tmp_pa
 
 async def test_a_position_below_the_least_notional_is_closed(tmp_path: Path) -> None:
     """15. What is too little for an order is closed by one that only reduces."""
-    async with live(tmp_path, USDM, "STALE_AFTER_MS=60000", wanted="0.001") as it:
+
+    def trade_at(simulator: Simulator, price: str) -> None:
+        simulator.venues[USDM].move("BTCUSDT", price)
+        simulator.venues[USDM].set_mark("BTCUSDT", price)
+
+    async with live(tmp_path, USDM, "STALE_AFTER_MS=60000", before=lambda simulator: trade_at(simulator, "51000"), wanted="0.001") as it:
         await it.holds("0.001")
-        rules = it.engine.state.rules_of[it.symbol]
-        it.simulator.venues[USDM].move("BTCUSDT", "45000")
-        await eventually(lambda: it.engine.state.looks[it.symbol].ask < rules.min_notional)
+        rules, look = it.engine.state.rules_of[it.symbol], it.engine.state.looks[it.symbol]
+        trade_at(it.simulator, "49500")
+        await eventually(lambda: look.ask < rules.min_notional and look.mark < rules.min_notional)
         it.strategy.wanted = 0
-        await it.holds("0")
+        await eventually(lambda: it.held() == "0", why=lambda: (it.orders(), it.records("order.deny")[-1:]))
         assert account(it)["positions"] == []
         end = await it.stop()
     assert end.verdict == "FLAT"
