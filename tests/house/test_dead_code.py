@@ -31,13 +31,6 @@ NEEDED = {
 """What nothing in the program names, and why it is there."""
 
 
-BEING_BUILT = (
-    "audit/",
-    "flatten/",
-)
-"""Rooms whose users do not stand yet: how the paths of their files begin."""
-
-
 def used(tree: ast.Module) -> Iterator[str]:
     """The names that code uses: loads, attributes, imports, keywords, and words of texts that look like names."""
     for node in ast.walk(tree):
@@ -103,18 +96,14 @@ def is_called_by_others(path: Path, owner: str, name: str) -> bool:
 
 def test_everything_is_used_by_the_program_or_its_users() -> None:
     modules = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(SOURCE.rglob("*.py"))}
-    built = {path: tree for path, tree in modules.items() if not path.relative_to(SOURCE).as_posix().startswith(BEING_BUILT)}
     counts: Counter[str] = Counter()
     for tree in modules.values():
         counts.update(used(tree))
         counts.subtract(exported(tree))
     unused = {
         f"{path.relative_to(SOURCE).as_posix()} {owner}{'.' if owner else ''}{name}"
-        for path, tree in built.items()
+        for path, tree in modules.items()
         for owner, name in defined(tree)
-        if not name.startswith("__")
-        and not path.relative_to(SOURCE).as_posix().startswith(BEING_BUILT)
-        and counts[name] <= 0
-        and not is_called_by_others(path, owner, name)
+        if not name.startswith("__") and counts[name] <= 0 and not is_called_by_others(path, owner, name)
     }
     assert not unused - set(NEEDED)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
+from hoga.core.errors import ConfigError
 from hoga.core.ticks import MarketBar, MarketBars
 from hoga.core.trading import OrderAccepted, OrderState, StreamUpdate
 from hoga.trading.bars import Bar
@@ -180,3 +182,26 @@ def test_bars_of_before_are_asked_for_until_there_are_enough_and_on_bar_waits_fo
     assert len(there.of(ReadBars)) == asked
     assert strategy.mean.ready
     assert strategy.seen == []
+
+
+def test_a_strategy_that_ends_the_program_ends_itself_only() -> None:
+    bad = holds("0.010")
+    there = Exchange(bad)
+
+    def leave(book: object) -> None:
+        raise SystemExit(7)
+
+    bad.on_book = leave  # type: ignore[method-assign, assignment]
+    there.book()
+    assert there.engine.instances[0].quarantined
+
+
+def test_a_setup_that_raises_is_one_line() -> None:
+    bad = holds("0.010")
+
+    def fail(m: object) -> None:
+        raise RuntimeError("two\nlines")
+
+    bad.setup = fail  # type: ignore[method-assign, assignment]
+    with pytest.raises(ConfigError, match="raised in setup: RuntimeError: two lines"):
+        Exchange(bad)

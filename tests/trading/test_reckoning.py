@@ -51,3 +51,11 @@ def test_what_moved_shortly_before_is_compared_in_another_round(ago_s: int, comp
     assert (SYMBOL in reckoning.skipped) is not compared
     reckoning.end(T0 + 2)
     assert reckoning.is_due(T0 + 4 * S, every_ns=3600 * S) is not compared
+
+
+def test_readings_of_trades_that_bring_nothing_become_rarer() -> None:
+    reckoning = begun()
+    asked = [at for at in range(40) if reckoning.trades_of(SYMBOL, "", T0 + at * S)]
+    assert asked == [0, 2, 6, 14, 22, 30, 38]
+    reckoning.touched(SYMBOL, T0 + 39 * S)
+    assert reckoning.trades_of(SYMBOL, "", T0 + 39 * S + S // 2) is not None

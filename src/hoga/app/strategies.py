@@ -31,10 +31,23 @@ def read_strategy(text: str) -> type[Strategy]:
     if wanted:
         if wanted not in own:
             raise _mistake(text, f"no class {wanted}", f"one of {', '.join(own) or 'none'}")
-        return own[wanted]
+        return _sane(own[wanted])
     if len(own) != 1:
         raise _mistake(text, f"{len(own)} strategies: {', '.join(own) or 'none'}", f"one, or its name: {path}:NAME")
-    return next(iter(own.values()))
+    return _sane(next(iter(own.values())))
+
+
+def _sane(kind: type[Strategy]) -> type[Strategy]:
+    """The class, once what it says of itself is what it should be. Raises ConfigError."""
+    if (
+        not isinstance(kind.symbol, str)
+        or not isinstance(kind.symbols, (tuple, list))
+        or not all(isinstance(each, str) for each in kind.symbols)
+    ):
+        raise _mistake(kind.__name__, f"symbol = {kind.symbol!r}, symbols = {kind.symbols!r}", 'texts of the form "VENUE:SYMBOL"')
+    if not isinstance(kind.params, Mapping):
+        raise _mistake(kind.__name__, f"params = {kind.params!r}", 'a mapping as {"size": "0.010"}')
+    return kind
 
 
 def _module_name(path: Path) -> str:
@@ -71,7 +84,10 @@ def instances_of(kind: type[Strategy], symbols: tuple[str, ...], params: Mapping
     made: list[tuple[str, Strategy]] = []
     for wanted in [(each,) for each in symbols] if symbols else [named]:
         whole = tuple(_full(kind, each, named) for each in wanted)
-        strategy = kind()
+        try:
+            strategy = kind()
+        except Exception as fault:
+            raise _mistake(kind.__name__, f"{type(fault).__name__}: {fault}", "a class that can be made without arguments") from fault
         strategy.symbol, strategy.symbols = whole[0], whole
         given = dict(params.get("", {})) | dict(params.get(whole[0], {}))
         strategy.p = Params({name: _as(kind, name, default, given) for name, default in kind.params.items()})

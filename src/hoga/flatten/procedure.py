@@ -500,9 +500,7 @@ class Exit:
                 target=target,
                 key=(order.symbol, PositionSide(order.position_side)),
                 side=Side.SELL if order.side == "S" else Side.BUY,
-                counted=int(
-                    Decimal(order.filled).scaleb(self._wanted.size_powers.get(order.symbol, 0) - self._rules(order.symbol).size_power)
-                ),
+                counted=self._in_todays(order.symbol, order.filled),
                 since_ns=order.t,
                 harmless=order.reduce_only,
                 guards=order.closes,
@@ -705,6 +703,8 @@ class Exit:
     async def _take_trades(self) -> None:
         """The trades of the closing orders: into the journal, and into what is told of each leg."""
         since_ns = self._clock.time_ns() - (self._clock.monotonic_ns() - self._began_ns) - 60 * SECOND_NS
+        named = {client_id for venue_id, client_id in self._venue_ids.items() if venue_id}
+        await _all([self._learn_id(order) for order in self._sent.values() if order.client_id not in named])
         for symbol in {order.symbol for order in self._sent.values()}:
             read = await self._account.trades(symbol, since_ns)
             if isinstance(read, ReadFailed):
@@ -721,6 +721,12 @@ class Exit:
                 self._reckon(order, fill.quantity, fill.price)
         for key, (quantity, paid) in self._paid.items():
             self._price_leg(key, quantity, paid)
+
+    async def _learn_id(self, order: OrderRequest) -> None:
+        """An order whose answer was lost: listings of trades name it by the venue's id only."""
+        for event in await self._account.query(Target(symbol=order.symbol, client_id=order.client_id)):
+            if isinstance(event, OrderUpdate) and event.venue_id:
+                self._venue_ids[event.venue_id] = order.client_id
 
     def _reckon(self, order: OrderRequest, quantity: int, price: int) -> None:
         key = (order.symbol, order.position_side)

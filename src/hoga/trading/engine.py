@@ -1106,8 +1106,10 @@ class Engine:
             self._start_if_ready()
 
     def _last_trade(self, symbol: str) -> str:
-        """The trade to read on from: the last that is known, or the one before those that could not be told whose they are."""
-        return self._behind.get(symbol, self.state.orders.last_trade(symbol))
+        """The trade to read on from: the last that is known, or the one before those that could not be told whose they are. Where an order
+        has trades that are not known, the one before its first: a later one may have come by the stream."""
+        owed = self.state.orders.owed(symbol)
+        return self._behind.get(symbol, self.state.orders.last_trade(symbol)) if owed is None else owed.after_trade
 
     def _read_trades(self, symbol: str) -> None:
         reckoning = self.reckonings[venue_of(symbol)]

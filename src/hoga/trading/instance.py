@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.market import Side
 from hoga.core.ticks import MarketTop, MarketTrade
 from hoga.core.trading import FillUpdate, Force, OrderKind, OrderRequest, Rules
@@ -39,7 +40,11 @@ class Instance:
         self._books = {symbol: BookView(symbol, engine.state.rules_of[symbol]) for symbol in self.symbols}
         strategy._desk = self
         self.setup = Setup(key, engine.state.rules_of, engine.series_of)
-        strategy.setup(self.setup)
+        try:
+            strategy.setup(self.setup)
+        except (Exception, SystemExit) as fault:
+            why = " ".join(f"{type(fault).__name__}: {fault}".split())
+            raise ConfigError([ConfigMistake(key, None, "setup", why, "", plain=f"{key} raised in setup: {why}")]) from fault
 
     def hears(self, symbol: str, hook: str) -> bool:
         """Whether the strategy has that hook, for that symbol."""
@@ -62,7 +67,7 @@ class Instance:
         self._depth += 1
         try:
             getattr(self.strategy, hook)(*args)
-        except Exception as fault:  # noqa: BLE001  # the supervised place: a strategy's fault is its own
+        except (Exception, SystemExit) as fault:  # noqa: BLE001  # the supervised place: a strategy's fault is its own
             self._fell(hook, fault)
         finally:
             self._depth -= 1
@@ -75,7 +80,7 @@ class Instance:
         view.ticks = event
         try:
             self.strategy.on_book(view)
-        except Exception as fault:  # noqa: BLE001  # as in `call`, for every book
+        except (Exception, SystemExit) as fault:  # noqa: BLE001  # as in `call`, for every book
             self._fell("on_book", fault)
 
     def on_trade(self, event: MarketTrade) -> None:
@@ -92,7 +97,7 @@ class Instance:
         """An own order was filled."""
         self.call("on_fill", FillView(fill, self._engine.state.rules_of[fill.symbol]))
 
-    def _fell(self, hook: str, fault: Exception) -> None:
+    def _fell(self, hook: str, fault: Exception | SystemExit) -> None:
         self.quarantined = True
         self._engine.quarantine(self, hook, f"{type(fault).__name__}: {fault}")
 

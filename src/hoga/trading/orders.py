@@ -198,6 +198,8 @@ class Order(msgspec.Struct, kw_only=True):
     no_trade_ns: int = 0
     overfilled: bool = False
     reason: str = ""
+    after_trade: str = ""
+    """The trade of the symbol that was counted last when it was made, "" where that is not known: its own trades come after it."""
 
     @property
     def client_id(self) -> str:
@@ -303,6 +305,10 @@ class Orders:
         """The trade that was counted last, "" for none."""
         return next(reversed(self._trades.get(symbol, {})), "")
 
+    def owed(self, symbol: str) -> Order | None:
+        """The oldest order of which the venue has told more fills than are known, None: there is none."""
+        return next((order for order in self.working(symbol) if order.told > order.filled), None)
+
     # -- what changes it ------------------------------------------------------------------------------------------
 
     def add(self, order: Order) -> None:
@@ -310,6 +316,8 @@ class Orders:
         client_id = order.request.client_id
         assert client_id not in self._by_client, "client ids are never used twice"
         self._by_client[client_id] = order
+        if order.status is Status.INTENT:
+            order.after_trade = self.last_trade(order.symbol)
         if order.venue_id:
             self._by_venue[order.symbol, order.venue_id] = order
         if order.child_id:

@@ -21,6 +21,8 @@ _PATIENCE_NS = 15 * SECOND_NS
 _AGAIN_NS = SECOND_NS
 _LONGEST_AGAIN_NS = 15 * SECOND_NS
 _TRADES_APART_NS = SECOND_NS
+_TRADES_AT_MOST_NS = 8 * SECOND_NS
+"""Readings that bring nothing become rarer: they take of the venue's limits what cancels and closes need."""
 _TWICE = 2
 
 Key = tuple[str, PositionSide]
@@ -46,6 +48,7 @@ class Reckoning:
         self._asked_ns = 0
         self._off: dict[Key, tuple[int, int]] = {}
         self._trades_ns: dict[str, int] = {}
+        self._trades_apart: dict[str, int] = {}
         self._agreed: list[str] = []
 
     # -- a round ------------------------------------------------------------------------------------------------------
@@ -105,6 +108,7 @@ class Reckoning:
 
     def touched(self, symbol: str, now_ns: int) -> None:
         """An execution event changed the symbol's position at that moment."""
+        self._trades_apart.pop(symbol, None)
         self._touched[symbol] = max(now_ns, self._touched.get(symbol, 0))
 
     def positions(self, event: PositionsRead) -> None:
@@ -151,7 +155,9 @@ class Reckoning:
 
     def trades_of(self, symbol: str, last_trade: str, now_ns: int) -> Read | None:
         """Read the trades of one symbol besides a round; None: that was asked for a moment ago."""
-        if now_ns - self._trades_ns.get(symbol, 0) < _TRADES_APART_NS:
+        apart = self._trades_apart.get(symbol, _TRADES_APART_NS)
+        if now_ns - self._trades_ns.get(symbol, 0) < apart:
             return None
         self._trades_ns[symbol] = now_ns
+        self._trades_apart[symbol] = min(2 * apart, _TRADES_AT_MOST_NS)
         return Read(what=ReadKind.TRADES, venue=self.venue, symbol=symbol, after=last_trade, since_ns=self.since_ns)

@@ -99,7 +99,7 @@ CAUSES: dict[Cause, CauseRule] = {
     Cause.UNPROTECTED: CauseRule(says="a position has no stop within its deadline", rungs=((0, Rung.REDUCING), (5, Rung.FLATTEN))),
     Cause.UNPROTECTABLE: CauseRule(says="the price is beyond the stop, and none can be placed", rungs=((0, Rung.FLATTEN),)),
     Cause.STRATEGY_FAULT: CauseRule(says="the strategy failed", rungs=((0, Rung.REDUCING),)),
-    Cause.LOG_QUARANTINED: CauseRule(says="the order journal was damaged and put aside", rungs=((0, Rung.NO_OPEN),)),
+    Cause.LOG_QUARANTINED: CauseRule(says="the order journal was damaged and put aside", rungs=((0, Rung.REDUCING),)),
     Cause.LOSSES_IN_A_ROW: CauseRule(says="MAX_LOSSES_IN_A_ROW is reached", rungs=((0, Rung.NO_OPEN),)),
     Cause.MARGIN_CALL: CauseRule(says="the venue calls for margin", rungs=((0, Rung.REDUCING),)),
 }
