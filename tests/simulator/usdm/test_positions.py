@@ -178,13 +178,15 @@ async def test_funding_is_paid_told_and_listed(sim, http, trader, stream) -> Non
 
 
 async def test_funding_comes_by_itself_every_eight_hours(futures, http) -> None:
-    sim = await futures(speed=2_000.0, symbols=("BTCUSDT",))
+    eight_oclock_s = 20_786 * 86_400 + 8 * 3_600
+    sim = await futures(start_ns=(eight_oclock_s - 10) * 10**9, speed=20.0, symbols=("BTCUSDT",))
     sim.engine.market("BTCUSDT").frozen = True
     trader = Trader(http, sim, VENUE)
     sim.venues[VENUE].act("main", "POST /fapi/v1/order", {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.100"})
-    async with asyncio.timeout(30):
-        while not sim.venues[VENUE].act("main", "GET /fapi/v1/income", {"incomeType": "FUNDING_FEE"}):
+    async with asyncio.timeout(60):
+        while not (paid := sim.venues[VENUE].act("main", "GET /fapi/v1/income", {"incomeType": "FUNDING_FEE"})):
             await asyncio.sleep(0.05)
+    assert 0 <= paid[0]["time"] - eight_oclock_s * 1_000 < 60_000
     assert trader.sim is sim
 
 
