@@ -19,7 +19,7 @@ import sys
 import time
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hoga.app.config import load_config
 from hoga.app.private import credentials_of
@@ -108,11 +108,17 @@ async def run_one(case: Case, seed: int) -> Run:
             simulator.inject(fault)
         lost = {"probability": 0.05, "methods": "POST", "paths": f"{case.order_path}*"}
         simulator.inject(Fault(fault=FaultKind.REPLY_LOST, status=chance.choice((0, 503)), **lost))  # type: ignore[arg-type]
-        began = time.monotonic()
-        report = await asyncio.wait_for(Exit(exiting, scene.wanted, stop=lambda: time.monotonic() - began > 60).run(), 90)
+        began, told = time.monotonic(), []
+
+        def write(kind: str, fields: dict[str, Any]) -> None:
+            if kind == "emergency.trade":
+                told.append(fields["q"] if fields["side"] == "B" else -fields["q"])
+
+        going = Exit(exiting, scene.wanted, write=write, stop=lambda: time.monotonic() - began > 60)
+        report = await asyncio.wait_for(going.run(), 90)
         seconds = time.monotonic() - began
         simulator.clear_faults()
-        wrong = await _truth(case, witness, scene, report)
+        wrong = await _truth(case, witness, scene, report, told)
         await exiting.close()
         await witness.close()
         return Run(report, seconds, wrong)
@@ -193,8 +199,8 @@ async def _held(account: ExitAccount, base: str) -> int:
     return sum(int((Decimal(each.free) + Decimal(each.locked)).scaleb(-power)) for each in coins)
 
 
-async def _truth(case: Case, account: ExitAccount, scene: Scene, report: ExitReport) -> str:
-    """What is wrong, as the venue tells it once nothing fails any more; "" for nothing."""
+async def _truth(case: Case, account: ExitAccount, scene: Scene, report: ExitReport, told: list[int]) -> str:
+    """What is wrong, as the venue tells it once nothing fails any more; "" for nothing. `told`: the trades that the exit wrote down."""
     rules = account.book.of(case.symbol)
     while True:
         listing = await account.open_orders()
@@ -206,6 +212,8 @@ async def _truth(case: Case, account: ExitAccount, scene: Scene, report: ExitRep
             break
     open_ids = {each.order.client_id for each in listing.orders}
     wrong = []
+    if sum(told) != left - scene.strangers - scene.own:
+        wrong.append(f"the journal tells of trades of {sum(told)}, and they were {left - scene.strangers - scene.own}")
     if report.verdict not in (Verdict.FLAT, Verdict.FLAT_WITH_DUST):
         wrong.append(f"verdict {report.verdict}: {report.why} {[leg.why for leg in report.legs]}")
     if not scene.strangers <= left < scene.strangers + rules.market_least:

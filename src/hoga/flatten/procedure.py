@@ -72,6 +72,7 @@ T = TypeVar("T")
 
 _CANCEL_NS = 3 * SECOND_NS
 _ROUNDS = 6
+_TAKES = 3
 _IMPATIENT_NS = 30 * SECOND_NS
 _PAUSE_S = 0.2
 _LATE_PAUSE_S = 5.0
@@ -707,7 +708,13 @@ class Exit:
         await _all([self._learn_id(order) for order in self._sent.values() if order.client_id not in named])
         for symbol in {order.symbol for order in self._sent.values()}:
             read = await self._account.trades(symbol, since_ns)
+            for _ in range(_TAKES):
+                if not isinstance(read, ReadFailed):
+                    break
+                await self._clock.sleep(_PAUSE_S)
+                read = await self._account.trades(symbol, since_ns)
             if isinstance(read, ReadFailed):
+                self._step("trades", sym=symbol, unread=read.why)
                 continue
             for fill in read.fills:
                 client_id = fill.client_id if fill.client_id in self._sent else self._venue_ids.get(fill.venue_id, "")
