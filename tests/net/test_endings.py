@@ -105,6 +105,11 @@ async def all_of(cases: Iterable[str], one: Callable[[str], Coroutine[Any, Any, 
     return dict(zip(names, await asyncio.gather(*map(one, names)), strict=True))
 
 
+def told_by_us(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """Log lines of the room under test: a thread of an earlier test may end late, and say so."""
+    return [record for record in caplog.records if record.name not in ("asyncio", "hoga.run")]
+
+
 @pytest.mark.filterwarnings("ignore:unclosed SelectorSocketTransport")  # its socket is closed; nobody can tell the transport so
 def test_a_handshake_may_end_in_any_way(loop: str, caplog: pytest.LogCaptureFixture) -> None:
     async def one(case: str) -> LinkError | Link:
@@ -122,7 +127,7 @@ def test_a_handshake_may_end_in_any_way(loop: str, caplog: pytest.LogCaptureFixt
         assert re.search(why, fault.why), (case, fault.why)
         assert len(fault.why) < 400
         assert fault.why.isprintable()
-    assert [record for record in caplog.records if record.name != "asyncio"] == []
+    assert told_by_us(caplog) == []
     del found, fault
     gc.collect()
 
@@ -317,7 +322,7 @@ def test_a_broken_protocol_is_told_with_its_code_and_reason(loop: str, caplog: p
         assert reason in found[case].reason, (case, found[case])
         assert found[case].reason.isprintable()
         assert len(found[case].reason) < 200
-    assert [record for record in caplog.records if record.name != "asyncio"] == []
+    assert told_by_us(caplog) == []
 
 
 def test_a_fault_of_ours_is_told_once_with_where_it_was(loop: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -333,7 +338,7 @@ def test_a_fault_of_ours_is_told_once_with_where_it_was(loop: str, caplog: pytes
     with RawServer(after_a_ping(in_turn(send(ws(TEXT, frame(1)), ws(BINARY, frame(2))), until_gone))) as server:
         info = run(loop, work)
     assert info[:2] == (1011, "a fault of ours: KeyError")
-    (told,) = caplog.records
+    (told,) = told_by_us(caplog)
     assert told.levelno == logging.ERROR
     assert told.exc_info is not None
     assert "nobody caught this" in str(told.exc_info[1])
@@ -364,7 +369,7 @@ def test_a_flood_of_pings_is_not_answered_into_a_dead_socket(
 
     with RawServer(after_a_ping(flood)) as server, caplog.at_level(logging.INFO):
         run(loop, work)
-    assert [record for record in caplog.records if record.name != "asyncio"] == []
+    assert told_by_us(caplog) == []
 
 
 def test_a_server_that_says_goodbye_and_reads_no_more_is_left_all_the_same(loop: str) -> None:
