@@ -12,7 +12,7 @@ import msgspec
 
 from hoga.core.market import Side
 
-__all__ = ["MarketBar", "MarketBars", "MarketDepth", "MarketDoubt", "MarketEvent", "MarketMark", "MarketTop", "MarketTrade"]
+__all__ = ["MarketBar", "MarketBars", "MarketDepth", "MarketDoubt", "MarketEvent", "MarketMark", "MarketPrice", "MarketTop", "MarketTrade"]
 
 
 class MarketEvent(msgspec.Struct, kw_only=True, gc=False):
@@ -37,6 +37,16 @@ class MarketDepth(MarketTop, kw_only=True, gc=False):
 
     bids: Sequence[tuple[str, str]]
     asks: Sequence[tuple[str, str]]
+
+
+class MarketPrice(MarketEvent, kw_only=True, gc=False):
+    """What it is traded at where no book was recorded: by a trade, or by the open of a candle. It counts as both best prices.
+
+    Of candles it comes when one begins; the `MarketBar` that comes at its end says how far the price went, and from then until the next
+    `MarketPrice` there is no price that anything could be filled at.
+    """
+
+    price: int
 
 
 class MarketTrade(MarketEvent, kw_only=True, gc=False):

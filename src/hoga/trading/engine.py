@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from hoga.core.market import Side
-from hoga.core.ticks import MarketBars, MarketDepth, MarketDoubt, MarketMark, MarketTop, MarketTrade
+from hoga.core.ticks import MarketBars, MarketDepth, MarketDoubt, MarketMark, MarketPrice, MarketTop, MarketTrade
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import (
     AccountRead,
@@ -194,6 +194,7 @@ class Engine:
         self._handlers: dict[type, Callable[[Any], None]] = {
             MarketTop: self._on_top,
             MarketDepth: self._on_top,
+            MarketPrice: self._on_price,
             MarketTrade: self._on_trade,
             MarketMark: self._on_mark,
             MarketBars: self._on_bars_from_elsewhere,
@@ -371,6 +372,23 @@ class Engine:
         for instance in self._bookish[symbol]:
             instance.on_book(event)
         if self._unmet[symbol] and tries == self._tries:
+            self._pursue(symbol)
+
+    def _on_price(self, event: MarketPrice) -> None:
+        """There is no book: no hook hears of it, and all else is as with one."""
+        symbol = event.symbol
+        look = self.state.looks.get(symbol)
+        if look is None:
+            return
+        look.bid = look.ask = event.price
+        look.at_ns, look.in_doubt, look.is_price = event.at_ns, not event.price, True
+        if symbol in self._stale and not look.in_doubt:
+            self._fresh(symbol)
+            self._advance()
+        for key in self._guards_of[symbol]:
+            if self._guards[key].saw(look):
+                self._guard(key)
+        if self.running and self._unmet[symbol]:
             self._pursue(symbol)
 
     def _on_trade(self, event: MarketTrade) -> None:

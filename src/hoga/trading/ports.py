@@ -266,6 +266,7 @@ class Denial(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Look(msgspec.Struct, kw_only=True, gc=False):
     """A symbol's market as it stands. Prices are 0 where there is none. `at_ns`: of the last book; `in_doubt`: see `MarketDoubt`.
 
+    `is_price`: there is no book, both are the price that it is traded at (`MarketPrice`).
     `has_mark`: the venue tells a mark price, and it is read. `median_price`, `median_size`: of the trades of the last minute, 0: too few.
     """
 
@@ -276,6 +277,7 @@ class Look(msgspec.Struct, kw_only=True, gc=False):
     mark_at_ns: int = 0
     last: int = 0
     in_doubt: bool = True
+    is_price: bool = False
     has_mark: bool = False
     median_price: int = 0
     median_size: int = 0

@@ -716,7 +716,7 @@ def _book(look: Look, bounds: _Bounds, now_ns: int) -> Denial | None:
         return _deny(Code.BOOK_IN_DOUBT)
     if (age := now_ns - look.at_ns) > bounds.stale_ns:
         return _deny(Code.BOOK_STALE, f"{bounds.limits.stale_after_ms} ms", f"{age // _MS} ms")
-    if look.bid >= look.ask:
+    if look.bid >= look.ask and not look.is_price:
         return _deny(Code.BOOK_CROSSED, found=f"{bounds.rules.price_text(look.bid)} / {bounds.rules.price_text(look.ask)}")
     return None
 
