@@ -94,6 +94,7 @@ from hoga.trading.protect import Close, Doubt, Drop, Guard, Keeping, Place, Seen
 from hoga.trading.reconcile import Reckoning
 from hoga.trading.risk import Code
 from hoga.trading.rungs import CAUSES, Cause, Ladder
+from hoga.trading.sampling import Sampler
 from hoga.trading.state import State, venue_of
 from hoga.trading.strategy import Strategy
 from hoga.trading.target import Want, plan
@@ -162,6 +163,7 @@ class Engine:
         self.gate = gate
         self.ladder = ladder
         self.series: dict[tuple[str, str], BarSeries] = {}
+        self.sampler = Sampler()
         self.reckonings = {venue: Reckoning(venue, able, self._symbols_of(venue)) for venue, able in capabilities.items()}
         self.running = False
         self.ended = False
@@ -430,6 +432,7 @@ class Engine:
         if look is None:
             return
         look.in_doubt = True
+        self._out += self.sampler.doubt(self.state, event.symbol, event.why)
         for series in self._series_of[event.symbol]:
             series.doubt()
         for instance in self.instances:
@@ -561,7 +564,7 @@ class Engine:
         orders, now = self.state.orders, self.state.now_ns
         order = Order(request=judged, strategy=strategy, role=role, why=why, asked_ns=now, sent_ns=now)
         orders.add(order)
-        self._out.append(records.intent(order, self._cause))
+        self._out.append(records.intent(order, self.state.looks[order.symbol], self._cause))
         orders.move(order, _SENT, now)
         self.sent += 1
         return order
@@ -1143,6 +1146,7 @@ class Engine:
         self._write(Write("cmd", {"what": event.kind.value, "who": event.who, "text": event.text}))
         if event.kind is CommandKind.START:
             self._started = True
+            self._write(self.sampler.mark(self.state))
             for fill in self.found_fills:
                 if fill.symbol in self.state.rules_of:
                     self._orphan(fill)
@@ -1220,6 +1224,7 @@ class Engine:
             return
         self.ended = True
         held = self.state.portfolio.held()
+        self._write(self.sampler.mark(self.state))
         self._write(records.end(self.state, left))
         self._out.append(Done(clean=not left, left=tuple(order.client_id for order in left), held=len(held)))
 
@@ -1235,6 +1240,7 @@ class Engine:
             self._losses(symbol)
             state.reckon(symbol)
             state.portfolio.mark(symbol, state.price(symbol))
+        self._out += self.sampler.second(state)
         for series in self._all_series:
             self._ask_for_bars(series)
         for order in state.orders.working():

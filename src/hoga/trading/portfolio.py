@@ -249,6 +249,15 @@ class Portfolio:
         sums = self._days.get(symbol, _Sums())
         return [sums.realized, sums.fees, sums.funding]
 
+    def sums(self, symbol: str) -> list[int]:
+        """Of all strategies together: quantity and cost of what they hold of a symbol; what they ever won, paid in fees, got as funding."""
+        quantity = cost = 0
+        for share in self._by_symbol.get(symbol, ()):
+            quantity += share.quantity
+            cost += share.cost
+        ever = self._ever.get(symbol, _Sums())
+        return [quantity, cost, ever.realized, ever.fees, ever.funding]
+
     def mark(self, symbol: str, price: int) -> None:
         """A price on the way of the rounds of a symbol."""
         for share in self._by_symbol.get(symbol, ()):

@@ -26,7 +26,7 @@ from hoga.core.trading import (
 )
 from hoga.trading.orders import News, Order, Status
 from hoga.trading.portfolio import Round, Share
-from hoga.trading.ports import Denial, Event, Write
+from hoga.trading.ports import Denial, Event, Look, Write
 from hoga.trading.rungs import RungChange
 from hoga.trading.sizing import Sized
 from hoga.trading.state import State
@@ -83,8 +83,9 @@ def _side(side: PositionSide) -> dict[str, str]:
 
 
 def config(rules: Rules) -> Write:
-    """The powers of ten of a symbol, and its rules."""
-    fields = {"sym": rules.symbol, "pp": rules.price_power, "sp": rules.size_power}
+    """The powers of ten of a symbol, its currencies, and its rules."""
+    fields: dict[str, Any] = {"sym": rules.symbol, "pp": rules.price_power, "sp": rules.size_power}
+    fields |= {"base": rules.base, "quote": rules.quote}
     return Write("config", fields | {"ticks": rules.ticks, "lot": rules.lot, "least": rules.least, "min_notional": rules.min_notional})
 
 
@@ -105,8 +106,8 @@ def size(sized: Sized, strategy: str) -> Write:
     return Write("size", fields)
 
 
-def intent(order: Order, cause: Event | None) -> Write:
-    """An order that is about to be sent."""
+def intent(order: Order, look: Look, cause: Event | None) -> Write:
+    """An order that is about to be sent, and the best prices that it was decided at."""
     asked = order.request
     fields: dict[str, Any] = {
         "id": asked.client_id,
@@ -120,6 +121,8 @@ def intent(order: Order, cause: Event | None) -> Write:
         "st": order.strategy,
         "role": order.role,
         "why": order.why,
+        "bid": look.bid,
+        "ask": look.ask,
         "cause": _cause(cause),
     }
     if asked.position_side is not _BOTH:
@@ -237,7 +240,8 @@ def breach(order: Order, why: str) -> Write:
 
 
 def round_(ended: Round, rules: Rules, equity: int | None) -> Write:
-    """A position from its first fill to its last."""
+    """A position from its first fill to its last. `in`, `out`: what opened and what closed it, as quantity and money."""
+    longs = ended.side is Side.BUY
     seconds = (ended.ended_ns - ended.began_ns) / 1e9
     return Write(
         "round",
@@ -246,6 +250,8 @@ def round_(ended: Round, rules: Rules, equity: int | None) -> Write:
             "st": ended.strategy,
             "side": _SIDES[ended.side],
             "q": ended.quantity,
+            "in": [ended.bought, ended.paid] if longs else [ended.sold, ended.got],
+            "out": [ended.sold, ended.got] if longs else [ended.bought, ended.paid],
             "why": ended.why,
             "gross": ended.gross,
             "fees": ended.fees,
