@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -48,7 +49,7 @@ from hoga.trading.state import venue_of
 from hoga.trading.strategy import Strategy
 from hoga.venues.registry import VENUES
 
-__all__ = ["TradeEnd", "TradePlan", "is_loopback", "plan_trade", "trade"]
+__all__ = ["Chosen", "TradeEnd", "TradePlan", "is_loopback", "plan_trade", "strategies_of", "trade"]
 
 _STOP_S = 3.5
 _WHOLE_STOP_S = 5.0
@@ -96,14 +97,25 @@ def is_loopback(url: str) -> bool:
     return False
 
 
-def plan_trade(config: Config, strategy: str, symbols: tuple[str, ...]) -> TradePlan:
-    """What a trader of this configuration will be. Raises ConfigError."""
+class Chosen(NamedTuple):
+    """The instances of a strategy by key, the symbols of each venue, and the limits of each symbol."""
+
+    strategies: list[tuple[str, Strategy]]
+    symbols: dict[str, tuple[str, ...]]
+    limits: dict[str, Limits]
+
+
+def strategies_of(config: Config, strategy: str, symbols: tuple[str, ...], params: Mapping[str, str] | None = None) -> Chosen:
+    """What a strategy's file (`FILE.py:Class`) makes with this configuration. `params`: over what class and configuration say.
+
+    Raises ConfigError.
+    """
     kind = read_strategy(strategy)
     given = {}
     for name in VENUES:
         for symbol in (*symbols, *kind.symbols, kind.symbol):
             bare = symbol.partition(":")[2] or symbol
-            given[f"{name}:{bare}"] = config.parameters(name, bare)
+            given[f"{name}:{bare}"] = config.parameters(name, bare) | dict(params or {})
     made = instances_of(kind, symbols, given)
     by_venue: dict[str, list[str]] = {}
     limits: dict[str, Limits] = {}
@@ -115,12 +127,18 @@ def plan_trade(config: Config, strategy: str, symbols: tuple[str, ...]) -> Trade
             found = limits_of(config, symbol)
             assert found is not None, "the venue was looked up when the instance was made"
             limits[symbol] = found
+    return Chosen(made, {name: tuple(each) for name, each in by_venue.items()}, limits)
+
+
+def plan_trade(config: Config, strategy: str, symbols: tuple[str, ...]) -> TradePlan:
+    """What a trader of this configuration will be. Raises ConfigError."""
+    made, by_venue, limits = strategies_of(config, strategy, symbols)
     for name in by_venue:
         _require_orders(config.venue(name))
         require_testnet(config.venue(name))
     return TradePlan(
         strategies=made,
-        symbols={name: tuple(each) for name, each in by_venue.items()},
+        symbols=by_venue,
         limits=limits,
         journal=config.program.data_dir / JOURNAL_FOLDER,
         real_money=any(not is_loopback(config.venue(name).rest_url) and not config.venue(name).testnet for name in by_venue),
