@@ -1,0 +1,264 @@
+"""trading.paper.account: what a paper account has, what its orders hold, and what fills make of it. Pure.
+
+Amounts are integers of 1e-20 of a currency, so that prices times quantities and their fees are whole at every venue. What must be rounded
+is rounded against the account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from hoga.core.trading import Balance, Held, PositionSide, Rules, text_of, whole_of
+from hoga.trading.paper.manners import FeeOf
+from hoga.trading.paper.orders import PaperOrder
+
+__all__ = ["Account", "CashAccount", "Fees", "MarginAccount", "Position"]
+
+_PLACES = 20
+_E8 = 10**8
+_FEE_GRAIN: int = 10 ** (_PLACES - 8)
+"""Fees are told to the eighth place."""
+
+
+def _units(text: str) -> int:
+    return whole_of(text, -_PLACES)
+
+
+def _text(units: int) -> str:
+    return text_of(units, -_PLACES)
+
+
+def _money(rules: Rules, money: int) -> int:
+    scale: int = 10 ** (_PLACES + rules.money_power)
+    return money * scale
+
+
+def _coins(rules: Rules, quantity: int) -> int:
+    scale: int = 10 ** (_PLACES + rules.size_power)
+    return quantity * scale
+
+
+class Fees:
+    """Fees in hundredths of a percent, as integers of 1e-8 of an amount."""
+
+    __slots__ = ("_maker", "_taker")
+
+    def __init__(self, maker_bp: float, taker_bp: float) -> None:
+        self._maker = round(maker_bp * 10_000)
+        self._taker = round(taker_bp * 10_000)
+
+    def of(self, amount: int, *, maker: bool) -> int:
+        """The fee on an amount, rounded up."""
+        share = self._maker if maker else self._taker
+        return -(-amount * share // (_E8 * _FEE_GRAIN)) * _FEE_GRAIN
+
+    def most(self, amount: int) -> int:
+        """What it could be."""
+        return max(self.of(amount, maker=True), self.of(amount, maker=False), 0)
+
+
+class Account(Protocol):
+    """What the exchange asks of an account."""
+
+    def covers(self, order: PaperOrder, at: int) -> bool:
+        """Whether there is enough for a new order that would be filled at a price."""
+
+    def hold(self, order: PaperOrder, at: int) -> None:
+        """It was taken: what it could cost is held."""
+
+    def release(self, order: PaperOrder) -> None:
+        """It ended: what it still holds is free."""
+
+    def fill(self, order: PaperOrder, price: int, quantity: int, *, maker: bool) -> tuple[str, str]:
+        """A trade of it; (fee, currency), before `order.left` is changed."""
+
+    def balances(self) -> tuple[Balance, ...]:
+        """All of them."""
+
+
+class CashAccount:
+    """Buys and sells what it has."""
+
+    def __init__(self, start: Mapping[str, str], rules: Mapping[str, Rules], fees: Fees, fee_of: FeeOf) -> None:
+        self.free = {currency: _units(text) for currency, text in start.items()}
+        self.locked = dict.fromkeys(self.free, 0)
+        self._rules = rules
+        self._fees = fees
+        self._received = fee_of is FeeOf.RECEIVED
+
+    def covers(self, order: PaperOrder, at: int) -> bool:
+        """Whether there is enough for a new order that would be filled at a price."""
+        return self.free.get(self._pays(order), 0) >= self._cost(order, at)
+
+    def hold(self, order: PaperOrder, at: int) -> None:
+        """It was taken: what it could cost is held."""
+        order.held = self._cost(order, at)
+        self._move(order, -order.held, order.held)
+
+    def release(self, order: PaperOrder) -> None:
+        """It ended: what it still holds is free."""
+        self._move(order, order.held, -order.held)
+        order.held = 0
+
+    def fill(self, order: PaperOrder, price: int, quantity: int, *, maker: bool) -> tuple[str, str]:
+        """A trade of it; (fee, currency), before `order.left` is changed."""
+        rules = self._rules[order.symbol]
+        base, quote = _coins(rules, quantity), _money(rules, price * quantity)
+        buys = order.sign > 0
+        pays, gets = (quote, base) if buys else (base, quote)
+        fee = self._fees.of(gets if self._received else quote, maker=maker)
+        currency = (rules.base if buys else rules.quote) if self._received else rules.quote
+        if buys and not self._received:
+            pays += fee
+        else:
+            gets -= fee
+        part = min(order.held, -(-order.held * quantity // order.left)) if order.left else order.held
+        order.held -= part
+        self._move(order, part - pays, -part)
+        got = rules.base if buys else rules.quote
+        self.free[got] = self.free.get(got, 0) + gets
+        self.locked.setdefault(got, 0)
+        return _text(fee), currency
+
+    def balances(self) -> tuple[Balance, ...]:
+        """All of them."""
+        return tuple(Balance(currency=each, free=_text(self.free[each]), locked=_text(self.locked[each])) for each in sorted(self.free))
+
+    def _pays(self, order: PaperOrder) -> str:
+        rules = self._rules[order.symbol]
+        return rules.quote if order.sign > 0 else rules.base
+
+    def _cost(self, order: PaperOrder, at: int) -> int:
+        rules = self._rules[order.symbol]
+        if order.sign < 0:
+            return _coins(rules, order.left)
+        value = _money(rules, order.left * at if order.funds is None else order.funds)
+        return value if self._received else value + self._fees.most(value)
+
+    def _move(self, order: PaperOrder, free: int, locked: int) -> None:
+        currency = self._pays(order)
+        self.free[currency] = self.free.get(currency, 0) + free
+        self.locked[currency] = self.locked.get(currency, 0) + locked
+
+
+class Position:
+    """Signed `quantity`, and Σ price × quantity of what is held now, with the sign of the position."""
+
+    __slots__ = ("cost", "quantity")
+
+    def __init__(self) -> None:
+        self.quantity = 0
+        self.cost = 0
+
+    def change(self, quantity: int, price: int) -> int:
+        """Take over a trade of a signed quantity; what it won, in the instrument's money."""
+        won = 0
+        if self.quantity * quantity < 0:
+            closing = min(abs(quantity), abs(self.quantity)) * (1 if quantity > 0 else -1)
+            share = self.cost * -closing // self.quantity
+            won = price * -closing - share
+            self.cost -= share
+            self.quantity += closing
+            quantity -= closing
+        self.quantity += quantity
+        self.cost += price * quantity
+        return won
+
+
+class MarginAccount:
+    """One wallet and positions in contracts, cross margin. `price_of(symbol)`: what a position is worth now, per unit."""
+
+    def __init__(
+        self,
+        start: Mapping[str, str],
+        rules: Mapping[str, Rules],
+        fees: Fees,
+        leverage_of: Callable[[str], int],
+        price_of: Callable[[str], int],
+        open_orders: Callable[[], list[PaperOrder]],
+    ) -> None:
+        self.wallets = {currency: _units(text) for currency, text in start.items()}
+        self.positions: dict[tuple[str, PositionSide], Position] = {}
+        self._rules = rules
+        self._fees = fees
+        self._leverage_of = leverage_of
+        self._price_of = price_of
+        self._open_orders = open_orders
+
+    def position(self, order: PaperOrder) -> Position:
+        """The one that an order moves."""
+        return self.positions.setdefault((order.symbol, order.request.position_side), Position())
+
+    def covers(self, order: PaperOrder, at: int) -> bool:
+        """Whether the account can carry a new order beside the others. What only reduces is always carried."""
+        if order.only_closes:
+            return True
+        held = self.position(order).quantity
+        opening = order.left - (abs(held) if held * order.sign < 0 else 0)
+        rules = self._rules[order.symbol]
+        return self._bound(rules, max(0, opening) * at) <= self.available(rules.settle)
+
+    def hold(self, order: PaperOrder, at: int) -> None:
+        """Open orders bind margin by being open."""
+
+    def release(self, order: PaperOrder) -> None:
+        """It binds nothing any more."""
+
+    def fill(self, order: PaperOrder, price: int, quantity: int, *, maker: bool) -> tuple[str, str]:
+        """A trade of it; (fee, currency)."""
+        rules = self._rules[order.symbol]
+        won = _money(rules, self.position(order).change(order.sign * quantity, price))
+        fee = self._fees.of(_money(rules, price * quantity), maker=maker)
+        self.wallets[rules.settle] = self.wallets.get(rules.settle, 0) + won - fee
+        return _text(fee), rules.settle
+
+    def balances(self) -> tuple[Balance, ...]:
+        """All wallets."""
+        return tuple(Balance(currency=each, free=_text(units), locked="0") for each, units in sorted(self.wallets.items()))
+
+    def equity(self, currency: str) -> int:
+        """The wallet and what positions have won or lost so far."""
+        return self.wallets.get(currency, 0) + self.unrealized(currency)
+
+    def unrealized(self, currency: str) -> int:
+        """What positions have won or lost so far."""
+        return sum(
+            _money(self._rules[symbol], each.quantity * self._price_of(symbol) - each.cost)
+            for (symbol, _), each in self.positions.items()
+            if each.quantity and self._rules[symbol].settle == currency
+        )
+
+    def available(self, currency: str) -> int:
+        """What new orders may bind."""
+        bound = sum(
+            self._bound(self._rules[symbol], abs(each.quantity) * self._price_of(symbol))
+            for (symbol, _), each in self.positions.items()
+            if each.quantity and self._rules[symbol].settle == currency
+        )
+        for order in self._open_orders():
+            rules = self._rules[order.symbol]
+            if rules.settle == currency and not order.only_closes and order.price is not None:
+                bound += self._bound(rules, order.left * order.price)
+        return max(0, self.equity(currency) - bound)
+
+    def held(self) -> list[Held]:
+        """Positions that are not flat."""
+        return [self.held_of(symbol, side) for (symbol, side), each in sorted(self.positions.items()) if each.quantity]
+
+    def held_of(self, symbol: str, side: PositionSide) -> Held:
+        """One position, flat ones too."""
+        rules, each = self._rules[symbol], self.positions.setdefault((symbol, side), Position())
+        profit = each.quantity * self._price_of(symbol) - each.cost
+        return Held(
+            symbol=symbol,
+            quantity=each.quantity,
+            entry=rules.price_text(each.cost // each.quantity) if each.quantity else "0",
+            position_side=side,
+            unrealized=rules.money_text(profit) if each.quantity else "0",
+            leverage=self._leverage_of(symbol),
+            margin_type="cross",
+        )
+
+    def _bound(self, rules: Rules, money: int) -> int:
+        return -(-_money(rules, money) // self._leverage_of(rules.symbol))

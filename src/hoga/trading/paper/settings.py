@@ -1,0 +1,59 @@
+"""trading.paper.settings: what a paper account begins with, what it pays, and how long its orders are under way. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from hoga.core.times import MS_NS, SECOND_NS
+
+__all__ = ["Draws", "Latency", "PaperSettings"]
+
+_MASK = (1 << 64) - 1
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """How long it takes from sending to the answer, in ns: one of `samples`, each as likely as the others. Never empty."""
+
+    samples: tuple[int, ...] = (50 * MS_NS,)
+
+    def __post_init__(self) -> None:
+        if not self.samples or min(self.samples) < 0:
+            raise ValueError("a latency needs at least one sample, and none below 0")
+
+
+class PaperSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A paper account. Fees in hundredths of a percent, None: the venue's usual ones.
+
+    `balance`: what it begins with, exact text, in each currency that its instruments are paid in; `coins`: what else, by currency.
+    `leverage`: of contracts, `leverages` of single symbols. `half_spread_bp`: how far from a trade's price its buyer and seller would have
+    dealt, where no book is known. `beat_ns`: how often the account's stream gives a sign of life.
+    """
+
+    balance: str = "10000"
+    coins: Mapping[str, str] = {}
+    maker_fee_bp: float | None = None
+    taker_fee_bp: float | None = None
+    leverage: int = 1
+    leverages: Mapping[str, int] = {}
+    latency: Latency = Latency()
+    seed: int = 1
+    half_spread_bp: float = 5.0
+    beat_ns: int = SECOND_NS
+
+
+class Draws:
+    """A sequence of numbers by a seed (splitmix64): the same in every run and on every machine."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, seed: int) -> None:
+        self._state = seed & _MASK
+
+    def below(self, bound: int) -> int:
+        """A number from 0 to `bound` - 1."""
+        self._state = state = (self._state + 0x9E3779B97F4A7C15) & _MASK
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+        return (state ^ (state >> 31)) * bound >> 64
