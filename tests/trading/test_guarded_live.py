@@ -37,7 +37,7 @@ def stand(it: Live) -> bool:
 async def test_both_ends_rest_are_found_again_and_go_with_the_position(venue: str, tmp_path: Path) -> None:
     async with live(tmp_path, venue, *FAR, wanted="0.01", kind=Guarded) as it:
         await eventually(lambda: stand(it), why=it.orders)
-        guard = next(iter(it.engine._guards.values()))
+        guard = next(iter(it.engine.guarding.guards.values()))
         assert guard.naked_ns == 0
         names = sorted(each.client_id for each in ends(it))
         placed = it.records("protect")
@@ -58,7 +58,7 @@ async def test_where_the_venue_keeps_no_stop_the_engine_watches(tmp_path: Path) 
     async with live(tmp_path, "upbit", *FAR, wanted="0.01", kind=Guarded) as it:
         await it.holds("0.01")
         assert ends(it) == []
-        guard = next(iter(it.engine._guards.values()))
+        guard = next(iter(it.engine.guarding.guards.values()))
         await eventually(lambda: guard.level > 0)
         guard.level = it.engine.state.looks[it.symbol].ask * 2  # the price is beyond it now
         it.strategy.wanted = None

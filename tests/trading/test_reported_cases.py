@@ -116,7 +116,7 @@ async def test_a_stop_that_only_the_other_listing_has_is_enough(tmp_path: Path) 
             await compared(it)
         assert account(it)["open_orders"] == []
         assert len(account(it)["open_algo_orders"]) == 1
-        assert next(iter(it.engine._guards.values())).naked_ns == 0
+        assert next(iter(it.engine.guarding.guards.values())).naked_ns == 0
         assert it.engine.state.rung is Rung.ACTIVE
         assert len(placed(it, "/fapi/v1/algoOrder")) == 1
         await it.stop()

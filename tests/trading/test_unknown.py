@@ -131,9 +131,15 @@ def algo(there: Exchange, request: OrderRequest, state: OrderState, **more: Any)
 def stop_of(there: Exchange) -> Order:
     """A stop that the engine has sent."""
     request = OrderRequest(
-        client_id=there.engine.new_id(1), symbol=SYMBOL, side=SELL, kind=OrderKind.STOP, quantity=10, trigger=590_000, reduce_only=True
+        client_id=there.engine.placing.new_id(1),
+        symbol=SYMBOL,
+        side=SELL,
+        kind=OrderKind.STOP,
+        quantity=10,
+        trigger=590_000,
+        reduce_only=True,
     )
-    order = there.engine.place(request, there.engine.instances[0].key, Role.PROTECT, "test")
+    order = there.engine.placing.place(request, there.engine.instances[0].key, Role.PROTECT, "test")
     assert order is not None
     return order
 

@@ -314,11 +314,10 @@ def _engine(config: Config, plan: TradePlan, gateways: Mapping[str, Gateway], la
         strategies=plan.strategies,
     )
     now_ns = SYSTEM.time_ns()
-    other = engine.restore(restored(opened.recovered), now_ns)
+    other = engine.restore(restored(opened.recovered), now_ns, fills=exit_fills(plan.journal, now_ns))
     if other:
         detail = f"{', '.join(other)}: the journal counts in other steps than the venue does now"
         ladder.begin(Cause.SETTINGS, now_ns, detail=detail)
-    engine.found_fills = exit_fills(plan.journal, now_ns)
     if opened.quarantined:
         ladder.begin(Cause.LOG_QUARANTINED, now_ns, detail=f"{opened.faults[0].file}: {opened.faults[0].kind}")
     return engine

@@ -1,21 +1,23 @@
-"""trading.instance: one strategy at work: its hooks called one at a time, its wishes checked, its faults its own. Pure."""
+"""trading.engine.instance: one strategy at work: its hooks called one at a time, its wishes checked, its faults its own. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.market import Side
 from hoga.core.ticks import MarketTop, MarketTrade
 from hoga.core.trading import FillUpdate, Force, OrderKind, OrderRequest, Rules
+from hoga.trading import records
 from hoga.trading.bars import BarSeries
+from hoga.trading.engine.placing import Placing
+from hoga.trading.engine.pursuing import Pursuing
+from hoga.trading.engine.roster import Roster
+from hoga.trading.engine.turn import Turn
 from hoga.trading.orders import Order, Role
-from hoga.trading.ports import Denial
+from hoga.trading.ports import Denial, Write
 from hoga.trading.strategy import Amount, BookView, FillView, OrderView, Setup, Strategy, TradeView, amount_of
-
-if TYPE_CHECKING:
-    from hoga.trading.engine import Engine
 
 __all__ = ["Instance"]
 
@@ -25,21 +27,40 @@ _CALLS_DEEP = 8
 
 
 class Instance:
-    """One strategy and its desk (`strategy.Desk`). `key`: its name in journal and restart; `number`: in client ids, from 1."""
+    """One strategy and its desk (`strategy.Desk`). `key`: its name in journal and restart; `number`: in client ids, from 1.
 
-    def __init__(self, number: int, key: str, strategy: Strategy, engine: Engine) -> None:
+    `series_of`: gives the bars of a symbol and interval; `fell`: is told of a hook that raised, and why.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        key: str,
+        strategy: Strategy,
+        turn: Turn,
+        roster: Roster,
+        placing: Placing,
+        pursuing: Pursuing,
+        series_of: Callable[[str, str, int], BarSeries],
+        fell: Callable[[Instance, str, str], None],
+    ) -> None:
         self.number = number
         self.key = key
         self.strategy = strategy
         self.symbols = strategy.symbols or ((strategy.symbol,) if strategy.symbol else ())
         self.quarantined = False
         self.denials = 0
-        self._engine = engine
+        self._turn = turn
+        self._state = turn.state
+        self._roster = roster
+        self._placing = placing
+        self._want = pursuing.want
+        self._fell_to = fell
         self._depth = 0
         self._amounts: dict[tuple[str, object, bool], int] = {}
-        self._books = {symbol: BookView(symbol, engine.state.rules_of[symbol]) for symbol in self.symbols}
+        self._books = {symbol: BookView(symbol, turn.state.rules_of[symbol]) for symbol in self.symbols}
         strategy._desk = self
-        self.setup = Setup(key, engine.state.rules_of, engine.series_of)
+        self.setup = Setup(key, turn.state.rules_of, series_of)
         try:
             strategy.setup(self.setup)
         except (Exception, SystemExit) as fault:
@@ -86,27 +107,27 @@ class Instance:
     def on_trade(self, event: MarketTrade) -> None:
         """Somebody traded."""
         if not self.quarantined:
-            self.call("on_trade", TradeView(event, self._engine.state.rules_of[event.symbol]))
+            self.call("on_trade", TradeView(event, self._state.rules_of[event.symbol]))
 
     def told_of(self, order: Order) -> None:
         """An own order has moved."""
-        if self._engine.running and order.symbol in self._engine.state.rules_of:
-            self.call("on_order", OrderView(order, self._engine.state.rules_of[order.symbol]))
+        if self._roster.running and order.symbol in self._state.rules_of:
+            self.call("on_order", OrderView(order, self._state.rules_of[order.symbol]))
 
     def filled(self, fill: FillUpdate) -> None:
         """An own order was filled."""
-        self.call("on_fill", FillView(fill, self._engine.state.rules_of[fill.symbol]))
+        self.call("on_fill", FillView(fill, self._state.rules_of[fill.symbol]))
 
     def _fell(self, hook: str, fault: Exception | SystemExit) -> None:
         self.quarantined = True
-        self._engine.quarantine(self, hook, f"{type(fault).__name__}: {fault}")
+        self._fell_to(self, hook, f"{type(fault).__name__}: {fault}")
 
     # -- its desk ---------------------------------------------------------------------------------------------------------
 
     @property
     def now_ns(self) -> int:
         """See `Strategy.now_ns`."""
-        return self._engine.state.now_ns
+        return self._state.now_ns
 
     def target(self, symbol: str, quantity: Amount, why: str) -> None:
         """See `Strategy.target`."""
@@ -114,7 +135,7 @@ class Instance:
         if number is None:
             number = self._learn(symbol, quantity, "target", why, Side.BUY)
         if number is not None:
-            self._engine.want(self, symbol, number, why)
+            self._want(self.key, symbol, number, why)
 
     def order(self, symbol: str, side: Side, quantity: Amount, kind: OrderKind, price: Amount | None, force: Force, why: str) -> str:
         """See `Strategy.buy` and `Strategy.limit`."""
@@ -133,34 +154,34 @@ class Instance:
                 at = self._learn_price(symbol, price, why, side)
             if at is None:
                 return ""
-        return self._engine.order(self, symbol, side, number, kind, at, force, why)
+        return self._placing.order(self.number, self.key, symbol, side, number, kind, at, force, why)
 
     def cancel(self, client_id: str) -> None:
         """See `Strategy.cancel`."""
-        order = self._engine.state.orders.get(client_id)
+        order = self._state.orders.get(client_id)
         if order is not None and order.strategy == self.key:
-            self._engine.cancel(order, why="strategy", wished=True)
+            self._placing.cancel(order, why="strategy", wished=True)
 
     def cancel_all(self, symbol: str) -> None:
         """See `Strategy.cancel_all`."""
-        for order in self._engine.state.orders.working(symbol):
+        for order in self._state.orders.working(symbol):
             if order.strategy == self.key and order.role is not Role.PROTECT:
-                self._engine.cancel(order, why="strategy", wished=True)
+                self._placing.cancel(order, why="strategy", wished=True)
 
     def position(self, symbol: str) -> Decimal:
         """See `Strategy.position`."""
         rules = self._rules(symbol)
-        held = self._engine.state.portfolio.share(self.key, symbol)
+        held = self._state.portfolio.share(self.key, symbol)
         return Decimal(held).scaleb(rules.size_power) if rules is not None else Decimal(0)
 
     def orders(self, symbol: str) -> list[OrderView]:
         """See `Strategy.orders`."""
-        state = self._engine.state
+        state = self._state
         return [OrderView(each, state.rules_of[each.symbol]) for each in state.orders.working(symbol) if each.strategy == self.key]
 
     def book(self, symbol: str) -> BookView:
         """See `Strategy.book`."""
-        view, look = self._books[symbol], self._engine.state.looks[symbol]
+        view, look = self._books[symbol], self._state.looks[symbol]
         if view.ticks.at_ns != look.at_ns:
             view.ticks = MarketTop(symbol=symbol, at_ns=look.at_ns, bid=look.bid, bid_size=0, ask=look.ask, ask_size=0)
         return view
@@ -171,16 +192,23 @@ class Instance:
             price = amount_of(stop)
         except ValueError:
             price = Decimal(0)  # no price: it is denied as one that is on no side
-        return self._engine.size(self, symbol, risk, price, side)
+        rules = self._rules(symbol)
+        if rules is None:
+            return Decimal(0)
+        at = int(price.scaleb(-rules.price_power))  # finer digits than the instrument has are cut off
+        sized = self._placing.gate.size(symbol, risk, at, side, self._state)
+        self._turn.write(records.size(sized, self.key))
+        return Decimal(sized.quantity).scaleb(rules.size_power)
 
     def tell(self, text: str) -> None:
         """See `Strategy.log`."""
-        self._engine.said(self, text)
+        self._turn.write(Write("note", {"st": self.key, "text": text}))
+        self._turn.tell("info", f"{self.key}: {text}")
 
     # -- amounts ----------------------------------------------------------------------------------------------------------
 
     def _rules(self, symbol: str) -> Rules | None:
-        return self._engine.state.rules_of.get(symbol)
+        return self._state.rules_of.get(symbol)
 
     def _learn(self, symbol: str, quantity: Amount, what: str, why: str, side: Side) -> int | None:
         """A quantity in integers, finer digits cut off; None: it was denied."""
@@ -217,5 +245,5 @@ class Instance:
         self._amounts[key] = number
 
     def _deny(self, symbol: str, side: Side, why: str, denial: Denial) -> None:
-        request = OrderRequest(client_id=self._engine.new_id(self.number), symbol=symbol, side=side)
-        self._engine.deny(request, self.key, Role.ENTRY, why, denial)
+        request = OrderRequest(client_id=self._placing.new_id(self.number), symbol=symbol, side=side)
+        self._placing.deny(request, self.key, Role.ENTRY, why, denial)

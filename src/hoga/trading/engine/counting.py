@@ -1,0 +1,101 @@
+"""trading.engine.counting: trades into positions, money and rounds, each once; and what losses lead to. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hoga.core.trading import FillUpdate, FundingUpdate, signed, whole_of
+from hoga.trading import records
+from hoga.trading.engine.asking import Asking
+from hoga.trading.engine.causes import Causes
+from hoga.trading.engine.turn import Handlers, Turn
+from hoga.trading.orders import News
+from hoga.trading.ports import Gate
+from hoga.trading.rungs import Cause
+from hoga.trading.state import venue_of
+
+__all__ = ["Counting"]
+
+_LOSSES = (Cause.DAILY_LOSS, Cause.DRAWDOWN, Cause.LOSSES_IN_A_ROW)
+
+
+class Counting:
+    """`fills`: trades so far."""
+
+    def __init__(self, turn: Turn, causes: Causes, asking: Asking, gate: Gate) -> None:
+        self.fills = 0
+        self._turn = turn
+        self._causes = causes
+        self._asking = asking
+        self._gate = gate
+
+    def handlers(self) -> Handlers:
+        """What is heard here."""
+        return {FundingUpdate: self._on_funding}
+
+    def filled(self, news: News, fill: FillUpdate) -> None:
+        """An order that we know was filled."""
+        order = news.order
+        if order.strategy:
+            self._count(fill, order.strategy, order.why or order.role.value, client_id=order.client_id, late=news.late)
+        else:
+            self._unowned(fill)
+
+    def orphan(self, fill: FillUpdate) -> None:
+        """A trade of an order of ours that the journal does not know: an exit's, mostly."""
+        if self._turn.state.orders.know_trade(fill.symbol, fill.trade_id, fill.at_ns):
+            self._unowned(fill)
+
+    def foreign(self, event: FillUpdate) -> None:
+        """A trade of the account that no order of ours made: in a contract it changes the position that we are in."""
+        state = self._turn.state
+        if state.capabilities(event.symbol).short:
+            state.portfolio.adopt(event.symbol, event.position_side, signed(event.side, event.quantity))
+            self._turn.write(records.foreign(event, state.position(event.symbol, event.position_side)))
+            self._asking.of(event.symbol).touched(event.symbol, event.at_ns)
+
+    def _unowned(self, fill: FillUpdate) -> None:
+        """A trade that no strategy made closes what strategies hold, one after the other; what is left is nobody's."""
+        left = fill.quantity
+        for share in self._turn.state.portfolio.shares_of(fill.symbol, fill.position_side):
+            part = min(left, abs(share.quantity))
+            if part and share.quantity * signed(fill.side, 1) < 0:
+                taken = fill if part == fill.quantity else msgspec.structs.replace(fill, quantity=part, fee=None)
+                self._count(taken, share.strategy, "exit")
+                left -= part
+        if left:
+            self._count(fill if left == fill.quantity else msgspec.structs.replace(fill, quantity=left, fee=None), "", "exit")
+
+    def _count(self, fill: FillUpdate, strategy: str, why: str, *, client_id: str = "", late: bool = False) -> None:
+        """A trade of ours is in the journal and in the books."""
+        turn, state, symbol = self._turn, self._turn.state, fill.symbol
+        state.renew()
+        self.fills += 1
+        share, rounds = state.portfolio.fill(strategy, fill, mid=state.mid(symbol), why=why)
+        position = state.position(symbol, fill.position_side)
+        turn.write(records.fill(client_id or fill.client_id, fill, share, state.portfolio.today(symbol), position, late=late))
+        self._asking.of(symbol).touched(symbol, min(fill.event_ns or state.now_ns, state.now_ns))
+        for each in rounds:
+            turn.write(records.round_(each, state.rules_of[symbol], state.equity(symbol)))
+        self.losses(symbol)
+        state.reckon(symbol)
+        if not position:
+            self._causes.end(Cause.UNEXPLAINED, subject=symbol)
+
+    def losses(self, symbol: str) -> None:
+        """What was lost, and what it leads to."""
+        state = self._turn.state
+        if not state.looks[symbol].at_ns:
+            return
+        found = dict(self._gate.breaches(symbol, state))
+        for cause in sorted(found, key=lambda each: _LOSSES.index(each) if each in _LOSSES else len(_LOSSES)):
+            self._causes.begin(cause, subject=venue_of(symbol), detail=found[cause])
+
+    def _on_funding(self, event: FundingUpdate) -> None:
+        state = self._turn.state
+        rules = state.rules_of.get(event.symbol)
+        if rules is None:
+            return
+        state.portfolio.fund(event.symbol, whole_of(event.amount, rules.money_power))
+        state.renew()
+        self._turn.write(records.funding(event))

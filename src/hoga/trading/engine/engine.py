@@ -1,0 +1,198 @@
+"""trading.engine.engine: the door: an event in, what is due by then first, and what is to be done because of it out. Pure.
+
+Every decision is a function of the events so far and of nothing else: the same events give the same effects, in a year too. What is due at
+T is done with the stamp T, before the first event that is stamped T or later. A strategy that raises loses its own orders and
+nothing else; anything else that raises here is a fault of the engine, and the ladder decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from hoga.core.times import SECOND_NS
+from hoga.core.trading import Capabilities, FillUpdate, Rules
+from hoga.trading.engine.accounts import Accounts
+from hoga.trading.engine.asking import Asking
+from hoga.trading.engine.candles import Candles
+from hoga.trading.engine.causes import Causes
+from hoga.trading.engine.comparing import Comparing
+from hoga.trading.engine.counting import Counting
+from hoga.trading.engine.guarding import Guarding, Key
+from hoga.trading.engine.hearing import Hearing
+from hoga.trading.engine.instance import Instance
+from hoga.trading.engine.life import Life
+from hoga.trading.engine.market import Market
+from hoga.trading.engine.placing import Placing
+from hoga.trading.engine.pursuing import Pursuing
+from hoga.trading.engine.restoring import Restored, restore
+from hoga.trading.engine.roster import Roster
+from hoga.trading.engine.timers import Timers
+from hoga.trading.engine.turn import Handlers, Settings, Turn
+from hoga.trading.engine.upkeep import Upkeep
+from hoga.trading.ports import Effect, Event, Gate, Rung, WakeAt
+from hoga.trading.protect import Guard
+from hoga.trading.reconcile import Reckoning
+from hoga.trading.rungs import Cause, Ladder
+from hoga.trading.sampling import Sampler
+from hoga.trading.state import State
+from hoga.trading.strategy import Strategy
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """See the module. `state` is what it knows; nobody else writes to it. `<Engine ACTIVE 2 strategies 3 orders>`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        rules: Mapping[str, Rules],
+        capabilities: Mapping[str, Capabilities],
+        gate: Gate,
+        ladder: Ladder,
+        strategies: Iterable[tuple[str, Strategy]],
+    ) -> None:
+        state = State(rules, capabilities)
+        state.rung = ladder.rung
+        self.settings = settings
+        self.state = state
+        self.gate = gate
+        self.ladder = ladder
+        guards: dict[Key, Guard] = {}
+        sampler = Sampler()
+        turn = self._turn = Turn(settings, state)
+        timers = self._timers = Timers()
+        roster = self._roster = Roster()
+        causes = self._causes = Causes(turn, timers, ladder)
+        asking = self._asking = Asking(turn, capabilities)
+        placing = self.placing = Placing(turn, roster, causes, gate, guards)
+        guarding = self.guarding = Guarding(turn, timers, roster, causes, placing, guards)
+        candles = self._candles = Candles(turn, timers, roster)
+        pursuing = Pursuing(turn, roster, placing, guarding)
+        counting = self._counting = Counting(turn, causes, asking, gate)
+        life = self._life = Life(turn, timers, roster, causes, asking, placing, candles, guarding, pursuing, counting, sampler)
+        hearing = Hearing(turn, roster, causes, asking, counting, guarding, pursuing, gate)
+        market = Market(turn, roster, causes, candles, guarding, pursuing, sampler, self._advance)
+        accounts = Accounts(turn, causes, asking, hearing, life.start_if_ready)
+        comparing = Comparing(turn, causes, asking, counting, hearing, life.start_if_ready)
+        self._upkeep = Upkeep(turn, roster, asking, placing, candles, guarding, pursuing, counting, hearing, market, sampler)
+        self._handlers: Handlers = {}
+        for part in (market, candles, hearing, counting, accounts, comparing, life, causes):
+            self._handlers |= part.handlers()
+        self._woken = 0
+        for number, (key, strategy) in enumerate(strategies, 1):
+            roster.add(Instance(number, key, strategy, turn, roster, placing, pursuing, candles.series_of, life.quarantine))
+        market.begin()
+        candles.begin()
+        guarding.begin()
+
+    def __repr__(self) -> str:
+        return f"<Engine {self.state.rung.name} {len(self.instances)} strategies {self.state.orders.count()} orders>"
+
+    def restore(self, found: Restored, now_ns: int, *, fills: Iterable[FillUpdate] = ()) -> list[str]:
+        """Be where earlier lives ended; before the first event. Returns symbols that count in other steps now, which cannot be.
+
+        `fills`: what exits traded between two lives; they are counted at the start.
+        """
+        self._life.found_fills = list(fills)
+        return restore(found, now_ns, turn=self._turn, causes=self._causes, asking=self._asking)
+
+    # -- the door ---------------------------------------------------------------------------------------------------
+
+    def step(self, event: Event) -> list[Effect]:
+        """Take one event; what is to be done comes back, in order. Never raises."""
+        turn, state = self._turn, self.state
+        out: list[Effect] = []
+        turn.out = out
+        at_ns = max(event.at_ns, state.now_ns)
+        try:
+            heap = self._timers.heap
+            while heap and heap[0][0] <= at_ns:
+                self._due()
+            state.now_ns = at_ns
+            turn.cause = event
+            handle = self._handlers.get(event.__class__)
+            if handle is not None:
+                handle(event)
+        except Exception as fault:  # noqa: BLE001  # the supervised place: what the engine cannot do itself, the ladder decides
+            self._causes.fault(Cause.ENGINE_FAULT, f"{type(fault).__name__}: {fault} at {type(event).__name__}")
+        return self._close(out)
+
+    def _close(self, out: list[Effect]) -> list[Effect]:
+        after = self._turn.after
+        if after:
+            out += after  # what need not be written before an order is not
+            after.clear()
+        if self._life.stopping_ns and not self._roster.ended:
+            self._life.end_if_quiet()
+        if self._causes.due:
+            try:
+                self._advance()
+            except Exception as fault:  # noqa: BLE001  # as above, of the ladder's own consequences
+                self._turn.tell("error", f"the ladder's consequences failed: {type(fault).__name__}: {fault}")
+        heap = self._timers.heap
+        if heap and heap[0][0] != self._woken:
+            self._woken = heap[0][0]
+            out.append(WakeAt(self._woken))
+        return out
+
+    def _due(self) -> None:
+        """Do what is due next."""
+        found = self._timers.pop()
+        if found is None:
+            return
+        at_ns, kind, number = found
+        self.state.now_ns = max(self.state.now_ns, at_ns)
+        self._turn.cause = None
+        if kind == "second":
+            self._timers.arm("second", 0, at_ns - at_ns % SECOND_NS + SECOND_NS)
+            self._upkeep.each_second()
+        elif kind == "bars":
+            self._candles.is_due(number)
+        elif kind == "guard":
+            self.guarding.is_due(number)
+        elif kind == "every":
+            instance, period = self._roster.periods[number]
+            self._timers.arm("every", number, at_ns + period)
+            if self._roster.running:
+                instance.call("on_timer", at_ns)
+
+    def _advance(self) -> None:
+        """Go where the ladder leads: down, entries are cancelled, and every strategy is told."""
+        for before, new in self._causes.advance():
+            if new >= Rung.REDUCING and new > before:
+                self.placing.cancel_entries(new.name)
+            self._roster.call("on_ladder", new)
+
+    # -- to look at -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def instances(self) -> list[Instance]:
+        """The strategies at work."""
+        return self._roster.instances
+
+    @property
+    def running(self) -> bool:
+        """Whether the strategies are called."""
+        return self._roster.running
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has stopped."""
+        return self._roster.ended
+
+    @property
+    def sent(self) -> int:
+        """Orders so far."""
+        return self.placing.sent
+
+    @property
+    def fills(self) -> int:
+        """Trades of them so far."""
+        return self._counting.fills
+
+    @property
+    def reckonings(self) -> Mapping[str, Reckoning]:
+        """The rounds of listings, by venue."""
+        return self._asking.reckonings

@@ -1,0 +1,150 @@
+"""trading.engine.market: what the market does: the look of each symbol, whether it is old, and the hooks that it calls. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hoga.core.ticks import MarketDepth, MarketDoubt, MarketMark, MarketPrice, MarketTop, MarketTrade
+from hoga.trading.engine.candles import Candles
+from hoga.trading.engine.causes import Causes
+from hoga.trading.engine.guarding import Guarding
+from hoga.trading.engine.instance import Instance
+from hoga.trading.engine.pursuing import Pursuing
+from hoga.trading.engine.roster import Roster
+from hoga.trading.engine.turn import Handlers, Turn
+from hoga.trading.ports import Look
+from hoga.trading.rungs import Cause
+from hoga.trading.sampling import Sampler
+
+__all__ = ["Market"]
+
+
+class Market:
+    """`advance`: lets the ladder move now; a book that is fresh again may be traded at once."""
+
+    def __init__(
+        self,
+        turn: Turn,
+        roster: Roster,
+        causes: Causes,
+        candles: Candles,
+        guarding: Guarding,
+        pursuing: Pursuing,
+        sampler: Sampler,
+        advance: Callable[[], None],
+    ) -> None:
+        self._turn = turn
+        self._state = turn.state
+        self._roster = roster
+        self._causes = causes
+        self._candles = candles
+        self._guarding = guarding
+        self._pursuing = pursuing
+        self._sampler = sampler
+        self._advance = advance
+        self._stale: set[str] = set()
+        self._bookish: dict[str, list[Instance]] = {}
+        self._tradish: dict[str, list[Instance]] = {}
+
+    def handlers(self) -> Handlers:
+        """What is heard here."""
+        return {
+            MarketTop: self._on_top,
+            MarketDepth: self._on_top,
+            MarketPrice: self._on_price,
+            MarketTrade: self._on_trade,
+            MarketMark: self._on_mark,
+            MarketDoubt: self._on_doubt,
+        }
+
+    def begin(self) -> None:
+        """All strategies are there."""
+        instances = self._roster.instances
+        for symbol in self._state.rules_of:
+            self._bookish[symbol] = [each for each in instances if each.hears(symbol, "on_book")]
+            self._tradish[symbol] = [each for each in instances if each.hears(symbol, "on_trade")]
+
+    def _on_top(self, event: MarketTop) -> None:
+        symbol = event.symbol
+        look = self._state.looks.get(symbol)
+        if look is None:
+            return
+        look.bid, look.ask, look.at_ns = event.bid, event.ask, event.at_ns
+        look.in_doubt = not event.bid or not event.ask or event.bid >= event.ask
+        self._saw(symbol, look)
+        if not self._roster.running:
+            return
+        pursuing = self._pursuing
+        tries = pursuing.tries
+        for instance in self._bookish[symbol]:
+            instance.on_book(event)
+        if pursuing.unmet[symbol] and tries == pursuing.tries:
+            pursuing.pursue(symbol)
+
+    def _on_price(self, event: MarketPrice) -> None:
+        """There is no book: no hook hears of it, and all else is as with one."""
+        symbol = event.symbol
+        look = self._state.looks.get(symbol)
+        if look is None:
+            return
+        look.bid = look.ask = event.price
+        look.at_ns, look.in_doubt, look.is_price = event.at_ns, not event.price, True
+        self._saw(symbol, look)
+        if self._roster.running and self._pursuing.unmet[symbol]:
+            self._pursuing.pursue(symbol)
+
+    def _saw(self, symbol: str, look: Look) -> None:
+        """A price has come: what was old is fresh, and what guards positions looks at it."""
+        if symbol in self._stale and not look.in_doubt:
+            self._fresh(symbol)
+            self._advance()
+        self._guarding.saw(symbol, look)
+
+    def _on_trade(self, event: MarketTrade) -> None:
+        symbol = event.symbol
+        if symbol not in self._state.looks:
+            return
+        self._state.traded(event)
+        self._candles.trade(event)
+        if self._roster.running:
+            for instance in self._tradish[symbol]:
+                instance.on_trade(event)
+
+    def _on_mark(self, event: MarketMark) -> None:
+        look = self._state.looks.get(event.symbol)
+        if look is not None:
+            look.mark, look.mark_at_ns, look.has_mark = event.mark, event.at_ns, True
+            self._guarding.saw(event.symbol, look)
+
+    def _on_doubt(self, event: MarketDoubt) -> None:
+        look = self._state.looks.get(event.symbol)
+        if look is None:
+            return
+        look.in_doubt = True
+        self._turn.out += self._sampler.doubt(self._state, event.symbol, event.why)
+        self._candles.doubt(event.symbol)
+        self._roster.call_of(event.symbol, "on_stale", event.symbol, event.why)
+
+    def look_after(self, symbol: str) -> None:
+        """Is its data old, and how long already?"""
+        state = self._state
+        look, now = state.looks[symbol], state.now_ns
+        fresh_ns = self._turn.settings.limits[symbol].stale_after_ms * 1_000_000
+        stale = look.in_doubt or now - look.at_ns > fresh_ns
+        if stale and symbol not in self._stale:
+            self._stale.add(symbol)
+            since = look.at_ns + fresh_ns if look.at_ns else now
+            self._causes.begin(Cause.STALE_MARKET, subject=symbol, since_ns=min(since, now))
+            self._roster.call_of(symbol, "on_stale", symbol, "no book" if not look.at_ns else "the book is old")
+        if symbol in self._stale:
+            if not stale:
+                self._fresh(symbol)
+            elif state.position(symbol):
+                self._causes.begin(Cause.STALE_WITH_POSITION, subject=symbol, since_ns=look.at_ns or None)
+            else:
+                self._causes.end(Cause.STALE_WITH_POSITION, subject=symbol)
+
+    def _fresh(self, symbol: str) -> None:
+        self._stale.discard(symbol)
+        self._causes.end(Cause.STALE_MARKET, subject=symbol)
+        self._causes.end(Cause.STALE_WITH_POSITION, subject=symbol)

@@ -1,0 +1,132 @@
+"""trading.engine.upkeep: what is looked after each second: silent orders, unproven ones, old data, old listings, wishes not met. Pure."""
+
+from __future__ import annotations
+
+from hoga.core.times import SECOND_NS
+from hoga.core.trading import Action, Unanswered
+from hoga.trading.engine.asking import Asking
+from hoga.trading.engine.candles import Candles
+from hoga.trading.engine.counting import Counting
+from hoga.trading.engine.guarding import Guarding
+from hoga.trading.engine.hearing import Hearing
+from hoga.trading.engine.market import Market
+from hoga.trading.engine.placing import Placing
+from hoga.trading.engine.pursuing import Pursuing
+from hoga.trading.engine.roster import Roster
+from hoga.trading.engine.turn import Turn
+from hoga.trading.orders import Canceling, Order, Status
+from hoga.trading.reconcile import Reckoning
+from hoga.trading.sampling import Sampler
+from hoga.trading.state import venue_of
+
+__all__ = ["Upkeep"]
+
+_ANSWER_NS = 5 * SECOND_NS
+_CANCEL_NS = 2 * SECOND_NS
+_QUERY_NS = SECOND_NS
+_SLOW_QUERY_NS = 5 * SECOND_NS
+_SLOW_AFTER_NS = 15 * SECOND_NS
+_PROOF_NS = 2 * SECOND_NS
+_UNSEEN_NS = 3 * SECOND_NS
+_ORDERS_NS = 10 * SECOND_NS
+_POSITIONS_NS = 30 * SECOND_NS
+_FORGET_NS = 3600 * SECOND_NS
+
+
+class Upkeep:
+    """See the module."""
+
+    def __init__(
+        self,
+        turn: Turn,
+        roster: Roster,
+        asking: Asking,
+        placing: Placing,
+        candles: Candles,
+        guarding: Guarding,
+        pursuing: Pursuing,
+        counting: Counting,
+        hearing: Hearing,
+        market: Market,
+        sampler: Sampler,
+    ) -> None:
+        self._turn = turn
+        self._state = turn.state
+        self._roster = roster
+        self._asking = asking
+        self._placing = placing
+        self._candles = candles
+        self._guarding = guarding
+        self._pursuing = pursuing
+        self._counting = counting
+        self._hearing = hearing
+        self._market = market
+        self._sampler = sampler
+        self._orders_ns: dict[str, int] = {}
+        self._proof_ns: dict[str, int] = {}
+        self._forgot_ns = 0
+
+    def each_second(self) -> None:
+        """A second has passed."""
+        state = self._state
+        now = state.now_ns
+        state.portfolio.pass_midnight(now)
+        for symbol in state.rules_of:
+            state.reckon_medians(symbol)
+            self._market.look_after(symbol)
+            self._counting.losses(symbol)
+            state.reckon(symbol)
+            state.portfolio.mark(symbol, state.price(symbol))
+        self._turn.out += self._sampler.second(state)
+        self._candles.ask()
+        for order in state.orders.working():
+            self._look_after(order)
+        self._guarding.look_after_all()
+        for venue, reckoning in self._asking.reckonings.items():
+            self._look_after_venue(venue, reckoning)
+        if self._roster.running:
+            self._pursuing.pursue_all()
+        if now - self._forgot_ns > _FORGET_NS:
+            self._forgot_ns = now
+            state.orders.forget(now)
+
+    def _look_after(self, order: Order) -> None:
+        now, status = self._state.now_ns, order.status
+        if status is Status.SENT and now - order.sent_ns > _ANSWER_NS:
+            unanswered = Unanswered(at_ns=now, client_id=order.client_id, symbol=order.symbol, action=Action.NEW, why="no answer came")
+            self._hearing.on_unanswered(unanswered)
+        elif status is Status.UNKNOWN:
+            self._prove(order)
+        elif status.is_over:
+            if now - order.heard_ns > SECOND_NS:
+                self._asking.trades(order.symbol)
+        else:
+            lingers = order.cancel is not Canceling.NONE and now - max(order.cancel_ns, order.queried_ns) > _CANCEL_NS
+            silent = order.accepted_ns and not order.seen_ns and now - max(order.accepted_ns, order.queried_ns) > _UNSEEN_NS
+            if lingers or silent:
+                self._asking.order(order)
+            elif order.unwanted and order.cancel is Canceling.NONE and now - order.cancel_ns > _CANCEL_NS:
+                self._placing.cancel(order, why="it was not cancelled")
+
+    def _prove(self, order: Order) -> None:
+        """Nobody knows how it stands: it is asked for, and where it should have been seen by now, listings are."""
+        now, symbol = self._state.now_ns, order.symbol
+        slow = now - order.unknown_ns > _SLOW_AFTER_NS
+        if now - order.queried_ns >= (_SLOW_QUERY_NS if slow else _QUERY_NS):
+            self._asking.order(order)
+        wait_s = self._state.capabilities(symbol).absence_after_s or 2.0
+        if now - order.sent_ns > wait_s * SECOND_NS and now - self._proof_ns.get(symbol, 0) >= _PROOF_NS:
+            self._proof_ns[symbol] = now
+            self._asking.orders(venue_of(symbol), symbol)
+            self._asking.trades(symbol)
+
+    def _look_after_venue(self, venue: str, reckoning: Reckoning) -> None:
+        now = self._state.now_ns
+        account = self._state.accounts[venue]
+        if reckoning.is_due(now, _POSITIONS_NS):
+            self._asking.reconcile(venue, "due" if account.reconciled else "again")
+            return
+        old = now - max(self._orders_ns.get(venue, 0), reckoning.ended_ns) >= _ORDERS_NS
+        if old and account.reconciled and self._state.orders.count():
+            self._orders_ns[venue] = now
+            self._asking.orders(venue)
