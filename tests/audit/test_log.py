@@ -294,6 +294,28 @@ def test_a_bad_hash_in_the_middle_quarantines_one_start_and_is_told_for_good(tmp
     assert [each.kind for each in report.findings] == ["told"]
 
 
+def test_a_fault_of_before_the_last_start_that_no_start_has_told_of_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    for _ in range(3):
+        with AuditLogger(folder) as log:
+            log.append("signal", {"id": "a"})
+            log.append("signal", {"id": "b"})
+    first, second = (each.path for each in list_files(folder)[:2])
+    first.write_bytes(first.read_bytes().replace(b'"id":"a"', b'"id":"x"'))
+    with AuditLogger(folder) as log:
+        assert [fault.file for fault in log.opened.faults] == [first.relative_to(folder).as_posix()]
+    with AuditLogger(folder) as log:
+        assert not log.opened.quarantined
+        assert [each["file"] for each in log.opened.recovered.damages] == [first.relative_to(folder).as_posix()]
+    second.write_bytes(second.read_bytes().replace(b'"id":"a"', b'"id":"x"'))
+    with AuditLogger(folder) as log:
+        assert [fault.file for fault in log.opened.faults] == [second.relative_to(folder).as_posix()]
+        log.append("state", {"rung": "REDUCING", "incident": "i-1", "why": "damaged", "cause": {"of": "log-quarantined"}})
+    with AuditLogger(folder) as log:
+        assert not log.opened.quarantined
+        assert log.opened.recovered.damages == ()
+
+
 def test_a_cut_tail_quarantines_a_start(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
     with AuditLogger(folder) as log:

@@ -69,11 +69,17 @@ def test_timeline_is_chosen_and_says_where_it_could_not_read(data: Path, capsys:
     told = capsys.readouterr().out.splitlines()
     assert told[0].split() == ["TIME", "KIND", "WHAT", "WHY"]
     assert len(told) == 3
+    with AuditLogger(data / "journal") as log:
+        log.append("config", {"sym": "spot:BTCUSDT", "many": "x" * 150})
+    assert main(["audit", "timeline", str(data)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines[0]) < 100, "a long record moves the columns of no other one"
+    assert next(line for line in lines if "fast > slow" in line).index("fast > slow") < 100
     path = list_files(data / "journal")[0].path
     path.write_bytes(path.read_bytes().replace(b"fast > slow", b"fast < slow"))
     assert main(["audit", "timeline", str(data), "--json"]) == 1
     caught = capsys.readouterr()
-    assert len(json.loads(caught.out)) == 5
+    assert len(json.loads(caught.out)) == 8
     assert "not as it was written" in caught.err
 
 
@@ -82,3 +88,6 @@ def test_no_journal_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["audit", *words, str(tmp_path)]) == 1
     assert "there is no journal of orders here" in capsys.readouterr().err
     assert main(["audit", *words, str(tmp_path / "none")]) == 2
+    (tmp_path / "strategy.py").write_text("")
+    assert main(["audit", *words, str(tmp_path / "strategy.py")]) == 2
+    assert "expected a trader's data folder, or its journal" in capsys.readouterr().err

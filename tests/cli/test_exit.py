@@ -31,12 +31,52 @@ def journal_of(data: Path) -> Path:
     [
         (["--venue", "binanse"], "--venue: found binanse, expected one of binance, binance-usdm, upbit; did you mean binance?"),
         (["--venue", VENUE, "--scope", "mine"], "--scope: found mine, expected own or account"),
-        (["--venue", VENUE], "no keys: set HOGA_BINANCE_USDM__API_KEY"),
+        (["--venue", VENUE, "--scope", "account"], "no keys: set HOGA_BINANCE_USDM__API_KEY"),
     ],
 )
 def test_what_cannot_begin_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
     assert main(["flatten", *words, "--data", str(tmp_path)]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_folder_that_knows_nothing_of_a_trader_is_not_said_to_be_flat(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOGA_BINANCE_USDM__API_KEY", "k" * 20)
+    monkeypatch.setenv("HOGA_BINANCE_USDM__API_SECRET", "s" * 20)
+    monkeypatch.setenv("HOGA_BINANCE_USDM__REST_URL", "http://127.0.0.1:9")
+    nowhere = tmp_path / "nowhere"
+    assert main(["flatten", "--venue", VENUE, "--data", str(nowhere)]) == 2
+    assert f"--data: {nowhere} has no trader's journal" in capsys.readouterr().err
+    assert main(["flatten", "--venue", VENUE, "--data", str(nowhere), "--dry-run"]) == 2
+    assert not nowhere.exists()
+
+
+def test_a_disk_that_is_full_keeps_no_verdict_back(tmp_path: Path) -> None:
+    async def run() -> tuple[int, str, str]:
+        with AuditLogger(journal_of(tmp_path)):
+            pass
+        async with Simulator(SimulatorConfig(venues=(VENUE,), symbols=("BTCUSDT",), seed=3)) as simulator:
+            code = (
+                "import sys, errno, os\n"
+                "import hoga.audit.log as log, hoga.audit.latch as latch\n"
+                "def full(*a, **k):\n    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
+                "os.pwrite = full\n"
+                "from hoga.cli.main import main\n"
+                "sys.exit(main(sys.argv[1:]))\n"
+            )
+            words = ["-c", code, "flatten", "--venue", VENUE, "--data", str(tmp_path), "--json"]
+            pipe = asyncio.subprocess.PIPE
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, *words, stdout=pipe, stderr=pipe, env=os.environ | simulator.environment()
+            )
+            out, err = await process.communicate()
+            return process.returncode or 0, out.decode(), err.decode()
+
+    status, out, err = asyncio.run(run())
+    assert status == 0, err
+    assert json.loads(out)["verdict"] == "FLAT"
+    assert "the journal of the exit could not be written" in err
 
 
 def test_a_folder_of_another_account_is_refused(
@@ -54,6 +94,8 @@ def test_a_folder_of_another_account_is_refused(
 
 def test_the_verdict_is_told_and_written_and_its_incident_is_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def run() -> tuple[int, str]:
+        with AuditLogger(journal_of(tmp_path)):
+            pass
         async with Simulator(SimulatorConfig(venues=(VENUE,), symbols=("BTCUSDT",), seed=3)) as simulator:
             words = ["-m", "hoga", "flatten", "--venue", VENUE, "--data", str(tmp_path), "--json"]
             pipe = asyncio.subprocess.PIPE
@@ -74,7 +116,7 @@ def test_the_verdict_is_told_and_written_and_its_incident_is_resumed(tmp_path: P
     assert f"the incident is {verdict['incident']} (FLATTEN, operator-flatten)" in capsys.readouterr().err
     assert main(["resume", verdict["incident"], "--data", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
-        "incident": verdict["incident"], "rung": "FLATTEN", "cause": "operator-flatten", "running": False,
+        "incident": verdict["incident"], "rung": "FLATTEN", "cause": "operator-flatten", "running": False, "next": "",
     }  # fmt: skip
     with Latch(journal_of(tmp_path)) as latch:
         assert latch.rung is Rung.ACTIVE
@@ -92,6 +134,35 @@ def test_a_halt_that_only_the_journal_knows_is_resumed_and_written(tmp_path: Pat
         assert log.opened.recovered.incident == ""
     told = [record.kind for record in Walk(journal_of(tmp_path)).records()]
     assert "cmd" in told
+
+
+@pytest.mark.parametrize("seen_by_a_start", [False, True])
+def test_a_damage_that_was_found_after_a_halt_is_an_incident_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], seen_by_a_start: bool
+) -> None:
+    journal = journal_of(tmp_path)
+    with AuditLogger(journal) as log:
+        log.append("signal", {"id": "a"})
+        log.append("state", {"rung": "HALTED", "incident": "20261129-133156", "why": "clock"})
+    path = list_files(journal)[-1].path
+    path.write_bytes(path.read_bytes().replace(b'"id":"a"', b'"id":"x"'))
+    if seen_by_a_start:  # halted it was already, so its ladder did not move
+        with AuditLogger(journal) as log:
+            assert log.opened.quarantined
+    assert main(["resume", "20261129-133156", "--data", str(tmp_path), "--json"]) == 1
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert "not as it was written" in err
+    assert path.name in err
+    assert told["next"] != "20261129-133156"
+    with Latch(journal) as latch:
+        assert (latch.rung, latch.state().incident) == (Rung.REDUCING, told["next"])
+    with AuditLogger(journal) as log:
+        assert (log.opened.recovered.rung, log.opened.recovered.incident) == (Rung.REDUCING, told["next"])
+    assert main(["resume", told["next"], "--data", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["next"] == ""
+    with Latch(journal) as latch:
+        assert latch.rung is Rung.ACTIVE
 
 
 def test_a_folder_without_a_trader_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,8 @@ from hoga.app.config.keys import BY_NAME
 from hoga.app.config.render import reference
 from hoga.cli.main import build_app
 from hoga.core.ledger import Reason
+from hoga.trading.risk import Code
+from hoga.trading.rungs import Cause
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -144,3 +146,23 @@ def test_the_words_of_the_archive_are_in_the_glossary() -> None:
     page = text("docs/glossary.md")
     for word in ("venue", "stream", "epoch", "segment", "seal", "ledger", "manifest", "gap", "hole", "coverage"):
         assert re.search(rf"^\| {word} \|", page, re.MULTILINE)
+
+
+def words_of_calls(folder: str, called: str, word: str) -> set[str]:
+    """Every text that the source gives as `word` to a call of `called`."""
+    found = set()
+    for path in sorted((ROOT / "src/hoga" / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == called:
+                values = [each.value for each in node.keywords if each.arg == word]
+                found |= {str(each.value) for each in values if isinstance(each, ast.Constant)}
+    return found
+
+
+def test_every_code_of_a_denial_and_every_cause_of_the_ladder_is_on_the_page_of_limits() -> None:
+    page = text("docs/trading-limits.md")
+    told = set(re.findall(r"`([a-z][a-z-]+)`", page))
+    codes = {code.value for code in Code} | words_of_calls("trading", "Denial", "code")
+    assert len(codes) > 40
+    assert not codes - told
+    assert not {cause.value for cause in Cause} - told

@@ -114,6 +114,20 @@ def test_a_cause_that_still_stands_leads_down_again_after_a_resume() -> None:
     assert ladder.rung is Rung.HALTED
 
 
+def test_a_damaged_journal_that_is_found_in_a_halt_is_an_incident_after_it() -> None:
+    ladder = Ladder()
+    ladder.restore(Latch(rung="HALTED", incident="20261129-115900", cause="clock", detail="", at_ns=NOON))
+    ladder.begin(Cause.LOG_QUARANTINED, NOON, detail="000001.jsonl: wrong-hash")
+    assert ladder.advance(NOON) == []
+    assert ladder.resume("20261129-115900", NOON + S) is None
+    change = ladder.advance(NOON + S)[0]
+    assert change.text.startswith("HALTED -> REDUCING: the order journal is not as it was written (000001.jsonl: wrong-hash); `hoga ")
+    assert ladder.incident not in ("", "20261129-115900")
+    assert ladder.resume(ladder.incident, NOON + 2 * S) is None
+    ladder.advance(NOON + 2 * S)
+    assert ladder.rung is Rung.ACTIVE
+
+
 def test_a_restart_finds_the_rung_and_the_incident_again() -> None:
     first = Ladder()
     after(0, Cause.OVERFILL, first)
@@ -146,6 +160,7 @@ class LadderMachine(RuleBasedStateMachine):
         self.ladder, self.now_ns = Ladder(), NOON
         self.stands: dict[Cause, int] = {}
         self.latched = Rung.ACTIVE
+        self.told: set[Cause | None] = set()
 
     @rule(cause=some.sampled_from(list(Cause)))
     def begin(self, cause: Cause) -> None:
@@ -156,6 +171,7 @@ class LadderMachine(RuleBasedStateMachine):
     def end(self, cause: Cause) -> None:
         self.ladder.end(cause)
         self.stands.pop(cause, None)
+        self.told.discard(cause)
 
     @rule(seconds=some.sampled_from([0, 1, 3, 12, 70]))
     def wait(self, seconds: int) -> None:
@@ -167,7 +183,8 @@ class LadderMachine(RuleBasedStateMachine):
             self.latched = Rung.ACTIVE
             for cause in list(self.stands):
                 first = CAUSES[cause].rungs[0][1]
-                if len(CAUSES[cause].rungs) == 1 and first > Rung.NO_OPEN:
+                if len(CAUSES[cause].rungs) == 1 and first > Rung.NO_OPEN and (cause in self.told or not CAUSES[cause].asks):
+                    self.told.discard(cause)
                     del self.stands[cause]
                 else:
                     self.stands[cause] = self.now_ns
@@ -175,6 +192,7 @@ class LadderMachine(RuleBasedStateMachine):
     @invariant()
     def is_where_the_model_is(self) -> None:
         changes = self.ladder.advance(self.now_ns)
+        self.told |= {change.cause for change in changes}
         reached = [rung for cause, since in self.stands.items() for wait, rung in CAUSES[cause].rungs if since + wait * S <= self.now_ns]
         self.latched = max([self.latched, *(rung for rung in reached if rung > Rung.NO_OPEN)])
         standing = Rung.NO_OPEN if Rung.NO_OPEN in reached else Rung.ACTIVE

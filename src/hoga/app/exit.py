@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -27,9 +27,15 @@ from hoga.flatten.exiting import ExitFolder, recovered_of, run_exit
 from hoga.flatten.plan import Scope
 from hoga.flatten.procedure import ExitReport
 from hoga.runtime.clock import SYSTEM
+from hoga.runtime.loop import ends_on
+from hoga.trading import records
+from hoga.trading.rungs import Cause, Ladder, RungChange
+from hoga.trading.rungs import Latch as Latched
 from hoga.venues.registry import VENUES
 
-__all__ = ["Released", "flatten", "leave", "resume"]
+__all__ = ["Released", "damage_text", "flatten", "leave", "resume"]
+
+_DAMAGES_TOLD = 20
 
 
 async def leave(
@@ -73,30 +79,27 @@ async def flatten(
 
     Raises as `leave`.
     """
-    stopped = asyncio.Event()
-    loop, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
-    for each in signals:
-        loop.add_signal_handler(each, stopped.set)
-    if seconds is not None:
-        loop.call_later(seconds, stopped.set)
-    try:
+    with ends_on(signal.SIGINT, signal.SIGTERM) as stopped:
+        if seconds is not None:
+            asyncio.get_running_loop().call_later(seconds, stopped.set)
         return await leave(config, data, scope=scope, symbols=tuple(config.symbols), dry_run=dry_run, tell=tell, stop=stopped.is_set)
-    finally:
-        for each in signals:
-            loop.remove_signal_handler(each)
 
 
 class Released(msgspec.Struct, frozen=True, kw_only=True):
-    """What `hoga resume` did: the rung that was left, and whether a trader runs that goes on at once."""
+    """What `hoga resume` did: the rung that was left, and whether a trader runs that goes on at once. `next`: the incident that holds it
+    still, because its journal was found damaged since; "" for none."""
 
     incident: str
     rung: str
     cause: str
     running: bool
+    next: str = ""
 
 
-def resume(data: Path, incident: str) -> Released:
-    """Let a trader out of the rung that holds it, whether it runs or not.
+def resume(data: Path, incident: str, *, tell: Callable[[str], object] = lambda text: None) -> Released:
+    """Let a trader out of the rung that holds it, whether it runs or not; `tell`: a line for people.
+
+    A journal that is not as it was written, of which no incident has told yet, is one of its own: it holds the trader at REDUCING.
 
     Raises HogaError where nothing is to be resumed, or something else than `incident`.
     """
@@ -108,15 +111,53 @@ def resume(data: Path, incident: str) -> Released:
         raise HogaError(f"{data}: the incident is {held.incident} ({held.rung.name}, {held.cause}), not {incident}")
     running = is_held(journal)
     now_ns = SYSTEM.time_ns()
-    if not running and list_files(journal):  # a trader that runs writes it itself
+    after: RungChange | None = None
+    if running:  # a trader that runs writes it itself, and says what else holds it
+        proven = recovered_of(journal)
+        _tell_damages(proven.damages if proven is not None else (), tell)
+    elif list_files(journal):
         with AuditLogger(journal, about={"what": "resume"}) as log:
+            damages = (*log.opened.recovered.damages, *(each._asdict() for each in log.opened.faults))
+            _tell_damages(damages, tell)
+            after = _after(held, damages, now_ns)
             log.append("cmd", {"what": "resume", "who": f"hoga resume {os.getpid()}", "text": incident})
             log.append("state", {"rung": Rung.ACTIVE.name, "was": held.rung.name, "incident": "", "why": f"resumed {incident}"})
+            if after is not None:
+                log.append("state", records.rung(after).fields)
     with Latch(journal) as latch:
         if latch.rung is Rung.ACTIVE:
             latch.set_rung(held.rung, incident=incident, cause=held.cause, by="resume", at_ns=now_ns)
         latch.release(incident, by=f"hoga resume {os.getpid()}", at_ns=now_ns, news=running)
-    return Released(incident=incident, rung=held.rung.name, cause=held.cause, running=running)
+        if after is not None:
+            cause = Cause.LOG_QUARANTINED.value
+            latch.set_rung(after.new, incident=after.incident, cause=cause, by="resume", at_ns=now_ns, detail=after.detail)
+    return Released(
+        incident=incident, rung=held.rung.name, cause=held.cause, running=running, next=after.incident if after is not None else ""
+    )
+
+
+def _after(held: LatchState, damages: Sequence[Mapping[str, object]], now_ns: int) -> RungChange | None:
+    """Where a trader stands once its incident is resumed; None: nothing holds it any more."""
+    if not damages:
+        return None
+    ladder = Ladder()
+    ladder.restore(Latched(rung=held.rung.name, incident=held.incident, cause=held.cause, detail="", at_ns=held.at_ns))
+    ladder.begin(Cause.LOG_QUARANTINED, now_ns, detail=damage_text(damages))
+    ladder.resume(held.incident, now_ns)
+    return ladder.advance(now_ns)[-1]
+
+
+def _tell_damages(damages: Sequence[Mapping[str, object]], tell: Callable[[str], object]) -> None:
+    for each in damages[:_DAMAGES_TOLD]:
+        tell(f"the journal is not as it was written: {each.get('file')}, line {each.get('line')}: {each.get('detail')}")
+    if damages:
+        tell("`hoga audit verify` says what is wrong; look at it before the trader opens positions again")
+
+
+def damage_text(damages: Sequence[Mapping[str, object]]) -> str:
+    """The first of some damages, for the line that a person reads."""
+    more = f", and {len(damages) - 1} more" if len(damages) > 1 else ""
+    return f"{damages[0].get('file')}: {damages[0].get('kind')}{more}"
 
 
 def _held(journal: Path) -> LatchState:

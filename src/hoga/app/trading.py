@@ -17,6 +17,7 @@ import msgspec
 from hoga.app.checks import Check, CheckState
 from hoga.app.config import Config, VenueConfig
 from hoga.app.config.rooms import limits_of, rest_of
+from hoga.app.exit import damage_text
 from hoga.app.exits import Exits
 from hoga.app.gateway import make_gateway
 from hoga.app.hub import open_manager
@@ -318,8 +319,9 @@ def _engine(config: Config, plan: TradePlan, gateways: Mapping[str, Gateway], la
     if other:
         detail = f"{', '.join(other)}: the journal counts in other steps than the venue does now"
         ladder.begin(Cause.SETTINGS, now_ns, detail=detail)
-    if opened.quarantined:
-        ladder.begin(Cause.LOG_QUARANTINED, now_ns, detail=f"{opened.faults[0].file}: {opened.faults[0].kind}")
+    damages = (*opened.recovered.damages, *(each._asdict() for each in opened.faults))
+    if damages:
+        ladder.begin(Cause.LOG_QUARANTINED, now_ns, detail=damage_text(damages))
     return engine
 
 

@@ -56,7 +56,7 @@ def hold_account(account: Account, trader: str, *, folder: Path) -> Holding:
     path = _locks() / f"account-{sha256(parts.encode()).hexdigest()[:24]}.lock"
     elsewhere = ""
     with contextlib.suppress(OSError):
-        elsewhere = f"folder {path.read_text(encoding='utf-8').strip()}"
+        elsewhere = f"in {path.read_text(encoding='utf-8').strip()}"
     text = f"another trader has this account of {account.venue} at {account.endpoint}"
     held = _hold(path, text, "stop it, or give one of them another TRADER", where=elsewhere)
     with contextlib.suppress(OSError):

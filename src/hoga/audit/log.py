@@ -224,12 +224,14 @@ class AuditLogger:
             require_owner(self.folder, self._owner)
             self._held += [hold_account(each, self._owner.trader, folder=self.folder.absolute()) for each in self._owner.accounts]
         walk, recovery = Walk(self.folder), Recovery()
-        told = 0
+        told: dict[str, set[str]] = {}
         for record in walk.records():
             recovery.feed(record)
             if record.kind == "boot":
-                told = record.n
-        faults = [each for each in walk.faults if each.after >= told and each.kind != "torn"]
+                for name, digest in record.fields.get("damaged", {}).items():
+                    told.setdefault(name, set()).add(digest)
+        damaged = _digests([each for each in walk.faults if each.kind != "torn"])
+        faults = [each for each in walk.faults if each.kind != "torn" and damaged[each.file] not in told.get(each.file, ())]
         torn: dict[str, object] = {}
         if walk.torn is not None:
             rest = walk.torn.rest
@@ -256,6 +258,7 @@ class AuditLogger:
             first["torn"] = torn
         if faults:
             first["faults"] = [each._asdict() for each in faults[:20]]
+            first["damaged"] = {each.file: damaged[each.file] for each in faults if each.file in damaged}
         cut = 0 if walk.torn is None else len(walk.torn.rest)
         self._opened = Opened(boot=self._boot, recovered=recovery.result(), faults=tuple(faults), torn_bytes=cut)
         self._sealed_t = self._time_ns()
@@ -530,6 +533,14 @@ def _cut(path: Path, size: int) -> None:
         fsync(fd)
     finally:
         os.close(fd)
+
+
+def _digests(faults: list[Fault]) -> dict[str, str]:
+    """What is wrong in each file, in a few letters: by them a later start knows that it was told, however much it is."""
+    places: dict[str, list[tuple[int, str]]] = {}
+    for each in faults:
+        places.setdefault(each.file, []).append((each.line, each.kind))
+    return {name: sha256(repr(found).encode()).hexdigest()[:12] for name, found in places.items()}
 
 
 def _faults_of_head(folder: Path, walk: Walk) -> list[Fault]:

@@ -48,6 +48,8 @@ _STATES = {
     "order.absent": "ABSENT",
 }
 _FINAL = frozenset(("DENIED", "REJECTED", "FILLED", "CANCELED", "EXPIRED", "ABSENT"))
+_QUARANTINED = "log-quarantined"
+"""The ladder's cause with which a person is told that the journal is not as it was written."""
 _KEPT_NS = DAY_NS
 _TRADES_KEPT = 10_000
 
@@ -93,6 +95,7 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
         fees: (symbol, currency) → what its trades have cost in that currency: on spot a buy's may be taken off what was bought.
         rung, incident, why: where the ladder stood, and the id that `hoga resume` wants.
         clean: whether the last life ended in good order.
+        damages: where starts found that the journal is not as it was written, since the ladder last moved because of that.
     """
 
     boot: int = 0
@@ -111,6 +114,7 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     incident: str = ""
     why: str = ""
     clean: bool = True
+    damages: tuple[dict[str, Any], ...] = ()
 
     def last_trade(self, symbol: str) -> str | None:
         """The trade id seen last; None: no trade of the symbol is in the journal."""
@@ -137,6 +141,7 @@ class Recovery:
         self._days: dict[str, tuple[int, list[int]]] = {}
         self._fees: dict[tuple[str, str], Decimal] = {}
         self._rung, self._incident, self._why = Rung.ACTIVE, "", ""
+        self._damages: list[dict[str, Any]] = []
         self._last: Record | None = None
 
     def feed(self, record: Record) -> None:
@@ -150,6 +155,11 @@ class Recovery:
         elif record.kind == "state" and fields.get("rung") in Rung.__members__:
             self._rung = Rung[fields["rung"]]
             self._incident, self._why = str(fields.get("incident") or ""), str(fields.get("why") or "")
+            cause = fields.get("cause")
+            if isinstance(cause, dict) and cause.get("of") == _QUARANTINED:
+                self._damages = []
+        elif record.kind == "boot" and isinstance(fields.get("faults"), list):
+            self._damages += [each for each in fields["faults"] if isinstance(each, dict)]
         elif record.kind == "recon.adopt":
             key = (str(fields.get("sym")), _side_of(fields))
             change = self._exact(key[0], _integer(fields.get("change")))
@@ -178,6 +188,7 @@ class Recovery:
             incident=self._incident,
             why=self._why,
             clean=last.kind == "seal" and last.fields.get("why") == "end",
+            damages=tuple(self._damages),
         )
 
     def _order(self, record: Record, fields: dict[str, Any]) -> None:

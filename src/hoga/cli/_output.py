@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-__all__ = ["Progress", "error_line", "note", "print_json", "print_table", "print_text", "share_text", "words"]
+__all__ = ["Progress", "error_line", "forget_stdout", "json_text", "note", "print_json", "print_table", "print_text", "share_text", "words"]
 
 _PLAIN_EVERY_S = 5.0
 
@@ -29,11 +30,21 @@ def print_text(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """The result as one JSON document on one line of stdout, flushed so that a reader of a pipe has it now."""
-    import msgspec
-
-    text = msgspec.json.encode(value).decode()
+    text = json_text(value)
     sys.stdout.write((text if _is_writable(text) else json.dumps(json.loads(text))) + "\n")
     sys.stdout.flush()
+
+
+def json_text(value: Any) -> str:
+    """A result as one JSON document."""
+    import msgspec
+
+    return msgspec.json.encode(value).decode()
+
+
+def forget_stdout() -> None:
+    """Nobody takes what is printed any more; without this the interpreter's last flush would end in an error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _is_writable(text: str) -> bool:
@@ -71,9 +82,13 @@ def error_line(text: str) -> None:
     note(f"hoga: {text}")
 
 
-def print_table(headings: list[str], rows: list[list[str]], *, right: frozenset[int] = frozenset()) -> None:
-    """A table on stdout; the columns in `right` are aligned right. Plain text, so that it can be cut and pasted."""
+def print_table(headings: list[str], rows: list[list[str]], *, right: frozenset[int] = frozenset(), most: int | None = None) -> None:
+    """A table on stdout; the columns in `right` are aligned right. Plain text, so that it can be cut and pasted.
+
+    `most`: no column is padded to more; longer cells are written in full.
+    """
     widths = [max(len(cell) for cell in column) for column in zip(headings, *rows, strict=True)]
+    widths = [width if most is None else min(width, most) for width in widths]
     for row in [headings, *rows]:
         cells = [cell.rjust(width) if at in right else cell.ljust(width) for at, (cell, width) in enumerate(zip(row, widths, strict=True))]
         print_text("  ".join(cells).rstrip())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hoga.cli._complete import venues
-from hoga.cli._output import note, print_json, print_table, print_text
+from hoga.cli._output import forget_stdout, json_text, note, print_json, print_table, print_text
 from hoga.cli._recorded import mistake, nearest
 from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption
 
@@ -62,10 +63,17 @@ def flatten(
     require_testnet(loaded.venue(venue))
     folder = loaded.program.data_dir
     report = asyncio.run(leaving.flatten(loaded.venue(venue), folder, scope=Scope(scope), dry_run=dry_run, seconds=seconds, tell=note))
-    if as_json:
-        print_json(report)
-    else:
-        _print_report(report)
+    try:
+        if as_json:
+            print_json(report)
+        else:
+            _print_report(report)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as fault:  # a full disk behind stdout keeps nobody from learning how it ended
+        note(f"{json_text(report)}\nhoga: the verdict could not be written to stdout: {fault.strerror or fault}")
+        forget_stdout()
     return exit_status(report)
 
 
@@ -78,19 +86,22 @@ def resume(
 ) -> int:
     """Let a halted trader go on, once a person has looked.
 
-    Works after HALTED and FLATTEN, with the trader running or stopped.
+    Works after HALTED and FLATTEN, with the trader running or stopped. A journal that was found damaged since is an incident of its own:
+    it is told, and its id is named (exit status 1).
 
     Example: hoga resume 20261129-133156 --data data
     """
     from hoga.app.exit import resume as release
 
-    released = release(_folder(config, settings, data), incident)
+    released = release(_folder(config, settings, data), incident, tell=note)
     if as_json:
         print_json(released)
     else:
         after = "the trader that runs here goes on" if released.running else "the next start of the trader goes on"
+        if released.next:
+            after = f"REDUCING holds it: `hoga resume {released.next}` once you have looked at its journal"
         print_text(f"{released.incident} is resumed: it was {released.rung} ({released.cause}); {after}")
-    return 0
+    return 1 if released.next else 0
 
 
 def _folder(config: Path | None, settings: list[str] | None, data: Path | None) -> Path:

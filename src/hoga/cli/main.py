@@ -22,7 +22,7 @@ try:
     import typer
 
     from hoga._version import __version__
-    from hoga.cli._output import error_line, note, print_text
+    from hoga.cli._output import error_line, forget_stdout, note, print_text
     from hoga.core.errors import ArchiveBusy, ConfigError, HogaError
 except KeyboardInterrupt:  # Ctrl-C while the program is still being read: there is nothing yet to stop
     sys.exit(130)
@@ -107,11 +107,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        _forget_stdout()
+        forget_stdout()
         return 0
     except SystemExit as leaving:  # what typer makes of a reader that left
         if isinstance(leaving.__context__, BrokenPipeError):
-            _forget_stdout()
+            forget_stdout()
             return 0
         raise
     except OSError as error:
@@ -151,11 +151,6 @@ def _usage_line(error: typer.TyperException) -> None:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "hoga"
     error_line(f"{text} (see: {command} --help)")
-
-
-def _forget_stdout() -> None:
-    """A reader that left (`hoga cat … | head`) is no error; without this the interpreter's last flush would say it is."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

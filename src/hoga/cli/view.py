@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import errno
 import signal
 import socket
@@ -42,7 +40,7 @@ def view(
     """
     from hoga.app.view import build_view, serve_view
     from hoga.history.view import View
-    from hoga.runtime.loop import run
+    from hoga.runtime.loop import ends_on, run
 
     require_present([path])
     archive = View(path.absolute())
@@ -52,22 +50,14 @@ def view(
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
     async def serve() -> signal.Signals | None:
-        ending, ended_by = asyncio.Event(), []
-
-        def end(number: signal.Signals) -> None:
-            ended_by.append(number)
-            ending.set()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                asyncio.get_running_loop().add_signal_handler(number, end, number)
-        if as_json:
-            print_json({"ready": True, "view": url})
-        else:
-            print_text(f"view: {url}")
-            note("Ctrl-C stops")
-        await serve_view(build_view(archive, shown=str(path)), listener, ending)
-        return ended_by[0] if ended_by else None
+        with ends_on(signal.SIGINT, signal.SIGTERM) as ending:
+            if as_json:
+                print_json({"ready": True, "view": url})
+            else:
+                print_text(f"view: {url}")
+                note("Ctrl-C stops")
+            await serve_view(build_view(archive, shown=str(path)), listener, ending)
+            return ending.by
 
     return 130 if run(serve()) is signal.SIGINT else 0
 

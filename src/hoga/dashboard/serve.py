@@ -31,9 +31,9 @@ from hoga.dashboard.guard import Guard
 from hoga.dashboard.page_model import PageModel
 from hoga.dashboard.protocols import HttpProtocol, ServerConfig, SocketProtocol
 from hoga.dashboard.server import MESSAGE_MAX, build
+from hoga.runtime import loop
 from hoga.runtime.log_pipe import join_logs
 from hoga.runtime.logs import get_log
-from hoga.runtime.loop import run as run_loop
 
 __all__ = ["PortTaken", "serve", "serve_as_child", "url_of"]
 
@@ -73,7 +73,7 @@ def serve_as_child() -> int:
         threading.Thread(target=wait, name="parent", daemon=True).start()
 
     try:
-        run_loop(serve(config, on_start=when_parent_ends, ends_on=(signal.SIGTERM,)))
+        loop.run(serve(config, on_start=when_parent_ends, ends_on=(signal.SIGTERM,)))
     finally:
         ended.set()
         if system is not None:
@@ -110,22 +110,25 @@ async def serve(
     Returns the signal, None for `stop()`. `on_serving(url)` is called when the dashboard listens.
     `patient`: try a port that is taken again and again; else raise PortTaken.
     """
-    loop, ending = asyncio.get_running_loop(), asyncio.Event()
+    with loop.ends_on(*ends_on) as ending:
+        return await _serve_until(ending, config, on_start, on_serving, patient=patient)
+
+
+async def _serve_until(
+    ending: loop.Ending,
+    config: DashboardConfig,
+    on_start: Callable[[Callable[[], None]], None],
+    on_serving: Callable[[str], None],
+    *,
+    patient: bool,
+) -> signal.Signals | None:
+    running = asyncio.get_running_loop()
 
     def stop() -> None:
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(ending.set)
-
-    ended_by: list[signal.Signals] = []
-
-    def signalled(number: signal.Signals) -> None:
-        ended_by.append(number)
-        ending.set()
+            running.call_soon_threadsafe(ending.set)
 
     on_start(stop)
-    for number in ends_on:  # also where a shell that started us with & had it ignored
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(number, signalled, number)
     limit = ConnectionLimit(limit=_places(config.max_connections), per_address=_PER_ADDRESS, progress_s=config.patience_s)
     once = secrets.token_urlsafe(16) if config.token else ""
     guard = Guard(token=config.token, names=config.names, max_session_s=config.max_session_s, once=once)
@@ -151,7 +154,7 @@ async def serve(
             task.cancel()
         await asyncio.gather(*work, waiting, return_exceptions=True)
         model.close()
-    return ended_by[0] if ended_by else None
+    return ending.by
 
 
 async def _listen_and_serve(

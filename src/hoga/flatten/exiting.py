@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from hoga.audit.folder import JOURNAL_FOLDER, Account, Owner, list_files, read_owner
+from hoga.audit.folder import JOURNAL_FOLDER, Account, Owner, journals_in, list_files, read_owner
 from hoga.audit.holding import is_held
-from hoga.audit.latch import Latch
+from hoga.audit.latch import LATCH_FILE, Latch
 from hoga.audit.log import AuditLogger, JournalFault
 from hoga.audit.reading import Walk
 from hoga.audit.recovery import Recovered, Recovery
@@ -51,6 +51,19 @@ class ExitFolder(msgspec.Struct, frozen=True, kw_only=True):
     def journal(self) -> Path:
         """The trader's journal."""
         return self.data / JOURNAL_FOLDER
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a trader has ever written here, or an exit."""
+        return bool(journals_in(self.data)) or (self.journal / LATCH_FILE).exists()
+
+    def require_known(self) -> None:
+        """Raises ConfigError where nobody ever traded: what is the trader's cannot be told there, so nothing of it can be left."""
+        if not self.is_known:
+            text = (
+                "has no trader's journal, so nothing is known to be the trader's: give its folder, or --scope account for everything there"
+            )
+            raise ConfigError([ConfigMistake("command line", None, "--data", "", "", plain=f"--data: {self.data} {text}")])
 
     def owner(self) -> Owner | None:
         """Whose folder it is, None: nobody's yet. Raises ConfigError when it is another account's."""
@@ -101,8 +114,10 @@ async def run_exit(
         stop: asked now and then: give up.
 
     Raises:
-        ConfigError when the folder is another account's, ArchiveBusy when another exit runs in it.
+        ConfigError when the folder is another account's, or with the scope OWN nobody's; ArchiveBusy when another exit runs in it.
     """
+    if scope is Scope.OWN:
+        folder.require_known()
     owner = folder.owner()
     trader = owner.trader if owner is not None and owner.trader else folder.trader
     if dry_run:
@@ -221,7 +236,11 @@ async def _freeze(folder: ExitFolder, clock: Clock, tell: Callable[[str], object
         held = latch.state()
         if held.rung > Rung.NO_OPEN and held.incident:
             incident = held.incident
-        latch.set_rung(Rung.FLATTEN, incident=incident, cause="operator-flatten", by=f"flatten {os.getpid()}", at_ns=now_ns, news=True)
+        by = f"flatten {os.getpid()}"
+        try:
+            latch.set_rung(Rung.FLATTEN, incident=incident, cause="operator-flatten", by=by, at_ns=now_ns, news=True)
+        except OSError as fault:  # it is shut for every process that looks; only the disk does not have it
+            tell(f"that the trader is frozen may not outlive this machine: {fault.strerror or fault}")
         if is_held(folder.journal):
             waited = 0.0
             while latch.is_news and waited < _SEEN_S:

@@ -59,12 +59,14 @@ class Cause(StrEnum):
 class CauseRule(msgspec.Struct, frozen=True, kw_only=True):
     """One cause. `rungs`: (so long after it began, in s; the rung that is reached then), ascending.
 
-    `fault`: a failure of engine, risk or log, where the user decides by ON_FAULT whether FLATTEN is right, or HALTED.
+    `fault`: a failure of engine, risk or log, where the user decides by ON_FAULT whether FLATTEN is right, or HALTED. `asks`: one that
+    moved nothing, because the trader stood lower already, is not over with that incident: it is told by one of its own after it.
     """
 
     says: str
     rungs: tuple[tuple[float, Rung], ...]
     fault: bool = False
+    asks: bool = False
 
 
 CAUSES: dict[Cause, CauseRule] = {
@@ -99,7 +101,7 @@ CAUSES: dict[Cause, CauseRule] = {
     Cause.UNPROTECTED: CauseRule(says="a position has no stop within its deadline", rungs=((0, Rung.REDUCING), (5, Rung.FLATTEN))),
     Cause.UNPROTECTABLE: CauseRule(says="the price is beyond the stop, and none can be placed", rungs=((0, Rung.FLATTEN),)),
     Cause.STRATEGY_FAULT: CauseRule(says="the strategy failed", rungs=((0, Rung.REDUCING),)),
-    Cause.LOG_QUARANTINED: CauseRule(says="the order journal was damaged and put aside", rungs=((0, Rung.REDUCING),)),
+    Cause.LOG_QUARANTINED: CauseRule(says="the order journal is not as it was written", rungs=((0, Rung.REDUCING),), asks=True),
     Cause.LOSSES_IN_A_ROW: CauseRule(says="MAX_LOSSES_IN_A_ROW is reached", rungs=((0, Rung.NO_OPEN),)),
     Cause.MARGIN_CALL: CauseRule(says="the venue calls for margin", rungs=((0, Rung.REDUCING),)),
 }
@@ -140,13 +142,14 @@ class RungChange(msgspec.Struct, frozen=True, kw_only=True):
 class _Standing:
     """One cause that stands: since when, and how many of its rungs are reached."""
 
-    __slots__ = ("at_ns", "detail", "incident", "reached")
+    __slots__ = ("at_ns", "detail", "incident", "reached", "told")
 
     def __init__(self, at_ns: int, detail: str, incident: str = "") -> None:
         self.at_ns = at_ns
         self.detail = detail
         self.incident = incident
         self.reached = 0
+        self.told = False
 
 
 class Ladder:
@@ -208,11 +211,12 @@ class Ladder:
             if rung > Rung.NO_OPEN and rung > self._latched:
                 self._keep_latched(rung, at_ns, cause, standing)
             if rung > self.rung:
+                standing.told = True
                 self._change(rung, at_ns, cause, subject, standing.detail)
         floor = Rung.NO_OPEN if any(each.reached and self._opens_no_more(key[0]) for key, each in self._standing.items()) else Rung.ACTIVE
         rest = max(self._latched, floor)
         if rest < self.rung:
-            self._change(rest, now_ns, None, "", "")
+            self._rise(rest, now_ns)
         changes, self._changes = self._changes, []
         return changes
 
@@ -237,11 +241,12 @@ class Ladder:
             return f"the incident is {self._latch.incident}, not {incident}"
         self._latch, self._latched = None, Rung.ACTIVE
         for key in list(self._standing):
-            rungs = CAUSES[key[0]].rungs
-            if rungs[0] == rungs[-1] and rungs[0][1] > Rung.NO_OPEN:
+            rungs, standing = CAUSES[key[0]].rungs, self._standing[key]
+            is_over = standing.told or not CAUSES[key[0]].asks
+            if is_over and rungs[0] == rungs[-1] and rungs[0][1] > Rung.NO_OPEN:
                 del self._standing[key]
             else:
-                self._standing[key].at_ns, self._standing[key].reached = now_ns, 0
+                standing.at_ns, standing.reached = now_ns, 0
         return None
 
     def restore(self, latch: Latch) -> None:
@@ -266,6 +271,14 @@ class Ladder:
         incident = self._latch.incident if self._latch else standing.incident or _unused(at_ns, self._used)
         self._used.add(incident)
         self._latch = Latch(rung=rung.name, incident=incident, cause=cause.value, detail=detail, at_ns=at_ns)
+
+    def _rise(self, rung: Rung, now_ns: int) -> None:
+        """Upward, after a resume or when a cause is gone; what holds it from going farther is told."""
+        for (cause, subject), standing in self._standing.items():
+            if self._latch is not None and cause.value == self._latch.cause:
+                standing.told = True
+                return self._change(rung, now_ns, cause, subject, standing.detail)
+        return self._change(rung, now_ns, None, "", "")
 
     def _change(self, rung: Rung, at_ns: int, cause: Cause | None, subject: str, detail: str) -> None:
         change = RungChange(at_ns=at_ns, old=self.rung, new=rung, cause=cause, subject=subject, detail=detail, incident=self.incident)
