@@ -61,8 +61,11 @@ class Live:
         self.over = asyncio.Event()
         self.task: asyncio.Task[TradeEnd]
 
-    async def begin(self, wanted: Any = None, *, running: bool = True, kind: type[Wants] = Wants) -> None:
-        config = load_config(None, overrides=[*self.settings], environ=self.simulator.environment(), data_dir=self.data)
+    async def begin(self, wanted: Any = None, *, running: bool = True, kind: type[Wants] = Wants, mode: str = "live") -> None:
+        environ = self.simulator.environment()
+        if mode == "paper":
+            environ = {name: value for name, value in environ.items() if "API_KEY" not in name and "API_SECRET" not in name}
+        config = load_config(None, overrides=[*self.settings], environ=environ, data_dir=self.data)
         made = instances_of(kind, (self.symbol,), {})
         strategy = made[0][1]
         assert isinstance(strategy, Wants)
@@ -78,7 +81,7 @@ class Live:
         )
         ready: asyncio.Future[Trader] = asyncio.get_running_loop().create_future()
         self.over = asyncio.Event()
-        self.task = asyncio.create_task(trade(config, plan, mode="live", over=self.over, on_ready=ready.set_result))
+        self.task = asyncio.create_task(trade(config, plan, mode=mode, over=self.over, on_ready=ready.set_result))
         await asyncio.wait({self.task, ready}, return_when=asyncio.FIRST_COMPLETED)
         if self.task.done():
             self.task.result()
@@ -125,13 +128,14 @@ async def live(
     wanted: Any = None,
     before: Callable[[Simulator], Any] | None = None,
     kind: type[Wants] = Wants,
+    mode: str = "live",
 ) -> AsyncIterator[Live]:
-    """A venue, and a trader there."""
+    """A venue, and a trader there (or one on paper, without keys)."""
     async with Simulator(SimulatorConfig(venues=(venue,), symbols=(SYMBOLS[venue],), seed=11)) as simulator:
         if before is not None:
             before(simulator)
         it = Live(simulator, venue, data, settings)
-        await it.begin(wanted, kind=kind)
+        await it.begin(wanted, kind=kind, mode=mode)
         try:
             yield it
         finally:

@@ -11,7 +11,8 @@ import pytest
 SOURCE = Path(__file__).resolve().parent.parent.parent / "src" / "hoga"
 
 HOT = {
-    "app/trade.py": ("_on_frame", "_pump", "_is_over", "_step", "_perform"),
+    "app/trade.py": ("_on_frame", "_see", "_pump", "_is_over", "_step", "_perform"),
+    "audit/taping.py": ("add",),
     "core/ticks.py": (),
     "trading/bus.py": ("publish", "drain", "_count", "_hand_out"),
     "trading/engine/engine.py": ("step", "_close"),

@@ -4,6 +4,9 @@
 
 An event is handled in the turn of the loop in which it came: nothing is awaited between a frame and the bytes of an order. An effect is
 carried out after the one before it; when the journal cannot be written, what stands behind the record is not done.
+
+What the engine is given is kept, in its order: frames, timers and signs of life on the tape (`audit.taping`), everything else as a record
+`event`; every record of the engine says in `f` how much of the tape was before it. So the same can be decided again (`app.proof`).
 """
 
 from __future__ import annotations
@@ -16,12 +19,13 @@ from typing import Any, Protocol
 
 from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger
+from hoga.audit.tape import LIFE, TICK
+from hoga.audit.taping import Tape
 from hoga.core.errors import VenueError
 from hoga.core.market import DataType
 from hoga.core.ticks import MarketBars, MarketDoubt, MarketEvent
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import ExecutionEvent, NotSent, Rung, StreamUpdate
-from hoga.gateway import Gateway
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.routing import Delivery
@@ -31,6 +35,7 @@ from hoga.runtime.clock import SYSTEM, Clock, Timer
 from hoga.runtime.logs import get_log
 from hoga.trading.bus import EventBus, EventClass
 from hoga.trading.engine import Engine
+from hoga.trading.inputs import EVENT, fields_of, is_sign_of_life
 from hoga.trading.ports import (
     Alarm,
     Cancel,
@@ -48,6 +53,7 @@ from hoga.trading.ports import (
     SendList,
     Tell,
     Tick,
+    Venue,
     WakeAt,
     Write,
 )
@@ -56,7 +62,7 @@ from hoga.trading.shapes import misshapen
 from hoga.trading.state import venue_of
 from hoga.venues.registry import VENUES
 
-__all__ = ["Trader"]
+__all__ = ["Account", "Trader", "World"]
 
 _log = get_log("trading")
 
@@ -88,16 +94,47 @@ class OnFlatten(Protocol):
         """`asked_for`: by ON_STOP, and not because something failed."""
 
 
+class Account(Venue, Protocol):
+    """What a trader needs of an account: a gateway, or one that exists on paper."""
+
+    is_frozen: bool
+
+    @property
+    def is_live(self) -> bool:
+        """Whether what happens to the account is told."""
+
+    @property
+    def clock_off_ns(self) -> int:
+        """How far the venue's clock is ahead of ours, at least."""
+
+    async def disarm(self) -> str:
+        """The venue need not wait for us any more; "" when it heard, else why not."""
+
+
+class World(Protocol):
+    """What happens beside the venue: exchanges on paper. It tells by `Trader.deliver`, in order of stamps."""
+
+    def pass_time(self, at_ns: int) -> None:
+        """Everything up to that moment is told before this returns."""
+
+    def see(self, event: MarketEvent) -> None:
+        """The same up to an event of the market, which it sees before the engine does."""
+
+    def due_ns(self) -> int | None:
+        """When it has something to tell next; None: it has nothing."""
+
+
 class Trader:
     """See the module. `start` connects, `stop` ends in order; `ended` is done when the engine has stopped.
 
-    `engine` is made of the rules that the gateways read, by `make`.
+    `engine` is made of the rules that the accounts read, by `make`; `tape_of(streams, venues)` makes the tape, once both are known.
+    `world`: exchanges on paper, in the accounts' place.
     """
 
     def __init__(
         self,
         *,
-        make: Callable[[Mapping[str, Gateway]], Engine],
+        make: Callable[[Mapping[str, Account]], Engine],
         manager: GlobalWebSocketManager,
         log: AuditLogger,
         latch: Latch,
@@ -106,9 +143,11 @@ class Trader:
         on_change: Callable[[str], object] = lambda text: None,
         on_flatten: OnFlatten | None = None,
         on_status: Callable[[str], object] = lambda line: None,
+        tape_of: Callable[[tuple[tuple[str, str], ...], tuple[str, ...]], Tape] | None = None,
+        world: World | None = None,
         dev: bool = False,
     ) -> None:
-        self.gateways: dict[str, Gateway] = {}
+        self.gateways: dict[str, Account] = {}
         self.ended: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         self.log = log
         self.latch = latch
@@ -123,8 +162,17 @@ class Trader:
         self._frozen_from_outside = False
         self._engine: Engine | None = None
         self._bus = EventBus(on_backlog=self._backlog, on_drop=self._dropped)
-        for kind in EventClass:
-            self._bus.subscribe(kind, self._step_checked if dev else self._step)
+        self._tape_of = tape_of
+        self._tape: Tape | None = None
+        self._world = world
+        self._is_telling = False
+        self._world_timer: Timer | None = None
+        self._world_ns: int | None = None
+        self._numbers: dict[tuple[str, str, DataType], int] = {}
+        self._decide = self._step_checked if dev else self._step
+        self._bus.subscribe(EventClass.DATA, self._see)
+        self._bus.subscribe(EventClass.SIGNAL, self._hear)
+        self._bus.subscribe(EventClass.ORDER, self._hear)
         self._early: list[Event] = []
         self._rest = rest
         self._asking: dict[ReadBars, asyncio.Task[None]] = {}
@@ -163,12 +211,17 @@ class Trader:
 
     # -- its life -------------------------------------------------------------------------------------------------------
 
-    async def start(self, gateways: Iterable[Gateway]) -> None:
+    async def start(self, gateways: Iterable[Account]) -> None:
         """Connect to every account, read its rules, make the engine, follow the market. Raises VenueError, ConfigError."""
         self.gateways = {each.venue: each for each in gateways}
         await asyncio.gather(*(each.start() for each in self.gateways.values()))
         self._engine = self._make(self.gateways)
-        await self._follow(self._engine)
+        wanted = self._wanted(self._engine)
+        if self._tape_of is not None:
+            streams = tuple((f"{venue}:{name}", data_type.value) for venue, name, data_type in self._numbers)
+            self._tape = self._tape_of(streams, tuple(self.gateways))
+            self._tape.open()
+        await self._manager.register_component("trader", self, wanted, self._on_frame, delivery=Delivery.INLINE, on_status=self._on_status)
         early, self._early = self._early, []
         for event in early:
             self.take(event)
@@ -204,8 +257,11 @@ class Trader:
         if self.ended.done() and self.ended.result().clean:
             await asyncio.gather(*(each.disarm() for each in self.gateways.values()), return_exceptions=True)
         await asyncio.gather(*(each.stop() for each in self.gateways.values()), return_exceptions=True)
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._world_timer):
+            if timer is not None:
+                timer.cancel()
+        if self._tape is not None:
+            self._tape.close()
 
     def let_go(self, why: str) -> None:
         """Of what a wanted exit latched: there is nothing that a person has to look at."""
@@ -229,7 +285,9 @@ class Trader:
 
     def deliver(self, event: ExecutionEvent) -> None:
         """What a venue says; gateways are made with it."""
-        if not (self.ended.done() and isinstance(event, StreamUpdate)):  # they are closed then, by us
+        if self._is_telling:
+            self._hear(event)
+        elif not (self.ended.done() and isinstance(event, StreamUpdate)):  # they are closed then, by us
             self.take(event)
 
     def _pump(self) -> None:
@@ -239,6 +297,8 @@ class Trader:
         if self._bus.drain(self._is_over):
             self._more = True
             asyncio.get_running_loop().call_soon(self._go_on)
+        if self._tape is not None and self._tape.is_due:
+            self._tape.write()
 
     def _go_on(self) -> None:
         self._more = False
@@ -251,13 +311,14 @@ class Trader:
         _log.error("events wait that nobody takes", waiting=waiting)
         self._bus.publish(EventClass.ORDER, Alarm(at_ns=self._now_ns(), kind=Cause.BACKLOG.value, why=f"{waiting} events wait"))
 
-    def _dropped(self, event: MarketEvent) -> None:
+    def _dropped(self, item: tuple[MarketEvent, int, bytes]) -> None:
+        event = item[0]
         doubt = MarketDoubt(symbol=event.symbol, at_ns=self._now_ns(), why="trades came faster than they could be taken")
         self._bus.publish(EventClass.ORDER, doubt)
 
     # -- the market -----------------------------------------------------------------------------------------------------
 
-    async def _follow(self, engine: Engine) -> None:
+    def _wanted(self, engine: Engine) -> list[SubscriptionSpec]:
         wanted = []
         for symbol, rules in engine.state.rules_of.items():
             venue = venue_of(symbol)
@@ -266,24 +327,26 @@ class Trader:
             if DataType.QUOTE in types:
                 self._quoted.add(symbol)
             for data_type in types:
+                self._numbers[venue, rules.name, data_type] = len(self._numbers)
                 self._readers[venue, rules.name, data_type] = spec.ticks[data_type](rules)
                 wanted.append(SubscriptionSpec(data_type, [rules.name], venue=venue))
-        await self._manager.register_component("trader", self, wanted, self._on_frame, delivery=Delivery.INLINE, on_status=self._on_status)
+        return wanted
 
     def _on_frame(self, event: BaseWebSocketEvent) -> None:
         """A frame of a market, in the socket's own turn."""
         stream = event.stream
         data_type = event.data_type
-        read = self._readers[stream.venue, stream.symbol, data_type]
+        stream_key = (stream.venue, stream.symbol, data_type)
         try:
-            tick = read(event.payload, event.recv_ns)
+            tick = self._readers[stream_key](event.payload, event.recv_ns)
         except (ValueError, LookupError, TypeError) as fault:
             self._cannot_read(event, fault)
             return
+        item = (tick, self._numbers[stream_key], event.payload)
         if data_type is DataType.TRADE:
-            self._bus.publish(EventClass.DATA, tick)
+            self._bus.publish(EventClass.DATA, item)
         else:
-            self._bus.publish(EventClass.DATA, tick, key=(tick.symbol, data_type))
+            self._bus.publish(EventClass.DATA, item, key=stream_key)
         self._pump()
 
     def _cannot_read(self, event: BaseWebSocketEvent, fault: Exception) -> None:
@@ -298,6 +361,68 @@ class Trader:
                 if venue_of(symbol) == event.venue:
                     why = f"{event.conn} {'began anew' if event.up else event.why or 'was lost'}"
                     self.take(MarketDoubt(symbol=symbol, at_ns=self._now_ns(), why=why))
+
+    # -- to the engine, and onto the tape -------------------------------------------------------------------------------
+
+    def _see(self, item: tuple[MarketEvent, int, bytes]) -> None:
+        """A frame's event, once it is its turn: what was replaced or dropped before was not decided on."""
+        event, number, frame = item
+        if self._tape is not None:
+            self._tape.add(number, event.at_ns, frame)
+        if self._world is None:
+            self._decide(event)
+        else:
+            self._tell_of(self._world, event)
+            self._decide(event)
+            self._wait_for(self._world)
+
+    def _hear(self, event: Event) -> None:
+        """Everything else."""
+        world = None if self._is_telling else self._world
+        if world is not None:
+            self._tell_of(world, event)
+        tape = self._tape
+        if tape is not None:
+            if event.__class__ is Tick:
+                tape.add(TICK, event.at_ns)
+            elif isinstance(event, StreamUpdate) and is_sign_of_life(event):
+                tape.add(LIFE + list(self.gateways).index(event.venue), event.at_ns)
+            else:
+                tape.write()
+                self.log.append(EVENT, {"f": tape.count} | fields_of(event))
+        self._decide(event)
+        if world is not None:
+            self._wait_for(world)
+
+    def _tell_of(self, world: World, event: Event) -> None:
+        """What happened on paper until then comes before it, whatever waits."""
+        self._is_telling = True
+        try:
+            if isinstance(event, MarketEvent):
+                world.see(event)
+            else:
+                world.pass_time(event.at_ns)
+        finally:
+            self._is_telling = False
+
+    def beside(self, act: Callable[[], object]) -> None:
+        """Do something with the world at this moment, beside the engine."""
+        assert self._world is not None, "asked where there is one"
+        self.take(Tick(self._now_ns()))
+        act()
+        self._wait_for(self._world)
+
+    def _wait_for(self, world: World) -> None:
+        """The moment at which something happens on paper is a timer's, stamped as it was due."""
+        due_ns = world.due_ns()
+        if due_ns == self._world_ns:
+            return
+        self._world_ns = due_ns
+        if self._world_timer is not None:
+            self._world_timer.cancel()
+        if due_ns is not None:
+            delay_s = max(0.0, (due_ns - self._now_ns()) / SECOND_NS)
+            self._world_timer = self._clock.call_later(delay_s, lambda: self.take(Tick(due_ns)))
 
     # -- out ------------------------------------------------------------------------------------------------------------
 
@@ -321,11 +446,16 @@ class Trader:
 
     def _perform(self, effects: list[Effect]) -> None:
         """In order. A record that is not written stops what stands behind it; wishes that are dropped so are told one by one."""
-        append, gateways = self.log.append, self.gateways
+        append, gateways, tape = self.log.append, self.gateways, self._tape
+        written = False
         for number, effect in enumerate(effects):
             kind = effect.__class__
             if kind is Write:
-                if not append(effect.kind, effect.fields):  # type: ignore[union-attr]  # it is a Write
+                fields: dict[str, Any] = effect.fields  # type: ignore[union-attr,assignment]  # it is a Write
+                if tape is not None:
+                    fields["f"] = tape.count
+                    written = True
+                if not append(effect.kind, fields):  # type: ignore[union-attr]  # as above
                     self._unwritten(effects[number + 1 :])
                     return
             elif kind is Send:
@@ -333,6 +463,8 @@ class Trader:
                 gateways[venue_of(request.symbol)].send(request)
             else:
                 self._do(effect)
+        if written and tape is not None:  # after an order's bytes
+            tape.write()
 
     def _do(self, effect: Effect) -> None:
         match effect:
@@ -388,6 +520,8 @@ class Trader:
                 for asked in effect.requests if isinstance(effect, SendList) else (effect.request,):
                     self.take(NotSent(at_ns=now_ns, client_id=asked.client_id, symbol=asked.symbol, code="journal", text=text))
             elif isinstance(effect, Write):
+                if self._tape is not None:
+                    effect.fields["f"] = self._tape.count
                 self.log.append(effect.kind, effect.fields)
             else:
                 self._do(effect)
@@ -434,12 +568,14 @@ class Trader:
         while True:
             await self._clock.sleep(_LOOK_S)
             beats += 1
+            if self._tape is not None:
+                self._tape.write()
             if beats % _STATUS_LOOKS == 0:
                 self._on_status_line(self.status_line())
             if beats % _GC_LOOKS == _GC_FIRST:
                 _tidy()
             if beats % _LOOKS == 0:
-                for venue, gateway in self.gateways.items():
+                for venue, gateway in self.gateways.items() if self._world is None else ():
                     if gateway.is_live:
                         self.take(StreamUpdate(at_ns=self._now_ns(), venue=venue, live=True, missed=False))
                 self._look_at_clocks()

@@ -4,53 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
-from hoga.app.checks import Check, CheckState
+from hoga._version import __version__
+from hoga.app.checks import Check
 from hoga.app.config import Config, VenueConfig
 from hoga.app.config.rooms import limits_of, rest_of
 from hoga.app.exit import damage_text
-from hoga.app.exits import Exits
-from hoga.app.gateway import make_gateway
 from hoga.app.hub import open_manager
 from hoga.app.journal import tell_fault, tell_seal
-from hoga.app.owner import owner_of
-from hoga.app.private import credentials_of, require_order_keys
+from hoga.app.modes import LiveMode, Mode, WayOut, name_of
+from hoga.app.paper import PaperMode
+from hoga.app.private import require_order_keys
 from hoga.app.restore import exit_fills, restored
-from hoga.app.sentinel import Charge, Heart, Pulse
+from hoga.app.sentinel import Heart, Pulse
 from hoga.app.strategies import instances_of, read_strategy
 from hoga.app.testnet import require_testnet
-from hoga.app.trade import Trader
-from hoga.app.trading_check import CLOCK, examine_trading
+from hoga.app.trade import Account, Trader
 from hoga.audit.folder import JOURNAL_FOLDER
 from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger, Opened
-from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.audit.taping import TAPE, TAPE_FOLDER, Tape, seal_left
+from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake
 from hoga.core.trading import Rung
 from hoga.flatten.watching import Heartbeat
-from hoga.gateway import Gateway, GatewayConfig
 from hoga.net.budgets import TRADER
 from hoga.runtime.clock import SYSTEM
+from hoga.runtime.logs import get_log
 from hoga.runtime.shutdown import Phase, ShutdownManager
-from hoga.trading.engine import Engine, Settings
+from hoga.trading.engine import Engine
 from hoga.trading.limits import Limits
+from hoga.trading.making import BEGIN, Making, make_engine
 from hoga.trading.ports import Done
-from hoga.trading.risk import RiskGate
-from hoga.trading.rungs import Cause, Ladder
 from hoga.trading.rungs import Latch as Latched
 from hoga.trading.state import venue_of
 from hoga.trading.strategy import Strategy
 from hoga.venues.registry import VENUES
 
 __all__ = ["Chosen", "TradeEnd", "TradePlan", "is_loopback", "plan_trade", "strategies_of", "trade"]
+
+_log = get_log("trading")
 
 _STOP_S = 3.5
 _WHOLE_STOP_S = 5.0
@@ -60,7 +60,8 @@ _SETTLE_S = 0.3
 
 class TradePlan(msgspec.Struct, frozen=True, kw_only=True):
     """What a trader will be: its strategies by key, the symbols of each venue, and the limits of each symbol. `testnet`: the venues at
-    whose test networks it trades."""
+    whose test networks it trades. `strategy`: the class; `asked`: symbols in place of its own; `given`: parameters in place of its own, by
+    symbol."""
 
     strategies: list[tuple[str, Strategy]]
     symbols: dict[str, tuple[str, ...]]
@@ -68,6 +69,9 @@ class TradePlan(msgspec.Struct, frozen=True, kw_only=True):
     journal: Path
     real_money: bool
     testnet: tuple[str, ...] = ()
+    strategy: str = ""
+    asked: tuple[str, ...] = ()
+    given: dict[str, dict[str, str]] = {}
 
 
 class TradeEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,11 +103,14 @@ def is_loopback(url: str) -> bool:
 
 
 class Chosen(NamedTuple):
-    """The instances of a strategy by key, the symbols of each venue, and the limits of each symbol."""
+    """The instances of a strategy by key, the symbols of each venue, and the limits of each symbol. `name`: of its class; `given`:
+    parameters in place of its own, by symbol, as texts."""
 
     strategies: list[tuple[str, Strategy]]
     symbols: dict[str, tuple[str, ...]]
     limits: dict[str, Limits]
+    name: str
+    given: dict[str, dict[str, str]]
 
 
 def strategies_of(config: Config, strategy: str, symbols: tuple[str, ...], params: Mapping[str, str] | None = None) -> Chosen:
@@ -116,7 +123,7 @@ def strategies_of(config: Config, strategy: str, symbols: tuple[str, ...], param
     for name in VENUES:
         for symbol in (*symbols, *kind.symbols, kind.symbol):
             bare = symbol.partition(":")[2] or symbol
-            given[f"{name}:{bare}"] = config.parameters(name, bare) | dict(params or {})
+            given[f"{name}:{bare}"] = dict(config.parameters(name, bare)) | dict(params or {})
     made = instances_of(kind, symbols, given)
     by_venue: dict[str, list[str]] = {}
     limits: dict[str, Limits] = {}
@@ -128,30 +135,45 @@ def strategies_of(config: Config, strategy: str, symbols: tuple[str, ...], param
             found = limits_of(config, symbol)
             assert found is not None, "the venue was looked up when the instance was made"
             limits[symbol] = found
-    return Chosen(made, {name: tuple(each) for name, each in by_venue.items()}, limits)
+    texts = {symbol: each for symbol, each in given.items() if each}
+    return Chosen(made, {name: tuple(each) for name, each in by_venue.items()}, limits, kind.__name__, texts)
 
 
-def plan_trade(config: Config, strategy: str, symbols: tuple[str, ...]) -> TradePlan:
+def plan_trade(config: Config, strategy: str, symbols: tuple[str, ...], mode: str = "live") -> TradePlan:
     """What a trader of this configuration will be. Raises ConfigError."""
-    made, by_venue, limits = strategies_of(config, strategy, symbols)
-    for name in by_venue:
-        _require_orders(config.venue(name))
-        require_testnet(config.venue(name))
+    chosen = strategies_of(config, strategy, symbols)
+    for name in chosen.symbols:
+        _require_orders(config.venue(name), mode)
+        if mode != "paper":
+            require_testnet(config.venue(name))
+    is_far = any(not is_loopback(config.venue(name).rest_url) and not config.venue(name).testnet for name in chosen.symbols)
     return TradePlan(
-        strategies=made,
-        symbols=by_venue,
-        limits=limits,
+        strategies=chosen.strategies,
+        symbols=chosen.symbols,
+        limits=chosen.limits,
         journal=config.program.data_dir / JOURNAL_FOLDER,
-        real_money=any(not is_loopback(config.venue(name).rest_url) and not config.venue(name).testnet for name in by_venue),
-        testnet=tuple(name for name in by_venue if config.venue(name).testnet),
+        real_money=mode == "live" and is_far,
+        testnet=tuple(name for name in chosen.symbols if config.venue(name).testnet),
+        strategy=chosen.name,
+        asked=symbols,
+        given=chosen.given,
     )
 
 
-def _require_orders(config: VenueConfig) -> None:
+def _require_orders(config: VenueConfig, mode: str) -> None:
     spec = VENUES[config.venue]
     if spec.orders is None or spec.private is None:
         raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "SYMBOLS", config.venue, "a venue that hoga can trade on")])
-    require_order_keys(config)
+    if mode != "paper":
+        require_order_keys(config)
+
+
+def mode_of(name: str, config: Config, plan: TradePlan) -> Mode:
+    """The mode of that name."""
+    if name == "live":
+        return LiveMode(config, plan)
+    assert name == "paper", "the command line knows the names"
+    return PaperMode(config, plan)
 
 
 async def trade(
@@ -173,25 +195,34 @@ async def trade(
 
     `journal_of` makes the journal. Raises ConfigError, VenueError, ArchiveError, OSError for what cannot begin.
     """
-    await _check(config, plan, on_check)
-    owner = owner_of((config.venue(name) for name in plan.symbols), _name(config, plan))
-    hide = tuple(credentials_of(config.venue(name)) for name in plan.symbols)
+    way = mode_of(mode, config, plan)
+    await way.check(on_check)
     about = {"mode": mode, "strategies": [key for key, _ in plan.strategies]}
-    log = journal_of(plan.journal, owner=owner, hide=hide, on_seal=tell_seal, on_fault=tell_fault, about=about)
+    log = journal_of(
+        plan.journal,
+        owner=way.owner(),
+        holds_account=way.holds_account,
+        hide=way.hide(),
+        on_seal=tell_seal,
+        on_fault=tell_fault,
+        about=about,
+    )
     opened = log.open()
     latch = Latch(plan.journal)
     done: Done | None = None
     trader: Trader | None = None
-    exits = Exits([config.venue(name) for name in plan.symbols], plan.symbols, config.program.data_dir, tell=on_change)
+    more: dict[str, Any] = {}
+    exits = way.way_out(lambda: _there(trader), on_change)
     heart: Heart | None = None
     try:
+        await _seal_tapes(plan, log, opened)
         async with ShutdownManager(deadline_s=_WHOLE_STOP_S) as shutdown:
             manager = await open_manager(config)
             manager.start()
             shutdown.add(Phase.RESOURCES, "hub", manager.stop)
-            ladder = _ladder(config, plan, latch, opened)
+            latched = _latched(latch, opened)
             trader = Trader(
-                make=lambda gateways: _engine(config, plan, gateways, ladder, opened),
+                make=lambda accounts: _engine(config, plan, mode, accounts, latched, opened, log),
                 manager=manager,
                 log=log,
                 latch=latch,
@@ -199,12 +230,16 @@ async def trade(
                 on_change=on_change,
                 on_flatten=exits.begin,
                 on_status=on_status,
+                tape_of=lambda streams, venues: _tape(plan, log, opened, streams, venues),
+                world=way.world,
                 dev=dev,
             )
             shutdown.add(Phase.SEAL, "trader's connections", trader.close)
-            await trader.start([_gateway(config.venue(name), plan, trader, latch) for name in plan.symbols])
-            heart = _heart(config, plan)
-            heart.start(_pulse_of(trader))
+            await trader.start(await way.accounts(trader, latch))
+            heart = way.heart()
+            if heart is not None:
+                heart.start(_pulse_of(trader))
+            await way.begin(trader)
             on_ready(trader)
             asked = [asyncio.ensure_future(shutdown.requested())]
             if over is not None:
@@ -219,25 +254,47 @@ async def trade(
                     await asyncio.sleep(_SETTLE_S)
                     if exits.only_asked_for and exits.is_flat:
                         trader.let_go("flat, as ON_STOP wanted")
+            more = await way.end()
     finally:
         if heart is not None:  # with positions that could not be left, it stays
             heart.stop(ends=done is not None and done.clean and (not exits.reports or exits.is_flat))
         latch.close()
         log.close()
+    return _end(_there(trader).engine, plan, mode, done, exits, more)
+
+
+def _there(trader: Trader | None) -> Trader:
     assert trader is not None, "it was made, or something was raised"
-    return _end(trader.engine, plan, mode, done, exits)
+    return trader
+
+
+async def _seal_tapes(plan: TradePlan, log: AuditLogger, opened: Opened) -> None:
+    """What earlier lives left open of their tapes."""
+    try:
+        for sealed in await asyncio.to_thread(seal_left, plan.journal / TAPE_FOLDER, opened.boot):
+            log.append(TAPE, msgspec.structs.asdict(sealed))
+    except (OSError, ArchiveError) as fault:
+        _log.warning("the tapes of earlier lives stay as they are", why=str(fault))
+
+
+def _tape(plan: TradePlan, log: AuditLogger, opened: Opened, streams: tuple[tuple[str, str], ...], venues: tuple[str, ...]) -> Tape:
+    def lost(first: int, why: str) -> None:
+        _log.error("the tape cannot be written: what is decided from now on cannot be proven", why=why, entry=first)
+        log.append(TAPE, {"lost_from": first, "why": why})
+
+    return Tape(
+        plan.journal / TAPE_FOLDER,
+        opened.boot,
+        streams=streams,
+        venues=venues,
+        on_sealed=lambda sealed: log.append(TAPE, msgspec.structs.asdict(sealed)),
+        on_lost=lost,
+    )
 
 
 async def _set(over: asyncio.Event) -> str:
     await over.wait()
     return "over"
-
-
-def _heart(config: Config, plan: TradePlan) -> Heart:
-    """The sentinel of a trader, begun."""
-    configs = tuple(config.venue(name) for name in plan.symbols)
-    program = config.program
-    return Heart(Charge(pid=os.getpid(), data=program.data_dir, configs=configs, symbols=plan.symbols, notify_urls=program.notify_urls))
 
 
 def _pulse_of(trader: Trader) -> Pulse:
@@ -255,77 +312,53 @@ def _pulse_of(trader: Trader) -> Pulse:
     return pulse
 
 
-def _ladder(config: Config, plan: TradePlan, latch: Latch, opened: Opened) -> Ladder:
-    """The ladder as the last life left it: by the latch, and where that is gone, by the journal."""
-    ladder = Ladder(on_fault=next(iter(config.venue(name).on_fault for name in plan.symbols)))
+def _latched(latch: Latch, opened: Opened) -> Latched | None:
+    """Where the last life left the ladder: by the latch, and where that is gone, by the journal. None: nothing is latched."""
     said, found = latch.state(), opened.recovered
     if said.rung > Rung.NO_OPEN:
-        ladder.restore(Latched(rung=said.rung.name, incident=said.incident, cause=said.cause, detail=said.detail, at_ns=said.at_ns))
         latch.seen()
-    elif found.rung > Rung.NO_OPEN and found.incident:
-        ladder.restore(Latched(rung=found.rung.name, incident=found.incident, cause=found.why, detail="", at_ns=found.last_t))
+        return Latched(rung=said.rung.name, incident=said.incident, cause=said.cause, detail=said.detail, at_ns=said.at_ns)
+    if found.rung > Rung.NO_OPEN and found.incident:
         latch.set_rung(found.rung, incident=found.incident, cause=found.why, by="trader", at_ns=found.last_t)
-    return ladder
+        return Latched(rung=found.rung.name, incident=found.incident, cause=found.why, detail="", at_ns=found.last_t)
+    return None
 
 
-async def _check(config: Config, plan: TradePlan, on_check: Callable[[Check], object]) -> None:
-    """Raises ConfigError for what a trader cannot live with."""
-    bad: list[ConfigMistake] = []
-    for name, symbols in plan.symbols.items():
-        checks = await examine_trading(config.venue(name), {symbol.partition(":")[2]: plan.limits[symbol] for symbol in symbols})
-        for check in checks:
-            on_check(check)
-        failed = [check for check in checks if check.state is CheckState.FAILED and not check.name.endswith(CLOCK)]
-        bad += [_mistake(name, each) for each in failed]
-    if bad:
-        raise ConfigError(bad)
-
-
-def _mistake(venue: str, check: Check) -> ConfigMistake:
-    return ConfigMistake(f"[{venue}]", None, check.name, check.found, check.advice or "", plain=f"{check.found} ({check.advice})")
-
-
-def _name(config: Config, plan: TradePlan) -> str:
-    return next(iter(config.venue(name).trader for name in plan.symbols))
-
-
-def _gateway(config: VenueConfig, plan: TradePlan, trader: Trader, latch: Latch) -> Gateway:
-    limits = {symbol.partition(":")[2]: plan.limits[symbol] for symbol in plan.symbols[config.venue]}
-    settings = GatewayConfig(
-        symbols=tuple(limits),
-        leverage={symbol: each.leverage for symbol, each in limits.items() if each.leverage is not None},
-        margin_type={symbol: each.margin_type for symbol, each in limits.items() if each.margin_type},
-    )
-    # stops that protect pass the engine's gate in HALTED
-    return make_gateway(config, settings, trader.deliver, gate=lambda: not latch.shut(Rung.HALTED), healthy=lambda: trader.is_well)
-
-
-def _engine(config: Config, plan: TradePlan, gateways: Mapping[str, Gateway], ladder: Ladder, opened: Opened) -> Engine:
-    engine = Engine(
-        Settings(
-            trader=_name(config, plan),
-            boot=opened.boot,
-            limits=plan.limits,
-            flatten_on_stop=any(config.venue(name).on_stop == "flatten" for name in plan.symbols),
-        ),
-        rules={symbol: gateways[venue_of(symbol)].rules[symbol] for symbol in plan.limits},
-        capabilities={name: gateway.capabilities for name, gateway in gateways.items()},
-        gate=RiskGate(plan.limits.get),
-        ladder=ladder,
-        strategies=plan.strategies,
-    )
+def _engine(
+    config: Config,
+    plan: TradePlan,
+    mode: str,
+    accounts: Mapping[str, Account],
+    latched: Latched | None,
+    opened: Opened,
+    log: AuditLogger,
+) -> Engine:
     now_ns = SYSTEM.time_ns()
-    other = engine.restore(restored(opened.recovered), now_ns, fills=exit_fills(plan.journal, now_ns))
-    if other:
-        detail = f"{', '.join(other)}: the journal counts in other steps than the venue does now"
-        ladder.begin(Cause.SETTINGS, now_ns, detail=detail)
     damages = (*opened.recovered.damages, *(each._asdict() for each in opened.faults))
-    if damages:
-        ladder.begin(Cause.LOG_QUARANTINED, now_ns, detail=damage_text(damages))
-    return engine
+    making = Making(
+        version=__version__,
+        mode=mode,
+        now_ns=now_ns,
+        trader=name_of(config, plan),
+        boot=opened.boot,
+        flatten_on_stop=any(config.venue(name).on_stop == "flatten" for name in plan.symbols),
+        on_fault=next(iter(config.venue(name).on_fault for name in plan.symbols)),
+        limits=plan.limits,
+        rules={symbol: accounts[venue_of(symbol)].rules[symbol] for symbol in plan.limits},
+        capabilities={name: account.capabilities for name, account in accounts.items()},
+        strategy=plan.strategy,
+        symbols=plan.asked,
+        given=plan.given,
+        keys=tuple(key for key, _ in plan.strategies),
+        latched=latched,
+        found_fills=tuple(exit_fills(plan.journal, now_ns)),
+        quarantined=damage_text(damages) if damages else "",
+    )
+    log.append(BEGIN, msgspec.to_builtins(making))
+    return make_engine(making, plan.strategies, restored(opened.recovered))
 
 
-def _end(engine: Engine, plan: TradePlan, mode: str, done: Done | None, exits: Exits) -> TradeEnd:
+def _end(engine: Engine, plan: TradePlan, mode: str, done: Done | None, exits: WayOut, more: dict[str, Any]) -> TradeEnd:
     state = engine.state
     held = {}
     for (symbol, side), quantity in state.portfolio.held().items():
@@ -352,4 +385,5 @@ def _end(engine: Engine, plan: TradePlan, mode: str, done: Done | None, exits: E
         held=held,
         left=done.left if done is not None else tuple(order.client_id for order in state.orders.working()),
         rung=state.rung.name,
+        **more,
     )

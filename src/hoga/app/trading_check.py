@@ -51,8 +51,8 @@ def has_keys(config: VenueConfig) -> bool:
     return usable and not missing_for_orders(config, credentials)
 
 
-async def examine_trading(config: VenueConfig, limits: dict[str, Limits]) -> list[Check]:
-    """Every check of trading at one venue; `limits` by the venue's symbol. Never raises."""
+async def examine_trading(config: VenueConfig, limits: dict[str, Limits], *, trial: bool = True) -> list[Check]:
+    """Every check of trading at one venue; `limits` by the venue's symbol. `trial`: ask for a trial order, too. Never raises."""
     spec, name = VENUES[config.venue], f"{config.venue} trading"
     if config.testnet:
         name = f"{name} (TESTNET)"
@@ -76,14 +76,16 @@ async def examine_trading(config: VenueConfig, limits: dict[str, Limits]) -> lis
             for rules in await caller.learn(orders.rules(), timeout_s=rest.timeout_s, signed=False):
                 book.learn(rules)
             for symbol, limit in limits.items():
-                checks += await _examine_symbol(name, caller, orders, book, symbol, limit)
+                checks += await _examine_symbol(name, caller, orders, book, symbol, limit, trial=trial)
         except (HogaError, OSError) as fault:
             advice = "look at the keys, and what they may do at the venue"
             checks.append(Check(name=name, state=CheckState.FAILED, found=_words(fault), advice=advice))
     return checks
 
 
-async def _examine_symbol(name: str, caller: Caller, orders: OrdersSpec, book: RuleBook, symbol: str, limits: Limits) -> list[Check]:
+async def _examine_symbol(
+    name: str, caller: Caller, orders: OrdersSpec, book: RuleBook, symbol: str, limits: Limits, *, trial: bool
+) -> list[Check]:
     """Settings and a trial order of one symbol. Raises VenueError."""
     if not book.knows(symbol):
         return [Check(name=name, state=CheckState.FAILED, found=f"{symbol}: no rules", advice="look at its spelling in SYMBOLS")]
@@ -93,7 +95,8 @@ async def _examine_symbol(name: str, caller: Caller, orders: OrdersSpec, book: R
     if orders.settings is not None:
         found = _good(await caller.ask(orders.settings(book, symbol), "settings", timeout_s=_CALL_S))
         checks.append(judge_settings(name, symbol, found, limits))
-    checks.append(await _told(name, f"{symbol}: a trial order", _examine_trial(name, caller, orders, book, symbol)))
+    if trial:
+        checks.append(await _told(name, f"{symbol}: a trial order", _examine_trial(name, caller, orders, book, symbol)))
     return [*checks, Check(name=name, state=CheckState.OK, found=f"{symbol}: {limits_text(limits)}")]
 
 

@@ -143,7 +143,8 @@ class AuditLogger:
 
     Args:
         folder: the journal's own folder (`<data>/journal`); made when it is not there.
-        owner: whose orders these are; the folder refuses another, and each account is held. None: nobody's (paper, backtest).
+        owner: whose orders these are; the folder refuses another, and each account is held. None: nobody's (backtest).
+        holds_account: False where nothing is done at the accounts (paper).
         durability: when a record is durable.
         clock: the wall clock and the steady one.
         hide: keys that no record may show.
@@ -158,6 +159,7 @@ class AuditLogger:
         folder: Path,
         *,
         owner: Owner | None = None,
+        holds_account: bool = True,
         durability: Durability = Durability.WRITE,
         clock: Clock = SYSTEM,
         hide: tuple[Credentials, ...] = (),
@@ -168,6 +170,7 @@ class AuditLogger:
     ) -> None:
         self.folder = folder
         self._owner = owner
+        self._holds_account = holds_account
         self._replay = durability is Durability.REPLAY
         self._durability = durability
         self._clock = clock
@@ -222,7 +225,8 @@ class AuditLogger:
         self._held.append(hold_folder(self.folder, what=self._what))
         if self._owner is not None:
             require_owner(self.folder, self._owner)
-            self._held += [hold_account(each, self._owner.trader, folder=self.folder.absolute()) for each in self._owner.accounts]
+            for each in self._owner.accounts if self._holds_account else ():
+                self._held.append(hold_account(each, self._owner.trader, folder=self.folder.absolute()))
         walk, recovery = Walk(self.folder), Recovery()
         told: dict[str, set[str]] = {}
         for record in walk.records():

@@ -20,8 +20,9 @@ __all__ = ["Row", "Teller", "story", "timeline"]
 _SIDES = {"B": "buy", "S": "sell"}
 _POINTERS = ("sig", "signal", "parent", "round", "list")
 """Fields of an order's record that name what belongs to it."""
-_SPOKEN = frozenset(("id", "sym", "side", "q", "p", "why", "cause", "raw", "state", "rung", "incident", "tid", "pp", "sp"))
+_SPOKEN = frozenset(("id", "sym", "side", "q", "p", "why", "cause", "raw", "state", "rung", "incident", "tid", "pp", "sp", "f"))
 _LONGEST = 200
+_INPUT = ("event", "begin", "tape")
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,13 +85,17 @@ class Teller:
 
 
 def timeline(records: Iterable[Record], *, symbol: str = "", kind: str = "", since: int = 0, until: int | None = None) -> Iterator[Row]:
-    """Every record of a span as rows: `symbol`, `kind` (its first word or all of it) choose, "" takes all; `until` is not in the span."""
+    """Every record of a span as rows: `symbol`, `kind` (its first word or all of it) choose; `until` is not in the span.
+
+    A kind of "" takes all but what only the proof reads: the trader's input, and what its engine was made of.
+    """
     teller = Teller()
     for record in records:
         row = teller.tell(record)
         if until is not None and row.t >= until:
             continue
-        if row.t >= since and symbol in ("", row.symbol) and (kind in ("", row.kind) or row.kind.startswith(f"{kind}.")):
+        wanted = row.kind not in _INPUT if not kind else row.kind == kind or row.kind.startswith(f"{kind}.")
+        if row.t >= since and symbol in ("", row.symbol) and wanted:
             yield row
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-_MODES = ("live",)
+_MODES = ("live", "paper")
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +31,7 @@ def trade(
     strategy: Annotated[
         str, typer.Argument(metavar="STRATEGY.py[:Class]", help="File with a hoga.Strategy, and which, if it has several.")
     ],
-    mode: Annotated[str, typer.Option(metavar="MODE", help="live: orders go to the venue.")] = "live",
+    mode: Annotated[str, typer.Option(metavar="MODE", help="live: orders go to the venue; paper: to an exchange here.")] = "live",
     symbols: Annotated[str, typer.Option(metavar="A,B", help="One instance a symbol, instead of the class's own.")] = "",
     config: ConfigOption = None,
     settings: SetOption = None,
@@ -59,7 +59,7 @@ def trade(
         raise ConfigError([ConfigMistake("command line", None, "--mode", mode, f"one of {', '.join(_MODES)}")])
     loaded = on_testnet(load_for_run(config, settings, data))
     check_machine(loaded, data_option=data is not None)
-    plan = plan_trade(loaded, strategy, tuple(words(symbols)))
+    plan = plan_trade(loaded, strategy, tuple(words(symbols)), mode)
     if plan.real_money and not real_money:
         found = "an endpoint that is not on this machine"
         raise ConfigError(

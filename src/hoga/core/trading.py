@@ -445,7 +445,7 @@ class OrderState(StrEnum):
         return self in (OrderState.NEW, OrderState.PARTIAL, OrderState.WAITING, OrderState.TRIGGERED, OrderState.OTHER)
 
 
-class ExecutionEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class ExecutionEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What all of them have: the receipt's stamp (UTC, ns), and the frame or answer that it was read from, verbatim and without secrets."""
 
     at_ns: int
@@ -519,7 +519,7 @@ class NotFound(ExecutionEvent, frozen=True, kw_only=True, gc=False):
 # -- what comes by the account's streams, or of queries -----------------------------------------------------------------
 
 
-class OrderUpdate(ExecutionEvent, frozen=True, kw_only=True, gc=False):
+class OrderUpdate(ExecutionEvent, frozen=True, kw_only=True, gc=False, tag=True):
     """An order as the venue has it. `filled` is of the whole order; None: not told. `quantity` None: it closes what there is.
 
     `said`: the venue's own word for its state; `reason`: why it ended or was refused. `execution`: the venue's word for what just happened.
@@ -546,7 +546,7 @@ class OrderUpdate(ExecutionEvent, frozen=True, kw_only=True, gc=False):
     parent_id: str = ""
 
 
-class AlgoUpdate(ExecutionEvent, frozen=True, kw_only=True, gc=False):
+class AlgoUpdate(ExecutionEvent, frozen=True, kw_only=True, gc=False, tag=True):
     """A waiting order as the venue's service has it. `child_id`: the id of the order that it became, "" until then."""
 
     symbol: str

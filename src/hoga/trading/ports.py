@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -168,10 +168,13 @@ class ReadBars(msgspec.Struct, frozen=True, gc=False):
 
 
 class Write(msgspec.Struct, frozen=True, gc=False):
-    """One record of the journal: `kind` (`order.intent`, `order.fill`, …) and its fields; texts, integers, lists and mappings of them."""
+    """One record of the journal: `kind` (`order.intent`, `order.fill`, …) and its fields; texts, integers, lists and mappings of them.
+
+    The fields are the shell's from then on: it may add its own.
+    """
 
     kind: str
-    fields: Mapping[str, object]
+    fields: dict[str, Any]
 
 
 class Tell(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -1,0 +1,170 @@
+"""app.modes: what differs between the modes of a trader: whose accounts, whose locks, which exit. Everything else is the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hoga.app.checks import Check, CheckState
+from hoga.app.config import Config, VenueConfig
+from hoga.app.exits import Exits
+from hoga.app.gateway import make_gateway
+from hoga.app.owner import owner_of
+from hoga.app.private import credentials_of
+from hoga.app.sentinel import Charge, Heart
+from hoga.app.trade import Account, Trader, World
+from hoga.app.trading_check import CLOCK, examine_trading
+from hoga.audit.folder import Owner
+from hoga.audit.latch import Latch
+from hoga.core.errors import ConfigError, ConfigMistake
+from hoga.core.secret import Credentials
+from hoga.core.trading import Rung
+from hoga.gateway import GatewayConfig
+
+if TYPE_CHECKING:
+    from hoga.app.trading import TradePlan
+
+__all__ = ["LiveMode", "Mode", "WayOut", "check_accounts", "name_of"]
+
+
+class WayOut(Protocol):
+    """How positions are left. `reports`: of those exits that are over. `only_asked_for`: none was begun because of a fault."""
+
+    only_asked_for: bool
+
+    @property
+    def reports(self) -> Sequence[object]:
+        """One for each account that was left."""
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the verdict says so."""
+
+    def begin(self, *, asked_for: bool) -> object:
+        """Begin, unless that was done."""
+
+    async def wait(self) -> None:
+        """Until they are over."""
+
+    def verdict(self) -> str:
+        """The worst of all, "" where there was no exit."""
+
+    def patient_signals(self) -> AbstractContextManager[None]:
+        """While an exit runs, a signal tells what is left, and the one after it gives up."""
+
+
+class Mode(Protocol):
+    """One mode, for one trader. `holds_account`: no other trader may have the accounts meanwhile."""
+
+    name: str
+    holds_account: bool
+
+    @property
+    def world(self) -> World | None:
+        """Exchanges in the accounts' place."""
+
+    async def check(self, on_check: Callable[[Check], object]) -> None:
+        """Raises ConfigError for what a trader cannot live with."""
+
+    def owner(self) -> Owner:
+        """Whose orders the folder holds, for good."""
+
+    def hide(self) -> tuple[Credentials, ...]:
+        """Keys that no record may show."""
+
+    async def accounts(self, trader: Trader, latch: Latch) -> list[Account]:
+        """Those that are traded, not started yet."""
+
+    def way_out(self, trader: Callable[[], Trader], tell: Callable[[str], object]) -> WayOut:
+        """How positions are left."""
+
+    def heart(self) -> Heart | None:
+        """The sentinel, begun; None: nobody need watch."""
+
+    async def begin(self, trader: Trader) -> None:
+        """The trader has started."""
+
+    async def end(self) -> dict[str, Any]:
+        """The trader has stopped; what more is to be said of it."""
+
+
+class LiveMode:
+    """Orders go to the venues."""
+
+    name = "live"
+    holds_account = True
+    world: World | None = None
+
+    def __init__(self, config: Config, plan: TradePlan) -> None:
+        self._config, self._plan = config, plan
+        self._configs = [config.venue(name) for name in plan.symbols]
+
+    async def check(self, on_check: Callable[[Check], object]) -> None:
+        """Look at keys and accounts as `hoga doctor` does. Raises ConfigError."""
+        await check_accounts(self._configs, self._plan, on_check)
+
+    def owner(self) -> Owner:
+        """Every account by its key."""
+        return owner_of(self._configs, name_of(self._config, self._plan))
+
+    def hide(self) -> tuple[Credentials, ...]:
+        """All keys."""
+        return tuple(credentials_of(each) for each in self._configs)
+
+    async def accounts(self, trader: Trader, latch: Latch) -> list[Account]:
+        """A gateway each."""
+        return [self._gateway(each, trader, latch) for each in self._configs]
+
+    def _gateway(self, config: VenueConfig, trader: Trader, latch: Latch) -> Account:
+        limits = {symbol.partition(":")[2]: self._plan.limits[symbol] for symbol in self._plan.symbols[config.venue]}
+        settings = GatewayConfig(
+            symbols=tuple(limits),
+            leverage={symbol: each.leverage for symbol, each in limits.items() if each.leverage is not None},
+            margin_type={symbol: each.margin_type for symbol, each in limits.items() if each.margin_type},
+        )
+        # stops that protect pass the engine's gate in HALTED
+        return make_gateway(config, settings, trader.deliver, gate=lambda: not latch.shut(Rung.HALTED), healthy=lambda: trader.is_well)
+
+    def way_out(self, trader: Callable[[], Trader], tell: Callable[[str], object]) -> WayOut:
+        """The emergency exit."""
+        return Exits(self._configs, self._plan.symbols, self._config.program.data_dir, tell=tell)
+
+    def heart(self) -> Heart | None:
+        """The sentinel."""
+        program, symbols = self._config.program, self._plan.symbols
+        charge = Charge(
+            pid=os.getpid(), data=program.data_dir, configs=tuple(self._configs), symbols=symbols, notify_urls=program.notify_urls
+        )
+        return Heart(charge)
+
+    async def begin(self, trader: Trader) -> None:
+        """Nothing more."""
+
+    async def end(self) -> dict[str, Any]:
+        """Nothing more."""
+        return {}
+
+
+def name_of(config: Config, plan: TradePlan) -> str:
+    """The trader's name, which its client ids begin with."""
+    return next(iter(config.venue(name).trader for name in plan.symbols))
+
+
+async def check_accounts(configs: list[VenueConfig], plan: TradePlan, on_check: Callable[[Check], object], *, trial: bool = True) -> None:
+    """Raises ConfigError for what a trader cannot live with. `trial`: ask, too, whether a small order would be taken."""
+    bad: list[ConfigMistake] = []
+    for config in configs:
+        limits = {symbol.partition(":")[2]: plan.limits[symbol] for symbol in plan.symbols[config.venue]}
+        checks = await examine_trading(config, limits, trial=trial)
+        for check in checks:
+            on_check(check)
+        failed = [check for check in checks if check.state is CheckState.FAILED and not check.name.endswith(CLOCK)]
+        bad += [_mistake(config.venue, each) for each in failed]
+    if bad:
+        raise ConfigError(bad)
+
+
+def _mistake(venue: str, check: Check) -> ConfigMistake:
+    return ConfigMistake(f"[{venue}]", None, check.name, check.found, check.advice or "", plain=f"{check.found} ({check.advice})")

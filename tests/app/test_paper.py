@@ -1,0 +1,70 @@
+"""A trader on paper, over real sockets: it needs no keys, sends nothing, and its folder is no live trader's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hoga.app import line
+from hoga.core.errors import ConfigError
+from hoga.net import rest
+from hoga.simulator.seen import Does
+from hoga.venues.request import Request, Signer
+from tests.trading.live import Live, live
+from tests.waiting import eventually
+
+SIZES = {"binance-usdm": "0.01", "binance": "0.01", "upbit": "0.01"}
+LIMITS = ("MAX_ORDER_NOTIONAL=100000000", "MAX_POSITION_NOTIONAL=200000000", "MAX_GROSS_NOTIONAL=400000000", "MAX_NET_NOTIONAL=400000000")
+
+
+@pytest.mark.parametrize("venue", SIZES)
+async def test_a_target_is_held_and_left_again_and_nothing_is_sent(venue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, bool]] = []
+    whole = rest.RestClient.send
+
+    async def seen(self: rest.RestClient, request: Request, *, sign: Signer | None = None, **more: Any) -> Any:
+        asked.append((request.method, sign is not None))
+        return await whole(self, request, sign=sign, **more)
+
+    monkeypatch.setattr(rest.RestClient, "send", seen)
+    monkeypatch.setattr(line, "make_line", lambda *args, **more: pytest.fail("an order line on paper"))
+    async with live(tmp_path, venue, *LIMITS, wanted=SIZES[venue], mode="paper") as it:
+        await eventually(lambda: float(it.held()) > 0.0099, why=lambda: f"{it.held()} {it.orders()} {it.engine.ladder.causes()}")
+        it.strategy.wanted = 0
+        await eventually(lambda: float(it.held()) < 0.0001, why=lambda: f"{it.held()} {it.orders()} {it.engine.ladder.causes()}")
+        end = await it.stop()
+        assert it.simulator.orders_seen() == []
+    assert end.ok
+    assert end.mode == "paper"
+    assert end.fills >= 2
+    assert len(it.records("order.fill")) == end.fills
+    assert set(asked) == {("GET", False)}
+
+
+async def test_a_folder_of_paper_is_not_gone_on_with_live(tmp_path: Path) -> None:
+    async with live(tmp_path, mode="paper") as it:
+        await it.stop()
+        with pytest.raises(ConfigError, match=r"account paper.*give another --data"):
+            await Live(it.simulator, "binance-usdm", tmp_path, ()).begin()
+
+
+async def test_a_trader_on_paper_leaves_its_positions_on_paper(tmp_path: Path) -> None:
+    async with live(tmp_path, "binance-usdm", "ON_STOP=flatten", wanted="0.01", mode="paper") as it:
+        await it.holds("0.01")
+        end = await it.stop()
+        assert it.simulator.orders_seen() == []
+    assert (end.verdict, end.ok, end.held) == ("FLAT", True, {})
+    assert [each["verdict"] for each in it.records("emergency.end")] == ["FLAT"]
+
+
+async def test_paper_and_live_trade_one_venue_at_the_same_time(tmp_path: Path) -> None:
+    async with live(tmp_path / "live", wanted="0.01") as real:
+        paper = Live(real.simulator, real.venue, tmp_path / "paper", ())
+        await paper.begin("0.01", mode="paper")
+        await paper.holds("0.01")
+        await real.holds("0.01")
+        await paper.stop()
+        placed = [each for each in real.simulator.orders_seen() if each.does is Does.PLACE and each.client_id != "hg-doctor"]
+    assert len(placed) == 1
