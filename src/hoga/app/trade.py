@@ -6,7 +6,7 @@ An event is handled in the turn of the loop in which it came: nothing is awaited
 carried out after the one before it; when the journal cannot be written, what stands behind the record is not done.
 
 What the engine is given is kept, in its order: frames, timers and signs of life on the tape (`audit.taping`), everything else as a record
-`event`; every record of the engine says in `f` how much of the tape was before it. So the same can be decided again (`app.proof`).
+`event`; every record of the engine says in `f` how much of the tape was before it. So the same can be decided again.
 """
 
 from __future__ import annotations
