@@ -157,7 +157,14 @@ def bench_engine(rules: Rules, order_every: int) -> Engine:
     """An engine whose only strategy turns its position at each n-th book."""
     spec = VENUES[rules.venue]
     assert spec.orders is not None, "it takes orders"
-    limits = Limits(currencies=("USDT",), max_orders_per_sec=0, max_orders_per_day=0, max_daily_loss=Decimal(10**9), max_drawdown_pct=0)
+    limits = Limits(
+        currencies=("USDT",),
+        max_orders_per_sec=0,
+        max_orders_per_day=0,
+        max_reversals_per_min=0,
+        max_daily_loss=Decimal(10**9),
+        max_drawdown_pct=0,
+    )
     strategy = Turns()
     strategy.every = order_every
     return Engine(

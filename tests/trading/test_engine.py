@@ -9,8 +9,10 @@ from hoga.core.errors import ConfigError
 from hoga.core.ticks import MarketBar, MarketBars
 from hoga.core.trading import OrderAccepted, OrderState, StreamUpdate
 from hoga.trading.bars import Bar
+from hoga.trading.limits import Limits
 from hoga.trading.ports import Cancel, Denial, Done, ReadBars, Send, Write
-from hoga.trading.strategy import Setup
+from hoga.trading.risk import RiskGate
+from hoga.trading.strategy import BookView, Setup, Strategy
 from tests.trading.exchange import BUY, SELL, SPOT, SYMBOL, VENUE, Exchange, Holds, S, holds
 
 
@@ -43,6 +45,37 @@ def test_a_wish_that_is_repeated_while_its_order_is_on_its_way_sends_nothing() -
     assert len(there.sent) == 1
     there.trade(there.last, 6)
     assert there.position() == 10
+
+
+class Flips(Strategy):
+    """Wants the other side at every book."""
+
+    symbol = SYMBOL
+    wants = 10
+
+    def on_book(self, book: BookView) -> None:
+        self.wants = -self.wants
+        self.target(self.symbol, f"{self.wants / 1000}", why="flip")
+
+
+def test_a_target_that_flips_at_every_book_is_bounded_with_a_reason_of_its_own() -> None:
+    limits = Limits(currencies=("USDT",), max_reversals_per_min=5)
+    there = Exchange(Flips(), gate=RiskGate({SYMBOL: limits}.get))
+    known = 0
+    for _ in range(300):
+        there.now += S // 10
+        there.give(StreamUpdate(at_ns=there.now, venue=VENUE, live=True, missed=False))
+        there.book()
+        while known < len(there.sent):
+            there.fill(there.sent[known])
+            known += 1
+    denied = [each.fields["code"] for each in there.records("order.deny")]
+    assert set(denied) == {"max-reversals-per-min"}
+    assert len(there.sent) <= 8, "one opening, five turns of it, and its closing"
+    assert there.position() == 0, "what was held is let go, and nothing is opened"
+    sent = len(there.sent)
+    there.pass_time(65)
+    assert len(there.sent) > sent, "a minute later it is opened again"
 
 
 def test_what_an_ioc_leaves_over_is_asked_for_again() -> None:

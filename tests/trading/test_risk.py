@@ -162,7 +162,8 @@ def test_each_denial_has_its_cause(case: tuple[Code, Callable[[FakeView], None],
 
 def test_every_code_of_the_gate_is_tried() -> None:
     elsewhere = {Code.MAX_GROSS_NOTIONAL, Code.MAX_NET_NOTIONAL, Code.MAX_ORDERS_PER_SEC, Code.MAX_ORDERS_PER_DAY,
-                 Code.MAX_CANCELS_PER_SEC, Code.SAME_REJECTS, Code.MAX_LOSSES_IN_A_ROW, Code.FAT_FINGER_SIZE, *SIZING}  # fmt: skip
+                 Code.MAX_CANCELS_PER_SEC, Code.SAME_REJECTS, Code.MAX_LOSSES_IN_A_ROW, Code.FAT_FINGER_SIZE,
+                 Code.MAX_REVERSALS_PER_MIN, *SIZING}  # fmt: skip
     assert {code for code, _, _ in CASES} | elsewhere == set(Code)
     assert {code for check in CHECKS for code in check.codes} | {Code.MAX_CANCELS_PER_SEC, *SIZING} == set(Code)
 
@@ -242,6 +243,38 @@ def test_orders_of_all_instruments_of_an_account_are_counted_together() -> None:
     said = checked.judge(msgspec.structs.replace(ENTRY, symbol=ETH), view)
     assert isinstance(said, Denial)
     assert said.code == Code.MAX_ORDERS_PER_SEC
+
+
+def turns(orders: list[OrderRequest], *, apart_ms: int = 10, most: int = 2) -> list[str]:
+    """The codes of orders one after another, each filled at once where it passes."""
+    view, checked = FakeView(), gate(max_reversals_per_min=most, max_orders_per_sec=0)
+    said = []
+    for number, request in enumerate(orders):
+        view.now_ns = NOON + number * apart_ms * 1_000_000
+        view.looks[BTC].at_ns = view.now_ns
+        answer = checked.judge(request, view)
+        said.append(answer.code if isinstance(answer, Denial) else "")
+        if isinstance(answer, OrderRequest) and (request.kind is OrderKind.MARKET or request.price == 1_000_005):
+            view.held[BTC, PositionSide.BOTH] = view.position(BTC) + (10 if request.side is BUY else -10)
+    return said
+
+
+BUYS, SELLS = order(BUY, 10), order(SELL, 10)
+
+
+def test_a_position_that_is_opened_anew_at_every_book_is_bounded() -> None:
+    denied = Code.MAX_REVERSALS_PER_MIN
+    # bought, closed, bought, closed, bought, closed; then nothing is opened on either side
+    assert turns([BUYS, SELLS] * 5) == [""] * 6 + [denied] * 4
+    assert turns([BUYS, SELLS] * 5, most=0) == [""] * 10
+    assert turns([BUYS, SELLS] * 4, apart_ms=20_000) == [""] * 8, "the oldest is over after a minute"
+    assert turns([BUYS] * 4) == [""] * 4, "adding to a position is no turn"
+    crossing = order(BUY, 10, 1_000_005)
+    assert turns([crossing, SELLS] * 4) == [""] * 6 + [denied] * 2, "a limit that crosses takes at once, too"
+
+
+def test_quotes_on_both_sides_are_no_turns() -> None:
+    assert turns([order(BUY, 10, 1_000_000), order(SELL, 10, 1_000_001)] * 50) == [""] * 100
 
 
 def test_cancels_are_counted_too() -> None:
@@ -341,7 +374,7 @@ def test_what_is_zero_is_switched_off() -> None:
     view.looks[BTC].median_price, view.looks[BTC].median_size = 500_000, 1
     off = dict.fromkeys(
         ("max_drawdown_pct", "max_margin_ratio_pct", "min_liquidation_distance_pct", "max_losses_in_a_row", "fat_finger_price_bp",
-         "fat_finger_size", "max_orders_per_sec", "max_orders_per_day", "max_open_orders"), 0)  # fmt: skip
+         "fat_finger_size", "max_orders_per_sec", "max_orders_per_day", "max_reversals_per_min", "max_open_orders"), 0)  # fmt: skip
     assert judged(view, ENTRY, **off) == ""
 
 

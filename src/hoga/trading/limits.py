@@ -20,6 +20,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     `max_order_notional`, `max_position_notional`: of one order, of one position with everything that may still be filled.
     `max_gross_notional`, `max_net_notional`: of the account at the venue, all its instruments together, without and with their signs.
     `max_leverage`: gross over equity. `max_open_orders`: of the instrument. Counts by time: of the instrument, and of the account.
+    `max_reversals_per_min`: so often may orders that take at once open a position anew after it was turned or reduced.
     `max_same_rejects`: so often may the venue refuse the same order, then it is not sent for `reject_pause_s`.
     `stale_after_ms`: of the book. `exec_stale_after_ms`: since the account's stream gave a sign of life. `event_overdue_ms`: since an order
     was accepted of which the stream says nothing. `account_stale_after_s`: since the account was read.
@@ -40,6 +41,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_orders_per_sec: int = 20
     max_cancels_per_sec: int = 50
     max_orders_per_day: int = 100_000
+    max_reversals_per_min: int = 60
     max_same_rejects: int = 3
     reject_pause_s: float = 60.0
     stale_after_ms: int = 2_000

@@ -25,7 +25,8 @@ _LONGEST_PAUSE_NS = 60 * SECOND_NS
 class Want(msgspec.Struct, kw_only=True):
     """A strategy's wish for a symbol: `quantity` with its sign. `cause`: the event that it was made of, for the journal.
 
-    `pause_ns`: not tried before; after each refusal or denial in a row it is longer. `met`: it was reached.
+    `pause_ns`: not tried before; after each refusal or denial in a row it is longer. `met`: it was reached. `splits`: a position is
+    closed first, and opened on the other side by an order of its own.
     """
 
     strategy: str
@@ -36,6 +37,7 @@ class Want(msgspec.Struct, kw_only=True):
     met: bool = False
     failures: int = 0
     pause_ns: int = 0
+    splits: bool = False
 
     def failed(self, now_ns: int) -> int:
         """It was refused; returns when it is tried again."""

@@ -353,6 +353,8 @@ def _instrument() -> list[Key]:
             text="Cancels in a second, of the instrument and of the account; 0: no limit. Those of the way down are not counted."),
         _of(Fill(Limits, "max_orders_per_day"), name="MAX_ORDERS_PER_DAY", kind=Kind.INT, unit="orders", low=0, high=100_000_000,
             text="Orders since midnight UTC, of the instrument and of the account; 0: no limit."),
+        _of(Fill(Limits, "max_reversals_per_min"), name="MAX_REVERSALS_PER_MIN", kind=Kind.INT, unit="turns", low=0, high=100_000,
+            text="How often in a minute an order that takes at once may open a position after it was turned or reduced; 0: no limit."),
         _of(Fill(Limits, "max_same_rejects"), name="MAX_SAME_REJECTS", kind=Kind.INT, unit="refusals", low=0, high=1_000,
             text="So often may the venue refuse the same order for the same reason, then it is paused; 0: always."),
         _of(Fill(Limits, "reject_pause_s"), name="REJECT_PAUSE_SEC", kind=Kind.FLOAT, unit="s", low=1, high=_DAY_S,

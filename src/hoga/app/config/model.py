@@ -126,6 +126,7 @@ class VenueConfig(ProgramConfig, frozen=True, kw_only=True):
     max_orders_per_sec: int
     max_cancels_per_sec: int
     max_orders_per_day: int
+    max_reversals_per_min: int
     max_same_rejects: int
     reject_pause_sec: float
     stale_after_ms: int

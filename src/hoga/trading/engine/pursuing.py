@@ -17,6 +17,7 @@ __all__ = ["Pursuing"]
 
 _ACTIVE, _HALTED = Rung.ACTIVE, Rung.HALTED
 _MARKET, _IOC, _IS_TARGET = OrderKind.MARKET, Force.IOC, Role.TARGET
+_TURNS = Code.MAX_REVERSALS_PER_MIN.value
 _TOO_LITTLE = (Code.TOO_SMALL.value, Code.MIN_NOTIONAL.value)
 
 
@@ -87,7 +88,7 @@ class Pursuing:
             working=state.orders.open_of(symbol),
             rules=rules,
             reduce_only=able.reduce_only,
-            split=state.rung is not _ACTIVE or not able.short,
+            split=want.splits or state.rung is not _ACTIVE or not able.short,
         )
         if step.met:
             want.met = True
@@ -106,6 +107,10 @@ class Pursuing:
             reduce_only=step.reduces and able.reduce_only,
         )
         if self._placing.place(request, want.strategy, _IS_TARGET, want.why) is None:
+            if self._placing.denied == _TURNS and not want.splits:
+                want.splits = True  # what is held is let go all the same
+                self._pursue_one(want)
+                return
             if self._placing.denied in _TOO_LITTLE and state.portfolio.share(want.strategy, symbol) * want.quantity > 0:
                 want.failures = 6  # too little is missing to be an order, as a fee was taken off the coins: a minute's pause at once
             want.failed(state.now_ns)
