@@ -48,7 +48,7 @@ from hoga.trading.state import venue_of
 from hoga.trading.strategy import Strategy
 from hoga.venues.registry import VENUES
 
-__all__ = ["Chosen", "TradeEnd", "TradePlan", "is_loopback", "plan_trade", "strategies_of", "trade"]
+__all__ = ["Chosen", "TradeEnd", "TradePlan", "end_of", "is_loopback", "plan_trade", "strategies_of", "trade"]
 
 _log = get_log("trading")
 
@@ -260,7 +260,8 @@ async def trade(
             heart.stop(ends=done is not None and done.clean and (not exits.reports or exits.is_flat))
         latch.close()
         log.close()
-    return _end(_there(trader).engine, plan, mode, done, exits, more)
+    engine, verdict = _there(trader).engine, exits.verdict()
+    return end_of(engine, journal=plan.journal, mode=mode, done=done, exit_verdict=verdict, only_asked_for=exits.only_asked_for, **more)
 
 
 def _there(trader: Trader | None) -> Trader:
@@ -358,7 +359,10 @@ def _engine(
     return make_engine(making, plan.strategies, restored(opened.recovered))
 
 
-def _end(engine: Engine, plan: TradePlan, mode: str, done: Done | None, exits: WayOut, more: dict[str, Any]) -> TradeEnd:
+def end_of(
+    engine: Engine, *, journal: Path, mode: str, done: Done | None, exit_verdict: str = "", only_asked_for: bool = False, **more: Any
+) -> TradeEnd:
+    """What a trader came to. `exit_verdict`: of its emergency exits, "" without one; `only_asked_for`: none of them was because of a fault."""
     state = engine.state
     held = {}
     for (symbol, side), quantity in state.portfolio.held().items():
@@ -370,8 +374,8 @@ def _end(engine: Engine, plan: TradePlan, mode: str, done: Done | None, exits: W
         sums[rules.quote] = sums.get(rules.quote, Decimal(0)) + Decimal(total).scaleb(rules.money_power)
     currency = next(iter(sums), "")
     clean = done is not None and done.clean
-    verdict = exits.verdict() or ("UNKNOWN" if not clean else "KEPT" if held else "FLAT")
-    asked = exits.verdict() and exits.only_asked_for
+    verdict = exit_verdict or ("UNKNOWN" if not clean else "KEPT" if held else "FLAT")
+    asked = exit_verdict and only_asked_for
     return TradeEnd(
         ok=verdict in ("FLAT", "FLAT_WITH_DUST") if asked else clean and not engine.ladder.incident,
         mode=mode,
@@ -380,7 +384,7 @@ def _end(engine: Engine, plan: TradePlan, mode: str, done: Done | None, exits: W
         pnl=f"{sums.get(currency, Decimal(0)).normalize():f}",
         pnl_currency=currency,
         verdict=verdict,
-        journal=str(plan.journal),
+        journal=str(journal),
         incident=engine.ladder.incident,
         held=held,
         left=done.left if done is not None else tuple(order.client_id for order in state.orders.working()),

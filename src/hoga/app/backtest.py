@@ -1,0 +1,350 @@
+"""app.backtest: a strategy on what was recorded: from a configuration and a span of time to a journal, the same for the same input.
+
+    archive ─▶ history.market ─▶ trading.backtest (engine, timers, trading.paper) ─▶ journal in a folder that is named by its inputs
+
+Nothing here reads a clock, asks an account, or waits. What the result depends on is hashed, and the hash names the folder: the source of the
+strategy, its parameters, the settings in force, the rules, the span, and the records (by the checksums of their segments).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hoga import __version__
+from hoga.app.config import Config, VenueConfig
+from hoga.app.config.rooms import limits_of
+from hoga.app.known_rules import KnownRules, rules_known
+from hoga.app.trading import TradeEnd, end_of, strategies_of
+from hoga.archive.form.discover import Found, discover
+from hoga.archive.form.discover import venue_of as venue_of_folder
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import look
+from hoga.archive.read.openminute import days_with_open
+from hoga.archive.read.stretches import find_stretches
+from hoga.audit.folder import JOURNAL_FOLDER
+from hoga.audit.log import AuditLogger, Durability
+from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake
+from hoga.core.market import DataType
+from hoga.core.ticks import MarketEvent
+from hoga.core.times import SECOND_NS, day_of, iso_of
+from hoga.core.trading import Rules
+from hoga.history.asking import AskedSeries
+from hoga.history.market import Recorded, market_events, recorded_of
+from hoga.runtime.clock import ManualClock
+from hoga.trading.backtest import Backtest
+from hoga.trading.engine import Engine, Settings
+from hoga.trading.limits import Limits
+from hoga.trading.paper import PaperExchange, PaperSettings
+from hoga.trading.ports import Tell
+from hoga.trading.risk import RiskGate
+from hoga.trading.rungs import Ladder
+from hoga.trading.state import venue_of
+from hoga.trading.strategy import Strategy
+from hoga.venues.registry import VENUES
+
+__all__ = ["BACKTEST_FOLDER", "BacktestPlan", "Grade", "backtest", "plan_backtest"]
+
+BACKTEST_FOLDER = "backtests"
+_FOREVER = 2**63 - 1
+_NAME_DIGITS = 12
+
+
+class Grade(StrEnum):
+    """What orders were filled by: the further down, the less is known of what they would have got."""
+
+    BOOKS = "books"
+    TRADES = "trades"
+    BARS = "bars"
+
+
+class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run over the past will be. `rules`: of each symbol, and where they are from; `settings`: of each venue's paper account."""
+
+    strategies: list[tuple[str, Strategy]]
+    symbols: dict[str, tuple[str, ...]]
+    limits: dict[str, Limits]
+    rules: dict[str, KnownRules]
+    settings: dict[str, PaperSettings]
+    recorded: Recorded
+    start_ns: int
+    end_ns: int
+    grade: Grade
+    folder: Path
+    inputs: dict[str, Any]
+    trader: str
+    on_fault: str
+    flatten_on_stop: bool
+
+
+class BacktestEnd(TradeEnd, frozen=True, kw_only=True):
+    """What it came to. `events`: of the market. `notes`: what a reader of the figures must know."""
+
+    grade: str
+    start: str
+    end: str
+    events: int
+    notes: tuple[str, ...] = ()
+
+
+def plan_backtest(
+    config: Config,
+    strategy: str,
+    symbols: tuple[str, ...],
+    *,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+    params: Mapping[str, str] | None = None,
+    ask: bool = True,
+) -> BacktestPlan:
+    """What a run over the past will be, with this configuration. `ask`: whether venues may be asked for rules that nobody kept.
+
+    Raises ConfigError for what cannot be meant, ArchiveError for what cannot be read.
+    """
+    low, high = start_ns or 0, _FOREVER if end_ns is None else end_ns
+    if low >= high:
+        raise _mistake("--end", iso_of(high), f"a time after --start, {iso_of(low)}")
+    chosen = strategies_of(config, strategy, symbols, params)
+    found = _found(config.venue(name) for name in chosen.symbols)
+    days = days_with_open(found, lambda day: True)
+    names = [symbol for each in chosen.symbols.values() for symbol in each]
+    whose = {config.venue(name).directory(kind).absolute(): name for name in chosen.symbols for kind in _KINDS}
+    recorded = recorded_of(names, days, found.journals, lambda day: whose.get(day.directory, venue_of_folder(day.directory)), (low, high))
+    for symbol in names:
+        _require_recorded(symbol, recorded, days, found, (low, high))
+    rules: dict[str, KnownRules] = {}
+    for name, each in chosen.symbols.items():
+        rules |= _rules(config.venue(name), each, recorded, ask=ask)
+    grade = Grade.BOOKS
+    paper = {name: _paper(config, name) for name in chosen.symbols}
+    first = config.venue(next(iter(chosen.symbols)))
+    flatten_on_stop = any(config.venue(name).on_stop == "flatten" for name in chosen.symbols)
+    inputs = {
+        "hoga": __version__,
+        "strategy": [(key, dict(each.p.items())) for key, each in chosen.strategies],
+        "source": _source_of(chosen.strategies),
+        "symbols": names,
+        "limits": {symbol: msgspec.to_builtins(each) for symbol, each in chosen.limits.items()},
+        "rules": {symbol: msgspec.to_builtins(each.rules) for symbol, each in rules.items()},
+        "paper": {name: msgspec.to_builtins(each) for name, each in paper.items()},
+        "trader": [first.trader, first.on_fault, flatten_on_stop],
+        "span": [start_ns, end_ns],
+        "grade": grade.value,
+        "records": [_records_of(each.symbol, each.kind, day) for each in recorded.series for day in each.days],
+    }
+    digest = hashlib.sha256(msgspec.json.encode(inputs, order="deterministic", enc_hook=str)).hexdigest()[:_NAME_DIGITS]
+    label = type(chosen.strategies[0][1]).__name__.lower()
+    return BacktestPlan(
+        strategies=chosen.strategies,
+        symbols=chosen.symbols,
+        limits=chosen.limits,
+        rules=rules,
+        settings=paper,
+        recorded=recorded,
+        start_ns=low,
+        end_ns=high,
+        grade=grade,
+        folder=config.program.data_dir / BACKTEST_FOLDER / f"{label}-{digest}",
+        inputs=inputs,
+        trader=first.trader,
+        on_fault=first.on_fault,
+        flatten_on_stop=flatten_on_stop,
+    )
+
+
+def backtest(
+    plan: BacktestPlan,
+    *,
+    on_progress: Callable[[int, int], object] = lambda at_ns, events: None,
+    on_tell: Callable[[Tell, int], object] = lambda tell, at_ns: None,
+) -> BacktestEnd:
+    """Run it. `on_progress(at_ns, events)`: is told now and then how far it is; `on_tell`: of each line for people.
+
+    Raises ArchiveError, SegmentCorrupt for what cannot be read, OSError for a journal that cannot be written.
+    """
+    working = plan.folder.with_name(f"{plan.folder.name}.part{os.getpid()}")
+    shutil.rmtree(working, ignore_errors=True)
+    clock = ManualClock(0)
+    log = AuditLogger(working / JOURNAL_FOLDER, durability=Durability.REPLAY, clock=clock, about={"mode": "backtest"})
+    try:
+        events = _events(plan)
+        first = next(events, None)
+        if first is None:
+            raise ArchiveError(plan.folder.parent.parent, "nothing was recorded in that time")
+        clock.set_wall(first.at_ns)
+        log.open()
+        run = _Run(plan, log, on_tell)
+        end = run.through(first, events, on_progress)
+        clock.set_wall(run.backtest.now_ns)
+        log.close()
+        if plan.folder.exists():
+            shutil.rmtree(plan.folder)
+        working.rename(plan.folder)
+    except BaseException:
+        shutil.rmtree(working, ignore_errors=True)
+        raise
+    return end
+
+
+class _Run:
+    """One engine, its exchanges, and the loop over its events."""
+
+    def __init__(self, plan: BacktestPlan, log: AuditLogger, on_tell: Callable[[Tell, int], object]) -> None:
+        self.plan = plan
+        rules = {symbol: known.rules for symbol, known in plan.rules.items()}
+        engine = Engine(
+            Settings(trader=plan.trader, boot=0, limits=plan.limits, flatten_on_stop=plan.flatten_on_stop),
+            rules=rules,
+            capabilities={name: _capabilities(name) for name in plan.symbols},
+            gate=RiskGate(plan.limits.get),
+            ladder=Ladder(on_fault=plan.on_fault),
+            strategies=plan.strategies,
+        )
+        said: list[Callable[..., None]] = []
+        exchanges = {
+            name: PaperExchange(
+                name,
+                {symbol: rules[symbol] for symbol in symbols},
+                _capabilities(name),
+                plan.settings[name],
+                lambda event: said[0](event),
+            )
+            for name, symbols in plan.symbols.items()
+        }
+        self.backtest = Backtest(engine, exchanges, write=log.append, tell=on_tell)
+        said.append(self.backtest.deliver)
+
+    def through(self, first: MarketEvent, events: Iterator[MarketEvent], on_progress: Callable[[int, int], object]) -> BacktestEnd:
+        run, plan = self.backtest, self.plan
+        take = run.take
+        run.begin(first.at_ns)
+        take(first)
+        count = 1
+        for event in events:
+            take(event)
+            count += 1
+            if not count & 0xFFF:
+                on_progress(event.at_ns, count)
+        end_ns = min(plan.end_ns, run.now_ns + SECOND_NS)
+        done = run.end(end_ns)
+        end = end_of(run.engine, journal=plan.folder / JOURNAL_FOLDER, mode="backtest", done=done)
+        return BacktestEnd(
+            **{name: getattr(end, name) for name in end.__struct_fields__},
+            grade=plan.grade.value,
+            start=iso_of(first.at_ns),
+            end=iso_of(end_ns),
+            events=count,
+            notes=tuple(f"rules of {symbol}: {known.source}" for symbol, known in plan.rules.items()),
+        )
+
+
+def _events(plan: BacktestPlan) -> Iterator[MarketEvent]:
+    rules = {symbol: known.rules for symbol, known in plan.rules.items()}
+    return market_events(plan.recorded, rules, start_ns=plan.start_ns, end_ns=plan.end_ns)
+
+
+# -- what is there ------------------------------------------------------------------------------------------------
+
+_KINDS = ("orderbook", "execution", "quote", "mark", "candle", "delta", "snapshot")
+
+
+def _found(configs: Iterable[VenueConfig]) -> Found:
+    """Everything in the folders of some venues. Raises ConfigError where there is none."""
+    folders: dict[Path, None] = {}
+    for config in configs:
+        for kind in _KINDS:
+            folders[config.directory(kind).absolute()] = None
+    there = [folder for folder in folders if look(folder) is not None]
+    if not there:
+        raise _mistake("--data", str(next(iter(folders)).parent), "a folder in which `hoga run` has recorded")
+    found = discover(there)
+    found.require_whole()
+    return found
+
+
+def _require_recorded(symbol: str, recorded: Recorded, days: list[SeriesDay], found: Found, span: tuple[int, int]) -> None:
+    """Raises ConfigError for a symbol of which there is nothing at all, ArchiveError for one of which there is nothing in that time."""
+    if recorded.types(symbol):
+        return
+    venue, _, name = symbol.partition(":")
+    mine = sorted({day.symbol for day in days if venue_of_folder(day.directory) == venue})
+    if name not in mine:
+        near = next(iter(get_close_matches(name, mine, 1, 0.5)), None)
+        expected = f"a symbol recorded of {venue}: {', '.join(mine[:10]) or 'nothing is'}"
+        raise ConfigError([ConfigMistake("command line", None, "--symbols", symbol, expected, nearest=near and f"{venue}:{near}")])
+    there = sorted({day.day for day in days if day.symbol == name})
+    raise ArchiveError(symbol, f"nothing that can be traded on was recorded in that time; there is {there[0]} to {there[-1]}")
+
+
+def _rules(config: VenueConfig, symbols: tuple[str, ...], recorded: Recorded, *, ask: bool) -> dict[str, KnownRules]:
+    names = [symbol.partition(":")[2] for symbol in symbols]
+    asked = [
+        AskedSeries(config.venue, each.symbol.partition(":")[2], each.kind, list(each.days), list(recorded.journals))
+        for each in recorded.series
+        if each.symbol in symbols and each.data_type is not DataType.MARK_PRICE
+    ]
+    day = min((day.day for each in recorded.series if each.symbol in symbols for day in each.days), default=day_of(0))
+    known = rules_known(config, names, day, asked, ask=ask)
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise _mistake("--symbols", f"{config.venue}:{missing[0]}", "a symbol whose price step is known")
+    return {f"{config.venue}:{name}": known[name] for name in names}
+
+
+def _paper(config: Config, name: str) -> PaperSettings:
+    venue = config.venue(name)
+    return PaperSettings(
+        balance=venue.paper_balance,
+        maker_fee_bp=venue.maker_fee_bp,
+        taker_fee_bp=venue.taker_fee_bp,
+        leverage=venue.leverage or 1,
+    )
+
+
+def _capabilities(name: str) -> Any:
+    orders = VENUES[name].orders
+    if orders is None:
+        raise _mistake("STRATEGY", name, "a venue that hoga can trade on")
+    return orders.capabilities
+
+
+def _source_of(strategies: list[tuple[str, Strategy]]) -> dict[str, str]:
+    """File name → SHA-256, of the strategy's file and of what it imports from its folder."""
+    kind = type(strategies[0][1])
+    module = sys.modules[kind.__module__]
+    main = Path(module.__file__ or "").resolve()
+    files = {main}
+    for each in list(sys.modules.values()):
+        place = getattr(each, "__file__", None)
+        if place and Path(place).resolve().is_relative_to(main.parent) and "site-packages" not in place:
+            files.add(Path(place).resolve())
+    return {str(path.relative_to(main.parent)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files) if path.is_file()}
+
+
+def _records_of(symbol: str, kind: str, day: SeriesDay) -> list[object]:
+    """What tells the records of one day of one series again, wherever they are."""
+    pieces = [
+        [each.minute, each.part, each.proof.crc32, each.proof.text_bytes] if each.proof.crc32 is not None else [each.path.name, _size(each.path)]
+        for each in find_stretches(day).sealed
+    ]
+    return [symbol, kind, day.day, pieces]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def _mistake(key: str, found: str, expected: str) -> ConfigError:
+    return ConfigError([ConfigMistake("command line", None, key, found, expected)])
