@@ -2,8 +2,8 @@
 
     archive ─▶ history.market ─▶ trading.backtest (engine, timers, trading.paper) ─▶ journal in a folder that is named by its inputs
 
-Nothing here reads a clock, asks an account, or waits. What the result depends on is hashed, and the hash names the folder: the source of the
-strategy, its parameters, the settings in force, the rules, the span, and the records (by the checksums of their segments).
+Nothing here reads a clock, asks an account, or waits. What the result depends on is hashed, and the hash names the folder: the source
+of the strategy, its parameters, the settings in force, the rules, the span, and the records (by the checksums of their segments).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from hoga import __version__
 from hoga.app.config import Config, VenueConfig
-from hoga.app.config.rooms import limits_of
 from hoga.app.known_rules import KnownRules, rules_known
+from hoga.app.paper import paper_settings
 from hoga.app.trading import TradeEnd, end_of, strategies_of
 from hoga.archive.form.discover import Found, discover
 from hoga.archive.form.discover import venue_of as venue_of_folder
@@ -36,19 +36,17 @@ from hoga.audit.log import AuditLogger, Durability
 from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake
 from hoga.core.market import DataType
 from hoga.core.ticks import MarketEvent
-from hoga.core.times import SECOND_NS, day_of, iso_of
-from hoga.core.trading import Rules
+from hoga.core.times import SECOND_NS, day_of, day_start_ns, iso_of
+from hoga.core.trading import Capabilities, ExecutionEvent
 from hoga.history.asking import AskedSeries
-from hoga.history.market import Recorded, market_events, recorded_of
+from hoga.history.market import Damage, MarketSeries, Recorded, market_events, recorded_of
 from hoga.runtime.clock import ManualClock
 from hoga.trading.backtest import Backtest
-from hoga.trading.engine import Engine, Settings
+from hoga.trading.engine import Restored
 from hoga.trading.limits import Limits
+from hoga.trading.making import BEGIN, Making, make_engine
 from hoga.trading.paper import PaperExchange, PaperSettings
 from hoga.trading.ports import Tell
-from hoga.trading.risk import RiskGate
-from hoga.trading.rungs import Ladder
-from hoga.trading.state import venue_of
 from hoga.trading.strategy import Strategy
 from hoga.venues.registry import VENUES
 
@@ -57,6 +55,8 @@ __all__ = ["BACKTEST_FOLDER", "BacktestPlan", "Grade", "backtest", "plan_backtes
 BACKTEST_FOLDER = "backtests"
 _FOREVER = 2**63 - 1
 _NAME_DIGITS = 12
+_MODE = "backtest"
+_NO_LIVES = Restored(orders=[], shares=[], trades={}, days={}, powers={}, since_ns=0)
 
 
 class Grade(StrEnum):
@@ -81,18 +81,24 @@ class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
     grade: Grade
     folder: Path
     inputs: dict[str, Any]
+    extent: tuple[int, int]
     trader: str
     on_fault: str
     flatten_on_stop: bool
+    name: str
+    asked: tuple[str, ...]
+    given: dict[str, dict[str, str]]
 
 
 class BacktestEnd(TradeEnd, frozen=True, kw_only=True):
-    """What it came to. `events`: of the market. `notes`: what a reader of the figures must know."""
+    """What it came to. `events`: of the market. `damage`: pieces of the recording that could not be read. `notes`: what a reader of the
+    figures must know."""
 
     grade: str
     start: str
     end: str
     events: int
+    damage: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -122,10 +128,11 @@ def plan_backtest(
     for symbol in names:
         _require_recorded(symbol, recorded, days, found, (low, high))
     rules: dict[str, KnownRules] = {}
+    records = [_records_of(each, day) for each in recorded.series for day in each.days]
     for name, each in chosen.symbols.items():
         rules |= _rules(config.venue(name), each, recorded, ask=ask)
     grade = Grade.BOOKS
-    paper = {name: _paper(config, name) for name in chosen.symbols}
+    paper = {name: paper_settings(config.venue(name), {each: chosen.limits[each] for each in of}) for name, of in chosen.symbols.items()}
     first = config.venue(next(iter(chosen.symbols)))
     flatten_on_stop = any(config.venue(name).on_stop == "flatten" for name in chosen.symbols)
     inputs = {
@@ -139,7 +146,7 @@ def plan_backtest(
         "trader": [first.trader, first.on_fault, flatten_on_stop],
         "span": [start_ns, end_ns],
         "grade": grade.value,
-        "records": [_records_of(each.symbol, each.kind, day) for each in recorded.series for day in each.days],
+        "records": [each.told for each in records],
     }
     digest = hashlib.sha256(msgspec.json.encode(inputs, order="deterministic", enc_hook=str)).hexdigest()[:_NAME_DIGITS]
     label = type(chosen.strategies[0][1]).__name__.lower()
@@ -155,9 +162,16 @@ def plan_backtest(
         grade=grade,
         folder=config.program.data_dir / BACKTEST_FOLDER / f"{label}-{digest}",
         inputs=inputs,
+        extent=(
+            max(low, min((each.from_ns for each in records), default=low)),
+            min(high, max((each.to_ns for each in records), default=high)),
+        ),
         trader=first.trader,
         on_fault=first.on_fault,
         flatten_on_stop=flatten_on_stop,
+        name=chosen.name,
+        asked=symbols,
+        given=chosen.given,
     )
 
 
@@ -166,24 +180,27 @@ def backtest(
     *,
     on_progress: Callable[[int, int], object] = lambda at_ns, events: None,
     on_tell: Callable[[Tell, int], object] = lambda tell, at_ns: None,
+    stop_at_damage: bool = False,
 ) -> BacktestEnd:
-    """Run it. `on_progress(at_ns, events)`: is told now and then how far it is; `on_tell`: of each line for people.
+    """Run it. `on_progress(at_ns, events)`: is told now and then how far it is; `on_tell`: of each line for people. `stop_at_damage`: what
+    cannot be read of the recording ends it; else it is told, and the run goes on behind it.
 
     Raises ArchiveError, SegmentCorrupt for what cannot be read, OSError for a journal that cannot be written.
     """
     working = plan.folder.with_name(f"{plan.folder.name}.part{os.getpid()}")
     shutil.rmtree(working, ignore_errors=True)
     clock = ManualClock(0)
-    log = AuditLogger(working / JOURNAL_FOLDER, durability=Durability.REPLAY, clock=clock, about={"mode": "backtest"})
+    log = AuditLogger(working / JOURNAL_FOLDER, durability=Durability.REPLAY, clock=clock, about={"mode": _MODE})
     try:
-        events = _events(plan)
+        damage: list[Damage] = []
+        events = _events(plan, None if stop_at_damage else damage.append)
         first = next(events, None)
         if first is None:
             raise ArchiveError(plan.folder.parent.parent, "nothing was recorded in that time")
         clock.set_wall(first.at_ns)
         log.open()
-        run = _Run(plan, log, on_tell)
-        end = run.through(first, events, on_progress)
+        run = _Run(plan, log, first.at_ns, on_tell)
+        end = run.through(first, events, on_progress, damage)
         clock.set_wall(run.backtest.now_ns)
         log.close()
         if plan.folder.exists():
@@ -198,32 +215,49 @@ def backtest(
 class _Run:
     """One engine, its exchanges, and the loop over its events."""
 
-    def __init__(self, plan: BacktestPlan, log: AuditLogger, on_tell: Callable[[Tell, int], object]) -> None:
+    def __init__(self, plan: BacktestPlan, log: AuditLogger, at_ns: int, on_tell: Callable[[Tell, int], object]) -> None:
         self.plan = plan
         rules = {symbol: known.rules for symbol, known in plan.rules.items()}
-        engine = Engine(
-            Settings(trader=plan.trader, boot=0, limits=plan.limits, flatten_on_stop=plan.flatten_on_stop),
+        making = Making(
+            version=__version__,
+            mode=_MODE,
+            now_ns=at_ns,
+            trader=plan.trader,
+            boot=0,
+            flatten_on_stop=plan.flatten_on_stop,
+            on_fault=plan.on_fault,
+            limits=plan.limits,
             rules=rules,
             capabilities={name: _capabilities(name) for name in plan.symbols},
-            gate=RiskGate(plan.limits.get),
-            ladder=Ladder(on_fault=plan.on_fault),
-            strategies=plan.strategies,
+            strategy=plan.name,
+            symbols=plan.asked,
+            given=plan.given,
+            keys=tuple(key for key, _ in plan.strategies),
         )
-        said: list[Callable[..., None]] = []
+        log.append(BEGIN, msgspec.to_builtins(making), at_ns)
+        engine = make_engine(making, plan.strategies, _NO_LIVES)
+        said: list[Callable[[ExecutionEvent], None]] = []
+
+        def deliver(event: ExecutionEvent) -> None:
+            said[0](event)
+
         exchanges = {
             name: PaperExchange(
                 name,
                 {symbol: rules[symbol] for symbol in symbols},
                 _capabilities(name),
                 plan.settings[name],
-                lambda event: said[0](event),
+                deliver,
             )
             for name, symbols in plan.symbols.items()
         }
         self.backtest = Backtest(engine, exchanges, write=log.append, tell=on_tell)
         said.append(self.backtest.deliver)
 
-    def through(self, first: MarketEvent, events: Iterator[MarketEvent], on_progress: Callable[[int, int], object]) -> BacktestEnd:
+    def through(
+        self, first: MarketEvent, events: Iterator[MarketEvent], on_progress: Callable[[int, int], object], damage: list[Damage]
+    ) -> BacktestEnd:
+        """From the first event to the last."""
         run, plan = self.backtest, self.plan
         take = run.take
         run.begin(first.at_ns)
@@ -236,20 +270,26 @@ class _Run:
                 on_progress(event.at_ns, count)
         end_ns = min(plan.end_ns, run.now_ns + SECOND_NS)
         done = run.end(end_ns)
-        end = end_of(run.engine, journal=plan.folder / JOURNAL_FOLDER, mode="backtest", done=done)
+        end = end_of(run.engine, journal=plan.folder / JOURNAL_FOLDER, mode=_MODE, done=done)
         return BacktestEnd(
-            **{name: getattr(end, name) for name in end.__struct_fields__},
+            **{name: getattr(end, name) for name in end.__struct_fields__ if name != "ok"},
+            ok=end.ok and not damage,
             grade=plan.grade.value,
             start=iso_of(first.at_ns),
             end=iso_of(end_ns),
             events=count,
+            damage=tuple(_told(each) for each in damage),
             notes=tuple(f"rules of {symbol}: {known.source}" for symbol, known in plan.rules.items()),
         )
 
 
-def _events(plan: BacktestPlan) -> Iterator[MarketEvent]:
+def _events(plan: BacktestPlan, on_damage: Callable[[Damage], object] | None) -> Iterator[MarketEvent]:
     rules = {symbol: known.rules for symbol, known in plan.rules.items()}
-    return market_events(plan.recorded, rules, start_ns=plan.start_ns, end_ns=plan.end_ns)
+    return market_events(plan.recorded, rules, start_ns=plan.start_ns, end_ns=plan.end_ns, on_damage=on_damage)
+
+
+def _told(damage: Damage) -> str:
+    return f"{damage.symbol} {damage.kind} {iso_of(damage.from_ns)} to {iso_of(damage.to_ns)}: {damage.why}"
 
 
 # -- what is there ------------------------------------------------------------------------------------------------
@@ -300,17 +340,7 @@ def _rules(config: VenueConfig, symbols: tuple[str, ...], recorded: Recorded, *,
     return {f"{config.venue}:{name}": known[name] for name in names}
 
 
-def _paper(config: Config, name: str) -> PaperSettings:
-    venue = config.venue(name)
-    return PaperSettings(
-        balance=venue.paper_balance,
-        maker_fee_bp=venue.maker_fee_bp,
-        taker_fee_bp=venue.taker_fee_bp,
-        leverage=venue.leverage or 1,
-    )
-
-
-def _capabilities(name: str) -> Any:
+def _capabilities(name: str) -> Capabilities:
     orders = VENUES[name].orders
     if orders is None:
         raise _mistake("STRATEGY", name, "a venue that hoga can trade on")
@@ -330,13 +360,25 @@ def _source_of(strategies: list[tuple[str, Strategy]]) -> dict[str, str]:
     return {str(path.relative_to(main.parent)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files) if path.is_file()}
 
 
-def _records_of(symbol: str, kind: str, day: SeriesDay) -> list[object]:
-    """What tells the records of one day of one series again, wherever they are."""
+class _Records(NamedTuple):
+    """What tells the records of one day of one series again, wherever they are, and from when to when they were received."""
+
+    told: list[object]
+    from_ns: int
+    to_ns: int
+
+
+def _records_of(series: MarketSeries, day: SeriesDay) -> _Records:
+    sealed = find_stretches(day).sealed
     pieces = [
-        [each.minute, each.part, each.proof.crc32, each.proof.text_bytes] if each.proof.crc32 is not None else [each.path.name, _size(each.path)]
-        for each in find_stretches(day).sealed
+        [each.minute, each.part, each.proof.crc32, each.proof.text_bytes]
+        if each.proof.crc32 is not None
+        else [each.path.name, _size(each.path)]
+        for each in sealed
     ]
-    return [symbol, kind, day.day, pieces]
+    start_ns = day_start_ns(day.day)
+    from_ns, to_ns = min((each.from_ns for each in sealed), default=start_ns), max((each.to_ns for each in sealed), default=start_ns)
+    return _Records([series.symbol, series.kind, day.day, pieces], from_ns, to_ns)
 
 
 def _size(path: Path) -> int:

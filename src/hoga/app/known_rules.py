@@ -1,4 +1,4 @@
-"""app.known_rules: the rules of instruments for a run over the past: as they were kept, else as the venue says now, else as it was recorded.
+"""app.known_rules: the rules of instruments for a run over the past: as they were kept, else as the venue says now, else as recorded.
 
 A run over recorded days asks nobody where it need not. The recorder keeps each venue's list of instruments beside the archive, a
 day each; where there is none that has the symbol, the venue is asked; where it does not answer, the steps of price and quantity are
@@ -105,7 +105,7 @@ def _asked(config: VenueConfig, names: list[str]) -> dict[str, KnownRules]:
     async def ask() -> list[Rules]:
         rest = rest_of(config)
         async with rest:
-            return [each for each in await Caller(rest, _unsigned, gate=lambda: False).learn(orders.rules(), timeout_s=_PATIENCE_S, signed=False)]
+            return list(await Caller(rest, _unsigned, gate=lambda: False).learn(orders.rules(), timeout_s=_PATIENCE_S, signed=False))
 
     try:
         listed = run_loop(ask())

@@ -20,7 +20,7 @@ from hoga.app.config.rooms import limits_of, rest_of
 from hoga.app.exit import damage_text
 from hoga.app.hub import open_manager
 from hoga.app.journal import tell_fault, tell_seal
-from hoga.app.modes import LiveMode, Mode, WayOut, name_of
+from hoga.app.modes import LiveMode, Mode, name_of
 from hoga.app.paper import PaperMode
 from hoga.app.private import require_order_keys
 from hoga.app.restore import exit_fills, restored
@@ -362,7 +362,7 @@ def _engine(
 def end_of(
     engine: Engine, *, journal: Path, mode: str, done: Done | None, exit_verdict: str = "", only_asked_for: bool = False, **more: Any
 ) -> TradeEnd:
-    """What a trader came to. `exit_verdict`: of its emergency exits, "" without one; `only_asked_for`: none of them was because of a fault."""
+    """What a trader came to. `exit_verdict`: of its emergency exits, "" without one; `only_asked_for`: none was because of a fault."""
     state = engine.state
     held = {}
     for (symbol, side), quantity in state.portfolio.held().items():

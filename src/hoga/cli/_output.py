@@ -97,11 +97,12 @@ def print_table(headings: list[str], rows: list[list[str]], *, right: frozenset[
 class Progress:
     """Progress of a long job on stderr: a bar on a terminal, plain lines at most every five seconds otherwise.
 
-    `with Progress("verify", total=n) as progress: progress.advance(k)`. `total` None: unknown.
+    `with Progress("verify", total=n) as progress: progress.advance(k)`. `total` None: unknown. `unit`: what is counted, "" for pieces.
     """
 
-    def __init__(self, what: str, *, total: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, what: str, *, total: int | None = None, unit: str = "", clock: Callable[[], float] = time.monotonic) -> None:
         self._what = what
+        self._unit = f" {unit}" if unit else ""
         self._total = total
         self._done = 0
         self._clock = clock
@@ -114,22 +115,29 @@ class Progress:
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as RichProgress
 
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[detail]}"),
+            )
             self._bar = RichProgress(*columns, console=Console(stderr=True), transient=True)
-            self._bar.add_task(self._what, total=self._total)
+            self._bar.add_task(f"{self._what}{self._unit}", total=self._total, detail="")
             self._bar.start()
         self._next_line = self._clock() + _PLAIN_EVERY_S
         return self
 
-    def advance(self, count: int = 1, *, total: int | None = None) -> None:
-        """`count` more are done; `total` corrects the total."""
+    def advance(self, count: int = 1, *, total: int | None = None, detail: str = "") -> None:
+        """`count` more are done; `total` corrects the total. `detail`: how fast, or what is at work."""
         self._done += count
         self._total = self._total if total is None else total
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=self._done, total=self._total)
+            self._bar.update(self._bar.task_ids[0], completed=self._done, total=self._total, detail=detail)
         elif self._clock() >= self._next_line:
             self._next_line = self._clock() + _PLAIN_EVERY_S
-            note(f"{self._what}: {self._done}" + (f" of {self._total}" if self._total is not None else ""))
+            whole = f" of {self._total}" if self._total is not None else ""
+            note(f"{self._what}: {self._done}{whole}{self._unit}{f', {detail}' if detail else ''}")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._bar is not None:

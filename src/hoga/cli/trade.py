@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-_MODES = ("live", "paper")
+_MODES = ("backtest", "live", "paper")
 
 
 def register(app: typer.Typer) -> None:
@@ -31,11 +31,16 @@ def trade(
     strategy: Annotated[
         str, typer.Argument(metavar="STRATEGY.py[:Class]", help="File with a hoga.Strategy, and which, if it has several.")
     ],
-    mode: Annotated[str, typer.Option(metavar="MODE", help="live: orders go to the venue; paper: to an exchange here.")] = "live",
+    mode: Annotated[
+        str,
+        typer.Option(metavar="MODE", help="live: orders go to the venue; paper: to an exchange here; backtest: on what was recorded."),
+    ] = "live",
     symbols: Annotated[str, typer.Option(metavar="A,B", help="One instance a symbol, instead of the class's own.")] = "",
     config: ConfigOption = None,
     settings: SetOption = None,
     data: DataOption = None,
+    start: Annotated[str | None, typer.Option(metavar="TIME", help="backtest: from here on (UTC).")] = None,
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="backtest: up to here.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0, metavar="N", help="Stop by itself after N seconds.")] = None,
     real_money: Annotated[bool, typer.Option("--yes-real-money", help="Needed where the endpoint is not on this machine.")] = False,
     dev: Annotated[bool, typer.Option("--dev", help="Check the shape of every event: slower, for who writes strategies.")] = False,
@@ -44,10 +49,17 @@ def trade(
     """Run a strategy.
 
     Every order is written into the journal before it is sent. SIGTERM and Ctrl-C end it: entries are cancelled, positions and their
-    stops stay.
+    stops stay. With --mode backtest the same strategy is run on what was recorded: nothing is sent anywhere, and the same input gives the
+    same journal.
 
-    Example: hoga trade my.py --mode live -c hoga.conf
+    Example: hoga trade my.py --mode backtest --start 2026-11-20 --end 2026-11-21 -c hoga.conf
     """
+    if mode not in _MODES:
+        raise ConfigError([ConfigMistake("command line", None, "--mode", mode, f"one of {', '.join(_MODES)}")])
+    if mode == "backtest":
+        from hoga.cli._backtest import run_backtest
+
+        return run_backtest(strategy, words(symbols), config, settings, data, start=start, end=end, as_json=as_json)
     from hoga.app.preflight import check_machine
     from hoga.app.testnet import on_testnet
     from hoga.app.trading import plan_trade
@@ -55,8 +67,6 @@ def trade(
     from hoga.cli.run import load_for_run, logging_of
     from hoga.runtime.loop import run as run_loop
 
-    if mode not in _MODES:
-        raise ConfigError([ConfigMistake("command line", None, "--mode", mode, f"one of {', '.join(_MODES)}")])
     loaded = on_testnet(load_for_run(config, settings, data))
     check_machine(loaded, data_option=data is not None)
     plan = plan_trade(loaded, strategy, tuple(words(symbols)), mode)
@@ -77,7 +87,7 @@ def trade(
         if not as_json:
             _show(loaded, plan, mode)
         lines = None if as_json else note
-        end = run_loop(
+        ended = run_loop(
             run_trader(
                 loaded,
                 plan,
@@ -90,10 +100,10 @@ def trade(
             )
         )
     if as_json:
-        print_json(end)
+        print_json(ended)
     else:
-        _verdict(end)
-    return 0 if end.ok else 1
+        _verdict(ended)
+    return 0 if ended.ok else 1
 
 
 def _show(config: Config, plan: TradePlan, mode: str) -> None:

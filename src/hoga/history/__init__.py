@@ -10,6 +10,7 @@ merging         batches of several series as one
 dataset         the handle that `load` gives
 frames          arrays as frames of other libraries
 events          records as typed events
+market          records as a trader sees them: integers, by receipt
 export          the archive in other forms
 events_npz      books, deltas and trades as events of hftbacktest
 foreign         other recorders' captures

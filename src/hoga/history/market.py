@@ -13,7 +13,8 @@ from typing import NamedTuple
 from hoga.archive.form.envelope import payload_of
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.read.merged import GapAt, read_merged
-from hoga.core.errors import ArchiveError, SegmentCorrupt
+from hoga.archive.read.stretches import Stretch
+from hoga.core.errors import SegmentCorrupt
 from hoga.core.market import DataType
 from hoga.core.streams import Kind
 from hoga.core.ticks import MarketDoubt, MarketEvent
@@ -21,7 +22,7 @@ from hoga.core.times import DAY_NS, day_start_ns
 from hoga.core.trading import Rules
 from hoga.venues.registry import VENUES
 
-__all__ = ["MarketSeries", "Recorded", "market_events", "recorded_of"]
+__all__ = ["Damage", "MarketSeries", "Recorded", "market_events", "recorded_of"]
 
 _TYPES = {
     Kind.ORDERBOOK: DataType.ORDERBOOK,
@@ -52,6 +53,16 @@ class Recorded(NamedTuple):
     def types(self, symbol: str) -> frozenset[DataType]:
         """What is there of a symbol."""
         return frozenset(each.data_type for each in self.series if each.symbol == symbol)
+
+
+class Damage(NamedTuple):
+    """A piece of a series that cannot be read: when its first and last records were received, as far as is known."""
+
+    symbol: str
+    kind: str
+    from_ns: int
+    to_ns: int
+    why: str
 
 
 def recorded_of(
@@ -96,12 +107,13 @@ def market_events(
     start_ns: int,
     end_ns: int,
     fill: bool = True,
-    on_damage: Callable[[str, str], object] | None = None,
+    on_damage: Callable[[Damage], object] | None = None,
 ) -> Iterator[MarketEvent]:
-    """Everything that was received from `start_ns` on and before `end_ns`, by receipt; a `MarketDoubt` where a gap begins and where it ends.
+    """Everything that was received from `start_ns` on and before `end_ns`, by receipt; a `MarketDoubt` where a gap
+    begins, and where it ends.
 
-    `fill`: with the trades that were fetched afterwards. `on_damage(symbol, why)`: is told of a piece that cannot be read; what is
-    behind it comes, after a `MarketDoubt`. None: SegmentCorrupt is raised.
+    `fill`: with the trades that were fetched afterwards. `on_damage`: is told of a piece that cannot be read; what is behind it comes,
+    after a `MarketDoubt`. None: SegmentCorrupt is raised.
 
     Raises ArchiveError, SegmentCorrupt.
     """
@@ -109,13 +121,33 @@ def market_events(
     readers = [VENUES[each.symbol.partition(":")[0]].ticks[each.data_type](rules[each.symbol]) for each in series]
     doubts: list[MarketDoubt] = []
     now_ns = start_ns
-    for item in read_merged([each.days for each in series], start_ns=start_ns, end_ns=end_ns, journals=recorded.journals, fill=fill):
+    whose = {(day.directory, day.symbol, day.kind): each for each in series for day in each.days}
+
+    def doubt(symbol: str, at_ns: int, why: str) -> None:
+        doubts.append(MarketDoubt(symbol=symbol, at_ns=at_ns, why=why))
+        doubts.sort(key=lambda each: each.at_ns)
+
+    def damaged(day: SeriesDay, stretch: Stretch, fault: SegmentCorrupt) -> None:
+        mine = whose[day.directory, day.symbol, day.kind]
+        found = Damage(mine.symbol, mine.kind, max(start_ns, stretch.from_ns), min(end_ns, stretch.to_ns), str(fault))
+        doubt(mine.symbol, found.from_ns, f"a damaged piece of the recording: {fault}")
+        doubt(mine.symbol, found.to_ns, "the recording goes on behind a damaged piece")
+        if on_damage is not None:
+            on_damage(found)
+
+    for item in read_merged(
+        [each.days for each in series],
+        start_ns=start_ns,
+        end_ns=end_ns,
+        journals=recorded.journals,
+        fill=fill,
+        on_damage=None if on_damage is None else damaged,
+    ):
         if isinstance(item, GapAt):
             gap, symbol = item.gap, series[item.source].symbol
             if gap.missed != 0:
                 yield MarketDoubt(symbol=symbol, at_ns=max(gap.from_ns, now_ns), why=f"a gap in the recording: {gap.reason}")
-                doubts.append(MarketDoubt(symbol=symbol, at_ns=gap.to_ns, why=f"the recording goes on behind a gap: {gap.reason}"))
-                doubts.sort(key=lambda doubt: doubt.at_ns)
+                doubt(symbol, gap.to_ns, f"the recording goes on behind a gap: {gap.reason}")
             continue
         read = readers[item.source]
         for recv_ns, line in zip(item.receipts, item.lines, strict=True):
@@ -129,3 +161,4 @@ def market_events(
                 yield MarketDoubt(symbol=symbol, at_ns=recv_ns, why=f"a record that cannot be read: {fault}")
                 continue
             yield event
+    yield from (each for each in doubts if each.at_ns < end_ns)

@@ -1,10 +1,10 @@
 """trading.backtest: an engine driven through the past: market data, timers and what exchanges say, in order of their stamps. Pure.
 
-    recorded events ─▶ take ─▶ timers that are due, exchanges that have something to say ─▶ exchange ─▶ engine ─▶ effects ─▶ exchange, journal
+    recorded events ─▶ take ─▶ what is due before ─▶ exchange ─▶ engine ─▶ effects ─▶ exchange, journal
 
 The only clock is the stamp of what is being handled. What is due at T happens with the stamp T, before the first event that is stamped T or
-later; of one moment the exchanges speak first, then timers are due, then comes the market. There is no loop that waits, no task and no
-queue between threads: the same events give the same journal.
+later; of one moment the exchanges speak first, then timers are due, then comes the market, after what it did to orders. There is no loop
+that waits, no task and no queue between threads: the same events give the same journal.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Protocol
 
 from hoga.core.ticks import MarketBar, MarketBars, MarketEvent
 from hoga.core.times import SECOND_NS
-from hoga.core.trading import ExecutionEvent, Rung, StreamUpdate
+from hoga.core.trading import ExecutionEvent, Rung
 from hoga.trading.engine import Engine
 from hoga.trading.ports import (
     Cancel,
@@ -48,23 +48,22 @@ _STOP_NS = 30 * SECOND_NS
 
 
 class Exchange(Venue, Protocol):
-    """A venue that fills orders by the market data that it is shown (`trading.paper`)."""
+    """A venue that fills orders by the market data that it is shown (`trading.paper`). `next_ns`: when it has something to say next."""
+
+    next_ns: int
 
     def on_market(self, event: MarketEvent) -> None:
         """The market moved."""
 
-    def due_ns(self) -> int | None:
-        """When it has something to say next; None: not before it is shown or asked something."""
-
     def advance(self, now_ns: int) -> None:
-        """Say what is due by then, in order of stamps."""
+        """Say what is due by then, in order of stamps. What is asked next is asked at this moment."""
 
 
 class Backtest:
     """One engine and its exchanges. `take` every event in order, between `begin` and `end`.
 
-    `write(kind, fields, at_ns)` keeps a record, and says whether it could. `bars(ask, now_ns)` gives the closed bars that there were by then.
-    `beat_ns`: so often the account's stream gives a sign of life. `done`: how it ended.
+    `write(kind, fields, at_ns)` keeps a record, and says whether it could. `bars(ask, now_ns)`: the closed bars that there were by then.
+    `done`: how it ended.
     """
 
     def __init__(
@@ -76,7 +75,6 @@ class Backtest:
         tell: Callable[[Tell, int], object] = lambda tell, at_ns: None,
         gate: Callable[[RunGate, int], object] = lambda change, at_ns: None,
         bars: Callable[[ReadBars, int], Iterable[MarketBar]] = lambda ask, now_ns: (),
-        beat_ns: int = SECOND_NS,
     ) -> None:
         self.engine = engine
         self.exchanges = dict(exchanges)
@@ -86,9 +84,7 @@ class Backtest:
         self._tell = tell
         self._gate = gate
         self._bars = bars
-        self._beat_ns = beat_ns
         self._each = tuple(self.exchanges.values())
-        self._next_beat_ns = FAR_NS
         self._wake_ns = FAR_NS
         self._said: deque[Event] = deque()
 
@@ -100,9 +96,7 @@ class Backtest:
 
     def begin(self, at_ns: int) -> None:
         """Start the engine: accounts are read and compared, and its strategies begin."""
-        self.now_ns = at_ns
-        self._beats()
-        self._next_beat_ns = at_ns - at_ns % self._beat_ns + self._beat_ns
+        self._pass(at_ns)
         self._step(Command(at_ns=at_ns, kind=CommandKind.START, who="backtest"))
         self._catch_up(at_ns)
 
@@ -115,20 +109,15 @@ class Backtest:
         exchange = self.exchanges.get(venue_of(event.symbol))
         if exchange is not None:
             exchange.on_market(event)
-        self._step(event)
-        self._listen()
-
-    def take_execution(self, event: Event) -> None:
-        """Something that an exchange said, or a person asked, in a run that is replayed from its journal."""
-        self._catch_up(event.at_ns)
-        self.now_ns = max(self.now_ns, event.at_ns)
+            if exchange.next_ns <= self.now_ns:
+                self._listen()  # what the event did to orders is known with it
         self._step(event)
         self._listen()
 
     def end(self, at_ns: int) -> Done | None:
         """Let time pass until then, and stop; None: it did not come to rest."""
         self._catch_up(at_ns)
-        self.now_ns = max(self.now_ns, at_ns)
+        self._pass(max(self.now_ns, at_ns))
         self._step(Command(at_ns=self.now_ns, kind=CommandKind.STOP, who="backtest"))
         self._listen()
         until_ns = self.now_ns + _STOP_NS
@@ -140,11 +129,10 @@ class Backtest:
 
     def _due_ns(self) -> int:
         """When something happens next without the market."""
-        due_ns = min(self._wake_ns, self._next_beat_ns)
+        due_ns = self._wake_ns
         for exchange in self._each:
-            says_ns = exchange.due_ns()
-            if says_ns is not None and says_ns < due_ns:
-                due_ns = says_ns
+            if exchange.next_ns < due_ns:
+                due_ns = exchange.next_ns
         return due_ns
 
     def _catch_up(self, at_ns: int) -> None:
@@ -156,22 +144,17 @@ class Backtest:
         """What is due at one moment."""
         self.now_ns = max(self.now_ns, due_ns)
         for exchange in self._each:
-            says_ns = exchange.due_ns()
-            if says_ns is not None and says_ns <= due_ns:
-                exchange.advance(due_ns)
+            exchange.advance(self.now_ns)
         self._hear()
-        if self._next_beat_ns <= due_ns:
-            self._next_beat_ns += self._beat_ns
-            self._beats()
         if self._wake_ns <= due_ns:
             self._step(Tick(self._wake_ns))
+            self._listen()
 
     def _listen(self) -> None:
         """What exchanges say at once because of what just happened."""
-        self._hear()
         now_ns = self.now_ns
         for exchange in self._each:
-            while (says_ns := exchange.due_ns()) is not None and says_ns <= now_ns:
+            while exchange.next_ns <= now_ns:
                 exchange.advance(now_ns)
                 self._hear()
 
@@ -179,11 +162,6 @@ class Backtest:
         said = self._said
         while said:
             self._step(said.popleft())
-
-    def _beats(self) -> None:
-        """Accounts' streams live."""
-        for venue in self.exchanges:
-            self._step(StreamUpdate(at_ns=self.now_ns, venue=venue, live=True, missed=False))
 
     # -- the engine ---------------------------------------------------------------------------------------------------
 

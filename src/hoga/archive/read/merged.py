@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,9 @@ from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.text import line_ends, split_lines
 from hoga.archive.read.openminute import OpenMinutes
 from hoga.archive.read.reader import Block, read_blocks
+from hoga.archive.read.stretches import Stretch
 from hoga.archive.read.told import gaps_of_days
+from hoga.core.errors import SegmentCorrupt
 from hoga.core.ledger import Gap
 from hoga.core.times import MS_NS
 
@@ -50,12 +52,14 @@ def read_merged(
     end_ns: int | None = None,
     journals: Iterable[Path] = (),
     fill: bool = False,
+    on_damage: Callable[[SeriesDay, Stretch, SegmentCorrupt], object] | None = None,
 ) -> Iterator[Run | GapAt]:
     """Everything of `series` (of each its days, in order) that was received from `start_ns` on and before `end_ns`, by receipt.
 
     A gap that reaches into that time comes in its place, one that began before it comes first. Of equal receipts the series that
     is named first comes first; a gap comes after the records received when it began. `journals`: those of the open minutes.
-    `fill`: with the trades that were fetched afterwards, by their ids, and without the gaps that miss nothing for them.
+    `fill`: with the trades that were fetched afterwards, by their ids, and without the gaps that miss nothing for them. `on_damage`: see
+    `read_blocks`; it is told while the block before is given out, and a gap must be made of it by whoever hears it.
 
     Raises as `read_blocks` and `gaps_of`.
     """
@@ -63,7 +67,7 @@ def read_merged(
     days = [list(each) for each in series]
     kept = list(journals)
     gaps = _gaps(days, OpenMinutes(kept), low, high, fill=fill)
-    cursors = [_Cursor(read_blocks(each, start_ns=start_ns, end_ns=end_ns, journals=kept, fill=fill)) for each in days]
+    cursors = [_Cursor(read_blocks(each, start_ns=start_ns, end_ns=end_ns, journals=kept, fill=fill, on_damage=on_damage)) for each in days]
     heap = [(cursor.key, source) for source, cursor in enumerate(cursors) if cursor.next_block()]
     heapq.heapify(heap)
     told = 0

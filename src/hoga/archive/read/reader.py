@@ -10,7 +10,7 @@ of the folder; when a file went away before it was opened, its text is looked fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from hoga.archive.form.text import line_ends, split_lines
 from hoga.archive.read.filling import Filling
 from hoga.archive.read.openminute import OpenMinute, OpenMinutes, days_with_open, require_ended
 from hoga.archive.read.stretches import LOOKS, Stretch, find_stretches
-from hoga.core.errors import ArchiveError
+from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.times import DAY_NS, MINUTE_NS, day_start_ns, minute_of
 
 __all__ = ["Block", "read_blocks", "read_stretches"]
@@ -52,6 +52,7 @@ def read_blocks(
     end_ns: int | None = None,
     journals: Iterable[Path] | None = None,
     fill: bool = False,
+    on_damage: Callable[[SeriesDay, Stretch, SegmentCorrupt], object] | None = None,
 ) -> Iterator[Block]:
     """Blocks of the records received from `start_ns` on and before `end_ns`; lines outside are cut away.
 
@@ -60,6 +61,7 @@ def read_blocks(
         kind: only this kind; None takes all.
         journals: the open minutes that belong to the days; None: those below `target` when it is a folder.
         fill: with the trades of that time (the venue's) that were fetched afterwards, in their places by id.
+        on_damage: is told of a sealed stretch whose bytes are not what was sealed, and what is behind it is read; None: it is an error.
 
     Raises:
         ArchiveError: the target is no archive, or cannot be read. SegmentCorrupt: damage was met; nothing of the damaged
@@ -83,7 +85,7 @@ def read_blocks(
     days = [day for day in days if kind in (None, day.kind) and wanted(day.day)]
     filling = Filling(days, low, high) if fill else None
     for day in days:
-        blocks = _read_day(day, opened, low, high)
+        blocks = _read_day(day, opened, low, high, on_damage)
         yield from blocks if filling is None else filling.of(day, blocks, Block)
     opened.require_whole(wanted)
     if found is not None:
@@ -119,8 +121,14 @@ def _within(text: bytes, start_ns: int, end_ns: int, *, otherwise: int) -> bytes
     return b"".join(line for line, recv_ns in zip(lines, receipts, strict=True) if start_ns <= recv_ns < end_ns)
 
 
-def _read_day(day: SeriesDay, opened: OpenMinutes, low: int, high: int) -> Iterator[Block]:
-    reading = _DayReading(day)
+def _read_day(
+    day: SeriesDay,
+    opened: OpenMinutes,
+    low: int,
+    high: int,
+    on_damage: Callable[[SeriesDay, Stretch, SegmentCorrupt], object] | None,
+) -> Iterator[Block]:
+    reading = _DayReading(day, on_damage)
     yield from reading.sealed(low, high)
     for journals in opened.of(day) if not day.only else ():
         yield from reading.open(opened, journals, low, high)
@@ -129,8 +137,9 @@ def _read_day(day: SeriesDay, opened: OpenMinutes, low: int, high: int) -> Itera
 class _DayReading:
     """One day of one series while it is being read: what was told is not told again, wherever it has gone meanwhile."""
 
-    def __init__(self, day: SeriesDay) -> None:
+    def __init__(self, day: SeriesDay, on_damage: Callable[[SeriesDay, Stretch, SegmentCorrupt], object] | None = None) -> None:
         self._day = day
+        self._on_damage = on_damage
         self._found = find_stretches(day)
         self._told: list[tuple[object, ...]] = []
         self._journals: set[str] = set()
@@ -148,6 +157,11 @@ class _DayReading:
                 for found, text in read_stretches([stretch], start_ns=low, end_ns=high):
                     yield Block(self._day, found, text)
                 self._told.append(stretch.key)
+            except SegmentCorrupt as damage:
+                if self._on_damage is None:
+                    raise
+                self._told.append(stretch.key)
+                self._on_damage(self._day, stretch, damage)
             except FileNotFoundError as gone:
                 looks += 1
                 waiting = self._look_again()

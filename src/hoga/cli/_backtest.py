@@ -1,0 +1,108 @@
+"""cli._backtest: `hoga trade --mode backtest`: a strategy on what was recorded, with its progress, its verdict and what one must know."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hoga.cli._output import Progress, note, print_json, print_text
+from hoga.cli._recorded import time_of
+from hoga.core.times import SECOND_NS, iso_of
+
+if TYPE_CHECKING:
+    from hoga.app.backtest import BacktestEnd, BacktestPlan
+    from hoga.trading.ports import Tell
+
+__all__ = ["run_backtest"]
+
+_LINES_SHOWN = 10
+
+
+def run_backtest(
+    strategy: str,
+    symbols: tuple[str, ...],
+    config: Path | None,
+    settings: list[str] | None,
+    data: Path | None,
+    *,
+    start: str | None,
+    end: str | None,
+    as_json: bool,
+) -> int:
+    """Plan it, run it, print what it came to; the exit status."""
+    from hoga.app.backtest import backtest, plan_backtest
+    from hoga.cli.run import load_for_run, logging_of
+
+    loaded = load_for_run(config, settings, data)
+    plan = plan_backtest(loaded, strategy, symbols, start_ns=time_of("--start", start), end_ns=time_of("--end", end))
+    with logging_of(loaded.program):
+        if not as_json:
+            _show(plan)
+        lines = _Lines()
+        with Progress("backtest", total=max(1, (plan.extent[1] - plan.extent[0]) // SECOND_NS), unit="s of the recording") as progress:
+            ended = backtest(plan, on_progress=_Pace(progress, plan.extent[0]), on_tell=lines)
+        if as_json:
+            print_json(ended)
+        else:
+            lines.show()
+            _verdict(ended)
+    return 0 if ended.ok else 1
+
+
+class _Pace:
+    """Tells the bar how far it is, and how fast."""
+
+    def __init__(self, progress: Progress, from_ns: int) -> None:
+        self._progress = progress
+        self._last_ns = from_ns
+        self._began_s = time.monotonic()
+
+    def __call__(self, at_ns: int, events: int) -> None:
+        seconds = (at_ns - self._last_ns) // SECOND_NS
+        if seconds > 0:
+            self._last_ns += seconds * SECOND_NS
+            rate = events / max(1e-9, time.monotonic() - self._began_s)
+            self._progress.advance(seconds, detail=f"{rate / 1000:.0f} k events/s")
+
+
+class _Lines:
+    """What the engine tells people: the first of each kind, and how many there were."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    def __call__(self, tell: Tell, at_ns: int) -> None:
+        if tell.level != "info":
+            key = "".join(each for each in tell.text if not each.isdigit())
+            self._counts[key] += 1
+            self._first.setdefault(key, f"{iso_of(at_ns)} {tell.text}")
+
+    def show(self) -> None:
+        """All kinds, the first ten of them."""
+        for key, text in list(self._first.items())[:_LINES_SHOWN]:
+            more = self._counts[key] - 1
+            note(f"{text}{f' (and {more} like it)' if more else ''}")
+        if len(self._first) > _LINES_SHOWN:
+            note(f"and {len(self._first) - _LINES_SHOWN} other lines; all of them are in the journal")
+
+
+def _show(plan: BacktestPlan) -> None:
+    note(f"backtest on {plan.grade}: {', '.join(key for key, _ in plan.strategies)}; {iso_of(plan.extent[0])} to {iso_of(plan.extent[1])}")
+    for symbol in plan.limits:
+        paper = plan.settings[symbol.partition(":")[0]]
+        kinds = ", ".join(each.kind for each in plan.recorded.series if each.symbol == symbol)
+        note(f"{symbol}: {kinds}; rules {plan.rules[symbol].source}; {paper.balance} to begin with, leverage {paper.leverage}")
+
+
+def _verdict(end: BacktestEnd) -> None:
+    held = ", ".join(f"{symbol} {quantity}" for symbol, quantity in end.held.items())
+    told = f"{end.orders} orders, {end.fills} fills, net {end.pnl} {end.pnl_currency}{f'; held: {held}' if held else ''}"
+    print_text(f"{end.verdict} on {end.grade}: {told}")
+    for each in end.damage:
+        note(f"missing: {each}")
+    if end.incident:
+        note(f"incident {end.incident}: the journal says what led to it")
+    note(f"next: hoga audit timeline {end.journal}")

@@ -1,0 +1,196 @@
+"""A strategy on what was recorded: the same input gives the same bytes, and what is missing is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hoga.app.backtest import backtest, plan_backtest
+from hoga.app.config import load_config
+from hoga.audit.reading import Walk
+from hoga.cli.main import main
+from hoga.core.errors import ArchiveError, ConfigError
+from hoga.core.ledger import Gap, Reason
+from hoga.core.times import SECOND_NS
+from tests.trading.recorded import MINUTE, START_NS, VENUE, Market, strategy
+
+SYMBOL = f"{VENUE}:BTCUSDT"
+
+
+def run(data: Path, path: Path | str, *, settings: tuple[str, ...] = (), **how: Any) -> Any:
+    config = load_config(None, overrides=[*settings], environ={}, data_dir=data)
+    return backtest(plan_backtest(config, str(path), (), ask=False, **how))
+
+
+def records(journal: str) -> list[Any]:
+    return list(Walk(Path(journal)).records())
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two minutes of a contract."""
+    root = tmp_path_factory.mktemp("recorded")
+    Market().walk(START_NS, 120).keep(root)
+    return root
+
+
+def test_the_strategy_trades_on_what_was_recorded(recorded: Path, tmp_path: Path) -> None:
+    end = run(recorded, strategy(tmp_path))
+    assert (end.ok, end.mode, end.grade) == (True, "backtest", "books")
+    assert end.orders == end.fills >= 2
+    fills = [each for each in records(end.journal) if each.kind == "order.fill"]
+    assert len(fills) == end.fills
+    assert {each.b for each in records(end.journal)} == {0}
+    assert all(each.m is None and START_NS <= each.t < START_NS + 3 * MINUTE for each in records(end.journal))
+
+
+def test_two_processes_with_other_hash_seeds_write_the_same_bytes(recorded: Path, tmp_path: Path) -> None:
+    told, journals = [], []
+    for seed in ("1", "2"):
+        home = tmp_path / seed
+        home.mkdir()
+        os.symlink(recorded / VENUE, home / "seen", target_is_directory=True)
+        (home / "data").mkdir()
+        os.symlink(recorded / VENUE, home / "data" / VENUE, target_is_directory=True)
+        command = [sys.executable, "-m", "hoga", "trade", str(strategy(home)), "--mode", "backtest", "--data", str(home / "data"), "--json"]
+        done = subprocess.run(
+            command, cwd=home, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True, text=True, timeout=60
+        )
+        said = json.loads(done.stdout)
+        told.append({name: value for name, value in said.items() if name != "journal"})
+        place = home / said["journal"]
+        journals.append({str(path.relative_to(place)): path.read_bytes() for path in sorted(place.rglob("*")) if path.is_file()})
+        assert place.parent.parent == home / "data" / "backtests"
+        names = [path.name for path in place.parent.parent.iterdir()]
+        assert len(names) == 1
+        told[-1]["folder"] = names[0]
+    assert told[0] == told[1]
+    assert journals[0] == journals[1]
+    assert any(name.endswith(".jsonl") and content for name, content in journals[0].items())
+
+
+def test_other_input_has_another_folder_and_the_same_has_the_same(recorded: Path, tmp_path: Path) -> None:
+    def folder(**how: Any) -> str:
+        settings = how.pop("settings", ())
+        config = load_config(None, overrides=[*settings], environ={}, data_dir=recorded)
+        return plan_backtest(config, str(path), (), ask=False, **how).folder.name
+
+    path = strategy(tmp_path)
+    first = folder()
+    others = {
+        folder(start_ns=START_NS + SECOND_NS),
+        folder(params={"fast": "3"}),
+        folder(settings=("PAPER_BALANCE=20000",)),
+        folder(settings=("TAKER_FEE_BP=7",)),
+        folder(settings=("MAX_ORDER_NOTIONAL=1000",)),
+    }
+    assert len(others | {first}) == 6
+    assert folder() == first
+    path.write_text(path.read_text() + "# another thought\n")
+    assert folder() != first
+
+
+def test_a_run_that_is_done_again_replaces_the_first(recorded: Path, tmp_path: Path) -> None:
+    one = run(recorded, strategy(tmp_path))
+    before = sorted(path.read_bytes() for path in Path(one.journal).rglob("*.jsonl"))
+    two = run(recorded, strategy(tmp_path))
+    assert one == two
+    assert sorted(path.read_bytes() for path in Path(two.journal).rglob("*.jsonl")) == before
+    assert not list(Path(one.journal).parent.parent.glob("*.part*"))
+
+
+def test_the_account_begins_with_the_balance_and_pays_the_fees_of_the_configuration(recorded: Path, tmp_path: Path) -> None:
+    cheap = run(recorded, strategy(tmp_path), settings=("TAKER_FEE_BP=0", "PAPER_BALANCE=5000"))
+    dear = run(recorded, strategy(tmp_path), settings=("TAKER_FEE_BP=10", "PAPER_BALANCE=5000"))
+    assert cheap.fills == dear.fills
+    assert float(dear.pnl) < float(cheap.pnl)
+
+
+def test_a_gap_puts_the_market_in_doubt_where_it_begins_and_where_it_ends(tmp_path: Path) -> None:
+    gap = Gap(from_ns=START_NS + 30 * SECOND_NS, to_ns=START_NS + 42 * SECOND_NS, reason=Reason.DISCONNECT, missed=None)
+    market = Market().walk(START_NS, 30)
+    market.walk(START_NS + 42 * SECOND_NS, 30).keep(tmp_path, gaps=tuple((kind, gap) for kind in ("orderbook", "execution", "quote")))
+    text = """
+from hoga import Strategy
+
+class Hears(Strategy):
+    symbol = "binance-usdm:BTCUSDT"
+
+    def on_stale(self, symbol, why):
+        self.log(f"{self.now_ns} {why}")
+"""
+    end = run(tmp_path, strategy(tmp_path, text))
+    said = [each.fields["text"] for each in records(end.journal) if each.kind == "note"]
+    assert any(each == f"{gap.from_ns} a gap in the recording: disconnect" for each in said)
+    assert any(each == f"{gap.to_ns} the recording goes on behind a gap: disconnect" for each in said)
+
+
+def test_a_timer_fires_with_its_own_stamp_before_the_event_behind_it(recorded: Path, tmp_path: Path) -> None:
+    text = """
+from hoga import Strategy
+
+class Clock(Strategy):
+    symbol = "binance-usdm:BTCUSDT"
+
+    def setup(self, m):
+        m.every(0.25)
+
+    def on_start(self):
+        self.began = self.now_ns
+        self.log(f"start {self.now_ns}")
+
+    def on_timer(self, at_ns):
+        assert at_ns == self.now_ns
+        self.log(f"timer {at_ns - self.began}")
+"""
+    end = run(recorded, strategy(tmp_path, text))
+    said = [each.fields["text"].split() for each in records(end.journal) if each.kind == "note"]
+    fired = [int(number) for word, number in said if word == "timer"]
+    assert fired == [250_000_000 * (index + 1) for index in range(len(fired))]
+    assert len(fired) > 400
+
+
+def test_mistakes_are_one_line_each(recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(strategy(tmp_path))
+    base = ["trade", path, "--mode", "backtest", "--data", str(recorded)]
+
+    def tell(*more: str, status: int) -> str:
+        assert main([*base, *more]) == status
+        lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("hoga: ")]
+        assert len(lines) == 1
+        return lines[0]
+
+    assert "--end" in tell("--start", "2026-11-20T14:00", "--end", "2026-11-20T13:00", status=2)
+    assert f"{VENUE}:BTCUSDT" in tell("--symbols", f"{VENUE}:BTCUSD", status=2)
+    assert "2026-11-20" in tell("--start", "2026-11-21", "--end", "2026-11-22", status=1)
+    assert "nothing was recorded" in tell("--start", "2026-11-20T20:00", "--end", "2026-11-20T21:00", status=1)
+    assert "a time such as" in tell("--start", "yesterday", status=2)
+    assert "backtest" in tell("--mode", "dream", status=2)
+
+
+def test_an_empty_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        run(tmp_path, strategy(tmp_path))
+
+
+def test_a_corrupt_segment_is_told_and_the_run_goes_on_behind_it(recorded: Path, tmp_path: Path) -> None:
+    Market().walk(START_NS, 180).keep(tmp_path)
+    hurt = next((tmp_path / VENUE / "execution").rglob("*_13-01.zip"))
+    data = bytearray(hurt.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    hurt.write_bytes(bytes(data))
+    end = run(tmp_path, strategy(tmp_path))
+    assert not end.ok
+    assert any("execution" in each and "13-01" in each for each in end.damage)
+    fills = [each.t for each in records(end.journal) if each.kind == "order.fill"]
+    assert fills
+    assert max(fills) > START_NS + 2 * MINUTE
+    with pytest.raises(ArchiveError):
+        config = load_config(None, overrides=[], environ={}, data_dir=tmp_path)
+        backtest(plan_backtest(config, str(strategy(tmp_path)), (), ask=False), stop_at_damage=True)
