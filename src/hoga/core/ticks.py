@@ -59,9 +59,14 @@ class MarketTrade(MarketEvent, kw_only=True, gc=False):
 
 
 class MarketMark(MarketEvent, kw_only=True, gc=False):
-    """The price that the venue reckons margins and triggers with."""
+    """The price that the venue reckons margins and triggers with.
+
+    `rate_e8`, `funding_ns`: the rate of the next funding in 1e-8 (above 0: long positions pay), and when that is; 0: not told.
+    """
 
     mark: int
+    rate_e8: int = 0
+    funding_ns: int = 0
 
 
 class MarketBar(MarketEvent, kw_only=True, gc=False):

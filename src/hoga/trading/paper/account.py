@@ -6,26 +6,35 @@ is rounded against the account.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 from typing import Protocol
 
 from hoga.core.trading import Balance, Held, PositionSide, Rules, text_of, whole_of
-from hoga.trading.paper.manners import FeeOf
 from hoga.trading.paper.orders import PaperOrder
 
-__all__ = ["Account", "CashAccount", "Fees", "MarginAccount", "Position"]
+__all__ = ["Account", "CashAccount", "FeeOf", "Fees", "MarginAccount", "Position", "units_text"]
 
 _PLACES = 20
 _E8 = 10**8
+_BP = 10_000
 _FEE_GRAIN: int = 10 ** (_PLACES - 8)
 """Fees are told to the eighth place."""
+
+
+class FeeOf(StrEnum):
+    """What a fee is a share of, and paid in: what is received, or the money whichever way it goes."""
+
+    RECEIVED = "received"
+    MONEY = "money"
 
 
 def _units(text: str) -> int:
     return whole_of(text, -_PLACES)
 
 
-def _text(units: int) -> str:
+def units_text(units: int) -> str:
+    """An amount as exact text."""
     return text_of(units, -_PLACES)
 
 
@@ -70,6 +79,12 @@ class Account(Protocol):
     def release(self, order: PaperOrder) -> None:
         """It ended: what it still holds is free."""
 
+    def affords(self, order: PaperOrder, price: int) -> int:
+        """How much of it can be paid at a price, with what it holds and what is free."""
+
+    def cost(self, order: PaperOrder, at: int) -> int:
+        """What it could take from its owner, in the account's units; 0 where open orders take nothing."""
+
     def fill(self, order: PaperOrder, price: int, quantity: int, *, maker: bool) -> tuple[str, str]:
         """A trade of it; (fee, currency), before `order.left` is changed."""
 
@@ -89,11 +104,19 @@ class CashAccount:
 
     def covers(self, order: PaperOrder, at: int) -> bool:
         """Whether there is enough for a new order that would be filled at a price."""
-        return self.free.get(self._pays(order), 0) >= self._cost(order, at)
+        return self.free.get(self._pays(order), 0) >= self.cost(order, at)
+
+    def affords(self, order: PaperOrder, price: int) -> int:
+        """How much of it can be paid at a price, with what it holds and what is free."""
+        rules, have = self._rules[order.symbol], order.held + self.free.get(self._pays(order), 0)
+        if order.sign < 0:
+            return order.left
+        one = _money(rules, price)
+        return min(order.left, have // (one if self._received else one + self._fees.most(one)) if have > 0 else 0)
 
     def hold(self, order: PaperOrder, at: int) -> None:
         """It was taken: what it could cost is held."""
-        order.held = self._cost(order, at)
+        order.held = self.cost(order, at)
         self._move(order, -order.held, order.held)
 
     def release(self, order: PaperOrder) -> None:
@@ -119,21 +142,24 @@ class CashAccount:
         got = rules.base if buys else rules.quote
         self.free[got] = self.free.get(got, 0) + gets
         self.locked.setdefault(got, 0)
-        return _text(fee), currency
+        return units_text(fee), currency
 
     def balances(self) -> tuple[Balance, ...]:
         """All of them."""
-        return tuple(Balance(currency=each, free=_text(self.free[each]), locked=_text(self.locked[each])) for each in sorted(self.free))
+        return tuple(
+            Balance(currency=each, free=units_text(self.free[each]), locked=units_text(self.locked[each])) for each in sorted(self.free)
+        )
 
     def _pays(self, order: PaperOrder) -> str:
         rules = self._rules[order.symbol]
         return rules.quote if order.sign > 0 else rules.base
 
-    def _cost(self, order: PaperOrder, at: int) -> int:
+    def cost(self, order: PaperOrder, at: int) -> int:
+        """What it could take from its owner: of a buy what it pays and its fee, of a sale what it sells."""
         rules = self._rules[order.symbol]
         if order.sign < 0:
             return _coins(rules, order.left)
-        value = _money(rules, order.left * at if order.funds is None else order.funds)
+        value = _money(rules, order.left * at if order.request.funds is None else order.request.funds)
         return value if self._received else value + self._fees.most(value)
 
     def _move(self, order: PaperOrder, free: int, locked: int) -> None:
@@ -176,7 +202,8 @@ class MarginAccount:
         fees: Fees,
         leverage_of: Callable[[str], int],
         price_of: Callable[[str], int],
-        open_orders: Callable[[], list[PaperOrder]],
+        open_orders: Callable[[], Iterable[PaperOrder]],
+        maintenance_bp: int,
     ) -> None:
         self.wallets = {currency: _units(text) for currency, text in start.items()}
         self.positions: dict[tuple[str, PositionSide], Position] = {}
@@ -185,6 +212,7 @@ class MarginAccount:
         self._leverage_of = leverage_of
         self._price_of = price_of
         self._open_orders = open_orders
+        self._maintenance_bp = maintenance_bp
 
     def position(self, order: PaperOrder) -> Position:
         """The one that an order moves."""
@@ -199,6 +227,14 @@ class MarginAccount:
         rules = self._rules[order.symbol]
         return self._bound(rules, max(0, opening) * at) <= self.available(rules.settle)
 
+    def affords(self, order: PaperOrder, price: int) -> int:
+        """All of it: margin was looked at when it came."""
+        return order.left
+
+    def cost(self, order: PaperOrder, at: int) -> int:
+        """Open orders take nothing."""
+        return 0
+
     def hold(self, order: PaperOrder, at: int) -> None:
         """Open orders bind margin by being open."""
 
@@ -211,11 +247,11 @@ class MarginAccount:
         won = _money(rules, self.position(order).change(order.sign * quantity, price))
         fee = self._fees.of(_money(rules, price * quantity), maker=maker)
         self.wallets[rules.settle] = self.wallets.get(rules.settle, 0) + won - fee
-        return _text(fee), rules.settle
+        return units_text(fee), rules.settle
 
     def balances(self) -> tuple[Balance, ...]:
         """All wallets."""
-        return tuple(Balance(currency=each, free=_text(units), locked="0") for each, units in sorted(self.wallets.items()))
+        return tuple(Balance(currency=each, free=units_text(units), locked="0") for each, units in sorted(self.wallets.items()))
 
     def equity(self, currency: str) -> int:
         """The wallet and what positions have won or lost so far."""
@@ -238,7 +274,7 @@ class MarginAccount:
         )
         for order in self._open_orders():
             rules = self._rules[order.symbol]
-            if rules.settle == currency and not order.only_closes and order.price is not None:
+            if rules.settle == currency and not order.only_closes and order.price is not None and order.parent is None:
                 bound += self._bound(rules, order.left * order.price)
         return max(0, self.equity(currency) - bound)
 
@@ -250,15 +286,59 @@ class MarginAccount:
         """One position, flat ones too."""
         rules, each = self._rules[symbol], self.positions.setdefault((symbol, side), Position())
         profit = each.quantity * self._price_of(symbol) - each.cost
+        ends_at = max(self.liquidation(symbol)) if each.quantity else 0
         return Held(
             symbol=symbol,
             quantity=each.quantity,
             entry=rules.price_text(each.cost // each.quantity) if each.quantity else "0",
             position_side=side,
             unrealized=rules.money_text(profit) if each.quantity else "0",
+            liquidation=rules.price_text(ends_at) if ends_at else "",
             leverage=self._leverage_of(symbol),
             margin_type="cross",
         )
+
+    def maintenance(self, currency: str) -> int:
+        """What the account's equity may not fall below."""
+        return sum(
+            _money(self._rules[symbol], abs(each.quantity) * self._price_of(symbol)) * self._maintenance_bp // _BP
+            for (symbol, _), each in self.positions.items()
+            if each.quantity and self._rules[symbol].settle == currency
+        )
+
+    def liquidation(self, symbol: str) -> tuple[int, int]:
+        """The prices of a symbol at or below which, at or above which, the account is liquidated, as others stand; 0: there is none."""
+        rules, price = self._rules[symbol], self._price_of(symbol)
+        mine = [each for (name, _), each in self.positions.items() if name == symbol and each.quantity]
+        net, size = sum(each.quantity for each in mine), sum(abs(each.quantity) for each in mine)
+        if not net or not price:
+            return 0, 0
+        room = self.equity(rules.settle) - self.maintenance(rules.settle)  # falls to 0 as the price moves
+        one = _money(rules, abs(net) * _BP + (self._maintenance_bp * size if net < 0 else -self._maintenance_bp * size))
+        steps = room * _BP // one if one > 0 else 0
+        if net > 0:
+            return max(1, price - steps) if price - steps > 0 else 0, 0
+        return 0, price + steps
+
+    def pay(self, currency: str, units: int) -> None:
+        """Into the wallet, or out of it."""
+        self.wallets[currency] = self.wallets.get(currency, 0) + units
+
+    def charge(self, rules: Rules, money: int, bp: int) -> None:
+        """Take a share of an amount out of the wallet."""
+        self.pay(rules.settle, -(_money(rules, money) * bp // _BP))
+
+    def forgive(self, currency: str) -> None:
+        """No debt is left."""
+        self.wallets[currency] = max(0, self.wallets.get(currency, 0))
+
+    def fund(self, symbol: str, rate_e8: int) -> int:
+        """Positions of a symbol pay a rate (1e-8) of their worth, or get it where it is below 0; what came in, in units."""
+        rules, price = self._rules[symbol], self._price_of(symbol)
+        worth = sum(each.quantity for (name, _), each in self.positions.items() if name == symbol) * price
+        units = -_money(rules, worth) * rate_e8 // (_E8 * _FEE_GRAIN) * _FEE_GRAIN
+        self.pay(rules.settle, units)
+        return units
 
     def _bound(self, rules: Rules, money: int) -> int:
         return -(-_money(rules, money) // self._leverage_of(rules.symbol))

@@ -59,6 +59,8 @@ class _Trade(msgspec.Struct, gc=False):
 class _Mark(msgspec.Struct, gc=False):
     mark: str = field(name="p")
     event_ms: int = field(name="E")
+    rate: str = field(name="r", default="")
+    funding_ms: int = field(name="T", default=0)
 
 
 _spot = msgspec.json.Decoder(_Spot).decode
@@ -133,11 +135,18 @@ def _trades(rules: Rules) -> Callable[[bytes, int], MarketEvent]:
 
 
 def _marks(rules: Rules) -> Callable[[bytes, int], MarketEvent]:
-    symbol, price = rules.symbol, memo(rules.price_power)
+    symbol, price, rate = rules.symbol, memo(rules.price_power), memo(-8)
 
     def read(payload: bytes, at_ns: int) -> MarketEvent:
         raw = _mark(payload)
-        return MarketMark(symbol=symbol, at_ns=at_ns, event_ns=raw.event_ms * MS_NS, mark=price(raw.mark))
+        return MarketMark(
+            symbol=symbol,
+            at_ns=at_ns,
+            event_ns=raw.event_ms * MS_NS,
+            mark=price(raw.mark),
+            rate_e8=rate(raw.rate) if raw.rate else 0,
+            funding_ns=raw.funding_ms * MS_NS,
+        )
 
     return read
 
