@@ -69,7 +69,7 @@ class Room:
                 ask_size=other[1],
                 bids=texts(bids),
                 asks=texts(asks),
-            )  # fmt: skip
+            )
         )
 
     def trade(self, price: int, size: int, taker: Side = Side.SELL, *, after_ms: float = 1) -> list[ExecutionEvent]:
