@@ -225,6 +225,9 @@ class Market:
             return Unanswered(at_ns=now, **names, action=Action.NEW, why="-1007")
         return OrderAccepted(at_ns=now, **names, order=update)
 
+    def proves_ns(self, client_id: str) -> int | None:
+        """As the capabilities say."""
+
     def _refusal(self, order: OrderRequest) -> str:
         quantity = order.quantity or 0
         assert order.kind is not OrderKind.MARKET or self.rules.market_most is None or quantity <= self.rules.market_most

@@ -12,12 +12,13 @@ import pytest
 from hoga.app.config import load_config
 from hoga.app.private import credentials_of
 from hoga.core.market import Side
-from hoga.core.trading import NotSent, OpenOrders, OrderAccepted, OrderKind, OrderRequest, PositionsRead, ReadFailed, Unanswered
+from hoga.core.trading import NotSent, OpenOrders, OrderAccepted, OrderKind, OrderRefused, OrderRequest, PositionsRead, ReadFailed, Unanswered
 from hoga.feed.private_wire import nonce
 from hoga.flatten.account import ExitAccount
 from hoga.flatten.plan import Scope, Verdict
 from hoga.flatten.procedure import Exit, Wanted
 from hoga.runtime.clock import SYSTEM, Clock
+from hoga.net.venue_clock import VenueClock
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.simulator.faults import Fault, FaultKind
 from hoga.venues.registry import VENUES
@@ -121,5 +122,23 @@ def test_keys_that_are_refused_are_said_to_be() -> None:
         assert "Invalid API-key" in account.shut_out
         assert isinstance(await account.positions(), PositionsRead)
         assert account.shut_out == ""
+
+    at_venue(act)
+
+
+def test_an_order_of_the_exit_comes_soon_or_never_and_its_denial_proves_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(simulator: Simulator, account: ExitAccount) -> None:
+        asked = account.clock.time_ns()
+        simulator.inject(Fault(fault=FaultKind.REST_ERROR, probability=1.0, status=503, methods="POST", paths="/fapi/v1/order"))
+        await account.send(buy(account, "hg-x-1"))
+        proves = account.proves_ns("hg-x-1")
+        assert proves is not None
+        assert asked + 3_000_000_000 <= proves <= account.clock.time_ns() + 3_000_000_000
+        simulator.clear_faults()
+        right = VenueClock.now_ms
+        monkeypatch.setattr(VenueClock, "now_ms", lambda clock: right(clock) - 1_500)  # so long it is on its way
+        assert isinstance(await account.send(buy(account, "hg-x-2")), OrderRefused)
+        assert isinstance(await account.send(buy(account, "hg-x-3")), OrderAccepted), "where the way is long, the usual time is given"
+        assert account.proves_ns("hg-x-3") is None
 
     at_venue(act)

@@ -111,6 +111,36 @@ def test_what_an_order_bought_of_which_the_journal_knows_nothing_is_sold_as_well
     assert report.seconds >= 10  # so long the venue may still bring the one that it denies
 
 
+def test_what_an_unsettled_order_may_have_made_is_not_called_a_strangers() -> None:
+    told: list[str] = []
+
+    def leave_beside(market: Market, limit_s: float, **more: object) -> ExitReport:
+        order = KnownOrder(id="hg-1-1-2", symbol=SYMBOL, state="SENT", side="B", quantity=300, t=market.clock.time_ns())
+        end = market.clock.monotonic() + limit_s
+        wanted = Wanted(
+            scope=Scope.OWN, trader="hg", incident="i-1", run=1, symbols=("COIN",), own={(SYMBOL, BOTH): Decimal("0.2")},
+            orders=(order,), size_powers={SYMBOL: -3}, **more,  # type: ignore[arg-type]
+        )  # fmt: skip
+        return asyncio.run(Exit(market, wanted, tell=told.append, stop=lambda: market.clock.monotonic() > end).run())
+
+    for dry_run in (True, False):
+        market = Market(Jumping(NOON_NS), positions_of={BOTH: 500})  # 300 are of the order that is not settled
+        report = leave_beside(market, 3, dry_run=dry_run)
+        assert report.strangers == []
+        assert report.unknown == ["hg-1-1-2"]
+        assert report.verdict in (Verdict.UNKNOWN, Verdict.NOT_FLAT)
+    assert "what became of hg-1-1-2" in report.why
+    market = Market(Jumping(NOON_NS), positions_of={BOTH: 500})
+    asyncio.run(market.send_filled("hg-1-1-2", Side.BUY, 300))
+    assert leave_beside(market, 60).verdict is Verdict.FLAT
+    assert market.positions_of == {BOTH: 0}
+    market = Market(Jumping(NOON_NS), positions_of={BOTH: 500})  # it never was: now the rest is a stranger's
+    report = leave_beside(market, 60)
+    assert report.verdict is Verdict.FLAT
+    assert market.positions_of == {BOTH: 300}
+    assert report.strangers == ["0.3 venue:COIN"]
+
+
 @given(ODDS)
 def test_a_stop_that_guards_rests_until_the_position_is_gone(odds: dict[str, float]) -> None:
     guard = Rest("hg-1-1-3", "3", Side.SELL, None, close_position=True, waits=True)

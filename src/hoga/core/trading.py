@@ -328,7 +328,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     answer to a new order names its trades. `market_buy_by_funds`: a market buy names what is paid, not what is bought. `short`: a position
     may be below 0. `close_all_stops`: how many stops that close a whole position may rest on one side, None: there are none, or no such
     limit. `dead_man_s`: the venue cancels everything itself when it was not told to wait within so long; None where it cannot.
-    `cancels_by_symbol`: one call cancels everything of a symbol.
+    `cancels_by_symbol`: one call cancels everything of a symbol. `late_after_s`: the venue refuses an order that arrives later than it was
+    told to, and so long after that moment its denials prove that the order never was; None: it knows no such moment.
     """
 
     client_id_chars: int
@@ -345,6 +346,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     order_lists: bool = False
     close_all_stops: int | None = None
     dead_man_s: float | None = None
+    late_after_s: float | None = None
 
 
 # -- what is asked ----------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import msgspec
 
 from hoga.core.errors import RateLimited, Sent, VenueError
 from hoga.core.market import Book
-from hoga.core.times import MS_NS
+from hoga.core.times import MS_NS, SECOND_NS
 from hoga.core.trading import (
     AccountRead,
     Action,
@@ -36,7 +36,7 @@ from hoga.net.rest import RestClient
 from hoga.net.venue_clock import TimeKeeper
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.venues.orders import Asking, OrdersSpec, RuleBook, Target, Told, Unproven
-from hoga.venues.request import Priority, Request, Signer
+from hoga.venues.request import Priority, Request, Signed, Signer
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["ExitAccount"]
@@ -49,6 +49,8 @@ _RULES_S = 10.0
 _FULL_S = 5.0
 _MEASURE_S = 1.5
 _MEASURE_EVERY_S = 10.0
+_WINDOW_MS = 1_000
+"""An order of the exit may arrive so long after it was signed, and not later: what came of it is known that much sooner."""
 _NO_KEY = (401, 403)
 E_ = TypeVar("E_", bound=ExecutionEvent)
 
@@ -96,6 +98,8 @@ class ExitAccount:
         self._measured = 0.0
         self._measuring: asyncio.Future[bool] | None = None
         self._full_s = 0.0
+        self._window_ms: int | None = _WINDOW_MS if spec.orders.capabilities.late_after_s is not None else None
+        self._proves_ns: dict[str, int] = {}
 
     @property
     def capabilities(self) -> Capabilities:
@@ -218,12 +222,33 @@ class ExitAccount:
             call = self.orders.new(order, self._rules(order.symbol))
         except ValueError as fault:
             return NotSent(at_ns=now_ns, **names, code="malformed", text=str(fault))
-        told = await self._again(call, tries=1, timeout_s=_CLOSE_S)
+        window_ms, signed_ns = self._window_ms, [now_ns]
+
+        def sign(request: Request, now_ms: int) -> Signed:
+            signed_ns.append(self.clock.time_ns())
+            return self._sign(request, now_ms)
+
+        told = await self._again(msgspec.structs.replace(call, window_ms=window_ms), sign=sign, tries=1, timeout_s=_CLOSE_S)
+        self._note_proof(order.client_id, signed_ns[-1], window_ms)
         if isinstance(told, VenueError):
             if told.sent is Sent.NO:
                 return NotSent(at_ns=now_ns, **names, code="line", text=told.text)
             return Unanswered(at_ns=now_ns, **names, action=Action.NEW, why=told.text)
+        if self._is_late(told.status, told.body):  # for the second time, with its clock measured anew: the way there is too long
+            self._window_ms = None
         return self.orders.answered(order, self._rules(order.symbol), told)
+
+    def proves_ns(self, client_id: str) -> int | None:
+        """From when on denials of this order prove that it never was (our clock); None: as the venue's capabilities say."""
+        return self._proves_ns.get(client_id)
+
+    def _note_proof(self, client_id: str, signed_ns: int, window_ms: int | None) -> None:
+        after_s = self.capabilities.late_after_s
+        if window_ms is not None and after_s is not None:
+            self._proves_ns[client_id] = signed_ns + window_ms * MS_NS + int(after_s * SECOND_NS)
+
+    def _is_late(self, status: int, body: bytes) -> bool:
+        return status == 400 and self._spec.rest.is_late(body)
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
@@ -243,7 +268,7 @@ class ExitAccount:
         try:
             call = next(asking)
             while True:
-                told = await self._once(call, signed=True, timeout_s=_CALL_S)
+                told = await self._once(call, sign=self._sign, timeout_s=_CALL_S)
                 if isinstance(told, VenueError):
                     return ReadFailed(at_ns=self.clock.time_ns(), venue=self.venue, what=what, why=told.text)
                 call = asking.send(told)
@@ -253,11 +278,13 @@ class ExitAccount:
         finally:
             asking.close()
 
-    async def _again(self, request: Request, *, signed: bool = True, tries: int = _TRIES, timeout_s: float = _CALL_S) -> Told | VenueError:
-        """A call, and again while it has no answer or one that says that the venue is in trouble."""
+    async def _again(
+        self, request: Request, *, signed: bool = True, sign: Signer | None = None, tries: int = _TRIES, timeout_s: float = _CALL_S
+    ) -> Told | VenueError:
+        """A call, and again while it has no answer or one that says that the venue is in trouble. `sign`: another signer."""
         turn = 0
         while True:
-            told = await self._once(request, signed=signed, timeout_s=timeout_s)
+            told = await self._once(request, sign=(sign or self._sign) if signed else None, timeout_s=timeout_s)
             turn += 1
             if turn >= tries or (isinstance(told, Told) and told.status < 500 and told.status not in (408, 418, 429)):
                 return told
@@ -273,14 +300,14 @@ class ExitAccount:
     def _was_late(self, status: int) -> bool:
         return status == 400 and self._spec.rest.time is not None and not self._rest.venue_clock.is_known
 
-    async def _once(self, request: Request, *, signed: bool, timeout_s: float) -> Told | VenueError:
+    async def _once(self, request: Request, *, sign: Signer | None, timeout_s: float) -> Told | VenueError:
         asked_ns = self.clock.time_ns()
         urgent = msgspec.structs.replace(request, timeout_s=timeout_s, priority=Priority.EMERGENCY)
         try:
-            reply = await self._rest.send(urgent, sign=self._sign if signed else None, now_ms=self._rest.venue_clock.now_ms)
-            if signed and self._was_late(reply.status):
+            reply = await self._rest.send(urgent, sign=sign, now_ms=self._rest.venue_clock.now_ms)
+            if sign is not None and self._was_late(reply.status):
                 await self.measure()  # it was refused for its time: nothing of it was done, and it is made again
-                reply = await self._rest.send(urgent, sign=self._sign, now_ms=self._rest.venue_clock.now_ms)
+                reply = await self._rest.send(urgent, sign=sign, now_ms=self._rest.venue_clock.now_ms)
         except RateLimited as fault:
             self._full_s = fault.retry_after_s
             return fault
@@ -288,7 +315,7 @@ class ExitAccount:
             return fault
         if reply.status in (418, 429):
             self._full_s = reply.retry_after_s or 1.0
-        if signed:
+        if sign is not None:
             self.shut_out = f"HTTP {reply.status}: {reply.body[:200].decode('utf-8', 'replace')}" if reply.status in _NO_KEY else ""
         return Told(status=reply.status, body=reply.body, retry_after_s=reply.retry_after_s, asked_ns=asked_ns, at_ns=self.clock.time_ns())
 

@@ -79,6 +79,9 @@ _LATE_PAUSE_S = 5.0
 _TELL_NS = 30 * SECOND_NS
 _SHUT_OUT_NS = 10 * SECOND_NS
 _AT_ONCE = 10
+_NAMED = 5
+_SETTLE_NS = 15 * SECOND_NS
+"""A dry run waits so long for what became of single orders."""
 _TRADES_NS = 600 * SECOND_NS
 _WAITING = frozenset((OrderKind.STOP, OrderKind.TAKE, OrderKind.TRAIL))
 
@@ -132,6 +135,9 @@ class Account(Protocol):
 
     async def send(self, order: OrderRequest) -> ExecutionEvent:
         """Send one order, once."""
+
+    def proves_ns(self, client_id: str) -> int | None:
+        """From when on denials of an order that was sent prove that it never was; None: as the capabilities say."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -313,6 +319,9 @@ class Exit:
         """What would be done. Nothing is."""
         listing = await self._account.open_orders()
         read = await self._read()
+        while read is not None and self._unsettled() and not self._stop() and self._clock.monotonic_ns() - self._began_ns < _SETTLE_NS:
+            await self._clock.sleep(_PAUSE_S)
+            read = await self._read()
         if isinstance(listing, ReadFailed) or read is None:
             self.report.why = listing.why if isinstance(listing, ReadFailed) else "positions cannot be read"
             return self._finish(Verdict.UNKNOWN)
@@ -322,6 +331,9 @@ class Exit:
             self._leg(leg).state = "planned"
         if self._held or not found.is_empty:
             return self._finish(Verdict.NOT_FLAT)
+        if self._unsettled():
+            self.report.why = self._unsettled_text()
+            return self._finish(Verdict.UNKNOWN)
         return self._finish(Verdict.FLAT_WITH_DUST if self._dust else Verdict.FLAT)
 
     # -- 1 cancel -------------------------------------------------------------------------------------------------
@@ -427,12 +439,13 @@ class Exit:
                 self._wholly.add(key)
 
     def _name_strangers(self, read: PositionsRead, legs: Iterable[Leg]) -> None:
-        """What is not the trader's stays, and is told."""
+        """What is not the trader's stays, and is told; but not while an order of its own may have made it."""
         ours = {leg.key: leg.ours for leg in legs}
+        asked = {each.key for each in self._asked.values() if not each.over and not each.waits}
         self.report.strangers = [
             f"{self._text(held.symbol, held.quantity - ours.get((held.symbol, held.position_side), 0))} {held.symbol}"
             for held in read.positions
-            if held.quantity != ours.get((held.symbol, held.position_side), 0)
+            if held.quantity != ours.get((held.symbol, held.position_side), 0) and (held.symbol, held.position_side) not in asked
         ]
 
     def _is_whole(self, key: Key) -> bool:
@@ -536,10 +549,11 @@ class Exit:
     def _deny(self, each: _Asked, asked_ns: int) -> None:
         """The venue denies it: twice, a second apart, and late enough after it was sent, that is proof."""
         after_s = self._account.capabilities.absence_after_s
+        proves_ns = self._account.proves_ns(each.target.client_id)
         if each.denials == 0:
             each.denied_ns = asked_ns
         each.denials += 1
-        waited = asked_ns - each.since_ns >= (after_s or 0.0) * SECOND_NS
+        waited = asked_ns >= (proves_ns if proves_ns is not None else each.since_ns + int((after_s or 0.0) * SECOND_NS))
         apart = asked_ns - each.denied_ns >= SECOND_NS
         each.over = after_s is None or (each.denials >= 2 and apart and waited)
 
@@ -698,6 +712,7 @@ class Exit:
             return self._finish(Verdict.FLAT_WITH_DUST if self._dust else Verdict.FLAT)
         if self._account.shut_out:
             self.report.why = f"the venue does not let these keys in: {self._account.shut_out}"
+        self.report.why = self.report.why or self._unsettled_text()
         nobody_knows = bool(self.report.why) or (not self._held and not self.report.left)
         return self._finish(Verdict.UNKNOWN if nobody_knows else Verdict.NOT_FLAT)
 
@@ -762,8 +777,14 @@ class Exit:
 
     def _left_text(self) -> str:
         legs = ", ".join(f"{self._text(leg.symbol, leg.ours)} {leg.symbol}" for leg in self._held) or "no position"
-        parts = [legs, *(f"orders {', '.join(self.report.left[:5])}" for _ in self.report.left[:1]), self.report.why]
+        orders = f"orders {', '.join(self.report.left[:_NAMED])}" if self.report.left else ""
+        parts = [legs, orders, self._unsettled_text(), self.report.why]
         return "; ".join(filter(None, parts))
+
+    def _unsettled_text(self) -> str:
+        ids = self._unsettled()
+        more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+        return f"the venue has not said yet what became of {', '.join(ids[:_NAMED])}{more}" if ids else ""
 
     def _step(self, step: str, **fields: object) -> None:
         self._write("emergency.step", {"incident": self._wanted.incident, "step": step, **fields})

@@ -29,7 +29,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     `weight` counts in each of `groups` (the venue's names of its limits, `RestLimit.group`; empty: in its first limit). `headers`
     hold secrets: no text shows the query of a call that has headers or is signed. `timeout_s`: the longest it may take, None: as
-    configured.
+    configured. `window_ms`: a venue that refuses what arrives later than so long after it was signed is told so; None: its usual time.
     """
 
     path: str
@@ -41,6 +41,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()
     priority: Priority = Priority.MARKET
     timeout_s: float | None = None
+    window_ms: int | None = None
 
     @property
     def repeatable(self) -> bool:

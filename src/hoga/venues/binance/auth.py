@@ -51,7 +51,7 @@ class BinanceSigner:
 
     def __call__(self, request: Request, now_ms: int) -> Signed:
         """A REST call: all parameters in the query, then the time and the signature; the key is a header."""
-        query = query_of((*request.params, ("recvWindow", RECV_WINDOW_MS), ("timestamp", now_ms)))
+        query = query_of((*request.params, ("recvWindow", request.window_ms or RECV_WINDOW_MS), ("timestamp", now_ms)))
         signature = quote(self._sign(query.encode()), safe="")
         headers = {**request.headers, "X-MBX-APIKEY": self._key}
         return Signed(target=Secret(f"{request.path}?{query}&signature={signature}"), headers=headers, body=request.body)

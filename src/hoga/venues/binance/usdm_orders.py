@@ -865,6 +865,7 @@ USDM_ORDERS = OrdersSpec(
         client_id_chars=36,
         client_id_for_ever=False,
         absence_after_s=10.0,
+        late_after_s=2.0,
         conditional=Conditional.ALGO,
         reduce_only=True,
         short=True,
