@@ -12,13 +12,23 @@ import pytest
 from hoga.app.config import load_config
 from hoga.app.private import credentials_of
 from hoga.core.market import Side
-from hoga.core.trading import NotSent, OpenOrders, OrderAccepted, OrderKind, OrderRefused, OrderRequest, PositionsRead, ReadFailed, Unanswered
+from hoga.core.trading import (
+    NotSent,
+    OpenOrders,
+    OrderAccepted,
+    OrderKind,
+    OrderRefused,
+    OrderRequest,
+    PositionsRead,
+    ReadFailed,
+    Unanswered,
+)
 from hoga.feed.private_wire import nonce
 from hoga.flatten.account import ExitAccount
 from hoga.flatten.plan import Scope, Verdict
 from hoga.flatten.procedure import Exit, Wanted
-from hoga.runtime.clock import SYSTEM, Clock
 from hoga.net.venue_clock import VenueClock
+from hoga.runtime.clock import SYSTEM, Clock
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.simulator.faults import Fault, FaultKind
 from hoga.venues.registry import VENUES

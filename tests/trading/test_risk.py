@@ -415,6 +415,36 @@ def test_a_reducing_order_beside_a_stale_book_is_a_plain_market_order() -> None:
     assert judged(view, order(BUY, 10)) == Code.BOOK_STALE
 
 
+def test_a_reducing_order_whose_price_the_venue_does_not_take_is_a_plain_market_order() -> None:
+    view = FakeView()
+    view.held[BTC, PositionSide.BOTH] = 10
+    view.known[BTC] = rules(ask_band=(99_900, 110_000))  # the collar, 0.5 %, is below what the venue takes
+    went = sent(view, order(SELL, 10))
+    assert (went.kind, went.price, went.reduce_only, went.quantity) == (OrderKind.MARKET, None, True, 10)
+    view.held[BTC, PositionSide.BOTH] = 0
+    assert judged(view, order(SELL, 10)) == Code.PRICE_BAND
+
+
+def test_after_a_refusal_of_a_stand_in_a_reducing_order_is_a_plain_market_order() -> None:
+    view, checked = FakeView(), gate()
+    view.held[BTC, PositionSide.BOTH] = 10
+    first = checked.judge(order(SELL, 10), view)
+    assert isinstance(first, OrderRequest)
+    assert (first.kind, first.force) == (OrderKind.LIMIT, Force.IOC)
+    checked.refused(first, "-4024", view)  # the venue's mark price is not what was told last
+    again = checked.judge(order(SELL, 10), view)
+    assert isinstance(again, OrderRequest)
+    assert (again.kind, again.price, again.reduce_only) == (OrderKind.MARKET, None, True)
+    entry = checked.judge(order(BUY, 10), view)
+    assert isinstance(entry, OrderRequest)
+    assert entry.kind is OrderKind.LIMIT, "what opens goes no further than the collar"
+    view.now_ns += 61 * S
+    view.looks[BTC].at_ns = view.now_ns
+    later = checked.judge(order(SELL, 10), view)
+    assert isinstance(later, OrderRequest)
+    assert later.kind is OrderKind.LIMIT
+
+
 def test_a_reducing_order_passes_while_nothing_else_does() -> None:
     view = FakeView()
     view.held[BTC, PositionSide.BOTH] = 2_000

@@ -11,10 +11,10 @@ from hoga.core.trading import Capabilities, Force, OrderKind, OrderRequest, Posi
 from hoga.trading.ports import Denial, Look, View, Working
 from hoga.trading.risk.bounds import Bounds, takes_now
 from hoga.trading.risk.codes import Code, deny
-from hoga.trading.risk.exposure import Exposure, collar, exposure, only_reduces, value_of
+from hoga.trading.risk.exposure import ONE, Exposure, collar, exposure, only_reduces, value_of
 from hoga.trading.rungs import Rung
 
-__all__ = ["Asked", "as_sent", "book_fault", "own_price", "prepare"]
+__all__ = ["Asked", "as_sent", "beyond_band", "book_fault", "own_price", "prepare"]
 
 _MS = 1_000_000
 _BUY = Side.BUY
@@ -93,11 +93,14 @@ def prepare(request: OrderRequest, view: View, bounds: Bounds) -> Asked | Denial
     if denial is not None:
         return denial
     asked.reduces = _reduces(asked)
-    asked.turns_market = book is not None and asked.reduces and not waits and takes_now(request)
+    if kind is _MARKET and book is None:
+        asked.price = _reach(asked)
+        stands_in_badly = asked.reduces and (beyond_band(asked) is not None or bounds.refusals.refuses_stand_in(request, now))
+        asked.turns_market = stands_in_badly
+    else:
+        asked.turns_market = book is not None and asked.reduces and not waits and takes_now(request)
     if asked.turns_market:
         asked.quantity = rules.quantity_down(asked.quantity, market=True)
-    elif kind is _MARKET and book is None:
-        asked.price = _reach(asked)
     asked.takes = takes_now(request) or (kind is _LIMIT and (asked.price >= look.ask if buy else asked.price <= look.bid))
     return asked
 
@@ -130,6 +133,16 @@ def book_fault(look: Look, bounds: Bounds, now_ns: int) -> Denial | None:
     if look.bid >= look.ask and not look.is_price:
         return deny(Code.BOOK_CROSSED, found=f"{bounds.rules.price_text(look.bid)} / {bounds.rules.price_text(look.ask)}")
     return None
+
+
+def beyond_band(asked: Asked) -> tuple[int, int] | None:
+    """The venue's band of prices where the price is outside; None: it is inside, or there is no band."""
+    rules, look = asked.rules, asked.look
+    band = rules.bid_band if asked.buy else rules.ask_band
+    if band is None:
+        return None
+    mean = look.mark if look.has_mark and look.mark else (look.bid + look.ask) // 2
+    return None if mean * band[0] <= asked.price * ONE <= mean * band[1] else (mean * band[0] // ONE, mean * band[1] // ONE)
 
 
 def _sized(asked: Asked) -> Denial | None:

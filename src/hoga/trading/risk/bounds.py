@@ -13,6 +13,7 @@ DAY_NS = 86_400 * 1_000_000_000
 _S = 1_000_000_000
 _MS = 1_000_000
 _MINUTE = 60 * _S
+_STAND_IN_NS = _MINUTE
 _MARKET = OrderKind.MARKET
 _IOC, _FOK = Force.IOC, Force.FOK
 
@@ -82,9 +83,10 @@ class Turns:
 class Refusals:
     """The venue refused the same order for the same reason again and again: then it is paused."""
 
-    __slots__ = ("_paused", "_said")
+    __slots__ = ("_paused", "_said", "_stand_ins")
 
     def __init__(self) -> None:
+        self._stand_ins: dict[tuple[object, ...], int] = {}
         self._said: dict[tuple[object, ...], tuple[str, int, int]] = {}
         self._paused: dict[tuple[object, ...], int] = {}
 
@@ -102,6 +104,16 @@ class Refusals:
         if len(self._said) > 1_000:
             self._said = {each: said for each, said in self._said.items() if now_ns - said[2] <= pause_ns}
             self._paused = {each: until for each, until in self._paused.items() if until > now_ns}
+
+    def note(self, request: OrderRequest, now_ns: int) -> None:
+        """A limit order that stood in for a market order was refused: for its price, as far as anybody here can know."""
+        if request.kind is OrderKind.LIMIT and request.force is Force.IOC:
+            self._stand_ins[request.symbol, request.side, request.position_side] = now_ns
+
+    def refuses_stand_in(self, request: OrderRequest, now_ns: int) -> bool:
+        """Whether one was refused a short time ago: what reduces goes as a plain market order then."""
+        at_ns = self._stand_ins.get((request.symbol, request.side, request.position_side)) if self._stand_ins else None
+        return at_ns is not None and now_ns - at_ns <= _STAND_IN_NS
 
     def paused(self, request: OrderRequest, now_ns: int) -> tuple[int, str, int] | None:
         """(how often, the code, until when) it is paused; None: it is not."""

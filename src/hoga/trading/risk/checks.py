@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from hoga.core.trading import OrderKind, PositionSide
 from hoga.trading.ports import Denial, View
-from hoga.trading.risk.asked import Asked, as_sent, own_price
+from hoga.trading.risk.asked import Asked, as_sent, beyond_band, own_price
 from hoga.trading.risk.bounds import Bounds
 from hoga.trading.risk.codes import Code, deny
 from hoga.trading.risk.exposure import ONE, exposure, in_money_of, value_of
@@ -106,12 +106,9 @@ def _collar(asked: Asked) -> Denial | None:
             return deny(Code.PRICE_COLLAR, rules.price_text(bound), rules.price_text(best))
     elif asked.price > bound if asked.buy else asked.price < bound:
         return deny(Code.PRICE_COLLAR, rules.price_text(bound), rules.price_text(asked.price))
-    band = rules.bid_band if asked.buy else rules.ask_band
+    band = beyond_band(asked)
     if band is not None:
-        mean = look.mark if look.has_mark and look.mark else (look.bid + look.ask) // 2
-        if not mean * band[0] <= asked.price * ONE <= mean * band[1]:
-            bounds = f"{rules.price_text(mean * band[0] // ONE)} to {rules.price_text(mean * band[1] // ONE)}"
-            return deny(Code.PRICE_BAND, bounds, rules.price_text(asked.price))
+        return deny(Code.PRICE_BAND, f"{rules.price_text(band[0])} to {rules.price_text(band[1])}", rules.price_text(asked.price))
     return None
 
 

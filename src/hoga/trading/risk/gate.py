@@ -79,6 +79,7 @@ class RiskGate:
         """The venue refused an order: the same one, refused for the same reason again and again, is paused."""
         rules = view.rules(request.symbol)
         bounds = rules and self._bounds_of(request.symbol, rules)
+        self._refusals.note(request, view.now_ns)
         most = bounds.limits.max_same_rejects if bounds else 0
         if bounds and most:
             self._refusals.count(request, code, most=most, pause_ns=bounds.reject_pause_ns, now_ns=view.now_ns)

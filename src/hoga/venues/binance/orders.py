@@ -10,7 +10,9 @@ Source: spot-docs errors, rest-api ("HTTP return codes"), enums; USD-M docs erro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -22,20 +24,27 @@ from hoga.core.trading import (
     Action,
     CancelRefused,
     ExecutionEvent,
+    FillUpdate,
     OrderRefused,
     OrderState,
     PositionSide,
     Rules,
+    TradesRead,
     Unanswered,
 )
 from hoga.venues.binance.refusals import VenueFault, refusal_of
-from hoga.venues.orders import Asking, KeyRights, Target, Told, decoded, nearest
-from hoga.venues.request import Priority, Request
+from hoga.venues.orders import Asking, KeyRights, RuleBook, Target, Told, decoded, nearest
+from hoga.venues.request import Params, Priority, Request
 
 __all__ = [
     "OUTCOMES", "STATES", "Outcome", "cancel_refused", "event_ns", "fault_of", "is_unknown_order", "new_refused", "outcome_of",
-    "position_side_of", "read_price", "read_rights", "refused_text", "said_no", "side_of", "state_of", "unanswered", "venue_id",
+    "position_side_of", "read_price", "read_rights", "read_trades",
+    "refused_text", "said_no", "side_of", "state_of", "unanswered", "venue_id",
 ]  # fmt: skip
+
+
+_PAGE = 1_000
+"""So many trades has a page of them, at most."""
 
 
 class Outcome(StrEnum):
@@ -229,6 +238,47 @@ def read_price(path: str, rules: Rules) -> Asking[int]:
     told = yield Request(path=path, params=(("symbol", rules.name),), weight=2)
     price = decoded(told, _price, refused=refused_text)
     return nearest(price.mark_price or price.bid_price, rules.price_power)
+
+
+class TradeRow(Protocol):
+    """A row of a list of trades, as every service has it."""
+
+    id: int
+
+
+Row = TypeVar("Row", bound=TradeRow)
+
+
+def read_trades(
+    book: RuleBook,
+    symbol: str,
+    after: str,
+    *,
+    path: str,
+    weight: int,
+    rows: msgspec.json.Decoder[list[Row]],
+    fill: Callable[[Row, Rules, int], FillUpdate],
+) -> Asking[TradesRead]:
+    """Own trades, page after page from the one after `after` on; without one, the newest page, whole only where there is no more.
+
+    Args:
+        path, weight: of the call. rows: reads its body. fill: a row as an event.
+    """
+    rules, fills, asked_ns, first = book.of(symbol), [], 0, int(after) + 1 if after else None
+    while True:
+        params: Params = (("symbol", symbol), ("limit", _PAGE), *(() if first is None else (("fromId", first),)))
+        told = yield Request(path=path, params=params, weight=weight, priority=Priority.EMERGENCY)
+        asked_ns = asked_ns or told.asked_ns
+        page = decoded(told, rows, refused=refused_text)
+        page.sort(key=_id_of)
+        fills += [fill(row, rules, told.at_ns) for row in page]
+        if len(page) < _PAGE or first is None:
+            return TradesRead(at_ns=told.at_ns, symbol=rules.symbol, asked_ns=asked_ns, fills=tuple(fills), whole=len(page) < _PAGE)
+        first = page[-1].id + 1
+
+
+def _id_of(row: TradeRow) -> int:
+    return row.id
 
 
 def is_unknown_order(told: Told) -> bool:

@@ -38,7 +38,6 @@ from hoga.core.trading import (
     ReadFailed,
     Resting,
     Rules,
-    TradesRead,
     Unread,
 )
 from hoga.venues.binance.instruments import instruments_of
@@ -50,6 +49,7 @@ from hoga.venues.binance.orders import (
     new_refused,
     read_price,
     read_rights,
+    read_trades,
     refused_text,
     side_of,
     state_of,
@@ -62,7 +62,6 @@ from hoga.venues.request import Params, Priority, Request
 __all__ = ["SPOT_ORDERS"]
 
 _VENUE = "binance"
-_PAGE = 1_000
 _ORDER_GROUPS = ("order-count-10s", "order-count-1d")
 _FORCES = {Force.GTC: "GTC", Force.IOC: "IOC", Force.FOK: "FOK"}
 _WAITING = {OrderKind.STOP: "STOP_LOSS", OrderKind.TAKE: "TAKE_PROFIT", OrderKind.TRAIL: "STOP_LOSS"}
@@ -419,21 +418,6 @@ def _read_account(book: RuleBook) -> Asking[AccountRead]:
     )
 
 
-def _read_trades(book: RuleBook, symbol: str, after: str, since_ns: int) -> Asking[TradesRead]:
-    """Page after page from the one after `after` on; without one, the newest page, whole only where the venue has no more."""
-    rules, fills, asked_ns, first = book.of(symbol), [], 0, int(after) + 1 if after else None
-    while True:
-        params: Params = (("symbol", symbol), ("limit", _PAGE), *(() if first is None else (("fromId", first),)))
-        told = yield Request(path="/api/v3/myTrades", params=params, weight=20, priority=Priority.EMERGENCY)
-        asked_ns = asked_ns or told.asked_ns
-        rows = decoded(told, _trades, refused=refused_text)
-        rows.sort(key=lambda row: row.id)
-        fills += [_fill_of(row, rules, told.at_ns) for row in rows]
-        if len(rows) < _PAGE or first is None:
-            return TradesRead(at_ns=told.at_ns, symbol=rules.symbol, asked_ns=asked_ns, fills=tuple(fills), whole=len(rows) < _PAGE)
-        first = rows[-1].id + 1
-
-
 def _fill_of(row: _TradeRow, rules: Rules, at_ns: int) -> FillUpdate:
     """The list of trades does not tell the client id."""
     return FillUpdate(
@@ -592,7 +576,12 @@ SPOT_ORDERS = OrdersSpec(
     cancelled_all=_cancelled_all,
     open_orders=lambda book, symbol: asks(_VENUE, "open orders", _open_orders(book, symbol), symbol=symbol),
     account=lambda book: asks(_VENUE, "account", _read_account(book)),
-    trades=lambda book, symbol, after, since_ns: asks(_VENUE, "trades", _read_trades(book, symbol, after, since_ns), symbol=symbol),
+    trades=lambda book, symbol, after, since_ns: asks(
+        _VENUE,
+        "trades",
+        read_trades(book, symbol, after, path="/api/v3/myTrades", weight=20, rows=_trades, fill=_fill_of),
+        symbol=symbol,
+    ),
     rules=lambda: listed_rules("/api/v3/exchangeInfo", 20, instruments_of(_VENUE)),
     rights=read_rights,
     price=lambda book, symbol: read_price("/api/v3/ticker/bookTicker", book.of(symbol)),

@@ -47,7 +47,6 @@ from hoga.core.trading import (
     ReadFailed,
     Resting,
     Rules,
-    TradesRead,
     TriggerBy,
     Unread,
     text_of,
@@ -60,6 +59,7 @@ from hoga.venues.binance.orders import (
     new_refused,
     position_side_of,
     read_price,
+    read_trades,
     refused_text,
     said_no,
     side_of,
@@ -73,7 +73,6 @@ from hoga.venues.request import Params, Priority, Request
 __all__ = ["USDM_ORDERS"]
 
 _VENUE = "binance-usdm"
-_PAGE = 1_000
 _ORDER_GROUPS = ("order-count-10s", "order-count-1m")
 _FORCES = {Force.GTC: "GTC", Force.IOC: "IOC", Force.FOK: "FOK", Force.POST_ONLY: "GTX"}
 _WAITING = {OrderKind.STOP: "STOP_MARKET", OrderKind.TAKE: "TAKE_PROFIT_MARKET", OrderKind.TRAIL: "TRAILING_STOP_MARKET"}
@@ -550,26 +549,6 @@ def _ratio(maintenance: str, equity: str) -> str:
     return f"{part:.6f}"
 
 
-def _read_trades(book: RuleBook, symbol: str, after: str, since_ns: int) -> Asking[TradesRead]:
-    """Page after page from the one after `after` on; without one, the newest page, whole only where the venue has no more."""
-    rules, fills, asked_ns, first = book.of(symbol), [], 0, int(after) + 1 if after else None
-    while True:
-        params: Params = (("symbol", symbol), ("limit", _PAGE))
-        told = yield Request(
-            path="/fapi/v1/userTrades",
-            params=params if first is None else (*params, ("fromId", first)),
-            weight=5,
-            priority=Priority.EMERGENCY,
-        )
-        asked_ns = asked_ns or told.asked_ns
-        rows = decoded(told, _trades, refused=refused_text)
-        rows.sort(key=lambda row: row.id)
-        fills += [_fill_of(row, rules, told.at_ns) for row in rows]
-        if len(rows) < _PAGE or first is None:
-            return TradesRead(at_ns=told.at_ns, symbol=rules.symbol, asked_ns=asked_ns, fills=tuple(fills), whole=len(rows) < _PAGE)
-        first = rows[-1].id + 1
-
-
 def _fill_of(row: _TradeRow, rules: Rules, at_ns: int) -> FillUpdate:
     """The list of trades does not tell the client id."""
     return FillUpdate(
@@ -888,7 +867,12 @@ USDM_ORDERS = OrdersSpec(
     cancelled_all=said_no,
     open_orders=lambda book, symbol: asks(_VENUE, "open orders", _open_orders(book, symbol), symbol=symbol),
     account=lambda book: asks(_VENUE, "account", _read_account(book)),
-    trades=lambda book, symbol, after, since_ns: asks(_VENUE, "trades", _read_trades(book, symbol, after, since_ns), symbol=symbol),
+    trades=lambda book, symbol, after, since_ns: asks(
+        _VENUE,
+        "trades",
+        read_trades(book, symbol, after, path="/fapi/v1/userTrades", weight=5, rows=_trades, fill=_fill_of),
+        symbol=symbol,
+    ),
     rules=lambda: listed_rules("/fapi/v1/exchangeInfo", 1, instruments_of(_VENUE)),
     rights=_read_rights,
     price=lambda book, symbol: read_price("/fapi/v1/premiumIndex", book.of(symbol)),
