@@ -367,14 +367,14 @@ class Trader:
     def _see(self, item: tuple[MarketEvent, int, bytes]) -> None:
         """A frame's event, once it is its turn: what was replaced or dropped before was not decided on."""
         event, number, frame = item
+        world = self._world
+        if world is not None:
+            self._tell_of(world, event)
         if self._tape is not None:
             self._tape.add(number, event.at_ns, frame)
-        if self._world is None:
-            self._decide(event)
-        else:
-            self._tell_of(self._world, event)
-            self._decide(event)
-            self._wait_for(self._world)
+        self._decide(event)
+        if world is not None:
+            self._wait_for(world)
 
     def _hear(self, event: Event) -> None:
         """Everything else."""

@@ -43,6 +43,9 @@ def trade(
     end: Annotated[str | None, typer.Option(metavar="TIME", help="backtest: up to here.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0, metavar="N", help="Stop by itself after N seconds.")] = None,
     real_money: Annotated[bool, typer.Option("--yes-real-money", help="Needed where the endpoint is not on this machine.")] = False,
+    verify: Annotated[
+        Path | None, typer.Option(metavar="JOURNAL", help="Decide again what a trader decided, and count the differences.")
+    ] = None,
     dev: Annotated[bool, typer.Option("--dev", help="Check the shape of every event: slower, for who writes strategies.")] = False,
     as_json: JsonOption = False,
 ) -> int:
@@ -50,10 +53,14 @@ def trade(
 
     Every order is written into the journal before it is sent. SIGTERM and Ctrl-C end it: entries are cancelled, positions and their
     stops stay. With --mode backtest the same strategy is run on what was recorded: nothing is sent anywhere, and the same input gives the
-    same journal.
+    same journal. --verify proves that a run live or on paper decided what this strategy decides.
 
     Example: hoga trade my.py --mode backtest --start 2026-11-20 --end 2026-11-21 -c hoga.conf
     """
+    if verify is not None:
+        from hoga.cli._verify import run_verify
+
+        return run_verify(strategy, verify, config, settings, data, as_json=as_json)
     if mode not in _MODES:
         raise ConfigError([ConfigMistake("command line", None, "--mode", mode, f"one of {', '.join(_MODES)}")])
     if mode == "backtest":

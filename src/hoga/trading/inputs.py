@@ -7,17 +7,28 @@ The venue's own words (`raw`) are not in it: they stand in the records that came
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
-from hoga.core.trading import StreamUpdate
-from hoga.trading.ports import Event
+from hoga.core import trading
+from hoga.core.ticks import MarketBars, MarketDoubt
+from hoga.core.trading import ExecutionEvent, StreamUpdate
+from hoga.trading.ports import Event, Tick
 
-__all__ = ["EVENT", "fields_of", "is_sign_of_life"]
+__all__ = ["EVENT", "event_of", "fields_of", "is_sign_of_life"]
 
 EVENT = "event"
 """The kind of the record."""
+
+
+def _kinds() -> dict[str, type[Any]]:
+    own = [each for each in get_args(Event) if each.__name__ not in ("MarketEvent", "ExecutionEvent", "Tick")]
+    told = [each for name in trading.__all__ if isinstance(each := getattr(trading, name), type) and issubclass(each, ExecutionEvent)]
+    return {each.__name__: each for each in (*own, *told, MarketBars, MarketDoubt) if each is not ExecutionEvent}
+
+
+_KINDS = _kinds()
 
 
 def is_sign_of_life(event: StreamUpdate) -> bool:
@@ -32,6 +43,18 @@ def fields_of(event: Event) -> dict[str, Any]:
     return {"of": event.__class__.__name__, "e": told}
 
 
+def event_of(fields: dict[str, Any]) -> Event:
+    """The event of a record. Raises ValueError for one that is none."""
+    kind = _KINDS.get(str(fields.get("of")))
+    if kind is None:
+        raise ValueError(f"an event of no known kind: {fields.get('of')!r}")
+    try:
+        event: Event = msgspec.convert(fields.get("e"), kind)
+    except msgspec.ValidationError as fault:
+        raise ValueError(f"{kind.__name__}: {fault}") from None
+    return event
+
+
 def _strip(told: Any) -> None:
     if isinstance(told, dict):
         told.pop("raw", None)
@@ -42,3 +65,6 @@ def _strip(told: Any) -> None:
         for each in told:
             if each.__class__ is dict:
                 _strip(each)
+
+
+assert Tick.__name__ not in _KINDS, "a timer's moment is on the tape"

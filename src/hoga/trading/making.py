@@ -5,6 +5,9 @@ A trader and the proof of what it decided make their engines here, of the same v
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from hoga.core.trading import Capabilities, FillUpdate, Rules
@@ -14,7 +17,7 @@ from hoga.trading.risk import RiskGate
 from hoga.trading.rungs import Cause, Ladder, Latch
 from hoga.trading.strategy import Strategy
 
-__all__ = ["BEGIN", "Making", "make_engine"]
+__all__ = ["BEGIN", "Making", "make_engine", "making_of"]
 
 BEGIN = "begin"
 """The kind of its record."""
@@ -44,6 +47,14 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
     latched: Latch | None = None
     found_fills: tuple[FillUpdate, ...] = ()
     quarantined: str = ""
+
+
+def making_of(fields: Mapping[str, Any]) -> Making:
+    """The value that a record `begin` holds. Raises ValueError."""
+    try:
+        return msgspec.convert(fields, Making)
+    except msgspec.ValidationError as fault:
+        raise ValueError(f"what the engine was made of cannot be read: {fault}") from None
 
 
 def make_engine(making: Making, strategies: list[tuple[str, Strategy]], restored: Restored) -> Engine:

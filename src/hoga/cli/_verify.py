@@ -1,0 +1,61 @@
+"""cli._verify: `hoga trade STRATEGY --verify JOURNAL`: what was decided is decided again, and what is not the same is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hoga.cli._output import note, print_json, print_text
+from hoga.core.errors import ConfigError, ConfigMistake
+
+if TYPE_CHECKING:
+    from hoga.app.proof import Proof
+    from hoga.trading.proof import Said
+
+__all__ = ["run_verify"]
+
+_SHOWN = 200
+
+
+def run_verify(strategy: str, journal: Path, config: Path | None, settings: list[str] | None, data: Path | None, *, as_json: bool) -> int:
+    """Exit status 0: every decision is the same; 1: not, or it cannot be proven. Raises ConfigError, ArchiveError, OSError."""
+    from hoga.app.proof import journal_at, prove, strategies_again
+    from hoga.cli.run import load_for_run
+
+    folder = journal_at(journal)
+    if folder is None:
+        raise ConfigError([ConfigMistake("command line", None, "--verify", str(journal), "a trader's folder, or the journal in it")])
+    loaded = load_for_run(config, settings, data) if config is not None or settings else None
+    found = prove(folder, strategies_again(strategy, loaded), on_life=lambda life: None if as_json else note(f"life {life}"))
+    if as_json:
+        print_json(found)
+    else:
+        _show(found)
+    return 0 if found.ok else 1
+
+
+def _show(found: Proof) -> None:
+    first = found.first
+    counts = f"{found.decisions} decisions of {found.lives} lives decided again, from {found.entries} frames and timers"
+    print_text(f"{counts}: {found.differences} differences in {found.records} records")
+    for each in found.unproven:
+        tail = "its last turn, it was killed" if each.cut else "not proven"
+        print_text(f"life {each.life} from entry {each.entry} on ({each.at}): {tail}: {each.why}")
+    if first is None:
+        return
+    place = first.place
+    where = f"life {place.life}, entry {place.entry} of the tape" + (f", event {place.event} after it" if place.event else "")
+    print_text(f"first: {where}: {place.of} {place.stream} at {place.at_ns}")
+    if place.frame:
+        print_text(f"  frame    {place.frame}")
+    for what, said in (("then", first.journal), ("now", first.now)):
+        told = (
+            "nothing"
+            if said is None
+            else f"{said.kind} " + " ".join(f"{name}={said.fields.get(name)}" for name in _names(first.differs, said.fields))
+        )
+        print_text(f"  {what:8} {told[:_SHOWN]}")
+
+
+def _names(differs: tuple[str, ...], fields: dict[str, object]) -> list[str]:
+    return [name for name in fields if name in differs or name in ("id", "sym", "side", "q", "p", "why")]

@@ -1,0 +1,168 @@
+"""What a trader decided is decided again: cuts, refusals, a kill and a restart make no difference; a parameter does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from hoga.app.proof import prove, strategies_again
+from hoga.app.strategies import instances_of
+from hoga.audit.folder import JOURNAL_FOLDER, list_files
+from hoga.audit.reading import Walk
+from hoga.audit.taping import TAPE_FOLDER, tape_parts
+from hoga.core.errors import ArchiveError, ConfigError
+from hoga.simulator import Simulator, SimulatorConfig
+from hoga.simulator.faults import FaultKind
+from hoga.trading.making import Making
+from hoga.trading.strategy import Setup, Strategy
+from tests.trading.live import Wants, live
+from tests.waiting import eventually
+
+FILE = """
+from hoga import Strategy
+
+
+class Flips(Strategy):
+    symbol = "binance-usdm:BTCUSDT"
+    params = {"every": 6, "size": "0.010"}
+    books = 0
+
+    def setup(self, m):
+        m.every(0.7)
+
+    def on_book(self, book):
+        self.books += 1
+        if self.books % self.p.every == 0:
+            held = self.books // self.p.every % 2
+            self.target(self.symbol, self.p.size if held else 0, why=f"book {self.books}, bid {book.bid}")
+
+    def on_timer(self, now_ns):
+        self.log(f"{now_ns} {self.books}")
+"""
+
+
+class Flips(Wants):
+    """In and out again, by the count of books; a timer says where it is."""
+
+    params: ClassVar[dict[str, Any]] = {"every": 6}
+
+    def setup(self, m: Setup) -> None:
+        m.every(0.7)
+
+    def on_book(self, book: Any) -> None:
+        self.books += 1
+        if self.books % self.p.every == 0:
+            self.target(self.symbol, "0.010" if self.books // self.p.every % 2 else 0, why=f"book {self.books}, bid {book.bid}")
+
+    def on_timer(self, now_ns: int) -> None:
+        self.log(f"{now_ns} {self.books}")
+
+
+def again(**params: str) -> Any:
+    def make(making: Making) -> list[tuple[str, Strategy]]:
+        return instances_of(Flips, tuple(making.limits), {"": params})
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def traded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The journal of a run with everything in it that may happen to a connection and an order."""
+    data = tmp_path_factory.mktemp("traded")
+    asyncio.run(_trade(data))
+    return data / JOURNAL_FOLDER
+
+
+async def _trade(data: Path) -> None:
+    async with live(data, kind=Flips) as it:
+        await eventually(lambda: it.engine.fills >= 2, why=it.orders)
+        it.fault(FaultKind.REST_ERROR, paths="/fapi/v1/order", methods="POST", count=1, status=400, code=-2019, reason="no margin")
+        it.fault(FaultKind.REPLY_LOST, paths="/fapi/v1/order", methods="POST", count=1, status=503, code=-1007, reason="Timeout")
+        fills = it.engine.fills
+        await eventually(lambda: it.engine.fills > fills, why=it.orders)
+        books = it.strategy.books
+        it.fault(FaultKind.CLOSE)
+        await eventually(lambda: it.strategy.books > books + 15 and it.records("order.reject"), why=it.orders)
+        end = await it.stop()
+    assert end.orders >= 3
+
+
+def test_what_was_decided_is_decided_again(traded: Path) -> None:
+    found = prove(traded, again())
+    assert (found.ok, found.differences, found.first, found.unproven) == (True, 0, None, ())
+    assert found.decisions >= 6
+    assert found.entries > 20
+    met = {each.fields["of"] for each in Walk(traded).records() if each.kind == "event"}
+    assert met >= {"MarketDoubt", "OrderRefused", "Unanswered", "FillUpdate", "OrderAccepted", "Command", "OpenOrders"}
+
+
+def test_another_parameter_is_found_and_its_frame_is_named(traded: Path) -> None:
+    found = prove(traded, again(every="7"))
+    assert not found.ok
+    assert found.differences > 0
+    assert found.first is not None
+    place = found.first.place
+    assert place.stream in ("binance-usdm:BTCUSDT orderbook", "binance-usdm:BTCUSDT quote")
+    assert place.frame.startswith('{"e":"')
+    assert found.first.journal is not None
+    assert found.first.journal.fields["why"].startswith("book 6,")
+    assert found.first.now is None
+
+
+def test_a_journal_and_a_tape_that_are_not_as_they_were_written_are_refused(traded: Path, tmp_path: Path) -> None:
+    for number, path in enumerate((list_files(traded)[0].path, tape_parts(traded / TAPE_FOLDER)[0].path)):
+        good = path.read_bytes()
+        bad = bytearray(good)
+        bad[len(bad) // 2] ^= 1
+        path.write_bytes(bad)
+        try:
+            with pytest.raises(ArchiveError, match=("wrong-hash|not-a-record", "not what the journal says|zstd|Data corruption")[number]):
+                prove(traded, again())
+        finally:
+            path.write_bytes(good)
+
+
+def test_a_tape_that_is_gone_proves_nothing(traded: Path) -> None:
+    path = tape_parts(traded / TAPE_FOLDER)[0].path
+    path.rename(path.with_suffix(".away"))
+    try:
+        found = prove(traded, again())
+    finally:
+        path.with_suffix(".away").rename(path)
+    assert not found.ok
+    assert [each.why for each in found.unproven] == ["there is no tape of this life"]
+
+
+def test_another_strategy_is_refused(traded: Path, tmp_path: Path) -> None:
+    (tmp_path / "my.py").write_text(FILE.replace("class Flips", "class Other"))
+    with pytest.raises(ConfigError, match="the strategy of the journal"):
+        prove(traded, strategies_again(f"{tmp_path}/my.py", None))
+
+
+@pytest.mark.slow
+async def test_a_kill_and_a_restart_make_no_difference(tmp_path: Path) -> None:
+    (tmp_path / "my.py").write_text(FILE)
+    data = tmp_path / "data"
+    async with Simulator(SimulatorConfig(venues=("binance-usdm",), symbols=("BTCUSDT",), seed=11)) as simulator:
+        for life in range(3):
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "hoga", "trade", f"{tmp_path}/my.py", "--mode", "live", "--data", str(data)),
+                env=dict(os.environ) | simulator.environment(),
+                stderr=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+            )
+            before = sum(1 for each in simulator.orders_seen() if each.done)
+            await eventually(lambda: sum(1 for each in simulator.orders_seen() if each.done) > before + 8, seconds=30)  # noqa: B023
+            process.send_signal(signal.SIGKILL if life < 2 else signal.SIGTERM)
+            await process.wait()
+    found = prove(data / JOURNAL_FOLDER, strategies_again(f"{tmp_path}/my.py", None))
+    assert (found.ok, found.differences, found.lives) == (True, 0, 3), found
+    assert all(each.cut for each in found.unproven)
+    assert found.decisions > 20
+    assert {each.kind for each in Walk(data / JOURNAL_FOLDER).records()} >= {"order.fill", "event", "begin", "tape"}
