@@ -49,13 +49,9 @@ def _show(found: Proof) -> None:
     if place.frame:
         print_text(f"  frame    {place.frame}")
     for what, said in (("then", first.journal), ("now", first.now)):
-        told = (
-            "nothing"
-            if said is None
-            else f"{said.kind} " + " ".join(f"{name}={said.fields.get(name)}" for name in _names(first.differs, said.fields))
-        )
-        print_text(f"  {what:8} {told[:_SHOWN]}")
+        print_text(f"  {what:8} {'nothing' if said is None else _told(said, first.differs)[:_SHOWN]}")
 
 
-def _names(differs: tuple[str, ...], fields: dict[str, object]) -> list[str]:
-    return [name for name in fields if name in differs or name in ("id", "sym", "side", "q", "p", "why")]
+def _told(said: Said, differs: tuple[str, ...]) -> str:
+    shown = [f"{name}={value}" for name, value in said.fields.items() if name in differs or name in ("id", "sym", "side", "q", "p", "why")]
+    return " ".join([said.kind, *shown])
