@@ -305,3 +305,39 @@ def test_bars_are_contiguous_and_say_what_the_trades_say(found: list[tuple[int, 
             )  # fmt: skip
         else:
             assert bar.volume_ == 0
+
+
+def candle(at: int, price: int, *, interval: int = M, volume: int = 1) -> MarketBar:
+    return MarketBar(
+        symbol=SYMBOL, at_ns=0, interval_ns=interval, start_ns=BEGIN + at * interval, open=price, high=price + 5, low=price - 5,
+        close=price + 1, volume=volume,
+    )  # fmt: skip
+
+
+def test_bars_are_made_of_candles_where_there_are_no_trades() -> None:
+    one, five = series(history=20), series(history=20, interval="5m")
+    five_begin = (BEGIN // M) % 5
+    candles = [candle(at, 100 + at) for at in range(-five_begin, 15 - five_begin)]
+    ones = [bar for each in candles for bar in one.candle(each)]
+    fives = [bar for each in candles for bar in five.candle(each)]
+    assert [(bar.open_, bar.close_, bar.whole, bar.trades) for bar in ones] == [(each.open, each.close, True, None) for each in candles]
+    assert [(bar.open_, bar.high_, bar.low_, bar.close_, bar.volume_) for bar in fives] == [
+        (part[0].open, part[-1].high, part[0].low, part[-1].close, 5) for part in (candles[:5], candles[5:10], candles[10:])
+    ]
+    assert len(five) == 3
+    assert one.deadline_ns() is None
+    assert one.pass_time(1 << 62) == []
+    assert series(interval="3m").candle(candle(0, 1, interval=5 * M)) == ()
+
+
+def test_a_candle_that_is_missing_is_a_hole_and_one_that_comes_twice_counts_once() -> None:
+    one, five = series(history=20), series(history=20, interval="5m")
+    five_begin = (BEGIN // M) % 5
+    order = [0, 1, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 3]
+    fives = [bar for at in order for bar in five.candle(candle(at - five_begin, 100))]
+    ones = [bar for at in order for bar in one.candle(candle(at - five_begin, 100))]
+    assert [(bar.whole, bar.volume_) for bar in fives] == [(True, 5), (False, 4), (True, 5)]
+    assert (five.late, five.incomplete) == (2, 1)
+    assert len(five) == 1
+    assert len(ones) == 14
+    assert [bar.start_ns for bar in one][0] == BEGIN + (8 - five_begin) * M

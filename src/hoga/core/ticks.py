@@ -84,8 +84,8 @@ class MarketBar(MarketEvent, kw_only=True, gc=False):
 class MarketBars(MarketEvent, kw_only=True, gc=False):
     """What a venue, or a recording, says of the latest bars, oldest first, as of `asked_ns`; what was open then does not count.
 
-    `oldest`: there are none before these. `exact`: all trades stamped before `asked_ns` are in them, the last may be open, and the trades from
-    then on complete it: a recording says so.
+    `oldest`: there are none before these. `exact`: all trades stamped before `asked_ns` are in them, the last may be open, and the trades
+    from then on complete it: a recording says so.
     """
 
     interval_ns: int

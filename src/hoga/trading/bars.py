@@ -190,6 +190,7 @@ class BarSeries:
         self._edges: deque[tuple[int, _Edges]] = deque(maxlen=_EDGES)
         self._doubt = False
         self._first = True
+        self._candles_to = 0
         self._own_from = self._checked_to = 0
         self._check_asked_ns = 0
         self._revised_since: dict[int, None] = {}
@@ -308,7 +309,7 @@ class BarSeries:
 
     def deadline_ns(self) -> int | None:
         """When the forming bar is closed though no trade comes; None: there is none."""
-        return self._end + GRACE_NS if self._formed else None
+        return self._end + GRACE_NS if self._formed and not self._candles_to else None
 
     def trade(self, trade: MarketTrade) -> Sequence[Bar]:
         """Count a trade; returns the bars that it closed, oldest first."""
@@ -352,10 +353,38 @@ class BarSeries:
         self._count(stamp, trade)
         return closed
 
+    def candle(self, event: MarketBar) -> Sequence[Bar]:
+        """Count a closed candle, where there are no trades: of the series' own length or a part of it. Returns the bar that it closed.
+
+        The bar it belongs to is whole when it is made of all its candles; a candle that is missing is a hole, and never flat.
+        """
+        if not self._anchored or self.interval_ns % event.interval_ns:
+            return ()
+        start, values = self.span.start_of(event.start_ns), (event.open, event.high, event.low, event.close, event.volume)
+        if start < self._start or (start == self._start and event.start_ns < self._candles_to):
+            self.late += 1
+            return ()
+        if start != self._start or not self._formed:
+            self._begin(start, event.open)
+            self._open, self._high, self._low, self._close_, self._volume = values
+            self._doubt = event.start_ns != start
+        else:
+            self._doubt |= event.start_ns != self._candles_to
+            held = self._open, self._high, self._low, self._close_, self._volume
+            self._open, self._high, self._low, self._close_, self._volume = _with(held, values)
+        self._first = False
+        self._candles_to = event.start_ns + event.interval_ns
+        if self._candles_to < self._end:
+            return ()
+        bar = msgspec.structs.replace(self._made(whole=not self._doubt), trades=None)
+        self._take(bar)
+        self._start, self._formed = self._end, False
+        return (bar,)
+
     def pass_time(self, now_ns: int) -> list[Bar]:
         """Close what is due by now."""
         closed: list[Bar] = []
-        while self._formed and now_ns >= self._end + GRACE_NS:
+        while self._formed and not self._candles_to and now_ns >= self._end + GRACE_NS:
             closed.append(self._close())
         return closed
 

@@ -20,15 +20,19 @@ TickReader = Callable[[Rules], Callable[[bytes, int], MarketEvent]]
 
 @dataclass(frozen=True, slots=True)
 class CandleReads:
-    """A venue's candles over REST. `path(symbol, interval_ns, count)`: of the latest, the open one too; None: it has no such interval.
+    """A venue's candles over REST, of the lengths `intervals` (ns).
 
-    `read(rules, interval_ns, body)`: those of an answer, oldest first; raises ValueError, LookupError, TypeError. `most`: at one time.
+    `path(symbol, interval_ns, count, end_ns)`: of the latest that begin before `end_ns`, None: of all, the open one too. `read(rules,
+    interval_ns, body)`: those of an answer, oldest first; raises ValueError, LookupError, TypeError. `most`: at one time. `skips_empty`: a
+    candle without trades is left out.
     """
 
-    path: Callable[[str, int, int], str | None]
+    path: Callable[[str, int, int, int | None], str]
     read: Callable[[Rules, int, bytes], tuple[MarketBar, ...]]
     most: int
+    intervals: tuple[int, ...]
     weight: int = 1
+    skips_empty: bool = False
 
 
 _MOST = 16_384

@@ -56,6 +56,7 @@ from hoga.venues.binance.orders import (
     unanswered,
     venue_id,
 )
+from hoga.venues.binance.ticks import CANDLES
 from hoga.venues.orders import Asking, OrdersSpec, RuleBook, Target, Told, asks, decoded, listed_rules, nearest, whole
 from hoga.venues.request import Params, Priority, Request
 
@@ -562,6 +563,7 @@ SPOT_ORDERS = OrdersSpec(
         market_buy_by_funds=False,
         cancels_by_symbol=True,
         order_lists=True,
+        intervals=CANDLES,
     ),
     new=_new,
     new_list=_new_list,

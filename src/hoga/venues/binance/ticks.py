@@ -16,15 +16,17 @@ from hoga.core.times import MS_NS, SECOND_NS
 from hoga.core.trading import Rules
 from hoga.venues.ticks import CandleReads, TickReader, memo
 
-__all__ = ["TICKS", "candle_reads"]
+__all__ = ["CANDLES", "TICKS", "candle_reads"]
 
 _INTERVALS = {
     seconds * SECOND_NS: name
     for name, seconds in {
         "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1_800, "1h": 3_600, "2h": 7_200, "4h": 14_400, "6h": 21_600, "8h": 28_800,
-        "12h": 43_200, "1d": 86_400,
+        "12h": 43_200, "1d": 86_400, "3d": 259_200, "1w": 604_800,
     }.items()
 }  # fmt: skip
+CANDLES = tuple(_INTERVALS)
+"""The lengths (ns) of its candles. A week's begin on Monday, as all of them by UTC; where three days begin is nowhere said."""
 
 _Texts = list[tuple[str, str]]
 
@@ -163,11 +165,11 @@ TICKS: Mapping[DataType, TickReader] = {
 def candle_reads(path: str, *, weight: int) -> CandleReads:
     """Klines at `path`. A row: open time (ms), open, high, low, close, volume, close time, …"""
 
-    def target(symbol: str, interval_ns: int, count: int) -> str | None:
-        name = _INTERVALS.get(interval_ns)
-        return None if name is None else f"{path}?symbol={symbol}&interval={name}&limit={count}"
+    def target(symbol: str, interval_ns: int, count: int, end_ns: int | None) -> str:
+        until = "" if end_ns is None else f"&endTime={-(-end_ns // MS_NS) - 1}"
+        return f"{path}?symbol={symbol}&interval={_INTERVALS[interval_ns]}&limit={count}{until}"
 
-    return CandleReads(path=target, read=_candles, most=1_000, weight=weight)
+    return CandleReads(path=target, read=_candles, most=1_000, intervals=CANDLES, weight=weight)
 
 
 def _candles(rules: Rules, interval_ns: int, body: bytes) -> tuple[MarketBar, ...]:

@@ -67,6 +67,7 @@ from hoga.venues.binance.orders import (
     unanswered,
     venue_id,
 )
+from hoga.venues.binance.ticks import CANDLES
 from hoga.venues.orders import Asking, KeyRights, OrdersSpec, RuleBook, Target, Told, asks, decoded, listed_rules, nearest, whole
 from hoga.venues.request import Params, Priority, Request
 
@@ -855,6 +856,7 @@ USDM_ORDERS = OrdersSpec(
         cancels_by_symbol=True,
         close_all_stops=1,
         dead_man_s=60.0,
+        intervals=CANDLES,
     ),
     new=_new,
     test=_test,

@@ -53,6 +53,7 @@ from hoga.venues.orders import Asking, KeyRights, OrdersSpec, RuleBook, Target, 
 from hoga.venues.request import Params, Priority, Request
 from hoga.venues.upbit.instruments import instruments
 from hoga.venues.upbit.steps import Ladder, ladder_of
+from hoga.venues.upbit.ticks import CANDLES
 
 __all__ = ["REFUSALS", "UPBIT_ORDERS"]
 
@@ -688,6 +689,7 @@ UPBIT_ORDERS = OrdersSpec(
         fills_in_reply=False,
         market_buy_by_funds=True,
         cancels_by_symbol=True,
+        intervals=CANDLES.intervals,
     ),
     new=_new,
     test=_test,

@@ -14,13 +14,17 @@ import msgspec
 
 from hoga.core.market import DataType, Side
 from hoga.core.ticks import MarketBar, MarketDepth, MarketEvent, MarketTrade
-from hoga.core.times import MS_NS, SECOND_NS
+from hoga.core.times import DAY_NS, MINUTE_NS, MS_NS, SECOND_NS, iso_of
 from hoga.core.trading import Rules
 from hoga.venues.ticks import CandleReads, TickReader, memo
 
 __all__ = ["CANDLES", "TICKS"]
 
-_MINUTES = (1, 3, 5, 10, 15, 30, 60, 240)
+_PLACES = {
+    **{minutes * MINUTE_NS: f"minutes/{minutes}" for minutes in (1, 3, 5, 10, 15, 30, 60, 240)},
+    DAY_NS: "days",
+    7 * DAY_NS: "weeks",
+}
 
 
 class _Unit(msgspec.Struct, gc=False):
@@ -111,22 +115,17 @@ class _Candle(msgspec.Struct, gc=False):
 _candles_of = msgspec.json.Decoder(list[_Candle]).decode
 
 
-def _path(symbol: str, interval_ns: int, count: int) -> str | None:
-    minutes, rest = divmod(interval_ns, 60 * SECOND_NS)
-    if rest == 0 and minutes in _MINUTES:
-        return f"/v1/candles/minutes/{minutes}?market={symbol}&count={count}"
-    return f"/v1/candles/days?market={symbol}&count={count}" if minutes == 1_440 and not rest else None
+def _path(symbol: str, interval_ns: int, count: int, end_ns: int | None) -> str:
+    until = "" if end_ns is None else f"&to={iso_of(end_ns)[:19]}Z"  # a candle that begins then is not in it
+    return f"/v1/candles/{_PLACES[interval_ns]}?market={symbol}&count={count}{until}"
 
 
 def _candles(rules: Rules, interval_ns: int, body: bytes) -> tuple[MarketBar, ...]:
-    """The newest comes first there, and minutes without trades are left out: they are flat at the price before them."""
+    """The newest comes first there."""
     price, size = memo(rules.price_power), memo(rules.size_power)
     bars: list[MarketBar] = []
     for raw in reversed(_candles_of(body)):
         start_ns = int(datetime.fromisoformat(f"{raw.candle_date_time_utc}+00:00").timestamp()) * SECOND_NS
-        while bars and bars[-1].start_ns + interval_ns < start_ns:
-            last = bars[-1]
-            bars.append(_bar(rules, interval_ns, last.start_ns + interval_ns, (last.close,) * 4, 0))
         prices = tuple(price(_text(each)) for each in (raw.opening_price, raw.high_price, raw.low_price, raw.trade_price))
         bars.append(_bar(rules, interval_ns, start_ns, prices, size(_text(raw.candle_acc_trade_volume))))
     return tuple(bars)
@@ -147,5 +146,8 @@ def _bar(rules: Rules, interval_ns: int, start_ns: int, prices: tuple[int, ...],
     )
 
 
-CANDLES = CandleReads(path=_path, read=_candles, most=200)
-"""Candles over REST."""
+CANDLES = CandleReads(path=_path, read=_candles, most=200, intervals=tuple(_PLACES), skips_empty=True)
+"""Candles over REST. Days and weeks (from Monday on) are UTC's there, too.
+
+Source: docs.upbit.com, list-candles-minutes, -days and -weeks, read 2026-11-29.
+"""
