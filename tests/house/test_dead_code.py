@@ -15,9 +15,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "src" / "hoga"
 
 NEEDED = {
-    "trading/bars.py BarSeries.atr": "a strategy asks for it",
-    "trading/bars.py BarSeries.ema": "a strategy asks for it",
-    "trading/bars.py BarSeries.sma": "a strategy asks for it",
     "archive/form/ledger.py encode_entries": "the benchmarks make days with it",
     "archive/read/catalog.py catalog": "a user's view of an archive, beside `rows_of`",
     "archive/form/store.py mount": "whoever has an archive elsewhere than in files serves it with it; a test does",

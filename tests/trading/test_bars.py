@@ -227,7 +227,9 @@ def test_what_a_recording_says_exactly_goes_on_in_the_middle_of_a_bar() -> None:
     assert (flat.whole, flat.close_) == (True, 80)
 
 
-@pytest.mark.parametrize(("text", "day", "begins"), [("1d", "UTC", 0), ("1d", "KST", 15), ("1w", "UTC", 0), ("1w", "KST", 15), ("4h", "UTC", 0)])
+@pytest.mark.parametrize(
+    ("text", "day", "begins"), [("1d", "UTC", 0), ("1d", "KST", 15), ("1w", "UTC", 0), ("1w", "KST", 15), ("4h", "UTC", 0)]
+)
 def test_days_are_those_that_were_asked_for_and_weeks_begin_on_monday(text: str, day: str, begins: int) -> None:
     bars = BarSeries(SYMBOL, text, 5, RULES, day=day)
     length = interval_ns(text)
@@ -284,7 +286,9 @@ def test_what_is_no_number_of_bars_is_told(history: object) -> None:
         BarSeries(SYMBOL, "1m", history, RULES)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("ask", [lambda bars: bars.sma(0), lambda bars: bars.ema(2.5), lambda bars: bars.swings(-1), lambda bars: bars.sma(3, of="mid")])
+@pytest.mark.parametrize(
+    "ask", [lambda bars: bars.sma(0), lambda bars: bars.ema(2.5), lambda bars: bars.swings(-1), lambda bars: bars.sma(3, of="mid")]
+)
 def test_what_is_no_line_is_told(ask: Callable[[BarSeries], object]) -> None:
     with pytest.raises(ValueError, match=r"whole number of bars|expected one of open, high"):
         ask(series())
@@ -340,4 +344,4 @@ def test_a_candle_that_is_missing_is_a_hole_and_one_that_comes_twice_counts_once
     assert (five.late, five.incomplete) == (2, 1)
     assert len(five) == 1
     assert len(ones) == 14
-    assert [bar.start_ns for bar in one][0] == BEGIN + (8 - five_begin) * M
+    assert one[0].start_ns == BEGIN + (8 - five_begin) * M

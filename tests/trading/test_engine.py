@@ -209,7 +209,7 @@ def test_bars_of_before_are_asked_for_until_there_are_enough_and_on_bar_waits_fo
         )
         for back in (3, 2, 1)
     )  # fmt: skip
-    there.give(MarketBars(symbol=SYMBOL, at_ns=there.now, interval_ns=60 * S, asked_ns=there.now, bars=bars))
+    there.give(MarketBars(symbol=SYMBOL, at_ns=there.now, interval_ns=60 * S, asked_ns=there.now, bars=bars, oldest=True))
     asked = len(there.of(ReadBars))
     there.pass_time(5)
     assert len(there.of(ReadBars)) == asked

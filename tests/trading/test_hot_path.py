@@ -16,7 +16,7 @@ HOT = {
     "core/ticks.py": (),
     "trading/bus.py": ("publish", "drain", "_count", "_hand_out"),
     "trading/engine/engine.py": ("step", "_close"),
-    "trading/engine/market.py": ("_on_top",),
+    "trading/engine/market.py": ("_on_top", "_on_depth", "_came"),
     "trading/engine/guarding.py": ("saw", "makes_room"),
     "trading/engine/pursuing.py": ("want", "pursue", "_pursue_one"),
     "trading/engine/placing.py": ("_judge", "_intend", "place", "new_id"),

@@ -66,9 +66,7 @@ def one_by_one(rows: Sequence[Row], series: BarSeries) -> None:
             number += 1
             size = each.volume if not part else 0
             stamp = BEGIN + at * MINUTE_NS + part
-            series.trade(
-                MarketTrade(symbol=SYMBOL, at_ns=stamp, event_ns=stamp, price=price, size=size, taker=Side.BUY, trade_id=number)
-            )
+            series.trade(MarketTrade(symbol=SYMBOL, at_ns=stamp, event_ns=stamp, price=price, size=size, taker=Side.BUY, trade_id=number))
     series.pass_time(BEGIN + len(rows) * MINUTE_NS + 300_000_000)
 
 

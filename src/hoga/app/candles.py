@@ -19,9 +19,7 @@ _SETTLED_NS = 10 * SECOND_NS
 """A candle without trades is taken for one only so long after its end: before that it may merely not be there yet."""
 
 
-async def read_candles(
-    rest: RestClient, candles: CandleReads | None, rules: Rules, ask: ReadBars, now_ns: Callable[[], int]
-) -> MarketBars:
+async def read_candles(rest: RestClient, candles: CandleReads | None, rules: Rules, ask: ReadBars, now_ns: Callable[[], int]) -> MarketBars:
     """The latest `ask.count` candles, the oldest first; none, and nothing older, of a length that the venue does not have.
 
     Raises VenueError, LinkError for what the venue or the network does.

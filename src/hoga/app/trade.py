@@ -17,13 +17,14 @@ import gc
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from hoga.app.candles import read_candles
 from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger
 from hoga.audit.tape import LIFE, TICK
 from hoga.audit.taping import Tape
-from hoga.core.errors import VenueError
+from hoga.core.errors import LinkError, VenueError
 from hoga.core.market import DataType
-from hoga.core.ticks import MarketBars, MarketDoubt, MarketEvent
+from hoga.core.ticks import MarketDoubt, MarketEvent
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import ExecutionEvent, NotSent, Rung, StreamUpdate
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent
@@ -71,7 +72,7 @@ _CLOCK_LIMIT_NS = 500_000_000
 _LOOK_S = 0.1
 _LOOKS = 10
 """So often is the latch looked at, and every so many looks the accounts' streams."""
-_WANTED = (DataType.ORDERBOOK, DataType.QUOTE, DataType.TRADE, DataType.MARK_PRICE)
+_KNOWN = (DataType.ORDERBOOK, DataType.QUOTE, DataType.TRADE, DataType.MARK_PRICE)
 
 
 _STATUS_LOOKS = 300
@@ -175,7 +176,7 @@ class Trader:
         self._bus.subscribe(EventClass.ORDER, self._hear)
         self._early: list[Event] = []
         self._rest = rest
-        self._asking: dict[ReadBars, asyncio.Task[None]] = {}
+        self._asking: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._timer: Timer | None = None
         self._turn_ends_ns = 0
         self._more = False
@@ -207,7 +208,8 @@ class Trader:
         net = ", ".join(f"net {text} {currency}" for currency, text in texts.items())
         data = f"data {max(ages):.1f} s" if ages else "no data"
         place = ", ".join(held) or "flat"
-        return f"{state.rung.name} {ready}/{len(state.looks)} ready, {place}, {state.orders.count()} open, {net}, {data}"
+        waits = "".join(f", waits for {each}" for each in engine.waits_for)
+        return f"{state.rung.name} {ready}/{len(state.looks)} ready, {place}, {state.orders.count()} open, {net}, {data}{waits}"
 
     # -- its life -------------------------------------------------------------------------------------------------------
 
@@ -323,7 +325,8 @@ class Trader:
         for symbol, rules in engine.state.rules_of.items():
             venue = venue_of(symbol)
             spec = VENUES[venue]
-            types = [each for each in _WANTED if each in spec.ticks and each in spec.channels]
+            wanted_here = engine.wanted[symbol] if self._world is None else _KNOWN  # who fills orders on paper looks at everything
+            types = [each for each in _KNOWN if each in wanted_here and each in spec.ticks and each in spec.channels]
             if DataType.QUOTE in types:
                 self._quoted.add(symbol)
             for data_type in types:
@@ -492,22 +495,18 @@ class Trader:
 
     def _bars(self, ask: ReadBars) -> None:
         """Ask for bars, in a task of its own; what does not come is asked for again."""
-        if self._asking.get(ask) is None or self._asking[ask].done():
-            self._asking[ask] = asyncio.create_task(self._read_bars(ask), name=f"trader bars {ask.symbol}")
+        key = (ask.symbol, ask.interval_ns)
+        if key not in self._asking or self._asking[key].done():
+            self._asking[key] = asyncio.create_task(self._read_bars(ask), name=f"trader bars {ask.symbol}")
 
     async def _read_bars(self, ask: ReadBars) -> None:
-        venue, _, name = ask.symbol.partition(":")
-        candles, rules = VENUES[venue].candles, self.engine.state.rules_of[ask.symbol]
-        path = None if candles is None else candles.path(name, ask.interval_ns, min(ask.count, candles.most))
-        if candles is None or path is None:
-            return
-        asked_ns = self._now_ns()
+        venue = venue_of(ask.symbol)
         try:
-            bars = await self._rest(venue).read(path, lambda body: candles.read(rules, ask.interval_ns, body), weight=candles.weight)
-        except VenueError as fault:
+            bars = await read_candles(self._rest(venue), VENUES[venue].candles, self.engine.state.rules_of[ask.symbol], ask, self._now_ns)
+        except (VenueError, LinkError) as fault:
             _log.warning("bars of before cannot be read", symbol=ask.symbol, why=str(fault))
             return
-        self.take(MarketBars(symbol=ask.symbol, at_ns=self._now_ns(), interval_ns=ask.interval_ns, asked_ns=asked_ns, bars=bars))
+        self.take(bars)
 
     def _unwritten(self, rest: list[Effect]) -> None:
         """The journal refused: nothing that opens or changes is done; what only asks, and timers, go on."""

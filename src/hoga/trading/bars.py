@@ -2,8 +2,8 @@
 
 A bar is closed by the first trade of a later one, or 300 ms after its end by the engine's time: bars without trades are closed too, flat at
 the last price. A trade that comes later than that revises its bar: the bar in the series is replaced by one with a higher `revision`, and
-lines are reckoned anew. A bar over a moment of doubt is marked and does not enter the series; what the venue says of it takes its place, and until
-then nobody who waits for contiguous bars is called. Prices and sizes are integers of the instrument.
+lines are reckoned anew. A bar over a moment of doubt is marked and does not enter the series; what the venue says of it takes its place,
+and until then nobody who waits for contiguous bars is called. Prices and sizes are integers of the instrument.
 
     trades ─▶ trade ─▶ closed bars           pass_time ─▶ those that are due
     the venue's candles ─▶ fill ─▶ bars of before, bars over a doubt, and whether own ones agree with it
@@ -302,8 +302,9 @@ class BarSeries:
         whole = np.array(
             [(each.start_ns, each.open_, each.high_, each.low_, each.close_, each.volume_, _count(each)) for each in bars], dtype=np.int64
         ).reshape(len(bars), 7)
-        prices = whole[:, 1:5] * price
-        return BarArrays(whole[:, 0].copy(), *(prices[:, at].copy() for at in range(4)), whole[:, 5] * size, whole[:, 6].copy())
+        opens, highs, lows, closes = (np.ascontiguousarray(whole[:, at] * price, dtype=np.float64) for at in range(1, 5))
+        volumes = np.ascontiguousarray(whole[:, 5] * size, dtype=np.float64)
+        return BarArrays(whole[:, 0].copy(), opens, highs, lows, closes, volumes, whole[:, 6].copy())
 
     # -- what the engine does -----------------------------------------------------------------------------------------
 
@@ -406,7 +407,7 @@ class BarSeries:
             if self._before:
                 return (now_ns - self._before[-1].end_ns) // self.span.source_ns + 2
             return (max(self.history, self.needed) + 2) * per
-        if per > 1 or self.interval_ns < MINUTE_NS or not self._bars:
+        if per > 1 or self.interval_ns < MINUTE_NS or not self._bars or not self._own_from:
             return 0
         behind = self._bars[-1].end_ns - max(self._own_from, self._checked_to)
         if behind <= 0 or now_ns - self._check_asked_ns < _CHECK_NS or now_ns < self._bars[-1].end_ns + _SETTLED_NS:
@@ -420,6 +421,7 @@ class BarSeries:
         Own whole bars stay, and those that the venue tells otherwise come back. An `exact` event may end with the bar that was open
         then: trades from that moment on complete it.
         """
+        complete = self.ready and not self._before
         if event.oldest:
             self.exhausted = True
         if not self._anchored:
@@ -430,7 +432,7 @@ class BarSeries:
         last = self._open_one(event) if event.exact else None
         closed = {start: values for start, values in told.items() if start + self.interval_ns <= event.asked_ns}
         differences = self._compare(closed, event.asked_ns)
-        if not self.ready or self._before or event.exact:
+        if not complete or event.exact:
             self._join(closed)
         if event.exact and not self._formed:
             self._go_on_from(event.asked_ns, last)
@@ -592,7 +594,8 @@ class BarSeries:
         """Bars without a trade stand at the close before them, the forming one too."""
         while back and self._bars[-back].trades == 0:
             flat = self._bars[-back]
-            self._bars[-back] = msgspec.structs.replace(flat, open_=price, high_=price, low_=price, close_=price, revision=flat.revision + 1)
+            values = {"open_": price, "high_": price, "low_": price, "close_": price}
+            self._bars[-back] = msgspec.structs.replace(flat, **values, revision=flat.revision + 1)
             self._revised_since[flat.start_ns] = None
             back -= 1
         if not back and not self._trades:

@@ -1,9 +1,9 @@
 """trading.indicators: running figures over closed bars: averages, strength, range, extremes, swings. Pure.
 
-A `Line` is a number that moves at each closed bar. It compares, counts and prints like one; `line[-1]` is its newest value and `line[-2]`
-the one before. What it is made of runs along in integers wherever that is possible, so a bar costs the same whatever the length, and the
-value is the one that a plain reckoning over the last bars gives. It is true once it has a value. Lines begin anew with the bars they stand on: where bars were filled in,
-revised, or a hole was found, they are reckoned again from what the series holds.
+A `Line` is a number that moves at each closed bar. It compares, counts and prints like one, and is true once it has a value; `line[-1]`
+is its newest value and `line[-2]` the one before. What it is made of runs along, in integers wherever that is possible, so a bar costs the
+same whatever the length, and the value is the one that a plain reckoning over the last bars gives. Lines begin anew with the bars they
+stand on: where bars were filled in, revised, or a hole was found, they are reckoned again from what the series holds.
 
 | line | is | bars it needs |
 |---|---|---|

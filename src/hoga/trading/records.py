@@ -5,7 +5,7 @@ Prices and quantities are integers of the symbol's powers, which the `config` re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from hoga.core.trading import (
     PositionSide,
     Rules,
 )
+from hoga.trading.bars import Bar, BarSeries, Difference
 from hoga.trading.orders import News, Order, Status
 from hoga.trading.portfolio import Round, Share
 from hoga.trading.ports import Denial, Event, Look, Write
@@ -35,10 +36,14 @@ __all__ = [
     "adopt",
     "adopted_order",
     "balances",
+    "bar_check",
+    "bar_revise",
+    "bars",
     "breach",
     "cancel",
     "cancel_denied",
     "cancel_refused",
+    "checks",
     "config",
     "denied",
     "end",
@@ -289,3 +294,29 @@ def end(state: State, left: Iterable[Order]) -> Write:
     """How a trader ended: what is still open, and what is still held."""
     held = {f"{symbol}/{side.value}": quantity for (symbol, side), quantity in state.portfolio.held().items()}
     return Write("state", {"what": "end", "left": [order.client_id for order in left], "held": held})
+
+
+def bars(series: BarSeries) -> Write:
+    """A series has become ready, or is so no more: how many bars it has, and how many were asked for."""
+    fields = {"sym": series.symbol, "interval": series.interval, "ready": series.ready, "have": len(series)}
+    return Write("bars", fields | {"want": series.history, "need": series.needed})
+
+
+def bar_check(series: BarSeries, found: Difference) -> Write:
+    """An own bar is not what the venue says of it; both as open, high, low, close, volume."""
+    return Write(
+        "bar.check",
+        {"sym": series.symbol, "interval": series.interval, "start": found.start_ns, "own": list(found.own), "venue": list(found.venue)},
+    )
+
+
+def bar_revise(series: BarSeries, bar: Bar) -> Write:
+    """Late trades have changed a bar: as it is now."""
+    values = [bar.open_, bar.high_, bar.low_, bar.close_, bar.volume_]
+    fields = {"sym": series.symbol, "interval": series.interval, "start": bar.start_ns, "bar": values, "rev": bar.revision}
+    return Write("bar.revise", fields)
+
+
+def checks(strategy: str, counts: Mapping[str, Iterable[int]]) -> Write:
+    """How often each condition of a strategy was asked for, held, was the first that did not, and the only one; since the start."""
+    return Write("check", {"st": strategy, "checks": {name: list(each) for name, each in counts.items()}})

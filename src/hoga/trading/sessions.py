@@ -3,7 +3,8 @@
     session_of("America/New_York", "09:30", "16:00", days="Mon-Fri")
     session_of("Asia/Seoul", "22:00", "06:00")          over midnight: it belongs to the day on which it begins
 
-Hours are those that clocks there show. A time that they jump over is the same time by the clocks as they were before: an hour later, mostly.
+Hours are those that clocks there show. A time that they jump over is the same time by the clocks as they were before: mostly an hour
+later.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
         params = {"fast": 10, "slow": 30, "size": "0.010"}
 
         def setup(self, m):
-            bars = m.bars(self.symbol, "1m")
+            bars = m.bars(self.symbol, "1m", history=200)
             self.fast, self.slow = bars.sma(self.p.fast), bars.sma(self.p.slow)
 
         def on_bar(self, bar):
@@ -21,13 +21,14 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
-from hoga.core.market import Side
+from hoga.core.market import DataType, Side
 from hoga.core.ticks import MarketDepth, MarketTop, MarketTrade
 from hoga.core.trading import FillUpdate, Force, OrderKind, Rules
 from hoga.trading.bars import Bar, BarSeries
 from hoga.trading.orders import Order
 from hoga.trading.protect import Protection
 from hoga.trading.rungs import Rung
+from hoga.trading.sessions import Session, session_of
 
 __all__ = ["Amount", "BookView", "Desk", "FillView", "OrderView", "Params", "Setup", "Strategy", "TradeView", "amount_of"]
 
@@ -244,22 +245,79 @@ class FillView:
 
 
 class Setup:
-    """What `setup` is given: what the strategy needs is said before anything starts."""
+    """What `setup` is given: what the strategy needs is said before anything starts, and what is not asked for is not subscribed.
 
-    def __init__(self, instance: str, rules: Mapping[str, Rules], want: Callable[[str, str, int], BarSeries]) -> None:
+    `symbols`: what it trades, all of which it may ask for. `asked`: by symbol, the kinds of data it asked for.
+    """
+
+    def __init__(
+        self,
+        instance: str,
+        rules: Mapping[str, Rules],
+        want: Callable[[str, str, int, str], BarSeries],
+        *,
+        symbols: Sequence[str] = (),
+        now: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.instance = instance
+        self.symbols = tuple(symbols)
         self._rules = rules
         self._want = want
+        self._now = now
         self.protections: dict[str, Protection] = {}
         self.timers: list[int] = []
         self.series: list[BarSeries] = []
+        self.sessions: list[Session] = []
+        self.trades_of: set[str] = set()
+        self.asked: dict[str, set[DataType]] = {}
 
-    def bars(self, symbol: str, interval: str = "1m", history: int = 200) -> BarSeries:
-        """Bars of a symbol from its trades; `on_bar` is called for each that is closed, once all lines over it are ready."""
-        series = self._want(symbol, interval, history)
+    def bars(self, symbol: str, interval: str = "1m", history: int = 200, *, day: str = "UTC") -> BarSeries:
+        """Bars of a symbol from its trades; `on_bar` is called for each that is closed, once all series of the symbol are ready.
+
+        Args:
+            interval: one that the venue has, `1m` to `1w`, or seconds that divide a minute, `10s`.
+            history: so many bars are there before the first `on_bar`, where the venue has them.
+            day: whose midnight `1d` and `1w` begin at, `UTC` or `KST`.
+        """
+        series = self._want(symbol, interval, history, day)
         if series not in self.series:
             self.series.append(series)
+        self._ask(symbol, DataType.TRADE)
         return series
+
+    def book(self, *symbols: str) -> None:
+        """Books of these symbols, or of all: `on_book` is called for each that comes, with as many levels as the venue sends."""
+        for symbol in symbols or self.symbols:
+            self._ask(symbol, DataType.ORDERBOOK)
+
+    def quotes(self, *symbols: str) -> None:
+        """Best prices of these symbols, or of all: `on_book` is called whenever they change, where the venue tells each change."""
+        for symbol in symbols or self.symbols:
+            self._ask(symbol, DataType.QUOTE)
+
+    def trades(self, *symbols: str) -> None:
+        """Public trades of these symbols, or of all: `on_trade` is called for each."""
+        for symbol in symbols or self.symbols:
+            self._ask(symbol, DataType.TRADE)
+            self.trades_of.add(symbol)
+
+    def _ask(self, symbol: str, kind: DataType) -> None:
+        if symbol not in self._rules:
+            raise ValueError(f"{symbol!r} is not traded here; there are {', '.join(self._rules)}")
+        self.asked.setdefault(symbol, set()).add(kind)
+
+    def session(self, zone: str, begins: str, ends: str, days: str | Sequence[str] = "Mon-Sun") -> Session:
+        """Hours of a day in a time zone, summer time included: `.open` at the event that is handled; `on_session` at its begin and end.
+
+        `m.session("America/New_York", "09:30", "16:00", days="Mon-Fri")`; an end that is not after the begin is on the next day.
+        """
+        session = session_of(zone, begins, ends, days, self._now)
+        self.sessions.append(session)
+        return session
+
+    def timer(self, seconds: float) -> None:
+        """Call `on_timer` so often; the same as `every`."""
+        self.every(seconds)
 
     def every(self, seconds: float) -> None:
         """Call `on_timer` so often."""
@@ -364,6 +422,9 @@ class Desk(Protocol):
     def tell(self, text: str) -> None:
         """See `Strategy.log`."""
 
+    def check(self, name: str, held: bool) -> bool:
+        """See `Strategy.check`."""
+
 
 class Strategy:
     """See the module. `symbol` (or `symbols`) and `params` are said in the class; `p` has the parameters of this instance.
@@ -395,8 +456,14 @@ class Strategy:
     def on_bar(self, bar: Bar) -> None:
         """A bar was closed, whole, and all lines over its series are ready."""
 
+    def on_revise(self, bar: Bar) -> None:
+        """Late trades have changed a bar that was closed, within the last second: as it is now. Lines over it are reckoned anew."""
+
     def on_timer(self, now_ns: int) -> None:
-        """The time of `m.every` has passed."""
+        """The time of `m.timer` has passed."""
+
+    def on_session(self, session: Session) -> None:
+        """A session of `m.session` has begun (`session.open`), or ended."""
 
     def on_order(self, order: OrderView) -> None:
         """An own order has moved."""
@@ -466,6 +533,10 @@ class Strategy:
     def size(self, symbol: str, *, risk: str = "", stop: Amount, side: str | Side | None = None) -> Decimal:
         """The quantity that loses `risk` of the equity (`"1%"`, default `RISK_PER_TRADE`) at `stop`, within the limits; 0: too small."""
         return self._desk.size(symbol, risk, stop, None if side is None else Side(side))
+
+    def check(self, name: str, held: object) -> bool:
+        """Count a condition, and return whether it holds: the report shows how often each did, and which one stopped most entries."""
+        return self._desk.check(name, bool(held))
 
     def log(self, text: str) -> None:
         """A line in the log and the journal."""

@@ -1,9 +1,9 @@
 """trading.warmup: bars of before a moment, made of what was recorded: the answer to a `ReadBars`. Pure.
 
-    made = Warmup(ask, rules, until_ns=start)       # what was recorded from made.since_ns on, in order of receipt
-    made.whole_from(made.since_ns)                  # where trades were recorded without a gap from then on
-    made.take(event)                                # trades, candles (of this length or a shorter one), doubts
-    engine.step(made.answer())                      # and trades from `until_ns` on complete the bar that was open
+made = Warmup(ask, rules, until_ns=start)       # what was recorded from made.since_ns on, in order of receipt
+made.whole_from(made.since_ns)                  # where trades were recorded without a gap from then on
+made.take(event)                                # trades, candles (of this length or a shorter one), doubts
+engine.step(made.answer())                      # and trades from `until_ns` on complete the bar that was open
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from hoga.core.market import DataType
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import Capabilities, FillUpdate, Rules
 from hoga.trading.engine.accounts import Accounts
@@ -157,6 +158,11 @@ class Engine:
             self._timers.arm("every", number, at_ns + period)
             if self._roster.running:
                 instance.call("on_timer", at_ns)
+        elif kind == "session":
+            instance, session = self._roster.sessions[number]
+            self._timers.arm("session", number, session.changes_ns(at_ns))
+            if self._roster.running:
+                instance.call("on_session", session)
 
     def _advance(self) -> None:
         """Go where the ladder leads: down, entries are cancelled, and every strategy is told."""
@@ -171,6 +177,17 @@ class Engine:
     def instances(self) -> list[Instance]:
         """The strategies at work."""
         return self._roster.instances
+
+    @property
+    def wanted(self) -> Mapping[str, frozenset[DataType]]:
+        """By symbol, the market data that are needed: what strategies asked for, and always a book and the mark price, for the gate."""
+        needed = {DataType.ORDERBOOK, DataType.MARK_PRICE}
+        return {symbol: frozenset(needed.union(*(each.wants(symbol) for each in self._roster.instances))) for symbol in self.state.rules_of}
+
+    @property
+    def waits_for(self) -> list[str]:
+        """The bars that strategies wait for, as people read it: `binance:BTCUSDT 4h 57/200 bars`."""
+        return self._candles.waits_for
 
     @property
     def running(self) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from decimal import Decimal
 
 from hoga.core.errors import ConfigError, ConfigMistake
-from hoga.core.market import Side
+from hoga.core.market import DataType, Side
 from hoga.core.ticks import MarketTop, MarketTrade
 from hoga.core.trading import FillUpdate, Force, OrderKind, OrderRequest, Rules
 from hoga.trading import records
 from hoga.trading.bars import BarSeries
+from hoga.trading.conditions import Conditions
 from hoga.trading.engine.placing import Placing
 from hoga.trading.engine.pursuing import Pursuing
 from hoga.trading.engine.roster import Roster
@@ -21,6 +22,8 @@ from hoga.trading.strategy import Amount, BookView, FillView, OrderView, Setup, 
 
 __all__ = ["Instance"]
 
+_BOOKISH = {DataType.ORDERBOOK, DataType.QUOTE}
+
 _MEMO = 4096
 _CALLS_DEEP = 8
 """So deep may hooks cause hooks (an order in `on_order` that is denied, and so on)."""
@@ -29,7 +32,7 @@ _CALLS_DEEP = 8
 class Instance:
     """One strategy and its desk (`strategy.Desk`). `key`: its name in journal and restart; `number`: in client ids, from 1.
 
-    `series_of`: gives the bars of a symbol and interval; `fell`: is told of a hook that raised, and why.
+    `series_of`: gives the bars of a symbol, interval, history and day; `fell`: is told of a hook that raised, and why.
     """
 
     def __init__(
@@ -41,7 +44,7 @@ class Instance:
         roster: Roster,
         placing: Placing,
         pursuing: Pursuing,
-        series_of: Callable[[str, str, int], BarSeries],
+        series_of: Callable[[str, str, int, str], BarSeries],
         fell: Callable[[Instance, str, str], None],
     ) -> None:
         self.number = number
@@ -56,20 +59,36 @@ class Instance:
         self._placing = placing
         self._want = pursuing.want
         self._fell_to = fell
-        self._depth = 0
+        self._depth = self._calls = 0
         self._amounts: dict[tuple[str, object, bool], int] = {}
         self._books = {symbol: BookView(symbol, turn.state.rules_of[symbol]) for symbol in self.symbols}
         strategy._desk = self
-        self.setup = Setup(key, turn.state.rules_of, series_of)
+        self.conditions = Conditions()
+        self.setup = Setup(key, turn.state.rules_of, series_of, symbols=self.symbols, now=lambda: turn.state.now_ns)
         try:
             strategy.setup(self.setup)
         except (Exception, SystemExit) as fault:
             why = " ".join(f"{type(fault).__name__}: {fault}".split())
             raise ConfigError([ConfigMistake(key, None, "setup", why, "", plain=f"{key} raised in setup: {why}")]) from fault
 
-    def hears(self, symbol: str, hook: str) -> bool:
-        """Whether the strategy has that hook, for that symbol."""
-        return symbol in self.symbols and getattr(type(self.strategy), hook) is not getattr(Strategy, hook)
+    def has_hook(self, hook: str) -> bool:
+        """Whether the strategy has that hook."""
+        return getattr(type(self.strategy), hook) is not getattr(Strategy, hook)
+
+    def wants(self, symbol: str) -> Set[DataType]:
+        """What it asked for of a symbol. With a hook and nothing asked for, it hears all that its symbols have for it."""
+        asked, found = self.setup.asked, set(self.setup.asked.get(symbol, ()))
+        if symbol in self.symbols:
+            if self.has_hook("on_book") and not any(_BOOKISH & each for each in asked.values()):
+                found |= _BOOKISH
+            if self.has_hook("on_trade") and not self.setup.trades_of:
+                found.add(DataType.TRADE)
+        return found
+
+    def hears_trades(self, symbol: str) -> bool:
+        """Whether `on_trade` is called for a symbol."""
+        chosen = self.setup.trades_of or self.symbols
+        return self.has_hook("on_trade") and symbol in chosen
 
     def is_ready(self, symbol: str) -> bool:
         """Whether all lines over its series of a symbol are ready."""
@@ -86,6 +105,7 @@ class Instance:
         if self.quarantined or self._depth >= _CALLS_DEEP:
             return
         self._depth += 1
+        self._calls += 1
         try:
             getattr(self.strategy, hook)(*args)
         except (Exception, SystemExit) as fault:  # noqa: BLE001  # the supervised place: a strategy's fault is its own
@@ -99,6 +119,7 @@ class Instance:
             return
         view = self._books[event.symbol]
         view.ticks = event
+        self._calls += 1
         try:
             self.strategy.on_book(view)
         except (Exception, SystemExit) as fault:  # noqa: BLE001  # as in `call`, for every book
@@ -204,6 +225,10 @@ class Instance:
         """See `Strategy.log`."""
         self._turn.write(Write("note", {"st": self.key, "text": text}))
         self._turn.tell("info", f"{self.key}: {text}")
+
+    def check(self, name: str, held: bool) -> bool:
+        """See `Strategy.check`."""
+        return self.conditions.check(name, held, self._calls)
 
     # -- amounts ----------------------------------------------------------------------------------------------------------
 

@@ -109,6 +109,8 @@ class Life:
         self._turn.write(Write("state", {"what": "running", "strategies": [each.key for each in roster.instances]}))
         for number, (_, period) in enumerate(roster.periods):
             self._timers.arm("every", number, self._state.now_ns + period)
+        for number, (_, session) in enumerate(roster.sessions):
+            self._timers.arm("session", number, session.changes_ns(self._state.now_ns))
         self._guarding.tell()
         roster.call("on_start")
 
@@ -128,6 +130,7 @@ class Life:
             return
         self._roster.call("on_stop")
         self._roster.running = False
+        self._turn.out += self._roster.checks()
         self.stopping_ns = self._state.now_ns
         self._pursuing.forget_all()
         if self._turn.settings.flatten_on_stop:

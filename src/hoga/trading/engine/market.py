@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from hoga.core.market import DataType
 from hoga.core.ticks import MarketDepth, MarketDoubt, MarketMark, MarketPrice, MarketTop, MarketTrade
 from hoga.trading.engine.candles import Candles
 from hoga.trading.engine.causes import Causes
@@ -44,13 +45,14 @@ class Market:
         self._advance = advance
         self._stale: set[str] = set()
         self._bookish: dict[str, list[Instance]] = {}
+        self._quotish: dict[str, list[Instance]] = {}
         self._tradish: dict[str, list[Instance]] = {}
 
     def handlers(self) -> Handlers:
         """What is heard here."""
         return {
             MarketTop: self._on_top,
-            MarketDepth: self._on_top,
+            MarketDepth: self._on_depth,
             MarketPrice: self._on_price,
             MarketTrade: self._on_trade,
             MarketMark: self._on_mark,
@@ -61,10 +63,18 @@ class Market:
         """All strategies are there."""
         instances = self._roster.instances
         for symbol in self._state.rules_of:
-            self._bookish[symbol] = [each for each in instances if each.hears(symbol, "on_book")]
-            self._tradish[symbol] = [each for each in instances if each.hears(symbol, "on_trade")]
+            hearers = [each for each in instances if each.has_hook("on_book")]
+            self._quotish[symbol] = [each for each in hearers if DataType.QUOTE in each.wants(symbol)]
+            self._bookish[symbol] = [each for each in hearers if each.wants(symbol) & {DataType.ORDERBOOK, DataType.QUOTE}]
+            self._tradish[symbol] = [each for each in instances if each.hears_trades(symbol)]
+
+    def _on_depth(self, event: MarketDepth) -> None:
+        self._came(event, self._bookish)
 
     def _on_top(self, event: MarketTop) -> None:
+        self._came(event, self._quotish)
+
+    def _came(self, event: MarketTop, hearers: Mapping[str, list[Instance]]) -> None:
         symbol = event.symbol
         look = self._state.looks.get(symbol)
         if look is None:
@@ -76,7 +86,7 @@ class Market:
             return
         pursuing = self._pursuing
         tries = pursuing.tries
-        for instance in self._bookish[symbol]:
+        for instance in hearers[symbol]:
             instance.on_book(event)
         if pursuing.unmet[symbol] and tries == pursuing.tries:
             pursuing.pursue(symbol)

@@ -31,6 +31,7 @@ _UNSEEN_NS = 3 * SECOND_NS
 _ORDERS_NS = 10 * SECOND_NS
 _POSITIONS_NS = 30 * SECOND_NS
 _FORGET_NS = 3600 * SECOND_NS
+_CHECKS_NS = 600 * SECOND_NS
 
 
 class Upkeep:
@@ -65,6 +66,7 @@ class Upkeep:
         self._orders_ns: dict[str, int] = {}
         self._proof_ns: dict[str, int] = {}
         self._forgot_ns = 0
+        self._checked_ns = 0
 
     def each_second(self) -> None:
         """A second has passed."""
@@ -78,7 +80,7 @@ class Upkeep:
             state.reckon(symbol)
             state.portfolio.mark(symbol, state.price(symbol))
         self._turn.out += self._sampler.second(state)
-        self._candles.ask()
+        self._candles.look_after()
         for order in state.orders.working():
             self._look_after(order)
         self._guarding.look_after_all()
@@ -86,6 +88,10 @@ class Upkeep:
             self._look_after_venue(venue, reckoning)
         if self._roster.running:
             self._pursuing.pursue_all()
+        self._checked_ns = self._checked_ns or now
+        if now - self._checked_ns >= _CHECKS_NS:
+            self._checked_ns = now
+            self._turn.out += self._roster.checks()
         if now - self._forgot_ns > _FORGET_NS:
             self._forgot_ns = now
             state.orders.forget(now)
