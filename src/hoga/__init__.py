@@ -43,7 +43,10 @@ _ROOMS = {
     "hub.subscriptions": "ComponentSubscription Mode SubscriptionSpec SubscriptionStateManager",
     "runtime.shutdown": "ShutdownManager",
     "trading.bus": "EventBus",
-    "trading.strategy": "Strategy",
+    "trading.bars": "Bar BarArrays BarSeries",
+    "trading.indicators": "Line Swings",
+    "trading.sessions": "Session",
+    "trading.strategy": "BookView FillView OrderView Params Setup Strategy TradeView",
     "venues.formats": "SimpleFormatConverter",
     "venues.private": "Trouble",
 }

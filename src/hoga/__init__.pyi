@@ -77,8 +77,20 @@ from hoga.hub.subscriptions import Mode as Mode
 from hoga.hub.subscriptions import SubscriptionSpec as SubscriptionSpec
 from hoga.hub.subscriptions import SubscriptionStateManager as SubscriptionStateManager
 from hoga.runtime.shutdown import ShutdownManager as ShutdownManager
+from hoga.trading.bars import Bar as Bar
+from hoga.trading.bars import BarArrays as BarArrays
+from hoga.trading.bars import BarSeries as BarSeries
 from hoga.trading.bus import EventBus as EventBus
+from hoga.trading.indicators import Line as Line
+from hoga.trading.indicators import Swings as Swings
+from hoga.trading.sessions import Session as Session
+from hoga.trading.strategy import BookView as BookView
+from hoga.trading.strategy import FillView as FillView
+from hoga.trading.strategy import OrderView as OrderView
+from hoga.trading.strategy import Params as Params
+from hoga.trading.strategy import Setup as Setup
 from hoga.trading.strategy import Strategy as Strategy
+from hoga.trading.strategy import TradeView as TradeView
 from hoga.venues.formats import SimpleFormatConverter as SimpleFormatConverter
 from hoga.venues.private import Trouble as Trouble
 
