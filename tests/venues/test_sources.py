@@ -10,6 +10,7 @@ import pytest
 
 import hoga.venues
 from hoga.core.trading import Capabilities
+from hoga.trading.intervals import interval_text
 from hoga.venues.registry import VENUES
 from hoga.venues.spec import Limits
 
@@ -69,6 +70,8 @@ def spelt(value: object) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " ".join(interval_text(each) for each in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -10,10 +10,10 @@ that waits, no task and no queue between threads: the same events give the same 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from hoga.core.ticks import MarketBar, MarketBars, MarketEvent
+from hoga.core.ticks import MarketBars, MarketEvent
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import ExecutionEvent, Rung
 from hoga.trading.engine import Engine
@@ -39,7 +39,7 @@ from hoga.trading.ports import (
 )
 from hoga.trading.state import venue_of
 
-__all__ = ["Backtest", "Exchange"]
+__all__ = ["Backtest", "Exchange", "no_bars"]
 
 FAR_NS = 1 << 62
 """Never."""
@@ -59,10 +59,15 @@ class Exchange(Venue, Protocol):
         """Say what is due by then, in order of stamps. What is asked next is asked at this moment."""
 
 
+def no_bars(ask: ReadBars, now_ns: int) -> MarketBars:
+    """There are none of before."""
+    return MarketBars(symbol=ask.symbol, at_ns=now_ns, interval_ns=ask.interval_ns, asked_ns=now_ns, bars=(), oldest=True)
+
+
 class Backtest:
     """One engine and its exchanges. `take` every event in order, between `begin` and `end`.
 
-    `write(kind, fields, at_ns)` keeps a record, and says whether it could. `bars(ask, now_ns)`: the closed bars that there were by then.
+    `write(kind, fields, at_ns)` keeps a record, and says whether it could. `bars(ask, now_ns)`: those of before, as of then.
     `done`: how it ended.
     """
 
@@ -74,7 +79,7 @@ class Backtest:
         write: Callable[[str, Mapping[str, object], int], bool],
         tell: Callable[[Tell, int], object] = lambda tell, at_ns: None,
         gate: Callable[[RunGate, int], object] = lambda change, at_ns: None,
-        bars: Callable[[ReadBars, int], Iterable[MarketBar]] = lambda ask, now_ns: (),
+        bars: Callable[[ReadBars, int], MarketBars] = no_bars,
     ) -> None:
         self.engine = engine
         self.exchanges = dict(exchanges)
@@ -198,10 +203,7 @@ class Backtest:
                 self.done = self.done or effect
 
     def _read_bars(self, ask: ReadBars) -> None:
-        bars = tuple(self._bars(ask, self.now_ns))
-        if bars:
-            now_ns = self.now_ns
-            self._said.append(MarketBars(symbol=ask.symbol, at_ns=now_ns, interval_ns=ask.interval_ns, asked_ns=now_ns, bars=bars))
+        self._said.append(self._bars(ask, self.now_ns))
 
     def _on_rung(self, change: RunGate) -> None:
         if change.rung is Rung.FLATTEN:
