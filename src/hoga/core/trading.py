@@ -330,7 +330,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     limit. `dead_man_s`: the venue cancels everything itself when it was not told to wait within so long; None where it cannot.
     `cancels_by_symbol`: one call cancels everything of a symbol. `late_after_s`: the venue refuses an order that arrives later than it was
     told to, and so long after that moment its denials prove that the order never was; None: it knows no such moment.
-    `cancels_by_symbol`: one call cancels everything of a symbol. `intervals`: the lengths (ns) of its candles; empty: not known.
+    `intervals`: the lengths (ns) of its candles; empty: not known.
     """
 
     client_id_chars: int
