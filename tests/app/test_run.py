@@ -74,7 +74,8 @@ async def test_what_a_stop_cannot_seal_in_time_is_no_failure_and_the_next_start_
     path = tmp_path / "hoga.conf"
     path.write_text(CONFIG.partition("[binance-usdm]")[0])
     config = load_config(path, overrides=[], environ={}, data_dir=tmp_path / "data")
-    run = Run(config, SlowPool())  # type: ignore[arg-type]
+    slow = SlowPool()
+    run = Run(config, slow)  # type: ignore[arg-type]
     async with ShutdownManager() as shutdown:
         await run.start(shutdown)
     assert shutdown.report is not None
@@ -82,9 +83,12 @@ async def test_what_a_stop_cannot_seal_in_time_is_no_failure_and_the_next_start_
     assert shutdown.exit_status == 0
     folder = run.venues[0].recorder.config.journal_folder
     assert len(list(folder.glob("*.journal"))) == 1
-    again = Run(config, InlinePool())  # type: ignore[arg-type]
+    assert not slow.jobs, "a first start has nothing to recover, and waits for no worker"
+    workers = InlinePool()
+    again = Run(config, workers)  # type: ignore[arg-type]
     async with ShutdownManager() as shutdown:
         await again.start(shutdown)
+        assert len(workers.jobs) == 1, "the journal is recovered by one"
     assert shutdown.report is not None
     assert shutdown.report.clean, shutdown.report
     assert not list(folder.glob("*.journal"))

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,13 @@ def test_every_command_has_an_example_and_its_help_works(capsys: pytest.CaptureF
     assert f"Example: hoga {name}" in out
 
 
+@pytest.mark.parametrize("module", cli.MODULES)
+def test_a_module_adds_the_commands_that_the_table_says(module: str) -> None:
+    app = typer.Typer()
+    import_module(f"hoga.cli.{module}").register(app)
+    assert list(dict.fromkeys(name.partition(" ")[0] for name, _ in commands(app))) == cli.MODULES[module].split()
+
+
 def test_every_command_module_is_there() -> None:
     assert {name for name, _ in commands(cli.build_app())} >= {"config init", "config check", "config show", "doctor"}
 
@@ -87,7 +95,7 @@ def test_a_usage_mistake_is_one_line_with_the_nearest_name(capsys: pytest.Captur
 def outcome(monkeypatch: pytest.MonkeyPatch, act: object) -> int:
     app = typer.Typer()
     app.command()(act)  # type: ignore[type-var]
-    monkeypatch.setattr(cli, "build_app", lambda: app)
+    monkeypatch.setattr(cli, "build_app", lambda *command: app)
     return cli.main([])
 
 

@@ -58,6 +58,10 @@ def held_back() -> bool:
     return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
+def is_imported(module: str) -> bool:
+    return module in sys.modules
+
+
 def speak(text: str) -> int:
     get_log("seal").warning(text, child=True)
     return os.getpriority(os.PRIO_PROCESS, 0)
@@ -68,6 +72,22 @@ async def pool() -> AsyncIterator[WorkerPool]:
     pool = WorkerPool(workers=2)
     yield pool
     await asyncio.wait_for(pool.close(), 60)
+
+
+async def test_a_warm_worker_has_imported_what_its_first_job_needs() -> None:
+    pool = WorkerPool(workers=1)
+    assert not await pool.submit(is_imported, "colorsys")
+    pool.warm("colorsys")
+    assert await pool.submit(is_imported, "colorsys")
+    pool.warm("hoga.not_there")
+    assert await pool.submit(double, 2) == 4, "what cannot be imported is its first job's affair"
+    await asyncio.wait_for(pool.close(), 60)
+
+
+def test_a_worker_that_recovers_and_seals_imports_no_event_loop_and_no_sockets() -> None:
+    heavy = {"asyncio", "aiohttp", "picows", "uvloop", "ssl"}
+    probe = f"import sys, hoga.runtime.worker, hoga.archive.keep.recover; print(*{heavy} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=240).stdout == "\n"
 
 
 async def test_results_and_exceptions_come_back(pool: WorkerPool) -> None:

@@ -171,6 +171,7 @@ async def run_until_stopped(
         shutdown.add(Phase.RESOURCES, "dashboard", dashboard.stop)
         await dashboard.start()
         await run.start(shutdown)
+        pool.warm("hoga.archive.keep.seal")  # a minute's end, and a stop in its first second, need not wait for it
         dashboard.publish(run.figures)
         watchdog = Watchdog()
         teller = asyncio.create_task(_tell(run, watchdog), name="status")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Iterator
-from pathlib import Path
+from functools import partial
 from time import monotonic, monotonic_ns, time_ns
 
 import msgspec
@@ -17,7 +17,7 @@ from hoga.app.retention import RETAIN_EVERY_S, RunRetention
 from hoga.app.snapshots import DeltaSnapshots, asked_streams, snapshots_of
 from hoga.app.stream_plan import plan_streams
 from hoga.archive.keep.life import LifeFile, read_last_life
-from hoga.archive.keep.recover import Recovered, recover_folder
+from hoga.archive.keep.recover import Recovered, is_left, recover_folder
 from hoga.core.errors import ArchiveBusy, ArchiveError, VenueError
 from hoga.core.instrument import InstrumentChange
 from hoga.core.times import SECOND_NS, day_of
@@ -148,7 +148,8 @@ class VenueRun:
 
     async def _begin(self) -> Recovered:
         folder = self.recorder.config.journal_folder
-        recovered = await self._pool.submit(_recover_job, folder, time_ns())
+        recovery = partial(recover_folder, folder, now_ns=time_ns())
+        recovered = await (self._pool.submit(recovery) if await asyncio.to_thread(is_left, folder) else asyncio.to_thread(recovery))
         if recovered.journals:
             _log.warning(
                 "recovered", venue=self.config.venue, journals=recovered.journals, records=recovered.records, crashed=recovered.crashed
@@ -386,11 +387,6 @@ class VenueRun:
             disk_full=recorder.disk_full,
             fault=self.writer_stats.fault,
         )
-
-
-def _recover_job(folder: Path, now_ns: int) -> Recovered:
-    """`recover_folder` as a pool job; the folder's lock is held by the run that asks."""
-    return recover_folder(folder, now_ns=now_ns)
 
 
 async def _between_frames(steps: Iterator[None]) -> None:

@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
 
 def verify(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Data folders, LOB_DIRs, temporary folders or single files.")],
-    jobs: Annotated[int, typer.Option("-j", "--jobs", min=0, help="Processes at once. 0: one per processor.")] = 0,
+    jobs: Annotated[int, typer.Option("-j", "--jobs", min=0, help="Processes at once. 0: as many as pay.")] = 0,
     books: Annotated[bool, typer.Option("--books", help="Rebuild the books from snapshots and deltas, too, and compare.")] = False,
     as_json: _JSON = False,
 ) -> int:
@@ -68,7 +68,7 @@ def verify(
             progress.advance(done // 1_000_000 - shown, total=whole // 1_000_000)
             shown = done // 1_000_000
 
-        report = archive.verify(paths, jobs=jobs or os.cpu_count() or 1, progress=show, books=books)
+        report = archive.verify(paths, jobs=jobs or None, progress=show, books=books)
     if as_json:
         print_json(report)
     else:

@@ -29,28 +29,29 @@ except KeyboardInterrupt:  # Ctrl-C while the program is still being read: there
 
 __all__ = ["build_app", "main"]
 
-MODULES = (
-    "demo",
-    "run",
-    "sim",
-    "archive",
-    "export",
-    "replay",
-    "coverage",
-    "view",
-    "history",
-    "retain",
-    "trade",
-    "audit",
-    "exit",
-    "drill",
-    "tree",
-    "config",
-    "doctor",
-    "dashboard",
-    "bench",
-)
-"""The command modules in `hoga.cli`, in the order of `hoga --help`."""
+MODULES = {
+    "demo": "demo",
+    "run": "run recover",
+    "sim": "sim",
+    "archive": "verify consolidate ls cat",
+    "export": "export",
+    "replay": "replay",
+    "coverage": "coverage",
+    "view": "view",
+    "history": "backfill heal",
+    "retain": "retain",
+    "trade": "trade",
+    "audit": "audit",
+    "exit": "flatten resume",
+    "drill": "drill",
+    "tree": "tree",
+    "config": "config",
+    "doctor": "doctor",
+    "dashboard": "dashboard top",
+    "bench": "bench",
+}
+"""The command modules in `hoga.cli` and the commands that each adds, in the order of `hoga --help`."""
+_HOMES = {command: module for module, commands in MODULES.items() for command in commands.split()}
 
 _HINTS = {
     errno.EMFILE: "too many open files: `ulimit -n 65536`, or LimitNOFILE= in the systemd unit",
@@ -67,8 +68,8 @@ First contact: `hoga demo`. For real: `hoga config init`, then `hoga run`.
 """
 
 
-def build_app() -> typer.Typer:
-    """The whole command line, without running anything."""
+def build_app(command: str = "") -> typer.Typer:
+    """The command line, without running anything: as much of it as `command` needs, or all of it where that is no command's name."""
     app = typer.Typer(
         name="hoga",
         help=_HELP,
@@ -78,7 +79,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for name in MODULES:
+    for name in [_HOMES[command]] if command in _HOMES else MODULES:
         if find_spec(f"hoga.cli.{name}") is not None:
             import_module(f"hoga.cli.{name}").register(app)
     return app
@@ -86,8 +87,9 @@ def build_app() -> typer.Typer:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status. `arguments` defaults to those of the process."""
+    first = (sys.argv[1:] if arguments is None else arguments)[:1]
     try:
-        status = build_app()(args=arguments, prog_name="hoga", standalone_mode=False)
+        status = build_app(*first)(args=arguments, prog_name="hoga", standalone_mode=False)
         sys.stdout.flush()  # a reader that left is met here, not in the interpreter's last breath
     except ConfigError as error:
         for mistake in error.mistakes:

@@ -12,8 +12,7 @@ workers are let go. In a hurry (`hurry`, `close`) nothing waits.
 Where the system has no room for the queues between processes (`/dev/shm` full or read-only), jobs run one at a time in a
 thread instead, told once: slower, and it works.
 
-Workers are started fresh (spawn), are nicer than their parent, send their log lines to it, and end with it, however
-it ends. They sit in sessions of their own, where a signal to the parent's group (Ctrl-C, `timeout`) does not reach them.
+Workers are started fresh (spawn, `runtime.worker`) and end with their parent, however it ends.
 """
 
 from __future__ import annotations
@@ -29,24 +28,23 @@ from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import wait
-from multiprocessing.util import Finalize, _run_finalizers  # type: ignore[attr-defined]  # nothing public does it
+from multiprocessing.util import _run_finalizers  # type: ignore[attr-defined]  # nothing public does it
 from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
-from hoga.runtime.allocator import keep_freed_memory
-from hoga.runtime.log_pipe import LogAddress, join_logs
+from hoga.runtime.log_pipe import LogAddress
 from hoga.runtime.logs import get_log
+from hoga.runtime.worker import import_ahead, prepare_worker
 
 __all__ = ["ATTEMPTS", "PoolStats", "WorkerPool", "default_workers", "leave"]
 
 ATTEMPTS = 3
 """How often a job is started at most when its worker dies."""
 
-_NICE = 10
 _BUSY_S = 150.0
 """So long a pool that needed a further worker does not wait for one again."""
 _KILL_WAIT_S = 1.0
@@ -138,6 +136,10 @@ class WorkerPool:
             loop.call_later(self._patient_s, self._waited, job)
         self._start_jobs()
         return result
+
+    def warm(self, *modules: str) -> None:
+        """Start a worker before there is a job for it, and import `modules` there."""
+        self.submit(import_ahead, *modules).add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def hurry(self) -> None:
         """No job waits any more while there may be a worker for it."""
@@ -242,7 +244,7 @@ class WorkerPool:
         if self._executor is None:
             context = get_context("spawn")
             try:
-                self._executor = ProcessPoolExecutor(self._workers, context, initializer=_prepare_worker, initargs=(self._logs,))
+                self._executor = ProcessPoolExecutor(self._workers, context, initializer=prepare_worker, initargs=(self._logs,))
             except OSError as fault:
                 _log.warning("no worker processes", why=str(fault), hint="their work is done in a thread; free /dev/shm and restart")
                 self._executor = ThreadPoolExecutor(1, thread_name_prefix="worker")
@@ -290,7 +292,8 @@ class WorkerPool:
 
     def _rebuild(self, job: _Job) -> None:
         """A worker died under `job` or beside it: a fresh pool for what comes, and the job again, alone."""
-        name = getattr(job.function, "__qualname__", repr(job.function))
+        function = job.function.func if isinstance(job.function, partial) else job.function
+        name = getattr(function, "__qualname__", repr(function))
         if self._executor is not None and not self._running:
             self._executor.shutdown(wait=False)
             self._executor = None
@@ -348,26 +351,3 @@ def leave(status: int) -> int:
                 stream.flush()
         os._exit(status)
     return status
-
-
-def _prepare_worker(logs: LogAddress | None) -> None:
-    """Runs first in every worker."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(os, "setsid"):
-        os.setsid()
-    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
-    if hasattr(os, "nice"):
-        os.nice(_NICE)
-    keep_freed_memory()
-    if logs is not None:
-        with contextlib.suppress(OSError):  # a worker without a log still works
-            system = join_logs(logs)
-            Finalize(None, system.close, exitpriority=1)  # a worker's last lines go before it does: it ends without `atexit`
-
-
-def _end_with_parent() -> None:
-    """A worker that outlived a killed parent would go on writing where its successor starts."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

@@ -28,7 +28,7 @@ from hoga.core.errors import ArchiveBusy, ArchiveError
 from hoga.core.ledger import Reason
 from hoga.runtime.durable import TEMPORARY_SUFFIX, unlink, write_file
 
-__all__ = ["Recovered", "find_journals", "recover", "recover_folder"]
+__all__ = ["Recovered", "find_journals", "is_left", "recover", "recover_folder"]
 
 _ENDS_FILE = "ends.json"
 
@@ -49,6 +49,11 @@ def find_journals(path: Path) -> list[Path]:
     if path.name == JOURNAL_DIR and path.is_dir():
         return [path]
     return sorted(folder for folder in path.rglob(f"temporary/{JOURNAL_DIR}") if folder.is_dir())
+
+
+def is_left(folder: Path) -> bool:
+    """Whether journals wait in this journal folder: without them, recovering it is a matter of a few small files."""
+    return any(parse_journal_name(name) is not None for name in _names(folder))
 
 
 def recover(path: Path, *, now_ns: int, progress: Callable[[str], None] = lambda name: None) -> Recovered:

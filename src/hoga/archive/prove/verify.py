@@ -10,10 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
+from multiprocessing import get_context
 from pathlib import Path
-from threading import Thread
 
 import msgspec
 
@@ -32,6 +30,7 @@ from hoga.archive.read.openminute import recorder_at_work
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.streams import Kind
 from hoga.quality.incidents import count_gaps, incidents_of
+from hoga.runtime.worker import end_with_parent
 
 __all__ = ["Progress", "verify"]
 
@@ -39,6 +38,8 @@ Progress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all) of the files on disk."""
 
 
+_PAYS_BYTES = 4_000_000
+"""On disk. So much is checked in about the time that a further process takes to start."""
 _TOGETHER = (Kind.ORDERBOOK, Kind.DELTA, Kind.SNAPSHOT)
 
 
@@ -52,8 +53,8 @@ class _Group(msgspec.Struct, frozen=True):
     books: bool = False
 
 
-def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None, books: bool = False) -> VerifyReport:
-    """Check everything under `paths` with `jobs` processes. `books`: rebuild them, too (`archive.prove.books`).
+def verify(paths: list[Path], *, jobs: int | None = 1, progress: Progress | None = None, books: bool = False) -> VerifyReport:
+    """Check everything under `paths`. `books`: rebuild them, too (`archive.prove.books`). `jobs`: processes; None for as many as pay.
 
     Raises ArchiveError for a path that is not there or is no archive.
     """
@@ -68,6 +69,8 @@ def verify(paths: list[Path], *, jobs: int = 1, progress: Progress | None = None
     running, waiting = _journals(found.journals, total)
     groups = _groups(found.days, live=running, unsealed={path.name: span for path, span in waiting.items()}, books=books)
     whole = sum(group.size for group in groups)
+    if jobs is None:
+        jobs = min(os.cpu_count() or 1, 1 + whole // _PAYS_BYTES)
     done = 0
     for size, outcome in _run(groups, 1 if any(map(is_mounted, paths)) else jobs):  # another process has not mounted it
         total.add(outcome)
@@ -106,21 +109,9 @@ def _pool(workers: int) -> ProcessPoolExecutor | None:
     if workers <= 1:
         return None
     try:
-        return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+        return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent)
     except OSError:
         return None
-
-
-def _end_with_parent() -> None:
-    """Workers wait for work on a pipe that they hold open themselves: when the parent is killed, only this lets them go."""
-    parent = parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            wait([parent.sentinel])
-            os._exit(1)
-
-    Thread(target=watch, name="parent", daemon=True).start()
 
 
 def _check(group: _Group) -> Outcome:
