@@ -107,10 +107,10 @@ class Engine:
         out: list[Effect] = []
         turn.out = out
         at_ns = max(event.at_ns, state.now_ns)
+        heap = self._timers.heap
+        while heap and heap[0][0] <= at_ns:
+            self._pass(heap[0][0], out)
         try:
-            heap = self._timers.heap
-            while heap and heap[0][0] <= at_ns:
-                self._due()
             state.now_ns = at_ns
             turn.cause = event
             handle = self._handlers.get(event.__class__)
@@ -120,7 +120,26 @@ class Engine:
             self._causes.fault(Cause.ENGINE_FAULT, f"{type(fault).__name__}: {fault} at {type(event).__name__}")
         return self._close(out)
 
+    def _pass(self, at_ns: int, out: list[Effect]) -> None:
+        """What is due at one moment is done, and settled, before anything later: whether somebody woke us then makes no difference."""
+        heap, state = self._timers.heap, self.state
+        try:
+            while heap and heap[0][0] <= at_ns:
+                self._due()
+        except Exception as fault:  # noqa: BLE001  # as in `step`, of what was due
+            self._causes.fault(Cause.ENGINE_FAULT, f"{type(fault).__name__}: {fault} at a timer")
+        state.now_ns = max(state.now_ns, at_ns)
+        self._settle(out)
+
     def _close(self, out: list[Effect]) -> list[Effect]:
+        self._settle(out)
+        heap = self._timers.heap
+        if heap and heap[0][0] != self._woken:
+            self._woken = heap[0][0]
+            out.append(WakeAt(self._woken))
+        return out
+
+    def _settle(self, out: list[Effect]) -> None:
         after = self._turn.after
         if after:
             out += after  # what need not be written before an order is not
@@ -132,11 +151,6 @@ class Engine:
                 self._advance()
             except Exception as fault:  # noqa: BLE001  # as above, of the ladder's own consequences
                 self._turn.tell("error", f"the ladder's consequences failed: {type(fault).__name__}: {fault}")
-        heap = self._timers.heap
-        if heap and heap[0][0] != self._woken:
-            self._woken = heap[0][0]
-            out.append(WakeAt(self._woken))
-        return out
 
     def _due(self) -> None:
         """Do what is due next."""
