@@ -204,8 +204,9 @@ def adopted_order(order: Order, event: OrderUpdate | AlgoUpdate) -> Write:
     return Write("order.adopt", fields | {"state": order.status.value, "st": order.strategy, "role": order.role.value, "raw": event.raw})
 
 
-def fill(client_id: str, event: FillUpdate, share: Share, day: list[int], position: int, *, late: bool) -> Write:
-    """A trade of an own order. `share`: what its strategy holds then: quantity, cost, and what it has won and paid so far."""
+def fill(client_id: str, event: FillUpdate, share: Share, day: list[int], sums: list[int], position: int, *, late: bool) -> Write:
+    """A trade of an own order. `share`: what its strategy holds then: quantity, cost, and what it has won and paid so far; `sums`: the
+    same of all strategies."""
     fields: dict[str, Any] = {
         "id": client_id,
         "sym": event.symbol,
@@ -222,6 +223,7 @@ def fill(client_id: str, event: FillUpdate, share: Share, day: list[int], positi
         "pos": position,
         "share": [share.quantity, share.cost, share.realized, share.fees, share.funding],
         "day": day,
+        "sums": sums,
     }
     if late:
         fields["late"] = True

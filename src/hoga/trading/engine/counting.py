@@ -73,7 +73,8 @@ class Counting:
         self.fills += 1
         share, rounds = state.portfolio.fill(strategy, fill, mid=state.mid(symbol), why=why)
         position = state.position(symbol, fill.position_side)
-        turn.write(records.fill(client_id or fill.client_id, fill, share, state.portfolio.today(symbol), position, late=late))
+        today, sums = state.portfolio.today(symbol), state.portfolio.sums(symbol)
+        turn.write(records.fill(client_id or fill.client_id, fill, share, today, sums, position, late=late))
         self._asking.of(symbol).touched(symbol, min(fill.event_ns or state.now_ns, state.now_ns))
         for each in rounds:
             turn.write(records.round_(each, state.rules_of[symbol], state.equity(symbol)))
