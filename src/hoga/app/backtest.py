@@ -24,7 +24,7 @@ from hoga import __version__
 from hoga.app.config import Config, VenueConfig
 from hoga.app.known_rules import KnownRules, rules_known
 from hoga.app.paper import paper_settings
-from hoga.app.trading import TradeEnd, end_of, strategies_of
+from hoga.app.trading import TradeEnd, about_run, end_of, strategies_of
 from hoga.archive.form.discover import Found, discover
 from hoga.archive.form.discover import venue_of as venue_of_folder
 from hoga.archive.form.seriesday import SeriesDay
@@ -190,7 +190,7 @@ def backtest(
     working = plan.folder.with_name(f"{plan.folder.name}.part{os.getpid()}")
     shutil.rmtree(working, ignore_errors=True)
     clock = ManualClock(0)
-    log = AuditLogger(working / JOURNAL_FOLDER, durability=Durability.REPLAY, clock=clock, about={"mode": _MODE})
+    log = AuditLogger(working / JOURNAL_FOLDER, durability=Durability.REPLAY, clock=clock, about=_about(plan))
     try:
         damage: list[Damage] = []
         events = _events(plan, None if stop_at_damage else damage.append)
@@ -210,6 +210,11 @@ def backtest(
         shutil.rmtree(working, ignore_errors=True)
         raise
     return end
+
+
+def _about(plan: BacktestPlan) -> dict[str, object]:
+    fills = {name: msgspec.to_builtins(each) for name, each in plan.settings.items()}
+    return about_run(_MODE, plan.strategies, grade=plan.grade.value, fill_model=fills)
 
 
 class _Run:

@@ -75,7 +75,8 @@ class TradePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TradeEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """What a trader came to, in the words of `hoga trade --json`. `pnl`: net, as exact text in `pnl_currency`."""
+    """What a trader came to, in the words of `hoga trade --json`. `pnl`: net, as exact text in `pnl_currency`. `report`: the page's file,
+    "": there is none; `figures`: see `trading.told`, {}: the journal could not be read."""
 
     ok: bool
     mode: str
@@ -90,6 +91,8 @@ class TradeEnd(msgspec.Struct, frozen=True, kw_only=True):
     left: tuple[str, ...] = ()
     rung: str = Rung.ACTIVE.name
     why: str = ""
+    report: str = ""
+    figures: dict[str, Any] = {}
 
 
 def is_loopback(url: str) -> bool:
@@ -168,6 +171,12 @@ def _require_orders(config: VenueConfig, mode: str) -> None:
         require_order_keys(config)
 
 
+def about_run(mode: str, strategies: list[tuple[str, Strategy]], **more: object) -> dict[str, object]:
+    """What the record that begins a life says of the run, for its report: its mode, its strategies and their parameters, and more."""
+    parameters = {key: {name: str(value) for name, value in strategy.p.items().items()} for key, strategy in strategies}
+    return {"mode": mode, "strategies": list(parameters), "parameters": parameters, **more}
+
+
 def mode_of(name: str, config: Config, plan: TradePlan) -> Mode:
     """The mode of that name."""
     if name == "live":
@@ -197,7 +206,7 @@ async def trade(
     """
     way = mode_of(mode, config, plan)
     await way.check(on_check)
-    about = {"mode": mode, "strategies": [key for key, _ in plan.strategies]}
+    about = about_run(mode, plan.strategies)
     log = journal_of(
         plan.journal,
         owner=way.owner(),

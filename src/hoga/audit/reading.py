@@ -11,6 +11,7 @@ ended in the middle of a write.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from typing import NamedTuple
 from hoga.audit.chain import FIRST, Record, link_of, next_hash, parts_of, record_of
 from hoga.audit.folder import JournalFile, list_files
 
-__all__ = ["Fault", "Torn", "Walk"]
+__all__ = ["Fault", "Torn", "Walk", "last_start"]
 
 
 class Fault(NamedTuple):
@@ -41,11 +42,25 @@ class Torn(NamedTuple):
     rest: bytes
 
 
-class Walk:
-    """One reading of a journal from its first record to its last."""
+def last_start(folder: Path) -> int:
+    """The number of the file in which the last life begins; 1 where that cannot be told. Raises OSError."""
+    for each in reversed(list_files(folder)):
+        with each.path.open("rb") as file, contextlib.suppress(ValueError):
+            first = record_of(link_of(file.readline().rstrip(b"\n")))
+            if first.kind == "boot" and "what" not in first.fields:  # a `hoga resume` writes a life, too
+                return each.number
+    return 1
 
-    def __init__(self, folder: Path) -> None:
+
+class Walk:
+    """One reading of a journal from its first record to its last.
+
+    `since`: from that file on; what its first record says of the one before it is then taken at its word.
+    """
+
+    def __init__(self, folder: Path, *, since: int = 1) -> None:
         self._folder = folder
+        self._since = since
         self.faults: list[Fault] = []
         self.torn: Torn | None = None
         self.files: list[JournalFile] = []
@@ -61,14 +76,22 @@ class Walk:
 
     def records(self) -> Iterator[Record]:
         """Every record that is as it was written, in order. Raises OSError."""
-        self.files = list_files(self._folder)
-        before, last = 0, max((each.number for each in self.files if each.path.stat().st_size), default=0)
+        self.files = [each for each in list_files(self._folder) if each.number >= self._since]
+        if self._since > 1:
+            self._begin_inside()
+        before, last = self._since - 1, max((each.number for each in self.files if each.path.stat().st_size), default=0)
         for each in self.files:
             if each.number != before + 1:
                 gone = f"files {before + 1} to {each.number - 1} are" if each.number > before + 2 else f"file {before + 1} is"
                 self._find(each, 0, 0, "file-missing", f"{gone} not there" if each.number > before else "its number is there twice")
             before = each.number
             yield from self._file(each, is_last=each.number >= last)
+
+    def _begin_inside(self) -> None:
+        for each in self.files[:1]:
+            with each.path.open("rb") as file, contextlib.suppress(ValueError):
+                first = record_of(link_of(file.readline().rstrip(b"\n")))
+                self.last_n, self.last_hash = first.n - 1, bytes.fromhex(str(first.fields.get("prev")))
 
     def _file(self, each: JournalFile, *, is_last: bool) -> Iterator[Record]:
         offset = number = 0

@@ -7,7 +7,7 @@ that shows a seal that was kept elsewhere (`seals`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +57,18 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[AuditProblem]
 
 
-def verify(path: Path, *, seals: Mapping[int, str] = {}) -> AuditReport:  # never changed
+def verify(
+    path: Path,
+    *,
+    seals: Mapping[int, str] = {},  # never changed
+    each: Callable[[Record], object] | None = None,
+) -> AuditReport:
     """Prove the journals of a data folder, or the one that `path` is.
 
     Args:
         path: a data folder or a journal's own.
         seals: record number → hash, kept elsewhere: what the journal said of itself at some time.
+        each: is given every record of the first journal that is as it was written, in order.
 
     Raises:
         ArchiveError where there is no journal, OSError.
@@ -70,18 +76,18 @@ def verify(path: Path, *, seals: Mapping[int, str] = {}) -> AuditReport:  # neve
     folders = journals_in(path)
     if not folders:
         raise ArchiveError(path, "there is no journal of orders here", hint="a trader's folder has one in journal/")
-    reports = [_verify_one(each, path, seals if each == folders[0] else {}) for each in folders]
-    problems = [problem for each in reports for problem in each.problems]
+    reports = [_verify_one(folders[0], path, seals, each)] + [_verify_one(folder, path, {}, None) for folder in folders[1:]]
+    problems = [problem for report in reports for problem in report.problems]
     return AuditReport(
         ok=not problems,
-        records=sum(each.records for each in reports),
+        records=sum(report.records for report in reports),
         journals=reports,
         problems=problems,
-        findings=[finding for each in reports for finding in each.findings],
+        findings=[finding for report in reports for finding in report.findings],
     )
 
 
-def _verify_one(folder: Path, root: Path, seals: Mapping[int, str]) -> JournalReport:
+def _verify_one(folder: Path, root: Path, seals: Mapping[int, str], give: Callable[[Record], object] | None) -> JournalReport:
     is_open = is_held(folder)
     problems: list[AuditProblem] = []
     findings: list[AuditProblem] = []
@@ -99,6 +105,8 @@ def _verify_one(folder: Path, root: Path, seals: Mapping[int, str]) -> JournalRe
     for record in walk.records():
         records += 1
         proof.take(record)
+        if give is not None:
+            give(record)
     torn = walk.faults[-1:] if is_open and walk.torn is not None else []
     problems += [_problem_of(each) for each in walk.faults if each not in torn]
     problems += proof.problems(walk.last_n)

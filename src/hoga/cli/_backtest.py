@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hoga.cli._output import Progress, note, print_json, print_text
+from hoga.cli._output import Progress, note, print_text
 from hoga.cli._recorded import time_of
 from hoga.core.times import SECOND_NS, iso_of
 
@@ -33,6 +33,7 @@ def run_backtest(
 ) -> int:
     """Plan it, run it, print what it came to; the exit status."""
     from hoga.app.backtest import backtest, plan_backtest
+    from hoga.cli.report import end_run
     from hoga.cli.run import load_for_run, logging_of
 
     loaded = load_for_run(config, settings, data)
@@ -43,12 +44,9 @@ def run_backtest(
         lines = _Lines()
         with Progress("backtest", total=max(1, (plan.extent[1] - plan.extent[0]) // SECOND_NS), unit="s of the recording") as progress:
             ended = backtest(plan, on_progress=_Pace(progress, plan.extent[0]), on_tell=lines)
-        if as_json:
-            print_json(ended)
-        else:
+        if not as_json:
             lines.show()
-            _verdict(ended)
-    return 0 if ended.ok else 1
+        return end_run(ended, as_json=as_json, verdict=_verdict)
 
 
 class _Pace:

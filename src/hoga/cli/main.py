@@ -41,6 +41,7 @@ MODULES = {
     "history": "backfill heal",
     "retain": "retain",
     "trade": "trade",
+    "report": "report",
     "audit": "audit",
     "exit": "flatten resume",
     "drill": "drill",

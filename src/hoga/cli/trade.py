@@ -71,6 +71,7 @@ def trade(
     from hoga.app.testnet import on_testnet
     from hoga.app.trading import plan_trade
     from hoga.app.trading import trade as run_trader
+    from hoga.cli.report import end_run
     from hoga.cli.run import load_for_run, logging_of
     from hoga.runtime.loop import run as run_loop
 
@@ -106,11 +107,7 @@ def trade(
                 dev=dev,
             )
         )
-    if as_json:
-        print_json(ended)
-    else:
-        _verdict(ended)
-    return 0 if ended.ok else 1
+    return end_run(ended, as_json=as_json, verdict=_verdict)
 
 
 def _show(config: Config, plan: TradePlan, mode: str) -> None:

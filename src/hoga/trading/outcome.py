@@ -246,6 +246,10 @@ class OutcomeBuilder:
         self._lost = 0
         self._handlers: dict[str, Callable[[Recorded, Mapping[str, Any]], None]] = {
             "boot": self._on_boot,
+            "begin": self._on_begin,
+            "event": _pass_over,
+            "tape": _pass_over,
+            "signal": _pass_over,
             "config": self._on_config,
             "mark": self._on_mark,
             "balance": self._on_balance,
@@ -287,11 +291,19 @@ class OutcomeBuilder:
     # -- settings, money ------------------------------------------------------------------------------------------------
 
     def _on_boot(self, record: Recorded, fields: Mapping[str, Any]) -> None:
+        if "what" in fields:
+            return  # somebody wrote who is no trader: `hoga resume`
         self._lives += 1
         self._end = None
         self._about = {name: value for name, value in fields.items() if name not in ("prev", "owner", "torn", "faults")}
         if fields.get("torn"):
             self._events["torn"] += 1
+
+    def _on_begin(self, record: Recorded, fields: Mapping[str, Any]) -> None:
+        """What the engine was made of."""
+        self._about |= {name: fields[name] for name in ("version", "trader", "strategy", "flatten_on_stop", "on_fault") if name in fields}
+        for symbol, limits in fields.get("limits", {}).items():
+            self._settings.setdefault(symbol, {}).update(limits)
 
     def _on_config(self, record: Recorded, fields: Mapping[str, Any]) -> None:
         symbol = str(fields.get("sym") or "")
@@ -776,6 +788,10 @@ class _Ends(Generic[T]):
 
     def kept(self) -> list[T]:
         return [*self._first, *self._last]
+
+
+def _pass_over(record: Recorded, fields: Mapping[str, Any]) -> None:
+    """Nothing is reckoned by it."""
 
 
 def _by_net(trip: tuple[int, int, Trip]) -> int:
