@@ -34,9 +34,9 @@ def report(
     last: Annotated[bool, typer.Option("--last", help="Of the last start only.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
 ) -> int:
-    """Tell what came of a run, from its journal: one page that needs nothing else.
+    """Tell what came of a run, as one page.
 
-    The journal is proven while it is read. Exit status 1 when it is not as it was written; the page is made of what could be read, and
+    It is made of the journal alone, which is proven while it is read. Exit status 1 when it is not as it was written; the page is made of what could be read, and
     says so.
 
     Example: hoga report data -o report.html --lang ko

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hoga.cli._output import note, print_json, print_text, words
+from hoga.cli._output import note, print_text, words
 from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption
 from hoga.core.errors import ConfigError, ConfigMistake
 
