@@ -36,8 +36,8 @@ def report(
 ) -> int:
     """Tell what came of a run, as one page.
 
-    It is made of the journal alone, which is proven while it is read. Exit status 1 when it is not as it was written; the page is made of what could be read, and
-    says so.
+    It is made of the journal alone, which is proven while it is read. Exit status 1 when it is not as it was written; the page is made
+    of what could be read, and says so.
 
     Example: hoga report data -o report.html --lang ko
     """
