@@ -18,7 +18,7 @@ import pytest
 from aiohttp.compression_utils import ZLibBackend
 from isal import isal_zlib
 
-from hoga.core.errors import RateLimited, Refused, VenueError, WireFault
+from hoga.core.errors import RateLimited, Refused, Unavailable, VenueError, WireFault
 from hoga.core.secret import Secret
 from hoga.net import rest as rest_module
 from hoga.net.ratelimit import BAN_S, Budget
@@ -145,7 +145,7 @@ def test_a_refusal_says_for_how_long_it_really_is(headers: bytes, least: float, 
 def test_no_answer_is_one_error(script: Callable[[socket.socket], object], caplog: pytest.LogCaptureFixture) -> None:
     with RawServer(script) as server, caplog.at_level(logging.WARNING):
         fault = ask(server, lambda rest: rest.get("/x"), timeout_s=0.5)
-    assert type(fault) is VenueError
+    assert type(fault) is Unavailable
     assert f"no answer from http://127.0.0.1:{server.port}/x: " in str(fault)
     assert str(fault).isprintable()
     assert caplog.records == []
@@ -183,7 +183,7 @@ def test_a_body_that_is_not_packed_as_it_says_is_no_answer(
     monkeypatch.setattr(rest_module, "MAX_BODY_BYTES", 1 << 20)
     with RawServer(answering(answer)) as server:
         fault = ask(server, lambda rest: rest.get("/x"))
-    assert type(fault) is VenueError
+    assert type(fault) is Unavailable
     assert why in str(fault)
 
 
@@ -208,7 +208,7 @@ def test_a_call_with_secrets_tells_only_the_kind_of_trouble() -> None:
         fault = ask(
             server, lambda rest: rest.send(Request(method="POST", path="/key?signature=hidden", headers={"X-KEY": Secret("hidden")}))
         )
-    assert type(fault) is VenueError
+    assert type(fault) is Unavailable
     assert "hidden" not in str(fault)
     assert "/key" in str(fault)
     assert fault.__cause__ is None

@@ -16,6 +16,7 @@ from hoga.gateway import Gateway, GatewayConfig
 from hoga.net.budgets import TRADER
 from hoga.net.line import Answered, OrderLine
 from hoga.trading.ports import Deliver
+from hoga.venues.orders import RuleBook
 from hoga.venues.registry import VENUES
 
 __all__ = ["make_gateway"]
@@ -28,8 +29,12 @@ def make_gateway(
     *,
     gate: Callable[[], bool] = lambda: True,
     healthy: Callable[[], bool] = lambda: False,
+    book: RuleBook | None = None,
 ) -> Gateway:
-    """The account of the configured keys. Raises ConfigError for keys that cannot be used, and for a venue that takes no orders."""
+    """The account of the configured keys. `book`: rules that were read a moment ago.
+
+    Raises ConfigError for keys that cannot be used, and for a venue that takes no orders.
+    """
     spec, wire = VENUES[config.venue], private_wire(config, "trading-")
     if spec.orders is None or spec.private is None or wire is None:
         raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "MODE", "live", "a venue that takes orders")])
@@ -42,4 +47,4 @@ def make_gateway(
     def line(answered: Answered, moved: Callable[[bool, str], object]) -> OrderLine:
         return make_line(config, credentials, rest=rest, sign=sign, answered=answered, moved=moved, answer_s=settings.answer_s)
 
-    return Gateway(spec, settings, rest=rest, sign=sign, deliver=deliver, stream=wire, gate=gate, healthy=healthy, line=line)
+    return Gateway(spec, settings, rest=rest, sign=sign, deliver=deliver, stream=wire, gate=gate, healthy=healthy, line=line, book=book)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hoga.app.checks import Check, CheckState
@@ -12,19 +14,24 @@ from hoga.app.config import Config, VenueConfig
 from hoga.app.exits import Exits
 from hoga.app.gateway import make_gateway
 from hoga.app.owner import owner_of
+from hoga.app.patience import patiently
 from hoga.app.private import credentials_of
 from hoga.app.sentinel import Charge, Heart
 from hoga.app.trade import Account, Trader, World
-from hoga.app.trading_check import CLOCK, examine_trading
+from hoga.app.trading_check import CLOCK, look_at_account
 from hoga.audit.folder import Owner
 from hoga.audit.latch import Latch
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.secret import Credentials
 from hoga.core.trading import Rung
-from hoga.gateway import GatewayConfig
+from hoga.gateway import Gateway, GatewayConfig
+from hoga.runtime.logs import get_log
+from hoga.venues.orders import RuleBook
 
 if TYPE_CHECKING:
     from hoga.app.trading import TradePlan
+
+_log = get_log("trading")
 
 __all__ = ["LiveMode", "Mode", "WayOut", "check_accounts", "name_of"]
 
@@ -100,10 +107,11 @@ class LiveMode:
     def __init__(self, config: Config, plan: TradePlan) -> None:
         self._config, self._plan = config, plan
         self._configs = [config.venue(name) for name in plan.symbols]
+        self._books: dict[str, RuleBook] = {}
 
     async def check(self, on_check: Callable[[Check], object]) -> None:
-        """Look at keys and accounts as `hoga doctor` does. Raises ConfigError."""
-        await check_accounts(self._configs, self._plan, on_check)
+        """Look at keys and accounts as `hoga doctor` does. Raises ConfigError, VenueError."""
+        await check_accounts(self._configs, self._plan, on_check, books=self._books)
 
     def owner(self) -> Owner:
         """Every account by its key."""
@@ -114,10 +122,12 @@ class LiveMode:
         return tuple(credentials_of(each) for each in self._configs)
 
     async def accounts(self, trader: Trader, latch: Latch) -> list[Account]:
-        """A gateway each."""
-        return [self._gateway(each, trader, latch) for each in self._configs]
+        """A gateway each, which has read what it needs. Raises VenueError."""
+        gateways = [self._gateway(each, trader, latch) for each in self._configs]
+        await asyncio.gather(*(patiently(each.prepare, tell=_tell_later) for each in gateways))
+        return list(gateways)
 
-    def _gateway(self, config: VenueConfig, trader: Trader, latch: Latch) -> Account:
+    def _gateway(self, config: VenueConfig, trader: Trader, latch: Latch) -> Gateway:
         limits = {symbol.partition(":")[2]: self._plan.limits[symbol] for symbol in self._plan.symbols[config.venue]}
         settings = GatewayConfig(
             symbols=tuple(limits),
@@ -125,7 +135,14 @@ class LiveMode:
             margin_type={symbol: each.margin_type for symbol, each in limits.items() if each.margin_type},
         )
         # stops that protect pass the engine's gate in HALTED
-        return make_gateway(config, settings, trader.deliver, gate=lambda: not latch.shut(Rung.HALTED), healthy=lambda: trader.is_well)
+        return make_gateway(
+            config,
+            settings,
+            trader.deliver,
+            gate=lambda: not latch.shut(Rung.HALTED),
+            healthy=lambda: trader.is_well,
+            book=self._books.get(config.venue),
+        )
 
     def way_out(self, trader: Callable[[], Trader], tell: Callable[[str], object]) -> WayOut:
         """The emergency exit."""
@@ -152,18 +169,31 @@ def name_of(config: Config, plan: TradePlan) -> str:
     return next(iter(config.venue(name).trader for name in plan.symbols))
 
 
-async def check_accounts(configs: list[VenueConfig], plan: TradePlan, on_check: Callable[[Check], object], *, trial: bool = True) -> None:
-    """Raises ConfigError for what a trader cannot live with. `trial`: ask, too, whether a small order would be taken."""
+async def check_accounts(
+    configs: list[VenueConfig],
+    plan: TradePlan,
+    on_check: Callable[[Check], object],
+    *,
+    trial: bool = True,
+    books: dict[str, RuleBook] | None = None,
+) -> None:
+    """Raises ConfigError for what a trader cannot live with, VenueError where the venue cannot tell. `trial`: ask, too, whether a small
+    order would be taken. `books`: takes the rules that are read, by venue."""
     bad: list[ConfigMistake] = []
     for config in configs:
         limits = {symbol.partition(":")[2]: plan.limits[symbol] for symbol in plan.symbols[config.venue]}
-        checks = await examine_trading(config, limits, trial=trial)
+        book = None if books is None else books.setdefault(config.venue, RuleBook(config.venue))
+        checks = await patiently(partial(look_at_account, config, limits, trial=trial, book=book), tell=_tell_later)
         for check in checks:
             on_check(check)
         failed = [check for check in checks if check.state is CheckState.FAILED and not check.name.endswith(CLOCK)]
         bad += [_mistake(config.venue, each) for each in failed]
     if bad:
         raise ConfigError(bad)
+
+
+def _tell_later(text: str) -> None:
+    _log.warning(text)
 
 
 def _mistake(venue: str, check: Check) -> ConfigMistake:

@@ -29,7 +29,7 @@ from hoga.venues.registry import VENUES
 
 __all__ = [
     "CLOCK", "examine_trading", "has_keys", "judge_lag", "judge_mode", "judge_rights", "judge_settings", "judge_trial", "limits_text",
-    "stops_text",
+    "look_at_account", "stops_text",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -51,11 +51,27 @@ def has_keys(config: VenueConfig) -> bool:
     return usable and not missing_for_orders(config, credentials)
 
 
-async def examine_trading(config: VenueConfig, limits: dict[str, Limits], *, trial: bool = True) -> list[Check]:
-    """Every check of trading at one venue; `limits` by the venue's symbol. `trial`: ask for a trial order, too. Never raises."""
-    spec, name = VENUES[config.venue], f"{config.venue} trading"
-    if config.testnet:
-        name = f"{name} (TESTNET)"
+async def examine_trading(config: VenueConfig, limits: dict[str, Limits]) -> list[Check]:
+    """Every check of trading at one venue; `limits` by the venue's symbol. Never raises."""
+    try:
+        return await look_at_account(config, limits)
+    except VenueError as fault:
+        advice = "try it again in a while: the venue cannot tell now, which says nothing of the keys"
+        return [Check(name=_name_of(config), state=CheckState.FAILED, found=_words(fault), advice=advice)]
+
+
+def _name_of(config: VenueConfig) -> str:
+    return f"{config.venue} trading{' (TESTNET)' if config.testnet else ''}"
+
+
+async def look_at_account(
+    config: VenueConfig, limits: dict[str, Limits], *, trial: bool = True, book: RuleBook | None = None
+) -> list[Check]:
+    """The same. `trial`: ask for a trial order, too. `book`: takes the rules that are read.
+
+    Raises VenueError that is `transient`: what the venue cannot tell now.
+    """
+    spec, name = VENUES[config.venue], _name_of(config)
     try:
         credentials = credentials_of(config)
         assert spec.private is not None, "asked where there are keys"
@@ -63,7 +79,7 @@ async def examine_trading(config: VenueConfig, limits: dict[str, Limits], *, tri
         caller = Caller(rest_of(config, TRADER), spec.private.signer(credentials, nonce), gate=lambda: False)
     except (ConfigError, ValueError) as fault:
         return [Check(name=name, state=CheckState.FAILED, found=str(fault), advice="mend the keys")]
-    orders, book = spec.orders, RuleBook(spec.name)
+    orders, book = spec.orders, RuleBook(spec.name) if book is None else book
     checks = [Check(name=name, state=CheckState.OK, found=stops_text(orders.capabilities))]
     async with caller.rest as rest:
         keeper = TimeKeeper(rest, spec)
@@ -71,13 +87,15 @@ async def examine_trading(config: VenueConfig, limits: dict[str, Limits], *, tri
             checks.append(judge_lag(f"{config.venue} {CLOCK}", -(rest.venue_clock.off_ns or 0) // MS_NS))
         checks.append(await _told(name, "the key's rights", _examine_rights(name, caller, orders, credentials)))
         try:
-            account = _good(await caller.ask(orders.account(book), "account", timeout_s=_CALL_S))
+            account = _good(await caller.learn(orders.account(book), timeout_s=_CALL_S, signed=True))
             checks.append(judge_mode(name, account, is_of_contracts=orders.positions is not None))
             for rules in await caller.learn(orders.rules(), timeout_s=rest.timeout_s, signed=False):
                 book.learn(rules)
             for symbol, limit in limits.items():
                 checks += await _examine_symbol(name, caller, orders, book, symbol, limit, trial=trial)
         except (HogaError, OSError) as fault:
+            if isinstance(fault, VenueError) and fault.transient:
+                raise
             advice = "look at the keys, and what they may do at the venue"
             checks.append(Check(name=name, state=CheckState.FAILED, found=_words(fault), advice=advice))
     return checks
@@ -93,7 +111,7 @@ async def _examine_symbol(
         book.learn(await caller.learn(orders.limits(book, symbol), timeout_s=_CALL_S, signed=True))
     checks: list[Check] = []
     if orders.settings is not None:
-        found = _good(await caller.ask(orders.settings(book, symbol), "settings", timeout_s=_CALL_S))
+        found = _good(await caller.learn(orders.settings(book, symbol), timeout_s=_CALL_S, signed=True))
         checks.append(judge_settings(name, symbol, found, limits))
     if trial:
         checks.append(await _told(name, f"{symbol}: a trial order", _examine_trial(name, caller, orders, book, symbol)))

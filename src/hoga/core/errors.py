@@ -5,7 +5,7 @@
     ├─ LinkError                   one connection
     │  ├─ ConnectFailed · HandshakeRefused
     ├─ VenueError                  their fault
-    │  ├─ RateLimited · Refused · WireFault
+    │  ├─ RateLimited · Refused · Unavailable · WireFault
     ├─ ProtocolMisuse              our fault
     └─ ArchiveError                files
        ├─ SegmentCorrupt · ManifestMismatch · DiskFull · ArchiveBusy
@@ -35,6 +35,7 @@ __all__ = [
     "Refused",
     "SegmentCorrupt",
     "Sent",
+    "Unavailable",
     "VenueError",
     "WireFault",
 ]
@@ -165,6 +166,12 @@ class Refused(VenueError):
         self.code = code
         self.reason = reason
         self.status = status
+
+
+class Unavailable(VenueError):
+    """The venue gives no answer, or one that says nothing of what was asked (5xx): trying again later may work."""
+
+    transient = True
 
 
 class WireFault(VenueError):

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from hoga.core.errors import RateLimited, VenueError, WireFault
+from hoga.core.errors import RateLimited, Unavailable, VenueError, WireFault
 from hoga.core.trading import ExecutionEvent, ReadFailed
 from hoga.net.rest import RestClient
 from hoga.venues.orders import Asking, Told, Unproven
@@ -17,6 +17,8 @@ __all__ = ["Caller", "GateShut"]
 
 T = TypeVar("T")
 E = TypeVar("E", bound=ExecutionEvent)
+_RETRY_S = 10.0
+"""So long a venue that wants to be left alone is, where it does not say how long."""
 
 
 class GateShut(Exception):
@@ -58,11 +60,14 @@ class Caller:
             return ReadFailed(at_ns=now_ns, venue=self.venue, what=what, why=reason_of(fault), symbol=symbol)
 
     async def learn(self, asking: Asking[T], *, timeout_s: float, signed: bool) -> T:
-        """What an asking returns that is no event. Raises VenueError."""
+        """What an asking returns. Raises VenueError; of an answer that says nothing of what was asked (429, 418, 5xx) one that is
+        `transient`."""
         try:
             call = next(asking)
             while True:
-                call = asking.send(await self._send(call, self._sign if signed else None, timeout_s))
+                told = await self._send(call, self._sign if signed else None, timeout_s)
+                self.require_able(call, told)
+                call = asking.send(told)
         except StopIteration as done:
             value: T = done.value
             return value
@@ -70,6 +75,13 @@ class Caller:
             raise WireFault(self.venue, fault.why) from None
         except (ValueError, LookupError, TypeError, ArithmeticError) as fault:
             raise WireFault(self.venue, f"an answer that cannot be read: {fault}") from fault
+
+    def require_able(self, request: Request, told: Told) -> None:
+        """Raises RateLimited or Unavailable where the venue could not do what was asked, whatever that was."""
+        if told.status in (418, 429):
+            raise RateLimited(self.venue, status=told.status, retry_after_s=told.retry_after_s or _RETRY_S)
+        if told.status >= 500:
+            raise Unavailable(self.venue, f"{request.path} answered HTTP {told.status}")
 
     async def _send(self, request: Request, sign: Signer | None, timeout_s: float) -> Told:
         timed = msgspec.structs.replace(request, timeout_s=timeout_s)

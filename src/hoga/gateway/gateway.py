@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from hoga.core.errors import RateLimited, Sent, VenueError
+from hoga.core.errors import RateLimited, Sent, Unavailable, VenueError
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import (
     Action,
@@ -24,6 +24,7 @@ from hoga.core.trading import (
     Cut,
     ExecutionEvent,
     NotSent,
+    OpenOrders,
     OrderAccepted,
     OrderRefused,
     OrderRequest,
@@ -73,7 +74,8 @@ class Gateway:
 
     `stream`: brings the account's events (None: nothing does). `gate()`: whether new orders may leave at all, asked before each of them
     beside the gateway's own `freeze`: whoever freezes from another process is heard there. `healthy()`: whether the venue may be told
-    that we live. `line(answered, moved)` makes the order line; None: everything goes over REST.
+    that we live. `line(answered, moved)` makes the order line; None: everything goes over REST. `book`: the rules as somebody has read
+    them a moment ago; None: they are read at the start.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Gateway:
         gate: Callable[[], bool] = lambda: True,
         healthy: Callable[[], bool] = lambda: False,
         line: MakeLine | None = None,
+        book: RuleBook | None = None,
     ) -> None:
         if spec.orders is None:
             raise ValueError(f"{spec.name} takes no orders")
@@ -103,7 +106,9 @@ class Gateway:
         self._deliver = deliver
         self._gate = gate
         self._healthy = healthy
-        self._book = RuleBook(spec.name)
+        self._book = RuleBook(spec.name) if book is None else book
+        self._is_read = book is not None
+        self._is_prepared = False
         self._caller = Caller(rest, sign, gate=self._may_open)
         self._time = TimeKeeper(rest, spec, every_s=config.clock_every_s)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -122,19 +127,10 @@ class Gateway:
     # -- its life -------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Measure the venue's clock, read the rules, set leverage and margin and read them back, follow the account's stream.
-
-        Raises VenueError.
-        """
-        self._rest.hold()
-        self._stopping = False
-        if self._spec.rest.time is not None and not await self._time.measure():
-            raise VenueError(self.venue, "it does not tell its time")
-        await self._learn_rules()
-        for symbol in self._config.symbols:
-            if not self._book.knows(symbol):
-                raise VenueError(self.venue, f"no rules of {symbol}", hint="look at its spelling in SYMBOLS")
-            await self._settle(symbol)
+        """Prepare, and follow the account's stream. Raises VenueError."""
+        if not self._is_prepared:
+            await self.prepare()
+        self._is_prepared = self._stopping = False
         if self._wire is not None:
             self._wire.start(self._stream)
             self._wire.want(self._stream.streams())
@@ -147,6 +143,28 @@ class Gateway:
         ]
         if self._config.dead_man_s and self._orders.dead_man is not None:
             self._timers.append(self._timer(min(1.0, self._config.dead_man_s / 6), self._say_we_live, "dead-man", at_once=True))
+
+    async def prepare(self) -> None:
+        """Measure the venue's clock, read the rules, set leverage and margin and read them back. Raises VenueError; where that is
+        `transient`, it may be tried again."""
+        self._rest.hold()
+        try:
+            is_timed = self._spec.rest.time is None or self._rest.venue_clock.is_fresh
+            if not is_timed and not await self._time.measure():
+                raise Unavailable(self.venue, "it does not tell its time")
+            if self._is_read and all(map(self._book.knows, self._config.symbols)):
+                self._take_over_rules()
+            else:
+                await self._learn_rules()
+            self._is_read = False
+            for symbol in self._config.symbols:
+                if not self._book.knows(symbol):
+                    raise VenueError(self.venue, f"no rules of {symbol}", hint="look at its spelling in SYMBOLS")
+                await self._settle(symbol)
+        except BaseException:
+            await self._rest.release()
+            raise
+        self._is_prepared = True
 
     async def stop(self) -> None:
         """Let answers come for a moment, then close everything. Orders stay as they are, and a dead man's countdown runs on."""
@@ -367,7 +385,7 @@ class Gateway:
         name, orders, book, patience_s = ask.symbol.partition(":")[2], self._orders, self._book, self._config.read_s
         match ask.what:
             case ReadKind.ORDERS:
-                event: ExecutionEvent = await self._caller.ask(orders.open_orders(book, name), "open orders", timeout_s=patience_s)
+                event: ExecutionEvent = await self._open_orders(name)
             case ReadKind.POSITIONS if orders.positions is not None:
                 event = await self._caller.ask(orders.positions(book), "positions", timeout_s=patience_s)
             case ReadKind.ACCOUNT:
@@ -380,6 +398,24 @@ class Gateway:
             case _:
                 event = self._failed(ask.what, f"{self.venue} has no such listing", symbol=ask.symbol)
         self._deliver(event)
+
+    async def _open_orders(self, name: str) -> OpenOrders | ReadFailed:
+        """Those of one symbol, "": of all that are traded here, one by one where that costs less."""
+        names, patience_s = self._config.symbols, self._config.read_s
+        if name or not names or len(names) > self._orders.listed_apart:
+            return await self._caller.ask(self._orders.open_orders(self._book, name), "open orders", timeout_s=patience_s)
+        lists: list[OpenOrders] = []
+        for found in await asyncio.gather(*(self._open_orders(each) for each in names)):
+            if isinstance(found, ReadFailed):
+                return found
+            lists.append(found)
+        return OpenOrders(
+            at_ns=max(each.at_ns for each in lists),
+            venue=self.venue,
+            symbol="",
+            asked_ns=min(each.asked_ns for each in lists),
+            orders=tuple(order for each in lists for order in each.orders),
+        )
 
     async def _read_rules(self, name: str) -> ExecutionEvent:
         try:
@@ -405,6 +441,9 @@ class Gateway:
             elif self._orders.limits is not None:
                 limits = self._orders.limits(self._book, name)
                 self._book.learn(await self._caller.learn(limits, timeout_s=patience_s, signed=True))
+        self._take_over_rules()
+
+    def _take_over_rules(self) -> None:
         self.rules = {self._book.of(name).symbol: self._book.of(name) for name in self._config.symbols if self._book.knows(name)}
 
     async def _renew_rules(self) -> None:
@@ -437,7 +476,7 @@ class Gateway:
             await self._set(f"{symbol}: margin type {margin_type}", orders.set_margin_type(symbol, margin_type))
         if leverage is not None and orders.set_leverage is not None:
             await self._set(f"{symbol}: leverage {leverage}", orders.set_leverage(symbol, leverage))
-        found = await self._caller.ask(orders.settings(self._book, symbol), "settings", timeout_s=self._config.read_s)
+        found = await self._caller.learn(orders.settings(self._book, symbol), timeout_s=self._config.read_s, signed=True)
         if isinstance(found, ReadFailed) and leverage is None and margin_type is None:
             _log.warning("leverage and margin type cannot be read", venue=self.venue, symbol=symbol, why=found.why)
             return
@@ -450,7 +489,9 @@ class Gateway:
 
     async def _set(self, what: str, call: Request) -> None:
         assert self._orders.was_set is not None, "venues with settings tell whether one was set"
-        why = self._orders.was_set(await self._caller.call(call, timeout_s=self._config.read_s))
+        told = await self._caller.call(call, timeout_s=self._config.read_s)
+        self._caller.require_able(call, told)
+        why = self._orders.was_set(told)
         if why:
             raise VenueError(self.venue, f"{what} was not set: {why}")
 

@@ -22,7 +22,7 @@ from typing import NamedTuple, Self, TypeVar
 import aiohttp
 from yarl import URL
 
-from hoga.core.errors import RateLimited, Refused, Sent, VenueError, WireFault
+from hoga.core.errors import RateLimited, Refused, Sent, Unavailable, VenueError, WireFault
 from hoga.core.foreign import describe_answer, excerpt
 from hoga.core.secret import Secret
 from hoga.core.times import MS_NS, SECOND_NS
@@ -263,10 +263,10 @@ class RestClient:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as fault:
             raise self._unanswered(request, sign, attempt, fault) from (fault if public and not login else None)
 
-    def _unanswered(self, request: Request, sign: Signer | None, attempt: _Attempt, fault: BaseException) -> VenueError:
+    def _unanswered(self, request: Request, sign: Signer | None, attempt: _Attempt, fault: BaseException) -> Unavailable:
         public = sign is None and not request.headers
         why = _why(fault, quiet=not public)
-        return VenueError(self.venue, f"no answer from {self._where(_shown(request, public))}: {why}", sent=attempt.sent)
+        return Unavailable(self.venue, f"no answer from {self._where(_shown(request, public))}: {why}", sent=attempt.sent)
 
     def _longest_s(self, request: Request) -> float:
         return min(self.timeout_s, request.timeout_s or self.timeout_s)

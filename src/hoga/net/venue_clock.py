@@ -34,6 +34,7 @@ _DRIFT = 100e-6
 _DATE_SLACK_NS = 50 * MS_NS
 """Servers write the same date into all answers of a moment."""
 _READS = 5
+_FRESH_NS = 30 * SECOND_NS
 
 
 class VenueClock:
@@ -82,6 +83,11 @@ class VenueClock:
     def is_known(self) -> bool:
         """Whether the venue has told its time, and not refused a request for it since."""
         return self._at_ns is not None and not self._doubted
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether that was a moment ago."""
+        return self.is_known and self._at_ns is not None and self._clock.monotonic_ns() - self._at_ns < _FRESH_NS
 
     def now_ns(self) -> int:
         """The venue's time, ns since 1970: the middle of what it can be."""
@@ -148,9 +154,12 @@ class TimeKeeper:
         return told
 
     async def run(self) -> None:
-        """For ever."""
+        """For ever; the first time after a while, where it was measured a moment ago."""
+        known = self.clock.is_fresh
         while True:
             self._doubted.clear()
-            await self.measure()
+            if not known:
+                await self.measure()
+            known = False
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._doubted.wait(), self._every_s)

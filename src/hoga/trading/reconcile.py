@@ -65,6 +65,10 @@ class Reckoning:
         self._theirs, self._asked_ns = None, 0
         return True
 
+    def later(self, at_ns: int) -> None:
+        """Begin a round then, unless one begins before."""
+        self._again_ns = self._again_ns or at_ns
+
     def reads(self, last_trade: Callable[[str], str]) -> list[Read]:
         """What the round has to read, in order: trades before positions, so that what positions say is explained already."""
         reads = [Read(what=ReadKind.ORDERS, venue=self.venue)]

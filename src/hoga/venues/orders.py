@@ -86,15 +86,17 @@ class RuleBook:
     """The rules of a venue's instruments by the venue's own symbols.
 
     One that is not known (a stranger's, or listed a moment ago) is read with very fine integers, and does not trade.
+    `hedge`: whether the account has two positions a symbol, and when that was told; None: it was not.
     `fills`: of orders that were asked for theirs, how far each was then, and its fills; for venues that have no list of trades.
     """
 
-    __slots__ = ("_known", "_provisional", "fills", "venue")
+    __slots__ = ("_known", "_provisional", "fills", "hedge", "venue")
 
     def __init__(self, venue: str, known: Iterable[Rules] = ()) -> None:
         self.venue = venue
         self._known = {each.name: each for each in known}
         self._provisional: dict[str, Rules] = {}
+        self.hedge: tuple[bool, int] | None = None
         self.fills: dict[str, tuple[str, tuple[FillUpdate, ...]]] = {}
 
     def of(self, name: str) -> Rules:
@@ -251,6 +253,7 @@ class OrdersSpec:
     `rules()`: public calls, and the rules of all instruments, each read when its turn comes. `limits(book, symbol)`: those of one, with
     what only the account is told of them.
     `events(book, payload, at_ns)`: what a frame of the account's stream says.
+    `listed_apart`: the open orders of up to so many symbols cost less of the venue's limits when they are read symbol by symbol.
     `rule_codes`: codes of refusals that mean that the rules are not as they were read.
     `line`: "METHOD path" of a call → the method of the venue's WebSocket API that does the same.
     """
@@ -282,4 +285,5 @@ class OrdersSpec:
     was_set: Callable[[Told], str] | None = None
     dead_man: Callable[[str, float], Request] | None = None
     rule_codes: frozenset[str] = frozenset()
+    listed_apart: int = 0
     line: Mapping[str, str] = field(default_factory=dict)

@@ -26,6 +26,8 @@ from hoga.trading.sampling import Sampler
 __all__ = ["Life"]
 
 _STOP_NS = 3 * SECOND_NS
+_STREAM_NS = 2 * SECOND_NS
+"""So long the account's stream is waited for before the account is read without it."""
 
 
 class Life:
@@ -95,7 +97,10 @@ class Life:
         self._candles.ask()
         for venue in asking.reckonings:
             self._causes.begin(Cause.UNRECONCILED, subject=venue)
-            asking.reconcile(venue, "start")
+            if self._state.accounts[venue].live:
+                asking.reconcile(venue, "start")
+            else:  # when its stream lives, a round is due anyway
+                asking.reckonings[venue].later(at_ns + _STREAM_NS)
         self._timers.arm("second", 0, at_ns - at_ns % SECOND_NS + SECOND_NS)
 
     def start_if_ready(self) -> None:

@@ -588,6 +588,7 @@ SPOT_ORDERS = OrdersSpec(
     rights=read_rights,
     price=lambda book, symbol: read_price("/api/v3/ticker/bookTicker", book.of(symbol)),
     events=_events,
+    listed_apart=10,  # 6 each against 80
     rule_codes=frozenset({"-1013", "-1111", "-1121"}),
     line={
         "POST /api/v3/order": "order.place",

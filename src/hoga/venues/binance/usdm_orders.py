@@ -18,6 +18,7 @@ from msgspec import field
 
 from hoga.core.jsontext import NO_JSON
 from hoga.core.secret import Credentials
+from hoga.core.times import SECOND_NS
 from hoga.core.trading import (
     AccountRead,
     Action,
@@ -74,6 +75,7 @@ from hoga.venues.request import Params, Priority, Request
 __all__ = ["USDM_ORDERS"]
 
 _VENUE = "binance-usdm"
+_HEDGE_NS = 20 * SECOND_NS
 _ORDER_GROUPS = ("order-count-10s", "order-count-1m")
 _FORCES = {Force.GTC: "GTC", Force.IOC: "IOC", Force.FOK: "FOK", Force.POST_ONLY: "GTX"}
 _WAITING = {OrderKind.STOP: "STOP_MARKET", OrderKind.TAKE: "TAKE_PROFIT_MARKET", OrderKind.TRAIL: "TRAILING_STOP_MARKET"}
@@ -523,19 +525,20 @@ def _held(row: _PositionRow, rules: Rules) -> Held:
 
 
 def _read_account(book: RuleBook) -> Asking[AccountRead]:
-    dual = yield Request(path="/fapi/v1/positionSide/dual", weight=30, priority=Priority.ACCOUNT)
-    hedge = dual.status != 404 and decoded(dual, _dual, refused=refused_text).dual_side_position
     told = yield Request(path="/fapi/v3/account", weight=5, priority=Priority.EMERGENCY)
     account = decoded(told, _account, refused=refused_text)
+    if book.hedge is None or told.at_ns - book.hedge[1] > _HEDGE_NS:  # it costs as much as six accounts, and two ask for it at a start
+        dual = yield Request(path="/fapi/v1/positionSide/dual", weight=30, priority=Priority.ACCOUNT)
+        book.hedge = (dual.status != 404 and decoded(dual, _dual, refused=refused_text).dual_side_position, dual.at_ns)
     return AccountRead(
         at_ns=told.at_ns,
         raw=told.text,
         venue=_VENUE,
-        asked_ns=dual.asked_ns,
+        asked_ns=told.asked_ns,
         balances=tuple(Balance(currency=each.asset, free=each.wallet_balance, locked="0") for each in account.assets),
         equity=account.total_margin_balance,
         margin_ratio=_ratio(account.total_maint_margin, account.total_margin_balance),
-        hedge=hedge,
+        hedge=book.hedge[0],
         can_trade=account.can_trade,
         can_withdraw=account.can_withdraw,
     )
@@ -885,6 +888,7 @@ USDM_ORDERS = OrdersSpec(
     set_margin_type=_set_margin_type,
     was_set=_was_set,
     dead_man=_dead_man,
+    listed_apart=10,  # 2 each against 80
     rule_codes=frozenset({"-1111", "-1121", "-4003", "-4005", "-4013", "-4014", "-4023", "-4108", "-4140", "-4164"}),
     line={
         "POST /fapi/v1/order": "order.place",
