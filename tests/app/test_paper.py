@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hoga.app import line
+from hoga.app.shadow import only_reads
 from hoga.core.errors import ConfigError
+from hoga.core.secret import Secret
 from hoga.net import rest
 from hoga.simulator.seen import Does
-from hoga.venues.request import Request, Signer
+from hoga.venues.request import Request, Signed, Signer
 from tests.trading.live import Live, live
 from tests.waiting import eventually
 
@@ -41,6 +44,48 @@ async def test_a_target_is_held_and_left_again_and_nothing_is_sent(venue: str, t
     assert end.fills >= 2
     assert len(it.records("order.fill")) == end.fills
     assert set(asked) == {("GET", False)}
+
+
+async def test_a_shadow_reads_the_account_and_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with live(tmp_path / "live", wanted="0.01") as real:
+        await real.holds("0.01")
+        placed = len(real.simulator.orders_seen())
+        asked: list[tuple[str, bool]] = []
+        whole = rest.RestClient.send
+
+        async def seen(self: rest.RestClient, request: Request, *, sign: Signer | None = None, **more: Any) -> Any:
+            task = asyncio.current_task()
+            if task is not None and (task.get_name().startswith("shadow ") or task is getattr(shadow, "task", None)):
+                asked.append((request.method, sign is not None))
+            return await whole(self, request, sign=sign, **more)
+
+        shadow = Live(real.simulator, real.venue, tmp_path / "shadow", ())
+        monkeypatch.setattr(rest.RestClient, "send", seen)
+        await shadow.begin(0, mode="shadow")
+        await eventually(lambda: shadow.strategy.books > 3)
+        shadow.strategy.wanted = "0.01"
+        await shadow.holds("0.01")
+        real.strategy.wanted = "0.02"
+        await real.holds("0.02")
+        await eventually(lambda: shadow.records("shadow.fill"))
+        end = await shadow.stop()
+        done = [each.client_id for each in real.simulator.orders_seen()[placed:]]
+    assert len(done) == 1  # the live trader's own
+    assert ("GET", True) in asked
+    assert {method for method, _ in asked} == {"GET"}
+    assert end.ok
+    assert end.shadow is not None
+    assert end.shadow.paired >= 1
+    assert end.shadow.positions == {real.symbol: ("0.01", "0.01")}
+    assert [each["paired"] for each in shadow.records("shadow.end")] == [end.shadow.paired]
+
+
+def test_a_shadow_signs_nothing_but_what_reads() -> None:
+    sign = only_reads(lambda request, now_ms: Signed(target=Secret("/x"), headers={}))
+    assert sign(Request(method="GET", path="/fapi/v2/positionRisk"), 1).target.reveal() == "/x"
+    for method in ("POST", "PUT", "DELETE"):
+        with pytest.raises(AssertionError, match="a shadow signs no"):
+            sign(Request(method=method, path="/fapi/v1/order"), 1)
 
 
 async def test_a_folder_of_paper_is_not_gone_on_with_live(tmp_path: Path) -> None:

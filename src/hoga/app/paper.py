@@ -32,7 +32,7 @@ from hoga.net.budgets import TRADER
 from hoga.runtime.logs import get_log
 from hoga.trading.limits import Limits
 from hoga.trading.paper import PaperExchange, PaperSettings
-from hoga.trading.ports import Cancel
+from hoga.trading.ports import Cancel, Deliver
 from hoga.trading.state import venue_of
 from hoga.venues.registry import VENUES
 from hoga.venues.request import Request, Signed
@@ -116,8 +116,12 @@ class PaperMode:
             orders = VENUES[config.venue].orders
             assert orders is not None, "the plan is of venues with orders"
             settings = paper_settings(config, {symbol: self._plan.limits[symbol] for symbol in rules})
-            self.papers.exchanges.append(PaperExchange(config.venue, rules, orders.capabilities, settings, trader.deliver))
+            self.papers.exchanges.append(PaperExchange(config.venue, rules, orders.capabilities, settings, self.hears(trader.deliver)))
         return list(self.papers.exchanges)
+
+    def hears(self, deliver: Deliver) -> Deliver:
+        """Who is told what the exchanges say."""
+        return deliver
 
     def way_out(self, trader: Callable[[], Trader], tell: Callable[[str], object]) -> WayOut:
         """Positions on paper are left on paper."""

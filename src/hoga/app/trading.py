@@ -25,6 +25,7 @@ from hoga.app.paper import PaperMode
 from hoga.app.private import require_order_keys
 from hoga.app.restore import exit_fills, restored
 from hoga.app.sentinel import Heart, Pulse
+from hoga.app.shadow import ShadowMode
 from hoga.app.strategies import instances_of, read_strategy
 from hoga.app.testnet import require_testnet
 from hoga.app.trade import Account, Trader
@@ -44,6 +45,7 @@ from hoga.trading.limits import Limits
 from hoga.trading.making import BEGIN, Making, make_engine
 from hoga.trading.ports import Done
 from hoga.trading.rungs import Latch as Latched
+from hoga.trading.shadowing import ShadowTable
 from hoga.trading.state import venue_of
 from hoga.trading.strategy import Strategy
 from hoga.venues.registry import VENUES
@@ -76,7 +78,7 @@ class TradePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 class TradeEnd(msgspec.Struct, frozen=True, kw_only=True):
     """What a trader came to, in the words of `hoga trade --json`. `pnl`: net, as exact text in `pnl_currency`. `report`: the page's file,
-    "": there is none; `figures`: see `trading.told`, {}: the journal could not be read."""
+    "": there is none; `figures`: see `trading.told`, {}: the journal could not be read. `shadow`: how far paper was from the live account."""
 
     ok: bool
     mode: str
@@ -93,6 +95,7 @@ class TradeEnd(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     report: str = ""
     figures: dict[str, Any] = {}
+    shadow: ShadowTable | None = None
 
 
 def is_loopback(url: str) -> bool:
@@ -179,10 +182,8 @@ def about_run(mode: str, strategies: list[tuple[str, Strategy]], **more: object)
 
 def mode_of(name: str, config: Config, plan: TradePlan) -> Mode:
     """The mode of that name."""
-    if name == "live":
-        return LiveMode(config, plan)
-    assert name == "paper", "the command line knows the names"
-    return PaperMode(config, plan)
+    modes: dict[str, Callable[[Config, TradePlan], Mode]] = {"live": LiveMode, "paper": PaperMode, "shadow": ShadowMode}
+    return modes[name](config, plan)
 
 
 async def trade(

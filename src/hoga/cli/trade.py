@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-_MODES = ("backtest", "live", "paper")
+_MODES = ("backtest", "live", "paper", "shadow")
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +33,10 @@ def trade(
     ],
     mode: Annotated[
         str,
-        typer.Option(metavar="MODE", help="live: orders go to the venue; paper: to an exchange here; backtest: on what was recorded."),
+        typer.Option(
+            metavar="MODE",
+            help="backtest: on what was recorded; paper: orders go nowhere; shadow: so too, beside a live account; live.",
+        ),
     ] = "live",
     symbols: Annotated[str, typer.Option(metavar="A,B", help="One instance a symbol, instead of the class's own.")] = "",
     config: ConfigOption = None,
@@ -133,6 +136,12 @@ def _verdict(end: TradeEnd) -> None:
     print_text(
         f"{end.verdict}: {end.orders} orders, {end.fills} fills, net {end.pnl} {end.pnl_currency}{f'; held: {held}' if held else ''}"
     )
+    if (table := end.shadow) is not None:
+        print_text(f"beside the live account: {table.paired} fills in pairs, {table.only_paper} on paper only, {table.only_real} real only")
+        if table.paired:
+            print_text(f"paper was {table.price_bp_mean:+.2f} bp worse on average, {table.later_ms_median:+.0f} ms later in the median")
+        for symbol, (paper, real) in table.positions.items():
+            print_text(f"{symbol}: {paper} on paper, {real} real since the start")
     if end.incident:
         note(f"incident {end.incident}: `hoga resume {end.incident}` lets it go on")
     note(f"next: hoga audit timeline {Path(end.journal).parent}")
