@@ -78,7 +78,7 @@ class TradePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 class TradeEnd(msgspec.Struct, frozen=True, kw_only=True):
     """What a trader came to, in the words of `hoga trade --json`. `pnl`: net, as exact text in `pnl_currency`. `report`: the page's file,
-    "": there is none; `figures`: see `trading.told`, {}: the journal could not be read. `shadow`: how far paper was from the live account."""
+    "": there is none; `figures`: see `trading.told`, {}: the journal cannot be read. `shadow`: how far paper was from the live account."""
 
     ok: bool
     mode: str
