@@ -12,7 +12,7 @@ from hoga.app.config import load_config
 from hoga.app.gateway import make_gateway
 from hoga.core.market import Side
 from hoga.core.trading import ExecutionEvent, OrderKind, OrderRequest, Rules, StreamUpdate
-from hoga.gateway import Gateway, GatewayConfig
+from hoga.gateway import GatewayConfig
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.simulator.faults import Fault, FaultKind
 from hoga.trading.ports import Cancel, Query, Read, ReadKind
@@ -22,12 +22,18 @@ T = TypeVar("T", bound=ExecutionEvent)
 
 
 class Case(NamedTuple):
-    """A venue: its name, a symbol, a quantity that it takes, and where orders are sent."""
+    """A venue: its name, a symbol, a quantity that it takes, and where orders are sent. `paper`: its rules, in the process."""
 
     venue: str
     symbol: str
     quantity: str
     order_path: str
+    paper: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the member of the suite."""
+        return f"paper-{self.venue}" if self.paper else self.venue
 
 
 CASES = (
@@ -52,7 +58,7 @@ class Rig:
         if only:
             environ = {name: value for name, value in environ.items() if name.endswith(only) or "API_KEY" in name or "SECRET" in name}
         config = load_config(None, overrides=[f"{case.venue}.BASE_BACKOFF=1"], environ=environ)
-        self.gateway: Gateway = make_gateway(
+        self.gateway: Any = make_gateway(
             config.venue(case.venue),
             GatewayConfig(symbols=(case.symbol,), **settings),
             self.events.append,
@@ -155,19 +161,23 @@ class Rig:
                     return each
             return None
 
-        await eventually(lambda: found() is not None, why=lambda: f"no {names} of {client_id} in {self.events[before:]}")
+        await self.wait(lambda: found() is not None, why=lambda: f"no {names} of {client_id} in {self.events[before:]}")
         answer = found()
         assert answer is not None
         return answer
 
     # -- seeing ---------------------------------------------------------------------------------------------------
 
+    async def wait(self, good: Callable[[], bool], *, why: Callable[[], str]) -> None:
+        """Until it is so."""
+        await eventually(good, why=why)
+
     def of(self, kind: type[T], client_id: str | None = None) -> list[T]:
         return [each for each in self.events if isinstance(each, kind) and client_id in (None, getattr(each, "client_id", None))]
 
     async def until(self, kind: type[T], good: Callable[[T], Any] = lambda each: True, client_id: str | None = None) -> T:
         """The first event of that kind that is good, waited for."""
-        await eventually(
+        await self.wait(
             lambda: any(good(each) for each in self.of(kind, client_id)), why=lambda: f"no such {kind.__name__} in {self.events}"
         )
         return next(each for each in self.of(kind, client_id) if good(each))
