@@ -191,7 +191,7 @@ REFUSED = [
     ({"aboveType": "STOP_LOSS", "aboveStopPrice": "1"}, -1165),
     ({"abovePrice": "70000.00"}, -2010),
     ({"belowStopPrice": "99000.00"}, -2010),
-    ({"quantity": "99999999.00000"}, -2010),
+    ({"quantity": "99999999.00000"}, -1013),
     ({"aboveClientOrderId": "stop"}, -2010),
     ({"belowType": "WISH"}, -1116),
     ({"quantity": "0.000001"}, -1013),

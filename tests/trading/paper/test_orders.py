@@ -160,9 +160,12 @@ def test_own_orders_in_the_way_expire_first() -> None:
     room = Room(SPOT, coins={"BTC": "1"})
     room.book(asks=[(600_010, 500)])
     mine = room.place(SELL, 100, 600_012)
-    over = room.place(BUY, 50, 600_020)
+    short = room.place(BUY, 500, 600_020)  # it is filled before it would reach the other
+    assert (room.last(mine).state, room.fills(short)) == (OrderState.NEW, [(600_010, 500)])
+    room.book(asks=[(600_010, 500)])
+    over = room.place(BUY, 550, 600_020)
     assert (room.last(mine).state, room.last(mine).reason) == (OrderState.EXPIRED, "self-trade prevention")
-    assert room.fills(over) == [(600_010, 50)]
+    assert room.fills(over) == [(600_010, 500)]
 
 
 def test_in_doubt_an_order_waits_for_the_next_book() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from hoga.simulator.binance.printer import e8_text
 from hoga.simulator.engine import Instrument
 
-__all__ = ["exchange_info", "symbol_info", "with_captured"]
+__all__ = ["exchange_info", "most_lots", "symbol_info", "with_captured"]
 
 
 def exchange_info(instruments: list[Instrument], delisted: set[str], *, server_time: int, weight_per_minute: int) -> dict[str, Any]:
@@ -76,9 +76,14 @@ def symbol_info(instrument: Instrument, *, trading: bool = True) -> dict[str, An
     }
 
 
+def most_lots(instrument: Instrument) -> int:
+    """The largest order, in lots."""
+    return max(9_000_000, instrument.typical_lots * 10_000)
+
+
 def _filters(instrument: Instrument) -> list[dict[str, Any]]:
     tick, lot = e8_text(instrument.tick_e8), e8_text(instrument.lot_e8)
-    largest = e8_text(instrument.lot_e8 * max(9_000_000, instrument.typical_lots * 10_000))
+    largest = e8_text(instrument.lot_e8 * most_lots(instrument))
     return [
         {
             "filterType": "PRICE_FILTER",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hoga.simulator.binance.api import Api, ApiError, Query
+from hoga.simulator.binance.exchange_info import most_lots
 from hoga.simulator.binance.orders import E8, OrderAnswers, client_id_of, decimal_e8, prevention_of, side_of
 from hoga.simulator.binance.spot_reports import SpotOrder
 from hoga.simulator.engine import CashAccounts, Desk, Market, Side, lots_for, worth_e8
@@ -20,7 +21,7 @@ _KINDS = ("LIMIT", "MARKET", "LIMIT_MAKER")
 TRIGGERED = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
 """Types of orders that wait for a trade at their stop price."""
 _TIMES_IN_FORCE = ("GTC", "IOC", "FOK")
-_LEAST_NOTIONAL_E8 = 5 * E8
+_LEAST_NOTIONAL_E8, _MOST_NOTIONAL_E8 = 5 * E8, 9_000_000 * E8
 _MOST_OPEN, _MOST_TRIGGERED = 200, 5
 
 
@@ -74,7 +75,7 @@ def wanted_order(api: Api, query: Query, names: Names) -> SpotOrder:
         time_in_force=_time_in_force(query, kind, names.time_in_force),
         lots=_lots(query, market, side, kind, quote_wanted_e8, names.quantity),
         price=_price(query, market, names.price) if has_price else None,
-        trigger=_price(query, market, names.stop) if kind in TRIGGERED else 0,
+        trigger=_ticks(query, market, names.stop) if kind in TRIGGERED else 0,
         waits=kind in TRIGGERED,
         quote_wanted_e8=quote_wanted_e8,
         prevention=prevention_of(query),
@@ -98,7 +99,8 @@ class SpotRules:
     def judge(self, order: SpotOrder, market: Market, *, covered: bool = True) -> None:
         """Raise ApiError when the venue does not take an order; `covered`: there must be enough money for it now."""
         at = order.price or order.trigger or market.tape.last_price
-        if worth_e8(order.instrument, order.lots * at) < _LEAST_NOTIONAL_E8:
+        value_e8 = worth_e8(order.instrument, order.lots * at)
+        if value_e8 < _LEAST_NOTIONAL_E8 or (value_e8 > _MOST_NOTIONAL_E8 and order.kind != "MARKET"):
             raise _failed("NOTIONAL")
         orders = self._desk.open_of(order.account, order.symbol)
         if len(orders) >= _MOST_OPEN:
@@ -122,14 +124,19 @@ def _missing(name: str) -> ApiError:
 
 
 def _price(query: Query, market: Market, name: str) -> int:
+    ticks = _ticks(query, market, name)
+    if not market.tape.last_price <= ticks * 5 <= market.tape.last_price * 25:
+        raise _failed("PERCENT_PRICE_BY_SIDE")
+    return ticks
+
+
+def _ticks(query: Query, market: Market, name: str) -> int:
     value_e8 = decimal_e8(query, name)
     if value_e8 is None:
         raise _missing(name)
     ticks, rest = divmod(value_e8, market.instrument.tick_e8)
     if rest or not ticks:
         raise _failed("PRICE_FILTER")
-    if not market.tape.last_price <= ticks * 5 <= market.tape.last_price * 25:
-        raise _failed("PERCENT_PRICE_BY_SIDE")
     return ticks
 
 
@@ -145,7 +152,7 @@ def _lots(query: Query, market: Market, side: Side, kind: str, quote_e8: int, na
     if size_e8 is None:
         raise _missing(name)
     lots, rest = divmod(size_e8, market.instrument.lot_e8)
-    if rest or not lots:
+    if rest or not lots or lots > most_lots(market.instrument):
         raise _failed("LOT_SIZE")
     if kind == "MARKET" and lots > market.instrument.typical_lots * 10_000:
         raise _failed("MARKET_LOT_SIZE")

@@ -167,6 +167,8 @@ class PaperDesk:
             order.kin = tuple(each for each in orders if each is not order)
             refused = self._judged(order, market)
             if refused is not None:
+                if refused.in_matching:
+                    self._steps_aside(order, market, now_ns, 0)
                 return refused
         for order in orders:
             self._begin(order, market, now_ns)
@@ -261,7 +263,8 @@ class PaperDesk:
         opposite = [each for each in market.resting if each.sign != order.sign]
         if opposite:
             known = [(at, order.left)] if at else market.takeable(order.sign, order.left, order.price, beyond=False)
-            worst = order.price if order.price is not None else (known[-1][0] if known else market.touch(order.sign))
+            whole = bool(known) and sum(quantity for _, quantity in known) >= order.left
+            worst = order.price if order.price is not None and not whole else known[-1][0] if known else market.touch(order.sign)
             for other in opposite:
                 if (worst - (other.price or 0)) * order.sign >= 0:
                     self._end(other, OrderState.EXPIRED, now_ns, _SELF_TRADE)

@@ -22,10 +22,11 @@ __all__ = ["Case", "Manner", "Refusal", "manner_of", "watched"]
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why an order is not taken, in the venue's words."""
+    """Why an order is not taken, in the venue's words. `in_matching`: it came as far as that, and own orders in its way are gone."""
 
     code: str
     text: str
+    in_matching: bool = False
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -108,9 +109,11 @@ def _spot(case: Case) -> Iterator[Refusal]:
             yield _failed("LOT_SIZE")
         if at_market and rules.market_most is not None and quantity > rules.market_most:
             yield _failed("MARKET_LOT_SIZE")
-    for price in (request.price if request.kind is OrderKind.LIMIT else None, request.trigger if request.waits else None):
-        if price is not None:
-            yield from _spot_price(case, price)
+    if request.kind is OrderKind.LIMIT:
+        yield from _spot_price(rules, request.price or 0)
+        yield from _spot_band(case, request.price or 0)
+    elif request.waits and request.trigger is not None:
+        yield from _spot_price(rules, request.trigger)
     at = order.price or request.trigger or market.traded_price
     value = request.funds if request.funds is not None else (quantity or 0) * at
     if rules.min_notional is not None and value < rules.min_notional:
@@ -132,12 +135,14 @@ def _spot(case: Case) -> Iterator[Refusal]:
         yield Refusal("-2010", "Order would immediately match and take.")
 
 
-def _spot_price(case: Case, price: int) -> Iterator[Refusal]:
-    rules, last = case.rules, case.market.traded_price
+def _spot_price(rules: Rules, price: int) -> Iterator[Refusal]:
     low, high = rules.min_price, rules.max_price
     if price <= 0 or price % rules.tick_at(price) or (low is not None and price < low) or (high is not None and price > high):
         yield _failed("PRICE_FILTER")
-    band = rules.bid_band if case.order.sign > 0 else rules.ask_band
+
+
+def _spot_band(case: Case, price: int) -> Iterator[Refusal]:
+    last, band = case.market.traded_price, case.rules.bid_band if case.order.sign > 0 else case.rules.ask_band
     if band is not None and last and not band[0] * last <= price * 100_000 <= band[1] * last:
         yield _failed("PERCENT_PRICE_BY_SIDE")
 
@@ -167,7 +172,8 @@ def _contracts(case: Case) -> Iterator[Refusal]:
     if order.price is not None and request.force is Force.POST_ONLY and case.crosses():
         yield Refusal("-5022", "Due to the order could not be executed as maker, the Post Only order will be rejected.")
     if order.price is not None and request.force is Force.FOK and sum(met for _, met in case.takes()) < order.left:
-        yield Refusal("-5021", "Due to the order could not be filled immediately, the FOK order has been rejected.")
+        text = "Due to the order could not be filled immediately, the FOK order has been rejected."
+        yield Refusal("-5021", text, in_matching=True)
 
 
 def _contract_lots(case: Case) -> Iterator[Refusal]:
