@@ -12,9 +12,10 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,13 +36,13 @@ from hoga.audit.folder import JOURNAL_FOLDER
 from hoga.audit.log import AuditLogger, Durability
 from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake
 from hoga.core.market import DataType
-from hoga.core.ticks import MarketEvent
 from hoga.core.times import SECOND_NS, day_of, day_start_ns, iso_of
 from hoga.core.trading import Capabilities, ExecutionEvent
 from hoga.history.asking import AskedSeries
-from hoga.history.market import Damage, MarketSeries, Recorded, market_events, recorded_of
+from hoga.history.market import Damage, MarketSeries, Recorded, market_chunks, recorded_of
 from hoga.runtime.clock import ManualClock
 from hoga.trading.backtest import Backtest
+from hoga.trading.blocks import Chunk
 from hoga.trading.engine import Restored
 from hoga.trading.limits import Limits
 from hoga.trading.making import BEGIN, Making, make_engine
@@ -50,7 +51,7 @@ from hoga.trading.ports import Tell
 from hoga.trading.strategy import Strategy
 from hoga.venues.registry import VENUES
 
-__all__ = ["BACKTEST_FOLDER", "BacktestPlan", "Grade", "backtest", "plan_backtest"]
+__all__ = ["BACKTEST_FOLDER", "BacktestEnd", "BacktestPlan", "BacktestRun", "Grade", "backtest", "open_run", "plan_backtest"]
 
 BACKTEST_FOLDER = "backtests"
 _FOREVER = 2**63 - 1
@@ -192,15 +193,11 @@ def backtest(
     clock = ManualClock(0)
     log = AuditLogger(working / JOURNAL_FOLDER, durability=Durability.REPLAY, clock=clock, about=_about(plan))
     try:
-        damage: list[Damage] = []
-        events = _events(plan, None if stop_at_damage else damage.append)
-        first = next(events, None)
-        if first is None:
-            raise ArchiveError(plan.folder.parent.parent, "nothing was recorded in that time")
-        clock.set_wall(first.at_ns)
-        log.open()
-        run = _Run(plan, log, first.at_ns, on_tell)
-        end = run.through(first, events, on_progress, damage)
+        run = open_run(plan, log.append, on_begin=lambda at_ns: _open(log, clock, at_ns), on_tell=on_tell, stop_at_damage=stop_at_damage)
+        for chunk in run.chunks:
+            run.take(chunk)
+            on_progress(chunk.stamps[-1], run.events)
+        end = run.finish()
         clock.set_wall(run.backtest.now_ns)
         log.close()
         if plan.folder.exists():
@@ -217,11 +214,52 @@ def _about(plan: BacktestPlan) -> dict[str, object]:
     return about_run(_MODE, plan.strategies, grade=plan.grade.value, fill_model=fills)
 
 
-class _Run:
-    """One engine, its exchanges, and the loop over its events."""
+def _open(log: AuditLogger, clock: ManualClock, at_ns: int) -> None:
+    clock.set_wall(at_ns)
+    log.open()
 
-    def __init__(self, plan: BacktestPlan, log: AuditLogger, at_ns: int, on_tell: Callable[[Tell, int], object]) -> None:
+
+def open_run(
+    plan: BacktestPlan,
+    write: Callable[[str, Mapping[str, object], int], bool],
+    *,
+    on_begin: Callable[[int], object] = lambda at_ns: None,
+    on_tell: Callable[[Tell, int], object] = lambda tell, at_ns: None,
+    stop_at_damage: bool = False,
+) -> BacktestRun:
+    """A run that is ready for its first record, whose records `write` keeps. `on_begin(at_ns)`: is told before the first of these.
+
+    Raises ArchiveError where there is nothing, SegmentCorrupt as `backtest`.
+    """
+    damage: list[Damage] = []
+    rules = {symbol: known.rules for symbol, known in plan.rules.items()}
+    chunks = market_chunks(
+        plan.recorded, rules, start_ns=plan.start_ns, end_ns=plan.end_ns, on_damage=None if stop_at_damage else damage.append
+    )
+    first = next(chunks, None)
+    if first is None:
+        raise ArchiveError(plan.folder.parent.parent, "nothing was recorded in that time")
+    on_begin(first.stamps[0])
+    return BacktestRun(plan, write, first.stamps[0], chain((first,), chunks), damage, on_tell)
+
+
+class BacktestRun:
+    """One engine, its exchanges, and the records that it will see: `take` each of `chunks`, then `finish`. `events`: so many so far."""
+
+    def __init__(
+        self,
+        plan: BacktestPlan,
+        write: Callable[[str, Mapping[str, object], int], bool],
+        at_ns: int,
+        chunks: Iterable[Chunk],
+        damage: list[Damage],
+        on_tell: Callable[[Tell, int], object],
+    ) -> None:
         self.plan = plan
+        self.start_ns = at_ns
+        self.chunks = chunks
+        self.events = 0
+        self._damage = damage
         rules = {symbol: known.rules for symbol, known in plan.rules.items()}
         making = Making(
             version=__version__,
@@ -239,7 +277,7 @@ class _Run:
             given=plan.given,
             keys=tuple(key for key, _ in plan.strategies),
         )
-        log.append(BEGIN, msgspec.to_builtins(making), at_ns)
+        write(BEGIN, msgspec.to_builtins(making), at_ns)
         engine = make_engine(making, plan.strategies, _NO_LIVES)
         said: list[Callable[[ExecutionEvent], None]] = []
 
@@ -256,23 +294,18 @@ class _Run:
             )
             for name, symbols in plan.symbols.items()
         }
-        self.backtest = Backtest(engine, exchanges, write=log.append, tell=on_tell)
+        self.backtest = Backtest(engine, exchanges, write=write, tell=on_tell)
         said.append(self.backtest.deliver)
+        self.backtest.begin(at_ns)
 
-    def through(
-        self, first: MarketEvent, events: Iterator[MarketEvent], on_progress: Callable[[int, int], object], damage: list[Damage]
-    ) -> BacktestEnd:
-        """From the first event to the last."""
-        run, plan = self.backtest, self.plan
-        take = run.take
-        run.begin(first.at_ns)
-        take(first)
-        count = 1
-        for event in events:
-            take(event)
-            count += 1
-            if not count & 0xFFF:
-                on_progress(event.at_ns, count)
+    def take(self, chunk: Chunk) -> None:
+        """The next records."""
+        self.backtest.take_chunk(chunk)
+        self.events += len(chunk.stamps)
+
+    def finish(self) -> BacktestEnd:
+        """There are no more."""
+        run, plan, damage = self.backtest, self.plan, self._damage
         end_ns = min(plan.end_ns, run.now_ns + SECOND_NS)
         done = run.end(end_ns)
         end = end_of(run.engine, journal=plan.folder / JOURNAL_FOLDER, mode=_MODE, done=done)
@@ -280,17 +313,12 @@ class _Run:
             **{name: getattr(end, name) for name in end.__struct_fields__ if name != "ok"},
             ok=end.ok and not damage,
             grade=plan.grade.value,
-            start=iso_of(first.at_ns),
+            start=iso_of(self.start_ns),
             end=iso_of(end_ns),
-            events=count,
+            events=self.events,
             damage=tuple(_told(each) for each in damage),
             notes=tuple(f"rules of {symbol}: {known.source}" for symbol, known in plan.rules.items()),
         )
-
-
-def _events(plan: BacktestPlan, on_damage: Callable[[Damage], object] | None) -> Iterator[MarketEvent]:
-    rules = {symbol: known.rules for symbol, known in plan.rules.items()}
-    return market_events(plan.recorded, rules, start_ns=plan.start_ns, end_ns=plan.end_ns, on_damage=on_damage)
 
 
 def _told(damage: Damage) -> str:

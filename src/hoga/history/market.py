@@ -6,23 +6,36 @@ were recorded whole, quotes, trades and mark prices are read, of sealed days, op
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hoga.archive.form.envelope import payload_of
+import numpy as np
+
+from hoga.archive.form.envelope import payload_of, receipts_at
 from hoga.archive.form.seriesday import SeriesDay
-from hoga.archive.read.merged import GapAt, read_merged
+from hoga.archive.form.text import line_ends, split_lines
+from hoga.archive.read.merged import moments_of
+from hoga.archive.read.openminute import OpenMinutes
+from hoga.archive.read.reader import Block as ArchiveBlock
+from hoga.archive.read.reader import read_blocks
 from hoga.archive.read.stretches import Stretch
+from hoga.archive.read.told import gaps_of_days
+from hoga.columns.digits import Ints
 from hoga.core.errors import SegmentCorrupt
 from hoga.core.market import DataType
 from hoga.core.streams import Kind
-from hoga.core.ticks import MarketDoubt, MarketEvent
+from hoga.core.ticks import MarketDoubt, MarketEvent, MarketTop
 from hoga.core.times import DAY_NS, day_start_ns
 from hoga.core.trading import Rules
+from hoga.trading.blocks import Block, Chunk, EventBlock, MarkBlock, PriceBlock, TopBlock, TradeBlock
 from hoga.venues.registry import VENUES
+from hoga.venues.ticks import Marks, RawLevels, Tops, Trades
 
-__all__ = ["Damage", "MarketSeries", "Recorded", "market_events", "recorded_of"]
+__all__ = ["Damage", "MarketSeries", "Recorded", "make_reader", "market_chunks", "market_events", "recorded_of"]
+
+_FOREVER = 2**63 - 1
 
 _TYPES = {
     Kind.ORDERBOOK: DataType.ORDERBOOK,
@@ -100,65 +113,233 @@ def _depth_rank(kind: str) -> tuple[int, str]:
     return (0 if kind in _TYPES else 1, f"{-int(depth):05d}{kind}" if depth.isdigit() else kind)
 
 
+def market_chunks(
+    recorded: Recorded,
+    rules: Mapping[str, Rules],
+    *,
+    start_ns: int,
+    end_ns: int,
+    priced: Collection[str] = (),
+    fill: bool = True,
+    on_damage: Callable[[Damage], object] | None = None,
+) -> Iterator[Chunk]:
+    """Everything that was received from `start_ns` on and before `end_ns`, by receipt; a `MarketDoubt` where a gap
+    begins, and where it ends.
+
+    Of equal receipts the series that is named first comes first. `priced`: symbols whose trades say the price, too (`MarketPrice`): no book
+    of them was recorded. `fill`: with the trades that were fetched afterwards. `on_damage`: is told of a piece that cannot be read; what is
+    behind it comes, after a `MarketDoubt`. None: SegmentCorrupt is raised.
+
+    Raises ArchiveError, SegmentCorrupt.
+    """
+    yield from _Merging(recorded, rules, start_ns, end_ns, frozenset(priced), fill=fill, on_damage=on_damage).chunks()
+
+
 def market_events(
     recorded: Recorded,
     rules: Mapping[str, Rules],
     *,
     start_ns: int,
     end_ns: int,
+    priced: Collection[str] = (),
     fill: bool = True,
     on_damage: Callable[[Damage], object] | None = None,
 ) -> Iterator[MarketEvent]:
-    """Everything that was received from `start_ns` on and before `end_ns`, by receipt; a `MarketDoubt` where a gap
-    begins, and where it ends.
+    """The same, one event after another. Raises as `market_chunks`."""
+    for chunk in market_chunks(recorded, rules, start_ns=start_ns, end_ns=end_ns, priced=priced, fill=fill, on_damage=on_damage):
+        for source, place in zip(chunk.sources, chunk.places, strict=True):
+            yield chunk.blocks[source].at(place)
 
-    `fill`: with the trades that were fetched afterwards. `on_damage`: is told of a piece that cannot be read; what is behind it comes,
-    after a `MarketDoubt`. None: SegmentCorrupt is raised.
 
-    Raises ArchiveError, SegmentCorrupt.
+class _Doubts:
+    """Where something is missing: what is told of it comes after the records of its moment."""
+
+    def __init__(self, end_ns: int) -> None:
+        self._end_ns = end_ns
+        self.waiting: list[MarketDoubt] = []
+
+    def add(self, symbol: str, at_ns: int, why: str) -> None:
+        """At that moment, unless nothing comes then any more."""
+        if at_ns < self._end_ns:
+            self.waiting.append(MarketDoubt(symbol=symbol, at_ns=at_ns, why=why))
+            self.waiting.sort(key=lambda each: each.at_ns)
+
+    def take(self, bound: int) -> list[MarketDoubt]:
+        """Those up to then."""
+        count = bisect_right(self.waiting, bound, key=lambda each: each.at_ns)
+        found, self.waiting = self.waiting[:count], self.waiting[count:]
+        return found
+
+
+class _Merging:
+    """The series of one reading, a block of each at a time."""
+
+    def __init__(
+        self,
+        recorded: Recorded,
+        rules: Mapping[str, Rules],
+        start_ns: int,
+        end_ns: int,
+        priced: frozenset[str],
+        *,
+        fill: bool,
+        on_damage: Callable[[Damage], object] | None,
+    ) -> None:
+        self._span = start_ns, end_ns
+        self._on_damage = on_damage
+        self._doubts = _Doubts(end_ns)
+        self._series = recorded.series
+        kept = list(recorded.journals)
+        for each in recorded.series:
+            for gap in gaps_of_days(each.days, OpenMinutes(kept), fill=fill):
+                if gap.from_ns < end_ns and gap.to_ns > start_ns and gap.missed != 0:
+                    self._doubts.add(each.symbol, max(gap.from_ns, start_ns), f"a gap in the recording: {gap.reason}")
+                    self._doubts.add(each.symbol, gap.to_ns, f"the recording goes on behind a gap: {gap.reason}")
+        self._cursors = [
+            _Cursor(
+                each,
+                read_blocks(
+                    each.days,
+                    start_ns=start_ns,
+                    end_ns=end_ns,
+                    journals=kept,
+                    fill=fill,
+                    on_damage=self._hears(each) if on_damage else None,
+                ),
+                make_reader(each, rules[each.symbol], self._unreadable),
+                is_priced=each.symbol in priced and each.data_type is DataType.TRADE,
+            )
+            for each in recorded.series
+        ]
+
+    def _hears(self, series: MarketSeries) -> Callable[[SeriesDay, Stretch, SegmentCorrupt], object]:
+        low, high = self._span
+
+        def damaged(day: SeriesDay, stretch: Stretch, fault: SegmentCorrupt) -> None:
+            found = Damage(series.symbol, series.kind, max(low, stretch.from_ns), min(high, stretch.to_ns), str(fault))
+            self._doubts.add(series.symbol, found.from_ns, f"a damaged piece of the recording: {fault}")
+            self._doubts.add(series.symbol, found.to_ns, "the recording goes on behind a damaged piece")
+            if self._on_damage is not None:
+                self._on_damage(found)
+
+        return damaged
+
+    def _unreadable(self, symbol: str, at_ns: int, why: str) -> MarketDoubt:
+        return MarketDoubt(symbol=symbol, at_ns=at_ns, why=f"a record that cannot be read: {why}")
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Up to the end of the block that ends first, again and again."""
+        cursors = self._cursors
+        while waiting := [each for each in cursors if each.fill()]:
+            bound = min(int(each.keys[-1]) for each in waiting)
+            yield self._chunk([part for each in waiting for part in each.take(bound)], self._doubts.take(bound))
+        if self._doubts.waiting:
+            yield self._chunk([], self._doubts.take(_FOREVER))
+
+    def _chunk(self, parts: list[_Part], doubts: list[MarketDoubt]) -> Chunk:
+        if doubts:
+            stamps = np.array([each.at_ns for each in doubts], np.int64)
+            parts = [*parts, _Part(stamps, 0, EventBlock(doubts[0].symbol, doubts))]
+        keys = np.concatenate([each.keys for each in parts])
+        sources = np.repeat(np.arange(len(parts)), [len(each.keys) for each in parts])
+        places = np.concatenate([np.arange(each.first, each.first + len(each.keys)) for each in parts])
+        if len(parts) > 1:
+            order = np.argsort(keys, kind="stable")
+            keys, sources, places = keys[order], sources[order], places[order]
+        return Chunk(keys.tolist(), sources.tolist(), places.tolist(), [each.block for each in parts])
+
+
+class _Part(NamedTuple):
+    """Some records of one block: their moments, and the place of the first of them."""
+
+    keys: Ints
+    first: int
+    block: Block
+
+
+class _Cursor:
+    """One series: what is left of its present block."""
+
+    def __init__(
+        self, series: MarketSeries, blocks: Iterator[ArchiveBlock], read: Callable[[bytes, list[int]], Block], *, is_priced: bool
+    ) -> None:
+        self.keys: Ints = np.zeros(0, np.int64)
+        self._series = series
+        self._blocks = blocks
+        self._read = read
+        self._is_priced = is_priced
+        self._at = 0
+        self._last = 0
+        self._block: Block | None = None
+
+    def fill(self) -> bool:
+        """Whether there is anything."""
+        if not len(self.keys):
+            self._block = None
+            found = next(self._blocks, None)
+            if found is None:
+                return False
+            ends = line_ends(found.text)
+            receipts = receipts_at(found.text, ends)
+            if receipts is None:
+                receipts = moments_of(found, self._last)
+            self._block = self._read(found.text, receipts)
+            self.keys = np.maximum.accumulate(np.array([self._last, *receipts], np.int64))[1:]
+            self._last, self._at = int(self.keys[-1]), 0
+        return True
+
+    def take(self, bound: int) -> Iterator[_Part]:
+        """The records up to that moment."""
+        count = int(np.searchsorted(self.keys, bound, side="right"))
+        if count and self._block is not None:
+            part = _Part(self.keys[:count], self._at, self._block)
+            if self._is_priced and isinstance(self._block, TradeBlock):
+                yield part._replace(block=PriceBlock(self._block))
+            yield part
+            self.keys, self._at = self.keys[count:], self._at + count
+
+
+def make_reader(
+    series: MarketSeries, rules: Rules, unreadable: Callable[[str, int, str], MarketEvent]
+) -> Callable[[bytes, list[int]], Block]:
+    """`read(text, receipts)` gives the records of whole lines: all at once where they are spelt as usual, else one by one.
+
+    `unreadable(symbol, at_ns, why)`: what stands in the place of one that cannot be read.
     """
-    series = recorded.series
-    readers = [VENUES[each.symbol.partition(":")[0]].ticks[each.data_type](rules[each.symbol]) for each in series]
-    doubts: list[MarketDoubt] = []
-    now_ns = start_ns
-    whose = {(day.directory, day.symbol, day.kind): each for each in series for day in each.days}
+    spec, symbol = VENUES[series.symbol.partition(":")[0]], series.symbol
+    one = spec.ticks[series.data_type](rules)
+    usual = spec.tick_lines.get(series.data_type)
+    many = usual(rules) if usual is not None else None
 
-    def doubt(symbol: str, at_ns: int, why: str) -> None:
-        doubts.append(MarketDoubt(symbol=symbol, at_ns=at_ns, why=why))
-        doubts.sort(key=lambda each: each.at_ns)
-
-    def damaged(day: SeriesDay, stretch: Stretch, fault: SegmentCorrupt) -> None:
-        mine = whose[day.directory, day.symbol, day.kind]
-        found = Damage(mine.symbol, mine.kind, max(start_ns, stretch.from_ns), min(end_ns, stretch.to_ns), str(fault))
-        doubt(mine.symbol, found.from_ns, f"a damaged piece of the recording: {fault}")
-        doubt(mine.symbol, found.to_ns, "the recording goes on behind a damaged piece")
-        if on_damage is not None:
-            on_damage(found)
-
-    for item in read_merged(
-        [each.days for each in series],
-        start_ns=start_ns,
-        end_ns=end_ns,
-        journals=recorded.journals,
-        fill=fill,
-        on_damage=None if on_damage is None else damaged,
-    ):
-        if isinstance(item, GapAt):
-            gap, symbol = item.gap, series[item.source].symbol
-            if gap.missed != 0:
-                yield MarketDoubt(symbol=symbol, at_ns=max(gap.from_ns, now_ns), why=f"a gap in the recording: {gap.reason}")
-                doubt(symbol, gap.to_ns, f"the recording goes on behind a gap: {gap.reason}")
-            continue
-        read = readers[item.source]
-        for recv_ns, line in zip(item.receipts, item.lines, strict=True):
-            while doubts and doubts[0].at_ns <= recv_ns:
-                yield doubts.pop(0)
-            now_ns = max(now_ns, recv_ns)
+    def read(text: bytes, receipts: list[int]) -> Block:
+        if many is not None:
             try:
-                event = read(payload_of(line), recv_ns)
+                return _block_of(symbol, receipts, many(text))
+            except (ValueError, TypeError):
+                pass  # some line is not as usual: each is read by itself
+        events: list[MarketEvent] = []
+        for line, at_ns in zip(split_lines(text), receipts, strict=True):
+            try:
+                events.append(one(payload_of(line), at_ns))
             except (ValueError, LookupError, TypeError) as fault:
-                symbol = series[item.source].symbol
-                yield MarketDoubt(symbol=symbol, at_ns=recv_ns, why=f"a record that cannot be read: {fault}")
-                continue
-            yield event
-    yield from (each for each in doubts if each.at_ns < end_ns)
+                events.append(unreadable(symbol, at_ns, str(fault)))
+        return EventBlock(symbol, events, is_book=all(isinstance(each, MarketTop) for each in events))
+
+    return read
+
+
+def _block_of(symbol: str, at_ns: list[int], columns: Tops | Trades | Marks) -> Block:
+    if len(columns.event_ns) != len(at_ns):
+        raise ValueError("not as many records as lines")
+    if isinstance(columns, Trades):
+        return TradeBlock(symbol, at_ns, *columns)
+    if isinstance(columns, Marks):
+        return MarkBlock(symbol, at_ns, *columns)
+    sides = columns.sides
+
+    def levels(place: int) -> tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]]:
+        bids, asks = sides[place]
+        return RawLevels(bids), RawLevels(asks)
+
+    best = (columns.bid, columns.bid_size, columns.ask, columns.ask_size)
+    return TopBlock(symbol, at_ns, columns.event_ns, best, levels if sides else None)

@@ -9,6 +9,7 @@ that waits, no task and no queue between threads: the same events give the same 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -16,6 +17,7 @@ from typing import Protocol
 from hoga.core.ticks import MarketBars, MarketEvent
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import ExecutionEvent, Rung
+from hoga.trading.blocks import Chunk
 from hoga.trading.engine import Engine
 from hoga.trading.ports import (
     Cancel,
@@ -58,6 +60,9 @@ class Exchange(Venue, Protocol):
     def advance(self, now_ns: int) -> None:
         """Say what is due by then, in order of stamps. What is asked next is asked at this moment."""
 
+    def is_idle(self, symbol: str) -> bool:
+        """Whether no order or position of ours hangs on its next price."""
+
 
 def no_bars(ask: ReadBars, now_ns: int) -> MarketBars:
     """There are none of before."""
@@ -92,6 +97,7 @@ class Backtest:
         self._each = tuple(self.exchanges.values())
         self._wake_ns = FAR_NS
         self._said: deque[Event] = deque()
+        self._changed = True
 
     def deliver(self, event: ExecutionEvent) -> None:
         """What an exchange says; they are made with it. It is handled when what is being handled is done."""
@@ -118,6 +124,43 @@ class Backtest:
                 self._listen()  # what the event did to orders is known with it
         self._step(event)
         self._listen()
+
+    def take_chunk(self, chunk: Chunk) -> None:
+        """Many events in order: the same as `take` of each, but that books are left out which nobody looks at and nothing hangs on.
+
+        Of books that follow one another while nothing waits for a price (no hook, no order, no position that a price could end, no wish, no
+        doubt) only the newest before the next event, or the next moment at which something is due, can matter.
+        """
+        stamps, sources, places, blocks = chunk
+        at = [block.at for block in blocks]
+        hard, idle = _Hard(chunk), frozenset[str]()
+        books = {block.symbol for block in blocks if block.is_book}
+        place, count = 0, len(stamps)
+        self._changed = True
+        while place < count:
+            if self._changed:
+                self._changed = False
+                idle = frozenset(symbol for symbol in books if self.is_idle(symbol)) if books else idle
+            if idle:
+                to = hard.next(idle, place)
+                if to > place:
+                    due_ns = self._due_ns()
+                    if due_ns <= stamps[to - 1]:
+                        to = bisect_left(stamps, due_ns, place, to)
+                        if to == place:
+                            self._catch_up(stamps[place])
+                            continue
+                    for each in hard.newest(idle, place, to):
+                        self.take(at[sources[each]](places[each]))
+                    place = to
+                    continue
+            self.take(at[sources[place]](places[place]))
+            place += 1
+
+    def is_idle(self, symbol: str) -> bool:
+        """Whether a book of it can change nothing but what the next one changes, too."""
+        exchange = self.exchanges.get(venue_of(symbol))
+        return self.engine.is_idle(symbol) and (exchange is None or exchange.is_idle(symbol))
 
     def end(self, at_ns: int) -> Done | None:
         """Let time pass until then, and stop; None: it did not come to rest."""
@@ -148,6 +191,7 @@ class Backtest:
     def _pass(self, due_ns: int) -> None:
         """What is due at one moment."""
         self.now_ns = max(self.now_ns, due_ns)
+        self._changed = True
         for exchange in self._each:
             exchange.advance(self.now_ns)
         self._hear()
@@ -173,8 +217,11 @@ class Backtest:
     def _step(self, event: Event) -> None:
         if self._wake_ns <= event.at_ns:
             self._wake_ns = FAR_NS  # what was due is done in this step, and the next moment is told
-        for effect in self.engine.step(event):
-            self._do(effect)
+        effects = self.engine.step(event)
+        if effects:
+            self._changed = True
+            for effect in effects:
+                self._do(effect)
 
     def _do(self, effect: Effect) -> None:
         match effect:
@@ -213,3 +260,39 @@ class Backtest:
 
     def __repr__(self) -> str:
         return f"<Backtest {self.engine!r}>"
+
+
+class _Hard:
+    """Which records of a chunk cannot be left out, for a set of idle symbols; and which books are the newest where others are."""
+
+    def __init__(self, chunk: Chunk) -> None:
+        self._sources = chunk.sources
+        self._blocks = chunk.blocks
+        self._next: dict[frozenset[str], list[int]] = {}
+
+    def next(self, idle: frozenset[str], place: int) -> int:
+        """The first record from that place on that is no book of an idle symbol; their number, where there is none."""
+        found = self._next.get(idle)
+        if found is None:
+            soft = [block.is_book and block.symbol in idle for block in self._blocks]
+            at = len(self._sources)
+            found = [at] * at
+            for each in range(at - 1, -1, -1):
+                if not soft[self._sources[each]]:
+                    at = each
+                found[each] = at
+            self._next[idle] = found
+        return found[place]
+
+    def newest(self, idle: frozenset[str], place: int, to: int) -> list[int]:
+        """The last book of each source from one place to before another, in order."""
+        left = {number for number, block in enumerate(self._blocks) if block.is_book and block.symbol in idle}
+        found: list[int] = []
+        for each in range(to - 1, place - 1, -1):
+            source = self._sources[each]
+            if source in left:
+                left.discard(source)
+                found.append(each)
+                if not left:
+                    break
+        return found[::-1]

@@ -164,6 +164,11 @@ class Guard:
         """Whether ends of a position that is gone are not read back as gone yet: nothing new is begun until then."""
         return self._cleaning
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether there is a position to guard."""
+        return bool(self._long)
+
     def saw(self, look: Look) -> bool:
         """A price came: whether `decide` has something to say about it. Cheap, for every book."""
         price = _price(look)

@@ -18,7 +18,7 @@ from hoga.venues.orders import OrdersSpec
 from hoga.venues.private import CHANNELS, EVERYTHING, PrivateSpec
 from hoga.venues.records import RecordFacts
 from hoga.venues.refill import Refill
-from hoga.venues.ticks import CandleReads, TickReader
+from hoga.venues.ticks import CandleReads, LinesReader, TickReader
 
 __all__ = ["Answer", "ChannelSpec", "FrameKey", "Limits", "RequestRules", "RestLimit", "RestPaths", "VenueSpec"]
 
@@ -173,7 +173,8 @@ class VenueSpec:
     `is_symbol(text)`: could be one of the venue's.
     `classic`: kind → how the classic recorder spelt its records of this venue, without hoga's envelope.
     `history`: its archive of files, None where it has none. `refills`: the channels of trades that can be asked for afterwards.
-    `ticks`: payloads of a type of data as events in integers, for whoever trades; `candles`: how closed bars are asked for, None: not.
+    `ticks`: payloads of a type of data as events in integers, for whoever trades; `tick_lines`:
+    the same of many recorded lines at once, where there is a faster way; `candles`: how closed bars are asked for, None: not.
     `private`: what it tells of an account, None where hoga cannot ask. `orders`: how orders are given, None where hoga cannot;
     `talk(keys)`: what is said on its WebSocket API, None where it has none. All other functions are about public streams.
     """
@@ -212,6 +213,7 @@ class VenueSpec:
     orders: OrdersSpec | None = None
     talk: Callable[[Credentials], LineTalk] | None = None
     ticks: Mapping[DataType, TickReader] = field(default_factory=dict)
+    tick_lines: Mapping[DataType, LinesReader] = field(default_factory=dict)
     candles: CandleReads | None = None
     classic: Mapping[Kind, Shape] = field(default_factory=dict)
     same_cut: tuple[tuple[str, str], ...] = ()

@@ -6,16 +6,91 @@ before is looked up. Readers raise ValueError for what they cannot read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, overload
+
+import msgspec
 
 from hoga.core.ticks import MarketBar, MarketEvent
 from hoga.core.trading import Rules, whole_of
 
-__all__ = ["CandleReads", "TickReader", "memo"]
+__all__ = ["CandleReads", "LinesReader", "Marks", "RawLevels", "TickReader", "Tops", "Trades", "memo", "memo_bytes"]
 
 TickReader = Callable[[Rules], Callable[[bytes, int], MarketEvent]]
 """`reader(rules)` → `read(payload, at_ns)`."""
+
+
+class Tops(NamedTuple):
+    """Books of one series, a place each: the venue's times (ns, 0: none), best prices and sizes. `sides`: all levels of a place, as sent
+    (bids, asks); empty where only the best are told."""
+
+    event_ns: Sequence[int]
+    bid: Sequence[int]
+    bid_size: Sequence[int]
+    ask: Sequence[int]
+    ask_size: Sequence[int]
+    sides: Sequence[tuple[msgspec.Raw, msgspec.Raw]] = ()
+
+
+class Trades(NamedTuple):
+    """Trades of one series, a place each. `buys`: 1 where the buyer took, else 0."""
+
+    event_ns: Sequence[int]
+    price: Sequence[int]
+    size: Sequence[int]
+    buys: Sequence[int]
+    trade_id: Sequence[int]
+
+
+class Marks(NamedTuple):
+    """Mark prices of one series, a place each."""
+
+    event_ns: Sequence[int]
+    mark: Sequence[int]
+    rate_e8: Sequence[int]
+    funding_ns: Sequence[int]
+
+
+LinesReader = Callable[[Rules], Callable[[bytes], Tops | Trades | Marks]]
+"""`reader(rules)` → `read(text)`: the same numbers as the `TickReader` gives, of whole lines with hoga's envelope, all at once. It raises
+ValueError where one of the lines is not spelt as usual: then they are read one by one."""
+
+_levels = msgspec.json.Decoder(list[tuple[str, str]]).decode
+
+
+class RawLevels(Sequence[tuple[str, str]]):
+    """One side of a book as it was sent: read when somebody looks at it."""
+
+    __slots__ = ("_raw", "_read")
+
+    def __init__(self, raw: msgspec.Raw) -> None:
+        self._raw = raw
+        self._read: list[tuple[str, str]] | None = None
+
+    def _all(self) -> list[tuple[str, str]]:
+        found = self._read
+        if found is None:
+            found = self._read = _levels(self._raw)
+        return found
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[str, str]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[tuple[str, str]]: ...
+    def __getitem__(self, index: int | slice) -> tuple[str, str] | list[tuple[str, str]]:
+        return self._all()[index]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == (other._all() if isinstance(other, RawLevels) else other)
+
+    __hash__ = None  # type: ignore[assignment]  # compared, never a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +128,21 @@ def memo(power: int) -> Callable[[str], int]:
         return found
 
     return number
+
+
+def memo_bytes(power: int) -> Callable[[bytes], int]:
+    """The same of a text's bytes."""
+    number = memo(power)
+    known: dict[bytes, int] = {}
+    get = known.get
+
+    def of(text: bytes) -> int:
+        found = get(text)
+        if found is None:
+            found = number(text.decode())
+            if len(known) >= _MOST:
+                known.clear()
+            known[text] = found
+        return found
+
+    return of

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
@@ -18,13 +18,11 @@ from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.text import line_ends, split_lines
 from hoga.archive.read.openminute import OpenMinutes
 from hoga.archive.read.reader import Block, read_blocks
-from hoga.archive.read.stretches import Stretch
 from hoga.archive.read.told import gaps_of_days
-from hoga.core.errors import SegmentCorrupt
 from hoga.core.ledger import Gap
 from hoga.core.times import MS_NS
 
-__all__ = ["GapAt", "Run", "read_merged"]
+__all__ = ["GapAt", "Run", "moments_of", "read_merged"]
 
 _FOREVER = 2**63
 
@@ -52,14 +50,12 @@ def read_merged(
     end_ns: int | None = None,
     journals: Iterable[Path] = (),
     fill: bool = False,
-    on_damage: Callable[[SeriesDay, Stretch, SegmentCorrupt], object] | None = None,
 ) -> Iterator[Run | GapAt]:
     """Everything of `series` (of each its days, in order) that was received from `start_ns` on and before `end_ns`, by receipt.
 
     A gap that reaches into that time comes in its place, one that began before it comes first. Of equal receipts the series that
     is named first comes first; a gap comes after the records received when it began. `journals`: those of the open minutes.
-    `fill`: with the trades that were fetched afterwards, by their ids, and without the gaps that miss nothing for them. `on_damage`: see
-    `read_blocks`; it is told while the block before is given out, and a gap must be made of it by whoever hears it.
+    `fill`: with the trades that were fetched afterwards, by their ids, and without the gaps that miss nothing for them.
 
     Raises as `read_blocks` and `gaps_of`.
     """
@@ -67,7 +63,7 @@ def read_merged(
     days = [list(each) for each in series]
     kept = list(journals)
     gaps = _gaps(days, OpenMinutes(kept), low, high, fill=fill)
-    cursors = [_Cursor(read_blocks(each, start_ns=start_ns, end_ns=end_ns, journals=kept, fill=fill, on_damage=on_damage)) for each in days]
+    cursors = [_Cursor(read_blocks(each, start_ns=start_ns, end_ns=end_ns, journals=kept, fill=fill)) for each in days]
     heap = [(cursor.key, source) for source, cursor in enumerate(cursors) if cursor.next_block()]
     heapq.heapify(heap)
     told = 0
@@ -130,13 +126,13 @@ class _Cursor:
         self._text, ends = block.text, line_ends(block.text)
         self._ends = [0, *(ends + 1).tolist()]
         found = receipts_at(block.text, ends)
-        self.receipts = _moments(block, self._last) if found is None else found
+        self.receipts = moments_of(block, self._last) if found is None else found
         self.keys = list(accumulate(self.receipts, max, initial=self._last))[1:]
         self._last, self.at = self.keys[-1], 0
         return True
 
 
-def _moments(block: Block, last: int) -> list[int]:
+def moments_of(block: Block, last: int) -> list[int]:
     """When each line was received, or, of one that nobody received, happened: not before the line before it, nor after the next."""
     lines = split_lines(block.text)
     found = [recv_ns_of(line, block.stretch.from_ns) for line in lines]

@@ -74,7 +74,7 @@ class Engine:
         counting = self._counting = Counting(turn, causes, asking, gate)
         life = self._life = Life(turn, timers, roster, causes, asking, placing, candles, guarding, pursuing, counting, sampler)
         hearing = Hearing(turn, roster, causes, asking, counting, guarding, pursuing, gate)
-        market = Market(turn, roster, causes, candles, guarding, pursuing, sampler, self._advance)
+        market = self._market = Market(turn, roster, causes, candles, guarding, pursuing, sampler, self._advance)
         accounts = Accounts(turn, causes, asking, hearing, life.start_if_ready)
         comparing = Comparing(turn, causes, asking, counting, hearing, life.start_if_ready)
         self._upkeep = Upkeep(turn, roster, asking, placing, candles, guarding, pursuing, counting, hearing, market, sampler)
@@ -184,6 +184,10 @@ class Engine:
             if new >= Rung.REDUCING and new > before:
                 self.placing.cancel_entries(new.name)
             self._roster.call("on_ladder", new)
+
+    def is_idle(self, symbol: str) -> bool:
+        """Whether a book of a symbol can change nothing but what the next one changes, too: nobody hears it, nothing waits for a price."""
+        return self._roster.running and not self._life.stopping_ns and not self._causes.due and self._market.is_idle(symbol)
 
     # -- to look at -----------------------------------------------------------------------------------------------------------
 

@@ -58,6 +58,10 @@ class Guarding:
             else:
                 self._turn.tell("info", f"{symbol}: positions of {strategy} are guarded at the venue ({guard.keeping})")
 
+    def is_watching(self, symbol: str) -> bool:
+        """Whether a price could matter to one of them."""
+        return any(self.guards[key].is_holding for key in self._keys_of[symbol])
+
     def saw(self, symbol: str, look: Look) -> None:
         """The market of a symbol moved."""
         for key in self._keys_of[symbol]:

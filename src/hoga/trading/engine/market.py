@@ -71,6 +71,15 @@ class Market:
     def _on_depth(self, event: MarketDepth) -> None:
         self._came(event, self._bookish)
 
+    def is_idle(self, symbol: str) -> bool:
+        """Whether no hook hears its books, its data are fresh, and neither a guard nor a wish waits for a price."""
+        return (
+            not self._bookish.get(symbol)
+            and symbol not in self._stale
+            and not self._pursuing.unmet.get(symbol)
+            and not self._guarding.is_watching(symbol)
+        )
+
     def _on_top(self, event: MarketTop) -> None:
         self._came(event, self._quotish)
 

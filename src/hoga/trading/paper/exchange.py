@@ -149,6 +149,11 @@ class PaperExchange:
         if market.is_busy:
             self._desk.moved(market, event, self.now_ns)
 
+    def is_idle(self, symbol: str) -> bool:
+        """Whether no order or position hangs on the symbol's next price: of several books the newest does."""
+        market = self._markets.get(symbol)
+        return market is None or not (market.is_busy or market.in_doubt)
+
     def _begin(self, now_ns: int) -> None:
         self._has_begun = True
         self.now_ns = now_ns

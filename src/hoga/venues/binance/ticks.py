@@ -14,9 +14,9 @@ from hoga.core.market import DataType, Side
 from hoga.core.ticks import MarketBar, MarketDepth, MarketEvent, MarketMark, MarketTop, MarketTrade
 from hoga.core.times import MS_NS, SECOND_NS
 from hoga.core.trading import Rules
-from hoga.venues.ticks import CandleReads, TickReader, memo
+from hoga.venues.ticks import CandleReads, LinesReader, Marks, TickReader, Tops, Trades, memo, memo_bytes
 
-__all__ = ["CANDLES", "TICKS", "candle_reads"]
+__all__ = ["CANDLES", "LINES", "TICKS", "candle_reads"]
 
 _INTERVALS = {
     seconds * SECOND_NS: name
@@ -28,6 +28,7 @@ _INTERVALS = {
 CANDLES = tuple(_INTERVALS)
 """The lengths (ns) of its candles. A week's begin on Monday, as all of them by UTC; where three days begin is nowhere said."""
 
+_PARTS = 5
 _Texts = list[tuple[str, str]]
 
 
@@ -55,7 +56,16 @@ class _Trade(msgspec.Struct, gc=False):
     size: str = field(name="q")
     buyer_makes: bool = field(name="m")
     traded_ms: int = field(name="T")
-    id: int = field(name="a")
+    aggregate: int = field(name="a", default=-1)
+    single: int = field(name="t", default=-1)
+
+    @property
+    def id(self) -> int:
+        """Of the trade itself, where these are told; `a` is an order's id then."""
+        found = self.single if self.single >= 0 else self.aggregate
+        if found < 0:
+            raise ValueError("a trade without an id")
+        return found
 
 
 class _Mark(msgspec.Struct, gc=False):
@@ -65,6 +75,20 @@ class _Mark(msgspec.Struct, gc=False):
     funding_ms: int = field(name="T", default=0)
 
 
+class _BookLine(msgspec.Struct, gc=False):
+    """Of either spelling, with hoga's envelope before it."""
+
+    bids: msgspec.Raw = msgspec.Raw()
+    asks: msgspec.Raw = msgspec.Raw()
+    short_bids: msgspec.Raw = msgspec.field(name="b", default=msgspec.Raw())
+    short_asks: msgspec.Raw = msgspec.field(name="a", default=msgspec.Raw())
+    event_ms: int = field(name="E", default=0)
+
+
+_book_lines = msgspec.json.Decoder(_BookLine).decode_lines
+_quote_lines = msgspec.json.Decoder(_Quote).decode_lines
+_trade_lines = msgspec.json.Decoder(_Trade).decode_lines
+_mark_lines = msgspec.json.Decoder(_Mark).decode_lines
 _spot = msgspec.json.Decoder(_Spot).decode
 _futures = msgspec.json.Decoder(_Futures).decode
 _quote = msgspec.json.Decoder(_Quote).decode
@@ -160,6 +184,83 @@ TICKS: Mapping[DataType, TickReader] = {
     DataType.MARK_PRICE: _marks,
 }
 """The readers of the usual channel of each type of data."""
+
+
+def _books_of(rules: Rules) -> Callable[[bytes], Tops]:
+    price, size = memo_bytes(rules.price_power), memo_bytes(rules.size_power)
+
+    def best(raw: msgspec.Raw) -> tuple[int, int]:
+        parts = bytes(raw).split(b'"', 4)
+        if len(parts) == _PARTS and parts[0] == b"[[" and parts[2] == b",":
+            return price(parts[1]), size(parts[3])
+        if parts != [b"[]"]:
+            raise ValueError("levels that are not spelt as usual")
+        return 0, 0
+
+    def read(text: bytes) -> Tops:
+        lines = _book_lines(text)
+        sides = [(each.bids, each.asks) if len(each.bids) else (each.short_bids, each.short_asks) for each in lines]
+        bid, bid_size = zip(*[best(bids) for bids, _ in sides], strict=True)
+        ask, ask_size = zip(*[best(asks) for _, asks in sides], strict=True)
+        return Tops([each.event_ms * MS_NS for each in lines], bid, bid_size, ask, ask_size, sides)
+
+    return read
+
+
+def _quotes_of(rules: Rules) -> Callable[[bytes], Tops]:
+    price, size = memo(rules.price_power), memo(rules.size_power)
+
+    def read(text: bytes) -> Tops:
+        lines = _quote_lines(text)
+        return Tops(
+            [each.event_ms * MS_NS for each in lines],
+            [price(each.bid) for each in lines],
+            [size(each.bid_size) for each in lines],
+            [price(each.ask) for each in lines],
+            [size(each.ask_size) for each in lines],
+        )
+
+    return read
+
+
+def _trades_of(rules: Rules) -> Callable[[bytes], Trades]:
+    price, size = memo(rules.price_power), memo(rules.size_power)
+
+    def read(text: bytes) -> Trades:
+        lines = _trade_lines(text)
+        return Trades(
+            [each.traded_ms * MS_NS for each in lines],
+            [price(each.price) for each in lines],
+            [size(each.size) for each in lines],
+            [0 if each.buyer_makes else 1 for each in lines],
+            [each.id for each in lines],
+        )
+
+    return read
+
+
+def _marks_of(rules: Rules) -> Callable[[bytes], Marks]:
+    price, rate = memo(rules.price_power), memo(-8)
+
+    def read(text: bytes) -> Marks:
+        lines = _mark_lines(text)
+        return Marks(
+            [each.event_ms * MS_NS for each in lines],
+            [price(each.mark) for each in lines],
+            [rate(each.rate) if each.rate else 0 for each in lines],
+            [each.funding_ms * MS_NS for each in lines],
+        )
+
+    return read
+
+
+LINES: Mapping[DataType, LinesReader] = {
+    DataType.ORDERBOOK: _books_of,
+    DataType.QUOTE: _quotes_of,
+    DataType.TRADE: _trades_of,
+    DataType.MARK_PRICE: _marks_of,
+}
+"""The same of whole lines of the archive."""
 
 
 def candle_reads(path: str, *, weight: int) -> CandleReads:

@@ -1,0 +1,184 @@
+"""trading.blocks: market data by columns: many records of one series at once, each an event only when somebody looks at it. Pure.
+
+An event costs more than its numbers. A strategy that looks at bars has no use for most books; so records travel as columns of numbers,
+and what is made of them is decided where they are consumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from hoga.core.market import Side
+from hoga.core.ticks import MarketDepth, MarketEvent, MarketMark, MarketPrice, MarketTop, MarketTrade
+
+__all__ = ["Block", "Chunk", "EventBlock", "Levels", "MarkBlock", "PriceBlock", "TopBlock", "TradeBlock"]
+
+_BUY, _SELL = Side.BUY, Side.SELL
+
+
+class Levels(Protocol):
+    """All levels of a book at a place: (bids, asks)."""
+
+    def __call__(self, place: int) -> tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]]: ...
+
+
+class Block(Protocol):
+    """Records of one series. `symbol`: whose; `is_book`: nothing is lost but the book itself where only the newest of several is seen."""
+
+    symbol: str
+    is_book: bool
+
+    def at(self, place: int) -> MarketEvent:
+        """The record at a place."""
+
+
+class TopBlock:
+    """Books, or quotes where there are no `levels`."""
+
+    __slots__ = ("_ask", "_ask_size", "_at", "_bid", "_bid_size", "_event", "_levels", "is_book", "symbol")
+
+    def __init__(
+        self,
+        symbol: str,
+        at_ns: Sequence[int],
+        event_ns: Sequence[int],
+        best: tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]],
+        levels: Levels | None = None,
+    ) -> None:
+        self.symbol = symbol
+        self.is_book = True
+        self._at = at_ns
+        self._event = event_ns
+        self._bid, self._bid_size, self._ask, self._ask_size = best
+        self._levels = levels
+
+    def at(self, place: int) -> MarketEvent:
+        """A `MarketDepth`, or a `MarketTop`."""
+        if self._levels is None:
+            return MarketTop(
+                symbol=self.symbol,
+                at_ns=self._at[place],
+                event_ns=self._event[place] or None,
+                bid=self._bid[place],
+                bid_size=self._bid_size[place],
+                ask=self._ask[place],
+                ask_size=self._ask_size[place],
+            )
+        bids, asks = self._levels(place)
+        return MarketDepth(
+            symbol=self.symbol,
+            at_ns=self._at[place],
+            event_ns=self._event[place] or None,
+            bid=self._bid[place],
+            bid_size=self._bid_size[place],
+            ask=self._ask[place],
+            ask_size=self._ask_size[place],
+            bids=bids,
+            asks=asks,
+        )
+
+
+class TradeBlock:
+    """Trades. `buys`: 1 where the buyer took."""
+
+    __slots__ = ("_at", "_buys", "_event", "_id", "_price", "_size", "is_book", "symbol")
+
+    def __init__(
+        self,
+        symbol: str,
+        at_ns: Sequence[int],
+        event_ns: Sequence[int],
+        price: Sequence[int],
+        size: Sequence[int],
+        buys: Sequence[int],
+        trade_id: Sequence[int],
+    ) -> None:
+        self.symbol = symbol
+        self.is_book = False
+        self._at = at_ns
+        self._event = event_ns
+        self._price = price
+        self._size = size
+        self._buys = buys
+        self._id = trade_id
+
+    def at(self, place: int) -> MarketEvent:
+        """A `MarketTrade`."""
+        return MarketTrade(
+            symbol=self.symbol,
+            at_ns=self._at[place],
+            event_ns=self._event[place],
+            price=self._price[place],
+            size=self._size[place],
+            taker=_BUY if self._buys[place] else _SELL,
+            trade_id=self._id[place],
+        )
+
+
+class MarkBlock:
+    """Mark prices."""
+
+    __slots__ = ("_at", "_event", "_funding", "_mark", "_rate", "is_book", "symbol")
+
+    def __init__(
+        self, symbol: str, at_ns: Sequence[int], event_ns: Sequence[int], mark: Sequence[int], rate: Sequence[int], funding: Sequence[int]
+    ) -> None:
+        self.symbol = symbol
+        self.is_book = False
+        self._at = at_ns
+        self._event = event_ns
+        self._mark = mark
+        self._rate = rate
+        self._funding = funding
+
+    def at(self, place: int) -> MarketEvent:
+        """A `MarketMark`."""
+        return MarketMark(
+            symbol=self.symbol,
+            at_ns=self._at[place],
+            event_ns=self._event[place],
+            mark=self._mark[place],
+            rate_e8=self._rate[place],
+            funding_ns=self._funding[place],
+        )
+
+
+class PriceBlock:
+    """What trades say where there is no book: the price, right before the trade itself."""
+
+    __slots__ = ("_trades", "is_book", "symbol")
+
+    def __init__(self, trades: TradeBlock) -> None:
+        self.symbol = trades.symbol
+        self.is_book = True
+        self._trades = trades
+
+    def at(self, place: int) -> MarketEvent:
+        """A `MarketPrice`."""
+        trades = self._trades
+        return MarketPrice(symbol=self.symbol, at_ns=trades._at[place], event_ns=trades._event[place], price=trades._price[place])
+
+
+class EventBlock:
+    """Events that were made already."""
+
+    __slots__ = ("events", "is_book", "symbol")
+
+    def __init__(self, symbol: str, events: Sequence[MarketEvent], *, is_book: bool = False) -> None:
+        self.symbol = symbol
+        self.is_book = is_book
+        self.events = events
+
+    def at(self, place: int) -> MarketEvent:
+        """One of them."""
+        return self.events[place]
+
+
+class Chunk(NamedTuple):
+    """Records of several series in order: when (never going back), of which block, at which place of it."""
+
+    stamps: list[int]
+    sources: list[int]
+    places: list[int]
+    blocks: Sequence[Block]
