@@ -33,7 +33,7 @@ from hoga.trading.blocks import Block, Chunk, EventBlock, MarkBlock, PriceBlock,
 from hoga.venues.registry import VENUES
 from hoga.venues.ticks import Marks, RawLevels, Tops, Trades
 
-__all__ = ["Damage", "MarketSeries", "Recorded", "make_reader", "market_chunks", "market_events", "recorded_of"]
+__all__ = ["Damage", "MarketSeries", "Recorded", "make_reader", "market_chunks", "recorded_of"]
 
 _FOREVER = 2**63 - 1
 
@@ -133,22 +133,6 @@ def market_chunks(
     Raises ArchiveError, SegmentCorrupt.
     """
     yield from _Merging(recorded, rules, start_ns, end_ns, frozenset(priced), fill=fill, on_damage=on_damage).chunks()
-
-
-def market_events(
-    recorded: Recorded,
-    rules: Mapping[str, Rules],
-    *,
-    start_ns: int,
-    end_ns: int,
-    priced: Collection[str] = (),
-    fill: bool = True,
-    on_damage: Callable[[Damage], object] | None = None,
-) -> Iterator[MarketEvent]:
-    """The same, one event after another. Raises as `market_chunks`."""
-    for chunk in market_chunks(recorded, rules, start_ns=start_ns, end_ns=end_ns, priced=priced, fill=fill, on_damage=on_damage):
-        for source, place in zip(chunk.sources, chunk.places, strict=True):
-            yield chunk.blocks[source].at(place)
 
 
 class _Doubts:
