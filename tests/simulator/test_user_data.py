@@ -136,7 +136,6 @@ async def test_the_crowd_meets_resting_orders_too(simulate, http) -> None:
         ({"price": "80000.001"}, -1013),
         ({"price": "1.00"}, -1013),
         ({"quantity": "900.00000"}, -1013),
-        ({"quantity": "80.00000"}, -2010),
         ({"newClientOrderId": "no blanks!"}, -1100),
         ({"newOrderRespType": "LOUD"}, -1130),
     ],

@@ -43,7 +43,7 @@ DENIED = {Code.OFF_TICK, Code.PRICE_BAND, Code.TOO_SMALL, Code.TOO_LARGE, Code.M
 async def test_the_filters_let_pass_what_no_venue_refuses_for_its_rules(case: Case) -> None:
     simulated, told, passed, denied = SimulatedVenue(case, seed=3), list[ExecutionEvent](), 0, 0
     rules = simulated.rules
-    paper, orders = paper_of(case, rules, told), Orders(rules, case.venue, seed=7)
+    paper, orders = paper_of(simulated, told), Orders(rules, case.venue, seed=7)
     bid, ask = simulated.show(paper, 1_790_000_000_000_000_000)
     view = FakeView()
     much = Limits(

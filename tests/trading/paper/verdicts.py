@@ -35,8 +35,6 @@ from hoga.venues.orders import RuleBook, Told
 from hoga.venues.registry import VENUES
 from tests.gateway.conformance.rig import Case
 
-BALANCES = {"binance-usdm": "100000", "binance": "100000", "upbit": "100000000"}
-COINS = {"binance": {"BTC": "10"}, "upbit": {"BTC": "1.5"}}
 _MS = 1_000_000
 E8 = 100_000_000
 
@@ -99,6 +97,13 @@ class SimulatedVenue:
         self.venue.advance(self.clock.now_ns())
         return answer
 
+    def balances(self) -> dict[str, str]:
+        """Currency → what is free."""
+        if self.case.venue == "binance-usdm":
+            return {"USDT": "100000"}
+        rows = self.venue.account("main")["balances"]
+        return {row.get("asset") or row["currency"]: row.get("free") or row["balance"] for row in rows}
+
     def own(self) -> dict[int, int]:
         """Price in ticks → lots of the account's own resting orders."""
         mine: dict[int, int] = {}
@@ -144,14 +149,14 @@ class SimulatedVenue:
         return best, other
 
 
-def paper_of(case: Case, rules: Rules, told: list[ExecutionEvent]) -> PaperExchange:
+def paper_of(simulated: SimulatedVenue, told: list[ExecutionEvent]) -> PaperExchange:
     """The exchange on paper with the balances of the simulator's account; answers come at once."""
-    spec = VENUES[case.venue].orders
-    assert spec is not None, "cases are of venues with orders"
+    rules, able = simulated.rules, simulated.spec.capabilities
+    coins = simulated.balances()
     settings = PaperSettings(
-        balance=BALANCES[case.venue], coins=COINS.get(case.venue, {}), leverage=20, latency=Latency((0,)), maintenance_bp=0
+        balance=coins.pop(rules.settle if able.short else rules.quote), coins=coins, leverage=20, latency=Latency((0,)), maintenance_bp=0
     )
-    return PaperExchange(case.venue, {rules.symbol: rules}, spec.capabilities, settings, told.append)
+    return PaperExchange(simulated.case.venue, {rules.symbol: rules}, able, settings, told.append)
 
 
 class Orders:
@@ -237,7 +242,7 @@ async def compare(
 ) -> list[tuple[OrderRequest, str, str]]:
     """Give up to `most` orders to a venue, by `place`, and to the exchange on paper: where they do not say the same."""
     told: list[ExecutionEvent] = []
-    paper, orders = paper_of(simulated.case, simulated.rules, told), Orders(simulated.rules, simulated.case.venue, seed)
+    paper, orders = paper_of(simulated, told), Orders(simulated.rules, simulated.case.venue, seed)
     off = []
     for number in range(most):
         now = 1_790_000_000_000_000_000 + number * _MS
