@@ -6,18 +6,24 @@ The file is run as a module of its own; whatever is wrong in it is one line: the
 from __future__ import annotations
 
 import importlib.util
+import math
 import sys
 import traceback
-from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from hoga.app.config.keys import BY_NAME
+from hoga.app.config.parse import nearest_name
 from hoga.core.errors import ConfigError, ConfigMistake
-from hoga.trading.strategy import Params, Strategy
+from hoga.trading.strategy import Params, Strategy, amount_of
 from hoga.venues.registry import VENUES
 
-__all__ = ["instances_of", "read_strategy"]
+__all__ = ["instances_of", "read_strategy", "split_settings"]
+
+_TYPES = (bool, int, float, str, Decimal)
+"""Of which parameters are."""
 
 
 def read_strategy(text: str) -> type[Strategy]:
@@ -47,6 +53,11 @@ def _sane(kind: type[Strategy]) -> type[Strategy]:
         raise _mistake(kind.__name__, f"symbol = {kind.symbol!r}, symbols = {kind.symbols!r}", 'texts of the form "VENUE:SYMBOL"')
     if not isinstance(kind.params, Mapping):
         raise _mistake(kind.__name__, f"params = {kind.params!r}", 'a mapping as {"size": "0.010"}')
+    for name, default in kind.params.items():
+        each = default if isinstance(default, tuple | list) else (default,)
+        if not isinstance(name, str) or not name.isidentifier() or not each or not all(isinstance(one, _TYPES) for one in each):
+            expected = "a name, and an int, a float, a bool, a text, a Decimal, or several of them to choose from"
+            raise _mistake(kind.__name__, f"params: {name!r}: {default!r}", expected)
     return kind
 
 
@@ -105,19 +116,69 @@ def _full(kind: type[Strategy], symbol: str, named: tuple[str, ...]) -> str:
     return f"{venue}:{name}"
 
 
+def split_settings(strategy: str, settings: Sequence[str] | None) -> tuple[dict[str, str], list[str]]:
+    """Of `--set NAME=VALUE`: the parameters of a strategy, as texts, and what is for the configuration.
+
+    A name that is neither, and belongs to no venue, is a mistake: the nearest of both is named. Raises ConfigError.
+    """
+    if not settings:
+        return {}, []
+    kind = read_strategy(strategy)
+    params: dict[str, str] = {}
+    rest: list[str] = []
+    for each in settings:
+        name, equals, text = each.partition("=")
+        name = name.strip()
+        if equals and name in kind.params:
+            params[name] = text.strip()
+            _as(kind, name, kind.params[name], params)
+        elif "." in name or ":" in name or not equals or name.upper() in BY_NAME or name.isupper():
+            rest.append(each)
+        else:
+            has = f"a parameter of {kind.__name__} ({', '.join(kind.params) or 'it has none'}), or a key"
+            near = nearest_name(name, [*kind.params, *BY_NAME])
+            raise ConfigError([ConfigMistake("--set", None, name, "an unknown name", has, near)])
+    return params, rest
+
+
+_WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
 def _as(kind: type[Strategy], name: str, default: Any, given: Mapping[str, str]) -> Any:
-    """A parameter's text as what its default is."""
+    """A parameter as what its default is: of a choice the first, or the one that was given."""
+    choices = tuple(default) if isinstance(default, tuple | list) else ()
     if name not in given:
-        return default
-    text = given[name]
+        return choices[0] if choices else default
+    text, where = given[name], f"{kind.__name__}.{name}"
+    if choices:
+        found = next((each for each in choices if str(each) == text), None)
+        if found is None:
+            names = [str(each) for each in choices]
+            near = nearest_name(text, names)
+            raise ConfigError([ConfigMistake(where, None, "STRATEGY", text, f"one of {', '.join(names)}", near)])
+        return found
     try:
         if isinstance(default, bool):
-            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
+            return _WORDS[text.lower()]
         if isinstance(default, Decimal):
-            return Decimal(text)
-        return type(default)(text)
-    except (ValueError, KeyError, InvalidOperation, TypeError):
-        raise _mistake(f"{kind.__name__}.{name}", text, f"a {type(default).__name__}, as {default!r}") from None
+            return amount_of(text)
+        if isinstance(default, str):
+            return str(text) if not _is_number(default) else f"{amount_of(text):f}"
+        found = type(default)(text)
+        if isinstance(found, float) and not math.isfinite(found):
+            raise ValueError(text)
+        return found
+    except (ValueError, KeyError, TypeError):
+        what = "number" if isinstance(default, str | Decimal) else type(default).__name__
+        raise _mistake(where, text, f"{'an' if what == 'int' else 'a'} {what}, as {default!r}") from None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        amount_of(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _mistake(where: str, found: str, expected: str) -> ConfigError:

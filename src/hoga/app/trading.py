@@ -145,9 +145,11 @@ def strategies_of(config: Config, strategy: str, symbols: tuple[str, ...], param
     return Chosen(made, {name: tuple(each) for name, each in by_venue.items()}, limits, kind.__name__, texts)
 
 
-def plan_trade(config: Config, strategy: str, symbols: tuple[str, ...], mode: str = "live") -> TradePlan:
-    """What a trader of this configuration will be. Raises ConfigError."""
-    chosen = strategies_of(config, strategy, symbols)
+def plan_trade(
+    config: Config, strategy: str, symbols: tuple[str, ...], mode: str = "live", params: Mapping[str, str] | None = None
+) -> TradePlan:
+    """What a trader of this configuration will be; `params` as in `strategies_of`. Raises ConfigError."""
+    chosen = strategies_of(config, strategy, symbols, params)
     for name in chosen.symbols:
         _require_orders(config.venue(name), mode)
         if mode != "paper":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ def run_backtest(
     settings: list[str] | None,
     data: Path | None,
     *,
+    params: Mapping[str, str],
     start: str | None,
     end: str | None,
     as_json: bool,
@@ -37,7 +39,7 @@ def run_backtest(
     from hoga.cli.run import load_for_run, logging_of
 
     loaded = load_for_run(config, settings, data)
-    plan = plan_backtest(loaded, strategy, symbols, start_ns=time_of("--start", start), end_ns=time_of("--end", end))
+    plan = plan_backtest(loaded, strategy, symbols, start_ns=time_of("--start", start), end_ns=time_of("--end", end), params=params)
     with logging_of(loaded.program):
         if not as_json:
             _show(plan)

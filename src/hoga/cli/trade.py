@@ -56,7 +56,8 @@ def trade(
 
     Every order is written into the journal before it is sent. SIGTERM and Ctrl-C end it: entries are cancelled, positions and their
     stops stay. With --mode backtest the same strategy is run on what was recorded: nothing is sent anywhere, and the same input gives the
-    same journal. --verify proves that a run live or on paper decided what this strategy decides.
+    same journal. --verify proves that a run live or on paper decided what this strategy decides. --set takes keys of the configuration, and
+    the strategy's own parameters by their names.
 
     Example: hoga trade my.py --mode backtest --start 2026-11-20 --end 2026-11-21 -c hoga.conf
     """
@@ -66,10 +67,13 @@ def trade(
         return run_verify(strategy, verify, config, settings, data, as_json=as_json)
     if mode not in _MODES:
         raise ConfigError([ConfigMistake("command line", None, "--mode", mode, f"one of {', '.join(_MODES)}")])
+    from hoga.app.strategies import split_settings
+
+    params, settings = split_settings(strategy, settings)
     if mode == "backtest":
         from hoga.cli._backtest import run_backtest
 
-        return run_backtest(strategy, words(symbols), config, settings, data, start=start, end=end, as_json=as_json)
+        return run_backtest(strategy, words(symbols), config, settings, data, params=params, start=start, end=end, as_json=as_json)
     from hoga.app.preflight import check_machine
     from hoga.app.testnet import on_testnet
     from hoga.app.trading import plan_trade
@@ -80,7 +84,7 @@ def trade(
 
     loaded = on_testnet(load_for_run(config, settings, data))
     check_machine(loaded, data_option=data is not None)
-    plan = plan_trade(loaded, strategy, tuple(words(symbols)), mode)
+    plan = plan_trade(loaded, strategy, tuple(words(symbols)), mode, params)
     if plan.real_money and not real_money:
         found = "an endpoint that is not on this machine"
         raise ConfigError(
