@@ -33,6 +33,7 @@ from hoga.hub.errors import ArgumentError as ArgumentError
 from hoga.hub.errors import NoHub as NoHub
 from hoga.hub.errors import RecoveryError as RecoveryError
 from hoga.hub.errors import SubscriptionError as SubscriptionError
+from hoga.hub.event_bus import EventBus as EventBus
 from hoga.hub.events import BaseWebSocketEvent as BaseWebSocketEvent
 from hoga.hub.events import CandleEvent as CandleEvent
 from hoga.hub.events import DeltaEvent as DeltaEvent
@@ -62,7 +63,7 @@ from hoga.hub.independence import ConnectionIndependenceMonitor as ConnectionInd
 from hoga.hub.mailbox import Overflow as Overflow
 from hoga.hub.manager import GlobalWebSocketManager as GlobalWebSocketManager
 from hoga.hub.metrics import ConnectionMetrics as ConnectionMetrics
-from hoga.hub.metrics import PerformanceMetrics as PerformanceMetrics
+from hoga.hub.performance import PerformanceMetrics as PerformanceMetrics
 from hoga.hub.pool import DataPoolManager as DataPoolManager
 from hoga.hub.private import MissedEvent as MissedEvent
 from hoga.hub.private import PrivateState as PrivateState
@@ -80,7 +81,6 @@ from hoga.runtime.shutdown import ShutdownManager as ShutdownManager
 from hoga.trading.bars import Bar as Bar
 from hoga.trading.bars import BarArrays as BarArrays
 from hoga.trading.bars import BarSeries as BarSeries
-from hoga.trading.bus import EventBus as EventBus
 from hoga.trading.indicators import Line as Line
 from hoga.trading.indicators import Swings as Swings
 from hoga.trading.sessions import Session as Session

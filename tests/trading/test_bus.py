@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import hoga
 from hoga.trading.bus import FAULT_AT, MARKS, EventBus, EventClass
 
 
@@ -17,10 +16,6 @@ def taken(bus: EventBus) -> list[Any]:
     for kind in EventClass:
         bus.subscribe(kind, seen.append)
     return seen
-
-
-def test_the_public_name_is_it() -> None:
-    assert hoga.EventBus is EventBus
 
 
 def test_orders_and_signals_come_in_their_order_and_before_data() -> None:

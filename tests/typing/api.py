@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import assert_type
+from typing import NamedTuple, assert_type
 
 import hoga
 
@@ -60,3 +60,69 @@ async def books() -> None:
     book = keeper.book("BTCUSDT")
     if book is not None:
         assert_type(book.bids, tuple[tuple[Decimal, Decimal], ...])
+
+
+class Fill(NamedTuple):
+    """An event of the program's own."""
+
+    price: Decimal
+
+
+def draw(event: Fill) -> None: ...
+
+
+async def store(event: Fill) -> None: ...
+
+
+async def bus() -> None:
+    async with hoga.EventBus() as found:
+        leave = found.subscribe(Fill, draw)
+        found.subscribe("fill", store)
+        found.subscribe("*", draw, inline=True)
+        assert_type(found.publish(Fill(Decimal(5)), queue="order"), bool)
+        assert_type(found.stats().order.high, int)
+        assert_type(found.stats()["data"].dropped, int)
+        leave()
+    assert_type(await found.shutdown(timeout=1.0), bool)
+
+
+def journal() -> None:
+    log = hoga.AuditLogger.get_instance("logs/audit")
+    assert_type(log, hoga.AuditLogger)
+    assert_type(log.log_event("order", "sent", symbol="BTCUSDT", price=Decimal(5)), bool)
+    log.stop()
+    metrics = hoga.PerformanceMetrics()
+    metrics.record_tick_latency(5)
+    assert_type(metrics.get_p99_latency_ms(), float)
+
+
+class Cross(hoga.Strategy):
+    """A strategy, typed."""
+
+    symbol = "binance-usdm:BTCUSDT"
+    params = {"fast": 10, "slow": 30}
+    fast: hoga.Line
+    slow: hoga.Line
+
+    def setup(self, m: hoga.Setup) -> None:
+        bars = m.bars(self.symbol, "1m", history=200)
+        assert_type(bars, hoga.BarSeries)
+        self.fast, self.slow = bars.sma(self.p.fast), bars.ema(self.p.slow)
+        self.hours = m.session("America/New_York", "09:30", "16:00", days="Mon-Fri")
+        assert_type(bars.swings(3), hoga.Swings)
+        m.book(self.symbol)
+        m.timer(5)
+
+    def on_bar(self, bar: hoga.Bar) -> None:
+        assert_type(bar.close, Decimal)
+        assert_type(self.fast > self.slow, bool)
+        assert_type(self.fast - self.slow, float)
+        assert_type(self.fast[-2], float)
+        if self.check("open", self.hours.open) and self.check("up", self.fast > self.slow):
+            self.target(self.symbol, "0.01", why=f"{self.fast:.1f}")
+
+    def on_book(self, book: hoga.BookView) -> None:
+        assert_type(book.bids, list[tuple[Decimal, Decimal]])
+
+    def on_fill(self, fill: hoga.FillView) -> None:
+        assert_type(fill.price, Decimal)

@@ -8,6 +8,8 @@ hoga.SubscriptionSpec(hoga.DataType.TICKER, 5)  # EXPECT arg-type
 hoga.SubscriptionSpec("tikcer", ["KRW-A"])  # EXPECT arg-type
 hoga.SubscriptionSpec(hoga.DataType.TICKER, ["KRW-A"], mode="snapshto")  # EXPECT arg-type
 hoga.SimpleWebSocketClient(5)  # EXPECT arg-type
+hoga.EventBus().publish(1, queue="orders")  # EXPECT arg-type
+hoga.EventBus().subscribe(5, print)  # EXPECT arg-type
 found = hoga.NoSuchName  # EXPECT attr-defined
 
 

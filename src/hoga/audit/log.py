@@ -18,6 +18,12 @@ since the last successful fdatasync is written once more. `append` returns False
 `on_fault` is told. Beyond 100,000 waiting records further ones are counted as lost, and a record says how many.
 
 `append` belongs to one thread. It takes no lock, waits for nothing but its own write, and reads the clock once; it costs some 3 µs.
+
+A program of one's own asks for the journal of a folder, and may write from any thread:
+
+    log = hoga.AuditLogger.get_instance("logs/audit")
+    log.log_event("order", "sent", symbol="BTCUSDT", price="97962.29")     # the kind of the record: event.order
+    log.stop()
 """
 
 from __future__ import annotations
@@ -35,7 +41,7 @@ from typing import NamedTuple, Self
 
 import msgspec
 
-from hoga.audit.chain import body_of, line_of, without
+from hoga.audit.chain import HEADS, body_of, line_of, without
 from hoga.audit.folder import Head, Owner, new_file, read_boot, read_head, write_boot, write_head
 from hoga.audit.holding import Holding, hold_account, hold_folder, require_owner
 from hoga.audit.reading import Fault, Walk
@@ -138,6 +144,11 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
     mono_ns: int
 
 
+_ours: dict[Path, AuditLogger] = {}
+_ours_lock = threading.Lock()
+"""The journals that `get_instance` has begun, by their folders."""
+
+
 class AuditLogger:
     """The journal of a trader's orders in `folder`; begin it with `open`, or as a context.
 
@@ -206,6 +217,7 @@ class AuditLogger:
         self._flushing = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._calls = threading.Lock()
 
     # -- a life --------------------------------------------------------------------------------------------------
 
@@ -318,6 +330,48 @@ class AuditLogger:
 
     def __repr__(self) -> str:
         return f"<AuditLogger {self.folder} life {self._boot} record {self._n}{f' UNWRITABLE: {self._why}' if self._why else ''}>"
+
+    # -- for a program of one's own ------------------------------------------------------------------------------
+
+    @classmethod
+    def get_instance(cls, log_dir: Path | str) -> AuditLogger:
+        """The one journal of this process in `log_dir`, begun when it is first asked for; any thread may ask. End it with `stop`.
+
+        Raises what `open` raises.
+        """
+        folder = Path(log_dir).absolute()
+        with _ours_lock:
+            found = _ours.get(folder)
+            if found is None:
+                found = cls(folder, what="program")
+                found.open()
+                _ours[folder] = found
+            return found
+
+    def log_event(self, kind: str, operation: str, *, symbol: str = "", **fields: object) -> bool:
+        """Write something that happened, as a record of the kind `event.KIND` with its operation, its symbol and `fields`.
+
+        Any thread may call it: calls wait for each other, and for nothing but their own write. A field with a name of the journal's own
+        (n, t, m, b, k) gets an underscore behind it. Returns whether the system has it, as `append`; raises ValueError for an empty kind,
+        and where the journal has ended.
+        """
+        if not kind or self._opened is None:
+            raise ValueError("an event has a kind" if not kind else f"the journal {self.folder} has ended")
+        said: dict[str, object] = {"op": operation}
+        if symbol:
+            said["sym"] = symbol
+        for name, value in fields.items():
+            said[f"{name}_" if name in HEADS or name in said else name] = value
+        with self._calls:
+            return self.append(f"event.{kind}", said)
+
+    def stop(self) -> None:
+        """End it: a seal, everything durable. The next `get_instance` begins another life. Raises ArchiveError as `close`."""
+        with _ours_lock:
+            if _ours.get(self.folder) is self:
+                del _ours[self.folder]
+        with self._calls:
+            self.close()
 
     # -- a record ------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 
 from hoga.hub.alerts import Alert, AlertKind, Alerts, Arg, worded
 from hoga.hub.inlet import HubInlet
-from hoga.hub.metrics import ConnectionMetrics, PerformanceMetrics
+from hoga.hub.metrics import ConnectionMetrics
+from hoga.hub.performance import PerformanceMetrics
 from hoga.hub.port import Wire, WireKey
 from hoga.hub.routing import RoutingStats
 from hoga.hub.states import GlobalManagerState

@@ -28,8 +28,9 @@ from hoga.hub.health import Health, OnAlert
 from hoga.hub.independence import ConnectionIndependenceMonitor
 from hoga.hub.inlet import HubInlet
 from hoga.hub.mailbox import Overflow
-from hoga.hub.metrics import ConnectionMetrics, PerformanceMetrics
+from hoga.hub.metrics import ConnectionMetrics
 from hoga.hub.pace import Pace
+from hoga.hub.performance import PerformanceMetrics
 from hoga.hub.pool import DataPoolManager
 from hoga.hub.port import CanBeDoubted, NeedsKeys, RateLimit, SpellsItsOwn, TellsOfItself, Wire, WireKey
 from hoga.hub.private import MissedEvent, PrivateStateEvent

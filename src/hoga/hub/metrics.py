@@ -1,4 +1,4 @@
-"""hub.metrics: figures of connections and of the whole hub. Pure: `at_s` is the moment they were taken.
+"""hub.metrics: figures of connections. Pure: `at_s` is the moment they were taken.
 
 `health_score` is `quality.health.connection_health`; its liveness is 1 while the last frame is at most 10 s old (or nothing is
 subscribed), falling to 0 at 60 s.
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hoga.hub.states import ConnectionState, GlobalManagerState, WebSocketType
+from hoga.hub.states import ConnectionState, WebSocketType
 from hoga.quality.health import connection_health, liveness
 
-__all__ = ["ConnectionMetrics", "PerformanceMetrics", "percentile"]
+__all__ = ["ConnectionMetrics", "percentile"]
 
 
 class ConnectionMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,27 +68,6 @@ class ConnectionMetrics(msgspec.Struct, frozen=True, kw_only=True):
         return connection_health(
             connected=self.is_connected, live=liveness(quiet_s), error_rate=self.error_rate, reconnects=self.reconnects_last_hour
         )
-
-
-class PerformanceMetrics(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole hub. Latency is socket read → callback, in ms, over the last thousand deliveries looked at."""
-
-    state: GlobalManagerState
-    uptime_seconds: float
-    total_components: int
-    total_subscriptions: int
-    active_connections: int
-    messages_processed: int
-    events_delivered: int
-    events_dropped: int
-    callback_errors: int
-    requests_sent: int
-    stale_frames: int
-    average_latency: float | None
-    latency_p99: float | None
-    error_rate: float
-    memory_usage: float
-    average_health: float
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
