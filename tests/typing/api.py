@@ -100,7 +100,7 @@ class Cross(hoga.Strategy):
     """A strategy, typed."""
 
     symbol = "binance-usdm:BTCUSDT"
-    params = {"fast": 10, "slow": 30}
+    params = {"fast": 10, "slow": 30}  # noqa: RUF012  # as users write it
     fast: hoga.Line
     slow: hoga.Line
 
