@@ -77,7 +77,7 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trader.write(("state", {"rung": "NO_OPEN", "was": "ACTIVE", "incident": "", "why": EVIL, "cause": {"of": "stale-market"}}))
     trader.write(("order.deny", {"id": "d", "code": "max-order-notional"}))
     trader.write(("order.reject", {"id": "e", "why": "-2019 Margin is insufficient."}))
-    trader.write(("check", {"checks": {"trend up": {"true": 3, "false": 9}}}))
+    trader.write(("check", {"st": "cross", "checks": {"trend up": [12, 3, 9, 1]}}))
     trader.end()
     return folder
 

@@ -281,6 +281,49 @@ def test_what_is_kept_is_bounded_and_what_is_best_and_worst_stays() -> None:
     assert len(found.symbols[0].fill_marks) <= 1_000
 
 
+def test_conditions_are_of_all_strategies_and_starts() -> None:
+    books = Books()
+    for checks in ({"trend": [1, 1, 0, 0]}, {"trend": [10, 4, 6, 2], "volume": [4, 1, 3, 3]}):
+        books.write(("check", {"st": "one", "checks": checks}))
+    books.write(("check", {"st": "two", "checks": {"trend": [2, 1, 1, 1]}}))
+    books.write(("boot", {"mode": "paper"}))
+    books.write(("check", {"st": "one", "checks": {"trend": [3, 3, 0, 0]}}))
+    assert outcome(books.journal).checks == {"trend": [15, 8, 7, 3], "volume": [4, 1, 3, 3]}
+
+
+def test_paper_stands_beside_what_was_really_filled() -> None:
+    books = Books()
+    for worse, later in ((2, 40.0), (-1, 10.0), (0, -5.0)):
+        fields = {
+            "sym": SYMBOL,
+            "side": "S",
+            "q": 3,
+            "paper": 1_000 - worse,
+            "real": 1_000,
+            "worse_bp": f"{worse * 10:.2f}",
+            "later_ms": f"{later}",
+        }
+        books.write(("shadow.fill", fields))
+    books.write(("shadow.alone", {"sym": SYMBOL, "side": "S", "q": 1, "p": 999, "on": "real"}))
+    found = outcome(books.journal).shadow
+    assert found is not None
+    assert (found.pairs.fills, found.pairs.cost, found.pairs.worst_bp) == (3, text_of(3, POWER), 20.0)
+    assert found.pairs.bp == pytest.approx(10 / 3, abs=1e-3)
+    assert (found.later_ms, found.alone_on_paper, found.alone_in_reality) == (10.0, 0, 1)
+
+
+def test_what_an_exit_came_to_is_the_verdict_of_its_start_alone() -> None:
+    books = Books()
+    books.write(("boot", {"mode": "live"}))
+    books.write(("emergency.end", {"verdict": "FLAT_WITH_DUST"}))
+    books.write(("state", {"what": "end", "left": [], "held": {SYMBOL + "/both": 1}}))
+    assert outcome(books.journal).verdict == "FLAT_WITH_DUST"
+    books.at += S
+    books.write(("boot", {"mode": "live"}))
+    books.write(("state", {"what": "end", "left": [], "held": {}}))
+    assert outcome(books.journal).verdict == "FLAT"
+
+
 def test_nonsense_in_records_raises_nothing() -> None:
     kinds = (
         "order.fill",

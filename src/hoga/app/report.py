@@ -41,6 +41,9 @@ def read_report(path: Path, *, last: bool = False) -> Report:
     folder, builder = folders[0], OutcomeBuilder()
     since = last_start(folder) if last else 1
     proof = _prove(folder, builder) if since == 1 else _prove_since(folder, since, builder)
+    for record in Walk(folder / "exit").records():  # what a live trader's exit came to stands in a journal of its own
+        if record.kind == "emergency.end":
+            builder.exited(record)
     return Report(folder, builder.result(), proof)
 
 

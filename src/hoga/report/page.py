@@ -413,9 +413,41 @@ class _Page:
         ]
         keys = ("way", "orders", "whole", "partly", "not-filled", "still-open", "worse-bp", "first-fill")
         note = words["model-note"] + ("" if self.mode == "live" else f" {words['model-paper']}")
-        return (
-            f'<section><h2>{words["model"]}</h2><p class="soft">{note}</p>{self._table("model", keys, rows, set(range(1, 8)))}</section>\n'
+        table = self._table("model", keys, rows, set(range(1, 8)))
+        return f'<section><h2>{words["model"]}</h2><p class="soft">{note}</p>{table}</section>\n{self._shadow()}'
+
+    def _shadow(self) -> str:
+        """The fill model beside real fills, pair by pair."""
+        words, found = self.words, self.found.shadow
+        if found is None:
+            return ""
+        pairs = found.pairs
+        later = "" if found.later_ms is None else f"{found.later_ms:,.1f} ms"
+        tiles = (
+            ("pairs", f"{pairs.fills:,}"),
+            ("paper-worse", f"{_bp_cell(pairs.bp)[0]} <small>bp</small>"),
+            ("worst-bp", _bp_cell(pairs.worst_bp)[0]),
+            ("paper-later", later),
+            ("alone-paper", f"{found.alone_on_paper:,}"),
+            ("alone-real", f"{found.alone_in_reality:,}"),
         )
+        cells = "".join(f"<div><dt>{words[key]}</dt><dd>{value or words['none']}</dd></div>" for key, value in tiles)
+        rows: list[list[Any]] = [
+            [
+                (_moment(each.t)[:19], each.t // 10**6),
+                each.symbol,
+                words["buys" if each.side == "B" else "sells"],
+                _number_cell(each.quantity),
+                _number_cell(each.paper),
+                _number_cell(each.real),
+                _bp_cell(each.worse_bp),
+                (f"{each.later_ms:,.1f}", each.later_ms),
+            ]
+            for each in found.listed
+        ]
+        keys = ("time", "symbol", "side", "quantity", "on-paper", "in-reality", "paper-worse-bp", "later-ms")
+        table = self._table("shadow", keys, rows, {3, 4, 5, 6, 7}, scroll="short") if rows else ""
+        return f'<section><h2>{words["shadow-table"]}</h2><dl class="tiles">{cells}</dl>{table}</section>\n'
 
     def _latency(self) -> str:
         words, found = self.words, self.found
@@ -479,12 +511,17 @@ class _Page:
     def _checks(self) -> str:
         if not self.found.checks:
             return ""
-        names = ("true", "false", "stopped")
-        rows: list[list[Any]] = [
-            [name, *((f"{counts.get(each, 0):,}", counts.get(each, 0)) for each in names)] for name, counts in self.found.checks.items()
-        ]
-        table = self._table("checks", ("condition", *names), rows, {1, 2, 3})
-        return f"<section><h2>{self.words['checks']}</h2>{table}</section>\n"
+        words = self.words
+        rows: list[list[Any]] = []
+        for name, counts in self.found.checks.items():
+            asked, held, first, only = (*counts, 0, 0, 0, 0)[:4]
+            share = held / asked if asked else 0.0
+            cells = [(f"{count:,}", count) for count in (asked, held)]
+            rows.append([name, *cells, (_percent(share), share), *((f"{count:,}", count) for count in (first, only))])
+        rows.sort(key=lambda row: -row[4][1])
+        table = self._table("checks", ("condition", "asked", "true", "share", "first-stop", "only-stop"), rows, {1, 2, 3, 4, 5})
+        note = f'<p class="soft">{words["checks-note"]}</p>'
+        return f"<section><h2>{words['checks']}</h2>{note}{table}</section>\n"
 
     def _events(self) -> str:
         rows: list[list[Any]] = [[name, (f"{count:,}", count)] for name, count in self.found.events.items()]

@@ -11,208 +11,34 @@ on. Memory is bounded whatever the length; docs/report.md tells how each figure 
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import text_of, whole_of
-from hoga.trading.tallies import POWER, Curve, Histogram, Rounds, Thinned, money
-from hoga.trading.told import Doubt, Execution, LadderMove, Latency, Mark, MoneyOutcome, Outcome, Slippage, SymbolOutcome, Trip
+from hoga.trading.standing import CurrencySums, Ends, OrderKnown, Recorded, ShadowSums, SymbolSums, Way
+from hoga.trading.tallies import POWER, Histogram, Rounds, money
+from hoga.trading.told import (
+    Doubt,
+    LadderMove,
+    Latency,
+    Mark,
+    MoneyOutcome,
+    Outcome,
+    ShadowPair,
+    SymbolOutcome,
+    Trip,
+)
 
-__all__ = ["OutcomeBuilder", "Recorded"]
-
-T = TypeVar("T")
+__all__ = ["OutcomeBuilder"]
 
 _ORDERS_KEPT = 20_000
 _TRIPS_LAST, _TRIPS_BEST, _TRIPS_WORST = 1_000, 250, 250
-_LISTED = 500
 _NAMES = 200
-_CONDITIONAL = ("stop", "take", "trail")
 _SLIP_EDGES = (-50.0, -20.0, -10.0, -5.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 _ENDS = {"order.reject": "rejected", "order.absent": "absent"}
 _OTHERS = "(others)"
-
-
-class Recorded(Protocol):
-    """A record of a journal, as `audit.chain.Record` is one."""
-
-    @property
-    def t(self) -> int:
-        """UTC ns."""
-
-    @property
-    def m(self) -> int | None:
-        """Steady clock, ns; None in a backtest."""
-
-    @property
-    def b(self) -> int:
-        """Which start wrote it."""
-
-    @property
-    def kind(self) -> str:
-        """Its kind."""
-
-    @property
-    def fields(self) -> Mapping[str, Any]:
-        """What belongs to the kind."""
-
-
-# -- what it is counted in ----------------------------------------------------------------------------------------------
-
-
-class _Symbol:
-    """What is known of one instrument. Money in the integers of `POWER`, everything else in the instrument's."""
-
-    __slots__ = ("base", "cost", "curve", "doubt", "doubt_s", "doubts", "fees", "fills", "funding", "held_ns", "held_since", "maker_fills",
-                 "marks", "net", "pp", "price", "quantity", "quote", "realized", "rounds", "scale", "shares", "slips", "sp",
-                 "start_cost", "start_quantity", "start_unrealized", "sums", "symbol", "volume")  # fmt: skip
-
-    def __init__(self, symbol: str) -> None:
-        self.symbol = symbol
-        self.base = ""
-        self.quote = ""
-        self.pp = self.sp = 0
-        self.scale: int = 10**-POWER
-        self.price = self.quantity = self.cost = self.volume = self.fills = self.maker_fills = 0
-        self.sums: list[int] | None = None
-        """Won, fees and funding before the first record; None: nothing is known of the symbol yet."""
-        self.realized = self.fees = self.funding = self.net = 0
-        self.start_quantity = self.start_cost = 0
-        self.start_unrealized: int | None = None
-        self.shares: dict[tuple[str, str], list[int]] = {}
-        self.held_since: int | None = None
-        self.held_ns = self.doubts = 0
-        self.doubt: list[Any] | None = None
-        self.doubt_s = 0.0
-        self.rounds = Rounds()
-        self.slips = {"made": _Slips(), "taken": _Slips()}
-        self.curve = Curve()
-        self.marks: Thinned[Mark] = Thinned(1_000)
-
-    def powers(self, pp: int, sp: int) -> None:
-        self.pp, self.sp = pp, sp
-        self.scale = 10 ** (pp + sp - POWER)
-
-    @property
-    def unrealized(self) -> int:
-        """Since the first record."""
-        return 0 if not self.price else self.quantity * self.price - self.cost - (self.start_unrealized or 0)
-
-    def priced(self, price: int) -> None:
-        self.price = price
-        if self.start_unrealized is None and self.sums is not None:
-            self.start_unrealized = self.start_quantity * price - self.start_cost
-
-    def stand(self, t: int, sums: list[int]) -> None:
-        """Its sums now: quantity, cost, won, fees, funding."""
-        quantity, cost, won, fees, funding = sums
-        if self.sums is None:
-            self.sums = [won, fees, funding]
-            self.start_quantity, self.start_cost = quantity, cost
-            if self.price:
-                self.priced(self.price)
-        self.realized, self.fees, self.funding = won - self.sums[0], fees - self.sums[1], funding - self.sums[2]
-        self.quantity, self.cost = quantity, cost
-        if quantity and self.held_since is None:
-            self.held_since = t
-        elif not quantity and self.held_since is not None:
-            self.held_ns += t - self.held_since
-            self.held_since = None
-
-    def reckon(self) -> int:
-        """The net in the integers of `POWER`."""
-        return (self.realized + self.unrealized - self.fees + self.funding) * self.scale
-
-
-class _Slips:
-    __slots__ = ("cost", "n", "worst", "worth")
-
-    def __init__(self) -> None:
-        self.n = self.cost = self.worth = 0
-        self.worst: float | None = None
-
-    def add(self, cost: int, worth: int, bp: float) -> None:
-        self.n += 1
-        self.cost += cost
-        self.worth += worth
-        self.worst = bp if self.worst is None or bp > self.worst else self.worst
-
-    def told(self) -> Slippage:
-        bp = round(self.cost * 10_000 / self.worth, 3) if self.worth else None
-        return Slippage(fills=self.n, cost=money(self.cost), bp=bp, worst_bp=None if self.worst is None else round(self.worst, 3))
-
-
-class _Currency:
-    """All symbols that are paid in one currency."""
-
-    __slots__ = ("curves", "drawdown", "drawdown_ns", "drawdown_peak", "drawdown_peak_ns", "equities", "fees", "funding", "net", "peak",
-                 "peak_ns", "rounds", "start")  # fmt: skip
-
-    def __init__(self) -> None:
-        self.net = self.fees = self.funding = self.start = 0
-        self.peak = self.peak_ns = self.drawdown = self.drawdown_ns = self.drawdown_peak = self.drawdown_peak_ns = 0
-        self.equities: set[str] = set()
-        self.rounds = Rounds()
-        self.curves = {name: Curve() for name in ("net", "drawdown", "fees", "funding")}
-
-    def point(self, t: int) -> None:
-        if self.net > self.peak or not self.peak_ns:
-            self.peak, self.peak_ns = max(self.net, self.peak), t
-        down = self.net - self.peak
-        if down < self.drawdown:
-            self.drawdown, self.drawdown_ns, self.drawdown_peak, self.drawdown_peak_ns = down, t, self.peak, self.peak_ns
-        curves = self.curves
-        curves["net"].add(t, self.net)
-        curves["drawdown"].add(t, down)
-        curves["fees"].add(t, self.fees)
-        curves["funding"].add(t, self.funding)
-
-
-class _Order:
-    """An own order, as far as its fills are to be judged by it."""
-
-    __slots__ = ("acked", "ask", "b", "bid", "filled", "force", "kind", "m", "quantity", "role", "sent_m", "side", "symbol", "t", "trigger")
-
-    def __init__(self, record: Recorded, fields: Mapping[str, Any]) -> None:
-        self.symbol = fields.get("sym") or ""
-        self.side = fields.get("side")
-        self.kind = fields.get("type") or ""
-        self.force = fields.get("tif") or ""
-        self.role = fields.get("role") or ""
-        self.bid = fields.get("bid") or 0
-        self.ask = fields.get("ask") or 0
-        self.trigger = fields.get("trigger") or 0
-        self.quantity = fields.get("q")
-        self.t, self.m, self.b = record.t, record.m, record.b
-        self.sent_m: int | None = None
-        self.acked = False
-        self.filled = 0
-
-    @property
-    def way(self) -> str:
-        if self.kind in _CONDITIONAL:
-            return "conditional"
-        return "at-market" if self.kind == "market" or self.force in ("ioc", "fok") else "resting"
-
-
-class _Way:
-    __slots__ = ("cost", "ended", "none", "orders", "partly", "times", "whole", "worth")
-
-    def __init__(self) -> None:
-        self.orders = self.whole = self.partly = self.none = self.cost = self.worth = 0
-        self.times = Histogram()
-
-    def told(self) -> Execution:
-        return Execution(
-            orders=self.orders,
-            whole=self.whole,
-            partly=self.partly,
-            none=self.none,
-            open=max(0, self.orders - self.whole - self.partly - self.none),
-            model_bp=round(self.cost * 10_000 / self.worth, 3) if self.worth else None,
-            median_fill_ns=self.times.quantile(0.5),
-        )
 
 
 class OutcomeBuilder:
@@ -221,16 +47,20 @@ class OutcomeBuilder:
     def __init__(self) -> None:
         self._records = self._lives = self._from_ns = self._to_ns = 0
         self._about: dict[str, Any] = {}
-        self._symbols: dict[str, _Symbol] = {}
-        self._money: dict[str, _Currency] = {}
-        self._orders: dict[str, _Order] = {}
+        self._symbols: dict[str, SymbolSums] = {}
+        self._money: dict[str, CurrencySums] = {}
+        self._orders: dict[str, OrderKnown] = {}
         self._counts: Counter[str] = Counter()
         self._denials: Counter[str] = Counter()
         self._refusals: Counter[str] = Counter()
         self._events: Counter[str] = Counter()
-        self._checks: dict[str, Counter[str]] = {}
+        self._checks: dict[str, Mapping[str, list[int]]] = {}
+        self._checks_before: dict[str, list[int]] = {}
+        self._shadow = ShadowSums()
+        self._exit_verdict = ""
+        self._boot_ns = 0
         self._fees: dict[str, tuple[int, int]] = {}
-        self._ways = {way: _Way() for way in ("at-market", "resting", "conditional")}
+        self._ways = {way: Way() for way in ("at-market", "resting", "conditional")}
         self._slip_bars = [0] * (len(_SLIP_EDGES) + 1)
         self._steps = {step: Histogram() for step in ("decide", "write", "ack", "fill")}
         self._groups: dict[str, dict[tuple[str, str], Rounds]] = {"symbol": {}, "reason": {}, "strategy": {}}
@@ -238,9 +68,9 @@ class OutcomeBuilder:
         self._best: list[tuple[int, int, Trip]] = []
         self._worst: list[tuple[int, int, Trip]] = []
         self._trip = 0
-        self._last_fill: _Order | None = None
-        self._ladder = _Ends[LadderMove]()
-        self._doubts = _Ends[list[Any]]()
+        self._last_fill: OrderKnown | None = None
+        self._ladder = Ends[LadderMove]()
+        self._doubts = Ends[list[Any]]()
         self._settings: dict[str, dict[str, Any]] = {}
         self._end: Mapping[str, Any] | None = None
         self._lost = 0
@@ -267,6 +97,9 @@ class OutcomeBuilder:
             "order.cancel": self._on_moved,
             "order.fill": self._on_fill,
             "check": self._on_check,
+            "shadow.fill": self._on_shadow_fill,
+            "shadow.alone": self._on_shadow_alone,
+            "emergency.end": self._on_emergency_end,
             "data.doubt": self._on_doubt,
             "data.fresh": self._on_fresh,
         }
@@ -288,6 +121,10 @@ class OutcomeBuilder:
         else:
             self._on_other(record, record.fields)
 
+    def exited(self, record: Recorded) -> None:
+        """What the exit came to (`emergency.end`), of its own journal; an older one than the last start is passed over."""
+        self._on_emergency_end(record, record.fields)
+
     # -- settings, money ------------------------------------------------------------------------------------------------
 
     def _on_boot(self, record: Recorded, fields: Mapping[str, Any]) -> None:
@@ -295,6 +132,9 @@ class OutcomeBuilder:
             return  # somebody wrote who is no trader: `hoga resume`
         self._lives += 1
         self._end = None
+        self._exit_verdict = ""
+        self._boot_ns = record.t
+        self._checks_before, self._checks = self._checks_told(), {}
         self._about = {name: value for name, value in fields.items() if name not in ("prev", "owner", "torn", "faults")}
         if fields.get("torn"):
             self._events["torn"] += 1
@@ -316,26 +156,26 @@ class OutcomeBuilder:
         kept = self._settings.setdefault(symbol, {})
         kept.update((name, value) for name, value in fields.items() if name not in ("sym", "rules"))
 
-    def _of(self, symbol: str) -> _Symbol:
+    def _of(self, symbol: str) -> SymbolSums:
         found = self._symbols.get(symbol)
         if found is None:
-            found = self._symbols[symbol] = _Symbol(symbol)
+            found = self._symbols[symbol] = SymbolSums(symbol)
         return found
 
-    def _currency(self, symbol: _Symbol) -> _Currency:
+    def _currency(self, symbol: SymbolSums) -> CurrencySums:
         found = self._money.get(symbol.quote)
         if found is None:
-            found = self._money[symbol.quote] = _Currency()
+            found = self._money[symbol.quote] = CurrencySums()
         return found
 
-    def _stand(self, symbol: _Symbol, t: int, sums: list[int]) -> _Currency:
+    def _stand(self, symbol: SymbolSums, t: int, sums: list[int]) -> CurrencySums:
         """A symbol's sums, into those of its currency."""
         whole = self._currency(symbol)
         fees, funding, scale = symbol.fees, symbol.funding, symbol.scale
         symbol.stand(t, sums)
         return self._renew(symbol, whole, fees * scale, funding * scale)
 
-    def _renew(self, symbol: _Symbol, whole: _Currency, fees: int, funding: int) -> _Currency:
+    def _renew(self, symbol: SymbolSums, whole: CurrencySums, fees: int, funding: int) -> CurrencySums:
         net = symbol.reckon()
         whole.net += net - symbol.net
         whole.fees += symbol.fees * symbol.scale - fees
@@ -344,7 +184,7 @@ class OutcomeBuilder:
         return whole
 
     def _on_mark(self, record: Recorded, fields: Mapping[str, Any]) -> None:
-        touched: dict[int, _Currency] = {}
+        touched: dict[int, CurrencySums] = {}
         for name, (price, *sums) in fields.get("marks", {}).items():
             symbol = self._of(name)
             if price:
@@ -380,7 +220,7 @@ class OutcomeBuilder:
 
     def _on_intent(self, record: Recorded, fields: Mapping[str, Any]) -> None:
         orders = self._orders
-        order = orders[fields["id"]] = _Order(record, fields)
+        order = orders[fields["id"]] = OrderKnown(record, fields)
         if len(orders) > _ORDERS_KEPT:
             for id in list(orders)[: _ORDERS_KEPT // 2]:
                 del orders[id]
@@ -421,14 +261,14 @@ class OutcomeBuilder:
                 _count(self._refusals, str(fields.get("why") or "")[:60])
             self._ended(order, name)
 
-    def _heard(self, record: Recorded, order: _Order) -> None:
+    def _heard(self, record: Recorded, order: OrderKnown) -> None:
         """The first that the venue says of an order."""
         if not order.acked:
             order.acked = True
             if record.m is not None and order.sent_m is not None and order.b == record.b:
                 self._steps["ack"].add(record.m - order.sent_m)
 
-    def _ended(self, order: _Order | None, name: str) -> None:
+    def _ended(self, order: OrderKnown | None, name: str) -> None:
         if order is None:
             return
         way = self._ways[order.way]
@@ -462,7 +302,7 @@ class OutcomeBuilder:
         if order is not None:
             self._judge(record, symbol, order, price, quantity, maker=maker)
 
-    def _sums_of_shares(self, symbol: _Symbol, fields: Mapping[str, Any]) -> list[int]:
+    def _sums_of_shares(self, symbol: SymbolSums, fields: Mapping[str, Any]) -> list[int]:
         """Of a journal that has no sums: what each strategy holds and has won, together."""
         symbol.shares[str(fields.get("st")), str(fields.get("ps") or "")] = fields.get("share") or [0, 0, 0, 0, 0]
         sums = [sum(each) for each in zip(*symbol.shares.values(), strict=True)]
@@ -478,7 +318,7 @@ class OutcomeBuilder:
             finer = min(power, -digits)
             self._fees[currency] = known * 10 ** (power - finer) + whole_of(fee, finer), finer
 
-    def _judge(self, record: Recorded, symbol: _Symbol, order: _Order, price: int, quantity: int, *, maker: bool) -> None:
+    def _judge(self, record: Recorded, symbol: SymbolSums, order: OrderKnown, price: int, quantity: int, *, maker: bool) -> None:
         """A fill against the middle of the book when it was decided, and against the simplest model of it."""
         self._heard(record, order)
         first = not order.filled
@@ -614,12 +454,49 @@ class OutcomeBuilder:
             self._ladder.add(move)
 
     def _on_check(self, record: Recorded, fields: Mapping[str, Any]) -> None:
-        """How often conditions of a strategy held: counts since the last such record."""
-        for name, counts in fields.get("checks", {}).items():
-            known = self._checks.get(name)
-            if known is None:
-                known = self._checks.setdefault(name if len(self._checks) < _NAMES else _OTHERS, Counter())
-            known.update({key: int(count) for key, count in counts.items()})
+        """How often conditions of a strategy held, since its start; the newest record of each stands."""
+        strategy = str(fields.get("st") or "")
+        if strategy in self._checks or len(self._checks) < _NAMES:
+            self._checks[strategy] = fields.get("checks", {})
+
+    def _checks_told(self) -> dict[str, list[int]]:
+        """Of all strategies, and of the starts before."""
+        found = {name: list(counts) for name, counts in self._checks_before.items()}
+        for checks in self._checks.values():
+            for name, counts in checks.items():
+                known = found.get(name)
+                if known is not None or len(found) < _NAMES:
+                    found[name] = [one + other for one, other in zip(known or [0] * len(counts), counts, strict=False)]
+        return found
+
+    def _on_shadow_fill(self, record: Recorded, fields: Mapping[str, Any]) -> None:
+        """What was filled on paper beside what the account really got."""
+        symbol = self._of(str(fields.get("sym")))
+        quantity, paper, real = (int(fields.get(each) or 0) for each in ("q", "paper", "real"))
+        off = (paper - real) if fields.get("side") == "B" else (real - paper)
+        shadow = self._shadow
+        if real:
+            shadow.pairs.add(off * quantity * symbol.scale, real * quantity * symbol.scale, off / real * 10_000)
+        shadow.later.add(_float(fields.get("later_ms")) or 0.0)
+        pair = ShadowPair(
+            t=record.t,
+            symbol=symbol.symbol,
+            side=str(fields.get("side")),
+            quantity=text_of(quantity, symbol.sp),
+            paper=text_of(paper, symbol.pp),
+            real=text_of(real, symbol.pp),
+            worse_bp=_float(fields.get("worse_bp")) or 0.0,
+            later_ms=_float(fields.get("later_ms")) or 0.0,
+        )
+        shadow.listed.add(pair)
+
+    def _on_shadow_alone(self, record: Recorded, fields: Mapping[str, Any]) -> None:
+        self._shadow.alone[str(fields.get("on"))] += 1
+
+    def _on_emergency_end(self, record: Recorded, fields: Mapping[str, Any]) -> None:
+        self._events["emergency.end"] += 1
+        if record.t >= self._boot_ns and fields.get("verdict"):
+            self._exit_verdict = str(fields["verdict"])
 
     def _on_doubt(self, record: Recorded, fields: Mapping[str, Any]) -> None:
         symbol = self._of(str(fields.get("sym")))
@@ -665,7 +542,7 @@ class OutcomeBuilder:
             from_ns=self._from_ns,
             to_ns=self._to_ns,
             about=self._about,
-            verdict="UNKNOWN" if end is None or left else "KEPT" if held else "FLAT",
+            verdict=self._exit_verdict or ("UNKNOWN" if end is None or left else "KEPT" if held else "FLAT"),
             left=left,
             held=held,
             money=[self._money_told(name) for name in self._currencies()],
@@ -689,7 +566,8 @@ class OutcomeBuilder:
             ladder_moves=self._ladder.seen,
             doubts=[self._doubt_told(each) for each in self._doubts.kept()],
             doubts_in_all=self._doubts.seen,
-            checks={name: dict(each) for name, each in self._checks.items()},
+            checks=self._checks_told(),
+            shadow=self._shadow.told(),
             events=dict(self._events.most_common()),
             settings=self._settings,
             lost=self._lost,
@@ -735,7 +613,7 @@ class OutcomeBuilder:
             funding_curve=curve("funding"),
         )
 
-    def _symbol_told(self, each: _Symbol) -> SymbolOutcome:
+    def _symbol_told(self, each: SymbolSums) -> SymbolOutcome:
         power = each.pp + each.sp
         held_ns = each.held_ns + (self._to_ns - each.held_since if each.held_since is not None else 0)
         span = self._to_ns - self._from_ns
@@ -769,25 +647,6 @@ class OutcomeBuilder:
     def _doubt_told(self, doubt: list[Any]) -> Doubt:
         t, symbol, why, held, seconds = doubt
         return Doubt(t=t, symbol=symbol.symbol, why=why, held=text_of(held, symbol.sp), seconds=seconds)
-
-
-class _Ends(Generic[T]):
-    """The first and the last of many things."""
-
-    def __init__(self) -> None:
-        self._first: list[T] = []
-        self._last: deque[T] = deque(maxlen=_LISTED // 2)
-        self.seen = 0
-
-    def add(self, thing: T) -> None:
-        self.seen += 1
-        if len(self._first) < _LISTED // 2:
-            self._first.append(thing)
-        else:
-            self._last.append(thing)
-
-    def kept(self) -> list[T]:
-        return [*self._first, *self._last]
 
 
 def _pass_over(record: Recorded, fields: Mapping[str, Any]) -> None:

@@ -20,6 +20,8 @@ __all__ = [
     "Mark",
     "MoneyOutcome",
     "Outcome",
+    "ShadowOutcome",
+    "ShadowPair",
     "Slippage",
     "SymbolOutcome",
     "Trip",
@@ -173,14 +175,39 @@ class Doubt(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None
 
 
+class ShadowPair(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A fill on paper and the real one beside it. `worse_bp`: how much worse paper was; `later_ms`: how much later."""
+
+    t: int
+    symbol: str
+    side: str
+    quantity: str
+    paper: str
+    real: str
+    worse_bp: float
+    later_ms: float
+
+
+class ShadowOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What was filled on paper beside a live account. `pairs`: how much worse paper was; `later_ms`: the median of how much later;
+    `alone_…`: fills on one side only, for a minute."""
+
+    pairs: Slippage
+    later_ms: float | None
+    alone_on_paper: int
+    alone_in_reality: int
+    listed: list[ShadowPair]
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """All of a run.
 
-    `about`: what the last start said of itself (`mode`, `grade`, `strategies`, settings). `verdict`: `FLAT`, `KEPT`, or `UNKNOWN` where
-    the last start has no end, or left orders. `rounds`: by what they are grouped by (`symbol`, `reason`, `strategy`), then by its value and
-    currency. `trips`: the last 1,000, the best and the worst 250 of the `trips_in_all`. `orders`: how many came to what; `denials`,
-    `refusals`: by code. `paid_fees`: by the currency that they were paid in, exact. `checks`: conditions of strategies: how often each
-    held and did not. `events`: what else is worth telling, counted by kind. `lost`: records that the disk never took.
+    `about`: what the last start said of itself (`mode`, `grade`, `strategies`, settings). `verdict`: of the exit where there was one, else
+    `FLAT`, `KEPT`, or `UNKNOWN` where the last start has no end, or left orders. `rounds`: by what they are grouped by (`symbol`,
+    `reason`, `strategy`), then by its value and currency. `trips`: the last 1,000, the best and the worst 250 of the `trips_in_all`.
+    `orders`: how many came to what; `denials`, `refusals`: by code. `paid_fees`: by the currency that they were paid in, exact. `checks`:
+    conditions of strategies: how often each was asked for, held, was the first of its decision that did not, and the only one.
+    `events`: what else is worth telling, counted by kind. `lost`: records that the disk never took.
     """
 
     records: int
@@ -209,7 +236,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     ladder_moves: int
     doubts: list[Doubt]
     doubts_in_all: int
-    checks: dict[str, dict[str, int]]
+    checks: dict[str, list[int]]
+    shadow: ShadowOutcome | None
     events: dict[str, int]
     settings: dict[str, dict[str, Any]]
     lost: int

@@ -13,7 +13,7 @@
   };
   const clock = (ms) => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
   // As much of a moment as the distance of an axis's marks needs.
-  const moment = (ms, apart_s) => (apart_s >= 86400 ? clock(ms).slice(5, 10) : apart_s >= 60 ? (ms % 86400000 ? clock(ms).slice(11, 16) : clock(ms).slice(5, 10)) : clock(ms).slice(14, 19));
+  const moment = (ms, apart_s) => (apart_s >= 86400 ? clock(ms).slice(5, 10) : apart_s >= 60 ? (ms % 86400000 ? clock(ms).slice(11, 16) : clock(ms).slice(5, 10)) : clock(ms).slice(11, 19));
   const exact = (value, power) => (value == null ? "–" : value.toLocaleString(lang, { maximumFractionDigits: Math.min(12, Math.max(2, -power)) }));
   const short = (value) => (Math.abs(value) >= 1e6 ? value.toLocaleString(lang, { notation: "compact", maximumFractionDigits: 2 }) : value.toLocaleString(lang, { maximumSignificantDigits: 7 }));
 
