@@ -28,6 +28,7 @@ def stage(house: tuple[Stage, Served]) -> Iterator[Stage]:
     stage = house[0]
     yield stage
     stage.scene = lambda snapshot: snapshot
+    stage.trader = None
     stage.go_on()
 
 

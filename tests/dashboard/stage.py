@@ -38,6 +38,19 @@ from hoga.dashboard.snapshot import (
     VenueRow,
     decode_status,
 )
+from hoga.dashboard.trader import (
+    AccountRow,
+    CauseRow,
+    FigureRow,
+    InstrumentRow,
+    MoneyRow,
+    OrderRow,
+    PositionRow,
+    RoomRow,
+    StrategyRow,
+    TraderState,
+    encode_trader,
+)
 from tests.waiting import Patience
 
 STARTED_NS = 1_795_180_000_000_000_000
@@ -146,6 +159,50 @@ def book_frame(at: int, recv_ns: int, *, middle: float = 100.0) -> BookFrame:
     return BookFrame(at, recv_ns, msgspec.json.encode({"stream": "s", "data": {"lastUpdateId": 1, "bids": bids, "asks": asks}}))
 
 
+def make_trader(folder: Path, **changes: Any) -> TraderState:
+    """A trader that holds something, has an order of which nobody knows, and a limit that is nearly used up."""
+    now_ns = time.time_ns()
+    order = {
+        "symbol": "binance-usdm:BTCUSDT", "strategy": "Cross", "role": "target", "side": "buy", "kind": "limit", "quantity": "0.010",
+        "filled": "0", "price": "67000.1",
+    }  # fmt: skip
+    values: dict[str, Any] = {
+        "pid": os.getpid(), "hoga": "0.0.0-test", "mode": "live", "trader": "hg", "data": str(folder), "journal": str(folder / "journal"),
+        "started_ns": STARTED_NS, "written_ns": now_ns, "rung": "NO_OPEN", "running": True, "simulated": True,
+        "causes": (CauseRow(cause="stale-market", subject="binance-usdm:BTCUSDT", since_ns=now_ns, detail="2.4 s"),),
+        "strategies": (StrategyRow(key="Cross", symbols=("binance-usdm:BTCUSDT",), state="running", denials=3),),
+        "instruments": (
+            InstrumentRow(symbol="binance-usdm:BTCUSDT", bid="67000.1", ask="67000.2", mark="67000.0", age_s=2.4, ready=False),
+        ),
+        "positions": (
+            PositionRow(
+                symbol="binance-usdm:BTCUSDT", side="both", strategy="Cross", quantity="0.010", entry="66912.05", unrealized="0.88",
+                currency="USDT",
+            ),
+        ),
+        "orders": (
+            OrderRow(id="hg1s1-2", state="UNKNOWN", age_s=7.5, **order),
+            OrderRow(id="hg1s1-1", state="LIVE", age_s=61.0, **order),
+        ),
+        "open_orders": 2, "unknown_orders": 1, "unknown_s": 7.5, "sent": 12, "fills": 9,
+        "money": (MoneyRow(currency="USDT", realized="3.2", unrealized="0.88", fees="0.4", funding="-0.01", net="-3.67"),),
+        "room": (
+            RoomRow(key="MAX_POSITION_NOTIONAL", subject="binance-usdm:BTCUSDT", used="4500", limit="5000", share=0.9),
+            RoomRow(key="MAX_DAILY_LOSS", subject="binance-usdm", used="0", limit="500", share=0.0),
+        ),
+        "accounts": (
+            AccountRow(venue="binance-usdm", live=True, reconciled=True, compared_s=4.2, proof_s=0.3, equity="10003.67", doubt=""),
+        ),
+        "journal_records": 4_711,
+        "figures": (
+            FigureRow(name="tick", over_s=10, unit="us", count=90_000, p50=35.0, p99=140.0, p999=300.0, most=900.0, bar=1_000.0),
+            FigureRow(name="gc", over_s=60, unit="ms", count=1, p50=12.0, p99=12.0, p999=12.0, most=12.0, bar=10.0, broken=True),
+        ),
+        "publish_us": 140.0,
+    }  # fmt: skip
+    return TraderState(**{**values, **changes})
+
+
 # -- the five things that a person must see at once ----------------------------------------------------------------
 
 
@@ -196,6 +253,9 @@ class Stage:
         self.folder = folder
         self.page = folder / "hoga-test.run"
         self.status_page = folder / "hoga-test.dashboard"
+        self.trader_page = folder / "hoga-test.trader"
+        self.trader: TraderState | None = None
+        self._trader_writer: PageWriter | None = None
         self.meta = make_meta(symbols, directory=str(folder), **meta)
         self.scene: Any = lambda snapshot: snapshot
         self.ticks = 0
@@ -220,6 +280,17 @@ class Stage:
         books = [book_frame(0, now_ns, middle=100.0 + (self.ticks % 40) * 0.01)]
         snapshot = make_snapshot(self.meta, ticks=self.ticks, now_ns=now_ns, books=books)
         self._writer.publish(msgspec.msgpack.encode(self.scene(snapshot)))
+        self._publish_trader()
+
+    def _publish_trader(self) -> None:
+        if self.trader is None:
+            if self._trader_writer is not None:
+                self._trader_writer.close()
+                self._trader_writer = None
+            return
+        if self._trader_writer is None:
+            self._trader_writer = PageWriter(self.trader_page, slot_bytes=1 << 16)
+        self._trader_writer.publish(encode_trader(self.trader))
 
     def hold(self) -> None:
         """The recorder hangs."""
@@ -235,6 +306,8 @@ class Stage:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+        if self._trader_writer is not None:
+            self._trader_writer.close()
 
     def _play(self) -> None:
         while not self._stop.wait(0.1):
@@ -242,7 +315,8 @@ class Stage:
                 self.publish()
 
     def config(self, **changes: Any) -> DashboardConfig:
-        base = DashboardConfig(page=str(self.page), status_page=str(self.status_page), port=0, hardware_interval_s=0.3, cpu_span_s=0.05)
+        pages = {"page": str(self.page), "status_page": str(self.status_page), "trader_page": str(self.trader_page)}
+        base = DashboardConfig(**pages, port=0, hardware_interval_s=0.3, cpu_span_s=0.05)
         return msgspec.structs.replace(base, **changes)
 
 
@@ -324,6 +398,6 @@ def serving(stage: Stage, **changes: Any) -> Iterator[Served]:
 
 
 __all__ = [
-    "SCENES", "GapRow", "Served", "Stage", "book_frame", "make_hub", "make_meta", "make_snapshot", "make_venue", "serving", "with_hub",
+    "SCENES", "GapRow", "Served", "Stage", "book_frame", "make_hub", "make_meta", "make_snapshot", "make_trader", "make_venue", "serving", "with_hub",
     "with_rows",
 ]  # fmt: skip

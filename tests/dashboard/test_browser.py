@@ -16,7 +16,8 @@ import pytest
 from hoga.core.ledger import Reason
 from hoga.dashboard.snapshot import AlertRow, GapRow, Happened, Snapshot
 from hoga.quality.incidents import Incident
-from tests.dashboard.stage import SCENES, STARTED_NS, Served, Stage, make_hub, serving, with_hub
+from tests.dashboard.stage import SCENES, STARTED_NS, Served, Stage, make_hub, make_trader, serving, with_hub
+from tests.dashboard.trader_stage import door_at
 from tests.waiting import LONG_S, until
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
@@ -190,6 +191,56 @@ def test_axe_finds_nothing(stage: Stage, open_page: Open, size: str, scheme: str
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     assert not [(each["id"], [node["html"][:160] for node in each["nodes"][:3]]) for each in found]
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"]
+
+
+@pytest.mark.parametrize("size, scheme, language", [("desk", "light", "en"), ("phone", "dark", "ko"), ("desk", "dark", "ko")])
+def test_axe_finds_nothing_about_a_trader_either(stage: Stage, open_page: Open, size: str, scheme: str, language: str) -> None:
+    stage.trader = make_trader(stage.folder, incident="20261129-133156", rung="HALTED", armed_by="dashboard from 127.0.0.1")
+    page = open_page(f"#lang={language}", size=size, scheme=scheme)
+    wait(page, "!document.querySelector('#trader').hidden && document.querySelector('#order-rows tr') != null")
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    assert not [(each["id"], [node["html"][:160] for node in each["nodes"][:3]]) for each in found]
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"]
+
+
+def test_there_is_a_panel_while_there_is_a_trader(stage: Stage, open_page: Open) -> None:
+    page = open_page()
+    assert page.is_hidden("#trader")
+    stage.trader = make_trader(stage.folder)
+    wait(page, "!document.querySelector('#trader').hidden")
+    assert page.inner_text("#trader-rung") == "▲ NO_OPEN: nothing that raises a position"
+    assert page.locator("#order-rows tr").nth(0).inner_text().split("\t")[-2:] == ["UNKNOWN", "7.5 s"]
+    assert "1 · 7.5 s" in page.inner_text("#trader-tiles")
+    stage.trader = None
+    wait(page, "document.querySelector('#trader').hidden")
+
+
+def test_the_exit_takes_two_steps_and_can_be_taken_back(own_stage: Stage, chromium: Any) -> None:
+    journal = own_stage.folder / "journal"
+    journal.mkdir()
+    notes: list[str] = []
+    flattened: list[tuple[str, str]] = []
+    own_stage.trader = make_trader(own_stage.folder)
+    own_stage.play()
+    with door_at(journal, notes, flattened), serving(own_stage) as served:
+        page = chromium.new_page()
+        page.goto(f"{served.url}/dashboard")
+        wait(page, "!document.querySelector('#trader').hidden && !document.querySelector('#flatten-arm').disabled")
+        page.locator("#flatten-arm").focus()
+        page.keyboard.press("Enter")
+        wait(page, "!document.querySelector('#flatten-sure').hidden")
+        assert page.evaluate("document.activeElement.id") == "flatten-cancel", "the safe choice has the focus"
+        page.keyboard.press("Escape")
+        wait(page, "document.querySelector('#flatten-said').textContent.startsWith('Taken back')")
+        page.locator("#flatten-arm").click()
+        wait(page, "!document.querySelector('#flatten-sure').hidden")
+        assert flattened == []
+        page.locator("#flatten-confirm").click()
+        wait(page, "document.querySelector('#flatten-said').textContent.startsWith('The exit has begun')")
+        page.close()
+    assert notes == ["flatten-armed", "flatten-disarmed", "flatten-armed", "flatten-confirmed"]
+    assert [who for who, _ in flattened] == ["dashboard"]
 
 
 @pytest.mark.parametrize("size", ["desk", "phone"])

@@ -20,6 +20,7 @@ from hoga.archive.form.seriesday import SeriesDay
 from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.market import DataType
 from hoga.core.times import DAY_NS, MINUTE_NS, day_of, day_start_ns
+from hoga.core.trading import Rung
 from hoga.dashboard.fanout import Fanout, Frames, Viewer
 from hoga.dashboard.hardware import HardwareMonitor
 from hoga.dashboard.judge import CODES, RunHealth, Verdict
@@ -30,9 +31,10 @@ from hoga.dashboard.today import Today
 from hoga.dashboard.watch import ConnectionHealth
 from hoga.hub.alerts import SENTENCES, AlertKind
 from hoga.quality.incidents import WHAT
+from hoga.trading.rungs import Cause
 from hoga.venues.registry import VENUES
 from hoga.venues.upbit import UPBIT
-from tests.dashboard.stage import STARTED_NS, book_frame, make_hub, make_meta, make_snapshot, make_venue
+from tests.dashboard.stage import STARTED_NS, book_frame, make_hub, make_meta, make_snapshot, make_trader, make_venue
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STATIC = ROOT / "src" / "hoga" / "dashboard" / "static"
@@ -172,7 +174,8 @@ def facts() -> Facts:
     venue = make_venue(lost={"backpressure": 3}, gaps={"disconnect": 1})
     snapshot = msgspec.structs.replace(make_snapshot(make_meta(2)), venues=[venue], hub=make_hub())
     hardware = HardwareMonitor(cpu_span_s=0.01).look(collector=None, folder="/", reserve_bytes=0)
-    return Facts(snapshot, Verdict(RunHealth.RECORDING, []), 0.1, hardware, [0, 0, 8, 0], {"binance-1": ConnectionHealth(10.0, 0, 90)}, 1)
+    health = {"binance-1": ConnectionHealth(10.0, 0, 90)}
+    return Facts(snapshot, Verdict(RunHealth.RECORDING, []), 0.1, hardware, [0, 0, 8, 0], health, 1, make_trader(Path("/nowhere")), 0.2)
 
 
 def test_metrics_are_what_they_say_they_are() -> None:
@@ -187,6 +190,20 @@ def test_metrics_are_what_they_say_they_are() -> None:
         assert f"# HELP {shown} {about}\n# TYPE {shown} {kind}\n" in text, name
     assert 'hoga_stream_silent{kind="orderbook",stream="sym001usdt@depth20@100ms",symbol="SYM001USDT",venue="binance"} 1.0' in text
     assert 'hoga_lost_frames_total{reason="backpressure",venue="binance"} 3.0' in text
+
+
+def test_a_traders_figures_are_metrics() -> None:
+    text = render(facts()).decode()
+    for line in (
+        'hoga_trader_rung 1.0', 'hoga_trader_up 1.0', 'hoga_trader_unknown_orders 1.0', 'hoga_trader_net{currency="USDT"} -3.67',
+        'hoga_trader_position{side="both",symbol="binance-usdm:BTCUSDT"} 0.01', 'hoga_trader_fills_total 9.0',
+        'hoga_trader_limit_used_ratio{key="MAX_POSITION_NOTIONAL",subject="binance-usdm:BTCUSDT"} 0.9',
+        'hoga_trader_latency_seconds{quantile="0.99",span="10s",step="tick"} 0.00014', 'hoga_trader_bar_broken{span="60s",step="gc"} 1.0',
+        'hoga_trader_cause{cause="stale-market",subject="binance-usdm:BTCUSDT"} 1.0', 'hoga_trader_strategies{state="quarantined"} 0.0',
+    ):  # fmt: skip
+        assert f"{line}\n" in text
+    assert "hoga_trader_up 0.0\n" in render(facts()._replace(trader_age_s=6.0)).decode()
+    assert "hoga_trader" not in render(facts()._replace(trader=None)).decode(), "no trader: no families"
 
 
 def test_every_reason_is_counted_from_nothing_on() -> None:
@@ -243,6 +260,12 @@ def test_both_languages_are_complete() -> None:
     for key, text in languages["en"].items():
         assert holes(text) == holes(languages["ko"][key]), key
         assert languages["ko"][key] or not text, key
+
+
+def test_every_rung_and_cause_of_a_trader_has_its_words() -> None:
+    english = texts()["en"]
+    assert {key for key in english if key.startswith("t-cause-")} == {f"t-cause-{cause}" for cause in Cause}
+    assert {key for key in english if key.startswith("t-rung-")} == {f"t-rung-{rung.name}" for rung in Rung}
 
 
 def test_every_text_that_is_asked_for_exists() -> None:

@@ -9,6 +9,8 @@ import os
 import signal
 import socket
 import time
+import urllib.error
+import urllib.request
 from typing import Any
 
 import aiohttp
@@ -16,7 +18,8 @@ import psutil
 import pytest
 
 from hoga.dashboard.page import PageWriter
-from tests.dashboard.stage import SCENES, STARTED_NS, Served, Stage, serving
+from tests.dashboard.stage import SCENES, STARTED_NS, Served, Stage, make_trader, serving
+from tests.dashboard.trader_stage import door_at
 from tests.waiting import until
 
 TOKEN = "a-token-of-some-length"
@@ -127,6 +130,58 @@ async def test_a_chosen_book_is_brought_and_the_recorder_told(stage: Stage, serv
         status = await asyncio.to_thread(served.wait_for, lambda status: status.viewers == 1 and status.books)
         assert status.books == ["binance:sym000usdt@depth20@100ms"]
     await asyncio.to_thread(served.wait_for, lambda status: status.viewers == 0 and not status.books)
+
+
+# -- a trader's exit -------------------------------------------------------------------------------------------------
+
+
+def post(served: Served, body: str, **headers: str) -> tuple[int, dict[str, Any]]:
+    wanted = {"content-type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    request = urllib.request.Request(f"{served.url}/trader/flatten", data=body.encode(), headers=wanted, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as fault:
+        text = fault.read()
+        return fault.code, json.loads(text) if text.startswith(b"{") else {"text": text.decode()}
+
+
+def test_a_flatten_takes_two_steps_and_a_stranger_takes_none(own_stage: Stage) -> None:
+    journal, notes, flattened = own_stage.folder / "journal", list[str](), list[tuple[str, str]]()
+    journal.mkdir()
+    own_stage.play()
+    with serving(own_stage) as served:
+        assert post(served, '{"step":"arm"}') == (404, {"ok": False, "why": "no trader runs in this folder"})
+        own_stage.trader = make_trader(own_stage.folder)
+        until(lambda: post(served, '{"step":"arm"}')[0] == 409)  # its page is there, and nobody listens
+        with door_at(journal, notes, flattened):
+            assert post(served, '{"step":"arm"}', origin="http://evil.example")[0] == 403
+            assert post(served, '{"step":"go"}')[0] == 400
+            assert post(served, '{"step":"confirm","token":"x"}') == (409, {"ok": False, "why": "nothing is armed with this word"})
+            status, armed = post(served, '{"step":"arm"}')
+            assert (status, armed["ok"], armed["seconds"]) == (200, True, 10)
+            assert flattened == []
+            body = json.dumps({"step": "confirm", "token": armed["token"]})
+            assert post(served, body, x_forwarded_for="203.0.113.9")[0] == 403, "from another machine it wants a token"
+            assert post(served, body) == (200, {"ok": True})
+            assert post(served, body)[0] == 409, "once"
+    assert [who for who, _ in flattened] == ["dashboard"]
+    assert "dashboard from 127.0.0.1" in flattened[0][1]
+    assert notes == ["flatten-refused", "flatten-armed", "flatten-confirmed", "flatten-refused"]
+
+
+def test_with_a_token_another_machine_may_flatten_too(own_stage: Stage) -> None:
+    journal, notes, flattened = own_stage.folder / "journal", list[str](), list[tuple[str, str]]()
+    journal.mkdir()
+    own_stage.trader = make_trader(own_stage.folder)
+    own_stage.play()
+    with serving(own_stage, token="secret") as served, door_at(journal, notes, flattened):
+        assert post(served, '{"step":"arm"}')[0] == 401
+        far = {"x_forwarded_for": "203.0.113.9", "authorization": "Bearer secret"}
+        until(lambda: post(served, '{"step":"arm"}', **far)[0] == 200)
+        _, armed = post(served, '{"step":"arm"}', **far)
+        assert post(served, json.dumps({"step": "confirm", "token": armed["token"]}), **far)[0] == 200
+    assert "dashboard from 203.0.113.9" in flattened[0][1]
 
 
 # -- strangers -----------------------------------------------------------------------------------------------------

@@ -30,7 +30,12 @@ class Exits:
     """The exits of one trader. `reports`: of those that are over. `only_asked_for`: none was begun because of a fault."""
 
     def __init__(
-        self, configs: list[VenueConfig], symbols: Mapping[str, tuple[str, ...]], data: Path, *, tell: Callable[[str], object]
+        self,
+        configs: list[VenueConfig],
+        symbols: Mapping[str, tuple[str, ...]],
+        data: Path,
+        *,
+        tell: Callable[[str], object],
     ) -> None:
         self.reports: list[ExitReport] = []
         self.only_asked_for = True
@@ -67,6 +72,11 @@ class Exits:
         return max((each.verdict for each in self.reports), key=_WORST.index).value
 
     @property
+    def line(self) -> str:
+        """What was said last."""
+        return self._line
+
+    @property
     def is_flat(self) -> bool:
         """Whether the verdict says so."""
         return self.verdict() in (Verdict.FLAT, Verdict.FLAT_WITH_DUST)
@@ -74,7 +84,9 @@ class Exits:
     async def _run(self) -> None:
         for config in self._configs:
             try:
-                self.reports.append(await self._leave(config))
+                report = await self._leave(config)
+                self.reports.append(report)
+                self._say(f"{config.venue}: {report.verdict}{f'; {report.why}' if report.why else ''}")
             except (HogaError, OSError) as fault:
                 self._failed = True
                 _log.error("the exit could not be carried out", venue=config.venue, why=str(fault), hint="hoga flatten")

@@ -49,6 +49,10 @@ class WayOut(Protocol):
     def is_flat(self) -> bool:
         """Whether the verdict says so."""
 
+    @property
+    def line(self) -> str:
+        """What was said of it last."""
+
     def begin(self, *, asked_for: bool) -> object:
         """Begin, unless that was done."""
 

@@ -29,6 +29,7 @@ _TOGETHER_S = 10.0
 _AGAIN_S = (5.0, 30.0, 120.0)
 """Pauses before a message that nobody took is sent again; then it is given up, and counted."""
 _END_S = 1.0
+_FAREWELL_S = 2.0
 
 
 class Channel(Protocol):
@@ -40,10 +41,12 @@ class Channel(Protocol):
 class Notifier:
     """Sends alerts to `channel`. `tell` is for `GlobalWebSocketManager.on_alert`. `label`: what comes before every title.
 
-    `sent`, `given_up`, `dropped` count alerts. `pause(seconds)` waits, and answers true when the end has come meanwhile.
+    `sent`, `given_up`, `dropped` count alerts. `pause(seconds)` waits, and answers true when the end has come meanwhile. `farewell`: what
+    waits at the end is sent, once.
     """
 
-    def __init__(self, channel: Channel, *, label: str = "", pause: Callable[[float], bool] | None = None) -> None:
+    def __init__(self, channel: Channel, *, label: str = "", pause: Callable[[float], bool] | None = None, farewell: bool = False) -> None:
+        self._farewell = farewell
         self.sent = self.given_up = self.dropped = 0
         self._channel = channel
         self._head = f"{label}hoga on {platform.node()}"
@@ -64,13 +67,13 @@ class Notifier:
             self.dropped += 1
 
     def stop(self) -> None:
-        """Send no more; alerts that still wait are lost, and the log says how many.
+        """Send no more; alerts that still wait (but those of a farewell) are lost, and the log says how many.
 
-        Blocks for a second at most, and not at all when nothing is being sent.
+        Blocks for a second at most, two with a farewell, and not at all when nothing is being sent.
         """
         self._ending.set()
         if self._thread.is_alive():
-            self._thread.join(_END_S)
+            self._thread.join(_FAREWELL_S if self._farewell else _END_S)
         unsent = self._waiting.qsize()
         if unsent or self.dropped or self.given_up:
             _log.warning("alerts not sent", waiting=unsent, dropped=self.dropped, given_up=self.given_up)
@@ -83,6 +86,11 @@ class Notifier:
                 continue
             self._deliver([first, *self._rest()])
             self._pause(_TOGETHER_S)
+        last = self._rest() if self._farewell else []
+        if last and self._send(*message_of(self._head, last)):
+            self.sent += len(last)
+        else:
+            self.given_up += len(last)
 
     def _rest(self) -> list[Alert]:
         """Everything else that waits."""

@@ -186,6 +186,11 @@ class _PaperExit:
         self._verdict = ""
 
     @property
+    def line(self) -> str:
+        """What was said of it last."""
+        return self._verdict
+
+    @property
     def is_flat(self) -> bool:
         """Whether the verdict says so."""
         return self.verdict() == Verdict.FLAT

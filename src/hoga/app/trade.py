@@ -144,6 +144,7 @@ class Trader:
         on_change: Callable[[str], object] = lambda text: None,
         on_flatten: OnFlatten | None = None,
         on_status: Callable[[str], object] = lambda line: None,
+        on_rung: Callable[[RunGate], object] = lambda gate: None,
         tape_of: Callable[[tuple[tuple[str, str], ...], tuple[str, ...]], Tape] | None = None,
         world: World | None = None,
         dev: bool = False,
@@ -160,6 +161,7 @@ class Trader:
         self._on_change = on_change
         self._on_flatten = on_flatten
         self._on_status_line = on_status
+        self._on_rung_moved = on_rung
         self._frozen_from_outside = False
         self._engine: Engine | None = None
         self._bus = EventBus(on_backlog=self._backlog, on_drop=self._dropped)
@@ -548,6 +550,7 @@ class Trader:
         elif effect.rung < Rung.HALTED:
             for gateway in self.gateways.values():
                 gateway.is_frozen = False
+        self._on_rung_moved(effect)
         self._on_change(effect.why)
 
     # -- each second ------------------------------------------------------------------------------------------------------

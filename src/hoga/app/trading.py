@@ -20,7 +20,8 @@ from hoga.app.config.rooms import limits_of, rest_of
 from hoga.app.exit import damage_text
 from hoga.app.hub import open_manager
 from hoga.app.journal import tell_fault, tell_seal
-from hoga.app.modes import LiveMode, Mode, name_of
+from hoga.app.modes import LiveMode, Mode, WayOut, name_of
+from hoga.app.notify import channel_of
 from hoga.app.paper import PaperMode
 from hoga.app.private import require_order_keys
 from hoga.app.restore import exit_fills, restored
@@ -29,7 +30,10 @@ from hoga.app.shadow import ShadowMode
 from hoga.app.strategies import instances_of, read_strategy
 from hoga.app.testnet import require_testnet
 from hoga.app.trade import Account, Trader
-from hoga.audit.folder import JOURNAL_FOLDER
+from hoga.app.trader_door import TraderDoor
+from hoga.app.trader_news import TraderNews
+from hoga.app.trader_page import About, TraderPage
+from hoga.audit.folder import JOURNAL_FOLDER, SOCKET_FILE
 from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger, Opened
 from hoga.audit.taping import TAPE, TAPE_FOLDER, Tape, seal_left
@@ -43,7 +47,7 @@ from hoga.runtime.shutdown import Phase, ShutdownManager
 from hoga.trading.engine import Engine
 from hoga.trading.limits import Limits
 from hoga.trading.making import BEGIN, Making, make_engine
-from hoga.trading.ports import Done
+from hoga.trading.ports import CommandKind, Done
 from hoga.trading.rungs import Latch as Latched
 from hoga.trading.shadowing import ShadowTable
 from hoga.trading.state import venue_of
@@ -225,6 +229,8 @@ async def trade(
     trader: Trader | None = None
     more: dict[str, Any] = {}
     exits = way.way_out(lambda: _there(trader), on_change)
+    subject, label = f"{name_of(config, plan)} ({mode})", "" if plan.real_money else "TEST: "
+    news = TraderNews(channel_of(config.program.notify_urls), subject, label=label)
     heart: Heart | None = None
     try:
         await _seal_tapes(plan, log, opened)
@@ -232,6 +238,8 @@ async def trade(
             manager = await open_manager(config)
             manager.start()
             shutdown.add(Phase.RESOURCES, "hub", manager.stop)
+            news.start()
+            shutdown.add(Phase.RESOURCES, "notifications", lambda: asyncio.to_thread(news.stop))
             latched = _latched(latch, opened)
             trader = Trader(
                 make=lambda accounts: _engine(config, plan, mode, accounts, latched, opened, log),
@@ -242,6 +250,7 @@ async def trade(
                 on_change=on_change,
                 on_flatten=exits.begin,
                 on_status=on_status,
+                on_rung=news.rung,
                 tape_of=lambda streams, venues: _tape(plan, log, opened, streams, venues),
                 world=way.world,
                 dev=dev,
@@ -252,6 +261,7 @@ async def trade(
             if heart is not None:
                 heart.start(_pulse_of(trader))
             await way.begin(trader)
+            await _show(config, plan, mode, trader, exits, shutdown)
             on_ready(trader)
             asked = [asyncio.ensure_future(shutdown.requested())]
             if over is not None:
@@ -263,6 +273,7 @@ async def trade(
                 done = await trader.stop(patience_s=_STOP_S)
                 await exits.wait()
                 if exits.reports:
+                    news.exit(exits.line or exits.verdict())
                     await asyncio.sleep(_SETTLE_S)
                     if exits.only_asked_for and exits.is_flat:
                         trader.let_go("flat, as ON_STOP wanted")
@@ -274,6 +285,33 @@ async def trade(
         log.close()
     engine, verdict = _there(trader).engine, exits.verdict()
     return end_of(engine, journal=plan.journal, mode=mode, done=done, exit_verdict=verdict, only_asked_for=exits.only_asked_for, **more)
+
+
+async def _show(config: Config, plan: TradePlan, mode: str, trader: Trader, exits: WayOut, shutdown: ShutdownManager) -> None:
+    """The trader's page for whoever looks, and its socket for whoever asks."""
+    door: TraderDoor | None = None
+    about = About(
+        mode=mode,
+        name=name_of(config, plan),
+        data=config.program.data_dir,
+        journal=plan.journal,
+        testnet=plan.testnet,
+        simulated=mode == "live" and not plan.real_money and not plan.testnet,
+        exit_line=lambda: exits.line,
+        verdict=exits.verdict,
+        armed_by=lambda: "" if door is None else door.armed_by(),
+    )
+    page = TraderPage(trader, about)
+    door = TraderDoor(
+        plan.journal / SOCKET_FILE,
+        state=lambda: page.newest,
+        note=lambda fields: trader.log.append("cmd", fields),
+        flatten=lambda who, text: trader.command(CommandKind.FREEZE, who=who, text=text),
+    )
+    page.start()
+    await door.start()
+    shutdown.add(Phase.RESOURCES, "trader's page", page.stop)
+    shutdown.add(Phase.RESOURCES, "trader's socket", door.stop)
 
 
 def _there(trader: Trader | None) -> Trader:

@@ -6,6 +6,7 @@
     journal/owner                     whose orders these are: venue, endpoint, account, and the prefix of the client ids
     journal/latch                     the ladder's rung (`audit.latch`)
     journal/lock                      who writes (`audit.holding`)
+    journal/trader.sock               a socket, while a trader runs: its state, and the way to ask it for a flatten
 
 All small files are replaced whole. None of them holds a secret: an account is known by a digest of its key.
 """
@@ -24,6 +25,7 @@ from hoga.runtime.durable import make_folder, write_file
 
 __all__ = [
     "JOURNAL_FOLDER",
+    "SOCKET_FILE",
     "Account",
     "Head",
     "JournalFile",
@@ -41,6 +43,8 @@ __all__ = [
 ]
 
 JOURNAL_FOLDER = "journal"
+SOCKET_FILE = "trader.sock"
+"""Where a trader that runs may be asked (`app.trader_door`)."""
 HEAD_FILE = "head"
 BOOT_FILE = "boot"
 OWNER_FILE = "owner"

@@ -20,7 +20,7 @@ __all__ = ["Row", "Teller", "story", "timeline"]
 _SIDES = {"B": "buy", "S": "sell"}
 _POINTERS = ("sig", "signal", "parent", "round", "list")
 """Fields of an order's record that name what belongs to it."""
-_SPOKEN = frozenset(("id", "sym", "side", "q", "p", "why", "cause", "raw", "state", "rung", "incident", "tid", "pp", "sp", "f"))
+_SPOKEN = frozenset(("id", "sym", "side", "q", "p", "why", "cause", "raw", "state", "rung", "incident", "tid", "pp", "sp", "prev", "f"))
 _LONGEST = 200
 _INPUT = ("event", "begin", "tape")
 

@@ -11,7 +11,8 @@ __all__ = ["DashboardConfig"]
 
 
 class DashboardConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """`page` is the run's page, `status_page` the dashboard's own. `token` "": none is asked for (loopback only).
+    """`page` is the run's page, `status_page` the dashboard's own, `trader_page` that of a trader in the same folder, "": none.
+    `token` "": none is asked for (loopback only).
 
     `names`: host names it answers to besides addresses. `max_session_s` 0: unlimited. `logs`: where its log lines go.
     `port` 0: the system chooses. `patience_s`: how long a connection may take for its next step. `folder`: the data folder, for people.
@@ -31,3 +32,4 @@ class DashboardConfig(msgspec.Struct, frozen=True, kw_only=True):
     logs: LogAddress | None = None
     patience_s: float = PROGRESS_S
     folder: str = ""
+    trader_page: str = ""

@@ -48,7 +48,7 @@ _TURN_AT = 24
 _SLOT = struct.Struct("<QQII")
 _FIRST = 64
 _TRIES = 4
-_NAME = re.compile(r"hoga-[0-9a-f]{16}\.(?:run|dashboard)(?:\..+)?")
+_NAME = re.compile(r"hoga-[0-9a-f]{16}\.(?:run|dashboard|trader)(?:\..+)?")
 
 
 class PageRead(msgspec.Struct, frozen=True):
@@ -64,7 +64,7 @@ class PageRead(msgspec.Struct, frozen=True):
 def page_path(data_dir: Path, *, part: str = "run", environ_dir: str | None = None) -> Path:
     """Where the page of the run that records into `data_dir` is: in memory where the system has such a place.
 
-    `part`: `run` is written by the collector, `dashboard` by its dashboard. `environ_dir` replaces the folder.
+    `part`: `run` is written by the collector, `dashboard` by its dashboard, `trader` by a trader. `environ_dir` replaces the folder.
     """
     digest = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:16]
     shared = Path("/dev/shm")

@@ -33,6 +33,7 @@ from hoga.dashboard.page import PageReader, PageWriter
 from hoga.dashboard.prometheus import Facts
 from hoga.dashboard.snapshot import DashboardStatus, Hardware, PageState, Snapshot, decode_snapshot, encode_status
 from hoga.dashboard.today import Today
+from hoga.dashboard.trader_watch import TraderWatch
 from hoga.dashboard.watch import ConnectionHealth, Watch
 from hoga.quality.incidents import Incident
 from hoga.quality.limits import STALE_INTERVALS, STALE_MIN_S
@@ -68,6 +69,7 @@ class PageModel:
         self.hardware: Hardware | None = None
         self.url = ""
         self.trouble: str | None = None
+        self.trader = TraderWatch(Path(config.trader_page)) if config.trader_page else None
         self._reader = PageReader(Path(config.page))
         self._pid = 0
         self._turn = 0
@@ -110,6 +112,8 @@ class PageModel:
 
     async def _look_around(self) -> None:
         snapshot = self.snapshot
+        if self.trader is not None:
+            await asyncio.to_thread(self.trader.look_around)
         if self._monitor is None:
             self._monitor = await asyncio.to_thread(HardwareMonitor, cpu_span_s=self.config.cpu_span_s)
         self.hardware = await asyncio.to_thread(
@@ -134,6 +138,8 @@ class PageModel:
                 self._take(page.payload, page.turn, page.pid, page.mono_ns / 1e9)
             elif page.state is PageState.MISSING:
                 self._turn = 0
+        if self.trader is not None:
+            self.trader.look()
         quiet = self.watch.quiet_s.tolist()
         self.states = self.watch.states(self.snapshot) if self.snapshot is not None else []
         self.verdict = self._judged(quiet, self.hardware)
@@ -245,6 +251,8 @@ class PageModel:
             "state": self.verdict.state,
             "reasons": self.verdict.reasons,
         }
+        if slow:
+            news["trader"] = self._trader_part()
         if snapshot is None:
             return news
         count = len(snapshot.meta.streams)
@@ -265,6 +273,7 @@ class PageModel:
     def _whole(self) -> dict[str, Any]:
         """Everything, for a viewer that has nothing, or has missed something."""
         news = self._news(slow=False)
+        news["trader"] = self._trader_part()
         if self.snapshot is not None:
             self._slow = self._slow or self._slow_parts()
             news.update(self._slow)
@@ -272,6 +281,9 @@ class PageModel:
             news["logs"] = self.snapshot.logs.lines[-_LINES:]
             news["today"] = self._strips
         return news
+
+    def _trader_part(self) -> dict[str, Any] | None:
+        return None if self.trader is None else self.trader.message()
 
     def _totals(self, snapshot: Snapshot) -> dict[str, Any]:
         rows = snapshot.rows
@@ -357,6 +369,8 @@ class PageModel:
             states=self.states,
             health=self.health(),
             viewers=len(self.fanout.viewers),
+            trader=None if self.trader is None else self.trader.state,
+            trader_age_s=0.0 if self.trader is None else self.trader.age_s,
         )
 
     def healthz(self) -> tuple[int, dict[str, Any]]:
@@ -393,6 +407,8 @@ class PageModel:
             if self._status is not None:
                 self._status.close()
         self._reader.close()
+        if self.trader is not None:
+            self.trader.close()
 
 
 def _incident(incident: Incident) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from hoga.core.ledger import COUNTED, Reason
+from hoga.core.trading import Rung
 from hoga.dashboard.judge import Verdict
 from hoga.dashboard.snapshot import Hardware, HubRow, Snapshot
+from hoga.dashboard.trader import TraderState
 from hoga.dashboard.watch import ConnectionHealth
 from hoga.hub.states import UP
 
@@ -82,11 +84,41 @@ METRICS: dict[str, str] = {
     "hoga_hub_latency_seconds": "From the socket to the callback, by quantile",
     "hoga_hub_latency_mean_seconds": "From the socket to the callback, mean",
     "hoga_hub_connection_health_ratio": "Health of a connection as the hub sees it",
+    "hoga_trader_up": "1 while a trader's page is fresh",
+    "hoga_trader_info": "Mode and version of the trader",
+    "hoga_trader_age_seconds": "Age of the trader's newest page",
+    "hoga_trader_rung": "Rung of the trader's ladder: 0 ACTIVE, 1 NO_OPEN, 2 REDUCING, 3 HALTED, 4 FLATTEN",
+    "hoga_trader_cause": "1 for each cause that holds the ladder where it is",
+    "hoga_trader_strategies": "Instances of strategies, by state",
+    "hoga_trader_orders_sent_total": "Orders sent since the trader was started",
+    "hoga_trader_fills_total": "Trades of the trader's orders since it was started",
+    "hoga_trader_open_orders": "Own orders that are or may be at the venue",
+    "hoga_trader_unknown_orders": "Own orders of which nobody knows what became of them",
+    "hoga_trader_unknown_seconds": "Since when the oldest order of which nobody knows",
+    "hoga_trader_position": "What is held of an instrument, below 0: short",
+    "hoga_trader_unrealized": "Open profit of an instrument, in its currency",
+    "hoga_trader_realized_today": "Profit of closed positions since midnight UTC, before fees",
+    "hoga_trader_fees_today": "Fees paid since midnight UTC",
+    "hoga_trader_funding_today": "Funding received since midnight UTC",
+    "hoga_trader_net": "Net profit since the journal began",
+    "hoga_trader_limit_used_ratio": "How much of a limit is used, of 1",
+    "hoga_trader_account_live": "1 while the account's stream lives",
+    "hoga_trader_account_reconciled": "1 while orders, trades and positions were compared with the venue, and agreed",
+    "hoga_trader_account_compared_seconds": "Since they were compared last",
+    "hoga_trader_market_age_seconds": "Age of an instrument's book as the trader has it",
+    "hoga_trader_journal_records_total": "Records of the order journal",
+    "hoga_trader_journal_lag_seconds": "Age of the oldest record that is not durable",
+    "hoga_trader_journal_waiting": "Records that the disk has not taken",
+    "hoga_trader_latency_seconds": "What the trader measures of itself, by step, span and quantile",
+    "hoga_trader_bar_broken": "1 while a measured figure is beyond its bar",
+    "hoga_trader_publish_seconds": "What one page of the trader costs it",
     "hoga_dashboard_viewers": "Viewers of the dashboard",
     "hoga_dashboard_restarts_total": "Times that the dashboard was started again",
 }
 """Every metric, and its HELP."""
 
+_TRADER_STALE_S = 5.0
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _STREAM = ["venue", "stream", "symbol", "kind"]
 
 
@@ -100,6 +132,8 @@ class Facts(NamedTuple):
     states: list[int]
     health: dict[str, ConnectionHealth]
     viewers: int
+    trader: TraderState | None = None
+    trader_age_s: float = 0.0
 
 
 def render(facts: Facts) -> bytes:
@@ -125,6 +159,8 @@ class _Collector(Collector):
             problems.add_metric([code, level], 1.0)
         yield problems
         yield from _machine(facts)
+        if facts.trader is not None:
+            yield from _trader(facts.trader, facts.trader_age_s)
         if snapshot is not None:
             yield from _run(snapshot)
             yield _incidents(snapshot)
@@ -293,6 +329,88 @@ def _connections(snapshot: Snapshot, health: dict[str, ConnectionHealth]) -> Ite
         if row.name in health:
             score.add_metric(each, health[row.name].score / 100)
     yield from (up, epoch, uptime, reconnects, score)
+
+
+def _trader(it: TraderState, age_s: float) -> Iterator[Metric]:
+    yield _gauge("hoga_trader_up", float(age_s <= _TRADER_STALE_S))
+    info = _labelled("hoga_trader_info", ["mode", "version", "trader", "testnet"])
+    info.add_metric([it.mode, it.hoga, it.trader, ",".join(it.testnet)], 1.0)
+    yield info
+    for name, value in (
+        ("hoga_trader_age_seconds", age_s), ("hoga_trader_rung", float(Rung[it.rung])), ("hoga_trader_open_orders", it.open_orders),
+        ("hoga_trader_unknown_orders", it.unknown_orders), ("hoga_trader_unknown_seconds", it.unknown_s),
+        ("hoga_trader_journal_lag_seconds", it.journal_lag_s), ("hoga_trader_journal_waiting", it.journal_waiting),
+        ("hoga_trader_publish_seconds", it.publish_us / 1e6),
+    ):  # fmt: skip
+        yield _gauge(name, value)
+    for name, total in (
+        ("hoga_trader_orders_sent_total", it.sent), ("hoga_trader_fills_total", it.fills),
+        ("hoga_trader_journal_records_total", it.journal_records),
+    ):  # fmt: skip
+        counter = _counter(name, [])
+        counter.add_metric([], total)
+        yield counter
+    causes, strategies = _labelled("hoga_trader_cause", ["cause", "subject"]), _labelled("hoga_trader_strategies", ["state"])
+    for cause in it.causes:
+        causes.add_metric([cause.cause, cause.subject], 1.0)
+    for state in ("waiting", "running", "quarantined"):
+        strategies.add_metric([state], sum(each.state == state for each in it.strategies))
+    yield from (causes, strategies, *_trader_money(it), *_trader_accounts(it), *_trader_figures(it))
+
+
+def _trader_money(it: TraderState) -> Iterator[Metric]:
+    position = _labelled("hoga_trader_position", ["symbol", "side"])
+    unrealized = _labelled("hoga_trader_unrealized", ["symbol", "currency"])
+    held: dict[tuple[str, str], float] = {(each.symbol, "both"): 0.0 for each in it.instruments}
+    worth: dict[tuple[str, str], float] = {}
+    for each in it.positions:
+        held[each.symbol, each.side] = held.get((each.symbol, each.side), 0.0) + float(each.quantity)
+        if each.unrealized:
+            worth[each.symbol, each.currency] = worth.get((each.symbol, each.currency), 0.0) + float(each.unrealized)
+    for labels, quantity in held.items():
+        position.add_metric(list(labels), quantity)
+    for labels, money in worth.items():
+        unrealized.add_metric(list(labels), money)
+    yield from (position, unrealized)
+    for name, values in (
+        ("hoga_trader_realized_today", [each.realized for each in it.money]), ("hoga_trader_fees_today", [each.fees for each in it.money]),
+        ("hoga_trader_funding_today", [each.funding for each in it.money]), ("hoga_trader_net", [each.net for each in it.money]),
+    ):  # fmt: skip
+        family = _labelled(name, ["currency"])
+        for row, text in zip(it.money, values, strict=True):
+            family.add_metric([row.currency], float(text))
+        yield family
+    used = _labelled("hoga_trader_limit_used_ratio", ["key", "subject"])
+    for room in it.room:
+        used.add_metric([room.key, room.subject], room.share)
+    yield used
+
+
+def _trader_accounts(it: TraderState) -> Iterator[Metric]:
+    live, reconciled = _labelled("hoga_trader_account_live", ["venue"]), _labelled("hoga_trader_account_reconciled", ["venue"])
+    compared, market = _labelled("hoga_trader_account_compared_seconds", ["venue"]), _labelled("hoga_trader_market_age_seconds", ["symbol"])
+    for each in it.accounts:
+        live.add_metric([each.venue], float(each.live))
+        reconciled.add_metric([each.venue], float(each.reconciled))
+        if each.compared_s is not None:
+            compared.add_metric([each.venue], each.compared_s)
+    for instrument in it.instruments:
+        if instrument.age_s is not None:
+            market.add_metric([instrument.symbol], instrument.age_s)
+    yield from (live, reconciled, compared, market)
+
+
+def _trader_figures(it: TraderState) -> Iterator[Metric]:
+    latency = _quantiles("hoga_trader_latency_seconds")
+    broken = _labelled("hoga_trader_bar_broken", ["step", "span"])
+    for each in it.figures:
+        if each.bar is not None:
+            broken.add_metric([each.name, f"{each.over_s}s"], float(each.broken))
+        factor = _SECONDS.get(each.unit)
+        if factor is not None and each.count:
+            for quantile, value in (("0.5", each.p50), ("0.99", each.p99), ("0.999", each.p999), ("1", each.most)):
+                latency.add_sample(latency.name, {"step": each.name, "span": f"{each.over_s}s", "quantile": quantile}, value * factor)
+    yield from (latency, broken)
 
 
 def _hub(hub: HubRow) -> Iterator[Metric]:

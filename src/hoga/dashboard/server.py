@@ -1,6 +1,8 @@
-"""dashboard.server: the dashboard on a socket: the page, its one WebSocket, `/healthz` and `/metrics`.
+"""dashboard.server: the dashboard on a socket: the page, its one WebSocket, `/healthz` and `/metrics`, and a trader's emergency exit.
 
-Every request passes the door first (`guard` has the rules). Nothing here changes anything but a viewer's own session.
+Every request passes the door first (`guard` has the rules). Nothing here changes anything but a viewer's own session, with one exception:
+`POST /trader/flatten` hands one step of a flatten in two on to the trader of the folder, which decides, and writes down who asked. From
+another machine it wants a token, however the dashboard was reached.
 
     close 4001   the session is over          4003   too many viewers
     close 1008   not what a viewer says       4004   too slow
@@ -15,6 +17,7 @@ import hashlib
 import secrets
 from pathlib import Path
 from time import time
+from typing import Any, Literal
 from urllib.parse import parse_qs, parse_qsl, urlencode
 
 import msgspec
@@ -25,11 +28,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hoga.dashboard.config import DashboardConfig
+from hoga.dashboard.connection_limit import is_loopback
 from hoga.dashboard.fanout import Viewer
 from hoga.dashboard.guard import Guard, Tried, address_of
 from hoga.dashboard.page_model import PageModel
 from hoga.dashboard.prometheus import render
 from hoga.dashboard.protocols import outlet_of
+from hoga.dashboard.trader_door import ask_trader
 from hoga.runtime.logs import get_log
 
 __all__ = ["MESSAGE_MAX", "build"]
@@ -69,7 +74,15 @@ class _Said(msgspec.Struct, forbid_unknown_fields=True):
     select: str
 
 
+class _Step(msgspec.Struct, forbid_unknown_fields=True):
+    """One step of a flatten: armed, confirmed with the word that arming gave, or taken back."""
+
+    step: Literal["arm", "confirm", "disarm"]
+    token: str = ""
+
+
 _said = msgspec.json.Decoder(_Said)
+_step = msgspec.json.Decoder(_Step)
 
 
 def build(config: DashboardConfig, model: PageModel, guard: Guard) -> ASGIApp:
@@ -81,7 +94,8 @@ def build(config: DashboardConfig, model: PageModel, guard: Guard) -> ASGIApp:
         ("/static/{name:path}", files.static),
     )  # fmt: skip
     routes: list[BaseRoute] = [Route(path, answer, methods=["GET", "HEAD"]) for path, answer in answers]
-    routes += [Route("/login", page.login, methods=["POST"]), WebSocketRoute("/ws/dashboard", page.socket)]
+    routes += [Route("/login", page.login, methods=["POST"]), Route("/trader/flatten", page.flatten, methods=["POST"])]
+    routes.append(WebSocketRoute("/ws/dashboard", page.socket))
     return _Access(Router(routes), config, guard)
 
 
@@ -148,19 +162,33 @@ class _Page:
 
     async def login(self, request: Request) -> Response:
         """Take the token from the form."""
-        body = b""
-        try:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > _BODY_MAX:
-                    return Response("too long", 413, media_type="text/plain")
-        except ClientDisconnect:
-            return Response(status_code=400)  # nobody hears it
+        body = await _body_of(request)
+        if isinstance(body, Response):
+            return body
         token = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0]
         tried = _try_token(self._guard, token, request.scope)
         if tried is not Tried.RIGHT:
             return _to("/login?wrong=1" if tried is Tried.WRONG else "/login?wrong=2")
         return _with_cookie(_to("/dashboard"), self._guard, request.scope)
+
+    async def flatten(self, request: Request) -> Response:
+        """Hand one step on to the trader, and give its answer: 200 where it took the step, 409 where not."""
+        address = _address(request.scope)
+        if not self._guard.asks and not is_loopback(address):
+            return _json({"ok": False, "why": "from another machine this needs DASHBOARD_TOKEN"}, 403)
+        body = await _body_of(request)
+        if isinstance(body, Response):
+            return body
+        try:
+            asked = _step.decode(body)
+        except (msgspec.DecodeError, RecursionError):
+            return _json({"ok": False, "why": 'expected {"step":"arm"|"confirm"|"disarm"}'}, 400)
+        socket = self._model.trader.socket if self._model.trader is not None else None
+        if socket is None:
+            return _json({"ok": False, "why": "no trader runs in this folder"}, 404)
+        told = await ask_trader(socket, {"do": asked.step, "token": asked.token, "who": "dashboard", "from": address})
+        _log.warning("a step of a flatten", step=asked.step, address=address, ok=told.get("ok"), why=told.get("why", ""))
+        return _json(told, 200 if told.get("ok") is True else 409)
 
     async def healthz(self, request: Request) -> Response:
         """200 while data flows as it should, else 503; the body says why."""
@@ -305,8 +333,29 @@ class _Access:
         return Response("a token is needed\n", 401, media_type="text/plain", headers={"www-authenticate": "Bearer"})
 
 
+async def _body_of(request: Request) -> bytes | Response:
+    """The body of a request; an answer where there is none to be had."""
+    body = b""
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _BODY_MAX:
+                return Response("too long", 413, media_type="text/plain")
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody hears it
+    return body
+
+
+def _json(value: dict[str, Any], status: int) -> Response:
+    return Response(msgspec.json.encode(value) + b"\n", status, media_type="application/json", headers={"cache-control": "no-store"})
+
+
+def _address(scope: Scope) -> str:
+    return address_of(str(scope["client"][0]) if scope.get("client") else "", _header(scope, b"x-forwarded-for"))
+
+
 def _try_token(guard: Guard, token: str, scope: Scope) -> Tried:
-    address = address_of(str(scope["client"][0]) if scope.get("client") else "", _header(scope, b"x-forwarded-for"))
+    address = _address(scope)
     tried = guard.try_token(token, address, time())
     if tried is Tried.WRONG:
         _log.warning("wrong token", address=address)

@@ -72,7 +72,7 @@ T = TypeVar("T")
 
 _CANCEL_NS = 3 * SECOND_NS
 _ROUNDS = 6
-_TAKES = 3
+_TAKES = 5
 _IMPATIENT_NS = 30 * SECOND_NS
 _PAUSE_S = 0.2
 _LATE_PAUSE_S = 5.0
@@ -720,7 +720,14 @@ class Exit:
         """The trades of the closing orders: into the journal, and into what is told of each leg."""
         since_ns = self._clock.time_ns() - (self._clock.monotonic_ns() - self._began_ns) - 60 * SECOND_NS
         named = {client_id for venue_id, client_id in self._venue_ids.items() if venue_id}
-        await _all([self._learn_id(order) for order in self._sent.values() if order.client_id not in named])
+        nameless = [order for order in self._sent.values() if order.client_id not in named]
+        for turn in range(_TAKES):
+            if not nameless:
+                break
+            if turn:
+                await self._clock.sleep(_PAUSE_S)
+            learnt = await _all([self._learn_id(order) for order in nameless])
+            nameless = [order for order, known in zip(nameless, learnt, strict=True) if not known]
         for symbol in {order.symbol for order in self._sent.values()}:
             read = await self._account.trades(symbol, since_ns)
             for _ in range(_TAKES):
@@ -744,11 +751,13 @@ class Exit:
         for key, (quantity, paid) in self._paid.items():
             self._price_leg(key, quantity, paid)
 
-    async def _learn_id(self, order: OrderRequest) -> None:
-        """An order whose answer was lost: listings of trades name it by the venue's id only."""
-        for event in await self._account.query(Target(symbol=order.symbol, client_id=order.client_id)):
+    async def _learn_id(self, order: OrderRequest) -> bool:
+        """An order whose answer was lost: listings of trades name it by the venue's id only. False: the venue did not say."""
+        events = await self._account.query(Target(symbol=order.symbol, client_id=order.client_id))
+        for event in events:
             if isinstance(event, OrderUpdate) and event.venue_id:
                 self._venue_ids[event.venue_id] = order.client_id
+        return not any(isinstance(event, ReadFailed) for event in events)
 
     def _reckon(self, order: OrderRequest, quantity: int, price: int) -> None:
         key = (order.symbol, order.position_side)

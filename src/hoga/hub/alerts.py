@@ -25,6 +25,8 @@ class AlertKind(StrEnum):
     DISK = "disk"
     CLOCK = "clock"
     DUPLICATES = "duplicates"
+    LADDER = "ladder"
+    EXIT = "exit"
 
 
 SENTENCES: dict[str, str] = {

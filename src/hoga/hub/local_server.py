@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
-import socket
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
@@ -47,6 +45,7 @@ from hoga.hub.local import (
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import ComponentSubscription, SubscriptionSpec
+from hoga.runtime.local_socket import listen_on
 from hoga.runtime.logs import get_log
 from hoga.runtime.tasks import every
 
@@ -104,21 +103,7 @@ class HubServer:
 
     async def start(self) -> None:
         """Listen. What lies at the path is replaced. Raises OSError."""
-        beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        with contextlib.suppress(FileNotFoundError):
-            beside.unlink()
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            listener.bind(str(beside))
-            beside.chmod(0o600)  # nobody can connect before it listens
-            listener.listen(_READERS_MAX)
-            listener.setblocking(False)
-            beside.replace(self.path)
-        except BaseException:
-            listener.close()
-            with contextlib.suppress(OSError):
-                beside.unlink()
-            raise
+        listener = listen_on(self.path, backlog=_READERS_MAX)
         self._inode = self.path.stat().st_ino
         loop = asyncio.get_running_loop()
         self._server = await loop.create_unix_server(lambda: _Reader(self), sock=listener)

@@ -17,6 +17,7 @@ from hoga.app.config.model import Config, ProgramConfig, VenueConfig
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.dashboard.config import DashboardConfig
 from hoga.dashboard.page import page_path
+from hoga.dashboard.trader import SEAT
 from hoga.feed.config import FeedConfig
 from hoga.feed.private_life import REJECTS, PrivateConfig
 from hoga.net.backoff import BackoffRules
@@ -91,6 +92,7 @@ def dashboard_config(program: ProgramConfig, logs: LogAddress | None) -> Dashboa
     return DashboardConfig(
         page=str(page_path(program.data_dir)),
         status_page=str(page_path(program.data_dir, part="dashboard")),
+        trader_page=str(page_path(program.data_dir, part=SEAT)),
         token=program.dashboard_token.reveal(),
         logs=logs,
         folder=str(program.data_dir),

@@ -7,6 +7,7 @@ import { languages, setLanguage, t } from "./i18n.js";
 import { Link } from "./link.js";
 import { Model } from "./model.js";
 import { drawStrip, shareText, StreamTable } from "./table.js";
+import { Trader } from "./trader.js";
 import { colours, isLocal, loadView, onView, setView, view } from "./view.js";
 import { alertText, gapLoss, incidentText, kindText, lossText, reasonText, verdictText } from "./words.js";
 
@@ -47,6 +48,7 @@ const hubRows = new Rows(byId("hub-rows"), ["", "", "", "n", "n", "n", "n", "n",
 const happened = new Rows(byId("incidents"), ["", "", "", "n", "n"]);
 const recent = new Rows(byId("recent-gaps"), ["", "", "", "", "", "n"]);
 const ownGaps = new Rows(byId("chosen-gaps"), ["", "", "", "n"]);
+const trader = new Trader(model);
 const link = new Link(receive);
 
 function receive(messages, size) {
@@ -92,6 +94,7 @@ function paint() {
   if (dirty.delete("today")) { table.paint(); paintToday(); }
   if (dirty.delete("slow")) paintSlow();
   if (dirty.delete("logs")) paintLogs();
+  if (dirty.delete("trader")) trader.paint();
   if (dirty.delete("charts")) { charts.wanted(); if (model.stream) own.wanted(); dirty.add("draw"); }
   if (dirty.has("draw")) {
     const more = charts.paint(model.history) || (model.stream && own.paint(model.stream.history));
@@ -292,8 +295,9 @@ function words() {
   setLanguage(view.lang);
   for (const key of ["lang", "theme", "colours", "time"]) byId(`set-${key}`).value = key === "colours" ? colours() : view[key];
   byId("connection-head").replaceChildren(...CONNECTION.map((key, at) => make("th", { scope: "col", class: at > 1 && at < 10 ? "n" : "", text: t(key) })));
+  trader.head();
   byId("hub-head").replaceChildren(...HUB.map((key, at) => make("th", { scope: "col", class: at > 2 ? "n" : "", text: t(key) })));
-  for (const key of ["meta", "now", "slow", "logs", "today"]) if (key === "meta" || model.now) model.dirty.add(key);
+  for (const key of ["meta", "now", "slow", "logs", "today", "trader"]) if (key === "meta" || model.now) model.dirty.add(key);
   if (!model.slow.connections) model.dirty.delete("slow");
   if (!model.now) put(byId("verdict-word"), t("state-waiting"));
   if (model.stream) model.dirty.add("stream");

@@ -13,6 +13,7 @@ export class Model {
     this.today = {};
     this.slow = {};
     this.logs = [];
+    this.trader = null;
     this.history = { t: [] };
     this.points = 0;
     this.stream = null;
@@ -59,6 +60,7 @@ export class Model {
     }
     if (message.logs) { this.logs = message.logs; this.dirty.add("logs"); }
     if (message.today) { Object.assign(this.today, message.today); this.dirty.add("today"); }
+    if (message.trader !== undefined) { this.trader = message.trader; this.dirty.add("trader"); }
     if (message.connections) { this.slow = message; this.dirty.add("slow"); }
     if (message.point?.t) this.takePoint(message.point);
     this.dirty.add("now");
