@@ -1,1 +1,1 @@
-"""dashboard: one live page that shows everything, served by a process of its own that only ever reads."""
+"""dashboard: one live page that shows everything, served by a process of its own that reads; a trader it may ask to leave its positions."""

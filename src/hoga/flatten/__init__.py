@@ -1,6 +1,7 @@
 """flatten: leaves all positions, now, and proves it. Imports `core`, `venues`, `net`, `audit`, `runtime`, and nothing else.
 
 account     one account at one venue over connections of its own: signed by the venue's time, asked again where that is safe
+arming      a flatten in two steps: armed by somebody, confirmed by the same one in time
 exiting     the exit of a trader's folder: freeze, what the journals prove, the procedure, its own journal
 plan        what is cancelled, what is closed, when it is proven: without a clock or a socket
 procedure   the steps in their order, with their deadlines, until the verdict
