@@ -154,6 +154,8 @@ class Exchange:
         self.held: dict[str, int] = {}
         self.fills: list[FillUpdate] = []
         self.answers_reads = True
+        self.gone = Decimal(0)
+        """Coins that somebody took away."""
         self.wake: int | None = None
         self._number = 0
         if start:
@@ -269,10 +271,18 @@ class Exchange:
             fills = tuple(each for each in self.fills if each.symbol == ask.symbol)
             return TradesRead(at_ns=at, symbol=ask.symbol, asked_ns=at, fills=fills, whole=True)
         if ask.what is ReadKind.ACCOUNT:
+            coins = () if self.able.short else tuple(self.coins(symbol) for symbol in self.rules)
             return AccountRead(
-                at_ns=at, venue=VENUE, asked_ns=at, balances=(Balance(currency="USDT", free="10000", locked="0"),), equity="10000"
+                at_ns=at, venue=VENUE, asked_ns=at, balances=(Balance(currency="USDT", free="10000", locked="0"), *coins), equity="10000"
             )
         return RulesUpdate(at_ns=at, rules=self.rules[ask.symbol])
+
+    def coins(self, symbol: str) -> Balance:
+        """Of what is traded, without the fees that were taken off it."""
+        rules = self.rules[symbol]
+        fees = sum(Decimal(each.fee or 0) for each in self.fills if each.fee_currency == rules.base)
+        there = Decimal(self.held.get(symbol, 0)).scaleb(rules.size_power) - fees - self.gone
+        return Balance(currency=rules.base, free=f"{there:f}", locked="0")
 
     def deny(self, ask: Query | OrderRequest, *, asked_ns: int | None = None) -> None:
         at = self.now if asked_ns is None else asked_ns

@@ -9,6 +9,7 @@ from hoga.core.errors import ConfigError
 from hoga.core.ticks import MarketBar, MarketBars
 from hoga.core.trading import OrderAccepted, OrderState, StreamUpdate
 from hoga.trading.bars import Bar
+from hoga.trading.engine import Restored
 from hoga.trading.limits import Limits
 from hoga.trading.ports import Cancel, Denial, Done, ReadBars, Send, Write
 from hoga.trading.risk import RiskGate
@@ -238,3 +239,14 @@ def test_a_setup_that_raises_is_one_line() -> None:
     bad.setup = fail  # type: ignore[method-assign, assignment]
     with pytest.raises(ConfigError, match="raised in setup: RuntimeError: two lines"):
         Exchange(bad)
+
+
+def test_the_peak_and_the_losses_in_a_row_outlive_a_restart() -> None:
+    there = Exchange(holds(), start=False)
+    found = Restored(orders=[], shares=[], trades={}, days={}, powers={}, since_ns=0, losses={SYMBOL: 3}, peaks={VENUE: 5 * 10**13})
+    assert there.engine.restore(found, there.now) == []
+    there.begin()
+    day = there.engine.state.day(SYMBOL)
+    assert (day.losses, day.total, day.peak) == (3, 0, 50 * 10_000), "50 USDT, in the money of the symbol"
+    (mark, *_) = there.records("mark")
+    assert mark.fields["peaks"] == {VENUE: 5 * 10**13}

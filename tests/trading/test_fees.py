@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, Decimal
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hoga.app.restore import restored
+from hoga.audit.chain import Record
+from hoga.audit.recovery import Recovery
 from hoga.core.market import Side
-from hoga.core.trading import FillUpdate, rules_of
+from hoga.core.trading import FillUpdate, rules_of, signed
+from hoga.trading import records
 from hoga.trading.portfolio import Portfolio
 from tests.trading.exchange import SYMBOL, instrument
 
@@ -41,3 +46,52 @@ def test_many_small_fees_are_rounded_up_once(fills: list[tuple[int, int]]) -> No
         bought, fees = bought + quantity, fees + fee
     lost = int(fees.scaleb(-RULES.size_power).to_integral_value(ROUND_CEILING))
     assert portfolio.position(SYMBOL) == bought - lost
+
+
+class Lives:
+    """A trader that is killed and begins again from its journal."""
+
+    def __init__(self) -> None:
+        self.journal = Recovery()
+        self.journal.feed(
+            Record(n=1, t=1, b=1, m=1, kind="config", fields={"sym": SYMBOL, "pp": RULES.price_power, "sp": RULES.size_power}, hash=b"")
+        )
+        self.number = 1
+        self.portfolio = Portfolio({SYMBOL: RULES})
+
+    def fill(self, fill: FillUpdate) -> None:
+        share, _ = self.portfolio.fill("st", fill)
+        today, sums, losses = self.portfolio.today(SYMBOL), self.portfolio.sums(SYMBOL), self.portfolio.losses.get(SYMBOL, 0)
+        record = records.fill("c", fill, share, today, sums, self.portfolio.position(SYMBOL), late=False, losses=losses, peak=7)
+        self.number += 1
+        fields = msgspec.json.decode(msgspec.json.encode(record.fields))
+        self.journal.feed(Record(n=self.number, t=self.number, b=1, m=1, kind=record.kind, fields=fields, hash=b""))
+
+    def kill(self) -> None:
+        found = restored(self.journal.result())
+        self.portfolio = Portfolio({SYMBOL: RULES})
+        for share in found.shares:
+            self.portfolio.restore(share)
+        self.portfolio.losses |= found.losses
+
+
+steps = st.lists(st.tuples(st.integers(1, 1_000), st.integers(0, 100_000), st.booleans(), st.booleans()), min_size=1, max_size=40)
+
+
+@given(steps)
+def test_after_any_kill_the_position_is_the_journal_s_fills_less_the_fees_exactly(trades: list[tuple[int, int, bool, bool]]) -> None:
+    killed, whole = Lives(), Lives()
+    traded, fees = 0, Decimal(0)
+    for number, (quantity, fee_e8, sells, kills) in enumerate(trades):
+        side, fee = Side.BUY, min(Decimal(fee_e8).scaleb(-8), Decimal(quantity).scaleb(RULES.size_power))
+        if sells and killed.portfolio.position(SYMBOL) > quantity:
+            side, fee = Side.SELL, Decimal(0)
+        fill = msgspec.structs.replace(buys(number, quantity, fee), side=side, price=867_000 + 13 * number)
+        killed.fill(fill)
+        whole.fill(fill)
+        traded, fees = traded + signed(side, quantity), fees + fee
+        if kills:
+            killed.kill()
+        assert killed.portfolio.position(SYMBOL) == traded - int(fees.scaleb(-RULES.size_power).to_integral_value(ROUND_CEILING))
+    assert killed.portfolio.shares == whole.portfolio.shares, "its cost, its round and its crumbs too"
+    assert killed.portfolio.losses.get(SYMBOL, 0) == whole.portfolio.losses.get(SYMBOL, 0)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from hoga.core.trading import Held, PositionSide, PositionsRead
 from hoga.trading.ports import ReadKind
 from hoga.trading.reconcile import Reckoning
-from tests.trading.exchange import FUTURES, SYMBOL, T0, VENUE, S
+from hoga.trading.rungs import Cause, Rung
+from tests.trading.exchange import FUTURES, SPOT, SYMBOL, T0, VENUE, Exchange, S, holds
 
 KEY = (SYMBOL, PositionSide.BOTH)
 
@@ -59,3 +62,22 @@ def test_readings_of_trades_that_bring_nothing_become_rarer() -> None:
     assert asked == [0, 2, 6, 14, 22, 30, 38]
     reckoning.touched(SYMBOL, T0 + 39 * S)
     assert reckoning.trades_of(SYMBOL, "", T0 + 39 * S + S // 2) is not None
+
+
+def test_coins_that_are_not_there_any_more_are_found_where_the_venue_lists_no_positions() -> None:
+    there = Exchange(holds("0.010"), able=SPOT)
+    there.fill(there.last)
+    there.pass_time(40)
+    assert there.engine.state.rung is Rung.ACTIVE
+    assert there.position() == 10
+    there.gone = Decimal("-5")
+    there.pass_time(40)
+    assert there.engine.state.rung is Rung.ACTIVE, "that the account has more is nobody's business"
+    there.gone = Decimal("0.004")
+    there.pass_time(70)
+    mismatches = there.records("recon.mismatch")
+    assert mismatches[0].fields == {"sym": SYMBOL, "ps": "both", "q": -4}
+    assert there.engine.state.rung >= Rung.NO_OPEN
+    there.gone = Decimal(0)
+    there.pass_time(40)
+    assert not [cause for cause, *_ in there.ladder.causes() if cause is Cause.MISMATCH]

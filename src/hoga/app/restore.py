@@ -13,7 +13,7 @@ from hoga.core.trading import FillUpdate, OrderKind, OrderRequest, PositionSide
 from hoga.flatten.exiting import EXIT_FOLDER
 from hoga.trading.engine import Restored
 from hoga.trading.orders import Order, Role, Status
-from hoga.trading.portfolio import Share
+from hoga.trading.portfolio import Share, round_of
 
 __all__ = ["exit_fills", "restored"]
 
@@ -29,23 +29,31 @@ def restored(found: Recovered) -> Restored:
     since = min([*open_since, found.last_t]) - _MARGIN_NS if found.boot else 0
     return Restored(
         orders=orders,
-        shares=[
-            Share(
-                symbol=symbol,
-                side=PositionSide(side),
-                strategy=strategy,
-                quantity=share[0],
-                cost=share[1],
-                realized=share[2],
-                fees=share[3],
-                funding=share[4],
-            )
-            for (symbol, side, strategy), share in found.shares.items()
-        ],
+        shares=[_share(found, key) for key in found.shares],
         days=found.days,
         trades=found.trades,
         powers=found.powers,
         since_ns=since,
+        losses=found.losses,
+        peaks=found.peaks,
+    )
+
+
+def _share(found: Recovered, key: tuple[str, str, str]) -> Share:
+    symbol, side, strategy = key
+    quantity, cost, realized, fees, funding = found.shares[key]
+    kept = found.rounds.get(key)
+    return Share(
+        symbol=symbol,
+        side=PositionSide(side),
+        strategy=strategy,
+        quantity=quantity,
+        cost=cost,
+        realized=realized,
+        fees=fees,
+        funding=funding,
+        crumbs=found.crumbs.get(key, 0),
+        round=None if kept is None else round_of(symbol, strategy, kept),
     )
 
 

@@ -16,8 +16,12 @@ What it reads of a record, beside its head (everything else is for people):
     order.fill     id, sym, side, q, p, tid, ps      one trade: of this quantity, with the venue's trade id; ps "long"/"short" in hedge mode
                    st, share, day        what its strategy holds then (quantity, cost, won, fees, funding), and the symbol's day (won, fees,
                                          funding)
+                   crumbs, round         of that share: what fees took beyond whole units, and its round where one lasts
+                   losses, peak          of the symbol: rounds lost in a row; of its venue: the highest total
                    fee, fee_in            what was paid for it, exact text, and in which currency
     emergency.trade  the same, of an order of the exit; the trader's own record of it is the fill
+    funding        sym, shares, day       [strategy, leg, share] of each that holds the symbol
+    mark           peaks                  by venue the highest total
     state          rung, incident         the ladder moved
     recon.adopt    sym, ps, change        so much was found that no trade explains: nobody's
 
@@ -92,6 +96,8 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
         powers: symbol → (power of its prices, of its quantities).
         prices: symbol → price of the last own trade, exact.
         shares: (symbol, position side, strategy) → the last `share` that a fill's record has; `days`: symbol → (its time, its `day`).
+        crumbs, rounds: the same keys → what fees took beyond whole units; the round that lasts. losses: symbol → rounds lost in a row.
+            peaks: venue → the highest total, in 1e-12 of its money.
         fees: (symbol, currency) → what its trades have cost in that currency: on spot a buy's may be taken off what was bought.
         rung, incident, why: where the ladder stood, and the id that `hoga resume` wants.
         clean: whether the last life ended in good order.
@@ -109,6 +115,10 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     prices: dict[str, Decimal] = {}
     shares: dict[tuple[str, str, str], list[int]] = {}
     days: dict[str, tuple[int, list[int]]] = {}
+    crumbs: dict[tuple[str, str, str], int] = {}
+    rounds: dict[tuple[str, str, str], list[int]] = {}
+    losses: dict[str, int] = {}
+    peaks: dict[str, int] = {}
     fees: dict[tuple[str, str], Decimal] = {}
     rung: Rung = Rung.ACTIVE
     incident: str = ""
@@ -139,6 +149,10 @@ class Recovery:
         self._prices: dict[str, Decimal] = {}
         self._shares: dict[tuple[str, str, str], list[int]] = {}
         self._days: dict[str, tuple[int, list[int]]] = {}
+        self._crumbs: dict[tuple[str, str, str], int] = {}
+        self._rounds: dict[tuple[str, str, str], list[int]] = {}
+        self._losses: dict[str, int] = {}
+        self._peaks: dict[str, int] = {}
         self._fees: dict[tuple[str, str], Decimal] = {}
         self._rung, self._incident, self._why = Rung.ACTIVE, "", ""
         self._damages: list[dict[str, Any]] = []
@@ -160,6 +174,13 @@ class Recovery:
                 self._damages = []
         elif record.kind == "boot" and isinstance(fields.get("faults"), list):
             self._damages += [each for each in fields["faults"] if isinstance(each, dict)]
+        elif record.kind == "funding" and isinstance(fields.get("shares"), list):
+            symbol = str(fields.get("sym"))
+            for strategy, side, share in fields["shares"]:
+                self._shares[symbol, side, strategy] = share
+            self._days[symbol] = (record.t, fields.get("day") or [])
+        elif record.kind == "mark" and isinstance(fields.get("peaks"), dict):
+            self._peaks |= fields["peaks"]
         elif record.kind == "recon.adopt":
             key = (str(fields.get("sym")), _side_of(fields))
             change = self._exact(key[0], _integer(fields.get("change")))
@@ -181,8 +202,12 @@ class Recovery:
             trades={symbol: list(seen) for symbol, seen in self._trades.items()},
             powers=dict(self._powers),
             prices=dict(self._prices),
-            shares={key: share for key, share in self._shares.items() if any(share)},
+            shares={key: share for key, share in self._shares.items() if any(share) or self._crumbs.get(key)},
             days=dict(self._days),
+            crumbs={key: crumbs for key, crumbs in self._crumbs.items() if crumbs},
+            rounds=dict(self._rounds),
+            losses=dict(self._losses),
+            peaks=dict(self._peaks),
             fees={key: paid for key, paid in self._fees.items() if paid},
             rung=self._rung,
             incident=self._incident,
@@ -214,7 +239,7 @@ class Recovery:
             self._prices[symbol] = Decimal(_integer(fields.get("p"))).scaleb(self._powers.get(symbol, (0, 0))[0])
             self._positions[key] = self._positions.get(key, Decimal(0)) + (-traded if fields.get("side") == "S" else traded)
             if isinstance(fields.get("share"), list):
-                self._shares[symbol, _side_of(fields), str(fields.get("st") or "")] = fields["share"]
+                self._share(symbol, fields)
             if isinstance(fields.get("day"), list):
                 self._days[symbol] = (record.t, fields["day"])
             self._pay(symbol, fields)
@@ -222,6 +247,17 @@ class Recovery:
             order.state = str(fields.get("state") or (order.state if is_final(order.state) else default))
         else:
             order.state = str(fields.get("state") or _STATES.get(record.kind, order.state))
+
+    def _share(self, symbol: str, fields: dict[str, Any]) -> None:
+        key = (symbol, _side_of(fields), str(fields.get("st") or ""))
+        self._shares[key], self._crumbs[key] = fields["share"], _integer(fields.get("crumbs"))
+        if isinstance(fields.get("round"), list):
+            self._rounds[key] = fields["round"]
+        else:
+            self._rounds.pop(key, None)
+        self._losses[symbol] = _integer(fields.get("losses"))
+        venue = symbol.partition(":")[0]
+        self._peaks[venue] = max(self._peaks.get(venue, 0), _integer(fields.get("peak")))
 
     def _pay(self, symbol: str, fields: dict[str, Any]) -> None:
         with contextlib.suppress(ArithmeticError, ValueError):  # a text of the venue's that is no number costs nothing

@@ -14,7 +14,7 @@ from hoga.core.times import SECOND_NS
 from hoga.core.trading import FillUpdate, PositionSide, Rules, signed, whole_of
 from hoga.trading.ports import Day
 
-__all__ = ["Portfolio", "Round", "Share"]
+__all__ = ["Portfolio", "Round", "Share", "round_of"]
 
 _DAY_NS = 86_400 * SECOND_NS
 _UNIT = 10**8
@@ -45,6 +45,11 @@ class Round(msgspec.Struct, kw_only=True):
     exit_mid: int = 0
     why: str = ""
 
+    def kept(self) -> list[int]:
+        """What of it a journal keeps while it lasts, as `round_of` reads it."""
+        counts = (self.bought, self.sold, self.paid, self.got, self.fees, self.funding, self.best, self.worst, self.entry_mid)
+        return [1 if self.side is Side.BUY else -1, self.began_ns, self.quantity, *counts]
+
     @property
     def gross(self) -> int:
         """Before fees and funding."""
@@ -66,6 +71,27 @@ class Round(msgspec.Struct, kw_only=True):
         return round((off if buys else -off) / mid * 10_000, 2)
 
 
+def round_of(symbol: str, strategy: str, kept: list[int]) -> Round:
+    """A round that lasts, as a journal kept it. Raises ValueError."""
+    side, began_ns, quantity, bought, sold, paid, got, fees, funding, best, worst, entry_mid = kept
+    return Round(
+        symbol=symbol,
+        strategy=strategy,
+        side=Side.BUY if side > 0 else Side.SELL,
+        began_ns=began_ns,
+        quantity=quantity,
+        bought=bought,
+        sold=sold,
+        paid=paid,
+        got=got,
+        fees=fees,
+        funding=funding,
+        best=best,
+        worst=worst,
+        entry_mid=entry_mid,
+    )
+
+
 class Share(msgspec.Struct, kw_only=True):
     """One strategy's part of one position. `cost`: Σ price × quantity of what is held now, with the sign of the position.
 
@@ -82,6 +108,11 @@ class Share(msgspec.Struct, kw_only=True):
     funding: int = 0
     crumbs: int = 0
     round: Round | None = None
+
+    @property
+    def kept(self) -> list[int]:
+        """What a journal keeps of it: quantity, cost, and what was ever won, paid and got as funding."""
+        return [self.quantity, self.cost, self.realized, self.fees, self.funding]
 
     def unrealized(self, price: int) -> int:
         """Against a price."""

@@ -120,6 +120,12 @@ class Reckoning:
         self._asked_ns = event.asked_ns
         self._theirs = {(each.symbol, each.position_side): each.quantity for each in event.positions if each.symbol in self.symbols}
 
+    def balances(self, held: Mapping[Key, int], asked_ns: int) -> None:
+        """Where positions are coins of the account: what there is of them, at most what is believed; the account may have more."""
+        if not self._has_positions:
+            self._asked_ns = asked_ns
+            self._theirs = {key: quantity for key, quantity in held.items() if key[0] in self.symbols}
+
     def differences(self, believed: Mapping[Key, int], *, first: bool) -> list[tuple[str, PositionSide, int]]:
         """(symbol, side, what the venue has more than is `believed`) that is to be acted upon: at the start at once, later the second
         time in a row. What an execution event touched shortly before the venue was asked is not compared but in the next round, soon."""

@@ -5,7 +5,7 @@ Prices and quantities are integers of the symbol's powers, which the `config` re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -204,9 +204,20 @@ def adopted_order(order: Order, event: OrderUpdate | AlgoUpdate) -> Write:
     return Write("order.adopt", fields | {"state": order.status.value, "st": order.strategy, "role": order.role.value, "raw": event.raw})
 
 
-def fill(client_id: str, event: FillUpdate, share: Share, day: list[int], sums: list[int], position: int, *, late: bool) -> Write:
+def fill(
+    client_id: str,
+    event: FillUpdate,
+    share: Share,
+    day: list[int],
+    sums: list[int],
+    position: int,
+    *,
+    late: bool,
+    losses: int = 0,
+    peak: int = 0,
+) -> Write:
     """A trade of an own order. `share`: what its strategy holds then: quantity, cost, and what it has won and paid so far; `sums`: the
-    same of all strategies."""
+    same of all strategies. What a next life needs beside it: `crumbs` of fees, the `round` that lasts, `losses` in a row, the `peak`."""
     fields: dict[str, Any] = {
         "id": client_id,
         "sym": event.symbol,
@@ -221,10 +232,16 @@ def fill(client_id: str, event: FillUpdate, share: Share, day: list[int], sums: 
         "st": share.strategy,
         "oid": event.venue_id,
         "pos": position,
-        "share": [share.quantity, share.cost, share.realized, share.fees, share.funding],
+        "share": share.kept,
         "day": day,
         "sums": sums,
+        "losses": losses,
+        "peak": peak,
     }
+    if share.crumbs:
+        fields["crumbs"] = share.crumbs
+    if share.round is not None:
+        fields["round"] = share.round.kept()
     if late:
         fields["late"] = True
     return Write("order.fill", fields)
@@ -281,9 +298,11 @@ def balances(found: Iterable[Balance], *, equity: str = "") -> Write:
     return Write("balance", {"balances": held, "equity": equity})
 
 
-def funding(event: FundingUpdate) -> Write:
-    """Funding was paid or received."""
-    return Write("funding", {"sym": event.symbol, "amount": event.amount, "currency": event.currency, "raw": event.raw})
+def funding(event: FundingUpdate, shares: Iterable[Share] = (), day: Sequence[int] = ()) -> Write:
+    """Funding was paid or received. `shares`: what each strategy has of it, as in a fill."""
+    parts = [[each.strategy, each.side.value, each.kept] for each in shares]
+    fields = {"sym": event.symbol, "amount": event.amount, "currency": event.currency, "raw": event.raw}
+    return Write("funding", fields | {"shares": parts, "day": day})
 
 
 def rung(change: RungChange) -> Write:

@@ -3,7 +3,8 @@
 A report is made of a journal alone, so the engine writes into it, at its seconds:
 
     mark         each minute while something is held or has changed, each tenth minute else, at the start and at the end: of each symbol
-                 [price, quantity, cost, won, fees, funding], the sums of all that its strategies ever did; of each venue its equity
+                 [price, quantity, cost, won, fees, funding], the sums of all that its strategies ever did; of each venue its equity,
+                 and in `peaks` the highest total so far, in 1e-12
     data.doubt   a symbol's market data cannot be relied upon from now on: `why`
     data.fresh   they can again; `seconds`: how long that was, to the second
 """
@@ -55,7 +56,7 @@ class Sampler:
         self._whole = _is_whole(state)
         self._sums = {symbol: state.portfolio.sums(symbol) for symbol in state.rules_of}
         marks = {symbol: [state.price(symbol), *sums] for symbol, sums in self._sums.items()}
-        return Write("mark", {"marks": marks, "equity": _equities(state)})
+        return Write("mark", {"marks": marks, "equity": _equities(state), "peaks": dict(state.peaks)})
 
     def _is_moving(self, state: State) -> bool:
         for symbol in state.rules_of:

@@ -45,7 +45,7 @@ class State:
     """See the module; it is the `View` of the gate. Filled by the engine alone.
 
     What is reckoned of an account (the day, equity, margin) is reckoned once a second, and anew after each fill and each word about the
-    account (`renew`): an order does not wait for it.
+    account (`renew`): an order does not wait for it. `peaks`: by venue the highest total so far, in 1e-12 of its money.
     """
 
     def __init__(self, rules: Mapping[str, Rules], capabilities: Mapping[str, Capabilities]) -> None:
@@ -59,7 +59,7 @@ class State:
         self.accounts: dict[str, Account] = {venue: Account(venue=venue) for venue in capabilities}
         self._account_of = {symbol: self.accounts[venue_of(symbol)] for symbol in rules}
         self._able_of = {symbol: self.capabilities_of[venue_of(symbol)] for symbol in rules}
-        self._peaks: dict[str, int] = {}
+        self.peaks: dict[str, int] = {}
         self._trades: dict[str, deque[tuple[int, int, int]]] = {symbol: deque(maxlen=_TRADES_KEPT) for symbol in rules}
         self._kin = {symbol: tuple(each for each in rules if venue_of(each) == venue_of(symbol)) for symbol in rules}
         self._days: dict[str, Day] = {}
@@ -139,8 +139,8 @@ class State:
             whole.funding += _to_power(day.funding, rules.money_power, power)
             whole.total += _to_power(day.total, rules.money_power, power)
         venue = venue_of(symbol)
-        self._peaks[venue] = max(self._peaks.get(venue, 0), _to_power(whole.total, power, _PEAK_POWER))
-        whole.peak = _to_power(self._peaks[venue], _PEAK_POWER, power)
+        self.peaks[venue] = max(self.peaks.get(venue, 0), _to_power(whole.total, power, _PEAK_POWER))
+        whole.peak = _to_power(self.peaks[venue], _PEAK_POWER, power)
         whole.losses = max((day.losses for _, day in days), default=0)
         return whole
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import ROUND_FLOOR, Decimal
 
-from hoga.core.trading import AccountRead, OpenOrders, OrderUpdate, PositionsRead, ReadFailed, TradesRead, is_client_id_of
+from hoga.core.trading import AccountRead, OpenOrders, OrderUpdate, PositionSide, PositionsRead, ReadFailed, TradesRead, is_client_id_of
 from hoga.trading import records
 from hoga.trading.engine.asking import Asking
 from hoga.trading.engine.causes import Causes
@@ -101,8 +102,27 @@ class Comparing:
             self._causes.begin(Cause.SETTINGS, subject=event.venue, detail=account.doubts[""])
         else:
             self._causes.end(Cause.SETTINGS, subject=event.venue)
-        self._asking.reckonings[event.venue].got(ReadKind.ACCOUNT, event.asked_ns)
+        reckoning = self._asking.reckonings[event.venue]
+        reckoning.balances(self._coins(event), event.asked_ns)
+        reckoning.got(ReadKind.ACCOUNT, event.asked_ns)
         self._settle(event.venue)
+
+    def _coins(self, event: AccountRead) -> dict[tuple[str, PositionSide], int]:
+        """What is there of the coins that we believe to hold; where several instruments hold the same, those before have them first."""
+        state = self._state
+        left = {each.currency: (each.free, each.locked) for each in event.balances}
+        taken: dict[str, Decimal] = {}
+        found = {}
+        for (symbol, side), believed in state.portfolio.held().items():
+            rules = state.rules_of.get(symbol)
+            if rules is None or rules.venue != event.venue or believed <= 0:
+                continue
+            free, locked = left.get(rules.base, ("0", "0"))
+            there = Decimal(free) + Decimal(locked) - taken.get(rules.base, Decimal(0))
+            quantity = max(0, min(believed, int(there.scaleb(-rules.size_power).to_integral_value(ROUND_FLOOR))))
+            taken[rules.base] = taken.get(rules.base, Decimal(0)) + Decimal(quantity).scaleb(rules.size_power)
+            found[symbol, side] = quantity
+        return found
 
     def _on_read_failed(self, event: ReadFailed) -> None:
         if event.client_id:

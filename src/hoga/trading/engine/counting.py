@@ -74,7 +74,9 @@ class Counting:
         share, rounds = state.portfolio.fill(strategy, fill, mid=state.mid(symbol), why=why)
         position = state.position(symbol, fill.position_side)
         today, sums = state.portfolio.today(symbol), state.portfolio.sums(symbol)
-        turn.write(records.fill(client_id or fill.client_id, fill, share, today, sums, position, late=late))
+        losses, peak = state.portfolio.losses.get(symbol, 0), state.peaks.get(venue_of(symbol), 0)
+        named = client_id or fill.client_id
+        turn.write(records.fill(named, fill, share, today, sums, position, late=late, losses=losses, peak=peak))
         self._asking.of(symbol).touched(symbol, min(fill.event_ns or state.now_ns, state.now_ns))
         for each in rounds:
             turn.write(records.round_(each, state.rules_of[symbol], state.equity(symbol)))
@@ -99,4 +101,5 @@ class Counting:
             return
         state.portfolio.fund(event.symbol, whole_of(event.amount, rules.money_power))
         state.renew()
-        self._turn.write(records.funding(event))
+        shares = [share for share in state.portfolio.shares.values() if share.symbol == event.symbol and share.quantity]
+        self._turn.write(records.funding(event, shares, state.portfolio.today(event.symbol)))

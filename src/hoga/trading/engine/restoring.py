@@ -19,7 +19,8 @@ __all__ = ["Restored", "restore"]
 class Restored(msgspec.Struct, kw_only=True):
     """What the journal proves of earlier lives. `trades`: ids by symbol, oldest first; `days`: by symbol (when, won, fees and funding).
 
-    `since_ns`: from here on trades may be missing. `powers`: what the journal counted in, by symbol.
+    `since_ns`: from here on trades may be missing. `powers`: what the journal counted in, by symbol. `losses`: in a row, by symbol;
+    `peaks`: the highest totals, by venue.
     """
 
     orders: list[Order]
@@ -28,6 +29,8 @@ class Restored(msgspec.Struct, kw_only=True):
     days: Mapping[str, tuple[int, list[int]]]
     powers: Mapping[str, tuple[int, int]]
     since_ns: int
+    losses: Mapping[str, int] = {}
+    peaks: Mapping[str, int] = {}
 
 
 def restore(found: Restored, now_ns: int, *, turn: Turn, causes: Causes, asking: Asking) -> list[str]:
@@ -55,6 +58,8 @@ def restore(found: Restored, now_ns: int, *, turn: Turn, causes: Causes, asking:
     for symbol, (at_ns, day) in found.days.items():
         if symbol in state.rules_of and symbol not in other:
             state.portfolio.restore_day(symbol, day, at_ns)
+    state.peaks |= found.peaks
+    state.portfolio.losses |= {symbol: lost for symbol, lost in found.losses.items() if symbol in state.rules_of}
     for reckoning in asking.reckonings.values():
         reckoning.since_ns = found.since_ns
     return other
