@@ -197,7 +197,7 @@ async def check_accounts(
 
 
 def _tell_later(text: str) -> None:
-    _log.warning(text)
+    _log.warning("the venue cannot answer yet", why=text)
 
 
 def _mistake(venue: str, check: Check) -> ConfigMistake:
