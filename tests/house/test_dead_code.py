@@ -20,8 +20,6 @@ NEEDED = {
     "archive/form/store.py mount": "whoever has an archive elsewhere than in files serves it with it; a test does",
     "hub/states.py diagram": "docs/hub.md shows the tables as it draws them, and a test compares",
     "hub/stream.py EventStream.aclose": "what every asynchronous generator has",
-    "trading/warmup.py Warmup": "a backtest answers with it what its strategies ask of before its start",
-    "trading/warmup.py Warmup.whole_from": "a backtest answers with it what its strategies ask of before its start",
     "runtime/clock.py ManualClock": "a test, a replay and a backtest have it instead of the machine's",
     "runtime/clock.py ManualClock.pass_time": "a test, a replay and a backtest have it instead of the machine's",
     "runtime/clock.py ManualClock.set_wall": "a test, a replay and a backtest have it instead of the machine's",

@@ -22,10 +22,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from hoga import __version__
+from hoga.app.before import Before, recorded_before
 from hoga.app.config import Config, VenueConfig
 from hoga.app.known_rules import KnownRules, rules_known
 from hoga.app.paper import paper_settings
-from hoga.app.trading import TradeEnd, about_run, end_of, strategies_of
+from hoga.app.trading import Chosen, TradeEnd, about_run, end_of, strategies_of
 from hoga.archive.form.discover import Found, discover
 from hoga.archive.form.discover import venue_of as venue_of_folder
 from hoga.archive.form.seriesday import SeriesDay
@@ -47,7 +48,7 @@ from hoga.trading.engine import Restored
 from hoga.trading.limits import Limits
 from hoga.trading.making import BEGIN, Making, make_engine
 from hoga.trading.paper import PaperExchange, PaperSettings
-from hoga.trading.ports import Tell
+from hoga.trading.ports import ReadBars, Tell
 from hoga.trading.strategy import Strategy
 from hoga.venues.registry import VENUES
 
@@ -69,7 +70,10 @@ class Grade(StrEnum):
 
 
 class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run over the past will be. `rules`: of each symbol, and where they are from; `settings`: of each venue's paper account."""
+    """What a run over the past will be. `rules`: of each symbol, and where they are from; `settings`: of each venue's paper account.
+
+    `asks`: the bars that the strategies ask of before the start; `before`: the trades that they are made of.
+    """
 
     strategies: list[tuple[str, Strategy]]
     symbols: dict[str, tuple[str, ...]]
@@ -89,6 +93,8 @@ class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     asked: tuple[str, ...]
     given: dict[str, dict[str, str]]
+    before: Recorded
+    asks: tuple[ReadBars, ...] = ()
 
 
 class BacktestEnd(TradeEnd, frozen=True, kw_only=True):
@@ -125,7 +131,11 @@ def plan_backtest(
     days = days_with_open(found, lambda day: True)
     names = [symbol for each in chosen.symbols.values() for symbol in each]
     whose = {config.venue(name).directory(kind).absolute(): name for name in chosen.symbols for kind in _KINDS}
-    recorded = recorded_of(names, days, found.journals, lambda day: whose.get(day.directory, venue_of_folder(day.directory)), (low, high))
+
+    def whose_is(day: SeriesDay) -> str:
+        return whose.get(day.directory, venue_of_folder(day.directory))
+
+    recorded = recorded_of(names, days, found.journals, whose_is, (low, high))
     for symbol in names:
         _require_recorded(symbol, recorded, days, found, (low, high))
     rules: dict[str, KnownRules] = {}
@@ -136,6 +146,13 @@ def plan_backtest(
     paper = {name: paper_settings(config.venue(name), {each: chosen.limits[each] for each in of}) for name, of in chosen.symbols.items()}
     first = config.venue(next(iter(chosen.symbols)))
     flatten_on_stop = any(config.venue(name).on_stop == "flatten" for name in chosen.symbols)
+    asks: tuple[ReadBars, ...] = ()
+    before = Recorded([], tuple(found.journals), {})
+    if start_ns is not None:
+        again = strategies_of(config, strategy, symbols, params)  # they are set up to see what they ask of before, and then let go
+        probe = make_engine(_making(again, rules, first, low, flatten_on_stop=flatten_on_stop, asked=symbols), again.strategies, _NO_LIVES)
+        asks = tuple(probe.asks_of_before(low))
+        before = recorded_before(asks, days, found.journals, whose_is, low)
     inputs = {
         "hoga": __version__,
         "strategy": [(key, dict(each.p.items())) for key, each in chosen.strategies],
@@ -148,6 +165,7 @@ def plan_backtest(
         "span": [start_ns, end_ns],
         "grade": grade.value,
         "records": [each.told for each in records],
+        "before": [_records_of(each, day).told for each in before.series for day in each.days],
     }
     digest = hashlib.sha256(msgspec.json.encode(inputs, order="deterministic", enc_hook=str)).hexdigest()[:_NAME_DIGITS]
     label = type(chosen.strategies[0][1]).__name__.lower()
@@ -173,6 +191,29 @@ def plan_backtest(
         name=chosen.name,
         asked=symbols,
         given=chosen.given,
+        before=before,
+        asks=asks,
+    )
+
+
+def _making(
+    chosen: Chosen, rules: Mapping[str, KnownRules], first: VenueConfig, now_ns: int, *, flatten_on_stop: bool, asked: tuple[str, ...]
+) -> Making:
+    return Making(
+        version=__version__,
+        mode=_MODE,
+        now_ns=now_ns,
+        trader=first.trader,
+        boot=0,
+        flatten_on_stop=flatten_on_stop,
+        on_fault=first.on_fault,
+        limits=chosen.limits,
+        rules={symbol: known.rules for symbol, known in rules.items()},
+        capabilities={name: _capabilities(name) for name in chosen.symbols},
+        strategy=chosen.name,
+        symbols=asked,
+        given=chosen.given,
+        keys=tuple(key for key, _ in chosen.strategies),
     )
 
 
@@ -294,7 +335,8 @@ class BacktestRun:
             )
             for name, symbols in plan.symbols.items()
         }
-        self.backtest = Backtest(engine, exchanges, write=write, tell=on_tell)
+        self.before = Before(plan.asks, plan.before, rules, plan.start_ns)
+        self.backtest = Backtest(engine, exchanges, write=write, tell=on_tell, bars=self.before)
         said.append(self.backtest.deliver)
         self.backtest.begin(at_ns)
 
@@ -311,12 +353,12 @@ class BacktestRun:
         end = end_of(run.engine, journal=plan.folder / JOURNAL_FOLDER, mode=_MODE, done=done)
         return BacktestEnd(
             **{name: getattr(end, name) for name in end.__struct_fields__ if name != "ok"},
-            ok=end.ok and not damage,
+            ok=end.ok and not damage and not self.before.damage,
             grade=plan.grade.value,
             start=iso_of(self.start_ns),
             end=iso_of(end_ns),
             events=self.events,
-            damage=tuple(_told(each) for each in damage),
+            damage=tuple(_told(each) for each in (*self.before.damage, *damage)),
             notes=tuple(f"rules of {symbol}: {known.source}" for symbol, known in plan.rules.items()),
         )
 

@@ -189,7 +189,7 @@ class BarSeries:
         self._first_trade = self._last_trade = (0, 0)
         self._edges: deque[tuple[int, _Edges]] = deque(maxlen=_EDGES)
         self._doubt = False
-        self._first = True
+        self._first, self._unseen = True, False
         self._candles_to = 0
         self._own_from = self._checked_to = 0
         self._check_asked_ns = 0
@@ -236,7 +236,7 @@ class BarSeries:
     @property
     def in_doubt(self) -> bool:
         """Whether trades of the forming bar may be missing."""
-        return self._doubt or self._first
+        return self._doubt or self._unseen or self._first
 
     @property
     def missing(self) -> str:
@@ -365,6 +365,7 @@ class BarSeries:
         if start < self._start or (start == self._start and event.start_ns < self._candles_to):
             self.late += 1
             return ()
+        self._first = False
         if start != self._start or not self._formed:
             self._begin(start, event.open)
             self._open, self._high, self._low, self._close_, self._volume = values
@@ -373,7 +374,6 @@ class BarSeries:
             self._doubt |= event.start_ns != self._candles_to
             held = self._open, self._high, self._low, self._close_, self._volume
             self._open, self._high, self._low, self._close_, self._volume = _with(held, values)
-        self._first = False
         self._candles_to = event.start_ns + event.interval_ns
         if self._candles_to < self._end:
             return ()
@@ -434,7 +434,7 @@ class BarSeries:
         differences = self._compare(closed, event.asked_ns)
         if not complete or event.exact:
             self._join(closed)
-        if event.exact and not self._formed:
+        if event.exact:
             self._go_on_from(event.asked_ns, last)
         return differences
 
@@ -459,6 +459,9 @@ class BarSeries:
     def _go_on_from(self, at_ns: int, found: _Values | None) -> None:
         """From here on no trade is missing; `found`: the bar that was open. Where nobody knows what was in it, it began before us."""
         start = self.span.start_of(at_ns)
+        if self._formed:
+            self._complete(start, found, whole=found is not None or at_ns == start)
+            return
         self._first = found is None and at_ns != start
         if found is not None:
             self._begin(start, found[0])
@@ -467,6 +470,17 @@ class BarSeries:
             self._first_trade, self._last_trade = (start, 0), (at_ns - 1, 1 << 62)
         elif not self._first and self._bars and self._bars[-1].end_ns == start:
             self._begin(start, self._bars[-1].close_)
+
+    def _complete(self, start: int, found: _Values | None, *, whole: bool) -> None:
+        """Trades from then on have come already: before them goes what was found."""
+        if self._start != start or not self._unseen or not whole:
+            return
+        self._unseen = False
+        if found is not None:
+            held = self._open, self._high, self._low, self._close_, self._volume
+            self._open, self._high, self._low, self._close_, self._volume = _with(found, held)
+            self._trades += int(bool(found[4]))
+            self._first_trade = (start, 0)
 
     def _join(self, told: dict[int, _Values]) -> None:
         found = {bar.start_ns: bar for bar in (*self._before, *self._bars)}
@@ -507,12 +521,10 @@ class BarSeries:
         self._start, self._end, self._formed = start, start + self.interval_ns, True
         self._open = self._high = self._low = self._close_ = price
         self._volume = self._trades = 0
-        if self._first:
-            self._first = False
-            self._doubt = True  # it began before us
+        self._unseen, self._first = self._first, False  # the first of all began before us
 
     def _close(self) -> Bar:
-        bar = self._made(whole=not self._doubt)
+        bar = self._made(whole=not (self._doubt or self._unseen))
         if self._trades:
             self._edges.append((self._start, _Edges(self._first_trade, self._last_trade)))
         self._doubt = False

@@ -37,7 +37,7 @@ class Warmup:
         if event.symbol != self._ask.symbol:
             return
         if isinstance(event, MarketTrade):
-            if (event.event_ns if event.event_ns is not None else event.at_ns) < self.until_ns:
+            if event.at_ns < self.until_ns:
                 self._series.trade(event)
                 self._traded = True
         elif isinstance(event, MarketBar):
@@ -56,7 +56,7 @@ class Warmup:
                 series.pass_time(series.deadline_ns() or 0)
         bars = [self._bar(each) for each in series]
         exact = self._traded and not series.in_doubt
-        if exact and series.forming is not None and series.forming.start_ns < self.until_ns:
+        if exact and series.forming is not None and (series.forming.trades or series.forming.start_ns < self.until_ns):
             bars.append(self._bar(series.forming))
         return self._event(self.until_ns, tuple(bars), exact=exact)
 

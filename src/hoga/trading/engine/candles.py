@@ -141,6 +141,11 @@ class Candles:
                 self._pauses[series] = min(_LATEST_AGAIN_NS, 2 * pause or _AGAIN_NS) if not series.ready else 0
         self._turn.out += [ReadBars(symbol, interval_ns, count) for (symbol, interval_ns), count in wanted.items()]
 
+    def asks(self, now_ns: int) -> list[ReadBars]:
+        """What all series want of before, whenever they were asked last."""
+        wanted = [(series, series.wants(now_ns)) for each in self._of.values() for series in each if not series.ready]
+        return [ReadBars(series.symbol, series.span.source_ns, count) for series, count in wanted]
+
     def _on_bars(self, event: MarketBars) -> None:
         for series in self._of.get(event.symbol, ()):
             if series.span.source_ns == event.interval_ns:

@@ -30,7 +30,7 @@ from hoga.trading.engine.roster import Roster
 from hoga.trading.engine.timers import Timers
 from hoga.trading.engine.turn import Handlers, Settings, Turn
 from hoga.trading.engine.upkeep import Upkeep
-from hoga.trading.ports import Effect, Event, Gate, Rung, WakeAt
+from hoga.trading.ports import Effect, Event, Gate, ReadBars, Rung, WakeAt
 from hoga.trading.protect import Guard
 from hoga.trading.reconcile import Reckoning
 from hoga.trading.rungs import Cause, Ladder
@@ -206,6 +206,10 @@ class Engine:
     def waits_for(self) -> list[str]:
         """The bars that strategies wait for, as people read it: `binance:BTCUSDT 4h 57/200 bars`."""
         return self._candles.waits_for
+
+    def asks_of_before(self, now_ns: int) -> list[ReadBars]:
+        """The bars of before that it will ask for when it starts at that moment."""
+        return self._candles.asks(now_ns)
 
     @property
     def running(self) -> bool:

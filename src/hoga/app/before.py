@@ -1,0 +1,84 @@
+"""app.before: what strategies ask of before the start of a run over the past, out of the trades that were recorded until then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.read.stretches import find_stretches
+from hoga.core.market import DataType
+from hoga.core.ticks import MarketBars
+from hoga.core.trading import Rules
+from hoga.history.market import Damage, Recorded, market_chunks, recorded_of
+from hoga.trading.backtest import no_bars
+from hoga.trading.ports import ReadBars
+from hoga.trading.warmup import Warmup
+
+__all__ = ["Before", "recorded_before"]
+
+
+def recorded_before(
+    asks: Iterable[ReadBars], days: Sequence[SeriesDay], journals: Sequence[Path], venue_of: Callable[[SeriesDay], str], until_ns: int
+) -> Recorded:
+    """The trades that answer `asks`, as far back as they reach."""
+    since: dict[str, int] = {}
+    for each in asks:
+        reach_ns = max(0, until_ns - (each.count + 1) * each.interval_ns)
+        since[each.symbol] = min(reach_ns, since.get(each.symbol, until_ns))
+    span = (min(since.values(), default=until_ns), until_ns)
+    found = recorded_of(list(since), days, journals, venue_of, span) if since else Recorded([], tuple(journals), {})
+    return found._replace(series=[each for each in found.series if each.data_type is DataType.TRADE])
+
+
+class Before:
+    """Answers what an engine asks; read once, at the first question. `damage`: what could not be read.
+
+    Args:
+        asks: all that will be asked at the start.
+        until_ns: the start. What is asked later is answered with the same bars: the past grows no further.
+    """
+
+    def __init__(self, asks: Sequence[ReadBars], recorded: Recorded, rules: Mapping[str, Rules], until_ns: int) -> None:
+        self.damage: list[Damage] = []
+        self._asks = asks
+        self._recorded = recorded
+        self._rules = rules
+        self._until_ns = until_ns
+        self._answers: dict[tuple[str, int], MarketBars] | None = None
+
+    def __call__(self, ask: ReadBars, now_ns: int) -> MarketBars:
+        """The bars of before; those of an `exact` answer are told once."""
+        if self._answers is None:
+            self._answers = self._read()
+        key = (ask.symbol, ask.interval_ns)
+        found = self._answers.get(key)
+        if found is None:
+            return no_bars(ask, now_ns)
+        self._answers[key] = msgspec.structs.replace(found, exact=False)
+        return msgspec.structs.replace(found, at_ns=now_ns)
+
+    def _read(self) -> dict[tuple[str, int], MarketBars]:
+        made = {(each.symbol, each.interval_ns): Warmup(each, self._rules[each.symbol], until_ns=self._until_ns) for each in self._asks}
+        for series in self._recorded.series:
+            mine = [each for (symbol, _), each in made.items() if symbol == series.symbol]
+            begins_ns = min((each.from_ns for day in series.days for each in find_stretches(day).sealed), default=self._until_ns)
+            since_ns = min((each.since_ns for each in mine), default=self._until_ns)
+            for each in mine:
+                if begins_ns <= each.since_ns:
+                    each.whole_from(each.since_ns)
+            chunks = market_chunks(
+                self._recorded._replace(series=[series]),
+                self._rules,
+                start_ns=since_ns,
+                end_ns=self._until_ns,
+                on_damage=self.damage.append,
+            )
+            for chunk in chunks:
+                for source, place in zip(chunk.sources, chunk.places, strict=True):
+                    event = chunk.blocks[source].at(place)
+                    for each in mine:
+                        each.take(event)
+        return {key: each.answer() for key, each in made.items()}
