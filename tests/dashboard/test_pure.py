@@ -304,14 +304,15 @@ def test_every_reason_and_alarm_is_explained() -> None:
 # -- deployment ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("file", ["prometheus/alerts.yml", "grafana/hoga.json"])
+@pytest.mark.parametrize("file", ["prometheus/alerts.yml", "grafana/hoga.json", "grafana/hoga-trader.json"])
 def test_deployment_asks_for_metrics_that_exist(file: str) -> None:
     named = set(re.findall(r"\bhoga_\w+", (ROOT / "deploy" / file).read_text()))
     assert named and named <= set(METRICS), named - set(METRICS)
 
 
-def test_the_board_is_well_formed() -> None:
-    board = json.loads((ROOT / "deploy" / "grafana" / "hoga.json").read_text())
+@pytest.mark.parametrize("file", ["hoga.json", "hoga-trader.json"])
+def test_the_board_is_well_formed(file: str) -> None:
+    board = json.loads((ROOT / "deploy" / "grafana" / file).read_text())
     panels = board["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     assert all(target["expr"].count("(") == target["expr"].count(")") for panel in panels for target in panel["targets"])

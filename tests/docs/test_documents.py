@@ -201,3 +201,19 @@ def test_every_code_of_a_denial_and_every_cause_of_the_ladder_is_on_the_page_of_
     assert len(codes) > 40
     assert not codes - told
     assert not {cause.value for cause in Cause} - told
+
+
+def test_every_message_that_is_explained_is_said() -> None:
+    source = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "src/hoga").rglob("*.py")))
+    messages = re.findall(r"^\| `([^`]+)` \|", text("docs/troubleshooting.md"), re.MULTILINE)
+    assert len(messages) > 25
+    assert not [message for message in messages if message not in source]
+
+
+def test_every_target_of_a_link_of_the_safety_pages_is_there() -> None:
+    for page in ("docs/safety.md", "docs/panel.md", "docs/troubleshooting.md"):
+        for target, anchor in re.findall(r"\]\(([\w./-]+\.md)(?:#([\w-]+))?\)", text(page)):
+            there = ROOT / "docs" / target
+            headings = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), re.MULTILINE)
+            names = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert not anchor or anchor in names, f"{page}: {target}#{anchor}"
