@@ -6,11 +6,13 @@ import asyncio
 import os
 import signal
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
+from hoga.app.config import Config, load_config
 from hoga.app.proof import prove, strategies_again
 from hoga.app.strategies import instances_of
 from hoga.audit.folder import JOURNAL_FOLDER, list_files
@@ -20,7 +22,7 @@ from hoga.core.errors import ArchiveError, ConfigError
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.simulator.faults import FaultKind
 from hoga.trading.making import Making
-from hoga.trading.strategy import Setup, Strategy
+from hoga.trading.strategy import Setup, Strategy, WorkView
 from tests.trading.live import Wants, live
 from tests.waiting import eventually
 
@@ -47,13 +49,19 @@ class Flips(Strategy):
 """
 
 
-class Flips(Wants):
-    """In and out again, by the count of books; a timer says where it is."""
+def squared(number: int) -> dict[str, object]:
+    if number < 0:
+        raise ValueError("below 0")
+    return {"raw": (number * number,), "of": Decimal(number)}
 
-    params: ClassVar[dict[str, Any]] = {"every": 6}
+
+class Flips(Wants):
+    """In and out again, by the count of books; a timer says where it is, and has something done elsewhere."""
+
+    params: ClassVar[dict[str, Any]] = {"every": 6, "period": 0.7}
 
     def setup(self, m: Setup) -> None:
-        m.every(0.7)
+        m.every(self.p.period)
 
     def on_book(self, book: Any) -> None:
         self.books += 1
@@ -62,6 +70,13 @@ class Flips(Wants):
 
     def on_timer(self, now_ns: int) -> None:
         self.log(f"{now_ns} {self.books}")
+        self.work(squared, self.books if self.books % 2 else -1)
+
+    def on_work(self, done: WorkView) -> None:
+        self.log(f"{done.function} {done.value} {done.error}")
+
+
+SECTION = "[binance-usdm:BTCUSDT]\n"
 
 
 def again(**params: str) -> Any:
@@ -80,7 +95,12 @@ def traded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def _trade(data: Path) -> None:
-    async with live(data, kind=Flips) as it:
+    conf = data / "hoga.conf"
+
+    def again() -> Config:
+        return load_config(conf, overrides=[], environ=it.simulator.environment(), data_dir=data)
+
+    async with live(data, kind=Flips, again=again) as it:
         await eventually(lambda: it.engine.fills >= 2, why=it.orders)
         it.fault(FaultKind.REST_ERROR, paths="/fapi/v1/order", methods="POST", count=1, status=400, code=-2019, reason="no margin")
         it.fault(FaultKind.REPLY_LOST, paths="/fapi/v1/order", methods="POST", count=1, status=503, code=-1007, reason="Timeout")
@@ -89,6 +109,16 @@ async def _trade(data: Path) -> None:
         books = it.strategy.books
         it.fault(FaultKind.CLOSE)
         await eventually(lambda: it.strategy.books > books + 15 and it.records("order.reject"), why=it.orders)
+        for text in ("MAX_ORDER_NOTIONAL = what", f"{SECTION}every = no", f"{SECTION}period = 0.5", "[binance-usdm]\nLEVERAGE = 7"):
+            conf.write_text(text)
+            os.kill(os.getpid(), signal.SIGHUP)
+            count = len(it.records("renew"))
+            await eventually(lambda: len(it.records("renew")) > count)  # noqa: B023
+        conf.write_text(f"MAX_ORDER_NOTIONAL = 1234\n{SECTION}every = 5")
+        os.kill(os.getpid(), signal.SIGHUP)
+        await eventually(lambda: it.strategy.p.every == 5)
+        books = it.strategy.books
+        await eventually(lambda: it.strategy.books > books + 12, why=it.orders)
         end = await it.stop()
     assert end.orders >= 3
 
@@ -99,7 +129,34 @@ def test_what_was_decided_is_decided_again(traded: Path) -> None:
     assert found.decisions >= 6
     assert found.entries > 20
     met = {each.fields["of"] for each in Walk(traded).records() if each.kind == "event"}
-    assert met >= {"MarketDoubt", "OrderRefused", "Unanswered", "FillUpdate", "OrderAccepted", "Command", "OpenOrders"}
+    assert met >= {
+        "MarketDoubt",
+        "OrderRefused",
+        "Unanswered",
+        "FillUpdate",
+        "OrderAccepted",
+        "Command",
+        "OpenOrders",
+        "WorkDone",
+        "Renewal",
+    }
+
+
+def test_what_is_read_again_is_taken_as_a_whole_or_not_at_all(traded: Path) -> None:
+    renewed = [each.fields for each in Walk(traded).records() if each.kind == "renew"]
+    refused = [each["refused"] for each in renewed if "refused" in each]
+    said = ("MAX_ORDER_NOTIONAL", "Flips.every: 'no'", "looked at in setup()", "LEVERAGE is set")
+    assert all(text in why for text, why in zip(said, refused, strict=True)), refused
+    assert [(each["old"], each["new"]) for each in renewed if "new" in each] == [
+        ({"max_order_notional": "2000"}, {"max_order_notional": "1234"}),
+        ({"every": "6"}, {"every": "5"}),
+    ]
+
+
+def test_work_is_done_elsewhere_and_its_answer_stands_in_the_journal(traded: Path) -> None:
+    notes = [each.fields["text"] for each in Walk(traded).records() if each.kind == "note" and "squared" in each.fields["text"]]
+    assert [each for each in notes if "'raw': [" in each]
+    assert [each for each in notes if each == "squared None ValueError: below 0"]
 
 
 def test_another_parameter_is_found_and_its_frame_is_named(traded: Path) -> None:

@@ -119,6 +119,8 @@ class OpenGate:
 
     def refused(self, request: OrderRequest, code: str, view: View) -> None: ...
 
+    def renewed(self) -> None: ...
+
     def breaches(self, symbol: str, view: View) -> list[tuple[Cause, str]]:
         return []
 

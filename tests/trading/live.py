@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from hoga.app.config import load_config
+from hoga.app.config import Config, load_config
 from hoga.app.config.rooms import limits_of
 from hoga.app.strategies import instances_of
 from hoga.app.trade import Trader
@@ -57,6 +57,7 @@ class Live:
         self.data = data
         self.settings = settings
         self.strategy: Any = Wants()
+        self.again: Callable[[], Config] | None = None
         self.trader: Trader
         self.over = asyncio.Event()
         self.task: asyncio.Task[TradeEnd]
@@ -81,7 +82,7 @@ class Live:
         )
         ready: asyncio.Future[Trader] = asyncio.get_running_loop().create_future()
         self.over = asyncio.Event()
-        self.task = asyncio.create_task(trade(config, plan, mode=mode, over=self.over, on_ready=ready.set_result))
+        self.task = asyncio.create_task(trade(config, plan, mode=mode, over=self.over, on_ready=ready.set_result, again=self.again))
         await asyncio.wait({self.task, ready}, return_when=asyncio.FIRST_COMPLETED)
         if self.task.done():
             self.task.result()
@@ -129,12 +130,14 @@ async def live(
     before: Callable[[Simulator], Any] | None = None,
     kind: type[Wants] = Wants,
     mode: str = "live",
+    again: Callable[[], Config] | None = None,
 ) -> AsyncIterator[Live]:
     """A venue, and a trader there (or one on paper, without keys)."""
     async with Simulator(SimulatorConfig(venues=(venue,), symbols=(SYMBOLS[venue],), seed=11)) as simulator:
         if before is not None:
             before(simulator)
         it = Live(simulator, venue, data, settings)
+        it.again = again
         await it.begin(wanted, kind=kind, mode=mode)
         try:
             yield it

@@ -27,6 +27,7 @@ from hoga.app.config import Config, VenueConfig
 from hoga.app.known_rules import KnownRules, rules_known
 from hoga.app.paper import paper_settings
 from hoga.app.trading import Chosen, TradeEnd, about_run, end_of, strategies_of
+from hoga.app.workers import done_now
 from hoga.archive.form.discover import Found, discover
 from hoga.archive.form.discover import venue_of as venue_of_folder
 from hoga.archive.form.seriesday import SeriesDay
@@ -336,7 +337,7 @@ class BacktestRun:
             for name, symbols in plan.symbols.items()
         }
         self.before = Before(plan.asks, plan.before, rules, plan.start_ns)
-        self.backtest = Backtest(engine, exchanges, write=write, tell=on_tell, bars=self.before)
+        self.backtest = Backtest(engine, exchanges, write=write, tell=on_tell, bars=self.before, work=done_now)
         said.append(self.backtest.deliver)
         self.backtest.begin(at_ns)
 

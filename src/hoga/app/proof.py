@@ -11,7 +11,7 @@ tape has to be the one whose SHA-256 the journal holds.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,20 +78,19 @@ def journal_at(path: Path) -> Path | None:
     return next(iter(journals_in(path)), None)
 
 
-def strategies_again(strategy: str, config: Config | None) -> MakeStrategies:
+def strategies_again(strategy: str, config: Config | None, params: Mapping[str, str] | None = None) -> MakeStrategies:
     """The instances of a strategy's file (`FILE.py:Class`) as a life had them: its symbols, and the parameters that it was given.
 
-    Parameters that the class says itself are the file's, as it is now; those of `config` go before all. Raises ConfigError.
+    Parameters that the class says itself are the file's, as it is now; those of `config` and `params` go before all. Raises ConfigError.
     """
     kind = read_strategy(strategy)
 
     def make(making: Making) -> list[tuple[str, Strategy]]:
         given = {symbol: dict(texts) for symbol, texts in making.given.items()}
         for symbol in making.limits:
-            if config is None:
-                break
             venue, _, name = symbol.partition(":")
-            given[symbol] = given.get(symbol, {}) | dict(config.parameters(venue, name))
+            own = {} if config is None else config.parameters(venue, name)
+            given[symbol] = given.get(symbol, {}) | dict(own) | dict(params or {})
         made = instances_of(kind, making.symbols, given)
         keys = tuple(key for key, _ in made)
         if keys != making.keys:

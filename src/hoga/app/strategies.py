@@ -6,7 +6,6 @@ The file is run as a module of its own; whatever is wrong in it is one line: the
 from __future__ import annotations
 
 import importlib.util
-import math
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import Any
 from hoga.app.config.keys import BY_NAME
 from hoga.app.config.parse import nearest_name
 from hoga.core.errors import ConfigError, ConfigMistake
-from hoga.trading.strategy import Params, Strategy, amount_of
+from hoga.trading.strategy import BadParameter, Params, Strategy, parameter_of
 from hoga.venues.registry import VENUES
 
 __all__ = ["instances_of", "read_strategy", "split_settings"]
@@ -141,44 +140,14 @@ def split_settings(strategy: str, settings: Sequence[str] | None) -> tuple[dict[
     return params, rest
 
 
-_WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-
-
 def _as(kind: type[Strategy], name: str, default: Any, given: Mapping[str, str]) -> Any:
     """A parameter as what its default is: of a choice the first, or the one that was given."""
-    choices = tuple(default) if isinstance(default, tuple | list) else ()
-    if name not in given:
-        return choices[0] if choices else default
-    text, where = given[name], f"{kind.__name__}.{name}"
-    if choices:
-        found = next((each for each in choices if str(each) == text), None)
-        if found is None:
-            names = [str(each) for each in choices]
-            near = nearest_name(text, names)
-            raise ConfigError([ConfigMistake(where, None, "STRATEGY", text, f"one of {', '.join(names)}", near)])
-        return found
+    where = f"{kind.__name__}.{name}"
     try:
-        if isinstance(default, bool):
-            return _WORDS[text.lower()]
-        if isinstance(default, Decimal):
-            return amount_of(text)
-        if isinstance(default, str):
-            return str(text) if not _is_number(default) else f"{amount_of(text):f}"
-        found = type(default)(text)
-        if isinstance(found, float) and not math.isfinite(found):
-            raise ValueError(text)
-        return found
-    except (ValueError, KeyError, TypeError):
-        what = "number" if isinstance(default, str | Decimal) else type(default).__name__
-        raise _mistake(where, text, f"{'an' if what == 'int' else 'a'} {what}, as {default!r}") from None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        amount_of(text)
-    except ValueError:
-        return False
-    return True
+        return parameter_of(name, default, given.get(name))
+    except BadParameter as bad:
+        near = nearest_name(bad.text, list(bad.choices)) if bad.choices else None
+        raise ConfigError([ConfigMistake(where, None, "STRATEGY", bad.text, bad.expected, near)]) from None
 
 
 def _mistake(where: str, found: str, expected: str) -> ConfigError:

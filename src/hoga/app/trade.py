@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from hoga.app.candles import read_candles
+from hoga.app.workers import Workers
 from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger
 from hoga.audit.tape import LIFE, TICK
@@ -37,6 +38,7 @@ from hoga.runtime.logs import get_log
 from hoga.trading.bus import EventBus, EventClass
 from hoga.trading.engine import Engine
 from hoga.trading.inputs import EVENT, fields_of, is_sign_of_life
+from hoga.trading.limits import Limits
 from hoga.trading.ports import (
     Alarm,
     Cancel,
@@ -49,6 +51,7 @@ from hoga.trading.ports import (
     Query,
     Read,
     ReadBars,
+    Renewal,
     RunGate,
     Send,
     SendList,
@@ -56,6 +59,7 @@ from hoga.trading.ports import (
     Tick,
     Venue,
     WakeAt,
+    Work,
     Write,
 )
 from hoga.trading.rungs import Cause
@@ -165,6 +169,7 @@ class Trader:
         self._frozen_from_outside = False
         self._engine: Engine | None = None
         self._bus = EventBus(on_backlog=self._backlog, on_drop=self._dropped)
+        self._workers = Workers(self.take, clock=clock)
         self._tape_of = tape_of
         self._tape: Tape | None = None
         self._world = world
@@ -254,6 +259,7 @@ class Trader:
         if self._beat is not None:
             self._beat.cancel()
             await asyncio.gather(self._beat, return_exceptions=True)
+        self._workers.stop()
         for asking in self._asking.values():
             asking.cancel()
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
@@ -276,6 +282,10 @@ class Trader:
     def command(self, kind: CommandKind, *, who: str, text: str = "", incident: str = "") -> None:
         """Ask the engine for something."""
         self.take(Command(at_ns=self._now_ns(), kind=kind, who=who, text=text, incident=incident))
+
+    def renew(self, limits: dict[str, Limits], given: dict[str, dict[str, str]], *, who: str) -> None:
+        """Other limits (by symbol) and parameters (by strategy, as texts) from now on."""
+        self.take(Renewal(at_ns=self._now_ns(), who=who, limits=limits, given=given))
 
     # -- in -------------------------------------------------------------------------------------------------------------
 
@@ -489,6 +499,8 @@ class Trader:
                 self._tell(effect)
             case RunGate():
                 self._on_rung(effect)
+            case Work():
+                self._workers.do(effect)
             case Done():
                 if not self.ended.done():
                     self.ended.set_result(effect)

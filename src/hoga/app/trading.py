@@ -24,6 +24,7 @@ from hoga.app.modes import LiveMode, Mode, WayOut, name_of
 from hoga.app.notify import channel_of
 from hoga.app.paper import PaperMode
 from hoga.app.private import require_order_keys
+from hoga.app.renewing import on_hangup, renew
 from hoga.app.restore import exit_fills, restored
 from hoga.app.sentinel import Heart, Pulse
 from hoga.app.shadow import ShadowMode
@@ -67,7 +68,7 @@ _SETTLE_S = 0.3
 class TradePlan(msgspec.Struct, frozen=True, kw_only=True):
     """What a trader will be: its strategies by key, the symbols of each venue, and the limits of each symbol. `testnet`: the venues at
     whose test networks it trades. `strategy`: the class; `asked`: symbols in place of its own; `given`: parameters in place of its own, by
-    symbol."""
+    symbol; `params`: those of them that were said when it was begun."""
 
     strategies: list[tuple[str, Strategy]]
     symbols: dict[str, tuple[str, ...]]
@@ -78,6 +79,7 @@ class TradePlan(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str = ""
     asked: tuple[str, ...] = ()
     given: dict[str, dict[str, str]] = {}
+    params: dict[str, str] = {}
 
 
 class TradeEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +171,7 @@ def plan_trade(
         strategy=chosen.name,
         asked=symbols,
         given=chosen.given,
+        params=dict(params or {}),
     )
 
 
@@ -205,11 +208,14 @@ async def trade(
     on_status: Callable[[str], object] = lambda line: None,
     dev: bool = False,
     journal_of: Callable[..., AuditLogger] = AuditLogger,
+    again: Callable[[], Config] | None = None,
 ) -> TradeEnd:
     """Look at keys and accounts as `hoga doctor` does (`on_check` is told of each finding), and trade until told to stop: by a signal,
     after `seconds`, or by `over`.
 
-    `journal_of` makes the journal. Raises ConfigError, VenueError, ArchiveError, OSError for what cannot begin.
+    `journal_of` makes the journal. `again` reads the configuration once more, at a SIGHUP.
+
+    Raises ConfigError, VenueError, ArchiveError, OSError for what cannot begin.
     """
     way = mode_of(mode, config, plan)
     await way.check(on_check)
@@ -266,7 +272,8 @@ async def trade(
             asked = [asyncio.ensure_future(shutdown.requested())]
             if over is not None:
                 asked.append(asyncio.ensure_future(_set(over)))
-            await asyncio.wait(asked, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            with _renewing(trader, plan, again, shutdown):
+                await asyncio.wait(asked, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             for each in asked:
                 each.cancel()
             with exits.patient_signals():
@@ -312,6 +319,17 @@ async def _show(config: Config, plan: TradePlan, mode: str, trader: Trader, exit
     await door.start()
     shutdown.add(Phase.RESOURCES, "trader's page", page.stop)
     shutdown.add(Phase.RESOURCES, "trader's socket", door.stop)
+
+
+def _renewing(
+    trader: Trader, plan: TradePlan, again: Callable[[], Config] | None, shutdown: ShutdownManager
+) -> contextlib.AbstractContextManager[None]:
+    """While it runs a SIGHUP reads limits and parameters again."""
+    if again is None:
+        return contextlib.nullcontext()
+    return on_hangup(
+        lambda: renew(trader, plan.strategies, again, params=plan.params, who="SIGHUP"), lambda: shutdown.request("the terminal is gone")
+    )
 
 
 def _there(trader: Trader | None) -> Trader:

@@ -26,7 +26,7 @@ def run_verify(strategy: str, journal: Path, config: Path | None, settings: list
     if folder is None:
         raise ConfigError([ConfigMistake("command line", None, "--verify", str(journal), "a trader's folder, or the journal in it")])
     loaded = load_for_run(config, settings, data) if config is not None or settings else None
-    found = prove(folder, strategies_again(strategy, loaded), on_life=lambda life: None if as_json else note(f"life {life}"))
+    found = prove(folder, strategies_again(strategy, loaded, params), on_life=lambda life: None if as_json else note(f"life {life}"))
     if as_json:
         print_json(found)
     else:

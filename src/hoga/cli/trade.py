@@ -61,15 +61,15 @@ def trade(
 
     Example: hoga trade my.py --mode backtest --start 2026-11-20 --end 2026-11-21 -c hoga.conf
     """
-    if verify is not None:
-        from hoga.cli._verify import run_verify
-
-        return run_verify(strategy, verify, config, settings, data, as_json=as_json)
-    if mode not in _MODES:
+    if verify is None and mode not in _MODES:
         raise ConfigError([ConfigMistake("command line", None, "--mode", mode, f"one of {', '.join(_MODES)}")])
     from hoga.app.strategies import split_settings
 
     params, settings = split_settings(strategy, settings)
+    if verify is not None:
+        from hoga.cli._verify import run_verify
+
+        return run_verify(strategy, verify, config, settings, data, params=params, as_json=as_json)
     if mode == "backtest":
         from hoga.cli._backtest import run_backtest
 
@@ -112,6 +112,7 @@ def trade(
                 on_check=told,
                 on_status=lambda line: lines(f"{mode} {line}") if lines else None,
                 dev=dev,
+                again=lambda: on_testnet(load_for_run(config, settings, data)),
             )
         )
     return end_run(ended, as_json=as_json, verdict=_verdict)

@@ -37,12 +37,16 @@ from hoga.trading.ports import (
     Tick,
     Venue,
     WakeAt,
+    Work,
+    WorkDone,
     Write,
 )
 from hoga.trading.state import venue_of
 
 __all__ = ["Backtest", "Exchange", "no_bars"]
 
+WORK_NS = 100_000_000
+"""So long a piece of work takes here, whatever it took."""
 FAR_NS = 1 << 62
 """Never."""
 _STOP_NS = 30 * SECOND_NS
@@ -69,11 +73,16 @@ def no_bars(ask: ReadBars, now_ns: int) -> MarketBars:
     return MarketBars(symbol=ask.symbol, at_ns=now_ns, interval_ns=ask.interval_ns, asked_ns=now_ns, bars=(), oldest=True)
 
 
+def no_work(ask: Work, at_ns: int) -> WorkDone:
+    """Nobody does any."""
+    return WorkDone(at_ns=at_ns, number=ask.number, error="nobody works here")
+
+
 class Backtest:
     """One engine and its exchanges. `take` every event in order, between `begin` and `end`.
 
     `write(kind, fields, at_ns)` keeps a record, and says whether it could. `bars(ask, now_ns)`: those of before, as of then.
-    `done`: how it ended.
+    `work(ask, at_ns)`: does a piece of work at once; its answer comes at `at_ns`, `WORK_NS` later. `done`: how it ended.
     """
 
     def __init__(
@@ -85,6 +94,7 @@ class Backtest:
         tell: Callable[[Tell, int], object] = lambda tell, at_ns: None,
         gate: Callable[[RunGate, int], object] = lambda change, at_ns: None,
         bars: Callable[[ReadBars, int], MarketBars] = no_bars,
+        work: Callable[[Work, int], WorkDone] = no_work,
     ) -> None:
         self.engine = engine
         self.exchanges = dict(exchanges)
@@ -94,6 +104,8 @@ class Backtest:
         self._tell = tell
         self._gate = gate
         self._bars = bars
+        self._work = work
+        self._done_work: deque[WorkDone] = deque()
         self._each = tuple(self.exchanges.values())
         self._wake_ns = FAR_NS
         self._said: deque[Event] = deque()
@@ -178,6 +190,8 @@ class Backtest:
     def _due_ns(self) -> int:
         """When something happens next without the market."""
         due_ns = self._wake_ns
+        if self._done_work and self._done_work[0].at_ns < due_ns:
+            due_ns = self._done_work[0].at_ns
         for exchange in self._each:
             if exchange.next_ns < due_ns:
                 due_ns = exchange.next_ns
@@ -195,6 +209,9 @@ class Backtest:
         for exchange in self._each:
             exchange.advance(self.now_ns)
         self._hear()
+        while self._done_work and self._done_work[0].at_ns <= due_ns:
+            self._step(self._done_work.popleft())
+            self._listen()
         if self._wake_ns <= due_ns:
             self._step(Tick(self._wake_ns))
             self._listen()
@@ -246,6 +263,8 @@ class Backtest:
                 self._tell(effect, self.engine.state.now_ns)
             case RunGate():
                 self._on_rung(effect)
+            case Work():
+                self._done_work.append(self._work(effect, self.now_ns + WORK_NS))
             case Done():
                 self.done = self.done or effect
 

@@ -39,7 +39,8 @@ def is_sign_of_life(event: StreamUpdate) -> bool:
 def fields_of(event: Event) -> dict[str, Any]:
     """The fields of its record. Not of frames and ticks."""
     told = msgspec.to_builtins(event)
-    _strip(told)
+    if isinstance(event, ExecutionEvent):
+        _strip(told)
     return {"of": event.__class__.__name__, "e": told}
 
 

@@ -18,6 +18,7 @@ import msgspec
 from hoga.core.market import Side
 from hoga.core.ticks import MarketEvent
 from hoga.core.trading import Capabilities, ExecutionEvent, OrderRequest, PositionSide, Rules
+from hoga.trading.limits import Limits
 from hoga.trading.rungs import Cause, Rung
 from hoga.trading.sizing import Sized
 
@@ -40,6 +41,7 @@ __all__ = [
     "Read",
     "ReadBars",
     "ReadKind",
+    "Renewal",
     "RunGate",
     "Rung",
     "Send",
@@ -49,6 +51,8 @@ __all__ = [
     "Venue",
     "View",
     "WakeAt",
+    "Work",
+    "WorkDone",
     "Working",
     "Write",
 ]
@@ -86,6 +90,24 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     incident: str = ""
 
 
+class WorkDone(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a piece of work: `value` as JSON has it, or `error`, "" where it is good."""
+
+    at_ns: int
+    number: int
+    value: Any = None
+    error: str = ""
+
+
+class Renewal(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits (by symbol) and parameters (by strategy, as texts in place of the class's own) that hold from now on; `who` asked."""
+
+    at_ns: int
+    who: str
+    limits: dict[str, Limits]
+    given: dict[str, dict[str, str]]
+
+
 class JournalFault(msgspec.Struct, frozen=True, gc=False):
     """The journal could not be written. What stood behind the record was not done."""
 
@@ -102,7 +124,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     bad: bool = True
 
 
-Event = MarketEvent | ExecutionEvent | Tick | Command | JournalFault | Alarm
+Event = MarketEvent | ExecutionEvent | Tick | Command | JournalFault | Alarm | WorkDone | Renewal
 
 
 # -- what is asked to be done ---------------------------------------------------------------------------------------
@@ -167,6 +189,14 @@ class ReadBars(msgspec.Struct, frozen=True, gc=False):
     count: int
 
 
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """Call `function(*args)` elsewhere; comes back as `WorkDone`."""
+
+    number: int
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+
+
 class Write(msgspec.Struct, frozen=True, gc=False):
     """One record of the journal: `kind` (`order.intent`, `order.fill`, …) and its fields; texts, integers, lists and mappings of them.
 
@@ -208,7 +238,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     held: int
 
 
-Effect = Send | ReadBars | SendList | Cancel | Query | Read | Write | Tell | WakeAt | RunGate | Done
+Effect = Send | ReadBars | SendList | Cancel | Query | Read | Write | Tell | WakeAt | RunGate | Done | Work
 
 
 # -- whom the shell has: one account at one venue ------------------------------------------------------------------------
@@ -391,6 +421,9 @@ class Gate(Protocol):
 
     def size(self, symbol: str, risk: str, stop: int, side: Side | None, view: View) -> Sized:
         """The quantity that loses the share `risk` (`"1%"`, "": RISK_PER_TRADE) of the equity at the price `stop`, within the limits."""
+
+    def renewed(self) -> None:
+        """The limits are other ones: look again."""
 
     def breaches(self, symbol: str, view: View) -> list[tuple[Cause, str]]:
         """What losses lead to, and their figures, for `Ladder.begin`; others have ended. Asked after each fill and second."""

@@ -17,6 +17,7 @@ before the next event is looked at. One that raises ends its own instance only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
@@ -30,7 +31,23 @@ from hoga.trading.protect import Protection
 from hoga.trading.rungs import Rung
 from hoga.trading.sessions import Session, session_of
 
-__all__ = ["Amount", "BookView", "Desk", "FillView", "OrderView", "Params", "Setup", "Strategy", "TradeView", "amount_of"]
+__all__ = [
+    "Amount",
+    "BadParameter",
+    "BookView",
+    "Desk",
+    "FillView",
+    "OrderView",
+    "Params",
+    "Setup",
+    "Strategy",
+    "TradeView",
+    "WatchedParams",
+    "WorkView",
+    "amount_of",
+    "parameter_of",
+    "parameters_of",
+]
 
 Amount = Decimal | int | str | float
 """A price or a quantity, as people write it: `"0.010"`, `Decimal("0.01")`, 1; a float is taken by its shortest spelling."""
@@ -65,6 +82,89 @@ class Params:
 
     def __repr__(self) -> str:
         return f"<Params {' '.join(f'{name}={value}' for name, value in self._values.items())}>"
+
+
+class WatchedParams(Params):
+    """The same while `setup` runs. `read`: which of them it looked at: they cannot be changed without a restart."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self._read: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        value = super().__getattr__(name)
+        self._read.add(name)
+        return value
+
+    @property
+    def read(self) -> frozenset[str]:
+        """See the class."""
+        return frozenset(self._read)
+
+
+class BadParameter(ValueError):
+    """A text that is no value of a parameter: its name, the text, what was expected, and of a choice what there is."""
+
+    def __init__(self, name: str, text: str, expected: str, choices: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{name}: {text!r} is not {expected}")
+        self.name, self.text, self.expected, self.choices = name, text, expected, choices
+
+
+def parameters_of(defaults: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters of an instance: texts as what the defaults are. Raises BadParameter."""
+    return {name: parameter_of(name, default, texts.get(name)) for name, default in defaults.items()}
+
+
+_WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+def parameter_of(name: str, default: Any, text: str | None) -> Any:
+    """A parameter as what its default is: of a choice the first, or the one that `text` names. None: the default. Raises BadParameter."""
+    choices = tuple(default) if isinstance(default, tuple | list) else ()
+    if text is None:
+        return choices[0] if choices else default
+    if choices:
+        names = tuple(str(each) for each in choices)
+        if text not in names:
+            raise BadParameter(name, text, f"one of {', '.join(names)}", names)
+        return choices[names.index(text)]
+    try:
+        if isinstance(default, bool):
+            return _WORDS[text.lower()]
+        if isinstance(default, Decimal):
+            return amount_of(text)
+        if isinstance(default, str):
+            return text if not _is_number(default) else f"{amount_of(text):f}"
+        found = type(default)(text)
+        if isinstance(found, float) and not math.isfinite(found):
+            raise ValueError(text)
+        return found
+    except (ValueError, KeyError, TypeError):
+        what = "number" if isinstance(default, str | Decimal) else type(default).__name__
+        raise BadParameter(name, text, f"{'an' if what == 'int' else 'a'} {what}, as {default!r}") from None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        amount_of(text)
+    except ValueError:
+        return False
+    return True
+
+
+class WorkView:
+    """What came of a piece of work that was asked for with `work`. `function`: its name; `error`: "" where it is good."""
+
+    __slots__ = ("error", "function", "id", "value")
+
+    def __init__(self, number: int, function: str, value: Any, error: str) -> None:
+        self.id = number
+        self.function = function
+        self.value = value
+        self.error = error
+
+    def __repr__(self) -> str:
+        return f"<Work {self.id} {self.function} {self.error or self.value!r}>"
 
 
 class BookView:
@@ -270,6 +370,7 @@ class Setup:
         self.sessions: list[Session] = []
         self.trades_of: set[str] = set()
         self.asked: dict[str, set[DataType]] = {}
+        self.desk: Desk | None = None
 
     def bars(self, symbol: str, interval: str = "1m", history: int = 200, *, day: str = "UTC") -> BarSeries:
         """Bars of a symbol from its trades; `on_bar` is called for each that is closed, once all series of the symbol are ready.
@@ -314,6 +415,12 @@ class Setup:
         session = session_of(zone, begins, ends, days, self._now)
         self.sessions.append(session)
         return session
+
+    def work(self, function: Callable[..., Any], *args: Any) -> int:
+        """The same as `Strategy.work`, for whoever keeps `m`. Not in `setup` itself: it begins with `on_start`."""
+        if self.desk is None:
+            raise ValueError("m.work() is for hooks: on_start is the first that may call it")
+        return self.desk.work(function, args)
 
     def timer(self, seconds: float) -> None:
         """Call `on_timer` so often; the same as `every`."""
@@ -425,6 +532,9 @@ class Desk(Protocol):
     def check(self, name: str, held: bool) -> bool:
         """See `Strategy.check`."""
 
+    def work(self, function: Callable[..., Any], args: tuple[Any, ...]) -> int:
+        """See `Strategy.work`."""
+
 
 class Strategy:
     """See the module. `symbol` (or `symbols`) and `params` are said in the class; `p` has the parameters of this instance.
@@ -470,6 +580,9 @@ class Strategy:
 
     def on_fill(self, fill: FillView) -> None:
         """An own order was filled, in part or whole."""
+
+    def on_work(self, done: WorkView) -> None:
+        """A piece of work is done, or failed (`done.error`)."""
 
     def on_stale(self, symbol: str, why: str) -> None:
         """The market data of a symbol are stale or in doubt."""
@@ -537,6 +650,13 @@ class Strategy:
     def check(self, name: str, held: object) -> bool:
         """Count a condition, and return whether it holds: the report shows how often each did, and which one stopped most entries."""
         return self._desk.check(name, bool(held))
+
+    def work(self, function: Callable[..., Any], *args: Any) -> int:
+        """Call `function(*args)` in a worker: what is slow, or waits. `on_work` is called with what came of it, as JSON has it.
+
+        Returns its number, 0 where too much is under way. The function must not touch the strategy: it runs beside it.
+        """
+        return self._desk.work(function, args)
 
     def log(self, text: str) -> None:
         """A line in the log and the journal."""

@@ -12,6 +12,7 @@ Each module is one idea, and asks only those below it; `engine` connects them. W
     comparing · accounts            the venue's listings · the account's own words
     hearing · market                what the venue says of orders · what the market does
     counting                        trades into positions, money, rounds
+    working · renewing              what is done elsewhere · limits and parameters that are other ones now
     pursuing                        from what strategies want to orders
     guarding · candles              the ends that protect a position · bars
     placing                         judged, recorded, sent; cancelled; asked for

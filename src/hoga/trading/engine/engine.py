@@ -25,11 +25,13 @@ from hoga.trading.engine.life import Life
 from hoga.trading.engine.market import Market
 from hoga.trading.engine.placing import Placing
 from hoga.trading.engine.pursuing import Pursuing
+from hoga.trading.engine.renewing import Renewing
 from hoga.trading.engine.restoring import Restored, restore
 from hoga.trading.engine.roster import Roster
 from hoga.trading.engine.timers import Timers
 from hoga.trading.engine.turn import Handlers, Settings, Turn
 from hoga.trading.engine.upkeep import Upkeep
+from hoga.trading.engine.working import Working
 from hoga.trading.ports import Effect, Event, Gate, ReadBars, Rung, WakeAt
 from hoga.trading.protect import Guard
 from hoga.trading.reconcile import Reckoning
@@ -78,12 +80,15 @@ class Engine:
         accounts = Accounts(turn, causes, asking, hearing, life.start_if_ready)
         comparing = Comparing(turn, causes, asking, counting, hearing, life.start_if_ready)
         self._upkeep = Upkeep(turn, roster, asking, placing, candles, guarding, pursuing, counting, hearing, market, sampler)
+        working = Working(turn, roster)
+        limits = settings.limits if isinstance(settings.limits, dict) else dict(settings.limits)
+        renewing = Renewing(turn, roster, limits, gate.renewed)
         self._handlers: Handlers = {}
-        for part in (market, candles, hearing, counting, accounts, comparing, life, causes):
+        for part in (market, candles, hearing, counting, accounts, comparing, life, causes, working, renewing):
             self._handlers |= part.handlers()
         self._woken = 0
         for number, (key, strategy) in enumerate(strategies, 1):
-            roster.add(Instance(number, key, strategy, turn, roster, placing, pursuing, candles.series_of, life.quarantine))
+            roster.add(Instance(number, key, strategy, turn, roster, placing, pursuing, candles.series_of, life.quarantine, working))
         market.begin()
         candles.begin()
         guarding.begin()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Set
 from decimal import Decimal
+from typing import Any
 
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.market import DataType, Side
@@ -16,9 +17,10 @@ from hoga.trading.engine.placing import Placing
 from hoga.trading.engine.pursuing import Pursuing
 from hoga.trading.engine.roster import Roster
 from hoga.trading.engine.turn import Turn
+from hoga.trading.engine.working import Working
 from hoga.trading.orders import Order, Role
 from hoga.trading.ports import Denial, Write
-from hoga.trading.strategy import Amount, BookView, FillView, OrderView, Setup, Strategy, TradeView, amount_of
+from hoga.trading.strategy import Amount, BookView, FillView, OrderView, Params, Setup, Strategy, TradeView, WatchedParams, amount_of
 
 __all__ = ["Instance"]
 
@@ -33,6 +35,7 @@ class Instance:
     """One strategy and its desk (`strategy.Desk`). `key`: its name in journal and restart; `number`: in client ids, from 1.
 
     `series_of`: gives the bars of a symbol, interval, history and day; `fell`: is told of a hook that raised, and why.
+    `fixed`: the parameters that `setup` looked at.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Instance:
         pursuing: Pursuing,
         series_of: Callable[[str, str, int, str], BarSeries],
         fell: Callable[[Instance, str, str], None],
+        working: Working,
     ) -> None:
         self.number = number
         self.key = key
@@ -59,17 +63,23 @@ class Instance:
         self._placing = placing
         self._want = pursuing.want
         self._fell_to = fell
+        self._working = working
         self._depth = self._calls = 0
         self._amounts: dict[tuple[str, object, bool], int] = {}
         self._books = {symbol: BookView(symbol, turn.state.rules_of[symbol]) for symbol in self.symbols}
         strategy._desk = self
         self.conditions = Conditions()
         self.setup = Setup(key, turn.state.rules_of, series_of, symbols=self.symbols, now=lambda: turn.state.now_ns)
+        given = strategy.p if hasattr(strategy, "p") else Params({})
+        watched = strategy.p = WatchedParams(given.items())
         try:
             strategy.setup(self.setup)
         except (Exception, SystemExit) as fault:
             why = " ".join(f"{type(fault).__name__}: {fault}".split())
             raise ConfigError([ConfigMistake(key, None, "setup", why, "", plain=f"{key} raised in setup: {why}")]) from fault
+        strategy.p = given
+        self.fixed = watched.read
+        self.setup.desk = self
 
     def has_hook(self, hook: str) -> bool:
         """Whether the strategy has that hook."""
@@ -225,6 +235,10 @@ class Instance:
         """See `Strategy.log`."""
         self._turn.write(Write("note", {"st": self.key, "text": text}))
         self._turn.tell("info", f"{self.key}: {text}")
+
+    def work(self, function: Callable[..., Any], args: tuple[Any, ...]) -> int:
+        """See `Strategy.work`."""
+        return self._working.begin(self.key, function, args)
 
     def check(self, name: str, held: bool) -> bool:
         """See `Strategy.check`."""

@@ -144,6 +144,10 @@ class RiskGate:
             room.append((Code.TOO_LARGE, rules.max_notional // price))
         return [(code.value, quantity) for code, quantity in room]
 
+    def renewed(self) -> None:
+        """The limits are other ones. What was counted so far stays counted."""
+        self._bounds.clear()
+
     def _bounds_of(self, symbol: str, rules: Rules) -> Bounds | None:
         bounds = self._bounds.get(symbol)
         if bounds is None or bounds.rules is not rules:
