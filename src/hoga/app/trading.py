@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -327,9 +328,8 @@ def _renewing(
     """While it runs a SIGHUP reads limits and parameters again."""
     if again is None:
         return contextlib.nullcontext()
-    return on_hangup(
-        lambda: renew(trader, plan.strategies, again, params=plan.params, who="SIGHUP"), lambda: shutdown.request("the terminal is gone")
-    )
+    act = partial(renew, trader, plan.strategies, again, params=plan.params, who="SIGHUP")
+    return on_hangup(act, lambda: shutdown.request("the terminal is gone"))
 
 
 def _there(trader: Trader | None) -> Trader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,16 @@ __all__ = ["run_verify"]
 _SHOWN = 200
 
 
-def run_verify(strategy: str, journal: Path, config: Path | None, settings: list[str] | None, data: Path | None, *, as_json: bool) -> int:
+def run_verify(
+    strategy: str,
+    journal: Path,
+    config: Path | None,
+    settings: list[str] | None,
+    data: Path | None,
+    *,
+    params: Mapping[str, str],
+    as_json: bool,
+) -> int:
     """Exit status 0: every decision is the same; 1: not, or it cannot be proven. Raises ConfigError, ArchiveError, OSError."""
     from hoga.app.proof import journal_at, prove, strategies_again
     from hoga.cli.run import load_for_run
