@@ -59,6 +59,7 @@ class Flips(Wants):
     """In and out again, by the count of books; a timer says where it is, and has something done elsewhere."""
 
     params: ClassVar[dict[str, Any]] = {"every": 6, "period": 0.7}
+    timers = 0
 
     def setup(self, m: Setup) -> None:
         m.every(self.p.period)
@@ -70,7 +71,8 @@ class Flips(Wants):
 
     def on_timer(self, now_ns: int) -> None:
         self.log(f"{now_ns} {self.books}")
-        self.work(squared, self.books if self.books % 2 else -1)
+        self.timers += 1
+        self.work(squared, self.timers if self.timers % 2 else -1)
 
     def on_work(self, done: WorkView) -> None:
         self.log(f"{done.function} {done.value} {done.error}")
@@ -118,7 +120,7 @@ async def _trade(data: Path) -> None:
         os.kill(os.getpid(), signal.SIGHUP)
         await eventually(lambda: it.strategy.p.every == 5)
         books = it.strategy.books
-        await eventually(lambda: it.strategy.books > books + 12, why=it.orders)
+        await eventually(lambda: it.strategy.books > books + 12 and it.strategy.timers > 3, why=it.orders)
         end = await it.stop()
     assert end.orders >= 3
 
