@@ -21,6 +21,7 @@ from hoga.simulator.engine.market import SPEEDS_MS
 from hoga.simulator.faults import Dialect, FaultDesk, Printed
 from hoga.simulator.front import AddRoutes, Room
 from hoga.simulator.hosting import Hosting
+from hoga.simulator.replay.played import PlayedEngine
 from hoga.simulator.replay.player import Player
 from hoga.simulator.replay.timeline import Timeline
 from hoga.simulator.seen import Seen
@@ -39,6 +40,8 @@ class StreamPublisher(Protocol):
     def wake(self, names: list[str]) -> None:
         """Somebody subscribed to these streams."""
 
+
+_ALL_LEVELS = 5_000
 
 PublisherT = TypeVar("PublisherT", bound=StreamPublisher)
 
@@ -89,14 +92,7 @@ class Venue(ABC, Generic[PublisherT]):
         symbols = capture.symbols if capture else [name for name in config.symbols if listing.is_mine(name)] or listing.symbols
         self.truth = Truth()
         self.board = Switchboard(self.truth, desk, listing.dialect)
-        self.engine = Engine(
-            symbols,
-            seed=config.seed,
-            now_ns=clock.now_ns(),
-            describe=listing.describe,
-            speeds=listing.speeds,
-            past_rows=config.history.rows_a_day,
-        )
+        self.engine = self._engine_of(listing, symbols, config, clock, capture)
         self.publisher = publisher(self.engine, self.board, clock)
         self.streams = StreamServer(
             name=listing.name,
@@ -108,6 +104,9 @@ class Venue(ABC, Generic[PublisherT]):
             snapshots=self._answer,
         )
         self.player = self._player_of(listing, capture) if capture else None
+        if self.player is not None and isinstance(self.engine, PlayedEngine):
+            played = self.engine
+            self.player.on_frame = lambda frame: played.see(frame, clock.now_ns())
         self._hosting = Hosting(self.streams)
         self._paths = listing.paths
         self._config = config
@@ -222,6 +221,26 @@ class Venue(ABC, Generic[PublisherT]):
             self.player.wake(names)
         else:
             self.publisher.wake(names)
+
+    def _engine_of(
+        self, listing: Listing, symbols: Iterable[str], config: SimulatorConfig, clock: SimClock, capture: Timeline | None
+    ) -> Engine:
+        if capture is not None:
+            return PlayedEngine(
+                symbols,
+                now_ns=clock.now_ns(),
+                describe=listing.describe,
+                recorded_book=lambda symbol: None if self.player is None else self.player.depth(symbol, _ALL_LEVELS),
+                listed=None if (found := capture.instruments(None)) is None else found.body,
+            )
+        return Engine(
+            symbols,
+            seed=config.seed,
+            now_ns=clock.now_ns(),
+            describe=listing.describe,
+            speeds=listing.speeds,
+            past_rows=config.history.rows_a_day,
+        )
 
     def _player_of(self, listing: Listing, capture: Timeline) -> Player:
         return Player(

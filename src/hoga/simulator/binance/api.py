@@ -195,6 +195,15 @@ class Api:
         self.pace.advance(self.clock.now_ns())
         return self.engine.market(symbol)
 
+    def traded(self, symbol: str) -> Market:
+        """The market that orders of a symbol meet: the engine's, run up to now, or the one that is played."""
+        self.instrument(symbol)
+        if self.player is None:
+            self.pace.advance(self.clock.now_ns())
+        elif not self.engine.market(symbol).top.bid:
+            raise ApiError(-1000, "Nothing of its book was played yet.")
+        return self.engine.market(symbol)
+
     def denies(self, query: Query, *, symbol: str, client_id: str) -> bool:
         """Whether a fault lets a request not find an order that is there."""
         asked = query.asked._replace(symbol=symbol, client_id=client_id)

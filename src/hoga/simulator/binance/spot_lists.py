@@ -112,7 +112,7 @@ class SpotLists:
     def _begin(self, api: Api, query: Query, contingency: str, working: list[SpotOrder], rest: list[SpotOrder]) -> Answer:
         """Judge and place a list: `working` goes to the market now, `rest` after it, or now where nothing goes before."""
         reply = query.text("newOrderRespType") or "FULL"
-        market, now_ns = api.market(query.required("symbol")), api.clock.now_ns()
+        market, now_ns = api.traded(query.required("symbol")), api.clock.now_ns()
         self._settle()
         client_id = self._judge(query, market, working, rest)
         self._begin_waiting(market.instrument.symbol)
@@ -214,7 +214,7 @@ class SpotLists:
     # -- the other endpoints -----------------------------------------------
 
     def _cancel(self, api: Api, query: Query) -> Answer:
-        symbol = api.market(query.required("symbol")).instrument.symbol
+        symbol = api.traded(query.required("symbol")).instrument.symbol
         self._settle()
         orders = self._find(query, "listClientOrderId", *_NO_LIST)
         if orders.is_done or orders.symbol != symbol:

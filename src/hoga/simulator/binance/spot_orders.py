@@ -91,12 +91,12 @@ class SpotOrders:
         if reply not in _REPLIES:
             raise ApiError(-1130, "Data sent for parameter 'newOrderRespType' is not valid.")
         self._settle()
-        self._rules.judge(order, api.market(order.symbol))
+        self._rules.judge(order, api.traded(order.symbol))
         return order, reply
 
     def _cancel(self, api: Api, query: Query) -> Answer:
         request_id = client_id_of(query)
-        api.market(query.required("symbol"))
+        api.traded(query.required("symbol"))
         self._settle()
         order = self._answers.find(api, query, missing=ApiError(*_UNKNOWN))
         restriction = query.text("cancelRestrictions")
@@ -108,7 +108,7 @@ class SpotOrders:
 
     def _cancel_all(self, api: Api, query: Query) -> Answer:
         symbol = query.required("symbol")
-        api.market(symbol)
+        api.traded(symbol)
         self._settle()
         orders = self._desk.open_of(query.account, symbol)
         if not orders:

@@ -61,7 +61,7 @@ def wanted_order(api: Api, query: Query, names: Names) -> SpotOrder:
         raise ApiError(-1116, "Invalid orderType.")
     if query.text("trailingDelta") is not None:
         raise ApiError(-1020, "This operation is not supported.")
-    market = api.market(symbol)
+    market = api.traded(symbol)
     if symbol in api.engine.delisted:
         raise ApiError(-2010, "Market is closed.")
     quote_wanted_e8 = decimal_e8(query, "quoteOrderQty") or 0

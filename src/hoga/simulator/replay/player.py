@@ -58,6 +58,8 @@ class Player:
         self.unheard = 0
         self.cuts = 0
         self.newest: dict[str, Frame] = {}
+        self.on_frame: Callable[[Frame], object] = lambda frame: None
+        """Hears of each frame before anybody does."""
         self._board = board
         self._printing = printing
         self._hang_up = hang_up
@@ -88,6 +90,7 @@ class Player:
         if frame.time_ns is not None:
             self._position_ns = frame.time_ns
         self.newest[frame.stream] = frame
+        self.on_frame(frame)
         if self._board.publish(frame.stream, self._printing(frame)):
             self.sent += 1
         else:

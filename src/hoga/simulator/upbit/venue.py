@@ -113,9 +113,9 @@ class Upbit(Venue[Publisher]):
         self.exchange.settle(now_ns)
 
     def _tell_accounts(self) -> None:
-        """Send what happened to orders and balances to the private streams of their account; nothing while a capture plays."""
+        """Send what happened to orders and balances to the private streams of their account."""
         if self.player is not None:
-            return
+            self.exchange.settle(self._clock.now_ns())
         self._clerk.remember()
         sent_ms = self._clock.stamp_ns(self._clock.now_ns()) // _MS_NS
         for event in self.exchange.events():

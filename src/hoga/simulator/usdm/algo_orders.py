@@ -64,7 +64,7 @@ class AlgoOrders:
         """The order that a request asks for, its parameters checked one by one."""
         if query.required("algoType") != "CONDITIONAL":
             raise ApiError(-1130, "Data sent for parameter 'algoType' is not valid.")
-        market, side, kind = api.market(query.required("symbol")), side_of(query), query.required("type")
+        market, side, kind = api.traded(query.required("symbol")), side_of(query), query.required("type")
         instrument = market.instrument
         if kind not in CONDITIONAL:
             raise ApiError(-1116, "Invalid orderType.")
@@ -102,7 +102,7 @@ class AlgoOrders:
             raise ApiError(-4116, "ClientOrderId is duplicated.")
         if order.closes_all and any(each.closes_all and _aims_alike(each, order) for each in waiting):
             raise ApiError(-4130, "An open stop or take profit order with GTE and closePosition in the direction is existing.")
-        market = api.market(order.symbol)
+        market = api.traded(order.symbol)
         only_closes = order.closes_all or order.reduce_only or order.leg * order.side < 0
         least = least_notional(order.symbol)
         at = order.price or order.trigger or market.tape.last_price

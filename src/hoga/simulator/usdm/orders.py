@@ -155,7 +155,7 @@ class FuturesOrders:
         if kind not in ("LIMIT", "MARKET"):
             raise ApiError(-1116, "Invalid orderType.")
         leg = self._settings.leg_of(query)
-        market = api.market(symbol)
+        market = api.traded(symbol)
         if symbol in api.engine.delisted:
             raise ApiError(-4108, "This contract is in delivery or delivered or closed or pre-trading.")
         order = FuturesOrder(
@@ -203,7 +203,7 @@ class FuturesOrders:
         return held - resting
 
     def _modify(self, api: Api, query: Query) -> Answer:
-        market, side = api.market(query.required("symbol")), side_of(query)
+        market, side = api.traded(query.required("symbol")), side_of(query)
         lots, price = lots_of(query, market.instrument), _limit_of(api, query, market)
         self._desk.settle(api.clock.now_ns())
         order = self._answers.find(api, query, missing=ApiError(-2013, "Order does not exist."))
@@ -215,7 +215,7 @@ class FuturesOrders:
         return _reply(order)
 
     def _cancel(self, api: Api, query: Query) -> Answer:
-        api.market(query.required("symbol"))
+        api.traded(query.required("symbol"))
         self._desk.settle(api.clock.now_ns())
         order = self._answers.find(api, query, missing=ApiError(*_UNKNOWN))
         if not order.is_open:
@@ -230,7 +230,7 @@ class FuturesOrders:
 
     def _cancel_all(self, api: Api, query: Query) -> Answer:
         symbol = query.required("symbol")
-        api.market(symbol)
+        api.traded(symbol)
         self._desk.settle(api.clock.now_ns())
         for order in self._desk.open_of(query.account, symbol):
             self._desk.cancel(order, api.clock.now_ns())
