@@ -23,7 +23,6 @@ NEEDED = {
     "runtime/clock.py ManualClock": "a test, a replay and a backtest have it instead of the machine's",
     "runtime/clock.py ManualClock.pass_time": "a test, a replay and a backtest have it instead of the machine's",
     "runtime/clock.py ManualClock.set_wall": "a test, a replay and a backtest have it instead of the machine's",
-    "trading/paper/exchange.py PaperExchange.on_market": "whoever plays the shell of a backtest gives it the market",
     "runtime/clock_check.py Timex.estimated_error": "the kernel's structure, field by field",
 }
 """What nothing in the program names, and why it is there."""

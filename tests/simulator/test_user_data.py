@@ -147,6 +147,13 @@ async def test_orders_are_judged_before_the_engine_sees_them(trader: Trader, cha
     assert (await trader.ask("GET", "/openOrders"))[1] == []
 
 
+async def test_what_rests_holds_its_money(trader: Trader) -> None:
+    wanted = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "85.00000", "price": "80000.00"}
+    assert (await trader.ask("POST", "/order", **wanted))[0] == 200
+    status, answer = await trader.ask("POST", "/order", **wanted)
+    assert (status, answer["code"], answer["msg"]) == (400, -2010, "Account has insufficient balance for requested action.")
+
+
 async def test_times_in_force_and_post_only(sim, trader) -> None:
     bid, ask = best(sim)
     _, killed = await trader.limit("BUY", "20.00000", str(ask), timeInForce="FOK")

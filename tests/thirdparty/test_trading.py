@@ -31,7 +31,7 @@ class Place(NamedTuple):
 
 
 PLACES = (
-    Place("binance", "binance", "BTC/USDT", 0.01, 80_000.0, 125.5, "insufficient balance"),
+    Place("binance", "binance", "BTC/USDT", 0.01, 80_000.0, 125.5, "LOT_SIZE"),
     Place("binance-usdm", "binanceusdm", "BTC/USDT:USDT", 0.01, 85_000.0, 60.0, "Margin is insufficient"),
     Place("upbit", "upbit", "BTC/KRW", 0.001, 100_000_000.0, 5.0, "insufficient_funds_bid"),
 )
