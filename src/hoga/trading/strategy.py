@@ -535,6 +535,9 @@ class Desk(Protocol):
     def work(self, function: Callable[..., Any], args: tuple[Any, ...]) -> int:
         """See `Strategy.work`."""
 
+    def price_on_tick(self, symbol: str, price: Amount, *, up: bool) -> Decimal:
+        """See `Strategy.price_down` and `Strategy.price_up`."""
+
 
 class Strategy:
     """See the module. `symbol` (or `symbols`) and `params` are said in the class; `p` has the parameters of this instance.
@@ -646,6 +649,14 @@ class Strategy:
     def size(self, symbol: str, *, risk: str = "", stop: Amount, side: str | Side | None = None) -> Decimal:
         """The quantity that loses `risk` of the equity (`"1%"`, default `RISK_PER_TRADE`) at `stop`, within the limits; 0: too small."""
         return self._desk.size(symbol, risk, stop, None if side is None else Side(side))
+
+    def price_down(self, price: Amount, symbol: str = "") -> Decimal:
+        """The highest price that the venue takes and that is not above this one: for a `limit`."""
+        return self._desk.price_on_tick(symbol or self.symbol, price, up=False)
+
+    def price_up(self, price: Amount, symbol: str = "") -> Decimal:
+        """The lowest price that the venue takes and that is not below this one: for a `limit`."""
+        return self._desk.price_on_tick(symbol or self.symbol, price, up=True)
 
     def check(self, name: str, held: object) -> bool:
         """Count a condition, and return whether it holds: the report shows how often each did, and which one stopped most entries."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Set
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 from hoga.core.errors import ConfigError, ConfigMistake
@@ -239,6 +239,14 @@ class Instance:
     def work(self, function: Callable[..., Any], args: tuple[Any, ...]) -> int:
         """See `Strategy.work`."""
         return self._working.begin(self.key, function, args)
+
+    def price_on_tick(self, symbol: str, price: Amount, *, up: bool) -> Decimal:
+        """See `Strategy.price_down` and `Strategy.price_up`."""
+        rules = self._state.rules_of[symbol]
+        exact = amount_of(price).scaleb(-rules.price_power)
+        if up:
+            return Decimal(rules.price_up(int(exact.to_integral_value(ROUND_CEILING)))).scaleb(rules.price_power)
+        return Decimal(rules.price_down(int(exact.to_integral_value(ROUND_FLOOR)))).scaleb(rules.price_power)
 
     def check(self, name: str, held: bool) -> bool:
         """See `Strategy.check`."""
