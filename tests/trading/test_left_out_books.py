@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hoga.app.backtest import open_run, plan_backtest
+from hoga.app.backtest import BacktestRun, feed_of, plan_backtest
 from hoga.app.config import load_config
+from hoga.trading.blocks import Chunk
 from tests.trading.recorded import START_NS, Market, strategy
 
 KINDS = ("orderbook", "quote", "execution", "mark")
@@ -67,8 +68,10 @@ def journal_of(folder: Path, data: Path, text: str, *, whole: bool) -> tuple[lis
     config = load_config(None, overrides=[], environ={}, data_dir=data)
     plan = plan_backtest(config, str(strategy(folder, text)), (), ask=False)
     kept: list[bytes] = []
-    run = open_run(plan, lambda kind, fields, at_ns: kept.append(f"{at_ns} {kind} {fields}".encode()) is None)
-    for chunk in run.chunks:
+    feed = feed_of(plan, [])
+    run = BacktestRun(plan, feed.start_ns, lambda kind, fields, at_ns: kept.append(f"{at_ns} {kind} {fields}".encode()) is None)
+    for chunk in feed.pieces:
+        assert isinstance(chunk, Chunk)
         if whole:
             for source, place in zip(chunk.sources, chunk.places, strict=True):
                 run.backtest.take(chunk.blocks[source].at(place))

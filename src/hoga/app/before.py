@@ -10,7 +10,7 @@ import msgspec
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.read.stretches import find_stretches
 from hoga.core.market import DataType
-from hoga.core.ticks import MarketBars
+from hoga.core.ticks import MarketBar, MarketBars
 from hoga.core.trading import Rules
 from hoga.history.market import Damage, Recorded, market_chunks, recorded_of
 from hoga.trading.backtest import no_bars
@@ -39,14 +39,23 @@ class Before:
     Args:
         asks: all that will be asked at the start.
         until_ns: the start. What is asked later is answered with the same bars: the past grows no further.
+        candles: by symbol, where there is nothing finer: those that lie in a span.
     """
 
-    def __init__(self, asks: Sequence[ReadBars], recorded: Recorded, rules: Mapping[str, Rules], until_ns: int) -> None:
+    def __init__(
+        self,
+        asks: Sequence[ReadBars],
+        recorded: Recorded,
+        rules: Mapping[str, Rules],
+        until_ns: int,
+        candles: Mapping[str, Callable[[Rules, int, int], Iterable[MarketBar]]],
+    ) -> None:
         self.damage: list[Damage] = []
         self._asks = asks
         self._recorded = recorded
         self._rules = rules
         self._until_ns = until_ns
+        self._candles = candles
         self._answers: dict[tuple[str, int], MarketBars] | None = None
 
     def __call__(self, ask: ReadBars, now_ns: int) -> MarketBars:
@@ -81,4 +90,7 @@ class Before:
                     event = chunk.blocks[source].at(place)
                     for each in mine:
                         each.take(event)
+        for (symbol, _), each in made.items():
+            for bar in self._candles[symbol](self._rules[symbol], each.since_ns, self._until_ns) if symbol in self._candles else ():
+                each.take(bar)
         return {key: each.answer() for key, each in made.items()}

@@ -22,7 +22,7 @@ from hoga.archive.form.lists import LIST_PREFIX, LIST_SUFFIX, read_list
 from hoga.columns.digits import NONE
 from hoga.core.errors import ArchiveError, HogaError
 from hoga.core.instrument import Instrument, InstrumentStatus, QuantityRules
-from hoga.core.trading import Rules, rules_of
+from hoga.core.trading import Rules, finer, rules_of
 from hoga.gateway.caller import Caller
 from hoga.history.asking import AskedSeries
 from hoga.history.batch import Arrays
@@ -31,10 +31,11 @@ from hoga.runtime.loop import run as run_loop
 from hoga.venues.registry import VENUES
 from hoga.venues.request import Request, Signed
 
-__all__ = ["KnownRules", "derived_rules", "kept_rules", "rules_known"]
+__all__ = ["KnownRules", "derived_rules", "kept_rules", "rules_known", "rules_of_texts"]
 
 _PATIENCE_S = 5.0
 _BATCHES = 8
+_FINE = Decimal("0.00000001")
 _PRICES, _SIZES = ("prices", "price", "bid", "ask"), ("sizes", "size", "bid_size", "ask_size")
 _QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "BTC", "ETH", "BNB", "EUR", "TRY", "USD", "KRW")
 
@@ -129,6 +130,11 @@ def derived_rules(venue: str, name: str, recorded: Iterable[AskedSeries]) -> Rul
             continue
     if not tick or not lot:
         return None
+    return _steps(venue, name, tick, lot)
+
+
+def _steps(venue: str, name: str, tick: Decimal, lot: Decimal) -> Rules:
+    """Rules that say no more than the steps of price and quantity."""
     orders = VENUES[venue].orders
     quote = next((each for each in _QUOTES if name.endswith(each)), "")
     base = name.removesuffix(quote)
@@ -146,6 +152,14 @@ def derived_rules(venue: str, name: str, recorded: Iterable[AskedSeries]) -> Rul
             quantity=QuantityRules(lot=lot),
         )
     )
+
+
+def rules_of_texts(venue: str, name: str, places: int, known: KnownRules | None) -> KnownRules:
+    """Rules for prices with so many digits behind the point: those that are known, in integers that are fine enough; else steps alone."""
+    if known is not None:
+        return known._replace(rules=finer(known.rules, -places))
+    step = Decimal(1).scaleb(-places)
+    return KnownRules(_steps(venue, name, step, _FINE), "derived from the prices of the file: their steps only, no least order")
 
 
 def _common(step: Decimal, batch: Arrays, names: tuple[str, ...]) -> Decimal:

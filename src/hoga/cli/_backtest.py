@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["run_backtest"]
 
 _LINES_SHOWN = 10
+_FAR_NS = 2**62
 
 
 def run_backtest(
@@ -31,6 +32,7 @@ def run_backtest(
     params: Mapping[str, str],
     start: str | None,
     end: str | None,
+    bars: Path | None,
     as_json: bool,
 ) -> int:
     """Plan it, run it, print what it came to; the exit status."""
@@ -39,7 +41,9 @@ def run_backtest(
     from hoga.cli.run import load_for_run, logging_of
 
     loaded = load_for_run(config, settings, data)
-    plan = plan_backtest(loaded, strategy, symbols, start_ns=time_of("--start", start), end_ns=time_of("--end", end), params=params)
+    plan = plan_backtest(
+        loaded, strategy, symbols, start_ns=time_of("--start", start), end_ns=time_of("--end", end), params=params, bars=bars
+    )
     with logging_of(loaded.program):
         if not as_json:
             _show(plan)
@@ -90,11 +94,21 @@ class _Lines:
 
 
 def _show(plan: BacktestPlan) -> None:
-    note(f"backtest on {plan.grade}: {', '.join(key for key, _ in plan.strategies)}; {iso_of(plan.extent[0])} to {iso_of(plan.extent[1])}")
+    data = plan.data
+    note(f"backtest on {data.grade}: {', '.join(key for key, _ in plan.strategies)}; {iso_of(plan.extent[0])} to {_end_of(plan)}")
     for symbol in plan.limits:
         paper = plan.settings[symbol.partition(":")[0]]
-        kinds = ", ".join(each.kind for each in plan.recorded.series if each.symbol == symbol)
-        note(f"{symbol}: {kinds}; rules {plan.rules[symbol].source}; {paper.balance} to begin with, leverage {paper.leverage}")
+        kinds = (
+            ", ".join(each.kind for each in data.recorded.series if each.symbol == symbol)
+            or f"candles of {data.interval_ns // SECOND_NS} s"
+        )
+        note(f"{symbol}: {kinds}; rules {data.rules[symbol].source}; {paper.balance} to begin with, leverage {paper.leverage}")
+    for each in data.notes:
+        note(each)
+
+
+def _end_of(plan: BacktestPlan) -> str:
+    return iso_of(plan.extent[1]) if plan.extent[1] < _FAR_NS else "the end"
 
 
 def _verdict(end: BacktestEnd) -> None:

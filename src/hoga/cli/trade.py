@@ -44,6 +44,7 @@ def trade(
     data: DataOption = None,
     start: Annotated[str | None, typer.Option(metavar="TIME", help="backtest: from here on (UTC).")] = None,
     end: Annotated[str | None, typer.Option(metavar="TIME", help="backtest: up to here.")] = None,
+    bars: Annotated[Path | None, typer.Option("--bars", metavar="FILE.csv", help="backtest: on these candles.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0, metavar="N", help="Stop by itself after N seconds.")] = None,
     real_money: Annotated[bool, typer.Option("--yes-real-money", help="Needed where the endpoint is not on this machine.")] = False,
     verify: Annotated[
@@ -73,7 +74,9 @@ def trade(
     if mode == "backtest":
         from hoga.cli._backtest import run_backtest
 
-        return run_backtest(strategy, words(symbols), config, settings, data, params=params, start=start, end=end, as_json=as_json)
+        return run_backtest(
+            strategy, words(symbols), config, settings, data, params=params, start=start, end=end, bars=bars, as_json=as_json
+        )
     from hoga.app.preflight import check_machine
     from hoga.app.testnet import on_testnet
     from hoga.app.trading import plan_trade

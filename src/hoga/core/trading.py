@@ -59,6 +59,7 @@ __all__ = [
     "Unread",
     "base36",
     "client_id_head",
+    "finer",
     "is_client_id_of",
     "rules_of",
     "signed",
@@ -233,6 +234,26 @@ def rules_of(instrument: Instrument, *, ticks: tuple[tuple[Decimal, Decimal], ..
         ask_band=_band(instrument.ask_band),
         max_orders=instrument.max_orders,
         is_trading=instrument.is_trading,
+    )
+
+
+def finer(rules: Rules, price_power: int) -> Rules:
+    """The same rules, whose integers count prices of this power of ten, where that is finer than theirs."""
+    scale = 10 ** max(0, rules.price_power - price_power)
+    if scale == 1:
+        return rules
+
+    def more(number: int | None) -> int | None:
+        return None if number is None else number * scale
+
+    return msgspec.structs.replace(
+        rules,
+        price_power=price_power,
+        ticks=tuple((start * scale, step * scale) for start, step in rules.ticks),
+        min_price=more(rules.min_price),
+        max_price=more(rules.max_price),
+        min_notional=more(rules.min_notional),
+        max_notional=more(rules.max_notional),
     )
 
 

@@ -29,6 +29,9 @@ from hoga.core.streams import Kind
 from hoga.core.ticks import MarketDoubt, MarketEvent, MarketTop
 from hoga.core.times import DAY_NS, day_start_ns
 from hoga.core.trading import Rules
+from hoga.history.asking import AskedSeries
+from hoga.history.candles import scaled
+from hoga.history.published import published_batches
 from hoga.trading.blocks import Block, Chunk, EventBlock, MarkBlock, PriceBlock, TopBlock, TradeBlock
 from hoga.venues.registry import VENUES
 from hoga.venues.ticks import Marks, RawLevels, Tops, Trades
@@ -48,12 +51,13 @@ _ORDER = (DataType.MARK_PRICE, DataType.ORDERBOOK, DataType.QUOTE, DataType.TRAD
 
 
 class MarketSeries(NamedTuple):
-    """One series: `symbol` with its venue before it, what its records are, and its days in order."""
+    """One series: `symbol` with its venue before it, what its records are, and its days in order, or the exchange's `files`."""
 
     symbol: str
     data_type: DataType
     kind: str
     days: tuple[SeriesDay, ...]
+    files: AskedSeries | None = None
 
 
 class Recorded(NamedTuple):
@@ -175,26 +179,55 @@ class _Merging:
         self._series = recorded.series
         kept = list(recorded.journals)
         for each in recorded.series:
-            for gap in gaps_of_days(each.days, OpenMinutes(kept), fill=fill):
+            for gap in gaps_of_days(each.days, OpenMinutes(kept), fill=fill) if each.days else ():
                 if gap.from_ns < end_ns and gap.to_ns > start_ns and gap.missed != 0:
                     self._doubts.add(each.symbol, max(gap.from_ns, start_ns), f"a gap in the recording: {gap.reason}")
                     self._doubts.add(each.symbol, gap.to_ns, f"the recording goes on behind a gap: {gap.reason}")
         self._cursors = [
-            _Cursor(
-                each,
-                read_blocks(
-                    each.days,
-                    start_ns=start_ns,
-                    end_ns=end_ns,
-                    journals=kept,
-                    fill=fill,
-                    on_damage=self._hears(each) if on_damage else None,
+            _Cursor(self._published(each, rules[each.symbol]), is_priced=each.symbol in priced)
+            if each.files is not None
+            else _Cursor(
+                self._read(
+                    make_reader(each, rules[each.symbol], self._unreadable),
+                    read_blocks(
+                        each.days,
+                        start_ns=start_ns,
+                        end_ns=end_ns,
+                        journals=kept,
+                        fill=fill,
+                        on_damage=self._hears(each) if on_damage else None,
+                    ),
                 ),
-                make_reader(each, rules[each.symbol], self._unreadable),
                 is_priced=each.symbol in priced and each.data_type is DataType.TRADE,
             )
             for each in recorded.series
         ]
+
+    def _read(self, read: Callable[[bytes, list[int]], Block], blocks: Iterator[ArchiveBlock]) -> Iterator[tuple[Ints, Block]]:
+        """What was recorded: moments that never go back, and the records."""
+        last = 0
+        for found in blocks:
+            ends = line_ends(found.text)
+            receipts = receipts_at(found.text, ends)
+            if receipts is None:
+                receipts = moments_of(found, last)
+            keys = np.maximum.accumulate(np.array([last, *receipts], np.int64))[1:]
+            last = int(keys[-1])
+            yield keys, read(found.text, receipts)
+
+    def _published(self, series: MarketSeries, rules: Rules) -> Iterator[tuple[Ints, Block]]:
+        """What the exchange published: its own times are all there are."""
+        assert series.files is not None, "asked for those that have some"
+        last = 0
+        for batch in published_batches(series.files, *self._span, exact=True):
+            keys = np.maximum.accumulate(np.concatenate(([last], batch["event_ns"])))[1:]
+            last = int(keys[-1])
+            for place in np.flatnonzero(batch["gap_before"]).tolist():
+                self._doubts.add(series.symbol, int(keys[place]) - 1, "trades are missing in the exchange's files")
+            price, size = scaled(batch, "price", rules.price_power), scaled(batch, "size", rules.size_power)
+            buys, ids = (batch["side"] > 0).tolist(), batch["trade_id"].tolist()
+            stamps = batch["event_ns"].tolist()
+            yield keys, TradeBlock(series.symbol, stamps, stamps, price, size, buys, ids)
 
     def _hears(self, series: MarketSeries) -> Callable[[SeriesDay, Stretch, SegmentCorrupt], object]:
         low, high = self._span
@@ -244,16 +277,11 @@ class _Part(NamedTuple):
 class _Cursor:
     """One series: what is left of its present block."""
 
-    def __init__(
-        self, series: MarketSeries, blocks: Iterator[ArchiveBlock], read: Callable[[bytes, list[int]], Block], *, is_priced: bool
-    ) -> None:
+    def __init__(self, blocks: Iterator[tuple[Ints, Block]], *, is_priced: bool) -> None:
         self.keys: Ints = np.zeros(0, np.int64)
-        self._series = series
         self._blocks = blocks
-        self._read = read
         self._is_priced = is_priced
         self._at = 0
-        self._last = 0
         self._block: Block | None = None
 
     def fill(self) -> bool:
@@ -263,13 +291,8 @@ class _Cursor:
             found = next(self._blocks, None)
             if found is None:
                 return False
-            ends = line_ends(found.text)
-            receipts = receipts_at(found.text, ends)
-            if receipts is None:
-                receipts = moments_of(found, self._last)
-            self._block = self._read(found.text, receipts)
-            self.keys = np.maximum.accumulate(np.array([self._last, *receipts], np.int64))[1:]
-            self._last, self._at = int(self.keys[-1]), 0
+            self.keys, self._block = found
+            self._at = 0
         return True
 
     def take(self, bound: int) -> Iterator[_Part]:

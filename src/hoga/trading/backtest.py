@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from heapq import heappop, heappush
 from typing import Protocol
 
-from hoga.core.ticks import MarketBars, MarketEvent
+from hoga.core.ticks import MarketBar, MarketBars, MarketEvent, MarketPrice
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import ExecutionEvent, Rung
 from hoga.trading.blocks import Chunk
@@ -109,6 +110,8 @@ class Backtest:
         self._each = tuple(self.exchanges.values())
         self._wake_ns = FAR_NS
         self._said: deque[Event] = deque()
+        self._candles: list[tuple[int, str, MarketBar]] = []
+        self._turned = 0
         self._changed = True
 
     def deliver(self, event: ExecutionEvent) -> None:
@@ -169,6 +172,54 @@ class Backtest:
             self.take(at[sources[place]](places[place]))
             place += 1
 
+    def take_bars(self, start_ns: int, opening: Sequence[MarketBar]) -> None:
+        """Candles that begin at a moment, where nothing finer is known; those that end by then are over.
+
+        At that moment, in this order: the exchange sees how far the old ones went (stops come first), the engine sees the price, then the
+        closed bars, and what its strategies want is filled at the opening of the new ones.
+        """
+        while self._candles and self._candles[0][0] <= start_ns:
+            self._turn_over(opening)
+        if opening and (not self._turned or self._turned < start_ns):
+            self._moment(start_ns, (), opening)
+        for bar in opening:
+            heappush(self._candles, (bar.start_ns + bar.interval_ns, bar.symbol, bar))
+
+    def _turn_over(self, opening: Sequence[MarketBar]) -> None:
+        """The candles that end next."""
+        at_ns, closed = self._candles[0][0], []
+        while self._candles and self._candles[0][0] == at_ns:
+            closed.append(heappop(self._candles)[2])
+        self._moment(at_ns, closed, [bar for bar in opening if bar.start_ns == at_ns])
+
+    def _moment(self, at_ns: int, closed: Sequence[MarketBar], opening: Sequence[MarketBar]) -> None:
+        self._catch_up(at_ns)
+        self.now_ns = self._turned = max(self.now_ns, at_ns)
+        for bar in closed:
+            self._show(bar)
+        prices = {bar.symbol: bar.close for bar in closed} | {bar.symbol: bar.open for bar in opening}
+        for symbol, price in prices.items():
+            self._tell_engine(MarketPrice(symbol=symbol, at_ns=at_ns, event_ns=at_ns, price=price))
+        for bar in closed:
+            self._tell_engine(bar)
+        for bar in opening:
+            self._show(MarketPrice(symbol=bar.symbol, at_ns=at_ns, event_ns=at_ns, price=bar.open))
+
+    def _show(self, event: MarketEvent) -> None:
+        exchange = self.exchanges.get(venue_of(event.symbol))
+        if exchange is not None:
+            exchange.on_market(event)
+        self._listen()
+
+    def _tell_engine(self, event: MarketEvent) -> None:
+        self._step(event)
+        self._listen()
+
+    @property
+    def last_ns(self) -> int:
+        """When the last candle ends."""
+        return max((end_ns for end_ns, _, _ in self._candles), default=self.now_ns)
+
     def is_idle(self, symbol: str) -> bool:
         """Whether a book of it can change nothing but what the next one changes, too."""
         exchange = self.exchanges.get(venue_of(symbol))
@@ -176,6 +227,8 @@ class Backtest:
 
     def end(self, at_ns: int) -> Done | None:
         """Let time pass until then, and stop; None: it did not come to rest."""
+        while self._candles:
+            self._turn_over(())
         self._catch_up(at_ns)
         self._pass(max(self.now_ns, at_ns))
         self._step(Command(at_ns=self.now_ns, kind=CommandKind.STOP, who="backtest"))

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from hoga.core.times import SECOND_NS
 from hoga.core.trading import Capabilities, FillUpdate, Rules
 from hoga.trading.engine import Engine, Restored, Settings
 from hoga.trading.limits import Limits
@@ -28,6 +29,7 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
 
     `version`: of hoga. `strategy`: the class; `symbols`: those that were asked for in place of its own; `given`: parameters in place of its
     own, by symbol; `keys`: of the instances. `latched`: where the ladder stood; `quarantined`: what is wrong with the journal, "": nothing.
+    `upkeep_ns`, `waits_for_data`: see `engine.Settings`.
     """
 
     version: str
@@ -47,6 +49,8 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
     latched: Latch | None = None
     found_fills: tuple[FillUpdate, ...] = ()
     quarantined: str = ""
+    upkeep_ns: int = SECOND_NS
+    waits_for_data: bool = False
 
 
 def making_of(fields: Mapping[str, Any]) -> Making:
@@ -63,7 +67,14 @@ def make_engine(making: Making, strategies: list[tuple[str, Strategy]], restored
     if making.latched is not None:
         ladder.restore(making.latched)
     engine = Engine(
-        Settings(trader=making.trader, boot=making.boot, limits=limits, flatten_on_stop=making.flatten_on_stop),
+        Settings(
+            trader=making.trader,
+            boot=making.boot,
+            limits=limits,
+            flatten_on_stop=making.flatten_on_stop,
+            upkeep_ns=making.upkeep_ns,
+            waits_for_data=making.waits_for_data,
+        ),
         rules={symbol: making.rules[symbol] for symbol in limits},
         capabilities=making.capabilities,
         gate=RiskGate(limits.get),

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from hoga.core.market import DataType
-from hoga.core.times import SECOND_NS
 from hoga.core.trading import Capabilities, FillUpdate, Rules
 from hoga.trading.engine.accounts import Accounts
 from hoga.trading.engine.asking import Asking
@@ -166,7 +165,8 @@ class Engine:
         self.state.now_ns = max(self.state.now_ns, at_ns)
         self._turn.cause = None
         if kind == "second":
-            self._timers.arm("second", 0, at_ns - at_ns % SECOND_NS + SECOND_NS)
+            every_ns = self._turn.settings.upkeep_ns
+            self._timers.arm("second", 0, at_ns - at_ns % every_ns + every_ns)
             self._upkeep.each_second()
         elif kind == "bars":
             self._candles.is_due(number)

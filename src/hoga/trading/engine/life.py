@@ -101,7 +101,8 @@ class Life:
                 asking.reconcile(venue, "start")
             else:  # when its stream lives, a round is due anyway
                 asking.reckonings[venue].later(at_ns + _STREAM_NS)
-        self._timers.arm("second", 0, at_ns - at_ns % SECOND_NS + SECOND_NS)
+        every_ns = self._turn.settings.upkeep_ns
+        self._timers.arm("second", 0, at_ns - at_ns % every_ns + every_ns)
 
     def start_if_ready(self) -> None:
         """Once every account lives and agrees, the strategies begin."""

@@ -158,7 +158,7 @@ class Market:
         if symbol in self._stale:
             if not stale:
                 self._fresh(symbol)
-            elif state.position(symbol):
+            elif state.position(symbol) and not self._turn.settings.waits_for_data:
                 self._causes.begin(Cause.STALE_WITH_POSITION, subject=symbol, since_ns=look.at_ns or None)
             else:
                 self._causes.end(Cause.STALE_WITH_POSITION, subject=symbol)

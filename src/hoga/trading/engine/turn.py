@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from hoga.core.times import SECOND_NS
 from hoga.trading.limits import Limits
 from hoga.trading.ports import Effect, Event, Tell, Write
 from hoga.trading.state import State
@@ -18,12 +19,18 @@ Handlers = dict[type, Callable[[Any], None]]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How an engine is made. `limits`: of each symbol. `boot`: counts the trader's starts; client ids hold it."""
+    """How an engine is made. `limits`: of each symbol. `boot`: counts the trader's starts; client ids hold it.
+
+    `upkeep_ns`: how often it looks after what time alone changes. `waits_for_data`: data that do not come are a hole in a recording, not a
+    venue that is silent: nothing is opened by old prices, but no position is given up for them.
+    """
 
     trader: str
     boot: int
     limits: Mapping[str, Limits]
     flatten_on_stop: bool = False
+    upkeep_ns: int = SECOND_NS
+    waits_for_data: bool = False
 
 
 class Turn:

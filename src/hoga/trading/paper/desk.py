@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from hoga.core.market import Side
-from hoga.core.ticks import MarketBar, MarketDoubt, MarketEvent, MarketMark, MarketTrade
+from hoga.core.ticks import MarketBar, MarketDoubt, MarketEvent, MarketMark, MarketPrice, MarketTrade
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import (
     AlgoUpdate,
@@ -379,6 +379,11 @@ class PaperDesk:
         """Anything else: a bar, or that something may be missing."""
         if isinstance(event, MarketDoubt):
             market.in_doubt = self._settings.grade is Grade.BOOKS
+        elif isinstance(event, MarketPrice) and self._settings.grade is Grade.BARS:
+            for order in list(market.pending):
+                self._open_at(order, market, event.price, now_ns)
+            market.last = event.price
+            market.renew()
         elif isinstance(event, MarketBar) and self._settings.grade is Grade.BARS:
             self._ranged(market, event, now_ns)
             market.last = event.close
