@@ -27,7 +27,7 @@ from hoga.core.errors import LinkError, VenueError
 from hoga.core.market import DataType
 from hoga.core.ticks import MarketDoubt, MarketEvent
 from hoga.core.times import SECOND_NS
-from hoga.core.trading import ExecutionEvent, NotSent, Rung, StreamUpdate
+from hoga.core.trading import ExecutionEvent, FillUpdate, NotSent, OrderAccepted, OrderUpdate, Rung, StreamUpdate
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.routing import Delivery
@@ -35,10 +35,12 @@ from hoga.hub.subscriptions import SubscriptionSpec
 from hoga.net.rest import RestClient
 from hoga.runtime.clock import SYSTEM, Clock, Timer
 from hoga.runtime.logs import get_log
+from hoga.runtime.metrics import GcWatch, LagProbe, resident_bytes
 from hoga.trading.bus import EventBus, EventClass
 from hoga.trading.engine import Engine
 from hoga.trading.inputs import EVENT, fields_of, is_sign_of_life
 from hoga.trading.limits import Limits
+from hoga.trading.meter import Meter, Second, TraderFigures
 from hoga.trading.ports import (
     Alarm,
     Cancel,
@@ -78,6 +80,12 @@ _LOOKS = 10
 """So often is the latch looked at, and every so many looks the accounts' streams."""
 _KNOWN = (DataType.ORDERBOOK, DataType.QUOTE, DataType.TRADE, DataType.MARK_PRICE)
 
+
+_ANSWERS: frozenset[type[Any]] = frozenset((OrderAccepted, OrderUpdate, FillUpdate))
+_FEW_FRAMES = 256
+_SOME = 7
+"""Of more frames in a second each eighth is measured: one costs a quarter of a microsecond."""
+_TELL_AGAIN_S = 60.0
 
 _STATUS_LOOKS = 300
 _GC_FIRST = 50
@@ -192,6 +200,17 @@ class Trader:
         self._quoted: set[str] = set()
         self._unreadable = 0
         self._clock_is_wrong = False
+        self._meter = Meter()
+        self._frames = 0
+        self._measured = 0
+        self._began_ns = self._done_ns = 0
+        self._gc = GcWatch()
+        self._lag = LagProbe(asyncio.get_running_loop())
+        self._broken_at_s: dict[tuple[str, int], float] = {}
+
+    def figures(self) -> TraderFigures:
+        """What the trader measures of itself."""
+        return self._meter.figures()
 
     @property
     def engine(self) -> Engine:
@@ -236,6 +255,8 @@ class Trader:
             self.take(event)
         self.command(CommandKind.START, who="trader")
         self._look_at_clocks()  # before the first order
+        self._gc.start()
+        self._lag.start()
         self._beat = asyncio.create_task(self._beats(), name="trader heartbeat")
 
     async def stop(self, *, patience_s: float) -> Done | None:
@@ -256,6 +277,8 @@ class Trader:
 
     async def close(self) -> None:
         """Let everything go. After a clean end the venue need not wait for us any more."""
+        self._gc.stop()
+        self._lag.stop()
         if self._beat is not None:
             self._beat.cancel()
             await asyncio.gather(self._beat, return_exceptions=True)
@@ -307,7 +330,8 @@ class Trader:
     def _pump(self) -> None:
         if self._more:
             return
-        self._turn_ends_ns = self._mono_ns() + _TURN_NS
+        self._began_ns = self._mono_ns()
+        self._turn_ends_ns = self._began_ns + _TURN_NS
         if self._bus.drain(self._is_over):
             self._more = True
             asyncio.get_running_loop().call_soon(self._go_on)
@@ -319,7 +343,8 @@ class Trader:
         self._pump()
 
     def _is_over(self) -> bool:
-        return self._mono_ns() > self._turn_ends_ns
+        self._done_ns = now_ns = self._mono_ns()
+        return now_ns > self._turn_ends_ns
 
     def _backlog(self, waiting: int) -> None:
         _log.error("events wait that nobody takes", waiting=waiting)
@@ -363,6 +388,9 @@ class Trader:
         else:
             self._bus.publish(EventClass.DATA, item, key=stream_key)
         self._pump()
+        self._frames += 1
+        if not self._frames & self._measured:
+            self._meter.decision(self._done_ns - self._began_ns)
 
     def _cannot_read(self, event: BaseWebSocketEvent, fault: Exception) -> None:
         self._unreadable += 1
@@ -393,6 +421,8 @@ class Trader:
 
     def _hear(self, event: Event) -> None:
         """Everything else."""
+        if event.__class__ in _ANSWERS:
+            self._answered(event)
         world = None if self._is_telling else self._world
         if world is not None:
             self._tell_of(world, event)
@@ -408,6 +438,13 @@ class Trader:
         self._decide(event)
         if world is not None:
             self._wait_for(world)
+
+    def _answered(self, event: Any) -> None:
+        """The venue said something of an order of ours: how long did that take?"""
+        if event.__class__ is FillUpdate:
+            self._meter.filled(event.client_id, self._mono_ns())
+        else:
+            self._meter.accepted(event.client_id, self._mono_ns())
 
     def _tell_of(self, world: World, event: Event) -> None:
         """What happened on paper until then comes before it, whatever waits."""
@@ -476,6 +513,7 @@ class Trader:
             elif kind is Send:
                 request = effect.request  # type: ignore[union-attr]  # it is a Send
                 gateways[venue_of(request.symbol)].send(request)
+                self._meter.sent(request.client_id, self._began_ns, self._mono_ns())
             else:
                 self._do(effect)
         if written and tape is not None:  # after an order's bytes
@@ -576,6 +614,25 @@ class Trader:
             why = f"the venue's clock against this machine's: {', '.join(wrong)}" if wrong else "as the venue's"
             self.take(Alarm(at_ns=self._now_ns(), kind=Cause.CLOCK.value, why=why, bad=bool(wrong)))
 
+    def _measure(self) -> None:
+        """A second is over: what was measured of it, and what is beyond its bar; each such line at most once a minute."""
+        now = Second(
+            gc_worst_ms=self._gc.roll()[1],
+            lag_worst_ms=self._lag.roll()[1],
+            memory_bytes=resident_bytes(),
+            waiting=self._bus.most_waiting(),
+        )
+        for each in self._meter.second(now):
+            key, at_s = (each.step.value, each.over_s), self._clock.monotonic()
+            if at_s - self._broken_at_s.get(key, -_TELL_AGAIN_S) >= _TELL_AGAIN_S:
+                self._broken_at_s[key] = at_s
+                found = f"{each.p99 if each.p99 > (each.bar or 0) else each.most:.3g} {each.unit}"
+                _log.warning(
+                    "a figure of the trader is beyond its bar", step=each.step.value, over_s=each.over_s, found=found, bar=f"{each.bar:g}"
+                )
+        self._measured = 0 if self._frames < _FEW_FRAMES else _SOME
+        self._frames = 0
+
     async def _beats(self) -> None:
         """The account's streams live; somebody set the latch from outside."""
         beats = 0
@@ -593,6 +650,7 @@ class Trader:
                     if gateway.is_live:
                         self.take(StreamUpdate(at_ns=self._now_ns(), venue=venue, live=True, missed=False))
                 self._look_at_clocks()
+                self._measure()
             if self.latch.is_news:
                 said = self.latch.state()
                 self.latch.seen()

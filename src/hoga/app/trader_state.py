@@ -11,14 +11,15 @@ from decimal import Decimal
 
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import PositionSide, Rules
-from hoga.dashboard.trader import AccountRow, CauseRow, InstrumentRow, MoneyRow, OrderRow, PositionRow, RoomRow, StrategyRow
+from hoga.dashboard.trader import AccountRow, CauseRow, FigureRow, InstrumentRow, MoneyRow, OrderRow, PositionRow, RoomRow, StrategyRow
 from hoga.trading.engine import Engine
+from hoga.trading.meter import TraderFigures
 from hoga.trading.orders import Order, Status
 from hoga.trading.state import State
 
 __all__ = [
-    "ORDERS_MAX", "accounts_of", "causes_of", "instruments_of", "money_of", "orders_of", "positions_of", "room_of", "strategies_of",
-    "unknown_of",
+    "ORDERS_MAX", "accounts_of", "causes_of", "figure_rows", "instruments_of", "money_of", "orders_of", "positions_of", "room_of",
+    "strategies_of", "unknown_of",
 ]  # fmt: skip
 
 ORDERS_MAX = 100
@@ -189,6 +190,25 @@ def accounts_of(engine: Engine, now_ns: int) -> tuple[AccountRow, ...]:
             )
         )
     return tuple(rows)
+
+
+def figure_rows(figures: TraderFigures) -> tuple[FigureRow, ...]:
+    """What a trader measures of itself."""
+    return tuple(
+        FigureRow(
+            name=each.step.value,
+            over_s=each.over_s,
+            unit=each.unit,
+            count=each.count,
+            p50=round(each.p50, 4),
+            p99=round(each.p99, 4),
+            p999=round(each.p999, 4),
+            most=round(each.most, 4),
+            bar=each.bar,
+            broken=each.broken,
+        )
+        for each in figures.figures
+    )
 
 
 def _age_s(at_ns: int, now_ns: int) -> float | None:

@@ -35,6 +35,7 @@ from hoga.app.trade import Account, Trader
 from hoga.app.trader_door import TraderDoor
 from hoga.app.trader_news import TraderNews
 from hoga.app.trader_page import About, TraderPage
+from hoga.app.trader_state import figure_rows
 from hoga.audit.folder import JOURNAL_FOLDER, SOCKET_FILE
 from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger, Opened
@@ -308,6 +309,7 @@ async def _show(config: Config, plan: TradePlan, mode: str, trader: Trader, exit
         exit_line=lambda: exits.line,
         verdict=exits.verdict,
         armed_by=lambda: "" if door is None else door.armed_by(),
+        figures=lambda: figure_rows(trader.figures()),
     )
     page = TraderPage(trader, about)
     door = TraderDoor(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 from collections.abc import Callable, Mapping
 
 from hoga.hub.alerts import Alert, AlertKind, Alerts, Arg, worded
@@ -15,6 +13,7 @@ from hoga.hub.routing import RoutingStats
 from hoga.hub.states import GlobalManagerState
 from hoga.quality.limits import LINK_ERRORS_MANY
 from hoga.runtime.logs import get_log
+from hoga.runtime.metrics import resident_bytes
 
 __all__ = ["Health", "OnAlert"]
 
@@ -109,16 +108,6 @@ class Health:
             average_latency=routing.latency_mean_ms,
             latency_p99=routing.latency_p99_ms,
             error_rate=errors / frames if frames else 0.0,
-            memory_usage=_memory_mb(),
+            memory_usage=resident_bytes() / 1e6,
             average_health=sum(each.health_score for each in connections) / len(connections) if connections else 0.0,
         )
-
-
-def _memory_mb() -> float:
-    """Resident memory, MB: now where the kernel tells, else its peak."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  # a line of the kernel's
-            return int(file.read().split()[1]) * resource.getpagesize() / 1e6
-    except (OSError, ValueError, IndexError):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / 1e6 if sys.platform == "darwin" else peak / 1e3

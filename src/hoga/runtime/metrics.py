@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
+import sys
 from collections.abc import Sequence
 from time import perf_counter_ns
 
 from msgspec import Struct
 
-__all__ = ["GcWatch", "LagProbe", "LagWindow", "Spread", "spread_ms"]
+__all__ = ["GcWatch", "LagProbe", "LagWindow", "Spread", "resident_bytes", "spread_ms"]
 
 _SAMPLE = 2_500
 _LAG_PROBE_S = 0.1
@@ -86,6 +88,16 @@ class LagProbe:
     def _fired(self, due: float) -> None:
         self._window.add(max(0.0, self._loop.time() - due))
         self._arm()
+
+
+def resident_bytes() -> int:
+    """Resident memory: now where the kernel tells, else its peak."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  # a line of the kernel's
+            return int(file.read().split()[1]) * resource.getpagesize()
+    except (OSError, ValueError, IndexError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1_000
 
 
 class GcWatch:

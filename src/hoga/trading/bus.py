@@ -78,6 +78,7 @@ class EventBus:
         self._waiting = dict.fromkeys(EventClass, 0)
         self._published = dict.fromkeys(EventClass, 0)
         self._most = dict.fromkeys(EventClass, 0)
+        self._peaks = dict.fromkeys(EventClass, 0)
         self._alarmed: set[EventClass] = set()
         self._in_fault = False
         self._replaced = self._dropped = self._alarms = self._faults = 0
@@ -144,6 +145,12 @@ class EventBus:
         self._alarmed.clear()
         return False
 
+    def most_waiting(self) -> dict[str, int]:
+        """The most that waited in each class since this was asked last."""
+        most = {kind.value: count for kind, count in self._peaks.items()}
+        self._peaks = dict(self._waiting)
+        return most
+
     def stats(self) -> BusStats:
         """Counts since the start."""
         return BusStats(
@@ -161,8 +168,10 @@ class EventBus:
 
     def _count(self, kind: EventClass, waiting: int) -> None:
         self._waiting[kind] = waiting
-        if waiting > self._most[kind]:
-            self._most[kind] = waiting
+        if waiting > self._peaks[kind]:
+            self._peaks[kind] = waiting
+            if waiting > self._most[kind]:
+                self._most[kind] = waiting
         if waiting > MARKS[kind] and kind not in self._alarmed:
             self._alarmed.add(kind)
             self._alarms += 1
