@@ -56,6 +56,7 @@ from bench.program import Program, Ran, count_lines, recover
 from bench.reading import Batched, DayPlan, Loaded, Made
 from bench.replay import Replayed, ReplayPlan
 from bench.trading import Decided, DecidePlan
+from hoga.app.trader_page import EVERY_S
 
 __all__ = ["PARTS", "Report", "Settings", "run_suite"]
 
@@ -695,12 +696,14 @@ def _trade(bench: _Bench) -> list[Figure]:
         bench.tell(f"trade: run {number + 1}, {settings.decisions} frames")
         plan = DecidePlan(frames=settings.decisions, order_every=10, core=bench.collector_core)
         runs.append(run_child("decide", plan, Decided, folder=bench.folder))
+    panel = [_part(run.pages, 0.5) / 1e9 / EVERY_S * 100 for run in runs]
     note = "frame's bytes → the order's record is in the journal, fourteen checks; every tenth frame makes an order"
     return [
         figure("trade.quiet_p50", "trade: a frame that leads to no order", "µs", [_part(run.quiet, 0.5) / 1e3 for run in runs]),
         figure("trade.quiet_p99", "trade: the same, p99", "µs", [_part(run.quiet, 0.99) / 1e3 for run in runs]),
         figure("trade.order_p50", "trade: a frame that leads to an order", "µs", [_part(run.orders, 0.5) / 1e3 for run in runs], note=note),
         figure("trade.order_p99", "trade: the same, p99", "µs", [_part(run.orders, 0.99) / 1e3 for run in runs]),
+        figure("trade.panel", "trade: the panel, cost in the trader", "% of a core", panel, note="its page, made twice a second"),
         figure("trade.event_memory", "trade: memory of an event", "of a dataclass's", [r.event_bytes / r.plain_event_bytes for r in runs]),
         figure("trade.bar_memory", "trade: memory of a bar", "of a dataclass's", [r.bar_bytes / r.plain_bar_bytes for r in runs]),
     ]

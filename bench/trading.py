@@ -17,6 +17,7 @@ from time import perf_counter_ns
 import msgspec
 
 from bench.machine import pin_process
+from hoga.app.trader_page import About, TraderPage
 from hoga.audit.log import AuditLogger
 from hoga.core.instrument import Instrument, InstrumentStatus, QuantityRules
 from hoga.core.market import DataType
@@ -54,6 +55,7 @@ _BEGIN_NS = 1_800_000_000 * SECOND_NS
 _APART_NS = 500_000
 """Between two frames: 2,000 a second."""
 _THINGS = 10_000
+_PAGES = 200
 
 
 class DecidePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,8 +68,10 @@ class DecidePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
     """Times in ns. `quiet`: of frames that lead to no order, bytes → effects. `orders`: of those that do, bytes → the order's record is
-    written. `event_bytes`, `bar_bytes`: memory of one; `plain_…`: of the same as a plain dataclass."""
+    written. `pages`: of the trader's page, made and published. `event_bytes`, `bar_bytes`: memory of one; `plain_…`: of the same as a
+    plain dataclass."""
 
+    pages: list[int]
     quiet: list[int]
     orders: list[int]
     event_bytes: float
@@ -237,7 +241,9 @@ def measure_decisions(plan: DecidePlan) -> Decided:
                         append(effect.kind, effect.fields)
                     elif isinstance(effect, Send):
                         there.fill(effect.request)
+        pages = _pages(engine, log, Path(folder))
     return Decided(
+        pages=pages,
         quiet=quiet,
         orders=orders,
         event_bytes=_memory(lambda number: MarketTop(symbol=_SYMBOL, at_ns=number, bid=number, bid_size=5, ask=number + 1, ask_size=5)),
@@ -245,6 +251,26 @@ def measure_decisions(plan: DecidePlan) -> Decided:
         bar_bytes=_memory(lambda number: Bar(rules, number, number + 1, 1, 2, 3, 4, 5, 6, True)),
         plain_bar_bytes=_memory(lambda number: _PlainBar(_SYMBOL, number, number + 1, 1, 2, 3, 4, 5, 6, True, -1, -3)),
     )
+
+
+class _Shown:
+    """As much of a trader as its page looks at."""
+
+    def __init__(self, engine: Engine, log: AuditLogger) -> None:
+        self.engine, self.log = engine, log
+
+
+def _pages(engine: Engine, log: AuditLogger, folder: Path) -> list[int]:
+    """What the trader's page costs, time after time."""
+    page = TraderPage(_Shown(engine, log), About(mode="live", name="hg", data=folder, journal=folder / "journal"))
+    page.open()
+    times = []
+    for _ in range(_PAGES):
+        began = perf_counter_ns()
+        page.publish()
+        times.append(perf_counter_ns() - began)
+    page.close()
+    return times
 
 
 @dataclass

@@ -61,3 +61,14 @@ def test_a_long_field_is_cut() -> None:
     (row,) = timeline(records(("config", {"all": "x" * 1000})))
     assert len(row.what) < 250
     assert row.what.endswith("…")
+
+
+def test_prices_of_a_record_are_told_as_prices() -> None:
+    told = records(
+        ("config", {"sym": SYM, "pp": -1, "sp": -3}),
+        ("protect", {"id": "a", "sym": SYM, "what": "moved", "from": 893_098, "to": 893_100}),
+        ("cmd", {"what": "flatten-armed", "from": "127.0.0.1"}),
+    )
+    rows = list(timeline(told))
+    assert "from=89309.8 to=89310" in rows[1].what
+    assert "from=127.0.0.1" in rows[2].what

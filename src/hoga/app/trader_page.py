@@ -11,9 +11,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, time_ns
+from typing import Protocol
 
 from hoga._version import __version__
-from hoga.app.trade import Trader
 from hoga.app.trader_state import (
     accounts_of,
     causes_of,
@@ -25,15 +25,17 @@ from hoga.app.trader_state import (
     strategies_of,
     unknown_of,
 )
+from hoga.audit.log import AuditLogger
 from hoga.dashboard.page import PageWriter, page_path
 from hoga.dashboard.trader import SEAT, FigureRow, TraderState, encode_trader
 from hoga.runtime.logs import get_log
+from hoga.trading.engine import Engine
 
-__all__ = ["About", "TraderPage"]
+__all__ = ["EVERY_S", "About", "Shown", "TraderPage"]
 
 _log = get_log("trading")
 
-_EVERY_S = 0.5
+EVERY_S = 0.5
 _SHARE = 0.005
 """Of a core, at most."""
 _SLOT_BYTES = 512 << 10
@@ -62,10 +64,22 @@ class About:
         self.started_ns = time_ns()
 
 
+class Shown(Protocol):
+    """As much of a trader as is looked at."""
+
+    @property
+    def engine(self) -> Engine:
+        """What it knows."""
+
+    @property
+    def log(self) -> AuditLogger:
+        """Its journal."""
+
+
 class TraderPage:
     """Publishes a trader's state. `newest`: the bytes of the last one; `cost_s`: what it took."""
 
-    def __init__(self, trader: Trader, about: About) -> None:
+    def __init__(self, trader: Shown, about: About) -> None:
         self.newest = b""
         self.cost_s = 0.0
         self._trader = trader
@@ -75,18 +89,26 @@ class TraderPage:
         self._told = False
 
     def start(self) -> None:
-        """Begin. Without memory for a page there is none; the trader goes on."""
+        """Begin."""
+        self.open()
+        self._task = asyncio.create_task(self._run(), name="trader page")
+
+    def open(self) -> None:
+        """Make the page. Without memory for one there is none; the trader goes on."""
         try:
             self._page = PageWriter(page_path(self._about.data, part=SEAT), slot_bytes=_SLOT_BYTES)
         except OSError as fault:
             _log.warning("no page of the trader", why=str(fault), effect="no panel on the dashboard")
-        self._task = asyncio.create_task(self._run(), name="trader page")
 
     async def stop(self) -> None:
         """The trader is over: so is its page."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the page."""
         if self._page is not None:
             self._page.close()
             self._page = None
@@ -94,7 +116,7 @@ class TraderPage:
     async def _run(self) -> None:
         while True:
             self.publish()
-            await asyncio.sleep(max(_EVERY_S, self.cost_s / _SHARE))
+            await asyncio.sleep(max(EVERY_S, self.cost_s / _SHARE))
 
     def publish(self) -> None:
         """Once. A fault of it is told once, and concerns nobody else."""

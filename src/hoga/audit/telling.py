@@ -21,6 +21,8 @@ _SIDES = {"B": "buy", "S": "sell"}
 _POINTERS = ("sig", "signal", "parent", "round", "list")
 """Fields of an order's record that name what belongs to it."""
 _SPOKEN = frozenset(("id", "sym", "side", "q", "p", "why", "cause", "raw", "state", "rung", "incident", "tid", "pp", "sp", "prev", "f"))
+_PRICES = frozenset(("trigger", "activation", "to", "from", "bid", "ask", "mid", "entry", "stop"))
+"""Fields that are prices of the record's symbol, where they are integers."""
 _LONGEST = 200
 _INPUT = ("event", "begin", "tape")
 
@@ -80,7 +82,10 @@ class Teller:
             parts.append(symbol)
         if fields.get("tid") is not None:
             parts.append(f"trade {fields['tid']}")
-        parts += [f"{name}={_short(value)}" for name, value in fields.items() if name not in _SPOKEN and value not in (None, "", False)]
+        for name, value in fields.items():
+            if name not in _SPOKEN and value not in (None, "", False):
+                told = _number(value, price_power) if name in _PRICES and type(value) is int else _short(value)
+                parts.append(f"{name}={told}")
         return " ".join(filter(None, parts))
 
 

@@ -90,7 +90,7 @@ export class Trader {
     this.instruments.fill(it.instruments, (each) => [each.symbol, { text: t(each.ready ? "t-ready" : "t-not-ready"), level: each.ready ? "good" : "warn" }, each.bid || "–", each.ask || "–", each.mark || "–", span(each.age_s)]);
     byId("trader-figures").hidden = !it.figures.length;
     this.figures.fill(it.figures, (each) => [known(`t-f-${each.name}`) ? t(`t-f-${each.name}`) : each.name, span(each.over_s), count(each.count), ...[each.p50, each.p99, each.p999, each.most].map((value) => `${plain(value)} ${each.unit}`), { text: each.bar == null ? "–" : `${plain(each.bar)} ${each.unit}`, level: each.broken ? "bad" : null }]);
-    this.tail.fill(it.tail, (each) => [clock(Date.parse(each[0]), isLocal()), each[1], each[2], each[3]]);
+    this.tail.fill([...it.tail].reverse(), (each) => [clock(Date.parse(each[0]), isLocal()), each[1], each[2], each[3]]);
   }
 
   // -- the exit, in two steps
