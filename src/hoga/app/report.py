@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import hoga.dashboard
 import hoga.report
-from hoga.audit.folder import journals_in, read_head
+from hoga.audit.folder import JOURNAL_FOLDER, journals_in, read_head
 from hoga.audit.holding import is_held
 from hoga.audit.reading import Walk, last_start
 from hoga.audit.verify import AuditProblem, verify
 from hoga.core.errors import ArchiveError
-from hoga.report.page import Assets, Proof, render
+from hoga.report.comparison import render_comparison
+from hoga.report.page import Proof, render
+from hoga.report.parts import Assets
 from hoga.runtime.durable import write_file
+from hoga.trading.choosing import Try
 from hoga.trading.outcome import OutcomeBuilder
-from hoga.trading.told import Outcome
+from hoga.trading.tallies import Rounds
+from hoga.trading.told import Outcome, figures
 
-__all__ = ["REPORT_FILE", "Report", "read_report", "write_report"]
+__all__ = ["COMPARISON_FILE", "REPORT_FILE", "Report", "journals_below", "read_report", "try_of", "write_comparison", "write_report"]
 
 REPORT_FILE = "report.html"
+COMPARISON_FILE = "comparison.html"
 
 
 class Report(NamedTuple):
@@ -50,6 +56,48 @@ def read_report(path: Path, *, last: bool = False) -> Report:
 def write_report(report: Report, out: Path, *, lang: str) -> None:
     """Write its page. Raises ArchiveError, DiskFull, OSError."""
     write_file(out, [render(report.outcome, report.proof, lang=lang, assets=_assets()).encode()])
+
+
+def journals_below(path: Path) -> list[Path]:
+    """The folders that have a journal: `path` itself, or those right below it, by name. Raises OSError."""
+    if journals_in(path) or not path.is_dir():
+        return [path]
+    return sorted(each for each in path.iterdir() if each.is_dir() and journals_in(each))
+
+
+def try_of(report: Report) -> Try:
+    """A run as one row of a comparison. Its name is that of the folder that its journal is in."""
+    found = report.outcome
+    named = report.folder.parent if report.folder.name == JOURNAL_FOLDER else report.folder
+    return Try(
+        name=named.resolve().name,
+        mode=str(found.about.get("mode") or ""),
+        grade=str(found.about.get("grade") or ""),
+        from_ns=found.from_ns,
+        to_ns=found.to_ns,
+        verdict=found.verdict,
+        parameters=_parameters(found),
+        figures=figures(found),
+        rounds=found.money[0].rounds if found.money else Rounds().told(),
+    )
+
+
+def _parameters(found: Outcome) -> dict[str, str]:
+    """Of all strategies; with the strategy's name before them where they are not the same in each."""
+    told = found.about.get("parameters")
+    if not isinstance(told, dict):
+        return {}
+    parameters: dict[str, str] = {}
+    for key, each in told.items():
+        for name, value in each.items():
+            alike = all(other.get(name) == value for other in told.values())
+            parameters[name if alike else f"{key}.{name}"] = str(value)
+    return parameters
+
+
+def write_comparison(tries: Sequence[Try], out: Path, *, lang: str) -> None:
+    """Write the page of many runs. Raises ArchiveError, DiskFull, OSError."""
+    write_file(out, [render_comparison(tries, lang=lang, assets=_assets()).encode()])
 
 
 def _prove(folder: Path, builder: OutcomeBuilder) -> Proof:

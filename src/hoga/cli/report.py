@@ -12,7 +12,9 @@ from hoga.cli._output import error_line, note, print_json, print_table, print_te
 from hoga.cli._recorded import mistake, nearest, require_present
 
 if TYPE_CHECKING:
+    from hoga.app.report import Report
     from hoga.app.trading import TradeEnd
+    from hoga.trading.choosing import Try
     from hoga.trading.told import Outcome
 
 __all__ = ["end_run", "register", "show"]
@@ -26,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="A trader's data folder, or a journal's own.")],
+    journals: Annotated[list[Path], typer.Argument(metavar="JOURNAL…", help="A data folder, or a journal's own; of several a comparison.")],
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="The page; by default report.html in the journal.")
     ] = None,
@@ -37,20 +39,30 @@ def report(
     """Tell what came of a run, as one page.
 
     It is made of the journal alone, which is proven while it is read. Exit status 1 when it is not as it was written; the page is made
-    of what could be read, and says so.
+    of what could be read, and says so. Several journals, or a folder of them, are compared: a table, a heat map, and what choosing the
+    best of them is worth.
 
     Example: hoga report data -o report.html --lang ko
     """
-    from hoga.app.report import REPORT_FILE, read_report, write_report
+    from hoga.app.report import journals_below
     from hoga.report.words import LANGUAGES
-    from hoga.trading.told import figures
 
-    require_present([journal])
+    require_present(journals)
     if lang not in LANGUAGES:
         raise mistake("--lang", lang, f"one of {', '.join(LANGUAGES)}", nearest=nearest(lang, list(LANGUAGES)))
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
         raise mistake("--out", str(out), "a file in a folder that exists")
-    found = read_report(journal, last=last)
+    folders = [folder for each in journals for folder in journals_below(each)]
+    if len(journals) == 1 and folders == journals:
+        return _one(folders[0], out, lang=lang, last=last, as_json=as_json)
+    return _several(folders, out, whole=journals[0] if len(journals) == 1 else Path(), lang=lang, last=last, as_json=as_json)
+
+
+def _one(folder: Path, out: Path | None, *, lang: str, last: bool, as_json: bool) -> int:
+    from hoga.app.report import REPORT_FILE, read_report, write_report
+    from hoga.trading.told import figures
+
+    found = read_report(folder, last=last)
     page = out or found.folder / REPORT_FILE
     write_report(found, page, lang=lang)
     if as_json:
@@ -58,10 +70,48 @@ def report(
         print_json(about | {"figures": figures(found.outcome), "outcome": found.outcome})
     else:
         show(found.outcome)
-        for each in found.proof.problems[:20]:
-            error_line(f"not as it was written: {each}")
+        _tell_problems(found)
         print_text(f"report: {page}")
     return 0 if found.proof.ok else 1
+
+
+def _several(folders: list[Path], out: Path | None, *, whole: Path, lang: str, last: bool, as_json: bool) -> int:
+    from hoga.app.report import COMPARISON_FILE, read_report, try_of, write_comparison
+    from hoga.core.errors import ArchiveError
+    from hoga.report.comparison import varying
+    from hoga.trading.choosing import choose
+
+    if not folders:
+        raise ArchiveError(whole, "there is no journal of orders here", hint="a trader's folder has one in journal/")
+    found = [read_report(each, last=last) for each in folders]
+    tries = [try_of(each) for each in found]
+    page = out or whole / COMPARISON_FILE
+    write_comparison(tries, page, lang=lang)
+    good = all(each.proof.ok for each in found)
+    if as_json:
+        print_json({"ok": good, "report": str(page), "runs": tries, "chosen": choose(tries)})
+    else:
+        names = varying(tries)
+        rows = [[each.name, *(each.parameters.get(name, "") for name in names), *_short_cells(each)] for each in tries]
+        print_table(
+            ["RUN", *(name.upper() for name in names), "NET", "", "ROUNDS", "WON", "RATIO"], rows, right=frozenset(range(1, len(names) + 6))
+        )
+        for each in found:
+            _tell_problems(each)
+        print_text(f"report: {page}")
+    return 0 if good else 1
+
+
+def _short_cells(each: Try) -> list[str]:
+    rounds = each.rounds
+    won = "" if rounds.win_rate is None else f"{rounds.win_rate * 100:.1f}%"
+    ratio = "" if rounds.ratio is None else f"{rounds.ratio:.3f}"
+    return [_signed(str(each.figures["net"] or "0")), str(each.figures["currency"]), f"{rounds.rounds:,}", won, ratio]
+
+
+def _tell_problems(found: Report) -> None:
+    for each in found.proof.problems[:20]:
+        error_line(f"{found.folder} is not as it was written: {each}")
 
 
 def end_run(end: _End, *, as_json: bool, verdict: Callable[[_End], object]) -> int:

@@ -6,35 +6,36 @@ and nothing be fetched. Every word of it is in `report.words`.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from hoga.core.times import iso_of
+from hoga.report.parts import (
+    Assets,
+    Sheet,
+    amount,
+    bp_cell,
+    coloured,
+    duration,
+    lasting,
+    moment,
+    money_cell,
+    number_cell,
+    percent,
+    shorter,
+)
 from hoga.report.words import WORDS
 from hoga.trading.tallies import RoundsTold
 from hoga.trading.told import Latency, MoneyOutcome, Outcome, SymbolOutcome, Trip
 
-__all__ = ["Assets", "Proof", "first_line", "render"]
+__all__ = ["Proof", "first_line", "render"]
 
 _SYMBOLS_DRAWN = 12
 _ROWS = 200
 _REASONS = ("target", "order", "stop", "take", "trail", "guard", "exit")
-
-
-class Assets(NamedTuple):
-    """Texts of ours that stand in the page as they are: its style and script, and those of the charts' library."""
-
-    style: str
-    script: str
-    chart_style: str
-    chart_script: str
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +61,7 @@ def first_line(found: Outcome, lang: str = "en") -> str:
     parts = [words.get(mode, mode) or words["unknown-mode"]]
     if grade:
         parts.append(f"{words['grade']} {grade}")
-    parts += [f"{_moment(found.from_ns)[:19]} → {_moment(found.to_ns)[:19]} UTC ({_lasting(found.to_ns - found.from_ns)})", found.verdict]
+    parts += [f"{moment(found.from_ns)[:19]} → {moment(found.to_ns)[:19]} UTC ({lasting(found.to_ns - found.from_ns)})", found.verdict]
     return " · ".join(parts)
 
 
@@ -69,21 +70,16 @@ def render(found: Outcome, proof: Proof, *, lang: str, assets: Assets) -> str:
     return _Page(found, proof, lang).text(assets)
 
 
-class _Page:
+class _Page(Sheet):
     def __init__(self, found: Outcome, proof: Proof, lang: str) -> None:
+        super().__init__(lang)
         self.found = found
         self.proof = proof
-        self.lang = lang
-        self.words = WORDS[lang]
         self.charts: list[dict[str, Any]] = []
         self.mode = str(found.about.get("mode") or "")
 
     def text(self, assets: Assets) -> str:
         words, found = self.words, self.found
-        style = f"{assets.chart_style}\n{assets.style}"
-        scripts = (assets.chart_script, assets.script)
-        allowed = " ".join(f"'sha256-{_digest(each)}'" for each in scripts)
-        policy = f"default-src 'none';style-src 'sha256-{_digest(style)}';script-src {allowed}"
         sections = (
             self._figures(),
             self._curves(),
@@ -100,19 +96,11 @@ class _Page:
             self._settings(),
         )
         names = ", ".join(map(str, found.about.get("strategies") or ()))
-        return (
-            f'<!DOCTYPE html>\n<html lang="{self.lang}"><head><meta charset="utf-8">\n'
-            '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-            f"<title>hoga · {words['title']}: {html.escape(first_line(found, self.lang))}</title>\n<style>{style}</style></head>\n<body>\n"
-            f'<a class="skip" href="#figures">{words["skip"]}</a>\n'
-            f"<header><h1>hoga · {words['title']} <small>{html.escape(names)}</small></h1>"
-            f'<p id="line">{html.escape(first_line(found, self.lang))}</p></header>\n<main>\n{self._proof()}'
-            f"<noscript><p>{words['no-script']}</p></noscript>\n{''.join(sections)}"
-            f"<footer><p>{words['how']} {words['past']}</p></footer>\n</main>\n"
-            f'<script type="application/json" id="facts">{self._json()}</script>\n'
-            f"{''.join(f'<script>{each}</script>' for each in scripts)}\n</body></html>\n"
-        )
+        body = f"{self._proof()}<noscript><p>{words['no-script']}</p></noscript>\n{''.join(sections)}"
+        used = {key: words[key] for key in ("shown", "sort-by", "won", "lost-trips")}
+        facts = {"lang": self.lang, "words": used, "charts": self.charts}
+        line = first_line(found, self.lang)
+        return self.document(assets, title=words["title"], name=names, line=line, body=body, facts=facts)
 
     # -- the head -----------------------------------------------------------------------------------------------------
 
@@ -137,7 +125,7 @@ class _Page:
             listed = "".join(f"<li>{html.escape(each)}</li>" for each in proof.problems[:_ROWS])
             top = (
                 f'<div class="alarm" role="alert"><p><b>✕ {words["proof-bad"]}.</b></p><p>{words["not-proven"]}</p><ul>{listed}</ul>'
-                f"{self._more(len(proof.problems) - _ROWS)}</div>"
+                f"{self.more(len(proof.problems) - _ROWS)}</div>"
             )
         listed = "".join(f'<p class="soft">{html.escape(each)}</p>' for each in (*notes, *proof.findings[:20]))
         held = ", ".join(f"{symbol} {quantity}" for symbol, quantity in found.held.items())
@@ -154,28 +142,26 @@ class _Page:
         for each in found.money:
             rounds = each.rounds
             unit = each.currency
-            down = f"{_amount(each.drawdown)} <small>{unit}</small>"
+            down = f"{amount(each.drawdown)} <small>{unit}</small>"
             if each.drawdown_share is not None:
-                down += f' <small class="more">{_percent(each.drawdown_share)} {words["of-peak"]}</small>'
+                down += f' <small class="more">{percent(each.drawdown_share)} {words["of-peak"]}</small>'
             own = [symbol for symbol in found.symbols if symbol.quote == each.currency]
             tiles = [
-                ("net", _coloured(each.net, unit)),
-                ("realized", _coloured(each.realized, unit)),
-                ("unrealized", _coloured(each.unrealized, unit)),
-                ("fees", f"{_amount(each.fees)} <small>{unit}</small>"),
-                ("funding", _coloured(each.funding, unit)),
-                ("start", words["not-told"] if each.start is None else f"{_amount(each.start)} <small>{unit}</small>"),
-                ("end", words["not-told"] if each.end is None else f"{_amount(each.end)} <small>{unit}</small>"),
+                ("net", coloured(each.net, unit)),
+                ("realized", coloured(each.realized, unit)),
+                ("unrealized", coloured(each.unrealized, unit)),
+                ("fees", f"{amount(each.fees)} <small>{unit}</small>"),
+                ("funding", coloured(each.funding, unit)),
+                ("start", words["not-told"] if each.start is None else f"{amount(each.start)} <small>{unit}</small>"),
+                ("end", words["not-told"] if each.end is None else f"{amount(each.end)} <small>{unit}</small>"),
                 ("drawdown", down),
-                ("volume", f"{_amount(each.volume)} <small>{unit}</small>"),
+                ("volume", f"{amount(each.volume)} <small>{unit}</small>"),
                 *self._round_tiles(rounds, unit),
-                ("in-market", _percent(max((symbol.in_market_share or 0.0 for symbol in own), default=0.0))),
+                ("in-market", percent(max((symbol.in_market_share or 0.0 for symbol in own), default=0.0))),
             ]
             if each is found.money[0]:
                 share = (
-                    f' <small class="more">{_percent(found.maker_fills / found.fills)} {words["maker-share"]}</small>'
-                    if found.fills
-                    else ""
+                    f' <small class="more">{percent(found.maker_fills / found.fills)} {words["maker-share"]}</small>' if found.fills else ""
                 )
                 tiles += [
                     ("orders", f"{found.orders['sent']:,}"),
@@ -194,10 +180,10 @@ class _Page:
         factor = none if not rounds.rounds else words["lost-nothing"] if rounds.profit_factor is None else f"{rounds.profit_factor:.2f}"
         return [
             ("rounds", f"{rounds.rounds:,}"),
-            ("win-rate", none if rounds.win_rate is None else _percent(rounds.win_rate)),
+            ("win-rate", none if rounds.win_rate is None else percent(rounds.win_rate)),
             ("profit-factor", factor),
-            ("expectancy", none if rounds.expectancy is None else _coloured(_shorter(rounds.expectancy), unit)),
-            ("largest-loss", _coloured(rounds.largest_loss, unit)),
+            ("expectancy", none if rounds.expectancy is None else coloured(shorter(rounds.expectancy), unit)),
+            ("largest-loss", coloured(rounds.largest_loss, unit)),
             ("losing-row", f"{rounds.most_losses_in_a_row:,}"),
         ]
 
@@ -272,25 +258,25 @@ class _Page:
         rows = [
             [
                 each.symbol,
-                _money_cell(each.realized),
-                _money_cell(each.unrealized),
-                _money_cell(each.fees, plain=True),
-                _money_cell(each.funding),
-                _money_cell(each.net),
+                money_cell(each.realized),
+                money_cell(each.unrealized),
+                money_cell(each.fees, plain=True),
+                money_cell(each.funding),
+                money_cell(each.net),
                 each.quote,
-                _number_cell(each.volume),
+                number_cell(each.volume),
                 (f"{each.fills:,}", each.fills),
-                ("" if not each.fills else _percent(each.maker_fills / each.fills), each.maker_fills / (each.fills or 1)),
+                ("" if not each.fills else percent(each.maker_fills / each.fills), each.maker_fills / (each.fills or 1)),
                 each.held,
-                ("" if each.in_market_share is None else _percent(each.in_market_share), each.in_market_share or 0),
+                ("" if each.in_market_share is None else percent(each.in_market_share), each.in_market_share or 0),
             ]
             for each in found.symbols
         ]
         keys = ("symbol", "realized", "unrealized", "fees", "funding", "net", "currency", "volume", "fills", "made", "held", "in-market")
-        paid = ", ".join(f"{_amount(amount)} {html.escape(currency)}" for currency, amount in found.paid_fees.items())
+        paid = ", ".join(f"{amount(fee)} {html.escape(currency)}" for currency, fee in found.paid_fees.items())
         note = f'<p class="soft">{words["fees-paid"]}: {paid}</p>' if paid else ""
         numbers = {1, 2, 3, 4, 5, 7, 8, 9, 10, 11}
-        return f"<section><h2>{words['by-symbol']}</h2>{self._table('symbols', keys, rows, numbers)}{note}</section>\n"
+        return f"<section><h2>{words['by-symbol']}</h2>{self.table('symbols', keys, rows, numbers)}{note}</section>\n"
 
     def _round_trips(self) -> str:
         words, found = self.words, self.found
@@ -302,12 +288,12 @@ class _Page:
             rows = [
                 self._group_row(self._reason(key) if group == "reason" else key, currency, each) for key, currency, each in known[:_ROWS]
             ]
-            groups.append(f"<h3>{words[f'by-{group}']}</h3>{self._table(f'g-{group}', (group, *_GROUP_KEYS), rows, _GROUP_NUMBERS)}")
+            groups.append(f"<h3>{words[f'by-{group}']}</h3>{self.table(f'g-{group}', (group, *_GROUP_KEYS), rows, _GROUP_NUMBERS)}")
         trips = [self._trip_row(each) for each in reversed(found.trips)]
         kept = f'<p class="soft">{words["kept-trips"]}</p>' if len(found.trips) < found.trips_in_all else ""
         keys = ("ended", "symbol", "side", "quantity", "entry", "exit", "reason", "gross", "fees", "funding", "net", "currency", "lasted",
                 "best-excursion", "worst-excursion", "strategy", "why")  # fmt: skip
-        table = self._table("trips", keys, trips, {3, 4, 5, 7, 8, 9, 10, 12, 13, 14}, scroll="tall")
+        table = self.table("trips", keys, trips, {3, 4, 5, 7, 8, 9, 10, 12, 13, 14}, scroll="tall")
         return (
             f"<section><h2>{words['round-trips']} <small>{found.trips_in_all:,}</small></h2>{''.join(groups)}"
             f"<h3>{words['all']}</h3>{self._filters()}{kept}{table}</section>\n"
@@ -318,36 +304,36 @@ class _Page:
         return [
             key,
             (f"{each.rounds:,}", each.rounds),
-            ("" if each.win_rate is None else _percent(each.win_rate), each.win_rate or 0),
+            ("" if each.win_rate is None else percent(each.win_rate), each.win_rate or 0),
             (factor, each.profit_factor or 0),
-            _money_cell(_shorter(each.expectancy)),
-            _money_cell(each.net),
+            money_cell(shorter(each.expectancy)),
+            money_cell(each.net),
             currency,
-            _money_cell(_shorter(each.mean_win)),
-            _money_cell(_shorter(each.mean_loss)),
-            _money_cell(each.largest_loss),
-            (_lasting(int(each.seconds / each.rounds * 1e9)) if each.rounds else "", each.seconds / (each.rounds or 1)),
-            _bp_cell(each.best_bp),
-            _bp_cell(each.worst_bp),
+            money_cell(shorter(each.mean_win)),
+            money_cell(shorter(each.mean_loss)),
+            money_cell(each.largest_loss),
+            (lasting(int(each.seconds / each.rounds * 1e9)) if each.rounds else "", each.seconds / (each.rounds or 1)),
+            bp_cell(each.best_bp),
+            bp_cell(each.worst_bp),
         ]
 
     def _trip_row(self, each: Trip) -> list[Any]:
         return [
-            (_moment(each.t)[:19], each.t // 10**6),
+            (moment(each.t)[:19], each.t // 10**6),
             each.symbol,
             self.words[each.side],
-            _number_cell(each.quantity),
-            _number_cell(each.entry or "0"),
-            _number_cell(each.exit or "0"),
+            number_cell(each.quantity),
+            number_cell(each.entry or "0"),
+            number_cell(each.exit or "0"),
             self._reason(each.reason),
-            _money_cell(each.gross),
-            _money_cell(each.fees, plain=True),
-            _money_cell(each.funding),
-            _money_cell(each.net),
+            money_cell(each.gross),
+            money_cell(each.fees, plain=True),
+            money_cell(each.funding),
+            money_cell(each.net),
             each.currency,
-            (_lasting(int(each.seconds * 1e9)), each.seconds),
-            _bp_cell(each.best_bp),
-            _bp_cell(each.worst_bp),
+            (lasting(int(each.seconds * 1e9)), each.seconds),
+            bp_cell(each.best_bp),
+            bp_cell(each.worst_bp),
             each.strategy,
             each.why,
         ]
@@ -381,8 +367,8 @@ class _Page:
         for symbol in found.symbols:
             for word, each in (("taken", symbol.taken), ("made", symbol.made)):
                 if each.fills:
-                    cells = [symbol.symbol, words[word], (f"{each.fills:,}", each.fills), _bp_cell(each.bp), _bp_cell(each.worst_bp)]
-                    rows.append([*cells, _money_cell(each.cost, plain=True), symbol.quote])
+                    cells = [symbol.symbol, words[word], (f"{each.fills:,}", each.fills), bp_cell(each.bp), bp_cell(each.worst_bp)]
+                    rows.append([*cells, money_cell(each.cost, plain=True), symbol.quote])
         if not rows:
             return ""
         keys = ("symbol", "side", "fills", "mean-bp", "worst-bp", "cost", "currency")
@@ -394,8 +380,8 @@ class _Page:
         first = next((at for at, (_, count) in enumerate(bars) if count), 0)
         last = max((at for at, (_, count) in enumerate(bars) if count), default=0)
         return (
-            f'<section><h2>{words["slippage"]}</h2><p class="soft">{words["slip-note"]}</p>{self._table("slips", keys, rows, {2, 3, 4, 5})}'
-            f"{self._bars('slip-bars', words['bp'], bars[first : last + 1])}</section>\n"
+            f'<section><h2>{words["slippage"]}</h2><p class="soft">{words["slip-note"]}</p>{self.table("slips", keys, rows, {2, 3, 4, 5})}'
+            f"{self.bars('slip-bars', words['bp'], bars[first : last + 1])}</section>\n"
         )
 
     def _model(self) -> str:
@@ -406,14 +392,14 @@ class _Page:
             [
                 words[way],
                 *((f"{count:,}", count) for count in (each.orders, each.whole, each.partly, each.none, each.open)),
-                _bp_cell(each.model_bp),
-                (_duration(each.median_fill_ns) if each.whole or each.partly else "", each.median_fill_ns),
+                bp_cell(each.model_bp),
+                (duration(each.median_fill_ns) if each.whole or each.partly else "", each.median_fill_ns),
             ]
             for way, each in found.execution.items()
         ]
         keys = ("way", "orders", "whole", "partly", "not-filled", "still-open", "worse-bp", "first-fill")
         note = words["model-note"] + ("" if self.mode == "live" else f" {words['model-paper']}")
-        table = self._table("model", keys, rows, set(range(1, 8)))
+        table = self.table("model", keys, rows, set(range(1, 8)))
         return f'<section><h2>{words["model"]}</h2><p class="soft">{note}</p>{table}</section>\n{self._shadow()}'
 
     def _shadow(self) -> str:
@@ -425,8 +411,8 @@ class _Page:
         later = "" if found.later_ms is None else f"{found.later_ms:,.1f} ms"
         tiles = (
             ("pairs", f"{pairs.fills:,}"),
-            ("paper-worse", f"{_bp_cell(pairs.bp)[0]} <small>bp</small>"),
-            ("worst-bp", _bp_cell(pairs.worst_bp)[0]),
+            ("paper-worse", f"{bp_cell(pairs.bp)[0]} <small>bp</small>"),
+            ("worst-bp", bp_cell(pairs.worst_bp)[0]),
             ("paper-later", later),
             ("alone-paper", f"{found.alone_on_paper:,}"),
             ("alone-real", f"{found.alone_in_reality:,}"),
@@ -434,19 +420,19 @@ class _Page:
         cells = "".join(f"<div><dt>{words[key]}</dt><dd>{value or words['none']}</dd></div>" for key, value in tiles)
         rows: list[list[Any]] = [
             [
-                (_moment(each.t)[:19], each.t // 10**6),
+                (moment(each.t)[:19], each.t // 10**6),
                 each.symbol,
                 words["buys" if each.side == "B" else "sells"],
-                _number_cell(each.quantity),
-                _number_cell(each.paper),
-                _number_cell(each.real),
-                _bp_cell(each.worse_bp),
+                number_cell(each.quantity),
+                number_cell(each.paper),
+                number_cell(each.real),
+                bp_cell(each.worse_bp),
                 (f"{each.later_ms:,.1f}", each.later_ms),
             ]
             for each in found.listed
         ]
         keys = ("time", "symbol", "side", "quantity", "on-paper", "in-reality", "paper-worse-bp", "later-ms")
-        table = self._table("shadow", keys, rows, {3, 4, 5, 6, 7}, scroll="short") if rows else ""
+        table = self.table("shadow", keys, rows, {3, 4, 5, 6, 7}, scroll="short") if rows else ""
         return f'<section><h2>{words["shadow-table"]}</h2><dl class="tiles">{cells}</dl>{table}</section>\n'
 
     def _latency(self) -> str:
@@ -456,14 +442,14 @@ class _Page:
         rows = []
         for step, each in found.latency.items():
             times = (each.p50, each.p90, each.p99, each.p999, each.greatest)
-            rows.append([words[step], (f"{each.n:,}", each.n), *((_duration(ns), ns) for ns in times)])
+            rows.append([words[step], (f"{each.n:,}", each.n), *((duration(ns), ns) for ns in times)])
         keys = ("step", "count", "p50", "p90", "p99", "p99.9", "max")
         bars = "".join(self._latency_bars(step, each) for step, each in found.latency.items())
-        return f"<section><h2>{words['latency']}</h2>{self._table('latency', keys, rows, {1, 2, 3, 4, 5, 6})}{bars}</section>\n"
+        return f"<section><h2>{words['latency']}</h2>{self.table('latency', keys, rows, {1, 2, 3, 4, 5, 6})}{bars}</section>\n"
 
     def _latency_bars(self, step: str, each: Latency) -> str:
-        bars = [(f"{self.words['up-to']} {_duration(ns)}", count) for ns, count in each.bars]
-        return f"<details><summary>{self.words[step]}</summary>{self._bars(f'bars-{step}', self.words['latency'], bars)}</details>"
+        bars = [(f"{self.words['up-to']} {duration(ns)}", count) for ns, count in each.bars]
+        return f"<details><summary>{self.words[step]}</summary>{self.bars(f'bars-{step}', self.words['latency'], bars)}</details>"
 
     def _denials(self) -> str:
         words, found = self.words, self.found
@@ -471,7 +457,7 @@ class _Page:
         for word, counts in (("denied-by", found.denials), ("refused-by", found.refusals)):
             if counts:
                 rows: list[list[Any]] = [[name, (f"{count:,}", count)] for name, count in list(counts.items())[:_ROWS]]
-                parts.append(f"<h3>{words[word]}</h3>{self._table(word, ('reason', 'count'), rows, {1})}")
+                parts.append(f"<h3>{words[word]}</h3>{self.table(word, ('reason', 'count'), rows, {1})}")
         return f"<section><h2>{words['denials']}</h2>{''.join(parts) or '<p>' + words['none'] + '</p>'}</section>\n"
 
     # -- the rest ---------------------------------------------------------------------------------------------------------------
@@ -481,10 +467,10 @@ class _Page:
         if not found.ladder:
             return f"<section><h2>{words['ladder']}</h2><p>{words['none']}</p></section>\n"
         rows: list[list[Any]] = [
-            [(_moment(each.t)[:19], each.t // 10**6), each.was, each.rung, each.cause, each.why, each.incident] for each in found.ladder
+            [(moment(each.t)[:19], each.t // 10**6), each.was, each.rung, each.cause, each.why, each.incident] for each in found.ladder
         ]
-        table = self._table("ladder", ("time", "from", "to", "cause", "why", "incident"), rows, set(), scroll="short")
-        more = self._more(found.ladder_moves - len(found.ladder))
+        table = self.table("ladder", ("time", "from", "to", "cause", "why", "incident"), rows, set(), scroll="short")
+        more = self.more(found.ladder_moves - len(found.ladder))
         return f"<section><h2>{words['ladder']} <small>{found.ladder_moves:,} {words['moves']}</small></h2>{table}{more}</section>\n"
 
     def _data(self) -> str:
@@ -493,20 +479,20 @@ class _Page:
             return f"<section><h2>{words['data']}</h2><p>{words['none']}</p></section>\n"
         rows: list[list[Any]] = [
             [
-                (_moment(each.t)[:19], each.t // 10**6),
+                (moment(each.t)[:19], each.t // 10**6),
                 each.symbol,
-                (words["till-end"], 1e18) if each.seconds is None else (_lasting(int(each.seconds * 1e9)), each.seconds),
+                (words["till-end"], 1e18) if each.seconds is None else (lasting(int(each.seconds * 1e9)), each.seconds),
                 each.held,
                 each.why,
             ]
             for each in found.doubts
         ]
-        table = self._table("data", ("time", "symbol", "lasted", "held", "why"), rows, {2, 3}, scroll="short")
+        table = self.table("data", ("time", "symbol", "lasted", "held", "why"), rows, {2, 3}, scroll="short")
         whole = ", ".join(
-            f"{html.escape(each.symbol)} {each.doubts:,} ({_lasting(int(each.doubt_s * 1e9))})" for each in found.symbols if each.doubts
+            f"{html.escape(each.symbol)} {each.doubts:,} ({lasting(int(each.doubt_s * 1e9))})" for each in found.symbols if each.doubts
         )
         note = f'<p class="soft">{whole}. {words["data-note"]}</p>'
-        return f"<section><h2>{words['data']}</h2>{note}{table}{self._more(found.doubts_in_all - len(found.doubts))}</section>\n"
+        return f"<section><h2>{words['data']}</h2>{note}{table}{self.more(found.doubts_in_all - len(found.doubts))}</section>\n"
 
     def _checks(self) -> str:
         if not self.found.checks:
@@ -517,9 +503,9 @@ class _Page:
             asked, held, first, only = (*counts, 0, 0, 0, 0)[:4]
             share = held / asked if asked else 0.0
             cells = [(f"{count:,}", count) for count in (asked, held)]
-            rows.append([name, *cells, (_percent(share), share), *((f"{count:,}", count) for count in (first, only))])
+            rows.append([name, *cells, (percent(share), share), *((f"{count:,}", count) for count in (first, only))])
         rows.sort(key=lambda row: -row[4][1])
-        table = self._table("checks", ("condition", "asked", "true", "share", "first-stop", "only-stop"), rows, {1, 2, 3, 4, 5})
+        table = self.table("checks", ("condition", "asked", "true", "share", "first-stop", "only-stop"), rows, {1, 2, 3, 4, 5})
         note = f'<p class="soft">{words["checks-note"]}</p>'
         return f"<section><h2>{words['checks']}</h2>{note}{table}</section>\n"
 
@@ -527,7 +513,7 @@ class _Page:
         rows: list[list[Any]] = [[name, (f"{count:,}", count)] for name, count in self.found.events.items()]
         if not rows:
             return ""
-        return f"<section><h2>{self.words['events']}</h2>{self._table('events', ('key', 'count'), rows, {1}, scroll='short')}</section>\n"
+        return f"<section><h2>{self.words['events']}</h2>{self.table('events', ('key', 'count'), rows, {1}, scroll='short')}</section>\n"
 
     def _settings(self) -> str:
         words, found = self.words, self.found
@@ -537,114 +523,13 @@ class _Page:
             rows: list[list[Any]] = [[name, _setting(value)] for name, value in _flat(settings)][:_ROWS]
             if rows:
                 name = f"<h3>{html.escape(title)}</h3>" if title else ""
-                parts.append(f"{name}{self._table(f's-{len(parts)}', ('key', 'value'), rows, set(), scroll='short')}")
+                parts.append(f"{name}{self.table(f's-{len(parts)}', ('key', 'value'), rows, set(), scroll='short')}")
         return f"<section><h2>{words['settings']}</h2>{''.join(parts[:20]) or '<p>' + words['not-told'] + '</p>'}</section>\n"
-
-    # -- small parts ----------------------------------------------------------------------------------------------------------
-
-    def _table(self, name: str, keys: Sequence[str], rows: Sequence[Sequence[Any]], numbers: set[int], *, scroll: str = "") -> str:
-        """A cell is a text, or a text and what it is sorted by, or those and a class. `numbers`: columns that stand to the right."""
-        heads = "".join(
-            f'<th scope="col"{" class=n" if at in numbers else ""}>{html.escape(self.words.get(key, key))}</th>'
-            for at, key in enumerate(keys)
-        )
-        body = "".join("<tr>" + "".join(_cell(cell, at in numbers) for at, cell in enumerate(row)) + "</tr>" for row in rows)
-        label = html.escape(self.words.get(keys[0], keys[0]))
-        return (
-            f'<div class="scroll {scroll}" tabindex="0" role="region" aria-label="{label}: {name}">'
-            f'<table class="data" id="t-{name}"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
-        )
-
-    def _bars(self, name: str, unit: str, bars: Sequence[tuple[str, int]]) -> str:
-        most = max((count for _, count in bars), default=0) or 1
-        rows = "".join(
-            f'<tr><th scope="row">{html.escape(label)}</th><td class="n">{count:,}</td><td class="bar"><svg viewBox="0 0 100 10" '
-            f'preserveAspectRatio="none" aria-hidden="true"><rect width="{count / most * 100:.2f}" height="10"/></svg></td></tr>'
-            for label, count in bars
-        )
-        heads = f'<th scope="col">{html.escape(unit)}</th><th scope="col" class="n">{self.words["count"]}</th><td></td>'
-        return f'<table class="data bars" id="b-{name}"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
-
-    def _more(self, count: int) -> str:
-        return f'<p class="soft">{count:,} {self.words["more"]}</p>' if count > 0 else ""
-
-    def _json(self) -> str:
-        """What the script draws, and the words that it says; without a sign that could end the element."""
-        used = {key: self.words[key] for key in ("shown", "sort-by", "won", "lost-trips")}
-        text = json.dumps({"lang": self.lang, "words": used, "charts": self.charts}, ensure_ascii=False, separators=(",", ":"))
-        return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 _GROUP_KEYS = ("rounds", "win-rate", "profit-factor", "expectancy", "net", "currency", "mean-win", "mean-loss", "largest-loss", "lasted",
                "best-excursion", "worst-excursion")  # fmt: skip
 _GROUP_NUMBERS = {1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12}
-
-
-def _cell(cell: Any, is_number: bool) -> str:
-    text, key, kind = cell if isinstance(cell, tuple) and len(cell) == 3 else (*cell, "") if isinstance(cell, tuple) else (cell, None, "")
-    classes = " ".join(filter(None, ("n" if is_number else "", kind)))
-    marks = f' class="{classes}"' if classes else ""
-    if key is not None:
-        marks += f' data-v="{key}"'
-    return f"<td{marks}>{html.escape(str(text))}</td>"
-
-
-def _money_cell(text: str, *, plain: bool = False) -> tuple[str, str, str]:
-    value = Decimal(text)
-    return _amount(text), f"{value:f}", "" if plain or not value else "good" if value > 0 else "bad"
-
-
-def _number_cell(text: str) -> tuple[str, str]:
-    return _amount(text), text
-
-
-def _bp_cell(value: float | None) -> tuple[str, float]:
-    return ("", 0.0) if value is None else (f"{value:+.2f}", value)
-
-
-def _amount(text: str) -> str:
-    """`1,234.5`."""
-    return f"{Decimal(text):,f}"
-
-
-def _coloured(text: str, unit: str) -> str:
-    value = Decimal(text)
-    sign = "+" if value > 0 else ""
-    kind = "good" if value > 0 else "bad" if value < 0 else ""
-    return f'<span class="{kind}">{sign}{_amount(text)}</span> <small>{html.escape(unit)}</small>'
-
-
-def _shorter(text: str | None) -> str:
-    """A mean, to six digits."""
-    return f"{Decimal(f'{Decimal(text or 0):.6g}'):f}"
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.2f} %"
-
-
-def _moment(ns: int) -> str:
-    return iso_of(ns)[:23].replace("T", " ") if ns else ""
-
-
-def _lasting(ns: int) -> str:
-    """`12.5 s`, `3 min 20 s`, `5 h 10 min`, `12 d 3 h`."""
-    seconds = ns / 1e9
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    days, hours, minutes = whole // 86_400, whole // 3_600 % 24, whole // 60 % 60
-    if whole < 7_200:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3_600} h {minutes} min" if not days else f"{days} d {hours} h"
-
-
-def _duration(ns: int) -> str:
-    """Of a step: `850 ns`, `12.4 µs`, `3.20 ms`, `1.50 s`."""
-    for unit, size in (("s", 10**9), ("ms", 10**6), ("µs", 10**3)):
-        if ns >= size:
-            return f"{ns / size:.3g} {unit}"
-    return f"{ns} ns"
 
 
 def _flat(settings: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, Any]]:
@@ -658,7 +543,3 @@ def _flat(settings: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, 
 def _setting(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 300 else f"{text[:300]}…"
-
-
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

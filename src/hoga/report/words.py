@@ -255,6 +255,59 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("settings", "Settings in force", "적용된 설정"),
     ("key", "Key", "항목"),
     ("value", "Value", "값"),
+    ("comparison", "Comparison", "비교"),
+    ("runs", "runs", "회 실행"),
+    ("runs-title", "The runs", "실행"),
+    ("run", "Run", "실행"),
+    ("mode", "Mode", "모드"),
+    ("ratio", "Ratio", "비율(평균/편차)"),
+    ("slippage-bp", "Slippage (bp)", "슬리피지 (bp)"),
+    ("from-time", "From (UTC)", "시작 (UTC)"),
+    ("to-time", "To (UTC)", "끝 (UTC)"),
+    ("choosing", "Choosing the best of many", "여럿 중 최고를 고르는 것"),
+    (
+        "many-tries",
+        "{tries} runs were made. The best of many looks good by chance alone: what it won is not what it will win.",
+        "{tries}회 실행했습니다. 여럿 중 최고는 우연만으로도 좋아 보입니다. 번 것은 앞으로 벌 것이 아닙니다.",
+    ),
+    (
+        "not-judged",
+        "How much of it is chance cannot be told: that takes two runs with ten round trips each.",
+        "우연이 얼마나 되는지는 알 수 없습니다. 왕복 거래 10건 이상의 실행이 둘 이상 필요합니다.",
+    ),
+    (
+        "best-ratio",
+        "The best by ratio is {best}: {ratio}. The best of {tries} runs without any skill would have {expected}.",
+        "비율이 가장 높은 실행은 {best}: {ratio}. 실력이 전혀 없는 {tries}회 중 최고라도 {expected}입니다.",
+    ),
+    (
+        "likely",
+        "Probability that it is more than chance: {probability}. Now try it on days that none of the runs has seen.",
+        "우연 이상일 확률: {probability}. 이제 어느 실행도 보지 않은 날짜로 시험해 보십시오.",
+    ),
+    (
+        "unlikely",
+        "Probability that it is more than chance: {probability}. That is not enough to believe it.",
+        "우연 이상일 확률: {probability}. 믿기에는 부족합니다.",
+    ),
+    (
+        "choosing-how",
+        "Ratio: the mean net of the round trips over their deviation. Computed is the deflated Sharpe ratio over round trips: "
+        "how far the best ratio lies above what the best of so many would have by chance.",
+        "비율: 왕복 거래 순손익의 평균을 편차로 나눈 값. 왕복 거래로 계산한 디플레이티드 샤프 비율: 최고 비율이 같은 횟수의 "
+        "우연 중 최고보다 얼마나 위에 있는지를 봅니다.",
+    ),
+    ("heat-map", "Net over two parameters", "두 매개변수에 따른 순손익"),
+    (
+        "map-one",
+        "A lone peak between losses is chance; a plateau may be none.",
+        "손실 사이의 외딴 봉우리는 우연이고, 고원은 아닐 수도 있습니다.",
+    ),
+    (
+        "map-mean",
+        "The mean over all other parameters. A lone peak between losses is chance; a plateau may be none.",
+        "나머지 매개변수 전체의 평균. 손실 사이의 외딴 봉우리는 우연이고, 고원은 아닐 수도 있습니다.",
+    ),
     ("more", "more are not listed", "건은 표시하지 않음"),
     ("how", "How each figure is computed stands in docs/report.md of hoga.", "각 수치의 계산법은 hoga의 docs/report.md에 있습니다."),
 )  # fmt: skip

@@ -5,19 +5,20 @@ Money is an integer of `POWER`, which is finer than what any instrument counts i
 
 from __future__ import annotations
 
-from math import ceil, log2
+from math import ceil, log2, sqrt
 from typing import Generic, TypeVar
 
 import msgspec
 
 from hoga.core.trading import text_of
 
-__all__ = ["POWER", "Curve", "Histogram", "Rounds", "RoundsTold", "Thinned", "money", "rounded"]
+__all__ = ["POWER", "Curve", "Histogram", "Moments", "Rounds", "RoundsTold", "Thinned", "money", "rounded"]
 
 T = TypeVar("T")
 
 POWER = -30
 """Of money here."""
+_UNIT = 10.0**POWER
 
 _SECOND_NS = 10**9
 _PER_DOUBLING = 8
@@ -157,11 +158,48 @@ class Histogram:
         return [(2**each, found.get(each, 0)) for each in range(min(found), max(found) + 1)] if found else []
 
 
+class Moments:
+    """Mean, deviation, skew and kurtosis of numbers that go by: for what is no sum of money."""
+
+    __slots__ = ("_fourth", "_mean", "_n", "_second", "_third")
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._mean = self._second = self._third = self._fourth = 0.0
+
+    def add(self, value: float) -> None:
+        """One more (Pébay, 2008: the sums of powers around the mean, moved along with it)."""
+        before = self._n
+        n = self._n = before + 1
+        off = value - self._mean
+        part = off / n
+        square = part * part
+        term = off * part * before
+        self._mean += part
+        self._fourth += term * square * (n * n - 3 * n + 3) + 6 * square * self._second - 4 * part * self._third
+        self._third += term * part * (n - 2) - 3 * part * self._second
+        self._second += term
+
+    def ratio(self) -> float | None:
+        """The mean over the deviation of the sample; None: there is none."""
+        deviation = sqrt(self._second / (self._n - 1)) if self._n > 1 else 0.0
+        return self._mean / deviation if deviation else None
+
+    def skew(self) -> float | None:
+        """0 of a symmetric lot; None where all are equal."""
+        return self._third / self._n / (self._second / self._n) ** 1.5 if self._second > 0 else None
+
+    def kurtosis(self) -> float | None:
+        """3 of a normal lot; None where all are equal."""
+        return self._fourth / self._n / (self._second / self._n) ** 2 if self._second > 0 else None
+
+
 class RoundsTold(msgspec.Struct, frozen=True, kw_only=True):
     """Round trips of one kind. Money as exact text; `expectancy` (the mean net), `mean_win` and `mean_loss` are rounded.
 
     `win_rate`: won of all, None: there is none. `profit_factor`: what was won by what was lost, None: nothing was lost. `best_bp` and
-    `worst_bp`: the mean of the furthest that the price went for and against them; `seconds`: how long they lasted, together.
+    `worst_bp`: the mean of the furthest that the price went for and against them; `seconds`: how long they lasted, together. `ratio`: the
+    mean net over its deviation; `skew` and `kurtosis` (3 of a normal one) of the nets; None: all nets are equal, or there are none.
     """
 
     rounds: int
@@ -182,15 +220,19 @@ class RoundsTold(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     best_bp: float | None
     worst_bp: float | None
+    ratio: float | None
+    skew: float | None
+    kurtosis: float | None
 
 
 class Rounds:
     """Sums of round trips."""
 
     __slots__ = ("_best", "_excursions", "_losing", "_worst", "fees", "funding", "gross", "largest_loss", "largest_win", "losses", "lost",
-                 "most_losing", "n", "seconds", "wins", "won")  # fmt: skip
+                 "moments", "most_losing", "n", "seconds", "wins", "won")  # fmt: skip
 
     def __init__(self) -> None:
+        self.moments = Moments()
         self.n = self.wins = self.losses = self.won = self.lost = self.gross = self.fees = self.funding = 0
         self.largest_win = self.largest_loss = self._losing = self.most_losing = self._excursions = 0
         self.seconds = self._best = self._worst = 0.0
@@ -202,6 +244,7 @@ class Rounds:
         self.fees += fees
         self.funding += funding
         self.seconds += seconds
+        self.moments.add(net * _UNIT)
         if net > 0:
             self.wins += 1
             self.won += net
@@ -243,4 +286,7 @@ class Rounds:
             seconds=round(self.seconds, 3),
             best_bp=round(self._best / self._excursions, 2) if self._excursions else None,
             worst_bp=round(self._worst / self._excursions, 2) if self._excursions else None,
+            ratio=self.moments.ratio(),
+            skew=self.moments.skew(),
+            kurtosis=self.moments.kurtosis(),
         )
