@@ -99,3 +99,12 @@ def test_what_is_no_parameter_is_for_the_configuration(typed: str) -> None:
     settings = ["fast=3", "max_workers=2", "LEVERAGE=3", "binance.MAX_ORDER_NOTIONAL=5", "binance:BTCUSDT.fast=7"]
     assert split_settings(typed, settings) == ({"fast": "3"}, settings[1:])
     assert split_settings("nowhere.py", []) == ({}, [])
+
+
+def test_a_parameter_of_a_section_that_the_strategy_does_not_have_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("import hoga\nclass Mine(hoga.Strategy):\n    symbol = 'binance:BTCUSDT'\n    params = {'fast': 10, 'slow': 30}\n")
+    kind = read_strategy(str(file))
+    with pytest.raises(ConfigError, match=r"\[binance:BTCUSDT\]: fsat: found 7, expected a parameter of Mine .*did you mean fast\?"):
+        instances_of(kind, (), {"binance:BTCUSDT": {"fsat": "7"}})
+    assert instances_of(kind, (), {"binance:BTCUSDT": {"fast": "7"}})[0][1].p.fast == 7

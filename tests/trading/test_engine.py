@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -11,7 +13,7 @@ from hoga.core.trading import OrderAccepted, OrderState, StreamUpdate
 from hoga.trading.bars import Bar
 from hoga.trading.engine import Restored
 from hoga.trading.limits import Limits
-from hoga.trading.ports import Cancel, Denial, Done, ReadBars, Send, Write
+from hoga.trading.ports import Cancel, Denial, Done, ReadBars, Send, Tell, Write
 from hoga.trading.risk import RiskGate
 from hoga.trading.strategy import BookView, Setup, Strategy
 from tests.trading.exchange import BUY, SELL, SPOT, SYMBOL, VENUE, Exchange, Holds, S, holds
@@ -250,3 +252,73 @@ def test_the_peak_and_the_losses_in_a_row_outlive_a_restart() -> None:
     assert (day.losses, day.total, day.peak) == (3, 0, 50 * 10_000), "50 USDT, in the money of the symbol"
     (mark, *_) = there.records("mark")
     assert mark.fields["peaks"] == {VENUE: 5 * 10**13}
+
+
+class Asks(Holds):
+    """Can order what the test says, too."""
+
+
+@pytest.mark.parametrize(
+    ("side", "quantity", "price", "code"),
+    [
+        ("buy", ["0.01"], "60000", "no-number"),
+        ("buy", (0, (1,), 0), "60000", "no-number"),
+        ("buy", {}, "60000", "no-number"),
+        ("buy", None, "60000", "no-number"),
+        ("buy", "1e999999999", "60000", "quantity"),
+        (["buy"], "0.01", "60000", "bad-side"),
+        ("hold", "0.01", "60000", "bad-side"),
+        (None, "0.01", "60000", "bad-side"),
+        ("buy", "0.01", ["60000"], "off-tick"),
+    ],
+)
+def test_what_is_no_order_is_denied_with_a_code(side: Any, quantity: Any, price: Any, code: str) -> None:
+    strategy = Asks()
+    there = Exchange(strategy)
+    assert there.do(lambda: strategy.limit(SYMBOL, side, quantity, price)) == ""
+    assert [each.fields["code"] for each in there.records("order.deny")] == [code]
+    assert not there.engine.instances[0].quarantined
+    assert not there.sent
+
+
+@pytest.mark.parametrize("quantity", [["0.01"], (0, (1,), 0), {"a": 1}, None, object()])
+def test_a_target_that_is_no_number_is_denied(quantity: Any) -> None:
+    strategy = Asks()
+    there = Exchange(strategy)
+    there.do(lambda: strategy.target(SYMBOL, quantity))
+    assert [each.fields["code"] for each in there.records("order.deny")] == ["no-number"]
+    assert not there.engine.instances[0].quarantined
+
+
+@pytest.mark.parametrize("side", ["BUY", "Buy", "buy", BUY])
+def test_a_side_may_be_written_in_capitals(side: Any) -> None:
+    strategy = Asks()
+    there = Exchange(strategy)
+    assert there.do(lambda: strategy.limit(SYMBOL, side, "0.01", "59900"))
+    assert there.last.side is BUY
+
+
+def test_a_side_of_a_size_that_is_none_ends_that_instance_alone_with_words() -> None:
+    asks, other = Asks(), holds("0.010")
+    there = Exchange(asks, other)
+    asks.todo.append(lambda: asks.size(SYMBOL, risk="1%", stop="59000", side=["buy"]))  # type: ignore[arg-type]
+    there.book()
+    assert [each.quarantined for each in there.engine.instances] == [True, False]
+    (fell,) = [each for each in there.records("state") if each.fields.get("what") == "quarantined"]
+    assert "is no side; expected buy or sell" in fell.fields["why"]
+
+
+def test_denials_are_told_once_a_minute_with_their_count() -> None:
+    strategy = Asks()
+    there = Exchange(strategy)
+    for _ in range(5):
+        there.do(lambda: strategy.target(SYMBOL, "x"))
+    said = [each.text for each in there.of(Tell) if "denied" in each.text]
+    assert said == ["Asks/one:BTCUSDT: an order is denied: no-number found 'x' is no number"]
+    there.pass_time(61)
+    said = [each.text for each in there.of(Tell) if "denied" in each.text]
+    assert said[1:] == ["Asks/one:BTCUSDT: 4 more orders were denied in a minute: no-number"]
+    there.pass_time(120)
+    assert len([each for each in there.of(Tell) if "denied" in each.text]) == 2
+    there.do(lambda: strategy.target(SYMBOL, "x"))
+    assert len([each for each in there.of(Tell) if "denied" in each.text]) == 3

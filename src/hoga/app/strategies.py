@@ -100,6 +100,7 @@ def instances_of(kind: type[Strategy], symbols: tuple[str, ...], params: Mapping
             raise _mistake(kind.__name__, f"{type(fault).__name__}: {fault}", "a class that can be made without arguments") from fault
         strategy.symbol, strategy.symbols = whole[0], whole
         given = dict(params.get("", {})) | dict(params.get(whole[0], {}))
+        _require_known(kind, whole[0], given)
         strategy.p = Params({name: _as(kind, name, default, given) for name, default in kind.params.items()})
         made.append((f"{kind.__name__}/{'+'.join(whole)}", strategy))
     return made
@@ -148,6 +149,15 @@ def _as(kind: type[Strategy], name: str, default: Any, given: Mapping[str, str])
     except BadParameter as bad:
         near = nearest_name(bad.text, list(bad.choices)) if bad.choices else None
         raise ConfigError([ConfigMistake(where, None, "STRATEGY", bad.text, bad.expected, near)]) from None
+
+
+def _require_known(kind: type[Strategy], symbol: str, given: Mapping[str, str]) -> None:
+    """Raises ConfigError for a parameter that the class does not have, as a section `[venue:SYMBOL]` may name one."""
+    strange = [name for name in given if name not in kind.params]
+    if strange:
+        expected = f"a parameter of {kind.__name__} ({', '.join(kind.params) or 'it has none'}), or a key of the configuration"
+        names = [*kind.params, *BY_NAME]
+        raise ConfigError([ConfigMistake(f"[{symbol}]", None, name, given[name], expected, nearest_name(name, names)) for name in strange])
 
 
 def _mistake(where: str, found: str, expected: str) -> ConfigError:

@@ -235,6 +235,8 @@ class Trader:
         data = f"data {max(ages):.1f} s" if ages else "no data"
         place = ", ".join(held) or "flat"
         waits = "".join(f", waits for {each}" for each in engine.waits_for)
+        denied = sum(each.denials for each in engine.instances)
+        waits += f", {denied} denied" if denied else ""
         return f"{state.rung.name} {ready}/{len(state.looks)} ready, {place}, {state.orders.count()} open, {net}, {data}{waits}"
 
     # -- its life -------------------------------------------------------------------------------------------------------

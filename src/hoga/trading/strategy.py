@@ -55,13 +55,23 @@ Amount = Decimal | int | str | float
 
 def amount_of(value: Amount) -> Decimal:
     """As an exact number. Raises ValueError for what is none, or not finite."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+        raise ValueError(f"{value!r} is no number")
     try:
         number = value if isinstance(value, Decimal) else Decimal(repr(value) if isinstance(value, float) else value)
     except (ArithmeticError, TypeError, ValueError):
         raise ValueError(f"{value!r} is no number") from None
-    if isinstance(value, bool) or not number.is_finite():
+    if not number.is_finite():
         raise ValueError(f"{value!r} is no number")
     return number
+
+
+def side_of(value: str | Side) -> Side:
+    """`buy` or `sell`, in capitals or not. Raises ValueError."""
+    try:
+        return Side(value.lower())
+    except (AttributeError, ValueError):
+        raise ValueError(f"{value!r} is no side; expected buy or sell") from None
 
 
 class Params:
@@ -505,7 +515,7 @@ class Desk(Protocol):
     def target(self, symbol: str, quantity: Amount, why: str) -> None:
         """See `Strategy.target`."""
 
-    def order(self, symbol: str, side: Side, quantity: Amount, kind: OrderKind, price: Amount | None, force: Force, why: str) -> str:
+    def order(self, symbol: str, side: str | Side, quantity: Amount, kind: OrderKind, price: Amount | None, force: Force, why: str) -> str:
         """See `Strategy.buy` and `Strategy.limit`."""
 
     def cancel(self, client_id: str) -> None:
@@ -618,7 +628,7 @@ class Strategy:
     def limit(self, symbol: str, side: str | Side, quantity: Amount, price: Amount, why: str = "", *, post_only: bool = False) -> str:
         """Rest at a price. `side`: `buy` or `sell`. Returns the client id, "" where it was denied."""
         force = Force.POST_ONLY if post_only else Force.GTC
-        return self._desk.order(symbol, Side(side), quantity, OrderKind.LIMIT, price, force, why)
+        return self._desk.order(symbol, side, quantity, OrderKind.LIMIT, price, force, why)
 
     def cancel(self, client_id: str) -> None:
         """Cancel one own order."""
@@ -648,7 +658,7 @@ class Strategy:
 
     def size(self, symbol: str, *, risk: str = "", stop: Amount, side: str | Side | None = None) -> Decimal:
         """The quantity that loses `risk` of the equity (`"1%"`, default `RISK_PER_TRADE`) at `stop`, within the limits; 0: too small."""
-        return self._desk.size(symbol, risk, stop, None if side is None else Side(side))
+        return self._desk.size(symbol, risk, stop, None if side is None else side_of(side))
 
     def price_down(self, price: Amount, symbol: str = "") -> Decimal:
         """The highest price that the venue takes and that is not above this one: for a `limit`."""

@@ -20,13 +20,26 @@ from hoga.trading.engine.turn import Turn
 from hoga.trading.engine.working import Working
 from hoga.trading.orders import Order, Role
 from hoga.trading.ports import Denial, Write
-from hoga.trading.strategy import Amount, BookView, FillView, OrderView, Params, Setup, Strategy, TradeView, WatchedParams, amount_of
+from hoga.trading.strategy import (
+    Amount,
+    BookView,
+    FillView,
+    OrderView,
+    Params,
+    Setup,
+    Strategy,
+    TradeView,
+    WatchedParams,
+    amount_of,
+    side_of,
+)
 
 __all__ = ["Instance"]
 
 _BOOKISH = {DataType.ORDERBOOK, DataType.QUOTE}
 
 _MEMO = 4096
+_DIGITS = 40
 _CALLS_DEEP = 8
 """So deep may hooks cause hooks (an order in `on_order` that is denied, and so on)."""
 
@@ -162,15 +175,25 @@ class Instance:
 
     def target(self, symbol: str, quantity: Amount, why: str) -> None:
         """See `Strategy.target`."""
-        number = self._amounts.get((symbol, quantity, False))
+        try:
+            number = self._amounts.get((symbol, quantity, False))
+        except TypeError:  # as in `_known`, for every book
+            number = None
         if number is None:
             number = self._learn(symbol, quantity, "target", why, Side.BUY)
         if number is not None:
             self._want(self.key, symbol, number, why)
 
-    def order(self, symbol: str, side: Side, quantity: Amount, kind: OrderKind, price: Amount | None, force: Force, why: str) -> str:
+    def order(self, symbol: str, side: str | Side, quantity: Amount, kind: OrderKind, price: Amount | None, force: Force, why: str) -> str:
         """See `Strategy.buy` and `Strategy.limit`."""
-        number = self._amounts.get((symbol, quantity, False))
+        if side.__class__ is not Side:
+            try:
+                side = side_of(side)
+            except ValueError as fault:
+                self._deny(symbol, Side.BUY, why, Denial(code="bad-side", found=str(fault), limit="buy or sell"))
+                return ""
+        assert isinstance(side, Side), "it is one, or was made one"
+        number = self._known(symbol, quantity, False)
         if number is None:
             number = self._learn(symbol, quantity, "order", why, side)
         if number is None:
@@ -180,7 +203,7 @@ class Instance:
             return ""
         at = None
         if price is not None:
-            at = self._amounts.get((symbol, price, True))
+            at = self._known(symbol, price, True)
             if at is None:
                 at = self._learn_price(symbol, price, why, side)
             if at is None:
@@ -257,18 +280,25 @@ class Instance:
     def _rules(self, symbol: str) -> Rules | None:
         return self._state.rules_of.get(symbol)
 
+    def _known(self, symbol: str, amount: Amount, is_price: bool) -> int | None:
+        """What was learned of an amount; None: nothing, or it is nothing that can be."""
+        try:
+            return self._amounts.get((symbol, amount, is_price))
+        except TypeError:  # a list: what is wrong with it is told with a code
+            return None
+
     def _learn(self, symbol: str, quantity: Amount, what: str, why: str, side: Side) -> int | None:
         """A quantity in integers, finer digits cut off; None: it was denied."""
         rules = self._rules(symbol) if symbol in self.symbols else None
         if rules is None:
-            self._deny(symbol, side, why, Denial(code="unknown-symbol", found=symbol, limit=", ".join(self.symbols)))
+            self._deny(symbol, side, why, Denial(code="unknown-symbol", found=str(symbol), limit=", ".join(self.symbols)))
             return None
         try:
-            exact = amount_of(quantity).scaleb(-rules.size_power)
+            amount = amount_of(quantity)
         except ValueError as fault:
             self._deny(symbol, side, why, Denial(code="no-number", found=str(fault)))
             return None
-        number = int(exact)
+        number = int(amount.scaleb(-rules.size_power)) if abs(amount.adjusted()) < _DIGITS or not amount else 1 << 63
         if not -(2**63) < number < 2**63:
             self._deny(symbol, side, why, Denial(code="quantity", found=str(quantity)))
             return None
@@ -280,7 +310,7 @@ class Instance:
         assert rules is not None, "its quantity was read already"
         try:
             number = rules.price(amount_of(price))
-        except ValueError as fault:
+        except (ValueError, ArithmeticError) as fault:
             self._deny(symbol, side, why, Denial(code="off-tick", found=str(fault)))
             return None
         self._keep((symbol, price, True), number)
@@ -292,5 +322,5 @@ class Instance:
         self._amounts[key] = number
 
     def _deny(self, symbol: str, side: Side, why: str, denial: Denial) -> None:
-        request = OrderRequest(client_id=self._placing.new_id(self.number), symbol=symbol, side=side)
+        request = OrderRequest(client_id=self._placing.new_id(self.number), symbol=str(symbol), side=side)
         self._placing.deny(request, self.key, Role.ENTRY, why, denial)

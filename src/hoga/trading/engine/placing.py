@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hoga.core.market import Side
+from hoga.core.times import SECOND_NS
 from hoga.core.trading import Force, OrderKind, OrderRequest, base36, client_id_head
 from hoga.trading import records
 from hoga.trading.engine.causes import Causes
@@ -13,11 +14,15 @@ from hoga.trading.engine.turn import Turn
 from hoga.trading.orders import Canceling, Heard, Order, Role, Status
 from hoga.trading.ports import Cancel, Denial, Gate, Rung, Send, SendList
 from hoga.trading.protect import Guard
+from hoga.trading.risk import Code
 from hoga.trading.rungs import Cause
 
-__all__ = ["Placing"]
+__all__ = ["TOO_LITTLE", "Placing"]
 
 _SENT = Heard.SENT
+_TELL_NS = 60 * SECOND_NS
+TOO_LITTLE = (Code.TOO_SMALL.value, Code.MIN_NOTIONAL.value)
+"""Codes of what is too little to be an order: dust, mostly."""
 
 
 class Placing:
@@ -34,6 +39,7 @@ class Placing:
         self._guards = guards
         self._number = 0
         self._id_heads: dict[int, str] = {}
+        self._told: dict[tuple[str, str], list[int]] = {}
 
     def new_id(self, strategy: int) -> str:
         """A client id that was never used."""
@@ -114,10 +120,30 @@ class Placing:
         order.status, order.ended_ns = Status.DENIED, now
         self.denied = denial.code
         self._turn.write(records.denied(order, denial, self._turn.cause))
+        self._tell(strategy, order.reason, denial.code)
         instance = self._roster.by_key.get(strategy)
         if instance is not None:
             instance.denials += 1
             instance.told_of(order)
+
+    def _tell(self, strategy: str, reason: str, code: str) -> None:
+        """A line for people, of each strategy and code once a minute; those after it are counted, and told by `tell_counts`."""
+        key, now = (strategy, code), self._state.now_ns
+        told = self._told.get(key)
+        if told is None:
+            self._told[key] = [now, 0]
+            self._turn.tell("info" if code in TOO_LITTLE else "warning", f"{strategy}: an order is denied: {reason}")
+        else:
+            told[1] += 1
+
+    def tell_counts(self) -> None:
+        """A minute after a denial was told: how many more of its code there were."""
+        now = self._state.now_ns
+        for (strategy, code), (at_ns, more) in list(self._told.items()):
+            if now - at_ns >= _TELL_NS:
+                del self._told[strategy, code]
+                if more:
+                    self._turn.tell("warning", f"{strategy}: {more} more orders were denied in a minute: {code}")
 
     def cancel(self, order: Order, *, why: str = "", wished: bool = False) -> None:
         """Cancel an order, unless that is under way. `wished`: by a strategy, and then the gate is asked."""

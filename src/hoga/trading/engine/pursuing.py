@@ -5,7 +5,7 @@ from __future__ import annotations
 from hoga.core.trading import Force, OrderKind, OrderRequest
 from hoga.trading import records
 from hoga.trading.engine.guarding import Guarding
-from hoga.trading.engine.placing import Placing
+from hoga.trading.engine.placing import TOO_LITTLE, Placing
 from hoga.trading.engine.roster import Roster
 from hoga.trading.engine.turn import Turn
 from hoga.trading.orders import Order, Role, Status
@@ -18,7 +18,6 @@ __all__ = ["Pursuing"]
 _ACTIVE, _HALTED = Rung.ACTIVE, Rung.HALTED
 _MARKET, _IOC, _IS_TARGET = OrderKind.MARKET, Force.IOC, Role.TARGET
 _TURNS = Code.MAX_REVERSALS_PER_MIN.value
-_TOO_LITTLE = (Code.TOO_SMALL.value, Code.MIN_NOTIONAL.value)
 
 
 class Pursuing:
@@ -111,7 +110,7 @@ class Pursuing:
                 want.splits = True  # what is held is let go all the same
                 self._pursue_one(want)
                 return
-            if self._placing.denied in _TOO_LITTLE and state.portfolio.share(want.strategy, symbol) * want.quantity > 0:
+            if self._placing.denied in TOO_LITTLE and state.portfolio.share(want.strategy, symbol) * want.quantity > 0:
                 want.failures = 6  # too little is missing to be an order, as a fee was taken off the coins: a minute's pause at once
             want.failed(state.now_ns)
 

@@ -83,6 +83,7 @@ class Upkeep:
         self._candles.look_after()
         for order in state.orders.working():
             self._look_after(order)
+        self._placing.tell_counts()
         self._guarding.look_after_all()
         for venue, reckoning in self._asking.reckonings.items():
             self._look_after_venue(venue, reckoning)
