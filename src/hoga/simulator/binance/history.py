@@ -101,6 +101,7 @@ class HistoryFiles:
         self._defects = defects
         self._pasts: dict[str, Past] = {}
         self._made = lru_cache(maxsize=_KEPT_FILES)(self._make)
+        self._zipped = lru_cache(maxsize=_KEPT_FILES)(self._zip)  # a file and its sum are made of the same
         self._first_day = _date_of(clock.start_ns) - timedelta(days=config.days)
 
     def past(self, symbol: str) -> Past:
@@ -191,7 +192,7 @@ class HistoryFiles:
     def _make(self, wanted: _Wanted, defects: Defects, is_sum: bool) -> HistoryFile | None:
         published = datetime.combine(wanted.period.last + timedelta(days=1), datetime.min.time(), UTC)
         modified = int(published.timestamp() + self._config.published_after_s) + (86_400 * 30 if FileDefect.REPUBLISHED in defects else 0)
-        body = self._zip(wanted, defects)
+        body = self._zipped(wanted, defects)
         if body is None:
             return None
         if is_sum:

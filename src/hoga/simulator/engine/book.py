@@ -127,6 +127,17 @@ class Book:
         """The side on which orders of `side` rest."""
         return self.bids if side is Side.BUY else self.asks
 
+    def open(self, orders: list[RestingOrder]) -> None:
+        """The first orders of an empty book, each at a price of its own. They count as changes that everybody knows of."""
+        for order in orders:
+            half = self.bids if order.side > 0 else self.asks
+            level = half.levels[order.price] = Level(order.price)
+            level.lots = order.lots
+            level.orders[order.order_id] = self.orders[order.order_id] = order
+        for half in (self.bids, self.asks):
+            half.keys = sorted(price * half.side for price in half.levels)
+        self.update_id += len(orders)
+
     def rest(self, order: RestingOrder, *, ahead: float = 1.0) -> None:
         """Put an order behind the others at its price, or behind the share `ahead` of their lots. The caller has matched it first: it must
         not cross."""

@@ -6,6 +6,7 @@ near the touch, or a market order. The share of limit orders falls as the book g
 
 from __future__ import annotations
 
+from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
@@ -46,10 +47,17 @@ class Flow:
 
     def __init__(self, instrument: Instrument, seed: str, *, levels: int) -> None:
         self._random = Random(seed)
+        self._seed = seed
         self._instrument = instrument
         self._levels = levels
         self._mean_distance = max(8, instrument.start_ticks // 8_000)
         self._sweep = 25 if self._mean_distance > 100 else 6
+
+    def begin(self) -> tuple[int, tuple[LimitOrder, ...]]:
+        """What a new flow draws first: `wait_ns()` and `opening(start_ticks)`. The same for the same seed, and remembered for the next."""
+        first, state = _first_draws(self._instrument, self._seed, self._levels)
+        self._random.setstate(state)
+        return first
 
     def wait_ns(self) -> int:
         """Nanoseconds until the crowd's next event."""
@@ -115,3 +123,10 @@ class Flow:
 
     def _lots(self) -> int:
         return 1 + int(self._instrument.typical_lots * self._random.lognormvariate(-0.5, 1.1))
+
+
+@lru_cache(maxsize=8)  # some 0.4 MB each: thousands of draws that every simulator of a process would make again
+def _first_draws(instrument: Instrument, seed: str, levels: int) -> tuple[tuple[int, tuple[LimitOrder, ...]], tuple[object, ...]]:
+    flow = Flow(instrument, seed, levels=levels)
+    first = flow.wait_ns(), tuple(flow.opening(instrument.start_ticks))
+    return first, flow._random.getstate()

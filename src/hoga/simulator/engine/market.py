@@ -168,10 +168,11 @@ class Market:
         self._next_order_id = 10_000_000_000 + draw
         self._next_trade_id = self.first_trade_id = 1_000_000_000 + draw + 2 * past
         self._next_agg_id = self.first_agg_id = 500_000_000 + draw // 2 + past
-        self._next_event_ns = self.begins_ns + self._flow.wait_ns()
+        wait_ns, orders = self._flow.begin()
+        self._next_event_ns = self.begins_ns + wait_ns
         self._events: list[MarketEvent] = []
         self._top = Top(0, 0, 0, 0, 0, 0)
-        self._open(now_ns)
+        self._open(orders, now_ns)
         self._speeds = {speed: _Changes(self.book.update_id) for speed in speeds}
 
     def run_until(self, until_ns: int) -> None:
@@ -269,9 +270,8 @@ class Market:
         """The best of both sides now."""
         return self._top
 
-    def _open(self, now_ns: int) -> None:
-        for order in self._flow.opening(self.instrument.start_ticks):
-            self._rest(order)
+    def _open(self, orders: tuple[LimitOrder, ...], now_ns: int) -> None:
+        self.book.open([RestingOrder(self.take_order_id(), *order) for order in orders])
         self.run_until(now_ns)
         self._note_top()
         self.drain()

@@ -32,6 +32,18 @@ class DayOfTrades(NamedTuple):
     trades: list[Trade]
 
 
+class _Day(NamedTuple):
+    """What a day's trades are drawn for: `span_ns` of it, so many `rows`, ids from these on, from one level (in ticks) to the other."""
+
+    day: int
+    span_ns: int
+    rows: int
+    agg_id: int
+    trade_id: int
+    opens: float
+    closes: float
+
+
 class Past:
     """The past of `market`: `rows_a_day` aggregates on each whole day (an even number).
 
@@ -95,23 +107,8 @@ class Past:
         return self._traded(day, rows, self._market.first_agg_id - back, self._market.first_trade_id - 2 * back)
 
     def _traded(self, day: int, rows: int, agg_id: int, trade_id: int) -> DayOfTrades:
-        random = Random(f"{self._seed}/past/{day}")
-        start_ns = day * DAY_NS
-        span_ns = min(start_ns + DAY_NS, self._until_ns) - start_ns
-        times = sorted(start_ns + random.randrange(span_ns // _US_NS) * _US_NS for _ in range(rows))
-        counts = [count for _ in range(rows // 2) for count in random.choice(_PAIRS)]
-        opens, closes = self._level(day), self._level(day + 1)
-        aggregates: list[AggTrade] = []
-        trades: list[Trade] = []
-        for at, (time_ns, count) in enumerate(zip(times, counts, strict=True)):
-            level = opens + (closes - opens) * (time_ns - start_ns) / span_ns
-            price = max(1, round(level * (1 + random.gauss(0.0, _NOISE))))
-            sold = random.random() < 0.5
-            parts = [1 + int(self._instrument.typical_lots * random.lognormvariate(-0.5, 1.1)) for _ in range(count)]
-            trades += [Trade(trade_id + nth, price, lots, time_ns, sold) for nth, lots in enumerate(parts)]
-            aggregates.append(AggTrade(agg_id + at, price, sum(parts), trade_id, trade_id + count - 1, time_ns, sold))
-            trade_id += count
-        return DayOfTrades(aggregates, trades)
+        span_ns = min((day + 1) * DAY_NS, self._until_ns) - day * DAY_NS
+        return _drawn_day(self._instrument, self._seed, _Day(day, span_ns, rows, agg_id, trade_id, self._level(day), self._level(day + 1)))
 
     def _level(self, day: int) -> float:
         """The price, in ticks, at the beginning of a day."""
@@ -120,3 +117,23 @@ class Past:
             return float(start)
         draw = zlib.crc32(f"{self._seed}/level/{day}".encode()) / 2**32
         return start * (1 + _SWING * (2 * draw - 1))
+
+
+@lru_cache(maxsize=_KEPT_DAYS)  # whole days are the same for every market of the seed, whenever it was opened
+def _drawn_day(instrument: Instrument, seed: str, of: _Day) -> DayOfTrades:
+    random = Random(f"{seed}/past/{of.day}")
+    start_ns, agg_id, trade_id = of.day * DAY_NS, of.agg_id, of.trade_id
+    times = sorted(start_ns + random.randrange(of.span_ns // _US_NS) * _US_NS for _ in range(of.rows))
+    counts = [count for _ in range(of.rows // 2) for count in random.choice(_PAIRS)]
+    aggregates: list[AggTrade] = []
+    trades: list[Trade] = []
+    for time_ns, count in zip(times, counts, strict=True):
+        level = of.opens + (of.closes - of.opens) * (time_ns - start_ns) / of.span_ns
+        price = max(1, round(level * (1 + random.gauss(0.0, _NOISE))))
+        sold = random.random() < 0.5
+        parts = [1 + int(instrument.typical_lots * random.lognormvariate(-0.5, 1.1)) for _ in range(count)]
+        trades += [Trade(trade_id + nth, price, lots, time_ns, sold) for nth, lots in enumerate(parts)]
+        aggregates.append(AggTrade(agg_id, price, sum(parts), trade_id, trade_id + count - 1, time_ns, sold))
+        agg_id += 1
+        trade_id += count
+    return DayOfTrades(aggregates, trades)

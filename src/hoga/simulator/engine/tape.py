@@ -85,6 +85,20 @@ class Bar:
             self.taker_lots += lots
             self.taker_quote += price * lots
 
+    def add_bar(self, other: Bar) -> None:
+        """Count in what came after this bar's own trades: those of `other`, at least one."""
+        if not self.count:
+            self.first_id = other.first_id
+            self.open, self.high, self.low = other.open, other.high, other.low
+        elif other.high > self.high or other.low < self.low:
+            self.high, self.low = max(self.high, other.high), min(self.low, other.low)
+        self.last_id, self.close = other.last_id, other.close
+        self.count += other.count
+        self.lots += other.lots
+        self.quote += other.quote
+        self.taker_lots += other.taker_lots
+        self.taker_quote += other.taker_quote
+
 
 class BarSeries:
     """The bars of one interval, oldest first; the last one is in progress. `offset_ms` shifts day boundaries east."""
@@ -140,38 +154,57 @@ class RollingStats(NamedTuple):
 
 
 class Tape:
-    """Recent trades and aggregate trades (as the market made them), and all bars."""
+    """Recent trades and aggregate trades (as the market made them), and all bars.
+
+    A trade goes into one bar, which is added to the twenty-two of all series when one of them ends or somebody asks.
+    """
 
     def __init__(self, *, price: int, now_ms: int) -> None:
-        self.series: dict[tuple[str, int], BarSeries] = {}
+        self._series: dict[tuple[str, int], BarSeries] = {}
         for interval in INTERVALS:
-            for offset in (0, UTC8_MS):
-                self.series[interval, offset] = BarSeries(interval, offset_ms=offset, price=price, now_ms=now_ms)
-        self._distinct = [s for (name, offset), s in self.series.items() if not offset or _bounds_differ(name)]
-        for (name, offset), _ in list(self.series.items()):
-            if offset and not _bounds_differ(name):
-                self.series[name, offset] = self.series[name, 0]
-        self._next_close_ms = 0
+            made = self._series[interval, 0] = BarSeries(interval, offset_ms=0, price=price, now_ms=now_ms)
+            if _bounds_differ(interval):
+                made = BarSeries(interval, offset_ms=UTC8_MS, price=price, now_ms=now_ms)
+            self._series[interval, UTC8_MS] = made
+        self._distinct = [series for (name, offset), series in self._series.items() if not offset or _bounds_differ(name)]
+        self._next_close_ms = self._first_close_ms()
+        self._newest = Bar(0, 0, price)
         self.last_price = price
         self.last_lots = 0
         self.last_trade_ms = now_ms
 
+    @property
+    def series(self) -> dict[tuple[str, int], BarSeries]:
+        """The bars by interval and offset, with every trade in them; ask again once there are others."""
+        self._share()
+        return self._series
+
     def add(self, trade_id: int, price: int, lots: int, time_ms: int, *, taker_buys: bool) -> None:
         """Count one trade into every series."""
-        for series in self._distinct:
-            if time_ms > series.current.close_ms:
-                series.advance(time_ms)
-            series.current.add(trade_id, price, lots, taker_buys=taker_buys)
+        if time_ms > self._next_close_ms:
+            self.advance(time_ms)
+        self._newest.add(trade_id, price, lots, taker_buys=taker_buys)
         self.last_price, self.last_lots, self.last_trade_ms = price, lots, time_ms
 
     def advance(self, now_ms: int) -> None:
         """Close bars by time."""
         if now_ms <= self._next_close_ms:
             return
+        self._share()
         for series in self._distinct:
             if now_ms > series.current.close_ms:
                 series.advance(now_ms)
-        self._next_close_ms = min(series.current.close_ms for series in self._distinct)
+        self._next_close_ms = self._first_close_ms()
+
+    def _share(self) -> None:
+        newest = self._newest
+        if newest.count:
+            for series in self._distinct:
+                series.current.add_bar(newest)
+            self._newest = Bar(0, 0, newest.close)
+
+    def _first_close_ms(self) -> int:
+        return min(series.current.close_ms for series in self._distinct)
 
     def rolling(self, window_ms: int, now_ms: int) -> RollingStats:
         """Statistics over the minutes that make up the last `window_ms` (so up to 59.999 s longer than named)."""
