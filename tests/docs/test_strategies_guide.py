@@ -1,4 +1,4 @@
-"""Everything on the page for strategies is done as it is written: its strategies trade, its programs run, its commands lead where they say."""
+"""Everything on the page for strategies is done as it is written: its strategies trade, its programs run, its commands lead on."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def test_a_strategy_of_the_page_does_what_it_is_for(name: str, recorded: Path, t
 
 
 @pytest.mark.parametrize("block", PROGRAMS, ids=range(len(PROGRAMS)))
-def test_a_program_of_the_page_runs(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_program_of_the_page_runs(
+    block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     exec(compile(block, "docs/strategies.md", "exec"), {"__name__": "__main__"})
     assert capsys.readouterr().out.strip(), "it shows something"

@@ -250,6 +250,16 @@ def test_what_is_subscribed_is_what_is_asked_for_and_hooks_hear_no_more_than_tha
     assert sorted(names) == sorted(heard)
 
 
+def test_a_book_that_was_asked_for_is_there_with_its_levels_for_who_has_no_hook() -> None:
+    strategy = Asks(lambda m: m.book(SYMBOL))
+    there = Exchange(strategy)
+    depth(there, SYMBOL)
+    assert [str(price) for price, _ in strategy.book().bids] == ["60000.0", "59999.9"]
+    assert str(strategy.price_down("60000.19")) == "60000.1"
+    assert str(strategy.price_up("60000.11")) == "60000.2"
+    assert str(strategy.price_up("60000.1")) == "60000.1"
+
+
 class Sessions(Asks):
     """…when its session begins and ends."""
 

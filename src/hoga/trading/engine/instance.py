@@ -79,7 +79,7 @@ class Instance:
         self._working = working
         self._depth = self._calls = 0
         self._amounts: dict[tuple[str, object, bool], int] = {}
-        self._books = {symbol: BookView(symbol, turn.state.rules_of[symbol]) for symbol in self.symbols}
+        self._books = {symbol: BookView(symbol, rules) for symbol, rules in turn.state.rules_of.items()}
         strategy._desk = self
         self.conditions = Conditions()
         self.setup = Setup(key, turn.state.rules_of, series_of, symbols=self.symbols, now=lambda: turn.state.now_ns)

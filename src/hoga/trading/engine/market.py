@@ -63,9 +63,8 @@ class Market:
         """All strategies are there."""
         instances = self._roster.instances
         for symbol in self._state.rules_of:
-            hearers = [each for each in instances if each.has_hook("on_book")]
-            self._quotish[symbol] = [each for each in hearers if DataType.QUOTE in each.wants(symbol)]
-            self._bookish[symbol] = [each for each in hearers if each.wants(symbol) & {DataType.ORDERBOOK, DataType.QUOTE}]
+            self._quotish[symbol] = [each for each in instances if DataType.QUOTE in each.wants(symbol)]
+            self._bookish[symbol] = [each for each in instances if each.wants(symbol) & {DataType.ORDERBOOK, DataType.QUOTE}]
             self._tradish[symbol] = [each for each in instances if each.hears_trades(symbol)]
 
     def _on_depth(self, event: MarketDepth) -> None:
