@@ -13,14 +13,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from hoga.app.config import Config
 from hoga.app.restore import restored
 from hoga.app.strategies import instances_of, read_strategy
-from hoga.audit.chain import Link, Record, body_of, record_of
+from hoga.audit.chain import Record
 from hoga.audit.folder import journals_in
 from hoga.audit.reading import Walk
 from hoga.audit.recovery import Recovery
@@ -36,7 +35,7 @@ from hoga.trading.engine import Engine
 from hoga.trading.inputs import EVENT, event_of
 from hoga.trading.making import BEGIN, Making, make_engine, making_of
 from hoga.trading.ports import Event, Tick, Write
-from hoga.trading.proof import Comparison, Difference, Place, Said
+from hoga.trading.proof import Comparison, Difference, Place, Said, compared, said_of
 from hoga.trading.state import venue_of
 from hoga.trading.strategy import Strategy
 from hoga.venues.registry import VENUES
@@ -238,7 +237,7 @@ class _Life:
             self._stream, self._frame = "", b""
             self._give(_event_of(record))
         else:
-            self._then.append(_said_of(record.kind, record.fields, as_json=True))
+            self._then.append(Said(record.kind, compared(record.fields)))
 
     def end(self, *, clean: bool) -> None:
         """The journal has no more of it. `clean`: it ended in good order."""
@@ -276,7 +275,7 @@ class _Life:
         self._event = event
         for effect in self._engine.step(event):
             if effect.__class__ is Write:
-                self._now.append(_said_of(effect.kind, effect.fields))
+                self._now.append(said_of(effect.kind, effect.fields))
 
     def _close(self, *, cut: bool = False) -> None:
         """What one event led to is complete on both sides."""
@@ -300,11 +299,3 @@ def _event_of(record: Record) -> Event:
         return event_of(record.fields)
     except ValueError as fault:
         raise ArchiveError(Path("journal"), f"record {record.n}: {fault}") from fault
-
-
-def _said_of(kind: str, fields: dict[str, Any], *, as_json: bool = False) -> Said:
-    """A record as it is compared: as JSON has it, without its place on the tape and the venue's own words."""
-    found = {name: each for name, each in fields.items() if name not in ("f", "raw")}
-    if not as_json:
-        found = record_of(Link(body_of(0, 0, None, 0, kind, found), b"")).fields
-    return Said(kind, found)

@@ -25,6 +25,7 @@ from hoga.app.modes import LiveMode, Mode, WayOut, name_of
 from hoga.app.notify import channel_of
 from hoga.app.paper import PaperMode
 from hoga.app.private import require_order_keys
+from hoga.app.probing import Probe
 from hoga.app.renewing import on_hangup, renew
 from hoga.app.restore import exit_fills, restored
 from hoga.app.sentinel import Heart, Pulse
@@ -219,6 +220,8 @@ async def trade(
 
     Raises ConfigError, VenueError, ArchiveError, OSError for what cannot begin.
     """
+    if dev:
+        Probe((each for _, each in plan.strategies), lambda use: _log.warning("a strategy uses more than its events", what=str(use)))
     way = mode_of(mode, config, plan)
     await way.check(on_check)
     about = about_run(mode, plan.strategies)

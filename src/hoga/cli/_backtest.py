@@ -33,6 +33,7 @@ def run_backtest(
     start: str | None,
     end: str | None,
     bars: Path | None,
+    dev: bool,
     as_json: bool,
 ) -> int:
     """Plan it, run it, print what it came to; the exit status."""
@@ -44,12 +45,19 @@ def run_backtest(
     plan = plan_backtest(
         loaded, strategy, symbols, start_ns=time_of("--start", start), end_ns=time_of("--end", end), params=params, bars=bars
     )
+    probe = None
+    if dev:
+        from hoga.app.probing import Probe
+
+        probe = Probe(each for _, each in plan.strategies)
     with logging_of(loaded.program):
         if not as_json:
             _show(plan)
         lines = _Lines()
         with Progress("backtest", total=max(1, (plan.extent[1] - plan.extent[0]) // SECOND_NS), unit="s of the recording") as progress:
             ended = backtest(plan, on_progress=_Pace(progress, plan.extent[0]), on_tell=lines)
+        for use in probe.uses() if probe is not None else ():
+            note(f"it uses {use}: a run again, and a proof, may differ by it")
         if not as_json:
             lines.show()
         return end_run(ended, as_json=as_json, verdict=_verdict)

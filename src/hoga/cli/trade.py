@@ -50,7 +50,12 @@ def trade(
     verify: Annotated[
         Path | None, typer.Option(metavar="JOURNAL", help="Decide again what a trader decided, and count the differences.")
     ] = None,
-    dev: Annotated[bool, typer.Option("--dev", help="Check the shape of every event: slower, for who writes strategies.")] = False,
+    check_lookahead: Annotated[
+        bool, typer.Option("--check-lookahead", help="backtest: run it in pieces; does it decide by what it had seen, and nothing else?")
+    ] = False,
+    dev: Annotated[
+        bool, typer.Option("--dev", help="Check every event, tell what a strategy uses besides them: slower, for who writes it.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> int:
     """Run a strategy.
@@ -71,11 +76,17 @@ def trade(
         from hoga.cli._verify import run_verify
 
         return run_verify(strategy, verify, config, settings, data, params=params, as_json=as_json)
+    if check_lookahead:
+        from hoga.cli._lookahead import run_lookahead
+
+        return run_lookahead(
+            strategy, words(symbols), config, settings, data, params=params, start=start, end=end, bars=bars, as_json=as_json
+        )
     if mode == "backtest":
         from hoga.cli._backtest import run_backtest
 
         return run_backtest(
-            strategy, words(symbols), config, settings, data, params=params, start=start, end=end, bars=bars, as_json=as_json
+            strategy, words(symbols), config, settings, data, params=params, start=start, end=end, bars=bars, dev=dev, as_json=as_json
         )
     from hoga.app.preflight import check_machine
     from hoga.app.testnet import on_testnet

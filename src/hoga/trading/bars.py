@@ -213,6 +213,11 @@ class BarSeries:
 
     # -- what a strategy sees ---------------------------------------------------------------------------------------
 
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The lines over it, in the order in which they were asked for."""
+        return tuple(self._lines)
+
     def __len__(self) -> int:
         return len(self._bars)
 

@@ -7,11 +7,12 @@ as decisions. Where one side is the other's beginning in a life that was killed,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-__all__ = ["DECISIONS", "Comparison", "Difference", "Place", "Said"]
+__all__ = ["DECISIONS", "Comparison", "Difference", "Place", "Said", "compared", "said_of"]
 
 DECISIONS = frozenset(("signal", "order.intent", "order.deny", "order.cancel", "protect", "size", "work"))
 """The kinds of records that are counted as decisions."""
@@ -35,6 +36,17 @@ class Said(msgspec.Struct, frozen=True):
 
     kind: str
     fields: dict[str, Any]
+
+
+def compared(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that count: not the place on the tape, and not the venue's own words."""
+    return {name: each for name, each in fields.items() if name not in ("f", "raw")}
+
+
+def said_of(kind: str, fields: Mapping[str, Any]) -> Said:
+    """A record of an engine as the journal has it: floats are their text there, what is no JSON its own."""
+    plain = {name: repr(each) if each.__class__ is float else each for name, each in compared(fields).items()}
+    return Said(kind, msgspec.json.decode(msgspec.json.encode(plain, enc_hook=str)))
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,113 @@
+"""A strategy that decides by more than what it had seen is found: by what it uses, by a second run, by runs that end earlier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hoga.app.backtest import plan_backtest
+from hoga.app.config import load_config
+from hoga.app.lookahead import Check, check_lookahead
+from hoga.app.probing import Probe
+from tests.trading.recorded import START_NS, Market, strategy
+
+HEAD = """
+import datetime, os, pathlib, random, sys, time
+from hoga import Strategy
+
+
+class Mine(Strategy):
+    symbol = "binance-usdm:BTCUSDT"
+    books = 0
+
+    def on_book(self, book):
+        self.books += 1
+        if self.books % 40 == 0:
+            self.target(self.symbol, "0.010" if self.wants(book) else 0, why=str(self.books))
+"""
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("recorded")
+    Market().walk(START_NS, 50).keep(root)
+    return root
+
+
+def check(root: Path, folder: Path, text: str = "") -> Check:
+    path = strategy(folder, text)
+    config = load_config(None, overrides=[], environ={}, data_dir=root)
+
+    def plan(from_ns: int | None, to_ns: int | None) -> Any:
+        return plan_backtest(config, str(path), (), start_ns=from_ns, end_ns=to_ns, ask=False)
+
+    return check_lookahead(plan, cuts=2)
+
+
+def test_an_honest_strategy_decides_the_same_from_every_piece(recorded: Path, tmp_path: Path) -> None:
+    found = check(recorded, tmp_path)
+    assert (found.ok, found.uses, found.again.differences) == (True, (), 0)
+    assert [each.differences for each in found.pieces] == [0, 0]
+    assert found.pieces[0].decisions < found.pieces[1].decisions < found.decisions
+    assert {each.line for each in found.lines} == {f"Cross binance-usdm:BTCUSDT 5s sma({n})" for n in (2, 5)}
+    assert all(each.apart is not None and each.apart < 1e-9 for each in found.lines)
+
+
+PEEKS = [
+    ("return time.time() % 2 < 1", "wall time: time.time at mine.py:15"),
+    ("return datetime.datetime.now().microsecond % 2", "wall time: datetime.datetime.now at mine.py:15"),
+    ("return random.randint(0, 1)", "randomness: random.Random.getrandbits at mine.py:15"),
+    ("return os.urandom(1)[0] % 2", "randomness: os.urandom at mine.py:15"),
+    ("return pathlib.Path(__file__).read_text()", "files: io.open at mine.py:15"),
+]
+
+
+@pytest.mark.parametrize(("line", "named"), PEEKS)
+def test_what_it_looks_at_beside_its_events_is_named_with_its_line(line: str, named: str, recorded: Path, tmp_path: Path) -> None:
+    text = f"{HEAD}\n    def wants(self, book):\n        {line}\n"
+    number = next(number for number, each in enumerate(text.splitlines(), 1) if line in each)
+    path = strategy(tmp_path, text)
+    config = load_config(None, overrides=[], environ={}, data_dir=recorded)
+    plan = plan_backtest(config, str(path), (), ask=False)
+    told: list[str] = []
+    probe = Probe((each for _, each in plan.strategies), lambda use: told.append(str(use)))
+    for _, each in plan.strategies:
+        for _ in range(40):
+            each.books = 39  # type: ignore[attr-defined]
+            with pytest.raises(AttributeError):
+                each.on_book(None)  # type: ignore[arg-type]  # it has no desk to order at
+    assert [each.times >= 40 for each in probe.uses()] == [True], probe.uses()
+    assert probe.uses()[0].matters
+    assert told == [f"{named.replace(':15', f':{number}')} (in on_book, 1 times)"]
+
+
+def test_one_that_remembers_what_came_later_is_found_by_running_again(recorded: Path, tmp_path: Path) -> None:
+    text = f"""{HEAD}
+    def wants(self, book):
+        seen = sys.__dict__.setdefault("_what_mine_has_seen", {{}})
+        later = seen.get(self.books + 40, book.bid)
+        seen[self.books] = book.bid
+        return later > book.bid
+"""
+    found = check(recorded, tmp_path, text)
+    assert not found.ok
+    assert found.uses == ()
+    assert found.again.differences > 0
+    assert found.again.first is not None
+    assert found.again.first.now is not None
+
+
+def test_one_that_reads_the_recording_itself_is_named(recorded: Path, tmp_path: Path) -> None:
+    text = f"""{HEAD}
+    def wants(self, book):
+        import hoga
+
+        later = hoga.load("binance-usdm:BTCUSDT", "execution", root={str(recorded)!r}).numpy()
+        return later["price"][-1] > float(book.bid)
+"""
+    found = check(recorded, tmp_path, text)
+    assert not found.ok
+    assert [each.what for each in found.uses if each.what == "files"]
+    assert all(each.where.startswith("mine.py:") for each in found.uses)
