@@ -40,7 +40,8 @@ from hoga.core.trading import (
 from hoga.feed.private_wire import nonce
 from hoga.flatten.account import ExitAccount
 from hoga.flatten.plan import Scope, Verdict
-from hoga.flatten.procedure import Exit, ExitReport, Wanted
+from hoga.flatten.procedure import Exit
+from hoga.flatten.report import ExitReport, Wanted
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.simulator.faults import Fault, FaultKind
 from hoga.venues.registry import VENUES

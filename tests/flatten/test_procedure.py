@@ -13,7 +13,8 @@ from hoga.audit.recovery import KnownOrder
 from hoga.core.market import Side
 from hoga.core.trading import PositionSide
 from hoga.flatten.plan import Scope, Verdict
-from hoga.flatten.procedure import Exit, ExitReport, Wanted
+from hoga.flatten.procedure import Exit
+from hoga.flatten.report import ExitReport, Wanted
 from tests.flatten.market import SYMBOL, Jumping, Market, Rest
 
 NOON_NS = 1_763_640_000_000_000_000

@@ -17,7 +17,7 @@ from hoga.app.exit import leave
 from hoga.core.errors import ConfigError
 from hoga.core.trading import StreamUpdate
 from hoga.flatten.plan import Scope, Verdict
-from hoga.flatten.procedure import ExitReport
+from hoga.flatten.report import ExitReport
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.simulator.faults import FaultKind
 from hoga.simulator.seen import Does

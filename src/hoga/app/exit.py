@@ -25,7 +25,7 @@ from hoga.feed.private_wire import nonce
 from hoga.flatten.account import ExitAccount
 from hoga.flatten.exiting import ExitFolder, recovered_of, run_exit
 from hoga.flatten.plan import Scope
-from hoga.flatten.procedure import ExitReport
+from hoga.flatten.report import ExitReport
 from hoga.runtime.clock import SYSTEM
 from hoga.runtime.loop import ends_on
 from hoga.trading import records

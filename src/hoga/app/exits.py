@@ -14,7 +14,7 @@ from hoga.app.config import VenueConfig
 from hoga.app.exit import leave
 from hoga.core.errors import HogaError
 from hoga.flatten.plan import Scope, Verdict
-from hoga.flatten.procedure import ExitReport
+from hoga.flatten.report import ExitReport
 from hoga.runtime.logs import get_log
 
 __all__ = ["Exits"]

@@ -16,7 +16,7 @@ from hoga.cli._recorded import mistake, nearest
 from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption
 
 if TYPE_CHECKING:
-    from hoga.flatten.procedure import ExitReport
+    from hoga.flatten.report import ExitReport
 
 __all__ = ["register"]
 

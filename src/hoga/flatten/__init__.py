@@ -4,6 +4,9 @@ account     one account at one venue over connections of its own: signed by the 
 arming      a flatten in two steps: armed by somebody, confirmed by the same one in time
 exiting     the exit of a trader's folder: freeze, what the journals prove, the procedure, its own journal
 plan        what is cancelled, what is closed, when it is proven: without a clock or a socket
+port        what the exit needs of an account
 procedure   the steps in their order, with their deadlines, until the verdict
+report      what an exit is asked for, and what came of it
+settling    how much is the trader's, and what became of single orders that count in it
 watching    what a sentinel makes of a trader's heartbeats
 """

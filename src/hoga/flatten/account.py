@@ -49,8 +49,9 @@ _RULES_S = 10.0
 _FULL_S = 5.0
 _MEASURE_S = 1.5
 _MEASURE_EVERY_S = 10.0
-_WINDOW_MS = 1_000
+_WINDOW_MS = 500
 """An order of the exit may arrive so long after it was signed, and not later: what came of it is known that much sooner."""
+_LONGEST_WINDOW_MS = 4_000
 _NO_KEY = (401, 403)
 E_ = TypeVar("E_", bound=ExecutionEvent)
 
@@ -234,8 +235,8 @@ class ExitAccount:
             if told.sent is Sent.NO:
                 return NotSent(at_ns=now_ns, **names, code="line", text=told.text)
             return Unanswered(at_ns=now_ns, **names, action=Action.NEW, why=told.text)
-        if self._is_late(told.status, told.body):  # for the second time, with its clock measured anew: the way there is too long
-            self._window_ms = None
+        if window_ms is not None and self._is_late(told.status, told.body):  # with its clock measured anew: the way there is long
+            self._window_ms = 2 * window_ms if window_ms < _LONGEST_WINDOW_MS else None
         return self.orders.answered(order, self._rules(order.symbol), told)
 
     def proves_ns(self, client_id: str) -> int | None:

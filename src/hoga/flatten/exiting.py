@@ -29,7 +29,8 @@ from hoga.core.times import MS_NS, SECOND_NS
 from hoga.core.trading import PositionSide, Rung
 from hoga.flatten.account import ExitAccount
 from hoga.flatten.plan import Scope, Verdict
-from hoga.flatten.procedure import Exit, ExitReport, Wanted
+from hoga.flatten.procedure import Exit
+from hoga.flatten.report import ExitReport, Wanted
 from hoga.runtime.clock import SYSTEM, Clock
 
 __all__ = ["EXIT_FOLDER", "ExitFolder", "exit_status", "recovered_of", "run_exit"]

@@ -17,34 +17,22 @@ a position), its own record at the venue is asked for, and nothing more is close
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from decimal import ROUND_FLOOR, Decimal
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any
 
-import msgspec
-
-from hoga.audit.recovery import KnownOrder, is_final
 from hoga.core.market import Side
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import (
-    AccountRead,
-    AlgoUpdate,
-    Capabilities,
     ExecutionEvent,
-    NotFound,
     NotSent,
     OpenOrders,
     OrderAccepted,
-    OrderKind,
     OrderRefused,
     OrderRequest,
-    OrderState,
     OrderUpdate,
-    PositionSide,
     PositionsRead,
     ReadFailed,
     Rules,
-    TradesRead,
     Unanswered,
 )
 from hoga.flatten.plan import (
@@ -63,12 +51,12 @@ from hoga.flatten.plan import (
     sliced,
     traded,
 )
-from hoga.runtime.clock import Clock
-from hoga.venues.orders import RuleBook, Target
+from hoga.flatten.port import Account
+from hoga.flatten.report import ExitReport, LegReport, Wanted
+from hoga.flatten.settling import Asked, Settling, all_of
+from hoga.venues.orders import Target
 
-__all__ = ["Account", "Exit", "ExitReport", "LegReport", "Wanted"]
-
-T = TypeVar("T")
+__all__ = ["Exit"]
 
 _CANCEL_NS = 3 * SECOND_NS
 _ROUNDS = 6
@@ -82,148 +70,6 @@ _AT_ONCE = 10
 _NAMED = 5
 _SETTLE_NS = 15 * SECOND_NS
 """A dry run waits so long for what became of single orders."""
-_TRADES_NS = 600 * SECOND_NS
-_WAITING = frozenset((OrderKind.STOP, OrderKind.TAKE, OrderKind.TRAIL))
-
-
-class Account(Protocol):
-    """One account at one venue, as the exit needs it (`flatten.account.ExitAccount`). Nothing here raises."""
-
-    venue: str
-    book: RuleBook
-    clock: Clock
-    retries: int
-    shut_out: str
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the venue can do."""
-
-    @property
-    def has_positions(self) -> bool:
-        """Whether it has positions; else coins are sold."""
-
-    async def measure(self) -> None:
-        """Learn the venue's clock."""
-
-    async def learn_rules(self) -> bool:
-        """Learn what orders may be."""
-
-    async def quote(self, symbol: str) -> tuple[int, int] | None:
-        """Best bid and ask."""
-
-    async def open_orders(self, symbol: str = "") -> OpenOrders | ReadFailed:
-        """All open orders, "": of all symbols."""
-
-    async def positions(self) -> PositionsRead | ReadFailed:
-        """All positions."""
-
-    async def balances(self) -> AccountRead | ReadFailed:
-        """All coins."""
-
-    async def trades(self, symbol: str, since_ns: int) -> TradesRead | ReadFailed:
-        """Own trades since a moment."""
-
-    async def query(self, target: Target) -> tuple[ExecutionEvent, ...]:
-        """One order."""
-
-    async def cancel(self, target: Target) -> ExecutionEvent:
-        """Cancel one order."""
-
-    async def cancel_all(self, symbol: str) -> str:
-        """Cancel all of a symbol."""
-
-    async def send(self, order: OrderRequest) -> ExecutionEvent:
-        """Send one order, once."""
-
-    def proves_ns(self, client_id: str) -> int | None:
-        """From when on denials of an order that was sent prove that it never was; None: as the capabilities say."""
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be left.
-
-    `trader`: its name, with which its client ids begin; `run`: a number that no other exit has. `symbols`: the venue's own, as configured.
-    `own`: how much of each position the journals prove to be the trader's, exact; None: there is no journal, then on a venue with
-    positions those in `symbols` count as the trader's, and elsewhere nothing is sold; the same where not `is_proven`, but that what the
-    damaged journals do prove is sold. `orders`: the trader's own, as the journals left
-    them, in integers of `size_powers` (by symbol). `prices`: symbol → about what one is worth. `fees`: (symbol, currency) → what its trades
-    have cost. `trades`: (symbol, trade id) of all that `own` and `fees` hold.
-    """
-
-    scope: Scope
-    trader: str
-    incident: str
-    run: int
-    symbols: tuple[str, ...] = ()
-    own: Mapping[Key, Decimal] | None = None
-    is_proven: bool = True
-    orders: tuple[KnownOrder, ...] = ()
-    size_powers: Mapping[str, int] = {}
-    prices: Mapping[str, Decimal] = {}
-    fees: Mapping[tuple[str, str], Decimal] = {}
-    trades: frozenset[tuple[str, str]] = frozenset()
-    dry_run: bool = False
-
-
-class LegReport(msgspec.Struct, kw_only=True):
-    """What became of one position. Quantities as the venue spells them, below 0: short. `state`: `flat`, `dust`, `open`, or `planned`."""
-
-    symbol: str
-    side: str
-    before: str
-    after: str = ""
-    closed: str = "0"
-    state: str = "open"
-    orders: int = 0
-    average: str | None = None
-    slippage_bp: int | None = None
-    why: str = ""
-
-
-class ExitReport(msgspec.Struct, kw_only=True):
-    """The verdict, and what was done for it.
-
-    `unknown`: orders that may still be on their way. `left`: own orders that still rest. `strangers`: positions that are not the
-    trader's, and stay.
-    """
-
-    verdict: Verdict
-    venue: str
-    scope: Scope
-    incident: str
-    legs: list[LegReport] = msgspec.field(default_factory=list)
-    cancelled: int = 0
-    left: list[str] = msgspec.field(default_factory=list)
-    unknown: list[str] = msgspec.field(default_factory=list)
-    strangers: list[str] = msgspec.field(default_factory=list)
-    orders: int = 0
-    rounds: int = 0
-    retries: int = 0
-    seconds: float = 0.0
-    clock_off_ms: int = 0
-    why: str = ""
-    dry_run: bool = False
-
-
-class _Asked(msgspec.Struct, kw_only=True):
-    """An order whose fills count, and of which it is not known yet how many there are. `counted`: of them already in `own`.
-
-    `waits`: it was just read that it waits for its trigger; `harmless`: it can only make a position smaller; `guards`: it closes all of it.
-    """
-
-    target: Target
-    key: Key
-    side: Side
-    counted: int
-    since_ns: int
-    denials: int = 0
-    denied_ns: int = 0
-    paid: Decimal = Decimal(0)
-    over: bool = False
-    waits: bool = False
-    harmless: bool = False
-    guards: bool = False
 
 
 class Exit:
@@ -245,10 +91,9 @@ class Exit:
         self._stop = stop
         self._clock = account.clock
         self._began_ns = 0
-        self._own: dict[Key, int] = {}
+        self._orders = Settling(account, wanted)
         self._legs: dict[Key, LegReport] = {}
         self._quotes: dict[str, tuple[int, int] | None] = {}
-        self._asked: dict[str, _Asked] = {}
         self._sent: dict[str, OrderRequest] = {}
         self._venue_ids: dict[str, str] = {}
         self._refusals: dict[Key, int] = {}
@@ -273,8 +118,7 @@ class Exit:
         """Carry it out, until it is flat or `stop()` says so."""
         self._began_ns = told_ns = self._clock.monotonic_ns()
         await asyncio.gather(self._account.measure(), self._learn())
-        self._own = {key: self._proven(key[0], held) for key, held in (self._wanted.own or {}).items()}
-        self._ask_for_known_orders()
+        self._orders.begin()
         if self._wanted.dry_run:
             return await self._plan_only()
         proven = False
@@ -294,13 +138,6 @@ class Exit:
                 await self._account.measure()
         return await self._end(proven=proven)
 
-    def _proven(self, symbol: str, held: Decimal) -> int:
-        """What is the trader's by the journals; a fee that was taken off the coins themselves is not there any more."""
-        rules = self._rules(symbol)
-        if not self._account.has_positions:
-            held = max(Decimal(0), held - self._wanted.fees.get((symbol, rules.base), Decimal(0)))
-        return int(held.scaleb(-rules.size_power))
-
     async def _learn(self) -> None:
         for _ in range(2):
             if await self._account.learn_rules():
@@ -319,7 +156,8 @@ class Exit:
         """What would be done. Nothing is."""
         listing = await self._account.open_orders()
         read = await self._read()
-        while read is not None and self._unsettled() and not self._stop() and self._clock.monotonic_ns() - self._began_ns < _SETTLE_NS:
+        until_ns = self._began_ns + _SETTLE_NS
+        while read is not None and self._orders.unsettled() and not self._stop() and self._clock.monotonic_ns() < until_ns:
             await self._clock.sleep(_PAUSE_S)
             read = await self._read()
         if isinstance(listing, ReadFailed) or read is None:
@@ -331,8 +169,8 @@ class Exit:
             self._leg(leg).state = "planned"
         if self._held or not found.is_empty:
             return self._finish(Verdict.NOT_FLAT)
-        if self._unsettled():
-            self.report.why = self._unsettled_text()
+        if self._orders.unsettled():
+            self.report.why = self._orders.unsettled_text()
             return self._finish(Verdict.UNKNOWN)
         return self._finish(Verdict.FLAT_WITH_DUST if self._dust else Verdict.FLAT)
 
@@ -352,8 +190,8 @@ class Exit:
                 if found.is_empty:
                     return True
                 self._step("cancel", orders=self.report.left)
-                await _all([self._cancel_one(each) for each in found.targets])
-                await _all([self._cancel_symbol(name) for name in found.symbols])
+                await all_of([self._cancel_one(each) for each in found.targets])
+                await all_of([self._cancel_symbol(name) for name in found.symbols])
             if self._clock.monotonic_ns() >= until_ns or self._stop():
                 return False
             await self._clock.sleep(pause_s)
@@ -361,13 +199,13 @@ class Exit:
 
     async def _listing(self, *, whole: bool) -> OpenOrders | ReadFailed:
         """All open orders; or those of the symbols that are known to matter, at a fraction of what it costs."""
-        known = {symbol.partition(":")[2] for symbol, _ in (*self._own, *self._legs)} | self._ordered | set(self._wanted.symbols)
+        known = {symbol.partition(":")[2] for symbol, _ in (*self._orders.own, *self._legs)} | self._ordered | set(self._wanted.symbols)
         if whole or not known or len(known) > _AT_ONCE:
             listing = await self._account.open_orders()
             if isinstance(listing, OpenOrders):
                 self._ordered |= {each.order.symbol.partition(":")[2] for each in listing.orders}
             return listing
-        parts = await _all([self._account.open_orders(name) for name in sorted(known)])
+        parts = await all_of([self._account.open_orders(name) for name in sorted(known)])
         failed = next((each for each in parts if isinstance(each, ReadFailed)), None)
         if failed is not None:
             return failed
@@ -399,14 +237,14 @@ class Exit:
 
     async def _cancel_unknown(self) -> None:
         """Orders of which nobody knows, and which a listing may not show yet: by their client ids."""
-        asked = [each for each in self._asked.values() if not each.over and not each.guards and each.denials < 2]
-        await _all([self._account.cancel(each.target) for each in asked])
+        asked = [each for each in self._orders.asked.values() if not each.over and not each.guards and each.denials < 2]
+        await all_of([self._account.cancel(each.target) for each in asked])
 
     # -- 2 read ---------------------------------------------------------------------------------------------------
 
     async def _read(self) -> int | None:
         """What there is, from the venue, into `_held` and `_dust`; when it was asked for, None when it could not be read."""
-        await self._settle()
+        await self._orders.settle()
         read = await (self._account.positions() if self._account.has_positions else self._account.balances())
         if isinstance(read, ReadFailed):
             self.report.why = f"{read.what} cannot be read: {read.why}"
@@ -414,10 +252,10 @@ class Exit:
         self.report.why = ""
         if isinstance(read, PositionsRead):
             self._look_whose(read)
-            legs = legs_of_positions(read, whole=self._is_whole, own=self._own)
+            legs = legs_of_positions(read, whole=self._is_whole, own=self._orders.own)
             self._name_strangers(read, legs)
         else:
-            own = None if self._wanted.scope is Scope.ACCOUNT else self._own
+            own = None if self._wanted.scope is Scope.ACCOUNT else self._orders.own
             legs = legs_of_balances(read.balances, self._account.book, self._sold_at(), own=own)
         self._held, self._dust = [], []
         for leg in legs:
@@ -434,14 +272,14 @@ class Exit:
                 continue
             self._looked.add(key)
             leg = Leg(symbol=held.symbol, side=held.position_side, held=held.quantity, ours=held.quantity)
-            own = self._own.get(key, 0)
-            if own * held.quantity > 0 and abs(own) >= abs(held.quantity) and not self._may_be_less(leg):
+            own = self._orders.own.get(key, 0)
+            if own * held.quantity > 0 and abs(own) >= abs(held.quantity) and not self._orders.may_be_less(leg):
                 self._wholly.add(key)
 
     def _name_strangers(self, read: PositionsRead, legs: Iterable[Leg]) -> None:
         """What is not the trader's stays, and is told; but not while an order of its own may have made it."""
         ours = {leg.key: leg.ours for leg in legs}
-        asked = {each.key for each in self._asked.values() if not each.over and not each.waits}
+        asked = {each.key for each in self._orders.asked.values() if not each.over and not each.waits}
         self.report.strangers = [
             f"{self._text(held.symbol, held.quantity - ours.get((held.symbol, held.position_side), 0))} {held.symbol}"
             for held in read.positions
@@ -456,7 +294,7 @@ class Exit:
 
     def _sold_at(self) -> Iterable[str]:
         """Where coins may be sold, the likeliest first."""
-        named = [*(symbol.partition(":")[2] for symbol, _ in self._own), *self._wanted.symbols]
+        named = [*(symbol.partition(":")[2] for symbol, _ in self._orders.own), *self._wanted.symbols]
         if self._wanted.scope is Scope.OWN:
             return dict.fromkeys(named)
         book = self._account.book
@@ -501,93 +339,6 @@ class Exit:
     def _text(self, symbol: str, quantity: int) -> str:
         return self._rules(symbol).quantity_text(quantity)
 
-    # -- what is known of single orders -----------------------------------------------------------------------------
-
-    def _ask_for_known_orders(self) -> None:
-        """Orders that the journals leave open, or of which they know less than the venue has told: what became of them counts."""
-        for order in self._wanted.orders:
-            if is_final(order.state) and order.told <= order.filled:
-                continue
-            waits = order.kind in _WAITING
-            target = Target(symbol=order.symbol, client_id=order.id, venue_id=order.venue_id, waits=waits)
-            self._asked[order.id] = _Asked(
-                target=target,
-                key=(order.symbol, PositionSide(order.position_side)),
-                side=Side.SELL if order.side == "S" else Side.BUY,
-                counted=self._in_todays(order.symbol, order.filled),
-                since_ns=order.t,
-                harmless=order.reduce_only,
-                guards=order.closes,
-            )
-
-    def _in_todays(self, symbol: str, quantity: int) -> int:
-        """A quantity of the journals, in the powers of today."""
-        power = self._rules(symbol).size_power
-        return int(Decimal(quantity).scaleb(self._wanted.size_powers.get(symbol, power) - power))
-
-    async def _settle(self) -> None:
-        """Ask the venue for each order that is not known yet."""
-        await _all([self._settle_one(each) for each in self._asked.values() if not each.over])
-
-    async def _settle_one(self, each: _Asked) -> None:
-        for event in await self._account.query(each.target):
-            if isinstance(event, OrderUpdate) and event.filled is not None:
-                each.denials = 0
-                if await self._pay(each, event):
-                    self._count(each, event.filled)
-                    each.over = not event.state.is_open
-            elif isinstance(event, AlgoUpdate):
-                each.denials = 0
-                each.over = not event.state.is_open
-                each.waits = event.state is OrderState.WAITING
-                if event.child_id:
-                    child = Target(symbol=event.symbol, client_id="", venue_id=event.child_id)
-                    each.target, each.over, each.waits = child, False, False
-            elif isinstance(event, NotFound):
-                self._deny(each, event.asked_ns)
-
-    def _deny(self, each: _Asked, asked_ns: int) -> None:
-        """The venue denies it: twice, a second apart, and late enough after it was sent, that is proof."""
-        after_s = self._account.capabilities.absence_after_s
-        proves_ns = self._account.proves_ns(each.target.client_id)
-        if each.denials == 0:
-            each.denied_ns = asked_ns
-        each.denials += 1
-        waited = asked_ns >= (proves_ns if proves_ns is not None else each.since_ns + int((after_s or 0.0) * SECOND_NS))
-        apart = asked_ns - each.denied_ns >= SECOND_NS
-        each.over = after_s is None or (each.denials >= 2 and apart and waited)
-
-    async def _pay(self, each: _Asked, order: OrderUpdate) -> bool:
-        """On spot a fee may be taken off what is bought; where the journals do not know of it, the trades tell. False: not yet."""
-        if self._account.has_positions or each.side is Side.SELL or order.filled in (None, each.counted):
-            return True
-        read = await self._account.trades(order.symbol, each.since_ns - _TRADES_NS)
-        if isinstance(read, ReadFailed):
-            return False
-        fills = [fill for fill in read.fills if fill.venue_id == order.venue_id]
-        rules, fresh = self._rules(order.symbol), [fill for fill in fills if (order.symbol, fill.trade_id) not in self._wanted.trades]
-        paid = sum((Decimal(fill.fee) for fill in fresh if fill.fee and fill.fee_currency == rules.base), Decimal(0))
-        if sum(fill.quantity for fill in fills) < (order.filled or 0):
-            return False
-        lots = -int((each.paid - paid).scaleb(-rules.size_power).to_integral_value(ROUND_FLOOR))
-        each.paid = paid
-        self._own[each.key] = self._own.get(each.key, 0) - lots
-        return True
-
-    def _count(self, each: _Asked, filled: int) -> None:
-        fresh = filled - each.counted
-        if fresh > 0:
-            each.counted = filled
-            self._own[each.key] = self._own.get(each.key, 0) + (fresh if each.side is Side.BUY else -fresh)
-
-    def _unsettled(self, symbol: str = "") -> list[str]:
-        return [id for id, each in self._asked.items() if not each.over and not each.harmless and symbol in ("", each.target.symbol)]
-
-    def _may_be_less(self, leg: Leg) -> bool:
-        """Whether an order that is not known yet may have made smaller what is the trader's: more than the rest would be a stranger's."""
-        open_ones = [each for each in self._asked.values() if not each.over and not each.waits]
-        return any(each.key == leg.key and each.side is leg.closing_side for each in open_ones)
-
     # -- 3 close --------------------------------------------------------------------------------------------------
 
     async def _close(self) -> bool:
@@ -598,10 +349,11 @@ class Exit:
             if not self._held:
                 return True
             if not self.report.rounds:
-                await _all([self._quote(symbol) for symbol in {leg.symbol for leg in self._held}])
+                await all_of([self._quote(symbol) for symbol in {leg.symbol for leg in self._held}])
             self.report.rounds += 1
             self._step("close", legs=[[leg.symbol, leg.side.value, leg.ours] for leg in self._held])
-            refused = [leg for leg, said in zip(self._held, await _all([self._close_leg(leg) for leg in self._held]), strict=True) if said]
+            refusals = await all_of([self._close_leg(leg) for leg in self._held])
+            refused = [leg for leg, said in zip(self._held, refusals, strict=True) if said]
             if refused:
                 await self._cancel()
         return False
@@ -609,7 +361,7 @@ class Exit:
     async def _close_leg(self, leg: Leg) -> bool:
         """Send what closes a leg; whether the venue refused."""
         counts = not self._account.has_positions or not self._is_whole(leg.key)
-        if counts and self._may_be_less(leg):
+        if counts and self._orders.may_be_less(leg):
             self._leg(leg).why = "it is not known yet what became of an order that makes it smaller"
             await self._clock.sleep(_PAUSE_S)
             return False
@@ -617,7 +369,7 @@ class Exit:
         reduce_only = self._account.capabilities.reduce_only
         most, limit = self._parts.get(leg.key), await self._stand_in(leg)
         orders = closes(leg, rules, next_id=self._next_id, reduce_only=reduce_only, most=most, limit=limit)
-        events = await _all([self._send(each, counts=counts) for each in orders])
+        events = await all_of([self._send(each, counts=counts) for each in orders])
         report = self._leg(leg)
         report.orders += len(orders)
         refusals = [event for event in events if isinstance(event, (OrderRefused, NotSent))]
@@ -651,7 +403,7 @@ class Exit:
         self._sent[order.client_id] = order
         self.report.orders += 1
         if counts:
-            self._asked[order.client_id] = asked = _Asked(
+            self._orders.asked[order.client_id] = asked = Asked(
                 target=Target(symbol=order.symbol, client_id=order.client_id),
                 key=(order.symbol, order.position_side),
                 side=order.side,
@@ -663,7 +415,7 @@ class Exit:
         if counts and isinstance(event, (OrderRefused, NotSent)):
             asked.over = True
         if counts and isinstance(event, OrderAccepted) and event.order is not None and event.order.filled is not None:
-            self._count(asked, event.order.filled)
+            self._orders.count(asked, event.order.filled)
             asked.over = not event.order.state.is_open
         return event
 
@@ -692,12 +444,12 @@ class Exit:
             asked_ns = await self._read()
             if asked_ns is None:
                 return False
-            proof.read(asked_ns, flat=not self._held and not self._unsettled())
+            proof.read(asked_ns, flat=not self._held and not self._orders.unsettled())
             if self._held:
                 return False
             if proof.is_flat:
                 break
-            if self._unsettled() and self._clock.monotonic_ns() - self._began_ns > 4 * _IMPATIENT_NS:
+            if self._orders.unsettled() and self._clock.monotonic_ns() - self._began_ns > 4 * _IMPATIENT_NS:
                 return False
             await self._clock.sleep(max(proof.wait_ns(self._clock.time_ns()) / SECOND_NS, _PAUSE_S) + 0.001)
         self._step("verify", flat=proof.is_flat)
@@ -712,7 +464,7 @@ class Exit:
             return self._finish(Verdict.FLAT_WITH_DUST if self._dust else Verdict.FLAT)
         if self._account.shut_out:
             self.report.why = f"the venue does not let these keys in: {self._account.shut_out}"
-        self.report.why = self.report.why or self._unsettled_text()
+        self.report.why = self.report.why or self._orders.unsettled_text()
         nobody_knows = bool(self.report.why) or (not self._held and not self.report.left)
         return self._finish(Verdict.UNKNOWN if nobody_knows else Verdict.NOT_FLAT)
 
@@ -726,7 +478,7 @@ class Exit:
                 break
             if turn:
                 await self._clock.sleep(_PAUSE_S)
-            learnt = await _all([self._learn_id(order) for order in nameless])
+            learnt = await all_of([self._learn_id(order) for order in nameless])
             nameless = [order for order, known in zip(nameless, learnt, strict=True) if not known]
         for symbol in {order.symbol for order in self._sent.values()}:
             read = await self._account.trades(symbol, since_ns)
@@ -779,7 +531,7 @@ class Exit:
     def _finish(self, verdict: Verdict) -> ExitReport:
         report = self.report
         report.verdict = verdict
-        report.unknown = self._unsettled()
+        report.unknown = self._orders.unsettled()
         report.retries = self._account.retries
         report.seconds = round((self._clock.monotonic_ns() - self._began_ns) / SECOND_NS, 3)
         return report
@@ -787,21 +539,8 @@ class Exit:
     def _left_text(self) -> str:
         legs = ", ".join(f"{self._text(leg.symbol, leg.ours)} {leg.symbol}" for leg in self._held) or "no position"
         orders = f"orders {', '.join(self.report.left[:_NAMED])}" if self.report.left else ""
-        parts = [legs, orders, self._unsettled_text(), self.report.why]
+        parts = [legs, orders, self._orders.unsettled_text(), self.report.why]
         return "; ".join(filter(None, parts))
-
-    def _unsettled_text(self) -> str:
-        ids = self._unsettled()
-        more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
-        return f"the venue has not said yet what became of {', '.join(ids[:_NAMED])}{more}" if ids else ""
 
     def _step(self, step: str, **fields: object) -> None:
         self._write("emergency.step", {"incident": self._wanted.incident, "step": step, **fields})
-
-
-async def _all(doing: list[Awaitable[T]]) -> list[T]:
-    """All of them, some at a time, in their order."""
-    done: list[T] = []
-    for at in range(0, len(doing), _AT_ONCE):
-        done += await asyncio.gather(*doing[at : at + _AT_ONCE])
-    return done

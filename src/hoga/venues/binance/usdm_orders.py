@@ -10,7 +10,6 @@ Source: USD-M docs "new-order", "new-algo-order", "user-data-streams" and the pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
@@ -24,7 +23,6 @@ from hoga.core.trading import (
     Action,
     AlgoUpdate,
     Balance,
-    BalanceUpdate,
     CancelSent,
     Capabilities,
     Conditional,
@@ -32,9 +30,7 @@ from hoga.core.trading import (
     ExecutionEvent,
     FillUpdate,
     Force,
-    FundingUpdate,
     Held,
-    MarginCall,
     NotFound,
     OpenOrders,
     OrderAccepted,
@@ -44,12 +40,10 @@ from hoga.core.trading import (
     OrderUpdate,
     PositionSide,
     PositionsRead,
-    PositionUpdate,
     ReadFailed,
     Resting,
     Rules,
     TriggerBy,
-    Unread,
     text_of,
 )
 from hoga.venues.binance.instruments import instruments_of
@@ -69,44 +63,17 @@ from hoga.venues.binance.orders import (
     venue_id,
 )
 from hoga.venues.binance.ticks import CANDLES
+from hoga.venues.binance.usdm_events import events
+from hoga.venues.binance.usdm_words import ALGO_STATES, KINDS, VENUE, child_of, margin_type_of, number_of
 from hoga.venues.orders import Asking, KeyRights, OrdersSpec, RuleBook, Target, Told, asks, decoded, listed_rules, nearest, whole
 from hoga.venues.request import Params, Priority, Request
 
 __all__ = ["USDM_ORDERS"]
 
-_VENUE = "binance-usdm"
 _HEDGE_NS = 20 * SECOND_NS
 _ORDER_GROUPS = ("order-count-10s", "order-count-1m")
 _FORCES = {Force.GTC: "GTC", Force.IOC: "IOC", Force.FOK: "FOK", Force.POST_ONLY: "GTX"}
 _WAITING = {OrderKind.STOP: "STOP_MARKET", OrderKind.TAKE: "TAKE_PROFIT_MARKET", OrderKind.TRAIL: "TRAILING_STOP_MARKET"}
-_KINDS = {
-    "LIMIT": OrderKind.LIMIT,
-    "MARKET": OrderKind.MARKET,
-    "STOP_MARKET": OrderKind.STOP,
-    "STOP": OrderKind.STOP,
-    "TAKE_PROFIT_MARKET": OrderKind.TAKE,
-    "TAKE_PROFIT": OrderKind.TAKE,
-    "TRAILING_STOP_MARKET": OrderKind.TRAIL,
-}
-_ALGO_STATES = {
-    "NEW": OrderState.WAITING,
-    "TRIGGERING": OrderState.TRIGGERED,
-    "TRIGGERED": OrderState.TRIGGERED,
-    "CANCELED": OrderState.CANCELED,
-    "REJECTED": OrderState.REJECTED,
-    "EXPIRED": OrderState.EXPIRED,
-}
-_REASONS = {
-    "1": "self-trade prevention",
-    "2": "immediate-or-cancel rest",
-    "3": "immediate-or-cancel rest, self-trade prevention",
-    "4": "knocked out by a reduce-only order",
-    "5": "liquidation",
-    "6": "good-till-executed unfulfilled",
-    "7": "delisting",
-    "8": "first order after a stop's trigger",
-    "9": "market order's rest",
-}
 
 
 # -- what is sent --------------------------------------------------------------------------------------------------
@@ -289,11 +256,6 @@ _algos = msgspec.json.Decoder(list[_AlgoRow])
 _algo_cancelled = msgspec.json.Decoder(_AlgoCancelled)
 
 
-def _number(text: str | None, power: int) -> int | None:
-    """None for what was not told, and for 0, with which the venue says that there is none."""
-    return (whole(text, power) or None) if text else None
-
-
 def _order(row: _Row, rules: Rules, at_ns: int, raw: str = "") -> OrderUpdate:
     return OrderUpdate(
         at_ns=at_ns,
@@ -304,20 +266,16 @@ def _order(row: _Row, rules: Rules, at_ns: int, raw: str = "") -> OrderUpdate:
         state=state_of(row.status),
         said=row.status,
         side=side_of(row.side),
-        kind=_KINDS.get(row.orig_type or row.type),
-        quantity=_number(row.orig_qty, rules.size_power),
+        kind=KINDS.get(row.orig_type or row.type),
+        quantity=number_of(row.orig_qty, rules.size_power),
         filled=whole(row.executed_qty, rules.size_power),
-        price=_number(row.price, rules.price_power),
-        trigger=_number(row.stop_price, rules.price_power),
+        price=number_of(row.price, rules.price_power),
+        trigger=number_of(row.stop_price, rules.price_power),
         reduce_only=row.reduce_only,
         close_position=row.close_position,
         position_side=position_side_of(row.position_side),
         event_ns=event_ns(row.update_time),
     )
-
-
-def _child(actual: str | int | None) -> str:
-    return str(actual) if actual else ""
 
 
 def _algo_update(row: _AlgoRow, rules: Rules, at_ns: int, raw: str = "") -> AlgoUpdate:
@@ -327,13 +285,13 @@ def _algo_update(row: _AlgoRow, rules: Rules, at_ns: int, raw: str = "") -> Algo
         symbol=rules.symbol,
         client_id=row.client_algo_id,
         algo_id=venue_id(row.algo_id),
-        state=_ALGO_STATES.get(row.algo_status, OrderState.OTHER),
+        state=ALGO_STATES.get(row.algo_status, OrderState.OTHER),
         said=row.algo_status,
-        child_id=_child(row.actual_order_id),
+        child_id=child_of(row.actual_order_id),
         side=side_of(row.side),
-        kind=_KINDS.get(row.order_type),
-        quantity=_number(row.quantity, rules.size_power),
-        trigger=_number(row.trigger_price, rules.price_power),
+        kind=KINDS.get(row.order_type),
+        quantity=number_of(row.quantity, rules.size_power),
+        trigger=number_of(row.trigger_price, rules.price_power),
         reduce_only=row.reduce_only,
         close_position=row.close_position,
         position_side=position_side_of(row.position_side),
@@ -413,7 +371,7 @@ def _found(target: Target, rules: Rules, told: Told) -> tuple[ExecutionEvent, ..
             ReadFailed(
                 at_ns=told.at_ns,
                 raw=told.text,
-                venue=_VENUE,
+                venue=VENUE,
                 what="order",
                 why=str(fault),
                 symbol=target.symbol,
@@ -492,7 +450,7 @@ def _open_orders(book: RuleBook, symbol: str) -> Asking[OpenOrders]:
     algos = decoded(waiting, _algos, refused=refused_text)
     return OpenOrders(
         at_ns=waiting.at_ns,
-        venue=_VENUE,
+        venue=VENUE,
         symbol=book.of(symbol).symbol if symbol else "",
         asked_ns=regular.asked_ns,
         orders=(
@@ -507,7 +465,7 @@ def _read_positions(book: RuleBook) -> Asking[PositionsRead]:
     rows = decoded(told, _positions, refused=refused_text)
     held = [_held(row, book.of(row.symbol)) for row in rows]
     return PositionsRead(
-        at_ns=told.at_ns, raw=told.text, venue=_VENUE, asked_ns=told.asked_ns, positions=tuple(each for each in held if each.quantity)
+        at_ns=told.at_ns, raw=told.text, venue=VENUE, asked_ns=told.asked_ns, positions=tuple(each for each in held if each.quantity)
     )
 
 
@@ -533,7 +491,7 @@ def _read_account(book: RuleBook) -> Asking[AccountRead]:
     return AccountRead(
         at_ns=told.at_ns,
         raw=told.text,
-        venue=_VENUE,
+        venue=VENUE,
         asked_ns=told.asked_ns,
         balances=tuple(Balance(currency=each.asset, free=each.wallet_balance, locked="0") for each in account.assets),
         equity=account.total_margin_balance,
@@ -589,266 +547,12 @@ def _settings(book: RuleBook, symbol: str) -> Asking[ConfigUpdate]:
     return ConfigUpdate(at_ns=told.at_ns, symbol=book.of(symbol).symbol, leverage=row.leverage, margin_type=margin_type_of(row.margin_type))
 
 
-def margin_type_of(said: str) -> str:
-    """`cross` or `isolated`, whichever of its spellings the venue used; any other word as it is."""
-    return {"CROSSED": "cross", "CROSS": "cross", "ISOLATED": "isolated"}.get(said.upper(), said)
-
-
-# -- what comes by the stream --------------------------------------------------------------------------------------
-
-
-class _Told(msgspec.Struct, gc=False):
-    symbol: str = field(name="s")
-    client_id: str = field(name="c")
-    side: str = field(name="S")
-    state: str = field(name="X")
-    execution: str = field(name="x")
-    order_id: int = field(name="i")
-    type: str = field(name="o", default="")
-    original_type: str = field(name="ot", default="")
-    quantity: str = field(name="q", default="0")
-    filled: str = field(name="z", default="0")
-    price: str = field(name="p", default="0")
-    stop: str | None = field(name="sp", default=None)
-    last_quantity: str = field(name="l", default="0")
-    last_price: str = field(name="L", default="0")
-    fee: str | None = field(name="n", default=None)
-    fee_currency: str | None = field(name="N", default=None)
-    at_ms: int = field(name="T", default=0)
-    trade_id: int = field(name="t", default=0)
-    maker: bool | None = field(name="m", default=None)
-    reduce_only: bool = field(name="R", default=False)
-    close_position: bool = field(name="cp", default=False)
-    position_side: str = field(name="ps", default="BOTH")
-    expiry: str = field(name="er", default="0")
-
-
-class _Algo(msgspec.Struct, gc=False):
-    client_id: str = field(name="caid")
-    algo_id: int = field(name="aid")
-    symbol: str = field(name="s")
-    side: str = field(name="S")
-    state: str = field(name="X")
-    type: str = field(name="o", default="")
-    quantity: str | None = field(name="q", default=None)
-    trigger: str | None = field(name="tp", default=None)
-    child: str | int | None = field(name="ai", default=None)
-    done: str | None = field(name="aq", default=None)
-    reduce_only: bool = field(name="R", default=False)
-    close_position: bool = field(name="cp", default=False)
-    position_side: str = field(name="ps", default="BOTH")
-    reason: str = field(name="rm", default="")
-
-
-class _Wallet(msgspec.Struct, gc=False):
-    currency: str = field(name="a")
-    wallet: str = field(name="wb")
-    change: str = field(name="bc", default="0")
-
-
-class _Position(msgspec.Struct, gc=False):
-    symbol: str = field(name="s")
-    quantity: str = field(name="pa")
-    entry: str = field(name="ep", default="0")
-    unrealized: str = field(name="up", default="0")
-    margin_type: str = field(name="mt", default="")
-    side: str = field(name="ps", default="BOTH")
-
-
-class _Update(msgspec.Struct, gc=False):
-    reason: str = field(name="m", default="")
-    wallets: list[_Wallet] = field(name="B", default_factory=list)
-    positions: list[_Position] = field(name="P", default_factory=list)
-
-
-class _Leverage(msgspec.Struct, gc=False):
-    symbol: str = field(name="s")
-    leverage: int = field(name="l")
-
-
-class _Head(msgspec.Struct, gc=False):
-    event: str = field(name="e", default="")
-    event_ms: int = field(name="E", default=0)
-    at_ms: int = field(name="T", default=0)
-    order: msgspec.Raw = field(name="o", default=msgspec.Raw(b"{}"))
-    update: msgspec.Raw = field(name="a", default=msgspec.Raw(b"{}"))
-    config: msgspec.Raw = field(name="ac", default=msgspec.Raw(b""))
-    called: msgspec.Raw = field(name="p", default=msgspec.Raw(b"[]"))
-    refused: msgspec.Raw = field(name="or", default=msgspec.Raw(b"{}"))
-
-
-class _Refused(msgspec.Struct, gc=False):
-    symbol: str = field(name="s", default="")
-    reason: str = field(name="r", default="")
-
-
-_heads = msgspec.json.Decoder(_Head)
-_told = msgspec.json.Decoder(_Told)
-_algo_told = msgspec.json.Decoder(_Algo)
-_updates = msgspec.json.Decoder(_Update)
-_leverages = msgspec.json.Decoder(_Leverage)
-_called = msgspec.json.Decoder(list[_Position])
-_refusals = msgspec.json.Decoder(_Refused)
-_SILENT = frozenset({"TRADE_LITE", "STRATEGY_UPDATE", "GRID_UPDATE", "listenKeyExpired"})
-"""What says nothing that another event does not say as well, and what is the connection's business."""
-
-
-def _events(book: RuleBook, payload: bytes, at_ns: int) -> tuple[ExecutionEvent, ...]:
-    raw = payload.decode("utf-8", "replace")
-    try:
-        head = _heads.decode(payload)
-        match head.event:
-            case "ORDER_TRADE_UPDATE":
-                return tuple(_of_order(_told.decode(head.order), book, at_ns, raw))
-            case "ALGO_UPDATE":
-                return (_of_algo(_algo_told.decode(head.order), book, head, at_ns, raw),)
-            case "ACCOUNT_UPDATE":
-                return tuple(_of_account(_updates.decode(head.update), book, head, at_ns, raw))
-            case "ACCOUNT_CONFIG_UPDATE":
-                return tuple(_of_config(head, book, at_ns, raw))
-            case "MARGIN_CALL":
-                positions = tuple(_position(each, book) for each in _called.decode(head.called))
-                return (MarginCall(at_ns=at_ns, raw=raw, venue=_VENUE, positions=positions),)
-            case "CONDITIONAL_ORDER_TRIGGER_REJECT":
-                refused = _refusals.decode(head.refused)
-                why = f"a triggered order was refused: {refused.reason}"
-                return (Unread(at_ns=at_ns, raw=raw, venue=_VENUE, why=why, symbol=f"{_VENUE}:{refused.symbol}"),)
-    except (*NO_JSON, ValueError) as fault:
-        return (Unread(at_ns=at_ns, raw=raw, venue=_VENUE, why=f"an event that cannot be read: {fault}", **_named(payload)),)
-    if head.event in _SILENT:
-        return ()
-    return (Unread(at_ns=at_ns, raw=raw, venue=_VENUE, why=f"an event that nobody knows: {head.event[:60] or 'without a name'}"),)
-
-
-class _Names(msgspec.Struct):
-    symbol: str = field(name="s", default="")
-    client_id: str = field(name="c", default="")
-    algo_client_id: str = field(name="caid", default="")
-
-
-class _Named(msgspec.Struct):
-    order: _Names = field(name="o", default_factory=_Names)
-
-
-_nameds = msgspec.json.Decoder(_Named)
-
-
-def _named(payload: bytes) -> dict[str, str]:
-    """Whose an event is that cannot be read otherwise."""
-    try:
-        names = _nameds.decode(payload).order
-    except NO_JSON:
-        return {}
-    return {"symbol": f"{_VENUE}:{names.symbol}" if names.symbol else "", "client_id": names.client_id or names.algo_client_id}
-
-
-def _of_order(told: _Told, book: RuleBook, at_ns: int, raw: str) -> Iterator[ExecutionEvent]:
-    rules = book.of(told.symbol)
-    side, position_side, at = side_of(told.side), position_side_of(told.position_side), event_ns(told.at_ms)
-    if told.execution in ("TRADE", "CALCULATED") and told.trade_id > 0:
-        yield FillUpdate(
-            at_ns=at_ns,
-            raw=raw,
-            symbol=rules.symbol,
-            client_id=told.client_id,
-            venue_id=venue_id(told.order_id),
-            trade_id=str(told.trade_id),
-            side=side,
-            price=nearest(told.last_price, rules.price_power),
-            quantity=whole(told.last_quantity, rules.size_power),
-            fee=told.fee,
-            fee_currency=told.fee_currency,
-            maker=told.maker,
-            position_side=position_side,
-            event_ns=at,
-        )
-    yield OrderUpdate(
-        at_ns=at_ns,
-        raw=raw,
-        symbol=rules.symbol,
-        client_id=told.client_id,
-        venue_id=venue_id(told.order_id),
-        state=state_of(told.state),
-        said=told.state,
-        side=side,
-        kind=_KINDS.get(told.original_type or told.type),
-        quantity=_number(told.quantity, rules.size_power),
-        filled=whole(told.filled, rules.size_power),
-        price=_number(told.price, rules.price_power),
-        trigger=_number(told.stop, rules.price_power),
-        reduce_only=told.reduce_only,
-        close_position=told.close_position,
-        position_side=position_side,
-        event_ns=at,
-        reason=_REASONS.get(told.expiry, "" if told.expiry == "0" else told.expiry),
-        execution=told.execution,
-    )
-
-
-def _of_algo(told: _Algo, book: RuleBook, head: _Head, at_ns: int, raw: str) -> AlgoUpdate:
-    """FINISHED: what it became is over, filled or not."""
-    rules, state = book.of(told.symbol), _ALGO_STATES.get(told.state, OrderState.OTHER)
-    if told.state == "FINISHED":
-        state = OrderState.FILLED if _number(told.done, rules.size_power) else OrderState.CANCELED
-    return AlgoUpdate(
-        at_ns=at_ns,
-        raw=raw,
-        symbol=rules.symbol,
-        client_id=told.client_id,
-        algo_id=venue_id(told.algo_id),
-        state=state,
-        said=told.state,
-        child_id=_child(told.child),
-        side=side_of(told.side),
-        kind=_KINDS.get(told.type),
-        quantity=_number(told.quantity, rules.size_power),
-        trigger=_number(told.trigger, rules.price_power),
-        reduce_only=told.reduce_only,
-        close_position=told.close_position,
-        position_side=position_side_of(told.position_side),
-        event_ns=event_ns(head.at_ms or head.event_ms),
-        reason=told.reason,
-    )
-
-
-def _position(told: _Position, book: RuleBook) -> Held:
-    rules = book.of(told.symbol)
-    return Held(
-        symbol=rules.symbol,
-        quantity=whole(told.quantity, rules.size_power),
-        entry=told.entry,
-        position_side=position_side_of(told.side),
-        unrealized=told.unrealized,
-        margin_type=margin_type_of(told.margin_type),
-    )
-
-
-def _of_account(update: _Update, book: RuleBook, head: _Head, at_ns: int, raw: str) -> Iterator[ExecutionEvent]:
-    at = event_ns(head.at_ms or head.event_ms)
-    if update.reason == "FUNDING_FEE":
-        symbol = book.of(update.positions[0].symbol).symbol if len(update.positions) == 1 else ""
-        for each in update.wallets:
-            yield FundingUpdate(at_ns=at_ns, raw=raw, symbol=symbol, currency=each.currency, amount=each.change, event_ns=at)
-    if update.wallets:
-        balances = tuple(Balance(currency=each.currency, free=each.wallet, locked="0") for each in update.wallets)
-        yield BalanceUpdate(at_ns=at_ns, raw=raw, balances=balances, event_ns=at)
-    for position in update.positions:
-        yield PositionUpdate(at_ns=at_ns, raw=raw, held=_position(position, book), event_ns=at)
-
-
-def _of_config(head: _Head, book: RuleBook, at_ns: int, raw: str) -> Iterator[ExecutionEvent]:
-    """Leverage of a symbol; the other setting that is told here (several currencies as margin) changes nothing for an order."""
-    if head.config:
-        told = _leverages.decode(head.config)
-        yield ConfigUpdate(at_ns=at_ns, raw=raw, symbol=book.of(told.symbol).symbol, leverage=told.leverage)
-
-
 USDM_ORDERS = OrdersSpec(
     capabilities=Capabilities(
         client_id_chars=36,
         client_id_for_ever=False,
         absence_after_s=10.0,
-        late_after_s=2.0,
+        late_after_s=1.5,
         conditional=Conditional.ALGO,
         reduce_only=True,
         short=True,
@@ -870,20 +574,20 @@ USDM_ORDERS = OrdersSpec(
     found=_found,
     cancel_all=_cancel_all,
     cancelled_all=said_no,
-    open_orders=lambda book, symbol: asks(_VENUE, "open orders", _open_orders(book, symbol), symbol=symbol),
-    account=lambda book: asks(_VENUE, "account", _read_account(book)),
+    open_orders=lambda book, symbol: asks(VENUE, "open orders", _open_orders(book, symbol), symbol=symbol),
+    account=lambda book: asks(VENUE, "account", _read_account(book)),
     trades=lambda book, symbol, after, since_ns: asks(
-        _VENUE,
+        VENUE,
         "trades",
         read_trades(book, symbol, after, path="/fapi/v1/userTrades", weight=5, rows=_trades, fill=_fill_of),
         symbol=symbol,
     ),
-    rules=lambda: listed_rules("/fapi/v1/exchangeInfo", 1, instruments_of(_VENUE)),
+    rules=lambda: listed_rules("/fapi/v1/exchangeInfo", 1, instruments_of(VENUE)),
     rights=_read_rights,
     price=lambda book, symbol: read_price("/fapi/v1/premiumIndex", book.of(symbol)),
-    events=_events,
-    positions=lambda book: asks(_VENUE, "positions", _read_positions(book)),
-    settings=lambda book, symbol: asks(_VENUE, "settings", _settings(book, symbol), symbol=symbol),
+    events=events,
+    positions=lambda book: asks(VENUE, "positions", _read_positions(book)),
+    settings=lambda book, symbol: asks(VENUE, "settings", _settings(book, symbol), symbol=symbol),
     set_leverage=_set_leverage,
     set_margin_type=_set_margin_type,
     was_set=_was_set,

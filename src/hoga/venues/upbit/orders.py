@@ -20,12 +20,11 @@ import msgspec
 from hoga.core.jsontext import NO_JSON
 from hoga.core.market import Side
 from hoga.core.secret import Credentials
-from hoga.core.times import DAY_NS, MS_NS, SECOND_NS, parse_time_ns
+from hoga.core.times import DAY_NS, SECOND_NS, parse_time_ns
 from hoga.core.trading import (
     AccountRead,
     Action,
     Balance,
-    BalanceUpdate,
     CancelRefused,
     CancelSent,
     Capabilities,
@@ -39,25 +38,24 @@ from hoga.core.trading import (
     OrderKind,
     OrderRefused,
     OrderRequest,
-    OrderState,
     OrderUpdate,
     ReadFailed,
     Resting,
     Rules,
     TradesRead,
     Unanswered,
-    Unread,
     rules_of,
 )
 from hoga.venues.orders import Asking, KeyRights, OrdersSpec, RuleBook, Target, Told, Unproven, asks, decoded, nearest, whole
 from hoga.venues.request import Params, Priority, Request
 from hoga.venues.upbit.instruments import instruments
+from hoga.venues.upbit.order_events import events
+from hoga.venues.upbit.order_words import KINDS, VENUE, optional, side_of, state_of
 from hoga.venues.upbit.steps import Ladder, ladder_of
 from hoga.venues.upbit.ticks import CANDLES
 
 __all__ = ["REFUSALS", "UPBIT_ORDERS"]
 
-_VENUE = "upbit"
 _PAGE = 100
 _PAGES = 10
 _MOST_CLOSED = 1_000
@@ -259,7 +257,7 @@ def _found(target: Target, rules: Rules, told: Told) -> tuple[ExecutionEvent, ..
         return (*_fills(row, rules, told.at_ns), _order(row, rules, told.at_ns, told.text))
     except (*NO_JSON, ValueError) as fault:
         why = str(fault)
-        return (ReadFailed(at_ns=told.at_ns, raw=told.text, venue=_VENUE, what="order", why=why, symbol=symbol, client_id=client_id),)
+        return (ReadFailed(at_ns=told.at_ns, raw=told.text, venue=VENUE, what="order", why=why, symbol=symbol, client_id=client_id),)
 
 
 # -- what comes back: orders ---------------------------------------------------------------------------------------
@@ -292,43 +290,8 @@ _row = msgspec.json.Decoder(_Row)
 _rows = msgspec.json.Decoder(list[_Row])
 
 
-def _side_of(text: str) -> Side:
-    if text in ("bid", "BID"):
-        return Side.BUY
-    if text in ("ask", "ASK"):
-        return Side.SELL
-    raise ValueError(f"{text[:40]!r} is no side")
-
-
-_KINDS = {"limit": OrderKind.LIMIT, "price": OrderKind.MARKET, "market": OrderKind.MARKET, "best": OrderKind.MARKET}
-
-
-def _state_of(said: str, ord_type: str, side: Side, filled: int, remaining: int | None) -> OrderState:
-    """What the venue's word means, given how far the order is. A buy that names what is paid normally ends in `cancel`."""
-    by_funds = ord_type == "price" or (ord_type == "best" and side is Side.BUY)
-    match said:
-        case "wait":
-            return OrderState.PARTIAL if filled else OrderState.NEW
-        case "watch":
-            return OrderState.WAITING
-        case "trade":
-            return OrderState.FILLED if remaining == 0 and not by_funds else OrderState.PARTIAL
-        case "done":
-            return OrderState.FILLED
-        case "cancel":
-            return OrderState.FILLED if by_funds and filled else OrderState.CANCELED
-        case "prevented":
-            over = remaining == 0 and not by_funds
-            return OrderState.CANCELED if over else OrderState.PARTIAL if filled else OrderState.NEW
-    return OrderState.OTHER
-
-
-def _optional(text: str | None, power: int) -> int | None:
-    return None if text is None else whole(text, power)
-
-
 def _order(row: _Row, rules: Rules, at_ns: int, raw: str = "") -> OrderUpdate:
-    side, filled = _side_of(row.side), _optional(row.executed_volume, rules.size_power) or 0
+    side, filled = side_of(row.side), optional(row.executed_volume, rules.size_power) or 0
     by_funds = row.ord_type == "price" or (row.ord_type == "best" and side is Side.BUY)
     return OrderUpdate(
         at_ns=at_ns,
@@ -336,11 +299,11 @@ def _order(row: _Row, rules: Rules, at_ns: int, raw: str = "") -> OrderUpdate:
         symbol=rules.symbol,
         client_id=row.identifier or "",
         venue_id=row.uuid,
-        state=_state_of(row.state, row.ord_type, side, filled, _optional(row.remaining_volume, rules.size_power)),
+        state=state_of(row.state, row.ord_type, side, filled, optional(row.remaining_volume, rules.size_power)),
         said=row.state,
         side=side,
-        kind=_KINDS.get(row.ord_type),
-        quantity=_optional(row.volume, rules.size_power),
+        kind=KINDS.get(row.ord_type),
+        quantity=optional(row.volume, rules.size_power),
         filled=filled,
         price=None if by_funds or row.price is None else nearest(row.price, rules.price_power),
         event_ns=parse_time_ns(row.created_at) if row.created_at else None,
@@ -349,7 +312,7 @@ def _order(row: _Row, rules: Rules, at_ns: int, raw: str = "") -> OrderUpdate:
 
 def _fills(row: _Row, rules: Rules, at_ns: int) -> tuple[FillUpdate, ...]:
     """Oldest first. The fee is told for the whole order; it is that of a single fill only."""
-    side, quote = _side_of(row.side), row.market.partition("-")[0]
+    side, quote = side_of(row.side), row.market.partition("-")[0]
     fee = row.paid_fee if len(row.trades) == 1 else None
     return tuple(
         FillUpdate(
@@ -402,7 +365,7 @@ def _open_orders(book: RuleBook, symbol: str) -> Asking[OpenOrders]:
     return OpenOrders(
         at_ns=told.at_ns,
         raw=first.text,
-        venue=_VENUE,
+        venue=VENUE,
         symbol=book.of(symbol).symbol if symbol else "",
         asked_ns=first.asked_ns,
         orders=tuple(Resting(order=_order(row, book.of(row.market), told.at_ns)) for row in found.values()),
@@ -421,7 +384,7 @@ def _read_account(book: RuleBook) -> Asking[AccountRead]:
     return AccountRead(
         at_ns=told.at_ns,
         raw=told.text,
-        venue=_VENUE,
+        venue=VENUE,
         asked_ns=told.asked_ns,
         balances=tuple(Balance(currency=each.currency, free=each.balance, locked=each.locked) for each in rows),
     )
@@ -556,126 +519,6 @@ def _read_price(book: RuleBook, symbol: str) -> Asking[int]:
     return nearest(format(row.trade_price, "f"), rules.price_power)
 
 
-# -- what comes by the stream --------------------------------------------------------------------------------------
-
-
-class _Event(msgspec.Struct, gc=False):
-    type: str = ""
-    code: str = ""
-    identifier: str | None = None
-
-
-class _Told(msgspec.Struct, gc=False):
-    code: str
-    uuid: str
-    ask_bid: str
-    order_type: str
-    state: str
-    timestamp: int
-    price: msgspec.Raw = msgspec.Raw(b"null")
-    volume: msgspec.Raw = msgspec.Raw(b"null")
-    remaining_volume: msgspec.Raw = msgspec.Raw(b"null")
-    executed_volume: msgspec.Raw = msgspec.Raw(b"null")
-    trade_fee: msgspec.Raw = msgspec.Raw(b"null")
-    prevented_volume: msgspec.Raw = msgspec.Raw(b"null")
-    is_maker: bool | None = None
-    identifier: str | None = None
-    trade_uuid: str | None = None
-    trade_timestamp: int | None = None
-
-
-class _Asset(msgspec.Struct, gc=False):
-    currency: str
-    balance: msgspec.Raw
-    locked: msgspec.Raw
-
-
-class _Assets(msgspec.Struct, gc=False):
-    assets: list[_Asset]
-    timestamp: int
-
-
-_heads = msgspec.json.Decoder(_Event)
-_told = msgspec.json.Decoder(_Told)
-_assets = msgspec.json.Decoder(_Assets)
-
-
-def _text(raw: msgspec.Raw) -> str | None:
-    """How a number is spelt, None for none."""
-    text = bytes(raw).decode()
-    return None if text == "null" else text.strip('"')
-
-
-def _plain(raw: msgspec.Raw) -> str:
-    """A number without an exponent: amounts have twenty digits and more."""
-    return format(Decimal(_text(raw) or "0"), "f")
-
-
-def _events(book: RuleBook, payload: bytes, at_ns: int) -> tuple[ExecutionEvent, ...]:
-    raw, head = payload.decode("utf-8", "replace"), _Event()
-    try:
-        head = _heads.decode(payload)
-        if head.type == "myOrder":
-            return tuple(_of_order(_told.decode(payload), book, at_ns, raw))
-        if head.type == "myAsset":
-            told = _assets.decode(payload)
-            balances = tuple(Balance(currency=each.currency, free=_plain(each.balance), locked=_plain(each.locked)) for each in told.assets)
-            return (BalanceUpdate(at_ns=at_ns, raw=raw, balances=balances, event_ns=told.timestamp * MS_NS),)
-    except (*NO_JSON, ValueError, ArithmeticError) as fault:
-        symbol = f"{_VENUE}:{head.code}" if head.code else ""
-        why, client_id = f"an event that cannot be read: {fault}", head.identifier or ""
-        return (Unread(at_ns=at_ns, raw=raw, venue=_VENUE, why=why, symbol=symbol, client_id=client_id),)
-    return (Unread(at_ns=at_ns, raw=raw, venue=_VENUE, why=f"an event that nobody knows: {head.type[:60] or 'without a type'}"),)
-
-
-def _of_order(told: _Told, book: RuleBook, at_ns: int, raw: str) -> Iterator[ExecutionEvent]:
-    rules, side, client_id = book.of(told.code), _side_of(told.ask_bid), told.identifier or ""
-    filled, remaining = (
-        _optional(_text(told.executed_volume), rules.size_power) or 0,
-        _optional(_text(told.remaining_volume), rules.size_power),
-    )
-    at = (told.trade_timestamp or told.timestamp) * MS_NS
-    is_trade = told.state == "trade"
-    price, volume, fee = _text(told.price), _text(told.volume), _text(told.trade_fee)
-    if is_trade:
-        if not told.trade_uuid or price is None or volume is None:
-            raise ValueError("a trade without its id, price or volume")
-        yield FillUpdate(
-            at_ns=at_ns,
-            raw=raw,
-            symbol=rules.symbol,
-            client_id=client_id,
-            venue_id=told.uuid,
-            trade_id=told.trade_uuid,
-            side=side,
-            price=nearest(price, rules.price_power),
-            quantity=whole(volume, rules.size_power),
-            fee=fee,
-            fee_currency=None if fee is None else told.code.partition("-")[0],
-            maker=told.is_maker,
-            event_ns=at,
-        )
-    by_funds = told.order_type == "price" or (told.order_type == "best" and side is Side.BUY)
-    known = None if remaining is None or by_funds else filled + remaining
-    yield OrderUpdate(
-        at_ns=at_ns,
-        raw=raw,
-        symbol=rules.symbol,
-        client_id=client_id,
-        venue_id=told.uuid,
-        state=_state_of(told.state, told.order_type, side, filled, remaining),
-        said=told.state,
-        side=side,
-        kind=_KINDS.get(told.order_type),
-        quantity=known if is_trade or volume is None or by_funds else whole(volume, rules.size_power),
-        filled=filled,
-        price=None if is_trade or by_funds or price is None else nearest(price, rules.price_power),
-        event_ns=at,
-        reason="self-trade prevention" if told.state == "prevented" else "",
-        execution=told.state,
-    )
-
-
 UPBIT_ORDERS = OrdersSpec(
     capabilities=Capabilities(
         client_id_chars=64,
@@ -700,13 +543,13 @@ UPBIT_ORDERS = OrdersSpec(
     found=_found,
     cancel_all=_cancel_all,
     cancelled_all=_cancelled_all,
-    open_orders=lambda book, symbol: asks(_VENUE, "open orders", _open_orders(book, symbol), symbol=symbol),
-    account=lambda book: asks(_VENUE, "account", _read_account(book)),
-    trades=lambda book, symbol, after, since_ns: asks(_VENUE, "trades", _read_trades(book, symbol, after, since_ns), symbol=symbol),
+    open_orders=lambda book, symbol: asks(VENUE, "open orders", _open_orders(book, symbol), symbol=symbol),
+    account=lambda book: asks(VENUE, "account", _read_account(book)),
+    trades=lambda book, symbol, after, since_ns: asks(VENUE, "trades", _read_trades(book, symbol, after, since_ns), symbol=symbol),
     rules=_rules,
     limits=_read_limits,
     rights=_read_rights,
     price=_read_price,
-    events=_events,
+    events=events,
     rule_codes=_RULE_CODES,
 )

@@ -1,0 +1,56 @@
+"""venues.binance.usdm_words: the words in which USDⓈ-M futures tell of orders, in answers and by the stream alike. Pure."""
+
+from __future__ import annotations
+
+from hoga.core.trading import (
+    OrderKind,
+    OrderState,
+)
+from hoga.venues.orders import whole
+
+__all__ = ["ALGO_STATES", "KINDS", "REASONS", "VENUE", "child_of", "margin_type_of", "number_of"]
+
+VENUE = "binance-usdm"
+KINDS = {
+    "LIMIT": OrderKind.LIMIT,
+    "MARKET": OrderKind.MARKET,
+    "STOP_MARKET": OrderKind.STOP,
+    "STOP": OrderKind.STOP,
+    "TAKE_PROFIT_MARKET": OrderKind.TAKE,
+    "TAKE_PROFIT": OrderKind.TAKE,
+    "TRAILING_STOP_MARKET": OrderKind.TRAIL,
+}
+ALGO_STATES = {
+    "NEW": OrderState.WAITING,
+    "TRIGGERING": OrderState.TRIGGERED,
+    "TRIGGERED": OrderState.TRIGGERED,
+    "CANCELED": OrderState.CANCELED,
+    "REJECTED": OrderState.REJECTED,
+    "EXPIRED": OrderState.EXPIRED,
+}
+REASONS = {
+    "1": "self-trade prevention",
+    "2": "immediate-or-cancel rest",
+    "3": "immediate-or-cancel rest, self-trade prevention",
+    "4": "knocked out by a reduce-only order",
+    "5": "liquidation",
+    "6": "good-till-executed unfulfilled",
+    "7": "delisting",
+    "8": "first order after a stop's trigger",
+    "9": "market order's rest",
+}
+
+
+def number_of(text: str | None, power: int) -> int | None:
+    """None for what was not told, and for 0, with which the venue says that there is none."""
+    return (whole(text, power) or None) if text else None
+
+
+def child_of(actual: str | int | None) -> str:
+    """The id of the order that a triggered one became, "" while there is none."""
+    return str(actual) if actual else ""
+
+
+def margin_type_of(said: str) -> str:
+    """`cross` or `isolated`, whichever of its spellings the venue used; any other word as it is."""
+    return {"CROSSED": "cross", "CROSS": "cross", "ISOLATED": "isolated"}.get(said.upper(), said)
