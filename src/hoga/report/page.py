@@ -35,7 +35,6 @@ __all__ = ["Proof", "first_line", "render"]
 
 _SYMBOLS_DRAWN = 12
 _ROWS = 200
-_REASONS = ("target", "order", "stop", "take", "trail", "guard", "exit")
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
