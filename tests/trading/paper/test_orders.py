@@ -185,6 +185,9 @@ def test_an_order_waits_until_all_before_it_were_traded() -> None:
     room = Room()
     room.book(bids=[(600_000, 300), (599_990, 700)])
     request = room.place(BUY, 100, 600_000)
+    room.trade(600_000, 400)
+    assert room.fills(request) == []  # who came while the book was on its way, may have come before it
+    room.book(bids=[(600_000, 260), (599_990, 700)])
     room.trade(600_000, 250)
     room.trade(600_000, 10, BUY)
     assert room.fills(request) == []
@@ -208,6 +211,7 @@ def test_two_orders_at_one_price_share_what_was_traded() -> None:
     room = Room()
     room.book(bids=[(600_000, 100)])
     first, second = room.place(BUY, 50, 600_000), room.place(BUY, 50, 600_000)
+    room.book(bids=[(600_000, 100)])
     room.trade(600_000, 170)
     assert (room.fills(first), room.fills(second)) == ([(600_000, 50)], [(600_000, 20)])
 
@@ -238,7 +242,7 @@ def test_a_cancel_takes_its_time_and_may_come_too_late() -> None:
     room.book(bids=[(600_000, 0)])
     request = room.place(BUY, 100, 600_000)
     room.paper.cancel(Cancel(symbol=request.symbol, client_id=request.client_id))
-    room.trade(600_000, 500)
+    room.trade(599_990, 500)
     said = room.wait(20)
     assert [each.unknown for each in said if isinstance(each, CancelRefused)] == [True]
     other = room.place(BUY, 100, 599_000)

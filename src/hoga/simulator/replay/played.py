@@ -42,7 +42,7 @@ E8 = 100_000_000
 class _Own:
     """An order that rests here, as the rules of filling know it."""
 
-    __slots__ = ("left", "order", "price", "queue", "sign")
+    __slots__ = ("is_placed", "left", "order", "price", "queue", "sign")
 
     def __init__(self, order: RestingOrder) -> None:
         self.order = order
@@ -50,6 +50,7 @@ class _Own:
         self.price: int | None = order.price
         self.left = order.lots
         self.queue: int | None = None
+        self.is_placed = False
 
 
 class _Fills(FillModel[_Own]):
@@ -146,7 +147,7 @@ class PlayedMarket(Market):
             self._shown = None
             return
         if self._owned:
-            self._meet(self._fills.moved(), now_ns)
+            self._meet(self._fills.moved(whole=kind is not Kind.TOP), now_ns)
 
     def _look(self) -> None:
         """An order asks: what was kept is read, and every trade from now on."""

@@ -351,7 +351,10 @@ class PaperDesk:
                 market.pending.remove(order)
                 self._meet(order, market, now_ns)
         if market.resting:
-            met = market.traded(event.price, event.size, _sign(event.taker)) if isinstance(event, MarketTrade) else market.moved()
+            if isinstance(event, MarketTrade):
+                met = market.traded(event.price, event.size, _sign(event.taker))
+            else:
+                met = market.moved(whole=event is market.depth or market.depth is None)
             for order, quantity in met:
                 self._trade(order, order.price or 0, quantity, now_ns, maker=True)
         if market.waiting:

@@ -1,9 +1,10 @@
 """trading.paper.fills: who is met when: an order that takes walks the levels that are known, one that rests waits its turn. Pure.
 
-Rules: an order that comes to rest stands behind all that is visible at its price, and moves forward by trades at that price only. Where
-its price is not visible, it stands behind what is seen there first. A trade beyond its price, or a book that crosses it, meets it for as
-much as was traded or stands there. What an own order took is not there again until the next book. So nothing is filled sooner than it
-would have been, and nothing that would have been filled is denied for ever. What own orders do to the others is not modelled.
+Rules: an order that comes to rest stands behind all that is visible at its price, in the newest book and in the next one, and from that
+one on moves forward, by trades at that price only. Where its price is not visible, it stands behind what is seen there first. A trade beyond its
+price, or a book that crosses it, meets it for as much as was traded or stands there. What an own order took is not there again until
+the next book, nor for the next own order. So nothing is filled sooner than it would have been, and nothing that would have been filled
+is denied for ever. What own orders do to the others is not modelled.
 
 Prices and quantities are integers of one instrument, a side is +1 (buy) or -1 (sell). The same rules fill orders on paper, in a backtest,
 and in a simulator that plays a recording.
@@ -21,12 +22,14 @@ _SLICES = 50
 
 
 class Resting(Protocol):
-    """What the model needs to know of an order that rests. `queue`: what stands before it, None: not known yet."""
+    """What the model needs to know of an order that rests. `queue`: what stands before it, None: not known yet; `is_placed`: a book that
+    came after it has been seen."""
 
     sign: int
     price: int | None
     left: int
     queue: int | None
+    is_placed: bool
 
 
 R = TypeVar("R", bound=Resting)
@@ -112,13 +115,25 @@ class FillModel(Generic[R]):
 
     def rest(self, order: R) -> None:
         """An order comes to rest, behind what is visible at its price."""
-        order.queue = self._visible(order)
+        order.queue, order.is_placed = self._before(order), False
         self.resting.append(order)
 
     def leave(self, order: R) -> None:
         """It is filled or taken back; one that does not rest is passed over."""
         if order in self.resting:
             self.resting.remove(order)
+
+    def _before(self, order: R) -> int | None:
+        """What stands before an order: what is visible at its price, and own orders that came there earlier, behind what these wait for."""
+        before = self._visible(order)
+        if before is None:
+            return None
+        for each in self.resting:
+            if each is order:
+                break
+            if each.price == order.price and each.sign == order.sign:
+                before = max(before, each.queue or 0) + each.left
+        return before
 
     def _visible(self, order: R) -> int | None:
         """What stands at an order's price on its own side; None: that far nothing is visible."""
@@ -138,26 +153,27 @@ class FillModel(Generic[R]):
         for order in self._by_price(-taker):
             at = order.price or 0
             if at == price:
-                if order.queue is None:
-                    continue  # not seen yet: those before it are not known
+                if order.queue is None or not order.is_placed:
+                    continue  # those before it are not known yet
                 passed = min(order.queue, size)
                 order.queue -= passed
-                quantity = min(order.left, size - passed - sum(more for other, more in met if other.price == at))
             elif (at - price) * order.sign > 0:
-                order.queue = 0
-                quantity = min(order.left, size - sum(more for _, more in met))
+                order.queue = passed = 0
             else:
                 break
+            quantity = min(order.left, size - passed)
             if quantity > 0:
                 met.append((order, quantity))
+                size -= quantity if at != price else 0  # at one price, those who came earlier are part of what others wait for
         if not self.levels(taker):  # without books, a trade of the other side beyond an order's price tells of a level that it would take
             for order in self._by_price(taker):
                 if ((order.price or 0) - price) * order.sign > 0:
                     met.append((order, min(order.left, size)))
         return met
 
-    def moved(self) -> list[tuple[R, int]]:
-        """The book changed: who is crossed by it, and for how much. Prices that are visible for the first time tell who stands before."""
+    def moved(self, *, whole: bool = True) -> list[tuple[R, int]]:
+        """The book changed: who is crossed by it, and for how much. `whole`: it is news of more than the best price; then an order learns
+        who stands before it, if it did not know: who came while its book was on its way, may have come before it."""
         met: list[tuple[R, int]] = []
         for order in self.resting:
             touch = self.touch(order.sign)
@@ -165,8 +181,8 @@ class FillModel(Generic[R]):
                 for price, quantity in self.takeable(order.sign, order.left, order.price, beyond=False):
                     self.took(price, quantity)
                     met.append((order, quantity))
-            elif order.queue is None:
-                order.queue = self._visible(order)
+            elif whole and not order.is_placed and (before := self._before(order)) is not None:
+                order.queue, order.is_placed = max(order.queue or 0, before), True
         return met
 
     def ranged(self, low: int, high: int) -> list[tuple[R, int]]:

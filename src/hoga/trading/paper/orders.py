@@ -20,8 +20,8 @@ class PaperOrder:
     """
 
     __slots__ = (
-        "child", "extreme", "filled", "held", "holds", "kin", "left", "number", "parent", "price", "quantity", "queue", "reason", "request",
-        "sent_ns", "sign", "state", "updated_ns",
+        "child", "extreme", "filled", "held", "holds", "is_placed", "kin", "left", "number", "parent", "price", "quantity", "queue",
+        "reason", "request", "sent_ns", "sign", "state", "updated_ns",
     )  # fmt: skip
 
     def __init__(self, request: OrderRequest, number: int, sent_ns: int, now_ns: int) -> None:
@@ -41,6 +41,7 @@ class PaperOrder:
         self.parent: PaperOrder | None = None
         self.child: PaperOrder | None = None
         self.queue: int | None = None
+        self.is_placed = False
         self.sent_ns = sent_ns
         self.updated_ns = now_ns
 
