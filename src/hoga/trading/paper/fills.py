@@ -1,10 +1,10 @@
 """trading.paper.fills: who is met when: an order that takes walks the levels that are known, one that rests waits its turn. Pure.
 
-Rules: an order that comes to rest stands behind all that is visible at its price, in the newest book and in the next one, and from that
-one on moves forward, by trades at that price only. Where its price is not visible, it stands behind what is seen there first. A trade beyond its
-price, or a book that crosses it, meets it for as much as was traded or stands there. What an own order took is not there again until
-the next book, nor for the next own order. So nothing is filled sooner than it would have been, and nothing that would have been filled
-is denied for ever. What own orders do to the others is not modelled.
+Rules: an order that comes to rest stands behind all that is visible at its price, in the newest book and in the next one, and from
+that one on moves forward, by trades at that price only. Where its price is not visible, it stands behind what is seen there first. A
+trade beyond its price, or a book that crosses it, meets it for as much as was traded or stands there. What an own order took is not
+there again until the next book, nor for the next own order. So nothing is filled sooner than it would have been, and nothing that would
+have been filled is denied for ever. What own orders do to the others is not modelled.
 
 Prices and quantities are integers of one instrument, a side is +1 (buy) or -1 (sell). The same rules fill orders on paper, in a backtest,
 and in a simulator that plays a recording.
