@@ -8,6 +8,7 @@ of the strategy, its parameters, the settings in force, the rules, the span, and
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -44,11 +45,23 @@ from hoga.trading.ports import ReadBars, Tell
 from hoga.trading.strategy import Strategy
 from hoga.venues.registry import VENUES
 
-__all__ = ["BACKTEST_FOLDER", "BacktestEnd", "BacktestPlan", "BacktestRun", "Feed", "Piece", "backtest", "feed_of", "plan_backtest"]
+__all__ = [
+    "BACKTEST_FOLDER",
+    "BacktestEnd",
+    "BacktestPlan",
+    "BacktestRun",
+    "Feed",
+    "Journal",
+    "Piece",
+    "backtest",
+    "feed_of",
+    "plan_backtest",
+]
 
 BACKTEST_FOLDER = "backtests"
 _FOREVER = 2**63 - 1
 _NAME_DIGITS = 12
+_RESULT = "result.json"
 _MODE = "backtest"
 _UPKEEP_NS = 3_600 * SECOND_NS
 """With candles, what time alone changes is looked after once a candle, and once an hour at least."""
@@ -98,9 +111,11 @@ def plan_backtest(
     params: Mapping[str, str] | None = None,
     bars: Path | None = None,
     ask: bool = True,
+    base: BacktestPlan | None = None,
 ) -> BacktestPlan:
     """What a run over the past will be, with this configuration. `bars`: a file of candles in place of what was recorded. `ask`: whether
-    venues may be asked for rules that nobody kept.
+    venues may be asked for rules that nobody kept. `base`: a plan of
+    the same data, with other parameters.
 
     Raises ConfigError for what cannot be meant, ArchiveError for what cannot be read.
     """
@@ -108,7 +123,7 @@ def plan_backtest(
     if low >= high:
         raise _mistake("--end", iso_of(high), f"a time after --start, {iso_of(low)}")
     chosen = strategies_of(config, strategy, symbols, params)
-    data = data_of(config, chosen.symbols, (low, high), bars, ask=ask)
+    data = data_of(config, chosen.symbols, (low, high), bars, ask=ask) if base is None else base.data
     names = [symbol for each in chosen.symbols.values() for symbol in each]
     limits = {symbol: _limits(each, data.interval_ns) for symbol, each in chosen.limits.items()}
     paper = {name: _paper(config.venue(name), {each: limits[each] for each in of}, data) for name, of in chosen.symbols.items()}
@@ -184,28 +199,65 @@ def backtest(
 
     Raises ArchiveError, SegmentCorrupt for what cannot be read, OSError for a journal that cannot be written.
     """
-    working = plan.folder.with_name(f"{plan.folder.name}.part{os.getpid()}")
-    shutil.rmtree(working, ignore_errors=True)
-    clock = ManualClock(0)
-    log = AuditLogger(working / JOURNAL_FOLDER, durability=Durability.REPLAY, clock=clock, about=_about(plan))
+    damage: list[Damage] = []
+    feed = feed_of(plan, None if stop_at_damage else damage)
+    journal = Journal(plan, feed.start_ns)
     try:
-        damage: list[Damage] = []
-        feed = feed_of(plan, None if stop_at_damage else damage)
-        clock.set_wall(feed.start_ns)
-        log.open()
-        run = BacktestRun(plan, feed.start_ns, log.append, on_tell)
+        run = BacktestRun(plan, feed.start_ns, journal.write, on_tell)
         for piece in feed.pieces:
             on_progress(run.take(piece), run.events)
         end = run.finish(damage)
-        clock.set_wall(run.backtest.now_ns)
-        log.close()
-        if plan.folder.exists():
-            shutil.rmtree(plan.folder)
-        working.rename(plan.folder)
+        journal.close(run, end)
     except BaseException:
-        shutil.rmtree(working, ignore_errors=True)
+        journal.drop()
         raise
     return end
+
+
+class Journal:
+    """The journal of a run in the making: it takes the place of an earlier one of the same input when the run has ended."""
+
+    def __init__(self, plan: BacktestPlan, start_ns: int) -> None:
+        self._folder = plan.folder
+        self._working = plan.folder.with_name(f"{plan.folder.name}.part{os.getpid()}")
+        shutil.rmtree(self._working, ignore_errors=True)
+        self._clock = ManualClock(start_ns)
+        self._log = AuditLogger(self._working / JOURNAL_FOLDER, durability=Durability.REPLAY, clock=self._clock, about=_about(plan))
+        try:
+            self._log.open()
+        except BaseException:
+            self.drop()
+            raise
+        self.write = self._log.append
+        """Keep a record."""
+
+    def close(self, run: BacktestRun, end: BacktestEnd) -> None:
+        """The run has ended. Raises ArchiveError, OSError where its journal cannot be kept."""
+        self._clock.set_wall(run.backtest.now_ns)
+        try:
+            self._log.close()
+            (self._working / _RESULT).write_bytes(msgspec.json.encode(end))
+            if self._folder.exists():
+                shutil.rmtree(self._folder)
+            self._working.rename(self._folder)
+        except BaseException:
+            self.drop()
+            raise
+
+    def drop(self) -> None:
+        """The run has not come to its end."""
+        with contextlib.suppress(ArchiveError, OSError):
+            self._log.close()
+        shutil.rmtree(self._working, ignore_errors=True)
+
+    @staticmethod
+    def result_of(plan: BacktestPlan) -> BacktestEnd | None:
+        """What an earlier run of the same input came to; None: there is none that ended."""
+        try:
+            found = msgspec.json.decode((plan.folder / _RESULT).read_bytes(), type=BacktestEnd)
+        except (OSError, msgspec.MsgspecError):
+            return None
+        return msgspec.structs.replace(found, journal=str(plan.folder / JOURNAL_FOLDER))
 
 
 def _about(plan: BacktestPlan) -> dict[str, object]:

@@ -25,13 +25,14 @@ from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.market import Side
 from hoga.core.secret import Credentials
 from hoga.core.ticks import MarketEvent
+from hoga.core.times import MS_NS
 from hoga.core.trading import Force, OrderKind, OrderRequest, Rules
 from hoga.flatten.plan import Verdict
 from hoga.gateway.caller import Caller
 from hoga.net.budgets import TRADER
 from hoga.runtime.logs import get_log
 from hoga.trading.limits import Limits
-from hoga.trading.paper import PaperExchange, PaperSettings
+from hoga.trading.paper import Latency, PaperExchange, PaperSettings
 from hoga.trading.ports import Cancel, Deliver
 from hoga.trading.state import venue_of
 from hoga.venues.registry import VENUES
@@ -153,6 +154,8 @@ def paper_settings(config: VenueConfig, limits: Mapping[str, Limits]) -> PaperSe
         taker_fee_bp=config.taker_fee_bp,
         leverage=config.leverage or 1,
         leverages=leverages,
+        latency=Latency((round(config.paper_latency_ms * MS_NS),)),
+        half_spread_bp=config.half_spread_bp,
     )
 
 

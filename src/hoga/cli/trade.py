@@ -45,6 +45,13 @@ def trade(
     start: Annotated[str | None, typer.Option(metavar="TIME", help="backtest: from here on (UTC).")] = None,
     end: Annotated[str | None, typer.Option(metavar="TIME", help="backtest: up to here.")] = None,
     bars: Annotated[Path | None, typer.Option("--bars", metavar="FILE.csv", help="backtest: on these candles.")] = None,
+    grid: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=V,V…", help="backtest: with each of these values; repeatable: with each combination.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, metavar="N", help="grid: so many processes.")] = None,
+    sort: Annotated[
+        str, typer.Option(metavar="NAME", help="grid: the table by this figure, the highest first; -NAME: the lowest.")
+    ] = "pnl",
     seconds: Annotated[float | None, typer.Option(min=0, metavar="N", help="Stop by itself after N seconds.")] = None,
     real_money: Annotated[bool, typer.Option("--yes-real-money", help="Needed where the endpoint is not on this machine.")] = False,
     verify: Annotated[
@@ -82,6 +89,15 @@ def trade(
         return run_lookahead(
             strategy, words(symbols), config, settings, data, params=params, start=start, end=end, bars=bars, as_json=as_json
         )
+    if grid and mode != "backtest":
+        raise ConfigError([ConfigMistake("command line", None, "--grid", f"--mode {mode}", "--mode backtest")])
+    if grid:
+        from hoga.cli._sweep import run_sweep
+
+        return run_sweep(
+            strategy, words(symbols), config, settings, data, params=params, start=start, end=end, bars=bars, grid=grid, jobs=jobs,
+            sort=sort, as_json=as_json,
+        )  # fmt: skip
     if mode == "backtest":
         from hoga.cli._backtest import run_backtest
 

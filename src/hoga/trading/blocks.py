@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from hoga.core.market import Side
 from hoga.core.ticks import MarketDepth, MarketEvent, MarketMark, MarketPrice, MarketTop, MarketTrade
 
-__all__ = ["Block", "Chunk", "EventBlock", "Levels", "MarkBlock", "PriceBlock", "TopBlock", "TradeBlock"]
+__all__ = ["Block", "Chunk", "EventBlock", "Levels", "MarkBlock", "PriceBlock", "TopBlock", "TradeBlock", "shared"]
 
 _BUY, _SELL = Side.BUY, Side.SELL
 
@@ -182,3 +182,27 @@ class Chunk(NamedTuple):
     sources: list[int]
     places: list[int]
     blocks: Sequence[Block]
+
+
+class _Shared:
+    """A block of which each record is made once, for whoever looks at it."""
+
+    __slots__ = ("_block", "_known", "is_book", "symbol")
+
+    def __init__(self, block: Block) -> None:
+        self.symbol = block.symbol
+        self.is_book = block.is_book
+        self._block = block
+        self._known: dict[int, MarketEvent] = {}
+
+    def at(self, place: int) -> MarketEvent:
+        """The record at a place."""
+        found = self._known.get(place)
+        if found is None:
+            found = self._known[place] = self._block.at(place)
+        return found
+
+
+def shared(chunk: Chunk) -> Chunk:
+    """The same records, for several runs: none of them changes an event."""
+    return chunk._replace(blocks=[_Shared(block) for block in chunk.blocks])

@@ -326,6 +326,12 @@ def _trading() -> list[Key]:
             text="The same for a failure of engine, limits or order journal; keep cancels entries, keeps stops and halts."),
         Key(name="PAPER_BALANCE", kind=Kind.MONEY, default="10000", low=0.01, high=1e15,
             text="What a paper trader or a backtest begins with, in the currency that the instrument is paid in."),
+        Key(name="PAPER_LATENCY_MS", kind=Kind.FLOAT, default="50", unit="ms", low=0, high=60_000,
+            text="How long an order on paper or in a backtest is under way, there and back."),
+        Key(name="HALF_SPREAD_BP", kind=Kind.FLOAT, default="5", unit="hundredths of a percent", low=0, high=1_000,
+            text="How far from a trade's price an order would have dealt, where a backtest has no book to go by."),
+        Key(name="GRID_MAX", kind=Kind.INT, default="10000", unit="sets", low=1, high=10_000_000,
+            text="So many sets of parameters a grid may have."),
         *[msgspec.structs.replace(key, instrument=True) for key in _instrument()],
     ]  # fmt: skip
 

@@ -116,6 +116,9 @@ class VenueConfig(ProgramConfig, frozen=True, kw_only=True):
     on_stop: str
     on_fault: str
     paper_balance: Decimal
+    paper_latency_ms: float
+    half_spread_bp: float
+    grid_max: int
     limit_currencies: tuple[str, ...]
     max_order_notional: Decimal
     max_position_notional: Decimal
