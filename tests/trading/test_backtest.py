@@ -194,3 +194,27 @@ def test_a_corrupt_segment_is_told_and_the_run_goes_on_behind_it(recorded: Path,
     with pytest.raises(ArchiveError):
         config = load_config(None, overrides=[], environ={}, data_dir=tmp_path)
         backtest(plan_backtest(config, str(strategy(tmp_path)), (), ask=False), stop_at_damage=True)
+
+
+def test_a_limit_that_is_reached_sells_everything_and_nothing_is_opened_after_it(recorded: Path, tmp_path: Path) -> None:
+    end = run(recorded, strategy(tmp_path), settings=("MAX_DAILY_LOSS=0.5",))
+    assert (end.ok, end.verdict, end.held) == (False, "FLAT", {})
+    kinds = [each.kind for each in records(end.journal)]
+    assert kinds.index("emergency.begin") < kinds.index("emergency.end")
+    assert "order.sent" not in kinds[kinds.index("emergency.end") :]
+    assert end.incident
+
+
+def test_a_stop_may_sell_everything(recorded: Path, tmp_path: Path) -> None:
+    text = """
+from hoga import Strategy
+
+class Holds(Strategy):
+    symbol = "binance-usdm:BTCUSDT"
+
+    def on_book(self, book):
+        self.target(self.symbol, "0.01")
+"""
+    kept, sold = (run(recorded, strategy(tmp_path, text), settings=(f"ON_STOP={how}",)) for how in ("keep", "flatten"))
+    assert (kept.ok, kept.verdict) == (True, "KEPT")
+    assert (sold.ok, sold.verdict, sold.held) == (True, "FLAT", {})

@@ -365,7 +365,14 @@ class BacktestRun:
         run, plan = self.backtest, self.plan
         end_ns = run.last_ns if plan.data.bars else min(plan.end_ns, run.now_ns + SECOND_NS)
         done = run.end(end_ns)
-        end = end_of(run.engine, journal=plan.folder / JOURNAL_FOLDER, mode=_MODE, done=done)
+        end = end_of(
+            run.engine,
+            journal=plan.folder / JOURNAL_FOLDER,
+            mode=_MODE,
+            done=done,
+            exit_verdict=run.verdict,
+            only_asked_for=run.only_asked_for,
+        )
         return BacktestEnd(
             **{name: getattr(end, name) for name in end.__struct_fields__ if name != "ok"},
             ok=end.ok and not damage and not self.before.damage,

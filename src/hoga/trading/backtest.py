@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Protocol
 
+from hoga.core.market import Side
 from hoga.core.ticks import MarketBar, MarketBars, MarketEvent, MarketPrice
 from hoga.core.times import SECOND_NS
-from hoga.core.trading import ExecutionEvent, Rung
+from hoga.core.trading import ExecutionEvent, Force, OrderKind, OrderRequest, Rung
 from hoga.trading.blocks import Chunk
 from hoga.trading.engine import Engine
 from hoga.trading.ports import (
@@ -42,6 +43,7 @@ from hoga.trading.ports import (
     WorkDone,
     Write,
 )
+from hoga.trading.rungs import Cause
 from hoga.trading.state import venue_of
 
 __all__ = ["Backtest", "Exchange", "no_bars"]
@@ -50,6 +52,7 @@ WORK_NS = 100_000_000
 """So long a piece of work takes here, whatever it took."""
 FAR_NS = 1 << 62
 """Never."""
+_ROUNDS = 10
 _STOP_NS = 30 * SECOND_NS
 """So long after its end a run may take to come to rest."""
 
@@ -58,6 +61,7 @@ class Exchange(Venue, Protocol):
     """A venue that fills orders by the market data that it is shown (`trading.paper`). `next_ns`: when it has something to say next."""
 
     next_ns: int
+    is_frozen: bool
 
     def on_market(self, event: MarketEvent) -> None:
         """The market moved."""
@@ -83,7 +87,8 @@ class Backtest:
     """One engine and its exchanges. `take` every event in order, between `begin` and `end`.
 
     `write(kind, fields, at_ns)` keeps a record, and says whether it could. `bars(ask, now_ns)`: those of before, as of then.
-    `work(ask, at_ns)`: does a piece of work at once; its answer comes at `at_ns`, `WORK_NS` later. `done`: how it ended.
+    `work(ask, at_ns)`: does a piece of work at once; its answer comes at `at_ns`, `WORK_NS` later. `done`: how it ended. `verdict`: of
+    its emergency exit, "" where there was none; `only_asked_for`: it was begun by a stop, and not because of a fault.
     """
 
     def __init__(
@@ -112,6 +117,10 @@ class Backtest:
         self._said: deque[Event] = deque()
         self._candles: list[tuple[int, str, MarketBar]] = []
         self._turned = 0
+        self.verdict = ""
+        self.only_asked_for = False
+        self._exit_ns = FAR_NS
+        self._rounds = self._exits = 0
         self._changed = True
 
     def deliver(self, event: ExecutionEvent) -> None:
@@ -234,7 +243,7 @@ class Backtest:
         self._step(Command(at_ns=self.now_ns, kind=CommandKind.STOP, who="backtest"))
         self._listen()
         until_ns = self.now_ns + _STOP_NS
-        while self.done is None and (due_ns := self._due_ns()) <= until_ns:
+        while (self.done is None or self._exit_ns < FAR_NS) and (due_ns := self._due_ns()) <= until_ns:
             self._pass(due_ns)
         return self.done
 
@@ -242,7 +251,7 @@ class Backtest:
 
     def _due_ns(self) -> int:
         """When something happens next without the market."""
-        due_ns = self._wake_ns
+        due_ns = self._wake_ns if self._wake_ns < self._exit_ns else self._exit_ns
         if self._done_work and self._done_work[0].at_ns < due_ns:
             due_ns = self._done_work[0].at_ns
         for exchange in self._each:
@@ -268,6 +277,8 @@ class Backtest:
         if self._wake_ns <= due_ns:
             self._step(Tick(self._wake_ns))
             self._listen()
+        if self._exit_ns <= due_ns:
+            self._leave()
 
     def _listen(self) -> None:
         """What exchanges say at once because of what just happened."""
@@ -328,7 +339,46 @@ class Backtest:
         if change.rung is Rung.FLATTEN:
             for exchange in self._each:
                 exchange.freeze()
+            if not self.verdict:
+                self.verdict, self.only_asked_for = "UNKNOWN", change.cause == Cause.STOPPED_FLATTEN
+                self._exit_ns = self.now_ns
+                self._write("emergency.begin", {"incident": change.incident, "mode": "backtest"}, self.now_ns)
         self._gate(change, self.engine.state.now_ns)
+
+    # -- the emergency exit ---------------------------------------------------------------------------------------------
+
+    def _leave(self) -> None:
+        """One round of it: all orders are cancelled, all positions closed at the market; the next one sees what is left."""
+        state = self.engine.state
+        held, orders = state.portfolio.held(), [each for each in state.orders.working() if not each.status.is_over]
+        if self._rounds >= _ROUNDS or not (held or orders):
+            self._exit_ns, self.verdict = FAR_NS, "NOT_FLAT" if held else "FLAT"
+            self._write(
+                "emergency.end", {"verdict": self.verdict, "incident": self.engine.ladder.incident, "mode": "backtest"}, self.now_ns
+            )
+            return
+        self._rounds += 1
+        self._exit_ns = self.now_ns + SECOND_NS
+        for order in orders:
+            ask = Cancel(symbol=order.symbol, client_id=order.client_id, venue_id=order.venue_id, waits=order.waits)
+            self.exchanges[venue_of(order.symbol)].cancel(ask)
+        for (symbol, position_side), quantity in held.items():
+            exchange = self.exchanges[venue_of(symbol)]
+            self._exits += 1
+            request = OrderRequest(
+                client_id=f"{self.engine.settings.trader}-exit-{self.engine.settings.boot}-{self._exits}",
+                symbol=symbol,
+                side=Side.SELL if quantity > 0 else Side.BUY,
+                kind=OrderKind.MARKET,
+                quantity=abs(quantity),
+                force=Force.IOC,
+                reduce_only=exchange.capabilities.reduce_only,
+                position_side=position_side,
+            )
+            was, exchange.is_frozen = exchange.is_frozen, False
+            exchange.send(request)
+            exchange.is_frozen = was
+        self._listen()
 
     def __repr__(self) -> str:
         return f"<Backtest {self.engine!r}>"
