@@ -78,6 +78,8 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trader.write(("order.deny", {"id": "d", "code": "max-order-notional"}))
     trader.write(("order.reject", {"id": "e", "why": "-2019 Margin is insufficient."}))
     trader.write(("check", {"st": "cross", "checks": {"trend up": [12, 3, 9, 1]}}))
+    trader.write(("renew", {"sym": SYMBOL, "old": {"max_open_orders": "100"}, "new": {"max_open_orders": "7"}, "who": "SIGHUP"}))
+    trader.write(("renew", {"refused": "MAX_DAILY_LOSS: minus", "who": "SIGHUP"}))
     trader.end()
     return folder
 
@@ -103,7 +105,16 @@ def test_the_page_needs_nothing_and_says_what_came_of_it(journal: Path, tmp_path
     assert words["proof-good"] in page.text
     assert f"{words['live']} · 2027-01-15 08:00:00" in page.text
     assert "FLAT" in page.text
-    for shown in ("max-order-notional", "-2019 Margin is insufficient.", "trend up", "stale-market", words["r-stop"], words["r-target"]):
+    for shown in (
+        "max-order-notional",
+        "-2019 Margin is insufficient.",
+        "trend up",
+        "stale-market",
+        "max_open_orders 100 → 7",
+        "MAX_DAILY_LOSS: minus",
+        words["r-stop"],
+        words["r-target"],
+    ):
         assert shown in page.text
     found = read_report(journal).outcome
     assert f"{found.money[0].net}" in page.text.replace(",", "")
@@ -323,7 +334,7 @@ def test_it_is_whole_in_a_browser_and_all_of_it_is_reached_by_keyboard(
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     seen = set()
-    for _ in range(500 if width < 600 else 0):
+    for _ in range(300 if width < 600 else 0):
         seen.add(page.evaluate(ACTIVE))
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement === document.body"):

@@ -443,7 +443,8 @@ def end_of(
         held[name] = state.rules_of[symbol].quantity_text(quantity)
     sums: dict[str, Decimal] = {}
     for symbol, rules in state.rules_of.items():
-        total = state.portfolio.day(symbol, state.price(symbol)).total
+        price = engine.marked.get(symbol) or state.price(symbol)  # as the journal has it: frames come on while the trader ends
+        total = state.portfolio.day(symbol, price).total
         sums[rules.quote] = sums.get(rules.quote, Decimal(0)) + Decimal(total).scaleb(rules.money_power)
     currency = next(iter(sums), "")
     clean = done is not None and done.clean

@@ -523,7 +523,24 @@ class _Page(Sheet):
             if rows:
                 name = f"<h3>{html.escape(title)}</h3>" if title else ""
                 parts.append(f"{name}{self.table(f's-{len(parts)}', ('key', 'value'), rows, set(), scroll='short')}")
-        return f"<section><h2>{words['settings']}</h2>{''.join(parts[:20]) or '<p>' + words['not-told'] + '</p>'}</section>\n"
+        shown = "".join(parts[:20]) or f"<p>{words['not-told']}</p>"
+        return f"<section><h2>{words['settings']}</h2>{shown}{self._renewed()}</section>\n"
+
+    def _renewed(self) -> str:
+        words, found = self.words, self.found
+        if not found.renewed:
+            return ""
+        rows: list[list[Any]] = [
+            [
+                (moment(each.t)[:19], each.t // 10**6),
+                each.of,
+                each.refused or ", ".join(f"{name} {each.old.get(name)} → {value}" for name, value in each.new.items()),
+                each.who,
+            ]
+            for each in found.renewed
+        ]
+        table = self.table("renewed", ("time", "key", "value", "who"), rows, set(), scroll="short")
+        return f"<h3>{words['renewed']}</h3>{table}{self.more(found.renewed_in_all - len(found.renewed))}"
 
 
 _GROUP_KEYS = ("rounds", "win-rate", "profit-factor", "expectancy", "net", "currency", "mean-win", "mean-loss", "largest-loss", "lasted",

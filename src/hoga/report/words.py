@@ -253,6 +253,8 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("in-reality", "In reality", "실제"),
     ("events", "What else happened", "그 밖의 일"),
     ("settings", "Settings in force", "적용된 설정"),
+    ("renewed", "Changed while it ran", "실행 중 변경"),
+    ("who", "Who", "누가"),
     ("key", "Key", "항목"),
     ("value", "Value", "값"),
     ("comparison", "Comparison", "비교"),

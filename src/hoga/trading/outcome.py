@@ -26,6 +26,7 @@ from hoga.trading.told import (
     Mark,
     MoneyOutcome,
     Outcome,
+    Renewed,
     ShadowPair,
     SymbolOutcome,
     Trip,
@@ -70,6 +71,7 @@ class OutcomeBuilder:
         self._trip = 0
         self._last_fill: OrderKnown | None = None
         self._ladder = Ends[LadderMove]()
+        self._renewed = Ends[Renewed]()
         self._doubts = Ends[list[Any]]()
         self._settings: dict[str, dict[str, Any]] = {}
         self._end: Mapping[str, Any] | None = None
@@ -96,6 +98,7 @@ class OutcomeBuilder:
             "order.unknown": self._on_moved,
             "order.cancel": self._on_moved,
             "order.fill": self._on_fill,
+            "renew": self._on_renew,
             "check": self._on_check,
             "shadow.fill": self._on_shadow_fill,
             "shadow.alone": self._on_shadow_alone,
@@ -453,6 +456,18 @@ class OutcomeBuilder:
             )
             self._ladder.add(move)
 
+    def _on_renew(self, record: Recorded, fields: Mapping[str, Any]) -> None:
+        old, new = (fields.get(each) or {} for each in ("old", "new"))
+        renewed = Renewed(
+            t=record.t,
+            who=str(fields.get("who") or ""),
+            of=str(fields.get("sym") or fields.get("st") or ""),
+            old={name: str(value) for name, value in old.items()},
+            new={name: str(value) for name, value in new.items()},
+            refused=str(fields.get("refused") or "")[:300],
+        )
+        self._renewed.add(renewed)
+
     def _on_check(self, record: Recorded, fields: Mapping[str, Any]) -> None:
         """How often conditions of a strategy held, since its start; the newest record of each stands."""
         strategy = str(fields.get("st") or "")
@@ -570,6 +585,8 @@ class OutcomeBuilder:
             shadow=self._shadow.told(),
             events=dict(self._events.most_common()),
             settings=self._settings,
+            renewed=self._renewed.kept(),
+            renewed_in_all=self._renewed.seen,
             lost=self._lost,
         )
 

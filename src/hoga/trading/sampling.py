@@ -22,11 +22,13 @@ _QUIET_NS = 10 * _MINUTE_NS
 
 
 class Sampler:
-    """Is asked each second (`second`), and told of doubts (`doubt`); what comes back belongs into the journal."""
+    """Is asked each second (`second`), and told of doubts (`doubt`); what comes back belongs into the journal. `prices`: of the last
+    mark."""
 
     def __init__(self) -> None:
         self._marked_ns = 0
         self._sums: dict[str, list[int]] = {}
+        self.prices: dict[str, int] = {}
         self._whole = False
         self._doubts: dict[str, tuple[int, int]] = {}
 
@@ -55,7 +57,8 @@ class Sampler:
         self._marked_ns = state.now_ns - state.now_ns % _MINUTE_NS
         self._whole = _is_whole(state)
         self._sums = {symbol: state.portfolio.sums(symbol) for symbol in state.rules_of}
-        marks = {symbol: [state.price(symbol), *sums] for symbol, sums in self._sums.items()}
+        self.prices |= {symbol: state.price(symbol) for symbol in self._sums}
+        marks = {symbol: [self.prices[symbol], *sums] for symbol, sums in self._sums.items()}
         return Write("mark", {"marks": marks, "equity": _equities(state), "peaks": dict(state.peaks)})
 
     def _is_moving(self, state: State) -> bool:

@@ -20,6 +20,7 @@ __all__ = [
     "Mark",
     "MoneyOutcome",
     "Outcome",
+    "Renewed",
     "ShadowOutcome",
     "ShadowPair",
     "Slippage",
@@ -165,6 +166,17 @@ class LadderMove(msgspec.Struct, frozen=True, kw_only=True):
     incident: str
 
 
+class Renewed(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits or parameters were read again while it ran. `of`: the symbol or the strategy; `refused`: why nothing was changed."""
+
+    t: int
+    who: str
+    of: str
+    old: dict[str, str]
+    new: dict[str, str]
+    refused: str
+
+
 class Doubt(msgspec.Struct, frozen=True, kw_only=True):
     """Market data of a symbol could not be relied upon. `seconds` None: until the end."""
 
@@ -240,6 +252,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     shadow: ShadowOutcome | None
     events: dict[str, int]
     settings: dict[str, dict[str, Any]]
+    renewed: list[Renewed]
+    renewed_in_all: int
     lost: int
 
 

@@ -43,7 +43,8 @@ __all__ = ["Engine"]
 
 
 class Engine:
-    """See the module. `state` is what it knows; nobody else writes to it. `<Engine ACTIVE 2 strategies 3 orders>`."""
+    """See the module. `state` is what it knows; nobody else writes to it. `marked`: prices of the journal's last mark, by symbol.
+    `<Engine ACTIVE 2 strategies 3 orders>`."""
 
     def __init__(
         self,
@@ -63,6 +64,7 @@ class Engine:
         self.ladder = ladder
         guards: dict[Key, Guard] = {}
         sampler = Sampler()
+        self.marked = sampler.prices
         turn = self._turn = Turn(settings, state)
         timers = self._timers = Timers()
         roster = self._roster = Roster()
