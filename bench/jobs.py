@@ -33,6 +33,8 @@ JOBS = {
     "replay": "bench.replay:measure_replay",
     "tree": "bench.looking:measure_tree",
     "decide": "bench.trading:measure_decisions",
+    "switches": "bench.switches:measure_switches",
+    "usual": "bench.usual:measure_usual",
     "view": "bench.looking:measure_view",
     "watch": "bench.audience:watch",
 }

@@ -55,7 +55,9 @@ from bench.plans import LoadPlan, LoadReport
 from bench.program import Program, Ran, count_lines, recover
 from bench.reading import Batched, DayPlan, Loaded, Made
 from bench.replay import Replayed, ReplayPlan
+from bench.switches import Switched, SwitchPlan
 from bench.trading import Decided, DecidePlan
+from bench.usual import UsualPlan, UsualTimes
 from hoga.app.trader_page import EVERY_S
 
 __all__ = ["PARTS", "Report", "Settings", "run_suite"]
@@ -77,6 +79,7 @@ PARTS = (
     "backfill",
     "tree",
     "trade",
+    "usual",
     "start",
     "program",
     "sustained",
@@ -97,6 +100,7 @@ _AUDIENCES = {
     Audience.KILLED: "dashboard killed every second",
 }
 _HUB_STREAMS = 1_000
+_USUAL_RATE, _USUAL_S = 2_000, 5.0
 _PROGRAM_REST_S = 3.0
 """So long at most from the last frame until it is on disk."""
 _HUB_READERS = (0, 1, 4)
@@ -697,6 +701,11 @@ def _trade(bench: _Bench) -> list[Figure]:
         plan = DecidePlan(frames=settings.decisions, order_every=10, core=bench.collector_core)
         runs.append(run_child("decide", plan, Decided, folder=bench.folder))
     panel = [_part(run.pages, 0.5) / 1e9 / EVERY_S * 100 for run in runs]
+    switched = []
+    for number in range(max(1, settings.repeat)):
+        bench.tell(f"trade: switches, run {number + 1}")
+        turns = SwitchPlan(turns=max(8, settings.decisions // 200), core=bench.collector_core)
+        switched.append(run_child("switches", turns, Switched, folder=bench.folder))
     note = "frame's bytes → the order's record is in the journal, fourteen checks; every tenth frame makes an order"
     return [
         figure("trade.quiet_p50", "trade: a frame that leads to no order", "µs", [_part(run.quiet, 0.5) / 1e3 for run in runs]),
@@ -704,9 +713,38 @@ def _trade(bench: _Bench) -> list[Figure]:
         figure("trade.order_p50", "trade: a frame that leads to an order", "µs", [_part(run.orders, 0.5) / 1e3 for run in runs], note=note),
         figure("trade.order_p99", "trade: the same, p99", "µs", [_part(run.orders, 0.99) / 1e3 for run in runs]),
         figure("trade.panel", "trade: the panel, cost in the trader", "% of a core", panel, note="its page, made twice a second"),
+        figure("trade.measuring", "trade: of a frame, what measuring costs", "%", [(r.measured / r.plain - 1) * 100 for r in switched]),
+        figure("trade.dev_off", "trade: --dev off, over a trader without the switch", "times", [r.off / r.plain for r in switched]),
+        figure("trade.dev_on", "trade: --dev on, over the same", "times", [r.on / r.plain for r in switched]),
         figure("trade.event_memory", "trade: memory of an event", "of a dataclass's", [r.event_bytes / r.plain_event_bytes for r in runs]),
         figure("trade.bar_memory", "trade: memory of a bar", "of a dataclass's", [r.bar_bytes / r.plain_bar_bytes for r in runs]),
     ]
+
+
+def _usual(bench: _Bench) -> list[Figure]:
+    settings, runs = bench.settings, list[tuple[UsualTimes, UsualTimes]]()
+    seconds = min(settings.seconds, _USUAL_S)
+    for number in range(max(1, min(settings.repeat, 3))):
+        bench.tell(f"usual: run {number + 1}, {_USUAL_RATE} quotes a second for {seconds:g} s, twice")
+        pair = [
+            run_child(
+                "usual",
+                UsualPlan(pattern=pattern, seconds=seconds, rate=_USUAL_RATE, turn_every=1_000, core=bench.collector_core),
+                UsualTimes,
+                folder=bench.folder,
+            )
+            for pattern in ("hoga", "usual")
+        ]
+        runs.append((pair[0], pair[1]))
+    note = "fifty frames at a time; beside it a reader thread, three asyncio queues, plain handlers and a log line an event"
+    rows = []
+    for at, name, label in ((0, "hoga", "usual: hoga"), (1, "usual", "usual: the usual pattern")):
+        for part, word in ((0.5, "p50"), (0.99, "p99")):
+            times = [_part(run[at].signals, part) / 1e3 for run in runs]
+            rows.append(figure(f"usual.{name}_{word}", f"{label}, frame → signal {word}", "µs", times, note=note))
+        rows.append(figure(f"usual.{name}_cpu", f"{label}, processor", "% of a core", [run[at].cpu * 100 for run in runs]))
+    times = [_part(usual.signals, 0.99) / max(1, _part(hoga.signals, 0.99)) for hoga, usual in runs]
+    return [*rows, figure("usual.times", "usual: its p99 over hoga's", "times", times)]
 
 
 def _part(times: list[int], part: float) -> float:
@@ -852,6 +890,7 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "backfill": _backfill,
     "tree": _tree,
     "trade": _trade,
+    "usual": _usual,
     "start": _start,
     "program": _program,
     "sustained": _sustained,

@@ -47,7 +47,7 @@ from hoga.trading.rungs import Ladder
 from hoga.trading.strategy import BookView, Strategy
 from hoga.venues.registry import VENUES
 
-__all__ = ["Answers", "DecidePlan", "Decided", "bench_engine", "bench_rules", "measure_decisions"]
+__all__ = ["Answers", "DecidePlan", "Decided", "Turns", "bench_engine", "bench_rules", "measure_decisions"]
 
 _VENUE = "binance-usdm"
 _SYMBOL = f"{_VENUE}:BTCUSDT"
@@ -157,7 +157,7 @@ class Answers:
         )
 
 
-def bench_engine(rules: Rules, order_every: int) -> Engine:
+def bench_engine(rules: Rules, order_every: int, strategy: Turns | None = None) -> Engine:
     """An engine whose only strategy turns its position at each n-th book."""
     spec = VENUES[rules.venue]
     assert spec.orders is not None, "it takes orders"
@@ -169,7 +169,7 @@ def bench_engine(rules: Rules, order_every: int) -> Engine:
         max_daily_loss=Decimal(10**9),
         max_drawdown_pct=0,
     )
-    strategy = Turns()
+    strategy = strategy or Turns()
     strategy.every = order_every
     return Engine(
         Settings(trader="hg", boot=1, limits={rules.symbol: limits}),

@@ -82,9 +82,8 @@ _KNOWN = (DataType.ORDERBOOK, DataType.QUOTE, DataType.TRADE, DataType.MARK_PRIC
 
 
 _ANSWERS: frozenset[type[Any]] = frozenset((OrderAccepted, OrderUpdate, FillUpdate))
-_FEW_FRAMES = 256
-_SOME = 7
-"""Of more frames in a second each eighth is measured: one costs a quarter of a microsecond."""
+_SAMPLE_NS = 4_000_000
+"""So far apart are frames that are measured, 250 in a second at most: one costs a quarter of a microsecond."""
 _TELL_AGAIN_S = 60.0
 
 _STATUS_LOOKS = 300
@@ -201,9 +200,7 @@ class Trader:
         self._unreadable = 0
         self._clock_is_wrong = False
         self._meter = Meter()
-        self._frames = 0
-        self._measured = 0
-        self._began_ns = self._done_ns = 0
+        self._sample_ns = 0
         self._gc = GcWatch()
         self._lag = LagProbe(asyncio.get_running_loop())
         self._broken_at_s: dict[tuple[str, int], float] = {}
@@ -332,8 +329,7 @@ class Trader:
     def _pump(self) -> None:
         if self._more:
             return
-        self._began_ns = self._mono_ns()
-        self._turn_ends_ns = self._began_ns + _TURN_NS
+        self._turn_ends_ns = self._mono_ns() + _TURN_NS
         if self._bus.drain(self._is_over):
             self._more = True
             asyncio.get_running_loop().call_soon(self._go_on)
@@ -345,8 +341,7 @@ class Trader:
         self._pump()
 
     def _is_over(self) -> bool:
-        self._done_ns = now_ns = self._mono_ns()
-        return now_ns > self._turn_ends_ns
+        return self._mono_ns() > self._turn_ends_ns
 
     def _backlog(self, waiting: int) -> None:
         _log.error("events wait that nobody takes", waiting=waiting)
@@ -390,9 +385,9 @@ class Trader:
         else:
             self._bus.publish(EventClass.DATA, item, key=stream_key)
         self._pump()
-        self._frames += 1
-        if not self._frames & self._measured:
-            self._meter.decision(self._done_ns - self._began_ns)
+        if self._turn_ends_ns >= self._sample_ns:
+            self._sample_ns = self._turn_ends_ns + _SAMPLE_NS
+            self._meter.decision(self._mono_ns() - self._turn_ends_ns + _TURN_NS)
 
     def _cannot_read(self, event: BaseWebSocketEvent, fault: Exception) -> None:
         self._unreadable += 1
@@ -515,7 +510,7 @@ class Trader:
             elif kind is Send:
                 request = effect.request  # type: ignore[union-attr]  # it is a Send
                 gateways[venue_of(request.symbol)].send(request)
-                self._meter.sent(request.client_id, self._began_ns, self._mono_ns())
+                self._meter.sent(request.client_id, self._turn_ends_ns - _TURN_NS, self._mono_ns())
             else:
                 self._do(effect)
         if written and tape is not None:  # after an order's bytes
@@ -632,8 +627,6 @@ class Trader:
                 _log.warning(
                     "a figure of the trader is beyond its bar", step=each.step.value, over_s=each.over_s, found=found, bar=f"{each.bar:g}"
                 )
-        self._measured = 0 if self._frames < _FEW_FRAMES else _SOME
-        self._frames = 0
 
     async def _beats(self) -> None:
         """The account's streams live; somebody set the latch from outside."""
