@@ -249,7 +249,7 @@ def measure_decisions(plan: DecidePlan) -> Decided:
         event_bytes=_memory(lambda number: MarketTop(symbol=_SYMBOL, at_ns=number, bid=number, bid_size=5, ask=number + 1, ask_size=5)),
         plain_event_bytes=_memory(lambda number: _PlainTop(_SYMBOL, number, None, number, 5, number + 1, 5)),
         bar_bytes=_memory(lambda number: Bar(rules, number, number + 1, 1, 2, 3, 4, 5, 6, True)),
-        plain_bar_bytes=_memory(lambda number: _PlainBar(_SYMBOL, number, number + 1, 1, 2, 3, 4, 5, 6, True, -1, -3)),
+        plain_bar_bytes=_memory(lambda number: _PlainBar(_SYMBOL, number, number + 1, 1, 2, 3, 4, 5, 6, True, 0, -1, -3)),
     )
 
 
@@ -296,6 +296,7 @@ class _PlainBar:
     volume: int
     trades: int
     whole: bool
+    revision: int
     price_power: int
     size_power: int
 
