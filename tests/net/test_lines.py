@@ -23,7 +23,7 @@ from hoga.net.line_http import HttpLine
 from hoga.net.line_ws import WsLine
 from hoga.net.venue_clock import TimeKeeper
 from hoga.simulator import Simulator, SimulatorConfig
-from hoga.simulator.faults import Fault, FaultKind
+from hoga.simulator.faults import ActiveFault, Fault, FaultKind
 from hoga.venues.orders import Told
 from hoga.venues.registry import VENUES
 from hoga.venues.request import Priority, Request
@@ -131,8 +131,8 @@ async def floors() -> AsyncIterator[Callable[..., Any]]:
         await simulator.__aexit__(None, None, None)
 
 
-def inject(floor: Floor, kind: FaultKind, **more: Any) -> None:
-    floor.simulator.inject(Fault(fault=kind, methods="POST", **more))
+def inject(floor: Floor, kind: FaultKind, **more: Any) -> ActiveFault:
+    return floor.simulator.inject(Fault(fault=kind, methods="POST", **more))
 
 
 @every_line
@@ -201,10 +201,10 @@ async def test_an_answer_that_is_lost_is_told_as_lost_and_nothing_is_sent_again(
 @every_line
 async def test_everything_outstanding_at_a_cut_is_told_at_once(floors: Any, case: Case) -> None:
     floor = await floors(case, answer_s=60.0)
-    inject(floor, FaultKind.REST_SLOW, ms=30_000)
+    slow = inject(floor, FaultKind.REST_SLOW, ms=30_000)
     for number in range(3):
         floor.line.send(floor.order(f"hg1-{number}"), f"n-{number}")
-    await asyncio.sleep(0.2)
+    await eventually(lambda: slow.affected.total() == 3)
     assert floor.told == {}
     if isinstance(floor.line, WsLine):
         floor.simulator.inject(Fault(fault=FaultKind.CLOSE, code=1006))

@@ -180,8 +180,10 @@ async def test_listings_older_than_a_fill_correct_nothing(tmp_path: Path) -> Non
     assert not it.records("recon.mismatch")
 
 
-@pytest.mark.slow
-async def test_a_listen_key_that_another_client_deletes_costs_a_login_and_nothing_else(tmp_path: Path) -> None:
+async def test_a_listen_key_that_another_client_deletes_costs_a_login_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hoga.venues.binance.usdm_private._KEEP_EVERY_S", 0.3)  # it is noticed when the key is kept: after a minute at most
     async with live(tmp_path) as it:
         it.fault(FaultKind.LISTEN_KEY_GONE)
         await eventually(lambda: any(each["live"] and each["missed"] for each in it.records("recon.stream")[1:]))

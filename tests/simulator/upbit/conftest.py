@@ -113,14 +113,15 @@ def get(http: aiohttp.ClientSession) -> Callable[..., Any]:
     return ask
 
 
-async def caught_up(simulator: Simulator, client: UpbitClient) -> list[Any]:
-    """Stop the market and read everything that was sent."""
+async def caught_up(simulator: Simulator, client: UpbitClient, received: int) -> list[Any]:
+    """Stop the market and read everything that was sent to the only client, who has `received` so many frames."""
     for market in simulator.engine.markets.values():
         market.frozen = True
-    await asyncio.sleep(0.15)
     seen: list[Any] = []
     while True:
-        try:
-            seen.append(await client.frame(0.3))
-        except TimeoutError:
+        await asyncio.sleep(0.15)  # longer than the pause between two books
+        status = simulator.status()
+        left = status["sent"] + status["copies"] + status["odd"] - received - len(seen)
+        if not left:
             return seen
+        seen += [await client.frame() for _ in range(left)]

@@ -47,7 +47,7 @@ async def test_trades_tickers_candles_and_books_agree_with_each_other_and_with_r
         *({"type": kind, "codes": ["KRW-BTC"]} for kind in ("trade", "ticker", "orderbook", "candle.1m", "candle.1s", "candle.240m"))
     )
     frames = await client.until(lambda seen: len(of(seen, "trade")) >= 25 and len(of(seen, "orderbook")) >= 30)
-    frames += await caught_up(sim, client)
+    frames += await caught_up(sim, client, len(frames))
     trades, tickers, books = (of(frames, kind) for kind in ("trade", "ticker", "orderbook"))
     ids = [trade["sequential_id"] for trade in trades]
     assert ids == sorted(set(ids))

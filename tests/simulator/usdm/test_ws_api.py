@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from hoga.simulator import Fault, FaultKind
 from tests.simulator.signing import ED25519_KEY, HMAC_KEY, ApiClient, Trader
+from tests.waiting import eventually
 
 LIMIT = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.010", "price": "85000.00"}
 
@@ -101,10 +102,17 @@ async def test_orders_by_socket_are_refused_lost_and_late_as_by_rest(sim, api) -
     lost = await client.ask("order.place", signed=True, newClientOrderId="lost", **LIMIT)
     assert (lost["status"], lost["error"]["code"]) == (408, -1007)
     assert (await client.ask("order.status", signed=True, symbol="BTCUSDT", origClientOrderId="lost"))["result"]["status"] == "NEW"
+
+    def resting() -> set[str]:
+        return {row["clientOrderId"] for row in sim.venues["binance-usdm"].account("main")["open_orders"]}
+
     for kind in (FaultKind.REST_SLOW, FaultKind.REPLY_SLOW):
         sim.inject(Fault(fault=kind, ms=150, **order))
         placing = asyncio.create_task(client.ask("order.place", signed=True, newClientOrderId=kind, **LIMIT))
-        await asyncio.sleep(0.05)
-        resting = {row["clientOrderId"] for row in sim.venues["binance-usdm"].account("main")["open_orders"]}
-        assert (kind in resting) == (kind is FaultKind.REPLY_SLOW)
+        if kind is FaultKind.REPLY_SLOW:
+            await eventually(lambda: kind in resting())
+        else:
+            await asyncio.sleep(0.05)
+            assert kind not in resting()
+        assert not placing.done()
         assert (await placing)["result"]["clientOrderId"] == kind
