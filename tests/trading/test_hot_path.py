@@ -14,6 +14,8 @@ HOT = {
     "app/trade.py": ("_on_frame", "_see", "_pump", "_is_over", "_step", "_perform"),
     "audit/taping.py": ("add",),
     "core/ticks.py": (),
+    "trading/bars.py": ("trade", "_count"),
+    "trading/engine/candles.py": ("trade",),
     "trading/bus.py": ("publish", "drain", "_count", "_hand_out"),
     "trading/engine/engine.py": ("step", "_close"),
     "trading/engine/market.py": ("_on_top", "_on_depth", "_came"),
