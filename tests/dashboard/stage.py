@@ -195,8 +195,10 @@ def make_trader(folder: Path, **changes: Any) -> TraderState:
         ),
         "journal_records": 4_711,
         "figures": (
-            FigureRow(name="tick", over_s=10, unit="us", count=90_000, p50=35.0, p99=140.0, p999=300.0, most=900.0, bar=1_000.0),
+            FigureRow(name="decision", over_s=10, unit="µs", count=90_000, p50=35.0, p99=140.0, p999=300.0, most=900.0, bar=1_000.0),
             FigureRow(name="gc", over_s=60, unit="ms", count=1, p50=12.0, p99=12.0, p999=12.0, most=12.0, bar=10.0, broken=True),
+            FigureRow(name="backlog", over_s=1, unit="events", count=10, p50=0.0, p99=3.0, p999=3.0, most=3.0),
+            FigureRow(name="memory", over_s=60, unit="MB/h", count=1, p50=2.0, p99=2.0, p999=2.0, most=2.0, bar=10.0),
         ),
         "publish_us": 140.0,
     }  # fmt: skip

@@ -31,6 +31,7 @@ from hoga.dashboard.today import Today
 from hoga.dashboard.watch import ConnectionHealth
 from hoga.hub.alerts import SENTENCES, AlertKind
 from hoga.quality.incidents import WHAT
+from hoga.trading.meter import Step
 from hoga.trading.rungs import Cause
 from hoga.venues.registry import VENUES
 from hoga.venues.upbit import UPBIT
@@ -198,7 +199,8 @@ def test_a_traders_figures_are_metrics() -> None:
         'hoga_trader_rung 1.0', 'hoga_trader_up 1.0', 'hoga_trader_unknown_orders 1.0', 'hoga_trader_net{currency="USDT"} -3.67',
         'hoga_trader_position{side="both",symbol="binance-usdm:BTCUSDT"} 0.01', 'hoga_trader_fills_total 9.0',
         'hoga_trader_limit_used_ratio{key="MAX_POSITION_NOTIONAL",subject="binance-usdm:BTCUSDT"} 0.9',
-        'hoga_trader_latency_seconds{quantile="0.99",span="10s",step="tick"} 0.00014', 'hoga_trader_bar_broken{span="60s",step="gc"} 1.0',
+        'hoga_trader_latency_seconds{quantile="0.99",span="10s",step="decision"} 0.00014', 'hoga_trader_backlog_events{span="1s"} 3.0',
+        'hoga_trader_memory_growth_bytes_per_hour{span="60s"} 2e+06', 'hoga_trader_bar_broken{span="60s",step="gc"} 1.0',
         'hoga_trader_cause{cause="stale-market",subject="binance-usdm:BTCUSDT"} 1.0', 'hoga_trader_strategies{state="quarantined"} 0.0',
     ):  # fmt: skip
         assert f"{line}\n" in text
@@ -265,6 +267,7 @@ def test_both_languages_are_complete() -> None:
 def test_every_rung_and_cause_of_a_trader_has_its_words() -> None:
     english = texts()["en"]
     assert {key for key in english if key.startswith("t-cause-")} == {f"t-cause-{cause}" for cause in Cause}
+    assert {key for key in english if key.startswith("t-f-")} == {f"t-f-{step}" for step in Step}
     assert {key for key in english if key.startswith("t-rung-")} == {f"t-rung-{rung.name}" for rung in Rung}
 
 

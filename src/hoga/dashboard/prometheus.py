@@ -110,6 +110,8 @@ METRICS: dict[str, str] = {
     "hoga_trader_journal_lag_seconds": "Age of the oldest record that is not durable",
     "hoga_trader_journal_waiting": "Records that the disk has not taken",
     "hoga_trader_latency_seconds": "What the trader measures of itself, by step, span and quantile",
+    "hoga_trader_backlog_events": "Events that waited for the trader at most, by span",
+    "hoga_trader_memory_growth_bytes_per_hour": "Growth of the trader's memory, by span",
     "hoga_trader_bar_broken": "1 while a measured figure is beyond its bar",
     "hoga_trader_publish_seconds": "What one page of the trader costs it",
     "hoga_dashboard_viewers": "Viewers of the dashboard",
@@ -119,6 +121,7 @@ METRICS: dict[str, str] = {
 
 _TRADER_STALE_S = 5.0
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_OTHER_UNITS = ("events", "MB/h")
 _STREAM = ["venue", "stream", "symbol", "kind"]
 
 
@@ -410,7 +413,12 @@ def _trader_figures(it: TraderState) -> Iterator[Metric]:
         if factor is not None and each.count:
             for quantile, value in (("0.5", each.p50), ("0.99", each.p99), ("0.999", each.p999), ("1", each.most)):
                 latency.add_sample(latency.name, {"step": each.name, "span": f"{each.over_s}s", "quantile": quantile}, value * factor)
-    yield from (latency, broken)
+    backlog, growth = _labelled("hoga_trader_backlog_events", ["span"]), _labelled("hoga_trader_memory_growth_bytes_per_hour", ["span"])
+    for each in it.figures:
+        if each.count and each.unit in _OTHER_UNITS:
+            family, factor = (backlog, 1.0) if each.unit == "events" else (growth, 1e6)
+            family.add_metric([f"{each.over_s}s"], each.most * factor)
+    yield from (latency, broken, backlog, growth)
 
 
 def _hub(hub: HubRow) -> Iterator[Metric]:

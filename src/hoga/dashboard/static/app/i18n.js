@@ -71,6 +71,7 @@ const TEXTS = {
     "t-cause-settings": "leverage, margin type or position mode are not as they should be", "t-cause-unprotected": "a position has no stop within its deadline",
     "t-cause-unprotectable": "the price is beyond the stop, and none can be placed", "t-cause-strategy-fault": "the strategy failed", "t-cause-log-quarantined": "the order journal is not as it was written",
     "t-cause-losses-in-a-row": "MAX_LOSSES_IN_A_ROW is reached", "t-cause-margin-call": "the venue calls for margin", "al-ladder": "The trader's ladder", "al-exit": "Emergency exit",
+    "t-f-decision": "frame → decision", "t-f-bytes": "frame → order's bytes", "t-f-ack": "bytes → the venue's answer", "t-f-fill": "bytes → first trade", "t-f-gc": "garbage collection", "t-f-lag": "event loop lag", "t-f-lock": "waiting for locks", "t-f-backlog": "events that wait", "t-f-memory": "memory growth",
   },
   ko: {
     skip: "스트림으로 건너뛰기", simulated: "모의 데이터: 실제 시장이 아닙니다", settings: "설정", language: "언어", theme: "테마",
@@ -132,6 +133,7 @@ const TEXTS = {
     "t-cause-stale-with-position": "포지션이 있는데 시세가 오래됨", "t-cause-clock": "시계가 맞지 않음", "t-cause-backlog": "처리할 수 없을 만큼 밀림", "t-cause-settings": "레버리지, 마진 방식 또는 포지션 모드가 설정과 다름", "t-cause-unprotected": "제때 스톱이 걸리지 않은 포지션",
     "t-cause-unprotectable": "가격이 스톱을 지나 스톱을 걸 수 없음", "t-cause-strategy-fault": "전략 오류", "t-cause-log-quarantined": "주문 저널이 기록된 그대로가 아님", "t-cause-losses-in-a-row": "MAX_LOSSES_IN_A_ROW에 이름", "t-cause-margin-call": "거래소의 마진 콜",
     "al-ladder": "트레이더 단계", "al-exit": "비상 청산",
+    "t-f-decision": "프레임 → 판단", "t-f-bytes": "프레임 → 주문 전송", "t-f-ack": "전송 → 거래소 응답", "t-f-fill": "전송 → 첫 체결", "t-f-gc": "가비지 수집", "t-f-lag": "이벤트 루프 지연", "t-f-lock": "잠금 대기", "t-f-backlog": "대기 중인 이벤트", "t-f-memory": "메모리 증가",
   },
 };
 
