@@ -8,21 +8,36 @@ import signal
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from types import SimpleNamespace
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 
 from hoga.app.config import Config, load_config
+from hoga.app.paper import PaperWorld
 from hoga.app.proof import prove, strategies_again
 from hoga.app.strategies import instances_of
+from hoga.app.trade import Trader
 from hoga.audit.folder import JOURNAL_FOLDER, list_files
+from hoga.audit.latch import Latch
+from hoga.audit.log import AuditLogger, Durability
 from hoga.audit.reading import Walk
-from hoga.audit.taping import TAPE_FOLDER, tape_parts
+from hoga.audit.taping import TAPE_FOLDER, read_part, tape_parts
 from hoga.core.errors import ArchiveError, ConfigError
+from hoga.core.market import DataType, Side
+from hoga.core.trading import FillUpdate
+from hoga.runtime.clock import ManualClock
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.simulator.faults import FaultKind
-from hoga.trading.making import Making
+from hoga.trading.backtest import Backtest
+from hoga.trading.engine import Restored
+from hoga.trading.inputs import event_of
+from hoga.trading.making import Making, make_engine, making_of
+from hoga.trading.paper import PaperExchange, PaperSettings
+from hoga.trading.ports import Renewal
+from hoga.trading.shadowing import Shadow
 from hoga.trading.strategy import Setup, Strategy, WorkView
+from hoga.venues.registry import VENUES
 from tests.trading.live import Wants, live
 from tests.waiting import eventually
 
@@ -225,3 +240,147 @@ async def test_a_kill_and_a_restart_make_no_difference(tmp_path: Path) -> None:
     assert all(each.cut for each in found.unproven)
     assert found.decisions > 20
     assert {each.kind for each in Walk(data / JOURNAL_FOLDER).records()} >= {"order.fill", "event", "begin", "tape"}
+
+
+# -- the same stretch, live, on paper and as the past -----------------------------------------------------------------------
+
+
+class Frame(NamedTuple):
+    """One frame of the tape, as the hub brings it."""
+
+    stream: Any
+    data_type: DataType
+    recv_ns: int
+    payload: bytes
+
+
+class _Manager:
+    """The hub's, which brings what the test says."""
+
+    bring: Any = None
+
+    async def register_component(self, name: str, owner: object, wanted: object, bring: Any, **more: Any) -> None:
+        self.bring = bring
+
+    async def unregister_component(self, name: str) -> None: ...
+
+
+def stretch(journal: Path) -> tuple[Making, list[Frame | Renewal]]:
+    """What a life was made of, and the frames that it saw, with what was read again between them."""
+    (part,) = tape_parts(journal / TAPE_FOLDER)
+    header, entries, _, _ = read_part(part.path)
+    made = [making_of(each.fields) for each in Walk(journal).records() if each.kind == "begin"]
+    again: dict[int, Renewal] = {}
+    for record in Walk(journal).records():
+        if record.kind == "event" and record.fields["of"] == "Renewal":
+            event = event_of(record.fields)
+            assert isinstance(event, Renewal)
+            again[record.fields["f"]] = event
+    found: list[Frame | Renewal] = []
+    for number, entry in enumerate(entries, 1):
+        if entry.what < 0xFF00:
+            symbol, data_type = header.streams[entry.what]
+            venue, _, name = symbol.partition(":")
+            found.append(Frame(SimpleNamespace(venue=venue, symbol=name, name=symbol), DataType(data_type), entry.at_ns, entry.frame))
+        if number in again:
+            found.append(again[number])
+    return made[0], found
+
+
+Told = list[tuple[str, dict[str, Any]]]
+
+
+async def on_paper(making: Making, frames: list[Frame | Renewal], folder: Path) -> Told:
+    """A trader on paper, its loop and its timers, on a clock that the frames move."""
+    clock, manager, world = ManualClock(making.now_ns), _Manager(), PaperWorld()
+    log = AuditLogger(folder, durability=Durability.REPLAY, clock=clock)
+    log.open()
+    trader = Trader(
+        make=lambda accounts: make_engine(making, again()(making), NO_LIVES),
+        manager=manager,  # type: ignore[arg-type]  # as much of it as a trader asks
+        log=log,
+        latch=Latch(folder),
+        rest=lambda venue: pytest.fail("there is nobody to ask"),
+        clock=clock,
+        world=world,
+    )
+    exchange = PaperExchange(VENUE, making.rules, making.capabilities[VENUE], PaperSettings(), trader.deliver)
+    world.exchanges.append(exchange)
+    await trader.start([exchange])
+    for frame in frames:
+        at_ns = frame.at_ns if isinstance(frame, Renewal) else frame.recv_ns
+        clock.advance((at_ns - clock.time_ns()) / 1e9)
+        if isinstance(frame, Renewal):
+            trader.take(frame)
+        else:
+            manager.bring(frame)
+    await trader.close()
+    log.close()
+    return [(each.kind, each.fields) for each in Walk(folder).records()]
+
+
+def as_the_past(making: Making, frames: list[Frame | Renewal]) -> Told:
+    """The loop of a backtest."""
+    told: Told = []
+    engine = make_engine(making, again()(making), NO_LIVES)
+
+    def write(kind: str, fields: Any, at_ns: int) -> bool:
+        told.append((kind, dict(fields)))
+        return True
+
+    exchange = PaperExchange(VENUE, making.rules, making.capabilities[VENUE], PaperSettings(), lambda event: run.deliver(event))  # noqa: PLW0108  # it is made below
+    run = Backtest(engine, {VENUE: exchange}, write=write)
+    run.begin(making.now_ns)
+    readers = {kind: VENUES[VENUE].ticks[kind](making.rules[SYMBOL]) for kind in VENUES[VENUE].ticks}
+    for frame in frames:
+        if isinstance(frame, Renewal):
+            run._catch_up(frame.at_ns)
+            run._step(frame)
+        else:
+            run.take(readers[frame.data_type](frame.payload, frame.recv_ns))
+    return told
+
+
+VENUE, SYMBOL = "binance-usdm", "binance-usdm:BTCUSDT"
+NO_LIVES = Restored(orders=[], shares=[], trades={}, days={}, powers={}, since_ns=0)
+
+
+async def test_one_stretch_is_decided_alike_live_on_paper_and_as_the_past(traded: Path, tmp_path: Path) -> None:
+    """Case: paper, backtest and live on one recorded stretch. Decisions are equal; fills are not, and the difference is a figure."""
+    making, frames = stretch(traded)
+    live_ = [(each.kind, each.fields) for each in Walk(traded).records()]
+    paper, past = await on_paper(making, frames, tmp_path), as_the_past(making, frames)
+
+    def decided(told: Told) -> list[tuple[int, str]]:
+        return [(fields["q"], fields["why"]) for kind, fields in told if kind == "signal"]
+
+    def filled(told: Told) -> list[tuple[str, int, int]]:
+        return [(fields["side"], fields["q"], fields["p"]) for kind, fields in told if kind == "order.fill"]
+
+    assert len(decided(live_)) >= 6
+    assert decided(paper) == decided(past) == decided(live_)
+    assert filled(paper) == filled(past)  # one model, whichever loop drives it
+    assert filled(paper)
+    shadow = Shadow(making.rules)
+    for told, is_paper in ((live_, False), (paper, True)):
+        for number, (kind, fields) in enumerate(told):
+            if kind == "order.fill":
+                side = Side.BUY if fields["side"] == "B" else Side.SELL
+                fill = FillUpdate(
+                    at_ns=number,
+                    symbol=SYMBOL,
+                    client_id=fields["id"],
+                    venue_id="",
+                    trade_id=str(fields["tid"]),
+                    side=side,
+                    price=fields["p"],
+                    quantity=fields["q"],
+                    fee=None,
+                    fee_currency=None,
+                    maker=None,
+                )
+                list(shadow.fill(fill, paper=is_paper))
+    table = shadow.table()
+    assert table.paired
+    assert table.price_bp_mean is not None
+    assert abs(table.price_bp_mean) < 5
