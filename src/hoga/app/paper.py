@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from itertools import count
+from itertools import chain, count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoga.app.checks import Check
@@ -19,8 +20,9 @@ from hoga.app.modes import WayOut, name_of
 from hoga.app.sentinel import Heart
 from hoga.app.trade import Account, Trader, World
 from hoga.audit.folder import Account as OwnedAccount
-from hoga.audit.folder import Owner
+from hoga.audit.folder import Owner, journals_in
 from hoga.audit.latch import Latch
+from hoga.audit.reading import Walk
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.market import Side
 from hoga.core.secret import Credentials
@@ -32,7 +34,7 @@ from hoga.gateway.caller import Caller
 from hoga.net.budgets import TRADER
 from hoga.runtime.logs import get_log
 from hoga.trading.limits import Limits
-from hoga.trading.paper import Latency, PaperExchange, PaperSettings
+from hoga.trading.paper import Latency, PaperExchange, PaperSettings, measured
 from hoga.trading.ports import Cancel, Deliver
 from hoga.trading.state import venue_of
 from hoga.venues.registry import VENUES
@@ -146,7 +148,7 @@ def paper_owner(configs: list[VenueConfig], trader: str, what: str = _PAPER) -> 
 
 
 def paper_settings(config: VenueConfig, limits: Mapping[str, Limits]) -> PaperSettings:
-    """An account on paper as configured."""
+    """An account on paper as configured. Raises ConfigError for latencies that are to be taken from a journal that has none."""
     leverages = {symbol: each.leverage for symbol, each in limits.items() if each.leverage is not None}
     return PaperSettings(
         balance=f"{config.paper_balance:f}",
@@ -154,9 +156,28 @@ def paper_settings(config: VenueConfig, limits: Mapping[str, Limits]) -> PaperSe
         taker_fee_bp=config.taker_fee_bp,
         leverage=config.leverage or 1,
         leverages=leverages,
-        latency=Latency((round(config.paper_latency_ms * MS_NS),)),
+        latency=_latency(config),
         half_spread_bp=config.half_spread_bp,
     )
+
+
+def _latency(config: VenueConfig) -> Latency:
+    """How long orders on paper are under way: as stated, or as a journal measured it. Raises ConfigError for one without answers."""
+    folder = config.paper_latency_from
+    if folder is None:
+        return Latency((round(config.paper_latency_ms * MS_NS),))
+    try:
+        records = chain.from_iterable(Walk(each).records() for each in journals_in(folder))
+        found = measured(records, config.venue)
+    except OSError as fault:
+        raise _mistaken(config, folder, f"a folder that can be read: {fault}") from None
+    if found is None:
+        raise _mistaken(config, folder, f"the order journal of a trader that {config.venue} has answered")
+    return found
+
+
+def _mistaken(config: VenueConfig, folder: Path, expected: str) -> ConfigError:
+    return ConfigError([ConfigMistake(f"[{config.venue}]", None, "PAPER_LATENCY_FROM", str(folder), expected)])
 
 
 async def public_rules(config: VenueConfig, symbols: tuple[str, ...]) -> dict[str, Rules]:

@@ -328,6 +328,8 @@ def _trading() -> list[Key]:
             text="What a paper trader or a backtest begins with, in the currency that the instrument is paid in."),
         Key(name="PAPER_LATENCY_MS", kind=Kind.FLOAT, default="50", unit="ms", low=0, high=60_000,
             text="How long an order on paper or in a backtest is under way, there and back."),
+        Key(name="PAPER_LATENCY_FROM", kind=Kind.FOLDER, default="",
+            text="Folder of a live trader's order journal: orders on paper take as long as those that it measured at the same venue."),
         Key(name="HALF_SPREAD_BP", kind=Kind.FLOAT, default="5", unit="hundredths of a percent", low=0, high=1_000,
             text="How far from a trade's price an order would have dealt, where a backtest has no book to go by."),
         Key(name="GRID_MAX", kind=Kind.INT, default="10000", unit="sets", low=1, high=10_000_000,

@@ -117,6 +117,7 @@ class VenueConfig(ProgramConfig, frozen=True, kw_only=True):
     on_fault: str
     paper_balance: Decimal
     paper_latency_ms: float
+    paper_latency_from: Path | None
     half_spread_bp: float
     grid_max: int
     limit_currencies: tuple[str, ...]
