@@ -19,14 +19,14 @@ def settings(*overrides: str):
     return paper_settings(config.venue("upbit"), {})
 
 
-def test_it_is_stated_or_measured(tmp_path: Path) -> None:
+async def test_it_is_stated_or_measured(tmp_path: Path) -> None:
     assert settings().latency.samples == (50_000_000,)
     assert settings("PAPER_LATENCY_MS=7.5").latency.samples == (7_500_000,)
     clock = ManualClock(1_790_000_000_000_000_000)
     with AuditLogger(tmp_path / JOURNAL_FOLDER, clock=clock) as log:
         for waited in (0.012, 0.031):
             log.append("order.sent", {"id": f"hg-{waited}", "sym": "upbit:KRW-BTC"})
-            clock.pass_time(waited)
+            await clock.pass_time(waited)
             log.append("order.ack", {"id": f"hg-{waited}", "sym": "upbit:KRW-BTC"})
     assert settings(f"PAPER_LATENCY_FROM={tmp_path}").latency.samples == (12_000_000, 31_000_000)
     assert settings(f"PAPER_LATENCY_FROM={tmp_path / JOURNAL_FOLDER}").latency.samples == (12_000_000, 31_000_000)
