@@ -61,6 +61,9 @@ class PaperWorld:
     def pass_time(self, at_ns: int) -> None:
         """Everything up to that moment is told."""
         exchanges = self.exchanges
+        for each in exchanges:
+            if not each.now_ns:
+                each.advance(at_ns)  # it begins now, and has nothing to tell of the time before
         while len(exchanges) > 1:
             first = min(exchanges, key=lambda each: each.next_ns)
             if first.next_ns > at_ns:
