@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hoga.core.errors import ConfigError
 from hoga.core.secret import Secret
 from hoga.net import rest
 from hoga.simulator.seen import Does
+from hoga.trading.rungs import Rung
 from hoga.venues.request import Request, Signed, Signer
 from tests.trading.live import Live, live
 from tests.waiting import eventually
@@ -113,3 +115,23 @@ async def test_paper_and_live_trade_one_venue_at_the_same_time(tmp_path: Path) -
         await paper.stop()
         placed = [each for each in real.simulator.orders_seen() if each.does is Does.PLACE and each.client_id != "hg-doctor"]
     assert len(placed) == 1
+
+
+@pytest.mark.parametrize("venue", SIZES)
+async def test_an_account_on_paper_is_what_it_was_after_a_restart(venue: str, tmp_path: Path) -> None:
+    async with live(tmp_path, venue, *LIMITS, wanted=SIZES[venue], mode="paper") as it:
+        await eventually(lambda: float(it.held()) > 0.0099, why=it.orders)
+        await it.stop()
+        (before,) = it.records("balance")[-1:]
+        await it.begin(SIZES[venue], mode="paper")
+        assert float(it.strategy.started_with) > 0.0099
+        await eventually(lambda: it.engine.state.rung is Rung.ACTIVE, why=lambda: it.engine.ladder.causes())
+        after = next(each for each in reversed(it.records("balance")) if each["balances"])
+        assert {name: sum(map(Decimal, parts)) for name, parts in after["balances"].items()} == {
+            name: sum(map(Decimal, parts)) for name, parts in before["balances"].items()
+        }
+        it.strategy.wanted = 0
+        await eventually(lambda: float(it.held()) < 0.0001, why=lambda: f"{it.orders()} {it.engine.ladder.causes()}")
+        end = await it.stop()
+    assert end.ok
+    assert not it.records("recon.adopt")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,24 +18,27 @@ from hoga.app.checks import Check
 from hoga.app.config import Config, VenueConfig
 from hoga.app.config.rooms import rest_of
 from hoga.app.modes import WayOut, name_of
+from hoga.app.restore import restored
 from hoga.app.sentinel import Heart
 from hoga.app.trade import Account, Trader, World
 from hoga.audit.folder import Account as OwnedAccount
 from hoga.audit.folder import Owner, journals_in
 from hoga.audit.latch import Latch
+from hoga.audit.log import AuditLogger
 from hoga.audit.reading import Walk
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.market import Side
 from hoga.core.secret import Credentials
 from hoga.core.ticks import MarketEvent
 from hoga.core.times import MS_NS
-from hoga.core.trading import Force, OrderKind, OrderRequest, Rules
+from hoga.core.trading import Force, OrderKind, OrderRequest, PositionSide, Rules
 from hoga.flatten.plan import Verdict
 from hoga.gateway.caller import Caller
 from hoga.net.budgets import TRADER
-from hoga.runtime.logs import get_log
+from hoga.runtime.clock import SYSTEM
 from hoga.trading.limits import Limits
-from hoga.trading.paper import Latency, PaperExchange, PaperSettings, measured
+from hoga.trading.orders import Status
+from hoga.trading.paper import Latency, PaperExchange, PaperLeft, PaperSettings, measured
 from hoga.trading.ports import Cancel, Deliver
 from hoga.trading.state import venue_of
 from hoga.venues.registry import VENUES
@@ -44,8 +48,6 @@ if TYPE_CHECKING:
     from hoga.app.trading import TradePlan
 
 __all__ = ["PaperMode", "PaperWorld", "paper_owner", "paper_settings", "public_rules"]
-
-_log = get_log("trading")
 
 _ROUND_S = 1.0
 _ROUNDS = 10
@@ -122,7 +124,11 @@ class PaperMode:
             orders = VENUES[config.venue].orders
             assert orders is not None, "the plan is of venues with orders"
             settings = paper_settings(config, {symbol: self._plan.limits[symbol] for symbol in rules})
-            self.papers.exchanges.append(PaperExchange(config.venue, rules, orders.capabilities, settings, self.hears(trader.deliver)))
+            exchange = PaperExchange(config.venue, rules, orders.capabilities, settings, self.hears(trader.deliver))
+            left = await asyncio.to_thread(_left, config.venue, trader.log, rules)
+            if left is not None:
+                exchange.restore(left, SYSTEM.time_ns())
+            self.papers.exchanges.append(exchange)
         return list(self.papers.exchanges)
 
     def hears(self, deliver: Deliver) -> Deliver:
@@ -143,6 +149,31 @@ class PaperMode:
     async def end(self) -> dict[str, Any]:
         """Nothing more."""
         return {}
+
+
+def _left(venue: str, log: AuditLogger, rules: Mapping[str, Rules]) -> PaperLeft | None:
+    """What the journal says of the account when its last life ended; None: there was none."""
+    if not log.opened.recovered.boot:
+        return None
+    currencies = {each.base for each in rules.values()} | {each.quote for each in rules.values()} | {each.settle for each in rules.values()}
+    money: dict[str, str] = {}
+    for record in Walk(log.folder).records():
+        if record.kind == "balance" and isinstance(balances := record.fields.get("balances"), dict):
+            found = {currency: sum(map(Decimal, parts), Decimal(0)) for currency, parts in balances.items() if currency in currencies}
+            money |= {currency: f"{amount:f}" for currency, amount in found.items()}
+    known = restored(log.opened.recovered)
+    sums: dict[tuple[str, PositionSide], list[int]] = {}
+    for share in known.shares:
+        if share.symbol in rules and rules[share.symbol].venue == venue:
+            held = sums.setdefault((share.symbol, share.side), [0, 0])
+            held[0] += share.quantity
+            held[1] += share.cost
+    orders = [each for each in known.orders if each.symbol in rules and each.status in (Status.LIVE, Status.PARTIAL) and each.venue_id]
+    return PaperLeft(
+        money=money,
+        held=tuple((symbol, side, quantity, cost) for (symbol, side), (quantity, cost) in sums.items()),
+        orders=tuple((each.request, each.venue_id, each.filled) for each in orders),
+    )
 
 
 def paper_owner(configs: list[VenueConfig], trader: str, what: str = _PAPER) -> Owner:

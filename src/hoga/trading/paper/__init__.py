@@ -8,6 +8,6 @@ It knows the time only from the stamps that it is given, and draws what it draws
 
 from hoga.trading.paper.exchange import PaperExchange
 from hoga.trading.paper.latency import measured
-from hoga.trading.paper.settings import Grade, Latency, PaperSettings
+from hoga.trading.paper.settings import Grade, Latency, PaperLeft, PaperSettings
 
-__all__ = ["Grade", "Latency", "PaperExchange", "PaperSettings", "measured"]
+__all__ = ["Grade", "Latency", "PaperExchange", "PaperLeft", "PaperSettings", "measured"]

@@ -91,6 +91,9 @@ class Account(Protocol):
     def balances(self) -> tuple[Balance, ...]:
         """All of them."""
 
+    def restore(self, money: Mapping[str, str]) -> None:
+        """It has this, by currency, as exact texts, in place of what it began with; what orders hold is held anew."""
+
 
 class CashAccount:
     """Buys and sells what it has."""
@@ -149,6 +152,11 @@ class CashAccount:
         return tuple(
             Balance(currency=each, free=units_text(self.free[each]), locked=units_text(self.locked[each])) for each in sorted(self.free)
         )
+
+    def restore(self, money: Mapping[str, str]) -> None:
+        """It has this; nothing of it is held."""
+        self.free |= {currency: _units(text) for currency, text in money.items()}
+        self.locked = dict.fromkeys(self.free, 0)
 
     def _pays(self, order: PaperOrder) -> str:
         rules = self._rules[order.symbol]
@@ -252,6 +260,10 @@ class MarginAccount:
     def balances(self) -> tuple[Balance, ...]:
         """All wallets."""
         return tuple(Balance(currency=each, free=units_text(units), locked="0") for each, units in sorted(self.wallets.items()))
+
+    def restore(self, money: Mapping[str, str]) -> None:
+        """The wallets hold this."""
+        self.wallets |= {currency: _units(text) for currency, text in money.items()}
 
     def equity(self, currency: str) -> int:
         """The wallet and what positions have won or lost so far."""

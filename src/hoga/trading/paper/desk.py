@@ -33,11 +33,11 @@ from hoga.core.trading import (
     PositionUpdate,
     TriggerBy,
 )
-from hoga.trading.paper.account import CashAccount, Fees, MarginAccount, units_text
+from hoga.trading.paper.account import CashAccount, Fees, MarginAccount, Position, units_text
 from hoga.trading.paper.manners import Case, Refusal, manner_of, watched
 from hoga.trading.paper.market import PaperMarket
 from hoga.trading.paper.orders import PaperOrder
-from hoga.trading.paper.settings import Grade, PaperSettings
+from hoga.trading.paper.settings import Grade, PaperLeft, PaperSettings
 from hoga.trading.paper.words import as_algo, as_order
 
 __all__ = ["PaperDesk"]
@@ -148,6 +148,33 @@ class PaperDesk:
         equity = margin.equity(currency)
         ratio = margin.maintenance(currency) * _BP // equity if equity > 0 else _BP
         return units_text(equity), f"{ratio // _BP}.{ratio % _BP:04d}"
+
+    def restore(self, left: PaperLeft, now_ns: int) -> None:
+        """Be where an earlier life ended, before anything else. What rested stands behind everything in the book again."""
+        self._account.restore(left.money)
+        for symbol, side, quantity, cost in left.held:
+            if self._margin is not None and symbol in self._markets:
+                position = self._margin.positions.setdefault((symbol, side), Position())
+                position.quantity, position.cost = quantity, cost
+        for request, venue_id, filled in left.orders:
+            market = self._markets.get(request.symbol)
+            if market is None or not venue_id.isdigit():
+                continue
+            order = PaperOrder(request, int(venue_id), now_ns, now_ns)
+            order.filled, order.left = filled, max(0, order.left - filled)
+            order.state = OrderState.PARTIAL if filled and not request.waits else order.state
+            at = request.price or request.trigger or 0
+            order.holds = self._account.covers(order, at)
+            if order.holds:
+                self._account.hold(order, at)
+            self._orders[request.client_id] = self._open[order.number] = order
+            self._used.add(request.client_id)
+            if request.waits:
+                market.waiting.append(order)
+            else:
+                market.rest(order)
+            market.is_busy = True
+            market.renew()
 
     # -- placing ------------------------------------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ from hoga.core.trading import (
 from hoga.trading.paper.desk import PaperDesk
 from hoga.trading.paper.manners import Refusal
 from hoga.trading.paper.market import PaperMarket
-from hoga.trading.paper.settings import Draws, PaperSettings
+from hoga.trading.paper.settings import Draws, PaperLeft, PaperSettings
 from hoga.trading.ports import Cancel, Deliver, Query, Read, ReadKind
 
 __all__ = ["PaperExchange"]
@@ -73,6 +73,10 @@ class PaperExchange:
         self._due: list[tuple[int, int, Callable[[Any], None], Any]] = []
         self._turn = 0
         self._has_begun = False
+
+    def restore(self, left: PaperLeft, now_ns: int) -> None:
+        """Be where an earlier life ended, before anything else."""
+        self._desk.restore(left, now_ns)
 
     # -- its life -------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,9 @@ from enum import StrEnum
 import msgspec
 
 from hoga.core.times import MS_NS, SECOND_NS
+from hoga.core.trading import OrderRequest, PositionSide
 
-__all__ = ["Draws", "Grade", "Latency", "PaperSettings"]
+__all__ = ["Draws", "Grade", "Latency", "PaperLeft", "PaperSettings"]
 
 _MASK = (1 << 64) - 1
 
@@ -68,6 +69,15 @@ class PaperSettings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.beat_ns <= 0 or self.leverage < 1 or min(self.leverages.values(), default=1) < 1:
             raise ValueError("beat_ns has to be above 0, and a leverage 1 or more")
+
+
+class PaperLeft(msgspec.Struct, frozen=True, kw_only=True):
+    """What an earlier life left of an account. `money`: by currency, exact texts, what orders held too; `held`: (symbol, side, quantity,
+    Σ price × quantity) of positions; `orders`: (as it was asked for, the venue's id, how much is filled) of those that are open."""
+
+    money: Mapping[str, str]
+    held: tuple[tuple[str, PositionSide, int, int], ...] = ()
+    orders: tuple[tuple[OrderRequest, str, int], ...] = ()
 
 
 class Draws:
