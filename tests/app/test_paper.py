@@ -125,7 +125,7 @@ async def test_an_account_on_paper_is_what_it_was_after_a_restart(venue: str, tm
         (before,) = it.records("balance")[-1:]
         await it.begin(SIZES[venue], mode="paper")
         assert float(it.strategy.started_with) > 0.0099
-        await eventually(lambda: it.engine.state.rung is Rung.ACTIVE, why=lambda: it.engine.ladder.causes())
+        await eventually(lambda: it.engine.state.rung is Rung.ACTIVE, why=it.engine.ladder.causes)
         after = next(each for each in reversed(it.records("balance")) if each["balances"])
         assert {name: sum(map(Decimal, parts)) for name, parts in after["balances"].items()} == {
             name: sum(map(Decimal, parts)) for name, parts in before["balances"].items()
