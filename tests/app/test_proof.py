@@ -33,7 +33,7 @@ from hoga.trading.backtest import Backtest
 from hoga.trading.engine import Restored
 from hoga.trading.inputs import event_of
 from hoga.trading.making import Making, make_engine, making_of
-from hoga.trading.paper import PaperExchange, PaperSettings
+from hoga.trading.paper import Latency, PaperExchange, PaperSettings
 from hoga.trading.ports import Renewal
 from hoga.trading.shadowing import Shadow
 from hoga.trading.strategy import Setup, Strategy, WorkView
@@ -266,19 +266,21 @@ class _Manager:
 
 
 def stretch(journal: Path) -> tuple[Making, list[Frame | Renewal]]:
-    """What a life was made of, and the frames that it saw, with what was read again between them."""
+    """What a life was made of, and the frames that its strategy saw, with what was read again between them."""
     (part,) = tape_parts(journal / TAPE_FOLDER)
     header, entries, _, _ = read_part(part.path)
     made = [making_of(each.fields) for each in Walk(journal).records() if each.kind == "begin"]
     again: dict[int, Renewal] = {}
+    runs = 0
     for record in Walk(journal).records():
+        runs = record.fields["f"] if record.fields.get("what") == "running" else runs
         if record.kind == "event" and record.fields["of"] == "Renewal":
             event = event_of(record.fields)
             assert isinstance(event, Renewal)
             again[record.fields["f"]] = event
     found: list[Frame | Renewal] = []
     for number, entry in enumerate(entries, 1):
-        if entry.what < 0xFF00:
+        if entry.what < 0xFF00 and number > runs:
             symbol, data_type = header.streams[entry.what]
             venue, _, name = symbol.partition(":")
             found.append(Frame(SimpleNamespace(venue=venue, symbol=name, name=symbol), DataType(data_type), entry.at_ns, entry.frame))
@@ -304,7 +306,7 @@ async def on_paper(making: Making, frames: list[Frame | Renewal], folder: Path) 
         clock=clock,
         world=world,
     )
-    exchange = PaperExchange(VENUE, making.rules, making.capabilities[VENUE], PaperSettings(), trader.deliver)
+    exchange = PaperExchange(VENUE, making.rules, making.capabilities[VENUE], AT_ONCE, trader.deliver)
     world.exchanges.append(exchange)
     await trader.start([exchange])
     for frame in frames:
@@ -328,7 +330,7 @@ def as_the_past(making: Making, frames: list[Frame | Renewal]) -> Told:
         told.append((kind, dict(fields)))
         return True
 
-    exchange = PaperExchange(VENUE, making.rules, making.capabilities[VENUE], PaperSettings(), lambda event: run.deliver(event))  # noqa: PLW0108  # it is made below
+    exchange = PaperExchange(VENUE, making.rules, making.capabilities[VENUE], AT_ONCE, lambda event: run.deliver(event))  # noqa: PLW0108  # it is made below
     run = Backtest(engine, {VENUE: exchange}, write=write)
     run.begin(making.now_ns)
     readers = {kind: VENUES[VENUE].ticks[kind](making.rules[SYMBOL]) for kind in VENUES[VENUE].ticks}
@@ -342,6 +344,7 @@ def as_the_past(making: Making, frames: list[Frame | Renewal]) -> Told:
 
 
 VENUE, SYMBOL = "binance-usdm", "binance-usdm:BTCUSDT"
+AT_ONCE = PaperSettings(latency=Latency((1,)))
 NO_LIVES = Restored(orders=[], shares=[], trades={}, days={}, powers={}, since_ns=0)
 
 
