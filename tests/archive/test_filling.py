@@ -17,6 +17,7 @@ from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.read.merged import Run, read_merged
 from hoga.core.times import DAY_NS, SECOND_NS, day_start_ns
 from tests.archive.workshop import Workshop, envelope, read_records
+from tests.tries import tries
 
 DAYS = ("2026-11-20", "2026-11-21")
 CHAINS = {"aggTrade": "a", "trade": "t"}
@@ -69,7 +70,7 @@ def recorded(root: Path, market: list[tuple[int, str, bool]]) -> tuple[list[Seri
     return days, ids, [line for _, lines in sorted(minutes.items()) for line in lines]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(market=markets())
 def test_every_trade_is_told_once_in_the_order_of_its_ids(
     tmp_path_factory: pytest.TempPathFactory, market: list[tuple[int, str, bool]]

@@ -18,6 +18,7 @@ from hoga.archive.form.deflate import BLOCK_BYTES, FINAL, DeflateFault, Deflater
 from hoga.archive.form.locate import locate
 from hoga.archive.form.segment import SegmentBuilder, SegmentFacts, inflate_range, read_blocks, read_note
 from hoga.core.errors import SegmentCorrupt
+from tests.tries import tries
 
 MEMBER = "BTCUSDT_orderbook_2026-11-20_13-15.jsonl"
 MODIFIED = 1_795_180_500_000_000_000
@@ -186,7 +187,7 @@ def read_or_refuse(path: Path) -> bytes | None:
         return None
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 @given(where=st.integers(0, 10**9), value=st.integers(1, 255), suffix=st.sampled_from([".zip", ".jsonl.zst"]))
 def test_a_changed_byte_never_gives_other_text(tmp_path_factory: pytest.TempPathFactory, where: int, value: int, suffix: str) -> None:
     path = tmp_path_factory.mktemp("change") / f"segment{suffix}"

@@ -26,6 +26,7 @@ from hoga.core.errors import HogaError, ManifestMismatch, SegmentCorrupt
 from tests.archive.test_store import ROOT, Memory
 from tests.archive.workshop import Workshop, agg_trade, book, delta, envelope, fill_trades, read_records
 from tests.history.test_load import assert_books, fill_books
+from tests.tries import tries
 
 pyarrow = pytest.importorskip("pyarrow")
 pytest.importorskip("pyarrow.parquet")
@@ -155,7 +156,7 @@ def rendered(tmp_path: Path, text: bytes) -> Table:
     return Table(tmp_path / "x.parquet")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 90), odd=st.booleans())
 def test_deltas_of_any_lengths_come_back(tmp_path: Path, seed: int, count: int, odd: bool) -> None:
     text = delta_text(seed, count, odd=odd)

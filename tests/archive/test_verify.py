@@ -29,6 +29,7 @@ from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import SECOND_NS
 from tests.archive.workshop import DAY, SYMBOL, Workshop, agg_trade, book, delta, envelope, fill_books, fill_trades, read_records
+from tests.tries import tries
 
 
 def merged(shop: Workshop, *, purge: bool = True) -> Path:
@@ -131,7 +132,7 @@ def test_in_parallel_the_report_is_the_same(workshop: Callable[..., Workshop], t
 
 
 @pytest.mark.parametrize("archive_format", ["zip", "zst"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=st.integers(0, 10**9), bit=st.integers(0, 7), target=st.sampled_from(["day", "manifest", "minute", "lone minute"]))
 def test_any_flipped_bit_is_found(tmp_path_factory: pytest.TempPathFactory, archive_format: str, where: int, bit: int, target: str) -> None:
     shop = fill_trades(Workshop(tmp_path_factory.mktemp("flip") / "binance" / "execution", "execution", archive_format=archive_format))

@@ -30,6 +30,7 @@ from hoga.archive.form.journal import (
 from hoga.core.ledger import Gap, Reason
 from tests.archive_journal.desk import Desk
 from tests.recorder.workbench import NOON_NS
+from tests.tries import tries
 
 Record = tuple[int, int, bytes]
 
@@ -55,7 +56,7 @@ records_st = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 @given(st.lists(records_st, max_size=5), st.sampled_from([1, 100, 5000]))
 def test_what_goes_in_comes_out(tmp_path_factory: pytest.TempPathFactory, chunks: list[list[Record]], streams: int) -> None:
     path = tmp_path_factory.mktemp("journal") / "a.journal"

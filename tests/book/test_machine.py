@@ -13,6 +13,7 @@ from hoga.book import FUTURES_RULES, SPOT_RULES, BookState, BookSync
 from hoga.book.sync import MOVES
 from hoga.core.market import Book, Delta
 from hoga.core.times import SECOND_NS
+from tests.tries import tries
 
 D = Decimal
 Levels = dict[Decimal, Decimal]
@@ -110,7 +111,7 @@ class BookMachine(RuleBasedStateMachine):
 
 
 TestBook = BookMachine.TestCase
-TestBook.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestBook.settings = settings(max_examples=tries(150), stateful_step_count=40, deadline=None)
 
 
 @pytest.mark.parametrize("rules", [SPOT_RULES, FUTURES_RULES])

@@ -17,6 +17,7 @@ from hoga.columns.groups import Rows
 from hoga.columns.reading import Reader, pieces
 from hoga.columns.shapes import Field, LevelLists, LevelUnits, Shape
 from hoga.columns.slowly import SlowReader
+from tests.tries import tries
 
 ENVELOPE = (Field("recv_ns", ("recvNs",), "ns", needed=True), Field("event_ns", ("eventTime",), "ms"))
 BOOK = (Shape((Field("update_id", ("id",), "integer"),), LevelLists("bids", "asks")),)
@@ -119,7 +120,7 @@ def test_the_slow_way_reads_the_same(lines: list[bytes]) -> None:
         assert found.values["update_id"] == int(rows.columns["update_id"][row])
 
 
-@settings(max_examples=150)
+@settings(max_examples=tries(150))
 @given(books(), st.integers(0, 2**32))
 def test_a_flipped_bit_is_an_error_or_what_json_reads(lines: list[bytes], seed: int) -> None:
     """A learnt reader, then the same block with one bit turned: nothing but what the changed text says comes out."""
@@ -163,7 +164,7 @@ def changed_at_random(chance: random.Random, block: bytes) -> bytes:
     return bytes(found)
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(60))
 @given(st.integers(0, 2**32), st.sampled_from([8, 2, 5, 1]), st.sampled_from([2, 20]), st.integers(1, 3))
 def test_whatever_is_changed_in_lines_that_were_alike_the_text_is_read_or_refused(
     seed: int, decimals: int, levels: int, count: int

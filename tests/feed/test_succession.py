@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from hoga.feed.succession import Act, Facts, Succession, Wish
+from tests.tries import tries
 
 RULES = {"overlap_s": 2.0, "patience_s": 10.0, "rest_s": 30.0, "replace_after_s": 3600.0}
 LIVE, MAKING = Facts(live=True, making=False), Facts(live=False, making=True)
@@ -166,4 +167,4 @@ class Lives(RuleBasedStateMachine):
 
 
 TestLives = Lives.TestCase
-TestLives.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestLives.settings = settings(max_examples=tries(80), stateful_step_count=40, deadline=None)

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from hoga.core.times import SECOND_NS
 from hoga.feed.vigil import LOOK_MAX_S, Judgement, Signs, Verdict, Vigil, VigilRules
 from hoga.quality.cadence import Cadence
+from tests.tries import tries
 
 RULES = VigilRules()
 PING_EVERY_S, PING_TIMEOUT_S, SILENCE_LIMIT_S = 20.0, 20.0, 60.0
@@ -112,7 +113,7 @@ class LinkModel(RuleBasedStateMachine):
 
 
 TestLink = LinkModel.TestCase
-TestLink.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestLink.settings = settings(max_examples=tries(40), stateful_step_count=40, deadline=None)
 
 
 def seconds_until_given_up(*, frames_a_second: int, lived_s: int) -> float:

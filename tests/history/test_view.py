@@ -35,6 +35,7 @@ from hoga.history.depthmap import depth_map
 from hoga.history.view import NoSuchSeries, View
 from hoga.runtime.clock import ManualClock
 from tests.archive.workshop import DAY, Workshop, agg_trade, book
+from tests.tries import tries
 from tests.waiting import LONG_S, until
 
 STATIC = Path(module.__file__).parent / "static"
@@ -80,7 +81,7 @@ START = Workshop(Path(), "orderbook").minute_ns("13-15")
 NAME = "binance:BTCUSDT"
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(60))
 @given(st.integers(START - MINUTE_NS, START + 5 * MINUTE_NS))
 def test_the_book_is_that_of_load(root: Path, at_ns: int) -> None:
     view = VIEWS.setdefault(root, View(root))

@@ -27,6 +27,7 @@ from hoga.hub.routing import Route
 from hoga.hub.states import move
 from hoga.venues.private import Refusal, Trouble
 from hoga.venues.registry import VENUES
+from tests.tries import tries
 
 SPOT = VENUES["binance"]
 
@@ -126,7 +127,7 @@ class DoorMachine(RuleBasedStateMachine):
 
 
 TestDoor = DoorMachine.TestCase
-TestDoor.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestDoor.settings = settings(max_examples=tries(150), stateful_step_count=40, deadline=None)
 
 
 class Account:
@@ -233,7 +234,7 @@ class PrivateMachine(RuleBasedStateMachine):
 
 
 TestPrivate = PrivateMachine.TestCase
-TestPrivate.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestPrivate.settings = settings(max_examples=tries(60), stateful_step_count=40, deadline=None)
 
 
 def test_every_state_can_be_reached_and_left() -> None:

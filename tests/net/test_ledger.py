@@ -15,6 +15,7 @@ from hoga.net.ratelimit import Budget
 from hoga.runtime.clock import ManualClock
 from hoga.venues.orders import Told
 from hoga.venues.request import Request
+from tests.tries import tries
 
 OPS = st.one_of(
     st.tuples(st.just("send"), st.integers(0, 5)),
@@ -25,7 +26,7 @@ OPS = st.one_of(
 
 
 @given(ops=st.lists(OPS, max_size=40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 def test_exactly_once(ops: list[tuple[str, int]]) -> None:
     asyncio.run(drive(ops))
 

@@ -17,6 +17,7 @@ from hoga.recorder.fastpath import make_intake
 from hoga.recorder.intake import DISK_FULL, GATED, Intake
 from hoga.venues.registry import VENUES
 from tests.recorder.workbench import SPOT, Bench, FakeLane, agg_trade, book, delta, frame, kline, stream
+from tests.tries import tries
 
 BOOK, TRADE, DELTA, KLINE = (stream("BTCUSDT", channel) for channel in ("depth20@100ms", "aggTrade", "depth@100ms", "kline_1m"))
 UPBIT = VENUES["upbit"]
@@ -276,7 +277,7 @@ class Interleavings(RuleBasedStateMachine):
             assert all(before[1] < after[0] for before, after in zip(spans, spans[1:], strict=False)), spans
 
 
-Interleavings.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Interleavings.TestCase.settings = settings(max_examples=tries(60), stateful_step_count=30, deadline=None)
 TestInterleavings = Interleavings.TestCase
 
 

@@ -15,6 +15,7 @@ from hoga.recorder.fastpath import make_intake
 from hoga.recorder.intake import FRESH, GATED, OVERLAP, Intake
 from hoga.recorder.trail import Trail
 from tests.recorder.workbench import SPOT, FakeLane, agg_trade, book, delta, frame, kline, stream
+from tests.tries import tries
 
 BOOK, TRADE, DELTA, KLINE = (stream("BTCUSDT", channel) for channel in ("depth20@100ms", "aggTrade", "depth@100ms", "kline_1m"))
 
@@ -72,7 +73,7 @@ events = st.one_of(
 
 
 @pytest.mark.parametrize("of", [BOOK, TRADE, DELTA, KLINE], ids=lambda of: of.channel)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=tries(60))
 @given(st.sampled_from([3, 96, 995, 9_990, 100_530_416_202]), st.lists(events, max_size=80))
 def test_fast_and_slow_path_agree(of: Stream, start: int, script: list[tuple[str, int, int]]) -> None:
     """Any sequence of frames and events leaves the same records, gaps, asides and counts whichever path takes the frames."""

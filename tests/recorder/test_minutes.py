@@ -16,6 +16,7 @@ from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_start_ns
 from hoga.recorder.fastpath import IncreasingIntake
 from tests.recorder.workbench import MS, NOON_NS, SPOT, Bench, agg_trade, book, delta, frame, stream
+from tests.tries import tries
 
 BOOK, TRADE, DELTA = (stream("BTCUSDT", channel) for channel in ("depth20@100ms", "aggTrade", "depth@100ms"))
 MIDNIGHT_NS = day_start_ns("2026-11-21")
@@ -386,7 +387,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps, st.sampled_from([NOON_NS + 50 * SECOND_NS, MIDNIGHT_NS - 9 * SECOND_NS]))
 async def test_received_is_written_plus_accounted_whatever_happens(
     tmp_path_factory: Any, script: list[tuple[str, int]], start_ns: int

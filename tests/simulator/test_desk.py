@@ -28,6 +28,7 @@ from hoga.simulator.engine import (
     Status,
 )
 from hoga.simulator.engine.instruments import E8
+from tests.tries import tries
 
 NOW = 1_795_163_415_120_000_000
 MS = 1_000_000
@@ -216,7 +217,7 @@ WISHES = st.tuples(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(st.lists(WISHES, min_size=1, max_size=15), st.sampled_from(list(FeeOf)), st.sampled_from([0.0, 0.4, 1.0]))
 def test_what_wallets_have_is_what_fills_have_moved(wishes: list, of: FeeOf, ahead: float) -> None:
     floor = Floor(fees=FeeModel(200, 500, of), queue=QueueModel(ahead))

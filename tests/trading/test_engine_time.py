@@ -16,6 +16,7 @@ from hoga.trading.ports import Command, CommandKind, JournalFault, Read, Tick, W
 from hoga.trading.rungs import Ladder
 from hoga.trading.strategy import Strategy
 from tests.trading.exchange import FUTURES, SYMBOL, T0, VENUE, Exchange, OpenGate, S, instrument, rules_of
+from tests.tries import tries
 
 MS = 1_000_000
 
@@ -92,7 +93,7 @@ def event_at(at_ns: int, what: str) -> Any:
 KINDS = st.sampled_from(["book", "book", "trade", "trade", "doubt", "life", "dead", "fault", "stop"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([0, 1, 3, 400, 999, 1000, 7_000, 61_000, 200_000]), KINDS), max_size=25))
 def test_being_woken_at_a_timers_moment_makes_no_difference(steps: list[tuple[int, str]]) -> None:
     now = T0

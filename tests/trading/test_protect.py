@@ -18,6 +18,7 @@ from hoga.trading.protect import Ask, Close, Doubt, Drop, Guard, Keeping, Place,
 from hoga.trading.rungs import Cause
 from hoga.trading.strategy import Setup
 from tests.trading.gate_view import BTC, FUTURES, NOON, SPOT, S, rules
+from tests.tries import tries
 
 BUY, SELL = Side.BUY, Side.SELL
 RULES = rules()
@@ -686,7 +687,7 @@ class GuardMachine(RuleBasedStateMachine):
 
 
 TestGuard = GuardMachine.TestCase
-TestGuard.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+TestGuard.settings = settings(max_examples=tries(80), stateful_step_count=30, deadline=None)
 
 
 # -- how it is said ---------------------------------------------------------------------------------------------------

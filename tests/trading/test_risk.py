@@ -19,6 +19,7 @@ from hoga.trading.risk import CHECKS, Code, Exposure, collar, exposure, in_money
 from hoga.trading.rungs import Cause, Rung
 from tests.every import every
 from tests.trading.gate_view import BTC, ETH, FUTURES, NOON, SPOT, FakeView, S, gate, order, rules
+from tests.tries import tries
 
 BUY, SELL = Side.BUY, Side.SELL
 STOP = {"kind": OrderKind.STOP, "trigger": 985_000, "reduce_only": True}
@@ -183,7 +184,7 @@ UNKNOWING = [
     some.lists(some.sampled_from(UNKNOWING), min_size=1, max_size=4), some.sampled_from([BUY, SELL]), some.integers(-5, 5_000),
     some.none() | some.integers(0, 2_000_000), some.sampled_from(list(Force)),
 )  # fmt: skip
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 def test_where_something_is_not_known_nothing_is_opened(
     changes: list[Callable[[FakeView], None]], side: Side, quantity: int, price: int | None, force: Force
 ) -> None:
@@ -534,7 +535,7 @@ ORDERS = some.builds(
     quantity=some.integers(1, 80), price=some.sampled_from([None, 998_000, 1_000_000, 1_002_000]), reduce_only=some.booleans(),
     can=some.sampled_from([FUTURES, SPOT]), stale=some.booleans(), taken=some.lists(some.booleans(), min_size=5, max_size=5),
 )  # fmt: skip
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=tries(250), deadline=None)
 def test_while_reducing_no_accepted_order_raises_the_projected_position(
     position: int, working: list[dict[str, Any]], side: Side, quantity: int, price: int | None, reduce_only: bool, can: Any, stale: bool,
     taken: list[bool],

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from hoga.trading.rungs import CAUSES, Cause, Ladder, Latch, Rung
 from tests.every import every
 from tests.trading.gate_view import NOON, S
+from tests.tries import tries
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "trading-limits.md").read_text(encoding="utf-8")
 
@@ -204,4 +205,4 @@ class LadderMachine(RuleBasedStateMachine):
 
 
 TestLadder = LadderMachine.TestCase
-TestLadder.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestLadder.settings = settings(max_examples=tries(60), stateful_step_count=25, deadline=None)

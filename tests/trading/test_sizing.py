@@ -16,6 +16,7 @@ from hoga.trading.ports import Margin
 from hoga.trading.risk import Code
 from hoga.trading.sizing import Sized, share_of, size
 from tests.trading.gate_view import BTC, NOON, SPOT, FakeView, S, gate, order, rules
+from tests.tries import tries
 
 BUY, SELL = Side.BUY, Side.SELL
 WIDE: dict[str, Any] = dict.fromkeys(
@@ -134,7 +135,7 @@ def test_where_something_is_not_known_there_is_no_size() -> None:
     equity=some.integers(0, 10**12), risk=some.integers(1, 100_000), entry=some.integers(1, 10**7), away=some.integers(-10**6, 10**6),
     fee=some.integers(0, 1_000), side=some.sampled_from([BUY, SELL]), lot=some.integers(1, 50), most=some.integers(-5, 10**6),
 )  # fmt: skip
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 def test_no_more_than_the_share_is_lost_and_not_a_lot_less(
     equity: int, risk: int, entry: int, away: int, fee: int, side: Side, lot: int, most: int
 ) -> None:
@@ -160,7 +161,7 @@ def test_no_more_than_the_share_is_lost_and_not_a_lot_less(
     position=some.integers(-60, 60), risk=some.sampled_from(["0.1%", "1%", "20%"]), away=some.integers(100, 50_000),
     side=some.sampled_from([BUY, SELL]), spot=some.booleans(), worth=some.integers(0, 50_000_0000),
 )  # fmt: skip
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 def test_what_is_sized_passes_the_gate(position: int, risk: str, away: int, side: Side, spot: bool, worth: int) -> None:
     view = FakeView()
     view.worth, view.held[BTC, PositionSide.BOTH] = worth, abs(position) if spot else position

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from hoga.tree.steps import Enter, Leaf, Leave
 from hoga.tree.walk import rules_above, walk
+from tests.tries import tries
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="no git here to compare with")
 
@@ -81,7 +82,7 @@ LINES = st.builds(
 TEXTS = st.builds(lambda lines, end: "\n".join(lines) + end, st.lists(LINES, min_size=1, max_size=4), st.sampled_from(["", "\n"]))
 
 
-@settings(max_examples=100)
+@settings(max_examples=tries(100))
 @given(st.dictionaries(st.sampled_from(FOLDERS), TEXTS, min_size=1, max_size=3))
 def test_any_ignore_files_mean_what_they_mean_to_git(repository: Path, texts: dict[str, str]) -> None:
     try:

@@ -35,6 +35,7 @@ from hoga.venues.private import (
 )
 from hoga.venues.registry import VENUES
 from hoga.venues.request import Request
+from tests.tries import tries
 from tests.venues.test_private_signing import pem
 
 ALL = frozenset(CHANNELS)
@@ -559,7 +560,7 @@ class SpotLife(Life):
 TestLife = Life.TestCase
 TestSpotLife = SpotLife.TestCase
 for each in (TestLife, TestSpotLife):
-    each.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+    each.settings = settings(max_examples=tries(40), stateful_step_count=20, deadline=None)
 
 
 def test_a_clock_refusal_is_told_though_the_venue_does_not_tell_its_time() -> None:

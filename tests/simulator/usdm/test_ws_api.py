@@ -110,7 +110,7 @@ async def test_orders_by_socket_are_refused_lost_and_late_as_by_rest(sim, api) -
         sim.inject(Fault(fault=kind, ms=150, **order))
         placing = asyncio.create_task(client.ask("order.place", signed=True, newClientOrderId=kind, **LIMIT))
         if kind is FaultKind.REPLY_SLOW:
-            await eventually(lambda: kind in resting())
+            await eventually(lambda name=kind: name in resting())
         else:
             await asyncio.sleep(0.05)
             assert kind not in resting()
