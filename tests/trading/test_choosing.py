@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from statistics import NormalDist, fmean, pstdev, stdev
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,8 +18,9 @@ def one(name: str, nets: list[float], **parameters: str) -> Try:
     for net in nets:
         whole = round(net * 10**6) * 10 ** (-POWER - 6)
         rounds.add(gross=whole, fees=0, funding=0, net=whole, seconds=1.0, best_bp=None, worst_bp=None)
-    more: dict[str, Any] = {"mode": "backtest", "grade": "books", "from_ns": 0, "to_ns": 1, "verdict": "FLAT", "figures": {}}
-    return Try(name=name, parameters=parameters, rounds=rounds.told(), **more)
+    told = rounds.told()
+    figures = {"rounds": told.rounds, "ratio": told.ratio, "skew": told.skew, "kurtosis": told.kurtosis, "net": told.net}
+    return Try(name=name, mode="backtest", grade="books", verdict="FLAT", parameters=parameters, figures=figures)
 
 
 @given(st.lists(st.floats(-1_000, 1_000), min_size=2, max_size=60))
@@ -72,6 +72,6 @@ def test_the_expected_best_is_the_formula() -> None:
     chosen = choose(runs)
     assert chosen is not None
     normal, gamma = NormalDist(), 0.5772156649015329
-    ratios = [each.rounds.ratio or 0.0 for each in runs]
+    ratios = [each.figures["ratio"] or 0.0 for each in runs]
     wanted = pstdev(ratios) * ((1 - gamma) * normal.inv_cdf(0.5) + gamma * normal.inv_cdf(1 - 1 / (2 * 2.718281828459045)))
     assert chosen.expected == pytest.approx(wanted)

@@ -114,9 +114,13 @@ def test_the_table_is_sorted_and_warns(tmp_path: Path, data: Path, capsys: Any) 
     nets = [float(row["pnl"]) for row in told["rows"]]
     assert nets == sorted(nets, reverse=True)
     assert "best of 4" in told["warning"]
+    page = Path(told["report"])
+    assert page.name == "comparison.html"
+    assert "4 runs · fast, slow" in page.read_text(encoding="utf-8")
     assert main([*base, "--sort=-fills"]) == 0
     out = capsys.readouterr()
-    fills = [int(line.split()[3]) for line in out.out.splitlines()[1:]]
+    fills = [int(line.split()[3]) for line in out.out.splitlines()[1:-1]]
+    assert out.out.splitlines()[-1] == f"report: {page}"
     assert fills == sorted(fills)
     assert "best of 4" in out.err
     assert main([*base, "--sort", "pln"]) == 2

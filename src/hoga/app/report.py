@@ -19,7 +19,6 @@ from hoga.report.parts import Assets
 from hoga.runtime.durable import write_file
 from hoga.trading.choosing import Try
 from hoga.trading.outcome import OutcomeBuilder
-from hoga.trading.tallies import Rounds
 from hoga.trading.told import Outcome, figures
 
 __all__ = ["COMPARISON_FILE", "REPORT_FILE", "Report", "journals_below", "read_report", "try_of", "write_comparison", "write_report"]
@@ -73,12 +72,9 @@ def try_of(report: Report) -> Try:
         name=named.resolve().name,
         mode=str(found.about.get("mode") or ""),
         grade=str(found.about.get("grade") or ""),
-        from_ns=found.from_ns,
-        to_ns=found.to_ns,
         verdict=found.verdict,
         parameters=_parameters(found),
         figures=figures(found),
-        rounds=found.money[0].rounds if found.money else Rounds().told(),
     )
 
 

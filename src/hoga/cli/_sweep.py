@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hoga.cli._output import Progress, note, print_json, print_table
+from hoga.cli._output import Progress, note, print_json, print_table, print_text
 from hoga.cli._recorded import mistake, nearest, time_of
+from hoga.trading.choosing import Chosen, Try, choose
 
 if TYPE_CHECKING:
     from hoga.app.sweep import Row
@@ -67,17 +68,43 @@ def run_sweep(
 
         found = sweep(job, sets, workers=workers, on_progress=look)
     rows = _sorted(found.rows, sort)
-    warning = _warning(len(rows))
+    tries = [_try_of(row) for row in rows if not row.why]
+    chosen = choose(tries)
+    warning = _warning(len(rows), chosen)
+    page = _page(rows, tries)
     if as_json:
-        print_json(
-            {"ok": found.ok, "mode": "backtest", "sets": len(rows), "known": found.known, "sort": sort, "warning": warning, "rows": rows}
-        )
+        about = {"ok": found.ok, "mode": "backtest", "sets": len(rows), "known": found.known, "sort": sort}
+        print_json(about | {"warning": warning, "rows": rows, "report": page, "chosen": chosen})
     else:
         _show(rows, sort)
         if found.known:
             note(f"{found.known} sets had been run before: their results were taken as they are")
         note(warning)
+        if page:
+            print_text(f"report: {page}")
     return 0 if found.ok else 1
+
+
+def _try_of(row: Row) -> Try:
+    name = " ".join(f"{key}={value}" for key, value in row.params.items())
+    return Try(name=name, mode="backtest", grade=row.grade, verdict=row.verdict, parameters=row.params, figures=row.figures)
+
+
+def _page(rows: Sequence[Row], tries: Sequence[Try]) -> str:
+    """The sets beside each other on a page in the folder of backtests; "" where it could not be written, which is one line."""
+    from hoga.app.report import COMPARISON_FILE, write_comparison
+    from hoga.core.errors import HogaError
+
+    journal = next((row.journal for row in rows if row.journal), "")
+    if not journal:
+        return ""
+    page = Path(journal).parent.parent / COMPARISON_FILE
+    try:
+        write_comparison(tries, page, lang="en")
+    except (HogaError, OSError) as fault:
+        note(f"no page was written: {fault}")
+        return ""
+    return str(page)
 
 
 def _sorted(rows: list[Row], sort: str) -> list[Row]:
@@ -116,8 +143,14 @@ def _cell(row: Row, column: str) -> str:
     return "could not be run" if row.why and column == "verdict" else str(found)
 
 
-def _warning(sets: int) -> str:
+def _warning(sets: int, chosen: Chosen | None) -> str:
+    judged = ""
+    if chosen is not None and chosen.probability is not None:
+        judged = (
+            f"; the best ratio (mean net of a round trip by its deviation) is {chosen.ratio:.3f}, and of {chosen.tries} without merit the "
+            f"best would have {chosen.expected:.3f}: that it is more than chance has a probability of {chosen.probability * 100:.1f} %"
+        )
     return (
         f"this is the best of {sets} looked at afterwards: of as many sets without any merit one looks best, too. Try it on days that it "
         "was not chosen by, and see whether its neighbours in the grid are alike"
-    )
+    ) + judged

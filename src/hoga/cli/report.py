@@ -103,10 +103,10 @@ def _several(folders: list[Path], out: Path | None, *, whole: Path, lang: str, l
 
 
 def _short_cells(each: Try) -> list[str]:
-    rounds = each.rounds
-    won = "" if rounds.win_rate is None else f"{rounds.win_rate * 100:.1f}%"
-    ratio = "" if rounds.ratio is None else f"{rounds.ratio:.3f}"
-    return [_signed(str(each.figures["net"] or "0")), str(each.figures["currency"]), f"{rounds.rounds:,}", won, ratio]
+    figures = each.figures
+    won = "" if figures["win_rate"] is None else f"{figures['win_rate'] * 100:.1f}%"
+    ratio = "" if figures["ratio"] is None else f"{figures['ratio']:.3f}"
+    return [_signed(figures["net"] or "0"), figures["currency"], f"{figures['rounds']:,}", won, ratio]
 
 
 def _tell_problems(found: Report) -> None:

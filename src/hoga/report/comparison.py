@@ -66,26 +66,25 @@ class _Comparison(Sheet):
         words = self.words
         rows: list[list[Any]] = []
         for each in self.tries[:_ROWS]:
-            figures, rounds = each.figures, each.rounds
-            share = figures.get("drawdown_share")
-            slip = figures.get("slippage_bp")
+            figures = each.figures
+            win_rate, factor, ratio = (figures.get(name) for name in ("win_rate", "profit_factor", "ratio"))
+            share, slip = figures.get("drawdown_share"), figures.get("slippage_bp")
             rows.append(
                 [
                     each.name,
                     *(_value(each.parameters.get(name, "")) for name in self.varying),
                     money_cell(str(figures.get("net") or 0)),
                     str(figures.get("currency") or ""),
-                    ("" if rounds.ratio is None else f"{rounds.ratio:.3f}", rounds.ratio or 0),
-                    (f"{rounds.rounds:,}", rounds.rounds),
-                    ("" if rounds.win_rate is None else percent(rounds.win_rate), rounds.win_rate or 0),
-                    ("" if rounds.profit_factor is None else f"{rounds.profit_factor:.2f}", rounds.profit_factor or 0),
-                    money_cell(shorter(rounds.expectancy)),
+                    ("" if ratio is None else f"{ratio:.3f}", ratio or 0),
+                    (f"{figures.get('rounds') or 0:,}", figures.get("rounds") or 0),
+                    ("" if win_rate is None else percent(win_rate), win_rate or 0),
+                    ("" if factor is None else f"{factor:.2f}", factor or 0),
+                    money_cell(shorter(figures.get("expectancy"))),
                     money_cell(str(figures.get("drawdown") or 0), plain=True),
-                    (percent(share), share) if isinstance(share, float) else ("", 0),
-                    bp_cell(slip if isinstance(slip, float) else None),
+                    ("" if share is None else percent(share), share or 0),
+                    bp_cell(slip),
                     f"{words.get(each.mode, each.mode)} {each.grade}".strip(),
-                    (moment(each.from_ns)[:16], each.from_ns // 10**6),
-                    (moment(each.to_ns)[:16], each.to_ns // 10**6),
+                    *((moment(ns)[:16], ns // 10**6) for ns in (figures.get("from_ns") or 0, figures.get("to_ns") or 0)),
                     each.verdict,
                 ]
             )

@@ -16,13 +16,12 @@ if they did not: that is against the best run, never for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import e, sqrt
 from statistics import NormalDist, pstdev
+from typing import Any
 
 import msgspec
-
-from hoga.trading.tallies import RoundsTold
 
 __all__ = ["Chosen", "Try", "choose"]
 
@@ -31,17 +30,14 @@ _FEW_ROUNDS = 10
 
 
 class Try(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of many: its name, its parameters, and its figures (`trading.told.figures`). `rounds`: of its first currency."""
+    """One run of many: its name, its parameters, and its figures (`trading.told`)."""
 
     name: str
     mode: str
     grade: str
-    from_ns: int
-    to_ns: int
     verdict: str
     parameters: dict[str, str]
-    figures: dict[str, object]
-    rounds: RoundsTold
+    figures: dict[str, Any]
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,15 +53,14 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 
 def choose(tries: Sequence[Try]) -> Chosen | None:
     """The best of these by ratio, deflated. None: fewer than two have ten round trips of different nets."""
-    judged = [(each.rounds.ratio, each) for each in tries if each.rounds.rounds >= _FEW_ROUNDS and each.rounds.ratio is not None]
-    ratios = [ratio for ratio, _ in judged if ratio is not None]
-    if len(ratios) < 2:
+    judged = [(each.figures.get("ratio"), each) for each in tries if (each.figures.get("rounds") or 0) >= _FEW_ROUNDS]
+    found = [(ratio, each) for ratio, each in judged if isinstance(ratio, float)]
+    if len(found) < 2:
         return None
-    ratio, best = max(zip(ratios, (each for _, each in judged), strict=True), key=lambda pair: pair[0])
-    expected = pstdev(ratios) * _best_of(len(ratios))
-    return Chosen(
-        tries=len(ratios), best=best.name, ratio=ratio, expected=expected, probability=_probability(ratio - expected, ratio, best.rounds)
-    )
+    ratio, best = max(found, key=lambda pair: pair[0])
+    expected = pstdev(each for each, _ in found) * _best_of(len(found))
+    probability = _probability(ratio - expected, ratio, best.figures)
+    return Chosen(tries=len(found), best=best.name, ratio=ratio, expected=expected, probability=probability)
 
 
 def _best_of(tries: int) -> float:
@@ -74,8 +69,9 @@ def _best_of(tries: int) -> float:
     return (1 - _GAMMA) * normal.inv_cdf(1 - 1 / tries) + _GAMMA * normal.inv_cdf(1 - 1 / (tries * e))
 
 
-def _probability(more: float, ratio: float, rounds: RoundsTold) -> float | None:
-    if rounds.skew is None or rounds.kurtosis is None:
+def _probability(more: float, ratio: float, figures: Mapping[str, Any]) -> float | None:
+    skew, kurtosis = figures.get("skew"), figures.get("kurtosis")
+    if skew is None or kurtosis is None:
         return None
-    variance = 1 - rounds.skew * ratio + (rounds.kurtosis - 1) / 4 * ratio * ratio
-    return None if variance <= 0 else NormalDist().cdf(more * sqrt(rounds.rounds - 1) / sqrt(variance))
+    variance = 1 - skew * ratio + (kurtosis - 1) / 4 * ratio * ratio
+    return None if variance <= 0 else NormalDist().cdf(more * sqrt(figures["rounds"] - 1) / sqrt(variance))

@@ -257,6 +257,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     lost: int
 
 
+_SHAPE = ("ratio", "skew", "kurtosis")
+"""Of the nets of round trips; see `trading.choosing`."""
+
+
 def figures(found: Outcome) -> dict[str, object]:
     """The figures of an outcome as one flat object, of its first currency: money as exact text, shares of 1, times in seconds."""
     main = found.money[0] if found.money else None
@@ -276,12 +280,15 @@ def figures(found: Outcome) -> dict[str, object]:
         "largest_loss",
         "best_bp",
         "worst_bp",
+        *_SHAPE,
     ):
         flat[name] = getattr(rounds, name)
     span_s = (found.to_ns - found.from_ns) / SECOND_NS
     taken = [each.taken for each in own if each.taken.bp is not None]
     fills = sum(each.fills for each in taken)
     return flat | {
+        "from_ns": found.from_ns,
+        "to_ns": found.to_ns,
         "seconds": round(span_s, 3),
         "in_market_share": max((each.in_market_share or 0.0 for each in own), default=None),
         "fills": found.fills,
