@@ -345,3 +345,24 @@ def test_a_candle_that_is_missing_is_a_hole_and_one_that_comes_twice_counts_once
     assert len(five) == 1
     assert len(ones) == 14
     assert one[0].start_ns == BEGIN + (8 - five_begin) * M
+
+
+def test_a_leap_over_years_makes_no_millions_of_bars() -> None:
+    bars = series(history=5, interval="1m")
+    closed(bars, [(0, 10), (M, 20), (2 * M, 30)])
+    year = 365 * 24 * 60 * M
+    assert bars.pass_time(BEGIN + year) == []
+    assert bars.forming is not None
+    assert bars.forming.start_ns == BEGIN + year - M
+    assert len(bars) == 0
+    (bar,) = closed(bars, [(year + 1, 40)])
+    assert not bar.whole
+    assert [bar.whole for bar in closed(bars, [(year + M, 50)])] == [True]
+
+
+def test_a_stamp_from_the_future_does_not_end_the_series() -> None:
+    bars = series()
+    closed(bars, [(0, 10), (M, 20)])
+    wrong = msgspec.structs.replace(trade(BEGIN + 2 * M, 99), event_ns=BEGIN + 10**18)
+    assert [bar.close_ for bar in bars.trade(wrong)] == [20]
+    assert [bar.close_ for bar in closed(bars, [(3 * M, 30)])] == [99]

@@ -131,9 +131,8 @@ def test_every_line_is_what_a_plain_reckoning_gives(rows: list[Row], length: int
         one_by_one(rows, series)
         assert sma.value is None or sma.value > 0
         series.doubt()
-        series.trade(
-            MarketTrade(symbol=SYMBOL, at_ns=0, event_ns=BEGIN + (len(rows) + 2) * MINUTE_NS, price=9, size=9, taker=Side.BUY, trade_id=999)
-        )
+        stamp = BEGIN + (len(rows) + 2) * MINUTE_NS
+        series.trade(MarketTrade(symbol=SYMBOL, at_ns=stamp, event_ns=stamp, price=9, size=9, taker=Side.BUY, trade_id=999))
         series.fill(told([*rows, rows[-1], rows[-1]]))
         flat = Row(rows[-1].close, rows[-1].close, rows[-1].close, rows[-1].close, 0)
         rows = [*rows, rows[-1], flat]  # the last was closed, whole, behind the one in doubt

@@ -40,6 +40,10 @@ _CHECK_NS = 5 * MINUTE_NS
 _SETTLED_NS = 2 * SECOND_NS
 """So old a candle has to be before it is compared: the venue may be counting still."""
 _MOST_CHECKED = 100
+_MOST_FLAT = 10_000
+"""So many bars without a trade are made at one time at most."""
+_AHEAD_NS = 10 * SECOND_NS
+"""A trade that is stamped further ahead of its receipt than that is taken as of now."""
 
 
 class Bar(msgspec.Struct, frozen=True, gc=False):
@@ -348,10 +352,12 @@ class BarSeries:
         """The first trade of all, the first of a later bar, or a late one."""
         if not self._anchored:
             return ()
+        stamp = min(stamp, trade.at_ns + _AHEAD_NS)
         if stamp < self._start:
             self._late(stamp, trade)
             return ()
         closed: list[Bar] = []
+        self._leap(stamp)
         while self._formed and stamp >= self._end:
             closed.append(self._close())
         if not self._formed:
@@ -390,9 +396,19 @@ class BarSeries:
     def pass_time(self, now_ns: int) -> list[Bar]:
         """Close what is due by now."""
         closed: list[Bar] = []
+        if not self._candles_to:
+            self._leap(now_ns - GRACE_NS)
         while self._formed and not self._candles_to and now_ns >= self._end + GRACE_NS:
             closed.append(self._close())
         return closed
+
+    def _leap(self, to_ns: int) -> None:
+        """Over more time than the series keeps: whether nobody traded, or nobody looked, is not known."""
+        if self._formed and to_ns - self._end > self.interval_ns * max(_MOST_FLAT, self._bars.maxlen or 0):
+            self.incomplete += 1
+            self._set_aside()
+            self._begin(self.span.start_of(to_ns), self._close_)
+            self._doubt = True
 
     def doubt(self) -> None:
         """Trades may be missing: the forming bar is not whole."""
