@@ -217,3 +217,12 @@ def test_every_target_of_a_link_of_the_safety_pages_is_there() -> None:
             headings = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), re.MULTILINE)
             names = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
             assert not anchor or anchor in names, f"{page}: {target}#{anchor}"
+
+
+def test_the_safety_guide_says_as_much_in_both_languages() -> None:
+    def lines(page: str) -> list[str]:
+        return [re.split(r"[ .]", line)[0] for line in text(page).splitlines() if re.match(r"#|\||- |\d+\. ", line)]
+
+    assert lines("docs/safety.md") == lines("docs/safety.ko.md")
+    keys = [set(re.findall(r"`([A-Z_]+)`", text(page))) for page in ("docs/safety.md", "docs/safety.ko.md")]
+    assert keys[0] == keys[1]
