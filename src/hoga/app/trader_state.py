@@ -24,6 +24,10 @@ __all__ = [
 
 ORDERS_MAX = 100
 """So many orders are told one by one, those first of which nobody knows."""
+INSTRUMENTS_MAX = 100
+"""Of so many instruments the market is told."""
+_FEW = 10
+"""Up to so many instruments, limits are told that nothing of is used, too."""
 _DIGITS = 8
 
 
@@ -47,9 +51,10 @@ def strategies_of(engine: Engine) -> tuple[StrategyRow, ...]:
 
 
 def instruments_of(state: State, now_ns: int) -> tuple[InstrumentRow, ...]:
-    """The market of each instrument."""
+    """The market of each instrument; of very many those that are in doubt or old first."""
     rows = []
-    for symbol, look in state.looks.items():
+    looks = sorted(state.looks.items(), key=lambda each: (not each[1].in_doubt, each[1].at_ns))[:INSTRUMENTS_MAX]
+    for symbol, look in sorted(looks) if len(looks) < INSTRUMENTS_MAX else looks:
         rules = state.rules_of[symbol]
         rows.append(
             InstrumentRow(
@@ -142,19 +147,24 @@ def money_of(state: State) -> tuple[MoneyRow, ...]:
 
 
 def room_of(engine: Engine) -> tuple[RoomRow, ...]:
-    """How much of the limits in force is used, the fullest first."""
+    """How much of the limits in force is used, the fullest first; of many instruments those of which something is used."""
     return tuple(sorted(_rooms(engine), key=lambda row: -row.share))
 
 
 def _rooms(engine: Engine) -> Iterator[RoomRow]:
     state = engine.state
     gross: dict[str, list[Decimal]] = {}
+    positions: dict[str, int] = {}
+    for (symbol, _), quantity in state.portfolio.held().items():
+        positions[symbol] = positions.get(symbol, 0) + abs(quantity)
+    all_of_them = len(engine.settings.limits) <= _FEW
     for symbol, limits in engine.settings.limits.items():
         rules, price = state.rules_of[symbol], state.price(symbol)
-        held = sum(abs(state.position(symbol, side)) for side in PositionSide)
+        held = positions.get(symbol, 0)
         worth = Decimal(held * price).scaleb(rules.money_power)
-        yield _room("MAX_POSITION_NOTIONAL", symbol, worth, limits.max_position_notional)
-        if limits.max_open_orders:
+        if all_of_them or held:
+            yield _room("MAX_POSITION_NOTIONAL", symbol, worth, limits.max_position_notional)
+        if limits.max_open_orders and (all_of_them or state.open_count(symbol)):
             yield _room("MAX_OPEN_ORDERS", symbol, Decimal(state.open_count(symbol)), Decimal(limits.max_open_orders))
         won, fees, funding = state.portfolio.today(symbol)
         quantity, cost, *_ = state.portfolio.sums(symbol)
