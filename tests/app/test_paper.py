@@ -71,7 +71,7 @@ async def test_a_shadow_reads_the_account_and_sends_nothing(tmp_path: Path, monk
         await real.holds("0.02")
         await eventually(lambda: shadow.records("shadow.fill"))
         end = await shadow.stop()
-        done = [each.client_id for each in real.simulator.orders_seen()[placed:] if each.does is not Does.SET]
+        done = [each.client_id for each in real.simulator.orders_seen()[placed:] if each.does is Does.PLACE]
     assert len(done) == 1  # the live trader's own
     assert ("GET", True) in asked
     assert {method for method, _ in asked} == {"GET"}
