@@ -87,7 +87,8 @@ class TradePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 class TradeEnd(msgspec.Struct, frozen=True, kw_only=True):
     """What a trader came to, in the words of `hoga trade --json`. `pnl`: net, as exact text in `pnl_currency`. `report`: the page's file,
-    "": there is none; `figures`: see `trading.told`, {}: the journal cannot be read. `shadow`: how far paper was from the live account."""
+    "": there is none; `figures`: see `trading.told`, {}: the journal cannot be read; `checks`: of each condition how often it was asked
+    for, held, was the first that did not hold, and the only one. `shadow`: how far paper was from the live account."""
 
     ok: bool
     mode: str
@@ -104,6 +105,7 @@ class TradeEnd(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     report: str = ""
     figures: dict[str, Any] = {}
+    checks: dict[str, list[int]] = {}
     shadow: ShadowTable | None = None
 
 

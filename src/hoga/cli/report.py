@@ -134,7 +134,8 @@ def end_run(end: _End, *, as_json: bool, verdict: Callable[[_End], object]) -> i
     except (HogaError, OSError) as fault:
         note(f"no report was written: {fault}; `hoga report {end.journal}` makes it")
     if as_json:
-        print_json(msgspec.structs.replace(end, report=page, figures={} if outcome is None else figures(outcome)))
+        told = {} if outcome is None else {"figures": figures(outcome), "checks": outcome.checks}
+        print_json(msgspec.structs.replace(end, report=page, **told))
     else:
         if outcome is not None:
             show(outcome)
@@ -169,6 +170,10 @@ def show(found: Outcome) -> None:
     print_text(f"{orders['sent']:,} orders{f' ({ends})' if ends else ''}, {found.fills:,} fills, {orders['denied']:,} denied")
     if found.denials:
         print_text(f"denied: {', '.join(f'{code} {count:,}' for code, count in list(found.denials.items())[:5])}")
+    stopped = max(found.checks.items(), key=lambda each: each[1][2], default=None)
+    if stopped is not None and stopped[1][2]:
+        name, (asked, _, first, _) = stopped
+        print_text(f"conditions: {name!r} stopped most; {first:,} of {asked:,} times it was the first that did not hold")
     slips = ", ".join(f"{each.symbol} {each.taken.bp:+.2f} bp" for each in found.symbols[:3] if each.taken.bp is not None)
     if slips:
         print_text(f"slippage against the mid: {slips}")
