@@ -131,6 +131,28 @@ def test_what_is_missing_is_asked_for_ever_more_seldom() -> None:
     assert asks == [1, 5, 13, 29, 61, 125, 189]
 
 
+def test_a_bar_that_began_before_us_is_handed_out_once_the_venue_has_told_it() -> None:
+    """All that closed at that instant, the shortest first; not a second time, and not when it is old."""
+    strategy = OnBar(lambda m: m.bars(SYMBOL, "5m", history=3), lambda m: m.bars(SYMBOL, "1m", history=3))
+    there = Exchange(strategy)
+    for ask in there.of(ReadBars):
+        bars_of(there, ask, count=6)
+    assert there.engine.waits_for == []
+    five = there.now - there.now % (5 * M) + 5 * M
+    trade(there, five - M - 1)
+    trade(there, five - M + 1, number=2)
+    bars_of(there, there.of(ReadBars)[1], count=6)
+    strategy.heard.clear()
+    trade(there, five + 1, number=3)
+    assert strategy.heard == [], "the five minutes began before us, and the minute waits for them"
+    (ask,) = there.of(ReadBars, there.pass_time(1))
+    assert ask.interval_ns == 5 * M
+    bars_of(there, ask, count=6)
+    assert [(each[0], each[3]) for each in strategy.heard] == [("1m", [five, five]), ("5m", [five, five])]
+    bars_of(there, ask, count=6)
+    assert len(strategy.heard) == 2
+
+
 def test_late_trades_revise_and_are_told_within_a_second() -> None:
     strategy = OnBar(lambda m: m.bars(SYMBOL, "1m", history=1))
     there = Exchange(strategy)

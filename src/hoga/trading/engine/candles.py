@@ -19,6 +19,7 @@ __all__ = ["Candles"]
 
 _AGAIN_NS = 2 * SECOND_NS
 _LATEST_AGAIN_NS = 64 * SECOND_NS
+_OWED_NS = 600 * SECOND_NS
 _TELL_NS = 30 * SECOND_NS
 _TELL_DIFFERENCE_NS = 3600 * SECOND_NS
 
@@ -38,6 +39,7 @@ class Candles:
         self._waits: dict[BarSeries, bool] = {}
         self._told_ns = 0
         self._told_of: dict[BarSeries, int] = {}
+        self._owed: dict[tuple[int, BarSeries], int] = {}
 
     def handlers(self) -> Handlers:
         """What is heard here."""
@@ -108,11 +110,30 @@ class Candles:
     def _hand_out(self, closed: list[tuple[BarSeries, Bar]]) -> None:
         if len(closed) > 1:
             closed.sort(key=lambda each: (each[1].end_ns, each[0].interval_ns, each[0].interval))
+        if not self._roster.running:
+            return
         for series, bar in closed:
-            if bar.whole and self._roster.running:
-                for instance in self._roster.instances:
-                    if instance.has(series) and instance.is_ready(bar.symbol):
+            for instance in self._roster.instances:
+                if instance.has(series):
+                    if bar.whole and instance.is_ready(bar.symbol):
+                        self._owed.pop((instance.number, series), None)
                         instance.call("on_bar", bar)
+                    else:
+                        self._owed[instance.number, series] = bar.end_ns
+
+    def _hand_out_owed(self) -> None:
+        """Bars of which something was missing when they were closed, and that are there now: if they are the newest still, and not old."""
+        now, found = self._turn.state.now_ns, []
+        for (number, series), end_ns in list(self._owed.items()):
+            instance = self._roster.instances[number - 1]
+            if now - end_ns > min(_OWED_NS, series.interval_ns) or (len(series) and series[-1].end_ns > end_ns):
+                del self._owed[number, series]
+            elif len(series) and series[-1].end_ns == end_ns and instance.is_ready(series.symbol):
+                del self._owed[number, series]
+                found.append((end_ns, series.interval_ns, series.interval, number, series[-1]))
+        for *_, number, bar in sorted(found, key=lambda each: each[:4]):
+            if self._roster.running:
+                self._roster.instances[number - 1].call("on_bar", bar)
 
     # -- of before, of others -------------------------------------------------------------------------------------------
 
@@ -157,6 +178,8 @@ class Candles:
         if event.symbol in self._of:
             self._arm(event.symbol)
             self._tell_what_is_missing()
+            if self._owed:
+                self._hand_out_owed()
 
     def _revise(self, series: BarSeries) -> None:
         for bar in series.revisions():
