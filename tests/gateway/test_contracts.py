@@ -28,9 +28,17 @@ from hoga.core.trading import (
 )
 from hoga.simulator.faults import Fault, FaultKind
 from hoga.trading.ports import ReadKind
+from tests.gateway.conformance.paper import member
 from tests.gateway.conformance.rig import CASES, Rig, opened
 
 CONTRACTS = CASES[0]
+
+
+@pytest_asyncio.fixture(params=[CONTRACTS, CONTRACTS._replace(paper=True)], ids=["gateway", "paper"])
+async def either(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    """A gateway at the simulated venue, or the exchange on paper."""
+    async with member(request.param) as made:
+        yield made
 
 
 @pytest_asyncio.fixture
@@ -70,7 +78,8 @@ async def test_settings_that_cannot_be_read_stop_the_start_only_where_some_are_a
             pass
 
 
-async def test_a_stop_that_closes_the_position_rests_elsewhere_and_becomes_an_order_when_it_is_met(rig: Rig) -> None:
+async def test_a_stop_that_closes_the_position_rests_elsewhere_and_becomes_an_order_when_it_is_met(either: Rig) -> None:
+    rig = either
     await bought(rig)
     stop = rig.resting(Side.SELL, kind=OrderKind.STOP, quantity=None, price=None, trigger=rig.price(-500), close_position=True)
     accepted = await rig.place(stop)
@@ -83,7 +92,7 @@ async def test_a_stop_that_closes_the_position_rests_elsewhere_and_becomes_an_or
     await rig.until(AlgoUpdate, lambda each: each.state is OrderState.WAITING, stop.client_id)
     found = await rig.query(stop)
     assert isinstance(found, AlgoUpdate), found
-    rig.simulator.venues[CONTRACTS.venue].set_mark(CONTRACTS.symbol, rig.rules.price_text(rig.price(-600)))
+    rig.mark_at(-600)
     triggered = await rig.until(AlgoUpdate, lambda each: each.child_id != "", stop.client_id)
     child = await rig.until(OrderUpdate, lambda each: each.venue_id == triggered.child_id and each.state is OrderState.FILLED)
     assert sum(each.quantity for each in rig.of(FillUpdate) if each.venue_id == child.venue_id) == rig.quantity()
@@ -91,7 +100,8 @@ async def test_a_stop_that_closes_the_position_rests_elsewhere_and_becomes_an_or
     assert (await rig.read(ReadKind.POSITIONS)).positions == ()
 
 
-async def test_each_kind_of_waiting_order_is_placed_and_cancelled(rig: Rig) -> None:
+async def test_each_kind_of_waiting_order_is_placed_and_cancelled(either: Rig) -> None:
+    rig = either
     await bought(rig)
     waiting = [
         rig.resting(Side.SELL, kind=OrderKind.STOP, price=None, trigger=rig.price(-500), reduce_only=True),
@@ -121,7 +131,8 @@ async def test_a_stop_that_the_venue_denies_is_in_its_listing_all_the_same(rig: 
     assert [each.order.client_id for each in (await rig.read(ReadKind.ORDERS)).orders] == [stop.client_id]
 
 
-async def test_what_only_reduces_reduces_only(rig: Rig) -> None:
+async def test_what_only_reduces_reduces_only(either: Rig) -> None:
+    rig = either
     refused = await rig.place(rig.market_order(Side.SELL, reduce_only=True))
     assert isinstance(refused, OrderRefused), refused
     assert refused.code == "-2022"

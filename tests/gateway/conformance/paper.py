@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 
 from hoga.core.market import Side
-from hoga.core.ticks import MarketDepth, MarketTrade
+from hoga.core.ticks import MarketDepth, MarketMark, MarketTrade
 from hoga.core.trading import Rules, text_of
 from hoga.trading.paper import Latency, PaperExchange, PaperSettings
 from hoga.venues.registry import VENUES
@@ -47,25 +47,27 @@ class PaperRig(Rig):
         self._tick = rules.tick_at(self._bid)
 
     async def open(self, *, live: bool = True) -> None:
-        rules, tick = self.rules, self._tick
         self.gateway.advance(self._now_ns)
-        size = rules.quantity_text(self.quantity(5))
-        bids = [(text_of(self._bid - tick * each, rules.price_power), size) for each in range(_LEVELS)]
-        asks = [(text_of(self._bid + tick * (each + 1), rules.price_power), size) for each in range(_LEVELS)]
-        much, symbol = self.quantity(5), rules.symbol
-        self.gateway.on_market(MarketTrade(symbol=symbol, at_ns=self._now_ns, price=self._bid, size=1, taker=Side.SELL, trade_id=1))
+        self._show()
+
+    def _show(self) -> None:
+        """The market trades at the best bid, and offers thirty levels of five times the usual quantity each."""
+        rules, tick, bid, now_ns = self.rules, self._tick, self._bid, self._now_ns
+        size, much = rules.quantity_text(self.quantity(5)), self.quantity(5)
+        bids = [(text_of(bid - tick * each, rules.price_power), size) for each in range(_LEVELS)]
+        asks = [(text_of(bid + tick * (each + 1), rules.price_power), size) for each in range(_LEVELS)]
+        self.gateway.on_market(MarketTrade(symbol=rules.symbol, at_ns=now_ns, price=bid, size=1, taker=Side.SELL, trade_id=now_ns))
         self.gateway.on_market(
-            MarketDepth(
-                symbol=symbol,
-                at_ns=self._now_ns,
-                bid=self._bid,
-                bid_size=much,
-                ask=self._bid + tick,
-                ask_size=much,
-                bids=bids,
-                asks=asks,
-            )
+            MarketDepth(symbol=rules.symbol, at_ns=now_ns, bid=bid, bid_size=much, ask=bid + tick, ask_size=much, bids=bids, asks=asks)
         )
+
+    def move_to(self, ticks_from_bid: int) -> None:
+        self._bid, self._now_ns = self.price(ticks_from_bid), self._now_ns + 1
+        self._show()
+
+    def mark_at(self, ticks_from_bid: int) -> None:
+        self._now_ns += 1
+        self.gateway.on_market(MarketMark(symbol=self.rules.symbol, at_ns=self._now_ns, mark=self.price(ticks_from_bid)))
 
     async def close(self) -> None:
         await self.gateway.stop()

@@ -166,6 +166,14 @@ class Rig:
         assert answer is not None
         return answer
 
+    def move_to(self, ticks_from_bid: int) -> None:
+        """Let the market trade through to a price."""
+        self.simulator.venues[self.case.venue].move(self.case.symbol, self.rules.price_text(self.price(ticks_from_bid)))
+
+    def mark_at(self, ticks_from_bid: int) -> None:
+        """Set the mark price."""
+        self.simulator.venues[self.case.venue].set_mark(self.case.symbol, self.rules.price_text(self.price(ticks_from_bid)))
+
     # -- seeing ---------------------------------------------------------------------------------------------------
 
     async def wait(self, good: Callable[[], bool], *, why: Callable[[], str]) -> None:

@@ -42,6 +42,7 @@ from hoga.trading.paper.words import as_algo, as_order
 
 __all__ = ["PaperDesk"]
 
+_KEPT = 5_000
 _MICRO_NS = 1_000
 _MS_NS = 1_000_000
 _BP = 10_000
@@ -181,6 +182,7 @@ class PaperDesk:
     def place(self, requests: tuple[OrderRequest, ...], sent_ns: int, now_ns: int) -> dict[str, PaperOrder] | Refusal:
         """Take orders (several: of one list, all or none), by client id, and let them meet the market; or why the venue does not."""
         self._fresh = []
+        self._forget()
         names = [each.client_id for each in requests]
         if self._able.client_id_for_ever:
             if any(each in self._used for each in names):
@@ -204,6 +206,16 @@ class PaperDesk:
                 self._meet(order, market, now_ns)
         market.renew()
         return dict(zip(names, orders, strict=True))
+
+    def _forget(self) -> None:
+        """Of a long run the newest orders and trades are enough: nobody asks for the others any more."""
+        if len(self._orders) > 2 * _KEPT:
+            over = [name for name, each in self._orders.items() if not each.is_open]
+            for name in over[:-_KEPT]:
+                del self._orders[name]
+        for fills in self._fills.values():
+            if len(fills) > 2 * _KEPT:
+                del fills[:-_KEPT]
 
     def _judged(self, order: PaperOrder, market: PaperMarket) -> Refusal | None:
         others = [each for each in self._open.values() if each is not order.parent]

@@ -62,6 +62,10 @@ class FillModel(Generic[R]):
         """The levels that an order of this side could take from, best first, as far as they are known; () where no book is known."""
         raise NotImplementedError
 
+    def reaches(self, sign: int, price: int) -> bool:
+        """Whether the levels on which orders of this side rest may tell of a price: told without reading them all."""
+        return True
+
     def stamp(self) -> int:
         """Another number for each book."""
         raise NotImplementedError
@@ -137,7 +141,8 @@ class FillModel(Generic[R]):
 
     def _visible(self, order: R) -> int | None:
         """What stands at an order's price on its own side; None: that far nothing is visible."""
-        price, known = order.price or 0, self.levels(-order.sign)
+        price = order.price or 0
+        known = self.levels(-order.sign) if self.reaches(order.sign, price) else ()
         if not known:
             return None
         for level, size in known:

@@ -107,6 +107,14 @@ class PaperMarket(FillModel[PaperOrder]):
         rules, side = self.rules, depth.asks if sign > 0 else depth.bids
         return [(whole_of(price, rules.price_power), whole_of(size, rules.size_power)) for price, size in side]
 
+    def reaches(self, sign: int, price: int) -> bool:
+        """Whether the newest whole book goes as far as a price, on the side on which orders of this side rest."""
+        depth = self.depth
+        if depth is None:
+            return True
+        side = depth.bids if sign > 0 else depth.asks
+        return bool(side) and (price - whole_of(side[-1][0], self.rules.price_power)) * sign >= 0
+
     def stamp(self) -> int:
         """When the newest book came."""
         return self.top.at_ns if self.top is not None else 0
