@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hoga.app.backtest import plan_backtest
 from hoga.app.config import load_config
 from hoga.app.lookahead import Check, check_lookahead
 from hoga.app.probing import Probe
+from hoga.cli.main import main
 from tests.trading.recorded import START_NS, Market, strategy
 
 HEAD = """
@@ -111,3 +113,15 @@ def test_one_that_reads_the_recording_itself_is_named(recorded: Path, tmp_path: 
     assert not found.ok
     assert [each.what for each in found.uses if each.what == "files"]
     assert all(each.where.startswith("mine.py:") for each in found.uses)
+
+
+def test_the_command_tells_what_it_found(recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    honest = ["trade", str(strategy(tmp_path)), "--mode", "backtest", "--data", str(recorded), "--check-lookahead"]
+    assert main(honest) == 0
+    said = capsys.readouterr().out
+    assert "run again, the same span: " in said
+    assert "each was made by what it had seen" in said
+    (tmp_path / "clock.py").write_text(f"{HEAD}\n    def wants(self, book):\n        return time.time_ns() % 2\n")
+    assert main(["trade", f"{tmp_path}/clock.py", "--mode", "backtest", "--data", str(recorded), "--check-lookahead", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [(each["what"], each["where"]) for each in found["uses"]] == [("wall time", "clock.py:16")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger, Durability
 from hoga.audit.reading import Walk
 from hoga.audit.taping import TAPE_FOLDER, read_part, tape_parts
+from hoga.cli.main import main
 from hoga.core.errors import ArchiveError, ConfigError
 from hoga.core.market import DataType, Side
 from hoga.core.trading import FillUpdate
@@ -217,6 +219,21 @@ def test_another_strategy_is_refused(traded: Path, tmp_path: Path) -> None:
     (tmp_path / "my.py").write_text(FILE.replace("class Flips", "class Other"))
     with pytest.raises(ConfigError, match="the strategy of the journal"):
         prove(traded, strategies_again(f"{tmp_path}/my.py", None))
+
+
+def test_the_command_says_how_many_differ_and_which_is_the_first(traded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text("from tests.app import test_proof\n\n\nclass Flips(test_proof.Flips):\n    symbol = 'binance-usdm:BTCUSDT'\n")
+    assert main(["trade", str(mine), "--verify", str(traded.parent), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["ok"], found["differences"], found["first"]) == (True, 0, None)
+    assert main(["trade", str(mine), "--verify", str(traded), "--set", "every=7"]) == 1
+    said = capsys.readouterr().out
+    assert "frame    {" in said
+    assert "then     order.intent" in said
+    assert "now      nothing" in said
+    assert main(["trade", str(mine), "--verify", str(tmp_path)]) == 2
+    assert "a trader's folder, or the journal in it" in capsys.readouterr().err
 
 
 @pytest.mark.slow
