@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from time import monotonic
 
@@ -159,6 +160,18 @@ def test_the_socket_that_a_new_run_has_made_already_stays(tmp_path: Path) -> Non
         hub.listen()
         assert remove_orphans(tmp_path) == [path]
         assert path.with_suffix(".hub").exists()
+
+
+def test_what_a_killed_trader_said_last_stays_for_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "hoga-0123456789abcdef.trader"
+    subprocess.run([sys.executable, "-c", _KILLED, str(path)], check=False)
+    assert remove_orphans(tmp_path) == []
+    reader = PageReader(path)
+    assert reader.read().state is PageState.GOOD
+    reader.close()
+    later = time.monotonic_ns() + 86_401 * 10**9
+    monkeypatch.setattr("hoga.dashboard.page.monotonic_ns", lambda: later)
+    assert remove_orphans(tmp_path) == [path]
 
 
 def test_one_folder_has_one_page(tmp_path: Path) -> None:

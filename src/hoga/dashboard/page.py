@@ -48,6 +48,7 @@ _TURN_AT = 24
 _SLOT = struct.Struct("<QQII")
 _FIRST = 64
 _TRIES = 4
+_KEPT_NS = 86_400 * 1_000_000_000
 _NAME = re.compile(r"hoga-[0-9a-f]{16}\.(?:run|dashboard|trader)(?:\..+)?")
 
 
@@ -75,13 +76,13 @@ def page_path(data_dir: Path, *, part: str = "run", environ_dir: str | None = No
 def remove_orphans(folder: Path) -> list[Path]:
     """Remove the pages in `folder` whose writers are gone, and the deaf sockets that lie beside them; gives what was removed.
 
-    A writer that lives holds its page's lock, in whatever container it is; one of an earlier version held none, and is told by its
+    That of a trader that was killed stays for a day. A writer that lives holds its page's lock, in whatever container it is; one of an earlier version held none, and is told by its
     process id. Never raises.
     """
     removed: list[Path] = []
     with contextlib.suppress(OSError):
         for path in sorted(folder.iterdir()):
-            if _NAME.fullmatch(path.name) and _is_orphan(path):
+            if _NAME.fullmatch(path.name) and _is_orphan(path) and not _is_still_read(path):
                 for gone in (path, path.with_suffix(".hub")) if path.suffix == ".run" else (path,):
                     with contextlib.suppress(OSError):
                         if gone == path or _is_deaf(gone):
@@ -101,6 +102,16 @@ def _is_deaf(path: Path) -> bool:
         except ConnectionRefusedError:
             return True
     return False
+
+
+def _is_still_read(path: Path) -> bool:
+    """Whether it is the last word of a trader that was killed, not longer than a day ago: people want to see what it held."""
+    if path.suffix != ".trader":
+        return False
+    reader = PageReader(path)
+    page = reader.read()
+    reader.close()
+    return page.state is PageState.GOOD and monotonic_ns() - page.mono_ns < _KEPT_NS
 
 
 def _is_orphan(path: Path) -> bool:
