@@ -76,8 +76,8 @@ def page_path(data_dir: Path, *, part: str = "run", environ_dir: str | None = No
 def remove_orphans(folder: Path) -> list[Path]:
     """Remove the pages in `folder` whose writers are gone, and the deaf sockets that lie beside them; gives what was removed.
 
-    That of a trader that was killed stays for a day. A writer that lives holds its page's lock, in whatever container it is; one of an earlier version held none, and is told by its
-    process id. Never raises.
+    That of a trader that was killed stays for a day. A writer that lives holds its page's lock, in whatever container it is; one of an
+    earlier version held none, and is told by its process id. Never raises.
     """
     removed: list[Path] = []
     with contextlib.suppress(OSError):
