@@ -126,6 +126,24 @@ def test_a_disk_that_refuses_ends_it_once_and_nothing_is_raised(tmp_path: Path) 
     assert (tape.lost_from, tape.count, told.sealed) == (2, 299, [])
 
 
+def test_a_disk_that_is_nearly_full_is_the_journals(tmp_path: Path) -> None:
+    told = Told()
+    tape = Tape(
+        tmp_path,
+        1,
+        streams=STREAMS,
+        venues=(),
+        on_sealed=told.sealed.append,
+        on_lost=lambda first, why: told.lost.append((first, why)),
+        reserve_bytes=1 << 62,
+    )
+    tape.open()
+    tape.add(0, 1, b"x")
+    tape.write()
+    tape.close()
+    assert told.lost == [(1, "No space left on device")]
+
+
 def test_a_folder_that_cannot_be_made_loses_all_of_it(tmp_path: Path) -> None:
     (tmp_path / "tape").write_text("a file")
     told = Told()

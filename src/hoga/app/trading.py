@@ -264,7 +264,7 @@ async def trade(
                 on_flatten=exits.begin,
                 on_status=on_status,
                 on_rung=news.rung,
-                tape_of=lambda streams, venues: _tape(plan, log, opened, streams, venues),
+                tape_of=lambda streams, venues: _tape(config, plan, log, opened, streams, venues),
                 world=way.world,
                 dev=dev,
             )
@@ -353,7 +353,9 @@ async def _seal_tapes(plan: TradePlan, log: AuditLogger, opened: Opened) -> None
         _log.warning("the tapes of earlier lives stay as they are", why=str(fault))
 
 
-def _tape(plan: TradePlan, log: AuditLogger, opened: Opened, streams: tuple[tuple[str, str], ...], venues: tuple[str, ...]) -> Tape:
+def _tape(
+    config: Config, plan: TradePlan, log: AuditLogger, opened: Opened, streams: tuple[tuple[str, str], ...], venues: tuple[str, ...]
+) -> Tape:
     def lost(first: int, why: str) -> None:
         _log.error("the tape cannot be written: what is decided from now on cannot be proven", why=why, entry=first)
         log.append(TAPE, {"lost_from": first, "why": why})
@@ -365,6 +367,7 @@ def _tape(plan: TradePlan, log: AuditLogger, opened: Opened, streams: tuple[tupl
         venues=venues,
         on_sealed=lambda sealed: log.append(TAPE, msgspec.structs.asdict(sealed)),
         on_lost=lost,
+        reserve_bytes=config.program.disk_reserve_mb * 1024 * 1024,
     )
 
 

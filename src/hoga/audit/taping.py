@@ -11,6 +11,7 @@ what was decided from there on cannot be proven. Nobody waits for a tape.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ TAPE_FOLDER = "tape"
 TAPE = "tape"
 """The kind of the journal's record about a part."""
 
+_LOOK_BYTES = 4 * 1024 * 1024
 _PART_BYTES = 64 * 1024 * 1024
 _WAITING = 48
 """So many entries may wait for the end of a turn before they are written within it."""
@@ -58,6 +60,8 @@ class TapePart(NamedTuple):
 class Tape:
     """The tape of one life. `count`: entries so far; `lost_from`: the number of the first that is not on it, 0: all are.
 
+    `reserve_bytes`: it ends before so little of the disk is free: the journal comes first.
+
     `on_sealed` is told of each part that is over, `on_lost` of (the first number that is missing, why); both by the caller's thread.
     """
 
@@ -71,6 +75,7 @@ class Tape:
         on_sealed: Callable[[Sealed], object],
         on_lost: Callable[[int, str], object],
         part_bytes: int = _PART_BYTES,
+        reserve_bytes: int = 0,
     ) -> None:
         self.folder = folder
         self.count = 0
@@ -78,6 +83,8 @@ class Tape:
         self._boot, self._streams, self._venues = boot, streams, venues
         self._on_sealed, self._on_lost = on_sealed, on_lost
         self._part_bytes = part_bytes
+        self._reserve_bytes = reserve_bytes
+        self._looked_at = 0
         self._waiting: list[tuple[int, int, bytes]] = []
         self._part = self._written = 0
         self._first = 1
@@ -116,6 +123,8 @@ class Tape:
             parts.append(pack(what, len(frame), at_ns))
             parts.append(frame)
         try:
+            if self._written >= self._looked_at:
+                self._look_at_disk()
             self._put(b"".join(parts))
             if self._written >= self._part_bytes:
                 self._end_part(self.count)
@@ -138,8 +147,15 @@ class Tape:
         header = TapeHeader(boot=self._boot, part=self._part, first=self._first, streams=self._streams, venues=self._venues)
         path = self.folder / part_name(self._boot, self._part)
         self._fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        self._digest, self._written = sha256(), 0
+        self._digest, self._written, self._looked_at = sha256(), 0, 0
         self._put(head_of(header))
+
+    def _look_at_disk(self) -> None:
+        """Each few megabytes. Raises OSError for a disk that is nearly full."""
+        self._looked_at = self._written + _LOOK_BYTES
+        told = os.fstatvfs(self._fd)
+        if told.f_bavail * told.f_frsize < self._reserve_bytes:
+            raise OSError(errno.ENOSPC, "")
 
     def _put(self, data: bytes) -> None:
         write_all(self._fd, data)
