@@ -310,6 +310,11 @@ def test_paper_stands_beside_what_was_really_filled() -> None:
     assert (found.pairs.fills, found.pairs.cost, found.pairs.worst_bp) == (3, text_of(3, POWER), 20.0)
     assert found.pairs.bp == pytest.approx(10 / 3, abs=1e-3)
     assert (found.later_ms, found.alone_on_paper, found.alone_in_reality) == (10.0, 0, 1)
+    books.write(("shadow.end", {"paired": 3, "only_paper": 2, "only_real": 1}))
+    books.write(("shadow.alone", {"sym": SYMBOL, "side": "S", "q": 1, "p": 999, "on": "paper"}))
+    later = outcome(books.journal).shadow
+    assert later is not None
+    assert (later.alone_on_paper, later.alone_in_reality) == (3, 1)
 
 
 def test_what_an_exit_came_to_is_the_verdict_of_its_start_alone() -> None:

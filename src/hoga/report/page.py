@@ -295,7 +295,7 @@ class _Page(Sheet):
         table = self.table("trips", keys, trips, {3, 4, 5, 7, 8, 9, 10, 12, 13, 14}, scroll="tall")
         return (
             f"<section><h2>{words['round-trips']} <small>{found.trips_in_all:,}</small></h2>{''.join(groups)}"
-            f"<h3>{words['all']}</h3>{self._filters()}{kept}{table}</section>\n"
+            f"<h3>{words['each-trip']}</h3>{self._filters()}{kept}{table}</section>\n"
         )
 
     def _group_row(self, key: str, currency: str, each: RoundsTold) -> list[Any]:

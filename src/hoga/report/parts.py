@@ -111,7 +111,7 @@ def number_cell(text: str) -> tuple[str, str]:
 
 
 def bp_cell(value: float | None) -> tuple[str, float]:
-    return ("", 0.0) if value is None else (f"{value:+.2f}", value)
+    return ("", 0.0) if value is None else (f"{round(value, 2) + 0.0:+.2f}", value)
 
 
 def amount(text: str) -> str:

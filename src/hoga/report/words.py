@@ -154,6 +154,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("gross", "Gross", "총손익"),
     ("lasted", "Lasted", "기간"),
     ("why", "Why", "이유"),
+    ("each-trip", "each of them", "각 거래"),
     ("all", "all", "전체"),
     ("result", "Result", "결과"),
     ("won", "won", "이익"),

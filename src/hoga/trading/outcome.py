@@ -102,6 +102,7 @@ class OutcomeBuilder:
             "check": self._on_check,
             "shadow.fill": self._on_shadow_fill,
             "shadow.alone": self._on_shadow_alone,
+            "shadow.end": self._on_shadow_end,
             "emergency.end": self._on_emergency_end,
             "data.doubt": self._on_doubt,
             "data.fresh": self._on_fresh,
@@ -507,6 +508,13 @@ class OutcomeBuilder:
 
     def _on_shadow_alone(self, record: Recorded, fields: Mapping[str, Any]) -> None:
         self._shadow.alone[str(fields.get("on"))] += 1
+
+    def _on_shadow_end(self, record: Recorded, fields: Mapping[str, Any]) -> None:
+        """What was waiting for its partner when it ended counts, too."""
+        shadow = self._shadow
+        for on, name in (("paper", "only_paper"), ("real", "only_real")):
+            shadow.ended[on] += int(fields.get(name) or 0)
+            shadow.alone[on] = 0
 
     def _on_emergency_end(self, record: Recorded, fields: Mapping[str, Any]) -> None:
         self._events["emergency.end"] += 1

@@ -215,22 +215,25 @@ class Ends(Generic[T]):
 
 
 class ShadowSums:
-    __slots__ = ("alone", "later", "listed", "pairs")
+    __slots__ = ("alone", "ended", "later", "listed", "pairs")
 
     def __init__(self) -> None:
         self.pairs = Slips()
         self.later: Thinned[float] = Thinned(2_000)
         self.alone: Counter[str] = Counter()
+        self.ended: Counter[str] = Counter()
+        """Of starts that have ended, and said so."""
         self.listed = Ends[ShadowPair]()
 
     def told(self) -> ShadowOutcome | None:
         later = sorted(self.later.kept())
-        if not later and not self.alone:
+        alone = self.alone + self.ended
+        if not later and not alone:
             return None
         return ShadowOutcome(
             pairs=self.pairs.told(),
             later_ms=later[len(later) // 2] if later else None,
-            alone_on_paper=self.alone["paper"],
-            alone_in_reality=self.alone["real"],
+            alone_on_paper=alone["paper"],
+            alone_in_reality=alone["real"],
             listed=self.listed.kept(),
         )
