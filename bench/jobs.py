@@ -31,6 +31,7 @@ JOBS = {
     "past-day": "bench.reading:prepare_day",
     "reader": "bench.hub:read_hub",
     "replay": "bench.replay:measure_replay",
+    "report": "bench.reports:measure_report",
     "tree": "bench.looking:measure_tree",
     "decide": "bench.trading:measure_decisions",
     "switches": "bench.switches:measure_switches",

@@ -13,6 +13,7 @@
     view         a seek in `hoga view`, anywhere in a day, until its answer, and until the page shows it
     backfill     a day of the exchange's aggregate trades: its zip proven, read and made into Parquet
     tree         `hoga tree` of 100,000 files
+    report       the report of a journal of 1,000,000 records
     start        how long `hoga --help` takes
     program      `hoga run` itself: processor time and memory of all its processes, how it ends under load
     sustained    twice that pace for five minutes
@@ -55,6 +56,7 @@ from bench.plans import LoadPlan, LoadReport
 from bench.program import Program, Ran, count_lines, recover
 from bench.reading import Batched, DayPlan, Loaded, Made
 from bench.replay import Replayed, ReplayPlan
+from bench.reports import Reported, ReportedPlan
 from bench.switches import Switched, SwitchPlan
 from bench.trading import Decided, DecidePlan
 from bench.usual import UsualPlan, UsualTimes
@@ -79,6 +81,7 @@ PARTS = (
     "backfill",
     "tree",
     "trade",
+    "report",
     "usual",
     "start",
     "program",
@@ -128,6 +131,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     backfill_rows: int = 1_000_000
     tree_files: int = 100_000
     decisions: int = 20_000
+    report_records: int = 1_000_000
     replay_s: float = 20.0
     seal_records: int = 60_000
     peer_frames: int = 100_000
@@ -155,6 +159,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             backfill_rows=60_000,
             tree_files=2_000,
             decisions=2_000,
+            report_records=20_000,
             replay_s=seconds,
             seal_records=6_000,
             peer_frames=4_000,
@@ -721,6 +726,22 @@ def _trade(bench: _Bench) -> list[Figure]:
     ]
 
 
+def _report(bench: _Bench) -> list[Figure]:
+    settings, runs = bench.settings, []
+    for number in range(max(1, min(settings.repeat, 3))):
+        bench.tell(f"report: run {number + 1}, {settings.report_records} records")
+        with _fresh(bench) as data:
+            plan = ReportedPlan(data=str(data), records=settings.report_records, core=bench.collector_core)
+            runs.append(run_child("report", plan, Reported, folder=bench.folder))
+    note = f"{runs[0].records:,} records: read, proven, reckoned, and the page written"
+    return [
+        figure("report.seconds", "report: of a whole journal", "s", [run.read_s + run.page_s for run in runs], note=note),
+        figure("report.record", "report: of that a record's reckoning", "µs", [run.reckon_s / run.reckoned * 1e6 for run in runs]),
+        figure("report.page", "report: the page", "MB", [run.page_bytes / 1e6 for run in runs]),
+        figure("report.rss", "report: most resident memory", "MB", [run.rss_peak / 2**20 for run in runs]),
+    ]
+
+
 def _usual(bench: _Bench) -> list[Figure]:
     settings, runs = bench.settings, list[tuple[UsualTimes, UsualTimes]]()
     seconds = min(settings.seconds, _USUAL_S)
@@ -890,6 +911,7 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "backfill": _backfill,
     "tree": _tree,
     "trade": _trade,
+    "report": _report,
     "usual": _usual,
     "start": _start,
     "program": _program,
