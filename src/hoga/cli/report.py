@@ -169,11 +169,11 @@ def show(found: Outcome) -> None:
     ends = ", ".join(f"{orders[name]:,} {name}" for name in ("filled", "canceled", "expired", "rejected", "unknown") if orders[name])
     print_text(f"{orders['sent']:,} orders{f' ({ends})' if ends else ''}, {found.fills:,} fills, {orders['denied']:,} denied")
     if found.denials:
-        print_text(f"denied: {', '.join(f'{code} {count:,}' for code, count in list(found.denials.items())[:5])}")
+        print_text(f"denied: {', '.join(f'{code} {count:,}' for code, count in list(found.denials.items())[:3])}")
     stopped = max(found.checks.items(), key=lambda each: each[1][2], default=None)
     if stopped is not None and stopped[1][2]:
         name, (asked, _, first, _) = stopped
-        print_text(f"conditions: {name!r} stopped most; {first:,} of {asked:,} times it was the first that did not hold")
+        print_text(f"conditions: {name!r} stopped most, as the first in {first:,} of {asked:,}")
     slips = ", ".join(f"{each.symbol} {each.taken.bp:+.2f} bp" for each in found.symbols[:3] if each.taken.bp is not None)
     if slips:
         print_text(f"slippage against the mid: {slips}")
