@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hoga.core.trading import FillUpdate, OrderAccepted
+from hoga.core.trading import FillUpdate, MarginCall, OrderAccepted
+from hoga.trading.paper import Latency
 from tests.trading.exchange import SPOT, holds
 from tests.trading.paper.shell import Shell
 
@@ -35,3 +36,32 @@ def test_spot_takes_its_fee_of_what_is_bought() -> None:
     told = {each.currency: each for each in shell.engine.state.accounts["one"].balances.values()}
     assert told["BTC"].free == "0.100899"  # a second order brought what the first one's fee took, less its own
     assert shell.engine.state.rung.name == "ACTIVE"
+
+
+def test_a_liquidation_is_known_to_the_engine() -> None:
+    strategy = holds("1.5")
+    shell = Shell(strategy, leverage=10)
+    for _ in range(30):
+        shell.book()
+    assert shell.position() == 1_500
+    strategy.wanted = None
+    for step in range(70):
+        shell.book(bid=600_000 - 1_000 * step, ask=600_010 - 1_000 * step)
+    assert any(isinstance(each, MarginCall) for each in shell.told)
+    closing = [each for each in shell.told if isinstance(each, FillUpdate)][-1]
+    assert (closing.client_id.startswith("autoclose-"), closing.quantity) == (True, 1_500)
+    assert shell.position() == 0
+    assert shell.engine.state.rung.name != "ACTIVE"
+    for _ in range(35):
+        shell.book(bid=530_000, ask=530_010, after=1.0)
+    assert float(shell.engine.state.accounts["one"].equity) < 1_000  # the account was read again
+
+
+def test_two_runs_say_the_same_to_the_last_word() -> None:
+    def told() -> list[object]:
+        shell = Shell(holds("0.5"), leverage=5, seed=3, latency=Latency((5_000_000, 40_000_000, 90_000_000)))
+        for step in range(60):
+            shell.book(bid=600_000 + 7 * (step % 5), ask=600_010 + 7 * (step % 5))
+        return list(shell.told)
+
+    assert told() == told()
