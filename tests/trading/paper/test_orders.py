@@ -357,6 +357,31 @@ def test_what_only_closes_is_refused_knocked_out_and_cut() -> None:
     assert (room.last(rests).state, room.last(rests).reason) == (OrderState.EXPIRED, "knocked out by a reduce-only order")
 
 
+def test_of_two_that_are_met_at_once_the_second_has_nothing_left_to_close() -> None:
+    room = Room()
+    room.book()
+    room.place(BUY, 100)
+    first = room.place(SELL, 60, 600_020, reduce_only=True)
+    second = room.place(SELL, 40, 600_020, reduce_only=True)
+    room.place(SELL, 70, 600_000, reduce_only=False, force=Force.IOC)
+    room.book(bids=[(600_030, 900)], asks=[(600_040, 900)])
+    assert (sum(quantity for _, quantity in room.fills(first)), room.fills(second)) == (30, [])
+    assert (room.last(second).state, room.position()) == (OrderState.EXPIRED, 0)
+
+
+def test_an_order_at_the_market_buys_what_can_be_paid() -> None:
+    room = Room(SPOT, balance="60", taker_fee_bp=0)
+    room.book(asks=[(600_000, 1), (601_000, 5)])
+    request = room.place(BUY, 1)
+    assert room.fills(request) == [(600_000, 1)]
+    room = Room(SPOT, balance="60.05", taker_fee_bp=0)
+    room.trade(600_000, 1)
+    room.book(asks=[(600_600, 5)])
+    request = room.place(BUY, 1)
+    assert (room.fills(request), room.last(request).state) == ([], OrderState.EXPIRED)
+    assert {each.currency: (each.free, each.locked) for each in room.read(ReadKind.ACCOUNT).balances}["USDT"] == ("60.05", "0")
+
+
 def test_fees_in_the_venues_manner() -> None:
     room = Room(SPOT, maker_fee_bp=10, taker_fee_bp=20)
     room.book()
@@ -378,7 +403,10 @@ def test_funding_is_paid_at_the_rate_that_was_told_and_else_at_the_stated_one() 
     room.book()
     room.mark(600_000, rate_e8=-20_000, funding_ns=room.now + S)
     room.place(BUY, 100)
+    due = room.paper._markets[room.symbol].funding_ns
     room.wait(1_000)
+    room.mark(600_000, rate_e8=-20_000, funding_ns=due)  # the venue tells the time that has passed once more
+    room.mark(600_000, rate_e8=10_000, funding_ns=room.now + 8 * 3_600 * S)
     room.mark(600_000, rate_e8=10_000, funding_ns=room.now + 8 * 3_600 * S)
     assert [(each.amount, each.currency) for each in room.of(FundingUpdate)] == [("1.2", "USDT")]
     quiet = Room(beat_ns=60 * S)

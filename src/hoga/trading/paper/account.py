@@ -118,8 +118,8 @@ class CashAccount:
         return min(order.left, have // (one if self._received else one + self._fees.most(one)) if have > 0 else 0)
 
     def hold(self, order: PaperOrder, at: int) -> None:
-        """It was taken: what it could cost is held."""
-        order.held = self.cost(order, at)
+        """It was taken: what it could cost is held, as far as it is there: at the market it may reach further than it was judged by."""
+        order.held = min(self.cost(order, at), max(0, self.free.get(self._pays(order), 0)))
         self._move(order, -order.held, order.held)
 
     def release(self, order: PaperOrder) -> None:

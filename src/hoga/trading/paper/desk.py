@@ -395,7 +395,8 @@ class PaperDesk:
             else:
                 met = market.moved(whole=event is market.depth or market.depth is None)
             for order, quantity in met:
-                self._trade(order, order.price or 0, quantity, now_ns, maker=True)
+                if order.is_open:  # what was filled before it may have ended it
+                    self._trade(order, order.price or 0, min(quantity, order.left), now_ns, maker=True)
         if market.waiting:
             for order in list(market.waiting):
                 self._look_at(order, market, event, now_ns)
@@ -408,8 +409,10 @@ class PaperDesk:
         if market.funding_ns and now_ns >= market.funding_ns:
             self._fund(market, market.rate, now_ns)
         market.mark = event.mark
-        if event.funding_ns:
+        if event.funding_ns > now_ns:  # for a moment it tells the time that has just passed
             market.rate, market.funding_ns = event.rate_e8, event.funding_ns
+        elif market.funding_ns <= now_ns:
+            market.funding_ns = 0
         if market.is_busy:
             for order in list(market.waiting):
                 self._look_at(order, market, event, now_ns)
