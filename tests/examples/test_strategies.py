@@ -111,4 +111,4 @@ class Never(Strategy):
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["checks"] == {"always": [14, 14, 0, 0], "never": [14, 0, 14, 14]}
     assert main(command) == 0
-    assert "conditions: 'never' stopped most; 14 of 14 times" in capsys.readouterr().out
+    assert "conditions: 'never' stopped most, as the first in 14 of 14" in capsys.readouterr().out
