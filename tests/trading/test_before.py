@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from hoga.app.before import bars_recorded
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import SECOND_NS
-from tests.trading.recorded import MINUTE, START_NS, Market, strategy
+from hoga.core.trading import rules_of
+from hoga.trading.ports import ReadBars
+from tests.trading.exchange import instrument
+from tests.trading.recorded import MINUTE, START_NS, VENUE, Market, strategy
 from tests.trading.test_backtest import records, run
 
 TELLS = """
@@ -73,3 +77,19 @@ def test_other_records_of_before_are_other_input(recorded: Path, tmp_path: Path)
     Market(seed=2).walk(START_NS - MINUTE, 60, step_ms=250).walk(START_NS, 360, step_ms=250).keep(tmp_path)
     other = run(tmp_path, strategy(tmp_path, TELLS), start_ns=start_ns)
     assert Path(first.journal).parent.name != Path(other.journal).parent.name
+
+
+def test_a_length_that_the_venue_has_not_comes_from_what_is_being_recorded(recorded: Path, tmp_path: Path) -> None:
+    """Live: bars of five seconds, up to a moment ago, and nothing is claimed of what comes."""
+    now_ns = START_NS + 200 * SECOND_NS
+    ask, rules = ReadBars(f"{VENUE}:BTCUSDT", 5 * SECOND_NS, 10), rules_of(instrument(venue=VENUE))
+    found = bars_recorded(recorded / VENUE / "execution", ask, rules, now_ns)
+    assert found is not None
+    assert not found.exact
+    starts = [each.start_ns for each in found.bars]
+    assert starts[-1] + 5 * SECOND_NS <= now_ns - 2 * SECOND_NS
+    assert len(starts) >= 10
+    assert starts == list(range(starts[0], starts[-1] + 1, 5 * SECOND_NS))
+    assert bars_recorded(tmp_path / "nothing", ask, rules, now_ns) is None
+    other = ReadBars(f"{VENUE}:ETHUSDT", 5 * SECOND_NS, 10)
+    assert bars_recorded(recorded / VENUE / "execution", other, rules, now_ns) is None

@@ -1,4 +1,4 @@
-"""app.before: what strategies ask of before the start of a run over the past, out of the trades that were recorded until then."""
+"""app.before: what strategies ask of before, out of the trades that were recorded until then: of a run over the past, and live."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ from pathlib import Path
 
 import msgspec
 
+from hoga.archive.form.discover import discover
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import look
+from hoga.archive.read.openminute import days_with_open
 from hoga.archive.read.stretches import find_stretches
 from hoga.core.market import DataType
 from hoga.core.ticks import MarketBar, MarketBars
+from hoga.core.times import SECOND_NS
 from hoga.core.trading import Rules
 from hoga.history.market import Damage, Recorded, market_chunks, recorded_of
 from hoga.trading.backtest import no_bars
 from hoga.trading.ports import ReadBars
 from hoga.trading.warmup import Warmup
 
-__all__ = ["Before", "recorded_before"]
+__all__ = ["Before", "bars_recorded", "recorded_before"]
+
+_SETTLED_NS = 2 * SECOND_NS
+"""What was received later than that may not be in the files yet."""
 
 
 def recorded_before(
@@ -94,3 +101,20 @@ class Before:
             for bar in self._candles[symbol](self._rules[symbol], each.since_ns, self._until_ns) if symbol in self._candles else ():
                 each.take(bar)
         return {key: each.answer() for key, each in made.items()}
+
+
+def bars_recorded(folder: Path, ask: ReadBars, rules: Rules, now_ns: int) -> MarketBars | None:
+    """Bars of the last minutes, of a length that the venue has no candles of, out of the trades that are being recorded in `folder`; None:
+    none are. Reads files: not for an event loop. Raises ArchiveError, SegmentCorrupt, OSError.
+    """
+    if look(folder) is None:
+        return None
+    until_ns = now_ns - _SETTLED_NS
+    found = discover([folder])
+    venue = ask.symbol.partition(":")[0]
+    recorded = recorded_before([ask], days_with_open(found, lambda day: True), found.journals, lambda day: venue, until_ns)
+    if not recorded.series:
+        return None
+    answer = Before([ask], recorded, {ask.symbol: rules}, until_ns, {})(ask, now_ns)
+    closed = tuple(each for each in answer.bars if each.start_ns + each.interval_ns <= until_ns)
+    return msgspec.structs.replace(answer, bars=closed, exact=False)  # others received them: where they end, ours do not begin

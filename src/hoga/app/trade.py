@@ -23,11 +23,11 @@ from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger
 from hoga.audit.tape import LIFE, TICK
 from hoga.audit.taping import Tape
-from hoga.core.errors import LinkError, VenueError
+from hoga.core.errors import ArchiveError, LinkError, VenueError
 from hoga.core.market import DataType
-from hoga.core.ticks import MarketDoubt, MarketEvent
+from hoga.core.ticks import MarketBars, MarketDoubt, MarketEvent
 from hoga.core.times import SECOND_NS
-from hoga.core.trading import ExecutionEvent, FillUpdate, NotSent, OrderAccepted, OrderUpdate, Rung, StreamUpdate
+from hoga.core.trading import ExecutionEvent, FillUpdate, NotSent, OrderAccepted, OrderUpdate, Rules, Rung, StreamUpdate
 from hoga.hub.events import BaseWebSocketEvent, EpochEvent
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.routing import Delivery
@@ -151,6 +151,7 @@ class Trader:
         log: AuditLogger,
         latch: Latch,
         rest: Callable[[str], RestClient],
+        recorded: Callable[[ReadBars, Rules, int], MarketBars | None] = lambda ask, rules, now_ns: None,
         clock: Clock = SYSTEM,
         on_change: Callable[[str], object] = lambda text: None,
         on_flatten: OnFlatten | None = None,
@@ -190,6 +191,7 @@ class Trader:
         self._bus.subscribe(EventClass.ORDER, self._hear)
         self._early: list[Event] = []
         self._rest = rest
+        self._recorded = recorded
         self._asking: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._timer: Timer | None = None
         self._turn_ends_ns = 0
@@ -549,10 +551,14 @@ class Trader:
             self._asking[key] = asyncio.create_task(self._read_bars(ask), name=f"trader bars {ask.symbol}")
 
     async def _read_bars(self, ask: ReadBars) -> None:
-        venue = venue_of(ask.symbol)
+        """The venue's candles; where it has none of that length, what is being recorded here."""
+        venue, rules = venue_of(ask.symbol), self.engine.state.rules_of[ask.symbol]
         try:
-            bars = await read_candles(self._rest(venue), VENUES[venue].candles, self.engine.state.rules_of[ask.symbol], ask, self._now_ns)
-        except (VenueError, LinkError) as fault:
+            bars = await read_candles(self._rest(venue), VENUES[venue].candles, rules, ask, self._now_ns)
+            if not bars.bars:
+                found = await asyncio.to_thread(self._recorded, ask, rules, self._now_ns())
+                bars = bars if found is None else found
+        except (VenueError, LinkError, ArchiveError, OSError) as fault:
             _log.warning("bars of before cannot be read", symbol=ask.symbol, why=str(fault))
             return
         self.take(bars)

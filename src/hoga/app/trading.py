@@ -42,7 +42,8 @@ from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger, Opened
 from hoga.audit.taping import TAPE, TAPE_FOLDER, Tape, seal_left
 from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake
-from hoga.core.trading import Rung
+from hoga.core.ticks import MarketBars
+from hoga.core.trading import Rules, Rung
 from hoga.flatten.watching import Heartbeat
 from hoga.net.budgets import TRADER
 from hoga.runtime.clock import SYSTEM
@@ -51,7 +52,7 @@ from hoga.runtime.shutdown import Phase, ShutdownManager
 from hoga.trading.engine import Engine
 from hoga.trading.limits import Limits
 from hoga.trading.making import BEGIN, Making, make_engine
-from hoga.trading.ports import CommandKind, Done
+from hoga.trading.ports import CommandKind, Done, ReadBars
 from hoga.trading.rungs import Latch as Latched
 from hoga.trading.shadowing import ShadowTable
 from hoga.trading.state import venue_of
@@ -260,6 +261,7 @@ async def trade(
                 log=log,
                 latch=latch,
                 rest=lambda name: rest_of(config.venue(name), TRADER),
+                recorded=lambda ask, rules, now_ns: _recorded(config, ask, rules, now_ns),
                 on_change=on_change,
                 on_flatten=exits.begin,
                 on_status=on_status,
@@ -369,6 +371,13 @@ def _tape(
         on_lost=lost,
         reserve_bytes=config.program.disk_reserve_mb * 1024 * 1024,
     )
+
+
+def _recorded(config: Config, ask: ReadBars, rules: Rules, now_ns: int) -> MarketBars | None:
+    """What a run records beside us."""
+    from hoga.app.before import bars_recorded  # who reads archives is imported when there is a need
+
+    return bars_recorded(config.venue(venue_of(ask.symbol)).directory("execution"), ask, rules, now_ns)
 
 
 async def _set(over: asyncio.Event) -> str:
