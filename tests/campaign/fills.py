@@ -18,11 +18,12 @@ from hoga.core.instrument import Instrument as Listed
 from hoga.core.instrument import InstrumentStatus, QuantityRules
 from hoga.core.market import Side
 from hoga.core.ticks import MarketDepth, MarketTrade
-from hoga.core.trading import Capabilities, Conditional, ExecutionEvent, FillUpdate, Force, OrderRequest, Rules, rules_of, text_of
+from hoga.core.trading import ExecutionEvent, FillUpdate, Force, OrderRequest, Rules, rules_of, text_of
 from hoga.simulator.engine import Market, NewOrder, Trade, instrument_of
 from hoga.simulator.engine import Side as Way
 from hoga.trading.paper import Latency, PaperExchange, PaperSettings
 from hoga.trading.ports import Cancel
+from tests.trading.exchange import SPOT
 
 S, MS, E8 = 1_000_000_000, 1_000_000, 100_000_000
 BOOK_NS = 100 * MS
@@ -30,19 +31,6 @@ LEVELS = 20
 PATIENCE_S = 30
 AT_ONCE = 6
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "XRPUSDT", "DOGEUSDT")
-ABLE = Capabilities(
-    client_id_chars=36,
-    client_id_for_ever=False,
-    absence_after_s=10.0,
-    conditional=Conditional.BOOK,
-    reduce_only=False,
-    short=False,
-    hedge=False,
-    leverage=False,
-    fills_in_reply=True,
-    market_buy_by_funds=False,
-    cancels_by_symbol=True,
-)
 
 
 @dataclass
@@ -111,7 +99,7 @@ class World:
         self.random = Random(f"{symbol}/{seed}")
         self.told: list[ExecutionEvent] = []
         self.paper = PaperExchange(
-            "one", {self.rules.symbol: self.rules}, ABLE,
+            "one", {self.rules.symbol: self.rules}, SPOT,
             PaperSettings(balance="1000000000000", coins={known.base: "1000000000"}, latency=Latency((0,)), beat_ns=3_600 * S),
             self.told.append,
         )  # fmt: skip

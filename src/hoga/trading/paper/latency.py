@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Iterable
 
 from hoga.trading.paper.settings import Latency
+from hoga.trading.standing import Recorded
 
-__all__ = ["Recorded", "measured"]
+__all__ = ["measured"]
 
 _ANSWERS = ("order.ack", "order.reject", "order.fill", "order.end")
 _MOST = 10_000
 """So many of the newest are enough."""
-
-
-class Recorded(Protocol):
-    """A record of a journal: `m`: the monotonic clock, ns; None in a backtest's."""
-
-    @property
-    def m(self) -> int | None:
-        """The monotonic clock, in ns."""
-
-    @property
-    def b(self) -> int:
-        """Which life of the trader."""
-
-    @property
-    def kind(self) -> str:
-        """What it is."""
-
-    @property
-    def fields(self) -> Mapping[str, object]:
-        """What it says."""
 
 
 def measured(records: Iterable[Recorded], venue: str) -> Latency | None:
