@@ -4,6 +4,7 @@
     journal/head                      {"n":48213,"h":"5f0c…"}: the last record that is known to be durable
     journal/boot                      {"b":17,"sum":"…"}: how many lives there were; durable before a life writes
     journal/owner                     whose orders these are: venue, endpoint, account, and the prefix of the client ids
+    journal/checkpoint                what the files before one of them came to (`audit.checkpoint`)
     journal/latch                     the ladder's rung (`audit.latch`)
     journal/lock                      who writes (`audit.holding`)
     journal/trader.sock               a socket, while a trader runs: its state, and the way to ask it for a flatten

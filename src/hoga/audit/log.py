@@ -42,6 +42,7 @@ from typing import NamedTuple, Self
 import msgspec
 
 from hoga.audit.chain import HEADS, body_of, line_of, without
+from hoga.audit.checkpoint import Checkpointer, read_checkpoint
 from hoga.audit.folder import Head, Owner, new_file, read_boot, read_head, write_boot, write_head
 from hoga.audit.holding import Holding, hold_account, hold_folder, require_owner
 from hoga.audit.reading import Fault, Walk
@@ -62,6 +63,7 @@ _MOST_WAITING = 100_000
 _TORN_BYTES_KEPT = 1024
 _TELL_AGAIN_S = 30.0
 _END_S = 2.0
+_BREATH_S = 0.0005
 _AT_ONCE = frozenset(("order.intent", "emergency.begin", "emergency.end"))
 """Kinds that are durable before `append` returns in the mode `fsync`."""
 
@@ -118,6 +120,10 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     def quarantined(self) -> bool:
         """Whether what the journal says is not to be relied upon."""
         return bool(self.faults)
+
+
+class _Ending(Exception):
+    """The journal ends: what was begun beside it is left."""
 
 
 class _File:
@@ -214,6 +220,7 @@ class AuditLogger:
         self._undurable: list[_Line] = []
         self._flush_s = 0.0
         self._seals: deque[Seal] = deque()
+        self._checkpoints: Checkpointer | None = None
         self._flushing = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -239,7 +246,9 @@ class AuditLogger:
             require_owner(self.folder, self._owner)
             for each in self._owner.accounts if self._holds_account else ():
                 self._held.append(hold_account(each, self._owner.trader, folder=self.folder.absolute()))
-        walk, recovery = Walk(self.folder), Recovery()
+        mark = None if self._replay else read_checkpoint(self.folder)
+        walk = Walk(self.folder) if mark is None else Walk(self.folder, since=mark.next_file, after=mark)
+        recovery = Recovery(None if mark is None else mark.state)
         told: dict[str, set[str]] = {}
         for record in walk.records():
             recovery.feed(record)
@@ -263,8 +272,8 @@ class AuditLogger:
             self._boot = max(counted, walk.last_b) + 1
             write_boot(self.folder, self._boot)
         self._n, self._hash = walk.last_n, walk.last_hash
-        number = walk.files[-1].number + 1 if walk.files else 1
-        if not self._replay and not walk.files and not faults:
+        number = walk.files[-1].number + 1 if walk.files else 1 if mark is None else mark.next_file
+        if not self._replay and number == 1 and not faults:
             write_head(self.folder, Head(0, self._hash.hex()))  # from its first record on, a journal without a head was tampered with
         self._file = self._new_file(number)
         first: dict[str, object] = {"prev": self._hash.hex(), **self._about}
@@ -281,6 +290,8 @@ class AuditLogger:
         self.append("boot", first)
         if not self._replay:
             self.flush()
+            self._checkpoints = Checkpointer(self.folder, walk, recovery, before=mark, next_file=number)
+            self._checkpoints.write()
             self._thread = threading.Thread(target=self._run, name="hoga-journal", daemon=True)
             self._thread.start()
         return self._opened
@@ -461,6 +472,22 @@ class AuditLogger:
         while not self._stop.wait(_FLUSH_S):
             self.flush()
             self._look_ahead()
+            self._cover()
+
+    def _cover(self) -> None:
+        """When a file is over, and durable: what it came to is kept, for the next start."""
+        file, checkpoints = self._file, self._checkpoints
+        if file is not None and checkpoints is not None and not self._old and file.number > checkpoints.next_file:
+            with contextlib.suppress(OSError, _Ending):  # the next start reads it then
+                checkpoints.cover(file.number, self._breathe)
+
+    def _breathe(self) -> None:
+        """Others run meanwhile, and what was appended becomes durable in time. Raises _Ending once the journal ends."""
+        if self._stop.wait(_BREATH_S):
+            raise _Ending
+        now = self._mono_ns()
+        if now - self._oldest_ns(now) > _FLUSH_S * SECOND_NS:
+            self.flush()
 
     def flush(self) -> bool:
         """Make everything durable that was appended before; False when the disk refuses. Waits for the disk: not for the hot path."""

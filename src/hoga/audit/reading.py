@@ -14,12 +14,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from hoga.audit.chain import FIRST, Record, link_of, next_hash, parts_of, record_of
 from hoga.audit.folder import JournalFile, list_files
 
-__all__ = ["Fault", "Torn", "Walk", "last_start"]
+__all__ = ["Fault", "Place", "Torn", "Walk", "last_start"]
 
 
 class Fault(NamedTuple):
@@ -52,15 +52,31 @@ def last_start(folder: Path) -> int:
     return 1
 
 
+class Place(Protocol):
+    """How far a journal was read: its last record's number, hash, time and life."""
+
+    @property
+    def last_n(self) -> int: ...
+    @property
+    def last_hash(self) -> bytes: ...
+    @property
+    def last_t(self) -> int: ...
+    @property
+    def last_b(self) -> int: ...
+
+
 class Walk:
     """One reading of a journal from its first record to its last.
 
-    `since`: from that file on; what its first record says of the one before it is then taken at its word.
+    `since`: from that file on; what its first record says of the one before it is then taken at its word, unless `after` is what read
+    all before it, or knows it. `until`: up to the file before that number, None: to the last.
     """
 
-    def __init__(self, folder: Path, *, since: int = 1) -> None:
+    def __init__(self, folder: Path, *, since: int = 1, until: int | None = None, after: Place | None = None) -> None:
         self._folder = folder
         self._since = since
+        self._until = until
+        self._after = after
         self.faults: list[Fault] = []
         self.torn: Torn | None = None
         self.files: list[JournalFile] = []
@@ -70,14 +86,17 @@ class Walk:
         self.last_b = 0
         self.sizes: dict[str, int] = {}
         """Bytes read of each file, by its name relative to the folder."""
-        self._also = FIRST
+        if after is not None:
+            self.last_n, self.last_hash, self.last_t, self.last_b = after.last_n, after.last_hash, after.last_t, after.last_b
+        self._also = self.last_hash
         """Another hash that the next line may follow: the right one of a line that claims a wrong one."""
         self._hidden = False
 
     def records(self) -> Iterator[Record]:
         """Every record that is as it was written, in order. Raises OSError."""
-        self.files = [each for each in list_files(self._folder) if each.number >= self._since]
-        if self._since > 1:
+        until = self._until
+        self.files = [each for each in list_files(self._folder) if each.number >= self._since and (until is None or each.number < until)]
+        if self._since > 1 and self._after is None:
             self._begin_inside()
         before, last = self._since - 1, max((each.number for each in self.files if each.path.stat().st_size), default=0)
         for each in self.files:

@@ -40,7 +40,7 @@ from hoga.audit.chain import Record
 from hoga.core.times import DAY_NS
 from hoga.core.trading import Rung
 
-__all__ = ["KnownOrder", "Recovered", "Recovery", "is_final"]
+__all__ = ["KnownOrder", "Recovered", "Recovery", "RecoveryState", "is_final"]
 
 _STATES = {
     "order.intent": "INTENT",
@@ -137,10 +137,34 @@ def is_final(state: str) -> bool:
     return state in _FINAL
 
 
-class Recovery:
-    """Is fed records in order; what it makes of them depends on nothing else."""
+class RecoveryState(msgspec.Struct, kw_only=True):
+    """All that a `Recovery` knows, as it may be kept: one made of it goes on as if it had read everything itself."""
 
-    def __init__(self) -> None:
+    orders: dict[str, KnownOrder]
+    positions: dict[tuple[str, str], Decimal]
+    adopted: dict[tuple[str, str], Decimal]
+    trades: dict[str, list[str]]
+    powers: dict[str, tuple[int, int]]
+    prices: dict[str, Decimal]
+    shares: dict[tuple[str, str, str], list[int]]
+    days: dict[str, tuple[int, list[int]]]
+    crumbs: dict[tuple[str, str, str], int]
+    rounds: dict[tuple[str, str, str], list[int]]
+    losses: dict[str, int]
+    peaks: dict[str, int]
+    fees: dict[tuple[str, str], Decimal]
+    rung: int
+    incident: str
+    why: str
+    damages: list[dict[str, Any]]
+    last: tuple[int, int, int, bool] | None
+    """Number, time and life of the last record, and whether it ended a life in good order."""
+
+
+class Recovery:
+    """Is fed records in order; what it makes of them depends on nothing else. `begins`: goes on from there."""
+
+    def __init__(self, begins: RecoveryState | None = None) -> None:
         self._orders: dict[str, KnownOrder] = {}
         self._positions: dict[tuple[str, str], Decimal] = {}
         self._adopted: dict[tuple[str, str], Decimal] = {}
@@ -156,12 +180,47 @@ class Recovery:
         self._fees: dict[tuple[str, str], Decimal] = {}
         self._rung, self._incident, self._why = Rung.ACTIVE, "", ""
         self._damages: list[dict[str, Any]] = []
-        self._last: Record | None = None
+        self._last: tuple[int, int, int, bool] | None = None
+        if begins is not None:
+            self._orders, self._positions, self._adopted = begins.orders, begins.positions, begins.adopted
+            self._trades = {symbol: dict.fromkeys(ids) for symbol, ids in begins.trades.items()}
+            self._powers, self._prices, self._shares, self._days = begins.powers, begins.prices, begins.shares, begins.days
+            self._crumbs, self._rounds, self._losses, self._peaks = begins.crumbs, begins.rounds, begins.losses, begins.peaks
+            self._fees, self._damages, self._last = begins.fees, begins.damages, begins.last
+            self._rung, self._incident, self._why = Rung(begins.rung), begins.incident, begins.why
+
+    def state(self) -> RecoveryState:
+        """What it knows now, without orders that `result` leaves out. It is not a copy: it is to be written at once."""
+        return RecoveryState(
+            orders=self._kept(),
+            positions=self._positions,
+            adopted=self._adopted,
+            trades={symbol: list(seen) for symbol, seen in self._trades.items()},
+            powers=self._powers,
+            prices=self._prices,
+            shares=self._shares,
+            days=self._days,
+            crumbs=self._crumbs,
+            rounds=self._rounds,
+            losses=self._losses,
+            peaks=self._peaks,
+            fees=self._fees,
+            rung=int(self._rung),
+            incident=self._incident,
+            why=self._why,
+            damages=self._damages,
+            last=self._last,
+        )
+
+    def _kept(self) -> dict[str, KnownOrder]:
+        """Orders that are not over, and those of the last 24 hours."""
+        old = (self._last[1] if self._last is not None else 0) - _KEPT_NS
+        return {id: each for id, each in self._orders.items() if each.t >= old or not is_final(each.state)}
 
     def feed(self, record: Record) -> None:
         """Take one record."""
-        self._last = record
         fields = record.fields
+        self._last = (record.n, record.t, record.b, record.kind == "seal" and fields.get("why") == "end")
         if record.kind.startswith("order.") or record.kind == "emergency.trade":
             self._order(record, fields)
         elif record.kind == "config" and fields.get("sym"):
@@ -188,15 +247,14 @@ class Recovery:
 
     def result(self) -> Recovered:
         """What is known now."""
-        last = self._last
-        if last is None:
+        if self._last is None:
             return Recovered()
-        old = last.t - _KEPT_NS
+        last_n, last_t, last_b, is_clean = self._last
         return Recovered(
-            boot=last.b,
-            last_n=last.n,
-            last_t=last.t,
-            orders={id: each for id, each in self._orders.items() if each.t >= old or not is_final(each.state)},
+            boot=last_b,
+            last_n=last_n,
+            last_t=last_t,
+            orders=self._kept(),
             positions={key: held for key, held in self._positions.items() if held},
             adopted={key: held for key, held in self._adopted.items() if held},
             trades={symbol: list(seen) for symbol, seen in self._trades.items()},
@@ -212,7 +270,7 @@ class Recovery:
             rung=self._rung,
             incident=self._incident,
             why=self._why,
-            clean=last.kind == "seal" and last.fields.get("why") == "end",
+            clean=is_clean,
             damages=tuple(self._damages),
         )
 
