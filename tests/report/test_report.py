@@ -239,6 +239,23 @@ def test_no_disk_for_the_page_is_one_line_and_changes_no_status(
     assert "no space left" in said.err
 
 
+def test_a_fault_in_the_page_or_a_very_long_journal_changes_no_status(
+    journal: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from hoga.app.trading import TradeEnd
+    from hoga.cli import report as command
+
+    end = TradeEnd(ok=True, mode="live", orders=1, fills=1, pnl="0", pnl_currency="USDT", verdict="FLAT", journal=str(journal), incident="")
+    monkeypatch.setattr(reports, "render", lambda *args, **more: 1 / 0)
+    assert command.end_run(end, as_json=False, verdict=lambda end: None) == 0
+    assert "division by zero" in capsys.readouterr().err
+    monkeypatch.setattr(command, "_MOST_BYTES", 10)
+    assert command.end_run(end, as_json=True, verdict=lambda end: None) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["figures"] == {}
+    assert f"hoga report {journal} --last" in said.err
+
+
 @pytest.mark.parametrize(
     "arguments,word",
     [(["nowhere"], "nowhere"), ([".", "--lang", "kr"], "en, ko"), ([".", "-o", "no/such.html"], "a folder that exists")],

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import hoga.dashboard
 import hoga.report
-from hoga.audit.folder import JOURNAL_FOLDER, journals_in, read_head
+from hoga.audit.folder import JOURNAL_FOLDER, journals_in, list_files, read_head
 from hoga.audit.holding import is_held
 from hoga.audit.reading import Walk, last_start
 from hoga.audit.verify import AuditProblem, verify
@@ -21,7 +21,17 @@ from hoga.trading.choosing import Try
 from hoga.trading.outcome import OutcomeBuilder
 from hoga.trading.told import Outcome, figures
 
-__all__ = ["COMPARISON_FILE", "REPORT_FILE", "Report", "journals_below", "read_report", "try_of", "write_comparison", "write_report"]
+__all__ = [
+    "COMPARISON_FILE",
+    "REPORT_FILE",
+    "Report",
+    "bytes_of_last",
+    "journals_below",
+    "read_report",
+    "try_of",
+    "write_comparison",
+    "write_report",
+]
 
 REPORT_FILE = "report.html"
 COMPARISON_FILE = "comparison.html"
@@ -50,6 +60,12 @@ def read_report(path: Path, *, last: bool = False) -> Report:
         if record.kind == "emergency.end":
             builder.exited(record)
     return Report(folder, builder.result(), proof)
+
+
+def bytes_of_last(folder: Path) -> int:
+    """How long the journal of a folder's last start is. Raises OSError."""
+    since = last_start(folder)
+    return sum(each.path.stat().st_size for each in list_files(folder) if each.number >= since)
 
 
 def write_report(report: Report, out: Path, *, lang: str) -> None:

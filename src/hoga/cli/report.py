@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["end_run", "register", "show"]
 
+_MOST_BYTES = 100_000_000
 _End = TypeVar("_End", bound="TradeEnd")
 
 
@@ -117,22 +119,26 @@ def _tell_problems(found: Report) -> None:
 def end_run(end: _End, *, as_json: bool, verdict: Callable[[_End], object]) -> int:
     """The end of a run of any mode: its report is written, its figures and its verdict are printed; the exit status.
 
-    A report that cannot be written is one line on stderr, and changes nothing else.
+    A report that cannot be written is one line on stderr, and changes nothing else. A trader that is stopped by who does not look (a
+    service) does not read a journal of more than 100 MB at its end: it is to be gone in seconds.
     """
     import msgspec
 
-    from hoga.app.report import REPORT_FILE, read_report, write_report
-    from hoga.core.errors import HogaError
+    from hoga.app.report import REPORT_FILE, bytes_of_last, read_report, write_report
+    from hoga.core.errors import ArchiveError
     from hoga.trading.told import figures
 
     page, outcome = "", None
     try:
+        size = bytes_of_last(Path(end.journal))
+        if end.mode != "backtest" and size > _MOST_BYTES and not sys.stdout.isatty():
+            raise ArchiveError(end.journal, f"the journal of this start has {size / 1e6:,.0f} MB")
         found = read_report(Path(end.journal), last=True)
         outcome = found.outcome
         write_report(found, found.folder / REPORT_FILE, lang="en")
         page = str(found.folder / REPORT_FILE)
-    except (HogaError, OSError) as fault:
-        note(f"no report was written: {fault}; `hoga report {end.journal}` makes it")
+    except Exception as fault:  # noqa: BLE001  # the run is over, and its status stands, whatever is wrong with its page
+        note(f"no report was written: {fault}; `hoga report {end.journal} --last` makes it")
     if as_json:
         told = {} if outcome is None else {"figures": figures(outcome), "checks": outcome.checks}
         print_json(msgspec.structs.replace(end, report=page, **told))
