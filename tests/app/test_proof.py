@@ -147,6 +147,10 @@ def test_what_was_decided_is_decided_again(traded: Path) -> None:
     assert (found.ok, found.differences, found.first, found.unproven) == (True, 0, None, ())
     assert found.decisions >= 6
     assert found.entries > 20
+    assert found.fills is not None
+    assert found.fills.paired >= 2
+    assert found.fills.price_bp_mean is not None
+    assert abs(found.fills.price_bp_mean) < 20
     met = {each.fields["of"] for each in Walk(traded).records() if each.kind == "event"}
     assert met >= {
         "MarketDoubt",

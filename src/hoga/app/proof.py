@@ -32,10 +32,12 @@ from hoga.core.ticks import MarketEvent
 from hoga.core.times import iso_of
 from hoga.core.trading import StreamUpdate
 from hoga.trading.engine import Engine
+from hoga.trading.fillmodel import FillModel
 from hoga.trading.inputs import EVENT, event_of
 from hoga.trading.making import BEGIN, Making, make_engine, making_of
 from hoga.trading.ports import Event, Tick, Write
 from hoga.trading.proof import Comparison, Difference, Place, Said, compared, said_of
+from hoga.trading.shadowing import ShadowTable
 from hoga.trading.state import venue_of
 from hoga.trading.strategy import Strategy
 from hoga.venues.registry import VENUES
@@ -60,12 +62,14 @@ class Unproven(msgspec.Struct, frozen=True, kw_only=True):
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """What was found, in the words of `hoga trade --verify --json`. `ok`: no difference, and nothing that cannot be proven but the last
-    turn of a life that was killed. `records`: all that were compared; `entries`: of the tapes."""
+    turn of a life that was killed. `fills`: what `trading.paper` makes of the same orders on the same frames, against what they were; None:
+    no life was live. `records`: all that were compared; `entries`: of the tapes."""
 
     ok: bool
     decisions: int
     differences: int
     first: Difference | None
+    fills: ShadowTable | None
     records: int
     entries: int
     lives: int
@@ -122,6 +126,7 @@ def prove(journal: Path, make: MakeStrategies, *, on_life: Callable[[int], objec
     recovery, entries, lives = Recovery(), 0, 0
     parts = tape_parts(journal / TAPE_FOLDER)
     life: _Life | None = None
+    model: FillModel | None = None
     for record in Walk(journal).records():
         if record.kind == "boot":
             entries += _end(life, unproven, clean=recovery.result().clean)
@@ -130,7 +135,10 @@ def prove(journal: Path, make: MakeStrategies, *, on_life: Callable[[int], objec
             making = making_of({name: value for name, value in record.fields.items() if name != "f"})
             on_life(making.boot)
             tape = _Tape([each for each in parts if each.boot == making.boot], digests)
-            life = _Life(making, make_engine(making, make(making), restored(found)), tape, comparison)
+            if making.mode == "live":
+                model = model or FillModel(making)
+                model.begin(making)
+            life = _Life(making, make_engine(making, make(making), restored(found)), tape, comparison, model)
             lives += 1
         elif life is not None:
             life.take(record)
@@ -144,6 +152,7 @@ def prove(journal: Path, make: MakeStrategies, *, on_life: Callable[[int], objec
         decisions=comparison.decisions,
         differences=comparison.differences,
         first=comparison.first,
+        fills=None if model is None else model.table(),
         records=comparison.records,
         entries=entries,
         lives=lives,
@@ -205,8 +214,9 @@ class _Tape:
 class _Life:
     """One life decided again. `entry`: of the tape, so far; `unproven`: from where on it cannot be."""
 
-    def __init__(self, making: Making, engine: Engine, tape: _Tape, comparison: Comparison) -> None:
+    def __init__(self, making: Making, engine: Engine, tape: _Tape, comparison: Comparison, model: FillModel | None) -> None:
         self.entry = 0
+        self._model = model
         self.unproven: Unproven | None = None
         self._making, self._engine, self._tape, self._comparison = making, engine, tape, comparison
         self._then: list[Said] = []
@@ -237,6 +247,8 @@ class _Life:
             self._stream, self._frame = "", b""
             self._give(_event_of(record))
         else:
+            if self._model is not None and record.kind == "order.fill":
+                self._model.filled(record.t, record.fields)
             self._then.append(Said(record.kind, compared(record.fields)))
 
     def end(self, *, clean: bool) -> None:
@@ -273,7 +285,11 @@ class _Life:
 
     def _give(self, event: Event) -> None:
         self._event = event
+        if self._model is not None:
+            self._model.see(event)
         for effect in self._engine.step(event):
+            if self._model is not None:
+                self._model.asked(effect)
             if effect.__class__ is Write:
                 self._now.append(said_of(effect.kind, effect.fields))
 

@@ -51,6 +51,10 @@ def _show(found: Proof) -> None:
     for each in found.unproven:
         tail = "its last turn, it was killed" if each.cut else "not proven"
         print_text(f"life {each.life} from entry {each.entry} on ({each.at}): {tail}: {each.why}")
+    if (fills := found.fills) is not None and fills.paired:
+        text = f"{fills.price_bp_mean:+.2f} bp worse on average, {fills.later_ms_median:+.0f} ms later in the median"
+        alone = f"{fills.only_paper} fills on paper only, {fills.only_real} real only"
+        print_text(f"the same orders on paper: {fills.paired} fills in pairs, {text}; {alone}")
     if first is None:
         return
     place = first.place

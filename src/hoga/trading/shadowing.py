@@ -47,11 +47,13 @@ class ShadowTable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shadow:
-    """Is told of fills and positions on both sides; gives records for the journal."""
+    """Is told of fills and positions on both sides; gives records for the journal. `by_order`: both sides fill the same orders, and a fill
+    pairs with those of its own order only."""
 
-    def __init__(self, rules: Mapping[str, Rules]) -> None:
+    def __init__(self, rules: Mapping[str, Rules], *, by_order: bool = False) -> None:
         self._rules = rules
-        self._waiting: dict[tuple[str, Side, bool], deque[_Part]] = {}
+        self._by_order = by_order
+        self._waiting: dict[tuple[str, Side, bool, str], deque[_Part]] = {}
         self._seen: set[tuple[str, str]] = set()
         self._prices: list[float] = []
         self._laters: list[float] = []
@@ -72,8 +74,8 @@ class Shadow:
         else:
             self._seen.add((fill.symbol, fill.trade_id))
         at_ns = fill.at_ns if paper else fill.event_ns or fill.at_ns
-        mine = _Part(fill.quantity, fill.price, at_ns)
-        others = self._waiting.setdefault((fill.symbol, fill.side, not paper), deque())
+        mine, name = _Part(fill.quantity, fill.price, at_ns), fill.client_id if self._by_order else ""
+        others = self._waiting.setdefault((fill.symbol, fill.side, not paper, name), deque())
         while mine.quantity and others:
             other = others[0]
             quantity = min(mine.quantity, other.quantity)
@@ -83,7 +85,7 @@ class Shadow:
                 others.popleft()
             yield self._pair(fill, quantity, *((mine, other) if paper else (other, mine)))
         if mine.quantity:
-            self._waiting.setdefault((fill.symbol, fill.side, paper), deque()).append(mine)
+            self._waiting.setdefault((fill.symbol, fill.side, paper, name), deque()).append(mine)
 
     def position(self, symbol: str, held: int) -> Iterator[Write]:
         """What the real account holds now; a record where the difference is another than before."""
@@ -98,7 +100,7 @@ class Shadow:
 
     def alone(self, now_ns: int) -> Iterator[Write]:
         """What has waited too long for a partner."""
-        for (symbol, side, paper), parts in self._waiting.items():
+        for (symbol, side, paper, _), parts in self._waiting.items():
             while parts and now_ns - parts[0].at_ns > _PATIENCE_NS:
                 part = parts.popleft()
                 self._alone[paper] += 1
@@ -108,7 +110,7 @@ class Shadow:
     def table(self) -> ShadowTable:
         """The differences so far."""
         prices, laters = self._prices, sorted(self._laters)
-        waiting = {paper: sum(len(parts) for (_, _, on), parts in self._waiting.items() if on is paper) for paper in (True, False)}
+        waiting = {paper: sum(len(parts) for (_, _, on, _), parts in self._waiting.items() if on is paper) for paper in (True, False)}
         return ShadowTable(
             paired=len(prices),
             only_paper=self._alone[True] + waiting[True],
