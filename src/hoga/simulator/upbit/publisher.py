@@ -114,6 +114,10 @@ class Publisher:
         """Every market that is traded."""
         return [code for code in self._engine.instruments if code not in self._engine.delisted]
 
+    def market(self, code: str) -> Market | None:
+        """The market itself; None for one that is not traded."""
+        return self._engine.market(code) if code in self.codes else None
+
     def open(self, code: str) -> LiveMarket | None:
         """A market, opened now if it was dormant; None for one that is not traded."""
         live = self.live.get(code)

@@ -11,10 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 from hoga.captures.frames import Frame
+from hoga.simulator.engine import Market
 from hoga.simulator.faults import Printed
+from hoga.simulator.upbit.markets import tick_e8_of
+from hoga.simulator.upbit.numbers import double, plain
 from hoga.simulator.upbit.payloads import ASSET_KEYS, KEYS, UNIT_KEYS, Format, printed
 
-__all__ = ["book_row", "printing"]
+__all__ = ["book_row", "price_row", "printing", "step_row"]
 
 _ROW = ("timestamp", "total_ask_size", "total_bid_size", "orderbook_units", "level")
 _INNER = {"orderbook_units": UNIT_KEYS, "assets": ASSET_KEYS}
@@ -46,6 +49,20 @@ def book_row(code: str, captured: bytes, count: int) -> str:
     book = json.loads(respelt(text, to_short=False), parse_float=_number, parse_int=_number)
     row = {"market": code} | {key: book[key] for key in _ROW if key in book}
     return _dump(row | {"orderbook_units": book["orderbook_units"][:count]})
+
+
+def step_row(market: Market) -> str:
+    """What `orderbook/instruments` says of a market."""
+    instrument = market.instrument
+    tick = tick_e8_of(instrument.quote, market.tape.last_price * instrument.tick_e8)
+    return _dump({"market": instrument.symbol, "quote_currency": instrument.quote, "tick_size": plain(tick), "supported_levels": ["0"]})
+
+
+def price_row(market: Market) -> str:
+    """What a ticker says that a recording knows of: the last price."""
+    instrument = market.instrument
+    price = f'"trade_price":{double(market.tape.last_price * instrument.tick_e8)}'
+    return f'{{"market":"{instrument.symbol}",{price},"trade_timestamp":{market.tape.last_trade_ms}}}'
 
 
 def respelt(text: str, *, to_short: bool) -> str:

@@ -23,13 +23,14 @@ from hoga.simulator.upbit.limits import Buckets, BucketVerdict
 from hoga.simulator.upbit.orders import ORDERS, OrderEndpoint
 from hoga.simulator.upbit.publisher import Publisher
 from hoga.simulator.upbit.quotation import QUOTATION, Answer, Query, RestError, missing, not_found
-from hoga.simulator.upbit.replayed import book_row
+from hoga.simulator.upbit.replayed import book_row, price_row, step_row
 from hoga.simulator.upbit.token import TokenCheck, TokenRefused, flattened
 
 __all__ = ["RestApi"]
 
 _MS_NS = 1_000_000
-_BOOKS = QUOTATION["/v1/orderbook"][1]
+_BOOKS, _STEPS = QUOTATION["/v1/orderbook"][1], QUOTATION["/v1/orderbook/instruments"][1]
+_PRICES = (QUOTATION["/v1/ticker"][1], QUOTATION["/v1/ticker/all"][1])
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -135,7 +136,8 @@ class RestApi:
         return respond
 
     def _recorded(self, player: Player, group: str, answer: Answer, query: Query) -> str:
-        """What a recording knows: books of then, and the list of markets; without one, the markets that are in it."""
+        """What a recording knows: books of then, the price steps and last prices of what was played, and the list of markets; without one,
+        the markets that are in it."""
         if answer is _BOOKS:
             count, codes = query.count(30, 30), query.several("markets")
             if not codes:
@@ -144,10 +146,22 @@ class RestApi:
             if any(book is None for _, book in books):
                 raise not_found()
             return f"[{','.join(book_row(code, book, count) for code, book in books if book is not None)}]"
+        if answer is _STEPS or answer in _PRICES:
+            return self._played(query, steps=answer is _STEPS)
         if group != "market":
             raise RestError(500, 500, "The capture that is being replayed has no such data.")
         kept = player.instruments()
         return answer(self._publisher, query) if kept is None else kept.decode()
+
+    def _played(self, query: Query, *, steps: bool) -> str:
+        """Price steps, or last prices, of the markets asked for, as far as something of them was played."""
+        quotes, asked = query.several("quote_currencies"), [code.upper() for code in query.several("markets")]
+        codes = asked or [code for code in self._publisher.codes if code.partition("-")[0] in quotes]
+        markets = [self._publisher.market(code) for code in codes]
+        if None in markets:
+            raise not_found()
+        row = step_row if steps else price_row
+        return f"[{','.join(row(market) for market in markets if market is not None and market.top.bid)}]"
 
     def _ordering(self, endpoint: OrderEndpoint) -> Callable[[web.Request, bytes, Asked], _Outcome]:
         def respond(request: web.Request, body: bytes, asked: Asked) -> _Outcome:
