@@ -56,6 +56,16 @@ def test_a_program_of_the_page_runs(
     assert capsys.readouterr().out.strip(), "it shows something"
 
 
+def test_the_korean_page_has_the_same_code_and_the_same_figures() -> None:
+    korean = (Path(__file__).resolve().parents[2] / "docs" / "strategies.ko.md").read_text(encoding="utf-8")
+    blocks = r"```\w+\n.*?```"
+    assert re.findall(blocks, korean, re.DOTALL) == re.findall(blocks, PAGE, re.DOTALL)
+    figures = r"[-+]?[\d,]+\.\d\d USDT|`(?:m|self)\.\w+"
+    prose = [re.sub(blocks, "", page, flags=re.DOTALL) for page in (PAGE, korean)]
+    assert re.findall(figures, prose[0]) == re.findall(figures, prose[1])
+    assert len(re.findall(r"^#+ |^\|", prose[0], re.MULTILINE)) == len(re.findall(r"^#+ |^\|", prose[1], re.MULTILINE))
+
+
 def ports(page: str) -> str:
     """The page with ports that are free here."""
     with socket.socket() as one, socket.socket() as two:
