@@ -30,7 +30,10 @@ async def test_what_a_trader_holds_is_shown_and_left_in_two_steps(tmp_path: Path
         publish(page)
         costs.append(page.cost_s)
 
+    mail = Mail()
     monkeypatch.setattr(TraderPage, "publish", timed)
+    monkeypatch.setattr("hoga.app.trading.channel_of", lambda urls: mail)
+    monkeypatch.setattr("hoga.app.notify._TOGETHER_S", 0.0)
     watch = TraderWatch(page_path(tmp_path, part=SEAT))
     watch.look()
     assert watch.message() is None, "no trader: no panel"
@@ -63,6 +66,7 @@ async def test_what_a_trader_holds_is_shown_and_left_in_two_steps(tmp_path: Path
         assert (await ask_trader(door, {"do": "confirm", "token": armed["token"], **who})) == {"ok": True}
         await it.holds("0")
         await eventually(lambda: (found := state()) is not None and found.verdict == "FLAT")
+        await eventually(lambda: "FLAT" in mail.said[-1].split() and "FLATTEN" in mail.said[0], why=lambda: mail.said)
         found = watch.state
         assert found is not None
         assert found.rung == "FLATTEN"

@@ -1,4 +1,4 @@
-"""app.trader_news: tells a person what became of a trader: its ladder went down to REDUCING or farther, or back; how an exit ended.
+"""app.trader_news: tells a person what became of a trader: its ladder, from REDUCING on, and back; how an exit goes, and how it ended.
 
 `NOTIFY_URLS` says where to. NO_OPEN is not told: it comes and goes by itself.
 """
@@ -40,7 +40,7 @@ class TraderNews:
             self._tell(AlertKind.LADDER, gate.why, raised=gate.rung >= Rung.REDUCING)
 
     def exit(self, text: str) -> None:
-        """An emergency exit has ended so."""
+        """An emergency exit says so: each half minute what is left, and in the end the verdict."""
         self._tell(AlertKind.EXIT, text, raised=True)
 
     def _tell(self, kind: AlertKind, text: str, *, raised: bool) -> None:

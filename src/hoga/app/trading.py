@@ -237,14 +237,19 @@ async def trade(
         on_fault=tell_fault,
         about=about,
     )
+    subject, label = f"{name_of(config, plan)} ({mode})", "" if plan.real_money else "TEST: "
+    news = TraderNews(channel_of(config.program.notify_urls), subject, label=label)
     opened = log.open()
     latch = Latch(plan.journal)
     done: Done | None = None
     trader: Trader | None = None
     more: dict[str, Any] = {}
-    exits = way.way_out(lambda: _there(trader), on_change)
-    subject, label = f"{name_of(config, plan)} ({mode})", "" if plan.real_money else "TEST: "
-    news = TraderNews(channel_of(config.program.notify_urls), subject, label=label)
+
+    def tell_exit(text: str) -> None:
+        on_change(text)
+        news.exit(text)
+
+    exits = way.way_out(lambda: _there(trader), tell_exit)
     heart: Heart | None = None
     try:
         await _seal_tapes(plan, log, opened)
@@ -289,7 +294,6 @@ async def trade(
                 done = await trader.stop(patience_s=_STOP_S)
                 await exits.wait()
                 if exits.reports:
-                    news.exit(exits.line or exits.verdict())
                     await asyncio.sleep(_SETTLE_S)
                     if exits.only_asked_for and exits.is_flat:
                         trader.let_go("flat, as ON_STOP wanted")
