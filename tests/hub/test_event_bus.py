@@ -101,7 +101,7 @@ async def test_a_full_ring_drops_the_oldest_data_and_counts_it_and_never_an_orde
             if number % 4 == 0:
                 bus.publish(("order", number), queue="order")
         stats = bus.stats()
-        assert stats.data.size == stats.data.limit == stats.data.high == 1000
+        assert stats.data.size == stats.data.limit == stats.data.high_mark == stats["data"]["size"] == 1000
         assert (stats.data.published, stats.data.dropped) == (1201, 200)
         assert (stats["order"].size, stats["order"].dropped, stats["order"].limit, stats["order"].alarms) == (300, 0, 50, 1)
         assert (stats.handlers[0].waiting, stats.handlers[0].dropped) == (1300, 200)

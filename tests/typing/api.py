@@ -80,7 +80,7 @@ async def bus() -> None:
         found.subscribe("fill", store)
         found.subscribe("*", draw, inline=True)
         assert_type(found.publish(Fill(Decimal(5)), queue="order"), bool)
-        assert_type(found.stats().order.high, int)
+        assert_type(found.stats().order.high_mark, int)
         assert_type(found.stats()["data"].dropped, int)
         leave()
     assert_type(await found.shutdown(timeout=1.0), bool)

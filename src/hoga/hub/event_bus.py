@@ -46,26 +46,30 @@ _MUST_LIMIT = 10 * FAULT_AT
 
 class QueueStats(msgspec.Struct, frozen=True, kw_only=True):
     """One queue since the start. `size`: events that wait now, in the queue or for the handler that is furthest behind; `limit`: of data a
-    wall, of the others the mark beyond which an alarm is counted; `high`: the most that `size` was; `dropped`: events that somebody did
+    wall, of the others the mark beyond which an alarm is counted; `high_mark`: the most that `size` was; `dropped`: events that somebody did
     not get."""
 
     published: int
     size: int
     limit: int
-    high: int
+    high_mark: int
     dropped: int
     alarms: int
 
+    def __getitem__(self, name: str) -> int:
+        found: int = getattr(self, name)
+        return found
+
 
 class HandlerStats(msgspec.Struct, frozen=True, kw_only=True):
-    """One handler. `mode`: `inline`, `thread` or `task`; `waiting` in its ring, `high`: the most; `faults`: how often it raised."""
+    """One handler. `mode`: `inline`, `thread` or `task`; `waiting` in its ring, `high_mark`: the most; `faults`: how often it raised."""
 
     name: str
     kind: str
     mode: str
     handled: int
     waiting: int
-    high: int
+    high_mark: int
     dropped: int
     faults: int
 
@@ -145,7 +149,7 @@ class Subscription:
         """Counts since it was subscribed."""
         high, dropped = self.marks()
         return HandlerStats(
-            name=self.name, kind=_kind_name(self.kind), mode=self.mode, handled=self.handled, waiting=self.waiting(), high=high,
+            name=self.name, kind=_kind_name(self.kind), mode=self.mode, handled=self.handled, waiting=self.waiting(), high_mark=high,
             dropped=sum(dropped.values()), faults=self.faults,
         )  # fmt: skip
 
@@ -533,7 +537,7 @@ class EventBus:
                 published=lanes.published[name],
                 size=lanes.waiting[name] + early + max((each.waiting(queue) for each in self._subscriptions), default=0),
                 limit=MARKS[queue],
-                high=max(lanes.most[name], self._high[queue]),
+                high_mark=max(lanes.most[name], self._high[queue]),
                 dropped=dropped + sum(each.marks()[1].get(queue, 0) for each in self._subscriptions),
                 alarms=self._alarms[queue],
             )
