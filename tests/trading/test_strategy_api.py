@@ -207,7 +207,8 @@ def test_bars_are_made_of_candles_where_nothing_else_was_recorded() -> None:
 @pytest.mark.parametrize(
     ("ask", "why"),
     [
-        (lambda m: m.bars(SYMBOL, "7m"), "does not divide a day"),
+        (lambda m: m.bars(SYMBOL, "7m"), "'7m' does not divide a day; one has 1m, 1h, 4h"),
+        (lambda m: m.bars(SYMBOL, "often"), "is no interval; expected a number and one of s, m, h, d, w, as 1m; one has 1m, 1h, 4h"),
         (lambda m: m.bars(SYMBOL, "2h"), "one has no bars of 2h; there are 1m, 1h, 4h"),
         (lambda m: m.bars("one:NOSUCH"), "'one:NOSUCH' is not traded here; there are one:BTCUSDT"),
         (lambda m: m.bars(SYMBOL, history=10**9), "expected a number of bars from 1 to 20,000"),

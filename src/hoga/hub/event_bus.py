@@ -46,8 +46,8 @@ _MUST_LIMIT = 10 * FAULT_AT
 
 class QueueStats(msgspec.Struct, frozen=True, kw_only=True):
     """One queue since the start. `size`: events that wait now, in the queue or for the handler that is furthest behind; `limit`: of data a
-    wall, of the others the mark beyond which an alarm is counted; `high_mark`: the most that `size` was; `dropped`: events that somebody did
-    not get."""
+    wall, of the others the mark beyond which an alarm is counted; `high_mark`: the most that `size` was; `dropped`: events that somebody
+    did not get."""
 
     published: int
     size: int

@@ -16,7 +16,7 @@ import msgspec
 
 from hoga.core.times import DAY_NS, SECOND_NS
 
-__all__ = ["DAYS", "WEEK_NS", "Interval", "interval_ns", "interval_of", "interval_text", "require_interval"]
+__all__ = ["DAYS", "WEEK_NS", "Interval", "has_intervals", "interval_ns", "interval_of", "interval_text", "require_interval"]
 
 _UNITS = {"s": SECOND_NS, "m": 60 * SECOND_NS, "h": 3600 * SECOND_NS, "d": DAY_NS, "w": 7 * DAY_NS}
 _MINUTE_NS, _HOUR_NS = _UNITS["m"], _UNITS["h"]
@@ -77,6 +77,12 @@ def interval_of(text: str, day: str = "UTC") -> Interval:
             raise ValueError(f"{text!r} begins at no midnight; day={day!r} is for 1d and 1w")
         return Interval(text, ns, DAYS[day] + (_MONDAY_NS if ns == WEEK_NS else 0), _HOUR_NS, day)
     return Interval(text, ns, None if ns == 3 * DAY_NS else _MONDAY_NS if ns == WEEK_NS else 0, ns)
+
+
+def has_intervals(symbol: str, known: Iterable[int]) -> str:
+    """`; binance has 1m, 3m, …`: what the venue of `symbol` has; "": nobody knows."""
+    names = ", ".join(interval_text(each) for each in sorted(known))
+    return f"; {symbol.partition(':')[0]} has {names}" if names else ""
 
 
 def require_interval(symbol: str, interval: Interval, known: Iterable[int]) -> None:

@@ -12,7 +12,7 @@ from hoga.trading.bars import Bar, BarSeries
 from hoga.trading.engine.roster import Roster
 from hoga.trading.engine.timers import Timers
 from hoga.trading.engine.turn import Handlers, Turn
-from hoga.trading.intervals import interval_of, require_interval
+from hoga.trading.intervals import has_intervals, interval_of, require_interval
 from hoga.trading.ports import ReadBars
 
 __all__ = ["Candles"]
@@ -50,8 +50,12 @@ class Candles:
         rules = self._turn.state.rules_of.get(symbol)
         if rules is None:
             raise ValueError(f"{symbol!r} is not traded here; there are {', '.join(self._turn.state.rules_of)}")
-        span = interval_of(interval, day)
-        require_interval(symbol, span, self._turn.state.capabilities(symbol).intervals)
+        known = self._turn.state.capabilities(symbol).intervals
+        try:
+            span = interval_of(interval, day)
+        except ValueError as fault:
+            raise ValueError(f"{fault}{has_intervals(symbol, known)}") from None
+        require_interval(symbol, span, known)
         found = self.series.get((symbol, interval, day))
         if found is None:
             found = self.series[symbol, interval, day] = BarSeries(symbol, interval, history, rules, day=day)

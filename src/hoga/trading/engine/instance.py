@@ -89,7 +89,7 @@ class Instance:
             strategy.setup(self.setup)
         except (Exception, SystemExit) as fault:
             why = " ".join(f"{type(fault).__name__}: {fault}".split())
-            raise ConfigError([ConfigMistake(key, None, "setup", why, "", plain=f"{key} raised in setup: {why}")]) from fault
+            raise ConfigError([ConfigMistake(key, None, "setup", why, "", plain=f"raised in setup: {why}")]) from fault
         strategy.p = given
         self.fixed = watched.read
         self.setup.desk = self
