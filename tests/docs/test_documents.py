@@ -211,7 +211,14 @@ def test_every_message_that_is_explained_is_said() -> None:
 
 
 def test_every_target_of_a_link_of_the_safety_pages_is_there() -> None:
-    for page in ("docs/safety.md", "docs/panel.md", "docs/troubleshooting.md"):
+    for page in (
+        "docs/safety.md",
+        "docs/panel.md",
+        "docs/troubleshooting.md",
+        "docs/report.md",
+        "docs/moving-over.md",
+        "docs/moving-over.ko.md",
+    ):
         for target, anchor in re.findall(r"\]\(([\w./-]+\.md)(?:#([\w-]+))?\)", text(page)):
             there = ROOT / "docs" / target
             headings = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), re.MULTILINE)
@@ -219,10 +226,11 @@ def test_every_target_of_a_link_of_the_safety_pages_is_there() -> None:
             assert not anchor or anchor in names, f"{page}: {target}#{anchor}"
 
 
-def test_the_safety_guide_says_as_much_in_both_languages() -> None:
+@pytest.mark.parametrize("page", ["docs/safety", "docs/moving-over"])
+def test_a_guide_says_as_much_in_both_languages(page: str) -> None:
     def lines(page: str) -> list[str]:
         return [re.split(r"[ .]", line)[0] for line in text(page).splitlines() if re.match(r"#|\||- |\d+\. ", line)]
 
-    assert lines("docs/safety.md") == lines("docs/safety.ko.md")
-    keys = [set(re.findall(r"`([A-Z_]+)`", text(page))) for page in ("docs/safety.md", "docs/safety.ko.md")]
+    assert lines(f"{page}.md") == lines(f"{page}.ko.md")
+    keys = [set(re.findall(r"`([A-Z_]+)`", text(each))) for each in (f"{page}.md", f"{page}.ko.md")]
     assert keys[0] == keys[1]
