@@ -1,4 +1,4 @@
-"""How far the fills on paper are from the truth: `python -m tests.campaign.fills [--orders N] [--seeds N]`.
+"""How far the fills on paper are from the truth: `python -m tests.campaign.fills [--orders N] [--seeds N] [--grade trades]`.
 
 A seeded market runs; orders come to rest in it, with a place of their own in the queue, among the crowd. What they get is the truth. The
 exchange on paper is shown what a recorder would have: trades as they are printed, the best twenty levels each 100 ms (own orders left
@@ -21,7 +21,7 @@ from hoga.core.ticks import MarketDepth, MarketTrade
 from hoga.core.trading import ExecutionEvent, FillUpdate, Force, OrderRequest, Rules, rules_of, text_of
 from hoga.simulator.engine import Market, NewOrder, Trade, instrument_of
 from hoga.simulator.engine import Side as Way
-from hoga.trading.paper import Latency, PaperExchange, PaperSettings
+from hoga.trading.paper import Grade, Latency, PaperExchange, PaperSettings
 from hoga.trading.ports import Cancel
 from tests.trading.exchange import SPOT
 
@@ -91,8 +91,9 @@ class Pair:
 class World:
     """One market and the exchange on paper, side by side."""
 
-    def __init__(self, symbol: str, seed: int) -> None:
+    def __init__(self, symbol: str, seed: int, grade: Grade = Grade.BOOKS) -> None:
         known = instrument_of(symbol)
+        self.grade = grade
         self.now = 1_790_000_000 * S
         self.market = Market(known, seed=seed, now_ns=self.now)
         self.rules = _rules(symbol)
@@ -100,7 +101,7 @@ class World:
         self.told: list[ExecutionEvent] = []
         self.paper = PaperExchange(
             "one", {self.rules.symbol: self.rules}, SPOT,
-            PaperSettings(balance="1000000000000", coins={known.base: "1000000000"}, latency=Latency((0,)), beat_ns=3_600 * S),
+            PaperSettings(balance="1000000000000", coins={known.base: "1000000000"}, latency=Latency((0,)), grade=grade, beat_ns=3_600 * S),
             self.told.append,
         )  # fmt: skip
         self.pairs: dict[int, Pair] = {}
@@ -200,7 +201,7 @@ class World:
             return [(text_of(price, self.rules.price_power), text_of(size, self.rules.size_power)) for price, size in rows]
 
         bids, asks = side(book.bids), side(book.asks)
-        if bids and asks:
+        if bids and asks and self.grade is Grade.BOOKS:
             self.paper.on_market(
                 MarketDepth(
                     symbol=self.rules.symbol, at_ns=self.now, bid=bids[0][0], bid_size=bids[0][1], ask=asks[0][0], ask_size=asks[0][1],
@@ -241,9 +242,9 @@ def _rules(symbol: str) -> Rules:
     )
 
 
-def measure(symbol: str, seed: int, orders: int) -> Tally:
+def measure(symbol: str, seed: int, orders: int, grade: Grade = Grade.BOOKS) -> Tally:
     """So many orders in one market, some at a time."""
-    world, tally = World(symbol, seed), Tally()
+    world, tally = World(symbol, seed, grade), Tally()
     world.run(1.0)
     while tally.orders < orders:
         for _ in range(AT_ONCE):
@@ -259,12 +260,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.campaign.fills", description=__doc__)
     parser.add_argument("--orders", type=int, default=300, help="of each market and seed")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--grade", type=Grade, choices=(Grade.BOOKS, Grade.TRADES), default=Grade.BOOKS, help="what paper is shown")
     wanted = parser.parse_args()
     whole = Tally()
     for symbol in SYMBOLS:
         tally = Tally()
         for seed in range(1, wanted.seeds + 1):
-            tally.add(measure(symbol, seed, wanted.orders))
+            tally.add(measure(symbol, seed, wanted.orders, wanted.grade))
         print(f"{symbol}: {tally.told()}", flush=True)
         whole.add(tally)
     print(f"all: {whole.told()}")
