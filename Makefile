@@ -43,6 +43,7 @@ faults: .venv/.ready-test
 soak: .venv/.ready-test
 	$(PYTHON) -m tests.campaign.soak --minutes 30 --clock 60 --save docs/results/soak.md
 	$(PYTHON) -m tests.campaign.trader_soak --minutes 30 --save docs/results/trader-soak.md
+	$(PYTHON) -m tests.campaign.proof --minutes 30 --save docs/results/proof.md
 
 scenarios: .venv/.ready-test
 	$(PYTHON) -m tests.campaign.hub_scenarios --minutes 10 --save docs/results/hub-scenarios.md
