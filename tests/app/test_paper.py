@@ -14,6 +14,8 @@ from hoga.app.shadow import only_reads
 from hoga.core.errors import ConfigError
 from hoga.core.secret import Secret
 from hoga.net import rest
+from hoga.simulator import Simulator, SimulatorConfig
+from hoga.simulator.faults import Fault, FaultKind
 from hoga.simulator.seen import Does
 from hoga.trading.rungs import Rung
 from hoga.venues.request import Request, Signed, Signer
@@ -80,6 +82,19 @@ async def test_a_shadow_reads_the_account_and_sends_nothing(tmp_path: Path, monk
     assert end.shadow.paired >= 1
     assert end.shadow.positions == {real.symbol: ("0.01", "0.01")}
     assert [each["paired"] for each in shadow.records("shadow.end")] == [end.shadow.paired]
+
+
+async def test_a_shadow_needs_a_key_that_reads_and_no_more(tmp_path: Path) -> None:
+    async with Simulator(SimulatorConfig(venues=("binance-usdm",), symbols=("BTCUSDT",), seed=11)) as simulator:
+        simulator.inject(Fault(fault=FaultKind.KEY_READS))
+        it = Live(simulator, "binance-usdm", tmp_path, ())
+        await it.begin("0.01", mode="shadow")
+        await it.holds("0.01")
+        end = await it.stop()
+        assert [each for each in simulator.orders_seen() if each.does is not Does.SET] == []
+    assert end.ok
+    assert end.shadow is not None
+    assert end.shadow.positions == {it.symbol: ("0.01", "0")}
 
 
 def test_a_shadow_signs_nothing_but_what_reads() -> None:

@@ -178,21 +178,21 @@ async def check_accounts(
     plan: TradePlan,
     on_check: Callable[[Check], object],
     *,
-    trial: bool = True,
+    only_reads: bool = False,
     books: dict[str, RuleBook] | None = None,
 ) -> None:
-    """Raises ConfigError for what a trader cannot live with, VenueError where the venue cannot tell. `trial`: ask, too, whether a small
-    order would be taken. `books`: takes the rules that are read, by venue."""
+    """Raises ConfigError for what a trader cannot live with, VenueError where the venue cannot tell. `only_reads`: it orders nothing: no
+    trial order is asked for, and what is found is told only. `books`: takes the rules that are read, by venue."""
     bad: list[ConfigMistake] = []
     for config in configs:
         limits = {symbol.partition(":")[2]: plan.limits[symbol] for symbol in plan.symbols[config.venue]}
         book = None if books is None else books.setdefault(config.venue, RuleBook(config.venue))
-        checks = await patiently(partial(look_at_account, config, limits, trial=trial, book=book), tell=_tell_later)
+        checks = await patiently(partial(look_at_account, config, limits, trial=not only_reads, book=book), tell=_tell_later)
         for check in checks:
             on_check(check)
         failed = [check for check in checks if check.state is CheckState.FAILED and not check.name.endswith(CLOCK)]
         bad += [_mistake(config.venue, each) for each in failed]
-    if bad:
+    if bad and not only_reads:
         raise ConfigError(bad)
 
 

@@ -70,8 +70,8 @@ class ShadowMode(PaperMode):
         self._log: Callable[[Write], object] = lambda record: None
 
     async def check(self, on_check: Callable[[Check], object]) -> None:
-        """Look at keys and accounts as `hoga doctor` does, but for the trial order. Raises ConfigError."""
-        await check_accounts(self._configs, self._plan, on_check, trial=False)
+        """Look at keys and accounts as `hoga doctor` does, but for the trial order: a key that only reads is the best one here."""
+        await check_accounts(self._configs, self._plan, on_check, only_reads=True)
 
     def owner(self) -> Owner:
         """The account that is watched, and that it is only watched."""
