@@ -31,7 +31,7 @@ from hoga.audit.folder import JOURNAL_FOLDER
 from hoga.audit.log import AuditLogger, Durability
 from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake
 from hoga.core.ticks import MarketBar
-from hoga.core.times import SECOND_NS, iso_of
+from hoga.core.times import MS_NS, SECOND_NS, iso_of
 from hoga.core.trading import Capabilities, ExecutionEvent
 from hoga.history.market import Damage, Recorded, market_chunks
 from hoga.runtime.clock import ManualClock
@@ -63,6 +63,8 @@ _FOREVER = 2**63 - 1
 _NAME_DIGITS = 12
 _RESULT = "result.json"
 _MODE = "backtest"
+_BEAT_NS = 3 * SECOND_NS
+"""An account's stream on paper gives a sign of life so often, where the limits do not want more."""
 _UPKEEP_NS = 3_600 * SECOND_NS
 """With candles, what time alone changes is looked after once a candle, and once an hour at least."""
 _NO_LIVES = Restored(orders=[], shares=[], trades={}, days={}, powers={}, since_ns=0)
@@ -357,7 +359,7 @@ class BacktestRun:
             self.events += len(piece.bars)
             return piece.at_ns
         self.backtest.take_chunk(piece)
-        self.events += len(piece.stamps)
+        self.events += piece.records
         return piece.stamps[-1]
 
     def finish(self, damage: Sequence[Damage] = ()) -> BacktestEnd:
@@ -410,7 +412,8 @@ def _paper(config: VenueConfig, limits: Mapping[str, Limits], data: Data) -> Pap
     """The account. Of candles nobody knows when in them something happened: no order is under way, and openings are paid as they are."""
     settings = msgspec.structs.replace(paper_settings(config, limits), grade=data.grade)
     if data.grade is not Grade.BARS:
-        return settings
+        stale_ms = min(each.exec_stale_after_ms for each in limits.values())
+        return msgspec.structs.replace(settings, beat_ns=max(SECOND_NS, min(_BEAT_NS, stale_ms * MS_NS * 3 // 5)))
     return msgspec.structs.replace(settings, latency=Latency((0,)), half_spread_bp=0.0, beat_ns=_upkeep_ns(data.interval_ns))
 
 

@@ -42,8 +42,9 @@ class MarketDepth(MarketTop, kw_only=True, gc=False):
 class MarketPrice(MarketEvent, kw_only=True, gc=False):
     """What it is traded at where no book was recorded: by a trade, or by the open of a candle. It counts as both best prices.
 
-    Of candles it comes when one begins; the `MarketBar` that comes at its end says how far the price went, and from then until the next
-    `MarketPrice` there is no price that anything could be filled at.
+    Of trades it comes once, before the first of them: from then on each says it itself. Of candles it comes when one begins; the
+    `MarketBar` that comes at its end says how far the price went, and from then until the next `MarketPrice` there is no price that
+    anything could be filled at.
     """
 
     price: int

@@ -26,7 +26,7 @@ from hoga.columns.digits import Ints
 from hoga.core.errors import SegmentCorrupt
 from hoga.core.market import DataType
 from hoga.core.streams import Kind
-from hoga.core.ticks import MarketDoubt, MarketEvent, MarketTop
+from hoga.core.ticks import MarketDepth, MarketDoubt, MarketEvent, MarketTop
 from hoga.core.times import DAY_NS, day_start_ns
 from hoga.core.trading import Rules
 from hoga.history.asking import AskedSeries
@@ -34,7 +34,7 @@ from hoga.history.candles import scaled
 from hoga.history.published import published_batches
 from hoga.trading.blocks import Block, Chunk, EventBlock, MarkBlock, PriceBlock, TopBlock, TradeBlock
 from hoga.venues.registry import VENUES
-from hoga.venues.ticks import Marks, RawLevels, Tops, Trades
+from hoga.venues.ticks import Marks, RawLevels, Top, Tops, Trades
 
 __all__ = ["Damage", "MarketSeries", "Recorded", "make_reader", "market_chunks", "recorded_of"]
 
@@ -130,9 +130,9 @@ def market_chunks(
     """Everything that was received from `start_ns` on and before `end_ns`, by receipt; a `MarketDoubt` where a gap
     begins, and where it ends.
 
-    Of equal receipts the series that is named first comes first. `priced`: symbols whose trades say the price, too (`MarketPrice`): no book
-    of them was recorded. `fill`: with the trades that were fetched afterwards. `on_damage`: is told of a piece that cannot be read; what is
-    behind it comes, after a `MarketDoubt`. None: SegmentCorrupt is raised.
+    Of equal receipts the series that is named first comes first. `priced`: symbols whose trades say the price: no book of them was
+    recorded, and a `MarketPrice` before the first one says so. `fill`: with the trades that were fetched afterwards. `on_damage`: is told
+    of a piece that cannot be read; what is behind it comes, after a `MarketDoubt`. None: SegmentCorrupt is raised.
 
     Raises ArchiveError, SegmentCorrupt.
     """
@@ -203,7 +203,7 @@ class _Merging:
             for each in recorded.series
         ]
 
-    def _read(self, read: Callable[[bytes, list[int]], Block], blocks: Iterator[ArchiveBlock]) -> Iterator[tuple[Ints, Block]]:
+    def _read(self, read: Callable[[bytes, Ints, list[int]], Block], blocks: Iterator[ArchiveBlock]) -> Iterator[tuple[Ints, Block]]:
         """What was recorded: moments that never go back, and the records."""
         last = 0
         for found in blocks:
@@ -213,7 +213,7 @@ class _Merging:
                 receipts = moments_of(found, last)
             keys = np.maximum.accumulate(np.array([last, *receipts], np.int64))[1:]
             last = int(keys[-1])
-            yield keys, read(found.text, receipts)
+            yield keys, read(found.text, ends, receipts)
 
     def _published(self, series: MarketSeries, rules: Rules) -> Iterator[tuple[Ints, Block]]:
         """What the exchange published: its own times are all there are."""
@@ -301,15 +301,17 @@ class _Cursor:
         if count and self._block is not None:
             part = _Part(self.keys[:count], self._at, self._block)
             if self._is_priced and isinstance(self._block, TradeBlock):
-                yield part._replace(block=PriceBlock(self._block))
+                self._is_priced = False
+                yield part._replace(keys=self.keys[:1], block=PriceBlock(self._block))
             yield part
             self.keys, self._at = self.keys[count:], self._at + count
 
 
 def make_reader(
     series: MarketSeries, rules: Rules, unreadable: Callable[[str, int, str], MarketEvent]
-) -> Callable[[bytes, list[int]], Block]:
-    """`read(text, receipts)` gives the records of whole lines: all at once where they are spelt as usual, else one by one.
+) -> Callable[[bytes, Ints, list[int]], Block]:
+    """`read(text, ends, receipts)` gives the records of whole lines: all at once, or each when it is looked at, where they are spelt as
+    usual; else one by one.
 
     `unreadable(symbol, at_ns, why)`: what stands in the place of one that cannot be read.
     """
@@ -317,22 +319,69 @@ def make_reader(
     one = spec.ticks[series.data_type](rules)
     usual = spec.tick_lines.get(series.data_type)
     many = usual(rules) if usual is not None else None
+    is_book = series.data_type is DataType.ORDERBOOK
+    book = spec.book_line(rules) if is_book and spec.book_line is not None else None
 
-    def read(text: bytes, receipts: list[int]) -> Block:
+    def plain(line: bytes, at_ns: int) -> MarketEvent:
+        try:
+            return one(payload_of(line), at_ns)
+        except (ValueError, LookupError, TypeError) as fault:
+            return unreadable(symbol, at_ns, str(fault))
+
+    def read(text: bytes, ends: Ints, receipts: list[int]) -> Block:
+        if book is not None:
+            return _BookLines(symbol, text, ends, receipts, book, plain)
         if many is not None:
             try:
                 return _block_of(symbol, receipts, many(text))
             except (ValueError, TypeError):
                 pass  # some line is not as usual: each is read by itself
-        events: list[MarketEvent] = []
-        for line, at_ns in zip(split_lines(text), receipts, strict=True):
-            try:
-                events.append(one(payload_of(line), at_ns))
-            except (ValueError, LookupError, TypeError) as fault:
-                events.append(unreadable(symbol, at_ns, str(fault)))
+        events = [plain(line, at_ns) for line, at_ns in zip(split_lines(text), receipts, strict=True)]
         return EventBlock(symbol, events, is_book=all(isinstance(each, MarketTop) for each in events))
 
     return read
+
+
+class _BookLines:
+    """Books as lines: one is read when somebody looks at it."""
+
+    __slots__ = ("_begins", "_plain", "_read", "_receipts", "_text", "is_book", "symbol")
+
+    def __init__(
+        self,
+        symbol: str,
+        text: bytes,
+        ends: Ints,
+        receipts: list[int],
+        read: Callable[[bytes], Top],
+        plain: Callable[[bytes, int], MarketEvent],
+    ) -> None:
+        self.symbol = symbol
+        self.is_book = True
+        self._text = text
+        self._begins = [0, *(ends + 1).tolist()]
+        self._receipts = receipts
+        self._read = read
+        self._plain = plain
+
+    def at(self, place: int) -> MarketEvent:
+        """A `MarketDepth`."""
+        line, at_ns = self._text[self._begins[place] : self._begins[place + 1]], self._receipts[place]
+        try:
+            event_ns, bid, bid_size, ask, ask_size, bids, asks = self._read(line)
+        except (ValueError, TypeError):
+            return self._plain(line, at_ns)
+        return MarketDepth(
+            symbol=self.symbol,
+            at_ns=at_ns,
+            event_ns=event_ns or None,
+            bid=bid,
+            bid_size=bid_size,
+            ask=ask,
+            ask_size=ask_size,
+            bids=RawLevels(bids),
+            asks=RawLevels(asks),
+        )
 
 
 def _block_of(symbol: str, at_ns: list[int], columns: Tops | Trades | Marks) -> Block:
@@ -342,11 +391,4 @@ def _block_of(symbol: str, at_ns: list[int], columns: Tops | Trades | Marks) -> 
         return TradeBlock(symbol, at_ns, *columns)
     if isinstance(columns, Marks):
         return MarkBlock(symbol, at_ns, *columns)
-    sides = columns.sides
-
-    def levels(place: int) -> tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]]:
-        bids, asks = sides[place]
-        return RawLevels(bids), RawLevels(asks)
-
-    best = (columns.bid, columns.bid_size, columns.ask, columns.ask_size)
-    return TopBlock(symbol, at_ns, columns.event_ns, best, levels if sides else None)
+    return TopBlock(symbol, at_ns, columns.event_ns, (columns.bid, columns.bid_size, columns.ask, columns.ask_size))

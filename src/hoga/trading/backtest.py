@@ -159,16 +159,17 @@ class Backtest:
         at = [block.at for block in blocks]
         hard, idle = _Hard(chunk), frozenset[str]()
         books = {block.symbol for block in blocks if block.is_book}
-        place, count = 0, len(stamps)
+        seen = [self.exchanges.get(venue_of(block.symbol)) for block in blocks]
+        place, count, due_ns, step = 0, len(stamps), 0, self.engine.step
         self._changed = True
         while place < count:
             if self._changed:
                 self._changed = False
                 idle = frozenset(symbol for symbol in books if self.is_idle(symbol)) if books else idle
+                due_ns = self._due_ns()
             if idle:
                 to = hard.next(idle, place)
                 if to > place:
-                    due_ns = self._due_ns()
                     if due_ns <= stamps[to - 1]:
                         to = bisect_left(stamps, due_ns, place, to)
                         if to == place:
@@ -178,7 +179,27 @@ class Backtest:
                         self.take(at[sources[each]](places[each]))
                     place = to
                     continue
-            self.take(at[sources[place]](places[place]))
+            source = sources[place]
+            event = at[source](places[place])
+            at_ns, exchange = event.at_ns, seen[source]
+            if due_ns <= at_ns or exchange is None:
+                self.take(event)
+                self._changed = True
+            else:  # the same as `take`, for the many events of which nothing comes
+                if at_ns > self.now_ns:
+                    self.now_ns = at_ns
+                exchange.on_market(event)
+                if exchange.next_ns <= self.now_ns:
+                    self._changed = True
+                    self._listen()
+                effects = step(event)
+                if effects:
+                    self._changed = True
+                    if self._wake_ns <= at_ns:
+                        self._wake_ns = FAR_NS
+                    for effect in effects:
+                        self._do(effect)
+                    self._listen()
             place += 1
 
     def take_bars(self, start_ns: int, opening: Sequence[MarketBar]) -> None:

@@ -10,17 +10,11 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from hoga.core.market import Side
-from hoga.core.ticks import MarketDepth, MarketEvent, MarketMark, MarketPrice, MarketTop, MarketTrade
+from hoga.core.ticks import MarketEvent, MarketMark, MarketPrice, MarketTop, MarketTrade
 
-__all__ = ["Block", "Chunk", "EventBlock", "Levels", "MarkBlock", "PriceBlock", "TopBlock", "TradeBlock", "shared"]
+__all__ = ["Block", "Chunk", "EventBlock", "MarkBlock", "PriceBlock", "TopBlock", "TradeBlock", "shared"]
 
 _BUY, _SELL = Side.BUY, Side.SELL
-
-
-class Levels(Protocol):
-    """All levels of a book at a place: (bids, asks)."""
-
-    def __call__(self, place: int) -> tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]]: ...
 
 
 class Block(Protocol):
@@ -34,9 +28,9 @@ class Block(Protocol):
 
 
 class TopBlock:
-    """Books, or quotes where there are no `levels`."""
+    """Quotes: the best prices and sizes."""
 
-    __slots__ = ("_ask", "_ask_size", "_at", "_bid", "_bid_size", "_event", "_levels", "is_book", "symbol")
+    __slots__ = ("_ask", "_ask_size", "_at", "_bid", "_bid_size", "_event", "is_book", "symbol")
 
     def __init__(
         self,
@@ -44,29 +38,16 @@ class TopBlock:
         at_ns: Sequence[int],
         event_ns: Sequence[int],
         best: tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]],
-        levels: Levels | None = None,
     ) -> None:
         self.symbol = symbol
         self.is_book = True
         self._at = at_ns
         self._event = event_ns
         self._bid, self._bid_size, self._ask, self._ask_size = best
-        self._levels = levels
 
     def at(self, place: int) -> MarketEvent:
-        """A `MarketDepth`, or a `MarketTop`."""
-        if self._levels is None:
-            return MarketTop(
-                symbol=self.symbol,
-                at_ns=self._at[place],
-                event_ns=self._event[place] or None,
-                bid=self._bid[place],
-                bid_size=self._bid_size[place],
-                ask=self._ask[place],
-                ask_size=self._ask_size[place],
-            )
-        bids, asks = self._levels(place)
-        return MarketDepth(
+        """A `MarketTop`."""
+        return MarketTop(
             symbol=self.symbol,
             at_ns=self._at[place],
             event_ns=self._event[place] or None,
@@ -74,8 +55,6 @@ class TopBlock:
             bid_size=self._bid_size[place],
             ask=self._ask[place],
             ask_size=self._ask_size[place],
-            bids=bids,
-            asks=asks,
         )
 
 
@@ -145,7 +124,7 @@ class MarkBlock:
 
 
 class PriceBlock:
-    """What trades say where there is no book: the price, right before the trade itself."""
+    """What the first trade says where there is no book: the price, right before the trade itself; the others say it themselves."""
 
     __slots__ = ("_trades", "is_book", "symbol")
 
@@ -182,6 +161,12 @@ class Chunk(NamedTuple):
     sources: list[int]
     places: list[int]
     blocks: Sequence[Block]
+
+    @property
+    def records(self) -> int:
+        """How many of them were recorded: what is said of a trade's price is none of its own."""
+        extra = {number for number, block in enumerate(self.blocks) if isinstance(block, PriceBlock)}
+        return len(self.stamps) - sum(each in extra for each in self.sources) if extra else len(self.stamps)
 
 
 class _Shared:

@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 _MINUTE_NS = 60 * SECOND_NS
 _TRADES_KEPT = 512
+_TRADES_LATE = 4_096
+"""So many are kept where medians are reckoned afterwards: what came since must not push out what counts."""
 _FEW_TRADES = 5
 
 
@@ -48,7 +50,7 @@ class State:
     account (`renew`): an order does not wait for it. `peaks`: by venue the highest total so far, in 1e-12 of its money.
     """
 
-    def __init__(self, rules: Mapping[str, Rules], capabilities: Mapping[str, Capabilities]) -> None:
+    def __init__(self, rules: Mapping[str, Rules], capabilities: Mapping[str, Capabilities], *, reckons_late: bool = False) -> None:
         self.now_ns = 0
         self.rung = Rung.ACTIVE
         self.rules_of: dict[str, Rules] = dict(rules)
@@ -60,7 +62,10 @@ class State:
         self._account_of = {symbol: self.accounts[venue_of(symbol)] for symbol in rules}
         self._able_of = {symbol: self.capabilities_of[venue_of(symbol)] for symbol in rules}
         self.peaks: dict[str, int] = {}
-        self._trades: dict[str, deque[tuple[int, int, int]]] = {symbol: deque(maxlen=_TRADES_KEPT) for symbol in rules}
+        kept = _TRADES_LATE if reckons_late else _TRADES_KEPT
+        self._trades: dict[str, deque[tuple[int, int, int]]] = {symbol: deque(maxlen=kept) for symbol in rules}
+        self._reckons_late = reckons_late
+        self._medians_ns: dict[str, int] = {}
         self._kin = {symbol: tuple(each for each in rules if venue_of(each) == venue_of(symbol)) for symbol in rules}
         self._days: dict[str, Day] = {}
         self._margins: dict[str, Margin] = {}
@@ -105,6 +110,8 @@ class State:
 
     def look(self, symbol: str) -> Look:
         """Its market."""
+        if symbol in self._medians_ns:
+            self._reckon_medians(symbol, self._medians_ns.pop(symbol))
         return self.looks[symbol]
 
     def position(self, symbol: str, side: PositionSide = PositionSide.BOTH) -> int:
@@ -225,16 +232,24 @@ class State:
         self._trades[trade.symbol].append((trade.at_ns, trade.price, trade.size))
 
     def reckon_medians(self, symbol: str) -> None:
-        """Of the trades of the last minute, as far as they are kept."""
-        trades, look, since = self._trades[symbol], self.looks[symbol], self.now_ns - _MINUTE_NS
+        """Of the trades of the last minute, as far as they are kept. Where nobody waits for an order, only when one is judged: of the same
+        trades."""
+        if self._reckons_late:
+            self._medians_ns[symbol] = self.now_ns
+        else:
+            self._reckon_medians(symbol, self.now_ns)
+
+    def _reckon_medians(self, symbol: str, now_ns: int) -> None:
+        trades, look, since = self._trades[symbol], self.looks[symbol], now_ns - _MINUTE_NS
         while trades and trades[0][0] < since:
             trades.popleft()
-        if len(trades) < _FEW_TRADES:
+        counted = [each for each in trades if each[0] < now_ns][-_TRADES_KEPT:] if self._reckons_late else trades
+        if len(counted) < _FEW_TRADES:
             look.median_price = look.median_size = 0
             return
-        half = len(trades) // 2
-        look.median_price = sorted(price for _, price, _ in trades)[half]
-        look.median_size = sorted(size for _, _, size in trades)[half]
+        half = len(counted) // 2
+        look.median_price = sorted([price for _, price, _ in counted])[half]
+        look.median_size = sorted([size for _, _, size in counted])[half]
 
     def read_account(self, event: AccountRead) -> None:
         """The account was read."""

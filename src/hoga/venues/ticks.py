@@ -15,22 +15,44 @@ import msgspec
 from hoga.core.ticks import MarketBar, MarketEvent
 from hoga.core.trading import Rules, whole_of
 
-__all__ = ["CandleReads", "LinesReader", "Marks", "RawLevels", "TickReader", "Tops", "Trades", "memo", "memo_bytes"]
+__all__ = [
+    "BookLineReader",
+    "CandleReads",
+    "LinesReader",
+    "Marks",
+    "RawLevels",
+    "TickReader",
+    "Top",
+    "Tops",
+    "Trades",
+    "memo",
+    "memo_bytes",
+]
 
 TickReader = Callable[[Rules], Callable[[bytes, int], MarketEvent]]
 """`reader(rules)` → `read(payload, at_ns)`."""
 
 
+class Top(NamedTuple):
+    """One book: the venue's time (ns, 0: none), its best prices and sizes, and both sides as they were sent."""
+
+    event_ns: int
+    bid: int
+    bid_size: int
+    ask: int
+    ask_size: int
+    bids: msgspec.Raw
+    asks: msgspec.Raw
+
+
 class Tops(NamedTuple):
-    """Books of one series, a place each: the venue's times (ns, 0: none), best prices and sizes. `sides`: all levels of a place, as sent
-    (bids, asks); empty where only the best are told."""
+    """Quotes of one series, a place each: the venue's times (ns, 0: none), best prices and sizes."""
 
     event_ns: Sequence[int]
     bid: Sequence[int]
     bid_size: Sequence[int]
     ask: Sequence[int]
     ask_size: Sequence[int]
-    sides: Sequence[tuple[msgspec.Raw, msgspec.Raw]] = ()
 
 
 class Trades(NamedTuple):
@@ -55,6 +77,9 @@ class Marks(NamedTuple):
 LinesReader = Callable[[Rules], Callable[[bytes], Tops | Trades | Marks]]
 """`reader(rules)` → `read(text)`: the same numbers as the `TickReader` gives, of whole lines with hoga's envelope, all at once. It raises
 ValueError where one of the lines is not spelt as usual: then they are read one by one."""
+
+BookLineReader = Callable[[Rules], Callable[[bytes], Top]]
+"""`reader(rules)` → `read(line)`: a whole line of a book, with the same exceptions."""
 
 _levels = msgspec.json.Decoder(list[tuple[str, str]]).decode
 

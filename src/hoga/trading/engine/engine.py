@@ -56,7 +56,7 @@ class Engine:
         ladder: Ladder,
         strategies: Iterable[tuple[str, Strategy]],
     ) -> None:
-        state = State(rules, capabilities)
+        state = State(rules, capabilities, reckons_late=settings.waits_for_data)
         state.rung = ladder.rung
         self.settings = settings
         self.state = state

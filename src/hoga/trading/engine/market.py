@@ -74,6 +74,7 @@ class Market:
         """Whether no hook hears its books, its data are fresh, and neither a guard nor a wish waits for a price."""
         return (
             not self._bookish.get(symbol)
+            and not self._quotish.get(symbol)
             and symbol not in self._stale
             and not self._pursuing.unmet.get(symbol)
             and not self._guarding.is_watching(symbol)
@@ -105,8 +106,13 @@ class Market:
         look = self._state.looks.get(symbol)
         if look is None:
             return
-        look.bid = look.ask = event.price
-        look.at_ns, look.in_doubt, look.is_price = event.at_ns, not event.price, True
+        look.is_price = True
+        self._priced(symbol, look, event.price, event.at_ns)
+
+    def _priced(self, symbol: str, look: Look, price: int, at_ns: int) -> None:
+        """What it is traded at; where there is no book each trade says it."""
+        look.bid = look.ask = price
+        look.at_ns, look.in_doubt = at_ns, not price
         self._saw(symbol, look)
         if self._roster.running and self._pursuing.unmet[symbol]:
             self._pursuing.pursue(symbol)
@@ -123,6 +129,9 @@ class Market:
         if symbol not in self._state.looks:
             return
         self._state.traded(event)
+        look = self._state.looks[symbol]
+        if look.is_price:
+            self._priced(symbol, look, event.price, event.at_ns)
         self._candles.trade(event)
         if self._roster.running:
             for instance in self._tradish[symbol]:

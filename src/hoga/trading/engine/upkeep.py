@@ -66,19 +66,25 @@ class Upkeep:
         self._orders_ns: dict[str, int] = {}
         self._proof_ns: dict[str, int] = {}
         self._forgot_ns = 0
+        self._fills = 0
+        self._is_flat = False
         self._checked_ns = 0
 
     def each_second(self) -> None:
         """A second has passed."""
         state = self._state
         now = state.now_ns
-        state.portfolio.pass_midnight(now)
+        is_new_day = state.portfolio.pass_midnight(now)
+        quiet = self._is_quiet() and not is_new_day
         for symbol in state.rules_of:
             state.reckon_medians(symbol)
             self._market.look_after(symbol)
-            self._counting.losses(symbol)
-            state.reckon(symbol)
-            state.portfolio.mark(symbol, state.price(symbol))
+            if not quiet:
+                self._counting.losses(symbol)
+                state.reckon(symbol)
+                state.portfolio.mark(symbol, state.price(symbol))
+        if not quiet:
+            self._fills, self._is_flat = self._counting.fills, not state.portfolio.held()
         self._turn.out += self._sampler.second(state)
         self._candles.look_after()
         for order in state.orders.working():
@@ -96,6 +102,17 @@ class Upkeep:
         if now - self._forgot_ns > _FORGET_NS:
             self._forgot_ns = now
             state.orders.forget(now)
+
+    def _is_quiet(self) -> bool:
+        """In a run over the past: whether nothing was held at the last second and nothing was traded since, so that no price changes what
+        was won and lost."""
+        return (
+            self._turn.settings.waits_for_data
+            and self._is_flat
+            and self._fills == self._counting.fills
+            and not self._state.orders.count()
+            and not self._state.portfolio.adopted
+        )
 
     def _look_after(self, order: Order) -> None:
         now, status = self._state.now_ns, order.status

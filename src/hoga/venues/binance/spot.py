@@ -13,7 +13,7 @@ from hoga.venues.binance.refill import refills
 from hoga.venues.binance.refusals import is_late
 from hoga.venues.binance.spot_orders import SPOT_ORDERS
 from hoga.venues.binance.spot_private import SPOT_PRIVATE
-from hoga.venues.binance.ticks import LINES, TICKS, candle_reads
+from hoga.venues.binance.ticks import BOOK_LINE, LINES, TICKS, candle_reads
 from hoga.venues.records import RecordFacts, SideLists
 from hoga.venues.spec import ChannelSpec, Limits, RestLimit, RestPaths, VenueSpec
 
@@ -126,6 +126,7 @@ SPOT = VenueSpec(
     talk=lambda credentials: BinanceLine("/ws-api/v3", SPOT_ORDERS.line, credentials),
     ticks=TICKS,
     tick_lines=LINES,
+    book_line=BOOK_LINE,
     candles=candle_reads("/api/v3/klines", weight=2),
     classic=fields.CLASSIC,
     same_cut=wire.SAME_CUT,

@@ -14,9 +14,9 @@ from hoga.core.market import DataType, Side
 from hoga.core.ticks import MarketBar, MarketDepth, MarketEvent, MarketMark, MarketTop, MarketTrade
 from hoga.core.times import MS_NS, SECOND_NS
 from hoga.core.trading import Rules
-from hoga.venues.ticks import CandleReads, LinesReader, Marks, TickReader, Tops, Trades, memo, memo_bytes
+from hoga.venues.ticks import BookLineReader, CandleReads, LinesReader, Marks, TickReader, Top, Tops, Trades, memo, memo_bytes
 
-__all__ = ["CANDLES", "LINES", "TICKS", "candle_reads"]
+__all__ = ["BOOK_LINE", "CANDLES", "LINES", "TICKS", "candle_reads"]
 
 _INTERVALS = {
     seconds * SECOND_NS: name
@@ -85,7 +85,7 @@ class _BookLine(msgspec.Struct, gc=False):
     event_ms: int = field(name="E", default=0)
 
 
-_book_lines = msgspec.json.Decoder(_BookLine).decode_lines
+_book_line = msgspec.json.Decoder(_BookLine).decode
 _quote_lines = msgspec.json.Decoder(_Quote).decode_lines
 _trade_lines = msgspec.json.Decoder(_Trade).decode_lines
 _mark_lines = msgspec.json.Decoder(_Mark).decode_lines
@@ -186,7 +186,7 @@ TICKS: Mapping[DataType, TickReader] = {
 """The readers of the usual channel of each type of data."""
 
 
-def _books_of(rules: Rules) -> Callable[[bytes], Tops]:
+def _book_of(rules: Rules) -> Callable[[bytes], Top]:
     price, size = memo_bytes(rules.price_power), memo_bytes(rules.size_power)
 
     def best(raw: msgspec.Raw) -> tuple[int, int]:
@@ -197,12 +197,10 @@ def _books_of(rules: Rules) -> Callable[[bytes], Tops]:
             raise ValueError("levels that are not spelt as usual")
         return 0, 0
 
-    def read(text: bytes) -> Tops:
-        lines = _book_lines(text)
-        sides = [(each.bids, each.asks) if len(each.bids) else (each.short_bids, each.short_asks) for each in lines]
-        bid, bid_size = zip(*[best(bids) for bids, _ in sides], strict=True)
-        ask, ask_size = zip(*[best(asks) for _, asks in sides], strict=True)
-        return Tops([each.event_ms * MS_NS for each in lines], bid, bid_size, ask, ask_size, sides)
+    def read(line: bytes) -> Top:
+        raw = _book_line(line)
+        bids, asks = (raw.bids, raw.asks) if len(raw.bids) else (raw.short_bids, raw.short_asks)
+        return Top(raw.event_ms * MS_NS, *best(bids), *best(asks), bids, asks)
 
     return read
 
@@ -255,12 +253,13 @@ def _marks_of(rules: Rules) -> Callable[[bytes], Marks]:
 
 
 LINES: Mapping[DataType, LinesReader] = {
-    DataType.ORDERBOOK: _books_of,
     DataType.QUOTE: _quotes_of,
     DataType.TRADE: _trades_of,
     DataType.MARK_PRICE: _marks_of,
 }
-"""The same of whole lines of the archive."""
+"""The same of whole lines of the archive, many at once."""
+BOOK_LINE: BookLineReader = _book_of
+"""A book of the archive: its best levels now, the others when somebody looks."""
 
 
 def candle_reads(path: str, *, weight: int) -> CandleReads:
