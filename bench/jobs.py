@@ -33,9 +33,11 @@ JOBS = {
     "replay": "bench.replay:measure_replay",
     "report": "bench.reports:measure_report",
     "tree": "bench.looking:measure_tree",
+    "backtest": "bench.backtest:measure_past",
     "decide": "bench.trading:measure_decisions",
     "switches": "bench.switches:measure_switches",
     "usual": "bench.usual:measure_usual",
+    "sweep": "bench.backtest:measure_sweep",
     "view": "bench.looking:measure_view",
     "watch": "bench.audience:watch",
 }

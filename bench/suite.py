@@ -14,6 +14,7 @@
     backfill     a day of the exchange's aggregate trades: its zip proven, read and made into Parquet
     tree         `hoga tree` of 100,000 files
     report       the report of a journal of 1,000,000 records
+    backtest     the whole engine on a recorded day, and a sweep
     start        how long `hoga --help` takes
     program      `hoga run` itself: processor time and memory of all its processes, how it ends under load
     sustained    twice that pace for five minutes
@@ -41,6 +42,7 @@ from typing import NamedTuple
 import msgspec
 
 from bench.audience import Audience
+from bench.backtest import PastPlan, Swept, Went
 from bench.bars import Figure, Verdict, figure, of_a_sample
 from bench.certificate import make_certificate
 from bench.children import BenchFailed, LoadServer, run_child
@@ -83,6 +85,7 @@ PARTS = (
     "trade",
     "report",
     "usual",
+    "backtest",
     "start",
     "program",
     "sustained",
@@ -132,6 +135,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tree_files: int = 100_000
     decisions: int = 20_000
     report_records: int = 1_000_000
+    backtest_minutes: int = 240
+    backtest_sets: int = 100
     replay_s: float = 20.0
     seal_records: int = 60_000
     peer_frames: int = 100_000
@@ -160,6 +165,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             tree_files=2_000,
             decisions=2_000,
             report_records=20_000,
+            backtest_minutes=10,
+            backtest_sets=4,
             replay_s=seconds,
             seal_records=6_000,
             peer_frames=4_000,
@@ -699,6 +706,38 @@ def _tree(bench: _Bench) -> list[Figure]:
     ]
 
 
+def _backtest(bench: _Bench) -> list[Figure]:
+    settings = bench.settings
+    minutes, found = settings.backtest_minutes, list[Figure]()
+    books, both = ("orderbook",), ("orderbook", "execution")
+    most: list[float] = []
+    for name, label, kinds, looks in (
+        ("books", "backtest: depth20 books, a strategy on bars", books, False),
+        ("seen_books", "backtest: depth20 books, each looked at", books, True),
+        ("quotes", "backtest: quotes, each looked at", ("quote",), True),
+        ("trades", "backtest: trades, a strategy on bars", ("execution",), False),
+        ("both", "backtest: books and trades, a strategy on bars", both, False),
+    ):
+        runs = []
+        for number in range(max(1, settings.repeat)):
+            bench.tell(f"backtest: {name}, run {number + 1}")
+            with _fresh(bench) as data:
+                plan = PastPlan(
+                    data=str(data), kinds=kinds, minutes=minutes, looks=looks, capture=settings.capture, core=bench.collector_core
+                )
+                runs.append(run_child("backtest", plan, Went, folder=bench.folder))
+        most += [run.rss_peak / 2**20 for run in runs]
+        found.append(figure(f"backtest.{name}", label, "records/s", [run.events / run.cpu_s for run in runs], note="from a day's zip"))
+    found.append(figure("backtest.rss", "backtest: most resident memory", "MB", most))
+    with _fresh(bench) as data:
+        bench.tell(f"backtest: {settings.backtest_sets} sets")
+        plan = PastPlan(data=str(data), kinds=both, minutes=minutes, sets=settings.backtest_sets, capture=settings.capture)
+        swept = run_child("sweep", plan, Swept, folder=bench.folder)
+    note = f"{settings.backtest_sets} sets on two cores, against as many runs alone"
+    found.append(figure("backtest.sweep", "backtest: a sweep", "times faster", [swept.one_s / swept.all_s], note=note))
+    return found
+
+
 def _trade(bench: _Bench) -> list[Figure]:
     settings, runs = bench.settings, []
     for number in range(max(1, settings.repeat)):
@@ -913,6 +952,7 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "trade": _trade,
     "report": _report,
     "usual": _usual,
+    "backtest": _backtest,
     "start": _start,
     "program": _program,
     "sustained": _sustained,

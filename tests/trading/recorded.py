@@ -33,8 +33,9 @@ def listing(*names: str, tick: str = "0.10") -> bytes:
 class Market:
     """A walk of a price, and what a venue sends of it. `lines`: (kind, receipt, line) in order."""
 
-    def __init__(self, name: str = "BTCUSDT", *, seed: int = 1, price: int = 600_000) -> None:
+    def __init__(self, name: str = "BTCUSDT", *, seed: int = 1, price: int = 600_000, day: str = DAY) -> None:
         self.name = name
+        self.day = day
         self.random = random.Random(seed)
         self.price = price
         self.number = 1_000
@@ -76,17 +77,23 @@ class Market:
 
     def keep(self, root: Path, *, tick: str = "0.10", gaps: tuple[tuple[str, Gap], ...] = ()) -> None:
         """Seal everything below `root` (the data folder), minute by minute, with the venue's list beside it."""
+        self.seal(root, gaps=gaps)
+        folder = root / VENUE / "instruments"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"instruments_{DAY}.json.zst").write_bytes(pack_list(listing(self.name, tick=tick)))
+
+    def seal(self, root: Path, *, gaps: tuple[tuple[str, Gap], ...] = ()) -> None:
+        """The same without a list."""
         minutes: dict[tuple[str, str], list[tuple[int, bytes]]] = defaultdict(list)
         for kind, at_ns, line in self.lines:
             minutes[kind, minute_of(at_ns)].append((at_ns, line))
         shops: dict[str, Workshop] = {}
         for (kind, minute), each in sorted(minutes.items()):
-            shops.setdefault(kind, Workshop(root / VENUE / kind, kind, symbol=self.name)).seal(minute, [line for _, line in each])
+            shops.setdefault(kind, Workshop(root / VENUE / kind, kind, symbol=self.name, day=self.day)).seal(
+                minute, [line for _, line in each]
+            )
         for kind, gap in gaps:
             shops[kind].tell_gap(gap)
-        folder = root / VENUE / "instruments"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"instruments_{DAY}.json.zst").write_bytes(pack_list(listing(self.name, tick=tick)))
 
 
 def strategy(folder: Path, text: str = "", **params: Any) -> Path:

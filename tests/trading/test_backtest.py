@@ -13,12 +13,13 @@ import pytest
 
 from hoga.app.backtest import backtest, plan_backtest
 from hoga.app.config import load_config
+from hoga.archive.form.lists import pack_list
 from hoga.audit.reading import Walk
 from hoga.cli.main import main
 from hoga.core.errors import ArchiveError, ConfigError
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import SECOND_NS
-from tests.trading.recorded import MINUTE, START_NS, VENUE, Market, strategy
+from tests.trading.recorded import MINUTE, START_NS, VENUE, Market, listing, strategy
 
 SYMBOL = f"{VENUE}:BTCUSDT"
 
@@ -218,3 +219,25 @@ class Holds(Strategy):
     kept, sold = (run(recorded, strategy(tmp_path, text), settings=(f"ON_STOP={how}",)) for how in ("keep", "flatten"))
     assert (kept.ok, kept.verdict) == (True, "KEPT")
     assert (sold.ok, sold.verdict, sold.held) == (True, "FLAT", {})
+
+
+def test_a_change_of_the_price_step_is_told_and_no_digit_is_lost(tmp_path: Path) -> None:
+    market = Market().walk(START_NS, 20)
+    market.keep(tmp_path, tick="0.10")
+    later = tmp_path / VENUE / "instruments" / "instruments_2026-11-21.json.zst"
+    later.write_bytes(pack_list(listing("BTCUSDT", tick="0.01")))
+    next_day = Market(seed=2, day="2026-11-21").walk(START_NS + 24 * 3600 * SECOND_NS, 20)
+    next_day.seal(tmp_path)
+    config = load_config(None, overrides=[], environ={}, data_dir=tmp_path)
+    plan = plan_backtest(config, str(strategy(tmp_path)), (), ask=False)
+    assert plan.data.rules[SYMBOL].rules.price_power == -2
+    assert plan.data.rules[SYMBOL].rules.ticks == ((0, 10),)
+    end = backtest(plan)
+    assert any("price step 0.1 → 0.01" in each for each in end.notes)
+
+
+def test_rules_that_nobody_kept_are_those_of_the_records(tmp_path: Path) -> None:
+    Market().walk(START_NS, 60, kinds=("quote", "execution")).seal(tmp_path)
+    end = run(tmp_path, strategy(tmp_path))
+    assert any("derived from what was recorded" in each for each in end.notes)
+    assert end.fills

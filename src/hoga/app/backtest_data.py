@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hoga.app.config import Config, VenueConfig
-from hoga.app.known_rules import KnownRules, rules_known, rules_of_texts
+from hoga.app.known_rules import KnownRules, changed_rules, rules_known, rules_of_texts
 from hoga.archive.form.discover import Found, discover
 from hoga.archive.form.discover import venue_of as venue_of_folder
 from hoga.archive.form.seriesday import SeriesDay
@@ -120,6 +120,11 @@ def _of_series(
         asked = [series.files or _asked(series, recorded) for series in mine]
         day = min((day.day for series in mine for day in series.days), default=day_of(0))
         rules |= _rules(config.venue(name), each, day, asked, ask=ask)
+        last = max((day.day for series in mine for day in series.days), default=day)
+        for symbol in each:
+            found_rules, change = changed_rules(config.venue(name), rules[symbol].rules, day, last)
+            rules[symbol] = rules[symbol]._replace(rules=found_rules)
+            notes = (*notes, change) if change else notes
     told: list[object] = []
     low: list[int] = []
     high: list[int] = []

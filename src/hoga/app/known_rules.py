@@ -31,7 +31,7 @@ from hoga.runtime.loop import run as run_loop
 from hoga.venues.registry import VENUES
 from hoga.venues.request import Request, Signed
 
-__all__ = ["KnownRules", "derived_rules", "kept_rules", "rules_known", "rules_of_texts"]
+__all__ = ["KnownRules", "changed_rules", "derived_rules", "kept_rules", "rules_known", "rules_of_texts"]
 
 _PATIENCE_S = 5.0
 _BATCHES = 8
@@ -79,6 +79,27 @@ def kept_rules(config: VenueConfig, names: Iterable[str], day: str) -> dict[str,
                 left.discard(each.name)
                 found[each.name] = KnownRules(each, f"as listed on {path.name.removeprefix(LIST_PREFIX).removesuffix(LIST_SUFFIX)}")
     return found
+
+
+def changed_rules(config: VenueConfig, rules: Rules, day: str, last_day: str) -> tuple[Rules, str]:
+    """Where later lists, up to `last_day`, have other steps: the same rules in integers that are fine enough for all of them, and a line
+    that tells of the change; else the rules as they are, and ""."""
+    names = [f"{LIST_PREFIX}{each}{LIST_SUFFIX}" for each in (day, last_day)]
+    for path in _lists(config.directory("instruments")):
+        if not names[0] < path.name <= names[1]:
+            continue
+        other = next((each for each in listed_in(config.venue, path) if each.name == rules.name), None)
+        if other is not None and (_steps_of(other) != _steps_of(rules)):
+            when = path.name.removeprefix(LIST_PREFIX).removesuffix(LIST_SUFFIX)
+            steps = f"price step {rules.price_text(rules.ticks[0][1])} → {other.price_text(other.ticks[0][1])}"
+            lots = f"lot {rules.quantity_text(rules.lot)} → {other.quantity_text(other.lot)}"
+            told = f"{rules.symbol}: the venue changed its steps by {when} ({steps}, {lots}); orders keep to the old ones all the time"
+            return finer(rules, other.price_power), told
+    return rules, ""
+
+
+def _steps_of(rules: Rules) -> tuple[object, ...]:
+    return [rules.price_text(step) for _, step in rules.ticks], rules.quantity_text(rules.lot)
 
 
 def _lists(folder: Path) -> list[Path]:

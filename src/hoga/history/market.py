@@ -345,7 +345,7 @@ def make_reader(
 class _BookLines:
     """Books as lines: one is read when somebody looks at it."""
 
-    __slots__ = ("_begins", "_plain", "_read", "_receipts", "_text", "is_book", "symbol")
+    __slots__ = ("_begins", "_plain", "_read", "_receipts", "_text", "is_book", "symbol", "traded_ns")
 
     def __init__(
         self,
@@ -358,6 +358,7 @@ class _BookLines:
     ) -> None:
         self.symbol = symbol
         self.is_book = True
+        self.traded_ns: Sequence[int] | None = None
         self._text = text
         self._begins = [0, *(ends + 1).tolist()]
         self._receipts = receipts

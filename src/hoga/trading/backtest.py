@@ -153,32 +153,36 @@ class Backtest:
         """Many events in order: the same as `take` of each, but that books are left out which nobody looks at and nothing hangs on.
 
         Of books that follow one another while nothing waits for a price (no hook, no order, no position that a price could end, no wish, no
-        doubt) only the newest before the next event, or the next moment at which something is due, can matter.
+        doubt) only the newest before the next event, or the next moment at which something is due, can matter. Trades of that time which
+        close no bar are only counted, but for the newest.
         """
         stamps, sources, places, blocks = chunk
         at = [block.at for block in blocks]
-        hard, idle = _Hard(chunk), frozenset[str]()
-        books = {block.symbol for block in blocks if block.is_book}
+        hard, idle, counted = _Hard(chunk), frozenset[str](), frozenset[str]()
+        spans: dict[str, tuple[int, int]] = {}
+        symbols = {block.symbol for block in blocks if block.is_book or block.traded_ns is not None}
         seen = [self.exchanges.get(venue_of(block.symbol)) for block in blocks]
         place, count, due_ns, step = 0, len(stamps), 0, self.engine.step
         self._changed = True
         while place < count:
             if self._changed:
                 self._changed = False
-                idle = frozenset(symbol for symbol in books if self.is_idle(symbol)) if books else idle
+                idle = frozenset(symbol for symbol in symbols if self.is_idle(symbol))
+                spans = {symbol: self.engine.counts_from_to(symbol) for symbol in idle}
+                counted = frozenset(symbol for symbol, (_, until) in spans.items() if until)
                 due_ns = self._due_ns()
             if idle:
-                to = hard.next(idle, place)
+                to = hard.next(idle, counted, place)
                 if to > place:
                     if due_ns <= stamps[to - 1]:
                         to = bisect_left(stamps, due_ns, place, to)
                         if to == place:
                             self._catch_up(stamps[place])
                             continue
-                    for each in hard.newest(idle, place, to):
-                        self.take(at[sources[each]](places[each]))
-                    place = to
-                    continue
+                    after = self._leave_out(chunk, at, spans, place, to)
+                    if after > place:
+                        place = after
+                        continue
             source = sources[place]
             event = at[source](places[place])
             at_ns, exchange = event.at_ns, seen[source]
@@ -200,7 +204,32 @@ class Backtest:
                     for effect in effects:
                         self._do(effect)
                     self._listen()
+            if counted and blocks[source].traded_ns is not None:
+                self._changed = True  # a bar may have been closed, and others are counted to now
             place += 1
+
+    def _leave_out(
+        self, chunk: Chunk, at: Sequence[Callable[[int], MarketEvent]], spans: Mapping[str, tuple[int, int]], place: int, to: int
+    ) -> int:
+        """The books and trades of idle symbols from one place to before another, or up to the first trade that does more than count."""
+        _, sources, places, blocks = chunk
+        newest: dict[int, int] = {}
+        count = self.engine.count
+        for each in range(place, to):
+            source = sources[each]
+            traded_ns = blocks[source].traded_ns
+            if traded_ns is not None:
+                since, until = spans[blocks[source].symbol]
+                if not since <= traded_ns[places[each]] < until:
+                    to = each
+                    break
+                before = newest.get(source)
+                if before is not None:
+                    count(at[source](places[before]))  # type: ignore[arg-type]  # it is a trade
+            newest[source] = each
+        for each in sorted(newest.values()):
+            self.take(at[sources[each]](places[each]))
+        return to
 
     def take_bars(self, start_ns: int, opening: Sequence[MarketBar]) -> None:
         """Candles that begin at a moment, where nothing finer is known; those that end by then are over.
@@ -406,36 +435,23 @@ class Backtest:
 
 
 class _Hard:
-    """Which records of a chunk cannot be left out, for a set of idle symbols; and which books are the newest where others are."""
+    """Which records of a chunk cannot be left out, for a set of idle symbols, and of those whose trades are only counted."""
 
     def __init__(self, chunk: Chunk) -> None:
         self._sources = chunk.sources
         self._blocks = chunk.blocks
-        self._next: dict[frozenset[str], list[int]] = {}
+        self._next: dict[tuple[frozenset[str], frozenset[str]], list[int]] = {}
 
-    def next(self, idle: frozenset[str], place: int) -> int:
-        """The first record from that place on that is no book of an idle symbol; their number, where there is none."""
-        found = self._next.get(idle)
+    def next(self, idle: frozenset[str], counted: frozenset[str], place: int) -> int:
+        """The first such record from that place on; their number, where there is none."""
+        found = self._next.get((idle, counted))
         if found is None:
-            soft = [block.is_book and block.symbol in idle for block in self._blocks]
+            soft = [(b.is_book and b.symbol in idle) or (b.traded_ns is not None and b.symbol in counted) for b in self._blocks]
             at = len(self._sources)
             found = [at] * at
             for each in range(at - 1, -1, -1):
                 if not soft[self._sources[each]]:
                     at = each
                 found[each] = at
-            self._next[idle] = found
+            self._next[idle, counted] = found
         return found[place]
-
-    def newest(self, idle: frozenset[str], place: int, to: int) -> list[int]:
-        """The last book of each source from one place to before another, in order."""
-        left = {number for number, block in enumerate(self._blocks) if block.is_book and block.symbol in idle}
-        found: list[int] = []
-        for each in range(to - 1, place - 1, -1):
-            source = self._sources[each]
-            if source in left:
-                left.discard(source)
-                found.append(each)
-                if not left:
-                    break
-        return found[::-1]

@@ -321,6 +321,11 @@ class BarSeries:
         """When the forming bar is closed though no trade comes; None: there is none."""
         return self._end + GRACE_NS if self._formed and not self._candles_to else None
 
+    @property
+    def counts_from_to(self) -> tuple[int, int]:
+        """Trades stamped in this span are only counted: they close nothing and change nothing that is closed."""
+        return (self._start, self._end) if self._formed else (0, 0)
+
     def trade(self, trade: MarketTrade) -> Sequence[Bar]:
         """Count a trade; returns the bars that it closed, oldest first."""
         stamp = trade.event_ns

@@ -18,10 +18,12 @@ _BUY, _SELL = Side.BUY, Side.SELL
 
 
 class Block(Protocol):
-    """Records of one series. `symbol`: whose; `is_book`: nothing is lost but the book itself where only the newest of several is seen."""
+    """Records of one series. `symbol`: whose; `is_book`: nothing is lost but the book itself where only the newest of several is seen.
+    `traded_ns`: of trades, the venue's time of each; None: they are none."""
 
     symbol: str
     is_book: bool
+    traded_ns: Sequence[int] | None
 
     def at(self, place: int) -> MarketEvent:
         """The record at a place."""
@@ -30,7 +32,7 @@ class Block(Protocol):
 class TopBlock:
     """Quotes: the best prices and sizes."""
 
-    __slots__ = ("_ask", "_ask_size", "_at", "_bid", "_bid_size", "_event", "is_book", "symbol")
+    __slots__ = ("_ask", "_ask_size", "_at", "_bid", "_bid_size", "_event", "is_book", "symbol", "traded_ns")
 
     def __init__(
         self,
@@ -41,6 +43,7 @@ class TopBlock:
     ) -> None:
         self.symbol = symbol
         self.is_book = True
+        self.traded_ns: Sequence[int] | None = None
         self._at = at_ns
         self._event = event_ns
         self._bid, self._bid_size, self._ask, self._ask_size = best
@@ -61,7 +64,7 @@ class TopBlock:
 class TradeBlock:
     """Trades. `buys`: 1 where the buyer took."""
 
-    __slots__ = ("_at", "_buys", "_event", "_id", "_price", "_size", "is_book", "symbol")
+    __slots__ = ("_at", "_buys", "_event", "_id", "_price", "_size", "is_book", "symbol", "traded_ns")
 
     def __init__(
         self,
@@ -75,6 +78,7 @@ class TradeBlock:
     ) -> None:
         self.symbol = symbol
         self.is_book = False
+        self.traded_ns: Sequence[int] | None = event_ns
         self._at = at_ns
         self._event = event_ns
         self._price = price
@@ -98,13 +102,14 @@ class TradeBlock:
 class MarkBlock:
     """Mark prices."""
 
-    __slots__ = ("_at", "_event", "_funding", "_mark", "_rate", "is_book", "symbol")
+    __slots__ = ("_at", "_event", "_funding", "_mark", "_rate", "is_book", "symbol", "traded_ns")
 
     def __init__(
         self, symbol: str, at_ns: Sequence[int], event_ns: Sequence[int], mark: Sequence[int], rate: Sequence[int], funding: Sequence[int]
     ) -> None:
         self.symbol = symbol
         self.is_book = False
+        self.traded_ns: Sequence[int] | None = None
         self._at = at_ns
         self._event = event_ns
         self._mark = mark
@@ -126,11 +131,12 @@ class MarkBlock:
 class PriceBlock:
     """What the first trade says where there is no book: the price, right before the trade itself; the others say it themselves."""
 
-    __slots__ = ("_trades", "is_book", "symbol")
+    __slots__ = ("_trades", "is_book", "symbol", "traded_ns")
 
     def __init__(self, trades: TradeBlock) -> None:
         self.symbol = trades.symbol
         self.is_book = True
+        self.traded_ns: Sequence[int] | None = None
         self._trades = trades
 
     def at(self, place: int) -> MarketEvent:
@@ -142,11 +148,12 @@ class PriceBlock:
 class EventBlock:
     """Events that were made already."""
 
-    __slots__ = ("events", "is_book", "symbol")
+    __slots__ = ("events", "is_book", "symbol", "traded_ns")
 
     def __init__(self, symbol: str, events: Sequence[MarketEvent], *, is_book: bool = False) -> None:
         self.symbol = symbol
         self.is_book = is_book
+        self.traded_ns: Sequence[int] | None = None
         self.events = events
 
     def at(self, place: int) -> MarketEvent:
@@ -172,11 +179,12 @@ class Chunk(NamedTuple):
 class _Shared:
     """A block of which each record is made once, for whoever looks at it."""
 
-    __slots__ = ("_block", "_known", "is_book", "symbol")
+    __slots__ = ("_block", "_known", "is_book", "symbol", "traded_ns")
 
     def __init__(self, block: Block) -> None:
         self.symbol = block.symbol
         self.is_book = block.is_book
+        self.traded_ns = block.traded_ns
         self._block = block
         self._known: dict[int, MarketEvent] = {}
 

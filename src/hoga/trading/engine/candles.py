@@ -17,6 +17,7 @@ from hoga.trading.ports import ReadBars
 
 __all__ = ["Candles"]
 
+_FOREVER_NS = 1 << 62
 _AGAIN_NS = 2 * SECOND_NS
 _LATEST_AGAIN_NS = 64 * SECOND_NS
 _OWED_NS = 600 * SECOND_NS
@@ -90,6 +91,14 @@ class Candles:
             self._arm(symbol)
         elif symbol not in self._armed:
             self._arm(symbol)
+
+    def counts_from_to(self, symbol: str) -> tuple[int, int]:
+        """Trades stamped in this span (from, and before) are only counted by all bars of a symbol."""
+        low, high = 0, _FOREVER_NS
+        for series in self._of[symbol]:
+            since, until = series.counts_from_to
+            low, high = max(low, since), min(high, until)
+        return (low, high) if symbol in self._armed or not self._of[symbol] else (0, 0)
 
     def is_due(self, number: int) -> None:
         """The end of a bar has passed."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from hoga.core.market import DataType
+from hoga.core.ticks import MarketTrade
 from hoga.core.trading import Capabilities, FillUpdate, Rules
 from hoga.trading.engine.accounts import Accounts
 from hoga.trading.engine.asking import Asking
@@ -195,6 +196,14 @@ class Engine:
     def is_idle(self, symbol: str) -> bool:
         """Whether a book of a symbol can change nothing but what the next one changes, too: nobody hears it, nothing waits for a price."""
         return self._roster.running and not self._life.stopping_ns and not self._causes.due and self._market.is_idle(symbol)
+
+    def counts_from_to(self, symbol: str) -> tuple[int, int]:
+        """While a symbol is idle: the venue's times (from, and before) of trades of which nothing comes but that they are counted."""
+        return self._market.counts_from_to(symbol)
+
+    def count(self, event: MarketTrade) -> None:
+        """One of these: what `step` would do with it, but that the price that it is traded at is seen with the next event."""
+        self._market.count(event)
 
     # -- to look at -----------------------------------------------------------------------------------------------------------
 

@@ -80,6 +80,15 @@ class Market:
             and not self._guarding.is_watching(symbol)
         )
 
+    def counts_from_to(self, symbol: str) -> tuple[int, int]:
+        """The venue's times (from, and before) of trades that are only counted, while the symbol is idle; (0, 0): none are."""
+        return (0, 0) if self._tradish.get(symbol) else self._candles.counts_from_to(symbol)
+
+    def count(self, event: MarketTrade) -> None:
+        """A trade that is only counted."""
+        self._state.traded(event)
+        self._candles.trade(event)
+
     def _on_top(self, event: MarketTop) -> None:
         self._came(event, self._quotish)
 
