@@ -62,6 +62,7 @@ BACKTEST_FOLDER = "backtests"
 _FOREVER = 2**63 - 1
 _NAME_DIGITS = 12
 _RESULT = "result.json"
+_COLUMNS = ".columns"
 _MODE = "backtest"
 _BEAT_NS = 3 * SECOND_NS
 """An account's stream on paper gives a sign of life so often, where the limits do not want more."""
@@ -87,6 +88,7 @@ class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
     inputs: dict[str, Any]
     extent: tuple[int, int]
     making: Making
+    cache: Path
     before: Recorded
     asks: tuple[ReadBars, ...] = ()
 
@@ -184,6 +186,7 @@ def plan_backtest(
         inputs=inputs,
         extent=(max(low, data.extent[0]), min(high, data.extent[1])),
         making=making,
+        cache=config.program.data_dir / _COLUMNS,
         before=before,
         asks=asks,
     )
@@ -298,7 +301,7 @@ def feed_of(plan: BacktestPlan, damage: list[Damage] | None) -> Feed:
         rules = {symbol: known.rules for symbol, known in data.rules.items()}
         priced = [symbol for symbol in rules if data.grade is Grade.TRADES]
         on_damage = None if damage is None else damage.append
-        pieces = market_chunks(data.recorded, rules, start_ns=start_ns, end_ns=end_ns, priced=priced, on_damage=on_damage)
+        pieces = market_chunks(data.recorded, rules, start_ns=start_ns, end_ns=end_ns, priced=priced, on_damage=on_damage, cache=plan.cache)
     first = next(pieces, None)
     if first is None:
         raise ArchiveError(plan.folder.parent.parent, "nothing was recorded in that time")

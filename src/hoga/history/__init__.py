@@ -12,6 +12,7 @@ frames          arrays as frames of other libraries
 events          records as typed events
 market          records as a trader sees them: integers, by receipt
 candles         candles as a trader sees them, of any origin
+column_cache    a day as integers, beside the archive
 export          the archive in other forms
 events_npz      books, deltas and trades as events of hftbacktest
 foreign         other recorders' captures

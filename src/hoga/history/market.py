@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 
 from hoga.archive.form.envelope import payload_of, receipts_at
+from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.text import line_ends, split_lines
 from hoga.archive.read.merged import moments_of
 from hoga.archive.read.openminute import OpenMinutes
-from hoga.archive.read.reader import Block as ArchiveBlock
-from hoga.archive.read.reader import read_blocks
-from hoga.archive.read.stretches import Stretch
-from hoga.archive.read.told import gaps_of_days
+from hoga.archive.read.reader import read_blocks, read_stretches
+from hoga.archive.read.stretches import Stretch, find_stretches
+from hoga.archive.read.told import gaps_of_days, healed_of
 from hoga.columns.digits import Ints
 from hoga.core.errors import SegmentCorrupt
 from hoga.core.market import DataType
@@ -31,6 +32,7 @@ from hoga.core.times import DAY_NS, day_start_ns
 from hoga.core.trading import Rules
 from hoga.history.asking import AskedSeries
 from hoga.history.candles import scaled
+from hoga.history.column_cache import ColumnFile, ColumnWriter, column_path, open_columns
 from hoga.history.published import published_batches
 from hoga.trading.blocks import Block, Chunk, EventBlock, MarkBlock, PriceBlock, TopBlock, TradeBlock
 from hoga.venues.registry import VENUES
@@ -39,6 +41,9 @@ from hoga.venues.ticks import Marks, RawLevels, Top, Tops, Trades
 __all__ = ["Damage", "MarketSeries", "Recorded", "make_reader", "market_chunks", "recorded_of"]
 
 _FOREVER = 2**63 - 1
+_ROWS = 16_384
+"""So many records of kept columns come at a time."""
+_BEST = 5
 
 _TYPES = {
     Kind.ORDERBOOK: DataType.ORDERBOOK,
@@ -126,17 +131,19 @@ def market_chunks(
     priced: Collection[str] = (),
     fill: bool = True,
     on_damage: Callable[[Damage], object] | None = None,
+    cache: Path | None = None,
 ) -> Iterator[Chunk]:
     """Everything that was received from `start_ns` on and before `end_ns`, by receipt; a `MarketDoubt` where a gap
     begins, and where it ends.
 
     Of equal receipts the series that is named first comes first. `priced`: symbols whose trades say the price: no book of them was
     recorded, and a `MarketPrice` before the first one says so. `fill`: with the trades that were fetched afterwards. `on_damage`: is told
-    of a piece that cannot be read; what is behind it comes, after a `MarketDoubt`. None: SegmentCorrupt is raised.
+    of a piece that cannot be read; what is behind it comes, after a `MarketDoubt`. None: SegmentCorrupt is raised. `cache`: a folder
+    in which finished days are kept as columns.
 
     Raises ArchiveError, SegmentCorrupt.
     """
-    yield from _Merging(recorded, rules, start_ns, end_ns, frozenset(priced), fill=fill, on_damage=on_damage).chunks()
+    yield from _Merging(recorded, rules, start_ns, end_ns, frozenset(priced), fill=fill, on_damage=on_damage, cache=cache).chunks()
 
 
 class _Doubts:
@@ -172,8 +179,10 @@ class _Merging:
         *,
         fill: bool,
         on_damage: Callable[[Damage], object] | None,
+        cache: Path | None,
     ) -> None:
         self._span = start_ns, end_ns
+        self._cache = cache
         self._on_damage = on_damage
         self._doubts = _Doubts(end_ns)
         self._series = recorded.series
@@ -187,33 +196,87 @@ class _Merging:
             _Cursor(self._published(each, rules[each.symbol]), is_priced=each.symbol in priced)
             if each.files is not None
             else _Cursor(
-                self._read(
-                    make_reader(each, rules[each.symbol], self._unreadable),
-                    read_blocks(
-                        each.days,
-                        start_ns=start_ns,
-                        end_ns=end_ns,
-                        journals=kept,
-                        fill=fill,
-                        on_damage=self._hears(each) if on_damage else None,
-                    ),
-                ),
+                self._read(each, rules[each.symbol], kept, fill=fill),
                 is_priced=each.symbol in priced and each.data_type is DataType.TRADE,
             )
             for each in recorded.series
         ]
 
-    def _read(self, read: Callable[[bytes, Ints, list[int]], Block], blocks: Iterator[ArchiveBlock]) -> Iterator[tuple[Ints, Block]]:
-        """What was recorded: moments that never go back, and the records."""
+    def _read(self, series: MarketSeries, rules: Rules, journals: list[Path], *, fill: bool) -> Iterator[tuple[Ints, Block]]:
+        """What was recorded, day after day: moments that never go back, and the records."""
         last = 0
-        for found in blocks:
-            ends = line_ends(found.text)
-            receipts = receipts_at(found.text, ends)
-            if receipts is None:
-                receipts = moments_of(found, last)
-            keys = np.maximum.accumulate(np.array([last, *receipts], np.int64))[1:]
-            last = int(keys[-1])
-            yield keys, read(found.text, ends, receipts)
+        read = make_reader(series, rules, self._unreadable)
+        for day in series.days:
+            path = self._columns_of(series, day, rules, journals, fill=fill)
+            kept = None if path is None else open_columns(path)
+            if kept is not None:
+                for keys, block in self._from_columns(kept, series, day, rules):
+                    keys = np.maximum(keys, last)
+                    last = int(keys[-1])
+                    yield keys, block
+                continue
+            writer = None if path is None or not self._is_whole(day) else ColumnWriter(path)
+            start_ns, end_ns = self._span
+            damaged: list[bool] = []
+            on_damage = self._hears(series, damaged) if self._on_damage is not None else None
+            try:
+                for found in read_blocks([day], start_ns=start_ns, end_ns=end_ns, journals=journals, fill=fill, on_damage=on_damage):
+                    ends = line_ends(found.text)
+                    receipts = receipts_at(found.text, ends)
+                    if receipts is None:
+                        receipts = moments_of(found, last)
+                    keys = np.maximum.accumulate(np.array([last, *receipts], np.int64))[1:]
+                    last = int(keys[-1])
+                    block = read(found.text, ends, receipts)
+                    if writer is not None:
+                        columns = _columns_of(block)
+                        if columns is None:
+                            writer.drop()
+                            writer = None
+                        else:
+                            writer.add(columns, found.stretch.minute, found.stretch.part)
+                    yield keys, block
+                if writer is not None and not damaged:
+                    writer.finish()
+            finally:
+                if writer is not None:
+                    writer.drop()
+
+    def _columns_of(self, series: MarketSeries, day: SeriesDay, rules: Rules, journals: list[Path], *, fill: bool) -> Path | None:
+        """Where a day's columns are, or will be; None for a day that is not finished, or has trades that were fetched afterwards."""
+        if self._cache is None or read_manifest(day.manifest_path) is None or (fill and healed_of(day) is not None):
+            return None
+        told = [[each.minute, each.part, each.proof.crc32, each.proof.text_bytes] for each in find_stretches(day).sealed]
+        if any(each[2] is None for each in told):
+            return None
+        name = f"{series.symbol.replace(':', '_')}_{day.kind}_{day.day}"
+        return column_path(self._cache, name, [series.data_type, told], (rules.price_power, rules.size_power))
+
+    def _is_whole(self, day: SeriesDay) -> bool:
+        """Whether all of a day is wanted: then its columns are kept."""
+        low, high = self._span
+        return all(low <= each.from_ns and each.to_ns < high for each in find_stretches(day).sealed)
+
+    def _from_columns(self, kept: ColumnFile, series: MarketSeries, day: SeriesDay, rules: Rules) -> Iterator[tuple[Ints, Block]]:
+        low, high = self._span
+        keys = np.maximum.accumulate(kept.column(0))
+        start, stop = (int(np.searchsorted(keys, each)) for each in (low, min(high, _FOREVER)))
+        levels = (
+            _Levels(kept, day, VENUES[series.symbol.partition(":")[0]].ticks[series.data_type](rules))
+            if series.data_type is DataType.ORDERBOOK
+            else None
+        )
+        for at in range(start, stop, _ROWS):
+            to = min(stop, at + _ROWS)
+            at_ns, event_ns, *rest = kept.lists(at, to)
+            block: Block
+            if series.data_type is DataType.TRADE:
+                block = TradeBlock(series.symbol, at_ns, event_ns, *rest)
+            elif series.data_type is DataType.MARK_PRICE:
+                block = MarkBlock(series.symbol, at_ns, event_ns, *rest)
+            else:
+                block = TopBlock(series.symbol, at_ns, event_ns, tuple(rest), None if levels is None else levels.behind(at))
+            yield keys[at:to], block
 
     def _published(self, series: MarketSeries, rules: Rules) -> Iterator[tuple[Ints, Block]]:
         """What the exchange published: its own times are all there are."""
@@ -229,10 +292,11 @@ class _Merging:
             stamps = batch["event_ns"].tolist()
             yield keys, TradeBlock(series.symbol, stamps, stamps, price, size, buys, ids)
 
-    def _hears(self, series: MarketSeries) -> Callable[[SeriesDay, Stretch, SegmentCorrupt], object]:
+    def _hears(self, series: MarketSeries, noted: list[bool]) -> Callable[[SeriesDay, Stretch, SegmentCorrupt], object]:
         low, high = self._span
 
         def damaged(day: SeriesDay, stretch: Stretch, fault: SegmentCorrupt) -> None:
+            noted.append(True)
             found = Damage(series.symbol, series.kind, max(low, stretch.from_ns), min(high, stretch.to_ns), str(fault))
             self._doubts.add(series.symbol, found.from_ns, f"a damaged piece of the recording: {fault}")
             self._doubts.add(series.symbol, found.to_ns, "the recording goes on behind a damaged piece")
@@ -342,10 +406,90 @@ def make_reader(
     return read
 
 
+def _columns_of(block: Block) -> list[Sequence[int]] | None:
+    """A block's records as columns; None where one of them is not as usual."""
+    if isinstance(block, _BookLines):
+        return block.columns()
+    return block.columns() if isinstance(block, TopBlock | TradeBlock | MarkBlock) else None
+
+
+class _Levels:
+    """The levels of books whose best prices are columns: the text is read where somebody looks deeper, a segment at a time."""
+
+    def __init__(self, kept: ColumnFile, day: SeriesDay, read: Callable[[bytes, int], MarketEvent]) -> None:
+        self._day = day
+        self._read = read
+        self._blocks = kept.blocks
+        self._firsts = [0, *accumulate(rows for rows, _, _, _ in kept.blocks)]
+        self._known = -1
+        self._lines: list[bytes] = []
+
+    def behind(self, first: int) -> Callable[[int], tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]]]:
+        """Those of records that are counted from `first` on."""
+
+        def of(place: int) -> tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]]:
+            whole = _Whole(self, first + place)
+            return _Side(whole, 0), _Side(whole, 1)
+
+        return of
+
+    def book(self, row: int) -> MarketDepth:
+        """The book of a record. Raises ArchiveError, SegmentCorrupt where its text is not there any more."""
+        found = self._read(self._line(row), 0)
+        assert isinstance(found, MarketDepth), "it was one when its columns were made"
+        return found
+
+    def _line(self, row: int) -> bytes:
+        number = bisect_right(self._firsts, row) - 1
+        if number != self._known:
+            _, minute, part, place = self._blocks[number]
+            stretch = next(each for each in find_stretches(self._day).sealed if (each.minute, each.part) == (minute, part))
+            texts = [text for _, text in read_stretches([stretch], start_ns=0, end_ns=_FOREVER)]
+            self._known, self._lines = number, split_lines(texts[place])
+        return payload_of(self._lines[row - self._firsts[number]])
+
+
+class _Whole:
+    """A book of kept columns, read from its text when somebody looks at its levels."""
+
+    __slots__ = ("_book", "_levels", "_row")
+
+    def __init__(self, levels: _Levels, row: int) -> None:
+        self._levels = levels
+        self._row = row
+        self._book: MarketDepth | None = None
+
+    def side(self, number: int) -> Sequence[tuple[str, str]]:
+        """Bids, or asks."""
+        if self._book is None:
+            self._book = self._levels.book(self._row)
+        return self._book.asks if number else self._book.bids
+
+
+class _Side(Sequence[tuple[str, str]]):
+    """One side of it."""
+
+    __slots__ = ("_number", "_whole")
+
+    def __init__(self, whole: _Whole, number: int) -> None:
+        self._whole = whole
+        self._number = number
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[str, str]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[tuple[str, str]]: ...
+    def __getitem__(self, index: int | slice) -> tuple[str, str] | Sequence[tuple[str, str]]:
+        return self._whole.side(self._number)[index]
+
+    def __len__(self) -> int:
+        return len(self._whole.side(self._number))
+
+
 class _BookLines:
     """Books as lines: one is read when somebody looks at it."""
 
-    __slots__ = ("_begins", "_plain", "_read", "_receipts", "_text", "is_book", "symbol", "traded_ns")
+    __slots__ = ("_begins", "_plain", "_read", "_receipts", "_text", "_tops", "is_book", "symbol", "traded_ns")
 
     def __init__(
         self,
@@ -364,12 +508,23 @@ class _BookLines:
         self._receipts = receipts
         self._read = read
         self._plain = plain
+        self._tops: list[Top] | None = None
+
+    def columns(self) -> list[Sequence[int]] | None:
+        """All of them; None where one is not as usual. They are not read again then."""
+        try:
+            found = [self._read(self._text[at:to]) for at, to in pairwise(self._begins)]
+        except (ValueError, TypeError):
+            return None
+        self._tops = found
+        events, bids, bid_sizes, asks, ask_sizes = zip(*((each[:_BEST]) for each in found), strict=True)
+        return [self._receipts, events, bids, bid_sizes, asks, ask_sizes]
 
     def at(self, place: int) -> MarketEvent:
         """A `MarketDepth`."""
         line, at_ns = self._text[self._begins[place] : self._begins[place + 1]], self._receipts[place]
         try:
-            event_ns, bid, bid_size, ask, ask_size, bids, asks = self._read(line)
+            event_ns, bid, bid_size, ask, ask_size, bids, asks = self._read(line) if self._tops is None else self._tops[place]
         except (ValueError, TypeError):
             return self._plain(line, at_ns)
         return MarketDepth(

@@ -6,11 +6,11 @@ and what is made of them is decided where they are consumed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from hoga.core.market import Side
-from hoga.core.ticks import MarketEvent, MarketMark, MarketPrice, MarketTop, MarketTrade
+from hoga.core.ticks import MarketDepth, MarketEvent, MarketMark, MarketPrice, MarketTop, MarketTrade
 
 __all__ = ["Block", "Chunk", "EventBlock", "MarkBlock", "PriceBlock", "TopBlock", "TradeBlock", "shared"]
 
@@ -30,16 +30,17 @@ class Block(Protocol):
 
 
 class TopBlock:
-    """Quotes: the best prices and sizes."""
+    """Quotes: the best prices and sizes; or books, where `levels` tells the levels of a place (bids, asks)."""
 
-    __slots__ = ("_ask", "_ask_size", "_at", "_bid", "_bid_size", "_event", "is_book", "symbol", "traded_ns")
+    __slots__ = ("_ask", "_ask_size", "_at", "_bid", "_bid_size", "_event", "_levels", "is_book", "symbol", "traded_ns")
 
     def __init__(
         self,
         symbol: str,
         at_ns: Sequence[int],
         event_ns: Sequence[int],
-        best: tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]],
+        best: tuple[Sequence[int], ...],
+        levels: Callable[[int], tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]]] | None = None,
     ) -> None:
         self.symbol = symbol
         self.is_book = True
@@ -47,9 +48,27 @@ class TopBlock:
         self._at = at_ns
         self._event = event_ns
         self._bid, self._bid_size, self._ask, self._ask_size = best
+        self._levels = levels
+
+    def columns(self) -> list[Sequence[int]]:
+        """All of them."""
+        return [self._at, self._event, self._bid, self._bid_size, self._ask, self._ask_size]
 
     def at(self, place: int) -> MarketEvent:
-        """A `MarketTop`."""
+        """A `MarketDepth`, or a `MarketTop`."""
+        if self._levels is not None:
+            bids, asks = self._levels(place)
+            return MarketDepth(
+                symbol=self.symbol,
+                at_ns=self._at[place],
+                event_ns=self._event[place] or None,
+                bid=self._bid[place],
+                bid_size=self._bid_size[place],
+                ask=self._ask[place],
+                ask_size=self._ask_size[place],
+                bids=bids,
+                asks=asks,
+            )
         return MarketTop(
             symbol=self.symbol,
             at_ns=self._at[place],
@@ -86,6 +105,10 @@ class TradeBlock:
         self._buys = buys
         self._id = trade_id
 
+    def columns(self) -> list[Sequence[int]]:
+        """All of them."""
+        return [self._at, self._event, self._price, self._size, self._buys, self._id]
+
     def at(self, place: int) -> MarketEvent:
         """A `MarketTrade`."""
         return MarketTrade(
@@ -115,6 +138,10 @@ class MarkBlock:
         self._mark = mark
         self._rate = rate
         self._funding = funding
+
+    def columns(self) -> list[Sequence[int]]:
+        """All of them."""
+        return [self._at, self._event, self._mark, self._rate, self._funding]
 
     def at(self, place: int) -> MarketEvent:
         """A `MarketMark`."""
