@@ -64,6 +64,7 @@ _NAME_DIGITS = 12
 _RESULT = "result.json"
 _COLUMNS = ".columns"
 _MODE = "backtest"
+_OLD_TRADE_MS = 60_000
 _BEAT_NS = 3 * SECOND_NS
 """An account's stream on paper gives a sign of life so often, where the limits do not want more."""
 _UPKEEP_NS = 3_600 * SECOND_NS
@@ -129,7 +130,7 @@ def plan_backtest(
     chosen = strategies_of(config, strategy, symbols, params)
     data = data_of(config, chosen.symbols, (low, high), bars, ask=ask) if base is None else base.data
     names = [symbol for each in chosen.symbols.values() for symbol in each]
-    limits = {symbol: _limits(each, data.interval_ns) for symbol, each in chosen.limits.items()}
+    limits = {symbol: _limits(each, data) for symbol, each in chosen.limits.items()}
     paper = {name: _paper(config.venue(name), {each: limits[each] for each in of}, data) for name, of in chosen.symbols.items()}
     first = config.venue(next(iter(chosen.symbols)))
     flatten_on_stop = any(config.venue(name).on_stop == "flatten" for name in chosen.symbols)
@@ -394,8 +395,12 @@ def _told(damage: Damage) -> str:
     return f"{damage.symbol} {damage.kind} {iso_of(damage.from_ns)} to {iso_of(damage.to_ns)}: {damage.why}"
 
 
-def _limits(limits: Limits, interval_ns: int) -> Limits:
-    """With candles a price is as old as the candle is long, and accounts are looked at as seldom."""
+def _limits(limits: Limits, data: Data) -> Limits:
+    """Where there is no book, a price is as old as the last trade; with candles it is as old as the candle is long, and accounts are looked
+    at as seldom."""
+    if data.grade is Grade.TRADES:
+        return msgspec.structs.replace(limits, stale_after_ms=max(limits.stale_after_ms, _OLD_TRADE_MS))
+    interval_ns = data.interval_ns
     if not interval_ns:
         return limits
     length_s = interval_ns / SECOND_NS

@@ -54,8 +54,10 @@ def run_backtest(
         if not as_json:
             _show(plan)
         lines = _Lines()
-        with Progress("backtest", total=max(1, (plan.extent[1] - plan.extent[0]) // SECOND_NS), unit="s of the recording") as progress:
-            ended = backtest(plan, on_progress=_Pace(progress, plan.extent[0]), on_tell=lines)
+        known = 0 < plan.extent[0] and plan.extent[1] < _FAR_NS
+        total = max(1, (plan.extent[1] - plan.extent[0]) // SECOND_NS) if known else None
+        with Progress("backtest", total=total, unit="s of the recording") as progress:
+            ended = backtest(plan, on_progress=_Pace(progress, plan.extent[0] if known else 0), on_tell=lines)
         for use in probe.uses() if probe is not None else ():
             note(f"it uses {use}: a run again, and a proof, may differ by it")
         if not as_json:
@@ -72,6 +74,7 @@ class _Pace:
         self._began_s = time.monotonic()
 
     def __call__(self, at_ns: int, events: int) -> None:
+        self._last_ns = self._last_ns or at_ns
         seconds = (at_ns - self._last_ns) // SECOND_NS
         if seconds > 0:
             self._last_ns += seconds * SECOND_NS
@@ -103,7 +106,7 @@ class _Lines:
 
 def _show(plan: BacktestPlan) -> None:
     data = plan.data
-    note(f"backtest on {data.grade}: {', '.join(key for key, _ in plan.strategies)}; {iso_of(plan.extent[0])} to {_end_of(plan)}")
+    note(f"backtest on {data.grade}: {', '.join(key for key, _ in plan.strategies)}; {_span(plan)}")
     for symbol in plan.limits:
         paper = plan.settings[symbol.partition(":")[0]]
         kinds = (
@@ -115,8 +118,10 @@ def _show(plan: BacktestPlan) -> None:
         note(each)
 
 
-def _end_of(plan: BacktestPlan) -> str:
-    return iso_of(plan.extent[1]) if plan.extent[1] < _FAR_NS else "the end"
+def _span(plan: BacktestPlan) -> str:
+    """As far as it is known before the data are read."""
+    start, end = plan.extent
+    return f"{iso_of(start) if start > 0 else 'from the beginning'} to {iso_of(end) if end < _FAR_NS else 'the end'}"
 
 
 def _verdict(end: BacktestEnd) -> None:
