@@ -36,6 +36,7 @@ from hoga.venues.registry import VENUES
 __all__ = ["Data", "Records", "data_of", "records_of"]
 
 _KINDS = ("orderbook", "execution", "quote", "mark", "candle", "delta", "snapshot")
+_FOREVER = 2**63 - 1
 _TRADES = ("aggtrades", "trades")
 _BOOKS = frozenset({DataType.ORDERBOOK, DataType.QUOTE})
 
@@ -136,7 +137,7 @@ def _of_series(
             high.append(found.to_ns)
         if series.files is not None:
             told.append([series.symbol, series.kind, _names_of(series.files)])
-    return Data(grade, recorded, {}, rules, told, (min(low, default=0), max(high, default=0)), notes)
+    return Data(grade, recorded, {}, rules, told, (min(low, default=0), max(high, default=_FOREVER)), notes)
 
 
 def _asked(series: MarketSeries, recorded: Recorded) -> AskedSeries:

@@ -27,6 +27,7 @@ from hoga.gateway.caller import Caller
 from hoga.history.asking import AskedSeries
 from hoga.history.batch import Arrays
 from hoga.history.decoding import series_batches
+from hoga.history.published import published_batches
 from hoga.runtime.loop import run as run_loop
 from hoga.venues.registry import VENUES
 from hoga.venues.request import Request, Signed
@@ -36,7 +37,8 @@ __all__ = ["KnownRules", "changed_rules", "derived_rules", "kept_rules", "rules_
 _PATIENCE_S = 5.0
 _BATCHES = 8
 _FINE = Decimal("0.00000001")
-_PRICES, _SIZES = ("prices", "price", "bid", "ask"), ("sizes", "size", "bid_size", "ask_size")
+_PRICES = ("prices", "price", "bid", "ask", "open", "high", "low", "close")
+_SIZES = ("sizes", "size", "bid_size", "ask_size", "volume")
 _QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "BTC", "ETH", "BNB", "EUR", "TRY", "USD", "KRW")
 
 
@@ -145,7 +147,8 @@ def derived_rules(venue: str, name: str, recorded: Iterable[AskedSeries]) -> Rul
     tick = lot = Decimal(0)
     for series in recorded:
         try:
-            for batch in islice(series_batches(series, 0, 2**63 - 1, exact=True), _BATCHES):
+            batches = (published_batches if series.files else series_batches)(series, 0, 2**63 - 1, exact=True)
+            for batch in islice(batches, _BATCHES):
                 tick, lot = _common(tick, batch, _PRICES), _common(lot, batch, _SIZES)
         except HogaError:
             continue

@@ -54,7 +54,7 @@ def run_backtest(
         if not as_json:
             _show(plan)
         lines = _Lines()
-        known = 0 < plan.extent[0] and plan.extent[1] < _FAR_NS
+        known = plan.extent[0] > 0 and plan.extent[1] < _FAR_NS
         total = max(1, (plan.extent[1] - plan.extent[0]) // SECOND_NS) if known else None
         with Progress("backtest", total=total, unit="s of the recording") as progress:
             ended = backtest(plan, on_progress=_Pace(progress, plan.extent[0] if known else 0), on_tell=lines)
