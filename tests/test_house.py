@@ -6,10 +6,10 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 from hoga.venues.registry import VENUES
+from tests import sources
 from tests.conftest import LONGEST_FIRST
 from tests.every import every
 
@@ -29,9 +29,8 @@ READ_PAYLOADS = ("archive/form/records", "archive/form/semantics", "archive/form
 """Where a single letter would be a key, too."""
 
 
-@cache
 def tree_of(module: str) -> ast.Module:
-    return ast.parse(((ROOT if module in BENCHMARKS else SOURCE) / module).read_text(encoding="utf-8"))
+    return sources.tree_of((ROOT if module in BENCHMARKS else SOURCE) / module)
 
 
 def docstrings(tree: ast.Module) -> set[int]:

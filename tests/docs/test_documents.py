@@ -18,6 +18,7 @@ from hoga.cli.main import build_app
 from hoga.core.ledger import Reason
 from hoga.trading.risk import Code
 from hoga.trading.rungs import Cause
+from tests.sources import tree_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -163,7 +164,7 @@ def log_events() -> set[str]:
     """Every event the program can log."""
     found: set[str] = set()
     for path in (ROOT / "src").rglob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = tree_of(path)
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and re.fullmatch(r"_log\.(info|warning|error|failure)", ast.unparse(node.func)):
                 found.update(texts(node.args[0], tree))
@@ -187,7 +188,7 @@ def words_of_calls(folder: str, called: str, word: str) -> set[str]:
     """Every text that the source gives as `word` to a call of `called`."""
     found = set()
     for path in sorted((ROOT / "src/hoga" / folder).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == called:
                 values = [each.value for each in node.keywords if each.arg == word]
                 found |= {str(each.value) for each in values if isinstance(each, ast.Constant)}

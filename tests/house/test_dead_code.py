@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import hoga
+from tests.sources import tree_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "src" / "hoga"
@@ -92,7 +93,7 @@ def is_called_by_others(path: Path, owner: str, name: str) -> bool:
 
 
 def test_everything_is_used_by_the_program_or_its_users() -> None:
-    modules = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(SOURCE.rglob("*.py"))}
+    modules = {path: tree_of(path) for path in sorted(SOURCE.rglob("*.py"))}
     counts: Counter[str] = Counter()
     for tree in modules.values():
         counts.update(used(tree))

@@ -9,6 +9,8 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tests.sources import tree_of
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -43,7 +45,7 @@ def imports(folder: str) -> set[str]:
     """The top-level modules that the files of a folder import, but for the standard library's and our own."""
     found: set[str] = set()
     for path in (ROOT / folder).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             found.update(name.partition(".")[0] for name in named_in(node))
     return found - set(sys.stdlib_module_names) - {"hoga", "tests", "bench"}
 

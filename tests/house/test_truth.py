@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.every import every
+from tests.sources import tree_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "src" / "hoga"
@@ -46,7 +47,7 @@ def test_every_module_that_is_named_exists(path: Path) -> None:
 
 @every(sorted(path.parent for path in SOURCE.rglob("__init__.py")))
 def test_a_room_that_lists_its_files_lists_all_of_them_and_no_other(room: Path) -> None:
-    said = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
+    said = ast.get_docstring(tree_of(room / "__init__.py")) or ""
     listed = re.findall(r"^(\w+) {2,}\S", said, re.MULTILINE)
     assert not [name for name in listed if not (room / f"{name}.py").exists() and not (room / name).is_dir()]
     assert not listed or not {path.stem for path in room.glob("[!_]*.py")} - set(listed)
@@ -54,7 +55,7 @@ def test_a_room_that_lists_its_files_lists_all_of_them_and_no_other(room: Path) 
 
 @every([path for path in FILES if path.name not in ("__init__.py", "__main__.py", "_version.py")])
 def test_a_module_begins_with_its_own_name(path: Path) -> None:
-    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    said = ast.get_docstring(tree_of(path)) or ""
     assert said.partition(":")[0] == path.relative_to(SOURCE).with_suffix("").as_posix().replace("/", ".")
 
 
