@@ -135,6 +135,8 @@ def test_a_later_life_begins_where_the_earlier_one_ended(before: list[Any], afte
     late = books.cash + books.held * books.price - books.fees + books.funding
     assert whole.net == text_of(late - net, POWER)
     assert whole.start == "70"
+    assert Fraction(whole.realized) + Fraction(whole.unrealized) - Fraction(whole.fees) + Fraction(whole.funding) == Fraction(whole.net)
+    assert books.held or whole.unrealized == "0"
 
 
 @given(st.lists(_fills, max_size=30))

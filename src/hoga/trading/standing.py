@@ -92,6 +92,9 @@ class SymbolSums:
             self.start_quantity, self.start_cost = quantity, cost
             if self.price:
                 self.priced(self.price)
+        if not quantity and self.start_unrealized:  # what was held before the first record is closed: what it gained since is realized
+            self.sums[0] += self.start_unrealized
+            self.start_unrealized = 0
         self.realized, self.fees, self.funding = won - self.sums[0], fees - self.sums[1], funding - self.sums[2]
         self.quantity, self.cost = quantity, cost
         if quantity and self.held_since is None:
