@@ -1,4 +1,4 @@
-"""The pictures of the documents, made from a running demo: `.venv/bin/python docs/screenshots.py`.
+"""The pictures of the documents, made from a running demo and from an example's report: `.venv/bin/python docs/screenshots.py`.
 
 Needs playwright and a Chromium; for the Korean page also a font that has Hangul (Debian: fonts-noto-cjk).
 """
@@ -25,6 +25,27 @@ _WARM_S = 65.0
 
 
 def main() -> None:
+    """Take all of them."""
+    of_the_page()
+    of_a_report()
+
+
+def of_a_report() -> None:
+    """What the example `cross` made of a simulated day."""
+    root = Path(tempfile.mkdtemp()) / "day"
+    subprocess.run([sys.executable, "-m", "tests.examples.day", str(root)], check=True, cwd=IMAGES.parents[1])
+    found = next(root.glob("backtests/cross-*/journal"))
+    page_file = root / "report.html"
+    subprocess.run([sys.executable, "-m", "hoga", "report", str(found), "-o", str(page_file)], check=True)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_context(viewport={"width": 1280, "height": 1120}, color_scheme="light").new_page()
+        page.goto(page_file.as_uri())
+        page.screenshot(path=IMAGES / "report-light.png")
+        browser.close()
+
+
+def of_the_page() -> None:
     """Start the demo, let it run for a while, take the pictures, stop it."""
     folder = Path(tempfile.mkdtemp()) / "demo-data"
     command = [
