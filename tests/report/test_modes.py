@@ -11,6 +11,7 @@ import pytest
 from hoga.app.report import Report, read_report
 from hoga.app.trading import TradeEnd
 from hoga.cli.main import main
+from hoga.cli.report import end_run
 from hoga.trading.told import figures
 from tests.trading.live import live
 from tests.trading.recorded import START_NS, Market, strategy
@@ -79,16 +80,22 @@ async def test_what_a_trader_came_to_is_what_its_journal_says(tmp_path: Path, mo
     assert [each.side for each in one.fill_marks][:1] == ["B"]
 
 
-async def test_a_second_start_is_reported_on_its_own_and_together_with_the_first(tmp_path: Path) -> None:
+async def test_a_second_start_is_reported_on_its_own_and_together_with_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with live(tmp_path, wanted="0.01") as it:
         await it.holds("0.01")
         first = await it.stop()
+        assert end_run(first, as_json=False, verdict=lambda end: None) == 0
+        assert "since the journal began" not in capsys.readouterr().out
         await it.begin("0")
         await it.holds("0")
         second = await it.stop()
     last, both = read_report(tmp_path, last=True).outcome, read_report(tmp_path).outcome
     assert (last.fills, both.fills) == (second.fills, first.fills + second.fills)
     assert (last.lives, both.lives) == (1, 2)
+    assert end_run(second, as_json=False, verdict=lambda end: None) == 0
+    assert "since the journal began" in capsys.readouterr().out
     late, whole = (Decimal(each.money[0].net) for each in (last, both))
     assert whole == Decimal(second.pnl), "what the trader tells is since its journal began"
     moved = whole - late - Decimal(first.pnl)

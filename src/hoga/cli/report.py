@@ -145,6 +145,8 @@ def end_run(end: _End, *, as_json: bool, verdict: Callable[[_End], object]) -> i
     else:
         if outcome is not None:
             show(outcome)
+            if outcome.money and outcome.money[0].net != end.pnl:
+                print_text("that is of this start; the net below is since the journal began")
         verdict(end)
         if page:
             print_text(f"report: {page}")
