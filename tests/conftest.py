@@ -22,15 +22,19 @@ settings.register_profile("thorough", deadline=None, max_examples=500, suppress_
 settings.load_profile("default")
 
 LONGEST_FIRST = (
-    "net/test_rest_client", "recorder/test_run", "dashboard/test_server", "cli/test_run", "net/test_through_a_proxy",
-    "feed/test_link_life", "dashboard/test_browser", "hub/test_manager", "app/test_since", "net/test_endings", "net/test_rest",
-    "examples/test_examples", "feed/test_connection", "dashboard/test_commands", "app/test_consumers_live", "app/test_hub_scenarios",
-    "hub/test_leaks", "thirdparty/test_futures_private", "hub/test_isolation", "simulator/upbit/test_exchange", "app/test_hub",
-    "cli/test_main", "test_house", "archive/test_verify", "simulator/test_rest", "simulator/test_wire_faults", "app/test_hub_service",
-    "runtime/test_pool", "app/test_private_binance", "app/test_hub_requests", "runtime/test_shutdown", "feed/test_requests",
-    "app/test_private", "simulator/usdm/test_private", "simulator/upbit/test_faults", "app/test_thread", "house/test_dependencies",
-    "thirdparty/test_futures", "hub/test_machines", "archive_journal/test_faults", "typing/test_typing", "simulator/upbit/test_wire",
-    "simulator/test_command", "archive/test_checked",
+    "dashboard/test_browser", "dashboard/test_server", "feed/test_connection", "recorder/test_run", "history/backfill/test_backfill",
+    "trading/test_sweep", "cli/test_run", "app/test_consumers_live", "app/test_private_binance", "trading/test_backtest",
+    "net/test_lines", "app/test_since", "app/test_private_handover", "trading/test_reported_cases", "trading/test_live",
+    "docs/test_blocks", "thirdparty/test_futures_private", "app/test_hub_requests", "recorder/test_sealing", "app/test_private",
+    "feed/test_requests", "examples/test_examples", "app/test_sentinel", "app/test_thread", "app/test_hub", "net/test_endings",
+    "archive/test_checked", "trading/test_backtest_bars", "archive/test_verify", "gateway/conformance/test_conformance",
+    "app/test_snapshots", "history/test_view", "trading/test_left_out_books", "app/test_private_secrets", "app/test_hub_service",
+    "simulator/test_history", "simulator/test_command", "app/test_upbit_simulated", "test_house", "examples/test_notebooks",
+    "cli/test_replay", "recorder/test_minutes", "hub/test_local", "typing/test_typing", "simulator/test_streams",
+    "simulator/usdm/test_streams", "recorder/test_captures", "runtime/test_pool", "columns/test_columns", "simulator/test_user_data",
+    "cli/test_heal", "book/test_captures", "feed/test_link_life", "thirdparty/test_trading", "dashboard/test_commands",
+    "app/test_hub_scenarios", "simulator/test_market", "house/test_dead_code", "simulator/usdm/test_rest", "runtime/test_shutdown",
+    "history/heal/test_heal",
 )  # fmt: skip
 """Files that take longest, most of it waiting: spread over the first half, so that no worker is left alone with one at the end, and
 those that compute have company that waits."""
