@@ -162,7 +162,7 @@ def plan_backtest(
     inputs = {
         "hoga": __version__,
         "strategy": [(key, dict(each.p.items())) for key, each in chosen.strategies],
-        "source": _source_of(chosen.strategies),
+        "source": _source_of(chosen.strategies) if base is None else base.inputs["source"],
         "symbols": names,
         "limits": {symbol: msgspec.to_builtins(each) for symbol, each in limits.items()},
         "rules": {symbol: msgspec.to_builtins(each.rules) for symbol, each in data.rules.items()},
