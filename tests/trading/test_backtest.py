@@ -241,3 +241,40 @@ def test_rules_that_nobody_kept_are_those_of_the_records(tmp_path: Path) -> None
     end = run(tmp_path, strategy(tmp_path))
     assert any("derived from what was recorded" in each for each in end.notes)
     assert end.fills
+
+
+def test_the_classic_recorders_archive_is_traded_on(tmp_path: Path) -> None:
+    for kind in ("orderbook", "execution"):
+        stem = f"BTCUSDT_{kind}_2026-11-20"
+        folder = tmp_path / "binance" / kind / "temporary" / stem
+        folder.mkdir(parents=True)
+        lines = []
+        for place in range(300):
+            ms = START_NS // 1_000_000 + place * 190
+            price = 86_000 + (place * 7) % 31
+            if kind == "orderbook":
+                bids, asks = (f"[{price + at}.5,0.201],[{price + at * 2}.25,1.5]" for at in (-1, 1))
+                lines.append(f'{{"recv_ms":{ms},"net_delay_ms":1,"intv_lag_ms":0,"bids":[{bids}],"asks":[{asks}]}}')
+            else:
+                lines.append(f'{{"recv_ms":{ms},"net_delay_ms":1,"E":{ms},"p":"{price}.00000000","q":"0.10300000","m":"{place % 2}"}}')
+        (folder / f"{stem}_13-00.jsonl").write_text("\n".join(lines) + "\n")
+    text = """
+from hoga import Strategy
+
+class Classic(Strategy):
+    symbol = "binance:BTCUSDT"
+
+    def setup(self, m):
+        m.bars(self.symbol, "5s", history=3)
+
+    def on_bar(self, bar):
+        book = self.book()
+        self.log(f"{len(book.bids)} {book.bids[0][0]} {book.bid}")
+        self.target(self.symbol, "0.001" if not self.position() else 0)
+"""
+    end = run(tmp_path, strategy(tmp_path, text))
+    assert (end.ok, end.grade) == (True, "books")
+    assert end.fills >= 2
+    said = [each.fields["text"].split() for each in records(end.journal) if each.kind == "note"]
+    assert said
+    assert all(float(first) == float(best) and float(first) % 1 == 0.5 for _, first, best in said)

@@ -14,25 +14,29 @@ from typing import NamedTuple, overload
 
 import numpy as np
 
-from hoga.archive.form.envelope import payload_of, receipts_at
+from hoga.archive.form.envelope import is_healed, is_own, payload_of, receipts_at
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.text import line_ends, split_lines
+from hoga.archive.form.wanted import classic_shapes
 from hoga.archive.read.merged import moments_of
 from hoga.archive.read.openminute import OpenMinutes
+from hoga.archive.read.reader import Block as ArchiveBlock
 from hoga.archive.read.reader import read_blocks, read_stretches
 from hoga.archive.read.stretches import Stretch, find_stretches
 from hoga.archive.read.told import gaps_of_days, healed_of
-from hoga.columns.digits import Ints
+from hoga.columns.digits import NONE, Ints
 from hoga.core.errors import SegmentCorrupt
 from hoga.core.market import DataType
 from hoga.core.streams import Kind
 from hoga.core.ticks import MarketDepth, MarketDoubt, MarketEvent, MarketTop
 from hoga.core.times import DAY_NS, day_start_ns
-from hoga.core.trading import Rules
+from hoga.core.trading import Rules, text_of
 from hoga.history.asking import AskedSeries
+from hoga.history.batch import Arrays, joined
 from hoga.history.candles import scaled
 from hoga.history.column_cache import ColumnFile, ColumnWriter, column_path, open_columns
+from hoga.history.decoding import SeriesDecoder
 from hoga.history.published import published_batches
 from hoga.trading.blocks import Block, Chunk, EventBlock, MarkBlock, PriceBlock, TopBlock, TradeBlock
 from hoga.venues.registry import VENUES
@@ -227,7 +231,9 @@ class _Merging:
                         receipts = moments_of(found, last)
                     keys = np.maximum.accumulate(np.array([last, *receipts], np.int64))[1:]
                     last = int(keys[-1])
-                    block = read(found.text, ends, receipts)
+                    is_classic = not is_own(found.text) and not is_healed(found.text)
+                    classic = _classic_block(series, rules, found, receipts) if is_classic else None
+                    block = classic or read(found.text, ends, receipts)
                     if writer is not None:
                         columns = _columns_of(block)
                         if columns is None:
@@ -447,6 +453,43 @@ class _Levels:
             texts = [text for _, text in read_stretches([stretch], start_ns=0, end_ns=_FOREVER)]
             self._known, self._lines = number, split_lines(texts[place])
         return payload_of(self._lines[row - self._firsts[number]])
+
+
+def _classic_block(series: MarketSeries, rules: Rules, found: ArchiveBlock, receipts: list[int]) -> Block | None:
+    """What the classic recorder wrote, which has words of its own; None where these are not known of the series. It kept no ids of trades:
+    they are made of the receipts."""
+    venue = series.symbol.partition(":")[0]
+    if not classic_shapes(venue, series.kind):
+        return None
+    arrays = joined(list(SeriesDecoder(venue, series.kind, exact=True).read(found)))
+    event_ns = np.where(arrays["event_ns"] == NONE, 0, arrays["event_ns"]).tolist() if "event_ns" in arrays else [0] * len(receipts)
+    if series.data_type is DataType.TRADE:
+        price, size = scaled(arrays, "price", rules.price_power), scaled(arrays, "size", rules.size_power)
+        ids = [at_ns + place for place, at_ns in enumerate(receipts)]
+        return TradeBlock(series.symbol, receipts, event_ns, price, size, (arrays["side"] > 0).tolist(), ids)
+    if series.data_type is not DataType.ORDERBOOK:
+        return None
+    prices, sizes = arrays["prices"], arrays["sizes"]
+    powers = arrays.powers.get("prices", 0), arrays.powers.get("sizes", 0)
+
+    def levels(place: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        bids, asks = (
+            [
+                (text_of(price, powers[0]), text_of(size, powers[1]))
+                for price, size in zip(prices[place, side].tolist(), sizes[place, side].tolist(), strict=True)
+                if price != NONE
+            ]
+            for side in (0, 1)
+        )
+        return bids, asks
+
+    wants = rules.price_power, rules.size_power
+    columns = [(prices, powers[0], wants[0]), (sizes, powers[1], wants[1])]
+    (bid, ask), (bid_size, ask_size) = (
+        [scaled(Arrays({"best": values[:, side, 0]}, {"best": power}), "best", wanted) for side in (0, 1)]
+        for values, power, wanted in columns
+    )
+    return TopBlock(series.symbol, receipts, event_ns, (bid, bid_size, ask, ask_size), levels)
 
 
 class _Whole:
