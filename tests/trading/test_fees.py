@@ -95,3 +95,31 @@ def test_after_any_kill_the_position_is_the_journal_s_fills_less_the_fees_exactl
         assert killed.portfolio.position(SYMBOL) == traded - int(fees.scaleb(-RULES.size_power).to_integral_value(ROUND_CEILING))
     assert killed.portfolio.shares == whole.portfolio.shares, "its cost, its round and its crumbs too"
     assert killed.portfolio.losses.get(SYMBOL, 0) == whole.portfolio.losses.get(SYMBOL, 0)
+
+
+@given(st.lists(st.tuples(st.integers(1, 1_000), st.integers(0, 10**9), st.booleans()), min_size=1, max_size=60))
+def test_fees_finer_than_the_money_of_an_instrument_are_exact_but_for_less_than_one_unit(fills: list[tuple[int, int, bool]]) -> None:
+    portfolio, charged = Portfolio({SYMBOL: RULES}), Decimal(0)
+    for number, (quantity, fee_e8, sells) in enumerate(fills):
+        fee = Decimal(fee_e8).scaleb(-8)
+        fill = msgspec.structs.replace(buys(number, quantity, fee), side=Side.SELL if sells else Side.BUY, fee_currency=RULES.quote)
+        portfolio.fill("st", fill)
+        charged += fee
+    counted = Decimal(portfolio.sums(SYMBOL)[3]).scaleb(RULES.money_power)
+    assert charged <= counted < charged + Decimal(1).scaleb(RULES.money_power)
+
+
+@given(st.lists(st.tuples(st.integers(100, 1_000), st.integers(0, 1_000), st.integers(1, 1_000)), min_size=1, max_size=20))
+def test_the_rounds_of_a_position_whose_fees_are_coins_add_up_to_what_it_won_less_its_fees(trips: list[tuple[int, int, int]]) -> None:
+    portfolio, net = Portfolio({SYMBOL: RULES}), 0
+    for number, (quantity, fee_bp, rise) in enumerate(trips):
+        fee = (Decimal(quantity * fee_bp) / 100_000).scaleb(RULES.size_power)
+        _, ended = portfolio.fill("st", buys(2 * number, quantity, fee))
+        net += sum(each.net for each in ended)
+        held = portfolio.position(SYMBOL)
+        if held:
+            sale = msgspec.structs.replace(buys(2 * number + 1, held, Decimal(0)), side=Side.SELL, price=866_500 + rise)
+            _, ended = portfolio.fill("st", sale)
+            net += sum(each.net for each in ended)
+    _, _, realized, fees, _ = portfolio.sums(SYMBOL)
+    assert net == realized - fees

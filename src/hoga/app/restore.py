@@ -41,7 +41,7 @@ def restored(found: Recovered) -> Restored:
 
 def _share(found: Recovered, key: tuple[str, str, str]) -> Share:
     symbol, side, strategy = key
-    quantity, cost, realized, fees, funding = found.shares[key]
+    quantity, cost, realized, fees, funding, *over = found.shares[key]
     kept = found.rounds.get(key)
     return Share(
         symbol=symbol,
@@ -53,6 +53,7 @@ def _share(found: Recovered, key: tuple[str, str, str]) -> Share:
         fees=fees,
         funding=funding,
         crumbs=found.crumbs.get(key, 0),
+        over=sum(over),
         round=None if kept is None else round_of(symbol, strategy, kept),
     )
 

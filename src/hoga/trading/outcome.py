@@ -308,7 +308,7 @@ class OutcomeBuilder:
 
     def _sums_of_shares(self, symbol: SymbolSums, fields: Mapping[str, Any]) -> list[int]:
         """Of a journal that has no sums: what each strategy holds and has won, together."""
-        symbol.shares[str(fields.get("st")), str(fields.get("ps") or "")] = fields.get("share") or [0, 0, 0, 0, 0]
+        symbol.shares[str(fields.get("st")), str(fields.get("ps") or "")] = (fields.get("share") or [0, 0, 0, 0, 0])[:5]
         sums = [sum(each) for each in zip(*symbol.shares.values(), strict=True)]
         sums[4] = symbol.funding  # the records of funding are counted themselves
         return sums

@@ -95,7 +95,8 @@ def round_of(symbol: str, strategy: str, kept: list[int]) -> Round:
 class Share(msgspec.Struct, kw_only=True):
     """One strategy's part of one position. `cost`: Σ price × quantity of what is held now, with the sign of the position.
 
-    `crumbs`: how much more than the fees was taken off what was bought, as it is counted in whole units (in 1e-8 of one).
+    `crumbs`: how much more than the fees was taken off what was bought, as it is counted in whole units (in 1e-8 of one). `over`: how
+    much more than what was charged `fees` are, as they are counted in whole units of money (in 1e-8 of one).
     """
 
     symbol: str
@@ -107,12 +108,13 @@ class Share(msgspec.Struct, kw_only=True):
     fees: int = 0
     funding: int = 0
     crumbs: int = 0
+    over: int = 0
     round: Round | None = None
 
     @property
     def kept(self) -> list[int]:
-        """What a journal keeps of it: quantity, cost, and what was ever won, paid and got as funding."""
-        return [self.quantity, self.cost, self.realized, self.fees, self.funding]
+        """What a journal keeps of it: quantity, cost, what was ever won, paid and got as funding, and then `over` where there is any."""
+        return [self.quantity, self.cost, self.realized, self.fees, self.funding, *([self.over] if self.over else [])]
 
     def unrealized(self, price: int) -> int:
         """Against a price."""
@@ -236,7 +238,9 @@ class Portfolio:
         share = self.shares.get(key)
         if share is None:
             self.restore(share := Share(symbol=fill.symbol, strategy=strategy, side=fill.position_side))
-        fee, taken = self._fee(fill)
+        exact, taken = self._fee(fill)
+        fee = -((share.over - exact) // _UNIT)
+        share.over += fee * _UNIT - exact
         change = signed(fill.side, fill.quantity)
         ended: list[Round] = []
         held = share.quantity
@@ -330,19 +334,23 @@ class Portfolio:
         share.crumbs = units * _UNIT - needed
         units = min(units, max(0, share.quantity))
         if units:
-            share.cost -= share.cost * units // share.quantity
+            cost = share.cost * units // share.quantity
+            share.cost -= cost
             share.quantity -= units
+            if share.round is not None:  # what it cost is among the fees
+                share.round.bought -= units
+                share.round.paid -= cost
 
     def _fee(self, fill: FillUpdate) -> tuple[int, int]:
-        """(the fee in money, what of the base it took, in 1e-8 of a unit)."""
+        """(the fee in money, what of the base it took), both in 1e-8 of a unit."""
         rules = self._rules.get(fill.symbol)
         if not fill.fee or not fill.fee_currency or rules is None:
             return 0, 0
         if fill.fee_currency in (rules.quote, rules.settle):
-            return whole_of(fill.fee, rules.money_power), 0
+            return whole_of(fill.fee, rules.money_power - 8), 0
         if fill.fee_currency == rules.base:
             exact = whole_of(fill.fee, rules.size_power - 8)  # a fee is finer than a lot
-            return exact * fill.price // _UNIT, exact
+            return exact * fill.price, exact
         self.other_fees.setdefault(fill.fee_currency, []).append(fill.fee)
         return 0, 0
 

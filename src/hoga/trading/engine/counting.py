@@ -99,7 +99,7 @@ class Counting:
         rules = state.rules_of.get(event.symbol)
         if rules is None:
             return
-        state.portfolio.fund(event.symbol, whole_of(event.amount, rules.money_power))
+        state.portfolio.fund(event.symbol, whole_of(event.amount, rules.money_power - 8) // 10**8)  # cut against the account
         state.renew()
         shares = [share for share in state.portfolio.shares.values() if share.symbol == event.symbol and share.quantity]
         self._turn.write(records.funding(event, shares, state.portfolio.today(event.symbol)))
