@@ -19,9 +19,9 @@ from bench.books import RECORDED, load_books, symbol_names, walk_books
 from bench.days import MergePlan, make_day
 from bench.frames import data_frames
 from bench.machine import pin_process, rss_peak_bytes
-from hoga.app.backtest import BACKTEST_FOLDER, backtest, plan_backtest
+from hoga.app.backtest.run import BACKTEST_FOLDER, backtest, plan_backtest
+from hoga.app.backtest.sweep import SweepJob, grid_of, sweep
 from hoga.app.config import load_config
-from hoga.app.sweep import SweepJob, grid_of, sweep
 from hoga.archive.form.layout import suffix_of
 from hoga.archive.form.ledger import LiveEntry, SegmentEntry, encode_entries
 from hoga.archive.form.segment import SegmentBuilder

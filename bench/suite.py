@@ -62,7 +62,7 @@ from bench.reports import Reported, ReportedPlan
 from bench.switches import Switched, SwitchPlan
 from bench.trading import Decided, DecidePlan
 from bench.usual import UsualPlan, UsualTimes
-from hoga.app.trader_page import EVERY_S
+from hoga.app.trader.page import EVERY_S
 
 __all__ = ["PARTS", "Report", "Settings", "run_suite"]
 

@@ -81,7 +81,7 @@ class _Shell:
         self.bus.drain(self._is_over)
 
     def measured(self, event: MarketEvent) -> None:
-        """As `app.trade` does."""
+        """As `app.trader.trader` does."""
         self.bus.publish(EventClass.DATA, event, key=event.symbol)
         self.ends_ns = monotonic_ns() + SECOND_NS
         self.bus.drain(self._is_over)

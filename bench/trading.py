@@ -17,7 +17,7 @@ from time import perf_counter_ns
 import msgspec
 
 from bench.machine import pin_process
-from hoga.app.trader_page import About, TraderPage
+from hoga.app.trader.page import About, TraderPage
 from hoga.audit.log import AuditLogger
 from hoga.core.instrument import Instrument, InstrumentStatus, QuantityRules
 from hoga.core.market import DataType

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
-from hoga.app.candles import contiguous, read_candles
+from hoga.app.trader.candles import contiguous, read_candles
 from hoga.core.ticks import MarketBar
 from hoga.core.times import DAY_NS, MINUTE_NS, MS_NS, iso_of, parse_time_ns
 from hoga.core.trading import Rules, rules_of

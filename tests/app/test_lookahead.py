@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from hoga.app.backtest import plan_backtest
+from hoga.app.backtest.lookahead import Check, check_lookahead
+from hoga.app.backtest.probing import Probe
+from hoga.app.backtest.run import plan_backtest
 from hoga.app.config import load_config
-from hoga.app.lookahead import Check, check_lookahead
-from hoga.app.probing import Probe
 from hoga.cli.main import main
 from tests.trading.recorded import START_NS, Market, strategy
 

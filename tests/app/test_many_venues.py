@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 from hoga.app.config import load_config
-from hoga.app.paper import PaperWorld
-from hoga.app.trade import Trader
-from hoga.app.trading import plan_trade, trade
+from hoga.app.trader.paper import PaperWorld
+from hoga.app.trader.trader import Trader
+from hoga.app.trader.trading import plan_trade, trade
 from hoga.audit.reading import Walk
 from hoga.core.ticks import MarketTop
 from hoga.core.trading import StreamUpdate

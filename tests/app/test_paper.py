@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from hoga.app import line
-from hoga.app.shadow import only_reads
+from hoga.app.trader import line
+from hoga.app.trader.shadow import only_reads
 from hoga.core.errors import ConfigError
 from hoga.core.secret import Secret
 from hoga.net import rest

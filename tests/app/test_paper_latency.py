@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hoga.app.config import load_config
-from hoga.app.paper import paper_settings
+from hoga.app.trader.paper import paper_settings
 from hoga.audit.folder import JOURNAL_FOLDER
 from hoga.audit.log import AuditLogger
 from hoga.core.errors import ConfigError

@@ -14,11 +14,11 @@ from typing import Any, ClassVar, NamedTuple
 
 import pytest
 
+from hoga.app.backtest.proof import prove, strategies_again
 from hoga.app.config import Config, load_config
-from hoga.app.paper import PaperWorld
-from hoga.app.proof import prove, strategies_again
-from hoga.app.strategies import instances_of
-from hoga.app.trade import Trader
+from hoga.app.trader.paper import PaperWorld
+from hoga.app.trader.strategies import instances_of
+from hoga.app.trader.trader import Trader
 from hoga.audit.folder import JOURNAL_FOLDER, list_files
 from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger, Durability

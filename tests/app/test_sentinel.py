@@ -19,7 +19,7 @@ import pytest
 
 from hoga.app.config import VenueConfig, load_config
 from hoga.app.private import credentials_of
-from hoga.app.sentinel import Charge, Heart
+from hoga.app.trader.sentinel import Charge, Heart
 from hoga.audit.folder import JOURNAL_FOLDER
 from hoga.audit.holding import is_held
 from hoga.audit.latch import Latch
@@ -97,7 +97,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 
 
 async def test_a_sentinel_that_takes_its_time_to_end_is_left_to_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hoga.app.sentinel._END_S", 0.0)
+    monkeypatch.setattr("hoga.app.trader.sentinel._END_S", 0.0)
     async with scene(tmp_path) as it:
         heart = it.heart()
         heart.stop(ends=True)

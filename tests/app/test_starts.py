@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from hoga.app.config import load_config
-from hoga.app.patience import patiently
-from hoga.app.trading_check import examine_trading, look_at_account
+from hoga.app.trader.check import examine_trading, look_at_account
+from hoga.app.trader.patience import patiently
 from hoga.core.errors import ConfigError, RateLimited, Unavailable, VenueError
 from hoga.net.rest import RestClient, RestReply
 from hoga.runtime.clock import ManualClock

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hoga.app.strategies import instances_of, read_strategy, split_settings
+from hoga.app.trader.strategies import instances_of, read_strategy, split_settings
 from hoga.core.errors import ConfigError
 
 

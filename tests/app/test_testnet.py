@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hoga.app.config import load_config
-from hoga.app.testnet import on_testnet, require_testnet
+from hoga.app.trader.testnet import on_testnet, require_testnet
 from hoga.core.errors import ConfigError
 from hoga.core.secret import Secret
 from hoga.venues.endpoints import VENUE_DEFAULTS

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from hoga.app.trader_door import TraderDoor
+from hoga.app.trader.door import TraderDoor
 from hoga.dashboard.trader_door import ask_trader
 from hoga.flatten.arming import ARMED_S, Arming
 from hoga.runtime.clock import ManualClock

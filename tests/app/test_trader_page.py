@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hoga.app.trader_news import TraderNews
-from hoga.app.trader_page import TraderPage
+from hoga.app.trader.news import TraderNews
+from hoga.app.trader.page import TraderPage
 from hoga.audit.folder import JOURNAL_FOLDER, SOCKET_FILE
 from hoga.audit.verify import verify
 from hoga.core.trading import Rung
@@ -32,7 +32,7 @@ async def test_what_a_trader_holds_is_shown_and_left_in_two_steps(tmp_path: Path
 
     mail = Mail()
     monkeypatch.setattr(TraderPage, "publish", timed)
-    monkeypatch.setattr("hoga.app.trading.channel_of", lambda urls: mail)
+    monkeypatch.setattr("hoga.app.trader.trading.channel_of", lambda urls: mail)
     monkeypatch.setattr("hoga.app.notify._TOGETHER_S", 0.0)
     watch = TraderWatch(page_path(tmp_path, part=SEAT))
     watch.look()

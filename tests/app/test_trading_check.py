@@ -9,7 +9,7 @@ import pytest
 from hoga.app.checks import Check, CheckState
 from hoga.app.config import load_config
 from hoga.app.private import require_order_keys
-from hoga.app.trading_check import examine_trading, has_keys, judge_lag, judge_mode, judge_rights, judge_settings, judge_trial, stops_text
+from hoga.app.trader.check import examine_trading, has_keys, judge_lag, judge_mode, judge_rights, judge_settings, judge_trial, stops_text
 from hoga.core.errors import ConfigError
 from hoga.core.times import DAY_NS
 from hoga.core.trading import AccountRead, Balance, ConfigUpdate

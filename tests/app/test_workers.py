@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hoga.app.workers import Workers, done_now
+from hoga.app.trader.workers import Workers, done_now
 from hoga.core.ticks import MarketTop
 from hoga.trading.backtest import WORK_NS, Backtest
 from hoga.trading.ports import Work, WorkDone

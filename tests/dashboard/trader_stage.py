@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from hoga.app.trader_door import TraderDoor
+from hoga.app.trader.door import TraderDoor
 from hoga.audit.folder import SOCKET_FILE
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hoga.app.backtest import backtest, plan_backtest
+from hoga.app.backtest.run import backtest, plan_backtest
 from hoga.app.config import load_config
 from hoga.audit.reading import Walk
 from tests.trading.recorded import START_NS, Market

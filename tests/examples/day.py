@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hoga.app.backtest import backtest, plan_backtest
+from hoga.app.backtest.run import backtest, plan_backtest
 from hoga.app.config import load_config
 from hoga.core.times import DAY_NS, SECOND_NS, day_of, day_start_ns, iso_of
 from tests.archive.workshop import DAY, Workshop

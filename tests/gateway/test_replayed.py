@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hoga.app.config import load_config
-from hoga.app.gateway import make_gateway
+from hoga.app.trader.gateway import make_gateway
 from hoga.core.market import Side
 from hoga.core.trading import ExecutionEvent, FillUpdate, Force, OrderRequest, OrderState, OrderUpdate, StreamUpdate
 from hoga.gateway import GatewayConfig

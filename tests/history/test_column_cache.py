@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hoga.app.backtest import backtest, feed_of, plan_backtest
+from hoga.app.backtest.run import backtest, feed_of, plan_backtest
 from hoga.app.config import load_config
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from hoga.app.config import load_config
 from hoga.app.config.rooms import rest_of
-from hoga.app.line import make_line
+from hoga.app.trader.line import make_line
 from hoga.core.errors import Sent
 from hoga.core.secret import Credentials, Secret
 from hoga.net.budgets import TRADER

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hoga.app.report import Report, read_report
-from hoga.app.trading import TradeEnd
+from hoga.app.trader.trading import TradeEnd
 from hoga.cli.main import main
 from hoga.cli.report import end_run
 from hoga.trading.told import figures

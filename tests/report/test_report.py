@@ -223,7 +223,7 @@ def test_a_journal_that_is_being_written_and_an_empty_one_are_pages_too(tmp_path
 def test_no_disk_for_the_page_is_one_line_and_changes_no_status(
     journal: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from hoga.app.trading import TradeEnd
+    from hoga.app.trader.trading import TradeEnd
     from hoga.cli.report import end_run
 
     def full(path: Path, chunks: Iterator[bytes]) -> None:
@@ -242,7 +242,7 @@ def test_no_disk_for_the_page_is_one_line_and_changes_no_status(
 def test_a_fault_in_the_page_or_a_very_long_journal_changes_no_status(
     journal: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from hoga.app.trading import TradeEnd
+    from hoga.app.trader.trading import TradeEnd
     from hoga.cli import report as command
 
     end = TradeEnd(ok=True, mode="live", orders=1, fills=1, pnl="0", pnl_currency="USDT", verdict="FLAT", journal=str(journal), incident="")

@@ -10,9 +10,9 @@ from typing import Any
 
 from hoga.app.config import Config, load_config
 from hoga.app.config.rooms import limits_of
-from hoga.app.strategies import instances_of
-from hoga.app.trade import Trader
-from hoga.app.trading import TradeEnd, TradePlan, trade
+from hoga.app.trader.strategies import instances_of
+from hoga.app.trader.trader import Trader
+from hoga.app.trader.trading import TradeEnd, TradePlan, trade
 from hoga.audit.folder import JOURNAL_FOLDER
 from hoga.audit.reading import Walk
 from hoga.simulator import Simulator, SimulatorConfig

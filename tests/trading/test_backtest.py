@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hoga.app.backtest import backtest, plan_backtest
+from hoga.app.backtest.run import backtest, plan_backtest
 from hoga.app.config import load_config
 from hoga.archive.form.lists import pack_list
 from hoga.audit.reading import Walk

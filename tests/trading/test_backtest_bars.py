@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from hoga.app.backtest import backtest, plan_backtest
+from hoga.app.backtest.run import backtest, plan_backtest
 from hoga.app.config import load_config
 from hoga.cli.main import main
 from hoga.core.errors import ArchiveError, ConfigError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hoga.app.before import bars_recorded
+from hoga.app.trader.before import bars_recorded
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import rules_of

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoga.app.restore import restored
+from hoga.app.trader.restore import restored
 from hoga.audit.chain import Record
 from hoga.audit.recovery import Recovery
 from hoga.core.market import Side

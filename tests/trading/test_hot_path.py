@@ -11,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parent.parent.parent / "src" / "hoga"
 
 HOT = {
-    "app/trade.py": ("_on_frame", "_see", "_pump", "_is_over", "_step", "_perform"),
+    "app/trader/trader.py": ("_on_frame", "_see", "_pump", "_is_over", "_step", "_perform"),
     "audit/taping.py": ("add",),
     "core/ticks.py": (),
     "trading/bars.py": ("trade", "_count"),

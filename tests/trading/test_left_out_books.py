@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hoga.app.backtest import BacktestRun, feed_of, plan_backtest
+from hoga.app.backtest.run import BacktestRun, feed_of, plan_backtest
 from hoga.app.config import load_config
 from hoga.trading.blocks import Chunk
 from tests.trading.recorded import START_NS, Market, strategy

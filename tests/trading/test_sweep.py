@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from hoga.app.backtest import Journal, backtest, plan_backtest
+from hoga.app.backtest.run import Journal, backtest, plan_backtest
+from hoga.app.backtest.sweep import SweepJob, grid_of, sweep
 from hoga.app.config import load_config
-from hoga.app.sweep import SweepJob, grid_of, sweep
 from hoga.cli.main import main
 from hoga.core.errors import ConfigError
 from tests.trading.recorded import START_NS, Market, strategy

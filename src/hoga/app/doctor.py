@@ -22,8 +22,8 @@ from hoga.app.checks import Check, CheckState
 from hoga.app.config import Config, VenueConfig, load_config
 from hoga.app.config.rooms import limits_of
 from hoga.app.stream_plan import named
-from hoga.app.testnet import on_testnet
-from hoga.app.trading_check import examine_trading, has_keys
+from hoga.app.trader.check import examine_trading, has_keys
+from hoga.app.trader.testnet import on_testnet
 from hoga.app.venue_check import examine_venue, read_venue_time
 from hoga.archive.form.journal import JOURNAL_DIR
 from hoga.archive.keep.life import LOCK_FILE

@@ -13,8 +13,8 @@ import msgspec
 
 from hoga.app.config import VenueConfig
 from hoga.app.config.rooms import tls_of
-from hoga.app.owner import account_of
 from hoga.app.private import require_order_keys
+from hoga.app.trader.owner import account_of
 from hoga.audit.folder import JOURNAL_FOLDER, list_files
 from hoga.audit.holding import is_held
 from hoga.audit.latch import LATCH_FILE, Latch, LatchState

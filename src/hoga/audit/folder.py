@@ -45,7 +45,7 @@ __all__ = [
 
 JOURNAL_FOLDER = "journal"
 SOCKET_FILE = "trader.sock"
-"""Where a trader that runs may be asked (`app.trader_door`)."""
+"""Where a trader that runs may be asked (`app.trader.door`)."""
 HEAD_FILE = "head"
 BOOT_FILE = "boot"
 OWNER_FILE = "owner"

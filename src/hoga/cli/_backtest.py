@@ -13,7 +13,7 @@ from hoga.cli._recorded import time_of
 from hoga.core.times import SECOND_NS, iso_of
 
 if TYPE_CHECKING:
-    from hoga.app.backtest import BacktestEnd, BacktestPlan
+    from hoga.app.backtest.run import BacktestEnd, BacktestPlan
     from hoga.trading.ports import Tell
 
 __all__ = ["run_backtest"]
@@ -37,7 +37,7 @@ def run_backtest(
     as_json: bool,
 ) -> int:
     """Plan it, run it, print what it came to; the exit status."""
-    from hoga.app.backtest import backtest, plan_backtest
+    from hoga.app.backtest.run import backtest, plan_backtest
     from hoga.cli.report import end_run
     from hoga.cli.run import load_for_run, logging_of
 
@@ -47,7 +47,7 @@ def run_backtest(
     )
     probe = None
     if dev:
-        from hoga.app.probing import Probe
+        from hoga.app.backtest.probing import Probe
 
         probe = Probe(each for _, each in plan.strategies)
     with logging_of(loaded.program):

@@ -10,7 +10,7 @@ from hoga.cli._output import note, print_json, print_text
 from hoga.cli._recorded import time_of
 
 if TYPE_CHECKING:
-    from hoga.app.lookahead import Check, Piece
+    from hoga.app.backtest.lookahead import Check, Piece
 
 __all__ = ["run_lookahead"]
 
@@ -29,8 +29,8 @@ def run_lookahead(
     as_json: bool,
 ) -> int:
     """Exit status 0: the same decisions from every piece, and nothing else was used. Raises as a backtest."""
-    from hoga.app.backtest import plan_backtest
-    from hoga.app.lookahead import check_lookahead
+    from hoga.app.backtest.lookahead import check_lookahead
+    from hoga.app.backtest.run import plan_backtest
     from hoga.cli.run import load_for_run, logging_of
 
     loaded = load_for_run(config, settings, data)

@@ -12,7 +12,7 @@ from hoga.cli._recorded import mistake, nearest, time_of
 from hoga.trading.choosing import Chosen, Try, choose
 
 if TYPE_CHECKING:
-    from hoga.app.sweep import Row
+    from hoga.app.backtest.sweep import Row
 
 __all__ = ["run_sweep"]
 
@@ -38,8 +38,8 @@ def run_sweep(
     as_json: bool,
 ) -> int:
     """Run every set, print the table; the exit status: 1 where a set could not be run, or did not end well."""
+    from hoga.app.backtest.sweep import SweepJob, grid_of, sweep
     from hoga.app.config import find_config
-    from hoga.app.sweep import SweepJob, grid_of, sweep
     from hoga.cli.run import load_for_run, logging_of
 
     loaded = load_for_run(config, settings, data)

@@ -10,7 +10,7 @@ from hoga.cli._output import note, print_json, print_text
 from hoga.core.errors import ConfigError, ConfigMistake
 
 if TYPE_CHECKING:
-    from hoga.app.proof import Proof
+    from hoga.app.backtest.proof import Proof
     from hoga.trading.proof import Said
 
 __all__ = ["run_verify"]
@@ -29,7 +29,7 @@ def run_verify(
     as_json: bool,
 ) -> int:
     """Exit status 0: every decision is the same; 1: not, or it cannot be proven. Raises ConfigError, ArchiveError, OSError."""
-    from hoga.app.proof import journal_at, prove, strategies_again
+    from hoga.app.backtest.proof import journal_at, prove, strategies_again
     from hoga.cli.run import load_for_run
 
     folder = journal_at(journal)

@@ -50,7 +50,7 @@ def flatten(
     """
     from hoga.app import exit as leaving
     from hoga.app.config import find_config, load_config
-    from hoga.app.testnet import on_testnet, require_testnet
+    from hoga.app.trader.testnet import on_testnet, require_testnet
     from hoga.flatten.exiting import exit_status
     from hoga.flatten.plan import Scope
     from hoga.venues.registry import VENUES

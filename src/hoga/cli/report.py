@@ -14,7 +14,7 @@ from hoga.cli._recorded import mistake, nearest, require_present
 
 if TYPE_CHECKING:
     from hoga.app.report import Report
-    from hoga.app.trading import TradeEnd
+    from hoga.app.trader.trading import TradeEnd
     from hoga.trading.choosing import Try
     from hoga.trading.told import Outcome
 

@@ -14,8 +14,8 @@ from hoga.core.errors import ConfigError, ConfigMistake
 if TYPE_CHECKING:
     from hoga.app.checks import Check
     from hoga.app.config import Config
-    from hoga.app.trade import Trader
-    from hoga.app.trading import TradeEnd, TradePlan
+    from hoga.app.trader.trader import Trader
+    from hoga.app.trader.trading import TradeEnd, TradePlan
 
 __all__ = ["register"]
 
@@ -76,7 +76,7 @@ def trade(
     """
     if verify is None and mode not in _MODES:
         raise ConfigError([ConfigMistake("command line", None, "--mode", mode, f"one of {', '.join(_MODES)}")])
-    from hoga.app.strategies import split_settings
+    from hoga.app.trader.strategies import split_settings
 
     params, settings = split_settings(strategy, settings)
     if verify is not None:
@@ -105,9 +105,9 @@ def trade(
             strategy, words(symbols), config, settings, data, params=params, start=start, end=end, bars=bars, dev=dev, as_json=as_json
         )
     from hoga.app.preflight import check_machine
-    from hoga.app.testnet import on_testnet
-    from hoga.app.trading import plan_trade
-    from hoga.app.trading import trade as run_trader
+    from hoga.app.trader.testnet import on_testnet
+    from hoga.app.trader.trading import plan_trade
+    from hoga.app.trader.trading import trade as run_trader
     from hoga.cli.report import end_run
     from hoga.cli.run import load_for_run, logging_of
     from hoga.runtime.loop import run as run_loop

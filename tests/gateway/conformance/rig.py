@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
 from hoga.app.config import load_config
-from hoga.app.gateway import make_gateway
+from hoga.app.trader.gateway import make_gateway
 from hoga.core.market import Side
 from hoga.core.trading import ExecutionEvent, OrderKind, OrderRequest, Rules, StreamUpdate
 from hoga.gateway import GatewayConfig

@@ -15,8 +15,8 @@ from hoga.app.config import load_config
 from hoga.app.drill import strategies
 from hoga.app.drill.cases import DeathPoint
 from hoga.app.drill.judge import NEAR
-from hoga.app.trade import Trader
-from hoga.app.trading import plan_trade, trade
+from hoga.app.trader.trader import Trader
+from hoga.app.trader.trading import plan_trade, trade
 from hoga.audit.log import AuditLogger
 from hoga.core.errors import HogaError
 from hoga.core.trading import Rung

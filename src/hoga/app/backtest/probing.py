@@ -1,0 +1,129 @@
+"""app.backtest.probing: what a strategy uses besides its events: clock, randomness, files, network, other processes. For `--dev`.
+
+While a hook runs, every call of a builtin is looked at (`sys.setprofile`), wherever the hook led; what is on the list is named with the
+line of the strategy's file that led there. It costs some microseconds a call: for who writes strategies.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import msgspec
+
+from hoga.trading.strategy import Strategy
+
+__all__ = ["Probe", "Use"]
+
+_WALL, _CHANCE, _FILES, _NETWORK, _PROCESSES, _WAITS = "wall time", "randomness", "files", "the network", "other processes", "waiting"
+_NAMES = {
+    ("time", "time"): _WALL, ("time", "time_ns"): _WALL, ("time", "monotonic"): _WALL, ("time", "monotonic_ns"): _WALL,
+    ("time", "perf_counter"): _WALL, ("time", "perf_counter_ns"): _WALL, ("time", "localtime"): _WALL, ("time", "gmtime"): _WALL,
+    ("time", "sleep"): _WAITS,
+    ("_io", "open"): _FILES, ("io", "open"): _FILES, ("builtins", "open"): _FILES, ("posix", "open"): _FILES, ("posix", "listdir"): _FILES,
+    ("posix", "scandir"): _FILES, ("_sqlite3", "connect"): _FILES, ("sqlite3", "connect"): _FILES,
+    ("posix", "urandom"): _CHANCE, ("_operator", "urandom"): _CHANCE,
+    ("_posixsubprocess", "fork_exec"): _PROCESSES, ("posix", "fork"): _PROCESSES, ("posix", "system"): _PROCESSES,
+}  # fmt: skip
+_OF_CLASSES = {
+    ("datetime", "now"): _WALL, ("datetime", "utcnow"): _WALL, ("datetime", "today"): _WALL, ("date", "today"): _WALL,
+    ("Random", "random"): _CHANCE, ("Random", "getrandbits"): _CHANCE, ("SystemRandom", "random"): _CHANCE,
+    ("socket", "connect"): _NETWORK, ("socket", "connect_ex"): _NETWORK, ("socket", "sendto"): _NETWORK,
+}  # fmt: skip
+_HOOKS = (*(name for name in vars(Strategy) if name.startswith("on_")), "setup")
+
+
+class Use(msgspec.Struct, frozen=True, kw_only=True):
+    """`what` a strategy uses, by which `call`, `where` in its file, in which `hook` first, and how many `times` in all."""
+
+    what: str
+    call: str
+    where: str
+    hook: str
+    times: int
+
+    @property
+    def matters(self) -> bool:
+        """Whether decisions may hang on it: what `setup` reads is the same again as long as the file is."""
+        return not (self.hook == "setup" and self.what == _FILES)
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.call} at {self.where} (in {self.hook}, {self.times} times)"
+
+
+class Probe:
+    """Looks into the hooks of strategies; made before an engine is made of them. `told` is given each use when it is met first."""
+
+    def __init__(self, strategies: Iterable[Strategy], told: Callable[[Use], object] = lambda use: None) -> None:
+        self._found: dict[tuple[str, str], list[Any]] = {}
+        self._told = told
+        self._hook = ""
+        for each in strategies:
+            files = str(Path(sys.modules[type(each).__module__].__file__ or "?").resolve())
+            for name in _HOOKS:
+                if getattr(type(each), name) is not getattr(Strategy, name):
+                    setattr(each, name, self._around(name, getattr(each, name), files))
+
+    def uses(self) -> list[Use]:
+        """What was met so far."""
+        return [
+            Use(what=what, call=call, where=where, hook=hook, times=times) for (call, where), (what, hook, times) in self._found.items()
+        ]
+
+    def _around(self, name: str, hook: Callable[..., Any], file: str) -> Callable[..., Any]:
+        def look(frame: FrameType, event: str, called: Any) -> None:
+            if event == "c_call":
+                what, call = _meant(called)
+                if what:
+                    self._note(what, call, _where(frame, file), name)
+
+        @functools.wraps(hook)
+        def watched(*args: Any) -> Any:
+            before = sys.getprofile()
+            if before is not None:
+                return hook(*args)
+            sys.setprofile(look)
+            try:
+                return hook(*args)
+            finally:
+                sys.setprofile(None)
+
+        return watched
+
+    def _note(self, what: str, call: str, where: str, hook: str) -> None:
+        found = self._found.get((call, where))
+        if found is not None:
+            found[2] += 1
+            return
+        self._found[call, where] = [what, hook, 1]
+        self._told(Use(what=what, call=call, where=where, hook=hook, times=1))
+
+
+def _meant(called: Any) -> tuple[str, str]:
+    """What a builtin is for, "" where it does not matter, and its name for people."""
+    name, owner = getattr(called, "__name__", ""), getattr(called, "__self__", None)
+    module = getattr(called, "__module__", None) or (owner.__name__ if type(owner) is type(sys) else "")
+    what = _NAMES.get((module, name), "")
+    if what:
+        return what, f"{'builtins' if module == '_io' else module.removeprefix('posix') or 'os'}.{name}"
+    if owner is not None:
+        for kind in (owner if isinstance(owner, type) else type(owner)).__mro__:
+            if found := _OF_CLASSES.get((kind.__name__, name)):
+                return found, f"{kind.__module__}.{kind.__name__}.{name}"
+        if type(owner).__module__.startswith("numpy.random"):
+            return _CHANCE, f"numpy.random.{name}"
+    return "", ""
+
+
+def _where(frame: FrameType | None, file: str) -> str:
+    """The innermost line of the strategy's own file."""
+    at = frame
+    while at is not None:
+        if at.f_code.co_filename == file or str(Path(at.f_code.co_filename).resolve()) == file:
+            return f"{Path(file).name}:{at.f_lineno}"
+        at = at.f_back
+    return Path(file).name
