@@ -139,6 +139,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("r-trail", "trailing stop", "추적 손절"),
     ("r-guard", "closed by its guard", "보호 장치가 청산"),
     ("r-exit", "emergency exit", "비상 청산"),
+    ("r-venue", "closed by the venue", "거래소가 청산"),
     ("r-unknown", "not told", "정보 없음"),
     ("mean-win", "Mean win", "평균 이익"),
     ("mean-loss", "Mean loss", "평균 손실"),

@@ -408,7 +408,8 @@ class OutcomeBuilder:
         """What ended a position: what the order of its last fill was for."""
         order = self._last_fill
         if order is None:
-            return "exit" if fields.get("why") == "exit" else "unknown"
+            why = str(fields.get("why"))
+            return why if why in ("exit", "venue") else "unknown"
         if order.role == "protect":
             return order.kind or "stop"
         if order.role == "exit":

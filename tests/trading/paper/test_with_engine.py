@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hoga.core.trading import FillUpdate, MarginCall, OrderAccepted
 from hoga.trading.paper import Latency
-from tests.trading.exchange import SPOT, holds
+from tests.trading.exchange import SPOT, SYMBOL, holds
 from tests.trading.paper.shell import Shell
 
 
@@ -52,6 +52,11 @@ def test_a_liquidation_is_known_to_the_engine() -> None:
     assert (closing.client_id.startswith("autoclose-"), closing.quantity) == (True, 1_500)
     assert shell.position() == 0
     assert shell.engine.state.rung.name != "ACTIVE"
+    state = shell.engine.state
+    assert [share.quantity for share in state.portfolio.shares.values()] == [0], "its strategy holds nothing any more"
+    _, _, realized, fees, _ = state.portfolio.sums(SYMBOL)
+    net = (realized - fees) * 10.0 ** state.rules_of[SYMBOL].money_power
+    assert -1.001 * 10_000 < net < -9_900, "what the account had is gone, and no more"
     for _ in range(35):
         shell.book(bid=530_000, ask=530_010, after=1.0)
     assert float(shell.engine.state.accounts["one"].equity) < 1_000  # the account was read again

@@ -10,13 +10,17 @@ from hoga.trading.engine.asking import Asking
 from hoga.trading.engine.causes import Causes
 from hoga.trading.engine.turn import Handlers, Turn
 from hoga.trading.orders import News
-from hoga.trading.ports import Gate
+from hoga.trading.ports import Gate, Write
 from hoga.trading.rungs import Cause
 from hoga.trading.state import venue_of
 
 __all__ = ["Counting"]
 
 _LOSSES = (Cause.DAILY_LOSS, Cause.DRAWDOWN, Cause.LOSSES_IN_A_ROW)
+
+_BY_THE_VENUE = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
+"""So begin the ids of orders by which a venue closes positions itself."""
+_VENUE = "venue"
 
 
 class Counting:
@@ -47,24 +51,36 @@ class Counting:
             self._unowned(fill)
 
     def foreign(self, event: FillUpdate) -> None:
-        """A trade of the account that no order of ours made: in a contract it changes the position that we are in."""
+        """A trade of the account that no order of ours made: in a contract it changes the position that we are in.
+
+        Where the venue itself closed it (a liquidation, deleveraging, a contract's last day), what strategies held is gone.
+        """
         state = self._turn.state
-        if state.capabilities(event.symbol).short:
-            state.portfolio.adopt(event.symbol, event.position_side, signed(event.side, event.quantity))
+        if not state.capabilities(event.symbol).short:
+            return
+        left = self._close(event, _VENUE) if event.client_id.startswith(_BY_THE_VENUE) else event.quantity
+        if left:
+            event = msgspec.structs.replace(event, quantity=left)
+            state.portfolio.adopt(event.symbol, event.position_side, signed(event.side, left))
             self._turn.write(records.foreign(event, state.position(event.symbol, event.position_side)))
-            self._asking.of(event.symbol).touched(event.symbol, event.at_ns)
+        self._asking.of(event.symbol).touched(event.symbol, event.at_ns)
 
     def _unowned(self, fill: FillUpdate) -> None:
         """A trade that no strategy made closes what strategies hold, one after the other; what is left is nobody's."""
+        left = self._close(fill, "exit")
+        if left:
+            self._count(fill if left == fill.quantity else msgspec.structs.replace(fill, quantity=left, fee=None), "", "exit")
+
+    def _close(self, fill: FillUpdate, why: str) -> int:
+        """A trade that no strategy made closes what strategies hold, one after the other; returns what it did not close."""
         left = fill.quantity
         for share in self._turn.state.portfolio.shares_of(fill.symbol, fill.position_side):
             part = min(left, abs(share.quantity))
             if part and share.quantity * signed(fill.side, 1) < 0:
                 taken = fill if part == fill.quantity else msgspec.structs.replace(fill, quantity=part, fee=None)
-                self._count(taken, share.strategy, "exit")
+                self._count(taken, share.strategy, why)
                 left -= part
-        if left:
-            self._count(fill if left == fill.quantity else msgspec.structs.replace(fill, quantity=left, fee=None), "", "exit")
+        return left
 
     def _count(self, fill: FillUpdate, strategy: str, why: str, *, client_id: str = "", late: bool = False) -> None:
         """A trade of ours is in the journal and in the books."""
@@ -76,7 +92,8 @@ class Counting:
         today, sums = state.portfolio.today(symbol), state.portfolio.sums(symbol)
         losses, peak = state.portfolio.losses.get(symbol, 0), state.peaks.get(venue_of(symbol), 0)
         named = client_id or fill.client_id
-        turn.write(records.fill(named, fill, share, today, sums, position, late=late, losses=losses, peak=peak))
+        kept = records.fill(named, fill, share, today, sums, position, late=late, losses=losses, peak=peak)
+        turn.write(kept if why != _VENUE else Write(kept.kind, {**kept.fields, "state": "FILLED"}))  # no order of ours: nobody asks for it
         self._asking.of(symbol).touched(symbol, min(fill.event_ns or state.now_ns, state.now_ns))
         for each in rounds:
             turn.write(records.round_(each, state.rules_of[symbol], state.equity(symbol)))

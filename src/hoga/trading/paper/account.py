@@ -85,8 +85,8 @@ class Account(Protocol):
     def cost(self, order: PaperOrder, at: int) -> int:
         """What it could take from its owner, in the account's units; 0 where open orders take nothing."""
 
-    def fill(self, order: PaperOrder, price: int, quantity: int, *, maker: bool) -> tuple[str, str]:
-        """A trade of it; (fee, currency), before `order.left` is changed."""
+    def fill(self, order: PaperOrder, price: int, quantity: int, *, maker: bool, fine: int = 0) -> tuple[str, str]:
+        """A trade of it; (fee, currency), before `order.left` is changed. `fine`: of a liquidation, in units; it is part of the fee."""
 
     def balances(self) -> tuple[Balance, ...]:
         """All of them."""
@@ -127,8 +127,8 @@ class CashAccount:
         self._move(order, order.held, -order.held)
         order.held = 0
 
-    def fill(self, order: PaperOrder, price: int, quantity: int, *, maker: bool) -> tuple[str, str]:
-        """A trade of it; (fee, currency), before `order.left` is changed."""
+    def fill(self, order: PaperOrder, price: int, quantity: int, *, maker: bool, fine: int = 0) -> tuple[str, str]:
+        """A trade of it; (fee, currency), before `order.left` is changed. Nobody is liquidated here."""
         rules = self._rules[order.symbol]
         base, quote = _coins(rules, quantity), _money(rules, price * quantity)
         buys = order.sign > 0
@@ -249,11 +249,11 @@ class MarginAccount:
     def release(self, order: PaperOrder) -> None:
         """It binds nothing any more."""
 
-    def fill(self, order: PaperOrder, price: int, quantity: int, *, maker: bool) -> tuple[str, str]:
-        """A trade of it; (fee, currency)."""
+    def fill(self, order: PaperOrder, price: int, quantity: int, *, maker: bool, fine: int = 0) -> tuple[str, str]:
+        """A trade of it; (fee, currency). `fine`: of a liquidation, in units; it is part of the fee."""
         rules = self._rules[order.symbol]
         won = _money(rules, self.position(order).change(order.sign * quantity, price))
-        fee = self._fees.of(_money(rules, price * quantity), maker=maker)
+        fee = self._fees.of(_money(rules, price * quantity), maker=maker) + fine
         self.wallets[rules.settle] = self.wallets.get(rules.settle, 0) + won - fee
         return units_text(fee), rules.settle
 
@@ -336,9 +336,14 @@ class MarginAccount:
         """Into the wallet, or out of it."""
         self.wallets[currency] = self.wallets.get(currency, 0) + units
 
-    def charge(self, rules: Rules, money: int, bp: int) -> None:
-        """Take a share of an amount out of the wallet."""
-        self.pay(rules.settle, -(_money(rules, money) * bp // _BP))
+    def fine(self, rules: Rules, money: int, bp: int) -> int:
+        """A share of an amount, but no more than the account has beside the fees of closing what it holds."""
+        room = self.equity(rules.settle) - sum(
+            self._fees.of(_money(self._rules[symbol], abs(each.quantity) * self._price_of(symbol)), maker=False)
+            for (symbol, _), each in self.positions.items()
+            if each.quantity and self._rules[symbol].settle == rules.settle
+        )
+        return max(0, min(_money(rules, money) * bp // _BP, room)) // _FEE_GRAIN * _FEE_GRAIN
 
     def forgive(self, currency: str) -> None:
         """No debt is left."""

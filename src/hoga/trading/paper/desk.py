@@ -309,10 +309,10 @@ class PaperDesk:
                     self._end(other, OrderState.EXPIRED, now_ns, _SELF_TRADE)
         return not order.is_open
 
-    def _trade(self, order: PaperOrder, price: int, quantity: int, now_ns: int, *, maker: bool) -> None:
+    def _trade(self, order: PaperOrder, price: int, quantity: int, now_ns: int, *, maker: bool, fine: int = 0) -> None:
         if not order.holds:
             self._take_over(order, now_ns)
-        fee, currency = self._account.fill(order, price, quantity, maker=maker)
+        fee, currency = self._account.fill(order, price, quantity, maker=maker, fine=fine)
         order.left -= quantity
         order.filled += quantity
         order.updated_ns = now_ns
@@ -613,8 +613,7 @@ class PaperDesk:
     def _sell_off(self, order: PaperOrder, price: int, quantity: int, now_ns: int) -> None:
         rules, margin = self._markets[order.symbol].rules, self._margin
         assert margin is not None, "only positions are liquidated"
-        self._trade(order, price, quantity, now_ns, maker=False)
-        margin.charge(rules, price * quantity, self._settings.liquidation_bp)
+        self._trade(order, price, quantity, now_ns, maker=False, fine=margin.fine(rules, price * quantity, self._settings.liquidation_bp))
 
     # -- small words --------------------------------------------------------------------------------------------------
 
