@@ -115,6 +115,22 @@ def test_one_that_reads_the_recording_itself_is_named(recorded: Path, tmp_path: 
     assert all(each.where.startswith("mine.py:") for each in found.uses)
 
 
+@pytest.mark.parametrize("where", ["the file", "setup"])
+def test_one_that_has_read_the_recording_before_it_begins_is_named(where: str, recorded: Path, tmp_path: Path) -> None:
+    text = f"""import hoga
+{HEAD}
+    def wants(self, book):
+        return self.later["price"][self.books] > float(book.bid)
+"""
+    read = f'hoga.load("binance-usdm:BTCUSDT", "execution", root={str(recorded)!r}).numpy()'
+    text += f"\n    def setup(self, m):\n        self.later = {read}\n" if where == "setup" else f"\n    later = {read}\n"
+    found = check(recorded, tmp_path, text)
+    assert not found.ok
+    number = next(number for number, line in enumerate(text.splitlines(), 1) if read in line)
+    named = {(each.what, each.where) for each in found.uses if each.what != "files"}
+    assert named == {("the recording itself", f"mine.py:{number}")}
+
+
 def test_the_command_tells_what_it_found(recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     honest = ["trade", str(strategy(tmp_path)), "--mode", "backtest", "--data", str(recorded), "--check-lookahead"]
     assert main(honest) == 0

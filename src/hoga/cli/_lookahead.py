@@ -47,6 +47,7 @@ def run_lookahead(
                 bars=bars,
             ),
             on_run=lambda what: None if as_json else note(what),
+            recordings=() if bars is None else (bars,),
         )
     if as_json:
         print_json(found)

@@ -10,11 +10,12 @@ Nothing is written: records are compared as they are made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import msgspec
 
-from hoga.app.backtest.probing import Probe, Use
+from hoga.app.backtest.probing import Probe, Reads, Use
 from hoga.app.backtest.run import BacktestPlan, BacktestRun, feed_of
 from hoga.core.times import iso_of
 from hoga.trading.proof import Comparison, Difference, Place, Said, said_of
@@ -46,7 +47,10 @@ class LaterStart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found. `ok`: no piece differs, and it uses nothing else in its hooks. `again`: the whole span a second time."""
+    """What was found. `ok`: no piece differs, it uses nothing else in its hooks, and reads the recording nowhere.
+
+    `again`: the whole span a second time.
+    """
 
     ok: bool
     decisions: int
@@ -56,19 +60,31 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[LaterStart, ...]
 
 
+def _folders_of(plan: BacktestPlan) -> set[Path]:
+    """Where the recording lies."""
+    archive = plan.data.archive
+    return {plan.folder.parent.parent / venue for venue in plan.symbols} | {day.directory for day in archive.days} | set(archive.journals)
+
+
 class _Run(msgspec.Struct):
     said: list[tuple[int, Said]]
     lines: dict[str, float | None]
     uses: list[Use]
 
 
-def check_lookahead(plan_of: PlanOf, *, cuts: int = 4, on_run: Callable[[str], object] = lambda what: None) -> Check:
-    """Run everything. `cuts`: so many moments where the past is cut off. Raises as `plan_backtest` and `backtest`."""
-    plan = plan_of(None, None)
-    start_ns, end_ns = plan.extent
+def check_lookahead(
+    plan_of: PlanOf, *, cuts: int = 4, on_run: Callable[[str], object] = lambda what: None, recordings: Iterable[Path] = ()
+) -> Check:
+    """Run everything. `cuts`: so many moments where the past is cut off. `recordings`: files and folders that the past is read from, beside
+    what was recorded. Raises as `plan_backtest` and `backtest`.
+    """
+    with Reads() as reads:
+        plan = plan_of(None, None)
+        on_run("the whole span")
+        whole = _run(plan, probed=True)
+    whole.uses += reads.of((*_folders_of(plan), *recordings))
+    start_ns, end_ns = max(plan.extent[0], whole.said[0][0]), min(plan.extent[1], whole.said[-1][0])
     span = end_ns - start_ns
-    on_run("the whole span")
-    whole = _run(plan, probed=True)
     on_run("the whole span again")
     again = _held(whole, _run(plan_of(None, None)), end_ns + 1)
     pieces = []

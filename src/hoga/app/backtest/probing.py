@@ -2,11 +2,15 @@
 
 While a hook runs, every call of a builtin is looked at (`sys.setprofile`), wherever the hook led; what is on the list is named with the
 line of the strategy's file that led there. It costs some microseconds a call: for who writes strategies.
+
+What a strategy's file reads while it is run, or set up, is met by `Reads` (an audit hook of the interpreter, which cannot be taken off
+again, and does nothing while nobody listens). What a library opens below the interpreter is not met.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,9 +19,10 @@ from typing import Any
 
 import msgspec
 
+from hoga.app.trader.strategies import MODULE_PREFIX
 from hoga.trading.strategy import Strategy
 
-__all__ = ["Probe", "Use"]
+__all__ = ["Probe", "Reads", "Use"]
 
 _WALL, _CHANCE, _FILES, _NETWORK, _PROCESSES, _WAITS = "wall time", "randomness", "files", "the network", "other processes", "waiting"
 _NAMES = {
@@ -34,6 +39,8 @@ _OF_CLASSES = {
     ("Random", "random"): _CHANCE, ("Random", "getrandbits"): _CHANCE, ("SystemRandom", "random"): _CHANCE,
     ("socket", "connect"): _NETWORK, ("socket", "connect_ex"): _NETWORK, ("socket", "sendto"): _NETWORK,
 }  # fmt: skip
+_RECORDING = "the recording itself"
+_OPENS = frozenset({"open", "os.listdir", "os.scandir", "mmap.__new__", "sqlite3.connect"})
 _HOOKS = (*(name for name in vars(Strategy) if name.startswith("on_")), "setup")
 
 
@@ -53,6 +60,55 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"{self.what}: {self.call} at {self.where} (in {self.hook}, {self.times} times)"
+
+
+class Reads:
+    """What the files of strategies read, in whatever is done inside `with`, by path: the innermost line, and the function, that led there."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[str, str, int]] = {}
+
+    def __enter__(self) -> Reads:
+        if not _hooked:
+            _hooked.append(True)
+            sys.addaudithook(_hear)
+        _listening.append(self)
+        return self
+
+    def __exit__(self, *of: object) -> None:
+        _listening.remove(self)
+
+    def note(self, path: str) -> None:
+        """A file is opened, by whomever."""
+        at: FrameType | None = sys._getframe(2)
+        while at is not None and not str(at.f_globals.get("__name__", "")).startswith(MODULE_PREFIX):
+            at = at.f_back
+        if at is not None:
+            where = f"{Path(at.f_code.co_filename).name}:{at.f_lineno}"
+            self._found[path] = (where, at.f_code.co_name, self._found.get(path, ("", "", 0))[2] + 1)
+
+    def of(self, recordings: Iterable[Path]) -> list[Use]:
+        """Those of them that are what a strategy is tried on, or lie in it: what comes later can be read there, too."""
+        found: dict[tuple[str, str], int] = {}
+        roots = [each.resolve() for each in recordings]
+        for path, (where, function, times) in self._found.items():
+            real = Path(path).resolve()
+            if any(real.is_relative_to(root) for root in roots):
+                found[where, function] = found.get((where, function), 0) + times
+        return [
+            Use(what=_RECORDING, call="open", where=where, hook=function.replace("<module>", "the file"), times=times)
+            for (where, function), times in found.items()
+        ]
+
+
+_listening: list[Reads] = []
+_hooked: list[bool] = []
+
+
+def _hear(event: str, args: tuple[Any, ...]) -> None:
+    if _listening and event in _OPENS and args and isinstance(args[0], str | bytes | os.PathLike):
+        for each in _listening:
+            each.note(os.fsdecode(args[0]))
 
 
 class Probe:

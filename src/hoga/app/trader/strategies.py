@@ -19,8 +19,10 @@ from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.trading.strategy import BadParameter, Params, Strategy, parameter_of
 from hoga.venues.registry import VENUES
 
-__all__ = ["instances_of", "read_strategy", "split_settings"]
+__all__ = ["MODULE_PREFIX", "instances_of", "read_strategy", "split_settings"]
 
+MODULE_PREFIX = "hoga_strategy_"
+"""So begins the module name of a user's file."""
 _TYPES = (bool, int, float, str, Decimal)
 """Of which parameters are."""
 
@@ -61,7 +63,7 @@ def _sane(kind: type[Strategy]) -> type[Strategy]:
 
 
 def _module_name(path: Path) -> str:
-    return f"hoga_strategy_{path.stem}"
+    return f"{MODULE_PREFIX}{path.stem}"
 
 
 def _run(path: Path) -> Any:
