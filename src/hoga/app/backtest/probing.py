@@ -63,7 +63,7 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reads:
-    """What the files of strategies read, in whatever is done inside `with`, by path: the innermost line, and the function, that led there."""
+    """What the files of strategies read, in whatever is done inside `with`, by path: the innermost line and its function."""
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[str, str, int]] = {}
