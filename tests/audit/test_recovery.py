@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hoga.audit.chain import Record
+from hoga.audit.folder import list_files
 from hoga.audit.log import AuditLogger
 from hoga.audit.reading import Walk
 from hoga.audit.recovery import Recovered, Recovery
@@ -155,3 +156,52 @@ def _look(folder: Path, where: str) -> None:
         assert opened.boot > 2, where
     bought = sum(record.fields["q"] for record in records if record.kind == "order.fill")
     assert opened.recovered.positions.get(("spot:X", "both"), Decimal(0)) == bought, where
+
+
+@pytest.mark.parametrize(
+    "last, owed, untold",
+    [
+        ([("order.sent", {})], True, False),
+        ([("order.ack", {"state": "LIVE", "filled": 0})], True, False),
+        ([("order.end", {"state": "FILLED", "filled": 0})], True, True),
+        ([("order.end", {"state": "FILLED", "filled": 0, "executed": 10})], True, False),
+        ([("order.end", {"state": "FILLED", "executed": 10}), fill("hg1", "B", 4, "1")], True, False),
+        ([("order.end", {"state": "FILLED", "executed": 10}), fill("hg1", "B", 4, "1"), fill("hg1", "B", 6, "2")], False, False),
+        ([fill("hg1", "B", 10, "1")], False, False),
+        ([("order.cancel", {"state": "CANCELED", "filled": 0})], False, True),
+        ([("order.cancel", {"state": "CANCELED", "executed": None})], False, True),
+        ([("order.cancel", {"state": "CANCELED", "executed": 0})], False, False),
+        ([("order.cancel", {"state": "CANCELED", "executed": 4})], True, False),
+        ([("order.end", {"state": "EXPIRED", "executed": 4}), fill("hg1", "B", 4, "1")], False, False),
+        ([("order.reject", {})], False, False),
+    ],
+)
+def test_an_order_is_owed_while_its_fills_do_not_prove_what_is_filled(
+    last: list[tuple[str, dict[str, object]]], owed: bool, untold: bool
+) -> None:
+    order = recovered(intent("hg1"), *((kind, {"id": "hg1", "sym": SYM, **fields}) for kind, fields in last)).orders["hg1"]
+    assert (order.is_owed, order.is_untold) == (owed, untold)
+
+
+def test_a_journal_is_read_on_behind_what_was_read(tmp_path: Path) -> None:
+    def write(*kinds: str) -> None:
+        with AuditLogger(tmp_path) as log:
+            for kind in kinds:
+                log.append(kind, {})
+
+    write("a")
+    walk = Walk(tmp_path)
+    assert [record.kind for record in walk.records()] == ["boot", "a", "seal"]
+    assert list(walk.more()) == []
+    write("b", "c")
+    path = list_files(tmp_path)[-1].path
+    whole = path.read_bytes()
+    cut = whole.rindex(b"\n", 0, -1) + 20  # a line is being written
+    path.write_bytes(whole[:cut])
+    assert [record.kind for record in walk.more()] == ["boot", "b", "c"]
+    path.write_bytes(whole)
+    assert [record.kind for record in walk.more()] == ["seal"]
+    assert {fault.kind for fault in walk.faults} == {"torn"}
+    write("d")
+    assert [record.kind for record in walk.more()] == ["boot", "d", "seal"]
+    assert walk.last_n == 10

@@ -9,7 +9,7 @@ import pytest
 
 from hoga.core.errors import ConfigError
 from hoga.core.ticks import MarketBar, MarketBars
-from hoga.core.trading import OrderAccepted, OrderState, StreamUpdate
+from hoga.core.trading import CancelSent, OrderAccepted, OrderState, StreamUpdate
 from hoga.trading.bars import Bar
 from hoga.trading.engine import Restored
 from hoga.trading.limits import Limits
@@ -153,6 +153,41 @@ def test_an_answer_that_tells_the_end_before_the_fills_makes_no_second_order() -
     there.pass_time(3)
     assert there.position() == 10
     assert len(there.sent) == 1
+
+
+@pytest.mark.parametrize(
+    "state, filled, executed",
+    [
+        (OrderState.FILLED, 10, 10),
+        (OrderState.FILLED, None, 10),
+        (OrderState.CANCELED, 4, 4),
+        (OrderState.EXPIRED, 0, 0),
+        (OrderState.CANCELED, None, None),
+    ],
+)
+def test_the_record_of_an_end_holds_what_the_venue_says_was_filled(state: OrderState, filled: int | None, executed: int | None) -> None:
+    there = Exchange(holds("0.010"))
+    (request,) = there.sent
+    there.accept(request)
+    there.give(there.update(request, state, filled=filled))
+    ends = [each.fields for kind in ("order.end", "order.cancel") for each in there.records(kind) if "executed" in each.fields]
+    assert [(each["state"], each["filled"], each["executed"]) for each in ends] == [(state.value.upper(), 0, executed)]
+
+
+def test_the_record_of_an_end_that_its_fills_made_holds_them() -> None:
+    there = Exchange(holds("0.010"))
+    there.fill(there.last)
+    (end,) = there.records("order.end")
+    assert (end.fields["filled"], end.fields["executed"]) == (10, 10)
+
+
+def test_the_record_of_a_cancel_that_says_nothing_more_knows_nothing_of_what_was_filled() -> None:
+    there = Exchange(holds("0.010"))
+    (request,) = there.sent
+    there.accept(request)
+    there.give(CancelSent(at_ns=there.now, client_id=request.client_id, symbol=SYMBOL, final=True))
+    ends = [each.fields for each in there.records("order.cancel") if "executed" in each.fields]
+    assert [(each["state"], each["executed"]) for each in ends] == [("CANCELED", None)]
 
 
 def test_a_trade_that_is_listed_before_its_orders_answer_came_is_its_orders() -> None:

@@ -23,8 +23,9 @@ from hoga.core.errors import ConfigError, ConfigMistake, HogaError
 from hoga.core.trading import Rung
 from hoga.feed.private_wire import nonce
 from hoga.flatten.account import ExitAccount
-from hoga.flatten.exiting import ExitFolder, recovered_of, run_exit
+from hoga.flatten.exiting import ExitFolder, run_exit
 from hoga.flatten.plan import Scope
+from hoga.flatten.proving import recovered_of
 from hoga.flatten.report import ExitReport
 from hoga.runtime.clock import SYSTEM
 from hoga.runtime.loop import ends_on

@@ -88,6 +88,7 @@ class Walk:
         """Bytes read of each file, by its name relative to the folder."""
         if after is not None:
             self.last_n, self.last_hash, self.last_t, self.last_b = after.last_n, after.last_hash, after.last_t, after.last_b
+        self._lines: dict[str, int] = {}
         self._also = self.last_hash
         """Another hash that the next line may follow: the right one of a line that claims a wrong one."""
         self._hidden = False
@@ -106,6 +107,15 @@ class Walk:
             before = each.number
             yield from self._file(each, is_last=each.number >= last)
 
+    def more(self) -> Iterator[Record]:
+        """Every record that was written behind what was read, in order. Raises OSError."""
+        newest = self.files[-1].number if self.files else 0
+        self.files += [each for each in list_files(self._folder) if each.number > newest]
+        last = max((each.number for each in self.files if each.path.stat().st_size), default=0)
+        for each in self.files:
+            if each.number >= newest:
+                yield from self._file(each, is_last=each.number >= last)
+
     def _begin_inside(self) -> None:
         for each in self.files[:1]:
             with each.path.open("rb") as file, contextlib.suppress(ValueError):
@@ -113,20 +123,22 @@ class Walk:
                 self.last_n, self.last_hash = first.n - 1, bytes.fromhex(str(first.fields.get("prev")))
 
     def _file(self, each: JournalFile, *, is_last: bool) -> Iterator[Record]:
-        offset = number = 0
+        name = self._name(each)
+        offset, number = self.sizes.get(name, 0), self._lines.get(name, 0)
         with each.path.open("rb") as file:
+            file.seek(offset)
             for line in file:
-                number += 1
                 if line[-1:] != b"\n":
                     if is_last:
                         self.torn = Torn(each.path, offset, line)
-                    self._find(each, number, offset, "torn" if is_last else "cut-inside", f"{len(line)} bytes after the last newline")
+                    self._find(each, number + 1, offset, "torn" if is_last else "cut-inside", f"{len(line)} bytes after the last newline")
                     break
+                number += 1
                 record = self._line(each, number, offset, line[:-1])
                 offset += len(line)
                 if record is not None:
                     yield record
-        self.sizes[self._name(each)] = offset
+        self.sizes[name], self._lines[name] = offset, number
 
     def _line(self, each: JournalFile, number: int, offset: int, line: bytes) -> Record | None:
         try:

@@ -10,7 +10,7 @@ What it reads of a record, beside its head (everything else is for people):
     order.*        id, sym, side, q, p    client id; side "B" or "S"; the order's quantity and price, in integers of those powers
                    type, ro, close, ps    of an intent: its kind, whether it only reduces, closes the position, of which leg
                    oid                    the venue's id, once it is known
-                   filled                 how much of it the venue says is filled, whatever fills are known
+                   filled, executed       how much of it the venue says is filled, whatever fills are known; `executed`: its word at the end
                    state                  what the order is now, where the kind alone does not say (order.cancel: none = only asked for)
                    trigger, role, st      of an intent: its trigger, what it is for, and whose it is
     order.fill     id, sym, side, q, p, tid, ps      one trade: of this quantity, with the venue's trade id; ps "long"/"short" in hedge mode
@@ -51,7 +51,8 @@ _STATES = {
     "order.unknown": "UNKNOWN",
     "order.absent": "ABSENT",
 }
-_FINAL = frozenset(("DENIED", "REJECTED", "FILLED", "CANCELED", "EXPIRED", "ABSENT"))
+_ENDED = frozenset(("FILLED", "CANCELED", "EXPIRED"))
+_FINAL = _ENDED | {"DENIED", "REJECTED", "ABSENT"}
 _QUARANTINED = "log-quarantined"
 """The ladder's cause with which a person is told that the journal is not as it was written."""
 _KEPT_NS = DAY_NS
@@ -60,7 +61,7 @@ _TRADES_KEPT = 10_000
 
 class KnownOrder(msgspec.Struct, kw_only=True):
     """One of the trader's own orders as the journal left it. `quantity`, `filled` (of the fills that are known) and `told` (what the
-    venue said is filled) in integers of the powers of its day; `t`: of its last record."""
+    venue said is filled) in integers of the powers of its day; `t`: of its last record; `is_told`: the venue said at its end how much."""
 
     id: str
     symbol: str
@@ -81,6 +82,17 @@ class KnownOrder(msgspec.Struct, kw_only=True):
     t: int = 0
     n: int = 0
     asked_t: int = 0
+    is_told: bool = False
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether more of it is filled than its fills here prove, or may be filled still."""
+        return not is_final(self.state) or self.told > self.filled
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether it has ended at the venue, and neither its end nor its fills say how much of it was filled."""
+        return self.state in _ENDED and not self.is_told and (self.quantity is None or self.filled < self.quantity)
 
 
 class Recovered(msgspec.Struct, frozen=True, kw_only=True):
@@ -281,7 +293,8 @@ class Recovery:
             order = self._orders[id] = KnownOrder(id=id, symbol=symbol, state="INTENT")
         order.t, order.n = record.t, record.n
         order.venue_id = str(fields.get("oid") or order.venue_id)
-        order.told = max(order.told, _integer(fields.get("filled")))
+        order.told = max(order.told, _integer(fields.get("filled")), _integer(fields.get("executed")))
+        order.is_told |= isinstance(fields.get("executed"), int)
         if record.kind in ("order.intent", "order.adopt"):
             order.side, order.quantity, order.price = str(fields.get("side") or ""), fields.get("q"), fields.get("p")
             order.kind, order.position_side = str(fields.get("type") or ""), _side_of(fields)
@@ -305,6 +318,8 @@ class Recovery:
             order.state = str(fields.get("state") or (order.state if is_final(order.state) else default))
         else:
             order.state = str(fields.get("state") or _STATES.get(record.kind, order.state))
+            if order.state == "FILLED":
+                order.told = max(order.told, order.quantity or 0)
 
     def _share(self, symbol: str, fields: dict[str, Any]) -> None:
         key = (symbol, _side_of(fields), str(fields.get("st") or ""))

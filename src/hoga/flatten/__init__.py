@@ -6,6 +6,7 @@ exiting     the exit of a trader's folder: freeze, what the journals prove, the 
 plan        what is cancelled, what is closed, when it is proven: without a clock or a socket
 port        what the exit needs of an account
 procedure   the steps in their order, with their deadlines, until the verdict
+proving     what the journals prove, and what a trader that still writes proves more
 report      what an exit is asked for, and what came of it
 settling    how much is the trader's, and what became of single orders that count in it
 watching    what a sentinel makes of a trader's heartbeats

@@ -1,16 +1,15 @@
 """flatten.exiting: the exit of a trader's folder: freeze, what the journals prove, the procedure, its own journal.
 
 First the latch, so that a trader that runs sends nothing more (it looks before each order); then what the journals of the trader and of
-earlier exits prove; then the procedure. The exit writes into a journal of its own beside the trader's (`journal/exit`), because that one
-belongs to the trader. A journal that cannot be read or written does not stop the exit.
+earlier exits prove, and what such a trader still writes; then the procedure. The exit writes into a journal of its own beside the
+trader's (`journal/exit`), because that one belongs to the trader. A journal that cannot be read or written does not stop the exit.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,8 +20,7 @@ from hoga.audit.folder import JOURNAL_FOLDER, Account, Owner, journals_in, list_
 from hoga.audit.holding import is_held
 from hoga.audit.latch import LATCH_FILE, Latch
 from hoga.audit.log import AuditLogger, JournalFault
-from hoga.audit.reading import Walk
-from hoga.audit.recovery import Recovered, Recovery
+from hoga.audit.recovery import Recovered
 from hoga.core.errors import ArchiveBusy, ArchiveError, ConfigError, ConfigMistake, HogaError
 from hoga.core.secret import Credentials
 from hoga.core.times import MS_NS, SECOND_NS
@@ -30,12 +28,11 @@ from hoga.core.trading import PositionSide, Rung
 from hoga.flatten.account import ExitAccount
 from hoga.flatten.plan import Scope, Verdict
 from hoga.flatten.procedure import Exit
+from hoga.flatten.proving import EXIT_FOLDER, Journals
 from hoga.flatten.report import ExitReport, Wanted
 from hoga.runtime.clock import SYSTEM, Clock
 
-__all__ = ["EXIT_FOLDER", "ExitFolder", "exit_status", "recovered_of", "run_exit"]
-
-EXIT_FOLDER = "exit"
+__all__ = ["ExitFolder", "exit_status", "run_exit"]
 
 _SEEN_S = 0.5
 _LOOK_S = 0.01
@@ -80,20 +77,6 @@ class ExitFolder(msgspec.Struct, frozen=True, kw_only=True):
         raise ConfigError([ConfigMistake(str(self.data), None, "--data", "", "", plain=text)])
 
 
-def recovered_of(journal: Path) -> Recovered | None:
-    """What the journals of a trader and of its exits prove together; None: the trader has none. Raises OSError."""
-    return None if not list_files(journal) else _read(journal)[0]
-
-
-def _read(journal: Path) -> tuple[Recovered, bool]:
-    """What the journals prove, and whether all of them is as it was written."""
-    walks = [Walk(each) for each in (journal, journal / EXIT_FOLDER) if list_files(each)]
-    recovery = Recovery()
-    for record in heapq.merge(*(walk.records() for walk in walks), key=lambda record: record.t):
-        recovery.feed(record)
-    return recovery.result(), not any(fault.kind != "torn" for walk in walks for fault in walk.faults)
-
-
 async def run_exit(
     folder: ExitFolder,
     account: ExitAccount,
@@ -125,8 +108,8 @@ async def run_exit(
         proven = await asyncio.to_thread(_proven, folder, tell)
         await account.open()
         try:
-            wanted = _wanted(proven, scope, trader, "", symbols, folder.account.venue, run=0, dry_run=True)
-            return await Exit(account, wanted, tell=tell, stop=stop).run()
+            wanted = _Wanting(scope, trader, "", symbols, folder.account.venue, run=0, dry_run=True)
+            return await Exit(account, wanted.of(proven), tell=tell, stop=stop, again=wanted.again_of(proven)).run()
         finally:
             await account.close()
     log = _open_journal(folder, hide, clock, tell)
@@ -136,8 +119,8 @@ async def run_exit(
         write("emergency.begin", {"incident": incident, "scope": scope.value, "venue": account.venue, "by": f"flatten {os.getpid()}"})
         proven, _ = await asyncio.gather(asyncio.to_thread(_proven, folder, tell), account.open())
         try:
-            wanted = _wanted(proven, scope, trader, incident, symbols, folder.account.venue, run=clock.time_ns() // MS_NS)
-            report = await Exit(account, wanted, write=write, tell=tell, stop=stop).run()
+            wanted = _Wanting(scope, trader, incident, symbols, folder.account.venue, run=clock.time_ns() // MS_NS)
+            report = await Exit(account, wanted.of(proven), write=write, tell=tell, stop=stop, again=wanted.again_of(proven)).run()
         finally:
             await account.close()
         report.clock_off_ms = account.clock_off_ms
@@ -151,28 +134,53 @@ async def run_exit(
                 tell(f"the journal of the exit could not be written: {fault}")
 
 
-def _wanted(
-    proven: _Proven, scope: Scope, trader: str, incident: str, symbols: tuple[str, ...], venue: str, *, run: int, dry_run: bool = False
-) -> Wanted:
-    found = proven.recovered
-    if found is None:
-        return Wanted(scope=scope, trader=trader, incident=incident, run=run, symbols=symbols, dry_run=dry_run)
-    traded = {symbol.partition(":")[2]: None for symbol in found.powers if _is_of(symbol, venue)}
-    return Wanted(
-        scope=scope,
-        trader=trader,
-        incident=incident,
-        run=run,
-        symbols=symbols if proven.is_whole else tuple({**traded, **dict.fromkeys(symbols)}),
-        own={(symbol, PositionSide(side)): held for (symbol, side), held in found.positions.items() if _is_of(symbol, venue)},
-        is_proven=proven.is_whole,
-        orders=tuple(each for each in found.orders.values() if _is_of(each.symbol, venue)),
-        size_powers={symbol: powers[1] for symbol, powers in found.powers.items()},
-        prices=found.prices,
-        fees=found.fees,
-        trades=frozenset((symbol, trade_id) for symbol, seen in found.trades.items() for trade_id in seen),
-        dry_run=dry_run,
-    )
+class _Wanting(NamedTuple):
+    """What is asked for, whatever the journals prove."""
+
+    scope: Scope
+    trader: str
+    incident: str
+    symbols: tuple[str, ...]
+    venue: str
+    run: int
+    dry_run: bool = False
+
+    def of(self, proven: _Proven) -> Wanted:
+        """What is to be left by what they prove."""
+        asked = Wanted(
+            scope=self.scope, trader=self.trader, incident=self.incident, run=self.run, symbols=self.symbols, dry_run=self.dry_run
+        )
+        found = proven.recovered
+        if found is None:
+            return asked
+        traded = {symbol.partition(":")[2]: None for symbol in found.powers if _is_of(symbol, self.venue)}
+        return msgspec.structs.replace(
+            asked,
+            symbols=self.symbols if proven.is_whole else tuple({**traded, **dict.fromkeys(self.symbols)}),
+            own={(symbol, PositionSide(side)): held for (symbol, side), held in found.positions.items() if _is_of(symbol, self.venue)},
+            is_proven=proven.is_whole,
+            orders=tuple(each for each in found.orders.values() if _is_of(each.symbol, self.venue)),
+            size_powers={symbol: powers[1] for symbol, powers in found.powers.items()},
+            prices=found.prices,
+            fees=found.fees,
+            trades=frozenset((symbol, trade_id) for symbol, seen in found.trades.items() for trade_id in seen),
+        )
+
+    def again_of(self, proven: _Proven) -> Callable[[], Awaitable[Wanted | None]]:
+        """The same by what the trader has written since; None: nothing, or it cannot be read."""
+        journals = proven.journals
+
+        def read_on() -> Wanted | None:
+            try:
+                found = None if journals is None else journals.read_on()
+            except OSError:  # it was read once: what it proved then stands
+                return None
+            return None if found is None or journals is None else self.of(_Proven(found, journals.is_whole, journals))
+
+        async def again() -> Wanted | None:
+            return await asyncio.to_thread(read_on)
+
+        return again
 
 
 def _is_of(symbol: str, venue: str) -> bool:
@@ -180,17 +188,19 @@ def _is_of(symbol: str, venue: str) -> bool:
 
 
 class _Proven(NamedTuple):
-    """`recovered` None: the trader has no journal here. `is_whole`: it is as it was written."""
+    """`recovered` None: the trader has no journal here. `is_whole`: it is as it was written. `journals`: with which it is read on."""
 
     recovered: Recovered | None
     is_whole: bool
+    journals: Journals | None = None
 
 
 def _proven(folder: ExitFolder, tell: Callable[[str], object]) -> _Proven:
     try:
         if not list_files(folder.journal):
             return _Proven(None, True)
-        proven = _Proven(*_read(folder.journal))
+        journals = Journals(folder.journal)
+        proven = _Proven(journals.read(), journals.is_whole, journals)
     except OSError as fault:
         tell(f"the trader's journal cannot be read ({fault.strerror or fault}): what it proves is not known")
         return _Proven(None, False)

@@ -4,7 +4,7 @@
 
 - 1, for 3 s, then on: own orders one by one, or all of a symbol; waiting ones one by one; orders of which nobody knows by their client
   id. Stops that close a position stay. Proven by the listing, read again.
-- 2, three times a second each: positions, or free coins, from the venue.
+- 2, three times a second each: what the trader has written since, then positions, or free coins, from the venue.
 - 3, 2 s a round, six rounds: reduce-only market orders, each within the venue's bound. A refusal cancels what is left of the symbol; after
   two, limits stand in, farther away each time, and then market orders again. Proven by step 2.
 - 4: two readings a second apart; then the stops that stayed are cancelled, and the listing is empty.
@@ -17,7 +17,7 @@ a position), its own record at the venue is asked for, and nothing more is close
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from hoga.core.market import Side
@@ -58,6 +58,12 @@ from hoga.venues.orders import Target
 
 __all__ = ["Exit"]
 
+
+async def _nothing_new() -> Wanted | None:
+    """Nobody writes beside the exit."""
+    return None
+
+
 _CANCEL_NS = 3 * SECOND_NS
 _ROUNDS = 6
 _TAKES = 5
@@ -73,7 +79,10 @@ _SETTLE_NS = 15 * SECOND_NS
 
 
 class Exit:
-    """One exit. `write(kind, fields)` puts a record into the journal; `tell(text)` a line before people; `stop()`: give up now."""
+    """One exit. `write(kind, fields)` puts a record into the journal; `tell(text)` a line before people; `stop()`: give up now.
+
+    `again()`: what is to be left by what the trader has written since, None: it has written nothing.
+    """
 
     def __init__(
         self,
@@ -83,8 +92,10 @@ class Exit:
         write: Callable[[str, dict[str, Any]], object] = lambda kind, fields: None,
         tell: Callable[[str], object] = lambda text: None,
         stop: Callable[[], bool] = lambda: False,
+        again: Callable[[], Awaitable[Wanted | None]] = _nothing_new,
     ) -> None:
         self._account = account
+        self._again = again
         self._wanted = wanted
         self._write = write
         self._tell = tell
@@ -244,6 +255,7 @@ class Exit:
 
     async def _read(self) -> int | None:
         """What there is, from the venue, into `_held` and `_dust`; when it was asked for, None when it could not be read."""
+        await self._renew()
         await self._orders.settle()
         read = await (self._account.positions() if self._account.has_positions else self._account.balances())
         if isinstance(read, ReadFailed):
@@ -263,6 +275,14 @@ class Exit:
             self._leg(leg)
         self._take_down(legs)
         return read.asked_ns
+
+    async def _renew(self) -> None:
+        """A trader that was frozen in the middle of its work writes on: the last fills, an order that was on its way."""
+        wanted = await self._again()
+        if wanted is not None:
+            self._wanted = wanted
+            self._ids |= {each.id for each in wanted.orders}
+            self._orders.renew(wanted)
 
     def _look_whose(self, read: PositionsRead) -> None:
         """A position that was not larger than the trader's own when it was read first is the trader's: its orders need no counting."""
@@ -408,6 +428,7 @@ class Exit:
                 key=(order.symbol, order.position_side),
                 side=order.side,
                 counted=0,
+                proven=0,
                 since_ns=self._clock.time_ns(),
             )
         event = await self._account.send(order)

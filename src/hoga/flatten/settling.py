@@ -1,22 +1,23 @@
 """flatten.settling: how much is the trader's, and what became of single orders that count in it.
 
-The journals prove a part. Orders of which they do not know how much was filled, and closing orders without an answer, are asked for at the
-venue until it says; an order that it denies twice, a second apart and late enough, never was.
+The journals prove a part. Orders of which they do not know how much was filled, or know less than was, and closing orders without an
+answer, are asked for at the venue until it says; an order that it denies twice, a second apart and late enough, never was. A trader that
+still writes proves more while the exit goes on (`renew`): what was asked for and then is written counts once.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TypeVar
 
 import msgspec
 
-from hoga.audit.recovery import is_final
+from hoga.audit.recovery import KnownOrder
 from hoga.core.market import Side
 from hoga.core.times import SECOND_NS
-from hoga.core.trading import AlgoUpdate, NotFound, OrderKind, OrderState, OrderUpdate, PositionSide, ReadFailed, Rules
+from hoga.core.trading import AlgoUpdate, NotFound, OrderKind, OrderState, OrderUpdate, PositionSide, ReadFailed, Rules, signed
 from hoga.flatten.plan import Key, Leg
 from hoga.flatten.port import Account
 from hoga.flatten.report import Wanted
@@ -29,6 +30,8 @@ T = TypeVar("T")
 _TRADES_NS = 600 * SECOND_NS
 _AT_ONCE = 10
 _NAMED = 5
+_MOST_UNTOLD = 100
+"""Of orders whose end says nothing of what was filled, so many are asked for, the newest: the fills of older ones have long been listed."""
 _WAITING = frozenset((OrderKind.STOP, OrderKind.TAKE, OrderKind.TRAIL))
 
 
@@ -41,7 +44,8 @@ async def all_of(doing: list[Awaitable[T]]) -> list[T]:
 
 
 class Asked(msgspec.Struct, kw_only=True):
-    """An order whose fills count, and of which it is not known yet how many there are. `counted`: of them already in `own`.
+    """An order whose fills count, and of which it is not known yet how many there are. `counted`: filled, as far as anybody has said;
+    `proven`: of that in the journals. `fees`: trade id → what it cost in the coin itself.
 
     `waits`: it was just read that it waits for its trigger; `harmless`: it can only make a position smaller; `guards`: it closes all of it.
     """
@@ -50,10 +54,11 @@ class Asked(msgspec.Struct, kw_only=True):
     key: Key
     side: Side
     counted: int
+    proven: int
     since_ns: int
     denials: int = 0
     denied_ns: int = 0
-    paid: Decimal = Decimal(0)
+    fees: dict[str, Decimal] = msgspec.field(default_factory=dict)
     over: bool = False
     waits: bool = False
     harmless: bool = False
@@ -71,35 +76,72 @@ class Settling:
 
     def begin(self) -> None:
         """The rules of the instruments are known: what do the journals prove?"""
-        self.own = {key: self._proven(key[0], held) for key, held in (self._wanted.own or {}).items()}
         self._ask_for_known_orders()
+        self._reckon()
+
+    def renew(self, wanted: Wanted) -> None:
+        """The journals prove this now."""
+        self._wanted = wanted
+        self.begin()
 
     def _rules(self, symbol: str) -> Rules:
         return self._account.book.of(symbol.partition(":")[2])
+
+    def _reckon(self) -> None:
+        """What is the trader's: what the journals prove, and what the venue has said beyond them."""
+        own = {key: self._proven(key[0], held) for key, held in (self._wanted.own or {}).items()}
+        for each in self.asked.values():
+            fresh = signed(each.side, each.counted - each.proven) - self._fee_of(each)
+            if fresh or each.key in own:
+                own[each.key] = own.get(each.key, 0) + fresh
+        self.own = own if self._account.has_positions else {key: max(0, held) for key, held in own.items()}
 
     def _proven(self, symbol: str, held: Decimal) -> int:
         """What is the trader's by the journals; a fee that was taken off the coins themselves is not there any more."""
         rules = self._rules(symbol)
         if not self._account.has_positions:
-            held = max(Decimal(0), held - self._wanted.fees.get((symbol, rules.base), Decimal(0)))
-        return int(held.scaleb(-rules.size_power))
+            held -= self._wanted.fees.get((symbol, rules.base), Decimal(0))
+        return int(held.scaleb(-rules.size_power).to_integral_value(ROUND_FLOOR))
+
+    def _fee_of(self, each: Asked) -> int:
+        """What trades that no journal has yet have cost in the coin itself, in whole units, upwards."""
+        symbol = each.target.symbol
+        paid = sum((fee for trade, fee in each.fees.items() if (symbol, trade) not in self._wanted.trades), Decimal(0))
+        return int(paid.scaleb(-self._rules(symbol).size_power).to_integral_value(ROUND_CEILING)) if paid else 0
+
+    def _owed(self) -> list[KnownOrder]:
+        """Orders that the journals leave open, or of which they know less than the venue has told or may have had to tell."""
+        untold = [order for order in self._wanted.orders if order.is_untold and not order.is_owed]
+        untold.sort(key=lambda order: order.t)
+        return [order for order in self._wanted.orders if order.is_owed] + untold[-_MOST_UNTOLD:]
 
     def _ask_for_known_orders(self) -> None:
-        """Orders that the journals leave open, or of which they know less than the venue has told: what became of them counts."""
+        """What became of the orders that are owed counts, and so does what is written now of those that were asked for."""
         for order in self._wanted.orders:
-            if is_final(order.state) and order.told <= order.filled:
+            known = self.asked.get(order.id)
+            if known is not None:
+                known.proven = self._in_todays(order.symbol, order.filled)
+                known.over = known.over and self._in_todays(order.symbol, order.told) <= max(known.counted, known.proven)
+                known.counted = max(known.counted, known.proven)
+        for order in self._owed():
+            if order.id in self.asked or self._is_of_this_exit(order.id):
                 continue
-            waits = order.kind in _WAITING
+            filled, waits = self._in_todays(order.symbol, order.filled), order.kind in _WAITING
             target = Target(symbol=order.symbol, client_id=order.id, venue_id=order.venue_id, waits=waits)
             self.asked[order.id] = Asked(
                 target=target,
                 key=(order.symbol, PositionSide(order.position_side)),
                 side=Side.SELL if order.side == "S" else Side.BUY,
-                counted=self._in_todays(order.symbol, order.filled),
+                counted=filled,
+                proven=filled,
                 since_ns=order.t,
                 harmless=order.reduce_only,
                 guards=order.closes,
             )
+
+    def _is_of_this_exit(self, id: str) -> bool:
+        """A trader that runs writes of the exit's orders, too. Those that count are asked for since they were sent."""
+        return id.startswith(f"{self._wanted.trader}-x{self._wanted.run:x}-")
 
     def _in_todays(self, symbol: str, quantity: int) -> int:
         """A quantity of the journals, in the powers of today."""
@@ -145,21 +187,17 @@ class Settling:
         read = await self._account.trades(order.symbol, each.since_ns - _TRADES_NS)
         if isinstance(read, ReadFailed):
             return False
-        fills = [fill for fill in read.fills if fill.venue_id == order.venue_id]
-        rules, fresh = self._rules(order.symbol), [fill for fill in fills if (order.symbol, fill.trade_id) not in self._wanted.trades]
-        paid = sum((Decimal(fill.fee) for fill in fresh if fill.fee and fill.fee_currency == rules.base), Decimal(0))
-        if sum(fill.quantity for fill in fills) < (order.filled or 0):
+        rules, fills = self._rules(order.symbol), [fill for fill in read.fills if fill.venue_id == order.venue_id]
+        fresh = [fill for fill in fills if (order.symbol, fill.trade_id) not in self._wanted.trades]
+        if each.proven + sum(fill.quantity for fill in fresh) < (order.filled or 0):
             return False
-        lots = -int((each.paid - paid).scaleb(-rules.size_power).to_integral_value(ROUND_FLOOR))
-        each.paid = paid
-        self.own[each.key] = self.own.get(each.key, 0) - lots
+        each.fees |= {fill.trade_id: Decimal(fill.fee) for fill in fresh if fill.fee and fill.fee_currency == rules.base}
         return True
 
     def count(self, each: Asked, filled: int) -> None:
-        fresh = filled - each.counted
-        if fresh > 0:
-            each.counted = filled
-            self.own[each.key] = self.own.get(each.key, 0) + (fresh if each.side is Side.BUY else -fresh)
+        """The venue says so much of it is filled."""
+        each.counted = max(each.counted, filled)
+        self._reckon()
 
     def unsettled(self, symbol: str = "") -> list[str]:
         return [id for id, each in self.asked.items() if not each.over and not each.harmless and symbol in ("", each.target.symbol)]

@@ -165,7 +165,8 @@ class Order(msgspec.Struct, kw_only=True):
     """One own order. `strategy`: the instance that made it, "" for none. `filled`: of the fills we know; `told`: what the venue says.
 
     Stamps are of the engine's time (ns), 0: not yet. `seen_ns`: when the account's stream first told of it. `paid`: Σ price × quantity.
-    `unwanted`: it shall be cancelled, whatever became of the cancel that went out.
+    `unwanted`: it shall be cancelled, whatever became of the cancel that went out. `is_told`: it ended, and how much of it was filled then
+    is known: `told`.
     """
 
     request: OrderRequest
@@ -197,6 +198,7 @@ class Order(msgspec.Struct, kw_only=True):
     unlisted_ns: int = 0
     no_trade_ns: int = 0
     overfilled: bool = False
+    is_told: bool = False
     reason: str = ""
     after_trade: str = ""
     """The trade of the symbol that was counted last when it was made, "" where that is not known: its own trades come after it."""
@@ -409,6 +411,7 @@ class Orders:
         more = event.filled if event.filled is not None else (order.request.quantity or 0 if heard is Heard.WHOLE else 0)
         was = order.told
         order.told = max(order.told, more)
+        order.is_told |= not event.state.is_open and (event.filled is not None or more > 0)
         if heard is Heard.OPEN and (order.told or order.filled):
             heard = Heard.PARTLY
         if event.reason:
@@ -432,6 +435,8 @@ class Orders:
         if event.reason:
             order.reason = event.reason
         heard = _WORDS[event.state]
+        waited = event.state is not OrderState.FILLED and not (order.triggered or order.child_id)
+        order.is_told |= waited and not event.state.is_open  # what waited to its end has filled nothing
         if heard is Heard.OPEN and (order.told or order.filled):
             heard = Heard.PARTLY
         if heard is Heard.WHOLE and not order.filled:
@@ -453,6 +458,7 @@ class Orders:
         if order.request.waits:
             order.triggered = True
         whole = quantity is not None and order.filled >= quantity
+        order.is_told |= whole
         news = self.hear(order, Heard.WHOLE if whole else Heard.PARTLY, fill.at_ns)
         news.fill, news.late = fill, late
         return [news, *self._over(order, fill.at_ns)]

@@ -72,6 +72,7 @@ _KINDS = {
     Status.CANCELED: "order.cancel",
     Status.EXPIRED: "order.end",
 }
+_EXECUTED = frozenset({Status.FILLED, Status.CANCELED, Status.EXPIRED})
 
 
 def _cause(event: Event | None) -> dict[str, Any] | None:
@@ -165,10 +166,13 @@ def denied(order: Order, denial: Denial, cause: Event | None) -> Write:
 
 
 def moved(news: News, event: Event) -> Write:
-    """An order stands elsewhere than before. The venue's own words stand beside it."""
+    """An order stands elsewhere than before. The venue's own words stand beside it. `filled`: of the fills that are known; `executed` of
+    one that has ended at the venue: how much of it the venue says was filled, whatever fills are known, None: it did not say."""
     order = news.order
     fields: dict[str, Any] = {"id": order.client_id, "sym": order.symbol, "state": news.after.value, "was": news.before.value}
     fields |= {"filled": order.filled, "oid": order.venue_id, "why": order.reason}
+    if news.after in _EXECUTED:
+        fields["executed"] = order.told if order.is_told else None
     if isinstance(event, ExecutionEvent):
         fields["raw"] = event.raw
     return Write(_KINDS[news.after], fields)

@@ -10,7 +10,7 @@ from hoga.audit.recovery import KnownOrder, Recovered
 from hoga.core.market import Side
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import FillUpdate, OrderKind, OrderRequest, PositionSide
-from hoga.flatten.exiting import EXIT_FOLDER
+from hoga.flatten.proving import EXIT_FOLDER
 from hoga.trading.engine import Restored
 from hoga.trading.orders import Order, Role, Status
 from hoga.trading.portfolio import Share, round_of
