@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,15 @@ from hypothesis import strategies as st
 
 from hoga.app.backtest.run import BacktestRun, feed_of, plan_backtest
 from hoga.app.config import load_config
-from hoga.trading.blocks import Chunk
+from hoga.core.market import Side
+from hoga.core.ticks import MarketTrade
+from hoga.core.trading import rules_of
+from hoga.trading.bars import BarSeries
+from hoga.trading.blocks import Chunk, TradeBlock
+from tests.trading.exchange import instrument
 from tests.trading.recorded import START_NS, Market, strategy
 
+RULES = rules_of(instrument())
 KINDS = ("orderbook", "quote", "execution", "mark")
 STRATEGIES = {
     "bars": """
@@ -64,6 +71,45 @@ class Rests(Strategy):
 }
 
 
+TRADE = st.tuples(st.integers(0, 999), st.integers(0, 30), st.integers(90, 110), st.integers(1, 9))
+
+
+@given(
+    before=st.lists(TRADE, max_size=3),
+    trades=st.lists(TRADE, min_size=1, max_size=30),
+    in_order=st.booleans(),
+    data=st.data(),
+)
+def test_trades_that_are_counted_at_once_are_counted_as_each(
+    before: list[tuple[int, int, int, int]], trades: list[tuple[int, int, int, int]], in_order: bool, data: st.DataObject
+) -> None:
+    if in_order:
+        trades = sorted(trades)
+        trades = [(at, at * 40 + number, price, size) for at, number, price, size in trades]
+    columns = [list(each) for each in zip(*trades, strict=True)]
+    block = TradeBlock(RULES.symbol, columns[0], columns[0], columns[2], columns[3], [1] * len(trades), columns[1])
+    start = data.draw(st.integers(0, len(trades) - 1))
+    stop = data.draw(st.integers(start + 1, len(trades)))
+    one, all_ = BarSeries(RULES.symbol, "1s", 10, RULES), BarSeries(RULES.symbol, "1s", 10, RULES)
+    early = [MarketTrade(symbol=RULES.symbol, at_ns=at, event_ns=at, price=price, size=size, taker=Side.BUY, trade_id=number)
+             for at, number, price, size in ((1, 1, 100, 1), *before)]  # fmt: skip
+    for each in early:
+        one.trade(each)
+        all_.trade(each)
+    run = block.counted(start, stop, 5)
+    rising = all(first[:2] <= then[:2] for first, then in pairwise(trades))
+    assert run is not None or not (in_order and rising)
+    if run is not None:
+        assert list(run.newest) == [(at, price, size) for at, _, price, size in trades[max(start, stop - 5) : stop]]
+        all_.count_all(run)
+        for place in range(start, stop):
+            one.trade(block.at(place))  # type: ignore[arg-type]  # it is a trade
+        assert one.forming == all_.forming
+        late = MarketTrade(symbol=RULES.symbol, at_ns=9, event_ns=998, price=500, size=1, taker=Side.BUY, trade_id=39_000)
+        one.trade(late), all_.trade(late)
+        assert one.forming == all_.forming
+
+
 def journal_of(folder: Path, data: Path, text: str, *, whole: bool) -> tuple[list[bytes], Any]:
     config = load_config(None, overrides=[], environ={}, data_dir=data)
     plan = plan_backtest(config, str(strategy(folder, text)), (), ask=False)
@@ -83,7 +129,7 @@ def journal_of(folder: Path, data: Path, text: str, *, whole: bool) -> tuple[lis
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 10_000),
-    kinds=st.sets(st.sampled_from(KINDS), min_size=1).filter(lambda each: {"orderbook", "quote"} & each),
+    kinds=st.sets(st.sampled_from(KINDS), min_size=1).filter(lambda each: each - {"mark"}),
     step_ms=st.sampled_from([50, 100, 400, 3_000]),
     name=st.sampled_from(sorted(STRATEGIES)),
 )

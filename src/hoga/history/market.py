@@ -38,7 +38,7 @@ from hoga.history.candles import scaled
 from hoga.history.column_cache import ColumnFile, ColumnWriter, column_path, open_columns
 from hoga.history.decoding import SeriesDecoder
 from hoga.history.published import published_batches
-from hoga.trading.blocks import Block, Chunk, EventBlock, MarkBlock, PriceBlock, TopBlock, TradeBlock
+from hoga.trading.blocks import Block, Chunk, EventBlock, MarkBlock, PlainBlock, PriceBlock, TopBlock, TradeBlock
 from hoga.venues.registry import VENUES
 from hoga.venues.ticks import Marks, RawLevels, Top, Tops, Trades
 
@@ -529,7 +529,7 @@ class _Side(Sequence[tuple[str, str]]):
         return len(self._whole.side(self._number))
 
 
-class _BookLines:
+class _BookLines(PlainBlock):
     """Books as lines: one is read when somebody looks at it."""
 
     __slots__ = ("_begins", "_plain", "_read", "_receipts", "_text", "_tops", "is_book", "symbol", "traded_ns")

@@ -19,7 +19,7 @@ from hoga.core.market import Side
 from hoga.core.ticks import MarketBar, MarketBars, MarketEvent, MarketPrice
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import ExecutionEvent, Force, OrderKind, OrderRequest, Rung
-from hoga.trading.blocks import Chunk
+from hoga.trading.blocks import Block, Chunk, is_ordered
 from hoga.trading.engine import Engine
 from hoga.trading.ports import (
     Cancel,
@@ -44,7 +44,7 @@ from hoga.trading.ports import (
     Write,
 )
 from hoga.trading.rungs import Cause
-from hoga.trading.state import venue_of
+from hoga.trading.state import TRADES_LATE, venue_of
 
 __all__ = ["Backtest", "Exchange", "no_bars"]
 
@@ -53,6 +53,8 @@ WORK_NS = 100_000_000
 FAR_NS = 1 << 62
 """Never."""
 _ROUNDS = 10
+_FEW = 4
+"""So few trades are counted one by one."""
 _STOP_NS = 30 * SECOND_NS
 """So long after its end a run may take to come to rest."""
 
@@ -158,7 +160,7 @@ class Backtest:
         """
         stamps, sources, places, blocks = chunk
         at = [block.at for block in blocks]
-        hard, idle, counted = _Hard(chunk), frozenset[str](), frozenset[str]()
+        where, idle, counted = _Places(chunk), frozenset[str](), frozenset[str]()
         spans: dict[str, tuple[int, int]] = {}
         symbols = {block.symbol for block in blocks if block.is_book or block.traded_ns is not None}
         seen = [self.exchanges.get(venue_of(block.symbol)) for block in blocks]
@@ -172,14 +174,14 @@ class Backtest:
                 counted = frozenset(symbol for symbol, (_, until) in spans.items() if until)
                 due_ns = self._due_ns()
             if idle:
-                to = hard.next(idle, counted, place)
+                to = where.hard(idle, counted, place)
                 if to > place:
                     if due_ns <= stamps[to - 1]:
                         to = bisect_left(stamps, due_ns, place, to)
                         if to == place:
                             self._catch_up(stamps[place])
                             continue
-                    after = self._leave_out(chunk, at, spans, place, to)
+                    after = self._leave_out(where, spans, place, to)
                     if after > place:
                         place = after
                         continue
@@ -208,28 +210,30 @@ class Backtest:
                 self._changed = True  # a bar may have been closed, and others are counted to now
             place += 1
 
-    def _leave_out(
-        self, chunk: Chunk, at: Sequence[Callable[[int], MarketEvent]], spans: Mapping[str, tuple[int, int]], place: int, to: int
-    ) -> int:
+    def _leave_out(self, places: _Places, spans: Mapping[str, tuple[int, int]], place: int, to: int) -> int:
         """The books and trades of idle symbols from one place to before another, or up to the first trade that does more than count."""
-        _, sources, places, blocks = chunk
-        newest: dict[int, int] = {}
-        count = self.engine.count
-        for each in range(place, to):
-            source = sources[each]
-            traded_ns = blocks[source].traded_ns
-            if traded_ns is not None:
-                since, until = spans[blocks[source].symbol]
-                if not since <= traded_ns[places[each]] < until:
-                    to = each
-                    break
-                before = newest.get(source)
-                if before is not None:
-                    count(at[source](places[before]))  # type: ignore[arg-type]  # it is a trade
-            newest[source] = each
-        for each in sorted(newest.values()):
-            self.take(at[sources[each]](places[each]))
+        blocks = places.chunk.blocks
+        for source in places.trades:
+            to = places.counted_to(source, *spans.get(blocks[source].symbol, (0, 0)), place, to)
+        newest: list[tuple[int, int, int]] = []
+        for source, block in enumerate(blocks):
+            start, stop = places.of(source, place, to)
+            if start == stop:
+                continue
+            if block.traded_ns is not None and stop - start > 1:
+                self._count(block, start, stop - 1)
+            newest.append((places.place_of(source, stop - 1), source, stop - 1))
+        for _, source, last in sorted(newest):
+            self.take(blocks[source].at(last))
         return to
+
+    def _count(self, block: Block, start: int, stop: int) -> None:
+        run = block.counted(start, stop, TRADES_LATE) if stop - start > _FEW else None
+        if run is not None:
+            self.engine.count_all(block.symbol, run)
+            return
+        for each in range(start, stop):
+            self.engine.count(block.at(each))  # type: ignore[arg-type]  # it is a trade
 
     def take_bars(self, start_ns: int, opening: Sequence[MarketBar]) -> None:
         """Candles that begin at a moment, where nothing finer is known; those that end by then are over.
@@ -434,24 +438,56 @@ class Backtest:
         return f"<Backtest {self.engine!r}>"
 
 
-class _Hard:
-    """Which records of a chunk cannot be left out, for a set of idle symbols, and of those whose trades are only counted."""
+class _Places:
+    """Where in a chunk the records of each block are."""
 
     def __init__(self, chunk: Chunk) -> None:
-        self._sources = chunk.sources
-        self._blocks = chunk.blocks
+        self.chunk = chunk
+        self.trades = [source for source, block in enumerate(chunk.blocks) if block.traded_ns is not None]
+        self._at: list[Sequence[int]] = [[] for _ in chunk.blocks]
+        if len(chunk.blocks) == 1:
+            self._at[0] = range(len(chunk.stamps))
+        else:
+            appends = [each.append for each in self._at]  # type: ignore[attr-defined]  # they are lists still
+            for place, source in enumerate(chunk.sources):
+                appends[source](place)
+        self._first = [chunk.places[each[0]] if each else 0 for each in self._at]
+        self._rises = [block.traded_ns is not None and is_ordered(block.traded_ns) for block in chunk.blocks]
         self._next: dict[tuple[frozenset[str], frozenset[str]], list[int]] = {}
 
-    def next(self, idle: frozenset[str], counted: frozenset[str], place: int) -> int:
-        """The first such record from that place on; their number, where there is none."""
+    def of(self, source: int, place: int, to: int) -> tuple[int, int]:
+        """The records of a block (from one, to before another) that are in a part of the chunk."""
+        at, first = self._at[source], self._first[source]
+        start = bisect_left(at, place)
+        return first + start, first + bisect_left(at, to, start)
+
+    def place_of(self, source: int, number: int) -> int:
+        """Where in the chunk a record of a block is."""
+        return self._at[source][number - self._first[source]]
+
+    def counted_to(self, source: int, since: int, until: int, place: int, to: int) -> int:
+        """Up to where in a part of the chunk the trades of a block are stamped in a span."""
+        start, stop = self.of(source, place, to)
+        stamps = self.chunk.blocks[source].traded_ns
+        if stamps is None or start == stop:
+            return to
+        if self._rises[source]:
+            end = start if stamps[start] < since else bisect_left(stamps, until, start, stop)
+        else:
+            end = next((each for each in range(start, stop) if not since <= stamps[each] < until), stop)
+        return to if end == stop else self.place_of(source, end)
+
+    def hard(self, idle: frozenset[str], counted: frozenset[str], place: int) -> int:
+        """The first record from a place on that cannot be left out, for a set of idle symbols, and of those whose trades are only counted;
+        their number, where there is none."""
         found = self._next.get((idle, counted))
         if found is None:
-            soft = [(b.is_book and b.symbol in idle) or (b.traded_ns is not None and b.symbol in counted) for b in self._blocks]
-            at = len(self._sources)
-            found = [at] * at
-            for each in range(at - 1, -1, -1):
-                if not soft[self._sources[each]]:
-                    at = each
-                found[each] = at
-            self._next[idle, counted] = found
-        return found[place]
+            blocks = self.chunk.blocks
+            hard = [
+                source
+                for source, each in enumerate(blocks)
+                if not (each.is_book and each.symbol in idle) and not (each.traded_ns is not None and each.symbol in counted)
+            ]
+            found = self._next[idle, counted] = sorted(at for source in hard for at in self._at[source])
+        next_one = bisect_left(found, place)
+        return found[next_one] if next_one < len(found) else len(self.chunk.stamps)

@@ -21,6 +21,7 @@ import msgspec
 from hoga.core.ticks import MarketBar, MarketBars, MarketTrade
 from hoga.core.times import MINUTE_NS, SECOND_NS
 from hoga.core.trading import Rules
+from hoga.trading.blocks import Counted
 from hoga.trading.indicators import Atr, Ema, Extreme, Line, Mean, Reckoner, Rsi, Swings, value_of
 from hoga.trading.intervals import Interval, interval_of, interval_text
 
@@ -352,6 +353,20 @@ class BarSeries:
                 self._open, self._first_trade = price, key
         self._volume += trade.size
         self._trades += 1
+
+    def count_all(self, run: Counted) -> None:
+        """Count several trades that are only counted: the same as each after the other."""
+        if not self._trades:
+            self._open, self._high, self._low, self._close_ = run.open, run.high, run.low, run.close
+            self._first_trade, self._last_trade = run.first, run.last
+        else:
+            self._high, self._low = max(self._high, run.high), min(self._low, run.low)
+            if run.first < self._first_trade:
+                self._open, self._first_trade = run.open, run.first
+            if run.last >= self._last_trade:
+                self._close_, self._last_trade = run.close, run.last
+        self._volume += run.volume
+        self._trades += run.trades
 
     def _at_an_edge(self, stamp: int, trade: MarketTrade) -> Sequence[Bar]:
         """The first trade of all, the first of a later bar, or a late one."""

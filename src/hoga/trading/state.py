@@ -12,17 +12,18 @@ import msgspec
 from hoga.core.ticks import MarketTrade
 from hoga.core.times import SECOND_NS
 from hoga.core.trading import AccountRead, Balance, Capabilities, Held, PositionSide, Rules, whole_of
+from hoga.trading.blocks import Counted
 from hoga.trading.orders import Orders
 from hoga.trading.portfolio import Portfolio
 from hoga.trading.ports import Day, Look, Margin, Rung, Working
 
-__all__ = ["Account", "State", "venue_of"]
+__all__ = ["TRADES_LATE", "Account", "State", "venue_of"]
 
 T = TypeVar("T")
 
 _MINUTE_NS = 60 * SECOND_NS
 _TRADES_KEPT = 512
-_TRADES_LATE = 4_096
+TRADES_LATE = 4_096
 """So many are kept where medians are reckoned afterwards: what came since must not push out what counts."""
 _FEW_TRADES = 5
 
@@ -62,7 +63,7 @@ class State:
         self._account_of = {symbol: self.accounts[venue_of(symbol)] for symbol in rules}
         self._able_of = {symbol: self.capabilities_of[venue_of(symbol)] for symbol in rules}
         self.peaks: dict[str, int] = {}
-        kept = _TRADES_LATE if reckons_late else _TRADES_KEPT
+        kept = TRADES_LATE if reckons_late else _TRADES_KEPT
         self._trades: dict[str, deque[tuple[int, int, int]]] = {symbol: deque(maxlen=kept) for symbol in rules}
         self._reckons_late = reckons_late
         self._medians_ns: dict[str, int] = {}
@@ -230,6 +231,11 @@ class State:
         """Somebody traded."""
         self.looks[trade.symbol].last = trade.price
         self._trades[trade.symbol].append((trade.at_ns, trade.price, trade.size))
+
+    def traded_all(self, symbol: str, run: Counted) -> None:
+        """Several trades that were only counted."""
+        self.looks[symbol].last = run.close
+        self._trades[symbol].extend(run.newest)
 
     def reckon_medians(self, symbol: str) -> None:
         """Of the trades of the last minute, as far as they are kept. Where nobody waits for an order, only when one is judged: of the same

@@ -9,6 +9,7 @@ from hoga.core.ticks import MarketBar, MarketBars, MarketTrade
 from hoga.core.times import SECOND_NS, iso_of
 from hoga.trading import records
 from hoga.trading.bars import Bar, BarSeries
+from hoga.trading.blocks import Counted
 from hoga.trading.engine.roster import Roster
 from hoga.trading.engine.timers import Timers
 from hoga.trading.engine.turn import Handlers, Turn
@@ -91,6 +92,11 @@ class Candles:
             self._arm(symbol)
         elif symbol not in self._armed:
             self._arm(symbol)
+
+    def count_all(self, symbol: str, run: Counted) -> None:
+        """Somebody traded several times, and all of it is only counted."""
+        for series in self._of[symbol]:
+            series.count_all(run)
 
     def counts_from_to(self, symbol: str) -> tuple[int, int]:
         """Trades stamped in this span (from, and before) are only counted by all bars of a symbol."""

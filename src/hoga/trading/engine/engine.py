@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from hoga.core.market import DataType
 from hoga.core.ticks import MarketTrade
 from hoga.core.trading import Capabilities, FillUpdate, Rules
+from hoga.trading.blocks import Counted
 from hoga.trading.engine.accounts import Accounts
 from hoga.trading.engine.asking import Asking
 from hoga.trading.engine.candles import Candles
@@ -204,6 +205,10 @@ class Engine:
     def count(self, event: MarketTrade) -> None:
         """One of these: what `step` would do with it, but that the price that it is traded at is seen with the next event."""
         self._market.count(event)
+
+    def count_all(self, symbol: str, run: Counted) -> None:
+        """Several of these, the same as one after the other."""
+        self._market.count_all(symbol, run)
 
     # -- to look at -----------------------------------------------------------------------------------------------------------
 

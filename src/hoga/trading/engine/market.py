@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from hoga.core.market import DataType
 from hoga.core.ticks import MarketDepth, MarketDoubt, MarketMark, MarketPrice, MarketTop, MarketTrade
+from hoga.trading.blocks import Counted
 from hoga.trading.engine.candles import Candles
 from hoga.trading.engine.causes import Causes
 from hoga.trading.engine.guarding import Guarding
@@ -88,6 +89,11 @@ class Market:
         """A trade that is only counted."""
         self._state.traded(event)
         self._candles.trade(event)
+
+    def count_all(self, symbol: str, run: Counted) -> None:
+        """Several of them."""
+        self._state.traded_all(symbol, run)
+        self._candles.count_all(symbol, run)
 
     def _on_top(self, event: MarketTop) -> None:
         self._came(event, self._quotish)
