@@ -325,6 +325,16 @@ def test_a_target_that_is_no_number_is_denied(quantity: Any) -> None:
     assert not there.engine.instances[0].quarantined
 
 
+@pytest.mark.parametrize("quantity", ["0.0004", "-0.0009", 0.0004])
+def test_a_target_of_less_than_a_lot_is_told_once(quantity: Any) -> None:
+    strategy = Asks()
+    there = Exchange(strategy)
+    for _ in range(3):
+        there.do(lambda: strategy.target(SYMBOL, quantity))
+    assert [(each.fields["code"], each.fields["limit"]) for each in there.records("order.deny")] == [("too-small", "0.001")]
+    assert not there.sent
+
+
 @pytest.mark.parametrize("side", ["BUY", "Buy", "buy", BUY])
 def test_a_side_may_be_written_in_capitals(side: Any) -> None:
     strategy = Asks()

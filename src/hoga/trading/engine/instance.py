@@ -9,7 +9,7 @@ from typing import Any
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.market import DataType, Side
 from hoga.core.ticks import MarketTop, MarketTrade
-from hoga.core.trading import FillUpdate, Force, OrderKind, OrderRequest, Rules
+from hoga.core.trading import FillUpdate, Force, OrderKind, OrderRequest, Rules, text_of
 from hoga.trading import records
 from hoga.trading.bars import BarSeries
 from hoga.trading.conditions import Conditions
@@ -181,8 +181,17 @@ class Instance:
             number = None
         if number is None:
             number = self._learn(symbol, quantity, "target", why, Side.BUY)
+            if number is not None:
+                self._look_at_lots(symbol, quantity, number, why)
         if number is not None:
             self._want(self.key, symbol, number, why)
+
+    def _look_at_lots(self, symbol: str, quantity: Amount, number: int, why: str) -> None:
+        """A target that is less than one lot is none, which is told; what is held beyond it is closed all the same."""
+        rules = self._rules(symbol)
+        if rules is not None and amount_of(quantity) and not rules.quantity_down(number, market=True):
+            lot = text_of(rules.market_lot, rules.size_power)
+            self._deny(symbol, Side.BUY, why, Denial(code="too-small", found=str(quantity), limit=lot))
 
     def order(self, symbol: str, side: str | Side, quantity: Amount, kind: OrderKind, price: Amount | None, force: Force, why: str) -> str:
         """See `Strategy.buy` and `Strategy.limit`."""
