@@ -10,15 +10,19 @@ from typing import Any
 import pytest
 
 from hoga.app.trader import line
+from hoga.app.trader.paper import account_left
 from hoga.app.trader.shadow import only_reads
+from hoga.audit.log import AuditLogger
 from hoga.core.errors import ConfigError
 from hoga.core.secret import Secret
+from hoga.core.trading import rules_of
 from hoga.net import rest
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.simulator.faults import Fault, FaultKind
 from hoga.simulator.seen import Does
 from hoga.trading.rungs import Rung
 from hoga.venues.request import Request, Signed, Signer
+from tests.trading.exchange import SYMBOL, instrument
 from tests.trading.live import Live, live
 from tests.waiting import eventually
 
@@ -150,3 +154,34 @@ async def test_an_account_on_paper_is_what_it_was_after_a_restart(venue: str, tm
         end = await it.stop()
     assert end.ok
     assert not it.records("recon.adopt")
+
+
+async def test_coins_that_were_sold_do_not_come_back_with_a_restart(tmp_path: Path) -> None:
+    async with live(tmp_path, "binance", *LIMITS, wanted=SIZES["binance"], mode="paper") as it:
+        await eventually(lambda: float(it.held()) > 0.0099, why=it.orders)
+        it.strategy.wanted = 0
+        await eventually(lambda: float(it.held()) < 0.0001, why=it.orders)
+        await it.stop()
+        await it.begin("0", mode="paper")
+        await eventually(lambda: it.engine.state.rung is Rung.ACTIVE, why=it.engine.ladder.causes)
+        (after,) = [each for each in it.records("balance") if each["balances"]][-1:]
+        await it.stop()
+    assert sum(map(Decimal, after["balances"].get("BTC", []))) < Decimal("0.0001")
+
+
+def test_what_is_left_of_one_venue_is_not_what_is_left_of_another(tmp_path: Path) -> None:
+    rules = {SYMBOL: rules_of(instrument())}
+    log = AuditLogger(tmp_path)
+    log.open()
+    for venue, coins in (("one", "1"), ("two", "7"), ("one", "0")):
+        log.append("balance", {"venue": venue, "balances": {"BTC": [coins, "0"], "USDT": [coins + "00", "0"]}}, 1)
+    log.append("balance", {"venue": "two", "balances": {"USDT": ["9", "0"]}}, 2)
+    log.close()
+    log = AuditLogger(tmp_path)
+    log.open()
+    try:
+        left = account_left("one", log, rules)
+    finally:
+        log.close()
+    assert left is not None
+    assert left.money == {"BTC": "0", "USDT": "0"}

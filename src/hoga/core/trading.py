@@ -640,10 +640,11 @@ class PositionUpdate(ExecutionEvent, frozen=True, kw_only=True, gc=False):
 
 
 class BalanceUpdate(ExecutionEvent, frozen=True, kw_only=True, gc=False):
-    """Balances changed."""
+    """Balances changed. `venue`: whose account it is, "" where that is not told."""
 
     balances: tuple[Balance, ...]
     event_ns: int | None = None
+    venue: str = ""
 
 
 class FundingUpdate(ExecutionEvent, frozen=True, kw_only=True, gc=False):

@@ -296,10 +296,10 @@ def round_(ended: Round, rules: Rules, equity: int | None) -> Write:
     )
 
 
-def balances(found: Iterable[Balance], *, equity: str = "") -> Write:
-    """What the account has."""
-    held = {each.currency: [each.free, each.locked] for each in found if each.free.strip("0.") or each.locked.strip("0.")}
-    return Write("balance", {"balances": held, "equity": equity})
+def balances(found: Iterable[Balance], *, equity: str = "", venue: str = "", changed: bool = False) -> Write:
+    """What the account has. `changed`: only what has changed is told, so that nothing is told, too; else what is not told is nothing."""
+    held = {each.currency: [each.free, each.locked] for each in found if changed or each.free.strip("0.") or each.locked.strip("0.")}
+    return Write("balance", {"balances": held, "equity": equity} | ({"venue": venue} if venue else {}))
 
 
 def funding(event: FundingUpdate, shares: Iterable[Share] = (), day: Sequence[int] = ()) -> Write:

@@ -36,6 +36,7 @@ from hoga.flatten.plan import Verdict
 from hoga.gateway.caller import Caller
 from hoga.net.budgets import TRADER
 from hoga.runtime.clock import SYSTEM
+from hoga.runtime.logs import get_log
 from hoga.trading.limits import Limits
 from hoga.trading.orders import Status
 from hoga.trading.paper import Latency, PaperExchange, PaperLeft, PaperSettings, measured
@@ -47,9 +48,10 @@ from hoga.venues.request import Request, Signed
 if TYPE_CHECKING:
     from hoga.app.trader.trading import TradePlan
 
-__all__ = ["PaperMode", "PaperWorld", "paper_owner", "paper_settings", "public_rules"]
+__all__ = ["PaperMode", "PaperWorld", "account_left", "paper_owner", "paper_settings", "public_rules"]
 
 _ROUND_S = 1.0
+_log = get_log("trading")
 _ROUNDS = 10
 _PAPER = "paper"
 
@@ -125,9 +127,11 @@ class PaperMode:
             assert orders is not None, "the plan is of venues with orders"
             settings = paper_settings(config, {symbol: self._plan.limits[symbol] for symbol in rules})
             exchange = PaperExchange(config.venue, rules, orders.capabilities, settings, self.hears(trader.deliver))
-            left = await asyncio.to_thread(_left, config.venue, trader.log, rules)
+            left = await asyncio.to_thread(account_left, config.venue, trader.log, rules)
             if left is not None:
                 exchange.restore(left, SYSTEM.time_ns())
+                has = ", ".join(f"{amount} {currency}" for currency, amount in sorted(left.money.items()))
+                _log.info("%s: the account goes on with what this folder's journal has left it: %s", config.venue, has or "nothing")
             self.papers.exchanges.append(exchange)
         return list(self.papers.exchanges)
 
@@ -151,14 +155,15 @@ class PaperMode:
         return {}
 
 
-def _left(venue: str, log: AuditLogger, rules: Mapping[str, Rules]) -> PaperLeft | None:
+def account_left(venue: str, log: AuditLogger, rules: Mapping[str, Rules]) -> PaperLeft | None:
     """What the journal says of the account when its last life ended; None: there was none."""
     if not log.opened.recovered.boot:
         return None
     currencies = {each.base for each in rules.values()} | {each.quote for each in rules.values()} | {each.settle for each in rules.values()}
     money: dict[str, str] = {}
     for record in Walk(log.folder).records():
-        if record.kind == "balance" and isinstance(balances := record.fields.get("balances"), dict):
+        told = record.fields.get("venue") or venue
+        if record.kind == "balance" and told == venue and isinstance(balances := record.fields.get("balances"), dict):
             found = {currency: sum(map(Decimal, parts), Decimal(0)) for currency, parts in balances.items() if currency in currencies}
             money |= {currency: f"{amount:f}" for currency, amount in found.items()}
     known = restored(log.opened.recovered)

@@ -52,11 +52,12 @@ class Accounts:
             self._state.reckon(held.symbol)
 
     def _on_balances(self, event: BalanceUpdate) -> None:
-        for account in self._state.accounts.values():
-            if len(self._state.accounts) == 1:
-                account.balances.update({each.currency: each for each in event.balances})
+        accounts = self._state.accounts
+        whose = event.venue or (next(iter(accounts)) if len(accounts) == 1 else "")
+        if whose in accounts:
+            accounts[whose].balances.update({each.currency: each for each in event.balances})
         self._state.renew()
-        self._turn.write(records.balances(event.balances))
+        self._turn.write(records.balances(event.balances, venue=whose, changed=True))
 
     def _on_config(self, event: ConfigUpdate) -> None:
         limits = self._turn.settings.limits.get(event.symbol)

@@ -96,7 +96,7 @@ class Comparing:
         before = account.balances
         self._state.read_account(event)
         if account.balances != before:
-            self._turn.write(records.balances(event.balances, equity=event.equity))
+            self._turn.write(records.balances(event.balances, equity=event.equity, venue=event.venue))
         account.doubts[""] = "the account is in hedge mode; expected one-way" if event.hedge else ""
         if event.hedge:
             self._causes.begin(Cause.SETTINGS, subject=event.venue, detail=account.doubts[""])

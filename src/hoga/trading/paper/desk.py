@@ -362,7 +362,7 @@ class PaperDesk:
         self._close(order)
         self._tell(order, now_ns, state.name)
         if self._margin is None:
-            self._say(BalanceUpdate(at_ns=now_ns, balances=self._account.balances(), event_ns=now_ns))
+            self._say(BalanceUpdate(at_ns=now_ns, balances=self._account.balances(), event_ns=now_ns, venue=self._venue))
         self._finish_parent(order, now_ns)
 
     def _close(self, order: PaperOrder) -> None:
@@ -568,7 +568,7 @@ class PaperDesk:
         stated = round(self._settings.funding_bp * _BP) * (1 if held > 0 else -1)
         units = margin.fund(rules.symbol, stated if rate_e8 is None else rate_e8)
         self._say(FundingUpdate(at_ns=now_ns, symbol=rules.symbol, currency=rules.settle, amount=units_text(units), event_ns=now_ns))
-        self._say(BalanceUpdate(at_ns=now_ns, balances=self._account.balances(), event_ns=now_ns))
+        self._say(BalanceUpdate(at_ns=now_ns, balances=self._account.balances(), event_ns=now_ns, venue=self._venue))
         self._reckon(rules.symbol)
 
     def _reckon(self, symbol: str) -> None:
@@ -623,7 +623,7 @@ class PaperDesk:
     def _tell_account(self, symbol: str, side: PositionSide, now_ns: int) -> None:
         if self._margin is not None:
             self._say(PositionUpdate(at_ns=now_ns, held=self._margin.held_of(symbol, side), event_ns=now_ns))
-        self._say(BalanceUpdate(at_ns=now_ns, balances=self._account.balances(), event_ns=now_ns))
+        self._say(BalanceUpdate(at_ns=now_ns, balances=self._account.balances(), event_ns=now_ns, venue=self._venue))
 
     def _all_open(self) -> Iterable[PaperOrder]:
         return self._open.values()
