@@ -32,6 +32,13 @@ def test_what_a_class_says_wrongly_of_itself_is_named(tmp_path: Path, lines: str
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["hoga.conf", "mine", "mine.txt"])
+def test_a_file_that_is_no_python_file_is_named(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("SYMBOLS = BTCUSDT\n")
+    with pytest.raises(ConfigError, match=f"found {name}, expected a Python file"):
+        read_strategy(str(tmp_path / name))
+
+
 TYPED = """
 from decimal import Decimal
 from hoga import Strategy
