@@ -32,8 +32,7 @@ def read_strategy(text: str) -> type[Strategy]:
     name, _, wanted = text.partition(":")
     path = Path(name)
     if not path.is_file() or path.suffix != ".py":
-        found = path.name if path.is_file() else "no such file"
-        raise _mistake(text, found, "a Python file with a hoga.Strategy, as my.py or my.py:Cross")
+        raise _mistake(text, path.name if path.is_file() else "no such file", "a Python file with a hoga.Strategy, as my.py or my.py:Cross")
     found = [each for each in vars(_run(path)).values() if isinstance(each, type) and issubclass(each, Strategy)]
     own = {each.__name__: each for each in found if each.__module__ == _module_name(path)}
     if wanted:
