@@ -145,6 +145,14 @@ def test_longer_bars_are_made_of_the_candles(tmp_path: Path) -> None:
     assert fills(end) == crossed(fives, 3, 6)
 
 
+def test_too_little_history_for_the_longest_line_is_told(tmp_path: Path, capsys: Any) -> None:
+    candles = write(tmp_path / "candles.csv", walk(4, 60))
+    path = strategy(tmp_path, CROSS.replace('"1m"', '"15m"'))
+    assert main(["trade", str(path), "--mode", "backtest", "--bars", str(candles), "--data", str(tmp_path / "data")]) == 0
+    assert "no bars are handed out without binance-usdm:BTCUSDT 15m 4/8 bars" in capsys.readouterr().err
+    assert run(tmp_path, CROSS, candles).waits == ()
+
+
 def test_holes_doubles_and_disorder_are_told_and_the_run_goes_on(tmp_path: Path) -> None:
     candles = walk(5, 120)
     broken = [*candles[:40], candles[39], *candles[44:80], candles[90], *candles[81:90], candles[80], *candles[91:]]

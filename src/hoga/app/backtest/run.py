@@ -96,7 +96,7 @@ class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 class BacktestEnd(TradeEnd, frozen=True, kw_only=True):
     """What it came to. `events`: of the market. `damage`: pieces of the recording that could not be read. `notes`: what a reader of the
-    figures must know."""
+    figures must know. `waits`: the bars that were still missing at the end, so that none were handed out."""
 
     grade: str
     start: str
@@ -104,6 +104,7 @@ class BacktestEnd(TradeEnd, frozen=True, kw_only=True):
     events: int
     damage: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    waits: tuple[str, ...] = ()
 
 
 def plan_backtest(
@@ -388,6 +389,7 @@ class BacktestRun:
             events=self.events,
             damage=tuple(_told(each) for each in (*self.before.damage, *damage)),
             notes=(*plan.data.notes, *(f"rules of {symbol}: {known.source}" for symbol, known in plan.data.rules.items())),
+            waits=tuple(run.engine.waits_for),
         )
 
 
