@@ -6,16 +6,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from hoga.app.backtest.run import BacktestRun, feed_of, plan_backtest
 from hoga.app.config import load_config
 from hoga.core.market import Side
 from hoga.core.ticks import MarketTrade
+from hoga.core.times import DAY_NS, SECOND_NS, day_of, day_start_ns
 from hoga.core.trading import rules_of
 from hoga.trading.bars import BarSeries
 from hoga.trading.blocks import Chunk, TradeBlock
+from tests.archive.workshop import DAY
 from tests.trading.exchange import instrument
 from tests.trading.recorded import START_NS, Market, strategy
 
@@ -68,7 +70,32 @@ class Rests(Strategy):
         else:
             self.limit(self.symbol, "sell", "0.01", book.ask)
 """,
+    "seldom": """
+from hoga import Strategy
+
+class Seldom(Strategy):
+    symbol = "binance-usdm:BTCUSDT"
+    bars = 0
+
+    def setup(self, m):
+        m.bars(self.symbol, "5s", history=3)
+        m.bars(self.symbol, "1m", history=2)
+        m.every(77)
+
+    def on_bar(self, bar):
+        self.bars += 1
+        if self.bars % 20 < 3:
+            self.target(self.symbol, ("0.01", "0.0001", 0)[self.bars % 20])
+
+    def on_timer(self, at_ns):
+        self.target(self.symbol, "0.00001")
+
+    def on_stale(self, symbol, why):
+        self.target(self.symbol, 0)
+""",
 }
+NEXT_DAY = day_of(day_start_ns(DAY) + DAY_NS)
+LONG = ("seldom", "protected", "timer")
 
 
 TRADE = st.tuples(st.integers(0, 999), st.integers(0, 30), st.integers(90, 110), st.integers(1, 9))
@@ -115,7 +142,12 @@ def journal_of(folder: Path, data: Path, text: str, *, whole: bool) -> tuple[lis
     plan = plan_backtest(config, str(strategy(folder, text)), (), ask=False)
     kept: list[bytes] = []
     feed = feed_of(plan, [])
-    run = BacktestRun(plan, feed.start_ns, lambda kind, fields, at_ns: kept.append(f"{at_ns} {kind} {fields}".encode()) is None)
+    run = BacktestRun(
+        plan,
+        feed.start_ns,
+        lambda kind, fields, at_ns: kept.append(f"{at_ns} {kind} {fields}".encode()) is None,
+        lambda tell, at_ns: kept.append(f"{at_ns} {tell}".encode()),
+    )
     for chunk in feed.pieces:
         assert isinstance(chunk, Chunk)
         if whole:
@@ -141,3 +173,67 @@ def test_the_journal_is_the_same(tmp_path_factory: Any, seed: int, kinds: set[st
     slow, slow_end = journal_of(folder, data, STRATEGIES[name], whole=True)
     assert fast == slow
     assert (fast_end.orders, fast_end.fills, fast_end.pnl) == (slow_end.orders, slow_end.fills, slow_end.pnl)
+
+
+@settings(max_examples=10, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck))
+@given(
+    seed=st.integers(0, 10_000),
+    kinds=st.sets(st.sampled_from(KINDS), min_size=1).filter(lambda each: each - {"mark"}),
+    parts=st.lists(st.tuples(st.integers(1, 250), st.sampled_from([0.0, 0.4, 2.9, 3.1, 40.0, 700.0])), min_size=1, max_size=4),
+    step_ms=st.sampled_from([700, 1_000, 2_500]),
+    crossed=st.sampled_from([0, 0, 13]),
+    name=st.sampled_from(LONG),
+)
+def test_time_in_which_nothing_can_happen_is_left_out(
+    tmp_path_factory: Any, seed: int, kinds: set[str], parts: list[tuple[int, float]], step_ms: int, crossed: int, name: str
+) -> None:
+    """Over midnight too, with holes in between and books whose sides are beyond each other."""
+    data, folder = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("mine")
+    chosen = tuple(each for each in KINDS if each in kinds)
+    midnight = day_start_ns(DAY) + DAY_NS
+    at_ns = midnight - round(sum(seconds + hole for seconds, hole in parts) * 0.6) * SECOND_NS
+    market, first, crosses = Market(seed=seed), True, Crossed(crossed)
+    for seconds, hole in parts:
+        for _ in range(max(1, seconds * 1000 // step_ms)):
+            if first and at_ns >= midnight:
+                crosses.keep(market, data)
+                first, market = False, Market(seed=seed + 1, day=NEXT_DAY, price=market.price)
+            market.walk(at_ns, step_ms / 1000, step_ms=step_ms, kinds=chosen)
+            at_ns += step_ms * 1_000_000
+        at_ns += round(hole * SECOND_NS)
+    crosses.keep(market, data)
+    fast, fast_end = journal_of(folder, data, STRATEGIES[name], whole=False)
+    slow, slow_end = journal_of(folder, data, STRATEGIES[name], whole=True)
+    assert fast == slow
+    assert (fast_end.orders, fast_end.fills, fast_end.pnl) == (slow_end.orders, slow_end.fills, slow_end.pnl)
+
+
+class Crossed:
+    """Makes one of so many books and quotes one whose bid is above its ask; 0: none."""
+
+    def __init__(self, each: int) -> None:
+        self.each = each
+
+    def keep(self, market: Market, data: Path) -> None:
+        lines = market.lines
+        for place in range(self.each, len(lines), self.each or 1) if self.each else ():
+            kind, at_ns, line = lines[place]
+            if kind == "quote":
+                lines[place] = kind, at_ns, line.replace(b'"b":', b'"x":').replace(b'"a":', b'"b":').replace(b'"x":', b'"a":')
+        if lines:
+            market.keep(data)
+
+
+def test_hours_of_which_nothing_comes_are_not_gone_through(tmp_path: Path) -> None:
+    Market(seed=3).walk(START_NS, 900, step_ms=1_000, kinds=("quote",)).keep(tmp_path)
+    config = load_config(None, overrides=[], environ={}, data_dir=tmp_path)
+    plan = plan_backtest(config, str(strategy(tmp_path, STRATEGIES["bars"])), (), ask=False)
+    feed = feed_of(plan, [])
+    run = BacktestRun(plan, feed.start_ns, lambda kind, fields, at_ns: True)
+    steps: list[int] = []
+    step = run.backtest.engine.step
+    run.backtest.engine.step = lambda event: steps.append(event.at_ns) or step(event)  # type: ignore[method-assign,func-returns-value]
+    for piece in feed.pieces:
+        run.take(piece)
+    run.finish()
+    assert len(steps) < 900

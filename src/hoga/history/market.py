@@ -563,6 +563,16 @@ class _BookLines(PlainBlock):
         events, bids, bid_sizes, asks, ask_sizes = zip(*((each[:_BEST]) for each in found), strict=True)
         return [self._receipts, events, bids, bid_sizes, asks, ask_sizes]
 
+    @property
+    def received_ns(self) -> Sequence[int] | None:
+        """When each came."""
+        return self._receipts
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether there are both sides everywhere, and none is beyond the other; False also where the lines were not read yet."""
+        return self._tops is not None and all(0 < each.bid < each.ask for each in self._tops)
+
     def at(self, place: int) -> MarketEvent:
         """A `MarketDepth`."""
         line, at_ns = self._text[self._begins[place] : self._begins[place + 1]], self._receipts[place]

@@ -13,12 +13,14 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
+from itertools import chain, islice
+from operator import sub
 from typing import Protocol
 
 from hoga.core.market import Side
 from hoga.core.ticks import MarketBar, MarketBars, MarketEvent, MarketPrice
-from hoga.core.times import SECOND_NS
-from hoga.core.trading import ExecutionEvent, Force, OrderKind, OrderRequest, Rung
+from hoga.core.times import MS_NS, SECOND_NS
+from hoga.core.trading import ExecutionEvent, Force, OrderKind, OrderRequest, Rung, StreamUpdate
 from hoga.trading.blocks import Block, Chunk, is_ordered
 from hoga.trading.engine import Engine
 from hoga.trading.ports import (
@@ -29,6 +31,7 @@ from hoga.trading.ports import (
     Effect,
     Event,
     JournalFault,
+    Look,
     Query,
     Read,
     ReadBars,
@@ -73,6 +76,12 @@ class Exchange(Venue, Protocol):
 
     def is_idle(self, symbol: str) -> bool:
         """Whether no order or position of ours hangs on its next price."""
+
+    def calm_to(self) -> int:
+        """The moment before which it only says that it lives; 0: it has something else to say."""
+
+    def leave_out_beats(self, before_ns: int) -> StreamUpdate | None:
+        """Say that only once, the last time before a moment that is not after `calm_to`."""
 
 
 def no_bars(ask: ReadBars, now_ns: int) -> MarketBars:
@@ -176,7 +185,11 @@ class Backtest:
             if idle:
                 to = where.hard(idle, counted, place)
                 if to > place:
-                    if due_ns <= stamps[to - 1]:
+                    if due_ns <= stamps[to - 1] and len(idle) == len(self.engine.state.rules_of):
+                        to = self._soft_to(where, spans, place, to)
+                        if to > place and due_ns <= stamps[to - 1]:
+                            due_ns = self._let_pass(where, place, stamps[to - 1])
+                    if to > place and due_ns <= stamps[to - 1]:
                         to = bisect_left(stamps, due_ns, place, to)
                         if to == place:
                             self._catch_up(stamps[place])
@@ -212,9 +225,7 @@ class Backtest:
 
     def _leave_out(self, places: _Places, spans: Mapping[str, tuple[int, int]], place: int, to: int) -> int:
         """The books and trades of idle symbols from one place to before another, or up to the first trade that does more than count."""
-        blocks = places.chunk.blocks
-        for source in places.trades:
-            to = places.counted_to(source, *spans.get(blocks[source].symbol, (0, 0)), place, to)
+        to, blocks = self._soft_to(places, spans, place, to), places.chunk.blocks
         newest: list[tuple[int, int, int]] = []
         for source, block in enumerate(blocks):
             start, stop = places.of(source, place, to)
@@ -226,6 +237,40 @@ class Backtest:
         for _, source, last in sorted(newest):
             self.take(blocks[source].at(last))
         return to
+
+    def _soft_to(self, places: _Places, spans: Mapping[str, tuple[int, int]], place: int, to: int) -> int:
+        """Up to the first trade in a part of a chunk that does more than count."""
+        blocks = places.chunk.blocks
+        for source in places.trades:
+            to = places.counted_to(source, *spans.get(blocks[source].symbol, (0, 0)), place, to)
+        return to
+
+    def _let_pass(self, places: _Places, place: int, until_ns: int) -> int:
+        """Time up to `until_ns` of which nothing comes: no order, no position, no doubt, nothing that is due. When something is due then.
+
+        Where every second finds the same, and an exchange only says that it lives, the last of them says it all.
+        """
+        if self._said:
+            return self._due_ns()  # it is heard with what is due next
+        engine = self.engine
+        calm_ns = engine.calm_to()
+        before_ns = min(calm_ns, until_ns + 1, self._exit_ns)
+        if self._done_work:
+            before_ns = min(before_ns, self._done_work[0].at_ns)
+        for exchange in self._each:
+            before_ns = min(before_ns, max(exchange.calm_to(), exchange.next_ns))
+        for symbol, look in engine.state.looks.items():
+            if self._due_ns() < before_ns:
+                fresh_ns = engine.settings.limits[symbol].stale_after_ms * MS_NS
+                before_ns = min(before_ns, places.fresh_to(symbol, look, fresh_ns, place))
+        if self._due_ns() < before_ns:
+            if self._wake_ns < before_ns:
+                self._wake_ns = engine.leave_out_seconds(before_ns)
+            for exchange in self._each:
+                said = exchange.leave_out_beats(before_ns) if exchange.next_ns < before_ns else None
+                if said is not None:
+                    self._step(said)
+        return self._due_ns()
 
     def _count(self, block: Block, start: int, stop: int) -> None:
         run = block.counted(start, stop, TRADES_LATE) if stop - start > _FEW else None
@@ -454,6 +499,29 @@ class _Places:
         self._first = [chunk.places[each[0]] if each else 0 for each in self._at]
         self._rises = [block.traded_ns is not None and is_ordered(block.traded_ns) for block in chunk.blocks]
         self._next: dict[tuple[frozenset[str], frozenset[str]], list[int]] = {}
+        self._fresh: dict[str, _Fresh] = {}
+
+    def fresh_to(self, symbol: str, look: Look, fresh_ns: int, place: int) -> int:
+        """Up to when no price of a symbol is older than `fresh_ns`, from that place on."""
+        known = self._fresh.get(symbol)
+        if known is None:
+            known = self._fresh[symbol] = _Fresh(self, symbol, fresh_ns, with_trades=look.is_price)
+        return known.until(look.at_ns, place)
+
+    def prices_of(self, symbol: str, *, with_trades: bool) -> tuple[Sequence[int], Sequence[int]] | None:
+        """Places and receipts of what says a symbol's price; None: it is not known that all of it can be relied upon."""
+        found: list[tuple[Sequence[int], Sequence[int]]] = []
+        for source, block in enumerate(self.chunk.blocks):
+            if block.symbol == symbol and (block.is_book or (with_trades and block.traded_ns is not None)):
+                received = block.received_ns
+                if received is None or not block.is_sound:
+                    return None
+                at, first = self._at[source], self._first[source]
+                found.append((at, received[first : first + len(at)]))
+        if len(found) == 1:
+            return found[0]
+        both = sorted(chain.from_iterable(zip(*each, strict=True) for each in found))
+        return [place for place, _ in both], [at_ns for _, at_ns in both]
 
     def of(self, source: int, place: int, to: int) -> tuple[int, int]:
         """The records of a block (from one, to before another) that are in a part of the chunk."""
@@ -491,3 +559,27 @@ class _Places:
             found = self._next[idle, counted] = sorted(at for source in hard for at in self._at[source])
         next_one = bisect_left(found, place)
         return found[next_one] if next_one < len(found) else len(self.chunk.stamps)
+
+
+class _Fresh:
+    """Up to when a symbol's price is fresh, as the prices of a chunk come."""
+
+    def __init__(self, places: _Places, symbol: str, fresh_ns: int, *, with_trades: bool) -> None:
+        self._fresh_ns = fresh_ns
+        found = places.prices_of(symbol, with_trades=with_trades)
+        self._is_known = found is not None
+        self._places, self._received = found or ((), ())
+        steps = list(map(sub, islice(self._received, 1, None), self._received))
+        late: list[int] = []
+        if min(steps, default=0) < 0 or max(steps, default=0) > fresh_ns:
+            late = [number for number, step in enumerate(steps) if not 0 <= step <= fresh_ns]
+        self._last = [*late, len(self._received) - 1] if self._received else []
+
+    def until(self, at_ns: int, place: int) -> int:
+        """From a place on, where the newest price so far is of `at_ns`: the first moment at which it is too old, or may be."""
+        if not self._is_known:
+            return 0
+        number = bisect_left(self._places, place)
+        if number == len(self._received) or not at_ns <= self._received[number] <= at_ns + self._fresh_ns:
+            return at_ns + self._fresh_ns + 1
+        return self._received[self._last[bisect_left(self._last, number)]] + self._fresh_ns + 1

@@ -441,6 +441,22 @@ class BarSeries:
         starts, self._revised_since = self._revised_since, {}
         return [bar for bar in self._bars if bar.start_ns in starts]
 
+    @property
+    def has_revisions(self) -> bool:
+        """Whether late trades have changed some since it was asked last."""
+        return bool(self._revised_since)
+
+    def wants_from_ns(self) -> int | None:
+        """Where it is ready: from when on `wants` says that something is, if nothing happens until then; None: never."""
+        if not self._can_compare or self._bars[-1].end_ns <= max(self._own_from, self._checked_to):
+            return None
+        return max(self._check_asked_ns + _CHECK_NS, self._bars[-1].end_ns + _SETTLED_NS)
+
+    @property
+    def _can_compare(self) -> bool:
+        """Whether own bars are such as the venue tells, too."""
+        return self.interval_ns == self.span.source_ns and self.interval_ns >= MINUTE_NS and bool(self._bars) and bool(self._own_from)
+
     def wants(self, now_ns: int) -> int:
         """How many candles of `span.source_ns`, up to now, would fill what is missing, or show whether own bars agree; 0: none."""
         per = self.interval_ns // self.span.source_ns
@@ -448,7 +464,7 @@ class BarSeries:
             if self._before:
                 return (now_ns - self._before[-1].end_ns) // self.span.source_ns + 2
             return (max(self.history, self.needed) + 2) * per
-        if per > 1 or self.interval_ns < MINUTE_NS or not self._bars or not self._own_from:
+        if not self._can_compare:
             return 0
         behind = self._bars[-1].end_ns - max(self._own_from, self._checked_to)
         if behind <= 0 or now_ns - self._check_asked_ns < _CHECK_NS or now_ns < self._bars[-1].end_ns + _SETTLED_NS:

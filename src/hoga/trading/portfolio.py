@@ -196,6 +196,11 @@ class Portfolio:
         self._days = {}
         return True
 
+    @property
+    def day_ends_ns(self) -> int:
+        """When the next day begins."""
+        return (self._day + 1) * _DAY_NS
+
     def adopt(self, symbol: str, side: PositionSide, change: int) -> None:
         """Nobody's position has grown by so much."""
         key = (symbol, side)

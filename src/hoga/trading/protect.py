@@ -165,6 +165,11 @@ class Guard:
         return self._cleaning
 
     @property
+    def is_calm(self) -> bool:
+        """Whether there is nothing to guard, and nothing left of what was."""
+        return not (self._long or self._cleaning or self._doubted)
+
+    @property
     def is_holding(self) -> bool:
         """Whether there is a position to guard."""
         return bool(self._long)

@@ -108,6 +108,14 @@ class Reckoning:
             return now_ns >= self._again_ns
         return bool(self.began_ns) and now_ns - self.began_ns >= every_ns
 
+    def next_ns(self, every_ns: int) -> int | None:
+        """When `is_due` is to be asked next, if nothing happens until then; None: not at all. 0: a round is under way."""
+        if self._missing:
+            return 0
+        if self._again_ns:
+            return self._again_ns
+        return self.began_ns + every_ns if self.began_ns else None
+
     # -- positions ------------------------------------------------------------------------------------------------------
 
     def touched(self, symbol: str, now_ns: int) -> None:

@@ -52,6 +52,12 @@ class Sampler:
             found.append(self.mark(state))
         return found
 
+    def next_ns(self, state: State) -> int:
+        """When `second` has something to say next, if nothing changes until then; 0: at once."""
+        if self._doubts or not self._whole:
+            return 0
+        return self._marked_ns + (_MINUTE_NS if self._is_moving(state) else _QUIET_NS)
+
     def mark(self, state: State) -> Write:
         """How every symbol stands now."""
         self._marked_ns = state.now_ns - state.now_ns % _MINUTE_NS

@@ -245,6 +245,11 @@ class State:
         else:
             self._reckon_medians(symbol, self.now_ns)
 
+    def passed(self, now_ns: int) -> None:
+        """Seconds have passed up to then, of which nothing came."""
+        for symbol in self.rules_of:
+            self._medians_ns[symbol] = now_ns
+
     def _reckon_medians(self, symbol: str, now_ns: int) -> None:
         trades, look, since = self._trades[symbol], self.looks[symbol], now_ns - _MINUTE_NS
         while trades and trades[0][0] < since:

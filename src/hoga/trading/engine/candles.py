@@ -181,6 +181,22 @@ class Candles:
                 self._pauses[series] = min(_LATEST_AGAIN_NS, 2 * pause or _AGAIN_NS) if not series.ready else 0
         self._turn.out += [ReadBars(symbol, interval_ns, count) for (symbol, interval_ns), count in wanted.items()]
 
+    def next_ns(self) -> int | None:
+        """When `look_after` has something to do next, if nothing happens until then; None: never; 0: at once."""
+        due: list[int] = []
+        for each in self._of.values():
+            for series in each:
+                pause = self._pauses.get(series)
+                if series.has_revisions or pause is None or self._waits.get(series) is series.ready:
+                    return 0
+                if series.ready:
+                    wants_ns = series.wants_from_ns()
+                    due += [] if wants_ns is None else [wants_ns]
+                    due += [0] if pause else []
+                else:
+                    due += [series.asked_ns + pause, self._told_ns + _TELL_NS]
+        return min(due, default=None)
+
     def asks(self, now_ns: int) -> list[ReadBars]:
         """What all series want of before, whenever they were asked last."""
         wanted = [(series, series.wants(now_ns)) for each in self._of.values() for series in each if not series.ready]

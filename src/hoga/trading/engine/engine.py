@@ -198,6 +198,24 @@ class Engine:
         """Whether a book of a symbol can change nothing but what the next one changes, too: nobody hears it, nothing waits for a price."""
         return self._roster.running and not self._life.stopping_ns and not self._causes.due and self._market.is_idle(symbol)
 
+    def calm_to(self) -> int:
+        """The moment before which time alone changes nothing, while nobody asks anything, only prices move and none is old; 0: it may."""
+        heap, ladder = self._timers.heap, self.ladder
+        quiet = self._roster.running and not self._life.stopping_ns and not self._causes.due and not self._turn.after
+        if not quiet or ladder.rung is not Rung.ACTIVE or ladder.causes() or not self._timers.is_next("second", 0):
+            return 0
+        return min([self._upkeep.next_ns(), *(each[0] for each in heap[1:])])
+
+    def leave_out_seconds(self, before_ns: int) -> int:
+        """Those before a moment that is not after `calm_to`. Returns when something is due next."""
+        heap, every_ns = self._timers.heap, self.settings.upkeep_ns
+        last_ns = max(heap[0][0], (before_ns - 1) // every_ns * every_ns)
+        if last_ns < before_ns:
+            self.state.passed(last_ns)
+            self._timers.put_off("second", 0, last_ns - last_ns % every_ns + every_ns)
+        self._woken = heap[0][0]
+        return self._woken
+
     def counts_from_to(self, symbol: str) -> tuple[int, int]:
         """While a symbol is idle: the venue's times (from, and before) of trades of which nothing comes but that they are counted."""
         return self._market.counts_from_to(symbol)

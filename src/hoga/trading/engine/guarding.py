@@ -62,6 +62,11 @@ class Guarding:
         """Whether a price could matter to one of them."""
         return any(self.guards[key].is_holding for key in self._keys_of[symbol])
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether none of them has anything to guard, or something left of what it guarded."""
+        return all(guard.is_calm for guard in self.guards.values())
+
     def saw(self, symbol: str, look: Look) -> None:
         """The market of a symbol moved."""
         for key in self._keys_of[symbol]:

@@ -81,6 +81,11 @@ class Market:
             and not self._guarding.is_watching(symbol)
         )
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether no symbol's data are old or in doubt."""
+        return not self._stale and not any(look.in_doubt for look in self._state.looks.values())
+
     def counts_from_to(self, symbol: str) -> tuple[int, int]:
         """The venue's times (from, and before) of trades that are only counted, while the symbol is idle; (0, 0): none are."""
         return (0, 0) if self._tradish.get(symbol) else self._candles.counts_from_to(symbol)

@@ -145,6 +145,10 @@ class Placing:
                 if more:
                     self._turn.tell("warning", f"{strategy}: {more} more orders were denied in a minute: {code}")
 
+    def next_ns(self) -> int | None:
+        """When that is looked at next; None: nothing was denied."""
+        return min((at_ns + _TELL_NS for at_ns, _ in self._told.values()), default=None)
+
     def cancel(self, order: Order, *, why: str = "", wished: bool = False) -> None:
         """Cancel an order, unless that is under way. `wished`: by a strategy, and then the gate is asked."""
         if order.status.is_over or order.cancel is not Canceling.NONE or order.status is Status.INTENT:

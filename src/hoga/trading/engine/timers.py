@@ -25,6 +25,17 @@ class Timers:
             self._turn += 1
             heapq.heappush(self.heap, (at_ns, self._turn, kind, number))
 
+    def put_off(self, kind: str, number: int, at_ns: int) -> None:
+        """The next one, which is that one, is due then."""
+        self._armed[kind, number] = at_ns
+        self._turn += 1
+        heapq.heapreplace(self.heap, (at_ns, self._turn, kind, number))
+
+    def is_next(self, kind: str, number: int) -> bool:
+        """Whether that one is the next, and holds."""
+        at_ns, _, *key = self.heap[0] if self.heap else (0, 0, "", 0)
+        return key == [kind, number] and self._armed.get((kind, number)) == at_ns
+
     def pop(self) -> tuple[int, str, int] | None:
         """The next one; None: it does not hold any more."""
         at_ns, _, kind, number = heapq.heappop(self.heap)

@@ -103,6 +103,25 @@ class Upkeep:
             self._forgot_ns = now
             state.orders.forget(now)
 
+    def next_ns(self) -> int:
+        """The moment before which a second changes nothing, if nothing but prices moves until then, and these are never old; 0: it may
+        change something at once."""
+        state = self._state
+        if not (self._is_quiet() and self._market.is_calm and self._guarding.is_calm and self._checked_ns and self._forgot_ns):
+            return 0
+        if any(self._pursuing.unmet.values()):
+            return 0
+        due = [
+            state.portfolio.day_ends_ns,
+            self._sampler.next_ns(state),
+            self._candles.next_ns(),
+            self._placing.next_ns(),
+            self._checked_ns + _CHECKS_NS,
+            self._forgot_ns + _FORGET_NS,
+            *(reckoning.next_ns(_POSITIONS_NS) for reckoning in self._asking.reckonings.values()),
+        ]
+        return min(each for each in due if each is not None)
+
     def _is_quiet(self) -> bool:
         """In a run over the past: whether nothing was held at the last second and nothing was traded since, so that no price changes what
         was won and lost."""

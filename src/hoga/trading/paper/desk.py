@@ -559,6 +559,15 @@ class PaperDesk:
                 self._say(MarginCall(at_ns=now_ns, venue=self._venue, positions=tuple(held)))
             self._warned = near
 
+    def calm_to(self, now_ns: int) -> int:
+        """The moment before which `look_at_margin` finds nothing; 0: it may."""
+        if self._margin is None:
+            return 1 << 62
+        if any(market.low or market.high for market in self._markets.values()):
+            return 0
+        due = [market.funding_ns for market in self._markets.values() if market.funding_ns]
+        return min([now_ns - now_ns % _FUNDING_NS + _FUNDING_NS, *due])
+
     def _fund(self, market: PaperMarket, rate_e8: int | None, now_ns: int) -> None:
         """Positions of a symbol pay or get funding; where the rate is not told, they pay the stated one."""
         margin, rules = self._margin, market.rules

@@ -158,6 +158,24 @@ class PaperExchange:
         market = self._markets.get(symbol)
         return market is None or not (market.is_busy or market.in_doubt)
 
+    def calm_to(self) -> int:
+        """The moment before which it only says that it lives, while nobody asks anything; 0: it has something else to say."""
+        if self._said or len(self._due) != 1 or self._due[0][2] != self._beat:
+            return 0
+        return self._desk.calm_to(self.now_ns)
+
+    def leave_out_beats(self, before_ns: int) -> StreamUpdate | None:
+        """Those before a moment that is not after `calm_to`, but for the last one, which comes back; None: there is none."""
+        next_ns, beat_ns = self._due[0][0], self.settings.beat_ns
+        if next_ns >= before_ns:
+            return None
+        last_ns = next_ns + (before_ns - 1 - next_ns) // beat_ns * beat_ns
+        self._due.clear()
+        self._desk.look_at_margin(last_ns)
+        self._at(last_ns + beat_ns, self._beat, None)
+        self._renew()
+        return StreamUpdate(at_ns=last_ns, venue=self.venue, live=True, missed=False)
+
     def _begin(self, now_ns: int) -> None:
         self._has_begun = True
         self.now_ns = now_ns
