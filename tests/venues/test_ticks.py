@@ -57,6 +57,30 @@ def test_spot_books_and_one_with_an_empty_side() -> None:
     assert (book.bid, book.bid_size, book.ask, book.ask_size, book.event_ns) == (0, 0, 6_000_020, 1_000, None)
 
 
+LEVEL = st.tuples(st.integers(1, 10**9).map(lambda each: f"{each / 100:.2f}"), st.integers(0, 10**6).map(lambda each: f"{each / 1000:.3f}"))
+SIDE = st.lists(LEVEL, max_size=3)
+
+
+@given(st.lists(st.tuples(SIDE, SIDE, st.booleans()), min_size=1, max_size=6))
+def test_books_that_are_read_together_are_what_each_is_alone(books: list[tuple[list[Any], list[Any], bool]]) -> None:
+    lines = [
+        msgspec.json.encode({"E": 5, "b": bids, "a": asks} if short else {"bids": bids, "asks": asks}) + b"\n"
+        for bids, asks, short in books
+    ]
+    spec = VENUES[USDM.venue]
+    assert spec.book_line is not None
+    assert spec.book_lines is not None
+    one, many = spec.book_line(USDM), spec.book_lines(USDM)
+    if all(bids and asks for bids, asks, _ in books):
+        found = many(b"".join(lines))
+        assert [found.at(place) for place in range(len(lines))] == [one(line) for line in lines]
+    else:  # where a side is empty each is read by itself
+        with pytest.raises(ValueError, match="usual"):
+            many(b"".join(lines))
+    with pytest.raises(ValueError):
+        many(b"".join(lines) + b'{"b":[["1","1"]],"a":[[1,1]]}\n')
+
+
 def test_upbits_numbers_are_read_as_they_are_spelt() -> None:
     unit = b'{"ask_price":97962000.0,"bid_price":97961000,"ask_size":0.00000123,"bid_size":1.5e-7}'
     book = read(UPBIT, DataType.ORDERBOOK, b'{"type":"orderbook","code":"KRW-BTC","timestamp":5,"orderbook_units":[' + unit + b"]}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
+from operator import lt
 from pathlib import Path
 from typing import NamedTuple, overload
 
@@ -40,14 +41,13 @@ from hoga.history.decoding import SeriesDecoder
 from hoga.history.published import published_batches
 from hoga.trading.blocks import Block, Chunk, EventBlock, MarkBlock, PlainBlock, PriceBlock, TopBlock, TradeBlock
 from hoga.venues.registry import VENUES
-from hoga.venues.ticks import Marks, RawLevels, Top, Tops, Trades
+from hoga.venues.ticks import Books, Marks, RawLevels, Top, Tops, Trades
 
 __all__ = ["Damage", "MarketSeries", "Recorded", "make_reader", "market_chunks", "recorded_of"]
 
 _FOREVER = 2**63 - 1
 _ROWS = 16_384
 """So many records of kept columns come at a time."""
-_BEST = 5
 
 _TYPES = {
     Kind.ORDERBOOK: DataType.ORDERBOOK,
@@ -391,6 +391,7 @@ def make_reader(
     many = usual(rules) if usual is not None else None
     is_book = series.data_type is DataType.ORDERBOOK
     book = spec.book_line(rules) if is_book and spec.book_line is not None else None
+    books = spec.book_lines(rules) if is_book and spec.book_lines is not None else None
 
     def plain(line: bytes, at_ns: int) -> MarketEvent:
         try:
@@ -400,7 +401,7 @@ def make_reader(
 
     def read(text: bytes, ends: Ints, receipts: list[int]) -> Block:
         if book is not None:
-            return _BookLines(symbol, text, ends, receipts, book, plain)
+            return _BookLines(symbol, text, ends, receipts, book, plain, books)
         if many is not None:
             try:
                 return _block_of(symbol, receipts, many(text))
@@ -532,7 +533,7 @@ class _Side(Sequence[tuple[str, str]]):
 class _BookLines(PlainBlock):
     """Books as lines: one is read when somebody looks at it."""
 
-    __slots__ = ("_begins", "_plain", "_read", "_receipts", "_text", "_tops", "is_book", "symbol", "traded_ns")
+    __slots__ = ("_begins", "_books", "_many", "_plain", "_read", "_receipts", "_text", "is_book", "symbol", "traded_ns")
 
     def __init__(
         self,
@@ -542,6 +543,7 @@ class _BookLines(PlainBlock):
         receipts: list[int],
         read: Callable[[bytes], Top],
         plain: Callable[[bytes, int], MarketEvent],
+        many: Callable[[bytes], Books] | None,
     ) -> None:
         self.symbol = symbol
         self.is_book = True
@@ -551,17 +553,30 @@ class _BookLines(PlainBlock):
         self._receipts = receipts
         self._read = read
         self._plain = plain
-        self._tops: list[Top] | None = None
+        self._many = many
+        self._books: Books | None = None
 
     def columns(self) -> list[Sequence[int]] | None:
         """All of them; None where one is not as usual. They are not read again then."""
         try:
-            found = [self._read(self._text[at:to]) for at, to in pairwise(self._begins)]
+            self._books = self._all() or Books(*map(list, zip(*self._each(), strict=True)))
         except (ValueError, TypeError):
             return None
-        self._tops = found
-        events, bids, bid_sizes, asks, ask_sizes = zip(*((each[:_BEST]) for each in found), strict=True)
-        return [self._receipts, events, bids, bid_sizes, asks, ask_sizes]
+        books = self._books
+        return [self._receipts, books.event_ns, books.bid, books.bid_size, books.ask, books.ask_size]
+
+    def _all(self) -> Books | None:
+        """All at once; None: one of them is not spelt as usual, or has a side on which there is nothing."""
+        if self._many is None:
+            return None
+        try:
+            found = self._many(self._text)
+        except (ValueError, TypeError):
+            return None
+        return found if len(found.event_ns) == len(self._receipts) else None
+
+    def _each(self) -> Iterator[Top]:
+        return (self._read(self._text[at:to]) for at, to in pairwise(self._begins))
 
     @property
     def received_ns(self) -> Sequence[int] | None:
@@ -571,13 +586,14 @@ class _BookLines(PlainBlock):
     @property
     def is_sound(self) -> bool:
         """Whether there are both sides everywhere, and none is beyond the other; False also where the lines were not read yet."""
-        return self._tops is not None and all(0 < each.bid < each.ask for each in self._tops)
+        books = self._books
+        return books is not None and min(books.bid, default=1) > 0 and all(map(lt, books.bid, books.ask))
 
     def at(self, place: int) -> MarketEvent:
         """A `MarketDepth`."""
         line, at_ns = self._text[self._begins[place] : self._begins[place + 1]], self._receipts[place]
         try:
-            event_ns, bid, bid_size, ask, ask_size, bids, asks = self._read(line) if self._tops is None else self._tops[place]
+            event_ns, bid, bid_size, ask, ask_size, bids, asks = self._read(line) if self._books is None else self._books.at(place)
         except (ValueError, TypeError):
             return self._plain(line, at_ns)
         return MarketDepth(

@@ -18,7 +18,7 @@ from hoga.venues.orders import OrdersSpec
 from hoga.venues.private import CHANNELS, EVERYTHING, PrivateSpec
 from hoga.venues.records import RecordFacts
 from hoga.venues.refill import Refill
-from hoga.venues.ticks import BookLineReader, CandleReads, LinesReader, TickReader
+from hoga.venues.ticks import BookLineReader, BookLinesReader, CandleReads, LinesReader, TickReader
 
 __all__ = ["Answer", "ChannelSpec", "FrameKey", "Limits", "RequestRules", "RestLimit", "RestPaths", "VenueSpec"]
 
@@ -174,8 +174,8 @@ class VenueSpec:
     `classic`: kind → how the classic recorder spelt its records of this venue, without hoga's envelope.
     `history`: its archive of files, None where it has none. `refills`: the channels of trades that can be asked for afterwards.
     `ticks`: payloads of a type of data as events in integers, for whoever trades; `tick_lines`:
-    the same of many recorded lines at once, `book_line`: of one that holds a book, where there are faster ways; `candles`: how closed
-    bars are asked for, None: not.
+    the same of many recorded lines at once, `book_line`, `book_lines`: of one that holds a book, and of many, where there are
+    faster ways; `candles`: how closed bars are asked for, None: not.
     `private`: what it tells of an account, None where hoga cannot ask. `orders`: how orders are given, None where hoga cannot;
     `talk(keys)`: what is said on its WebSocket API, None where it has none. All other functions are about public streams.
     """
@@ -216,6 +216,7 @@ class VenueSpec:
     ticks: Mapping[DataType, TickReader] = field(default_factory=dict)
     tick_lines: Mapping[DataType, LinesReader] = field(default_factory=dict)
     book_line: BookLineReader | None = None
+    book_lines: BookLinesReader | None = None
     candles: CandleReads | None = None
     classic: Mapping[Kind, Shape] = field(default_factory=dict)
     same_cut: tuple[tuple[str, str], ...] = ()

@@ -17,6 +17,8 @@ from hoga.core.trading import Rules, whole_of
 
 __all__ = [
     "BookLineReader",
+    "BookLinesReader",
+    "Books",
     "CandleReads",
     "LinesReader",
     "Marks",
@@ -43,6 +45,30 @@ class Top(NamedTuple):
     ask_size: int
     bids: msgspec.Raw
     asks: msgspec.Raw
+
+
+class Books(NamedTuple):
+    """Books of one series, a place each, as those of `Top`."""
+
+    event_ns: list[int]
+    bid: list[int]
+    bid_size: list[int]
+    ask: list[int]
+    ask_size: list[int]
+    bids: list[msgspec.Raw]
+    asks: list[msgspec.Raw]
+
+    def at(self, place: int) -> Top:
+        """One of them."""
+        return Top(
+            self.event_ns[place],
+            self.bid[place],
+            self.bid_size[place],
+            self.ask[place],
+            self.ask_size[place],
+            self.bids[place],
+            self.asks[place],
+        )
 
 
 class Tops(NamedTuple):
@@ -79,6 +105,7 @@ LinesReader = Callable[[Rules], Callable[[bytes], Tops | Trades | Marks]]
 ValueError where one of the lines is not spelt as usual: then they are read one by one."""
 
 BookLineReader = Callable[[Rules], Callable[[bytes], Top]]
+BookLinesReader = Callable[[Rules], Callable[[bytes], Books]]
 """`reader(rules)` → `read(line)`: a whole line of a book, with the same exceptions."""
 
 _levels = msgspec.json.Decoder(list[tuple[str, str]]).decode

@@ -13,7 +13,7 @@ from hoga.venues.binance.refill import refills
 from hoga.venues.binance.refusals import is_late
 from hoga.venues.binance.spot_orders import SPOT_ORDERS
 from hoga.venues.binance.spot_private import SPOT_PRIVATE
-from hoga.venues.binance.ticks import BOOK_LINE, LINES, TICKS, candle_reads
+from hoga.venues.binance.ticks import BOOK_LINE, BOOK_LINES, LINES, TICKS, candle_reads
 from hoga.venues.records import RecordFacts, SideLists
 from hoga.venues.spec import ChannelSpec, Limits, RestLimit, RestPaths, VenueSpec
 
@@ -127,6 +127,7 @@ SPOT = VenueSpec(
     ticks=TICKS,
     tick_lines=LINES,
     book_line=BOOK_LINE,
+    book_lines=BOOK_LINES,
     candles=candle_reads("/api/v3/klines", weight=2),
     classic=fields.CLASSIC,
     same_cut=wire.SAME_CUT,

@@ -14,9 +14,22 @@ from hoga.core.market import DataType, Side
 from hoga.core.ticks import MarketBar, MarketDepth, MarketEvent, MarketMark, MarketTop, MarketTrade
 from hoga.core.times import MS_NS, SECOND_NS
 from hoga.core.trading import Rules
-from hoga.venues.ticks import BookLineReader, CandleReads, LinesReader, Marks, TickReader, Top, Tops, Trades, memo, memo_bytes
+from hoga.venues.ticks import (
+    BookLineReader,
+    BookLinesReader,
+    Books,
+    CandleReads,
+    LinesReader,
+    Marks,
+    TickReader,
+    Top,
+    Tops,
+    Trades,
+    memo,
+    memo_bytes,
+)
 
-__all__ = ["BOOK_LINE", "CANDLES", "LINES", "TICKS", "candle_reads"]
+__all__ = ["BOOK_LINE", "BOOK_LINES", "CANDLES", "LINES", "TICKS", "candle_reads"]
 
 _INTERVALS = {
     seconds * SECOND_NS: name
@@ -86,6 +99,7 @@ class _BookLine(msgspec.Struct, gc=False):
 
 
 _book_line = msgspec.json.Decoder(_BookLine).decode
+_book_lines = msgspec.json.Decoder(_BookLine).decode_lines
 _quote_lines = msgspec.json.Decoder(_Quote).decode_lines
 _trade_lines = msgspec.json.Decoder(_Trade).decode_lines
 _mark_lines = msgspec.json.Decoder(_Mark).decode_lines
@@ -205,6 +219,24 @@ def _book_of(rules: Rules) -> Callable[[bytes], Top]:
     return read
 
 
+def _books_of(rules: Rules) -> Callable[[bytes], Books]:
+    price, size = memo_bytes(rules.price_power), memo_bytes(rules.size_power)
+
+    def best(sides: list[msgspec.Raw]) -> tuple[list[int], list[int]]:
+        parts = [bytes(each).split(b'"', 4) for each in sides]
+        if any(len(each) != _PARTS or each[0] != b"[[" or each[2] != b"," for each in parts):
+            raise ValueError("levels that are not spelt as usual, or none")
+        return [price(each[1]) for each in parts], [size(each[3]) for each in parts]
+
+    def read(text: bytes) -> Books:
+        lines = _book_lines(text)
+        bids = [each.bids if len(each.bids) else each.short_bids for each in lines]
+        asks = [each.asks if len(each.bids) else each.short_asks for each in lines]
+        return Books([each.event_ms * MS_NS for each in lines], *best(bids), *best(asks), bids, asks)
+
+    return read
+
+
 def _quotes_of(rules: Rules) -> Callable[[bytes], Tops]:
     price, size = memo(rules.price_power), memo(rules.size_power)
 
@@ -260,6 +292,8 @@ LINES: Mapping[DataType, LinesReader] = {
 """The same of whole lines of the archive, many at once."""
 BOOK_LINE: BookLineReader = _book_of
 """A book of the archive: its best levels now, the others when somebody looks."""
+BOOK_LINES: BookLinesReader = _books_of
+"""Many of them at once, where both sides of each are there."""
 
 
 def candle_reads(path: str, *, weight: int) -> CandleReads:

@@ -21,7 +21,7 @@ from hoga.venues.binance.instruments import instruments_of
 from hoga.venues.binance.line import BinanceLine
 from hoga.venues.binance.refill import refills
 from hoga.venues.binance.refusals import is_late
-from hoga.venues.binance.ticks import BOOK_LINE, LINES, TICKS, candle_reads
+from hoga.venues.binance.ticks import BOOK_LINE, BOOK_LINES, LINES, TICKS, candle_reads
 from hoga.venues.binance.usdm_orders import USDM_ORDERS
 from hoga.venues.binance.usdm_private import USDM_PRIVATE
 from hoga.venues.records import RecordFacts
@@ -144,6 +144,7 @@ USDM = VenueSpec(
     ticks=TICKS,
     tick_lines=LINES,
     book_line=BOOK_LINE,
+    book_lines=BOOK_LINES,
     candles=candle_reads("/fapi/v1/klines", weight=5),
     orders=USDM_ORDERS,
     talk=lambda credentials: BinanceLine("/ws-fapi/v1", USDM_ORDERS.line, credentials),
