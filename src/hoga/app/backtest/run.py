@@ -442,8 +442,10 @@ def _source_of(strategies: list[tuple[str, Strategy]]) -> dict[str, str]:
     files = {main}
     for each in list(sys.modules.values()):
         place = getattr(each, "__file__", None)
-        if place and Path(place).resolve().is_relative_to(main.parent) and not _is_ours(each.__name__, place):
-            files.add(Path(place).resolve())
+        if place and not _is_ours(each.__name__, place):
+            path = Path(place).resolve()
+            if path.is_relative_to(main.parent):
+                files.add(path)
     return {str(path.relative_to(main.parent)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files) if path.is_file()}
 
 
