@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.sources import tree_of
+
 ROOT = Path(__file__).resolve().parent.parent
 
 gc.disable()  # until all tests are read (pytest_collection_finish): a fifth of the time that each worker takes for it
@@ -62,6 +64,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(20_000)  # of what is new: a tenth of the time of tests that compute
     gc.enable()
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """What a file of tests has parsed goes with it."""
+    if tree_of.cache_info().currsize and (nextitem is None or nextitem.path != item.path):
+        tree_of.cache_clear()
 
 
 if hasattr(signal, "SIGHUP"):

@@ -1,4 +1,5 @@
-"""Source files as trees, each parsed once: the house rules ask many things of the same hundreds of files."""
+"""Source files as trees, each parsed once a file of tests: the house rules ask many things of the same hundreds of files. They are let go
+when such a file is over (`tests/conftest.py`): some two million nodes, and every look for garbage would walk over them."""
 
 from __future__ import annotations
 
@@ -18,5 +19,6 @@ def tree_of(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_text(encoding="utf-8"))
     finally:
+        gc.freeze()
         if looks:
             gc.enable()
