@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, Decimal
+from functools import partial
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +17,7 @@ from hoga.core.market import Side
 from hoga.core.trading import FillUpdate, rules_of, signed
 from hoga.trading import records
 from hoga.trading.portfolio import Portfolio
-from tests.trading.exchange import SYMBOL, instrument
+from tests.trading.exchange import SELL, SYMBOL, Exchange, Holds, instrument
 
 RULES = rules_of(instrument())
 
@@ -123,3 +125,36 @@ def test_the_rounds_of_a_position_whose_fees_are_coins_add_up_to_what_it_won_les
             net += sum(each.net for each in ended)
     _, _, realized, fees, _ = portfolio.sums(SYMBOL)
     assert net == realized - fees
+
+
+class OneHolds(Holds):
+    """A strategy."""
+
+
+class TwoHolds(Holds):
+    """Another."""
+
+
+class ThreeHolds(Holds):
+    """A third."""
+
+
+@pytest.mark.parametrize("fee", ["0.7", "0.00000001", "-0.1000000001", "0"])
+@pytest.mark.parametrize("beyond", [0, 5])
+def test_what_the_venue_closes_for_several_strategies_costs_all_of_them_the_whole_fee(fee: str, beyond: int) -> None:
+    strategies = [OneHolds(), TwoHolds(), ThreeHolds()]
+    venue = Exchange(*strategies)
+    for strategy, much in zip(strategies, (30, 20, 10), strict=True):
+        strategy.todo.append(partial(strategy.buy, SYMBOL, RULES.quantity_text(much)))
+        venue.book()
+        venue.fill(venue.last, much)
+    assert venue.position() == 60
+    order = msgspec.structs.replace(venue.last, client_id="autoclose-1", side=SELL, quantity=60 + beyond)
+    closing = venue.trade(order, 60 + beyond, told=False)
+    venue.give(msgspec.structs.replace(closing, fee=fee))
+    parts = [each.fields for each in venue.records("order.fill")][-3:]
+    assert [each["q"] for each in parts] == [30, 10, 20], "by their names"
+    total = sum(Decimal(each["fee"]) for each in parts)
+    whole = Decimal(fee)
+    assert total == whole if not beyond else abs(total - whole * 60 / 65) < Decimal("1e-8")
+    assert abs(Decimal(parts[0]["fee"]) - whole * 30 / (60 + beyond)) < Decimal("1e-8")

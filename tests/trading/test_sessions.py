@@ -61,11 +61,26 @@ def test_it_says_when_it_changes() -> None:
     assert always.is_open_at(at("2026-03-10T00:00:00Z"))
 
 
-def test_hours_that_the_clocks_jump_over_are_an_hour_later() -> None:
-    gone = session("America/New_York", "02:10", "02:50", "Sun")
-    assert [gone.is_open_at(at(f"2026-03-08T{clock}:00Z")) for clock in ("07:09", "07:10", "07:49", "07:50")] == [False, True, True, False]
+def test_hours_that_the_clocks_jump_over_begin_and_end_at_the_first_moment_that_exists() -> None:
+    late = session("America/New_York", "02:30", "04:00", "Sun")
+    assert [late.is_open_at(at(f"2026-03-08T{clock}Z")) for clock in ("06:59:59", "07:00:00", "07:59:59", "08:00:00")] == [
+        False,
+        True,
+        True,
+        False,
+    ]
     over = session("America/New_York", "01:00", "02:30", "Sun")
-    assert over.changes_ns(at("2026-03-08T06:30:00Z")) == at("2026-03-08T07:30:00Z")
+    assert over.changes_ns(at("2026-03-08T06:30:00Z")) == at("2026-03-08T07:00:00Z")
+
+
+@pytest.mark.parametrize(("zone", "begins", "ends", "day"), [
+    ("America/New_York", "02:10", "02:50", "2026-03-08"), ("Europe/London", "01:15", "01:45", "2026-03-29"),
+])  # fmt: skip
+def test_hours_that_do_not_exist_at_all_are_none_on_that_day(zone: str, begins: str, ends: str, day: str) -> None:
+    gone = session(zone, begins, ends, "Sun")
+    midnight = at(f"{day}T00:00:00Z")
+    assert not any(gone.is_open_at(midnight + minute * 60 * S) for minute in range(12 * 60))
+    assert gone.changes_ns(midnight) > midnight + 6 * 24 * 3600 * S, "the next are those of the next week"
 
 
 @given(

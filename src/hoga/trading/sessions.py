@@ -3,8 +3,8 @@
     session_of("America/New_York", "09:30", "16:00", days="Mon-Fri")
     session_of("Asia/Seoul", "22:00", "06:00")          over midnight: it belongs to the day on which it begins
 
-Hours are those that clocks there show. A time that they jump over is the same time by the clocks as they were before: mostly an hour
-later.
+Hours are those that clocks there show. A time that they jump over is the first moment after it that exists: the one of the jump; hours that
+they jump over as a whole are none on that day.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ class Session:
             if each.weekday() not in self._days:
                 continue
             begin, end = self._hours_of(each)
+            if begin == end:  # the clocks jump over all of it
+                continue
             if at_ns < begin:
                 self._from, self._to, self._is_open = shut_since, begin, False
                 return
@@ -82,7 +84,7 @@ class Session:
         midnight = datetime.combine(day, time(), self._zone)
         begins = datetime.combine(day, self._begins, self._zone)
         last = midnight + self._ends  # by the clocks there: a wall time, and not so many hours later
-        return int(begins.timestamp()) * SECOND_NS, int(last.timestamp()) * SECOND_NS
+        return _moment_of(begins) * SECOND_NS, _moment_of(last) * SECOND_NS
 
     def __repr__(self) -> str:
         total = self._ends // timedelta(minutes=1)
@@ -108,6 +110,22 @@ def session_of(zone: str, begins: str, ends: str, days: str | Iterable[str], now
     if last <= first:
         last += 24 * 60
     return Session(found, time(first // 60, first % 60), timedelta(minutes=last), _days(days), now)
+
+
+def _moment_of(wall: datetime) -> int:
+    """The second (UTC) at which clocks show a time; where they jump over it, that of the jump."""
+    after = int(wall.timestamp())
+    before = int(wall.replace(fold=1).timestamp())
+    if before >= after:  # the time exists, once or twice: the first
+        return after
+    shown = wall.replace(tzinfo=None)
+    while before < after:  # `before` is still by the clocks as they were, `after` by those that come
+        middle = (before + after) // 2
+        if datetime.fromtimestamp(middle, wall.tzinfo).replace(tzinfo=None) < shown:
+            before = middle + 1
+        else:
+            after = middle
+    return after
 
 
 def _minutes(text: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hoga.core.trading import FillUpdate, FundingUpdate, signed, whole_of
+from hoga.core.trading import FillUpdate, FundingUpdate, signed, text_of, whole_of
 from hoga.trading import records
 from hoga.trading.engine.asking import Asking
 from hoga.trading.engine.causes import Causes
@@ -21,6 +21,8 @@ _LOSSES = (Cause.DAILY_LOSS, Cause.DRAWDOWN, Cause.LOSSES_IN_A_ROW)
 _BY_THE_VENUE = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 """So begin the ids of orders by which a venue closes positions itself."""
 _VENUE = "venue"
+
+_FEE_DECIMALS = 8
 
 
 class Counting:
@@ -60,7 +62,7 @@ class Counting:
             return
         left = self._close(event, _VENUE) if event.client_id.startswith(_BY_THE_VENUE) else event.quantity
         if left:
-            event = msgspec.structs.replace(event, quantity=left)
+            event = _part_of(event, event.quantity - left, left)
             state.portfolio.adopt(event.symbol, event.position_side, signed(event.side, left))
             self._turn.write(records.foreign(event, state.position(event.symbol, event.position_side)))
         self._asking.of(event.symbol).touched(event.symbol, event.at_ns)
@@ -69,7 +71,7 @@ class Counting:
         """A trade that no strategy made closes what strategies hold, one after the other; what is left is nobody's."""
         left = self._close(fill, "exit")
         if left:
-            self._count(fill if left == fill.quantity else msgspec.structs.replace(fill, quantity=left, fee=None), "", "exit")
+            self._count(_part_of(fill, fill.quantity - left, left), "", "exit")
 
     def _close(self, fill: FillUpdate, why: str) -> int:
         """A trade that no strategy made closes what strategies hold, one after the other; returns what it did not close."""
@@ -77,8 +79,7 @@ class Counting:
         for share in self._turn.state.portfolio.shares_of(fill.symbol, fill.position_side):
             part = min(left, abs(share.quantity))
             if part and share.quantity * signed(fill.side, 1) < 0:
-                taken = fill if part == fill.quantity else msgspec.structs.replace(fill, quantity=part, fee=None)
-                self._count(taken, share.strategy, why)
+                self._count(_part_of(fill, fill.quantity - left, part), share.strategy, why)
                 left -= part
         return left
 
@@ -120,3 +121,17 @@ class Counting:
         state.renew()
         shares = [share for share in state.portfolio.shares.values() if share.symbol == event.symbol and share.quantity]
         self._turn.write(records.funding(event, shares, state.portfolio.today(event.symbol)))
+
+
+def _part_of(fill: FillUpdate, before: int, much: int) -> FillUpdate:
+    """So much of a trade, after what came before of it. It bears as much of the fee: the fees of all parts together are the trade's."""
+    if much == fill.quantity:
+        return fill
+    return msgspec.structs.replace(fill, quantity=much, fee=fill.fee and _shared(fill.fee, before, much, fill.quantity))
+
+
+def _shared(fee: str, before: int, much: int, whole: int) -> str:
+    """A part of a fee, as exact text; cut to its own decimals, and to eight at least."""
+    power = -max(_FEE_DECIMALS, len(fee.partition(".")[2]))
+    units = whole_of(fee, power)
+    return text_of(units * (before + much) // whole - units * before // whole, power)
