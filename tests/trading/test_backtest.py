@@ -243,6 +243,58 @@ def test_rules_that_nobody_kept_are_those_of_the_records(tmp_path: Path) -> None
     assert end.fills
 
 
+def classic_archive(root: Path, *, back_ms: int = 0) -> Path:
+    """A minute of trades of the classic recorder; its clock went back after 40 s. Where its file is."""
+    stem = "BTCUSDT_execution_2026-11-20"
+    folder = root / "binance" / "execution" / "temporary" / stem
+    folder.mkdir(parents=True)
+    lines = []
+    for place in range(300):
+        ms = START_NS // 1_000_000 + place * 190 - (back_ms if place >= 211 else 0)
+        lines.append(
+            f'{{"recv_ms":{ms},"net_delay_ms":1,"E":{ms},"p":"{86_000 + place % 31}.00000000","q":"0.10300000","m":"{place % 2}"}}'
+        )
+    path = folder / f"{stem}_13-00.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+SPOT_TRADES = """
+from hoga import Strategy
+
+class Trades(Strategy):
+    symbol = "binance:BTCUSDT"
+
+    def setup(self, m):
+        m.bars(self.symbol, "5s", history=3)
+
+    def on_bar(self, bar):
+        self.target(self.symbol, "0.001" if not self.position() else 0)
+"""
+
+
+@pytest.mark.parametrize("back_ms", [0, 200, 15_000])
+def test_a_clock_that_went_back_in_a_classic_archive_is_told(back_ms: int, tmp_path: Path) -> None:
+    classic_archive(tmp_path, back_ms=back_ms)
+    end = run(tmp_path, strategy(tmp_path, SPOT_TRADES))
+    assert end.events
+    if back_ms < 1_000:
+        assert end.steps == ()
+        return
+    (told,) = end.steps
+    assert told.startswith("binance:BTCUSDT execution 2026-11-20T13:00:39")
+    assert "went back by 14.8 s" in told, "from the record before it"
+
+
+def test_a_clock_that_went_back_in_an_archive_of_ours_is_told_of_each_series(tmp_path: Path) -> None:
+    market = Market().walk(START_NS, 50)
+    market.walk(START_NS + 30 * SECOND_NS, 20, kinds=("quote", "execution"))
+    market.keep(tmp_path)
+    end = run(tmp_path, strategy(tmp_path))
+    assert [each.split()[1] for each in end.steps] == ["quote", "execution"]
+    assert all("went back by 19." in each and "2026-11-20T13:00:49" in each for each in end.steps)
+
+
 def test_the_classic_recorders_archive_is_traded_on(tmp_path: Path) -> None:
     for kind in ("orderbook", "execution"):
         stem = f"BTCUSDT_{kind}_2026-11-20"

@@ -130,6 +130,8 @@ def _verdict(end: BacktestEnd) -> None:
     print_text(f"{end.verdict} on {end.grade}: {told}")
     for each in end.damage:
         note(f"missing: {each}")
+    for each in end.steps:
+        note(each)
     if end.waits:
         note(f"too little came before its end: no bars are handed out without {', '.join(end.waits)}")
     if end.incident:

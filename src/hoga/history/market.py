@@ -31,7 +31,7 @@ from hoga.core.errors import SegmentCorrupt
 from hoga.core.market import DataType
 from hoga.core.streams import Kind
 from hoga.core.ticks import MarketDepth, MarketDoubt, MarketEvent, MarketTop
-from hoga.core.times import DAY_NS, day_start_ns
+from hoga.core.times import DAY_NS, SECOND_NS, day_start_ns
 from hoga.core.trading import Rules, text_of
 from hoga.history.asking import AskedSeries
 from hoga.history.batch import Arrays, joined
@@ -48,6 +48,8 @@ __all__ = ["Damage", "MarketSeries", "Recorded", "make_reader", "market_chunks",
 _FOREVER = 2**63 - 1
 _ROWS = 16_384
 """So many records of kept columns come at a time."""
+_STEP_NS = SECOND_NS
+"""Receipts may be in disorder by less: a recorder has several connections."""
 
 _TYPES = {
     Kind.ORDERBOOK: DataType.ORDERBOOK,
@@ -135,6 +137,7 @@ def market_chunks(
     priced: Collection[str] = (),
     fill: bool = True,
     on_damage: Callable[[Damage], object] | None = None,
+    on_step: Callable[[Damage], object] | None = None,
     cache: Path | None = None,
 ) -> Iterator[Chunk]:
     """Everything that was received from `start_ns` on and before `end_ns`, by receipt; a `MarketDoubt` where a gap
@@ -142,12 +145,15 @@ def market_chunks(
 
     Of equal receipts the series that is named first comes first. `priced`: symbols whose trades say the price: no book of them was
     recorded, and a `MarketPrice` before the first one says so. `fill`: with the trades that were fetched afterwards. `on_damage`: is told
-    of a piece that cannot be read; what is behind it comes, after a `MarketDoubt`. None: SegmentCorrupt is raised. `cache`: a folder
-    in which finished days are kept as columns.
+    of a piece that cannot be read; what is behind it comes, after a `MarketDoubt`. None: SegmentCorrupt is raised. `on_step`: is told of
+    a series whose receipts go back by more than a second, once for each time: until they are where they were, all is taken at one moment.
+    `cache`: a folder in which finished days are kept as columns.
 
     Raises ArchiveError, SegmentCorrupt.
     """
-    yield from _Merging(recorded, rules, start_ns, end_ns, frozenset(priced), fill=fill, on_damage=on_damage, cache=cache).chunks()
+    yield from _Merging(
+        recorded, rules, start_ns, end_ns, frozenset(priced), fill=fill, on_damage=on_damage, on_step=on_step, cache=cache
+    ).chunks()
 
 
 class _Doubts:
@@ -183,11 +189,13 @@ class _Merging:
         *,
         fill: bool,
         on_damage: Callable[[Damage], object] | None,
+        on_step: Callable[[Damage], object] | None,
         cache: Path | None,
     ) -> None:
         self._span = start_ns, end_ns
         self._cache = cache
         self._on_damage = on_damage
+        self._on_step = on_step
         self._doubts = _Doubts(end_ns)
         self._series = recorded.series
         kept = list(recorded.journals)
@@ -209,13 +217,15 @@ class _Merging:
     def _read(self, series: MarketSeries, rules: Rules, journals: list[Path], *, fill: bool) -> Iterator[tuple[Ints, Block]]:
         """What was recorded, day after day: moments that never go back, and the records."""
         last = 0
+        standing = _Standing(series, self._on_step)
         read = make_reader(series, rules, self._unreadable)
         for day in series.days:
             path = self._columns_of(series, day, rules, journals, fill=fill)
             kept = None if path is None else open_columns(path)
             if kept is not None:
-                for keys, block in self._from_columns(kept, series, day, rules):
+                for received, keys, block in self._from_columns(kept, series, day, rules):
                     keys = np.maximum(keys, last)
+                    standing.look(received, keys)
                     last = int(keys[-1])
                     yield keys, block
                 continue
@@ -229,7 +239,9 @@ class _Merging:
                     receipts = receipts_at(found.text, ends)
                     if receipts is None:
                         receipts = moments_of(found, last)
-                    keys = np.maximum.accumulate(np.array([last, *receipts], np.int64))[1:]
+                    received = np.array(receipts, np.int64)
+                    keys = np.maximum(np.maximum.accumulate(received), last)
+                    standing.look(received, keys)
                     last = int(keys[-1])
                     is_classic = not is_own(found.text) and not is_healed(found.text)
                     classic = _classic_block(series, rules, found, receipts) if is_classic else None
@@ -263,9 +275,11 @@ class _Merging:
         low, high = self._span
         return all(low <= each.from_ns and each.to_ns < high for each in find_stretches(day).sealed)
 
-    def _from_columns(self, kept: ColumnFile, series: MarketSeries, day: SeriesDay, rules: Rules) -> Iterator[tuple[Ints, Block]]:
+    def _from_columns(self, kept: ColumnFile, series: MarketSeries, day: SeriesDay, rules: Rules) -> Iterator[tuple[Ints, Ints, Block]]:
+        """When the records were received, the moments at which they are taken, and the records."""
         low, high = self._span
-        keys = np.maximum.accumulate(kept.column(0))
+        received = kept.column(0)
+        keys = np.maximum.accumulate(received)
         start, stop = (int(np.searchsorted(keys, each)) for each in (low, min(high, _FOREVER)))
         levels = (
             _Levels(kept, day, VENUES[series.symbol.partition(":")[0]].ticks[series.data_type](rules))
@@ -282,7 +296,7 @@ class _Merging:
                 block = MarkBlock(series.symbol, at_ns, event_ns, *rest)
             else:
                 block = TopBlock(series.symbol, at_ns, event_ns, tuple(rest), None if levels is None else levels.behind(at))
-            yield keys[at:to], block
+            yield received[at:to], keys[at:to], block
 
     def _published(self, series: MarketSeries, rules: Rules) -> Iterator[tuple[Ints, Block]]:
         """What the exchange published: its own times are all there are."""
@@ -334,6 +348,28 @@ class _Merging:
             order = np.argsort(keys, kind="stable")
             keys, sources, places = keys[order], sources[order], places[order]
         return Chunk(keys.tolist(), sources.tolist(), places.tolist(), [each.block for each in parts])
+
+
+class _Standing:
+    """Where the receipts of a series go back: the clock of the recording was set. What was received until it is where it was is taken at
+    that moment, which is told once."""
+
+    def __init__(self, series: MarketSeries, tell: Callable[[Damage], object] | None) -> None:
+        self._series = series
+        self._tell = tell
+        self._told_ns = 0
+
+    def look(self, received: Ints, keys: Ints) -> None:
+        """Some records more: when they were received, and the moments at which they are taken."""
+        if self._tell is None or not len(keys) or int((keys - received).max()) <= _STEP_NS:
+            return
+        for place in np.flatnonzero(keys - received > _STEP_NS).tolist():
+            at_ns = int(keys[place])
+            if at_ns != self._told_ns:
+                self._told_ns = at_ns
+                back_s = (at_ns - int(received[place])) / SECOND_NS
+                why = f"the clock went back by {back_s:.1f} s: what was received until it was there again is taken at that moment"
+                self._tell(Damage(self._series.symbol, self._series.kind, at_ns, at_ns, why))
 
 
 class _Part(NamedTuple):

@@ -96,7 +96,8 @@ class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 class BacktestEnd(TradeEnd, frozen=True, kw_only=True):
     """What it came to. `events`: of the market. `damage`: pieces of the recording that could not be read. `notes`: what a reader of the
-    figures must know. `waits`: the bars that were still missing at the end, so that none were handed out."""
+    figures must know. `waits`: the bars that were still missing at the end, so that none were handed out. `steps`: where the clock of the
+    recording went back."""
 
     grade: str
     start: str
@@ -105,6 +106,7 @@ class BacktestEnd(TradeEnd, frozen=True, kw_only=True):
     damage: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     waits: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
 
 
 def plan_backtest(
@@ -213,7 +215,7 @@ def backtest(
         run = BacktestRun(plan, feed.start_ns, journal.write, on_tell)
         for piece in feed.pieces:
             on_progress(run.take(piece), run.events)
-        end = run.finish(damage)
+        end = run.finish(damage, feed.steps)
         journal.close(run, end)
     except BaseException:
         journal.drop()
@@ -284,10 +286,12 @@ Piece = Chunk | Opening
 
 
 class Feed(NamedTuple):
-    """What a run, or several, will see, in order; `start_ns`: when the first of it was."""
+    """What a run, or several, will see, in order; `start_ns`: when the first of it was. `steps`: where the clock of the recording went
+    back, as far as it was read."""
 
     start_ns: int
     pieces: Iterator[Piece]
+    steps: list[Damage]
 
 
 def feed_of(plan: BacktestPlan, damage: list[Damage] | None) -> Feed:
@@ -296,6 +300,7 @@ def feed_of(plan: BacktestPlan, damage: list[Damage] | None) -> Feed:
     Raises ArchiveError where there is nothing; SegmentCorrupt.
     """
     pieces: Iterator[Piece]
+    steps: list[Damage] = []
     data, start_ns, end_ns = plan.data, plan.start_ns, plan.end_ns
     if data.bars:
         pieces = (Opening(at_ns, bars) for at_ns, bars in data.bars_in(start_ns, end_ns))
@@ -303,11 +308,20 @@ def feed_of(plan: BacktestPlan, damage: list[Damage] | None) -> Feed:
         rules = {symbol: known.rules for symbol, known in data.rules.items()}
         priced = [symbol for symbol in rules if data.grade is Grade.TRADES]
         on_damage = None if damage is None else damage.append
-        pieces = market_chunks(data.recorded, rules, start_ns=start_ns, end_ns=end_ns, priced=priced, on_damage=on_damage, cache=plan.cache)
+        pieces = market_chunks(
+            data.recorded,
+            rules,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            priced=priced,
+            on_damage=on_damage,
+            on_step=steps.append,
+            cache=plan.cache,
+        )
     first = next(pieces, None)
     if first is None:
         raise ArchiveError(plan.folder.parent.parent, "nothing was recorded in that time")
-    return Feed(first.at_ns if isinstance(first, Opening) else first.stamps[0], chain((first,), pieces))
+    return Feed(first.at_ns if isinstance(first, Opening) else first.stamps[0], chain((first,), pieces), steps)
 
 
 class BacktestRun:
@@ -367,8 +381,8 @@ class BacktestRun:
         self.events += piece.records
         return piece.stamps[-1]
 
-    def finish(self, damage: Sequence[Damage] = ()) -> BacktestEnd:
-        """There are no more. `damage`: what could not be read."""
+    def finish(self, damage: Sequence[Damage] = (), steps: Sequence[Damage] = ()) -> BacktestEnd:
+        """There are no more. `damage`: what could not be read; `steps`: where the clock of the recording went back."""
         run, plan = self.backtest, self.plan
         end_ns = run.last_ns if plan.data.bars else min(plan.end_ns, run.now_ns + SECOND_NS)
         done = run.end(end_ns)
@@ -389,6 +403,7 @@ class BacktestRun:
             events=self.events,
             damage=tuple(_told(each) for each in (*self.before.damage, *damage)),
             notes=(*plan.data.notes, *(f"rules of {symbol}: {known.source}" for symbol, known in plan.data.rules.items())),
+            steps=tuple(f"{each.symbol} {each.kind} {iso_of(each.from_ns)}: {each.why}" for each in steps),
             waits=tuple(run.engine.waits_for),
         )
 
