@@ -215,3 +215,52 @@ def test_years_of_candles_are_a_matter_of_seconds(tmp_path: Path) -> None:
     end = run(tmp_path, CROSS.replace('"1m"', '"1h"'), write(tmp_path / "candles.csv", hours))
     assert end.events == len(hours)
     assert fills(end) == crossed(hours, 3, 8)
+
+
+HELD = """
+from hoga import Strategy
+
+class Held(Strategy):
+    symbol = "binance-usdm:BTCUSDT"
+
+    def setup(self, m):
+        m.bars(self.symbol, "4h", history=1)
+
+    def on_bar(self, bar):
+        self.target(self.symbol, "0.010" if bar.open < 63_000 else 0)
+"""
+
+
+def test_funding_is_paid_at_the_opening_of_the_candle_that_begins_then_by_what_was_held_before_it(tmp_path: Path) -> None:
+    """At 08:00 it is held and that candle opens at 62,000; at 16:00 it is sold at the opening of 64,000, after the funding."""
+    candles = [
+        Candle(
+            T0 + place * 4 * 3_600_000,
+            60_000.0 + place * 1_000,
+            60_900.0 + place * 1_000,
+            59_900.0 + place * 1_000,
+            60_500.0 + place * 1_000,
+        )
+        for place in range(8)
+    ]
+    end = run(tmp_path, HELD, write(tmp_path / "candles.csv", candles))
+    paid = [each.fields for each in records(end.journal) if each.kind == "funding"]
+    assert [each["amount"] for each in paid] == ["-0.062", "-0.064"]
+
+
+def test_funding_in_the_middle_of_a_candle_is_paid_at_what_is_known_then(tmp_path: Path) -> None:
+    """Candles of a day: the one that holds 08:00 and 16:00 opened at 61,000; that of the next midnight at 62,000."""
+    candles = [
+        Candle(
+            T0 + place * 24 * 3_600_000,
+            60_000.0 + place * 1_000,
+            60_900.0 + place * 1_000,
+            59_900.0 + place * 1_000,
+            60_500.0 + place * 1_000,
+        )
+        for place in range(3)
+    ]
+    text = HELD.replace('"4h"', '"1d"').replace("63_000", "90_000")
+    end = run(tmp_path, text, write(tmp_path / "candles.csv", candles))
+    paid = [each.fields for each in records(end.journal) if each.kind == "funding"]
+    assert [each["amount"] for each in paid][:3] == ["-0.061", "-0.061", "-0.062"]

@@ -92,6 +92,7 @@ class PaperDesk:
         self._fresh: list[FillUpdate] = []
         self._warned = False
         self._funding_ns = 0
+        self._funded: dict[str, int] = {}  # with candles: up to when, by symbol
         self._ids = 0
 
     # -- what it is asked ---------------------------------------------------------------------------------------------
@@ -425,6 +426,9 @@ class PaperDesk:
         if isinstance(event, MarketDoubt):
             market.in_doubt = self._settings.grade is Grade.BOOKS
         elif isinstance(event, MarketPrice) and self._settings.grade is Grade.BARS:
+            if not now_ns % _FUNDING_NS:
+                market.last = event.price  # what it opens at is the price at which funding is paid then
+            self._pass_funding(market, now_ns)
             for order in list(market.pending):
                 self._open_at(order, market, event.price, now_ns)
             market.last = event.price
@@ -542,12 +546,15 @@ class PaperDesk:
         if margin is None:
             return
         boundary = now_ns - now_ns % _FUNDING_NS
+        has_bars = self._settings.grade is Grade.BARS
         is_due, self._funding_ns = bool(self._funding_ns) and boundary > self._funding_ns, boundary
         for symbol, market in self._markets.items():
             if market.funding_ns and now_ns >= market.funding_ns:
                 self._fund(market, market.rate, now_ns)
                 market.funding_ns = 0
-            elif is_due and not market.rate:
+            elif has_bars and now_ns > boundary:  # a candle that begins at the moment itself has told its opening
+                self._pass_funding(market, now_ns)
+            elif is_due and not has_bars and not market.rate:
                 self._fund(market, None, now_ns)
             if market.low or market.high:
                 self._reckon(symbol)
@@ -565,8 +572,18 @@ class PaperDesk:
             return 1 << 62
         if any(market.low or market.high for market in self._markets.values()):
             return 0
+        boundary = now_ns - now_ns % _FUNDING_NS
+        if any(each < boundary for each in self._funded.values()):
+            return 0
         due = [market.funding_ns for market in self._markets.values() if market.funding_ns]
-        return min([now_ns - now_ns % _FUNDING_NS + _FUNDING_NS, *due])
+        return min([boundary + _FUNDING_NS, *due])
+
+    def _pass_funding(self, market: PaperMarket, now_ns: int) -> None:
+        """With candles: the funding that is due by now, once."""
+        symbol, boundary = market.rules.symbol, now_ns - now_ns % _FUNDING_NS
+        if self._funded.setdefault(symbol, boundary) < boundary:
+            self._funded[symbol] = boundary
+            self._fund(market, None, now_ns)
 
     def _fund(self, market: PaperMarket, rate_e8: int | None, now_ns: int) -> None:
         """Positions of a symbol pay or get funding; where the rate is not told, they pay the stated one."""
