@@ -131,7 +131,7 @@ class PaperMode:
             if left is not None:
                 exchange.restore(left, SYSTEM.time_ns())
                 has = ", ".join(f"{amount} {currency}" for currency, amount in sorted(left.money.items()))
-                _log.info(f"{config.venue}: the account goes on with what the journal has left it: {has or 'nothing'}")
+                _log.info("the account on paper goes on with what it had", venue=config.venue, has=has or "nothing")
             self.papers.exchanges.append(exchange)
         return list(self.papers.exchanges)
 
