@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from hoga.app.config import load_config
 from hoga.app.trader import line
-from hoga.app.trader.paper import account_left
+from hoga.app.trader.paper import account_left, listed_rules, public_rules
 from hoga.app.trader.shadow import only_reads
 from hoga.audit.log import AuditLogger
 from hoga.core.errors import ConfigError
@@ -185,3 +186,23 @@ def test_what_is_left_of_one_venue_is_not_what_is_left_of_another(tmp_path: Path
         log.close()
     assert left is not None
     assert left.money == {"BTC": "0", "USDT": "0"}
+
+
+def test_a_symbol_that_the_venue_does_not_list_is_told_with_its_neighbour_and_where_it_was_named() -> None:
+    names = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+    listed = {f"binance:{name}": rules_of(instrument(name, "binance")) for name in names}
+    assert list(listed_rules(listed, ["binance:ETHUSDT"])) == ["binance:ETHUSDT"]
+    with pytest.raises(ConfigError) as told:
+        listed_rules(listed, ["binance:BTCUSDT", "binance:BTCUSD", "binance:QQQQ"])
+    near, far = told.value.mistakes
+    assert (near.key, near.found, near.nearest) == ("--symbols", "binance:BTCUSD", "binance:BTCUSDT")
+    assert "strategy" in near.expected
+    assert (far.found, far.nearest) == ("binance:QQQQ", None)
+
+
+async def test_a_trader_on_paper_names_the_neighbour_of_a_symbol_that_is_not_listed(tmp_path: Path) -> None:
+    async with Simulator(SimulatorConfig(venues=("binance",), symbols=("BTCUSDT",), seed=11)) as simulator:
+        overrides = [f"binance.REST_URL={simulator.rest_url}"]
+        venue = load_config(None, overrides=overrides, environ={}, data_dir=tmp_path).venue("binance")
+        with pytest.raises(ConfigError, match=r"--symbols: found binance:BTCUSD, .*did you mean binance:BTCUSDT"):
+            await public_rules(venue, ("binance:BTCUSD",))

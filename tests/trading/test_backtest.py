@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +272,27 @@ class Trades(Strategy):
     def on_bar(self, bar):
         self.target(self.symbol, "0.001" if not self.position() else 0)
 """
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_records_that_were_edited_make_another_run_though_their_file_is_as_long_and_as_old(packed: bool, tmp_path: Path) -> None:
+    path = classic_archive(tmp_path)
+    text = path.read_text()
+
+    def kept(text: str) -> str:
+        if packed:
+            path.unlink(missing_ok=True)
+            with zipfile.ZipFile(path.with_suffix(".zip"), "w") as archive:
+                archive.writestr(zipfile.ZipInfo(path.name), text)
+        else:
+            path.write_text(text)
+        os.utime(path.with_suffix(".zip") if packed else path, ns=(START_NS, START_NS))
+        config = load_config(None, overrides=[], environ={}, data_dir=tmp_path)
+        return plan_backtest(config, str(strategy(tmp_path, SPOT_TRADES)), (), ask=False).folder.name
+
+    first = kept(text)
+    assert kept(text.replace("86005.", "86905.")) != first
+    assert kept(text) == first
 
 
 @pytest.mark.parametrize("back_ms", [0, 200, 15_000])

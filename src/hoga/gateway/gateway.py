@@ -159,7 +159,7 @@ class Gateway:
             self._is_read = False
             for symbol in self._config.symbols:
                 if not self._book.knows(symbol):
-                    raise VenueError(self.venue, f"no rules of {symbol}", hint="look at its spelling in SYMBOLS")
+                    raise VenueError(self.venue, f"no rules of {symbol}", hint="look at its spelling in the strategy or --symbols")
                 await self._settle(symbol)
         except BaseException:
             await self._rest.release()

@@ -6,6 +6,8 @@ The best grade that all symbols have in that time is taken: of one run all order
 from __future__ import annotations
 
 import heapq
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from itertools import groupby
@@ -37,6 +39,7 @@ __all__ = ["Data", "Records", "data_of", "records_of"]
 
 _KINDS = ("orderbook", "execution", "quote", "mark", "candle", "delta", "snapshot")
 _FOREVER = 2**63 - 1
+_PIECE_BYTES = 1 << 18
 _TRADES = ("aggtrades", "trades")
 _BOOKS = frozenset({DataType.ORDERBOOK, DataType.QUOTE})
 
@@ -248,10 +251,8 @@ class Records(NamedTuple):
 
 def records_of(series: MarketSeries, day: SeriesDay) -> Records:
     sealed = find_stretches(day).sealed
-    pieces: list[object] = [
-        [each.minute, each.part, each.proof.crc32, each.proof.text_bytes] if each.proof.crc32 is not None else _names_of_path(each.path)
-        for each in sealed
-    ]
+    unproven = {each.path: _names_of_path(each.path) for each in sealed if each.proof.crc32 is None}
+    pieces: list[object] = [unproven.get(each.path) or [each.minute, each.part, each.proof.crc32, each.proof.text_bytes] for each in sealed]
     start_ns = day_start_ns(day.day)
     from_ns, to_ns = min((each.from_ns for each in sealed), default=start_ns), max((each.to_ns for each in sealed), default=start_ns)
     return Records([series.symbol, series.kind, day.day, pieces], from_ns, to_ns)
@@ -263,10 +264,25 @@ def _names_of(series: AskedSeries) -> list[object]:
 
 
 def _names_of_path(path: Path) -> list[object]:
+    """A file of which no checksum was written down: its name, its size, and what tells that it was edited."""
     try:
-        return [path.name, path.stat().st_size]
-    except OSError:
+        return [path.name, path.stat().st_size, _content_of(path)]
+    except (OSError, ValueError, zipfile.BadZipFile):
         return [path.name, -1]
+
+
+def _content_of(path: Path) -> list[int]:
+    """Of a zip the checksums that it tells of its members; of the exchange's columns that of their footer; else that of all bytes."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            return [each.CRC for each in archive.infolist()]
+    crc = 0
+    with path.open("rb") as file:
+        if path.suffix == ".parquet":
+            file.seek(max(0, path.stat().st_size - _PIECE_BYTES))
+        while piece := file.read(_PIECE_BYTES):
+            crc = zlib.crc32(piece, crc)
+    return [crc]
 
 
 def _found(config: Config, symbols: Mapping[str, tuple[str, ...]]) -> Found:

@@ -106,7 +106,11 @@ async def _examine_symbol(
 ) -> list[Check]:
     """Settings and a trial order of one symbol. Raises VenueError."""
     if not book.knows(symbol):
-        return [Check(name=name, state=CheckState.FAILED, found=f"{symbol}: no rules", advice="look at its spelling in SYMBOLS")]
+        return [
+            Check(
+                name=name, state=CheckState.FAILED, found=f"{symbol}: no rules", advice="look at its spelling in the strategy or --symbols"
+            )
+        ]
     if orders.limits is not None:
         book.learn(await caller.learn(orders.limits(book, symbol), timeout_s=_CALL_S, signed=True))
     checks: list[Check] = []

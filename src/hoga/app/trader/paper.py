@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
+from difflib import get_close_matches
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ from hoga.venues.request import Request, Signed
 if TYPE_CHECKING:
     from hoga.app.trader.trading import TradePlan
 
-__all__ = ["PaperMode", "PaperWorld", "account_left", "paper_owner", "paper_settings", "public_rules"]
+__all__ = ["PaperMode", "PaperWorld", "account_left", "listed_rules", "paper_owner", "paper_settings", "public_rules"]
 
 _ROUND_S = 1.0
 _log = get_log("trading")
@@ -226,11 +227,21 @@ async def public_rules(config: VenueConfig, symbols: tuple[str, ...]) -> dict[st
     rest = rest_of(config, TRADER)
     async with rest:
         told = await Caller(rest, _never, gate=lambda: False).learn(spec.orders.rules(), timeout_s=rest.timeout_s, signed=False)
-    found = {each.symbol: each for each in told if each.symbol in symbols}
+    return listed_rules({each.symbol: each for each in told}, symbols)
+
+
+def listed_rules(listed: Mapping[str, Rules], symbols: Iterable[str]) -> dict[str, Rules]:
+    """Those of the symbols that are traded. Raises ConfigError for one that is not listed: its neighbour is named."""
+    mistakes = []
     for symbol in symbols:
-        if symbol not in found:
-            raise ConfigError([ConfigMistake(f"[{config.venue}]", None, "SYMBOLS", symbol, "an instrument that the venue lists")])
-    return found
+        if symbol not in listed:
+            venue, _, name = symbol.partition(":")
+            near = next(iter(get_close_matches(name.upper(), [each.partition(":")[2] for each in listed], 1, 0.5)), None)
+            expected = f"an instrument that {venue} lists, here or as `symbol` of the strategy"
+            mistakes.append(ConfigMistake("command line", None, "--symbols", symbol, expected, nearest=near and f"{venue}:{near}"))
+    if mistakes:
+        raise ConfigError(mistakes)
+    return {symbol: listed[symbol] for symbol in symbols}
 
 
 def _never(request: Request, now_ms: int) -> Signed:
