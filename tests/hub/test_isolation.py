@@ -340,6 +340,31 @@ async def test_a_consumer_that_is_renewed_keeps_what_waits(engine: DataRoutingEn
     assert (stats.accepted, stats.delivered, stats.dropped) == ((8, 2, 3) if newest else (8, 5, 0))
 
 
+async def test_the_cost_of_first_calls_is_not_told_as_that_of_a_slow_consumer(
+    engine: DataRoutingEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = [1_000.0]
+    monkeypatch.setattr("hoga.hub.consumers.monotonic", lambda: now[0])
+
+    def slow(each: BaseWebSocketEvent) -> None:
+        now[0] += 0.05
+
+    def told() -> int:
+        return sum("holds the socket up" in each.getMessage() for each in caplog.records)
+
+    engine.add_consumer("a", slow, delivery=Delivery.INLINE)
+    engine.set_routes("a", [event("KRW-A").stream])
+    engine.route_event(event("KRW-A", 0))
+    assert now == [1_000.05]
+    assert told() == 0
+    for number in (1, 2):
+        await asyncio.sleep(0.01)
+        now[0] += 4
+        engine.route_event(event("KRW-A", number))
+        assert told() == 1, "later it is, once"
+    assert engine.get_routing_statistics().by_consumer["a"].slow
+
+
 async def test_a_slow_inline_callback_leaves_the_loop_its_turns(make: Make) -> None:
     """Frames of one read are handed over in one turn of the loop: after one slow call the rest waits, in order."""
     wire, seen, turns = FakeWire("binance"), [], []

@@ -58,6 +58,10 @@ class Delivery(StrEnum):
     INLINE = "inline"
 
 
+_WARMING_S = 3.0
+"""First calls import, compile and fill caches: a component that is slow so soon after its first event is not told of."""
+
+
 class Policy(NamedTuple):
     """How a consumer is called, and what happens to events that it does not keep up with. `interval_s` is of THROTTLE."""
 
@@ -95,15 +99,16 @@ class Consumer:
     """Made, renewed and put to on the event loop. `callback` is held weakly when it is a method of `owner`."""
 
     __slots__ = (
-        "_callback", "_errand", "_handed_at", "_interval_s", "_overtime", "_post", "_spent", "_task", "_told", "_version", "box", "closed",
-        "component_id", "delivered", "delivery", "errors", "put", "routes", "slow",
+        "_callback", "_errand", "_first", "_handed_at", "_interval_s", "_is_told", "_overtime", "_post", "_spent", "_task", "_told",
+        "_version", "box", "closed", "component_id", "delivered", "delivery", "errors", "put", "routes", "slow",
     )  # fmt: skip
 
     def __init__(self, component_id: str, callback: Callback, post: Post, *, owner: object | None, policy: Policy) -> None:
         self.component_id = component_id
         self.delivered = self.errors = 0
         self.slow = self.closed = self._overtime = False
-        self._spent = 0.0
+        self._spent = self._first = 0.0
+        self._is_told = False
         self.routes: set[Stream] = set()
         self._post = post
         self._version = 0
@@ -231,6 +236,8 @@ class Consumer:
         if not self.delivered & 63:
             self._sample(event)
         began = monotonic()
+        if not self._first:
+            self._first = began
         try:
             answer = callback(event)
             if answer is not None and inspect.isawaitable(answer):
@@ -241,17 +248,18 @@ class Consumer:
         self.delivered += 1
         took = monotonic() - began
         if took > _NOTICED_S:
-            self._charge(took)
+            self._charge(began, took)
 
-    def _charge(self, took: float) -> None:
+    def _charge(self, began: float, took: float) -> None:
         """It takes its time: beyond its share of a turn of the loop, what follows waits for turns of its own."""
         if not self._spent:
             self._post.loop.call_soon(self._rest)
         self._spent += took
         if self._spent > SHARE_S:
             self._overtime = True
-            if not self.slow:
-                self.slow = True
+            self.slow = True
+            if not self._is_told and began - self._first > _WARMING_S:
+                self._is_told = True
                 _log.warning("a consumer holds the socket up", component=self.component_id, seconds=round(self._spent, 3),
                              note="INLINE is for functions of microseconds; what comes meanwhile waits for turns of the loop")  # fmt: skip
 
