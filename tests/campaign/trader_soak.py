@@ -67,7 +67,8 @@ class Turner(Strategy):
 
 
 class Soaked(msgspec.Struct, kw_only=True):
-    """What came of it. Times in ms, but `unknown_s`: of each order that was unknown, how long. `growth_mb_h`: None: too short to say."""
+    """What came of it. Times in ms, but `unknown_s`: of each order that was unknown, how long since its sending.
+    `growth_mb_h`: None: too short to say."""
 
     end: TradeEnd
     faults: list[str]
@@ -180,14 +181,17 @@ async def measure(trader: Trader, trading: asyncio.Task[TradeEnd], warm_up_s: fl
 
 
 def unknown_times(walk: Walk) -> tuple[list[float], int]:
-    """Of each order that nobody knew: from then until the record that says how it stands; and how many records there are."""
+    """Of each order that nobody knew: from its sending until the record that says how it stands; and how many records there are."""
+    sent: dict[str, int] = {}
     since: dict[str, int] = {}
     found, records = [], 0
     for record in walk.records():
         records += 1
         name = str(record.fields.get("id"))
-        if record.kind == "order.unknown":
-            since.setdefault(name, record.t)
+        if record.kind == "order.intent":
+            sent[name] = record.t
+        elif record.kind == "order.unknown":
+            since.setdefault(name, sent.get(name, record.t))
         elif record.fields.get("was") == "UNKNOWN" and name in since:
             found.append((record.t - since.pop(name)) / 1e9)
     return found + [float("inf") for _ in since], records
@@ -214,7 +218,7 @@ def report(wanted: argparse.Namespace, it: Soaked) -> list[str]:
         f"- machine: {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Linux {platform.release()}, "
         f"Python {platform.python_version()}",
         f"- orders {it.end.orders:,}, fills {it.end.fills:,}, records {it.records:,}; faults injected: {len(it.faults)} ({kinds})",
-        f"- orders of which nobody knew: {len(it.unknown_s)}, settled after p50 {percentile(it.unknown_s, 0.5):.2f} s, "
+        f"- orders of which nobody knew: {len(it.unknown_s)}, settled after their sending p50 {percentile(it.unknown_s, 0.5):.2f} s, "
         f"p99 {percentile(it.unknown_s, 0.99):.2f} s",
         f"- longest pause of the garbage collector {it.gc_worst_ms:.2f} ms, delay of the loop p99 {it.lag_p99_ms:.2f} ms; memory {grown}",
         "",

@@ -17,12 +17,12 @@ from itertools import chain, islice
 from operator import sub
 from typing import Protocol
 
-from hoga.core.market import Side
 from hoga.core.ticks import MarketBar, MarketBars, MarketEvent, MarketPrice
 from hoga.core.times import MS_NS, SECOND_NS
-from hoga.core.trading import ExecutionEvent, Force, OrderKind, OrderRequest, Rung, StreamUpdate
+from hoga.core.trading import ExecutionEvent, Rung, StreamUpdate
 from hoga.trading.blocks import Block, Chunk, is_ordered
 from hoga.trading.engine import Engine
+from hoga.trading.paper.leaving import Freezable, cancels_of, leave
 from hoga.trading.ports import (
     Cancel,
     Command,
@@ -40,7 +40,6 @@ from hoga.trading.ports import (
     SendList,
     Tell,
     Tick,
-    Venue,
     WakeAt,
     Work,
     WorkDone,
@@ -62,11 +61,10 @@ _STOP_NS = 30 * SECOND_NS
 """So long after its end a run may take to come to rest."""
 
 
-class Exchange(Venue, Protocol):
+class Exchange(Freezable, Protocol):
     """A venue that fills orders by the market data that it is shown (`trading.paper`). `next_ns`: when it has something to say next."""
 
     next_ns: int
-    is_frozen: bool
 
     def on_market(self, event: MarketEvent) -> None:
         """The market moved."""
@@ -458,26 +456,13 @@ class Backtest:
             return
         self._rounds += 1
         self._exit_ns = self.now_ns + SECOND_NS
-        for order in orders:
-            ask = Cancel(symbol=order.symbol, client_id=order.client_id, venue_id=order.venue_id, waits=order.waits)
-            self.exchanges[venue_of(order.symbol)].cancel(ask)
-        for (symbol, position_side), quantity in held.items():
-            exchange = self.exchanges[venue_of(symbol)]
-            self._exits += 1
-            request = OrderRequest(
-                client_id=f"{self.engine.settings.trader}-exit-{self.engine.settings.boot}-{self._exits}",
-                symbol=symbol,
-                side=Side.SELL if quantity > 0 else Side.BUY,
-                kind=OrderKind.MARKET,
-                quantity=abs(quantity),
-                force=Force.IOC,
-                reduce_only=exchange.capabilities.reduce_only,
-                position_side=position_side,
-            )
-            was, exchange.is_frozen = exchange.is_frozen, False
-            exchange.send(request)
-            exchange.is_frozen = was
+        leave(self.exchanges, cancels_of(orders), held, self._exit_id)
         self._listen()
+
+    def _exit_id(self) -> str:
+        self._exits += 1
+        settings = self.engine.settings
+        return f"{settings.trader}-exit-{settings.boot}-{self._exits}"
 
     def __repr__(self) -> str:
         return f"<Backtest {self.engine!r}>"

@@ -145,7 +145,7 @@ def prove(journal: Path, make: MakeStrategies, *, on_life: Callable[[int], objec
         recovery.feed(record)
     entries += _end(life, unproven, clean=recovery.result().clean)
     if not lives:
-        raise ArchiveError(journal, "no life in it can be decided again: it was written by a hoga that kept no tape")
+        raise ArchiveError(journal, "no life in it can be decided again: each ended before it connected, or had no tape")
     ok = not comparison.differences and all(each.cut for each in unproven)
     return Proof(
         ok=ok,

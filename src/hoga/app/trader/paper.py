@@ -28,11 +28,10 @@ from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger
 from hoga.audit.reading import Walk
 from hoga.core.errors import ConfigError, ConfigMistake
-from hoga.core.market import Side
 from hoga.core.secret import Credentials
 from hoga.core.ticks import MarketEvent
 from hoga.core.times import MS_NS
-from hoga.core.trading import Force, OrderKind, OrderRequest, PositionSide, Rules
+from hoga.core.trading import PositionSide, Rules
 from hoga.flatten.plan import Verdict
 from hoga.gateway.caller import Caller
 from hoga.net.budgets import TRADER
@@ -41,8 +40,8 @@ from hoga.runtime.logs import get_log
 from hoga.trading.limits import Limits
 from hoga.trading.orders import Status
 from hoga.trading.paper import Latency, PaperExchange, PaperLeft, PaperSettings, measured
+from hoga.trading.paper.leaving import cancels_of, leave
 from hoga.trading.ports import Cancel, Deliver
-from hoga.trading.state import venue_of
 from hoga.venues.registry import VENUES
 from hoga.venues.request import Request, Signed
 
@@ -307,25 +306,11 @@ class _PaperExit:
         state = trader.engine.state
         orders = [order for order in state.orders.working() if not order.status.is_over]
         held = state.portfolio.held()
-        trader.beside(lambda: self._leave(trader, [(each.symbol, each.client_id, each.venue_id, each.waits) for each in orders]))
+        cancels = cancels_of(orders)
+        trader.beside(lambda: self._leave(trader, cancels))
         return bool(orders or held)
 
-    def _leave(self, trader: Trader, orders: list[tuple[str, str, str, bool]]) -> None:
+    def _leave(self, trader: Trader, cancels: list[Cancel]) -> None:
         of = {each.venue: each for each in self._papers.exchanges}
-        for symbol, client_id, venue_id, waits in orders:
-            of[venue_of(symbol)].cancel(Cancel(symbol=symbol, client_id=client_id, venue_id=venue_id, waits=waits))
-        for (symbol, position_side), quantity in trader.engine.state.portfolio.held().items():
-            exchange = of[venue_of(symbol)]
-            request = OrderRequest(
-                client_id=f"{self._name}-exit-{trader.engine.settings.boot}-{next(self._numbers)}",
-                symbol=symbol,
-                side=Side.SELL if quantity > 0 else Side.BUY,
-                kind=OrderKind.MARKET,
-                quantity=abs(quantity),
-                force=Force.IOC,
-                reduce_only=exchange.capabilities.reduce_only,
-                position_side=position_side,
-            )
-            was, exchange.is_frozen = exchange.is_frozen, False
-            exchange.send(request)
-            exchange.is_frozen = was
+        boot = trader.engine.settings.boot
+        leave(of, cancels, trader.engine.state.portfolio.held(), lambda: f"{self._name}-exit-{boot}-{next(self._numbers)}")

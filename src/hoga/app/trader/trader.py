@@ -646,7 +646,8 @@ class Trader:
                 self._on_status_line(self.status_line())
             if beats % _GC_LOOKS == _GC_FIRST:
                 _tidy()
-                self._gc.roll()  # that pause was meant
+                if beats == _GC_FIRST:
+                    self._gc.roll()  # the warm-up's; the later ones are pauses like any other
             if beats % _LOOKS == 0:
                 for venue, gateway in self.gateways.items() if self._world is None else ():
                     if gateway.is_live:

@@ -12,6 +12,7 @@ and in a simulator that plays a recording.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
 
@@ -38,7 +39,7 @@ Level = tuple[int, int]
 """(price, size)."""
 
 
-class FillModel(Generic[R]):
+class FillModel(ABC, Generic[R]):
     """One instrument's market and own orders in it. `resting`: oldest first.
 
     Whoever has the market says what is known of it: `touch`, `levels`, `stamp`. What comes back as (order, quantity) is for the caller to
@@ -54,25 +55,25 @@ class FillModel(Generic[R]):
 
     # -- what is known ------------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def touch(self, sign: int) -> int:
         """The best price that an order of this side could take at, 0: none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def levels(self, sign: int) -> Sequence[Level]:
         """The levels that an order of this side could take from, best first, as far as they are known; () where no book is known."""
-        raise NotImplementedError
 
     def reaches(self, sign: int, price: int) -> bool:
         """Whether the levels on which orders of this side rest may tell of a price: told without reading them all."""
         return True
 
+    @abstractmethod
     def stamp(self) -> int:
         """Another number for each book."""
-        raise NotImplementedError
 
+    @abstractmethod
     def worse(self, price: int, sign: int, by: int) -> int:
         """A price that is worse for an order of this side by so much, or by a price step at least."""
-        raise NotImplementedError
 
     # -- taking -------------------------------------------------------------------------------------------------------
 
