@@ -1,0 +1,72 @@
+// Which of the four layouts it is, the five tabs, the sheet, and what stands where when there is little to show.
+import { make, mark } from "./dom.js";
+import { t } from "./i18n.js";
+import { setView, view } from "./view.js";
+
+const TABS = [["now", "◉"], ["streams", "☰"], ["book", "▤"], ["curves", "∿"], ["incidents", "⚑"], ["trader", "⇄"]];
+const FEW = 12; // instruments: what stands below the first screen else has room beside them
+
+export function mountLayout(root, store) {
+  const page = document.getElementById("page"), side = document.getElementById("side"), nav = document.getElementById("tabs"), top = document.getElementById("top");
+  const moved = ["connections", "machine"].map((id) => document.getElementById(id));
+  const home = document.createComment("connections and machine");
+  moved[0].before(home);
+  const buttons = TABS.map(([tab, glyph]) => {
+    const label = make("span", { "data-t": `tab-${tab}`, text: t(`tab-${tab}`) });
+    const button = make("button", { type: "button", "data-tab": tab }, make("span", { "aria-hidden": "true", text: glyph }), label);
+    button.addEventListener("click", () => { setView({ tab }); scrollTo(0, 0); });
+    nav.append(button);
+    return button;
+  });
+
+  const measure = () => {
+    const { innerWidth: width, innerHeight: height } = window;
+    const flat = height <= 480 && width >= 560 && width <= 1000;
+    root.dataset.mode = width < 640 || flat ? "tabs" : width < 1100 ? "tablet" : width < 1600 ? "desk" : "wide";
+    root.toggleAttribute("data-flat", flat);
+    const few = store.instruments.length > 0 && store.instruments.length <= FEW;
+    root.toggleAttribute("data-few", few);
+    const beside = few && (root.dataset.mode === "wide" || root.dataset.mode === "desk");
+    if (beside !== side.contains(moved[0])) {
+      if (beside) side.append(...moved); else home.after(...moved);
+    }
+    if (root.dataset.mode !== "tablet") root.removeAttribute("data-sheet");
+    const reasons = document.getElementById("reasons");
+    root.style.setProperty("--reasons", `${reasons.hidden ? 0 : reasons.offsetHeight}px`);
+  };
+
+  store.subscribe(["size", "meta", "look", "reasons"], measure);
+  new ResizeObserver(() => store.touch("reasons")).observe(top);
+  addEventListener("resize", measure); // at once: nothing is drawn for a width that is gone
+  measure();
+
+  store.subscribe(["view", "look", "trader"], () => {
+    const tab = view.tab === "trader" && !store.trader ? "now" : view.tab;
+    root.dataset.tab = tab;
+    for (const button of buttons) {
+      mark(button, "aria-current", button.dataset.tab === tab ? "page" : null);
+      if (button.dataset.tab === "trader") button.hidden = !store.trader;
+    }
+  });
+  void page;
+}
+
+// The chosen one comes in as a sheet, or its tab is opened, where it is not beside the list.
+export function openChosen() {
+  const root = document.documentElement;
+  if (root.dataset.mode === "tablet") {
+    root.toggleAttribute("data-sheet", true);
+    document.getElementById("sheet-close")?.focus();
+  } else if (root.dataset.mode === "tabs") {
+    setView({ tab: "book" });
+    scrollTo(0, 0);
+  }
+}
+
+export function closeSheet() {
+  const root = document.documentElement;
+  if (!root.hasAttribute("data-sheet")) return false;
+  root.removeAttribute("data-sheet");
+  document.getElementById("list")?.focus();
+  return true;
+}

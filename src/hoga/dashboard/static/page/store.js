@@ -1,0 +1,227 @@
+// What the page knows, and who is told when it changes. Modules are mounted into slots and never speak to each other but through here.
+//
+//   mount(slot, store)        every module exports it: `slot` is its element, by id; it subscribes to what it shows
+//   store.subscribe(keys, fn) fn(changed) is called in the next animation frame after one of `keys` changed, once, with the set of
+//                             all that changed; where it returns true it is called again in the next frame (work in portions)
+//   store.touch(...keys)      says that they changed
+//   store.on(kind, fn)        fn(message) at once when it comes: of every message's `k`, and meta, rows, point, incidents, strips,
+//                             now (each news), choice, look
+//   store.say(object)         says something to the server
+//
+// Keys, and where they stand: meta (meta, instruments), now (now, state, reasons, totals), rows (columns), strips (strips, days), slow
+// (connections, venues, machine, process, hub), incidents, log, trader, choice, about (the answer to a choice), book, link, view (view.js),
+// look (language, theme or colours), tick (four times a second), size. Times are the server's, in ms.
+// Messages say how things are, so the newest one wins; every list here is bounded.
+const COLUMNS = ["rate", "rec", "gaps", "q", "med", "p99", "flush", "st", "usual"];
+
+export class Store {
+  constructor() {
+    this.run = "";
+    this.interval = 0.1;
+    this.meta = null;
+    this.range = () => "15m";
+    this.instruments = []; // {key: "venue:symbol", venue, symbol, tick, place, streams: [places]}
+    this.instrumentOf = []; // place of a stream → its instrument
+    this.news = null; // the newest
+    this.now = 0; // its time, ms
+    this.state = "waiting";
+    this.reasons = [];
+    this.totals = null;
+    this.rows = Object.fromEntries(COLUMNS.map((name) => [name, []])); // by place of a stream
+    this.strips = {}; // by place of an instrument
+    this.days = {};
+    this.slow = null;
+    this.incidents = []; // newest last
+    this.log = { first: 0, lines: [] };
+    this.trader = null;
+    this.choice = ""; // "venue:SYMBOL"
+    this.about = null;
+    this.book = null;
+    this.link = { state: "wait", since: performance.now(), heard: 0 };
+    this.offset = null; // server's wall clock less ours, ms
+    this.stats = { updates: 0, script_ms: 0, worst_ms: 0, bytes: 0, points: 0 };
+    this.say = () => {};
+    this._listeners = new Map();
+    this._on = new Map();
+    this._changed = new Set();
+    this._more = new Set();
+    this._framed = false;
+    this._spent = 0;
+  }
+
+  // -- who is told
+
+  subscribe(keys, fn) {
+    this._listeners.set(fn, new Set(keys));
+    this.touch(...keys);
+    return () => this._listeners.delete(fn);
+  }
+
+  touch(...keys) {
+    for (const key of keys) this._changed.add(key);
+    this._wake();
+  }
+
+  _wake() {
+    if (this._framed || !(this._changed.size || this._more.size)) return;
+    this._framed = true;
+    requestAnimationFrame(() => this._frame());
+  }
+
+  _frame() {
+    this._framed = false;
+    const began = performance.now();
+    const changed = this._changed, more = this._more;
+    this._changed = new Set();
+    this._more = new Set();
+    for (const [fn, keys] of this._listeners) {
+      if (!more.has(fn) && !intersect(keys, changed)) continue;
+      try {
+        if (fn(changed) === true) this._more.add(fn);
+      } catch (fault) {
+        console.error(fault); // one module's fault is not the others'
+      }
+    }
+    this._cost(began, true);
+    this._wake();
+  }
+
+  _cost(began, last) {
+    const took = performance.now() - began;
+    this.stats.script_ms += took;
+    this._spent += took;
+    if (last) { this.stats.worst_ms = Math.max(this.stats.worst_ms, this._spent); this._spent = 0; }
+  }
+
+  // -- time: the server's, whatever the browser's clock says
+
+  clock() { return Date.now() + (this.offset ?? 0); }
+
+  // Seconds since the recorder last said something, as far as this page knows.
+  age() { return this.news ? (this.news.age ?? 0) + (performance.now() - this.link.heard) / 1000 : 0; }
+
+  // -- messages
+
+  on(kind, fn) {
+    if (!this._on.has(kind)) this._on.set(kind, []);
+    this._on.get(kind).push(fn);
+  }
+
+  emit(kind, message) {
+    for (const fn of this._on.get(kind) ?? []) {
+      try { fn(message); } catch (fault) { console.error(fault); }
+    }
+  }
+
+  take(messages, size) {
+    const began = performance.now();
+    for (const message of messages) {
+      if (message.k === "hello") this._hello(message);
+      else if (message.k === "news") this._news(message);
+      else if (message.k === "instrument") { this.about = message; this.touch("about"); }
+      else if (message.k === "book") { this.book = message; this.touch("book"); }
+      this.emit(message.k, message);
+    }
+    this.stats.updates += 1;
+    this.stats.bytes += size;
+    this._cost(began);
+    this._wake();
+  }
+
+  _hello(message) {
+    const same = message.run === this.run;
+    this.run = message.run;
+    this.interval = message.interval;
+    this.assets = message.assets;
+    this.meta = message.meta;
+    this._arrange();
+    if (!same) {
+      const count = this.meta?.streams.length ?? 0;
+      for (const name of COLUMNS) this.rows[name] = new Array(count).fill(null);
+      this.strips = {};
+      this.days = {};
+      this.incidents = [];
+    }
+    this.emit("meta", message);
+    for (const each of message.histories ?? []) this.emit("history", each);
+    this.touch("meta");
+  }
+
+  _arrange() {
+    const { meta } = this;
+    if (meta && !meta.instruments) { // a server that does not tell them yet
+      const keys = [...new Set(meta.streams.map((row) => `${row[1]} ${row[2]}`))];
+      meta.instruments = keys.map((key) => [...key.split(" "), null]);
+      for (const row of meta.streams) row[5] = keys.indexOf(`${row[1]} ${row[2]}`);
+    }
+    this.instruments = (meta?.instruments ?? []).map(([venue, symbol, tick], place) => ({ key: `${venue}:${symbol}`, venue, symbol, tick, place, streams: [] }));
+    this.instrumentOf = (meta?.streams ?? []).map((row, at) => {
+      const each = this.instruments[row[5]];
+      each.streams.push(at);
+      return each;
+    });
+  }
+
+  _news(message) {
+    this.news = message;
+    this.now = message.t;
+    this.state = message.state;
+    this.reasons = message.reasons;
+    this.totals = message.totals ?? null;
+    const offset = message.t - Date.now();
+    if (this.offset == null || offset > this.offset || this.offset - offset > 500) this.offset = offset; // the quickest arrival is nearest
+    if (message.rows) {
+      for (const name of COLUMNS) {
+        const fresh = message.rows[name];
+        if (fresh) for (let at = 0, column = this.rows[name]; at < fresh.length; at += 1) column[message.rows.at + at] = fresh[at];
+      }
+      this.emit("rows", message.rows);
+      this.touch("rows");
+    }
+    if (message.usual) { this.rows.usual = message.usual; this.emit("usual", message.usual); }
+    if (message.log) { this.log = message.log; this.touch("log"); }
+    if (message.strips || message.days) {
+      Object.assign(this.strips, message.strips);
+      Object.assign(this.days, message.days);
+      this.emit("strips", message);
+      this.touch("strips");
+    }
+    if (message.trader !== undefined) { this.trader = message.trader; this.touch("trader"); }
+    if (message.incidents) { this.incidents = message.incidents; this.emit("incidents", message.incidents); this.touch("incidents"); }
+    if (message.connections) { this.slow = message; this.touch("slow"); }
+    if (message.now?.t) { this.stats.points += 1; this.emit("point", message.now); this.touch("point"); }
+    this.emit("now", message);
+    this.touch("now");
+  }
+
+  // -- the choice: an instrument
+
+  instrument(key) { return this.instruments.find((each) => each.key === key); }
+
+  chosenInstrument() { return this.instrument(this.choice); }
+
+  chosenStreams() { return this.chosenInstrument()?.streams ?? []; }
+
+  chooseStream(place) { this.choose(this.instrumentOf[place]?.key); }
+
+  choose(key) {
+    if (!this.instrument(key)) return;
+    const fresh = key !== this.choice;
+    this.choice = key;
+    if (fresh) {
+      this.about = null;
+      this.book = null;
+      this.ask();
+    }
+    this.emit("choice", key);
+    this.touch("choice", "about", "book");
+  }
+
+  // What is looked at, and over which range: said when it changes, and to a server that has forgotten it.
+  ask() { this.say({ ...(this.choice ? { select: this.choice } : {}), range: this.range() }); }
+}
+
+function intersect(keys, changed) {
+  for (const key of keys) if (changed.has(key)) return true;
+  return false;
+}

@@ -1,0 +1,44 @@
+// How the viewer wants to see it, kept in the address: it can be shared, survives a reload, and needs no storage.
+const DEFAULTS = { lang: "", theme: "auto", colours: "", time: "utc", sort: "", filter: "", stream: "", range: "15m", tab: "now", zoom: "", level: "" };
+const LOOK = ["lang", "theme", "colours", "time"];
+const dark = matchMedia("(prefers-color-scheme: dark)");
+let told = () => {};
+
+export const RANGES = { "1m": 60, "15m": 900, "1h": 3600, "24h": 86400 }; // seconds
+export const view = { ...DEFAULTS };
+
+// `onChange(keys)`: the store is told which of them changed.
+export function beginView(onChange) {
+  told = onChange;
+  loadView();
+  addEventListener("hashchange", () => { loadView(); told([...Object.keys(view)], true); });
+  dark.addEventListener("change", () => { applyLook(); told(["theme"], true); });
+}
+
+export function loadView() {
+  Object.assign(view, DEFAULTS, Object.fromEntries([...new URLSearchParams(location.hash.slice(1))].filter(([key]) => key in DEFAULTS)));
+  if (!view.lang) view.lang = (navigator.language || "en").startsWith("ko") ? "ko" : "en";
+  if (!(view.range in RANGES)) view.range = DEFAULTS.range;
+  applyLook();
+}
+
+export function setView(changes) {
+  const keys = Object.keys(changes).filter((key) => view[key] !== changes[key]);
+  if (!keys.length) return;
+  Object.assign(view, changes);
+  const kept = Object.entries(view).filter(([key, value]) => value && value !== DEFAULTS[key]);
+  history.replaceState(history.state, "", `${location.pathname}${location.search}${kept.length ? `#${new URLSearchParams(kept)}` : ""}`);
+  applyLook();
+  told(keys, keys.some((key) => LOOK.includes(key)));
+}
+
+export const isDark = () => view.theme === "dark" || (view.theme === "auto" && dark.matches);
+export const colours = () => view.colours || (view.lang === "ko" ? "korea" : "west"); // by the custom of the language, unless chosen
+export const isLocal = () => view.time === "local";
+
+function applyLook() {
+  const root = document.documentElement;
+  root.toggleAttribute("data-dark", isDark());
+  root.dataset.colours = colours();
+  root.dataset.tab = view.tab;
+}

@@ -1,0 +1,60 @@
+// What happened, in the viewer's language: incidents, losses, reasons and alerts come as codes with their figures.
+import { clock, count, span } from "./format.js";
+import { known, t } from "./i18n.js";
+import { isLocal } from "./view.js";
+
+export const reasonText = (reason) => (known(`g-${reason}`) ? t(`g-${reason}`) : reason);
+export const kindText = (kind) => (known(`k-${kind}`) ? t(`k-${kind}`) : kind);
+
+// `uncounted`: in so many gaps nobody can know.
+export function lossText(missed, uncounted) {
+  if (!uncounted) return missed ? count(missed) : t("loss-none");
+  return missed ? t("loss-least", { count: count(missed) }) : t("loss-unknown");
+}
+
+export const gapLoss = (missed) => (missed == null ? t("loss-unknown") : lossText(missed, 0));
+
+export function incidentText(each) {
+  const who = each.conn ? t("who-conn", each) : each.venue ? t("who-venue", each) : t("who-none");
+  return known(`i-${each.reason}`) ? t(`i-${each.reason}`, { who, span: span((each.to_ns - each.from_ns) / 1e9) }) : each.reason;
+}
+
+// The reasons of the verdict; why a connection is down is a code too where it is the connection's state. What the server counted is
+// counted on here, from the moments that it names.
+export function verdictText({ code, args }, store) { return t(`r-${code}`, counted(args, store)); }
+
+// The same for the bar, in a few words.
+export function shortVerdict(reason, store) {
+  const key = `v-${reason.code}`;
+  return known(key) ? t(key, counted(reason.args, store)) : verdictText(reason, store);
+}
+
+// Since when; nothing where the sentence says so itself.
+export function whenText({ args }) { return args?.since ? t("since-at", { time: clock(args.since, isLocal()) }) : ""; }
+
+function counted(args, store) {
+  const words = { ...args };
+  if (known(`cs-${args?.why}`)) words.why = plain(t(`cs-${args.why}`));
+  if (args?.since) words.seconds = Math.max(0, Math.round((store.clock() - args.since) / 1000));
+  if (args?.retry_at) words.retry = Math.max(0, Math.ceil((args.retry_at - store.clock()) / 1000));
+  else if (args?.retry != null && store?.link) words.retry = Math.max(0, Math.round(args.retry));
+  if (words.seconds != null) words.span = span(words.seconds);
+  return words;
+}
+
+export function alertText(text, code, args) {
+  if (!code || !known(`at-${code}`)) return text;
+  const words = { ...args };
+  if (args.reason) words.what = [incidentText(args), t("n-streams", { count: args.streams }), `${t("missed").toLowerCase()}: ${lossText(args.missed, args.uncounted)}`].join(", ");
+  if (args.state) words.state = plain(t(`cs-${args.state}`));
+  return t(`at-${code}`, words);
+}
+
+const plain = (text) => text.replace(/^\S (?=\S)/, "");
+
+// A channel in a word: what stands before the pace (`depth20@100ms` → depth20).
+export const channelText = (row) => row[3].split(/[@:]/)[0];
+
+// A venue for people; from the server where it tells.
+export const venueText = (venue, store) => store.meta?.venues?.find((each) => each.id === venue)?.title ?? venue;
+export const venueShort = (venue, store) => store.meta?.venues?.find((each) => each.id === venue)?.short ?? venue.split("-").map((part) => part[0]?.toUpperCase() ?? "").join("");
