@@ -1,0 +1,110 @@
+// The ladder: sums from the middle outwards as bars, the spread in bps and ticks, levels put together by 1, 10 or 100 ticks.
+import { hasBook } from "./chosen.js";
+import { write } from "./decimal.js";
+import { make, mark, put } from "./dom.js";
+import { span } from "./format.js";
+import { soon } from "./frames.js";
+import { t } from "./i18n.js";
+import { grouped, share, sizeText, spreadOf, summed } from "./levels.js";
+
+const MOST = 15, LEAST = 4;
+const ROW = 17, AROUND = 104; // px of a row; of the buttons, the head and the middle
+const FLASH_MS = 200;
+const GROUPS = [1, 10, 100];
+
+export class Ladder {
+  constructor(slot, store, data, { onRow } = {}) {
+    this.store = store;
+    this.data = data;
+    this.group = 1;
+    this.seen = { bids: new Map(), asks: new Map() };
+    this.buttons = GROUPS.map((ticks) => {
+      const button = make("button", { type: "button", text: String(ticks) });
+      button.addEventListener("click", () => { this.group = ticks; this.seen.step = null; soon(this); });
+      return button;
+    });
+    this.label = make("span", { class: "unit" });
+    this.buttonBox = make("div", { class: "grouping", role: "group" }, this.label, ...this.buttons);
+    this.heads = [0, 1, 2].map(() => make("th", { scope: "col" }));
+    this.body = make("tbody");
+    this.table = make("table", { class: "ladder" }, make("thead", {}, make("tr", {}, ...this.heads)), this.body);
+    this.none = make("p", { class: "none" });
+    this.box = make("div", { class: "ladder-box" }, this.buttonBox, this.table, this.none);
+    slot.append(this.box);
+    this.middle = make("b");
+    this.spread = make("span");
+    this.rows = Array.from({ length: 2 * MOST }, (_, at) => this.row(at < MOST ? "ask" : "bid", onRow));
+    this.mid = make("tr", { class: "mid" }, make("td", { colspan: "3" }, this.middle, this.spread));
+    this.body.append(...this.rows.slice(0, MOST).map((row) => row.row), this.mid, ...this.rows.slice(MOST).map((row) => row.row));
+    this.count = MOST;
+    new ResizeObserver(() => this.sized()).observe(this.box);
+  }
+
+  row(side, onRow) {
+    const bar = make("i", { "aria-hidden": "true" });
+    const price = make("td"), size = make("td"), sum = make("td");
+    price.append(bar, make("b"));
+    const row = make("tr", { class: side }, price, size, sum);
+    const entry = { row, bar, price: price.lastChild, size, sum, at: null, long: -1, flashed: 0 };
+    if (onRow) { row.addEventListener("pointerenter", () => onRow(entry.at)); row.addEventListener("pointerleave", () => onRow(null)); }
+    return entry;
+  }
+
+  sized() {
+    const rows = Math.max(LEAST, Math.min(MOST, Math.floor((this.box.clientHeight - AROUND) / ROW / 2)));
+    if (rows !== this.count) { this.count = rows; soon(this); }
+  }
+
+  paint() {
+    const { book } = this.data;
+    put(this.label, t("group"));
+    mark(this.buttonBox, "aria-label", t("group-by"));
+    this.buttons.forEach((button, at) => { mark(button, "aria-pressed", String(GROUPS[at] === this.group)); mark(button, "title", t("group-ticks", { ticks: GROUPS[at] })); });
+    this.heads.forEach((head, at) => put(head, t(["price", "size", "sum"][at])));
+    this.table.hidden = this.buttonBox.hidden = !book;
+    this.none.hidden = Boolean(book);
+    if (!book) { put(this.none, t(hasBook(this.store) ? "waiting-book" : "no-book")); return; }
+    const step = this.data.tick * BigInt(this.group), now = performance.now();
+    const bids = grouped(book.bids, step, true).slice(0, this.count), asks = grouped(book.asks, step, false).slice(0, this.count);
+    const sums = { bid: summed(bids), ask: summed(asks) };
+    const most = [sums.bid.at(-1) ?? 0n, sums.ask.at(-1) ?? 0n].reduce((a, b) => (a > b ? a : b));
+    const compare = this.seen.step === step && this.seen.digits === book.digits && this.seen.sizeDigits === book.sizeDigits && !this.still;
+    for (let at = 0; at < 2 * MOST; at += 1) {
+      const isAsk = at < MOST, place = isAsk ? MOST - 1 - at : at - MOST;
+      const side = isAsk ? asks : bids, entry = this.rows[at], level = side[place];
+      entry.row.hidden = place >= this.count;
+      if (entry.row.hidden) continue;
+      const sum = sums[isAsk ? "ask" : "bid"][place];
+      entry.at = level ? level[0] : null;
+      put(entry.price, level ? write(level[0], book.digits) : "");
+      put(entry.size, level ? sizeText(level[1], book.sizeDigits) : "");
+      put(entry.sum, level ? sizeText(sum, book.sizeDigits) : "");
+      const long = level ? share(sum, most) : 0;
+      if (long !== entry.long) { entry.long = long; entry.bar.style.transform = `scaleX(${long})`; }
+      const before = level && this.seen[isAsk ? "asks" : "bids"].get(level[0]);
+      const changed = compare && level && before !== level[1] && (before != null || place < side.length - 1);
+      if (changed) { if (!entry.flashed) entry.row.setAttribute("data-flash", ""); entry.flashed = now; }
+      else if (entry.flashed && now - entry.flashed >= FLASH_MS) { entry.flashed = 0; entry.row.removeAttribute("data-flash"); }
+    }
+    this.seen = { step, digits: book.digits, sizeDigits: book.sizeDigits, bids: new Map(bids), asks: new Map(asks) };
+    if (!this.later) this.later = setTimeout(() => { this.later = 0; this.fade(); }, FLASH_MS + 20);
+    const spread = spreadOf(book, this.data.tick);
+    put(this.middle, spread ? spread.mid : "–");
+    put(this.spread, spread ? t("spread-line", spread) : "");
+    this.tellAge();
+  }
+
+  fade() {
+    const now = performance.now();
+    for (const entry of this.rows) if (entry.flashed && now - entry.flashed >= FLASH_MS) { entry.flashed = 0; entry.row.removeAttribute("data-flash"); }
+  }
+
+  tellAge() {
+    const { book } = this.data;
+    const age = book ? (this.store.now - book.t) / 1000 : 0;
+    const old = age > (this.store.meta?.limits?.book_old_s ?? 10);
+    mark(this.box, "data-old", old ? "" : null);
+    mark(this.table, "aria-label", old ? t("book-old", { age: span(age) }) : t("ladder"));
+    return old ? t("book-old", { age: span(age) }) : "";
+  }
+}

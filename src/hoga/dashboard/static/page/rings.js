@@ -1,0 +1,108 @@
+// The curves as this page keeps them: one ring for each range that was looked at, of the whole run and of the chosen instrument.
+import { axis } from "./axis.js";
+import { Ring } from "./timeline.js";
+
+const OWN_STEPS = { "1m": 1000, "15m": 5000, "1h": 5000, "24h": 120_000 };
+const LATEST = 64;
+
+export class Rings {
+  constructor(store) {
+    this.store = store;
+    this.rings = new Map();
+    this.asked = new Map();
+    store.on("history", (message) => this.fill(message));
+    store.on("point", (point) => this.add("", point));
+    store.on("own", (point) => this.add(point.of, point));
+    store.on("choice", () => { for (const key of [...this.rings.keys(), ...this.asked.keys()]) if (!key.startsWith("|") && !key.startsWith(`${store.choice}|`)) { this.rings.delete(key); this.asked.delete(key); } });
+    store.on("hello", () => this.asked.clear());
+  }
+
+  // The ring to draw from, now; it is asked for where it is not there yet.
+  get(of) {
+    const range = axis.ring(this.store.now);
+    const key = `${of}|${range}`;
+    let ring = this.rings.get(key);
+    if (!ring) {
+      ring = new Ring(range, of ? OWN_STEPS[range] : undefined);
+      ring.born = performance.now();
+      this.rings.set(key, ring);
+    }
+    if (ring.born && performance.now() - ring.born > 600) this.ask(of, range, key); // the shell asks when the range or the choice change
+    return ring;
+  }
+
+  ask(of, range, key) {
+    const now = performance.now();
+    if (now - (this.asked.get(key) ?? -Infinity) < 5000) return;
+    this.asked.set(key, now);
+    this.store.say(of ? { select: of, range, run: false } : { ...(this.store.choice ? { select: this.store.choice } : {}), range });
+  }
+
+  fill(message) {
+    const key = `${message.of}|${message.range}`;
+    let ring = this.rings.get(key);
+    if (!ring) this.rings.set(key, ring = new Ring(message.range));
+    ring.fill(message);
+    ring.born = 0;
+    this.asked.set(key, performance.now());
+  }
+
+  add(of, point) {
+    const { t, ...values } = point;
+    delete values.k; delete values.of;
+    for (const [key, ring] of this.rings) {
+      if (key.slice(0, key.lastIndexOf("|")) !== of) continue;
+      const last = ring.t.length ? ring.t[ring.t.length - 1] * 1000 : t;
+      if (t - last > Math.max(5000, 2 * ring.step)) this.ask(of, key.slice(key.lastIndexOf("|") + 1), key); // something was missed: asleep, or away
+      ring.add(t, values);
+    }
+  }
+}
+
+const rings = new WeakMap();
+export function ringsOf(store) {
+  if (!rings.has(store)) rings.set(store, new Rings(store));
+  return rings.get(store);
+}
+
+// The last minute of every stream's rate, one value a second: for sparklines. Fed from what comes anyway.
+export class Rates {
+  constructor(store) {
+    this.store = store;
+    this.at = 0;
+    this.count = 0;
+    store.on("meta", () => this.begin());
+    store.on("point", () => this.take());
+    this.begin();
+  }
+
+  begin() {
+    const streams = this.store.meta?.streams ?? [];
+    if (this.values && this.values.length === streams.length * LATEST) return;
+    this.values = new Float32Array(streams.length * LATEST);
+    this.members = [];
+    streams.forEach((row, place) => (this.members[row[5]] ??= []).push(place));
+    this.at = this.count = 0;
+  }
+
+  take() {
+    const { rate } = this.store.rows;
+    const streams = this.values.length / LATEST;
+    for (let place = 0; place < streams; place += 1) this.values[place * LATEST + this.at] = rate[place] ?? 0;
+    this.at = (this.at + 1) % LATEST;
+    this.count = Math.min(LATEST, this.count + 1);
+  }
+
+  of(...places) {
+    const out = new Array(this.count);
+    for (let back = this.count; back > 0; back -= 1) {
+      const slot = (this.at - back + LATEST) % LATEST;
+      let sum = 0;
+      for (const place of places) sum += this.values[place * LATEST + slot];
+      out[this.count - back] = sum;
+    }
+    return out;
+  }
+
+  ofInstrument(place) { return this.of(...(this.members[place] ?? [])); }
+}

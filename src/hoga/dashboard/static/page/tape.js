@@ -1,0 +1,43 @@
+// The tape: the last trades of the chosen instrument, newest on top.
+import { parse, write } from "./decimal.js";
+import { make, mark, put } from "./dom.js";
+import { t } from "./i18n.js";
+import { momentText } from "./timeline.js";
+import { isLocal } from "./view.js";
+
+export class Tape {
+  constructor(slot, store, data, rows = 12) {
+    this.store = store;
+    this.data = data;
+    this.heads = [0, 1, 2].map(() => make("th", { scope: "col" }));
+    this.rows = Array.from({ length: rows }, () => { const cells = [make("td"), make("td"), make("td")]; return { row: make("tr", {}, ...cells), cells, n: null }; });
+    this.table = make("table", { class: "tape" }, make("thead", {}, make("tr", {}, ...this.heads)), make("tbody", {}, ...this.rows.map((each) => each.row)));
+    this.none = make("p", { class: "none" });
+    slot.append(this.table, this.none);
+  }
+
+  paint() {
+    const { trades, traded, lost } = this.data;
+    this.heads.forEach((head, at) => put(head, t(["tape-time", "price", "size"][at])));
+    mark(this.table, "aria-label", t("tape"));
+    this.table.hidden = !trades.length;
+    this.none.hidden = trades.length > 0 && !lost;
+    put(this.none, traded === null ? t("tape-never") : lost && trades.length ? t("tape-lost", { count: lost }) : t("tape-none"));
+    this.rows.forEach(({ row, cells }, at) => {
+      const trade = trades[trades.length - 1 - at];
+      mark(row, "class", trade ? (trade.side > 0 ? "bid" : "ask") : null);
+      put(cells[0], trade ? momentText(trade.t, this.store.now, isLocal()) : "");
+      put(cells[1], trade ? `${trade.side > 0 ? "▲" : "▼"} ${plain(trade.price)}` : "");
+      put(cells[2], trade ? plain(trade.size) : "");
+    });
+  }
+}
+
+// As it came, thousands apart, without zeros that only fill.
+function plain(text) {
+  const read = parse(text);
+  if (!read) return text;
+  let { units, digits } = read;
+  while (digits > 2 && units % 10n === 0n) { units /= 10n; digits -= 1; }
+  return write(units, digits);
+}

@@ -1,0 +1,158 @@
+// The one time axis of the page: ranges, folding of points, labels, bands. Times are milliseconds of the server's clock. Pure.
+export const RANGES = { "1m": 60_000, "15m": 900_000, "1h": 3_600_000, "24h": 86_400_000 };
+export const STEPS = { "1m": 1000, "15m": 1000, "1h": 5000, "24h": 120_000 };
+const LARGEST = new Set(["p99", "worst", "disk99", "queue", "lag", "gc", "fsync"]); // when several points become one, the largest counts; of all others the mean
+const pad = (value) => String(value).padStart(2, "0");
+
+export const spanOf = (range, zoom, now) => zoom ?? [now - RANGES[range], now];
+
+// Points that are evenly spaced, oldest first; a moment without any is null. Bounded by its range.
+export class Ring {
+  constructor(range, step = STEPS[range]) {
+    this.step = step;
+    this.most = Math.ceil(RANGES[range] / step) + 2;
+    this.t = []; // seconds, as plots want them
+    this.series = new Map();
+    this.folded = new Map();
+  }
+
+  // What the server kept: {t0, step, n, series}.
+  fill({ t0, step, n, series }) {
+    this.step = step;
+    this.folded.clear();
+    const skip = Math.max(0, n - this.most);
+    this.t = Array.from({ length: n - skip }, (_, at) => (t0 + (at + skip) * step) / 1000);
+    this.series = new Map(Object.entries(series).map(([name, values]) => [name, values.slice(skip)]));
+  }
+
+  // One more point {t, name: value}; it is folded into the last one where it falls into the same step.
+  add(t, values) {
+    const bucket = Math.floor(t / this.step) * this.step;
+    const last = this.t.length ? this.t[this.t.length - 1] * 1000 : null;
+    if (last != null && bucket < last - 1) return;
+    if (last == null || bucket > last + 1) {
+      const from = last == null || bucket - last > this.most * this.step ? bucket : last + this.step;
+      if (from === bucket && last != null && bucket - last > this.most * this.step) this.clear();
+      for (let at = from; at <= bucket; at += this.step) this.push(at);
+    }
+    for (const name of Object.keys(values)) {
+      let row = this.series.get(name);
+      if (!row) this.series.set(name, row = new Array(this.t.length).fill(null));
+      const value = values[name];
+      if (value == null) continue;
+      const at = row.length - 1, count = this.folded.get(name) ?? 0;
+      if (!count || row[at] == null) row[at] = value;
+      else if (LARGEST.has(name)) row[at] = Math.max(row[at], value);
+      else row[at] += (value - row[at]) / (count + 1);
+      this.folded.set(name, count + 1);
+    }
+  }
+
+  push(at) {
+    this.t.push(at / 1000);
+    for (const row of this.series.values()) row.push(null);
+    this.folded.clear();
+    if (this.t.length > this.most) { this.t.shift(); for (const row of this.series.values()) row.shift(); }
+  }
+
+  clear() { this.t.length = 0; for (const row of this.series.values()) row.length = 0; }
+
+  get(name) { return this.series.get(name) ?? new Array(this.t.length).fill(null); }
+}
+
+// Each series on top of those before it; where one has no value it adds nothing, where none has, there is none.
+export function stacked(rows) {
+  const length = rows[0]?.length ?? 0;
+  const sums = rows.map(() => new Array(length).fill(null));
+  for (let at = 0; at < length; at += 1) {
+    let sum = null;
+    for (let row = 0; row < rows.length; row += 1) {
+      const value = rows[row][at];
+      if (value != null) sum = (sum ?? 0) + value;
+      sums[row][at] = sum;
+    }
+  }
+  return sums;
+}
+
+const shifted = (millis, local) => new Date(local ? millis - new Date(millis).getTimezoneOffset() * 60_000 : millis);
+
+// "20:15" or, where seconds matter, "20:15:07".
+export function clockText(millis, local, seconds) {
+  const date = shifted(millis, local);
+  return `${pad(date.getUTCHours())}:${pad(date.getUTCMinutes())}${seconds ? `:${pad(date.getUTCSeconds())}` : ""}`;
+}
+
+// The same with the day before it where it is another day than `now`'s.
+export function momentText(millis, now, local, seconds = true) {
+  const date = shifted(millis, local), today = shifted(now, local);
+  const same = date.getUTCDate() === today.getUTCDate() && Math.abs(millis - now) < 86_400_000;
+  return `${same ? "" : `${pad(date.getUTCMonth() + 1)}-${pad(date.getUTCDate())} `}${clockText(millis, local, seconds)}`;
+}
+
+// Round moments between from and to, at most `most` of them: [times, whether their seconds matter].
+export function marks(from, to, most, local) {
+  const offset = local ? new Date(to).getTimezoneOffset() * 60_000 : 0;
+  const span = Math.max(1, to - from);
+  const by = TICKS.find((each) => span / each <= most) ?? TICKS[TICKS.length - 1];
+  const out = [];
+  for (let at = Math.ceil((from - offset) / by) * by + offset; at <= to; at += by) out.push(at);
+  return [out, by < 60_000];
+}
+const TICKS = [1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 14_400_000, 21_600_000, 43_200_000, 86_400_000];
+
+// Spans of incidents between from and to, as [from, to, open], those of `of` alone where it is given; such as touch are one.
+export function bands(incidents, from, to, now, of = null) {
+  const spans = incidents
+    .filter((each) => of == null || each.of == null || each.of.includes(of))
+    .map((each) => [Math.max(from, each.from), Math.min(to, (each.open ? now : each.to) ?? now), Boolean(each.open)])
+    .filter((span) => span[1] >= span[0])
+    .sort((a, b) => a[0] - b[0]);
+  const out = [];
+  for (const span of spans) {
+    const last = out[out.length - 1];
+    if (last && span[0] <= last[1]) { last[1] = Math.max(last[1], span[1]); last[2] ||= span[2]; } else out.push(span);
+  }
+  return out;
+}
+
+// Numbers at an axis: 1200 is "1.2k"; as many digits as tell them apart.
+export function axisText(value) {
+  if (value == null) return "";
+  const size = Math.abs(value);
+  if (size >= 1e6) return `${Number((value / 1e6).toPrecision(3))}M`;
+  if (size >= 1e3) return `${Number((value / 1e3).toPrecision(3))}k`;
+  return String(Number(value.toPrecision(3)));
+}
+
+// [smallest, mean, largest, last] of what is there, null where nothing is.
+export function summary(values, from = 0) {
+  let low = Infinity, high = -Infinity, sum = 0, count = 0, last = null;
+  for (let at = from; at < values.length; at += 1) {
+    const value = values[at];
+    if (value == null) continue;
+    low = Math.min(low, value); high = Math.max(high, value); sum += value; count += 1; last = value;
+  }
+  return count ? [low, sum / count, high, last] : null;
+}
+
+// A round top for an axis from 0 to at least `most`, and the steps up to it: 0, …, top; three or four of them.
+export function linearAxis(most) {
+  if (!(most > 0)) return [0, 1];
+  const by = 10 ** Math.floor(Math.log10(most / 3));
+  const step = [1, 2, 2.5, 5, 10].find((each) => each * by * 3 >= most * 0.999) * by;
+  const out = [];
+  for (let at = 0; ; at += 1) { out.push(Number((at * step).toPrecision(12))); if (at * step >= most * 0.999) return out; }
+}
+
+// The same for a logarithmic one: [low, high, marks]. Decades, and what lies between where there are few of them.
+export function logAxis(low, high) {
+  if (!(low > 0) || !(high > 0)) return [0.1, 10, [0.1, 1, 10]];
+  const steps = [];
+  for (let power = Math.floor(Math.log10(low)) - 1; power <= Math.ceil(Math.log10(high)) + 1; power += 1) for (const each of [1, 2, 5]) steps.push(Number((each * 10 ** power).toPrecision(3)));
+  const from = steps.findLastIndex((each) => each <= low), to = steps.findIndex((each) => each >= high);
+  const bottom = steps[from], top = steps[Math.max(to, from + 1)];
+  const inside = steps.filter((each) => each >= bottom && each <= top);
+  const decades = inside.filter((each) => /^1(e|0|$)|^0\.0*1$/.test(String(each)));
+  return [bottom, top, inside.length <= 4 ? inside : decades.length >= 2 ? decades : [bottom, inside[Math.floor(inside.length / 2)], top]];
+}
