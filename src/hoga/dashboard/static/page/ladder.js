@@ -8,7 +8,7 @@ import { t } from "./i18n.js";
 import { grouped, share, sizeText, spreadOf, summed } from "./levels.js";
 
 const MOST = 15, LEAST = 4;
-const ROW = 17, AROUND = 104; // px of a row; of the buttons, the head and the middle
+const ROW = 17, TALLEST = 24, AROUND = 80; // px of a row; of the buttons, the head and the middle together
 const FLASH_MS = 200;
 const GROUPS = [1, 10, 100];
 
@@ -52,6 +52,8 @@ export class Ladder {
 
   sized() {
     const rows = Math.max(LEAST, Math.min(MOST, Math.floor((this.box.clientHeight - AROUND) / ROW / 2)));
+    const tall = Math.max(ROW, Math.min(TALLEST, Math.floor((this.box.clientHeight - AROUND) / rows / 2)));
+    if (tall !== this.tall) { this.tall = tall; this.table.style.setProperty("--row", `${tall}px`); }
     if (rows !== this.count) { this.count = rows; soon(this); }
   }
 
