@@ -1,8 +1,8 @@
 """bench.backtest: what a run over the past costs: the whole engine on one core, from recorded zips, and a sweep against single runs.
 
-The days are made of real books where there are some, else of a random walk; quotes and trades are a random walk, twenty a second. Rates
-are by the processor time of the one process that does it. There are two strategies: one that crosses averages of minute bars, and one that
-looks at every book or quote.
+The days are made of real books where there are some, else of a random walk; quotes and trades are a random walk, twenty a second; deltas
+change 36 levels each of a book of a thousand a side, near the market more than far from it. Rates are by the processor time of the one
+process that does it. There are two strategies: one that crosses averages of minute bars, and one that looks at every book or quote.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import random
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -33,7 +34,8 @@ __all__ = ["PastPlan", "Swept", "Went", "measure_past", "measure_sweep"]
 
 _DAY = "2026-11-20"
 _VENUE, _SYMBOL = "binance", symbol_names(1)[0]
-_A_MINUTE = {"orderbook": 600, "quote": 1_200, "execution": 1_200}
+_A_MINUTE = {"orderbook": 600, "quote": 1_200, "execution": 1_200, "delta": 600}
+_CHANGED, _BOOK_LEVELS = 36, 1_000
 _CROSS = """
 from hoga import Strategy
 
@@ -135,6 +137,9 @@ def _prepare(plan: PastPlan, root: Path) -> Path:
             frames = data_frames(load_books(Path(plan.capture)) if plan.capture else walk_books(2_000), 1, 2_400)
             made = MergePlan(data=plan.data, minutes=plan.minutes, per_minute=_A_MINUTE[kind])
             make_day(made, day, frames[f"{_SYMBOL.lower()}@{RECORDED}"])
+        elif kind == "delta":
+            _make_deltas(root, plan.minutes)
+            merge_day(SeriesDay(root / _VENUE / "snapshot", _SYMBOL, "snapshot", _DAY), venue=_VENUE, archive_format="zip", purge=True)
         else:
             _make_walk(day, plan.minutes)
         merge_day(day, venue=_VENUE, archive_format="zip", purge=True)
@@ -144,9 +149,8 @@ def _prepare(plan: PastPlan, root: Path) -> Path:
 
 
 def _make_walk(day: SeriesDay, minutes: int) -> None:
-    """Quotes or trades of a price that walks, as sealing leaves them."""
+    """Quotes or trades of a price that walks."""
     rng, price, number, entries = random.Random(1), 61_000.0, 1_000, list[LiveEntry | SegmentEntry]()
-    day.folder.mkdir(parents=True)
     for minute in range(minutes):
         start = day_start_ns(day.day) + minute * MINUTE_NS
         lines = []
@@ -155,25 +159,75 @@ def _make_walk(day: SeriesDay, minutes: int) -> None:
             price = round(price + rng.choice((-0.05, -0.01, 0.0, 0.01, 0.05)), 2)
             at_ns = start + place * 50_000_000 + rng.randrange(40_000_000)
             lines.append(_line(day.kind, at_ns, number, price, rng))
-        stem = day.segment_stem(minute_of(start))
-        builder = SegmentBuilder("zip")
-        for line in lines:
-            builder.add(line, 1)
-        first, last = (int(lines[at][10:29]) for at in (0, -1))
-        entry = SegmentEntry(
-            journal=f"{minute}.1", file=stem + suffix_of("zip"), minute=minute_of(start), part=1, records=len(lines), bytes=0, crc32=0,
-            archive_bytes=0, first_recv_ns=first, last_recv_ns=last, received=len(lines), first_id=None, last_id=None,
-            streams=[f"{day.symbol.lower()}@{'bookTicker' if day.kind == 'quote' else 'aggTrade'}"],
-        )  # fmt: skip
-        pieces, facts = builder.build(f"{stem}.jsonl", msgspec.json.encode({"sources": [entry.journal], "entry": entry}), start)
-        (day.folder / (stem + suffix_of("zip"))).write_bytes(b"".join(pieces))
-        entry = msgspec.structs.replace(entry, bytes=facts.bytes, crc32=facts.crc32, archive_bytes=facts.archive_bytes)
-        entries += [entry, LiveEntry(journal=entry.journal, at=1, from_ns=start, to_ns=start + MINUTE_NS)]
+        entries += _sealed(day, minute, lines)
     day.ledger.write_bytes(encode_entries(entries))
 
 
+def _make_deltas(root: Path, minutes: int) -> None:
+    """Deltas of a book of so many levels, and a snapshot once an hour. Changes are more, the nearer to the market."""
+    days = {kind: SeriesDay(root / _VENUE / kind, _SYMBOL, kind, _DAY) for kind in ("delta", "snapshot")}
+    entries = {kind: list[LiveEntry | SegmentEntry]() for kind in days}
+    rng, middle, number = random.Random(1), 6_100_000, 1_000
+    sides: tuple[dict[int, str], dict[int, str]] = {}, {}
+    for minute in range(minutes):
+        start, lines = day_start_ns(_DAY) + minute * MINUTE_NS, list[bytes]()
+        for place in range(_A_MINUTE["delta"]):
+            middle += rng.choice((-2, -1, 0, 0, 1, 2))
+            changed: tuple[dict[int, str], dict[int, str]] = {}, {}
+            for sign, side, told in zip((-1, 1), sides, changed, strict=True):
+                for price in [price for price in side if (price - middle) * sign <= 0]:
+                    told[price] = "0.00000000"  # the market went over it
+                told[middle + sign] = f"{rng.randrange(1, 99_999) / 1e5:.8f}"
+                while len(told) < _CHANGED // 2:
+                    price = middle + sign * (1 + int(abs(rng.gauss(0, _BOOK_LEVELS / 3))))
+                    told[price] = "0.00000000" if price in side and rng.random() < 0.5 else f"{rng.randrange(1, 99_999) / 1e5:.8f}"
+                side |= told
+                for price in [price for price, size in told.items() if size == "0.00000000"]:
+                    del side[price]
+            number += 1
+            at_ns = start + place * 100_000_000 + rng.randrange(40_000_000)
+            told_ids = f'"e":"depthUpdate","E":{at_ns // 1_000_000},"s":"{_SYMBOL}","U":{number},"u":{number}'
+            lines.append(f'{_head(at_ns)}{told_ids},"b":{_levels(changed[0])},"a":{_levels(changed[1])}}}\n'.encode())
+            if place == 10 and minute % 60 == 0:
+                bids, asks = (dict(sorted(side.items(), key=lambda each: abs(each[0] - middle))[:_BOOK_LEVELS]) for side in sides)
+                body = f'"lastUpdateId":{number},"bids":{_levels(bids)},"asks":{_levels(asks)}}}\n'
+                entries["snapshot"] += _sealed(days["snapshot"], minute, [f"{_head(at_ns + 9_000_000)}{body}".encode()])
+        entries["delta"] += _sealed(days["delta"], minute, lines)
+    for kind, day in days.items():
+        day.ledger.write_bytes(encode_entries(entries[kind]))
+
+
+def _levels(side: Mapping[int, str]) -> str:
+    return "[" + ",".join(f'["{price // 100}.{price % 100:02d}000000","{size}"]' for price, size in side.items()) + "]"
+
+
+def _sealed(day: SeriesDay, minute: int, lines: list[bytes]) -> list[LiveEntry | SegmentEntry]:
+    """A minute of lines as sealing leaves it, and what its ledger says."""
+    start = day_start_ns(day.day) + minute * MINUTE_NS
+    day.folder.mkdir(parents=True, exist_ok=True)
+    stem = day.segment_stem(minute_of(start))
+    builder = SegmentBuilder("zip")
+    for line in lines:
+        builder.add(line, 1)
+    first, last = (int(lines[at][10:29]) for at in (0, -1))
+    channel = {"quote": "bookTicker", "execution": "aggTrade", "delta": "depth@100ms", "snapshot": "snapshot"}[day.kind]
+    entry = SegmentEntry(
+        journal=f"{minute}.1", file=stem + suffix_of("zip"), minute=minute_of(start), part=1, records=len(lines), bytes=0, crc32=0,
+        archive_bytes=0, first_recv_ns=first, last_recv_ns=last, received=len(lines), first_id=None, last_id=None,
+        streams=[f"{day.symbol.lower()}@{channel}"],
+    )  # fmt: skip
+    pieces, facts = builder.build(f"{stem}.jsonl", msgspec.json.encode({"sources": [entry.journal], "entry": entry}), start)
+    (day.folder / (stem + suffix_of("zip"))).write_bytes(b"".join(pieces))
+    entry = msgspec.structs.replace(entry, bytes=facts.bytes, crc32=facts.crc32, archive_bytes=facts.archive_bytes)
+    return [entry, LiveEntry(journal=entry.journal, at=1, from_ns=start, to_ns=start + MINUTE_NS)]
+
+
+def _head(at_ns: int) -> str:
+    return f'{{"recvNs":{at_ns},"eventTime":null,"timeSource":null,"latencyMs":null,"epoch":1,"conn":"bench-1",'
+
+
 def _line(kind: str, at_ns: int, number: int, price: float, rng: random.Random) -> bytes:
-    head = f'{{"recvNs":{at_ns},"eventTime":null,"timeSource":null,"latencyMs":null,"epoch":1,"conn":"bench-1",'
+    head = _head(at_ns)
     size, other = (f"{rng.randrange(1, 99_999) / 1e4:.8f}" for _ in range(2))
     if kind == "quote":
         return f'{head}"u":{number},"s":"{_SYMBOL}","b":"{price:.8f}","B":"{size}","a":"{price + 0.01:.8f}","A":"{other}"}}\n'.encode()

@@ -54,6 +54,10 @@ class _Side(Generic[N]):
             found = prices if depth is None else prices[:depth]
         return tuple([(price, sizes[price]) for price in found])
 
+    def best(self, depth: int) -> tuple[list[N], list[N]]:
+        prices = self.prices[: -depth - 1 : -1] if self.best_last else self.prices[:depth]
+        return prices, list(map(self.sizes.__getitem__, prices))
+
     def known(self, depth: int) -> int:
         """How many of the best `depth` levels are the venue's: all of them where the side is known to its end."""
         if self.reach is None:
@@ -87,6 +91,11 @@ class Sides(Generic[N]):
     def top(self, depth: int | None = None) -> tuple[tuple[tuple[N, N], ...], tuple[tuple[N, N], ...]]:
         """A copy of the best `depth` bids and asks, of all for None."""
         return self._bids.top(depth), self._asks.top(depth)
+
+    def best(self, depth: int) -> tuple[list[N], list[N], list[N], list[N]]:
+        """The same as columns: prices and sizes of the best bids, and of the best asks."""
+        (bids, bid_sizes), (asks, ask_sizes) = self._bids.best(depth), self._asks.best(depth)
+        return bids, bid_sizes, asks, ask_sizes
 
     def known(self, depth: int) -> tuple[int, int]:
         """How many of the best `depth` bids and asks are certain: `depth` where the side is known so far, or to its end."""

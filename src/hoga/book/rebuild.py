@@ -13,6 +13,7 @@ the same as far as both are known. From there on the new one counts, which reach
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
@@ -46,8 +47,8 @@ class Change(NamedTuple):
     first_id: int
     last_id: int
     previous_id: int | None
-    bids: list[tuple[int, int]]
-    asks: list[tuple[int, int]]
+    bids: Sequence[tuple[int, int]]
+    asks: Sequence[tuple[int, int]]
 
 
 class Whole(NamedTuple):

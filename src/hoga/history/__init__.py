@@ -11,6 +11,7 @@ dataset         the handle that `load` gives
 frames          arrays as frames of other libraries
 events          records as typed events
 market          records as a trader sees them: integers, by receipt
+deltas          books out of deltas and snapshots, as a trader sees them
 candles         candles as a trader sees them, of any origin
 column_cache    a day as integers, beside the archive
 export          the archive in other forms

@@ -1,7 +1,8 @@
 """history.market: the archive as what a trader sees: market data in integers, of several series by receipt, gaps in their places.
 
 The payloads go through the same readers as a live trader's frames (`VenueSpec.ticks`), so the same bytes give the same events. Books that
-were recorded whole, quotes, trades and mark prices are read, of sealed days, open minutes and classic archives alike.
+were recorded whole, else as deltas and snapshots (`history.deltas`), quotes, trades and mark prices are read, of sealed days, open minutes
+and classic archives alike.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from hoga.history.batch import Arrays, joined
 from hoga.history.candles import scaled
 from hoga.history.column_cache import ColumnFile, ColumnWriter, column_path, open_columns
 from hoga.history.decoding import SeriesDecoder
+from hoga.history.deltas import REACH_NS, DeltaSeries, delta_books
 from hoga.history.published import published_batches
 from hoga.trading.blocks import Block, Chunk, EventBlock, MarkBlock, PlainBlock, PriceBlock, TopBlock, TradeBlock
 from hoga.venues.registry import VENUES
@@ -62,13 +64,18 @@ _ORDER = (DataType.MARK_PRICE, DataType.ORDERBOOK, DataType.QUOTE, DataType.TRAD
 
 
 class MarketSeries(NamedTuple):
-    """One series: `symbol` with its venue before it, what its records are, and its days in order, or the exchange's `files`."""
+    """One series: `symbol` with its venue before it, what its records are, and its days in order, or the exchange's `files`.
+
+    Books that were recorded as deltas: `days` are those of the deltas, and `beside` those of the snapshots, and of the deltas before
+    the span.
+    """
 
     symbol: str
     data_type: DataType
     kind: str
     days: tuple[SeriesDay, ...]
     files: AskedSeries | None = None
+    beside: tuple[SeriesDay, ...] = ()
 
 
 class Recorded(NamedTuple):
@@ -102,11 +109,13 @@ def recorded_of(
     """
     low, high = span
     found: dict[tuple[str, str], list[SeriesDay]] = {}
+    before: dict[tuple[str, str], list[SeriesDay]] = {}
     for day in sorted(set(days), key=lambda each: (each.day, each.directory)):
-        if day_start_ns(day.day) < high and day_start_ns(day.day) + DAY_NS > low:
+        if day_start_ns(day.day) < high and day_start_ns(day.day) + DAY_NS > low - REACH_NS:
             symbol = f"{venue_of(day)}:{day.symbol}"
             if symbol in symbols:
-                found.setdefault((symbol, day.kind), []).append(day)
+                each_kind = found if day_start_ns(day.day) + DAY_NS > low else before
+                each_kind.setdefault((symbol, day.kind), []).append(day)
     series: list[MarketSeries] = []
     others: dict[str, tuple[str, ...]] = {}
     for symbol in symbols:
@@ -117,7 +126,15 @@ def recorded_of(
             data_type = _TYPES.get(known) if known is not None else None
             if data_type in VENUES[symbol.partition(":")[0]].ticks and data_type is not None and data_type not in taken:
                 taken[data_type] = kind
-        series += [MarketSeries(symbol, each, taken[each], tuple(found[symbol, taken[each]])) for each in _ORDER if each in taken]
+        mine = {each: MarketSeries(symbol, each, taken[each], tuple(found[symbol, taken[each]])) for each in _ORDER if each in taken}
+        deltas = next((kind for kind in kinds if Kind.of(kind) is Kind.DELTA), None)
+        snapshots = [*before.get((symbol, Kind.SNAPSHOT), ()), *found.get((symbol, Kind.SNAPSHOT), ())]
+        if DataType.ORDERBOOK not in mine and deltas is not None and snapshots:
+            beside = (*before.get((symbol, deltas), ()), *snapshots)
+            mine[DataType.ORDERBOOK] = MarketSeries(symbol, DataType.ORDERBOOK, deltas, tuple(found[symbol, deltas]), None, beside)
+            taken[DataType.ORDERBOOK] = deltas
+            kinds = [kind for kind in kinds if kind != Kind.SNAPSHOT]
+        series += [mine[each] for each in _ORDER if each in mine]
         others[symbol] = tuple(kind for kind in kinds if kind not in taken.values())
     return Recorded(series, tuple(journals), others)
 
@@ -138,6 +155,7 @@ def market_chunks(
     fill: bool = True,
     on_damage: Callable[[Damage], object] | None = None,
     on_step: Callable[[Damage], object] | None = None,
+    on_hole: Callable[[Damage], object] = lambda hole: None,
     cache: Path | None = None,
 ) -> Iterator[Chunk]:
     """Everything that was received from `start_ns` on and before `end_ns`, by receipt; a `MarketDoubt` where a gap
@@ -147,12 +165,13 @@ def market_chunks(
     recorded, and a `MarketPrice` before the first one says so. `fill`: with the trades that were fetched afterwards. `on_damage`: is told
     of a piece that cannot be read; what is behind it comes, after a `MarketDoubt`. None: SegmentCorrupt is raised. `on_step`: is told of
     a series whose receipts go back by more than a second, once for each time: until they are where they were, all is taken at one moment.
+    `on_hole`: is told of each time in which a book that is made of deltas is not known, when it is over.
     `cache`: a folder in which finished days are kept as columns.
 
     Raises ArchiveError, SegmentCorrupt.
     """
     yield from _Merging(
-        recorded, rules, start_ns, end_ns, frozenset(priced), fill=fill, on_damage=on_damage, on_step=on_step, cache=cache
+        recorded, rules, start_ns, end_ns, frozenset(priced), fill=fill, on_damage=on_damage, on_step=on_step, on_hole=on_hole, cache=cache
     ).chunks()
 
 
@@ -190,8 +209,10 @@ class _Merging:
         fill: bool,
         on_damage: Callable[[Damage], object] | None,
         on_step: Callable[[Damage], object] | None,
+        on_hole: Callable[[Damage], object],
         cache: Path | None,
     ) -> None:
+        self._on_hole = on_hole
         self._span = start_ns, end_ns
         self._cache = cache
         self._on_damage = on_damage
@@ -208,7 +229,7 @@ class _Merging:
             _Cursor(self._published(each, rules[each.symbol]), is_priced=each.symbol in priced)
             if each.files is not None
             else _Cursor(
-                self._read(each, rules[each.symbol], kept, fill=fill),
+                self._rebuilt(each, rules[each.symbol], kept) if each.beside else self._read(each, rules[each.symbol], kept, fill=fill),
                 is_priced=each.symbol in priced and each.data_type is DataType.TRADE,
             )
             for each in recorded.series
@@ -259,6 +280,30 @@ class _Merging:
             finally:
                 if writer is not None:
                     writer.drop()
+
+    def _rebuilt(self, series: MarketSeries, rules: Rules, journals: list[Path]) -> Iterator[tuple[Ints, Block]]:
+        """Books out of deltas and snapshots."""
+        last = 0
+        standing = _Standing(series, self._on_step)
+        before = tuple(each for each in series.beside if each.kind != Kind.SNAPSHOT)
+        snapshots = tuple(each for each in series.beside if each.kind == Kind.SNAPSHOT)
+        known = DeltaSeries(series.symbol, (*before, *series.days), snapshots, tuple(journals))
+        start_ns, end_ns = self._span
+        on_damage = self._hears(series, []) if self._on_damage is not None else None
+        hole: Damage | None = None
+        for receipts, block in delta_books(known, rules, start_ns=start_ns, end_ns=end_ns, on_damage=on_damage):
+            if hole is not None:
+                self._on_hole(hole._replace(to_ns=receipts[0]))
+                hole = None
+            if isinstance(block, EventBlock) and isinstance(doubt := block.events[0], MarketDoubt):
+                hole = Damage(series.symbol, series.kind, receipts[0], end_ns, doubt.why)
+            received = np.array(receipts, np.int64)
+            keys = np.maximum(np.maximum.accumulate(received), last)
+            standing.look(received, keys)
+            last = int(keys[-1])
+            yield keys, block
+        if hole is not None:
+            self._on_hole(hole)
 
     def _columns_of(self, series: MarketSeries, day: SeriesDay, rules: Rules, journals: list[Path], *, fill: bool) -> Path | None:
         """Where a day's columns are, or will be; None for a day that is not finished, or has trades that were fetched afterwards."""

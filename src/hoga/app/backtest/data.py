@@ -138,6 +138,7 @@ def _of_series(
             told.append(found.told)
             low.append(found.from_ns)
             high.append(found.to_ns)
+        told += [records_of(series._replace(kind=each_day.kind), each_day).told for each_day in series.beside]
         if series.files is not None:
             told.append([series.symbol, series.kind, _names_of(series.files)])
     return Data(grade, recorded, {}, rules, told, (min(low, default=0), max(high, default=_FOREVER)), notes)
@@ -310,6 +311,9 @@ def _nothing(symbol: str, days: list[SeriesDay], whose: Mapping[Path, str], span
     inside = [day for day in mine if _touches(day, span)]
     if inside:
         kinds = ", ".join(sorted({day.kind for day in inside}))
+        if any(Kind.of(day.kind) is Kind.DELTA for day in inside) and not any(day.kind == Kind.SNAPSHOT for day in inside):
+            hint = "`hoga run` records snapshots beside the deltas where BOOK_SNAPSHOT_WEIGHT allows it"
+            return ArchiveError(symbol, "its deltas were recorded in that time, and no snapshot that a book could begin with", hint=hint)
         return ArchiveError(symbol, f"no book, trade or candle was recorded in that time, only {kinds}", hint="record depth20, or trades")
     spans = sorted({day.day for day in mine})
     return ArchiveError(symbol, f"nothing was recorded in that time; there is {spans[0]} to {spans[-1]}")

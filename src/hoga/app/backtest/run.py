@@ -9,6 +9,7 @@ of the strategy, its parameters, the settings in force, the rules, the span, and
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import os
 import shutil
@@ -65,6 +66,7 @@ _RESULT = "result.json"
 _COLUMNS = ".columns"
 _MODE = "backtest"
 _OLD_TRADE_MS = 60_000
+_HOLES_TOLD = 5
 _BEAT_NS = 3 * SECOND_NS
 """An account's stream on paper gives a sign of life so often, where the limits do not want more."""
 _UPKEEP_NS = 3_600 * SECOND_NS
@@ -213,14 +215,26 @@ def backtest(
     journal = Journal(plan, feed.start_ns)
     try:
         run = BacktestRun(plan, feed.start_ns, journal.write, on_tell)
-        for piece in feed.pieces:
-            on_progress(run.take(piece), run.events)
-        end = run.finish(damage, feed.steps)
+        with few_collections():
+            for piece in feed.pieces:
+                on_progress(run.take(piece), run.events)
+        end = run.finish(damage, feed)
         journal.close(run, end)
     except BaseException:
         journal.drop()
         raise
     return end
+
+
+@contextlib.contextmanager
+def few_collections() -> Iterator[None]:
+    """Garbage is looked for seldom meanwhile: what a run makes lives for a block, and is in no circles."""
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, 500, 1_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class Journal:
@@ -287,11 +301,12 @@ Piece = Chunk | Opening
 
 class Feed(NamedTuple):
     """What a run, or several, will see, in order; `start_ns`: when the first of it was. `steps`: where the clock of the recording went
-    back, as far as it was read."""
+    back, `holes`: when a book of deltas was not known, as far as it was read."""
 
     start_ns: int
     pieces: Iterator[Piece]
     steps: list[Damage]
+    holes: list[Damage]
 
 
 def feed_of(plan: BacktestPlan, damage: list[Damage] | None) -> Feed:
@@ -301,6 +316,7 @@ def feed_of(plan: BacktestPlan, damage: list[Damage] | None) -> Feed:
     """
     pieces: Iterator[Piece]
     steps: list[Damage] = []
+    holes: list[Damage] = []
     data, start_ns, end_ns = plan.data, plan.start_ns, plan.end_ns
     if data.bars:
         pieces = (Opening(at_ns, bars) for at_ns, bars in data.bars_in(start_ns, end_ns))
@@ -316,12 +332,13 @@ def feed_of(plan: BacktestPlan, damage: list[Damage] | None) -> Feed:
             priced=priced,
             on_damage=on_damage,
             on_step=steps.append,
+            on_hole=holes.append,
             cache=plan.cache,
         )
     first = next(pieces, None)
     if first is None:
         raise ArchiveError(plan.folder.parent.parent, "nothing was recorded in that time")
-    return Feed(first.at_ns if isinstance(first, Opening) else first.stamps[0], chain((first,), pieces), steps)
+    return Feed(first.at_ns if isinstance(first, Opening) else first.stamps[0], chain((first,), pieces), steps, holes)
 
 
 class BacktestRun:
@@ -381,8 +398,8 @@ class BacktestRun:
         self.events += piece.records
         return piece.stamps[-1]
 
-    def finish(self, damage: Sequence[Damage] = (), steps: Sequence[Damage] = ()) -> BacktestEnd:
-        """There are no more. `damage`: what could not be read; `steps`: where the clock of the recording went back."""
+    def finish(self, damage: Sequence[Damage] = (), feed: Feed | None = None) -> BacktestEnd:
+        """There are no more in the feed. `damage`: what could not be read."""
         run, plan = self.backtest, self.plan
         end_ns = run.last_ns if plan.data.bars else min(plan.end_ns, run.now_ns + SECOND_NS)
         done = run.end(end_ns)
@@ -402,10 +419,25 @@ class BacktestRun:
             end=iso_of(end_ns),
             events=self.events,
             damage=tuple(_told(each) for each in (*self.before.damage, *damage)),
-            notes=(*plan.data.notes, *(f"rules of {symbol}: {known.source}" for symbol, known in plan.data.rules.items())),
-            steps=tuple(f"{each.symbol} {each.kind} {iso_of(each.from_ns)}: {each.why}" for each in steps),
+            notes=(
+                *plan.data.notes,
+                *(f"rules of {symbol}: {known.source}" for symbol, known in plan.data.rules.items()),
+                *_holes(feed.holes if feed is not None else ()),
+            ),
+            steps=tuple(
+                f"{each.symbol} {each.kind} {iso_of(each.from_ns)}: {each.why}" for each in (feed.steps if feed is not None else ())
+            ),
             waits=tuple(run.engine.waits_for),
         )
+
+
+def _holes(holes: Sequence[Damage]) -> Iterator[str]:
+    """The first few of them, and how many there were."""
+    for each in holes[:_HOLES_TOLD]:
+        yield _told(each)
+    if len(holes) > _HOLES_TOLD:
+        unknown_s = sum(each.to_ns - each.from_ns for each in holes) / SECOND_NS
+        yield f"{len(holes)} times there was no book of deltas, {unknown_s:.0f} s in all; the first {_HOLES_TOLD} stand above"
 
 
 def _told(damage: Damage) -> str:

@@ -216,7 +216,7 @@ def run_batch(job: SweepJob, look: Callable[[], object] = lambda: None) -> list[
             _tell(job, min(0.999, (at_ns - feed.start_ns) / span))
             look()
     for number, run, journal in running:
-        end = run.finish(damage, feed.steps)
+        end = run.finish(damage, feed)
         journal.close(run, end)
         rows[number] = _row(end, job.sets[number])
     _tell(job, 1.0)

@@ -9,34 +9,29 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from time import process_time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.store import look
 from hoga.archive.prove.report import BookRow, Outcome
 from hoga.archive.read.bookstart import book_start, spec_of
-from hoga.archive.read.reader import Block, read_blocks
-from hoga.book.rebuild import DECIMALS, Change, Levels, Rebuild, Verdict, Whole
-from hoga.columns.digits import NONE
+from hoga.archive.read.levels import BookRecords, changes_of, wholes_of
+from hoga.archive.read.reader import read_blocks
+from hoga.book.rebuild import Change, Rebuild, Verdict, Whole
 from hoga.columns.groups import Rows
-from hoga.columns.reading import Reader, pieces
-from hoga.columns.shapes import Field, LevelLists, Shape
 from hoga.core.errors import ArchiveError
 from hoga.core.streams import Kind
 from hoga.core.times import DAY_NS, SECOND_NS, day_of, day_start_ns, iso_of, minute_of, next_day
-from hoga.venues.records import SideLists
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["BooksFound", "check_books"]
 
-_RECEIPT = (Field("recv_ns", ("recvNs",), "ns", needed=True),)
 _ASKED_NS = 120 * SECOND_NS
 _OVER_NS = 5 * SECOND_NS
 """A book may be received so long before the delta of the same moment; over midnight, too."""
@@ -187,9 +182,9 @@ class _Check:
         from_ns = start_ns if begin is None else begin.recv_ns
         rules = self._spec.book_rules
         assert rules is not None, "asked of venues that have deltas"
-        deltas = self._read(Kind.DELTA, _DELTA, _change, 1, from_ns - _ASKED_NS, end_ns + _OVER_NS)
-        snapshots = self._read(Kind.SNAPSHOT, _SNAPSHOT, _whole, 2 if rules.joins_after else 0, from_ns, end_ns)
-        books = self._read(Kind.ORDERBOOK, _BOOK, _whole, 3, start_ns, end_ns)
+        deltas = self._read(Kind.DELTA, _DELTA, changes_of, 1, from_ns - _ASKED_NS, end_ns + _OVER_NS)
+        snapshots = self._read(Kind.SNAPSHOT, _SNAPSHOT, wholes_of, 2 if rules.joins_after else 0, from_ns, end_ns)
+        books = self._read(Kind.ORDERBOOK, _BOOK, wholes_of, 3, start_ns, end_ns)
         return [_in_order(deltas, _WINDOW), _in_order(snapshots, _FEW), _in_order(books, _WINDOW)]
 
     def _around(self, kind: str) -> list[SeriesDay]:
@@ -200,82 +195,18 @@ class _Check:
         return [msgspec.structs.replace(day, day=each) for each in (day_of(day_start_ns(day.day) - 1), day.day, next_day(day.day))]
 
     def _read(
-        self, kind: str, source: int, make: Callable[[Rows], list[tuple[int, Change | Whole]]], rank: int, from_ns: int, to_ns: int
+        self, kind: str, source: int, make: Callable[[Rows], Sequence[Change | Whole]], rank: int, from_ns: int, to_ns: int
     ) -> Iterator[_Item]:
-        shapes = _shapes(self._spec, kind)
-        if not shapes:
+        records = BookRecords(self._spec, kind)
+        if not records.is_known:
             return
-        reader = Reader(shapes, _RECEIPT, exact=True)
         for block in read_blocks(self._around(kind), start_ns=from_ns, end_ns=to_ns):
-            for rows in self._rows(reader, block):
-                found = make(rows)
-                for (last_id, body), recv_ns in zip(found, rows.columns["recv_ns"].tolist(), strict=True):
+            for rows in records.rows(block):
+                for body, recv_ns in zip(make(rows), rows.columns["recv_ns"].tolist(), strict=True):
+                    last_id = body.last_id if isinstance(body, Change) else body.update_id
                     yield _Item(last_id, rank, source, next(self._numbers), body, recv_ns, block.stretch.path)
-
-    def _rows(self, reader: Reader, block: Block) -> Iterator[Rows]:
-        """The block as columns; a line that is no such record is counted, and left out."""
-        for piece in pieces(block.text):
-            try:
-                yield reader.read(piece)
-            except ValueError:
-                for line in bytes(piece).splitlines(keepends=True):
-                    try:
-                        yield reader.read(line)
-                    except ValueError:
-                        self._skipped += 1
-
-
-def _shapes(spec: VenueSpec, kind: str) -> tuple[Shape, ...]:
-    """The shapes of the records of a kind whose levels are lists."""
-    found: dict[Shape, None] = {}
-    for channel in spec.channels_for(kind):
-        levels = channel.record.levels or channel.record.delta_levels
-        if isinstance(levels, SideLists):
-            found[Shape(channel.record.fields, LevelLists(*levels), channel.record.discriminator)] = None
-    return tuple(found)
-
-
-def _change(rows: Rows) -> list[tuple[int, Change | Whole]]:
-    firsts, lasts = rows.columns["first_id"].tolist(), rows.columns["last_id"].tolist()
-    before = [None if each == NONE else each for each in rows.columns["previous_id"].tolist()]
-    return [
-        (last, Change(first, last, previous, bids, asks))
-        for first, last, previous, (bids, asks) in zip(firsts, lasts, before, _sides(rows), strict=True)
-    ]
-
-
-def _whole(rows: Rows) -> list[tuple[int, Change | Whole]]:
-    ids = rows.columns["update_id"].tolist()
-    best = tuple if rows.sizes is None or rows.sizes.all() else _sized
-    return [(each, Whole(each, best(bids), best(asks))) for each, (bids, asks) in zip(ids, _sides(rows), strict=True)]
-
-
-def _sized(side: list[tuple[int, int]]) -> Levels:
-    """Without levels of size 0."""
-    return tuple([level for level in side if level[1]])
-
-
-def _sides(rows: Rows) -> Iterator[tuple[list[tuple[int, int]], list[tuple[int, int]]]]:
-    """The bids and asks of each record, as integers of `DECIMALS`. Raises ValueError for what has more of them."""
-    if rows.counts is None or rows.prices is None or rows.sizes is None:
-        raise ValueError("no levels")
-    prices = _counted(rows.prices.reshape(-1), rows.decimals["prices"])
-    sizes = _counted(rows.sizes.reshape(-1), rows.decimals["sizes"])
-    levels = list(zip(prices, sizes, strict=True))
-    at = 0
-    for bids, asks in rows.counts.tolist():
-        middle, end = at + bids, at + bids + asks
-        yield levels[at:middle], levels[middle:end]
-        at = end
-
-
-def _counted(values: np.ndarray[Any, np.dtype[Any]], decimals: int) -> list[int]:
-    if decimals > DECIMALS:
-        raise ValueError(f"a number has {decimals} decimals")
-    factor = 10 ** (DECIMALS - decimals)
-    fits = not len(values) or int(np.abs(values).max()) < 2**63 // factor
-    found: list[int] = (values * factor).tolist() if fits else [value * factor for value in values.tolist()]
-    return found
+            self._skipped += records.skipped
+            records.skipped = 0
 
 
 def _in_order(items: Iterable[_Item], window: int) -> Iterator[_Item]:
