@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hoga.app.backtest.run import backtest, feed_of, plan_backtest
@@ -93,12 +94,12 @@ def test_a_flipped_bit_is_found_and_the_text_is_read(tmp_path: Path, data: Path)
 def test_a_file_that_is_cut_anywhere_is_none(tmp_path: Path) -> None:
     path = tmp_path / "one.columns"
     writer = ColumnWriter(path)
-    writer.add([[1, 2], [3, 4]], "13-00", 1)
+    writer.add(np.array([[1, 2], [3, 4]]), "13-00", 1)
     writer.finish()
     whole = path.read_bytes()
     found = open_columns(path)
     assert found is not None
-    assert found.lists(0, 2) == [[1, 2], [3, 4]]
+    assert found.matrix(0, 2).tolist() == [[1, 2], [3, 4]]
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
         assert open_columns(path) is None

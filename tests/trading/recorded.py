@@ -33,6 +33,8 @@ def listing(*names: str, tick: str = "0.10") -> bytes:
 class Market:
     """A walk of a price, and what a venue sends of it. `lines`: (kind, receipt, line) in order."""
 
+    venue = VENUE
+
     def __init__(self, name: str = "BTCUSDT", *, seed: int = 1, price: int = 600_000, day: str = DAY) -> None:
         self.name = name
         self.day = day
@@ -89,11 +91,35 @@ class Market:
             minutes[kind, minute_of(at_ns)].append((at_ns, line))
         shops: dict[str, Workshop] = {}
         for (kind, minute), each in sorted(minutes.items()):
-            shops.setdefault(kind, Workshop(root / VENUE / kind, kind, symbol=self.name, day=self.day)).seal(
+            shops.setdefault(kind, Workshop(root / self.venue / kind, kind, symbol=self.name, day=self.day)).seal(
                 minute, [line for _, line in each]
             )
         for kind, gap in gaps:
             shops[kind].tell_gap(gap)
+
+
+class SpotMarket(Market):
+    """The same of a pair on spot, where a position is coins: there are no marks."""
+
+    venue = "binance"
+
+    def step(self, at_ns: int, kinds: tuple[str, ...]) -> None:
+        """One moment: some of everything."""
+        self.number += 1
+        bid, ask, ms = self.price, self.price + 1, at_ns // 1_000_000 - 3
+        sizes = [f"{self.random.randrange(1, 90_000) / 1000:.5f}" for _ in range(12)]
+        if "orderbook" in kinds:
+            bids = ",".join(f'["{(bid - level) / 10:.2f}","{sizes[level]}"]' for level in range(6))
+            asks = ",".join(f'["{(ask + level) / 10:.2f}","{sizes[6 + level]}"]' for level in range(6))
+            self.add("orderbook", at_ns, f'{{"lastUpdateId":{self.number},"bids":[{bids}],"asks":[{asks}]}}')
+        if "quote" in kinds:
+            top = f'"b":"{bid / 10:.2f}","B":"{sizes[0]}","a":"{ask / 10:.2f}","A":"{sizes[6]}"'
+            self.add("quote", at_ns + 1_000, f'{{"u":{self.number},"s":"{self.name}",{top}}}')
+        if "execution" in kinds and self.random.random() < 0.6:
+            sells = self.random.random() < 0.5
+            said = f'"p":"{(bid if sells else ask) / 10:.2f}","q":"{sizes[1]}","f":{self.number},"l":{self.number},"T":{ms}'
+            head = f'{{"e":"aggTrade","E":{ms},"s":"{self.name}","a":{self.number}'
+            self.add("execution", at_ns + 2_000, f'{head},{said},"m":{"true" if sells else "false"},"M":true}}')
 
 
 def strategy(folder: Path, text: str = "", **params: Any) -> Path:

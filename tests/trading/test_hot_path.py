@@ -28,7 +28,7 @@ HOT = {
     "trading/records.py": ("intent", "_cause"),
     "trading/state.py": ("look", "rules", "capabilities", "position", "working", "open_count"),
     "trading/target.py": ("plan",),
-    "venues/ticks.py": ("memo", "number"),
+    "venues/ticks.py": ("memo", "__missing__"),
     "venues/binance/ticks.py": ("read",),
     "audit/log.py": ("append", "_put"),
     "audit/chain.py": ("body_of", "line_of"),

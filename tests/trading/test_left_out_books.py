@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from hoga.app.backtest.run import BacktestRun, feed_of, plan_backtest
 from hoga.app.config import load_config
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.keep.merge import merge_day
 from hoga.core.market import Side
 from hoga.core.ticks import MarketTrade
 from hoga.core.times import DAY_NS, SECOND_NS, day_of, day_start_ns
@@ -19,7 +21,7 @@ from hoga.trading.bars import BarSeries
 from hoga.trading.blocks import Chunk, TradeBlock
 from tests.archive.workshop import DAY
 from tests.trading.exchange import instrument
-from tests.trading.recorded import START_NS, Market, strategy
+from tests.trading.recorded import START_NS, Market, SpotMarket, strategy
 
 RULES = rules_of(instrument())
 KINDS = ("orderbook", "quote", "execution", "mark")
@@ -94,6 +96,23 @@ class Seldom(Strategy):
         self.target(self.symbol, 0)
 """,
 }
+HOLDER = """
+from hoga import Strategy
+
+class Holder(Strategy):
+    symbol = "binance:BTCUSDT"
+    turn = 0
+
+    def setup(self, m):
+        m.every(41)
+
+    def on_timer(self, at_ns):
+        self.turn += 1
+        self.target(self.symbol, ("0.01", "0.01", "0.02", 0)[self.turn % 4])
+
+    def on_ladder(self, rung):
+        self.log(f"{rung} {self.position()}")
+"""
 NEXT_DAY = day_of(day_start_ns(DAY) + DAY_NS)
 LONG = ("seldom", "protected", "timer")
 
@@ -114,7 +133,7 @@ def test_trades_that_are_counted_at_once_are_counted_as_each(
         trades = sorted(trades)
         trades = [(at, at * 40 + number, price, size) for at, number, price, size in trades]
     columns = [list(each) for each in zip(*trades, strict=True)]
-    block = TradeBlock(RULES.symbol, columns[0], columns[0], columns[2], columns[3], [1] * len(trades), columns[1])
+    block = TradeBlock(RULES.symbol, [columns[0], columns[0], columns[2], columns[3], [1] * len(trades), columns[1]])
     start = data.draw(st.integers(0, len(trades) - 1))
     stop = data.draw(st.integers(start + 1, len(trades)))
     one, all_ = BarSeries(RULES.symbol, "1s", 10, RULES), BarSeries(RULES.symbol, "1s", 10, RULES)
@@ -137,8 +156,8 @@ def test_trades_that_are_counted_at_once_are_counted_as_each(
         assert one.forming == all_.forming
 
 
-def journal_of(folder: Path, data: Path, text: str, *, whole: bool) -> tuple[list[bytes], Any]:
-    config = load_config(None, overrides=[], environ={}, data_dir=data)
+def journal_of(folder: Path, data: Path, text: str, *, whole: bool, keys: tuple[str, ...] = ()) -> tuple[list[bytes], Any]:
+    config = load_config(None, overrides=list(keys), environ={}, data_dir=data)
     plan = plan_backtest(config, str(strategy(folder, text)), (), ask=False)
     kept: list[bytes] = []
     feed = feed_of(plan, [])
@@ -206,6 +225,33 @@ def test_time_in_which_nothing_can_happen_is_left_out(
     slow, slow_end = journal_of(folder, data, STRATEGIES[name], whole=True)
     assert fast == slow
     assert (fast_end.orders, fast_end.fills, fast_end.pnl) == (slow_end.orders, slow_end.fills, slow_end.pnl)
+
+
+@settings(max_examples=15, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck))
+@given(
+    seed=st.integers(0, 10_000),
+    kinds=st.sets(st.sampled_from(KINDS[:3]), min_size=1),
+    seconds=st.integers(50, 400),
+    step_ms=st.sampled_from([300, 700, 2_500]),
+    lost=st.sampled_from(["1", "3", "1000"]),
+    fallen=st.sampled_from(["0", "0.05"]),
+    again=st.booleans(),
+)
+def test_seconds_at_which_something_is_held_are_looked_at_together(
+    tmp_path_factory: Any, seed: int, kinds: set[str], seconds: int, step_ms: int, lost: str, fallen: str, again: bool
+) -> None:
+    """Also where the losses become too high in the middle of it."""
+    data, folder = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("mine")
+    SpotMarket(seed=seed).walk(START_NS, seconds, step_ms=step_ms, kinds=tuple(each for each in KINDS if each in kinds)).seal(data)
+    if again:
+        for kind in kinds:
+            merge_day(SeriesDay(data / "binance" / kind, "BTCUSDT", kind, DAY), venue="binance", archive_format="zip", purge=True)
+    keys = (f"MAX_DAILY_LOSS={lost}", f"MAX_DRAWDOWN={fallen}", "PAPER_BALANCE=3000")
+    slow, slow_end = journal_of(folder, data, HOLDER, whole=True, keys=keys)
+    for _ in range(1 + again):
+        fast, fast_end = journal_of(folder, data, HOLDER, whole=False, keys=keys)
+        assert fast == slow
+        assert (fast_end.orders, fast_end.fills, fast_end.pnl) == (slow_end.orders, slow_end.fills, slow_end.pnl)
 
 
 class Crossed:

@@ -73,9 +73,9 @@ def test_books_that_are_read_together_are_what_each_is_alone(books: list[tuple[l
     one, many = spec.book_line(USDM), spec.book_lines(USDM)
     if all(bids and asks for bids, asks, _ in books):
         found = many(b"".join(lines))
-        assert [found.at(place) for place in range(len(lines))] == [one(line) for line in lines]
+        assert list(zip(*found, strict=True)) == [one(line)[:5] for line in lines]
     else:  # where a side is empty each is read by itself
-        with pytest.raises(ValueError, match="usual"):
+        with pytest.raises(ValueError):
             many(b"".join(lines))
     with pytest.raises(ValueError):
         many(b"".join(lines) + b'{"b":[["1","1"]],"a":[[1,1]]}\n')

@@ -15,7 +15,6 @@ import contextlib
 import hashlib
 import os
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,10 +55,9 @@ class ColumnFile:
         found: Ints = self._matrix[:, number]
         return found
 
-    def lists(self, start: int, stop: int) -> list[list[int]]:
-        """All columns of some records."""
-        found: list[list[int]] = np.ascontiguousarray(self._matrix[start:stop].T).tolist()
-        return found
+    def matrix(self, start: int, stop: int) -> Ints:
+        """All columns of some records, a row each."""
+        return np.ascontiguousarray(self._matrix[start:stop].T)
 
 
 def column_path(folder: Path, name: str, told: object, powers: tuple[int, int]) -> Path:
@@ -104,11 +102,11 @@ class ColumnWriter:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._working.open("wb")
 
-    def add(self, columns: Sequence[Sequence[int]], minute: str, part: int) -> None:
-        """The records of one block of text."""
+    def add(self, columns: Ints, minute: str, part: int) -> None:
+        """The records of one block of text, a row of `columns` each."""
         if self._file is None:
             return
-        matrix = np.array(columns, np.int64).T
+        matrix = columns.T
         data = np.ascontiguousarray(matrix).tobytes()
         before = self._blocks[-1] if self._blocks else (0, "", 0, 0)
         place = before[3] + 1 if before[1:3] == (minute, part) else 0

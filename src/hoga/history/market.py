@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
-from operator import lt
 from pathlib import Path
 from typing import NamedTuple, overload
 
@@ -41,9 +40,9 @@ from hoga.history.column_cache import ColumnFile, ColumnWriter, column_path, ope
 from hoga.history.decoding import SeriesDecoder
 from hoga.history.deltas import REACH_NS, DeltaSeries, delta_books
 from hoga.history.published import published_batches
-from hoga.trading.blocks import Block, Chunk, EventBlock, MarkBlock, PlainBlock, PriceBlock, TopBlock, TradeBlock
+from hoga.trading.blocks import Block, Chunk, ColumnBlock, EventBlock, MarkBlock, PlainBlock, PriceBlock, TopBlock, TradeBlock
 from hoga.venues.registry import VENUES
-from hoga.venues.ticks import Books, Marks, RawLevels, Top, Tops, Trades
+from hoga.venues.ticks import Marks, RawLevels, Top, Tops, Trades
 
 __all__ = ["Damage", "MarketSeries", "Recorded", "make_reader", "market_chunks", "recorded_of"]
 
@@ -268,12 +267,12 @@ class _Merging:
                     classic = _classic_block(series, rules, found, receipts) if is_classic else None
                     block = classic or read(found.text, ends, receipts)
                     if writer is not None:
-                        columns = _columns_of(block)
-                        if columns is None:
+                        matrix = _matrix_of(block)
+                        if matrix is None:
                             writer.drop()
                             writer = None
                         else:
-                            writer.add(columns, found.stretch.minute, found.stretch.part)
+                            writer.add(matrix, found.stretch.minute, found.stretch.part)
                     yield keys, block
                 if writer is not None and not damaged:
                     writer.finish()
@@ -333,14 +332,14 @@ class _Merging:
         )
         for at in range(start, stop, _ROWS):
             to = min(stop, at + _ROWS)
-            at_ns, event_ns, *rest = kept.lists(at, to)
+            columns = kept.matrix(at, to)
             block: Block
             if series.data_type is DataType.TRADE:
-                block = TradeBlock(series.symbol, at_ns, event_ns, *rest)
+                block = TradeBlock(series.symbol, columns)
             elif series.data_type is DataType.MARK_PRICE:
-                block = MarkBlock(series.symbol, at_ns, event_ns, *rest)
+                block = MarkBlock(series.symbol, columns)
             else:
-                block = TopBlock(series.symbol, at_ns, event_ns, tuple(rest), None if levels is None else levels.behind(at))
+                block = TopBlock(series.symbol, columns, None if levels is None else levels.behind(at))
             yield received[at:to], keys[at:to], block
 
     def _published(self, series: MarketSeries, rules: Rules) -> Iterator[tuple[Ints, Block]]:
@@ -355,7 +354,7 @@ class _Merging:
             price, size = scaled(batch, "price", rules.price_power), scaled(batch, "size", rules.size_power)
             buys, ids = (batch["side"] > 0).tolist(), batch["trade_id"].tolist()
             stamps = batch["event_ns"].tolist()
-            yield keys, TradeBlock(series.symbol, stamps, stamps, price, size, buys, ids)
+            yield keys, TradeBlock(series.symbol, [stamps, stamps, price, size, buys, ids])
 
     def _hears(self, series: MarketSeries, noted: list[bool]) -> Callable[[SeriesDay, Stretch, SegmentCorrupt], object]:
         low, high = self._span
@@ -494,11 +493,11 @@ def make_reader(
     return read
 
 
-def _columns_of(block: Block) -> list[Sequence[int]] | None:
-    """A block's records as columns; None where one of them is not as usual."""
+def _matrix_of(block: Block) -> Ints | None:
+    """A block's records as columns, a row each; None where one of them is not as usual."""
     if isinstance(block, _BookLines):
-        return block.columns()
-    return block.columns() if isinstance(block, TopBlock | TradeBlock | MarkBlock) else None
+        return block.matrix()
+    return block.matrix if isinstance(block, ColumnBlock) else None
 
 
 class _Levels:
@@ -509,23 +508,25 @@ class _Levels:
         self._read = read
         self._blocks = kept.blocks
         self._firsts = [0, *accumulate(rows for rows, _, _, _ in kept.blocks)]
-        self._known = -1
+        self._known = self._last = -1
         self._lines: list[bytes] = []
+        self._found: _Sides = ((), ())
 
-    def behind(self, first: int) -> Callable[[int], tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]]]:
+    def behind(self, first: int) -> Callable[[int], _Sides]:
         """Those of records that are counted from `first` on."""
 
-        def of(place: int) -> tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]]:
-            whole = _Whole(self, first + place)
-            return _Side(whole, 0), _Side(whole, 1)
+        def of(place: int) -> _Sides:
+            return _Side(self._sides, first + place, 0), _Side(self._sides, first + place, 1)
 
         return of
 
-    def book(self, row: int) -> MarketDepth:
-        """The book of a record. Raises ArchiveError, SegmentCorrupt where its text is not there any more."""
-        found = self._read(self._line(row), 0)
-        assert isinstance(found, MarketDepth), "it was one when its columns were made"
-        return found
+    def _sides(self, row: int) -> _Sides:
+        """Both sides of a record. Raises ArchiveError, SegmentCorrupt where its text is not there any more."""
+        if row != self._last:
+            found = self._read(self._line(row), 0)
+            assert isinstance(found, MarketDepth), "it was one when its columns were made"
+            self._last, self._found = row, (found.bids, found.asks)
+        return self._found
 
     def _line(self, row: int) -> bytes:
         number = bisect_right(self._firsts, row) - 1
@@ -548,7 +549,7 @@ def _classic_block(series: MarketSeries, rules: Rules, found: ArchiveBlock, rece
     if series.data_type is DataType.TRADE:
         price, size = scaled(arrays, "price", rules.price_power), scaled(arrays, "size", rules.size_power)
         ids = [at_ns + place for place, at_ns in enumerate(receipts)]
-        return TradeBlock(series.symbol, receipts, event_ns, price, size, (arrays["side"] > 0).tolist(), ids)
+        return TradeBlock(series.symbol, [receipts, event_ns, price, size, (arrays["side"] > 0).tolist(), ids])
     if series.data_type is not DataType.ORDERBOOK:
         return None
     prices, sizes = arrays["prices"], arrays["sizes"]
@@ -571,50 +572,47 @@ def _classic_block(series: MarketSeries, rules: Rules, found: ArchiveBlock, rece
         [scaled(Arrays({"best": values[:, side, 0]}, {"best": power}), "best", wanted) for side in (0, 1)]
         for values, power, wanted in columns
     )
-    return TopBlock(series.symbol, receipts, event_ns, (bid, bid_size, ask, ask_size), levels)
+    return TopBlock(series.symbol, [receipts, event_ns, bid, bid_size, ask, ask_size], levels)
 
 
-class _Whole:
-    """A book of kept columns, read from its text when somebody looks at its levels."""
-
-    __slots__ = ("_book", "_levels", "_row")
-
-    def __init__(self, levels: _Levels, row: int) -> None:
-        self._levels = levels
-        self._row = row
-        self._book: MarketDepth | None = None
-
-    def side(self, number: int) -> Sequence[tuple[str, str]]:
-        """Bids, or asks."""
-        if self._book is None:
-            self._book = self._levels.book(self._row)
-        return self._book.asks if number else self._book.bids
+_Sides = tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]]
 
 
 class _Side(Sequence[tuple[str, str]]):
-    """One side of it."""
+    """One side (0: bids, 1: asks) of a book: read from its text when somebody looks at it. `read(row)`: both sides."""
 
-    __slots__ = ("_number", "_whole")
+    __slots__ = ("_known", "_number", "_read", "_row")
 
-    def __init__(self, whole: _Whole, number: int) -> None:
-        self._whole = whole
+    def __init__(self, read: Callable[[int], _Sides], row: int, number: int) -> None:
+        self._read = read
+        self._row = row
         self._number = number
+        self._known: Sequence[tuple[str, str]] | None = None
+
+    def _all(self) -> Sequence[tuple[str, str]]:
+        if self._known is None:
+            self._known = self._read(self._row)[self._number]
+        return self._known
 
     @overload
     def __getitem__(self, index: int) -> tuple[str, str]: ...
     @overload
     def __getitem__(self, index: slice) -> Sequence[tuple[str, str]]: ...
     def __getitem__(self, index: int | slice) -> tuple[str, str] | Sequence[tuple[str, str]]:
-        return self._whole.side(self._number)[index]
+        return self._all()[index]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._all())
 
     def __len__(self) -> int:
-        return len(self._whole.side(self._number))
+        return len(self._all())
 
 
 class _BookLines(PlainBlock):
-    """Books as lines: one is read when somebody looks at it."""
+    """Books as lines: one is read when somebody looks at it; or all of them, but for the levels behind the best, when `matrix` is asked
+    for."""
 
-    __slots__ = ("_begins", "_books", "_many", "_plain", "_read", "_receipts", "_text", "is_book", "symbol", "traded_ns")
+    __slots__ = ("_begins", "_best", "_many", "_plain", "_read", "_receipts", "_text", "is_book", "symbol", "traded_ns")
 
     def __init__(
         self,
@@ -624,7 +622,7 @@ class _BookLines(PlainBlock):
         receipts: list[int],
         read: Callable[[bytes], Top],
         plain: Callable[[bytes, int], MarketEvent],
-        many: Callable[[bytes], Books] | None,
+        many: Callable[[bytes], Tops] | None,
     ) -> None:
         self.symbol = symbol
         self.is_book = True
@@ -635,18 +633,20 @@ class _BookLines(PlainBlock):
         self._read = read
         self._plain = plain
         self._many = many
-        self._books: Books | None = None
+        self._best: TopBlock | None = None
 
-    def columns(self) -> list[Sequence[int]] | None:
-        """All of them; None where one is not as usual. They are not read again then."""
+    def matrix(self) -> Ints | None:
+        """All of them as columns, a row each; None where one is not as usual. They are not read again then."""
         try:
-            self._books = self._all() or Books(*map(list, zip(*self._each(), strict=True)))
+            best = self._all() or Tops(*map(list, zip(*(each[:5] for each in self._each()), strict=True)))
         except (ValueError, TypeError):
             return None
-        books = self._books
-        return [self._receipts, books.event_ns, books.bid, books.bid_size, books.ask, books.ask_size]
+        self._best = TopBlock(
+            self.symbol, [self._receipts, *best], lambda place: (_Side(self._sides, place, 0), _Side(self._sides, place, 1))
+        )
+        return self._best.matrix
 
-    def _all(self) -> Books | None:
+    def _all(self) -> Tops | None:
         """All at once; None: one of them is not spelt as usual, or has a side on which there is nothing."""
         if self._many is None:
             return None
@@ -659,22 +659,35 @@ class _BookLines(PlainBlock):
     def _each(self) -> Iterator[Top]:
         return (self._read(self._text[at:to]) for at, to in pairwise(self._begins))
 
+    def _line(self, place: int) -> bytes:
+        return self._text[self._begins[place] : self._begins[place + 1]]
+
+    def _sides(self, place: int) -> _Sides:
+        found = self._read(self._line(place))
+        return RawLevels(found.bids), RawLevels(found.asks)
+
     @property
-    def received_ns(self) -> Sequence[int] | None:
-        """When each came."""
-        return self._receipts
+    def received_ns(self) -> Ints | None:
+        """When each came; None where the lines were not read yet."""
+        return None if self._best is None else self._best.received_ns
 
     @property
     def is_sound(self) -> bool:
         """Whether there are both sides everywhere, and none is beyond the other; False also where the lines were not read yet."""
-        books = self._books
-        return books is not None and min(books.bid, default=1) > 0 and all(map(lt, books.bid, books.ask))
+        return self._best is not None and self._best.is_sound
+
+    @property
+    def prices(self) -> Ints | None:
+        """The middle of each."""
+        return None if self._best is None else self._best.prices
 
     def at(self, place: int) -> MarketEvent:
         """A `MarketDepth`."""
-        line, at_ns = self._text[self._begins[place] : self._begins[place + 1]], self._receipts[place]
+        if self._best is not None:
+            return self._best.at(place)
+        line, at_ns = self._line(place), self._receipts[place]
         try:
-            event_ns, bid, bid_size, ask, ask_size, bids, asks = self._read(line) if self._books is None else self._books.at(place)
+            event_ns, bid, bid_size, ask, ask_size, bids, asks = self._read(line)
         except (ValueError, TypeError):
             return self._plain(line, at_ns)
         return MarketDepth(
@@ -694,7 +707,7 @@ def _block_of(symbol: str, at_ns: list[int], columns: Tops | Trades | Marks) -> 
     if len(columns.event_ns) != len(at_ns):
         raise ValueError("not as many records as lines")
     if isinstance(columns, Trades):
-        return TradeBlock(symbol, at_ns, *columns)
+        return TradeBlock(symbol, [at_ns, *columns])
     if isinstance(columns, Marks):
-        return MarkBlock(symbol, at_ns, *columns)
-    return TopBlock(symbol, at_ns, columns.event_ns, (columns.bid, columns.bid_size, columns.ask, columns.ask_size))
+        return MarkBlock(symbol, [at_ns, *columns])
+    return TopBlock(symbol, [at_ns, *columns])

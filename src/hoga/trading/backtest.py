@@ -13,10 +13,11 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
-from itertools import chain, islice
-from operator import sub
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+import numpy as np
+
+from hoga.columns.digits import Ints
 from hoga.core.ticks import MarketBar, MarketBars, MarketEvent, MarketPrice
 from hoga.core.times import MS_NS, SECOND_NS
 from hoga.core.trading import ExecutionEvent, Rung, StreamUpdate
@@ -80,6 +81,9 @@ class Exchange(Freezable, Protocol):
 
     def leave_out_beats(self, before_ns: int) -> StreamUpdate | None:
         """Say that only once, the last time before a moment that is not after `calm_to`."""
+
+    def put_off_beats(self, before_ns: int) -> None:
+        """The same, but that it is said when its moment has come."""
 
 
 def no_bars(ask: ReadBars, now_ns: int) -> MarketBars:
@@ -244,15 +248,15 @@ class Backtest:
         return to
 
     def _let_pass(self, places: _Places, place: int, until_ns: int) -> int:
-        """Time up to `until_ns` of which nothing comes: no order, no position, no doubt, nothing that is due. When something is due then.
+        """Time up to `until_ns` of which nothing comes: no order, no doubt, nothing that is due. When something is due then.
 
-        Where every second finds the same, and an exchange only says that it lives, the last of them says it all.
+        Where every second finds the same, and an exchange only says that it lives, the last of them says it all. Where something is held,
+        a second finds what it is worth: those in between are looked at together, and the last one is gone through.
         """
         if self._said:
             return self._due_ns()  # it is heard with what is due next
         engine = self.engine
-        calm_ns = engine.calm_to()
-        before_ns = min(calm_ns, until_ns + 1, self._exit_ns)
+        before_ns = min(engine.calm_to(), until_ns + 1, self._exit_ns)
         if self._done_work:
             before_ns = min(before_ns, self._done_work[0].at_ns)
         for exchange in self._each:
@@ -261,13 +265,30 @@ class Backtest:
             if self._due_ns() < before_ns:
                 fresh_ns = engine.settings.limits[symbol].stale_after_ms * MS_NS
                 before_ns = min(before_ns, places.fresh_to(symbol, look, fresh_ns, place))
-        if self._due_ns() < before_ns:
-            if self._wake_ns < before_ns:
-                self._wake_ns = engine.leave_out_seconds(before_ns)
-            for exchange in self._each:
-                said = exchange.leave_out_beats(before_ns) if exchange.next_ns < before_ns else None
-                if said is not None:
-                    self._step(said)
+        if self._due_ns() >= before_ns:
+            return self._due_ns()
+        held = engine.held()
+        if held is not None:
+            return self._let_pass_held(places, place, held, before_ns)
+        if self._wake_ns < before_ns:
+            self._wake_ns = engine.leave_out_seconds(before_ns)
+        for exchange in self._each:
+            said = exchange.leave_out_beats(before_ns) if exchange.next_ns < before_ns else None
+            if said is not None:
+                self._step(said)
+        return self._due_ns()
+
+    def _let_pass_held(self, places: _Places, place: int, symbol: str, before_ns: int) -> int:
+        """The same, while one symbol is held: its prices at the seconds in between can say that too much was lost."""
+        engine = self.engine
+        seconds = engine.seconds_before(before_ns)
+        if seconds is not None and len(seconds) > 1:
+            prices = places.prices_at(symbol, engine.state.looks[symbol], place, seconds[:-1], engine.state.price(symbol))
+            if prices is not None and engine.leave_out_held(symbol, prices, seconds[-1]):
+                self._wake_ns = seconds[-1]
+                for exchange in self._each:
+                    if exchange.next_ns < before_ns:
+                        exchange.put_off_beats(before_ns)
         return self._due_ns()
 
     def _count(self, block: Block, start: int, stop: int) -> None:
@@ -468,45 +489,80 @@ class Backtest:
         return f"<Backtest {self.engine!r}>"
 
 
+class _Prices(NamedTuple):
+    """What says a symbol's price in a chunk, in order of places. `punctual`: each is taken when it was received."""
+
+    places: Ints
+    received: Ints
+    prices: Ints
+    punctual: bool
+
+
 class _Places:
     """Where in a chunk the records of each block are."""
 
     def __init__(self, chunk: Chunk) -> None:
         self.chunk = chunk
         self.trades = [source for source, block in enumerate(chunk.blocks) if block.traded_ns is not None]
-        self._at: list[Sequence[int]] = [[] for _ in chunk.blocks]
+        self._at: list[Sequence[int]]
         if len(chunk.blocks) == 1:
-            self._at[0] = range(len(chunk.stamps))
+            self._at = [range(len(chunk.stamps))]
         else:
-            appends = [each.append for each in self._at]  # type: ignore[attr-defined]  # they are lists still
-            for place, source in enumerate(chunk.sources):
-                appends[source](place)
+            sources = np.array(chunk.sources)
+            self._at = [np.flatnonzero(sources == source).tolist() for source in range(len(chunk.blocks))]
         self._first = [chunk.places[each[0]] if each else 0 for each in self._at]
         self._rises = [block.traded_ns is not None and is_ordered(block.traded_ns) for block in chunk.blocks]
         self._next: dict[tuple[frozenset[str], frozenset[str]], list[int]] = {}
+        self._prices: dict[tuple[str, bool], _Prices | None] = {}
         self._fresh: dict[str, _Fresh] = {}
 
     def fresh_to(self, symbol: str, look: Look, fresh_ns: int, place: int) -> int:
         """Up to when no price of a symbol is older than `fresh_ns`, from that place on."""
         known = self._fresh.get(symbol)
         if known is None:
-            known = self._fresh[symbol] = _Fresh(self, symbol, fresh_ns, with_trades=look.is_price)
+            known = self._fresh[symbol] = _Fresh(self.prices_of(symbol, with_trades=look.is_price), fresh_ns)
         return known.until(look.at_ns, place)
 
-    def prices_of(self, symbol: str, *, with_trades: bool) -> tuple[Sequence[int], Sequence[int]] | None:
-        """Places and receipts of what says a symbol's price; None: it is not known that all of it can be relied upon."""
-        found: list[tuple[Sequence[int], Sequence[int]]] = []
+    def prices_of(self, symbol: str, *, with_trades: bool) -> _Prices | None:
+        """What says a symbol's price; None: it is not known that all of it can be relied upon."""
+        key = (symbol, with_trades)
+        if key not in self._prices:
+            self._prices[key] = self._read_prices(symbol, with_trades=with_trades)
+        return self._prices[key]
+
+    def _read_prices(self, symbol: str, *, with_trades: bool) -> _Prices | None:
+        found: list[_Prices] = []
         for source, block in enumerate(self.chunk.blocks):
             if block.symbol == symbol and (block.is_book or (with_trades and block.traded_ns is not None)):
                 received = block.received_ns
-                if received is None or not block.is_sound:
+                prices = block.prices if received is not None and block.is_sound else None
+                if received is None or prices is None:
                     return None
                 at, first = self._at[source], self._first[source]
-                found.append((at, received[first : first + len(at)]))
+                if at:
+                    mine, said = received[first : first + len(at)], prices[first : first + len(at)]
+                    punctual = mine[0] == self.chunk.stamps[at[0]] and bool((mine[1:] >= mine[:-1]).all())
+                    found.append(_Prices(np.array(at, np.int64), mine, said, punctual))
         if len(found) == 1:
             return found[0]
-        both = sorted(chain.from_iterable(zip(*each, strict=True) for each in found))
-        return [place for place, _ in both], [at_ns for _, at_ns in both]
+        if not found:
+            nothing = np.zeros(0, np.int64)
+            return _Prices(nothing, nothing, nothing, True)
+        places, received, prices = (np.concatenate([each[number] for each in found]) for number in range(3))
+        order = np.argsort(places)
+        return _Prices(places[order], received[order], prices[order], all(each.punctual for each in found))
+
+    def prices_at(self, symbol: str, look: Look, place: int, moments: range, now: int) -> list[int] | None:
+        """What a symbol's price is at some moments, from that place on where it is `now`; None: that is not known."""
+        if look.mark:
+            return [now]  # marks are never left out
+        found = self.prices_of(symbol, with_trades=look.is_price)
+        if found is None or look.in_doubt or not found.punctual:
+            return None
+        number = int(np.searchsorted(found.places, place))
+        last = np.searchsorted(found.received[number:], np.arange(moments.start, moments.stop, moments.step)) - 1
+        prices: list[int] = found.prices[number:][last[last >= 0]].tolist()
+        return [now, *prices] if len(prices) < len(last) else prices
 
     def of(self, source: int, place: int, to: int) -> tuple[int, int]:
         """The records of a block (from one, to before another) that are in a part of the chunk."""
@@ -549,22 +605,20 @@ class _Places:
 class _Fresh:
     """Up to when a symbol's price is fresh, as the prices of a chunk come."""
 
-    def __init__(self, places: _Places, symbol: str, fresh_ns: int, *, with_trades: bool) -> None:
+    def __init__(self, prices: _Prices | None, fresh_ns: int) -> None:
         self._fresh_ns = fresh_ns
-        found = places.prices_of(symbol, with_trades=with_trades)
-        self._is_known = found is not None
-        self._places, self._received = found or ((), ())
-        steps = list(map(sub, islice(self._received, 1, None), self._received))
-        late: list[int] = []
-        if min(steps, default=0) < 0 or max(steps, default=0) > fresh_ns:
-            late = [number for number, step in enumerate(steps) if not 0 <= step <= fresh_ns]
-        self._last = [*late, len(self._received) - 1] if self._received else []
+        self._prices = prices
+        self._last: list[int] = []
+        if prices is not None and len(prices.received):
+            steps = np.diff(prices.received)
+            self._last = [*np.flatnonzero((steps < 0) | (steps > fresh_ns)).tolist(), len(steps)]
 
     def until(self, at_ns: int, place: int) -> int:
         """From a place on, where the newest price so far is of `at_ns`: the first moment at which it is too old, or may be."""
-        if not self._is_known:
+        if self._prices is None:
             return 0
-        number = bisect_left(self._places, place)
-        if number == len(self._received) or not at_ns <= self._received[number] <= at_ns + self._fresh_ns:
+        places, received, *_ = self._prices
+        number = int(np.searchsorted(places, place))
+        if number == len(received) or not at_ns <= received[number] <= at_ns + self._fresh_ns:
             return at_ns + self._fresh_ns + 1
-        return self._received[self._last[bisect_left(self._last, number)]] + self._fresh_ns + 1
+        return int(received[self._last[bisect_left(self._last, number)]]) + self._fresh_ns + 1

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from operator import le, lt
-from typing import NamedTuple, Protocol
+from operator import le
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hoga.core.market import Side
 from hoga.core.ticks import MarketDepth, MarketEvent, MarketMark, MarketPrice, MarketTop, MarketTrade
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    Ints = np.ndarray[Any, np.dtype[np.int64]]
+
 __all__ = [
     "Block",
     "Chunk",
+    "ColumnBlock",
     "Counted",
     "EventBlock",
     "MarkBlock",
@@ -51,7 +57,8 @@ class Counted(NamedTuple):
 class Block(Protocol):
     """Records of one series. `symbol`: whose; `is_book`: nothing is lost but the book itself where only the newest of several is seen.
     `traded_ns`: of trades, the venue's time of each; None: they are none. `received_ns`: when each came; None: that is known of the
-    events only. `is_sound`: every record says a price that can be relied upon; False: that is not known."""
+    events only. `is_sound`: every record says a price that can be relied upon; False: that is not known. `prices`: what each says, where
+    `is_sound`; None: that is not known."""
 
     symbol: str
     is_book: bool
@@ -64,11 +71,15 @@ class Block(Protocol):
         """The trades from one place to before another, as one; None: they have to be counted one by one."""
 
     @property
-    def received_ns(self) -> Sequence[int] | None:
+    def received_ns(self) -> Ints | None:
         """See the class."""
 
     @property
     def is_sound(self) -> bool:
+        """See the class."""
+
+    @property
+    def prices(self) -> Ints | None:
         """See the class."""
 
 
@@ -82,7 +93,7 @@ class PlainBlock:
         return None
 
     @property
-    def received_ns(self) -> Sequence[int] | None:
+    def received_ns(self) -> Ints | None:
         """Of events only."""
         return None
 
@@ -91,171 +102,192 @@ class PlainBlock:
         """Not known."""
         return False
 
+    @property
+    def prices(self) -> Ints | None:
+        """Not known."""
+        return None
 
-class TopBlock(PlainBlock):
-    """Quotes: the best prices and sizes; or books, where `levels` tells the levels of a place (bids, asks)."""
 
-    __slots__ = ("_ask", "_ask_size", "_at", "_bid", "_bid_size", "_event", "_levels", "is_book", "symbol", "traded_ns")
+_FEW = 8
+"""Where no more than one of so many records is looked at, it is taken out of the matrix by itself."""
+
+
+class ColumnBlock(PlainBlock):
+    """Records as columns of numbers, the receipts first: as lists, or as a matrix with a row for each column. One becomes the other when it
+    is asked for. Where many of the records are looked at, they become rows, which costs less than to take each out of a matrix."""
+
+    __slots__ = ("_few", "_lists", "_matrix", "_rows")
+
+    def __init__(self, columns: Sequence[Sequence[int]] | Ints) -> None:
+        self._lists: Sequence[Sequence[int]] | None = None
+        self._matrix: Ints | None = None
+        self._rows: Sequence[Sequence[int]] | None = None
+        if isinstance(columns, Sequence):
+            self._lists = columns
+            self._few = len(columns[0]) // _FEW
+        else:
+            self._matrix = columns
+            self._few = columns.shape[1] // _FEW
+
+    @property
+    def matrix(self) -> Ints:
+        """All of them."""
+        if self._matrix is None:
+            import numpy as np
+
+            self._matrix = np.array(self._lists, np.int64)
+        return self._matrix
+
+    def columns(self) -> Sequence[Sequence[int]]:
+        """All of them, as lists."""
+        if self._lists is None:
+            assert self._matrix is not None, "it is made of one of them"
+            self._lists = self._matrix.tolist()
+        return self._lists
+
+    def row(self, place: int) -> Sequence[int]:
+        """The numbers of one record."""
+        if self._rows is None:
+            if self._few:
+                self._few -= 1
+                if self._lists is not None:
+                    return [column[place] for column in self._lists]
+                found: list[int] = self.matrix[:, place].tolist()
+                return found
+            self._rows = list(zip(*self._lists, strict=True)) if self._lists is not None else self.matrix.T.tolist()
+        return self._rows[place]
+
+    @property
+    def received_ns(self) -> Ints | None:
+        """When each came."""
+        found: Ints = self.matrix[0]
+        return found
+
+
+class TopBlock(ColumnBlock):
+    """Quotes: the best prices and sizes; or books, where `levels` tells the levels of a place (bids, asks). `columns`: receipts, the
+    venue's times (0: none), bids, their sizes, asks, their sizes."""
+
+    __slots__ = ("_levels", "is_book", "symbol", "traded_ns")
 
     def __init__(
         self,
         symbol: str,
-        at_ns: Sequence[int],
-        event_ns: Sequence[int],
-        best: tuple[Sequence[int], ...],
+        columns: Sequence[Sequence[int]] | Ints,
         levels: Callable[[int], tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]]] | None = None,
     ) -> None:
+        super().__init__(columns)
         self.symbol = symbol
         self.is_book = True
         self.traded_ns: Sequence[int] | None = None
-        self._at = at_ns
-        self._event = event_ns
-        self._bid, self._bid_size, self._ask, self._ask_size = best
         self._levels = levels
-
-    def columns(self) -> list[Sequence[int]]:
-        """All of them."""
-        return [self._at, self._event, self._bid, self._bid_size, self._ask, self._ask_size]
-
-    @property
-    def received_ns(self) -> Sequence[int] | None:
-        """When each came."""
-        return self._at
 
     @property
     def is_sound(self) -> bool:
         """Whether there are both sides everywhere, and none is beyond the other."""
-        return min(self._bid, default=1) > 0 and all(map(lt, self._bid, self._ask))
+        bids, asks = self.matrix[2], self.matrix[4]
+        return bool((bids > 0).all() and (bids < asks).all())
+
+    @property
+    def prices(self) -> Ints | None:
+        """The middle of each."""
+        found: Ints = (self.matrix[2] + self.matrix[4]) // 2
+        return found
 
     def at(self, place: int) -> MarketEvent:
         """A `MarketDepth`, or a `MarketTop`."""
-        if self._levels is not None:
-            bids, asks = self._levels(place)
-            return MarketDepth(
-                symbol=self.symbol,
-                at_ns=self._at[place],
-                event_ns=self._event[place] or None,
-                bid=self._bid[place],
-                bid_size=self._bid_size[place],
-                ask=self._ask[place],
-                ask_size=self._ask_size[place],
-                bids=bids,
-                asks=asks,
+        at_ns, event_ns, bid, bid_size, ask, ask_size = self.row(place) if self._rows is None else self._rows[place]
+        if self._levels is None:
+            return MarketTop(
+                symbol=self.symbol, at_ns=at_ns, event_ns=event_ns or None, bid=bid, bid_size=bid_size, ask=ask, ask_size=ask_size
             )
-        return MarketTop(
+        bids, asks = self._levels(place)
+        return MarketDepth(
             symbol=self.symbol,
-            at_ns=self._at[place],
-            event_ns=self._event[place] or None,
-            bid=self._bid[place],
-            bid_size=self._bid_size[place],
-            ask=self._ask[place],
-            ask_size=self._ask_size[place],
+            at_ns=at_ns,
+            event_ns=event_ns or None,
+            bid=bid,
+            bid_size=bid_size,
+            ask=ask,
+            ask_size=ask_size,
+            bids=bids,
+            asks=asks,
         )
 
 
-class TradeBlock(PlainBlock):
-    """Trades. `buys`: 1 where the buyer took."""
+class TradeBlock(ColumnBlock):
+    """Trades. `columns`: receipts, the venue's times, prices, sizes, 1 where the buyer took (else 0), ids."""
 
-    __slots__ = ("_at", "_buys", "_event", "_id", "_ordered", "_price", "_size", "is_book", "symbol", "traded_ns")
+    __slots__ = ("_ordered", "is_book", "symbol", "traded_ns")
 
-    def __init__(
-        self,
-        symbol: str,
-        at_ns: Sequence[int],
-        event_ns: Sequence[int],
-        price: Sequence[int],
-        size: Sequence[int],
-        buys: Sequence[int],
-        trade_id: Sequence[int],
-    ) -> None:
+    def __init__(self, symbol: str, columns: Sequence[Sequence[int]] | Ints) -> None:
+        super().__init__(columns)
         self.symbol = symbol
         self.is_book = False
-        self.traded_ns: Sequence[int] | None = event_ns
-        self._at = at_ns
-        self._event = event_ns
-        self._price = price
-        self._size = size
-        self._buys = buys
-        self._id = trade_id
+        self.traded_ns: Sequence[int] | None = self.columns()[1]
         self._ordered: bool | None = None
-
-    def columns(self) -> list[Sequence[int]]:
-        """All of them."""
-        return [self._at, self._event, self._price, self._size, self._buys, self._id]
-
-    @property
-    def received_ns(self) -> Sequence[int] | None:
-        """When each came."""
-        return self._at
 
     @property
     def is_sound(self) -> bool:
         """Whether each has a price."""
-        return min(self._price, default=1) > 0
+        return bool((self.matrix[2] > 0).all())
+
+    @property
+    def prices(self) -> Ints | None:
+        """That of each."""
+        found: Ints = self.matrix[2]
+        return found
 
     def counted(self, start: int, stop: int, newest: int) -> Counted | None:
         """Those from one place to before another; None: they are not in order of (venue's time, id)."""
+        received, traded, prices, sizes, _, ids = self.columns()
         if self._ordered is None:
-            self._ordered = is_ordered(self._event) and is_ordered(self._id)
+            self._ordered = is_ordered(traded) and is_ordered(ids)
         if not self._ordered or start >= stop:
             return None
-        prices, sizes, last, since = self._price[start:stop], self._size[start:stop], stop - 1, max(start, stop - newest)
+        last, since = stop - 1, max(start, stop - newest)
+        some, much = prices[start:stop], sizes[start:stop]
         return Counted(
-            first=(self._event[start], self._id[start]),
-            last=(self._event[last], self._id[last]),
-            open=prices[0],
-            high=max(prices),
-            low=min(prices),
-            close=prices[-1],
-            volume=sum(sizes),
+            first=(traded[start], ids[start]),
+            last=(traded[last], ids[last]),
+            open=some[0],
+            high=max(some),
+            low=min(some),
+            close=some[-1],
+            volume=sum(much),
             trades=stop - start,
-            newest=zip(self._at[since:stop], self._price[since:stop], self._size[since:stop], strict=True),
+            newest=zip(received[since:stop], prices[since:stop], sizes[since:stop], strict=True),
         )
 
     def at(self, place: int) -> MarketEvent:
         """A `MarketTrade`."""
+        at_ns, event_ns, price, size, buys, trade_id = self.row(place) if self._rows is None else self._rows[place]
         return MarketTrade(
             symbol=self.symbol,
-            at_ns=self._at[place],
-            event_ns=self._event[place],
-            price=self._price[place],
-            size=self._size[place],
-            taker=_BUY if self._buys[place] else _SELL,
-            trade_id=self._id[place],
+            at_ns=at_ns,
+            event_ns=event_ns,
+            price=price,
+            size=size,
+            taker=_BUY if buys else _SELL,
+            trade_id=trade_id,
         )
 
 
-class MarkBlock(PlainBlock):
-    """Mark prices."""
+class MarkBlock(ColumnBlock):
+    """Mark prices. `columns`: receipts, the venue's times, marks, rates (in 1e-8), times of the next funding."""
 
-    __slots__ = ("_at", "_event", "_funding", "_mark", "_rate", "is_book", "symbol", "traded_ns")
+    __slots__ = ("is_book", "symbol", "traded_ns")
 
-    def __init__(
-        self, symbol: str, at_ns: Sequence[int], event_ns: Sequence[int], mark: Sequence[int], rate: Sequence[int], funding: Sequence[int]
-    ) -> None:
+    def __init__(self, symbol: str, columns: Sequence[Sequence[int]] | Ints) -> None:
+        super().__init__(columns)
         self.symbol = symbol
         self.is_book = False
         self.traded_ns: Sequence[int] | None = None
-        self._at = at_ns
-        self._event = event_ns
-        self._mark = mark
-        self._rate = rate
-        self._funding = funding
-
-    def columns(self) -> list[Sequence[int]]:
-        """All of them."""
-        return [self._at, self._event, self._mark, self._rate, self._funding]
 
     def at(self, place: int) -> MarketEvent:
         """A `MarketMark`."""
-        return MarketMark(
-            symbol=self.symbol,
-            at_ns=self._at[place],
-            event_ns=self._event[place],
-            mark=self._mark[place],
-            rate_e8=self._rate[place],
-            funding_ns=self._funding[place],
-        )
+        at_ns, event_ns, mark, rate_e8, funding_ns = self.row(place)
+        return MarketMark(symbol=self.symbol, at_ns=at_ns, event_ns=event_ns, mark=mark, rate_e8=rate_e8, funding_ns=funding_ns)
 
 
 class PriceBlock(PlainBlock):
@@ -271,8 +303,8 @@ class PriceBlock(PlainBlock):
 
     def at(self, place: int) -> MarketEvent:
         """A `MarketPrice`."""
-        trades = self._trades
-        return MarketPrice(symbol=self.symbol, at_ns=trades._at[place], event_ns=trades._event[place], price=trades._price[place])
+        at_ns, event_ns, price, *_ = self._trades.row(place)
+        return MarketPrice(symbol=self.symbol, at_ns=at_ns, event_ns=event_ns, price=price)
 
 
 class EventBlock(PlainBlock):
@@ -295,8 +327,8 @@ class Chunk(NamedTuple):
     """Records of several series in order: when (never going back), of which block, at which place of it."""
 
     stamps: list[int]
-    sources: list[int]
-    places: list[int]
+    sources: Sequence[int]
+    places: Sequence[int]
     blocks: Sequence[Block]
 
     @property
@@ -309,7 +341,7 @@ class Chunk(NamedTuple):
 class _Shared:
     """A block of which each record is made once, for whoever looks at it."""
 
-    __slots__ = ("_block", "_known", "_sound", "is_book", "symbol", "traded_ns")
+    __slots__ = ("_block", "_known", "_prices", "_sound", "is_book", "symbol", "traded_ns")
 
     def __init__(self, block: Block) -> None:
         self.symbol = block.symbol
@@ -318,6 +350,7 @@ class _Shared:
         self._block = block
         self._known: dict[int, MarketEvent] = {}
         self._sound: bool | None = None
+        self._prices: Ints | None = None
 
     def at(self, place: int) -> MarketEvent:
         """The record at a place."""
@@ -331,9 +364,16 @@ class _Shared:
         return self._block.counted(start, stop, newest)
 
     @property
-    def received_ns(self) -> Sequence[int] | None:
+    def received_ns(self) -> Ints | None:
         """When each came."""
         return self._block.received_ns
+
+    @property
+    def prices(self) -> Ints | None:
+        """What each says."""
+        if self._prices is None:
+            self._prices = self._block.prices
+        return self._prices
 
     @property
     def is_sound(self) -> bool:

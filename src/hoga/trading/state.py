@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
 
@@ -80,6 +81,21 @@ class State:
         self._margins.clear()
         self._equities.clear()
         self._frees.clear()
+
+    @contextmanager
+    def supposing(self, symbol: str, price: int) -> Iterator[None]:
+        """What would be reckoned if that were the price of a symbol: within, and then all is as it was, but for the highest totals."""
+        look, until_ns = self.looks[symbol], self._known_until_ns
+        told, known = (look.bid, look.ask, look.mark), (self._days, self._margins, self._equities, self._frees)
+        self._days, self._margins, self._equities, self._frees = {}, {}, {}, {}
+        look.bid = look.ask = price
+        look.mark = price if look.mark else 0
+        try:
+            yield
+        finally:
+            look.bid, look.ask, look.mark = told
+            self._days, self._margins, self._equities, self._frees = known
+            self._known_until_ns = until_ns
 
     def reckon(self, symbol: str) -> None:
         """Reckon now what the next order of a symbol asks, so that it does not wait for it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import msgspec
 
@@ -18,7 +18,6 @@ from hoga.core.trading import Rules, whole_of
 __all__ = [
     "BookLineReader",
     "BookLinesReader",
-    "Books",
     "CandleReads",
     "LinesReader",
     "Marks",
@@ -47,32 +46,8 @@ class Top(NamedTuple):
     asks: msgspec.Raw
 
 
-class Books(NamedTuple):
-    """Books of one series, a place each, as those of `Top`."""
-
-    event_ns: list[int]
-    bid: list[int]
-    bid_size: list[int]
-    ask: list[int]
-    ask_size: list[int]
-    bids: list[msgspec.Raw]
-    asks: list[msgspec.Raw]
-
-    def at(self, place: int) -> Top:
-        """One of them."""
-        return Top(
-            self.event_ns[place],
-            self.bid[place],
-            self.bid_size[place],
-            self.ask[place],
-            self.ask_size[place],
-            self.bids[place],
-            self.asks[place],
-        )
-
-
 class Tops(NamedTuple):
-    """Quotes of one series, a place each: the venue's times (ns, 0: none), best prices and sizes."""
+    """Quotes or books of one series, a place each: the venue's times (ns, 0: none), best prices and sizes."""
 
     event_ns: Sequence[int]
     bid: Sequence[int]
@@ -105,8 +80,9 @@ LinesReader = Callable[[Rules], Callable[[bytes], Tops | Trades | Marks]]
 ValueError where one of the lines is not spelt as usual: then they are read one by one."""
 
 BookLineReader = Callable[[Rules], Callable[[bytes], Top]]
-BookLinesReader = Callable[[Rules], Callable[[bytes], Books]]
 """`reader(rules)` → `read(line)`: a whole line of a book, with the same exceptions."""
+BookLinesReader = Callable[[Rules], Callable[[bytes], Tops]]
+"""The best prices and sizes of many."""
 
 _levels = msgspec.json.Decoder(list[tuple[str, str]]).decode
 
@@ -165,36 +141,27 @@ class CandleReads:
 _MOST = 16_384
 
 
-def memo(power: int) -> Callable[[str], int]:
-    """A text's number as so many times `10 ** power`. Texts are remembered: the same few thousand come again and again."""
-    known: dict[str, int] = {}
-    get = known.get
+class _Memo(dict[Any, int]):
+    """Texts and their numbers. What was read before costs one look-up, and no call of Python."""
 
-    def number(text: str) -> int:
-        found = get(text)
-        if found is None:
-            found = whole_of(text, power)
-            if len(known) >= _MOST:
-                known.clear()
-            known[text] = found
+    __slots__ = ("_power",)
+
+    def __init__(self, power: int) -> None:
+        self._power = power
+
+    def __missing__(self, text: str | bytes) -> int:
+        found = whole_of(text if isinstance(text, str) else text.decode(), self._power)
+        if len(self) >= _MOST:
+            self.clear()
+        self[text] = found
         return found
 
-    return number
+
+def memo(power: int) -> Callable[[str], int]:
+    """A text's number as so many times `10 ** power`. Texts are remembered: the same few thousand come again and again."""
+    return _Memo(power).__getitem__
 
 
 def memo_bytes(power: int) -> Callable[[bytes], int]:
     """The same of a text's bytes."""
-    number = memo(power)
-    known: dict[bytes, int] = {}
-    get = known.get
-
-    def of(text: bytes) -> int:
-        found = get(text)
-        if found is None:
-            found = number(text.decode())
-            if len(known) >= _MOST:
-                known.clear()
-            known[text] = found
-        return found
-
-    return of
+    return _Memo(power).__getitem__

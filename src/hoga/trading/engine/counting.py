@@ -105,12 +105,14 @@ class Counting:
 
     def losses(self, symbol: str) -> None:
         """What was lost, and what it leads to."""
-        state = self._turn.state
-        if not state.looks[symbol].at_ns:
-            return
-        found = dict(self._gate.breaches(symbol, state))
+        found = self.breaches(symbol)
         for cause in sorted(found, key=lambda each: _LOSSES.index(each) if each in _LOSSES else len(_LOSSES)):
             self._causes.begin(cause, subject=venue_of(symbol), detail=found[cause])
+
+    def breaches(self, symbol: str) -> dict[Cause, str]:
+        """What the losses of the symbol's account lead to, with their figures."""
+        state = self._turn.state
+        return dict(self._gate.breaches(symbol, state)) if state.looks[symbol].at_ns else {}
 
     def _on_funding(self, event: FundingUpdate) -> None:
         state = self._turn.state

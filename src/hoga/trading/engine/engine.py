@@ -7,7 +7,7 @@ nothing else; anything else that raises here is a fault of the engine, and the l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from hoga.core.market import DataType
 from hoga.core.ticks import MarketTrade
@@ -215,6 +215,24 @@ class Engine:
             self._timers.put_off("second", 0, last_ns - last_ns % every_ns + every_ns)
         self._woken = heap[0][0]
         return self._woken
+
+    def held(self) -> str | None:
+        """The symbol that is held, where it is one; what is reckoned each second hangs on its price."""
+        return self._upkeep.held()
+
+    def seconds_before(self, moment_ns: int) -> range | None:
+        """The seconds up to a moment that is not after `calm_to`; None: no second is due next."""
+        every_ns, first_ns = self.settings.upkeep_ns, self._timers.heap[0][0]
+        return range(first_ns, moment_ns, every_ns) if not first_ns % every_ns else None
+
+    def leave_out_held(self, symbol: str, prices: Sequence[int], next_ns: int) -> bool:
+        """Those before `next_ns`, at which the held symbol had one of `prices` each. False: what was lost could have led to something, and
+        none is left out."""
+        if not self._upkeep.pass_held(symbol, min(prices), max(prices)):
+            return False
+        self._timers.put_off("second", 0, next_ns)
+        self._woken = next_ns
+        return True
 
     def counts_from_to(self, symbol: str) -> tuple[int, int]:
         """While a symbol is idle: the venue's times (from, and before) of trades of which nothing comes but that they are counted."""

@@ -105,9 +105,11 @@ class Upkeep:
 
     def next_ns(self) -> int:
         """The moment before which a second changes nothing, if nothing but prices moves until then, and these are never old; 0: it may
-        change something at once."""
+        change something at once. While something is held, it changes what `pass_held` does."""
         state = self._state
-        if not (self._is_quiet() and self._market.is_calm and self._guarding.is_calm and self._checked_ns and self._forgot_ns):
+        if not (self._is_settled() and self._market.is_calm and self._guarding.is_calm and self._checked_ns and self._forgot_ns):
+            return 0
+        if not self._is_flat and self.held() is None:
             return 0
         if any(self._pursuing.unmet.values()):
             return 0
@@ -125,13 +127,39 @@ class Upkeep:
     def _is_quiet(self) -> bool:
         """In a run over the past: whether nothing was held at the last second and nothing was traded since, so that no price changes what
         was won and lost."""
+        return self._is_flat and self._is_settled()
+
+    def _is_settled(self) -> bool:
+        """In a run over the past: whether nothing was traded since the last second, and nothing is wanted of the venue."""
         return (
             self._turn.settings.waits_for_data
-            and self._is_flat
             and self._fills == self._counting.fills
             and not self._state.orders.count()
             and not self._state.portfolio.adopted
         )
+
+    def held(self) -> str | None:
+        """The symbol that is held, where it is one; None also where nothing is."""
+        symbols = {share.symbol for share in self._state.portfolio.shares.values() if share.quantity}
+        return symbols.pop() if len(symbols) == 1 and not self._is_flat else None
+
+    def pass_held(self, symbol: str, low: int, high: int) -> bool:
+        """Seconds at which all was as at the last one, but that the price of the one symbol that is held was between these, and at each of
+        them once. What was won and lost goes with the price, so the two tell the highest that it came to, and whether the losses of any
+        second could lead to something: then False, and nothing has changed."""
+        state = self._state
+        quantity, portfolio = state.portfolio.sums(symbol)[0], state.portfolio
+        if low <= 0 or (quantity < 0 and not state.capabilities(symbol).short):
+            return False
+        peaks, own_peaks = dict(state.peaks), dict(portfolio.peaks)
+        for price in (high, low) if quantity > 0 else (low, high):  # the highest total first: the lowest is held against it
+            with state.supposing(symbol, price):
+                if any(self._counting.breaches(each) for each in state.rules_of):
+                    state.peaks, portfolio.peaks = peaks, own_peaks
+                    return False
+        portfolio.mark(symbol, low)
+        portfolio.mark(symbol, high)
+        return True
 
     def _look_after(self, order: Order) -> None:
         now, status = self._state.now_ns, order.status

@@ -166,15 +166,26 @@ class PaperExchange:
 
     def leave_out_beats(self, before_ns: int) -> StreamUpdate | None:
         """Those before a moment that is not after `calm_to`, but for the last one, which comes back; None: there is none."""
-        next_ns, beat_ns = self._due[0][0], self.settings.beat_ns
+        next_ns = self._due[0][0]
         if next_ns >= before_ns:
             return None
-        last_ns = next_ns + (before_ns - 1 - next_ns) // beat_ns * beat_ns
+        last_ns = self._last_beat(next_ns, before_ns)
         self._due.clear()
         self._desk.look_at_margin(last_ns)
-        self._at(last_ns + beat_ns, self._beat, None)
+        self._at(last_ns + self.settings.beat_ns, self._beat, None)
         self._renew()
         return StreamUpdate(at_ns=last_ns, venue=self.venue, live=True, missed=False)
+
+    def put_off_beats(self, before_ns: int) -> None:
+        """The next one is the last before a moment that is not after `calm_to`."""
+        next_ns = self._due[0][0]
+        if next_ns < before_ns:
+            self._due.clear()
+            self._at(self._last_beat(next_ns, before_ns), self._beat, None)
+            self._renew()
+
+    def _last_beat(self, next_ns: int, before_ns: int) -> int:
+        return next_ns + (before_ns - 1 - next_ns) // self.settings.beat_ns * self.settings.beat_ns
 
     def _begin(self, now_ns: int) -> None:
         self._has_begun = True

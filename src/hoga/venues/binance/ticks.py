@@ -17,7 +17,6 @@ from hoga.core.trading import Rules
 from hoga.venues.ticks import (
     BookLineReader,
     BookLinesReader,
-    Books,
     CandleReads,
     LinesReader,
     Marks,
@@ -98,8 +97,29 @@ class _BookLine(msgspec.Struct, gc=False):
     event_ms: int = field(name="E", default=0)
 
 
+class _BestLevel(msgspec.Struct, array_like=True, gc=False):
+    price: str
+    size: str
+
+
+class _BestOf(msgspec.Struct, array_like=True, gc=False):
+    """A side of a book, of which only the first level is looked at."""
+
+    first: _BestLevel
+
+
+class _BestLine(msgspec.Struct, gc=False):
+    """A line as `_BookLine`, of which only the best levels are looked at."""
+
+    bids: _BestOf | None = None
+    asks: _BestOf | None = None
+    short_bids: _BestOf | None = field(name="b", default=None)
+    short_asks: _BestOf | None = field(name="a", default=None)
+    event_ms: int = field(name="E", default=0)
+
+
 _book_line = msgspec.json.Decoder(_BookLine).decode
-_book_lines = msgspec.json.Decoder(_BookLine).decode_lines
+_best_lines = msgspec.json.Decoder(_BestLine).decode_lines
 _quote_lines = msgspec.json.Decoder(_Quote).decode_lines
 _trade_lines = msgspec.json.Decoder(_Trade).decode_lines
 _mark_lines = msgspec.json.Decoder(_Mark).decode_lines
@@ -219,20 +239,23 @@ def _book_of(rules: Rules) -> Callable[[bytes], Top]:
     return read
 
 
-def _books_of(rules: Rules) -> Callable[[bytes], Books]:
-    price, size = memo_bytes(rules.price_power), memo_bytes(rules.size_power)
+def _books_of(rules: Rules) -> Callable[[bytes], Tops]:
+    price, size = memo(rules.price_power), memo(rules.size_power)
 
-    def best(sides: list[msgspec.Raw]) -> tuple[list[int], list[int]]:
-        parts = [bytes(each).split(b'"', 4) for each in sides]
-        if any(len(each) != _PARTS or each[0] != b"[[" or each[2] != b"," for each in parts):
-            raise ValueError("levels that are not spelt as usual, or none")
-        return [price(each[1]) for each in parts], [size(each[3]) for each in parts]
-
-    def read(text: bytes) -> Books:
-        lines = _book_lines(text)
-        bids = [each.bids if len(each.bids) else each.short_bids for each in lines]
-        asks = [each.asks if len(each.bids) else each.short_asks for each in lines]
-        return Books([each.event_ms * MS_NS for each in lines], *best(bids), *best(asks), bids, asks)
+    def read(text: bytes) -> Tops:
+        lines = _best_lines(text)
+        sides = [(each.bids or each.short_bids, each.asks or each.short_asks) for each in lines]
+        try:
+            bids, asks = [bid.first for bid, _ in sides], [ask.first for _, ask in sides]  # type: ignore[union-attr]  # as is said below
+        except AttributeError:
+            raise ValueError("a book without a side") from None
+        return Tops(
+            [each.event_ms * MS_NS for each in lines],
+            [price(each.price) for each in bids],
+            [size(each.size) for each in bids],
+            [price(each.price) for each in asks],
+            [size(each.size) for each in asks],
+        )
 
     return read
 
