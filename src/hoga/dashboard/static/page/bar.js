@@ -2,7 +2,7 @@
 import { byId, make, mark, put } from "./dom.js";
 import { clock, count, span, stamp } from "./format.js";
 import { languages, t } from "./i18n.js";
-import { isDark, isLocal, RANGES, setView, view } from "./view.js";
+import { isDark, isLocal, setView, view } from "./view.js";
 import { shortVerdict, verdictText, whenText } from "./words.js";
 
 const GLYPHS = { recording: "●", degraded: "▲", stopped: "✕", waiting: "…" };
@@ -76,30 +76,10 @@ export function mountBar(slot, store) {
   byId("find").addEventListener("click", () => { setView({ tab: "streams" }); byId("filter").focus(); });
   byId("theme").addEventListener("click", () => setView({ theme: isDark() ? "light" : "dark" }));
   byId("lang").addEventListener("click", () => setView({ lang: languages[(languages.indexOf(view.lang) + 1) % languages.length] }));
-  const ranges = Object.keys(RANGES).map((range) => {
-    const button = make("button", { type: "button", role: "radio", text: range });
-    button.addEventListener("click", () => setView({ range }));
-    byId("range").append(button);
-    return button;
-  });
-  byId("range").addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const next = (ranges.findIndex((each) => each.textContent === view.range) + step + ranges.length) % ranges.length;
-    setView({ range: ranges[next].textContent });
-    ranges[next].focus();
-  });
   mountSettings(store);
 
   store.subscribe(["now", "link", "tick", "look", "meta"], paint);
   store.subscribe(["view", "look", "pause", "meta"], () => {
-    for (const button of ranges) {
-      const on = button.textContent === view.range;
-      mark(button, "aria-checked", String(on));
-      mark(button, "tabindex", on ? "0" : "-1");
-    }
     put(byId("lang"), view.lang === "ko" ? "EN" : "한");
     byId("ribbon").hidden = !store.meta?.simulated;
     document.documentElement.toggleAttribute("data-simulated", Boolean(store.meta?.simulated));

@@ -58,3 +58,9 @@ export function line(text, local) {
   const millis = Date.parse(text.slice(0, end));
   return Number.isNaN(millis) ? text : stamp(millis, true) + text.slice(end);
 }
+
+// A share for people, never rounded up: only what is whole is 100.
+export function share(part) {
+  if (part == null) return "–";
+  return part >= 1 ? "100" : (Math.floor(part * 10000) / 100).toFixed(2);
+}

@@ -26,6 +26,7 @@ export function mountLayout(root, store) {
     root.toggleAttribute("data-flat", flat);
     const few = store.instruments.length > 0 && store.instruments.length <= FEW;
     root.toggleAttribute("data-few", few);
+    root.style.setProperty("--few", String(store.instruments.length || 6));
     const beside = few && (root.dataset.mode === "wide" || root.dataset.mode === "desk");
     if (beside !== side.contains(moved[0])) {
       if (beside) side.append(...moved); else home.after(...moved);
@@ -69,4 +70,12 @@ export function closeSheet() {
   root.removeAttribute("data-sheet");
   document.getElementById("list")?.focus();
   return true;
+}
+
+// To the part of the page that says more.
+export function leadTo(id) {
+  const tab = { charts: "curves", today: "curves", incidents: "incidents", machine: "incidents", streams: "streams" }[id];
+  if (document.documentElement.dataset.mode === "tabs" && tab) setView({ tab });
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  requestAnimationFrame(() => document.getElementById(id)?.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "nearest" }));
 }

@@ -1,5 +1,6 @@
 // The page's beginning: one store, one socket, and every module in its slot.
 import { mountBar } from "./bar.js";
+import { mountChosen } from "./head.js";
 import { mountConnections } from "./connections.js";
 import { mountHelp } from "./help.js";
 import { mountIncidents } from "./incidents.js";
@@ -32,6 +33,7 @@ mountLayout(document.documentElement, store);
 mountBar(slot("top"), store);
 mountTiles(slot("tiles"), store);
 mountStreams(slot("streams"), store);
+mountChosen(slot("chosen"), store);
 mountIncidents(slot("incidents"), store);
 mountConnections(slot("connections"), store);
 mountMachine(slot("machine"), store);

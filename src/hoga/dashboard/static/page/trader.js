@@ -2,7 +2,6 @@
 import { byId, make, mark, Pairs, put, Rows } from "./dom.js";
 import { clock, count, percent, span, stamp } from "./format.js";
 import { known, t } from "./i18n.js";
-import { MARKUP } from "./trader-markup.js";
 import { isLocal } from "./view.js";
 
 const LEVELS = { ACTIVE: "good", NO_OPEN: "warn", REDUCING: "warn", HALTED: "bad", FLATTEN: "bad" };
@@ -16,8 +15,7 @@ const FIGURE = ["t-step", "t-span", "t-count", "t-p50", "t-p99", "t-p999", "t-mo
 const TAIL = ["t-when", "t-record", "what", "reason"];
 
 export function mountTrader(slot, store) {
-  slot.innerHTML = MARKUP; // no text of anybody's in it
-  for (const node of slot.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
+  void slot; // as it stands in the page
   const trader = new Trader(store);
   store.subscribe(["look", "meta"], () => trader.head());
   store.subscribe(["trader", "look"], () => trader.paint());

@@ -1,5 +1,5 @@
 // How the viewer wants to see it, kept in the address: it can be shared, survives a reload, and needs no storage.
-const DEFAULTS = { lang: "", theme: "auto", colours: "", time: "utc", sort: "", filter: "", stream: "", range: "15m", tab: "now", zoom: "", level: "" };
+const DEFAULTS = { lang: "", theme: "auto", colours: "", time: "utc", sort: "", filter: "", stream: "", range: "15m", tab: "now", zoom: "", level: "", log: "" };
 const LOOK = ["lang", "theme", "colours", "time"];
 const dark = matchMedia("(prefers-color-scheme: dark)");
 let told = () => {};

@@ -12,9 +12,14 @@ export function lossText(missed, uncounted) {
   return missed ? t("loss-least", { count: count(missed) }) : t("loss-unknown");
 }
 
-export const gapLoss = (missed) => (missed == null ? t("loss-unknown") : lossText(missed, 0));
+// An incident in few words; how long it lasted stands beside it. In an alert, with its span.
+export function happenedText(each, store) {
+  const who = each.conn || (each.venue ? venueText(each.venue, store) : "");
+  const key = `w-${each.reason}`;
+  return known(key) ? t(key, { who: who ? `${who} ` : "" }).trim() : each.reason;
+}
 
-export function incidentText(each) {
+function incidentText(each) {
   const who = each.conn ? t("who-conn", each) : each.venue ? t("who-venue", each) : t("who-none");
   return known(`i-${each.reason}`) ? t(`i-${each.reason}`, { who, span: span((each.to_ns - each.from_ns) / 1e9) }) : each.reason;
 }
@@ -34,7 +39,7 @@ export function whenText({ args }) { return args?.since ? t("since-at", { time: 
 
 function counted(args, store) {
   const words = { ...args };
-  if (known(`cs-${args?.why}`)) words.why = plain(t(`cs-${args.why}`));
+  if (known(`cs-${args?.why}`)) words.why = plainWord(t(`cs-${args.why}`));
   if (args?.since) words.seconds = Math.max(0, Math.round((store.clock() - args.since) / 1000));
   if (args?.retry_at) words.retry = Math.max(0, Math.ceil((args.retry_at - store.clock()) / 1000));
   else if (args?.retry != null && store?.link) words.retry = Math.max(0, Math.round(args.retry));
@@ -46,11 +51,11 @@ export function alertText(text, code, args) {
   if (!code || !known(`at-${code}`)) return text;
   const words = { ...args };
   if (args.reason) words.what = [incidentText(args), t("n-streams", { count: args.streams }), `${t("missed").toLowerCase()}: ${lossText(args.missed, args.uncounted)}`].join(", ");
-  if (args.state) words.state = plain(t(`cs-${args.state}`));
+  if (args.state) words.state = plainWord(t(`cs-${args.state}`));
   return t(`at-${code}`, words);
 }
 
-const plain = (text) => text.replace(/^\S (?=\S)/, "");
+export const plainWord = (text) => text.replace(/^\S (?=\S)/, "");
 
 // A channel in a word: what stands before the pace (`depth20@100ms` → depth20).
 export const channelText = (row) => row[3].split(/[@:]/)[0];
