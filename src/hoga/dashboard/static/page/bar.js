@@ -1,8 +1,8 @@
 // The bar: the verdict in words, since when, when the next try is; and below it, only when not all is well, why.
 import { byId, make, mark, put } from "./dom.js";
-import { clock, count, span, stamp } from "./format.js";
+import { clock, span, stamp } from "./format.js";
 import { languages, t } from "./i18n.js";
-import { isDark, isLocal, setView, view } from "./view.js";
+import { isDark, isLocal, RANGES, setView, view } from "./view.js";
 import { shortVerdict, verdictText, whenText } from "./words.js";
 
 const GLYPHS = { recording: "●", degraded: "▲", stopped: "✕", waiting: "…" };
@@ -35,7 +35,7 @@ export function mountBar(slot, store) {
     const title = `${GLYPHS[shown]} hoga: ${gone ? t("link-lost-word") : t(`state-${shown}`)}`;
     if (document.title !== title) document.title = title;
     mark(byId("link"), "data-link", state);
-    put(byId("link-text"), state === "stale" ? t("age", { span: span(Math.round(store.age())) }) : t(`link-${state}`, { span: span(seconds) }));
+    put(byId("link-text"), state === "stale" ? t("age", { span: span(Math.round(store.age())) }) : t(`link-${state === "lost" ? "lost-short" : state}`));
     put(byId("clock"), store.news ? `${clock(store.clock(), isLocal())}${isLocal() ? "" : " UTC"}` : "");
     paintReasons(gone ? [] : store.reasons);
   };
@@ -76,15 +76,35 @@ export function mountBar(slot, store) {
   byId("find").addEventListener("click", () => { setView({ tab: "streams" }); byId("filter").focus(); });
   byId("theme").addEventListener("click", () => setView({ theme: isDark() ? "light" : "dark" }));
   byId("lang").addEventListener("click", () => setView({ lang: languages[(languages.indexOf(view.lang) + 1) % languages.length] }));
+  const ranges = Object.keys(RANGES).map((range) => {
+    const button = make("button", { type: "button", role: "radio", text: range });
+    button.addEventListener("click", () => setView({ range }));
+    byId("range").append(button);
+    return button;
+  });
+  byId("range").addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = (ranges.findIndex((each) => each.textContent === view.range) + step + ranges.length) % ranges.length;
+    setView({ range: ranges[next].textContent });
+    ranges[next].focus();
+  });
   mountSettings(store);
 
   store.subscribe(["now", "link", "tick", "look", "meta"], paint);
   store.subscribe(["view", "look", "pause", "meta"], () => {
+    for (const button of ranges) {
+      const on = button.textContent === view.range;
+      mark(button, "aria-checked", String(on));
+      mark(button, "tabindex", on ? "0" : "-1");
+    }
     put(byId("lang"), view.lang === "ko" ? "EN" : "한");
     byId("ribbon").hidden = !store.meta?.simulated;
     document.documentElement.toggleAttribute("data-simulated", Boolean(store.meta?.simulated));
   });
-  void slot; void count; void stamp;
+  void slot;
 }
 
 const SETTINGS = [

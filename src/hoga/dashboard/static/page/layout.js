@@ -11,6 +11,9 @@ export function mountLayout(root, store) {
   const moved = ["connections", "machine"].map((id) => document.getElementById(id));
   const home = document.createComment("connections and machine");
   moved[0].before(home);
+  const range = document.getElementById("range"), tools = document.getElementById("tools"), charts = document.getElementById("charts");
+  const place = document.createComment("range");
+  range.before(place);
   const buttons = TABS.map(([tab, glyph]) => {
     const label = make("span", { "data-t": `tab-${tab}`, text: t(`tab-${tab}`) });
     const button = make("button", { type: "button", "data-tab": tab }, make("span", { "aria-hidden": "true", text: glyph }), label);
@@ -31,6 +34,8 @@ export function mountLayout(root, store) {
     if (beside !== side.contains(moved[0])) {
       if (beside) side.append(...moved); else home.after(...moved);
     }
+    const inBar = root.dataset.mode !== "tabs"; // a phone has no room for it there
+    if (inBar !== tools.contains(range)) { if (inBar) place.after(range); else charts.prepend(range); }
     if (root.dataset.mode !== "tablet") root.removeAttribute("data-sheet");
     const reasons = document.getElementById("reasons");
     root.style.setProperty("--reasons", `${reasons.hidden ? 0 : reasons.offsetHeight}px`);
