@@ -189,7 +189,7 @@ class _Books:
             bids, bid_sizes, asks, ask_sizes = best[place]
             return _Side(bids, bid_sizes, powers), _Side(asks, ask_sizes, powers)
 
-        block = TopBlock(self._symbol, received, self._events, tuple(columns), levels)
+        block = TopBlock(self._symbol, [received, self._events, *columns], levels)
         self._clear()
         return received, block
 
