@@ -54,7 +54,8 @@ class Run:
             raise ConfigError(
                 [ConfigMistake(str(config.path or "defaults"), None, f"[{name}]", name, f"one of {known}") for name in unknown]
             )
-        self.venues = [VenueRun(config.venue(name), pool, label=label) for name in config.active_venues]
+        of_conn = f"{config.program.collector}/{label}" if config.program.collector else label
+        self.venues = [VenueRun(config.venue(name), pool, label=of_conn) for name in config.active_venues]
         self.gap_log = GapLog(self.venues)
         self.hub = HubService(config, self.venues, label=label)
         self.digests = Digests(config, self.venues, self.hub.manager)

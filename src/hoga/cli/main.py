@@ -34,6 +34,7 @@ MODULES = {
     "run": "run recover",
     "sim": "sim",
     "archive": "verify consolidate ls cat",
+    "merge": "merge",
     "export": "export",
     "replay": "replay",
     "coverage": "coverage",

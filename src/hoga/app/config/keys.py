@@ -38,6 +38,7 @@ class Kind(StrEnum):
     HTTP_URL = "HTTP URL"
     HOST = "host"
     NAME = "name"
+    PLACE = "name of a place"
     SECRET = "secret"
     SECRET_FILE = "file of a secret"
 
@@ -132,6 +133,7 @@ GROUPS: dict[str, str] = {
     "dashboard": "Dashboard",
     "limits": "Limits",
     "keeping": "Keeping",
+    "collectors": "Several collectors",
     "trading": "Trading",
     "logs": "Logs",
 }
@@ -314,6 +316,13 @@ def _keeping() -> list[Key]:
     ]  # fmt: skip
 
 
+def _collectors() -> list[Key]:
+    return [
+        Key(name="COLLECTOR", kind=Kind.PLACE, default="", optional=True,
+            text="This collector's name, before every connection's (`tokyo/…`); `hoga merge` tells whose a record is by it."),
+    ]  # fmt: skip
+
+
 def _trading() -> list[Key]:
     return [
         Key(name="TRADER", kind=Kind.NAME, default="hg",
@@ -431,6 +440,7 @@ KEYS: tuple[Key, ...] = (
     *_in("dashboard", _dashboard(), scope=Scope.PROGRAM),
     *_in("limits", _limits(), scope=Scope.PROGRAM),
     *_in("keeping", _keeping(), scope=Scope.PROGRAM),
+    *_in("collectors", _collectors(), scope=Scope.PROGRAM),
     *_in("trading", _trading()),
     *_in("logs", _logs(), scope=Scope.PROGRAM),
 )
@@ -469,5 +479,7 @@ def expectation(key: Key) -> str:
             return "a host name or an IP address"
         case Kind.NAME:
             return "1 to 8 small letters and digits, a letter first"
+        case Kind.PLACE:
+            return "1 to 32 small letters, digits and dashes"
         case Kind.SECRET:
             return "texts separated by blanks" if key.several else "text without spaces"

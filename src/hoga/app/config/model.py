@@ -57,6 +57,7 @@ class ProgramConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_workers: int
     retention_days: int
     retention_root: Path | None
+    collector: str | None
     log_dir: Path
     log_level: str
     log_max_mb: int

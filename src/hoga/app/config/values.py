@@ -18,6 +18,7 @@ __all__ = ["Value", "is_loopback", "nearest_number", "read_value", "sensible"]
 
 _HOST = re.compile(r"^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$")
 _NAME = re.compile(r"^[a-z][a-z0-9]{0,7}$")
+_PLACE = re.compile(r"^[a-z0-9][a-z0-9-]{0,31}$")
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -57,7 +58,9 @@ def read_value(key: Key, text: str) -> Value:
         case Kind.HOST:
             return _host(text)
         case Kind.NAME:
-            return _name(text)
+            return _matching(_NAME, text)
+        case Kind.PLACE:
+            return _matching(_PLACE, text)
         case Kind.SECRET:
             return _secret(key, text)
 
@@ -112,8 +115,8 @@ def _money(key: Key, text: str) -> Decimal:
     return amount
 
 
-def _name(text: str) -> str:
-    if not _NAME.match(text):
+def _matching(spelling: re.Pattern[str], text: str) -> str:
+    if not spelling.match(text):
         raise ValueError(text)
     return text
 

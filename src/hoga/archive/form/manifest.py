@@ -34,9 +34,11 @@ __all__ = [
     "FORMAT",
     "ArchiveFile",
     "Clock",
+    "CollectorRow",
     "Connection",
     "DayAccount",
     "Digest",
+    "Filled",
     "FoldedLedger",
     "Manifest",
     "SegmentRow",
@@ -109,6 +111,33 @@ class Digest(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     digest: str
 
 
+class CollectorRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What one collector had of a united day. `received`, `records`, `duplicates`, `unwritten` (frames that arrived and were not written)
+    are its own count, `received` None where it is not known; `won`: how many of its records stayed, None where
+    nobody can tell any more. `gaps`: how many it had; `recorded_ns`: how long it
+    recorded without one."""
+
+    name: str
+    received: int | None
+    records: int
+    duplicates: int
+    unwritten: int
+    won: int | None
+    gaps: int
+    recorded_ns: int
+    clock: Clock
+
+
+class Filled(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of a gap of `collector`, for its `reason`, that is there all the same: those named in `by` were recording then."""
+
+    from_ns: int
+    to_ns: int
+    collector: str
+    reason: str
+    by: tuple[str, ...]
+
+
 class FoldedLedger(msgspec.Struct, frozen=True, kw_only=True):
     """How much of the ledger file is in the manifest already: its first `bytes` bytes, which have this CRC-32."""
 
@@ -127,7 +156,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     and `archive_crc32` is that of its text. `incidents`: what happened behind the gaps, None in manifests of before they were told.
     `flaws`: what was wrong with the account when the day was merged. `proven, unprovable, missing, reasons`: `calendar.Shares` of the day;
     None in manifests of before that was told, and where nobody kept an account. `healed`: the file of trades that were fetched
-    afterwards, None without one. `digests`: of books that the recorder kept of these deltas, by time."""
+    afterwards, None without one. `digests`: of books that the recorder kept of these deltas, by time. `collectors`, `filled`: of a day
+    that is the union of what several collectors had (`archive.union`); there `received` is what they received together."""
 
     format: str
     venue: str
@@ -164,6 +194,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     converted: ArchiveFile | None = None
     digests: list[Digest] = []
     healed: Healed | None = None
+    collectors: list[CollectorRow] | None = None
+    filled: list[Filled] = []
 
     @property
     def shares(self) -> Shares | None:
@@ -381,6 +413,8 @@ def encode_manifest(manifest: Manifest) -> bytes:
     """The manifest as it stands in its file."""
     lines = []
     for key, value in msgspec.structs.asdict(manifest).items():
+        if manifest.collectors is None and key in ("collectors", "filled"):
+            continue
         if isinstance(value, list) and value:
             items = ",\n    ".join(msgspec.json.encode(item).decode() for item in value)
             lines.append(f'  "{key}": [\n    {items}\n  ],\n')

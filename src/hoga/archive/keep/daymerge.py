@@ -40,7 +40,7 @@ from hoga.core.times import MINUTE_NS, day_start_ns, iso_of, minute_start_ns
 from hoga.runtime.durable import TEMPORARY_SUFFIX, fsync, fsync_folder, install, temporary_for, unlink, write_all
 from hoga.venues.registry import channels_for
 
-__all__ = ["SPOOL_SUFFIX", "DayMerge", "MergeResult"]
+__all__ = ["SPOOL_SUFFIX", "DayMerge", "MergeResult", "commit_day", "finish_commit"]
 
 _LEDGER_LOST = "the ledger of this time was lost before the day was merged: what was missed then is not known"
 _LINES_LOST = "lines of this time were missing from the ledger when the day was merged: what they said is not known"
@@ -62,6 +62,41 @@ class MergeResult(msgspec.Struct, frozen=True, kw_only=True):
     records: int = 0
     bytes: int = 0
     flaws: list[str] = []
+
+
+def commit_day(
+    target: Path, manifest_path: Path, prepare: Callable[[Path], Manifest], *, step: Callable[[str], None] = lambda name: None
+) -> Manifest:
+    """Write a day file and its manifest, so that a kill at any moment leaves the old day or the new one. `prepare` writes the day file at
+    the path that it gets, fsynced and read back, and describes it. `step` is told where it is. Raises OSError, and as `prepare`."""
+    temporary, manifest_temporary = temporary_for(target), temporary_for(manifest_path)
+    try:
+        manifest = prepare(temporary)
+        with manifest_temporary.open("wb", buffering=0) as file:
+            write_all(file.fileno(), encode_manifest(manifest))
+            fsync(file.fileno())
+    except BaseException:  # nothing is committed: give the space back, a disk may be full
+        unlink(temporary, missing_ok=True)
+        unlink(manifest_temporary, missing_ok=True)
+        raise
+    step("described")
+    install(manifest_temporary, manifest_path)
+    step("committed")
+    install(temporary, target)
+    step("installed")
+    return manifest
+
+
+def finish_commit(manifest_path: Path, manifest: Manifest) -> Path:
+    """The day file of a manifest, in its place: what was killed after its commit is finished. Raises ManifestMismatch when there is none
+    like it."""
+    archive = manifest_path.with_name(manifest.archive.file)
+    temporary = temporary_for(archive)
+    if temporary.exists() and sha256_of(temporary) == manifest.archive.sha256:
+        install(temporary, archive)
+    if not archive.exists() or sha256_of(archive) != manifest.archive.sha256:
+        raise ManifestMismatch(archive, "the day file is not the one its manifest names", hint=f"hoga verify {archive}")
+    return archive
 
 
 class _Segment(msgspec.Struct, kw_only=True):
@@ -116,12 +151,7 @@ class DayMerge:
         earlier = read_manifest(self.day.manifest_path)
         if earlier is None:
             return self._adopted()
-        archive = self.day.manifest_path.with_name(earlier.archive.file)
-        temporary = temporary_for(archive)
-        if temporary.exists() and sha256_of(temporary) == earlier.archive.sha256:
-            install(temporary, archive)
-        if not archive.exists() or sha256_of(archive) != earlier.archive.sha256:
-            raise ManifestMismatch(archive, "the day file is not the one its manifest names", hint=f"hoga verify {archive}")
+        finish_commit(self.day.manifest_path, earlier)
         return earlier
 
     def _adopted(self) -> Manifest | None:
@@ -252,22 +282,7 @@ class DayMerge:
         self._account.add_earlier(msgspec.structs.replace(earlier, gaps=gaps))
 
     def _write(self, earlier: Manifest | None, added: list[_Segment]) -> Manifest:
-        temporary, manifest_temporary = temporary_for(self.target), temporary_for(self.day.manifest_path)
-        try:
-            manifest = self._prepare(earlier, added, temporary)
-            with manifest_temporary.open("wb", buffering=0) as file:
-                write_all(file.fileno(), encode_manifest(manifest))
-                fsync(file.fileno())
-        except BaseException:  # nothing is committed: give the space back, a disk may be full
-            unlink(temporary, missing_ok=True)
-            unlink(manifest_temporary, missing_ok=True)
-            raise
-        self._step("described")
-        install(manifest_temporary, self.day.manifest_path)
-        self._step("committed")
-        install(temporary, self.target)
-        self._step("installed")
-        return manifest
+        return commit_day(self.target, self.day.manifest_path, lambda temporary: self._prepare(earlier, added, temporary), step=self._step)
 
     def _prepare(self, earlier: Manifest | None, added: list[_Segment], temporary: Path) -> Manifest:
         """Write the day file to `temporary` and read it back."""

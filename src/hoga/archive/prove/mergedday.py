@@ -153,9 +153,22 @@ class MergedDay:
             ],
         )
         self._text.check_balance(self._day.manifest_path, manifest.received, manifest.records, manifest.duplicates, manifest.gaps)
+        self._check_collectors(manifest)
         rows = [row for row in manifest.segments if not _is_classic_row(row)]
         lines = [(row.minute, row.span_min, row.records, row.first_recv_ns, row.last_recv_ns) for row in rows]
         self._text.check_live(self._day.manifest_path, lines, manifest.live, manifest.gaps)
+
+    def _check_collectors(self, manifest: Manifest) -> None:
+        """Of a united day: each collector's own account, and that what stayed of theirs is all there is."""
+        rows = manifest.collectors or []
+        for row in rows:
+            if row.received is not None and row.received != row.records + row.duplicates + row.unwritten:
+                parts = f"{row.records} records + {row.duplicates} duplicates + {row.unwritten} accounted as not written"
+                why = f"collector {row.name}: {row.received} frames were received, but {parts} are not as many"
+                self._out.problem(self._day.manifest_path, "unbalanced", why)
+        won = [row.won for row in rows]
+        if rows and None not in won:
+            self._text.compare(self._day.manifest_path, [("records of all collectors", sum(each or 0 for each in won), manifest.records)])
 
     def check_alone(self, archives: list[Path]) -> None:
         """Day files whose manifest is not there or not to be trusted: what they say about themselves."""

@@ -1,0 +1,185 @@
+"""archive.union.archives: which days of which archives become which days of one, and how each is made ready.
+
+The archives are only read: days whose minutes are not merged yet are merged in a working folder below the result, which is removed
+afterwards. A day that somebody records just now is left for later, and named.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from hoga.archive.form.discover import Found, discover, venue_of
+from hoga.archive.form.layout import suffix_of
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.keep.merge import merge_day
+from hoga.archive.read.openminute import OpenMinutes
+from hoga.archive.union.unite import Source, United, unite_day
+from hoga.core.errors import HogaError
+from hoga.runtime.durable import make_folder, write_file
+
+__all__ = ["Archive", "Done", "unite_archives"]
+
+WORK_FOLDER = ".uniting"
+"""Below the result; whoever finds one may remove it."""
+
+
+class Archive(NamedTuple):
+    """One collector's archive. `label`: its name where its connections bear none."""
+
+    label: str
+    root: Path
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one day of one series; `united` None: `why` says what stopped it, and nothing of it was changed."""
+
+    what: str
+    united: United | None = None
+    why: str = ""
+
+
+class _Wanted(NamedTuple):
+    venue: str
+    symbol: str
+    kind: str
+    day: str
+
+
+def unite_archives(
+    archives: Sequence[Archive],
+    out: Path,
+    *,
+    order: Iterable[str] = (),
+    day: str | None = None,
+    archive_format: str | None = None,
+    on_done: Callable[[int, int], None] = lambda done, whole: None,
+) -> Iterator[Done]:
+    """Unite every day of every series of `archives` below `out`, one after the other. Raises ArchiveError for an archive that cannot be
+    listed.
+
+    Args:
+        order: names of collectors, the preferred first. day: only this one.
+        archive_format: `zip` or `zst`; None: that of the first archive that has the day.
+        on_done: how many days are done, and of how many.
+    """
+    found = [(archive, discover([archive.root])) for archive in archives]
+    for _, listed in found:
+        listed.require_whole()
+    _copy_lists([each for _, each in found], out)
+    wanted = sorted({_wanted(each) for _, found_in in found for each in found_in.days if not each.only and day in (None, each.day)})
+    recording = {_wanted(each) for _, found_in in found for each in OpenMinutes(found_in.journals).days()}
+    with _work_folder(out) as work:
+        ready = {archive: _Ready(archive, found_in, work / str(number)) for number, (archive, found_in) in enumerate(found)}
+        for number, each in enumerate(wanted, 1):
+            yield _one(each, recording, ready.values(), out, list(order), archive_format)
+            on_done(number, len(wanted))
+
+
+def _one(
+    wanted: _Wanted, recording: set[_Wanted], ready: Iterable[_Ready], out: Path, order: list[str], archive_format: str | None
+) -> Done:
+    what = " ".join(wanted)
+    if wanted in recording:
+        return Done(what=what, why="it is being recorded, or its last minutes are not sealed: `hoga recover`, or later")
+    into = SeriesDay(out / wanted.venue / wanted.kind, wanted.symbol, wanted.kind, wanted.day)
+    try:
+        sources = [source for each in ready if (source := each.source(wanted)) is not None]
+        spelt = archive_format or next((name for each in sources if (name := _format_of(each.day))), "zip")
+        return Done(what=what, united=unite_day(sources, into, archive_format=spelt, order=order))
+    except HogaError as fault:
+        return Done(what=what, why=str(fault))
+
+
+class _Ready:
+    """The days of one archive, merged: where they are, or in the working folder."""
+
+    def __init__(self, archive: Archive, found: Found, work: Path) -> None:
+        self._archive, self._work = archive, work
+        self._days: dict[tuple[str, str, str], dict[str, SeriesDay]] = {}
+        for each in found.days:
+            if not each.only:
+                self._days.setdefault(_wanted(each)[:3], {})[each.day] = each
+        self._made: dict[tuple[str, str, str], Path] = {}
+
+    def source(self, wanted: _Wanted) -> Source | None:
+        """The day of this archive, where it or one beside it is here. Raises ArchiveError."""
+        days = self._days.get(wanted[:3])
+        if days is None:
+            return None
+        directory = self._directory(wanted[:3], days)
+        return Source(self._archive.label, SeriesDay(directory, wanted.symbol, wanted.kind, wanted.day))
+
+    def _directory(self, series: tuple[str, str, str], days: dict[str, SeriesDay]) -> Path:
+        if series not in self._made:
+            self._made[series] = self._merged(series, days)
+        return self._made[series]
+
+    def _merged(self, series: tuple[str, str, str], days: dict[str, SeriesDay]) -> Path:
+        """A folder in which all days of the series are merged: its own, if they are."""
+        own = next(iter(days.values())).directory
+        if not any(each.folder.is_dir() for each in days.values()):
+            return own
+        venue, _, kind = series
+        directory = self._work / venue / kind
+        for each in days.values():
+            there = msgspec.structs.replace(each, directory=directory)
+            make_folder(there.folder)
+            for path in [each.manifest_path, *each.archive_paths]:
+                if path.exists():
+                    _bring(path, directory / path.name)
+            if each.folder.is_dir():
+                for path in sorted(each.folder.iterdir()):
+                    if path.is_file() and path.name != ".lock":
+                        _bring(path, there.folder / path.name)
+                merge_day(there, venue=venue, archive_format=_format_of(each) or "zip", purge=True)
+        return directory
+
+
+def _bring(path: Path, to: Path) -> None:
+    """A second name for a file that is only read, where the file system gives one, else a copy. Ledgers are cut when they are merged."""
+    if not path.name.endswith(".ledger.jsonl"):
+        with contextlib.suppress(OSError):
+            to.hardlink_to(path)
+            return
+    shutil.copyfile(path, to)
+
+
+def _format_of(day: SeriesDay) -> str | None:
+    """`zip` or `zst`, by what is there of the day."""
+    names = [path.name for path in day.archive_paths]
+    if day.folder.is_dir():
+        names += [path.name for path in day.folder.iterdir()]
+    return next((each for each in ("zip", "zst") for name in names if name.endswith(suffix_of(each))), None)
+
+
+def _wanted(day: SeriesDay) -> _Wanted:
+    return _Wanted(venue_of(day.directory), day.symbol, day.kind, day.day)
+
+
+def _copy_lists(found: Iterable[Found], out: Path) -> None:
+    """The lists of instruments that the result does not have yet."""
+    for each in found:
+        for path in each.lists:
+            to = out / path.parent.parent.name / path.parent.name / path.name
+            if not to.exists():
+                make_folder(to.parent)
+                write_file(to, [path.read_bytes()])
+
+
+@contextmanager
+def _work_folder(out: Path) -> Iterator[Path]:
+    work = out / WORK_FOLDER
+    if work.exists():
+        shutil.rmtree(work)
+    make_folder(work)
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)

@@ -1,0 +1,195 @@
+"""archive.union.recording: one series' day as one archive has it, with the edges of the days beside it, marked for the law.
+
+The same frame may have been received before midnight by one collector and after it by another, so the ends of the days before and after are
+looked at, too; what is in them belongs to their own union.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from hoga.archive.form.checked import Proof, checked_blocks, whole_lines
+from hoga.archive.form.deflate import crc32
+from hoga.archive.form.envelope import conns_and_payloads, receipts_at
+from hoga.archive.form.layout import FORMATS
+from hoga.archive.form.locate import locate
+from hoga.archive.form.manifest import Manifest, SegmentRow, read_manifest
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.spans import Span, day_span
+from hoga.archive.form.text import line_ends, split_lines
+from hoga.archive.union.law import Marks
+from hoga.core.errors import ManifestMismatch
+from hoga.core.times import MINUTE_NS, day_of
+
+__all__ = ["Collectors", "Recording", "Stretch", "open_recording"]
+
+EDGE_NS = 10 * MINUTE_NS
+"""How far two receipts of one frame may lie apart over midnight: clocks that are wrong by minutes are."""
+
+
+class Collectors:
+    """Who received a record, by the name of its connection: one that begins with `tokyo/` is tokyo's, one without a stroke nobody's in
+    particular. Those that are named come first, in that order; the others are alike."""
+
+    def __init__(self, order: list[str]) -> None:
+        self._order = {name: place for place, name in enumerate(order)}
+        self._of_conn: dict[bytes, int] = {}
+        self.names: list[str] = []
+
+    def number(self, conn: bytes) -> int:
+        """Of the collector that a connection (as it is spelt in a line) is of; `names` has its name at that place."""
+        found = self._of_conn.get(conn)
+        if found is None:
+            name = collector_of(conn)
+            if name not in self.names:
+                self.names.append(name)
+            found = self._of_conn[conn] = self.names.index(name)
+        return found
+
+    def ranks(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """The rank of each collector, by number."""
+        return np.array([self._order.get(name, len(self._order)) for name in self.names], np.int64)
+
+
+def collector_of(conn: bytes) -> str:
+    """The collector in the name of a connection, empty where it has none."""
+    name, found, _ = conn.partition(b"/")
+    return name.decode() if found else ""
+
+
+class Stretch(NamedTuple):
+    """The records of one segment: `first` is the place of its first one, `records` how many there are. `row`: None for those of a day
+    beside, of which only what was received `within` is looked at."""
+
+    first: int
+    row: SegmentRow | None
+    file: Path
+    at: int
+    length: int
+    proof: Proof
+    within: Span | None = None
+    records: int = 0
+
+
+class Recording:
+    """Every record of the day, marked. `manifest`: None when this archive has the days beside it only. `label`: how the archive is called
+    where nothing in it has a name. `stretches` of the day itself
+    have rows."""
+
+    def __init__(self, label: str, day: SeriesDay, manifest: Manifest | None) -> None:
+        self.label = label
+        self.day = day
+        self.manifest = manifest
+        self.located = locate(day.manifest_path.with_name(manifest.archive.file)) if manifest is not None else None
+        self.stretches: list[Stretch] = []
+        self.marks = Marks(np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros(0, np.int64))
+        self.who = np.zeros(0, np.int64)
+        """The number of the collector of each record; the marks' ranks are told by it when all are known."""
+
+    def text(self, stretch: Stretch) -> bytes:
+        """The lines of a stretch, proven. Raises SegmentCorrupt."""
+        blocks = checked_blocks(stretch.file, at=stretch.at, length=stretch.length, proof=stretch.proof)
+        text = b"".join(whole_lines(blocks, stretch.file))
+        if stretch.within is None:
+            return text
+        low, high = stretch.within
+        receipts = receipts_at(text, line_ends(text)) or []
+        return b"".join(line for line, at in zip(split_lines(text), receipts, strict=False) if low <= at < high)
+
+    def line(self, place: int) -> bytes:
+        """One record's line (slow: its segment is read for it)."""
+        stretch = next(each for each in self.stretches if each.first <= place < each.first + each.records)
+        return split_lines(self.text(stretch))[place - stretch.first]
+
+
+def open_recording(label: str, day: SeriesDay, collectors: Collectors) -> Recording:
+    """Read and mark the day. Raises SegmentCorrupt for what is not as it was sealed, ManifestMismatch for records without a receipt."""
+    manifest = read_manifest(day.manifest_path)
+    found = Recording(label, day, manifest)
+    parts: list[_Marked] = []
+    for row in () if manifest is None else manifest.segments:
+        assert manifest is not None
+        parts.append(_read(found, day, manifest, row, collectors))
+        if len(parts[-1].receipts) != row.records:
+            why = f"{len(parts[-1].receipts)} records in segment {row.minute}, where {row.records} were sealed"
+            raise ManifestMismatch(day.manifest_path, why)
+    low, high = day_span(day.day)
+    for beside, window in ((day_before(day), (low - EDGE_NS, low)), (day_after(day), (high, high + EDGE_NS))):
+        other = read_manifest(beside.manifest_path)
+        if other is None:
+            continue
+        for row in other.segments:
+            if row.first_recv_ns is not None and row.last_recv_ns is not None and _overlap((row.first_recv_ns, row.last_recv_ns), window):
+                parts.append(_read(found, beside, other, row, collectors, within=window))
+    names = {collectors.names[number] for number in {number for part in parts for number in set(part.who.tolist())}}
+    if (manifest is None or manifest.collectors is None) and len(names) == 1 and (own := names.pop()):
+        found.label = own
+    if parts:
+        keys, checks, who, receipts = (np.concatenate(each) for each in zip(*parts, strict=True))
+        found.who, found.marks = who, Marks(keys, checks, who, receipts)
+    return found
+
+
+class _Marked(NamedTuple):
+    keys: np.ndarray[tuple[int], np.dtype[np.uint64]]
+    checks: np.ndarray[tuple[int], np.dtype[np.uint64]]
+    who: np.ndarray[tuple[int], np.dtype[np.int64]]
+    receipts: np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+def _read(
+    found: Recording, day: SeriesDay, manifest: Manifest, row: SegmentRow, collectors: Collectors, *, within: Span | None = None
+) -> _Marked:
+    """The marks of one segment's records; of a day beside only of those received `within`."""
+    last = found.stretches[-1] if found.stretches else None
+    stretch = Stretch(
+        first=last.first + last.records if last is not None else 0,
+        row=row if within is None else None,
+        file=day.manifest_path.with_name(manifest.archive.file),
+        at=row.archive_offset,
+        length=row.archive_bytes,
+        proof=Proof(
+            packed_crc32=None if manifest.archive.file.endswith(FORMATS["parquet"]) else row.archive_crc32,
+            text_bytes=row.bytes,
+            crc32=row.crc32,
+        ),
+        within=within,
+    )
+    marked = _marks_of(found.text(stretch), collectors, stretch.file)
+    found.stretches.append(stretch._replace(records=len(marked.receipts)))
+    return marked
+
+
+def _marks_of(text: bytes, collectors: Collectors, file: Path) -> _Marked:
+    """What the law looks at, of each line (1 µs)."""
+    ends = line_ends(text)
+    receipts = receipts_at(text, ends) if len(ends) else []
+    if receipts is None:
+        why = "a record in it has no receipt: what the classic recorder or `hoga heal` wrote is not united"
+        raise ManifestMismatch(file, why, hint="leave that archive out, or take it alone")
+    conns, payloads = conns_and_payloads(text, ends.tolist())
+    number = collectors.number
+    hashes = list(map(hash, payloads))
+    sums = [crc32(payload) << 32 | len(payload) & 0xFFFFFFFF for payload in payloads]
+    who = [number(conn) for conn in conns]
+    return _Marked(
+        np.array(hashes, np.int64).view(np.uint64), np.array(sums, np.uint64), np.array(who, np.int64), np.array(receipts, np.int64)
+    )
+
+
+def day_before(day: SeriesDay) -> SeriesDay:
+    """The same series a day earlier."""
+    return msgspec.structs.replace(day, day=day_of(day_span(day.day)[0] - 1))
+
+
+def day_after(day: SeriesDay) -> SeriesDay:
+    """The same series a day later."""
+    return msgspec.structs.replace(day, day=day_of(day_span(day.day)[1]))
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return min(one) < other[1] and max(one) >= other[0]

@@ -1,0 +1,415 @@
+"""archive.union.unite: one series' day of several archives becomes one day file, with whatever any of them got, each record once.
+
+    read       every record of every archive is marked (`union.recording`), the law (`union.law`) says which stay
+    write      minutes to which only one archive gave anything are spliced as they are; the others are sorted by receipt and compressed anew
+    describe   what is missing still, who filled what for whom, what each had (`union.account`)
+    commit     as the day merge does: a kill at any moment leaves the old day or the new one
+
+The archives are only read. A united day is united again like any other; what was there before is one of the archives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from hoga.archive.form.audit import Flaw
+from hoga.archive.form.layout import suffix_of
+from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, DigestEntry, GapEntry, LiveEntry, SegmentEntry
+from hoga.archive.form.manifest import (
+    ArchiveFile,
+    CollectorRow,
+    DayAccount,
+    FoldedLedger,
+    Manifest,
+    SegmentRow,
+    build_manifest,
+    counted_missed,
+    read_manifest,
+)
+from hoga.archive.form.recorded import proving_spans
+from hoga.archive.form.records import RecordReader
+from hoga.archive.form.semantics import SeriesScan
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.spans import without
+from hoga.archive.form.store import sha256_of
+from hoga.archive.form.text import split_lines
+from hoga.archive.keep.daymerge import SPOOL_SUFFIX, commit_day, finish_commit
+from hoga.archive.keep.splice import Part, Placed, ReadBack, read_back, recompress, splice
+from hoga.archive.union.account import collector_rows, filled_gaps, recorded_of, remaining_gaps, united_live
+from hoga.archive.union.law import kept
+from hoga.archive.union.recording import Collectors, Recording, Stretch, open_recording
+from hoga.core.errors import ManifestMismatch
+from hoga.core.times import day_start_ns
+from hoga.runtime.durable import make_folder, unlink
+from hoga.venues.registry import channels_for
+
+__all__ = ["Source", "United", "unite_day"]
+
+
+class Source(NamedTuple):
+    """One archive's day of the series, merged. `label`: what its collector is called where its connections bear no name."""
+
+    label: str
+    day: SeriesDay
+
+
+class United(msgspec.Struct, frozen=True, kw_only=True):
+    """`state`: united (a day file was written), unchanged (it was all there). `added`: records that the day did not have before,
+    `spliced`: minutes taken over as they were, of `segments`; `differing`: ids that stand there with more than one payload; `gaps` that
+    nobody filled."""
+
+    state: str
+    archive: Path
+    records: int
+    added: int
+    segments: int
+    spliced: int
+    differing: int
+    gaps: int
+    sha256: str
+
+
+class _Minute(msgspec.Struct, kw_only=True):
+    """A segment of the united day: spliced as it was (`row` describes it), or made here (`receipts`: of its first and last line)."""
+
+    minute: str
+    span_min: int
+    part: Part
+    records: int
+    row: SegmentRow | None = None
+    receipts: tuple[int, int] | None = None
+    state: str = "sealed"
+
+
+def unite_day(
+    sources: Sequence[Source],
+    into: SeriesDay,
+    *,
+    archive_format: str = "zip",
+    order: Iterable[str] = (),
+    step: Callable[[str], None] = lambda name: None,
+) -> United:
+    """Make the day `into` hold whatever any of `sources`, or itself, has.
+
+    Args:
+        order: names of collectors: of one record that several have, that of the first of them stays.
+        step: is called with the name of each step when it is done.
+
+    Raises:
+        SegmentCorrupt, ManifestMismatch: a source is not what it says of itself. DiskFull, OSError: it could not be written. Nothing was
+        changed.
+    """
+    before = read_manifest(into.manifest_path)
+    if before is not None:
+        finish_commit(into.manifest_path, before)
+        sources = [Source("", into), *sources]
+    work = _Union(sources, into, archive_format, list(order), before)
+    if before is not None and work.is_unchanged():
+        return work.told("unchanged", before)
+    make_folder(into.directory)
+    try:
+        return work.told("united", commit_day(work.target, into.manifest_path, work.prepare, step=step))
+    finally:
+        unlink(work.spool, missing_ok=True)
+
+
+class _Union:
+    def __init__(self, sources: Sequence[Source], into: SeriesDay, archive_format: str, order: list[str], before: Manifest | None) -> None:
+        self._into, self._format, self._before = into, archive_format, before
+        self.target = into.directory / (into.stem + suffix_of(archive_format))
+        self.spool = self.target.with_name(self.target.name + SPOOL_SUFFIX)
+        self._collectors = Collectors(order)
+        self._recordings = _opened(sources, self._collectors)
+        ranks = self._collectors.ranks()
+        marks = [each.marks._replace(ranks=ranks[each.who]) if len(each.who) else each.marks for each in self._recordings]
+        self._stays = kept(marks, lambda source, at: self._recordings[source].line(at))
+        self._manifests = [each.manifest for each in self._recordings if each.manifest is not None]
+        self.venue = self._manifests[0].venue
+        self._channels = channels_for(self.venue, into.kind)
+        self._reader = RecordReader(self._channels)
+        self._alone = len({each.sha256 for each in self._manifests if each.records}) <= 1
+        self._spliced = self._differing = 0
+
+    def is_unchanged(self) -> bool:
+        """Whether the day that is there has all of it, and tells all that is told of it."""
+        if self._before is None or self._recordings[0].day != self._into:
+            return False
+        mine = [self._own(number) for number in range(len(self._recordings))]
+        told = [msgspec.structs.replace(row, won=None) for row in self._rows_of_collectors()]
+        known = [msgspec.structs.replace(row, won=None) for row in self._before.collectors or ()]
+        return bool(mine[0].all()) and not any(each.any() for each in mine[1:]) and told == known
+
+    def told(self, state: str, manifest: Manifest) -> United:
+        """What came of it."""
+        return United(
+            state=state,
+            archive=self.target,
+            records=manifest.records,
+            added=manifest.records - (self._before.records if self._before is not None else 0),
+            segments=len(manifest.segments),
+            spliced=self._spliced,
+            differing=self._differing,
+            gaps=len(manifest.gaps),
+            sha256=manifest.sha256,
+        )
+
+    def prepare(self, temporary: Path) -> Manifest:
+        """Write the day file, read it back, describe it."""
+        unlink(self.spool, missing_ok=True)
+        minutes = list(self._minutes())
+        parts = [each.part for each in minutes]
+        note = msgspec.json.encode({"format": "hoga-day/1", "segments": len(parts), "bytes": sum(part.text_bytes for part in parts)})
+        placed = splice(
+            parts,
+            temporary,
+            archive_format=self._format,
+            member=f"{self._into.stem}.jsonl",
+            note=note,
+            modified_ns=day_start_ns(self._into.day),
+        )
+        scan = SeriesScan(self._channels, check_books=False) if self._reader.is_chained else None
+        read = read_back(temporary, placed, on_block=lambda index, block: scan.feed(block) if scan is not None else None)
+        return self._described(minutes, placed, read, scan, temporary)
+
+    def _own(self, number: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Which records of the day itself stay, of one recording."""
+        rows = [each for each in self._recordings[number].stretches if each.row is not None]
+        return self._stays[number][: rows[-1].first + rows[-1].records] if rows else np.zeros(0, np.bool_)
+
+    def _minutes(self) -> Iterator[_Minute]:
+        for minute, span_min, inside in _windows(self._recordings):
+            giving = [(number, stretch) for number, stretch in inside if self._chosen(number, stretch).any()]
+            numbers = {number for number, _ in giving}
+            whole = all(self._chosen(number, stretch).all() for number, stretch in inside if number in numbers)
+            if len(numbers) == 1 and whole and (self._alone or self._is_in_order(giving)):
+                self._spliced += 1
+                for number, stretch in giving:
+                    yield self._taken(self._recordings[number], stretch)
+            elif giving:
+                yield self._made(minute, span_min, giving)
+
+    def _chosen(self, number: int, stretch: Stretch) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        return self._stays[number][stretch.first : stretch.first + stretch.records]
+
+    def _is_in_order(self, giving: list[tuple[int, Stretch]]) -> bool:
+        """Whether the records stand as they would be sorted: no two were received at once."""
+        receipts = [self._recordings[number].marks.receipts[each.first : each.first + each.records] for number, each in giving]
+        return bool((np.diff(np.concatenate(receipts)) > 0).all())
+
+    def _taken(self, recording: Recording, stretch: Stretch) -> _Minute:
+        row, located = stretch.row, recording.located
+        assert row is not None and located is not None, "only segments of the day itself are taken"
+        if located.ours and located.archive_format == self._format:
+            part = Part(
+                located=located,
+                at=row.archive_offset,
+                length=row.archive_bytes,
+                text_bytes=row.bytes,
+                crc32=row.crc32,
+                body_crc32=row.archive_crc32,
+                source=located.path,
+            )
+        else:
+            part = recompress([recording.text(stretch)], self.spool, archive_format=self._format, source=located.path)
+        return _Minute(minute=row.minute, span_min=row.span_min, part=part, records=row.records, row=row, state=row.state)
+
+    def _made(self, minute: str, span_min: int, giving: list[tuple[int, Stretch]]) -> _Minute:
+        """What stays of several segments, by receipt."""
+        receipts: list[int] = []
+        lines: list[bytes] = []
+        for number, stretch in giving:
+            recording, chosen = self._recordings[number], self._chosen(number, stretch)
+            at = np.flatnonzero(chosen)
+            receipts += recording.marks.receipts[at + stretch.first].tolist()
+            every = split_lines(recording.text(stretch))
+            lines += [every[place] for place in at.tolist()]
+        order = self._sorted(receipts, lines)
+        text = [lines[at] for at in order]
+        part = recompress(text, self.spool, archive_format=self._format, source=giving[0][1].file)
+        self._differing += self._count_differing(text)
+        return _Minute(minute=minute, span_min=span_min, part=part, records=len(text), receipts=(receipts[order[0]], receipts[order[-1]]))
+
+    def _sorted(self, receipts: list[int], lines: list[bytes]) -> list[int]:
+        """By receipt; what was received at once by its id, then by its bytes."""
+        order: list[int] = np.argsort(np.array(receipts, np.int64), kind="stable").tolist()
+        ranked = [receipts[at] for at in order]
+        at = 0
+        while at < len(order):
+            end = at + 1
+            while end < len(order) and ranked[end] == ranked[at]:
+                end += 1
+            if end > at + 1:
+                ids = {place: self._id_of(lines[place]) for place in order[at:end]}
+                order[at:end] = sorted(order[at:end], key=lambda place: (ids[place], lines[place]))
+            at = end
+        return order
+
+    def _id_of(self, line: bytes) -> int:
+        if not self._reader.has_ids:
+            return 0
+        record, _ = next(self._reader.read_singly(line))
+        return self._reader.last_ids([record])[0] or 0
+
+    def _count_differing(self, lines: list[bytes]) -> int:
+        """How many ids stand there more than once: their payloads are others, else one would have gone."""
+        if not self._reader.has_ids:
+            return 0
+        records = self._reader.read(b"".join(lines))
+        named = list(self._reader.named_ids(records)) if records is not None else []
+        known = [each for each in named if each[1] is not None]
+        return len(known) - len(set(known))
+
+    def _described(
+        self, minutes: list[_Minute], placed: list[Placed], read: ReadBack, scan: SeriesScan | None, temporary: Path
+    ) -> Manifest:
+        rows: list[SegmentRow] = []
+        for each, place, records in zip(minutes, placed, read.records, strict=True):
+            if records != each.records:
+                raise ManifestMismatch(each.part.source, f"{records} records of {each.minute} were read back, where {each.records} stay")
+            first = each.row.first_recv_ns if each.row is not None else each.receipts[0] if each.receipts else None
+            last = each.row.last_recv_ns if each.row is not None else each.receipts[1] if each.receipts else None
+            rows.append(
+                SegmentRow(
+                    minute=each.minute,
+                    part=each.row.part if each.row is not None else 1,
+                    records=records,
+                    bytes=place.part.text_bytes,
+                    crc32=place.part.crc32,
+                    offset=place.offset,
+                    state=each.state,
+                    archive_offset=place.archive_offset,
+                    archive_bytes=place.part.length,
+                    archive_crc32=place.part.body_crc32,
+                    first_recv_ns=first,
+                    last_recv_ns=last,
+                    span_min=each.span_min,
+                )
+            )
+        account, flaws = self._account(sum(row.records for row in rows), scan)
+        manifest = build_manifest(
+            account,
+            venue=self.venue,
+            day=self._into,
+            rows=rows,
+            sha256=read.sha256,
+            archive=ArchiveFile(file=self.target.name, bytes=temporary.stat().st_size, sha256=sha256_of(temporary)),
+            ledger=FoldedLedger(bytes=0, crc32=0),
+            flaws=flaws,
+            proving=proving_spans(self._into, self.venue, account.streams()),
+        )
+        gaps = manifest.gaps
+        return msgspec.structs.replace(manifest, collectors=self._rows_of_collectors(), filled=filled_gaps(self._named(), gaps))
+
+    def _named(self) -> list[tuple[str, Manifest]]:
+        return [(each.label, each.manifest) for each in self._recordings if each.manifest is not None]
+
+    def _rows_of_collectors(self) -> list[CollectorRow]:
+        won: dict[str, int | None] = {}
+        for number, recording in enumerate(self._recordings):
+            chosen = self._own(number)
+            counts = np.bincount(recording.who[: len(chosen)][chosen], minlength=len(self._collectors.names)).tolist()
+            for name, count in zip(self._collectors.names, counts, strict=True):
+                united = recording.manifest.collectors if recording.manifest is not None else None
+                if not name and united is not None:  # an earlier union of archives without names: whose it was is not told
+                    won |= dict.fromkeys([row.name for row in united] if count else [])
+                    continue
+                own = name or recording.label
+                known = won.get(own, 0)
+                won[own] = None if known is None else known + count
+        return collector_rows(self._named(), won)
+
+    def _account(self, records: int, scan: SeriesScan | None) -> tuple[DayAccount, list[Flaw]]:
+        """What is told of the united day: when it was recorded, by which connections, what is missing."""
+        manifests = self._manifests
+        holes = [hole for runs in scan.runs.values() for hole in runs.holes()] if scan is not None else None
+        low = min((each.first_id for each in manifests if each.first_id is not None), default=None)
+        high = max((each.last_id for each in manifests if each.last_id is not None), default=None)
+        gaps = remaining_gaps(manifests, holes, None if low is None or high is None else (low, high))
+        live = united_live(manifests)
+        account = DayAccount()
+        account.add(GapEntry(gap=gap) for gap in gaps)
+        account.add(LiveEntry(from_ns=span[0], to_ns=span[1]) for span in live)
+        for each in manifests:
+            account.add(
+                ConnectionEntry(conn=one.conn, epoch=one.epoch, from_ns=one.from_ns, to_ns=one.to_ns, close=one.close)
+                for one in each.connections
+            )
+            account.add(DigestEntry(ns=one.ns, id=one.id, digest=one.digest) for one in each.digests)
+        received = [row.received for row in self._rows_of_collectors()]
+        whole = None if None in received else sum(each for each in received if each is not None)
+        duplicates = 0 if whole is None else whole - records - counted_missed(gaps)
+        account.add(
+            [
+                SegmentEntry(
+                    file=self.target.name,
+                    minute="",
+                    part=1,
+                    records=records,
+                    bytes=0,
+                    crc32=0,
+                    archive_bytes=0,
+                    first_recv_ns=None,
+                    last_recv_ns=None,
+                    received=whole if duplicates >= 0 else None,
+                    duplicates=max(0, duplicates),
+                    reordered=sum(each.reordered for each in manifests if each.collectors is None),
+                    first_id=low,
+                    last_id=high,
+                    state="sealed",
+                    streams=sorted({name for each in manifests for name in each.stream.split(",") if name}),
+                )
+            ]
+        )
+        if (clock := next((each.clock for each in manifests if each.clock.source is not None), None)) is not None:
+            account.clock = ClockEntry(ns=0, offset_ms=clock.offset_ms, source=clock.source or "")
+        return account, list(self._flaws(manifests))
+
+    def _flaws(self, manifests: list[Manifest]) -> Iterator[Flaw]:
+        """What was wrong with an account stays, as far as nobody else recorded that time."""
+        for at, each in enumerate(manifests):
+            others = [span for other, one in enumerate(manifests) if other != at for span in recorded_of(one)]
+            for flaw in each.flaws:
+                if without([(flaw.from_ns, flaw.to_ns)], others):
+                    yield flaw
+
+
+def _opened(sources: Sequence[Source], collectors: Collectors) -> list[Recording]:
+    """What they have of the day and of the edges of those beside it. Raises ManifestMismatch when none of them has the day."""
+    found = [open_recording(source.label, source.day, collectors) for source in sources]
+    if all(each.manifest is None for each in found):
+        path = sources[0].day.manifest_path
+        raise ManifestMismatch(path, "the day has no manifest", hint="hoga consolidate merges it, or --adopt writes one")
+    return found
+
+
+def _windows(recordings: Sequence[Recording]) -> Iterator[tuple[str, int, list[tuple[int, Stretch]]]]:
+    """(minute, span in minutes, the segments that lie in it), by time. Segments that overlap are of one window."""
+    every = sorted(
+        (stretch.row.minute, stretch.row.span_min, number, stretch.row.part, stretch.first, stretch)
+        for number, recording in enumerate(recordings)
+        for stretch in recording.stretches
+        if stretch.row is not None
+    )
+    inside: list[tuple[int, Stretch]] = []
+    first, start, end = "", 0, 0
+    for minute, span_min, number, _, _, stretch in every:
+        at = minute_number(minute)
+        if inside and at >= end:
+            yield first, end - start, inside
+            inside = []
+        if not inside:
+            first, start, end = minute, at, at
+        end = max(end, at + span_min)
+        inside.append((number, stretch))
+    if inside:
+        yield first, end - start, inside
+
+
+def minute_number(minute: str) -> int:
+    """Of the day: `13-15` is 795."""
+    return int(minute[:2]) * 60 + int(minute[3:])

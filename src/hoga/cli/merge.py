@@ -1,0 +1,86 @@
+"""cli.merge: `hoga merge`, the archives of several collectors as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from hoga.cli._output import Progress, error_line, print_json, print_text
+from hoga.cli._recorded import mistake, require_present
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `hoga merge` to `app`."""
+    app.command("merge")(merge)
+
+
+def merge(
+    archives: Annotated[list[Path], typer.Argument(metavar="ARCHIVE...", help="Data folders of collectors; NAME=FOLDER gives one a name.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the one archive is, or becomes.")],
+    collectors: Annotated[str, typer.Option("--collectors", metavar="A,B", help="Whose record stays, the preferred first.")] = "",
+    day: Annotated[str | None, typer.Option("--day", metavar="D", help="Only this day, YYYY-MM-DD.")] = None,
+    archive_format: Annotated[str | None, typer.Option("--format", help="zip or zst; else that of the archives.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+) -> int:
+    """Unite the archives of several collectors into one that has whatever any of them got, each record once.
+
+    Of a record that several have, that of the collector named first stays, else the one received first. The archives are only read; what
+    DIR held already stays in it. The result is the same in whatever order, and however often, they are united. A gap remains where all
+    had one. Exit status 1 when a day could not be united.
+
+    Example: hoga merge tokyo/data seoul/data -o data --collectors tokyo,seoul
+    """
+    from hoga.archive.union.archives import Archive, unite_archives
+
+    if archive_format not in (None, "zip", "zst"):
+        raise mistake("--format", str(archive_format), "zip or zst")
+    named = [_archive(str(each)) for each in archives]
+    require_present([root for _, root in named])
+    place = out.resolve()
+    for _, root in named:
+        here = root.resolve()
+        if here == place or here.is_relative_to(place) or place.is_relative_to(here):
+            raise mistake("--out", str(out), f"a folder that is not in {root}, nor around it")
+    labels = _labels(named)
+    plan = [Archive(label, root) for label, (_, root) in zip(labels, named, strict=True)]
+    order = [name for name in collectors.replace(",", " ").split() if name]
+    with Progress("merge, days") as progress:
+        found = list(
+            unite_archives(
+                plan, out, order=order, day=day, archive_format=archive_format, on_done=lambda done, whole: progress.advance(total=whole)
+            )
+        )
+    failed = [each for each in found if each.united is None]
+    if as_json:
+        done = [{"what": each.what} | msgspec.to_builtins(each.united, enc_hook=str) for each in found if each.united is not None]
+        print_json({"ok": not failed, "done": done, "failed": [{"what": each.what, "why": each.why} for each in failed]})
+    else:
+        for each in found:
+            if (united := each.united) is not None:
+                differing = f", {united.differing} ids with more than one payload" if united.differing else ""
+                gaps = f"{united.gaps} gaps that nobody filled" if united.gaps else "no gap left"
+                print_text(f"{each.what}: {united.state}, {united.records:,} records ({united.added:+,}), {gaps}{differing}")
+        print_text(f"{len(found) - len(failed)} days done, {len(failed)} failed")
+    for each in failed:
+        error_line(f"{each.what}: {each.why}")
+    return 1 if failed else 0
+
+
+def _archive(text: str) -> tuple[str, Path]:
+    """`NAME=FOLDER` or `FOLDER`: a folder that is there with that whole name is meant itself."""
+    name, found, folder = text.partition("=")
+    if not found or "/" in name or Path(text).exists():
+        return "", Path(text)
+    return name, Path(folder)
+
+
+def _labels(named: list[tuple[str, Path]]) -> list[str]:
+    """What each archive is called: its name, else its folder's, else as much of the path as tells them apart."""
+    whole = [root.resolve() for _, root in named]
+    found = [name or place.name for (name, _), place in zip(named, whole, strict=True)]
+    return [label if found.count(label) == 1 else place.as_posix().lstrip("/") for label, place in zip(found, whole, strict=True)]

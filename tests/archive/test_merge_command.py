@@ -1,0 +1,87 @@
+"""`hoga merge`: what it prints, what it refuses, and that the archives stay as they were."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.keep.merge import merge_day
+from hoga.cli.main import main
+from tests.archive.workshop import DAY, Workshop, fill_trades, read_records
+
+Printed = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def hoga(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Printed:
+    def call(*arguments: object) -> tuple[int, str, str]:
+        status = main([str(each) for each in arguments])
+        said = capfd.readouterr()
+        return status, said.out, said.err
+
+    return call
+
+
+def _sums(root: Path) -> dict[str, str]:
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def _archive(root: Path, minutes: tuple[str, ...], *, first: int, merged: bool) -> None:
+    shop = fill_trades(Workshop(root / "binance" / "execution", "execution"), minutes=minutes, first=first)
+    if merged:
+        merge_day(SeriesDay(shop.directory, shop.symbol, shop.kind, DAY), venue="binance", archive_format="zip", purge=True)
+
+
+def test_merged_and_unmerged_days_become_one_and_stay_as_they_were(tmp_path: Path, hoga: Printed) -> None:
+    _archive(tmp_path / "a", ("13-15", "13-16"), first=1000, merged=True)
+    _archive(tmp_path / "b", ("13-16", "13-17"), first=1040, merged=False)
+    before = _sums(tmp_path)
+    status, out, err = hoga("merge", tmp_path / "a", tmp_path / "b", "-o", tmp_path / "all")
+    assert (status, err) == (0, "")
+    assert "binance BTCUSDT execution 2026-11-20: united, 120 records (+120), no gap left" in out
+    assert {name: found for name, found in _sums(tmp_path).items() if "/all/" not in name} == before
+    assert [path.name for path in (tmp_path / "all").iterdir()] == ["binance"]
+    assert len(list(read_records(tmp_path / "all"))) == 120
+    status, out, _ = hoga("merge", tmp_path / "b", tmp_path / "a", "-o", tmp_path / "all", "--json")
+    (done,) = json.loads(out)["done"]
+    assert (status, done["state"], done["records"]) == (0, "unchanged", 120)
+    assert hoga("verify", tmp_path / "all")[0] == 0
+
+
+def test_a_day_that_cannot_be_united_is_named_and_the_others_are(tmp_path: Path, hoga: Printed) -> None:
+    _archive(tmp_path / "a", ("13-15",), first=1000, merged=True)
+    file = next((tmp_path / "a").rglob("*.zip"))
+    file.write_bytes(file.read_bytes()[:-40])
+    shop = fill_trades(Workshop(tmp_path / "a" / "binance" / "execution", "execution", symbol="ETHUSDT"))
+    merge_day(SeriesDay(shop.directory, "ETHUSDT", "execution", DAY), venue="binance", archive_format="zip", purge=True)
+    status, out, err = hoga("merge", tmp_path / "a", "-o", tmp_path / "all")
+    assert status == 1
+    assert "binance ETHUSDT execution 2026-11-20: united" in out
+    assert "1 days done, 1 failed" in out
+    assert "binance BTCUSDT execution 2026-11-20" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nowhere", "-o", "all"], "nowhere"),
+        (["a", "-o", "a"], "a folder that is not in"),
+        (["a", "-o", "a/inside"], "a folder that is not in"),
+        (["a", "-o", "all", "--format", "rar"], "zip or zst"),
+    ],
+)
+def test_wrong_arguments_are_one_line(
+    tmp_path: Path, hoga: Printed, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    status, _, err = hoga("merge", *arguments)
+    assert status == 2
+    assert says in err
+    assert "Traceback" not in err

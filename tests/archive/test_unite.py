@@ -1,0 +1,201 @@
+"""What several collectors recorded, as one archive: whatever any of them got, each record once, the same in whatever order it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import count, pairwise
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hoga.archive.form.manifest import Manifest, read_manifest
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.keep.merge import merge_day
+from hoga.archive.prove.verify import verify
+from hoga.archive.union.unite import Source, United, unite_day
+from hoga.core.errors import SegmentCorrupt
+from hoga.core.ledger import Gap, Reason
+from hoga.core.times import MINUTE_NS, SECOND_NS
+from tests.archive.workshop import DAY, Workshop, agg_trade, book, read_records
+
+_number = count()
+
+
+def _named(line: bytes, collector: str) -> bytes:
+    return line.replace(b'"conn":"binance-1"', b'"conn":"%b/binance-1"' % collector.encode()) if collector else line
+
+
+def _archive(
+    root: Path,
+    name: str,
+    minutes: dict[str, list[bytes]],
+    *,
+    kind: str = "execution",
+    gaps: Iterable[Gap] = (),
+    lost: int = 0,
+    day: str = DAY,
+) -> Source:
+    """A merged day at `root/name` of these lines; `lost`: frames that arrived and were not written, as `gaps` say."""
+    shop = Workshop(root / name / "binance" / kind, kind, day=day)
+    for at, (minute, lines) in enumerate(minutes.items()):
+        ids = _ids(lines)
+        shop.seal(minute, [_named(line, name) for line in lines], ids=ids, received=len(lines) + (lost if at == 0 else 0))
+    for gap in gaps:
+        shop.tell_gap(gap)
+    merged = SeriesDay(shop.directory, shop.symbol, kind, day)
+    merge_day(merged, venue="binance", archive_format="zip", purge=True)
+    return Source(name, merged)
+
+
+class _Ids(msgspec.Struct):
+    a: int | None = None
+    lastUpdateId: int | None = None
+
+
+def _ids(lines: list[bytes]) -> list[int]:
+    return [found.a or found.lastUpdateId or 0 for found in msgspec.json.Decoder(_Ids).decode_lines(b"".join(lines))]
+
+
+def _into(root: Path, name: str, kind: str = "execution") -> SeriesDay:
+    return SeriesDay(root / name / "binance" / kind, "BTCUSDT", kind, DAY)
+
+
+def _manifest(day: SeriesDay) -> Manifest:
+    found = read_manifest(day.manifest_path)
+    assert found is not None
+    return found
+
+
+def _sound(root: Path) -> list[str]:
+    return [f"{problem.kind}: {problem.detail}" for problem in verify([root], jobs=1).problems]
+
+
+def _trades(start: int, numbers: Iterable[int], *, late_ns: int = 0) -> list[bytes]:
+    return [agg_trade(start + number * SECOND_NS // 2 + late_ns, 1000 + number) for number in numbers]
+
+
+START = Workshop(Path(), "execution").minute_ns("13-15")
+
+
+def test_each_record_is_there_once_and_the_gaps_are_what_all_had(tmp_path: Path) -> None:
+    cut = Gap(START + 5 * SECOND_NS, START + 9 * SECOND_NS, Reason.DISCONNECT, 7, from_id=1011, to_id=1017, conn="tokyo/binance-1")
+    other = Gap(START + 8 * SECOND_NS, START + 12 * SECOND_NS, Reason.DISCONNECT, 7, from_id=1017, to_id=1023, conn="seoul/binance-1")
+    tokyo = _archive(tmp_path, "tokyo", {"13-15": _trades(START, [*range(11), *range(18, 40)])}, gaps=[cut])
+    seoul = _archive(tmp_path, "seoul", {"13-15": _trades(START, [*range(17), *range(24, 40)], late_ns=900)}, gaps=[other])
+    into = _into(tmp_path, "all")
+    united = unite_day([tokyo, seoul], into)
+    assert (united.state, united.records, united.gaps) == ("united", 39, 1)
+    assert _ids(list(read_records([into]))) == [1000 + number for number in range(40) if number != 17]
+    (gap,) = _manifest(into).gaps
+    assert (gap.from_id, gap.to_id, gap.missed, gap.reason) == (1017, 1017, 1, Reason.DISCONNECT)
+    assert _sound(tmp_path / "all") == []
+    rows = {row.name: row for row in _manifest(into).collectors or ()}
+    assert {name: (row.received, row.records, row.won) for name, row in rows.items()} == {"seoul": (33, 33, 6), "tokyo": (33, 33, 33)}
+    assert {(each.collector, each.by) for each in _manifest(into).filled} == {("tokyo", ("seoul",)), ("seoul", ("tokyo",))}
+
+
+def test_the_named_order_says_whose_record_stays(tmp_path: Path) -> None:
+    tokyo = _archive(tmp_path, "tokyo", {"13-15": _trades(START, range(10))})
+    seoul = _archive(tmp_path, "seoul", {"13-15": _trades(START, range(10), late_ns=900)})
+    unite_day([tokyo, seoul], _into(tmp_path, "all"), order=["seoul", "tokyo"])
+    assert all(b'"conn":"seoul/' in line for line in read_records([_into(tmp_path, "all")]))
+
+
+def test_one_archive_alone_comes_out_byte_for_byte(tmp_path: Path) -> None:
+    lines = [*_trades(START, range(10)), *_trades(START, range(3))]  # the clock went back
+    alone = _archive(tmp_path, "", {"13-15": lines, "13-16": _trades(START + MINUTE_NS, range(200, 230))})
+    united = unite_day([Source("here", alone.day)], _into(tmp_path, "all"))
+    assert united.spliced == united.segments == 2
+    assert united.sha256 == _manifest(alone.day).sha256
+    assert unite_day([Source("here", alone.day)], _into(tmp_path, "all")).state == "unchanged"
+
+
+def test_a_frame_that_came_over_midnight_to_one_and_before_it_to_the_other_is_there_once(tmp_path: Path) -> None:
+    end = Workshop(Path(), "execution").minute_ns("23-59") + MINUTE_NS
+    early = _archive(tmp_path, "tokyo", {"23-59": [agg_trade(end - 2, 1), agg_trade(end - 1, 2)]})
+    shop = Workshop(tmp_path / "seoul" / "binance" / "execution", "execution", day="2026-11-21")
+    late = _archive(tmp_path, "seoul", {"00-00": [agg_trade(shop.start_ns + 5, 2), agg_trade(shop.start_ns + 6, 3)]}, day="2026-11-21")
+    # each archive has the other day too, with nothing of it
+    for source, root in ((early, "tokyo"), (late, "seoul")):
+        assert source.day.directory == tmp_path / root / "binance" / "execution"
+    both = [early.day.directory, late.day.directory]
+    found = []
+    for day in (DAY, "2026-11-21"):
+        into = msgspec.structs.replace(_into(tmp_path, "all"), day=day)
+        sources = [Source(at.parents[1].name, SeriesDay(at, "BTCUSDT", "execution", day)) for at in both]
+        unite_day(sources, into)
+        found += _ids(list(read_records([into])))
+    assert found == [1, 2, 3]
+
+
+def test_a_damaged_archive_stops_the_union_and_nothing_is_changed(tmp_path: Path) -> None:
+    tokyo = _archive(tmp_path, "tokyo", {"13-15": _trades(START, range(10))})
+    file = tokyo.day.archive_paths[0]
+    data = bytearray(file.read_bytes())
+    data[120] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(SegmentCorrupt):
+        unite_day([tokyo], _into(tmp_path, "all"))
+    assert not _into(tmp_path, "all").manifest_path.exists()
+
+
+Drawn = tuple[str, dict[str, list[bytes]], list[Gap]]
+"""(collector, minute -> lines, gaps)"""
+_offsets = st.sampled_from([0, 1, 900, 2_000_000])
+
+
+@st.composite
+def _recordings(draw: st.DrawFn) -> list[Drawn]:
+    """What three collectors got of one stream: each misses some frames, and receives them a little later than another."""
+    numbers = list(range(draw(st.integers(1, 25))))
+    names = draw(st.sampled_from([["a", "b", "c"], ["", "", ""], ["a", "", "b"]]))
+    kind = draw(st.sampled_from([agg_trade, book]))
+    found = []
+    for name in names:
+        got = draw(st.lists(st.sampled_from(numbers), unique=True, min_size=1))
+        late = draw(_offsets)
+        minutes: dict[str, list[bytes]] = {}
+        for number in sorted(got):
+            at = number * 5 * SECOND_NS
+            minutes.setdefault("13-15" if at + late < MINUTE_NS else "13-16", []).append(kind(START + at + late, 100 + number))
+        holes = [(one, other) for one, other in pairwise(sorted(got)) if other > one + 1 and kind is agg_trade]
+        gaps = [
+            Gap(
+                START + one * 5 * SECOND_NS + late,
+                START + other * 5 * SECOND_NS + late,
+                Reason.SEQUENCE_GAP,
+                other - one - 1,
+                101 + one,
+                99 + other,
+            )
+            for one, other in holes
+        ]
+        found.append((name, minutes, gaps))
+    return found
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_recordings())
+def test_any_order_grouping_and_number_of_times_gives_the_same_text(tmp_path: Path, recordings: list[Drawn]) -> None:
+    kind = "orderbook" if b"bids" in next(iter(recordings[0][1].values()))[0] else "execution"
+    root = tmp_path / str(next(_number))
+    a, b, c = (
+        _archive(root / str(at), name, minutes, kind=kind, gaps=gaps)._replace(label=name or f"place-{at}")
+        for at, (name, minutes, gaps) in enumerate(recordings)
+    )
+
+    def united(*sources: Source) -> United:
+        return unite_day(sources, _into(root, f"out-{next(_number)}", kind), order=["b"])
+
+    def as_source(found: United) -> Source:
+        return Source("again", SeriesDay(found.archive.parent, "BTCUSDT", kind, DAY))
+
+    whole = united(a, b, c)
+    left, right = united(as_source(united(a, b)), c), united(a, as_source(united(c, b)))
+    assert whole.sha256 == left.sha256 == right.sha256 == united(c, a, b, a).sha256 == united(as_source(whole), b).sha256
+    every = {number for _, minutes, _ in recordings for lines in minutes.values() for number in _ids(lines)}
+    assert sorted(_ids(list(read_records([as_source(whole).day])))) == sorted(every)
+    assert _sound(whole.archive.parent) == []
