@@ -336,7 +336,7 @@ def test_the_page_is_small_and_asks_nobody_else() -> None:
     files = [path for path in STATIC.rglob("*") if path.is_file() and path.suffix in (".html", ".css", ".js", ".svg")]
     earlier = {path for path in files if path.parent.name == "app" or path.name in ("index.html", "style.css")}
     for page in (earlier, set(files) - earlier):
-        assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in page) < 125_000, "as it goes over the wire"
+        assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in page) < 140_000, "as it goes over the wire"
     for path in files:
         if "vendor" not in path.parts:
             text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
