@@ -15,6 +15,7 @@ from hoga.core.market import DataType, Side
 from hoga.core.ticks import MarketDepth, MarketMark, MarketTrade
 from hoga.core.trading import Rules, rules_of, text_of, whole_of
 from hoga.venues.registry import VENUES
+from hoga.venues.ticks import memo, numbers
 
 
 def rules(venue: str, symbol: str, tick: str, lot: str) -> Rules:
@@ -73,7 +74,7 @@ def test_books_that_are_read_together_are_what_each_is_alone(books: list[tuple[l
     one, many = spec.book_line(USDM), spec.book_lines(USDM)
     if all(bids and asks for bids, asks, _ in books):
         found = many(b"".join(lines))
-        assert list(zip(*found, strict=True)) == [one(line)[:5] for line in lines]
+        assert list(zip(*(column.tolist() for column in found), strict=True)) == [one(line)[:5] for line in lines]
     else:  # where a side is empty each is read by itself
         with pytest.raises(ValueError):
             many(b"".join(lines))
@@ -106,3 +107,22 @@ def test_a_text_is_the_number_that_it_spells(number: int, power: int) -> None:
 @given(st.decimals(-(10**9), 10**9, places=6), st.integers(-8, 0))
 def test_finer_digits_are_cut_off(value: Decimal, power: int) -> None:
     assert whole_of(f"{value:f}", power) == int(value.scaleb(-power))
+
+
+NUMBER = st.one_of(
+    st.tuples(st.integers(0, 10**9), st.integers(0, 8)).map(lambda each: f"{each[0] / 10 ** each[1]:.{each[1]}f}"),
+    st.sampled_from(["0", "00012.50", "123456789012345678", "1e5", "-1.5", "1.", ".5", "12,5", "9223372036854775808", "１.5", "", "1.2.3"]),
+)
+
+
+@given(st.lists(NUMBER, max_size=8), st.sampled_from([0, -2, -5, -8]))
+def test_numbers_that_are_read_together_are_what_each_is_alone(texts: list[str], power: int) -> None:
+    read, many = memo(power), numbers(power)
+    try:
+        alone = [read(text) for text in texts]
+        assert not alone or max(map(abs, alone)) < 2**63
+    except (ValueError, AssertionError):
+        with pytest.raises(ValueError):
+            many(texts)
+    else:
+        assert many(texts).tolist() == alone

@@ -42,7 +42,7 @@ from hoga.history.deltas import REACH_NS, DeltaSeries, delta_books
 from hoga.history.published import published_batches
 from hoga.trading.blocks import Block, Chunk, ColumnBlock, EventBlock, MarkBlock, PlainBlock, PriceBlock, TopBlock, TradeBlock
 from hoga.venues.registry import VENUES
-from hoga.venues.ticks import Marks, RawLevels, Top, Tops, Trades
+from hoga.venues.ticks import Marks, RawLevels, Top, Tops, Trades, integers
 
 __all__ = ["Damage", "MarketSeries", "Recorded", "make_reader", "market_chunks", "recorded_of"]
 
@@ -638,23 +638,16 @@ class _BookLines(PlainBlock):
     def matrix(self) -> Ints | None:
         """All of them as columns, a row each; None where one is not as usual. They are not read again then."""
         try:
-            best = self._all() or Tops(*map(list, zip(*(each[:5] for each in self._each()), strict=True)))
+            best = self._many(self._text) if self._many is not None else None
         except (ValueError, TypeError):
-            return None
-        self._best = TopBlock(
-            self.symbol, [self._receipts, *best], lambda place: (_Side(self._sides, place, 0), _Side(self._sides, place, 1))
-        )
-        return self._best.matrix
-
-    def _all(self) -> Tops | None:
-        """All at once; None: one of them is not spelt as usual, or has a side on which there is nothing."""
-        if self._many is None:
-            return None
+            best = None  # one is not spelt as usual, or has a side on which there is nothing
         try:
-            found = self._many(self._text)
+            found = best or [integers(column) for column in zip(*(each[:5] for each in self._each()), strict=True)]
+            columns = np.stack([np.array(self._receipts, np.int64), *found])
         except (ValueError, TypeError):
             return None
-        return found if len(found.event_ns) == len(self._receipts) else None
+        self._best = TopBlock(self.symbol, columns, lambda place: (_Side(self._sides, place, 0), _Side(self._sides, place, 1)))
+        return columns
 
     def _each(self) -> Iterator[Top]:
         return (self._read(self._text[at:to]) for at, to in pairwise(self._begins))
@@ -704,10 +697,10 @@ class _BookLines(PlainBlock):
 
 
 def _block_of(symbol: str, at_ns: list[int], columns: Tops | Trades | Marks) -> Block:
-    if len(columns.event_ns) != len(at_ns):
-        raise ValueError("not as many records as lines")
+    """Raises ValueError where there are not as many records as lines."""
+    matrix = np.stack([np.array(at_ns, np.int64), *columns])
     if isinstance(columns, Trades):
-        return TradeBlock(symbol, [at_ns, *columns])
+        return TradeBlock(symbol, matrix)
     if isinstance(columns, Marks):
-        return MarkBlock(symbol, [at_ns, *columns])
-    return TopBlock(symbol, [at_ns, *columns])
+        return MarkBlock(symbol, matrix)
+    return TopBlock(symbol, matrix)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import msgspec
 
 from hoga.core.ticks import MarketBar, MarketEvent
 from hoga.core.trading import Rules, whole_of
+
+if TYPE_CHECKING:
+    from hoga.columns.digits import Ints, Text
 
 __all__ = [
     "BookLineReader",
@@ -26,8 +29,10 @@ __all__ = [
     "Top",
     "Tops",
     "Trades",
+    "integers",
     "memo",
     "memo_bytes",
+    "numbers",
 ]
 
 TickReader = Callable[[Rules], Callable[[bytes, int], MarketEvent]]
@@ -49,35 +54,35 @@ class Top(NamedTuple):
 class Tops(NamedTuple):
     """Quotes or books of one series, a place each: the venue's times (ns, 0: none), best prices and sizes."""
 
-    event_ns: Sequence[int]
-    bid: Sequence[int]
-    bid_size: Sequence[int]
-    ask: Sequence[int]
-    ask_size: Sequence[int]
+    event_ns: Ints
+    bid: Ints
+    bid_size: Ints
+    ask: Ints
+    ask_size: Ints
 
 
 class Trades(NamedTuple):
     """Trades of one series, a place each. `buys`: 1 where the buyer took, else 0."""
 
-    event_ns: Sequence[int]
-    price: Sequence[int]
-    size: Sequence[int]
-    buys: Sequence[int]
-    trade_id: Sequence[int]
+    event_ns: Ints
+    price: Ints
+    size: Ints
+    buys: Ints
+    trade_id: Ints
 
 
 class Marks(NamedTuple):
     """Mark prices of one series, a place each."""
 
-    event_ns: Sequence[int]
-    mark: Sequence[int]
-    rate_e8: Sequence[int]
-    funding_ns: Sequence[int]
+    event_ns: Ints
+    mark: Ints
+    rate_e8: Ints
+    funding_ns: Ints
 
 
 LinesReader = Callable[[Rules], Callable[[bytes], Tops | Trades | Marks]]
 """`reader(rules)` → `read(text)`: the same numbers as the `TickReader` gives, of whole lines with hoga's envelope, all at once. It raises
-ValueError where one of the lines is not spelt as usual: then they are read one by one."""
+ValueError where one of the lines is not spelt as usual, or holds a number that is no int64: then they are read one by one."""
 
 BookLineReader = Callable[[Rules], Callable[[bytes], Top]]
 """`reader(rules)` → `read(line)`: a whole line of a book, with the same exceptions."""
@@ -165,3 +170,52 @@ def memo(power: int) -> Callable[[str], int]:
 def memo_bytes(power: int) -> Callable[[bytes], int]:
     """The same of a text's bytes."""
     return _Memo(power).__getitem__
+
+
+def numbers(power: int) -> Callable[[Sequence[str]], Ints]:
+    """The same of many texts at once: a tenth of what it costs to read each, where they are spelt with as many decimals. The callable
+    raises ValueError where one of them is no number, or no int64.
+    """
+    whole: list[Text] = []
+
+    def read(texts: Sequence[str]) -> Ints:
+        from hoga.columns.digits import Text
+
+        if not whole:
+            whole.append(Text())
+        found = _spelt_alike(whole[0], texts, power)
+        return integers([whole_of(text, power) for text in texts]) if found is None else found
+
+    return read
+
+
+def integers(found: Sequence[int]) -> Ints:
+    """As a column. Raises ValueError where one of them is no int64."""
+    import numpy as np
+
+    try:
+        return np.array(found, np.int64)
+    except OverflowError as fault:
+        raise ValueError(str(fault)) from None
+
+
+def _spelt_alike(whole: Text, texts: Sequence[str], power: int) -> Ints | None:
+    """None where they are not all plain numbers with as many decimals."""
+    import numpy as np
+
+    from hoga.columns.digits import fixed
+
+    joined = "".join(texts)
+    if not texts or not joined.isascii():
+        return None
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    whole.load(joined.encode())
+    ends = lengths.cumsum() + whole.start
+    decimals = len(texts[0].partition(".")[2])
+    found = fixed(whole, ends - lengths, ends, decimals)
+    if found.bad is not None and bool(found.bad.any()):
+        return None
+    try:
+        return found.scaled(-power) if decimals <= -power else found.values // 10 ** (decimals + power)
+    except OverflowError:
+        return None

@@ -24,8 +24,10 @@ from hoga.venues.ticks import (
     Top,
     Tops,
     Trades,
+    integers,
     memo,
     memo_bytes,
+    numbers,
 )
 
 __all__ = ["BOOK_LINE", "BOOK_LINES", "CANDLES", "LINES", "TICKS", "candle_reads"]
@@ -240,7 +242,7 @@ def _book_of(rules: Rules) -> Callable[[bytes], Top]:
 
 
 def _books_of(rules: Rules) -> Callable[[bytes], Tops]:
-    price, size = memo(rules.price_power), memo(rules.size_power)
+    prices, sizes = numbers(rules.price_power), numbers(rules.size_power)
 
     def read(text: bytes) -> Tops:
         lines = _best_lines(text)
@@ -250,58 +252,65 @@ def _books_of(rules: Rules) -> Callable[[bytes], Tops]:
         except AttributeError:
             raise ValueError("a book without a side") from None
         return Tops(
-            [each.event_ms * MS_NS for each in lines],
-            [price(each.price) for each in bids],
-            [size(each.size) for each in bids],
-            [price(each.price) for each in asks],
-            [size(each.size) for each in asks],
+            integers([each.event_ms * MS_NS for each in lines]),
+            prices([each.price for each in bids]),
+            sizes([each.size for each in bids]),
+            prices([each.price for each in asks]),
+            sizes([each.size for each in asks]),
         )
 
     return read
 
 
 def _quotes_of(rules: Rules) -> Callable[[bytes], Tops]:
-    price, size = memo(rules.price_power), memo(rules.size_power)
+    prices, sizes = numbers(rules.price_power), numbers(rules.size_power)
 
     def read(text: bytes) -> Tops:
         lines = _quote_lines(text)
         return Tops(
-            [each.event_ms * MS_NS for each in lines],
-            [price(each.bid) for each in lines],
-            [size(each.bid_size) for each in lines],
-            [price(each.ask) for each in lines],
-            [size(each.ask_size) for each in lines],
+            integers([each.event_ms * MS_NS for each in lines]),
+            prices([each.bid for each in lines]),
+            sizes([each.bid_size for each in lines]),
+            prices([each.ask for each in lines]),
+            sizes([each.ask_size for each in lines]),
         )
 
     return read
 
 
 def _trades_of(rules: Rules) -> Callable[[bytes], Trades]:
-    price, size = memo(rules.price_power), memo(rules.size_power)
+    prices, sizes = numbers(rules.price_power), numbers(rules.size_power)
 
     def read(text: bytes) -> Trades:
         lines = _trade_lines(text)
         return Trades(
-            [each.traded_ms * MS_NS for each in lines],
-            [price(each.price) for each in lines],
-            [size(each.size) for each in lines],
-            [0 if each.buyer_makes else 1 for each in lines],
-            [each.id for each in lines],
+            integers([each.traded_ms * MS_NS for each in lines]),
+            prices([each.price for each in lines]),
+            sizes([each.size for each in lines]),
+            integers([0 if each.buyer_makes else 1 for each in lines]),
+            integers(_ids(lines)),
         )
 
     return read
 
 
+def _ids(lines: list[_Trade]) -> list[int]:
+    """Of the trades, as `_Trade.id`."""
+    if all(each.single < 0 <= each.aggregate for each in lines):
+        return [each.aggregate for each in lines]
+    return [each.id for each in lines]
+
+
 def _marks_of(rules: Rules) -> Callable[[bytes], Marks]:
-    price, rate = memo(rules.price_power), memo(-8)
+    prices, rate = numbers(rules.price_power), memo(-8)
 
     def read(text: bytes) -> Marks:
         lines = _mark_lines(text)
         return Marks(
-            [each.event_ms * MS_NS for each in lines],
-            [price(each.mark) for each in lines],
-            [rate(each.rate) if each.rate else 0 for each in lines],
-            [each.funding_ms * MS_NS for each in lines],
+            integers([each.event_ms * MS_NS for each in lines]),
+            prices([each.mark for each in lines]),
+            integers([rate(each.rate) if each.rate else 0 for each in lines]),
+            integers([each.funding_ms * MS_NS for each in lines]),
         )
 
     return read
