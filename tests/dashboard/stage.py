@@ -35,6 +35,7 @@ from hoga.dashboard.snapshot import (
     Snapshot,
     StreamFlag,
     StreamRow,
+    TradeFrames,
     VenueRow,
     decode_status,
 )
@@ -159,6 +160,18 @@ def book_frame(at: int, recv_ns: int, *, middle: float = 100.0) -> BookFrame:
     return BookFrame(at, recv_ns, msgspec.json.encode({"stream": "s", "data": {"lastUpdateId": 1, "bids": bids, "asks": asks}}))
 
 
+def trade_frames(at: int, *, count: int, first: int, recv_ns: int = STARTED_NS) -> TradeFrames:
+    """The trades `first` to `count` of a stream, the newest of `count`; each a step dearer, taken in turns."""
+    frames = [
+        (recv_ns + number, msgspec.json.encode({
+            "stream": "s", "data": {"e": "aggTrade", "E": STARTED_NS // 1_000_000 + number, "s": "SYM000USDT", "a": number,
+            "p": f"{100 + number / 100:.2f}000000", "q": "0.50000000", "f": number, "l": number, "T": STARTED_NS // 1_000_000, "m": number % 2 == 1, "M": True},
+        }))
+        for number in range(first, count + 1)
+    ]  # fmt: skip
+    return TradeFrames(at, count, frames)
+
+
 def make_trader(folder: Path, **changes: Any) -> TraderState:
     """A trader that holds something, has an order of which nobody knows, and a limit that is nearly used up."""
     now_ns = time.time_ns()
@@ -280,7 +293,8 @@ class Stage:
         self.ticks += 1
         now_ns = time.time_ns()
         books = [book_frame(0, now_ns, middle=100.0 + (self.ticks % 40) * 0.01)]
-        snapshot = make_snapshot(self.meta, ticks=self.ticks, now_ns=now_ns, books=books)
+        trades = [trade_frames(1, count=self.ticks, first=max(1, self.ticks - 20), recv_ns=now_ns)]
+        snapshot = make_snapshot(self.meta, ticks=self.ticks, now_ns=now_ns, books=books, trades=trades)
         self._writer.publish(msgspec.msgpack.encode(self.scene(snapshot)))
         self._publish_trader()
 
@@ -400,6 +414,18 @@ def serving(stage: Stage, **changes: Any) -> Iterator[Served]:
 
 
 __all__ = [
-    "SCENES", "GapRow", "Served", "Stage", "book_frame", "make_hub", "make_meta", "make_snapshot", "make_trader", "make_venue", "serving", "with_hub",
+    "SCENES",
+    "GapRow",
+    "Served",
+    "Stage",
+    "book_frame",
+    "make_hub",
+    "make_meta",
+    "make_snapshot",
+    "make_trader",
+    "make_venue",
+    "serving",
+    "trade_frames",
+    "with_hub",
     "with_rows",
 ]  # fmt: skip

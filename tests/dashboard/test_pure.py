@@ -126,7 +126,7 @@ def test_a_viewer_that_does_not_read_gets_nothing_and_catches_up_whole() -> None
     outlet = Outlet()
     viewer = Viewer(outlet)
     frames = [
-        Frames(b'"news %d"' % number, whole=lambda number=number: b'"whole %d"' % number, extra=lambda choice: b"") for number in range(6)
+        Frames(b'"news %d"' % number, whole=lambda number=number: b'"whole %d"' % number, extra=lambda choice, whole: b"") for number in range(6)
     ]
     viewer.offer(frames[0])
     viewer.offer(frames[1])
@@ -147,7 +147,7 @@ def test_a_viewer_that_does_not_read_gets_nothing_and_catches_up_whole() -> None
 def test_a_frame_is_encoded_once_for_all_who_see_the_same() -> None:
     made: list[str] = []
 
-    def extra(choice: str) -> bytes:
+    def extra(choice: str, whole: bool) -> bytes:
         made.append(choice)
         return b'"%b"' % choice.encode() if choice else b""
 

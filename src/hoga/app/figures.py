@@ -20,8 +20,11 @@ from hoga.app.config import ProgramConfig
 from hoga.app.gap_log import GapLog
 from hoga.app.hub_row import hub_row
 from hoga.app.memory_guard import MemoryGuard
+from hoga.app.trade_taps import TradeTaps
 from hoga.app.venue_run import VenueRun
 from hoga.core.ledger import Reason
+from hoga.core.streams import Kind
+from hoga.core.times import SECOND_NS
 from hoga.dashboard.snapshot import (
     BookFrame,
     ConnectionRow,
@@ -74,7 +77,8 @@ class Figures:
     """The figures of `venues`, of what `gap_log` counted, and of the run's `hub` where there is one. `start`, then `stop`.
 
     Each of `on_snapshot` is given every snapshot; a fault of one is logged and keeps nothing from the others. `wanted_books` names
-    the books (`venue:stream`) whose newest frames are to be there too; `restarts` counts how often the dashboard was started again.
+    the books and trades (`venue:stream`) whose newest frames are to be there too; `restarts` counts how often the dashboard was started
+    again.
     """
 
     def __init__(
@@ -101,6 +105,7 @@ class Figures:
         self._places: dict[str, int] = {}
         self._symbols: list[tuple[VenueRun, str]] = []
         self._meta = self._describe(program, simulated)
+        self._trades = TradeTaps(self._intakes)
         self._p99: list[float | None] = [None] * len(self._symbols)
         self._p99_part = 0
         self._gap_turn = gap_log.turn
@@ -194,13 +199,16 @@ class Figures:
         if self._gap_turn != self._gap_log.turn:
             self._gap_turn = self._gap_log.turn
             self._gaps, self._happened = list(self._gap_log.recent), self._gap_log.happened()
-        books = [self._places[name] for name in dict.fromkeys(self.wanted_books()) if name in self._places][:BOOKS_MAX]
+        wanted = [self._places[name] for name in dict.fromkeys(self.wanted_books()) if name in self._places]
+        trades = [at for at in wanted if Kind.of(self._meta.streams[at].kind) is Kind.EXECUTION][:BOOKS_MAX]
+        books = [at for at in wanted if at not in trades][:BOOKS_MAX]
+        self._trades.follow(trades)
         yield
         rows = Rows(
-            received=[], recorded=[], duplicates=[], gaps=[], queue=[], newest_ns=[], flags=[], median_ms=[], p99_ms=[], chunks=[]
+            received=[], recorded=[], duplicates=[], gaps=[], queue=[], newest_ns=[], flags=[], median_ms=[], p99_ms=[], chunks=[], held=[]
         )  # fmt: skip
         for start in range(0, len(self._intakes), _PART):
-            _copy(self._intakes[start : start + _PART], rows)
+            _copy(self._intakes[start : start + _PART], rows, start)
             yield
         for lane, members in self._lanes:
             counts = lane.waiting()
@@ -223,6 +231,7 @@ class Figures:
                 gaps=self._gaps,
                 logs=self._logs,
                 books=[self._newest(at) for at in books],
+                trades=self._trades.rows(),
                 happened=self._happened,
                 **self._slow._asdict(),
             )
@@ -249,10 +258,12 @@ class Figures:
             self._logs, self._logs_turn = Logs(lines[-_LINES_KEPT:], dropped), self._logs_turn + 1
 
     def _look_slowly(self) -> _Slow:
+        now_ns = time_ns()
         connections = [
             ConnectionRow(
                 each.name, venue.config.venue, str(each.state), each.epoch, each.url, each.streams, each.uptime_s, each.reconnects,
-                each.failures, each.last_close, round(each.retry_in_s, 1), each.why,
+                each.failures, each.last_close, round(each.retry_in_s, 1), each.why, each.since_ns,
+                now_ns + int(each.retry_in_s * SECOND_NS) if each.retry_in_s else 0, each.closed_ns,
             )
             for venue in self._venues
             for each in venue.feed.stats()
@@ -350,14 +361,17 @@ def _venue_row(venue: VenueRun, gap_log: GapLog) -> VenueRow:
     )
 
 
-def _copy(intakes: list[Intake], rows: Rows) -> None:
-    """What each stream's own intake knows."""
+def _copy(intakes: list[Intake], rows: Rows, first: int) -> None:
+    """What each stream's own intake knows. `first`: the place of the first of them."""
     rows.received.extend([each.n for each in intakes])
     rows.recorded.extend([each.recorded for each in intakes])
     rows.duplicates.extend([each.duplicates for each in intakes])
     rows.gaps.extend([each.gap_count for each in intakes])
     rows.newest_ns.extend([each.last_recv_ns if each.last_recv_ns >= each.seen_ns else each.seen_ns for each in intakes])
-    rows.flags.extend([0 if each.down_since is None and each.live_from_ns and not each.mode & 3 else _flags(each) for each in intakes])
+    flags = [0 if each.down_since is None and each.live_from_ns and not each.mode & 3 else _flags(each) for each in intakes]
+    rows.flags.extend(flags)
+    if any(flags):
+        rows.held.extend([(first + at, intakes[at].held_since_ns or 0) for at, flag in enumerate(flags) if flag])
 
 
 def _ms(ns: int | None) -> float | None:

@@ -34,10 +34,10 @@ class Outlet(Protocol):
 
 
 class Frames:
-    """What one interval brings. `news` is for those who are up to date, `whole()` for those who are not; `extra(choice)`
+    """What one interval brings. `news` is for those who are up to date, `whole()` for those who are not; `extra(choice, whole)`
     is what only the viewers of `choice` are given. Each is encoded at most once."""
 
-    def __init__(self, news: bytes, *, whole: Callable[[], bytes], extra: Callable[[str], bytes]) -> None:
+    def __init__(self, news: bytes, *, whole: Callable[[], bytes], extra: Callable[[str, bool], bytes]) -> None:
         self._news = news
         self._whole = whole
         self._extra = extra
@@ -47,7 +47,7 @@ class Frames:
         """The WebSocket frame for a viewer: a JSON list of messages."""
         made = self._made.get((whole, choice))
         if made is None:
-            parts = [self._whole() if whole else self._news, self._extra(choice)]
+            parts = [self._whole() if whole else self._news, self._extra(choice, whole)]
             made = self._made[whole, choice] = ws_frame(TEXT, b"[" + b",".join(part for part in parts if part) + b"]")
         return made
 
@@ -119,7 +119,11 @@ class Fanout:
         for viewer in self.viewers:
             viewer.offer(frames)
 
+    def shown(self) -> set[str]:
+        """What somebody looks at."""
+        return {viewer.choice for viewer in self.viewers if viewer.choice}
+
     def choices(self) -> list[str]:
-        """Return the streams that viewers look at (`venue:stream`), the one with the most viewers first."""
+        """Return what viewers look at (`venue:stream`, `venue:SYMBOL`), that with the most viewers first."""
         wanted = [viewer.choice for viewer in self.viewers if viewer.choice]
         return sorted(set(wanted), key=lambda choice: (-wanted.count(choice), choice))

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from hoga.core.market import Book, Level
+from hoga.core.market import Body, Book, Level
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["DEPTH", "Ladder", "read_ladder"]
+__all__ = ["DEPTH", "Ladder", "read_ladder", "read_payload"]
 
 DEPTH = 20
 """Levels a side that are shown."""
@@ -24,13 +24,18 @@ class Ladder(msgspec.Struct, frozen=True):
 
 def read_ladder(spec: VenueSpec, channel: str, frame: bytes) -> Ladder | None:
     """The ladder in a frame of the venue's `channel`, None when it holds none."""
+    book = read_payload(spec, channel, frame)
+    return Ladder(_shown(book.bids), _shown(book.asks)) if isinstance(book, Book) else None
+
+
+def read_payload(spec: VenueSpec, channel: str, frame: bytes) -> Body | None:
+    """What a frame of the venue's `channel` says, None when it cannot be read."""
     parts = spec.split(frame)
     try:
         decode = spec.channel_of(channel).record.decode
-        book = None if parts is None or decode is None else decode(parts[1])
+        return None if parts is None or decode is None else decode(parts[1])
     except (ValueError, ArithmeticError):
         return None
-    return Ladder(_shown(book.bids), _shown(book.asks)) if isinstance(book, Book) else None
 
 
 def _shown(side: Iterable[Level]) -> list[tuple[float, float]]:

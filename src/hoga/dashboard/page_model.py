@@ -1,13 +1,7 @@
 """dashboard.page_model: reads the page, judges it, and makes what viewers are sent. No sockets: `server` has those.
 
-Messages are JSON objects, told apart by `k`:
-
-    hello    what the run is (streams, symbols) and fifteen minutes of curves; first, and again when another run begins
-    news     each interval: verdict, totals, a slice of the rows; once a second also connections, venues, machine, gaps, logs
-    book     the ladder of the stream that the viewer looks at
-    stream   curves, gaps and completeness of one stream, when it is chosen
-
-Every message says how things are, never how they changed, so any of them may be left out.
+Messages are JSON objects, told apart by `k`; docs/page-data.md says what stands in each. Every message says how things are, never how they
+changed, so any of them may be left out.
 """
 
 from __future__ import annotations
@@ -20,19 +14,32 @@ from time import monotonic, monotonic_ns, time_ns
 from typing import Any
 
 import msgspec
-import numpy
 
 from hoga.core.errors import HogaError
-from hoga.core.streams import Kind
+from hoga.core.times import MS_NS, SECOND_NS
 from hoga.dashboard.config import DashboardConfig
+from hoga.dashboard.curves import RunCurves, curves_path, read_kept, write_kept
 from hoga.dashboard.fanout import Fanout, Frames
 from hoga.dashboard.hardware import HardwareMonitor
-from hoga.dashboard.judge import Verdict, judge, sentence
+from hoga.dashboard.incident_list import IncidentList
+from hoga.dashboard.judge import RunHealth, Verdict, judge, sentence
 from hoga.dashboard.ladder import read_ladder
+from hoga.dashboard.looking import Looking
+from hoga.dashboard.messages import (
+    LogTail,
+    connections_part,
+    days_part,
+    instrument_part,
+    meta_part,
+    reasons_part,
+    rows_part,
+    totals_part,
+    usual_part,
+)
 from hoga.dashboard.page import PageReader, PageWriter
 from hoga.dashboard.prometheus import Facts
 from hoga.dashboard.snapshot import DashboardStatus, Hardware, PageState, Snapshot, decode_snapshot, encode_status
-from hoga.dashboard.today import Today
+from hoga.dashboard.today import Day, Today
 from hoga.dashboard.trader_watch import TraderWatch
 from hoga.dashboard.watch import ConnectionHealth, Watch
 from hoga.quality.incidents import Incident
@@ -44,13 +51,18 @@ __all__ = ["PageModel"]
 
 _log = get_log("dashboard")
 
-"""Kinds that begin so carry a whole book in each frame."""
 _SLICE = 256
-_SLOW_S = 1.0
+_SLOW_S = 1.5
+"""Without a snapshot of a new second for so long, the slow part of the news comes all the same."""
 _TODAY_S = 10.0
+_USUAL_S = 10.0
+_KEEP_S = 60.0
 _STATUS_S = 0.5
 _STATUS_BYTES = 16_384
 _LINES = 60
+_RANGE = "15m"
+_ASKED_MAX = 24
+_NEW_RUN_NS = 30 * SECOND_NS
 
 _encode = msgspec.json.Encoder().encode
 
@@ -80,12 +92,28 @@ class PageModel:
         self._strips_fresh = False
         self._next_today = 0.0
         self._part = 0
-        self._next_slow = 0.0
+        self._slow_s = 0.0
+        self._is_new_second = False
+        self._next_usual = 0.0
         self._next_status = 0.0
         self._slow: dict[str, Any] = {}
         self._logs_turn = -1
         self._greeting = True
+        self._logs_fresh = False
         self._status: PageWriter | None = None
+        self._curves = RunCurves()
+        self._looking = Looking()
+        self._log_tail = LogTail()
+        self._incident_list = IncidentList()
+        self._days: dict[int, Day] = {}
+        self._days_fresh: dict[int, Day] = {}
+        self._before: list[Incident] = []
+        self._incidents: list[dict[str, Any]] = []
+        self._incidents_fresh = False
+        self._has_seen_run = False
+        self._since: tuple[RunHealth, int] = (self.verdict.state, 0)
+        self._next_keep = monotonic() + _KEEP_S
+        self.assets = ""
 
     # -- the loop -------------------------------------------------------------------------------------------------
 
@@ -102,7 +130,10 @@ class PageModel:
             await asyncio.sleep(due - monotonic() or self.config.interval_s)
 
     async def run_slow(self) -> None:
-        """Look at the machine and the ledgers, in a thread, for ever."""
+        """Look at the machine and the ledgers, in a thread, for ever; keep the curves now and then."""
+        kept = await asyncio.to_thread(read_kept, curves_path(Path(self.config.page)))
+        if kept is not None:
+            self._curves.take(kept)
         while True:
             try:
                 await self._look_around()
@@ -125,9 +156,32 @@ class PageModel:
         )
         if snapshot is not None and monotonic() >= self._next_today:
             self._next_today = monotonic() + _TODAY_S
-            changed = await asyncio.to_thread(self._today.look, snapshot.meta.streams, time_ns())
-            self._strips.update({at: (each.coverage, each.strip, each.proven) for at, each in changed.items()})
-            self._strips_fresh = self._strips_fresh or bool(changed)
+            await self._look_at_ledgers(snapshot)
+        if snapshot is not None and monotonic() >= self._next_keep:
+            self._next_keep = monotonic() + _KEEP_S
+            await self._keep()
+
+    async def _look_at_ledgers(self, snapshot: Snapshot) -> None:
+        run = self.watch.run
+        changed = await asyncio.to_thread(self._today.look, snapshot.meta.streams, time_ns())
+        recent = snapshot.happened.recent
+        until_ns = min(snapshot.meta.started_ns, recent[0].from_ns) if recent else snapshot.meta.started_ns
+        before = await asyncio.to_thread(self._today.incidents, snapshot.meta.streams, until_ns)
+        if self.watch.run != run:
+            return  # another run began meanwhile: its streams have other places
+        self._before = before
+        self._strips.update({at: (each.coverage, each.strip, each.proven) for at, each in changed.items()})
+        self._strips_fresh = self._strips_fresh or bool(changed)
+        days = self._today.fresh_days()
+        self._days.update(days)
+        self._days_fresh.update(days)
+
+    async def _keep(self) -> None:
+        """Write the curves down, so that they outlive this process."""
+        if self.config.status_page:
+            kept = self._curves.keep()
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(write_kept, curves_path(Path(self.config.page)), kept)
 
     def look(self) -> None:
         """Once: read the page if there is something new, judge, and offer the viewers what follows."""
@@ -140,13 +194,32 @@ class PageModel:
                 self._turn = 0
         if self.trader is not None:
             self.trader.look()
+        if page is None:
+            self._is_new_second = False
         quiet = self.watch.quiet_s.tolist()
         self.states = self.watch.states(self.snapshot) if self.snapshot is not None else []
         self.verdict = self._judged(quiet, self.hardware)
+        self._note_since()
+        if self._is_new_second and self.snapshot is not None:
+            self._list_incidents(self.snapshot, quiet)
         if self.fanout.viewers:
             self._offer()
         else:
             self._greeting = False
+            self._looking.tell()
+
+    def _note_since(self) -> None:
+        """Since when the verdict's state holds. Of a run that was there before this process nobody knows it."""
+        state = self.verdict.state
+        if state is not self._since[0]:
+            known = self._has_seen_run or self.snapshot is None or self.snapshot.now_ns - self.snapshot.meta.started_ns < _NEW_RUN_NS
+            self._since = state, time_ns() // MS_NS if known else 0
+        self._has_seen_run = self._has_seen_run or self.snapshot is not None
+
+    def _list_incidents(self, snapshot: Snapshot, quiet: list[float]) -> None:
+        rows = self._incident_list.rows(snapshot, quiet_s=quiet, before=self._before)
+        self._incidents_fresh = self._incidents_fresh or rows != self._incidents
+        self._incidents = rows
 
     def _take(self, payload: bytes, turn: int, pid: int, written_s: float) -> None:
         try:
@@ -156,10 +229,25 @@ class PageModel:
             return
         self.snapshot, self._turn, self._pid, self._written_s = snapshot, turn, pid, written_s
         if self.watch.feed(snapshot, pid=pid, mono_s=written_s, hardware=self.hardware):
-            self._greeting = True
-            self._strips.clear()
-            self._today.begin()
-            self._part = 0
+            self._begin(snapshot)
+        self._is_new_second = self._curves.feed(snapshot, self.watch, self.hardware)
+        self._looking.feed(snapshot, shown=self.fanout.shown())
+        if snapshot.logs_turn != self._logs_turn:
+            self._logs_turn = snapshot.logs_turn
+            self._logs_fresh = self._log_tail.take(snapshot.logs.lines) or self._logs_fresh
+
+    def _begin(self, snapshot: Snapshot) -> None:
+        """Another run: its streams have other places."""
+        self._greeting = True
+        for known in (self._strips, self._days, self._days_fresh):
+            known.clear()
+        self._today.begin()
+        self._next_today = 0.0
+        self._before = []
+        self._incident_list.begin()
+        self._curves.begin(snapshot.meta)
+        self._looking.begin(snapshot.meta)
+        self._part = 0
 
     def _judged(self, quiet: list[float], hardware: Hardware | None) -> Verdict:
         interval = self.snapshot.process.publish_interval_s if self.snapshot else 0.0
@@ -187,37 +275,55 @@ class PageModel:
             for viewer in self.fanout.viewers:
                 viewer.behind = True
                 viewer.answer(hello)
-        slow = monotonic() >= self._next_slow
+        slow = self._is_new_second or monotonic() - self._slow_s > _SLOW_S
         if slow:
-            self._next_slow = monotonic() + _SLOW_S
+            self._slow_s = monotonic()
             self._slow = self._slow_parts()
         news = self._news(slow=slow)
-        self.fanout.offer(Frames(_encode(news), whole=lambda: _encode(self._whole()), extra=self._book))
+        self.fanout.offer(
+            Frames(
+                _encode(news), whole=lambda: _encode(self._whole()), extra=lambda choice, whole: self._extra(choice, whole=whole, slow=slow)
+            )
+        )
+        self._looking.tell()
 
     def hello(self) -> bytes:
         """The first message, as a frame of its own."""
         snapshot = self.snapshot
-        meta = None
-        if snapshot is not None:
-            meta = {
-                "hoga": snapshot.meta.hoga,
-                "started": snapshot.meta.started_ns // 1_000_000,
-                "simulated": snapshot.meta.simulated,
-                "data": snapshot.meta.data_dir,
-                "threshold": snapshot.meta.latency_threshold_ms,
-                "gate": snapshot.meta.latency_gate,
-                "reserve": snapshot.meta.disk_reserve_bytes,
-                "streams": [[row.name, row.venue, row.symbol, row.channel, row.kind] for row in snapshot.meta.streams],
-                "books": [at for at, row in enumerate(snapshot.meta.streams) if Kind.of(row.kind) is Kind.ORDERBOOK],
-            }
+        now_ns = time_ns()
         hello = {
             "k": "hello",
             "run": f"{self.watch.run[0]}-{self.watch.run[1]}",
+            "assets": self.assets,
+            "now": now_ns // MS_NS,
             "interval": self.config.interval_s,
-            "meta": meta,
+            "meta": None if snapshot is None else meta_part(snapshot.meta),
             "history": self.watch.history(),
+            "histories": [self._curves.history(_RANGE, "", now_ns)],
         }
         return b"[" + _encode(hello) + b"]"
+
+    def choose(self, choice: str) -> str:
+        """What is looked at when a viewer says `choice`: a stream or an instrument as it is called, "" when there is no such one."""
+        return choice if self.place(choice) is not None or self.instrument(choice) is not None else ""
+
+    def answer(self, choice: str, span: str, *, run: bool, chosen: bool) -> bytes | None:
+        """The frame for a viewer of `choice` that has just `chosen` it, or asked for a range of curves (`span`), also those of the whole
+        `run`. None: there is nothing to say."""
+        now_ns = time_ns()
+        at = self.instrument(choice)
+        parts: list[bytes] = []
+        if not chosen or self.snapshot is None:
+            pass
+        elif at is not None:
+            parts.append(_encode(instrument_part(self.snapshot, choice, at, self._today.known)))
+            parts += [self._looking.depth(choice, now_ns), self._looking.trades(choice, now_ns, whole=True), self._looking.book(choice)]
+        elif (stream := self.stream(choice)) is not None:
+            parts.append(stream)
+        if span:
+            asked = [*([""] if run or at is None else []), *([choice] if at is not None else [])]
+            parts += [_encode(self._curves.history(span, of, now_ns)) for of in asked]
+        return b"[" + b",".join(part for part in parts if part) + b"]" if parts else None
 
     def stream(self, choice: str) -> bytes | None:
         """The `stream` message for a choice (`venue:stream`), None when there is no such stream."""
@@ -234,7 +340,7 @@ class PageModel:
             "strip": today.strip if today else "",
             "proven": today.proven if today else None,
         }
-        return b"[" + _encode(message) + b"]"
+        return _encode(message)
 
     def place(self, choice: str) -> int | None:
         """The place of a stream."""
@@ -242,14 +348,19 @@ class PageModel:
         rows = self.snapshot.meta.streams if self.snapshot else []
         return next((at for at, row in enumerate(rows) if row.name == name and row.venue == venue), None)
 
+    def instrument(self, choice: str) -> int | None:
+        """The place of an instrument."""
+        return self._curves.places.get(choice)
+
     def _news(self, *, slow: bool) -> dict[str, Any]:
         snapshot = self.snapshot
         news: dict[str, Any] = {
             "k": "news",
-            "t": time_ns() // 1_000_000,
+            "t": time_ns() // MS_NS,
             "age": round(self.age_s, 2),
             "state": self.verdict.state,
-            "reasons": self.verdict.reasons,
+            "since": self._since[1],
+            "reasons": reasons_part(self.verdict.reasons, snapshot.connections if snapshot is not None else []),
         }
         if slow:
             news["trader"] = self._trader_part()
@@ -259,16 +370,33 @@ class PageModel:
         parts = max(1, -(-count // _SLICE))
         self._part = (self._part + 1) % parts
         news["totals"] = self._totals(snapshot)
-        news["rows"] = self._rows(snapshot, self._part * _SLICE, min(count, (self._part + 1) * _SLICE))
+        news["rows"] = rows_part(snapshot, self.watch, self.states, self._part * _SLICE, min(count, (self._part + 1) * _SLICE))
         if slow:
             news.update(self._slow)
-            if snapshot.logs_turn != self._logs_turn:
-                self._logs_turn = snapshot.logs_turn
-                news["logs"] = snapshot.logs.lines[-_LINES:]
-            if self._strips_fresh:
-                self._strips_fresh = False
-                news["today"] = self._strips
+            news.update(self._fresh_parts(snapshot))
         return news
+
+    def _fresh_parts(self, snapshot: Snapshot) -> dict[str, Any]:
+        """What is told only when it changed."""
+        parts: dict[str, Any] = {}
+        if self._is_new_second:
+            parts["now"] = self._curves.point()
+        if self._logs_fresh:
+            self._logs_fresh = False
+            parts |= {"logs": snapshot.logs.lines[-_LINES:], "log": self._log_tail.told()}
+        if self._strips_fresh:
+            self._strips_fresh = False
+            parts["today"] = self._strips
+        if self._incidents_fresh:
+            self._incidents_fresh = False
+            parts["incidents"] = self._incidents
+        if self._days_fresh:
+            parts |= days_part(self._days_fresh)
+            self._days_fresh = {}
+        if monotonic() >= self._next_usual:
+            self._next_usual = monotonic() + _USUAL_S
+            parts["usual"] = usual_part(self.watch)
+        return parts
 
     def _whole(self) -> dict[str, Any]:
         """Everything, for a viewer that has nothing, or has missed something."""
@@ -277,65 +405,52 @@ class PageModel:
         if self.snapshot is not None:
             self._slow = self._slow or self._slow_parts()
             news.update(self._slow)
-            news["rows"] = self._rows(self.snapshot, 0, len(self.snapshot.meta.streams))
+            news["rows"] = rows_part(self.snapshot, self.watch, self.states, 0, len(self.snapshot.meta.streams))
             news["logs"] = self.snapshot.logs.lines[-_LINES:]
+            news["log"] = self._log_tail.told()
             news["today"] = self._strips
+            news["incidents"] = self._incidents
+            news["usual"] = usual_part(self.watch)
+            news["now"] = self._curves.point()
+            news.update(days_part(self._days))
         return news
 
     def _trader_part(self) -> dict[str, Any] | None:
         return None if self.trader is None else self.trader.message()
 
     def _totals(self, snapshot: Snapshot) -> dict[str, Any]:
-        rows = snapshot.rows
-        latest = self.watch.latest()
-        return {
-            "received": sum(rows.received),
-            "records": sum(rows.recorded),
-            "incidents": sum(snapshot.happened.begun.values()),
-            "gaps": sum(rows.gaps),
-            "queue": sum(rows.queue),
-            "rate": round(float(self.watch.rates.sum()), 1),
-            "live": self.states.count(0),
-            "streams": len(rows.received),
-            "median": latest.get("median"),
-            "p99": latest.get("p99"),
-        }
-
-    def _rows(self, snapshot: Snapshot, start: int, end: int) -> dict[str, Any]:
-        rows = snapshot.rows
-        symbols = [row.symbol_at for row in snapshot.meta.streams[start:end]]
-        medians, worst = (numpy.array(values, dtype=float)[symbols] for values in (rows.median_ms, rows.p99_ms))
-        return {
-            "at": start,
-            "rate": numpy.round(self.watch.rates[start:end], 1).tolist(),
-            "rec": rows.recorded[start:end],
-            "gaps": rows.gaps[start:end],
-            "q": rows.queue[start:end],
-            "med": numpy.round(medians, 2).tolist(),  # an unknown one is NaN, which JSON has as null
-            "p99": numpy.round(worst, 2).tolist(),
-            "flush": numpy.round(self.watch.flush_ms[start:end], 2).tolist(),
-            "st": self.states[start:end],
-        }
+        return totals_part(
+            snapshot, self.watch, self.states, latency=self._curves.latency, today=self._today.totals, incidents=self._incidents
+        )
 
     def _slow_parts(self) -> dict[str, Any]:
         snapshot = self.snapshot
         if snapshot is None:
             return {}
-        health = self.health()
         return {
             "point": self.watch.latest(),
-            "connections": [
-                {**msgspec.structs.asdict(row), **msgspec.structs.asdict(health[row.name]), "uptime_s": round(row.uptime_s)}
-                for row in snapshot.connections
-            ],
+            "connections": connections_part(snapshot.connections, self.health()),
             "venues": snapshot.venues,
             "process": snapshot.process,
             "hub": snapshot.hub,
             "hardware": self.hardware,
+            "collectors": None,
             "recent": [[row.stream, row.from_ns / 1e6, row.to_ns / 1e6, row.reason, row.missed] for row in snapshot.gaps[-50:]],
             "happened": [_incident(each) for each in snapshot.happened.recent[-50:]],
             "viewers": len(self.fanout.viewers),
         }
+
+    def _extra(self, choice: str, *, whole: bool, slow: bool) -> bytes:
+        """What only those are told who look at `choice`."""
+        if not choice:
+            return b""
+        if self.instrument(choice) is None:
+            return self._book(choice)
+        parts = [self._looking.book(choice), self._looking.trades(choice, time_ns(), whole=whole)]
+        if slow and self.snapshot is not None:
+            own = self._curves.own(choice, self.snapshot.rows.queue)
+            parts.append(b"" if own is None else _encode(own))
+        return b",".join(part for part in parts if part)
 
     def _book(self, choice: str) -> bytes:
         """The `book` message for those who look at `choice`; empty when there is nothing to show."""
@@ -386,15 +501,19 @@ class PageModel:
         if monotonic() < self._next_status:
             return
         self._next_status = monotonic() + _STATUS_S
-        status = DashboardStatus(
-            pid=os.getpid(), url=self.url, trouble=self.trouble, viewers=len(self.fanout.viewers), books=self.fanout.choices()[:8]
-        )
+        status = DashboardStatus(pid=os.getpid(), url=self.url, trouble=self.trouble, viewers=len(self.fanout.viewers), books=self._books())
         try:
             if self._status is None:
                 self._status = PageWriter(Path(self.config.status_page), slot_bytes=_STATUS_BYTES)
             self._status.publish(encode_status(status))
         except OSError as fault:
             _log.warning("no page of the dashboard's own", why=str(fault), effect="no order books, and no sign of life")
+
+    def _books(self) -> list[str]:
+        """Whose books and trades the recorder is asked for."""
+        choices = self.fanout.choices()
+        wanted = self._looking.want(choices, monotonic())
+        return list(dict.fromkeys([*wanted, *(choice for choice in choices if self.instrument(choice) is None)]))[:_ASKED_MAX]
 
     def tell_status_now(self) -> None:
         """The same, at once: something changed that somebody waits for."""

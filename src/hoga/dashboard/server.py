@@ -50,6 +50,7 @@ _TYPES = {
     ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml", ".webmanifest": "application/manifest+json",
 }  # fmt: skip
+_TAG_PLACE = b'content="assets"'
 _OPEN = ("/login", "/static/style.css", "/static/icon.svg")
 """What may be seen without a token: the form that asks for it."""
 _SAID_MAX = 20
@@ -69,9 +70,11 @@ _HEADERS = {
 
 
 class _Said(msgspec.Struct, forbid_unknown_fields=True):
-    """All that a viewer can say: which stream it looks at."""
+    """All that a viewer can say: what it looks at from now on (None: as before), and which curves it wants."""
 
-    select: str
+    select: str | None = None
+    range: Literal["", "1m", "15m", "1h", "24h"] = ""
+    run: bool = True
 
 
 class _Step(msgspec.Struct, forbid_unknown_fields=True):
@@ -88,6 +91,7 @@ _step = msgspec.json.Decoder(_Step)
 def build(config: DashboardConfig, model: PageModel, guard: Guard) -> ASGIApp:
     """The application, behind its door."""
     files = _Files(_STATIC)
+    model.assets = files.tag
     page = _Page(config, model, guard, files)
     answers = (
         ("/", page.root), ("/dashboard", files.index), ("/login", page.login_form), ("/healthz", page.healthz), ("/metrics", page.metrics),
@@ -100,14 +104,20 @@ def build(config: DashboardConfig, model: PageModel, guard: Guard) -> ASGIApp:
 
 
 class _Files:
-    """The page's files, read once, with their compressed form and tag."""
+    """The page's files, read once, with their compressed form and tag. `tag`: of all of them, which the page is told, so that one that is
+    older than its server can tell."""
 
     def __init__(self, folder: Path) -> None:
         self._files: dict[str, tuple[bytes, bytes, str, str]] = {}
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in _TYPES:
-                data = path.read_bytes()
-                self._add(path.relative_to(folder).as_posix(), data, _TYPES[path.suffix])
+        found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.suffix in _TYPES}
+        whole = hashlib.sha256()
+        for name, data in found.items():
+            whole.update(f"{name} {len(data)} ".encode() + data)
+        self.tag = whole.hexdigest()[:16]
+        for name, data in found.items():
+            if name.endswith(".html"):
+                data = data.replace(_TAG_PLACE, b'content="%b"' % self.tag.encode())
+            self._add(name, data, _TYPES[Path(name).suffix])
         login = self._files["login.html"][0]
         for name in ("wrong", "often"):  # the form again, with its sentence shown
             self._add(f"login-{name}.html", login.replace(b'id="%b" hidden' % name.encode(), b'id="%b"' % name.encode()), _TYPES[".html"])
@@ -247,9 +257,10 @@ class _Page:
             heard += 1
             if heard > _SAID_MAX:
                 return NOT_UNDERSTOOD, "too many requests"
-            viewer.choice = said.select if self._model.place(said.select) is not None else ""
-            self._model.tell_status_now()
-            about = self._model.stream(said.select)
+            if said.select is not None:
+                viewer.choice = self._model.choose(said.select)
+                self._model.tell_status_now()
+            about = self._model.answer(viewer.choice, said.range, run=said.run, chosen=said.select is not None)
             if about is not None:
                 viewer.answer(about)
 

@@ -35,6 +35,7 @@ __all__ = [
     "SnapshotEncoder",
     "StreamFlag",
     "StreamRow",
+    "TradeFrames",
     "VenueRow",
     "decode_snapshot",
     "decode_status",
@@ -81,7 +82,8 @@ class StreamRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
-    """What does not change while a run lasts. `members`: connection → places of its streams."""
+    """What does not change while a run lasts. `members`: connection → places of its streams. `symbols` are instruments: one of two venues
+    is there twice. `collector`: its name, "" for none."""
 
     hoga: str
     started_ns: int
@@ -95,11 +97,13 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     streams: list[StreamRow]
     symbols: list[str]
     members: dict[str, list[int]]
+    collector: str = ""
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
     """Per stream: frames received, recorded, duplicate; gaps; records waiting for the disk; receipt of the newest frame;
-    what holds it up (`StreamFlag`). Per symbol: median and p99 latency, ms. Per lane: chunks written."""
+    what holds it up (`StreamFlag`). Per symbol: median and p99 latency, ms. Per lane: chunks written. `held`: of the streams that
+    something holds up, (place, since when)."""
 
     received: list[int]
     recorded: list[int]
@@ -111,11 +115,13 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     median_ms: list[float | None]
     p99_ms: list[float | None]
     chunks: list[int]
+    held: list[tuple[int, int]] = []
 
 
 class ConnectionRow(msgspec.Struct, frozen=True, array_like=True):
     """One connection. `uptime_s` is of the current epoch; `failures` are attempts since the last success. While there is none:
-    `retry_in_s` until the next attempt, and `why` the last one failed."""
+    `retry_in_s` until the next attempt, which is at `retry_at_ns`, and `why` the last one failed. `since_ns`: since when there is one, or
+    none; `closed_ns`: when the last one ended, 0: none has."""
 
     name: str
     venue: str
@@ -129,6 +135,9 @@ class ConnectionRow(msgspec.Struct, frozen=True, array_like=True):
     last_close: str
     retry_in_s: float = 0.0
     why: str = ""
+    since_ns: int = 0
+    retry_at_ns: int = 0
+    closed_ns: int = 0
 
 
 class VenueRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,6 +226,15 @@ class BookFrame(msgspec.Struct, frozen=True, array_like=True):
     frame: bytes
 
 
+class TradeFrames(msgspec.Struct, frozen=True, array_like=True):
+    """The newest frames of a trade stream that somebody is looking at: (receipt, frame as the venue sent it), oldest first. `count`: how
+    many there were since somebody looks, these included."""
+
+    stream: int
+    count: int
+    frames: list[tuple[int, bytes]]
+
+
 class HubConnectionRow(msgspec.Struct, frozen=True, array_like=True):
     """One connection as the hub sees it. `uptime_s` is of the current epoch; `error_rate` and `health` 0..1; `stale_frames`
     are those of dead epochs, dropped."""
@@ -282,10 +300,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     books: list[BookFrame]
     hub: HubRow | None = None
     happened: Happened = Happened()
+    trades: list[TradeFrames] = []
 
 
 class DashboardStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What a dashboard tells its collector, on a page of its own: where it serves, who looks at which books.
+    """What a dashboard tells its collector, on a page of its own: where it serves, who looks at which books and trades (`books`).
 
     `trouble`: why it does not serve (the port is taken), None when it does.
     """
@@ -350,6 +369,7 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     gaps: msgspec.Raw
     logs: msgspec.Raw
     books: list[BookFrame]
+    trades: list[TradeFrames]
     hub: msgspec.Raw
     happened: msgspec.Raw
 
@@ -376,6 +396,7 @@ class SnapshotEncoder:
                 logs_turn=snapshot.logs_turn,
                 rows=snapshot.rows,
                 books=snapshot.books,
+                trades=snapshot.trades,
                 **{name: self._part(name, getattr(snapshot, name)) for name in _KEPT_PARTS},
             )
         )

@@ -6,7 +6,9 @@ last minute or two) is not judged.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,9 +19,11 @@ from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span, clipped, covered_ns, joined, without
 from hoga.core.ledger import Gap
 from hoga.core.times import DAY_NS, day_of, day_start_ns
+from hoga.dashboard.minutes import day_text
 from hoga.dashboard.snapshot import StreamRow
+from hoga.quality.incidents import Incident, incidents_of
 
-__all__ = ["Completeness", "Today"]
+__all__ = ["Completeness", "Day", "DayTotals", "Today"]
 
 _GAPS_SHOWN = 100
 _READ_MAX = 4 << 20
@@ -36,6 +40,35 @@ class Completeness(msgspec.Struct, frozen=True):
     strip: str
     gaps: list[tuple[int, int, str, int | None]]
     proven: float | None = None
+
+
+class Day(NamedTuple):
+    """An instrument's day so far: its minutes (`dashboard.minutes`); the share that was recorded of the time since it was first recorded
+    today, None before anything was sealed; frames that are known to be missing; gaps of which nobody can know."""
+
+    strip: str
+    coverage: float | None
+    missed: int
+    uncounted: int
+
+
+class DayTotals(NamedTuple):
+    """The same of all series: `today` of the time since each was first recorded today, `day` of the time since 00:00."""
+
+    today: float | None = None
+    day: float | None = None
+    missed: int = 0
+    uncounted: int = 0
+
+
+class _Account(NamedTuple):
+    """One series' day, in ns: `recorded` of the time since its first record, of that since 00:00."""
+
+    recorded: int
+    since_first: int
+    since_midnight: int
+    missed: int
+    uncounted: int
 
 
 class _Series:
@@ -71,28 +104,35 @@ class _Series:
         self.live = joined([*self.live, *fresh])
         return bool(whole)
 
+    def covered(self) -> list[Span]:
+        """When frames were recorded while they should be."""
+        return without(self.live, [(gap.from_ns, gap.to_ns) for gap in self.gaps])
+
 
 class Today:
-    """The completeness of a run's streams. `look` again and again, in one thread."""
+    """The completeness of a run's streams. `look` again and again, in one thread. `known`: of streams, by place, as last seen; `totals`:
+    of all."""
 
     def __init__(self) -> None:
         self._day = ""
         self._series: dict[Path, _Series] = {}
-        self._known: dict[int, Completeness] = {}
+        self.known: dict[int, Completeness] = {}
+        self._accounts: dict[Path, _Account] = {}
+        self._fresh: dict[int, Day] = {}
+        self.totals = DayTotals()
 
     def look(self, streams: list[StreamRow], now_ns: int) -> dict[int, Completeness]:
         """Every stream by its place; only those that changed since the last look."""
         day = day_of(now_ns)
         if day != self._day:
             self._day = day
-            self._series.clear()
-            self._known.clear()
+            for kept in (self._series, self.known, self._accounts, self._fresh):
+                kept.clear()
         paths = [SeriesDay(Path(row.directory), row.symbol, row.kind, day).ledger for row in streams]
         names: dict[Path, list[str]] = {}
         for path, row in zip(paths, streams, strict=True):
             names.setdefault(path, []).append(row.name)
-        for path in names:
-            self._series.setdefault(path, _Series(path)).look()
+        grown = {path for path in names if self._series.setdefault(path, _Series(path)).look()}
         beside = {(row.venue, row.symbol, row.kind): path for row, path in zip(streams, paths, strict=True)}
         changed: dict[int, Completeness] = {}
         looked: dict[Path, Completeness] = {}
@@ -102,13 +142,51 @@ class Today:
                 deltas = beside.get((row.venue, row.symbol, proof.beside or ""))
                 series = self._series[path]
                 looked[path] = _complete(series, series if proof.itself else self._series[deltas] if deltas else None, day, now_ns)
-            if self._known.get(at) != looked[path]:
-                changed[at] = self._known[at] = looked[path]
+            if self.known.get(at) != looked[path]:
+                changed[at] = self.known[at] = looked[path]
+        self._account_for(grown, paths, streams, day_start_ns(day))
         return changed
+
+    def _account_for(self, grown: set[Path], paths: list[Path], streams: list[StreamRow], start_ns: int) -> None:
+        """The days of the instruments whose ledgers have grown."""
+        for path in grown:
+            self._accounts[path] = _account(self._series[path], start_ns)
+        stale = {row.symbol_at for path, row in zip(paths, streams, strict=True) if path in grown}
+        members: dict[int, dict[Path, None]] = {}
+        for path, row in zip(paths, streams, strict=True):
+            if row.symbol_at in stale and self._series[path].live:
+                members.setdefault(row.symbol_at, {})[path] = None
+        for at, own in members.items():
+            told = [self._accounts[path] for path in own if path in self._accounts]
+            whole = _sum(told)
+            series = [(self._series[path].live, self._series[path].covered()) for path in own]
+            self._fresh[at] = Day(day_text(series, start_ns), whole.today, whole.missed, whole.uncounted)
+        if grown:
+            self.totals = _sum(self._accounts.values())
+
+    def fresh_days(self) -> dict[int, Day]:
+        """The days that changed since this was asked last, by instrument."""
+        fresh, self._fresh = self._fresh, {}
+        return fresh
+
+    def incidents(self, streams: list[StreamRow], until_ns: int) -> list[Incident]:
+        """What happened today, and was over at `until_ns`, by what the ledgers say."""
+        owners = {
+            SeriesDay(Path(row.directory), row.symbol, row.kind, self._day).ledger: (row.venue, f"{row.symbol} {row.kind}")
+            for row in streams
+        }
+        gaps = [
+            (owners[path], gap)
+            for path, series in self._series.items()
+            if path in owners
+            for gap in series.gaps
+            if max(gap.from_ns, gap.to_ns) <= until_ns
+        ]
+        return incidents_of(gaps)
 
     def of(self, at: int) -> Completeness | None:
         """Return the completeness of the stream at place `at` as last seen, None before the first look."""
-        return self._known.get(at)
+        return self.known.get(at)
 
     def begin(self) -> None:
         """Forget everything: another run has begun, whose streams have other places."""
@@ -129,3 +207,22 @@ def _complete(series: _Series, prover: _Series | None, day: str, now_ns: int) ->
         proven = covered_ns(without(covered, without(covered, proving))) * 1_000_000 // since / 1_000_000
     shown = [(gap.from_ns, gap.to_ns, str(gap.reason), gap.missed) for gap in gaps[-_GAPS_SHOWN:]]
     return Completeness(coverage, strip(live, covered, start, proving), shown, proven)
+
+
+def _account(series: _Series, start_ns: int) -> _Account:
+    inside = clipped(series.live, (start_ns, start_ns + DAY_NS))
+    missed = sum(gap.missed or 0 for gap in series.gaps)
+    uncounted = sum(1 for gap in series.gaps if gap.missed is None and gap.since_ns is None)
+    if not inside:
+        return _Account(0, 0, 0, missed, uncounted)
+    recorded = covered_ns(clipped(series.covered(), (start_ns, start_ns + DAY_NS)))
+    return _Account(recorded, inside[-1][1] - inside[0][0], inside[-1][1] - start_ns, missed, uncounted)
+
+
+def _sum(accounts: Iterable[_Account]) -> DayTotals:
+    """Shares are rounded down: nothing that is missing passes for whole."""
+    recorded, since_first, since_midnight, missed, uncounted = (
+        sum(column) for column in zip(_Account(0, 0, 0, 0, 0), *accounts, strict=True)
+    )
+    today, day = (recorded * 1_000_000 // span / 1_000_000 if span else None for span in (since_first, since_midnight))
+    return DayTotals(today, day, missed, uncounted)

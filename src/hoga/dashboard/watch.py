@@ -34,6 +34,7 @@ _KNOWN_AFTER_S = 60.0
 _FORGET = 0.999
 _LEARN_S = 5.0
 _HOUR_S = 3600.0
+_USUAL_S = 3600.0
 _DRAWN_MAX = 65_504.0
 """The largest number of 16 bits. Curves of single streams have three digits and half the memory (5 MB less for 1,500)."""
 
@@ -83,6 +84,8 @@ class Watch:
         self._was_quiet: NDArray[numpy.bool_] = numpy.zeros(streams, dtype=bool)
         self._newest: NDArray[numpy.int64] = numpy.zeros(streams, dtype=numpy.int64)
         self._longest_s: Floats = numpy.zeros(streams)
+        self._usual: Floats = numpy.zeros(streams)
+        self._usual_s: Floats = numpy.zeros(streams)
 
     def feed(self, snapshot: Snapshot, *, pid: int, mono_s: float, hardware: Hardware | None) -> bool:
         """Take a snapshot. Returns whether a new run began with it."""
@@ -108,6 +111,16 @@ class Watch:
     def paced(self) -> bool:
         """Whether rates are known: two looks, some time apart."""
         return len(self._recent) > 1 and self._recent[-1].mono_s - self._recent[0].mono_s >= _PACED_S
+
+    @property
+    def pace(self) -> Floats:
+        """Frames a second of each stream while it speaks, of late."""
+        return self._pace
+
+    @property
+    def usual(self) -> Floats:
+        """Each stream's own usual rate, of the last hour or so, silences left out; NaN before a minute is known."""
+        return numpy.where(self._usual_s >= _KNOWN_AFTER_S, self._usual, numpy.nan)
 
     # -- rates and silence ----------------------------------------------------------------------------------------
 
@@ -139,6 +152,10 @@ class Watch:
         self._counted_s = numpy.where(spoke, mono_s, self._counted_s)
         self._was_quiet &= ~spoke
         self._longest_s *= _FORGET
+        if self.paced:
+            self._usual_s += self.quiet_s == 0
+            share = numpy.where(self.quiet_s == 0, 1.0 / numpy.clip(self._usual_s, 1.0, _USUAL_S), 0.0)
+            self._usual += (self.rates - self._usual) * share
 
     def _judge_quiet(self, snapshot: Snapshot, mono_s: float) -> None:
         """A steady stream is quiet after `BOOK_PATIENCE`. Trades come in bursts: `TRADE_PATIENCE`, once their pauses are known."""

@@ -69,6 +69,10 @@ class ConnectionStats(msgspec.Struct, frozen=True, kw_only=True):
     """Until the next attempt, while there is no connection."""
     why: str = ""
     """Why the last attempt failed, while there is no connection."""
+    since_ns: int = 0
+    """Since when there is one, or none."""
+    closed_ns: int = 0
+    """When the last one ended; 0: none has."""
 
 
 class Connection:
@@ -122,6 +126,7 @@ class Connection:
         self._paces.watch(streams, clock.monotonic())
         self._stopping = False
         self._why = ""
+        self._since_ns, self._closed_ns = clock.time_ns(), 0
 
     @property
     def state(self) -> ConnectionState:
@@ -143,6 +148,8 @@ class Connection:
                 await self._clock.sleep(max(0.0, self._not_before - self._clock.monotonic()))
                 leg = await self._connect_for_ever()
                 continue
+            if self._leg is None:
+                self._since_ns = self._clock.time_ns()
             self._leg = leg
             self._standing.become(ConnectionState.CONNECTED)
             if await self._watch(leg):
@@ -376,6 +383,7 @@ class Connection:
         leg.link.cut()
         brought = self._newest_ns() > leg.link.opened_ns
         self.last_close = f"{info.code} {info.reason}".strip()
+        self._since_ns = self._closed_ns = info.at_ns
         self._leg = None
         self._notice = False
         if self._stopping:
@@ -510,6 +518,8 @@ class Connection:
             lacking=len(leg.asking.lacking) if leg else 0,
             retry_in_s=0.0 if leg else max(0.0, self._not_before - self._clock.monotonic()),
             why="" if leg else self._why[:_WHY_MAX],
+            since_ns=self._since_ns,
+            closed_ns=self._closed_ns,
         )
 
     def wire_stats(self, streams: int | None = None) -> WireStats:

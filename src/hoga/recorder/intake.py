@@ -554,6 +554,14 @@ class Intake:
         return self.n - self.duplicates - self.unrecorded
 
     @property
+    def held_since_ns(self) -> int | None:
+        """Since when something keeps frames of this stream from being recorded, or from coming; None: nothing does."""
+        began = [each.since_ns for each in self._counting.values()]
+        if self.down_since is not None:
+            began.append(self._down_from_ns)
+        return min(began, default=None)
+
+    @property
     def down_reason(self) -> Reason | None:
         """Why no leg brings this stream now, None when one does or none ever did."""
         return self._down_reason if self.down_since is not None else None
