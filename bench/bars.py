@@ -81,6 +81,7 @@ BARS: dict[str, Bar] = {
     "backtest.books": Bar(200_000, 300_000, at_least=True),
     "backtest.quotes": Bar(300_000, 600_000, at_least=True),
     "backtest.trades": Bar(300_000, 600_000, at_least=True),
+    "backtest.deltas": Bar(25_000, 40_000, at_least=True),
     "backtest.books_again": Bar(1_000_000, 2_000_000, at_least=True),
     "backtest.rss": Bar(300.0, 150.0, at_least=False),
     "backtest.sweep": Bar(5.0, 20.0, at_least=True),

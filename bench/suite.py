@@ -717,6 +717,8 @@ def _backtest(bench: _Bench) -> list[Figure]:
         ("quotes", "backtest: quotes, each looked at", ("quote",), True),
         ("trades", "backtest: trades, a strategy on bars", ("execution",), False),
         ("both", "backtest: books and trades, a strategy on bars", both, False),
+        ("deltas", "backtest: deltas of 36 levels, a strategy on bars", ("delta",), False),
+        ("seen_deltas", "backtest: deltas of 36 levels, each book looked at", ("delta",), True),
     ):
         runs = []
         for number in range(max(1, settings.repeat)):

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from hoga.audit.reading import Walk
 from hoga.cli.main import main
 from hoga.core.errors import ArchiveError, ConfigError
 from hoga.core.ledger import Gap, Reason
-from hoga.core.times import SECOND_NS
+from hoga.core.times import SECOND_NS, iso_of
 from tests.trading.recorded import MINUTE, START_NS, VENUE, Market, listing, strategy
 
 SYMBOL = f"{VENUE}:BTCUSDT"
@@ -222,19 +223,65 @@ class Holds(Strategy):
     assert (sold.ok, sold.verdict, sold.held) == (True, "FLAT", {})
 
 
-def test_a_change_of_the_price_step_is_told_and_no_digit_is_lost(tmp_path: Path) -> None:
-    market = Market().walk(START_NS, 20)
-    market.keep(tmp_path, tick="0.10")
+_RESTS = """
+from decimal import Decimal
+
+from hoga import Strategy
+
+class Rests(Strategy):
+    symbol = "binance-usdm:BTCUSDT"
+    books = 0
+
+    def on_book(self, book):
+        self.books += 1
+        if self.books % 20 == 1:
+            self.cancel_all(self.symbol)
+            self.limit(self.symbol, "buy", "0.010", self.price_down(book.bid * Decimal("0.999") + Decimal("0.037")))
+"""
+
+
+def _prices(journal: str) -> list[tuple[int, Decimal]]:
+    """When each order was wanted, and its price."""
+    power, found = 0, []
+    for each in records(journal):
+        if each.kind == "config" and "pp" in each.fields:
+            power = each.fields["pp"]
+        if each.kind == "order.intent":
+            found.append((each.t, Decimal(each.fields["p"]).scaleb(power)))
+    return found
+
+
+@pytest.mark.parametrize(("ticks", "name"), [(("0.10", "0.01"), "T13-01"), (("0.01", "0.50"), "T13-01")], ids=("finer", "coarser"))
+def test_orders_keep_to_a_price_step_that_changes_in_mid_run(ticks: tuple[str, str], name: str, tmp_path: Path) -> None:
+    Market().walk(START_NS, 120, kinds=("orderbook", "execution")).keep(tmp_path, tick=ticks[0])
+    later = tmp_path / VENUE / "instruments" / f"instruments_2026-11-20{name}.json.zst"
+    later.write_bytes(pack_list(listing("BTCUSDT", tick=ticks[1])))
+    config = load_config(None, overrides=[], environ={}, data_dir=tmp_path)
+    plan = plan_backtest(config, str(strategy(tmp_path, _RESTS)), (), ask=False)
+    assert plan.data.rules[SYMBOL].rules.price_power == -2
+    end = backtest(plan)
+    told = [each.rstrip("0") for each in ticks]
+    assert any(f"price step {told[0]} → {told[1]}" in each and "13:01:00" in each for each in end.notes)
+    changed_ns = START_NS + MINUTE
+    wanted = _prices(end.journal)
+    steps = [[price % Decimal(tick) for at_ns, price in wanted if (at_ns >= changed_ns) == now] for now, tick in enumerate(ticks)]
+    assert [len(each) for each in steps] == [30, 30]
+    assert [set(each) for each in steps] == [{0}, {0}]
+    other = [price for at_ns, price in wanted if (at_ns >= changed_ns) is (Decimal(ticks[1]) < Decimal(ticks[0]))]
+    assert any(price % max(map(Decimal, ticks)) for price in other)
+    assert not [each for each in records(end.journal) if each.kind == "order.rejected"]
+    assert backtest(plan_backtest(config, str(strategy(tmp_path, _RESTS)), (), ask=False)) == end
+
+
+def test_a_list_of_the_next_day_counts_from_its_beginning(tmp_path: Path) -> None:
+    Market().walk(START_NS, 20).keep(tmp_path, tick="0.10")
     later = tmp_path / VENUE / "instruments" / "instruments_2026-11-21.json.zst"
     later.write_bytes(pack_list(listing("BTCUSDT", tick="0.01")))
-    next_day = Market(seed=2, day="2026-11-21").walk(START_NS + 24 * 3600 * SECOND_NS, 20)
-    next_day.seal(tmp_path)
+    Market(seed=2, day="2026-11-21").walk(START_NS + 24 * 3600 * SECOND_NS, 20).seal(tmp_path)
     config = load_config(None, overrides=[], environ={}, data_dir=tmp_path)
     plan = plan_backtest(config, str(strategy(tmp_path)), (), ask=False)
-    assert plan.data.rules[SYMBOL].rules.price_power == -2
+    assert [(iso_of(at_ns), each.ticks) for at_ns, each in plan.data.changes] == [("2026-11-21T00:00:00.000Z", ((0, 1),))]
     assert plan.data.rules[SYMBOL].rules.ticks == ((0, 10),)
-    end = backtest(plan)
-    assert any("price step 0.1 → 0.01" in each for each in end.notes)
 
 
 def test_rules_that_nobody_kept_are_those_of_the_records(tmp_path: Path) -> None:

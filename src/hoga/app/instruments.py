@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hoga.app.config import VenueConfig
 from hoga.app.config.rooms import rest_of
-from hoga.archive.form.lists import LIST_PREFIX, LIST_SUFFIX, pack_list, read_list
+from hoga.archive.form.lists import LIST_PREFIX, LIST_SUFFIX, list_name, pack_list, read_list
 from hoga.core.errors import ArchiveError
 from hoga.core.instrument import Instrument, InstrumentChange, changes
 from hoga.net.rest import RestClient
@@ -95,9 +95,9 @@ async def whole(listed: Iterator[Instrument]) -> dict[str, Instrument]:
     return known
 
 
-def kept_path(config: VenueConfig, day: str) -> Path:
-    """Where the list of a day is kept."""
-    return config.directory("instruments") / f"{LIST_PREFIX}{day}{LIST_SUFFIX}"
+def kept_path(config: VenueConfig, day: str, minute: str | None = None) -> Path:
+    """Where the list of a day is kept. `minute`: `HH-MM`, of one that is kept because of a change."""
+    return config.directory("instruments") / list_name(day, minute)
 
 
 def keep(path: Path, body: bytes) -> None:

@@ -20,7 +20,7 @@ from hoga.archive.keep.life import LifeFile, read_last_life
 from hoga.archive.keep.recover import Recovered, is_left, recover_folder
 from hoga.core.errors import ArchiveBusy, ArchiveError, VenueError
 from hoga.core.instrument import InstrumentChange
-from hoga.core.times import SECOND_NS, day_of
+from hoga.core.times import SECOND_NS, day_of, minute_of
 from hoga.feed.feed import Feed
 from hoga.recorder.ending import Ending
 from hoga.recorder.recorder import Recorder, directories_for
@@ -119,6 +119,7 @@ class VenueRun:
         self._last_tick = monotonic()
         self._symbols = {stream.symbol for stream in self.streams}
         self._symbols_day = self._symbols_told = ""
+        self._list_changed = False
         self._repeated = 0
         self.writer_stats = self.recorder.writer.stats()
         self.tick_spread: Spread | None = None
@@ -333,11 +334,15 @@ class VenueRun:
                 _log.warning("symbol is not trading", symbol=symbol, status=each.said)
 
     async def _keep_list(self, body: bytes) -> None:
-        """Keep the day's first list of instruments."""
-        day = day_of(time_ns())
+        """Keep the day's first list of instruments, and each in which a recorded one changed."""
+        now_ns = time_ns()
+        day = day_of(now_ns)
         path = kept_path(self.config, day)
         if self._symbols_day == day and path.exists():
-            return
+            if not self._list_changed:
+                return
+            path = kept_path(self.config, day, minute_of(now_ns))
+        self._list_changed = False
         try:
             await asyncio.to_thread(keep, path, body)
             self._symbols_day = day
@@ -346,6 +351,7 @@ class VenueRun:
 
     def _instrument_changed(self, change: InstrumentChange) -> None:
         if change.symbol in self._symbols:
+            self._list_changed = True
             _log.warning("an instrument changed", symbol=change.symbol, what=change.kind, **change.told())
 
     def _writer_fault(self, fault: str | None) -> None:

@@ -59,17 +59,24 @@ __all__ = [
     "Unread",
     "base36",
     "client_id_head",
+    "counted_in",
     "finer",
     "is_client_id_of",
     "rules_of",
     "signed",
+    "steps_text",
     "strategy_of",
     "text_of",
     "whole_of",
+    "with_room",
 ]
 
 
 # -- what an instrument allows ---------------------------------------------------------------------------------
+
+
+_ROOM_DIGITS = 2
+"""A venue may make its price step finer while orders are out: to a hundredth of it."""
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -239,22 +246,50 @@ def rules_of(instrument: Instrument, *, ticks: tuple[tuple[Decimal, Decimal], ..
 
 def finer(rules: Rules, price_power: int) -> Rules:
     """The same rules, whose integers count prices of this power of ten, where that is finer than theirs."""
-    scale = 10 ** max(0, rules.price_power - price_power)
-    if scale == 1:
-        return rules
+    return counted_in(rules, min(price_power, rules.price_power), rules.size_power) or rules
 
-    def more(number: int | None) -> int | None:
+
+def counted_in(rules: Rules, price_power: int, size_power: int) -> Rules | None:
+    """The same rules in integers of these powers of ten; None where theirs are finer, so that they cannot be counted so."""
+    if price_power > rules.price_power or size_power > rules.size_power:
+        return None
+    price, size = 10 ** (rules.price_power - price_power), 10 ** (rules.size_power - size_power)
+
+    def more(number: int | None, scale: int) -> int | None:
         return None if number is None else number * scale
 
     return msgspec.structs.replace(
         rules,
         price_power=price_power,
-        ticks=tuple((start * scale, step * scale) for start, step in rules.ticks),
-        min_price=more(rules.min_price),
-        max_price=more(rules.max_price),
-        min_notional=more(rules.min_notional),
-        max_notional=more(rules.max_notional),
+        size_power=size_power,
+        ticks=tuple((start * price, step * price) for start, step in rules.ticks),
+        lot=rules.lot * size,
+        least=rules.least * size,
+        most=more(rules.most, size),
+        market_lot=rules.market_lot * size,
+        market_least=rules.market_least * size,
+        market_most=more(rules.market_most, size),
+        min_price=more(rules.min_price, price),
+        max_price=more(rules.max_price, price),
+        min_notional=more(rules.min_notional, price * size),
+        max_notional=more(rules.max_notional, price * size),
     )
+
+
+def with_room(rules: Rules, powers: tuple[int, int] | None = None) -> Rules:
+    """The same rules in integers that a finer price step would fit, too. `powers`: those that were counted in before, where they are not
+    coarser than the steps; then in these."""
+    found = None if powers is None else counted_in(rules, *powers)
+    return found or finer(rules, rules.price_power - _ROOM_DIGITS)
+
+
+def steps_text(before: Rules, after: Rules) -> str:
+    """What changed of the steps, for people: `price step 0.1 → 0.01, lot 0.001 → 0.01`; "" where they are the same."""
+    told = (
+        ("price step", *(", ".join(each.price_text(step) for _, step in each.ticks) for each in (before, after))),
+        ("lot", before.quantity_text(before.lot), after.quantity_text(after.lot)),
+    )
+    return ", ".join(f"{name} {was} → {now}" for name, was, now in told if was != now)
 
 
 def _power(step: Decimal) -> int:

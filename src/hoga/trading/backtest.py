@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import NamedTuple, Protocol
 
@@ -20,7 +20,7 @@ import numpy as np
 from hoga.columns.digits import Ints
 from hoga.core.ticks import MarketBar, MarketBars, MarketEvent, MarketPrice
 from hoga.core.times import MS_NS, SECOND_NS
-from hoga.core.trading import ExecutionEvent, Rung, StreamUpdate
+from hoga.core.trading import ExecutionEvent, Rules, Rung, StreamUpdate
 from hoga.trading.blocks import Block, Chunk, is_ordered
 from hoga.trading.engine import Engine
 from hoga.trading.paper.leaving import Freezable, cancels_of, leave
@@ -70,6 +70,9 @@ class Exchange(Freezable, Protocol):
     def on_market(self, event: MarketEvent) -> None:
         """The market moved."""
 
+    def learn(self, told: Iterable[Rules], now_ns: int) -> None:
+        """The rules of instruments as of now: it says what changed."""
+
     def advance(self, now_ns: int) -> None:
         """Say what is due by then, in order of stamps. What is asked next is asked at this moment."""
 
@@ -100,7 +103,8 @@ class Backtest:
     """One engine and its exchanges. `take` every event in order, between `begin` and `end`.
 
     `write(kind, fields, at_ns)` keeps a record, and says whether it could. `bars(ask, now_ns)`: those of before, as of then.
-    `work(ask, at_ns)`: does a piece of work at once; its answer comes at `at_ns`, `WORK_NS` later. `done`: how it ended. `verdict`: of
+    `work(ask, at_ns)`: does a piece of work at once; its answer comes at `at_ns`, `WORK_NS` later. `changes`: of rules, and when, in
+    order. `done`: how it ended. `verdict`: of
     its emergency exit, "" where there was none; `only_asked_for`: it was begun by a stop, and not because of a fault.
     """
 
@@ -114,8 +118,11 @@ class Backtest:
         gate: Callable[[RunGate, int], object] = lambda change, at_ns: None,
         bars: Callable[[ReadBars, int], MarketBars] = no_bars,
         work: Callable[[Work, int], WorkDone] = no_work,
+        changes: Iterable[tuple[int, Rules]] = (),
     ) -> None:
         self.engine = engine
+        self._changes = deque(changes)
+        self._change_ns = self._changes[0][0] if self._changes else FAR_NS
         self.exchanges = dict(exchanges)
         self.now_ns = 0
         self.done: Done | None = None
@@ -256,7 +263,7 @@ class Backtest:
         if self._said:
             return self._due_ns()  # it is heard with what is due next
         engine = self.engine
-        before_ns = min(engine.calm_to(), until_ns + 1, self._exit_ns)
+        before_ns = min(engine.calm_to(), until_ns + 1, self._exit_ns, self._change_ns)
         if self._done_work:
             before_ns = min(before_ns, self._done_work[0].at_ns)
         for exchange in self._each:
@@ -369,7 +376,7 @@ class Backtest:
 
     def _due_ns(self) -> int:
         """When something happens next without the market."""
-        due_ns = self._wake_ns if self._wake_ns < self._exit_ns else self._exit_ns
+        due_ns = min(self._wake_ns, self._exit_ns, self._change_ns)
         if self._done_work and self._done_work[0].at_ns < due_ns:
             due_ns = self._done_work[0].at_ns
         for exchange in self._each:
@@ -386,6 +393,10 @@ class Backtest:
         """What is due at one moment."""
         self.now_ns = max(self.now_ns, due_ns)
         self._changed = True
+        while self._change_ns <= due_ns:
+            at_ns, rules = self._changes.popleft()
+            self.exchanges[rules.venue].learn((rules,), max(at_ns, self.now_ns))
+            self._change_ns = self._changes[0][0] if self._changes else FAR_NS
         for exchange in self._each:
             exchange.advance(self.now_ns)
         self._hear()

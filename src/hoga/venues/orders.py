@@ -35,7 +35,9 @@ from hoga.core.trading import (
     ReadFailed,
     Rules,
     TradesRead,
+    counted_in,
     rules_of,
+    with_room,
 )
 from hoga.venues.private import Reply
 from hoga.venues.request import Request
@@ -85,16 +87,20 @@ class KeyRights(msgspec.Struct, frozen=True, kw_only=True):
 class RuleBook:
     """The rules of a venue's instruments by the venue's own symbols.
 
-    One that is not known (a stranger's, or listed a moment ago) is read with very fine integers, and does not trade.
+    One that is not known (a stranger's, or listed a moment ago) is read with very fine integers, and does not trade. Rules that are told
+    later are counted in the integers of those that were told first, where these are fine enough. `has_room`: integers that finer price
+    steps would fit, too.
     `hedge`: whether the account has two positions a symbol, and when that was told; None: it was not.
     `fills`: of orders that were asked for theirs, how far each was then, and its fills; for venues that have no list of trades.
     """
 
-    __slots__ = ("_known", "_provisional", "fills", "hedge", "venue")
+    __slots__ = ("_has_room", "_known", "_provisional", "_told", "fills", "hedge", "venue")
 
-    def __init__(self, venue: str, known: Iterable[Rules] = ()) -> None:
+    def __init__(self, venue: str, known: Iterable[Rules] = (), *, has_room: bool = False) -> None:
         self.venue = venue
+        self._has_room = has_room
         self._known = {each.name: each for each in known}
+        self._told = dict(self._known)
         self._provisional: dict[str, Rules] = {}
         self.hedge: tuple[bool, int] | None = None
         self.fills: dict[str, tuple[str, tuple[FillUpdate, ...]]] = {}
@@ -109,8 +115,20 @@ class RuleBook:
 
     def learn(self, rules: Rules) -> bool:
         """Take over the rules of one instrument; whether they are other ones than before."""
-        before, self._known[rules.name] = self._known.get(rules.name), rules
-        return before != rules
+        before, self._told[rules.name] = self._known.get(rules.name), rules
+        if before is not None:
+            counted = counted_in(rules, before.price_power, before.size_power) or rules
+        else:
+            counted = with_room(rules) if self._has_room else rules
+        self._known[rules.name] = counted
+        return before != counted
+
+    def count_in(self, powers: Mapping[str, tuple[int, int]]) -> None:
+        """Count in these powers of ten (by symbol, with the venue) from now on, where an instrument's steps are not finer."""
+        for name, told in self._told.items():
+            known = powers.get(told.symbol)
+            if known is not None:
+                self._known[name] = counted_in(told, *known) or self._known[name]
 
     def names(self) -> tuple[str, ...]:
         """The instruments whose rules are known."""

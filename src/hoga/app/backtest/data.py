@@ -55,7 +55,7 @@ class Archive(NamedTuple):
 class Data(NamedTuple):
     """`recorded`: series of books and trades; none where there are `bars` (by symbol: those that lie in a span, by their rules). `told`:
     what tells all of it again, wherever it lies. `extent`: from when to when there is something. `notes`: what one must know of it.
-    `interval_ns`: of the candles; 0: there are none.
+    `interval_ns`: of the candles; 0: there are none. `changes`: of the rules, and when, in order.
     """
 
     grade: Grade
@@ -67,6 +67,7 @@ class Data(NamedTuple):
     notes: tuple[str, ...]
     interval_ns: int = 0
     archive: Archive = Archive([], [], lambda day: "")
+    changes: tuple[tuple[int, Rules], ...] = ()
 
     def bars_in(self, start_ns: int, end_ns: int) -> Iterator[tuple[int, list[MarketBar]]]:
         """The candles of all symbols, by when they begin."""
@@ -119,16 +120,14 @@ def _of_series(
     config: Config, symbols: Mapping[str, tuple[str, ...]], recorded: Recorded, grade: Grade, notes: tuple[str, ...], *, ask: bool
 ) -> Data:
     rules: dict[str, KnownRules] = {}
+    changes: list[tuple[int, Rules]] = []
     for name, each in symbols.items():
         mine = [series for series in recorded.series if series.symbol in each and series.data_type is not DataType.MARK_PRICE]
         asked = [series.files or _asked(series, recorded) for series in mine]
         day = min((day.day for series in mine for day in series.days), default=day_of(0))
         rules |= _rules(config.venue(name), each, day, asked, ask=ask)
         last = max((day.day for series in mine for day in series.days), default=day)
-        for symbol in each:
-            found_rules, change = changed_rules(config.venue(name), rules[symbol].rules, day, last)
-            rules[symbol] = rules[symbol]._replace(rules=found_rules)
-            notes = (*notes, change) if change else notes
+        changes += _changes(config.venue(name), each, rules, (day_start_ns(day), day_start_ns(last) + DAY_NS))
     told: list[object] = []
     low: list[int] = []
     high: list[int] = []
@@ -141,7 +140,8 @@ def _of_series(
         told += [records_of(series._replace(kind=each_day.kind), each_day).told for each_day in series.beside]
         if series.files is not None:
             told.append([series.symbol, series.kind, _names_of(series.files)])
-    return Data(grade, recorded, {}, rules, told, (min(low, default=0), max(high, default=_FOREVER)), notes)
+    extent = (min(low, default=0), max(high, default=_FOREVER))
+    return Data(grade, recorded, {}, rules, told, extent, notes, changes=_in_order(changes))
 
 
 def _asked(series: MarketSeries, recorded: Recorded) -> AskedSeries:
@@ -200,8 +200,10 @@ def _of_candles(
     if len(lengths) > 1:
         raise ArchiveError(next(iter(candles)), "candles of several lengths are there, and none of one length for all symbols")
     rules: dict[str, KnownRules] = {}
+    changes: list[tuple[int, Rules]] = []
     for name, each in symbols.items():
         rules |= _rules(config.venue(name), each, day_of(max(span[0], 0)), [candles[symbol].series for symbol in each], ask=ask)
+        changes += _changes(config.venue(name), each, rules, span)
 
     def of(each: Candles) -> Callable[[Rules, int, int], Iterator[MarketBar]]:
         return lambda rules, start_ns, end_ns: archived_bars(each, rules, start_ns, end_ns)
@@ -209,7 +211,8 @@ def _of_candles(
     told: list[object] = [[symbol, each.series.kind, _names_of(each.series)] for symbol, each in candles.items()]
     bars = {symbol: of(each) for symbol, each in candles.items()}
     note = "neither books nor trades were recorded in that time: orders are filled by candles, at the next opening"
-    return Data(Grade.BARS, _NOTHING, bars, rules, told, (max(span[0], 0), span[1]), (note,), lengths.pop())
+    extent = (max(span[0], 0), span[1])
+    return Data(Grade.BARS, _NOTHING, bars, rules, told, extent, (note,), lengths.pop(), changes=_in_order(changes))
 
 
 def _of_file(config: Config, symbols: Mapping[str, tuple[str, ...]], file: CandleFile, span: tuple[int, int], *, ask: bool) -> Data:
@@ -240,6 +243,20 @@ def _rules(config: VenueConfig, symbols: tuple[str, ...], day: str, asked: list[
     if missing:
         raise _mistake("--symbols", f"{config.venue}:{missing[0]}", "a symbol whose price step is known")
     return {f"{config.venue}:{name}": known[name] for name in names}
+
+
+def _changes(
+    config: VenueConfig, symbols: tuple[str, ...], rules: dict[str, KnownRules], span: tuple[int, int]
+) -> Iterator[tuple[int, Rules]]:
+    """What changed of the rules of some symbols in that time, and when. `rules` count in integers that are fine enough for it then."""
+    for symbol in symbols:
+        before, changes = changed_rules(config, rules[symbol].rules, *span)
+        rules[symbol] = rules[symbol]._replace(rules=before)
+        yield from changes
+
+
+def _in_order(changes: list[tuple[int, Rules]]) -> tuple[tuple[int, Rules], ...]:
+    return tuple(sorted(changes, key=lambda each: (each[0], each[1].symbol)))
 
 
 class Records(NamedTuple):

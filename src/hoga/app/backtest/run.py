@@ -33,7 +33,7 @@ from hoga.audit.log import AuditLogger, Durability
 from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake
 from hoga.core.ticks import MarketBar
 from hoga.core.times import MS_NS, SECOND_NS, iso_of
-from hoga.core.trading import Capabilities, ExecutionEvent
+from hoga.core.trading import Capabilities, ExecutionEvent, steps_text
 from hoga.history.market import Damage, Recorded, market_chunks
 from hoga.runtime.clock import ManualClock
 from hoga.trading.backtest import Backtest
@@ -171,6 +171,7 @@ def plan_backtest(
         "symbols": names,
         "limits": {symbol: msgspec.to_builtins(each) for symbol, each in limits.items()},
         "rules": {symbol: msgspec.to_builtins(each.rules) for symbol, each in data.rules.items()},
+        "changes": [[at_ns, msgspec.to_builtins(each)] for at_ns, each in data.changes],
         "paper": {name: msgspec.to_builtins(each) for name, each in paper.items()},
         "trader": [first.trader, first.on_fault, flatten_on_stop],
         "span": [start_ns, end_ns],
@@ -374,7 +375,8 @@ class BacktestRun:
             for name, symbols in plan.symbols.items()
         }
         self.before = Before(plan.asks, plan.before, rules, plan.start_ns, plan.data.bars)
-        self.backtest = Backtest(engine, exchanges, write=write, tell=on_tell, bars=self.before, work=done_now)
+        changes = [each for each in plan.data.changes if each[0] < plan.end_ns]
+        self.backtest = Backtest(engine, exchanges, write=write, tell=on_tell, bars=self.before, work=done_now, changes=changes)
         said.append(self.backtest.deliver)
         self._require_bars()
         self.backtest.begin(start_ns)
@@ -387,6 +389,15 @@ class BacktestRun:
                 if length and series.interval_ns % length:
                     expected = f"a whole number of the candles that there are, of {length // SECOND_NS} s"
                     raise ConfigError([ConfigMistake(instance.key, None, "bars", f"{series.symbol} {series.interval}", expected)])
+
+    def _changed(self) -> Iterator[str]:
+        """The rules that changed meanwhile."""
+        known = {symbol: each.rules for symbol, each in self.plan.data.rules.items()}
+        for at_ns, rules in self.plan.data.changes:
+            if at_ns <= self.backtest.now_ns:
+                what = steps_text(known[rules.symbol], rules) or "other bounds"
+                yield f"{rules.symbol}: the venue's rules changed at {iso_of(at_ns)}: {what}; orders kept to the new ones from then on"
+                known[rules.symbol] = rules
 
     def take(self, piece: Piece) -> int:
         """The next of the data; returns its last moment."""
@@ -422,6 +433,7 @@ class BacktestRun:
             notes=(
                 *plan.data.notes,
                 *(f"rules of {symbol}: {known.source}" for symbol, known in plan.data.rules.items()),
+                *self._changed(),
                 *_holes(feed.holes if feed is not None else ()),
             ),
             steps=tuple(

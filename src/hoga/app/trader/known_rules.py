@@ -18,11 +18,11 @@ import numpy as np
 
 from hoga.app.config import VenueConfig
 from hoga.app.config.rooms import rest_of
-from hoga.archive.form.lists import LIST_PREFIX, LIST_SUFFIX, read_list
+from hoga.archive.form.lists import LIST_PREFIX, LIST_SUFFIX, read_list, since_ns
 from hoga.columns.digits import NONE
 from hoga.core.errors import ArchiveError, HogaError
 from hoga.core.instrument import Instrument, InstrumentStatus, QuantityRules
-from hoga.core.trading import Rules, finer, rules_of
+from hoga.core.trading import Rules, counted_in, finer, rules_of
 from hoga.gateway.caller import Caller
 from hoga.history.asking import AskedSeries
 from hoga.history.batch import Arrays
@@ -83,25 +83,29 @@ def kept_rules(config: VenueConfig, names: Iterable[str], day: str) -> dict[str,
     return found
 
 
-def changed_rules(config: VenueConfig, rules: Rules, day: str, last_day: str) -> tuple[Rules, str]:
-    """Where later lists, up to `last_day`, have other steps: the same rules in integers that are fine enough for all of them, and a line
-    that tells of the change; else the rules as they are, and ""."""
-    names = [f"{LIST_PREFIX}{each}{LIST_SUFFIX}" for each in (day, last_day)]
+def changed_rules(config: VenueConfig, rules: Rules, from_ns: int, to_ns: int) -> tuple[Rules, list[tuple[int, Rules]]]:
+    """Where lists that were kept later, before `to_ns`, have other rules: (from when, as listed), all of them and `rules` in integers that
+    are fine enough for all. A list of a day holds from the day's beginning; one that was kept because of a change, from then on."""
+    found: list[tuple[int, Rules]] = []
     for path in _lists(config.directory("instruments")):
-        if not names[0] < path.name <= names[1]:
+        at_ns = since_ns(path.name)
+        if at_ns is None or not from_ns < at_ns < to_ns:
             continue
         other = next((each for each in listed_in(config.venue, path) if each.name == rules.name), None)
-        if other is not None and (_steps_of(other) != _steps_of(rules)):
-            when = path.name.removeprefix(LIST_PREFIX).removesuffix(LIST_SUFFIX)
-            steps = f"price step {rules.price_text(rules.ticks[0][1])} → {other.price_text(other.ticks[0][1])}"
-            lots = f"lot {rules.quantity_text(rules.lot)} → {other.quantity_text(other.lot)}"
-            told = f"{rules.symbol}: the venue changed its steps by {when} ({steps}, {lots}); orders keep to the old ones all the time"
-            return finer(rules, other.price_power), told
-    return rules, ""
+        if other is not None and other != (found[-1][1] if found else rules):
+            found.append((at_ns, other))
+    if not found:
+        return rules, []
+    powers = [min(getattr(each, power) for each in (rules, *(each for _, each in found))) for power in ("price_power", "size_power")]
 
+    def fine(each: Rules) -> Rules:
+        return counted_in(each, *powers) or each
 
-def _steps_of(rules: Rules) -> tuple[object, ...]:
-    return [rules.price_text(step) for _, step in rules.ticks], rules.quantity_text(rules.lot)
+    before, changes = fine(rules), list[tuple[int, Rules]]()
+    for at_ns, each in found:
+        if fine(each) != (changes[-1][1] if changes else before):
+            changes.append((at_ns, fine(each)))
+    return before, changes
 
 
 def _lists(folder: Path) -> list[Path]:

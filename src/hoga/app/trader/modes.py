@@ -127,6 +127,8 @@ class LiveMode:
 
     async def accounts(self, trader: Trader, latch: Latch) -> list[Account]:
         """A gateway each, which has read what it needs. Raises VenueError."""
+        for book in self._books.values():
+            book.count_in(trader.log.opened.recovered.powers)
         gateways = [self._gateway(each, trader, latch) for each in self._configs]
         await asyncio.gather(*(patiently(each.prepare, tell=_tell_later) for each in gateways))
         return list(gateways)
@@ -186,7 +188,7 @@ async def check_accounts(
     bad: list[ConfigMistake] = []
     for config in configs:
         limits = {symbol.partition(":")[2]: plan.limits[symbol] for symbol in plan.symbols[config.venue]}
-        book = None if books is None else books.setdefault(config.venue, RuleBook(config.venue))
+        book = None if books is None else books.setdefault(config.venue, RuleBook(config.venue, has_room=True))
         checks = await patiently(partial(look_at_account, config, limits, trial=not only_reads, book=book), tell=_tell_later)
         for check in checks:
             on_check(check)

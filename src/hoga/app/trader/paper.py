@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,12 +32,13 @@ from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.secret import Credentials
 from hoga.core.ticks import MarketEvent
 from hoga.core.times import MS_NS
-from hoga.core.trading import PositionSide, Rules
+from hoga.core.trading import PositionSide, Rules, with_room
 from hoga.flatten.plan import Verdict
 from hoga.gateway.caller import Caller
 from hoga.net.budgets import TRADER
 from hoga.runtime.clock import SYSTEM
 from hoga.runtime.logs import get_log
+from hoga.runtime.tasks import every
 from hoga.trading.limits import Limits
 from hoga.trading.orders import Status
 from hoga.trading.paper import Latency, PaperExchange, PaperLeft, PaperSettings, measured
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["PaperMode", "PaperWorld", "account_left", "listed_rules", "paper_owner", "paper_settings", "public_rules"]
 
 _ROUND_S = 1.0
+_RULES_S = 3_600.0
 _log = get_log("trading")
 _ROUNDS = 10
 _PAPER = "paper"
@@ -102,6 +105,7 @@ class PaperMode:
         self._plan = plan
         self._name = name_of(config, plan)
         self.papers = PaperWorld()
+        self._looking: list[asyncio.Task[None]] = []
 
     @property
     def world(self) -> World | None:
@@ -122,7 +126,9 @@ class PaperMode:
     async def accounts(self, trader: Trader, latch: Latch) -> list[Account]:
         """An exchange each, with the venue's own rules. Raises VenueError."""
         for config in self._configs:
-            rules = await public_rules(config, self._plan.symbols[config.venue])
+            told = await public_rules(config, self._plan.symbols[config.venue])
+            powers = trader.log.opened.recovered.powers
+            rules = {symbol: with_room(each, powers.get(symbol)) for symbol, each in told.items()}
             orders = VENUES[config.venue].orders
             assert orders is not None, "the plan is of venues with orders"
             settings = paper_settings(config, {symbol: self._plan.limits[symbol] for symbol in rules})
@@ -148,10 +154,23 @@ class PaperMode:
         return None
 
     async def begin(self, trader: Trader) -> None:
-        """Nothing more."""
+        """Look now and then for other rules."""
+        for config in self._configs:
+            look = partial(self.renew_rules, trader, config)
+            doing = every(_RULES_S, look, log=_log, what="the rules of the instruments cannot be read", venue=config.venue)
+            self._looking.append(asyncio.create_task(doing, name=f"paper rules {config.venue}"))
+
+    async def renew_rules(self, trader: Trader, config: VenueConfig) -> None:
+        """Read the rules again: an exchange whose venue changed them goes by them from now on, and says so. Raises VenueError."""
+        told = await public_rules(config, self._plan.symbols[config.venue])
+        exchange = next(each for each in self.papers.exchanges if each.venue == config.venue)
+        trader.beside(lambda: exchange.learn(told.values(), SYSTEM.time_ns()))
 
     async def end(self) -> dict[str, Any]:
-        """Nothing more."""
+        """No more looks."""
+        for each in self._looking:
+            each.cancel()
+        await asyncio.gather(*self._looking, return_exceptions=True)
         return {}
 
 

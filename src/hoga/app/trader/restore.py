@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from hoga.audit.folder import list_files
@@ -9,7 +10,7 @@ from hoga.audit.reading import Walk
 from hoga.audit.recovery import KnownOrder, Recovered
 from hoga.core.market import Side
 from hoga.core.times import SECOND_NS
-from hoga.core.trading import FillUpdate, OrderKind, OrderRequest, PositionSide
+from hoga.core.trading import FillUpdate, OrderKind, OrderRequest, PositionSide, Rules
 from hoga.flatten.proving import EXIT_FOLDER
 from hoga.trading.engine import Restored
 from hoga.trading.orders import Order, Role, Status
@@ -58,25 +59,29 @@ def _share(found: Recovered, key: tuple[str, str, str]) -> Share:
     )
 
 
-def exit_fills(journal: Path, now_ns: int) -> list[FillUpdate]:
-    """The trades that exits made of this trader's positions, as their own journal tells them, oldest first. Raises OSError."""
+def exit_fills(journal: Path, now_ns: int, rules: Mapping[str, Rules]) -> list[FillUpdate]:
+    """The trades that exits made of this trader's positions, as their own journal tells them, oldest first, in the integers of `rules`
+    (by symbol). Raises OSError."""
     folder = journal / EXIT_FOLDER
     if not list_files(folder):
         return []
     found = []
+    powers: dict[str, tuple[int, int]] = {}
     for record in Walk(folder).records():
-        fields = record.fields
+        fields, symbol = record.fields, str(record.fields.get("sym"))
+        if record.kind == "config" and isinstance(fields.get("pp"), int) and isinstance(fields.get("sp"), int):
+            powers[symbol] = (fields["pp"], fields["sp"])
         if record.kind == "emergency.trade" and isinstance(fields.get("q"), int) and isinstance(fields.get("p"), int):
             found.append(
                 FillUpdate(
                     at_ns=now_ns,
-                    symbol=str(fields.get("sym")),
+                    symbol=symbol,
                     client_id=str(fields.get("id")),
                     venue_id=str(fields.get("oid") or ""),
                     trade_id=str(fields.get("tid")),
                     side=Side.SELL if fields.get("side") == "S" else Side.BUY,
-                    price=fields["p"],
-                    quantity=fields["q"],
+                    price=_counted(fields["p"], powers.get(symbol), rules.get(symbol), 0),
+                    quantity=_counted(fields["q"], powers.get(symbol), rules.get(symbol), 1),
                     fee=fields.get("fee"),
                     fee_currency=fields.get("fee_in"),
                     maker=False,
@@ -84,6 +89,15 @@ def exit_fills(journal: Path, now_ns: int) -> list[FillUpdate]:
                 )
             )
     return found
+
+
+def _counted(number: int, powers: tuple[int, int] | None, rules: Rules | None, which: int) -> int:
+    """A number of an exit's journal in the trader's integers. `which`: 0 of a price, 1 of a quantity."""
+    if powers is None or rules is None:
+        return number
+    finer_by = powers[which] - (rules.price_power, rules.size_power)[which]
+    scale: int = 10 ** abs(finer_by)
+    return number * scale if finer_by >= 0 else number // scale
 
 
 def _order(known: KnownOrder) -> Order:

@@ -95,6 +95,7 @@ class ShadowMode(PaperMode):
 
     async def begin(self, trader: Trader) -> None:
         """Read the accounts from now on."""
+        await super().begin(trader)
         rules = trader.engine.state.rules_of
         self._shadow = Shadow(rules)
         self._log = lambda record: trader.log.append(record.kind, record.fields)
@@ -108,6 +109,7 @@ class ShadowMode(PaperMode):
 
     async def end(self) -> dict[str, Any]:
         """Read once more, and what the differences were."""
+        await super().end()
         for each in self._reading:
             each.cancel()
         await asyncio.gather(*self._reading, return_exceptions=True)

@@ -426,6 +426,7 @@ def _engine(
     log: AuditLogger,
 ) -> Engine:
     now_ns = SYSTEM.time_ns()
+    rules = {symbol: accounts[venue_of(symbol)].rules[symbol] for symbol in plan.limits}
     damages = (*opened.recovered.damages, *(each._asdict() for each in opened.faults))
     making = Making(
         version=__version__,
@@ -436,14 +437,14 @@ def _engine(
         flatten_on_stop=any(config.venue(name).on_stop == "flatten" for name in plan.symbols),
         on_fault=next(iter(config.venue(name).on_fault for name in plan.symbols)),
         limits=plan.limits,
-        rules={symbol: accounts[venue_of(symbol)].rules[symbol] for symbol in plan.limits},
+        rules=rules,
         capabilities={name: account.capabilities for name, account in accounts.items()},
         strategy=plan.strategy,
         symbols=plan.asked,
         given=plan.given,
         keys=tuple(key for key, _ in plan.strategies),
         latched=latched,
-        found_fills=tuple(exit_fills(plan.journal, now_ns)),
+        found_fills=tuple(exit_fills(plan.journal, now_ns, rules)),
         quarantined=damage_text(damages) if damages else "",
     )
     log.append(BEGIN, msgspec.to_builtins(making))

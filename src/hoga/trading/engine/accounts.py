@@ -6,7 +6,18 @@ from collections.abc import Callable
 
 import msgspec
 
-from hoga.core.trading import BalanceUpdate, ConfigUpdate, Cut, MarginCall, PositionUpdate, RulesUpdate, StreamUpdate, Unread
+from hoga.core.trading import (
+    BalanceUpdate,
+    ConfigUpdate,
+    Cut,
+    MarginCall,
+    PositionUpdate,
+    RulesUpdate,
+    StreamUpdate,
+    Unread,
+    counted_in,
+    steps_text,
+)
 from hoga.trading import records
 from hoga.trading.engine.asking import Asking
 from hoga.trading.engine.causes import Causes
@@ -82,14 +93,19 @@ class Accounts:
     def _on_rules(self, event: RulesUpdate) -> None:
         symbol = event.rules.symbol
         known = self._state.rules_of.get(symbol)
-        if known is None or known == event.rules:
+        if known is None:
             return
-        if (known.price_power, known.size_power) != (event.rules.price_power, event.rules.size_power):
-            self._turn.tell("error", f"{symbol} counts in other steps now; nothing is opened there until the next start")
+        rules = counted_in(event.rules, known.price_power, known.size_power)
+        if rules is None:
+            self._turn.tell("error", f"{symbol} has finer steps now than can be counted; nothing is opened there until the next start")
             self._causes.begin(Cause.SETTINGS, subject=symbol, detail="the steps of prices or quantities changed")
             return
-        self._state.rules_of[symbol] = event.rules
-        self._turn.write(Write("config", {"sym": symbol, "rules": msgspec.to_builtins(event.rules)}))
+        if rules == known:
+            return
+        self._state.rules_of[symbol] = rules
+        self._turn.write(Write("config", {**records.config(rules).fields, "rules": msgspec.to_builtins(rules)}))
+        steps = steps_text(known, rules)
+        self._turn.tell("warning", f"{symbol}: the venue changed its rules{': ' if steps else ''}{steps}; orders keep to them from now on")
 
     def _on_margin_call(self, event: MarginCall) -> None:
         self._causes.begin(Cause.MARGIN_CALL, subject=event.venue, detail=", ".join(each.symbol for each in event.positions))

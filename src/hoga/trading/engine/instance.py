@@ -318,9 +318,15 @@ class Instance:
         rules = self._rules(symbol)
         assert rules is not None, "its quantity was read already"
         try:
-            number = rules.price(amount_of(price))
+            amount = amount_of(price)
         except (ValueError, ArithmeticError) as fault:
             self._deny(symbol, side, why, Denial(code="off-tick", found=str(fault)))
+            return None
+        try:
+            number = rules.price(amount)
+        except (ValueError, ArithmeticError):
+            found = f"{amount} is not a multiple of {rules.price_text(rules.ticks[0][1])}"
+            self._deny(symbol, side, why, Denial(code="off-tick", found=found))
             return None
         self._keep((symbol, price, True), number)
         return number

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hoga.core.ticks import MarketDepth, MarketEvent, MarketMark, MarketTop, MarketTrade
@@ -39,6 +39,7 @@ from hoga.core.trading import (
     StreamUpdate,
     TradesRead,
     Unanswered,
+    counted_in,
 )
 from hoga.trading.paper.desk import PaperDesk
 from hoga.trading.paper.manners import Refusal
@@ -103,6 +104,21 @@ class PaperExchange:
     def clock_off_ns(self) -> int:
         """Its clock is ours."""
         return 0
+
+    def learn(self, told: Iterable[Rules], now_ns: int) -> None:
+        """The venue's rules as of now: by those that changed orders are judged from now on, and it says so. Orders that rest stay as they
+        are. Rules whose steps are finer than its integers are told only."""
+        for each in told:
+            known = self.rules.get(each.symbol)
+            if known is None:
+                continue
+            rules = counted_in(each, known.price_power, known.size_power)
+            if rules == known:
+                continue
+            if rules is not None:
+                self.rules = {**self.rules, each.symbol: rules}
+                self._markets[each.symbol].rules = rules
+            self._say(RulesUpdate(at_ns=now_ns, rules=rules or each))
 
     # -- time and the market ----------------------------------------------------------------------------------------
 
