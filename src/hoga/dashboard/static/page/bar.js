@@ -1,12 +1,13 @@
 // The bar: the verdict in words, since when, when the next try is; and below it, only when not all is well, why.
 import { byId, make, mark, put } from "./dom.js";
 import { clock, span, stamp } from "./format.js";
-import { languages, t } from "./i18n.js";
+import { known, languages, t } from "./i18n.js";
 import { isDark, isLocal, RANGES, setView, view } from "./view.js";
-import { shortVerdict, verdictText, whenText } from "./words.js";
+import { alertText, happenedText, shortVerdict, verdictText, whenText } from "./words.js";
 
 const GLYPHS = { recording: "●", degraded: "▲", stopped: "✕", waiting: "…" };
 const STALE_S = 1.7;
+const RECENT_MS = 600_000; // so long the bar speaks of what is over
 const LINES = 2; // of reasons, until more are asked for
 
 export function mountBar(slot, store) {
@@ -37,7 +38,7 @@ export function mountBar(slot, store) {
     mark(byId("link"), "data-link", state);
     put(byId("link-text"), state === "stale" ? t("age", { span: span(Math.round(store.age())) }) : t(`link-${state === "lost" ? "lost-short" : state}`));
     put(byId("clock"), store.news ? `${clock(store.clock(), isLocal())}${isLocal() ? "" : " UTC"}` : "");
-    paintReasons(gone ? [] : store.reasons);
+    paintReasons(gone ? [] : [...store.reasons, ...alertsOf(store)]);
   };
 
   const subText = (state) => {
@@ -47,6 +48,8 @@ export function mountBar(slot, store) {
     const parts = totals ? [t("sub-recording", totals)] : [];
     const start = since || store.meta?.started;
     if (start) parts.push(t("sub-since", { span: span((store.clock() - start) / 1000) }));
+    const last = newest(store.incidents);
+    if (last && store.clock() - last.to < RECENT_MS) parts.push(t("sub-last", { what: happenedText(last, store), span: span((last.to - last.from) / 1000), ago: span(Math.max(1, Math.round((store.clock() - last.to) / 1000))) }));
     return parts.join(" · ");
   };
 
@@ -59,8 +62,8 @@ export function mountBar(slot, store) {
       const item = reasons.children[at] ?? reasons.appendChild(make("li", {}, make("span", { "aria-hidden": "true" }), make("span"), make("span", { class: "when" })));
       mark(item, "data-level", reason.level);
       put(item.children[0], reason.level === "bad" ? "✕" : "▲");
-      put(item.children[1], verdictText(reason, store));
-      put(item.children[2], whenText(reason, store));
+      put(item.children[1], reason.alert ? reason.text() : verdictText(reason, store));
+      put(item.children[2], reason.alert ? "" : whenText(reason, store));
     });
     reasons.hidden = !shown.length;
     const button = byId("unfold");
@@ -105,6 +108,16 @@ export function mountBar(slot, store) {
     document.documentElement.toggleAttribute("data-simulated", Boolean(store.meta?.simulated));
   });
   void slot;
+}
+
+const newest = (incidents) => incidents.reduce((found, each) => (!each.open && each.to != null && (!found || each.to > found.to) ? each : found), null);
+
+// The alerts that no reason of the verdict speaks of: what is recorded, and yet odd. (Incidents have their own list.)
+const SPOKEN = new Set(["gap", "disk", "clock"]);
+function alertsOf(store) {
+  const named = new Set(store.reasons.map((reason) => reason.args?.connection));
+  return (store.slow?.hub?.alerts ?? []).filter(([kind, subject]) => !SPOKEN.has(kind) && !named.has(subject))
+    .map(([kind, subject, text, code, args]) => ({ alert: true, level: "warn", text: () => `${known(`al-${kind}`) ? t(`al-${kind}`) : kind}, ${subject}: ${alertText(text, code, args)}` }));
 }
 
 const SETTINGS = [

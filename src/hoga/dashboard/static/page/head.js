@@ -4,7 +4,7 @@ import { count, ms, rate, share, span } from "./format.js";
 import { t } from "./i18n.js";
 import { closeSheet } from "./layout.js";
 import { healthOf, stateOf } from "./states.js";
-import { channelText, kindText, lossText, venueText } from "./words.js";
+import { channelText, kindText, lostText, venueText } from "./words.js";
 
 const SWIPE = 60; // px
 
@@ -12,7 +12,7 @@ export function mountChosen(slot, store) {
   const head = document.getElementById("chosen-head");
   const name = make("span", { id: "chosen-name", class: "cut" }), venue = make("span", { class: "badge" }), age = make("span", { id: "book-age", role: "status" });
   const chips = make("ul", { id: "chosen-kinds" });
-  const facts = make("p", { id: "chosen-facts" });
+  const facts = make("p", { id: "chosen-facts", class: "cut" });
   const tool = (id, tip, glyph) => make("button", { id, type: "button", class: "tool", "data-tip": tip, title: t(`tip-${tip}`), "aria-label": t(`tip-${tip}`) }, make("span", { "aria-hidden": "true", text: glyph }));
   const before = tool("before", "before", "◀"), next = tool("next", "next", "▶"), close = tool("sheet-close", "close", "✕");
   head.append(make("div", { class: "head" }, make("h2", { id: "h-chosen" }, name), venue, age, make("span", { class: "push" }), before, next, close), chips, facts);
@@ -45,8 +45,9 @@ export function mountChosen(slot, store) {
     const written = sum("rec"), waiting = sum("q"), flush = Math.max(...each.streams.map((at) => store.rows.flush[at] ?? 0));
     put(facts, [
       median == null || st ? "" : t("fact-latency", { median: ms(median), p99: ms(p99) }), written ? t("fact-records", { count: count(written) }) : "", flush ? t("fact-flush", { span: span(flush / 1000) }) : "",
-      waiting ? t("fact-queue", { count: count(waiting) }) : "", day?.[0] == null ? "" : t("fact-day", { share: share(day[0]) }), day && (day[1] || day[2]) ? t("loss", { loss: lossText(day[1], day[2]) }) : "",
+      waiting ? t("fact-queue", { count: count(waiting) }) : "", day?.[0] == null ? "" : t("fact-day", { share: share(day[0]) }), day && (day[1] || day[2]) ? lostText(day[1], day[2]) : "",
     ].filter(Boolean).join(" · "));
+    mark(facts, "title", facts.textContent);
   };
 
   const paintAge = () => {

@@ -159,6 +159,7 @@ export function setLanguage(name) {
 export const known = (key) => key in TEXTS.en;
 
 export function t(key, args) {
-  const text = TEXTS[language][key] ?? TEXTS.en[key] ?? key;
+  const one = args && String(args.count ?? args.streams) === "1" ? `${key}-1` : key; // one of it, where the language has words for that
+  const text = TEXTS[language][one] ?? TEXTS[language][key] ?? TEXTS.en[key] ?? key;
   return args ? text.replace(/\{(\w+)\}/g, (_, name) => args[name] ?? "") : text;
 }

@@ -5,7 +5,7 @@ import { clock, count, span, stamp } from "./format.js";
 import { t } from "./i18n.js";
 import { leadTo } from "./layout.js";
 import { isLocal } from "./view.js";
-import { happenedText, lossText } from "./words.js";
+import { happenedText, lostText } from "./words.js";
 
 const SHOWN = 100;
 
@@ -31,13 +31,13 @@ export function mountIncidents(slot, store) {
   const fill = (node, each) => {
     node.each = each;
     const end = each.open ? store.clock() : each.to;
-    put(node.glyph, each.open ? "✕" : "·");
+    put(node.glyph, each.open ? "✕" : "✓");
     put(node.when, each.open ? t("since-at", { time: timeOf(each.from, store) }) : sameSecond(each.from, each.to) ? timeOf(each.from, store) : `${timeOf(each.from, store)} – ${clock(each.to, isLocal())}`);
     const what = happenedText(each, store);
     put(node.what, what);
     mark(node.what, "title", what);
     put(node.lasted, span(each.open ? Math.max(1, Math.round((end - each.from) / 1000)) : (end - each.from) / 1000));
-    const effect = [each.streams === 1 && each.names?.length === 1 ? each.names[0] : each.streams ? t("n-streams", { count: count(each.streams) }) : "", each.missed == null && each.uncounted == null ? "" : t("loss", { loss: lossText(each.missed, each.uncounted) })].filter(Boolean).join(" · ");
+    const effect = [each.streams === 1 && each.names?.length === 1 ? each.names[0] : each.streams ? t("n-streams", { count: count(each.streams) }) : "", each.missed == null && each.uncounted == null ? "" : lostText(each.missed, each.uncounted)].filter(Boolean).join(" · ");
     put(node.effect, effect);
     mark(node.effect, "title", [effect, ...(each.names ?? [])].join("\n") || null);
     mark(node.item, "data-open", each.open ? "" : null);

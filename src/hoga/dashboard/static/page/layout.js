@@ -8,8 +8,8 @@ const FEW = 12; // instruments: what stands below the first screen else has room
 
 export function mountLayout(root, store) {
   const page = document.getElementById("page"), side = document.getElementById("side"), nav = document.getElementById("tabs"), top = document.getElementById("top");
-  const moved = ["connections", "machine"].map((id) => document.getElementById(id));
-  const home = document.createComment("connections and machine");
+  const moved = ["incidents", "connections", "machine"].map((id) => document.getElementById(id));
+  const home = document.createComment("incidents, connections and machine");
   moved[0].before(home);
   const range = document.getElementById("range"), tools = document.getElementById("tools"), charts = document.getElementById("charts");
   const place = document.createComment("range");
@@ -46,6 +46,20 @@ export function mountLayout(root, store) {
   addEventListener("resize", measure); // at once: nothing is drawn for a width that is gone
   measure();
 
+  // The first screen of a phone: what room its figures leave is the curve's.
+  store.subscribe(["size", "meta", "incidents", "view", "look", "reasons"], () => {
+    if (root.dataset.mode !== "tabs" || root.dataset.tab !== "now" || root.hasAttribute("data-flat")) return;
+    root.removeAttribute("data-now-curve");
+    const list = document.getElementById("incidents");
+    const left = () => innerHeight - nav.offsetHeight - (list.getBoundingClientRect().bottom + scrollY) - 12;
+    for (let shown = 3; shown >= 1; shown -= 1) { // as many of them as there is room for
+      root.dataset.incidents = String(shown);
+      if (left() >= -4) break;
+    }
+    if (left() < 120) return;
+    root.style.setProperty("--now-curve", `${Math.min(260, left())}px`);
+    root.toggleAttribute("data-now-curve", true);
+  });
   store.subscribe(["view", "look", "trader"], () => {
     const tab = view.tab === "trader" && !store.trader ? "now" : view.tab;
     root.dataset.tab = tab;

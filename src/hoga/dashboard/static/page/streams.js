@@ -22,8 +22,8 @@ export function mountStreams(slot, store) {
   const room = make("div", { id: "list-room" });
   const empty = make("p", { id: "list-empty", role: "status", hidden: "" });
   slot.append(
-    make("div", { class: "head" }, make("h2", { id: "h-streams" }, make("span", { "data-t": "instruments", text: t("instruments") }), " ", total), make("span", { class: "push" }), sort, only),
-    make("div", { id: "search" }, filter, words), empty, list,
+    make("div", { class: "head" }, make("h2", { id: "h-streams" }, make("span", { "data-t": "instruments", text: t("instruments") }), " ", total), make("span", { class: "push" }), sort),
+    make("div", { id: "search" }, filter, words, only), empty, list,
   );
   list.append(room);
 

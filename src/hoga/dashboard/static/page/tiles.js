@@ -1,9 +1,9 @@
 // Six figures that say how it goes, each with the curve of the last minutes; a click leads to what is behind it.
 import { make, mark, put } from "./dom.js";
-import { bytes, count, percent, plainMs, rate, share, span } from "./format.js";
+import { bytes, count, plainMs, rate, share, span } from "./format.js";
 import { t } from "./i18n.js";
 import { leadTo } from "./layout.js";
-import { lossText } from "./words.js";
+import { lostText } from "./words.js";
 
 const POINTS = 90;
 const W = 120, H = 28;
@@ -98,7 +98,7 @@ function incidents({ totals }) {
   const open = totals?.incidents_open ?? 0, today = totals?.incidents_today ?? totals?.incidents;
   if (today == null) return { text: "–", unit: "", sub: "" };
   if (!today && !open) return { text: t("none"), unit: "", sub: t("tile-nothing-lost") };
-  return { text: open ? t("tile-open", { count: count(open) }) : count(today), unit: open && today > open ? t("tile-of-today", { count: count(today) }) : "", sub: totals.missed == null ? "" : t("tile-lost", { loss: lossText(totals.missed, totals.uncounted) }), level: open ? "bad" : null };
+  return { text: open ? t("tile-open", { count: count(open) }) : count(today), unit: open && today > open ? t("tile-of-today", { count: count(today) }) : "", sub: totals.missed == null ? "" : lostText(totals.missed, totals.uncounted), level: open ? "bad" : null };
 }
 
 function todisk({ slow }) {
@@ -153,4 +153,3 @@ function strokes(points) {
   for (const point of points) { text += point == null ? "" : `${drawing ? "L" : "M"}${point}`; drawing = point != null; }
   return text;
 }
-void percent;

@@ -12,6 +12,9 @@ export function lossText(missed, uncounted) {
   return missed ? t("loss-least", { count: count(missed) }) : t("loss-unknown");
 }
 
+// The same as a clause of its own.
+export const lostText = (missed, uncounted) => (missed || uncounted ? t("loss", { loss: lossText(missed, uncounted) }) : t("tile-nothing-lost"));
+
 // An incident in few words; how long it lasted stands beside it. In an alert, with its span.
 export function happenedText(each, store) {
   const who = each.conn || (each.venue ? venueText(each.venue, store) : "");
