@@ -37,6 +37,7 @@ JOBS = {
     "decide": "bench.trading:measure_decisions",
     "switches": "bench.switches:measure_switches",
     "usual": "bench.usual:measure_usual",
+    "paper": "bench.papers:measure_paper",
     "sweep": "bench.backtest:measure_sweep",
     "view": "bench.looking:measure_view",
     "watch": "bench.audience:watch",

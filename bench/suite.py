@@ -14,6 +14,7 @@
     backfill     a day of the exchange's aggregate trades: its zip proven, read and made into Parquet
     tree         `hoga tree` of 100,000 files
     report       the report of a journal of 1,000,000 records
+    paper        `hoga trade --mode paper` at 10,000 quotes a second: from a quote to its decision
     backtest     the whole engine on a recorded day, and a sweep
     start        how long `hoga --help` takes
     program      `hoga run` itself: processor time and memory of all its processes, how it ends under load
@@ -53,6 +54,7 @@ from bench.fetched import Fetched, FetchedPlan
 from bench.hub import CostPlan, Costs, LoadedHub, LoadedPlan, ReaderCosts, ReaderPlan
 from bench.looking import Drawn, Looked, TreePlan, ViewPlan
 from bench.machine import Machine, describe_machine
+from bench.papers import PaperPlan, PaperTimes
 from bench.peers import Peer, PeerCost, find_peers, run_peer
 from bench.plans import LoadPlan, LoadReport
 from bench.program import Program, Ran, count_lines, recover
@@ -85,6 +87,7 @@ PARTS = (
     "trade",
     "report",
     "usual",
+    "paper",
     "backtest",
     "start",
     "program",
@@ -107,6 +110,7 @@ _AUDIENCES = {
 }
 _HUB_STREAMS = 1_000
 _USUAL_RATE, _USUAL_S = 2_000, 5.0
+_PAPER_RATE, _PAPER_WARM_S = 10_000, 6.0
 _PROGRAM_REST_S = 3.0
 """So long at most from the last frame until it is on disk."""
 _HUB_READERS = (0, 1, 4)
@@ -813,6 +817,31 @@ def _usual(bench: _Bench) -> list[Figure]:
     return [*rows, figure("usual.times", "usual: its p99 over hoga's", "times", times)]
 
 
+def _paper(bench: _Bench) -> list[Figure]:
+    settings, runs = bench.settings, list[PaperTimes]()
+    for number in range(max(1, min(settings.repeat, 3))):
+        bench.tell(f"paper: run {number + 1}, {_PAPER_RATE} quotes a second for {settings.seconds:g} s")
+        with _fresh(bench) as data:
+            plan = PaperPlan(
+                data=str(data),
+                seconds=settings.seconds,
+                rate=_PAPER_RATE,
+                warm_s=min(_PAPER_WARM_S, settings.seconds),
+                core=bench.collector_core,
+            )
+            runs.append(run_child("paper", plan, PaperTimes, folder=bench.folder))
+    note = (
+        f"{_PAPER_RATE:,} quotes of ten symbols a second, ten at a time, a hundred orders a second; from the server's sending to the target"
+    )
+    found = [
+        figure(f"paper.{word}", f"paper: quote → decision {word}", "µs", [_part(run.decisions, part) / 1e3 for run in runs], note=note)
+        for part, word in ((0.5, "p50"), (0.99, "p99"), (0.999, "p999"))
+    ]
+    lost = [(run.sent - run.taken) / run.sent * 100 for run in runs]
+    found.append(figure("paper.replaced", "paper: quotes that a newer one replaced", "%", lost))
+    return [*found, figure("paper.cpu", "paper: processor", "% of a core", [run.cpu * 100 for run in runs], note="the panel's page made")]
+
+
 def _part(times: list[int], part: float) -> float:
     return float(sorted(times)[min(len(times) - 1, int(len(times) * part))])
 
@@ -958,6 +987,7 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "trade": _trade,
     "report": _report,
     "usual": _usual,
+    "paper": _paper,
     "backtest": _backtest,
     "start": _start,
     "program": _program,

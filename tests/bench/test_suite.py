@@ -18,6 +18,7 @@ from bench.suite import PARTS
 
 FIGURES = {
     "burst.rate",
+    "paper.p99",
     "burst.cost",
     "burst.seal",
     "tls.rate",
