@@ -52,6 +52,7 @@ from hoga.dashboard.trader import (
     TraderState,
     encode_trader,
 )
+from tests.nursery import Born, born
 from tests.waiting import Patience
 
 STARTED_NS = 1_795_180_000_000_000_000
@@ -339,13 +340,17 @@ class Stage:
 class Served:
     """A dashboard's process. `url` ends before the path."""
 
-    def __init__(self, config: DashboardConfig, *, wait: bool = True, files: int | None = None) -> None:
-        """`files`: how many open files it may have."""
+    def __init__(self, config: DashboardConfig, *, wait: bool = True, files: int | None = None, begins: bool = False) -> None:
+        """`files`: how many open files it may have. `begins`: it is begun as a run begins it, not forked (`tests.nursery`)."""
         self.config = config
-        command = [sys.executable, "-m", "hoga.dashboard"]
-        if files is not None:
-            command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self.process: Born | subprocess.Popen[bytes]
+        if begins or files is not None:
+            command = [sys.executable, "-m", "hoga.dashboard"]
+            if files is not None:
+                command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        else:
+            self.process = born("hoga.dashboard.serve", "serve_as_child")
         assert self.process.stdin is not None
         self.process.stdin.write(msgspec.json.encode(config) + b"\n")
         self.process.stdin.flush()

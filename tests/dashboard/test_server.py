@@ -541,13 +541,14 @@ def test_a_port_that_is_taken_is_said_and_tried_again(own_stage: Stage) -> None:
         served.close()
 
 
-def test_it_ends_with_its_parent(own_stage: Stage, own_served: Served) -> None:
-    assert own_served.process.stdin is not None
-    own_served.process.stdin.close()
-    assert own_served.process.wait(30) == 0
-    assert not own_stage.status_page.exists()
-
-
-def test_it_ends_when_told(own_served: Served) -> None:
-    os.kill(own_served.process.pid, signal.SIGTERM)
-    assert own_served.process.wait(30) == 0
+@pytest.mark.parametrize("told", [False, True], ids=["its parent is gone", "told"])
+def test_it_ends_in_good_order(own_stage: Stage, told: bool) -> None:
+    """As a run begins it."""
+    with contextlib.closing(Served(own_stage.config(), begins=True)) as served:
+        assert served.process.stdin is not None
+        if told:
+            os.kill(served.process.pid, signal.SIGTERM)
+        else:
+            served.process.stdin.close()
+        assert served.process.wait(30) == 0
+        assert not own_stage.status_page.exists()
