@@ -152,7 +152,7 @@ def _live(module: Any, wish: dict[str, Any], stdin: int) -> None:
         code = getattr(module, wish["function"])() or 0
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else 1
-    except BaseException:
+    except BaseException:  # noqa: BLE001  as the interpreter itself ends
         sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]  # there is one
     finally:
         with contextlib.suppress(Exception):
