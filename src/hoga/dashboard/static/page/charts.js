@@ -1,19 +1,23 @@
 // The curves. One time axis, one cursor and one zoom for all of them; incidents are bands through every one. New points come once a second.
 import { axis } from "./axis.js";
-import { placeOf, venueTitle } from "./chosen.js";
+import { placeOf } from "./chosen.js";
 import { make, mark, put } from "./dom.js";
 import { count, ms, percent, rate } from "./format.js";
 import { soon } from "./frames.js";
 import { t } from "./i18n.js";
 import { clear, ink, mix } from "./ink.js";
+import { isOf } from "./own-incidents.js";
 import { canDraw } from "./paper.js";
 import { ringsOf } from "./rings.js";
 import { axisText, bands, clockText, linearAxis, logAxis, marks, momentText, stacked, summary } from "./timeline.js";
 import { isLocal } from "./view.js";
+import { venueShort, venueText } from "./words.js";
 
 const LEAST_PX = 72; // of a plot's height
+const LEFT_PX = 40, RIGHT_PX = 6;
 const SPACE_PX = 66; // between two labels of the time axis, at least
 const SAY_MS = 5000;
+const NARROW_PX = 520; // names are short then
 const positive = (values) => values.map((value) => (value > 0 ? value : null)); // a logarithm has no zero
 
 // What each plot shows: `curves(store)` are {name, label, text, colour, fill, width, scale}, `data` its values from a ring.
@@ -40,7 +44,7 @@ function bandCurves(low, high) {
 function loadCurves() {
   return [
     { name: "cpu", label: t("pc-cpu"), text: percent, colour: (c) => c.curve, fill: (c) => mix(c.curve, c.card, 0.2), width: 1.5 },
-    { name: "collector", label: t("pc-collector"), text: percent, colour: (c) => c.ink, width: 1, dash: [4, 2] },
+    { name: "collector", label: t("pc-collector"), short: t("pc-collector-short"), text: percent, colour: (c) => c.ink, width: 1, dash: [4, 2] },
     { name: "queue", label: t("pc-queue"), text: count, colour: (c) => c.warn, fill: (c) => clear(c.warn, 0.2), width: 1.5, scale: "q", shy: true },
   ];
 }
@@ -51,7 +55,7 @@ const SHADES = [0.85, 0.5, 0.28, 0.14];
 function venueCurves(store) {
   const names = venues(store);
   return names.map((name, at) => ({
-    name: `rate:${name}`, label: names.length > 1 ? venueTitle(store, name) : "", text: rate,
+    name: `rate:${name}`, label: names.length > 1 ? venueText(name, store) : "", short: venueShort(name, store), text: rate,
     colour: (c) => mix(c.curve, c.card, Math.min(1, SHADES[Math.min(at, 3)] + 0.15)), fill: (c) => mix(c.curve, c.card, names.length > 1 ? SHADES[Math.min(at, 3)] : 0.25),
   })).reverse();
 }
@@ -91,7 +95,7 @@ class Plot {
     for (const kind of own ? ["own"] : ["point"]) store.on(kind, () => this.wanted());
     for (const kind of ["history", "choice", "incidents"]) store.on(kind, () => this.wanted(true));
     for (const kind of ["meta", "look"]) store.on(kind, () => this.rebuild());
-    axis.on((what) => { if (what === "span") this.wanted(true); });
+    axis.on((what) => { if (what === "span") { this.said = -Infinity; this.wanted(true); } });
   }
 
   wanted(all = false) { this.fresh ||= all; if (this.seen || this.words) soon(this); }
@@ -119,7 +123,7 @@ class Plot {
       this.curves ??= spec.curves(store);
       if (!this.u) this.curves = spec.curves(store);
       this.data = [ring.t, ...spec.data(ring, store)];
-      this.bands = bands(store.incidents ?? [], from, to, now, this.own ? placeOf(store) : null);
+      this.bands = bands(store.incidents ?? [], from, to, now, this.own ? (each) => isOf(each, placeOf(store), store) : null);
       if (this.words) { /* told below */ } else if (!this.width) this.sized(); else if (!this.u) this.build(); else this.u.setData(this.data);
     }
     this.tell();
@@ -128,7 +132,7 @@ class Plot {
 
   build() {
     const colours = ink();
-    const pad = [6, 6, 0, 0];
+    const pad = [6, RIGHT_PX, 0, 0];
     const line = { stroke: colours.soft, font: colours.font, grid: { stroke: colours.grid, width: 1 }, ticks: { show: false } };
     const y = this.spec.log
       ? { distr: 3, log: 10, range: (_, low, high) => { const [a, b, at] = logAxis(low ?? 1, high ?? 10); this.marks = at; return [a, b]; } }
@@ -151,8 +155,8 @@ class Plot {
       scales: { x: { time: false, range: () => [this.span[0] / 1000, this.span[1] / 1000] }, y, q: { range: (_, __, high) => [0, linearAxis(high ?? 0).at(-1)] } },
       axes: [
         { ...line, size: 20, gap: 3, splits: (u, _, low, high) => { const [at, fine] = marks(low * 1000, high * 1000, Math.max(2, Math.floor(u.width / SPACE_PX)), isLocal()); this.fine = fine; return at.map((each) => each / 1000); },
-          values: (u, splits) => splits.map((each) => { const x = u.valToPos(each, "x"); return x < 12 || x > u.over.clientWidth - 22 ? "" : clockText(each * 1000, isLocal(), this.fine); }) }, // nothing is cut
-        { ...line, size: 40, gap: 4, splits: () => this.marks ?? [], values: (_, splits) => splits.map(axisText) },
+          values: (_, splits) => splits.map((each) => this.timeText(each * 1000)) },
+        { ...line, size: LEFT_PX, gap: 4, splits: () => this.marks ?? [], values: (_, splits) => splits.map(axisText) },
       ],
       series: [{}, ...series],
       bands: bandsBetween > 0 ? [{ series: [bandsBetween, bandsBetween + 1], fill: clear(colours.curve, 0.22), dir: -1 }] : undefined,
@@ -163,6 +167,13 @@ class Plot {
       },
     }, this.data, this.plot);
     this.u.root.setAttribute("aria-hidden", "true");
+  }
+
+  // At both ends there is no room for a label: none is cut.
+  timeText(moment) {
+    const wide = this.width - LEFT_PX - RIGHT_PX, half = this.fine ? 26 : 16;
+    const x = ((moment - this.span[0]) / (this.span[1] - this.span[0])) * wide;
+    return x < half - 8 || x > wide - half ? "" : clockText(moment, isLocal(), this.fine);
   }
 
   drawBands(u) {
@@ -208,13 +219,15 @@ class Plot {
       while (at > 0 && data[0][at] * 1000 > this.span[1]) at -= 1;
       while (at > length - 4 && at > 0 && data.every((row, column) => !column || row[at] == null)) at -= 1;
     }
+    const narrow = this.width < NARROW_PX;
     curves.forEach((curve, which) => {
       let value = data[which + 1][at];
       const below = data[which + 2]?.[at];
       if (this.spec.parts && value != null) value -= below ?? 0;
       const label = this.labels[which];
       label.hidden = Boolean(curve.shy && value == null);
-      const text = `${curve.label ? `${curve.label} ` : ""}${curve.text(value)}`;
+      const name = curve.label && (narrow ? curve.short ?? curve.label : curve.label);
+      const text = `${name ? `${name} ` : ""}${curve.text(value)}`;
       if (label.lastChild.nodeValue !== text) label.lastChild.nodeValue = text;
     });
     put(this.when, hovered ? momentText(data[0][at] * 1000, this.store.now, isLocal(), this.ring.step < 60_000) : "");

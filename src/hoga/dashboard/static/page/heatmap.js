@@ -201,7 +201,7 @@ export class Heatmap {
 
   drawTimes(colours) {
     const { ctx } = this.paper;
-    const [at, fine] = marks(this.from, this.to, Math.max(2, Math.floor(this.wide / 76)), isLocal());
+    const [at, fine] = marks(this.from, this.to, Math.max(2, Math.floor(this.wide / 62)), isLocal());
     ctx.font = colours.font;
     ctx.textBaseline = "top";
     ctx.textAlign = "center";
@@ -231,7 +231,8 @@ export class Heatmap {
     if (price == null) return `${when} · ${column.bids.length ? text(column.bids[0]) : "–"} / ${column.asks.length ? text(column.asks[0]) : "–"}`;
     let near = null, size = 0;
     for (const side of [column.bids, column.asks]) for (let at = 0; at < side.length; at += 2) if (near == null || Math.abs(side[at] - price) < Math.abs(near - price)) { near = side[at]; size = side[at + 1]; }
-    return near == null ? when : `${when} · ${text(near)} · ${t("heat-size", { size: sizeOf(size) })}`;
+    if (near == null || Math.abs(near - price) * this.tall > 8 * (this.high - this.low)) return `${when} · ${text(price)} · ${t("heat-no-size")}`;
+    return `${when} · ${text(near)} · ${t("heat-size", { size: sizeOf(size) })}`;
   }
 
   drawWords(colours) {

@@ -1,12 +1,12 @@
 // The map of streams: one cell each, 1,500 at a glance. Colour and shape are the state, brightness is the rate against its own usual one.
 import { brightness, cellAt, grid, stateOf, STATES, step, tally } from "./cells.js";
-import { venueTitle } from "./chosen.js";
 import { make, mark, put } from "./dom.js";
 import { count, rate } from "./format.js";
 import { soon } from "./frames.js";
 import { t } from "./i18n.js";
 import { ink, mix } from "./ink.js";
 import { Paper } from "./paper.js";
+import { venueText } from "./words.js";
 
 const MOST_PX = 260; // of height; more streams than fit there with the smallest cells make the map taller
 const LIGHT = [0.16, 0.34, 0.56, 0.8, 1];
@@ -133,7 +133,7 @@ export class StreamMap {
     const { meta, rows } = this.store;
     const [name, venue, symbol] = meta.streams[at];
     const usual = rows.usual?.[at];
-    return [`${symbol} · ${venueTitle(this.store, venue)} · ${name}`, t(`s-${STATES[stateOf(rows.st[at])]}`), `${rate(rows.rate[at])}/s${usual ? ` (${t("map-usual", { rate: rate(usual) })})` : ""}`].join(" · ");
+    return [`${symbol} · ${venueText(venue, this.store)} · ${name}`, t(`s-${STATES[stateOf(rows.st[at])]}`), `${rate(rows.rate[at])}/s${usual ? ` (${t("map-usual", { rate: rate(usual) })})` : ""}`].join(" · ");
   }
 
   tell() {

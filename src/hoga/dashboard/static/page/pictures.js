@@ -3,12 +3,13 @@ import { axis, mountAxis } from "./axis.js";
 import { BookData } from "./bookdata.js";
 import { mount as mountCharts } from "./charts.js";
 import { make } from "./dom.js";
-import { soon } from "./frames.js";
+import { soon, spent } from "./frames.js";
 import { Heatmap } from "./heatmap.js";
 import { t } from "./i18n.js";
 import { restyle } from "./ink.js";
 import { Ladder } from "./ladder.js";
 import { mount as mountMap } from "./map.js";
+import { mountOwnIncidents } from "./own-incidents.js";
 import "./pictures-texts.js";
 import { Tape } from "./tape.js";
 import { mount as mountToday, mountDay } from "./today.js";
@@ -16,12 +17,14 @@ import { mount as mountToday, mountDay } from "./today.js";
 export function mountPictures(slots, store) {
   for (const name of ["map", "charts", "today"]) slots[name].append(make("h2", { id: `h-${name}`, "data-t": `p-${name}`, text: t(`p-${name}`) }));
   store.on("look", restyle); // before all others: they draw with the new colours
+  if (globalThis.hoga) globalThis.hoga.pictures = spent;
   mountAxis(slots.range, store);
   mountMap(slots.map, store);
   mountCharts(slots.charts, store, "run");
   mountToday(slots.today, store);
   mountBook(slots, store);
   mountDay(slots.day, store);
+  mountOwnIncidents(slots.day, store);
   mountCharts(slots.own, store, "own");
 }
 

@@ -101,10 +101,10 @@ export function marks(from, to, most, local) {
 }
 const TICKS = [1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 14_400_000, 21_600_000, 43_200_000, 86_400_000];
 
-// Spans of incidents between from and to, as [from, to, open], those of `of` alone where it is given; such as touch are one.
+// Spans of incidents between from and to, as [from, to, open], those alone of which `of` says so; such as touch are one.
 export function bands(incidents, from, to, now, of = null) {
   const spans = incidents
-    .filter((each) => of == null || each.of == null || each.of.includes(of))
+    .filter((each) => of == null || of(each))
     .map((each) => [Math.max(from, each.from), Math.min(to, (each.open ? now : each.to) ?? now), Boolean(each.open)])
     .filter((span) => span[1] >= span[0])
     .sort((a, b) => a[0] - b[0]);

@@ -1,6 +1,6 @@
 // Today, one strip per instrument: 24 hours, minute by minute, recorded, missed or not yet. The worst come first.
 import { axis } from "./axis.js";
-import { choosePlace, placeOf, venueShort } from "./chosen.js";
+import { choosePlace, placeOf } from "./chosen.js";
 import { make, mark, put } from "./dom.js";
 import { count } from "./format.js";
 import { soon } from "./frames.js";
@@ -10,6 +10,7 @@ import { Paper } from "./paper.js";
 import { countOf, dotsOf, minuteOf, MINUTES, MISSED, read } from "./strips.js";
 import { clockText } from "./timeline.js";
 import { isLocal } from "./view.js";
+import { venueShort } from "./words.js";
 
 const ROW = 16, BAR = 10, HEAD = 18, RIGHT = 62;
 const DAY_MS = 86_400_000, MINUTE_MS = 60_000;
@@ -93,14 +94,14 @@ class Today {
   }
 
   drawHours(ctx, colours, height) {
-    const by = [1, 2, 3, 4, 6, 12].find((hours) => (this.wide * hours) / 24 >= 44) ?? 12;
+    const by = [1, 2, 3, 4, 6, 12].find((hours) => (this.wide * hours) / 24 >= 48) ?? 12;
     const start = this.dayStart();
     ctx.textBaseline = "middle";
     for (let hour = 0; hour <= 24; hour += by) {
       const x = this.label + (hour / 24) * this.wide;
       ctx.fillStyle = colours.grid;
       ctx.fillRect(Math.min(x, this.label + this.wide - 1), HEAD - 3, 1, height - HEAD + 3);
-      if (hour % 24 && Math.min(hour, 24 - hour) * this.wide < 44 * 24) continue; // the ends have labels of their own
+      if (hour % 24 && Math.min(hour, 24 - hour) * this.wide < 46 * 24) continue; // the ends have labels of their own
       ctx.fillStyle = colours.soft;
       ctx.textAlign = hour === 0 ? "left" : hour === 24 ? "right" : "center";
       ctx.fillText(hour === 24 && !isLocal() ? "24:00" : clockText(start + hour * 3_600_000, isLocal(), false), x, 8);
@@ -130,11 +131,11 @@ class Today {
     }
     if (this.only) return;
     const [venue, symbol] = this.store.meta.instruments[place];
-    const chosen = placeOf(this.store) === place;
+    const chosen = placeOf(this.store) === place || this.at?.row === row;
     ctx.textBaseline = "middle";
     ctx.textAlign = "left";
     ctx.fillStyle = chosen ? colours.accent : colours.ink;
-    ctx.fillText(cut(ctx, `${symbol} ${venueShort(this.store, venue)}`, label - 8), 0, y + ROW / 2);
+    ctx.fillText(cut(ctx, `${symbol} ${venueShort(venue, this.store)}`, label - 8), 0, y + ROW / 2);
     const share = this.store.days?.[place]?.[0];
     ctx.textAlign = "right";
     ctx.fillStyle = share != null && share < 0.999 ? colours.bad : colours.soft;
