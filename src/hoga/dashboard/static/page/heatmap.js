@@ -49,11 +49,11 @@ export class Heatmap {
   paint() {
     const { paper, data } = this;
     put(this.title, t("heat"));
+    const [from, to] = [this.from, this.to] = this.window();
     if (!paper.ctx) { this.say(); return; }
     if (!paper.width) { paper.fit(); return; }
     const { ctx, ratio } = paper, colours = ink();
     if (this.look !== colours.turn) { this.look = colours.turn; this.shade(colours); this.whole = true; }
-    const [from, to] = this.window();
     const columns = data.columns;
     const wide = Math.max(10, Math.round(paper.width * ratio) - this.edge()), high = Math.max(10, Math.round((paper.height - BOTTOM) * ratio));
     const per = (to - from) / wide, last = Math.floor(to / per);
@@ -81,7 +81,7 @@ export class Heatmap {
     ctx.fillRect(0, 0, paper.canvas.width, paper.canvas.height);
     ctx.drawImage(this.heat, 0, 0);
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-    this.from = from; this.to = to; this.wide = wide / ratio; this.tall = high / ratio;
+    this.wide = wide / ratio; this.tall = high / ratio;
     if (this.low != null) { this.drawTrades(colours); this.drawPrices(colours); }
     this.drawTimes(colours);
     if (this.low != null) this.drawCross(colours); else this.drawWords(colours);

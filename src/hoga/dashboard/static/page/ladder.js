@@ -86,14 +86,18 @@ export class Ladder {
       const before = level && this.seen[isAsk ? "asks" : "bids"].get(level[0]);
       const changed = compare && level && before !== level[1] && (before != null || place < side.length - 1);
       if (changed) { if (!entry.flashed) entry.row.setAttribute("data-flash", ""); entry.flashed = now; }
-      else if (entry.flashed && now - entry.flashed >= FLASH_MS) { entry.flashed = 0; entry.row.removeAttribute("data-flash"); }
     }
     this.seen = { step, digits: book.digits, sizeDigits: book.sizeDigits, bids: new Map(bids), asks: new Map(asks) };
-    if (!this.later) this.later = setTimeout(() => { this.later = 0; this.fade(); }, FLASH_MS + 20);
+    this.fadeLater();
     const spread = spreadOf(book, this.data.tick);
     put(this.middle, spread ? spread.mid : "–");
     put(this.spread, spread ? t("spread-line", spread) : "");
     this.tellAge();
+  }
+
+  fadeLater() {
+    if (this.later || !this.rows.some((entry) => entry.flashed)) return;
+    this.later = setTimeout(() => { this.later = 0; this.fade(); this.fadeLater(); }, FLASH_MS);
   }
 
   fade() {

@@ -18,7 +18,8 @@ export class Paper {
     this.onSize = onSize;
     this.width = this.height = 0;
     this.ratio = 1;
-    this.said = 0;
+    this.text = "";
+    this.later = 0;
     this.canvas = make("canvas", { class: "paper", role: "img", ...(focus ? { tabindex: "0" } : {}) });
     this.ctx = canDraw() ? this.canvas.getContext("2d", { alpha: !opaque }) : null;
     if (!this.ctx) {
@@ -44,10 +45,12 @@ export class Paper {
     this.onSize(width, this.box.clientHeight, ratio, true);
   }
 
-  // What the picture shows, for those who do not see it; at most every few seconds, at once where it must be.
-  say(text, now = performance.now(), atOnce = false) {
-    if (!atOnce && this.said && now - this.said < 5000) return;
-    this.said = now;
-    if (this.ctx) mark(this.canvas, "aria-label", text); else put(this.words, `${text} ${t("no-canvas")}`);
+  // What the picture shows, for those who do not see it; the newest, once a second.
+  say(text) {
+    this.text = text;
+    if (this.later) return;
+    const tell = () => { if (this.ctx) mark(this.canvas, "aria-label", this.text); else put(this.words, `${this.text} ${t("no-canvas")}`); };
+    tell();
+    this.later = setTimeout(() => { this.later = 0; tell(); }, 1000);
   }
 }
