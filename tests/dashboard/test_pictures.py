@@ -296,7 +296,7 @@ def test_the_map_holds_every_stream_in_cells_that_can_be_hit(tab: Tab) -> None:
 
 def test_points_fold_into_longer_steps(tab: Tab) -> None:
     chance = random.Random(5)
-    seconds = [at for at in range(0, 200) if at not in range(70, 90)]
+    seconds = [at for at in range(200) if at not in range(70, 90)]
     points = [{"t": NOW + at * 1000, "p50": chance.randint(1, 99), "p99": chance.randint(1, 99) if at % 3 else None} for at in seconds]
     told = tab.run(
         "(points) => { const ring = new m.timeline.Ring('1h'); for (const { t, ...values } of points) ring.add(t, values); return { t: ring.t, p50: ring.get('p50'), p99: ring.get('p99'), none: ring.get('x').length }; }",

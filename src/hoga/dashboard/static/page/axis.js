@@ -70,8 +70,8 @@ export function mountAxis(slot, store) {
   const back = make("button", { type: "button", class: "tool" });
   const path = glyph(still, "");
   glyph(back, "M2 5h7a3 3 0 010 7H5v-2h4a1 1 0 000-2H2v2L-1 6l3-4z");
-  slot.before(still);
-  slot.after(back);
+  (document.getElementById("clock") ?? slot.previousSibling)?.after(still);
+  const follow = () => { if (slot.nextSibling !== back) slot.after(back); }; // the ranges stand in the bar, or on a phone with the curves
   const toggle = () => axis.pause(store.now);
   const goBack = () => { axis.back(); if (document.activeElement === document.body) slot.querySelector("button")?.focus(); };
   still.addEventListener("click", toggle);
@@ -86,6 +86,7 @@ export function mountAxis(slot, store) {
   };
   axis.on((what) => { if (what === "span") show(); });
   store.subscribe(["view"], () => axis.read());
+  store.subscribe(["size"], follow);
   store.on("look", show);
   show();
   document.addEventListener("keydown", (event) => {

@@ -8,7 +8,8 @@ import { ink, mix } from "./ink.js";
 import { Paper } from "./paper.js";
 import { venueText } from "./words.js";
 
-const MOST_PX = 260; // of height; more streams than fit there with the smallest cells make the map taller
+const MOST_PX = 200, MOST_TABS_PX = 160; // of height; more streams than fit there with the smallest cells make the map taller
+const touch = matchMedia("(hover: none)");
 const LIGHT = [0.16, 0.34, 0.56, 0.8, 1];
 
 export function mount(slot, store) { return new StreamMap(slot, store); }
@@ -40,7 +41,8 @@ export class StreamMap {
   get count() { return this.store.meta?.streams.length ?? 0; }
 
   sized(width, _, ratio, done) {
-    const layout = grid(Math.max(1, this.count), Math.floor(width), MOST_PX);
+    const most = document.documentElement.dataset.mode === "tabs" ? MOST_TABS_PX : MOST_PX;
+    const layout = grid(Math.max(1, this.count), Math.floor(width), most);
     if (done) {
       this.layout = { ...layout, dot: Math.floor(layout.size * ratio), size: Math.floor(layout.size * ratio) / ratio };
       this.shown = new Uint8Array(this.count).fill(255);
@@ -139,7 +141,7 @@ export class StreamMap {
   tell() {
     const counts = tally(this.store.rows.st);
     const words = STATES.map((name, at) => (counts[at] ? `${count(counts[at])} ${t(`map-${name}`)}` : "")).filter(Boolean);
-    const text = this.at >= 0 && this.at < this.count ? this.describe(this.at) : t("map-hint", { streams: count(this.count) });
+    const text = this.at >= 0 && this.at < this.count ? this.describe(this.at) : t(touch.matches ? "map-touch" : "map-hint", { streams: count(this.count) });
     put(this.line, text);
     mark(this.line, "title", text);
     const sign = `${words.join()}${this.look}`;

@@ -4,7 +4,7 @@ import { addTexts } from "./i18n.js";
 addTexts({
   en: {
     "no-canvas": "(This browser draws no pictures.)",
-    "map-none": "No streams yet.", "map-hint": "{streams} streams. Point at one to name it; arrows move, Enter chooses.", "map-alt": "Map of {streams} streams: {states}", "map-usual": "usually {rate}",
+    "map-none": "No streams yet.", "map-hint": "{streams} streams. Point at one to name it; arrows move, Enter chooses.", "map-touch": "{streams} streams. A tap chooses one.", "map-alt": "Map of {streams} streams: {states}", "map-usual": "usually {rate}",
     "map-ok": "recording", "map-never": "connecting", "map-down": "down", "map-silent": "silent", "map-gated": "too late", "map-disconnected": "disconnected", "map-disk": "disk full", "map-unknown": "unknown",
     "pc-rate": "Frames per second", "pc-latency": "Latency", "pc-disk": "Receipt to disk", "pc-load": "Processors and queue", "pc-cpu": "machine", "pc-collector": "recorder, of one processor", "pc-collector-short": "recorder", "pc-queue": "records waiting",
     "pc-alt": "{title}, {from} to {to}", "pc-said": "{name}: now {now}, lowest {low}, highest {high}", "pc-empty": "nothing was measured in this time", "pc-bands": "Incidents marked: {count}",
@@ -19,7 +19,7 @@ addTexts({
   },
   ko: {
     "no-canvas": "(이 브라우저는 그림을 그리지 못합니다.)",
-    "map-none": "아직 스트림이 없습니다.", "map-hint": "스트림 {streams}개. 가리키면 이름이 보이고, 방향키로 옮기고 Enter로 선택합니다.", "map-alt": "스트림 {streams}개의 지도: {states}", "map-usual": "평소 {rate}",
+    "map-none": "아직 스트림이 없습니다.", "map-hint": "스트림 {streams}개. 가리키면 이름이 보이고, 방향키로 옮기고 Enter로 선택합니다.", "map-touch": "스트림 {streams}개. 누르면 선택됩니다.", "map-alt": "스트림 {streams}개의 지도: {states}", "map-usual": "평소 {rate}",
     "map-ok": "기록 중", "map-never": "연결 중", "map-down": "중단", "map-silent": "무응답", "map-gated": "지연 초과", "map-disconnected": "연결 끊김", "map-disk": "디스크 부족", "map-unknown": "알 수 없음",
     "pc-rate": "초당 프레임", "pc-latency": "지연", "pc-disk": "수신 → 디스크", "pc-load": "프로세서와 대기열", "pc-cpu": "전체", "pc-collector": "기록기 (코어 하나 기준)", "pc-collector-short": "기록기", "pc-queue": "대기 중인 레코드",
     "pc-alt": "{title}, {from}부터 {to}까지", "pc-said": "{name}: 지금 {now}, 최저 {low}, 최고 {high}", "pc-empty": "이 시간에는 측정값이 없습니다", "pc-bands": "사고 {count}건이 표시되어 있습니다",
