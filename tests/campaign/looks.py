@@ -1,7 +1,7 @@
 """Runs that are played so that the page can be looked at: three venues, any number of instruments, healthy and in each trouble.
 
-    stage_of(folder, instruments)   a stage whose run has them
-    LOOKS                           name → what it makes of a healthy snapshot
+stage_of(folder, instruments)   a stage whose run has them
+LOOKS                           name → what it makes of a healthy snapshot
 """
 
 from __future__ import annotations
@@ -77,8 +77,10 @@ def healthy(snapshot: Snapshot) -> Snapshot:
         from_ns=now - 9_000 * _SECOND, to_ns=now - 8_955 * _SECOND, reason=Reason.SILENCE, streams=1, gaps=1, missed=0, venue="upbit"
     )
     lines = [
-        "2026-11-29T03:00:00.123Z INFO feed connected conn=binance-1 streams=2", "2026-11-29T03:00:01.001Z INFO run recording streams=14",
-        "2026-11-29T03:12:44.310Z WARNING feed connection lost conn=binance-1 why=1006 after_s=764", "2026-11-29T03:12:45.002Z INFO feed connected conn=binance-1 epoch=2",
+        "2026-11-29T03:00:00.123Z INFO feed connected conn=binance-1 streams=2",
+        "2026-11-29T03:00:01.001Z INFO run recording streams=14",
+        "2026-11-29T03:12:44.310Z WARNING feed connection lost conn=binance-1 why=1006 after_s=764",
+        "2026-11-29T03:12:45.002Z INFO feed connected conn=binance-1 epoch=2",
         "2026-11-29T03:13:00.020Z INFO archive minute sealed series=14 records=8120 took_ms=84",
     ]  # fmt: skip
     rows = with_rows(snapshot, received=counts, recorded=counts, median_ms=medians, p99_ms=worst)
@@ -98,7 +100,14 @@ def _connection(name: str, streams: int, now: int) -> ConnectionRow:
 
 
 def _venue(venue: str, **changes: Any) -> VenueRow:
-    values = {"venue": venue, "tick_ms": [1.2, 6.8, 14.0], "sealed": 812, "written_bytes": 240_000_000, "fsync_ms": 6.2, "clock_offset_ms": -0.4}
+    values = {
+        "venue": venue,
+        "tick_ms": [1.2, 6.8, 14.0],
+        "sealed": 812,
+        "written_bytes": 240_000_000,
+        "fsync_ms": 6.2,
+        "clock_offset_ms": -0.4,
+    }
     return make_venue(**{**values, **changes})
 
 
@@ -182,12 +191,20 @@ def crash(snapshot: Snapshot) -> Snapshot:
     """The recorder was killed a minute ago, and has recovered."""
     snapshot = healthy(snapshot)
     now = snapshot.now_ns
-    killed = Incident(from_ns=now - 72 * _SECOND, to_ns=now - 63 * _SECOND, reason=Reason.CRASH, streams=len(snapshot.meta.streams), gaps=14, missed=304, uncounted=6)
+    killed = Incident(
+        from_ns=now - 72 * _SECOND,
+        to_ns=now - 63 * _SECOND,
+        reason=Reason.CRASH,
+        streams=len(snapshot.meta.streams),
+        gaps=14,
+        missed=304,
+        uncounted=6,
+    )
     meta = msgspec.structs.replace(snapshot.meta, started_ns=now - 63 * _SECOND)
     return msgspec.structs.replace(snapshot, meta=meta, happened=Happened({"crash": 1}, [*snapshot.happened.recent, killed], [1, 2, 3]))
 
 
 LOOKS: dict[str, Scene] = {
-    "healthy": healthy, "disconnected": disconnected, "all-down": all_down, "gate": gate, "disk": disk, "silent": silent, "clock": clock, "anew": anew,
-    "refused": refused, "crash": crash,
+    "healthy": healthy, "disconnected": disconnected, "all-down": all_down, "gate": gate, "disk": disk, "silent": silent, "clock": clock,
+    "anew": anew, "refused": refused, "crash": crash,
 }  # fmt: skip

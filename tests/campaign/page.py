@@ -1,10 +1,11 @@
 """What the page looks like, and what it costs a browser that leaves it open: script per update, and memory after forced garbage collection.
 
     python -m tests.campaign.page [--minutes 20] [--symbols 100]
-    python -m tests.campaign.page --looks FOLDER [--instruments 3,27,650] [--only disconnected,gate] [--sizes 1440x900,390x844] [--lang en,ko] [--theme light,dark]
+    python -m tests.campaign.page --looks FOLDER [--instruments 3,27,650] [--only gate,disk] [--sizes 1440x900,390x844]
+                                  [--lang en,ko] [--theme light,dark]
 
-The second makes pictures of the page, healthy and in each trouble of `looks`, at every size, into FOLDER, and says of each how wide and how long the
-page is, how much of the first screen is filled, and what the browser complained of.
+The second makes pictures of the page, healthy and in each trouble of `looks`, at every size, into FOLDER, and says of each how
+wide and how long the page is, how much of the first screen is filled, and what the browser complained of.
 
 The first plays a run of two streams a symbol at 10 Hz. Prints one JSON object: script ms per update, the worst one, MB of heap at the
 beginning and the end, and the growth, MB an hour, by a line through the samples after the history of fifteen minutes is full.
@@ -68,16 +69,18 @@ FILLED = """() => {
   const step = 8, wide = Math.floor(innerWidth / step), high = Math.floor(innerHeight / step);
   const told = new Uint8Array(wide * high);
   const mark = (box) => {
+    const left = Math.max(0, Math.floor(box.left / step)), right = Math.min(wide, Math.ceil(box.right / step));
     for (let y = Math.max(0, Math.floor(box.top / step)); y < Math.min(high, Math.ceil(box.bottom / step)); y += 1)
-      for (let x = Math.max(0, Math.floor(box.left / step)); x < Math.min(wide, Math.ceil(box.right / step)); x += 1) told[y * wide + x] = 1;
+      for (let x = left; x < right; x += 1) told[y * wide + x] = 1;
   };
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walk.nextNode(); node; node = walk.nextNode()) {
     if (!node.nodeValue.trim() || !node.parentElement.checkVisibility()) continue;
-    const line = node.parentElement.closest('li, tr, .row, .tile, p, dd, dt, .head, header, figure, button') ?? node.parentElement;
-    mark(line.getBoundingClientRect());
+    const line = node.parentElement.closest('li, tr, .row, .tile, p, dd, dt, .head, header, figure, button');
+    mark((line ?? node.parentElement).getBoundingClientRect());
   }
-  for (const node of document.querySelectorAll('canvas, svg, input, .meter')) if (node.checkVisibility()) mark(node.getBoundingClientRect());
+  for (const node of document.querySelectorAll('canvas, svg, input, .meter'))
+    if (node.checkVisibility()) mark(node.getBoundingClientRect());
   return Math.round(told.reduce((sum, each) => sum + each, 0) / told.length * 100);
 }"""
 """The share of the first screen, in %, in which something stands: lines of text with their row, plots, controls."""
@@ -114,6 +117,7 @@ def look(folder: Path, options: argparse.Namespace) -> None:
 
 
 def _shoot(page: Page, file: Path, language: str) -> None:
+    page.wait_for_timeout(100)
     tabbed = page.evaluate("document.documentElement.dataset.mode") == "tabs"
     for tab in TABS if tabbed else TABS[:1]:
         page.evaluate("([lang, tab]) => { location.hash = `lang=${lang}&tab=${tab}`; scrollTo(0, 0); }", [language, tab])

@@ -23,12 +23,16 @@ export function bytes(value) {
 
 export const percent = (value) => (value == null ? "–" : `${value.toFixed(value >= 10 ? 0 : 1)} %`);
 
+// Units of time as the language writes them: set with the language.
+let units = { s: " s", min: " min", h: " h", d: " d" };
+export function setUnits(fresh) { units = fresh; }
+
 export function span(seconds) {
   if (seconds == null) return "–";
   if (seconds < 1 && seconds > 0) return `${Math.max(1, Math.round(seconds * 1000))} ms`;
-  if (seconds < 120) return `${seconds < 10 && !Number.isInteger(seconds) ? seconds.toFixed(1) : Math.round(seconds)} s`;
-  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
-  return seconds < 172800 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86400).toFixed(1)} d`;
+  if (seconds < 120) return `${seconds < 10 && !Number.isInteger(seconds) ? seconds.toFixed(1) : Math.round(seconds)}${units.s}`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)}${units.min}`;
+  return seconds < 172800 ? `${(seconds / 3600).toFixed(1)}${units.h}` : `${(seconds / 86400).toFixed(1)}${units.d}`;
 }
 
 export function clock(millis, local) {

@@ -1,4 +1,6 @@
 // Every text of the page, in both languages. `r-…` are the reasons of the verdict, `s-…` the states of streams.
+import { setUnits } from "./format.js";
+
 const TEXTS = {
   en: {
     skip: "Skip to the streams", simulated: "SIMULATED DATA: this is not a market", settings: "Settings", language: "Language", theme: "Theme",
@@ -147,6 +149,7 @@ export function addTexts(more) { for (const name of languages) Object.assign(TEX
 export function setLanguage(name) {
   language = TEXTS[name] ? name : "en";
   document.documentElement.lang = language;
+  setUnits(language === "ko" ? { s: "초", min: "분", h: "시간", d: "일" } : { s: " s", min: " min", h: " h", d: " d" });
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
   for (const node of document.querySelectorAll("[data-hint]")) node.placeholder = t(node.dataset.hint);
   for (const node of document.querySelectorAll("[data-name]")) node.setAttribute("aria-label", t(`n-${node.dataset.name}`));

@@ -48,15 +48,16 @@ export function mountLayout(root, store) {
 
   // The first screen of a phone: what room its figures leave is the curve's.
   store.subscribe(["size", "meta", "incidents", "view", "look", "reasons"], () => {
-    if (root.dataset.mode !== "tabs" || root.dataset.tab !== "now" || root.hasAttribute("data-flat")) return;
+    if (root.dataset.mode !== "tabs" || root.dataset.tab !== "now") return;
     root.removeAttribute("data-now-curve");
     const list = document.getElementById("incidents");
-    const left = () => innerHeight - nav.offsetHeight - (list.getBoundingClientRect().bottom + scrollY) - 12;
+    const flat = () => root.hasAttribute("data-flat");
+    const left = () => innerHeight - (flat() ? 0 : nav.offsetHeight) - (list.getBoundingClientRect().bottom + scrollY) - 12;
     for (let shown = 3; shown >= 1; shown -= 1) { // as many of them as there is room for
       root.dataset.incidents = String(shown);
       if (left() >= -4) break;
     }
-    if (left() < 120) return;
+    if (left() < 120 || flat()) return;
     root.style.setProperty("--now-curve", `${Math.min(260, left())}px`);
     root.toggleAttribute("data-now-curve", true);
   });

@@ -117,7 +117,7 @@ function disk({ slow, meta, reasons }) {
   const [free, unit] = bytes(hardware.disk_free).split(" ");
   if (hardware.own_bytes_per_day == null || hardware.reserve_in_s == null) return { text: free, unit: t("tile-free", { unit }), sub: hardware.own_bytes_per_day == null ? t("tile-days-later") : t("tile-pace", { pace: bytes(hardware.own_bytes_per_day) }), level };
   const days = hardware.reserve_in_s / 86400;
-  return days > 3650 ? { text: free, unit: t("tile-free", { unit }), sub: t("tile-years"), level } : { text: days >= 10 ? count(Math.floor(days)) : span(hardware.reserve_in_s).split(" ")[0], unit: days >= 10 ? t("tile-days") : span(hardware.reserve_in_s).split(" ")[1], sub: t("tile-free-pace", { free: `${free} ${unit}`, pace: bytes(hardware.own_bytes_per_day) }), level };
+  return days > 3650 ? { text: free, unit: t("tile-free", { unit }), sub: t("tile-years"), level } : { text: days >= 10 ? count(Math.floor(days)) : span(hardware.reserve_in_s), unit: t(days >= 10 ? "tile-days" : "tile-left"), sub: t("tile-free-pace", { free: `${free} ${unit}`, pace: bytes(hardware.own_bytes_per_day) }), level };
 }
 
 // One path through the newest points; of two curves the band between them.

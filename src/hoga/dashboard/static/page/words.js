@@ -17,7 +17,8 @@ export const lostText = (missed, uncounted) => (missed || uncounted ? t("loss", 
 
 // An incident in few words; how long it lasted stands beside it. In an alert, with its span.
 export function happenedText(each, store) {
-  const who = each.conn || (each.venue ? venueText(each.venue, store) : "");
+  const one = each.of?.length === 1 ? store.instruments[each.of[0]]?.symbol : ""; // whom it struck alone says more than where
+  const who = each.conn || one || (each.venue ? venueText(each.venue, store) : "");
   const key = `w-${each.reason}`;
   return known(key) ? t(key, { who: who ? `${who} ` : "" }).trim() : each.reason;
 }
