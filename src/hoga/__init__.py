@@ -17,6 +17,7 @@ from hoga._version import __version__
 
 _ROOMS = {
     "app.books": "BookKeeper",
+    "app.dashboard_server": "DashboardServer",
     "app.hub": "connect",
     "app.since": "subscribe",
     "app.thread": "HubThread",

@@ -1,6 +1,7 @@
 # Written by `make docs` from the table in __init__.py.
 
 from hoga.app.books import BookKeeper as BookKeeper
+from hoga.app.dashboard_server import DashboardServer as DashboardServer
 from hoga.app.hub import connect as connect
 from hoga.app.since import subscribe as subscribe
 from hoga.app.thread import HubThread as HubThread

@@ -44,7 +44,7 @@ async def test_an_example_runs(example: Path, tmp_path: Path) -> None:
         pytest.importorskip("PySide6.QtWidgets", reason="PySide6 is not installed", exc_type=ImportError)
     symbols = ("BTCUSDT", "ETHUSDT", "KRW-BTC")
     async with Simulator(SimulatorConfig(venues=("binance", "upbit"), symbols=symbols, seed=3)) as simulator:
-        run = Program(simulator, tmp_path / "data") if example.stem == "another_process" else None
+        run = Program(simulator, tmp_path / "data") if example.stem in ("another_process", "dashboard_in_a_program") else None
         if run is not None:
             await run.start()
         upbit = simulator.venues["upbit"].urls
@@ -75,6 +75,8 @@ async def test_an_example_runs(example: Path, tmp_path: Path) -> None:
     assert re.search(rb"\b0 trades", out) is None
     assert not out.startswith(b"0 events")
     assert b"nothing to show" not in out
+    if example.stem == "dashboard_in_a_program":
+        assert b'"state":"recording"' in out
     if example.stem == "private_orders":
         assert b"upbit-private is live" in out
         assert b"fill " in out

@@ -126,3 +126,9 @@ class Cross(hoga.Strategy):
 
     def on_fill(self, fill: hoga.FillView) -> None:
         assert_type(fill.price, Decimal)
+
+
+async def dashboard() -> None:
+    async with hoga.DashboardServer("data", port=0) as server:
+        assert_type(server, hoga.DashboardServer)
+        assert_type(server.url, str)
