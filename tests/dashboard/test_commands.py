@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,7 +21,7 @@ from hoga.dashboard.page import page_path
 from hoga.dashboard.snapshot import Happened
 from hoga.dashboard.terminal import Top
 from hoga.quality.incidents import Incident
-from tests.dashboard.stage import STARTED_NS, Stage
+from tests.dashboard.stage import STARTED_NS, Stage, make_trader
 from tests.waiting import eventually
 
 
@@ -72,11 +73,15 @@ def test_top_off_a_terminal_says_how_things_are_once(told: Stage) -> None:
     process = start("top", "--data", str(told.folder))
     out, _ = process.communicate(timeout=240)
     assert process.returncode == 0
-    first, incident, head, *rows = out.splitlines()
+    first, *facts = out.splitlines()
     assert first == "recording: everything is being recorded"
+    (incident,) = [fact for fact in facts if fact.startswith("incident")]
     assert incident.endswith(": connection c-1 was cut for 0.1 s, 4 streams, nothing countable lost")
-    assert head.split()[:2] == ["venue", "stream"]
-    assert {row.split()[0] for row in rows} == {"binance"}
+    assert re.match(r"[1-9][\d.,]* frames/s   [\d,]+ records   no incidents   4/4 streams", facts[0])
+    at = next(number for number, fact in enumerate(facts) if fact.split()[:2] == ["venue", "stream"])
+    assert facts[at].split()[2:] == ["kind", "state", "frames/s", "median", "ms", "p99", "ms", "queue", "gaps", "records"]
+    assert {row.split()[0] for row in facts[at + 1 :]} == {"binance"}
+    assert "0.0" not in [row.split()[4] for row in facts[at + 1 :]], "no rate before there is one"
     assert "\x1b" not in out
 
 
@@ -86,6 +91,12 @@ def test_top_names_the_folder_that_nobody_records_into(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert f"No recorder is running for {tmp_path / 'nowhere'}" in out
     assert f"nothing is recorded into {tmp_path / 'nowhere'}" in said
+
+
+def texts(app: Top) -> tuple[str, list[list[str]]]:
+    """(the facts, the table's cells)"""
+    table: Any = app.query_one("DataTable")
+    return str(app.query_one("#facts").render()), [[str(cell).strip() for cell in table.get_row_at(row)] for row in range(table.row_count)]
 
 
 async def test_top_shows_no_rate_before_it_knows_one_and_helps_when_asked(told: Stage) -> None:
@@ -102,3 +113,50 @@ async def test_top_shows_no_rate_before_it_knows_one_and_helps_when_asked(told: 
         assert about.display
         facts = str(app.query_one("#facts").render())
         assert "1 incident (" in facts or "no incidents" in facts
+
+
+async def test_top_says_the_same_in_80_columns_as_in_200(told: Stage) -> None:
+    told.trader = make_trader(told.folder)
+    told.trader_page = told.page.with_suffix(".trader")
+    seen: dict[int, tuple[str, list[list[str]]]] = {}
+    for width, height in ((80, 24), (200, 50)):
+        app = Top(told.page, str(told.folder))
+        async with app.run_test(size=(width, height)) as pilot:
+            await eventually(lambda app=app: "trader hg" in texts(app)[0] and texts(app)[1][0][4] not in ("", "–"))
+            told.hold()
+            await pilot.pause()
+            app.refresh_all()
+            seen[width] = texts(app)
+            told.go_on()
+            table: Any = app.query_one("DataTable")
+            assert table.size.height >= 4
+            assert sum(column.get_render_width(table) for column in table.columns.values()) <= width
+    (facts_80, narrow), (facts_200, wide) = seen[80], seen[200]
+    for fact in (
+        "trader hg (live)   NO_OPEN",
+        "2 orders, 1 UNKNOWN for 8 s",
+        "position binance-usdm:BTCUSDT",
+        "PnL -3.67 USDT",
+        "connections up",
+        "latency: half",
+    ):
+        assert fact in facts_80 and fact in facts_200
+    plain = [re.sub(r"[\d.,]+ frames/s   [\d,]+ records|cpu.*", "", facts) for facts in (facts_80, facts_200)]
+    assert plain[0] == plain[1]
+    for short, long in zip(narrow, wide, strict=True):
+        assert (short[0], short[2]) == (long[0], long[2])
+        assert long[1].startswith(short[1].lower())
+        assert (short[3], long[3]) == ("✓", "✓ recording")
+        assert short[5] == "12.5/31.0" and long[5:7] == ["12.5 ms", "31.0 ms"]
+        assert short[6:8] == long[7:9]
+
+
+async def test_top_follows_a_terminal_that_is_resized(told: Stage) -> None:
+    app = Top(told.page, str(told.folder))
+    async with app.run_test(size=(200, 50)) as pilot:
+        table: Any = app.query_one("DataTable")
+        for width, first in ((80, "symbol"), (200, "stream"), (100, "symbol")):
+            await pilot.resize_terminal(width, 24)
+            await eventually(
+                lambda first=first: [str(column.label).strip() for column in table.columns.values()][1] == first and table.row_count == 4
+            )

@@ -16,7 +16,7 @@ from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption
 from hoga.core.errors import ConfigError, ConfigMistake
 
 if TYPE_CHECKING:
-    from hoga.dashboard.terminal import Summary
+    from hoga.dashboard.summary import Summary
 
 __all__ = ["register"]
 
@@ -78,13 +78,13 @@ def top(
 ) -> int:
     """The dashboard in the terminal.
 
-    Keys: q quit, n r m g sort by name, rate, median, gaps, b troubled only, space pause.
+    Keys: q quit, n r m g sort by name, rate, median, gaps, b troubled only, space pause, ? help.
 
     Example: hoga top --once --json
     """
     from hoga.cli.run import load_for_run
     from hoga.dashboard.page import page_path
-    from hoga.dashboard.terminal import run_top, summarise
+    from hoga.dashboard.summary import summarise
 
     folder = load_for_run(config, None, data).program.data_dir
     page = page_path(folder)
@@ -92,6 +92,8 @@ def top(
     if as_json and not once:
         raise ConfigError([ConfigMistake("command line", None, "--json", "--json alone", "--once with it")])
     if not once:
+        from hoga.dashboard.terminal import run_top
+
         run_top(page, folder=str(folder))
         return 0
     summary = summarise(page, folder=str(folder))
@@ -106,15 +108,17 @@ def _print(summary: Summary, folder: Path) -> None:
     from hoga.cli._output import print_table
 
     print_text(f"{summary.state}: {', '.join(reason.text for reason in summary.reasons) or 'everything is being recorded'}")
-    for told in summary.happened:
-        print_text(f"incident: {told}")
+    for told in summary.facts:
+        print_text(told)
     rows = [
         [
             row.venue,
             row.stream,
+            row.kind,
             row.state,
-            f"{row.rate:.1f}",
+            "-" if row.rate is None else f"{row.rate:.1f}",
             "-" if row.median_ms is None else f"{row.median_ms:.1f}",
+            "-" if row.p99_ms is None else f"{row.p99_ms:.1f}",
             str(row.queue),
             str(row.gaps),
             str(row.records),
@@ -123,7 +127,9 @@ def _print(summary: Summary, folder: Path) -> None:
     ]
     if rows:
         print_table(
-            ["venue", "stream", "state", "frames/s", "median ms", "queue", "gaps", "records"], rows, right=frozenset({3, 4, 5, 6, 7})
+            ["venue", "stream", "kind", "state", "frames/s", "median ms", "p99 ms", "queue", "gaps", "records"],
+            rows,
+            right=frozenset(range(4, 10)),
         )
     else:
         note(f"nothing is recorded into {folder}: is `hoga run` on, with the same --data?")

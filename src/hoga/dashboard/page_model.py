@@ -24,6 +24,7 @@ from hoga.dashboard.hardware import HardwareMonitor
 from hoga.dashboard.incident_list import IncidentList
 from hoga.dashboard.judge import RunHealth, Verdict, judge, sentence
 from hoga.dashboard.ladder import read_ladder
+from hoga.dashboard.latency import Latency
 from hoga.dashboard.looking import Looking
 from hoga.dashboard.messages import (
     LogTail,
@@ -260,6 +261,16 @@ class PageModel:
             hardware=hardware,
             folder=self.snapshot.meta.data_dir if self.snapshot else self.config.folder or Path(self.config.page).name,
         )
+
+    @property
+    def incidents(self) -> list[dict[str, Any]]:
+        """What happened, as viewers are told (`dashboard.incident_list`)."""
+        return self._incidents
+
+    @property
+    def latency(self) -> Latency:
+        """Of the run, of late."""
+        return self._curves.latency
 
     @property
     def age_s(self) -> float:

@@ -2,97 +2,39 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import ClassVar
 
-import msgspec
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import Resize
 from textual.widgets import DataTable, Footer, Log, Static
 
-from hoga.core.times import iso_of
-from hoga.dashboard.config import DashboardConfig
-from hoga.dashboard.fanout import Fanout
 from hoga.dashboard.hardware import HardwareMonitor
-from hoga.dashboard.judge import RunHealth, sentence
-from hoga.dashboard.page_model import PageModel
-from hoga.dashboard.snapshot import Hardware, StreamFlag
-from hoga.quality.incidents import count_text, describe
+from hoga.dashboard.judge import RunHealth
+from hoga.dashboard.summary import StreamSummary, Summary, look_at_machine, model_of, summary_of
 
-__all__ = ["ReasonText", "StreamSummary", "Summary", "Top", "run_top", "summarise"]
+__all__ = ["Top", "run_top"]
 
-_COLUMNS = ("venue", "stream", "kind", "state", "frames/s", "median", "p99", "flush", "queue", "gaps", "records")
+_WIDE = ("venue", "stream", "kind", "state", "frames/s", "median", "p99", "queue", "gaps", "records")
+_NARROW = ("venue", "symbol", "kind", "", "fr/s", "med/p99 ms", "q", "gaps", "records")
+_WIDE_FROM = 120
+_TALL_FROM = 32
 _COLOURS = {
     RunHealth.RECORDING: "bold white on dark_green",
     RunHealth.DEGRADED: "bold white on dark_orange3",
     RunHealth.STOPPED: "bold white on red3",
 }
 _GLYPHS = {RunHealth.RECORDING: "✓", RunHealth.DEGRADED: "▲", RunHealth.STOPPED: "✕"}
-
-_TWO_LOOKS_S = 0.6
-_HAPPENED = 3
+_REASONS = 4
 _HELP = (
-    "median, p99: how late frames are, from the venue's time to ours · flush: between two hand-overs to the disk · queue: records that "
-    "wait for the disk\ngaps: entries of the ledger; an incident is one cause with all its gaps\nkeys: n r m g sort by name, rate, median, "
-    "gaps · b troubled only · space pause · q quit"
+    "latency, median, p99: how late frames are, from the venue's time to ours, of the newest frames of an instrument; of the run: half "
+    "of all frames are of instruments whose median is within the first figure\n"
+    "to disk: from receipt until the system has it · q, queue: records that wait for the disk\n"
+    "gaps: entries of the ledger; an incident is one cause with all its gaps\n"
+    "keys: n r m g sort by name, rate, median, gaps · b troubled only · space pause · arrows scroll · q quit"
 )
-
-
-class ReasonText(msgspec.Struct, frozen=True):
-    """A reason of the verdict: its code, and the sentence."""
-
-    code: str
-    text: str
-
-
-class StreamSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One stream. `state` is `recording` or what holds it up."""
-
-    venue: str
-    stream: str
-    symbol: str
-    kind: str
-    state: str
-    rate: float
-    median_ms: float | None
-    p99_ms: float | None
-    flush_ms: float | None
-    queue: int
-    gaps: int
-    records: int
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """How things are. `happened`: the newest incidents, each with its time, in a sentence."""
-
-    state: str
-    healthy: bool
-    reasons: list[ReasonText]
-    records: int
-    incidents: int
-    gaps: int
-    rate: float
-    streams: list[StreamSummary]
-    happened: list[str]
-
-
-def summarise(page: Path, *, folder: str) -> Summary:
-    """How things are at `page`, that of a run into `folder`: two looks, so that there are rates.
-
-    Blocks for half a second where somebody records.
-    """
-    model = _model(page, folder)
-    try:
-        model.look()
-        if model.snapshot is not None:
-            time.sleep(_TWO_LOOKS_S)
-            model.hardware = _look_at_machine(HardwareMonitor(cpu_span_s=0.1), model)
-            model.look()
-        return _summary(model)
-    finally:
-        model.close()
 
 
 def run_top(page: Path, *, folder: str) -> None:
@@ -106,8 +48,9 @@ class Top(App[None]):
     TITLE = "hoga top"
     ENABLE_COMMAND_PALETTE = False
     CSS = (
-        "#verdict { height: auto; padding: 0 1; } #facts { height: auto; padding: 0 1; color: $text-muted; } "
-        "#help { display: none; height: auto; padding: 0 1; } DataTable { height: 1fr; } Log { height: 7; border-top: solid $primary; }"
+        "#verdict { height: auto; padding: 0 1; } #facts { height: auto; max-height: 50%; padding: 0 1; color: $text-muted; } "
+        "#help { display: none; height: auto; padding: 0 1; } DataTable { height: 1fr; min-height: 4; } "
+        "Log { height: 7; border-top: solid $primary; }"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit"),
@@ -122,13 +65,14 @@ class Top(App[None]):
 
     def __init__(self, page: Path, folder: str = "") -> None:
         super().__init__()
-        self._model = _model(page, folder)
+        self._model = model_of(page, folder)
         self._monitor = HardwareMonitor(cpu_span_s=0.05)
         self._sort: str | None = None
         self._troubled = False
         self._paused = False
         self._logs_turn = -1
         self._shown: list[str] = []
+        self._wide = True
 
     def compose(self) -> ComposeResult:
         """The parts, from top to bottom."""
@@ -141,10 +85,25 @@ class Top(App[None]):
 
     def on_mount(self) -> None:
         """Begin to look."""
-        self.query_one(DataTable).add_columns(*_COLUMNS)
+        self._head()
         self.set_interval(0.5, self.refresh_all)
         self.set_interval(2.0, self._look_at_machine, pause=False)
         self.refresh_all()
+
+    def on_resize(self, event: Resize) -> None:
+        """The same facts in whatever room there is."""
+        self.query_one(Log).styles.height = 7 if event.size.height >= _TALL_FROM else 3
+        if (event.size.width >= _WIDE_FROM) is not self._wide:
+            self._wide = not self._wide
+            self._head()
+            self.refresh_all()
+
+    def _head(self) -> None:
+        table: DataTable[Text] = self.query_one(DataTable)
+        table.clear(columns=True)
+        table.cell_padding = 1 if self._wide else 0
+        table.add_columns(*(_WIDE if self._wide else (f"{name} " for name in _NARROW)))
+        self._shown = []
 
     def on_unmount(self) -> None:
         """Let go of the page."""
@@ -174,33 +133,18 @@ class Top(App[None]):
         if self._paused:
             return
         self._model.look()
-        summary = _summary(self._model)
+        summary = summary_of(self._model)
         state = RunHealth(summary.state)
-        lines = [f" {_GLYPHS[state]} {state.upper()} ", *(f" {reason.text} " for reason in summary.reasons)]
+        lines = [f" {_GLYPHS[state]} {state.upper()} ", *(f" {reason.text} " for reason in summary.reasons[:_REASONS])]
+        if len(summary.reasons) > _REASONS:
+            lines.append(f" and {len(summary.reasons) - _REASONS} more reasons ")
         self.query_one("#verdict", Static).update(Text("\n".join(lines), style=_COLOURS[state]))
-        self.query_one("#facts", Static).update(self._facts(summary))
+        self.query_one("#facts", Static).update(Text("\n".join(summary.facts)))
         self._fill(summary)
         self._follow_log()
 
     def _look_at_machine(self) -> None:
-        self._model.hardware = _look_at_machine(self._monitor, self._model)
-
-    def _facts(self, summary: Summary) -> str:
-        rate = f"{summary.rate:,.1f}" if self._model.watch.paced else "–"
-        happened = count_text(summary.incidents, summary.gaps)
-        text = f"{rate} frames/s   {summary.records:,} records   {happened}   {len(summary.streams)} streams"
-        snapshot, hardware = self._model.snapshot, self._model.hardware
-        if snapshot is not None:
-            text += f"   {snapshot.meta.data_dir}" + ("   SIMULATED" if snapshot.meta.simulated else "")
-            text += "".join(
-                f"\n{row.name} {row.state} epoch {row.epoch}  up {row.uptime_s:,.0f} s  {row.reconnects} reconnects"
-                for row in snapshot.connections[:4]
-            )
-            text += "".join(f"\nincident {told}" for told in summary.happened)
-        if hardware is not None:
-            free = "-" if hardware.disk_free is None else f"{hardware.disk_free / 1e9:,.1f} GB"
-            text += f"\ncpu {hardware.cpu_percent:.0f} %   memory {hardware.memory_percent:.0f} %   disk free {free}"
-        return text
+        self._model.hardware = look_at_machine(self._monitor, self._model)
 
     def _fill(self, summary: Summary) -> None:
         table: DataTable[Text] = self.query_one(DataTable)
@@ -212,15 +156,18 @@ class Top(App[None]):
             at = table.cursor_row
             table.clear()
             for row in rows:
-                table.add_row(*_cells(row, paced=self._model.watch.paced), key=f"{row.venue}:{row.stream}")
+                table.add_row(*self._cells(row), key=f"{row.venue}:{row.stream}")
             self._shown = names
             if rows:
                 table.move_cursor(row=min(at, len(rows) - 1))
             return
         for number, row in enumerate(rows):
-            for column, cell in enumerate(_cells(row, paced=self._model.watch.paced)):
+            for column, cell in enumerate(self._cells(row)):
                 if table.get_cell_at((number, column)) != cell:  # type: ignore[arg-type]  # a plain pair is a coordinate
                     table.update_cell_at((number, column), cell)  # type: ignore[arg-type]  # likewise
+
+    def _cells(self, row: StreamSummary) -> list[Text]:
+        return _wide_cells(row) if self._wide else _narrow_cells(row)
 
     def _follow_log(self) -> None:
         snapshot = self._model.snapshot
@@ -231,82 +178,35 @@ class Top(App[None]):
             log.write_lines(snapshot.logs.lines)
 
 
-def _model(page: Path, folder: str) -> PageModel:
-    return PageModel(DashboardConfig(page=str(page), status_page="", folder=folder), Fanout(0))
-
-
-def _look_at_machine(monitor: HardwareMonitor, model: PageModel) -> Hardware | None:
-    snapshot = model.snapshot
-    if snapshot is None:
-        return None
-    return monitor.look(collector=None, folder=snapshot.meta.data_dir, reserve_bytes=snapshot.meta.disk_reserve_bytes)
-
-
-def _summary(model: PageModel) -> Summary:
-    verdict, snapshot, watch = model.verdict, model.snapshot, model.watch
-    reasons = [ReasonText(reason.code, sentence(reason)) for reason in verdict.reasons]
-    if snapshot is None:
-        return Summary(
-            state=verdict.state, healthy=verdict.healthy, reasons=reasons, records=0, incidents=0, gaps=0, rate=0.0, streams=[], happened=[]
-        )
-    rows = snapshot.rows
-    states = watch.states(snapshot)
-    streams = [
-        StreamSummary(
-            venue=row.venue,
-            stream=row.name,
-            symbol=row.symbol,
-            kind=row.kind,
-            state=_state(states[at]),
-            rate=round(float(watch.rates[at]), 1),
-            median_ms=rows.median_ms[row.symbol_at],
-            p99_ms=rows.p99_ms[row.symbol_at],
-            flush_ms=None if watch.flush_ms[at] != watch.flush_ms[at] else round(float(watch.flush_ms[at]), 1),
-            queue=rows.queue[at],
-            gaps=rows.gaps[at],
-            records=rows.recorded[at],
-        )
-        for at, row in enumerate(snapshot.meta.streams)
-    ]
-    return Summary(
-        state=verdict.state,
-        healthy=verdict.healthy,
-        reasons=reasons,
-        records=sum(rows.recorded),
-        incidents=sum(snapshot.happened.begun.values()),
-        gaps=sum(rows.gaps),
-        rate=round(float(watch.rates.sum()), 1),
-        streams=streams,
-        happened=[f"{iso_of(each.from_ns)}: {describe(each)}" for each in snapshot.happened.recent[-_HAPPENED:]],
-    )
-
-
-def _state(flags: int) -> str:
-    worst = (StreamFlag.DISK_FULL, StreamFlag.DISCONNECTED, StreamFlag.GATED, StreamFlag.SILENT, StreamFlag.OTHER_DOWN, StreamFlag.NEVER)
-    names = ("disk full", "disconnected", "too late", "silent", "down", "connecting")
-    return next((name for flag, name in zip(worst, names, strict=True) if flags & flag), "recording")
-
-
 def _order(row: StreamSummary, key: str) -> tuple[float, str]:
-    value = {"rate": row.rate, "median": row.median_ms or 0.0, "gaps": float(row.gaps)}.get(key, 0.0)
+    value = {"rate": row.rate or 0.0, "median": row.median_ms or 0.0, "gaps": float(row.gaps)}.get(key, 0.0)
     return value, row.stream
 
 
-def _cells(row: StreamSummary, *, paced: bool) -> list[Text]:
+def _wide_cells(row: StreamSummary) -> list[Text]:
     good = row.state == "recording"
-    plain = [row.venue, row.stream, row.kind]
-    figures = [
-        f"{row.rate:.1f}" if paced else "–",
-        _ms(row.median_ms),
-        _ms(row.p99_ms),
-        _ms(row.flush_ms),
-        f"{row.queue:,}",
-        f"{row.gaps:,}",
-        f"{row.records:,}",
-    ]
+    figures = [_rate(row), _ms(row.median_ms), _ms(row.p99_ms), f"{row.queue:,}", f"{row.gaps:,}", f"{row.records:,}"]
     state = Text(f"{'✓' if good else '✕'} {row.state}", style="green" if good else "bold red")
-    return [*(Text(cell) for cell in plain), state, *(Text(cell, justify="right") for cell in figures)]
+    return [*(Text(cell) for cell in (row.venue, row.stream, row.kind)), state, *(Text(cell, justify="right") for cell in figures)]
+
+
+def _narrow_cells(row: StreamSummary) -> list[Text]:
+    """The same in 80 columns: the stream by symbol and kind, a state that is good by its sign alone."""
+    good = row.state == "recording"
+    latency = f"{_figure(row.median_ms)}/{_figure(row.p99_ms)}"
+    figures = [_rate(row), latency, f"{row.queue:,}", f"{row.gaps:,}", f"{row.records:,}"]
+    state = Text("✓ " if good else f"✕ {row.state} ", style="green" if good else "bold red")
+    plain = [Text(f"{cell} ") for cell in (row.venue, row.symbol, row.kind)]
+    return [*plain, state, *(Text(f"{cell} ", justify="right") for cell in figures)]
+
+
+def _rate(row: StreamSummary) -> str:
+    return "–" if row.rate is None else f"{row.rate:.1f}"
 
 
 def _ms(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f} ms"
+    return "–" if value is None else f"{value:.1f} ms"
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
