@@ -5,12 +5,14 @@ itself must stay within its bars, its memory flat, its journal whole.
 
 The simulator runs in a child process and misbehaves at random; the trader runs in this one, over real sockets. Told at the end: pauses of
 the garbage collector, delays of the loop, each step from frame to fill, how long orders stayed unknown, and how the memory grew.
+`--trace`: by which lines of the program it grew (`tracemalloc`; times are not to be looked at then).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import platform
@@ -18,6 +20,7 @@ import random
 import sys
 import tempfile
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +59,10 @@ class Turner(Strategy):
     """Holds and lets go, in turns."""
 
     symbol = SYMBOL
+    params = {"every": 1.0}  # noqa: RUF012  # as users write it
 
     def setup(self, m: Setup) -> None:
-        m.every(1.0)
+        m.every(self.p.every)
         self.turn = 0
 
     def on_timer(self, now_ns: int) -> None:
@@ -68,7 +72,8 @@ class Turner(Strategy):
 
 class Soaked(msgspec.Struct, kw_only=True):
     """What came of it. Times in ms, but `unknown_s`: of each order that was unknown, how long since its sending.
-    `growth_mb_h`: None: too short to say."""
+    `growth_mb_h`: None: too short to say; `frozen`: objects that the collector was told to leave alone, and that nobody has any more;
+    `grown`: the lines by which memory grew, with `trace`."""
 
     end: TradeEnd
     faults: list[str]
@@ -77,11 +82,13 @@ class Soaked(msgspec.Struct, kw_only=True):
     steps: dict[str, list[float]]
     unknown_s: list[float]
     growth_mb_h: float | None
+    frozen: int
+    grown: list[str]
     damages: int
     records: int
 
-    def checks(self) -> dict[str, bool]:
-        """Each demand, and whether it is met."""
+    def checks(self) -> dict[str, bool | None]:
+        """Each demand, and whether it is met; None: too short to say."""
         worst = percentile(self.unknown_s, 0.99)
         return {
             "a clean end": self.end.ok,
@@ -89,7 +96,7 @@ class Soaked(msgspec.Struct, kw_only=True):
             "no order is unknown for more than 15 s (p99)": worst <= 15,
             "no pause of the garbage collector above 2 ms after the warm-up": self.gc_worst_ms <= 2,
             "the loop is late by at most 5 ms (p99)": self.lag_p99_ms <= 5,
-            "memory grows by less than 1 MB an hour": self.growth_mb_h is None or self.growth_mb_h < 1,
+            "memory grows by less than 1 MB an hour": None if self.growth_mb_h is None else self.growth_mb_h < 1,
         }
 
 
@@ -118,15 +125,17 @@ async def misbehave(rest: str, *, every_s: float, seed: int, log: list[str]) -> 
             log.append(str(fault["fault"]))
 
 
-async def campaign(seconds: float, *, fault_every_s: float, seed: int, warm_up_s: float, folder: Path) -> Soaked:
-    """Trade for so long, measured after the warm-up."""
+async def campaign(
+    seconds: float, *, fault_every_s: float, seed: int, warm_up_s: float, folder: Path, every_s: float = 1.0, trace: bool = False
+) -> Soaked:
+    """Trade for so long, measured after the warm-up. `every_s`: between two turns."""
     process, ready = await start_simulator()
     try:
         config = load_config(None, overrides=list(SETTINGS), environ=ready["environment"], data_dir=folder)
         limits = limits_of(config, SYMBOL)
         assert limits is not None
         plan = TradePlan(
-            strategies=instances_of(Turner, (SYMBOL,), {}),
+            strategies=instances_of(Turner, (SYMBOL,), {SYMBOL: {"every": f"{every_s:g}"}}),
             symbols={VENUE: (SYMBOL,)},
             limits={SYMBOL: limits},
             journal=folder / JOURNAL_FOLDER,
@@ -139,7 +148,7 @@ async def campaign(seconds: float, *, fault_every_s: float, seed: int, warm_up_s
             trading.result()
         faults: list[str] = []
         breaking = asyncio.create_task(misbehave(ready["venues"][VENUE]["rest"], every_s=fault_every_s, seed=seed, log=faults))
-        seen = await measure(begun.result(), trading, warm_up_s)
+        seen = await measure(begun.result(), trading, warm_up_s, trace=trace)
         breaking.cancel()
         await asyncio.gather(breaking, return_exceptions=True)
         end = await trading
@@ -156,16 +165,22 @@ async def campaign(seconds: float, *, fault_every_s: float, seed: int, warm_up_s
         steps=seen["steps"],
         unknown_s=unknown,
         growth_mb_h=growth(seen["memory"]),
+        frozen=seen["frozen"],
+        grown=seen["grown"],
         damages=len(walk.faults),
         records=records,
     )
 
 
-async def measure(trader: Trader, trading: asyncio.Task[TradeEnd], warm_up_s: float) -> dict[str, Any]:
+async def measure(trader: Trader, trading: asyncio.Task[TradeEnd], warm_up_s: float, *, trace: bool) -> dict[str, Any]:
     """The figures of each second, until it is over."""
-    found: dict[str, Any] = {"gc": [], "lag": [], "memory": [], "steps": {}}
+    found: dict[str, Any] = {"gc": [], "lag": [], "memory": [], "steps": {}, "grown": []}
     began, last = time.monotonic(), -1
+    before: tracemalloc.Snapshot | None = None
     while not trading.done():
+        if trace and before is None and time.monotonic() - began > warm_up_s:
+            tracemalloc.start(8)
+            before = tracemalloc.take_snapshot()
         await asyncio.wait({trading}, timeout=0.5)
         told = trader.figures()
         if told.at_s == last or time.monotonic() - began < warm_up_s:
@@ -177,6 +192,14 @@ async def measure(trader: Trader, trading: asyncio.Task[TradeEnd], warm_up_s: fl
             if each.over_s == 60 and each.count and each.step.value in ("decision", "bytes", "ack", "fill"):
                 found["steps"][each.step.value] = [each.count, each.p50, each.p99, each.p999]
         found["memory"].append((time.monotonic() - began, resident_bytes()))
+    if before is not None:
+        gc.collect()
+        after = tracemalloc.take_snapshot()
+        found["grown"] = [
+            f"{each.size_diff:+,} bytes, {each.count_diff:+,} blocks: {each.traceback}" for each in after.compare_to(before, "lineno")[:25]
+        ]
+    gc.unfreeze()
+    found["frozen"] = gc.collect()
     return found
 
 
@@ -207,6 +230,9 @@ def growth(samples: list[tuple[float, int]]) -> float | None:
     return (middles[1] - middles[0]) / 1e6 * 3600 / (last[0][0] - first[0][0])
 
 
+VERDICTS = {True: "good", False: "FAILED", None: "too short to say"}
+
+
 def report(wanted: argparse.Namespace, it: Soaked) -> list[str]:
     kinds = ", ".join(f"{name} {it.faults.count(name)}" for name in sorted(set(it.faults)))
     grown = "too short to say" if it.growth_mb_h is None else f"{it.growth_mb_h:+.2f} MB an hour"
@@ -220,7 +246,8 @@ def report(wanted: argparse.Namespace, it: Soaked) -> list[str]:
         f"- orders {it.end.orders:,}, fills {it.end.fills:,}, records {it.records:,}; faults injected: {len(it.faults)} ({kinds})",
         f"- orders of which nobody knew: {len(it.unknown_s)}, settled after their sending p50 {percentile(it.unknown_s, 0.5):.2f} s, "
         f"p99 {percentile(it.unknown_s, 0.99):.2f} s",
-        f"- longest pause of the garbage collector {it.gc_worst_ms:.2f} ms, delay of the loop p99 {it.lag_p99_ms:.2f} ms; memory {grown}",
+        f"- longest pause of the garbage collector {it.gc_worst_ms:.2f} ms, delay of the loop p99 {it.lag_p99_ms:.2f} ms; memory {grown}; "
+        f"{it.frozen:,} objects are frozen and of no use",
         "",
         "| step, last minute | count | p50 ms | p99 ms | p99.9 ms |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -228,7 +255,8 @@ def report(wanted: argparse.Namespace, it: Soaked) -> list[str]:
         "",
         "| check | verdict |",
         "| --- | --- |",
-        *(f"| {name} | {'good' if good else 'FAILED'} |" for name, good in it.checks().items()),
+        *(f"| {name} | {VERDICTS[good]} |" for name, good in it.checks().items()),
+        *it.grown,
     ]
 
 
@@ -237,18 +265,28 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--fault-every", type=float, default=8.0, help="seconds between faults, on average")
     parser.add_argument("--warm-up", type=float, default=10.0, help="seconds that are not measured")
+    parser.add_argument("--every", type=float, default=1.0, help="seconds between two turns")
+    parser.add_argument("--trace", action="store_true", help="tell by which lines memory grew")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--save", type=Path)
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hoga-trader-soak-") as folder:
         it = run_loop(
-            campaign(wanted.minutes * 60, fault_every_s=wanted.fault_every, seed=wanted.seed, warm_up_s=wanted.warm_up, folder=Path(folder))
+            campaign(
+                wanted.minutes * 60,
+                fault_every_s=wanted.fault_every,
+                seed=wanted.seed,
+                warm_up_s=wanted.warm_up,
+                folder=Path(folder),
+                every_s=wanted.every,
+                trace=wanted.trace,
+            )
         )
     text = "\n".join(report(wanted, it))
     if wanted.save:
         wanted.save.write_text(text + "\n")
     sys.stdout.write(text + "\n")
-    return 0 if all(it.checks().values()) else 1
+    return 1 if False in it.checks().values() else 0
 
 
 if __name__ == "__main__":

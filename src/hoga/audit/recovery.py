@@ -13,6 +13,7 @@ What it reads of a record, beside its head (everything else is for people):
                    filled, executed       how much of it the venue says is filled, whatever fills are known; `executed`: its word at the end
                    state                  what the order is now, where the kind alone does not say (order.cancel: none = only asked for)
                    trigger, role, st      of an intent: its trigger, what it is for, and whose it is
+                   list, tif              of an intent: which list it is of, and how long it may rest
     order.fill     id, sym, side, q, p, tid, ps      one trade: of this quantity, with the venue's trade id; ps "long"/"short" in hedge mode
                    st, share, day        what its strategy holds then (quantity, cost, won, fees, funding), and the symbol's day (won, fees,
                                          funding)
@@ -38,7 +39,7 @@ import msgspec
 
 from hoga.audit.chain import Record
 from hoga.core.times import DAY_NS
-from hoga.core.trading import Rung
+from hoga.core.trading import TRADES_KEPT, Rung
 
 __all__ = ["KnownOrder", "Recovered", "Recovery", "RecoveryState", "is_final"]
 
@@ -56,12 +57,16 @@ _FINAL = _ENDED | {"DENIED", "REJECTED", "ABSENT"}
 _QUARANTINED = "log-quarantined"
 """The ladder's cause with which a person is told that the journal is not as it was written."""
 _KEPT_NS = DAY_NS
-_TRADES_KEPT = 10_000
+_LOOK = 5_000
+"""So many orders more, and those that are over for too long are let go."""
 
 
 class KnownOrder(msgspec.Struct, kw_only=True):
     """One of the trader's own orders as the journal left it. `quantity`, `filled` (of the fills that are known) and `told` (what the
-    venue said is filled) in integers of the powers of its day; `t`: of its last record; `is_told`: the venue said at its end how much."""
+    venue said is filled) in integers of the powers of its day; `t`: of its last record; `is_told`: the venue said at its end how much.
+
+    `list_id`: of orders of which one ends the others; `force`: how long it may rest.
+    """
 
     id: str
     symbol: str
@@ -83,6 +88,8 @@ class KnownOrder(msgspec.Struct, kw_only=True):
     n: int = 0
     asked_t: int = 0
     is_told: bool = False
+    list_id: str = ""
+    force: str = ""
 
     @property
     def is_owed(self) -> bool:
@@ -178,6 +185,7 @@ class Recovery:
 
     def __init__(self, begins: RecoveryState | None = None) -> None:
         self._orders: dict[str, KnownOrder] = {}
+        self._look_at = _LOOK
         self._positions: dict[tuple[str, str], Decimal] = {}
         self._adopted: dict[tuple[str, str], Decimal] = {}
         self._trades: dict[str, dict[str, None]] = {}
@@ -291,6 +299,9 @@ class Recovery:
         order = self._orders.get(id)
         if order is None:
             order = self._orders[id] = KnownOrder(id=id, symbol=symbol, state="INTENT")
+            if len(self._orders) > self._look_at:
+                self._orders = self._kept() | {id: order}
+                self._look_at = len(self._orders) + _LOOK
         order.t, order.n = record.t, record.n
         order.venue_id = str(fields.get("oid") or order.venue_id)
         order.told = max(order.told, _integer(fields.get("filled")), _integer(fields.get("executed")))
@@ -300,6 +311,7 @@ class Recovery:
             order.kind, order.position_side = str(fields.get("type") or ""), _side_of(fields)
             order.strategy, order.reduce_only = str(fields.get("st") or ""), bool(fields.get("ro") or fields.get("close"))
             order.role, order.trigger, order.closes = str(fields.get("role") or ""), fields.get("trigger"), bool(fields.get("close"))
+            order.list_id, order.force = str(fields.get("list") or ""), str(fields.get("tif") or "")
             order.asked_t = record.t
         if fields.get("tid") is not None and not self._is_new_trade(symbol, str(fields["tid"])):
             return
@@ -344,7 +356,7 @@ class Recovery:
         if trade_id in seen:
             return False
         seen[trade_id] = None
-        if len(seen) > _TRADES_KEPT:
+        if len(seen) > TRADES_KEPT:
             del seen[next(iter(seen))]
         return True
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-__all__ = ["keys", "kinds", "series", "venues"]
+__all__ = ["cases", "keys", "kinds", "series", "venues"]
 
 _MOST = 2_000
 
@@ -23,6 +23,13 @@ def keys(incomplete: str) -> list[str]:
     if dot:
         offered = [f"{venue}.{key.name}=" for key in KEYS if not key.secret and key.scope is Scope.VENUE]
     return [each for each in offered if each.lower().startswith(incomplete.lower())]
+
+
+def cases(incomplete: str) -> list[str]:
+    """The cases of `hoga drill`."""
+    from hoga.app.drill.cases import cases_of
+
+    return [each.name for each in cases_of(1) if each.name.startswith(incomplete)]
 
 
 def venues(incomplete: str) -> list[str]:

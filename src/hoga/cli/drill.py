@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from hoga.cli._complete import cases as complete_cases
 from hoga.cli._complete import venues as complete_venues
 from hoga.cli._output import Progress, note, print_json, print_table, print_text
 from hoga.cli._recorded import mistake, nearest
@@ -24,6 +25,10 @@ def register(app: typer.Typer) -> None:
 def drill(
     venue: Annotated[str, typer.Option(metavar="V", help="One venue [default: all three].", autocompletion=complete_venues)] = "",
     rounds: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="How often each case is run.")] = 1,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CASE", help="This case alone, by its name; may be given several times.", autocompletion=complete_cases),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The markets and the order of cases are functions of this number.")] = 1,
     as_json: JsonOption = False,
 ) -> int:
@@ -33,6 +38,7 @@ def drill(
     emergency exit is run beside it. Afterwards the journal, the trader and the exchange are compared. Nothing leaves this machine.
 
     Example: hoga drill --venue binance-usdm
+    Example: hoga drill --only "kill before order.ack" --rounds 20
     """
     from hoga.app.drill.campaign import CaseResult, run_drill
     from hoga.app.drill.cases import cases_of
@@ -41,15 +47,19 @@ def drill(
 
     if venue and venue not in ARENAS:
         raise mistake("--venue", venue, f"one of {', '.join(ARENAS)}", nearest=nearest(venue, list(ARENAS)))
+    known = [each.name for each in cases_of(1)]
+    for name in only or ():
+        if name not in known:
+            raise mistake("--only", name, f"a case: {'; '.join(known)}", nearest=nearest(name, known))
     arenas = (ARENAS[venue],) if venue else tuple(ARENAS.values())
-    total = len(arenas) * sum(1 for _ in cases_of(rounds))
+    total = len(arenas) * sum(1 for each in cases_of(rounds) if not only or each.name in only)
     folder = Path(tempfile.mkdtemp(prefix="hoga-drill-"))
     with Progress("drill", total=total) as bar:
 
         def tell(result: CaseResult) -> None:
             bar.advance()
 
-        results = run(run_drill(arenas, rounds=rounds, seed=seed, folder=folder, tell=tell))
+        results = run(run_drill(arenas, rounds=rounds, seed=seed, folder=folder, tell=tell, only=frozenset(only or ())))
     bad = [each for each in results if each.failed]
     if not bad:
         folder.rmdir()

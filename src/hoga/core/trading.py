@@ -18,6 +18,7 @@ from hoga.core.instrument import Band, Instrument
 from hoga.core.market import Side
 
 __all__ = [
+    "TRADES_KEPT",
     "AccountRead",
     "Action",
     "AlgoUpdate",
@@ -328,6 +329,8 @@ class Rung(IntEnum):
 
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+TRADES_KEPT = 10_000
+"""So many ids of its own trades in a symbol a journal gives a trader that starts again, the newest ones."""
 
 
 def client_id_head(trader: str, boot: int, strategy: int) -> str:
@@ -435,6 +438,11 @@ class PositionSide(StrEnum):
     BOTH = "both"
     LONG = "long"
     SHORT = "short"
+
+    @property
+    def sign(self) -> int:
+        """What a quantity of it has to be multiplied by to be a position: -1 of SHORT."""
+        return -1 if self is PositionSide.SHORT else 1
 
 
 class TriggerBy(StrEnum):

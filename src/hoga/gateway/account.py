@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Collection
+from hashlib import blake2b
 
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
@@ -24,7 +25,7 @@ __all__ = ["AccountStream"]
 
 _REMEMBERED = 1_024
 """So many frames are remembered, to know them again."""
-_NAMES = 4_096
+_NAMES = 1_024
 
 
 class AccountStream:
@@ -74,10 +75,11 @@ class AccountStream:
         def take(now_ns: int, payload: bytes) -> bool:
             self._came[life] = self.proof_ns = now_ns
             said = self._sent_at.sub(b"", payload, count=1) if bare and self._sent_at is not None else payload
-            if said in self._known:
+            mark = blake2b(said, digest_size=16).digest()
+            if mark in self._known:
                 return True
-            self._known.add(said)
-            self._order.append(said)
+            self._known.add(mark)
+            self._order.append(mark)
             if len(self._order) > _REMEMBERED:
                 self._known.discard(self._order.popleft())
             self._first = (life, now_ns)

@@ -29,6 +29,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     `max_drawdown_pct`: of the equity from its highest. `max_margin_ratio_pct`: maintenance margin over margin balance.
     `min_liquidation_distance_pct`: of the mark price from the price of liquidation. `risk_per_trade_pct`: of the equity.
     `leverage`, `margin_type`: what the venue is set to before the first order; None, "": the account's own.
+    `position_mode`: `one-way`, or `hedge`: a long and a short position a symbol. It is the account's, and the same for all its instruments.
     """
 
     currencies: tuple[str, ...] = ()
@@ -60,5 +61,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     risk_per_trade_pct: float = 1.0
     leverage: int | None = None
     margin_type: str = ""
+    position_mode: str = "one-way"
     maker_fee_bp: float = 0.0
     taker_fee_bp: float = 0.0
+
+    @property
+    def is_hedge(self) -> bool:
+        """Whether there are two positions a symbol."""
+        return self.position_mode == "hedge"

@@ -6,18 +6,22 @@
 What is heard of an order is put into one word (`Heard`), and `MOVES` says where that leads from each status. An order that has ended never
 lives again; what the venue then still says of it is a late fill, old news, or a breach. That a cancel is under way is not a status but
 a field beside it (`Canceling`), so that no order gets stuck in it. Quantities are integers of the instrument (`core.trading.Rules`).
+
+What has ended is kept for a day, as what is late finds it: for a minute as it is, then packed (`trading.shelf`), and taken out again when
+somebody asks for it. Trades are known by their ids: of each symbol the newest hundred thousand (`trading.seen`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
+from itertools import islice
 
 import msgspec
 
 from hoga.core.times import SECOND_NS
-from hoga.core.trading import Action as Asked
 from hoga.core.trading import (
+    TRADES_KEPT,
     AlgoUpdate,
     CancelRefused,
     CancelSent,
@@ -36,12 +40,19 @@ from hoga.core.trading import (
     TradesRead,
     Unanswered,
 )
+from hoga.core.trading import Action as Asked
 from hoga.trading.ports import Working
+from hoga.trading.seen import Seen
+from hoga.trading.shelf import Shelf
 
 __all__ = ["MOVES", "Canceling", "Heard", "News", "Order", "Orders", "Role", "Status", "adopted"]
 
 _KEPT_NS = 24 * 3600 * SECOND_NS
 """So long an order that has ended is remembered: late fills find it."""
+_WHOLE_NS = 60 * SECOND_NS
+"""So long it is kept as it is."""
+_AT_ONCE = 256
+"""So many are packed at once, at most: some 2 ms."""
 _APART_NS = SECOND_NS
 """Two denials prove more than one only where they lie so far apart."""
 _SETTLING_NS = 2 * SECOND_NS
@@ -256,20 +267,25 @@ class Orders:
         self._by_client: dict[str, Order] = {}
         self._by_venue: dict[tuple[str, str], Order] = {}
         self._open: dict[str, dict[str, Order]] = {}
-        self._trades: dict[str, dict[str, int]] = {}
+        self._ended: dict[str, Order] = {}
+        self._aliases: dict[str, list[str]] = {}
+        self._shelf = Shelf()
+        self._trades: dict[str, Seen] = {}
         self.duplicates = 0
 
     # -- what there is --------------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Order]:
+        """Those that are not packed."""
         return iter(self._by_client.values())
 
     def __len__(self) -> int:
+        """How many of these there are."""
         return len(self._by_client)
 
     def get(self, client_id: str) -> Order | None:
         """By client id."""
-        return self._by_client.get(client_id)
+        return self._by_client.get(client_id) or self._taken_out(client_id)
 
     def find(self, symbol: str, *, client_id: str = "", venue_id: str = "", parent_id: str = "") -> Order | None:
         """Whose it is, by any of the names that the venue gave."""
@@ -278,6 +294,7 @@ class Orders:
             or self._by_venue.get((symbol, venue_id))
             or self._by_client.get(parent_id)
             or (self._by_venue.get((symbol, parent_id)) if parent_id else None)
+            or self._packed(symbol, client_id, venue_id, parent_id)
         )
 
     def working(self, symbol: str = "") -> list[Order]:
@@ -305,7 +322,14 @@ class Orders:
 
     def last_trade(self, symbol: str) -> str:
         """The trade that was counted last, "" for none."""
-        return next(reversed(self._trades.get(symbol, {})), "")
+        known = self._trades.get(symbol)
+        return known.last if known is not None else ""
+
+    def oldest_after(self, symbol: str, trade_id: str) -> str:
+        """That trade, or where it is so old that those behind it are not all known any more, the oldest that is: trades are read on from
+        there, as what is older would count again."""
+        known = self._trades.get(symbol)
+        return trade_id if known is None or not known.first or trade_id in known else known.first
 
     def owed(self, symbol: str) -> Order | None:
         """The oldest order of which the venue has told more fills than are known, None: there is none."""
@@ -326,14 +350,22 @@ class Orders:
             self._by_venue[order.symbol, order.child_id] = order
         self._index(order)
 
-    def know_trade(self, symbol: str, trade_id: str, at_ns: int) -> bool:
+    def know_trade(self, symbol: str, trade_id: str) -> bool:
         """Count a trade; False where it was counted before."""
-        known = self._trades.setdefault(symbol, {})
-        if trade_id in known:
+        known = self._trades.get(symbol)
+        if known is None:
+            known = self._trades[symbol] = Seen()
+        if not known.add(trade_id):
             self.duplicates += 1
             return False
-        known[trade_id] = at_ns
         return True
+
+    def know_trades(self, symbol: str, trade_ids: Sequence[str]) -> None:
+        """Those of a life before, oldest first; of very many not all were kept."""
+        for each in trade_ids:
+            self.know_trade(symbol, each)
+        if len(trade_ids) >= TRADES_KEPT:
+            self._trades[symbol].first = trade_ids[0]
 
     def hear(self, order: Order, heard: Heard, now_ns: int) -> News:
         """Move an order by the table."""
@@ -428,8 +460,7 @@ class Orders:
             order.seen_ns = event.at_ns
         self._name(order, event.algo_id)
         if event.child_id:
-            order.child_id = event.child_id
-            self._by_venue[order.symbol, event.child_id] = order
+            self._name(order, event.child_id, child=True)
         if event.state is OrderState.TRIGGERED:
             order.triggered = True
         if event.reason:
@@ -446,7 +477,7 @@ class Orders:
 
     def filled(self, order: Order, fill: FillUpdate) -> list[News]:
         """A trade of it: counted once, whatever has become of the order."""
-        if not self.know_trade(order.symbol, fill.trade_id, fill.at_ns):
+        if not self.know_trade(order.symbol, fill.trade_id):
             return []
         self._name(order, fill.venue_id, child=order.request.waits)
         late = order.status.is_over and order.told <= order.filled
@@ -525,18 +556,40 @@ class Orders:
 
     # -- keeping ----------------------------------------------------------------------------------------------------
 
+    def tidy(self, now_ns: int) -> None:
+        """Pack what ended a minute ago, and of which nothing was heard since."""
+        for client_id, order in list(islice(self._ended.items(), _AT_ONCE)):
+            if now_ns - max(order.ended_ns, order.heard_ns) < _WHOLE_NS:
+                break
+            del self._ended[client_id]
+            if order.is_working:
+                continue  # the venue has told more fills since: it is among the open ones
+            symbol, aliases = order.symbol, self._aliases.pop(client_id, ())
+            for name in (order.venue_id, order.child_id, *aliases):
+                self._by_venue.pop((symbol, name), None)
+            del self._by_client[client_id]
+            names = (client_id, *(f"{symbol} {name}" for name in (order.venue_id, order.child_id, *aliases) if name))
+            self._shelf.put(names, order.ended_ns, _ENCODER.encode(_Row(names, order)))
+
     def forget(self, now_ns: int) -> int:
         """Let go of what ended a day ago; returns how many those were."""
-        over = [order for order in self._by_client.values() if order.ended_ns and not order.is_working]
-        old = [order for order in over if now_ns - order.ended_ns > _KEPT_NS]
-        for order in old:
-            del self._by_client[order.client_id]
-        names = {id(order) for order in old}
-        self._by_venue = {name: order for name, order in self._by_venue.items() if id(order) not in names}
-        for symbol, trades in self._trades.items():
-            newest = next(reversed(trades), "")
-            self._trades[symbol] = {name: at for name, at in trades.items() if now_ns - at <= _KEPT_NS or name == newest}
-        return len(old)
+        return self._shelf.forget(now_ns - _KEPT_NS)
+
+    def _packed(self, symbol: str, client_id: str, venue_id: str, parent_id: str) -> Order | None:
+        names = (client_id, venue_id and f"{symbol} {venue_id}", parent_id, parent_id and f"{symbol} {parent_id}")
+        return next(filter(None, (self._taken_out(name) for name in names if name)), None)
+
+    def _taken_out(self, name: str) -> Order | None:
+        """An order that was packed is there again as it was."""
+        for packed in self._shelf.find(name):
+            row = _DECODER.decode(packed)
+            if name in row.names:
+                order = row.order
+                self.add(order)
+                for each in row.names[1:]:
+                    self._find_by(order, each.partition(" ")[2])
+                return order
+        return None
 
     def _name(self, order: Order, venue_id: str, *, child: bool = False) -> None:
         if not venue_id:
@@ -545,6 +598,11 @@ class Orders:
             order.child_id = order.child_id or venue_id
         elif not order.venue_id:
             order.venue_id = venue_id
+        self._find_by(order, venue_id)
+
+    def _find_by(self, order: Order, venue_id: str) -> None:
+        if venue_id not in (order.venue_id, order.child_id) and (order.symbol, venue_id) not in self._by_venue:
+            self._aliases.setdefault(order.client_id, []).append(venue_id)
         self._by_venue[order.symbol, venue_id] = order
 
     def _index(self, order: Order) -> None:
@@ -556,6 +614,15 @@ class Orders:
             open_[request.client_id] = order
         else:
             open_.pop(request.client_id, None)
+            self._ended[request.client_id] = order
+
+
+class _Row(msgspec.Struct, array_like=True):
+    names: tuple[str, ...]
+    order: Order
+
+
+_ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(_Row)
 
 
 def _is_of(symbol: str, venue: str, name: str) -> bool:

@@ -373,6 +373,9 @@ class View(Protocol):
     def position(self, symbol: str, side: PositionSide = PositionSide.BOTH) -> int:
         """As the venue confirmed it, own and adopted; below 0: short."""
 
+    def legs(self, symbol: str) -> tuple[PositionSide, ...]:
+        """The positions that there are of a symbol: one, or in hedge mode two."""
+
     def working(self, symbol: str) -> Collection[Working]:
         """Own orders of a symbol that are or may be at the venue, those being sent too."""
 

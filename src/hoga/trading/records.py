@@ -95,14 +95,14 @@ def config(rules: Rules) -> Write:
     return Write("config", fields | {"ticks": rules.ticks, "lot": rules.lot, "least": rules.least, "min_notional": rules.min_notional})
 
 
-def signal(state: State, strategy: str, symbol: str, quantity: int, why: str, cause: Event | None) -> Write:
+def signal(
+    state: State, strategy: str, symbol: str, quantity: int, why: str, cause: Event | None, leg: PositionSide = PositionSide.BOTH
+) -> Write:
     """What a strategy wants, with its numbers, also where no order comes of it."""
     look = state.looks[symbol]
-    held = state.portfolio.share(strategy, symbol)
-    return Write(
-        "signal",
-        {"st": strategy, "sym": symbol, "q": quantity, "why": why, "held": held, "bid": look.bid, "ask": look.ask, "cause": _cause(cause)},
-    )
+    fields: dict[str, Any] = {"st": strategy, "sym": symbol, **_side(leg), "q": quantity, "why": why}
+    held = state.portfolio.share(strategy, symbol, leg)
+    return Write("signal", fields | {"held": held, "bid": look.bid, "ask": look.ask, "cause": _cause(cause)})
 
 
 def size(sized: Sized, strategy: str) -> Write:
@@ -133,6 +133,8 @@ def intent(order: Order, look: Look, cause: Event | None) -> Write:
     }
     if asked.position_side is not _BOTH:
         fields["ps"] = asked.position_side.value
+    if asked.list_id:
+        fields["list"] = asked.list_id
     if asked.kind is not _LIMIT and asked.waits:
         fields |= {"trigger": asked.trigger, "close": asked.close_position}
     return Write("order.intent", fields)
@@ -182,6 +184,7 @@ def protect(order: Order, what: str, *, moved_from: int | None = None) -> Write:
     """An end of a position was `placed`, `moved` (a new one for the one at `from`), or `taken`."""
     asked = order.request
     fields: dict[str, Any] = {"id": order.client_id, "sym": order.symbol, "st": order.strategy, "what": what, "end": asked.kind.value}
+    fields |= _side(asked.position_side)
     return Write("protect", fields | {"from": moved_from, "to": asked.trigger, "q": asked.quantity, "close": asked.close_position})
 
 
@@ -205,6 +208,7 @@ def cancel_refused(order: Order, event: CancelRefused) -> Write:
 def adopted_order(order: Order, event: OrderUpdate | AlgoUpdate) -> Write:
     """An order with a client id of ours that the journal did not know."""
     fields = {"id": order.client_id, "sym": order.symbol, "side": _SIDES[order.request.side], "q": order.request.quantity}
+    fields |= _side(order.request.position_side)
     return Write("order.adopt", fields | {"state": order.status.value, "st": order.strategy, "role": order.role.value, "raw": event.raw})
 
 
@@ -254,7 +258,7 @@ def fill(
 def foreign(event: FillUpdate, position: int) -> Write:
     """A trade of the account by somebody else: the position is this now."""
     fields = {"sym": event.symbol, "trade": event.trade_id, "side": _SIDES[event.side], "much": event.quantity, "at": event.price}
-    return Write("pos", fields | {"by": event.client_id, "pos": position})
+    return Write("pos", fields | _side(event.position_side) | {"by": event.client_id, "pos": position})
 
 
 def adopt(symbol: str, side: PositionSide, change: int, position: int) -> Write:

@@ -17,10 +17,12 @@ from hoga.core.market import Side
 from hoga.core.times import MS_NS, SECOND_NS
 from hoga.core.trading import FillUpdate, Rules, signed
 from hoga.trading.ports import Write
+from hoga.trading.seen import Seen
 
 __all__ = ["Shadow", "ShadowTable"]
 
 _PATIENCE_NS = 60 * SECOND_NS
+_NEWEST = 10_000
 _SIDES = {Side.BUY: "B", Side.SELL: "S"}
 
 
@@ -34,8 +36,8 @@ class _Part(msgspec.Struct):
 
 class ShadowTable(msgspec.Struct, frozen=True, kw_only=True):
     """The differences so far. `paired`: pieces of fills; prices in hundredths of a percent of the real one, above 0: paper was worse;
-    times: how much later the fill on paper was than the real one. `positions`: of each symbol, (on paper, real), what changed since the
-    start, as exact texts."""
+    times: how much later the fill on paper was than the real one, of the newest 10,000 pieces. `positions`: of each symbol, (on paper,
+    real), what changed since the start, as exact texts."""
 
     paired: int
     only_paper: int
@@ -54,9 +56,11 @@ class Shadow:
         self._rules = rules
         self._by_order = by_order
         self._waiting: dict[tuple[str, Side, bool, str], deque[_Part]] = {}
-        self._seen: set[tuple[str, str]] = set()
-        self._prices: list[float] = []
-        self._laters: list[float] = []
+        self._seen: dict[str, Seen] = {symbol: Seen() for symbol in rules}
+        self._paired = 0
+        self._worse_sum = 0.0
+        self._worst: float | None = None
+        self._laters: deque[float] = deque(maxlen=_NEWEST)
         self._alone = {True: 0, False: 0}
         self._paper = dict.fromkeys(rules, 0)
         self._real = dict.fromkeys(rules, 0)
@@ -69,13 +73,12 @@ class Shadow:
             return
         if paper:
             self._paper[fill.symbol] += signed(fill.side, fill.quantity)
-        elif (fill.symbol, fill.trade_id) in self._seen:
+        elif not self._seen[fill.symbol].add(fill.trade_id):
             return
-        else:
-            self._seen.add((fill.symbol, fill.trade_id))
         at_ns = fill.at_ns if paper else fill.event_ns or fill.at_ns
         mine, name = _Part(fill.quantity, fill.price, at_ns), fill.client_id if self._by_order else ""
-        others = self._waiting.setdefault((fill.symbol, fill.side, not paper, name), deque())
+        theirs = (fill.symbol, fill.side, not paper, name)
+        others = self._waiting.get(theirs, deque[_Part]())
         while mine.quantity and others:
             other = others[0]
             quantity = min(mine.quantity, other.quantity)
@@ -83,6 +86,8 @@ class Shadow:
             other.quantity -= quantity
             if not other.quantity:
                 others.popleft()
+                if not others:
+                    del self._waiting[theirs]
             yield self._pair(fill, quantity, *((mine, other) if paper else (other, mine)))
         if mine.quantity:
             self._waiting.setdefault((fill.symbol, fill.side, paper, name), deque()).append(mine)
@@ -100,23 +105,26 @@ class Shadow:
 
     def alone(self, now_ns: int) -> Iterator[Write]:
         """What has waited too long for a partner."""
-        for (symbol, side, paper, _), parts in self._waiting.items():
+        for key, parts in list(self._waiting.items()):
+            symbol, side, paper, _ = key
             while parts and now_ns - parts[0].at_ns > _PATIENCE_NS:
                 part = parts.popleft()
                 self._alone[paper] += 1
                 fields: dict[str, Any] = {"sym": symbol, "side": _SIDES[side], "q": part.quantity, "p": part.price}
                 yield Write("shadow.alone", fields | {"on": "paper" if paper else "real", "at": part.at_ns})
+            if not parts:
+                self._waiting.pop(key, None)
 
     def table(self) -> ShadowTable:
         """The differences so far."""
-        prices, laters = self._prices, sorted(self._laters)
+        laters = sorted(self._laters)
         waiting = {paper: sum(len(parts) for (_, _, on, _), parts in self._waiting.items() if on is paper) for paper in (True, False)}
         return ShadowTable(
-            paired=len(prices),
+            paired=self._paired,
             only_paper=self._alone[True] + waiting[True],
             only_real=self._alone[False] + waiting[False],
-            price_bp_mean=sum(prices) / len(prices) if prices else None,
-            price_bp_worst=max(prices, default=None),
+            price_bp_mean=self._worse_sum / self._paired if self._paired else None,
+            price_bp_worst=self._worst,
             later_ms_median=laters[len(laters) // 2] if laters else None,
             positions={
                 symbol: (rules.quantity_text(self._paper[symbol]), rules.quantity_text(self._real[symbol]))
@@ -127,7 +135,9 @@ class Shadow:
     def _pair(self, fill: FillUpdate, quantity: int, paper: _Part, real: _Part) -> Write:
         worse = (paper.price - real.price) / real.price * 10_000 * signed(fill.side, 1) if real.price else 0.0
         later = (paper.at_ns - real.at_ns) / MS_NS
-        self._prices.append(worse)
+        self._paired += 1
+        self._worse_sum += worse
+        self._worst = worse if self._worst is None else max(self._worst, worse)
         self._laters.append(later)
         fields: dict[str, Any] = {"sym": fill.symbol, "side": _SIDES[fill.side], "q": quantity, "paper": paper.price, "real": real.price}
         return Write("shadow.fill", fields | {"worse_bp": f"{worse:.2f}", "later_ms": f"{later:.1f}"})

@@ -49,13 +49,22 @@ class State:
     """See the module; it is the `View` of the gate. Filled by the engine alone.
 
     What is reckoned of an account (the day, equity, margin) is reckoned once a second, and anew after each fill and each word about the
-    account (`renew`): an order does not wait for it. `peaks`: by venue the highest total so far, in 1e-12 of its money.
+    account (`renew`): an order does not wait for it. `peaks`: by venue the highest total so far, in 1e-12 of its money. `hedged`: the
+    symbols that have a long and a short position.
     """
 
-    def __init__(self, rules: Mapping[str, Rules], capabilities: Mapping[str, Capabilities], *, reckons_late: bool = False) -> None:
+    def __init__(
+        self,
+        rules: Mapping[str, Rules],
+        capabilities: Mapping[str, Capabilities],
+        *,
+        hedged: Iterable[str] = (),
+        reckons_late: bool = False,
+    ) -> None:
         self.now_ns = 0
         self.rung = Rung.ACTIVE
         self.rules_of: dict[str, Rules] = dict(rules)
+        self.hedged = frozenset(hedged)
         self.capabilities_of = dict(capabilities)
         self.looks: dict[str, Look] = {symbol: Look() for symbol in rules}
         self.orders = Orders()
@@ -135,6 +144,10 @@ class State:
         """Of the account: what all strategies hold, and what nobody owns."""
         return self.portfolio.position(symbol, side)
 
+    def legs(self, symbol: str) -> tuple[PositionSide, ...]:
+        """The positions that there are of a symbol: one, or in hedge mode two."""
+        return _LEGS if symbol in self.hedged else _ONE
+
     def working(self, symbol: str) -> Collection[Working]:
         """Own orders of a symbol that are or may be at the venue, those being sent too."""
         orders = self.orders.open_of(symbol)
@@ -177,10 +190,11 @@ class State:
 
     def _margin(self, symbol: str) -> Margin:
         account = self.accounts[venue_of(symbol)]
-        held = next((each for (name, _), each in account.held.items() if name == symbol), None)
+        power, price = self.rules_of[symbol].price_power, self.price(symbol)
+        ends = [whole_of(each.liquidation, power) for (name, _), each in account.held.items() if name == symbol and each.liquidation]
         return Margin(
             ratio_bp=whole_of(account.margin_ratio, -4) if account.margin_ratio else None,
-            liquidation=whole_of(held.liquidation, self.rules_of[symbol].price_power) if held is not None and held.liquidation else 0,
+            liquidation=min(ends, key=lambda each: abs(each - price), default=0),
             doubt="; ".join(filter(None, (account.doubts.get(""), account.doubts.get(symbol)))),
         )
 
@@ -291,6 +305,7 @@ class State:
         return 0 if found is None else whole_of(found.free, power) + whole_of(found.locked, power)
 
 
+_ONE, _LEGS = (PositionSide.BOTH,), (PositionSide.LONG, PositionSide.SHORT)
 _PEAK_POWER = -12
 """Money of several instruments is compared in integers of this power."""
 

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 from hoga.core.market import DataType, Side
 from hoga.core.ticks import MarketDepth, MarketTop, MarketTrade
-from hoga.core.trading import FillUpdate, Force, OrderKind, Rules
+from hoga.core.trading import FillUpdate, Force, OrderKind, PositionSide, Rules
 from hoga.trading.bars import Bar, BarSeries
 from hoga.trading.orders import Order
 from hoga.trading.protect import Protection
@@ -45,6 +45,7 @@ __all__ = [
     "WatchedParams",
     "WorkView",
     "amount_of",
+    "leg_of",
     "parameter_of",
     "parameters_of",
 ]
@@ -294,6 +295,11 @@ class OrderView:
         return self._order.request.side
 
     @property
+    def leg(self) -> str:
+        """In hedge mode `long` or `short`, else ""."""
+        return _leg_text(self._order.request.position_side)
+
+    @property
     def price(self) -> Decimal | None:
         """Of a limit order."""
         price = self._order.request.price
@@ -344,6 +350,11 @@ class FillView:
         return self._fill.side
 
     @property
+    def leg(self) -> str:
+        """In hedge mode `long` or `short`, else ""."""
+        return _leg_text(self._fill.position_side)
+
+    @property
     def price(self) -> Decimal:
         """At which it was."""
         return Decimal(self._fill.price).scaleb(self._rules.price_power)
@@ -352,6 +363,18 @@ class FillView:
     def quantity(self) -> Decimal:
         """How much it was."""
         return Decimal(self._fill.quantity).scaleb(self._rules.size_power)
+
+
+def _leg_text(side: PositionSide) -> str:
+    return "" if side is PositionSide.BOTH else side.value
+
+
+def leg_of(value: str) -> PositionSide:
+    """`long` or `short`, in capitals or not; "": the only one. Raises ValueError."""
+    try:
+        return PositionSide(value.lower()) if value else PositionSide.BOTH
+    except (AttributeError, ValueError):
+        raise ValueError(f"{value!r} is no leg; expected long or short") from None
 
 
 class Setup:
@@ -374,7 +397,7 @@ class Setup:
         self._rules = rules
         self._want = want
         self._now = now
-        self.protections: dict[str, Protection] = {}
+        self.protections: dict[tuple[str, PositionSide], Protection] = {}
         self.timers: list[int] = []
         self.series: list[BarSeries] = []
         self.sessions: list[Session] = []
@@ -453,6 +476,7 @@ class Setup:
         time_limit: str | None = None,
         within: str = "3s",
         step: str = "0.05%",
+        leg: str = "",
     ) -> None:
         """Guard every position of `symbol`; see docs/trading-limits.md. Raises ValueError for what is no such distance or duration.
 
@@ -464,6 +488,7 @@ class Setup:
             time_limit: closed after so long, `"4h"`.
             within: so long after the first fill the ends rest at the venue.
             step: the least move of a stop.
+            leg: in hedge mode `long` or `short`: of that position alone; "": of both, where nothing is said of one.
         """
         if symbol not in self._rules:
             raise ValueError(f"{symbol!r} is not traded here; there are {', '.join(self._rules)}")
@@ -480,7 +505,7 @@ class Setup:
         )
         if (protection.stop, protection.take, protection.trail, protection.hold_ns) == (None, None, None, None):
             raise ValueError("protect() needs at least one of stop, take, trail and time_limit")
-        self.protections[symbol] = protection
+        self.protections[symbol, leg_of(leg)] = protection
 
 
 def _bp(text: str | None, *, least: int = 1) -> int | None:
@@ -512,11 +537,24 @@ class Desk(Protocol):
     def now_ns(self) -> int:
         """See `Strategy.now_ns`."""
 
-    def target(self, symbol: str, quantity: Amount, why: str) -> None:
+    def target(self, symbol: str, quantity: Amount, why: str, leg: str) -> None:
         """See `Strategy.target`."""
 
-    def order(self, symbol: str, side: str | Side, quantity: Amount, kind: OrderKind, price: Amount | None, force: Force, why: str) -> str:
+    def order(
+        self,
+        symbol: str,
+        side: str | Side,
+        quantity: Amount,
+        kind: OrderKind,
+        price: Amount | None,
+        force: Force,
+        why: str,
+        leg: str,
+    ) -> str:
         """See `Strategy.buy` and `Strategy.limit`."""
+
+    def legs(self, symbol: str) -> tuple[PositionSide, ...]:
+        """The positions that there are of a symbol: in hedge mode two."""
 
     def cancel(self, client_id: str) -> None:
         """See `Strategy.cancel`."""
@@ -524,7 +562,7 @@ class Desk(Protocol):
     def cancel_all(self, symbol: str) -> None:
         """See `Strategy.cancel_all`."""
 
-    def position(self, symbol: str) -> Decimal:
+    def position(self, symbol: str, leg: str) -> Decimal:
         """See `Strategy.position`."""
 
     def orders(self, symbol: str) -> list[OrderView]:
@@ -613,22 +651,27 @@ class Strategy:
         """The time of the event that is being handled (UTC, ns): the only clock a strategy has."""
         return self._desk.now_ns
 
-    def target(self, symbol: str, quantity: Amount, why: str = "") -> None:
-        """Hold so much from now on (below 0: short). Asking again for the same does nothing more; partial fills are completed."""
-        self._desk.target(symbol, quantity, why)
+    def target(self, symbol: str, quantity: Amount, why: str = "", *, leg: str = "") -> None:
+        """Hold so much from now on (below 0: short). Asking again for the same does nothing more; partial fills are completed.
 
-    def buy(self, symbol: str, quantity: Amount, why: str = "") -> str:
-        """Buy at the market, within the collar. Returns the client id, "" where it was denied."""
-        return self._desk.order(symbol, Side.BUY, quantity, OrderKind.MARKET, None, Force.IOC, why)
+        `leg`: in hedge mode `long` or `short`; the quantity is how large that position shall be, then, and never below 0.
+        """
+        self._desk.target(symbol, quantity, why, leg)
 
-    def sell(self, symbol: str, quantity: Amount, why: str = "") -> str:
-        """Sell at the market, within the collar. Returns the client id, "" where it was denied."""
-        return self._desk.order(symbol, Side.SELL, quantity, OrderKind.MARKET, None, Force.IOC, why)
+    def buy(self, symbol: str, quantity: Amount, why: str = "", *, leg: str = "") -> str:
+        """Buy at the market, within the collar; of the leg `short`: close. Returns the client id, "" where it was denied."""
+        return self._desk.order(symbol, Side.BUY, quantity, OrderKind.MARKET, None, Force.IOC, why, leg)
 
-    def limit(self, symbol: str, side: str | Side, quantity: Amount, price: Amount, why: str = "", *, post_only: bool = False) -> str:
+    def sell(self, symbol: str, quantity: Amount, why: str = "", *, leg: str = "") -> str:
+        """Sell at the market, within the collar; of the leg `short`: open. Returns the client id, "" where it was denied."""
+        return self._desk.order(symbol, Side.SELL, quantity, OrderKind.MARKET, None, Force.IOC, why, leg)
+
+    def limit(
+        self, symbol: str, side: str | Side, quantity: Amount, price: Amount, why: str = "", *, post_only: bool = False, leg: str = ""
+    ) -> str:
         """Rest at a price. `side`: `buy` or `sell`. Returns the client id, "" where it was denied."""
         force = Force.POST_ONLY if post_only else Force.GTC
-        return self._desk.order(symbol, side, quantity, OrderKind.LIMIT, price, force, why)
+        return self._desk.order(symbol, side, quantity, OrderKind.LIMIT, price, force, why, leg)
 
     def cancel(self, client_id: str) -> None:
         """Cancel one own order."""
@@ -642,11 +685,12 @@ class Strategy:
         """Cancel this instance's orders and hold nothing."""
         for each in (symbol,) if symbol else self.symbols:
             self._desk.cancel_all(each)
-            self._desk.target(each, 0, why)
+            for leg in self._desk.legs(each):
+                self._desk.target(each, 0, why, _leg_text(leg))
 
-    def position(self, symbol: str = "") -> Decimal:
-        """What this instance holds, as its fills prove; below 0: short."""
-        return self._desk.position(symbol or self.symbol)
+    def position(self, symbol: str = "", *, leg: str = "") -> Decimal:
+        """What this instance holds, as its fills prove; below 0: short. In hedge mode how large a `leg` is; without one the difference."""
+        return self._desk.position(symbol or self.symbol, leg)
 
     def orders(self, symbol: str = "") -> list[OrderView]:
         """This instance's orders that are or may be at the venue."""

@@ -13,7 +13,7 @@ import msgspec
 
 from hoga.core.market import Side
 from hoga.core.times import SECOND_NS
-from hoga.core.trading import Rules
+from hoga.core.trading import PositionSide, Rules
 from hoga.trading.orders import Order, Role
 
 __all__ = ["Plan", "Want", "plan"]
@@ -23,7 +23,7 @@ _LONGEST_PAUSE_NS = 60 * SECOND_NS
 
 
 class Want(msgspec.Struct, kw_only=True):
-    """A strategy's wish for a symbol: `quantity` with its sign. `cause`: the event that it was made of, for the journal.
+    """A strategy's wish for a position: `quantity` with its sign. `leg`: in hedge mode which of the symbol's two.
 
     `pause_ns`: not tried before; after each refusal or denial in a row it is longer. `met`: it was reached. `splits`: a position is
     closed first, and opened on the other side by an order of its own.
@@ -32,6 +32,7 @@ class Want(msgspec.Struct, kw_only=True):
     strategy: str
     symbol: str
     quantity: int
+    leg: PositionSide = PositionSide.BOTH
     why: str = ""
     asked_ns: int = 0
     met: bool = False
@@ -59,19 +60,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 _NOTHING = Plan()
 _MET = Plan(met=True)
-_TARGET, _BUY, _SELL = Role.TARGET, Side.BUY, Side.SELL
+_TARGET, _BUY, _SELL, _BOTH = Role.TARGET, Side.BUY, Side.SELL, PositionSide.BOTH
 
 
 def plan(want: Want, *, share: int, position: int, working: Collection[Order], rules: Rules, reduce_only: bool, split: bool) -> Plan:
     """The next step towards what is wanted.
 
     Args:
-        share: what the strategy holds. position: what the account does.
+        share: what the strategy holds of the leg. position: what the account does.
         working: all own orders of the symbol that are or may be at the venue.
         reduce_only: the venue knows such orders. split: a position is never turned with one order.
     """
+    leg = want.leg
     for order in working:
-        if order.role is _TARGET and order.strategy == want.strategy:
+        if order.role is _TARGET and order.strategy == want.strategy and order.request.position_side is leg:
             return _NOTHING
     missing = want.quantity - share
     if split and share and missing * share < 0 and abs(missing) > abs(share):
@@ -85,7 +87,8 @@ def plan(want: Want, *, share: int, position: int, working: Collection[Order], r
         resting = [
             order
             for order in working
-            if order.request.reduce_only and not order.waits and order.request.side is side and order.strategy == want.strategy
+            if order.request.side is side and order.request.position_side is leg and (order.request.reduce_only or leg is not _BOTH)
+            if not order.waits and order.strategy == want.strategy
         ]
         if resting and sum(order.rest for order in resting) + quantity > abs(position):
             return Plan(cancel=tuple(resting))

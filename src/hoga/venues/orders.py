@@ -50,7 +50,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound=ExecutionEvent)
 
 _PROVISIONAL_POWER = -12
-_NUMBERS = 16_384
+_NUMBERS = 1_024
 """So many texts are remembered with what they spell: prices and quantities come again."""
 
 

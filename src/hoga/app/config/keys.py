@@ -408,6 +408,8 @@ def _instrument() -> list[Key]:
             text="Leverage that the venue is set to before the first order, and read back; empty: the account's own is used."),
         _of(Fill(Limits, "margin_type"), name="MARGIN_TYPE", kind=Kind.CHOICE, choices=("cross", "isolated"), optional=True,
             text="Margin type, likewise."),
+        _of(Fill(Limits, "position_mode"), name="POSITION_MODE", kind=Kind.CHOICE, choices=("one-way", "hedge"),
+            text="What the account is: with one position a symbol, or with a long and a short one. Another one is refused."),
         Key(name="MAKER_FEE_BP", kind=Kind.FLOAT, default=None, unit="hundredths of a percent", low=-100, high=1_000,
             fills=(Fill(Limits, "maker_fee_bp"),), text="Fee of a resting order, for paper, backtest and sizing."),
         Key(name="TAKER_FEE_BP", kind=Kind.FLOAT, default=None, unit="hundredths of a percent", low=-100, high=1_000,

@@ -150,6 +150,7 @@ class VenueConfig(ProgramConfig, frozen=True, kw_only=True):
     risk_per_trade: float
     leverage: int | None
     margin_type: str
+    position_mode: str
     maker_fee_bp: float
     taker_fee_bp: float
 

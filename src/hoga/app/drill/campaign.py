@@ -60,10 +60,16 @@ class CaseResult(msgspec.Struct, kw_only=True):
 
 
 async def run_drill(
-    arenas: tuple[Arena, ...], *, rounds: int, seed: int, folder: Path, tell: Callable[[CaseResult], object]
+    arenas: tuple[Arena, ...],
+    *,
+    rounds: int,
+    seed: int,
+    folder: Path,
+    tell: Callable[[CaseResult], object],
+    only: frozenset[str] = frozenset(),
 ) -> list[CaseResult]:
-    """All cases everywhere, `rounds` times each, in an order that `seed` gives; see `run_cases`."""
-    work = [(arena, case) for arena in arenas for case in cases_of(rounds)]
+    """All cases everywhere, `rounds` times each, in an order that `seed` gives; see `run_cases`. `only`: those of these names."""
+    work = [(arena, case) for arena in arenas for case in cases_of(rounds) if not only or case.name in only]
     results = await run_cases(random.Random(seed).sample(work, len(work)), seed=seed, folder=folder, tell=tell)
     names = [_name(arena, case) for arena in arenas for case in cases_of(1)]
     return sorted(results, key=lambda result: names.index(result.name))

@@ -18,7 +18,7 @@ from hoga.core.foreign import excerpt
 from hoga.core.market import Side
 from hoga.core.secret import Credentials
 from hoga.core.times import DAY_NS, MS_NS
-from hoga.core.trading import AccountRead, Capabilities, Conditional, ConfigUpdate, OrderRequest, ReadFailed, Rules
+from hoga.core.trading import AccountRead, Capabilities, Conditional, ConfigUpdate, OrderRequest, PositionSide, ReadFailed, Rules
 from hoga.feed.private_wire import nonce
 from hoga.gateway.caller import Caller, reason_of
 from hoga.net.budgets import TRADER
@@ -88,7 +88,11 @@ async def look_at_account(
         checks.append(await _told(name, "the key's rights", _examine_rights(name, caller, orders, credentials)))
         try:
             account = _good(await caller.learn(orders.account(book), timeout_s=_CALL_S, signed=True))
-            checks.append(judge_mode(name, account, is_of_contracts=orders.positions is not None))
+            checks.append(
+                judge_mode(
+                    name, account, is_of_contracts=orders.positions is not None, hedge=any(each.is_hedge for each in limits.values())
+                )
+            )
             for rules in await caller.learn(orders.rules(), timeout_s=rest.timeout_s, signed=False):
                 book.learn(rules)
             for symbol, limit in limits.items():
@@ -118,7 +122,7 @@ async def _examine_symbol(
         found = _good(await caller.learn(orders.settings(book, symbol), timeout_s=_CALL_S, signed=True))
         checks.append(judge_settings(name, symbol, found, limits))
     if trial:
-        checks.append(await _told(name, f"{symbol}: a trial order", _examine_trial(name, caller, orders, book, symbol)))
+        checks.append(await _told(name, f"{symbol}: a trial order", _examine_trial(name, caller, orders, book, symbol, limits)))
     return [*checks, Check(name=name, state=CheckState.OK, found=f"{symbol}: {limits_text(limits)}")]
 
 
@@ -127,9 +131,9 @@ async def _examine_rights(name: str, caller: Caller, orders: OrdersSpec, credent
     return judge_rights(name, rights, now_ns=caller.rest.clock.time_ns())
 
 
-async def _examine_trial(name: str, caller: Caller, orders: OrdersSpec, book: RuleBook, symbol: str) -> Check:
+async def _examine_trial(name: str, caller: Caller, orders: OrdersSpec, book: RuleBook, symbol: str, limits: Limits) -> Check:
     price, rules = await caller.learn(orders.price(book, symbol), timeout_s=_CALL_S, signed=False), book.of(symbol)
-    told = await caller.call(orders.test(_trial(rules, price), rules), timeout_s=_CALL_S)
+    told = await caller.call(orders.test(_trial(rules, price, hedge=limits.is_hedge), rules), timeout_s=_CALL_S)
     return judge_trial(name, symbol, told.status, told.text)
 
 
@@ -145,12 +149,13 @@ def _words(fault: Exception) -> str:
     return reason_of(fault).removeprefix(f"{fault.venue}: ") if isinstance(fault, VenueError) else str(fault)
 
 
-def _trial(rules: Rules, price: int) -> OrderRequest:
+def _trial(rules: Rules, price: int, *, hedge: bool) -> OrderRequest:
     """The smallest buy that the venue takes, a little below the market."""
     at = rules.price_down(int(price * _TRIAL))
     least = max(rules.least, -(-(rules.min_notional or 0) * 11 // 10 // max(1, at)))
     quantity = -(-least // rules.lot) * rules.lot
-    return OrderRequest(client_id="hg-doctor", symbol=rules.symbol, side=Side.BUY, quantity=quantity, price=at)
+    leg = PositionSide.LONG if hedge else PositionSide.BOTH
+    return OrderRequest(client_id="hg-doctor", symbol=rules.symbol, side=Side.BUY, quantity=quantity, price=at, position_side=leg)
 
 
 def _good(event: T | ReadFailed) -> T:
@@ -184,14 +189,17 @@ def judge_rights(name: str, rights: KeyRights, *, now_ns: int) -> Check:
     return Check(name=name, state=CheckState.OK, found=f"the key {', '.join(said) or 'is known'}{tail}")
 
 
-def judge_mode(name: str, account: AccountRead, *, is_of_contracts: bool) -> Check:
-    """May the account trade, and has it one position a symbol where there are positions?"""
+def judge_mode(name: str, account: AccountRead, *, is_of_contracts: bool, hedge: bool = False) -> Check:
+    """May the account trade, and has it as many positions a symbol as POSITION_MODE says, where there are positions?"""
     if not account.can_trade:
         return Check(name=name, state=CheckState.FAILED, found="the account may not trade", advice="see the venue's words about it")
-    if account.hedge:
-        advice = "set the account to one-way mode at the venue: a target is one position a symbol"
+    if account.hedge and not hedge:
+        advice = "set the account to one-way mode at the venue, or POSITION_MODE = hedge with a strategy that names legs"
         return Check(name=name, state=CheckState.FAILED, found="two positions a symbol (hedge mode)", advice=advice)
-    first = "one position a symbol; " if is_of_contracts else ""
+    if hedge and not account.hedge:
+        advice = "set the account to hedge mode at the venue, or POSITION_MODE = one-way"
+        return Check(name=name, state=CheckState.FAILED, found="one position a symbol (one-way mode)", advice=advice)
+    first = f"{'two positions' if hedge else 'one position'} a symbol; " if is_of_contracts else ""
     held = ", ".join(f"{each.currency} {each.free}" for each in account.balances[:5])
     return Check(name=name, state=CheckState.OK, found=f"{first}balances: {held or 'none'}")
 

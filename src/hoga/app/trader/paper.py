@@ -192,7 +192,10 @@ def account_left(venue: str, log: AuditLogger, rules: Mapping[str, Rules]) -> Pa
             held = sums.setdefault((share.symbol, share.side), [0, 0])
             held[0] += share.quantity
             held[1] += share.cost
-    orders = [each for each in known.orders if each.symbol in rules and each.status in (Status.LIVE, Status.PARTIAL) and each.venue_id]
+    there = [each for each in known.orders if each.symbol in rules]
+    orders = [each for each in there if each.status in (Status.LIVE, Status.PARTIAL) and each.venue_id]
+    lists = {each.request.list_id for each in orders if each.request.list_id}  # taken as a whole: where one was, all are there
+    orders += [each for each in there if each.request.list_id in lists and each.status is Status.UNKNOWN]
     return PaperLeft(
         money=money,
         held=tuple((symbol, side, quantity, cost) for (symbol, side), (quantity, cost) in sums.items()),
@@ -214,6 +217,7 @@ def paper_settings(config: VenueConfig, limits: Mapping[str, Limits]) -> PaperSe
         taker_fee_bp=config.taker_fee_bp,
         leverage=config.leverage or 1,
         leverages=leverages,
+        hedge=any(each.is_hedge for each in limits.values()),
         latency=_latency(config),
         half_spread_bp=config.half_spread_bp,
     )

@@ -24,8 +24,8 @@ from hoga.trading.strategy import BadParameter, Strategy, parameters_of
 __all__ = ["on_hangup", "renew"]
 
 _log = get_log("trading")
-_AT_A_START = ("leverage", "margin_type")
-"""What is set at the venue before the first order."""
+_AT_A_START = ("leverage", "margin_type", "position_mode")
+"""What is set at the venue before the first order, or is the account's."""
 
 
 class _Refused(Exception):
@@ -65,7 +65,7 @@ def _limits(config: Config, symbol: str, now: Limits) -> Limits:
     assert found is not None, "the symbol was traded before"
     for name in _AT_A_START:
         if getattr(found, name) != getattr(now, name):
-            raise _Refused(f"{symbol}: {name.upper()} is set at the venue by a start: stop, and start again")
+            raise _Refused(f"{symbol}: {name.upper()} holds from a start on: stop, and start again")
     return found
 
 

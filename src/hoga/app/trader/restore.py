@@ -10,7 +10,7 @@ from hoga.audit.reading import Walk
 from hoga.audit.recovery import KnownOrder, Recovered
 from hoga.core.market import Side
 from hoga.core.times import SECOND_NS
-from hoga.core.trading import FillUpdate, OrderKind, OrderRequest, PositionSide, Rules
+from hoga.core.trading import FillUpdate, Force, OrderKind, OrderRequest, PositionSide, Rules
 from hoga.flatten.proving import EXIT_FOLDER
 from hoga.trading.engine import Restored
 from hoga.trading.orders import Order, Role, Status
@@ -112,6 +112,8 @@ def _order(known: KnownOrder) -> Order:
         reduce_only=known.reduce_only,
         close_position=known.closes,
         position_side=PositionSide(known.position_side),
+        list_id=known.list_id,
+        force=Force(known.force) if known.force in Force._value2member_map_ else Force.GTC,
     )
     status = _UNSETTLED.get(known.state) or Status(known.state)
     asked_ns = known.asked_t or known.t

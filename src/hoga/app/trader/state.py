@@ -18,7 +18,8 @@ from hoga.trading.orders import Order, Status
 from hoga.trading.state import State
 
 __all__ = [
-    "ORDERS_MAX", "accounts_of", "causes_of", "figure_rows", "instruments_of", "money_of", "orders_of", "positions_of", "room_of",
+    "ORDERS_MAX", "accounts_of", "causes_of", "figure_rows", "instruments_of", "money_of", "orders_of", "position_text", "positions_of",
+    "room_of",
     "strategies_of", "unknown_of",
 ]  # fmt: skip
 
@@ -67,6 +68,12 @@ def instruments_of(state: State, now_ns: int) -> tuple[InstrumentRow, ...]:
             )
         )
     return tuple(rows)
+
+
+def position_text(rules: Rules, side: PositionSide, quantity: int) -> str:
+    """`binance-usdm:BTCUSDT 0.01`; in hedge mode `binance-usdm:BTCUSDT long 0.01`."""
+    leg = "" if side is PositionSide.BOTH else f" {side.value}"
+    return f"{rules.symbol}{leg} {rules.quantity_text(quantity)}"
 
 
 def positions_of(state: State) -> tuple[PositionRow, ...]:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from hoga.app.trader.candles import read_candles
+from hoga.app.trader.state import position_text
 from hoga.app.trader.workers import Workers
 from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger
@@ -88,8 +89,8 @@ _TELL_AGAIN_S = 60.0
 
 _STATUS_LOOKS = 300
 _GC_FIRST = 50
-_GC_LOOKS = 6_000
-"""A status line each half minute; garbage is collected after the warm-up, and then each ten minutes."""
+_GC_LOOKS = 600
+"""A status line each half minute; garbage is collected after the warm-up, and then each minute, of what came since then."""
 
 
 def _tidy() -> None:
@@ -222,7 +223,7 @@ class Trader:
         engine = self.engine
         state, now_ns = engine.state, self._now_ns()
         ready = sum(1 for symbol, look in state.looks.items() if look.at_ns and not look.in_doubt and state.is_reconciled(symbol))
-        held = [f"{symbol} {state.rules_of[symbol].quantity_text(quantity)}" for (symbol, _), quantity in state.portfolio.held().items()]
+        held = [position_text(state.rules_of[symbol], side, quantity) for (symbol, side), quantity in state.portfolio.held().items()]
         sums: dict[str, int] = {}
         texts: dict[str, str] = {}
         for symbol, rules in state.rules_of.items():

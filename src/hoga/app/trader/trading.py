@@ -153,8 +153,21 @@ def strategies_of(config: Config, strategy: str, symbols: tuple[str, ...], param
             found = limits_of(config, symbol)
             assert found is not None, "the venue was looked up when the instance was made"
             limits[symbol] = found
+    _require_one_mode(limits)
     texts = {symbol: each for symbol, each in given.items() if each}
     return Chosen(made, {name: tuple(each) for name, each in by_venue.items()}, limits, kind.__name__, texts)
+
+
+def _require_one_mode(limits: Mapping[str, Limits]) -> None:
+    """How many positions a symbol there are is the account's, and the venue has to have it. Raises ConfigError."""
+    for venue in dict.fromkeys(map(venue_of, limits)):
+        modes = {symbol: each.position_mode for symbol, each in limits.items() if venue_of(symbol) == venue}
+        orders = VENUES[venue].orders
+        if len(set(modes.values())) > 1:
+            found = ", ".join(f"{symbol} {mode}" for symbol, mode in modes.items())
+            raise ConfigError([ConfigMistake(f"[{venue}]", None, "POSITION_MODE", found, "one for all instruments of an account")])
+        if "hedge" in modes.values() and (orders is None or not orders.capabilities.hedge):
+            raise ConfigError([ConfigMistake(f"[{venue}]", None, "POSITION_MODE", "hedge", "one-way: this venue has no hedge mode")])
 
 
 def plan_trade(

@@ -22,6 +22,7 @@ from hoga.trading import records
 from hoga.trading.engine.asking import Asking
 from hoga.trading.engine.causes import Causes
 from hoga.trading.engine.hearing import Hearing
+from hoga.trading.engine.modes import mode_doubt
 from hoga.trading.engine.turn import Handlers, Turn
 from hoga.trading.ports import Write
 from hoga.trading.rungs import Cause
@@ -78,8 +79,8 @@ class Accounts:
                 off.append(f"leverage is {event.leverage}, LEVERAGE says {limits.leverage}")
             if event.margin_type is not None and limits.margin_type and event.margin_type.lower() != limits.margin_type.lower():
                 off.append(f"margin type is {event.margin_type}, MARGIN_TYPE says {limits.margin_type}")
-        if event.hedge:
-            off.append("the account is in hedge mode; expected one-way")
+        if event.hedge is not None and (venues := {venue_of(event.symbol)} if event.symbol else set(self._state.accounts)):
+            off += filter(None, (mode_doubt(venue, event.hedge, self._turn.settings.limits) for venue in sorted(venues)))
         fields = {"sym": event.symbol, "leverage": event.leverage, "margin": event.margin_type, "off": off}
         self._turn.write(Write("leverage", fields))
         for account in self._state.accounts.values():

@@ -63,4 +63,4 @@ class Asking:
         has trades that are not known, the one before its first: a later one may have come by the stream."""
         orders = self._turn.state.orders
         owed = orders.owed(symbol)
-        return self.behind.get(symbol, orders.last_trade(symbol)) if owed is None else owed.after_trade
+        return self.behind.get(symbol, orders.last_trade(symbol)) if owed is None else orders.oldest_after(symbol, owed.after_trade)

@@ -11,6 +11,7 @@ from hoga.trading.engine.asking import Asking
 from hoga.trading.engine.causes import Causes
 from hoga.trading.engine.counting import Counting
 from hoga.trading.engine.hearing import PROOF_NS, Hearing
+from hoga.trading.engine.modes import mode_doubt
 from hoga.trading.engine.turn import Handlers, Turn
 from hoga.trading.orders import Status
 from hoga.trading.ports import ReadKind, Write
@@ -73,7 +74,7 @@ class Comparing:
                 self._counting.orphan(fill)
             elif nameless and not state.orders.knows_trade(fill.symbol, fill.trade_id):
                 behind = True  # listings name the venue's ids only: it may be of an order whose answer has not come yet
-            elif state.orders.know_trade(fill.symbol, fill.trade_id, fill.at_ns) and state.accounts[venue].reconciled:
+            elif state.orders.know_trade(fill.symbol, fill.trade_id) and state.accounts[venue].reconciled:
                 self._counting.foreign(fill)
         if behind:
             asking.behind.setdefault(event.symbol, known)
@@ -97,8 +98,8 @@ class Comparing:
         self._state.read_account(event)
         if account.balances != before:
             self._turn.write(records.balances(event.balances, equity=event.equity, venue=event.venue))
-        account.doubts[""] = "the account is in hedge mode; expected one-way" if event.hedge else ""
-        if event.hedge:
+        account.doubts[""] = mode_doubt(event.venue, event.hedge, self._turn.settings.limits)
+        if account.doubts[""]:
             self._causes.begin(Cause.SETTINGS, subject=event.venue, detail=account.doubts[""])
         else:
             self._causes.end(Cause.SETTINGS, subject=event.venue)

@@ -49,7 +49,7 @@ class Counting:
 
     def orphan(self, fill: FillUpdate) -> None:
         """A trade of an order of ours that the journal does not know: an exit's, mostly."""
-        if self._turn.state.orders.know_trade(fill.symbol, fill.trade_id, fill.at_ns):
+        if self._turn.state.orders.know_trade(fill.symbol, fill.trade_id):
             self._unowned(fill)
 
     def foreign(self, event: FillUpdate) -> None:

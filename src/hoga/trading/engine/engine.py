@@ -58,7 +58,8 @@ class Engine:
         ladder: Ladder,
         strategies: Iterable[tuple[str, Strategy]],
     ) -> None:
-        state = State(rules, capabilities, reckons_late=settings.waits_for_data)
+        hedged = [symbol for symbol, limits in settings.limits.items() if limits.is_hedge]
+        state = State(rules, capabilities, hedged=hedged, reckons_late=settings.waits_for_data)
         state.rung = ladder.rung
         self.settings = settings
         self.state = state

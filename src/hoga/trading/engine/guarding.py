@@ -19,8 +19,9 @@ from hoga.trading.state import venue_of
 
 __all__ = ["Guarding", "Key"]
 
-Key = tuple[str, str]
-"""A strategy and a symbol."""
+Key = tuple[str, str, PositionSide]
+"""A strategy, a symbol, and which of its positions."""
+_PARTLY = {PositionSide.LONG: "the long ", PositionSide.SHORT: "the short ", PositionSide.BOTH: ""}
 
 
 class Guarding:
@@ -39,11 +40,16 @@ class Guarding:
     def begin(self) -> None:
         """Make the guards that the strategies asked for."""
         for each in self._roster.instances:
-            for symbol, wanted in each.setup.protections.items():
+            wanted = each.setup.protections
+            for symbol in dict.fromkeys(symbol for symbol, _ in wanted):
                 lists = self._turn.state.capabilities(symbol).order_lists
-                self.guards[each.key, symbol] = Guard(symbol, wanted, self._keeping(symbol), lists=lists)
-                self._keys.append((each.key, symbol))
-                self._keys_of[symbol].append((each.key, symbol))
+                for leg in self._turn.state.legs(symbol):
+                    protection = wanted.get((symbol, leg)) or wanted.get((symbol, PositionSide.BOTH))
+                    if protection is not None:
+                        key = (each.key, symbol, leg)
+                        self.guards[key] = Guard(symbol, protection, self._keeping(symbol), lists=lists)
+                        self._keys.append(key)
+                        self._keys_of[symbol].append(key)
 
     def _keeping(self, symbol: str) -> Keeping:
         alone = sum(1 for _ in self._roster.of(symbol)) == 1
@@ -51,12 +57,12 @@ class Guarding:
 
     def tell(self) -> None:
         """Say where the ends of each position will rest."""
-        for (strategy, symbol), guard in self.guards.items():
+        for (strategy, symbol, leg), guard in self.guards.items():
             if guard.keeping is Keeping.WATCHED:
                 text = f"{symbol}: this venue keeps no stops; while the trader lives it watches for {strategy}, and sells itself"
                 self._turn.tell("warning", text)
             else:
-                self._turn.tell("info", f"{symbol}: positions of {strategy} are guarded at the venue ({guard.keeping})")
+                self._turn.tell("info", f"{symbol}: {_PARTLY[leg]}positions of {strategy} are guarded at the venue ({guard.keeping})")
 
     def is_watching(self, symbol: str) -> bool:
         """Whether a price could matter to one of them."""
@@ -89,7 +95,7 @@ class Guarding:
 
     def look_after(self, key: Key) -> None:
         """Ask a guard what is missing, and do it."""
-        state, guard, (strategy, symbol) = self._turn.state, self.guards[key], key
+        state, guard, symbol = self._turn.state, self.guards[key], key[1]
         if not state.accounts[venue_of(symbol)].reconciled or state.rung is Rung.FLATTEN or self._roster.ended:
             return
         for ask in guard.decide(self._seen(key)):
@@ -99,7 +105,7 @@ class Guarding:
                 case Drop():
                     self._placing.cancel(ask.order, why=ask.why)
                 case Close():
-                    self._close_position(strategy, symbol, ask)
+                    self._close_position(key, ask)
                 case Doubt():
                     self._causes.begin(ask.cause, subject=symbol, detail=ask.detail)
                 case Settled():
@@ -109,12 +115,12 @@ class Guarding:
             self._timers.arm("guard", self._keys.index(key), deadline)
 
     def _seen(self, key: Key) -> Seen:
-        state, (strategy, symbol) = self._turn.state, key
-        share = state.portfolio.shares.get((strategy, symbol, PositionSide.BOTH))
-        whole = state.position(symbol)
+        state, (strategy, symbol, leg) = self._turn.state, key
+        share = state.portfolio.shares.get((strategy, symbol, leg))
+        whole = state.position(symbol, leg)
         held = share.quantity if share is not None else 0
         held = max(0, min(held, whole)) if held > 0 else min(0, max(held, whole))  # what others hold against it needs no guard
-        working = state.orders.working(symbol)
+        working = [each for each in state.orders.working(symbol) if each.request.position_side is leg]
         return Seen(
             now_ns=state.now_ns,
             rules=state.rules_of[symbol],
@@ -128,13 +134,15 @@ class Guarding:
 
     def _ends_of(self, key: Key) -> list[Order]:
         """The protective orders of a strategy's position that are or may be at the venue."""
-        return [each for each in self._turn.state.orders.working(key[1]) if each.role is Role.PROTECT and each.strategy == key[0]]
+        strategy, symbol, leg = key
+        working = self._turn.state.orders.working(symbol)
+        return [each for each in working if each.role is Role.PROTECT and each.strategy == strategy and each.request.position_side is leg]
 
     def _place_ends(self, key: Key, ask: Place) -> None:
         strategy, number = key[0], self._roster.number_of(key[0])
         ids = [self._placing.new_id(number) for _ in ask.requests]
         requests = tuple(
-            msgspec.structs.replace(request, client_id=name, list_id=f"{ids[0]}-l" if request.list_id else "")
+            msgspec.structs.replace(request, client_id=name, position_side=key[2], list_id=f"{ids[0]}-l" if request.list_id else "")
             for request, name in zip(ask.requests, ids, strict=True)
         )
         if len(requests) > 1:
@@ -147,7 +155,8 @@ class Guarding:
         if not orders:
             self.guards[key].not_placed(self._turn.state.now_ns)
 
-    def _close_position(self, strategy: str, symbol: str, ask: Close) -> None:
+    def _close_position(self, key: Key, ask: Close) -> None:
+        strategy, symbol, leg = key
         able = self._turn.state.capabilities(symbol)
         request = OrderRequest(
             client_id=self._placing.new_id(self._roster.number_of(strategy)),
@@ -157,12 +166,14 @@ class Guarding:
             quantity=ask.quantity,
             force=Force.IOC,
             reduce_only=able.reduce_only,
+            position_side=leg,
         )
         self._placing.place(request, strategy, Role.EXIT, f"protect: {ask.why}")
 
     def end_refused(self, order: Order, *, by_venue: bool) -> None:
         """One of a position's ends was not taken."""
-        guard = self.guards.get((order.strategy, order.symbol)) if order.role is Role.PROTECT else None
+        key = (order.strategy, order.symbol, order.request.position_side)
+        guard = self.guards.get(key) if order.role is Role.PROTECT else None
         if guard is None:
             return
         if by_venue and order.request.kind is OrderKind.STOP:

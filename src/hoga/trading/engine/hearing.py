@@ -171,7 +171,7 @@ class Hearing:
             self.news(self._orders.filled(order, event), event)
         elif is_client_id_of(self._turn.settings.trader, event.client_id):
             self._counting.orphan(event)
-        elif self._orders.know_trade(event.symbol, event.trade_id, event.at_ns):
+        elif self._orders.know_trade(event.symbol, event.trade_id):
             self._counting.foreign(event)
 
     # -- also for who reads listings ----------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ class Hearing:
             self._pursuing.ended(order, news.after)
         if order.role is Role.PROTECT and news.after is Status.FILLED and news.before is not news.after:
             self._turn.write(records.protect(order, "taken"))
-        key = (order.strategy, order.symbol)
+        key = (order.strategy, order.symbol, order.request.position_side)
         if key in self._guarding.guards and (news.fill is not None or news.after is not news.before):
             self._guarding.look_after(key)
             if order.role is Role.PROTECT and news.after.is_over and self._pursuing.unmet[order.symbol]:

@@ -9,7 +9,7 @@ from typing import Any
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.market import DataType, Side
 from hoga.core.ticks import MarketTop, MarketTrade
-from hoga.core.trading import FillUpdate, Force, OrderKind, OrderRequest, Rules, text_of
+from hoga.core.trading import FillUpdate, Force, OrderKind, OrderRequest, PositionSide, Rules, text_of
 from hoga.trading import records
 from hoga.trading.bars import BarSeries
 from hoga.trading.conditions import Conditions
@@ -31,6 +31,7 @@ from hoga.trading.strategy import (
     TradeView,
     WatchedParams,
     amount_of,
+    leg_of,
     side_of,
 )
 
@@ -76,6 +77,7 @@ class Instance:
         self._placing = placing
         self._want = pursuing.want
         self._fell_to = fell
+        self._hedged = not turn.state.hedged.isdisjoint(self.symbols)
         self._working = working
         self._depth = self._calls = 0
         self._amounts: dict[tuple[str, object, bool], int] = {}
@@ -173,7 +175,7 @@ class Instance:
         """See `Strategy.now_ns`."""
         return self._state.now_ns
 
-    def target(self, symbol: str, quantity: Amount, why: str) -> None:
+    def target(self, symbol: str, quantity: Amount, why: str, leg: str) -> None:
         """See `Strategy.target`."""
         try:
             number = self._amounts.get((symbol, quantity, False))
@@ -183,8 +185,29 @@ class Instance:
             number = self._learn(symbol, quantity, "target", why, Side.BUY)
             if number is not None:
                 self._look_at_lots(symbol, quantity, number, why)
-        if number is not None:
+        if number is None:
+            return
+        if not leg and not self._hedged:
             self._want(self.key, symbol, number, why)
+            return
+        which = self._leg(symbol, leg, Side.BUY, why)
+        if which is None:
+            return
+        if number < 0:
+            self._deny(symbol, Side.BUY, why, Denial(code="quantity", found=str(quantity), limit="0 or more of a leg"))
+            return
+        self._want(self.key, symbol, number * which.sign, why, which)
+
+    def _leg(self, symbol: str, leg: str, side: Side, why: str) -> PositionSide | None:
+        """Which position is meant; None: it was denied."""
+        legs = self._state.legs(symbol)
+        if not leg and len(legs) == 1:
+            return legs[0]
+        found = next((each for each in legs if len(legs) > 1 and str(leg).lower() == each.value), None)
+        if found is None:
+            expected = "long or short: POSITION_MODE is hedge" if len(legs) > 1 else "none: POSITION_MODE is one-way"
+            self._deny(symbol, side, why, Denial(code="bad-leg", found=str(leg) or "none", limit=expected))
+        return found
 
     def _look_at_lots(self, symbol: str, quantity: Amount, number: int, why: str) -> None:
         """A target that is less than one lot is none, which is told; what is held beyond it is closed all the same."""
@@ -193,7 +216,17 @@ class Instance:
             lot = text_of(rules.market_lot, rules.size_power)
             self._deny(symbol, Side.BUY, why, Denial(code="too-small", found=str(quantity), limit=lot))
 
-    def order(self, symbol: str, side: str | Side, quantity: Amount, kind: OrderKind, price: Amount | None, force: Force, why: str) -> str:
+    def order(
+        self,
+        symbol: str,
+        side: str | Side,
+        quantity: Amount,
+        kind: OrderKind,
+        price: Amount | None,
+        force: Force,
+        why: str,
+        leg: str,
+    ) -> str:
         """See `Strategy.buy` and `Strategy.limit`."""
         if side.__class__ is not Side:
             try:
@@ -217,7 +250,10 @@ class Instance:
                 at = self._learn_price(symbol, price, why, side)
             if at is None:
                 return ""
-        return self._placing.order(self.number, self.key, symbol, side, number, kind, at, force, why)
+        which = self._leg(symbol, leg, side, why)
+        if which is None:
+            return ""
+        return self._placing.order(self.number, self.key, symbol, side, number, kind, at, force, why, which)
 
     def cancel(self, client_id: str) -> None:
         """See `Strategy.cancel`."""
@@ -231,10 +267,18 @@ class Instance:
             if order.strategy == self.key and order.role is not Role.PROTECT:
                 self._placing.cancel(order, why="strategy", wished=True)
 
-    def position(self, symbol: str) -> Decimal:
+    def legs(self, symbol: str) -> tuple[PositionSide, ...]:
+        """The positions that there are of a symbol."""
+        return self._state.legs(symbol)
+
+    def position(self, symbol: str, leg: str) -> Decimal:
         """See `Strategy.position`."""
-        rules = self._rules(symbol)
-        held = self._state.portfolio.share(self.key, symbol)
+        rules, share = self._rules(symbol), self._state.portfolio.share
+        if leg:
+            side = leg_of(leg)
+            held = share(self.key, symbol, side) * side.sign
+        else:
+            held = sum(share(self.key, symbol, each) for each in self._state.legs(symbol))
         return Decimal(held).scaleb(rules.size_power) if rules is not None else Decimal(0)
 
     def orders(self, symbol: str) -> list[OrderView]:

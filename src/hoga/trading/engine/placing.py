@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from hoga.core.market import Side
 from hoga.core.times import SECOND_NS
-from hoga.core.trading import Force, OrderKind, OrderRequest, base36, client_id_head
+from hoga.core.trading import Force, OrderKind, OrderRequest, PositionSide, base36, client_id_head
 from hoga.trading import records
 from hoga.trading.engine.causes import Causes
 from hoga.trading.engine.roster import Roster
@@ -26,9 +26,11 @@ TOO_LITTLE = (Code.TOO_SMALL.value, Code.MIN_NOTIONAL.value)
 
 
 class Placing:
-    """`sent`: orders so far; `denied`: the code of the last denial, "": none yet. `guards`: of the positions, by strategy and symbol."""
+    """`sent`: orders so far; `denied`: the code of the last denial, "": none yet. `guards`: of the positions."""
 
-    def __init__(self, turn: Turn, roster: Roster, causes: Causes, gate: Gate, guards: Mapping[tuple[str, str], Guard]) -> None:
+    def __init__(
+        self, turn: Turn, roster: Roster, causes: Causes, gate: Gate, guards: Mapping[tuple[str, str, PositionSide], Guard]
+    ) -> None:
         self.gate = gate
         self.sent = 0
         self.denied = ""
@@ -76,7 +78,7 @@ class Placing:
         return orders
 
     def _judge(self, request: OrderRequest, strategy: str, role: Role) -> OrderRequest | Denial:
-        guard = self._guards.get((strategy, request.symbol))
+        guard = self._guards.get((strategy, request.symbol, request.position_side))
         if guard is not None and guard.is_cleaning and role in (Role.TARGET, Role.ENTRY) and not request.reduce_only:
             return Denial(code="leftover-ends", found="ends of the last position are not read back as gone yet")
         state = self._state
@@ -102,11 +104,28 @@ class Placing:
         return order
 
     def order(
-        self, number: int, key: str, symbol: str, side: Side, quantity: int, kind: OrderKind, price: int | None, force: Force, why: str
+        self,
+        number: int,
+        key: str,
+        symbol: str,
+        side: Side,
+        quantity: int,
+        kind: OrderKind,
+        price: int | None,
+        force: Force,
+        why: str,
+        leg: PositionSide,
     ) -> str:
         """An order that a strategy asks for itself; returns its client id, "" where it was denied."""
         request = OrderRequest(
-            client_id=self.new_id(number), symbol=symbol, side=side, kind=kind, quantity=quantity, price=price, force=force
+            client_id=self.new_id(number),
+            symbol=symbol,
+            side=side,
+            kind=kind,
+            quantity=quantity,
+            price=price,
+            force=force,
+            position_side=leg,
         )
         order = self.place(request, key, Role.ENTRY, why)
         return "" if order is None else order.client_id

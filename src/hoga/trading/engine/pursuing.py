@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hoga.core.trading import Force, OrderKind, OrderRequest
+from hoga.core.trading import Force, OrderKind, OrderRequest, PositionSide
 from hoga.trading import records
 from hoga.trading.engine.guarding import Guarding
 from hoga.trading.engine.placing import TOO_LITTLE, Placing
@@ -17,6 +17,7 @@ __all__ = ["Pursuing"]
 
 _ACTIVE, _HALTED = Rung.ACTIVE, Rung.HALTED
 _MARKET, _IOC, _IS_TARGET = OrderKind.MARKET, Force.IOC, Role.TARGET
+_BOTH = PositionSide.BOTH
 _TURNS = Code.MAX_REVERSALS_PER_MIN.value
 
 
@@ -31,19 +32,19 @@ class Pursuing:
         self._roster = roster
         self._placing = placing
         self._guarding = guarding
-        self._wants: dict[tuple[str, str], Want] = {}
+        self._wants: dict[tuple[str, str, PositionSide], Want] = {}
 
-    def want(self, strategy: str, symbol: str, quantity: int, why: str) -> None:
-        """A strategy wants to hold so much."""
-        key = (strategy, symbol)
+    def want(self, strategy: str, symbol: str, quantity: int, why: str, leg: PositionSide = _BOTH) -> None:
+        """A strategy wants to hold so much, with the position's sign."""
+        key = (strategy, symbol, leg)
         unmet = self.unmet
         known = self._wants.get(key)
         if known is None or known.quantity != quantity:
             turn = self._turn
-            turn.after.append(records.signal(self._state, strategy, symbol, quantity, why, turn.cause))
-            known = self._wants[key] = Want(strategy=strategy, symbol=symbol, quantity=quantity)
+            turn.after.append(records.signal(self._state, strategy, symbol, quantity, why, turn.cause, leg))
+            known = self._wants[key] = Want(strategy=strategy, symbol=symbol, quantity=quantity, leg=leg)
             if unmet[symbol]:
-                self._drop(symbol, strategy)
+                unmet[symbol] = [each for each in unmet[symbol] if each.strategy != strategy or each.leg is not leg]
         known.why, known.asked_ns = why, self._state.now_ns
         if known.met or known not in unmet[symbol]:
             known.met, known.failures, known.pause_ns = False, 0, 0
@@ -76,14 +77,14 @@ class Pursuing:
 
     def _pursue_one(self, want: Want) -> None:
         self.tries += 1
-        state, symbol = self._state, want.symbol
+        state, symbol, leg = self._state, want.symbol, want.leg
         if want.met or state.now_ns < want.pause_ns or not self._roster.running or state.rung >= _HALTED:
             return
         able, rules = state.capabilities(symbol), state.rules_of[symbol]
         step = plan(
             want,
-            share=state.portfolio.share(want.strategy, symbol),
-            position=state.position(symbol),
+            share=state.portfolio.share(want.strategy, symbol, leg),
+            position=state.position(symbol, leg),
             working=state.orders.open_of(symbol),
             rules=rules,
             reduce_only=able.reduce_only,
@@ -94,7 +95,7 @@ class Pursuing:
             self.unmet[symbol] = [each for each in self.unmet[symbol] if each is not want]
         for order in step.cancel:
             self._placing.cancel(order)
-        if step.side is None or self._guarding.makes_room((want.strategy, symbol), step.side, able.reduce_only):
+        if step.side is None or self._guarding.makes_room((want.strategy, symbol, leg), step.side, able.reduce_only):
             return
         request = OrderRequest(
             client_id=self._placing.new_id(self._roster.by_key[want.strategy].number),
@@ -104,19 +105,20 @@ class Pursuing:
             quantity=step.quantity,
             force=_IOC,
             reduce_only=step.reduces and able.reduce_only,
+            position_side=leg,
         )
         if self._placing.place(request, want.strategy, _IS_TARGET, want.why) is None:
             if self._placing.denied == _TURNS and not want.splits:
                 want.splits = True  # what is held is let go all the same
                 self._pursue_one(want)
                 return
-            if self._placing.denied in TOO_LITTLE and state.portfolio.share(want.strategy, symbol) * want.quantity > 0:
+            if self._placing.denied in TOO_LITTLE and state.portfolio.share(want.strategy, symbol, leg) * want.quantity > 0:
                 want.failures = 6  # too little is missing to be an order, as a fee was taken off the coins: a minute's pause at once
             want.failed(state.now_ns)
 
     def ended(self, order: Order, after: Status) -> None:
         """An order of a target is over."""
-        want = self._wants.get((order.strategy, order.symbol))
+        want = self._wants.get((order.strategy, order.symbol, order.request.position_side))
         if want is None or want.met:
             return
         if after in (Status.REJECTED, Status.ABSENT) or not (order.filled or order.told):

@@ -43,8 +43,7 @@ def restore(found: Restored, now_ns: int, *, turn: Turn, causes: Causes, asking:
         if symbol in state.rules_of and powers != (state.rules_of[symbol].price_power, state.rules_of[symbol].size_power)
     ]
     for symbol, ids in found.trades.items():
-        for each in ids:
-            state.orders.know_trade(symbol, each, now_ns)
+        state.orders.know_trades(symbol, ids)
     for order in found.orders:
         if order.symbol in state.rules_of and order.symbol not in other:
             state.orders.add(order)

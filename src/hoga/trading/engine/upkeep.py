@@ -99,6 +99,7 @@ class Upkeep:
         if now - self._checked_ns >= _CHECKS_NS:
             self._checked_ns = now
             self._turn.out += self._roster.checks()
+        state.orders.tidy(now)
         if now - self._forgot_ns > _FORGET_NS:
             self._forgot_ns = now
             state.orders.forget(now)

@@ -39,10 +39,12 @@ from hoga.trading.paper.market import PaperMarket
 from hoga.trading.paper.orders import PaperOrder
 from hoga.trading.paper.settings import Grade, PaperLeft, PaperSettings
 from hoga.trading.paper.words import as_algo, as_order
+from hoga.trading.seen import Seen
 
 __all__ = ["PaperDesk"]
 
 _KEPT = 5_000
+_ORDERS_KEPT = 1_000
 _MICRO_NS = 1_000
 _MS_NS = 1_000_000
 _BP = 10_000
@@ -86,7 +88,7 @@ class PaperDesk:
         else:
             self._account = CashAccount(start, rules, fees, manner.fee_of)
         self._orders: dict[str, PaperOrder] = {}
-        self._used: set[str] = set()
+        self._used = Seen()
         self._open: dict[int, PaperOrder] = {}
         self._fills: dict[str, list[FillUpdate]] = {symbol: [] for symbol in markets}
         self._fresh: list[FillUpdate] = []
@@ -158,25 +160,32 @@ class PaperDesk:
             if self._margin is not None and symbol in self._markets:
                 position = self._margin.positions.setdefault((symbol, side), Position())
                 position.quantity, position.cost = quantity, cost
+        lists: dict[str, list[PaperOrder]] = {}
         for request, venue_id, filled in left.orders:
-            market = self._markets.get(request.symbol)
-            if market is None or not venue_id.isdigit():
-                continue
-            order = PaperOrder(request, int(venue_id), now_ns, now_ns)
-            order.filled, order.left = filled, max(0, order.left - filled)
-            order.state = OrderState.PARTIAL if filled and not request.waits else order.state
-            at = request.price or request.trigger or 0
-            order.holds = self._account.covers(order, at)
-            if order.holds:
-                self._account.hold(order, at)
-            self._orders[request.client_id] = self._open[order.number] = order
-            self._used.add(request.client_id)
-            if request.waits:
-                market.waiting.append(order)
-            else:
-                market.rest(order)
-            market.is_busy = True
-            market.renew()
+            if request.symbol in self._markets and (venue_id.isdigit() or not venue_id):
+                order = PaperOrder(request, int(venue_id or self._next_id(now_ns)), now_ns, now_ns)
+                order.filled, order.left = filled, max(0, order.left - filled)
+                order.state = OrderState.PARTIAL if filled and not request.waits else order.state
+                lists.setdefault(request.list_id or request.client_id, []).append(order)
+        for orders in lists.values():
+            holder = max(orders, key=lambda each: self._account.cost(each, _asked_at(each)))
+            for order in orders:
+                order.kin = tuple(each for each in orders if each is not order)
+                order.holds = order is holder and self._account.covers(order, _asked_at(order))
+                self._rest_again(order)
+
+    def _rest_again(self, order: PaperOrder) -> None:
+        request, market = order.request, self._markets[order.symbol]
+        if order.holds:
+            self._account.hold(order, _asked_at(order))
+        self._orders[request.client_id] = self._open[order.number] = order
+        self._used.add(request.client_id)
+        if request.waits:
+            market.waiting.append(order)
+        else:
+            market.rest(order)
+        market.is_busy = True
+        market.renew()
 
     # -- placing ------------------------------------------------------------------------------------------------------
 
@@ -188,7 +197,8 @@ class PaperDesk:
         if self._able.client_id_for_ever:
             if any(each in self._used for each in names):
                 return Refusal(self.manner.duplicate, f"{names[0]} was used before")
-            self._used.update(names)
+            for each in names:
+                self._used.add(each)
         market = self._markets[requests[0].symbol]
         orders = [PaperOrder(each, self._next_id(now_ns), sent_ns, now_ns) for each in requests]
         holder = max(orders, key=lambda each: self._account.cost(each, each.price or each.request.trigger or market.price))
@@ -210,9 +220,9 @@ class PaperDesk:
 
     def _forget(self) -> None:
         """Of a long run the newest orders and trades are enough: nobody asks for the others any more."""
-        if len(self._orders) > 2 * _KEPT:
+        if len(self._orders) > 2 * _ORDERS_KEPT + len(self._open):
             over = [name for name, each in self._orders.items() if not each.is_open]
-            for name in over[:-_KEPT]:
+            for name in over[:-_ORDERS_KEPT]:
                 del self._orders[name]
         for fills in self._fills.values():
             if len(fills) > 2 * _KEPT:
@@ -220,7 +230,8 @@ class PaperDesk:
 
     def _judged(self, order: PaperOrder, market: PaperMarket) -> Refusal | None:
         others = [each for each in self._open.values() if each is not order.parent]
-        case = Case(order, market, self._account, others, watched(order, market, self.manner), shared=not order.holds)
+        price = watched(order, market, self.manner)
+        case = Case(order, market, self._account, others, price, shared=not order.holds, hedge=self._settings.hedge)
         return next(self.manner.judge(case), None)
 
     def _begin(self, order: PaperOrder, market: PaperMarket, now_ns: int) -> None:
@@ -616,6 +627,7 @@ class PaperDesk:
         for order in list(self._open.values()):
             if order.is_open:
                 self._end(order, OrderState.EXPIRED, now_ns, "liquidation")
+        sides = {held.position_side: None for held in margin.held() if held.symbol == market.rules.symbol}
         for held in margin.held():
             each = self._markets[held.symbol]
             request = OrderRequest(
@@ -634,7 +646,8 @@ class PaperDesk:
             if order.left:
                 self._sell_off(order, taken[-1][0], order.left, now_ns)
         margin.forgive(market.rules.settle)
-        self._tell_account(market.rules.symbol, PositionSide.BOTH, now_ns)
+        for side in sides or (PositionSide.BOTH,):
+            self._tell_account(market.rules.symbol, side, now_ns)
 
     def _sell_off(self, order: PaperOrder, price: int, quantity: int, now_ns: int) -> None:
         rules, margin = self._markets[order.symbol].rules, self._margin
@@ -662,3 +675,8 @@ class PaperDesk:
 
 def _sign(side: Side) -> int:
     return 1 if side is Side.BUY else -1
+
+
+def _asked_at(order: PaperOrder) -> int:
+    """The price at which an order that rests holds money."""
+    return order.request.price or order.request.trigger or 0

@@ -210,7 +210,7 @@ class PaperExchange:
         if self.capabilities.leverage:
             for symbol in self.rules:
                 leverage = self._desk.leverage_of(symbol)
-                self._say(ConfigUpdate(at_ns=now_ns, symbol=symbol, leverage=leverage, margin_type="cross", hedge=False))
+                self._say(ConfigUpdate(at_ns=now_ns, symbol=symbol, leverage=leverage, margin_type="cross", hedge=self.settings.hedge))
         self._at(now_ns + self.settings.beat_ns, self._beat, None)
 
     def _beat(self, _: None) -> None:
@@ -364,7 +364,7 @@ class PaperExchange:
                 equity, ratio = desk.equity()
                 event = AccountRead(
                     at_ns=now_ns, venue=venue, asked_ns=asked_ns, balances=desk.balances(), equity=equity, margin_ratio=ratio,
-                    can_withdraw=False,
+                    hedge=self.settings.hedge, can_withdraw=False,
                 )  # fmt: skip
             case ReadKind.RULES if ask.symbol in self.rules:
                 event = RulesUpdate(at_ns=now_ns, rules=self.rules[ask.symbol])

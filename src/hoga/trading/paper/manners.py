@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 
 import msgspec
 
-from hoga.core.trading import Capabilities, Force, OrderKind, OrderState, Rules, TriggerBy
+from hoga.core.trading import Capabilities, Force, OrderKind, OrderState, PositionSide, Rules, TriggerBy
 from hoga.trading.paper.account import Account, FeeOf, MarginAccount
 from hoga.trading.paper.fills import Level
 from hoga.trading.paper.market import PaperMarket
@@ -31,7 +31,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 class Case(msgspec.Struct, frozen=True):
     """An order before the venue. `others`: its owner's open ones; `price`: what it watches, of one that waits; `shared`: another order of
-    its list has the money for it."""
+    its list has the money for it; `hedge`: there are two positions a symbol."""
 
     order: PaperOrder
     market: PaperMarket
@@ -39,6 +39,7 @@ class Case(msgspec.Struct, frozen=True):
     others: Collection[PaperOrder]
     price: int
     shared: bool = False
+    hedge: bool = False
 
     @property
     def rules(self) -> Rules:
@@ -155,6 +156,8 @@ _LEAST_CALLBACK_BP, _MOST_CALLBACK_BP = 10, 1_000
 
 def _contracts(case: Case) -> Iterator[Refusal]:
     request, rules = case.order.request, case.rules
+    if (request.position_side is not PositionSide.BOTH) is not case.hedge:
+        yield Refusal("-4061", "Order's position side does not match user's setting.")
     if not rules.is_trading:
         yield Refusal("-4108", "This contract is in delivery or delivered or closed or pre-trading.")
     if request.waits:

@@ -48,7 +48,7 @@ class PaperSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `maintenance_bp`: the share of a position's worth below which the account's equity may not fall, else everything is liquidated, for
     a fee of `liquidation_bp`. `funding_bp`: what a position pays each eight hours, whichever side it is on, where the venue's rate is
-    not told.
+    not told. `hedge`: contracts have a long and a short position a symbol.
     """
 
     grade: Grade = Grade.BOOKS
@@ -65,6 +65,7 @@ class PaperSettings(msgspec.Struct, frozen=True, kw_only=True):
     maintenance_bp: int = 100
     liquidation_bp: int = 125
     funding_bp: float = 1.0
+    hedge: bool = False
 
     def __post_init__(self) -> None:
         if self.beat_ns <= 0 or self.leverage < 1 or min(self.leverages.values(), default=1) < 1:
@@ -73,7 +74,8 @@ class PaperSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 class PaperLeft(msgspec.Struct, frozen=True, kw_only=True):
     """What an earlier life left of an account. `money`: by currency, exact texts, what orders held too; `held`: (symbol, side, quantity,
-    Σ price × quantity) of positions; `orders`: (as it was asked for, the venue's id, how much is filled) of those that are open."""
+    Σ price × quantity) of positions; `orders`: (as it was asked for, the venue's id, "": it was not told, how much is filled) of those that
+    are open."""
 
     money: Mapping[str, str]
     held: tuple[tuple[str, PositionSide, int, int], ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from hoga.core.trading import Force, OrderKind, OrderRequest, Rules
+from hoga.core.trading import Force, OrderKind, OrderRequest, PositionSide, Rules
 from hoga.trading.limits import Limits
 
 __all__ = ["DAY_NS", "Bounds", "Refusals", "Turns", "Window", "likeness", "takes_now"]
@@ -53,12 +53,12 @@ class Window:
 
 class Turns:
     """How often in the last minute a position was opened anew at once, after the order before had turned or reduced it: each time a spread
-    is paid. Orders that rest are not counted."""
+    is paid. Orders that rest are not counted. A long and a short position are turned each on its own."""
 
     __slots__ = ("_last", "_stamps")
 
     def __init__(self) -> None:
-        self._last: tuple[bool, bool] | None = None
+        self._last: dict[PositionSide, tuple[bool, bool]] = {}
         self._stamps: deque[int] = deque()
 
     def in_minute(self, now_ns: int) -> int:
@@ -68,16 +68,17 @@ class Turns:
             stamps.popleft()
         return len(stamps)
 
-    def would_turn(self, buy: bool) -> bool:
+    def would_turn(self, buy: bool, leg: PositionSide) -> bool:
         """Whether an order of that side that raises a position is one."""
-        return self._last is not None and self._last != (buy, False)
+        last = self._last.get(leg)
+        return last is not None and last != (buy, False)
 
-    def count(self, buy: bool, reduces: bool, now_ns: int) -> None:
+    def count(self, buy: bool, reduces: bool, leg: PositionSide, now_ns: int) -> None:
         """An order that takes at once is sent."""
-        if not reduces and self.would_turn(buy):
+        if not reduces and self.would_turn(buy, leg):
             self.in_minute(now_ns)
             self._stamps.append(now_ns)
-        self._last = (buy, reduces)
+        self._last[leg] = (buy, reduces)
 
 
 class Refusals:

@@ -199,7 +199,7 @@ def _rates(asked: Asked) -> Denial | None:
         if limits.max_orders_per_day and (count := window.of_day(asked.now)) >= limits.max_orders_per_day:
             return deny(Code.MAX_ORDERS_PER_DAY, limits.max_orders_per_day, count + 1)
     turns, most = asked.bounds.turns, limits.max_reversals_per_min
-    if most and asked.takes and turns.would_turn(asked.buy) and (count := turns.in_minute(asked.now)) >= most:
+    if most and asked.takes and turns.would_turn(asked.buy, asked.request.position_side) and (count := turns.in_minute(asked.now)) >= most:
         return deny(Code.MAX_REVERSALS_PER_MIN, most, count + 1)
     refusals = asked.bounds.refusals
     if refusals and (paused := refusals.paused(as_sent(asked), asked.now)) is not None:
@@ -297,7 +297,7 @@ CHECKS: tuple[Check, ...] = (
           (_C.MAX_POSITION_NOTIONAL, _C.NO_SHORT), ("MAX_POSITION_NOTIONAL",), reducing_passes=True),
     Check(8, "The account: read, set as wanted, its balance, all positions together, leverage.", _account,
           (_C.NO_ACCOUNT, _C.ACCOUNT_STALE, _C.SETTINGS, _C.BALANCE, _C.MAX_GROSS_NOTIONAL, _C.MAX_NET_NOTIONAL, _C.MAX_LEVERAGE),
-          ("ACCOUNT_STALE_AFTER_SEC", "MAX_GROSS_NOTIONAL", "MAX_NET_NOTIONAL", "MAX_LEVERAGE", "LEVERAGE", "MARGIN_TYPE"),
+          ("ACCOUNT_STALE_AFTER_SEC", "MAX_GROSS_NOTIONAL", "MAX_NET_NOTIONAL", "MAX_LEVERAGE", "LEVERAGE", "MARGIN_TYPE", "POSITION_MODE"),
           reducing_passes=True),
     Check(9, "How many orders rest.", _open_orders, (_C.MAX_OPEN_ORDERS,), ("MAX_OPEN_ORDERS",), reducing_passes=True),
     Check(10, "How many orders a second and a day, how many turns a minute; the same order refused again and again.", _rates,

@@ -57,7 +57,7 @@ class RiskGate:
         for window in bounds.windows:
             window.count(now, day)
         if asked.takes:
-            bounds.turns.count(asked.buy, asked.reduces, now)
+            bounds.turns.count(asked.buy, asked.reduces, request.position_side, now)
         return as_sent(asked)
 
     def judge_cancel(self, symbol: str, view: View) -> Denial | None:
@@ -115,7 +115,9 @@ class RiskGate:
             denial = denial or deny(Code.ACCOUNT_STALE, f"{bounds.limits.account_stale_after_s:g} s", f"{margin.read_age_ns // _S} s")
         if denial is not None:
             return Sized(symbol=symbol, side=side, stop=stop, code=denial.code, limit=denial.limit, found=denial.found)
-        request = OrderRequest(client_id="", symbol=symbol, side=side, kind=_MARKET, quantity=rules.least, force=_IOC)
+        legs = view.legs(symbol)
+        leg = legs[0] if side is _BUY else legs[-1]  # an entry opens the long one by a buy, the short one by a sale
+        request = OrderRequest(client_id="", symbol=symbol, side=side, kind=_MARKET, quantity=rules.least, force=_IOC, position_side=leg)
         asked = prepare(request, view, bounds)
         assert isinstance(asked, Asked), "its rules, limits and quantity are known"
         entry, fee = (look.ask if asked.buy else look.bid), round(bounds.limits.taker_fee_bp * 10)
