@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,18 +15,23 @@ from hoga.app.config import load_config
 from hoga.app.trader import line
 from hoga.app.trader.paper import account_left, listed_rules, public_rules
 from hoga.app.trader.shadow import only_reads
+from hoga.audit.folder import JOURNAL_FOLDER
 from hoga.audit.log import AuditLogger
+from hoga.audit.reading import Walk
 from hoga.core.errors import ConfigError
 from hoga.core.secret import Secret
-from hoga.core.trading import rules_of
+from hoga.core.trading import OrderKind, rules_of
 from hoga.net import rest
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.simulator.faults import Fault, FaultKind
 from hoga.simulator.seen import Does
+from hoga.trading.orders import Order, Role, Status
+from hoga.trading.ports import Cancel
 from hoga.trading.rungs import Rung
+from hoga.trading.strategy import Setup
 from hoga.venues.request import Request, Signed, Signer
 from tests.trading.exchange import SYMBOL, instrument
-from tests.trading.live import Live, live
+from tests.trading.live import Live, Wants, live
 from tests.waiting import eventually
 
 SIZES = {"binance-usdm": "0.01", "binance": "0.01", "upbit": "0.01"}
@@ -155,6 +162,65 @@ async def test_an_account_on_paper_is_what_it_was_after_a_restart(venue: str, tm
         end = await it.stop()
     assert end.ok
     assert not it.records("recon.adopt")
+
+
+GUARDED = """
+from hoga import Strategy
+
+
+class Guarded(Strategy):
+    symbol = "binance:BTCUSDT"
+
+    def setup(self, m):
+        m.protect(self.symbol, stop="2%", take="4%")
+
+    def on_book(self, book):
+        self.target(self.symbol, "0.01")
+"""
+
+
+class Guarded(Wants):
+    """The same, as a test sees it."""
+
+    def setup(self, m: Setup) -> None:
+        m.protect(self.symbol, stop="2%", take="4%")
+
+
+def ends_of(it: Live) -> dict[OrderKind, Order]:
+    return {each.request.kind: each for each in it.engine.state.orders.working() if each.role is Role.PROTECT}
+
+
+async def test_a_stop_and_a_take_of_one_list_are_one_after_a_kill(tmp_path: Path) -> None:
+    """Where one of them ends the other does, though the process that linked them was killed."""
+    (tmp_path / "my.py").write_text(GUARDED)
+    data, journal = tmp_path / "data", tmp_path / "data" / JOURNAL_FOLDER
+    async with Simulator(SimulatorConfig(venues=("binance",), symbols=("BTCUSDT",), seed=11)) as simulator:
+        command = [sys.executable, "-m", "hoga", "trade", f"{tmp_path}/my.py", "--mode", "paper", "--data", str(data)]
+        sets = [each for limit in LIMITS for each in ("--set", limit)]
+        environ = {name: value for name, value in simulator.environment().items() if "API_KEY" not in name and "API_SECRET" not in name}
+        process = await asyncio.create_subprocess_exec(
+            *command, *sets, env=dict(os.environ) | environ, stderr=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL
+        )
+
+        def resting() -> set[str]:
+            placed = {str(each.fields["id"]) for each in Walk(journal).records() if each.kind == "protect"} if journal.is_dir() else set()
+            return placed & {str(each.fields["id"]) for each in Walk(journal).records() if each.kind == "order.ack"}
+
+        await eventually(lambda: len(resting()) == 2, seconds=30)
+        process.kill()
+        await process.wait()
+        ids = resting()
+        it = Live(simulator, "binance", data, LIMITS)
+        await it.begin("0.01", kind=Guarded, mode="paper")
+        await eventually(lambda: {each.client_id for each in ends_of(it).values()} == ids, why=it.orders)
+        stop, take = ends_of(it)[OrderKind.STOP], ends_of(it)[OrderKind.TAKE]
+        assert stop.request.list_id
+        assert stop.request.list_id == take.request.list_id
+        it.trader.gateways["binance"].cancel(Cancel(symbol=it.symbol, client_id=stop.client_id, venue_id=stop.venue_id, waits=True))
+        await eventually(lambda: it.engine.state.orders.get(take.client_id).status is Status.CANCELED, why=it.orders)
+        end = await it.stop()
+    assert end.ok, end
+    assert float(end.held["binance:BTCUSDT"]) > 0.0099
 
 
 async def test_coins_that_were_sold_do_not_come_back_with_a_restart(tmp_path: Path) -> None:

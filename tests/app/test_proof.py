@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 from decimal import Decimal
@@ -18,6 +19,7 @@ from hoga.app.backtest.proof import prove, strategies_again
 from hoga.app.config import Config, load_config
 from hoga.app.trader.paper import PaperWorld
 from hoga.app.trader.strategies import instances_of
+from hoga.app.trader.tapes import remove_old_tapes
 from hoga.app.trader.trader import Trader
 from hoga.audit.folder import JOURNAL_FOLDER, list_files
 from hoga.audit.latch import Latch
@@ -217,6 +219,21 @@ def test_a_tape_that_is_gone_proves_nothing(traded: Path) -> None:
         path.with_suffix(".away").rename(path)
     assert not found.ok
     assert [each.why for each in found.unproven] == ["there is no tape of this life"]
+
+
+async def test_a_tape_that_was_not_to_be_kept_is_passed_over_and_others_are_proven(traded: Path, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    shutil.copytree(traded, journal)
+    with AuditLogger(journal) as log:
+        await remove_old_tapes(journal, log, log.opened.boot, before_ns=0)
+        assert len(tape_parts(journal / TAPE_FOLDER)) == 1, "it is not old enough"
+        await remove_old_tapes(journal, log, log.opened.boot, before_ns=1 << 62)
+    assert tape_parts(journal / TAPE_FOLDER) == []
+    (gone,) = [record.fields for record in Walk(journal).records() if record.kind == "tape" and "removed" in record.fields]
+    assert (gone["removed"], gone["parts"]) == (1, 1)
+    found = prove(journal, again())
+    assert [(each.life, each.removed, each.cut) for each in found.unproven] == [(1, True, False)]
+    assert not found.ok, "nothing at all was proven"
 
 
 def test_another_strategy_is_refused(traded: Path, tmp_path: Path) -> None:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from hoga.app.drill.campaign import CaseResult, run_cases
+from hoga.app.drill.campaign import CaseResult, run_cases, work_of
 from hoga.app.drill.cases import FAULTS, FLATTENS, KILLS, Case, DeathPoint
+from hoga.cli._complete import cases
 from hoga.cli.main import main
 from hoga.simulator.arenas import ARENAS
 
 A_FEW = [
     Case(name="sent", death=DeathPoint("order.sent", before=False)),
     Case(name="flatten", flatten=True),
+    Case(name="both legs", death=DeathPoint("order.fill", before=False), hedge=True),
 ]
 
 
@@ -23,8 +25,8 @@ def test_a_killed_trader_and_the_exit_leave_nothing_behind(tmp_path: Path) -> No
     told: list[CaseResult] = []
     work = [(ARENAS["binance-usdm"], case) for case in A_FEW]
     results = asyncio.run(run_cases(work, seed=1, folder=tmp_path, tell=told.append))
-    assert [(each.runs, each.failed, each.why) for each in results] == [(1, 0, []), (1, 0, [])]
-    assert len(told) == 2
+    assert [(each.runs, each.failed, each.why) for each in results] == [(1, 0, [])] * 3
+    assert len(told) == 3
     assert list(tmp_path.iterdir()) == []
 
 
@@ -47,6 +49,27 @@ def test_there_are_enough_cases() -> None:
 def test_a_venue_that_there_is_not_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["drill", "--venue", "binanc"]) == 2
     assert "did you mean binance" in capsys.readouterr().err
+
+
+def test_a_case_that_there_is_not_is_one_line_with_its_neighbour(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["drill", "--only", "kill before order.akc"]) == 2
+    assert "did you mean kill before order.ack" in capsys.readouterr().err
+    assert main(["drill", "--venue", "upbit", "--only", "both legs: flatten"]) == 2
+    assert "a case that there is at upbit" in capsys.readouterr().err
+
+
+def test_work_is_what_was_asked_for_where_there_is_such_a_case() -> None:
+    arenas = tuple(ARENAS.values())
+    assert [(arena.venue, case.name) for arena, case in work_of(arenas, 1, frozenset({"both legs: flatten"}))] == [
+        ("binance-usdm", "both legs: flatten")
+    ]
+    assert len(work_of(arenas, 2, frozenset({"flatten"}))) == 6
+    assert cases("both") == [
+        "both legs: kill after order.sent",
+        "both legs: kill after order.ack",
+        "both legs: kill after order.fill",
+        "both legs: flatten",
+    ]
 
 
 @pytest.mark.faults

@@ -73,6 +73,9 @@ class FakeView:
     def position(self, symbol: str, side: PositionSide = PositionSide.BOTH) -> int:
         return self.held.get((symbol, side), 0)
 
+    def legs(self, symbol: str) -> tuple[PositionSide, ...]:
+        return (PositionSide.BOTH,)
+
     def working(self, symbol: str) -> Collection[Working]:
         return self.orders.get(symbol, [])
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hoga.core.market import Side
-from hoga.core.trading import AlgoUpdate, FillUpdate, OrderKind, OrderRequest, OrderState, OrderUpdate
+from hoga.core.trading import TRADES_KEPT, AlgoUpdate, FillUpdate, OrderKind, OrderRequest, OrderState, OrderUpdate
 from hoga.trading.orders import Heard, Order, Orders, Role, Status
 
 S = 1_000_000_000
@@ -164,3 +164,29 @@ def test_packing_changes_nothing_that_can_be_seen(steps: list[tuple[int, str]]) 
     assert {each.client_id for each in packed.working()} == {each.client_id for each in plain.working()}
     assert packed.duplicates == plain.duplicates
     assert {Status.INTENT} & {each.status for each in plain} == set()
+
+
+def test_trades_are_never_read_from_before_the_oldest_that_is_known() -> None:
+    """An order that rested for years and is owed a fill: what was traded since would be counted once more."""
+    orders = Orders()
+    assert orders.oldest_after(SYMBOL, "") == ""
+    for number in range(1, 10_001):
+        orders.know_trade(SYMBOL, str(number))
+    assert orders.oldest_after(SYMBOL, "7") == "7"
+    assert orders.oldest_after(SYMBOL, "") == "", "nothing was let go: from the beginning"
+    for number in range(10_001, 120_001):
+        orders.know_trade(SYMBOL, str(number))
+    oldest = orders.oldest_after(SYMBOL, "7")
+    assert 7 < int(oldest) <= 20_000
+    assert orders.knows_trade(SYMBOL, oldest)
+    assert not orders.knows_trade(SYMBOL, "7")
+    assert orders.oldest_after(SYMBOL, "119000") == "119000"
+
+
+def test_of_a_life_before_only_the_newest_trades_are_known_where_there_were_very_many() -> None:
+    orders = Orders()
+    orders.know_trades(SYMBOL, [str(number) for number in range(1, 5_000)])
+    assert orders.oldest_after(SYMBOL, "") == ""
+    orders = Orders()
+    orders.know_trades(SYMBOL, [str(number) for number in range(5, TRADES_KEPT + 5)])
+    assert orders.oldest_after(SYMBOL, "") == "5"

@@ -33,7 +33,7 @@ def test_a_trade_that_names_the_venues_id_only_is_of_the_order_that_a_life_befor
 
 def test_trades_are_read_again_from_before_an_order_whose_fills_are_not_all_known() -> None:
     orders = Orders()
-    orders.know_trade(SYMBOL, "5000", 1)
+    orders.know_trade(SYMBOL, "5000")
     request = OrderRequest(client_id="hg-1-1-1", symbol=SYMBOL, side=Side.BUY, quantity=10, price=867_000)
     order = Order(request=request, strategy="st", role=Role.TARGET)
     orders.add(order)

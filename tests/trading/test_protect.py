@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from hoga.core.market import Side
-from hoga.core.trading import Capabilities, Conditional, OrderKind
+from hoga.core.trading import Capabilities, Conditional, OrderKind, PositionSide
 from hoga.trading.orders import Canceling, Order, Role, Status
 from hoga.trading.ports import Look
 from hoga.trading.protect import Ask, Close, Doubt, Drop, Guard, Keeping, Place, Protection, Seen, Settled, keeping_of
@@ -696,10 +696,10 @@ TestGuard.settings = settings(max_examples=tries(80), stateful_step_count=30, de
 def test_it_is_said_in_a_strategys_setup() -> None:
     setup = Setup("s", {BTC: RULES}, lambda symbol, interval, history: None)  # type: ignore[arg-type, return-value]
     setup.protect(BTC, stop="1.5%", take="3 %", trail=("1%", "0.5%"), break_even="1%", time_limit="4h", within="2s")
-    assert setup.protections == {BTC: Protection(stop=150, take=300, trail=100, activate=50, break_even=100, hold_ns=14_400 * S,
+    assert setup.protections == {(BTC, PositionSide.BOTH): Protection(stop=150, take=300, trail=100, activate=50, break_even=100, hold_ns=14_400 * S,
                                                  within_ns=2 * S)}  # fmt: skip
     setup.protect(BTC, trail="2%")
-    assert setup.protections[BTC].trail == 200
+    assert setup.protections[BTC, PositionSide.BOTH].trail == 200
     for wrong in ({"stop": "1.5"}, {"stop": "0%"}, {"stop": "100%"}, {"stop": "-1%"}, {"take": "nan%"}, {"trail": ("1%", "x")}, {},
                   {"break_even": "1%"}, {"stop": "1%", "within": "soon"}):  # fmt: skip
         with pytest.raises(ValueError, match=r"is no distance|is no duration|needs at least"):

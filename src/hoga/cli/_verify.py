@@ -49,7 +49,7 @@ def _show(found: Proof) -> None:
     counts = f"{found.decisions} decisions of {found.lives} lives decided again, from {found.entries} frames and timers"
     print_text(f"{counts}: {found.differences} differences in {found.records} records")
     for each in found.unproven:
-        tail = "its last turn, it was killed" if each.cut else "not proven"
+        tail = "its last turn, it was killed" if each.cut else "not looked at" if each.removed else "not proven"
         print_text(f"life {each.life} from entry {each.entry} on ({each.at}): {tail}: {each.why}")
     if (fills := found.fills) is not None and fills.paired:
         text = f"{fills.price_bp_mean:+.2f} bp worse on average, {fills.later_ms_median:+.0f} ms later in the median"

@@ -40,7 +40,7 @@ def drill(
     Example: hoga drill --venue binance-usdm
     Example: hoga drill --only "kill before order.ack" --rounds 20
     """
-    from hoga.app.drill.campaign import CaseResult, run_drill
+    from hoga.app.drill.campaign import CaseResult, run_drill, work_of
     from hoga.app.drill.cases import cases_of
     from hoga.runtime.loop import run
     from hoga.simulator.arenas import ARENAS
@@ -52,7 +52,9 @@ def drill(
         if name not in known:
             raise mistake("--only", name, f"a case: {'; '.join(known)}", nearest=nearest(name, known))
     arenas = (ARENAS[venue],) if venue else tuple(ARENAS.values())
-    total = len(arenas) * sum(1 for each in cases_of(rounds) if not only or each.name in only)
+    total = len(work_of(arenas, rounds, frozenset(only or ())))
+    if not total:
+        raise mistake("--only", ", ".join(only or ()), f"a case that there is at {venue}")
     folder = Path(tempfile.mkdtemp(prefix="hoga-drill-"))
     with Progress("drill", total=total) as bar:
 

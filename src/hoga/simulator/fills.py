@@ -10,12 +10,16 @@ __all__ = ["AccountFill", "fills_of"]
 
 
 class AccountFill(NamedTuple):
-    """One trade of an account. `quantity` is below 0 for a sale; `taken`: the fee where it was taken off what was bought, else 0."""
+    """One trade of an account. `quantity` is below 0 for a sale; `taken`: the fee where it was taken off what was bought, else 0.
+
+    `leg`: in hedge mode `long` or `short`, else "".
+    """
 
     symbol: str
     trade_id: str
     quantity: Decimal
     taken: Decimal
+    leg: str = ""
 
 
 def fills_of(state: Mapping[str, Any]) -> list[AccountFill]:
@@ -29,4 +33,5 @@ def _fill(row: Mapping[str, Any]) -> AccountFill:
         return AccountFill(row["market"], row["uuid"], amount if buys else -amount, Decimal(0))
     buys = row["isBuyer"] if "isBuyer" in row else row["buyer"]
     taken = Decimal(row["commission"]) if buys and row["symbol"].startswith(row["commissionAsset"]) else Decimal(0)
-    return AccountFill(row["symbol"], str(row["id"]), Decimal(row["qty"]) * (1 if buys else -1), taken)
+    leg = str(row.get("positionSide", "BOTH")).lower()
+    return AccountFill(row["symbol"], str(row["id"]), Decimal(row["qty"]) * (1 if buys else -1), taken, "" if leg == "both" else leg)

@@ -166,6 +166,7 @@ def test_limits_are_the_instruments(load: Load) -> None:
 
 CHANGED: dict[str, tuple[str, object]] = {
     "LIMIT_CURRENCIES": ("BTC,ETH", ("BTC", "ETH")), "SELF_CROSS": ("allow", "allow"), "MARGIN_TYPE": ("cross", "cross"),
+    "POSITION_MODE": ("hedge", "hedge"),
 }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from hoga.audit.chain import Record
 from hoga.audit.folder import journals_in
 from hoga.audit.reading import Walk
 from hoga.audit.recovery import Recovery
+from hoga.audit.retaining import reading_tapes
 from hoga.audit.tape import LIFE, TICK, Entry
 from hoga.audit.taping import TAPE, TAPE_FOLDER, Sealed, TapePart, read_part, tape_parts
 from hoga.audit.verify import verify
@@ -51,19 +52,22 @@ _FRAME_SHOWN = 600
 
 
 class Unproven(msgspec.Struct, frozen=True, kw_only=True):
-    """From which entry and time on a life cannot be decided again, and why. `cut`: it was killed, and what is missing is its last turn."""
+    """From which entry and time on a life cannot be decided again, and why. `cut`: it was killed, and what is missing is its last turn;
+    `removed`: its tape was not to be kept for so long (TAPE_RETENTION_DAYS)."""
 
     life: int
     entry: int
     at: str
     why: str
     cut: bool = False
+    removed: bool = False
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found, in the words of `hoga trade --verify --json`. `ok`: no difference, and nothing that cannot be proven but the last
-    turn of a life that was killed. `fills`: what `trading.paper` makes of the same orders on the same frames, against what they were; None:
-    no life was live. `records`: all that were compared; `entries`: of the tapes."""
+    """What was found, in the words of `hoga trade --verify --json`. `ok`: no difference, something was proven, and what cannot be is the
+    last turn of a life that was killed, or a life of which the tape was not to be kept. `fills`: what `trading.paper` makes of the same
+    orders on the same frames, against what they were; None: no life was live. `records`: all that were compared; `entries`: of
+    the tapes."""
 
     ok: bool
     decisions: int
@@ -121,7 +125,14 @@ def prove(journal: Path, make: MakeStrategies, *, on_life: Callable[[int], objec
     bad = next((each for each in report.problems if each.kind != "torn"), None)
     if bad is not None:
         raise ArchiveError(journal, f"{bad.file}: {bad.kind}: {bad.detail}", hint=f"hoga audit verify {journal}")
-    digests = {str(each.fields["file"]): msgspec.convert(each.fields, Sealed, strict=False) for each in _tapes(journal)}
+    with reading_tapes(journal / TAPE_FOLDER):
+        return _prove(journal, make, on_life)
+
+
+def _prove(journal: Path, make: MakeStrategies, on_life: Callable[[int], object]) -> Proof:
+    tapes = [record.fields for record in Walk(journal).records() if record.kind == TAPE]
+    digests = {str(each["file"]): msgspec.convert(each, Sealed, strict=False) for each in tapes if each.get("file")}
+    removed = {each["removed"] for each in tapes if isinstance(each.get("removed"), int)}
     comparison, unproven = Comparison(), list[Unproven]()
     recovery, entries, lives = Recovery(), 0, 0
     parts = tape_parts(journal / TAPE_FOLDER)
@@ -144,9 +155,17 @@ def prove(journal: Path, make: MakeStrategies, *, on_life: Callable[[int], objec
             life.take(record)
         recovery.feed(record)
     entries += _end(life, unproven, clean=recovery.result().clean)
+    unproven = [
+        msgspec.structs.replace(each, cut=False, removed=True, why="its tape was not to be kept for so long")
+        if each.life in removed
+        else each
+        for each in unproven
+    ]
     if not lives:
         raise ArchiveError(journal, "no life in it can be decided again: each ended before it connected, or had no tape")
-    ok = not comparison.differences and all(each.cut for each in unproven)
+    ok = (
+        not comparison.differences and all(each.cut or each.removed for each in unproven) and lives > sum(each.removed for each in unproven)
+    )
     return Proof(
         ok=ok,
         decisions=comparison.decisions,
@@ -158,10 +177,6 @@ def prove(journal: Path, make: MakeStrategies, *, on_life: Callable[[int], objec
         lives=lives,
         unproven=tuple(unproven),
     )
-
-
-def _tapes(journal: Path) -> Iterator[Record]:
-    return (each for each in Walk(journal).records() if each.kind == TAPE and each.fields.get("file"))
 
 
 def _end(life: _Life | None, unproven: list[Unproven], *, clean: bool) -> int:

@@ -313,6 +313,8 @@ def _keeping() -> list[Key]:
             text="Merged days older than this are removed, if RETENTION_ROOT provably holds them; 0 keeps everything."),
         Key(name="RETENTION_ROOT", kind=Kind.FOLDER, default="",
             text="A copy of the data folder, on another disk or a mounted store: what it holds with the same SHA-256 may go here."),
+        Key(name="TAPE_RETENTION_DAYS", kind=Kind.INT, default="0", unit="days", low=0, high=36_500,
+            text="Tapes of a trader's lives that ended longer ago are removed, with which they could be proven; 0 keeps everything."),
     ]  # fmt: skip
 
 

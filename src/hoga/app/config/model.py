@@ -58,6 +58,7 @@ class ProgramConfig(msgspec.Struct, frozen=True, kw_only=True):
     retention_days: int
     retention_root: Path | None
     collector: str | None
+    tape_retention_days: int
     log_dir: Path
     log_level: str
     log_max_mb: int

@@ -28,13 +28,14 @@ from hoga.app.exit import leave
 from hoga.audit.chain import Record
 from hoga.audit.folder import JOURNAL_FOLDER
 from hoga.audit.reading import Walk
+from hoga.core.trading import PositionSide
 from hoga.flatten.plan import Scope
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.simulator.arenas import Arena
 from hoga.simulator.faults import Fault
 from hoga.simulator.fills import AccountFill, fills_of
 
-__all__ = ["CaseResult", "run_cases", "run_drill"]
+__all__ = ["CaseResult", "run_cases", "run_drill", "work_of"]
 
 _AT_ONCE = 6
 _ACCOUNT = "main"
@@ -69,10 +70,15 @@ async def run_drill(
     only: frozenset[str] = frozenset(),
 ) -> list[CaseResult]:
     """All cases everywhere, `rounds` times each, in an order that `seed` gives; see `run_cases`. `only`: those of these names."""
-    work = [(arena, case) for arena in arenas for case in cases_of(rounds) if not only or case.name in only]
+    work = work_of(arenas, rounds, only)
     results = await run_cases(random.Random(seed).sample(work, len(work)), seed=seed, folder=folder, tell=tell)
-    names = [_name(arena, case) for arena in arenas for case in cases_of(1)]
+    names = [_name(arena, case) for arena, case in work_of(arenas, 1)]
     return sorted(results, key=lambda result: names.index(result.name))
+
+
+def work_of(arenas: tuple[Arena, ...], rounds: int, only: frozenset[str] = frozenset()) -> list[tuple[Arena, Case]]:
+    """What is to be done where, `rounds` times; `only`: the cases of these names, "": all."""
+    return [(arena, case) for arena in arenas for case in cases_of(rounds, hedge=arena.hedge is not None) if not only or case.name in only]
 
 
 async def run_cases(
@@ -141,6 +147,10 @@ class _Run:
             venue = simulator.venues[arena.venue]
             before = len(venue.account(_ACCOUNT)["open_orders"])
             what, params = arena.stranger
+            if self._case.hedge:
+                assert arena.hedge is not None, "such cases are of venues that have the mode"
+                venue.act(_ACCOUNT, *arena.hedge[:2])
+                params = {**params, **arena.hedge[2]}
             venue.act(_ACCOUNT, what, params)
             if self._case.flatten:
                 wrong = await self._flatten(simulator)
@@ -173,8 +183,11 @@ class _Run:
         if code != 0:
             return [f"the trader after it ended with {code}: {self._last_words()}"]
         end = msgspec.json.decode((self._data / END_FILE).read_bytes())
-        held = Decimal(end["held"].get(self._arena.name, "0"))
-        wrong = judged(self._truth(simulator), records, held=held, wanted=Decimal(self._arena.size)) + broken
+        wrong = broken
+        for leg, wanted in self._orders(simulator, seconds=0.0).wanted.items():
+            name = "" if leg is PositionSide.BOTH else leg.value
+            held = Decimal(end["held"].get(f"{self._arena.name}/{name}" if name else self._arena.name, "0"))
+            wrong += judged(self._truth(simulator, name), records, held=held, wanted=wanted, leg=name)
         self.known_s = known_after_s(records)
         if self.known_s is None or self.known_s > _KNOWN_S:
             wrong.append(f"orders and positions were known after {self.known_s} s; {_KNOWN_S:g} s are allowed")
@@ -190,7 +203,7 @@ class _Run:
             await self._until_traded(simulator)
             for fault in self._case.faults:
                 simulator.inject(msgspec.convert(fault, Fault))
-            began, before = time.monotonic(), len(self._trades(simulator))
+            began, before = time.monotonic(), {leg: len(self._trades(simulator, leg)) for leg in self._legs}
             config = load_config(None, overrides=[], environ=simulator.environment(), data_dir=self._data)
             deadline = began + _EXIT_S
             report = await leave(
@@ -210,28 +223,34 @@ class _Run:
             await asyncio.to_thread(trader.join, 10.0)
             if trader.is_alive():
                 trader.kill()
-        trades = self._trades(simulator)
         wrong = [] if report.verdict in ("FLAT", "FLAT_WITH_DUST") else [f"the verdict is {report.verdict}: {report.why}"]
-        position = self._position(simulator)
-        if abs(position) > Decimal(self._arena.size) * NEAR:
-            wrong.append(f"a position of {position} is left")
-        if crossings(sum(trades[:before], Decimal(0)), trades[before:]):
-            wrong.append("the position went through 0 to the other side")
+        for leg, known in before.items():
+            trades, position = self._trades(simulator, leg), self._position(simulator, leg)
+            if abs(position) > Decimal(self._arena.size) * NEAR:
+                wrong.append(f"a{f' {leg}' if leg else ''} position of {position} is left")
+            if crossings(sum(trades[:known], Decimal(0)), trades[known:]):
+                wrong.append("the position went through 0 to the other side")
         return wrong + self._journal()[1]
 
     async def _until_traded(self, simulator: Simulator) -> None:
         end = time.monotonic() + _DIES_WITHIN_S
-        while not self._trades(simulator):
+        while not all(self._trades(simulator, leg) for leg in self._legs):
             if time.monotonic() > end:
                 raise RuntimeError(f"the trader has no position after {_DIES_WITHIN_S:g} s: {self._last_words()}")
             await asyncio.sleep(0.02)
 
     # -- what is there ---------------------------------------------------------------------------------------------------
 
+    @property
+    def _legs(self) -> tuple[str, ...]:
+        return ("long", "short") if self._case.hedge else ("",)
+
+    def _orders(self, simulator: Simulator, **more: Any) -> Orders:
+        arena, hedge = self._arena, self._case.hedge
+        return Orders(data=str(self._data), environment=simulator.environment(), symbol=arena.name, size=arena.size, hedge=hedge, **more)
+
     def _begin(self, simulator: Simulator, **more: Any) -> Any:
-        arena = self._arena
-        orders = Orders(data=str(self._data), environment=simulator.environment(), symbol=arena.name, size=arena.size, **more)
-        process = self._context.Process(target=live, args=(orders,), name="drill", daemon=True)
+        process = self._context.Process(target=live, args=(self._orders(simulator, **more),), name="drill", daemon=True)
         process.start()
         return process
 
@@ -248,19 +267,19 @@ class _Run:
         code: int | None = process.exitcode
         return code
 
-    def _fills(self, simulator: Simulator) -> list[AccountFill]:
+    def _fills(self, simulator: Simulator, leg: str) -> list[AccountFill]:
         state = simulator.venues[self._arena.venue].account(_ACCOUNT)
-        return [fill for fill in fills_of(state) if fill.symbol == self._arena.symbol]
+        return [fill for fill in fills_of(state) if (fill.symbol, fill.leg) == (self._arena.symbol, leg)]
 
-    def _trades(self, simulator: Simulator) -> list[Decimal]:
-        return [fill.quantity for fill in self._fills(simulator)]
+    def _trades(self, simulator: Simulator, leg: str) -> list[Decimal]:
+        return [fill.quantity for fill in self._fills(simulator, leg)]
 
-    def _position(self, simulator: Simulator) -> Decimal:
-        return sum((fill.quantity - fill.taken for fill in self._fills(simulator)), Decimal(0))
+    def _position(self, simulator: Simulator, leg: str) -> Decimal:
+        return sum((fill.quantity - fill.taken for fill in self._fills(simulator, leg)), Decimal(0))
 
-    def _truth(self, simulator: Simulator) -> Truth:
+    def _truth(self, simulator: Simulator, leg: str) -> Truth:
         placed = tuple(each.client_id for each in simulator.orders_seen(self._arena.venue) if each.does == "place" and each.client_id)
-        return Truth(placed=placed, trades=tuple(self._trades(simulator)), position=self._position(simulator))
+        return Truth(placed=placed, trades=tuple(self._trades(simulator, leg)), position=self._position(simulator, leg))
 
     def _journal(self) -> tuple[list[Record], list[str]]:
         walk = Walk(self._data / JOURNAL_FOLDER)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["FAULTS", "FLATTENS", "KILLS", "Case", "DeathPoint", "cases_of"]
+__all__ = ["FAULTS", "FLATTENS", "HEDGED", "KILLS", "Case", "DeathPoint", "cases_of"]
 
 
 class DeathPoint(msgspec.Struct, frozen=True):
@@ -25,12 +25,14 @@ class DeathPoint(msgspec.Struct, frozen=True):
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is done. `death`: where the first trader dies, None: it lives on. `faults`: what the exchange does wrong meanwhile, as
-    the simulator's fault scripts spell it. `flatten`: it ends with the emergency exit, else with a trader that goes on."""
+    the simulator's fault scripts spell it. `flatten`: it ends with the emergency exit, else with a trader that goes on. `hedge`: the
+    account has a long and a short position, and the trader holds both."""
 
     name: str
     death: DeathPoint | None = None
     faults: tuple[Mapping[str, Any], ...] = ()
     flatten: bool = False
+    hedge: bool = False
 
 
 KILLS = tuple(
@@ -73,8 +75,13 @@ FLATTENS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
 """The emergency exit beside a trader that runs, and what the exchange does meanwhile."""
 
 
-def cases_of(rounds: int) -> Iterator[Case]:
-    """All cases, so many times; in each round the orders of another number are hit."""
+HEDGED = (DeathPoint("order.sent", False), DeathPoint("order.ack", False), DeathPoint("order.fill", False))
+"""Steps of an order's life, once more with two positions a symbol."""
+_HEDGED = "both legs: "
+
+
+def cases_of(rounds: int, *, hedge: bool = True) -> Iterator[Case]:
+    """All cases, so many times; in each round the orders of another number are hit. `hedge`: the venue has two positions a symbol."""
     for turn in range(rounds):
         for point in KILLS:
             nth = 1 + turn % 3 if point.kind.startswith("order.") else 1
@@ -83,3 +90,8 @@ def cases_of(rounds: int) -> Iterator[Case]:
             yield Case(name=name, faults=faults)
         for name, faults in FLATTENS.items():
             yield Case(name=name, faults=faults, flatten=True)
+        for point in HEDGED if hedge else ():
+            death = DeathPoint(point.kind, point.before, 1 + turn % 3)
+            yield Case(name=f"{_HEDGED}{point.name}", death=death, hedge=True)
+        if hedge:
+            yield Case(name=f"{_HEDGED}flatten", flatten=True, hedge=True)

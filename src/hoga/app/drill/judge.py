@@ -33,9 +33,10 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     position: Decimal
 
 
-def judged(truth: Truth, records: Iterable[Record], *, held: Decimal, wanted: Decimal) -> list[str]:
+def judged(truth: Truth, records: Iterable[Record], *, held: Decimal, wanted: Decimal, leg: str = "") -> list[str]:
     """What is wrong, a sentence each. `held`: what the trader says it holds; `wanted`: what it should hold, but for `NEAR`, as
-    fees may be taken off what is bought, and what is missing then may be too little for an order."""
+    fees may be taken off what is bought, and what is missing then may be too little for an order. `leg`: of which position the trades,
+    `held` and `wanted` are, where there are two."""
     intents: set[str] = set()
     powers: dict[str, int] = {}
     journal: list[Decimal] = []
@@ -45,7 +46,7 @@ def judged(truth: Truth, records: Iterable[Record], *, held: Decimal, wanted: De
             powers[fields["sym"]] = fields["sp"]
         elif record.kind == "order.intent":
             intents.add(fields["id"])
-        elif record.kind == "order.fill":
+        elif record.kind == "order.fill" and fields.get("ps", "") == leg:
             quantity = Decimal(fields["q"]).scaleb(powers[fields["sym"]])
             journal.append(quantity if fields["side"] == "B" else -quantity)
     wrong = [f"{name} was sent {times} times" for name, times in Counter(truth.placed).items() if times > 1]
@@ -53,9 +54,9 @@ def judged(truth: Truth, records: Iterable[Record], *, held: Decimal, wanted: De
     if Counter(journal) != Counter(truth.trades):
         missing, more = Counter(truth.trades) - Counter(journal), Counter(journal) - Counter(truth.trades)
         wrong.append(f"trades that the journal lacks: {_told(missing)}; that the exchange does not know: {_told(more)}")
-    if abs(held - truth.position) > wanted * _DUST:
+    if abs(held - truth.position) > abs(wanted) * _DUST:
         wrong.append(f"the trader says that it holds {held}, and its trades come to {truth.position}")
-    if abs(truth.position - wanted) > wanted * NEAR:
+    if abs(truth.position - wanted) > abs(wanted) * NEAR:
         wrong.append(f"the position is {truth.position} and should be {wanted}")
     return wrong
 

@@ -19,7 +19,7 @@ from hoga.app.trader.trader import Trader
 from hoga.app.trader.trading import plan_trade, trade
 from hoga.audit.log import AuditLogger
 from hoga.core.errors import HogaError
-from hoga.core.trading import Rung
+from hoga.core.trading import PositionSide, Rung
 from hoga.runtime.loop import run
 from hoga.trading.strategy import Params
 
@@ -34,7 +34,8 @@ _LOOK_S = 0.1
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """What a trader in a process of its own is told.
 
-    It trades `size` of `symbol`, which has its venue before it. `environment`: where its exchange is. `death`: where it dies.
+    It trades `size` of `symbol`, which has its venue before it; `hedge`: of its long position, and half of it of its short one.
+    `environment`: where its exchange is. `death`: where it dies.
     `until_held`: it wants `size`, and ends when it holds that and nothing is open any more. `seconds`: it ends then at the latest.
     """
 
@@ -45,6 +46,13 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     death: DeathPoint | None = None
     until_held: bool = False
+    hedge: bool = False
+
+    @property
+    def wanted(self) -> dict[PositionSide, Decimal]:
+        """What it holds in the end, by position."""
+        size = Decimal(self.size)
+        return {PositionSide.LONG: size, PositionSide.SHORT: -size / 2} if self.hedge else {PositionSide.BOTH: size}
 
 
 class _Mortal(AuditLogger):
@@ -79,10 +87,10 @@ def live(orders: Orders) -> None:
 
 
 def _trade(orders: Orders, data: Path) -> None:
-    config = load_config(None, overrides=[], environ=orders.environment, data_dir=data)
+    config = load_config(None, overrides=["POSITION_MODE=hedge"] if orders.hedge else [], environ=orders.environment, data_dir=data)
     plan = plan_trade(config, f"{strategies.__file__}:{strategies.Drilled.__name__}", (orders.symbol,))
     for _, instance in plan.strategies:
-        instance.p = Params({"size": orders.size, "turns": not orders.until_held})
+        instance.p = Params({"size": orders.size, "turns": not orders.until_held, "hedge": orders.hedge})
     watch: list[asyncio.Task[None]] = []
 
     def ready(trader: Trader) -> None:
@@ -101,11 +109,12 @@ def _trade(orders: Orders, data: Path) -> None:
 
 
 async def _until_held(trader: Trader, orders: Orders) -> None:
-    state, wanted = trader.engine.state, Decimal(orders.size)
+    state, size = trader.engine.state, Decimal(orders.size)
     power = state.rules_of[orders.symbol].size_power
     while True:
         await asyncio.sleep(_LOOK_S)
-        missing = Decimal(state.portfolio.position(orders.symbol)).scaleb(power) - wanted
-        if abs(missing) <= wanted * NEAR and not state.orders.working() and state.rung is Rung.ACTIVE:
+        held = {leg: Decimal(state.portfolio.position(orders.symbol, leg)).scaleb(power) for leg in orders.wanted}
+        met = all(abs(held[leg] - wanted) <= size * NEAR for leg, wanted in orders.wanted.items())
+        if met and not state.orders.working() and state.rung is Rung.ACTIVE:
             os.kill(os.getpid(), signal.SIGTERM)
             return

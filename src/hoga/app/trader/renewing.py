@@ -65,7 +65,7 @@ def _limits(config: Config, symbol: str, now: Limits) -> Limits:
     assert found is not None, "the symbol was traded before"
     for name in _AT_A_START:
         if getattr(found, name) != getattr(now, name):
-            raise _Refused(f"{symbol}: {name.upper()} holds from a start on: stop, and start again")
+            raise _Refused(f"{symbol}: {name.upper()} is set at the venue, or found there, by a start: stop, and start again")
     return found
 
 

@@ -35,13 +35,13 @@ from hoga.app.trader.sentinel import Heart, Pulse
 from hoga.app.trader.shadow import ShadowMode
 from hoga.app.trader.state import figure_rows
 from hoga.app.trader.strategies import instances_of, read_strategy
+from hoga.app.trader.tapes import begin_tape, keep_tapes, seal_tapes
 from hoga.app.trader.testnet import require_testnet
 from hoga.app.trader.trader import Account, Trader
 from hoga.audit.folder import JOURNAL_FOLDER, SOCKET_FILE
 from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger, Opened
-from hoga.audit.taping import TAPE, TAPE_FOLDER, Tape, seal_left
-from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake
+from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.ticks import MarketBars
 from hoga.core.trading import Rules, Rung
 from hoga.flatten.watching import Heartbeat
@@ -254,6 +254,7 @@ async def trade(
     news = TraderNews(channel_of(config.program.notify_urls), subject, label=label)
     opened = log.open()
     latch = Latch(plan.journal)
+    reserve_bytes = config.program.disk_reserve_mb * 1024 * 1024
     done: Done | None = None
     trader: Trader | None = None
     more: dict[str, Any] = {}
@@ -264,8 +265,12 @@ async def trade(
 
     exits = way.way_out(lambda: _there(trader), tell_exit)
     heart: Heart | None = None
+    retention: asyncio.Task[None] | None = None
     try:
-        await _seal_tapes(plan, log, opened)
+        await seal_tapes(plan.journal, log, opened.boot)
+        retention = asyncio.create_task(
+            keep_tapes(plan.journal, log, opened.boot, days=config.program.tape_retention_days), name="tape retention"
+        )
         async with ShutdownManager(deadline_s=_WHOLE_STOP_S) as shutdown:
             manager = await open_manager(config)
             manager.start()
@@ -284,7 +289,7 @@ async def trade(
                 on_flatten=exits.begin,
                 on_status=on_status,
                 on_rung=news.rung,
-                tape_of=lambda streams, venues: _tape(config, plan, log, opened, streams, venues),
+                tape_of=lambda streams, venues: begin_tape(plan.journal, log, opened.boot, streams, venues, reserve_bytes=reserve_bytes),
                 world=way.world,
                 dev=dev,
             )
@@ -312,6 +317,9 @@ async def trade(
                         trader.let_go("flat, as ON_STOP wanted")
             more = await way.end()
     finally:
+        if retention is not None:
+            retention.cancel()
+            await asyncio.gather(retention, return_exceptions=True)
         if heart is not None:  # with positions that could not be left, it stays
             heart.stop(ends=done is not None and done.clean and (not exits.reports or exits.is_flat))
         latch.close()
@@ -361,33 +369,6 @@ def _renewing(
 def _there(trader: Trader | None) -> Trader:
     assert trader is not None, "it was made, or something was raised"
     return trader
-
-
-async def _seal_tapes(plan: TradePlan, log: AuditLogger, opened: Opened) -> None:
-    """What earlier lives left open of their tapes."""
-    try:
-        for sealed in await asyncio.to_thread(seal_left, plan.journal / TAPE_FOLDER, opened.boot):
-            log.append(TAPE, msgspec.structs.asdict(sealed))
-    except (OSError, ArchiveError) as fault:
-        _log.warning("the tapes of earlier lives stay as they are", why=str(fault))
-
-
-def _tape(
-    config: Config, plan: TradePlan, log: AuditLogger, opened: Opened, streams: tuple[tuple[str, str], ...], venues: tuple[str, ...]
-) -> Tape:
-    def lost(first: int, why: str) -> None:
-        _log.error("the tape cannot be written: what is decided from now on cannot be proven", why=why, entry=first)
-        log.append(TAPE, {"lost_from": first, "why": why})
-
-    return Tape(
-        plan.journal / TAPE_FOLDER,
-        opened.boot,
-        streams=streams,
-        venues=venues,
-        on_sealed=lambda sealed: log.append(TAPE, msgspec.structs.asdict(sealed)),
-        on_lost=lost,
-        reserve_bytes=config.program.disk_reserve_mb * 1024 * 1024,
-    )
 
 
 def _recorded(config: Config, ask: ReadBars, rules: Rules, now_ns: int) -> MarketBars | None:
