@@ -696,8 +696,12 @@ TestGuard.settings = settings(max_examples=tries(80), stateful_step_count=30, de
 def test_it_is_said_in_a_strategys_setup() -> None:
     setup = Setup("s", {BTC: RULES}, lambda symbol, interval, history: None)  # type: ignore[arg-type, return-value]
     setup.protect(BTC, stop="1.5%", take="3 %", trail=("1%", "0.5%"), break_even="1%", time_limit="4h", within="2s")
-    assert setup.protections == {(BTC, PositionSide.BOTH): Protection(stop=150, take=300, trail=100, activate=50, break_even=100, hold_ns=14_400 * S,
-                                                 within_ns=2 * S)}  # fmt: skip
+    wanted = Protection(stop=150, take=300, trail=100, activate=50, break_even=100, hold_ns=14_400 * S, within_ns=2 * S)
+    assert setup.protections == {(BTC, PositionSide.BOTH): wanted}
+    setup.protect(BTC, stop="3%", leg="short")
+    assert setup.protections.pop((BTC, PositionSide.SHORT)).stop == 300
+    with pytest.raises(ValueError, match="is no leg; expected long or short"):
+        setup.protect(BTC, stop="3%", leg="up")
     setup.protect(BTC, trail="2%")
     assert setup.protections[BTC, PositionSide.BOTH].trail == 200
     for wrong in ({"stop": "1.5"}, {"stop": "0%"}, {"stop": "100%"}, {"stop": "-1%"}, {"take": "nan%"}, {"trail": ("1%", "x")}, {},

@@ -8,6 +8,7 @@ latch       the ladder's rung, as every process of a trader's folder sees it at 
 log         `AuditLogger`: appends records, makes them durable, heals after a disk's fault
 reading     a journal's files as records
 recovery    what a start must know of the lives before it
+retaining   how long tapes are kept
 tape        the form of a tape: every frame that an engine was given
 taping      writes a tape while the trader decides, and reads it again
 telling     `why` and `timeline`: the journal as a person reads it

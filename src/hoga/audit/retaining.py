@@ -85,10 +85,9 @@ def _lock(folder: Path, *, alone: bool) -> Iterator[bool]:
 
 
 def _taken(fd: int, *, alone: bool) -> bool:
-    if fcntl is None:
-        return True
     try:
-        fcntl.flock(fd, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        if fcntl is not None:
+            fcntl.flock(fd, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
         return not alone  # a reader that meets a remover reads on: what goes is of no life that it can prove as a whole
     return True

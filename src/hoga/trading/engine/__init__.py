@@ -19,6 +19,7 @@ Each module is one idea, and asks only those below it; `engine` connects them. W
     asking                          which listings are asked for, and from where on
     causes                          what begins and ends on the ladder
     roster · timers · turn          who is called · what is due when · what one event causes
+    modes                           one position a symbol, or two
 """
 
 from hoga.trading.engine.engine import Engine
