@@ -6,7 +6,7 @@
 
 A new leg is made before the old one is broken whenever there is warning; both feed the inlet meanwhile, which takes
 each frame once (`feed.handover` tells when the old one may end). `epoch` counts the connects of this connection; frames
-of a closed leg go nowhere. What is asked of the venue: `feed.requests`; which streams are silent: `feed.paces`.
+of a closed leg go nowhere. What is asked of the venue: `feed.requests`; whether what is connected lives: `feed.lookout`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ from hoga.feed.config import FeedConfig
 from hoga.feed.dialler import Dialler
 from hoga.feed.handover import Overlap
 from hoga.feed.leg import Leg
-from hoga.feed.paces import Paces
-from hoga.feed.requests import AGAIN_MAX_S, TOLD_NAMES, Requests
-from hoga.feed.vigil import Signs, Verdict, Vigil
+from hoga.feed.lookout import Lookout
+from hoga.feed.requests import AGAIN_MAX_S, Requests
 from hoga.hub.port import Inlet, LifeEnd, WireStats
 from hoga.hub.states import CONNECTION_MOVES, ConnectionState, Standing
 from hoga.net.backoff import Backoff
@@ -115,15 +114,14 @@ class Connection:
         self._wake = asyncio.Event()
         self._requests = Requests(name, spec, inlet, self._open, clock=clock, again_s=config.again_s, on_anew=self._wake.set)
         self._handover_pause_s = config.again_s
-        limits = spec.limits
-        self._ping_every_s = min(config.ping_interval_s, limits.ping_every_s or config.ping_interval_s)
         self._notice = False
         self._silence: CloseInfo | None = None
         self._not_before = 0.0
-        self._fruitless = 0
-        self._paces = Paces(spec, floor_s=config.vigil.suspect_s)
         self._route = spec.route_of(streams[0])
-        self._paces.watch(streams, clock.monotonic())
+        self._lookout = Lookout(
+            name, spec, config, inlet, self._requests, clock=clock, say_control=self._say_control, give_up=self._give_up
+        )
+        self._lookout.over(streams)
         self._stopping = False
         self._why = ""
         self._since_ns, self._closed_ns = clock.time_ns(), 0
@@ -236,14 +234,13 @@ class Connection:
             self._inlet.closed(self.name, epoch, end)
             raise
         self.epoch = epoch
-        vigil = Vigil(self._config.vigil, ping_every_s=self._ping_every_s, ping_timeout_s=self._config.ping_timeout_s)
-        leg = Leg(epoch, link, base, self._requests.asking[epoch], spoken, counts, vigil, self._clock.monotonic())
+        leg = Leg(epoch, link, base, self._requests.asking[epoch], spoken, counts, self._lookout.new_vigil(), self._clock.monotonic())
         self._open.append(leg)
         link.closed.add_done_callback(lambda closed: self._account(leg, closed.result(), self._end_reason()))
         if self.streams is not streams:
             leg.asking.want([stream.name for stream in self.streams], self._clock.monotonic())
         self._requests.drive(leg)
-        self._paces.pause(self._clock.monotonic_ns())
+        self._lookout.pause()
         _log.info("connected", conn=self.name, epoch=epoch, url=base, streams=len(names))
         return leg
 
@@ -260,7 +257,7 @@ class Connection:
     def change(self, streams: list[Stream]) -> None:
         """Bring these streams (one at least, all of one route) from now on: only what differs is asked of the venue."""
         self.streams = streams
-        self._paces.watch(streams, self._clock.monotonic())
+        self._lookout.over(streams)
         for leg in list(self._open):
             self._requests.want(leg, streams)
 
@@ -294,54 +291,11 @@ class Connection:
         leg = self._leg
         if leg is None or leg.link.closed.done() or not self.state.is_up:
             return
-        now = self._clock.monotonic_ns()
-        for _ in self._paces.ticking(self._inlet.received, now):
-            yield
-            if leg is not self._leg or leg.link.closed.done():
-                return
-        self._judge_link(leg, now)
-        if not self._paces.whole.is_silent(now):
-            self._judge_streams(leg, now)
+        yield from self._lookout.looking(leg, lambda: leg is self._leg and not leg.link.closed.done())
 
-    def _judge_link(self, leg: Leg, now: int) -> None:
-        at, pace, link = self._clock.monotonic(), self._paces.whole, leg.link
-        signs = Signs(
-            data_quiet_s=pace.silent_for_s(now),
-            control_quiet_s=(self._clock.time_ns() - link.last_control_ns) / SECOND_NS,
-            answered=link.last_pong_ns > 0,
-            silent=pace.is_silent(now),
-            silence_limit_s=self._config.vigil.fruitless_after_s(pace.interval_s, self._fruitless),
-        )
-        verdict, seconds = leg.vigil.look(at, signs)
-        if verdict is Verdict.PING:
-            link.last_pong_ns = 0
-            self._ping(leg)
-        elif verdict is Verdict.UNANSWERED:
-            self._give_up(leg, f"no answer to a ping for {seconds:.0f} s")
-        elif verdict is Verdict.FRUITLESS:
-            self._fruitless += 1
-            self._give_up(leg, f"pings are answered, but no data for {seconds:.0f} s")
-
-    def _ping(self, leg: Leg) -> None:
-        if (wait := self._say_control(leg.spoken)) > 0:
-            self._clock.call_later(wait, lambda: self._ping(leg))
-        else:
-            leg.link.ping()
-
-    def _give_up(self, leg: Leg, why: str) -> None:
+    def _give_up(self, why: str) -> None:
         self._silence = CloseInfo(1006, why, self._clock.time_ns())
         self._wake.set()
-
-    def _judge_streams(self, leg: Leg, now: int) -> None:
-        """Silent streams are subscribed again together, each ever more rarely; their neighbours notice nothing."""
-        at = self._clock.monotonic()
-        told, silent, quiet = self._paces.judge(at, now, live=leg.asking.live, counts=leg.counts, opened_at=leg.opened_at)
-        for name, gone in told:
-            self._inlet.silent(name, max(self._inlet.received(name)[1], leg.link.opened_ns if not gone else 0))
-        if silent:
-            _log.warning("streams silent, subscribed again", conn=self.name, count=len(silent), first=",".join(silent[:TOLD_NAMES]))
-        for names, harder in ((silent, True), (quiet, False)):
-            self._requests.again(leg, names, harder=harder)
 
     def _odd(self, epoch: int, now: int, data: bytes) -> None:
         if self._spec.is_shutdown_notice(data):
@@ -389,7 +343,7 @@ class Connection:
         if self._stopping:
             return
         if brought and silence is None:
-            self._fruitless = 0
+            self._lookout.fruitless = 0
         self._standing.become(ConnectionState.RECONNECTING)
         self.reconnects += 1
         lived = self._clock.monotonic() - leg.opened_at

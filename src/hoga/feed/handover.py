@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from hoga.feed.subscribing import Doubts, Subscribing
+from hoga.feed.doubts import Doubts
+from hoga.feed.subscribing import Subscribing
 
 __all__ = ["Overlap"]
 

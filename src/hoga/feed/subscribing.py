@@ -6,8 +6,7 @@
 
 A stream is live when the venue agreed to it on this leg (in the handshake, by an answer, in a listing) or its first frame
 came; never because a request was sent. Every wanted stream that is not live has an owner: a group that waits to be asked,
-a request under way, or the quarantine. What was refused is remembered from leg to leg (`Doubts`), for some venues close
-the connection with their refusal: the search for the culprit goes on where it stopped.
+a request under way, or the quarantine. What was refused is remembered from leg to leg (`feed.doubts`).
 
 The calling contract: tell `answered`, `came`, `silent`, `want` as they happen, `tick` once a second; then send what
 `next` gives as long as it gives something and the venue's budgets allow. Times are seconds of a steady clock.
@@ -16,9 +15,9 @@ The calling contract: tell `answered`, `came`, `silent`, `want` as they happen, 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from enum import StrEnum
 from typing import NamedTuple
 
+from hoga.feed.doubts import Doubts, Group, Verb, halves
 from hoga.venues.spec import Answer, RequestRules
 
 __all__ = ["Ask", "Doubts", "Refused", "Subscribing", "Verb"]
@@ -34,24 +33,9 @@ _WHOLE_ROUNDS = 3
 """In the first rounds of refusals what was halved is put together again: the venue may only be busy."""
 _GIVE_UP = 3
 """Requests in a row without an answer: the connection is of no use. And: asked so often, a group is halved."""
-_QUARANTINE_S, _QUARANTINE_MAX_S = 60.0, 3600.0
-_RETRY_S = 30.0
-"""The quarantine is asked for at most so often, and at once again when a retry is accepted while it holds `_MANY`."""
-_MANY = 8
 _FEW = 3
 """Requests under way at a time while none is accepted."""
-_FATAL_S = 21_600.0
-"""A refusal that ended the connection is not risked again so soon: it would cost all the others."""
-_AT_ONCE_S = 3.0
 _LATE_KEPT = 64
-
-
-class Verb(StrEnum):
-    """What a request asks for."""
-
-    SUBSCRIBE = "subscribe"
-    UNSUBSCRIBE = "unsubscribe"
-    LIST = "list"
 
 
 class Ask(NamedTuple):
@@ -71,147 +55,18 @@ class Refused(NamedTuple):
     culprit: bool = False
 
 
-class _Group:
-    """Names that are asked for together. `retry`: they come from the quarantine. `harder`: unsubscribe them first."""
-
-    __slots__ = ("harder", "names", "not_before", "refusals", "retry", "silences", "verb")
-
-    def __init__(self, names: Iterable[str], *, refusals: int = 0, not_before: float = 0.0, verb: Verb = Verb.SUBSCRIBE) -> None:
-        self.names = tuple(names)
-        self.refusals = refusals
-        self.silences = 0
-        self.not_before = not_before
-        self.verb = verb
-        self.retry = False
-        self.harder = False
-
-
 class _Flight:
     """A request under way."""
 
     __slots__ = ("deadline", "group", "heard", "listing", "number", "sent_at")
 
-    def __init__(self, number: int, group: _Group, now: float, answer_s: float, heard: int) -> None:
+    def __init__(self, number: int, group: Group, now: float, answer_s: float, heard: int) -> None:
         self.number = number
         self.group = group
         self.sent_at = now
         self.deadline = now + answer_s
         self.listing: int | None = None
         self.heard = heard
-
-
-class _Rest:
-    """A name in quarantine. Those of one `part` are asked for together."""
-
-    __slots__ = ("part", "pause_s", "until")
-
-    def __init__(self, until: float, part: int) -> None:
-        self.pause_s = _QUARANTINE_S
-        self.until = until
-        self.part = part
-
-
-class Doubts:
-    """What one connection remembers from leg to leg. `trust_url`: streams may be named in the URL.
-    `can_list`: the venue has not refused to list what is subscribed."""
-
-    def __init__(self) -> None:
-        self.parts: list[tuple[tuple[str, ...], int]] = []
-        self.quarantine: dict[str, _Rest] = {}
-        self.refused_in_a_row = 0
-        self.rounds = 0
-        self.not_before = 0.0
-        self.trust_url = True
-        self.can_list = True
-        self.retry_at = 0.0
-        self._number = 0
-        self._cuts = 0
-        self._last: tuple[float, tuple[str, ...]] = (-1e9, ())
-
-    def about(self) -> set[str]:
-        """Names that were refused and not accepted since."""
-        return {name for names, _ in self.parts for name in names} | self.quarantine.keys()
-
-    def next_number(self) -> int:
-        """A number no request had before."""
-        self._number += 1
-        return self._number
-
-    def note(self, groups: Iterable[_Group], now: float) -> None:
-        """These were refused, and are to be asked so."""
-        for group in groups:
-            self._drop(group.names)
-            self.parts.append((group.names, group.refusals))
-            self._last = (now, group.names)
-
-    def accepted(self, names: Collection[str]) -> None:
-        """The venue takes requests again, and these names."""
-        self.refused_in_a_row = self.rounds = self._cuts = 0
-        self.not_before = 0.0
-        self._drop(names)
-        freed = sum(self.quarantine.pop(name, None) is not None for name in names)
-        if freed and len(self.quarantine) > _MANY:
-            self._free_all()
-
-    def _free_all(self) -> None:
-        """They were hardly all culprits: the venue had refused everything."""
-        part, self.retry_at = self.next_number(), 0.0
-        for rest in self.quarantine.values():
-            rest.part, rest.until = part, 0.0
-
-    def rest(self, name: str, now: float) -> None:
-        """The venue does not take this name."""
-        self._drop((name,))
-        self.quarantine[name] = _Rest(now + _QUARANTINE_S, self.next_number())
-        self._last = (now, (name,))
-
-    def rest_longer(self, names: tuple[str, ...], now: float) -> None:
-        """Still not taken: one name is asked for ever more rarely, several in two parts."""
-        parts = (self.next_number(), self.next_number())
-        for at, name in enumerate(names):
-            rest = self.quarantine.get(name)
-            if rest is None:
-                continue
-            if len(names) == 1:
-                rest.pause_s = min(max(_QUARANTINE_MAX_S, rest.pause_s), rest.pause_s * 2)
-            rest.part, rest.until = parts[2 * at >= len(names)], now + rest.pause_s
-
-    def due(self, names: Collection[str], most: int, now: float) -> list[str]:
-        """Those of `names` in quarantine that are to be asked for now."""
-        if now < self.retry_at:
-            return []
-        ready = [(rest.until, rest.part, name) for name, rest in self.quarantine.items() if rest.until <= now and name in names]
-        if not ready:
-            return []
-        self.retry_at = now + _RETRY_S
-        first = min(ready)[1]
-        return [name for _, part, name in ready if part == first][:most]
-
-    def forget_all_but(self, names: Collection[str]) -> None:
-        """The others are not wanted any more."""
-        self.parts = [(left, refusals) for each, refusals in self.parts if (left := tuple(name for name in each if name in names))]
-        for name in [name for name in self.quarantine if name not in names]:
-            del self.quarantine[name]
-
-    def leg_over(self, under_way: Collection[str], now: float) -> None:
-        """The connection ended, with these names' request unanswered."""
-        at, names = self._last
-        if now - at <= _AT_ONCE_S:
-            for name in names:
-                rest = self.quarantine.get(name)
-                if rest is not None:
-                    rest.pause_s = max(rest.pause_s, _FATAL_S)
-                    rest.until = now + rest.pause_s
-        elif under_way:
-            self._cuts += 1
-            if self._cuts >= 2:
-                group = _Group(under_way, refusals=1)
-                self.note(_halves(group) if self._cuts > 2 else [group], now)
-
-    def _drop(self, names: Collection[str]) -> None:
-        if self.parts:
-            gone = set(names)
-            self.parts = [(left, refusals) for each, refusals in self.parts if (left := tuple(name for name in each if name not in gone))]
 
 
 class Subscribing:
@@ -243,7 +98,7 @@ class Subscribing:
         self._opened_at = now
         self._asked: set[str] = set(granted)
         self._came: set[str] = set()
-        self._queue: list[_Group] = []
+        self._queue: list[Group] = []
         self._flights: dict[int, _Flight] = {}
         self._late: dict[int, tuple[str, ...]] = {}
         self._lists: list[_Flight] = []
@@ -258,7 +113,7 @@ class Subscribing:
         doubted = doubts.about()
         self._wait_in_batches([name for name in self.wanted if name not in self.live and name not in doubted])
         for names, refusals in doubts.parts:
-            self._queue.append(_Group(names, refusals=refusals, not_before=doubts.not_before))
+            self._queue.append(Group(names, refusals=refusals, not_before=doubts.not_before))
 
     # -- what happens ---------------------------------------------------------------------------------------------
 
@@ -286,7 +141,7 @@ class Subscribing:
         waiting = [group for group in self._queue if group.verb is Verb.UNSUBSCRIBE and not group.silences]
         self._queue = [group for group in self._queue if group not in waiting]
         names = list(dict.fromkeys([name for group in waiting for name in group.names] + names))
-        self._queue += [_Group(names[at : at + self._batch], verb=Verb.UNSUBSCRIBE) for at in range(0, len(names), self._batch)]
+        self._queue += [Group(names[at : at + self._batch], verb=Verb.UNSUBSCRIBE) for at in range(0, len(names), self._batch)]
 
     def answered(self, answer: Answer, now: float) -> None:
         """The venue said something about a request."""
@@ -298,7 +153,7 @@ class Subscribing:
         elif answer.number is not None and answer.number in self._late:
             names = self._late.pop(answer.number)
             if not answer.complaint:
-                self._agree(_Group(names))
+                self._agree(Group(names))
         elif answer.complaint:
             self._complained(answer.complaint, now)
 
@@ -323,7 +178,7 @@ class Subscribing:
         for proven in (self.live, self._came, self._granted):
             proven.difference_update(group)
         for at in range(0, len(group), self._batch):
-            again = _Group(group[at : at + self._batch])
+            again = Group(group[at : at + self._batch])
             again.harder = harder and self._unsubscribes
             self._queue.append(again)
 
@@ -335,7 +190,7 @@ class Subscribing:
             busy = self._under_way()
             due = self.doubts.due([name for name in self.wanted if name not in busy], self._batch, now)
             if due:
-                group = _Group(due, refusals=1)
+                group = Group(due, refusals=1)
                 group.retry = True
                 self._queue.append(group)
         if not self.doubts.trust_url and not self._queue and not self._flights:
@@ -359,7 +214,7 @@ class Subscribing:
         group = self._take_due(now)
         if group is None and not self._stale:
             return None
-        return self._ask(group or _Group(()), now)
+        return self._ask(group or Group(()), now)
 
     def due_names(self, now: float) -> set[str]:
         """Wanted, and asked for as soon as the venue's limits allow it."""
@@ -411,20 +266,20 @@ class Subscribing:
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _wait_in_batches(self, names: list[str]) -> None:
-        self._queue += [_Group(names[at : at + self._batch]) for at in range(0, len(names), self._batch)]
+        self._queue += [Group(names[at : at + self._batch]) for at in range(0, len(names), self._batch)]
 
     def _under_way(self) -> set[str]:
         groups = [*self._queue, *(flight.group for flight in self._flights.values())]
         return {name for group in groups if group.verb is Verb.SUBSCRIBE for name in group.names}
 
-    def _missing(self, group: _Group) -> tuple[str, ...]:
+    def _missing(self, group: Group) -> tuple[str, ...]:
         return tuple(name for name in group.names if name in self.wanted and name not in self.live)
 
     def _must_stay_apart(self) -> bool:
         """Whether a request that takes the others along would hide the culprit among them."""
         return bool(self.doubts.parts) or any(flight.group.retry for flight in self._flights.values())
 
-    def _take_due(self, now: float) -> _Group | None:
+    def _take_due(self, now: float) -> Group | None:
         """The first group that is due and still has something to ask; what has become needless goes.
 
         What is wanted goes before what is not wanted any more, as long as the venue has room for both.
@@ -444,7 +299,7 @@ class Subscribing:
                 return group
         return None
 
-    def _ask(self, group: _Group, now: float) -> Ask:
+    def _ask(self, group: Group, now: float) -> Ask:
         if group.harder:
             group.harder = False
             self._queue.insert(0, group)
@@ -462,7 +317,7 @@ class Subscribing:
             self._flights[number] = _Flight(number, group, now, self.rules.answer_s, self._heard)
         return Ask(number, Verb.SUBSCRIBE, group.names, known)
 
-    def _supersede(self, group: _Group) -> None:
+    def _supersede(self, group: Group) -> None:
         """Where a request replaces all before it, it asks for what those before it have not brought, too."""
         for flight in list(self._flights.values()):
             group.names = tuple(dict.fromkeys((*group.names, *self._missing(flight.group))))
@@ -476,7 +331,7 @@ class Subscribing:
                 self.live.add(name)
                 self._newly.append(name)
 
-    def _agree(self, group: _Group) -> None:
+    def _agree(self, group: Group) -> None:
         self._heard += 1
         self._unanswered = 0
         if group.verb is Verb.SUBSCRIBE:
@@ -491,7 +346,7 @@ class Subscribing:
                 continue
             del self._flights[flight.number]
             agreed = [name for name in flight.group.names if name in names]
-            self._agree(_Group(agreed))
+            self._agree(Group(agreed))
             if self._missing(flight.group):
                 self._again(flight.group, "not in the venue's list of subscriptions", now)
 
@@ -516,7 +371,7 @@ class Subscribing:
             self._wait_in_batches(unproven)
             self._told.append(Refused(tuple(unproven), why))
 
-    def _refuse(self, group: _Group, why: str, now: float) -> None:
+    def _refuse(self, group: Group, why: str, now: float) -> None:
         if group.verb is Verb.UNSUBSCRIBE:
             self._unsubscribe_again(group, now)
             return
@@ -537,11 +392,11 @@ class Subscribing:
         if single:
             self.doubts.rest(names[0], now)
         else:
-            self._put_back(_halves(group) if group.refusals >= 2 else [group], now)
+            self._put_back(halves(group) if group.refusals >= 2 else [group], now)
         if self.doubts.refused_in_a_row >= _ROUND:
             self._end_round(f"everything is refused: {why}", now)
 
-    def _put_back(self, groups: list[_Group], now: float) -> None:
+    def _put_back(self, groups: list[Group], now: float) -> None:
         for group in groups:
             group.not_before = max(now + _AGAIN_S, self.doubts.not_before)
         self._queue += groups
@@ -557,7 +412,7 @@ class Subscribing:
         if doubts.rounds <= _WHOLE_ROUNDS:
             names = list(dict.fromkeys(name for group in refused for name in group.names))
             self._queue = [group for group in self._queue if group not in refused]
-            refused = [_Group(names[at : at + self._batch], refusals=1) for at in range(0, len(names), self._batch)]
+            refused = [Group(names[at : at + self._batch], refusals=1) for at in range(0, len(names), self._batch)]
             self._queue += refused
             doubts.note(refused, now)
         for group in self._queue:
@@ -591,7 +446,7 @@ class Subscribing:
             self._unanswered = 0
             self._end_round(f"{_GIVE_UP} requests without an answer", now)
 
-    def _again(self, group: _Group, why: str, now: float, *, heard: bool = True) -> None:
+    def _again(self, group: Group, why: str, now: float, *, heard: bool = True) -> None:
         """Not refused, and not proven: again, and after a few times in smaller parts."""
         group.names = self._missing(group)
         group.silences += 1
@@ -602,7 +457,7 @@ class Subscribing:
             return
         groups = [group]
         if group.silences >= _GIVE_UP and len(group.names) > 1:
-            groups = _halves(group)
+            groups = halves(group)
             self.doubts.note(groups, now)
         least, most = (_AGAIN_S, _AGAIN_MAX_S) if self.rules.acknowledged else (_UNSERVED_S, _UNSERVED_MAX_S)
         for each in groups:
@@ -610,14 +465,9 @@ class Subscribing:
             each.not_before = max(self.doubts.not_before, now + min(most, least * 2.0 ** min(group.silences - 1, 10)))
         self._queue += groups
 
-    def _unsubscribe_again(self, group: _Group, now: float) -> None:
+    def _unsubscribe_again(self, group: Group, now: float) -> None:
         """What still comes does no harm: a few times, and then it stays until the connection is made anew."""
         group.silences += 1
         if group.silences < _GIVE_UP:
             group.not_before = now + _AGAIN_S * 2.0**group.silences
             self._queue.append(group)
-
-
-def _halves(group: _Group) -> list[_Group]:
-    middle = (len(group.names) + 1) // 2
-    return [_Group(names, refusals=group.refusals) for names in (group.names[:middle], group.names[middle:]) if names]

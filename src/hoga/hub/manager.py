@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from threading import get_ident
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from hoga.core.errors import ProtocolMisuse
 from hoga.core.instrument import InstrumentStatus
@@ -27,6 +27,7 @@ from hoga.hub.events import BaseWebSocketEvent, EpochEvent, SubscriptionErrorEve
 from hoga.hub.health import Health, OnAlert
 from hoga.hub.independence import ConnectionIndependenceMonitor
 from hoga.hub.inlet import HubInlet
+from hoga.hub.instance import OVER, OnePerProcess
 from hoga.hub.mailbox import Overflow
 from hoga.hub.metrics import ConnectionMetrics
 from hoga.hub.pace import Pace
@@ -58,26 +59,19 @@ __all__ = ["GlobalWebSocketManager", "OnAlert", "OnStatus"]
 _log = get_log("hub")
 
 T = TypeVar("T")
-Opener = Callable[[Any], Awaitable["GlobalWebSocketManager"]]
 
 HEALTH_S, SWEEP_S, METRICS_S, TICK_S = 30.0, 60.0, 10.0, 1.0
 LINGER_S, _LINGER_MOST = 5.0, 32
 """Public streams that nobody wants any more stay so long, and so many."""
 _ASK_SYMBOLS_S = 3600.0
-_OVER = (GlobalManagerState.STOPPING, GlobalManagerState.STOPPED)
 
 
-class GlobalWebSocketManager:
+class GlobalWebSocketManager(OnePerProcess):
     """See the module. `get_instance` gives the process's own; tests make theirs from wires.
 
     `clock` is that of all timers. `config`: what its wires were made of, for those that it
     serves; None when nobody said.
     """
-
-    opener: ClassVar[Opener | None] = None
-    """Makes the instance from a configuration; the package puts it here, and `meaning` of what `get_instance` is given."""
-    meaning: ClassVar[Callable[[Any], object] | None] = None
-    _instance: ClassVar[asyncio.Future[GlobalWebSocketManager] | None] = None
 
     def __init__(
         self,
@@ -115,61 +109,6 @@ class GlobalWebSocketManager:
         for wire in wires:
             self.add_wire(wire)
 
-    # -- one per process ----------------------------------------------------------------------------------------
-
-    @classmethod
-    async def get_instance(cls, config: Any = None) -> GlobalWebSocketManager:
-        """The process's manager, made and started by the first call; calls at the same time wait for it.
-
-        `config`: a path, or a `hoga.app.config.Config`; None takes hoga.conf in the working folder and the environment. Later calls
-        may say nothing, or the same again. After `stop` a new one is made.
-
-        Raises ProtocolMisuse: it is configured otherwise, or belongs to another event loop that still is.
-        """
-        waiting = cls._instance
-        loop = asyncio.get_running_loop()
-        if waiting is not None and waiting.get_loop() is loop and not _is_over(waiting):
-            manager = await asyncio.shield(waiting)
-            if config is not None and not cls._means(config, manager):
-                raise ProtocolMisuse("the manager of this process is configured already, and otherwise", hint="stop it first")
-            return manager
-        if waiting is not None and not _is_over(waiting) and not waiting.get_loop().is_closed():
-            hint = "ask it from there: (the manager).submit(…), or stop it first"
-            raise ProtocolMisuse("the manager of this process belongs to another event loop", hint=hint)
-        if cls.opener is None:
-            raise ProtocolMisuse("no connections to be had", hint="import it from hoga, not from hoga.hub.manager")
-        made: asyncio.Future[GlobalWebSocketManager] = loop.create_future()
-        cls._instance = made
-        try:
-            manager = await cls.opener(config)
-            manager.start()
-        except BaseException as fault:
-            cls._instance = None
-            made.set_exception(fault if isinstance(fault, Exception) else asyncio.CancelledError())
-            made.exception()
-            raise
-        made.set_result(manager)
-        return manager
-
-    @classmethod
-    def running(cls) -> GlobalWebSocketManager | None:
-        """The process's own, None while there is none."""
-        made = cls._instance
-        if made is None or not made.done() or _is_over(made) or made.get_loop().is_closed():
-            return None
-        return made.result()
-
-    @classmethod
-    def _means(cls, config: object, manager: GlobalWebSocketManager) -> bool:
-        return config == manager.config or (cls.meaning is not None and cls.meaning(config) == manager.config)
-
-    @classmethod
-    def adopt(cls, manager: GlobalWebSocketManager) -> None:
-        """`manager`, which is started already, is the process's own from now on."""
-        made: asyncio.Future[GlobalWebSocketManager] = asyncio.get_running_loop().create_future()
-        made.set_result(manager)
-        cls._instance = made
-
     def add_wire(self, wire: Wire) -> None:
         """One more venue or kind. Connections of different wires share nothing."""
         key = (wire.venue, wire.kind)
@@ -191,7 +130,7 @@ class GlobalWebSocketManager:
     def start(self) -> None:
         """Begin, once. Raises ProtocolMisuse when it was begun before."""
         if self.state is not GlobalManagerState.IDLE:
-            hint = "get_instance() gives a started one" if self.state in _OVER else "it runs already"
+            hint = "get_instance() gives a started one" if self.state in OVER else "it runs already"
             raise ProtocolMisuse(f"start of a manager that is {self.state}", hint=hint)
         self._standing.become(GlobalManagerState.STARTING)
         for key, wire in self._wires.items():
@@ -209,7 +148,7 @@ class GlobalWebSocketManager:
 
     async def stop(self) -> None:
         """Everybody leaves, all connections end. Calling it again does nothing."""
-        if self.state in _OVER:
+        if self.state in OVER:
             return
         if self.state is not GlobalManagerState.IDLE:
             self._standing.become(GlobalManagerState.STOPPING)
@@ -303,7 +242,7 @@ class GlobalWebSocketManager:
 
     def _check_usable(self) -> None:
         self._check_place()
-        if self.state in _OVER:
+        if self.state in OVER:
             raise ProtocolMisuse("the manager was stopped", hint="GlobalWebSocketManager.get_instance() makes a new one")
 
     def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
@@ -594,11 +533,3 @@ class GlobalWebSocketManager:
 
     def __repr__(self) -> str:
         return f"<GlobalWebSocketManager {self.state} {len(self._components)} components {self.subscriptions.streams} streams>"
-
-
-def _is_over(waiting: asyncio.Future[GlobalWebSocketManager]) -> bool:
-    if not waiting.done():
-        return False
-    if waiting.cancelled() or waiting.exception() is not None:
-        return True
-    return waiting.result().state in _OVER

@@ -3,6 +3,7 @@
 legs      which connection brings which stream, and who takes its frames
 fastpath  the hot path of one stream: the ordinary frame
 intake    one stream's account: is the frame new, may it be recorded; every other frame
+counted   its counted gaps: frames that came and were not recorded, by their reasons
 trail     what a stream remembers of its newest frames, by which they are known again
 lane      frames of many streams batched into chunks; the minute's end
 writer    two threads: one writes, one fsyncs

@@ -4,10 +4,7 @@
 
     received = recorded + duplicates + Σ counted gaps          (core.ledger.COUNTED)
 
-A duplicate has a known id *and* the bytes it came with, told by their CRC-32 (its *mark*).
-
-A counted gap stays open while its cause lasts, and is written once, when the cause has ended, or in pieces that touch where
-a minute ends meanwhile.
+A duplicate has a known id *and* the bytes it came with, told by their CRC-32 (its *mark*). Counted gaps: `recorder.counted`.
 """
 
 from __future__ import annotations
@@ -22,6 +19,7 @@ from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 from hoga.quality.memory import MARKS_KEPT
 from hoga.quality.sequence import Hole, Jump, Sequence, Verdict
+from hoga.recorder.counted import DISK_FULL, GATED, CountedGaps
 from hoga.venues.spec import VenueSpec
 
 __all__ = [
@@ -36,10 +34,6 @@ __all__ = [
     "IntakeLane",
 ]
 
-GATED = 1
-"""The latency gate is closed: frames are counted, not recorded."""
-DISK_FULL = 2
-"""The disk reserve is reached: frames are counted, not recorded."""
 FRESH = 4
 """Connected, and no new frame yet: the first one says what the cut cost."""
 OVERLAP = 8
@@ -55,8 +49,6 @@ PATIENCE_NS = 5_000_000_000
 """A run whose first leg comes within so long did not wait: its gap and that of the run before are one."""
 
 _RECHECK_NS = 20_000_000
-_QUIET_NS = 1_000_000_000
-"""A cause that nobody tells the end of is over when no frame was lost to it for so long."""
 _InTime = Callable[[int, bytes], bool]
 
 
@@ -74,19 +66,6 @@ class IntakeLane(Protocol):
     def odd(self, now_ns: int, leg: int, why: str, raw: bytes) -> None: ...
 
 
-class _Counting:
-    """A counted gap that is open: since `since_ns`, this piece from `from_ns`, the newest frame lost at `lost_ns`; `kept`:
-    frames that came in time were recorded since."""
-
-    __slots__ = ("detail", "from_ns", "kept", "lost_ns", "missed", "since_ns")
-
-    def __init__(self, now: int, detail: str | None) -> None:
-        self.since_ns = self.from_ns = self.lost_ns = now
-        self.missed = 0
-        self.detail = detail
-        self.kept = False
-
-
 class Intake:
     """One stream's way in; this base takes every frame the slow way. Times are wall-clock ns.
 
@@ -101,7 +80,7 @@ class Intake:
     __slots__ = (
         "_buffer",
         "_conn",
-        "_counting",
+        "_counted",
         "_down_detail",
         "_down_from_ns",
         "_down_reason",
@@ -168,7 +147,7 @@ class Intake:
         self._conn: str | None = None
         self._healed: Gap | None = None
         self.began_ns: int | None = None
-        self._counting: dict[Reason, _Counting] = {}
+        self._counted = CountedGaps(lane, self._emit)
         self._recheck_ns = 0
 
     # -- frames -------------------------------------------------------------------------------------------------
@@ -272,10 +251,8 @@ class Intake:
 
     def _is_gated(self, now: int, payload: bytes) -> bool:
         """The gate is closed: whether it keeps this frame out, which then is counted. One that came in time it does not."""
-        counting = self._counting.get(Reason.LATENCY_GATE)
         if self.in_time is not None and self.in_time(now, payload):
-            if counting is not None:
-                counting.kept = True
+            self._counted.note_kept()
             return False
         self._count(Reason.LATENCY_GATE, now, None)
         return True
@@ -313,22 +290,14 @@ class Intake:
     # -- gaps ---------------------------------------------------------------------------------------------------
 
     def _count(self, reason: Reason, now: int, detail: str | None) -> bool:
-        counting = self._counting.get(reason)
-        if counting is None:
-            counting = self._counting[reason] = _Counting(now, detail)
-        counting.lost_ns = max(counting.lost_ns, now)
-        counting.kept = False
-        counting.missed += 1
+        self._counted.count(reason, now, detail)
         self.unrecorded += 1
         return False
 
     def count_lost(self, reason: Reason, from_ns: int, to_ns: int, frames: int) -> None:
         """`frames` that were taken had to be let go afterwards."""
-        self._count(reason, from_ns, None)
-        self.unrecorded += frames - 1
-        counting = self._counting[reason]
-        counting.missed += frames - 1
-        counting.lost_ns = max(counting.lost_ns, to_ns)
+        self._counted.count(reason, from_ns, None, frames=frames, to_ns=to_ns)
+        self.unrecorded += frames
 
     def hold(self, flag: int) -> None:
         """From now on `flag` (GATED or DISK_FULL) keeps frames out."""
@@ -337,53 +306,21 @@ class Intake:
     def release(self, flag: int, now: int) -> None:
         """From `now` on `flag` keeps no frames out: the gap that it made, if any, ends here."""
         self.mode &= ~flag
-        reason = Reason.LATENCY_GATE if flag == GATED else Reason.DISK_FULL
-        counting = self._counting.get(reason)
-        if counting is not None and not (reason is Reason.DISK_FULL and self._lane.shed_reason is Reason.DISK_FULL):
-            self._close(reason, counting.lost_ns if counting.kept else max(counting.lost_ns, now))
+        self._counted.release(flag, now)
 
     def settle(self, now: int) -> None:
         """Once a second: write down what is over."""
-        if self._counting:
-            for reason, counting in list(self._counting.items()):
-                if not self._lasts(reason, counting, now):
-                    self._close(reason, counting.lost_ns)
+        self._counted.settle(now, self.mode)
         self.drain_holes(older_than_ns=now - REORDER_NS)
         self._rest()
 
-    def _lasts(self, reason: Reason, counting: _Counting, now: int) -> bool:
-        """Whether the cause of a counted gap is still at work."""
-        young = 0 <= now - counting.lost_ns < _QUIET_NS
-        if reason is Reason.LATENCY_GATE:
-            return bool(self.mode & GATED) and (young or not counting.kept)
-        if reason is Reason.DISK_FULL:
-            return bool(self.mode & DISK_FULL) or self._lane.shed_reason is Reason.DISK_FULL
-        return young
-
-    def _close(self, reason: Reason, to_ns: int) -> None:
-        counting = self._counting.pop(reason)
-        to_ns = max(counting.from_ns, to_ns)
-        if counting.missed or to_ns > counting.from_ns:
-            self._emit(self._piece(reason, counting, to_ns))
-
     def cut_counting(self, at_ns: int) -> None:
         """Write down the counted gaps as they stand; those whose cause lasts go on in another piece."""
-        for reason, counting in list(self._counting.items()):
-            if not self._lasts(reason, counting, at_ns):
-                self._close(reason, counting.lost_ns)
-                continue
-            to_ns = max(at_ns, counting.from_ns)
-            self._emit(self._piece(reason, counting, to_ns))
-            counting.from_ns, counting.missed = to_ns, 0
-
-    @staticmethod
-    def _piece(reason: Reason, counting: _Counting, to_ns: int) -> Gap:
-        since_ns = None if counting.since_ns == counting.from_ns else counting.since_ns
-        return Gap(counting.from_ns, to_ns, reason, counting.missed, detail=counting.detail, since_ns=since_ns)
+        self._counted.cut(at_ns, self.mode)
 
     def open_gaps(self, now: int) -> list[Gap]:
         """Every gap that is open now, as it stands, for a journal that may break off here. Without what the legs' notes say already."""
-        gaps = [self._piece(reason, counting, max(now, counting.from_ns)) for reason, counting in self._counting.items()]
+        gaps = self._counted.as_they_stand(now)
         if self.down_since is not None and self._legs:
             gaps.append(self._down_gap(now))
         if self.sequence.has_holes:
@@ -394,7 +331,7 @@ class Intake:
     @property
     def has_open(self) -> bool:
         """Whether `open_gaps` has something to say."""
-        return bool(self._counting) or self.sequence.has_holes or (self.down_since is not None and bool(self._legs))
+        return self._counted.has_open or self.sequence.has_holes or (self.down_since is not None and bool(self._legs))
 
     def drain_holes(self, *, older_than_ns: int, settle: bool = False) -> None:
         """Write down the holes that no late frame can fill any more, as sequence gaps."""
@@ -556,7 +493,7 @@ class Intake:
     @property
     def held_since_ns(self) -> int | None:
         """Since when something keeps frames of this stream from being recorded, or from coming; None: nothing does."""
-        began = [each.since_ns for each in self._counting.values()]
+        began = self._counted.since_ns()
         if self.down_since is not None:
             began.append(self._down_from_ns)
         return min(began, default=None)

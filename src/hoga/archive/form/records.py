@@ -137,7 +137,11 @@ class RecordReader:
 
     def read_own(self, lines: bytes, receipts: list[int]) -> list[Record] | None:
         """One record, without levels (−0.1 µs), for every line of a text made of so many lines by `archive.form.lines`, each without a
-        break inside; None when some line is not one JSON object with fields of the usual types, or begins with another receipt."""
+        break inside; None when some line is not one JSON object with fields of the usual types, or begins with another receipt.
+
+        The decoder reads on over a line's end inside an object, and takes a second object on the same line: only the receipts, one behind
+        the other, prove that each line is one.
+        """
         try:
             records: list[Record] = self._own_decoder.decode_lines(lines)
             sound = lines.isascii() or bool(lines.decode())
