@@ -486,7 +486,7 @@ def test_today_is_told_minute_by_minute(tab: Tab) -> None:
     tab.take({**news(2), "strips": {"0": "n600r500", "1": "n600r300b1m4r195"}, "days": {"0": [1.0, 0, 0], "1": [0.99912, 38, 2]}})
     tab.shows("document.querySelector('#today .day-line').textContent.startsWith('1 of 2 instruments')")
     tab.shows(
-        "document.querySelector('#today canvas').ariaLabel.includes('Worst: SYM1, 495 min whole, 5 min with a loss · 99.91 % · at least 38 frames lost')"
+        "document.querySelector('#today canvas').ariaLabel.includes('Worst: SYM1, 495 min whole, 5 min with a loss · 99.91 % · frames lost: at least 38')"
     )
     tab.page.locator("#today canvas").focus()
     tab.page.keyboard.press("ArrowLeft")
@@ -526,9 +526,9 @@ def test_depth_and_trades_are_drawn_where_they_were(tab: Tab) -> None:
     tab.shows("document.querySelectorAll('.tape tbody td')[1].textContent === '▲ 86,708.31'")
     rows = [text.split() for text in tab.page.locator(".tape tbody tr").all_inner_texts()]
     assert [row for row in rows if row] == [
-        ["19:59:59", "▲", "86,708.31", "3"],
-        ["19:59:58", "▼", "86,708.28", "0.25"],
-        ["19:59:57", "▲", "86,708.30", "0.1"],
+        ["19:59:59", "▲", "86,708.31", "3.000"],
+        ["19:59:58", "▼", "86,708.28", "0.250"],
+        ["19:59:57", "▲", "86,708.30", "0.100"],
     ]
     inked = tab.run(
         """(now) => { const canvas = document.querySelector('#heat canvas'), ratio = canvas.width / canvas.clientWidth, draw = canvas.getContext('2d');

@@ -51,7 +51,7 @@ export class Heatmap {
     put(this.title, t("heat"));
     const [from, to] = [this.from, this.to] = this.window();
     if (!paper.ctx) { this.say(); return; }
-    if (!paper.width) { paper.fit(); return; }
+    if (!paper.width) return; // out of sight
     const { ctx, ratio } = paper, colours = ink();
     if (this.look !== colours.turn) { this.look = colours.turn; this.shade(colours); this.whole = true; }
     const columns = data.columns;

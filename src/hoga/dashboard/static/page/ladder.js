@@ -91,7 +91,7 @@ export class Ladder {
     this.fadeLater();
     const spread = spreadOf(book, this.data.tick);
     put(this.middle, spread ? spread.mid : "–");
-    put(this.spread, spread ? t("spread-line", spread) : "");
+    put(this.spread, spread ? t(spread.ticks === "1" ? "spread-one" : "spread-line", spread) : "");
     this.tellAge();
   }
 

@@ -34,7 +34,7 @@ export class StreamMap {
     canvas.addEventListener("click", (event) => { this.point(event); this.choose(this.at); });
     canvas.addEventListener("keydown", (event) => this.key(event));
     canvas.addEventListener("blur", () => this.hover(-1));
-    for (const key of ["meta", "rows", "choice", "look"]) store.on(key, () => { if (key === "meta") this.layout = null; soon(this); });
+    for (const key of ["meta", "rows", "choice", "look"]) store.on(key, () => soon(this));
     soon(this);
   }
 
@@ -55,7 +55,8 @@ export class StreamMap {
   paint() {
     if (!this.count) { put(this.line, t("map-none")); return; }
     if (!this.paper.ctx) { this.tell(); return; }
-    if (!this.layout || this.shown.length !== this.count) { this.layout = null; this.paper.height = 0; this.paper.fit(); if (!this.layout) return; }
+    if (this.fitted !== this.count) { this.fitted = this.count; this.layout = null; this.paper.height = 0; this.paper.fit(); return; } // which paints
+    if (!this.layout) return; // out of sight: it is laid out when it comes into it
     const colours = ink();
     if (this.look !== colours.turn || this.atlasDot !== this.layout.dot) { this.atlas = this.drawAtlas(colours); this.look = colours.turn; this.atlasDot = this.layout.dot; this.all = true; }
     const { ctx } = this.paper;

@@ -1,5 +1,5 @@
 // The tape: the last trades of the chosen instrument, newest on top.
-import { parse, write } from "./decimal.js";
+import { parse, rounded, scaled, usefulDigits, write } from "./decimal.js";
 import { make, mark, put } from "./dom.js";
 import { t } from "./i18n.js";
 import { momentText } from "./timeline.js";
@@ -17,7 +17,7 @@ export class Tape {
   }
 
   paint() {
-    const { trades, traded, lost } = this.data;
+    const { book, trades, traded, lost } = this.data;
     this.heads.forEach((head, at) => put(head, t(["tape-time", "price", "size"][at])));
     mark(this.table, "aria-label", t("tape"));
     this.table.hidden = !trades.length;
@@ -27,17 +27,16 @@ export class Tape {
       const trade = trades[trades.length - 1 - at];
       mark(row, "class", trade ? (trade.side > 0 ? "bid" : "ask") : null);
       put(cells[0], trade ? momentText(trade.t, this.store.now, isLocal()) : "");
-      put(cells[1], trade ? `${trade.side > 0 ? "▲" : "▼"} ${plain(trade.price)}` : "");
-      put(cells[2], trade ? plain(trade.size) : "");
+      put(cells[1], trade ? `${trade.side > 0 ? "▲" : "▼"} ${plain(trade.price, book?.digits)}` : "");
+      put(cells[2], trade ? plain(trade.size, book?.sizeDigits) : "");
     });
   }
 }
 
-// As it came, thousands apart, without zeros that only fill.
-function plain(text) {
+// As it came, thousands apart; as many digits as the ladder has, more only where they tell something.
+function plain(text, least = 0) {
   const read = parse(text);
   if (!read) return text;
-  let { units, digits } = read;
-  while (digits > 2 && units % 10n === 0n) { units /= 10n; digits -= 1; }
-  return write(units, digits);
+  const digits = Math.max(least, usefulDigits(read.units, read.digits));
+  return write(digits > read.digits ? scaled(read, digits) : rounded(read.units, read.digits, digits), digits);
 }

@@ -10,7 +10,7 @@ import { Paper } from "./paper.js";
 import { countOf, dotsOf, minuteOf, MINUTES, MISSED, read } from "./strips.js";
 import { clockText } from "./timeline.js";
 import { isLocal } from "./view.js";
-import { venueShort } from "./words.js";
+import { lossText, venueShort } from "./words.js";
 
 const ROW = 16, BAR = 10, HEAD = 18, RIGHT = 62;
 const DAY_MS = 86_400_000, MINUTE_MS = 60_000;
@@ -198,7 +198,7 @@ class Today {
   minutes(place) {
     const { counts } = this.strips.get(place);
     const day = this.store.days?.[place];
-    const lost = day ? (day[1] || day[2] ? t(day[2] ? "day-lost-least" : "day-lost", { count: count(day[1] ?? 0) }) : "") : "";
+    const lost = day && (day[1] || day[2]) ? t("day-lost", { loss: lossText(day[1], day[2]) }) : "";
     return [t("day-minutes", { whole: count(counts.whole), missed: count(counts.missed) }), day?.[0] != null ? `${shareText(day[0])} %` : "", lost].filter(Boolean).join(" · ");
   }
 }
