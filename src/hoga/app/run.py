@@ -19,6 +19,7 @@ from hoga.app.memory_guard import MemoryGuard
 from hoga.app.stream_plan import named
 from hoga.app.symbols import look_up_symbols
 from hoga.app.venue_run import VenueRun, VenueStatus
+from hoga.archive.form.objects import say_where
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.quality.incidents import Incident
 from hoga.runtime.allocator import give_back, keep_freed_memory
@@ -54,6 +55,7 @@ class Run:
             raise ConfigError(
                 [ConfigMistake(str(config.path or "defaults"), None, f"[{name}]", name, f"one of {known}") for name in unknown]
             )
+        say_where(config.program.s3_endpoint, config.program.s3_region)
         of_conn = f"{config.program.collector}/{label}" if config.program.collector else label
         self.venues = [VenueRun(config.venue(name), pool, label=of_conn) for name in config.active_venues]
         self.gap_log = GapLog(self.venues)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,7 +17,18 @@ if TYPE_CHECKING:
     from hoga.archive.form.discover import Found
     from hoga.archive.form.seriesday import SeriesDay
 
-__all__ = ["Fill", "Picked", "mistake", "nearest", "pick", "recorded_span", "require_kind", "require_present", "time_of"]
+__all__ = [
+    "Fill",
+    "Picked",
+    "mistake",
+    "nearest",
+    "pick",
+    "recorded_span",
+    "require_kind",
+    "require_present",
+    "say_where_buckets_are",
+    "time_of",
+]
 
 
 Fill = Annotated[bool, typer.Option("--fill/--no-fill", help="With the trades that hoga heal has fetched, or only what was received.")]
@@ -35,6 +47,8 @@ def require_present(paths: Iterable[Path]) -> None:
     """Raises ConfigError for a path that is not there."""
     from hoga.archive.form.store import look
 
+    paths = list(paths)
+    say_where_buckets_are(paths)
     for path in paths:
         try:
             if look(path) is None:
@@ -43,12 +57,25 @@ def require_present(paths: Iterable[Path]) -> None:
             raise mistake("PATH", str(path), f"a file or folder that can be read ({fault.strerror or fault})") from fault
 
 
+def say_where_buckets_are(paths: Iterable[Path]) -> None:
+    """Where one of `paths` is in a bucket: as the configuration in the working folder says."""
+    from hoga.archive.form.objects import is_object, say_where
+
+    if not any(map(is_object, paths)):
+        return
+    from hoga.app.config.load import find_config, load_config
+
+    program = load_config(find_config(None, os.environ), overrides=[], environ=os.environ).program
+    say_where(program.s3_endpoint, program.s3_region)
+
+
 def pick(target: str, data: Path) -> Picked:
     """What `target` (a path, or VENUE:SYMBOL in the folder `data`) names. Raises ConfigError, ArchiveError."""
     from hoga.archive.form.discover import discover
     from hoga.archive.form.store import look
     from hoga.archive.read.openminute import days_with_open
 
+    say_where_buckets_are([Path(target), data])
     if look(Path(target)) is not None:
         found = discover([Path(target)])
         inside = Path(target).resolve()

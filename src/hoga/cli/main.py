@@ -41,6 +41,7 @@ MODULES = {
     "view": "view",
     "history": "backfill heal",
     "retain": "retain",
+    "mirror": "mirror",
     "trade": "trade",
     "report": "report",
     "audit": "audit",

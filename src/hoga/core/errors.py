@@ -15,6 +15,7 @@ The market's faults (gaps, silences, bad frames) are data and never raise; see `
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -186,7 +187,8 @@ class ArchiveError(HogaError):
     """A fault of a file of the archive."""
 
     def __init__(self, path: Path | str, why: str, *, hint: str | None = None) -> None:
-        super().__init__(f"{path}: {why}", hint=hint)
+        spelt = re.sub(r"^(s3:)/(?!/)", r"\1//", str(path))  # as it was written: `Path` leaves one stroke
+        super().__init__(f"{spelt}: {why}", hint=hint)
         self.path = Path(path)
         self.why = why
 

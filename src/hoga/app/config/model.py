@@ -59,6 +59,8 @@ class ProgramConfig(msgspec.Struct, frozen=True, kw_only=True):
     retention_root: Path | None
     collector: str | None
     tape_retention_days: int
+    s3_endpoint: str | None
+    s3_region: str | None
     log_dir: Path
     log_level: str
     log_max_mb: int

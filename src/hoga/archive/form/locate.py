@@ -21,7 +21,7 @@ from hoga.archive.form.store import Source, SourceFile, open_source
 from hoga.core.errors import SegmentCorrupt
 from hoga.runtime.durable import TEMPORARY_SUFFIX
 
-__all__ = ["Located", "locate"]
+__all__ = ["Located", "locate", "made_here"]
 
 
 class Located(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +44,12 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
     crc32: int | None = None
     body_crc32: int | None = None
     note: bytes | None = None
+
+
+def made_here(path: Path, *, file_bytes: int = 0) -> Located:
+    """What is known of a file by its name alone, when somebody else says which of its bytes are wanted and proves them."""
+    archive_format = "zip" if path.name.removesuffix(TEMPORARY_SUFFIX).endswith(".zip") else "zst"
+    return Located(path=path, archive_format=archive_format, ours=True, file_bytes=file_bytes, body_at=0, body_bytes=0)
 
 
 def locate(path: Path) -> Located:

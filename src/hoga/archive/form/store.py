@@ -27,6 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 _READ_BYTES = 1 << 20
+_BUCKETS = "s3:"
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP)
 
 
@@ -86,8 +87,13 @@ def mount(place: str, store: Store) -> Callable[[], None]:
 
 
 def is_mounted(name: Path) -> bool:
-    """Whether it is no file of this machine."""
-    return bool(_mounted) and bool(name.parts) and name.parts[0] in _mounted
+    """Whether it is no file of this machine. Names of buckets are served from when the first of them is met."""
+    place = name.parts[0] if name.parts else ""
+    if place == _BUCKETS and place not in _mounted:
+        from hoga.archive.form.objects import mount_objects
+
+        mount_objects()
+    return place in _mounted
 
 
 def open_source(name: Path) -> Source:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hoga.archive.form.calendar import pieces_of, shares_of
 from hoga.archive.form.deflate import crc32
-from hoga.archive.form.locate import Located
+from hoga.archive.form.locate import Located, made_here
 from hoga.archive.form.manifest import Manifest, SegmentRow, coverage_of, gaps_per_million, happened
 from hoga.archive.form.segment import inflate_range, read_located
 from hoga.archive.form.semantics import ScanFacts
@@ -73,8 +73,7 @@ class MergedDay:
 
     def _check_rows(self, path: Path, located: Located | None, manifest: Manifest, *, whole: bool) -> None:
         if located is None:
-            archive_format = "zip" if path.name.endswith(".zip") else "zst"
-            located = Located(path=path, archive_format=archive_format, ours=True, file_bytes=size_of(path), body_at=0, body_bytes=0)
+            located = made_here(path, file_bytes=size_of(path))
         sha256 = hashlib.sha256()
         ids: list[int] = []
         rows = manifest.segments

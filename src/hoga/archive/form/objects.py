@@ -1,0 +1,283 @@
+"""archive.form.objects: objects in a bucket (S3, or what speaks like it) as a store of the archive. The only file that knows obstore
+(extra `s3`).
+
+`s3://bucket/prefix/…` are names like any other: whoever reads one mounts this store. Keys come from the environment as all programs of S3
+take them (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, or a machine's own role), and are in no text of ours. `S3_ENDPOINT` and
+`S3_REGION` say where it is: with an endpoint the bucket is a part of the path, and plain http is allowed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from hoga.archive.form.store import Entry, Source, mount
+from hoga.core.errors import ArchiveError
+
+__all__ = ["PLACE", "Bucket", "Place", "bucket_of", "is_object", "mount_objects", "say_where"]
+
+PLACE = "s3:"
+"""The first part of the names: `Path` spells `s3://bucket/key` as `s3:/bucket/key`."""
+
+_ENDPOINT, _REGION = "HOGA_S3_ENDPOINT", "HOGA_S3_REGION"
+_CONNECT, _TIMEOUT = "10s", "120s"
+_PART_BYTES, _PARTS_AT_ONCE = 8 * 1024 * 1024, 6
+_WHOLE_BYTES = 32 * 1024 * 1024
+_LISTED_S = 30.0
+_KEPT, _KEPT_BYTES = 64, 512 * 1024
+
+
+class Place(NamedTuple):
+    """Where the store is; None: what the environment says of it, else Amazon's own."""
+
+    endpoint: str | None = None
+    region: str | None = None
+
+
+def say_where(endpoint: str | None, region: str | None) -> None:
+    """Tell this process, and those that it starts, where buckets are; None says nothing. What the environment says already goes first."""
+    for key, value in ((_ENDPOINT, endpoint), (_REGION, region)):
+        if value:
+            os.environ.setdefault(key, value)
+
+
+def is_object(name: Path) -> bool:
+    """Whether the name is one of a bucket."""
+    return bool(name.parts) and name.parts[0] == PLACE
+
+
+def mount_objects(place: Place | None = None) -> Callable[[], None]:
+    """Serve names that begin with `s3://`, until what is given back is called. Raises ArchiveError where obstore is not installed."""
+    return mount(PLACE, _Objects(place or Place()))
+
+
+def bucket_of(name: Path, place: Place | None = None) -> Bucket:
+    """The bucket that a name begins with, to write to. Raises ArchiveError for a name without one, or without obstore."""
+    return Bucket(name, place or Place())
+
+
+class Bucket:
+    """One bucket. Every name is whole: `s3:/bucket/key`. What the other side answers is told in one line."""
+
+    def __init__(self, name: Path, place: Place) -> None:
+        self.place = place
+        if len(name.parts) < 2:
+            raise ArchiveError(name, "names no bucket", hint="expected s3://bucket/prefix")
+        self.name = name.parts[1]
+        try:
+            import obstore
+            from obstore.store import S3Store
+        except ImportError as missing:
+            raise ArchiveError(name, "buckets need obstore", hint="pip install 'hoga[s3]'") from missing
+        self._library = obstore
+        endpoint = place.endpoint or os.environ.get(_ENDPOINT) or None
+        region = place.region or os.environ.get(_REGION) or os.environ.get("AWS_REGION") or "us-east-1"
+        config: Any = {"bucket": self.name, "region": region, "checksum_algorithm": "SHA256", "conditional_put": "etag"}
+        if endpoint is not None:
+            config |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
+        client: Any = {"connect_timeout": _CONNECT, "timeout": _TIMEOUT, "allow_http": endpoint is not None}
+        try:
+            self._store = S3Store(config=config, client_options=client, retry_config=_retries())
+        except Exception as fault:  # the library's own kinds of refusing a setting have no common base
+            raise ArchiveError(name, f"cannot be reached: {_said(fault)}") from fault
+
+    def head(self, name: Path) -> Head | None:
+        """Size, version and the SHA-256 that was written with an object; None where there is none."""
+        with self._asking(name):
+            try:
+                found = self._library.get(self._store, _key(name), options={"head": True})
+            except FileNotFoundError:
+                return None
+            meta = found.meta
+            return Head(int(meta["size"]), str(meta["e_tag"] or ""), dict(found.attributes).get("sha256"))
+
+    def read(self, name: Path, at: int = 0, length: int | None = None, *, version: str = "") -> bytes:
+        """Bytes of an object, in one request. Raises FileNotFoundError, ArchiveError."""
+        options: Any = {"if_match": version} if version else {}
+        if length is not None:
+            options["range"] = (at, at + length)
+        elif at:
+            options["range"] = {"offset": at}
+        if length == 0:
+            return b""
+        with self._asking(name):
+            return bytes(self._library.get(self._store, _key(name), options=options).bytes())
+
+    def entries(self, folder: Path) -> list[Entry]:
+        """What lies directly in a folder."""
+        prefix = _key(folder)
+        with self._asking(folder):
+            found = self._library.list_with_delimiter(self._store, prefix=f"{prefix}/" if prefix else None)
+        root = Path(PLACE) / self.name
+        folders = [Entry(root / each, True) for each in found["common_prefixes"]]
+        files = [Entry(root / each["path"], False, int(each["size"]), str(each["e_tag"] or "")) for each in found["objects"]]
+        return folders + files
+
+    def create(self, name: Path, data: bytes, *, sha256: str) -> bool:
+        """Make an object all or nothing; False where there is one of that name already (which is not touched)."""
+        with self._asking(name):
+            try:
+                self._library.put(self._store, _key(name), data, mode="create", attributes={"sha256": sha256}, use_multipart=False)
+            except self._library.exceptions.AlreadyExistsError:
+                return False
+        return True
+
+    def upload(self, name: Path, file: Path, *, sha256: str) -> None:
+        """Make an object of a file, in parts where it is large: it is there when all of it is."""
+        large = file.stat().st_size > _WHOLE_BYTES
+        with self._asking(name):
+            self._library.put(
+                self._store,
+                _key(name),
+                file,
+                attributes={"sha256": sha256},
+                use_multipart=large,
+                chunk_size=_PART_BYTES,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+
+    def download(self, name: Path) -> Iterator[bytes]:
+        """An object's bytes, piece by piece. Raises FileNotFoundError, ArchiveError."""
+        with self._asking(name):
+            for piece in self._library.get(self._store, _key(name)).stream(min_chunk_size=1024 * 1024):
+                yield bytes(piece)
+
+    def remove(self, name: Path) -> None:
+        """Take an object away; none is no fault."""
+        with self._asking(name):
+            self._library.delete(self._store, _key(name))
+
+    @contextmanager
+    def _asking(self, name: Path) -> Iterator[None]:
+        """What goes wrong with a request is one line about `name`."""
+        try:
+            yield
+        except FileNotFoundError as missing:
+            if "NoSuchBucket" in str(missing):
+                raise ArchiveError(name, f"there is no bucket {self.name}") from missing
+            raise FileNotFoundError(str(name)) from missing
+        except self._library.exceptions.PreconditionError as changed:
+            raise ArchiveError(name, "was changed while it was read", hint="read it once more") from changed
+        except self._library.exceptions.BaseError as fault:
+            raise ArchiveError(name, f"the store does not give it: {_said(fault)}", hint=_hint(fault)) from fault
+
+
+class Head(NamedTuple):
+    """`version`: another content has another. `sha256`: None where nobody wrote one with it."""
+
+    size: int
+    version: str
+    sha256: str | None
+
+
+class _Object:
+    """An object that was looked at, to be read in pieces: a piece of another version is refused."""
+
+    def __init__(self, bucket: Bucket, name: Path, head: Head) -> None:
+        self.size = head.size
+        self._bucket, self._name, self._version = bucket, name, head.version
+
+    def read(self, at: int, length: int) -> bytes:
+        length = min(length, self.size - at)
+        return self._bucket.read(self._name, at, length, version=self._version) if length > 0 else b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        pass
+
+
+class _Objects:
+    """`archive.form.store.Store` over buckets.
+
+    Whole folders are listed, and what was listed goes for half a minute: what is in no list is not asked for, and sizes need no asking.
+    Small objects (manifests) are kept by their version. So a minute of a day whose folder was listed costs two requests: its manifest and
+    its bytes.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._buckets: dict[str, Bucket] = {}
+        self._listed: dict[Path, tuple[float, dict[str, Entry]]] = {}
+        self._kept: OrderedDict[tuple[Path, str], bytes] = OrderedDict()
+
+    def _of(self, name: Path) -> Bucket:
+        key = name.parts[1] if len(name.parts) > 1 else ""
+        if key not in self._buckets:
+            self._buckets[key] = Bucket(name, self._place)
+        return self._buckets[key]
+
+    def open(self, name: Path) -> Source:
+        return _Object(self._of(name), name, self._head(name))
+
+    def read(self, name: Path, at: int = 0, length: int | None = None) -> bytes:
+        head = self._head(name)
+        if head.size > _KEPT_BYTES:
+            return _Object(self._of(name), name, head).read(at, head.size - at if length is None else length)
+        data = self._kept.get((name, head.version))
+        if data is None:
+            data = self._kept[name, head.version] = self._of(name).read(name, version=head.version)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return data[at:] if length is None else data[at : at + length]
+
+    def list(self, prefix: Path) -> list[Entry]:
+        return list(self._folder(prefix).values())
+
+    def look(self, name: Path) -> Entry | None:
+        if len(name.parts) < 3:
+            return Entry(name, True) if self._folder(name) else None
+        return self._folder(name.parent).get(name.name)
+
+    def _head(self, name: Path) -> Head:
+        found = self.look(name)
+        if found is None or found.is_folder:
+            raise FileNotFoundError(str(name))
+        return Head(found.bytes or 0, str(found.mark or ""), None)
+
+    def _folder(self, folder: Path) -> dict[str, Entry]:
+        """What lies in it, by name. Where the folder above was listed without it, it is empty."""
+        now = monotonic()
+        known = self._listed.get(folder)
+        if known is not None and now - known[0] < _LISTED_S:
+            return known[1]
+        for above in folder.parents:
+            listed = self._listed.get(above)
+            if listed is not None and now - listed[0] < _LISTED_S:
+                child = listed[1].get(folder.parts[len(above.parts)])
+                if child is None or not child.is_folder:
+                    return {}
+                break
+        bucket = self._of(folder)
+        found = {entry.path.name: entry for entry in bucket.entries(folder)}
+        self._listed[folder] = (now, found)
+        return found
+
+
+def _retries() -> Any:
+    from datetime import timedelta
+
+    return {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
+
+
+def _key(name: Path) -> str:
+    return "/".join(name.parts[2:])
+
+
+def _said(fault: Exception) -> str:
+    """The first line of what a library says, without the request that it was said of."""
+    text = str(fault).strip().splitlines()[0] if str(fault).strip() else type(fault).__name__
+    return text.split(" source:")[0][:200]
+
+
+def _hint(fault: Exception) -> str | None:
+    if type(fault).__name__ in ("PermissionDeniedError", "UnauthenticatedError"):
+        return "are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY those of this bucket?"
+    return None

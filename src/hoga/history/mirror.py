@@ -1,0 +1,226 @@
+"""history.mirror: a copy of the archive in a bucket, day by day, which says when it is not complete; and the way back.
+
+    up       a day's files, each with its SHA-256 beside it, then its manifest: that is the commit
+    verify   every object read back to the last byte and held against the manifest that names it
+    restore  the other way round, the manifest last; what is here already is left as it is
+
+What lies under a name is never replaced: another content there is named and left. Keys are the names below the data folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from hoga.archive.form.discover import discover
+from hoga.archive.form.manifest import decode_manifest, read_manifest
+from hoga.archive.form.objects import Bucket
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import list_names, look, sha256_of
+from hoga.core.errors import ArchiveError, HogaError, ManifestMismatch
+from hoga.history.retention import place_of
+from hoga.runtime.durable import fsync, install, make_folder, temporary_for, unlink, write_all
+
+__all__ = ["Mirrored", "mirror_archive", "restore_archive", "verify_mirror"]
+
+
+class Mirrored(msgspec.Struct, frozen=True):
+    """What came of one file. `state`: sent, there (the same was), proven, restored, or failed: `why`. `bytes`: that went over the line."""
+
+    file: str
+    state: str
+    bytes: int = 0
+    why: str = ""
+
+
+def mirror_archive(data: Path, to: Path, bucket: Bucket, *, on_file: Callable[[], None] = lambda: None) -> Iterator[Mirrored]:
+    """Send every merged day below `data` that is not under the prefix `to` yet. A day whose file could not be sent keeps its manifest
+    here only."""
+    found = discover([data])
+    found.require_whole()
+    for path in found.lists:
+        yield _sent(path, to / place_of(path, data), bucket, sha256_of(path))
+        on_file()
+    for day in found.days:
+        if day.only or look(day.manifest_path) is None:
+            continue
+        yield from _day_sent(day, data, to, bucket)
+        on_file()
+
+
+def _day_sent(day: SeriesDay, data: Path, to: Path, bucket: Bucket) -> Iterator[Mirrored]:
+    try:
+        files = _files_of(day)
+    except HogaError as fault:
+        yield Mirrored(place_of(day.manifest_path, data), "failed", why=str(fault))
+        return
+    whole = True
+    for path, sha256 in files:
+        one = _sent(path, to / place_of(path, data), bucket, sha256)
+        whole = whole and one.state != "failed"
+        yield one
+    if whole:
+        yield _committed(day.manifest_path, to / place_of(day.manifest_path, data), bucket)
+
+
+def _files_of(day: SeriesDay) -> list[tuple[Path, str]]:
+    """A day's files beside its manifest, each with the SHA-256 that the manifest says."""
+    manifest = read_manifest(day.manifest_path)
+    assert manifest is not None, "the caller looked"
+    files = [(day.manifest_path.with_name(manifest.archive.file), manifest.archive.sha256)]
+    if manifest.healed is not None:
+        files.append((day.manifest_path.with_name(manifest.healed.file), manifest.healed.file_sha256))
+    return files
+
+
+def _sent(path: Path, to: Path, bucket: Bucket, sha256: str) -> Mirrored:
+    """One file that nothing else depends on yet, unless it is there."""
+    try:
+        found = bucket.head(to)
+        if found is not None:
+            return _held(to, path.stat().st_size, found.size, found.sha256, sha256)
+        if sha256_of(path) != sha256:
+            raise ManifestMismatch(path, "is not the file that its manifest names", hint="hoga verify")
+        bucket.upload(to, path, sha256=sha256)
+        return Mirrored(_name(to), "sent", path.stat().st_size)
+    except (HogaError, OSError) as fault:
+        return Mirrored(_name(to), "failed", why=_why(fault))
+
+
+def _committed(path: Path, to: Path, bucket: Bucket) -> Mirrored:
+    """The manifest: it is made only where there is none."""
+    try:
+        data = path.read_bytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        if bucket.create(to, data, sha256=sha256):
+            return Mirrored(_name(to), "sent", len(data))
+        there = bucket.read(to)
+        return _held(to, len(data), len(there), hashlib.sha256(there).hexdigest(), sha256)
+    except (HogaError, OSError) as fault:
+        return Mirrored(_name(to), "failed", why=_why(fault))
+
+
+def _held(to: Path, size: int, found_size: int, found_sha256: str | None, sha256: str) -> Mirrored:
+    if (found_size, found_sha256) == (size, sha256):
+        return Mirrored(_name(to), "there")
+    return Mirrored(_name(to), "failed", why="another content is under this name: it was left as it is")
+
+
+def verify_mirror(at: Path, bucket: Bucket, *, on_file: Callable[[], None] = lambda: None) -> Iterator[Mirrored]:
+    """Read back everything below the prefix `at`, to the last byte, and hold it against the manifests there."""
+    for folder in _folders(at):
+        names = {entry.path.name: entry.path for entry in list_names(folder) if not entry.is_folder}
+        told: set[str] = set()
+        for name, path in sorted(names.items()):
+            if not name.endswith(".manifest.json"):
+                continue
+            told.add(name)
+            try:
+                manifest = decode_manifest(bucket.read(path))
+            except ValueError as fault:
+                yield Mirrored(_name(path), "failed", why=f"the manifest cannot be trusted: {fault}")
+                continue
+            yield Mirrored(_name(path), "proven")
+            files = {manifest.archive.file: manifest.archive.sha256}
+            if manifest.healed is not None:
+                files[manifest.healed.file] = manifest.healed.file_sha256
+            for file, sha256 in files.items():
+                told.add(file)
+                yield _proven(folder / file, sha256, bucket)
+                on_file()
+        for name in sorted(set(names) - told):
+            yield from _alone(names[name], bucket)
+
+
+def _proven(path: Path, sha256: str, bucket: Bucket) -> Mirrored:
+    digest, count = hashlib.sha256(), 0
+    try:
+        for piece in bucket.download(path):
+            digest.update(piece)
+            count += len(piece)
+    except FileNotFoundError:
+        return Mirrored(_name(path), "failed", why="it is not there, and its manifest is")
+    except HogaError as fault:
+        return Mirrored(_name(path), "failed", count, _why(fault))
+    if digest.hexdigest() != sha256:
+        return Mirrored(_name(path), "failed", count, "the bytes are not those that its manifest names")
+    return Mirrored(_name(path), "proven", count)
+
+
+def _alone(path: Path, bucket: Bucket) -> Iterator[Mirrored]:
+    """An object no manifest names: a list of instruments is held against the SHA-256 that was written with it; a day without a manifest
+    was not committed."""
+    found = bucket.head(path)
+    if found is not None and found.sha256 is not None and not _is_of_a_day(path):
+        yield _proven(path, found.sha256, bucket)
+    else:
+        yield Mirrored(_name(path), "failed", why="no manifest names it: it was not committed; send the day again")
+
+
+def _is_of_a_day(path: Path) -> bool:
+    return path.parent.name != "instruments"
+
+
+def restore_archive(data: Path, at: Path, bucket: Bucket, *, on_file: Callable[[], None] = lambda: None) -> Iterator[Mirrored]:
+    """Bring back what is below the prefix `at` and not below `data`; another content here is named and left."""
+    for folder in _folders(at):
+        names = sorted((entry.path.name.endswith(".manifest.json"), entry.path) for entry in list_names(folder) if not entry.is_folder)
+        failed: set[str] = set()
+        for is_manifest, path in names:
+            here = data.joinpath(*path.parts[len(at.parts) :])
+            stem = path.name.split(".", 1)[0]
+            if is_manifest and stem in failed:
+                continue
+            one = _restored(path, here, bucket)
+            if one.state == "failed":
+                failed.add(stem)
+            yield one
+            on_file()
+
+
+def _restored(path: Path, here: Path, bucket: Bucket) -> Mirrored:
+    try:
+        head = bucket.head(path)
+        if head is None:
+            raise ArchiveError(path, "went away meanwhile")
+        if here.exists():
+            same = here.stat().st_size == head.size and head.sha256 in (None, sha256_of(here))
+            return Mirrored(_name(path), "there") if same else Mirrored(_name(path), "failed", why=f"{here} is another file: it was left")
+        make_folder(here.parent)
+        temporary = temporary_for(here)
+        digest, count = hashlib.sha256(), 0
+        try:
+            with temporary.open("wb", buffering=0) as file:
+                for piece in bucket.download(path):
+                    digest.update(piece)
+                    count += len(piece)
+                    write_all(file.fileno(), piece)
+                fsync(file.fileno())
+            if head.sha256 not in (None, digest.hexdigest()):
+                raise ArchiveError(path, "the bytes are not those that were sent")
+            install(temporary, here)
+        finally:
+            unlink(temporary, missing_ok=True)
+        return Mirrored(_name(path), "restored", count)
+    except (HogaError, OSError) as fault:
+        return Mirrored(_name(path), "failed", why=_why(fault))
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    """The folder and all below it."""
+    waiting: list[Path] = [root]
+    while waiting:
+        folder = waiting.pop()
+        yield folder
+        waiting += sorted((entry.path for entry in list_names(folder) if entry.is_folder), reverse=True)
+
+
+def _name(path: Path) -> str:
+    return "s3://" + "/".join(path.parts[1:])
+
+
+def _why(fault: Exception) -> str:
+    return str(fault) or type(fault).__name__

@@ -1,0 +1,148 @@
+"""A copy of the archive in a bucket: sent once, manifests last, read back, brought back, read by range; and a server that is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import hoga
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.keep.merge import merge_day
+from hoga.cli.main import main
+from tests.archive.workshop import DAY, Workshop, fill_books, fill_trades
+from tests.s3_server import Bucket, s3_server
+
+pytest.importorskip("obstore")
+
+Printed = Callable[..., tuple[int, str, str]]
+BOOKS, TRADES = f"binance/orderbook/BTCUSDT_orderbook_{DAY}", f"binance/execution/BTCUSDT_execution_{DAY}"
+AT = "s3://bkt/hoga"
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    with s3_server() as (endpoint, found):
+        for key, value in (("HOGA_S3_ENDPOINT", endpoint), ("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "verysecretword")):
+            monkeypatch.setenv(key, value)
+        yield found
+
+
+@pytest.fixture
+def unmounted() -> Iterator[None]:
+    """The store of one test's server is not the next one's."""
+    from hoga.archive.form.objects import mount_objects
+
+    unmount = mount_objects()
+    yield
+    unmount()
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str], bucket: Bucket, unmounted: None) -> Printed:
+    def call(*arguments: object) -> tuple[int, str, str]:
+        status = main([str(each) for each in arguments])
+        said = capfd.readouterr()
+        assert "verysecretword" not in said.out + said.err
+        assert "Traceback" not in said.err
+        return status, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    root = tmp_path / "data"
+    for kind, fill in (("orderbook", fill_books), ("execution", fill_trades)):
+        shop = fill(Workshop(root / "binance" / kind, kind))
+        merge_day(SeriesDay(shop.directory, shop.symbol, kind, DAY), venue="binance", archive_format="zip", purge=True)
+    return root
+
+
+def test_a_copy_is_sent_once_proven_and_brought_back(command: Printed, bucket: Bucket, data: Path, tmp_path: Path) -> None:
+    assert command("mirror", data, AT)[:2] == (0, f"4 sent, {_size(data):,} bytes, 0 failed\n")
+    assert sorted(bucket.objects) == sorted(f"hoga/{name}" for name in _files(data))
+    assert command("mirror", data, AT)[:2] == (0, "4 there, 0 bytes, 0 failed\n")
+    assert command("mirror", data, AT, "--verify")[0] == 0
+    assert command("mirror", tmp_path / "back", AT, "--restore")[0] == 0
+    assert _files(tmp_path / "back") == _files(data)
+    assert command("verify", tmp_path / "back")[0] == 0
+
+
+def test_what_reads_folders_reads_buckets(command: Printed, bucket: Bucket, data: Path) -> None:
+    command("mirror", data, AT)
+    assert command("verify", AT)[0] == 0
+    assert command("ls", AT, "--json")[1] == command("ls", data, "--json")[1].replace(str(data), "s3:/bkt/hoga")
+    assert command("cat", f"{AT}/{TRADES}.zip")[1] == command("cat", data / f"{TRADES}.zip")[1]
+    assert [row.records for row in hoga.catalog(AT)] == [row.records for row in hoga.catalog(data)]
+    loaded = hoga.load("binance:BTCUSDT", "execution", DAY, root=AT).numpy()
+    assert (loaded["price"] == hoga.load("binance:BTCUSDT", "execution", DAY, root=data).numpy()["price"]).all()
+
+
+def test_a_minute_of_a_day_is_one_ranged_read_of_its_bytes(command: Printed, bucket: Bucket, data: Path) -> None:
+    command("mirror", data, AT)
+    day = hoga.load("binance:BTCUSDT", "orderbook", start=f"{DAY}T13:16:00Z", end=f"{DAY}T13:17:00Z", root=f"{AT}")
+    bucket.asked.clear()
+    bucket.sent = 0
+    assert len(day.numpy()["recv_ns"]) == 40
+    assert bucket.asked == {"GET": 2}, "its manifest and its bytes"
+    assert bucket.sent < len(bucket.objects[f"hoga/{BOOKS}.manifest.json"][0]) + 2_000
+
+
+def test_another_content_under_a_name_is_named_and_left(command: Printed, bucket: Bucket, data: Path) -> None:
+    bucket.objects[f"hoga/{BOOKS}.zip"] = (b"somebody's", {})
+    status, out, err = command("mirror", data, AT)
+    assert (status, "1 failed" in out) == (1, True)
+    assert f"{AT}/{BOOKS}.zip: another content is under this name" in err
+    assert bucket.objects[f"hoga/{BOOKS}.zip"][0] == b"somebody's"
+    assert f"hoga/{BOOKS}.manifest.json" not in bucket.objects, "a manifest is the commit"
+    assert f"hoga/{TRADES}.manifest.json" in bucket.objects
+
+
+def test_verify_names_exactly_what_is_damaged_or_gone(command: Printed, bucket: Bucket, data: Path) -> None:
+    command("mirror", data, AT)
+    text, headers = bucket.objects[f"hoga/{BOOKS}.zip"]
+    bucket.objects[f"hoga/{BOOKS}.zip"] = (text[:200] + bytes([text[200] ^ 1]) + text[201:], headers)
+    del bucket.objects[f"hoga/{TRADES}.zip"]
+    status, out, _ = command("mirror", data, AT, "--verify", "--json")
+    assert (status, [each["file"] for each in json.loads(out)["failed"]]) == (1, [f"{AT}/{TRADES}.zip", f"{AT}/{BOOKS}.zip"])
+    status, out, _ = command("verify", AT, "--json")
+    assert status == 1
+    assert {each["file"].rsplit("/", 1)[1] for each in json.loads(out)["problems"]} == {
+        f"BTCUSDT_execution_{DAY}.zip",
+        f"BTCUSDT_orderbook_{DAY}.zip",
+    }
+
+
+def test_a_slow_server_is_asked_again(command: Printed, bucket: Bucket, data: Path) -> None:
+    bucket.fail_next = 3
+    assert command("mirror", data, AT)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["s3://"], 2, "s3://bucket/prefix"),
+        (["bucket"], 2, "s3://bucket/prefix"),
+        (["s3://nowhere/x"], 1, "there is no bucket nowhere"),
+    ],
+)
+def test_a_wrong_place_is_one_line(command: Printed, data: Path, arguments: list[str], status: int, says: str) -> None:
+    found, _, err = command("mirror", data, *arguments)
+    assert (found, says in err) == (status, True), err
+
+
+def test_a_bucket_that_takes_nothing_is_told_for_each_file(command: Printed, bucket: Bucket, data: Path) -> None:
+    bucket.read_only = True
+    status, _, err = command("mirror", data, AT)
+    assert (status, err.count("AWS_ACCESS_KEY_ID")) == (1, 2), err
+
+
+def _files(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def _size(root: Path) -> int:
+    return sum(map(len, _files(root).values()))
