@@ -25,7 +25,7 @@ SPELT = {
 """What a distribution is imported as, where that is not its name. (`requests` is what pyupbit fails with.)"""
 TOOLS = {"pytest", "pytest-xdist", "pytest-timeout"}
 """What runs the tests, and need not be imported to do so."""
-FOR_USERS = {"analysis", "nats", "s3"}
+FOR_USERS = {"analysis", "nats"}
 """Extras that nothing in hoga imports: libraries that read what it writes, and the names under which transports will come."""
 IF_THERE = {"cryptofeed", "hftbacktest"}
 """What tests use where it is installed, and do without elsewhere."""

@@ -21,6 +21,7 @@ coverage        what is recorded and what is missing, as facts
 coverage_page   the page of it, as text
 coverage_words  its words, in each language
 retention       removes old days that somebody else provably holds
+mirror          a copy in a bucket, which says when it is not complete
 view            an archive around an instant, for its page
 depthmap        the depth of a book over time as a picture
 

@@ -13,6 +13,7 @@ import io
 import os
 import stat
 from collections.abc import Callable, Hashable
+from importlib import import_module
 from io import BufferedReader, FileIO
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +28,8 @@ __all__ = [
 ]  # fmt: skip
 
 _READ_BYTES = 1 << 20
-_BUCKETS = "s3:"
+_LAZILY = {"s3:": "hoga.archive.form.objects"}
+"""Places that are served as soon as a name of theirs is met, and the module that mounts them: whoever reads files only has no use for it."""
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP)
 
 
@@ -89,10 +91,8 @@ def mount(place: str, store: Store) -> Callable[[], None]:
 def is_mounted(name: Path) -> bool:
     """Whether it is no file of this machine. Names of buckets are served from when the first of them is met."""
     place = name.parts[0] if name.parts else ""
-    if place == _BUCKETS and place not in _mounted:
-        from hoga.archive.form.objects import mount_objects
-
-        mount_objects()
+    if place in _LAZILY and place not in _mounted:
+        import_module(_LAZILY[place]).mount_objects()
     return place in _mounted
 
 
