@@ -29,7 +29,7 @@ __all__ = [
 
 _READ_BYTES = 1 << 20
 _LAZILY = {"s3:": "hoga.archive.form.objects"}
-"""Places that are served as soon as a name of theirs is met, and the module that mounts them: whoever reads files only has no use for it."""
+"""Places that are served as soon as a name of theirs is met, and the module that mounts them."""
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP)
 
 
