@@ -126,7 +126,8 @@ def test_a_viewer_that_does_not_read_gets_nothing_and_catches_up_whole() -> None
     outlet = Outlet()
     viewer = Viewer(outlet)
     frames = [
-        Frames(b'"news %d"' % number, whole=lambda number=number: b'"whole %d"' % number, extra=lambda choice, whole: b"") for number in range(6)
+        Frames(b'"news %d"' % number, whole=lambda number=number: b'"whole %d"' % number, extra=lambda choice, whole: b"")
+        for number in range(6)
     ]
     viewer.offer(frames[0])
     viewer.offer(frames[1])

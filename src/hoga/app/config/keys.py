@@ -324,7 +324,8 @@ def _collectors() -> list[Key]:
             text="This collector's name, before every connection's (`tokyo/…`); `hoga merge` tells whose a record is by it."),
         Key(name="S3_ENDPOINT", kind=Kind.HTTP_URL, default="", optional=True,
             text="Where buckets are; the bucket is a part of the path then. Not set: Amazon's own. Keys are in the environment."),
-        Key(name="S3_REGION", kind=Kind.PLACE, default="", optional=True, text="Region of the buckets; not set: AWS_REGION, else us-east-1."),
+        Key(name="S3_REGION", kind=Kind.PLACE, default="", optional=True,
+            text="Region of the buckets; not set: AWS_REGION, else us-east-1."),
     ]  # fmt: skip
 
 
