@@ -72,6 +72,25 @@ class Rests(Strategy):
         else:
             self.limit(self.symbol, "sell", "0.01", book.ask)
 """,
+    "looks": """
+from hoga import Strategy
+
+class Looks(Strategy):
+    symbol = "binance-usdm:BTCUSDT"
+    books = 0
+
+    def on_book(self, book):
+        self.books += 1
+        if self.books % 17 == 0:
+            self.target(self.symbol, ("0.01", "0.01", 0, "5000", "-0.01")[self.books // 17 % 5])
+        if self.books % 29 == 0:
+            self.limit(self.symbol, "buy", "0.01", book.bid)
+        if self.books % 61 == 0:
+            self.cancel_all()
+            self.log(f"{book.bid} {book.ask} {self.position()} {self.check('odd', self.books % 2)}")
+        if self.books == 300:
+            raise ValueError("enough")
+""",
     "seldom": """
 from hoga import Strategy
 
@@ -177,12 +196,12 @@ def journal_of(folder: Path, data: Path, text: str, *, whole: bool, keys: tuple[
     return kept, run.finish()
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=16, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 10_000),
     kinds=st.sets(st.sampled_from(KINDS), min_size=1).filter(lambda each: each - {"mark"}),
     step_ms=st.sampled_from([50, 100, 400, 3_000]),
-    name=st.sampled_from(sorted(STRATEGIES)),
+    name=st.sampled_from(["looks", *sorted(STRATEGIES)]),
 )
 def test_the_journal_is_the_same(tmp_path_factory: Any, seed: int, kinds: set[str], step_ms: int, name: str) -> None:
     data, folder = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("mine")

@@ -670,6 +670,11 @@ class _BookLines(PlainBlock):
         return self._best is not None and self._best.is_sound
 
     @property
+    def kind(self) -> type[MarketTop] | None:
+        """Books."""
+        return MarketDepth
+
+    @property
     def prices(self) -> Ints | None:
         """The middle of each."""
         return None if self._best is None else self._best.prices

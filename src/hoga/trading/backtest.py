@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from hoga.columns.digits import Ints
-from hoga.core.ticks import MarketBar, MarketBars, MarketEvent, MarketPrice
+from hoga.core.ticks import MarketBar, MarketBars, MarketEvent, MarketPrice, MarketTop
 from hoga.core.times import MS_NS, SECOND_NS
 from hoga.core.trading import ExecutionEvent, Rules, Rung, StreamUpdate
 from hoga.trading.blocks import Block, Chunk, is_ordered
@@ -55,6 +55,7 @@ WORK_NS = 100_000_000
 """So long a piece of work takes here, whatever it took."""
 FAR_NS = 1 << 62
 """Never."""
+_Hear = Callable[[MarketTop], list[Effect] | None]
 _ROUNDS = 10
 _FEW = 4
 """So few trades are counted one by one."""
@@ -182,6 +183,7 @@ class Backtest:
         spans: dict[str, tuple[int, int]] = {}
         symbols = {block.symbol for block in blocks if block.is_book or block.traded_ns is not None}
         seen = [self.exchanges.get(venue_of(block.symbol)) for block in blocks]
+        hears: list[_Hear | None] = []
         place, count, due_ns, step = 0, len(stamps), 0, self.engine.step
         self._changed = True
         while place < count:
@@ -191,6 +193,7 @@ class Backtest:
                 spans = {symbol: self.engine.counts_from_to(symbol) for symbol in idle}
                 counted = frozenset(symbol for symbol, (_, until) in spans.items() if until)
                 due_ns = self._due_ns()
+                hears = [self._hears(block, exchange) for block, exchange in zip(blocks, seen, strict=True)]
             if idle:
                 to = where.hard(idle, counted, place)
                 if to > place:
@@ -208,8 +211,14 @@ class Backtest:
                         place = after
                         continue
             source = sources[place]
+            hear, exchange = hears[source], seen[source]
+            if hear is not None and exchange is not None and due_ns > stamps[place]:
+                after = self._let_hear(hear, exchange, chunk, place, bisect_left(stamps, due_ns, place))
+                if after > place:
+                    place = after
+                    continue
             event = at[source](places[place])
-            at_ns, exchange = event.at_ns, seen[source]
+            at_ns = event.at_ns
             if due_ns <= at_ns or exchange is None:
                 self.take(event)
                 self._changed = True
@@ -231,6 +240,39 @@ class Backtest:
             if counted and blocks[source].traded_ns is not None:
                 self._changed = True  # a bar may have been closed, and others are counted to now
             place += 1
+
+    def _hears(self, block: Block, exchange: Exchange | None) -> _Hear | None:
+        """Who takes its books or quotes, while nothing comes of them but that hooks are called; None: more may come of them."""
+        if block.kind is None or exchange is None or not exchange.is_idle(block.symbol):
+            return None
+        return self.engine.hears(block.symbol, block.kind)
+
+    def _let_hear(self, hear: _Hear, exchange: Exchange, chunk: Chunk, place: int, end: int) -> int:
+        """Records of one block that follow one another, up to the first of which something comes; the exchange sees the newest of them.
+        Returns the place behind what was taken."""
+        _, sources, places, blocks = chunk
+        source, newest, effects = sources[place], None, None
+        make = blocks[source].at
+        while place < end and sources[place] == source:
+            event = make(places[place])
+            effects = hear(event)  # type: ignore[arg-type]  # it looks itself whether it is one
+            if effects is not None and not effects:
+                break
+            newest = event
+            place += 1
+            if effects:
+                break
+        if newest is not None:
+            self.now_ns = max(self.now_ns, newest.at_ns)
+            exchange.on_market(newest)
+        if effects:
+            self._changed = True
+            if self._wake_ns <= self.now_ns:
+                self._wake_ns = FAR_NS
+            for effect in effects:
+                self._do(effect)
+            self._listen()
+        return place
 
     def _leave_out(self, places: _Places, spans: Mapping[str, tuple[int, int]], place: int, to: int) -> int:
         """The books and trades of idle symbols from one place to before another, or up to the first trade that does more than count."""

@@ -58,7 +58,8 @@ class Block(Protocol):
     """Records of one series. `symbol`: whose; `is_book`: nothing is lost but the book itself where only the newest of several is seen.
     `traded_ns`: of trades, the venue's time of each; None: they are none. `received_ns`: when each came; None: that is known of the
     events only. `is_sound`: every record says a price that can be relied upon; False: that is not known. `prices`: what each says, where
-    `is_sound`; None: that is not known."""
+    `is_sound`; None: that is not known. `kind`: all of them are quotes, or books (or, where one cannot be read, a doubt); None: they are
+    neither."""
 
     symbol: str
     is_book: bool
@@ -80,6 +81,10 @@ class Block(Protocol):
 
     @property
     def prices(self) -> Ints | None:
+        """See the class."""
+
+    @property
+    def kind(self) -> type[MarketTop] | None:
         """See the class."""
 
 
@@ -105,6 +110,11 @@ class PlainBlock:
     @property
     def prices(self) -> Ints | None:
         """Not known."""
+        return None
+
+    @property
+    def kind(self) -> type[MarketTop] | None:
+        """Neither."""
         return None
 
 
@@ -187,6 +197,11 @@ class TopBlock(ColumnBlock):
         """Whether there are both sides everywhere, and none is beyond the other."""
         bids, asks = self.matrix[2], self.matrix[4]
         return bool((bids > 0).all() and (bids < asks).all())
+
+    @property
+    def kind(self) -> type[MarketTop] | None:
+        """What they are."""
+        return MarketTop if self._levels is None else MarketDepth
 
     @property
     def prices(self) -> Ints | None:
@@ -367,6 +382,11 @@ class _Shared:
     def received_ns(self) -> Ints | None:
         """When each came."""
         return self._block.received_ns
+
+    @property
+    def kind(self) -> type[MarketTop] | None:
+        """What they are."""
+        return self._block.kind
 
     @property
     def prices(self) -> Ints | None:

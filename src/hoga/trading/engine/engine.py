@@ -7,11 +7,11 @@ nothing else; anything else that raises here is a fault of the engine, and the l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from hoga.core.market import DataType
-from hoga.core.ticks import MarketTrade
-from hoga.core.trading import Capabilities, FillUpdate, Rules
+from hoga.core.ticks import MarketDepth, MarketTop, MarketTrade
+from hoga.core.trading import Capabilities, FillUpdate, Rules, StreamUpdate
 from hoga.trading.blocks import Counted
 from hoga.trading.engine.accounts import Accounts
 from hoga.trading.engine.asking import Asking
@@ -33,7 +33,7 @@ from hoga.trading.engine.timers import Timers
 from hoga.trading.engine.turn import Handlers, Settings, Turn
 from hoga.trading.engine.upkeep import Upkeep
 from hoga.trading.engine.working import Working
-from hoga.trading.ports import Effect, Event, Gate, ReadBars, Rung, WakeAt
+from hoga.trading.ports import Effect, Event, Gate, ReadBars, Rung, Tick, WakeAt
 from hoga.trading.protect import Guard
 from hoga.trading.reconcile import Reckoning
 from hoga.trading.rungs import Cause, Ladder
@@ -42,6 +42,9 @@ from hoga.trading.state import State
 from hoga.trading.strategy import Strategy
 
 __all__ = ["Engine"]
+
+_CALM = frozenset((MarketTop, MarketDepth, StreamUpdate, Tick))
+"""Of these nothing comes that a second would have to look after, but what they cause at once."""
 
 
 class Engine:
@@ -76,7 +79,7 @@ class Engine:
         placing = self.placing = Placing(turn, roster, causes, gate, guards)
         guarding = self.guarding = Guarding(turn, timers, roster, causes, placing, guards)
         candles = self._candles = Candles(turn, timers, roster)
-        pursuing = Pursuing(turn, roster, placing, guarding)
+        pursuing = self._pursuing = Pursuing(turn, roster, placing, guarding)
         counting = self._counting = Counting(turn, causes, asking, gate)
         life = self._life = Life(turn, timers, roster, causes, asking, placing, candles, guarding, pursuing, counting, sampler)
         hearing = Hearing(turn, roster, causes, asking, counting, guarding, pursuing, gate)
@@ -122,7 +125,10 @@ class Engine:
         try:
             state.now_ns = at_ns
             turn.cause = event
-            handle = self._handlers.get(event.__class__)
+            kind = event.__class__
+            if kind not in _CALM:
+                self._upkeep.calm_ns = 0
+            handle = self._handlers.get(kind)
             if handle is not None:
                 handle(event)
         except Exception as fault:  # noqa: BLE001  # the supervised place: what the engine cannot do itself, the ladder decides
@@ -142,6 +148,8 @@ class Engine:
 
     def _close(self, out: list[Effect]) -> list[Effect]:
         self._settle(out)
+        if out:
+            self._upkeep.calm_ns = 0
         heap = self._timers.heap
         if heap and heap[0][0] != self._woken:
             self._woken = heap[0][0]
@@ -173,7 +181,9 @@ class Engine:
             every_ns = self._turn.settings.upkeep_ns
             self._timers.arm("second", 0, at_ns - at_ns % every_ns + every_ns)
             self._upkeep.each_second()
-        elif kind == "bars":
+            return
+        self._upkeep.calm_ns = 0
+        if kind == "bars":
             self._candles.is_due(number)
         elif kind == "guard":
             self.guarding.is_due(number)
@@ -198,6 +208,34 @@ class Engine:
     def is_idle(self, symbol: str) -> bool:
         """Whether a book of a symbol can change nothing but what the next one changes, too: nobody hears it, nothing waits for a price."""
         return self._roster.running and not self._life.stopping_ns and not self._causes.due and self._market.is_idle(symbol)
+
+    def hears(self, symbol: str, kind: type[MarketTop]) -> Callable[[MarketTop], list[Effect] | None] | None:
+        """What `step` does with books or quotes (`kind`) of a symbol as long as they do no more than call hooks, with less to ask each
+        time. None: they may do more now.
+
+        What it returns is to be done as what `step` returns, and then this is to be asked again; an empty list: the event was not taken,
+        and is one for `step`. It may be called with stamps before the moment that was told by the last `WakeAt`.
+        """
+        instances = self._market.hearers(symbol, kind)
+        turn, state, causes, unmet, heap = self._turn, self.state, self._causes, self._pursuing.unmet, self._timers.heap
+        if not instances or turn.after or self._life.stopping_ns or causes.due or symbol not in state.looks:
+            return None
+        look, hooks, nothing = state.looks[symbol], [each.on_book for each in instances], list[Effect]()
+
+        def hear(event: MarketTop) -> list[Effect] | None:
+            bid, ask, at_ns = event.bid, event.ask, event.at_ns
+            if event.__class__ is not kind or not 0 < bid < ask or at_ns < state.now_ns:
+                return []
+            state.now_ns = look.at_ns = at_ns
+            look.bid, look.ask = bid, ask
+            turn.out, turn.cause = nothing, event
+            for hook in hooks:
+                hook(event)
+            if nothing or turn.after or causes.due or unmet[symbol] or (heap and heap[0][0] != self._woken):
+                return self._close(nothing)
+            return None
+
+        return hear
 
     def calm_to(self) -> int:
         """The moment before which time alone changes nothing, while nobody asks anything, only prices move and none is old; 0: it may."""

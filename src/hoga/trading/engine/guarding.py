@@ -64,6 +64,10 @@ class Guarding:
             else:
                 self._turn.tell("info", f"{symbol}: {_PARTLY[leg]}positions of {strategy} are guarded at the venue ({guard.keeping})")
 
+    def has_guards(self, symbol: str) -> bool:
+        """Whether a strategy wants its positions of a symbol protected."""
+        return bool(self._keys_of[symbol])
+
     def is_watching(self, symbol: str) -> bool:
         """Whether a price could matter to one of them."""
         return any(self.guards[key].is_holding for key in self._keys_of[symbol])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from hoga.core.market import DataType
 from hoga.core.ticks import MarketDepth, MarketDoubt, MarketMark, MarketPrice, MarketTop, MarketTrade
+from hoga.core.times import MS_NS
 from hoga.trading.blocks import Counted
 from hoga.trading.engine.candles import Candles
 from hoga.trading.engine.causes import Causes
@@ -80,6 +81,20 @@ class Market:
             and not self._pursuing.unmet.get(symbol)
             and not self._guarding.is_watching(symbol)
         )
+
+    def hearers(self, symbol: str, kind: type[MarketTop]) -> list[Instance]:
+        """Whom the next book or quote of a symbol concerns; empty also where it can do more than call them."""
+        look = self._state.looks[symbol]
+        plain = not (look.in_doubt or symbol in self._stale or self._pursuing.unmet[symbol] or self._guarding.has_guards(symbol))
+        return (self._bookish if kind is MarketDepth else self._quotish)[symbol] if plain and self._roster.running else []
+
+    def is_fresh(self) -> bool:
+        """Whether no symbol's data are old by now, or in doubt."""
+        now, limits = self._state.now_ns, self._turn.settings.limits
+        for symbol, look in self._state.looks.items():
+            if look.in_doubt or now - look.at_ns > limits[symbol].stale_after_ms * MS_NS:
+                return False
+        return True
 
     @property
     def is_calm(self) -> bool:
@@ -176,7 +191,7 @@ class Market:
         """Is its data old, and how long already?"""
         state = self._state
         look, now = state.looks[symbol], state.now_ns
-        fresh_ns = self._turn.settings.limits[symbol].stale_after_ms * 1_000_000
+        fresh_ns = self._turn.settings.limits[symbol].stale_after_ms * MS_NS
         stale = look.in_doubt or now - look.at_ns > fresh_ns
         if stale and symbol not in self._stale:
             self._stale.add(symbol)

@@ -35,7 +35,8 @@ _CHECKS_NS = 600 * SECOND_NS
 
 
 class Upkeep:
-    """See the module."""
+    """See the module. `calm_ns`: up to then a second has little to look after, if nothing but books and signs of life comes; whoever takes
+    anything else sets it to 0."""
 
     def __init__(
         self,
@@ -69,11 +70,15 @@ class Upkeep:
         self._fills = 0
         self._is_flat = False
         self._checked_ns = 0
+        self.calm_ns = 0
 
     def each_second(self) -> None:
         """A second has passed."""
         state = self._state
         now = state.now_ns
+        if now < self.calm_ns and self._market.is_fresh():
+            self._in_calm()
+            return
         is_new_day = state.portfolio.pass_midnight(now)
         quiet = self._is_quiet() and not is_new_day
         for symbol in state.rules_of:
@@ -103,6 +108,18 @@ class Upkeep:
         if now - self._forgot_ns > _FORGET_NS:
             self._forgot_ns = now
             state.orders.forget(now)
+        if self._turn.settings.waits_for_data:
+            self.calm_ns = self.next_ns() if self.calm_ns else 1  # when nothing else came for a second already
+
+    def _in_calm(self) -> None:
+        """Of a second what is left of it up to `next_ns`: what is held is worth something else."""
+        state = self._state
+        state.passed(state.now_ns)
+        if not self._is_flat:
+            for symbol in state.rules_of:
+                self._counting.losses(symbol)
+                state.reckon(symbol)
+                state.portfolio.mark(symbol, state.price(symbol))
 
     def next_ns(self) -> int:
         """The moment before which a second changes nothing, if nothing but prices moves until then, and these are never old; 0: it may
