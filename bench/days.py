@@ -39,6 +39,7 @@ from hoga.archive.keep.seal import SealJob, SegmentNote, seal
 from hoga.archive.keep.splice import body_part, splice
 from hoga.core.streams import Kind
 from hoga.core.times import MINUTE_NS, day_of, day_start_ns, minute_floor_ns, minute_of
+from hoga.runtime.allocator import keep_freed_memory
 from hoga.venues.registry import VENUES
 
 __all__ = ["MergePlan", "Merged", "SealPlan", "Sealed", "make_day", "measure_merge", "measure_seal"]
@@ -94,6 +95,7 @@ class Merged(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure_seal(plan: SealPlan) -> Sealed:
     """Write a journal of a minute, seal it."""
+    keep_freed_memory()  # as every worker does (`runtime.worker`)
     folder = Path(plan.data)
     path = _write_journal(plan, folder)
     journal_bytes = path.stat().st_size

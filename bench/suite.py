@@ -452,7 +452,7 @@ def _hub(bench: _Bench) -> list[Figure]:
 def _hub_load(bench: _Bench) -> list[Figure]:
     settings = bench.settings
     load = LoadPlan(symbols=_HUB_STREAMS, per_symbol=8, rate=_CONSUMER_RATE, seconds=settings.streams_s, capture=settings.capture)
-    lost, dropped, cpus, p50s, p99s, receipts, worst = [], [], [], [], [], [], []
+    lost, dropped, cpus, p50s, p99s, receipts, worst, servers = [], [], [], [], [], [], [], []
     for number in range(settings.repeat // 2 + 1):
         bench.tell(f"hub: {_HUB_STREAMS:,} subscriptions, {_CONSUMER_RATE:,} events/s for {settings.streams_s:g} s, run {number + 1}")
         with LoadServer(load, core=bench.server_core, folder=bench.folder) as server:
@@ -474,6 +474,7 @@ def _hub_load(bench: _Bench) -> list[Figure]:
         p99s.append(wire[1])
         worst.append(wire[2])
         receipts.append(hub.receipt_ms[1])
+        servers.append(report.late_p99_ms)
     at = f"{_HUB_STREAMS:,} subscriptions, {_CONSUMER_RATE:,}/s"
     late = "from the moment the server should send, its own lateness included"
     return [
@@ -483,6 +484,7 @@ def _hub_load(bench: _Bench) -> list[Figure]:
         figure("hub.wire_p50", f"hub, {at}: wire → callback, p50", "ms", p50s, note=late),
         figure("hub.wire_p99", f"hub, {at}: wire → callback, p99", "ms", p99s, note=late),
         figure("hub.wire_max", f"hub, {at}: wire → callback, worst", "ms", worst, note=late),
+        figure("hub.server_p99", f"hub, {at}: the load server's own lateness, p99", "ms", servers, note="of its sends"),
         figure("hub.receipt_p99", f"hub, {at}: receipt → callback, p99", "ms", receipts),
     ]
 

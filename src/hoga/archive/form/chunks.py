@@ -35,8 +35,9 @@ _MAX_RAW = 1 << 30
 _KEY_NS = 1_000_000_000
 """How long a zstd stream goes on: so much a damaged chunk can take with it."""
 _LEVEL, _HASH_LOG, _MIN_MATCH = -3, 15, 7
-_WINDOW_LOGS = (19, 22)
-"""The window's least and largest size, as powers of two."""
+_WINDOW_LOGS = (21, 22)
+"""The window's least and largest size, as powers of two. 100 streams of depth20 in chunks of 256: with 19 a frame takes 0.85 µs and
+becomes 11.6 times smaller, with 21 0.81 and 13.3, with 22 0.80 and 13.6. A lane has it in memory."""
 _FRAME_BYTES = 2048
 """What a frame is reckoned to need in the window."""
 
