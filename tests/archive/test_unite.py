@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import errno
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -16,10 +19,13 @@ from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.verify import verify
 from hoga.archive.union.unite import Source, United, unite_day
-from hoga.core.errors import SegmentCorrupt
+from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS
+from hoga.runtime import durable
 from tests.archive.workshop import DAY, Workshop, agg_trade, book, read_records
+from tests.tries import tries
+from tests.waiting import LONG_S
 
 _number = count()
 
@@ -131,6 +137,16 @@ def test_a_frame_that_came_over_midnight_to_one_and_before_it_to_the_other_is_th
     assert found == [1, 2, 3]
 
 
+def test_a_day_that_is_kept_in_the_other_format_changes_over_whole(tmp_path: Path) -> None:
+    tokyo = _archive(tmp_path, "tokyo", {"13-15": _trades(START, range(10))})
+    seoul = _archive(tmp_path, "seoul", {"13-16": _trades(START + MINUTE_NS, range(120, 130))})
+    into = _into(tmp_path, "all")
+    unite_day([tokyo], into)
+    unite_day([seoul], into, archive_format="zst")
+    assert [path.name for path in into.archive_paths] == [f"BTCUSDT_execution_{DAY}.jsonl.zst"]
+    assert len(list(read_records([into]))) == 20
+
+
 def test_a_damaged_archive_stops_the_union_and_nothing_is_changed(tmp_path: Path) -> None:
     tokyo = _archive(tmp_path, "tokyo", {"13-15": _trades(START, range(10))})
     file = tokyo.day.archive_paths[0]
@@ -144,6 +160,63 @@ def test_a_damaged_archive_stops_the_union_and_nothing_is_changed(tmp_path: Path
 
 Drawn = tuple[str, dict[str, list[bytes]], list[Gap]]
 """(collector, minute -> lines, gaps)"""
+
+
+def _die_at(sources: list[Source], into: SeriesDay, at: int) -> None:
+    steps = count(1)
+    durable.watch(lambda act, what, data: os._exit(9) if next(steps) == at else None)
+    unite_day(sources, into)
+    os._exit(0)
+
+
+def test_killed_at_any_step_the_next_run_gives_the_same_day(tmp_path: Path) -> None:
+    early = _archive(tmp_path, "tokyo", {"13-15": _trades(START, range(30))})
+    late = _archive(tmp_path, "seoul", {"13-15": _trades(START, range(20, 60), late_ns=900)})
+    wanted = unite_day([early, late], _into(tmp_path, "whole")).sha256
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for at in count(1, 2):
+        into = _into(tmp_path, f"killed-{at}")
+        unite_day([early], into)
+        child = multiprocessing.get_context("fork").Process(target=_die_at, args=([late], into, at))
+        child.start()
+        child.join(LONG_S)
+        assert unite_day([late], into).sha256 == wanted, at
+        assert _sound(tmp_path / f"killed-{at}") == [], at
+        assert sorted(path.suffix for path in into.directory.iterdir()) == [".json", ".zip"], at
+        if child.exitcode == 0:
+            break
+    assert at > 10, "there are so many steps at least"
+    assert {path: found for path in before if (found := path.read_bytes()) != before[path]} == {}
+
+
+def test_a_disk_that_refuses_any_step_is_told_and_the_old_day_stays_or_the_new_one_is_whole(tmp_path: Path) -> None:
+    early = _archive(tmp_path, "tokyo", {"13-15": _trades(START, range(30))})
+    late = _archive(tmp_path, "seoul", {"13-15": _trades(START, range(20, 60), late_ns=900)})
+    wanted = unite_day([early, late], _into(tmp_path, "whole")).sha256
+    for at in count(2, 2):
+        into = _into(tmp_path, f"refused-{at}")
+        unite_day([early], into)
+        steps = count(1)
+
+        def refuse(act: str, what: object, data: object, at: int = at, steps: Iterator[int] = steps) -> None:
+            if next(steps) == at:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        durable.watch(refuse)
+        try:
+            unite_day([late], into)
+            refused = False
+        except ArchiveError:
+            refused = True
+        finally:
+            durable.watch(None)
+        assert unite_day([late], into).sha256 == wanted, at
+        assert _sound(tmp_path / f"refused-{at}") == [], at
+        if not refused:
+            break
+    assert at > 10
+
+
 _offsets = st.sampled_from([0, 1, 900, 2_000_000])
 
 
@@ -177,7 +250,7 @@ def _recordings(draw: st.DrawFn) -> list[Drawn]:
     return found
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_recordings())
 def test_any_order_grouping_and_number_of_times_gives_the_same_text(tmp_path: Path, recordings: list[Drawn]) -> None:
     kind = "orderbook" if b"bids" in next(iter(recordings[0][1].values()))[0] else "execution"

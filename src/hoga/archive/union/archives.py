@@ -66,7 +66,7 @@ def unite_archives(
 
     Args:
         order: names of collectors, the preferred first. day: only this one.
-        archive_format: `zip` or `zst`; None: that of the first archive that has the day.
+        archive_format: `zip` or `zst`; None: as the day is kept already, else as the first archive has it.
         on_done: how many days are done, and of how many.
     """
     found = [(archive, discover([archive.root])) for archive in archives]
@@ -91,7 +91,8 @@ def _one(
     into = SeriesDay(out / wanted.venue / wanted.kind, wanted.symbol, wanted.kind, wanted.day)
     try:
         sources = [source for each in ready if (source := each.source(wanted)) is not None]
-        spelt = archive_format or next((name for each in sources if (name := _format_of(each.day))), "zip")
+        known = [into, *(each.day for each in sources)]
+        spelt = archive_format or next((name for each in known if (name := _format_of(each))), "zip")
         return Done(what=what, united=unite_day(sources, into, archive_format=spelt, order=order))
     except HogaError as fault:
         return Done(what=what, why=str(fault))

@@ -45,10 +45,14 @@ from hoga.archive.union.law import kept
 from hoga.archive.union.recording import Collectors, Recording, Stretch, open_recording
 from hoga.core.errors import ManifestMismatch
 from hoga.core.times import day_start_ns
-from hoga.runtime.durable import make_folder, unlink
+from hoga.runtime.durable import make_folder, temporary_for, unlink, write_fault
 from hoga.venues.registry import channels_for
 
 __all__ = ["Source", "United", "unite_day"]
+
+
+_LINES = 64
+"""Lines that are handed to the compressor at once."""
 
 
 class Source(NamedTuple):
@@ -104,25 +108,49 @@ def unite_day(
         SegmentCorrupt, ManifestMismatch: a source is not what it says of itself. DiskFull, OSError: it could not be written. Nothing was
         changed.
     """
+    target = into.directory / (into.stem + suffix_of(archive_format))
+    try:
+        return _unite(sources, into, target, archive_format, list(order), step)
+    except OSError as fault:
+        raise write_fault(target, fault) from fault
+
+
+def _unite(
+    sources: Sequence[Source], into: SeriesDay, target: Path, archive_format: str, order: list[str], step: Callable[[str], None]
+) -> United:
     before = read_manifest(into.manifest_path)
     if before is not None:
         finish_commit(into.manifest_path, before)
         sources = [Source("", into), *sources]
-    work = _Union(sources, into, archive_format, list(order), before)
+    make_folder(into.directory)
+    spool = target.with_name(target.name + SPOOL_SUFFIX)
+    for left in (spool, temporary_for(target), temporary_for(into.manifest_path)):  # of a union that was killed
+        unlink(left, missing_ok=True)
+    work = _Union(sources, into, target, spool, archive_format, order, before)
     if before is not None and work.is_unchanged():
         return work.told("unchanged", before)
-    make_folder(into.directory)
     try:
-        return work.told("united", commit_day(work.target, into.manifest_path, work.prepare, step=step))
+        made = work.told("united", commit_day(target, into.manifest_path, work.prepare, step=step))
+        if before is not None and before.archive.file != target.name:  # it was kept in the other format
+            unlink(target.with_name(before.archive.file), missing_ok=True)
+        return made
     finally:
-        unlink(work.spool, missing_ok=True)
+        unlink(spool, missing_ok=True)
 
 
 class _Union:
-    def __init__(self, sources: Sequence[Source], into: SeriesDay, archive_format: str, order: list[str], before: Manifest | None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        into: SeriesDay,
+        target: Path,
+        spool: Path,
+        archive_format: str,
+        order: list[str],
+        before: Manifest | None,
+    ) -> None:
         self._into, self._format, self._before = into, archive_format, before
-        self.target = into.directory / (into.stem + suffix_of(archive_format))
-        self.spool = self.target.with_name(self.target.name + SPOOL_SUFFIX)
+        self.target, self.spool = target, spool
         self._collectors = Collectors(order)
         self._recordings = _opened(sources, self._collectors)
         ranks = self._collectors.ranks()
@@ -160,7 +188,6 @@ class _Union:
 
     def prepare(self, temporary: Path) -> Manifest:
         """Write the day file, read it back, describe it."""
-        unlink(self.spool, missing_ok=True)
         minutes = list(self._minutes())
         parts = [each.part for each in minutes]
         note = msgspec.json.encode({"format": "hoga-day/1", "segments": len(parts), "bytes": sum(part.text_bytes for part in parts)})
@@ -230,7 +257,8 @@ class _Union:
             lines += [every[place] for place in at.tolist()]
         order = self._sorted(receipts, lines)
         text = [lines[at] for at in order]
-        part = recompress(text, self.spool, archive_format=self._format, source=giving[0][1].file)
+        pieces = (b"".join(text[at : at + _LINES]) for at in range(0, len(text), _LINES))
+        part = recompress(pieces, self.spool, archive_format=self._format, source=giving[0][1].file)
         self._differing += self._count_differing(text)
         return _Minute(minute=minute, span_min=span_min, part=part, records=len(text), receipts=(receipts[order[0]], receipts[order[-1]]))
 
