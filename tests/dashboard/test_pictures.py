@@ -247,7 +247,7 @@ def test_a_missed_minute_is_seen_on_the_narrowest_strip(tab: Tab) -> None:
         signs = "".join(sign * length for sign, length in runs)[:1440]
         text = "".join(f"{sign}{length}" for sign, length in runs)
         told = tab.run(
-            "({ text, dots }) => { const strip = m.strips.read(text); return { until: strip.until, dots: [...m.strips.dotsOf(strip, dots)], counts: m.strips.countOf(strip), last: m.strips.minuteOf(strip, strip.until), first: m.strips.minuteOf(strip, 0) }; }",
+            "({ text, dots }) => { const strip = m.strips.read(text); return { until: strip.until, dots: [...m.strips.dotsOf(strip, dots)], counts: m.strips.countOf(text), last: m.strips.minuteOf(strip, strip.until), first: m.strips.minuteOf(strip, 0) }; }",
             {"text": text, "dots": dots},
         )
         level = {"n": 0, "r": 1, "c": 4, "i": 10, "m": 11}
@@ -257,7 +257,7 @@ def test_a_missed_minute_is_seen_on_the_narrowest_strip(tab: Tab) -> None:
             minutes = signs[start:end]
             assert shown == (max(level[sign] for sign in minutes) if minutes else 255)
         assert told["until"] == len(signs)
-        assert told["counts"] == {"missed": sum(sign in "cim" for sign in signs), "whole": signs.count("r")}
+        assert told["counts"] == {"missed": sum(sign in "cim" for sign in signs), "whole": signs.count("r"), "until": len(signs)}
         assert told["first"]["key"] == {"n": "before", "r": "whole", "c": "part", "i": "part", "m": "missed"}[signs[0]]
         assert told["last"]["key"] == "ahead"
     assert tab.run("() => m.strips.read('r5?n3').until") == 8, "what is odd is passed over"

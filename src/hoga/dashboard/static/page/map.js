@@ -152,16 +152,24 @@ export class StreamMap {
 
   drawLegend(counts) {
     if (!this.paper.ctx) return;
-    const side = 12, ratio = devicePixelRatio || 1, dot = Math.round(side * ratio);
-    this.legend.replaceChildren(...STATES.map((name, at) => {
-      if (!counts[at]) return "";
-      const sample = make("canvas", { "aria-hidden": "true", width: dot, height: dot, class: "map-sample" });
-      const ctx = sample.getContext("2d", { alpha: false });
+    this.entries ??= STATES.map(() => {
+      const sample = make("canvas", { "aria-hidden": "true", class: "map-sample" }), words = make("span");
+      const item = make("li", {}, sample, words);
+      this.legend.append(item);
+      return { item, sample, words, look: -1 };
+    });
+    const dot = Math.round(12 * (devicePixelRatio || 1));
+    this.entries.forEach((entry, at) => {
+      entry.item.hidden = !counts[at];
+      put(entry.words, `${count(counts[at])} ${t(`map-${STATES[at]}`)}`);
+      if (entry.look === this.look || !counts[at]) return;
+      entry.look = this.look;
+      entry.sample.width = entry.sample.height = dot;
+      const ctx = entry.sample.getContext("2d", { alpha: false });
       ctx.fillStyle = ink().card;
       ctx.fillRect(0, 0, dot, dot);
       drawCell(ctx, 0, dot, at === 0 ? 3 : 4 + at, ink());
-      return make("li", {}, sample, `${count(counts[at])} ${t(`map-${name}`)}`);
-    }).filter(Boolean));
+    });
   }
 }
 

@@ -5,19 +5,25 @@ export const MINUTES = 1440;
 const NONE = 0, WHOLE = 1; // levels: 0 nothing to tell, 1 recorded, 2 to 10 tenths missed, 11 missed whole
 export const MISSED = 11;
 
-// One level per minute that has come, of a text like "n720r600c1m3". Anything odd ends the day there.
-export function read(text) {
-  const levels = new Uint8Array(MINUTES);
+const levelOf = (sign) => (sign === "n" ? NONE : sign === "r" ? WHOLE : sign === "m" ? MISSED : sign >= "a" && sign <= "i" ? 2 + sign.charCodeAt(0) - 97 : null);
+
+// Calls `take(level, from, to)` for each run of minutes of a text like "n720r600c1m3". What is odd is passed over.
+function runs(text, take) {
   let at = 0;
-  for (const [run, sign, length] of text.matchAll(/([a-z])(\d+)/g)) {
-    if (!run) break;
-    const level = sign === "n" ? NONE : sign === "r" ? WHOLE : sign === "m" ? MISSED : sign >= "a" && sign <= "i" ? 2 + sign.charCodeAt(0) - 97 : null;
-    if (level == null) break;
-    const end = Math.min(MINUTES, at + Number(length));
-    levels.fill(level, at, end);
+  for (const [, sign, length] of text.matchAll(/([a-z])(\d+)/g)) {
+    const level = levelOf(sign), end = Math.min(MINUTES, at + Number(length));
+    if (level == null) continue;
+    take(level, at, end);
     at = end;
   }
-  return { levels, until: at };
+  return at;
+}
+
+// One level per minute that has come.
+export function read(text) {
+  const levels = new Uint8Array(MINUTES);
+  const until = runs(text, (level, from, to) => levels.fill(level, from, to));
+  return { levels, until };
 }
 
 // The worst level of each of `dots` columns: a missed minute is seen on the narrowest screen. 255: not come yet.
@@ -41,9 +47,9 @@ export function minuteOf({ levels, until }, minute) {
   return { key: level === NONE ? "before" : level === WHOLE ? "whole" : level === MISSED ? "missed" : "part", tenths: level >= 2 && level < MISSED ? level - 1 : 0 };
 }
 
-// Minutes in which something is missing, and those recorded whole.
-export function countOf({ levels, until }) {
+// Minutes in which something is missing, and those recorded whole; of thousands of instruments at once, hence from the runs.
+export function countOf(text) {
   let missed = 0, whole = 0;
-  for (let minute = 0; minute < until; minute += 1) { if (levels[minute] > WHOLE) missed += 1; else if (levels[minute] === WHOLE) whole += 1; }
-  return { missed, whole };
+  const until = runs(text, (level, from, to) => { if (level > WHOLE) missed += to - from; else if (level === WHOLE) whole += to - from; });
+  return { missed, whole, until };
 }

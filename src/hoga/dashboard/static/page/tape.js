@@ -28,7 +28,7 @@ export class Tape {
       mark(row, "class", trade ? (trade.side > 0 ? "bid" : "ask") : null);
       put(cells[0], trade ? momentText(trade.t, this.store.now, isLocal()) : "");
       put(cells[1], trade ? `${trade.side > 0 ? "▲" : "▼"} ${plain(trade.price, book?.digits)}` : "");
-      put(cells[2], trade ? plain(trade.size, book?.sizeDigits) : "");
+      put(cells[2], trade ? plain(trade.size, Math.min(5, book?.sizeDigits ?? 0)) : "");
     });
   }
 }

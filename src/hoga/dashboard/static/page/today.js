@@ -54,11 +54,9 @@ class Today {
       const text = strips?.[place] ?? "";
       const has = this.strips.get(place);
       if (has?.text === text) continue;
-      const strip = { text, ...read(text), dots: null };
-      strip.counts = countOf(strip);
-      this.strips.set(place, strip);
+      this.strips.set(place, { text, counts: countOf(text), read: null, dots: null }); // read when it comes into sight
     }
-    for (const place of this.strips.keys()) if (!places.includes(place) && this.strips.size > places.length) this.strips.delete(place);
+    if (this.strips.size > places.length) for (const place of this.strips.keys()) if (!places.includes(place)) this.strips.delete(place);
     this.order = places.sort((a, b) => this.strips.get(b).counts.missed - this.strips.get(a).counts.missed || (days?.[a]?.[0] ?? 2) - (days?.[b]?.[0] ?? 2) || a - b);
     this.filler.style.height = `${Math.max(0, HEAD + this.order.length * ROW - this.height())}px`;
     this.paper.height = 0;
@@ -112,7 +110,7 @@ class Today {
     const place = this.order[row], strip = this.strips.get(place), { ratio } = this.paper;
     const { wide, label } = this, top = y + (ROW - BAR) / 2;
     const many = Math.max(1, Math.round(wide * ratio));
-    if (!strip.dots || strip.dots.length !== many) strip.dots = dotsOf(strip, many);
+    if (!strip.dots || strip.dots.length !== many) strip.dots = dotsOf(this.minutesOf(place), many);
     const { dots } = strip;
     const whole = mix(colours.good, colours.card, 0.55), ahead = mix(colours.soft, colours.card, 0.1), before = mix(colours.soft, colours.card, 0.28);
     for (let from = 0; from < many;) {
@@ -135,12 +133,15 @@ class Today {
     ctx.textBaseline = "middle";
     ctx.textAlign = "left";
     ctx.fillStyle = chosen ? colours.accent : colours.ink;
-    ctx.fillText(cut(ctx, `${symbol} ${venueShort(venue, this.store)}`, label - 8), 0, y + ROW / 2);
+    if (strip.label?.[0] !== label) strip.label = [label, cut(ctx, `${symbol} ${venueShort(venue, this.store)}`, label - 8)];
+    ctx.fillText(strip.label[1], 0, y + ROW / 2);
     const share = this.store.days?.[place]?.[0];
     ctx.textAlign = "right";
     ctx.fillStyle = share != null && share < 0.999 ? colours.bad : colours.soft;
     ctx.fillText(share == null ? "–" : `${shareText(share)} %`, this.paper.width, y + ROW / 2);
   }
+
+  minutesOf(place) { const strip = this.strips.get(place); return (strip.read ??= read(strip.text)); }
 
   dayStart() { return Math.floor(this.store.now / DAY_MS) * DAY_MS; }
 
@@ -157,9 +158,9 @@ class Today {
   // A click on a minute: that instrument, and all charts go to that moment.
   choose() {
     if (!this.at) return;
-    const place = this.order[this.at.row], strip = this.strips.get(place), start = this.dayStart() + this.at.minute * MINUTE_MS;
+    const place = this.order[this.at.row], start = this.dayStart() + this.at.minute * MINUTE_MS;
     if (!this.only) choosePlace(this.store, place);
-    if (minuteOf(strip, this.at.minute).key !== "ahead") axis.zoomTo(start, start + MINUTE_MS);
+    if (minuteOf(this.minutesOf(place), this.at.minute).key !== "ahead") axis.zoomTo(start, start + MINUTE_MS);
   }
 
   key(event) {
@@ -167,7 +168,7 @@ class Today {
     const rows = this.only ? null : { ArrowUp: -1, ArrowDown: 1 }[event.key];
     if (event.key === "Enter") this.choose();
     else if (by != null || rows != null) {
-      const at = this.at ?? { row: 0, minute: Math.max(0, (this.strips.get(this.order[0])?.until ?? 1) - 1) - (by ?? 0) };
+      const at = this.at ?? { row: 0, minute: Math.max(0, (this.strips.get(this.order[0])?.counts.until ?? 1) - 1) - (by ?? 0) };
       this.at = { row: Math.max(0, Math.min(this.order.length - 1, at.row + (rows ?? 0))), minute: Math.max(0, Math.min(MINUTES - 1, at.minute + (by ?? 0))) };
       if (rows) this.scroll.scrollTop = Math.max(0, Math.min(this.at.row * ROW, Math.max(this.scroll.scrollTop, (this.at.row + 2) * ROW + HEAD - this.height())));
     } else return;
@@ -185,7 +186,7 @@ class Today {
     const single = this.only ? this.minutes(order[0]) : t("day-said", { whole: count(whole), count: count(order.length) });
     let text = single;
     if (this.at && order[this.at.row] != null) {
-      const place = order[this.at.row], found = minuteOf(this.strips.get(place), this.at.minute);
+      const place = order[this.at.row], found = minuteOf(this.minutesOf(place), this.at.minute);
       const when = clockText(this.dayStart() + this.at.minute * MINUTE_MS, isLocal(), false);
       text = `${this.only ? "" : `${store.meta.instruments[place][1]} · `}${when} · ${t(`day-${found.key}`, { share: found.tenths * 10 })}${this.only ? "" : ` · ${this.minutes(place)}`}`;
     }
