@@ -23,14 +23,14 @@ const positive = (values) => values.map((value) => (value > 0 ? value : null)); 
 // What each plot shows: `curves(store)` are {name, label, text, colour, fill, width, scale}, `data` its values from a ring.
 const PLOTS = {
   run: [
-    { key: "rate", title: "pc-rate", log: false, curves: venueCurves, data: venueData, parts: true },
-    { key: "latency", title: "pc-latency", log: true, curves: () => bandCurves("p50", "p99"), data: (ring) => [positive(ring.get("p99")), positive(ring.get("p50"))] },
-    { key: "disk", title: "pc-disk", log: true, curves: () => bandCurves("disk50", "disk99"), data: (ring) => [positive(ring.get("disk99")), positive(ring.get("disk50"))] },
-    { key: "load", title: "pc-load", log: false, curves: loadCurves, data: (ring) => [ring.get("cpu"), ring.get("collector"), positive(ring.get("queue"))], least: 10 },
+    { key: "rate", title: "pc-rate", x: "rate", log: false, curves: venueCurves, data: venueData, parts: true },
+    { key: "latency", title: "pc-latency", x: "latency", log: true, curves: () => bandCurves("p50", "p99"), data: (ring) => [positive(ring.get("p99")), positive(ring.get("p50"))] },
+    { key: "disk", title: "pc-disk", x: "todisk", log: true, curves: () => bandCurves("disk50", "disk99"), data: (ring) => [positive(ring.get("disk99")), positive(ring.get("disk50"))] },
+    { key: "load", title: "pc-load", x: "load", log: false, curves: loadCurves, data: (ring) => [ring.get("cpu"), ring.get("collector"), positive(ring.get("queue"))], least: 10 },
   ],
   own: [
-    { key: "own-rate", title: "pc-rate", log: false, curves: () => [{ name: "rate", label: "", text: rate, colour: (c) => c.curve, fill: (c) => mix(c.curve, c.card, 0.25) }], data: (ring) => [ring.get("rate")] },
-    { key: "own-latency", title: "pc-latency", log: true, curves: () => bandCurves("p50", "p99"), data: (ring) => [positive(ring.get("p99")), positive(ring.get("p50"))] },
+    { key: "own-rate", title: "pc-rate", x: "rate", log: false, curves: () => [{ name: "rate", label: "", text: rate, colour: (c) => c.curve, fill: (c) => mix(c.curve, c.card, 0.25) }], data: (ring) => [ring.get("rate")] },
+    { key: "own-latency", title: "pc-latency", x: "latency", log: true, curves: () => bandCurves("p50", "p99"), data: (ring) => [positive(ring.get("p99")), positive(ring.get("p50"))] },
   ],
 };
 
@@ -72,10 +72,10 @@ class Plot {
     this.spec = spec;
     this.store = store;
     this.own = own;
-    this.title = make("b");
+    this.title = make("button", { type: "button", class: "x", "data-x": spec.x });
     this.when = make("time");
     this.values = make("span", { class: "values" });
-    this.plot = make("div", { class: "plot", role: "img", tabindex: "0" });
+    this.plot = make("div", { class: "plot", role: "img", tabindex: "0", "aria-label": t(spec.title) });
     this.told = make("p", { class: "quiet", "aria-live": "polite" });
     box.append(make("figure", {}, make("figcaption", {}, this.title, this.values, this.when), this.plot, this.told));
     this.u = null;

@@ -17,7 +17,7 @@ export class Heatmap {
   constructor(slot, store, data) {
     this.store = store;
     this.data = data;
-    this.title = make("b");
+    this.title = make("button", { type: "button", class: "x", "data-x": "heat" });
     this.read = make("span", { class: "values" });
     this.box = make("div", { class: "heat" });
     slot.append(make("figure", { class: "heat-figure" }, make("figcaption", {}, this.title, this.read), this.box));

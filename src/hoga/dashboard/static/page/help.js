@@ -6,7 +6,7 @@ import { isDark, setView, view } from "./view.js";
 import { languages } from "./i18n.js";
 
 const KEYS = [["?", "help"], ["/", "find"], ["↑ ↓", "step"], ["b", "bad"], ["g", "log"], ["t", "theme"], ["l", "language"], ["Space", "pause"], ["1 2 3 4", "range"], ["Esc", "back"]];
-const FIGURES = ["state", "rate", "latency", "share", "incidents", "todisk", "disk", "map", "book", "today", "epoch", "health", "loss", "m-cpu", "m-collector", "m-memory", "m-disk", "m-fsync", "m-lag", "m-gc", "m-clock", "m-queue", "m-sealed", "m-odd", "m-publish"];
+const FIGURES = ["state", "rate", "latency", "share", "incidents", "todisk", "disk", "map", "charts", "load", "book", "heat", "today", "epoch", "health", "loss", "m-cpu", "m-collector", "m-memory", "m-disk", "m-fsync", "m-lag", "m-gc", "m-clock", "m-queue", "m-sealed", "m-odd", "m-publish"];
 
 export function mountHelp(slot, store) {
   const body = make("div", { class: "help" });

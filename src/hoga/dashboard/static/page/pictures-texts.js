@@ -15,6 +15,10 @@ addTexts({
     heat: "Depth and trades", "heat-alt": "Depth of {name} over the last {minutes} min. {best}", "heat-best": "Best bid {bid}, best ask {ask}.", "heat-nothing": "no book was kept", "heat-size": "size {size}", "heat-no-size": "nothing there",
     "day-none": "No instruments yet.", "day-said": "{whole} of {count} instruments have no minute with a loss today.", "day-worst": "Worst: {name}, {words}.", "day-minutes": "{whole} min whole, {missed} min with a loss",
     "day-ahead": "not judged yet", "day-before": "not recorded: recording had not begun", "day-whole": "recorded whole", "day-part": "up to {share} % of the minute missed", "day-missed": "missed", "day-lost": "frames lost: {loss}",
+    "x-charts": "What the run did over the time that is chosen at the top. Point at a curve for its values at a moment; drag to look closer, double click to come back; space stands still. Red bands are incidents.",
+    "xn-charts": "Curves", "xn-heat": "Depth and trades", "xn-load": "Processors and queue",
+    "x-heat": "The book over time, up to five minutes: the darker, the larger the size at that price. Lines are the best bid and ask, dots are trades, larger where more was traded. White: no book was kept then.",
+    "x-load": "How busy all processors of this machine are together, and how busy the recorder keeps one of them (a steady 100 % is too much). The queue is drawn only while records wait for the disk.",
     "own-none": "No incident of it today.", "own-some": "{count} incidents of it today:", "own-one": "1 incident of it today:",
   },
   ko: {
@@ -30,6 +34,10 @@ addTexts({
     heat: "호가 잔량과 체결", "heat-alt": "{name}의 최근 {minutes}분 호가 잔량. {best}", "heat-best": "최우선 매수 {bid}, 최우선 매도 {ask}.", "heat-nothing": "보관된 호가 없음", "heat-size": "수량 {size}", "heat-no-size": "잔량 없음",
     "day-none": "아직 종목이 없습니다.", "day-said": "종목 {count}개 중 {whole}개는 오늘 손실이 있는 분이 없습니다.", "day-worst": "가장 나쁨: {name}, {words}.", "day-minutes": "온전한 {whole}분, 손실이 있는 {missed}분",
     "day-ahead": "아직 판정 전", "day-before": "기록 시작 전", "day-whole": "모두 기록됨", "day-part": "이 분의 최대 {share} % 누락", "day-missed": "누락", "day-lost": "잃은 프레임: {loss}",
+    "x-charts": "위에서 고른 기간 동안 기록이 어떠했는지 보여 줍니다. 곡선을 가리키면 그 시각의 값이 보이고, 끌면 확대, 두 번 누르면 되돌아오며, 스페이스로 멈춥니다. 붉은 띠는 사고입니다.",
+    "xn-charts": "곡선", "xn-heat": "호가 잔량과 체결", "xn-load": "프로세서와 대기열",
+    "x-heat": "최대 5분 동안의 호가창입니다. 진할수록 그 가격의 잔량이 큽니다. 선은 최우선 매수·매도 호가, 점은 체결이며 클수록 많이 체결된 것입니다. 빈 곳은 보관된 호가가 없는 때입니다.",
+    "x-load": "이 시스템의 모든 프로세서가 얼마나 바쁜지, 그리고 기록기가 프로세서 하나를 얼마나 쓰는지 보여 줍니다(계속 100 %이면 과부하). 대기열은 디스크를 기다리는 레코드가 있을 때만 그려집니다.",
     "own-none": "오늘 이 종목의 사고는 없습니다.", "own-some": "오늘 이 종목의 사고 {count}건:", "own-one": "오늘 이 종목의 사고 1건:",
   },
 });

@@ -15,7 +15,9 @@ import { Tape } from "./tape.js";
 import { mount as mountToday, mountDay } from "./today.js";
 
 export function mountPictures(slots, store) {
-  for (const name of ["map", "charts", "today"]) slots[name].append(make("h2", { id: `h-${name}`, "data-t": `p-${name}`, text: t(`p-${name}`) }));
+  for (const name of ["map", "charts", "today"]) {
+    slots[name].append(make("h2", { id: `h-${name}` }, make("button", { type: "button", class: "x", "data-x": name, "data-t": `p-${name}`, text: t(`p-${name}`) })));
+  }
   store.on("look", restyle); // before all others: they draw with the new colours
   if (globalThis.hoga) globalThis.hoga.pictures = spent;
   mountAxis(slots.range, store);
