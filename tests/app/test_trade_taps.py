@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from hoga.app.trade_taps import KEPT, TradeTaps
+from hoga.app.trade_taps import KEPT, KEPT_BYTES, TradeTaps
 
 
 def intakes(count: int = 3) -> list[Any]:
@@ -40,6 +40,10 @@ def test_the_newest_are_kept_and_all_are_counted() -> None:
     assert taps.rows()[0] is row, "nothing has come: nothing is made anew"
     bring(streams[1], b"x" * 10_000)
     assert taps.rows()[0] is row, "a frame that long is no trade"
+    bring(streams[1], *(b"%1000d" % number for number in range(KEPT)))
+    (row,) = taps.rows()
+    assert sum(len(frame) for _, frame in row.frames) <= KEPT_BYTES < sum(len(frame) for _, frame in row.frames) + 1_000
+    assert int(row.frames[-1][1]) == KEPT - 1, "the newest are kept"
 
 
 def test_whoever_had_the_frames_before_goes_on_having_them() -> None:

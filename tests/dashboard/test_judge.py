@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from hoga.core.times import SECOND_NS
 from hoga.dashboard.hardware import HardwareMonitor
 from hoga.dashboard.judge import CODES, Finding, RunHealth, Verdict, judge, sentence
 from hoga.dashboard.snapshot import Hardware, PageState, RunState, Snapshot, StreamFlag
 from tests.dashboard.stage import (
     SCENES,
+    STARTED_NS,
     clock_skewed,
     disconnected,
     gate_closed,
@@ -83,6 +85,19 @@ def test_one_of_two_connections_down_degrades() -> None:
     snapshot = msgspec.structs.replace(with_rows(snapshot, flags=flags), connections=[first, down])
     found = verdict(snapshot)
     assert (found.state, codes(found), found.healthy) == (RunHealth.DEGRADED, ["disconnected"], False)
+
+
+@pytest.mark.parametrize("flag", [StreamFlag.NEVER, StreamFlag.DISCONNECTED, StreamFlag.OTHER_DOWN])
+def test_a_subscription_that_the_venue_does_not_accept_has_a_sentence_of_its_own(flag: StreamFlag) -> None:
+    now_ns = STARTED_NS + 100 * SECOND_NS
+    snapshot = make_snapshot(make_meta(2), ticks=10, now_ns=now_ns)
+    refused = with_rows(snapshot, flags=[0, 0, 0, int(flag)], held=[(3, now_ns - 40 * SECOND_NS)])
+    found = verdict(refused)
+    assert (found.state, codes(found), found.healthy) == (RunHealth.DEGRADED, ["unsubscribed"], False)
+    assert sentence(found.reasons[0]) == "binance has not accepted 1 subscriptions for 40 s: sym001usdt@aggTrade"
+    up_for_5_s = [msgspec.structs.replace(snapshot.connections[0], since_ns=now_ns - 5 * SECOND_NS)]
+    found = verdict(msgspec.structs.replace(refused, connections=up_for_5_s))
+    assert "unsubscribed" not in codes(found), "it may just be asking"
 
 
 def test_silence_on_a_whole_connection_is_told_once() -> None:

@@ -9,6 +9,7 @@ from time import monotonic, monotonic_ns
 import msgspec
 
 from hoga.app.figures import BOOKS_MAX, FRAME_MAX_BYTES
+from hoga.app.trade_taps import KEPT_BYTES
 from hoga.dashboard.page import PageReader, PageWriter
 from hoga.dashboard.snapshot import PageState, Snapshot, SnapshotEncoder, decode_status
 
@@ -23,7 +24,7 @@ class Publisher:
     """Publishes snapshots of `streams` streams on the page at `path`. Raises OSError where there can be none."""
 
     def __init__(self, path: Path, *, streams: int) -> None:
-        self._page = PageWriter(path, slot_bytes=(256 << 10) + 512 * streams + BOOKS_MAX * FRAME_MAX_BYTES)
+        self._page = PageWriter(path, slot_bytes=(256 << 10) + 512 * streams + BOOKS_MAX * (FRAME_MAX_BYTES + KEPT_BYTES))
         self._encoder = SnapshotEncoder()
 
     def publish(self, snapshot: Snapshot) -> None:

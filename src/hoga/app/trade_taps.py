@@ -12,10 +12,12 @@ from collections.abc import Callable
 from hoga.dashboard.snapshot import TradeFrames
 from hoga.recorder.intake import Intake
 
-__all__ = ["KEPT", "TradeTaps"]
+__all__ = ["KEPT", "KEPT_BYTES", "TradeTaps"]
 
-KEPT = 64
-"""A snapshot has so many of a stream's newest frames: of a stream with more in one interval the older ones are passed over."""
+KEPT = 128
+"""A snapshot has so many of a stream's newest frames, and no more than `KEPT_BYTES` of them: of a stream with more in one interval the
+older ones are passed over."""
+KEPT_BYTES = 32_768
 _FRAME_MAX_BYTES = 2_048
 
 _Route = Callable[[int, bytes], None]
@@ -65,5 +67,15 @@ class TradeTaps:
         """What is remembered; the same object as before where nothing has come."""
         for tap in self._taps.values():
             if tap.row.count != tap.count:
-                tap.row = TradeFrames(tap.at, tap.count, list(tap.kept))
+                tap.row = TradeFrames(tap.at, tap.count, _newest(tap.kept))
         return [tap.row for tap in self._taps.values()]
+
+
+def _newest(kept: deque[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    frames = list(kept)
+    room = KEPT_BYTES
+    for at in range(len(frames) - 1, -1, -1):
+        room -= len(frames[at][1])
+        if room < 0:
+            return frames[at + 1 :]
+    return frames

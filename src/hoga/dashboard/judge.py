@@ -39,6 +39,7 @@ _NAMES = 3
 _DOWN = int(StreamFlag.DISCONNECTED | StreamFlag.NEVER)
 _SILENT = int(StreamFlag.SILENT | StreamFlag.DISCONNECTED | StreamFlag.OTHER_DOWN)
 _GATED = int(StreamFlag.GATED)
+_UNASKED = int(StreamFlag.DISCONNECTED | StreamFlag.NEVER | StreamFlag.OTHER_DOWN)
 
 CODES: dict[str, str] = {
     "not-running": "No recorder is running for {folder}",
@@ -56,6 +57,7 @@ CODES: dict[str, str] = {
     "never-connected": "{connection} has not connected for {seconds} s ({why}): {streams} streams are not recorded. "
     "Attempt {attempt} in {retry} s",
     "quiet": "Nothing has come on {connection} for {seconds} s: {streams} streams",
+    "unsubscribed": "{venue} has not accepted {count} subscriptions for {seconds} s: {names}",
     "silent": "{count} silent for {seconds} s: {names}",
     "gate": "Latency gate closed: {names} too late (median {median} ms, threshold {threshold} ms). Not recorded",
     "late": "Late, but recorded: {names} (median {median} ms, threshold {threshold} ms)",
@@ -263,12 +265,41 @@ def _streams(snapshot: Snapshot, quiet_s: list[float], quiet: dict[str, float]) 
         for at in snapshot.meta.members.get(connection.name, [])
     }
     flags = snapshot.rows.flags
+    refused = _refused(snapshot, told)
+    told |= {at for members in refused.values() for at in members}
+    reasons = [_unsubscribed(snapshot, venue, members) for venue, members in refused.items()]
     silent = [at for at in range(len(flags)) if at not in told and (flags[at] & _SILENT or quiet_s[at] > 0)]
-    if not silent:
-        return []
-    since_ns = min(snapshot.rows.newest_ns[at] or snapshot.meta.started_ns for at in silent)
-    names = _listed([_named(snapshot, snapshot.meta.streams[at].venue, snapshot.meta.streams[at].name) for at in silent])
-    return [Finding("silent", "bad", {"count": len(silent), "seconds": _age_s(snapshot, since_ns), "names": names})]
+    if silent:
+        since_ns = min(snapshot.rows.newest_ns[at] or snapshot.meta.started_ns for at in silent)
+        names = _listed([_named(snapshot, snapshot.meta.streams[at].venue, snapshot.meta.streams[at].name) for at in silent])
+        reasons.append(Finding("silent", "bad", {"count": len(silent), "seconds": _age_s(snapshot, since_ns), "names": names}))
+    return reasons
+
+
+def _refused(snapshot: Snapshot, told: set[int]) -> dict[str, list[int]]:
+    """By venue, the streams that no connection brings though theirs has been up for long enough: the venue has refused them, or not
+    answered. `told`: those of connections that have a reason of their own."""
+    flags, found = snapshot.rows.flags, dict[str, list[int]]()
+    if not any(flag & _UNASKED for flag in flags):
+        return found
+    up_since = {
+        at: connection.since_ns or snapshot.meta.started_ns
+        for connection in snapshot.connections
+        if connection.state in UP
+        for at in snapshot.meta.members.get(connection.name, [])
+    }
+    for at, flag in enumerate(flags):
+        since_ns = up_since.get(at, snapshot.now_ns)
+        if flag & _UNASKED and at not in told and snapshot.now_ns - since_ns >= LINK_START_S * SECOND_NS:
+            found.setdefault(snapshot.meta.streams[at].venue, []).append(at)
+    return found
+
+
+def _unsubscribed(snapshot: Snapshot, venue: str, members: list[int]) -> Finding:
+    held = dict(snapshot.rows.held)
+    since_ns = min(held.get(at) or snapshot.rows.newest_ns[at] or snapshot.meta.started_ns for at in members)
+    args: dict[str, str | int | float] = {"venue": venue, "count": len(members), "seconds": _age_s(snapshot, since_ns)}
+    return Finding("unsubscribed", "bad", {**args, "names": _listed([snapshot.meta.streams[at].name for at in members])})
 
 
 def _latency(snapshot: Snapshot) -> list[Finding]:
