@@ -82,6 +82,10 @@ class IncidentList:
     def _going(self, snapshot: Snapshot, quiet_s: list[float]) -> dict[_Cause, list[tuple[int, int]]]:
         """What goes on: cause → (since when, place) of its streams."""
         found: dict[_Cause, list[tuple[int, int]]] = {}
+        if not any(snapshot.rows.flags) and not any(quiet_s):
+            self._ended |= self._going_on
+            self._going_on.clear()
+            return found
         streams, flags, now_ns = snapshot.meta.streams, snapshot.rows.flags, snapshot.now_ns
         conns = {at: name for name, members in snapshot.meta.members.items() for at in reversed(members)}
         starting = now_ns - snapshot.meta.started_ns < LINK_START_S * SECOND_NS

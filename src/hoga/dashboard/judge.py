@@ -258,6 +258,8 @@ def _connections(snapshot: Snapshot, quiet: dict[str, float]) -> list[Finding]:
 
 def _streams(snapshot: Snapshot, quiet_s: list[float], quiet: dict[str, float]) -> list[Finding]:
     """Single silent streams: those whose whole connection is silent are told with it."""
+    if not any(snapshot.rows.flags) and not any(quiet_s):
+        return []  # as it nearly always is; what follows takes half a millisecond for 1,500 streams
     told = {
         at
         for connection in snapshot.connections
@@ -280,7 +282,7 @@ def _refused(snapshot: Snapshot, told: set[int]) -> dict[str, list[int]]:
     """By venue, the streams that no connection brings though theirs has been up for long enough: the venue has refused them, or not
     answered. `told`: those of connections that have a reason of their own."""
     flags, found = snapshot.rows.flags, dict[str, list[int]]()
-    if not any(flag & _UNASKED for flag in flags):
+    if not any(flags):
         return found
     up_since = {
         at: connection.since_ns or snapshot.meta.started_ns
@@ -304,9 +306,8 @@ def _unsubscribed(snapshot: Snapshot, venue: str, members: list[int]) -> Finding
 
 def _latency(snapshot: Snapshot) -> list[Finding]:
     rows, meta = snapshot.rows, snapshot.meta
-    gated = {row.symbol_at: row for row, flags in zip(meta.streams, rows.flags, strict=True) if flags & _GATED}
+    gated = {row.symbol_at: row for row, flags in zip(meta.streams, rows.flags, strict=True) if flags & _GATED} if any(rows.flags) else {}
     reasons = []
-    known = {symbol: median for symbol, median in zip(meta.symbols, rows.median_ms, strict=True) if median is not None}
     threshold = round(meta.latency_threshold_ms)
     if gated:
         worst = max((median for at, median in enumerate(rows.median_ms) if at in gated and median is not None), default=0.0)
@@ -314,6 +315,7 @@ def _latency(snapshot: Snapshot) -> list[Finding]:
         reasons.append(Finding("gate", "bad", {"names": _listed(names), "median": round(worst), "threshold": threshold}))
     reasons += _clocks(snapshot)
     if not gated and meta.latency_gate == "mark" and not any(venue.skewed for venue in snapshot.venues):
+        known = {symbol: median for symbol, median in zip(meta.symbols, rows.median_ms, strict=True) if median is not None}
         late = sorted(symbol for symbol, median in known.items() if median > meta.latency_threshold_ms)
         if late:
             worst = max(known[symbol] for symbol in late)
