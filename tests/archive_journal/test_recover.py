@@ -189,11 +189,19 @@ def test_the_last_word_of_an_earlier_version_is_understood(desk: Desk) -> None:
         assert (life.streams[BOOK.name].ns == NOON_NS + 90) is newer_wins
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"ns":1,"reason":"whim","streams":{}}'])
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"\xff":1}', b'{"ns":1,"reason":"whim","streams":{}}'])
 def test_an_unreadable_last_word_is_none(desk: Desk, text: bytes) -> None:
     (desk.folder / LAST_FILE).write_bytes(text)
     assert read_last_life(desk.folder) is None
     assert (desk.folder / "last.json.damaged").read_bytes() == text, "put aside, for people"
+
+
+def test_what_cannot_be_read_of_an_interrupted_recovery_is_nothing(desk: Desk) -> None:
+    desk.journal(range(5), ended=False)
+    (desk.folder / "ends.json").write_bytes(b'{"\xff":1}')
+    report = recover_folder(desk.folder, now_ns=NOW_NS)
+    assert (report.failed, report.records) == ([], 15)
+    assert not (desk.folder / "ends.json").exists()
 
 
 def test_parts_of_longer_segments_are_joined(desk: Desk) -> None:

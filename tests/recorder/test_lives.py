@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from hoga.archive.keep.recover import recover_folder
 from hoga.archive.prove.verify import verify
 from hoga.core.errors import ArchiveBusy
 from hoga.core.streams import Stream
+from hoga.core.times import SECOND_NS
 from tests.recorder.lives import Lives
-from tests.recorder.workbench import Bench, agg_trade, book, stream
+from tests.recorder.workbench import NOON_NS, Bench, agg_trade, book, stream
 
 BOOK, TRADE = stream("BTCUSDT", "depth20@100ms"), stream("BTCUSDT", "aggTrade")
 ETH = stream("ETHUSDT", "aggTrade")
@@ -50,6 +52,28 @@ async def test_lives_that_never_connect_carry_on_where_the_last_one_ended(lives:
     assert reasons - {"crash"} == ({"shutdown", "disconnect"} if between else {"shutdown"})
     waited = [(from_s, to_s) for from_s, to_s, reason, _ in gaps if reason == "disconnect"]
     assert [from_s for from_s, _ in waited] == [11 + 13 * number for number in range(between)], "each of them waited from its start"
+    check_good(lives)
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+async def test_a_damaged_last_word_is_named_and_the_time_between_is_in_the_ledger_all_the_same(lives: Lives, end: str) -> None:
+    await lives.live(ALL, frames(1, 2))
+    lives.wait(10)
+    await lives.live(ALL, frames(5, 6), end=end)
+    ended_s, path = (lives.now - NOON_NS) / SECOND_NS, lives.folder / "last.json"
+    data = bytearray(path.read_bytes())
+    data[data.index(b"reason") + 1] ^= 4
+    path.write_bytes(data)
+    assert [problem.kind for problem in verify([lives.root]).problems if problem.file == str(path)] == ["corrupt"]
+    lives.wait(10)
+    assert [what for what, _ in recover_folder(lives.folder, now_ns=lives.now).failed] == [str(path)]
+    began_s = (lives.now - NOON_NS) / SECOND_NS
+    await lives.live(ALL, frames(9, 10))
+    for of in ALL:
+        gaps = [gap for gap in lives.gaps(of) if gap[1] > ended_s]
+        assert gaps[0][0] <= ended_s, of.name
+        assert gaps[-1][1] == began_s, of.name
+        assert all(a[1] == b[0] for a, b in zip(gaps, gaps[1:], strict=False)), of.name
     check_good(lives)
 
 

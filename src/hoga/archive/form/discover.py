@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from hoga.archive.form.journal import JOURNAL_DIR, LAST_FILE
 from hoga.archive.form.layout import FORMATS, HEALED_SUFFIX, parse_day, parse_segment
 from hoga.archive.form.lists import is_list
 from hoga.archive.form.seriesday import SeriesDay
@@ -20,12 +21,13 @@ _TEMPORARY = "temporary"
 
 class Found(msgspec.Struct, frozen=True):
     """What lies under some paths: days in order of day, symbol and kind, the journals of open minutes, (folder, why) of
-    folders whose names the system would not tell, and the kept lists of instruments."""
+    folders whose names the system would not tell, the kept lists of instruments, and what lives have left to the next one."""
 
     days: list[SeriesDay]
     journals: list[Path]
     unread: list[tuple[Path, str]] = []
     lists: list[Path] = []
+    lives: list[Path] = []
 
     def require_whole(self) -> None:
         """Raises ArchiveError when something may be there that could not be found."""
@@ -42,16 +44,17 @@ def discover(paths: Iterable[Path]) -> Found:
     journals: set[Path] = set()
     unread: dict[Path, str] = {}
     lists: set[Path] = set()
+    lives: set[Path] = set()
     for path in paths:
         found = look(path)
         if found is not None and found.is_folder:
-            _walk(_whole(path), days, journals, unread, lists)
+            _walk(_whole(path), days, journals, unread, lists, lives)
         elif found is not None or parse_day(path.name) is not None:
             days.add(_of_file(_whole(path)))
         else:
             raise ArchiveError(path, "no such file or folder")
     in_order = sorted(days, key=lambda item: (item.day, item.symbol, item.kind, item.directory, item.only))
-    return Found(in_order, sorted(journals), sorted(unread.items()), sorted(lists))
+    return Found(in_order, sorted(journals), sorted(unread.items()), sorted(lists), sorted(lives))
 
 
 def venue_of(directory: Path) -> str:
@@ -59,7 +62,7 @@ def venue_of(directory: Path) -> str:
     return directory.absolute().parent.name
 
 
-def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Path, str], lists: set[Path]) -> None:
+def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Path, str], lists: set[Path], lives: set[Path]) -> None:
     own = parse_day(root.name)
     if own is not None and not own.suffix and root.parent.name == _TEMPORARY:
         days.add(SeriesDay(root.parent.parent, own.symbol, own.kind, own.day))
@@ -90,6 +93,8 @@ def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Pa
                 journals.add(entry.path)
             if is_list(file):
                 lists.add(entry.path)
+            if file == LAST_FILE and here.name == JOURNAL_DIR:
+                lives.add(entry.path)
             name = parse_day(file)
             if name is not None and name.suffix and parse_segment(file) is None and here.parent.name != _TEMPORARY:
                 days.add(SeriesDay(here, name.symbol, name.kind, name.day))

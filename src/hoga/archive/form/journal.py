@@ -27,6 +27,7 @@ from hoga.core.streams import Stream
 __all__ = [
     "CONTROL",
     "JOURNAL_DIR",
+    "LAST_FILE",
     "ClockNote",
     "CountsNote",
     "DigestNote",
@@ -54,6 +55,8 @@ __all__ = [
 CONTROL = 0xFFFF
 """The stream index of notes."""
 JOURNAL_DIR = "journal"
+LAST_FILE = "last.json"
+"""Beside the journals: how recording of each stream ended (`archive.keep.life`)."""
 """The folder under `temporary/` that holds open minutes."""
 
 _MAGIC = b"HOGAJ001"

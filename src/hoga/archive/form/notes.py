@@ -24,7 +24,7 @@ def open_segment_note(note: bytes | None) -> SegmentNote | None:
     """The note of a segment; None when there is none, or it is another's (a day's)."""
     try:
         return None if note is None else _decoder.decode(note)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
 

@@ -6,23 +6,31 @@ be none (it died between two minutes), what was written down after the last seal
 What is known of a stream is only ever replaced by something newer of that stream. So lives that never heard of it, because
 they did not connect or were run without it, any number of them, carry it on; and a journal is removed only after what
 it says of its streams is durable here (`archive.keep.recover` and the recorder's sealing keep that order).
+
+The file ends in a link as a line of a ledger does (`archive.form.links`), so that damage is seen. Of a damaged one what holds is kept: its
+streams were recorded until it was written, at the latest; which ids they had, nobody knows any more.
 """
 
 from __future__ import annotations
 
+import contextlib
+import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
 import msgspec
 
+from hoga.archive.form.journal import LAST_FILE
+from hoga.archive.form.links import linked, open_link
 from hoga.archive.form.regular import read_regular
-from hoga.core.errors import ArchiveError
+from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.ledger import Reason
+from hoga.core.times import DAY_NS
 from hoga.quality.memory import MARKS_KEPT
 from hoga.quality.sequence import RUNS_KEPT
-from hoga.runtime.durable import rename, write_file
+from hoga.runtime.durable import link, rename, write_file
 
 __all__ = [
     "LAST_FILE",
@@ -31,6 +39,7 @@ __all__ = [
     "LifeFile",
     "Place",
     "StreamEnd",
+    "check_last_life",
     "last_word_of",
     "newer",
     "read_last_life",
@@ -39,8 +48,10 @@ __all__ = [
 
 LOCK_FILE = ".lock"
 """In the journal folder: held by whoever records or recovers there."""
-LAST_FILE = "last.json"
 _DAMAGED = ".damaged"
+_LONGEST_NS = 400 * DAY_NS
+"""What a damaged file says of longer ago is not believed."""
+_STREAM = re.compile(rb'"([^"\\]+)":\{"ns":(\d*)')
 _WHOLE_SESSION = 1 << 62
 _encode = msgspec.json.Encoder().encode
 
@@ -72,6 +83,13 @@ class LastLife(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What is known of every stream that was ever recorded here, by wire name."""
 
     streams: dict[str, StreamEnd]
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """It as it is written down. `link` empty: by a version without."""
+
+    streams: dict[str, StreamEnd]
+    link: str = ""
 
 
 class _Earlier(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,7 +165,7 @@ class LifeFile:
         return None if told is None else msgspec.json.decode(told, type=StreamEnd)
 
     def _write(self, streams: dict[str, bytes]) -> None:
-        write_file(self._path, [_encode({"streams": {name: msgspec.Raw(told) for name, told in sorted(streams.items())}})])
+        write_file(self._path, _written(streams))
         self._streams = streams
 
 
@@ -155,8 +173,13 @@ def _encoded(streams: Mapping[str, StreamEnd]) -> dict[str, bytes]:
     return {name: _encode(end) for name, end in streams.items()}
 
 
-def read_last_life(folder: Path) -> LastLife | None:
-    """What the journal folder says of the lives before, None when it has none. An unreadable one is put aside and is none.
+def _written(streams: Mapping[str, bytes]) -> list[bytes]:
+    return linked([_encode({"streams": {name: msgspec.Raw(told) for name, told in sorted(streams.items())}})], b"")
+
+
+def read_last_life(folder: Path, *, on_damage: Callable[[str], object] = lambda why: None) -> LastLife | None:
+    """What the journal folder says of the lives before, None when it has none. A damaged one is put aside for people, and what holds of it
+    is written in its place; `on_damage` is told.
 
     Raises ArchiveError when the operating system will not give it.
     """
@@ -169,9 +192,37 @@ def read_last_life(folder: Path) -> LastLife | None:
         raise ArchiveError(path, fault.why, hint="it says what the next start must account for") from fault
     try:
         return _decode(data)
-    except msgspec.DecodeError:
-        rename(path, path.with_name(LAST_FILE + _DAMAGED))
+    except msgspec.DecodeError as fault:
+        return _salvaged(path, data, on_damage, str(fault))
+
+
+def check_last_life(path: Path) -> None:
+    """Whether the file at `path` is as it was written. Raises SegmentCorrupt, ArchiveError, FileNotFoundError."""
+    try:
+        _decode(read_regular(path))
+    except msgspec.DecodeError as fault:
+        raise SegmentCorrupt(path, f"what is known of the lives before is damaged: {fault}", offset=0) from fault
+
+
+def _salvaged(path: Path, data: bytes, on_damage: Callable[[str], object], why: str) -> LastLife | None:
+    written_ns = path.stat().st_mtime_ns
+    found: dict[str, StreamEnd] = {}
+    for name, digits in _STREAM.findall(data):
+        said_ns = int(digits or 0)
+        ns = said_ns if written_ns - _LONGEST_NS <= said_ns <= written_ns else written_ns
+        with contextlib.suppress(UnicodeDecodeError):
+            found[name.decode()] = StreamEnd(ns=ns, reason=Reason.CRASH)
+    aside = path.with_name(LAST_FILE + _DAMAGED)
+    on_damage(
+        f"is damaged ({why}), and kept as {aside.name}: of {len(found)} streams it is known when they ended, and not which ids they had"
+    )
+    if not found:
+        rename(path, aside)
         return None
+    with contextlib.suppress(FileExistsError):
+        link(path, aside)
+    write_file(path, _written(_encoded(found)))
+    return LastLife(streams=found)
 
 
 def last_word_of(folder: Path, session: int) -> bool:
@@ -189,8 +240,19 @@ def whole_session(session: int) -> Place:
 
 
 def _decode(data: bytes) -> LastLife:
+    """Raises msgspec.DecodeError for whatever is damaged."""
+    said = open_link(data)
+    if said is not None and not said.sound:
+        raise msgspec.DecodeError("its checksum differs")
     try:
-        return msgspec.json.decode(data, type=LastLife)
+        data.decode()
+    except UnicodeDecodeError as fault:
+        raise msgspec.DecodeError(str(fault)) from fault
+    try:
+        file = msgspec.json.decode(data, type=_File)
+        if file.link and said is None:
+            raise msgspec.DecodeError("its checksum cannot be read")
+        return LastLife(streams=file.streams)
     except msgspec.ValidationError:
         earlier = msgspec.json.decode(data, type=_Earlier)
     where = whole_session(earlier.ns) if earlier.reason is not Reason.CRASH else Place(session=0, number=0)

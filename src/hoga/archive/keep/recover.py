@@ -21,7 +21,7 @@ from hoga.archive.form.journal import JOURNAL_DIR, JournalHeader, JournalName, j
 from hoga.archive.form.ledger import SegmentEntry, read_ledger
 from hoga.archive.form.regular import read_regular
 from hoga.archive.keep.join import join_parts, waiting_parts
-from hoga.archive.keep.life import LifeFile, StreamEnd, read_last_life
+from hoga.archive.keep.life import LAST_FILE, LifeFile, StreamEnd, read_last_life
 from hoga.archive.keep.lock import FolderLock
 from hoga.archive.keep.seal import SealJob, SealResult, discard_journals, seal_and_keep, why_of
 from hoga.core.errors import ArchiveBusy, ArchiveError
@@ -100,7 +100,7 @@ def recover_folder(folder: Path, *, now_ns: int, progress: Callable[[str], None]
     ends = _session_ends(names, now_ns, noted)
     _note_ends(folder, ends, noted)
     life = LifeFile(folder)
-    life.begin(read_last_life(folder))
+    life.begin(read_last_life(folder, on_damage=lambda why: report.failed.append((str(folder / LAST_FILE), why))))
     directories, interval_min, archive_format = _of_headers([path for _, path in found])
     for name, path in found:
         progress(f"{name.day} {name.minute}")
@@ -162,7 +162,7 @@ def _session_ends(names: list[JournalName], now_ns: int, noted: dict[str, int]) 
 def _read_noted(folder: Path) -> dict[str, int]:
     try:
         return msgspec.json.decode(read_regular(folder / _ENDS_FILE), type=dict[str, int])
-    except (OSError, ArchiveError, msgspec.DecodeError):
+    except (OSError, ArchiveError, msgspec.DecodeError, UnicodeDecodeError):
         return {}
 
 
@@ -189,7 +189,7 @@ def _header(path: Path) -> JournalHeader | None:
     """The header, None when it cannot be read."""
     try:
         return read_header(path)
-    except (OSError, ArchiveError, msgspec.DecodeError):
+    except (OSError, ArchiveError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

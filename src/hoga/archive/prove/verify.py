@@ -22,6 +22,7 @@ from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span
 from hoga.archive.form.store import is_file, is_mounted, list_names, look
 from hoga.archive.keep.leftover import unsealed
+from hoga.archive.keep.life import check_last_life
 from hoga.archive.prove.books import check_books
 from hoga.archive.prove.crosscheck import CrossCheck
 from hoga.archive.prove.report import Outcome, VerifyReport
@@ -65,7 +66,8 @@ def verify(paths: list[Path], *, jobs: int | None = 1, progress: Progress | None
             total.problem(path, "empty", "there is no archive here: nothing to verify")
     for folder, why in found.unread:
         total.problem(folder, "unreadable", f"the folder cannot be listed: {why}")
-    _lists(found.lists, total)
+    _sound(found.lists, check_list, total)
+    _sound(found.lives, check_last_life, total)
     running, waiting = _journals(found.journals, total)
     groups = _groups(found.days, live=running, unsealed={path.name: span for path, span in waiting.items()}, books=books)
     whole = sum(group.size for group in groups)
@@ -164,11 +166,11 @@ def _size(day: SeriesDay) -> int:
     return sum(found.bytes or 0 for path in files if (found := look(path)) is not None and not found.is_folder)
 
 
-def _lists(lists: list[Path], total: Outcome) -> None:
-    """The kept lists of instruments: whole, as they say themselves."""
-    for path in lists:
+def _sound(files: list[Path], check: Callable[[Path], object], total: Outcome) -> None:
+    """The kept lists of instruments, and what lives have left to the next one: whole, as they say themselves."""
+    for path in files:
         try:
-            check_list(path)
+            check(path)
         except FileNotFoundError:
             continue
         except SegmentCorrupt as fault:
