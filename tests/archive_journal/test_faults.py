@@ -16,7 +16,7 @@ from hoga.archive.form.layout import parse_segment
 from hoga.archive.form.ledger import read_ledger
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.segment import read_blocks
-from hoga.archive.keep.life import LastLife, LifeFile
+from hoga.archive.keep.life import LastLife, LifeFile, read_last_life
 from hoga.archive.prove.verify import verify
 from hoga.core.streams import Stream
 from tests.archive_journal import faults
@@ -126,7 +126,8 @@ async def _look(root: Path, scene: Scene, interval_min: int, patch: pytest.Monke
     unwanted = (".merging", ".tmp", ".journal", ".damaged", "ends.json")
     left = [path.name for path in root.rglob("*") if path.name.endswith(unwanted)]
     assert left == [], what
-    life = msgspec.json.decode((lives.folder / "last.json").read_bytes(), type=LastLife)
+    life = read_last_life(lives.folder)
+    assert life is not None
     assert {name for name, end in life.streams.items() if end.session} >= {of.name for of in [*ALL, GONE]}, what
     assert life.streams[GONE.name].runs == [(7, 7)], (what, "what the act's life knew nothing of is carried on")
 

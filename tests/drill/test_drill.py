@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
+import signal
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from hoga.app.drill import campaign
 from hoga.app.drill.campaign import CaseResult, run_cases, work_of
 from hoga.app.drill.cases import FAULTS, FLATTENS, KILLS, Case, DeathPoint
 from hoga.cli._complete import cases
@@ -38,6 +43,22 @@ def test_a_case_that_fails_keeps_its_folder_and_says_why(tmp_path: Path) -> None
     assert result.failed == 1
     assert "it was to die at kill before order.sent" in result.why[0]
     assert [each.name for each in tmp_path.iterdir()] == ["0000"]
+
+
+async def test_how_each_of_many_ended_is_known_while_others_begin() -> None:
+    context = multiprocessing.get_context("forkserver")
+
+    async def one(number: int) -> int | None:
+        await asyncio.sleep(number / 500)
+        process = context.Process(target=sys.exit, args=(number,))
+        process.start()
+        return await campaign._end_of(process, 60.0)
+
+    assert await asyncio.gather(*map(one, range(30))) == list(range(30))
+    sleeper = context.Process(target=time.sleep, args=(600,))
+    sleeper.start()
+    assert await campaign._end_of(sleeper, 0.05) is None
+    assert sleeper.exitcode == -signal.SIGKILL
 
 
 def test_there_are_enough_cases() -> None:

@@ -45,8 +45,7 @@ _DIES_WITHIN_S = 30.0
 _LIVES_S = 3.0
 _EXIT_S = 60.0
 _STOPS_S = 20.0
-_KILLED = (-signal.SIGKILL, 255)
-"""255: a fork server that was asked in the wrong moment does not know how its child ended."""
+_KILL_S = 30.0
 
 
 class CaseResult(msgspec.Struct, kw_only=True):
@@ -126,6 +125,30 @@ def _most(one: float | None, other: float | None) -> float | None:
     return max((each for each in (one, other) if each is not None), default=None)
 
 
+async def _end_of(process: Any, patience_s: float) -> int | None:
+    """Its exit status; None for one that had to be killed."""
+    if await _ends_within(process, patience_s):
+        code: int | None = process.exitcode
+        return code
+    process.kill()
+    await _ends_within(process, _KILL_S)
+    return None
+
+
+async def _ends_within(process: Any, seconds: float) -> bool:
+    """Whether it ended in time. How, only the loop's own thread may ask: a fork server says it once, and of two who ask at the same
+    time (to start a process is to ask for all of them) the second one learns nothing."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(process.sentinel, ended.set)
+    try:
+        await asyncio.wait_for(ended.wait(), seconds)
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(process.sentinel)
+    return True
+
+
 class _Run:
     """One case, once."""
 
@@ -165,14 +188,14 @@ class _Run:
     async def _go_on(self, simulator: Simulator) -> list[str]:
         if self._case.death is not None:
             code = await self._trader(simulator, death=self._case.death, seconds=self._dies_within_s)
-            if code not in _KILLED or not self._died():
+            if code != -signal.SIGKILL or not self._died():
                 return [f"it was to die at {self._case.death.name} and ended with {code}: {self._last_words()}"]
         else:
             trader = self._begin(simulator, seconds=_LIVES_S)
             await self._until_traded(simulator)
             for fault in self._case.faults:
                 simulator.inject(msgspec.convert(fault, Fault))
-            code = await self._end_of(trader, _LIVES_S + _STOPS_S)
+            code = await _end_of(trader, _LIVES_S + _STOPS_S)
             if code != 0:
                 return [f"the trader ended with {code}: {self._last_words()}"]
             simulator.clear_faults()
@@ -220,9 +243,7 @@ class _Run:
         finally:
             if trader.is_alive():
                 trader.terminate()
-            await asyncio.to_thread(trader.join, 10.0)
-            if trader.is_alive():
-                trader.kill()
+            await _end_of(trader, 10.0)
         wrong = [] if report.verdict in ("FLAT", "FLAT_WITH_DUST") else [f"the verdict is {report.verdict}: {report.why}"]
         for leg, known in before.items():
             trades, position = self._trades(simulator, leg), self._position(simulator, leg)
@@ -255,17 +276,7 @@ class _Run:
         return process
 
     async def _trader(self, simulator: Simulator, **more: Any) -> int | None:
-        return await self._end_of(self._begin(simulator, **more), more["seconds"] + _STOPS_S)
-
-    async def _end_of(self, process: Any, patience_s: float) -> int | None:
-        """Its exit status; None for one that had to be killed."""
-        await asyncio.to_thread(process.join, patience_s)
-        if process.is_alive():
-            process.kill()
-            await asyncio.to_thread(process.join)
-            return None
-        code: int | None = process.exitcode
-        return code
+        return await _end_of(self._begin(simulator, **more), more["seconds"] + _STOPS_S)
 
     def _fills(self, simulator: Simulator, leg: str) -> list[AccountFill]:
         state = simulator.venues[self._arena.venue].account(_ACCOUNT)
