@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from hoga.dashboard.page import page_path
@@ -116,6 +118,55 @@ def test_the_figures_are_the_simulators(running: Running) -> None:
     for row in told["streams"]:
         sent = [each.get(row["stream"], {"sent": 0})["sent"] for each in (before, after)]
         assert sent[0] - 2 <= row["records"] <= sent[1], row
+
+
+async def test_what_is_pushed_is_the_simulators_a_cut_and_trades_included(running: Running) -> None:
+    """Records lie between what had been sent before and after; curves add up to it; a cut is an incident with what it cost; trades come in order."""
+    of, status = "binance:BTCUSDT", running.rest + "/sim/status"
+    news: list[dict[str, Any]] = []
+    trades: list[list[Any]] = []
+
+    async def hear(link: Any, good: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+        while True:
+            messages = json.loads((await link.receive(timeout=LONG_S)).data)
+            for message in messages:
+                if message["k"] == "news":
+                    news.append(message)
+                elif message["k"] == "trades" and message["list"]:
+                    assert message["first"] <= len(trades), "none is left out"
+                    del trades[message["first"] :]
+                    trades.extend(message["list"])
+            found = next((message for message in messages if good(message)), None)
+            if found is not None:
+                return found
+
+    async with aiohttp.ClientSession() as session, session.ws_connect(running.dashboard + "/ws/dashboard") as link:
+        meta = (await hear(link, lambda message: message["k"] == "hello"))["meta"]
+        await link.send_json({"select": of, "range": "1m"})
+        before = (await asyncio.to_thread(get, status))[1]["streams"]
+        await hear(link, lambda message: message["k"] == "news" and "now" in message)
+        told = await hear(link, lambda message: message["k"] == "news")
+        after = (await asyncio.to_thread(get, status))[1]["streams"]
+        for place, row in enumerate(meta["streams"]):
+            sent = [each.get(row[0], {"sent": 0})["sent"] for each in (before, after)]
+            assert sent[0] - 2 <= told["rows"]["rec"][place] <= sent[1], row
+        points = []
+        while len(points) < 4:
+            points.append(await hear(link, lambda message: message["k"] == "news" and "now" in message))
+        grown = points[-1]["totals"]["received"] - points[0]["totals"]["received"]
+        summed = sum(point["now"]["rate:binance"] for point in points[1:])
+        assert summed == pytest.approx(grown, rel=0.35), "one interval at each end"
+        async with session.post(running.rest + "/sim/fault", json={"fault": "close", "code": 1006}) as answer:
+            assert answer.status == 200
+        cut = (await hear(link, lambda message: any(each["reason"] == "disconnect" and not each["open"] for each in message.get("incidents", ()))))["incidents"]
+        (incident,) = [each for each in cut if each["reason"] == "disconnect"]
+        assert incident["streams"] >= 2 and incident["conn"] and incident["to"] > incident["from"]
+        assert set(incident["of"] or ()) <= {0, 1}
+        await hear(link, lambda message: message["k"] == "news" and message["state"] == "recording" and message["totals"]["incidents_open"] == 0)
+        assert [trade[0] for trade in trades] == sorted(trade[0] for trade in trades)
+        assert len(trades) > 5
+    times = [message["t"] for message in news]
+    assert times == sorted(times)
 
 
 def test_a_killed_dashboard_is_started_again_and_recording_goes_on(running: Running) -> None:
