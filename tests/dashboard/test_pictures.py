@@ -471,7 +471,7 @@ def test_the_map_names_chooses_and_tells(tab: Tab) -> None:
         tab.page.keyboard.press(key)
     tab.shows("document.querySelector('.map-line').textContent.startsWith('SYM1 · Upbit · sym1@depth20')")
     tab.page.keyboard.press("Enter")
-    tab.shows("store.choice === 'upbit:SYM1'")
+    tab.shows("store.choice === 'upbit:SYM1' && location.hash.includes('stream=upbit%3ASYM1')")
     looks = tab.run(
         """() => { const canvas = document.querySelector('#map canvas.paper'), draw = canvas.getContext('2d');
           const wide = 4 * 22, data = draw.getImageData(0, 0, wide, 22).data;

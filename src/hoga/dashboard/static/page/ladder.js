@@ -42,10 +42,9 @@ export class Ladder {
 
   row(side, onRow) {
     const bar = make("i", { "aria-hidden": "true" });
-    const price = make("td"), size = make("td"), sum = make("td");
-    price.append(bar, make("b"));
-    const row = make("tr", { class: side }, price, size, sum);
-    const entry = { row, bar, price: price.lastChild, size, sum, at: null, long: -1, flashed: 0 };
+    const [price, size, sum] = [make("b"), make("b"), make("b")]; // blocks of a fixed size: a new text lays out nothing else
+    const row = make("tr", { class: side }, make("td", {}, bar, price), make("td", {}, size), make("td", {}, sum));
+    const entry = { row, bar, price, size, sum, at: null, long: -1, flashed: 0 };
     if (onRow) { row.addEventListener("pointerenter", () => onRow(entry.at)); row.addEventListener("pointerleave", () => onRow(null)); }
     return entry;
   }

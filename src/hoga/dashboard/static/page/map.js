@@ -1,5 +1,6 @@
 // The map of streams: one cell each, 1,500 at a glance. Colour and shape are the state, brightness is the rate against its own usual one.
 import { brightness, cellAt, grid, stateOf, STATES, step, tally } from "./cells.js";
+import { choosePlace } from "./chosen.js";
 import { make, mark, put } from "./dom.js";
 import { count, rate } from "./format.js";
 import { soon } from "./frames.js";
@@ -117,7 +118,7 @@ export class StreamMap {
     soon(this);
   }
 
-  choose(at) { if (at >= 0) this.store.chooseStream(at); }
+  choose(at) { if (at >= 0) choosePlace(this.store, this.store.instrumentOf[at].place); }
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;

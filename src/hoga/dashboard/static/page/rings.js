@@ -3,7 +3,6 @@ import { axis } from "./axis.js";
 import { Ring } from "./timeline.js";
 
 const OWN_STEPS = { "1m": 1000, "15m": 5000, "1h": 5000, "24h": 120_000 };
-const LATEST = 64;
 
 export class Rings {
   constructor(store) {
@@ -63,46 +62,4 @@ const rings = new WeakMap();
 export function ringsOf(store) {
   if (!rings.has(store)) rings.set(store, new Rings(store));
   return rings.get(store);
-}
-
-// The last minute of every stream's rate, one value a second: for sparklines. Fed from what comes anyway.
-export class Rates {
-  constructor(store) {
-    this.store = store;
-    this.at = 0;
-    this.count = 0;
-    store.on("meta", () => this.begin());
-    store.on("point", () => this.take());
-    this.begin();
-  }
-
-  begin() {
-    const streams = this.store.meta?.streams ?? [];
-    if (this.values && this.values.length === streams.length * LATEST) return;
-    this.values = new Float32Array(streams.length * LATEST);
-    this.members = [];
-    streams.forEach((row, place) => (this.members[row[5]] ??= []).push(place));
-    this.at = this.count = 0;
-  }
-
-  take() {
-    const { rate } = this.store.rows;
-    const streams = this.values.length / LATEST;
-    for (let place = 0; place < streams; place += 1) this.values[place * LATEST + this.at] = rate[place] ?? 0;
-    this.at = (this.at + 1) % LATEST;
-    this.count = Math.min(LATEST, this.count + 1);
-  }
-
-  of(...places) {
-    const out = new Array(this.count);
-    for (let back = this.count; back > 0; back -= 1) {
-      const slot = (this.at - back + LATEST) % LATEST;
-      let sum = 0;
-      for (const place of places) sum += this.values[place * LATEST + slot];
-      out[this.count - back] = sum;
-    }
-    return out;
-  }
-
-  ofInstrument(place) { return this.of(...(this.members[place] ?? [])); }
 }

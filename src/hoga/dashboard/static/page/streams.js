@@ -4,6 +4,7 @@ import { count, ms, rate } from "./format.js";
 import { matcher, SORTS, sorted } from "./filter.js";
 import { t } from "./i18n.js";
 import { openChosen } from "./layout.js";
+import { ratesOf, sparkline, sparkOf } from "./spark.js";
 import { healthOf, stateOf } from "./states.js";
 import { setView, view } from "./view.js";
 import { channelText, kindText, venueText, venueShort } from "./words.js";
@@ -13,6 +14,7 @@ const SETTLE_MS = 1000; // how often the order is looked at again
 const CALM_MS = 2500; // rows do not move under a pointer that does
 
 export function mountStreams(slot, store) {
+  const rates = ratesOf(store);
   const filter = make("input", { id: "filter", type: "search", autocomplete: "off", spellcheck: "false", list: "filter-words", "data-hint": "filter-hint", "data-name": "filter", placeholder: t("filter-hint"), "aria-label": t("n-filter") });
   const words = make("datalist", { id: "filter-words" });
   const sort = make("select", { id: "sort", "data-name": "sort", "aria-label": t("n-sort") }, ...SORTS.map((key) => make("option", { value: key, "data-t": `sort-${key || "trouble"}`, text: t(`sort-${key || "trouble"}`) })));
@@ -46,8 +48,8 @@ export function mountStreams(slot, store) {
   };
 
   const add = () => {
-    const cells = { st: make("span", { class: "st", "aria-hidden": "true" }), sym: make("b", { class: "sym cut" }), badge: make("span", { class: "badge" }), chips: make("span", { class: "chips" }), rate: make("span", { class: "rate" }), lat: make("span", { class: "lat" }) };
-    const row = make("div", { role: "option", class: "row" }, cells.st, make("span", { class: "name" }, cells.sym, cells.badge), cells.chips, cells.rate, cells.lat);
+    const cells = { st: make("span", { class: "st", "aria-hidden": "true" }), sym: make("b", { class: "sym cut" }), badge: make("span", { class: "badge" }), chips: make("span", { class: "chips" }), rate: make("span", { class: "rate" }), lat: make("span", { class: "lat" }), spark: sparkOf() };
+    const row = make("div", { role: "option", class: "row" }, cells.st, make("span", { class: "name" }, cells.sym, cells.badge), cells.chips, cells.spark.picture, cells.rate, cells.lat);
     const entry = { row, ...cells, each: null, chipNodes: [] };
     row.addEventListener("click", () => { choose(entry.each); openChosen(); });
     room.append(row);
@@ -63,6 +65,7 @@ export function mountStreams(slot, store) {
     put(entry.sym, each.symbol);
     put(entry.badge, size === 44 ? venueText(each.venue, store) : venueShort(each.venue, store));
     put(entry.rate, st && !perSecond ? "–" : rate(perSecond));
+    if (entry.each !== each || entry.turn !== rates.turn) { entry.turn = rates.turn; sparkline(entry.spark.path, rates.ofInstrument(each.place), 48, 16); }
     put(entry.lat, st ? state.word : median == null ? "" : ms(median));
     mark(entry.lat, "data-level", st ? state.level : null);
     if (entry.each !== each) {

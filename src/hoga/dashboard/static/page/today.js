@@ -99,7 +99,7 @@ class Today {
       const x = this.label + (hour / 24) * this.wide;
       ctx.fillStyle = colours.grid;
       ctx.fillRect(Math.min(x, this.label + this.wide - 1), HEAD - 3, 1, height - HEAD + 3);
-      if (hour % 24 && Math.min(hour, 24 - hour) * this.wide < 46 * 24) continue; // the ends have labels of their own
+      if (hour % 24 && Math.min(hour, 24 - hour) * this.wide < 52 * 24) continue; // the ends have labels of their own
       ctx.fillStyle = colours.soft;
       ctx.textAlign = hour === 0 ? "left" : hour === 24 ? "right" : "center";
       ctx.fillText(hour === 24 && !isLocal() ? "24:00" : clockText(start + hour * 3_600_000, isLocal(), false), x, 8);
@@ -159,7 +159,7 @@ class Today {
   choose() {
     if (!this.at) return;
     const place = this.order[this.at.row], start = this.dayStart() + this.at.minute * MINUTE_MS;
-    if (!this.only) choosePlace(this.store, place);
+    if (!this.only) choosePlace(this.store, place, false);
     if (minuteOf(this.minutesOf(place), this.at.minute).key !== "ahead") axis.zoomTo(start, start + MINUTE_MS);
   }
 
