@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from hoga.app.backtest.run import backtest, plan_backtest
@@ -362,6 +363,35 @@ def test_a_clock_that_went_back_in_an_archive_of_ours_is_told_of_each_series(tmp
     end = run(tmp_path, strategy(tmp_path))
     assert [each.split()[1] for each in end.steps] == ["quote", "execution"]
     assert all("went back by 19." in each and "2026-11-20T13:00:49" in each for each in end.steps)
+
+
+STALE = """
+from hoga import Strategy
+
+class Stale(Strategy):
+    symbol = "binance-usdm:BTCUSDT"
+
+    def on_stale(self, symbol, why):
+        self.log(why)
+"""
+
+
+@pytest.mark.parametrize("by", [6.0, -12.0], ids=("forward", "back"))
+def test_a_clock_that_was_set_is_an_event_and_a_line_of_the_report(by: float, tmp_path: Path) -> None:
+    """As the recorder leaves it: receipts that leap, and an entry of the ledger."""
+    market = Market().walk(START_NS, 30, kinds=("orderbook",))
+    set_ns = START_NS + 30 * SECOND_NS
+    now_ns = set_ns + int(by * SECOND_NS)
+    market.walk(now_ns, 20, kinds=("orderbook",))
+    gap = Gap(min(set_ns, now_ns), max(set_ns, now_ns), Reason.CLOCK_STEP, 0, detail=f"the clock was set by {by:+.3f} s")
+    market.keep(tmp_path, gaps=(("orderbook", gap),))
+    end = run(tmp_path, strategy(tmp_path, STALE))
+    assert len(end.steps) == 1
+    assert ("set by +6.000 s" in end.steps[0]) is (by > 0)
+    assert ("went back by" in end.steps[0]) is (by < 0)
+    why = end.steps[0].partition("Z: ")[2]
+    assert [each.fields["text"] for each in records(end.journal) if each.kind == "note" and each.fields["text"] == why] == [why]
+    assert json.loads(msgspec.json.encode(end))["steps"] == list(end.steps)
 
 
 def test_the_classic_recorders_archive_is_traded_on(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from hoga.archive.read.stretches import Stretch, find_stretches
 from hoga.archive.read.told import gaps_of_days, healed_of
 from hoga.columns.digits import NONE, Ints
 from hoga.core.errors import SegmentCorrupt
+from hoga.core.ledger import Reason
 from hoga.core.market import DataType
 from hoga.core.streams import Kind
 from hoga.core.ticks import MarketDepth, MarketDoubt, MarketEvent, MarketTop
@@ -163,7 +164,8 @@ def market_chunks(
     Of equal receipts the series that is named first comes first. `priced`: symbols whose trades say the price: no book of them was
     recorded, and a `MarketPrice` before the first one says so. `fill`: with the trades that were fetched afterwards. `on_damage`: is told
     of a piece that cannot be read; what is behind it comes, after a `MarketDoubt`. None: SegmentCorrupt is raised. `on_step`: is told of
-    a series whose receipts go back by more than a second, once for each time: until they are where they were, all is taken at one moment.
+    a series where the clock of the recording was set: its receipts go back by more than a second (until they are where they were, all is
+    taken at one moment), or the ledger says that it was set forward. There a `MarketDoubt` comes, too.
     `on_hole`: is told of each time in which a book that is made of deltas is not known, when it is over.
     `cache`: a folder in which finished days are kept as columns.
 
@@ -221,6 +223,9 @@ class _Merging:
         kept = list(recorded.journals)
         for each in recorded.series:
             for gap in gaps_of_days(each.days, OpenMinutes(kept), fill=fill) if each.days else ():
+                if gap.reason is Reason.CLOCK_STEP and start_ns <= gap.to_ns < end_ns and (gap.detail or "").find("+") >= 0:
+                    said = f"{gap.detail}: between the receipts on both sides less time passed than they say"
+                    self._stepped(Damage(each.symbol, each.kind, gap.to_ns, gap.to_ns, said))
                 if gap.from_ns < end_ns and gap.to_ns > start_ns and gap.missed != 0:
                     self._doubts.add(each.symbol, max(gap.from_ns, start_ns), f"a gap in the recording: {gap.reason}")
                     self._doubts.add(each.symbol, gap.to_ns, f"the recording goes on behind a gap: {gap.reason}")
@@ -237,7 +242,7 @@ class _Merging:
     def _read(self, series: MarketSeries, rules: Rules, journals: list[Path], *, fill: bool) -> Iterator[tuple[Ints, Block]]:
         """What was recorded, day after day: moments that never go back, and the records."""
         last = 0
-        standing = _Standing(series, self._on_step)
+        standing = _Standing(series, self._stepped)
         read = make_reader(series, rules, self._unreadable)
         for day in series.days:
             path = self._columns_of(series, day, rules, journals, fill=fill)
@@ -283,7 +288,7 @@ class _Merging:
     def _rebuilt(self, series: MarketSeries, rules: Rules, journals: list[Path]) -> Iterator[tuple[Ints, Block]]:
         """Books out of deltas and snapshots."""
         last = 0
-        standing = _Standing(series, self._on_step)
+        standing = _Standing(series, self._stepped)
         before = tuple(each for each in series.beside if each.kind != Kind.SNAPSHOT)
         snapshots = tuple(each for each in series.beside if each.kind == Kind.SNAPSHOT)
         known = DeltaSeries(series.symbol, (*before, *series.days), snapshots, tuple(journals))
@@ -356,6 +361,12 @@ class _Merging:
             stamps = batch["event_ns"].tolist()
             yield keys, TradeBlock(series.symbol, [stamps, stamps, price, size, buys, ids])
 
+    def _stepped(self, step: Damage) -> None:
+        """The clock of the recording was set."""
+        self._doubts.add(step.symbol, step.from_ns, step.why)
+        if self._on_step is not None:
+            self._on_step(step)
+
     def _hears(self, series: MarketSeries, noted: list[bool]) -> Callable[[SeriesDay, Stretch, SegmentCorrupt], object]:
         low, high = self._span
 
@@ -398,14 +409,14 @@ class _Standing:
     """Where the receipts of a series go back: the clock of the recording was set. What was received until it is where it was is taken at
     that moment, which is told once."""
 
-    def __init__(self, series: MarketSeries, tell: Callable[[Damage], object] | None) -> None:
+    def __init__(self, series: MarketSeries, tell: Callable[[Damage], object]) -> None:
         self._series = series
         self._tell = tell
         self._told_ns = 0
 
     def look(self, received: Ints, keys: Ints) -> None:
         """Some records more: when they were received, and the moments at which they are taken."""
-        if self._tell is None or not len(keys) or int((keys - received).max()) <= _STEP_NS:
+        if not len(keys) or int((keys - received).max()) <= _STEP_NS:
             return
         for place in np.flatnonzero(keys - received > _STEP_NS).tolist():
             at_ns = int(keys[place])
