@@ -106,12 +106,12 @@ async def test_a_trader_on_paper_keeps_to_a_price_step_that_changes(
     async with live(tmp_path, "binance-usdm", *LIMITS, mode="paper") as it:
         first = await _rests(it, "0.037", 1)
         assert first % Decimal("0.1") == 0
-        listed = paper.public_rules
+        listed = paper.told_rules
 
-        async def changed(config: Any, symbols: tuple[str, ...]) -> Mapping[str, Rules]:
-            return {symbol: step_of(each, step) for symbol, each in (await listed(config, symbols)).items()}
+        async def changed(config: Any) -> Mapping[str, Rules]:
+            return {symbol: step_of(each, step) for symbol, each in (await listed(config)).items()}
 
-        monkeypatch.setattr(paper, "public_rules", changed)
+        monkeypatch.setattr(paper, "told_rules", changed)
         await modes[0].renew_rules(it.trader, modes[0]._configs[0])
         await eventually(lambda: it.engine.state.rules_of[it.symbol].ticks[0][1] != 100, seconds=10)
         second = await _rests(it, "0.037", 2)

@@ -262,7 +262,7 @@ def test_orders_keep_to_a_price_step_that_changes_in_mid_run(ticks: tuple[str, s
     assert plan.data.rules[SYMBOL].rules.price_power == -2
     end = backtest(plan)
     told = [each.rstrip("0") for each in ticks]
-    assert any(f"price step {told[0]} → {told[1]}" in each and "13:01:00" in each for each in end.notes)
+    assert any(f"price step {told[0]} → {told[1]}" in each and "13:01:00" in each for each in end.changes)
     changed_ns = START_NS + MINUTE
     wanted = _prices(end.journal)
     steps = [[price % Decimal(tick) for at_ns, price in wanted if (at_ns >= changed_ns) == now] for now, tick in enumerate(ticks)]

@@ -154,7 +154,7 @@ class Looks(Strategy):
 """
     end = run(tmp_path, strategy(tmp_path, text))
     assert end.ok
-    assert any("no book until the next snapshot" in line for line in end.notes)
+    assert any("no book until the next snapshot" in line for line in end.holes)
 
 
 def test_deltas_without_a_snapshot_are_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,6 +33,7 @@ def run_backtest(
     start: str | None,
     end: str | None,
     bars: Path | None,
+    stop_at_damage: bool,
     dev: bool,
     as_json: bool,
 ) -> int:
@@ -57,7 +58,8 @@ def run_backtest(
         known = plan.extent[0] > 0 and plan.extent[1] < _FAR_NS
         total = max(1, (plan.extent[1] - plan.extent[0]) // SECOND_NS) if known else None
         with Progress("backtest", total=total, unit="s of the recording") as progress:
-            ended = backtest(plan, on_progress=_Pace(progress, plan.extent[0] if known else 0), on_tell=lines)
+            pace = _Pace(progress, plan.extent[0] if known else 0)
+            ended = backtest(plan, on_progress=pace, on_tell=lines, stop_at_damage=stop_at_damage)
         for use in probe.uses() if probe is not None else ():
             note(f"it uses {use}: a run again, and a proof, may differ by it")
         if not as_json:
@@ -130,7 +132,7 @@ def _verdict(end: BacktestEnd) -> None:
     print_text(f"{end.verdict} on {end.grade}: {told}")
     for each in end.damage:
         note(f"missing: {each}")
-    for each in end.steps:
+    for each in (*end.holes, *end.steps, *end.changes):
         note(each)
     if end.waits:
         note(f"too little came before its end: no bars are handed out without {', '.join(end.waits)}")

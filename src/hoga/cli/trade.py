@@ -60,6 +60,9 @@ def trade(
     check_lookahead: Annotated[
         bool, typer.Option("--check-lookahead", help="backtest: run it in pieces; does it decide by what it had seen, and nothing else?")
     ] = False,
+    stop_at_damage: Annotated[
+        bool, typer.Option("--stop-at-damage", help="backtest: end where a piece of the recording cannot be read, not go on behind it.")
+    ] = False,
     dev: Annotated[
         bool, typer.Option("--dev", help="Check every event, tell what a strategy uses besides them: slower, for who writes it.")
     ] = False,
@@ -102,8 +105,9 @@ def trade(
         from hoga.cli._backtest import run_backtest
 
         return run_backtest(
-            strategy, words(symbols), config, settings, data, params=params, start=start, end=end, bars=bars, dev=dev, as_json=as_json
-        )
+            strategy, words(symbols), config, settings, data, params=params, start=start, end=end, bars=bars,
+            stop_at_damage=stop_at_damage, dev=dev, as_json=as_json,
+        )  # fmt: skip
     from hoga.app.preflight import check_machine
     from hoga.app.trader.testnet import on_testnet
     from hoga.app.trader.trading import plan_trade

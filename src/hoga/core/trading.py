@@ -285,12 +285,15 @@ def with_room(rules: Rules, powers: tuple[int, int] | None = None) -> Rules:
 
 
 def steps_text(before: Rules, after: Rules) -> str:
-    """What changed of the steps, for people: `price step 0.1 → 0.01, lot 0.001 → 0.01`; "" where they are the same."""
+    """What changed, for people: `price step 0.1 → 0.01, lot 0.001 → 0.01`; "" where steps and whether it trades are the same."""
     told = (
         ("price step", *(", ".join(each.price_text(step) for _, step in each.ticks) for each in (before, after))),
         ("lot", before.quantity_text(before.lot), after.quantity_text(after.lot)),
     )
-    return ", ".join(f"{name} {was} → {now}" for name, was, now in told if was != now)
+    parts = [f"{name} {was} → {now}" for name, was, now in told if was != now]
+    if before.is_trading is not after.is_trading:
+        parts.append("it trades again" if after.is_trading else "it does not trade any more")
+    return ", ".join(parts)
 
 
 def _power(step: Decimal) -> int:

@@ -9,6 +9,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
+from heapq import heappop, heappush
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +32,8 @@ _PRICES = ("open", "high", "low", "close")
 _VOLUMES = ("volume", "vol", "size")
 _UNITS = ((10**11, SECOND_NS), (10**14, 10**6), (10**17, 10**3))
 """Below this it counts so many ns: seconds, milliseconds, microseconds; else nanoseconds."""
+
+_LATE = 64
 
 
 class _Row(NamedTuple):
@@ -173,8 +176,27 @@ def shortest_of(series: AskedSeries) -> Candles | None:
 
 
 def archived_bars(candles: Candles, rules: Rules, start_ns: int, end_ns: int) -> Iterator[MarketBar]:
-    """Its closed candles that lie in the span, in order, each once. Raises ArchiveError, SegmentCorrupt."""
-    series, last_ns = candles.series, -1
+    """Its closed candles that lie in the span, in order, each once: of two the one that came first. One that came after more than `_LATE`
+    others that begin later is left out. Raises ArchiveError, SegmentCorrupt."""
+    waiting: list[tuple[int, int, MarketBar]] = []
+    last_ns = -1
+    for number, bar in enumerate(_as_they_came(candles, rules, start_ns, end_ns)):
+        heappush(waiting, (bar.start_ns, number, bar))
+        if len(waiting) > _LATE:
+            start, _, bar = heappop(waiting)
+            if start > last_ns:
+                last_ns = start
+                yield bar
+    while waiting:
+        start, _, bar = heappop(waiting)
+        if start > last_ns:
+            last_ns = start
+            yield bar
+
+
+def _as_they_came(candles: Candles, rules: Rules, start_ns: int, end_ns: int) -> Iterator[MarketBar]:
+    """Its closed candles that lie in the span."""
+    series = candles.series
     batches = (
         published_batches(series, start_ns, end_ns, exact=True)
         if series.files
@@ -187,8 +209,7 @@ def archived_bars(candles: Candles, rules: Rules, start_ns: int, end_ns: int) ->
         if candles.label:
             closed = [is_closed and label == candles.label for is_closed, label in zip(closed, batch["interval"].tolist(), strict=True)]
         for place, start in enumerate(starts):
-            if closed[place] and start > last_ns and start_ns <= start and start + candles.interval_ns <= end_ns:
-                last_ns = start
+            if closed[place] and start_ns <= start and start + candles.interval_ns <= end_ns:
                 opened, high, low, close, volume = (column[place] for column in columns)
                 yield _bar(rules, candles.interval_ns, start, (opened, high, low, close), volume)
 

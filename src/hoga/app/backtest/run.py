@@ -99,7 +99,7 @@ class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
 class BacktestEnd(TradeEnd, frozen=True, kw_only=True):
     """What it came to. `events`: of the market. `damage`: pieces of the recording that could not be read. `notes`: what a reader of the
     figures must know. `waits`: the bars that were still missing at the end, so that none were handed out. `steps`: where the clock of the
-    recording went back."""
+    recording was set. `changes`: of the venue's rules. `holes`: when a book of deltas was not known."""
 
     grade: str
     start: str
@@ -109,6 +109,8 @@ class BacktestEnd(TradeEnd, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     waits: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    holes: tuple[str, ...] = ()
 
 
 def plan_backtest(
@@ -396,7 +398,7 @@ class BacktestRun:
         for at_ns, rules in self.plan.data.changes:
             if at_ns <= self.backtest.now_ns:
                 what = steps_text(known[rules.symbol], rules) or "other bounds"
-                yield f"{rules.symbol}: the venue's rules changed at {iso_of(at_ns)}: {what}; orders kept to the new ones from then on"
+                yield f"{rules.symbol} {iso_of(at_ns)}: the venue's rules changed: {what}; orders kept to the new ones from then on"
                 known[rules.symbol] = rules
 
     def take(self, piece: Piece) -> int:
@@ -430,12 +432,9 @@ class BacktestRun:
             end=iso_of(end_ns),
             events=self.events,
             damage=tuple(_told(each) for each in (*self.before.damage, *damage)),
-            notes=(
-                *plan.data.notes,
-                *(f"rules of {symbol}: {known.source}" for symbol, known in plan.data.rules.items()),
-                *self._changed(),
-                *_holes(feed.holes if feed is not None else ()),
-            ),
+            notes=(*plan.data.notes, *(f"rules of {symbol}: {known.source}" for symbol, known in plan.data.rules.items())),
+            changes=tuple(self._changed()),
+            holes=tuple(_holes(feed.holes if feed is not None else ())),
             steps=tuple(
                 f"{each.symbol} {each.kind} {iso_of(each.from_ns)}: {each.why}" for each in (feed.steps if feed is not None else ())
             ),

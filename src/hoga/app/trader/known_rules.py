@@ -14,6 +14,7 @@ from math import gcd
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from hoga.app.config import VenueConfig
@@ -91,7 +92,10 @@ def changed_rules(config: VenueConfig, rules: Rules, from_ns: int, to_ns: int) -
         at_ns = since_ns(path.name)
         if at_ns is None or not from_ns < at_ns < to_ns:
             continue
-        other = next((each for each in listed_in(config.venue, path) if each.name == rules.name), None)
+        listed = {each.name: each for each in listed_in(config.venue, path)}
+        other = listed.get(rules.name)
+        if other is None and listed:  # it is not listed any more
+            other = msgspec.structs.replace(found[-1][1] if found else rules, is_trading=False)
         if other is not None and other != (found[-1][1] if found else rules):
             found.append((at_ns, other))
     if not found:

@@ -16,6 +16,8 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from hoga.app.checks import Check
 from hoga.app.config import Config, VenueConfig
 from hoga.app.config.rooms import rest_of
@@ -50,7 +52,7 @@ from hoga.venues.request import Request, Signed
 if TYPE_CHECKING:
     from hoga.app.trader.trading import TradePlan
 
-__all__ = ["PaperMode", "PaperWorld", "account_left", "listed_rules", "paper_owner", "paper_settings", "public_rules"]
+__all__ = ["PaperMode", "PaperWorld", "account_left", "listed_rules", "paper_owner", "paper_settings", "public_rules", "told_rules"]
 
 _ROUND_S = 1.0
 _RULES_S = 3_600.0
@@ -162,9 +164,10 @@ class PaperMode:
 
     async def renew_rules(self, trader: Trader, config: VenueConfig) -> None:
         """Read the rules again: an exchange whose venue changed them goes by them from now on, and says so. Raises VenueError."""
-        told = await public_rules(config, self._plan.symbols[config.venue])
+        listed = await told_rules(config)
         exchange = next(each for each in self.papers.exchanges if each.venue == config.venue)
-        trader.beside(lambda: exchange.learn(told.values(), SYSTEM.time_ns()))
+        told = [listed.get(symbol) or msgspec.structs.replace(known, is_trading=False) for symbol, known in exchange.rules.items()]
+        trader.beside(lambda: exchange.learn(told, SYSTEM.time_ns()))
 
     async def end(self) -> dict[str, Any]:
         """No more looks."""
@@ -244,12 +247,17 @@ def _mistaken(config: VenueConfig, folder: Path, expected: str) -> ConfigError:
 
 async def public_rules(config: VenueConfig, symbols: tuple[str, ...]) -> dict[str, Rules]:
     """The rules of instruments as the venue tells everybody. Raises ConfigError for one that it does not list, VenueError."""
+    return listed_rules(await told_rules(config), symbols)
+
+
+async def told_rules(config: VenueConfig) -> dict[str, Rules]:
+    """The rules of all instruments, as the venue tells everybody. Raises VenueError."""
     spec = VENUES[config.venue]
     assert spec.orders is not None, "asked of venues with orders"
     rest = rest_of(config, TRADER)
     async with rest:
         told = await Caller(rest, _never, gate=lambda: False).learn(spec.orders.rules(), timeout_s=rest.timeout_s, signed=False)
-    return listed_rules({each.symbol: each for each in told}, symbols)
+    return {each.symbol: each for each in told}
 
 
 def listed_rules(listed: Mapping[str, Rules], symbols: Iterable[str]) -> dict[str, Rules]:

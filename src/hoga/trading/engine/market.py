@@ -193,14 +193,19 @@ class Market:
         look, now = state.looks[symbol], state.now_ns
         fresh_ns = self._turn.settings.limits[symbol].stale_after_ms * MS_NS
         stale = look.in_doubt or now - look.at_ns > fresh_ns
+        gone = not state.rules_of[symbol].is_trading and not state.position(symbol)  # nothing comes of it, and nobody waits for it
         if stale and symbol not in self._stale:
             self._stale.add(symbol)
             since = look.at_ns + fresh_ns if look.at_ns else now
-            self._causes.begin(Cause.STALE_MARKET, subject=symbol, since_ns=min(since, now))
+            if not gone:
+                self._causes.begin(Cause.STALE_MARKET, subject=symbol, since_ns=min(since, now))
             self._roster.call_of(symbol, "on_stale", symbol, "no book" if not look.at_ns else "the book is old")
         if symbol in self._stale:
             if not stale:
                 self._fresh(symbol)
+            elif gone:
+                self._causes.end(Cause.STALE_MARKET, subject=symbol)
+                self._causes.end(Cause.STALE_WITH_POSITION, subject=symbol)
             elif state.position(symbol) and not self._turn.settings.waits_for_data:
                 self._causes.begin(Cause.STALE_WITH_POSITION, subject=symbol, since_ns=look.at_ns or None)
             else:
