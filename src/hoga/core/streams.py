@@ -1,7 +1,7 @@
 """core.streams: the identity of a stream, and which archive series it feeds.
 
 A **stream** is one feed on the wire (venue + symbol + channel). A **series** is what the
-archive keeps: one symbol and kind per day. Two streams may feed one series only when their payloads
+archive keeps (venue + symbol + kind), in a file a day. Two streams may feed one series only when their payloads
 tell them apart (`aggTrade` and `trade` both feed `execution`; the payload's `e` says which is which).
 """
 

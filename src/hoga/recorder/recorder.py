@@ -47,7 +47,8 @@ _STEP_STREAMS = 128
 _OVERHEAD_RECORDS = 256
 _DRAINED_SHARE = 20
 _MEMORY = ((64, 4096), (256, 1024), (1 << 32, 256))
-"""Frames of each stream that are remembered (id and checksum), by the number of streams: some 100 bytes each."""
+"""Frames of each stream that are remembered (id and checksum), by the number of streams: 15 bytes each once they rest
+(`recorder.trail`), some 100 before."""
 
 
 class Recorder:
