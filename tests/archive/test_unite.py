@@ -23,7 +23,7 @@ from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS
 from hoga.runtime import durable
-from tests.archive.workshop import DAY, Workshop, agg_trade, book, read_records
+from tests.archive.workshop import DAY, Workshop, agg_trade, book, delta, read_records
 from tests.tries import tries
 from tests.waiting import LONG_S
 
@@ -101,6 +101,19 @@ def test_each_record_is_there_once_and_the_gaps_are_what_all_had(tmp_path: Path)
     rows = {row.name: row for row in _manifest(into).collectors or ()}
     assert {name: (row.received, row.records, row.won) for name, row in rows.items()} == {"seoul": (33, 33, 6), "tokyo": (33, 33, 33)}
     assert {(each.collector, each.by) for each in _manifest(into).filled} == {("tokyo", ("seoul",)), ("seoul", ("tokyo",))}
+
+
+def test_of_ids_that_are_no_records_nobody_says_how_many_are_missing(tmp_path: Path) -> None:
+    cut = Gap(START + SECOND_NS, START + 4 * SECOND_NS, Reason.DISCONNECT, None, from_id=110, to_id=139)
+    lines = [delta(START + at * SECOND_NS, 100 + 10 * at, 109 + 10 * at) for at in (0, 4, 5)]
+    shop = Workshop(tmp_path / "tokyo" / "binance" / "delta", "delta")
+    shop.seal("13-15", lines, ids=[109, 149, 159])
+    shop.tell_gap(cut)
+    day = SeriesDay(shop.directory, shop.symbol, "delta", DAY)
+    merge_day(day, venue="binance", archive_format="zip", purge=True)
+    unite_day([Source("tokyo", day)], _into(tmp_path, "all", "delta"))
+    (gap,) = _manifest(_into(tmp_path, "all", "delta")).gaps
+    assert (gap.from_id, gap.to_id, gap.missed) == (110, 139, None)
 
 
 def test_the_named_order_says_whose_record_stays(tmp_path: Path) -> None:

@@ -30,10 +30,13 @@ def recorded_of(account: Manifest) -> list[Span]:
     return without(account.live, gone)
 
 
-def remaining_gaps(accounts: Sequence[Manifest], holes: Iterable[Hole] | None, ids: Span | None = None) -> list[Gap]:
+def remaining_gaps(
+    accounts: Sequence[Manifest], holes: Iterable[Hole] | None, ids: Span | None = None, *, single: bool = True
+) -> list[Gap]:
     """The gaps that nobody filled, by time. `accounts`: in the order in which their words for a gap are preferred. `holes`: the ids that
     are missing from the united day, whose smallest and largest are `ids`; None where ids prove nothing: then a piece of a gap cannot be
-    counted."""
+    counted.
+    `single`: each id is one record, so that ids count them."""
     recorded = [recorded_of(each) for each in accounts]
     missing = list(holes) if holes is not None else []
     spans = [(hole.from_ns, hole.to_ns) for hole in missing]
@@ -50,7 +53,7 @@ def remaining_gaps(accounts: Sequence[Manifest], holes: Iterable[Hole] | None, i
                     found.append(_piece_of(gap, piece, whole=piece == whole, proven=ids if holes is not None else None))
                     told.append(piece)
     for hole, span in zip(missing, spans, strict=True):
-        if (of_ids := _gap_of(hole, span, accounts)) is not None:
+        if (of_ids := _gap_of(hole, span, accounts, single=single)) is not None:
             found.append(of_ids)
     return sorted(set(found), key=lambda gap: (gap.from_ns, gap.to_ns, gap.reason, gap.from_id or 0))
 
@@ -75,10 +78,10 @@ def _piece_of(gap: Gap, piece: Span, *, whole: bool, proven: Span | None) -> Gap
     return msgspec.structs.replace(gap, from_ns=piece[0], to_ns=piece[1], from_id=None, to_id=None, missed=0 if inside else None)
 
 
-def _gap_of(hole: Hole, span: Span, accounts: Sequence[Manifest]) -> Gap | None:
+def _gap_of(hole: Hole, span: Span, accounts: Sequence[Manifest], *, single: bool) -> Gap | None:
     """The gap of ids that nobody has, in the words of the first account that has one there. None where one was recording all that time and
     tells of no gap: what was wrong with its account is not made good here."""
-    missed = hole.last - hole.first + 1
+    missed = hole.last - hole.first + 1 if single else None
     for account in accounts:
         for gap in account.gaps:
             by_id = gap.from_id is not None and gap.to_id is not None and gap.from_id <= hole.last and gap.to_id >= hole.first

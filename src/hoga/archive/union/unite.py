@@ -357,7 +357,8 @@ class _Union:
         holes = [hole for runs in scan.runs.values() for hole in runs.holes()] if scan is not None else None
         low = min((each.first_id for each in manifests if each.first_id is not None), default=None)
         high = max((each.last_id for each in manifests if each.last_id is not None), default=None)
-        gaps = remaining_gaps(manifests, holes, None if low is None or high is None else (low, high))
+        single = all(channel.record.first_key == channel.record.last_key for channel in self._channels)
+        gaps = remaining_gaps(manifests, holes, None if low is None or high is None else (low, high), single=single)
         live = united_live(manifests)
         account = DayAccount()
         account.add(GapEntry(gap=gap) for gap in gaps)
