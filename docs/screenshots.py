@@ -16,12 +16,17 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
+WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 SHOTS = (
-    ("dashboard-light.png", {"width": 1440, "height": 1000}, "light"),
-    ("dashboard-dark.png", {"width": 1440, "height": 1000}, "dark"),
-    ("dashboard-phone.png", {"width": 390, "height": 844}, "light"),
+    ("dashboard-light.png", WIDE, "light", "en"),
+    ("dashboard-dark.png", WIDE, "dark", "en"),
+    ("dashboard-phone.png", PHONE, "light", "en"),
+    ("dashboard-ko.png", WIDE, "light", "ko"),
+    ("dashboard-ko-phone.png", PHONE, "dark", "ko"),
 )
-_WARM_S = 65.0
+"""File, window, theme, language."""
+_WARM_S = 100.0
+_CHOICE = {"en": "binance:BTCUSDT", "ko": "upbit:KRW-BTC"}
 
 
 def main() -> None:
@@ -46,20 +51,9 @@ def of_a_report() -> None:
 
 
 def of_the_page() -> None:
-    """Start the demo, let it run for a while, take the pictures, stop it."""
+    """Start the demo, with all its venues in one archive, let it run for a while, take the pictures, stop it."""
     folder = Path(tempfile.mkdtemp()) / "demo-data"
-    command = [
-        sys.executable,
-        "-m",
-        "hoga",
-        "demo",
-        "--seconds",
-        "75",
-        "--data",
-        str(folder),
-        "--symbols",
-        "BTCUSDT,ETHUSDT,SOLUSDT,BNBUSDT",
-    ]
+    command = [sys.executable, "-m", "hoga", "demo", "--seconds", f"{_WARM_S + 60:g}", "--data", str(folder)]
     demo = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     try:
         assert demo.stderr is not None
@@ -67,9 +61,11 @@ def of_the_page() -> None:
         with sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             pages = []
-            for name, viewport, scheme in SHOTS:
-                page = browser.new_context(viewport=viewport, color_scheme=scheme).new_page()
-                page.goto(f"{url}#lang=en")
+            for name, viewport, scheme, lang in SHOTS:
+                page = browser.new_context(
+                    viewport=viewport, color_scheme=scheme, device_scale_factor=2 if viewport is PHONE else 1
+                ).new_page()
+                page.goto(f"{url}#lang={lang}&stream={_CHOICE[lang]}")
                 pages.append((page, IMAGES / name))
             time.sleep(_WARM_S)
             IMAGES.mkdir(exist_ok=True)
