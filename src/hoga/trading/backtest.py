@@ -49,7 +49,7 @@ from hoga.trading.ports import (
 from hoga.trading.rungs import Cause
 from hoga.trading.state import TRADES_LATE, venue_of
 
-__all__ = ["Backtest", "Exchange", "no_bars"]
+__all__ = ["Backtest", "Exchange", "Places", "no_bars"]
 
 WORK_NS = 100_000_000
 """So long a piece of work takes here, whatever it took."""
@@ -170,8 +170,9 @@ class Backtest:
         self._step(event)
         self._listen()
 
-    def take_chunk(self, chunk: Chunk) -> None:
+    def take_chunk(self, chunk: Chunk, where: Places | None = None) -> None:
         """Many events in order: the same as `take` of each, but that books are left out which nobody looks at and nothing hangs on.
+        `where`: the chunk's places, for several runs.
 
         Of books that follow one another while nothing waits for a price (no hook, no order, no position that a price could end, no wish, no
         doubt) only the newest before the next event, or the next moment at which something is due, can matter. Trades of that time which
@@ -179,7 +180,7 @@ class Backtest:
         """
         stamps, sources, places, blocks = chunk
         at = [block.at for block in blocks]
-        where, idle, counted = _Places(chunk), frozenset[str](), frozenset[str]()
+        where, idle, counted = where or Places(chunk), frozenset[str](), frozenset[str]()
         spans: dict[str, tuple[int, int]] = {}
         symbols = {block.symbol for block in blocks if block.is_book or block.traded_ns is not None}
         seen = [self.exchanges.get(venue_of(block.symbol)) for block in blocks]
@@ -209,6 +210,8 @@ class Backtest:
                     after = self._leave_out(where, spans, place, to)
                     if after > place:
                         place = after
+                        if place < count and due_ns <= stamps[place] and not self._changed:
+                            self._catch_up(stamps[place])
                         continue
             source = sources[place]
             hear, exchange = hears[source], seen[source]
@@ -274,7 +277,7 @@ class Backtest:
             self._listen()
         return place
 
-    def _leave_out(self, places: _Places, spans: Mapping[str, tuple[int, int]], place: int, to: int) -> int:
+    def _leave_out(self, places: Places, spans: Mapping[str, tuple[int, int]], place: int, to: int) -> int:
         """The books and trades of idle symbols from one place to before another, or up to the first trade that does more than count."""
         to, blocks = self._soft_to(places, spans, place, to), places.chunk.blocks
         newest: list[tuple[int, int, int]] = []
@@ -289,14 +292,14 @@ class Backtest:
             self.take(blocks[source].at(last))
         return to
 
-    def _soft_to(self, places: _Places, spans: Mapping[str, tuple[int, int]], place: int, to: int) -> int:
+    def _soft_to(self, places: Places, spans: Mapping[str, tuple[int, int]], place: int, to: int) -> int:
         """Up to the first trade in a part of a chunk that does more than count."""
         blocks = places.chunk.blocks
         for source in places.trades:
             to = places.counted_to(source, *spans.get(blocks[source].symbol, (0, 0)), place, to)
         return to
 
-    def _let_pass(self, places: _Places, place: int, until_ns: int) -> int:
+    def _let_pass(self, places: Places, place: int, until_ns: int) -> int:
         """Time up to `until_ns` of which nothing comes: no order, no doubt, nothing that is due. When something is due then.
 
         Where every second finds the same, and an exchange only says that it lives, the last of them says it all. Where something is held,
@@ -304,18 +307,20 @@ class Backtest:
         """
         if self._said:
             return self._due_ns()  # it is heard with what is due next
-        engine = self.engine
-        before_ns = min(engine.calm_to(), until_ns + 1, self._exit_ns, self._change_ns)
+        engine, due_ns = self.engine, self._due_ns()
+        before_ns = min(until_ns + 1, self._exit_ns, self._change_ns)
         if self._done_work:
             before_ns = min(before_ns, self._done_work[0].at_ns)
         for exchange in self._each:
             before_ns = min(before_ns, max(exchange.calm_to(), exchange.next_ns))
+        if due_ns < before_ns:
+            before_ns = min(before_ns, engine.calm_to())
         for symbol, look in engine.state.looks.items():
-            if self._due_ns() < before_ns:
+            if due_ns < before_ns:
                 fresh_ns = engine.settings.limits[symbol].stale_after_ms * MS_NS
                 before_ns = min(before_ns, places.fresh_to(symbol, look, fresh_ns, place))
-        if self._due_ns() >= before_ns:
-            return self._due_ns()
+        if due_ns >= before_ns:
+            return due_ns
         held = engine.held()
         if held is not None:
             return self._let_pass_held(places, place, held, before_ns)
@@ -327,7 +332,7 @@ class Backtest:
                 self._step(said)
         return self._due_ns()
 
-    def _let_pass_held(self, places: _Places, place: int, symbol: str, before_ns: int) -> int:
+    def _let_pass_held(self, places: Places, place: int, symbol: str, before_ns: int) -> int:
         """The same, while one symbol is held: its prices at the seconds in between can say that too much was lost."""
         engine = self.engine
         seconds = engine.seconds_before(before_ns)
@@ -551,8 +556,8 @@ class _Prices(NamedTuple):
     punctual: bool
 
 
-class _Places:
-    """Where in a chunk the records of each block are."""
+class Places:
+    """Where in a chunk the records of each block are: the same for every run that sees it."""
 
     def __init__(self, chunk: Chunk) -> None:
         self.chunk = chunk

@@ -115,14 +115,17 @@ class State:
 
     def _once(self, known: dict[str, T], symbol: str, reckon: Callable[[str], T]) -> T:
         """What `reckon` gives, reckoned once a second at most."""
-        now = self.now_ns
-        if now >= self._known_until_ns:
-            self._known_until_ns = now - now % SECOND_NS + SECOND_NS
-            self.renew()
+        if self.now_ns >= self._known_until_ns:
+            self._begin_second()
         if symbol in known:
             return known[symbol]
         found = known[symbol] = reckon(symbol)
         return found
+
+    def _begin_second(self) -> None:
+        """What was reckoned in the one before is old."""
+        self._known_until_ns = self.now_ns - self.now_ns % SECOND_NS + SECOND_NS
+        self.renew()
 
     # -- the gate's view --------------------------------------------------------------------------------------------
 
@@ -163,6 +166,8 @@ class State:
 
     def day(self, symbol: str) -> Day:
         """What was won and lost with the account of a symbol since midnight UTC, in the symbol's money."""
+        if self.now_ns < self._known_until_ns and symbol in self._days:  # as it is for every order: `_once` without its calls
+            return self._days[symbol]
         return self._once(self._days, symbol, self._day)
 
     def _day(self, symbol: str) -> Day:
@@ -184,7 +189,10 @@ class State:
     def margin(self, symbol: str) -> Margin:
         """How the account stands, for a symbol."""
         account = self._account_of[symbol]
-        margin = self._once(self._margins, symbol, self._margin)
+        if self.now_ns < self._known_until_ns and symbol in self._margins:
+            margin = self._margins[symbol]
+        else:
+            margin = self._once(self._margins, symbol, self._margin)
         margin.read_age_ns = self.now_ns - account.read_ns if account.read_ns else None
         return margin
 
@@ -200,6 +208,8 @@ class State:
 
     def equity(self, symbol: str) -> int | None:
         """What the account of the symbol's venue is worth, in its money; None: not known."""
+        if self.now_ns < self._known_until_ns and symbol in self._equities:
+            return self._equities[symbol]
         return self._once(self._equities, symbol, self._equity)
 
     def _equity(self, symbol: str) -> int | None:

@@ -36,7 +36,7 @@ from hoga.core.times import MS_NS, SECOND_NS, iso_of
 from hoga.core.trading import Capabilities, ExecutionEvent, steps_text
 from hoga.history.market import Damage, Recorded, market_chunks
 from hoga.runtime.clock import ManualClock
-from hoga.trading.backtest import Backtest
+from hoga.trading.backtest import Backtest, Places
 from hoga.trading.blocks import Chunk
 from hoga.trading.engine import Restored
 from hoga.trading.limits import Limits
@@ -401,13 +401,13 @@ class BacktestRun:
                 yield f"{rules.symbol} {iso_of(at_ns)}: the venue's rules changed: {what}; orders kept to the new ones from then on"
                 known[rules.symbol] = rules
 
-    def take(self, piece: Piece) -> int:
-        """The next of the data; returns its last moment."""
+    def take(self, piece: Piece, where: Places | None = None) -> int:
+        """The next of the data; returns its last moment. `where`: see `Backtest.take_chunk`."""
         if isinstance(piece, Opening):
             self.backtest.take_bars(piece.at_ns, piece.bars)
             self.events += len(piece.bars)
             return piece.at_ns
-        self.backtest.take_chunk(piece)
+        self.backtest.take_chunk(piece, where)
         self.events += piece.records
         return piece.stamps[-1]
 
@@ -497,14 +497,25 @@ def _source_of(strategies: list[tuple[str, Strategy]]) -> dict[str, str]:
     kind = type(strategies[0][1])
     module = sys.modules[kind.__module__]
     main = Path(module.__file__ or "").resolve()
-    files = {main}
+    files, folders = {main}, dict[str, Path]()
     for each in list(sys.modules.values()):
         place = getattr(each, "__file__", None)
         if place and not _is_ours(each.__name__, place):
-            path = Path(place).resolve()
+            path = _resolved(place, folders)
             if path.is_relative_to(main.parent):
                 files.add(path)
     return {str(path.relative_to(main.parent)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files) if path.is_file()}
+
+
+def _resolved(place: str, folders: dict[str, Path]) -> Path:
+    """`Path.resolve`, which looks at every folder on the way; those of `folders` were looked at."""
+    path = Path(place)
+    if path.is_symlink():
+        return path.resolve()
+    folder, name = os.path.split(place)
+    if folder not in folders:
+        folders[folder] = path.parent.resolve()
+    return folders[folder] / name
 
 
 def _is_ours(name: str, place: str) -> bool:

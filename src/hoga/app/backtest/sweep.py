@@ -30,6 +30,7 @@ from hoga.app.trader.strategies import read_strategy
 from hoga.core.errors import ConfigError, ConfigMistake, HogaError
 from hoga.history.market import Damage
 from hoga.runtime.worker import end_with_parent
+from hoga.trading.backtest import Places
 from hoga.trading.blocks import Chunk, shared
 from hoga.trading.told import figures
 
@@ -208,9 +209,10 @@ def run_batch(job: SweepJob, look: Callable[[], object] = lambda: None) -> list[
     told_s = 0.0
     for piece in feed.pieces:
         once = shared(piece) if isinstance(piece, Chunk) and len(running) > 1 else piece
+        where = Places(once) if isinstance(once, Chunk) else None
         at_ns = feed.start_ns
         for _, run, _ in running:
-            at_ns = run.take(once)
+            at_ns = run.take(once, where)
         if time.monotonic() - told_s > _HOLD_S:
             told_s = time.monotonic()
             _tell(job, min(0.999, (at_ns - feed.start_ns) / span))

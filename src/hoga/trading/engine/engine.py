@@ -43,6 +43,8 @@ from hoga.trading.strategy import Strategy
 
 __all__ = ["Engine"]
 
+_FAR_NS = 1 << 62
+"""Never."""
 _CALM = frozenset((MarketTop, MarketDepth, StreamUpdate, Tick))
 """Of these nothing comes that a second would have to look after, but what they cause at once."""
 
@@ -243,7 +245,8 @@ class Engine:
         quiet = self._roster.running and not self._life.stopping_ns and not self._causes.due and not self._turn.after
         if not quiet or ladder.rung is not Rung.ACTIVE or ladder.causes() or not self._timers.is_next("second", 0):
             return 0
-        return min([self._upkeep.next_ns(), *(each[0] for each in heap[1:])])
+        other_ns = min((each[0] for each in heap[1:]), default=_FAR_NS)
+        return min(self._upkeep.next_ns(), other_ns) if other_ns > heap[0][0] else 0
 
     def leave_out_seconds(self, before_ns: int) -> int:
         """Those before a moment that is not after `calm_to`. Returns when something is due next."""
