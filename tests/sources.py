@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import ast
 import gc
+import inspect
+import re
 from functools import cache
 from pathlib import Path
 
-__all__ = ["tree_of"]
+__all__ = ["docstring_of", "tree_of"]
+
+_PLAIN_DOCSTRING = re.compile(r'"""([^"\\]*)"""\n')
 
 
 @cache
@@ -22,3 +26,9 @@ def tree_of(path: Path) -> ast.Module:
         gc.freeze()
         if looks:
             gc.enable()
+
+
+def docstring_of(path: Path) -> str:
+    """What a module says of itself; the file is parsed only where that is not plainly its first text."""
+    plain = _PLAIN_DOCSTRING.match(path.read_text(encoding="utf-8"))
+    return inspect.cleandoc(plain[1]) if plain else ast.get_docstring(tree_of(path)) or ""

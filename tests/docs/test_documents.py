@@ -160,13 +160,22 @@ def texts(node: ast.expr, tree: ast.Module) -> list[str]:
     return [str(node.value)]
 
 
+LEVELS = ("info", "warning", "error", "failure")
+
+
+def is_log(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "_log"
+
+
 def log_events() -> set[str]:
     """Every event the program can log."""
     found: set[str] = set()
     for path in (ROOT / "src").rglob("*.py"):
+        if "_log." not in path.read_text(encoding="utf-8"):
+            continue
         tree = tree_of(path)
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and re.fullmatch(r"_log\.(info|warning|error|failure)", ast.unparse(node.func)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LEVELS and is_log(node.func.value):
                 found.update(texts(node.args[0], tree))
     return found
 

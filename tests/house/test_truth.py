@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.every import every
-from tests.sources import tree_of
+from tests.sources import docstring_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "src" / "hoga"
@@ -47,7 +46,7 @@ def test_every_module_that_is_named_exists(path: Path) -> None:
 
 @every(sorted(path.parent for path in SOURCE.rglob("__init__.py")))
 def test_a_room_that_lists_its_files_lists_all_of_them_and_no_other(room: Path) -> None:
-    said = ast.get_docstring(tree_of(room / "__init__.py")) or ""
+    said = docstring_of(room / "__init__.py")
     listed = re.findall(r"^(\w+) {2,}\S", said, re.MULTILINE)
     assert not [name for name in listed if not (room / f"{name}.py").exists() and not (room / name).is_dir()]
     assert not listed or not {path.stem for path in room.glob("[!_]*.py")} - set(listed)
@@ -55,7 +54,7 @@ def test_a_room_that_lists_its_files_lists_all_of_them_and_no_other(room: Path) 
 
 @every([path for path in FILES if path.name not in ("__init__.py", "__main__.py", "_version.py")])
 def test_a_module_begins_with_its_own_name(path: Path) -> None:
-    said = ast.get_docstring(tree_of(path)) or ""
+    said = docstring_of(path)
     assert said.partition(":")[0] == path.relative_to(SOURCE).with_suffix("").as_posix().replace("/", ".")
 
 
