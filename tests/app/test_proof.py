@@ -15,7 +15,8 @@ from typing import Any, ClassVar, NamedTuple
 
 import pytest
 
-from hoga.app.backtest.proof import prove, strategies_again
+from hoga.app.backtest.archived import frames_of
+from hoga.app.backtest.proof import Proof, prove, strategies_again
 from hoga.app.config import Config, load_config
 from hoga.app.trader.paper import PaperWorld
 from hoga.app.trader.strategies import instances_of
@@ -29,6 +30,7 @@ from hoga.audit.taping import TAPE_FOLDER, read_part, tape_parts
 from hoga.cli.main import main
 from hoga.core.errors import ArchiveError, ConfigError
 from hoga.core.market import DataType, Side
+from hoga.core.times import day_of, iso_of, minute_of
 from hoga.core.trading import FillUpdate
 from hoga.runtime.clock import ManualClock
 from hoga.simulator import Simulator, SimulatorConfig
@@ -42,6 +44,7 @@ from hoga.trading.ports import Renewal
 from hoga.trading.shadowing import Shadow
 from hoga.trading.strategy import Setup, Strategy, WorkView
 from hoga.venues.registry import VENUES
+from tests.archive.workshop import Workshop, envelope
 from tests.trading.live import Wants, live
 from tests.waiting import eventually
 
@@ -219,6 +222,59 @@ def test_a_tape_that_is_gone_proves_nothing(traded: Path) -> None:
         path.with_suffix(".away").rename(path)
     assert not found.ok
     assert [each.why for each in found.unproven] == ["there is no tape of this life"]
+
+
+def archived(journal: Path, root: Path, *, late_ns: int = 0, until: float = 1.0) -> Path:
+    """The frames of the tape as a recorder leaves them that had the same receipts (or later ones): all, or the first part of them."""
+    kinds = {DataType.ORDERBOOK: "orderbook", DataType.QUOTE: "quote", DataType.TRADE: "execution", DataType.MARK_PRICE: "mark"}
+    (part,) = tape_parts(journal / TAPE_FOLDER)
+    header, entries, _, _ = read_part(part.path)
+    frames = [each for each in entries if each.what < 0xFF00]
+    minutes: dict[tuple[str, str, str], list[bytes]] = {}
+    for entry in frames[: int(len(frames) * until)]:
+        at_ns = entry.at_ns + late_ns
+        key = (kinds[DataType(header.streams[entry.what][1])], day_of(at_ns), minute_of(at_ns))
+        minutes.setdefault(key, []).append(envelope(at_ns, entry.frame))
+    for (kind, day, minute), lines in sorted(minutes.items()):
+        lines.sort(key=lambda line: int(line[10:29]))
+        Workshop(root / VENUE / kind, kind, symbol="BTCUSDT", day=day).seal(minute, lines)
+    return root
+
+
+def without_a_tape(journal: Path, root: Path, **how: Any) -> Proof:
+    data = archived(journal, root, **how)
+    config = load_config(None, overrides=[], environ={}, data_dir=data)
+    path = tape_parts(journal / TAPE_FOLDER)[0].path
+    path.rename(path.with_suffix(".away"))
+    try:
+        return prove(journal, again(), archive=frames_of(config))
+    finally:
+        path.with_suffix(".away").rename(path)
+
+
+def test_without_a_tape_what_was_decided_is_decided_again_from_the_archive(traded: Path, tmp_path: Path) -> None:
+    found = without_a_tape(traded, tmp_path)
+    assert (found.ok, found.differences, found.first, found.unproven, found.archived) == (True, 0, None, (), (1,))
+    assert found.decisions == prove(traded, again()).decisions
+
+
+def test_an_archive_with_other_receipts_proves_nothing_and_says_from_when_on(traded: Path, tmp_path: Path) -> None:
+    found = without_a_tape(traded, tmp_path, late_ns=1_000)
+    assert not found.ok
+    (gap,) = found.unproven
+    assert "the archive holds no frame of binance-usdm:BTCUSDT that was received at" in gap.why
+    assert "other receipts" in gap.why
+    named = [each for each in Walk(traded).records() if isinstance(each.fields.get("cause"), dict) and "src" in each.fields["cause"]]
+    assert gap.at == iso_of(named[0].t)
+
+
+def test_an_archive_that_ends_early_proves_what_it_holds(traded: Path, tmp_path: Path) -> None:
+    found = without_a_tape(traded, tmp_path, until=0.6)
+    assert not found.ok
+    assert found.differences == 0
+    assert found.decisions >= 3
+    (gap,) = found.unproven
+    assert "the archive ends before it" in gap.why
 
 
 async def test_a_tape_that_was_not_to_be_kept_is_passed_over_and_others_are_proven(traded: Path, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def run_verify(
     as_json: bool,
 ) -> int:
     """Exit status 0: every decision is the same; 1: not, or it cannot be proven. Raises ConfigError, ArchiveError, OSError."""
+    from hoga.app.backtest.archived import frames_of
     from hoga.app.backtest.proof import journal_at, prove, strategies_again
     from hoga.cli.run import load_for_run
 
@@ -36,7 +37,13 @@ def run_verify(
     if folder is None:
         raise ConfigError([ConfigMistake("command line", None, "--verify", str(journal), "a trader's folder, or the journal in it")])
     loaded = load_for_run(config, settings, data) if config is not None or settings else None
-    found = prove(folder, strategies_again(strategy, loaded, params), on_life=lambda life: None if as_json else note(f"life {life}"))
+    recorded = loaded or load_for_run(None, settings, data or folder.parent)
+    found = prove(
+        folder,
+        strategies_again(strategy, loaded, params),
+        archive=frames_of(recorded),
+        on_life=lambda life: None if as_json else note(f"life {life}"),
+    )
     if as_json:
         print_json(found)
     else:
@@ -48,6 +55,8 @@ def _show(found: Proof) -> None:
     first = found.first
     counts = f"{found.decisions} decisions of {found.lives} lives decided again, from {found.entries} frames and timers"
     print_text(f"{counts}: {found.differences} differences in {found.records} records")
+    if found.archived:
+        print_text(f"without a tape, by the frames of the archive: life {', '.join(map(str, found.archived))}")
     for each in found.unproven:
         tail = "its last turn, it was killed" if each.cut else "not looked at" if each.removed else "not proven"
         print_text(f"life {each.life} from entry {each.entry} on ({each.at}): {tail}: {each.why}")

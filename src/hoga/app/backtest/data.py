@@ -35,7 +35,7 @@ from hoga.history.published import series_of_files
 from hoga.trading.paper import Grade
 from hoga.venues.registry import VENUES
 
-__all__ = ["Data", "Records", "data_of", "records_of"]
+__all__ = ["Data", "Records", "data_of", "recorded_for", "records_of"]
 
 _KINDS = ("orderbook", "execution", "quote", "mark", "candle", "delta", "snapshot")
 _FOREVER = 2**63 - 1
@@ -85,15 +85,9 @@ def data_of(config: Config, symbols: Mapping[str, tuple[str, ...]], span: tuple[
     if file is not None:
         return _of_file(config, symbols, read_candle_file(file), span, ask=ask)
     names = [symbol for each in symbols.values() for symbol in each]
-    found = _found(config, symbols)
-    days = days_with_open(found, lambda day: True)
-    whose = {config.venue(name).directory(kind).absolute(): name for name in symbols for kind in _KINDS}
-
-    def whose_is(day: SeriesDay) -> str:
-        return whose.get(day.directory, venue_of_folder(day.directory))
-
-    archive = Archive(days, found.journals, whose_is)
-    recorded = recorded_of(names, days, found.journals, whose_is, span)
+    archive = _archive(config, symbols)
+    days, found, whose = archive.days, archive, _whose(config, symbols)
+    recorded = recorded_of(names, days, found.journals, archive.whose, span)
     if all(recorded.types(symbol) & _BOOKS for symbol in names):
         return _of_series(config, symbols, recorded, Grade.BOOKS, (), ask=ask)._replace(archive=archive)
     traded = {symbol: _trades_of(config, symbol, recorded, span) for symbol in names}
@@ -111,6 +105,24 @@ def data_of(config: Config, symbols: Mapping[str, tuple[str, ...]], span: tuple[
         others = ", ".join(symbol for symbol in names if symbol not in lacking)
         raise ArchiveError(lacking[0], f"neither trades nor candles were recorded in that time, and of {others} there is no more than that")
     return _of_candles(config, symbols, {symbol: each for symbol, each in candles.items() if each is not None}, span, ask=ask)
+
+
+def recorded_for(config: Config, symbols: Mapping[str, tuple[str, ...]], span: tuple[int, int]) -> Recorded:
+    """What was recorded of these symbols (by venue) in a span of time. Raises ConfigError where there is no archive, ArchiveError."""
+    archive = _archive(config, symbols)
+    return recorded_of([symbol for each in symbols.values() for symbol in each], archive.days, archive.journals, archive.whose, span)
+
+
+def _archive(config: Config, symbols: Mapping[str, tuple[str, ...]]) -> Archive:
+    found = _found(config, symbols)
+    whose = _whose(config, symbols)
+    return Archive(
+        days_with_open(found, lambda day: True), found.journals, lambda day: whose.get(day.directory, venue_of_folder(day.directory))
+    )
+
+
+def _whose(config: Config, symbols: Mapping[str, tuple[str, ...]]) -> dict[Path, str]:
+    return {config.venue(name).directory(kind).absolute(): name for name in symbols for kind in _KINDS}
 
 
 # -- books and trades ---------------------------------------------------------------------------------------------------

@@ -11,11 +11,12 @@ tape has to be the one whose SHA-256 the journal holds.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
+from hoga.app.backtest.archived import ArchivedLife, Frames
 from hoga.app.config import Config
 from hoga.app.trader.restore import restored
 from hoga.app.trader.strategies import instances_of, read_strategy
@@ -67,7 +68,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """What was found, in the words of `hoga trade --verify --json`. `ok`: no difference, something was proven, and what cannot be is the
     last turn of a life that was killed, or a life of which the tape was not to be kept. `fills`: what `trading.paper` makes of the same
     orders on the same frames, against what they were; None: no life was live. `records`: all that were compared; `entries`: of
-    the tapes."""
+    the tapes, and frames of the archive. `archived`: lives of which there was no tape, so that the archive was gone by."""
 
     ok: bool
     decisions: int
@@ -78,6 +79,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     entries: int
     lives: int
     unproven: tuple[Unproven, ...]
+    archived: tuple[int, ...] = ()
 
 
 def journal_at(path: Path) -> Path | None:
@@ -116,8 +118,10 @@ class _TapeEnds(Exception):
         self.why, self.cut = why, cut
 
 
-def prove(journal: Path, make: MakeStrategies, *, on_life: Callable[[int], object] = lambda life: None) -> Proof:
-    """Decide everything in a journal's folder again.
+def prove(
+    journal: Path, make: MakeStrategies, *, archive: Frames | None = None, on_life: Callable[[int], object] = lambda life: None
+) -> Proof:
+    """Decide everything in a journal's folder again. `archive`: what was recorded, for lives of which there is no tape.
 
     Raises ArchiveError for a journal or a tape that is not as it was written, ConfigError by `make`, OSError.
     """
@@ -126,18 +130,19 @@ def prove(journal: Path, make: MakeStrategies, *, on_life: Callable[[int], objec
     if bad is not None:
         raise ArchiveError(journal, f"{bad.file}: {bad.kind}: {bad.detail}", hint=f"hoga audit verify {journal}")
     with reading_tapes(journal / TAPE_FOLDER):
-        return _prove(journal, make, on_life)
+        return _prove(journal, make, archive, on_life)
 
 
-def _prove(journal: Path, make: MakeStrategies, on_life: Callable[[int], object]) -> Proof:
+def _prove(journal: Path, make: MakeStrategies, archive: Frames | None, on_life: Callable[[int], object]) -> Proof:
     tapes = [record.fields for record in Walk(journal).records() if record.kind == TAPE]
     digests = {str(each["file"]): msgspec.convert(each, Sealed, strict=False) for each in tapes if each.get("file")}
     removed = {each["removed"] for each in tapes if isinstance(each.get("removed"), int)}
     comparison, unproven = Comparison(), list[Unproven]()
     recovery, entries, lives = Recovery(), 0, 0
     parts = tape_parts(journal / TAPE_FOLDER)
-    life: _Life | None = None
+    life: _Life | ArchivedLife | None = None
     model: FillModel | None = None
+    archived: list[int] = []
     for record in Walk(journal).records():
         if record.kind == "boot":
             entries += _end(life, unproven, clean=recovery.result().clean)
@@ -145,18 +150,23 @@ def _prove(journal: Path, make: MakeStrategies, on_life: Callable[[int], object]
         elif record.kind == BEGIN:
             making = making_of({name: value for name, value in record.fields.items() if name != "f"})
             on_life(making.boot)
-            tape = _Tape([each for each in parts if each.boot == making.boot], digests)
-            if making.mode == "live":
-                model = model or FillModel(making)
-                model.begin(making)
-            life = _Life(making, make_engine(making, make(making), restored(found)), tape, comparison, model)
+            mine = [each for each in parts if each.boot == making.boot]
+            engine = make_engine(making, make(making), restored(found))
             lives += 1
+            if not mine and archive is not None:
+                archived.append(making.boot)
+                life = ArchivedLife(making, engine, archive, comparison, _event_of)
+            else:
+                if making.mode == "live":
+                    model = model or FillModel(making)
+                    model.begin(making)
+                life = _Life(making, engine, _Tape(mine, digests), comparison, model)
         elif life is not None:
             life.take(record)
         recovery.feed(record)
     entries += _end(life, unproven, clean=recovery.result().clean)
     unproven = [
-        msgspec.structs.replace(each, cut=False, removed=True, why="its tape was not to be kept for so long")
+        msgspec.structs.replace(each, cut=False, removed=True, why=f"its tape was not to be kept for so long{_beside(each, archived)}")
         if each.life in removed
         else each
         for each in unproven
@@ -176,14 +186,22 @@ def _prove(journal: Path, make: MakeStrategies, on_life: Callable[[int], object]
         entries=entries,
         lives=lives,
         unproven=tuple(unproven),
+        archived=tuple(archived),
     )
 
 
-def _end(life: _Life | None, unproven: list[Unproven], *, clean: bool) -> int:
+def _beside(each: Unproven, archived: Collection[int]) -> str:
+    return f"; {each.why.removeprefix('there is no tape, and ')}" if each.life in archived else ""
+
+
+def _end(life: _Life | ArchivedLife | None, unproven: list[Unproven], *, clean: bool) -> int:
     if life is None:
         return 0
     life.end(clean=clean)
-    if life.unproven is not None:
+    if isinstance(life, ArchivedLife):
+        if life.why:
+            unproven.append(Unproven(life=life.boot, entry=life.entry + 1, at=iso_of(life.at_ns), why=life.why))
+    elif life.unproven is not None:
         unproven.append(life.unproven)
     return life.entry
 
