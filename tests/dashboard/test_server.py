@@ -144,7 +144,7 @@ async def heard(link: Any, kind: str, good: Any = lambda message: True) -> dict[
 async def test_an_instrument_that_is_looked_at_brings_its_pictures(stage: Stage, served: Served) -> None:
     of = "binance:SYM000USDT"
     async with aiohttp.ClientSession() as session, session.ws_connect(f"{served.url}/ws/dashboard") as link:
-        hello = await heard(link, "hello")
+        hello = await heard(link, "hello", lambda message: message["meta"] is not None)
         assert hello["meta"]["instruments"][0] == ["binance", "SYM000USDT", None]
         assert [row[5] for row in hello["meta"]["streams"][:4]] == [0, 0, 1, 1]
         assert hello["histories"][0]["range"] == "15m"
@@ -169,11 +169,31 @@ async def test_an_instrument_that_is_looked_at_brings_its_pictures(stage: Stage,
 
 async def test_curves_are_asked_for_by_range(served: Served) -> None:
     async with aiohttp.ClientSession() as session, session.ws_connect(f"{served.url}/ws/dashboard") as link:
+        await heard(link, "news", lambda message: "totals" in message)
         for span, step in (("1m", 1_000), ("15m", 1_000), ("1h", 5_000), ("24h", 120_000)):
             await link.send_json({"range": span})
             history = await heard(link, "history", lambda message, span=span: message["range"] == span)
             assert (history["of"], history["step"], history["t0"] % step) == ("", step, 0)
             assert {"rate:binance", "p50", "p99", "worst", "disk99", "queue", "cpu"} <= history["series"].keys()
+
+
+async def test_a_dashboard_that_is_started_again_has_the_curves_of_before(own_stage: Stage) -> None:
+    async def histories(served: Served, good: Any) -> dict[str, Any]:
+        async with aiohttp.ClientSession() as session, session.ws_connect(f"{served.url}/ws/dashboard") as link:
+            while True:
+                await link.send_json({"range": "15m"})
+                told = await heard(link, "history")
+                if good(told):
+                    return told
+                await asyncio.sleep(0.5)
+
+    own_stage.play()
+    with serving(own_stage) as first:
+        before = await histories(first, lambda told: sum(value is not None for value in told["series"].get("rate:binance", ())) >= 3)
+    with serving(own_stage) as again:
+        after = await histories(again, lambda told: told["n"] > before["n"])
+    assert after["t0"] == before["t0"]
+    assert after["series"]["rate:binance"][1:3] == before["series"]["rate:binance"][1:3]
 
 
 async def test_once_a_second_there_is_a_point_of_every_curve(served: Served) -> None:

@@ -103,6 +103,7 @@ class PageModel:
         self._logs_fresh = False
         self._status: PageWriter | None = None
         self._curves = RunCurves()
+        self._curves_path = curves_path(Path(config.page))
         self._looking = Looking()
         self._log_tail = LogTail()
         self._incident_list = IncidentList()
@@ -120,6 +121,9 @@ class PageModel:
 
     async def run(self) -> None:
         """Read, judge, offer, for ever."""
+        kept = await asyncio.to_thread(read_kept, self._curves_path)
+        if kept is not None:
+            self._curves.take(kept)
         due = monotonic()
         while True:
             try:
@@ -132,9 +136,6 @@ class PageModel:
 
     async def run_slow(self) -> None:
         """Look at the machine and the ledgers, in a thread, for ever; keep the curves now and then."""
-        kept = await asyncio.to_thread(read_kept, curves_path(Path(self.config.page)))
-        if kept is not None:
-            self._curves.take(kept)
         while True:
             try:
                 await self._look_around()
@@ -182,7 +183,7 @@ class PageModel:
         if self.config.status_page:
             kept = self._curves.keep()
             with contextlib.suppress(OSError):
-                await asyncio.to_thread(write_kept, curves_path(Path(self.config.page)), kept)
+                await asyncio.to_thread(write_kept, self._curves_path, kept)
 
     def look(self) -> None:
         """Once: read the page if there is something new, judge, and offer the viewers what follows."""
@@ -532,7 +533,10 @@ class PageModel:
         self._tell_status()
 
     def close(self) -> None:
-        """Let go of both pages."""
+        """Let go of both pages, and keep the curves."""
+        if self.config.status_page and self.snapshot is not None:
+            with contextlib.suppress(OSError):
+                write_kept(self._curves_path, self._curves.keep())
         with contextlib.suppress(OSError, HogaError):
             if self._status is not None:
                 self._status.close()
