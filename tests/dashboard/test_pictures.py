@@ -1,11 +1,13 @@
-"""The pictures of the page: what they reckon, against Python's own numbers, and what they draw, in a browser without any server."""
+"""The pictures of the page: what they reckon, against Python's own numbers, and what they draw, in a browser without a dashboard."""
 
 from __future__ import annotations
 
 import json
 import random
+import threading
 from collections.abc import Iterator
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import hoga.dashboard
 from tests.waiting import until
 
 STATIC = Path(hoga.dashboard.__file__).parent / "static"
-TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
+TYPES = {".js": "text/javascript", ".css": "text/css"}
 SLOTS = ("map", "charts", "today", "ladder", "heat", "tape", "day", "own", "range")
 POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'"
 MODULES = (
@@ -41,28 +43,41 @@ PAGE = f"""<!doctype html><html lang="en" data-mode="wide"><head><link rel="styl
 NOW = 1_795_982_400_000  # 2026-11-29 20:00 UTC
 
 
+class Files(BaseHTTPRequestHandler):
+    """The page's files under the page's policy; a browser asks for each of them once."""
+
+    def do_GET(self) -> None:
+        path = STATIC / self.path.partition("/static/")[2]
+        body = path.read_bytes() if path.is_file() else PAGE.encode()
+        self.send_response(200)
+        for name, value in {
+            "content-type": TYPES.get(path.suffix, "text/html"),
+            "content-security-policy": POLICY,
+            "cache-control": "max-age=600",
+        }.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
 class Tab:
     """A page with the modules in it. `call` gives one function of one module a list of arguments at a time."""
 
-    def __init__(self, page: Any) -> None:
+    def __init__(self, page: Any, url: str) -> None:
         self.page = page
+        self.url = url
         self.complaints: list[str] = []
         page.on("pageerror", lambda fault: self.complaints.append(str(fault)))
         page.on("console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None)
-        page.route("**/*", self._answer)
         self.load()
-
-    def _answer(self, route: Any) -> None:
-        path = STATIC / route.request.url.partition("/static/")[2].partition("?")[0]
-        if "/static/" in route.request.url and path.is_file():
-            route.fulfill(body=path.read_bytes(), content_type=TYPES[path.suffix], headers={"content-security-policy": POLICY})
-        else:
-            route.fulfill(body=PAGE, content_type="text/html", headers={"content-security-policy": POLICY})
 
     def load(self, view: str = "") -> None:
         """The page from its beginning."""
         self.page.goto("about:blank")
-        self.page.goto(f"http://hoga.test/page{view}")
+        self.page.goto(f"{self.url}/page{view}")
         self.page.evaluate(
             "async (names) => { globalThis.m = {}; for (const name of names) m[name] = await import(`/static/page/${name}.js`); }",
             list(MODULES),
@@ -98,14 +113,19 @@ class Tab:
 
     def shows(self, expression: str) -> None:
         """Until `expression` holds."""
-        until(lambda: self.page.evaluate(expression), pause=0.02, why=expression)
+        until(lambda: self.page.evaluate(expression), pause=0.04, why=expression)
 
 
 @pytest.fixture(scope="module")
 def opened(chromium: Any) -> Iterator[Tab]:
-    context = chromium.new_context(viewport={"width": 1000, "height": 1600}, reduced_motion="no-preference", timezone_id="Asia/Seoul")
-    yield Tab(context.new_page())
-    context.close()
+    context = chromium.new_context(viewport={"width": 1000, "height": 1200}, reduced_motion="no-preference", timezone_id="Asia/Seoul")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="files")
+        thread.start()
+        yield Tab(context.new_page(), f"http://127.0.0.1:{server.server_port}")
+        context.close()
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture
@@ -396,8 +416,13 @@ def test_depth_is_looked_up_by_time_and_grows_finer(tab: Tab) -> None:
 # -- what is drawn
 
 
-def test_the_ladder_shows_the_texts_that_came(tab: Tab) -> None:
+def test_the_ladder_shows_the_texts_that_came_and_says_so_where_none_did(tab: Tab) -> None:
     tab.mounted()
+    tab.shows("document.querySelector('#ladder .none').textContent === 'Waiting for the book.'")
+    tab.take({"k": "trades", "of": "binance:SYM0", "first": 0, "list": None, "lost": 0})
+    tab.shows("document.querySelector('#tape .none').textContent === 'Trades of this instrument are not recorded.'")
+    tab.take({"k": "book", "of": "binance:SYM1", "t": NOW, "bids": [["1", "1"]], "asks": [["2", "1"]]})
+    assert tab.page.inner_text("#ladder .none") == "Waiting for the book.", "that is another one's"
     tab.take(book(NOW))
     tab.shows("document.querySelector('.ladder .mid b').textContent === '86,708.29'")
     rows = tab.page.locator(".ladder .bid:not([hidden])").all_inner_texts()
@@ -421,7 +446,7 @@ def test_the_ladder_shows_the_texts_that_came(tab: Tab) -> None:
     tab.shows("document.querySelector('.ladder-box').hasAttribute('data-old')")
 
 
-def test_curves_answer_a_hover_with_time_and_values_and_zoom_together(tab: Tab) -> None:
+def test_curves_answer_a_hover_zoom_together_and_stand_still(tab: Tab) -> None:
     tab.mounted()
     plots = tab.page.locator("#charts .plot")
     tab.shows("document.querySelectorAll('#charts .uplot').length === 4")
@@ -444,10 +469,6 @@ def test_curves_answer_a_hover_with_time_and_values_and_zoom_together(tab: Tab) 
     tab.page.mouse.move(5, 5)
     label = plots.nth(1).get_attribute("aria-label")
     assert "p99: now 400 ms, lowest 20.0 ms, highest 400 ms" in label, "those who do not see it are told what it shows"
-
-
-def test_space_stands_still_and_another_range_ends_a_zoom(tab: Tab) -> None:
-    tab.mounted()
     tab.page.keyboard.press("Space")
     assert tab.run("() => [m.axis.axis.paused, document.documentElement.hasAttribute('data-paused')]") == [NOW, True]
     tab.take({**news(2), "t": NOW + 5000})
@@ -541,15 +562,6 @@ def test_depth_and_trades_are_drawn_where_they_were(tab: Tab) -> None:
     assert inked[1] == 0, "there was none: nothing is made up"
 
 
-def test_an_older_server_or_no_trades_is_said_in_words(tab: Tab) -> None:
-    tab.mounted()
-    tab.shows("document.querySelector('#ladder .none').textContent === 'Waiting for the book.'")
-    tab.take({"k": "trades", "of": "binance:SYM0", "first": 0, "list": None, "lost": 0})
-    tab.shows("document.querySelector('#tape .none').textContent === 'Trades of this instrument are not recorded.'")
-    tab.take({"k": "book", "of": "binance:SYM1", "t": NOW, "bids": [["1", "1"]], "asks": [["2", "1"]]})
-    assert tab.page.inner_text("#ladder .none") == "Waiting for the book.", "that is another one's"
-
-
 def test_without_canvases_there_are_sentences(tab: Tab) -> None:
     tab.page.add_init_script("if (location.hash.includes('poor')) HTMLCanvasElement.prototype.getContext = () => null;")
     tab.mounted(view="#poor=1")
@@ -561,6 +573,7 @@ def test_without_canvases_there_are_sentences(tab: Tab) -> None:
     tab.shows("document.querySelector('#heat').textContent.includes('Best bid 86,708.28')")
 
 
+@pytest.mark.slow
 def test_plots_are_resized_at_once_seen_or_not(tab: Tab) -> None:
     tab.mounted()
     tab.shows("document.querySelectorAll('#charts .uplot').length === 4 && document.querySelectorAll('#own .uplot').length >= 0")
