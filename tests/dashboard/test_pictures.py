@@ -560,6 +560,8 @@ def test_depth_and_trades_are_drawn_where_they_were(tab: Tab) -> None:
     )
     assert inked[0] > 4, "there was a book"
     assert inked[1] == 0, "there was none: nothing is made up"
+    tab.take({"k": "trades", "of": "binance:SYM0", "first": 0, "list": [[NOW, "86708.29", "0.5", 1]], "lost": 0})
+    tab.shows("document.querySelector('.tape tbody').innerText.trim().split('\\n').length === 1")  # numbered anew: another recorder
 
 
 def test_without_canvases_there_are_sentences(tab: Tab) -> None:

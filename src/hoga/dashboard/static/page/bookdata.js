@@ -60,6 +60,7 @@ export class BookData {
     if (list == null) { this.traded = null; return; }
     this.traded = true;
     this.lost = lost ?? 0;
+    if (list.length && this.trades.length && first + list.length <= this.trades[0].n) this.trades.length = 0; // numbered anew
     const known = this.trades.length ? this.trades[this.trades.length - 1].n : -Infinity;
     list.forEach(([t, price, size, side], at) => {
       const read = parse(price);

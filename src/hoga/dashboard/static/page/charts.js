@@ -123,6 +123,7 @@ class Plot {
       this.curves ??= spec.curves(store);
       if (!this.u) this.curves = spec.curves(store);
       this.data = [ring.t, ...spec.data(ring, store)];
+      if (axis.paused) this.data = this.data.map((row) => row.slice()); // the rings go on
       this.bands = bands(store.incidents ?? [], from, to, now, this.own ? (each) => isOf(each, placeOf(store), store) : null);
       if (this.words) { /* told below */ } else if (!this.width) this.sized(); else if (!this.u) this.build(); else this.u.setData(this.data);
     }

@@ -20,7 +20,8 @@ export class Heatmap {
     this.title = make("button", { type: "button", class: "x", "data-x": "heat" });
     this.read = make("span", { class: "values" });
     this.box = make("div", { class: "heat" });
-    slot.append(make("figure", { class: "heat-figure" }, make("figcaption", {}, this.title, this.read), this.box));
+    this.told = make("p", { class: "quiet", "aria-live": "polite" });
+    slot.append(make("figure", { class: "heat-figure" }, make("figcaption", {}, this.title, this.read), this.box, this.told));
     this.heat = document.createElement("canvas");
     this.side = 0;
     this.low = this.high = null;
@@ -267,7 +268,8 @@ export class Heatmap {
     else if (!by || !this.wide) return;
     else {
       const from = this.point ?? { x: this.wide - 1, y: this.tall / 2 };
-      this.point = { x: Math.max(0, Math.min(this.wide, from.x + by[0])), y: Math.max(0, Math.min(this.tall, from.y + by[1])) };
+      const { x, y } = this.point = { x: Math.max(0, Math.min(this.wide, from.x + by[0])), y: Math.max(0, Math.min(this.tall, from.y + by[1])) };
+      if (this.low != null) put(this.told, this.readAt(this.from + (x / this.wide) * (this.to - this.from), this.high - (y / this.tall) * (this.high - this.low)));
     }
     event.preventDefault();
     event.stopPropagation();

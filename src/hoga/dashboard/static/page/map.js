@@ -1,4 +1,5 @@
 // The map of streams: one cell each, 1,500 at a glance. Colour and shape are the state, brightness is the rate against its own usual one.
+import { axis } from "./axis.js";
 import { brightness, cellAt, grid, stateOf, STATES, step, tally } from "./cells.js";
 import { choosePlace } from "./chosen.js";
 import { make, mark, put } from "./dom.js";
@@ -35,7 +36,7 @@ export class StreamMap {
     canvas.addEventListener("click", (event) => { this.point(event); this.choose(this.at); });
     canvas.addEventListener("keydown", (event) => this.key(event));
     canvas.addEventListener("blur", () => this.hover(-1));
-    for (const key of ["meta", "rows", "choice", "look"]) store.on(key, () => soon(this));
+    for (const key of ["meta", "rows", "choice", "look"]) store.on(key, () => { if (key !== "rows" || !axis.paused) soon(this); });
     soon(this);
   }
 

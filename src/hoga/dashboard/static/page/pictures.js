@@ -40,7 +40,8 @@ function mountBook(slots, store) {
   const tape = new Tape(slots.tape, store, data);
   const moving = () => { for (const each of [ladder, heat, tape]) if (!axis.paused || each === heat) soon(each); };
   const mine = (message) => message.of === store.choice;
-  let chosen = "";
+  let chosen = "", run = "";
+  store.on("hello", (message) => { if (message.run !== run) { run = message.run; data.clear(); moving(); } });
   store.on("choice", (key) => { if (key !== chosen) { chosen = key; data.clear(); moving(); } });
   store.on("book", (message) => { if (mine(message)) { data.takeBook(message, store.chosenInstrument()?.tick ?? null); moving(); } });
   store.on("depth", (message) => { if (mine(message)) { data.takeDepth(message); moving(); } });
