@@ -368,7 +368,7 @@ def _copy(intakes: list[Intake], rows: Rows, first: int) -> None:
     rows.duplicates.extend([each.duplicates for each in intakes])
     rows.gaps.extend([each.gap_count for each in intakes])
     rows.newest_ns.extend([each.last_recv_ns if each.last_recv_ns >= each.seen_ns else each.seen_ns for each in intakes])
-    flags = [0 if each.down_since is None and each.live_from_ns and not each.mode & 3 else _flags(each) for each in intakes]
+    flags = [0 if each.down_since is None and each.live_from_ns and not each.mode & _KEPT_OUT else _flags(each) for each in intakes]
     rows.flags.extend(flags)
     if any(flags):
         rows.held.extend([(first + at, intakes[at].held_since_ns or 0) for at, flag in enumerate(flags) if flag])
@@ -379,13 +379,16 @@ def _ms(ns: int | None) -> float | None:
 
 
 def _flags(intake: Intake) -> int:
-    flags = intake.mode & int(StreamFlag.GATED | StreamFlag.DISK_FULL)
+    """Its `StreamFlag`s, made of integers: what is down may be thousands of streams, and flags take ten times as long to put together."""
+    flags = intake.mode & _KEPT_OUT
     reason = intake.down_reason
     if reason is not None:
-        flags |= _DOWN.get(reason, StreamFlag.OTHER_DOWN)
+        flags |= _DOWN.get(reason, _OTHER_DOWN)
     if intake.live_from_ns is None:
-        flags |= StreamFlag.NEVER
-    return int(flags)
+        flags |= _NEVER
+    return flags
 
 
-_DOWN = {Reason.DISCONNECT: StreamFlag.DISCONNECTED, Reason.SILENCE: StreamFlag.SILENT}
+_KEPT_OUT = int(StreamFlag.GATED | StreamFlag.DISK_FULL)
+_NEVER, _OTHER_DOWN = int(StreamFlag.NEVER), int(StreamFlag.OTHER_DOWN)
+_DOWN = {Reason.DISCONNECT: int(StreamFlag.DISCONNECTED), Reason.SILENCE: int(StreamFlag.SILENT)}
