@@ -244,12 +244,16 @@ def test_no_recorder_is_a_metric_too() -> None:
 
 
 def texts() -> dict[str, dict[str, str]]:
-    source = (STATIC / "app" / "i18n.js").read_text(encoding="utf-8")
+    """All words of the page, of whichever module."""
     found: dict[str, dict[str, str]] = {}
-    for language, block in re.findall(r"^  (\w\w): \{\n(.*?)^  \},", source, re.MULTILINE | re.DOTALL):
-        found[language] = {
-            (key or plain): json.loads(value) for key, plain, value in re.findall(r'(?:"([\w-]+)"|(\b\w+)): ("(?:[^"\\]|\\.)*")', block)
-        }
+    for path in sorted((STATIC / "page").glob("*.js")):
+        source = path.read_text(encoding="utf-8")
+        for language, block in re.findall(r"^  (\w\w): \{\n(.*?)^  \},", source, re.MULTILINE | re.DOTALL):
+            pairs = re.findall(r'(?:"([\w-]+)"|(\b[a-zA-Z]\w*)): ("(?:[^"\\]|\\.)*")', block)
+            for key, plain, value in pairs:
+                known = found.setdefault(language, {})
+                assert (key or plain) not in known, f"{path.name}: {key or plain} has words already"
+                known[key or plain] = json.loads(value)
     return found
 
 
@@ -277,9 +281,11 @@ def test_every_text_that_is_asked_for_exists() -> None:
     known = set(texts()["en"])
     page = (STATIC / "index.html").read_text(encoding="utf-8")
     asked = set(re.findall(r'data-(?:t|hint)="([\w-]+)"', page))
-    for path in (STATIC / "app").glob("*.js"):
+    asked |= {f"tip-{key}" for key in re.findall(r'data-tip="([\w-]+)"', page)} | {f"n-{key}" for key in re.findall(r'data-name="([\w-]+)"', page)}
+    for path in (STATIC / "page").glob("*.js"):
         source = path.read_text(encoding="utf-8")
-        asked |= set(re.findall(r'\bt\("([\w-]+)"', source)) | set(re.findall(r'(?:label|title): "([\w-]+)"', source))
+        asked |= set(re.findall(r'\bt\("([\w-]+)"', source)) | set(re.findall(r'"data-(?:t|hint)": "([\w-]+)"', source))
+        asked |= {f"tip-{key}" for key in re.findall(r'"data-tip": "([\w-]+)"', source)}
     assert asked <= known, asked - known
 
 
@@ -335,9 +341,7 @@ def test_alerts_are_well_formed() -> None:
 
 def test_the_page_is_small_and_asks_nobody_else() -> None:
     files = [path for path in STATIC.rglob("*") if path.is_file() and path.suffix in (".html", ".css", ".js", ".svg")]
-    earlier = {path for path in files if path.parent.name == "app" or path.name in ("index.html", "style.css")}
-    for page in (earlier, set(files) - earlier):
-        assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in page) < 140_000, "as it goes over the wire"
+    assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in files) < 140_000, "as it goes over the wire"
     for path in files:
         if "vendor" not in path.parts:
             text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")

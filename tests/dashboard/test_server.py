@@ -214,8 +214,8 @@ async def test_what_a_viewer_cannot_say_ends_its_connection(served: Served, said
 async def test_the_page_can_tell_that_it_is_older_than_its_server(served: Served) -> None:
     hello = next(message for message in await first_frames(served.url, 1) if message["k"] == "hello")
     assert re.fullmatch("[0-9a-f]{16}", hello["assets"])
-    files = [await asyncio.to_thread(served.get, path) for path in ("/static/page.html", "/static/index.html")]
-    assert any(b'content="%b"' % hello["assets"].encode() in body for _, body, _ in files)
+    _, body, _ = await asyncio.to_thread(served.get, "/dashboard")
+    assert b'content="%b"' % hello["assets"].encode() in body
 
 
 # -- a trader's exit -------------------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ async def test_a_foreign_origin_gets_no_socket(served: Served, origin: str) -> N
 async def test_with_a_token_nothing_is_shown_without_it(own_stage: Stage) -> None:
     own_stage.play()
     with serving(own_stage, token=TOKEN) as served:
-        for path in ("/healthz", "/metrics", "/static/app/main.js"):
+        for path in ("/healthz", "/metrics", "/static/page/main.js"):
             assert served.get(path)[0] == 401, path
             assert served.get(path, Authorization="Bearer wrong")[0] == 401, path
             assert served.get(path, Authorization=f"Bearer {TOKEN}")[0] == 200, path

@@ -127,8 +127,8 @@ class _Files:
         self._files[name] = (data, gzip.compress(data, 9, mtime=0), tag, kind)
 
     async def index(self, request: Request) -> Response:
-        """The dashboard itself; with `?new` the one that is being drawn."""
-        return self.answer("page.html" if "new" in request.query_params else "index.html", request)
+        """The dashboard itself."""
+        return self.answer("index.html", request)
 
     async def static(self, request: Request) -> Response:
         """A file of it."""

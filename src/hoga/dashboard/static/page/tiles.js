@@ -19,7 +19,7 @@ const TILES = [
 ];
 
 export function mountTiles(slot, store) {
-  const curves = { n: 0 };
+  const curves = {};
   const tiles = TILES.map((tile) => {
     const node = make("button", { type: "button", class: "tile", "data-x": tile.key });
     const label = make("span", { class: "label cut" }), figure = make("span", { class: "figure" }), unit = make("span", { class: "unit" }), sub = make("span", { class: "sub cut" });
@@ -60,7 +60,7 @@ export function mountTiles(slot, store) {
   };
 
   store.on("history", (it) => {
-    if (it.of !== "" || it.range !== "15m") return;
+    if (it.of !== "" || it.range !== "15m" || known(it.series.p50) + known(it.series.disk50) < known(curves.p50) + known(curves.disk50)) return; // one that has forgotten
     for (const name of ["p50", "p99", "disk50", "disk99"]) curves[name] = (it.series[name] ?? []).slice(-900);
     const venues = Object.keys(it.series).filter((name) => name.startsWith("rate:"));
     curves.rate = Array.from({ length: it.n }, (_, at) => venues.reduce((sum, name) => (it.series[name][at] == null ? sum : (sum ?? 0) + it.series[name][at]), null));
@@ -75,7 +75,8 @@ export function mountTiles(slot, store) {
       if (curve.length > 900) curve.shift();
     }
   });
-  store.on("meta", () => { for (const name of Object.keys(curves)) if (name !== "n") delete curves[name]; });
+  let run = "";
+  store.on("meta", () => { if (run !== store.run) for (const name of Object.keys(curves)) delete curves[name]; run = store.run; });
   for (const tile of tiles) tile.figure_ = TILES.find((each) => each.key === tile.key).figure;
   let slow = 0;
   store.subscribe(["now", "look"], (changed) => { // ten times a second would be a flicker
@@ -119,6 +120,8 @@ function disk({ slow, meta, reasons }) {
   const days = hardware.reserve_in_s / 86400;
   return days > 3650 ? { text: free, unit: t("tile-free", { unit }), sub: t("tile-years"), level } : { text: days >= 10 ? count(Math.floor(days)) : span(hardware.reserve_in_s), unit: t(days >= 10 ? "tile-days" : "tile-left"), sub: t("tile-free-pace", { free: `${free} ${unit}`, pace: bytes(hardware.own_bytes_per_day) }), level };
 }
+
+const known = (curve) => (curve ?? []).reduce((sum, value) => sum + (value != null), 0);
 
 // One path through the newest points; of two curves the band between them.
 function line(curves, log) {
