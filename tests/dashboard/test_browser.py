@@ -53,7 +53,7 @@ def open_page(tab: tuple[Any, list[str]], served: Served) -> Iterator[Open]:
         page.goto("about:blank")  # the page that is there writes its view into the address until it is gone
         page.goto(f"{at.url}/dashboard{view}")
         page.wait_for_selector('html:not([data-state="waiting"]) body', state="attached")
-        wait(page, "hoga.store.instruments.length > 0 && document.querySelector('#list .row') != null")
+        wait(page, "hoga.store.instruments.length > 0 && document.querySelector('#verdict-sub').textContent !== ''")
         return page
 
     complaints.clear()
@@ -325,7 +325,17 @@ def test_no_width_and_no_name_makes_it_stick_out(own_stage: Stage, tab: tuple[An
         page.goto("about:blank")
         page.goto(f"{served.url}/dashboard#lang=en")
         wait(page, is_state("stopped"))
-        for width, height in ((1280, 900), (390, 844), (768, 1024), (320, 640), (2560, 1440), (844, 390), (1024, 768), (320, 225), (1920, 1080)):
+        for width, height in (
+            (1280, 900),
+            (390, 844),
+            (768, 1024),
+            (320, 640),
+            (2560, 1440),
+            (844, 390),
+            (1024, 768),
+            (320, 225),
+            (1920, 1080),
+        ):
             page.set_viewport_size({"width": width, "height": height})
             for name in ("now", "streams", "book", "curves", "incidents") if width < 900 else ("now",):
                 page.evaluate("(name) => { location.hash = `tab=${name}&lang=en`; }", name)

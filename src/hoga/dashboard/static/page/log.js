@@ -16,7 +16,7 @@ export function mountLog(slot, store) {
   follow.checked = true;
   const copy = make("button", { type: "button", class: "tool", id: "log-copy", "data-t": "copy", text: t("copy") });
   const tools = make("span", { class: "tools" }, level, make("label", {}, follow, make("span", { "data-t": "follow", text: t("follow") })), copy);
-  const list = make("ol", { id: "log-list", tabindex: "0", "aria-labelledby": "h-log", role: "log", "aria-live": "off" });
+  const list = make("ol", { id: "log-list", tabindex: "0", "aria-labelledby": "h-log" });
   const empty = make("p", { class: "empty" });
   slot.append(make("div", { class: "head" }, make("h2", { id: "h-log" }, toggle), newest, tools), make("div", { id: "log-body" }, empty, list));
   const nodes = new Map(); // by number

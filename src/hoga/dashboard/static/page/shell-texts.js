@@ -43,7 +43,7 @@ addTexts({
     "tip-before": "The instrument before (↑)", "tip-next": "The next instrument (↓)", "no-instrument-short": "No instrument", "fact-latency": "{median}, p99 {p99}", "fact-records": "{count} records", "fact-flush": "handed to disk every {span}", "fact-queue": "{count} wait for the disk", "fact-day": "{share} % of today",
     instruments: "Instruments", "of-streams": "{count} · {streams} streams", "n-filter": "Search", "n-sort": "Order of the list", "filter-hint": "btc  venue:upbit  state:silent", "tip-only-bad": "Only what is in trouble (b)",
     "sort-trouble": "trouble first", "sort-name": "by name", "sort-rate": "by rate", "sort-latency": "by latency", "sort-p99": "by p99", "sort-gaps": "by gaps", "no-match": "No instrument matches “{filter}”. Try a part of its name, venue:…, kind:… or state:trouble.",
-    "no-instrument": "No instrument is configured: SYMBOLS and STREAMS in hoga.conf name them.", "row-alt": "{symbol}, {venue}, {state}, {rate} frames per second, {streams} streams",
+    "no-instrument": "No instrument is configured: SYMBOLS and STREAMS in hoga.conf name them.",
   },
   ko: {
     "p-map": "지도", "p-charts": "곡선", "p-today": "오늘", "n-range": "곡선의 기간", "n-now": "현재", "n-tabs": "화면 나누기",
@@ -86,6 +86,6 @@ addTexts({
     "tip-before": "이전 종목 (↑)", "tip-next": "다음 종목 (↓)", "no-instrument-short": "종목 없음", "fact-latency": "{median}, p99 {p99}", "fact-records": "기록 {count}건", "fact-flush": "{span}마다 디스크로", "fact-queue": "{count}건 디스크 대기", "fact-day": "오늘 {share} %",
     instruments: "종목", "of-streams": "{count} · 스트림 {streams}개", "n-filter": "찾기", "n-sort": "목록 순서", "filter-hint": "btc  venue:upbit  state:silent", "tip-only-bad": "문제 있는 것만 (b)",
     "sort-trouble": "문제 먼저", "sort-name": "이름순", "sort-rate": "빈도순", "sort-latency": "지연순", "sort-p99": "p99순", "sort-gaps": "공백순", "no-match": "“{filter}”에 맞는 종목이 없습니다. 이름 일부, venue:…, kind:…, state:trouble 로 찾을 수 있습니다.",
-    "no-instrument": "설정된 종목이 없습니다. hoga.conf의 SYMBOLS와 STREAMS에 적습니다.", "row-alt": "{symbol}, {venue}, {state}, 초당 {rate}프레임, 스트림 {streams}개",
+    "no-instrument": "설정된 종목이 없습니다. hoga.conf의 SYMBOLS와 STREAMS에 적습니다.",
   },
 });

@@ -48,8 +48,8 @@ export function mountStreams(slot, store) {
   };
 
   const add = () => {
-    const cells = { st: make("span", { class: "st", "aria-hidden": "true" }), sym: make("b", { class: "sym cut" }), badge: make("span", { class: "badge" }), chips: make("span", { class: "chips" }), rate: make("span", { class: "rate" }), lat: make("span", { class: "lat" }), spark: sparkOf() };
-    const row = make("div", { role: "option", class: "row" }, cells.st, make("span", { class: "name" }, cells.sym, cells.badge), cells.chips, cells.spark.picture, cells.rate, cells.lat);
+    const cells = { st: make("span", { class: "st", "aria-hidden": "true" }), sym: make("b", { class: "sym cut" }), badge: make("span", { class: "badge" }), chips: make("span", { class: "chips" }), rate: make("span", { class: "rate" }), lat: make("span", { class: "lat" }), word: make("span", { class: "quiet" }), spark: sparkOf() };
+    const row = make("div", { role: "option", class: "row" }, cells.st, make("span", { class: "name" }, cells.sym, cells.badge), cells.word, cells.chips, cells.spark.picture, cells.rate, cells.lat);
     const entry = { row, ...cells, each: null, chipNodes: [] };
     row.addEventListener("click", () => { choose(entry.each); openChosen(); });
     room.append(row);
@@ -76,7 +76,7 @@ export function mountStreams(slot, store) {
       entry.chipNodes = each.streams.map((at) => { const chip = make("span", { class: "chip", text: channelText(meta.streams[at]), title: `${kindText(meta.streams[at][4])} · ${meta.streams[at][0]}` }); entry.chips.append(chip, " "); return chip; });
     }
     entry.chipNodes.forEach((chip, at) => mark(chip, "data-level", levelOf(columns.st[each.streams[at]])));
-    mark(entry.row, "aria-label", t("row-alt", { symbol: each.symbol, venue: venueText(each.venue, store), state: state.word, rate: rate(perSecond), streams: each.streams.length }));
+    put(entry.word, state.word);
     const on = each === store.chosenInstrument();
     mark(entry.row, "aria-selected", String(on));
     mark(entry.row, "aria-posinset", String(index + 1));
