@@ -281,7 +281,9 @@ def test_every_text_that_is_asked_for_exists() -> None:
     known = set(texts()["en"])
     page = (STATIC / "index.html").read_text(encoding="utf-8")
     asked = set(re.findall(r'data-(?:t|hint)="([\w-]+)"', page))
-    asked |= {f"tip-{key}" for key in re.findall(r'data-tip="([\w-]+)"', page)} | {f"n-{key}" for key in re.findall(r'data-name="([\w-]+)"', page)}
+    asked |= {f"tip-{key}" for key in re.findall(r'data-tip="([\w-]+)"', page)} | {
+        f"n-{key}" for key in re.findall(r'data-name="([\w-]+)"', page)
+    }
     for path in (STATIC / "page").glob("*.js"):
         source = path.read_text(encoding="utf-8")
         asked |= set(re.findall(r'\bt\("([\w-]+)"', source)) | set(re.findall(r'"data-(?:t|hint)": "([\w-]+)"', source))

@@ -100,7 +100,7 @@ class Plot {
 
   wanted(all = false) { this.fresh ||= all; if (this.seen || this.words) soon(this); }
 
-  rebuild() { this.u?.destroy(); this.u = null; this.wanted(true); }
+  rebuild() { this.u?.destroy(); this.u = null; if (!this.seen) mark(this.plot, "aria-label", t(this.spec.title)); this.wanted(true); }
 
   sized() {
     const width = this.plot.clientWidth, height = Math.max(LEAST_PX, this.plot.clientHeight);
