@@ -33,6 +33,7 @@ __all__ = ["PaperPlan", "PaperTimes", "measure_paper"]
 _NAMES = ("BTC", "ETH", "SOL", "XRP", "ADA", "BNB", "LTC", "DOT", "LINK", "AVAX")
 _SYMBOLS = tuple(f"{each}USDT" for each in _NAMES)
 _SPIN_NS = 200_000
+_LOST = 5
 _START_S = 60.0
 _BOOKS_A_SECOND = 10
 _STRATEGY = """
@@ -159,6 +160,8 @@ def _send(owners: dict[str, socket.socket], plan: PaperPlan) -> tuple[int, list[
         while monotonic_ns() < due:
             pass
         late.append(monotonic_ns() - due)
+        if late[-1] > _LOST * apart:
+            due += late[-1]  # it was held up itself: that is no burst of the market
         for place, name in enumerate(_SYMBOLS):
             stamp = SECOND_NS + monotonic_ns() % SECOND_NS
             price = f"{1000 + number % 7}.{place:02d}"
